@@ -1,0 +1,1 @@
+"""What runs on the player: MicroPython on boards, CPython on Linux."""

@@ -1,0 +1,13 @@
+"""Every shim for what MicroPython lacks or does otherwise, each with its reason."""
+
+import sys
+
+MICROPYTHON = sys.implementation.name == "micropython"
+
+try:
+    from micropython import const  # folds module constants at compile time
+except ImportError:
+
+    def const(value):  # type: ignore[no-redef]
+        """CPython has no compile-time constants; the value itself serves."""
+        return value

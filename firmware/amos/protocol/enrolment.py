@@ -1,0 +1,67 @@
+"""A device's enrolment, signed by the operator, with the device's own signature as proof of possession (SPEC section 6)."""
+
+from amos.protocol.cose import TYP_ENROLMENT, open_typed, sign
+from amos.protocol.errors import SignatureError
+from amos.protocol.limits import ENROLMENT_BYTES_MAX, NONCE_BYTES_MAX, SMALL_TEXT_BYTES_MAX
+from amos.protocol.record import U8, U64, Record
+
+VERSION = 1
+IDENTIFY_CONTEXT = b"amos/1/identify\x00"
+"""Put before a courier's nonce before the device signs it, so that no other message can be meant."""
+
+
+class Enrolment(Record):
+    """Payload of an enrolment. `voices` and `rate_hz` bound what the device can physically play (intake's cap)."""
+
+    NAME = "enrolment"
+    FIELDS = (
+        (1, "version", "uint", U8),
+        (2, "device", "bytes", 16),
+        (3, "public_key", "bytes", 32),
+        (4, "site", "text", SMALL_TEXT_BYTES_MAX),
+        (5, "name", "text", SMALL_TEXT_BYTES_MAX),
+        (6, "tier", "uint", U8),
+        (7, "board", "text", SMALL_TEXT_BYTES_MAX),
+        (8, "voices", "uint", 32),
+        (9, "nonce", "blob", NONCE_BYTES_MAX),
+        (10, "possession", "bytes", 64),
+        (11, "unix_s", "uint", U64),
+    )
+
+    version: int
+    device: bytes
+    public_key: bytes
+    site: str
+    name: str
+    tier: int
+    board: str
+    voices: int
+    nonce: bytes
+    possession: bytes
+    unix_s: int
+
+    def fault(self):
+        if self.version != VERSION:
+            return "version: expected %d, found %d" % (VERSION, self.version)
+        for text in (self.site, self.name):
+            if not all(letter.isdigit() or "a" <= letter <= "z" or letter in "-_" for letter in text):
+                return "site and name: expected letters a-z, digits, - and _, found %s" % text
+        if not self.voices:
+            return "voices: expected at least 1"
+        return None
+
+
+def sign_enrolment(enrolment: Enrolment, operator: bytes, sign_message) -> bytes:
+    """The enrolment's bytes; `operator` is the key id of the operator's key."""
+    return sign(enrolment.encode(), TYP_ENROLMENT, operator, sign_message)
+
+
+def open_enrolment(data, operator_key: bytes, verify) -> Enrolment:
+    """Verify the operator's signature and the device's proof of possession, then decode.
+
+    Raises `CoseError`, `SignatureError`, `CborError`, `MessageError`.
+    """
+    enrolment = Enrolment.decode(open_typed(data, TYP_ENROLMENT, ENROLMENT_BYTES_MAX, operator_key, verify))
+    if not verify(enrolment.public_key, IDENTIFY_CONTEXT + enrolment.nonce, enrolment.possession):
+        raise SignatureError("enrolment.possession: expected the device's signature over the nonce")
+    return enrolment

@@ -1,0 +1,65 @@
+"""Every size and count that bounds a message, each with its reason."""
+
+CBOR_DEPTH_MAX = 8
+"""Our deepest message (receipt: envelope, Sign1, header, proof list) is 5 deep."""
+
+SEGMENT_BYTES_MAX = 16 * 1024
+"""A sealed segment, signature included: fits a board's RAM twice and one MQTT packet."""
+
+SEGMENT_ROWS_MAX = 1200
+"""Rows before a segment is sealed as full: 11 bytes a row leaves 2 KiB for inputs and the envelope."""
+
+SEGMENT_INPUTS_MAX = 128
+"""Inputs before a segment is sealed as full: 9 bytes each."""
+
+MANIFEST_BYTES_MAX = 256 * 1024
+"""1,024 stems of about 180 bytes, with room."""
+
+CATALOGUE_BYTES_MAX = 16 * 1024 * 1024
+"""Titles and splits of a whole repertoire: about 60,000 stems."""
+
+SCORE_BYTES_MAX = 64 * 1024
+"""A compiled score must stay in the RAM of a 520 KB board."""
+
+STEMS_MAX = 1024
+"""Stems of one pack; the stem column is 16 bits wide."""
+
+RECEIPT_BYTES_MAX = 2048
+"""A path of 40 hashes (a tree of 10^12 leaves) with signature is 1.5 KB."""
+
+ENROLMENT_BYTES_MAX = 1024
+CHECKPOINT_BYTES_MAX = 1024
+
+SMALL_TEXT_BYTES_MAX = 64
+"""Payees, sites, roles, board names."""
+
+TITLE_BYTES_MAX = 256
+
+REQUEST_BYTES_MAX = 240
+"""CBOR body of a request: with CRC, COBS and delimiter at most 247 bytes; a Pico's USB input ring is 512."""
+
+RESPONSE_BYTES_MAX = 1536
+"""CBOR body of a response: one chunk plus its map, small enough for a preallocated buffer."""
+
+READ_CHUNK_BYTES_MAX = 1024
+"""Bytes of a segment answered to one read request."""
+
+LIST_ENTRIES_MAX = 16
+"""Segments named in one list answer: 16 x about 45 bytes."""
+
+NONCE_BYTES_MIN = 16
+NONCE_BYTES_MAX = 64
+
+ENVELOPE_BYTES_MAX = SEGMENT_BYTES_MAX + 16
+"""An MQTT usage message: content marker plus a segment that deflate could not shrink."""
+
+ANSWER_BYTES_MAX = RECEIPT_BYTES_MAX + 512
+"""An MQTT answer of the ledger: receipt or refusal with its sentence."""
+
+STATUS_BYTES_MAX = 2048
+
+SPLITS_MAX = 32
+"""Payees of one stem."""
+
+PPM = 1_000_000
+"""Splits are parts per million and sum to this."""

@@ -1,0 +1,220 @@
+"""Requests and responses between courier and player (DESIGN section 9, SPEC section 7). The courier asks, the player answers.
+
+Every request is idempotent: a lost answer is asked for again. What bytes carry authority carry their own signature.
+"""
+
+from amos.protocol.errors import MessageError
+from amos.protocol.limits import (
+    LIST_ENTRIES_MAX,
+    NONCE_BYTES_MAX,
+    NONCE_BYTES_MIN,
+    READ_CHUNK_BYTES_MAX,
+    REQUEST_BYTES_MAX,
+    RESPONSE_BYTES_MAX,
+    SMALL_TEXT_BYTES_MAX,
+    STATUS_BYTES_MAX,
+)
+from amos.protocol.record import U8, U16, U32, U64, Record
+
+IDENTIFY = 1
+STATUS = 2
+LIST = 3
+READ = 4
+OFFER = 5
+SET_TIER = 6
+INPUT = 7
+
+OFFER_RECEIPT = 1
+
+OFFER_CHUNK_BYTES_MAX = 192
+"""Data bytes of one offer request, so that the whole stays within `REQUEST_BYTES_MAX`."""
+
+REQUEST_NEEDS = {
+    IDENTIFY: ("nonce",),
+    STATUS: (),
+    LIST: ("sequence",),
+    READ: ("sequence", "offset", "length"),
+    OFFER: ("kind", "sequence", "size", "offset", "data"),
+    SET_TIER: ("value",),
+    INPUT: ("kind", "value"),
+}
+"""Verb -> the fields its request carries, no more and no fewer."""
+
+OK = 0
+BAD_FRAME = 1
+BAD_REQUEST = 2
+UNKNOWN_VERB = 3
+UNKNOWN_SEQUENCE = 4
+BAD_OFFER = 5
+OUT_OF_ORDER = 6
+NOT_NOW = 7
+CODES = (
+    "ok",
+    "bad frame",
+    "bad request",
+    "unknown verb",
+    "unknown sequence",
+    "bad offer",
+    "out of order",
+    "not now",
+)
+
+
+class Request(Record):
+    """One request; which optional fields it carries follows from its verb (`REQUEST_NEEDS`)."""
+
+    NAME = "request"
+    FIELDS = (
+        (1, "id", "uint", U16),
+        (2, "verb", "uint", U8),
+        (3, "nonce", "blob?", NONCE_BYTES_MAX),
+        (4, "sequence", "uint?", U64),
+        (5, "offset", "uint?", U32),
+        (6, "length", "uint?", READ_CHUNK_BYTES_MAX),
+        (7, "size", "uint?", U32),
+        (8, "data", "blob?", OFFER_CHUNK_BYTES_MAX),
+        (9, "kind", "uint?", U8),
+        (10, "value", "int?", U32 // 2),
+    )
+
+    id: int
+    verb: int
+    nonce: "bytes | None"
+    sequence: "int | None"
+    offset: "int | None"
+    length: "int | None"
+    size: "int | None"
+    data: "bytes | None"
+    kind: "int | None"
+    value: "int | None"
+
+    def fault(self):
+        needs = REQUEST_NEEDS.get(self.verb)
+        if needs is None:
+            return None  # answered with UNKNOWN_VERB, so that a newer courier learns what an older player lacks
+        for _key, name, kind, _bound in self.FIELDS:
+            if kind.endswith("?") and (name in needs) != (getattr(self, name) is not None):
+                return "%s: expected %s with verb %d" % (name, "it" if name in needs else "none", self.verb)
+        if self.nonce is not None and len(self.nonce) < NONCE_BYTES_MIN:
+            return "nonce: expected at least %d bytes" % NONCE_BYTES_MIN
+        return None
+
+
+class Entry(Record):
+    """A sealed segment as named in a list answer."""
+
+    NAME = "entry"
+    FIELDS = ((1, "sequence", "uint", U64), (2, "size", "uint", U32), (3, "sha256", "bytes", 32))
+
+    sequence: int
+    size: int
+    sha256: bytes
+
+
+class Response(Record):
+    """The answer to the request with the same `id` (0 where a damaged frame hid it)."""
+
+    NAME = "response"
+    FIELDS = (
+        (1, "id", "uint", U16),
+        (2, "code", "uint", U8),
+        (3, "text", "text?", 160),
+        (4, "device", "bytes?", 16),
+        (5, "public_key", "bytes?", 32),
+        (6, "signature", "bytes?", 64),
+        (7, "firmware", "text?", SMALL_TEXT_BYTES_MAX),
+        (8, "entries", "records?", (Entry, LIST_ENTRIES_MAX)),
+        (9, "size", "uint?", U32),
+        (10, "data", "blob?", READ_CHUNK_BYTES_MAX),
+        (11, "offset", "uint?", U32),
+        (12, "board", "text?", SMALL_TEXT_BYTES_MAX),
+        (13, "voices", "uint?", 32),
+    )
+
+    id: int
+    code: int
+    text: "str | None"
+    device: "bytes | None"
+    public_key: "bytes | None"
+    signature: "bytes | None"
+    firmware: "str | None"
+    entries: "list[Entry] | None"
+    size: "int | None"
+    data: "bytes | None"
+    offset: "int | None"
+    board: "str | None"
+    voices: "int | None"
+
+
+STATE_STOPPED = 0
+STATE_PLAYING = 1
+STATE_PAUSED = 2
+STATE_FULL = 3
+STATE_FAULT = 4
+STATES = ("stopped", "playing", "paused", "storage full", "fault")
+
+
+class Status(Record):
+    """What a player says of itself; the courier publishes it (retained) with the device's topic."""
+
+    NAME = "status"
+    FIELDS = (
+        (1, "device", "bytes", 16),
+        (2, "state", "uint", len(STATES) - 1),
+        (3, "firmware", "text", SMALL_TEXT_BYTES_MAX),
+        (4, "boot", "uint", U32),
+        (5, "session", "uint", U32),
+        (6, "frame", "uint", U64),
+        (7, "rate_hz", "uint", 192000),
+        (8, "uptime_ms", "uint", U64),
+        (9, "next_sequence", "uint", U64),
+        (10, "last_receipted", "uint", U64),
+        (11, "unsynced_ms", "uint", U64),
+        (12, "clock", "uint", 3),
+        (13, "pack", "bytes", 32),
+        (14, "tier", "uint", U8),
+        (15, "underruns", "uint", U32),
+        (16, "damaged_frames", "uint", U32),
+        (17, "trimmed", "uint", U64),
+        (18, "text", "text?", 160),
+    )
+
+    device: bytes
+    state: int
+    firmware: str
+    boot: int
+    session: int
+    frame: int
+    rate_hz: int
+    uptime_ms: int
+    next_sequence: int
+    last_receipted: int
+    unsynced_ms: int
+    clock: int
+    pack: bytes
+    tier: int
+    underruns: int
+    damaged_frames: int
+    trimmed: int
+    text: "str | None"
+
+
+def decode_request(body) -> Request:
+    """A request as the player takes it. Raises `CborError`, `MessageError`."""
+    if len(body) > REQUEST_BYTES_MAX:
+        raise MessageError("request: expected at most %d bytes, found %d" % (REQUEST_BYTES_MAX, len(body)))
+    return Request.decode(body)
+
+
+def decode_response(body) -> Response:
+    """A response as the courier takes it. Raises `CborError`, `MessageError`."""
+    if len(body) > RESPONSE_BYTES_MAX:
+        raise MessageError("response: expected at most %d bytes, found %d" % (RESPONSE_BYTES_MAX, len(body)))
+    return Response.decode(body)
+
+
+def decode_status(data) -> Status:
+    """A status message. Raises `CborError`, `MessageError`."""
+    if len(data) > STATUS_BYTES_MAX:
+        raise MessageError("status: expected at most %d bytes, found %d" % (STATUS_BYTES_MAX, len(data)))
+    return Status.decode(data)

@@ -1,0 +1,71 @@
+"""The ledger's receipt: a signed Merkle root and the path from one segment to it (RFC 9942), SPEC section 8.
+
+A receipt confirms the segment whose bytes lead to the root, and by the chain of previous hashes every earlier one of
+that device. It says nothing about the segment itself, so a verifier needs the segment's bytes.
+"""
+
+from amos.protocol.cbor import Tag, dumps, loads
+from amos.protocol.cose import (
+    ALG_ED25519,
+    HEADER_ALG,
+    HEADER_KID,
+    HEADER_VDP,
+    HEADER_VDS,
+    TAG_SIGN1,
+    Sign1,
+    parse,
+    signature_input,
+)
+from amos.protocol.errors import CoseError, MessageError, ProofError
+from amos.protocol.limits import RECEIPT_BYTES_MAX
+from amos.protocol.merkle import leaf_hash, root_from_path
+
+VDS_RFC9162_SHA256 = 1
+INCLUSION_PROOFS = -1
+PATH_HASHES_MAX = 40
+
+
+class Receipt:
+    """A parsed receipt, not yet verified: `tree_size`, `leaf_index`, `path` (list of 32-byte hashes), `message` (Sign1)."""
+
+    __slots__ = ("leaf_index", "message", "path", "tree_size")
+
+    def __init__(self, message: Sign1, tree_size: int, leaf_index: int, path: list):
+        self.message = message
+        self.tree_size = tree_size
+        self.leaf_index = leaf_index
+        self.path = path
+
+    def check(self, entry, public_key: bytes, verify) -> None:
+        """Raise `ProofError` or `SignatureError` unless the ledger with this key vouches for exactly these bytes."""
+        root = root_from_path(leaf_hash(entry), self.leaf_index, self.tree_size, self.path)
+        self.message.check(public_key, verify, root)
+
+
+def sign_receipt(tree_size: int, leaf_index: int, path, root: bytes, ledger: bytes, sign_message) -> bytes:
+    """The receipt's bytes; `ledger` is the key id of the ledger's key. The root is signed, but not carried."""
+    protected = dumps({HEADER_ALG: ALG_ED25519, HEADER_KID: ledger, HEADER_VDS: VDS_RFC9162_SHA256})
+    proof = dumps([tree_size, leaf_index, list(path)])
+    signature = sign_message(signature_input(protected, root))
+    return dumps(Tag(TAG_SIGN1, [protected, {HEADER_VDP: {INCLUSION_PROOFS: [proof]}}, None, signature]))
+
+
+def parse_receipt(data) -> Receipt:
+    """Take a receipt apart without trusting it. Raises `CoseError`, `CborError`, `MessageError`, `ProofError`."""
+    message = parse(data, RECEIPT_BYTES_MAX)
+    if message.header.get(HEADER_VDS) != VDS_RFC9162_SHA256 or len(message.header) != 3 or message.payload is not None:
+        raise CoseError("receipt: expected the structure RFC9162_SHA256 and a detached payload")
+    proofs = message.unprotected.get(HEADER_VDP)
+    inclusion = proofs.get(INCLUSION_PROOFS) if isinstance(proofs, dict) else None
+    if not isinstance(inclusion, list) or len(inclusion) != 1 or not isinstance(inclusion[0], bytes):
+        raise CoseError("receipt: expected one inclusion proof")
+    proof = loads(inclusion[0])
+    if not isinstance(proof, list) or len(proof) != 3 or not isinstance(proof[2], list):
+        raise MessageError("receipt.proof: expected size, index and path, found %r" % (proof,))
+    size, index, path = proof
+    for number in (size, index):
+        if not isinstance(number, int) or number < 0:
+            raise MessageError("receipt.proof: expected unsigned integers, found %r" % (number,))
+    if len(path) > PATH_HASHES_MAX or not all(isinstance(item, bytes) and len(item) == 32 for item in path):
+        raise ProofError("receipt.path: expected at most %d hashes of 32 bytes" % PATH_HASHES_MAX)
+    return Receipt(message, size, index, path)

@@ -1,0 +1,229 @@
+"""The usage segment: what was metered, sealed, chained and signed by the device key (DESIGN section 7, SPEC section 3)."""
+
+from array import array
+
+from amos.protocol.cose import TYP_USAGE, parse_typed, sign
+from amos.protocol.errors import LocalError, MessageError
+from amos.protocol.limits import SEGMENT_BYTES_MAX, SEGMENT_INPUTS_MAX, SEGMENT_ROWS_MAX, STEMS_MAX
+from amos.protocol.record import U8, U16, U32, U64, Record
+
+VERSION = 1
+
+FLAG_BEGIN = 1
+"""The placement begins in this row."""
+FLAG_CONTINUE = 2
+"""The row continues a placement of an earlier row."""
+FLAG_END = 4
+"""The placement ends in this row."""
+FLAG_ABORTED = 8
+"""The output stopped before the placement's end."""
+FLAG_POWER_LOSS = 16
+"""Power was lost while the placement sounded; what is counted is what had been flushed."""
+FLAG_OPT_OUT = 32
+"""Faded because of an opt-out."""
+FLAGS_ALL = 63
+
+CLOCK_UNKNOWN = 0
+CLOCK_INFORMATIVE = 1
+CLOCK_SYNCHRONISED = 2
+CLOCK_RELATIVE = 3
+CLOCK_LETTERS = "UISR"
+"""Clock status in the manner of signed energy meters (OCMF): unknown, informative, synchronised, relative."""
+
+SEAL_INTERVAL = 1
+SEAL_FULL = 2
+SEAL_PACK = 3
+SEAL_TIER = 4
+SEAL_SESSION = 5
+SEAL_SHUTDOWN = 6
+SEAL_POWER_LOSS = 7
+SEAL_REASONS = ("", "interval", "full", "pack", "tier", "session", "shutdown", "power loss")
+
+LOST_STORAGE = 1
+LOST_DAMAGED = 2
+LOST_REASONS = ("", "storage lost", "records damaged")
+
+FIRST_PREVIOUS = bytes(32)
+"""`previous` of a device's first segment."""
+
+
+class Usage(Record):
+    """Payload of a usage segment. Frames are of the session's sample clock; milliseconds of the monotonic clock."""
+
+    NAME = "usage"
+    FIELDS = (
+        (1, "version", "uint", U8),
+        (2, "device", "bytes", 16),
+        (3, "sequence", "uint", U64),
+        (4, "previous", "bytes", 32),
+        (5, "boot", "uint", U32),
+        (6, "session", "uint", U32),
+        (7, "start_state", "bytes", 32),
+        (8, "first_frame", "uint", U64),
+        (9, "end_frame", "uint", U64),
+        (10, "rate_hz", "uint", 192000),
+        (11, "start_ms", "uint", U64),
+        (12, "end_ms", "uint", U64),
+        (13, "clock", "uint", 3),
+        (14, "anchor_unix_ms", "uint?", U64),
+        (15, "anchor_ms", "uint?", U64),
+        (16, "pack", "bytes", 32),
+        (17, "score", "bytes", 32),
+        (18, "tier", "uint", U8),
+        (19, "stems", "H", SEGMENT_ROWS_MAX),
+        (20, "starts", "I", SEGMENT_ROWS_MAX),
+        (21, "frames", "I", SEGMENT_ROWS_MAX),
+        (22, "flags", "B", SEGMENT_ROWS_MAX),
+        (23, "input_starts", "I", SEGMENT_INPUTS_MAX),
+        (24, "input_kinds", "B", SEGMENT_INPUTS_MAX),
+        (25, "input_values", "i", SEGMENT_INPUTS_MAX),
+        (26, "delivered_frames", "uint", U64),
+        (27, "underruns", "uint", U32),
+        (28, "silent_frames", "uint", U64),
+        (29, "pcm_sha256", "bytes", 32),
+        (30, "reason", "uint", len(SEAL_REASONS) - 1),
+        (31, "lost_first", "uint?", U64),
+        (32, "lost_last", "uint?", U64),
+        (33, "lost_reason", "uint?", len(LOST_REASONS) - 1),
+    )
+
+    version: int
+    device: bytes
+    sequence: int
+    previous: bytes
+    boot: int
+    session: int
+    start_state: bytes
+    first_frame: int
+    end_frame: int
+    rate_hz: int
+    start_ms: int
+    end_ms: int
+    clock: int
+    anchor_unix_ms: "int | None"
+    anchor_ms: "int | None"
+    pack: bytes
+    score: bytes
+    tier: int
+    stems: "array[int]"
+    starts: "array[int]"
+    frames: "array[int]"
+    flags: "array[int]"
+    input_starts: "array[int]"
+    input_kinds: "array[int]"
+    input_values: "array[int]"
+    delivered_frames: int
+    underruns: int
+    silent_frames: int
+    pcm_sha256: bytes
+    reason: int
+    lost_first: "int | None"
+    lost_last: "int | None"
+    lost_reason: "int | None"
+
+    def fault(self):
+        if self.version != VERSION:
+            return "version: expected %d, found %d" % (VERSION, self.version)
+        if self.sequence < 1 or self.reason < 1 or self.rate_hz < 8000:
+            return "sequence, reason and rate: expected at least 1, 1 and 8000"
+        span = self.end_frame - self.first_frame
+        if span < 0 or self.end_ms < self.start_ms:
+            return "end: expected not before the start"
+        if self.delivered_frames > span or self.silent_frames > self.delivered_frames:
+            return "delivered: expected silent <= delivered <= %d frames" % span
+        if (self.anchor_unix_ms is None) != (self.anchor_ms is None):
+            return "anchor: expected both instants or none"
+        if (self.lost_first is None) != (self.lost_last is None) or (self.lost_first is None) != (
+            self.lost_reason is None
+        ):
+            return "lost: expected first, last and reason, or none"
+        if self.lost_first is not None and not self.lost_first <= self.lost_last == self.sequence - 1:
+            return "lost: expected a range that ends at %d" % (self.sequence - 1)
+        return self._row_fault(span) or self._input_fault(span)
+
+    def _row_fault(self, span: int):
+        if not len(self.stems) == len(self.starts) == len(self.frames) == len(self.flags):
+            return "rows: expected columns of one length"
+        start = 0
+        for index in range(len(self.stems)):
+            start += self.starts[index]
+            frames = self.frames[index]
+            if frames == 0 or start + frames > span:
+                return "row %d: expected 1 frame or more within %d, found %d + %d" % (index, span, start, frames)
+            if self.stems[index] >= STEMS_MAX or self.flags[index] > FLAGS_ALL:
+                return "row %d: expected a stem below %d and known flags" % (index, STEMS_MAX)
+        return None
+
+    def _input_fault(self, span: int):
+        if not len(self.input_starts) == len(self.input_kinds) == len(self.input_values):
+            return "inputs: expected columns of one length"
+        if sum(self.input_starts) > span:
+            return "inputs: expected within %d frames" % span
+        return None
+
+    def rows(self) -> list:
+        """The rows as (stem, start_frame, frames, flags), starts in the session's sample clock."""
+        result = []
+        start = self.first_frame
+        for index in range(len(self.stems)):
+            start += self.starts[index]
+            result.append((self.stems[index], start, self.frames[index], self.flags[index]))
+        return result
+
+    def played_frames(self) -> int:
+        """Sum of the rows' frames: stem-time of the segment."""
+        return sum(self.frames)
+
+
+def columns(rows, first_frame: int):
+    """(stems, starts, frames, flags) of rows (stem, start_frame, frames, flags), ordered by start."""
+    stems, starts, frames, flags = array("H"), array("I"), array("I"), array("B")
+    previous = first_frame
+    for stem, start, count, bits in sorted(rows, key=_row_start):
+        # `array` truncates silently on MicroPython, so the range is checked first.
+        if not (0 <= stem <= U16 and 0 <= start - previous <= U32 and 0 < count <= U32):
+            raise LocalError("row: expected stem, start and frames in range, found %r" % ((stem, start, count),))
+        stems.append(stem)
+        starts.append(start - previous)
+        frames.append(count)
+        flags.append(bits)
+        previous = start
+    return stems, starts, frames, flags
+
+
+def _row_start(row):
+    return row[1], row[0]
+
+
+def input_columns(inputs, first_frame: int):
+    """(starts, kinds, values) of inputs (frame, kind, value) in order of frame."""
+    starts, kinds, values = array("I"), array("B"), array("i")
+    previous = first_frame
+    for frame, kind, value in inputs:
+        if not (0 <= frame - previous <= U32 and 0 <= kind <= U8 and -(1 << 31) <= value < 1 << 31):
+            raise LocalError("input: expected frame, kind and value in range, found %r" % ((frame, kind, value),))
+        starts.append(frame - previous)
+        kinds.append(kind)
+        values.append(value)
+        previous = frame
+    return starts, kinds, values
+
+
+def sign_usage(usage: Usage, sign_message) -> bytes:
+    """The segment's bytes, at most `SEGMENT_BYTES_MAX`; `sign_message(message) -> 64 bytes` by the device key."""
+    return sign(usage.encode(), TYP_USAGE, usage.device, sign_message)
+
+
+def open_usage(data, public_key: bytes, verify) -> Usage:
+    """Verify, then decode. Raises `CoseError`, `SignatureError`, `CborError`, `MessageError`."""
+    message = parse_typed(data, TYP_USAGE, SEGMENT_BYTES_MAX)
+    message.check(public_key, verify)
+    usage = Usage.decode(message.payload)
+    if usage.device != message.kid:
+        raise MessageError("usage.device: expected the signer %s, found %s" % (message.kid.hex(), usage.device.hex()))
+    return usage
+
+
+def signer(data) -> bytes:
+    """The device id a segment claims, unverified: for looking up the key."""
+    return parse_typed(data, TYP_USAGE, SEGMENT_BYTES_MAX).kid

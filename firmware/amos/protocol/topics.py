@@ -1,0 +1,34 @@
+"""MQTT topics (DESIGN section 10): `amos/1/<site>/<device>/<leaf>`, device as 32 hex digits."""
+
+from amos.protocol.errors import MessageError
+
+PREFIX = "amos/1"
+USAGE = "usage"
+RECEIPT = "receipt"
+STATUS = "status"
+DIRECTIVE = "directive"
+ALL_USAGE = PREFIX + "/+/+/" + USAGE
+
+
+def device_topic(site: str, device: bytes, leaf: str) -> str:
+    """Topic of one device's `leaf` at `site`."""
+    return "%s/%s/%s/%s" % (PREFIX, site, device.hex(), leaf)
+
+
+def courier_status_topic(site: str) -> str:
+    """Topic of the courier's own retained status."""
+    return "%s/%s/courier/status" % (PREFIX, site)
+
+
+def parse_device_topic(topic: str):
+    """(site, device, leaf) of a device topic. Raises `MessageError`."""
+    parts = topic.split("/")
+    if len(parts) != 5 or parts[0] + "/" + parts[1] != PREFIX or not parts[2]:
+        raise MessageError("topic: expected %s/<site>/<device>/<leaf>, found %s" % (PREFIX, topic[:80]))
+    try:
+        device = bytes.fromhex(parts[3])
+    except ValueError:
+        device = b""
+    if len(device) != 16:
+        raise MessageError("topic: expected a device of 32 hex digits, found %s" % parts[3][:40])
+    return parts[2], device, parts[4]

@@ -1,0 +1,1 @@
+"""The command `amos`: vault, scripts, packs, devices, settlement, verification, demo."""

@@ -1,0 +1,40 @@
+"""Facts about one stem, as the vault knows them and the compiler and pack builder use them."""
+
+from dataclasses import dataclass
+
+ROLES = ("beats", "bass", "harmony", "pads", "tops", "melody", "fx")
+"""AMOS's seven groups, in the order of their role number (DESIGN section 4)."""
+
+PPM = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One payee's share of a stem: `payee` is a lower-case slug of at most 64 bytes, `ppm` millionths."""
+
+    payee: str
+    ppm: int
+
+
+@dataclass(frozen=True, slots=True)
+class StemFacts:
+    """What is known of a stem in the vault; audio itself is the blob with this SHA-256.
+
+    The blob is a WAV file, int16, 1 or 2 channels, at `rate_hz`, `frames` long.
+    """
+
+    stem_id: bytes  # 16 bytes: the first half of the blob's SHA-256
+    sha256: bytes  # 32 bytes, of the blob
+    title: str
+    artist: str
+    role: str  # one of ROLES
+    key: str | None  # "D minor", "F# major"; None = unpitched
+    tempo_mbpm: int | None  # thousandths of a beat per minute; None = no tempo
+    beats: int | None  # length in whole beats, when it loops
+    rate_hz: int
+    frames: int
+    channels: int
+    loudness_mlufs: int  # integrated, BS.1770, thousandths of a LUFS (-70000 = silence or too short to tell)
+    opt_in: bool
+    splits: tuple[Split, ...]  # ppm sums to PPM
+    isrc: str | None = None
