@@ -145,7 +145,7 @@ class Record:
         return record
 
     @classmethod
-    def decode(cls, data):
+    def decode(cls, data: bytes):
         """The record that `data` encodes. Raises `CborError` or `MessageError`. Cap the size before calling."""
         return cls.from_map(loads(data))
 

@@ -1,0 +1,135 @@
+"""The segment in the making: what has been metered since the last seal, live or recovered from the journal."""
+
+from array import array
+
+from amos.journal.facts import Flushed, Opened
+from amos.protocol.limits import SEGMENT_INPUTS_MAX, SEGMENT_ROWS_MAX
+from amos.protocol.segment import FLAG_ABORTED, FLAG_POWER_LOSS, VERSION, Usage, columns, input_columns
+
+PCM_UNKNOWN = bytes(32)
+"""`pcm_sha256` of a segment sealed after a power cut: the running hash was lost, the rows were not."""
+
+
+class SegmentBuilder:
+    """Rows are (stem, start_frame, frames, flags) and inputs (frame, kind, value), in the session's sample clock.
+
+    opened   Opened, the facts known at the segment's start
+    ended    rows of placements that have ended; sounding   rows so far of those that still sound
+    """
+
+    def __init__(self, opened: Opened):
+        self.opened = opened
+        self.ended: list = []
+        self.sounding: list = []
+        self.inputs: list = []
+        self.end_frame = opened.first_frame
+        self.end_ms = opened.start_ms
+        self.delivered_frames = 0
+        self.silent_frames = 0
+        self.underruns = 0
+        self._flushed_rows = 0
+        self._flushed_inputs = 0
+
+    def advance(self, end_frame: int, end_ms: int, silent_frames: int, ended, sounding, underruns: int = 0) -> None:
+        """Everything up to `end_frame` has reached the output; `silent_frames` and `underruns` since the segment began."""
+        self.delivered_frames += end_frame - self.end_frame
+        self.end_frame = end_frame
+        self.end_ms = end_ms
+        self.silent_frames = silent_frames
+        self.underruns = underruns
+        self.ended.extend(ended)
+        self.sounding = list(sounding)
+
+    def nearly_full(self, rows_coming: int) -> bool:
+        """Whether `rows_coming` more rows might not fit."""
+        rows = len(self.ended) + len(self.sounding) + rows_coming
+        return rows > SEGMENT_ROWS_MAX or len(self.inputs) >= SEGMENT_INPUTS_MAX - 8
+
+    def flush(self) -> Flushed:
+        """The journal record of what has come since the last one; call once it is certain to be stored."""
+        ended = self.ended[self._flushed_rows :]
+        inputs = self.inputs[self._flushed_inputs :]
+        self._flushed_rows = len(self.ended)
+        self._flushed_inputs = len(self.inputs)
+        first = self.opened.first_frame
+        rows = ended + self.sounding
+        return Flushed(
+            end_frame=self.end_frame,
+            end_ms=self.end_ms,
+            delivered_frames=self.delivered_frames,
+            silent_frames=self.silent_frames,
+            underruns=self.underruns,
+            open_from=len(ended),
+            stems=array("H", [row[0] for row in rows]),
+            starts=array("I", [row[1] - first for row in rows]),
+            frames=array("I", [row[2] for row in rows]),
+            flags=array("B", [row[3] for row in rows]),
+            input_starts=array("I", [item[0] - first for item in inputs]),
+            input_kinds=array("B", [item[1] for item in inputs]),
+            input_values=array("i", [item[2] for item in inputs]),
+        )
+
+    def apply(self, flushed: Flushed) -> None:
+        """Take over a flush found in the journal at boot."""
+        first = self.opened.first_frame
+        rows = [
+            (flushed.stems[n], first + flushed.starts[n], flushed.frames[n], flushed.flags[n])
+            for n in range(len(flushed.stems))
+        ]
+        self.ended.extend(rows[: flushed.open_from])
+        self.sounding = rows[flushed.open_from :]
+        for n in range(len(flushed.input_starts)):
+            self.inputs.append((first + flushed.input_starts[n], flushed.input_kinds[n], flushed.input_values[n]))
+        self.end_frame = flushed.end_frame
+        self.end_ms = flushed.end_ms
+        self.delivered_frames = flushed.delivered_frames
+        self.silent_frames = flushed.silent_frames
+        self.underruns = flushed.underruns
+
+    def lose_power(self) -> None:
+        """Mark what sounded at the last flush as aborted by a power cut."""
+        self.sounding = [
+            (stem, start, frames, flags | FLAG_ABORTED | FLAG_POWER_LOSS)
+            for stem, start, frames, flags in self.sounding
+        ]
+
+    def usage(self, device: bytes, sequence: int, previous: bytes, pcm_sha256: bytes, reason: int, lost=None) -> Usage:
+        """The payload to sign. `lost` is None or (first, last, reason) of sequence numbers gone for good."""
+        opened = self.opened
+        stems, starts, frames, flags = columns(self.ended + self.sounding, opened.first_frame)
+        input_starts, input_kinds, input_values = input_columns(self.inputs, opened.first_frame)
+        return Usage(
+            version=VERSION,
+            device=device,
+            sequence=sequence,
+            previous=previous,
+            boot=opened.boot,
+            session=opened.session,
+            start_state=opened.start_state,
+            first_frame=opened.first_frame,
+            end_frame=self.end_frame,
+            rate_hz=opened.rate_hz,
+            start_ms=opened.start_ms,
+            end_ms=self.end_ms,
+            clock=opened.clock,
+            anchor_unix_ms=opened.anchor_unix_ms,
+            anchor_ms=opened.anchor_ms,
+            pack=opened.pack,
+            score=opened.score,
+            tier=opened.tier,
+            stems=stems,
+            starts=starts,
+            frames=frames,
+            flags=flags,
+            input_starts=input_starts,
+            input_kinds=input_kinds,
+            input_values=input_values,
+            delivered_frames=self.delivered_frames,
+            underruns=self.underruns,
+            silent_frames=self.silent_frames,
+            pcm_sha256=pcm_sha256,
+            reason=reason,
+            lost_first=lost[0] if lost else None,
+            lost_last=lost[1] if lost else None,
+            lost_reason=lost[2] if lost else None,
+        )

@@ -1,0 +1,108 @@
+"""Payloads of journal records, as tables like the protocol's messages."""
+
+from array import array
+
+from amos.protocol.limits import SEGMENT_INPUTS_MAX, SEGMENT_ROWS_MAX
+from amos.protocol.record import U8, U32, U64, Record
+
+
+class State(Record):
+    """Counters at the start of a slot: what the records dropped by compaction had said."""
+
+    NAME = "state"
+    FIELDS = (
+        (1, "boot", "uint", U32),
+        (2, "session", "uint", U32),
+        (3, "last_sequence", "uint", U64),
+        (4, "last_sha256", "bytes", 32),
+        (5, "receipted", "uint", U64),
+        (6, "lost_first", "uint?", U64),
+        (7, "lost_last", "uint?", U64),
+    )
+
+    boot: int
+    session: int
+    last_sequence: int
+    last_sha256: bytes
+    receipted: int
+    lost_first: "int | None"
+    lost_last: "int | None"
+
+
+class Opened(Record):
+    """A segment begins: everything of `Usage` that is known at its start. Nothing is metered before this is stored."""
+
+    NAME = "opened"
+    FIELDS = (
+        (1, "boot", "uint", U32),
+        (2, "session", "uint", U32),
+        (3, "start_state", "bytes", 32),
+        (4, "first_frame", "uint", U64),
+        (5, "rate_hz", "uint", 192000),
+        (6, "start_ms", "uint", U64),
+        (7, "clock", "uint", 3),
+        (8, "anchor_unix_ms", "uint?", U64),
+        (9, "anchor_ms", "uint?", U64),
+        (10, "pack", "bytes", 32),
+        (11, "score", "bytes", 32),
+        (12, "tier", "uint", U8),
+    )
+
+    boot: int
+    session: int
+    start_state: bytes
+    first_frame: int
+    rate_hz: int
+    start_ms: int
+    clock: int
+    anchor_unix_ms: "int | None"
+    anchor_ms: "int | None"
+    pack: bytes
+    score: bytes
+    tier: int
+
+
+class Flushed(Record):
+    """What was metered since the last flush. `ended` rows of it are final; rows from `open_from` on are those still sounding.
+
+    After a power cut the final rows of all flushes count, and the open ones of the last flush only. Starts are relative
+    to the segment's first frame.
+    """
+
+    NAME = "flushed"
+    FIELDS = (
+        (1, "end_frame", "uint", U64),
+        (2, "end_ms", "uint", U64),
+        (3, "delivered_frames", "uint", U64),
+        (4, "silent_frames", "uint", U64),
+        (5, "underruns", "uint", U32),
+        (6, "open_from", "uint", SEGMENT_ROWS_MAX),
+        (7, "stems", "H", SEGMENT_ROWS_MAX),
+        (8, "starts", "I", SEGMENT_ROWS_MAX),
+        (9, "frames", "I", SEGMENT_ROWS_MAX),
+        (10, "flags", "B", SEGMENT_ROWS_MAX),
+        (11, "input_starts", "I", SEGMENT_INPUTS_MAX),
+        (12, "input_kinds", "B", SEGMENT_INPUTS_MAX),
+        (13, "input_values", "i", SEGMENT_INPUTS_MAX),
+    )
+
+    end_frame: int
+    end_ms: int
+    delivered_frames: int
+    silent_frames: int
+    underruns: int
+    open_from: int
+    stems: "array[int]"
+    starts: "array[int]"
+    frames: "array[int]"
+    flags: "array[int]"
+    input_starts: "array[int]"
+    input_kinds: "array[int]"
+    input_values: "array[int]"
+
+    def fault(self):
+        if not len(self.stems) == len(self.starts) == len(self.frames) == len(self.flags) >= self.open_from:
+            return "rows: expected columns of one length"
+        if not len(self.input_starts) == len(self.input_kinds) == len(self.input_values):
+            return "inputs: expected columns of one length"
+        return None
