@@ -15,7 +15,7 @@ Every call may raise OSError; what it was to do has then happened, partly happen
 
 import os
 
-from amos.compat import fsync_file
+from amos.edges.durable import fsync_file
 
 
 class FileLogStore:

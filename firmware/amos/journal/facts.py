@@ -100,7 +100,7 @@ class Flushed(Record):
     input_kinds: "array[int]"
     input_values: "array[int]"
 
-    def fault(self):
+    def fault(self) -> "str | None":
         if not len(self.stems) == len(self.starts) == len(self.frames) == len(self.flags) >= self.open_from:
             return "rows: expected columns of one length"
         if not len(self.input_starts) == len(self.input_kinds) == len(self.input_values):

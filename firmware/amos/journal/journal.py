@@ -21,7 +21,8 @@ from amos.protocol.segment import FIRST_PREVIOUS, LOST_DAMAGED
 COMPACT_DEAD_BYTES = 256 * 1024
 """Compact once this much, and half of the slot, is dead: about every half hour of play."""
 
-SEQUENCE_BYTES = 8
+SEALED_HEAD_BYTES = 8 + 8
+"""Before a segment in its record: sequence number and delivered milliseconds, little-endian."""
 
 
 class JournalError(Exception):
@@ -37,15 +38,20 @@ class JournalFault(JournalError):
 
 
 class Stored:
-    """A sealed segment in the journal: where its bytes are."""
+    """A sealed segment in the journal: where its bytes are, and how much play it stands for."""
 
-    __slots__ = ("offset", "sequence", "sha256", "size")
+    __slots__ = ("delivered_ms", "offset", "sequence", "sha256", "size")
 
-    def __init__(self, sequence: int, offset: int, size: int, sha256: bytes):
+    def __init__(self, sequence: int, delivered_ms: int, offset: int, size: int, sha256: bytes):
         self.sequence = sequence
+        self.delivered_ms = delivered_ms
         self.offset = offset
         self.size = size
         self.sha256 = sha256
+
+
+def _sealed_payload(sequence: int, delivered_ms: int, segment: bytes) -> bytes:
+    return sequence.to_bytes(8, "little") + delivered_ms.to_bytes(8, "little") + segment
 
 
 class Journal:
@@ -115,18 +121,19 @@ class Journal:
         elif kind == record.FLUSH and self.unsealed:
             self.unsealed.apply(Flushed.decode(payload))
         elif kind == record.SEALED:
-            self._index(int.from_bytes(payload[:SEQUENCE_BYTES], "little"), payload[SEQUENCE_BYTES:], offset)
+            sequence, delivered_ms = int.from_bytes(payload[:8], "little"), int.from_bytes(payload[8:16], "little")
+            self._index(sequence, delivered_ms, payload[SEALED_HEAD_BYTES:], offset)
         elif kind == record.TRIMMED:
             self._drop(int.from_bytes(payload, "little"))
 
-    def _index(self, sequence: int, segment: bytes, offset: int) -> None:
+    def _index(self, sequence: int, delivered_ms: int, segment: bytes, offset: int) -> None:
         expected = max(self.last_sequence, self.receipted) + 1
         if sequence > expected:
             self.lost = (self.lost[0] if self.lost else expected, sequence - 1, LOST_DAMAGED)
         digest = hashlib.sha256(segment).digest()
         if sequence > self.receipted:
-            start = offset + record.HEADER_BYTES + SEQUENCE_BYTES
-            self.segments[sequence] = Stored(sequence, start, len(segment), digest)
+            start = offset + record.HEADER_BYTES + SEALED_HEAD_BYTES
+            self.segments[sequence] = Stored(sequence, delivered_ms, start, len(segment), digest)
         if sequence >= self.last_sequence:
             self.last_sequence, self.last_sha256 = sequence, digest
         self.unsealed = None
@@ -170,12 +177,12 @@ class Journal:
         """Store what `unsealed` has metered since the last flush."""
         self._append(record.FLUSH, self.unsealed.flush().encode())
 
-    def seal(self, sequence: int, segment: bytes) -> None:
-        """Store a signed segment; with this its rows are retired."""
+    def seal(self, sequence: int, segment: bytes, delivered_ms: int) -> None:
+        """Store a signed segment that stands for `delivered_ms` of play; with this its rows are retired."""
         if sequence != self.last_sequence + 1 or len(segment) > SEGMENT_BYTES_MAX:
             raise JournalFault("seal: expected sequence %d and at most 16 KiB" % (self.last_sequence + 1))
-        offset = self._append(record.SEALED, sequence.to_bytes(SEQUENCE_BYTES, "little") + segment)
-        self._index(sequence, segment, offset)
+        offset = self._append(record.SEALED, _sealed_payload(sequence, delivered_ms, segment))
+        self._index(sequence, delivered_ms, segment, offset)
         self.lost = None
         self._compact_when_due()
 
@@ -184,7 +191,7 @@ class Journal:
         if sequence > self.last_sequence:
             raise JournalFault("trim: expected at most %d, found %d" % (self.last_sequence, sequence))
         before = len(self.segments)
-        self._append(record.TRIMMED, sequence.to_bytes(SEQUENCE_BYTES, "little"))
+        self._append(record.TRIMMED, sequence.to_bytes(8, "little"))
         self._drop(sequence)
         self._compact_when_due()
         return before - len(self.segments)
@@ -245,10 +252,10 @@ class Journal:
             moved = {}
             for sequence in sorted(self.segments):
                 stored = self.segments[sequence]
-                segment = old.read(stored.offset, stored.size)
-                offset = new.append(record.SEALED, sequence.to_bytes(SEQUENCE_BYTES, "little") + segment, sync=False)
-                start = offset + record.HEADER_BYTES + SEQUENCE_BYTES
-                moved[sequence] = Stored(sequence, start, stored.size, stored.sha256)
+                payload = _sealed_payload(sequence, stored.delivered_ms, old.read(stored.offset, stored.size))
+                offset = new.append(record.SEALED, payload, sync=False)
+                start = offset + record.HEADER_BYTES + SEALED_HEAD_BYTES
+                moved[sequence] = Stored(sequence, stored.delivered_ms, start, stored.size, stored.sha256)
             opened_at = new.size
             if self.unsealed:
                 for kind, payload, _offset in old.records(self._unsealed_from):

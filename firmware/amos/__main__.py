@@ -1,0 +1,46 @@
+"""`python -m amos DIRECTORY [name=value ...]` on every runtime: run the player of that directory (see config.py)."""
+
+import sys
+
+from amos.app import Player
+from amos.compat import MICROPYTHON
+from amos.config import ConfigError, load
+from amos.edges.key_store import KeyFault
+from amos.journal.journal import JournalError
+from amos.protocol.errors import ProtocolError
+
+REFUSED = 2
+
+
+def _stop_on_signals(player) -> None:
+    """CPython: finish the block, seal, and leave. MicroPython has no signals but the interrupt."""
+    if not MICROPYTHON:
+        import signal
+
+        def stop(_number, _frame):
+            player.stopping = True
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+
+
+def main(arguments) -> int:
+    """Exit code 0, or 2 after one line that says what is wrong."""
+    if not arguments:
+        print("usage: python -m amos DIRECTORY [name=value ...]")
+        return REFUSED
+    try:
+        player = Player(load(arguments[0], arguments[1:]))
+        try:
+            _stop_on_signals(player)
+            player.run()
+        except KeyboardInterrupt:
+            return 0  # on boards: as after a power cut, the next start seals what was flushed
+    except (ConfigError, KeyFault, JournalError, ProtocolError, OSError) as error:
+        print("amos player: %s: %s" % (type(error).__name__, error))
+        return REFUSED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,99 @@
+"""The player's settings: `player.json` in its directory, and `name=value` words that override it for one run."""
+
+import json
+
+from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
+
+CONFIG_BYTES_MAX = 8192
+
+
+class ConfigError(ValueError):
+    """A setting is missing or wrong; the message says which and what was expected."""
+
+
+# name: (kind, default, low or None, high or None); a default of None means that it must be given.
+SETTINGS = {
+    "pack": ("text", None, None, None),
+    "publisher_key": ("key", None, None, None),
+    "ledger_key": ("key", None, None, None),
+    "board": ("text", "linux", None, None),
+    "tier": ("int", 0, 0, 255),
+    "link": ("text", "none", None, None),
+    "out": ("text", "null", None, None),
+    "pace": ("text", "clocked", None, None),
+    "block_frames": ("int", 4096, 64, 65536),
+    "minutes": ("int", 0, 0, 1 << 24),
+    "linger": ("text", "forever", None, None),
+    "journal_bytes": ("int", 8 << 20, 128 << 10, 1 << 30),
+}
+"""
+pace     `clocked`: real time; `free`: as fast as the machine can, on a clock that follows the samples
+minutes  length of the session, 0 = until stopped
+linger   after the session keep serving the courier: `forever`, or until every segment is `receipted`, or `no`
+"""
+
+CHOICES = {"pace": ("clocked", "free"), "linger": ("forever", "receipted", "no")}
+
+
+def _value(name: str, raw):
+    kind, _default, low, high = SETTINGS[name]
+    if kind == "int":
+        try:
+            value = int(raw)
+        except (ValueError, TypeError):
+            raise ConfigError("%s: expected a whole number, found %r" % (name, raw))
+        if not low <= value <= high:
+            raise ConfigError("%s: expected %d to %d, found %d" % (name, low, high, value))
+        return value
+    if not isinstance(raw, str) or not raw or len(raw) > 4 * SMALL_TEXT_BYTES_MAX:
+        raise ConfigError("%s: expected text, found %r" % (name, raw))
+    if kind == "key":
+        try:
+            key = bytes.fromhex(raw)
+        except ValueError:
+            key = b""
+        if len(key) != 32:
+            raise ConfigError("%s: expected 64 hex digits, found %r" % (name, raw))
+        return key
+    if name in CHOICES and raw not in CHOICES[name]:
+        raise ConfigError("%s: expected one of %s, found %r" % (name, ", ".join(CHOICES[name]), raw))
+    return raw
+
+
+class Config:
+    """The settings as attributes, checked. `directory` holds key, journal and `player.json`."""
+
+    def __init__(self, directory: str, values: dict):
+        self.directory = directory
+        for name in values:
+            if name not in SETTINGS:
+                raise ConfigError("%s: expected one of %s" % (name, ", ".join(sorted(SETTINGS))))
+        for name in SETTINGS:
+            default = SETTINGS[name][1]
+            if name not in values and default is None:
+                raise ConfigError("%s: expected a value, found none" % name)
+            setattr(self, name, _value(name, values[name]) if name in values else default)
+        if self.block_frames % 64:
+            raise ConfigError("block_frames: expected a multiple of 64, found %d" % self.block_frames)
+
+
+def load(directory: str, words) -> Config:
+    """`player.json` of `directory`, overridden by `name=value` words. Raises `ConfigError`."""
+    path = directory + "/player.json"
+    try:
+        with open(path) as file:
+            text = file.read(CONFIG_BYTES_MAX + 1)
+    except OSError:
+        raise ConfigError("%s: expected a file, found none; `amos device prepare` makes it" % path)
+    try:
+        values = json.loads(text) if len(text) <= CONFIG_BYTES_MAX else None
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise ConfigError("%s: expected a JSON object of at most %d bytes" % (path, CONFIG_BYTES_MAX))
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise ConfigError("%s: expected name=value" % word)
+        values[name] = value
+    return Config(directory, values)

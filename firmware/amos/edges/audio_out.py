@@ -1,0 +1,157 @@
+"""Audio outputs. Contract of a sink:
+
+    write(pcm) -> int      takes a block of int16 stereo bytes whole; the frames that have reached the output in all so far
+    close() -> int         lets what was taken sound, and finishes; the frames that have reached the output in all
+
+`write` may wait (that is what clocks the player) and raises OSError when the output is gone; of that block nothing is
+counted as delivered.
+"""
+
+import os
+import time
+
+from amos.compat import MICROPYTHON
+from amos.edges.durable import fsync_file
+
+FRAME_BYTES = 4
+APLAY_LATENCY_MS = 100
+"""From the first write to the first sound: process start and one ALSA period, generously."""
+WAV_HEADER_BYTES = 44
+WAV_DATA_BYTES_MAX = 0xFFFFFFFF - WAV_HEADER_BYTES
+
+
+class NullSink:
+    """Nowhere, as fast as it is rendered."""
+
+    def __init__(self):
+        self._frames = 0
+
+    def write(self, pcm) -> int:
+        self._frames += len(pcm) // FRAME_BYTES
+        return self._frames
+
+    def close(self) -> int:
+        return self._frames
+
+
+class WavSink:
+    """A WAV file. A block counts as delivered when the file has taken it; the header is made right on `close`."""
+
+    def __init__(self, path: str, rate_hz: int):
+        self._file = open(path, "wb")
+        self._rate_hz = rate_hz
+        self._data_bytes = 0
+        self._file.write(_wav_header(rate_hz, 0))
+
+    def write(self, pcm) -> int:
+        if self._data_bytes + len(pcm) > WAV_DATA_BYTES_MAX:
+            raise OSError("WAV file full: 4 GiB")
+        self._file.write(pcm)
+        self._data_bytes += len(pcm)
+        return self._data_bytes // FRAME_BYTES
+
+    def close(self) -> int:
+        self._file.seek(0)
+        self._file.write(_wav_header(self._rate_hz, self._data_bytes))
+        self._file.flush()
+        fsync_file(self._file)
+        self._file.close()
+        return self._data_bytes // FRAME_BYTES
+
+
+def _wav_header(rate_hz: int, data_bytes: int) -> bytes:
+    def u32(value):
+        return value.to_bytes(4, "little")
+
+    head = b"RIFF" + u32(36 + data_bytes) + b"WAVEfmt " + u32(16) + b"\x01\x00\x02\x00"
+    return head + u32(rate_hz) + u32(rate_hz * FRAME_BYTES) + b"\x04\x00\x10\x00" + b"data" + u32(data_bytes)
+
+
+class AplaySink:
+    """ALSA through `aplay`: its blocking pipe clocks the player. CPython on Linux.
+
+    Delivered is what has sounded: frames written, less what pipe and device still hold, of which elapsed time less the
+    device's start is the measure; so a cut never counts what was not heard.
+    """
+
+    def __init__(self, device: str, rate_hz: int):
+        import subprocess
+
+        command = ["aplay", "-q", "-t", "raw", "-f", "S16_LE", "-c", "2", "-r", str(rate_hz), "-D", device]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE)
+        self._rate_hz = rate_hz
+        self._frames = 0
+        self._started = None
+        self._delivered = 0
+
+    def write(self, pcm) -> int:
+        if self._started is None:
+            self._started = time.monotonic()
+        self._process.stdin.write(pcm)
+        self._process.stdin.flush()
+        self._frames += len(pcm) // FRAME_BYTES
+        sounded = int((time.monotonic() - self._started) * self._rate_hz) - self._rate_hz * APLAY_LATENCY_MS // 1000
+        self._delivered = max(self._delivered, min(self._frames, sounded))
+        return self._delivered
+
+    def close(self) -> int:
+        try:
+            self._process.stdin.close()
+        except OSError:
+            pass  # aplay has gone, and what it held with it
+        if self._process.wait() == 0:
+            self._delivered = self._frames
+        return self._delivered
+
+
+class ClockedSink:
+    """Another sink, slowed down to real time: at most `ahead_frames` before the wall clock."""
+
+    def __init__(self, sink, rate_hz: int, clock, ahead_frames: int):
+        self._sink = sink
+        self._rate_hz = rate_hz
+        self._clock = clock
+        self._ahead_frames = ahead_frames
+        self._started_ms = clock.now_ms()
+
+    def write(self, pcm) -> int:
+        frames = self._sink.write(pcm)
+        ahead = frames - self._ahead_frames - (self._clock.now_ms() - self._started_ms) * self._rate_hz // 1000
+        if ahead > 0:
+            _sleep_ms(ahead * 1000 // self._rate_hz)
+        return frames
+
+    def close(self) -> int:
+        return self._sink.close()
+
+
+def _sleep_ms(duration_ms: int) -> None:
+    if MICROPYTHON:
+        time.sleep_ms(duration_ms)
+    else:
+        time.sleep(duration_ms / 1000)
+
+
+def open_sink(address: str, rate_hz: int):
+    """The sink for `wav:PATH`, `alsa:DEVICE`, or `null`. Raises ValueError or OSError."""
+    kind, _colon, rest = address.partition(":")
+    if kind == "wav" and rest:
+        return WavSink(_fresh_name(rest), rate_hz)
+    if kind == "alsa" and not MICROPYTHON:
+        return AplaySink(rest or "default", rate_hz)
+    if address == "null":
+        return NullSink()
+    raise ValueError("out: expected wav:PATH, null%s, found %s" % ("" if MICROPYTHON else " or alsa:DEVICE", address))
+
+
+def _fresh_name(path: str) -> str:
+    """`path`, or with -2, -3 ... before its ending when that file exists: an earlier session's music stays."""
+    stem, dot, ending = path.rpartition(".")
+    number, name = 1, path
+    while True:
+        try:
+            os.stat(name)
+        except OSError:
+            return name
+        number += 1
+        name = "%s-%d%s%s" % (stem or ending, number, dot, ending if stem else "")

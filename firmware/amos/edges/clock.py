@@ -1,0 +1,53 @@
+"""Clocks. Contract: `now_ms()` never goes back while the process lives; `unix_ms()` is None when the time is not known.
+
+status says how far the wall clock can be trusted: the letters of signed energy meters (DESIGN section 7).
+"""
+
+import time
+
+from amos.compat import MICROPYTHON
+from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_UNKNOWN
+
+UNIX_MS_PLAUSIBLE = 1735689600000
+"""2025-01-01: a wall clock before this was never set."""
+
+
+class SystemClock:
+    """The machine's own clocks: milliseconds since this object was made, and a wall clock nobody vouches for."""
+
+    def __init__(self):
+        self._last = _ticks()
+        self._elapsed_ms = 0
+
+    def now_ms(self) -> int:
+        """Milliseconds since the start; folds MicroPython's wrapping ticks, so call it at least once a day."""
+        ticks = _ticks()
+        self._elapsed_ms += _ticks_since(ticks, self._last)
+        self._last = ticks
+        return self._elapsed_ms
+
+    def unix_ms(self):
+        """Wall clock in Unix milliseconds, or None when it was obviously never set."""
+        now = time.time_ns() // 1000000
+        return now if now >= UNIX_MS_PLAUSIBLE else None
+
+    def status(self) -> int:
+        """CLOCK_INFORMATIVE with a plausible wall clock, else CLOCK_UNKNOWN."""
+        return CLOCK_UNKNOWN if self.unix_ms() is None else CLOCK_INFORMATIVE
+
+
+if MICROPYTHON:
+
+    def _ticks() -> int:
+        return time.ticks_ms()
+
+    def _ticks_since(now: int, before: int) -> int:
+        return time.ticks_diff(now, before)
+
+else:
+
+    def _ticks() -> int:
+        return time.monotonic_ns() // 1000000
+
+    def _ticks_since(now: int, before: int) -> int:
+        return now - before

@@ -1,0 +1,42 @@
+"""The device's key: made on the device from the system's randomness, kept in a file only its owner can read.
+
+Contract: when `load_or_make_seed` returns, the seed survives a power cut; it is never overwritten once it exists. A
+read-out of the storage is a read-out of the key (see the threat model in `amos.crypto`).
+"""
+
+import os
+
+from amos.compat import MICROPYTHON
+from amos.edges.durable import fsync_file
+
+SEED_BYTES = 32
+
+
+class KeyFault(Exception):
+    """The key file is not a key; nothing is signed with it."""
+
+
+def load_or_make_seed(path: str) -> bytes:
+    """The 32-byte seed in the file `path`; made when the file is absent. Raises `KeyFault`, OSError."""
+    try:
+        with open(path, "rb") as file:
+            seed = file.read()
+    except OSError:
+        return _make(path)
+    if len(seed) != SEED_BYTES:
+        raise KeyFault("%s: expected %d bytes, found %d; restore it or remove it" % (path, SEED_BYTES, len(seed)))
+    return seed
+
+
+def _make(path: str) -> bytes:
+    seed = os.urandom(SEED_BYTES)
+    staged = path + ".new"
+    if not MICROPYTHON:
+        # MicroPython has no file modes; there the directory protects it.
+        os.close(os.open(staged, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
+    with open(staged, "wb") as file:
+        file.write(seed)
+        file.flush()
+        fsync_file(file)
+    os.rename(staged, path)
+    return seed
