@@ -12,7 +12,7 @@ from amos.journal.journal import Journal, JournalError
 
 SALT = b"saltsalt"
 FRAMES = 1000
-CAPACITY_BYTES = 160 * 1024
+CAPACITY_BYTES = 112 * 1024
 
 
 class Life:

@@ -21,6 +21,9 @@ from amos.protocol.segment import FIRST_PREVIOUS, LOST_DAMAGED
 COMPACT_DEAD_BYTES = 256 * 1024
 """Compact once this much, and half of the slot, is dead: about every half hour of play."""
 
+COMPACTED_BASE_BYTES = 256
+"""Slot header, STATE and COMPLETE."""
+
 SEALED_HEAD_BYTES = 8 + 8
 """Before a segment in its record: sequence number and delivered milliseconds, little-endian."""
 
@@ -207,9 +210,10 @@ class Journal:
         """Append one record durably; its offset."""
         if self._broken:
             raise JournalFault(self._broken)
-        if not self._fits(kind, payload) and self._dead_bytes() > record.PAYLOAD_BYTES_MAX:
+        # Only seals and trims make bytes dead, so a journal close to full compacts once for each of them at most.
+        if not self._fits(kind, payload, self._slot.size) and self._fits(kind, payload, self._compacted_bytes()):
             self._compact(self._next_salt())
-        if not self._fits(kind, payload):
+        if not self._fits(kind, payload, self._slot.size):
             raise JournalFull("journal: expected room for %d bytes; sync the player" % len(payload))
         try:
             return self._slot.append(kind, payload)
@@ -217,26 +221,25 @@ class Journal:
             self._broken = "journal: storage failed (%s)" % error
             raise JournalFault(self._broken)
 
-    def _fits(self, kind: int, payload: bytes) -> bool:
+    def _fits(self, kind: int, payload: bytes, size: int) -> bool:
         # Flushes leave room for the seal they lead to, and seals for trims, so that a full journal can recover.
         reserve = 0
         if kind in (record.OPEN, record.FLUSH):
             reserve = 2 * SEGMENT_BYTES_MAX
         elif kind in (record.SEALED, record.BOOT):
             reserve = 1024
-        return len(payload) + record.OVERHEAD_BYTES + reserve <= self._store.capacity_bytes - self._slot.size
+        return len(payload) + record.OVERHEAD_BYTES + reserve <= self._store.capacity_bytes - size
 
     # Compaction
 
-    def _live_bytes(self) -> int:
-        live = sum(stored.size + record.OVERHEAD_BYTES for stored in self.segments.values())
-        return live + (self._slot.size - self._unsealed_from if self.unsealed else 0)
-
-    def _dead_bytes(self) -> int:
-        return self._slot.size - self._live_bytes()
+    def _compacted_bytes(self) -> int:
+        """Bytes the slot would hold after a compaction, at most."""
+        overhead = record.OVERHEAD_BYTES + SEALED_HEAD_BYTES
+        live = sum([stored.size + overhead for stored in self.segments.values()])
+        return COMPACTED_BASE_BYTES + live + (self._slot.size - self._unsealed_from if self.unsealed else 0)
 
     def _compact_when_due(self) -> None:
-        dead = self._dead_bytes()
+        dead = self._slot.size - self._compacted_bytes()
         if dead > COMPACT_DEAD_BYTES and 2 * dead > self._slot.size:
             self._compact(self._next_salt())
 
