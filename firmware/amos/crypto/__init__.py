@@ -1,0 +1,49 @@
+"""Ed25519 (RFC 8032), SHA-512 and key identifiers: PyNaCl on CPython, our own code on MicroPython. Pure.
+
+    public_key(seed32) -> bytes32
+    sign(seed32, message) -> bytes64
+    verify(public32, message, signature64) -> bool    strict as libsodium; False, never an error, for any bytes
+    sha512(*parts) -> bytes64
+    key_id(public32) -> bytes16                       names a key everywhere; a device's is its device id
+
+Arguments are bytes, bytearray or memoryview. A caller's mistake raises a `CryptoError`: `KeyLengthError` or
+`ArgumentTypeError`. Signing needs no randomness, so the same seed and message give the same signature on every runtime.
+
+What this protects, and what it does not:
+
+- It protects readings from everyone between the player and the ledger: without the seed nobody can add or alter one.
+- Our own code runs in variable time: how long it takes, what it draws and radiates depend on the seed. It is meant for
+  a player that signs a segment every ten minutes over a link that shows no useful timing. Someone who can have the
+  board sign often and time it closely, or hold a probe to it, may learn the seed. PyNaCl does not have this weakness.
+- Our own code keeps the last seed and what it expands to in RAM, where a debugger or a memory dump finds it.
+- The boards' flash can be read out. Whoever holds the board can copy its seed, or sign what never sounded. No code
+  here can prevent that; the ledger's part is to notice two logs under one key.
+- There is no forward secrecy: whoever has the seed can also sign readings for the past.
+"""
+
+import hashlib
+
+from amos.compat import MICROPYTHON
+from amos.crypto.errors import ArgumentTypeError, CryptoError, KeyLengthError, checked_key
+
+if MICROPYTHON:
+    from amos.crypto.ed25519 import public_key, sign, verify
+    from amos.crypto.sha512_portable import sha512
+else:
+    from amos.crypto.host import public_key, sha512, sign, verify
+
+__all__ = (
+    "ArgumentTypeError",
+    "CryptoError",
+    "KeyLengthError",
+    "key_id",
+    "public_key",
+    "sha512",
+    "sign",
+    "verify",
+)
+
+
+def key_id(public: bytes) -> bytes:
+    """The first 16 bytes of the SHA-256 of a 32-byte public key. Raises `KeyLengthError` or `ArgumentTypeError`."""
+    return hashlib.sha256(checked_key("public", public)).digest()[:16]
