@@ -1,0 +1,179 @@
+"""Builds a pack: the script's stems as PCM at its rate, the score, and a manifest that signs for both."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import soxr
+
+from amos.crypto import key_id, public_key, sign, verify
+from amos.edges.stem_file import MANIFEST_NAME
+from amos.player.score import Score, decode_score
+from amos.protocol.errors import LocalError, ProtocolError
+from amos.protocol.limits import MANIFEST_BYTES_MAX, STEMS_MAX
+from amos.protocol.manifest import CODEC_PCM16, VERSION, Manifest, PackStem, open_manifest, sign_manifest
+from amos_tools.pack import errors
+from amos_tools.pack.catalogue import export_catalogue
+from amos_tools.pack.folder import PackWriter
+from amos_tools.pack.level import stem_gain_q15, working_mlufs
+from amos_tools.stems import ROLES, StemFacts
+from amos_tools.vault import Vault
+from amos_tools.vault.audio import Int16Frames, to_int16
+
+
+class CompiledScript(Protocol):
+    """What the builder needs of a compiled script (`amos_tools.script.Compiled`)."""
+
+    @property
+    def score(self) -> bytes:
+        """Encoded score."""
+
+    @property
+    def stems(self) -> Sequence[StemFacts]:
+        """The stem table, in the order the score counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackSummary:
+    """What was built. `pack_id` is the SHA-256 of the signed manifest."""
+
+    path: Path
+    pack_id: bytes
+    serial: int
+    stems: int
+    blob_bytes: int
+    working_mlufs: int
+
+
+def build_pack(
+    compiled: CompiledScript,
+    vault: Vault,
+    out_dir: Path | str,
+    *,
+    publisher_seed: bytes,
+    serial: int,
+    board_class: str,
+    lease_end_unix_s: int,
+) -> PackSummary:
+    """Build the pack into `out_dir`, atomically: a reader finds the pack that was there or this one, whole.
+
+    The same inputs give the same bytes. Raises a `PackBuildError`, or a `VaultError` for a damaged blob.
+    """
+    out_dir = Path(out_dir)
+    score = _score(compiled)
+    stems = _checked_stems(compiled.stems, vault)
+    working = working_mlufs(score)
+    writer = PackWriter(out_dir)
+    records = []
+    for stem in stems:
+        samples = conformed(vault.audio(stem), stem.rate_hz, score.rate_hz)
+        sha256 = writer.put_blob(samples.astype("<i2", copy=False).tobytes())
+        gain_q15 = stem_gain_q15(stem.loudness_mlufs, _peak(samples), working, score.peak_mdb)
+        records.append(_record(stem, samples, sha256, gain_q15, lease_end_unix_s))
+    manifest = Manifest(
+        version=VERSION,
+        serial=serial,
+        name=score.name,
+        rate_hz=score.rate_hz,
+        board_class=board_class,
+        voices=score.voices,
+        lease_end_unix_s=lease_end_unix_s,
+        score_sha256=writer.put_blob(compiled.score),
+        score_bytes=len(compiled.score),
+        stems=records,
+    )
+    signed = _signed(manifest, publisher_seed)
+    _refuse_rollback(out_dir, signed, serial, public_key(publisher_seed))
+    writer.commit(signed, export_catalogue(vault, publisher_seed, serial))
+    blob_bytes = len(compiled.score) + sum({record.sha256: record.size_bytes for record in records}.values())
+    return PackSummary(out_dir, hashlib.sha256(signed).digest(), serial, len(records), blob_bytes, working)
+
+
+def artist_id(artist: str) -> bytes:
+    """The artist as a manifest names them: the first 16 bytes of the SHA-256 of the name in UTF-8."""
+    return hashlib.sha256(artist.encode()).digest()[:16]
+
+
+def conformed(samples: Int16Frames, from_hz: int, to_hz: int) -> Int16Frames:
+    """Samples of shape (frames, channels) at the pack's rate."""
+    if from_hz == to_hz:
+        return samples
+    return to_int16(soxr.resample(samples.astype(np.float32) / np.float32(32768), from_hz, to_hz, quality="VHQ"))
+
+
+def _score(compiled: CompiledScript) -> Score:
+    try:
+        score = decode_score(compiled.score)
+    except ProtocolError as error:
+        raise errors.ScoreMismatch(f"score: {error}") from None
+    if score.stems != len(compiled.stems):
+        raise errors.ScoreMismatch(f"score: expected {score.stems} stems in the table, found {len(compiled.stems)}")
+    return score
+
+
+def _checked_stems(table: Sequence[StemFacts], vault: Vault) -> list[StemFacts]:
+    """The vault's own rows for the table, consent checked again: it may have ended since the script was compiled."""
+    if not 1 <= len(table) <= STEMS_MAX or len({stem.stem_id for stem in table}) != len(table):
+        raise errors.BadStemTable(f"stems: expected 1 to {STEMS_MAX}, each once, found {len(table)}")
+    held = {stem.stem_id: stem for stem in vault.stems()}
+    stems = []
+    for stem in table:
+        current = held.get(stem.stem_id)
+        if current is None or current.sha256 != stem.sha256:
+            raise errors.StemGone(f"{stem.title}: expected stem {stem.stem_id.hex()} in the vault, found none")
+        if not (stem.opt_in and current.opt_in):
+            raise errors.NotOptedIn(f"{stem.title}: expected opt-in by {stem.artist}, found none")
+        stems.append(current)
+    return stems
+
+
+def _record(stem: StemFacts, samples: Int16Frames, sha256: bytes, gain_q15: int, lease_end_unix_s: int) -> PackStem:
+    frames, channels = samples.shape
+    return PackStem(
+        stem_id=stem.stem_id,
+        sha256=sha256,
+        size_bytes=2 * frames * channels,
+        codec=CODEC_PCM16,
+        frames=frames,
+        channels=channels,
+        role=ROLES.index(stem.role),
+        key=stem.key,
+        tempo_mbpm=stem.tempo_mbpm,
+        gain_q15=gain_q15,
+        artist_id=artist_id(stem.artist),
+        lease_end_unix_s=lease_end_unix_s,
+    )
+
+
+def _signed(manifest: Manifest, publisher_seed: bytes) -> bytes:
+    publisher = key_id(public_key(publisher_seed))
+    try:
+        signed = sign_manifest(manifest, publisher, lambda message: sign(publisher_seed, message))
+    except LocalError as error:
+        raise errors.NotRepresentable(str(error)) from None
+    if len(signed) > MANIFEST_BYTES_MAX:
+        raise errors.NotRepresentable(f"manifest: expected at most {MANIFEST_BYTES_MAX} bytes, found {len(signed)}")
+    return signed
+
+
+def _refuse_rollback(folder: Path, signed: bytes, serial: int, publisher: bytes) -> None:
+    path = folder / MANIFEST_NAME
+    if not path.exists():
+        return
+    try:
+        with path.open("rb") as file:
+            there = file.read(MANIFEST_BYTES_MAX + 1)
+        if there == signed:
+            return
+        found = open_manifest(there, publisher, verify).serial
+    except (OSError, ProtocolError) as error:
+        raise errors.UnreadablePack(f"{path}: expected this publisher's manifest, found {error}") from None
+    if serial <= found:
+        raise errors.SerialNotNewer(f"{folder}: expected a serial above {found}, found {serial} for other contents")
+
+
+def _peak(samples: Int16Frames) -> int:
+    return max(int(samples.max()), -int(samples.min()))

@@ -1,0 +1,130 @@
+"""`amos pack`: make what a player plays, and look into it."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from amos.crypto import verify
+from amos.edges.stem_file import BlobError, PackFolder, open_pack
+from amos.protocol.errors import ProtocolError
+from amos.protocol.manifest import CODECS, ROLES
+from amos_tools.pack.build import build_pack
+from amos_tools.pack.errors import PackBuildError
+from amos_tools.pack.keys import KeyFileError, read_key
+from amos_tools.vault import Vault, VaultError
+
+app = typer.Typer(help="Make what a player plays, and look into it.", no_args_is_help=True)
+
+_DAY_S = 86_400
+
+KeyFile = Annotated[
+    Path, typer.Option(metavar="FILE", help="Ed25519 key of the publisher: 32 bytes, or 64 hex digits.")
+]
+
+
+@app.command()
+def build(
+    script: Annotated[Path, typer.Argument(metavar="SCRIPT", help="Aimi Script.")],
+    vault: Annotated[Path, typer.Option(metavar="DIR", help="The vault with its stems.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The pack's folder; a pack there is replaced.")],
+    serial: Annotated[int, typer.Option(help="Above that of the pack before: players refuse to go back.")],
+    key: KeyFile,
+    board: Annotated[str, typer.Option(help="Class of boards it is for.")] = "linux",
+    lease_days: Annotated[int, typer.Option(min=1, max=3650, help="Days until its stems fall silent.")] = 30,
+    lease_end: Annotated[
+        int | None, typer.Option(metavar="UNIX_S", help="The same as a moment, to repeat a build.")
+    ] = None,
+) -> None:
+    """Build a pack from a script and a vault."""
+    from amos_tools.script import ScriptError, compile_script  # brings the parser in: `show` does without
+    from amos_tools.script.parse import SOURCE_BYTES_MAX
+
+    end = lease_end if lease_end is not None else int(time.time()) + lease_days * _DAY_S
+    try:
+        seed = read_key(key)
+        source = _read_script(script, SOURCE_BYTES_MAX)
+        with Vault(vault) as opened:
+            compiled = compile_script(source, opened.stems(), name=str(script))
+            summary = build_pack(
+                compiled, opened, out, publisher_seed=seed, serial=serial, board_class=board, lease_end_unix_s=end
+            )
+    except (PackBuildError, VaultError) as error:
+        raise _refusal(f"{error.name}: {error}") from None
+    except ScriptError as error:
+        raise _refusal(error.render()) from None
+    except KeyFileError as error:
+        raise _refusal(f"KeyFileError: {error}") from None
+    for warning in compiled.warnings:
+        typer.echo(warning.render(), err=True)
+    print(f"{out}: pack {summary.pack_id.hex()[:16]}, serial {serial}, {summary.stems} stems")
+    print(f"{summary.blob_bytes / 1e6:.1f} MB, stems brought to {summary.working_mlufs / 1000:.1f} LUFS")
+
+
+@app.command()
+def show(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The pack's folder.")],
+    key: Annotated[Path, typer.Option(metavar="FILE", help="The publisher's public key: 32 bytes, or 64 hex digits.")],
+) -> None:
+    """Check a pack as a player would, and list its stems. Exit code 1 when anything in it is wrong."""
+    try:
+        pack = open_pack(str(folder), read_key(key), verify)
+    except (KeyFileError, ProtocolError) as error:
+        raise _refusal(f"{type(error).__name__}: {error}") from None
+    console = Console()
+    table, faults = _table(pack)
+    (console if console.is_terminal else Console(width=160)).print(table)
+    manifest = pack.manifest
+    print(f"{manifest.name}: pack {pack.pack_id.hex()[:16]}, serial {manifest.serial}, for {manifest.board_class}")
+    end = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(manifest.lease_end_unix_s))
+    print(f"{manifest.rate_hz} Hz, {manifest.voices} voices, lease ends {end}")
+    pack.close()
+    if faults:
+        raise _refusal("\n".join(faults))
+
+
+def _table(pack: PackFolder) -> tuple[Table, list[str]]:
+    """The stems, each verified, and what is wrong with the pack's blobs."""
+    faults = []
+    table = Table("index", "stem", "role", "key", "tempo", "length", "channels", "codec", "gain", "blob")
+    for index, stem in enumerate(pack.manifest.stems):
+        state = "ok"
+        try:
+            pack.stem(index)
+        except BlobError as error:
+            state = "bad"
+            faults.append(f"BlobError: {error}")
+        table.add_row(
+            str(index),
+            stem.stem_id.hex()[:8],
+            ROLES[stem.role],
+            stem.key or "-",
+            "-" if stem.tempo_mbpm is None else f"{stem.tempo_mbpm / 1000:g}",
+            f"{stem.frames / pack.manifest.rate_hz:.2f} s",
+            str(stem.channels),
+            CODECS[stem.codec],
+            f"{stem.gain_q15 / 32768:.3f}",
+            state,
+        )
+    try:
+        pack.score()
+    except BlobError as error:
+        faults.append(f"BlobError: {error}")
+    return table, faults
+
+
+def _read_script(path: Path, bytes_max: int) -> bytes:
+    """At most one byte more than a script may have: the compiler refuses what is longer."""
+    try:
+        with path.open("rb") as file:
+            return file.read(bytes_max + 1)
+    except OSError as error:
+        raise _refusal(f"{path}: expected a readable script, found {error.strerror}") from None
+
+
+def _refusal(sentence: str) -> typer.Exit:
+    typer.echo(sentence, err=True)
+    return typer.Exit(1)

@@ -1,0 +1,42 @@
+"""Named refusals of the pack builder. Each is one sentence an operator can act on."""
+
+
+class PackBuildError(Exception):
+    """Base: the pack was not built, and the pack that lay in the folder is still whole."""
+
+    @property
+    def name(self) -> str:
+        """The refusal's name, as the command line shows it."""
+        return type(self).__name__
+
+
+class NotOptedIn(PackBuildError):
+    """A stem whose artist has not opted in, by the script's table or by the vault as it is at this moment."""
+
+
+class StemGone(PackBuildError):
+    """The script was compiled with a stem that the vault does not hold (any more)."""
+
+
+class BadStemTable(PackBuildError):
+    """No stems, a stem twice, or more than a pack may have."""
+
+
+class ScoreMismatch(PackBuildError):
+    """Score and stem table or rate do not belong together."""
+
+
+class SerialNotNewer(PackBuildError):
+    """The folder holds another pack with this serial or a later one: players refuse to roll back."""
+
+
+class UnreadablePack(PackBuildError):
+    """The folder's manifest or catalogue cannot be read or was not signed by this publisher."""
+
+
+class NotRepresentable(PackBuildError):
+    """A value that the manifest or catalogue format cannot hold, or too many of them."""
+
+
+class PackStorageFailed(PackBuildError):
+    """The operating system refused to write (disk full, read-only, permissions)."""

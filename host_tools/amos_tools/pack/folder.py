@@ -1,0 +1,78 @@
+"""The folder of a pack: blobs first, manifest last.
+
+Contract: `manifest.cose` is the commit. Blobs and catalogue are written, fsynced and renamed before it; it is renamed
+over the old one; only then are blobs that it does not name removed. A crash anywhere leaves the old pack or the new one
+whole, with at most some files too many, which the next build removes.
+"""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from amos.edges.stem_file import BLOBS_NAME, MANIFEST_NAME
+from amos_tools.pack.errors import PackStorageFailed
+from amos_tools.vault.blobs import sync_folder
+
+CATALOGUE_NAME = "catalogue.cose"
+_STAGED = ".staged-"
+
+
+class PackWriter:
+    """Writes one pack into `folder`. Every method raises `PackStorageFailed`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._blobs = folder / BLOBS_NAME
+        self._kept: set[str] = set()
+        try:
+            self._blobs.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _failed(folder, error) from None
+
+    def put_blob(self, data: bytes) -> bytes:
+        """Store a blob durably under its SHA-256 (a right one already there is kept) and return that."""
+        sha256 = hashlib.sha256(data).digest()
+        target = self._blobs / sha256.hex()
+        self._kept.add(target.name)
+        try:
+            whole = target.is_file() and target.stat().st_size == len(data) and target.read_bytes() == data
+        except OSError:
+            whole = False
+        if not whole:
+            _write(target, data)
+        return sha256
+
+    def commit(self, manifest: bytes, catalogue: bytes) -> None:
+        """Make the pack the folder's pack."""
+        try:
+            sync_folder(self._blobs)
+            _write(self.folder / CATALOGUE_NAME, catalogue)
+            _write(self.folder / MANIFEST_NAME, manifest)
+            sync_folder(self.folder)
+            for path in [*self._blobs.iterdir(), *self.folder.glob(_STAGED + "*")]:
+                if path.is_file() and path.name not in self._kept:
+                    path.unlink()
+        except OSError as error:
+            raise _failed(self.folder, error) from None
+
+
+def _write(target: Path, data: bytes) -> None:
+    staged: Path | None = None
+    try:
+        handle, name = tempfile.mkstemp(prefix=_STAGED, dir=target.parent)
+        staged = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.chmod(0o644)
+        staged.replace(target)
+    except OSError as error:
+        if staged is not None:
+            staged.unlink(missing_ok=True)
+        raise _failed(target, error) from None
+
+
+def _failed(path: Path, error: OSError) -> PackStorageFailed:
+    return PackStorageFailed(f"{path}: expected room and permission to write, found {error.strerror or error}")

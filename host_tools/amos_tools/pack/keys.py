@@ -1,0 +1,28 @@
+"""Key files: 32 bytes, or the same as 64 hexadecimal digits on one line."""
+
+from pathlib import Path
+
+KEY_BYTES = 32
+_FILE_BYTES_MAX = 2 * KEY_BYTES + 2
+
+
+class KeyFileError(Exception):
+    """A key file that cannot be read or holds no key; the message never shows what it holds."""
+
+
+def read_key(path: Path) -> bytes:
+    """The 32-byte seed or public key in `path`. Raises `KeyFileError`."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise KeyFileError(f"{path}: expected a readable key file, found {error.strerror}") from None
+    if len(data) == KEY_BYTES:
+        return data
+    try:
+        key = bytes.fromhex(data.decode("ascii").strip())
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise KeyFileError(f"{path}: expected {KEY_BYTES} bytes or {2 * KEY_BYTES} hex digits")
+    return key

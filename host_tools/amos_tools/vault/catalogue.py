@@ -1,0 +1,126 @@
+"""The vault's SQLite catalogue: one row per stem, one per split.
+
+Contract: WAL with `synchronous=FULL`, so a row that was committed survives a power cut. Callers store a stem's blob
+before its row; a row therefore never names a blob that was not there.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from amos_tools.stems import Split, StemFacts
+from amos_tools.vault.errors import CatalogueDamaged, NotAVault
+
+SCHEMA_VERSION = 1
+_WAIT_S = 30.0
+
+_SCHEMA = """
+CREATE TABLE vault (schema_version INTEGER NOT NULL, rate_hz INTEGER NOT NULL);
+CREATE TABLE stem (
+    stem_id BLOB PRIMARY KEY CHECK (length(stem_id) = 16),
+    sha256 BLOB NOT NULL UNIQUE CHECK (length(sha256) = 32),
+    title TEXT NOT NULL, artist TEXT NOT NULL, role TEXT NOT NULL, key TEXT, tempo_mbpm INTEGER, beats INTEGER,
+    rate_hz INTEGER NOT NULL, frames INTEGER NOT NULL, channels INTEGER NOT NULL, loudness_mlufs INTEGER NOT NULL,
+    opt_in INTEGER NOT NULL, isrc TEXT, published INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE split (
+    stem_id BLOB NOT NULL REFERENCES stem ON DELETE CASCADE, position INTEGER NOT NULL,
+    payee TEXT NOT NULL, ppm INTEGER NOT NULL, PRIMARY KEY (stem_id, position), UNIQUE (stem_id, payee)
+) WITHOUT ROWID;
+"""
+
+_COLUMNS = (
+    "stem_id", "sha256", "title", "artist", "role", "key", "tempo_mbpm", "beats",
+    "rate_hz", "frames", "channels", "loudness_mlufs", "opt_in", "isrc",
+)  # fmt: skip
+# `published` is set by the first opt-in and stays: what was played before an opt-out is still paid by these splits.
+_UPSERT = "INSERT INTO stem ({}, published) VALUES ({}) ON CONFLICT (stem_id) DO UPDATE SET {}, {}".format(
+    ", ".join(_COLUMNS),
+    ", ".join("?" * (len(_COLUMNS) + 1)),
+    ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS[1:]),
+    "published = max(published, excluded.published)",
+)
+
+
+class Catalogue:
+    """The open catalogue in the file `path`. Not shared between threads."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, rate_hz: int) -> None:
+        self.path = path
+        self.rate_hz = rate_hz
+        self._connection = connection
+
+    @classmethod
+    def create(cls, path: Path, rate_hz: int) -> "Catalogue":
+        """Make an empty catalogue for stems at `rate_hz`."""
+        with _named_errors(path):
+            connection = _connect(path)
+            with connection:
+                connection.executescript("BEGIN;" + _SCHEMA)
+                connection.execute("INSERT INTO vault VALUES (?, ?)", (SCHEMA_VERSION, rate_hz))
+        return cls(path, connection, rate_hz)
+
+    @classmethod
+    def open(cls, path: Path) -> "Catalogue":
+        """Open the catalogue. Raises `NotAVault` or `CatalogueDamaged`."""
+        if not path.is_file():
+            raise NotAVault(path.parent, "vault", f"the file {path.name} (amos vault init makes it)", "none")
+        with _named_errors(path):
+            connection = _connect(path)
+            try:
+                row = connection.execute("SELECT schema_version, rate_hz FROM vault").fetchone()
+            except sqlite3.OperationalError as error:
+                raise NotAVault(path, "catalogue", "the tables of a vault", str(error)) from None
+        if row is None or row[0] != SCHEMA_VERSION:
+            raise NotAVault(path, "schema version", str(SCHEMA_VERSION), "none" if row is None else row[0])
+        return cls(path, connection, row[1])
+
+    def put(self, stems: Sequence[StemFacts]) -> None:
+        """Insert or update `stems` in one transaction; when it returns they are durable."""
+        with _named_errors(self.path), self._connection as connection:
+            for stem in stems:
+                connection.execute("DELETE FROM split WHERE stem_id = ?", (stem.stem_id,))
+                connection.execute(_UPSERT, [*(getattr(stem, column) for column in _COLUMNS), stem.opt_in])
+                connection.executemany(
+                    "INSERT INTO split VALUES (?, ?, ?, ?)",
+                    [(stem.stem_id, at, split.payee, split.ppm) for at, split in enumerate(stem.splits)],
+                )
+
+    def stems(self, published_only: bool = False) -> list[StemFacts]:
+        """All stems, or those that are or ever were opted in, in the order of their ids (no edit changes it)."""
+        with _named_errors(self.path):
+            splits: dict[bytes, list[Split]] = {}
+            query = "SELECT stem_id, payee, ppm FROM split ORDER BY stem_id, position"
+            for stem_id, payee, ppm in self._connection.execute(query):
+                splits.setdefault(stem_id, []).append(Split(payee, ppm))
+            query = f"SELECT {', '.join(_COLUMNS)} FROM stem WHERE published >= ? ORDER BY stem_id"
+            return [_facts(row, splits) for row in self._connection.execute(query, (published_only,))]
+
+    def close(self) -> None:
+        """Close the file; SQLite folds the write-ahead log in."""
+        self._connection.close()
+
+
+def _facts(row: Sequence[object], splits: dict[bytes, list[Split]]) -> StemFacts:
+    fields = dict(zip(_COLUMNS, row, strict=True))
+    fields["opt_in"] = bool(fields["opt_in"])
+    stem_id = fields["stem_id"]
+    assert isinstance(stem_id, bytes)
+    return StemFacts(**fields, splits=tuple(splits.get(stem_id, ())))  # type: ignore[arg-type]
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_WAIT_S)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    return connection
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise CatalogueDamaged(path, "catalogue", "a working SQLite file", str(error)) from None

@@ -1,0 +1,105 @@
+"""`amos vault`: keep stems, their facts and their artists' consent."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from amos_tools.stems import StemFacts
+from amos_tools.vault.batch import import_paths
+from amos_tools.vault.errors import VaultError
+from amos_tools.vault.vault import Vault
+
+app = typer.Typer(help="Keep stems, their facts and their artists' consent.", no_args_is_help=True)
+
+VaultFolder = Annotated[Path, typer.Argument(metavar="DIR", help="The vault's folder.")]
+
+
+@app.command()
+def init(
+    folder: VaultFolder,
+    rate: Annotated[int, typer.Option(help="Sample rate of the vault in Hz: 22050, 44100 or 48000.")] = 44_100,
+) -> None:
+    """Make an empty vault."""
+    try:
+        Vault.init(folder, rate).close()
+    except VaultError as error:
+        raise _refusal(error) from None
+    print(f"{folder}: an empty vault at {rate} Hz")
+
+
+@app.command("import")
+def import_(
+    folder: VaultFolder,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Audio files, or folders of them.")],
+    sidecar: Annotated[
+        Path | None,
+        typer.Option(help="One CSV: file,title,artist,splits,role,key,tempo,beats,opt_in,isrc. Else name.json beside."),
+    ] = None,
+) -> None:
+    """Import audio (WAV, FLAC, AIFF, OGG) with its facts; a bad file is refused and the rest go on."""
+    try:
+        with Vault(folder) as vault:
+            report = import_paths(vault, paths, sidecar)
+    except VaultError as error:
+        raise _refusal(error) from None
+    print(f"{len(report.imported)} imported, {len(report.refused)} refused")
+    if report.refused:
+        _console().print(_refused_table(report.refused))
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_(folder: VaultFolder) -> None:
+    """List the stems."""
+    try:
+        with Vault(folder) as vault:
+            stems, rate_hz = vault.stems(), vault.rate_hz
+    except VaultError as error:
+        raise _refusal(error) from None
+    stems.sort(key=lambda stem: (stem.artist, stem.title, stem.stem_id))
+    _console().print(_stems_table(stems))
+    opted_in = sum(stem.opt_in for stem in stems)
+    seconds = sum(stem.frames for stem in stems) // rate_hz
+    print(f"{len(stems)} stems, {opted_in} opted in, {seconds // 60}:{seconds % 60:02} at {rate_hz} Hz")
+
+
+def _refused_table(refused: tuple[VaultError, ...]) -> Table:
+    table = Table("file", "refused as", "field", "expected", "found", title="Refused")
+    for error in refused:
+        file = Path(error.file).name if error.file else ""
+        table.add_row(*map(escape, (file, error.name, error.field, error.expected, error.found)))
+    return table
+
+
+def _stems_table(stems: list[StemFacts]) -> Table:
+    table = Table("stem", "title", "artist", "role", "key", "tempo", "beats", "length", "LUFS", "opt-in", "splits")
+    for stem in stems:
+        table.add_row(
+            stem.stem_id.hex()[:8],
+            escape(stem.title),
+            escape(stem.artist),
+            stem.role,
+            stem.key or "-",
+            "-" if stem.tempo_mbpm is None else f"{stem.tempo_mbpm / 1000:g}",
+            "-" if stem.beats is None else str(stem.beats),
+            f"{stem.frames / stem.rate_hz:.2f} s",
+            f"{stem.loudness_mlufs / 1000:.1f}",
+            "yes" if stem.opt_in else "no",
+            escape(" ".join(f"{split.payee} {split.ppm / 10_000:g}%" for split in stem.splits)),
+        )
+    return table
+
+
+def _console() -> Console:
+    """Rich's own width on a terminal; wide enough for a whole row in a pipe."""
+    console = Console()
+    return console if console.is_terminal else Console(width=200)
+
+
+def _refusal(error: VaultError) -> typer.Exit:
+    typer.echo(f"{error.name}: {error}", err=True)
+    return typer.Exit(1)

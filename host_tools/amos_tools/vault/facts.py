@@ -1,0 +1,158 @@
+"""What a sidecar states about a stem: text in, checked facts out. Pure."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from amos_tools.stems import PPM, ROLES, Split
+from amos_tools.vault import errors
+from amos_tools.vault.limits import (
+    ARTIST_MAX_BYTES,
+    BEATS_MAX,
+    PAYEE_MAX_BYTES,
+    PAYEES_MAX,
+    TEMPO_MBPM_MAX,
+    TEMPO_MBPM_MIN,
+    TITLE_MAX_BYTES,
+)
+
+REQUIRED_FIELDS = ("title", "artist", "splits", "role", "opt_in")
+OPTIONAL_FIELDS = ("key", "tempo", "beats", "isrc")
+FIELDS = REQUIRED_FIELDS + OPTIONAL_FIELDS
+
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_KEY = re.compile(r"[A-G][#b]? (major|minor)")
+_ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
+_TEMPO = re.compile(r"[0-9]{1,4}(\.[0-9]{1,6})?")
+_PPM = re.compile(r"[0-9]{1,7}")
+_OPT_IN = {"yes": True, "true": True, "no": False, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class StatedFacts:
+    """What people state about a stem; the rest of `StemFacts` is measured from the audio."""
+
+    title: str
+    artist: str
+    splits: tuple[Split, ...]
+    role: str
+    opt_in: bool
+    key: str | None = None
+    tempo_mbpm: int | None = None
+    beats: int | None = None
+    isrc: str | None = None
+
+
+def parse_facts(file: str, fields: Mapping[str, str]) -> StatedFacts:
+    """Check the texts of one sidecar or CSV row for `file`. Raises the `VaultError` of the first wrong field."""
+    for name in fields:
+        if name not in FIELDS:
+            raise errors.BadSidecar(file, name, "one of " + ", ".join(FIELDS), name)
+    values = {name: fields.get(name, "").strip() for name in FIELDS}
+    for name in ("title", "artist", "splits", "role"):
+        if not values[name]:
+            raise errors.MissingFacts(file, name, "a value", "nothing")
+    return StatedFacts(
+        title=_text(file, "title", values["title"], TITLE_MAX_BYTES),
+        artist=_text(file, "artist", values["artist"], ARTIST_MAX_BYTES),
+        splits=parse_splits(file, values["splits"]),
+        role=_role(file, values["role"]),
+        opt_in=_opt_in(file, values["opt_in"]),
+        key=_key(file, values["key"]),
+        tempo_mbpm=_tempo(file, values["tempo"]),
+        beats=_beats(file, values["beats"]),
+        isrc=_isrc(file, values["isrc"]),
+    )
+
+
+def parse_splits(file: str, text: str) -> tuple[Split, ...]:
+    """`payee=ppm;payee=ppm` as splits, in the order given."""
+    splits: list[Split] = []
+    for piece in text.split(";"):
+        payee, equals, ppm_text = (part.strip() for part in piece.partition("="))
+        if not equals:
+            raise errors.BadSplit(file, "splits", "payee=ppm;payee=ppm", piece)
+        splits.append(Split(payee, _ppm(file, ppm_text)))
+    check_splits(file, splits)
+    return tuple(splits)
+
+
+def check_splits(file: str | None, splits: list[Split] | tuple[Split, ...]) -> None:
+    """Raise unless the payees are distinct slugs and the shares sum to the whole."""
+    if len(splits) > PAYEES_MAX:
+        raise errors.TooManySplits(file, "splits", f"at most {PAYEES_MAX} payees", len(splits))
+    seen: set[str] = set()
+    for split in splits:
+        if len(split.payee) > PAYEE_MAX_BYTES or not _SLUG.fullmatch(split.payee):
+            expected = f"a slug such as 'ada-north' (a-z, 0-9, -; at most {PAYEE_MAX_BYTES} characters)"
+            raise errors.BadSlug(file, "splits", expected, split.payee)
+        if split.payee in seen:
+            raise errors.DuplicatePayee(file, "splits", "each payee once", split.payee)
+        if not 0 < split.ppm <= PPM:
+            raise errors.BadSplit(file, "splits", f"1 to {PPM} ppm for {split.payee}", split.ppm)
+        seen.add(split.payee)
+    total = sum(split.ppm for split in splits)
+    if total != PPM:
+        raise errors.SplitsDoNotSum(file, "splits", f"a sum of {PPM}", total)
+
+
+def _ppm(file: str, text: str) -> int:
+    if not _PPM.fullmatch(text):
+        raise errors.BadSplit(file, "splits", f"a whole number of ppm from 1 to {PPM}", text or "nothing")
+    return int(text)
+
+
+def _text(file: str, field: str, text: str, bytes_max: int) -> str:
+    if not text.isprintable():
+        raise errors.BadText(file, field, "printable text", text)
+    if len(text.encode("utf-8", "surrogatepass")) > bytes_max:
+        raise errors.BadText(file, field, f"at most {bytes_max} bytes of UTF-8", text)
+    return text
+
+
+def _role(file: str, text: str) -> str:
+    if text not in ROLES:
+        raise errors.UnknownRole(file, "role", "one of " + ", ".join(ROLES), text)
+    return text
+
+
+def _opt_in(file: str, text: str) -> bool:
+    if text.lower() not in _OPT_IN:
+        raise errors.OptInMissing(file, "opt_in", "yes or no", text or "nothing")
+    return _OPT_IN[text.lower()]
+
+
+def _key(file: str, text: str) -> str | None:
+    if not text:
+        return None
+    if not _KEY.fullmatch(text):
+        raise errors.UnknownKey(file, "key", "a key such as 'D minor' or 'F# major', or nothing", text)
+    return text
+
+
+def _tempo(file: str, text: str) -> int | None:
+    if not text:
+        return None
+    expected = f"{TEMPO_MBPM_MIN // 1000} to {TEMPO_MBPM_MAX // 1000} beats per minute, or nothing"
+    number = Decimal(text) if _TEMPO.fullmatch(text) else Decimal(0)
+    if not TEMPO_MBPM_MIN <= number * 1000 <= TEMPO_MBPM_MAX:
+        raise errors.TempoOutOfRange(file, "tempo", expected, text)
+    return int((number * 1000).to_integral_value())
+
+
+def _beats(file: str, text: str) -> int | None:
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= BEATS_MAX:
+        raise errors.BeatsOutOfRange(file, "beats", f"a whole number from 1 to {BEATS_MAX}, or nothing", text)
+    return int(text)
+
+
+def _isrc(file: str, text: str) -> str | None:
+    if not text:
+        return None
+    plain = text.replace("-", "").upper()
+    if not _ISRC.fullmatch(plain):
+        raise errors.BadIsrc(file, "isrc", "an ISRC such as GB-ABC-24-00001, or nothing", text)
+    return plain

@@ -1,0 +1,133 @@
+"""Reads what people state about stems: `name.json` beside `name.wav`, or one CSV for many files."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from amos_tools.vault import errors
+from amos_tools.vault.facts import FIELDS, REQUIRED_FIELDS, StatedFacts, parse_facts
+from amos_tools.vault.limits import CSV_BYTES_MAX, SIDECAR_BYTES_MAX
+
+
+def read_sidecar(audio: Path) -> StatedFacts:
+    """The facts in the JSON file beside `audio`: one object with the CSV's columns (`splits` may be an object)."""
+    sidecar = audio.with_suffix(".json")
+    if not sidecar.is_file():
+        raise errors.MissingFacts(audio, "sidecar", f"{sidecar.name} beside it, or a CSV row", "neither")
+    text = _read_text(sidecar, SIDECAR_BYTES_MAX)
+    try:
+        stated = json.loads(text, object_pairs_hook=_Pairs, parse_float=str, parse_int=str)
+    except (ValueError, RecursionError) as error:
+        raise errors.BadSidecar(sidecar, "sidecar", "JSON", str(error)) from None
+    if not isinstance(stated, _Pairs):
+        raise errors.BadSidecar(sidecar, "sidecar", "a JSON object", type(stated).__name__)
+    fields: dict[str, str] = {}
+    for name, value in stated:
+        if name in fields:
+            raise errors.BadSidecar(sidecar, name, "each field once", "it twice")
+        fields[name] = _field_text(sidecar, name, value)
+    return parse_facts(str(audio), fields)
+
+
+class _Pairs(list[tuple[str, object]]):
+    """A JSON object as its pairs, so that a payee named twice is seen; plain lists stay lists."""
+
+
+def _field_text(sidecar: Path, name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, _Pairs) and name == "splits":
+        return ";".join(f"{payee}={ppm}" for payee, ppm in value)
+    raise errors.BadSidecar(sidecar, name, "text, a number, yes or no", type(value).__name__)
+
+
+class Sheet:
+    """The rows of one CSV, found by file. A row that is wrong refuses its own file only."""
+
+    def __init__(self, path: Path, rows: dict[str, dict[str, str] | errors.VaultError]) -> None:
+        self.path = path
+        self._rows = rows
+        self._used: set[str] = set()
+
+    def facts_for(self, audio: Path, root: Path | None) -> StatedFacts:
+        """The facts of the row whose `file` is `audio` relative to `root`, relative to the CSV, or its bare name."""
+        for name in self._names(audio, root):
+            row = self._rows.get(name)
+            if row is not None:
+                self._used.add(name)
+                if isinstance(row, errors.VaultError):
+                    raise row
+                return parse_facts(str(audio), row)
+        raise errors.MissingFacts(audio, "sidecar", f"a row in {self.path.name}", "none")
+
+    def unused(self) -> list[errors.VaultError]:
+        """A refusal for each row whose file was not among those imported."""
+        return [
+            errors.MissingFile(name, "file", f"an audio file for this row of {self.path.name}", "none")
+            for name in self._rows
+            if name not in self._used
+        ]
+
+    def _names(self, audio: Path, root: Path | None) -> list[str]:
+        bases = [base for base in (root, self.path.parent) if base is not None and audio.is_relative_to(base)]
+        return [audio.relative_to(base).as_posix() for base in bases] + [audio.as_posix(), audio.name]
+
+
+def read_sheet(path: Path) -> Sheet:
+    """Read a CSV with the columns `file` and those of `FIELDS`. Raises `BadSidecar` when the sheet itself is wrong."""
+    text = _read_text(path, CSV_BYTES_MAX)
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        header = [name.strip() for name in next(reader, [])]
+        _check_header(path, header)
+        lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except csv.Error as error:
+        raise errors.BadSidecar(path, "csv", "comma-separated values", str(error)) from None
+    rows: dict[str, dict[str, str] | errors.VaultError] = {}
+    for line, cells in lines:
+        name, row = _row(path, line, header, cells)
+        rows[name] = errors.DuplicateRow(name, "file", f"one row in {path.name}", "two") if name in rows else row
+    return Sheet(path, rows)
+
+
+def _check_header(path: Path, header: Sequence[str]) -> None:
+    known = ("file", *FIELDS)
+    for name in header:
+        if name not in known:
+            raise errors.BadSidecar(path, "header", "only the columns " + ", ".join(known), name or "an empty name")
+        if header.count(name) > 1:
+            raise errors.BadSidecar(path, "header", "each column once", name)
+    for name in ("file", *REQUIRED_FIELDS):
+        if name not in header:
+            raise errors.BadSidecar(path, "header", f"the column {name}", ", ".join(header) or "nothing")
+
+
+def _row(
+    path: Path, line: int, header: Sequence[str], cells: Sequence[str]
+) -> tuple[str, dict[str, str] | errors.VaultError]:
+    fields = dict(zip(header, cells, strict=False))
+    name = PurePosixPath(fields.pop("file", "").strip()).as_posix()
+    if len(cells) != len(header):
+        expected = f"{len(header)} cells in line {line} of {path.name}"
+        return name, errors.BadSidecar(name, "row", expected, str(len(cells)))
+    return name, fields
+
+
+def _read_text(path: Path, bytes_max: int) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(bytes_max + 1)
+    except OSError as error:
+        raise errors.MissingFile(path, "sidecar", "a readable file", error.strerror or str(error)) from None
+    if len(data) > bytes_max:
+        raise errors.BadSidecar(path, "size", f"at most {bytes_max} bytes", "more")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise errors.BadSidecar(path, "encoding", "UTF-8", f"byte 0x{data[error.start]:02x}") from None

@@ -1,0 +1,91 @@
+"""`amos pack` as an operator meets it."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from amos.crypto import public_key
+from amos_tools.pack.cli import app
+from amos_tools.vault import Vault
+
+SEED = bytes(range(32))
+
+
+def run(*arguments: str | Path) -> Result:
+    """The command's result; an exception other than a clean exit fails the test."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+@pytest.fixture
+def site(vault: Vault, script: str, tmp_path: Path) -> Path:
+    """A folder with vault, script and keys."""
+    (tmp_path / "cafe.aimi").write_text(script)
+    (tmp_path / "publisher.key").write_text(SEED.hex() + "\n")
+    (tmp_path / "publisher.pub").write_bytes(public_key(SEED))
+    return tmp_path
+
+
+def build(site: Path, **changed: str | Path) -> Result:
+    """`amos pack build` with the site's files."""
+    options = {"vault": site / "vault", "out": site / "pack", "serial": "1", "key": site / "publisher.key"} | changed
+    script = options.pop("script", site / "cafe.aimi")
+    return run("build", script, *(part for name, value in options.items() for part in (f"--{name}", value)))
+
+
+def test_build_and_show(site: Path) -> None:
+    result = build(site)
+    assert result.exit_code == 0, result.output
+    assert "serial 1, 4 stems" in result.output
+    result = run("show", site / "pack", "--key", site / "publisher.pub")
+    assert result.exit_code == 0, result.output
+    assert result.output.count(" ok ") == 4
+    assert "test: pack " in result.output and "44100 Hz, 8 voices" in result.output
+
+
+def test_a_build_can_be_repeated(site: Path) -> None:
+    for out in ("one", "two"):
+        assert build(site, out=site / out, **{"lease-end": "1800000000"}).exit_code == 0
+    assert (site / "one" / "manifest.cose").read_bytes() == (site / "two" / "manifest.cose").read_bytes()
+
+
+def test_show_says_which_blob_is_bad(site: Path) -> None:
+    build(site)
+    largest = max((site / "pack" / "blobs").iterdir(), key=lambda path: path.stat().st_size)
+    largest.write_bytes(bytes(largest.stat().st_size))
+    result = run("show", site / "pack", "--key", site / "publisher.pub")
+    assert result.exit_code == 1
+    assert result.output.count(" bad ") == 1 and result.output.count(" ok ") == 3
+    assert "BlobError: stem" in result.output
+
+
+def test_every_refusal_is_one_sentence(site: Path) -> None:
+    (site / "short.key").write_text("abcd")
+    (site / "other.pub").write_bytes(public_key(bytes(32)))
+    build(site, serial="3")
+    show = ("show", site / "pack", "--key")
+    for result, text in (
+        (build(site, script=site / "none.aimi"), "expected a readable script"),
+        (build(site, vault=site), "NotAVault: "),
+        (build(site, key=site / "short.key"), "KeyFileError: "),
+        (build(site, key=site / "none.key"), "KeyFileError: "),
+        (build(site, serial="2"), "SerialNotNewer: "),
+        (run(*show, site / "other.pub"), "SignatureError: "),
+        (run(*show, site / "short.key"), "KeyFileError: "),
+        (run("show", site, "--key", site / "publisher.pub"), "PackError: "),
+    ):
+        assert result.exit_code == 1
+        assert text in result.output
+        assert "Traceback" not in result.output and "abcd" not in result.output
+        assert len([line for line in result.output.splitlines() if not line.startswith(" ")]) <= 4, result.output
+
+
+def test_a_script_error_points_at_its_place(site: Path) -> None:
+    script = site / "cafe.aimi"
+    script.write_text(script.read_text().replace("from warm", "from cold"))
+    result = build(site)
+    assert result.exit_code == 1
+    assert "cold" in result.output and "^" in result.output
+    assert not (site / "pack").exists()

@@ -1,0 +1,126 @@
+"""`amos vault` as an operator meets it, and a folder of real recordings."""
+
+import csv
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner, Result
+
+from amos_tools import toolchain
+from amos_tools.stems import ROLES
+from amos_tools.vault import Vault
+from amos_tools.vault.cli import app
+
+ROLE_OF_PREFIX = {
+    "ambi": "pads", "bass": "bass", "bd": "beats", "drum": "beats", "elec": "tops", "glitch": "fx", "guit": "harmony",
+    "loop": "beats", "mehackit": "melody", "misc": "fx", "perc": "tops", "sn": "beats", "tabla": "tops", "vinyl": "fx",
+}  # fmt: skip
+
+
+def run(*arguments: str | Path) -> Result:
+    """The command's result; an exception other than a clean exit fails the test."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def audio(path: Path, seed: int) -> Path:
+    """A second of mono noise, different for each seed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.random.RandomState(seed).randint(-900, 900, 4000).astype(np.int16), 44_100)
+    return path
+
+
+def test_init_import_list(tmp_path: Path, good: dict[str, str]) -> None:
+    vault = tmp_path / "vault"
+    assert "empty vault at 48000 Hz" in run("init", vault, "--rate", "48000").output
+    audio(tmp_path / "in" / "a.wav", 1).with_suffix(".json").write_text(json.dumps(good))
+    result = run("import", vault, tmp_path / "in")
+    assert (result.exit_code, result.output) == (0, "1 imported, 0 refused\n")
+    result = run("list", vault)
+    assert result.exit_code == 0
+    for text in ("Harbour", "Ilse Maren", "pads", "D minor", "84", "16", "ilse-maren 70% kite-publishing 30%"):
+        assert text in result.output
+    assert "1 stems, 1 opted in, 0:00 at 48000 Hz" in result.output
+
+
+def test_an_import_goes_on_past_bad_files_and_says_which(tmp_path: Path, good: dict[str, str]) -> None:
+    vault = tmp_path / "vault"
+    run("init", vault)
+    inside = tmp_path / "in"
+    for seed, name in enumerate(("good.wav", "sub/also.flac", "cut.wav", "unstated.wav", "split.wav")):
+        audio(inside / name, seed)
+    (inside / "cut.wav").write_bytes((inside / "cut.wav").read_bytes()[:500])
+    (inside / "notes.txt").write_text("no audio, and not asked for")
+    sheet = inside / "stems.csv"
+    rows = [{"file": name, **good} for name in ("good.wav", "sub/also.flac", "cut.wav", "split.wav", "gone.wav")]
+    rows[3]["splits"] = "ada=1"
+    with sheet.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    result = run("import", vault, inside, tmp_path / "nowhere.wav", "--sidecar", sheet)
+    assert result.exit_code == 1
+    assert "2 imported, 5 refused" in result.output
+    for name, refusal in (
+        ("cut.wav", "TruncatedAudio"),
+        ("unstated.wav", "MissingFacts"),
+        ("split.wav", "SplitsDoNotSum"),
+        ("gone.wav", "MissingFile"),
+        ("nowhere.wav", "MissingFile"),
+    ):
+        assert any(name in line and refusal in line for line in result.output.splitlines()), result.output
+    with Vault(vault) as opened:
+        assert len(opened.stems()) == 2
+
+
+@pytest.mark.parametrize("command", ["import", "list"])
+def test_a_folder_that_is_no_vault_is_one_sentence(tmp_path: Path, command: str) -> None:
+    result = run(command, tmp_path, *([tmp_path] if command == "import" else []))
+    assert result.exit_code == 1
+    assert result.output.startswith("NotAVault: ") and result.output.count("\n") == 1
+
+
+def test_an_unreadable_sheet_is_one_sentence(tmp_path: Path) -> None:
+    run("init", tmp_path / "vault")
+    (tmp_path / "stems.csv").write_text("titel\n")
+    result = run("import", tmp_path / "vault", tmp_path, "--sidecar", tmp_path / "stems.csv")
+    assert result.exit_code == 1
+    assert result.output.startswith("BadSidecar: ") and result.output.count("\n") == 1
+
+
+def test_a_folder_of_real_recordings(tmp_path: Path) -> None:
+    root = toolchain.debian_data("sonic-pi-samples")
+    if root is None:
+        pytest.skip(toolchain.explain("sonic-pi-samples"))
+    samples = root / "usr/share/sonic-pi/samples"
+    files = sorted(samples.glob("*.flac"))
+    assert len(files) == 165
+    sheet = tmp_path / "samples.csv"
+    with sheet.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("file", "title", "artist", "splits", "role", "opt_in"))
+        for path in files:
+            prefix = path.stem.partition("_")[0]
+            splits = "sonic-pi=600000;recordist=400000"
+            writer.writerow((path.name, path.stem.replace("_", " "), "Sonic Pi", splits, ROLE_OF_PREFIX[prefix], "yes"))
+    run("init", tmp_path / "vault")
+    start = time.perf_counter()
+    result = run("import", tmp_path / "vault", samples, "--sidecar", sheet)
+    elapsed_s = time.perf_counter() - start
+    assert (result.exit_code, result.output) == (0, "165 imported, 0 refused\n")
+    assert elapsed_s < 60, "about 3 s on two idle cores"
+    with Vault(tmp_path / "vault") as vault:
+        stems = vault.stems()
+        assert {stem.role for stem in stems} == set(ROLES)
+        heard = {stem.title: vault.audio(stem) for stem in stems}
+    for path in files:
+        header = soundfile.info(path)
+        stem = heard[path.stem.replace("_", " ")]
+        assert stem.shape == (pytest.approx(header.frames * 44_100 / header.samplerate, abs=1), header.channels)
+        if header.subtype == "PCM_16" and header.samplerate == 44_100:
+            assert np.array_equal(stem, soundfile.read(path, dtype="int16", always_2d=True)[0])
