@@ -1,0 +1,32 @@
+# make demo ARGS="--minutes 2"    the way of a stem, on this machine
+# make test                       lint, types and every test
+
+PYTHON ?= python3
+ARGS ?=
+BOOTSTRAP = $(PYTHON) -I host_tools/amos_tools/bootstrap.py
+CPYTHON_ONLY = $(shell find firmware/amos -name host.py -o -name '*_host.py' -o -name '*_numpy.py')
+
+.PHONY: demo test lint bench clean venv-demo venv-test
+
+demo: venv-demo
+	@.venv/bin/amos demo $(ARGS)
+
+test: lint
+	@.venv/bin/python -m pytest -q $(ARGS)
+
+lint: venv-test
+	@.venv/bin/ruff check --quiet
+	@.venv/bin/ruff format --check --quiet
+	@.venv/bin/mypy --no-error-summary daemon host_tools $(CPYTHON_ONLY)
+	@.venv/bin/basedpyright --level error
+
+bench: venv-demo
+	@.venv/bin/amos bench $(ARGS)
+
+venv-demo venv-test: venv-%:
+	@$(BOOTSTRAP) $*
+
+# Keeps demo results and fetched tools (~/.cache/amos/tools).
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,54 @@
+"""Programs the demo and the tests use but Python packages do not bring: found on PATH, else fetched without root.
+
+Standard library only: it also runs before the project's own environment exists. Every function returns None where the
+tool cannot be had; `explain` then says why in one line.
+"""
+
+from pathlib import Path
+
+from amos_tools.toolchain import programs
+from amos_tools.toolchain.errors import ToolMissing
+
+__all__ = ["ToolMissing", "debian_data", "explain", "micropython", "mosquitto"]
+
+_reasons: dict[str, str] = {}
+
+
+def micropython(arch: str = "native") -> list[str] | None:
+    """The start of a command line that runs MicroPython >= 1.25 (unix port), for "native" or "armhf".
+
+    armhf is the real 32-bit ARM build; elsewhere than on ARM it runs under qemu-arm, 10 to 30 times slower.
+    """
+    if arch not in ("native", "armhf"):
+        raise ValueError(f'arch is "native" or "armhf", not {arch!r}')
+    try:
+        return programs.micropython_native() if arch == "native" else programs.micropython_armhf()
+    except ToolMissing as missing:
+        _reasons["micropython" if arch == "native" else "armhf"] = str(missing)
+        return None
+
+
+def mosquitto(on_path: bool = False) -> list[str] | None:
+    """The start of a command line that runs the mosquitto broker; with `on_path`, only an installed one.
+
+    Started as root it becomes `nobody` before it opens its files and sockets, unless its configuration has `user root`.
+    """
+    try:
+        return programs.mosquitto_on_path() if on_path else programs.mosquitto()
+    except ToolMissing as missing:
+        _reasons["mosquitto"] = str(missing)
+        return None
+
+
+def debian_data(package: str) -> Path | None:
+    """The folder into which the architecture-independent Debian 13 `package` is unpacked (it holds `usr/...`)."""
+    try:
+        return programs.debian_data(package)
+    except ToolMissing as missing:
+        _reasons[package] = str(missing)
+        return None
+
+
+def explain(tool: str) -> str:
+    """Why the last call for `tool` ("micropython", "armhf", "mosquitto", a package) gave None; one line."""
+    return _reasons.get(tool, f"{tool} is not missing, or was not asked for")

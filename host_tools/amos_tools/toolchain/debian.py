@@ -1,0 +1,168 @@
+"""Debian packages unpacked into the cache, without root and without touching the system's package state.
+
+apt itself checks the archive's signature and every package's hash; only its folders and its source list are ours.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from amos_tools.toolchain import cache
+from amos_tools.toolchain.errors import ToolMissing
+from amos_tools.toolchain.mirrors import candidates
+
+RELEASE = "trixie"  # Debian 13: the first with MicroPython >= 1.25
+KEYRINGS = tuple(Path(f"/usr/share/keyrings/debian-archive-keyring.{end}") for end in ("pgp", "gpg"))
+TIMEOUT_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Packages of one architecture that are unpacked into one folder, named `name` in the cache.
+
+    only    when not empty, the only paths to unpack (qemu-user holds 465 MB of emulators for one we want)
+    """
+
+    name: str
+    packages: tuple[str, ...]
+    architecture: str
+    only: tuple[str, ...] = ()
+
+    def folder_name(self) -> str:
+        """Changes with the contents asked for, so that an older bundle is never taken for this one."""
+        contents = "\n".join((*self.packages, "", *self.only))
+        digest = hashlib.sha256(contents.encode()).hexdigest()[:8]
+        return f"{self.name}-{RELEASE}-{self.architecture}-{digest}"
+
+
+def architecture() -> str:
+    """Debian's name for this machine's programs: amd64, arm64, armhf, ..."""
+    _need("dpkg-deb")
+    return _run(["dpkg", "--print-architecture"], "dpkg cannot tell its architecture").strip()
+
+
+def unpacked(bundle: Bundle, check: Callable[[Path], None] = lambda root: None) -> Path:
+    """The root folder that holds `bundle`, fetched if it is not in the cache yet.
+
+    check   called with the new root; whatever it raises is passed on and leaves nothing behind
+    Raises `ToolMissing`. Two processes that ask at the same time fetch once.
+    """
+    tools = cache.folder()
+    root = tools / bundle.folder_name()
+    if root.is_dir():
+        return root
+    try:
+        with cache.locked(tools):
+            if not root.is_dir():
+                with cache.staged(tools, bundle.folder_name()) as partial:
+                    _fetch(bundle, tools / f"apt-{RELEASE}-{bundle.architecture}", partial)
+                    check(partial)
+    except OSError as error:
+        raise ToolMissing(f"{bundle.name} could not be unpacked into {tools}: {error}") from error
+    return root
+
+
+def _fetch(bundle: Bundle, workspace: Path, root: Path) -> None:
+    _need("apt-get")
+    _need("dpkg-deb")
+    keyring = next((path for path in KEYRINGS if path.exists()), None)
+    if keyring is None:
+        raise ToolMissing(f"{bundle.name} cannot be fetched without Debian's keys: install debian-archive-keyring")
+    downloads = root / ".debs"
+    downloads.mkdir()
+    failure: ToolMissing | None = None
+    for mirror in candidates():
+        apt = ["apt-get", "-qq", "-c", str(_apt_conf(workspace, bundle.architecture, mirror, keyring))]
+        try:
+            _run([*apt, "update"], f"the package list of {mirror} could not be read")
+            _run([*apt, "download", *bundle.packages], f"{bundle.name} could not be fetched from {mirror}", downloads)
+            break
+        except ToolMissing as error:
+            failure = failure or error
+    else:
+        assert failure is not None
+        raise failure
+    for package in sorted(downloads.glob("*.deb")):
+        _unpack(package, root, bundle.only)
+    shutil.rmtree(downloads)
+
+
+def _apt_conf(workspace: Path, architecture: str, mirror: str, keyring: Path) -> Path:
+    """An apt.conf(5) that keeps the machine's proxy and certificates but none of its state, sources, pins and hooks.
+
+    The sandbox user cannot read a private cache folder, so root downloads as root, which is what apt falls back to.
+    """
+    for name in ("state/lists/partial", "cache/archives/partial"):
+        (workspace / name).mkdir(parents=True, exist_ok=True)
+    (workspace / "status").touch()
+    (workspace / "sources.list").write_text(
+        f"deb [arch={architecture} target=Packages lang=none signed-by={keyring}] {mirror} {RELEASE} main\n"
+    )
+    conf = workspace / "apt.conf"
+    conf.write_text(
+        f"""\
+#clear APT::Architectures;
+#clear APT::Update;
+#clear APT::Default-Release;
+#clear DPkg;
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
+APT::Sandbox::User "root";
+APT::Update::Error-Mode "any";
+Acquire::Languages "none";
+Acquire::Retries "2";
+Dir::State "{workspace}/state";
+Dir::State::status "{workspace}/status";
+Dir::Cache "{workspace}/cache";
+Dir::Etc::sourcelist "{workspace}/sources.list";
+Dir::Etc::sourceparts "{workspace}/none";
+Dir::Etc::preferences "{workspace}/none";
+Dir::Etc::preferencesparts "{workspace}/none";
+"""
+    )
+    return conf
+
+
+def _unpack(package: Path, root: Path, only: tuple[str, ...]) -> None:
+    if not only:
+        _run(["dpkg-deb", "-x", str(package), str(root)], f"{package.name} could not be unpacked")
+        return
+    with (
+        subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE) as process,
+        tarfile.open(fileobj=process.stdout, mode="r|") as archive,
+    ):
+        for member in archive:
+            if member.name.removeprefix("./") in only and member.isfile():
+                content = archive.extractfile(member)
+                assert content is not None
+                target = root / member.name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("wb") as file:
+                    shutil.copyfileobj(content, file)
+                target.chmod(member.mode)
+
+
+def _need(program: str) -> None:
+    if shutil.which(program) is None:
+        raise ToolMissing(f"tools are fetched as Debian packages, and this machine has no {program}: install them")
+
+
+def _run(argv: list[str], failure: str, cwd: Path | None = None) -> str:
+    """The program's output. Raises `ToolMissing` with `failure` and the program's first error line."""
+    environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        done = subprocess.run(
+            argv, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired:
+        raise ToolMissing(f"{failure}: no answer in {TIMEOUT_S} s") from None
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        errors = [line.removeprefix("E:").strip() for line in lines if line.startswith("E:")]
+        raise ToolMissing(f"{failure}: {(errors or lines or [f'exit code {done.returncode}'])[0]}")
+    return done.stdout

@@ -1,0 +1,112 @@
+"""Where each tool comes from, and how it is started."""
+
+import re
+import shutil
+import subprocess
+from functools import partial
+from pathlib import Path
+
+from amos_tools.toolchain.debian import Bundle, architecture, unpacked
+from amos_tools.toolchain.errors import ToolMissing
+
+MICROPYTHON_MIN = (1, 25)
+MICROPYTHON = ("micropython", "libc6", "libffi8", "libgcc-s1", "libmbedcrypto16", "libmbedtls21", "libmbedx509-7")
+# What `ld.so --list mosquitto` names; the package's other dependencies serve its plugins and its service.
+MOSQUITTO = (
+    *("mosquitto", "libc6", "libcap2", "libdlt2", "libgcc-s1", "libssl3t64", "libsystemd0"),
+    *("libwebsockets19t64", "libwrap0", "libzstd1", "zlib1g"),
+)
+QEMU_ARM = "usr/bin/qemu-arm"  # linked statically, so nothing else is needed
+START_TIMEOUT_S = 60
+
+_VERSION = "import sys; print('version', *sys.implementation.version[:2])"
+
+
+def micropython_native() -> list[str]:
+    """MicroPython for this machine. Raises `ToolMissing`."""
+    installed = shutil.which("micropython")
+    if installed is not None and _micropython_version([installed]) >= MICROPYTHON_MIN:
+        return [installed]
+    bundle = Bundle("micropython", MICROPYTHON, architecture())
+    start = partial(_own_loader, program="usr/bin/micropython")
+    return start(unpacked(bundle, lambda root: _check_micropython(start(root))))
+
+
+def micropython_armhf() -> list[str]:
+    """MicroPython's 32-bit ARM build, under qemu-arm where the processor cannot run it. Raises `ToolMissing`."""
+    native = architecture()
+    if native == "armhf":
+        return micropython_native()
+    start = partial(_own_loader, program="usr/bin/micropython")
+    bundle = Bundle("micropython", MICROPYTHON, "armhf")
+    if native == "arm64":
+        root = unpacked(bundle)
+        if _micropython_version(start(root)) >= MICROPYTHON_MIN:  # most 64-bit ARM cores run 32-bit programs
+            return start(root)
+    qemu = _qemu_arm(native)
+    return [qemu, *start(unpacked(bundle, lambda root: _check_micropython([qemu, *start(root)])))]
+
+
+def mosquitto_on_path() -> list[str]:
+    """An installed mosquitto; Debian keeps it in /usr/sbin, which is not on everyone's PATH. Raises `ToolMissing`."""
+    installed = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+    if installed is None:
+        raise ToolMissing("mosquitto is not installed")
+    return [installed]
+
+
+def mosquitto() -> list[str]:
+    """The mosquitto broker, installed or fetched. Raises `ToolMissing`."""
+    try:
+        return mosquitto_on_path()
+    except ToolMissing:
+        start = partial(_own_loader, program="usr/sbin/mosquitto")
+        bundle = Bundle("mosquitto", MOSQUITTO, architecture())
+        return start(unpacked(bundle, lambda root: _check_output([*start(root), "-h"], "mosquitto version")))
+
+
+def debian_data(package: str) -> Path:
+    """The root of an architecture-independent package. Raises `ToolMissing`."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", package):
+        raise ValueError(f"a Debian package name is lower-case letters, digits and +.-, not {package!r}")
+    return unpacked(Bundle(package, (package,), architecture()))
+
+
+def _qemu_arm(native: str) -> str:
+    installed = shutil.which("qemu-arm") or shutil.which("qemu-arm-static")
+    if installed is not None:
+        return installed
+    return str(unpacked(Bundle("qemu-arm", ("qemu-user",), native, only=(QEMU_ARM,))) / QEMU_ARM)
+
+
+def _own_loader(root: Path, program: str) -> list[str]:
+    """Starts `program` with the C library it was built for, which the system's may be too old to replace."""
+    loader = next(iter([*root.glob("usr/lib*/ld-linux*.so.*"), *root.glob("usr/lib*/ld64.so.*")]), None)
+    libraries = next(root.glob("usr/lib/*-linux-gnu*"), None)
+    if loader is None or libraries is None or not (root / program).exists():
+        raise ToolMissing(f"{program} with its C library is not where Debian's packages usually have it, in {root}")
+    return [str(loader), "--library-path", str(libraries), str(root / program)]
+
+
+def _check_micropython(argv: list[str]) -> None:
+    if _micropython_version(argv) < MICROPYTHON_MIN:
+        raise ToolMissing(f"MicroPython was fetched but does not start here: {' '.join(argv)}")
+
+
+def _micropython_version(argv: list[str]) -> tuple[int, int]:
+    """(0, 0) where it does not start."""
+    match = re.search(r"^version (\d+) (\d+)$", _output([*argv, "-c", _VERSION]), re.MULTILINE)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def _check_output(argv: list[str], expected: str) -> None:
+    if expected not in _output(argv):
+        raise ToolMissing(f"{' '.join(argv)} was fetched but does not start here")
+
+
+def _output(argv: list[str]) -> str:
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=START_TIMEOUT_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout + done.stderr

@@ -1,0 +1,266 @@
+"""Imports point inward, and pure code stays pure: one table of rules, held against every file's syntax tree.
+
+What a module imports inside `if TYPE_CHECKING:` or `if __name__ == "__main__":` does not count: nobody who imports the
+module runs it.
+"""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from importlib.metadata import packages_distributions
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+SOURCES = tuple(PROJECT / name for name in ("firmware", "daemon", "host_tools"))
+OURS = {"amos", "amos_sync", "amos_ledger", "amos_tools"}
+FORBIDDEN = {"daemon", "firmware", "host_tools", "tests"}  # folders, not packages
+
+# Files that only CPython imports. `basedpyright` leaves out the same ones and `make lint` hands them to mypy.
+CPYTHON_ONLY = ("host.py", "*_host.py", "*_numpy.py")
+
+BYTES = {"array", "binascii", "hashlib", "struct", "zlib"}  # values in, values out, and MicroPython has them
+BOARD = BYTES | {
+    *(
+        "asyncio",
+        "collections",
+        "deflate",
+        "errno",
+        "ffi",
+        "gc",
+        "io",
+        "json",
+        "machine",
+        "micropython",
+        "network",
+        "os",
+    ),
+    *("select", "socket", "sys", "termios", "time", "uctypes", "vfs"),
+}
+PURE_HOST = BYTES | {
+    *("__future__", "base64", "bisect", "collections", "dataclasses", "datetime", "enum", "fractions", "functools"),
+    *("heapq", "itertools", "json", "math", "numpy", "operator", "re", "types", "typing", "unicodedata"),
+}
+EFFECTS = {"__import__", "breakpoint", "eval", "exec", "input", "open", "print"}  # built-ins that no pure code calls
+CLOCKS = {"now", "today", "utcnow"}  # methods of datetime and date
+
+# The decisions of courier and ledger; what stores, sends and serves stands beside them in the same packages.
+PURE_SYNC = ("outbox",)
+PURE_LEDGER = ("closing", "intake", "money", "periods", "receipts", "rollup", "settlement", "statement", "tree")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """For the files of `part`, or below it: what they may import, of ours and of others.
+
+    pure        neither I/O nor anything else that is not a function of the arguments
+    outside     top-level modules of others that portable or pure code may import; None = whatever pyproject declares
+    cpython     what CPython-only files may import beside `outside`
+    """
+
+    part: str
+    ours: tuple[str, ...]
+    outside: frozenset[str] | None = None
+    pure: bool = False
+    cpython: frozenset[str] = field(default=frozenset())
+
+
+def rule(part: str, *ours: str, outside: set[str] | None = None, pure: bool = False, cpython: str = "") -> Rule:
+    return Rule(part, (part, *ours), None if outside is None else frozenset(outside), pure, frozenset(cpython.split()))
+
+
+# The most particular rule for a module is the one that holds.
+RULES = (
+    rule("amos.compat", outside={"ffi", "micropython", "os", "sys"}),
+    rule("amos.protocol", outside=BYTES, pure=True, cpython="cbor2 typing"),
+    rule("amos.crypto", "amos.compat", outside=BYTES | {"micropython"}, pure=True, cpython="nacl"),
+    rule(
+        "amos.player",
+        *("amos.protocol", "amos.compat"),
+        outside=BYTES | {"micropython"},
+        pure=True,
+        cpython="numpy typing",
+    ),
+    rule(
+        "amos.edges", "amos.protocol", "amos.player", "amos.compat", outside=BOARD, cpython="mmap numpy pathlib typing"
+    ),
+    rule("amos", outside=BOARD),
+    *(rule(f"amos_sync.{name}", "amos.protocol", "amos.crypto", outside=PURE_HOST, pure=True) for name in PURE_SYNC),
+    rule("amos_sync", "amos.protocol", "amos.crypto"),
+    *(
+        rule(f"amos_ledger.{name}", "amos_ledger", "amos.protocol", "amos.crypto", outside=PURE_HOST, pure=True)
+        for name in PURE_LEDGER
+    ),
+    rule("amos_ledger", "amos.protocol", "amos.crypto"),
+    rule("amos_tools.bootstrap", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
+    rule("amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
+    rule("amos_tools", *sorted(OURS)),
+)
+
+
+def modules() -> dict[str, Path]:
+    """Every module of ours, by its dotted name."""
+    found = {}
+    for source in SOURCES:
+        for path in sorted(source.rglob("*.py")):
+            parts = path.relative_to(source).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def below(module: str, package: str) -> bool:
+    return module == package or module.startswith(package + ".")
+
+
+def rule_for(module: str) -> Rule:
+    holding = [rule for rule in RULES if below(module, rule.part)]
+    assert holding, f"{module} belongs to no package of ours; have {sorted(OURS)}"
+    return max(holding, key=lambda rule: len(rule.part))
+
+
+def cpython_only(path: Path) -> bool:
+    return any(fnmatch(path.name, pattern) for pattern in CPYTHON_ONLY)
+
+
+def executed(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node that runs when the module is imported or used by another."""
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.If) and re.match(r"TYPE_CHECKING$|__name__ == '__main__'$", ast.unparse(child.test)):
+            yield from executed(ast.Module(child.orelse, []))
+        else:
+            yield child
+            yield from executed(child)
+
+
+def imports(nodes: list[ast.AST], module: str) -> Iterator[str]:
+    """The dotted names a module imports; `from a import b` is a.b where that is a module, else a."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: imports are absolute"
+            assert node.module is not None
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in MODULES else node.module
+
+
+def calls(nodes: list[ast.AST]) -> Iterator[str]:
+    """The calls among the nodes that pure code may not make."""
+    for node in nodes:
+        if isinstance(node, ast.Call):
+            if isinstance(node.func, ast.Name) and node.func.id in EFFECTS:
+                yield node.func.id
+            elif isinstance(node.func, ast.Attribute) and node.func.attr in CLOCKS:
+                yield node.func.attr
+
+
+def declared() -> set[str]:
+    """The top-level modules of the packages that pyproject.toml declares for use (not the development group)."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    lines = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
+    wanted = {_normal(re.split(r"[<>=~!\[; ]", line)[0]) for line in lines}
+    installed = packages_distributions()
+    names = {name for name, packages in installed.items() if wanted & {_normal(package) for package in packages}}
+    # Extras need not be installed here; these modules are called as their packages.
+    return names | {name.replace("-", "_") for name in wanted}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+DECLARED = declared()
+
+
+def faults(module: str, path: Path, source: str) -> list[str]:
+    """Every breach of the module's rule, as sentences."""
+    rule = rule_for(module)
+    nodes = list(executed(ast.parse(source, str(path))))
+    allowed = rule.outside if rule.outside is not None else frozenset(sys.stdlib_module_names) | DECLARED
+    if cpython_only(path):
+        allowed |= rule.cpython
+    found = []
+    for name in imports(nodes, module):
+        top = name.partition(".")[0]
+        if top in FORBIDDEN:
+            found.append(f"imports {name}, which is a folder and not a package")
+        elif top in OURS:
+            # A package's own name stands for what it exports, except `amos`, which exports nothing.
+            if not any(below(name, part) for part in rule.ours):
+                found.append(f"imports {name}; {rule.part} may import {', '.join(rule.ours)}")
+        elif top not in allowed:
+            kind = (
+                "pure code" if rule.pure else "portable code" if rule.outside else "code without a declared dependency"
+            )
+            found.append(f"imports {name}, which {kind} in {rule.part} may not")
+    if rule.pure:
+        found += [f"calls {name}(); {rule.part} does no I/O and reads no clock" for name in calls(nodes)]
+    return found
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_module_keeps_to_its_rule(module: str) -> None:
+    path = MODULES[module]
+    assert not faults(module, path, path.read_text())
+
+
+BREACHES = [
+    ("amos.protocol.x", "import os", "imports os"),
+    ("amos.protocol.x", "import cbor2", "imports cbor2"),
+    ("amos.protocol.x", "from amos.crypto import sign", "imports amos.crypto"),
+    ("amos.protocol.x", "from amos import crypto", "imports amos.crypto"),
+    ("amos.protocol.x", "def f():\n    return open('x')", "calls open()"),
+    ("amos.crypto.x", "from amos.player import mixer", "imports amos.player.mixer"),
+    ("amos.player.x", "import random", "imports random"),
+    ("amos.player.x", "def f():\n    import time", "imports time"),
+    ("amos.player.x", "if TYPE_CHECKING:\n    import a\nelse:\n    import socket", "imports socket"),
+    ("amos.edges.x", "import numpy", "imports numpy"),
+    ("amos.edges.x", "import dataclasses", "imports dataclasses"),
+    ("amos.x", "import amos_tools", "imports amos_tools"),
+    ("amos_sync.x", "from amos.player import events", "imports amos.player.events"),
+    ("amos_sync.x", "import amos_ledger", "imports amos_ledger"),
+    ("amos_ledger.x", "import amos_tools.cli", "imports amos_tools.cli"),
+    ("amos_ledger.x", "import pytest", "imports pytest"),
+    ("amos_ledger.settlement", "import sqlite3", "imports sqlite3"),
+    ("amos_ledger.periods", "from datetime import datetime\ndatetime.now()", "calls now()"),
+    ("amos_tools.x", "import daemon.amos_sync", "which is a folder"),
+    ("amos_tools.toolchain.x", "import numpy", "imports numpy"),
+]
+
+
+@pytest.mark.parametrize(("module", "source", "expected"), BREACHES)
+def test_breach_is_found(module: str, source: str, expected: str) -> None:
+    assert expected in "\n".join(faults(module, Path("x.py"), source))
+
+
+KEPT = [
+    ("amos.protocol.x", "x.py", "import struct\nfrom amos.protocol.errors import MessageError"),
+    ("amos.player.x", "mixer_numpy.py", "import numpy as np"),
+    ("amos.player.x", "x.py", "if TYPE_CHECKING:\n    from typing import Any"),
+    ("amos.player.x", "x.py", "if __name__ == '__main__':\n    import sys\n    print(sys.argv)"),
+    ("amos.edges.x", "x.py", "import os, select, socket\nfrom amos.protocol import frames"),
+    ("amos_sync.x", "x.py", "import sqlite3, serial, paho.mqtt.client\nfrom amos.crypto import verify"),
+    ("amos_tools.x", "x.py", "import amos_ledger, amos_sync, soundfile\nfrom amos.player import mixer"),
+]
+
+
+@pytest.mark.parametrize(("module", "file_name", "source"), KEPT)
+def test_what_the_rules_allow_is_no_breach(module: str, file_name: str, source: str) -> None:
+    assert not faults(module, Path(file_name), source)
+
+
+def test_cpython_only_files_are_the_ones_the_type_checkers_divide_between_them() -> None:
+    left_out = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["basedpyright"]["exclude"]
+    left_out = {pattern.rpartition("/")[2] for pattern in left_out} - {"*_viper.py"}  # viper's types are not Python's
+    names = next(line for line in (PROJECT / "Makefile").read_text().splitlines() if line.startswith("CPYTHON_ONLY"))
+    assert left_out == set(CPYTHON_ONLY) == set(re.findall(r"-name '?([^' )]+)", names))

@@ -1,0 +1,70 @@
+"""What README.md names exists: paths, `make` targets, `amos` commands and their options."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import typer
+
+PROJECT = Path(__file__).resolve().parents[2]
+README = (PROJECT / "README.md").read_text()
+TOP_LEVEL = sorted(path.name for path in PROJECT.iterdir() if not path.name.startswith("."))
+
+
+def code() -> list[str]:
+    """Every line of fenced code, and every inline code span."""
+    blocks = re.findall(r"^```.*?\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    prose = re.sub(r"^```.*?^```", "", README, flags=re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()] + re.findall(r"`([^`\n]+)`", prose)
+
+
+def paths() -> list[str]:
+    """Words that begin with a file or folder of the top level, such as firmware/amos/player/SPEC.md."""
+    start = "|".join(re.escape(name) for name in TOP_LEVEL)
+    words = {
+        word.rstrip(".,:;)") for line in code() for word in re.findall(rf"(?<![\w/.-])(?:{start})/[\w./*-]*", line)
+    }
+    return sorted(words)
+
+
+def make_targets() -> list[str]:
+    commands = [re.match(r"(?:\$ )?make((?: +[a-z][\w-]*)+)", line.strip()) for line in code()]
+    return sorted({target for match in commands if match for target in match[1].split()})
+
+
+def amos_commands() -> list[str]:
+    """Command lines that begin with `amos`, up to a comment or a pipe."""
+    lines = [re.match(r"(?:\$ )?(?:\.venv/bin/)?(amos [a-z][^#|>]*)", line.strip()) for line in code()]
+    return sorted({match[1].strip() for match in lines if match})
+
+
+def command_fault(line: str) -> str | None:
+    """What is wrong with the first word or option that the command line interface does not know."""
+    from amos_tools import cli
+
+    command: Any = typer.main.get_command(cli.app)
+    for word in line.split()[1:]:
+        if word.startswith("-"):
+            name = word.partition("=")[0]
+            known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+            if name not in known | {"--help"}:
+                return f"{line}: no option {name}; have {sorted(known)}"
+        elif getattr(command, "commands", None):
+            if word not in command.commands:
+                return f"{line}: no command {word}; have {sorted(command.commands)}"
+            command = command.commands[word]
+    return None
+
+
+def test_paths_exist() -> None:
+    assert not [path for path in paths() if not list(PROJECT.glob(path.rstrip("/")))]
+
+
+def test_make_targets_exist_and_the_two_that_do_everything_are_shown() -> None:
+    makefile = (PROJECT / "Makefile").read_text()
+    assert not [name for name in make_targets() if not re.search(rf"^{name}\b[^=]*:", makefile, re.MULTILINE)]
+    assert {"demo", "test"} <= set(make_targets())
+
+
+def test_amos_commands_and_their_options_exist() -> None:
+    assert not [fault for line in amos_commands() if (fault := command_fault(line))]

@@ -1,0 +1,33 @@
+"""What tests share: tools that Python packages do not bring."""
+
+import os
+from typing import NoReturn
+
+import pytest
+
+from amos_tools import toolchain
+
+
+def missing(sentence: str) -> NoReturn:
+    """A missing tool skips its tests on a developer's machine and fails them in CI, where it would go unnoticed."""
+    if os.environ.get("CI", "").lower() in ("", "0", "false"):
+        pytest.skip(sentence)
+    pytest.fail(sentence, pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def micropython() -> list[str]:
+    """The start of a command line that runs MicroPython for this machine."""
+    return toolchain.micropython("native") or missing(toolchain.explain("micropython"))
+
+
+@pytest.fixture(scope="session")
+def micropython_armhf() -> list[str]:
+    """The start of a command line that runs the 32-bit ARM build of MicroPython, emulated where need be."""
+    return toolchain.micropython("armhf") or missing(toolchain.explain("armhf"))
+
+
+@pytest.fixture(scope="session")
+def mosquitto() -> list[str]:
+    """The start of a command line that runs the mosquitto broker."""
+    return toolchain.mosquitto() or missing(toolchain.explain("mosquitto"))

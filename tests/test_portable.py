@@ -1,0 +1,65 @@
+"""The portable tests on MicroPython: every file on this machine's build and on the 32-bit ARM build.
+
+pytest runs the same files on CPython by itself. One interpreter per file, so that a failure names its file and no
+file meets another's heap.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+RUNNER = TESTS / "portable" / "run.py"
+FILES = sorted(path.name for path in RUNNER.parent.glob("test_*.py"))
+TIMEOUT_S = 300
+
+
+def run_portable(interpreter: list[str], *arguments: str, runner: Path = RUNNER) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "MICROPYPATH": str(TESTS.parent / "firmware")}
+    command = [*interpreter, str(runner), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S)
+
+
+@pytest.mark.parametrize("file_name", FILES)
+@pytest.mark.parametrize("runtime", ["micropython", "micropython_armhf"])
+def test_file_passes_on(runtime: str, file_name: str, request: pytest.FixtureRequest) -> None:
+    done = run_portable(request.getfixturevalue(runtime), file_name)
+    if done.returncode:
+        pytest.fail(done.stdout + done.stderr, pytrace=False)
+
+
+SUITE = {
+    "test_a.py": "def test_right():\n    assert True\n\n\ndef test_wrong():\n    assert 1 == 2\n",
+    "test_b.py": "import no_such_module\n",
+    "test_c.py": "def helper():\n    pass\n",
+    "test_d.py": "def test_right():\n    assert True\n",
+}
+
+
+@pytest.fixture(params=["cpython", "micropython"])
+def suite_of_one_failure_each(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[list[str], Path]:
+    runner = tmp_path / "run.py"
+    runner.write_text(RUNNER.read_text())
+    for name, text in SUITE.items():
+        (tmp_path / name).write_text(text)
+    return [sys.executable] if request.param == "cpython" else request.getfixturevalue("micropython"), runner
+
+
+def test_runner_counts_a_failed_assertion_a_broken_import_and_a_file_without_tests(
+    suite_of_one_failure_each: tuple[list[str], Path],
+) -> None:
+    interpreter, runner = suite_of_one_failure_each
+    done = run_portable(interpreter, runner=runner)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == "2 passed, 3 failed"
+    assert "FAILED test_a.py::test_wrong" in done.stdout
+
+
+def test_runner_runs_only_the_files_named(suite_of_one_failure_each: tuple[list[str], Path]) -> None:
+    interpreter, runner = suite_of_one_failure_each
+    done = run_portable(interpreter, "test_d.py", runner=runner)
+    assert done.returncode == 0
+    assert done.stdout == "1 passed, 0 failed\n"

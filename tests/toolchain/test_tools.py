@@ -1,0 +1,107 @@
+"""The tools themselves: each starts and does what it is for; each failure is one sentence."""
+
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from amos_tools import toolchain
+from amos_tools.toolchain import debian
+
+
+def output(argv: list[str], *arguments: str) -> str:
+    return subprocess.run([*argv, *arguments], capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+
+
+def test_micropython_is_recent_enough(micropython: list[str]) -> None:
+    code = "import sys; print(sys.implementation.name, sys.implementation.version[:2] >= (1, 25))"
+    assert output(micropython, "-c", code) == "micropython True"
+
+
+def test_armhf_is_a_32_bit_build(micropython_armhf: list[str]) -> None:
+    assert output(micropython_armhf, "-c", "import sys; print(sys.maxsize)") == str(2**31 - 1)
+
+
+def test_armhf_compiles_viper_to_machine_code(micropython_armhf: list[str]) -> None:
+    code = "@micropython.viper\ndef f(a: int, b: int) -> int:\n    return a * b\nprint(f(65536, 65537))"
+    assert output(micropython_armhf, "-c", "import micropython\n" + code) == "65536"  # wraps as a 32-bit product does
+
+
+def test_mosquitto_starts_and_listens(mosquitto: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "mosquitto.sock"
+    (tmp_path / "conf").write_text(f"listener 0 {path}\nallow_anonymous true\nuser root\n")  # root keeps to tmp_path
+    with subprocess.Popen([*mosquitto, "-c", str(tmp_path / "conf")], stderr=subprocess.PIPE) as broker:
+        try:
+            deadline_s = time.monotonic() + 20
+            while not path.exists() and broker.poll() is None and time.monotonic() < deadline_s:
+                time.sleep(0.02)
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(20)
+                client.connect(str(path))
+                client.sendall(bytes.fromhex("100d 0004 4d515454 04 02 003c 0001 61"))  # MQTT 3.1.1 CONNECT as "a"
+                assert client.recv(4) == bytes.fromhex("20020000")  # CONNACK, accepted
+        finally:
+            broker.terminate()
+
+
+def test_an_installed_program_is_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("micropython", "mosquitto"):
+        (tmp_path / name).write_text("#!/bin/sh\necho version 1 26\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert toolchain.micropython() == [str(tmp_path / "micropython")]
+    assert toolchain.mosquitto(on_path=True) == [str(tmp_path / "mosquitto")]
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_an_older_installed_micropython_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "micropython").write_text("#!/bin/sh\necho version 1 19\n")
+    (tmp_path / "micropython").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))  # and nothing to fetch with
+    assert toolchain.micropython() is None
+    assert "this machine has no dpkg-deb" in toolchain.explain("micropython")
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_an_unreachable_mirror_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    _needs_apt()
+    monkeypatch.setattr(debian, "candidates", lambda: ["file:///nowhere"])
+    assert toolchain.debian_data("sonic-pi-samples") is None
+    sentence = toolchain.explain("sonic-pi-samples")
+    assert sentence.startswith("the package list of file:///nowhere could not be read: ")
+    assert "\n" not in sentence
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_without_debians_keys_nothing_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    _needs_apt()
+    monkeypatch.setattr(debian, "KEYRINGS", (Path("/nowhere"),))
+    assert toolchain.debian_data("sonic-pi-samples") is None
+    assert "install debian-archive-keyring" in toolchain.explain("sonic-pi-samples")
+
+
+def _needs_apt() -> None:
+    try:
+        debian.architecture()
+    except toolchain.ToolMissing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.mark.parametrize("package", ["", "-o", "a b", "../x", "Upper"])
+def test_a_package_name_is_checked_before_apt_sees_it(package: str) -> None:
+    with pytest.raises(ValueError, match="Debian package name"):
+        toolchain.debian_data(package)
+
+
+def test_command_line_prints_how_to_start_a_tool(micropython: list[str]) -> None:
+    run = [sys.executable, "-m", "amos_tools.toolchain"]
+    assert output(run, "micropython").split() == micropython
+    assert output(run, "--explain", "micropython") == "micropython: " + " ".join(micropython)
