@@ -12,18 +12,6 @@ from amos.protocol.errors import ProtocolError
 REFUSED = 2
 
 
-def _stop_on_signals(player) -> None:
-    """CPython: finish the block, seal, and leave. MicroPython has no signals but the interrupt."""
-    if not MICROPYTHON:
-        import signal
-
-        def stop(_number, _frame):
-            player.stopping = True
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-
-
 def main(arguments) -> int:
     """Exit code 0, or 2 after one line that says what is wrong."""
     if not arguments:
@@ -32,7 +20,11 @@ def main(arguments) -> int:
     try:
         player = Player(load(arguments[0], arguments[1:]))
         try:
-            _stop_on_signals(player)
+            if not MICROPYTHON:
+                # MicroPython has no signals but the interrupt.
+                from amos.edges.signals_host import on_stop
+
+                on_stop(player.stop)
             player.run()
         except KeyboardInterrupt:
             return 0  # on boards: as after a power cut, the next start seals what was flushed

@@ -5,7 +5,7 @@ import sys
 MICROPYTHON = sys.implementation.name == "micropython"
 
 try:
-    from micropython import const  # folds module constants at compile time
+    from micropython import const  # pyright: ignore[reportAssignmentType] (folds module constants at compile time)
 except ImportError:
 
     def const(value):

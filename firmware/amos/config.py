@@ -63,6 +63,19 @@ def _value(name: str, raw):
 class Config:
     """The settings as attributes, checked. `directory` holds key, journal and `player.json`."""
 
+    pack: str
+    publisher_key: bytes
+    ledger_key: bytes
+    board: str
+    tier: int
+    link: str
+    out: str
+    pace: str
+    block_frames: int
+    minutes: int
+    linger: str
+    journal_bytes: int
+
     def __init__(self, directory: str, values: dict):
         self.directory = directory
         for name in values:

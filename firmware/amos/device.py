@@ -7,11 +7,18 @@ from amos.protocol.limits import LIST_ENTRIES_MAX
 from amos.protocol.link import STATE_STOPPED, Status
 from amos.protocol.receipt import parse_receipt
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from amos.session import Session
+
 FIRMWARE = "0.1.0"
 
 
 class Device:
-    """Identity and journal of one player; `session` (app.Session) while it plays, else None."""
+    """Identity and journal of one player; `session` (a Session) while it plays, else None; `text` for the status."""
+
+    session: "Session | None"
+    text: "str | None"
 
     def __init__(self, seed: bytes, journal, config, clock, voices: int, pack_id: bytes):
         self._seed = seed
@@ -26,10 +33,14 @@ class Device:
         self.state = STATE_STOPPED
         self.text = None
         self.trimmed = 0
-        self.link = None
+        self._link = None
         self._pack_id = pack_id
         self._ledger_key = config.ledger_key
         self._clock = clock
+
+    def attach(self, link) -> None:
+        """The link whose damage count the status shows."""
+        self._link = link
 
     def sign(self, message: bytes) -> bytes:
         """The device's signature, 64 bytes."""
@@ -59,7 +70,7 @@ class Device:
             pack=self._pack_id,
             tier=self.tier,
             underruns=0,
-            damaged_frames=self.link.damaged if self.link else 0,
+            damaged_frames=self._link.damaged if self._link else 0,
             trimmed=self.trimmed,
             text=self.text,
         )

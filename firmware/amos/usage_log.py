@@ -6,7 +6,7 @@ segment is shown to a courier; a new segment is opened (stored) before anything 
 
 import hashlib
 
-from amos.journal.builder import PCM_UNKNOWN
+from amos.journal.builder import PCM_UNKNOWN, SegmentBuilder
 from amos.journal.facts import Opened
 from amos.protocol.segment import SEAL_FULL, SEAL_INTERVAL, SEAL_POWER_LOSS, sign_usage
 
@@ -17,17 +17,25 @@ ROWS_COMING_MAX = 64
 
 
 class UsageLog:
-    """One device's log over its journal. `sign_message(message) -> 64 bytes` holds the device key."""
+    """One device's log over its journal. `sign_message(message) -> 64 bytes` holds the device key.
+
+    sealed_segments, sealed_rows, sealed_frames, sealed_bytes   int, of what this object has sealed
+    """
+
+    _builder: SegmentBuilder  # since `begin`
 
     def __init__(self, journal, device: bytes, sign_message):
         self._journal = journal
         self._device = device
         self._sign_message = sign_message
-        self._builder = None
         self._pcm = hashlib.sha256()
         self._silent_before = 0
         self._flushed_frame = 0
         self._inputs_coming: list = []
+        self.sealed_segments = 0
+        self.sealed_rows = 0
+        self.sealed_frames = 0
+        self.sealed_bytes = 0
 
     def seal_power_loss(self) -> bool:
         """At boot: seal what the last life left unsealed; whether there was anything."""
@@ -70,11 +78,10 @@ class UsageLog:
         """Seal all that is metered so far. Call `begin` before anything more is."""
         self._advance(meter.cut(), [], meter, now_ms)
         self._store(self._builder, self._pcm.digest(), reason)
-        self._builder = None
 
     def unsealed_frames(self) -> int:
         """Frames delivered since the last seal."""
-        return self._builder.delivered_frames if self._builder else 0
+        return self._builder.delivered_frames
 
     def _advance(self, ended, sounding, meter, now_ms: int) -> None:
         silent = meter.silent_frames - self._silent_before
@@ -87,4 +94,9 @@ class UsageLog:
         sequence = journal.last_sequence + 1
         usage = builder.usage(self._device, sequence, journal.last_sha256, pcm_sha256, reason, journal.lost)
         delivered_ms = builder.delivered_frames * 1000 // builder.opened.rate_hz
-        journal.seal(sequence, sign_usage(usage, self._sign_message), delivered_ms)
+        segment = sign_usage(usage, self._sign_message)
+        journal.seal(sequence, segment, delivered_ms)
+        self.sealed_segments += 1
+        self.sealed_rows += len(usage.stems)
+        self.sealed_frames += usage.played_frames()
+        self.sealed_bytes += len(segment)

@@ -1,6 +1,6 @@
 """Audio outputs. Contract of a sink:
 
-    write(pcm) -> int      takes a block of int16 stereo bytes whole; the frames that have reached the output in all so far
+    write(pcm) -> int      takes a block of int16 stereo bytes whole; frames that have reached the output in all
     close() -> int         lets what was taken sound, and finishes; the frames that have reached the output in all
 
 `write` may wait (that is what clocks the player) and raises OSError when the output is gone; of that block nothing is
@@ -14,8 +14,6 @@ from amos.compat import MICROPYTHON
 from amos.edges.durable import fsync_file
 
 FRAME_BYTES = 4
-APLAY_LATENCY_MS = 100
-"""From the first write to the first sound: process start and one ALSA period, generously."""
 WAV_HEADER_BYTES = 44
 WAV_DATA_BYTES_MAX = 0xFFFFFFFF - WAV_HEADER_BYTES
 
@@ -67,43 +65,6 @@ def _wav_header(rate_hz: int, data_bytes: int) -> bytes:
     return head + u32(rate_hz) + u32(rate_hz * FRAME_BYTES) + b"\x04\x00\x10\x00" + b"data" + u32(data_bytes)
 
 
-class AplaySink:
-    """ALSA through `aplay`: its blocking pipe clocks the player. CPython on Linux.
-
-    Delivered is what has sounded: frames written, less what pipe and device still hold, of which elapsed time less the
-    device's start is the measure; so a cut never counts what was not heard.
-    """
-
-    def __init__(self, device: str, rate_hz: int):
-        import subprocess
-
-        command = ["aplay", "-q", "-t", "raw", "-f", "S16_LE", "-c", "2", "-r", str(rate_hz), "-D", device]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE)
-        self._rate_hz = rate_hz
-        self._frames = 0
-        self._started = None
-        self._delivered = 0
-
-    def write(self, pcm) -> int:
-        if self._started is None:
-            self._started = time.monotonic()
-        self._process.stdin.write(pcm)
-        self._process.stdin.flush()
-        self._frames += len(pcm) // FRAME_BYTES
-        sounded = int((time.monotonic() - self._started) * self._rate_hz) - self._rate_hz * APLAY_LATENCY_MS // 1000
-        self._delivered = max(self._delivered, min(self._frames, sounded))
-        return self._delivered
-
-    def close(self) -> int:
-        try:
-            self._process.stdin.close()
-        except OSError:
-            pass  # aplay has gone, and what it held with it
-        if self._process.wait() == 0:
-            self._delivered = self._frames
-        return self._delivered
-
-
 class ClockedSink:
     """Another sink, slowed down to real time: at most `ahead_frames` before the wall clock."""
 
@@ -138,6 +99,8 @@ def open_sink(address: str, rate_hz: int):
     if kind == "wav" and rest:
         return WavSink(_fresh_name(rest), rate_hz)
     if kind == "alsa" and not MICROPYTHON:
+        from amos.edges.alsa_host import AplaySink
+
         return AplaySink(rest or "default", rate_hz)
     if address == "null":
         return NullSink()

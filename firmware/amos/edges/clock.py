@@ -8,6 +8,11 @@ import time
 from amos.compat import MICROPYTHON
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_UNKNOWN
 
+if MICROPYTHON:
+    from time import ticks_diff, ticks_ms
+else:
+    from amos.edges.ticks_host import ticks_diff, ticks_ms
+
 UNIX_MS_PLAUSIBLE = 1735689600000
 """2025-01-01: a wall clock before this was never set."""
 
@@ -16,13 +21,13 @@ class SystemClock:
     """The machine's own clocks: milliseconds since this object was made, and a wall clock nobody vouches for."""
 
     def __init__(self):
-        self._last = _ticks()
+        self._last = ticks_ms()
         self._elapsed_ms = 0
 
     def now_ms(self) -> int:
         """Milliseconds since the start; folds MicroPython's wrapping ticks, so call it at least once a day."""
-        ticks = _ticks()
-        self._elapsed_ms += _ticks_since(ticks, self._last)
+        ticks = ticks_ms()
+        self._elapsed_ms += ticks_diff(ticks, self._last)  # pyright: ignore[reportArgumentType] (one type on each runtime)
         self._last = ticks
         return self._elapsed_ms
 
@@ -34,20 +39,3 @@ class SystemClock:
     def status(self) -> int:
         """CLOCK_INFORMATIVE with a plausible wall clock, else CLOCK_UNKNOWN."""
         return CLOCK_UNKNOWN if self.unix_ms() is None else CLOCK_INFORMATIVE
-
-
-if MICROPYTHON:
-
-    def _ticks() -> int:
-        return time.ticks_ms()
-
-    def _ticks_since(now: int, before: int) -> int:
-        return time.ticks_diff(now, before)
-
-else:
-
-    def _ticks() -> int:
-        return time.monotonic_ns() // 1000000
-
-    def _ticks_since(now: int, before: int) -> int:
-        return now - before

@@ -26,3 +26,9 @@ else:
         def fsync_file(file) -> None:
             """Boards: the file system driver writes through on flush; `os.sync` where the port has it."""
             getattr(os, "sync", int)()
+
+
+def append_line(path: str, line: str) -> None:
+    """Add a line of text to a file that people read; not synced."""
+    with open(path, "a") as file:
+        file.write(line + "\n")

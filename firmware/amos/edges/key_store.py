@@ -9,6 +9,15 @@ import os
 from amos.compat import MICROPYTHON
 from amos.edges.durable import fsync_file
 
+if MICROPYTHON:
+
+    def create_private(path: str):
+        """MicroPython has no file modes; there the directory protects the file."""
+        return open(path, "wb")
+
+else:
+    from amos.edges.private_host import create_private
+
 SEED_BYTES = 32
 
 
@@ -31,10 +40,7 @@ def load_or_make_seed(path: str) -> bytes:
 def _make(path: str) -> bytes:
     seed = os.urandom(SEED_BYTES)
     staged = path + ".new"
-    if not MICROPYTHON:
-        # MicroPython has no file modes; there the directory protects it.
-        os.close(os.open(staged, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
-    with open(staged, "wb") as file:
+    with create_private(staged) as file:
         file.write(seed)
         file.flush()
         fsync_file(file)

@@ -1,7 +1,7 @@
 """Where the courier reaches the player: a pty or a Unix socket.
 
-Contract of a port: `poll(link, timeout_ms)` waits at most that long for bytes, feeds them to the `DeviceLink`, and sends
-what it answers; returns whether anything came. A courier that goes away in the middle leaves nothing behind but a
+Contract of a port: `poll(link, timeout_ms)` waits at most that long for bytes, feeds them to the `DeviceLink`, sends
+what it answers, and returns whether anything came. A courier that goes away in the middle leaves nothing behind but a
 damaged frame, which the link drops. Never raises for what the other side does.
 """
 
@@ -10,9 +10,6 @@ from amos.edges import posix
 
 READ_BYTES = 512
 """A board's USB input ring; larger pieces would not come in one read there."""
-
-WRITE_BYTES_MAX = 2048
-"""A pty holds 4 KiB; a response frame is below this, so that writing one never blocks for long."""
 
 
 class PtyPort:
@@ -31,41 +28,6 @@ class PtyPort:
         return True
 
 
-class SocketPort:
-    """A listening Unix socket at `path`, one courier at a time (a second one waits until the first has gone)."""
-
-    def __init__(self, path: str):
-        import os
-        import socket
-
-        if os.path.exists(path):
-            os.unlink(path)
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(path)
-        os.chmod(path, 0o660)
-        self._listener.listen(1)
-        self._peer = None
-
-    def poll(self, link, timeout_ms: int) -> bool:
-        if self._peer is None:
-            if not posix.readable(self._listener.fileno(), timeout_ms):
-                return False
-            self._peer, _address = self._listener.accept()
-            return True
-        if not posix.readable(self._peer.fileno(), timeout_ms):
-            return False
-        try:
-            data = self._peer.recv(READ_BYTES)
-            if data:
-                self._peer.sendall(link.feed(data))
-                return True
-        except OSError:
-            pass  # a courier that was killed: the next one starts afresh
-        self._peer.close()
-        self._peer = None
-        return True
-
-
 class NoPort:
     """No courier at all."""
 
@@ -80,6 +42,8 @@ def open_port(address: str):
     if kind == "pty" and path:
         return PtyPort(path)
     if kind == "unix" and path and not MICROPYTHON:
+        from amos.edges.socket_host import SocketPort
+
         return SocketPort(path)
     if address == "none":
         return NoPort()

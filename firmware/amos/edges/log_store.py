@@ -6,7 +6,7 @@ Contract of a LogStore, whichever its medium:
     read(slot, offset, size) -> bytes, fewer at the end
     size(slot)              -> int
     erase(slot)             the slot is empty afterwards; may survive a power cut or not until the next `sync`
-    append(slot, data)      bytes at the end; after a power cut any prefix of what was not synced may be there, or garbage
+    append(slot, data)      bytes at the end; any prefix of what was not synced may survive a power cut, or garbage
     sync(slot)              everything appended so far survives a power cut when this returns
     close()                 release the medium; the store is not used again
 

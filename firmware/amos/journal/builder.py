@@ -31,7 +31,7 @@ class SegmentBuilder:
         self._flushed_inputs = 0
 
     def advance(self, end_frame: int, end_ms: int, silent_frames: int, ended, sounding, underruns: int = 0) -> None:
-        """Everything up to `end_frame` has reached the output; `silent_frames` and `underruns` since the segment began."""
+        """Everything up to `end_frame` has reached the output; silent frames and under-runs count from the start."""
         self.delivered_frames += end_frame - self.end_frame
         self.end_frame = end_frame
         self.end_ms = end_ms

@@ -63,7 +63,7 @@ class Opened(Record):
 
 
 class Flushed(Record):
-    """What was metered since the last flush. `ended` rows of it are final; rows from `open_from` on are those still sounding.
+    """What was metered since the last flush: rows that are final, and from `open_from` on those that still sound.
 
     After a power cut the final rows of all flushes count, and the open ones of the last flush only. Starts are relative
     to the segment's first frame.

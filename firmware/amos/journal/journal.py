@@ -178,6 +178,8 @@ class Journal:
 
     def flush(self) -> None:
         """Store what `unsealed` has metered since the last flush."""
+        if self.unsealed is None:
+            raise JournalFault("flush: expected an open segment")
         self._append(record.FLUSH, self.unsealed.flush().encode())
 
     def seal(self, sequence: int, segment: bytes, delivered_ms: int) -> None:

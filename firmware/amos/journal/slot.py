@@ -57,6 +57,10 @@ class Slot:
             yield kind, payload, offset
             offset = end
 
+    def is_complete(self) -> bool:
+        """Whether the compaction that made this slot had come to its end."""
+        return any([kind == record.COMPLETE for kind, _payload, _offset in self.records()])
+
     def append(self, kind: int, payload: bytes, sync: bool = True) -> int:
         """Append a record, durable on return if `sync`; its offset. Raises OSError when the storage fails."""
         offset = self.size
@@ -74,7 +78,6 @@ def newest(store):
     best = None
     for index in (0, 1):
         slot = Slot.load(store, index)
-        if slot and (best is None or slot.generation > best.generation):
-            if any(kind == record.COMPLETE for kind, _payload, _offset in slot.records()):
-                best = slot
+        if slot and (best is None or slot.generation > best.generation) and slot.is_complete():
+            best = slot
     return best

@@ -1,0 +1,46 @@
+"""`posix` on MicroPython's unix port: the C library's own calls."""
+
+import termios
+
+import ffi
+
+_c = ffi.open(None)
+_grantpt = _c.func("i", "grantpt", "i")
+_unlockpt = _c.func("i", "unlockpt", "i")
+_ptsname = _c.func("s", "ptsname", "i")
+_read = _c.func("i", "read", "ipi")
+_write = _c.func("i", "write", "iPi")
+_symlink = _c.func("i", "symlink", "ss")
+_unlink = _c.func("i", "unlink", "s")
+_held: list = []  # an unreferenced file would be closed by the collector
+
+
+def open_pty():
+    master = open("/dev/ptmx", "r+b")
+    descriptor = master.fileno()
+    if _grantpt(descriptor) or _unlockpt(descriptor):
+        raise OSError("no pty")
+    path = _ptsname(descriptor)
+    slave = open(path, "r+b")
+    termios.setraw(slave.fileno())
+    _held.extend((master, slave))
+    return descriptor, path
+
+
+def read_fd(fd: int, size: int) -> bytes:
+    buffer = bytearray(size)
+    count = _read(fd, buffer, size)
+    return bytes(buffer[: max(count, 0)])
+
+
+def write_fd(fd: int, data: bytes) -> int:
+    count = _write(fd, data, len(data))
+    if count < 0:
+        raise OSError("write failed")
+    return count
+
+
+def link_name(target: str, path: str) -> None:
+    _unlink(path)
+    if _symlink(target, path):
+        raise OSError("no link at " + path)
