@@ -1,0 +1,94 @@
+"""Proofs over the whole score: voices, fades, sections that are never reached, and what a session costs at most."""
+
+from amos.player.score import ScoreSection
+from amos_tools.script.problems import Problems, Span
+from amos_tools.script.program import Program
+from amos_tools.script.sections import Transitions
+from amos_tools.script.units import ClockFacts
+
+
+class Budget:
+    """What `sections` need at most. A fade ends within the section it leads into, so at most two sound at once."""
+
+    def __init__(
+        self, program: Program, sections: list[ScoreSection], transitions: Transitions, clock: ClockFacts,
+        problems: Problems,
+    ):  # fmt: skip
+        self._blocks = list(program.blocks.values())
+        self._sections = sections
+        self._transitions = transitions
+        self._clock = clock
+        self._problems = problems
+        self.voices_worst = 0
+
+    def _steps(self) -> list[tuple[int, int]]:
+        return [
+            (before, after)
+            for before, section in enumerate(self._sections)
+            for after in sorted({item.section for item in section.nexts} or {before})
+        ]
+
+    def check_all(self, voices: int, voices_span: Span | None) -> None:
+        """Note what does not fit into `voices`, and what will never be heard."""
+        self.check_fades()
+        self.check_voices(voices, voices_span)
+        self.warn_unreachable()
+
+    def check_fades(self) -> None:
+        """A section must outlast the fade into it, or three sections could sound at once."""
+        for before, after in self._steps():
+            rule, statement = self._transitions.between(before, after)
+            section = self._sections[after]
+            if statement is not None and rule.fade_out_frames > self._clock.bars_frames(section.bars_min):
+                span = next((option.span for option in statement.options if option.kind == "fade"), statement.span)
+                bars = f"{section.bars_min} bar{'s' * (section.bars_min != 1)}"
+                self._problems.error(
+                    span,
+                    f"the fade outlasts section `{section.name}`, which may end after {bars}",
+                    expected=[f"at most {bars}"],
+                )
+
+    def check_voices(self, voices: int, mix_span: Span | None) -> None:
+        """The worst case of any section and of any two that overlap while one fades must fit the voices of the mix."""
+        needs = [(section.voices(), number, number) for number, section in enumerate(self._sections)]
+        for before, after in self._steps():
+            if before != after:
+                needs.append((self._sections[before].voices() + self._sections[after].voices(), before, after))
+        self.voices_worst, before, after = max(needs)
+        if self.voices_worst <= voices:
+            return
+        first, second = self._sections[before], self._sections[after]
+        if before == after:
+            who = f"section `{first.name}` may need {self.voices_worst} voices"
+        else:
+            who = f"section `{second.name}` may need {self.voices_worst} voices while `{first.name}` fades out"
+        alone = {section.name: section.voices() for section in (first, second)}
+        notes = [f"`{name}` alone: {needed}" for name, needed in alone.items()]
+        notes.append("a layer needs a voice for each of its count, and two where it has a fade, which overlaps")
+        self._problems.error(
+            mix_span or self._blocks[after].section.name.span,
+            f"{who}, the mix has {voices}",
+            expected=[f"`voices {self.voices_worst}`"],
+            notes=notes,
+        )
+
+    def warn_unreachable(self) -> None:
+        """Sections that no path from the first one leads to."""
+        reached, ahead = {0}, [0]
+        while ahead:
+            for item in self._sections[ahead.pop()].nexts:
+                if item.section not in reached:
+                    reached.add(item.section)
+                    ahead.append(item.section)
+        for number, block in enumerate(self._blocks):
+            if number not in reached:
+                name = block.section.name
+                self._problems.warn(name.span, f"section `{name.value}` is never reached")
+
+    def decisions_per_hour(self) -> int:
+        """Decisions the player takes in an hour of the busiest section: the bound of what the script costs."""
+        beats = self._clock.tempo_mbpm * 60 // 1000 + 1
+        return max(
+            sum(layer.count_max * (beats // layer.grid_beats + 1) for layer in section.layers)
+            for section in self._sections
+        )

@@ -1,0 +1,193 @@
+"""Builds the nodes of `tree` while a line is parsed: one method for each rule of grammar.lark."""
+
+from fractions import Fraction
+from typing import Any
+
+from lark import Token, Transformer
+
+from amos_tools.script import tree
+from amos_tools.script.problems import Span
+
+_COMPARE = {"<": ("less", False), "<=": ("less_equal", False), "==": ("equal", False)}
+_COMPARE |= {">": ("less", True), ">=": ("less_equal", True)}
+Parts = list[Any]
+
+
+class Builder(Transformer[Token, Any]):
+    """Called bottom-up by the parser. `line` is the number of the line being parsed."""
+
+    line = 0
+
+    def _span(self, token: Token) -> Span:
+        return Span(self.line, token.column or 1, len(token))
+
+    def _over(self, first: Span, last: Span) -> Span:
+        return Span(self.line, first.column, last.column + last.length - first.column)
+
+    def _text(self, token: Token) -> tree.Text:
+        value = str(token)[1:-1] if token.type == "STRING" else str(token)
+        return tree.Text(value, self._span(token))
+
+    def _number(self, token: Token, unit: Token | None = None) -> tree.Number:
+        span = self._span(token)
+        if unit is None:
+            return tree.Number(Fraction(str(token)), span)
+        return tree.Number(Fraction(str(token)), self._over(span, self._span(unit)), unit.type)
+
+    def signed(self, parts: Parts) -> tree.Number:
+        sign, token = parts
+        number = self._number(token)
+        if sign is None:
+            return number
+        value = -number.value if sign == "-" else number.value
+        return tree.Number(value, self._over(self._span(sign), number.span))
+
+    def decibels(self, parts: Parts) -> tree.Number:
+        number, unit = parts
+        return tree.Number(number.value, self._over(number.span, self._span(unit)), unit.type)
+
+    def duration(self, parts: Parts) -> tree.Number:
+        return self._number(parts[0], parts[1])
+
+    def range(self, parts: Parts) -> tree.Range:
+        lo = self._number(parts[0])
+        hi = lo if parts[1] is None else self._number(parts[1])
+        return tree.Range(lo, hi, self._over(lo.span, hi.span))
+
+    def note(self, parts: Parts) -> tree.Text:
+        tonic, mode = parts
+        return tree.Text(f"{tonic} {mode}", self._over(self._span(tonic), self._span(mode)))
+
+    def experience(self, parts: Parts) -> tree.Experience:
+        keyword, name, _seed, value = parts
+        return tree.Experience(self._span(keyword), self._text(name), None if value is None else self._text(value))
+
+    def clock(self, parts: Parts) -> tree.Clock:
+        keyword, rate, _tempo, tempo, _meter, beats, unit, _key, key = parts
+        meter = None if beats is None else (self._number(beats), self._number(unit))
+        return tree.Clock(self._span(keyword), self._number(rate), self._number(tempo), meter, key)
+
+    def pool(self, parts: Parts) -> tree.Pool:
+        conditions = tuple(part for part in parts if isinstance(part, tree.Condition))
+        return tree.Pool(self._span(parts[0]), self._text(parts[1]), conditions)
+
+    def role_is(self, parts: Parts) -> tree.Condition:
+        return tree.Condition("role", self._span(parts[0]), self._text(parts[1]))
+
+    def artist_is(self, parts: Parts) -> tree.Condition:
+        return tree.Condition("artist", self._span(parts[0]), self._text(parts[1]))
+
+    def key_fits(self, parts: Parts) -> tree.Condition:
+        return tree.Condition("key", self._over(self._span(parts[0]), self._span(parts[1])))
+
+    def tempo_fits(self, parts: Parts) -> tree.Condition:
+        return tree.Condition("tempo", self._over(self._span(parts[0]), self._span(parts[1])))
+
+    def slider(self, parts: Parts) -> tree.Slider:
+        keyword, name, lo, hi, _start, start, *options = parts
+        return tree.Slider(self._span(keyword), self._text(name), lo, hi, start, tuple(options))
+
+    def mix(self, parts: Parts) -> tree.Mix:
+        return tree.Mix(self._span(parts[0]), tuple(parts[1:]))
+
+    def section(self, parts: Parts) -> tree.Section:
+        return tree.Section(self._span(parts[0]), self._text(parts[1]), parts[2])
+
+    def play(self, parts: Parts) -> tree.Play:
+        keyword, role, _from, pool, *options = parts
+        return tree.Play(self._span(keyword), self._text(role), self._text(pool), tuple(options))
+
+    def next(self, parts: Parts) -> tree.Next:
+        return tree.Next(self._span(parts[0]), tuple(parts[1:]))
+
+    def follower(self, parts: Parts) -> tree.Follower:
+        name, weight, _when, when = parts
+        return tree.Follower(self._text(name), weight and self._whole(weight), when and self._whole(when))
+
+    def transition(self, parts: Parts) -> tree.Transition:
+        keyword, before, after, *options = parts
+        places = [None if place.type == "ANY" else self._text(place) for place in (before, after)]
+        return tree.Transition(self._span(keyword), places[0], places[1], tuple(options))
+
+    def _option(self, kind: str, keyword: Token, **carried: Any) -> tree.Option:
+        return tree.Option(kind, self._span(keyword), **carried)
+
+    def _keyword_option(self, parts: Parts) -> tree.Option:
+        """An option that is refused anyway: all that matters is its name and place."""
+        return self._option(str(parts[0]), parts[0])
+
+    scope = slew = duck = via = _keyword_option
+
+    def _number_option(self, parts: Parts) -> tree.Option:
+        number = parts[1] if isinstance(parts[1], tree.Number) else self._number(*parts[1:])
+        return self._option(str(parts[0]), parts[0], number=number)
+
+    peak = voices = every = gain = fade = _number_option
+
+    def target(self, parts: Parts) -> tree.Option:
+        return self._option("target", parts[0], number=parts[1])
+
+    def count(self, parts: Parts) -> tree.Option:
+        return self._option("count", parts[0], range=parts[1])
+
+    def chance(self, parts: Parts) -> tree.Option:
+        return self._option("chance", parts[0], expression=self._whole(parts[1]))
+
+    def enter(self, parts: Parts) -> tree.Option:
+        number = None if parts[2] is None else self._number(parts[2])
+        return self._option("enter", parts[0], word=self._text(parts[1]), number=number)
+
+    def at(self, parts: Parts) -> tree.Option:
+        return self._option("at", parts[0], word=self._text(parts[1]))
+
+    def crossfade(self, parts: Parts) -> tree.Option:
+        curve = None if parts[2] is None else self._text(parts[2])
+        return self._option("fade", parts[0], number=parts[1], word=curve)
+
+    def _unsupported(self, parts: Parts) -> tree.Unsupported:
+        return tree.Unsupported(self._span(parts[0]), str(parts[0]))
+
+    avoid = relax = daypart = announce = on = render = _unsupported
+
+    def _whole(self, ops: list[tree.Op]) -> tree.Expression:
+        first = min(ops, key=lambda op: op.span.column).span
+        last = max(ops, key=lambda op: op.span.column).span
+        return tree.Expression(tuple(ops), self._over(first, last))
+
+    def number(self, parts: Parts) -> list[tree.Op]:
+        return [tree.Op("const", self._span(parts[0]), value=Fraction(str(parts[0])))]
+
+    def reference(self, parts: Parts) -> list[tree.Op]:
+        return [tree.Op("slider", self._span(parts[0]), name=str(parts[0]))]
+
+    def _binary(self, code: str, left: list[tree.Op], right: list[tree.Op]) -> list[tree.Op]:
+        # An operation stands where its right operand does: that is where its value would be questioned.
+        left.extend(right)
+        left.append(tree.Op(code, right[-1].span))
+        return left
+
+    def add(self, parts: Parts) -> list[tree.Op]:
+        return self._binary("add", *parts)
+
+    def subtract(self, parts: Parts) -> list[tree.Op]:
+        return self._binary("subtract", *parts)
+
+    def multiply(self, parts: Parts) -> list[tree.Op]:
+        return self._binary("multiply", *parts)
+
+    def or_(self, parts: Parts) -> list[tree.Op]:
+        return self._binary("or", parts[0], parts[2])
+
+    def and_(self, parts: Parts) -> list[tree.Op]:
+        return self._binary("and", parts[0], parts[2])
+
+    def compare(self, parts: Parts) -> list[tree.Op]:
+        code, swapped = _COMPARE[str(parts[1])]
+        left, right = (parts[2], parts[0]) if swapped else (parts[0], parts[2])
+        return self._binary(code, left, right)
+
+    def not_(self, parts: Parts) -> list[tree.Op]:
+        return [*parts[1], tree.Op("not", self._span(parts[0]))]
+
+    def negate(self, parts: Parts) -> list[tree.Op]:
+        return [*parts[0], tree.Op("negate", parts[0][-1].span)]

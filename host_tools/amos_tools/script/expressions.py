@@ -1,0 +1,72 @@
+"""Expressions to the postfix code that the VM runs."""
+
+from array import array
+
+from amos.player import expression as code
+from amos_tools.script import tree
+from amos_tools.script.problems import Problems
+from amos_tools.script.program import Program
+from amos_tools.script.units import Q15
+
+CONSTANT_MAX = 1000
+
+_OPERATIONS = {
+    "add": code.ADD,
+    "subtract": code.SUBTRACT,
+    "multiply": code.MULTIPLY,
+    "negate": code.NEGATE,
+    "less": code.LESS,
+    "less_equal": code.LESS_EQUAL,
+    "equal": code.EQUAL,
+    "and": code.AND,
+    "or": code.OR,
+    "not": code.NOT,
+}
+
+
+class Expressions:
+    """Compiles expressions over the sliders of one script."""
+
+    def __init__(self, program: Program, problems: Problems):
+        self._problems = problems
+        self._program = program
+        self._sliders = {name: index for index, name in enumerate(program.sliders)}
+
+    def compile(self, expression: tree.Expression) -> "array[int] | None":
+        """Postfix code, or None with an error noted."""
+        words: list[int] = []
+        depth = deepest = 0
+        for op in expression.ops:
+            step = self._step(op)
+            if step is None:
+                return None
+            words.extend(step)
+            if op.code in ("const", "slider"):
+                depth += 1
+                deepest = max(deepest, depth)
+            elif op.code not in ("negate", "not"):
+                depth -= 1
+        if len(words) > code.CODE_WORDS_MAX or deepest > code.STACK_MAX:
+            self._problems.error(expression.span, "the expression is too long for the player")
+            return None
+        return array("i", words)
+
+    def _step(self, op: tree.Op) -> list[int] | None:
+        if op.code == "const":
+            if op.value > CONSTANT_MAX:
+                self._problems.error(op.span, f"a number in an expression is at most {CONSTANT_MAX}")
+                return None
+            return [code.CONST, round(op.value * Q15)]
+        if op.code == "slider":
+            if op.name in self._sliders:
+                return [code.SLIDER, self._sliders[op.name]]
+            if ("slider", op.name) not in self._program.broken:
+                self._problems.unknown(op.span, "slider", op.name, self._sliders)
+            return None
+        return [_OPERATIONS[op.code]]
+
+    def constant_q15(self, words: "array[int]", expression: tree.Expression) -> int | None:
+        """Value of an expression that depends on no slider, else None."""
+        if any(op.code == "slider" for op in expression.ops):
+            return None
+        return code.evaluate(words, [])

@@ -1,0 +1,135 @@
+"""`play` lines to the layers of a score."""
+
+import hashlib
+from array import array
+
+from amos.player.draw import SECTION_LANE
+from amos.player.score import GRID_BEATS_MAX, LAYERS_MAX, Layer
+from amos_tools.script import tree
+from amos_tools.script.expressions import Expressions
+from amos_tools.script.pools import Pools
+from amos_tools.script.problems import Problems
+from amos_tools.script.program import Block, Program, options_once
+from amos_tools.script.units import Q15, ClockFacts, fade_frames, gain_q15, whole
+from amos_tools.stems import ROLES
+
+COUNT_MAX = 32
+
+
+class Layers:
+    """Compiles the `play` lines of one script."""
+
+    def __init__(self, program: Program, clock: ClockFacts, pools: Pools, expressions: Expressions, problems: Problems):
+        self._program = program
+        self._clock = clock
+        self._pools = pools
+        self._expressions = expressions
+        self._problems = problems
+
+    def of(self, block: Block, bars: tuple[int, int]) -> list[Layer]:
+        """The section's layers; those with errors are noted and left out."""
+        layers: list[Layer] = []
+        asked: dict[int, int] = {}
+        lanes: set[int] = set()
+        for number, play in enumerate(block.plays):
+            if number == LAYERS_MAX:
+                self._problems.error(play.span, f"a section has at most {LAYERS_MAX} layers")
+                break
+            layer = self._layer(play, bars, lanes)
+            if layer is not None:
+                layers.append(layer)
+                asked[layer.pool] = asked.get(layer.pool, 0) + layer.count_max
+                self._check_pool_size(play, asked[layer.pool])
+        return layers
+
+    def _layer(self, play: tree.Play, bars: tuple[int, int], lanes: set[int]) -> Layer | None:
+        problems = self._problems
+        options = options_once(play.options, problems)
+        if play.pool.value not in self._program.pools:
+            if ("pool", play.pool.value) not in self._program.broken:
+                problems.unknown(play.pool.span, "pool", play.pool.value, self._program.pools)
+            stems = None
+            self._pools.role_exists(play.role)
+        else:
+            stems = self._pools.of(play)
+        count = self._count(options.get("count"))
+        grid, enter = self._grid(options.get("every"), options.get("enter"), bars)
+        chance_option, gain_option, fade_option = (options.get(kind) for kind in ("chance", "gain", "fade"))
+        chance = self._chance(chance_option) if chance_option else None
+        gain = gain_q15(gain_option.number, problems) if gain_option and gain_option.number else Q15
+        fade = fade_frames(fade_option.number, self._clock, problems) if fade_option and fade_option.number else 0
+        if stems is None or count is None or grid is None or enter is None or gain is None or fade is None:
+            return None
+        return Layer(
+            role=ROLES.index(play.role.value),
+            pool=self._pools.number(play),
+            lane=_lane(play, lanes),
+            count_min=count[0],
+            count_max=count[1],
+            grid_beats=grid,
+            enter_beats=enter,
+            gain_q15=gain,
+            fade_frames=fade,
+            chance=chance,
+        )
+
+    def _check_pool_size(self, play: tree.Play, asked: int) -> None:
+        stems = len(self._pools.of(play) or [])
+        where = f"pool `{play.pool.value}` has {stems} {play.role.value}"
+        if asked > stems:
+            self._problems.error(play.pool.span, f"{where}, this section plays {asked} at once")
+        elif asked == stems:
+            self._problems.warn(play.pool.span, f"{where}, all of them play at once, so the same ones return")
+
+    def _count(self, option: tree.Option | None) -> tuple[int, int] | None:
+        if option is None or option.range is None:
+            return 1, 1
+        single = option.range.lo is option.range.hi
+        lo = 1 if single else whole(option.range.lo, "a count", 0, COUNT_MAX, self._problems)
+        hi = whole(option.range.hi, "a count", 1, COUNT_MAX, self._problems)
+        if lo is None or hi is None:
+            return None
+        if lo > hi:
+            self._problems.error(option.range.span, "the count runs backwards", expected=[f"{hi}..{lo}"])
+            return None
+        return hi if single else lo, hi
+
+    def _grid(
+        self, every: tree.Option | None, enter: tree.Option | None, bars: tuple[int, int]
+    ) -> tuple[int | None, int | None]:
+        """(grid, offset) in beats: where the layer may place stems, counted from the section's start."""
+        per_bar = self._clock.beats_per_bar
+        on_beats = enter is not None and enter.word is not None and enter.word.value == "beat"
+        grid: int | None = 1 if on_beats else per_bar
+        if every is not None and every.number is not None:
+            unit = per_bar if every.number.unit == "BARS" else 1
+            count = whole(every.number, "`every`", 1, GRID_BEATS_MAX // unit, self._problems)
+            grid = None if count is None else count * unit
+        if enter is None or enter.number is None:
+            return grid, 0
+        unit = 1 if on_beats else per_bar
+        entry = whole(enter.number, "an entry", 1, bars[1] * per_bar // unit, self._problems)
+        if entry is not None and (entry - 1) * unit >= bars[0] * per_bar:
+            self._problems.warn(enter.number.span, f"a section of {bars[0]} bars ends before this entry")
+        return grid, None if entry is None else (entry - 1) * unit
+
+    def _chance(self, option: tree.Option) -> "array[int] | None":
+        assert option.expression is not None
+        words = self._expressions.compile(option.expression)
+        if words is not None:
+            constant = self._expressions.constant_q15(words, option.expression)
+            if constant is not None and not 0 <= constant <= Q15:
+                self._problems.error(option.expression.span, "a chance is from 0 to 1", expected=["0 to 1"])
+        return words
+
+
+def _lane(play: tree.Play, taken: set[int]) -> int:
+    """A number for the layer's draws that other lines of the section do not change."""
+    again = 0
+    while True:
+        digest = hashlib.sha256(f"{play.role.value}|{play.pool.value}|{again}".encode()).digest()
+        lane = int.from_bytes(digest[:4], "little")
+        if lane not in taken and lane != SECTION_LANE:
+            taken.add(lane)
+            return lane
+        again += 1

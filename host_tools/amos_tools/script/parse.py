@@ -1,0 +1,119 @@
+"""Script text to statements. Each line is parsed by itself, so an error in one never hides those of the next."""
+
+import functools
+import re
+import threading
+from importlib import resources
+
+from lark import Lark, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from amos_tools.script import tree
+from amos_tools.script.builder import Builder
+from amos_tools.script.problems import Problems, Span, nearest
+from amos_tools.script.words import KINDS, PUNCTUATION, STATEMENTS, TERMINALS, terminal_rules
+
+SOURCE_BYTES_MAX = 256 * 1024
+"""A long script is some kilobytes; this bounds the time a hostile one takes."""
+LINE_CHARACTERS_MAX = 1000
+STATEMENTS_MAX = 4096
+"""64 sections of 32 layers, with pools, sliders and room."""
+
+_WORD = re.compile(r"[^\W\d]\w*|\d[\w.]*")
+_BLANK = re.compile(r"[ \t]*(#.*)?")
+_BEGINNING = re.compile(r"[ \t]*(\w+)[ \t]*(\w*)")
+_parsing = threading.Lock()
+
+
+@functools.cache
+def _parser() -> tuple[Lark, Builder]:
+    grammar = resources.files(__package__).joinpath("grammar.lark").read_text(encoding="utf-8")
+    builder = Builder()
+    parser = Lark(
+        f"{grammar}\n{terminal_rules()}",
+        parser="lalr",
+        lexer="contextual",
+        maybe_placeholders=True,
+        transformer=builder,
+    )
+    return parser, builder
+
+
+def parse_lines(lines: list[str], problems: Problems) -> list[tree.Statement]:
+    """Statements of the lines, in order. Lines that do not parse are noted and come as `Broken`."""
+    statements: list[tree.Statement] = []
+    for number, line in enumerate(lines, 1):
+        if _BLANK.fullmatch(line):
+            continue
+        if len(line) > LINE_CHARACTERS_MAX:
+            problems.error(
+                Span(number, LINE_CHARACTERS_MAX + 1, 1),
+                f"a line has at most {LINE_CHARACTERS_MAX} characters, this one has {len(line)}",
+            )
+            statements.append(_broken(number, line))
+            continue
+        if len(statements) >= STATEMENTS_MAX:
+            problems.error(Span(number, 1, 1), f"a script has at most {STATEMENTS_MAX} statements")
+            break
+        statements.append(_parse_line(number, line, problems))
+    return statements
+
+
+def _parse_line(number: int, line: str, problems: Problems) -> tree.Statement:
+    parser, builder = _parser()
+    try:
+        with _parsing:
+            builder.line = number
+            statement: tree.Statement = parser.parse(line)  # type: ignore[assignment]
+            return statement
+    except UnexpectedInput as error:
+        _explain(error, number, line, problems)
+    return _broken(number, line)
+
+
+def _broken(number: int, line: str) -> tree.Broken:
+    match = _BEGINNING.match(line)
+    word, name = match.groups() if match else ("", "")
+    return tree.Broken(Span(number, 1, len(line)), nearest(word, STATEMENTS) or "", name)
+
+
+def _explain(error: UnexpectedInput, number: int, line: str, problems: Problems) -> None:
+    if isinstance(error, UnexpectedToken) and error.token.type == "$END":
+        code = re.sub(r"[ \t]+$", "", line)
+        problems.error(Span(number, len(code) + 1, 0), "the line ends too early", expected=_expected(error))
+        return
+    column = max(1, error.column)
+    match = _WORD.match(line, column - 1)
+    found = match.group() if match else line[column - 1 : column]
+    span = Span(number, column, len(found))
+    expected = _expected(error)
+    suggestion = nearest(found, [word.strip("`") for word in expected if word[0] == "`"]) if match else None
+    if found == '"' and "a closing quote" not in expected and line.count('"', column - 1) == 1:
+        problems.error(span, "the text has no closing quote", expected=['`"`'])
+    elif line[: column - 1].strip() == "":
+        statements = [f"`{word}`" for word in STATEMENTS]
+        problems.error(span, f"no statement begins with `{found}`", expected=statements, suggestion=suggestion)
+    elif found.isprintable():
+        problems.error(span, f"`{found}` does not fit here", expected=expected, suggestion=suggestion)
+    else:
+        problems.error(span, f"character U+{ord(found):04X} does not fit here", expected=expected)
+
+
+def _expected(error: UnexpectedInput) -> list[str]:
+    """What would fit at the error, in words: values first, then words of the language, then signs."""
+    if isinstance(error, UnexpectedToken):
+        names = set(error.accepts or error.expected)
+    else:
+        assert isinstance(error, UnexpectedCharacters)
+        names = set(error.allowed or ())
+    values, words, signs = [], [], []
+    for name in names:
+        name = "$END" if name == "<END-OF-FILE>" else name
+        if name in KINDS:
+            values.append(KINDS[name])
+        elif name in TERMINALS:
+            words.append(f"`{TERMINALS[name][0]}`")
+        elif name in PUNCTUATION:
+            signs.append(f"`{PUNCTUATION[name]}`")
+        elif name in ("__ANON_0", "__ANON_1"):
+            signs.append("`..`" if name == "__ANON_0" else "`->`")
+    return [*sorted(values), *sorted(words), *sorted(signs)]

@@ -1,0 +1,152 @@
+"""Statements put in their places: what is declared once, and which lines belong to which section."""
+
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from amos.player.score import SECTIONS_MAX
+from amos_tools.script import tree
+from amos_tools.script.problems import Problems, Span
+from amos_tools.script.words import RESERVED
+
+NAME_BYTES_MAX = 64
+
+
+@dataclass(slots=True)
+class Block:
+    """A section with its lines."""
+
+    section: tree.Section
+    plays: list[tree.Play] = field(default_factory=list)
+    next: tree.Next | None = None
+
+
+@dataclass(slots=True)
+class Program:
+    """A whole script. `broken` holds the names that lines with errors would have declared."""
+
+    experience: tree.Experience | None = None
+    clock: tree.Clock | None = None
+    mix: tree.Mix | None = None
+    pools: dict[str, tree.Pool] = field(default_factory=dict)
+    sliders: dict[str, tree.Slider] = field(default_factory=dict)
+    blocks: dict[str, Block] = field(default_factory=dict)
+    transitions: list[tree.Transition] = field(default_factory=list)
+    broken: set[tuple[str, str]] = field(default_factory=set)
+    broken_lines: int = 0
+
+
+_Once = TypeVar("_Once", tree.Experience, tree.Clock, tree.Mix, tree.Next)
+_Named = TypeVar("_Named", tree.Pool, tree.Slider)
+
+
+def gather(statements: list[tree.Statement], problems: Problems) -> Program:
+    """Put statements in their places; note what is declared twice, out of place or not supported yet."""
+    return _Gatherer(problems).run(statements)
+
+
+class _Gatherer:
+    def __init__(self, problems: Problems):
+        self.problems = problems
+        self.program = Program()
+        self.block: Block | None = None
+        self.after_broken_section = False
+
+    def run(self, statements: list[tree.Statement]) -> Program:
+        for statement in statements:
+            if isinstance(statement, (tree.Play, tree.Next)):
+                self._in_section(statement)
+            elif isinstance(statement, tree.Broken):
+                self._broken(statement)
+            else:
+                self.block = None
+                self.after_broken_section = False
+                self._top_level(statement)
+        return self.program
+
+    def _top_level(self, statement: tree.Statement) -> None:
+        program = self.program
+        match statement:
+            case tree.Experience():
+                program.experience = self._once("experience", program.experience, statement)
+            case tree.Clock():
+                program.clock = self._once("clock", program.clock, statement)
+            case tree.Mix():
+                program.mix = self._once("mix", program.mix, statement)
+            case tree.Pool():
+                self._declare("pool", program.pools, statement)
+            case tree.Slider():
+                self._declare("slider", program.sliders, statement)
+            case tree.Section():
+                self._section(statement)
+            case tree.Transition():
+                program.transitions.append(statement)
+            case tree.Unsupported():
+                self.problems.error(statement.span, f"`{statement.what}` is not supported yet")
+
+    def _broken(self, statement: tree.Broken) -> None:
+        self.program.broken.add((statement.kind, statement.name))
+        self.program.broken_lines += 1
+        if statement.kind == "section":
+            self.block = None
+            self.after_broken_section = True
+
+    def _in_section(self, statement: tree.Play | tree.Next) -> None:
+        word = "play" if isinstance(statement, tree.Play) else "next"
+        if self.block is None:
+            if not self.after_broken_section:
+                self.problems.error(
+                    statement.span, f"`{word}` stands outside a section", expected=["`section` on a line above it"]
+                )
+        elif isinstance(statement, tree.Play):
+            self.block.plays.append(statement)
+        else:
+            self.block.next = self._once("next", self.block.next, statement)
+
+    def _once(self, word: str, first: _Once | None, statement: _Once) -> _Once:
+        if first is None:
+            return statement
+        self.problems.error(statement.span, f"`{word}` stands here again; it was on line {first.span.line}")
+        return first
+
+    def _section(self, statement: tree.Section) -> None:
+        blocks = self.program.blocks
+        first = blocks[statement.name.value].section.name if statement.name.value in blocks else None
+        # The lines of a section declared twice are still checked, as lines of their own.
+        self.block = Block(statement)
+        if self._name_is_free("section", first, statement.name):
+            blocks[statement.name.value] = self.block
+            if len(blocks) > SECTIONS_MAX:
+                self.problems.error(statement.span, f"a script has at most {SECTIONS_MAX} sections")
+
+    def _declare(self, kind: str, names: dict[str, _Named], statement: _Named) -> None:
+        known = names.get(statement.name.value)
+        if self._name_is_free(kind, known.name if known else None, statement.name):
+            names[statement.name.value] = statement
+
+    def _name_is_free(self, kind: str, first: tree.Text | None, name: tree.Text) -> bool:
+        if name.value in RESERVED:
+            self.problems.error(name.span, f"`{name.value}` is a word of the language and cannot name a {kind}")
+            self.program.broken.add((kind, name.value))
+        elif len(name.value.encode()) > NAME_BYTES_MAX:
+            self.problems.error(name.span, f"a name has at most {NAME_BYTES_MAX} letters")
+            self.program.broken.add((kind, name.value))
+        elif first is not None:
+            self.problems.error(name.span, f"{kind} `{name.value}` is declared again; it was on line {first.span.line}")
+        else:
+            return True
+        return False
+
+
+def options_once(options: tuple[tree.Option, ...], problems: Problems) -> dict[str, tree.Option]:
+    """Options by kind; one that stands twice is noted."""
+    found: dict[str, tree.Option] = {}
+    for option in options:
+        if option.kind in found:
+            problems.error(option.span, f"`{option.kind}` stands twice in this line")
+        found.setdefault(option.kind, option)
+    return found
+
+
+def unsupported(problems: Problems, span: Span, what: str) -> None:
+    """Refuse a construct by name."""
+    problems.error(span, f"`{what}` is not supported yet")

@@ -1,0 +1,144 @@
+"""Sections, what may follow them, and how they give way to one another."""
+
+from fractions import Fraction
+
+from amos.player.score import ANY, BARS_MAX, TRANSITIONS_MAX, Next, ScoreSection, Transition
+from amos_tools.script import tree
+from amos_tools.script.expressions import Expressions
+from amos_tools.script.layers import Layers
+from amos_tools.script.problems import Problems
+from amos_tools.script.program import Block, Program, options_once, unsupported
+from amos_tools.script.units import ClockFacts, fade_frames, whole
+
+
+class Sections:
+    """Compiles the sections of one script. Indexes are those of the score's section table."""
+
+    def __init__(self, program: Program, expressions: Expressions, layers: Layers, problems: Problems):
+        self._program = program
+        self._expressions = expressions
+        self._layers = layers
+        self._problems = problems
+        self._index = {name: number for number, name in enumerate(program.blocks)}
+
+    def all(self) -> list[ScoreSection]:
+        """The section table; sections with errors in their bars take part with one bar."""
+        return [self._section(block) for block in self._program.blocks.values()]
+
+    def _section(self, block: Block) -> ScoreSection:
+        bars = block.section.bars
+        lo = whole(bars.lo, "a section's length", 1, BARS_MAX, self._problems)
+        hi = whole(bars.hi, "a section's length", 1, BARS_MAX, self._problems)
+        if lo is not None and hi is not None and lo > hi:
+            self._problems.error(bars.span, "the bars run backwards", expected=[f"{hi}..{lo}"])
+        lo, hi = lo or 1, hi or lo or 1
+        return ScoreSection(
+            name=block.section.name.value,
+            bars_min=min(lo, hi),
+            bars_max=max(lo, hi),
+            layers=self._layers.of(block, (lo, hi)),
+            nexts=self._nexts(block),
+        )
+
+    def _nexts(self, block: Block) -> list[Next]:
+        if block.next is None:
+            if len(self._program.blocks) > 1 and not self._program.broken_lines:
+                name = block.section.name
+                self._problems.warn(name.span, f"section `{name.value}` has no `next`, so it never ends")
+            return []
+        nexts: list[Next] = []
+        seen: set[str] = set()
+        only_zero = True
+        for follower in block.next.followers:
+            section = follower.section
+            if section.value in seen:
+                self._problems.error(section.span, f"`{section.value}` stands twice in this line")
+            seen.add(section.value)
+            if section.value not in self._index:
+                if ("section", section.value) not in self._program.broken:
+                    self._problems.unknown(section.span, "section", section.value, self._index)
+                only_zero = False
+                continue
+            item, zero = self._next(follower)
+            only_zero = only_zero and zero
+            if item is not None:
+                nexts.append(item)
+        if only_zero:
+            self._problems.error(block.next.span, "all weights are 0, so nothing can follow")
+        return nexts
+
+    def _next(self, follower: tree.Follower) -> tuple[Next | None, bool]:
+        """The follower, and whether its weight is 0 whatever the sliders say."""
+        one = tree.Expression((tree.Op("const", follower.section.span, value=Fraction(1)),), follower.section.span)
+        expression = follower.weight or one
+        weight = self._expressions.compile(expression)
+        when = self._expressions.compile(follower.when) if follower.when else None
+        if weight is None or (follower.when and when is None):
+            return None, False
+        constant = self._expressions.constant_q15(weight, expression)
+        if constant is not None and constant < 0:
+            self._problems.error(expression.span, "a weight is not negative", expected=["0 or more"])
+        return Next(section=self._index[follower.section.value], weight=weight, when=when), constant == 0
+
+    def place(self, name: tree.Text | None) -> int | None:
+        """A place of a transition: 1-based section, ANY, or None with an error noted."""
+        if name is None:
+            return ANY
+        if name.value in self._index:
+            return self._index[name.value] + 1
+        if ("section", name.value) not in self._program.broken:
+            self._problems.unknown(name.span, "section", name.value, self._index)
+        return None
+
+
+class Transitions:
+    """The rules of one script, most specific first, each with the place to point at when it does not work out."""
+
+    def __init__(self, program: Program, sections: Sections, clock: ClockFacts, problems: Problems):
+        self._problems = problems
+        self._clock = clock
+        self.bar_frames = clock.bars_frames(1)
+        found: dict[tuple[int, int], tuple[Transition, tree.Transition]] = {}
+        for statement in program.transitions:
+            rule = self._rule(statement, sections)
+            if rule is None:
+                continue
+            place = (rule.before, rule.after)
+            if place in found:
+                first = found[place][1].span.line
+                problems.error(statement.span, f"the same transition is declared again; it was on line {first}")
+            found.setdefault(place, (rule, statement))
+        ordered = sorted(found.values(), key=lambda item: (item[0].before == ANY, item[0].after == ANY))
+        if len(ordered) >= TRANSITIONS_MAX:
+            problems.error(ordered[0][1].span, f"a script has at most {TRANSITIONS_MAX - 1} transitions")
+        self.rules = [rule for rule, _ in ordered]
+        self._statements = [statement for _, statement in ordered]
+        if (ANY, ANY) not in found:
+            self.rules.append(Transition(before=ANY, after=ANY, fade_out_frames=self.bar_frames, fade_in_frames=0))
+
+    def _rule(self, statement: tree.Transition, sections: Sections) -> Transition | None:
+        problems = self._problems
+        before, after = sections.place(statement.before), sections.place(statement.after)
+        options = options_once(statement.options, problems)
+        moment, fade = options.get("at"), options.get("fade")
+        if moment and moment.word and moment.word.value != "bar":
+            unsupported(problems, moment.span, f"transition at {moment.word.value}")
+        if "via" in options:
+            unsupported(problems, options["via"].span, "transition via")
+        frames: int | None = self.bar_frames
+        if fade is not None and fade.number is not None:
+            frames = fade_frames(fade.number, self._clock, problems)
+            if fade.word is not None and fade.word.value != "power":
+                unsupported(problems, fade.word.span, f"fade {fade.word.value}")
+        if before is None or after is None or frames is None:
+            return None
+        return Transition(
+            before=before, after=after, fade_out_frames=frames, fade_in_frames=frames if fade is not None else 0
+        )
+
+    def between(self, before: int, after: int) -> tuple[Transition, tree.Transition | None]:
+        """The rule for a step between two sections (0-based), and the statement it comes from, if any."""
+        for number, rule in enumerate(self.rules):
+            if rule.applies(before, after):
+                return rule, self._statements[number] if number < len(self._statements) else None
+        raise AssertionError("the last rule covers any step")

@@ -1,0 +1,60 @@
+"""The words of the language: each is a terminal of the grammar, and none can name a pool, slider or section."""
+
+from amos_tools.stems import ROLES
+
+STATEMENTS = (
+    "experience", "clock", "pool", "slider", "avoid", "relax", "mix", "section", "play", "next",
+    "transition", "daypart", "announce", "on", "render",
+)  # fmt: skip
+
+_WORDS = (
+    *STATEMENTS,
+    "seed", "device", "tempo", "meter", "key", "major", "minor", "stems", "where", "and", "or", "not", "role", "artist",
+    "fits", "start", "scope", "slew", "target", "peak", "voices", "duck", "from", "count", "every", "chance", "gain",
+    "enter", "bar", "beat", "end", "fade", "when", "any", "at", "power", "linear", "via", "stem", "keep", "plays",
+    "hours", "set", "exact", "weight", "swap", "block", "length", "hit",
+)  # fmt: skip
+
+_UNITS = {
+    "BARS": ("bars", "bar"),
+    "BEATS": ("beats", "beat"),
+    "S": ("s",),
+    "MS": ("ms",),
+    "MIN": ("min",),
+    "H": ("h",),
+    "DB": ("dB",),
+    "LUFS": ("LUFS",),
+    "DBTP": ("dBTP",),
+}
+
+TERMINALS: dict[str, tuple[str, ...]] = {**{word.upper(): (word,) for word in _WORDS}, **_UNITS}
+"""Terminal name to its spellings, the usual one first."""
+
+RESERVED = frozenset(spelling for spellings in TERMINALS.values() for spelling in spellings)
+
+PUNCTUATION = {
+    "LESSTHAN": "<", "MORETHAN": ">", "EQUAL": "=", "COMMA": ",", "DOT": ".", "SLASH": "/", "STAR": "*", "PLUS": "+",
+    "MINUS": "-", "LPAR": "(", "RPAR": ")",
+}  # fmt: skip
+
+KINDS = {
+    "NAME": "a name",
+    "NUMBER": "a number",
+    "STRING": 'text in "quotes"',
+    "NOTE": "a note (A to G, # or b)",
+    "TIME": "a time of day (07:00)",
+    "DAY": "a day (mon to sun)",
+    "COMPARE": "a comparison",
+    "$END": "the end of the line",
+}
+
+
+def terminal_rules() -> str:
+    """Grammar text that defines a terminal for each word; a word ends where no letter, digit or _ follows."""
+    lines = []
+    for terminal, spellings in TERMINALS.items():
+        lines.append(f"{terminal}.2: /({'|'.join(spellings)})(?![A-Za-z0-9_])/")
+    return "\n".join(lines)
+
+
+__all__ = ["KINDS", "PUNCTUATION", "RESERVED", "ROLES", "STATEMENTS", "TERMINALS", "terminal_rules"]

@@ -1,0 +1,150 @@
+"""Scores from outside are decoded, or refused with a named error; nothing else."""
+
+from amos.player.expression import ADD, CONST, LESS, MULTIPLY, NEGATE, ONE, SLIDER, VALUE_MAX, evaluate, fault
+from amos.player.score import ScoreError, decode_score
+from amos.protocol.cbor import Tag, dumps, loads
+
+
+def words(*numbers):
+    """An expression as it stands in a score."""
+    return Tag(78, b"".join([(number & 0xFFFFFFFF).to_bytes(4, "little") for number in numbers]))
+
+
+def indexes(*numbers):
+    return Tag(69, b"".join([number.to_bytes(2, "little") for number in numbers]))
+
+
+def layer(lane, pool, **changes):
+    fields = {"role": 1, "count_min": 4, "count_max": 5, "grid": 6, "enter": 7, "gain": 8, "fade": 9, "chance": 10}
+    result = {1: 3, 2: pool, 3: lane, 4: 1, 5: 1, 6: 4, 7: 0, 8: 32768, 9: 0}
+    for name in changes:
+        result[fields[name]] = changes[name]
+    return result
+
+
+def follow(section, weight=ONE, when=None):
+    result = {1: section, 2: words(CONST, weight)}
+    if when is not None:
+        result[3] = when
+    return result
+
+
+def section(name, bars_min, bars_max, layers, nexts):
+    return {1: name, 2: bars_min, 3: bars_max, 4: layers, 5: nexts}
+
+
+def score_map(**changes):
+    """Three sections over two pools of three and four stems, 120 bpm at 48 kHz: a beat is 24,000 frames."""
+    sections = [
+        section("drift", 4, 8, [layer(1, 0, fade=48000), layer(2, 1)], [follow(0), follow(1), follow(2)]),
+        section("bloom", 4, 4, [layer(1, 0, fade=48000), layer(2, 1, count_max=2)], [follow(0), follow(2)]),
+        section("rest", 2, 3, [layer(3, 1, chance=words(SLIDER, 0))], [follow(0)]),
+    ]
+    names = {
+        "version": 1,
+        "rate": 3,
+        "tempo": 4,
+        "voices": 6,
+        "stems": 7,
+        "pools": 13,
+        "sections": 14,
+        "transitions": 15,
+    }
+    result = {
+        1: 1,
+        2: "test",
+        3: 48000,
+        4: 120_000,
+        5: 4,
+        6: 8,
+        7: 7,
+        8: -23000,
+        9: -1000,
+        10: 64,
+        11: 256,
+        12: [{1: "calm", 2: 0, 3: ONE, 4: ONE // 2}],
+        13: [{1: indexes(0, 1, 2)}, {1: indexes(3, 4, 5, 6)}],
+        14: sections,
+        15: [{1: 0, 2: 0, 3: 96000, 4: 24000}],
+    }
+    for name in changes:
+        result[names[name]] = changes[name]
+    return result
+
+
+def refused(item):
+    """The message of the `ScoreError` for this map."""
+    try:
+        decode_score(dumps(item))
+    except ScoreError as error:
+        return str(error)
+    raise AssertionError("expected a ScoreError")
+
+
+def test_decodes_a_score():
+    score = decode_score(dumps(score_map()))
+    assert score.rate_hz == 48000 and len(score.sections) == 3 and len(score.sha256) == 32
+    assert list(score.pools[1].stems) == [3, 4, 5, 6]
+    assert score.sections[0].layers[0].chance is None
+    assert score.sections[0].voices() == 3
+    assert score.encode() == dumps(score_map())
+
+
+def test_refuses_by_name():
+    rest = section("rest", 2, 3, [layer(3, 9)], [])
+    cases = (
+        ({"version": 2}, "version"),
+        ({"rate": 96000}, "rate_hz"),
+        ({"tempo": 1}, "tempo"),
+        ({"voices": 2}, "voices"),
+        ({"voices": 3}, "together"),
+        ({"stems": 6}, "stems below 6"),
+        ({"pools": [{1: indexes(0)}, {1: indexes()}]}, "at least one"),
+        ({"pools": [{1: indexes(1, 0)}]}, "ascending"),
+        ({"sections": []}, "sections"),
+        ({"sections": [rest]}, "pool: expected below 2"),
+        ({"sections": [section("a", 3, 2, [], [])]}, "bars"),
+        ({"sections": [section("a", 1, 1, [layer(1, 0), layer(1, 0)], [])]}, "lanes"),
+        ({"sections": [section("a", 1, 1, [layer(1, 0, count_max=0)], [])]}, "count"),
+        ({"sections": [section("a", 1, 1, [layer(1, 0, grid=0)], [])]}, "grid_beats"),
+        ({"sections": [section("a", 1, 1, [layer(1, 0, chance=words(SLIDER, 1))], [])]}, "unknown slider"),
+        ({"sections": [section("a", 1, 1, [], [follow(1)])]}, "next"),
+        ({"sections": [section("a", 1, 1, [], [follow(0, 1, words(CONST))])]}, "argument missing"),
+        ({"transitions": [{1: 1, 2: 0, 3: 0, 4: 0}]}, "cover any step"),
+        ({"transitions": [{1: 0, 2: 0, 3: 48000 * 60, 4: 0}]}, "outlast"),
+    )
+    for changes, expected in cases:
+        message = refused(score_map(**changes))
+        assert expected in message, (changes, message)
+
+
+def test_any_flipped_or_missing_byte_is_a_score_error_or_a_score():
+    good = dumps(score_map())
+    decoded = 0
+    for at in range(0, len(good), 3):
+        for bad in (good[:at], good[:at] + bytes((good[at] ^ 0x41,)) + good[at + 1 :]):
+            try:
+                decode_score(bad)
+                decoded += 1
+            except ScoreError:
+                pass
+    assert decoded < len(good) // 2
+
+
+def test_refuses_what_is_too_long():
+    try:
+        decode_score(bytes(65537))
+    except ScoreError as error:
+        assert "65536" in str(error)
+    else:
+        raise AssertionError("expected a ScoreError")
+    assert loads(dumps(score_map())) is not None
+
+
+def test_expressions():
+    half = ONE // 2
+    assert evaluate([CONST, 6554, CONST, 19661, SLIDER, 0, MULTIPLY, ADD], [half]) == 6554 + (19661 * half >> 15)
+    assert evaluate([SLIDER, 0, CONST, half, LESS], [half - 1]) == ONE
+    assert evaluate([CONST, VALUE_MAX, CONST, VALUE_MAX, MULTIPLY, NEGATE], []) == -VALUE_MAX
+    assert fault([CONST, 1, CONST], 0) and fault([ADD], 0) and fault([CONST, 1, CONST, 1], 0) and fault([99], 0)
+    assert fault([CONST, 0] * 17 + [ADD] * 16, 0) and fault([], 0) and not fault([CONST, 0] * 16 + [ADD] * 15, 0)

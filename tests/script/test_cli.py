@@ -1,0 +1,73 @@
+"""`amos script check`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from script_samples import EXAMPLE, VAULT, supported_part
+from typer.testing import CliRunner
+
+from amos_tools.script import cli
+from amos_tools.stems import StemFacts
+from amos_tools.vault import Vault
+
+
+class FactsOnly:
+    """A vault without audio, as far as `check` needs one."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def __enter__(self) -> "FactsOnly":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def stems(self) -> list[StemFacts]:
+        return list(VAULT)
+
+
+Check = Callable[[bytes | None], Any]
+
+
+@pytest.fixture
+def check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Check:
+    monkeypatch.setattr(cli, "Vault", FactsOnly)
+
+    def run(source: bytes | None) -> Any:
+        file = tmp_path / "cafe.aimi"
+        if source is not None:
+            file.write_bytes(source)
+        return CliRunner().invoke(cli.app, ["check", str(file), "--vault", str(tmp_path)])
+
+    return run
+
+
+def test_prints_a_summary(check: Check) -> None:
+    result = check(supported_part(EXAMPLE).encode())
+    assert result.exit_code == 0
+    assert "harbour cafe: 3 sections, 12 stems" in result.output and "7 at most, of 8" in result.output
+
+
+def test_prints_errors_with_carets(check: Check) -> None:
+    result = check(EXAMPLE.encode())
+    assert result.exit_code == 1 and "cafe.aimi:7:1" in result.output and "^^^^^" in result.output
+
+
+@pytest.mark.parametrize("source", [None, b"\xff\xfe", b"#" * 300_000])
+def test_no_traceback_for_what_is_no_script(check: Check, source: bytes | None) -> None:
+    result = check(source)
+    assert result.exit_code in (1, 2) and "error: " in result.output
+    assert isinstance(result.exception, SystemExit)
+
+
+def test_a_real_vault_and_none(tmp_path: Path) -> None:
+    script = tmp_path / "cafe.aimi"
+    script.write_text(supported_part(EXAMPLE), encoding="utf-8")
+    Vault.init(tmp_path / "vault").close()
+    empty = CliRunner().invoke(cli.app, ["check", str(script), "--vault", str(tmp_path / "vault")])
+    assert empty.exit_code == 1 and "the vault has 0 stems with opt-in" in empty.output
+    missing = CliRunner().invoke(cli.app, ["check", str(script), "--vault", str(tmp_path / "nowhere")])
+    assert missing.exit_code == 2 and missing.output.startswith("error: ")

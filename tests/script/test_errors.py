@@ -1,0 +1,177 @@
+"""One row for each thing a script can get wrong: where the error stands, what it says, what it suggests."""
+
+import pytest
+from script_samples import EXAMPLE, HEAD, VAULT, stem, supported_part
+
+from amos_tools.script import ScriptError, compile_script
+
+SECTION = "section a 4 bars\n  play pads from warm\n"
+
+# (lines after HEAD, line, column, part of the message, suggestion)
+ROWS = [
+    ("sektion a 4 bars", 4, 1, "no statement begins with `sektion`", "section"),
+    ("section a 4 bar\n  pley pads from warm", 5, 3, "no statement begins with `pley`", "play"),
+    ("section a 4 bars\n  play pads fron warm", 5, 13, "`fron` does not fit here", "from"),
+    ("section a 4 bars\n  play pads from warm gain -3 db", 5, 31, "`db` does not fit here", "dB"),
+    ("section a 4 bars\n  play pads from", 5, 17, "the line ends too early", None),
+    ("section a 4 bars\n  play pads from warm chance (calm", 5, 35, "the line ends too early", None),
+    ('experience "cafe', 4, 12, "no closing quote", None),
+    ("section a 4 bars §", 4, 18, "`§` does not fit here", None),
+    ("section a 4 bars\x07", 4, 17, "U+0007 does not fit here", None),
+    ("x" * 1001, 4, 1001, "at most 1000 characters", None),
+    ("section a 4 bars\n  play pads from worm", 5, 18, "`worm` is not a pool", "warm"),
+    ("section a 4 bars\n  play pad from warm", 5, 8, "`pad` is not a role", "pads"),
+    ("section a 4 bars\n  play bass from warm", 5, 18, "pool `warm` has no bass", None),
+    ("section a 4 bars\n  play pads from warm chance clam", 5, 30, "`clam` is not a slider", "calm"),
+    ("section drift 4 bars\n  next drifd", 5, 8, "`drifd` is not a section", "drift"),
+    ("section a 4 bars\n  next a, a", 5, 11, "stands twice", None),
+    ("section a 4 bars\n  next a 0", 5, 3, "all weights are 0", None),
+    ("section a 4 bars\n  next a -1", 5, 11, "a weight is not negative", None),
+    ("section a 4 bars\n  next a\n  next a", 6, 3, "`next` stands here again; it was on line 5", None),
+    ("section a 4 bars\nsection a 4 bars", 5, 9, "section `a` is declared again; it was on line 4", None),
+    ("pool warm = stems where role pads\n" + SECTION, 4, 6, "pool `warm` is declared again", None),
+    ("slider calm 0..1 start 0\n" + SECTION, 4, 8, "slider `calm` is declared again", None),
+    ("section bars 4 bars", 4, 9, "`bars` is a word of the language", None),
+    ("play pads from warm\n" + SECTION, 4, 1, "`play` stands outside a section", None),
+    ("section a 0 bars", 4, 11, "a section's length is a whole number from 1 to 4096", None),
+    ("section a 2.5 bars", 4, 11, "a section's length is a whole number", None),
+    ("section a 8..4 bars", 4, 11, "the bars run backwards", None),
+    ("section a 4 bars\n  play pads from warm count 3..2", 5, 29, "the count runs backwards", None),
+    ("section a 4 bars\n  play pads from warm count 33", 5, 29, "a count is a whole number", None),
+    ("section a 4 bars\n  play pads from warm count 5", 5, 18, "has 4 pads, this section plays 5 at once", None),
+    ("section a 4 bars\n  play pads from warm count 2 count 2", 5, 31, "`count` stands twice", None),
+    ("section a 4 bars\n  play pads from warm every 0 bars", 5, 29, "`every` is a whole number", None),
+    ("section a 4 bars\n  play pads from warm enter bar 5", 5, 33, "an entry is a whole number from 1 to 4", None),
+    ("section a 4 bars\n  play pads from warm gain 3 dB", 5, 28, "a gain is from -96 to 0 dB", None),
+    ("section a 4 bars\n  play pads from warm fade 1 h", 5, 28, "a fade lasts at most 380 s", None),
+    ("section a 4 bars\n  play pads from warm chance 1.5", 5, 30, "a chance is from 0 to 1", None),
+    ("section a 4 bars\n  play pads from warm chance 2000", 5, 30, "at most 1000", None),
+    ("section a 4 bars\n  play pads from warm chance " + "calm + " * 30 + "1", 5, 30, "too long for the player", None),
+    ("pool b = stems where role pad\n" + SECTION, 4, 27, "`pad` is not a role", "pads"),
+    ('pool b = stems where artist "Ilse Marin"\n' + SECTION, 4, 29, "no stem with opt-in is by", "Ilse Maren"),
+    ("slider q 1..0 start 0\n" + SECTION, 4, 13, "a slider runs from less to more", None),
+    ("slider q 0..2000 start 0\n" + SECTION, 4, 13, "a slider runs within", None),
+    ("slider q 0..1 start -0.1\n" + SECTION, 4, 21, "starts outside its range", None),
+    ("mix voices 0\n" + SECTION, 4, 12, "the number of voices is a whole number from 1 to 32", None),
+    ("mix target 3 LUFS\n" + SECTION, 4, 12, "a loudness target is from -40 to -10", None),
+    ("mix peak 1 dBTP\n" + SECTION, 4, 10, "a peak is from -20 to 0", None),
+    ("mix voices 8\nmix voices 9\n" + SECTION, 5, 1, "`mix` stands here again", None),
+    ("mix voices 1\nsection a 4 bars\n  play pads from warm fade 1 beats", 4, 12, "`a` may need 2 voices", None),
+    ("transition a -> b\n" + SECTION, 4, 17, "`b` is not a section", None),
+    ("transition any -> a\ntransition any -> a\n" + SECTION, 5, 1, "the same transition is declared again", None),
+    ("transition any -> any fade 5 bars\n" + SECTION, 4, 23, "outlasts section `a`, which may end after 4 bars", None),
+    ('experience ""\n' + SECTION, 4, 12, "a name has 1 to 64 bytes", None),
+    ('experience "a" seed 7\n' + SECTION, 4, 21, "a fixed seed is not supported yet", None),
+    ("transition any -> any at beat\n" + SECTION, 4, 23, "`transition at beat` is not supported yet", None),
+    ("transition any -> any via a\n" + SECTION, 4, 23, "`transition via` is not supported yet", None),
+    ("transition any -> any fade 1 bars linear\n" + SECTION, 4, 35, "`fade linear` is not supported yet", None),
+]
+
+
+def refused(source: str | bytes) -> ScriptError:
+    with pytest.raises(ScriptError) as caught:
+        compile_script(source, VAULT, name="cafe.aimi")
+    return caught.value
+
+
+@pytest.mark.parametrize(("lines", "line", "column", "message", "suggestion"), ROWS)
+def test_error(lines: str, line: int, column: int, message: str, suggestion: str | None) -> None:
+    error = refused(HEAD + lines)
+    assert (error.line, error.column) == (line, column), error.render()
+    assert message in error.message
+    assert error.suggestion == suggestion
+    assert len(error.problems) == 1, error.render()
+
+
+# (whole script, line, column, part of the message)
+WHOLE = [
+    ("", 1, 1, "the script has no clock"),
+    ("clock 44100 tempo 84", 1, 1, "the script has no section"),
+    ("clock 44100 tempo 84\nsection a 1 bars", 2, 9, "the script plays nothing"),
+    ("clock 44000 tempo 84\nsection a 1 bars", 1, 7, "not a sample rate"),
+    ("clock 44100 tempo 10\nsection a 1 bars", 1, 19, "a tempo is from 20 to 400"),
+    ("clock 44100 tempo 84.0001\nsection a 1 bars", 1, 19, "a tempo is from 20 to 400, in thousandths at most"),
+    ("clock 44100 tempo 84 meter 0/4\nsection a 1 bars", 1, 28, "beats in a bar"),
+    ("clock 44100 tempo 84 meter 4/3\nsection a 1 bars", 1, 30, "not a note value"),
+    ("clock 44100 tempo 84 key H minor\nsection a 1 bars", 1, 26, "`H` does not fit here"),
+    ("clock 44100 tempo 84\npool p = stems where key fits\nsection a 1 bars", 2, 22, "the clock names no key"),
+    ("clock 44100 tempo 200\npool p = stems where tempo fits\nsection a 1 bars", 2, 22, None),
+    (b"clock 44100\nsection \xff", 2, 9, "not"),
+    (b"#" * (256 * 1024 + 1), 1, 1, "at most 256 KiB"),
+    ("\udc80", 1, 1, "not"),
+]
+
+
+@pytest.mark.parametrize(("source", "line", "column", "message"), WHOLE)
+def test_error_of_a_whole_script(source: str | bytes, line: int, column: int, message: str | None) -> None:
+    error = refused(source)
+    assert (error.line, error.column) == (line, column), error.render()
+    assert (message or "is empty") in error.message
+
+
+def test_every_construct_not_supported_is_refused_by_name_and_place() -> None:
+    error = refused(EXAMPLE)
+    assert [(problem.span.line, problem.span.column, problem.message.split("`")[1]) for problem in error.problems] == [
+        (6, 33, "slider scope"),
+        (6, 47, "slider slew"),
+        (7, 1, "avoid"),
+        (8, 1, "relax"),
+        (9, 43, "mix duck"),
+        (26, 1, "daypart"),
+        (27, 1, "announce"),
+        (28, 1, "on"),
+        (29, 1, "render"),
+    ]
+    assert all("is not supported yet" in problem.message for problem in error.problems)
+
+
+def test_errors_are_printed_with_caret_expectation_and_suggestion() -> None:
+    source = supported_part(EXAMPLE).replace("0.6 * intensity", "0.6 * intensty").replace("section rest", "sction rest")
+    assert refused(source).render() == (
+        "error: `intensty` is not a slider of this script\n"
+        "  --> cafe.aimi:11:54\n"
+        "   |\n"
+        "11 |   play bass from low every 8 bars chance 0.2 + 0.6 * intensty\n"
+        "   |                                                      ^^^^^^^^\n"
+        "   = expected `intensity`\n"
+        "   = did you mean `intensity`?\n"
+        "\n"
+        "error: no statement begins with `sction`\n"
+        "  --> cafe.aimi:19:1\n"
+        "   |\n"
+        "19 | sction rest 4..8 bars\n"
+        "   | ^^^^^^\n"
+        "   = expected `experience`, `clock`, `pool`, `slider`, `avoid`, `relax`, `mix`, `section`, `play`, `next`, "
+        "`transition`, `daypart` or …\n"
+        "   = did you mean `section`?\n"
+        "\n"
+        "2 errors"
+    )
+
+
+def test_one_broken_line_does_not_make_its_names_unknown() -> None:
+    source = HEAD + "pool low = stems were role bass\nsection a 4 bars\n  play bass from low\n  next a\n"
+    assert [problem.message for problem in refused(source).problems] == ["`were` does not fit here"]
+
+
+def test_an_empty_pool_tells_where_its_stems_were_lost() -> None:
+    vault = [stem("pads", 1), stem("pads", 2, key="E major"), stem("pads", 3, opt_in=False), stem("bass", 1)]
+    source = (
+        "clock 44100 tempo 100 key E major\npool p = stems where role pads and key fits and tempo fits\n"
+        + "section a 1 bars"
+    )
+    with pytest.raises(ScriptError) as caught:
+        compile_script(source, vault)
+    note = caught.value.problems[0].notes[0]
+    assert note == "the vault has 3 stems with opt-in, 2 of them are pads, 1 of them fit E major, 0 of them fit 100 bpm"
+
+
+def test_a_run_stops_after_twenty_errors() -> None:
+    assert len(refused("nonsense\n" * 5000).problems) == 20
+
+
+def test_a_long_line_shows_the_part_around_the_caret() -> None:
+    error = refused(HEAD + "section a 4 bars" + " " * 500 + "§" + " " * 300)
+    shown = error.render().splitlines()
+    assert max(len(line) for line in shown) < 140
+    assert shown[3][shown[4].index("^")] == "§"
