@@ -23,7 +23,8 @@ from amos.usage_log import UsageLog
 
 IDLE_POLL_MS = 50
 FAREWELL_POLLS = 10
-"""Idle polls after the last receipt, so that a courier hears its last answer before the port closes."""
+FAREWELL_POLLS_MAX = 60
+"""Idle polls (at most so many in all) after the last receipt, so that a courier hears its last answer."""
 
 
 class Player:
@@ -120,7 +121,9 @@ class Player:
         while not self._stopping and (linger == "forever" or (linger == "receipted" and journal.segments)):
             self._port.poll(self._link, IDLE_POLL_MS)
         quiet = 0
-        while not self._stopping and linger == "receipted" and quiet < FAREWELL_POLLS:
+        for _poll in range(FAREWELL_POLLS_MAX):
+            if self._stopping or linger != "receipted" or quiet >= FAREWELL_POLLS:
+                break
             quiet = 0 if self._port.poll(self._link, IDLE_POLL_MS) else quiet + 1
 
     def _halt(self, error) -> None:

@@ -1,0 +1,67 @@
+"""The demo's MQTT broker: mosquitto when it is on PATH, else amqtt as a process of its own."""
+
+import asyncio
+import logging
+import socket
+import sys
+from pathlib import Path
+
+from amos_tools import toolchain
+from amos_tools.demo.processes import DemoError, Process, Processes, is_root, wait_until
+
+START_S = 15
+
+
+def free_port() -> int:
+    """A TCP port of the loopback interface that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def start_broker(processes: Processes, folder: Path) -> tuple[str, int]:
+    """(kind, port) of a running broker on loopback. Raises `DemoError`."""
+    port = free_port()
+    mosquitto = toolchain.mosquitto(on_path=True)
+    if mosquitto is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", "persistence true", f"persistence_location {folder}/"]
+        if is_root():
+            lines.append("user root")  # else it becomes `mosquitto`, who may not write here
+        configuration = folder / "mosquitto.conf"
+        configuration.write_text("\n".join(lines) + "\n")
+        command, kind = [*mosquitto, "-c", str(configuration)], "mosquitto"
+    else:
+        command, kind = [sys.executable, "-m", "amos_tools.demo.broker", str(port)], "amqtt"
+    process = processes.start("broker", command)
+    wait_until(lambda: _listens(port) or _failed(process), f"{kind} listening", START_S)
+    return kind, port
+
+
+def _failed(process: Process) -> bool:
+    if process.ended() is not None:
+        raise DemoError(f"the broker ended: {process.last_lines()}")
+    return False
+
+
+async def _serve_amqtt(port: int) -> None:
+    from amqtt.broker import Broker
+
+    broker = Broker(
+        {
+            "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{port}"}},
+            "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+        }
+    )
+    await broker.start()
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.ERROR)
+    asyncio.run(_serve_amqtt(int(sys.argv[1])))

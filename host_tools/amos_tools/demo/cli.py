@@ -1,0 +1,52 @@
+"""`amos demo`: players render, meter and sign; a courier syncs; the ledger proves; the pool is divided."""
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from amos_tools.demo.content import starter_script
+from amos_tools.demo.processes import DemoError
+from amos_tools.demo.report import print_report
+from amos_tools.demo.run import Options, run_demo
+from amos_tools.demo.workdir import Workdir
+
+
+def demo(
+    minutes: Annotated[int, typer.Option(min=1, max=10_000, help="Music that each player renders.")] = 10,
+    workdir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep everything there; a second run continues.")
+    ] = None,
+    stems: Annotated[Path | None, typer.Option(metavar="DIR", help="Your own stems instead of the starter vault.")] = None,
+    sidecar: Annotated[Path | None, typer.Option(metavar="CSV", help="Facts about those stems.")] = None,
+    script: Annotated[Path | None, typer.Option(metavar="FILE", help="Your own Aimi Script.")] = None,
+    income: Annotated[str, typer.Option(metavar="DECIMAL", help="What the pool takes in.")] = "1000.00",
+    currency: Annotated[str, typer.Option(metavar="CODE", help="Its currency.")] = "EUR",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as data, and nothing else.")] = False,
+) -> None:
+    """Show the way of a stem: from a synthesised starter vault to a verified payout, with real processes."""
+    work = Workdir((workdir or Path(tempfile.mkdtemp(prefix="amos-demo-"))).resolve())
+    started = time.monotonic()
+
+    def say(line: str) -> None:
+        if not as_json:
+            print(f"[{time.monotonic() - started:5.1f} s] {line}", flush=True)
+
+    options = Options(minutes, income, currency, stems, sidecar, script or starter_script())
+    try:
+        facts = run_demo(work, options, say)
+    except (DemoError, OSError) as error:
+        typer.echo(f"amos demo: {error}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("amos demo: stopped; run it again with the same --workdir to continue", err=True)
+        raise typer.Exit(130) from None
+    if as_json:
+        print(json.dumps(facts, indent=1))
+    else:
+        print_report(facts, work)
+    if not (facts["verified"] and facts["totals"]["frames_agree"] and facts["totals"]["pool_agrees"]):
+        raise typer.Exit(1)

@@ -1,0 +1,63 @@
+"""The demo's two players: prepared, started as real processes, enrolled over their real links."""
+
+from dataclasses import dataclass
+
+from amos_tools import toolchain
+from amos_tools.demo.content import Content
+from amos_tools.demo.processes import Process, Processes, amos_command, run_amos
+from amos_tools.demo.workdir import OPERATOR, Workdir
+from amos_tools.device.prepare import prepare
+
+SITE = "harbour-cafe"
+LINK_WAIT_S = 20
+
+
+@dataclass(frozen=True)
+class DemoPlayer:
+    """One player: what runs it, and where its courier finds it."""
+
+    name: str
+    runtime: str
+    link: str
+    courier_address: str
+
+
+def cast(work: Workdir) -> list[DemoPlayer]:
+    """One player on CPython with a Unix socket, one on MicroPython with a serial line; or two on CPython."""
+    bar = _on_socket(work, "bar")
+    if toolchain.micropython() is None:
+        return [bar, _on_socket(work, "lounge")]
+    line = work.player("lounge") / "serial"
+    return [bar, DemoPlayer("lounge", "micropython", f"pty:{line}", f"serial:{line}")]
+
+
+def _on_socket(work: Workdir, name: str) -> DemoPlayer:
+    address = f"unix:{work.player(name) / 'link.sock'}"
+    return DemoPlayer(name, "cpython", address, address)
+
+
+def start_player(work: Workdir, player: DemoPlayer, content: Content, minutes: int, processes: Processes) -> Process:
+    """Prepare the player's directory and start its process."""
+    settings: dict[str, object] = {
+        "pack": str(work.pack),
+        "publisher_key": content.publisher_public,
+        "ledger_key": content.ledger_public,
+        "board": "linux" if player.runtime == "cpython" else "unix",
+        "link": player.link,
+        "out": f"wav:{work.audio / player.name}.wav",
+        "pace": "free",
+        "minutes": minutes,
+        "linger": "receipted",
+    }
+    prepare(work.player(player.name), settings)
+    command = amos_command("player", str(work.player(player.name)), f"--runtime={player.runtime}")
+    return processes.start(player.name, command)
+
+
+def enrol_player(work: Workdir, player: DemoPlayer) -> None:
+    """Let the running player prove its key, sign the enrolment, hand it to the ledger. The same again is no error."""
+    file = work.player(player.name) / "enrolment.cose"
+    if not file.exists():
+        words = ["device", "enrol", player.courier_address, f"--site={SITE}", f"--name={player.name}"]
+        run_amos(*words, f"--key={work.key(OPERATOR)}", f"--out={file}", f"--wait-s={LINK_WAIT_S}")
+    run_amos("ledger", "enrol", str(work.ledger), str(file))

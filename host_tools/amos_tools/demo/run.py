@@ -1,0 +1,134 @@
+"""The demo from top to bottom."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from amos_ledger.folder import Folder
+from amos_ledger.periods import period_at
+from amos_sync.report import report as spool_report
+from amos_tools.demo.broker import start_broker
+from amos_tools.demo.content import Content, make_content
+from amos_tools.demo.players import SITE, DemoPlayer, cast, enrol_player, start_player
+from amos_tools.demo.processes import DemoError, Process, Processes, amos_command, run_amos
+from amos_tools.demo.report import player_facts
+from amos_tools.demo.workdir import Workdir
+
+SYNC_S_PER_MINUTE = 30
+POLL_S = 0.05
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the demo is asked for. `income` is a decimal string; `stems` None means the starter vault."""
+
+    minutes: int
+    income: str
+    currency: str
+    stems: Path | None
+    sidecar: Path | None
+    script: Path
+
+
+def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
+    """Everything, in the order of the way of a stem; the figures as data. Raises `DemoError`."""
+    started = time.monotonic()
+    work.make()
+    content = make_content(work, options.stems, options.sidecar, options.script)
+    say(f"{content.stems} stems, {content.opted_in} opted in; pack {content.pack.pack_id.hex()[:12]} signed")
+    players = cast(work)
+    if all(player.runtime == "cpython" for player in players):
+        say("MicroPython cannot be had here, so both players run on CPython")
+    with Processes(work.logs) as processes:
+        broker, port = start_broker(processes, work.root / "broker")
+        address = f"127.0.0.1:{port}"
+        ledger = processes.start("ledger", amos_command("ledger", "serve", str(work.ledger), f"--broker={address}"))
+        running = {p.name: start_player(work, p, content, options.minutes, processes) for p in players}
+        say(f"{broker} at {address}, the ledger, and {len(players)} players run; {options.minutes} minutes each")
+        for player in players:
+            enrol_player(work, player)
+        say("each player proved its key and is enrolled")
+        courier = processes.start("courier", _courier_command(work, players, address, content))
+        _until_receipted(running, [ledger, courier], options.minutes, say)
+        say("every segment is receipted, and the players have freed its space")
+    settled = _settle(work, options)
+    verified = _verify(work, content, settled)
+    facts = {
+        "workdir": str(work.root),
+        "broker": broker,
+        "courier_restarts": courier.restarts,
+        "pack": {"id": content.pack.pack_id.hex(), "serial": content.pack.serial, "stems": content.pack.stems},
+        "players": player_facts(work, players, spool_report(work.spool)),
+        "ledger": json.loads(run_amos("ledger", "status", str(work.ledger), "--json")),
+        "settlement": settled,
+        "verified": verified,
+        "keys": str(content.keys_file),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    return facts | {"totals": _totals(facts)}
+
+
+def _courier_command(work: Workdir, players: list[DemoPlayer], address: str, content: Content) -> list[str]:
+    devices = [f"--device={player.courier_address}" for player in players]
+    words = ["courier", "run", f"--site={SITE}", f"--broker={address}", f"--spool={work.spool}"]
+    return amos_command(*words, f"--ledger-key={content.ledger_public}", *devices)
+
+
+def _until_receipted(running: dict[str, Process], services: list[Process], minutes: int, say: Say) -> None:
+    """Players end by themselves once all they sealed is receipted; what dies meanwhile is started again."""
+    deadline = time.monotonic() + 60 + SYNC_S_PER_MINUTE * minutes
+    waiting = dict(running)
+    while waiting:
+        for service in services:
+            if service.keep_running():
+                say(f"{service.name} had ended and was started again")
+        for name, process in list(waiting.items()):
+            code = process.ended()
+            if code == 0:
+                del waiting[name]
+            elif code is not None:
+                raise DemoError(f"player {name} ended with {code}: {process.last_lines()}")
+        if time.monotonic() > deadline:
+            raise DemoError(f"no receipts for {', '.join(waiting)}; see {services[0].log.parent}")
+        time.sleep(POLL_S)
+
+
+def _settle(work: Workdir, options: Options) -> dict[str, Any]:
+    """Close the first month from today on that is still open: this one, or for a later run on it, the next."""
+    with Folder(work.ledger).open_store() as store:
+        closed = set(store.closed_periods())
+    period = period_at(int(time.time()))
+    while period in closed:
+        year, month = int(period[:4]), int(period[5:])
+        period = f"{year + month // 12:04}-{month % 12 + 1:02}"
+    words = ["pool", "settle", f"--period={period}", f"--income={options.income}", f"--currency={options.currency}"]
+    folder = work.statements / period
+    result = run_amos(*words, f"--ledger={work.ledger}", f"--out={folder}", "--close-now", "--json")
+    settled: dict[str, Any] = json.loads(result)
+    return settled | {"statements": str(folder)}
+
+
+def _verify(work: Workdir, content: Content, settled: dict[str, Any]) -> bool:
+    if not settled["payees"]:
+        return False
+    words = ["verify", settled["statements"], f"--published={work.ledger / 'public'}", f"--keys={content.keys_file}"]
+    return bool(json.loads(run_amos(*words, "--json"))["verified"])
+
+
+def _totals(facts: dict[str, Any]) -> dict[str, Any]:
+    players = sum(player["played_frames"] for player in facts["players"])
+    settled = facts["settlement"]
+    paid = sum(payee["amount_micro"] for payee in settled["payees"])
+    return {
+        "player_frames": players,
+        "ledger_frames": facts["ledger"]["frames"],
+        "frames_agree": players == facts["ledger"]["frames"],
+        "paid_micro": paid,
+        "pool_micro": settled["pool_micro"],
+        "pool_agrees": paid + settled["carry_out_micro"] == settled["pool_micro"],
+    }

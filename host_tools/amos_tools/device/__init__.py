@@ -1,0 +1,1 @@
+"""Players as an operator handles them: prepare, run, enrol, ask."""

@@ -1,0 +1,95 @@
+"""Ask a player something over its link, once: open the port, hold one conversation, close it."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Generator
+from select import select
+
+from amos import crypto
+from amos.protocol.enrolment import IDENTIFY_CONTEXT
+from amos.protocol.errors import ProtocolError
+from amos.protocol.link import Response, Status
+from amos.protocol.link_host import Conversation, HostLink, Pause, Ticket, identify, read_status
+from amos_sync.errors import PortMissing, SyncError
+from amos_sync.ports import Port, open_port
+
+NONCE_BYTES = 32
+TURN_S = 0.05
+
+Steps = Generator[Ticket | Pause, Response | None, object]
+
+
+class DeviceError(Exception):
+    """The player cannot be reached, or is not what it says it is."""
+
+
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+def _hold(port: Port, link: HostLink, talk: Conversation) -> object:
+    while not talk.done:
+        data = link.outgoing(_now_ms())
+        port.write(data)
+        select([port], [port] if port.unsent else [], [], TURN_S)
+        link.feed(port.read(), _now_ms())
+        link.tick(_now_ms())
+        talk.advance(_now_ms())
+    return talk.result
+
+
+def _converse(address: str, steps: Callable[[HostLink], Steps], wait_s: float) -> object:
+    """The result of a conversation; waits up to `wait_s` for the port to appear. Raises `DeviceError`."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            port = open_port(address)
+            break
+        except PortMissing as error:
+            if time.monotonic() > deadline:
+                raise DeviceError(str(error)) from None
+            time.sleep(TURN_S)
+        except SyncError as error:
+            raise DeviceError(str(error)) from None
+    try:
+        link = HostLink(int.from_bytes(os.urandom(2), "big") or 1)
+        return _hold(port, link, Conversation(steps(link)))
+    except (SyncError, ProtocolError) as error:
+        raise DeviceError(f"{address}: {error}") from None
+    finally:
+        port.close()
+
+
+class Identity:
+    """What a player proved of itself: `response` with keys and board, and `nonce`, which its signature covers."""
+
+    def __init__(self, response: Response, nonce: bytes):
+        assert response.public_key is not None and response.signature is not None
+        self.response = response
+        self.nonce = nonce
+        self.public_key = response.public_key
+        self.possession = response.signature
+        self.device = crypto.key_id(response.public_key)
+
+
+def ask_identity(address: str, wait_s: float = 0) -> Identity:
+    """Identity of the player at `unix:PATH` or `serial:PATH`; its key is proven by a nonce. Raises `DeviceError`."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    response = _converse(address, lambda link: identify(link, nonce), wait_s)
+    assert isinstance(response, Response)
+    found = Identity(response, nonce)
+    if response.device != found.device or not crypto.verify(
+        found.public_key, IDENTIFY_CONTEXT + nonce, found.possession
+    ):
+        raise DeviceError(f"{address}: the player does not hold the key it names")
+    return found
+
+
+def ask_status(address: str, wait_s: float = 0) -> Status:
+    """What the player at `address` says of itself. Raises `DeviceError`."""
+    result = _converse(address, read_status, wait_s)
+    assert isinstance(result, tuple)
+    status = result[0]
+    assert isinstance(status, Status)
+    return status

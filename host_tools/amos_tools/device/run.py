@@ -1,0 +1,36 @@
+"""`amos player`: run the firmware of a player's directory, on CPython or on MicroPython."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+import amos
+from amos.__main__ import main as run_firmware
+from amos_tools import toolchain
+
+
+def micropython_environment() -> dict[str, str]:
+    """The environment in which MicroPython finds the firmware."""
+    return os.environ | {"MICROPYPATH": str(Path(amos.__file__).parents[1])}
+
+
+def player(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The player's directory (amos device prepare).")],
+    settings: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Settings for this run: minutes=10 pace=free.")
+    ] = None,
+    runtime: Annotated[Literal["cpython", "micropython"], typer.Option(help="What runs the firmware.")] = "cpython",
+) -> None:
+    """Run a player: play, meter, sign, and serve its courier."""
+    words = [str(directory), *(settings or [])]
+    if runtime == "cpython":
+        raise typer.Exit(run_firmware(words))
+    command = toolchain.micropython()
+    if command is None:
+        typer.echo(toolchain.explain("micropython"), err=True)
+        raise typer.Exit(2)
+    # One heap of 64 MiB: a bound that a leak would meet, far above what play needs.
+    arguments = [*command, "-X", "heapsize=64m", "-m", "amos", *words]
+    os.execvpe(arguments[0], arguments, micropython_environment())
