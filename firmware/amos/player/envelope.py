@@ -1,0 +1,149 @@
+"""The integer gain of one placement at every frame. `SPEC.md`, "Envelope", is the reference.
+
+Positions (`pos`) count frames from the placement's start, so they stay small however long the session has run.
+The gain is exact at *nodes* and linear between them. Mixer and meter both take it from here: what the meter counts as
+audible is by construction what the mixer multiplied by.
+"""
+
+from amos.player.events import Start
+from amos.player.fade_table import FADE_Q15, FADE_STEPS
+
+CELL_FRAMES = 64  # the absolute grid all envelopes and the limiter hang on; a power of two
+CELL_MASK = CELL_FRAMES - 1
+RAMP_BITS = 14  # fraction bits of a gain on its way between two nodes: 15 + 14 bits fit a 31-bit small int
+RAMP_ONE = 1 << RAMP_BITS
+
+
+def fade_gain(gain_q15: int, frame: int, fade_frames: int) -> int:
+    """`gain_q15` after `frame` frames of an equal-power fade in of `fade_frames`; all of it from the fade's end on."""
+    if frame >= fade_frames:
+        return gain_q15
+    scaled = frame * FADE_STEPS
+    step = scaled // fade_frames
+    low = FADE_Q15[step]
+    curve = low + (FADE_Q15[step + 1] - low) * (scaled - step * fade_frames) // fade_frames
+    return gain_q15 * curve >> 15
+
+
+def first_audible(gain_q15: int, fade_frames: int) -> int:
+    """The first frame at which `fade_gain` is not 0, by bisection; `gain_q15` must not be 0."""
+    low = 0
+    high = fade_frames
+    while low < high:
+        middle = (low + high) >> 1
+        if fade_gain(gain_q15, middle, fade_frames):
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def ramp_slope(gain: int, next_gain: int, frames: int) -> int:
+    """Change of gain per frame, in units of 1 / RAMP_ONE, between two nodes `frames` apart."""
+    return ((next_gain - gain) << RAMP_BITS) // frames
+
+
+class Envelope:
+    """Fade in, sustain, fade out, and a fade from wherever it was when a Stop came. One object is reused per voice."""
+
+    __slots__ = ("end", "fade_in", "fade_out_pos", "frames", "gain", "phase", "stop_end", "stop_fade", "stop_gain")
+
+    def __init__(self) -> None:
+        self.end = 0  # position at which the placement is over
+        self.frames = 0
+        self.gain = 0
+        self.phase = 0  # of position 0 in its cell
+        self.fade_in = 0
+        self.fade_out_pos = 0  # position at which the fade out begins; below 0 if it is longer than the placement
+        self.stop_end = -1  # position at which a Stop's fade is over; -1: no Stop
+        self.stop_fade = 0
+        self.stop_gain = 0
+
+    def begin(self, start: Start) -> None:
+        """Take over a `Start` event."""
+        self.end = self.frames = start.frames
+        self.gain = start.gain_q15
+        self.phase = start.frame & CELL_MASK
+        self.fade_in = start.fade_in
+        self.fade_out_pos = start.frames - start.fade_out
+        self.stop_end = -1
+
+    def takes_stop(self, pos: int, fade: int) -> bool:
+        """False if the placement, or an earlier Stop's fade, is over sooner than this one would be."""
+        return pos < self.end and not 0 <= self.stop_end <= pos + fade
+
+    def stop(self, pos: int, fade: int) -> None:
+        """Fade from the gain at `pos`, which becomes a node, to nothing `fade` frames on. Only if `takes_stop`."""
+        self.stop_gain = self.at(pos)
+        self.stop_fade = fade
+        self.stop_end = pos + fade
+        self.end = min(self.end, self.stop_end)
+
+    def at(self, pos: int) -> int:
+        """Gain at node `pos`, 0 .. 32767."""
+        gain = fade_gain(self.gain, pos, self.fade_in)
+        if pos > self.fade_out_pos:
+            gain = min(gain, fade_gain(self.gain, self.frames - pos, self.frames - self.fade_out_pos))
+        if self.stop_end >= 0:
+            gain = min(gain, fade_gain(self.stop_gain, self.stop_end - pos, self.stop_fade))
+        return gain
+
+    def flat_until(self, pos: int, until: int) -> int:
+        """The end of the constant gain that holds from `pos` on, at most `until`; `pos` itself in a fade."""
+        if self.stop_end >= 0 or pos < self.fade_in or pos >= self.fade_out_pos:
+            return pos
+        return min(until, self.fade_out_pos)
+
+    def node_after(self, pos: int, until: int) -> int:
+        """The first node after `pos`; at most `until`, which is one."""
+        node = pos + CELL_FRAMES - (self.phase + pos & CELL_MASK)
+        if pos < self.fade_in < node:
+            node = self.fade_in
+        if pos < self.fade_out_pos < node:
+            node = self.fade_out_pos
+        return min(node, until)
+
+    def node_before(self, pos: int, begin: int) -> int:
+        """The last node before `pos`; at least `begin`, which is one."""
+        node = pos - 1 - (self.phase + pos - 1 & CELL_MASK)
+        if node < self.fade_in < pos:
+            node = self.fade_in
+        if node < self.fade_out_pos < pos:
+            node = self.fade_out_pos
+        return max(node, begin)
+
+    def audible(self, pos: int, until: int) -> tuple:
+        """(first, end): the positions in pos..until whose gain is not 0, both arguments being nodes.
+
+        The gain rises, holds and falls, so they are one run; first == end if there are none. The work does not grow
+        with the length: two bisections and two divisions.
+        """
+        low, high = self._audible_bounds()
+        if low > high or pos >= until:
+            return pos, pos
+        first_node = pos if low <= pos else self.node_after(low - 1, until)
+        last_node = until if high >= until else self.node_before(high + 1, pos)
+        if first_node > last_node or first_node > high or last_node < low:
+            return pos, pos
+        first = pos
+        if first_node > pos:
+            zero_node = self.node_before(first_node, pos)
+            slope = ramp_slope(0, self.at(first_node), first_node - zero_node)
+            first = min(first_node, zero_node + (RAMP_ONE + slope - 1) // slope)
+        end = until
+        if last_node < until:
+            zero_node = self.node_after(last_node, until)
+            gain = self.at(last_node)
+            slope = ramp_slope(gain, 0, zero_node - last_node)
+            end = min(zero_node, last_node + ((gain << RAMP_BITS) - RAMP_ONE) // -slope + 1)
+        return first, end
+
+    def _audible_bounds(self) -> tuple:
+        """(low, high): `at(pos)` is not 0 exactly for low <= pos <= high; low > high if it is 0 everywhere."""
+        if self.gain == 0 or (self.stop_end >= 0 and self.stop_gain == 0):
+            return 1, 0
+        low = first_audible(self.gain, self.fade_in)
+        high = self.frames - first_audible(self.gain, self.frames - self.fade_out_pos)
+        if self.stop_end >= 0:
+            high = min(high, self.stop_end - first_audible(self.stop_gain, self.stop_fade))
+        return low, high

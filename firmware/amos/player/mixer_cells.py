@@ -1,0 +1,57 @@
+"""The mixer for MicroPython: walks nodes and cells, and leaves the samples to a kernel (viper or plain bytecode).
+
+Nothing is allocated from block to block. The sum holds one cell more than a block: the one in front is mixed and
+rounded, and waits for the gain at its end, which the next cell decides.
+"""
+
+from array import array
+
+from amos.player.envelope import CELL_FRAMES, RAMP_BITS, ramp_slope
+from amos.player.mixer import OUT_FRAME_BYTES, Mixer, Voice
+
+
+class CellMixer(Mixer):
+    """`kernel` is a module with the functions of `mixer_plain`."""
+
+    def __init__(self, rate_hz: int, voices_max: int, block_frames_max: int, master_gain_q15: int, kernel) -> None:
+        super().__init__(rate_hz, voices_max, block_frames_max, master_gain_q15)
+        self._kernel = kernel
+        self._sum = array("i", bytes((CELL_FRAMES + block_frames_max) * 8))  # stereo int32
+        self._pcm = bytearray(block_frames_max * OUT_FRAME_BYTES)  # what a source last read
+
+    def _clear(self, frames: int) -> None:
+        self._kernel.clear(self._sum, CELL_FRAMES, frames)
+
+    def _mix(self, voice: Voice, source, count: int) -> None:
+        envelope = voice.envelope
+        mix = self._kernel.mix_stereo if source.channels == 2 else self._kernel.mix_mono
+        begin = pos = voice.pos
+        until = pos + count
+        at = CELL_FRAMES + voice.at - begin
+        source.read_into(self._pcm, begin, count)
+        gain = envelope.at(pos)
+        while pos < until:
+            node = envelope.flat_until(pos, until)
+            next_gain = gain
+            if node == pos:
+                node = envelope.node_after(pos, until)
+                next_gain = envelope.at(node)
+            slope = ramp_slope(gain, next_gain, node - pos)
+            mix(self._sum, self._pcm, gain << RAMP_BITS, slope, at + pos, pos - begin, node - pos)
+            pos = node
+            gain = next_gain
+
+    def _prime(self) -> None:
+        self._limiter.next_gain(self._kernel.round_cell(self._sum, CELL_FRAMES))
+        self._kernel.hold(self._sum, CELL_FRAMES)
+
+    def _emit(self, frames: int) -> None:
+        kernel = self._kernel
+        limiter = self._limiter
+        cell = 0
+        while cell < frames:
+            gain = limiter.gain
+            next_gain = limiter.next_gain(kernel.round_cell(self._sum, cell + CELL_FRAMES))
+            kernel.scale_cell(self._sum, self._out, gain, next_gain - gain, cell)
+            cell += CELL_FRAMES
+        kernel.hold(self._sum, frames)

@@ -1,0 +1,130 @@
+"""The proof that every runtime plays the same: one piece, one SHA-256, for all backends and block sizes."""
+
+import gc
+import hashlib
+from array import array
+
+from amos.compat import MICROPYTHON
+from amos.edges.stem_memory import MemoryStem
+from amos.player.events import Start, Stop
+from amos.player.mixer import LOOKAHEAD_FRAMES, make_mixer
+
+BACKENDS = ("viper", "plain") if MICROPYTHON else ("numpy", "plain")
+PIECE_FRAMES = 4096
+PIECE_SHA256 = "28bd6614054ce6fc6fec41e1c80202e18b394769d6eb26ab8fadf02efbe5abcd"
+
+
+def noise(samples: int, seed: int, shift: int) -> bytes:
+    """int16 little-endian samples of a linear congruential generator, `shift` bits quieter than full scale."""
+    pcm = bytearray(2 * samples)
+    state = seed
+    for i in range(samples):
+        state = (state * 25173 + 13849) & 0xFFFF  # 16 bits: no product needs a big int
+        sample = state - 32768 >> shift
+        pcm[2 * i] = sample & 0xFF
+        pcm[2 * i + 1] = sample >> 8 & 0xFF
+    return bytes(pcm)
+
+
+STEMS = (
+    MemoryStem(noise(5000, 1, 0), 2),
+    MemoryStem(noise(3000, 2, 2), 1),
+    MemoryStem(noise(6000, 3, 4), 2),
+    MemoryStem(b"\x00\x80" * 3000, 1),  # full scale, negative
+)
+
+
+def piece() -> list:
+    """Sample-accurate starts, fades of all kinds, Stops in fades, mono and stereo, a limiter at work and at rest."""
+    return [
+        Start(0, 0, 0, 2500, 32767, 0, 0),
+        Start(5, 1, 1, 3000, 20000, 700, 0),
+        Start(70, 2, 2, 3000, 9000, 10, 500),
+        Stop(1030, 0, 300),
+        Stop(1200, 0, 0),
+        Start(1200, 0, 3, 300, 30000, 0, 299),
+        Start(1203, 3, 3, 2000, 32767, 900, 1900),
+        Stop(2000, 2, 600),
+        Stop(2100, 2, 100),
+        Start(2300, 2, 1, 900, 25, 900, 0),
+        Stop(2501, 1, 64),
+        Start(3300, 0, 2, 3000, 32767, 3000, 3000),
+    ]
+
+
+def play(backend: str, blocks: tuple, master_gain_q15: int = 32768) -> str:
+    """SHA-256 in hex of the piece, in blocks of these sizes by turns."""
+    mixer = make_mixer(48000, 4, 1024, master_gain_q15, backend)
+    events = piece()
+    digest = hashlib.sha256()
+    turn = 0
+    while mixer.frame < PIECE_FRAMES:
+        frames = min(blocks[turn % len(blocks)], PIECE_FRAMES - mixer.frame)
+        turn += 1
+        while events and events[0].frame < mixer.frame + frames + LOOKAHEAD_FRAMES:
+            event = events.pop(0)
+            if isinstance(event, Start):
+                mixer.start(event, STEMS[event.stem])
+            else:
+                mixer.stop(event)
+        digest.update(mixer.render(frames))
+    return "".join(["%02x" % byte for byte in digest.digest()])
+
+
+def test_piece_sounds_the_same_on_every_backend_and_runtime():
+    for backend in BACKENDS:
+        assert play(backend, (1024,)) == PIECE_SHA256, backend
+
+
+def test_piece_sounds_the_same_in_blocks_of_any_size():
+    for backend in BACKENDS:
+        assert play(backend, (64, 448, 128, 1024)) == PIECE_SHA256, backend
+
+
+def test_master_gain_sounds_the_same_on_every_backend():
+    assert play(BACKENDS[0], (1024,), 11000) == play(BACKENDS[1], (512,), 11000)
+    assert play(BACKENDS[0], (1024,), 11000) != PIECE_SHA256
+
+
+def test_runtime_picks_its_fastest_backend():
+    mixer = make_mixer(48000, 4, 64)
+    fastest = make_mixer(48000, 4, 64, backend=BACKENDS[0])
+    assert type(mixer) is type(fastest)
+    if MICROPYTHON:
+        assert mixer._kernel is fastest._kernel
+
+
+def test_32_voices_at_full_scale_keep_their_sign_and_16_bits():
+    for stem, lowest, highest in ((STEMS[3], -32767, -32760), (MemoryStem(b"\xff\x7f" * 128, 1), 32760, 32767)):
+        mixer = make_mixer(48000, 32, 64)
+        for voice in range(32):
+            mixer.start(Start(0, voice, 0, 128, 32767, 0, 0), stem)
+        heard = array("h", bytes(mixer.render(64)))
+        assert lowest <= min(heard) <= max(heard) <= highest
+
+
+class Silence:
+    """A source that allocates nothing, so that what is left is the mixer's."""
+
+    frames = 100000
+    channels = 2
+
+    def read_into(self, buffer, start_frame, frame_count):
+        pass
+
+
+def test_rendering_allocates_nothing_on_micropython():
+    if not MICROPYTHON:
+        return
+    mixer = make_mixer(48000, 4, 512)
+    for voice in range(4):
+        mixer.start(Start(voice, voice, 0, 90000, 20000, 50000 * (voice & 1), 0), Silence())
+    mixer.render(512)
+    gc.collect()
+    gc.disable()
+    before = gc.mem_alloc()
+    for _ in range(16):
+        mixer.render(512)
+    after = gc.mem_alloc()
+    gc.enable()
+    assert after == before, after - before
