@@ -1,0 +1,156 @@
+"""`amos ledger`: keep a ledger. Every error is one line that names it; nobody is shown a traceback."""
+
+import json
+import logging
+import signal
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from amos.protocol.errors import MessageError
+from amos_ledger import registry
+from amos_ledger.errors import BrokerUnusable, LedgerError, StorageFailed
+from amos_ledger.folder import Folder, init_folder, parse_key
+from amos_ledger.ledger import Ledger
+from amos_ledger.mqtt import MqttEdge
+from amos_ledger.records import Totals
+from amos_ledger.service import Service
+
+app = typer.Typer(help="Keep the ledger: enrol devices, publish packs, serve couriers.", no_args_is_help=True)
+
+LedgerFolder = Annotated[Path, typer.Argument(metavar="DIR", help="The ledger's folder.")]
+
+
+@app.command()
+def init(
+    folder: LedgerFolder,
+    origin: Annotated[str, typer.Option(metavar="NAME", help="The log's name for all time, e.g. ledger.example/amos.")],
+    operator_key: Annotated[str, typer.Option(metavar="HEX", help="Public key whose enrolments count.")],
+    publisher_key: Annotated[str, typer.Option(metavar="HEX", help="Public key whose packs and catalogues count.")],
+) -> None:
+    """Make a ledger with a key of its own, and print its public key."""
+    with _one_line_errors(folder):
+        keys = parse_key(operator_key, "operator-key"), parse_key(publisher_key, "publisher-key")
+        made = init_folder(folder, origin, *keys)
+        with made.open_store() as store:
+            registry.publish(made, store)
+        typer.echo(made.public_key.hex())
+
+
+@app.command()
+def enrol(
+    folder: LedgerFolder, file: Annotated[Path, typer.Argument(metavar="FILE", help="The signed enrolment.")]
+) -> None:
+    """Let a device's segments count. The same enrolment again is no error."""
+    with _one_line_errors(folder):
+        ledger = Folder(folder)
+        data = registry.read_enrolment(file)
+        with ledger.open_store() as store:
+            enrolment, fresh = registry.enrol(ledger, store, data)
+            registry.publish(ledger, store)
+        state = "enrolled" if fresh else "was enrolled before"
+        typer.echo(f"{enrolment.device.hex()} {state}: {enrolment.name} at {enrolment.site}")
+
+
+@app.command()
+def publish(
+    folder: LedgerFolder,
+    pack_folder: Annotated[Path, typer.Argument(metavar="PACKDIR", help="Holds manifest.cose and catalogue.cose.")],
+) -> None:
+    """Let play of a pack's stems count. The same pack again is no error."""
+    with _one_line_errors(folder):
+        ledger = Folder(folder)
+        files = registry.read_pack(pack_folder)
+        with ledger.open_store() as store:
+            pack, manifest, fresh = registry.add_pack(ledger, store, *files)
+            registry.publish(ledger, store)
+        state = "published" if fresh else "was published before"
+        typer.echo(f"{pack.hex()} {state}: {manifest.name}, {len(manifest.stems)} stems")
+
+
+@app.command()
+def serve(
+    folder: LedgerFolder,
+    broker: Annotated[str, typer.Option(metavar="HOST:PORT", help="The MQTT broker.")],
+    once_idle: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="End after this long without a message.")
+    ] = None,
+) -> None:
+    """Take usage from the broker, answer with receipts or refusals, until ended (SIGTERM, Ctrl-C)."""
+    logging.basicConfig(format="%(asctime)s ledger: %(message)s", level=logging.INFO)
+    report = logging.getLogger("amos.ledger").info
+    with _one_line_errors(folder):
+        host, port = _parse_broker(broker)
+        ledger = Folder(folder)
+        ledger.open_store().close()
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        with ledger.serving():
+            edge = MqttEdge(host, port, f"amos-ledger-{ledger.key_id.hex()}", report)
+            report(f"serving {folder}, origin {ledger.trust.origin}")
+            Service(Ledger(ledger), edge, report, stop).run(once_idle)
+            report("ended")
+
+
+@app.command()
+def status(
+    folder: LedgerFolder, as_json: Annotated[bool, typer.Option("--json", help="The same as data.")] = False
+) -> None:
+    """Say what the ledger holds; works while it serves."""
+    with _one_line_errors(folder):
+        ledger = Folder(folder)
+        with ledger.open_store() as store:
+            totals = store.totals()
+    if as_json:
+        typer.echo(json.dumps(_facts(ledger, totals), indent=2))
+        return
+    typer.echo(f"{ledger.trust.origin}, key {ledger.public_key.hex()}, {totals.log_size} entries in the log")
+    refused = sum(totals.refused.values())
+    typer.echo(
+        f"{totals.accepted} accepted, {totals.duplicates} duplicates, {totals.held} held, {refused} refused,"
+        f" {len(totals.quarantined)} devices in quarantine, {totals.frames} frames"
+    )
+    for name, count in totals.refused.items():
+        typer.echo(f"  refused as {name}: {count}")
+    for device in totals.devices:
+        typer.echo(
+            f"  {device.device} {device.name} at {device.site}: {device.segments} segments, {device.frames} frames"
+            + (f", {device.held} held" if device.held else "")
+            + (f", quarantined: {device.quarantine}" if device.quarantine else "")
+        )
+
+
+def _facts(folder: Folder, totals: Totals) -> dict[str, Any]:
+    facts = {"origin": folder.trust.origin, "public_key": folder.public_key.hex()} | asdict(totals)
+    return facts | {"quarantined": [device.device for device in totals.quarantined]}
+
+
+def _parse_broker(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdigit() and 1 <= int(port) <= 65_535):
+        raise BrokerUnusable(f"broker: expected HOST:PORT, found {text[:80]!r}")
+    return host.strip("[]"), int(port)
+
+
+@contextmanager
+def _one_line_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except LedgerError as error:
+        raise _refusal(error.name, error) from None
+    except MessageError as error:
+        raise _refusal("MessageError", error) from None
+    except (OSError, sqlite3.Error) as error:
+        raise _refusal(StorageFailed.__name__, f"{folder}: {error}") from None
+
+
+def _refusal(name: str, error: object) -> typer.Exit:
+    typer.echo(f"{name}: {' '.join(str(error).split())}", err=True)
+    return typer.Exit(1)

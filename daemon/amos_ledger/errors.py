@@ -1,0 +1,50 @@
+"""Named errors of the ledger, each one sentence that an operator can act on."""
+
+
+class LedgerError(Exception):
+    """Base of every refusal that an operator sees."""
+
+    @property
+    def name(self) -> str:
+        """The error's name, as the command line shows it."""
+        return type(self).__name__
+
+
+class NotALedger(LedgerError):
+    """The folder holds no ledger, or one that this version cannot read."""
+
+
+class LedgerExists(LedgerError):
+    """`init` found a ledger with other facts already there."""
+
+
+class KeyUnusable(LedgerError):
+    """A key file or a key in hex is not what it should be."""
+
+
+class EnrolmentRefused(LedgerError):
+    """The enrolment is not one that this ledger may accept."""
+
+
+class PackRefused(LedgerError):
+    """The manifest or the catalogue is not one that this ledger may accept."""
+
+
+class StorageFailed(LedgerError):
+    """Database or disk refuses: full, gone, damaged, or locked for too long."""
+
+
+class RolledBack(LedgerError):
+    """The published checkpoint knows more, or something else, than the store: an older store was put in place."""
+
+
+class AlreadyServing(LedgerError):
+    """Another process serves this folder."""
+
+
+class PeriodClosed(LedgerError):
+    """The period is closed already; a closed period never reopens."""
+
+
+class BrokerUnusable(LedgerError):
+    """The broker's address is no HOST:PORT, or the broker was never reached."""

@@ -1,0 +1,173 @@
+"""The ledger's folder: who is trusted, the ledger's own key, and where everything is.
+
+ledger.sqlite   the store                       ledger.key   32-byte seed, mode 0600
+trust.json      origin, operator, publisher     public/      what any static web server may serve
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from amos.crypto import key_id, public_key, sign
+from amos.protocol.errors import MessageError
+from amos_ledger.checkpoint import check_origin
+from amos_ledger.errors import AlreadyServing, KeyUnusable, LedgerExists, NotALedger, StorageFailed
+from amos_ledger.store import Store
+
+_KEY, _TRUST, _STORE = "ledger.key", "trust.json", "ledger.sqlite"
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whose signatures count: of enrolments the operator's, of packs and catalogues the publisher's."""
+
+    origin: str
+    operator_key: bytes
+    publisher_key: bytes
+
+
+class Folder:
+    """An existing ledger's folder. Raises `NotALedger`, `KeyUnusable`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not (path / _STORE).is_file():
+            raise NotALedger(f"{path}: expected a ledger's folder with {_STORE}; make one with `init`")
+        self.trust = _read_trust(path / _TRUST)
+        self._seed = _read_seed(path / _KEY)
+        self.public_key = public_key(self._seed)
+        self.key_id = key_id(self.public_key)
+
+    @property
+    def public(self) -> Path:
+        """The folder to publish."""
+        return self.path / "public"
+
+    def sign(self, message: bytes) -> bytes:
+        """The ledger's signature, 64 bytes."""
+        return sign(self._seed, message)
+
+    def open_store(self) -> Store:
+        """The store, checked to be this key's. Raises `NotALedger`, `KeyUnusable`, `sqlite3.Error`."""
+        store = Store(self.path / _STORE)
+        if (store.origin, store.public_key) != (self.trust.origin, self.public_key):
+            store.close()
+            raise KeyUnusable(f"{self.path}: expected {_KEY} and {_TRUST} to be those of {_STORE}, found others")
+        return store
+
+    @contextmanager
+    def publishing(self) -> Iterator[None]:
+        """One process publishes at a time, so that a checkpoint never gives way to an older one."""
+        with _locked(self.path / "publish.lock", wait=True):
+            yield
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """One process serves at a time. Raises `AlreadyServing`."""
+        with _locked(self.path / "serve.lock", wait=False):
+            yield
+
+
+@contextmanager
+def _locked(path: Path, wait: bool) -> Iterator[None]:
+    """Hold the lock file; the kernel lets go of it when the process ends, however it ends."""
+    with path.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyServing(
+                f"{path.parent}: expected nobody to serve this ledger, found another process"
+            ) from None
+        yield
+
+
+def init_folder(path: Path, origin: str, operator_key: bytes, publisher_key: bytes) -> Folder:
+    """Make a ledger with a key of its own; the same again is no error.
+
+    The store comes last and in one transaction, so a crash before leaves no ledger and `init` can be run again.
+    Raises `LedgerExists`, `StorageFailed`, `MessageError` for an origin that cannot name a log.
+    """
+    check_origin(origin)
+    trust = Trust(origin, operator_key, publisher_key)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if (path / _STORE).exists() and (path / _TRUST).exists() and _read_trust(path / _TRUST) != trust:
+            raise LedgerExists(f"{path}: a ledger with another origin or other keys is here already")
+        if not (path / _KEY).exists():
+            _write_new(path / _KEY, secrets.token_bytes(32), 0o600)
+        facts = {"origin": origin, "operator": operator_key.hex(), "publisher": publisher_key.hex()}
+        if not (path / _STORE).exists() or not (path / _TRUST).exists():
+            _write_new(path / _TRUST, json.dumps(facts, indent=2).encode() + b"\n", 0o644)
+        own_key = public_key(_read_seed(path / _KEY))
+        if not _has_tables(path / _STORE):
+            Store.create(path / _STORE, origin, own_key, f"amos-ledger/1 {origin}\n".encode())
+    except (OSError, sqlite3.Error) as error:
+        raise StorageFailed(f"{path}: {error}") from None
+    return Folder(path)
+
+
+def parse_key(text: str, what: str) -> bytes:
+    """A public key in hex. Raises `KeyUnusable`."""
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != 32 or len(text) != 64:
+        raise KeyUnusable(f"{what}: expected a public key of 64 hex digits, found {text[:80]!r}")
+    return key
+
+
+def _has_tables(path: Path) -> bool:
+    if not path.exists():
+        return False
+    try:
+        Store(path).close()
+    except NotALedger:
+        with sqlite3.connect(path) as connection:
+            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                raise
+        return False
+    return True
+
+
+def _write_new(path: Path, data: bytes, mode: int) -> None:
+    """Write durably under another name and rename, so that no half-written file ever has this name."""
+    beside = path.with_name(f".{path.name}.new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def _read_seed(path: Path) -> bytes:
+    try:
+        seed = path.read_bytes()
+    except OSError as error:
+        raise KeyUnusable(f"{path}: {error.strerror}") from None
+    if len(seed) != 32:
+        raise KeyUnusable(f"{path}: expected a seed of 32 bytes, found {len(seed)}")
+    return seed
+
+
+def _read_trust(path: Path) -> Trust:
+    try:
+        facts = json.loads(path.read_bytes()[:4096])
+        trust = Trust(
+            str(facts["origin"]),
+            parse_key(str(facts["operator"]), f"{path}: operator"),
+            parse_key(str(facts["publisher"]), f"{path}: publisher"),
+        )
+        check_origin(trust.origin)
+    except OSError as error:
+        raise KeyUnusable(f"{path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError, MessageError):
+        raise KeyUnusable(f"{path}: expected JSON with origin, operator and publisher") from None
+    return trust

@@ -1,0 +1,220 @@
+"""Intake of usage messages in batches: persist → sequence → sign → publish → receipt (DESIGN section 11).
+
+A batch is one transaction for what it stores, index in the log included, and one for its receipts. A crash
+
+    before the first commits   leaves nothing; couriers send again
+    after it, "persisted"      leaves accepted segments with their leaf index and without receipt
+    after signing, "signed"    the same; signing again gives the same bytes
+    after "tiles written"      the same, and tiles that no checkpoint commits to; they will be found right as they are
+    after "published"          the same, and the world sees that the segments are in the log
+    after the second, "receipted"   leaves receipts that nobody was sent; a resend gets those very bytes
+
+and the first `tick` of the next process goes on from any of these. No receipt exists before the checkpoint that it
+rests on is published.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from amos.protocol.answer import ACCEPTED, DUPLICATE, UNAVAILABLE, Answer
+from amos.protocol.receipt import sign_receipt
+from amos.protocol.topics import RECEIPT, device_topic
+from amos_ledger import clerk, tree
+from amos_ledger.checkpoint import Checkpoint
+from amos_ledger.clerk import Outcome
+from amos_ledger.errors import LedgerError
+from amos_ledger.folder import Folder
+from amos_ledger.limits import BATCH_MESSAGES_MAX, DETAIL_BYTES_MAX
+from amos_ledger.public import Public
+from amos_ledger.reading import Message, Reading, read
+from amos_ledger.records import Receipted
+from amos_ledger.store import Store
+
+STORAGE_ERRORS = (sqlite3.Error, OSError, LedgerError)
+"""What makes the ledger unavailable, not the message wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, and the topic to publish it on; None when the message named no device, so that nobody waits for it."""
+
+    topic: str | None
+    answer: Answer
+
+
+class Ledger:
+    """The ledger of one folder at work. Not shared between threads.
+
+    `trouble` says why it cannot store at this moment, None when it can. The database is opened anew after an error, so
+    that a disk that was full or away and is back is all that recovery takes.
+    """
+
+    def __init__(self, folder: Folder, at: Callable[[str], None] = lambda step: None) -> None:
+        self._folder = folder
+        self._at = at
+        self._store: Store | None = None
+        self._public = Public(folder.public, folder.public_key, folder.sign)
+        self._published_size = -1
+        self.trouble: str | None = None
+
+    def close(self) -> None:
+        """Close the store."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+
+    def take(self, messages: Sequence[Message], received_unix_s: int) -> list[Reply]:
+        """Decide about a batch and answer. Never raises for what a message holds or for what the disk does."""
+        readings = [read(message) for message in messages]
+        try:
+            outcomes = self._persist(readings, received_unix_s)
+        except STORAGE_ERRORS as error:
+            self._note(error)
+            return [self._unavailable(reading) for reading in readings]
+        except Exception as error:
+            # A mistake of ours costs the one message that brings it up, not the service.
+            if len(messages) > 1:
+                return [reply for message in messages for reply in self.take([message], received_unix_s)]
+            self._note(error)
+            return [self._unavailable(reading) for reading in readings]
+        return self._answer(outcomes)
+
+    def tick(self) -> list[Reply]:
+        """Do what waits: publish, receipt, and release segments whose pack has been published since."""
+        try:
+            store = self._opened()
+            devices = store.chain.devices_with_published_packs()
+            outcomes: list[Outcome] = []
+            if devices:
+                with store.transaction():
+                    for device in devices:
+                        outcomes += clerk.release(store, device)
+                    _count(store, outcomes)
+        except STORAGE_ERRORS as error:
+            self._note(error)
+            return []
+        return self._answer(outcomes)
+
+    def _opened(self) -> Store:
+        if self._store is None:
+            self._store = self._folder.open_store()
+        self._store.check_in_place()
+        return self._store
+
+    def _note(self, error: Exception) -> None:
+        """Remember why nothing can be stored; the next batch opens the database anew."""
+        text = " ".join(str(error).split())
+        self.trouble = text if isinstance(error, STORAGE_ERRORS) else f"internal error: {type(error).__name__}: {text}"
+        self.close()
+
+    def _persist(self, readings: Iterable[Reading], received_unix_s: int) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        store = self._opened()
+        with store.transaction():
+            for reading in readings:
+                outcomes += clerk.take(store, reading, received_unix_s)
+            _count(store, outcomes)
+        self._at("persisted")
+        return outcomes
+
+    def _answer(self, outcomes: Sequence[Outcome]) -> list[Reply]:
+        """Publish, make the receipts that are missing, and answer; without a receipt, with the reason why."""
+        receipts: dict[tuple[bytes, int], bytes] = {}
+        try:
+            fresh = self._receipt(self._opened())
+            receipts = {(item.device, item.sequence): item.receipt for item in fresh}
+            for outcome in outcomes:
+                if outcome.verdict == DUPLICATE and outcome.device is not None and outcome.sequence is not None:
+                    key = outcome.device, outcome.sequence
+                    original = self._opened().chain.receipt(*key)
+                    if original is not None:
+                        receipts[key] = original
+            self.trouble = None
+        except STORAGE_ERRORS as error:
+            self._note(error)
+            fresh = []
+        replies = [self._accepted(item) for item in fresh]
+        told = {(item.device, item.sequence) for item in fresh}
+        for outcome in outcomes:
+            key = outcome.device or b"", outcome.sequence or 0
+            if outcome.verdict != ACCEPTED or key not in told:
+                replies.append(self._reply(outcome, receipts.get(key)))
+        return replies
+
+    def _receipt(self, store: Store) -> list[Receipted]:
+        """Publish what is not, then sign and keep the receipts that are missing."""
+        size = store.size()
+        waiting = store.chain.without_receipt(size, BATCH_MESSAGES_MAX)
+        if size == self._published_size and not waiting:
+            return []
+        with self._folder.publishing():
+            head = self._public.publish(store, self._at)
+        self._published_size = head.size
+        self._at("published")
+        result: list[Receipted] = []
+        while waiting:
+            receipted = self._sign_receipts(store, head, waiting)
+            with store.transaction():
+                store.chain.keep_receipts(receipted)
+            result += receipted
+            waiting = store.chain.without_receipt(head.size, BATCH_MESSAGES_MAX)
+        self._at("receipted")
+        return result
+
+    def _sign_receipts(
+        self, store: Store, head: Checkpoint, waiting: Sequence[tuple[int, bytes, int, str, bytes]]
+    ) -> list[Receipted]:
+        hashes = store.log.cached()
+        signatures: dict[bytes, bytes] = {}
+
+        def sign_once(message: bytes) -> bytes:
+            # Receipts for one tree head sign the same bytes, so one signature serves the batch.
+            if message not in signatures:
+                signatures[message] = self._folder.sign(message)
+            return signatures[message]
+
+        result = []
+        for leaf_index, device, sequence, site, message_sha256 in waiting:
+            path = tree.inclusion_path(leaf_index, head.size, hashes)
+            receipt = sign_receipt(head.size, leaf_index, path, head.root, self._folder.key_id, sign_once)
+            result.append(Receipted(device, sequence, site, message_sha256, receipt))
+        return result
+
+    def _accepted(self, item: Receipted) -> Reply:
+        outcome = Outcome(item.message_sha256, item.site, item.device, item.sequence, ACCEPTED, "")
+        return self._reply(outcome, item.receipt)
+
+    def _unavailable(self, reading: Reading) -> Reply:
+        reason = self.trouble or ""
+        return self._reply(
+            Outcome(reading.message_sha256, reading.site, reading.device, None, UNAVAILABLE, reason), None
+        )
+
+    def _reply(self, outcome: Outcome, receipt: bytes | None) -> Reply:
+        verdict, detail = outcome.verdict, outcome.detail
+        if verdict not in (ACCEPTED, DUPLICATE):
+            receipt = None
+        elif receipt is None:
+            verdict, detail = UNAVAILABLE, f"stored, and not yet published: {self.trouble or 'no receipt'}"
+        answer = Answer(
+            message_sha256=outcome.message_sha256,
+            verdict=verdict,
+            device=outcome.device,
+            sequence=outcome.sequence,
+            receipt=receipt,
+            detail=_shortened(detail) or None,
+        )
+        if outcome.site is None or outcome.device is None:
+            return Reply(None, answer)
+        return Reply(device_topic(outcome.site, outcome.device, RECEIPT), answer)
+
+
+def _count(store: Store, outcomes: Iterable[Outcome]) -> None:
+    store.count(Counter(outcome.verdict for outcome in outcomes))
+
+
+def _shortened(text: str) -> str:
+    """At most as many bytes as the answer's detail holds, cut between characters."""
+    return text.encode(errors="replace")[:DETAIL_BYTES_MAX].decode(errors="ignore")

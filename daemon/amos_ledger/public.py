@@ -1,0 +1,96 @@
+"""The published directory: checkpoint, tiles, entry bundles and documents, as a static web server hands them out.
+
+Contract: a file appears whole and durable under its name or not at all (written beside, flushed, renamed). Files come
+in this order: documents, bundles, tiles, checkpoint; so everything that a checkpoint commits to is there before it.
+What stands under a name never changes, but for the checkpoint; so after a crash, writing what is missing is recovery
+enough. Raises `OSError` when the disk refuses. One process at a time calls it (`Folder.publishing`).
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from amos.crypto import verify
+from amos.protocol.errors import ProtocolError
+from amos_ledger import tree
+from amos_ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from amos_ledger.errors import RolledBack
+from amos_ledger.store import Store
+from amos_ledger.tiles import TILE_LEVELS, TILE_WIDTH, Tile, bundle, tiles_between
+
+CHECKPOINT = "checkpoint"
+
+
+class Public:
+    """The published directory `root` of the ledger with this key; `sign_message` signs its checkpoints."""
+
+    def __init__(self, root: Path, public_key: bytes, sign_message: Callable[[bytes], bytes]) -> None:
+        self.root = root
+        self._public_key = public_key
+        self._sign = sign_message
+        self._complete = False  # nothing is known of what an earlier process left behind
+
+    def publish(self, store: Store, at: Callable[[str], None]) -> Checkpoint:
+        """Publish all that `store` holds; the checkpoint over it. `at` is told of each step. Raises `RolledBack`."""
+        size = store.size()
+        read = store.log.cached()
+        head = Checkpoint(store.origin, size, tree.root(size, read))
+        old = self._last(store.origin)
+        if old is not None and (old.size > size or tree.root(old.size, read) != old.root):
+            raise RolledBack(
+                f"{self.root / CHECKPOINT}: expected one over a part of the store's {size} entries, found one over"
+                f" {old.size} that the store does not have; put the newer store back"
+            )
+        note = sign_checkpoint(head, self._public_key, self._sign)
+        at("signed")
+        if not self._complete:
+            self.publish_documents(store)
+        for tile in tiles_between(old.size if old and self._complete else 0, size):
+            self._publish_tile(store, tile, read)
+        at("tiles written")
+        if old != head:
+            self.write(CHECKPOINT, note)
+        self._complete = True
+        return head
+
+    def publish_documents(self, store: Store) -> None:
+        """Write the manifests and catalogues that are not there."""
+        for folder, sha256 in store.documents.names():
+            name = f"{folder}/{sha256.hex()}.cose"
+            if not (self.root / name).exists():
+                self.write(name, store.documents.bytes_of(folder, sha256))
+
+    def write(self, name: str, data: bytes) -> None:
+        """Put `data` under `name` (relative, with /), atomically and durably."""
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.new")
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+
+    def _publish_tile(self, store: Store, tile: Tile, read: tree.Read) -> None:
+        if not (self.root / tile.path).exists():
+            if tile.level is None:
+                data = bundle(entry for _index, entry in store.entries(tile.first, tile.first + tile.width))
+            else:
+                level = tile.level * TILE_LEVELS
+                data = b"".join(read(level, index) for index in range(tile.first, tile.first + tile.width))
+            self.write(tile.path, data)
+        if tile.width == TILE_WIDTH:
+            # Partial forms of older checkpoints may go once the full tile is there.
+            shutil.rmtree(self.root / tile.partials, ignore_errors=True)
+
+    def _last(self, origin: str) -> Checkpoint | None:
+        """The published checkpoint, or None."""
+        path = self.root / CHECKPOINT
+        if not path.exists():
+            return None
+        try:
+            return open_checkpoint(path.read_bytes(), origin, self._public_key, verify)
+        except ProtocolError as error:
+            # Nothing of ours leaves half a checkpoint; to write over what somebody else put here might hide a fork.
+            raise RolledBack(f"{path}: expected this ledger's checkpoint; {error}; move it away") from None

@@ -1,0 +1,97 @@
+"""What the operator brings: enrolments of devices, packs and catalogues of publishers. Each is verified first.
+
+While a service runs on the same folder these write to the same database; the service reads at use, so it knows a device
+from its next message on, and looks for segments that waited for a pack at every tick.
+"""
+
+import hashlib
+import sqlite3
+from pathlib import Path
+
+from amos.crypto import key_id, verify
+from amos.protocol.catalogue import Catalogue, open_catalogue
+from amos.protocol.enrolment import Enrolment, open_enrolment
+from amos.protocol.errors import ProtocolError
+from amos.protocol.limits import CATALOGUE_BYTES_MAX, ENROLMENT_BYTES_MAX, MANIFEST_BYTES_MAX
+from amos.protocol.manifest import Manifest, open_manifest
+from amos_ledger.checkpoint import Checkpoint
+from amos_ledger.errors import EnrolmentRefused, LedgerError, PackRefused, StorageFailed
+from amos_ledger.folder import Folder
+from amos_ledger.public import Public
+from amos_ledger.store import Store
+
+
+def publish(folder: Folder, store: Store) -> Checkpoint:
+    """Publish all that the store holds; the checkpoint over it. Raises `RolledBack`, `StorageFailed`."""
+    try:
+        with folder.publishing():
+            return Public(folder.public, folder.public_key, folder.sign).publish(store, lambda step: None)
+    except (OSError, sqlite3.Error) as error:
+        raise StorageFailed(f"{folder.public}: {error}") from None
+
+
+def enrol(folder: Folder, store: Store, data: bytes) -> tuple[Enrolment, bool]:
+    """(enrolment, whether it was not in force before). The enrolment becomes a leaf of the log.
+
+    A later enrolment of the same device takes the place of an earlier one. Raises `EnrolmentRefused`.
+    """
+    try:
+        enrolment: Enrolment = open_enrolment(data, folder.trust.operator_key, verify)
+    except ProtocolError as error:
+        raise EnrolmentRefused(f"enrolment: {error}") from None
+    if enrolment.device != key_id(enrolment.public_key):
+        expected = key_id(enrolment.public_key).hex()
+        raise EnrolmentRefused(f"enrolment.device: expected its key's id {expected}, found {enrolment.device.hex()}")
+    with store.transaction():
+        present = store.chain.enrolment(enrolment.device)
+        if present is not None and present[1] == data:
+            return enrolment, False
+        if present is not None and present[0] >= enrolment.unix_s:
+            raise EnrolmentRefused(f"enrolment.unix_s: expected after {present[0]}, found {enrolment.unix_s}")
+        store.chain.enrol(enrolment, store.append([data]))
+    return enrolment, True
+
+
+def add_pack(folder: Folder, store: Store, manifest_data: bytes, catalogue_data: bytes) -> tuple[bytes, Manifest, bool]:
+    """(pack id, manifest, whether anything was not known before). Raises `PackRefused`."""
+    try:
+        manifest: Manifest = open_manifest(manifest_data, folder.trust.publisher_key, verify)
+        catalogue: Catalogue = open_catalogue(catalogue_data, folder.trust.publisher_key, verify)
+    except ProtocolError as error:
+        raise PackRefused(f"pack: {error}") from None
+    owned = {work.stem_id for work in catalogue.works}
+    for stem in manifest.stems:
+        if stem.stem_id not in owned:
+            raise PackRefused(f"catalogue: expected every stem of the pack, found none with id {stem.stem_id.hex()}")
+    pack, sha256 = hashlib.sha256(manifest_data).digest(), hashlib.sha256(catalogue_data).digest()
+    with store.transaction():
+        known = store.documents.catalogue_hash(catalogue.serial)
+        if known not in (None, sha256):
+            raise PackRefused(
+                f"catalogue.serial: expected a number not used yet, found {catalogue.serial} with other works"
+            )
+        fresh = store.documents.add_manifest(pack, manifest_data)
+        fresh |= store.documents.add_catalogue(catalogue.serial, sha256, catalogue_data)
+    return pack, manifest, fresh
+
+
+def read_enrolment(path: Path) -> bytes:
+    """A file's bytes, capped as an enrolment. Raises `EnrolmentRefused`."""
+    return _read_capped(path, ENROLMENT_BYTES_MAX, EnrolmentRefused)
+
+
+def read_pack(folder: Path) -> tuple[bytes, bytes]:
+    """(manifest, catalogue) of a pack's folder, capped. Raises `PackRefused`."""
+    manifest = _read_capped(folder / "manifest.cose", MANIFEST_BYTES_MAX, PackRefused)
+    return manifest, _read_capped(folder / "catalogue.cose", CATALOGUE_BYTES_MAX, PackRefused)
+
+
+def _read_capped(path: Path, bytes_max: int, error: type[LedgerError]) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(bytes_max + 1)
+    except OSError as failure:
+        raise error(f"{path}: {failure.strerror}") from None
+    if len(data) > bytes_max:
+        raise error(f"{path}: expected at most {bytes_max} bytes, found more")
+    return data

@@ -1,0 +1,50 @@
+"""The tables of `ledger.sqlite`; DESIGN.md says what each is for."""
+
+SCHEMA_VERSION = 1
+
+SCHEMA = """
+CREATE TABLE ledger (schema_version INTEGER NOT NULL, origin TEXT NOT NULL, public_key BLOB NOT NULL);
+
+CREATE TABLE entry (leaf_index INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+CREATE TABLE node (position INTEGER PRIMARY KEY, hash BLOB NOT NULL CHECK (length(hash) = 32));
+
+CREATE TABLE device (
+    device BLOB PRIMARY KEY, leaf_index INTEGER NOT NULL, public_key BLOB NOT NULL, site TEXT NOT NULL,
+    name TEXT NOT NULL, tier INTEGER NOT NULL, voices INTEGER NOT NULL, enrolled_unix_s INTEGER NOT NULL,
+    quarantine TEXT
+) WITHOUT ROWID;
+
+CREATE TABLE usage (
+    device BLOB NOT NULL, sequence INTEGER NOT NULL, sha256 BLOB NOT NULL, previous BLOB,
+    leaf_index INTEGER NOT NULL UNIQUE, boot INTEGER NOT NULL, session INTEGER NOT NULL,
+    first_frame INTEGER NOT NULL, end_frame INTEGER NOT NULL, played_frames INTEGER NOT NULL,
+    period TEXT NOT NULL, late INTEGER NOT NULL, received_unix_s INTEGER NOT NULL,
+    site TEXT NOT NULL, message_sha256 BLOB NOT NULL, receipt BLOB,
+    PRIMARY KEY (device, sequence)
+) WITHOUT ROWID;
+CREATE INDEX usage_of_period ON usage (period, leaf_index);
+CREATE INDEX usage_without_receipt ON usage (leaf_index) WHERE receipt IS NULL;
+
+CREATE TABLE held (
+    device BLOB NOT NULL, sequence INTEGER NOT NULL, sha256 BLOB NOT NULL, segment BLOB NOT NULL,
+    site TEXT NOT NULL, message_sha256 BLOB NOT NULL, verdict INTEGER NOT NULL, waits_for INTEGER NOT NULL,
+    pack BLOB NOT NULL, received_unix_s INTEGER NOT NULL,
+    PRIMARY KEY (device, sequence)
+) WITHOUT ROWID;
+
+CREATE TABLE evidence (
+    device BLOB NOT NULL, sha256 BLOB NOT NULL, sequence INTEGER NOT NULL, segment BLOB NOT NULL,
+    verdict INTEGER NOT NULL, detail TEXT NOT NULL, received_unix_s INTEGER NOT NULL,
+    PRIMARY KEY (device, sha256)
+) WITHOUT ROWID;
+
+CREATE TABLE manifest (pack BLOB PRIMARY KEY, bytes BLOB NOT NULL);
+CREATE TABLE catalogue (serial INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL);
+
+CREATE TABLE rollup (
+    period TEXT NOT NULL, stem_id BLOB NOT NULL, tier INTEGER NOT NULL, rate_hz INTEGER NOT NULL,
+    frames INTEGER NOT NULL, PRIMARY KEY (period, stem_id, tier, rate_hz)
+) WITHOUT ROWID;
+CREATE TABLE closing (period TEXT PRIMARY KEY, leaf_index INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE tally (verdict INTEGER PRIMARY KEY, messages INTEGER NOT NULL);
+"""

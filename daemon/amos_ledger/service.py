@@ -1,0 +1,107 @@
+"""The ledger at work: takes what arrives in batches, has it decided, answers, acknowledges.
+
+One thread does all of it; the MQTT edge has its own and only enqueues. Whatever arrives and whatever the disk does, the
+loop goes on; it ends when it is told to, or after `idle_s` without a message.
+"""
+
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from amos.protocol.answer import ACCEPTED, FORK, OVER_CAP
+from amos_ledger.ledger import Ledger, Reply
+from amos_ledger.limits import BATCH_MESSAGES_MAX
+from amos_ledger.mqtt import Arrival, MqttEdge
+from amos_ledger.records import verdict_name
+
+TICK_S = 1.0
+"""How soon a pack published by another process is noticed."""
+
+FIRST_TICK_S = 5.0
+"""How long answers that an earlier process left over wait for the broker; then the log is published without them."""
+
+POLL_S = 0.2
+"""How soon a stop is noticed."""
+
+SUMMARY_S = 10.0
+"""At most one line about ordinary traffic in this time."""
+
+
+class Service:
+    """Serves `ledger` over `edge` until `stop` is set."""
+
+    def __init__(self, ledger: Ledger, edge: MqttEdge, report: Callable[[str], None], stop: threading.Event) -> None:
+        self._ledger = ledger
+        self._edge = edge
+        self._report = report
+        self._stop = stop
+        self._counts: Counter[str] = Counter()
+        self._summarised_s = 0.0
+        self._trouble: str | None = None
+
+    def run(self, idle_s: float | None = None) -> None:
+        """Serve. What earlier processes left undone is done first."""
+        self._edge.start()
+        started_s = busy_s = time.monotonic()
+        ticked_s = 0.0
+        try:
+            while not self._stop.is_set():
+                batch = self._next_batch()
+                now_s = time.monotonic()
+                if batch:
+                    busy_s = now_s
+                    self._send(self._ledger.take([item.message for item in batch], int(time.time())))
+                    for arrival in batch:
+                        self._edge.acknowledge(arrival)
+                awaited = self._edge.connected.is_set() or now_s - started_s >= FIRST_TICK_S
+                if awaited and now_s - ticked_s >= TICK_S:
+                    ticked_s = now_s
+                    self._send(self._ledger.tick())
+                self._say()
+                if idle_s is not None and now_s - busy_s >= idle_s:
+                    return
+        finally:
+            self._edge.stop()
+            self._summarise()
+            self._ledger.close()
+
+    def _next_batch(self) -> list[Arrival]:
+        """What has arrived, up to a batch; waits a moment for the first."""
+        batch: list[Arrival] = []
+        try:
+            batch.append(self._edge.arrivals.get(timeout=POLL_S))
+            while len(batch) < BATCH_MESSAGES_MAX:
+                batch.append(self._edge.arrivals.get_nowait())
+        except queue.Empty:
+            pass
+        return batch
+
+    def _send(self, replies: list[Reply]) -> None:
+        for reply in replies:
+            verdict = reply.answer.verdict
+            self._counts[verdict_name(verdict)] += 1
+            if verdict in (FORK, OVER_CAP) and reply.answer.device is not None:
+                self._report(f"quarantine: {reply.answer.device.hex()}: {verdict_name(verdict)}: {reply.answer.detail}")
+            if reply.topic is not None and not self._edge.publish(reply.topic, reply.answer.encode()):
+                self._counts["answers not sent"] += 1
+
+    def _say(self) -> None:
+        """One line when storing begins to fail and one when it works again; a summary of the rest now and then."""
+        trouble = self._ledger.trouble
+        if trouble != self._trouble and (trouble is None or self._trouble is None):
+            self._report(f"cannot store: {trouble}; couriers hold" if trouble else "stores again")
+        self._trouble = trouble
+        if time.monotonic() - self._summarised_s >= SUMMARY_S:
+            self._summarise()
+
+    def _summarise(self) -> None:
+        if self._edge.dropped:
+            self._counts["dropped, the queue was full"] += self._edge.dropped
+            self._edge.dropped = 0
+        if self._counts:
+            order = sorted(self._counts.items(), key=lambda item: (item[0] != verdict_name(ACCEPTED), item[0]))
+            self._report(", ".join(f"{count} {name}" for name, count in order))
+            self._counts.clear()
+            self._summarised_s = time.monotonic()

@@ -1,0 +1,80 @@
+"""Names and contents of C2SP tlog-tiles (c2sp.org/tlog-tiles). Pure.
+
+A tile is 256 hashes, a *bundle* the 256 entries below a tile of level 0. Both are named by what they hold, a partial
+one also by its width, so what stands under a name never changes.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from amos.protocol.errors import LocalError
+
+TILE_WIDTH = 256
+TILE_LEVELS = 8
+"""Tree levels between one tile level and the next: a full tile is one hash of the tile above."""
+
+ENTRY_BYTES_MAX = 65_535
+"""A bundle prefixes each entry with a 16-bit length."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """`width` hashes of tile level `level`, from `index` * 256 on; `level` None: the bundle of these entries."""
+
+    level: int | None
+    index: int
+    width: int
+
+    @property
+    def first(self) -> int:
+        """The first hash, counted at its tree level; of a bundle, the first entry."""
+        return self.index * TILE_WIDTH
+
+    @property
+    def path(self) -> str:
+        """Below the log's prefix, e.g. `tile/0/x001/x234/067.p/9`."""
+        level = "entries" if self.level is None else str(self.level)
+        whole = f"tile/{level}/{_grouped(self.index)}"
+        return whole if self.width == TILE_WIDTH else f"{whole}.p/{self.width}"
+
+    @property
+    def partials(self) -> str:
+        """The folder of this tile's partial forms, which may go once the tile is full."""
+        return f"tile/{'entries' if self.level is None else self.level}/{_grouped(self.index)}.p"
+
+
+def _grouped(number: int) -> str:
+    """1234067 as x001/x234/067."""
+    groups = [f"{number % 1000:03}"]
+    while number := number // 1000:
+        groups.insert(0, f"x{number % 1000:03}")
+    return "/".join(groups)
+
+
+def tiles_between(old: int, new: int) -> Iterator[Tile]:
+    """Every tile and bundle that a tree of `new` leaves has and one of `old` leaves had not, bundles first."""
+    for index, width in _widths(old, new):
+        yield Tile(None, index, width)
+    level = 0
+    while new:
+        for index, width in _widths(old, new):
+            yield Tile(level, index, width)
+        level, old, new = level + 1, old // TILE_WIDTH, new // TILE_WIDTH
+
+
+def _widths(old: int, new: int) -> Iterator[tuple[int, int]]:
+    """(index, width) of the tiles that `new` hashes of one level fill beyond the tiles of `old`."""
+    if old == new:
+        return
+    for index in range(old // TILE_WIDTH, -(-new // TILE_WIDTH)):
+        yield index, min(TILE_WIDTH, new - index * TILE_WIDTH)
+
+
+def bundle(entries: Iterable[bytes]) -> bytes:
+    """The bytes of an entry bundle. Raises `LocalError` for an entry beyond 65,535 bytes."""
+    parts = []
+    for entry in entries:
+        if len(entry) > ENTRY_BYTES_MAX:
+            raise LocalError(f"entry: expected at most {ENTRY_BYTES_MAX} bytes, found {len(entry)}")
+        parts += [len(entry).to_bytes(2, "big"), entry]
+    return b"".join(parts)

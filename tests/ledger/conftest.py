@@ -1,0 +1,282 @@
+"""A small world around a ledger: an operator, a publisher, a pack, and devices that seal segments."""
+
+import socket
+import subprocess
+import sys
+import time
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amos.crypto import key_id, public_key, sign, verify
+from amos.protocol.answer import Answer
+from amos.protocol.catalogue import Catalogue, Share, Work, sign_catalogue
+from amos.protocol.enrolment import IDENTIFY_CONTEXT, Enrolment, sign_enrolment
+from amos.protocol.envelope import wrap
+from amos.protocol.manifest import Manifest, PackStem, sign_manifest
+from amos.protocol.receipt import parse_receipt
+from amos.protocol.segment import FIRST_PREVIOUS, FLAG_BEGIN, FLAG_END, SEAL_INTERVAL, Usage, columns, sign_usage
+from amos.protocol.topics import RECEIPT, USAGE, device_topic
+from amos_ledger import registry
+from amos_ledger.folder import Folder, init_folder
+from amos_ledger.ledger import Ledger, Reply
+from amos_ledger.reading import Message
+
+RATE_HZ = 44_100
+SPAN = 60 * RATE_HZ
+NOON = 1_793_534_400
+"""2026-11-01 12:00 UTC."""
+SITE = "harbour"
+
+
+class Signer:
+    """A key pair."""
+
+    def __init__(self, number: int) -> None:
+        self.seed = sha256(b"seed %d" % number).digest()
+        self.public = public_key(self.seed)
+        self.id = key_id(self.public)
+
+    def sign(self, message: bytes) -> bytes:
+        return sign(self.seed, message)
+
+
+@dataclass
+class Pack:
+    """A signed pack and catalogue with `stems` stems."""
+
+    manifest: bytes
+    catalogue: bytes
+
+    @property
+    def id(self) -> bytes:
+        return sha256(self.manifest).digest()
+
+    @classmethod
+    def make(cls, publisher: Signer, number: int = 1, stems: int = 4, voices: int = 8, **changes: Any) -> "Pack":
+        stem_ids = [sha256(b"stem %d" % index).digest()[:16] for index in range(stems)]
+        facts = {
+            "key": None,
+            "tempo_mbpm": None,
+            "gain_q15": 32767,
+            "artist_id": bytes(16),
+            "lease_end_unix_s": NOON * 2,
+        }
+        listed = [
+            PackStem(stem_id=stem, sha256=bytes(32), size_bytes=40, codec=0, frames=10, channels=2, role=0, **facts)
+            for stem in stem_ids
+        ]
+        manifest = Manifest(
+            version=1, serial=number, name=f"pack {number}", rate_hz=RATE_HZ, board_class="any", voices=voices,
+            lease_end_unix_s=NOON * 2, score_sha256=bytes(32), score_bytes=1, stems=listed,
+        )  # fmt: skip
+        splits = [Share(payee="ada", ppm=600_000), Share(payee="ben", ppm=400_000)]
+        works = [Work(stem_id=stem, title="t", artist="a", isrc=None, splits=splits) for stem in stem_ids]
+        catalogue = Catalogue(version=1, serial=changes.get("serial", 1), works=works)
+        signed = sign_manifest(manifest, publisher.id, publisher.sign)
+        return cls(signed, sign_catalogue(catalogue, publisher.id, publisher.sign))
+
+
+@dataclass
+class Device:
+    """A player that seals gap-free segments of one minute; `seal` goes on from the last unless told otherwise."""
+
+    number: int
+    pack: bytes
+    sequence: int = 0
+    previous: bytes = FIRST_PREVIOUS
+    frame: int = 0
+    sealed: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.key = Signer(1000 + self.number)
+
+    def enrolment(self, operator: Signer, **changes: Any) -> bytes:
+        nonce = bytes(16)
+        facts = {
+            "version": 1, "device": self.key.id, "public_key": self.key.public, "site": SITE,
+            "name": f"player-{self.number}", "tier": 1, "board": "linux", "voices": 8, "nonce": nonce,
+            "possession": self.key.sign(IDENTIFY_CONTEXT + nonce), "unix_s": NOON,
+        } | changes  # fmt: skip
+        return sign_enrolment(Enrolment(**facts), operator.id, operator.sign)
+
+    def usage(self, rows: list[tuple[int, int, int]] | None = None, **changes: Any) -> Usage:
+        """The next segment's payload; rows are (stem, start in the segment, frames)."""
+        first = changes.get("first_frame", self.frame)
+        if rows is None:
+            rows = [(0, 0, SPAN), (1, 100, 5000 + self.sequence), (1, 9000, 700)]
+        placed = [(stem, first + start, frames, FLAG_BEGIN | FLAG_END) for stem, start, frames in rows]
+        stems, starts, frames, flags = columns(placed, first)
+        facts = {
+            "version": 1, "device": self.key.id, "sequence": self.sequence + 1, "previous": self.previous, "boot": 1,
+            "session": 1, "start_state": bytes(32), "first_frame": first, "end_frame": first + SPAN,
+            "rate_hz": RATE_HZ, "start_ms": 0, "end_ms": 60_000, "clock": 0, "pack": self.pack, "score": bytes(32),
+            "tier": 1, "stems": stems, "starts": starts, "frames": frames, "flags": flags,
+            "input_starts": array("I"), "input_kinds": array("B"), "input_values": array("i"),
+            "delivered_frames": SPAN, "underruns": 0, "silent_frames": 0, "pcm_sha256": bytes(32),
+            "reason": SEAL_INTERVAL,
+        }  # fmt: skip
+        return Usage(**(facts | changes))
+
+    def seal(self, rows: list[tuple[int, int, int]] | None = None, **changes: Any) -> bytes:
+        """Seal the next segment and go on after it."""
+        usage = self.usage(rows, **changes)
+        segment = sign_usage(usage, self.key.sign)
+        self.sequence, self.previous, self.frame = usage.sequence, sha256(segment).digest(), usage.end_frame
+        self.sealed.append(segment)
+        return segment
+
+    def topic(self, leaf: str = USAGE) -> str:
+        return device_topic(SITE, self.key.id, leaf)
+
+    def message(self, segment: bytes) -> Message:
+        return Message.of(self.topic(), wrap(segment))
+
+
+class World:
+    """A ledger in `path` with its operator, its publisher and one published pack."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.operator, self.publisher = Signer(1), Signer(2)
+        self.folder: Folder = init_folder(path, "ledger.example/amos", self.operator.public, self.publisher.public)
+        self.pack = Pack.make(self.publisher)
+        self.publish(self.pack)
+        self.ledger = Ledger(self.folder)
+
+    def publish(self, pack: Pack) -> None:
+        with self.folder.open_store() as store:
+            registry.add_pack(self.folder, store, pack.manifest, pack.catalogue)
+            registry.publish(self.folder, store)
+
+    def device(self, number: int = 1, enrolled: bool = True, **changes: Any) -> Device:
+        device = Device(number, self.pack.id)
+        if enrolled:
+            self.enrol(device, **changes)
+        return device
+
+    def enrol(self, device: Device, **changes: Any) -> None:
+        with self.folder.open_store() as store:
+            registry.enrol(self.folder, store, device.enrolment(self.operator, **changes))
+            registry.publish(self.folder, store)
+
+    def take(self, device: Device, *segments: bytes) -> list[Answer]:
+        """Answers to one batch, each checked to go where the courier listens."""
+        return self.answers(self.ledger.take([device.message(segment) for segment in segments], NOON))
+
+    def answers(self, replies: list[Reply]) -> list[Answer]:
+        for reply in replies:
+            assert reply.topic is not None and reply.topic.endswith("/" + RECEIPT)
+            assert Answer.decode(reply.answer.encode()).verdict == reply.answer.verdict
+        return [reply.answer for reply in replies]
+
+    def totals(self) -> Any:
+        with self.folder.open_store() as store:
+            return store.totals()
+
+    def restart(self) -> list[Reply]:
+        """A new process on the same folder; its first tick recovers."""
+        self.ledger.close()
+        self.folder = Folder(self.path)
+        self.ledger = Ledger(self.folder)
+        return self.ledger.tick()
+
+    def check_receipt(self, segment: bytes, receipt: bytes | None) -> None:
+        assert receipt is not None
+        parse_receipt(receipt).check(segment, self.folder.public_key, verify)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "ledger")
+
+
+class Offline:
+    """A publisher, a pack and devices, without any ledger."""
+
+    def __init__(self) -> None:
+        self.publisher = Signer(2)
+        self.pack = Pack.make(self.publisher)
+
+    def device(self, number: int = 1) -> Device:
+        return Device(number, self.pack.id)
+
+
+@pytest.fixture
+def offline() -> Offline:
+    return Offline()
+
+
+@pytest.fixture
+def make_pack() -> Callable[..., Pack]:
+    return Pack.make
+
+
+class Broker:
+    """A broker process on a port of its own, which may be stopped and started again."""
+
+    def __init__(self, command: list[str], port: int, log: Path) -> None:
+        self.command, self.port, self.log = command, port, log
+        self.process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
+        wait_for(self._listens, f"a broker on port {self.port}: {self.log}")
+
+    def _listens(self) -> bool:
+        assert self.process is not None and self.process.poll() is None, self.log.read_text()
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 10.0) -> None:
+    """Poll until `condition()`; fail with `what`."""
+    end_s = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end_s, f"expected within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+AMQTT = """
+import asyncio, sys
+from amqtt.broker import Broker
+async def main():
+    broker = Broker({"listeners": {"default": {"type": "tcp", "bind": "127.0.0.1:" + sys.argv[1]}},
+                     "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}})
+    await broker.start()
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(params=["mosquitto", "amqtt"])
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
+    """Each of the two brokers: one speaks MQTT 5, one only 3.1.1."""
+    port = free_port()
+    if request.param == "mosquitto":
+        config = tmp_path / "mosquitto.conf"
+        config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n")
+        command = [*request.getfixturevalue("mosquitto"), "-c", str(config)]
+    else:
+        command = [sys.executable, "-c", AMQTT, str(port)]
+    running = Broker(command, port, tmp_path / "broker.log")
+    yield running
+    running.stop()

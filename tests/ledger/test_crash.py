@@ -1,0 +1,142 @@
+"""A process that dies at any step loses nothing, counts nothing twice and never signs two histories.
+
+The child is killed for good (`os._exit`), not unwound: no `finally`, no rollback, no close.
+"""
+
+import os
+from typing import Any
+
+import pytest
+
+from amos.crypto import verify
+from amos.protocol import answer
+from amos.protocol.merkle import leaf_hash
+from amos.protocol.receipt import parse_receipt
+from amos_ledger import tree
+from amos_ledger.checkpoint import Checkpoint, open_checkpoint
+from amos_ledger.database import Database
+from amos_ledger.folder import Folder
+from amos_ledger.ledger import Ledger
+from amos_ledger.public import Public
+from amos_ledger.tiles import tiles_between
+
+NOON = 1_793_534_400
+STEPS = ("persisted", "signed", "tiles written", "published", "receipted")
+
+
+def die_in_child(work: Any) -> None:
+    """Run `work(die)` in a process of its own that must die by calling `die`."""
+    child = os.fork()
+    if not child:
+        try:
+            work(lambda: os._exit(77))
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 77
+
+
+def published(world: Any) -> Checkpoint:
+    note = (world.folder.public / "checkpoint").read_bytes()
+    return open_checkpoint(note, world.folder.trust.origin, world.folder.public_key, verify)
+
+
+def check_whole(world: Any, device: Any, before: Checkpoint) -> None:
+    """Log, tree, published files and receipts agree, and the log grew out of what was published before."""
+    with world.folder.open_store() as store:
+        entries = [entry for _, entry in store.entries(0, store.size())]
+        assert [entry for entry in entries if entry in device.sealed] == device.sealed
+        hashes: dict[tuple[int, int], bytes] = {}
+        for level, index, value in tree.grow(0, map(leaf_hash, entries), lambda *key: hashes[key]):
+            hashes[level, index] = value
+        assert store.root() == tree.root(len(entries), lambda *key: hashes[key])
+        head = published(world)
+        assert (head.size, head.root) == (store.size(), store.root())
+        proof = store.consistency_proof(before.size, head.size)
+        tree.check_consistency(before.size, head.size, before.root, head.root, proof)
+        totals = store.totals()
+        assert totals.accepted == len(device.sealed)
+        rolled = sum(sum(store.rollup(period).values()) for period in store.periods())
+        assert rolled == totals.frames
+    for tile in tiles_between(0, head.size):
+        assert (world.folder.public / tile.path).is_file()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_dying_at_a_step(world: Any, step: str) -> None:
+    device = world.device()
+    world.take(device, device.seal())
+    world.ledger.close()
+    before = published(world)
+    batch = [device.seal() for _ in range(3)]
+
+    def work(die: Any) -> None:
+        ledger = Ledger(Folder(world.path), at=lambda name: die() if name == step else None)
+        ledger.take([device.message(segment) for segment in batch], NOON)
+
+    die_in_child(work)
+    late = world.answers(world.restart())  # receipts that were never signed are sent to whom they are due
+    assert len(late) == (0 if step == "receipted" else 3)
+    resent = world.take(device, *device.sealed)
+    assert [item.verdict for item in resent] == [answer.DUPLICATE] * 4
+    for item in resent:
+        parse_receipt(item.receipt).check(device.sealed[item.sequence - 1], world.folder.public_key, verify)
+    check_whole(world, device, before)
+    originals = {item.sequence: item.receipt for item in resent}
+    assert {item.sequence: item.receipt for item in late}.items() <= originals.items()
+
+
+@pytest.mark.parametrize("statement", ["INSERT INTO entry", "INSERT INTO usage", "INSERT INTO rollup", "COMMIT"])
+def test_dying_inside_the_first_transaction_leaves_nothing(world: Any, statement: str) -> None:
+    device = world.device()
+    world.ledger.close()
+    before = published(world)
+    batch = [device.seal() for _ in range(2)]
+
+    def work(die: Any) -> None:
+        ledger = Ledger(Folder(world.path))
+        database: Database = ledger._opened()._database
+        # The trace is called before a statement runs.
+        database._connection.set_trace_callback(lambda sql: die() if sql.startswith(statement) else None)
+        ledger.take([device.message(segment) for segment in batch], NOON)
+
+    die_in_child(work)
+    assert world.restart() == []
+    assert world.totals().accepted == 0
+    assert [item.verdict for item in world.take(device, *batch)] == [answer.ACCEPTED] * 2
+    check_whole(world, device, before)
+
+
+def test_dying_while_a_file_is_written(world: Any) -> None:
+    device = world.device()
+    before = published(world)
+    batch = [device.seal() for _ in range(3)]
+    writes = len(list(tiles_between(before.size, before.size + 3))) + 1  # and the checkpoint
+
+    for fatal in range(writes):
+
+        def work(die: Any, fatal: int = fatal) -> None:
+            whole = Public.write
+            count = 0
+
+            def torn(self: Public, name: str, data: bytes) -> None:
+                nonlocal count
+                if count == fatal:
+                    (self.root / name).with_name(f".{name.rpartition('/')[2]}.new").write_bytes(data[: len(data) // 2])
+                    die()
+                count += 1
+                whole(self, name, data)
+
+            Public.write = torn  # type: ignore[method-assign]
+            ledger = Ledger(Folder(world.path))
+            ledger.take([device.message(segment) for segment in batch], NOON)
+
+        world.ledger.close()
+        if fatal < writes:
+            die_in_child(work)
+        head = published(world)
+        for tile in tiles_between(0, head.size):
+            assert (world.folder.public / tile.path).is_file()
+        if fatal == 0:
+            assert world.totals().accepted == 3
+    world.restart()
+    check_whole(world, device, before)
