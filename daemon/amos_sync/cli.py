@@ -1,0 +1,147 @@
+"""Command line of the courier: `run` and `status`."""
+
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from amos_sync import mqtt
+from amos_sync.courier import Courier, Settings, clock_ms
+from amos_sync.errors import SettingError, SyncError
+from amos_sync.limits import SPOOL_BYTES_MAX
+from amos_sync.ports import check_address
+from amos_sync.report import report
+
+app = typer.Typer(help="The courier: brings signed segments from players to the ledger, and receipts back.")
+
+EXIT_NOT_IDLE = 1
+EXIT_SETTING = 2
+
+
+@app.callback()
+def _group() -> None:
+    """Two commands, even when only one is used."""
+
+
+@app.command()
+def run(
+    site: Annotated[str, typer.Option(help="Name of the venue: a-z, digits, - and _.")],
+    device: Annotated[list[str], typer.Option(help="unix:PATH or serial:PATH; once for each player.")],
+    broker: Annotated[str, typer.Option(help="HOST or HOST:PORT of the MQTT broker.")],
+    spool: Annotated[Path, typer.Option(help="Folder for what is on its way; one courier each.")],
+    ledger_key: Annotated[str | None, typer.Option(help="Ledger's public key in hex: check receipts here too.")] = None,
+    until_idle: Annotated[bool, typer.Option(help="End (0) once every sealed segment is receipted.")] = False,
+    timeout_s: Annotated[int, typer.Option(min=0, help="With --until-idle: give up (1) after this; 0 never.")] = 0,
+    mqtt_version: Annotated[str, typer.Option(help="auto, 5 or 3.1.1.")] = "auto",
+    tls_ca: Annotated[Path | None, typer.Option(help="Broker's CA certificate (PEM): use TLS.")] = None,
+    tls_certificate: Annotated[Path | None, typer.Option(help="This courier's certificate (PEM).")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
+    spool_mib: Annotated[int, typer.Option(min=1, help="Stop pulling at this size.")] = SPOOL_BYTES_MAX >> 20,
+) -> None:
+    """Pull, send, resend until receipted, hand receipts back."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s courier: %(message)s")
+    try:
+        settings = Settings(
+            site=_site(site),
+            addresses=tuple(dict.fromkeys(check_address(address) for address in device)),
+            broker=_broker(broker, mqtt_version, tls_ca, tls_certificate, tls_key),
+            spool=spool,
+            ledger_key=_key(ledger_key),
+            spool_bytes_max=spool_mib << 20,
+        )
+        courier = Courier(settings)
+    except SyncError as error:
+        typer.echo(f"courier: {error}", err=True)
+        raise typer.Exit(EXIT_SETTING) from None
+    raise typer.Exit(_drive(courier, until_idle, timeout_s))
+
+
+@app.command()
+def status(
+    spool: Annotated[Path, typer.Option(help="The courier's folder.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Show what is in a spool; works beside a running courier."""
+    try:
+        found = report(spool)
+    except SyncError as error:
+        typer.echo(f"courier: {error}", err=True)
+        raise typer.Exit(EXIT_SETTING) from None
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    table = Table("player", "port", "last", "pulled", "sent", "held", "refused", "receipted", "returned", "sent bytes")
+    names = ("last_sequence", "pulled", "sent", "held", "refused", "receipted", "returned", "sent_bytes")
+    for row in found["devices"]:
+        table.add_row(row["device"][:8], escape(row["port"]), *[str(row[name]) for name in names])
+    console = Console()
+    console.print(table)
+    for row in found["devices"]:
+        for refusal in row["refusals"]:
+            detail = f" ({refusal['detail']})" if refusal["detail"] else ""
+            text = f"{row['device'][:8]}: segment {refusal['sequence']}: {refusal['verdict']}{detail}"
+            console.print(text, markup=False, highlight=False)
+
+
+def _drive(courier: Courier, until_idle: bool, timeout_s: int) -> int:
+    stopping: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda caught, _frame: stopping.append(caught))
+    end_ms = clock_ms() + timeout_s * 1000 if until_idle and timeout_s else None
+    try:
+        while not stopping:
+            courier.turn()
+            if not until_idle:
+                continue
+            if courier.idle:
+                courier.notes.say("end", "every sealed segment is receipted")
+                return 0
+            refused = courier.stuck()
+            if refused:
+                courier.notes.say("end", f"{len(refused)} segments are refused and nothing else is left to do")
+                return EXIT_NOT_IDLE
+            if end_ms is not None and clock_ms() >= end_ms:
+                courier.notes.say("end", f"not done after {timeout_s} s: " + "; ".join(courier.missing()))
+                return EXIT_NOT_IDLE
+        return 0 if not until_idle else EXIT_NOT_IDLE
+    finally:
+        courier.close()
+
+
+def _site(text: str) -> str:
+    if not text or len(text) > 64 or not all(letter in "abcdefghijklmnopqrstuvwxyz0123456789-_" for letter in text):
+        raise SettingError(f"site {text!r}: expected 1 to 64 of a-z, digits, - and _")
+    return text
+
+
+def _key(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise SettingError(f"ledger key {text!r}: expected 64 hex digits")
+    return key
+
+
+def _broker(text: str, version: str, ca: Path | None, certificate: Path | None, key: Path | None) -> mqtt.Broker:
+    if version not in mqtt.LEVELS:
+        raise SettingError(f"MQTT version {version!r}: expected {', '.join(mqtt.LEVELS)}")
+    host, port = mqtt.parse_broker(text, 8883 if ca or certificate else 1883)
+    broker = mqtt.Broker(host, port, mqtt.LEVELS[version], ca, certificate, key)
+    if ca or certificate:
+        mqtt.tls_context(broker)
+    return broker
+
+
+if __name__ == "__main__":
+    app()

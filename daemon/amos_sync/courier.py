@@ -1,0 +1,392 @@
+"""The courier's loop: one thread for players, spool and outbox; paho's own thread for the broker.
+
+One turn: wait; take what the broker and the players sent; stage what follows from it; commit; and only then let
+anything out (`Spool`'s text says what a crash at each point leaves). The courier holds no key and is trusted with
+nothing: it can delay a segment, not alter it, and only the ledger's signed receipt frees anything.
+"""
+
+import contextlib
+import hashlib
+import random
+import secrets
+import select
+import socket
+import time
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from amos.crypto import verify
+from amos.protocol import answer as answers
+from amos.protocol import topics
+from amos.protocol.envelope import unwrap, wrap
+from amos.protocol.errors import ProtocolError
+from amos.protocol.link import STATES, Entry, Response
+from amos.protocol.receipt import parse_receipt
+from amos_sync import mqtt
+from amos_sync.courier_status import OFFLINE, ONLINE, CourierStatus
+from amos_sync.device import Device
+from amos_sync.errors import PlayerError, SpoolError
+from amos_sync.limits import SEQUENCE_MAX, SPOOL_BYTES_MAX, SPOOL_RETRY_MS, STATUS_MS
+from amos_sync.notes import Notes
+from amos_sync.outbox import Outbox, Slot, State, final_refusals
+from amos_sync.session import Offer, Session
+from amos_sync.spool import Spool
+
+TURN_MS_MAX = 1000
+
+try:
+    VERSION = version("amos")
+except PackageNotFoundError:  # run from a source tree that is not installed
+    VERSION = "unknown"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run. `ledger_key` (32 bytes) has the courier check receipts too; the player decides in any case."""
+
+    site: str
+    addresses: tuple[str, ...]
+    broker: mqtt.Broker
+    spool: Path
+    ledger_key: bytes | None = None
+    spool_bytes_max: int = SPOOL_BYTES_MAX
+
+
+def printable(text: str | None) -> str:
+    """Text from outside as one harmless line."""
+    return "".join(letter if letter.isprintable() else "?" for letter in (text or ""))[:200]
+
+
+def clock_ms() -> int:
+    """Monotonic milliseconds."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def jitter_permille() -> int:
+    return random.randint(0, 1000)
+
+
+class Courier:
+    """Construct (raises `SpoolError`), then `turn()` until done, then `close()`."""
+
+    def __init__(self, settings: Settings, notes: Notes | None = None):
+        self.settings = settings
+        self.notes = notes or Notes()
+        self.spool = Spool(settings.spool, settings.spool_bytes_max)
+        self.outbox = Outbox()
+        self._load()
+        self.devices = [Device(address, self, self.notes, clock_ms) for address in settings.addresses]
+        self._waker, self._woken = socket.socketpair()
+        self._waker.setblocking(False)
+        self._woken.setblocking(False)
+        topic = topics.courier_status_topic(settings.site)
+        offline = CourierStatus(state=OFFLINE, version=VERSION).encode()
+        self.mqtt = mqtt.MqttEdge(settings.broker, self.spool.client_id, (topic, offline), self._wake)
+        self.mqtt.start(clock_ms())
+        self._published: dict[bytes, tuple[int, bytes]] = {}  # topic's device -> (when, state and text of the status)
+        self._own_status: tuple[int, bytes] = (0, b"")
+        self._spool_retry_ms = 0
+
+    def close(self) -> None:
+        """Hang up everywhere. What is in the spool stays."""
+        for device in self.devices:
+            device.close()
+        self.mqtt.stop(CourierStatus(state=OFFLINE, version=VERSION).encode())
+        with contextlib.suppress(SpoolError):
+            self.spool.commit()
+        self.spool.close()
+
+    # --- the loop
+
+    def turn(self, wait_ms_max: int = TURN_MS_MAX) -> None:
+        """Wait until something happens, at most `wait_ms_max`, and deal with it."""
+        self._wait(wait_ms_max)
+        now_ms = clock_ms()
+        happenings = self.mqtt.poll(now_ms)
+        if now_ms < self._spool_retry_ms:
+            return
+        try:
+            for happening in happenings:
+                self._happened(happening, now_ms)
+            for device in self.devices:
+                self._ended(device.work(now_ms))
+            messages = self._stage_sends(now_ms)
+            if self.spool.staged:
+                for device in self.devices:
+                    self._stage_line_bytes(device)
+                self.spool.commit()
+        except SpoolError as error:
+            self._spool_failed(error, now_ms)
+            return
+        for topic, payload in messages:
+            self.mqtt.publish(topic, payload)
+        for device in self.devices:
+            self._ended(device.flush(now_ms))
+        self._publish_own_status(now_ms)
+
+    @property
+    def idle(self) -> bool:
+        """Whether every sealed segment of every configured device is receipted, and the players took the receipts."""
+        for device in self.devices:
+            session = device.session
+            if session is None or session.device is None or not session.settled:
+                return False
+            if self.outbox.open_slots(session.device):
+                return False
+        return True
+
+    def stuck(self) -> list[Slot]:
+        """Slots whose refusal time does not change, once nothing else is left to do; else nothing."""
+        waiting = [slot for name in self.outbox.devices() for slot in self.outbox.open_slots(name)]
+        refused = final_refusals(waiting)
+        return refused if len(refused) == len(waiting) else []
+
+    def missing(self) -> list[str]:
+        """What keeps the courier from being idle, in sentences."""
+        sentences = []
+        if not self.mqtt.up:
+            sentences.append(f"broker {self.settings.broker.name} is not connected")
+        for device in self.devices:
+            session = device.session
+            if session is None or session.device is None:
+                sentences.append(f"{device.address} does not answer")
+                continue
+            slots = self.outbox.open_slots(session.device)
+            for state in State:
+                count = sum(slot.state is state for slot in slots)
+                if count:
+                    sentences.append(f"{session.name}: {count} segments {state.name.lower()}")
+            if not slots and not session.settled:
+                sentences.append(f"{session.name}: segments not pulled yet")
+        if self.spool.full:
+            sentences.append("the spool is full")
+        return sentences
+
+    def _wait(self, wait_ms_max: int) -> None:
+        now_ms = clock_ms()
+        due = [device.next_due_ms() for device in self.devices]
+        due += [moment for moment in (self.mqtt.next_due_ms(),) if moment is not None]
+        outbox_ms = self.outbox.next_due_ms()
+        if outbox_ms is not None and self.mqtt.room:
+            due.append(outbox_ms)
+        poll = select.poll()
+        poll.register(self._woken, select.POLLIN)
+        if now_ms >= self._spool_retry_ms:
+            for device in self.devices:
+                descriptor = device.fileno()
+                if descriptor is not None:
+                    poll.register(descriptor, select.POLLIN | (select.POLLOUT if device.wants_to_write else 0))
+            wait_ms = min([wait_ms_max] + [moment - now_ms for moment in due])
+        else:
+            wait_ms = min(wait_ms_max, self._spool_retry_ms - now_ms)
+        poll.poll(max(wait_ms, 0))
+        with contextlib.suppress(BlockingIOError):
+            while self._woken.recv(4096):
+                pass
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # full: the loop is awake already; closed: there is no loop any more
+            self._waker.send(b"!")
+
+    def _load(self) -> None:
+        self.outbox = Outbox()
+        for slot in self.spool.slots():
+            self.outbox.add(slot)
+
+    def _spool_failed(self, error: SpoolError, now_ms: int) -> None:
+        # Memory may be ahead of the disk: go back to what the disk has, and talk to the players anew.
+        self.notes.often("spool", f"{error}; nothing is pulled or sent until it works again", now_ms)
+        self._spool_retry_ms = now_ms + SPOOL_RETRY_MS
+        for device in self.devices:
+            self._ended(device.close())
+        with contextlib.suppress(SpoolError):
+            self.spool.rollback()
+            self._load()
+
+    def _stage_line_bytes(self, device: Device) -> None:
+        if device.session is not None and device.session.device is not None:
+            count = device.take_line_bytes()
+            if count:
+                self.spool.stage_line_bytes(device.session.device, count)
+
+    def _stage_sends(self, now_ms: int) -> list[tuple[str, bytes]]:
+        messages = []
+        for slot in self.outbox.send(now_ms, self.mqtt.room, jitter_permille()):
+            payload = self.spool.payload(slot.id)
+            self.spool.stage_sent(slot.id)
+            messages.append((topics.device_topic(self.settings.site, slot.device, topics.USAGE), payload))
+        return messages
+
+    # --- the broker's side
+
+    def _happened(self, happening: mqtt.Happening, now_ms: int) -> None:
+        name = f"broker {self.settings.broker.name}"
+        if isinstance(happening, mqtt.Up):
+            self.notes.say("broker", f"{name}: connected, {mqtt.LEVEL_NAMES[happening.level]}")
+            self._published.clear()
+            self._own_status = (0, b"")
+            known = set(self.outbox.devices()) | {device.session.device for device in self.devices if device.session}
+            self.mqtt.subscribe([self._receipts_of(device) for device in known if device])
+        elif isinstance(happening, mqtt.Down):
+            self.notes.say("broker", f"{name}: {happening.reason}; trying again")
+        elif isinstance(happening, mqtt.Denied):
+            self.notes.often("denied", f"{name}: does not permit {happening.what}; check its access rules", now_ms)
+        else:
+            try:
+                self._answered(happening, now_ms)
+            except ProtocolError as error:
+                self.notes.often("garbage", f"{name}: ignored a message: {printable(str(error))}", now_ms)
+
+    def _answered(self, message: mqtt.Message, now_ms: int) -> None:
+        site, device, leaf = topics.parse_device_topic(message.topic)
+        if site != self.settings.site or leaf != topics.RECEIPT:
+            return
+        answer = answers.decode_answer(message.payload)
+        slot = self.outbox.find(answer.message_sha256)
+        if slot is None or slot.state is State.RECEIPTED:
+            return  # an answer to what is done already: resends bring such
+        if slot.device != device or answer.device not in (None, device) or answer.sequence not in (None, slot.sequence):
+            raise ProtocolError("answer: expected device and sequence of the message that its hash names")
+        if answer.receipt is not None:
+            receipt = parse_receipt(answer.receipt)
+            if self.settings.ledger_key is not None:
+                receipt.check(unwrap(self.spool.payload(slot.id)), self.settings.ledger_key, verify)
+        if self.outbox.answered(answer.message_sha256, answer.verdict, now_ms, jitter_permille()) is None:
+            return
+        if answer.receipt is not None:
+            self.spool.stage_receipt(slot.id, answer.receipt)
+            self._wake_device(device)
+            return
+        self.spool.stage_answer(slot, printable(answer.detail) or None)
+        detail = f" ({printable(answer.detail)})" if answer.detail else ""
+        self.notes.often(
+            f"{device.hex()} {answer.verdict}",
+            f"{device.hex()[:8]}: segment {slot.sequence}: {answers.VERDICTS[answer.verdict]}."
+            f" {answers.SENTENCES[answer.verdict]}{detail}",
+            now_ms,
+        )
+
+    def _wake_device(self, name: bytes) -> None:
+        for device in self.devices:
+            if device.session is not None and device.session.device == name:
+                device.wake()
+
+    def _receipts_of(self, device: bytes) -> str:
+        return topics.device_topic(self.settings.site, device, topics.RECEIPT)
+
+    def _publish_own_status(self, now_ms: int) -> None:
+        if not self.mqtt.up:
+            return
+        status = CourierStatus(
+            state=ONLINE,
+            version=VERSION,
+            devices=sum(device.session is not None and device.session.device is not None for device in self.devices),
+            waiting=len(self.outbox),
+            spool_bytes=self.spool.used_bytes,
+            full=self.spool.full,
+        ).encode()
+        told_ms, told = self._own_status
+        if status != told and (not told or now_ms - told_ms >= STATUS_MS):
+            self._own_status = (now_ms, status)
+            self.mqtt.publish(topics.courier_status_topic(self.settings.site), status, retain=True)
+
+    # --- the players' side (`session.Hub`)
+
+    def nonce(self) -> bytes:
+        return secrets.token_bytes(32)
+
+    def connected(self, session: Session, identity: Response) -> None:
+        """A player proved its key. Raises `PlayerError` when it is connected on another port already."""
+        device = identity.device or b""
+        for other in self.devices:
+            if other.session not in (None, session) and other.session.device == device:
+                session.device = None
+                raise PlayerError(f"{session.address}: player {device.hex()[:8]} is at {other.address} already")
+        before = self.spool.stage_device(device, session.address)
+        if before is not None:
+            sentence = f"{session.address}: another player than before: {device.hex()[:8]} instead of {before[:8]}"
+            self.notes.say(session.address, sentence)
+        about = f"{printable(identity.board)}, firmware {printable(identity.firmware)}"
+        self.notes.say(session.address, f"{session.name}: connected, {about}")
+        self.mqtt.subscribe([self._receipts_of(device)])
+
+    def looked(self, session: Session, raw: bytes) -> None:
+        """A player's status came: return what it took receipts for, and pass the status on."""
+        status, now_ms = session.status, clock_ms()
+        if status is None:
+            return
+        returned = self.outbox.player_at(status.device, status.last_receipted)
+        if returned:
+            self.spool.stage_returned([slot.id for slot in returned])
+        if session.settled and not self.outbox.open_slots(status.device) and status.last_receipted:
+            sentence = f"{session.name}: all segments up to {status.last_receipted} are receipted"
+            self.notes.say(session.address + " synced", sentence)
+        told_ms, told = self._published.get(status.device, (-STATUS_MS, b""))
+        mood = bytes((status.state,)) + (status.text or "").encode()
+        if mood != told:
+            text = f": {printable(status.text)}" if status.text else ""
+            self.notes.say(session.address + " state", f"{session.name}: {STATES[status.state]}{text}")
+        if self.mqtt.room and (mood != told or now_ms - told_ms >= STATUS_MS):
+            self._published[status.device] = (now_ms, mood)
+            topic = topics.device_topic(self.settings.site, status.device, topics.STATUS)
+            self.mqtt.publish(topic, raw, retain=True)
+
+    def next_offer(self, device: bytes, last_receipted: int) -> Offer | None:
+        """The receipt to hand over next."""
+        slot = self.outbox.next_offer(device, last_receipted)
+        return Offer(slot, self.spool.receipt(slot.id)) if slot is not None else None
+
+    def offer_refused(self, session: Session, offer: Offer) -> None:
+        """The player did not take a receipt: ask the ledger again."""
+        now_ms = clock_ms()
+        self.outbox.player_refused(offer.slot, now_ms, jitter_permille())
+        self.spool.stage_receipt(offer.slot.id, None)
+        sentence = f"{session.name}: did not take the receipt for {offer.slot.sequence}; asking the ledger again"
+        self.notes.often(session.address + " offer", sentence, now_ms)
+
+    def has_room(self) -> bool:
+        """Whether the spool takes another segment."""
+        if self.spool.full:
+            kept = f"{self.spool.open_entries} segments, {self.spool.used_bytes >> 20} MiB"
+            self.notes.say("full", f"spool {self.spool.folder}: full ({kept}); pulling stops until receipts make room")
+            return False
+        self.notes.forget("full")
+        return True
+
+    def wanted(self, session: Session, entries: list[Entry]) -> list[Entry]:
+        """Which of these listed segments to pull: those whose bytes are not in the spool."""
+        if not entries or session.device is None:
+            return []
+        if entries[-1].sequence > SEQUENCE_MAX:
+            raise PlayerError(f"{session.name}: expected sequences up to {SEQUENCE_MAX}, found {entries[-1].sequence}")
+        known = self.spool.held(session.device, entries[0].sequence, entries[-1].sequence)
+        wanted = []
+        for entry in entries:
+            kept = [held for held in known.get(entry.sequence, []) if held.state is not State.RETURNED]
+            if any(held.segment_sha256 == entry.sha256 for held in kept):
+                continue
+            if kept:
+                sentence = f"{session.name}: has another segment {entry.sequence} than before; both go to the ledger"
+                self.notes.often(session.address + " fork", sentence, clock_ms())
+            wanted.append(entry)
+        return wanted
+
+    def pulled(self, device: bytes, entry: Entry, segment: bytes) -> None:
+        """A segment came through whole: it is spooled with this turn's commit, and sent after it."""
+        message = wrap(segment)
+        sha256 = hashlib.sha256(message).digest()
+        id = self.spool.stage_pull(device, entry.sequence, entry.sha256, len(segment), message, sha256)
+        self.outbox.add(Slot(id, device, entry.sequence, sha256, State.PULLED))
+
+    def unreadable(self, session: Session, entry: Entry, reason: str) -> None:
+        """A listed segment could not be read."""
+        sentence = f"{session.name}: cannot read segment {entry.sequence}: {printable(reason)}; trying again later"
+        self.notes.often(session.address + " unreadable", sentence, clock_ms())
+
+    def _ended(self, session: Session | None) -> None:
+        # A retained status outlives its truth: empty means that nobody knows.
+        if session is not None and session.device is not None:
+            self._published.pop(session.device, None)
+            topic = topics.device_topic(self.settings.site, session.device, topics.STATUS)
+            self.mqtt.publish(topic, b"", retain=True)

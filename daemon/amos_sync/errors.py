@@ -1,0 +1,37 @@
+"""Named errors of the courier; each message is a sentence that an operator can act on."""
+
+
+class SyncError(Exception):
+    """Base of what the courier reports by name instead of a traceback."""
+
+
+class SettingError(SyncError):
+    """An option on the command line has no meaning."""
+
+
+class PortError(SyncError):
+    """A line to a player cannot be used at the moment; the courier tries again later."""
+
+
+class PortMissing(PortError):
+    """Nothing is there: not plugged in, not started, no such path."""
+
+
+class PortBusy(PortError):
+    """Somebody else holds it."""
+
+
+class PortGone(PortError):
+    """It was there, and went away."""
+
+
+class PlayerError(PortError):
+    """What answers is no player, or another one than may be here."""
+
+
+class SpoolError(SyncError):
+    """The spool cannot be read or written: disk full, damaged file, wrong version."""
+
+
+class SpoolBusy(SpoolError):
+    """Another courier uses this spool."""

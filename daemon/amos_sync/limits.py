@@ -1,0 +1,53 @@
+"""Every bound of the courier, with its reason. The formats' own are in `amos.protocol.limits`."""
+
+SPOOL_BYTES_MAX = 256 * 1024 * 1024
+"""Payload bytes kept before pulling stops: half a million ten-minute segments of 500 bytes, deflated."""
+
+SPOOL_ENTRIES_MAX = 200_000
+"""Entries not yet returned: each costs about 500 bytes of memory; 38 player-months."""
+
+RETURNED_ROWS_MAX = 10_000
+"""Compact rows of finished segments kept per device for the curious; the next start folds older ones into sums."""
+
+SEQUENCE_MAX = (1 << 63) - 1
+"""SQLite's integers are signed; at a segment a second a player gets there in 292 thousand million years."""
+
+UNANSWERED_MAX = 64
+"""Segments of one device sent and not yet answered: a dead ledger is not flooded, and no device starves another."""
+
+INFLIGHT_MAX = 20
+"""Messages that the broker has not acknowledged (DESIGN section 10: 1000 was measured slower)."""
+
+MESSAGES_QUEUED_MAX = 1000
+"""Answers waiting for the loop; more are dropped, since a resend brings the original receipt again."""
+
+SESSION_EXPIRY_S = 7 * 24 * 3600
+"""How long the broker keeps receipts for an absent courier; older ones come again on a resend."""
+
+KEEPALIVE_S = 30
+"""A silent broker is noticed within a minute."""
+
+CONNACK_WAIT_MS = {5: 2000, 4: 10_000}
+"""MQTT level -> wait for CONNACK. A broker without MQTT 5 may take its CONNECT for an unfinished one, and wait."""
+
+BROKER_RETRY_MS = (1000, 60_000)
+PORT_RETRY_MS = (500, 15_000)
+"""First and longest wait before a connection is tried again; doubled each time, with jitter."""
+
+POLL_MS = 1000
+"""Between two looks at an idle player: one request of 8 bytes."""
+
+RELIST_MS = 60_000
+"""Before segments that could not be read are listed and tried again."""
+
+STATUS_MS = 10_000
+"""Between two publications of an unchanged player's status."""
+
+SPOOL_RETRY_MS = 10_000
+"""Before a spool that could not be written is tried again."""
+
+READ_BYTES_MAX = 64 * 1024
+"""Taken from a port at once: more than the answers in flight, less than a loop turn."""
+
+WRITE_BYTES_MAX = 64 * 1024
+"""Unsent bytes of a port: a window of requests is under 1 KiB, so that more means a bug."""

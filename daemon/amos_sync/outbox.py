@@ -1,0 +1,272 @@
+"""Which segment to send and when, and what each answer does to it. Pure: time and jitter are passed in.
+
+A segment's way through the spool, as one table (`NEXT`): what is not in it changes nothing.
+
+    PULLED      durable in the spool, waiting to be sent
+    SENT        given to the broker, no answer yet; sent again when none comes
+    HELD        the ledger keeps it until something else arrives (gap, unknown pack); its receipt comes by itself
+    REFUSED     the ledger named a reason; kept, shown to the operator, sent again slowly
+    RECEIPTED   the ledger's receipt is durable in the spool, the player has not taken it yet
+    RETURNED    the player took a receipt that covers it: the payload may go
+
+Answers are not signed, only receipts are, so a refusal may be a lie of the broker: it can delay a segment, and never
+ends its resending. The same holds for a receipt that the player refuses: the segment is sent again.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Iterable
+from enum import IntEnum
+
+from amos.protocol import answer as answers
+from amos_sync.limits import UNANSWERED_MAX
+
+
+class State(IntEnum):
+    """Where a segment stands; the numbers are stored in the spool."""
+
+    PULLED = 1
+    SENT = 2
+    HELD = 3
+    REFUSED = 4
+    RECEIPTED = 5
+    RETURNED = 6
+
+
+class Event(IntEnum):
+    """What happens to a segment."""
+
+    SEND = 1
+    RECEIPT = 2
+    HOLD = 3
+    REFUSE = 4
+    PLAYER_TOOK = 5
+    PLAYER_REFUSED = 6
+    PULL = 7
+
+
+NEXT = {
+    (State.PULLED, Event.SEND): State.SENT,
+    (State.SENT, Event.SEND): State.SENT,
+    (State.HELD, Event.SEND): State.SENT,
+    (State.REFUSED, Event.SEND): State.SENT,
+    # After a restart an answer may come before the segment is sent again.
+    (State.PULLED, Event.RECEIPT): State.RECEIPTED,
+    (State.SENT, Event.RECEIPT): State.RECEIPTED,
+    (State.HELD, Event.RECEIPT): State.RECEIPTED,
+    (State.REFUSED, Event.RECEIPT): State.RECEIPTED,
+    (State.PULLED, Event.HOLD): State.HELD,
+    (State.SENT, Event.HOLD): State.HELD,
+    (State.HELD, Event.HOLD): State.HELD,
+    (State.REFUSED, Event.HOLD): State.HELD,
+    (State.PULLED, Event.REFUSE): State.REFUSED,
+    (State.SENT, Event.REFUSE): State.REFUSED,
+    (State.HELD, Event.REFUSE): State.REFUSED,
+    (State.REFUSED, Event.REFUSE): State.REFUSED,
+    (State.RECEIPTED, Event.PLAYER_TOOK): State.RETURNED,
+    (State.RECEIPTED, Event.PLAYER_REFUSED): State.PULLED,
+    # A player that lost its note of the receipt lists the segment again, and gets the receipt again.
+    (State.RETURNED, Event.PULL): State.PULLED,
+}
+"""(state, event) -> state. A receipt outweighs every later refusal; only the player ends a segment's way."""
+
+EVENT_OF_VERDICT = {
+    answers.ACCEPTED: Event.RECEIPT,
+    answers.DUPLICATE: Event.RECEIPT,
+    answers.GAP: Event.HOLD,
+    answers.UNKNOWN_PACK: Event.HOLD,
+    answers.FORK: Event.REFUSE,
+    answers.UNKNOWN_DEVICE: Event.REFUSE,
+    answers.BAD_SIGNATURE: Event.REFUSE,
+    answers.MALFORMED: Event.REFUSE,
+    answers.OVER_CAP: Event.REFUSE,
+    answers.QUARANTINED: Event.REFUSE,
+    answers.UNAVAILABLE: Event.REFUSE,
+}
+
+_MINUTE_MS = 60_000
+_HOUR_MS = 60 * _MINUTE_MS
+
+UNANSWERED_WAIT_MS = (10_000, 10 * _MINUTE_MS)
+PLAYER_REFUSED_WAIT_MS = (_MINUTE_MS, _HOUR_MS)
+FINAL_WAIT_MS = (_HOUR_MS, 24 * _HOUR_MS)
+"""For refusals that only an operator can change: once an hour, then once a day, and at each start of the courier."""
+
+WAIT_MS = {
+    answers.UNAVAILABLE: (2_000, 5 * _MINUTE_MS),
+    answers.UNKNOWN_DEVICE: (5_000, 10 * _MINUTE_MS),
+    answers.GAP: (30_000, _HOUR_MS),
+    answers.UNKNOWN_PACK: (30_000, _HOUR_MS),
+}
+"""Verdict -> first and longest wait before the same bytes are sent again; `FINAL_WAIT_MS` for the others."""
+
+
+def back_off_ms(bounds: tuple[int, int], attempt: int, jitter_permille: int) -> int:
+    """The wait after `attempt` tries (1, 2, ...): doubled each time up to the longest, then 50 to 100 % by jitter."""
+    first, longest = bounds
+    wait = min(first << min(attempt - 1, 30), longest)
+    return wait // 2 + wait * jitter_permille // 2000
+
+
+class Slot:
+    """One segment in the outbox; `id` is the spool's. `verdict` is the last refusal or hold, if any."""
+
+    __slots__ = ("attempts", "device", "due_ms", "id", "message_sha256", "sequence", "state", "verdict")
+
+    def __init__(self, id: int, device: bytes, sequence: int, message_sha256: bytes, state: State):
+        self.id = id
+        self.device = device
+        self.sequence = sequence
+        self.message_sha256 = message_sha256
+        self.state = state
+        self.attempts = 0
+        self.due_ms = 0
+        self.verdict: int | None = None
+
+
+class _Lane:
+    """The slots of one device."""
+
+    def __init__(self) -> None:
+        self.slots: dict[int, Slot] = {}
+        self.fresh: deque[Slot] = deque()
+        self.later: list[tuple[int, int]] = []  # (due_ms, id), outdated ones included: the slot's due_ms decides
+        self.receipted: dict[int, Slot] = {}
+        self.unanswered = 0
+
+
+class Outbox:
+    """Every segment that is not yet returned. Each method that changes a slot returns it, for the spool to store."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[bytes, _Lane] = {}
+        self._by_message: dict[bytes, Slot] = {}
+
+    def add(self, slot: Slot) -> None:
+        """Take a slot in: just pulled, or found in the spool at the start (then everything unanswered is due)."""
+        lane = self._lanes.setdefault(slot.device, _Lane())
+        if slot.state in (State.SENT, State.HELD, State.REFUSED):
+            slot.state = State.PULLED
+        lane.slots[slot.id] = slot
+        self._by_message[slot.message_sha256] = slot
+        if slot.state is State.RECEIPTED:
+            lane.receipted[slot.id] = slot
+        else:
+            lane.fresh.append(slot)
+
+    def send(self, now_ms: int, count_max: int, jitter_permille: int) -> list[Slot]:
+        """Up to `count_max` slots to give to the broker now, which count as sent from here on.
+
+        Overdue ones first, then fresh ones in order; the devices take turns.
+        """
+        chosen: list[Slot] = []
+        lanes = [lane for lane in self._lanes.values() if lane.slots]
+        while lanes and len(chosen) < count_max:
+            for lane in list(lanes):
+                slot = self._due_of(lane, now_ms) if len(chosen) < count_max else None
+                if slot is None:
+                    lanes.remove(lane)
+                    continue
+                self._move(slot, Event.SEND)
+                slot.attempts += 1
+                self._wait(slot, now_ms, UNANSWERED_WAIT_MS, jitter_permille)
+                chosen.append(slot)
+        # Whoever was served last goes to the end, so that turns stay fair when there is room for one at a time.
+        if chosen:
+            last = chosen[-1].device
+            self._lanes[last] = self._lanes.pop(last)
+        return chosen
+
+    def _due_of(self, lane: _Lane, now_ms: int) -> Slot | None:
+        while lane.later and lane.later[0][0] <= now_ms:
+            due_ms, id = heapq.heappop(lane.later)
+            slot = lane.slots.get(id)
+            if slot is not None and slot.due_ms == due_ms and (slot.state, Event.SEND) in NEXT:
+                return slot
+        while lane.fresh and lane.unanswered < UNANSWERED_MAX:
+            slot = lane.fresh.popleft()
+            if slot.state is State.PULLED and slot.id in lane.slots:
+                return slot
+        return None
+
+    def answered(self, message_sha256: bytes, verdict: int, now_ms: int, jitter_permille: int) -> Slot | None:
+        """Apply the ledger's verdict; the slot if that changed anything, else None."""
+        slot = self._by_message.get(message_sha256)
+        if slot is None or not self._move(slot, EVENT_OF_VERDICT[verdict]):
+            return None
+        slot.verdict = None if slot.state is State.RECEIPTED else verdict
+        if slot.state in (State.HELD, State.REFUSED):
+            self._wait(slot, now_ms, WAIT_MS.get(verdict, FINAL_WAIT_MS), jitter_permille)
+        return slot
+
+    def find(self, message_sha256: bytes) -> Slot | None:
+        """The slot whose payload has this hash."""
+        return self._by_message.get(message_sha256)
+
+    def player_at(self, device: bytes, last_receipted: int) -> list[Slot]:
+        """The player holds receipts up to this sequence: what the ledger receipted up to there is returned.
+
+        Segments without a receipt of the ledger stay, whatever the player says.
+        """
+        lane = self._lanes.get(device)
+        if lane is None:
+            return []
+        taken = [slot for slot in lane.receipted.values() if slot.sequence <= last_receipted]
+        for slot in taken:
+            self._move(slot, Event.PLAYER_TOOK)
+        return taken
+
+    def next_offer(self, device: bytes, last_receipted: int) -> Slot | None:
+        """The newest receipted slot beyond what the player has: by the chain it confirms every earlier one too."""
+        lane = self._lanes.get(device)
+        ahead = [slot for slot in lane.receipted.values() if slot.sequence > last_receipted] if lane else []
+        return max(ahead, key=lambda slot: slot.sequence, default=None)
+
+    def player_refused(self, slot: Slot, now_ms: int, jitter_permille: int) -> Slot:
+        """The player did not take this receipt: forget it, and ask the ledger again."""
+        self._move(slot, Event.PLAYER_REFUSED)
+        slot.attempts += 1
+        self._wait(slot, now_ms, PLAYER_REFUSED_WAIT_MS, jitter_permille)
+        return slot
+
+    def open_slots(self, device: bytes) -> list[Slot]:
+        """The device's slots that are not yet returned."""
+        lane = self._lanes.get(device)
+        return list(lane.slots.values()) if lane else []
+
+    def devices(self) -> list[bytes]:
+        """Devices with open slots."""
+        return [device for device, lane in self._lanes.items() if lane.slots]
+
+    def __len__(self) -> int:
+        return len(self._by_message)
+
+    def next_due_ms(self) -> int | None:
+        """When a waiting slot is due next; None when none waits. Fresh ones depend on room, not on time."""
+        dues = [lane.later[0][0] for lane in self._lanes.values() if lane.later]
+        return min(dues, default=None)
+
+    def _move(self, slot: Slot, event: Event) -> bool:
+        state = NEXT.get((slot.state, event))
+        if state is None:
+            return False
+        lane = self._lanes[slot.device]
+        lane.unanswered += (state is State.SENT) - (slot.state is State.SENT)
+        slot.state = state
+        if state is State.RECEIPTED:
+            lane.receipted[slot.id] = slot
+        else:
+            lane.receipted.pop(slot.id, None)
+        if state is State.RETURNED:
+            del lane.slots[slot.id]
+            del self._by_message[slot.message_sha256]
+        return True
+
+    def _wait(self, slot: Slot, now_ms: int, bounds: tuple[int, int], jitter_permille: int) -> None:
+        slot.due_ms = now_ms + back_off_ms(bounds, max(slot.attempts, 1), jitter_permille)
+        heapq.heappush(self._lanes[slot.device].later, (slot.due_ms, slot.id))
+
+
+def final_refusals(slots: Iterable[Slot]) -> list[Slot]:
+    """Those refused for a reason that time alone does not change."""
+    return [slot for slot in slots if slot.state is State.REFUSED and slot.verdict not in answers.RETRY]

@@ -1,0 +1,87 @@
+"""What a spool holds, for people and as data. Reads beside a running courier; changes nothing."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from amos.protocol.answer import VERDICTS
+from amos_sync.errors import SpoolError
+from amos_sync.outbox import State
+from amos_sync.spool import FILE_NAME
+
+REFUSALS_SHOWN_MAX = 20
+
+_SUMS = """
+SELECT e.device, state, count(*), sum(segment_bytes), sum(message_bytes), sum(sends), sum(sends * message_bytes),
+       max(sequence)
+FROM entries e GROUP BY e.device, state
+"""
+_REFUSALS = """
+SELECT sequence, verdict, detail FROM entries
+WHERE device = ? AND verdict IS NOT NULL AND state NOT IN (5, 6) ORDER BY sequence LIMIT ?
+"""
+
+
+def report(folder: Path) -> dict[str, Any]:
+    """The spool as data. Raises `SpoolError` when there is none or it cannot be read.
+
+    Per device: `device` (hex), `port`, `last_sequence`, `segments` (ever pulled), one count per state in lower case,
+    `segment_bytes` (as signed), `message_bytes` (as sent, once each), `sends`, `sent_bytes` (resends included),
+    `line_bytes` (both ways, frames included), `refusals` (the first 20: sequence, verdict, detail).
+    """
+    with _reading(folder) as database:
+        devices = [_device(database, row) for row in database.execute("SELECT * FROM devices ORDER BY device")]
+    return {
+        "spool": str(folder),
+        "waiting": sum(device["segments"] - device["returned"] for device in devices),
+        "devices": devices,
+    }
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[sqlite3.Connection]:
+    path = folder / FILE_NAME
+    if not path.is_file():
+        raise SpoolError(f"spool {folder}: none there yet; run the courier first")
+    try:
+        database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+        database.row_factory = sqlite3.Row
+        try:
+            database.execute("BEGIN")  # one view of it, whatever the courier does meanwhile
+            yield database
+        finally:
+            database.close()
+    except sqlite3.Error as error:
+        raise SpoolError(f"spool {folder}: cannot be read: {error}") from error
+
+
+def _device(database: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
+    device: dict[str, Any] = {
+        "device": bytes(row["device"]).hex(),
+        "port": row["port"],
+        "last_sequence": 0,
+        "segments": row["folded_segments"],
+        "segment_bytes": row["folded_segment_bytes"],
+        "message_bytes": row["folded_message_bytes"],
+        "sends": row["folded_sends"],
+        "sent_bytes": row["folded_sent_bytes"],
+        "line_bytes": row["line_bytes"],
+    }
+    device.update({state.name.lower(): 0 for state in State})
+    device["returned"] = row["folded_segments"]
+    for sums in database.execute(f"SELECT * FROM ({_SUMS}) WHERE device = ?", (row["device"],)):
+        _device, state, count, segment_bytes, message_bytes, sends, sent_bytes, last = sums
+        device[State(state).name.lower()] += count
+        device["segments"] += count
+        device["segment_bytes"] += segment_bytes
+        device["message_bytes"] += message_bytes
+        device["sends"] += sends
+        device["sent_bytes"] += sent_bytes
+        device["last_sequence"] = max(device["last_sequence"], last)
+    device["refusals"] = [
+        {"sequence": sequence, "verdict": VERDICTS[verdict], "detail": detail}
+        for sequence, verdict, detail in database.execute(_REFUSALS, (row["device"], REFUSALS_SHOWN_MAX))
+    ]
+    return device

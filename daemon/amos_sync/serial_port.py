@@ -1,0 +1,65 @@
+"""A serial line (USB, UART or pty) by pyserial: raw, exclusive, never waiting.
+
+pyserial sets the line up; bytes are moved on its descriptor, since its own non-blocking `write` spins on a full line
+and its `read` would wait for a count. A port that vanishes is `PortGone`, and can be opened again when it is back.
+"""
+
+import errno
+import os
+import select
+
+import serial
+
+from amos_sync.errors import PortBusy, PortGone, PortMissing
+from amos_sync.limits import READ_BYTES_MAX
+from amos_sync.ports import DescriptorPort
+
+BAUD = 115_200
+"""Only a UART cares; USB and ptys run as fast as they can."""
+
+
+class SerialPort(DescriptorPort):
+    """An open serial line."""
+
+    def __init__(self, line: serial.Serial):
+        super().__init__(f"serial:{line.port}", line.fileno())
+        self._line = line
+        self._hang_up = select.poll()
+        self._hang_up.register(line.fileno(), 0)  # hang-ups and errors are reported unasked
+
+    def read(self) -> bytes:
+        """What has arrived. Unlike a socket, a line that has nothing reads as an empty end."""
+        try:
+            data = os.read(self.fileno(), READ_BYTES_MAX)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            raise PortGone(f"{self.address}: gone ({error.strerror})") from error
+        if not data and self._hang_up.poll(0):
+            raise PortGone(f"{self.address}: gone")
+        return data
+
+    def close(self) -> None:
+        """Give the line back."""
+        self._line.close()
+
+
+def open_serial(path: str) -> SerialPort:
+    """Open a serial line for this process alone. Raises `PortMissing` or `PortBusy`."""
+    try:
+        line = serial.Serial(path, BAUD, timeout=0, write_timeout=0, exclusive=True)
+    except serial.SerialException as error:
+        if error.errno in (errno.EAGAIN, errno.EBUSY, errno.EWOULDBLOCK):
+            raise PortBusy(f"serial:{path}: another program holds it; close that one") from error
+        raise PortMissing(f"serial:{path}: {_reason(error.errno)}") from error
+    except (OSError, ValueError) as error:
+        raise PortMissing(f"serial:{path}: {error}") from error
+    return SerialPort(line)
+
+
+def _reason(number: int | None) -> str:
+    if number == errno.ENOENT:
+        return "not there; plug the player in or start it"
+    if number == errno.EACCES:
+        return "not permitted; add this user to the group that owns it (often dialout)"
+    return "cannot be used as a serial line"

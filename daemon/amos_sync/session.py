@@ -1,0 +1,178 @@
+"""The talk with one player, from top to bottom: prove, look, hand receipts over, pull, wait, look again.
+
+A generator over `amos.protocol.link_host`; what it learns goes to the hub (the courier), which answers from spool and
+outbox. Everything here can be broken off at any point and started anew: the player and the spool know where they stand.
+"""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Protocol
+
+from amos.crypto import key_id, verify
+from amos.protocol.enrolment import IDENTIFY_CONTEXT
+from amos.protocol.link import UNKNOWN_SEQUENCE, Entry, Response, Status
+from amos.protocol.link_host import (
+    HostLink,
+    Pause,
+    RequestRefused,
+    Ticket,
+    TransferError,
+    identify,
+    list_page,
+    offer_receipt,
+    read_segment,
+    read_status,
+)
+from amos_sync.errors import PlayerError
+from amos_sync.limits import POLL_MS, RELIST_MS, SEQUENCE_MAX
+from amos_sync.outbox import Slot
+
+Steps = Generator[Ticket | Pause, Response | None, None]
+
+PROOFS_MAX = 3
+"""Tries to identify: an answer to an earlier connection's nonce may come first."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A receipt for the player, and the slot that it belongs to."""
+
+    slot: Slot
+    receipt: bytes
+
+
+class Hub(Protocol):
+    """What a session needs of the courier. None of these waits."""
+
+    def nonce(self) -> bytes: ...
+    def connected(self, session: "Session", identity: Response) -> None: ...
+    def looked(self, session: "Session", raw: bytes) -> None: ...
+    def next_offer(self, device: bytes, last_receipted: int) -> Offer | None: ...
+    def offer_refused(self, session: "Session", offer: Offer) -> None: ...
+    def has_room(self) -> bool: ...
+    def wanted(self, session: "Session", entries: list[Entry]) -> list[Entry]: ...
+    def pulled(self, device: bytes, entry: Entry, segment: bytes) -> None: ...
+    def unreadable(self, session: "Session", entry: Entry, reason: str) -> None: ...
+
+
+@dataclass
+class Partial:
+    """A segment of which a part was read; it outlives the connection, so that reading resumes."""
+
+    sha256: bytes = b""
+    held: bytearray | None = None
+
+    def of(self, entry: Entry) -> bytearray:
+        if self.held is None or self.sha256 != entry.sha256:
+            self.sha256, self.held = entry.sha256, bytearray()
+        return self.held
+
+
+class Session:
+    """One connection's talk. `device` and `status` are None until known.
+
+    `settled` is True while every sealed segment that the player lists is in the spool and covered by a receipt that the
+    player took.
+    """
+
+    def __init__(self, address: str, link: HostLink, hub: Hub, clock_ms: Callable[[], int], partial: Partial):
+        self.address = address
+        self.device: bytes | None = None
+        self.status: Status | None = None
+        self._link = link
+        self._hub = hub
+        self._clock_ms = clock_ms
+        self._partial = partial
+        self._cursor = 0
+        self._highest_listed = 0
+        self._caught_up = False
+        self._relist_at_ms: int | None = None
+
+    @property
+    def name(self) -> str:
+        """For people: where it is and the first digits of who it is."""
+        return f"{self.address} ({self.device.hex()[:8]})" if self.device else self.address
+
+    @property
+    def settled(self) -> bool:
+        last = self.status.last_receipted if self.status else 0
+        return self._caught_up and last >= self._highest_listed
+
+    def run(self) -> Steps:
+        """The whole talk; it ends only by an error: `LinkError`, `ProtocolError` or `PlayerError`."""
+        yield from self._prove()
+        while True:
+            status = yield from self._look()
+            offer = self._hub.next_offer(status.device, status.last_receipted)
+            if offer is not None:
+                yield from self._hand_over(offer)
+                continue
+            if not (yield from self._pull_page(status)):
+                yield Pause(POLL_MS)
+
+    def _prove(self) -> Steps:
+        for _try in range(PROOFS_MAX):
+            nonce = self._hub.nonce()
+            identity = yield from identify(self._link, nonce)
+            key, signature = identity.public_key or b"", identity.signature or b""
+            if key_id(key) == identity.device and verify(key, IDENTIFY_CONTEXT + nonce, signature):
+                self.device = identity.device
+                self._hub.connected(self, identity)
+                return
+        raise PlayerError(f"{self.address}: what answers there does not prove that it holds its key")
+
+    def _look(self) -> Generator[Ticket | Pause, Response | None, Status]:
+        status, raw = yield from read_status(self._link)
+        if status.device != self.device:
+            raise PlayerError(f"{self.name}: its status is that of {status.device.hex()[:8]}")
+        self.status = status
+        self._hub.looked(self, raw)
+        return status
+
+    def _hand_over(self, offer: Offer) -> Steps:
+        yield from offer_receipt(self._link, offer.slot.sequence, offer.receipt)
+        # The status alone tells whether it was taken: an answer may be lost, and an earlier try may have succeeded.
+        status = yield from self._look()
+        if status.last_receipted < offer.slot.sequence:
+            self._hub.offer_refused(self, offer)
+
+    def _pull_page(self, status: Status) -> Generator[Ticket | Pause, Response | None, bool]:
+        """List and pull up to one page; whether there may be more at once."""
+        now_ms = self._clock_ms()
+        if self._relist_at_ms is not None and now_ms >= self._relist_at_ms:
+            self._cursor, self._relist_at_ms = 0, None
+        if status.next_sequence < self._cursor:
+            self._cursor, self._highest_listed = 0, 0  # another card, or a restored one: its segments count from anew
+        first = max(self._cursor, status.last_receipted + 1)
+        if not self._hub.has_room() or first > SEQUENCE_MAX:
+            self._caught_up = False
+            return False
+        entries = (yield from list_page(self._link, first)) if status.next_sequence > first else []
+        for entry in self._hub.wanted(self, entries):
+            if not self._hub.has_room():
+                self._cursor = entry.sequence
+                return False
+            yield from self._pull(entry)
+        if entries:
+            self._cursor = entries[-1].sequence + 1
+            self._highest_listed = max(self._highest_listed, entries[-1].sequence)
+        self._caught_up = not entries and self._relist_at_ms is None
+        return bool(entries)
+
+    def _pull(self, entry: Entry) -> Steps:
+        try:
+            segment = yield from read_segment(self._link, entry, self._partial.of(entry))
+        except TransferError as error:
+            self._skip(entry, str(error))
+        except RequestRefused as error:
+            # The player may have dropped it since it listed it: another courier can have brought its receipt.
+            if error.code != UNKNOWN_SEQUENCE:
+                raise
+            self._skip(entry, str(error))
+        else:
+            self._partial.held = None
+            self._hub.pulled(self.device or b"", entry, segment)
+
+    def _skip(self, entry: Entry, reason: str) -> None:
+        self._relist_at_ms = self._clock_ms() + RELIST_MS
+        self._hub.unreadable(self, entry, reason)

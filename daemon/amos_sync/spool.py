@@ -1,0 +1,286 @@
+"""The courier's durable memory: SQLite in one folder (WAL, `synchronous=FULL`), one courier at a time.
+
+Changes are staged in a transaction and become durable together in `commit`: when it returns, they survive a power cut;
+before, a crash leaves the spool as it was after the last commit. The courier lets nothing leave the process (no
+request, no message) before the commit of what led to it:
+
+    crash before the commit of a pull      the player still has the segment, and it is pulled again
+    crash after it, before sending         it is sent at the next start, the same bytes
+    crash after a receipt's commit         the receipt is offered at the next start
+    crash between the player's yes and
+    the commit of `returned`               the player's status says so at the next start
+
+Payloads stay until a player took a receipt that covers them; then a compact row remains. A full spool takes no more
+segments (`full`), and still takes receipts, which make room. Any failure of SQLite is a `SpoolError`; then `rollback`.
+"""
+
+import fcntl
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from amos_sync.errors import SpoolBusy, SpoolError
+from amos_sync.limits import RETURNED_ROWS_MAX, SPOOL_BYTES_MAX, SPOOL_ENTRIES_MAX
+from amos_sync.outbox import Slot, State
+
+FILE_NAME = "spool.sqlite"
+LOCK_NAME = "spool.lock"
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE devices (
+    device BLOB PRIMARY KEY, port TEXT NOT NULL, line_bytes INTEGER NOT NULL DEFAULT 0,
+    folded_segments INTEGER NOT NULL DEFAULT 0, folded_segment_bytes INTEGER NOT NULL DEFAULT 0,
+    folded_message_bytes INTEGER NOT NULL DEFAULT 0, folded_sends INTEGER NOT NULL DEFAULT 0,
+    folded_sent_bytes INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE entries (
+    id INTEGER PRIMARY KEY, device BLOB NOT NULL, sequence INTEGER NOT NULL, segment_sha256 BLOB NOT NULL,
+    message_sha256 BLOB NOT NULL, segment_bytes INTEGER NOT NULL, message_bytes INTEGER NOT NULL,
+    state INTEGER NOT NULL, sends INTEGER NOT NULL DEFAULT 0, verdict INTEGER, detail TEXT,
+    payload BLOB, receipt BLOB,
+    UNIQUE (device, sequence, segment_sha256)
+);
+CREATE INDEX entries_open ON entries (device, sequence) WHERE state != 6;
+"""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the spool knows of one listed segment."""
+
+    id: int
+    segment_sha256: bytes
+    state: State
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise SpoolError(f"spool: cannot {what}: {error}") from error
+
+
+class Spool:
+    """Opens or creates the spool in `folder`. Raises `SpoolBusy` when another courier has it, else `SpoolError`."""
+
+    def __init__(self, folder: Path, bytes_max: int = SPOOL_BYTES_MAX):
+        self.folder = folder
+        self.bytes_max = bytes_max
+        with _named(f"use {folder}"):
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(folder / LOCK_NAME)
+        try:
+            with _named(f"open {folder / FILE_NAME}"):
+                self._database = _open(folder / FILE_NAME)
+                self._fold()
+                self.client_id = self._client_id()
+                self._count()
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def close(self) -> None:
+        """Give the spool back. What was staged and not committed is gone."""
+        self._database.close()
+        os.close(self._lock)
+
+    @property
+    def full(self) -> bool:
+        """Whether no further segment is taken until receipts make room."""
+        return self.used_bytes >= self.bytes_max or self.open_entries >= SPOOL_ENTRIES_MAX
+
+    def slots(self) -> list[Slot]:
+        """Every segment that is not yet returned, in order of device and sequence."""
+        with _named("read"):
+            rows = self._database.execute(
+                "SELECT id, device, sequence, message_sha256, state FROM entries WHERE state != 6 "
+                "ORDER BY device, sequence, id"
+            ).fetchall()
+        return [Slot(id, device, sequence, message, State(state)) for id, device, sequence, message, state in rows]
+
+    def held(self, device: bytes, first: int, last: int) -> dict[int, list[Held]]:
+        """Sequence -> what is known of it; two entries under one number are a fork, and both are kept."""
+        with _named("read"):
+            rows = self._database.execute(
+                "SELECT sequence, id, segment_sha256, state FROM entries WHERE device = ? AND sequence BETWEEN ? AND ?",
+                (device, first, last),
+            ).fetchall()
+        known: dict[int, list[Held]] = {}
+        for sequence, id, segment_sha256, state in rows:
+            known.setdefault(sequence, []).append(Held(id, segment_sha256, State(state)))
+        return known
+
+    def payload(self, id: int) -> bytes:
+        """The message to send: the same bytes each time."""
+        return self._blob("payload", id)
+
+    def receipt(self, id: int) -> bytes:
+        """The ledger's receipt of this entry."""
+        return self._blob("receipt", id)
+
+    def _blob(self, column: str, id: int) -> bytes:
+        with _named("read"):
+            row = self._database.execute(f"SELECT {column} FROM entries WHERE id = ?", (id,)).fetchone()
+        if row is None or row[0] is None:
+            raise SpoolError(f"spool: expected a {column} with entry {id}, found none; the file was changed by others")
+        return bytes(row[0])
+
+    def stage_device(self, device: bytes, port: str) -> str | None:
+        """Note where a device answers; the hex name of another device that was last seen there, or None."""
+        with self._staging():
+            row = self._database.execute(
+                "SELECT device FROM devices WHERE port = ? AND device != ?", (port, device)
+            ).fetchone()
+            self._database.execute("UPDATE devices SET port = '' WHERE port = ? AND device != ?", (port, device))
+            self._database.execute(
+                "INSERT INTO devices (device, port) VALUES (?, ?) ON CONFLICT DO UPDATE SET port = excluded.port",
+                (device, port),
+            )
+        return bytes(row[0]).hex() if row else None
+
+    def stage_line_bytes(self, device: bytes, count: int) -> None:
+        """Add to the bytes that crossed the line of a device, both ways."""
+        with self._staging():
+            self._database.execute("UPDATE devices SET line_bytes = line_bytes + ? WHERE device = ?", (count, device))
+
+    def stage_pull(
+        self, device: bytes, sequence: int, segment_sha256: bytes, segment_bytes: int, message: bytes, sha256: bytes
+    ) -> int:
+        """Keep a pulled segment as the message that will carry it (`sha256` is the message's); the entry's id."""
+        with self._staging():
+            cursor = self._database.execute(
+                "INSERT INTO entries (device, sequence, segment_sha256, message_sha256, segment_bytes, message_bytes,"
+                " state, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (device, sequence, segment_sha256)"
+                " DO UPDATE SET message_sha256 = excluded.message_sha256, message_bytes = excluded.message_bytes,"
+                " state = excluded.state, payload = excluded.payload RETURNING id",
+                (device, sequence, segment_sha256, sha256, segment_bytes, len(message), State.PULLED, message),
+            )
+            id = int(cursor.fetchone()[0])
+        self.used_bytes += len(message)
+        self.open_entries += 1
+        return id
+
+    def stage_sent(self, id: int) -> None:
+        """The message was given to the broker once more."""
+        with self._staging():
+            self._database.execute("UPDATE entries SET state = ?, sends = sends + 1 WHERE id = ?", (State.SENT, id))
+
+    def stage_answer(self, slot: Slot, detail: str | None) -> None:
+        """The ledger's refusal or hold, as the slot has it."""
+        with self._staging():
+            self._database.execute(
+                "UPDATE entries SET state = ?, verdict = ?, detail = ? WHERE id = ?",
+                (slot.state, slot.verdict, detail, slot.id),
+            )
+
+    def stage_receipt(self, id: int, receipt: bytes | None) -> None:
+        """The ledger's receipt; None forgets one that the player refused, and the segment waits to be sent again."""
+        state = State.PULLED if receipt is None else State.RECEIPTED
+        with self._staging():
+            self._database.execute(
+                "UPDATE entries SET state = ?, receipt = ?, verdict = NULL, detail = NULL WHERE id = ?",
+                (state, receipt, id),
+            )
+
+    def stage_returned(self, ids: list[int]) -> None:
+        """The player took a receipt that covers these: only a compact row of each remains."""
+        with self._staging():
+            for id in ids:
+                (size,) = self._database.execute("SELECT message_bytes FROM entries WHERE id = ?", (id,)).fetchone()
+                self._database.execute(
+                    "UPDATE entries SET state = ?, payload = NULL, receipt = NULL WHERE id = ?", (State.RETURNED, id)
+                )
+                self.used_bytes -= size
+                self.open_entries -= 1
+
+    @property
+    def staged(self) -> bool:
+        """Whether `commit` has something to do."""
+        return self._database.in_transaction
+
+    def commit(self) -> None:
+        """Make everything staged durable, in one step."""
+        if self._database.in_transaction:
+            with _named("write"):
+                self._database.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Drop everything staged since the last commit."""
+        if self._database.in_transaction:
+            with _named("roll back"):
+                self._database.execute("ROLLBACK")
+        with _named("read"):
+            self._count()
+
+    @contextmanager
+    def _staging(self) -> Iterator[None]:
+        with _named("write"):
+            if not self._database.in_transaction:
+                self._database.execute("BEGIN IMMEDIATE")
+            yield
+
+    def _count(self) -> None:
+        row = self._database.execute(
+            "SELECT count(*), coalesce(sum(message_bytes), 0) FROM entries WHERE state != 6"
+        ).fetchone()
+        self.open_entries, self.used_bytes = int(row[0]), int(row[1])
+
+    def _client_id(self) -> str:
+        """The MQTT client id, kept so that the broker finds this courier's session again."""
+        self._database.execute(
+            "INSERT INTO facts VALUES ('client_id', ?) ON CONFLICT DO NOTHING", ("amos-" + secrets.token_hex(8),)
+        )
+        return str(self._database.execute("SELECT value FROM facts WHERE name = 'client_id'").fetchone()[0])
+
+    def _fold(self) -> None:
+        """Fold compact rows beyond `RETURNED_ROWS_MAX` per device into the device's sums."""
+        devices = self._database.execute(
+            "SELECT device, count(*) FROM entries WHERE state = 6 GROUP BY device HAVING count(*) > ?",
+            (RETURNED_ROWS_MAX,),
+        ).fetchall()
+        for device, count in devices:
+            self._database.execute("BEGIN IMMEDIATE")
+            (limit,) = self._database.execute(
+                "SELECT id FROM entries WHERE state = 6 AND device = ? ORDER BY id LIMIT 1 OFFSET ?",
+                (device, count - RETURNED_ROWS_MAX),
+            ).fetchone()
+            rows = "FROM entries WHERE state = 6 AND device = ?1 AND id < ?2"
+            self._database.execute(
+                "UPDATE devices SET (folded_segments, folded_segment_bytes, folded_message_bytes, folded_sends,"
+                " folded_sent_bytes) = (SELECT folded_segments + count(*), folded_segment_bytes + sum(segment_bytes),"
+                " folded_message_bytes + sum(message_bytes), folded_sends + sum(sends),"
+                f" folded_sent_bytes + sum(sends * message_bytes) {rows}) WHERE device = ?1",
+                (device, limit),
+            )
+            self._database.execute(f"DELETE {rows}", (device, limit))
+            self._database.execute("COMMIT")
+
+
+def _lock(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        # The kernel gives it back when the process ends, in whatever way.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise SpoolBusy(f"spool {path.parent}: another courier uses it; stop it or name another folder") from error
+    return descriptor
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None, timeout=10)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version == 0:
+        database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    elif version != SCHEMA_VERSION:
+        raise SpoolError(f"spool {path}: expected schema version {SCHEMA_VERSION}, found {version}")
+    return database
