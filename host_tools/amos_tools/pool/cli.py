@@ -1,0 +1,151 @@
+"""`amos pool`: settle a period, and read a statement."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from amos_ledger.errors import LedgerError
+from amos_ledger.folder import Folder
+from amos_ledger.money import MoneyError, decimal, parse_currency, parse_income
+from amos_ledger.periods import PeriodError, parse_period, period_at
+from amos_ledger.settlement import SettlementError
+from amos_ledger.settling import Settled, settle_period
+from amos_tools.pool.tables import payout_table, statement_notes, statement_table
+from amos_tools.verify.errors import VerifyError
+from amos_tools.verify.published import read_file
+from amos_tools.verify.reader import STATEMENT_BYTES_MAX, read_statement
+
+app = typer.Typer(help="Divide a period's income by time in play.", no_args_is_help=True)
+
+
+class PeriodRunning(LedgerError):
+    """The month is not over, and closing it is for good."""
+
+
+@app.command()
+def settle(
+    period: Annotated[str, typer.Option(metavar="YYYY-MM", help="The month, UTC.")],
+    income: Annotated[
+        str, typer.Option(metavar="DECIMAL", help="What the pool takes in: 1000.00, at most 6 decimals.")
+    ],
+    currency: Annotated[str, typer.Option(metavar="CODE", help="ISO 4217, like EUR.")],
+    ledger: Annotated[Path, typer.Option(metavar="DIR", help="The ledger's folder.")],
+    close_now: Annotated[
+        bool,
+        typer.Option(
+            "--close-now", help="Close a month that is not over; what is played in it later counts for the next."
+        ),
+    ] = False,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Copy the statements there as well.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as data.")] = False,
+) -> None:
+    """Close a period and divide its pool; the same again prints the same. A closed period never reopens."""
+    try:
+        parse_period(period)
+        income_micro = parse_income(income)
+        parse_currency(currency)
+        folder = Folder(ledger)
+        running = period >= period_at(int(time.time()))
+        if running and not close_now:
+            _refuse_running(folder, period)
+        settled = settle_period(folder, period, income_micro, currency)
+        copies = _copy(settled, out)
+    except (LedgerError, SettlementError, MoneyError, PeriodError, OSError) as error:
+        raise _refusal(error) from None
+    if as_json:
+        print(json.dumps(_data(settled, copies), indent=1, sort_keys=True))
+        return
+    if running and settled.closed.fresh:
+        print(
+            f"notice: {period} is not over; it is closed now, and what is played in it from here on counts for the next"
+        )
+    _print(settled, folder)
+
+
+@app.command()
+def show(statement: Annotated[Path, typer.Argument(metavar="STATEMENT", help="A statement's JSON file.")]) -> None:
+    """Print a statement as a table. This checks nothing: `amos verify` does."""
+    try:
+        core = read_statement(read_file(statement, STATEMENT_BYTES_MAX)).core
+        table, notes = statement_table(core), statement_notes(core)
+    except VerifyError as error:
+        raise _refusal(error) from None
+    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError):
+        raise _refusal(ValueError(f"{statement}: expected a statement, found other fields")) from None
+    _console().print(table)
+    for note in notes:
+        print(f"  {note}")
+
+
+def _refuse_running(folder: Folder, period: str) -> None:
+    with folder.open_store() as store:
+        if period not in store.closed_periods():
+            raise PeriodRunning(
+                f"{period}: expected a month that is over; closing is for good, --close-now does it today"
+            )
+
+
+def _copy(settled: Settled, out: Path | None) -> dict[str, Path]:
+    """Statements by payee, where the caller will look for them."""
+    if out is None:
+        return dict(settled.statements)
+    out.mkdir(parents=True, exist_ok=True)
+    return {payee: Path(shutil.copy(path, out)) for payee, path in settled.statements.items()}
+
+
+def _data(settled: Settled, files: dict[str, Path]) -> dict[str, object]:
+    reckoning = settled.closed.reckoning
+    closing = reckoning.closing
+    return {
+        "period": closing.period,
+        "currency": closing.currency,
+        "income_micro": closing.income_micro,
+        "carry_in_micro": closing.carry_in_micro,
+        "pool_micro": closing.pool_micro,
+        "carry_out_micro": closing.carry_out_micro,
+        "closing_index": settled.closed.leaf_index,
+        "segments": len(reckoning.leaves),
+        "play_ms": f"{reckoning.settlement.play_ms.numerator}/{reckoning.settlement.play_ms.denominator}",
+        "payees": [
+            {"payee": payout.payee, "amount_micro": payout.amount_micro, "statement": str(files[payout.payee])}
+            for payout in reckoning.settlement.payouts
+        ],
+    }
+
+
+def _print(settled: Settled, folder: Folder) -> None:
+    reckoning = settled.closed.reckoning
+    closing = reckoning.closing
+    carried = decimal(closing.carry_out_micro)
+    title = f"Payout of {closing.period}"
+    console = _console()
+    console.print(payout_table(reckoning.cores, title, closing.currency, carried, decimal(closing.pool_micro)))
+    rate = reckoning.settlement.rate
+    devices = len({leaf.device for leaf in reckoning.leaves})
+    print(
+        f"  income {decimal(closing.income_micro)} and carry {decimal(closing.carry_in_micro)} {closing.currency},"
+        f" by {len(reckoning.leaves)} segments of {devices} devices"
+    )
+    print(f"  rate {rate.numerator}/{rate.denominator} micro-units per millisecond")
+    print("  credited is exact and is what is owed, to the millionth; minor units are what a bank can move")
+    if closing.carry_out_micro:
+        print(f"  nothing was played: {carried} {closing.currency} go to the account carry/{closing.currency}")
+    print(f"  closing: entry {settled.closed.leaf_index} of the log")
+    print(f"  statements: {folder.public / 'statements' / closing.period}")
+
+
+def _console() -> Console:
+    # Where nobody watches, a table must not be cut to 80 columns.
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
+
+
+def _refusal(error: Exception) -> typer.Exit:
+    name = type(error).__name__
+    typer.echo(f"{name}: {error}", err=True)
+    return typer.Exit(1)

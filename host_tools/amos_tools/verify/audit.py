@@ -1,0 +1,228 @@
+"""The order of the checks: from the pinned keys to the tree, from the tree to the readings, from there to the money.
+
+Each step rests only on what the steps before have established; the first that fails ends the verification.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from amos.crypto import verify
+from amos.protocol.catalogue import open_catalogue
+from amos.protocol.errors import ProtocolError
+from amos.protocol.limits import CATALOGUE_BYTES_MAX, CHECKPOINT_BYTES_MAX, MANIFEST_BYTES_MAX
+from amos.protocol.manifest import Manifest, open_manifest
+from amos.protocol.merkle import leaf_hash, root_from_path
+from amos_ledger.closing import CLOSING_BYTES_MAX, Closing, open_closing
+from amos_tools.verify.errors import Difference, same
+from amos_tools.verify.keys import Keys
+from amos_tools.verify.log import Log, walk
+from amos_tools.verify.note import Checkpoint, open_checkpoint
+from amos_tools.verify.published import Published
+from amos_tools.verify.reader import PathTo, Statement, read_statement
+from amos_tools.verify.recompute import cores, roll_up
+from amos_tools.verify.tree import check_tiles, leaf_hashes, read_entries, root_of
+
+USAGE_PROOFS_MAX = 256
+"""Paths that a statement carries; see `amos_ledger.statement`."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A statement that holds. `checked` says in a few lines what was looked at."""
+
+    payee: str
+    period: str
+    currency: str
+    amount_micro: int
+    checked: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PeriodFacts:
+    """A settled period recomputed. `root` is over the recomputed cores; it is compared after the statement's own core,
+    because a difference there says where it is."""
+
+    closing: Closing
+    cores: Mapping[str, dict[str, object]]
+    root: bytes
+    checked: tuple[str, ...]
+
+
+class Audit:
+    """A ledger's published log, verified against pinned keys once; then any number of its statements.
+
+    Raises `Difference` or `Unreadable` at the first fault.
+    """
+
+    def __init__(self, published: Published, keys: Keys) -> None:
+        self._published = published
+        self._keys = keys
+        note = published.read("checkpoint", CHECKPOINT_BYTES_MAX)
+        self._checkpoint = open_checkpoint("checkpoint", note, keys.ledger, keys.origin)
+        self._leaves = leaf_hashes(read_entries(published, self._checkpoint.size))
+        tiles = check_tiles(published, self._leaves)
+        same("root of the published entries", self._checkpoint.root, root_of(self._leaves))
+        self._checked = (
+            f"checkpoint of {self._checkpoint.size} entries by the pinned ledger key",
+            f"{self._checkpoint.size} published entries give its root, and {_counted(tiles, 'hash tile')} agree",
+        )
+        self._periods: dict[bytes, PeriodFacts] = {}
+
+    def check(self, data: bytes) -> Verified:
+        """Verify one statement's file."""
+        statement = read_statement(data)
+        then = self._check_proved(statement)
+        facts = self._period(statement)
+        payee = str(statement.core.get("payee"))
+        if payee not in facts.cores:
+            raise Difference("core.payee", f"one of {', '.join(facts.cores)}", payee)
+        core = facts.cores[payee]
+        first_difference("core", core, statement.core)
+        self._check_place(statement, facts, core)
+        count = self._check_usage(statement, core, then)
+        lines = len(_list_of(core, "lines"))
+        amount = core["amount_micro"]
+        assert isinstance(amount, int)
+        checked = (
+            *self._checked,
+            *facts.checked,
+            f"every figure of this statement, {_counted(lines, 'line')}, recomputed",
+            f"this statement in the closing's root; {_counted(count, 'inclusion path')} of its segments",
+        )
+        return Verified(payee, facts.closing.period, facts.closing.currency, amount, checked)
+
+    def _check_proved(self, statement: Statement) -> Checkpoint:
+        """The statement's own checkpoint is of this log, at this size or before, and covers its closing."""
+        note = statement.checkpoint.encode(errors="replace")
+        then = open_checkpoint("proof.checkpoint", note, self._keys.ledger, self._checkpoint.origin)
+        if not 0 < then.size <= self._checkpoint.size:
+            raise Difference("proof.checkpoint.size", f"1 to {self._checkpoint.size}, as published", then.size)
+        if then.size != self._checkpoint.size:
+            same("proof.checkpoint.root", root_of(self._leaves[: then.size]), then.root)
+        else:
+            same("proof.checkpoint.root", self._checkpoint.root, then.root)
+        closing = statement.closing
+        if closing.index >= then.size:
+            raise Difference("proof.closing.index", f"below {then.size}", closing.index)
+        same("proof.closing.entry, leaf hash", self._leaves[closing.index], leaf_hash(statement.closing_entry))
+        _check_path("proof.closing.path", self._leaves[closing.index], closing, then.size, then.root)
+        return then
+
+    def _period(self, statement: Statement) -> PeriodFacts:
+        entry = statement.closing_entry
+        if entry not in self._periods:
+            try:
+                closing = open_closing(entry, self._keys.ledger, verify)
+            except ProtocolError as error:
+                raise Difference("proof.closing.entry", "a closing by the pinned ledger key", error) from None
+            self._periods[entry] = self._recompute(closing, statement.closing.index, entry)
+        return self._periods[entry]
+
+    def _recompute(self, closing: Closing, index: int, entry: bytes) -> PeriodFacts:
+        name = f"closings/{closing.period}.cose"
+        if self._published.read(name, CLOSING_BYTES_MAX) != entry:
+            raise Difference(name, f"entry {index} of the log", "other bytes")
+        entries = read_entries(self._published, self._checkpoint.size)
+        log = walk(entries, self._checkpoint.origin, index, closing, self._keys)
+        catalogue_bytes = self._published.read_hashed("catalogues", closing.catalogue_sha256, CATALOGUE_BYTES_MAX)
+        try:
+            catalogue = open_catalogue(catalogue_bytes, self._keys.publisher, verify)
+        except ProtocolError as error:
+            raise Difference("catalogue", "one by the pinned publisher key", error) from None
+        manifests = _Manifests(self._published, self._keys.publisher)
+        by_payee = {str(core["payee"]): core for core in cores(roll_up(log.readings, manifests.of), catalogue, closing)}
+        played = bool(by_payee)
+        same("closing.carry_out_micro", 0 if played else closing.pool_micro, closing.carry_out_micro)
+        same("closing.statements", len(by_payee), closing.statements)
+        root = root_of([leaf_hash(_core_bytes(core)) for core in by_payee.values()])
+        return PeriodFacts(closing, by_payee, root, (*_said(log, closing, index), manifests.said()))
+
+    def _check_place(self, statement: Statement, facts: PeriodFacts, core: dict[str, object]) -> None:
+        closing = facts.closing
+        same("closing.statements_root", facts.root, closing.statements_root)
+        same("proof.statement.index", list(facts.cores).index(str(core["payee"])), statement.place.index)
+        leaf = leaf_hash(_core_bytes(statement.core))
+        _check_path("proof.statement.path", leaf, statement.place, closing.statements, closing.statements_root)
+
+    def _check_usage(self, statement: Statement, core: dict[str, object], then: Checkpoint) -> int:
+        usage = core["usage"]
+        assert isinstance(usage, dict)
+        leaves = [leaf for first, count in usage["leaves"] for leaf in range(first, first + count)]
+        same("proof.usage, count", len(leaves[:USAGE_PROOFS_MAX]), len(statement.usage))
+        same("proof.usage_left_out", len(leaves[USAGE_PROOFS_MAX:]), statement.usage_left_out)
+        for number, (leaf, (step, found)) in enumerate(zip(leaves, statement.usage, strict=False)):
+            label = f"proof.usage[{number}]"
+            same(f"{label}.index", leaf, step.index)
+            same(f"{label}.leaf_hash", self._leaves[leaf], found)
+            _check_path(f"{label}.path", found, step, then.size, then.root)
+        return len(statement.usage)
+
+
+class _Manifests:
+    """The publisher's manifests by pack, each read and verified once."""
+
+    def __init__(self, published: Published, publisher_key: bytes) -> None:
+        self._published = published
+        self._key = publisher_key
+        self.of = lru_cache(maxsize=None)(self._open)
+
+    def _open(self, pack: bytes) -> Manifest:
+        data = self._published.read_hashed("manifests", pack, MANIFEST_BYTES_MAX)
+        try:
+            return open_manifest(data, self._key, verify)
+        except ProtocolError as error:
+            raise Difference(f"manifest {pack.hex()}", "one by the pinned publisher key", error) from None
+
+    def said(self) -> str:
+        return f"catalogue and {_counted(self.of.cache_info().currsize, 'manifest')} by the pinned publisher key"
+
+
+def first_difference(path: str, expected: object, found: object) -> None:
+    """Raise `Difference` at the first place, in order of keys, where `found` is not `expected`."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        for key in sorted(expected.keys() | found.keys()):
+            if key not in found:
+                raise Difference(f"{path}.{key}", expected[key], "nothing")
+            if key not in expected:
+                raise Difference(f"{path}.{key}", "nothing", found[key])
+            first_difference(f"{path}.{key}", expected[key], found[key])
+    elif isinstance(expected, list) and isinstance(found, list):
+        for number, (item, other) in enumerate(zip(expected, found, strict=False)):
+            first_difference(f"{path}[{number}]", item, other)
+        same(f"{path}, count", len(expected), len(found))
+    else:
+        same(path, expected, found)
+
+
+def _check_path(label: str, leaf: bytes, place: PathTo, size: int, root: bytes) -> None:
+    try:
+        found = root_from_path(leaf, place.index, size, place.path)
+    except ProtocolError as error:
+        raise Difference(label, f"a path to the root {root.hex()}", error) from None
+    same(f"{label}, root", root, found)
+
+
+def _core_bytes(core: dict[str, object]) -> bytes:
+    return json.dumps(core, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _list_of(core: dict[str, object], name: str) -> list[object]:
+    value = core[name]
+    assert isinstance(value, list)
+    return value
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _said(log: Log, closing: Closing, index: int) -> tuple[str, ...]:
+    settled = len(log.readings)
+    return (
+        f"{_counted(log.segments, 'usage segment')} of {_counted(len(log.devices), 'enrolled device')}:"
+        " signatures, sequence, chain",
+        f"closing of {closing.period}, entry {index}: {_counted(settled, 'segment')}, each settled once, none left out",
+        "stem-time added up again, and the pool apportioned again",
+    )

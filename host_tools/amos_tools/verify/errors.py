@@ -1,0 +1,35 @@
+"""What ends a verification: the first thing that is not as it must be."""
+
+
+class VerifyError(Exception):
+    """Nothing is verified. The message is one line for a person."""
+
+
+class Unreadable(VerifyError):
+    """A file is missing, too large, or not of its format: nothing can be said about what it should hold."""
+
+
+class Difference(VerifyError):
+    """A value is not what signatures, hashes or arithmetic say it must be.
+
+    field, expected and found are texts.
+    """
+
+    def __init__(self, field: str, expected: object, found: object) -> None:
+        self.field = field
+        self.expected = shown(expected)
+        self.found = shown(found)
+        super().__init__(f"{field}: expected {self.expected}, found {self.found}")
+
+
+def shown(value: object) -> str:
+    """A value in a one-line message: hashes in hex, long texts cut, nothing that a terminal would obey."""
+    text = value.hex() if isinstance(value, bytes) else str(value)
+    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+def same(field: str, expected: object, found: object) -> None:
+    """Raise `Difference` unless equal. True and 1 are not."""
+    if type(expected) is not type(found) or expected != found:
+        raise Difference(field, expected, found)

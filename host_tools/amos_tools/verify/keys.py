@@ -1,0 +1,59 @@
+"""Keys pinned elsewhere: what the verifier believes, given by hand and never taken from what it checks."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from amos_tools.verify.errors import Unreadable
+from amos_tools.verify.published import read_file
+
+KEYS_FILE_BYTES_MAX = 64 * 1024
+KEY_NAMES = ("ledger", "publisher", "operator")
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Ed25519 public keys, 32 bytes each, and the ledger's name if that is pinned too."""
+
+    ledger: bytes
+    publisher: bytes
+    operator: bytes
+    origin: str | None = None
+
+
+def pin_keys(file: Path | None, given: dict[str, str | None]) -> Keys:
+    """Keys of a JSON file {"ledger": hex, "publisher": hex, "operator": hex, "origin": text}; those given by hand win.
+
+    Raises `Unreadable` when one is missing or no 32-byte key in hexadecimal.
+    """
+    texts: dict[str, object] = {} if file is None else _read(file)
+    texts.update({name: text for name, text in given.items() if text is not None})
+    keys = {name: _key(name, texts.get(name)) for name in KEY_NAMES}
+    origin = texts.get("origin")
+    if origin is not None and not isinstance(origin, str):
+        raise Unreadable(f"keys.origin: expected text, found {origin!r:.40}")
+    return Keys(keys["ledger"], keys["publisher"], keys["operator"], origin)
+
+
+def _read(file: Path) -> dict[str, object]:
+    try:
+        item = json.loads(read_file(file, KEYS_FILE_BYTES_MAX))
+    except (ValueError, RecursionError):
+        raise Unreadable(f"{file}: expected JSON") from None
+    if not isinstance(item, dict):
+        raise Unreadable(f"{file}: expected a JSON object with the keys {', '.join(KEY_NAMES)}")
+    return item
+
+
+def _key(name: str, text: object) -> bytes:
+    if text is None:
+        raise Unreadable(
+            f"keys.{name}: expected the {name}'s public key, by --{name}-key or in the keys file; found none"
+        )
+    try:
+        key = bytes.fromhex(text) if isinstance(text, str) else b""
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise Unreadable(f"keys.{name}: expected 64 hexadecimal digits, found {str(text)[:80]!r}")
+    return key

@@ -1,0 +1,228 @@
+"""Every entry of the log in order: who signed it, and whether it follows from those before.
+
+Kept apart per device is the chain (sequence, hash of the segment before); kept of the settled period are the readings.
+"""
+
+import hashlib
+from bisect import bisect
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from amos.crypto import key_id, verify
+from amos.protocol.cose import HEADER_TYP, TYP_ENROLMENT, TYP_STATEMENT, TYP_USAGE, parse
+from amos.protocol.enrolment import open_enrolment
+from amos.protocol.errors import ProtocolError, SignatureError
+from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, FIRST_PREVIOUS, Usage, open_usage
+from amos_ledger.closing import Closing, open_closing
+from amos_tools.verify.errors import Difference
+from amos_tools.verify.keys import Keys
+from amos_tools.verify.tree import ENTRY_BYTES_MAX
+
+PLAY_AGE_S_MAX = 400 * 24 * 3600
+"""Play older than this at reception is a wrong clock, which the ledger does not believe (`amos_ledger.periods`)."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a settled segment says. `rows` are (stem's index in the pack, frames)."""
+
+    index: int
+    device: bytes
+    accrual: str
+    pack: bytes
+    tier: int
+    rate_hz: int
+    rows: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A segment as its successor refers to it. `end` is boot, session and end frame."""
+
+    sha256: bytes
+    end: tuple[int, int, int]
+
+
+@dataclass
+class Device:
+    """A player as enrolled, and its chain: sequence numbers ascending, and what was sealed under each."""
+
+    public_key: bytes
+    voices: int
+    sequences: list[int] = field(default_factory=list)
+    sealed: dict[int, Sealed] = field(default_factory=dict)
+
+
+@dataclass
+class Log:
+    """What the walk found.
+
+    target    index of the closing whose readings are kept
+    closed    periods closed so far, with the index of the closing
+    carries   what each currency's last closing carried out
+    unsettled leaf index of usage that no closing has settled, with the period it accrues to by the player's clock
+    """
+
+    keys: Keys
+    origin: str
+    target: int
+    target_closing: Closing
+    devices: dict[bytes, Device] = field(default_factory=dict)
+    closed: dict[str, int] = field(default_factory=dict)
+    carries: dict[str, int] = field(default_factory=dict)
+    last_closing: int | None = None
+    unsettled: dict[int, str | None] = field(default_factory=dict)
+    readings: list[Reading] = field(default_factory=list)
+    segments: int = 0
+    target_leaves: frozenset[int] = frozenset()
+
+
+def walk(entries: Iterable[bytes], origin: str, target: int, closing: Closing, keys: Keys) -> Log:
+    """Check every entry; keep the readings that `closing`, the entry at `target`, settles. Raises `Difference`."""
+    for first, count in closing.ranges():
+        if first + count > target:
+            raise Difference(
+                f"entry {target}: closing.settled", f"leaves below {target}", f"{first} to {first + count - 1}"
+            )
+    log = Log(keys, origin, target, closing, target_leaves=frozenset(closing.leaves()))
+    for index, entry in enumerate(entries):
+        _take(log, index, entry)
+    return log
+
+
+def _take(log: Log, index: int, entry: bytes) -> None:
+    label = f"entry {index}"
+    if index == 0:
+        genesis = f"amos-ledger/1 {log.origin}\n".encode()
+        if entry != genesis:
+            raise Difference(f"{label}: genesis", genesis.decode().strip(), entry.decode(errors="replace"))
+        return
+    try:
+        typ = parse(entry, ENTRY_BYTES_MAX).header.get(HEADER_TYP)
+        if typ == TYP_USAGE:
+            _take_usage(log, index, entry)
+        elif typ == TYP_ENROLMENT:
+            enrolment = open_enrolment(entry, log.keys.operator, verify)
+            if enrolment.device != key_id(enrolment.public_key):
+                raise Difference(f"{label}: enrolment.device", key_id(enrolment.public_key), enrolment.device)
+            known = log.devices.setdefault(enrolment.device, Device(enrolment.public_key, enrolment.voices))
+            known.voices = max(known.voices, enrolment.voices)
+        elif typ == TYP_STATEMENT:
+            _take_closing(log, index, open_closing(entry, log.keys.ledger, verify))
+        else:
+            raise Difference(f"{label}: typ", "usage, enrolment or closing", typ)
+    except SignatureError as error:
+        raise Difference(f"{label}: signature", "one that verifies", f"one that does not ({error})") from None
+    except ProtocolError as error:
+        raise Difference(label, "a message of its format", f"a fault ({error})") from None
+
+
+def _take_usage(log: Log, index: int, entry: bytes) -> None:
+    label = f"entry {index}"
+    device_id = bytes(parse(entry, ENTRY_BYTES_MAX).kid)
+    device = log.devices.get(device_id)
+    if device is None:
+        raise Difference(f"{label}: usage.device", "one enrolled before", device_id)
+    usage = open_usage(entry, device.public_key, verify)
+    _check_chain(label, usage, device, hashlib.sha256(entry).digest())
+    span = usage.end_frame - usage.first_frame
+    if sum(usage.frames) > device.voices * span:
+        raise Difference(f"{label}: usage.frames", f"at most {device.voices} voices x {span} frames", sum(usage.frames))
+    log.segments += 1
+    log.unsettled[index] = _open_period(claimed_period(usage), log.closed)
+    if index in log.target_leaves:
+        kind = _accrual(log, label, usage)
+        rows = tuple((stem, frames) for stem, _start, frames, _flags in usage.rows())
+        log.readings.append(Reading(index, usage.device, kind, usage.pack, usage.tier, usage.rate_hz, rows))
+
+
+def _check_chain(label: str, usage: Usage, device: Device, sha256: bytes) -> None:
+    """Each sequence number once, no gap that is not declared, the hash of the segment before, and no time twice.
+
+    A segment that was declared lost may be found again, and then stands in the log after its successors.
+    """
+    at = bisect(device.sequences, usage.sequence)
+    reached = device.sequences[at - 1] if at else 0
+    if reached == usage.sequence:
+        raise Difference(f"{label}: usage.sequence", "one that comes once", usage.sequence)
+    first = usage.sequence if usage.lost_first is None else usage.lost_first
+    if at == len(device.sequences) and first > reached + 1:
+        raise Difference(f"{label}: usage.sequence", reached + 1, first)
+    if usage.sequence == reached + 1 and usage.lost_first is None:
+        before = device.sealed.get(reached, Sealed(FIRST_PREVIOUS, (0, 0, 0)))
+        if usage.previous != before.sha256:
+            raise Difference(f"{label}: usage.previous", before.sha256, usage.previous)
+        start = (usage.boot, usage.session, usage.first_frame)
+        if start < before.end:
+            raise Difference(f"{label}: usage boot, session, first frame", f"from {before.end}", start)
+    device.sequences.insert(at, usage.sequence)
+    device.sealed[usage.sequence] = Sealed(sha256, (usage.boot, usage.session, usage.end_frame))
+
+
+def claimed_s(usage: Usage) -> int | None:
+    """When the play started by the player's own clock, in Unix seconds; None when that rests on no anchor."""
+    if usage.clock not in (CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED):
+        return None
+    if usage.anchor_unix_ms is None or usage.anchor_ms is None:
+        return None
+    return (usage.anchor_unix_ms - usage.anchor_ms + usage.start_ms) // 1000
+
+
+def claimed_period(usage: Usage) -> str | None:
+    """The month of `claimed_s`, None for a clock that names no month of the years 2000 to 9998."""
+    played = claimed_s(usage)
+    # 946684800 is the start of 2000, 253370764800 that of 9999.
+    if played is None or not 946_684_800 <= played < 253_370_764_800:
+        return None
+    return datetime.fromtimestamp(played, UTC).strftime("%Y-%m")
+
+
+def _open_period(claimed: str | None, closed: dict[str, int]) -> str | None:
+    """The period to which play of `claimed` accrues: that month, or the first after it that is not closed."""
+    while claimed in closed:
+        year, month = int(claimed[:4]), int(claimed[5:])
+        claimed = f"{year + month // 12:04}-{month % 12 + 1:02}"
+    return claimed
+
+
+def _accrual(log: Log, label: str, usage: Usage) -> str:
+    """Why the segment accrues to the target's period; the ledger may not just choose one."""
+    period = log.target_closing.period
+    claimed = claimed_period(usage)
+    if claimed == period:
+        return "by_clock"
+    if claimed is None:
+        return "by_reception"
+    accrues_to = _open_period(claimed, log.closed)
+    if accrues_to == period:
+        return "late"
+    # The ledger's clock may decide against the player's only where no reception in the period makes the play possible.
+    played = claimed_s(usage)
+    year, month = int(period[:4]), int(period[5:])
+    end_s = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp()
+    if claimed < period and played is not None and end_s <= played + PLAY_AGE_S_MAX:
+        raise Difference(f"{label}: period", f"{accrues_to}, by the player's clock", period)
+    return "by_reception"
+
+
+def _take_closing(log: Log, index: int, closing: Closing) -> None:
+    label = f"entry {index}: closing"
+    if closing.period in log.closed:
+        raise Difference(f"{label}.period", "one not closed before", closing.period)
+    if closing.previous != log.last_closing:
+        raise Difference(f"{label}.previous", log.last_closing, closing.previous)
+    carry = log.carries.get(closing.currency, 0)
+    if closing.carry_in_micro != carry:
+        raise Difference(f"{label}.carry_in_micro", carry, closing.carry_in_micro)
+    for first, count in closing.ranges():
+        for leaf in range(first, min(first + count, index + 1)):
+            if leaf not in log.unsettled:
+                raise Difference(f"{label}.settled", "usage before it that no period has settled", f"leaf {leaf}")
+            del log.unsettled[leaf]
+    for leaf, period in log.unsettled.items():
+        if period == closing.period:
+            raise Difference(f"{label}.settled", f"leaf {leaf}, which accrues to {period}", "it left out")
+    log.closed[closing.period] = index
+    log.carries[closing.currency] = closing.carry_out_micro
+    log.last_closing = index

@@ -1,0 +1,104 @@
+"""The log as the verifier walks it: what intake lets through passes, what it would have refused is found."""
+
+import hashlib
+
+import pytest
+
+from amos.crypto import key_id, public_key
+from amos.crypto import sign as sign_with
+from amos.protocol.answer import ACCEPTED, GAP
+from amos.protocol.cose import TYP_MANIFEST, TYP_USAGE, sign
+from amos.protocol.enrolment import Enrolment, open_enrolment, sign_enrolment
+from amos_ledger.settling import settle_period
+from amos_tools.verify.errors import Difference
+
+NOVEMBER = ("2026-11", 1_000_000_000, "EUR")
+ROWS = [(0, 1000)]
+
+
+def test_a_declared_loss_and_a_segment_found_again_pass(november, dates) -> None:
+    played, received = dates(2026, 11, 9), dates(2026, 11, 10)
+    player = november.players[0]
+    lost = [player.play(ROWS, played), player.play(ROWS, played)]
+    after = player.play(ROWS, played, lost_first=player.sequence - 1, lost_last=player.sequence, lost_reason=1)
+    assert november.send(0, after, received) == [ACCEPTED]
+    november.play(0, ROWS, played, received)
+    assert november.send(0, lost[0], received) == [ACCEPTED]
+    settled = settle_period(november.folder, *NOVEMBER)
+    assert len(settled.closed.reckoning.leaves) == 9
+    assert november.verify("ann").payee == "ann"
+
+
+def test_a_gap_that_intake_holds_is_no_part_of_the_log(november, dates) -> None:
+    player = november.players[0]
+    player.play(ROWS, dates(2026, 11, 9))
+    assert november.send(0, player.play(ROWS, dates(2026, 11, 9)), dates(2026, 11, 10)) == [GAP]
+    settle_period(november.folder, *NOVEMBER)
+    november.verify("ann")
+
+
+def stranger_enrolled(world, dates) -> bytes:
+    """An enrolment by the wrong operator."""
+
+    record = open_enrolment(world.players[0].enrolment(), world.keys.operator, lambda *_: True)
+    assert isinstance(record, Enrolment)
+
+    return sign_enrolment(record, key_id(public_key(b"m" * 32)), lambda message: sign_with(b"m" * 32, message))
+
+
+def unenrolled(world, dates) -> bytes:
+    player = type(world.players[0])(b"z" * 32, "nobody", 44_100)
+    return player.play(ROWS, dates(2026, 11, 9))
+
+
+def skipped(world, dates) -> bytes:
+    world.players[0].play(ROWS, dates(2026, 11, 9))
+    return world.players[0].play(ROWS, dates(2026, 11, 9))
+
+
+def repeated(world, dates) -> bytes:
+    world.players[0].sequence -= 1
+    return world.players[0].play(ROWS, dates(2026, 11, 9))
+
+
+def unchained(world, dates) -> bytes:
+    return world.players[0].play(ROWS, dates(2026, 11, 9), previous=hashlib.sha256(b"other").digest())
+
+
+def overlapping(world, dates) -> bytes:
+    world.players[0].end_frame -= 10
+    return world.players[0].play(ROWS, dates(2026, 11, 9))
+
+
+def excessive(world, dates) -> bytes:
+    return world.players[0].play([(0, 1000)] * 5, dates(2026, 11, 9))
+
+
+def resigned(world, dates) -> bytes:
+    """A usage segment with the device's name and another's signature."""
+    payload = unchained(world, dates)
+    return sign(payload, TYP_USAGE, world.players[0].device, lambda _message: bytes(64))
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (stranger_enrolled, "entry 9: signature: expected one that verifies"),
+        (unenrolled, "entry 9: usage.device: expected one enrolled before"),
+        (skipped, "entry 9: usage.sequence: expected 4, found 5"),
+        (repeated, "entry 9: usage.sequence: expected one that comes once, found 3"),
+        (unchained, "entry 9: usage.previous: expected"),
+        (overlapping, "entry 9: usage boot, session, first frame"),
+        (excessive, "entry 9: usage.frames: expected at most 4 voices x 1000 frames, found 5000"),
+        (resigned, "entry 9: signature: expected one that verifies"),
+        (lambda *_: b"amos", "entry 9: expected a message of its format"),
+        (lambda *_: b"", "entry 9: expected a message of its format"),
+        (lambda *_: sign(b"", TYP_MANIFEST, bytes(16), lambda _m: bytes(64)), "entry 9: typ: expected"),
+    ],
+)
+def test_what_intake_would_have_refused_is_found_in_the_log(november, dates, entry, said: str) -> None:
+    november.append(entry(november, dates))
+    settle_period(november.folder, *NOVEMBER)
+    with pytest.raises(Difference) as caught:
+        november.verify("ann")
+    assert str(caught.value).startswith(said)

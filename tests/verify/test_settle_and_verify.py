@@ -1,0 +1,178 @@
+"""From accepted segments to statements that a stranger can check, on a real ledger's folder."""
+
+import json
+import sys
+from subprocess import run
+
+import pytest
+
+from amos.protocol.limits import PPM
+from amos_ledger import period_close, settling
+from amos_ledger.errors import PeriodClosed, StorageFailed
+from amos_ledger.period_close import EarlierPeriodOpen, NoCatalogue, PoolTooLarge
+from amos_ledger.public import Public
+from amos_ledger.settling import settle_period
+
+NOVEMBER = ("2026-11", 1_000_000_000, "EUR")
+
+
+def amounts(settled: settling.Settled) -> dict[str, int]:
+    return {payout.payee: payout.amount_micro for payout in settled.closed.reckoning.settlement.payouts}
+
+
+def files(world) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (world.folder.public / "statements" / "2026-11").iterdir()}
+
+
+def test_a_period_is_settled_and_every_statement_verifies(november) -> None:
+    settled = settle_period(november.folder, *NOVEMBER)
+    paid = amounts(settled)
+    assert sum(paid.values()) == 1_000_000_000
+    # By hand: frames x ppm, seconds at 44,100 Hz and 48,000 Hz on the common multiple 7,056,000.
+    a, b = 7_056_000 // 44_100, 7_056_000 // 48_000
+    stems = [44_100 * a + 38 * b, 10_001 * a + 48_007 * b, 99_999 * a + 4_735 * b]
+    shares = {
+        "ann": stems[0] * PPM + stems[1] * 333_333,
+        "bob": stems[1] * 666_667 + stems[2] * 500_000,
+        "cy-dee": stems[2] * 500_000,
+    }
+    for payee, share in shares.items():
+        assert abs(paid[payee] * sum(stems) * PPM - share * 1_000_000_000) < sum(stems) * PPM
+        verified = november.verify(payee)
+        assert (verified.amount_micro, verified.period, verified.currency) == (paid[payee], "2026-11", "EUR")
+    core = json.loads(november.statement("ann").read_bytes())["core"]
+    assert sum(line["amount_micro"] for line in core["lines"]) == core["amount_micro"] == paid["ann"]
+    assert core["usage"]["segments"] == 4
+    assert core["pool"]["segments"] == 6
+    assert core["pool"]["segments_by_reception"] == 1
+    assert core["usage"]["leaves"] == [[3, 2], [6, 1], [8, 1]]
+
+
+def test_settling_again_changes_nothing(november) -> None:
+    first = settle_period(november.folder, *NOVEMBER)
+    before = files(november)
+    again = settle_period(november.folder, *NOVEMBER)
+    assert first.closed.fresh and not again.closed.fresh
+    assert (again.closed.entry, again.closed.leaf_index) == (first.closed.entry, first.closed.leaf_index)
+    assert files(november) == before
+
+
+@pytest.mark.parametrize(("income", "currency"), [(1_000_000_001, "EUR"), (1_000_000_000, "USD")])
+def test_a_closed_period_never_reopens(november, income: int, currency: str) -> None:
+    settle_period(november.folder, *NOVEMBER)
+    before = files(november)
+    with pytest.raises(PeriodClosed, match=r"expected the income it was closed with, 1000.000000 EUR"):
+        settle_period(november.folder, "2026-11", income, currency)
+    assert files(november) == before
+
+
+def test_late_usage_goes_to_the_next_period_and_is_told(november, dates) -> None:
+    settle_period(november.folder, *NOVEMBER)
+    old = files(november)
+    november.play(0, [(3, 12_345)], dates(2026, 11, 20), dates(2026, 12, 2))
+    november.play(0, [(0, 500)], dates(2026, 12, 3), dates(2026, 12, 4))
+    assert files(november) == old
+    settle_period(november.folder, "2026-12", 7, "EUR")
+    core = json.loads(november.statement("cy-dee", "2026-12").read_bytes())["core"]
+    assert core["usage"]["segments_late"] == 1
+    assert november.verify("cy-dee", "2026-12").amount_micro == core["amount_micro"]
+    assert november.verify("ann").period == "2026-11"
+
+
+def test_an_empty_period_is_carried_to_the_next_of_its_currency(november, dates) -> None:
+    assert amounts(settle_period(november.folder, "2026-10", 333, "EUR")) == {}
+    settle_period(november.folder, "2026-09", 1, "USD")
+    settled = settle_period(november.folder, *NOVEMBER)
+    closing = settled.closed.reckoning.closing
+    assert (closing.carry_in_micro, closing.pool_micro, closing.carry_out_micro) == (333, 1_000_000_333, 0)
+    assert sum(amounts(settled).values()) == 1_000_000_333
+    november.verify("bob")
+
+
+def test_periods_are_closed_in_order(november, dates) -> None:
+    november.play(0, [(0, 5)], dates(2026, 12, 1), dates(2026, 12, 2))
+    with pytest.raises(EarlierPeriodOpen, match="found usage of 2026-11"):
+        settle_period(november.folder, "2026-12", 1, "EUR")
+
+
+def test_a_ledger_without_a_catalogue_cannot_settle(tmp_path, world) -> None:
+    bare = init_folder(tmp_path / "bare", "bare.example", world.keys.operator, world.keys.publisher)
+    with pytest.raises(NoCatalogue, match="expected one published"):
+        settle_period(bare, *NOVEMBER)
+
+
+def test_a_pool_beyond_the_account_is_refused(november) -> None:
+    settle_period(november.folder, "2026-10", 10**18, "EUR")
+    with pytest.raises(PoolTooLarge, match="expected at most"):
+        settle_period(november.folder, "2026-11", 1, "EUR")
+
+
+@pytest.mark.parametrize("fails_at", [1, 2, 3, 4, 5, 6])
+def test_a_crash_after_the_closing_is_repaired_by_settling_again(november, monkeypatch, fails_at: int) -> None:
+    calls = []
+    write = Public.write
+
+    def failing(self, name, data):
+        calls.append(name)
+        if len(calls) == fails_at:
+            raise OSError(28, "No space left on device")
+        write(self, name, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Public, "write", failing)
+        with pytest.raises(StorageFailed, match="No space left"):
+            settle_period(november.folder, *NOVEMBER)
+    settled = settle_period(november.folder, *NOVEMBER)
+    assert not settled.closed.fresh
+    for payee in amounts(settled):
+        november.verify(payee)
+
+
+def test_usage_that_arrives_meanwhile_is_settled_too(november, monkeypatch, dates) -> None:
+    reckon = period_close.reckon
+    arrivals = [[(3, 48_000)]]
+
+    def slow(*args):
+        result = reckon(*args)
+        if arrivals:
+            november.play(1, arrivals.pop(), dates(2026, 11, 7), dates(2026, 11, 8))
+        return result
+
+    monkeypatch.setattr(period_close, "reckon", slow)
+    settled = settle_period(november.folder, *NOVEMBER)
+    assert len(settled.closed.reckoning.leaves) == 7
+    november.verify("cy-dee")
+
+
+def test_usage_that_never_stops_arriving_cannot_keep_a_period_open(november, monkeypatch, dates) -> None:
+    reckon = period_close.reckon
+    unlocked = list(range(1, period_close._ATTEMPTS + 1))
+
+    def slow(*args):
+        result = reckon(*args)
+        if unlocked:
+            november.play(1, [(3, 48)], dates(2026, 11, unlocked.pop()), dates(2026, 11, 8))
+        return result
+
+    monkeypatch.setattr(period_close, "reckon", slow)
+    settled = settle_period(november.folder, *NOVEMBER)
+    assert len(settled.closed.reckoning.leaves) == 6 + period_close._ATTEMPTS
+    november.verify("cy-dee")
+
+
+def test_statements_verify_after_the_log_has_grown(november, dates) -> None:
+    settle_period(november.folder, *NOVEMBER)
+    for day in range(1, 29):
+        november.play(day % 2, [(day % 4, 100 + day)], dates(2026, 12, day), dates(2026, 12, 30))
+    assert november.verify("ann").amount_micro > 0
+
+
+def test_the_verifier_shares_no_arithmetic_and_no_storage_with_the_ledger() -> None:
+    script = (
+        "import sys, amos_tools.verify.audit\n"
+        "shared = {'sqlite3', 'numpy', 'amos_ledger.store', 'amos_ledger.rollup', 'amos_ledger.settlement',"
+        " 'amos_ledger.statement', 'amos_ledger.checkpoint', 'amos_ledger.tiles'}\n"
+        "print(sorted(shared & set(sys.modules)))"
+    )
+    result = run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,303 @@
+"""Whatever is changed, by a stranger or by the ledger itself, verification says so and names the place."""
+
+import json
+import re
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from amos.crypto import key_id, public_key
+from amos_ledger import period_close, reckoning
+from amos_ledger.checkpoint import Checkpoint, sign_checkpoint
+from amos_ledger.closing import sign_closing
+from amos_ledger.settlement import Payout, Settlement, settle
+from amos_ledger.settling import settle_period
+from amos_ledger.statement import file_bytes
+from amos_tools.verify.audit import Audit
+from amos_tools.verify.errors import Difference, Unreadable, VerifyError
+from amos_tools.verify.published import Published
+
+NOVEMBER = ("2026-11", 1_000_000_000, "EUR")
+FLIPS_PER_FILE = 60
+
+
+@pytest.fixture
+def settled(november):
+    settle_period(november.folder, *NOVEMBER)
+    return november
+
+
+def published_files(folder: Path) -> list[Path]:
+    """What Ann's statement rests on: everything but the statements of others and what older checkpoints needed."""
+    others = {folder / "statements" / "2026-11" / f"{payee}.json" for payee in ("bob", "cy-dee")}
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and path not in others]
+
+
+def test_every_tampered_byte_is_found(settled, tmp_path) -> None:
+    folder = settled.copy(tmp_path / "mirror")
+    assert settled.verify(folder=folder).payee == "ann"
+    size = int((folder / "checkpoint").read_text().split("\n")[1])
+    missed = []
+    kinds = set()
+    for path in published_files(folder):
+        partial = re.search(r"\.p/(\d+)$", str(path))
+        if partial and int(partial[1]) != size:
+            continue
+        kinds.add(path.relative_to(folder).parts[0])
+        data = path.read_bytes()
+        for at in {len(data) * step // FLIPS_PER_FILE for step in range(FLIPS_PER_FILE)} | {len(data) - 1}:
+            path.write_bytes(data[:at] + bytes([data[at] ^ (1 << at % 8)]) + data[at + 1 :])
+            try:
+                settled.verify(folder=folder)
+                missed.append((path.name, at))
+            except VerifyError:
+                pass
+        path.write_bytes(data)
+    assert missed == []
+    assert kinds == {"catalogues", "checkpoint", "closings", "manifests", "statements", "tile"}
+    assert settled.verify(folder=folder).payee == "ann"
+
+
+@pytest.mark.parametrize("cut", [0, 1, -1])
+def test_every_file_that_is_missing_cut_or_grown_is_found(settled, tmp_path, cut: int) -> None:
+    folder = settled.copy(tmp_path / "mirror")
+    size = int((folder / "checkpoint").read_text().split("\n")[1])
+    for path in published_files(folder):
+        partial = re.search(r"\.p/(\d+)$", str(path))
+        if partial and int(partial[1]) != size:
+            continue
+        data = path.read_bytes()
+        if cut == 0:
+            path.unlink()
+        else:
+            path.write_bytes(data + b"\n" if cut == 1 else data[:-1])
+        with pytest.raises((VerifyError, FileNotFoundError)):
+            settled.verify(folder=folder)
+        path.write_bytes(data)
+
+
+def test_other_pinned_keys_do_not_verify(settled) -> None:
+    other = public_key(b"x" * 32)
+    for name, said in (("ledger", "checkpoint.signature"), ("publisher", "publisher key"), ("operator", "signature")):
+        keys = type(settled.keys)(**{**settled.keys.__dict__, name: other})
+        with pytest.raises(Difference, match=said):
+            Audit(Published(settled.folder.public), keys).check(settled.statement("ann").read_bytes())
+    keys = type(settled.keys)(**{**settled.keys.__dict__, "origin": "other.example"})
+    with pytest.raises(Difference, match=r"checkpoint\.origin: expected other.example"):
+        Audit(Published(settled.folder.public), keys)
+
+
+def leaves_of(item: object, path: tuple = ()):
+    """Every scalar of a JSON object with its path."""
+    if isinstance(item, dict):
+        for key, value in item.items():
+            yield from leaves_of(value, (*path, key))
+    elif isinstance(item, list):
+        for at, value in enumerate(item):
+            yield from leaves_of(value, (*path, at))
+    else:
+        yield path, item
+
+
+def test_every_field_of_a_statement_is_compared(settled) -> None:
+    data = settled.statement("ann").read_bytes()
+    audit = Audit(Published(settled.folder.public), settled.keys)
+    audit.check(data)
+    fields = list(leaves_of(json.loads(data)))
+    assert len(fields) > 60
+    for path, value in fields:
+        whole = json.loads(data)
+        place = whole
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = value + 1 if isinstance(value, int) else value + "0"
+        with pytest.raises(VerifyError) as caught:
+            audit.check(file_bytes(whole))
+        if path[0] == "core" and path[1] != "payee":
+            dotted = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+            assert caught.value.field == dotted
+            assert caught.value.expected == (
+                str(value) if str(value).isprintable() else str(value).replace("\x1b", "?")
+            )
+
+
+@pytest.mark.parametrize("change", ["added", "removed", "line"])
+def test_fields_and_lines_more_or_less_are_found(settled, change: str) -> None:
+    whole = json.loads(settled.statement("ann").read_bytes())
+    if change == "added":
+        whole["core"]["bonus_micro"] = 1
+    elif change == "removed":
+        del whole["core"]["earning_ms"]
+    else:
+        whole["core"]["lines"].pop()
+    said = {"added": "core.bonus_micro: expected nothing, found 1", "removed": "earning_ms", "line": "lines, count"}
+    with pytest.raises(Difference, match=said[change]):
+        Audit(Published(settled.folder.public), settled.keys).check(file_bytes(whole))
+
+
+@pytest.mark.parametrize("spelling", [{"indent": 2}, {"indent": None}, {"indent": 1, "sort_keys": False}])
+def test_another_spelling_of_the_same_json_is_found(settled, spelling: dict) -> None:
+    whole = json.loads(settled.statement("ann").read_bytes())
+    text = json.dumps({key: whole[key] for key in reversed(whole)}, ensure_ascii=False, **spelling) + "\n"
+    with pytest.raises(Difference, match="spelling"):
+        Audit(Published(settled.folder.public), settled.keys).check(text.encode())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff",
+        b'{"core": 1.5}',
+        b'{"core": NaN}',
+        b"[" * 100_000,
+        b"1" * 10_000,
+        b'{"a":"\\ud800"}',
+    ],
+)
+def test_what_is_no_statement_is_named(settled, data: bytes) -> None:
+    with pytest.raises(VerifyError, match="expected"):
+        Audit(Published(settled.folder.public), settled.keys).check(data)
+
+
+# What the ledger itself might try, with its own key.
+
+
+def shifted(result: Settlement) -> Settlement:
+    """One micro-unit from Ann to Bob, in their lines too."""
+
+    def moved(payout: Payout) -> Payout:
+        step = {"ann": -1, "bob": 1}.get(payout.payee, 0)
+        first = payout.lines[0]
+        line = type(first)(first.stem_id, first.ppm, first.frames, first.amount_micro + step)
+        return Payout(payout.payee, payout.amount_micro + step, (line, *payout.lines[1:]))
+
+    payouts = tuple(moved(payout) for payout in result.payouts)
+    return Settlement(result.period, result.pool_micro, payouts, result.carried_micro, result.play_ms)
+
+
+def test_a_micro_unit_moved_from_one_payee_to_another_is_found(november, monkeypatch) -> None:
+    monkeypatch.setattr(reckoning, "settle", lambda *args: shifted(settle(*args)))
+    settle_period(november.folder, *NOVEMBER)
+    for payee in ("ann", "bob"):
+        with pytest.raises(Difference, match=r"^core\.amount: expected"):
+            november.verify(payee)
+    with pytest.raises(Difference, match="statements_root"):
+        november.verify("cy-dee")
+
+
+def test_a_segment_left_out_is_found(november, monkeypatch) -> None:
+    usage_leaves = period_close.Store.usage_leaves
+    monkeypatch.setattr(period_close.Store, "usage_leaves", lambda self, period: usage_leaves(self, period)[1:])
+    monkeypatch.setattr(period_close, "merge", lambda _rollups: _Everything())
+    settle_period(november.folder, *NOVEMBER)
+    with pytest.raises(Difference, match="leaf 3, which accrues to 2026-11, found it left out"):
+        november.verify("bob")
+
+
+class _Everything:
+    """Equal to any roll-up: the ledger silences its own check."""
+
+    def __ne__(self, _other: object) -> bool:
+        return False
+
+
+def test_a_segment_paid_twice_is_found(november, monkeypatch, dates) -> None:
+    settle_period(november.folder, *NOVEMBER)
+    november.play(0, [(0, 5)], dates(2026, 12, 1), dates(2026, 12, 2))
+    usage_leaves = period_close.Store.usage_leaves
+    monkeypatch.setattr(period_close.Store, "usage_leaves", lambda self, period: [3, *usage_leaves(self, period)])
+    monkeypatch.setattr(period_close, "merge", lambda _rollups: _Everything())
+    settle_period(november.folder, "2026-12", 5, "EUR")
+    with pytest.raises(Difference, match=r"entry 3: period: expected 2026-11|no period has settled"):
+        november.verify("ann", "2026-12")
+
+
+def test_usage_moved_to_another_month_is_found(november, monkeypatch, dates) -> None:
+    usage_leaves = period_close.Store.usage_leaves
+    monkeypatch.setattr(period_close.Store, "usage_leaves", lambda self, period: usage_leaves(self, "2026-11"))
+    monkeypatch.setattr(period_close.Store, "periods", lambda self: [])
+    monkeypatch.setattr(period_close, "merge", lambda _rollups: _Everything())
+    settle_period(november.folder, "2026-12", 5, "EUR")
+    with pytest.raises(Difference, match="entry 3: period: expected 2026-11, by the player's clock, found 2026-12"):
+        november.verify("ann", "2026-12")
+
+
+def test_frames_that_no_player_signed_are_found(november, monkeypatch) -> None:
+    roll_up = reckoning.roll_up
+
+    def generous(usage, manifest):
+        return {key: frames * 2 if key[0][0] == 1 else frames for key, frames in roll_up(usage, manifest).items()}
+
+    monkeypatch.setattr(reckoning, "roll_up", generous)
+    monkeypatch.setattr(period_close, "merge", lambda _rollups: _Everything())
+    settle_period(november.folder, *NOVEMBER)
+    with pytest.raises(Difference, match=r"^core\.amount"):
+        november.verify("ann")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("carry_in_micro", 5, "carry_in_micro: expected 0"),
+        ("previous", 3, "previous: expected None, found 3"),
+        ("statements", 2, "statements: expected 3, found 2"),
+        ("carry_out_micro", None, "carry_out_micro: expected 0"),
+        ("settled", [3, 99], "leaves below 9"),
+        ("settled", [2, 7], "leaf 2"),
+        ("settled", [0, 2**40], "leaves below 9"),
+    ],
+)
+def test_a_closing_that_does_not_follow_is_found(november, monkeypatch, field: str, value, said: str) -> None:
+    def crooked(closing, kid, sign_message):
+        setattr(closing, field, closing.pool_micro if value is None else value)
+        if field == "carry_in_micro":
+            closing.previous, closing.pool_micro = None, closing.income_micro + value
+            closing.fault = lambda: None
+        return sign_closing(closing, kid, sign_message)
+
+    monkeypatch.setattr(period_close, "sign_closing", crooked)
+    settle_period(november.folder, *NOVEMBER)
+    with pytest.raises(VerifyError, match=said):
+        november.verify("ann")
+
+
+def test_a_split_view_is_found(settled, tmp_path) -> None:
+    """The ledger signs another root of the same size, for one of its readers."""
+    folder = settled.copy(tmp_path / "mirror")
+    origin, size = (folder / "checkpoint").read_text().split("\n")[:2]
+    other = Checkpoint(origin, int(size), bytes(32))
+    fake = sign_checkpoint(other, settled.folder.public_key, settled.folder.sign)
+    (folder / "checkpoint").write_bytes(fake)
+    with pytest.raises(Difference, match=f"root of the published entries: expected {'00' * 32}"):
+        settled.verify(folder=folder)
+    whole = json.loads(settled.statement("ann").read_bytes())
+    whole["proof"]["checkpoint"] = fake.decode()
+    with pytest.raises(Difference, match=r"proof\.checkpoint\.root"):
+        Audit(Published(settled.folder.public), settled.keys).check(file_bytes(whole))
+
+
+def test_a_statement_from_the_future_of_the_log_is_refused(settled, dates, tmp_path) -> None:
+    old = settled.copy(tmp_path / "mirror")
+    settled.play(0, [(0, 5)], dates(2026, 12, 1), dates(2026, 12, 2))
+    settle_period(settled.folder, "2026-12", 5, "EUR")
+    with pytest.raises(Difference, match=r"proof\.checkpoint\.size: expected 1 to 10, as published, found 12"):
+        Audit(Published(old), settled.keys).check(settled.statement("ann", "2026-12").read_bytes())
+
+
+def test_unreadable_names_the_file(settled, tmp_path) -> None:
+    with pytest.raises(Unreadable, match=r"checkpoint: expected a readable file, found: No such file"):
+        Audit(Published(tmp_path), settled.keys)
+
+
+def test_the_sum_of_all_statements_is_the_pool(settled) -> None:
+    verified = [settled.verify(payee) for payee in ("ann", "bob", "cy-dee")]
+    assert sum(item.amount_micro for item in verified) == 1_000_000_000
+    core = json.loads(settled.statement("ann").read_bytes())["core"]
+    rate = Fraction(core["pool"]["rate_micro_per_ms"])
+    assert abs(rate * Fraction(core["earning_ms"]) - core["amount_micro"]) < 1
+    assert key_id(settled.keys.ledger) == settled.folder.key_id

@@ -1,0 +1,174 @@
+"""The commands as an operator meets them: one line for every fault, no traceback, exit codes."""
+
+import json
+import time
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from amos.crypto import public_key
+from amos_ledger.settling import settle_period
+from amos_tools.pool.cli import app as pool
+from amos_tools.verify.cli import verify
+
+SETTLE = ["settle", "--income", "1000.00", "--currency", "EUR"]
+
+
+def run(app: typer.Typer, *words: object) -> Result:
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+@pytest.fixture
+def verifier() -> typer.Typer:
+    app = typer.Typer()
+    app.command()(verify)
+    return app
+
+
+@pytest.fixture
+def past(november, monkeypatch, dates):
+    """November is over."""
+    monkeypatch.setattr(time, "time", lambda: float(dates(2026, 12, 5)))
+    return november
+
+
+@pytest.fixture
+def pinned(november, tmp_path):
+    path = tmp_path / "keys.json"
+    keys = november.keys
+    names = {name: getattr(keys, name).hex() for name in ("ledger", "publisher", "operator")}
+    path.write_text(json.dumps({**names, "origin": keys.origin}))
+    return path
+
+
+def test_settle_prints_the_payout_and_verify_says_yes(past, verifier, pinned, tmp_path) -> None:
+    out = tmp_path / "copies"
+    result = run(pool, *SETTLE, "--period", "2026-11", "--ledger", past.path, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "1000.000000" in result.output and "cy-dee" in result.output
+    again = run(pool, *SETTLE, "--period", "2026-11", "--ledger", past.path, "--out", out)
+    assert again.output == result.output
+    assert sorted(path.name for path in out.iterdir()) == ["ann.json", "bob.json", "cy-dee.json"]
+    for words in ([past.statement("ann")], [past.folder.public / "statements" / "2026-11"]):
+        checked = run(verifier, *words, "--keys", pinned)
+        assert checked.exit_code == 0, checked.output
+        assert checked.output.startswith("yes: ann earns ")
+    elsewhere = run(verifier, out / "bob.json", "--keys", pinned, "--published", past.folder.public)
+    assert elsewhere.output.startswith("yes: bob earns ")
+
+
+def test_json_of_both(past, verifier, pinned) -> None:
+    data = json.loads(run(pool, *SETTLE, "--period", "2026-11", "--ledger", past.path, "--json").output)
+    assert sum(item["amount_micro"] for item in data["payees"]) == data["pool_micro"] == 10**9
+    files = [item["statement"] for item in data["payees"]]
+    checked = json.loads(run(verifier, *files, "--keys", pinned, "--json").output)
+    assert checked["verified"] is True
+    assert [item["amount_micro"] for item in checked["statements"]] == [item["amount_micro"] for item in data["payees"]]
+
+
+def test_a_running_month_needs_to_be_told(november, monkeypatch, dates) -> None:
+    monkeypatch.setattr(time, "time", lambda: float(dates(2026, 11, 22)))
+    words = [*SETTLE, "--period", "2026-11", "--ledger", november.path]
+    refused = run(pool, *words)
+    assert refused.exit_code == 1
+    assert "PeriodRunning: 2026-11: expected a month that is over" in refused.stderr
+    closed = run(pool, *words, "--close-now")
+    assert closed.exit_code == 0 and "notice: 2026-11 is not over" in closed.output
+    assert run(pool, *words).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--period", "2026-13", "--income", "1", "--currency", "EUR"], "PeriodError: period: expected"),
+        (["--period", "2026-11", "--income", "-1", "--currency", "EUR"], "MoneyError: income: expected"),
+        (["--period", "2026-11", "--income", "1.1234567", "--currency", "EUR"], "at most 6 decimals"),
+        (["--period", "2026-11", "--income", "1", "--currency", "euro"], "MoneyError: currency: expected"),
+    ],
+)
+def test_settle_refuses_in_one_line(past, words: list[str], said: str) -> None:
+    result = run(pool, "settle", *words, "--ledger", past.path)
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert said in result.stderr
+
+
+def test_settle_without_a_ledger(past, tmp_path) -> None:
+    result = run(pool, *SETTLE, "--period", "2026-11", "--ledger", tmp_path / "nowhere")
+    assert result.exit_code == 1 and result.stderr.startswith("NotALedger: ")
+
+
+def test_settle_with_another_income_later(past) -> None:
+    words = ["--period", "2026-11", "--currency", "EUR", "--ledger", past.path]
+    assert run(pool, "settle", "--income", "5", *words).exit_code == 0
+    result = run(pool, "settle", "--income", "6", *words)
+    assert result.exit_code == 1 and "PeriodClosed" in result.stderr
+
+
+def test_an_empty_period_says_where_the_pool_goes(past) -> None:
+    result = run(pool, *SETTLE, "--period", "2026-10", "--ledger", past.path)
+    assert result.exit_code == 0 and "go to the account carry/EUR" in result.output
+
+
+def test_show_prints_a_statement_and_obeys_nothing_in_it(past) -> None:
+    settle_period(past.folder, "2026-11", 10**9, "EUR")
+    result = run(pool, "show", past.statement("ann"))
+    assert result.exit_code == 0
+    assert "Títle [0] ?[2J" in result.output and "\x1b" not in result.output
+    assert "micro-units per millisecond" in result.output
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{\n "core": {},\n "proof": {}\n}\n', "[]"])
+def test_show_refuses_in_one_line(tmp_path, text: str) -> None:
+    path = tmp_path / "statement.json"
+    path.write_text(text)
+    result = run(pool, "show", path)
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+
+
+def test_verify_says_no_and_where(past, verifier, pinned) -> None:
+    settle_period(past.folder, "2026-11", 10**9, "EUR")
+    path = past.statement("ann")
+    whole = json.loads(path.read_bytes())
+    amount = whole["core"]["amount_micro"]
+    path.write_bytes(
+        path.read_bytes().replace(f'"amount_micro": {amount}'.encode(), f'"amount_micro": {amount + 1}'.encode())
+    )
+    result = run(verifier, path, "--keys", pinned)
+    assert result.exit_code == 1
+    assert result.stderr == f"no: {path}: core.amount_micro: expected {amount}, found {amount + 1}\n"
+    data = json.loads(run(verifier, path, "--keys", pinned, "--json").stdout)
+    assert data["verified"] is False
+    assert data["difference"] == {"field": "core.amount_micro", "expected": str(amount), "found": str(amount + 1)}
+
+
+def test_verify_without_what_it_needs(past, verifier, pinned, tmp_path) -> None:
+    settle_period(past.folder, "2026-11", 10**9, "EUR")
+    statement = past.statement("ann")
+    copy = tmp_path / "copy.json"
+    copy.write_bytes(statement.read_bytes())
+    bad_keys = tmp_path / "bad.json"
+    bad_keys.write_text("{")
+    short = ["--ledger-key", "00", "--publisher-key", "00" * 32, "--operator-key", "00" * 32]
+    for words, said in (
+        ([statement], "keys.ledger: expected the ledger's public key"),
+        ([statement, *short], "keys.ledger: expected 64 hexadecimal digits, found '00'"),
+        ([statement, "--keys", bad_keys], "bad.json: expected JSON"),
+        ([statement, "--keys", tmp_path / "none.json"], "No such file"),
+        ([tmp_path / "none.json", "--keys", pinned], "No such file"),
+        ([copy, "--keys", pinned], "expected a public directory around it"),
+        ([copy, "--keys", pinned, "--published", tmp_path], "checkpoint: expected a readable file"),
+        ([past.folder.public / "tile", "--keys", pinned], "expected statements"),
+    ):
+        result = run(verifier, *words)
+        assert (result.exit_code, result.stderr.count("\n")) == (1, 1), result.output
+        assert said in result.stderr
+
+
+def test_keys_by_hand_win_over_the_file(past, verifier, pinned) -> None:
+    settle_period(past.folder, "2026-11", 10**9, "EUR")
+    words = [past.statement("ann"), "--keys", pinned]
+    assert run(verifier, *words, "--ledger-key", past.keys.ledger.hex()).exit_code == 0
+    assert run(verifier, *words, "--ledger-key", public_key(b"x" * 32).hex()).exit_code == 1
