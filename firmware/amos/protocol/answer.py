@@ -39,7 +39,7 @@ SENTENCES = (
     "No published manifest has this pack's hash; publish the pack to the ledger, and the held segment is accepted.",
     "The signature does not verify with the enrolled key; the device's key or the bytes were changed.",
     "The bytes are not a usage segment; the courier or the player runs another version, or the message was damaged.",
-    "More play than the board has voices and time, or overlapping sessions; kept as evidence, the device is quarantined.",
+    "More play than the board has voices and time, or overlapping sessions; kept as evidence, the device quarantined.",
     "The device is quarantined; the segment is kept as evidence until an operator decides.",
     "The ledger cannot store at this moment; the courier keeps the segment and tries again.",
 )
@@ -50,7 +50,7 @@ RETRY = (UNKNOWN_DEVICE, UNAVAILABLE)
 
 
 class Answer(Record):
-    """One verdict. `message_sha256` is the hash of the MQTT payload as received; the rest is known if it was readable."""
+    """One verdict. `message_sha256` is of the MQTT payload as received; the rest is known if that was readable."""
 
     NAME = "answer"
     FIELDS = (
@@ -69,7 +69,7 @@ class Answer(Record):
     receipt: "bytes | None"
     detail: "str | None"
 
-    def fault(self):
+    def fault(self) -> "str | None":
         if (self.receipt is not None) != (self.verdict in RECEIPTED):
             return "receipt: expected one exactly when accepted or duplicate"
         if self.receipt is not None and (self.device is None or self.sequence is None):

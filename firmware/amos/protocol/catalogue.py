@@ -1,4 +1,4 @@
-"""The published catalogue: whose each stem is, and how its income is split, signed by the publisher (SPEC section 5)."""
+"""The published catalogue: whose each stem is and how its income is split, signed by the publisher (SPEC section 5)."""
 
 from amos.protocol.cose import TYP_CATALOGUE, open_typed, sign
 from amos.protocol.limits import CATALOGUE_BYTES_MAX, PPM, SMALL_TEXT_BYTES_MAX, SPLITS_MAX, TITLE_BYTES_MAX
@@ -8,10 +8,10 @@ VERSION = 1
 
 
 class Share(Record):
-    """`ppm` millionths of a stem's income go to `payee`, a lower-case slug."""
+    """`ppm` millionths of a stem's income go to `payee`, whose statement is published under this name."""
 
     NAME = "share"
-    FIELDS = ((1, "payee", "text", SMALL_TEXT_BYTES_MAX), (2, "ppm", "uint", PPM))
+    FIELDS = ((1, "payee", "slug", SMALL_TEXT_BYTES_MAX), (2, "ppm", "uint", PPM))
 
     payee: str
     ppm: int
@@ -35,7 +35,7 @@ class Work(Record):
     isrc: "str | None"
     splits: "list[Share]"
 
-    def fault(self):
+    def fault(self) -> "str | None":
         total = sum(share.ppm for share in self.splits)
         if total != PPM:
             return "splits: expected a sum of %d ppm, found %d" % (PPM, total)
@@ -58,7 +58,7 @@ class Catalogue(Record):
     serial: int
     works: "list[Work]"
 
-    def fault(self):
+    def fault(self) -> "str | None":
         if self.version != VERSION:
             return "version: expected %d, found %d" % (VERSION, self.version)
         if len({work.stem_id for work in self.works}) != len(self.works):

@@ -67,7 +67,7 @@ def sign(payload: bytes, typ: str, kid: bytes, sign_message) -> bytes:
 
 
 def parse(data, bytes_max: int) -> Sign1:
-    """Take a COSE_Sign1 apart without trusting it. Raises `CoseError` (or `CborError`); nothing inside is decoded yet."""
+    """Take a COSE_Sign1 apart without trusting it. Raises `CoseError`, `CborError`; the payload is not decoded."""
     if len(data) > bytes_max:
         raise CoseError("message: expected at most %d bytes, found %d" % (bytes_max, len(data)))
     item = loads(data)

@@ -1,8 +1,10 @@
-"""A device's enrolment, signed by the operator, with the device's own signature as proof of possession (SPEC section 6)."""
+"""A device's enrolment, signed by the operator, with the device's proof that it holds its key (SPEC section 6)."""
 
-from amos.protocol.cose import TYP_ENROLMENT, open_typed, sign
+import hashlib
+
+from amos.protocol.cose import KID_BYTES, TYP_ENROLMENT, open_typed, sign
 from amos.protocol.errors import SignatureError
-from amos.protocol.limits import ENROLMENT_BYTES_MAX, NONCE_BYTES_MAX, SMALL_TEXT_BYTES_MAX
+from amos.protocol.limits import ENROLMENT_BYTES_MAX, NONCE_BYTES_MAX, NONCE_BYTES_MIN, SMALL_TEXT_BYTES_MAX
 from amos.protocol.record import U8, U64, Record
 
 VERSION = 1
@@ -18,8 +20,8 @@ class Enrolment(Record):
         (1, "version", "uint", U8),
         (2, "device", "bytes", 16),
         (3, "public_key", "bytes", 32),
-        (4, "site", "text", SMALL_TEXT_BYTES_MAX),
-        (5, "name", "text", SMALL_TEXT_BYTES_MAX),
+        (4, "site", "slug", SMALL_TEXT_BYTES_MAX),
+        (5, "name", "slug", SMALL_TEXT_BYTES_MAX),
         (6, "tier", "uint", U8),
         (7, "board", "text", SMALL_TEXT_BYTES_MAX),
         (8, "voices", "uint", 32),
@@ -40,12 +42,13 @@ class Enrolment(Record):
     possession: bytes
     unix_s: int
 
-    def fault(self):
+    def fault(self) -> "str | None":
         if self.version != VERSION:
             return "version: expected %d, found %d" % (VERSION, self.version)
-        for text in (self.site, self.name):
-            if not all(letter.isdigit() or "a" <= letter <= "z" or letter in "-_" for letter in text):
-                return "site and name: expected letters a-z, digits, - and _, found %s" % text
+        if self.device != hashlib.sha256(self.public_key).digest()[:KID_BYTES]:
+            return "device: expected the key id of public_key, found %s" % self.device.hex()
+        if len(self.nonce) < NONCE_BYTES_MIN:
+            return "nonce: expected at least %d bytes" % NONCE_BYTES_MIN
         if not self.voices:
             return "voices: expected at least 1"
         return None

@@ -1,4 +1,4 @@
-"""A segment as it travels over MQTT: a content marker, then the segment, deflated when that is shorter (SPEC section 9).
+"""A segment as it travels over MQTT: a content marker, then the segment, deflated where that is shorter (SPEC 9).
 
 Used on hosts only: the player stores and hands out plain segments, so that it needs no compressor.
 """

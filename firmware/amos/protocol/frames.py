@@ -1,4 +1,4 @@
-"""Frames of the link: COBS (Cheshire and Baker 1999) around a body and its CRC-32, ended by a zero byte (SPEC section 7).
+"""Frames of the link: COBS (Cheshire and Baker 1999) around a body and its CRC-32, ended by a zero byte (SPEC 7).
 
 Sans-I/O: bytes in any pieces come in, whole bodies come out, damage is counted and named, and never stops the reader.
 """

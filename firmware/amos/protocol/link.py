@@ -1,6 +1,7 @@
-"""Requests and responses between courier and player (DESIGN section 9, SPEC section 7). The courier asks, the player answers.
+"""Requests and responses between courier and player (DESIGN section 9, SPEC section 7).
 
-Every request is idempotent: a lost answer is asked for again. What bytes carry authority carry their own signature.
+The courier asks, the player answers. Every request is idempotent: a lost answer is asked for again.
+Bytes that carry authority carry their own signature.
 """
 
 from amos.protocol.errors import MessageError
@@ -88,7 +89,7 @@ class Request(Record):
     kind: "int | None"
     value: "int | None"
 
-    def fault(self):
+    def fault(self) -> "str | None":
         needs = REQUEST_NEEDS.get(self.verb)
         if needs is None:
             return None  # answered with UNKNOWN_VERB, so that a newer courier learns what an older player lacks

@@ -31,12 +31,12 @@ from amos.protocol.link import (
     OK,
     OUT_OF_ORDER,
     READ,
+    REQUEST_NEEDS,
     SET_TIER,
     STATUS,
     UNKNOWN_SEQUENCE,
     UNKNOWN_VERB,
     Entry,
-    Request,
     Response,
     decode_request,
 )
@@ -81,65 +81,74 @@ class DeviceLink:
         verb = self._verbs.get(request.verb)
         if verb is None:
             return Response(id=request.id, code=UNKNOWN_VERB, text="verb %d is not known here" % request.verb)
-        return verb(request)
+        return verb(request.id, *[getattr(request, name) for name in REQUEST_NEEDS[request.verb]])
 
-    def _identify(self, request: Request) -> Response:
+    # One method a verb: the request's id, then the fields of `REQUEST_NEEDS`, which `Request.fault` has checked.
+
+    def _identify(self, number: int, nonce: bytes) -> Response:
         player = self._player
         return Response(
-            id=request.id,
+            id=number,
             code=OK,
             device=player.device,
             public_key=player.public_key,
-            signature=player.sign_identity(request.nonce),
+            signature=player.sign_identity(nonce),
             firmware=player.firmware,
             board=player.board,
             voices=player.voices,
         )
 
-    def _status(self, request: Request) -> Response:
-        return Response(id=request.id, code=OK, data=self._player.status().encode())
+    def _status(self, number: int) -> Response:
+        return Response(id=number, code=OK, data=self._player.status().encode())
 
-    def _list(self, request: Request) -> Response:
-        segments = self._player.list_segments(request.sequence)
+    def _list(self, number: int, first: int) -> Response:
+        segments = self._player.list_segments(first)
         entries = [Entry(sequence=sequence, size=size, sha256=digest) for sequence, size, digest in segments]
-        return Response(id=request.id, code=OK, entries=entries)
+        return Response(id=number, code=OK, entries=entries)
 
-    def _read(self, request: Request) -> Response:
-        size = self._player.segment_size(request.sequence)
+    def _read(self, number: int, sequence: int, offset: int, length: int) -> Response:
+        size = self._player.segment_size(sequence)
         if size is None:
-            return Response(id=request.id, code=UNKNOWN_SEQUENCE, text="segment %d is not here" % request.sequence)
-        length = min(request.length, READ_CHUNK_BYTES_MAX, max(size - request.offset, 0))
-        data = self._player.read_segment(request.sequence, request.offset, length) if length else None
-        return Response(id=request.id, code=OK, size=size, offset=request.offset, data=data)
+            return Response(id=number, code=UNKNOWN_SEQUENCE, text="segment %d is not here" % sequence)
+        length = min(length, READ_CHUNK_BYTES_MAX, max(size - offset, 0))
+        data = self._player.read_segment(sequence, offset, length) if length else None
+        return Response(id=number, code=OK, size=size, offset=offset, data=data)
 
-    def _offer_piece(self, request: Request) -> Response:
-        if request.kind != OFFER_RECEIPT or request.size > RECEIPT_BYTES_MAX:
+    def _offer_piece(self, number: int, kind: int, sequence: int, size: int, offset: int, data: bytes) -> Response:
+        if kind != OFFER_RECEIPT or size > RECEIPT_BYTES_MAX:
             text = "expected a receipt of at most %d bytes" % RECEIPT_BYTES_MAX
-            return Response(id=request.id, code=BAD_OFFER, text=text)
-        key = (request.kind, request.sequence, request.size)
-        if key != self._offer_of or request.offset == 0:
+            return Response(id=number, code=BAD_OFFER, text=text)
+        key = (kind, sequence, size)
+        if key != self._offer_of or offset == 0:
             self._offer_of, self._offer = key, bytearray()
-        if request.offset != len(self._offer) or request.offset + len(request.data) > request.size:
+        if offset != len(self._offer) or offset + len(data) > size:
             text = "expected the piece at %d" % len(self._offer)
-            return Response(id=request.id, code=OUT_OF_ORDER, offset=len(self._offer), text=text)
-        self._offer.extend(request.data)
-        if len(self._offer) < request.size:
-            return Response(id=request.id, code=OK, offset=len(self._offer))
+            return Response(id=number, code=OUT_OF_ORDER, offset=len(self._offer), text=text)
+        self._offer.extend(data)
+        if len(self._offer) < size:
+            return Response(id=number, code=OK, offset=len(self._offer))
         receipt, self._offer, self._offer_of = bytes(self._offer), bytearray(), (0, 0, 0)
-        return self._attempt(request, BAD_OFFER, self._player.take_receipt, request.sequence, receipt)
+        refused = _refusal(self._player.take_receipt, sequence, receipt)
+        if refused is None:
+            return Response(id=number, code=OK, offset=size)
+        return Response(id=number, code=BAD_OFFER, text=refused)
 
-    def _set_tier(self, request: Request) -> Response:
-        return self._attempt(request, NOT_NOW, self._player.set_tier, request.value)
+    def _set_tier(self, number: int, value: int) -> Response:
+        refused = _refusal(self._player.set_tier, value)
+        return Response(id=number, code=OK if refused is None else NOT_NOW, text=refused)
 
-    def _input(self, request: Request) -> Response:
-        return self._attempt(request, NOT_NOW, self._player.input, request.kind, request.value)
+    def _input(self, number: int, kind: int, value: int) -> Response:
+        refused = _refusal(self._player.input, kind, value)
+        return Response(id=number, code=OK if refused is None else NOT_NOW, text=refused)
 
-    def _attempt(self, request: Request, code: int, act, *arguments) -> Response:
-        try:
-            act(*arguments)
-        except ProtocolError as error:
-            return Response(id=request.id, code=code, text=_sentence(error))
-        return Response(id=request.id, code=OK, offset=request.size)
+
+def _refusal(act, *arguments) -> "str | None":
+    """Have the player act; its sentence when it refuses, else None."""
+    try:
+        act(*arguments)
+    except ProtocolError as error:
+        return _sentence(error)
+    return None
 
 
 def _sentence(error) -> str:

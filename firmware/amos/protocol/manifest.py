@@ -1,8 +1,8 @@
 """The pack's manifest: stems, score, serial and leases, signed by the publisher (DESIGN section 6, SPEC section 4)."""
 
 from amos.protocol.cose import KID_BYTES, TYP_MANIFEST, open_typed, sign
-from amos.protocol.limits import MANIFEST_BYTES_MAX, SMALL_TEXT_BYTES_MAX, STEMS_MAX
-from amos.protocol.record import U8, U16, U32, U64, Record
+from amos.protocol.limits import MANIFEST_BYTES_MAX, SCORE_BYTES_MAX, SMALL_TEXT_BYTES_MAX, STEMS_MAX
+from amos.protocol.record import U8, U32, U64, Record
 
 VERSION = 1
 
@@ -46,7 +46,7 @@ class PackStem(Record):
     artist_id: bytes
     lease_end_unix_s: int
 
-    def fault(self):
+    def fault(self) -> "str | None":
         if self.channels == 0 or self.frames == 0:
             return "channels and frames: expected at least 1"
         if self.codec == CODEC_PCM16 and self.size_bytes != self.frames * self.channels * 2:
@@ -67,7 +67,7 @@ class Manifest(Record):
         (6, "voices", "uint", 32),
         (7, "lease_end_unix_s", "uint", U64),
         (8, "score_sha256", "bytes", 32),
-        (9, "score_bytes", "uint", U16),
+        (9, "score_bytes", "uint", SCORE_BYTES_MAX),
         (10, "stems", "records", (PackStem, STEMS_MAX)),
     )
 
@@ -82,7 +82,7 @@ class Manifest(Record):
     score_bytes: int
     stems: "list[PackStem]"
 
-    def fault(self):
+    def fault(self) -> "str | None":
         if self.version != VERSION:
             return "version: expected %d, found %d" % (VERSION, self.version)
         if not self.stems or not self.voices or self.rate_hz < 8000:

@@ -16,7 +16,7 @@ from amos.protocol.cose import (
     parse,
     signature_input,
 )
-from amos.protocol.errors import CoseError, MessageError, ProofError
+from amos.protocol.errors import CoseError, MessageError
 from amos.protocol.limits import RECEIPT_BYTES_MAX
 from amos.protocol.merkle import leaf_hash, root_from_path
 
@@ -26,7 +26,7 @@ PATH_HASHES_MAX = 40
 
 
 class Receipt:
-    """A parsed receipt, not yet verified: `tree_size`, `leaf_index`, `path` (list of 32-byte hashes), `message` (Sign1)."""
+    """A parsed receipt, not yet verified: `tree_size`, `leaf_index`, `path` (32-byte hashes), `message` (Sign1)."""
 
     __slots__ = ("leaf_index", "message", "path", "tree_size")
 
@@ -51,21 +51,31 @@ def sign_receipt(tree_size: int, leaf_index: int, path, root: bytes, ledger: byt
 
 
 def parse_receipt(data) -> Receipt:
-    """Take a receipt apart without trusting it. Raises `CoseError`, `CborError`, `MessageError`, `ProofError`."""
+    """Take a receipt apart without trusting it. Raises `CoseError`, `CborError`, `MessageError`."""
     message = parse(data, RECEIPT_BYTES_MAX)
     if message.header.get(HEADER_VDS) != VDS_RFC9162_SHA256 or len(message.header) != 3 or message.payload is not None:
         raise CoseError("receipt: expected the structure RFC9162_SHA256 and a detached payload")
     proofs = message.unprotected.get(HEADER_VDP)
-    inclusion = proofs.get(INCLUSION_PROOFS) if isinstance(proofs, dict) else None
+    if len(message.unprotected) != 1 or not isinstance(proofs, dict) or len(proofs) != 1:
+        raise CoseError("receipt: expected proofs and nothing else in the unprotected header")
+    inclusion = proofs.get(INCLUSION_PROOFS)
     if not isinstance(inclusion, list) or len(inclusion) != 1 or not isinstance(inclusion[0], bytes):
         raise CoseError("receipt: expected one inclusion proof")
-    proof = loads(inclusion[0])
-    if not isinstance(proof, list) or len(proof) != 3 or not isinstance(proof[2], list):
-        raise MessageError("receipt.proof: expected size, index and path, found %r" % (proof,))
-    size, index, path = proof
-    for number in (size, index):
-        if not isinstance(number, int) or number < 0:
-            raise MessageError("receipt.proof: expected unsigned integers, found %r" % (number,))
-    if len(path) > PATH_HASHES_MAX or not all(isinstance(item, bytes) and len(item) == 32 for item in path):
-        raise ProofError("receipt.path: expected at most %d hashes of 32 bytes" % PATH_HASHES_MAX)
+    size, index, path = _inclusion_proof(inclusion[0])
     return Receipt(message, size, index, path)
+
+
+def _inclusion_proof(data: bytes) -> "tuple[int, int, list]":
+    """(tree size, leaf index, path) of an encoded proof (RFC 9942 §5.2)."""
+    proof = loads(data)
+    if not isinstance(proof, list) or len(proof) != 3:
+        raise MessageError("receipt.proof: expected size, index and path")
+    size, index, path = proof
+    # `type`, since true and false are integers to isinstance.
+    if type(size) is not int or type(index) is not int or not 0 <= index < size:
+        raise MessageError("receipt.proof: expected a leaf index below the size")
+    if not isinstance(path, list) or len(path) > PATH_HASHES_MAX:
+        raise MessageError("receipt.path: expected at most %d hashes" % PATH_HASHES_MAX)
+    if not all(isinstance(item, bytes) and len(item) == 32 for item in path):
+        raise MessageError("receipt.path: expected hashes of 32 bytes")
+    return size, index, path

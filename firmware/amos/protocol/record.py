@@ -8,6 +8,7 @@ A field is `(key, name, kind, bound)`. Kinds:
     bytes    exactly `bound` bytes
     blob     1 .. bound bytes
     text     UTF-8 text of 1 .. bound bytes
+    slug     1 .. bound of the letters a-z, digits, - and _: fit for a topic and a file name
     B H I i  column: `array` of that type code, at most `bound` items, as a typed array (RFC 8746 §2.1)
     records  list of at most bound[1] records of class bound[0], each as a map
     uints    list of at most bound[1] integers 0 .. bound[0]
@@ -53,9 +54,17 @@ def _scalar_fault(kind: str, bound, value):
     if kind == "blob":
         return None if isinstance(value, bytes) and 1 <= len(value) <= bound else "1 to %d bytes" % bound
     if kind == "text":
-        good = isinstance(value, str) and 1 <= len(value.encode()) <= bound
+        # Counted before it is encoded: a character is a byte or more.
+        good = isinstance(value, str) and 1 <= len(value) <= bound and len(value.encode()) <= bound
         return None if good else "text of 1 to %d bytes" % bound
+    if kind == "slug":
+        good = isinstance(value, str) and 1 <= len(value) <= bound and all(_in_slug(letter) for letter in value)
+        return None if good else "1 to %d of the letters a-z, digits, - and _" % bound
     return None
+
+
+def _in_slug(letter: str) -> bool:
+    return "a" <= letter <= "z" or "0" <= letter <= "9" or letter in "-_"
 
 
 _LIST_ITEM_KINDS = {"uints": "uint", "blobs": "blob"}
@@ -80,7 +89,7 @@ class Record:
     NAME = "record"
     FIELDS: tuple = ()
 
-    def __init__(self, **values):
+    def __init__(self, **values) -> None:
         for _key, name, kind, _bound in self.FIELDS:
             if name in values:
                 setattr(self, name, values.pop(name))
@@ -91,7 +100,7 @@ class Record:
         if values:
             raise LocalError("%s: expected no field %s" % (self.NAME, sorted(values)))
 
-    def fault(self):
+    def fault(self) -> "str | None":
         """A sentence when the fields contradict each other, else None. Records override it."""
         return None
 
@@ -104,15 +113,16 @@ class Record:
                 continue
             kind = kind.rstrip("?")
             if kind in _ARRAY_TAGS:
-                if not isinstance(value, array) or len(value) > bound:
-                    raise LocalError("%s.%s: expected an array of at most %d" % (self.NAME, name, bound))
-                result[key] = Tag(_ARRAY_TAGS[kind], bytes(value))
+                content = bytes(value) if isinstance(value, array) else b""
+                if not isinstance(value, array) or len(value) > bound or len(content) != len(value) * _ITEM_BYTES[kind]:
+                    raise LocalError("%s.%s: expected an array %s of at most %d" % (self.NAME, name, kind, bound))
+                result[key] = Tag(_ARRAY_TAGS[kind], content)
                 continue
             fault = _list_fault(kind, bound, value) if kind[-1] == "s" and kind != "bytes" else None
             fault = fault or _scalar_fault(kind, bound, value)
             if fault:
                 raise LocalError("%s.%s: expected %s, found %s" % (self.NAME, name, fault, _shown(value)))
-            result[key] = [item.to_map() for item in value] if kind == "records" else value
+            result[key] = [item.to_map() for item in value or ()] if kind == "records" else value
         fault = self.fault()
         if fault:
             raise LocalError("%s: %s" % (self.NAME, fault))
@@ -137,7 +147,7 @@ class Record:
                 continue
             values[name] = _take(label, kind.rstrip("?"), bound, left.pop(key))
         if left:
-            raise MessageError("%s: expected no further fields, found %s" % (cls.NAME, sorted(left)))
+            raise MessageError("%s: expected no further fields, found %s" % (cls.NAME, _shown(sorted(left))))
         record = cls(**values)
         fault = record.fault()
         if fault:
@@ -173,5 +183,5 @@ def _column(label: str, typecode: str, count_max: int, value):
     size = _ITEM_BYTES[typecode]
     count = len(value.value)
     if count % size or count // size > count_max:
-        raise MessageError("%s: expected at most %d items of %d bytes, found %d bytes" % (label, count_max, size, count))
+        raise MessageError("%s: expected up to %d items of %d bytes, found %d bytes" % (label, count_max, size, count))
     return array(typecode, value.value)

@@ -1,4 +1,4 @@
-"""The usage segment: what was metered, sealed, chained and signed by the device key (DESIGN section 7, SPEC section 3)."""
+"""The usage segment: what was metered, sealed, chained and signed by the device key (DESIGN section 7, SPEC 3)."""
 
 from array import array
 
@@ -121,7 +121,7 @@ class Usage(Record):
     lost_last: "int | None"
     lost_reason: "int | None"
 
-    def fault(self):
+    def fault(self) -> "str | None":
         if self.version != VERSION:
             return "version: expected %d, found %d" % (VERSION, self.version)
         if self.sequence < 1 or self.reason < 1 or self.rate_hz < 8000:
@@ -137,11 +137,13 @@ class Usage(Record):
             self.lost_reason is None
         ):
             return "lost: expected first, last and reason, or none"
-        if self.lost_first is not None and not self.lost_first <= self.lost_last == self.sequence - 1:
-            return "lost: expected a range that ends at %d" % (self.sequence - 1)
+        # Not `last == sequence - 1`: what is damaged may lie before segments that are whole.
+        first, last = self.lost_first, self.lost_last
+        if first is not None and last is not None and not 1 <= first <= last < self.sequence:
+            return "lost: expected 1 <= first <= last < %d" % self.sequence
         return self._row_fault(span) or self._input_fault(span)
 
-    def _row_fault(self, span: int):
+    def _row_fault(self, span: int) -> "str | None":
         if not len(self.stems) == len(self.starts) == len(self.frames) == len(self.flags):
             return "rows: expected columns of one length"
         start = 0
@@ -154,7 +156,7 @@ class Usage(Record):
                 return "row %d: expected a stem below %d and known flags" % (index, STEMS_MAX)
         return None
 
-    def _input_fault(self, span: int):
+    def _input_fault(self, span: int) -> "str | None":
         if not len(self.input_starts) == len(self.input_kinds) == len(self.input_values):
             return "inputs: expected columns of one length"
         if sum(self.input_starts) > span:

@@ -29,6 +29,6 @@ def parse_device_topic(topic: str):
         device = bytes.fromhex(parts[3])
     except ValueError:
         device = b""
-    if len(device) != 16:
-        raise MessageError("topic: expected a device of 32 hex digits, found %s" % parts[3][:40])
+    if len(device) != 16 or device.hex() != parts[3]:
+        raise MessageError("topic: expected a device of 32 lower-case hex digits, found %s" % parts[3][:40])
     return parts[2], device, parts[4]

@@ -1,0 +1,314 @@
+"""One example of every message, from fixed seeds: the worked examples of protocol/SPEC.md, built on every runtime.
+
+They are one story: a publisher offers two stems, an operator enrols a player, the player seals ten seconds of play, and
+the ledger, whose log holds its genesis entry and the enrolment already, receipts it.
+"""
+
+import hashlib
+from binascii import unhexlify
+
+from amos import crypto
+from amos.protocol.answer import ACCEPTED, UNKNOWN_PACK, Answer
+from amos.protocol.catalogue import Catalogue, Share, Work, sign_catalogue
+from amos.protocol.cbor import Tag, dumps
+from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_TYP, sign, signature_input
+from amos.protocol.enrolment import IDENTIFY_CONTEXT, Enrolment, sign_enrolment
+from amos.protocol.frames import frame
+from amos.protocol.link import (
+    BAD_OFFER,
+    IDENTIFY,
+    INPUT,
+    LIST,
+    OFFER,
+    OFFER_RECEIPT,
+    OK,
+    READ,
+    SET_TIER,
+    STATE_PLAYING,
+    STATUS,
+    Entry,
+    Request,
+    Response,
+    Status,
+)
+from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem, sign_manifest
+from amos.protocol.merkle import leaf_hash, node_hash
+from amos.protocol.receipt import sign_receipt
+from amos.protocol.segment import (
+    CLOCK_SYNCHRONISED,
+    FIRST_PREVIOUS,
+    FLAG_BEGIN,
+    FLAG_END,
+    SEAL_SHUTDOWN,
+    Usage,
+    columns,
+    input_columns,
+    sign_usage,
+)
+
+NAMES_OF_SEEDS = {1: "device", 2: "operator", 3: "publisher", 4: "ledger"}
+SPEC = __file__.rsplit("/", 3)[0] + "/firmware/amos/protocol/SPEC.md"
+
+
+class Party:
+    """A holder of a key: the seed is one byte 32 times."""
+
+    def __init__(self, seed_byte: int):
+        self.seed = bytes((seed_byte,)) * 32
+        self.public_key = crypto.public_key(self.seed)
+        self.id = crypto.key_id(self.public_key)
+
+    def sign(self, message: bytes) -> bytes:
+        """Signature of `message`."""
+        return crypto.sign(self.seed, message)
+
+
+def sha256(data: bytes) -> bytes:
+    """32-byte digest."""
+    return hashlib.sha256(data).digest()
+
+
+def id_of(text: str) -> bytes:
+    """A 16-byte id that is easy to make again."""
+    return sha256(text.encode())[:16]
+
+
+def a_stem(name: str, artist: str, role: int) -> PackStem:
+    """Ten seconds of stereo at 48 kHz."""
+    return PackStem(
+        stem_id=id_of(name),
+        sha256=sha256(name.encode()),
+        size_bytes=1920000,
+        codec=CODEC_PCM16,
+        frames=480000,
+        channels=2,
+        role=role,
+        key="Dm" if name == "pads" else None,
+        tempo_mbpm=84000,
+        gain_q15=23170,
+        artist_id=id_of(artist),
+        lease_end_unix_s=1798761600,
+    )
+
+
+def a_manifest() -> Manifest:
+    """Two stems."""
+    return Manifest(
+        version=1,
+        serial=7,
+        name="harbour cafe",
+        rate_hz=48000,
+        board_class="linux",
+        voices=8,
+        lease_end_unix_s=1798761600,
+        score_sha256=sha256(b"score"),
+        score_bytes=5,
+        stems=[a_stem("pads", "ada", 3), a_stem("beats", "björk", 0)],
+    )
+
+
+def a_catalogue() -> Catalogue:
+    """Two works, one with two payees."""
+    works = [
+        Work(
+            stem_id=id_of("pads"),
+            title="Fog",
+            artist="Ada",
+            isrc="QZES72600001",
+            splits=[Share(payee="ada", ppm=750000), Share(payee="cy-records", ppm=250000)],
+        ),
+        Work(stem_id=id_of("beats"), title="Tide", artist="Björk", splits=[Share(payee="bjork", ppm=1000000)]),
+    ]
+    return Catalogue(version=1, serial=7, works=works)
+
+
+def a_usage(device: bytes, pack: bytes) -> Usage:
+    """Ten seconds of play: one placement that ended, one that still sounds, one input."""
+    rows = [(0, 0, 480000, FLAG_BEGIN | FLAG_END), (1, 120000, 360000, FLAG_BEGIN)]
+    stems, starts, frames, flags = columns(rows, 0)
+    input_starts, input_kinds, input_values = input_columns([(240000, 16, 9830)], 0)
+    return Usage(
+        version=1,
+        device=device,
+        sequence=1,
+        previous=FIRST_PREVIOUS,
+        boot=1,
+        session=1,
+        start_state=sha256(b"state"),
+        first_frame=0,
+        end_frame=480000,
+        rate_hz=48000,
+        start_ms=2000,
+        end_ms=12000,
+        clock=CLOCK_SYNCHRONISED,
+        anchor_unix_ms=1767225600000,
+        anchor_ms=1500,
+        pack=pack,
+        score=sha256(b"score"),
+        tier=1,
+        stems=stems,
+        starts=starts,
+        frames=frames,
+        flags=flags,
+        input_starts=input_starts,
+        input_kinds=input_kinds,
+        input_values=input_values,
+        delivered_frames=480000,
+        underruns=0,
+        silent_frames=0,
+        pcm_sha256=sha256(b"pcm"),
+        reason=SEAL_SHUTDOWN,
+    )
+
+
+def a_status(device: bytes, pack: bytes) -> Status:
+    """A player in its second session."""
+    return Status(
+        device=device,
+        state=STATE_PLAYING,
+        firmware="0.1.0",
+        boot=1,
+        session=2,
+        frame=96000,
+        rate_hz=48000,
+        uptime_ms=14500,
+        next_sequence=2,
+        last_receipted=0,
+        unsynced_ms=12000,
+        clock=CLOCK_SYNCHRONISED,
+        pack=pack,
+        tier=1,
+        underruns=0,
+        damaged_frames=0,
+        trimmed=0,
+    )
+
+
+NONCE = bytes(range(16))
+GENESIS = b"amos-ledger/1 ledger.example\n"
+
+
+class Examples:
+    """`messages` by name, in the order of SPEC.md; `records` the facts in them; the parties who signed."""
+
+    def __init__(self):
+        self.device, self.operator, self.publisher, self.ledger = [Party(seed) for seed in sorted(NAMES_OF_SEEDS)]
+        self.messages: dict = {}
+        self.records: dict = {}
+        self._published()
+        self._enrolled()
+        self._sealed()
+        self._linked()
+        self._receipted()
+
+    def _keep(self, name: str, record) -> bytes:
+        self.records[name] = record
+        self.messages[name] = record.encode()
+        return self.messages[name]
+
+    def _published(self) -> None:
+        value = {3: [False, True, None], -1: "é", 500: Tag(64, bytes(3)), -1000: -(2**64), 24: 2**64 - 1, 0: {}}
+        self.messages["cbor"] = dumps(value)
+        publisher = self.publisher
+        header = {HEADER_ALG: ALG_ED25519, HEADER_KID: publisher.id, HEADER_TYP: "amos-manifest+cose"}
+        self.messages["sig-structure"] = signature_input(dumps(header), b"\xf6")
+        self.messages["sign1"] = sign(b"\xf6", "amos-manifest+cose", publisher.id, publisher.sign)
+        manifest, catalogue = a_manifest(), a_catalogue()
+        self.records["manifest"], self.records["stem"] = manifest, manifest.stems[0]
+        self.records["catalogue"], self.records["work"] = catalogue, catalogue.works[0]
+        self.records["share"] = catalogue.works[0].splits[0]
+        self.messages["manifest"] = sign_manifest(manifest, publisher.id, publisher.sign)
+        self.messages["catalogue"] = sign_catalogue(catalogue, publisher.id, publisher.sign)
+        self.pack = sha256(self.messages["manifest"])
+
+    def _enrolled(self) -> None:
+        device = self.device
+        self.messages["identify"] = IDENTIFY_CONTEXT + NONCE
+        self.messages["possession"] = device.sign(IDENTIFY_CONTEXT + NONCE)
+        enrolment = Enrolment(
+            version=1,
+            device=device.id,
+            public_key=device.public_key,
+            site="harbour",
+            name="bar-1",
+            tier=1,
+            board="linux",
+            voices=8,
+            nonce=NONCE,
+            possession=self.messages["possession"],
+            unix_s=1767225600,
+        )
+        self.records["enrolment"] = enrolment
+        self.messages["enrolment"] = sign_enrolment(enrolment, self.operator.id, self.operator.sign)
+
+    def _sealed(self) -> None:
+        usage = a_usage(self.device.id, self.pack)
+        self.records["usage"] = usage
+        self.messages["usage"] = sign_usage(usage, self.device.sign)
+
+    def _linked(self) -> None:
+        device, usage = self.device, self.messages["usage"]
+        identify = self._keep("request-identify", Request(id=1, verb=IDENTIFY, nonce=NONCE))
+        self.messages["frame"] = frame(identify)
+        identity = Response(
+            id=1,
+            code=OK,
+            device=device.id,
+            public_key=device.public_key,
+            signature=self.messages["possession"],
+            firmware="0.1.0",
+            board="linux",
+            voices=8,
+        )
+        self._keep("response-identify", identity)
+        self._keep("request-status", Request(id=2, verb=STATUS))
+        status = self._keep("status", a_status(device.id, self.pack))
+        self._keep("response-status", Response(id=2, code=OK, data=status))
+        self._keep("request-list", Request(id=3, verb=LIST, sequence=1))
+        entry = Entry(sequence=1, size=len(usage), sha256=sha256(usage))
+        self.records["entry"] = entry
+        self._keep("response-list", Response(id=3, code=OK, entries=[entry]))
+        self._keep("request-read", Request(id=4, verb=READ, sequence=1, offset=0, length=32))
+        self._keep("response-read", Response(id=4, code=OK, size=len(usage), offset=0, data=usage[:32]))
+        offer = Request(id=5, verb=OFFER, kind=OFFER_RECEIPT, sequence=1, size=3, offset=0, data=b"\xf6\xf6\xf6")
+        self._keep("request-offer", offer)
+        text = "message: expected a COSE_Sign1 (tag 18)"
+        self._keep("response-refused", Response(id=5, code=BAD_OFFER, text=text))
+        self._keep("request-set-tier", Request(id=6, verb=SET_TIER, value=2))
+        self._keep("request-input", Request(id=7, verb=INPUT, kind=16, value=9830))
+
+    def _receipted(self) -> None:
+        ledger, usage = self.ledger, self.messages["usage"]
+        self.leaves = [leaf_hash(entry) for entry in (GENESIS, self.messages["enrolment"], usage)]
+        path = [node_hash(self.leaves[0], self.leaves[1])]
+        self.root = node_hash(path[0], self.leaves[2])
+        self.messages["receipt"] = sign_receipt(3, 2, path, self.root, ledger.id, ledger.sign)
+        self.messages["envelope-plain"] = b"\x00" + usage
+        message_sha256 = sha256(self.messages["envelope-plain"])
+        accepted = Answer(
+            message_sha256=message_sha256,
+            verdict=ACCEPTED,
+            device=self.device.id,
+            sequence=1,
+            receipt=self.messages["receipt"],
+        )
+        self._keep("answer-accepted", accepted)
+        refused = Answer(message_sha256=message_sha256, verdict=UNKNOWN_PACK, device=self.device.id, sequence=1)
+        self._keep("answer-refused", refused)
+
+
+def hex_of_spec() -> dict:
+    """Name -> bytes of every worked example in SPEC.md: the blocks fenced with ```hex NAME."""
+    found: dict = {}
+    name = None
+    with open(SPEC, encoding="utf-8") as spec:
+        for line in spec:
+            line = line.strip()
+            if line.startswith("```hex "):
+                name = line[7:]
+                found[name] = ""
+            elif line.startswith("```"):
+                name = None
+            elif name:
+                found[name] += line
+    return {name: unhexlify(text) for name, text in found.items()}

@@ -1,0 +1,365 @@
+"""Every signed message on every runtime: the bytes of SPEC.md, and their verification."""
+
+from amos import crypto
+from amos.protocol.answer import decode_answer
+from amos.protocol.catalogue import open_catalogue
+from amos.protocol.cbor import Tag, dumps, loads
+from amos.protocol.cose import open_typed, parse
+from amos.protocol.enrolment import IDENTIFY_CONTEXT, Enrolment, open_enrolment, sign_enrolment
+from amos.protocol.errors import (
+    CborError,
+    CoseError,
+    LocalError,
+    MessageError,
+    ProofError,
+    ProtocolError,
+    SignatureError,
+)
+from amos.protocol.limits import SEGMENT_BYTES_MAX, SEGMENT_INPUTS_MAX, SEGMENT_ROWS_MAX
+from amos.protocol.link import decode_request, decode_response, decode_status
+from amos.protocol.manifest import open_manifest
+from amos.protocol.merkle import leaf_hash, root_from_path
+from amos.protocol.receipt import parse_receipt
+from amos.protocol.segment import Usage, columns, input_columns, open_usage, sign_usage, signer
+from amos.protocol.topics import device_topic, parse_device_topic
+from protocol_examples import GENESIS, NONCE, Examples, a_usage, hex_of_spec
+
+EXAMPLES = Examples()
+MESSAGES = EXAMPLES.messages
+
+
+def refused(error, act, *arguments) -> bool:
+    """Whether `act(*arguments)` raises exactly this class of error, with a sentence."""
+    try:
+        act(*arguments)
+    except ProtocolError as found:
+        assert type(found) is error, "expected %s, found %r" % (error, found)
+        return len(str(found)) > 10
+    return False
+
+
+def test_bytes_are_those_of_the_specification():
+    pinned = hex_of_spec()
+    for name in MESSAGES:
+        assert MESSAGES[name] == pinned[name], name
+
+
+def test_signed_messages_open_to_the_facts_that_were_signed():
+    device, operator, publisher = EXAMPLES.device, EXAMPLES.operator, EXAMPLES.publisher
+    for name, opened in (
+        ("usage", open_usage(MESSAGES["usage"], device.public_key, crypto.verify)),
+        ("enrolment", open_enrolment(MESSAGES["enrolment"], operator.public_key, crypto.verify)),
+        ("manifest", open_manifest(MESSAGES["manifest"], publisher.public_key, crypto.verify)),
+        ("catalogue", open_catalogue(MESSAGES["catalogue"], publisher.public_key, crypto.verify)),
+    ):
+        assert opened.to_map() == EXAMPLES.records[name].to_map()
+    assert signer(MESSAGES["usage"]) == device.id
+
+
+def test_plain_messages_decode_to_the_facts_that_were_encoded():
+    for name in EXAMPLES.records:
+        kind = name.split("-")[0]
+        decode = {"request": decode_request, "response": decode_response, "status": decode_status}.get(kind)
+        decode = decode_answer if kind == "answer" else decode
+        if decode:
+            assert decode(MESSAGES[name]).to_map() == EXAMPLES.records[name].to_map()
+
+
+def test_identity_is_the_signature_over_context_and_nonce():
+    message = IDENTIFY_CONTEXT + NONCE
+    assert crypto.verify(EXAMPLES.device.public_key, message, MESSAGES["possession"])
+    assert not crypto.verify(EXAMPLES.device.public_key, NONCE, MESSAGES["possession"])
+
+
+def test_another_key_is_refused():
+    for name, opened in (("usage", open_usage), ("manifest", open_manifest), ("enrolment", open_enrolment)):
+        assert refused(SignatureError, opened, MESSAGES[name], EXAMPLES.ledger.public_key, crypto.verify)
+
+
+def test_a_changed_payload_is_refused():
+    for name, opened, party in (
+        ("usage", open_usage, EXAMPLES.device),
+        ("catalogue", open_catalogue, EXAMPLES.publisher),
+    ):
+        changed = bytearray(MESSAGES[name])
+        changed[len(changed) // 2] ^= 1
+        assert refused(SignatureError, opened, bytes(changed), party.public_key, crypto.verify)
+
+
+def test_a_message_of_another_type_is_refused():
+    publisher = EXAMPLES.publisher
+    assert refused(CoseError, open_manifest, MESSAGES["catalogue"], publisher.public_key, crypto.verify)
+    assert refused(CoseError, open_catalogue, MESSAGES["manifest"], publisher.public_key, crypto.verify)
+    assert refused(CoseError, parse_receipt, MESSAGES["usage"])
+    assert refused(CoseError, signer, MESSAGES["receipt"])
+
+
+def test_a_message_over_its_size_is_refused_first():
+    assert refused(CoseError, signer, bytes(SEGMENT_BYTES_MAX + 1))
+    assert refused(MessageError, decode_request, bytes(241))
+    assert refused(MessageError, decode_response, bytes(1537))
+    assert refused(MessageError, decode_status, bytes(2049))
+    assert refused(MessageError, decode_answer, bytes(2561))
+
+
+def test_a_wrong_cose_structure_is_refused():
+    protected = dumps({1: -19, 4: bytes(16), 16: "amos-usage+cose"})
+    good = [protected, {}, b"", bytes(64)]
+    parse(dumps(Tag(18, good)), 1000)
+    wrong = [dumps(good), dumps(Tag(17, good)), dumps(Tag(18, good[:3])), dumps(Tag(18, {}))]
+    for index, value in ((0, {}), (1, []), (2, 0), (3, bytes(63)), (3, None)):
+        wrong.append(dumps(Tag(18, good[:index] + [value] + good[index + 1 :])))
+    headers = [[], {}, {1: -8, 4: bytes(16)}, {1: -19}, {1: -19, 4: bytes(15)}, {1: True, 4: bytes(16)}]
+    wrong += [dumps(Tag(18, [dumps(header)] + good[1:])) for header in headers]
+    for message in wrong:
+        assert refused(CoseError, parse, message, 1000)
+    assert refused(CborError, parse, dumps(Tag(18, [b"\x18\x01"] + good[1:])), 1000)
+
+
+def test_unprotected_headers_and_absent_payloads_are_refused_where_there_are_none():
+    protected = dumps({1: -19, 4: bytes(16), 16: "amos-usage+cose"})
+    more = dumps({1: -19, 3: 0, 4: bytes(16), 16: "amos-usage+cose"})
+    for fields in ([protected, {4: b""}, b"", bytes(64)], [protected, {}, None, bytes(64)], [more, {}, b"", bytes(64)]):
+        assert refused(CoseError, signer, dumps(Tag(18, fields)))
+
+
+def usage_with(**changes) -> bytes:
+    """The payload of the example with fields changed, whether or not they are right."""
+    keys = {name: key for key, name, _kind, _bound in Usage.FIELDS}
+    fields = EXAMPLES.records["usage"].to_map()
+    for name in changes:
+        fields[keys[name]] = changes[name]
+    return dumps(fields)
+
+
+def test_usage_that_contradicts_itself_is_refused():
+    assert Usage.decode(usage_with()).sequence == 1
+    for changes in (
+        {"version": 2},
+        {"sequence": 0},
+        {"reason": 0},
+        {"reason": 8},
+        {"rate_hz": 7999},
+        {"end_frame": 479999},
+        {"first_frame": 480001},
+        {"end_ms": 1999},
+        {"delivered_frames": 480001},
+        {"silent_frames": 480001},
+        {"anchor_ms": None},
+        {"clock": 4},
+        {"stems": Tag(69, b"\x00\x00")},
+        {"stems": Tag(69, b"\x00\x00\x00\x04")},  # stem 1024
+        {"stems": Tag(69, bytes(3))},
+        {"stems": Tag(70, bytes(4))},
+        {"stems": Tag(69, bytes(2 * SEGMENT_ROWS_MAX + 2))},
+        {"stems": bytes(4)},
+        {"stems": Tag(69, [0, 0])},
+        {"flags": Tag(64, b"\x00\x40")},
+        {"frames": Tag(70, bytes(8))},  # no frame at all
+        {"starts": Tag(70, b"\xff\xff\xff\xff\xff\xff\xff\xff")},
+        {"input_starts": Tag(70, b"\xff\xff\xff\xff")},
+        {"input_kinds": Tag(64, b"")},
+        {"input_values": Tag(70, bytes(4))},
+        {"device": bytes(15)},
+        {"tier": True},
+        {"tier": -1},
+        {"tier": 256},
+        {"pack": "text"},
+    ):
+        assert refused(MessageError, Usage.decode, usage_with(**changes)), changes
+
+
+def test_a_lost_range_lies_below_the_segment_and_is_whole():
+    lost = {"sequence": 9, "lost_first": 3, "lost_last": 5, "lost_reason": 2}
+    assert Usage.decode(usage_with(**lost)).lost_last == 5
+    for changes in ({"lost_first": 8, "lost_last": 8}, {"lost_first": 1, "lost_last": 8}):
+        lost.update(changes)
+        assert Usage.decode(usage_with(**lost)).lost_first == changes["lost_first"]
+    for changes in ({"lost_first": 0}, {"lost_first": 6, "lost_last": 5}, {"lost_last": 9}, {"lost_reason": 3}):
+        wrong = {"sequence": 9, "lost_first": 3, "lost_last": 5, "lost_reason": 2}
+        wrong.update(changes)
+        assert refused(MessageError, Usage.decode, usage_with(**wrong)), changes
+    assert refused(MessageError, Usage.decode, usage_with(sequence=9, lost_first=3, lost_last=5))
+
+
+def test_missing_and_unknown_fields_are_refused():
+    fields = EXAMPLES.records["status"].to_map()
+    for key in list(fields):
+        left = {other: fields[other] for other in fields if other != key}
+        assert refused(MessageError, decode_status, dumps(left)), key
+    fields[99] = 0
+    assert refused(MessageError, decode_status, dumps(fields))
+    assert refused(MessageError, decode_status, b"\x80")
+
+
+def test_a_device_that_signs_for_another_is_refused():
+    device = EXAMPLES.device
+    usage = a_usage(EXAMPLES.operator.id, bytes(32))
+    forged = sign_usage(usage, device.sign)
+    assert refused(MessageError, open_usage, mislabelled(forged, device.id), device.public_key, crypto.verify)
+
+
+def mislabelled(segment: bytes, kid: bytes) -> bytes:
+    """The segment with another kid in its header, signed anew by the example's device."""
+    message = parse(segment, SEGMENT_BYTES_MAX)
+    from amos.protocol.cose import TYP_USAGE, sign
+
+    return sign(message.payload, TYP_USAGE, kid, EXAMPLES.device.sign)
+
+
+def enrolment_with(**changes) -> bytes:
+    """The example's enrolment with fields changed, signed by the operator."""
+    values = {name: getattr(EXAMPLES.records["enrolment"], name) for _key, name, _kind, _bound in Enrolment.FIELDS}
+    values.update(changes)
+    return sign_enrolment(Enrolment(**values), EXAMPLES.operator.id, EXAMPLES.operator.sign)
+
+
+def test_enrolment_wants_proof_that_the_device_holds_its_key():
+    key = EXAMPLES.operator.public_key
+    assert open_enrolment(enrolment_with(tier=3), key, crypto.verify).tier == 3
+    for changes in ({"nonce": bytes(16)}, {"possession": bytes(64)}):
+        assert refused(SignatureError, open_enrolment, enrolment_with(**changes), key, crypto.verify)
+    other = EXAMPLES.ledger
+    swapped = enrolment_with(device=other.id, public_key=other.public_key)
+    assert refused(SignatureError, open_enrolment, swapped, key, crypto.verify)
+
+
+def test_what_the_format_cannot_hold_is_refused_before_it_is_signed():
+    for changes in (
+        {"device": bytes(16)},  # not the key's id
+        {"nonce": bytes(15)},
+        {"voices": 0},
+        {"voices": 33},
+        {"site": ""},
+        {"site": "a/b"},
+        {"site": "caf\xe9"},
+        {"site": "A"},
+        {"name": "\xb2"},
+        {"name": "x" * 65},
+        {"tier": 256},
+        {"unix_s": 1 << 64},
+        {"unix_s": -1},
+    ):
+        try:
+            enrolment_with(**changes)
+        except LocalError:
+            continue
+        raise AssertionError(changes)
+
+
+def test_the_largest_segment_fits():
+    rows = [(1023, 4294967 * index, 4294967, 63) for index in range(SEGMENT_ROWS_MAX)]
+    stems, starts, frames, flags = columns(rows, 0)
+    inputs = [(33554432 * index, 255, -(1 << 31)) for index in range(SEGMENT_INPUTS_MAX)]
+    input_starts, input_kinds, input_values = input_columns(inputs, 0)
+    big = (1 << 64) - 1
+    usage = a_usage(EXAMPLES.device.id, bytes(32))
+    changes = {
+        "stems": stems,
+        "starts": starts,
+        "frames": frames,
+        "flags": flags,
+        "input_starts": input_starts,
+        "input_kinds": input_kinds,
+        "input_values": input_values,
+        "sequence": big,
+        "end_frame": big,
+        "end_ms": big,
+        "anchor_unix_ms": big,
+        "anchor_ms": big,
+        "boot": 0xFFFFFFFF,
+        "session": 0xFFFFFFFF,
+        "underruns": 0xFFFFFFFF,
+        "delivered_frames": big,
+        "silent_frames": big,
+        "lost_first": big - 1,
+        "lost_last": big - 1,
+        "lost_reason": 2,
+    }
+    for name in changes:
+        setattr(usage, name, changes[name])
+    segment = sign_usage(usage, lambda message: bytes(64))
+    assert len(segment) <= SEGMENT_BYTES_MAX
+    opened = open_usage(segment, EXAMPLES.device.public_key, lambda *_arguments: True)
+    assert opened.to_map() == usage.to_map()
+    assert opened.rows() == rows
+    assert opened.played_frames() == 4294967 * SEGMENT_ROWS_MAX
+
+
+def test_rows_are_ordered_and_relative():
+    stems, starts, frames, flags = columns([(5, 900, 10, 4), (7, 300, 20, 1), (6, 300, 30, 2)], 100)
+    assert (list(stems), list(starts), list(frames), list(flags)) == ([6, 7, 5], [200, 0, 600], [30, 20, 10], [2, 1, 4])
+    for row in ((65536, 100, 1, 0), (0, 99, 1, 0), (0, 100, 0, 0), (0, 100 + (1 << 32), 1, 0), (0, 100, 1 << 32, 0)):
+        try:
+            columns([row], 100)
+        except LocalError:
+            continue
+        raise AssertionError(row)
+
+
+def test_receipt_vouches_for_exactly_one_entry():
+    receipt = parse_receipt(MESSAGES["receipt"])
+    key, usage = EXAMPLES.ledger.public_key, MESSAGES["usage"]
+    receipt.check(usage, key, crypto.verify)
+    assert root_from_path(leaf_hash(usage), 2, 3, receipt.path) == EXAMPLES.root
+    assert refused(SignatureError, receipt.check, GENESIS, key, crypto.verify)
+    assert refused(SignatureError, receipt.check, usage + b"\x00", key, crypto.verify)
+    assert refused(SignatureError, receipt.check, usage, EXAMPLES.device.public_key, crypto.verify)
+    receipt.leaf_index = 1
+    assert refused(ProofError, receipt.check, usage, key, crypto.verify)
+    receipt.leaf_index = 3
+    assert refused(ProofError, receipt.check, usage, key, crypto.verify)
+
+
+def test_wrong_receipts_are_refused():
+    item = loads(MESSAGES["receipt"])
+    protected, _proofs, _payload, signature = item.value
+    path = [bytes(32)]
+    header = loads(protected)
+
+    def receipt(proof, header=header, payload=None, more=None) -> bytes:
+        proofs = {396: {-1: [dumps(proof)]}}
+        proofs.update(more or {})
+        return dumps(Tag(18, [dumps(header), proofs, payload, signature]))
+
+    parse_receipt(receipt([3, 2, path]))
+    for proof in (
+        [3, 2],
+        [3, 3, path],
+        [0, 0, []],
+        [True, False, []],
+        [3, -1, path],
+        [3, 2, {}],
+        5,
+        [3, 2, [bytes(31)]],
+    ):
+        assert refused(MessageError, parse_receipt, receipt(proof)), proof
+    assert refused(MessageError, parse_receipt, receipt([1 << 63, 2, path * 41]))
+    assert refused(CoseError, parse_receipt, receipt([3, 2, path], payload=bytes(32)))
+    assert refused(CoseError, parse_receipt, receipt([3, 2, path], more={4: b""}))
+    assert refused(CoseError, parse_receipt, receipt([3, 2, path], more={396: {-2: [b""]}}))
+    assert refused(CoseError, parse_receipt, receipt([3, 2, path], more={396: {-1: []}}))
+    assert refused(CoseError, parse_receipt, receipt([3, 2, path], header={1: -19, 4: bytes(16), 395: 2}))
+    assert refused(CoseError, parse_receipt, receipt([3, 2, path], header={1: -19, 4: bytes(16)}))
+
+
+def test_topics_name_site_and_device():
+    device = EXAMPLES.device.id
+    topic = device_topic("harbour", device, "usage")
+    assert parse_device_topic(topic) == ("harbour", device, "usage")
+    for wrong in (
+        "amos/2/harbour/" + "0" * 32 + "/usage",
+        "amos/1//" + "0" * 32 + "/usage",
+        "amos/1/harbour/" + "0" * 30 + "/usage",
+        "amos/1/harbour/" + "A" * 32 + "/usage",
+        "amos/1/harbour/" + "0 " * 16 + "/usage",
+        "amos/1/harbour/courier/status",
+        topic + "/more",
+        "",
+    ):
+        assert refused(MessageError, parse_device_topic, wrong), wrong
+
+
+def test_open_typed_gives_the_payload_as_signed():
+    payload = open_typed(MESSAGES["sign1"], "amos-manifest+cose", 200, EXAMPLES.publisher.public_key, crypto.verify)
+    assert payload == b"\xf6"

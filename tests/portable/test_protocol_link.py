@@ -1,0 +1,293 @@
+"""Frames, and the player's side of the link, on every runtime."""
+
+from amos.protocol.enrolment import IDENTIFY_CONTEXT
+from amos.protocol.errors import FrameError, MessageError, ProtocolError
+from amos.protocol.frames import FrameReader, cobs_decode, cobs_encode, frame
+from amos.protocol.limits import READ_CHUNK_BYTES_MAX, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX
+from amos.protocol.link import (
+    BAD_FRAME,
+    BAD_OFFER,
+    BAD_REQUEST,
+    CODES,
+    IDENTIFY,
+    INPUT,
+    LIST,
+    NOT_NOW,
+    OFFER,
+    OFFER_CHUNK_BYTES_MAX,
+    OFFER_RECEIPT,
+    OK,
+    OUT_OF_ORDER,
+    READ,
+    SET_TIER,
+    STATUS,
+    UNKNOWN_SEQUENCE,
+    UNKNOWN_VERB,
+    Request,
+    decode_request,
+    decode_response,
+    decode_status,
+)
+from amos.protocol.link_device import DeviceLink
+from protocol_examples import NONCE, a_status
+
+# Of the paper and its usual tests: plain, encoded.
+RUN_254 = bytes(range(1, 255))
+COBS_VECTORS = (
+    (b"", b"\x01"),
+    (b"\x00", b"\x01\x01"),
+    (b"\x00\x00", b"\x01\x01\x01"),
+    (b"\x11\x22\x00\x33", b"\x03\x11\x22\x02\x33"),
+    (b"\x11\x22\x33\x44", b"\x05\x11\x22\x33\x44"),
+    (b"\x11\x00\x00\x00", b"\x02\x11\x01\x01\x01"),
+    (RUN_254, b"\xff" + RUN_254),
+    (b"\x00" + RUN_254, b"\x01\xff" + RUN_254),
+    (RUN_254 + b"\xff", b"\xff" + RUN_254 + b"\x02\xff"),
+    (RUN_254 + b"\x00", b"\xff" + RUN_254 + b"\x01\x01"),
+)
+
+
+class Player:
+    """What `DeviceLink` asks of a player: two segments, and receipts that say good."""
+
+    device = bytes(range(16))
+    public_key = bytes(range(32))
+    firmware = "0.1.0"
+    board = "test"
+    voices = 8
+
+    def __init__(self):
+        self.segments = {3: bytes(range(256)) * 10, 4: b"four"}
+        self.taken: list = []
+
+    def sign_identity(self, nonce):
+        return (IDENTIFY_CONTEXT + nonce + bytes(64))[:64]
+
+    def status(self):
+        return a_status(self.device, bytes(32))
+
+    def list_segments(self, first):
+        return [(number, len(self.segments[number]), bytes(32)) for number in sorted(self.segments) if number >= first]
+
+    def read_segment(self, sequence, offset, length):
+        return self.segments[sequence][offset : offset + length]
+
+    def segment_size(self, sequence):
+        return len(self.segments[sequence]) if sequence in self.segments else None
+
+    def take_receipt(self, sequence, data):
+        if not data.startswith(b"good"):
+            raise MessageError("receipt: expected good, found \xe9vil\n")
+        self.taken.append((sequence, data))
+
+    def set_tier(self, value):
+        if value not in (1, 2):
+            raise MessageError("tier: expected 1 or 2")
+        self.taken.append(value)
+
+    def input(self, kind, value):
+        self.taken.append((kind, value))
+
+
+class Line:
+    """A courier that asks one request at a time."""
+
+    def __init__(self):
+        self.player = Player()
+        self.link = DeviceLink(self.player)
+
+    def responses(self, data: bytes) -> list:
+        return [decode_response(body) for body in FrameReader(RESPONSE_BYTES_MAX).feed(self.link.feed(data))]
+
+    def ask(self, **fields):
+        (response,) = self.responses(frame(Request(**fields).encode()))
+        assert response.id == fields["id"]
+        return response
+
+
+def test_stuffing_vectors_both_ways():
+    for plain, encoded in COBS_VECTORS:
+        assert cobs_encode(plain) == encoded
+        assert cobs_decode(encoded) == plain
+    assert cobs_decode(b"\xff" + RUN_254 + b"\x01") == RUN_254  # as some encoders end
+
+
+def test_stuffing_of_every_length_has_no_zero_and_comes_back():
+    for length in range(0, 1030, 7):
+        for filler in (b"\x00", b"\x01", b"\x00\x07", bytes(range(256))):
+            plain = (filler * length)[:length]
+            encoded = cobs_encode(plain)
+            assert b"\x00" not in encoded
+            assert len(encoded) <= length + length // 254 + 1
+            assert cobs_decode(encoded) == plain
+
+
+def test_bad_stuffing_is_refused():
+    for encoded in (b"\x02", b"\x05abc", b"\x00", b"\x02a\x00\x01", b"\xff" + bytes(3)):
+        try:
+            cobs_decode(encoded)
+        except FrameError:
+            continue
+        raise AssertionError(encoded)
+
+
+def test_frames_arrive_whole_in_any_pieces():
+    bodies = [b"a", b"\x00", bytes(200), bytes(range(1, 240)), b"last"]
+    stream = b"\x00\x00" + b"".join(frame(body) for body in bodies) + b"\x00"
+    for size in (1, 2, 3, 7, 64, len(stream)):
+        reader = FrameReader(REQUEST_BYTES_MAX)
+        found = []
+        for at in range(0, len(stream), size):
+            found += reader.feed(stream[at : at + size])
+        assert found == bodies
+        assert reader.damaged == 0
+
+
+def test_a_damaged_frame_is_dropped_and_the_next_one_is_not():
+    good = frame(b"good")
+    body = b"the body of a frame"
+    whole = frame(body)
+    for at in range(len(whole) - 1):
+        damaged = bytearray(whole)
+        damaged[at] ^= 0x10
+        reader = FrameReader(REQUEST_BYTES_MAX)
+        found = reader.feed(bytes(damaged) + good)
+        # A byte that became the delimiter makes two broken frames of one.
+        assert found == [b"good"], at
+        assert 1 <= reader.damaged <= 2
+        assert reader.last_error
+    for length in range(1, len(whole) - 1):
+        reader = FrameReader(REQUEST_BYTES_MAX)
+        assert reader.feed(whole[:length] + b"\x00" + good) == [b"good"]
+
+
+def test_an_endless_frame_takes_no_memory_and_ends_at_the_next_delimiter():
+    reader = FrameReader(REQUEST_BYTES_MAX)
+    for _piece in range(1000):
+        assert reader.feed(b"\x55" * 500) == []
+        assert len(reader._pending) <= REQUEST_BYTES_MAX + 16
+    assert reader.feed(b"\x00" + frame(b"good")) == [b"good"]
+    assert reader.damaged == 1
+
+
+def test_the_longest_body_passes_and_a_longer_one_does_not():
+    for filler in (b"\x00", b"\x01"):
+        reader = FrameReader(REQUEST_BYTES_MAX)
+        assert reader.feed(frame(filler * REQUEST_BYTES_MAX)) == [filler * REQUEST_BYTES_MAX]
+        assert reader.feed(frame(filler * (REQUEST_BYTES_MAX + 8))) == []
+        assert reader.damaged == 1
+
+
+def test_every_verb_is_answered():
+    line = Line()
+    identity = line.ask(id=1, verb=IDENTIFY, nonce=NONCE)
+    assert (identity.code, identity.device, identity.voices) == (OK, line.player.device, 8)
+    assert identity.signature.startswith(IDENTIFY_CONTEXT + NONCE)
+    assert decode_status(line.ask(id=2, verb=STATUS).data).next_sequence == 2
+    entries = line.ask(id=3, verb=LIST, sequence=0).entries
+    assert [(entry.sequence, entry.size) for entry in entries] == [(3, 2560), (4, 4)]
+    assert line.ask(id=4, verb=LIST, sequence=5).entries == []
+    assert line.ask(id=5, verb=SET_TIER, value=2).code == OK
+    assert line.ask(id=6, verb=INPUT, kind=16, value=-5).code == OK
+    assert line.player.taken == [2, (16, -5)]
+    refused = line.ask(id=7, verb=SET_TIER, value=-1)
+    assert (refused.code, refused.text) == (NOT_NOW, "tier: expected 1 or 2")
+
+
+def test_a_segment_is_read_in_pieces():
+    line = Line()
+    whole = line.player.segments[3]
+    read = b""
+    while len(read) < len(whole):
+        piece = line.ask(id=1, verb=READ, sequence=3, offset=len(read), length=READ_CHUNK_BYTES_MAX)
+        assert (piece.code, piece.size, piece.offset) == (OK, len(whole), len(read))
+        read += piece.data
+    assert read == whole
+    for offset, length in ((2560, 1), (0xFFFFFFFF, 1024), (0, 0)):
+        nothing = line.ask(id=2, verb=READ, sequence=3, offset=offset, length=length)
+        assert (nothing.code, nothing.size, nothing.data) == (OK, 2560, None)
+    assert line.ask(id=3, verb=READ, sequence=9, offset=0, length=1).code == UNKNOWN_SEQUENCE
+
+
+def offer(line, receipt: bytes, offset: int, length: int = OFFER_CHUNK_BYTES_MAX, sequence: int = 3):
+    piece = receipt[offset : offset + length]
+    return line.ask(
+        id=1, verb=OFFER, kind=OFFER_RECEIPT, sequence=sequence, size=len(receipt), offset=offset, data=piece
+    )
+
+
+def test_a_receipt_is_offered_in_pieces():
+    line = Line()
+    receipt = b"good" + bytes(500)
+    assert [offer(line, receipt, at).offset for at in (0, 192, 384)] == [192, 384, 504]
+    assert line.player.taken == [(3, receipt)]
+
+
+def test_an_offer_resumes_where_the_player_stands():
+    line = Line()
+    receipt = b"good" + bytes(500)
+    offer(line, receipt, 0)
+    for at in (0, 192):
+        again = offer(line, receipt, at)  # the answer was lost
+        assert again.code == OK
+    repeated = offer(line, receipt, 192)
+    assert (repeated.code, repeated.offset) == (OUT_OF_ORDER, 384)
+    other = offer(line, receipt, 192, sequence=4)
+    assert (other.code, other.offset) == (OUT_OF_ORDER, 0)
+    assert [offer(line, receipt, at, 180).code for at in (0, 180, 360)] == [OK, OK, OK]
+    assert line.player.taken == [(3, receipt)]
+
+
+def test_a_bad_offer_is_refused_in_printable_letters():
+    line = Line()
+    refused = offer(line, b"evil", 0)
+    assert (refused.code, refused.text) == (BAD_OFFER, "receipt: expected good, found ?vil?")
+    assert line.ask(id=1, verb=OFFER, kind=2, sequence=1, size=1, offset=0, data=b"x").code == BAD_OFFER
+    assert line.ask(id=1, verb=OFFER, kind=1, sequence=1, size=2049, offset=0, data=b"x").code == BAD_OFFER
+    too_long = line.ask(id=1, verb=OFFER, kind=1, sequence=1, size=1, offset=0, data=b"xy")
+    assert too_long.code == OUT_OF_ORDER
+    assert line.player.taken == []
+
+
+def test_damage_and_nonsense_are_answered_by_name():
+    line = Line()
+    (answer,) = line.responses(b"\x05garbage\x00")
+    assert (answer.id, CODES[answer.code]) == (0, CODES[BAD_FRAME])
+    for body in (b"\xff", b"\x80", b"\xa0", Request(id=1, verb=STATUS).encode() + b"\x00"):
+        (answer,) = line.responses(frame(body))
+        assert (answer.id, answer.code) == (0, BAD_REQUEST)
+    assert line.ask(id=9, verb=200).code == UNKNOWN_VERB
+    first, second = line.responses(b"\x07oops\x00" + frame(Request(id=5, verb=STATUS).encode()))
+    assert (first.id, first.code, second.code) == (5, OK, BAD_FRAME)
+
+
+def test_a_request_carries_what_its_verb_needs_and_no_more():
+    for fields in (
+        {"verb": IDENTIFY},
+        {"verb": IDENTIFY, "nonce": bytes(15)},
+        {"verb": STATUS, "sequence": 1},
+        {"verb": LIST},
+        {"verb": READ, "sequence": 1, "offset": 0},
+        {"verb": READ, "sequence": 1, "offset": 0, "length": READ_CHUNK_BYTES_MAX + 1},
+        {"verb": INPUT, "kind": 1, "value": 1 << 31},
+    ):
+        keys = {name: key for key, name, _kind, _bound in Request.FIELDS}
+        body = {keys[name]: fields[name] for name in fields}
+        body[1] = 1
+        from amos.protocol.cbor import dumps
+
+        try:
+            decode_request(dumps(body))
+        except ProtocolError:
+            continue
+        raise AssertionError(fields)
+    longest = Request(
+        id=65535,
+        verb=OFFER,
+        kind=255,
+        sequence=(1 << 64) - 1,
+        size=0xFFFFFFFF,
+        offset=0xFFFFFFFF,
+        data=bytes(OFFER_CHUNK_BYTES_MAX),
+    )
+    assert len(longest.encode()) <= REQUEST_BYTES_MAX

@@ -1,0 +1,199 @@
+"""Hypothesis strategies: every record of the protocol, and every value of the CBOR subset."""
+
+import hashlib
+from array import array
+from typing import Any
+
+from hypothesis import strategies as st
+
+from amos.protocol.answer import RECEIPTED, Answer
+from amos.protocol.catalogue import Catalogue, Share, Work
+from amos.protocol.cbor import Tag
+from amos.protocol.enrolment import Enrolment
+from amos.protocol.limits import PPM, SPLITS_MAX
+from amos.protocol.link import REQUEST_NEEDS, Entry, Request, Response, Status
+from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
+from amos.protocol.record import U32, U64, Record
+from amos.protocol.segment import FLAGS_ALL, Usage
+
+RECORDS: dict[str, type[Record]] = {
+    record.NAME: record
+    for record in (
+        Usage, Manifest, PackStem, Catalogue, Work, Share, Enrolment, Request, Response, Entry, Status, Answer
+    )
+}  # fmt: skip
+SLUG_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
+ITEMS = {"B": (0, 255), "H": (0, 65535), "I": (0, U32), "i": (-(1 << 31), (1 << 31) - 1)}
+LENGTH = 6  # items of a list or column; the largest are tested by themselves
+
+
+def a_field(kind: str, bound: Any) -> st.SearchStrategy[Any]:
+    """Any value of one field, or None where it is optional."""
+    if kind.endswith("?"):
+        return st.none() | a_field(kind.rstrip("?"), bound)
+    if kind == "uint":
+        return st.integers(0, bound) | st.sampled_from([0, 23, 24, bound]).filter(lambda value: value <= bound)
+    if kind == "int":
+        return st.integers(-bound - 1, bound)
+    if kind == "bytes":
+        return st.binary(min_size=bound, max_size=bound)
+    if kind == "blob":
+        return st.binary(min_size=1, max_size=min(bound, 40))
+    if kind == "text":
+        return st.text(min_size=1, max_size=min(bound, 30)).filter(lambda text: len(text.encode()) <= bound)
+    if kind == "slug":
+        return st.text(SLUG_LETTERS, min_size=1, max_size=bound)
+    if kind == "records":
+        return st.lists(record_examples(bound[0].NAME), max_size=min(bound[1], 3))
+    return st.lists(st.integers(*ITEMS[kind]), max_size=LENGTH).map(lambda items: array(kind, items))
+
+
+def fields(record: type[Record], **fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Every field by its kind; `fixed` says otherwise for some."""
+    any_value = {name: a_field(kind, bound) for _key, name, kind, bound in record.FIELDS if name not in fixed}
+    return st.fixed_dictionaries({**any_value, **fixed})
+
+
+@st.composite
+def usages(draw: st.DrawFn) -> Usage:
+    first_frame = draw(st.integers(0, U64 >> 1))
+    # Each row begins where the sum of the starts has come to and ends within the span.
+    starts = draw(st.lists(st.integers(0, U32 >> 4), max_size=LENGTH))
+    frames = draw(st.lists(st.integers(1, U32 >> 4), min_size=len(starts), max_size=len(starts)))
+    ends = [sum(starts[: index + 1]) + count for index, count in enumerate(frames)]
+    inputs = draw(st.lists(st.integers(0, U32 >> 4), max_size=LENGTH))
+    span = max([0, sum(inputs), *ends]) + draw(st.integers(0, 1 << 40))
+    rows, taken = len(starts), len(inputs)
+    sequence = draw(st.integers(2, U64))
+    start_ms = draw(st.integers(0, U64 >> 1))
+    silent, delivered = sorted([draw(st.integers(0, span)), draw(st.integers(0, span))])
+    fixed: dict[str, Any] = {
+        "version": 1,
+        "sequence": sequence,
+        "first_frame": first_frame,
+        "end_frame": first_frame + span,
+        "rate_hz": draw(st.integers(8000, 192000)),
+        "start_ms": start_ms,
+        "end_ms": start_ms + draw(st.integers(0, U64 >> 1)),
+        "anchor_unix_ms": None,
+        "anchor_ms": None,
+        "stems": array("H", draw(st.lists(st.integers(0, 1023), min_size=rows, max_size=rows))),
+        "starts": array("I", starts),
+        "frames": array("I", frames),
+        "flags": array("B", draw(st.lists(st.integers(0, FLAGS_ALL), min_size=rows, max_size=rows))),
+        "input_starts": array("I", inputs),
+        "input_kinds": array("B", draw(st.binary(min_size=taken, max_size=taken))),
+        "input_values": array("i", draw(st.lists(st.integers(*ITEMS["i"]), min_size=taken, max_size=taken))),
+        "delivered_frames": delivered,
+        "silent_frames": silent,
+        "reason": draw(st.integers(1, 7)),
+        "lost_first": None,
+        "lost_last": None,
+        "lost_reason": None,
+    }
+    if draw(st.booleans()):
+        fixed |= {"anchor_unix_ms": draw(st.integers(0, U64)), "anchor_ms": draw(st.integers(0, U64))}
+    if draw(st.booleans()):
+        first = draw(st.integers(1, sequence - 1))
+        fixed |= {
+            "lost_first": first,
+            "lost_last": draw(st.integers(first, sequence - 1)),
+            "lost_reason": draw(st.integers(0, 2)),
+        }
+    free = {name: a_field(kind, bound) for _key, name, kind, bound in Usage.FIELDS if name not in fixed}
+    return Usage(**fixed, **draw(st.fixed_dictionaries(free)))
+
+
+@st.composite
+def pack_stems(draw: st.DrawFn) -> PackStem:
+    values = draw(fields(PackStem, frames=st.integers(1, 1 << 29), channels=st.integers(1, 2)))
+    if values["codec"] == CODEC_PCM16:
+        values["size_bytes"] = values["frames"] * values["channels"] * 2
+    return PackStem(**values)
+
+
+@st.composite
+def works(draw: st.DrawFn) -> Work:
+    payees = draw(st.lists(a_field("slug", 64), min_size=1, max_size=SPLITS_MAX, unique=True))
+    cuts = sorted(draw(st.lists(st.integers(0, PPM), min_size=len(payees) - 1, max_size=len(payees) - 1)))
+    shares = [
+        Share(payee=payee, ppm=end - start) for payee, start, end in zip(payees, [0, *cuts], [*cuts, PPM], strict=True)
+    ]
+    return Work(**draw(fields(Work, splits=st.just(shares))))
+
+
+@st.composite
+def enrolments(draw: st.DrawFn) -> Enrolment:
+    public_key = draw(st.binary(min_size=32, max_size=32))
+    fixed = {
+        "version": st.just(1),
+        "public_key": st.just(public_key),
+        "device": st.just(hashlib.sha256(public_key).digest()[:16]),
+        "nonce": st.binary(min_size=16, max_size=64),
+        "voices": st.integers(1, 32),
+    }
+    return Enrolment(**draw(fields(Enrolment, **fixed)))
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> Request:
+    verb = draw(st.sampled_from(sorted(REQUEST_NEEDS)))
+    needed = {
+        name: st.binary(min_size=16, max_size=64) if name == "nonce" else a_field(kind.rstrip("?"), bound)
+        for _key, name, kind, bound in Request.FIELDS
+        if name in REQUEST_NEEDS[verb]
+    }
+    return Request(id=draw(a_field("uint", 65535)), verb=verb, **draw(st.fixed_dictionaries(needed)))
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> Answer:
+    values = draw(fields(Answer))
+    if values["verdict"] in RECEIPTED:
+        kinds = {name: (kind.rstrip("?"), bound) for _key, name, kind, bound in Answer.FIELDS}
+        values |= {name: draw(a_field(*kinds[name])) for name in ("receipt", "device", "sequence")}
+    else:
+        values["receipt"] = None
+    return Answer(**values)
+
+
+def record_examples(name: str) -> st.SearchStrategy[Any]:
+    """Any valid record of this NAME."""
+    version = st.just(1)
+    strategies: dict[str, Any] = {
+        "usage": usages,
+        "stem": pack_stems,
+        "work": works,
+        "enrolment": enrolments,
+        "request": requests,
+        "answer": answers,
+    }
+    if name in strategies:
+        made: st.SearchStrategy[Any] = strategies[name]()
+        return made
+    fixed: dict[str, st.SearchStrategy[Any]] = {}
+    if name == "manifest":
+        stems = st.lists(pack_stems(), min_size=1, max_size=3)
+        rate = st.integers(8000, 192000)
+        fixed = {"version": version, "stems": stems, "rate_hz": rate, "voices": st.integers(1, 32)}
+    if name == "catalogue":
+        fixed = {"version": version, "works": st.lists(works(), max_size=3, unique_by=lambda work: work.stem_id)}
+    record = RECORDS[name]
+    return fields(record, **fixed).map(lambda values: record(**values))
+
+
+integers = st.integers(-(1 << 64), (1 << 64) - 1) | st.sampled_from(
+    [edge + step for edge in (24, 256, 65536, 1 << 32, -24, -256, -65536, -(1 << 32)) for step in (-1, 0, 1)]
+)
+scalars = st.none() | st.booleans() | integers | st.binary(max_size=40) | st.text(max_size=40)
+
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(integers, inner, max_size=4)
+        | st.builds(Tag, st.integers(1000, 1 << 40), inner)
+    ),
+    max_leaves=12,
+)
+"""Values of the subset, with tags to which cbor2 gives no meaning of its own."""

@@ -1,0 +1,213 @@
+"""SPEC.md says what the code does: its tables and examples are made from the code, and compared.
+
+`python tests/protocol/test_spec.py` writes them anew and keeps the words in the last column of each table.
+"""
+
+import re
+import sys
+from array import array
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "portable"))
+
+from amos.protocol import limits, link, segment
+from amos.protocol.answer import RECEIPTED, RETRY, SENTENCES, VERDICTS, Answer
+from amos.protocol.catalogue import Catalogue, Share, Work
+from amos.protocol.enrolment import Enrolment
+from amos.protocol.envelope import unwrap
+from amos.protocol.link import Entry, Request, Response, Status
+from amos.protocol.manifest import CODECS, ROLES, Manifest, PackStem
+from amos.protocol.record import U8, U16, U32, U64, Record
+from amos.protocol.segment import Usage
+from protocol_examples import NAMES_OF_SEEDS, Examples
+
+SPEC = Path(__file__).parents[2] / "firmware/amos/protocol/SPEC.md"
+EXAMPLES = Examples()
+HEX_DIGITS_PER_LINE = 96
+
+# Of each record: its class and the example whose values the table shows.
+RECORDS: dict[str, tuple[type[Record], str]] = {
+    "usage": (Usage, "usage"),
+    "manifest": (Manifest, "manifest"),
+    "stem": (PackStem, "stem"),
+    "catalogue": (Catalogue, "catalogue"),
+    "work": (Work, "work"),
+    "share": (Share, "share"),
+    "enrolment": (Enrolment, "enrolment"),
+    "request": (Request, "request-offer"),
+    "response": (Response, "response-identify"),
+    "entry": (Entry, "entry"),
+    "status": (Status, "status"),
+    "answer": (Answer, "answer-accepted"),
+}
+WIDTHS = {U8: "uint8", U16: "uint16", U32: "uint32", U64: "uint64"}
+COLUMNS = {"B": "uint8", "H": "uint16", "I": "uint32", "i": "int32"}
+
+Row = tuple[str, ...]
+
+
+def type_text(kind: str, bound: Any) -> str:
+    optional = "?" if kind.endswith("?") else ""
+    kind = kind.rstrip("?")
+    if kind == "uint":
+        text = WIDTHS.get(bound, f"uint ≤ {bound}")
+    elif kind == "int":
+        assert bound == (1 << 31) - 1
+        text = "int32"
+    elif kind == "bytes":
+        text = f"bytes {bound}"
+    elif kind == "blob":
+        text = f"bytes 1..{bound}"
+    elif kind == "records":
+        text = f"{bound[0].NAME} × 0..{bound[1]}"
+    elif kind in COLUMNS:
+        text = f"{COLUMNS[kind]} column × 0..{bound}"
+    else:
+        assert kind in ("text", "slug")
+        text = f"{kind} 1..{bound}"
+    return text + optional
+
+
+def value_text(value: Any) -> str:
+    if value is None:
+        return "absent"
+    if isinstance(value, bytes):
+        return value.hex() if len(value) <= 8 else f"{value[:4].hex()}…"
+    if isinstance(value, str):
+        return f"“{value}”" if len(value) <= 20 else f"“{value[:19]}…”"
+    if isinstance(value, array):
+        return str(value.tolist())
+    if isinstance(value, list):
+        return f"{len(value)} of {value[0].NAME}"
+    return str(value)
+
+
+def record_rows(name: str) -> Iterator[Row]:
+    record, example = RECORDS[name]
+    for key, field, kind, bound in record.FIELDS:
+        yield str(key), field, type_text(kind, bound), value_text(getattr(EXAMPLES.records[example], field))
+
+
+def verb_rows() -> Iterator[Row]:
+    verbs = ("IDENTIFY", "STATUS", "LIST", "READ", "OFFER", "SET_TIER", "INPUT")
+    assert sorted(getattr(link, verb) for verb in verbs) == sorted(link.REQUEST_NEEDS)
+    for verb in verbs:
+        number = getattr(link, verb)
+        yield str(number), verb.lower().replace("_", " "), ", ".join(link.REQUEST_NEEDS[number]) or "nothing more"
+
+
+def verdict_rows() -> Iterator[Row]:
+    assert len(VERDICTS) == len(SENTENCES)
+    for number, (verdict, sentence) in enumerate(zip(VERDICTS, SENTENCES, strict=True)):
+        courier = "deletes" if number in RECEIPTED else "sends again later" if number in RETRY else "keeps"
+        yield str(number), verdict, courier, sentence
+
+
+def flag_rows() -> Iterator[Row]:
+    names = [name for name in vars(segment) if name.startswith("FLAG_")]
+    for name in sorted(names, key=lambda name: getattr(segment, name)):
+        yield str(getattr(segment, name)), name[5:].lower().replace("_", " ")
+    assert sum(getattr(segment, name) for name in names) == segment.FLAGS_ALL
+
+
+def party_rows() -> Iterator[Row]:
+    for seed, name in NAMES_OF_SEEDS.items():
+        party = getattr(EXAMPLES, name)
+        yield name, f"{seed:02x}", f"`{party.public_key.hex()}`", f"`{party.id.hex()}`"
+
+
+def size_rows() -> Iterator[Row]:
+    for name in dir(limits):
+        if name.endswith("_BYTES_MAX") and "TEXT" not in name and "TITLE" not in name and "NONCE" not in name:
+            yield name.removesuffix("_BYTES_MAX").lower().replace("_", " "), f"{getattr(limits, name):,}"
+
+
+def numbered(names: tuple[str, ...]) -> Callable[[], Iterator[Row]]:
+    return lambda: ((str(number), name) for number, name in enumerate(names) if name)
+
+
+# Of each other table: its rows, as far as the code knows them.
+TABLES: dict[str, Callable[[], Iterator[Row]]] = {
+    "verbs": verb_rows,
+    "codes": numbered(link.CODES),
+    "states": numbered(link.STATES),
+    "verdicts": verdict_rows,
+    "flags": flag_rows,
+    "seal reasons": numbered(segment.SEAL_REASONS),
+    "lost reasons": numbered(segment.LOST_REASONS),
+    "clocks": numbered(tuple(segment.CLOCK_LETTERS)),
+    "roles": numbered(ROLES),
+    "codecs": numbered(CODECS),
+    "parties": party_rows,
+    "sizes": size_rows,
+}
+
+
+def rewritten_table(match: re.Match[str]) -> str:
+    name, table = match["name"], match["table"]
+    head, rule, *lines = table.splitlines()
+    columns = head.count("|") - 1
+    name_column = 1 if name in RECORDS or columns > 2 else 0
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    words = {row[name_column]: row[-1] for row in cells}
+    result = [head, rule]
+    for row in record_rows(name) if name in RECORDS else TABLES[name]():
+        kept = [words.get(row[name_column], "")] if columns > len(row) else []
+        result.append("| " + " | ".join([*row, *kept]) + " |")
+    return match["marker"] + "\n".join(result) + "\n"
+
+
+def rewritten_hex(match: re.Match[str]) -> str:
+    name = match["name"]
+    if name == "envelope-deflated":
+        return match[0]  # deflate has many encodings; what matters is what comes out
+    digits = EXAMPLES.messages[name].hex()
+    lines = [digits[at : at + HEX_DIGITS_PER_LINE] for at in range(0, len(digits), HEX_DIGITS_PER_LINE)]
+    return f"```hex {name}\n" + "\n".join(lines) + "\n```\n"
+
+
+TABLE = re.compile(r"(?P<marker><!-- table: (?P<name>[a-z ]+) -->\n)(?P<table>(?:\|.*\n)+)")
+HEX = re.compile(r"```hex (?P<name>[\w-]+)\n(?P<hex>[0-9a-f\n]*)```\n")
+
+
+def rewritten(text: str) -> str:
+    return HEX.sub(rewritten_hex, TABLE.sub(rewritten_table, text))
+
+
+def test_tables_and_examples_are_what_the_code_makes() -> None:
+    text = SPEC.read_text()
+    expected = rewritten(text)
+    first = next(((f, e) for f, e in zip(text.splitlines(), expected.splitlines(), strict=False) if f != e), None)
+    assert text == expected, f"SPEC.md has {first and first[0]!r}, the code has {first and first[1]!r}"
+
+
+def test_every_table_and_example_is_there_once() -> None:
+    text = SPEC.read_text()
+    assert sorted(match["name"] for match in TABLE.finditer(text)) == sorted([*RECORDS, *TABLES])
+    examples = sorted(match["name"] for match in HEX.finditer(text))
+    assert examples == sorted([*EXAMPLES.messages, "envelope-deflated"])
+
+
+def test_every_row_has_its_words() -> None:
+    empty = [line for line in SPEC.read_text().splitlines() if line.startswith("|") and re.search(r"\|\s*\|", line)]
+    assert not empty
+
+
+def test_deflated_envelope_of_the_example_holds_the_segment() -> None:
+    found = {match["name"]: bytes.fromhex(match["hex"]) for match in HEX.finditer(SPEC.read_text())}
+    assert unwrap(found["envelope-deflated"]) == EXAMPLES.messages["usage"]
+    assert len(found["envelope-deflated"]) < len(found["envelope-plain"])
+
+
+@pytest.mark.parametrize("name", sorted(RECORDS))
+def test_every_kind_of_message_has_an_example(name: str) -> None:
+    record, example = RECORDS[name]
+    assert isinstance(EXAMPLES.records[example], record)
+
+
+if __name__ == "__main__":
+    SPEC.write_text(rewritten(SPEC.read_text()))
