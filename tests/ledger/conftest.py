@@ -280,3 +280,8 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
     running = Broker(command, port, tmp_path / "broker.log")
     yield running
     running.stop()
+
+
+@pytest.fixture(name="wait_for")
+def wait_for_fixture() -> Callable[..., None]:
+    return wait_for
