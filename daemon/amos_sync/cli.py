@@ -13,9 +13,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from amos_sync import mqtt
-from amos_sync.courier import Courier, Settings, clock_ms
+from amos_sync.courier import Courier, Settings
 from amos_sync.errors import SettingError, SyncError
 from amos_sync.limits import SPOOL_BYTES_MAX
+from amos_sync.players import clock_ms
 from amos_sync.ports import check_address
 from amos_sync.report import report
 

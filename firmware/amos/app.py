@@ -31,7 +31,7 @@ class Player:
     """Everything a player process holds, from start to stop. `say(line)` is told what an operator should know.
 
     Construction reads key, pack and journal and counts the boot. Raises `KeyFault`, `ProtocolError`, `JournalError`,
-    ValueError, OSError.
+    `AddressError`, OSError.
     """
 
     def __init__(self, config, say=print):

@@ -120,11 +120,14 @@ class Session:
         except OSError:
             pass  # the output is gone; what it had not confirmed stays uncounted
         self._meter.abort(self.frame)
-        if self.log.unsealed_frames():
+        if self._unsealed_frames():
             self._seal(reason)
 
+    def _unsealed_frames(self) -> int:
+        return self.frame - self.log.first_frame
+
     def unsealed_ms(self) -> int:
-        return self.log.unsealed_frames() * 1000 // self.rate_hz
+        return self._unsealed_frames() * 1000 // self.rate_hz
 
     def input(self, kind: int, value: int) -> None:
         """An input of the courier, effective at the next frame the VM has not yet decided. Raises `MessageError`."""

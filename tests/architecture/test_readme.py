@@ -49,10 +49,11 @@ def command_fault(line: str) -> str | None:
             known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
             if name not in known | {"--help"}:
                 return f"{line}: no option {name}; have {sorted(known)}"
-        elif getattr(command, "commands", None):
-            if word not in command.commands:
-                return f"{line}: no command {word}; have {sorted(command.commands)}"
-            command = command.commands[word]
+        elif hasattr(command, "get_command"):
+            found = command.get_command(None, word)
+            if found is None:
+                return f"{line}: no command {word}; have {sorted(command.list_commands(None))}"
+            command = found
     return None
 
 

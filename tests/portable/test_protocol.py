@@ -182,7 +182,13 @@ def test_a_lost_range_lies_below_the_segment_and_is_whole():
     for changes in ({"lost_first": 8, "lost_last": 8}, {"lost_first": 1, "lost_last": 8}):
         lost.update(changes)
         assert Usage.decode(usage_with(**lost)).lost_first == changes["lost_first"]
-    for changes in ({"lost_first": 0}, {"lost_first": 6, "lost_last": 5}, {"lost_last": 9}, {"lost_reason": 3}):
+    for changes in (
+        {"lost_first": 0},
+        {"lost_first": 6, "lost_last": 5},
+        {"lost_last": 9},
+        {"lost_reason": 0},
+        {"lost_reason": 3},
+    ):
         wrong = {"sequence": 9, "lost_first": 3, "lost_last": 5, "lost_reason": 2}
         wrong.update(changes)
         assert refused(MessageError, Usage.decode, usage_with(**wrong)), changes

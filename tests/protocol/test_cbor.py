@@ -1,5 +1,6 @@
 """Our CBOR and cbor2 hold each other to the same bytes and values."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import cbor2
@@ -15,7 +16,7 @@ MEANINGLESS_TAG_MIN = 300
 
 
 def theirs(value: Any) -> Any:
-    """The value as cbor2 has it."""
+    """The value as cbor2 takes it."""
     if isinstance(value, Tag):
         return cbor2.CBORTag(value.number, theirs(value.value))
     if isinstance(value, list):
@@ -23,6 +24,21 @@ def theirs(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: theirs(item) for key, item in value.items()}
     return value
+
+
+def read_by_cbor2(data: bytes) -> Any:
+    """What cbor2 reads, as we have it: it gives tuples and frozen maps inside tags."""
+
+    def ours(value: Any) -> Any:
+        if isinstance(value, cbor2.CBORTag):
+            return Tag(value.tag, ours(value.value))
+        if isinstance(value, list | tuple):
+            return [ours(item) for item in value]
+        if isinstance(value, Mapping):
+            return {key: ours(item) for key, item in value.items()}
+        return value
+
+    return ours(cbor2.loads(data))
 
 
 def tags(value: Any) -> list[int]:
@@ -46,7 +62,7 @@ def test_comes_back_as_it_went(value: Any) -> None:
 
 @given(values)
 def test_cbor2_reads_the_same_value(value: Any) -> None:
-    assert cbor2.loads(dumps(value)) == theirs(value)
+    assert same(read_by_cbor2(dumps(value)), loads(dumps(value)))
 
 
 positive = st.recursive(
@@ -76,7 +92,7 @@ def accepted(data: bytes) -> bool:
         return False
     assert dumps(value) == data
     if all(number >= MEANINGLESS_TAG_MIN for number in tags(value)):
-        assert same(cbor2.loads(data), theirs(value))
+        assert same(read_by_cbor2(data), value)
     return True
 
 

@@ -1,6 +1,7 @@
 """Our COSE_Sign1 against public vectors and two independent COSE libraries."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pycose.algorithms import EdDSA
 from pycose.headers import KID, Algorithm
 from pycose.keys import OKPKey
 from pycose.keys.curves import Ed25519
-from pycose.messages import CoseMessage, Sign1Message
+from pycose.messages import Sign1Message
 
 from amos import crypto
 from amos.protocol.cbor import Tag, dumps, loads
@@ -49,7 +50,8 @@ def test_pycose_verifies_our_structure_under_the_algorithm_it_knows() -> None:
     message = parse(EXAMPLES.messages["usage"], 1000)
     protected = dumps({1: ALG_EDDSA, 4: DEVICE.id})
     signature = DEVICE.sign(signature_input(protected, message.payload))
-    theirs = CoseMessage.decode(dumps(Tag(TAG_SIGN1, [protected, {}, message.payload, signature])))
+    # Not `decode`: with cbor2 6, which has tuples inside tags, pycose takes no message at all.
+    theirs = Sign1Message.from_cose_obj([protected, {}, message.payload, signature], True)
     theirs.key = pycose_key(DEVICE)
     assert theirs.verify_signature()
     theirs.payload = message.payload[:-1]
@@ -89,9 +91,7 @@ def test_signature_is_looked_at_only_when_the_rest_is_right() -> None:
 
 @pytest.fixture(scope="session")
 def cwt() -> list[str]:
-    """The start of a command line that verifies with cwt, which wants an older cbor2 than ours and so a place of its own."""
-    from conftest import missing
-
+    """The start of a command line that verifies with cwt; it wants an older cbor2, and so has its own folder."""
     name = CWT.replace("==", "-") + f"-py{sys.version_info.major}.{sys.version_info.minor}"
     try:
         with cache.locked(cache.folder()):
@@ -111,7 +111,10 @@ def cwt() -> list[str]:
                     ]
                     subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
     except (OSError, ToolMissing, subprocess.SubprocessError) as error:
-        missing(f"{CWT} cannot be installed: {getattr(error, 'stderr', None) or error}")
+        sentence = f"{CWT} cannot be installed: {getattr(error, 'stderr', None) or error}"
+        if os.environ.get("CI", "").lower() in ("", "0", "false"):
+            pytest.skip(sentence)
+        pytest.fail(sentence, pytrace=False)
     # Isolated and without site-packages, so that it cannot meet our cbor2.
     return [sys.executable, "-I", "-S", str(Path(__file__).with_name("cwt_check.py")), str(place)]
 

@@ -1,5 +1,7 @@
 """The line may bring anything: frames in any pieces, damage, and a player's link that never fails and never grows."""
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from protocol_strategies import record_examples
@@ -21,9 +23,12 @@ def test_stuffing_comes_back_and_has_no_zero(data: bytes) -> None:
     assert cobs_decode(encoded) == data
 
 
+STATUS_REQUEST = Examples().messages["request-status"]
+
+
 def cut(stream: bytes, cuts: list[int]) -> list[bytes]:
     edges = sorted({0, len(stream), *(at % (len(stream) + 1) for at in cuts)})
-    return [stream[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [stream[start:end] for start, end in pairwise(edges)]
 
 
 @given(
@@ -80,10 +85,7 @@ def test_player_answers_or_is_silent_and_never_grows(parts: list[bytes], cuts: l
     assert reader.damaged == 0
     # Each frame gets one answer at most, and each piece one more for all its damage.
     assert answers <= whole_frames + len(cuts) + 1
-    assert link.feed(b"\x00" + frame(Examples_STATUS))
-
-
-Examples_STATUS = Examples().messages["request-status"]
+    assert link.feed(b"\x00" + frame(STATUS_REQUEST))
 
 
 @given(

@@ -1,6 +1,7 @@
 """Inclusion proofs against a tree built as RFC 9162 §2.1 defines it, and receipts over them."""
 
 import hashlib
+from contextlib import suppress
 
 import pytest
 
@@ -67,10 +68,8 @@ def test_another_index_or_size_leads_elsewhere_or_nowhere() -> None:
             for claimed_index in range(-1, size + 1):
                 if claimed_index == index:
                     continue
-                try:
+                with suppress(ProofError):
                     assert root_from_path(leaf_hash(entries[index]), claimed_index, size, path) != root
-                except ProofError:
-                    pass
 
 
 def test_path_of_another_length_is_refused() -> None:

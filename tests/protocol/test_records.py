@@ -28,7 +28,7 @@ from amos.protocol.link import (
     decode_status,
 )
 from amos.protocol.manifest import open_manifest
-from amos.protocol.receipt import parse_receipt
+from amos.protocol.receipt import PATH_HASHES_MAX, parse_receipt, sign_receipt
 from amos.protocol.record import U16, U32, U64, Record
 from amos.protocol.segment import open_usage
 from protocol_examples import Examples
@@ -159,8 +159,6 @@ def test_largest_link_messages_fit_their_frames() -> None:
 
 
 def test_longest_receipt_fits() -> None:
-    from amos.protocol.receipt import PATH_HASHES_MAX, sign_receipt
-
     receipt = sign_receipt(
         U64, U64 - 1, [bytes(32)] * PATH_HASHES_MAX, bytes(32), bytes(16), lambda _message: bytes(64)
     )

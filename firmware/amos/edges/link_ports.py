@@ -7,6 +7,7 @@ damaged frame, which the link drops. Never raises for what the other side does.
 
 from amos.compat import MICROPYTHON
 from amos.edges import posix
+from amos.edges.address import AddressError
 
 READ_BYTES = 512
 """A board's USB input ring; larger pieces would not come in one read there."""
@@ -37,7 +38,7 @@ class NoPort:
 
 
 def open_port(address: str):
-    """The port for `pty:PATH`, `unix:PATH` or `none`. Raises ValueError or OSError."""
+    """The port for `pty:PATH`, `unix:PATH` or `none`. Raises `AddressError`, OSError."""
     kind, _colon, path = address.partition(":")
     if kind == "pty" and path:
         return PtyPort(path)
@@ -47,4 +48,4 @@ def open_port(address: str):
         return SocketPort(path)
     if address == "none":
         return NoPort()
-    raise ValueError("link: expected pty:PATH%s or none, found %s" % ("" if MICROPYTHON else ", unix:PATH", address))
+    raise AddressError("link: expected pty:PATH%s or none, found %s" % ("" if MICROPYTHON else ", unix:PATH", address))

@@ -146,7 +146,7 @@ class FileStem:
 
     def _opened(self):
         if self._file is None:
-            file = open(self._path, "rb")  # noqa: SIM115 - stays open over many reads; `close` ends it
+            file = open(self._path, "rb")
             self._folder.admit(self)
             self._file = file
         return self._file

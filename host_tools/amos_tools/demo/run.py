@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from amos_ledger.folder import Folder
+from amos_ledger.money import MoneyError, parse_currency, parse_income
 from amos_ledger.periods import period_at
 from amos_sync.report import report as spool_report
 from amos_tools.demo.broker import start_broker
@@ -38,6 +39,7 @@ class Options:
 def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
     """Everything, in the order of the way of a stem; the figures as data. Raises `DemoError`."""
     started = time.monotonic()
+    _check(options)
     work.make()
     content = make_content(work, options.stems, options.sidecar, options.script)
     say(f"{content.stems} stems, {content.opted_in} opted in; pack {content.pack.pack_id.hex()[:12]} signed")
@@ -71,6 +73,18 @@ def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
         "seconds": round(time.monotonic() - started, 1),
     }
     return facts | {"totals": _totals(facts)}
+
+
+def _check(options: Options) -> None:
+    """Refuse at once what would only be found out at the end."""
+    try:
+        parse_income(options.income)
+        parse_currency(options.currency)
+    except MoneyError as error:
+        raise DemoError(str(error)) from None
+    for path in (options.script, options.stems, options.sidecar):
+        if path is not None and not path.exists():
+            raise DemoError(f"{path}: expected a file or folder, found none")
 
 
 def _courier_command(work: Workdir, players: list[DemoPlayer], address: str, content: Content) -> list[str]:
