@@ -9,6 +9,9 @@ from amos.compat import MICROPYTHON
 from amos.edges import posix
 from amos.edges.address import AddressError
 
+WRITE_WAIT_MS = 50
+"""How long a courier that has stopped reading may hold the player up, once."""
+
 READ_BYTES = 512
 """A board's USB input ring; larger pieces would not come in one read there."""
 
@@ -25,7 +28,7 @@ class PtyPort:
             return False
         answer = link.feed(posix.read_some(self._fd, READ_BYTES))
         if answer:
-            posix.write_all(self._fd, answer)
+            posix.write_some(self._fd, answer, WRITE_WAIT_MS)
         return True
 
 

@@ -55,7 +55,7 @@ def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
         for player in players:
             enrol_player(work, player)
         say("each player proved its key and is enrolled")
-        courier = processes.start("courier", _courier_command(work, players, address, content))
+        courier = processes.start("courier", _courier_command(work, players, broker, address, content))
         _until_receipted(running, [ledger, courier], options.minutes, say)
         say("every segment is receipted, and the players have freed its space")
     settled = _settle(work, options)
@@ -87,9 +87,13 @@ def _check(options: Options) -> None:
             raise DemoError(f"{path}: expected a file or folder, found none")
 
 
-def _courier_command(work: Workdir, players: list[DemoPlayer], address: str, content: Content) -> list[str]:
+def _courier_command(
+    work: Workdir, players: list[DemoPlayer], broker: str, address: str, content: Content
+) -> list[str]:
     devices = [f"--device={player.courier_address}" for player in players]
     words = ["courier", "run", f"--site={SITE}", f"--broker={address}", f"--spool={work.spool}"]
+    if broker == "amqtt":
+        words.append("--mqtt-version=3.1.1")  # it never answers MQTT 5, and finding that out takes two seconds
     return amos_command(*words, f"--ledger-key={content.ledger_public}", *devices)
 
 
