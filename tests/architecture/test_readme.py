@@ -1,4 +1,4 @@
-"""What README.md names exists: paths, `make` targets, `amos` commands and their options."""
+"""What README.md and the operating guide name exists: paths, `make` targets, `amos` commands and their options."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 PROJECT = Path(__file__).resolve().parents[2]
-README = (PROJECT / "README.md").read_text()
+README = "\n".join((PROJECT / name).read_text() for name in ("README.md", "host_tools/OPERATING.md"))
 TOP_LEVEL = sorted(path.name for path in PROJECT.iterdir() if not path.name.startswith("."))
 
 

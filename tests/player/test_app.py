@@ -1,4 +1,4 @@
-"""The player as a process: stopped, killed, misconfigured, with bad blobs and full storage. No traceback, nothing lost."""
+"""The player as a process: stopped, killed, misconfigured, with bad blobs and full storage: no traceback, no loss."""
 
 import json
 import os
@@ -197,7 +197,7 @@ def test_a_full_journal_stops_play_and_says_so(player: Player) -> None:
 def test_a_wrong_setting_is_one_line(player: Player, settings: dict[str, object], said: str) -> None:
     code, out = player.run(**settings)
     assert code == 2
-    assert said in out or "Error" in out and said.startswith("/nonexistent")
+    assert said in out or ("Error" in out and said.startswith("/nonexistent"))
     assert len(out.strip().splitlines()) <= 2
 
 

@@ -1,6 +1,6 @@
 """The few calls on file descriptors that both runtimes need, for the link: `os` on CPython, the C library elsewhere.
 
-open_pty() -> (master, slave path)   raw, the master non-blocking; the slave is held open, so that couriers may come and go
+open_pty() -> (master, slave path)   raw, the master non-blocking; the slave is held open for couriers to come and go
 read_some(fd, size) -> bytes         what is there, b"" when nothing is
 write_some(fd, data, timeout_ms)     returns when the line has taken everything, or nothing more for that long: a
                                      reader that has stopped must not stop the player
