@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from amos_tools.demo.players import cast
+from amos_tools.demo.workdir import Workdir
+
 DEMO = [sys.executable, "-m", "amos_tools", "demo", "--json"]
 MINUTES = 11
 """Two segments a player: one sealed by the clock, one at the end."""
@@ -94,3 +97,10 @@ def test_demo_says_what_is_wrong_in_one_line(tmp_path: Path, words: list[str], s
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert result.returncode == 1 and "Traceback" not in result.stderr
     assert said in result.stderr and len(result.stderr.strip().splitlines()) <= 3
+
+
+def test_without_micropython_both_players_run_on_cpython(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("amos_tools.toolchain.micropython", lambda: None)
+    players = cast(Workdir(tmp_path))
+    assert [player.runtime for player in players] == ["cpython", "cpython"]
+    assert len({player.link for player in players}) == 2
