@@ -1,4 +1,4 @@
-"""What a port to a player does, over a non-blocking file descriptor: read in chunks, keep what the line does not take."""
+"""A port to a player over a non-blocking file descriptor: read in chunks, keep what the line does not take."""
 
 import os
 from typing import Protocol

@@ -173,7 +173,8 @@ def calls(nodes: list[ast.AST]) -> Iterator[str]:
 def declared() -> set[str]:
     """The top-level modules of the packages that pyproject.toml declares for use (not the development group)."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    lines = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
+    extras = project.get("optional-dependencies", {})
+    lines = [*project["dependencies"], *chain.from_iterable(extras.values())]
     wanted = {_normal(re.split(r"[<>=~!\[; ]", line)[0]) for line in lines}
     installed = packages_distributions()
     names = {name for name, packages in installed.items() if wanted & {_normal(package) for package in packages}}
