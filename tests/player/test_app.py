@@ -216,3 +216,10 @@ def test_a_new_key_is_private_and_stays(pack: Path, tmp_path: Path) -> None:
     assert len(made) == 32 and os.stat(player.folder / "device.key").st_mode & 0o777 == 0o600
     assert player.run(minutes=1)[0] == 0
     assert (player.folder / "device.key").read_bytes() == made
+
+
+def test_what_the_score_learned_survives_a_reboot(player: Player) -> None:
+    assert player.run(minutes=1)[0] == player.run(minutes=1)[0] == player.run(minutes=1)[0] == 0
+    first, second, third = player.segments()
+    assert first.start_state != second.start_state
+    assert len({usage.start_state for usage in (first, second, third)}) >= 2
