@@ -115,7 +115,7 @@ class Journal:
             state = State.decode(payload)
             self.boot, self.session, self.receipted = state.boot, state.session, state.receipted
             self.last_sequence, self.last_sha256 = state.last_sequence, state.last_sha256
-            if state.lost_first is not None:
+            if state.lost_first is not None and state.lost_last is not None:
                 self.lost = (state.lost_first, state.lost_last, LOST_DAMAGED)
         elif kind == record.BOOT:
             state = State.decode(payload)
