@@ -83,6 +83,8 @@ def status(
     for row in found["devices"]:
         table.add_row(row["device"][:8], escape(row["port"]), *[str(row[name]) for name in names])
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=120)
     console.print(table)
     for row in found["devices"]:
         for refusal in row["refusals"]:

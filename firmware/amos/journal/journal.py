@@ -81,8 +81,8 @@ class Journal:
         self.segments: dict = {}
         self.unsealed = None
         self._unsealed_from = 0
-        self.lost: "tuple[int, int, int] | None" = None
-        self.memory: "bytes | None" = None
+        self.lost: tuple[int, int, int] | None = None
+        self.memory: bytes | None = None
         self.notes: list = []
         slot = newest(store)
         if slot is None:
