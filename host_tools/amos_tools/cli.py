@@ -12,6 +12,7 @@ from amos_tools.device.cli import app as device_app
 from amos_tools.device.run import player
 from amos_tools.pack.cli import app as pack_app
 from amos_tools.pool.cli import app as pool_app
+from amos_tools.render.cli import provenance, render
 from amos_tools.script.cli import app as script_app
 from amos_tools.vault.cli import app as vault_app
 from amos_tools.verify.cli import verify
@@ -24,6 +25,8 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(player)
 app.command()(verify)
+app.command()(render)
+app.command()(provenance)
 app.add_typer(vault_app, name="vault")
 app.add_typer(script_app, name="script")
 app.add_typer(pack_app, name="pack")
