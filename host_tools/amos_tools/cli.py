@@ -7,6 +7,7 @@ import typer
 
 from amos_ledger.cli import app as ledger_app
 from amos_sync.cli import app as courier_app
+from amos_tools.bench.cli import bench
 from amos_tools.demo.cli import demo
 from amos_tools.device.cli import app as device_app
 from amos_tools.device.run import player
@@ -27,6 +28,7 @@ app.command()(player)
 app.command()(verify)
 app.command()(render)
 app.command()(provenance)
+app.command()(bench)
 app.add_typer(vault_app, name="vault")
 app.add_typer(script_app, name="script")
 app.add_typer(pack_app, name="pack")
