@@ -12,6 +12,8 @@ COMMANDS = {
     "vault": "amos_tools.vault.cli:app",
     "script": "amos_tools.script.cli:app",
     "pack": "amos_tools.pack.cli:app",
+    "render": "amos_tools.render.cli:render",
+    "provenance": "amos_tools.render.cli:provenance",
     "device": "amos_tools.device.cli:app",
     "player": "amos_tools.device.run:player",
     "courier": "amos_sync.cli:app",
@@ -19,6 +21,7 @@ COMMANDS = {
     "pool": "amos_tools.pool.cli:app",
     "verify": "amos_tools.verify.cli:verify",
     "key": "amos_tools.device.key:key",
+    "bench": "amos_tools.bench.cli:bench",
 }
 """Command -> module:object, in the order of the way of a stem; the object is a Typer app, or a function."""
 
