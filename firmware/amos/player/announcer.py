@@ -12,24 +12,26 @@ NO_VOICE = const(-1)
 class Announcer:
     """Announcements decided upon and not yet begun, as [frame of the duck, frame of the start, index]."""
 
-    __slots__ = ("_busy_until", "_ends", "_stem_frames", "_stem_gains_q15", "_score", "waiting")
+    __slots__ = ("_busy_until", "_ends", "_items", "_over", "_score", "_stem_frames", "_stem_gains_q15", "waiting")
 
     def __init__(self, score: Score, stem_frames, stem_gains_q15):
         self._score = score
+        self._items = score.announcements or []
         self._stem_frames = stem_frames
         self._stem_gains_q15 = stem_gains_q15
         self._busy_until = 0
         self._ends = 0
+        self._over = False
         self.waiting: list = []
 
     def frames(self, index: int) -> int:
         """How long announcement `index` lasts."""
-        item = self._score.announcements[index]
+        item = self._items[index]
         return item.frames if item.stem is None else self._stem_frames[item.stem]
 
     def plan(self, index: int, at_frame: int, frame: int) -> None:
         """Announce `index` at `at_frame`, or as soon as the one before it has ended."""
-        if len(self.waiting) >= WAITING_MAX:
+        if self._over or len(self.waiting) >= WAITING_MAX:
             return
         at_frame = max(at_frame, self._busy_until)
         ramp = self._score.duck_ramp_frames or 0
@@ -45,6 +47,7 @@ class Announcer:
     def fade_out(self, frame: int, fade: int, stops: list) -> None:
         """The piece ends: nothing more is announced, and what sounds fades."""
         self.waiting = []
+        self._over = True
         if self._ends > frame:
             stops.append(Stop(frame, self._score.voices - 1, min(fade, self._ends - frame)))
 
@@ -53,7 +56,7 @@ class Announcer:
         for item in self.waiting:
             if item[0] is not None and item[0] <= frame:
                 item[0] = None
-                if self._score.announcements[item[2]].duck:
+                if self._items[item[2]].duck:
                     ducks.append(self._duck(item[2], frame, item[1]))
             if item[0] is None and item[1] <= frame:
                 start = self._start(item[2], item[1])
@@ -63,12 +66,12 @@ class Announcer:
 
     def _duck(self, index: int, frame: int, at_frame: int) -> Duck:
         score = self._score
-        voice = NO_VOICE if score.announcements[index].stem is None else score.voices - 1
+        voice = NO_VOICE if self._items[index].stem is None else score.voices - 1
         gain = 32768 if score.duck_gain_q15 is None else score.duck_gain_q15
         return Duck(frame, at_frame + self.frames(index), gain, score.duck_ramp_frames or 0, voice)
 
     def _start(self, index: int, frame: int) -> "Start | None":
-        item = self._score.announcements[index]
+        item = self._items[index]
         if item.stem is None:
             return None
         frames = self._stem_frames[item.stem]

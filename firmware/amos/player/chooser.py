@@ -42,10 +42,22 @@ _LONG_AGO = const(-0x20000000)
 class Choice:
     """Why a stem was chosen: what stood for choice, what was drawn, and which rules had to give way.
 
-    The VM fills in where: `frame`, `visit`, `section`, `layer` (index in its section), `number` of the draw in its lane.
+    The VM fills in where: `frame`, `visit`, `section`, `layer` (index in it), `number` of the draw in its lane.
     """
 
-    __slots__ = ("candidates", "frame", "layer", "number", "pool", "relaxed", "section", "stem", "value", "visit", "weights")
+    __slots__ = (
+        "candidates",
+        "frame",
+        "layer",
+        "number",
+        "pool",
+        "relaxed",
+        "section",
+        "stem",
+        "value",
+        "visit",
+        "weights",
+    )
 
     def __init__(self, pool: int, candidates, weights, relaxed, value: int, stem: int):
         self.pool = pool
@@ -67,7 +79,7 @@ class Chooser:
         self.score = score
         self.relaxed = [0] * len(RULE_NAMES)
         self.explain = False
-        self.last = None
+        self.last = Choice(0, [], [], [], 0, NONE)
         kept = fresh(score) if memory is None else recall(score, memory)
         self.weights_q8 = kept.weights_q8
         self._depth = score.history_depth()
@@ -156,7 +168,7 @@ class Chooser:
         weights = self.weights_q8
         found = [stem for stem in stems if stem not in out and weights[stem] != BLOCKED]
         if self.score.artist_plays and RELAX_ARTIST not in relaxed:
-            artists = self.score.artists
+            artists = self.score.artists or ()
             lately = {artists[stem] for stem in recent[: self.score.artist_plays]}
             found = [stem for stem in found if artists[stem] not in lately]
         if self._began is not None and RELAX_HOURS not in relaxed:

@@ -23,9 +23,21 @@ def clock_value(weekday: int, holiday: bool, second: int) -> int:
 
 
 class DayClock:
-    """The marks of a day (daypart edges, announcements, midnight), in frames from midnight, and where we are in them."""
+    """The marks of a day (daypart edges, announcements, midnight), in frames from midnight, and where we are in it."""
 
-    __slots__ = ("_announced", "_edges", "_holiday", "_lead", "_marks", "_midnight", "_next", "_rate", "_score", "_weekday")
+    __slots__ = (
+        "_announced",
+        "_edges",
+        "_holiday",
+        "_known",
+        "_lead",
+        "_marks",
+        "_midnight",
+        "_next",
+        "_rate",
+        "_score",
+        "_weekday",
+    )
 
     def __init__(self, score: Score):
         self._score = score
@@ -45,14 +57,15 @@ class DayClock:
         self._marks = sorted(set(marks))
         self._edges = bool(edges)
         self._announced = [NEVER] * len(score.announcements or ())
-        self._midnight = None
+        self._known = False
+        self._midnight = 0
         self._weekday = 0
         self._holiday = 0
         self._next = 0
 
     def next_frame(self, none: int) -> int:
         """Frame of the next mark, or `none` while the time is unknown or nothing depends on it."""
-        if self._midnight is None or len(self._marks) == 1:
+        if not self._known or len(self._marks) == 1:
             return none
         return self._midnight + self._marks[self._next][0]
 
@@ -62,11 +75,12 @@ class DayClock:
         before = self._midnight
         midnight = frame - second * self._rate
         missed = []
-        if before is not None:
+        if self._known:
             late = LATE_SECONDS_MAX * self._rate
             for offset, index in self._marks:
                 if index != NEVER and frame - late < midnight + offset < frame <= before + offset:
                     missed.append(index)
+        self._known = True
         self._midnight = midnight
         self._weekday = day >> 1
         self._holiday = day & 1
@@ -78,7 +92,7 @@ class DayClock:
     def due(self, frame: int) -> list:
         """Pass the marks at `frame`: the announcements due, as (index, frame they are due at)."""
         found = []
-        while self._midnight is not None and self._midnight + self._marks[self._next][0] <= frame:
+        while self._known and self._midnight + self._marks[self._next][0] <= frame:
             offset, index = self._marks[self._next]
             self._next += 1
             if index != NEVER:
@@ -94,19 +108,19 @@ class DayClock:
         return found
 
     def _announce(self, index: int, frame: int):
-        item = self._score.announcements[index]
+        item = (self._score.announcements or ())[index]
         last = self._announced[index]
         if not item.days >> self._day() & 1 or (last != NEVER and frame - last < AGAIN_SECONDS_MIN * self._rate):
             return None
         self._announced[index] = frame
-        return index, max(frame, self._midnight + item.minute * 60 * self._rate)
+        return index, max(frame, self._midnight + (item.minute or 0) * 60 * self._rate)
 
     def _day(self) -> int:
         return HOLIDAY_BIT if self._holiday else self._weekday
 
     def positions(self, frame: int) -> list:
         """[(slider, position)] that dayparts set at `frame`; the first that covers it holds. Empty without a time."""
-        if self._midnight is None:
+        if not self._known:
             return []
         minute = (frame - self._midnight) // (60 * self._rate)
         found = {}
@@ -118,4 +132,4 @@ class DayClock:
 
     def holds(self) -> bool:
         """Whether there are dayparts, and a time."""
-        return self._edges and self._midnight is not None
+        return self._edges and self._known

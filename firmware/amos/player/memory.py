@@ -63,7 +63,7 @@ def _nothing(count: int) -> "array[int]":
 def recall(score: Score, data: bytes) -> Memory:
     """What a session with `score` starts from after one that left `data`. Raises `ScoreError`.
 
-    Unless the script keeps it, what was played is forgotten when the player starts again; what was learned is not.
+    A script may have what was played forgotten when the player starts again; what was learned is not.
     """
     if len(data) > MEMORY_BYTES_MAX:
         raise ScoreError("memory: expected at most %d bytes, found %d" % (MEMORY_BYTES_MAX, len(data)))
@@ -81,7 +81,7 @@ def recall(score: Score, data: bytes) -> Memory:
     for stem in kept.recent:
         if stem != NONE and stem >= score.stems:
             raise ScoreError("memory: expected stems below %d, found %d" % (score.stems, stem))
-    if not score.keep_history:
+    if score.keep_history is False:
         kept.recent = blank.recent
         kept.ages = blank.ages
     return kept

@@ -6,7 +6,7 @@ from amos.player.score import RenderPlan, Score, ScoreError
 class PlanRun:
     """The steps of one plan, in order. A piece without a plan has none, and no end."""
 
-    __slots__ = ("_beat_frames", "_cut", "_hits", "_next", "end_frame", "fade_frame", "over")
+    __slots__ = ("_beat_frames", "_cut", "_hits", "_next", "end_frame", "fade_frame", "fading")
 
     def __init__(self, score: Score, plan: "RenderPlan | None", none: int):
         self._hits = list(plan.hits) if plan is not None else []
@@ -15,7 +15,7 @@ class PlanRun:
         self._beat_frames = 60_000 * score.rate_hz // score.tempo_mbpm
         self.end_frame = none
         self.fade_frame = none
-        self.over = False
+        self.fading = False
         if plan is None:
             return
         reason = plan.fault()
@@ -45,7 +45,7 @@ class PlanRun:
 
     def next_frame(self, none: int) -> int:
         """Frame of the plan's next step, or `none`."""
-        if self.over:
+        if self.fading:
             return none
         hit = self.hit()
         if hit is None:

@@ -99,7 +99,7 @@ class Score(Record):
     stem_plays      a stem is not drawn again within so many plays of its pool (absent: 1)
     stem_seconds    nor within so many seconds of its last start
     artist_plays    nor is its artist within so many plays of the pool
-    keep_history    plays are remembered when the player starts again
+    keep_history    false: plays are forgotten when the player starts again
     relax           RELAX_* in the order in which rules give way when nothing is left to choose
     artists         a number for the artist of each stem; present when any rule asks for it
     """

@@ -1,4 +1,4 @@
-"""The parts of a score: sliders, pools, layers, sections and transitions. SCORE.md beside this file is the reference."""
+"""The parts of a score: sliders, pools, layers, sections and transitions. SCORE.md is the reference."""
 
 from amos.player.expression import CODE_WORDS_MAX
 from amos.protocol.errors import ProtocolError
@@ -99,8 +99,7 @@ class Pool(Record):
 
     def highest(self) -> int:
         """The largest index in the pool."""
-        tables = (self.stems, self.off_key or (), self.off_tempo or ())
-        return max([stems[-1] for stems in tables if len(stems)])
+        return max([stems[len(stems) - 1] for stems in (self.stems, self.off_key, self.off_tempo) if stems])
 
 
 class Layer(Record):

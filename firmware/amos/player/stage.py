@@ -3,6 +3,7 @@
 from amos.player.beats import BeatClock
 from amos.player.chooser import Chooser
 from amos.player.draw import below, draw
+from amos.player.envelope import fade_gain
 from amos.player.events import LINEAR_IN, LINEAR_OUT, Start, Stop
 from amos.player.expression import evaluate
 from amos.player.memory import NONE
@@ -10,13 +11,16 @@ from amos.player.score import Layer, Score, ScoreSection
 from amos.player.slots import Run, Slot, playing_on
 from amos.player.voice_table import VoiceTable
 
+_NEVER = 1 << 62
+
 
 class Stage:
     """The runs of the section that plays, on a beat clock. `stops` and `starts` collect the events of one frame.
 
     visit         sections entered before this one
+    end_beat      the section's end
     leaving_end   last frame at which anything of the section before is heard
-    on_choice     None, or called with each `Choice` (the chooser must have `explain` set)
+    on_choice     called with each `Choice` while the chooser explains
     """
 
     def __init__(self, score: Score, stem_frames, stem_gains_q15, seed32: bytes, chooser: Chooser):
@@ -25,10 +29,11 @@ class Stage:
         self.runs: list = []
         self.visit = 0
         self.start_beat = 0
+        self.end_beat = 0
         self.leaving_end = 0
         self.stops: list = []
         self.starts: list = []
-        self.on_choice = None
+        self.on_choice = lambda choice: None
         self._score = score
         self._stem_frames = stem_frames
         self._stem_gains_q15 = stem_gains_q15
@@ -37,6 +42,8 @@ class Stage:
         self._start_frame = 0
         self._entry_fade_frames = 0
         self._entry_curve = 0
+        self._final_frame = 0
+        self._final_fade = 0
 
     def draw(self, lane: int, number: int) -> int:
         """The draw of this visit."""
@@ -68,6 +75,21 @@ class Stage:
                     main = self._stop(slot.voice, slot.end, frame, fade, linear)
                     beneath = self._stop(slot.fading_voice, slot.fading_end, frame, fade, linear)
                     self.leaving_end = max(self.leaving_end, main, beneath)
+
+    def hold(self, frame: int) -> None:
+        """The section goes on beyond its bars."""
+        self.end_beat = _NEVER
+        for run in self.runs:
+            for slot in run.slots:
+                if slot.due_frame == _NEVER:
+                    self._make_due(slot, run.layer, self.clock.first_beat_from(frame + (run.layer.cue_frames or 0)))
+
+    def fade_to(self, frame: int, end_frame: int) -> None:
+        """The piece ends at `end_frame`: what sounds fades until then, and what still begins fades with it."""
+        self._final_frame = end_frame
+        self._final_fade = end_frame - frame
+        for voice, busy in enumerate(self.voices.busy_until):
+            self._stop(voice, busy, frame, self._final_fade, False)
 
     def fade_all(self, frame: int, fade: int) -> None:
         """Everything is silent `fade` frames later, and nothing more begins."""
@@ -155,7 +177,8 @@ class Stage:
         if beat > first:
             first -= (first - beat) // layer.grid_beats * layer.grid_beats
         slot.due_beat = first
-        slot.due_frame = clock.frame(first) - cue
+        # A stem whose point lies in the section to come does not begin in this one.
+        slot.due_frame = _NEVER if cue and first >= self.end_beat else clock.frame(first) - cue
 
     def _decide(self, frame: int, run: Run, slot: Slot, sliders) -> None:
         """Start the slot's next stem, or leave it to the next point of the grid."""
@@ -195,17 +218,24 @@ class Stage:
             fade_in = self._entry_fade_frames
             curves = self._entry_curve
         fade_out = min(fade or self._score.edge_out_frames, frames >> 1)
+        fade_in = min(fade_in, frames >> 1)
         gain_q15 = min(32767, layer.gain_q15 * self._stem_gains_q15[stem] >> 15)
+        if self._final_fade:
+            left = self._final_frame - frame
+            frames = min(frames, left)
+            fade_in = min(fade_in, frames >> 1)
+            fade_out = frames - fade_in
+            gain_q15 = fade_gain(gain_q15, left, self._final_fade)
         slot.follow(voice, frame + frames)
         self.voices.hold(voice, stem, slot.end, fade_out)
-        self.starts.append(Start(frame, voice, stem, frames, gain_q15, min(fade_in, frames >> 1), fade_out, curves))
+        self.starts.append(Start(frame, voice, stem, frames, gain_q15, fade_in, fade_out, curves))
 
     def _choose(self, frame: int, run: Run) -> int:
         run.draws += 1
         layer = run.layer
         value = self.draw(layer.lane, run.draws)
         stem = self._chooser.choose(layer.pool, self.voices.sounding(frame), value, frame)
-        if self.on_choice is not None:
+        if self._chooser.explain:
             choice = self._chooser.last
             choice.frame = frame
             choice.visit = self.visit
@@ -232,8 +262,8 @@ class Stage:
             last -= (last - first) % layer.grid_beats
             if last > slot.due_beat and last >= first:
                 self._make_due(slot, layer, last)
-                return min(natural, slot.due_frame + fade - frame)
+                return min(natural, clock.frame(last) - cue + fade - frame)
         overlap = fade or tail
         earliest = clock.first_beat_from((end - overlap if overlap else end - slack) + cue)
         self._make_due(slot, layer, max(earliest, slot.due_beat + 1))
-        return natural if overlap else min(natural, slot.due_frame - frame)
+        return natural if overlap else min(natural, clock.frame(slot.due_beat) - cue - frame)

@@ -85,7 +85,6 @@ class Vm:
         self._day = DayClock(score)
         self._announcer = Announcer(score, stem_frames, stem_gains_q15)
         self._plan = PlanRun(score, plan, _NEVER)
-        self._on_choice = None
         self._started = False
         self._end_beat = 0
         self._end_frame = 0
@@ -128,13 +127,13 @@ class Vm:
 
     def explain(self, on_choice) -> None:
         """Call `on_choice` with a `Choice` for every stem drawn from here on: the answer to "why this stem"."""
-        self._chooser.explain = True
-        self._on_choice = on_choice
-        self._stage.on_choice = self._chosen
 
-    def _chosen(self, choice) -> None:
-        choice.section = self.section
-        self._on_choice(choice)
+        def chosen(choice) -> None:
+            choice.section = self.section
+            on_choice(choice)
+
+        self._chooser.explain = True
+        self._stage.on_choice = chosen
 
     def input(self, kind: int, value: int, frame: int) -> None:
         """Take an input that is effective from `frame` on. Raises `InputRefused`; the session is unchanged then."""
@@ -158,14 +157,13 @@ class Vm:
         """The next frame at which anything is decided."""
         if not self._started:
             return 0
-        if self._plan.over:
-            return _NEVER
         pending = self._inputs.items
         frame = min(self._end_frame, self._skip_frame, self._leave_frame, self._plan.next_frame(_NEVER))
         if pending and pending[0][0] < frame:
             frame = pending[0][0]
         frame = min(frame, self._day.next_frame(_NEVER), self._announcer.next_frame(_NEVER))
-        return self._stage.next_frame(frame)
+        frame = self._stage.next_frame(frame)
+        return frame if frame < self._plan.end_frame else _NEVER
 
     def _step(self, frame: int, events: list) -> None:
         stage = self._stage
@@ -175,9 +173,8 @@ class Vm:
             self._take_input(frame, kind, value)
         self._pass_time(frame)
         self._change_section(frame)
-        if not self._plan.over:
-            stage.decide(frame, self._sliders)
-            self._announcer.due(frame, ducks, stage.starts)
+        stage.decide(frame, self._sliders)
+        self._announcer.due(frame, ducks, stage.starts)
         events.extend(ducks)
         events.extend(stage.stops)
         if self.visit != entered:
@@ -245,7 +242,7 @@ class Vm:
     def _announce(self, items: list, frame: int) -> None:
         """Plan announcements, each (index, frame it is due at); those that are not exact wait for the bar."""
         for index, at in items:
-            if not self.score.announcements[index].exact:
+            if not (self.score.announcements or [])[index].exact:
                 at = self._stage.clock.frame(self._next_bar(at))
             self._announcer.plan(index, at, frame)
 
@@ -261,16 +258,17 @@ class Vm:
         if not self._started:
             self._started = True
             self._enter(plan.first_section(), 0, frame, [], 0, False)
-            return
         if frame >= plan.fade_frame and plan.hit() is None:
-            self._stage.fade_all(frame, plan.end_frame - frame)
-            self._announcer.fade_out(frame, plan.end_frame - frame, self._stage.stops)
-            plan.over = True
+            if not plan.fading:
+                plan.fading = True
+                self._stage.fade_to(frame, plan.end_frame)
+                self._announcer.fade_out(frame, plan.end_frame - frame, self._stage.stops)
+            self._stay(frame)
             return
         fade = plan.take_cut(frame)
         if fade:
             self._stage.fade_all(frame, fade)
-            self._end_frame = self._skip_frame = self._leave_frame = _NEVER
+            self._stay(frame)
         section = plan.take_hit(frame)
         if section >= 0:
             self._leave_to = self._bridge_to = _NOWHERE
@@ -340,8 +338,7 @@ class Vm:
         entering = after if bridge == _NOWHERE else bridge
         if self._plan.horizon(_NEVER) - frame < self.score.frames_min(self.score.sections[entering]):
             # It could not last its shortest: what plays goes on to the hit or the end instead.
-            self._end_frame = self._skip_frame = self._leave_frame = _NEVER
-            self._leave_to = _NOWHERE
+            self._stay(frame)
             return
         self._bridge_to = _NOWHERE if bridge == _NOWHERE else after
         self._leave_to = _NOWHERE
@@ -354,6 +351,12 @@ class Vm:
         self._enter(entering, beat, frame, playing, rule.fade_in_frames, rule.linear)
         self._stage.fade_out(leaving, frame, max(rule.fade_out_frames, self.score.edge_out_frames), rule.linear)
 
+    def _stay(self, frame: int) -> None:
+        """No section follows of itself."""
+        self._end_frame = self._skip_frame = self._leave_frame = _NEVER
+        self._leave_to = _NOWHERE
+        self._stage.hold(frame)
+
     def _enter(self, index: int, beat: int, frame: int, playing: list, fade_frames: int, linear) -> None:
         """Begin section `index` at `beat`."""
         section = self.score.sections[index]
@@ -361,4 +364,5 @@ class Vm:
         self.section = index
         self._end_beat = beat + bars * self.score.beats_per_bar
         self._end_frame = self._stage.clock.frame(self._end_beat)
+        self._stage.end_beat = self._end_beat
         self._stage.enter(section, beat, frame, playing, fade_frames, linear)
