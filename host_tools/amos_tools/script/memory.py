@@ -9,19 +9,19 @@ BOARDS = {"pico2w": 24 * 1024, "esp32s3": 64 * 1024}
 Boards of runtime `linux` have no limit that a score could reach.
 """
 
-_BASE = 4096
-_EACH = {"sliders": 250, "pools": 130, "sections": 210, "transitions": 200, "dayparts": 170, "announcements": 260}
-_EACH |= {"reactions": 160, "renders": 160}
-_LAYER = 330
-_NEXT = 150
-_HIT = 90
-_SLOT = 130
+_BASE = 2900
+_EACH = {"sliders": 160, "pools": 90, "sections": 120, "transitions": 110, "dayparts": 90, "announcements": 130}
+_EACH |= {"reactions": 80, "renders": 120}
+_LAYER = 210
+_NEXT = 140
+_HIT = 60
+_SLOT = 220
 _STEM = 4
 _VOICE = 30
 
 
 def heap_bytes(score: Score) -> int:
-    """Bytes of a 32-bit MicroPython heap that the decoded score and its VM hold, rounded up.
+    """Bytes of a 32-bit MicroPython heap that the decoded score and its VM hold after a while, rounded up.
 
     Each kind of row has a price, measured on MicroPython for armhf with `gc.mem_alloc` around decoding and
     constructing (tests/script/test_memory.py checks it there). Expressions, pools and history are counted in words.
@@ -42,7 +42,7 @@ def heap_bytes(score: Score) -> int:
         total += 4 * sum(len(layer.chance or ()) for layer in section.layers)
         total += 4 * sum(len(item.weight) + len(item.when or ()) for item in section.nexts)
         slots = max(slots, sum(layer.count_max for layer in section.layers))
-    total += _SLOT * 2 * slots
+    total += _SLOT * slots
     for plan in score.renders or ():
         total += _HIT * len(plan.hits)
     return total
