@@ -144,7 +144,7 @@ def summary(compiled: Compiled) -> str:
     ]
     for plan in compiled.renders:
         seconds = plan.length_frames / compiled.rate_hz
-        lines.append(f"  render   “{plan.name}”, {seconds:g} s, {len(plan.hits)} hit{'s' * (len(plan.hits) != 1)}")
+        lines.append(f"  render   “{plan.name}”, {seconds:g} s, {plan.hits} hit{'s' * (plan.hits != 1)}")
     return "\n".join(lines)
 
 

@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from amos.player.score import HISTORY_MAX, VERSION, RenderPlan, Score, decode_score
+from amos.player.score import HISTORY_MAX, VERSION, Score, decode_score
 from amos.protocol.record import U16
 from amos_tools.script.announcements import announcements
 from amos_tools.script.avoidance import AvoidFacts, avoidance, warn_idle_rules, warn_small_pools
@@ -29,6 +29,15 @@ EDGE_OUT_FRAMES = 256
 
 
 @dataclass(frozen=True, slots=True)
+class RenderFacts:
+    """A render of the script; its plan is in the score."""
+
+    name: str
+    length_frames: int
+    hits: int
+
+
+@dataclass(frozen=True, slots=True)
 class Compiled:
     """A script that may be played.
 
@@ -48,7 +57,7 @@ class Compiled:
     decisions_per_hour_max: int
     sections: tuple[str, ...]
     pools: tuple[str, ...]
-    renders: tuple[RenderPlan, ...]
+    renders: tuple[RenderFacts, ...]
     heap_bytes: int
     warnings: tuple[Problem, ...]
 
@@ -167,7 +176,7 @@ def _finish(score: Score, pools: Pools, budget: Budget, problems: Problems) -> C
         decisions_per_hour_max=budget.decisions_per_hour(),
         sections=tuple(section.name for section in score.sections),
         pools=pools.names(),
-        renders=tuple(score.renders or ()),
+        renders=tuple(RenderFacts(plan.name, plan.length_frames, len(plan.hits)) for plan in score.renders or ()),
         heap_bytes=heap,
         warnings=tuple(problems.warnings),
     )

@@ -36,9 +36,10 @@ def dayparts(program: Program, sliders: list[Slider], problems: Problems) -> lis
                         days=days, from_minute=start, until_minute=end, slider=found[0], position_q15=found[1]
                     )
                     rows.append(_Row(row, priority, order, statement))
-    _warn_overlaps(rows, problems)
     if len(rows) > DAYPARTS_MAX:
         problems.error(program.dayparts[-1].span, f"a script has at most {DAYPARTS_MAX} settings of dayparts")
+        return []
+    _warn_overlaps(rows, problems)
     return [item.row for item in sorted(rows, key=lambda item: (-item.priority, -item.order))]
 
 
