@@ -18,6 +18,7 @@ from amos_tools.script.words import RESERVED
 
 CASES = int(os.environ.get("AMOS_FUZZ_CASES", "420"))
 SECONDS_MAX = 2
+"""Of processor time: other work on the machine must not fail a case."""
 _FILES = resources.files("amos_tools.script")
 _REFERENCE = re.findall(r"```aimi\n(.*?)```", _FILES.joinpath("REFERENCE.md").read_text(encoding="utf-8"), re.DOTALL)
 SOURCES = [
@@ -74,7 +75,7 @@ def mutated(source: str, chance: random.Random) -> str | bytes:
 
 def check(source: str | bytes) -> bool:
     """Whether it compiled."""
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         compiled = compile_script(source, REPERTOIRE)
     except ScriptError as error:
@@ -83,20 +84,20 @@ def check(source: str | bytes) -> bool:
         assert len(error.problems) <= 20
         return False
     finally:
-        assert time.perf_counter() - began < SECONDS_MAX
+        assert time.process_time() - began < SECONDS_MAX
     decode_score(compiled.score)
     return True
 
 
 def check_format(source: str | bytes) -> None:
     """The canonical form of what parses is stable, and means the same."""
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         text = format_script(source)
     except ScriptError:
         return
     finally:
-        assert time.perf_counter() - began < SECONDS_MAX
+        assert time.process_time() - began < SECONDS_MAX
     assert format_script(text) == text
     try:
         score = compile_script(source, REPERTOIRE).score

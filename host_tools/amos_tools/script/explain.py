@@ -98,7 +98,8 @@ def _story(placed: Placed, compiled: Compiled, score: Score) -> str:
     gain_db = 20 * math.log10(max(1, start.gain_q15) / 32768)
     lines = [
         f"placement {placed.number}: “{stem.title}” by {stem.artist} ({stem.role})",
-        f"  when        {moment(start.frame, rate)} to {moment(placed.end, rate)}, voice {start.voice}, {gain_db:.1f} dB",
+        f"  when        {moment(start.frame, rate)} to {moment(placed.end, rate)}, voice {start.voice}, "
+        f"{gain_db:.1f} dB",
     ]
     choice = placed.choice
     if choice is None:
