@@ -16,6 +16,7 @@ def indexes(*numbers):
 
 def layer(lane, pool, **changes):
     fields = {"role": 1, "count_min": 4, "count_max": 5, "grid": 6, "enter": 7, "gain": 8, "fade": 9, "chance": 10}
+    fields.update({"cue": 11, "tail": 12, "linear": 13})
     result = {1: 3, 2: pool, 3: lane, 4: 1, 5: 1, 6: 4, 7: 0, 8: 32768, 9: 0}
     for name in changes:
         result[fields[name]] = changes[name]
@@ -49,6 +50,20 @@ def score_map(**changes):
         "pools": 13,
         "sections": 14,
         "transitions": 15,
+        "sliders": 12,
+        "fixed_seed": 16,
+        "stem_plays": 17,
+        "stem_seconds": 18,
+        "artist_plays": 19,
+        "keep_history": 20,
+        "relax": 21,
+        "artists": 22,
+        "reactions": 23,
+        "dayparts": 24,
+        "announcements": 25,
+        "duck_gain": 26,
+        "duck_ramp": 27,
+        "renders": 28,
     }
     result = {
         1: 1,
@@ -97,7 +112,8 @@ def test_refuses_by_name():
         ({"rate": 96000}, "rate_hz"),
         ({"tempo": 1}, "tempo"),
         ({"voices": 2}, "voices"),
-        ({"voices": 3}, "together"),
+        ({"voices": 3}, "found 4"),
+        ({"voices": 4}, "together"),
         ({"stems": 6}, "stems below 6"),
         ({"pools": [{1: indexes(0)}, {1: indexes()}]}, "at least one"),
         ({"pools": [{1: indexes(1, 0)}]}, "ascending"),

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 from amos.player.beats import BeatClock
 from amos.player.draw import below, draw
-from amos.player.events import Section, Start, Stop
+from amos.player.events import Duck, Section, Start, Stop
 from amos.player.inputs import INPUT_SKIP, INPUT_SLIDER, InputRefused
 from amos.player.score import ScoreError, decode_score
 from amos.player.vm import Vm
@@ -18,10 +18,11 @@ STEM_FRAMES = [8 * BAR, 4 * BAR, 12 * BAR + 77, 4 * BAR + 100, 6 * BAR - 100, 3 
 GAINS = [32767, 20000, 16384, 30000, 8000, 32767, 1]
 
 
-def vm_of(memory=None, seed=SEED, stem_frames=None, **changes):
+def vm_of(memory=None, seed=SEED, stem_frames=None, plan=None, **changes):
     score = decode_score(dumps(score_map(**changes)))
     frames = stem_frames or STEM_FRAMES[: score.stems]
-    return Vm(score, frames, GAINS[: len(frames)], seed, memory)
+    gains = (GAINS + [32767] * len(frames))[: len(frames)]
+    return Vm(score, frames, gains, seed, memory, plan)
 
 
 def row(event):
@@ -36,9 +37,21 @@ def row(event):
             event.fade_in,
             event.fade_out,
         )
+    if isinstance(event, Duck):
+        return event.frame, "duck", event.until_frame, event.gain_q15, event.ramp_frames, event.voice
     if isinstance(event, Stop):
         return event.frame, "stop", event.voice, event.fade
     return event.frame, "section", event.section
+
+
+def announced(name, stem=None, minute=None, days=255, exact=True, duck=True, frames=BAR):
+    """An announcement as it stands in a score."""
+    result = {1: name, 4: days, 5: exact, 6: duck, 7: 32768, 8: frames}
+    if stem is not None:
+        result[2] = stem
+    if minute is not None:
+        result[3] = minute
+    return result
 
 
 def rows(events):
@@ -205,7 +218,7 @@ def test_skips_in_a_row_wait_for_the_fade():
 def test_refuses_inputs_by_name():
     vm = vm_of()
     vm.advance(1000)
-    for kind, value, frame in ((INPUT_SKIP, 0, 999), (1, 0, 2000), (INPUT_SLIDER + 1, 0, 2000), (16, 32769, 2000)):
+    for kind, value, frame in ((INPUT_SKIP, 0, 999), (9, 0, 2000), (INPUT_SLIDER + 1, 0, 2000), (16, 32769, 2000)):
         try:
             vm.input(kind, value, frame)
         except InputRefused:

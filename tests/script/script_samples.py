@@ -16,12 +16,13 @@ def stem(
     bars: int = 4,
     artist: str = "Ilse Maren",
     opt_in: bool = True,
+    title: str | None = None,
 ) -> StemFacts:
     digest = hashlib.sha256(f"{role} {number}".encode()).digest()
     return StemFacts(
         stem_id=digest[:16],
         sha256=digest,
-        title=f"{role} {number}",
+        title=title or f"{role} {number}",
         artist=artist,
         role=role,
         key=key,
@@ -41,6 +42,7 @@ VAULT = [
     for role in ROLES
     for number in range(4)
 ]
+VAULT.append(stem("fx", 99, key=None, bars=1, artist="Noor Adeyemi", title="closing"))
 
 EXAMPLE = """\
 experience "harbour cafe" seed device
@@ -73,15 +75,6 @@ announce "closing" at 21:45 exact duck
 on dislike weight * 0.5 swap at bar
 render "promo" length 30 s hit 12 s bloom
 """
-
-_UNSUPPORTED_LINES = ("avoid", "relax", "daypart", "announce", "on ", "render")
-
-
-def supported_part(script: str) -> str:
-    """The example without what the compiler refuses by name."""
-    lines = [line for line in script.splitlines() if not line.startswith(_UNSUPPORTED_LINES)]
-    return "\n".join(lines).replace(" scope section slew 8 bars", "").replace(" duck -12 dB 300 ms", "")
-
 
 HEAD = """\
 clock 44100 tempo 84 meter 4/4 key D minor

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from script_samples import EXAMPLE, VAULT, supported_part
+from script_samples import EXAMPLE, VAULT
 from typer.testing import CliRunner
 
 from amos_tools.script import cli
@@ -46,14 +46,16 @@ def check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Check:
 
 
 def test_prints_a_summary(check: Check) -> None:
-    result = check(supported_part(EXAMPLE).encode())
+    result = check(EXAMPLE.encode())
     assert result.exit_code == 0
-    assert "harbour cafe: 3 sections, 12 stems" in result.output and "7 at most, of 8" in result.output
+    assert "harbour cafe: 3 sections, 13 stems" in result.output and "8 at most, of 8" in result.output
+    assert "pico2w holds it (24 KiB)" in result.output and "“promo”, 30 s, 1 hit" in result.output
+    assert "warning: pool `warm` has 4 pads, too few for the rules of `avoid`" in result.output
 
 
 def test_prints_errors_with_carets(check: Check) -> None:
-    result = check(EXAMPLE.encode())
-    assert result.exit_code == 1 and "cafe.aimi:7:1" in result.output and "^^^^^" in result.output
+    result = check(EXAMPLE.replace("avoid", "avid").encode())
+    assert result.exit_code == 1 and "cafe.aimi:7:1" in result.output and "^^^^" in result.output
 
 
 @pytest.mark.parametrize("source", [None, b"\xff\xfe", b"#" * 300_000])
@@ -65,7 +67,7 @@ def test_no_traceback_for_what_is_no_script(check: Check, source: bytes | None) 
 
 def test_a_real_vault_and_none(tmp_path: Path) -> None:
     script = tmp_path / "cafe.aimi"
-    script.write_text(supported_part(EXAMPLE), encoding="utf-8")
+    script.write_text(EXAMPLE, encoding="utf-8")
     Vault.init(tmp_path / "vault").close()
     empty = CliRunner().invoke(cli.app, ["check", str(script), "--vault", str(tmp_path / "vault")])
     assert empty.exit_code == 1 and "the vault has 0 stems with opt-in" in empty.output

@@ -13,6 +13,7 @@ from amos.compat import const
 SEED_BYTES = const(32)
 SECTION_LANE = const(0xFFFFFFFF)  # draws of the section itself: 0 its length, 1 the section after it
 DRAW_BITS = const(64)
+SEED_CONTEXT = b"amos/1/tool-seed\x00"
 
 
 def draw(seed32: bytes, visit: int, lane: int, number: int) -> int:
@@ -27,3 +28,8 @@ def draw(seed32: bytes, visit: int, lane: int, number: int) -> int:
 def below(value: int, bound: int) -> int:
     """Scale a draw to 0 .. bound - 1. The bias is at most bound / 2**64."""
     return value * bound >> DRAW_BITS
+
+
+def numbered_seed(number: int) -> bytes:
+    """The 32-byte seed for a number of 64 bits: of a script that says `seed 42`, and of `--seed 42`."""
+    return sha256(SEED_CONTEXT + number.to_bytes(8, "big")).digest()

@@ -8,7 +8,7 @@
 placement silent and unmetered (it is noted in `refused`); the session goes on.
 """
 
-from amos.player.events import Section, Start
+from amos.player.events import Duck, Section, Start
 from amos.player.mixer import LOOKAHEAD_FRAMES
 
 REFUSED_NOTES_MAX = 16
@@ -40,6 +40,8 @@ class Performance:
                 self._start(event)
             elif isinstance(event, Section):
                 self.section = event.section
+            elif isinstance(event, Duck):
+                self._mixer.duck(event)
             elif event.voice not in self._mute_voices:
                 self._mixer.stop(event)
                 self._meter.stop(event)

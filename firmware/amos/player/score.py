@@ -4,192 +4,105 @@
 outlast a section and voices beyond the budget are all found here, before the first frame.
 """
 
-from array import array
 from hashlib import sha256
 
-from amos.player.expression import CODE_WORDS_MAX, fault
-from amos.protocol.errors import ProtocolError
+from amos.player.expression import fault
+from amos.player.score_parts import (
+    ANY,
+    AT_BAR,
+    AT_BEAT,
+    AT_END,
+    AT_ONCE,
+    BARS_MAX,
+    FADE_FRAMES_MAX,
+    GRID_BEATS_MAX,
+    LAYERS_MAX,
+    POOLS_MAX,
+    SECTIONS_MAX,
+    SLEW_FRAMES_MAX,
+    VOICES_MAX,
+    Layer,
+    Next,
+    Pool,
+    ScoreError,
+    ScoreSection,
+    Slider,
+    Transition,
+)
+from amos.player.score_rules import Announcement, Daypart, Hit, Reaction, RenderPlan
 from amos.protocol.limits import SCORE_BYTES_MAX, SMALL_TEXT_BYTES_MAX, STEMS_MAX
-from amos.protocol.record import U8, U16, U32, Record
+from amos.protocol.record import U8, U64, Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from array import array
+
+__all__ = (
+    "ANY",
+    "AT_BAR",
+    "AT_BEAT",
+    "AT_END",
+    "AT_ONCE",
+    "BARS_MAX",
+    "FADE_FRAMES_MAX",
+    "GRID_BEATS_MAX",
+    "LAYERS_MAX",
+    "POOLS_MAX",
+    "SECTIONS_MAX",
+    "SLEW_FRAMES_MAX",
+    "VOICES_MAX",
+    "Announcement",
+    "Daypart",
+    "Hit",
+    "Layer",
+    "Next",
+    "Pool",
+    "Reaction",
+    "RenderPlan",
+    "Score",
+    "ScoreError",
+    "ScoreSection",
+    "Slider",
+    "Transition",
+    "decode_score",
+)
 
 VERSION = 1
 
-SECTIONS_MAX = 64
-"""The next-matrix stays readable, and a board holds it."""
-LAYERS_MAX = 32
-"""More layers than voices could never sound."""
-VOICES_MAX = 32
-"""Sums of 32 voices keep ten fractional bits in 32 bits (DESIGN section 5)."""
-POOLS_MAX = 256
 SLIDERS_MAX = 32
 TRANSITIONS_MAX = 64
-BARS_MAX = 4096
-"""Over two hours at 120 bpm in 4/4."""
-GRID_BEATS_MAX = 4096
-FADE_FRAMES_MAX = 1 << 24
-"""Almost six minutes at 48 kHz."""
+REACTIONS_MAX = 4
+DAYPARTS_MAX = 128
+ANNOUNCEMENTS_MAX = 32
+RENDERS_MAX = 16
 EDGE_FRAMES_MAX = 1024
 """A fraction of the shortest beat."""
 RATES_HZ = (48000, 44100, 22050)
 TEMPO_MBPM_MIN = 20_000
 TEMPO_MBPM_MAX = 400_000
-SLIDER_Q15_MAX = 1000 << 15
-"""Sliders run within -1000 .. 1000."""
-ANY = 0
-"""In a transition: any section. Sections are counted from 1 there."""
+AVOID_PLAYS_MAX = 64
+HISTORY_MAX = 4096
+"""Plays remembered, over all pools: 16 KB of a board's heap."""
+AVOID_SECONDS_MAX = 72 * 3600
 
-
-class ScoreError(ProtocolError):
-    """A score is not what SCORE.md says, or does not fit the pack it came with."""
-
-
-class Slider(Record):
-    """A value from outside, `lo_q15` .. `hi_q15`; `start_q15` is its position between them, 0 .. 32768."""
-
-    NAME = "slider"
-    FIELDS = (
-        (1, "name", "text", SMALL_TEXT_BYTES_MAX),
-        (2, "lo_q15", "int", SLIDER_Q15_MAX),
-        (3, "hi_q15", "int", SLIDER_Q15_MAX),
-        (4, "start_q15", "uint", 32768),
-    )
-
-    name: str
-    lo_q15: int
-    hi_q15: int
-    start_q15: int
-
-    def fault(self) -> "str | None":
-        return None if self.lo_q15 < self.hi_q15 else "lo: expected less than hi"
-
-    def value(self, position_q15: int) -> int:
-        """The slider's value in Q15 at a position of 0 .. 32768."""
-        return self.lo_q15 + ((self.hi_q15 - self.lo_q15) * position_q15 >> 15)
-
-
-class Pool(Record):
-    """Stems a layer may draw, as ascending indexes into the pack's stem table."""
-
-    NAME = "pool"
-    FIELDS = ((1, "stems", "H", STEMS_MAX),)
-
-    stems: "array[int]"
-
-    def fault(self) -> "str | None":
-        previous = -1
-        for stem in self.stems:
-            if stem <= previous:
-                return "stems: expected ascending"
-            previous = stem
-        return None if len(self.stems) else "stems: expected at least one"
-
-
-class Layer(Record):
-    """One `play`: keeps up to `count` stems of a pool sounding while its section lasts."""
-
-    NAME = "layer"
-    FIELDS = (
-        (1, "role", "uint", 6),
-        (2, "pool", "uint", POOLS_MAX - 1),
-        (3, "lane", "uint", U32 - 1),
-        (4, "count_min", "uint", VOICES_MAX),
-        (5, "count_max", "uint", VOICES_MAX),
-        (6, "grid_beats", "uint", GRID_BEATS_MAX),
-        (7, "enter_beats", "uint", U16),
-        (8, "gain_q15", "uint", 32768),
-        (9, "fade_frames", "uint", FADE_FRAMES_MAX),
-        (10, "chance", "i?", CODE_WORDS_MAX),
-    )
-
-    role: int
-    pool: int
-    lane: int
-    count_min: int
-    count_max: int
-    grid_beats: int
-    enter_beats: int
-    gain_q15: int
-    fade_frames: int
-    chance: "array[int] | None"
-
-    def fault(self) -> "str | None":
-        if not self.count_min <= self.count_max or not self.count_max:
-            return "count: expected min <= max and at least 1"
-        return None if self.grid_beats else "grid_beats: expected at least 1"
-
-    def voices(self) -> int:
-        """Voices at most at once: stems that fade into one another overlap in pairs."""
-        return self.count_max * (2 if self.fade_frames else 1)
-
-
-class Next(Record):
-    """A section that may follow, with its weight and condition (expressions)."""
-
-    NAME = "next"
-    FIELDS = (
-        (1, "section", "uint", SECTIONS_MAX - 1),
-        (2, "weight", "i", CODE_WORDS_MAX),
-        (3, "when", "i?", CODE_WORDS_MAX),
-    )
-
-    section: int
-    weight: "array[int]"
-    when: "array[int] | None"
-
-
-class ScoreSection(Record):
-    """A section of `bars_min` .. `bars_max` bars. Without `nexts` it follows itself."""
-
-    NAME = "section"
-    FIELDS = (
-        (1, "name", "text", SMALL_TEXT_BYTES_MAX),
-        (2, "bars_min", "uint", BARS_MAX),
-        (3, "bars_max", "uint", BARS_MAX),
-        (4, "layers", "records", (Layer, LAYERS_MAX)),
-        (5, "nexts", "records", (Next, SECTIONS_MAX)),
-    )
-
-    name: str
-    bars_min: int
-    bars_max: int
-    layers: "list[Layer]"
-    nexts: "list[Next]"
-
-    def fault(self) -> "str | None":
-        if not 1 <= self.bars_min <= self.bars_max:
-            return "bars: expected 1 <= min <= max"
-        if len({layer.lane for layer in self.layers}) != len(self.layers):
-            return "layers: expected lanes to differ"
-        return None
-
-    def voices(self) -> int:
-        """Voices at most at once, without those of the section before."""
-        return sum([layer.voices() for layer in self.layers])
-
-
-class Transition(Record):
-    """How section `before` gives way to `after` (1-based; ANY = any): lengths of the two fades, in frames."""
-
-    NAME = "transition"
-    FIELDS = (
-        (1, "before", "uint", SECTIONS_MAX),
-        (2, "after", "uint", SECTIONS_MAX),
-        (3, "fade_out_frames", "uint", FADE_FRAMES_MAX),
-        (4, "fade_in_frames", "uint", FADE_FRAMES_MAX),
-    )
-
-    before: int
-    after: int
-    fade_out_frames: int
-    fade_in_frames: int
-
-    def applies(self, before: int, after: int) -> bool:
-        """Whether this rule covers the step between two sections (0-based)."""
-        return self.before in (ANY, before + 1) and self.after in (ANY, after + 1)
+RELAX_ARTIST = 0
+RELAX_HOURS = 1
+RELAX_PLAYS = 2
+RELAX_KEY = 3
+RELAX_TEMPO = 4
 
 
 class Score(Record):
-    """A whole score. `sha256` is of the bytes it was decoded from."""
+    """A whole score. `sha256` is of the bytes it was decoded from.
+
+    seed            fixed by the script; absent: the session's
+    stem_plays      a stem is not drawn again within so many plays of its pool (absent: 1)
+    stem_seconds    nor within so many seconds of its last start
+    artist_plays    nor is its artist within so many plays of the pool
+    keep_history    false: plays are forgotten when the player starts again
+    relax           RELAX_* in the order in which rules give way when nothing is left to choose
+    artists         a number for the artist of each stem; present when any rule asks for it
+    """
 
     NAME = "score"
     FIELDS = (
@@ -208,6 +121,19 @@ class Score(Record):
         (13, "pools", "records", (Pool, POOLS_MAX)),
         (14, "sections", "records", (ScoreSection, SECTIONS_MAX)),
         (15, "transitions", "records", (Transition, TRANSITIONS_MAX)),
+        (16, "seed", "uint?", U64),
+        (17, "stem_plays", "uint?", AVOID_PLAYS_MAX),
+        (18, "stem_seconds", "uint?", AVOID_SECONDS_MAX),
+        (19, "artist_plays", "uint?", AVOID_PLAYS_MAX),
+        (20, "keep_history", "bool?", None),
+        (21, "relax", "uints?", (RELAX_TEMPO, RELAX_TEMPO + 1)),
+        (22, "artists", "H?", STEMS_MAX),
+        (23, "reactions", "records?", (Reaction, REACTIONS_MAX)),
+        (24, "dayparts", "records?", (Daypart, DAYPARTS_MAX)),
+        (25, "announcements", "records?", (Announcement, ANNOUNCEMENTS_MAX)),
+        (26, "duck_gain_q15", "uint?", 32768),
+        (27, "duck_ramp_frames", "uint?", FADE_FRAMES_MAX),
+        (28, "renders", "records?", (RenderPlan, RENDERS_MAX)),
     )
 
     version: int
@@ -225,6 +151,19 @@ class Score(Record):
     pools: "list[Pool]"
     sections: "list[ScoreSection]"
     transitions: "list[Transition]"
+    seed: "int | None"
+    stem_plays: "int | None"
+    stem_seconds: "int | None"
+    artist_plays: "int | None"
+    keep_history: "bool | None"
+    relax: "list[int] | None"
+    artists: "array[int] | None"
+    reactions: "list[Reaction] | None"
+    dayparts: "list[Daypart] | None"
+    announcements: "list[Announcement] | None"
+    duck_gain_q15: "int | None"
+    duck_ramp_frames: "int | None"
+    renders: "list[RenderPlan] | None"
     sha256: bytes
 
     def fault(self) -> "str | None":
@@ -240,16 +179,17 @@ class Score(Record):
         if last.before != ANY or last.after != ANY:
             return "transitions: expected the last to cover any step"
         for pool in self.pools:
-            if pool.stems[-1] >= self.stems:
-                return "pools: expected stems below %d, found %d" % (self.stems, pool.stems[-1])
+            if pool.highest() >= self.stems:
+                return "pools: expected stems below %d, found %d" % (self.stems, pool.highest())
+        count = len(self.sections)
         for rule in self.transitions:
-            if rule.before > len(self.sections) or rule.after > len(self.sections):
+            if rule.before > count or rule.after > count or (rule.via or 0) > count:
                 return "transitions: expected sections that exist"
         for section in self.sections:
             fault_text = self._section_fault(section)
             if fault_text:
                 return "section %s: %s" % (section.name, fault_text)
-        return self._step_fault()
+        return self._rules_fault() or self._step_fault()
 
     def _section_fault(self, section: ScoreSection):
         for layer in section.layers:
@@ -268,24 +208,75 @@ class Score(Record):
                 return "next: " + reason
         return None
 
+    def _rules_fault(self):
+        if self.artists is not None and len(self.artists) != self.stems:
+            return "artists: expected %d, found %d" % (self.stems, len(self.artists))
+        if self.artists is None and self.artist_plays:
+            return "artists: expected with artist_plays"
+        if self.history_depth() * len(self.pools) > HISTORY_MAX:
+            return "history: expected at most %d plays over all pools" % HISTORY_MAX
+        order = self.relax or ()
+        if len(set(order)) != len(order):
+            return "relax: expected each rule once"
+        reactions = self.reactions or ()
+        if len({item.kind for item in reactions}) != len(reactions):
+            return "reactions: expected each kind once"
+        for item in self.dayparts or ():
+            if item.slider >= len(self.sliders):
+                return "dayparts: expected a slider below %d, found %d" % (len(self.sliders), item.slider)
+        for item in self.announcements or ():
+            if item.stem is not None and item.stem >= self.stems:
+                return "announcements: expected a stem below %d, found %d" % (self.stems, item.stem)
+        for plan in self.renders or ():
+            for hit in plan.hits:
+                if hit.section >= len(self.sections):
+                    return "renders: expected a section below %d, found %d" % (len(self.sections), hit.section)
+        return None
+
     def _step_fault(self):
         """Fades end within the section they lead into, so at most two sections sound at once; both fit the voices."""
-        for index, section in enumerate(self.sections):
-            alone = section.voices()
-            if alone > self.voices:
-                return "section %s: expected at most %d voices, found %d" % (section.name, self.voices, alone)
-            for after in {item.section for item in section.nexts} or {index}:
-                following = self.sections[after]
-                if self.transition(index, after).fade_out_frames > self.frames_min(following):
-                    return "section %s: expected to outlast the fade into it" % following.name
-                if after != index and alone + following.voices() > self.voices:
-                    return "sections %s and %s: expected at most %d voices together, found %d" % (
-                        section.name,
-                        following.name,
-                        self.voices,
-                        alone + following.voices(),
-                    )
+        voices = self.music_voices()
+        for section in self.sections:
+            if section.voices() > voices:
+                return "section %s: expected at most %d voices, found %d" % (section.name, voices, section.voices())
+        for before, after, rule in self.steps():
+            leaving, following = self.sections[before], self.sections[after]
+            if rule.fade_out_frames > self.frames_min(following):
+                return "section %s: expected to outlast the fade into it" % following.name
+            together = leaving.voices() + following.voices()
+            if after != before and together > voices:
+                return "sections %s and %s: expected at most %d voices together, found %d" % (
+                    leaving.name,
+                    following.name,
+                    voices,
+                    together,
+                )
         return None
+
+    def steps(self) -> "list[tuple[int, int, Transition]]":
+        """Every step between two sections that may happen, with the rule whose fades it takes."""
+        found = []
+        for before, section in enumerate(self.sections):
+            for after in {item.section for item in section.nexts} or {before}:
+                rule = self.transition(before, after)
+                bridge = rule.bridge(before, after)
+                if bridge < 0:
+                    found.append((before, after, rule))
+                else:
+                    found.append((before, bridge, rule))
+                    found.append((bridge, after, self.transition(bridge, after)))
+        return found
+
+    def music_voices(self) -> int:
+        """Voices for the layers: announcements have the last one to themselves."""
+        for item in self.announcements or ():
+            if item.stem is not None:
+                return self.voices - 1
+        return self.voices
+
+    def history_depth(self) -> int:
+        """Plays remembered for each pool."""
+        return max(1 if self.stem_plays is None else self.stem_plays, self.artist_plays or 0, 1)
 
     def frames_min(self, section: ScoreSection) -> int:
         """Frames the section lasts at least."""

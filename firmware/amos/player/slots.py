@@ -6,7 +6,7 @@ from amos.player.score import Layer
 class Slot:
     """One stem kept sounding: its voice, the voice fading out beneath it, and when it is decided upon again."""
 
-    __slots__ = ("due_beat", "due_frame", "end", "fading_end", "fading_voice", "voice")
+    __slots__ = ("due_beat", "due_frame", "end", "fading_end", "fading_voice", "swapping", "voice")
 
     def __init__(self):
         self.voice = 0
@@ -15,6 +15,8 @@ class Slot:
         self.fading_end = 0
         self.due_beat = 0
         self.due_frame = 0
+        # Its stem gives way to another, whatever chance says; it does not play on into the next section.
+        self.swapping = False
 
     def follow(self, voice: int, end_frame: int) -> None:
         """`voice` takes over until `end_frame`; what sounded before goes on fading beneath."""
@@ -22,28 +24,24 @@ class Slot:
         self.fading_end = self.end
         self.voice = voice
         self.end = end_frame
+        self.swapping = False
 
 
 class Run:
-    """A layer's slots, and the number of its latest draw."""
+    """A layer (the `index`-th of its section), its slots, and the number of its latest draw."""
 
-    __slots__ = ("draws", "layer", "slots")
+    __slots__ = ("draws", "index", "layer", "slots")
 
-    def __init__(self, layer: Layer):
+    def __init__(self, layer: Layer, index: int):
         self.layer = layer
+        self.index = index
         self.slots = []
         self.draws = 0
 
 
 def playing_on(layer: Layer, runs: "list[Run]") -> "list[Slot]":
-    """Slots of the same layer in the section before: same lane, pool, gain and fade, so that nothing need change."""
+    """Slots of the same layer in the section before, so that nothing need change."""
     for run in runs:
-        old = run.layer
-        if (
-            old.lane == layer.lane
-            and old.pool == layer.pool
-            and old.gain_q15 == layer.gain_q15
-            and old.fade_frames == layer.fade_frames
-        ):
-            return run.slots
+        if run.layer.plays_as(layer):
+            return [slot for slot in run.slots if not slot.swapping]
     return []

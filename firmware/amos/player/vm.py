@@ -5,17 +5,42 @@ between two frames costs at most one decision for each slot and grid point; the 
 """
 
 from amos.compat import const
-from amos.player.beats import BeatClock
-from amos.player.chooser import Chooser, weighted
-from amos.player.draw import SECTION_LANE, SEED_BYTES, below, draw
-from amos.player.events import Section, Start, Stop
+from amos.player.announcer import Announcer
+from amos.player.chooser import RELAX_DOUBLE, Chooser, weighted
+from amos.player.day_clock import DayClock
+from amos.player.draw import SECTION_LANE, SEED_BYTES, below, numbered_seed
+from amos.player.events import Section
 from amos.player.expression import evaluate
-from amos.player.inputs import INPUT_SKIP, INPUT_SLIDER, InputQueue, InputRefused
-from amos.player.score import Layer, Score, ScoreError
-from amos.player.slots import Run, Slot, playing_on
-from amos.player.voice_table import VoiceTable
+from amos.player.inputs import (
+    INPUT_ANNOUNCE,
+    INPUT_BLOCK,
+    INPUT_CLOCK,
+    INPUT_DISLIKE,
+    INPUT_LIKE,
+    INPUT_SHUFFLE,
+    INPUT_SKIP,
+    INPUT_SLIDER,
+    InputQueue,
+    InputRefused,
+)
+from amos.player.memory import NONE
+from amos.player.plan import PlanRun
+from amos.player.score import AT_BAR, AT_BEAT, AT_END, AT_ONCE, RELAX_PLAYS, RenderPlan, Score, ScoreError
+from amos.player.score_rules import (
+    BLOCK_ARTIST,
+    BLOCK_STEM,
+    REACT_DISLIKE,
+    REACT_LIKE,
+    REACT_SHUFFLE,
+    REACT_SKIP,
+    Reaction,
+)
+from amos.player.sliders import Sliders
+from amos.player.stage import Stage
 
-_NEVER = const(-1)
+_NEVER = 1 << 62
+_NOWHERE = const(-1)
+_REACTS = {INPUT_LIKE: REACT_LIKE, INPUT_DISLIKE: REACT_DISLIKE, INPUT_SHUFFLE: REACT_SHUFFLE, INPUT_SKIP: REACT_SKIP}
 
 
 class Vm:
@@ -24,14 +49,23 @@ class Vm:
     score            a decoded score
     stem_frames      length of each stem of the pack's table, in frames, at least 1
     stem_gains_q15   loudness gain of each stem, 0 .. 32767
-    seed32           the session seed, 32 bytes
+    seed32           the session seed, 32 bytes; a script with a seed of its own takes that
     memory           what `memory` of an earlier session with this score gave, or None
+    plan             a RenderPlan for a piece of exact length, or None
 
     Raises `ScoreError` when these do not fit together. Read-only for callers: `frame`, up to which events were given;
     `section`, `visit`, the index of the section and how many came before it.
     """
 
-    def __init__(self, score: Score, stem_frames, stem_gains_q15, seed32: bytes, memory: "bytes | None" = None):
+    def __init__(
+        self,
+        score: Score,
+        stem_frames,
+        stem_gains_q15,
+        seed32: bytes,
+        memory: "bytes | None" = None,
+        plan: "RenderPlan | None" = None,
+    ):
         if len(stem_frames) != score.stems or len(stem_gains_q15) != score.stems:
             raise ScoreError("pack: expected %d stems, found %d" % (score.stems, len(stem_frames)))
         if score.stems and (min(stem_frames) < 1 or min(stem_gains_q15) < 0 or max(stem_gains_q15) > 32767):
@@ -41,26 +75,31 @@ class Vm:
         self.score = score
         self.frame = 0
         self.section = 0
-        self.visit = 0
-        self._stem_frames = stem_frames
-        self._stem_gains_q15 = stem_gains_q15
-        self._seed32 = seed32
+        seed32 = seed32 if score.seed is None else numbered_seed(score.seed)
         self._chooser = Chooser(score, memory)
         self._start_state = self._chooser.memory_bytes()
-        self._clock = BeatClock(score.rate_hz, score.tempo_mbpm)
-        self._voices = VoiceTable(score.voices)
-        self._sliders_q15 = [slider.value(slider.start_q15) for slider in score.sliders]
-        self._inputs = InputQueue(len(score.sliders))
-        self._skip_frame = _NEVER
-        self._runs: list = []
+        self._stage = Stage(score, stem_frames, stem_gains_q15, seed32, self._chooser)
+        self._sliders = Sliders(score.sliders)
+        self._daypart_positions = [slider.start_q15 for slider in score.sliders]
+        self._inputs = InputQueue(score)
+        self._day = DayClock(score)
+        self._announcer = Announcer(score, stem_frames, stem_gains_q15)
+        self._plan = PlanRun(score, plan, _NEVER)
         self._started = False
-        self._start_beat = 0
-        self._start_frame = 0
         self._end_beat = 0
         self._end_frame = 0
-        self._entry_fade_frames = 0
-        # Last frame at which anything of the section before is heard.
-        self._leaving_end = 0
+        # Asked to leave, and waiting for the fade before this section.
+        self._skip_frame = _NEVER
+        # Where a skip goes, and from which beat on; with _NEVER, at the end of the section.
+        self._leave_to = _NOWHERE
+        self._leave_beat = 0
+        self._leave_frame = _NEVER
+        self._bridge_to = _NOWHERE
+
+    @property
+    def visit(self) -> int:
+        """How many sections came before the one that plays."""
+        return self._stage.visit
 
     def start_state(self) -> bytes:
         """Canonical CBOR of what the session started from: weights and no-repeat memory (`Memory`)."""
@@ -68,11 +107,33 @@ class Vm:
 
     def memory(self) -> bytes:
         """Canonical CBOR of what the next session with this score may start from."""
-        return self._chooser.memory_bytes()
+        return self._chooser.memory_bytes(self.frame)
 
     def relaxed(self) -> "tuple[int, int]":
         """(repeats, doubles): how often a pool left nothing but the stem just played, or one that still sounds."""
-        return self._chooser.relaxed_repeats, self._chooser.relaxed_doubles
+        return self._chooser.relaxed[RELAX_PLAYS], self._chooser.relaxed[RELAX_DOUBLE]
+
+    def relaxations(self) -> "list[int]":
+        """How often each rule gave way, in the order of `chooser.RULE_NAMES`."""
+        return list(self._chooser.relaxed)
+
+    def slider_values(self) -> "list[int]":
+        """Values in Q15 at `frame`, in the order of the score's sliders."""
+        return list(self._sliders.values(self.frame))
+
+    def voices_busy(self) -> int:
+        """Music voices that sound at `frame`."""
+        return sum([1 for busy in self._stage.voices.busy_until if busy > self.frame])
+
+    def explain(self, on_choice) -> None:
+        """Call `on_choice` with a `Choice` for every stem drawn from here on: the answer to "why this stem"."""
+
+        def chosen(choice) -> None:
+            choice.section = self.section
+            on_choice(choice)
+
+        self._chooser.explain = True
+        self._stage.on_choice = chosen
 
     def input(self, kind: int, value: int, frame: int) -> None:
         """Take an input that is effective from `frame` on. Raises `InputRefused`; the session is unchanged then."""
@@ -96,169 +157,212 @@ class Vm:
         """The next frame at which anything is decided."""
         if not self._started:
             return 0
-        frame = self._end_frame
         pending = self._inputs.items
+        frame = min(self._end_frame, self._skip_frame, self._leave_frame, self._plan.next_frame(_NEVER))
         if pending and pending[0][0] < frame:
             frame = pending[0][0]
-        if self._skip_frame != _NEVER and self._skip_frame < frame:
-            frame = self._skip_frame
-        for run in self._runs:
-            for slot in run.slots:
-                if slot.due_frame < frame:
-                    frame = slot.due_frame
-        return frame
+        frame = min(frame, self._day.next_frame(_NEVER), self._announcer.next_frame(_NEVER))
+        frame = self._stage.next_frame(frame)
+        return frame if frame < self._plan.end_frame else _NEVER
 
     def _step(self, frame: int, events: list) -> None:
-        for at, kind, value in self._inputs.due(frame):
-            self._take_input(at, kind, value)
-        if not self._started:
-            self._started = True
-            self._enter(0, 0, frame, [], events)
-        if self._skip_frame != _NEVER and self._skip_frame <= frame:
-            self._skip_frame = _NEVER
-            self._skip(frame, events)
-        elif self._end_frame <= frame:
-            self._skip_frame = _NEVER
-            self._leave(self._following(False), self._end_beat, frame, self._runs, events)
-        for run in self._runs:
-            for slot in run.slots:
-                if slot.due_frame <= frame:
-                    self._decide(frame, run, slot, events)
+        stage = self._stage
+        entered = self.visit if self._started else _NOWHERE
+        ducks: list = []
+        for _at, kind, value in self._inputs.due(frame):
+            self._take_input(frame, kind, value)
+        self._pass_time(frame)
+        self._change_section(frame)
+        stage.decide(frame, self._sliders)
+        self._announcer.due(frame, ducks, stage.starts)
+        events.extend(ducks)
+        events.extend(stage.stops)
+        if self.visit != entered:
+            events.append(Section(frame, self.section))
+        events.extend(stage.starts)
+        stage.stops = []
+        stage.starts = []
+
+    # Inputs and the time of day.
 
     def _take_input(self, frame: int, kind: int, value: int) -> None:
-        if kind == INPUT_SKIP:
-            # A third section must not begin while the first still fades: the voices were proved for two.
-            self._skip_frame = max(frame, self._leaving_end)
+        if kind >= INPUT_SLIDER:
+            self._sliders.set(kind - INPUT_SLIDER, value, frame)
+        elif kind == INPUT_CLOCK:
+            self._announce(self._day.set(value, frame), frame)
+            self._set_dayparts(frame)
+        elif kind == INPUT_ANNOUNCE:
+            self._announce([(value, frame + (self.score.duck_ramp_frames or 0))], frame)
+        elif kind == INPUT_BLOCK:
+            self._chooser.block(value)
+            self._stage.drop(value, frame)
         else:
-            index = kind - INPUT_SLIDER
-            self._sliders_q15[index] = self.score.sliders[index].value(value)
+            self._react(frame, kind, NONE if kind == INPUT_SKIP else value - 1 if value else NONE)
 
-    def _following(self, skipping: bool) -> int:
+    def _react(self, frame: int, kind: int, stem: int) -> None:
+        reaction = self._reaction(_REACTS[kind])
+        for sounding in sorted(self._stage.voices.sounding(frame)):
+            if stem not in (NONE, sounding):
+                continue
+            if reaction.factor_q8 is not None:
+                self._chooser.learn(sounding, reaction.factor_q8)
+            if reaction.block == BLOCK_STEM:
+                self._chooser.block(sounding)
+            elif reaction.block == BLOCK_ARTIST:
+                self._chooser.block_artist(sounding)
+        if reaction.swap:
+            beats = {AT_BEAT: 1, AT_BAR: self.score.beats_per_bar, AT_END: 0}[reaction.swap]
+            self._stage.swap(stem, beats, frame)
+        if kind == INPUT_SKIP and self._leave_to == _NOWHERE:
+            # A third section must not begin while the first still fades: the voices were proved for two.
+            self._skip_frame = max(frame, self._stage.leaving_end)
+
+    def _reaction(self, kind: int) -> Reaction:
+        for reaction in self.score.reactions or ():
+            if reaction.kind == kind:
+                return reaction
+        return Reaction(kind=kind, swap=AT_BAR if kind == REACT_SHUFFLE else None)
+
+    def _pass_time(self, frame: int) -> None:
+        due = self._day.next_frame(_NEVER)
+        if due <= frame:
+            self._announce(self._day.due(frame), frame)
+            self._set_dayparts(frame)
+
+    def _set_dayparts(self, frame: int) -> None:
+        if not self._day.holds():
+            return
+        found = dict(self._day.positions(frame))
+        for index, slider in enumerate(self.score.sliders):
+            position = found.get(index, slider.start_q15)
+            if position != self._daypart_positions[index]:
+                self._daypart_positions[index] = position
+                self._sliders.set_base(index, position, frame)
+
+    def _announce(self, items: list, frame: int) -> None:
+        """Plan announcements, each (index, frame it is due at); those that are not exact wait for the bar."""
+        for index, at in items:
+            if not (self.score.announcements or [])[index].exact:
+                at = self._stage.clock.frame(self._next_bar(at))
+            self._announcer.plan(index, at, frame)
+
+    def _next_bar(self, frame: int) -> int:
+        """Beat of the first bar of the section's count that begins at `frame` or later."""
+        start, bar = self._stage.start_beat, self.score.beats_per_bar
+        return start - (start - self._stage.clock.first_beat_from(frame)) // bar * bar
+
+    # From section to section.
+
+    def _change_section(self, frame: int) -> None:
+        plan = self._plan
+        if not self._started:
+            self._started = True
+            self._enter(plan.first_section(), 0, frame, [], 0, False)
+        if frame >= plan.fade_frame and plan.hit() is None:
+            if not plan.fading:
+                plan.fading = True
+                self._stage.fade_to(frame, plan.end_frame)
+                self._announcer.fade_out(frame, plan.end_frame - frame, self._stage.stops)
+            self._stay(frame)
+            return
+        fade = plan.take_cut(frame)
+        if fade:
+            self._stage.fade_all(frame, fade)
+            self._stay(frame)
+        section = plan.take_hit(frame)
+        if section >= 0:
+            self._leave_to = self._bridge_to = _NOWHERE
+            self._stage.clock.origin_frame = frame
+            self._stage.visit += 1
+            self._sliders.leave_section(frame)
+            self._enter(section, 0, frame, [], 0, False)
+        elif self._leave_frame <= frame:
+            self._go(self._leave_to, self._leave_beat, frame, [])
+        elif self._end_frame <= frame:
+            self._end(frame)
+        elif self._skip_frame <= frame:
+            self._skip(frame)
+
+    def _end(self, frame: int) -> None:
+        """The section has played its bars."""
+        if self._leave_to != _NOWHERE:
+            self._go(self._leave_to, self._end_beat, frame, [])
+            return
+        self._go(self._following(False, frame), self._end_beat, frame, self._stage.runs)
+
+    def _skip(self, frame: int) -> None:
+        """Leave for another section, when the transition says. Nowhere else to go: play on."""
+        self._skip_frame = _NEVER
+        after = self._following(True, frame)
+        if after == self.section:
+            return
+        at = self.score.transition(self.section, after).at or AT_ONCE
+        clock = self._stage.clock
+        self._leave_to = after
+        if at == AT_ONCE:
+            self._go(after, 0, frame, [], True)
+        elif at != AT_END:
+            beat = self._next_bar(frame) if at == AT_BAR else clock.first_beat_from(frame)
+            if beat < self._end_beat:
+                self._leave_beat = beat
+                self._leave_frame = clock.frame(beat)
+                if self._leave_frame <= frame:
+                    self._go(after, beat, frame, [])
+
+    def _following(self, skipping: bool, frame: int) -> int:
         """The section to come. Without a choice left, conditions are relaxed; with none at all, it follows itself."""
+        if self._bridge_to != _NOWHERE:
+            return self._bridge_to
+        values = self._sliders.values(frame)
         weights = []
         allowed = []
         nexts = []
         for item in self.score.sections[self.section].nexts:
             if skipping and item.section == self.section:
                 continue
-            weight = max(0, evaluate(item.weight, self._sliders_q15))
+            weight = max(0, evaluate(item.weight, values))
             nexts.append(item.section)
             weights.append(weight)
-            allowed.append(weight if item.when is None or evaluate(item.when, self._sliders_q15) else 0)
+            allowed.append(weight if item.when is None or evaluate(item.when, values) else 0)
         if not nexts:
             return self.section
-        return nexts[weighted(allowed if sum(allowed) else weights, self._draw(SECTION_LANE, 1))]
+        return nexts[weighted(allowed if sum(allowed) else weights, self._stage.draw(SECTION_LANE, 1))]
 
-    def _skip(self, frame: int, events: list) -> None:
-        """Begin another section at this very frame; beats are counted from here on. Nowhere else to go: play on."""
-        after = self._following(True)
-        if after != self.section:
-            self._clock.origin_frame = frame
-            # What sounds is on the old clock, so no layer of the section to come may take it over.
-            self._leave(after, 0, frame, [], events)
+    def _go(self, after: int, beat: int, frame: int, playing: list, restart: bool = False) -> None:
+        """Go on to section `after`, over its bridge if it has one; it takes over what it also plays from `playing`.
 
-    def _leave(self, after: int, beat: int, frame: int, playing: list, events: list) -> None:
-        """Go on to section `after`, which takes over what it also plays from the runs in `playing`."""
-        rule = self.score.transition(self.section, after)
-        leaving = self._runs
-        entering: list = []
-        self.visit += 1
-        self._entry_fade_frames = rule.fade_in_frames
-        self._enter(after, beat, frame, playing, entering)
-        fade = max(rule.fade_out_frames, self.score.edge_out_frames)
-        for run in leaving:
-            for slot in run.slots:
-                self._stop(slot.voice, slot.end, frame, fade, events)
-                self._stop(slot.fading_voice, slot.fading_end, frame, fade, events)
-        events.extend(entering)
-
-    def _stop(self, voice: int, end: int, frame: int, fade: int, events: list) -> None:
-        """Fade out what sounds on `voice` until `end`, unless its own fade gets it there in time."""
-        if end <= frame:
-            return
-        fade = min(fade, end - frame)
-        self._leaving_end = max(self._leaving_end, frame + fade)
-        if frame + fade < end or frame < self._voices.fade_from[voice]:
-            events.append(Stop(frame, voice, fade))
-            self._voices.busy_until[voice] = frame + fade
-
-    def _enter(self, index: int, beat: int, frame: int, playing: list, events: list) -> None:
-        """Begin section `index` at `beat`; slots of layers it shares with the runs in `playing` move over to it."""
-        section = self.score.sections[index]
-        bars = section.bars_min + below(self._draw(SECTION_LANE, 0), section.bars_max - section.bars_min + 1)
-        self.section = index
-        self._start_beat = beat
-        self._start_frame = frame
-        self._end_beat = beat + bars * self.score.beats_per_bar
-        self._end_frame = self._clock.frame(self._end_beat)
-        self._runs = []
-        events.append(Section(frame, index))
-        for layer in section.layers:
-            run = Run(layer)
-            count = layer.count_min + below(self._draw(layer.lane, 0), layer.count_max - layer.count_min + 1)
-            sounding = playing_on(layer, playing)
-            for _ in range(count):
-                slot = sounding.pop(0) if sounding else Slot()
-                self._make_due(slot, layer, max(slot.due_beat, beat))
-                run.slots.append(slot)
-            self._runs.append(run)
-
-    def _draw(self, lane: int, number: int) -> int:
-        return draw(self._seed32, self.visit, lane, number)
-
-    def _make_due(self, slot: Slot, layer: Layer, beat: int) -> None:
-        """The slot's next decision: the first point of the layer's grid at `beat` or later."""
-        first = self._start_beat + layer.enter_beats
-        if beat > first:
-            first -= (first - beat) // layer.grid_beats * layer.grid_beats
-        slot.due_beat = first
-        slot.due_frame = self._clock.frame(first)
-
-    def _decide(self, frame: int, run: Run, slot: Slot, events: list) -> None:
-        """Start the slot's next stem, or leave it to the next point of the grid."""
-        busy_until = slot.fading_end if run.layer.fade_frames else slot.end
-        if busy_until > frame or not self._chance(run):
-            self._make_due(slot, run.layer, slot.due_beat + 1)
-        else:
-            self._place(frame, run, slot, events)
-
-    def _chance(self, run: Run) -> bool:
-        if run.layer.chance is None:
-            return True
-        run.draws += 1
-        return self._draw(run.layer.lane, run.draws) >> 49 < evaluate(run.layer.chance, self._sliders_q15)
-
-    def _place(self, frame: int, run: Run, slot: Slot, events: list) -> None:
-        layer = run.layer
-        run.draws += 1
-        stem = self._chooser.choose(layer.pool, self._voices.sounding(frame), self._draw(layer.lane, run.draws))
-        voice = self._voices.take(frame)
-        natural = self._stem_frames[stem]
-        fade = min(layer.fade_frames, natural >> 1)
-        frames = self._span(frame, slot, layer, natural, fade)
-        fade_in = fade or self.score.edge_in_frames
-        if not fade and not slot.end and frame == self._start_frame:
-            fade_in = max(fade_in, self._entry_fade_frames)
-        fade_out = min(fade or self.score.edge_out_frames, frames >> 1)
-        gain_q15 = min(32767, layer.gain_q15 * self._stem_gains_q15[stem] >> 15)
-        slot.follow(voice, frame + frames)
-        self._voices.hold(voice, stem, slot.end, fade_out)
-        events.append(Start(frame, voice, stem, frames, gain_q15, min(fade_in, frames >> 1), fade_out))
-
-    def _span(self, frame: int, slot: Slot, layer: Layer, natural: int, fade: int) -> int:
-        """Frames to play of a stem `natural` frames long; sets when the slot is due again.
-
-        With a fade the next stem comes in while this one goes out, so it ends a fade after a grid point. Without one
-        it plays out; the little by which a loop is longer than its beats is cut, or it would miss the grid.
+        With `restart`, beats count from here on.
         """
-        clock = self._clock
-        end = frame + natural
-        slack = min(natural >> 7, clock.frames(1) >> 1)
-        if fade:
-            steps = (clock.last_beat_until(end + slack - fade) - slot.due_beat) // layer.grid_beats
-            if steps > 0:
-                self._make_due(slot, layer, slot.due_beat + steps * layer.grid_beats)
-                return min(natural, slot.due_frame + fade - frame)
-        earliest = clock.first_beat_from(end - fade if fade else end - slack)
-        self._make_due(slot, layer, max(earliest, slot.due_beat + 1))
-        return natural if fade else min(natural, slot.due_frame - frame)
+        rule = self.score.transition(self.section, after)
+        bridge = _NOWHERE if self._bridge_to != _NOWHERE else rule.bridge(self.section, after)
+        entering = after if bridge == _NOWHERE else bridge
+        if self._plan.horizon(_NEVER) - frame < self.score.frames_min(self.score.sections[entering]):
+            # It could not last its shortest: what plays goes on to the hit or the end instead.
+            self._stay(frame)
+            return
+        self._bridge_to = _NOWHERE if bridge == _NOWHERE else after
+        self._leave_to = _NOWHERE
+        self._leave_frame = self._skip_frame = _NEVER
+        leaving = self._stage.runs
+        if restart:
+            self._stage.clock.origin_frame = frame
+        self._stage.visit += 1
+        self._sliders.leave_section(frame)
+        self._enter(entering, beat, frame, playing, rule.fade_in_frames, rule.linear)
+        self._stage.fade_out(leaving, frame, max(rule.fade_out_frames, self.score.edge_out_frames), rule.linear)
+
+    def _stay(self, frame: int) -> None:
+        """No section follows of itself."""
+        self._end_frame = self._skip_frame = self._leave_frame = _NEVER
+        self._leave_to = _NOWHERE
+        self._stage.hold(frame)
+
+    def _enter(self, index: int, beat: int, frame: int, playing: list, fade_frames: int, linear) -> None:
+        """Begin section `index` at `beat`."""
+        section = self.score.sections[index]
+        bars = section.bars_min + below(self._stage.draw(SECTION_LANE, 0), section.bars_max - section.bars_min + 1)
+        self.section = index
+        self._end_beat = beat + bars * self.score.beats_per_bar
+        self._end_frame = self._stage.clock.frame(self._end_beat)
+        self._stage.end_beat = self._end_beat
+        self._stage.enter(section, beat, frame, playing, fade_frames, linear)

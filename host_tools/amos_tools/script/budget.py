@@ -1,6 +1,7 @@
 """Proofs over the whole score: voices, fades, sections that are never reached, and what a session costs at most."""
 
-from amos.player.score import ScoreSection
+from amos.player.score import ScoreSection, Transition
+from amos_tools.script import tree
 from amos_tools.script.problems import Problems, Span
 from amos_tools.script.program import Program
 from amos_tools.script.sections import Transitions
@@ -12,32 +13,39 @@ class Budget:
 
     def __init__(
         self, program: Program, sections: list[ScoreSection], transitions: Transitions, clock: ClockFacts,
-        problems: Problems,
+        spoken: bool, problems: Problems,
     ):  # fmt: skip
         self._blocks = list(program.blocks.values())
         self._sections = sections
         self._transitions = transitions
         self._clock = clock
+        self._spoken = int(spoken)
         self._problems = problems
         self.voices_worst = 0
 
-    def _steps(self) -> list[tuple[int, int]]:
-        return [
-            (before, after)
-            for before, section in enumerate(self._sections)
-            for after in sorted({item.section for item in section.nexts} or {before})
-        ]
+    def _steps(self) -> list[tuple[int, int, Transition, tree.Transition | None]]:
+        """Every step that may happen, over bridges too, with the rule whose fades it takes."""
+        found = []
+        for before, section in enumerate(self._sections):
+            for after in sorted({item.section for item in section.nexts} or {before}):
+                rule, statement = self._transitions.between(before, after)
+                bridge = rule.bridge(before, after)
+                if bridge < 0:
+                    found.append((before, after, rule, statement))
+                else:
+                    found.append((before, bridge, rule, statement))
+                    found.append((bridge, after, *self._transitions.between(bridge, after)))
+        return found
 
-    def check_all(self, voices: int, voices_span: Span | None) -> None:
+    def check_all(self, voices: int, voices_span: Span | None, forced: set[int]) -> None:
         """Note what does not fit into `voices`, and what will never be heard."""
         self.check_fades()
         self.check_voices(voices, voices_span)
-        self.warn_unreachable()
+        self.warn_unreachable(forced)
 
     def check_fades(self) -> None:
         """A section must outlast the fade into it, or three sections could sound at once."""
-        for before, after in self._steps():
-            rule, statement = self._transitions.between(before, after)
+        for _, after, rule, statement in self._steps():
             section = self._sections[after]
             if statement is not None and rule.fade_out_frames > self._clock.bars_frames(section.bars_min):
                 span = next((option.span for option in statement.options if option.kind == "fade"), statement.span)
@@ -51,10 +59,11 @@ class Budget:
     def check_voices(self, voices: int, mix_span: Span | None) -> None:
         """The worst case of any section and of any two that overlap while one fades must fit the voices of the mix."""
         needs = [(section.voices(), number, number) for number, section in enumerate(self._sections)]
-        for before, after in self._steps():
+        for before, after, _, _ in self._steps():
             if before != after:
                 needs.append((self._sections[before].voices() + self._sections[after].voices(), before, after))
         self.voices_worst, before, after = max(needs)
+        self.voices_worst += self._spoken
         if self.voices_worst <= voices:
             return
         first, second = self._sections[before], self._sections[after]
@@ -64,7 +73,9 @@ class Budget:
             who = f"section `{second.name}` may need {self.voices_worst} voices while `{first.name}` fades out"
         alone = {section.name: section.voices() for section in (first, second)}
         notes = [f"`{name}` alone: {needed}" for name, needed in alone.items()]
-        notes.append("a layer needs a voice for each of its count, and two where it has a fade, which overlaps")
+        if self._spoken:
+            notes.append("announcements have one voice to themselves")
+        notes.append("a layer needs a voice for each of its count, and two where its fade or tail overlaps")
         self._problems.error(
             mix_span or self._blocks[after].section.name.span,
             f"{who}, the mix has {voices}",
@@ -72,14 +83,16 @@ class Budget:
             notes=notes,
         )
 
-    def warn_unreachable(self) -> None:
-        """Sections that no path from the first one leads to."""
-        reached, ahead = {0}, [0]
+    def warn_unreachable(self, forced: set[int]) -> None:
+        """Sections that no path from the first one leads to, nor from one that a render hits."""
+        steps = self._steps()
+        reached, ahead = {0, *forced}, [0, *forced]
         while ahead:
-            for item in self._sections[ahead.pop()].nexts:
-                if item.section not in reached:
-                    reached.add(item.section)
-                    ahead.append(item.section)
+            here = ahead.pop()
+            for before, after, _, _ in steps:
+                if before == here and after not in reached:
+                    reached.add(after)
+                    ahead.append(after)
         for number, block in enumerate(self._blocks):
             if number not in reached:
                 name = block.section.name

@@ -112,17 +112,27 @@ class Builder(Transformer[Token, Any]):
     def _option(self, kind: str, keyword: Token, **carried: Any) -> tree.Option:
         return tree.Option(kind, self._span(keyword), **carried)
 
-    def _keyword_option(self, parts: Parts) -> tree.Option:
-        """An option that is refused anyway: all that matters is its name and place."""
+    def _bare_option(self, parts: Parts) -> tree.Option:
         return self._option(str(parts[0]), parts[0])
 
-    scope = slew = duck = via = _keyword_option
+    exact = duck_under = _bare_option
+
+    def _word_option(self, parts: Parts) -> tree.Option:
+        return self._option(str(parts[0]), parts[0], word=self._text(parts[-1]))
+
+    scope = via = at = swap = block_it = blocked = _word_option
 
     def _number_option(self, parts: Parts) -> tree.Option:
         number = parts[1] if isinstance(parts[1], tree.Number) else self._number(*parts[1:])
         return self._option(str(parts[0]), parts[0], number=number)
 
-    peak = voices = every = gain = fade = _number_option
+    peak = voices = every = gain = slew = cue = tail = lasting = ending = _number_option
+
+    def weight(self, parts: Parts) -> tree.Option:
+        return self._option("weight", parts[0], number=self._number(parts[1]))
+
+    def duck(self, parts: Parts) -> tree.Option:
+        return self._option("duck", parts[0], number=parts[1], length=parts[2])
 
     def target(self, parts: Parts) -> tree.Option:
         return self._option("target", parts[0], number=parts[1])
@@ -137,17 +147,70 @@ class Builder(Transformer[Token, Any]):
         number = None if parts[2] is None else self._number(parts[2])
         return self._option("enter", parts[0], word=self._text(parts[1]), number=number)
 
-    def at(self, parts: Parts) -> tree.Option:
-        return self._option("at", parts[0], word=self._text(parts[1]))
-
-    def crossfade(self, parts: Parts) -> tree.Option:
+    def fade(self, parts: Parts) -> tree.Option:
         curve = None if parts[2] is None else self._text(parts[2])
         return self._option("fade", parts[0], number=parts[1], word=curve)
 
-    def _unsupported(self, parts: Parts) -> tree.Unsupported:
-        return tree.Unsupported(self._span(parts[0]), str(parts[0]))
+    def avoid(self, parts: Parts) -> tree.Avoid:
+        return tree.Avoid(self._span(parts[0]), tuple(parts[1:]))
 
-    avoid = relax = daypart = announce = on = render = _unsupported
+    def avoid_again(self, parts: Parts) -> tree.Avoidance:
+        return tree.Avoidance(str(parts[0]), self._span(parts[0]), amounts=tuple(parts[1:]))
+
+    def keep(self, parts: Parts) -> tree.Avoidance:
+        return tree.Avoidance("keep", self._span(parts[0]), word=self._text(parts[1]))
+
+    amount = duration
+
+    def relax(self, parts: Parts) -> tree.Relax:
+        return tree.Relax(self._span(parts[0]), tuple(parts[1:]))
+
+    def rule(self, parts: Parts) -> tree.Text:
+        words = [part for part in parts if part is not None]
+        return tree.Text(".".join(words), self._over(self._span(words[0]), self._span(words[-1])))
+
+    def block(self, parts: Parts) -> tree.BlockList:
+        return tree.BlockList(self._span(parts[0]), tuple(parts[1:]))
+
+    def daypart(self, parts: Parts) -> tree.Daypart:
+        keyword, name, days, start, end, _priority, priority, *settings = parts
+        return tree.Daypart(
+            self._span(keyword),
+            None if name is None else self._text(name),
+            days or (),
+            self._text(start),
+            self._text(end),
+            None if priority is None else self._text(priority),
+            tuple(settings),
+        )
+
+    def setting(self, parts: Parts) -> tree.Setting:
+        return tree.Setting(self._text(parts[1]), parts[2])
+
+    def days(self, parts: Parts) -> tuple[tree.Days, ...]:
+        return tuple(parts)
+
+    def day(self, parts: Parts) -> tree.Days:
+        first = self._text(parts[0])
+        last = first if parts[1] is None else self._text(parts[1])
+        return tree.Days(first, last, self._over(first.span, last.span))
+
+    def announce(self, parts: Parts) -> tree.Announce:
+        keyword, name, days, _at, time, *options = parts
+        when = None if time is None else self._text(time)
+        return tree.Announce(self._span(keyword), self._text(name), days or (), when, tuple(options))
+
+    def on(self, parts: Parts) -> tree.On:
+        return tree.On(self._span(parts[0]), self._text(parts[1]), tuple(parts[2:]))
+
+    def hit(self, parts: Parts) -> tree.HitPoint:
+        return tree.HitPoint(self._span(parts[0]), parts[1], self._text(parts[2]))
+
+    def render(self, parts: Parts) -> tree.Render:
+        keyword, name, _length, length, *rest = parts
+        fades = tuple(part for part in rest if isinstance(part, tree.Option))
+        hits = tuple(part for part in rest if isinstance(part, tree.HitPoint))
+        return tree.Render(self._span(keyword), self._text(name), length, fades, hits)
 
     def _whole(self, ops: list[tree.Op]) -> tree.Expression:
         first = min(ops, key=lambda op: op.span.column).span

@@ -1,18 +1,30 @@
-"""`amos script …`: check a script against a vault before it is deployed."""
+"""`amos script …`: check a script against a vault before it is deployed, and ask why it plays what it plays."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from amos.player.day_clock import clock_value
 from amos_tools.script.compile import Compiled, compile_script
+from amos_tools.script.explain import explain_at, explain_placement
+from amos_tools.script.format import format_script
+from amos_tools.script.memory import BOARDS
 from amos_tools.script.parse import SOURCE_BYTES_MAX
 from amos_tools.script.problems import ScriptError
+from amos_tools.script.times import DAY_NAMES
 from amos_tools.simulate.cli import simulate_command
 from amos_tools.vault import Vault, VaultError
 
+HOURS_MAX = 72
+"""How far `explain` looks ahead."""
+
 app = typer.Typer(help="Aimi Script: check what a script will do.", no_args_is_help=True)
 app.command("simulate")(simulate_command)
+
+ScriptFile = Annotated[Path, typer.Argument(help="The script.")]
+VaultFolder = Annotated[Path, typer.Option(help="The vault whose stems it plays.")]
 
 
 @app.callback()
@@ -21,41 +33,125 @@ def script() -> None:
 
 
 @app.command()
-def check(
-    file: Annotated[Path, typer.Argument(help="The script.")],
-    vault: Annotated[Path, typer.Option(help="The vault whose stems it plays.")],
-) -> None:
+def check(file: ScriptFile, vault: VaultFolder) -> None:
     """Compile FILE against a vault; print what is wrong with it, or a short summary."""
+    compiled = _compiled(file, vault)
+    for warning in compiled.warnings:
+        typer.echo(warning.render() + "\n", err=True)
+    typer.echo(summary(compiled))
+
+
+@app.command(name="format")
+def format_command(
+    file: ScriptFile,
+    check_only: Annotated[bool, typer.Option("--check", help="Change nothing; fail if it would.")] = False,
+    to_stdout: Annotated[bool, typer.Option("--stdout", help="Print it instead of rewriting FILE.")] = False,
+) -> None:
+    """Rewrite FILE in the canonical form; comments and meaning stay."""
+    source = _read(file)
+    try:
+        text = format_script(source, name=str(file))
+    except ScriptError as error:
+        typer.echo(error.render(), err=True)
+        raise typer.Exit(1) from None
+    if to_stdout:
+        typer.echo(text, nl=False)
+    elif text.encode() != source:
+        if check_only:
+            typer.echo(f"{file} is not in canonical form", err=True)
+            raise typer.Exit(1)
+        file.write_text(text, encoding="utf-8", newline="")
+        typer.echo(f"formatted {file}")
+
+
+@app.command()
+def explain(
+    file: ScriptFile,
+    vault: VaultFolder,
+    seed: Annotated[int, typer.Option(min=0, help="The seed, as `seed 42` in a script.")] = 0,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="Since the start: 90, 1:30 or 0:01:30.5.")] = None,
+    placement: Annotated[int | None, typer.Option(min=1, metavar="K", help="The K-th placement.")] = None,
+    clock: Annotated[str | None, typer.Option(metavar="DAY TIME", help='It starts at, such as "mon 07:30".')] = None,
+) -> None:
+    """Tell why a stem plays: pool, candidates, draw, and the rules that gave way."""
+    if (at is None) == (placement is None):
+        typer.echo("error: expected one of --at and --placement", err=True)
+        raise typer.Exit(2)
+    start = None if clock is None else _clock_value(clock)
+    seconds = 0.0 if at is None else _seconds(at)
+    compiled = _compiled(file, vault)
+    if placement is None:
+        typer.echo(explain_at(compiled, seed, int(seconds * compiled.rate_hz), start))
+        return
+    story = explain_placement(compiled, seed, placement, HOURS_MAX, start)
+    if story is None:
+        typer.echo(f"error: fewer than {placement} placements in {HOURS_MAX} h", err=True)
+        raise typer.Exit(1)
+    typer.echo(story)
+
+
+def _seconds(text: str) -> float:
+    """Seconds of `90`, `1:30` or `0:01:30.5`, with or without ` s`."""
+    match = re.fullmatch(r"(?:(?:(\d{1,3}):)?(\d{1,4}):)?(\d{1,7}(?:\.\d{1,6})?)(?: ?s)?", text.strip())
+    total = float(match[3]) + 60 * int(match[2] or 0) + 3600 * int(match[1] or 0) if match else -1.0
+    if not 0 <= total <= HOURS_MAX * 3600:
+        typer.echo(f"error: --at: expected a time up to {HOURS_MAX} h such as 90 or 1:30, found {text!r}", err=True)
+        raise typer.Exit(2)
+    return total
+
+
+def _clock_value(text: str) -> int:
+    match = re.fullmatch(r"([a-z]+) +(\d{1,2}):(\d{2})", text.strip())
+    if not match or match[1] not in DAY_NAMES or int(match[2]) > 23 or int(match[3]) > 59:
+        typer.echo(f'error: --clock: expected a day and time such as "mon 07:30", found {text!r}', err=True)
+        raise typer.Exit(2)
+    holiday = match[1] == "holiday"
+    weekday = 0 if holiday else DAY_NAMES.index(match[1])
+    return clock_value(weekday, holiday, int(match[2]) * 3600 + int(match[3]) * 60)
+
+
+def _read(file: Path) -> bytes:
     try:
         with file.open("rb") as handle:
-            source = handle.read(SOURCE_BYTES_MAX + 1)
+            return handle.read(SOURCE_BYTES_MAX + 1)
     except OSError as error:
         typer.echo(f"error: cannot read {file}: {error.strerror or error}", err=True)
         raise typer.Exit(2) from None
+
+
+def _compiled(file: Path, vault: Path) -> Compiled:
+    source = _read(file)
     try:
         with Vault(vault) as opened:
-            compiled = compile_script(source, opened.stems(), name=str(file))
+            return compile_script(source, opened.stems(), name=str(file))
     except ScriptError as error:
         typer.echo(error.render(), err=True)
         raise typer.Exit(1) from None
     except VaultError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
-    for warning in compiled.warnings:
-        typer.echo(warning.render() + "\n", err=True)
-    typer.echo(summary(compiled))
 
 
 def summary(compiled: Compiled) -> str:
     """A few lines about a script that compiled."""
     stems, sections = len(compiled.stems), len(compiled.sections)
-    return "\n".join(
-        [
-            f"{compiled.name}: {sections} section{'s' * (sections != 1)}, {stems} stem{'s' * (stems != 1)}, "
-            f"{len(compiled.score)} bytes of score",
-            f"  voices   {compiled.voices_worst} at most, of {compiled.voices}",
-            f"  mix      {compiled.target_mlufs / 1000:g} LUFS, peak {compiled.peak_mdb / 1000:g} dBTP, "
-            f"{compiled.rate_hz} Hz",
-            f"  cost     at most {compiled.decisions_per_hour_max} decisions an hour",
-        ]
+    lines = [
+        f"{compiled.name}: {sections} section{'s' * (sections != 1)}, {stems} stem{'s' * (stems != 1)}, "
+        f"{len(compiled.score)} bytes of score",
+        f"  voices   {compiled.voices_worst} at most, of {compiled.voices}",
+        f"  mix      {compiled.target_mlufs / 1000:g} LUFS, peak {compiled.peak_mdb / 1000:g} dBTP, "
+        f"{compiled.rate_hz} Hz",
+        f"  cost     at most {compiled.decisions_per_hour_max} decisions an hour",
+        f"  memory   about {-(-compiled.heap_bytes // 1024)} KiB on a board; {_boards(compiled.heap_bytes)}",
+    ]
+    for plan in compiled.renders:
+        seconds = plan.length_frames / compiled.rate_hz
+        lines.append(f"  render   “{plan.name}”, {seconds:g} s, {plan.hits} hit{'s' * (plan.hits != 1)}")
+    return "\n".join(lines)
+
+
+def _boards(heap_bytes: int) -> str:
+    return ", ".join(
+        f"{board} {'holds it' if heap_bytes <= limit else 'does not'} ({limit // 1024} KiB)"
+        for board, limit in BOARDS.items()
     )

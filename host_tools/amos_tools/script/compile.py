@@ -1,17 +1,24 @@
 """Script text and stems to a score: the order of the steps, and what a finished script is."""
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from amos.player.score import VERSION, Score, decode_score
+from amos.player.score import HISTORY_MAX, VERSION, Score, decode_score
 from amos.protocol.record import U16
+from amos_tools.script.announcements import announcements
+from amos_tools.script.avoidance import AvoidFacts, avoidance, warn_idle_rules, warn_small_pools
 from amos_tools.script.budget import Budget
+from amos_tools.script.dayparts import dayparts
 from amos_tools.script.expressions import Expressions
 from amos_tools.script.layers import Layers
-from amos_tools.script.parse import SOURCE_BYTES_MAX, parse_lines
+from amos_tools.script.memory import heap_bytes, warn_boards
+from amos_tools.script.parse import parse_lines, source_lines
 from amos_tools.script.pools import Pools
-from amos_tools.script.problems import FIRST, Problem, Problems, ScriptError, Span, TooManyProblems
+from amos_tools.script.problems import FIRST, Problem, Problems, TooManyProblems
 from amos_tools.script.program import Program, gather
+from amos_tools.script.reactions import reactions
+from amos_tools.script.renders import renders
 from amos_tools.script.sections import Sections, Transitions
 from amos_tools.script.settings import clock, experience, mix, sliders
 from amos_tools.stems import StemFacts
@@ -22,8 +29,22 @@ EDGE_OUT_FRAMES = 256
 
 
 @dataclass(frozen=True, slots=True)
+class RenderFacts:
+    """A render of the script; its plan is in the score."""
+
+    name: str
+    length_frames: int
+    hits: int
+
+
+@dataclass(frozen=True, slots=True)
 class Compiled:
-    """A script that may be played. `stems` is the stem table that the score's indexes mean."""
+    """A script that may be played.
+
+    stems        the stem table that the score's indexes mean
+    pools        name of each pool of the score
+    heap_bytes   what score and VM take of a board's heap, as estimated by `memory.heap_bytes`
+    """
 
     name: str
     score: bytes
@@ -35,12 +56,15 @@ class Compiled:
     voices_worst: int
     decisions_per_hour_max: int
     sections: tuple[str, ...]
+    pools: tuple[str, ...]
+    renders: tuple[RenderFacts, ...]
+    heap_bytes: int
     warnings: tuple[Problem, ...]
 
 
 def compile_script(source: str | bytes, stems: Sequence[StemFacts], *, name: str = "<script>") -> Compiled:
     """Compile Aimi Script for the stems of a vault. Raises `ScriptError` with every error found; nothing else."""
-    lines = _lines(source, name)
+    lines = source_lines(source, name)
     problems = Problems(lines, name)
     try:
         program = gather(parse_lines(lines, problems), problems)
@@ -52,46 +76,36 @@ def compile_script(source: str | bytes, stems: Sequence[StemFacts], *, name: str
     return compiled
 
 
-def _lines(source: str | bytes, name: str) -> list[str]:
-    try:
-        data = source.encode() if isinstance(source, str) else source
-        if len(data) > SOURCE_BYTES_MAX:
-            raise _refused(name, f"a script has at most {SOURCE_BYTES_MAX // 1024} KiB, this one has {len(data)} bytes")
-        text = data.decode("utf-8-sig")
-    except UnicodeError as error:
-        before = error.object[: error.start] if isinstance(error, UnicodeDecodeError) else b""
-        line = before.count(b"\n") + 1
-        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
-        raise _refused(name, "a script is UTF-8 text, this is not", Span(line, column, 0)) from None
-    return [line.removesuffix("\r") for line in text.split("\n")]
-
-
-def _refused(name: str, message: str, span: Span = FIRST) -> ScriptError:
-    return ScriptError([Problem("error", name, span, message, "")])
-
-
 def _compile(program: Program, stems: Sequence[StemFacts], problems: Problems) -> Compiled | None:
     """The script compiled, or None with errors noted."""
-    name = experience(program, problems)
+    name, seed = experience(program, problems)
     clock_facts = clock(program, problems)
-    mix_facts = mix(program, problems)
-    slider_table = sliders(program, problems)
+    avoid = avoidance(program, problems)
     if clock_facts is None or not _has_sections(program, problems):
         return None
-    pools = Pools(program, stems, clock_facts, problems)
+    mix_facts = mix(program, clock_facts.rate_hz, problems)
+    slider_table = sliders(program, clock_facts, problems)
+    pools = Pools(program, stems, clock_facts, avoid.relax, problems)
     pools.check_size(program)
     expressions = Expressions(program, problems)
-    sections = Sections(program, expressions, Layers(program, clock_facts, pools, expressions, problems), problems)
+    layers = Layers(program, clock_facts, pools, expressions, problems)
+    sections = Sections(program, expressions, layers, problems)
     table = sections.all()
     transitions = Transitions(program, sections, clock_facts, problems)
+    parts = dayparts(program, slider_table, problems)
+    answers = reactions(program, problems)
+    plans = renders(program, sections, clock_facts, problems)
+    warn_idle_rules(program, avoid, problems)
+    warn_small_pools(layers.uses, avoid, problems)
     if not problems.errors and not any(section.layers for section in table):
         first = next(iter(program.blocks.values())).section.name
         problems.error(first.span, "the script plays nothing", expected=["a `play` line in a section"])
     if problems.errors:
         return None
-    budget = Budget(program, table, transitions, clock_facts, problems)
-    budget.check_all(mix_facts.voices, mix_facts.voices_span)
-    stem_table, pool_table = pools.tables()
+    spoken = announcements(program, pools, clock_facts, problems)
+    budget = Budget(program, table, transitions, clock_facts, any(row.stem is not None for row in spoken), problems)
+    forced = {hit.section for plan in plans for hit in plan.hits}
+    budget.check_all(mix_facts.voices, mix_facts.voices_span, forced)
     if problems.errors:
         return None
     score = Score(
@@ -101,30 +115,59 @@ def _compile(program: Program, stems: Sequence[StemFacts], problems: Problems) -
         tempo_mbpm=clock_facts.tempo_mbpm,
         beats_per_bar=clock_facts.beats_per_bar,
         voices=mix_facts.voices,
-        stems=len(stem_table),
+        stems=len(pools.table()),
         target_mlufs=mix_facts.target_mlufs,
         peak_mdb=mix_facts.peak_mdb,
         edge_in_frames=EDGE_IN_FRAMES,
         edge_out_frames=EDGE_OUT_FRAMES,
         sliders=slider_table,
-        pools=pool_table,
+        pools=pools.rows(),
         sections=table,
         transitions=transitions.rules,
+        seed=seed,
+        stem_plays=avoid.stem_plays,
+        stem_seconds=avoid.stem_seconds,
+        artist_plays=avoid.artist_plays,
+        keep_history=avoid.keep_history,
+        relax=list(avoid.relax) or None,
+        artists=_artists(pools.table()) if avoid.artist_plays or any(answer.block for answer in answers) else None,
+        reactions=answers or None,
+        dayparts=parts or None,
+        announcements=spoken or None,
+        duck_gain_q15=mix_facts.duck_gain_q15 if spoken else None,
+        duck_ramp_frames=mix_facts.duck_ramp_frames if spoken else None,
+        renders=plans or None,
     )
-    return _finish(score, stem_table, budget, problems)
+    _check_history(program, score, avoid, problems)
+    return None if problems.errors else _finish(score, pools, budget, problems)
 
 
-def _finish(score: Score, stems: list[StemFacts], budget: Budget, problems: Problems) -> Compiled | None:
+def _artists(stems: list[StemFacts]) -> "array[int]":
+    """A number for each stem's artist, in the order in which they first appear."""
+    numbers: dict[str, int] = {}
+    return array("H", [numbers.setdefault(stem.artist, len(numbers)) for stem in stems])
+
+
+def _check_history(program: Program, score: Score, avoid: AvoidFacts, problems: Problems) -> None:
+    held = score.history_depth() * len(score.pools)
+    if held > HISTORY_MAX and program.avoid is not None:
+        span = avoid.stem_span or program.avoid.span
+        problems.error(span, f"{len(score.pools)} pools would remember {held} plays, a player holds {HISTORY_MAX}")
+
+
+def _finish(score: Score, pools: Pools, budget: Budget, problems: Problems) -> Compiled | None:
     data = score.encode()
     if len(data) > U16:
         problems.error(FIRST, f"the score takes {len(data)} bytes, a player holds {U16}")
         return None
     # The player's own check: a score it would refuse must not leave the compiler.
     decode_score(data)
+    heap = heap_bytes(score)
+    warn_boards(heap, problems)
     return Compiled(
         name=score.name,
         score=data,
-        stems=stems,
+        stems=pools.table(),
         rate_hz=score.rate_hz,
         voices=score.voices,
         target_mlufs=score.target_mlufs,
@@ -132,6 +175,9 @@ def _finish(score: Score, stems: list[StemFacts], budget: Budget, problems: Prob
         voices_worst=budget.voices_worst,
         decisions_per_hour_max=budget.decisions_per_hour(),
         sections=tuple(section.name for section in score.sections),
+        pools=pools.names(),
+        renders=tuple(RenderFacts(plan.name, plan.length_frames, len(plan.hits)) for plan in score.renders or ()),
+        heap_bytes=heap,
         warnings=tuple(problems.warnings),
     )
 

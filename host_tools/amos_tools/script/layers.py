@@ -4,16 +4,18 @@ import hashlib
 from array import array
 
 from amos.player.draw import SECTION_LANE
-from amos.player.score import GRID_BEATS_MAX, LAYERS_MAX, Layer
+from amos.player.score import FADE_FRAMES_MAX, GRID_BEATS_MAX, LAYERS_MAX, Layer
 from amos_tools.script import tree
+from amos_tools.script.avoidance import PoolUse
 from amos_tools.script.expressions import Expressions
 from amos_tools.script.pools import Pools
 from amos_tools.script.problems import Problems
 from amos_tools.script.program import Block, Program, options_once
-from amos_tools.script.units import Q15, ClockFacts, fade_frames, gain_q15, whole
+from amos_tools.script.units import Q15, ClockFacts, gain_q15, length_frames, whole
 from amos_tools.stems import ROLES
 
 COUNT_MAX = 32
+LENGTHS = (("fade", "a fade"), ("cue", "a cue"), ("tail", "a tail"))
 
 
 class Layers:
@@ -25,6 +27,7 @@ class Layers:
         self._pools = pools
         self._expressions = expressions
         self._problems = problems
+        self.uses: list[PoolUse] = []
 
     def of(self, block: Block, bars: tuple[int, int]) -> list[Layer]:
         """The section's layers; those with errors are noted and left out."""
@@ -40,6 +43,7 @@ class Layers:
                 layers.append(layer)
                 asked[layer.pool] = asked.get(layer.pool, 0) + layer.count_max
                 self._check_pool_size(play, asked[layer.pool])
+                self._note_use(play, layer)
         return layers
 
     def _layer(self, play: tree.Play, bars: tuple[int, int], lanes: set[int]) -> Layer | None:
@@ -54,12 +58,17 @@ class Layers:
             stems = self._pools.of(play)
         count = self._count(options.get("count"))
         grid, enter = self._grid(options.get("every"), options.get("enter"), bars)
-        chance_option, gain_option, fade_option = (options.get(kind) for kind in ("chance", "gain", "fade"))
+        chance_option, gain_option = options.get("chance"), options.get("gain")
         chance = self._chance(chance_option) if chance_option else None
         gain = gain_q15(gain_option.number, problems) if gain_option and gain_option.number else Q15
-        fade = fade_frames(fade_option.number, self._clock, problems) if fade_option and fade_option.number else 0
-        if stems is None or count is None or grid is None or enter is None or gain is None or fade is None:
+        fade, cue, tail = (self._length(options.get(kind), what) for kind, what in LENGTHS)
+        if "tail" in options and "fade" in options:
+            problems.error(options["tail"].span, "a layer has a fade or a tail, not both")
+        numbers = (count, grid, enter, gain, fade, cue, tail)
+        if stems is None or any(number is None for number in numbers):
             return None
+        assert count and grid is not None and enter is not None and gain is not None and fade is not None
+        word = options["fade"].word if "fade" in options else None
         return Layer(
             role=ROLES.index(play.role.value),
             pool=self._pools.number(play),
@@ -71,6 +80,30 @@ class Layers:
             gain_q15=gain,
             fade_frames=fade,
             chance=chance,
+            cue_frames=cue or None,
+            tail_frames=tail or None,
+            linear=True if fade and word is not None and word.value == "linear" else None,
+        )
+
+    def _length(self, option: tree.Option | None, what: str) -> int | None:
+        if option is None or option.number is None:
+            return 0
+        return length_frames(option.number, what, FADE_FRAMES_MAX, self._clock, self._problems)
+
+    def _note_use(self, play: tree.Play, layer: Layer) -> None:
+        stems = self._pools.of(play) or []
+        seconds = sum(stem.frames / stem.rate_hz for stem in stems) / len(stems)
+        grid = layer.grid_beats * 60_000 / self._clock.tempo_mbpm
+        self.uses.append(
+            PoolUse(
+                span=play.pool.span,
+                name=play.pool.value,
+                role=play.role.value,
+                stems=len(stems),
+                artists=len({stem.artist for stem in stems}),
+                count=layer.count_max,
+                seconds_mean=max(seconds, grid),
+            )
         )
 
     def _check_pool_size(self, play: tree.Play, asked: int) -> None:

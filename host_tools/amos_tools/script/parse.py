@@ -9,7 +9,7 @@ from lark import Lark, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from amos_tools.script import tree
 from amos_tools.script.builder import Builder
-from amos_tools.script.problems import Problems, Span, nearest
+from amos_tools.script.problems import FIRST, Problem, Problems, ScriptError, Span, nearest
 from amos_tools.script.words import KINDS, PUNCTUATION, STATEMENTS, TERMINALS, terminal_rules
 
 SOURCE_BYTES_MAX = 256 * 1024
@@ -36,6 +36,25 @@ def _parser() -> tuple[Lark, Builder]:
         transformer=builder,
     )
     return parser, builder
+
+
+def source_lines(source: str | bytes, name: str) -> list[str]:
+    """The lines of a script. Raises `ScriptError` if it is too long or no UTF-8 text."""
+    try:
+        data = source.encode() if isinstance(source, str) else source
+        if len(data) > SOURCE_BYTES_MAX:
+            raise _refused(name, f"a script has at most {SOURCE_BYTES_MAX // 1024} KiB, this one has {len(data)} bytes")
+        text = data.decode("utf-8-sig")
+    except UnicodeError as error:
+        before = error.object[: error.start] if isinstance(error, UnicodeDecodeError) else b""
+        line = before.count(b"\n") + 1
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        raise _refused(name, "a script is UTF-8 text, this is not", Span(line, column, 0)) from None
+    return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def _refused(name: str, message: str, span: Span = FIRST) -> ScriptError:
+    return ScriptError([Problem("error", name, span, message, "")])
 
 
 def parse_lines(lines: list[str], problems: Problems) -> list[tree.Statement]:

@@ -2,8 +2,9 @@
 
 from array import array
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from amos.player.score import POOLS_MAX, Pool
+from amos.player.score import POOLS_MAX, RELAX_KEY, RELAX_TEMPO, Pool
 from amos.protocol.limits import STEMS_MAX
 from amos_tools.script import tree
 from amos_tools.script.fits import key_fits, tempo_fits
@@ -15,18 +16,64 @@ from amos_tools.stems import ROLES, StemFacts
 _Test = tuple[str, Callable[[StemFacts], bool]]
 
 
-class Pools:
-    """The pools of a script over the stems of a vault. Only stems with opt-in exist here."""
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The stems of a declared pool, and those that fail nothing but a condition which may be relaxed."""
 
-    def __init__(self, program: Program, stems: Sequence[StemFacts], clock: ClockFacts, problems: Problems):
+    stems: list[StemFacts]
+    off_key: list[StemFacts]
+    off_tempo: list[StemFacts]
+
+    def of_role(self, role: str) -> "_Held":
+        lists = ([stem for stem in stems if stem.role == role] for stems in (self.stems, self.off_key, self.off_tempo))
+        return _Held(*lists)
+
+    def all(self) -> list[StemFacts]:
+        return [*self.stems, *self.off_key, *self.off_tempo]
+
+
+class Pools:
+    """The pools of a script over the stems of a vault. Only stems with opt-in exist here, less those blocked.
+
+    relax   the rules the script relaxes, RELAX_*: those about key and tempo widen the pools
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        stems: Sequence[StemFacts],
+        clock: ClockFacts,
+        relax: tuple[int, ...],
+        problems: Problems,
+    ):
         self._problems = problems
         self._clock = clock
-        self._stems = [stem for stem in {stem.stem_id: stem for stem in stems}.values() if stem.opt_in]
-        self._stems.sort(key=lambda stem: (ROLES.index(stem.role), stem.stem_id))
+        self._relax = relax
+        known = [stem for stem in {stem.stem_id: stem for stem in stems}.values() if stem.opt_in]
+        known.sort(key=lambda stem: (ROLES.index(stem.role), stem.stem_id))
+        known = self._without_blocked(known, program)
+        # What is announced is not music.
+        titles = set(program.announces)
+        self._announced = {stem.title: stem for stem in reversed(known) if stem.title in titles}
+        self._all = known
+        self._stems = [stem for stem in known if stem.title not in titles]
         self._declared = {name: self._select(pool) for name, pool in program.pools.items()}
         self._names: dict[tuple[str, str], int] = {}
+        self._table: list[StemFacts] | None = None
 
-    def _select(self, pool: tree.Pool) -> list[StemFacts] | None:
+    def _without_blocked(self, stems: list[StemFacts], program: Program) -> list[StemFacts]:
+        for option in program.blocked:
+            assert option.word is not None
+            wanted = option.word.value
+            known = {stem.title if option.kind == "stem" else stem.artist for stem in stems}
+            if wanted not in known:
+                what = "is titled" if option.kind == "stem" else "is by"
+                message = f"no stem with opt-in {what} “{wanted}”, or it is blocked already"
+                self._problems.error(option.word.span, message, suggestion=nearest(wanted, known))
+            stems = [stem for stem in stems if wanted != (stem.title if option.kind == "stem" else stem.artist)]
+        return stems
+
+    def _select(self, pool: tree.Pool) -> _Held | None:
         """Stems that meet all conditions, or None with errors noted."""
         tests = [self._test(condition) for condition in pool.conditions]
         found = self._stems
@@ -40,7 +87,20 @@ class Pools:
             if not found:
                 self._problems.error(condition.span, f"pool `{pool.name.value}` is empty", notes=[", ".join(story)])
                 return None
-        return found
+        return _Held(found, self._but("key", RELAX_KEY, pool, tests), self._but("tempo", RELAX_TEMPO, pool, tests))
+
+    def _but(self, kind: str, rule: int, pool: tree.Pool, tests: Sequence[_Test | None]) -> list[StemFacts]:
+        """Stems that meet all conditions but those of `kind`, if the script relaxes them."""
+        kinds = [condition.kind for condition in pool.conditions]
+        if rule not in self._relax or kind not in kinds:
+            return []
+        others = [test[1] for test, name in zip(tests, kinds, strict=True) if test and name != kind]
+        these = [test[1] for test, name in zip(tests, kinds, strict=True) if test and name == kind]
+        return [
+            stem
+            for stem in self._stems
+            if all(holds(stem) for holds in others) and not all(holds(stem) for holds in these)
+        ]
 
     def _test(self, condition: tree.Condition) -> _Test | None:
         clock = self._clock
@@ -84,9 +144,9 @@ class Pools:
         pool = self._declared.get(play.pool.value)
         if not self.role_exists(play.role) or pool is None:
             return None
-        found = [stem for stem in pool if stem.role == play.role.value]
+        found = pool.of_role(play.role.value).stems
         if not found:
-            roles = ", ".join(role for role in ROLES if any(stem.role == role for stem in pool))
+            roles = ", ".join(role for role in ROLES if any(stem.role == role for stem in pool.stems))
             self._problems.error(
                 play.pool.span, f"pool `{play.pool.value}` has no {play.role.value}", notes=[f"it holds {roles}"]
             )
@@ -101,17 +161,51 @@ class Pools:
             return 0
         return self._names.setdefault(key, len(self._names))
 
-    def tables(self) -> tuple[list[StemFacts], list[Pool]]:
-        """The stem table, and the pools played from as indexes into it."""
-        held = [[stem for stem in self._declared[pool] or [] if stem.role == role] for pool, role in self._names]
-        reached = {stem.stem_id for stems in held for stem in stems}
-        table = [stem for stem in self._stems if stem.stem_id in reached]
-        index = {stem.stem_id: number for number, stem in enumerate(table)}
-        return table, [Pool(stems=array("H", [index[stem.stem_id] for stem in stems])) for stems in held]
+    def _held(self) -> list[_Held]:
+        declared = ((self._declared[pool], role) for pool, role in self._names)
+        return [pool.of_role(role) for pool, role in declared if pool is not None]
+
+    def table(self) -> list[StemFacts]:
+        """All stems the score can reach: what is played from, and what is announced. Call it once all layers are."""
+        if self._table is None:
+            reached = {stem.stem_id for held in self._held() for stem in held.all()}
+            reached.update(stem.stem_id for stem in self._announced.values())
+            self._table = [stem for stem in self._all if stem.stem_id in reached]
+        return self._table
+
+    def rows(self) -> list[Pool]:
+        """The pools played from, as indexes into the table."""
+        index = {stem.stem_id: number for number, stem in enumerate(self.table())}
+
+        def indexes(stems: list[StemFacts]) -> "array[int]":
+            return array("H", [index[stem.stem_id] for stem in stems])
+
+        return [
+            Pool(
+                stems=indexes(held.stems),
+                off_key=indexes(held.off_key) if held.off_key else None,
+                off_tempo=indexes(held.off_tempo) if held.off_tempo else None,
+            )
+            for held in self._held()
+        ]
+
+    def names(self) -> tuple[str, ...]:
+        """The declared name of each pool, in the order of the rows."""
+        return tuple(name for name, _ in self._names)
+
+    def spoken(self, title: str) -> int | None:
+        """Index of the stem that is announced under `title`, or None."""
+        stem = self._announced.get(title)
+        return None if stem is None else self.table().index(stem)
+
+    def titles(self) -> set[str]:
+        """Titles of all stems there are."""
+        return {stem.title for stem in self._all}
 
     def check_size(self, program: Program) -> None:
         """Note an error when the pools reach more stems than a pack holds."""
-        reached = len({stem.stem_id for stems in self._declared.values() for stem in stems or []})
+        held = [stem for pool in self._declared.values() if pool is not None for stem in pool.all()]
+        reached = len({stem.stem_id for stem in held} | {stem.stem_id for stem in self._announced.values()})
         if reached > STEMS_MAX and program.pools:
             span = next(iter(program.pools.values())).span
             self._problems.error(span, f"the pools reach {reached} stems; a pack holds {STEMS_MAX}")

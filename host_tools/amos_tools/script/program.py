@@ -5,10 +5,11 @@ from typing import TypeVar
 
 from amos.player.score import SECTIONS_MAX
 from amos_tools.script import tree
-from amos_tools.script.problems import Problems, Span
+from amos_tools.script.problems import Problems, nearest
 from amos_tools.script.words import RESERVED
 
 NAME_BYTES_MAX = 64
+EVENTS = ("like", "dislike", "skip", "shuffle")
 
 
 @dataclass(slots=True)
@@ -31,16 +32,24 @@ class Program:
     sliders: dict[str, tree.Slider] = field(default_factory=dict)
     blocks: dict[str, Block] = field(default_factory=dict)
     transitions: list[tree.Transition] = field(default_factory=list)
+    avoid: tree.Avoid | None = None
+    relax: tree.Relax | None = None
+    blocked: list[tree.Option] = field(default_factory=list)
+    dayparts: list[tree.Daypart] = field(default_factory=list)
+    announces: dict[str, tree.Announce] = field(default_factory=dict)
+    reactions: dict[str, tree.On] = field(default_factory=dict)
+    renders: dict[str, tree.Render] = field(default_factory=dict)
     broken: set[tuple[str, str]] = field(default_factory=set)
     broken_lines: int = 0
 
 
-_Once = TypeVar("_Once", tree.Experience, tree.Clock, tree.Mix, tree.Next)
+_Once = TypeVar("_Once", tree.Experience, tree.Clock, tree.Mix, tree.Avoid, tree.Relax, tree.Next, tree.On)
 _Named = TypeVar("_Named", tree.Pool, tree.Slider)
+_Titled = TypeVar("_Titled", tree.Announce, tree.Render)
 
 
 def gather(statements: list[tree.Statement], problems: Problems) -> Program:
-    """Put statements in their places; note what is declared twice, out of place or not supported yet."""
+    """Put statements in their places; note what is declared twice or out of place."""
     return _Gatherer(problems).run(statements)
 
 
@@ -80,8 +89,20 @@ class _Gatherer:
                 self._section(statement)
             case tree.Transition():
                 program.transitions.append(statement)
-            case tree.Unsupported():
-                self.problems.error(statement.span, f"`{statement.what}` is not supported yet")
+            case tree.Avoid():
+                program.avoid = self._once("avoid", program.avoid, statement)
+            case tree.Relax():
+                program.relax = self._once("relax", program.relax, statement)
+            case tree.BlockList():
+                program.blocked.extend(statement.items)
+            case tree.Daypart():
+                program.dayparts.append(statement)
+            case tree.Announce():
+                self._titled("announcement", program.announces, statement)
+            case tree.Render():
+                self._titled("render", program.renders, statement)
+            case tree.On():
+                self._reaction(statement)
 
     def _broken(self, statement: tree.Broken) -> None:
         self.program.broken.add((statement.kind, statement.name))
@@ -123,6 +144,26 @@ class _Gatherer:
         if self._name_is_free(kind, known.name if known else None, statement.name):
             names[statement.name.value] = statement
 
+    def _titled(self, kind: str, names: dict[str, _Titled], statement: _Titled) -> None:
+        name = statement.name
+        if not name.value.strip() or not name.value.isprintable() or len(name.value.encode()) > NAME_BYTES_MAX:
+            self.problems.error(name.span, f"a name has 1 to {NAME_BYTES_MAX} bytes of printable text")
+        elif name.value in names:
+            line = names[name.value].span.line
+            self.problems.error(name.span, f"{kind} “{name.value}” is declared again; it was on line {line}")
+        else:
+            names[name.value] = statement
+
+    def _reaction(self, statement: tree.On) -> None:
+        event = statement.event
+        if event.value not in EVENTS:
+            expected = [f"`{name}`" for name in EVENTS]
+            message = f"`{event.value}` is not something that happens"
+            self.problems.error(event.span, message, expected=expected, suggestion=nearest(event.value, EVENTS))
+        else:
+            first = self.program.reactions.get(event.value)
+            self.program.reactions[event.value] = self._once(f"on {event.value}", first, statement)
+
     def _name_is_free(self, kind: str, first: tree.Text | None, name: tree.Text) -> bool:
         if name.value in RESERVED:
             self.problems.error(name.span, f"`{name.value}` is a word of the language and cannot name a {kind}")
@@ -145,8 +186,3 @@ def options_once(options: tuple[tree.Option, ...], problems: Problems) -> dict[s
             problems.error(option.span, f"`{option.kind}` stands twice in this line")
         found.setdefault(option.kind, option)
     return found
-
-
-def unsupported(problems: Problems, span: Span, what: str) -> None:
-    """Refuse a construct by name."""
-    problems.error(span, f"`{what}` is not supported yet")

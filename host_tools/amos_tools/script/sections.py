@@ -2,13 +2,15 @@
 
 from fractions import Fraction
 
-from amos.player.score import ANY, BARS_MAX, TRANSITIONS_MAX, Next, ScoreSection, Transition
+from amos.player.score import ANY, AT_BAR, AT_BEAT, AT_END, BARS_MAX, TRANSITIONS_MAX, Next, ScoreSection, Transition
 from amos_tools.script import tree
 from amos_tools.script.expressions import Expressions
 from amos_tools.script.layers import Layers
 from amos_tools.script.problems import Problems
-from amos_tools.script.program import Block, Program, options_once, unsupported
+from amos_tools.script.program import Block, Program, options_once
 from amos_tools.script.units import ClockFacts, fade_frames, whole
+
+MOMENTS = {"beat": AT_BEAT, "bar": AT_BAR, "end": AT_END}
 
 
 class Sections:
@@ -80,6 +82,11 @@ class Sections:
             self._problems.error(expression.span, "a weight is not negative", expected=["0 or more"])
         return Next(section=self._index[follower.section.value], weight=weight, when=when), constant == 0
 
+    def index(self, name: tree.Text) -> int | None:
+        """The section's index, or None with an error noted."""
+        place = self.place(name)
+        return None if place is None else place - 1
+
     def place(self, name: tree.Text | None) -> int | None:
         """A place of a transition: 1-based section, ANY, or None with an error noted."""
         if name is None:
@@ -121,19 +128,23 @@ class Transitions:
         before, after = sections.place(statement.before), sections.place(statement.after)
         options = options_once(statement.options, problems)
         moment, fade = options.get("at"), options.get("fade")
-        if moment and moment.word and moment.word.value != "bar":
-            unsupported(problems, moment.span, f"transition at {moment.word.value}")
+        via: int | None = ANY
         if "via" in options:
-            unsupported(problems, options["via"].span, "transition via")
+            via = sections.place(options["via"].word)
         frames: int | None = self.bar_frames
         if fade is not None and fade.number is not None:
             frames = fade_frames(fade.number, self._clock, problems)
-            if fade.word is not None and fade.word.value != "power":
-                unsupported(problems, fade.word.span, f"fade {fade.word.value}")
-        if before is None or after is None or frames is None:
+        if before is None or after is None or frames is None or via is None:
             return None
+        linear = fade is not None and fade.word is not None and fade.word.value == "linear"
         return Transition(
-            before=before, after=after, fade_out_frames=frames, fade_in_frames=frames if fade is not None else 0
+            before=before,
+            after=after,
+            fade_out_frames=frames,
+            fade_in_frames=frames if fade is not None else 0,
+            at=MOMENTS[moment.word.value] if moment and moment.word else None,
+            via=via or None,
+            linear=linear or None,
         )
 
     def between(self, before: int, after: int) -> tuple[Transition, tree.Transition | None]:

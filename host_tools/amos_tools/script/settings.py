@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-from amos.player.score import RATES_HZ, SLIDERS_MAX, TEMPO_MBPM_MAX, TEMPO_MBPM_MIN, VOICES_MAX, Slider
+from amos.player.score import RATES_HZ, SLEW_FRAMES_MAX, SLIDERS_MAX, TEMPO_MBPM_MAX, TEMPO_MBPM_MIN, VOICES_MAX, Slider
 from amos_tools.script import tree
 from amos_tools.script.expressions import CONSTANT_MAX
-from amos_tools.script.problems import FIRST, Problems, Span
-from amos_tools.script.program import Program, options_once, unsupported
-from amos_tools.script.units import Q15, ClockFacts, thousandths, whole
+from amos_tools.script.problems import FIRST, Problems, Span, nearest
+from amos_tools.script.program import Program, options_once
+from amos_tools.script.units import Q15, ClockFacts, gain_q15, length_frames, thousandths, whole
 
 EXPERIENCE_BYTES_MAX = 64
+SCOPES = ("section", "session")
+DUCK_RAMP_MS = 300
+DUCK_RAMP_SECONDS_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +24,27 @@ class MixFacts:
     peak_mdb: int = -1_000
     voices: int = 8
     voices_span: Span | None = None
+    duck_gain_q15: int = 8231  # -12 dB
+    duck_ramp_frames: int = 0
 
 
-def experience(program: Program, problems: Problems) -> str:
-    """The name of the experience."""
+def experience(program: Program, problems: Problems) -> tuple[str, int | None]:
+    """The name of the experience, and its seed if that is fixed."""
     statement = program.experience
     if statement is None:
-        return "untitled"
+        return "untitled", None
     name = statement.name.value
     if not name.strip() or not name.isprintable() or len(name.encode()) > EXPERIENCE_BYTES_MAX:
         problems.error(statement.name.span, f"a name has 1 to {EXPERIENCE_BYTES_MAX} bytes of printable text")
-    if statement.seed is not None and statement.seed.value != "device":
+    if statement.seed is None or statement.seed.value == "device":
         # The seed derives from device, pack and session, so that a venue cannot choose what it hears.
-        problems.error(statement.seed.span, "a fixed seed is not supported yet", expected=["`device`"])
-    return name
+        return name, None
+    return name, whole(number_of(statement.seed), "a seed", 0, (1 << 64) - 1, problems)
+
+
+def number_of(text: tree.Text) -> tree.Number:
+    """A number that the grammar took as text."""
+    return tree.Number(Fraction(text.value), text.span)
 
 
 def clock(program: Program, problems: Problems) -> ClockFacts | None:
@@ -61,14 +71,12 @@ def clock(program: Program, problems: Problems) -> ClockFacts | None:
     return ClockFacts(int(rate), tempo, beats, statement.key.value if statement.key else None)
 
 
-def mix(program: Program, problems: Problems) -> MixFacts:
+def mix(program: Program, rate_hz: int, problems: Problems) -> MixFacts:
     """The mix; a value with an error noted is replaced by its default."""
+    default = MixFacts(duck_ramp_frames=rate_hz * DUCK_RAMP_MS // 1000)
     if program.mix is None:
-        return MixFacts()
+        return default
     options = options_once(program.mix.options, problems)
-    if "duck" in options:
-        unsupported(problems, options["duck"].span, "mix duck")
-    default = MixFacts()
     target, peak, voices, span = default.target_mlufs, default.peak_mdb, default.voices, default.voices_span
     if (option := options.get("target")) and option.number:
         target = thousandths(option.number, "a loudness target", -40, -10, problems) or target
@@ -78,24 +86,71 @@ def mix(program: Program, problems: Problems) -> MixFacts:
     if (option := options.get("voices")) and option.number:
         voices = whole(option.number, "the number of voices", 1, VOICES_MAX, problems) or voices
         span = option.number.span
-    return MixFacts(target, peak, voices, span)
+    duck_gain: int | None = default.duck_gain_q15
+    ramp: int | None = default.duck_ramp_frames
+    if (option := options.get("duck")) and option.number:
+        duck_gain = gain_q15(option.number, problems)
+        if option.length is not None:
+            ramp = _ramp_frames(option.length, rate_hz, problems)
+    if duck_gain is None or ramp is None:
+        duck_gain, ramp = default.duck_gain_q15, default.duck_ramp_frames
+    return MixFacts(target, peak, voices, span, duck_gain, ramp)
 
 
-def sliders(program: Program, problems: Problems) -> list[Slider]:
+def _ramp_frames(length: tree.Number, rate_hz: int, problems: Problems) -> int | None:
+    if length.unit not in ("S", "MS"):
+        problems.error(length.span, "a ramp is in s or ms", expected=["such as 300 ms"])
+        return None
+    frames = int(length.value * rate_hz / (1000 if length.unit == "MS" else 1))
+    if frames > DUCK_RAMP_SECONDS_MAX * rate_hz:
+        limit = f"at most {DUCK_RAMP_SECONDS_MAX} s"
+        problems.error(length.span, f"a ramp lasts {limit}", expected=[limit])
+        return None
+    return frames
+
+
+def sliders(program: Program, clock: ClockFacts, problems: Problems) -> list[Slider]:
     """The sliders of the score, in the order of their indexes."""
     found: list[Slider] = []
     for name, statement in program.sliders.items():
-        for option in options_once(statement.options, problems).values():
-            unsupported(problems, option.span, f"slider {option.kind}")
+        options = options_once(statement.options, problems)
+        section_scope = _section_scope(options.get("scope"), problems)
+        slew = options.get("slew")
+        slew_frames = 0
+        if slew is not None and slew.number is not None:
+            slew_frames = length_frames(slew.number, "a slew", SLEW_FRAMES_MAX, clock, problems) or 0
         lo, hi, start = statement.lo, statement.hi, statement.start
         if not _slider_is_sound(lo, hi, start, problems):
             continue
         position = (start.value - lo.value) / (hi.value - lo.value)
-        found.append(Slider(name=name, lo_q15=_q15(lo.value), hi_q15=_q15(hi.value), start_q15=_q15(position)))
+        found.append(
+            Slider(
+                name=name,
+                lo_q15=_q15(lo.value),
+                hi_q15=_q15(hi.value),
+                start_q15=_q15(position),
+                section_scope=section_scope or None,
+                slew_frames=slew_frames or None,
+            )
+        )
     if len(found) > SLIDERS_MAX:
         span = list(program.sliders.values())[SLIDERS_MAX].span
         problems.error(span, f"a script has at most {SLIDERS_MAX} sliders")
     return found
+
+
+def _section_scope(option: tree.Option | None, problems: Problems) -> bool:
+    if option is None or option.word is None:
+        return False
+    word = option.word
+    if word.value not in SCOPES:
+        problems.error(
+            word.span,
+            f"`{word.value}` is not a scope",
+            expected=[f"`{scope}`" for scope in SCOPES],
+            suggestion=nearest(word.value, SCOPES),
+        )
+    return word.value == "section"
 
 
 def _slider_is_sound(lo: tree.Number, hi: tree.Number, start: tree.Number, problems: Problems) -> bool:

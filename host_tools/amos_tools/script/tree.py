@@ -57,6 +57,7 @@ class Option:
     kind: str
     span: Span
     number: Number | None = None
+    length: Number | None = None
     range: Range | None = None
     expression: Expression | None = None
     word: Text | None = None
@@ -151,11 +152,97 @@ class Transition:
 
 
 @dataclass(frozen=True, slots=True)
-class Unsupported:
-    """A statement of the language that the compiler does not carry out yet."""
+class Avoid:
+    """Options of kind stem, artist or keep; `amounts` of the first two are plays and times."""
 
     span: Span
-    what: str
+    items: tuple["Avoidance", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Avoidance:
+    kind: str
+    span: Span
+    amounts: tuple[Number, ...] = ()
+    word: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Relax:
+    """Rules as written, without spaces: artist, stem.hours, stem.plays, key, tempo."""
+
+    span: Span
+    rules: tuple[Text, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockList:
+    """Options of kind stem or artist, whose word is the title or name."""
+
+    span: Span
+    items: tuple[Option, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """One day, or the days from `first` to `last`."""
+
+    first: Text
+    last: Text
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    slider: Text
+    value: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Daypart:
+    span: Span
+    name: Text | None
+    days: tuple[Days, ...]
+    start: Text
+    end: Text
+    priority: Text | None
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Options are exact, duck, gain and for."""
+
+    span: Span
+    name: Text
+    days: tuple[Days, ...]
+    time: Text | None
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class On:
+    """Options are weight (a number), swap and block (a word)."""
+
+    span: Span
+    event: Text
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HitPoint:
+    span: Span
+    at: Number
+    section: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Render:
+    span: Span
+    name: Text
+    length: Number
+    fades: tuple[Option, ...]
+    hits: tuple[HitPoint, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,4 +254,7 @@ class Broken:
     name: str
 
 
-Statement = Experience | Clock | Pool | Slider | Mix | Section | Play | Next | Transition | Unsupported | Broken
+Once = Experience | Clock | Mix | Avoid | Relax
+Statement = (
+    Once | Pool | Slider | BlockList | Section | Play | Next | Transition | Daypart | Announce | On | Render | Broken
+)

@@ -67,11 +67,16 @@ def gain_q15(number: tree.Number, problems: Problems) -> int | None:
     return int((Q15 * Decimal(10) ** exponent).to_integral_value())
 
 
-def fade_frames(number: tree.Number, clock: ClockFacts, problems: Problems) -> int | None:
-    """Length of a fade in frames."""
+def length_frames(number: tree.Number, what: str, frames_max: int, clock: ClockFacts, problems: Problems) -> int | None:
+    """A length in frames, or None with an error noted when it is over `frames_max`."""
     frames = clock.frames(number)
-    if frames > FADE_FRAMES_MAX:
-        seconds = FADE_FRAMES_MAX // clock.rate_hz
-        problems.error(number.span, f"a fade lasts at most {seconds} s", expected=[f"0 to {seconds} s"])
+    if frames > frames_max:
+        seconds = frames_max // clock.rate_hz
+        problems.error(number.span, f"{what} lasts at most {seconds} s", expected=[f"0 to {seconds} s"])
         return None
     return frames
+
+
+def fade_frames(number: tree.Number, clock: ClockFacts, problems: Problems) -> int | None:
+    """Length of a fade in frames."""
+    return length_frames(number, "a fade", FADE_FRAMES_MAX, clock, problems)

@@ -3,7 +3,7 @@
 from amos_tools.stems import ROLES
 
 STATEMENTS = (
-    "experience", "clock", "pool", "slider", "avoid", "relax", "mix", "section", "play", "next",
+    "experience", "clock", "pool", "slider", "avoid", "relax", "block", "mix", "section", "play", "next",
     "transition", "daypart", "announce", "on", "render",
 )  # fmt: skip
 
@@ -12,7 +12,7 @@ _WORDS = (
     "seed", "device", "tempo", "meter", "key", "major", "minor", "stems", "where", "and", "or", "not", "role", "artist",
     "fits", "start", "scope", "slew", "target", "peak", "voices", "duck", "from", "count", "every", "chance", "gain",
     "enter", "bar", "beat", "end", "fade", "when", "any", "at", "power", "linear", "via", "stem", "keep", "plays",
-    "hours", "set", "exact", "weight", "swap", "block", "length", "hit",
+    "hours", "set", "exact", "weight", "swap", "length", "hit", "cue", "tail", "for", "priority",
 )  # fmt: skip
 
 _UNITS = {
@@ -43,7 +43,7 @@ KINDS = {
     "STRING": 'text in "quotes"',
     "NOTE": "a note (A to G, # or b)",
     "TIME": "a time of day (07:00)",
-    "DAY": "a day (mon to sun)",
+    "DAY": "a day (mon to sun, holiday or daily)",
     "COMPARE": "a comparison",
     "$END": "the end of the line",
 }

@@ -1,0 +1,66 @@
+"""`announce` lines: stems over the music, or room for a voice of the house."""
+
+from amos.player.score import ANNOUNCEMENTS_MAX, FADE_FRAMES_MAX, Announcement
+from amos_tools.script import tree
+from amos_tools.script.pools import Pools
+from amos_tools.script.problems import Problems, nearest
+from amos_tools.script.program import Program, options_once
+from amos_tools.script.times import days_mask, minute_of
+from amos_tools.script.units import Q15, ClockFacts, gain_q15, length_frames
+
+PLACEHOLDER_SECONDS = 10
+
+
+def announcements(program: Program, pools: Pools, clock: ClockFacts, problems: Problems) -> list[Announcement]:
+    """Rows of the score. A title that no stem has keeps its place, for a voice of the house."""
+    if len(program.announces) > ANNOUNCEMENTS_MAX:
+        span = list(program.announces.values())[ANNOUNCEMENTS_MAX].span
+        problems.error(span, f"a script has at most {ANNOUNCEMENTS_MAX} announcements")
+        return []
+    rows = [_row(statement, pools, clock, problems) for statement in program.announces.values()]
+    return [row for row in rows if row is not None]
+
+
+def _row(statement: tree.Announce, pools: Pools, clock: ClockFacts, problems: Problems) -> Announcement | None:
+    options = options_once(statement.options, problems)
+    days = days_mask(statement.days, problems)
+    minute = None if statement.time is None else minute_of(statement.time, problems)
+    if statement.days and statement.time is None:
+        problems.error(statement.days[0].span, "days without a time", expected=["`at` and a time of day"])
+    gain = options.get("gain")
+    gain_value = gain_q15(gain.number, problems) if gain and gain.number else Q15
+    frames = _placeholder_frames(options.get("for"), clock, problems)
+    stem = pools.spoken(statement.name.value)
+    if stem is None and "for" not in options:
+        problems.warn(
+            statement.name.span,
+            f"no stem with opt-in is titled “{statement.name.value}”; the music leaves room for "
+            f"{PLACEHOLDER_SECONDS} s",
+            notes=_notes(statement, pools),
+        )
+    if stem is None and "duck" not in options:
+        problems.warn(statement.name.span, "an announcement with neither stem nor `duck` is not heard at all")
+    if gain_value is None or frames is None or (statement.time is not None and minute is None):
+        return None
+    return Announcement(
+        name=statement.name.value,
+        stem=stem,
+        minute=minute,
+        days=days,
+        exact="exact" in options,
+        duck="duck" in options,
+        gain_q15=gain_value,
+        frames=frames,
+    )
+
+
+def _notes(statement: tree.Announce, pools: Pools) -> list[str]:
+    near = nearest(statement.name.value, pools.titles())
+    notes = ["`for 8 s` says how long, for a voice of the house"]
+    return [f"did you mean “{near}”?", *notes] if near else notes
+
+
+def _placeholder_frames(option: tree.Option | None, clock: ClockFacts, problems: Problems) -> int | None:
+    if option is None or option.number is None:
+        return PLACEHOLDER_SECONDS * clock.rate_hz
+    return length_frames(option.number, "an announcement", FADE_FRAMES_MAX, clock, problems)

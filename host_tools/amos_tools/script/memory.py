@@ -1,0 +1,55 @@
+"""What a score takes of a board's memory, before it is sent there."""
+
+from amos.player.score import Score
+from amos_tools.script.problems import FIRST, Problems
+
+BOARDS = {"pico2w": 24 * 1024, "esp32s3": 64 * 1024}
+"""Bytes of heap that a board's profile leaves to score and VM; the rest is voices, buffers and the journal.
+
+Boards of runtime `linux` have no limit that a score could reach.
+"""
+
+_BASE = 2900
+_EACH = {"sliders": 160, "pools": 90, "sections": 120, "transitions": 110, "dayparts": 90, "announcements": 130}
+_EACH |= {"reactions": 80, "renders": 120}
+_LAYER = 210
+_NEXT = 140
+_HIT = 60
+_SLOT = 220
+_STEM = 4
+_VOICE = 30
+
+
+def heap_bytes(score: Score) -> int:
+    """Bytes of a 32-bit MicroPython heap that the decoded score and its VM hold after a while, rounded up.
+
+    Each kind of row has a price, measured on MicroPython for armhf with `gc.mem_alloc` around decoding and
+    constructing (tests/script/test_memory.py checks it there). Expressions, pools and history are counted in words.
+    """
+    total = _BASE + _STEM * score.stems + _VOICE * score.voices
+    for name, price in _EACH.items():
+        total += price * len(getattr(score, name) or ())
+    for pool in score.pools:
+        total += 2 * sum(len(stems or ()) for stems in (pool.stems, pool.off_key, pool.off_tempo))
+        total += 4 * (score.history_depth() + 4)
+    if score.artists is not None:
+        total += 2 * score.stems
+    if score.stem_seconds:
+        total += 4 * score.stems
+    slots = 0
+    for section in score.sections:
+        total += _LAYER * len(section.layers) + _NEXT * len(section.nexts)
+        total += 4 * sum(len(layer.chance or ()) for layer in section.layers)
+        total += 4 * sum(len(item.weight) + len(item.when or ()) for item in section.nexts)
+        slots = max(slots, sum(layer.count_max for layer in section.layers))
+    total += _SLOT * slots
+    for plan in score.renders or ():
+        total += _HIT * len(plan.hits)
+    return total
+
+
+def warn_boards(heap: int, problems: Problems) -> None:
+    """Warn of boards that the score is too large for."""
+    over = [f"{board} leaves {limit // 1024} KiB" for board, limit in BOARDS.items() if heap > limit]
+    if over:
+        problems.warn(FIRST, f"score and player take about {heap // 1024 + 1} KiB of memory; {' and '.join(over)}")

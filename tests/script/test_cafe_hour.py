@@ -1,0 +1,77 @@
+"""The café hour: a real script over real recordings compiles without a warning, and plays a day without a gap."""
+
+import csv
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from amos.player.day_clock import clock_value
+from amos.player.events import Duck, Section, Start
+from amos.player.inputs import INPUT_CLOCK
+from amos.player.score import decode_score
+from amos_tools import toolchain
+from amos_tools.script import Compiled, compile_script
+from amos_tools.script.memory import BOARDS
+from amos_tools.script.preview import make_vm
+from amos_tools.vault import Vault
+from amos_tools.vault.batch import import_paths
+
+EXAMPLES = resources.files("amos_tools.script").joinpath("examples")
+HOURS = 10
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+    root = toolchain.debian_data("sonic-pi-samples")
+    if root is None:
+        pytest.skip(toolchain.explain("sonic-pi-samples"))
+    sheet = Path(str(EXAMPLES.joinpath("cafe_hour.csv")))
+    with sheet.open(newline="") as file:
+        names = [row["file"] for row in csv.DictReader(file)]
+    samples = root / "usr/share/sonic-pi/samples"
+    with Vault.init(tmp_path_factory.mktemp("cafe") / "vault") as vault:
+        report = import_paths(vault, [samples / name for name in names], sheet)
+        assert report.refused == () and len(report.imported) == len(names) >= 40
+        return compile_script(EXAMPLES.joinpath("cafe_hour.aimi").read_bytes(), vault.stems(), name="cafe_hour.aimi")
+
+
+def test_it_compiles_without_a_warning_and_fits_a_board(compiled: Compiled) -> None:
+    assert compiled.warnings == () and compiled.voices_worst <= compiled.voices
+    assert compiled.heap_bytes <= BOARDS["pico2w"]
+
+
+def test_a_day_of_it_has_no_gap_and_uses_everything(compiled: Compiled) -> None:
+    vm = make_vm(compiled, 3)
+    vm.input(INPUT_CLOCK, clock_value(2, False, 13 * 3600), 0)
+    sounding_until = 0
+    heard: set[int] = set()
+    visited: set[int] = set()
+    ducks: list[int] = []
+    for minute in range(1, HOURS * 60 + 1):
+        for event in vm.advance(minute * 60 * compiled.rate_hz):
+            if isinstance(event, Start):
+                assert event.frame <= sounding_until
+                sounding_until = max(sounding_until, event.frame + event.frames)
+                heard.add(event.stem)
+            elif isinstance(event, Section):
+                visited.add(event.section)
+            elif isinstance(event, Duck):
+                ducks.append(event.frame)
+    assert heard == set(range(len(compiled.stems))), "the closing bell among them"
+    assert visited == set(range(len(compiled.sections)))
+    bell = (9 * 60 + 45) * 60 * compiled.rate_hz
+    assert ducks == [bell - compiled.rate_hz * 400 // 1000]
+    assert vm.relaxed() == (0, 0)
+
+
+def test_its_thirty_seconds_hit_on_the_frame(compiled: Compiled) -> None:
+    plan = (decode_score(compiled.score).renders or [])[0]
+    events = make_vm(compiled, 3, plan=plan).advance(60 * compiled.rate_hz)
+    entered = {event.frame: compiled.sections[event.section] for event in events if isinstance(event, Section)}
+    assert {second: entered[second * compiled.rate_hz] for second in (0, 10, 20)} == {
+        0: "hush",
+        10: "guitars",
+        20: "bustle",
+    }
+    assert max(event.frame for event in events) < plan.length_frames == 30 * compiled.rate_hz

@@ -1,0 +1,61 @@
+"""The price of a score: what `check` says of a board's memory is what the 32-bit player takes, and a little more."""
+
+import os
+import subprocess
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from script_samples import EXAMPLE, VAULT, stem
+
+from amos_tools.script import Compiled, compile_script
+from amos_tools.script.memory import BOARDS
+from amos_tools.script.preview import stem_frames
+from amos_tools.starter.repertoire import PIECES
+
+STARTER = resources.files("amos_tools.script").joinpath("examples/starter.aimi").read_text(encoding="utf-8")
+PROGRAM = """
+import gc, sys
+from array import array
+from amos.player.score import decode_score
+from amos.player.vm import Vm
+with open(sys.argv[1], "rb") as file:
+    data = file.read()
+frames = array("I", [int(word) for word in sys.argv[2].split(",")])
+gains = array("H", [32767] * len(frames))
+gc.collect()
+before = gc.mem_alloc()
+vm = Vm(decode_score(data), frames, gains, bytes(32))
+for minute in range(20):
+    for second in range(0, 60, 2):
+        vm.advance((minute * 60 + second) * 44100)
+gc.collect()
+print(gc.mem_alloc() - before)
+"""
+
+
+def starter() -> Compiled:
+    vault = [
+        stem(piece.role, number, key=piece.key, bars=piece.bars, artist=piece.artist, opt_in=piece.opt_in)
+        for number, piece in enumerate(PIECES)
+    ]
+    return compile_script(STARTER, vault)
+
+
+@pytest.mark.parametrize("compiled", [compile_script(EXAMPLE, VAULT), starter()], ids=["example", "starter"])
+def test_the_estimate_covers_what_is_taken(compiled: Compiled, micropython_armhf: list[str], tmp_path: Path) -> None:
+    (tmp_path / "score").write_bytes(compiled.score)
+    (tmp_path / "program.py").write_text(PROGRAM)
+    frames = ",".join(str(length) for length in stem_frames(compiled))
+    environment = {**os.environ, "MICROPYPATH": str(Path(__file__).parents[2] / "firmware")}
+    command = [*micropython_armhf, str(tmp_path / "program.py"), str(tmp_path / "score"), frames]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    taken = int(done.stdout)
+    assert taken <= compiled.heap_bytes <= 1.5 * taken
+    assert compiled.heap_bytes <= BOARDS["pico2w"]
+
+
+def test_a_large_score_is_told_off_a_small_board() -> None:
+    sections = "".join(f"section s{n} 4 bars\n play pads from p\n next s{(n + 1) % 60}\n" for n in range(60))
+    compiled = compile_script(f"clock 44100 tempo 84\npool p = stems where role pads\n{sections}", VAULT)
+    assert any("pico2w leaves 24 KiB" in warning.message for warning in compiled.warnings)
