@@ -14,11 +14,12 @@ from amos.edges.stem_file import MANIFEST_NAME
 from amos.player.score import Score, decode_score
 from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.limits import MANIFEST_BYTES_MAX, STEMS_MAX
-from amos.protocol.manifest import CODEC_PCM16, VERSION, Manifest, PackStem, open_manifest, sign_manifest
+from amos.protocol.manifest import CODEC_PCM16, CODECS, VERSION, Manifest, PackStem, open_manifest, sign_manifest
 from amos_tools.pack import errors
 from amos_tools.pack.catalogue import export_catalogue
 from amos_tools.pack.folder import PackWriter
 from amos_tools.pack.level import stem_gain_q15, working_mlufs
+from amos_tools.pack.qoa import encode_qoa
 from amos_tools.stems import ROLES, StemFacts
 from amos_tools.vault import Vault
 from amos_tools.vault.audio import Int16Frames, to_int16
@@ -57,12 +58,16 @@ def build_pack(
     serial: int,
     board_class: str,
     lease_end_unix_s: int,
+    codec: str = "pcm16",
 ) -> PackSummary:
     """Build the pack into `out_dir`, atomically: a reader finds the pack that was there or this one, whole.
 
-    The same inputs give the same bytes. Raises a `PackBuildError`, or a `VaultError` for a damaged blob.
+    `codec` is pcm16 or qoa. The same inputs give the same bytes. Raises a `PackBuildError`, or a `VaultError` for a
+    damaged blob.
     """
     out_dir = Path(out_dir)
+    if codec not in CODECS:
+        raise errors.NotRepresentable(f"codec: expected {' or '.join(CODECS)}, found {codec}")
     score = _score(compiled)
     stems = _checked_stems(compiled.stems, vault)
     working = working_mlufs(score)
@@ -70,9 +75,10 @@ def build_pack(
     records = []
     for stem in stems:
         samples = conformed(vault.audio(stem), stem.rate_hz, score.rate_hz)
-        sha256 = writer.put_blob(samples.astype("<i2", copy=False).tobytes())
+        blob = encoded(samples, score.rate_hz, codec)
+        sha256 = writer.put_blob(blob)
         gain_q15 = stem_gain_q15(stem.loudness_mlufs, _peak(samples), working, score.peak_mdb)
-        records.append(_record(stem, samples, sha256, gain_q15, lease_end_unix_s))
+        records.append(_record(stem, samples.shape, (codec, sha256, len(blob)), gain_q15, lease_end_unix_s))
     manifest = Manifest(
         version=VERSION,
         serial=serial,
@@ -104,6 +110,13 @@ def conformed(samples: Int16Frames, from_hz: int, to_hz: int) -> Int16Frames:
     return to_int16(soxr.resample(samples.astype(np.float32) / np.float32(32768), from_hz, to_hz, quality="VHQ"))
 
 
+def encoded(samples: Int16Frames, rate_hz: int, codec: str) -> bytes:
+    """The blob that holds `samples` of shape (frames, channels)."""
+    if CODECS.index(codec) == CODEC_PCM16:
+        return samples.astype("<i2", copy=False).tobytes()
+    return encode_qoa(samples, rate_hz)
+
+
 def _score(compiled: CompiledScript) -> Score:
     try:
         score = decode_score(compiled.score)
@@ -130,13 +143,21 @@ def _checked_stems(table: Sequence[StemFacts], vault: Vault) -> list[StemFacts]:
     return stems
 
 
-def _record(stem: StemFacts, samples: Int16Frames, sha256: bytes, gain_q15: int, lease_end_unix_s: int) -> PackStem:
-    frames, channels = samples.shape
+def _record(
+    stem: StemFacts,
+    shape: tuple[int, ...],
+    blob: tuple[str, bytes, int],
+    gain_q15: int,
+    lease_end_unix_s: int,
+) -> PackStem:
+    """`blob` is codec, SHA-256 and size in bytes of what holds samples of `shape` (frames, channels)."""
+    codec, sha256, size_bytes = blob
+    frames, channels = shape
     return PackStem(
         stem_id=stem.stem_id,
         sha256=sha256,
-        size_bytes=2 * frames * channels,
-        codec=CODEC_PCM16,
+        size_bytes=size_bytes,
+        codec=CODECS.index(codec),
         frames=frames,
         channels=channels,
         role=ROLES.index(stem.role),
