@@ -1,4 +1,4 @@
-"""The QOA decoder once more, straight from the one-page specification (qoaformat.org), with floats where it has them."""
+"""The QOA decoder once more, straight from the one-page specification (qoaformat.org)."""
 
 import math
 import struct

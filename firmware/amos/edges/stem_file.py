@@ -9,8 +9,8 @@
 Contract: read only. A blob is hashed in chunks, never loaded whole, when its stem is asked for the first time; whoever
 wants no wait at a placement asks early. A blob of the wrong size or hash, or that is not what its codec makes, raises
 `BlobError`, then and ever after: that stem never plays, the others do. Leases are the caller's to check, for this edge
-has no clock. What changes in a file after it was checked is not noticed. At most `OPEN_STEMS_MAX` files are open; a stem
-beyond them is opened again when read.
+has no clock. What changes in a file after it was checked is not noticed. At most `OPEN_STEMS_MAX` files are open; a
+stem beyond them is opened again when read.
 """
 
 import hashlib

@@ -1,7 +1,13 @@
 """What the VM tells the mixer and the meter, in frames of the session's sample clock.
 
-Events come in order of `frame`; at one frame, `Stop` before `Start`. All numbers are integers.
+Events come in order of `frame`; at one frame: `Duck`, `Stop`, `Section`, `Start`. All numbers are integers.
 """
+
+from amos.compat import const
+
+LINEAR_IN = const(1)
+LINEAR_OUT = const(2)
+"""Bits of `Start.curves`: this fade is linear, not of equal power."""
 
 
 class Start:
@@ -11,13 +17,24 @@ class Start:
     stem        int, index into the pack's stem table
     frames      int, frames to play (from the start of the stem; at most the stem's length)
     gain_q15    int, 0 .. 32767, linear gain, stem loudness gain already multiplied in
-    fade_in     int, frames; 0 = none. Equal-power curve
+    fade_in     int, frames; 0 = none
     fade_out    int, frames before the natural end (frame + frames); 0 = none
+    curves      int, LINEAR_IN and LINEAR_OUT; a fade without its bit has the equal-power curve
     """
 
-    __slots__ = ("fade_in", "fade_out", "frame", "frames", "gain_q15", "stem", "voice")
+    __slots__ = ("curves", "fade_in", "fade_out", "frame", "frames", "gain_q15", "stem", "voice")
 
-    def __init__(self, frame: int, voice: int, stem: int, frames: int, gain_q15: int, fade_in: int, fade_out: int):
+    def __init__(
+        self,
+        frame: int,
+        voice: int,
+        stem: int,
+        frames: int,
+        gain_q15: int,
+        fade_in: int,
+        fade_out: int,
+        curves: int = 0,
+    ):
         self.frame = frame
         self.voice = voice
         self.stem = stem
@@ -25,17 +42,38 @@ class Start:
         self.gain_q15 = gain_q15
         self.fade_in = fade_in
         self.fade_out = fade_out
+        self.curves = curves
 
 
 class Stop:
-    """The placement on `voice` begins to fade at `frame` and is silent `fade` frames later (0 = cut now)."""
+    """The placement on `voice` begins to fade at `frame` and is silent `fade` frames later (0 = cut now).
 
-    __slots__ = ("fade", "frame", "voice")
+    linear   whether the fade is linear, not of equal power
+    """
 
-    def __init__(self, frame: int, voice: int, fade: int):
+    __slots__ = ("fade", "frame", "linear", "voice")
+
+    def __init__(self, frame: int, voice: int, fade: int, linear: bool = False):
         self.frame = frame
         self.voice = voice
         self.fade = fade
+        self.linear = linear
+
+
+class Duck:
+    """All voices but `voice` (-1: all) go down to `gain_q15` over `ramp_frames` from `frame` on.
+
+    They stay there, and come back up over `ramp_frames` from `until_frame` on. gain_q15 is 0 .. 32768.
+    """
+
+    __slots__ = ("frame", "gain_q15", "ramp_frames", "until_frame", "voice")
+
+    def __init__(self, frame: int, until_frame: int, gain_q15: int, ramp_frames: int, voice: int = -1):
+        self.frame = frame
+        self.until_frame = until_frame
+        self.gain_q15 = gain_q15
+        self.ramp_frames = ramp_frames
+        self.voice = voice
 
 
 class Section:
