@@ -23,6 +23,9 @@ from amos_tools.vault.audio import Int16Frames
 
 Int32 = NDArray[np.int32]
 
+QOA_VERSION = 1
+"""Raised with every change that alters bytes: what is kept of another version is not used."""
+
 LEARN_SLICES = 16
 """Slices before a frame on which its first weights are learnt. Within 1.5 dB of encoding one frame after the other on
 lone tones (at 48 dB), better than it on all else that was measured; more learn nothing more."""
