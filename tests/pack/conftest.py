@@ -1,5 +1,6 @@
 """A small vault, a script compiled for it, and a pack built from both."""
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from amos_tools.pack import PackSummary, build_pack
 from amos_tools.script import Compiled, compile_script
 from amos_tools.stems import Split
 from amos_tools.vault import StatedFacts, Vault
+
+sys.path.append(str(Path(__file__).parent))  # the tests here share a reference by plain name
 
 SEED = bytes(range(32))
 PUBLISHER = public_key(SEED)

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import pytest
 from mixer_reference import level
 
-from amos.player.events import Start, Stop
+from amos.player.ducking import DUCKS_MAX
+from amos.player.events import Duck, Start, Stop
+from amos.player.limiter import OPERATOR_CHANGES_MAX
 from amos.player.mixer import EVENTS_PENDING_MAX, Mixer, make_mixer
 
 STEM = level(1000, 1000)
@@ -43,6 +45,45 @@ def test_start_refuses(event: Start, sentence: str) -> None:
 def test_stop_refuses_a_negative_fade() -> None:
     with pytest.raises(ValueError, match=r"stop\.fade"):
         mixer_for().stop(Stop(0, 0, -1))
+
+
+@pytest.mark.parametrize(
+    ("event", "sentence"),
+    [
+        (Duck(-1, 5, 9, 0), "event.frame: expected 0 or later, got -1"),
+        (Duck(0, 5, 32769, 0), "duck.gain_q15: expected 0 to 32768, got 32769"),
+        (Duck(9, 8, 9, 0), "duck: expected 0 to"),
+        (Duck(0, 5, 9, -1), "duck: expected 0 to"),
+        (Duck(0, 1 << 31, 9, 0), "duck: expected 0 to"),
+        (Duck(0, 5, 9, 0, 2), "voice: expected -1 to 1, got 2"),
+    ],
+)
+def test_duck_refuses(event: Duck, sentence: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        mixer_for().duck(event)
+    assert str(refused.value).startswith(sentence)
+
+
+def test_ducks_and_turns_without_end_are_refused_at_some_point() -> None:
+    mixer = mixer_for()
+    for _ in range(DUCKS_MAX):
+        mixer.duck(Duck(0, 100, 9, 0))
+    with pytest.raises(ValueError, match="ducks: expected at most"):
+        mixer.duck(Duck(0, 100, 9, 0))
+    for _ in range(OPERATOR_CHANGES_MAX):
+        mixer.turn(64, 9)
+    with pytest.raises(ValueError, match="operator gains pending"):
+        mixer.turn(64, 9)
+    for _ in range(2):
+        mixer.render(256)
+    mixer.duck(Duck(1000, 1100, 9, 0))
+    mixer.turn(1000, 9)
+
+
+@pytest.mark.parametrize(("frame", "gain"), [(-1, 9), (0, 0), (0, 32769)])
+def test_turn_refuses(frame: int, gain: int) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        mixer_for().turn(frame, gain)
 
 
 def test_refused_start_leaves_the_voice_free() -> None:
@@ -94,6 +135,8 @@ def test_render_refuses(frames: int) -> None:
         lambda: make_mixer(48000, 2, 65536 + 64),
         lambda: make_mixer(48000, 2, 256, 0),
         lambda: make_mixer(48000, 2, 256, 32769),
+        lambda: make_mixer(48000, 2, 256, ceiling=1023),
+        lambda: make_mixer(48000, 2, 256, ceiling=32768),
         lambda: make_mixer(48000, 2, 256, backend="abacus"),
     ],
 )

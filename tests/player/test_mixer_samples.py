@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mixer_reference import Event, Stem, level, noise, render, scripts
+from mixer_reference import Event, Stem, Turn, level, noise, render, scripts, whole_scripts
 
 import test_mixer as portable
-from amos.player.events import Start, Stop
+from amos.player.events import Duck, Start, Stop
 from amos.player.mixer import LOOKAHEAD_FRAMES, make_mixer
 
 STEMS = [noise(700, 2, 1), noise(700, 1, 2), noise(700, 2, 3, 300, in_place=False), noise(700, 1, 4, in_place=False)]
@@ -24,8 +24,9 @@ def play(
     frames: int,
     blocks: tuple[int, ...] = (512,),
     master: int = 32768,
+    ceiling: int = 32767,
 ) -> bytes:
-    mixer = make_mixer(48000, 32, max(blocks), master, backend)
+    mixer = make_mixer(48000, 32, max(blocks), master, backend, ceiling)
     coming = list(events)
     pcm = b""
     for block in cycle(blocks):
@@ -34,6 +35,10 @@ def play(
             event = coming.pop(0)
             if isinstance(event, Start):
                 mixer.start(event, stems[event.stem])
+            elif isinstance(event, Duck):
+                mixer.duck(event)
+            elif isinstance(event, Turn):
+                mixer.turn(event.frame, event.gain_q15)
             else:
                 mixer.stop(event)
         pcm += bytes(mixer.render(block))
@@ -52,6 +57,16 @@ def test_backends_and_block_sizes_agree_with_the_reference(events: list[Event], 
     expected = render(events, STEMS, 1024, master)
     for backend in ("numpy", "plain"):
         assert play(backend, events, STEMS, 1024, tuple(blocks), master) == expected
+
+
+@settings(max_examples=80, deadline=None)
+@given(whole_scripts(4, 700, len(STEMS)), BLOCKS, st.sampled_from((32768, 9000)), st.sampled_from((32767, 20000, 1024)))
+def test_ducks_gains_and_ceilings_agree_with_the_reference(
+    events: list[Event], blocks: list[int], master: int, ceiling: int
+) -> None:
+    expected = render(events, STEMS, 1024, master, ceiling)
+    for backend in ("numpy", "plain"):
+        assert play(backend, events, STEMS, 1024, tuple(blocks), master, ceiling) == expected
 
 
 @settings(max_examples=25, deadline=None)
@@ -130,6 +145,32 @@ def test_crossfade_of_unrelated_sounds_keeps_the_power() -> None:
     heard = samples(play("numpy", events, stems, 59392, (1024,)))
     power_db = 10 * np.log10((heard[:59392].reshape(-1, 4096 // 2, 2) ** 2).mean(axis=(1, 2)))
     assert np.ptp(power_db) < 0.5
+
+
+@pytest.mark.parametrize("backend", ["numpy", "plain"])
+def test_a_duck_turns_the_others_down_and_back_without_a_click(backend: str) -> None:
+    quarter = 8192
+    events: list[Event] = [
+        Start(0, 0, 0, 9000, 32767, 0, 0),
+        Duck(1000, 5000, quarter, 1500, 1),
+        Start(2500, 1, 1, 2500, 32767, 0, 0),
+    ]
+    stems = [level(9000, 10000), Stem(np.tile(np.array([0, 0], np.int16), 2500), 2)]
+    heard = samples(play(backend, events, stems, 8192, (512,)))[:, 0]
+    assert (heard[:960] == 10000).all() and (heard[2560:4992] == 2500).all() and (heard[6528:8192] == 10000).all()
+    assert np.abs(np.diff(heard)).max() <= 7500 / 1500 + 2
+    announcing = [*events[:2], Start(2500, 1, 0, 2500, 32767, 0, 0)]
+    both = samples(play(backend, announcing, stems, 8192, (512,)))[:, 0]
+    assert (np.abs(both[2600:4900] - 12500) <= 1).all()
+
+
+def test_operator_gain_moves_without_a_click_and_holds_the_ceiling() -> None:
+    events: list[Event] = [Start(0, 0, 0, 65536, 32767, 0, 0), Turn(0, 8192), Turn(1000, 32768), Turn(40000, 4096)]
+    heard = samples(play("numpy", events, [level(65536, 30000)], 65536, (4096,), 32768, 16384))[:, 0]
+    assert (heard[:960] == 7500).all()
+    assert heard.max() == 16384 and (heard[39000:40000] == 16384).all()
+    assert (heard[60000:] == 3750).all()
+    assert np.abs(np.diff(heard)).max() <= 30000 * 256 / 32768 / 64 + 2
 
 
 def test_reads_are_in_order_and_once_each() -> None:

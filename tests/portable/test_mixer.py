@@ -6,11 +6,12 @@ from array import array
 
 from amos.compat import MICROPYTHON
 from amos.edges.stem_memory import MemoryStem
-from amos.player.events import Start, Stop
+from amos.player.events import Duck, Start, Stop
 from amos.player.mixer import LOOKAHEAD_FRAMES, make_mixer
 
 BACKENDS = ("viper", "plain") if MICROPYTHON else ("numpy", "plain")
 PIECE_FRAMES = 4096
+DUCKED_SHA256 = "79146af0f88bc843ffdee4967825fce232df7b187d1562d996c6904d5b6327cc"
 PIECE_SHA256 = "28bd6614054ce6fc6fec41e1c80202e18b394769d6eb26ab8fadf02efbe5abcd"
 
 
@@ -52,10 +53,27 @@ def piece() -> list:
     ]
 
 
-def play(backend: str, blocks: tuple, master_gain_q15: int = 32768) -> str:
-    """SHA-256 in hex of the piece, in blocks of these sizes by turns."""
-    mixer = make_mixer(48000, 4, 1024, master_gain_q15, backend)
+def ducked_piece() -> list:
+    """The piece with linear fades, ducks that overlap, and an operator at the knob."""
     events = piece()
+    events[1].curves = 1
+    events[6].curves = 3
+    events[7].linear = True
+    for duck in (Duck(100, 1500, 8000, 300, 1), Duck(1400, 1900, 0, 64, 3), Duck(2304, 2304, 20000, 900)):
+        at = 0
+        while events[at].frame < duck.frame:
+            at += 1
+        events.insert(at, duck)
+    return events
+
+
+def play(backend: str, blocks: tuple, master_gain_q15: int = 32768, events=None, ceiling: int = 32767) -> str:
+    """SHA-256 in hex of the piece (or `events`), in blocks of these sizes by turns."""
+    mixer = make_mixer(48000, 4, 1024, master_gain_q15, backend, ceiling)
+    if events is None:
+        events = piece()
+    else:
+        mixer.turn(0, 30000)
     digest = hashlib.sha256()
     turn = 0
     while mixer.frame < PIECE_FRAMES:
@@ -65,6 +83,9 @@ def play(backend: str, blocks: tuple, master_gain_q15: int = 32768) -> str:
             event = events.pop(0)
             if isinstance(event, Start):
                 mixer.start(event, STEMS[event.stem])
+            elif isinstance(event, Duck):
+                mixer.duck(event)
+                mixer.turn(event.frame, 32768 - event.gain_q15)
             else:
                 mixer.stop(event)
         digest.update(mixer.render(frames))
@@ -79,6 +100,12 @@ def test_piece_sounds_the_same_on_every_backend_and_runtime():
 def test_piece_sounds_the_same_in_blocks_of_any_size():
     for backend in BACKENDS:
         assert play(backend, (64, 448, 128, 1024)) == PIECE_SHA256, backend
+
+
+def test_ducks_and_gains_sound_the_same_on_every_backend_and_runtime():
+    for backend in BACKENDS:
+        for blocks in ((1024,), (64, 448, 128)):
+            assert play(backend, blocks, 30000, ducked_piece(), 20000) == DUCKED_SHA256, backend
 
 
 def test_master_gain_sounds_the_same_on_every_backend():

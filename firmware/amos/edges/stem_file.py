@@ -7,10 +7,10 @@
     pack.close()
 
 Contract: read only. A blob is hashed in chunks, never loaded whole, when its stem is asked for the first time; whoever
-wants no wait at a placement asks early. A blob of the wrong size or hash raises `BlobError`, then and ever after: that
-stem never plays, the others do. Leases are the caller's to check, for this edge has no clock. What changes in a file
-after it was checked is not noticed. At most `OPEN_STEMS_MAX` files are open; a stem beyond
-them is opened again when read.
+wants no wait at a placement asks early. A blob of the wrong size or hash, or that is not what its codec makes, raises
+`BlobError`, then and ever after: that stem never plays, the others do. Leases are the caller's to check, for this edge
+has no clock. What changes in a file after it was checked is not noticed. At most `OPEN_STEMS_MAX` files are open; a
+stem beyond them is opened again when read.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from binascii import hexlify
 from amos.compat import MICROPYTHON
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import MANIFEST_BYTES_MAX, SCORE_BYTES_MAX
-from amos.protocol.manifest import CODEC_PCM16, CODECS, open_manifest
+from amos.protocol.manifest import CODEC_QOA, open_manifest
 
 MANIFEST_NAME = "manifest.cose"
 BLOBS_NAME = "blobs"
@@ -89,18 +89,23 @@ class PackFolder:
         facts = self.manifest.stems[index]
         path = self.blob_path(facts.sha256)
         label = "stem %d" % index
-        if facts.codec != CODEC_PCM16:
-            return BlobError("%s: expected codec pcm16, found %s" % (label, CODECS[facts.codec]))
+        expect_chunks = None
         try:
+            if facts.codec == CODEC_QOA:
+                from amos.edges.stem_file_qoa import QoaChunks
+
+                expect_chunks = QoaChunks(facts.frames, facts.channels, self.manifest.rate_hz, facts.size_bytes)
             size_bytes = os.stat(path)[6]
             if size_bytes != facts.size_bytes:
                 return BlobError("%s: expected %d bytes, found %d" % (label, facts.size_bytes, size_bytes))
-            found = _file_sha256(path)
+            found = _file_sha256(path, expect_chunks)
         except OSError as error:
             return BlobError("%s: expected a readable blob, found %s" % (label, error))
+        except BlobError as error:
+            return BlobError("%s: %s" % (label, error))
         if found != facts.sha256:
             return BlobError("%s: expected SHA-256 %s, found %s" % (label, _hex(facts.sha256)[:16], _hex(found)[:16]))
-        return _source_class()(self, path, facts.frames, facts.channels)
+        return _source_class(facts.codec)(self, path, facts.frames, facts.channels)
 
     def admit(self, stem: "FileStem") -> None:
         """Called by a stem that opens its file: closes the one longest open when there are too many."""
@@ -127,9 +132,17 @@ class FileStem:
         left = memoryview(buffer)[: frame_count * frame_bytes]
         if len(left) != frame_count * frame_bytes:
             raise ValueError("buffer: expected %d bytes, got %d" % (frame_count * frame_bytes, len(left)))
+        self._fill(left, start_frame, frame_count)
+
+    def _fill(self, out: memoryview, start_frame: int, frame_count: int) -> None:
+        """`read_into`, its arguments checked."""
+        self._read_file(out, start_frame * 2 * self.channels)
+
+    def _read_file(self, left: memoryview, at: int) -> None:
+        """Fill `left` with the file's bytes from `at` on. Raises `BlobError`."""
         try:
             file = self._opened()
-            file.seek(start_frame * frame_bytes)
+            file.seek(at)
             while len(left):
                 count = file.readinto(left)
                 if not count:
@@ -152,8 +165,16 @@ class FileStem:
         return self._file
 
 
-def _source_class():
-    """`FileStem`, or on CPython the one that also maps the file (a module of its own, as NumPy is not here)."""
+def _source_class(codec: int):
+    """The class of a codec's stems; on CPython those that hold their samples for NumPy, which is not here."""
+    if codec == CODEC_QOA:
+        if MICROPYTHON:
+            from amos.edges.stem_file_qoa import QoaStem
+
+            return QoaStem
+        from amos.edges.stem_file_numpy import QoaArrayStem
+
+        return QoaArrayStem
     if MICROPYTHON:
         return FileStem
     from amos.edges.stem_file_numpy import MappedStem
@@ -172,15 +193,18 @@ def _read_capped(path: str, bytes_max: int, error_class) -> bytes:
     return data
 
 
-def _file_sha256(path: str) -> bytes:
+def _file_sha256(path: str, expect_chunks) -> bytes:
+    """SHA-256 of a file, read in chunks. `expect_chunks`, or None, sizes them and looks into each."""
     digest = hashlib.sha256()
-    buffer = bytearray(_CHUNK_BYTES)
+    buffer = bytearray(expect_chunks.bytes_max if expect_chunks else _CHUNK_BYTES)
     view = memoryview(buffer)
     with open(path, "rb") as file:
         while True:
-            count = file.readinto(buffer)
+            count = file.readinto(view[: expect_chunks.next_bytes()] if expect_chunks else view)
             if not count:
                 return digest.digest()
+            if expect_chunks:
+                expect_chunks.look_into(buffer, count)
             digest.update(view[:count])
 
 

@@ -5,33 +5,39 @@ The gain is exact at *nodes* and linear between them. Mixer and meter both take 
 audible is by construction what the mixer multiplied by.
 """
 
-from amos.player.events import Start
+from amos.player.events import LINEAR_IN, LINEAR_OUT, Start
 from amos.player.fade_table import FADE_Q15, FADE_STEPS
 
 CELL_FRAMES = 64  # the absolute grid all envelopes and the limiter hang on; a power of two
 CELL_MASK = CELL_FRAMES - 1
 RAMP_BITS = 14  # fraction bits of a gain on its way between two nodes: 15 + 14 bits fit a 31-bit small int
 RAMP_ONE = 1 << RAMP_BITS
+LINEAR_BITS = 8  # a linear fade goes up by 2**8 a step: FADE_STEPS of them are unity
 
 
-def fade_gain(gain_q15: int, frame: int, fade_frames: int) -> int:
-    """`gain_q15` after `frame` frames of an equal-power fade in of `fade_frames`; all of it from the fade's end on."""
+def fade_gain(gain_q15: int, frame: int, fade_frames: int, linear: bool = False) -> int:
+    """`gain_q15` after `frame` frames of a fade in of `fade_frames`, of equal power or linear; all of it from the
+    fade's end on."""
     if frame >= fade_frames:
         return gain_q15
     scaled = frame * FADE_STEPS
     step = scaled // fade_frames
-    low = FADE_Q15[step]
-    curve = low + (FADE_Q15[step + 1] - low) * (scaled - step * fade_frames) // fade_frames
+    low = step << LINEAR_BITS
+    rise = 1 << LINEAR_BITS
+    if not linear:
+        low = FADE_Q15[step]
+        rise = FADE_Q15[step + 1] - low
+    curve = low + rise * (scaled - step * fade_frames) // fade_frames
     return gain_q15 * curve >> 15
 
 
-def first_audible(gain_q15: int, fade_frames: int) -> int:
+def first_audible(gain_q15: int, fade_frames: int, linear: bool = False) -> int:
     """The first frame at which `fade_gain` is not 0, by bisection; `gain_q15` must not be 0."""
     low = 0
     high = fade_frames
     while low < high:
         middle = (low + high) >> 1
-        if fade_gain(gain_q15, middle, fade_frames):
+        if fade_gain(gain_q15, middle, fade_frames, linear):
             high = middle
         else:
             low = middle + 1
@@ -46,7 +52,20 @@ def ramp_slope(gain: int, next_gain: int, frames: int) -> int:
 class Envelope:
     """Fade in, sustain, fade out, and a fade from wherever it was when a Stop came. One object is reused per voice."""
 
-    __slots__ = ("end", "fade_in", "fade_out_pos", "frames", "gain", "phase", "stop_end", "stop_fade", "stop_gain")
+    __slots__ = (
+        "end",
+        "fade_in",
+        "fade_out_pos",
+        "frames",
+        "gain",
+        "linear_in",
+        "linear_out",
+        "linear_stop",
+        "phase",
+        "stop_end",
+        "stop_fade",
+        "stop_gain",
+    )
 
     def __init__(self) -> None:
         self.end = 0  # position at which the placement is over
@@ -58,6 +77,9 @@ class Envelope:
         self.stop_end = -1  # position at which a Stop's fade is over; -1: no Stop
         self.stop_fade = 0
         self.stop_gain = 0
+        self.linear_in = False
+        self.linear_out = False
+        self.linear_stop = False
 
     def begin(self, start: Start) -> None:
         """Take over a `Start` event."""
@@ -67,25 +89,29 @@ class Envelope:
         self.fade_in = start.fade_in
         self.fade_out_pos = start.frames - start.fade_out
         self.stop_end = -1
+        self.linear_in = bool(start.curves & LINEAR_IN)
+        self.linear_out = bool(start.curves & LINEAR_OUT)
 
     def takes_stop(self, pos: int, fade: int) -> bool:
         """False if the placement, or an earlier Stop's fade, is over sooner than this one would be."""
         return pos < self.end and not 0 <= self.stop_end <= pos + fade
 
-    def stop(self, pos: int, fade: int) -> None:
+    def stop(self, pos: int, fade: int, linear: bool) -> None:
         """Fade from the gain at `pos`, which becomes a node, to nothing `fade` frames on. Only if `takes_stop`."""
         self.stop_gain = self.at(pos)
+        self.linear_stop = linear
         self.stop_fade = fade
         self.stop_end = pos + fade
         self.end = min(self.end, self.stop_end)
 
     def at(self, pos: int) -> int:
         """Gain at node `pos`, 0 .. 32767."""
-        gain = fade_gain(self.gain, pos, self.fade_in)
+        gain = fade_gain(self.gain, pos, self.fade_in, self.linear_in)
         if pos > self.fade_out_pos:
-            gain = min(gain, fade_gain(self.gain, self.frames - pos, self.frames - self.fade_out_pos))
+            fade_out = self.frames - self.fade_out_pos
+            gain = min(gain, fade_gain(self.gain, self.frames - pos, fade_out, self.linear_out))
         if self.stop_end >= 0:
-            gain = min(gain, fade_gain(self.stop_gain, self.stop_end - pos, self.stop_fade))
+            gain = min(gain, fade_gain(self.stop_gain, self.stop_end - pos, self.stop_fade, self.linear_stop))
         return gain
 
     def flat_until(self, pos: int, until: int) -> int:
@@ -142,8 +168,8 @@ class Envelope:
         """(low, high): `at(pos)` is not 0 exactly for low <= pos <= high; low > high if it is 0 everywhere."""
         if self.gain == 0 or (self.stop_end >= 0 and self.stop_gain == 0):
             return 1, 0
-        low = first_audible(self.gain, self.fade_in)
-        high = self.frames - first_audible(self.gain, self.frames - self.fade_out_pos)
+        low = first_audible(self.gain, self.fade_in, self.linear_in)
+        high = self.frames - first_audible(self.gain, self.frames - self.fade_out_pos, self.linear_out)
         if self.stop_end >= 0:
-            high = min(high, self.stop_end - first_audible(self.stop_gain, self.stop_fade))
+            high = min(high, self.stop_end - first_audible(self.stop_gain, self.stop_fade, self.linear_stop))
         return low, high

@@ -1,38 +1,109 @@
-"""The gain on the sum of all voices: master gain, and less where a cell's peak would not fit 16 bits.
+"""The gain on the sum of all voices: master and operator gain, and less where a cell's peak would pass the ceiling.
 
 `SPEC.md`, "Limiter", is the reference.
 """
 
 UNITY_Q15 = 32768
-PRODUCT_MAX = 32767 * UNITY_Q15  # of a sample and a gain: the loudest that rounds to 32767; a 31-bit small int
+FULL_SCALE = 32767
 RELEASE_BITS = 7  # time constant of the recovery, 2**7 cells: 171 ms at 48 kHz
+OPERATOR_STEP = 256  # the operator gain's change a cell at most: 171 ms from end to end
+OPERATOR_CHANGES_MAX = 64  # given and not yet rendered
+CEILING_MIN = 1024  # -30 dB; below 32 the limiter's gain could become 0
+TRUE_PEAK_MARGIN_MDB = 1000
+"""What the ceiling on samples leaves for the wave between them."""
+
+_ONE_DB_Q15 = 29205  # 32768 * 10 ** (-1 / 20), rounded
+
+
+def ceiling_for(peak_mdb: int) -> int:
+    """The greatest sample to allow for a true peak of `peak_mdb` thousandths of a dBTP, 0 or less; 1024 .. 32767.
+
+    A power of ten in integers: whole decibels by products, the rest of one along its chord (0.015 dB too much at most).
+    """
+    if peak_mdb > 0:
+        raise ValueError("peak_mdb: expected 0 or less, got %d" % peak_mdb)
+    decibels, rest = divmod(TRUE_PEAK_MARGIN_MDB - peak_mdb, 1000)
+    gain = UNITY_Q15
+    for _ in range(min(decibels, 40)):
+        gain = gain * _ONE_DB_Q15 >> 15
+    gain -= (gain - (gain * _ONE_DB_Q15 >> 15)) * rest // 1000
+    return max(CEILING_MIN, min(FULL_SCALE, gain))
 
 
 class Limiter:
     """Hands out the gain at each border between two cells, from the peaks of both.
 
     Every border of a cell has at most the gain that the cell's peak bears, and the gain between two borders is linear:
-    so no sample of the cell can exceed 16 bits, nor its product with the gain 31, and nothing has to be clipped.
+    so no sample of the cell can pass the ceiling, nor its product with the gain 31 bits, and nothing has to be clipped.
     """
 
-    __slots__ = ("_cell_gain", "gain", "master", "rest_peak")
+    __slots__ = (
+        "_ceiling",
+        "_cell_bears",
+        "_changes",
+        "_operator",
+        "_product_max",
+        "_target",
+        "_wanted",
+        "gain",
+        "master",
+    )
 
-    def __init__(self, master_gain_q15: int) -> None:
+    def __init__(self, master_gain_q15: int, ceiling: int) -> None:
         self.master = master_gain_q15
         self.gain = master_gain_q15  # at the last border handed out
-        self.rest_peak = PRODUCT_MAX // master_gain_q15  # up to this the master gain alone holds
-        self._cell_gain = master_gain_q15  # what the cell after that border bears
+        self._ceiling = ceiling
+        self._product_max = ceiling * UNITY_Q15  # of a sample and a gain: the loudest that rounds to the ceiling
+        self._cell_bears = UNITY_Q15  # what the cell after that border bears
+        self._operator = UNITY_Q15  # at that border
+        self._target = UNITY_Q15  # where the operator gain goes
+        self._wanted = master_gain_q15  # both gains at that border
+        self._changes = []  # [borders until it holds, operator gain] to come
+
+    def turn(self, borders: int, gain_q15: int) -> None:
+        """The operator gain goes to `gain_q15` from the border on that comes after `borders` others."""
+        if len(self._changes) >= OPERATOR_CHANGES_MAX:
+            raise ValueError("operator gains pending: expected at most %d" % OPERATOR_CHANGES_MAX)
+        self._changes.append([borders, gain_q15])
+
+    def start(self) -> None:
+        """Before the first border: an operator gain for it holds at once."""
+        while self._changes and self._changes[0][0] == 0:
+            self._operator = self._target = self._changes.pop(0)[1]
+        self.gain = self._wanted = self._both()
 
     def next_gain(self, peak: int) -> int:
         """Gain at the next border, 1 .. 32768, given the greatest magnitude in the cell after it (both channels)."""
-        cell_gain = self.master if peak <= self.rest_peak else PRODUCT_MAX // peak
+        if self._changes or self._operator != self._target:
+            self._move_operator()
+        wanted = self._wanted
+        bears = UNITY_Q15
+        if peak > self._ceiling:
+            bears = self._product_max // peak
         gain = self.gain
-        if gain < self.master:
-            gain += ((self.master - gain) >> RELEASE_BITS) + 1
-        self.gain = min(gain, cell_gain, self._cell_gain)
-        self._cell_gain = cell_gain
+        if gain < wanted:
+            gain += ((wanted - gain) >> RELEASE_BITS) + 1
+        self.gain = min(gain, wanted, bears, self._cell_bears)
+        self._cell_bears = bears
         return self.gain
 
     def at_rest(self, peak: int) -> bool:
-        """True if cells up to `peak` keep every border at the master gain."""
-        return peak <= self.rest_peak and self.gain == self._cell_gain == self.master
+        """True if cells up to `peak` keep every border at the gain there is."""
+        return (
+            not self._changes
+            and self._operator == self._target
+            and self.gain == self._wanted <= self._cell_bears
+            and peak * self._wanted <= self._product_max
+        )
+
+    def _both(self) -> int:
+        return max(1, self.master * self._operator >> 15)
+
+    def _move_operator(self) -> None:
+        for change in self._changes:
+            change[0] -= 1
+        while self._changes and self._changes[0][0] < 0:
+            self._target = self._changes.pop(0)[1]
+        change = self._target - self._operator
+        self._operator += max(-OPERATOR_STEP, min(OPERATOR_STEP, change))
+        self._wanted = self._both()

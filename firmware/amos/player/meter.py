@@ -42,11 +42,11 @@ class Placement:
         """The absolute frame at which nothing of it is left, audible or not."""
         return self._start + self.envelope.end
 
-    def stop(self, pos: int, fade: int) -> None:
+    def stop(self, pos: int, fade: int, linear: bool) -> None:
         """Fade from `pos` on; what is audible before is settled with `pos` as a node, as the mixer does it."""
         self._until_node = _joined(self._until_node, self.envelope.audible(self._node, pos))
         self._node = pos
-        self.envelope.stop(pos, fade)
+        self.envelope.stop(pos, fade, linear)
         self._forecast()
 
     def row(self, until_frame: int, last_flag: int) -> "tuple | None":
@@ -104,7 +104,7 @@ class Meter:
             return
         pos = placement.pos(event.frame)
         if placement.envelope.takes_stop(pos, event.fade):
-            placement.stop(pos, event.fade)
+            placement.stop(pos, event.fade, event.linear)
             placement.flags |= flags
 
     def delivered(self, until_frame: int) -> None:

@@ -1,11 +1,11 @@
-"""Sum of voices, master gain and limiter: `Start` and `Stop` events and sources in, int16 stereo blocks out.
+"""Sum of voices, ducking, gains and limiter: events and sources in, int16 stereo blocks out.
 
 `SPEC.md` holds the arithmetic. Every backend gives the same samples, for any sequence of block sizes:
 
     mixer = make_mixer(48000, voices_max=8, block_frames_max=4096)
     while ...:
         for event in events_before(mixer.frame + frames + LOOKAHEAD_FRAMES):
-            mixer.start(event, source)  # or mixer.stop(event)
+            mixer.start(event, source)  # or mixer.stop(event), mixer.duck(event), mixer.turn(frame, gain_q15)
         pcm = mixer.render(frames)
 
 The limiter sees one cell ahead, so the events of that cell must be known too: `event_frame` is the earliest frame
@@ -22,9 +22,10 @@ A *source* gives the PCM of one stem, int16 little-endian, interleaved:
 """
 
 from amos.compat import MICROPYTHON
-from amos.player.envelope import CELL_FRAMES, Envelope
-from amos.player.events import Start, Stop
-from amos.player.limiter import UNITY_Q15, Limiter
+from amos.player.ducking import Ducking
+from amos.player.envelope import CELL_FRAMES, CELL_MASK, Envelope
+from amos.player.events import Duck, Start, Stop
+from amos.player.limiter import CEILING_MIN, FULL_SCALE, UNITY_Q15, Limiter
 
 LOOKAHEAD_FRAMES = CELL_FRAMES
 VOICES_MAX = 32  # a voice adds at most 2**25 to an int32 sum
@@ -41,17 +42,19 @@ def make_mixer(
     block_frames_max: int,
     master_gain_q15: int = UNITY_Q15,
     backend: "str | None" = None,
+    ceiling: int = FULL_SCALE,
 ) -> "Mixer":
     """A mixer at frame 0. `backend`: "numpy", "viper" or "plain"; None takes the fastest one this runtime has.
 
     master_gain_q15 is 1 .. 32768 (unity). A muted player does not render: what is not rendered is not metered.
+    ceiling is the greatest sample that comes out, 1024 .. 32767 (`limiter.ceiling_for` a true peak).
     """
     if backend is None:
         backend = _fastest_backend()
     if backend == "numpy":
         from amos.player.mixer_numpy import NumpyMixer
 
-        return NumpyMixer(rate_hz, voices_max, block_frames_max, master_gain_q15)
+        return NumpyMixer(rate_hz, voices_max, block_frames_max, master_gain_q15, ceiling)
     from amos.player.mixer_cells import CellMixer
 
     if backend == "viper":
@@ -60,7 +63,7 @@ def make_mixer(
         from amos.player import mixer_plain as kernel
     else:
         raise ValueError("backend: expected numpy, viper or plain, got %r" % (backend,))
-    return CellMixer(rate_hz, voices_max, block_frames_max, master_gain_q15, kernel)
+    return CellMixer(rate_hz, voices_max, block_frames_max, master_gain_q15, ceiling, kernel)
 
 
 def _fastest_backend() -> str:
@@ -81,9 +84,10 @@ def _expect(name: str, value: int, low: int, high: int) -> None:
 class Voice:
     """One line into the sum: its placement's envelope and source, and how far both are rendered."""
 
-    __slots__ = ("at", "envelope", "free_frame", "pos", "source")
+    __slots__ = ("at", "envelope", "free_frame", "number", "pos", "source")
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
+        self.number = number
         self.envelope = Envelope()
         self.source = None  # None: free
         self.pos = 0  # the next frame of the placement to mix
@@ -98,20 +102,24 @@ class Mixer:
     event_frame  the earliest frame an event may have: everything before it is already in the sum
     """
 
-    def __init__(self, rate_hz: int, voices_max: int, block_frames_max: int, master_gain_q15: int) -> None:
+    def __init__(
+        self, rate_hz: int, voices_max: int, block_frames_max: int, master_gain_q15: int, ceiling: int
+    ) -> None:
         _expect("rate_hz", rate_hz, 1, RATE_HZ_MAX)
         _expect("voices_max", voices_max, 1, VOICES_MAX)
         _expect("block_frames_max", block_frames_max, CELL_FRAMES, BLOCK_FRAMES_MAX)
         _expect("block_frames_max % 64", block_frames_max % CELL_FRAMES, 0, 0)
         _expect("master_gain_q15", master_gain_q15, 1, UNITY_Q15)
+        _expect("ceiling", ceiling, CEILING_MIN, FULL_SCALE)
         self.rate_hz = rate_hz
         self.block_frames_max = block_frames_max
         self.frame = 0
         self.event_frame = 0
         self._last_event_frame = 0
         self._pending = []
-        self._voices = [Voice() for _ in range(voices_max)]
-        self._limiter = Limiter(master_gain_q15)
+        self._voices = [Voice(number) for number in range(voices_max)]
+        self._ducking = Ducking()
+        self._limiter = Limiter(master_gain_q15, ceiling)
         self._out = bytearray(block_frames_max * OUT_FRAME_BYTES)
         self._view = memoryview(self._out)
 
@@ -140,6 +148,21 @@ class Mixer:
         if event.frame < voice.free_frame:
             voice.free_frame = min(voice.free_frame, event.frame + event.fade)
 
+    def duck(self, event: Duck) -> None:
+        """Take a `Duck`. ValueError as for `start`."""
+        self._expect_in_order(event.frame)
+        _expect("voice", event.voice, -1, len(self._voices) - 1)
+        self._ducking.add(event)
+        self._last_event_frame = event.frame
+
+    def turn(self, frame: int, operator_gain_q15: int) -> None:
+        """The operator gain goes to `operator_gain_q15` (1 .. 32768, unity at first) from `frame` on, in the order of
+        the events. ValueError as for `start`."""
+        _expect("operator_gain_q15", operator_gain_q15, 1, UNITY_Q15)
+        self._expect_in_order(frame)
+        self._limiter.turn((frame - self.event_frame + CELL_MASK) // CELL_FRAMES, operator_gain_q15)
+        self._last_event_frame = frame
+
     def render(self, frames: int) -> memoryview:
         """The next `frames` (a multiple of 64) as frames * 4 bytes, int16 little-endian, left and right in turn.
 
@@ -148,6 +171,7 @@ class Mixer:
         _expect("frames", frames, CELL_FRAMES, self.block_frames_max)
         _expect("frames % 64", frames % CELL_FRAMES, 0, 0)
         if self.event_frame == 0:
+            self._limiter.start()
             self._mix_block(CELL_FRAMES)
             self._prime()
         self._mix_block(frames)
@@ -157,10 +181,13 @@ class Mixer:
             self._view = memoryview(self._out)[: frames * OUT_FRAME_BYTES]
         return self._view
 
-    def _voice_of(self, event) -> Voice:
+    def _expect_in_order(self, frame: int) -> None:
         earliest = max(self.event_frame, self._last_event_frame)
-        if event.frame < earliest:
-            raise ValueError("event.frame: expected %d or later, got %r" % (earliest, event.frame))
+        if frame < earliest:
+            raise ValueError("event.frame: expected %d or later, got %r" % (earliest, frame))
+
+    def _voice_of(self, event) -> Voice:
+        self._expect_in_order(event.frame)
         _expect("voice", event.voice, 0, len(self._voices) - 1)
         return self._voices[event.voice]
 
@@ -173,6 +200,7 @@ class Mixer:
     def _mix_block(self, frames: int) -> None:
         """Add every voice's next `frames` to the cleared sum, taking events where they fall."""
         self._clear(frames)
+        self._ducking.begin_block(self.event_frame, frames)
         pending = self._pending
         taken = 0
         while taken < len(pending):
@@ -200,7 +228,7 @@ class Mixer:
             voice.pos = 0
         elif voice.source is not None and envelope.takes_stop(voice.pos + at - voice.at, event.fade):
             self._advance(voice, at)  # not for a Stop without effect, which makes no node
-            envelope.stop(voice.pos, event.fade)
+            envelope.stop(voice.pos, event.fade, event.linear)
 
     def _advance(self, voice: Voice, at: int) -> None:
         """Mix `voice` up to `at` in the block under way: a border of cells, or an event on this voice; a node."""

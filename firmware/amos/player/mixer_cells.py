@@ -13,8 +13,10 @@ from amos.player.mixer import OUT_FRAME_BYTES, Mixer, Voice
 class CellMixer(Mixer):
     """`kernel` is a module with the functions of `mixer_plain`."""
 
-    def __init__(self, rate_hz: int, voices_max: int, block_frames_max: int, master_gain_q15: int, kernel) -> None:
-        super().__init__(rate_hz, voices_max, block_frames_max, master_gain_q15)
+    def __init__(
+        self, rate_hz: int, voices_max: int, block_frames_max: int, master_gain_q15: int, ceiling: int, kernel
+    ) -> None:
+        super().__init__(rate_hz, voices_max, block_frames_max, master_gain_q15, ceiling)
         self._kernel = kernel
         self._sum = array("i", bytes((CELL_FRAMES + block_frames_max) * 8))  # stereo int32
         self._pcm = bytearray(block_frames_max * OUT_FRAME_BYTES)  # what a source last read
@@ -27,15 +29,23 @@ class CellMixer(Mixer):
         mix = self._kernel.mix_stereo if source.channels == 2 else self._kernel.mix_mono
         begin = pos = voice.pos
         until = pos + count
-        at = CELL_FRAMES + voice.at - begin
+        offset = voice.at - begin  # from a position to a frame of the block
+        at = CELL_FRAMES + offset
         source.read_into(self._pcm, begin, count)
+        ducking = self._ducking if self._ducking.active else None
         gain = envelope.at(pos)
+        if ducking:
+            gain = ducking.ducked(gain, pos + offset, voice.number)
         while pos < until:
             node = envelope.flat_until(pos, until)
+            if ducking and node > pos:
+                node = ducking.flat_until(pos + offset, node + offset, voice.number) - offset
             next_gain = gain
             if node == pos:
                 node = envelope.node_after(pos, until)
                 next_gain = envelope.at(node)
+                if ducking:
+                    next_gain = ducking.ducked(next_gain, node + offset, voice.number)
             slope = ramp_slope(gain, next_gain, node - pos)
             mix(self._sum, self._pcm, gain << RAMP_BITS, slope, at + pos, pos - begin, node - pos)
             pos = node

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amos.player.envelope import CELL_FRAMES, RAMP_BITS, Envelope
+from amos.player.ducking import Ducking
+from amos.player.envelope import CELL_FRAMES, LINEAR_BITS, RAMP_BITS, Envelope
 from amos.player.fade_table import FADE_Q15, FADE_STEPS
 from amos.player.limiter import UNITY_Q15
 from amos.player.mixer import OUT_FRAME_BYTES, Mixer, Voice
@@ -16,35 +17,44 @@ Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 
 CELL_SAMPLES = 2 * CELL_FRAMES
-FADE_TABLE = np.array(FADE_Q15, np.int64)
-FADE_RISE = np.append(np.diff(FADE_TABLE), 0)  # to the next entry; 0 at the end, which then needs no branch
+FADE_TABLES = (np.array(FADE_Q15, np.int64), np.arange(FADE_STEPS + 1, dtype=np.int64) << LINEAR_BITS)
+FADE_RISES = tuple(np.append(np.diff(table), 0) for table in FADE_TABLES)  # to the next entry; 0 at the end
 SHIFT = np.array(SAMPLE_GAIN_BITS, np.int32)  # an array operand is cheaper than a number: small blocks feel it
 FRAME_IN_CELL = tuple(np.repeat(np.arange(CELL_FRAMES, dtype=np.int32), channels) for channels in (1, 2))
 
 
-def fade_gains(gain_q15: int, frame: Int64, fade_frames: int) -> Int64:
+def fade_gains(gain_q15: int, frame: Int64, fade_frames: int, linear: bool = False) -> Int64:
     """`envelope.fade_gain` of an array of frames (int64); `fade_frames` must not be 0."""
     scaled = np.minimum(frame, fade_frames) * FADE_STEPS
     step = scaled // fade_frames
     rest = scaled - step * fade_frames
-    curve: Int64 = FADE_TABLE[step] + FADE_RISE[step] * rest // fade_frames
+    curve: Int64 = FADE_TABLES[linear][step] + FADE_RISES[linear][step] * rest // fade_frames
     return gain_q15 * curve >> 15
 
 
 def node_gains(envelope: Envelope, pos: Int64) -> Int64:
     """`Envelope.at` of an array of ascending positions (int64)."""
-    fades = []
+    gains = np.full(len(pos), envelope.gain, np.int64)
     if pos[0] < envelope.fade_in:
-        fades.append(fade_gains(envelope.gain, pos, envelope.fade_in))
+        gains = fade_gains(envelope.gain, pos, envelope.fade_in, envelope.linear_in)
     if pos[-1] > envelope.fade_out_pos:
         fade_out = envelope.frames - envelope.fade_out_pos
-        fades.append(fade_gains(envelope.gain, envelope.frames - pos, fade_out))
+        gains = np.minimum(gains, fade_gains(envelope.gain, envelope.frames - pos, fade_out, envelope.linear_out))
     if envelope.stop_end >= 0:
-        fades.append(fade_gains(envelope.stop_gain, envelope.stop_end - pos, envelope.stop_fade))
-    gains = fades[0]
-    for fade in fades[1:]:
-        gains = np.minimum(gains, fade)
+        stopped = fade_gains(envelope.stop_gain, envelope.stop_end - pos, envelope.stop_fade, envelope.linear_stop)
+        gains = np.minimum(gains, stopped)
     return gains
+
+
+def ducked_gains(ducking: Ducking, gains: Int64, offset: Int64, voice: int) -> Int64:
+    """`Ducking.ducked` of an array of gains at ascending offsets (int64)."""
+    lowest = np.full(len(offset), UNITY_Q15, np.int64)
+    for start, end, gain, ramp, exempt in ducking.active:
+        if voice != exempt:
+            part = np.maximum(np.minimum(offset - start, end - offset), 0)
+            lowest = np.minimum(lowest, UNITY_Q15 - fade_gains(UNITY_Q15 - gain, part, ramp, True))
+    ducked: Int64 = np.maximum(gains * lowest >> 15, np.minimum(gains, 1))
+    return ducked
 
 
 def peak_of(samples: Int32) -> int:
@@ -55,8 +65,10 @@ def peak_of(samples: Int32) -> int:
 class NumpyMixer(Mixer):
     """Whole blocks at a time; a fade's ramp is laid out for all its cells at once."""
 
-    def __init__(self, rate_hz: int, voices_max: int, block_frames_max: int, master_gain_q15: int) -> None:
-        super().__init__(rate_hz, voices_max, block_frames_max, master_gain_q15)
+    def __init__(
+        self, rate_hz: int, voices_max: int, block_frames_max: int, master_gain_q15: int, ceiling: int
+    ) -> None:
+        super().__init__(rate_hz, voices_max, block_frames_max, master_gain_q15, ceiling)
         self._sum = np.zeros(2 * (CELL_FRAMES + block_frames_max), np.int32)
         self._mono_sum = np.zeros(block_frames_max, np.int32)  # of mono stems; both sides get it at the block's end
         self._has_mono = False
@@ -84,11 +96,11 @@ class NumpyMixer(Mixer):
         while done < count:
             pos = voice.pos + done
             until = envelope.flat_until(pos, voice.pos + count)
-            if until > pos:
+            if until > pos and not self._ducking.active:
                 gains = np.array(envelope.at(pos), np.int32)
             else:
                 until = min([node for node in ends if node > pos])
-                gains = self._ramp(envelope, pos, until, channels)
+                gains = self._ramp(voice, pos, until, channels)
             end = until - voice.pos
             scaled = self._scaled[: channels * (end - done)]
             scaled[:] = samples[channels * done : channels * end]
@@ -105,13 +117,16 @@ class NumpyMixer(Mixer):
         source.read_into(self._pcm, pos, count)
         return np.frombuffer(self._pcm, np.dtype("<i2"), source.channels * count)
 
-    def _ramp(self, envelope: Envelope, begin: int, until: int, channels: int) -> Int32:
+    def _ramp(self, voice: Voice, begin: int, until: int, channels: int) -> Int32:
         """int32 gain of every sample from `begin` to `until`, between which the only nodes are borders of cells."""
+        envelope = voice.envelope
         skip = (envelope.phase + begin) % CELL_FRAMES
         nodes = np.arange(begin - skip, until + CELL_FRAMES, CELL_FRAMES)
         nodes[0] = begin
         nodes[-1] = until
         gains = node_gains(envelope, nodes)
+        if self._ducking.active:
+            gains = ducked_gains(self._ducking, gains, nodes + (voice.at - voice.pos), voice.number)
         slopes = (gains[1:] - gains[:-1] << RAMP_BITS) // (nodes[1:] - nodes[:-1])
         first = gains[:-1] << RAMP_BITS
         first[0] -= slopes[0] * skip
@@ -146,8 +161,8 @@ class NumpyMixer(Mixer):
             peaks = np.maximum(cells.max(axis=1), -cells.min(axis=1))
             borders = [limiter.gain, *map(limiter.next_gain, peaks.tolist())]
             self._scale(samples, borders)
-        elif limiter.master != UNITY_Q15:
-            samples *= limiter.master
+        elif limiter.gain != UNITY_Q15:
+            samples *= limiter.gain
             samples += UNITY_HALF
             samples >>= UNITY_BITS
         out[:] = samples

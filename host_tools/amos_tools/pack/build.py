@@ -1,27 +1,28 @@
-"""Builds a pack: the script's stems as PCM at its rate, the score, and a manifest that signs for both."""
+"""Builds a pack: the script's stems at its rate, tempo and key, the score, and a manifest that signs for both."""
 
 import hashlib
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-
-import numpy as np
-import soxr
 
 from amos.crypto import key_id, public_key, sign, verify
 from amos.edges.stem_file import MANIFEST_NAME
 from amos.player.score import Score, decode_score
 from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.limits import MANIFEST_BYTES_MAX, STEMS_MAX
-from amos.protocol.manifest import CODEC_PCM16, VERSION, Manifest, PackStem, open_manifest, sign_manifest
+from amos.protocol.manifest import CODECS, VERSION, Manifest, PackStem, open_manifest, sign_manifest
 from amos_tools.pack import errors
 from amos_tools.pack.catalogue import export_catalogue
+from amos_tools.pack.conform import Plan, can_conform
 from amos_tools.pack.folder import PackWriter
+from amos_tools.pack.forecast import forecast_mlufs
 from amos_tools.pack.level import stem_gain_q15, working_mlufs
+from amos_tools.pack.prepare import Prepared, Workshop
 from amos_tools.stems import ROLES, StemFacts
 from amos_tools.vault import Vault
-from amos_tools.vault.audio import Int16Frames, to_int16
 
 
 class CompiledScript(Protocol):
@@ -57,22 +58,22 @@ def build_pack(
     serial: int,
     board_class: str,
     lease_end_unix_s: int,
+    codec: str = "pcm16",
 ) -> PackSummary:
     """Build the pack into `out_dir`, atomically: a reader finds the pack that was there or this one, whole.
 
-    The same inputs give the same bytes. Raises a `PackBuildError`, or a `VaultError` for a damaged blob.
+    `codec` is pcm16 or qoa. The same inputs give the same bytes. Raises a `PackBuildError`, or a `VaultError` for a
+    damaged blob.
     """
     out_dir = Path(out_dir)
+    if codec not in CODECS:
+        raise errors.NotRepresentable(f"codec: expected {' or '.join(CODECS)}, found {codec}")
     score = _score(compiled)
     stems = _checked_stems(compiled.stems, vault)
-    working = working_mlufs(score)
     writer = PackWriter(out_dir)
-    records = []
-    for stem in stems:
-        samples = conformed(vault.audio(stem), stem.rate_hz, score.rate_hz)
-        sha256 = writer.put_blob(samples.astype("<i2", copy=False).tobytes())
-        gain_q15 = stem_gain_q15(stem.loudness_mlufs, _peak(samples), working, score.peak_mdb)
-        records.append(_record(stem, samples, sha256, gain_q15, lease_end_unix_s))
+    prepared = _prepared(stems, compiled, Workshop(vault, score.rate_hz, codec, writer.put_blob))
+    working, gains_q15 = _levels(score, prepared)
+    records = [_record(stem, codec, gain, lease_end_unix_s) for stem, gain in zip(prepared, gains_q15, strict=True)]
     manifest = Manifest(
         version=VERSION,
         serial=serial,
@@ -97,11 +98,36 @@ def artist_id(artist: str) -> bytes:
     return hashlib.sha256(artist.encode()).digest()[:16]
 
 
-def conformed(samples: Int16Frames, from_hz: int, to_hz: int) -> Int16Frames:
-    """Samples of shape (frames, channels) at the pack's rate."""
-    if from_hz == to_hz:
-        return samples
-    return to_int16(soxr.resample(samples.astype(np.float32) / np.float32(32768), from_hz, to_hz, quality="VHQ"))
+def script_key(compiled: CompiledScript) -> str | None:
+    """The key in the script's clock line; None if it names none."""
+    return getattr(compiled, "key", None)
+
+
+def _prepared(stems: list[StemFacts], compiled: CompiledScript, workshop: Workshop) -> list[Prepared]:
+    """Every stem as the pack has it."""
+    tempo_mbpm, key = _score(compiled).tempo_mbpm, script_key(compiled)
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as workers:
+        plans = [_plan(stem, tempo_mbpm, key) for stem in stems]
+        return list(workers.map(workshop.prepare, stems, plans))
+
+
+def _plan(stem: StemFacts, tempo_mbpm: int, key: str | None) -> Plan | None:
+    """To the script's tempo and key; to one of them where the other is too far; None where both are."""
+    return can_conform(stem, tempo_mbpm, key) or can_conform(stem, tempo_mbpm, None) or can_conform(stem, None, key)
+
+
+def _levels(score: Score, stems: list[Prepared]) -> tuple[int, list[int]]:
+    """The loudness that stems are brought to, and their gains."""
+    frames = [stem.frames for stem in stems]
+    profiles = [stem.profile for stem in stems]
+
+    def gains_q15(working: int) -> list[int]:
+        return [stem_gain_q15(stem.played_mlufs, stem.peak, working, score.peak_mdb) for stem in stems]
+
+    working = working_mlufs(
+        score.target_mlufs, lambda working: forecast_mlufs(score, frames, gains_q15(working), profiles)
+    )
+    return working, gains_q15(working)
 
 
 def _score(compiled: CompiledScript) -> Score:
@@ -130,18 +156,18 @@ def _checked_stems(table: Sequence[StemFacts], vault: Vault) -> list[StemFacts]:
     return stems
 
 
-def _record(stem: StemFacts, samples: Int16Frames, sha256: bytes, gain_q15: int, lease_end_unix_s: int) -> PackStem:
-    frames, channels = samples.shape
+def _record(prepared: Prepared, codec: str, gain_q15: int, lease_end_unix_s: int) -> PackStem:
+    stem = prepared.stem
     return PackStem(
         stem_id=stem.stem_id,
-        sha256=sha256,
-        size_bytes=2 * frames * channels,
-        codec=CODEC_PCM16,
-        frames=frames,
-        channels=channels,
+        sha256=prepared.sha256,
+        size_bytes=prepared.size_bytes,
+        codec=CODECS.index(codec),
+        frames=prepared.frames,
+        channels=prepared.channels,
         role=ROLES.index(stem.role),
-        key=stem.key,
-        tempo_mbpm=stem.tempo_mbpm,
+        key=prepared.key,
+        tempo_mbpm=prepared.tempo_mbpm,
         gain_q15=gain_q15,
         artist_id=artist_id(stem.artist),
         lease_end_unix_s=lease_end_unix_s,
@@ -173,7 +199,3 @@ def _refuse_rollback(folder: Path, signed: bytes, serial: int, publisher: bytes)
         raise errors.UnreadablePack(f"{path}: expected this publisher's manifest, found {error}") from None
     if serial <= found:
         raise errors.SerialNotNewer(f"{folder}: expected a serial above {found}, found {serial} for other contents")
-
-
-def _peak(samples: Int16Frames) -> int:
-    return max(int(samples.max()), -int(samples.min()))

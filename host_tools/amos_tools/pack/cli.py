@@ -34,6 +34,7 @@ def build(
     serial: Annotated[int, typer.Option(help="Above that of the pack before: players refuse to go back.")],
     key: KeyFile,
     board: Annotated[str, typer.Option(help="Class of boards it is for.")] = "linux",
+    codec: Annotated[str, typer.Option(help="pcm16, or qoa: a fifth of the bytes, for boards.")] = "pcm16",
     lease_days: Annotated[int, typer.Option(min=1, max=3650, help="Days until its stems fall silent.")] = 30,
     lease_end: Annotated[
         int | None, typer.Option(metavar="UNIX_S", help="The same as a moment, to repeat a build.")
@@ -50,7 +51,14 @@ def build(
         with Vault(vault) as opened:
             compiled = compile_script(source, opened.stems(), name=str(script))
             summary = build_pack(
-                compiled, opened, out, publisher_seed=seed, serial=serial, board_class=board, lease_end_unix_s=end
+                compiled,
+                opened,
+                out,
+                publisher_seed=seed,
+                serial=serial,
+                board_class=board,
+                lease_end_unix_s=end,
+                codec=codec,
             )
     except (PackBuildError, VaultError) as error:
         raise _refusal(f"{error.name}: {error}") from None

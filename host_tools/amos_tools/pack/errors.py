@@ -38,5 +38,9 @@ class NotRepresentable(PackBuildError):
     """A value that the manifest or catalogue format cannot hold, or too many of them."""
 
 
+class ConformingUnavailable(PackBuildError):
+    """A stem of another tempo or key needs a library that this host does not have."""
+
+
 class PackStorageFailed(PackBuildError):
     """The operating system refused to write (disk full, read-only, permissions)."""

@@ -1,45 +1,49 @@
-"""How loud each stem is in a pack, so that a mix of stems lands near the script's target. Pure.
+"""How loud each stem is in a pack, so that what plays has the script's loudness. Pure.
 
-Rule. Stems are uncorrelated, so their powers add. In one section the layers' expected power, as a multiple of one
-stem at unit gain, is the sum over layers of (mean of count min and max) x gain^2, halved where a layer plays by chance.
-The loudest section of the script is meant to reach the target:
-
-    working loudness = target - 10 log10(power of the loudest section)
-
-and a stem's gain brings it from its own loudness to that. It never rises above unity (a stem quieter than the working
-loudness stays as it is; amplifying noise helps nobody), and never lets the stem's own peak pass the script's ceiling.
+Rule. All stems are brought to one working loudness, so that the script's own gains say who stands in front; and that is
+chosen so that the forecast of the score meets the script's target. A stem's gain never rises above unity (one that is
+quieter stays as it is; amplifying noise helps nobody), and never lets the stem's own peak pass the script's.
 """
 
 import math
-
-from amos.player.score import Layer, Score, ScoreSection
+from collections.abc import Callable
 
 UNITY_Q15 = 32768
 GAIN_Q15_MAX = 32767
 """What the manifest can say; 0.0003 dB under unity."""
 
+MONO_MLU = 3010
+"""A mono stem sounds on both sides: twice the power that a meter finds in its one channel."""
 
-def working_mlufs(score: Score) -> int:
-    """Loudness each stem is brought to, in thousandths of a LUFS."""
-    power = max((_section_power(section) for section in score.sections), default=1.0)
-    return score.target_mlufs if power <= 0 else score.target_mlufs - round(10_000 * math.log10(power))
+_ROUNDS_MAX = 6
+_NEAR_MLU = 20
+_WORKING_MAX_MLUFS = 0
 
 
-def stem_gain_q15(loudness_mlufs: int, peak: int, working: int, ceiling_mdb: int) -> int:
-    """Gain for a stem of `loudness_mlufs` whose largest sample has magnitude `peak` (0 .. 32768); 1 .. 32767."""
-    wanted = _linear(working - loudness_mlufs) * UNITY_Q15
+def working_mlufs(target_mlufs: int, forecast: Callable[[int], int]) -> int:
+    """Loudness each stem is brought to, in thousandths of a LUFS.
+
+    `forecast(working)` is the loudness of the whole. Where stems at unity keep it from the target, it stays below.
+    """
+    working = target_mlufs
+    for _ in range(_ROUNDS_MAX):
+        missing = target_mlufs - forecast(working)
+        if abs(missing) <= _NEAR_MLU:
+            break
+        working = min(working + missing, _WORKING_MAX_MLUFS)
+    return working
+
+
+def played_mlufs(loudness_mlufs: int, channels: int) -> int:
+    """Loudness of a stem as it sounds, given what a meter says of its channels."""
+    return loudness_mlufs + (MONO_MLU if channels == 1 else 0)
+
+
+def stem_gain_q15(played_mlufs: int, peak: int, working: int, ceiling_mdb: int) -> int:
+    """Gain for a stem of loudness `played_mlufs` whose largest sample has magnitude `peak` (0 .. 32768); 1 .. 32767."""
+    wanted = _linear(working - played_mlufs) * UNITY_Q15
     safe = _linear(ceiling_mdb) * 32768 / max(peak, 1) * UNITY_Q15
     return max(1, min(math.floor(wanted), math.floor(safe), GAIN_Q15_MAX))
-
-
-def _section_power(section: ScoreSection) -> float:
-    return sum(_layer_power(layer) for layer in section.layers)
-
-
-def _layer_power(layer: Layer) -> float:
-    count = (layer.count_min + layer.count_max) / 2
-    gain = layer.gain_q15 / UNITY_Q15
-    return count * gain * gain * (1.0 if layer.chance is None else 0.5)
 
 
 def _linear(mdb: int) -> float:

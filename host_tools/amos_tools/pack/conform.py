@@ -1,0 +1,166 @@
+"""Stems of another tempo or key, brought to a script's: stretched by up to 12 %, transposed by up to 3 semitones.
+
+    plan = can_conform(stem, tempo_mbpm, key)    None: it cannot be brought there
+    samples = conform(samples, plan, rate_hz)    int16 of shape (plan.frames(...), channels)
+
+A stem may also run at half or double tempo, and be in the key's relative. What has no tempo or no key needs none. The
+work is Signalsmith Stretch's (MIT), seeded: the same samples and plan give the same bytes on one machine.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from amos_tools.pack.errors import ConformingUnavailable
+from amos_tools.stems import StemFacts
+from amos_tools.vault.audio import Int16Frames, to_int16
+
+STRETCH_PERCENT_MAX = 12
+"""Beyond it the smear of drums and the gurgle of voices are heard (as AMOS's authors and DJ tools have it: 8 to 15)."""
+SEMITONES_MAX = 3
+"""Beyond it instruments no longer sound like themselves."""
+TEMPO_RATIOS = (Fraction(1), Fraction(2), Fraction(1, 2))
+LOOP_TOLERANCE_INVERSE = 200
+"""A stem whose length is within half a percent of its beats is a loop; a longer one has a tail, which stays."""
+CONFORM_VERSION = 1
+"""Raised with every change that alters samples: cached work of another version is not used."""
+
+_SEED = 1
+_MARGIN_S = 1
+_PEAK = 0.999
+_PITCHES = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+_NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_ACCIDENTALS = {"": 0, "#": 1, "b": -1}
+_RELATIVE_MAJOR = {"major": 0, "minor": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do with a stem. `tempo_mbpm` and `key` are its own afterwards."""
+
+    length: Fraction  # of the result, as a multiple of the stem's
+    semitones: int
+    tempo_mbpm: int | None
+    key: str | None
+    beats: int | None  # None: no loop
+
+    @property
+    def changes(self) -> bool:
+        """False: the stem fits as it is."""
+        return self.length != 1 or self.semitones != 0
+
+    def frames(self, frames: int, rate_hz: int) -> int:
+        """Length of the result, given the stem's at the pack's rate. A loop's is exactly its beats, rounded."""
+        if self.length == 1:
+            return frames
+        if self.beats is not None and self.tempo_mbpm is not None:
+            return _rounded(Fraction(self.beats * 60_000 * rate_hz, self.tempo_mbpm))
+        return _rounded(frames * self.length)
+
+
+def can_conform(stem: StemFacts, tempo_mbpm: int | None, key: str | None) -> Plan | None:
+    """The plan that brings `stem` to a script's tempo and key (None: any), or None if it is too far from them."""
+    tempo = _tempo_for(stem, tempo_mbpm)
+    semitones = _semitones_for(stem, key)
+    if semitones is None or (tempo is None and stem.tempo_mbpm is not None):
+        return None
+    length = Fraction(1) if tempo is None or stem.tempo_mbpm is None else stem.tempo_mbpm / tempo
+    return Plan(
+        length=length,
+        semitones=semitones,
+        tempo_mbpm=None if tempo is None else _rounded(tempo),
+        key=stem.key if not semitones else _transposed(stem.key, semitones, key),
+        beats=stem.beats if _is_loop(stem) else None,
+    )
+
+
+def conform(samples: Int16Frames, plan: Plan, rate_hz: int) -> Int16Frames:
+    """`samples` of shape (frames, channels) after `plan`, of exactly `plan.frames(...)` frames.
+
+    A loop is stretched between its own end and its own beginning, so that it still meets itself.
+    Raises `ConformingUnavailable` where the library is not installed.
+    """
+    if not plan.changes:
+        return samples
+    frames = plan.frames(len(samples), rate_hz)
+    margin = _MARGIN_S * rate_hz
+    if plan.beats is not None:
+        around = np.take(samples, np.arange(-margin, len(samples) + margin), axis=0, mode="wrap")
+    else:
+        around = np.pad(samples, ((margin, margin), (0, 0)))
+    ratio = Fraction(frames, len(samples))
+    stretched = _stretched(around, ratio, plan.semitones, rate_hz)
+    begin = _rounded(margin * ratio)
+    result = stretched[begin : begin + frames]
+    peak = float(np.max(np.abs(result)))
+    return to_int16(result * np.float32(_PEAK / peak) if peak > _PEAK else result)
+
+
+def _stretched(samples: Int16Frames, ratio: Fraction, semitones: int, rate_hz: int) -> np.ndarray:
+    """float32 of shape (about frames * ratio, channels)."""
+    try:
+        from python_stretch import Signalsmith  # 0.1 s that only a pack with such stems pays
+    except ImportError:
+        raise ConformingUnavailable(
+            "python-stretch: expected it installed, to stretch or transpose stems, found none"
+        ) from None
+    stretch = Signalsmith.Stretch(_SEED)
+    stretch.preset(samples.shape[1], rate_hz)
+    stretch.setTransposeSemitones(semitones)
+    stretch.timeFactor = float(1 / ratio)
+    channels = np.ascontiguousarray(samples.T.astype(np.float32) / np.float32(32768))
+    return np.asarray(stretch.process(channels), np.float32).T
+
+
+def _tempo_for(stem: StemFacts, tempo_mbpm: int | None) -> Fraction | None:
+    """The tempo nearest to the stem's among the script's, its half and its double; None if none is near or needed."""
+    own = stem.tempo_mbpm
+    if own is None:
+        return None
+    if tempo_mbpm is None:
+        return Fraction(own)
+    nearest = min((tempo_mbpm * ratio for ratio in TEMPO_RATIOS), key=lambda tempo: abs(own / tempo - 1))
+    length = own / nearest
+    return nearest if abs(length - 1) * 100 <= STRETCH_PERCENT_MAX else None
+
+
+def _semitones_for(stem: StemFacts, key: str | None) -> int | None:
+    """How far up (down if negative) the stem's scale is from the key's, at most 3; None if it is further."""
+    if key is None or stem.key is None:
+        return 0
+    wanted, found = _scale(key), _scale(stem.key)
+    if wanted is None or found is None:
+        return None
+    semitones = (wanted - found + 6) % 12 - 6
+    return semitones if abs(semitones) <= SEMITONES_MAX else None
+
+
+def _scale(key: str) -> int | None:
+    """Pitch class of the major scale whose notes a key has; None if `key` is not a key."""
+    tonic, _, mode = key.partition(" ")
+    if tonic[:1] not in _NATURALS or tonic[1:] not in _ACCIDENTALS or mode not in _RELATIVE_MAJOR:
+        return None
+    return (_NATURALS[tonic[0]] + _ACCIDENTALS[tonic[1:]] + _RELATIVE_MAJOR[mode]) % 12
+
+
+def _transposed(key: str | None, semitones: int, wanted: str | None) -> str | None:
+    """The stem's key after transposition: spelt as the script's where it is that one."""
+    if key is None or wanted is None:
+        return key
+    tonic, _, mode = key.partition(" ")
+    if mode == wanted.partition(" ")[2]:
+        return wanted
+    return f"{_PITCHES[(_NATURALS[tonic[0]] + _ACCIDENTALS[tonic[1:]] + semitones) % 12]} {mode}"
+
+
+def _is_loop(stem: StemFacts) -> bool:
+    if stem.beats is None or stem.tempo_mbpm is None:
+        return False
+    frames = Fraction(stem.beats * 60_000 * stem.rate_hz, stem.tempo_mbpm)
+    return abs(stem.frames - frames) * LOOP_TOLERANCE_INVERSE <= frames
+
+
+def _rounded(value: Fraction) -> int:
+    """Nearest, ties up."""
+    return int((2 * value + 1) // 2)

@@ -1,0 +1,114 @@
+"""How loud a score will play: BS.1770 over what the VM places, from the power of its stems, without rendering.
+
+Stems are taken for uncorrelated, so their powers add; ducks and the limiter are left out. On the starter pack it is
+within 0.3 LU of what a meter finds in ten rendered minutes (`tests/player/test_sound_quality.py`).
+"""
+
+import hashlib
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amos.player.envelope import Envelope
+from amos.player.events import Start, Stop
+from amos.player.mixer_numpy import node_gains
+from amos.player.score import Score
+from amos.player.vm import Vm
+from amos_tools.vault.audio import Int16Frames
+
+Profile = NDArray[np.float64]
+"""Mean square of each 100 ms of a stem, K-weighted, both sides together as they sound; full scale is 1."""
+
+HOPS_PER_S = 10
+FORECAST_S = 1800
+"""Half an hour of music: from one seed to another ten minutes differ by 0.2 LU."""
+
+_SEED = hashlib.sha256(b"amos/1/forecast").digest()
+_HOPS_PER_BLOCK = 4  # 400 ms, a new one every 100 ms
+_ABSOLUTE_GATE = -70.0
+_RELATIVE_GATE = 10.0
+_OFFSET = -0.691
+
+
+def profile_of(samples: Int16Frames, rate_hz: int) -> Profile:
+    """The profile of int16 `samples` of shape (frames, 1 or 2): a mono stem sounds on both sides."""
+    from pyloudnorm import IIRfilter  # brings in SciPy, a second that commands without audio need not pay
+
+    weighted = samples.astype(np.float64) / 32768
+    for gain, quality, frequency, kind in (
+        (4.0, 1 / math.sqrt(2), 1500.0, "high_shelf"),
+        (0.0, 0.5, 38.0, "high_pass"),
+    ):
+        stage = IIRfilter(gain, quality, frequency, rate_hz, kind)
+        for side in range(weighted.shape[1]):
+            weighted[:, side] = stage.apply_filter(weighted[:, side])
+    power = np.square(weighted).sum(axis=1) * (2 // samples.shape[1])
+    hop = rate_hz // HOPS_PER_S
+    hops = -(-len(power) // hop)
+    profile: Profile = np.pad(power, (0, hops * hop - len(power))).reshape(hops, hop).mean(axis=1)
+    return profile
+
+
+def forecast_mlufs(
+    score: Score, stem_frames: Sequence[int], gains_q15: Sequence[int], profiles: Sequence[Profile]
+) -> int:
+    """Integrated loudness of half an hour of the score, in thousandths of a LUFS; -70000 for silence."""
+    hop = score.rate_hz // HOPS_PER_S
+    power = np.zeros(FORECAST_S * HOPS_PER_S)
+    voices: dict[int, _Sounding] = {}
+    vm = Vm(score, list(stem_frames), list(gains_q15), _SEED)
+    for event in vm.advance(FORECAST_S * HOPS_PER_S * hop):
+        if isinstance(event, Start):
+            if event.voice in voices:
+                voices[event.voice].add_to(power)
+            voices[event.voice] = _Sounding(event, profiles[event.stem], hop)
+        elif isinstance(event, Stop) and event.voice in voices:
+            voices[event.voice].stop(event, power)
+    for sounding in voices.values():
+        sounding.add_to(power)
+    return _integrated_mlufs(power)
+
+
+class _Sounding:
+    """One placement: its power, hop by hop, is its stem's times the square of its gain."""
+
+    def __init__(self, start: Start, profile: Profile, hop: int) -> None:
+        self._start = start
+        self._profile = profile
+        self._hop = hop
+        self._done = 0  # hops of the stem that are added
+        self._envelope = Envelope()
+        self._envelope.begin(start)
+
+    def stop(self, event: Stop, power: NDArray[np.float64]) -> None:
+        pos = event.frame - self._start.frame
+        if self._envelope.takes_stop(pos, event.fade):
+            self._add_until(pos, power)
+            self._envelope.stop(pos, event.fade, event.linear)
+
+    def add_to(self, power: NDArray[np.float64]) -> None:
+        self._add_until(self._envelope.end, power)
+
+    def _add_until(self, pos: int, power: NDArray[np.float64]) -> None:
+        first = (self._start.frame + self._hop // 2) // self._hop
+        until = min(len(self._profile), (pos + self._hop // 2) // self._hop, len(power) - first)
+        hops = np.arange(self._done, until)
+        if len(hops):
+            middles = np.minimum(hops * self._hop + self._hop // 2, pos)
+            gains = node_gains(self._envelope, middles) / 32768
+            power[first + hops] += self._profile[hops] * np.square(gains)
+        self._done = max(self._done, until)
+
+
+def _integrated_mlufs(power: NDArray[np.float64]) -> int:
+    """BS.1770-4: blocks of 400 ms, those under -70 LUFS and those 10 LU under the rest left out."""
+    blocks = np.convolve(power, np.full(_HOPS_PER_BLOCK, 1 / _HOPS_PER_BLOCK), "valid")
+    with np.errstate(divide="ignore"):
+        loudness = _OFFSET + 10 * np.log10(blocks)
+    heard = blocks[loudness > _ABSOLUTE_GATE]
+    if not len(heard):
+        return -70_000
+    gate = _OFFSET + 10 * math.log10(float(heard.mean())) - _RELATIVE_GATE
+    return round(1000 * (_OFFSET + 10 * math.log10(float(blocks[loudness > max(gate, _ABSOLUTE_GATE)].mean()))))
