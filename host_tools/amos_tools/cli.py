@@ -13,6 +13,7 @@ COMMANDS = {
     "script": "amos_tools.script.cli:app",
     "pack": "amos_tools.pack.cli:app",
     "device": "amos_tools.device.cli:app",
+    "boards": "amos_tools.boards_cli:boards",
     "player": "amos_tools.device.run:player",
     "courier": "amos_sync.cli:app",
     "ledger": "amos_ledger.cli:app",
