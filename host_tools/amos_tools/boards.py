@@ -158,7 +158,10 @@ def parse_board(name: str, data: bytes, file: str) -> Board:
 def _flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in table.items():
-        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {prefix + key: value}
+        inner = f"{prefix}{key}."
+        # An empty table of a known name holds nothing; what it lacks is found by key.
+        table_of_ours = isinstance(value, dict) and (value or any(known.startswith(inner) for known in SCHEMA))
+        found |= _flat(value, inner) if table_of_ours else {prefix + key: value}
     return found
 
 
