@@ -1,7 +1,7 @@
 """The whole player as on a board: boot.py, main.py, I2S, USB and card, on MicroPython with a board's modules faked.
 
-The unix port stands for the board's, with twice the board's heap, since its words are twice as wide. What this cannot
-show is hardware: interrupts, DMA, a card's own delays.
+The unix port stands for the board's: 32-bit ARM within the board's heap, 64 bits within twice that, since its words are
+twice as wide. What this cannot show is hardware: interrupts, DMA, a card's own delays.
 """
 
 import json
@@ -50,8 +50,14 @@ def test_a_linux_board_gives_its_settings_and_a_word_overrides_them(tmp_path: Pa
     assert settings["pack"] == str(pack) and not (tmp_path / "bar" / "board.json").exists()
 
 
-@pytest.mark.parametrize("board", ["pico-2-w", "esp32-s3"])
-def test_a_board_boots_plays_answers_and_meters(tmp_path: Path, micropython: list[str], board: str) -> None:
+@pytest.mark.parametrize(
+    ("board", "runtime", "heap_factor"),
+    [("pico-2-w", "micropython_armhf", 1), ("pico-2-w", "micropython", 2), ("esp32-s3", "micropython", 2)],
+)
+def test_a_board_boots_plays_answers_and_meters(
+    tmp_path: Path, request: pytest.FixtureRequest, board: str, runtime: str, heap_factor: int
+) -> None:
+    micropython: list[str] = request.getfixturevalue(runtime)
     pack = make_pack(tmp_path, voices=4)
     directory = tmp_path / "player"
     settings = [f"pack={pack}", "pace=free", f"minutes={SECONDS // 60}", "linger=no"]
@@ -66,7 +72,7 @@ def test_a_board_boots_plays_answers_and_meters(tmp_path: Path, micropython: lis
     (tmp_path / "usb.in").write_bytes(link.outgoing(0))
 
     facts = load_board(board)
-    heap = 2 * facts["memory.heap_bytes"]
+    heap = heap_factor * facts["memory.heap_bytes"]
     environment = os.environ | {"MICROPYPATH": f"{HERE / 'board_modules'}:{FOLDER}"}
     words = [*micropython, "-X", f"heapsize={heap}", str(HERE / "run_board.py"), str(FOLDER)]
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
