@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from amos.edges.notify_host import heartbeat
 from amos_sync import mqtt
 from amos_sync.courier import Courier, Settings
 from amos_sync.errors import SettingError, SyncError
@@ -97,10 +98,13 @@ def _drive(courier: Courier, until_idle: bool, timeout_s: int) -> int:
     stopping: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda caught, _frame: stopping.append(caught))
+    beat = heartbeat()
     end_ms = clock_ms() + timeout_s * 1000 if until_idle and timeout_s else None
     try:
         while not stopping:
             courier.turn()
+            if beat is not None:
+                beat()
             if not until_idle:
                 continue
             if courier.idle:

@@ -19,7 +19,13 @@ def main(arguments) -> int:
         print("usage: python -m amos DIRECTORY [name=value ...]")
         return REFUSED
     try:
-        player = Player(load(arguments[0], arguments[1:]))
+        heartbeat = None
+        if not MICROPYTHON:
+            # A supervisor that wants to hear from the player names itself in the environment; boards have none.
+            from amos.edges.notify_host import heartbeat as supervised
+
+            heartbeat = supervised()
+        player = Player(load(arguments[0], arguments[1:]), heartbeat=heartbeat)
         try:
             if not MICROPYTHON:
                 # MicroPython has no signals but the interrupt.

@@ -30,13 +30,16 @@ FAREWELL_POLLS_MAX = 60
 class Player:
     """Everything a player process holds, from start to stop. `say(line)` is told what an operator should know.
 
+    `heartbeat()`, where one is given, is called for each turn of the loop: a block delivered, or an idle poll.
+
     Construction reads key, pack and journal and counts the boot. Raises `KeyFault`, `ProtocolError`, `JournalError`,
     `AddressError`, OSError.
     """
 
-    def __init__(self, config, say=print):
+    def __init__(self, config, say=print, heartbeat=None):
         self._config = config
         self._say = say
+        self._heartbeat = heartbeat
         self._clock = SystemClock()
         seed = load_or_make_seed(config.directory + "/device.key")
         self._pack = open_pack(config.pack, config.publisher_key, crypto.verify)
@@ -115,17 +118,24 @@ class Player:
             # The last block is cut to whole cells of 64 frames, which may pass the limit by less than one.
             frames = block if not limit else min(block, -(-(limit - session.frame) // 64) * 64)
             session.step(frames)
-            self._port.poll(self._link, 0)
+            self._poll(0)
 
     def _linger(self) -> None:
         linger, journal = self._config.linger, self.device.journal
         while not self._stopping and (linger == "forever" or (linger == "receipted" and journal.segments)):
-            self._port.poll(self._link, IDLE_POLL_MS)
+            self._poll(IDLE_POLL_MS)
         quiet = 0
         for _poll in range(FAREWELL_POLLS_MAX):
             if self._stopping or linger != "receipted" or quiet >= FAREWELL_POLLS:
                 break
-            quiet = 0 if self._port.poll(self._link, IDLE_POLL_MS) else quiet + 1
+            quiet = 0 if self._poll(IDLE_POLL_MS) else quiet + 1
+
+    def _poll(self, timeout_ms: int) -> bool:
+        """Serve the courier; the one place where the loop passes on every turn, so the watchdog is fed here."""
+        served = self._port.poll(self._link, timeout_ms)
+        if self._heartbeat is not None:
+            self._heartbeat()
+        return served
 
     def _halt(self, error) -> None:
         self.device.state = STATE_FULL if isinstance(error, JournalFull) else STATE_FAULT

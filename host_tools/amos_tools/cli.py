@@ -15,6 +15,7 @@ COMMANDS = {
     "render": "amos_tools.render.cli:render",
     "provenance": "amos_tools.render.cli:provenance",
     "device": "amos_tools.device.cli:app",
+    "boards": "amos_tools.boards_cli:boards",
     "player": "amos_tools.device.run:player",
     "courier": "amos_sync.cli:app",
     "ledger": "amos_ledger.cli:app",

@@ -41,7 +41,7 @@ BOARD = BYTES | {
         "network",
         "os",
     ),
-    *("select", "socket", "sys", "termios", "time", "uctypes", "vfs"),
+    *("sdcard", "select", "socket", "sys", "termios", "time", "uctypes", "usb", "vfs"),
 }
 PURE_HOST = BYTES | {
     *("__future__", "base64", "bisect", "collections", "dataclasses", "datetime", "enum", "fractions", "functools"),
@@ -94,11 +94,15 @@ RULES = (
         cpython="mmap numpy pathlib signal subprocess tty typing",
     ),
     rule("amos", outside=BOARD),
+    rule("boot", "amos.edges.usb_link", outside=set()),
+    rule("main", "amos.__main__", "amos.edges.sd_card", outside={"json"}),
+    rule("manifest", outside={"json"}),  # MicroPython's build runs it
     *(
         rule(f"amos_sync.{name}", "amos.protocol", "amos_sync.limits", outside=PURE_HOST, pure=True)
         for name in PURE_SYNC
     ),
-    rule("amos_sync", "amos.protocol", "amos.crypto"),
+    # A word to the supervisor knows nothing of players; it has one owner, and the courier has one loop, too.
+    rule("amos_sync", "amos.protocol", "amos.crypto", "amos.edges.notify_host"),
     *(
         rule(f"amos_ledger.{name}", "amos_ledger", "amos.protocol", "amos.crypto", outside=PURE_HOST, pure=True)
         for name in PURE_LEDGER
@@ -235,6 +239,9 @@ BREACHES = [
     ("amos.edges.x", "import dataclasses", "imports dataclasses"),
     ("amos.x", "import amos_tools", "imports amos_tools"),
     ("amos_sync.x", "from amos.player import events", "imports amos.player.events"),
+    ("amos_sync.x", "from amos.edges import durable", "imports amos.edges.durable"),
+    ("boot", "import amos.app", "imports amos.app"),
+    ("main", "import machine", "imports machine"),
     ("amos_sync.x", "import amos_ledger", "imports amos_ledger"),
     ("amos_ledger.x", "import amos_tools.cli", "imports amos_tools.cli"),
     ("amos_ledger.x", "import pytest", "imports pytest"),

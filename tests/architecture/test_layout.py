@@ -11,7 +11,7 @@ TOP_LEVEL = {
     *("boards", "firmware", "daemon", "host_tools", "tests"),
 }
 PACKAGES = {
-    "firmware": {"amos"},
+    "firmware": {"amos", "boot.py", "main.py", "manifest.py", "package.json"},
     "daemon": {"amos_sync", "amos_ledger"},
     "host_tools": {"amos_tools", "OPERATING.md"},
 }

@@ -1,4 +1,4 @@
-"""What README.md and the operating guide name exists: paths, `make` targets, `amos` commands and their options."""
+"""What README.md and the guides name exists: paths, `make` targets, `amos` commands and their options."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,8 @@ from typing import Any
 import typer
 
 PROJECT = Path(__file__).resolve().parents[2]
-README = "\n".join((PROJECT / name).read_text() for name in ("README.md", "host_tools/OPERATING.md"))
+GUIDES = ("README.md", "host_tools/OPERATING.md", "boards/README.md")
+README = "\n".join((PROJECT / name).read_text() for name in GUIDES)
 TOP_LEVEL = sorted(path.name for path in PROJECT.iterdir() if not path.name.startswith("."))
 
 

@@ -8,10 +8,10 @@ counted as delivered.
 """
 
 import os
-import time
 
 from amos.compat import MICROPYTHON
 from amos.edges.address import AddressError
+from amos.edges.clock import sleep_ms
 from amos.edges.durable import fsync_file
 
 FRAME_BYTES = 4
@@ -80,22 +80,15 @@ class ClockedSink:
         frames = self._sink.write(pcm)
         ahead = frames - self._ahead_frames - (self._clock.now_ms() - self._started_ms) * self._rate_hz // 1000
         if ahead > 0:
-            _sleep_ms(ahead * 1000 // self._rate_hz)
+            sleep_ms(ahead * 1000 // self._rate_hz)
         return frames
 
     def close(self) -> int:
         return self._sink.close()
 
 
-def _sleep_ms(duration_ms: int) -> None:
-    if MICROPYTHON:
-        time.sleep_ms(duration_ms)
-    else:
-        time.sleep(duration_ms / 1000)
-
-
 def open_sink(address: str, rate_hz: int):
-    """The sink for `wav:PATH`, `alsa:DEVICE`, or `null`. Raises `AddressError`, OSError."""
+    """The sink for `wav:PATH`, `null`, on Linux `alsa:DEVICE`, on boards `i2s:PINS`. Raises `AddressError`, OSError."""
     kind, _colon, rest = address.partition(":")
     if kind == "wav" and rest:
         return WavSink(_fresh_name(rest), rate_hz)
@@ -103,9 +96,14 @@ def open_sink(address: str, rate_hz: int):
         from amos.edges.alsa_host import AplaySink
 
         return AplaySink(rest or "default", rate_hz)
+    if kind == "i2s" and MICROPYTHON:
+        from amos.edges.i2s_out import open_i2s
+
+        return open_i2s(rest, rate_hz)
     if address == "null":
         return NullSink()
-    raise AddressError("out: expected wav:PATH, null%s, found %s" % ("" if MICROPYTHON else " or alsa:DEVICE", address))
+    more = "i2s:PINS" if MICROPYTHON else "alsa:DEVICE"
+    raise AddressError("out: expected wav:PATH, null or %s, found %s" % (more, address))
 
 
 def _fresh_name(path: str) -> str:

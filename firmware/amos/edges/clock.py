@@ -9,9 +9,11 @@ from amos.compat import MICROPYTHON
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_UNKNOWN
 
 if MICROPYTHON:
-    from time import ticks_diff, ticks_ms
+    from time import sleep_ms, ticks_diff, ticks_ms
 else:
-    from amos.edges.ticks_host import ticks_diff, ticks_ms
+    from amos.edges.ticks_host import sleep_ms, ticks_diff, ticks_ms
+
+__all__ = ("SystemClock", "sleep_ms")
 
 UNIX_MS_PLAUSIBLE = 1735689600000
 """2025-01-01: a wall clock before this was never set."""

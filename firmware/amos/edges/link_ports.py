@@ -1,4 +1,4 @@
-"""Where the courier reaches the player: a pty or a Unix socket.
+"""Where the courier reaches the player: a pty, a Unix socket, or a board's USB channel.
 
 Contract of a port: `poll(link, timeout_ms)` waits at most that long for bytes, feeds them to the `DeviceLink`, sends
 what it answers, and returns whether anything came. A courier that goes away in the middle leaves nothing behind but a
@@ -6,8 +6,8 @@ damaged frame, which the link drops. Never raises for what the other side does.
 """
 
 from amos.compat import MICROPYTHON
-from amos.edges import posix
 from amos.edges.address import AddressError
+from amos.edges.clock import sleep_ms
 
 WRITE_WAIT_MS = 50
 """How long a courier that has stopped reading may hold the player up, once."""
@@ -20,15 +20,18 @@ class PtyPort:
     """A pseudo-terminal of which the courier opens the slave, through the symbolic link `path`, like a serial port."""
 
     def __init__(self, path: str):
+        from amos.edges import posix  # boards have neither ptys nor file descriptors
+
+        self._posix = posix
         self._fd, slave = posix.open_pty()
         posix.link_name(slave, path)
 
     def poll(self, link, timeout_ms: int) -> bool:
-        if not posix.readable(self._fd, timeout_ms):
+        if not self._posix.readable(self._fd, timeout_ms):
             return False
-        answer = link.feed(posix.read_some(self._fd, READ_BYTES))
+        answer = link.feed(self._posix.read_some(self._fd, READ_BYTES))
         if answer:
-            posix.write_some(self._fd, answer, WRITE_WAIT_MS)
+            self._posix.write_some(self._fd, answer, WRITE_WAIT_MS)
         return True
 
 
@@ -36,12 +39,12 @@ class NoPort:
     """No courier at all."""
 
     def poll(self, link, timeout_ms: int) -> bool:
-        posix.readable(0, 0)
+        sleep_ms(timeout_ms)
         return False
 
 
 def open_port(address: str):
-    """The port for `pty:PATH`, `unix:PATH` or `none`. Raises `AddressError`, OSError."""
+    """The port for `pty:PATH`, `unix:PATH` on Linux, `usb` on boards, or `none`. Raises `AddressError`, OSError."""
     kind, _colon, path = address.partition(":")
     if kind == "pty" and path:
         return PtyPort(path)
@@ -49,6 +52,11 @@ def open_port(address: str):
         from amos.edges.socket_host import SocketPort
 
         return SocketPort(path)
+    if address == "usb" and MICROPYTHON:
+        from amos.edges.usb_link import open_usb
+
+        return open_usb()
     if address == "none":
         return NoPort()
-    raise AddressError("link: expected pty:PATH%s or none, found %s" % ("" if MICROPYTHON else ", unix:PATH", address))
+    more = "usb" if MICROPYTHON else "unix:PATH"
+    raise AddressError("link: expected pty:PATH, %s or none, found %s" % (more, address))

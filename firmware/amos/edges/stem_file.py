@@ -185,7 +185,8 @@ def _source_class(codec: int):
 def _read_capped(path: str, bytes_max: int, error_class) -> bytes:
     try:
         with open(path, "rb") as file:
-            data = file.read(bytes_max + 1)
+            # MicroPython allocates what it is asked to read, whether or not the file has it.
+            data = file.read(min(os.stat(path)[6], bytes_max) + 1)
     except OSError as error:
         raise error_class("%s: expected a readable file, found %s" % (path, error))
     if len(data) > bytes_max:

@@ -10,3 +10,7 @@ def ticks_ms() -> int:
 
 def ticks_diff(later: int, earlier: int) -> int:
     return later - earlier
+
+
+def sleep_ms(duration_ms: int) -> None:
+    time.sleep(duration_ms / 1000)

@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 
 from amos.config import ConfigError
-from amos.protocol.errors import LocalError
+from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.link import STATES
 from amos.protocol.segment import CLOCK_LETTERS
+from amos_tools.boards import BoardError, load_board
 from amos_tools.device.call import DeviceError, ask_identity, ask_status
+from amos_tools.device.prepare import check_fit, write_wiring
 from amos_tools.device.prepare import enrol as enrol_device
 from amos_tools.device.prepare import prepare as prepare_directory
 from amos_tools.pack.keys import KeyFileError, read_key
@@ -28,6 +30,7 @@ def prepare(
     pack: Annotated[Path, typer.Option(metavar="DIR", help="The pack it plays.")],
     publisher_key: Annotated[str, typer.Option(metavar="HEX", help="Public key that signs packs.")],
     ledger_key: Annotated[str, typer.Option(metavar="HEX", help="Public key that signs receipts.")],
+    board: Annotated[str | None, typer.Option(metavar="NAME", help="Settings of this board (amos boards).")] = None,
     setting: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other setting.")] = None,
 ) -> None:
     """Write a player's settings. Its key is made by the player itself when it first runs."""
@@ -37,13 +40,23 @@ def prepare(
         "ledger_key": ledger_key,
     }
     with _one_line_errors():
+        known = load_board(board) if board else None
+        if known:
+            settings |= known.player_settings(directory.resolve().name)
         for word in setting or []:
             name, equals, value = word.partition("=")
             if not equals:
                 raise ConfigError(f"{word}: expected name=value")
             settings[name] = value
+        if known:
+            check_fit(known, pack, publisher_key)
         prepare_directory(directory, settings)
-    print(f"{directory}: ready; run it with: amos player {directory}")
+        wiring = write_wiring(directory, known) if known else None
+    if wiring:
+        print(f"{directory}: ready; board.json goes to the board's root, the rest to {wiring['player']}, ", end="")
+        print(f"the pack to {settings['pack']}")
+    else:
+        print(f"{directory}: ready; run it with: amos player {directory}")
 
 
 @app.command()
@@ -83,6 +96,6 @@ def status(port: Port, as_json: Annotated[bool, typer.Option("--json", help="Pri
 def _one_line_errors() -> Iterator[None]:
     try:
         yield
-    except (ConfigError, DeviceError, KeyFileError, LocalError, OSError) as error:
+    except (BoardError, ConfigError, DeviceError, KeyFileError, LocalError, ProtocolError, OSError) as error:
         typer.echo(f"{type(error).__name__}: {error}", err=True)
         raise typer.Exit(1) from None

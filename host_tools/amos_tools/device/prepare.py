@@ -6,8 +6,10 @@ import time
 from pathlib import Path
 
 from amos import crypto
-from amos.config import SETTINGS, Config
+from amos.config import SETTINGS, Config, ConfigError
+from amos.edges.stem_file import open_pack
 from amos.protocol.enrolment import Enrolment, sign_enrolment
+from amos_tools.boards import Board, BoardError
 from amos_tools.device.call import Identity
 
 ENROLMENT_VERSION = 1
@@ -18,9 +20,33 @@ def prepare(directory: Path, settings: dict[str, object]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     Config(str(directory), settings)
     ordered = {name: settings[name] for name in SETTINGS if name in settings}
-    staged = directory / "player.json.new"
-    staged.write_text(json.dumps(ordered, indent=2) + "\n")
-    os.replace(staged, directory / "player.json")
+    _write(directory / "player.json", ordered)
+
+
+def check_fit(board: Board, pack: Path, publisher_key: str) -> None:
+    """Refuse a pack that the board cannot play. Raises `BoardError`, `ConfigError`, `PackError`, `ProtocolError`."""
+    try:
+        key = bytes.fromhex(publisher_key)
+    except ValueError:
+        raise ConfigError(f"publisher_key: expected 64 hex digits, found {publisher_key!r}") from None
+    manifest = open_pack(str(pack), key, crypto.verify).manifest
+    for found, limit, unit in ((manifest.voices, "audio.voices", "voices"), (manifest.rate_hz, "audio.rate_hz", "Hz")):
+        if found > board[limit]:
+            raise BoardError(f"pack: expected at most {board[limit]} {unit} on {board.name}, found {found}")
+
+
+def write_wiring(directory: Path, board: Board) -> dict[str, object] | None:
+    """Write and return `board.json`, for boards that need one. Raises OSError."""
+    wiring = board.wiring()
+    if wiring is not None:
+        _write(directory / "board.json", wiring)
+    return wiring
+
+
+def _write(path: Path, content: dict[str, object]) -> None:
+    staged = path.with_name(path.name + ".new")
+    staged.write_text(json.dumps(content, indent=2) + "\n")
+    os.replace(staged, path)
 
 
 def enrol(identity: Identity, operator_seed: bytes, *, site: str, name: str, tier: int) -> bytes:

@@ -1,0 +1,28 @@
+"""The board's SD card on SPI: packs, settings and journal. The internal flash is never written while music plays.
+
+Contract: when `mount` returns, the card's file system stands at the path; it raises OSError when there is no card, or
+none that the driver knows. 20 MHz is the clock for which six compressed voices were reckoned (263 KB/s); the driver's
+own default is 1.32 MHz.
+"""
+
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
+# The stubs here are the unix port's, whose `machine` is not a board's.
+
+BAUDRATE_HZ_MIN = 1_000_000
+BAUDRATE_HZ_MAX = 25_000_000
+"""SD cards' default speed mode ends here."""
+
+
+def mount(path: str, spi: dict):
+    """Mount the card at `path`; its block device. `spi`: id, sck, mosi, miso, cs, baudrate_hz. Raises OSError."""
+    import vfs
+    from machine import SPI, Pin
+    from sdcard import SDCard  # pyright: ignore[reportMissingImports] (micropython-lib, on the board)
+
+    baudrate_hz = spi["baudrate_hz"]
+    if not BAUDRATE_HZ_MIN <= baudrate_hz <= BAUDRATE_HZ_MAX:
+        raise OSError("SD card: expected %d to %d Hz, found %d" % (BAUDRATE_HZ_MIN, BAUDRATE_HZ_MAX, baudrate_hz))
+    bus = SPI(spi["id"], sck=Pin(spi["sck"]), mosi=Pin(spi["mosi"]), miso=Pin(spi["miso"]))
+    card = SDCard(bus, Pin(spi["cs"]), baudrate=baudrate_hz)
+    vfs.mount(card, path)
+    return card

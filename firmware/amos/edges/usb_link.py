@@ -1,0 +1,72 @@
+"""The board's link to its courier: a second USB serial channel, beside the prompt's (contract in `link_ports`).
+
+`boot.py` calls `enable()` before the host has looked at the board, since adding a channel makes it look again;
+`open_usb` then finds the channel here. The prompt keeps the first one, so that a board in the field can be updated.
+"""
+
+from amos.edges.address import AddressError
+from amos.edges.clock import SystemClock, sleep_ms
+
+READ_BYTES = 512
+"""The input ring: two link frames of at most 256 bytes."""
+
+WRITE_BYTES = 1024
+WRITE_WAIT_MS = 50
+"""How long a courier that has stopped reading may hold the player up, once."""
+
+_channels: list = []
+
+
+def enable() -> None:
+    """Add the channel to the board's USB device. Once, from boot.py; needs `usb-device-cdc` of micropython-lib."""
+    import usb.device  # pyright: ignore[reportMissingImports] (micropython-lib, on the board)
+    from usb.device.cdc import CDCInterface  # pyright: ignore[reportMissingImports]
+
+    # A timeout of 0: reads give what is there, writes what fits.
+    channel = CDCInterface(timeout=0, txbuf=WRITE_BYTES, rxbuf=READ_BYTES)
+    usb.device.get().init(channel, builtin_driver=True)
+    _channels.append(channel)
+
+
+class UsbPort:
+    """A port on `stream`: `read(size)` gives bytes or None at once, `write(data)` the count of what it took."""
+
+    def __init__(self, stream, clock):
+        self._stream = stream
+        self._clock = clock
+
+    def poll(self, link, timeout_ms: int) -> bool:
+        data = self._read(timeout_ms)
+        if not data:
+            return False
+        self._write(link.feed(bytes(data)))
+        return True
+
+    def _read(self, timeout_ms: int):
+        # The channel is Python's own, and moves bytes only while the scheduler runs: sleeping a millisecond lets it.
+        until_ms = self._clock.now_ms() + timeout_ms
+        while True:
+            data = self._stream.read(READ_BYTES)
+            if data or self._clock.now_ms() >= until_ms:
+                return data
+            sleep_ms(1)
+
+    def _write(self, answer) -> None:
+        left = memoryview(answer)
+        moved_ms = self._clock.now_ms()
+        while len(left):
+            count = self._stream.write(left)
+            if count:
+                left = left[count:]
+                moved_ms = self._clock.now_ms()
+            elif self._clock.now_ms() - moved_ms >= WRITE_WAIT_MS:
+                return
+            else:
+                sleep_ms(1)
+
+
+def open_usb() -> UsbPort:
+    """The port on the channel that boot.py enabled. Raises `AddressError`."""
+    if not _channels:
+        raise AddressError("link: expected the USB channel that boot.py enables, found none")
+    return UsbPort(_channels[-1], SystemClock())

@@ -1,0 +1,145 @@
+"""The logic of the boards' edges, on a board's modules as far as they can be faked. Not a word about real hardware."""
+
+from typing import Any
+
+import pytest
+
+from amos.edges import usb_link
+from amos.edges.address import AddressError
+from amos.edges.i2s_out import DMA_BYTES, FRAME_BYTES, RING_BYTES_MAX, RING_BYTES_MIN, open_i2s, parse_i2s
+from amos.edges.sd_card import mount
+from amos_tools.boards import board_names, load_board
+
+PINS = "id=0,sck=10,ws=11,sd=9,buffer=16384"
+BLOCK = 512
+HELD = (16384 + DMA_BYTES) // FRAME_BYTES
+
+
+def block(number: int) -> bytes:
+    return bytes([number]) * BLOCK * FRAME_BYTES
+
+
+def test_i2s_is_opened_as_told(board: dict[str, Any], clock: Any) -> None:
+    open_i2s(PINS, 22050)
+    told = board["i2s"][0].told
+    assert (told["id"], told["sck"].number, told["ws"].number, told["sd"].number) == (0, 10, 11, 9)
+    assert (told["bits"], told["rate"], told["ibuf"]) == (16, 22050, 16384)
+    assert told["mode"] == 1 and told["format"] == 1  # TX, STEREO
+
+
+def test_delivered_is_what_has_left_the_ring_for_certain(board: dict[str, Any], clock: Any) -> None:
+    sink = open_i2s(PINS, 22050)
+    for number in range(1, 30):
+        delivered = sink.write(block(number))
+        assert delivered == max(number * BLOCK - HELD, 0)
+    assert board["i2s"][0].taken == b"".join(block(number) for number in range(1, 30))
+    before_ms = clock.ms
+    assert sink.close() == 29 * BLOCK
+    assert (clock.ms - before_ms) * 22050 >= HELD * 1000  # closed only when the ring has run empty
+    assert not board["i2s"][0].open
+
+
+def test_a_sink_that_took_nothing_closes_at_once(board: dict[str, Any], clock: Any) -> None:
+    assert open_i2s(PINS, 22050).close() == 0
+    assert clock.ms == 0
+
+
+def test_short_writes_lose_nothing_and_a_dead_output_is_an_error(board: dict[str, Any], clock: Any) -> None:
+    sink = open_i2s(PINS, 22050)
+    board["i2s"][0].piece = 100
+    sink.write(bytes(range(256)) * 8)
+    assert board["i2s"][0].taken == bytes(range(256)) * 8
+    board["i2s"][0].piece = 0
+    with pytest.raises(OSError, match="no more samples"):
+        sink.write(block(1))
+
+
+def test_underruns_are_pauses_longer_than_the_ring(board: dict[str, Any], clock: Any) -> None:
+    sink = open_i2s(PINS, 22050)
+    ring_ms = HELD * 1000 // 22050 + 1
+    for pause_ms, underruns in ((0, 0), (20, 0), (ring_ms, 0), (ring_ms + 1, 1), (20, 1), (5000, 2)):
+        clock.ms += pause_ms
+        sink.write(block(1))
+        assert sink.underruns == underruns
+
+
+BAD_PINS = [
+    *("", "id=0", "id=0,sck=1,ws=2,sd=3", PINS + ",sd=9", PINS.replace("ws", "word"), PINS.replace("10", "-1")),
+    *(PINS.replace("16384", str(size)) for size in (0, RING_BYTES_MIN - 1, RING_BYTES_MAX + 1, 10**9)),
+]
+
+
+@pytest.mark.parametrize("text", BAD_PINS)
+def test_bad_pins_are_refused_by_name(text: str) -> None:
+    with pytest.raises(AddressError, match="i2s: expected"):
+        parse_i2s(text)
+
+
+SPI = {"id": 0, "sck": 18, "mosi": 19, "miso": 16, "cs": 17, "baudrate_hz": 20_000_000}
+
+
+def test_the_card_is_mounted_at_its_clock(board: dict[str, Any]) -> None:
+    card = mount("/sd", SPI)
+    assert board["mounts"] == [(card, "/sd")]
+    assert (card.baudrate, card.cs.number) == (20_000_000, 17)
+    told = card.spi.told
+    assert (told["id"], told["sck"].number, told["mosi"].number, told["miso"].number) == (0, 18, 19, 16)
+
+
+@pytest.mark.parametrize("baudrate_hz", [0, 400_000, 50_000_000])
+def test_a_clock_that_no_card_keeps_is_refused(board: dict[str, Any], baudrate_hz: int) -> None:
+    with pytest.raises(OSError, match="expected 1000000 to 25000000 Hz"):
+        mount("/sd", SPI | {"baudrate_hz": baudrate_hz})
+    assert not board["mounts"]
+
+
+def test_every_board_of_the_project_opens_with_its_own_wiring(board: dict[str, Any], clock: Any) -> None:
+    wired = [one for one in map(load_board, board_names()) if one["runtime"] == "micropython"]
+    assert len(wired) >= 2
+    for one in wired:
+        address = str(one.player_settings("x")["out"])
+        assert open_i2s(address.removeprefix("i2s:"), one["audio.rate_hz"]).close() == 0
+        wiring: Any = one.wiring()
+        assert mount(wiring["card"], wiring["spi"]).baudrate == 20_000_000
+
+
+class Echo:
+    def __init__(self) -> None:
+        self.fed = bytearray()
+
+    def feed(self, data: bytes) -> bytes:
+        self.fed += data
+        return data
+
+
+@pytest.fixture
+def channel(board: dict[str, Any], clock: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(usb_link, "_channels", [])
+    usb_link.enable()
+    assert board["usb"].told == {"builtin_driver": True}  # the prompt stays
+    return board["usb"].interfaces[0]
+
+
+def test_usb_needs_its_channel() -> None:
+    with pytest.raises(AddressError, match=r"boot\.py"):
+        usb_link.open_usb()
+
+
+def test_usb_answers_what_comes_and_waits_no_longer_than_told(channel: Any, clock: Any) -> None:
+    port, link = usb_link.open_usb(), Echo()
+    assert channel.told["timeout"] == 0 and channel.told["rxbuf"] == 512
+    assert not port.poll(link, 0) and clock.ms == 0
+    assert not port.poll(link, 50) and 50 <= clock.ms <= 51
+    channel.sent = [b"abc", b"x" * 512]
+    assert port.poll(link, 50) and port.poll(link, 50)
+    assert link.fed == channel.taken == b"abc" + b"x" * 512
+
+
+def test_a_courier_that_stops_reading_holds_the_player_up_once_and_briefly(channel: Any, clock: Any) -> None:
+    port = usb_link.open_usb()
+    channel.sent, channel.room = [b"x" * 300], 0
+    assert port.poll(Echo(), 0)
+    assert usb_link.WRITE_WAIT_MS <= clock.ms <= usb_link.WRITE_WAIT_MS + 1
+    channel.sent, channel.room = [b"y" * 300], 7  # slow, but it reads
+    assert port.poll(Echo(), 0)
+    assert channel.taken == b"y" * 300

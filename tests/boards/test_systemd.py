@@ -1,0 +1,79 @@
+"""The units as systemd itself judges them, in a root of their own with the program they start."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from amos_tools.boards import FOLDER, board_names, load_board
+
+UNITS = ["amos-player@.service", "amos-courier.service"]
+EXPOSURE_MAX = 2.0
+TARGETS = ["sysinit", "basic", "shutdown", "multi-user", "network-online", "sound", "local-fs"]
+
+
+def instance(unit: str) -> str:
+    return unit.replace("@.", "@bar.")
+
+
+def setting(unit: str, name: str) -> list[str]:
+    return re.findall(rf"(?m)^{name}=(.*)$", (FOLDER / "linux" / unit).read_text())
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not installed: the units are judged only where systemd is")
+    units = tmp_path / "etc/systemd/system"
+    units.mkdir(parents=True)
+    for unit in UNITS:
+        shutil.copy(FOLDER / "linux" / unit, units)
+    for target in TARGETS:
+        (units / f"{target}.target").write_text("[Unit]\nDescription=there\nDefaultDependencies=no\n")
+    program = tmp_path / "opt/amos/bin/python"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    return tmp_path
+
+
+def analyze(root: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    command = ["systemd-analyze", f"--root={root}", "--no-pager", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_units_are_right(root: Path, unit: str) -> None:
+    done = analyze(root, "verify", instance(unit))
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_a_wrong_unit_is_found(root: Path) -> None:
+    unit = root / "etc/systemd/system/amos-courier.service"
+    unit.write_text(unit.read_text().replace("WatchdogSec=", "WatchdogSecs="))
+    assert "WatchdogSecs" in analyze(root, "verify", unit.name).stderr
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_units_are_hardened(root: Path, unit: str) -> None:
+    done = analyze(root, "security", "--offline=true", instance(unit))
+    exposure = re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)
+    assert exposure is not None, done.stdout + done.stderr
+    assert float(exposure[1]) <= EXPOSURE_MAX
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_units_are_watched_restarted_and_write_only_their_own_folders(unit: str) -> None:
+    assert setting(unit, "Type") == ["notify"] and setting(unit, "Restart") == ["always"]
+    assert 0 < int(setting(unit, "WatchdogSec")[0]) <= 60
+    assert setting(unit, "ProtectSystem") == ["strict"] and setting(unit, "StateDirectory")
+    assert not setting(unit, "ReadWritePaths")
+
+
+def test_player_and_boards_agree_on_the_socket() -> None:
+    command = setting(UNITS[0], "ExecStart")[0].replace("%t", "/run").replace("%i", "bar")
+    for board in map(load_board, board_names()):
+        if board["runtime"] == "linux":
+            assert f"link={board.player_settings('bar')['link']}" in command
