@@ -22,11 +22,13 @@ SETTINGS = {
     "out": ("text", "null", None, None),
     "pace": ("text", "clocked", None, None),
     "block_frames": ("int", 4096, 64, 65536),
+    "holidays": ("text", "", None, None),
     "minutes": ("int", 0, 0, 1 << 24),
     "linger": ("text", "forever", None, None),
     "journal_bytes": ("int", 8 << 20, 128 << 10, 1 << 30),
 }
 """
+holidays dates on which the script's dayparts for holidays hold: 2026-12-25,2027-01-01
 pace     `clocked`: real time; `free`: as fast as the machine can, on a clock that follows the samples
 minutes  length of the session, 0 = until stopped
 linger   after the session keep serving the courier: `forever`, or until every segment is `receipted`, or `no`
@@ -71,6 +73,7 @@ class Config:
     link: str
     out: str
     pace: str
+    holidays: str
     block_frames: int
     minutes: int
     linger: str

@@ -5,7 +5,9 @@ import hashlib
 from amos.edges.audio_out import FRAME_BYTES, ClockedSink, open_sink
 from amos.edges.stem_file import BlobError
 from amos.journal.facts import Opened
-from amos.player.inputs import InputRefused
+from amos.player.day_clock import clock_value
+from amos.player.inputs import INPUT_CLOCK, InputRefused
+from amos.player.limiter import ceiling_for
 from amos.player.meter import Meter
 from amos.player.mixer import make_mixer
 from amos.player.performance import Performance
@@ -57,11 +59,13 @@ class Session:
         self._clock_status = clock.status()
         seed = session_seed(device.device, pack.pack_id, journal.session)
         frames = [stem.frames for stem in manifest.stems]
-        self._vm = _recall(
-            decode_score(pack.score()), frames, [s.gain_q15 for s in manifest.stems], seed, journal.memory
-        )
+        score = decode_score(pack.score())
+        self._vm = _recall(score, frames, [s.gain_q15 for s in manifest.stems], seed, journal.memory)
+        self._tells_time = bool(score.dayparts or score.announcements)
+        self._told_day = None
         self._meter = Meter(manifest.voices)
-        mixer = make_mixer(manifest.rate_hz, manifest.voices, config.block_frames)
+        ceiling = ceiling_for(score.peak_mdb)
+        mixer = make_mixer(manifest.rate_hz, manifest.voices, config.block_frames, ceiling=ceiling)
         self.performance = Performance(self._vm, mixer, self._meter, pack.stem, BlobError)
         self.log = UsageLog(journal, device.device, device.sign)
         self._pack = pack
@@ -100,9 +104,26 @@ class Session:
             ),
             self._meter.silent_frames,
         )
+        self._tell_time(True)
+
+    def _tell_time(self, anyway: bool) -> None:
+        """Tell the VM what time it is at its next frame: with each segment, and when a day has begun."""
+        if not self._tells_time or self._unix_ms is None:
+            return
+        frame = self._vm.frame
+        if self._config.pace == "free":
+            ahead_ms = frame * 1000 // self.rate_hz
+        else:
+            ahead_ms = self._clock.now_ms() - self._started_ms + (frame - self.frame) * 1000 // self.rate_hz
+        day, weekday, second = self._clock.local((self._unix_ms + ahead_ms) // 1000)
+        if anyway or day != self._told_day:
+            self._told_day = day
+            holiday = day in self._config.holidays.split(",")
+            self._take_input(INPUT_CLOCK, clock_value(weekday, holiday, second))
 
     def step(self, frames: int) -> None:
         """Render the next `frames` frames; meter what has reached the output. Raises `JournalError`, OSError."""
+        self._tell_time(False)
         pcm = self.performance.render(frames)
         reason = self._deliver(pcm, self._sink.write(pcm))
         if self._device.tier != self._tier:
@@ -144,9 +165,12 @@ class Session:
 
     def input(self, kind: int, value: int) -> None:
         """An input of the courier, effective at the next frame the VM has not yet decided. Raises `MessageError`."""
-        frame = self._vm.frame
         try:
-            self._vm.input(kind, value, frame)
+            self._take_input(kind, value)
         except InputRefused as error:
             raise MessageError("input: %s" % error)
+
+    def _take_input(self, kind: int, value: int) -> None:
+        frame = self._vm.frame
+        self._vm.input(kind, value, frame)
         self.log.note_input(frame, kind, value)

@@ -38,6 +38,11 @@ class SystemClock:
         now = time.time_ns() // 1000000
         return now if now >= UNIX_MS_PLAUSIBLE else None
 
+    def local(self, unix_s: int) -> "tuple[str, int, int]":
+        """(date like 2026-12-25, weekday with Monday 0, second of the day) of a moment, in the machine's own time zone."""
+        year, month, day, hour, minute, second, weekday, _yearday = time.localtime(unix_s)[:8]
+        return "%04d-%02d-%02d" % (year, month, day), weekday, (hour * 60 + minute) * 60 + second
+
     def status(self) -> int:
         """CLOCK_INFORMATIVE with a plausible wall clock, else CLOCK_UNKNOWN."""
         return CLOCK_UNKNOWN if self.unix_ms() is None else CLOCK_INFORMATIVE

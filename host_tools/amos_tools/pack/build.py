@@ -36,6 +36,10 @@ class CompiledScript(Protocol):
     def stems(self) -> Sequence[StemFacts]:
         """The stem table, in the order the score counts."""
 
+    @property
+    def key(self) -> str | None:
+        """The key in the script's clock line; None if it names none."""
+
 
 @dataclass(frozen=True, slots=True)
 class PackSummary:
@@ -93,19 +97,26 @@ def build_pack(
     return PackSummary(out_dir, hashlib.sha256(signed).digest(), serial, len(records), blob_bytes, working)
 
 
+def stem_table(compiled: CompiledScript, vault: Vault) -> list[tuple[StemFacts, int, int]]:
+    """(stem, frames, gain_q15) of each stem exactly as a pack would have it, without building one.
+
+    Raises a `PackBuildError`, or a `VaultError` for a damaged blob.
+    """
+    score = _score(compiled)
+    workshop = Workshop(vault, score.rate_hz, "pcm16", lambda blob: hashlib.sha256(blob).digest())
+    prepared = _prepared(_checked_stems(compiled.stems, vault), compiled, workshop)
+    _working, gains_q15 = _levels(score, prepared)
+    return [(stem.stem, stem.frames, gain_q15) for stem, gain_q15 in zip(prepared, gains_q15, strict=True)]
+
+
 def artist_id(artist: str) -> bytes:
     """The artist as a manifest names them: the first 16 bytes of the SHA-256 of the name in UTF-8."""
     return hashlib.sha256(artist.encode()).digest()[:16]
 
 
-def script_key(compiled: CompiledScript) -> str | None:
-    """The key in the script's clock line; None if it names none."""
-    return getattr(compiled, "key", None)
-
-
 def _prepared(stems: list[StemFacts], compiled: CompiledScript, workshop: Workshop) -> list[Prepared]:
     """Every stem as the pack has it."""
-    tempo_mbpm, key = _score(compiled).tempo_mbpm, script_key(compiled)
+    tempo_mbpm, key = _score(compiled).tempo_mbpm, compiled.key
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as workers:
         plans = [_plan(stem, tempo_mbpm, key) for stem in stems]
         return list(workers.map(workshop.prepare, stems, plans))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from amos.edges.stem_file import BlobError, PackFolder
+from amos.player.limiter import ceiling_for
 from amos.player.meter import Meter
 from amos.player.mixer import OUT_FRAME_BYTES, make_mixer
 from amos.player.performance import Performance
@@ -33,9 +34,10 @@ def render(pack: PackFolder, plan: Plan, take: Callable[[memoryview], Any]) -> R
     """
     manifest = pack.manifest
     frames = [stem.frames for stem in manifest.stems]
-    vm = PlannedVm(decode_score(pack.score()), frames, [stem.gain_q15 for stem in manifest.stems], plan)
+    score = decode_score(pack.score())
+    vm = PlannedVm(score, frames, [stem.gain_q15 for stem in manifest.stems], plan)
     meter = Meter(manifest.voices)
-    mixer = make_mixer(manifest.rate_hz, manifest.voices, BLOCK_FRAMES)
+    mixer = make_mixer(manifest.rate_hz, manifest.voices, BLOCK_FRAMES, ceiling=ceiling_for(score.peak_mdb))
     performance = Performance(vm, mixer, meter, pack.stem, BlobError)
     digest = hashlib.sha256()
     intervals: dict[int, list[Interval]] = {}

@@ -42,6 +42,7 @@ class Compiled:
     """A script that may be played.
 
     stems        the stem table that the score's indexes mean
+    key          of the clock line, to which the pack builder transposes; None if it names none
     pools        name of each pool of the score
     heap_bytes   what score and VM take of a board's heap, as estimated by `memory.heap_bytes`
     """
@@ -50,6 +51,7 @@ class Compiled:
     score: bytes
     stems: list[StemFacts]
     rate_hz: int
+    key: str | None
     voices: int
     target_mlufs: int
     peak_mdb: int
@@ -139,7 +141,7 @@ def _compile(program: Program, stems: Sequence[StemFacts], problems: Problems) -
         renders=plans or None,
     )
     _check_history(program, score, avoid, problems)
-    return None if problems.errors else _finish(score, pools, budget, problems)
+    return None if problems.errors else _finish(score, clock_facts.key, pools, budget, problems)
 
 
 def _artists(stems: list[StemFacts]) -> "array[int]":
@@ -155,7 +157,9 @@ def _check_history(program: Program, score: Score, avoid: AvoidFacts, problems: 
         problems.error(span, f"{len(score.pools)} pools would remember {held} plays, a player holds {HISTORY_MAX}")
 
 
-def _finish(score: Score, pools: Pools, budget: Budget, problems: Problems) -> Compiled | None:
+def _finish(
+    score: Score, key: str | None, pools: Pools, budget: Budget, problems: Problems
+) -> Compiled | None:
     data = score.encode()
     if len(data) > U16:
         problems.error(FIRST, f"the score takes {len(data)} bytes, a player holds {U16}")
@@ -169,6 +173,7 @@ def _finish(score: Score, pools: Pools, budget: Budget, problems: Problems) -> C
         score=data,
         stems=pools.table(),
         rate_hz=score.rate_hz,
+        key=key,
         voices=score.voices,
         target_mlufs=score.target_mlufs,
         peak_mdb=score.peak_mdb,
