@@ -215,7 +215,8 @@ def test_sliders_slew_and_return_when_their_section_ends():
 
 def test_dayparts_hold_from_the_minute_they_begin():
     parts = [{1: 31, 2: 8 * 60, 3: 9 * 60, 4: 0, 5: 32768}, {1: 255, 2: 0, 3: 1440, 4: 0, 5: 8192}]
-    vm = looped(dayparts=parts)
+    # A stem of an hour, so that a day costs next to nothing to play.
+    vm = looped(dayparts=parts, bars=2000, sections=[section("a", 2000, 2000, [layer(1, 0)], [])])
     vm.advance(10 * SECOND)
     assert vm.slider_values() == [16384], "no time, no daypart"
     vm.input(INPUT_CLOCK, clock_value(4, False, 8 * 3600 - 5), 10 * SECOND)

@@ -87,7 +87,7 @@ def test_the_command(run: Any, tmp_path: Path) -> None:
 
 def test_the_format_command(run: Any, tmp_path: Path) -> None:
     file = tmp_path / "cafe.aimi"
-    assert run("format", "--check").exit_code == 0
+    assert run("format").exit_code == 0 and run("format", "--check").exit_code == 0
     file.write_text(EXAMPLE.replace("pool low  =", "pool low="), encoding="utf-8")
     assert run("format", "--check").exit_code == 1 and "pool low=" in file.read_text()
     assert "pool low = stems" in run("format", "--stdout").output and "pool low=" in file.read_text()

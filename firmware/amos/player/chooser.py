@@ -100,6 +100,8 @@ class Chooser:
     def _in_force(self, rule: int) -> bool:
         if rule == RELAX_ARTIST:
             return bool(self.score.artist_plays)
+        if rule == RELAX_PLAYS:
+            return bool(self._plays)
         return bool(self._seconds) if rule == RELAX_HOURS else True
 
     def memory_bytes(self, frame: int = 0) -> bytes:

@@ -8,7 +8,7 @@ from amos.player.score_parts import (
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX, STEMS_MAX
 from amos.protocol.record import U32, Record
 
-HITS_MAX = 32
+HITS_MAX = 64
 HIT_FRAMES_MIN = 2048
 """What a hit ends must be able to fade without a click."""
 PLAN_FRAMES_MAX = U32

@@ -6,11 +6,11 @@ between two frames costs at most one decision for each slot and grid point; the 
 
 from amos.compat import const
 from amos.player.announcer import Announcer
-from amos.player.chooser import RELAX_DOUBLE, Chooser, weighted
+from amos.player.chooser import RELAX_DOUBLE, Chooser
+from amos.player.conductor import NEVER, Conductor
 from amos.player.day_clock import DayClock
-from amos.player.draw import SECTION_LANE, SEED_BYTES, below, numbered_seed
+from amos.player.draw import SEED_BYTES, numbered_seed
 from amos.player.events import Section
-from amos.player.expression import evaluate
 from amos.player.inputs import (
     INPUT_ANNOUNCE,
     INPUT_BLOCK,
@@ -25,7 +25,7 @@ from amos.player.inputs import (
 )
 from amos.player.memory import NONE
 from amos.player.plan import PlanRun
-from amos.player.score import AT_BAR, AT_BEAT, AT_END, AT_ONCE, RELAX_PLAYS, RenderPlan, Score, ScoreError
+from amos.player.score import AT_BAR, AT_BEAT, AT_END, RELAX_PLAYS, RenderPlan, Score, ScoreError
 from amos.player.score_rules import (
     BLOCK_ARTIST,
     BLOCK_STEM,
@@ -38,7 +38,6 @@ from amos.player.score_rules import (
 from amos.player.sliders import Sliders
 from amos.player.stage import Stage
 
-_NEVER = 1 << 62
 _NOWHERE = const(-1)
 _REACTS = {INPUT_LIKE: REACT_LIKE, INPUT_DISLIKE: REACT_DISLIKE, INPUT_SHUFFLE: REACT_SHUFFLE, INPUT_SKIP: REACT_SKIP}
 
@@ -74,7 +73,6 @@ class Vm:
             raise ScoreError("seed: expected %d bytes, found %d" % (SEED_BYTES, len(seed32)))
         self.score = score
         self.frame = 0
-        self.section = 0
         seed32 = seed32 if score.seed is None else numbered_seed(score.seed)
         self._chooser = Chooser(score, memory)
         self._start_state = self._chooser.memory_bytes()
@@ -84,17 +82,13 @@ class Vm:
         self._inputs = InputQueue(score)
         self._day = DayClock(score)
         self._announcer = Announcer(score, stem_frames, stem_gains_q15)
-        self._plan = PlanRun(score, plan, _NEVER)
-        self._started = False
-        self._end_beat = 0
-        self._end_frame = 0
-        # Asked to leave, and waiting for the fade before this section.
-        self._skip_frame = _NEVER
-        # Where a skip goes, and from which beat on; with _NEVER, at the end of the section.
-        self._leave_to = _NOWHERE
-        self._leave_beat = 0
-        self._leave_frame = _NEVER
-        self._bridge_to = _NOWHERE
+        self._plan = PlanRun(score, plan, NEVER)
+        self._conductor = Conductor(score, self._stage, self._sliders, self._plan)
+
+    @property
+    def section(self) -> int:
+        """Index of the section that plays."""
+        return self._conductor.section
 
     @property
     def visit(self) -> int:
@@ -155,24 +149,27 @@ class Vm:
 
     def _next_frame(self) -> int:
         """The next frame at which anything is decided."""
-        if not self._started:
+        if not self._conductor.started:
             return 0
         pending = self._inputs.items
-        frame = min(self._end_frame, self._skip_frame, self._leave_frame, self._plan.next_frame(_NEVER))
+        frame = self._conductor.next_frame()
         if pending and pending[0][0] < frame:
             frame = pending[0][0]
-        frame = min(frame, self._day.next_frame(_NEVER), self._announcer.next_frame(_NEVER))
+        frame = min(frame, self._day.next_frame(NEVER), self._announcer.next_frame(NEVER))
         frame = self._stage.next_frame(frame)
-        return frame if frame < self._plan.end_frame else _NEVER
+        return frame if frame < self._plan.end_frame else NEVER
 
     def _step(self, frame: int, events: list) -> None:
         stage = self._stage
-        entered = self.visit if self._started else _NOWHERE
+        entered = self.visit if self._conductor.started else _NOWHERE
         ducks: list = []
         for _at, kind, value in self._inputs.due(frame):
             self._take_input(frame, kind, value)
         self._pass_time(frame)
-        self._change_section(frame)
+        fading = self._plan.fading
+        self._conductor.step(frame)
+        if self._plan.fading and not fading:
+            self._announcer.fade_out(frame, self._plan.end_frame - frame, stage.stops)
         stage.decide(frame, self._sliders)
         self._announcer.due(frame, ducks, stage.starts)
         events.extend(ducks)
@@ -182,8 +179,6 @@ class Vm:
         events.extend(stage.starts)
         stage.stops = []
         stage.starts = []
-
-    # Inputs and the time of day.
 
     def _take_input(self, frame: int, kind: int, value: int) -> None:
         if kind >= INPUT_SLIDER:
@@ -213,9 +208,8 @@ class Vm:
         if reaction.swap:
             beats = {AT_BEAT: 1, AT_BAR: self.score.beats_per_bar, AT_END: 0}[reaction.swap]
             self._stage.swap(stem, beats, frame)
-        if kind == INPUT_SKIP and self._leave_to == _NOWHERE:
-            # A third section must not begin while the first still fades: the voices were proved for two.
-            self._skip_frame = max(frame, self._stage.leaving_end)
+        if kind == INPUT_SKIP:
+            self._conductor.skip(frame)
 
     def _reaction(self, kind: int) -> Reaction:
         for reaction in self.score.reactions or ():
@@ -224,7 +218,7 @@ class Vm:
         return Reaction(kind=kind, swap=AT_BAR if kind == REACT_SHUFFLE else None)
 
     def _pass_time(self, frame: int) -> None:
-        due = self._day.next_frame(_NEVER)
+        due = self._day.next_frame(NEVER)
         if due <= frame:
             self._announce(self._day.due(frame), frame)
             self._set_dayparts(frame)
@@ -243,126 +237,5 @@ class Vm:
         """Plan announcements, each (index, frame it is due at); those that are not exact wait for the bar."""
         for index, at in items:
             if not (self.score.announcements or [])[index].exact:
-                at = self._stage.clock.frame(self._next_bar(at))
+                at = self._stage.clock.frame(self._conductor.next_bar(at))
             self._announcer.plan(index, at, frame)
-
-    def _next_bar(self, frame: int) -> int:
-        """Beat of the first bar of the section's count that begins at `frame` or later."""
-        start, bar = self._stage.start_beat, self.score.beats_per_bar
-        return start - (start - self._stage.clock.first_beat_from(frame)) // bar * bar
-
-    # From section to section.
-
-    def _change_section(self, frame: int) -> None:
-        plan = self._plan
-        if not self._started:
-            self._started = True
-            self._enter(plan.first_section(), 0, frame, [], 0, False)
-        if frame >= plan.fade_frame and plan.hit() is None:
-            if not plan.fading:
-                plan.fading = True
-                self._stage.fade_to(frame, plan.end_frame)
-                self._announcer.fade_out(frame, plan.end_frame - frame, self._stage.stops)
-            self._stay(frame)
-            return
-        fade = plan.take_cut(frame)
-        if fade:
-            self._stage.fade_all(frame, fade)
-            self._stay(frame)
-        section = plan.take_hit(frame)
-        if section >= 0:
-            self._leave_to = self._bridge_to = _NOWHERE
-            self._stage.clock.origin_frame = frame
-            self._stage.visit += 1
-            self._sliders.leave_section(frame)
-            self._enter(section, 0, frame, [], 0, False)
-        elif self._leave_frame <= frame:
-            self._go(self._leave_to, self._leave_beat, frame, [])
-        elif self._end_frame <= frame:
-            self._end(frame)
-        elif self._skip_frame <= frame:
-            self._skip(frame)
-
-    def _end(self, frame: int) -> None:
-        """The section has played its bars."""
-        if self._leave_to != _NOWHERE:
-            self._go(self._leave_to, self._end_beat, frame, [])
-            return
-        self._go(self._following(False, frame), self._end_beat, frame, self._stage.runs)
-
-    def _skip(self, frame: int) -> None:
-        """Leave for another section, when the transition says. Nowhere else to go: play on."""
-        self._skip_frame = _NEVER
-        after = self._following(True, frame)
-        if after == self.section:
-            return
-        at = self.score.transition(self.section, after).at or AT_ONCE
-        clock = self._stage.clock
-        self._leave_to = after
-        if at == AT_ONCE:
-            self._go(after, 0, frame, [], True)
-        elif at != AT_END:
-            beat = self._next_bar(frame) if at == AT_BAR else clock.first_beat_from(frame)
-            if beat < self._end_beat:
-                self._leave_beat = beat
-                self._leave_frame = clock.frame(beat)
-                if self._leave_frame <= frame:
-                    self._go(after, beat, frame, [])
-
-    def _following(self, skipping: bool, frame: int) -> int:
-        """The section to come. Without a choice left, conditions are relaxed; with none at all, it follows itself."""
-        if self._bridge_to != _NOWHERE:
-            return self._bridge_to
-        values = self._sliders.values(frame)
-        weights = []
-        allowed = []
-        nexts = []
-        for item in self.score.sections[self.section].nexts:
-            if skipping and item.section == self.section:
-                continue
-            weight = max(0, evaluate(item.weight, values))
-            nexts.append(item.section)
-            weights.append(weight)
-            allowed.append(weight if item.when is None or evaluate(item.when, values) else 0)
-        if not nexts:
-            return self.section
-        return nexts[weighted(allowed if sum(allowed) else weights, self._stage.draw(SECTION_LANE, 1))]
-
-    def _go(self, after: int, beat: int, frame: int, playing: list, restart: bool = False) -> None:
-        """Go on to section `after`, over its bridge if it has one; it takes over what it also plays from `playing`.
-
-        With `restart`, beats count from here on.
-        """
-        rule = self.score.transition(self.section, after)
-        bridge = _NOWHERE if self._bridge_to != _NOWHERE else rule.bridge(self.section, after)
-        entering = after if bridge == _NOWHERE else bridge
-        if self._plan.horizon(_NEVER) - frame < self.score.frames_min(self.score.sections[entering]):
-            # It could not last its shortest: what plays goes on to the hit or the end instead.
-            self._stay(frame)
-            return
-        self._bridge_to = _NOWHERE if bridge == _NOWHERE else after
-        self._leave_to = _NOWHERE
-        self._leave_frame = self._skip_frame = _NEVER
-        leaving = self._stage.runs
-        if restart:
-            self._stage.clock.origin_frame = frame
-        self._stage.visit += 1
-        self._sliders.leave_section(frame)
-        self._enter(entering, beat, frame, playing, rule.fade_in_frames, rule.linear)
-        self._stage.fade_out(leaving, frame, max(rule.fade_out_frames, self.score.edge_out_frames), rule.linear)
-
-    def _stay(self, frame: int) -> None:
-        """No section follows of itself."""
-        self._end_frame = self._skip_frame = self._leave_frame = _NEVER
-        self._leave_to = _NOWHERE
-        self._stage.hold(frame)
-
-    def _enter(self, index: int, beat: int, frame: int, playing: list, fade_frames: int, linear) -> None:
-        """Begin section `index` at `beat`."""
-        section = self.score.sections[index]
-        bars = section.bars_min + below(self._stage.draw(SECTION_LANE, 0), section.bars_max - section.bars_min + 1)
-        self.section = index
-        self._end_beat = beat + bars * self.score.beats_per_bar
-        self._end_frame = self._stage.clock.frame(self._end_beat)
-        self._stage.end_beat = self._end_beat
-        self._stage.enter(section, beat, frame, playing, fade_frames, linear)
