@@ -273,6 +273,17 @@ def test_announcements_wait_for_the_bar_and_for_one_another():
     assert ducks == [(BAR - lead, 3 * BAR, 2), (3 * BAR - lead, 5 * BAR, 2), (5 * BAR - lead, 6 * BAR, -1)]
 
 
+def test_a_blocked_stem_is_not_announced_either():
+    vm = announcing(announcements=[announced("a", 3)])
+    vm.input(INPUT_ANNOUNCE, 0, 0)
+    vm.input(INPUT_BLOCK, 3, SECOND)
+    events = vm.advance(3 * SECOND)
+    stop = next(event for event in events if isinstance(event, Stop) and event.voice == 2)
+    assert (stop.frame, stop.fade) == (SECOND, BEAT) and len(starts(events, (3,))) == 1
+    vm.input(INPUT_ANNOUNCE, 0, 9 * SECOND)
+    assert starts(vm.advance(20 * SECOND), (3,)) == []
+
+
 TWO = [
     section("a", 8, 8, [layer(1, 0)], [follow(1)]),
     section("b", 8, 8, [layer(2, 0)], [follow(0)]),

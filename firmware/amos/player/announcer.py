@@ -2,6 +2,7 @@
 
 from amos.compat import const
 from amos.player.events import Duck, Start, Stop
+from amos.player.memory import BLOCKED
 from amos.player.score import Score
 
 WAITING_MAX = const(8)
@@ -12,13 +13,26 @@ NO_VOICE = const(-1)
 class Announcer:
     """Announcements decided upon and not yet begun, as [frame of the duck, frame of the start, index]."""
 
-    __slots__ = ("_busy_until", "_ends", "_items", "_over", "_score", "_stem_frames", "_stem_gains_q15", "waiting")
+    __slots__ = (
+        "_busy_until",
+        "_ends",
+        "_items",
+        "_over",
+        "_score",
+        "_sounding",
+        "_stem_frames",
+        "_stem_gains_q15",
+        "_weights_q8",
+        "waiting",
+    )
 
-    def __init__(self, score: Score, stem_frames, stem_gains_q15):
+    def __init__(self, score: Score, stem_frames, stem_gains_q15, weights_q8):
         self._score = score
         self._items = score.announcements or []
         self._stem_frames = stem_frames
         self._stem_gains_q15 = stem_gains_q15
+        self._weights_q8 = weights_q8
+        self._sounding = -1
         self._busy_until = 0
         self._ends = 0
         self._over = False
@@ -51,6 +65,12 @@ class Announcer:
         if self._ends > frame:
             stops.append(Stop(frame, self._score.voices - 1, min(fade, self._ends - frame)))
 
+    def drop(self, stem: int, frame: int, fade: int, stops: list) -> None:
+        """`stem` is blocked: if it is being announced, it fades."""
+        if self._sounding == stem and self._ends > frame + fade:
+            self._ends = frame + fade
+            stops.append(Stop(frame, self._score.voices - 1, fade))
+
     def due(self, frame: int, ducks: list, starts: list) -> None:
         """Append the events of `frame`."""
         for item in self.waiting:
@@ -72,8 +92,9 @@ class Announcer:
 
     def _start(self, index: int, frame: int) -> "Start | None":
         item = self._items[index]
-        if item.stem is None:
+        if item.stem is None or self._weights_q8[item.stem] == BLOCKED:
             return None
+        self._sounding = item.stem
         frames = self._stem_frames[item.stem]
         gain = min(32767, item.gain_q15 * self._stem_gains_q15[item.stem] >> 15)
         self._ends = frame + frames

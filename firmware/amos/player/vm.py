@@ -81,7 +81,7 @@ class Vm:
         self._daypart_positions = [slider.start_q15 for slider in score.sliders]
         self._inputs = InputQueue(score)
         self._day = DayClock(score)
-        self._announcer = Announcer(score, stem_frames, stem_gains_q15)
+        self._announcer = Announcer(score, stem_frames, stem_gains_q15, self._chooser.weights_q8)
         self._plan = PlanRun(score, plan, NEVER)
         self._conductor = Conductor(score, self._stage, self._sliders, self._plan)
 
@@ -191,6 +191,7 @@ class Vm:
         elif kind == INPUT_BLOCK:
             self._chooser.block(value)
             self._stage.drop(value, frame)
+            self._announcer.drop(value, frame, self._stage.clock.frames(1), self._stage.stops)
         else:
             self._react(frame, kind, NONE if kind == INPUT_SKIP else value - 1 if value else NONE)
 
