@@ -3,6 +3,7 @@
 What a crash leaves: everything flushed (at most a second of play is not), to be sealed at the next boot.
 """
 
+import gc
 import json
 import os
 
@@ -63,6 +64,7 @@ class Player:
     def run(self) -> None:
         """Recover, play the session, linger. A full or failed journal stops play, and is said, not raised."""
         device = self.device
+        gc.collect()  # once, before the first block: starting leaves a board's heap in pieces
         recovered = UsageLog(device.journal, device.device, device.sign)
         try:
             if recovered.seal_power_loss():

@@ -4,6 +4,7 @@ import hashlib
 
 from amos.edges.audio_out import FRAME_BYTES, ClockedSink, open_sink
 from amos.edges.stem_file import BlobError
+from amos.held_pcm import HeldPcm
 from amos.journal.facts import Opened
 from amos.player.day_clock import clock_value
 from amos.player.inputs import INPUT_CLOCK, InputRefused
@@ -74,7 +75,7 @@ class Session:
         if config.pace == "clocked":
             ahead_frames = CLOCKED_AHEAD_MS * manifest.rate_hz // 1000
             self._sink = ClockedSink(self._sink, manifest.rate_hz, clock, ahead_frames)
-        self._held = bytearray()
+        self._held = HeldPcm(getattr(self._sink, "held_bytes_max", 0))
         self._tier = device.tier
         self._open_segment()
 
@@ -136,12 +137,16 @@ class Session:
     def _deliver(self, pcm, delivered_frame: int) -> "int | None":
         """Meter up to `delivered_frame`. PCM that an output still holds waits here to be hashed."""
         count = (delivered_frame - self.frame) * FRAME_BYTES
-        if self._held or count != len(pcm):
-            self._held.extend(pcm)
-            pcm, self._held = self._held[:count], self._held[count:]
+        holding = len(self._held) or count != len(pcm)
+        if holding:
+            self._held.put(pcm)
+            pcm = self._held.first(count)
         self.performance.delivered(delivered_frame)
         self.frame = delivered_frame
-        return self.log.delivered(pcm, self._meter, self._now_ms())
+        reason = self.log.delivered(pcm, self._meter, self._now_ms())
+        if holding:
+            self._held.drop(count)
+        return reason
 
     def _seal(self, reason: int) -> None:
         self.log.seal(self._meter, self._now_ms(), reason)

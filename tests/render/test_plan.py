@@ -84,9 +84,8 @@ def test_impossible_plans_are_refused(pack: PackFolder, plan: Plan) -> None:
     score = decode_score(pack.score())
     for hits, expected in (
         ((Hit(plan.frames, 1),), "expected within"),
-        ((Hit(100, 1), Hit(100, 2)), "each at a frame of its own"),
-        ((Hit(30_000, 1), Hit(30_100, 2)), "fades until frame"),
-        ((Hit(30_000, 1), Hit(50_000, 1)), "which plays already"),
+        ((Hit(100, 1), Hit(100, 2)), "frames apart"),
+        ((Hit(30_000, 1), Hit(30_100, 2)), "frames apart"),
     ):
         with pytest.raises(HitRefused, match=expected):
             events(pack, score, replace(plan, hits=hits))

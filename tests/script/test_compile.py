@@ -51,9 +51,17 @@ def test_only_stems_with_opt_in_are_reached() -> None:
 
 @pytest.mark.parametrize(
     ("key", "fits"),
-    [("D minor", True), ("F major", True), (None, True), ("D major", False), ("A minor", False), ("E# major", True)],
+    [
+        ("D minor", True),
+        ("F major", True),
+        (None, True),
+        ("D major", True),
+        ("B major", False),
+        ("A minor", False),
+        ("E# major", True),
+    ],
 )
-def test_key_fits_the_same_relative_or_unpitched(key: str | None, fits: bool) -> None:
+def test_key_fits_the_same_relative_near_or_unpitched(key: str | None, fits: bool) -> None:
     source = "clock 44100 tempo 84 key D minor\npool p = stems where key fits\nsection a 4 bars\n play pads from p"
     stems = compile_script(source, [stem("pads", 1, key=key), stem("pads", 2, key=None)]).stems
     assert (len(stems) == 2) is fits
@@ -61,10 +69,10 @@ def test_key_fits_the_same_relative_or_unpitched(key: str | None, fits: bool) ->
 
 @pytest.mark.parametrize(
     ("tempo_mbpm", "fits"),
-    [(84_000, True), (84_420, True), (84_421, False), (83_580, True), (83_579, False), (168_000, True), (42_000, True),
-     (42_211, False), (None, True), (126_000, False)],
+    [(84_000, True), (84_421, True), (76_000, True), (93_000, True), (72_000, False), (97_000, False), (168_000, True),
+     (42_211, True), (None, True), (126_000, False)],
 )  # fmt: skip
-def test_tempo_fits_equal_half_and_double_within_half_a_percent(tempo_mbpm: int | None, fits: bool) -> None:
+def test_tempo_fits_equal_half_and_double_within_the_stretch(tempo_mbpm: int | None, fits: bool) -> None:
     source = "clock 44100 tempo 84\npool p = stems where tempo fits\nsection a 4 bars\n play pads from p"
     vault = [stem("pads", 1, tempo_mbpm=tempo_mbpm), stem("pads", 2, tempo_mbpm=None)]
     assert (len(compile_script(source, vault).stems) == 2) is fits

@@ -178,15 +178,15 @@ def test_one_broken_line_does_not_make_its_names_unknown() -> None:
 
 
 def test_an_empty_pool_tells_where_its_stems_were_lost() -> None:
-    vault = [stem("pads", 1), stem("pads", 2, key="E major"), stem("pads", 3, opt_in=False), stem("bass", 1)]
+    vault = [stem("pads", 1), stem("pads", 2, key="B major"), stem("pads", 3, opt_in=False), stem("bass", 1)]
     source = (
-        "clock 44100 tempo 100 key E major\npool p = stems where role pads and key fits and tempo fits\n"
+        "clock 44100 tempo 100 key B major\npool p = stems where role pads and key fits and tempo fits\n"
         + "section a 1 bars"
     )
     with pytest.raises(ScriptError) as caught:
         compile_script(source, vault)
     note = caught.value.problems[0].notes[0]
-    assert note == "the vault has 3 stems with opt-in, 2 of them are pads, 1 of them fit E major, 0 of them fit 100 bpm"
+    assert note == "the vault has 3 stems with opt-in, 2 of them are pads, 1 of them fit B major, 0 of them fit 100 bpm"
 
 
 def test_a_run_stops_after_twenty_errors() -> None:

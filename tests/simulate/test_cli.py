@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 
 from amos.crypto import public_key, verify
 from amos.edges.stem_file import open_pack
-from amos.player.score import decode_score
 from amos_tools.cli import app
 from amos_tools.pack import build_pack
 from amos_tools.script import compile_script
@@ -77,7 +76,7 @@ def test_the_stem_table_is_that_of_a_pack(folder: Path, tmp_path: Path) -> None:
         build_pack(
             compiled, vault, tmp_path, publisher_seed=seed, serial=1, board_class="linux", lease_end_unix_s=2**31
         )
-        stems = script_stems(compiled, decode_score(compiled.score), vault)
+        stems = script_stems(compiled, vault)
     pack = open_pack(str(tmp_path), public_key(seed), verify)
     found = [(stem.frames, stem.gain_q15) for stem in pack.manifest.stems]
     pack.close()

@@ -39,7 +39,7 @@ class SystemClock:
         return now if now >= UNIX_MS_PLAUSIBLE else None
 
     def local(self, unix_s: int) -> "tuple[str, int, int]":
-        """(date like 2026-12-25, weekday with Monday 0, second of the day) of a moment, in the machine's own time zone."""
+        """(date like 2026-12-25, weekday with Monday 0, second of the day) of a moment, by the machine's time zone."""
         year, month, day, hour, minute, second, weekday, _yearday = time.localtime(unix_s)[:8]
         return "%04d-%02d-%02d" % (year, month, day), weekday, (hour * 60 + minute) * 60 + second
 

@@ -20,6 +20,10 @@ DMA_BYTES = 512
 _NAMES = ("buffer", "id", "sck", "sd", "ws")
 
 
+BLOCK_BYTES_MAX = 1024 * FRAME_BYTES
+"""The largest block that the driver's ring is meant for."""
+
+
 class I2sSink:
     """`i2s`: a `machine.I2S` for writing, blocking, 16 bit, stereo, whose ring has `ring_bytes`.
 
@@ -31,6 +35,7 @@ class I2sSink:
         self._i2s = i2s
         self._clock = clock
         self._held_frames = (ring_bytes + DMA_BYTES) // FRAME_BYTES
+        self.held_bytes_max = self._held_frames * FRAME_BYTES + BLOCK_BYTES_MAX
         self._held_ms = -(-self._held_frames * 1000 // rate_hz)
         self._frames = 0
         self._returned_ms = None

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from amos.player.score import Score, ScoreError
+from amos.player.score_rules import HIT_FRAMES_MIN, RenderPlan
 from amos.player.score_rules import Hit as PlannedHit
-from amos.player.score_rules import RenderPlan
 from amos.player.vm import Vm
 from amos_tools.render.errors import BadLength, HitRefused
 from amos_tools.simulate.inputs import TimedInput
@@ -48,11 +48,19 @@ class PlannedVm:
             raise BadLength(f"length: expected 1 frame to {HOURS_MAX} hours, found {plan.frames} frames")
         self._inputs = sorted(plan.inputs, key=lambda item: item.frame)
         self._given = 0
-        hits = [PlannedHit(frame=hit.frame, section=hit.section) for hit in sorted(plan.hits, key=lambda hit: hit.frame)]
-        wanted = RenderPlan(name="render", length_frames=plan.frames, fade_frames=plan.fade_frames, hits=hits)
+        hits = [
+            PlannedHit(frame=hit.frame, section=hit.section) for hit in sorted(plan.hits, key=lambda hit: hit.frame)
+        ]
+        for hit in plan.hits:
+            if not 0 <= hit.frame < plan.frames:
+                raise HitRefused(f"hit at frame {hit.frame}: expected within the {plan.frames} frames of the render")
+        # The shortest plan of a VM is longer than the shortest render, which is then cut off.
+        length = max(plan.frames, HIT_FRAMES_MIN)
+        fade = max(0, min(plan.fade_frames, length - HIT_FRAMES_MIN))
+        wanted = RenderPlan(name="render", length_frames=length, fade_frames=fade, hits=hits)
         fault = wanted.fault()
-        if fault and fault.startswith("fade"):
-            raise BadLength(f"length and fade: {fault}")
+        if fault:
+            raise HitRefused(fault)
         try:
             self._vm = Vm(score, stem_frames, stem_gains_q15, plan.seed, plan=wanted)
         except ScoreError as error:

@@ -157,9 +157,7 @@ def _check_history(program: Program, score: Score, avoid: AvoidFacts, problems: 
         problems.error(span, f"{len(score.pools)} pools would remember {held} plays, a player holds {HISTORY_MAX}")
 
 
-def _finish(
-    score: Score, key: str | None, pools: Pools, budget: Budget, problems: Problems
-) -> Compiled | None:
+def _finish(score: Score, key: str | None, pools: Pools, budget: Budget, problems: Problems) -> Compiled | None:
     data = score.encode()
     if len(data) > U16:
         problems.error(FIRST, f"the score takes {len(data)} bytes, a player holds {U16}")

@@ -71,7 +71,7 @@ def _prepared(file: Path, vault: Path) -> tuple[Score, list[SimStem]]:
     with Vault(vault) as opened:
         compiled = compile_script(source, opened.stems(), name=str(file))
         score = decode_score(compiled.score)
-        return score, script_stems(compiled, score, opened)
+        return score, script_stems(compiled, opened)
 
 
 def _run(score: Score, stems: list[SimStem], seed: bytes, hours: float, inputs: list[TimedInput]) -> tuple[Tally, Day]:
