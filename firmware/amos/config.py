@@ -24,7 +24,7 @@ SETTINGS = {
     "block_frames": ("int", 4096, 64, 65536),
     "minutes": ("int", 0, 0, 1 << 24),
     "linger": ("text", "forever", None, None),
-    "journal_bytes": ("int", 8 << 20, 128 << 10, 1 << 30),
+    "journal_bytes": ("int", 8 << 20, 256 << 10, 1 << 30),
 }
 """
 pace     `clocked`: real time; `free`: as fast as the machine can, on a clock that follows the samples
