@@ -57,6 +57,8 @@ class Journal:
         self.notes: list = self._ring.notes + found.notes
         if len(self.notes) > NOTES_MAX:
             self.notes[NOTES_MAX:] = ["and %d more" % (len(self.notes) - NOTES_MAX)]
+        if not self._ring.whole:
+            self._stored(lambda: self._ring.keep(self._state()))
         if found.rows_damaged:
             self._stored(self._snapshot)  # or every boot would find, and report, the same again
         self._stored(self._advance_tail)
@@ -134,7 +136,7 @@ class Journal:
             header = zone.header_at(at)
             if header is None or (sequence != self._checked and not zone.payload_holds(at, header)):
                 self.segments.drop(sequence, sequence)
-                self._losses = joined(self._losses + [(sequence, sequence)])
+                self._losses = joined([*self._losses, (sequence, sequence)])
                 self.notes.append("segment %d is damaged and set aside" % sequence)
                 return None
             self._checked = sequence

@@ -20,6 +20,7 @@ class Ring:
     rows, segments   the zones, at their tails; not scanned yet
     state            State of the newest superblock
     notes            list of str
+    whole            whether both superblocks are
 
     Raises `JournalFault` when the medium held a ring whose superblocks are both damaged, or one of another size: to
     begin anew would use sequence numbers twice. Raises OSError.
@@ -33,7 +34,7 @@ class Ring:
         if not blocks:
             blocks = self._format(salt, state)
         elif len(blocks) < 2:
-            self.notes.append("one superblock is damaged")
+            self.notes.append("one superblock was damaged; it is written anew")
         newest = blocks[0]
         if newest.sector_bytes != device.sector_bytes or newest.sector_count != device.sector_count:
             expected = (newest.sector_count, newest.sector_bytes, device.sector_count, device.sector_bytes)
@@ -47,6 +48,7 @@ class Ring:
         self.segments = Zone(
             device, self.salt, 1 + rows, segments_sectors, newest.segments_tail, newest.segments_number
         )
+        self.whole = len(blocks) == 2
         self._stored = [(block.rows_tail, block.segments_tail) for block in blocks]
         self._set_floors()
 

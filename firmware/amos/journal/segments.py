@@ -51,7 +51,7 @@ class SealedHead:
 
 
 class Stored:
-    """A sealed segment in the journal. `size` in bytes and `sha256` are read from the medium: they raise `JournalFault`."""
+    """A sealed segment in the journal. `size` in bytes and `sha256` are read when asked for, or raise JournalFault."""
 
     def __init__(self, zone, sequence: int, delivered_ms: int, position: int):
         self._zone = zone
@@ -94,7 +94,7 @@ class Segments:
             yield base + offset
 
     def __contains__(self, sequence: int) -> bool:
-        return self._index(sequence, True) is not None
+        return self._index(sequence) is not None
 
     def __getitem__(self, sequence: int) -> Stored:
         stored = self.get(sequence)
@@ -104,7 +104,7 @@ class Segments:
 
     def get(self, sequence: int):
         """The Stored of a sequence number, or None."""
-        index = self._index(sequence, True)
+        index = self._index(sequence)
         return None if index is None else self._stored(index)
 
     def values(self):
@@ -117,8 +117,15 @@ class Segments:
         position = head - (head - self._sectors[index]) % self._zone.count
         return Stored(self._zone, self._base + self._offsets[index], self._delivered_ms[index], position)
 
-    def _index(self, sequence: int, exact: bool):
-        """Index of a sequence number, None when it is not here; unless `exact`, of the first that is not below it."""
+    def _index(self, sequence: int):
+        """Index of a sequence number, or None."""
+        index = self._first_from(sequence)
+        if index == len(self._offsets) or self._base + self._offsets[index] != sequence:
+            return None
+        return index
+
+    def _first_from(self, sequence: int) -> int:
+        """Index of the first that is not below `sequence`."""
         low, high = 0, len(self._offsets)
         while low < high:
             middle = (low + high) // 2
@@ -126,8 +133,6 @@ class Segments:
                 low = middle + 1
             else:
                 high = middle
-        if exact and (low == len(self._offsets) or self._base + self._offsets[low] != sequence):
-            return None
         return low
 
     def can_add(self, sequence: int) -> bool:
@@ -146,7 +151,7 @@ class Segments:
 
     def drop_until(self, sequence: int) -> int:
         """Forget those up to `sequence`; how many."""
-        count = self._index(sequence + 1, False)
+        count = self._first_from(sequence + 1)
         self._offsets, self._sectors = self._offsets[count:], self._sectors[count:]
         self._delivered_ms = self._delivered_ms[count:]
         if self._offsets and self._offsets[0]:
@@ -159,7 +164,7 @@ class Segments:
 
     def drop(self, first: int, last: int) -> None:
         """Forget what is damaged."""
-        start, end = self._index(first, False), self._index(last + 1, False)
+        start, end = self._first_from(first), self._first_from(last + 1)
         if start < end:
             self._offsets = self._offsets[:start] + self._offsets[end:]
             self._sectors = self._sectors[:start] + self._sectors[end:]

@@ -92,9 +92,9 @@ class Zone:
     def scan(self, certain=None):
         """Yield (position, header) of each record from `tail` on; afterwards `head` is where the next one goes.
 
-        `certain` is None, or (position, number) of a record that was certainly next once: all before it was acknowledged
-        and is hopped over by its headers; from there on payloads are checked too, and after it there is at most one
-        record that was not acknowledged. Without it every payload is checked, and damage is searched to the lap's end.
+        `certain` is None, or (position, number) of where the next record once was to go: all before was acknowledged,
+        and is hopped over by headers; from there on payloads are checked too, and there is at most one record that was
+        not acknowledged. Without it every payload is checked, and damage is searched to the lap's end.
         """
         position, number, link = self.tail, self.tail_number, None
         end = self.tail + self.count
