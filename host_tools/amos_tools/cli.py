@@ -14,6 +14,7 @@ COMMANDS = {
     "pack": "amos_tools.pack.cli:app",
     "device": "amos_tools.device.cli:app",
     "player": "amos_tools.device.run:player",
+    "journal": "amos_tools.journal.cli:app",
     "courier": "amos_sync.cli:app",
     "ledger": "amos_ledger.cli:app",
     "pool": "amos_tools.pool.cli:app",

@@ -14,7 +14,7 @@ from amos.journal.errors import JournalError, JournalFault, JournalFull
 from amos.journal.facts import Opened, State
 from amos.journal.recovery import Found, part
 from amos.journal.ring import Ring
-from amos.journal.segments import HEAD_BYTES, SealedHead, joined, without
+from amos.journal.segments import HEAD_BYTES, SealedHead, add_range, without
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.segment import FIRST_PREVIOUS, LOST_DAMAGED
 
@@ -22,6 +22,11 @@ __all__ = ("Journal", "JournalError", "JournalFault", "JournalFull")
 
 MEMORY_BYTES_MAX = 8 * 1024
 """What the score VM may have learned: 1,024 weights and what each pool played last take 4 KB."""
+
+SEGMENT_BYTES_MEAN = 2048
+SEGMENTS_MIN = 1024
+"""As many segments may wait as the zone holds of this size, so that their index in RAM (12 bytes each) is at most 0.6 %
+of the ring. Ten minutes of ordinary play seal about 2 KB; shorter segments come from restarts."""
 
 SNAPSHOT_RECORDS_MAX = 3
 NOTES_MAX = 64
@@ -79,6 +84,9 @@ class Journal:
 
     def open(self, opened: Opened) -> SegmentBuilder:
         """Begin a segment; nothing may be metered before this returns. Its seal is sure to find room."""
+        zone_bytes = self._zone.count * self._zone.sector_bytes
+        if len(self.segments) >= max(SEGMENTS_MIN, zone_bytes // SEGMENT_BYTES_MEAN):
+            raise JournalFull("journal: expected fewer than %d segments; sync the player" % len(self.segments))
         self._make_segment_room(SEGMENT_BYTES_MAX)
         self._append(record.OPEN, lambda: part(self._state().encode()) + part(opened.encode()))
         self.unsealed = SegmentBuilder(opened)
@@ -136,7 +144,7 @@ class Journal:
             header = zone.header_at(at)
             if header is None or (sequence != self._checked and not zone.payload_holds(at, header)):
                 self.segments.drop(sequence, sequence)
-                self._losses = joined([*self._losses, (sequence, sequence)])
+                self._losses = add_range(self._losses, sequence, sequence)
                 self.notes.append("segment %d is damaged and set aside" % sequence)
                 return None
             self._checked = sequence

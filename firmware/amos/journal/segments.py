@@ -182,8 +182,10 @@ class Segments:
         return found
 
 
-def joined(ranges: list) -> list:
-    """The (first, last) ranges in order, those that touch as one."""
+def add_range(ranges: list, low: int, high: int) -> list:
+    """The (first, last) ranges and one more, in order, those that touch as one."""
+    ranges = list(ranges)
+    ranges.append((low, high))
     found: list = []
     for first, last in sorted(ranges):
         if found and first <= found[-1][1] + 1:

@@ -23,6 +23,7 @@ class Zone:
 
     def __init__(self, device, salt: bytes, first: int, count: int, tail: int, tail_number: int):
         self._device = device
+        self.sector_bytes = device.sector_bytes
         self._salt = salt
         self._first = first
         self.count = count
@@ -30,6 +31,8 @@ class Zone:
         self.tail_number = self.number = tail_number
         self.link = bytes(record.LINK_BYTES)
         self.damage: list = []
+        self._recent = -1
+        self._recent_sector = b""
 
     @property
     def room(self) -> int:
@@ -37,7 +40,7 @@ class Zone:
         return self.floor + self.count - self.head
 
     def sectors_of(self, payload_bytes: int) -> int:
-        return record.sectors_of(payload_bytes, self._device.sector_bytes)
+        return record.sectors_of(payload_bytes, self.sector_bytes)
 
     def read_sectors(self, position: int, count: int) -> bytes:
         start = position % self.count
@@ -49,15 +52,24 @@ class Zone:
         """Part of the payload of the record at `position`."""
         if size <= 0:
             return b""
-        sector_bytes = self._device.sector_bytes
+        sector_bytes = self.sector_bytes
         offset += record.HEADER_BYTES
+        if offset + size <= sector_bytes:
+            return self._first_sector(position)[offset : offset + size]
         first = offset // sector_bytes
         data = self.read_sectors(position + first, -(-(offset + size) // sector_bytes) - first)
         offset -= first * sector_bytes
         return data[offset : offset + size]
 
     def header_at(self, position: int):
-        return record.decode_header(self.read_sectors(position, 1), self._salt)
+        return record.decode_header(self._first_sector(position), self._salt)
+
+    def _first_sector(self, position: int) -> bytes:
+        # A header and what its payload begins with are asked for one after the other.
+        if position != self._recent:
+            self._recent_sector = self.read_sectors(position, 1)
+            self._recent = position
+        return self._recent_sector
 
     def payload_holds(self, position: int, header) -> bool:
         """Whether the payload passes its checksum."""
@@ -69,12 +81,13 @@ class Zone:
     def append(self, kind: int, payload: bytes) -> int:
         """Store a record durably; its position. The caller has made sure of `room`. Raises OSError."""
         header = record.encode_header(kind, self.number, self.link, payload, self._salt)
-        sector_bytes = self._device.sector_bytes
+        sector_bytes = self.sector_bytes
         count = self.sectors_of(len(payload))
         if count > self.room:
             raise OSError("no room for %d sectors" % count)
         padding = bytes(count * sector_bytes - len(payload) - len(header))
         data = header + payload + padding
+        self._recent = -1
         start = self.head % self.count
         until_end = min(count, self.count - start)
         self._device.write(self._first + start, data[: until_end * sector_bytes] if until_end < count else data)
@@ -109,7 +122,7 @@ class Zone:
                 (position, number), link = onward, None
                 continue
             yield position, header
-            position += header.sectors(self._device.sector_bytes)
+            position += header.sectors(self.sector_bytes)
             number, link = header.number + 1, header.link
         self.head, self.number = position, number
         self.link = link or bytes(record.LINK_BYTES)
@@ -120,7 +133,7 @@ class Zone:
         header = self.header_at(position)
         if header is None or header.number != number or (link and header.previous != link):
             return None
-        if position + header.sectors(self._device.sector_bytes) > self.tail + self.count:
+        if position + header.sectors(self.sector_bytes) > self.tail + self.count:
             return None
         hop = certain is not None and position < certain[0]
         return header if hop or self.payload_holds(position, header) else None
@@ -131,13 +144,13 @@ class Zone:
         if certain is not None:
             in_flight = 2 * self.sectors_of(record.PAYLOAD_BYTES_MAX)
             limit = min(end, max(position, certain[0]) + in_flight)
-        window = max(1, WINDOW_BYTES // self._device.sector_bytes)
+        window = max(1, WINDOW_BYTES // self.sector_bytes)
         at = position + 1
         while at < limit:
             count = min(window, limit - at)
             data = memoryview(self.read_sectors(at, count))
             for index in range(count):
-                start = index * self._device.sector_bytes
+                start = index * self.sector_bytes
                 if data[start] != record.MAGIC[0] or data[start + 1] != record.MAGIC[1]:
                     continue
                 header = record.decode_header(bytes(data[start : start + record.HEADER_BYTES]), self._salt)
