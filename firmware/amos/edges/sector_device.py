@@ -15,7 +15,7 @@ written and synced is left alone by writes to others: no erase block is damaged 
 
 import os
 
-from amos.edges.durable import fsync_file
+from amos.edges.durable import fsync_file, sync_folder
 
 ZEROS_BYTES = 1 << 16
 
@@ -80,6 +80,7 @@ def _preallocate(path: str, size_bytes: int) -> None:
     finally:
         file.close()
     os.rename(unfinished, path)
+    sync_folder(path)
 
 
 class MemorySectorDevice:
