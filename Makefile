@@ -1,18 +1,22 @@
 # make demo ARGS="--minutes 2"    the way of a stem, on this machine
 # make test                       lint, types and every test
+# make sweep                      every power cut at every operation of the journal
 
 PYTHON ?= python3
 ARGS ?=
 BOOTSTRAP = $(PYTHON) -I host_tools/amos_tools/bootstrap.py
 CPYTHON_ONLY = $(shell find firmware/amos -name host.py -o -name '*_host.py' -o -name '*_numpy.py')
 
-.PHONY: demo test lint bench clean venv-demo venv-test
+.PHONY: demo test sweep lint bench clean venv-demo venv-test
 
 demo: venv-demo
 	@.venv/bin/amos demo $(ARGS)
 
 test: lint
 	@.venv/bin/python -m pytest -q $(ARGS)
+
+sweep: venv-test
+	@.venv/bin/python -m pytest -q -s -m sweep tests/journal $(ARGS)
 
 lint: venv-test
 	@.venv/bin/ruff check --quiet

@@ -125,7 +125,7 @@ def test_the_way_of_a_stem(tmp_path: Path) -> None:
 
     # 10. The player checks the ledger's signature over its own bytes, and only then frees the space.
     talk(link, device, offer_receipt(link, entry.sequence, reply.answer.receipt))
-    assert player.device.journal.segments == {} and player.device.journal.receipted == 1
+    assert not player.device.journal.segments and player.device.journal.receipted == 1
 
     # 11. The month closes: the whole pool goes to the one stem that played, and is split as agreed.
     period = period_at(int(time.time()))

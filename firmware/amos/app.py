@@ -13,7 +13,7 @@ from amos.edges.clock import SystemClock
 from amos.edges.durable import append_line
 from amos.edges.key_store import load_or_make_seed
 from amos.edges.link_ports import open_port
-from amos.edges.log_store import FileLogStore
+from amos.edges.sector_device import FileSectorDevice
 from amos.edges.stem_file import open_pack
 from amos.journal.journal import Journal, JournalError, JournalFull
 from amos.protocol.link import STATE_FAULT, STATE_FULL, STATE_PLAYING, STATE_STOPPED
@@ -44,8 +44,7 @@ class Player:
         self._clock = SystemClock()
         seed = load_or_make_seed(config.directory + "/device.key")
         self._pack = open_pack(config.pack, config.publisher_key, crypto.verify)
-        _make_directory(config.directory + "/journal")
-        self._store = FileLogStore(config.directory + "/journal", config.journal_bytes)
+        self._store = FileSectorDevice(config.directory + "/journal.ring", config.journal_bytes)
         journal = Journal(self._store, os.urandom(8))
         for note in journal.notes:
             say("journal: " + note)
@@ -164,10 +163,3 @@ class Player:
             "trimmed": device.trimmed,
         }
         append_line(self._config.directory + "/sessions.jsonl", json.dumps(summary))
-
-
-def _make_directory(path: str) -> None:
-    try:
-        os.stat(path)
-    except OSError:
-        os.mkdir(path)

@@ -25,7 +25,7 @@ SETTINGS = {
     "holidays": ("text", "", None, None),
     "minutes": ("int", 0, 0, 1 << 24),
     "linger": ("text", "forever", None, None),
-    "journal_bytes": ("int", 8 << 20, 128 << 10, 1 << 30),
+    "journal_bytes": ("int", 8 << 20, 256 << 10, 1 << 30),
 }
 """
 holidays dates on which the script's dayparts for holidays hold: 2026-12-25,2027-01-01

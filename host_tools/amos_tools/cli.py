@@ -17,6 +17,7 @@ COMMANDS = {
     "device": "amos_tools.device.cli:app",
     "boards": "amos_tools.boards_cli:boards",
     "player": "amos_tools.device.run:player",
+    "journal": "amos_tools.journal.cli:app",
     "courier": "amos_sync.cli:app",
     "ledger": "amos_ledger.cli:app",
     "pool": "amos_tools.pool.cli:app",

@@ -15,7 +15,7 @@ from boards_pack import PUBLISHER, RATE_HZ, make_pack
 from typer.testing import CliRunner
 
 from amos import crypto
-from amos.edges.log_store import FileLogStore
+from amos.edges.sector_device import FileSectorDevice
 from amos.journal.journal import Journal
 from amos.protocol.link import STATE_PLAYING, Status
 from amos.protocol.link_host import Conversation, HostLink, read_status
@@ -103,6 +103,6 @@ def compiled(folder: Path) -> Path:
 
 
 def segments(directory: Path) -> list[Usage]:
-    journal = Journal(FileLogStore(str(directory / "journal"), 1 << 23), bytes(8))
+    journal = Journal(FileSectorDevice(str(directory / "journal.ring"), 1 << 23), bytes(8))
     key = crypto.public_key((directory / "device.key").read_bytes())
     return [open_usage(journal.read(number, 0, 1 << 16), key, crypto.verify) for number in sorted(journal.segments)]

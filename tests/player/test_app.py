@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from amos import crypto
-from amos.edges.log_store import FileLogStore
+from amos.edges.sector_device import FileSectorDevice
 from amos.journal.journal import Journal
 from amos.protocol.segment import FLAG_ABORTED, FLAG_POWER_LOSS, SEAL_POWER_LOSS, SEAL_REASONS, SEAL_SHUTDOWN, Usage
 from amos.protocol.segment import open_usage as open_signed
@@ -72,7 +72,7 @@ class Player:
 
     def segments(self) -> list[Usage]:
         """Every sealed segment, with signatures, numbers and chain checked."""
-        store = FileLogStore(str(self.folder / "journal"), 1 << 23)
+        store = FileSectorDevice(str(self.folder / "journal.ring"), 1 << 23)
         journal = Journal(store, bytes(8))
         found, previous = [], bytes(32)
         for number in sorted(journal.segments):
@@ -166,16 +166,15 @@ def test_a_corrupt_blob_stays_silent_and_the_others_play(player: Player, pack: P
 
 
 def test_a_full_journal_stops_play_and_says_so(player: Player) -> None:
-    (player.folder / "journal").mkdir()
-    store = FileLogStore(str(player.folder / "journal"), 128 << 10)
+    store = FileSectorDevice(str(player.folder / "journal.ring"), 256 << 10)
     journal = Journal(store, bytes(8))
-    for sequence in range(1, 7):
+    for sequence in range(1, 8):
         journal.seal(sequence, bytes(15 << 10), 1000)
     store.close()
-    code, out = player.run(minutes=60, journal_bytes=128 << 10)
+    code, out = player.run(minutes=60, journal_bytes=256 << 10)
     assert code == 0 and "stopped: journal: expected room" in out and "sync the player" in out
     life = json.loads((player.folder / "sessions.jsonl").read_text())
-    assert life["segments"] <= 1 and life["last_sequence"] == 6 + life["segments"]
+    assert life["segments"] <= 1 and life["last_sequence"] == 7 + life["segments"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from amos import crypto
 from amos.device import Device
 from amos.edges.clock import SystemClock
-from amos.edges.log_store import MemoryLogStore
+from amos.edges.sector_device import MemorySectorDevice
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal
 from amos.protocol.errors import CborError, CoseError, ProofError, ProtocolError, SignatureError
@@ -38,7 +38,7 @@ class Silence:
 @pytest.fixture
 def device() -> Device:
     """A device with three sealed segments."""
-    journal = Journal(MemoryLogStore(), bytes(8))
+    journal = Journal(MemorySectorDevice(), bytes(8))
     device = Device(SEED, journal, Settings(), SystemClock(), 8, bytes(32))
     log = UsageLog(journal, device.device, device.sign)
     for number in range(3):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from amos import crypto
-from amos.edges.log_store import FileLogStore
+from amos.edges.sector_device import FileSectorDevice
 from amos.journal.journal import Journal
 from amos.protocol.segment import Usage, open_usage
 from amos_tools.device.run import micropython_environment
@@ -68,7 +68,7 @@ def play(command: list[str], pack: Path, folder: Path, block_frames: int) -> tup
     (folder / "player.json").write_text(json.dumps(settings | {"minutes": 1, "block_frames": block_frames}))
     run = subprocess.run([*command, "-m", "amos", str(folder)], env=micropython_environment(), capture_output=True)
     assert run.returncode == 0, run.stderr + run.stdout
-    store = FileLogStore(str(folder / "journal"), 1 << 20)
+    store = FileSectorDevice(str(folder / "journal.ring"), 1 << 23)
     journal = Journal(store, bytes(8))
     public = crypto.public_key(SEED)
     segments = [journal.read(number, 0, 1 << 16) for number in sorted(journal.segments)]

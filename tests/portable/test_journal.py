@@ -1,8 +1,9 @@
-"""The journal over an in-memory store, on every runtime."""
+"""The journal over an in-memory device, on every runtime."""
 
 import hashlib
+import os
 
-from amos.edges.log_store import MemoryLogStore
+from amos.edges.sector_device import FileSectorDevice, MemorySectorDevice
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal, JournalFault, JournalFull
 
@@ -25,65 +26,68 @@ def opened(journal, first_frame=0):
 
 
 def test_counters_survive():
-    store = MemoryLogStore()
-    journal = Journal(store, SALT)
+    device = MemorySectorDevice(512)
+    journal = Journal(device, SALT)
     journal.begin_boot()
     journal.begin_session()
     journal.begin_session()
-    again = Journal(store, SALT)
+    again = Journal(device, SALT)
     assert (again.boot, again.session) == (1, 2)
 
 
 def test_ended_rows_count_once_and_sounding_rows_from_the_last_flush():
-    store = MemoryLogStore()
-    journal = Journal(store, SALT)
+    device = MemorySectorDevice(512)
+    journal = Journal(device, SALT)
     builder = journal.open(opened(journal))
     builder.advance(1000, 20, 0, [(1, 0, 500, 5)], [(2, 100, 900, 1)])
     journal.flush()
     builder.advance(2000, 40, 0, [(2, 100, 1200, 5)], [(3, 1500, 500, 1)])
     journal.flush()
-    found = Journal(store, SALT).unsealed
+    found = Journal(device, SALT).unsealed
     assert found.ended == [(1, 0, 500, 5), (2, 100, 1200, 5)]
     assert found.sounding == [(3, 1500, 500, 1)]
     assert (found.end_frame, found.delivered_frames, found.opened.tier) == (2000, 2000, 3)
 
 
 def test_sealed_segments_are_read_listed_and_trimmed():
-    store = MemoryLogStore()
-    journal = Journal(store, SALT)
+    device = MemorySectorDevice(512)
+    journal = Journal(device, SALT)
     for sequence in (1, 2, 3):
         journal.open(opened(journal))
         journal.seal(sequence, b"segment %d" % sequence, 1000)
-    again = Journal(store, SALT)
+    again = Journal(device, SALT)
     assert sorted(again.segments) == [1, 2, 3]
     assert again.read(2, 3, 100) == b"ment 2"
     assert again.last_sha256 == hashlib.sha256(b"segment 3").digest()
     assert again.trim(2) == 2
-    assert sorted(Journal(store, SALT).segments) == [3]
-    assert Journal(store, SALT).receipted == 2
+    assert sorted(Journal(device, SALT).segments) == [3]
+    assert Journal(device, SALT).receipted == 2
 
 
-def test_compaction_keeps_what_lives():
-    store = MemoryLogStore(96 * 1024)
-    journal = Journal(store, SALT)
+def test_laps_of_both_zones_keep_what_lives():
+    device = MemorySectorDevice(512)
+    journal = Journal(device, SALT)
     journal.begin_boot()
-    for sequence in range(1, 80):
-        journal.open(opened(journal))
-        journal.seal(sequence, bytes(3000), 1000)
+    journal.remember(b"first")
+    journal.remember(b"second")
+    for sequence in range(1, 61):
+        builder = journal.open(opened(journal))
+        for second in range(1, 9):
+            builder.advance(second * 10, second, 0, [(second, (second - 1) * 10, 10, 5)], [])
+            journal.flush()
+        if sequence < 60:
+            journal.seal(sequence, bytes(3000), 1000)
         if sequence > 2:
             journal.trim(sequence - 2)
-    builder = journal.open(opened(journal))
-    builder.advance(10, 1, 0, [], [(7, 0, 10, 1)])
-    journal.flush()
-    again = Journal(store, SALT)
-    assert sorted(again.segments) == [78, 79]
-    assert again.last_sequence == 79 and again.boot == 1
-    assert again.unsealed.sounding == [(7, 0, 10, 1)]
+    again = Journal(device, SALT)
+    assert sorted(again.segments) == [59]
+    assert (again.last_sequence, again.boot, again.memory, again.notes) == (59, 1, b"second", [])
+    assert [row[0] for row in again.unsealed.ended] == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_full_says_so_and_trimming_makes_room():
-    store = MemoryLogStore(112 * 1024)
-    journal = Journal(store, SALT)
+    device = MemorySectorDevice(512)
+    journal = Journal(device, SALT)
     sequence = 0
     try:
         while True:
@@ -100,21 +104,21 @@ def test_full_says_so_and_trimming_makes_room():
 
 
 def test_a_failed_write_stops_the_journal_until_the_next_boot():
-    store = MemoryLogStore()
-    journal = Journal(store, SALT)
+    device = MemorySectorDevice(512)
+    journal = Journal(device, SALT)
     journal.open(opened(journal))
-    store.fail_at = store.operations
+    device.fail_at = device.operations
     for _attempt in (1, 2):
         try:
             journal.seal(1, b"segment", 1)
             raise AssertionError("expected a fault")
         except JournalFault as error:
             assert "storage failed" in str(error)
-        store.fail_at = None
+        device.fail_at = None
 
 
 def test_sequence_numbers_cannot_jump():
-    journal = Journal(MemoryLogStore(), SALT)
+    journal = Journal(MemorySectorDevice(512), SALT)
     try:
         journal.seal(2, b"segment", 1)
         raise AssertionError("expected a fault")
@@ -122,27 +126,73 @@ def test_sequence_numbers_cannot_jump():
         assert "expected sequence 1" in str(error)
 
 
-def test_memory_survives_and_moves_with_a_compaction():
-    store = MemoryLogStore(96 * 1024)
-    journal = Journal(store, SALT)
-    assert journal.memory is None
-    journal.remember(b"first")
-    journal.remember(b"second")
-    for sequence in range(1, 60):
-        journal.open(opened(journal))
-        journal.seal(sequence, bytes(3000), 1000)
-        journal.trim(sequence)
-    assert Journal(store, SALT).memory == b"second"
-
-
 def test_damage_in_what_the_ledger_has_is_no_loss():
-    store = MemoryLogStore()
-    journal = Journal(store, SALT)
+    device = MemorySectorDevice(512)
+    journal = Journal(device, SALT)
     for sequence in (1, 2, 3):
         journal.open(opened(journal))
         journal.seal(sequence, b"segment %d" % sequence, 1000)
     journal.trim(3)
-    at = bytes(store._data[0]).find(b"segment 2")
-    store._data[0][at] ^= 1
-    found = Journal(store, b"freshone")
+    device.spoil(*device.find(b"segment 2"))
+    found = Journal(device, b"freshone")
     assert found.lost is None and found.receipted == 3 and found.last_sequence == 3
+
+
+def test_damage_is_set_aside_and_declared_one_range_a_segment():
+    device = MemorySectorDevice(512)
+    journal = Journal(device, SALT)
+    for sequence in range(1, 8):
+        journal.open(opened(journal))
+        journal.seal(sequence, b"segment %d" % sequence + bytes(3000), 1000)
+    device.spoil(device.find(b"segment 2")[0] + 3, 200)  # in the bytes of one, in the header of the other
+    device.spoil(device.find(b"segment 5")[0], 20)
+    found = Journal(device, b"freshone")
+    assert found.read(2, 0, 100) is None and found.read(1, 0, 9) == b"segment 1"
+    assert sorted(found.segments) == [1, 3, 4, 6, 7]
+    assert found.lost == (2, 2, 2)
+    found.seal(8, b"declares 2", 1)
+    assert found.lost == (5, 5, 2)
+    found.seal(9, b"declares 5", 1)
+    again = Journal(device, SALT)
+    assert again.lost is None and sorted(again.segments) == [1, 3, 4, 6, 7, 8, 9]
+    assert any(["set aside" in note for note in again.notes])
+
+
+def test_either_superblock_is_enough_and_without_both_nothing_begins_anew():
+    for spoiled in ((0,), (511,), (0, 511)):
+        device = MemorySectorDevice(512)
+        journal = Journal(device, SALT)
+        for sequence in range(1, 31):
+            journal.open(opened(journal))
+            journal.seal(sequence, bytes(9000), 1000)
+            journal.trim(sequence)
+        for sector in spoiled:
+            device.spoil(sector, 40)
+        if len(spoiled) < 2:
+            assert Journal(device, SALT).last_sequence == 30
+            continue
+        try:
+            Journal(device, SALT)
+            raise AssertionError("expected a fault")
+        except JournalFault as error:
+            assert "both damaged" in str(error)
+
+
+def test_a_file_keeps_what_memory_keeps():
+    path = "/tmp/amos-test-journal-%s.ring" % os.urandom(6).hex()
+    device = FileSectorDevice(path, 256 << 10)
+    try:
+        journal = Journal(device, SALT)
+        for sequence in range(1, 20):
+            journal.open(opened(journal))
+            journal.seal(sequence, b"segment %d" % sequence + bytes(9000), 1000)
+            if sequence > 2:
+                journal.trim(sequence - 2)
+        device.close()
+        device = FileSectorDevice(path, 1 << 20)
+        assert device.sector_count == 512
+        again = Journal(device, SALT)
+        assert sorted(again.segments) == [18, 19] and again.read(18, 0, 10) == b"segment 18"
+    finally:
+        device.close()
+        os.remove(path)

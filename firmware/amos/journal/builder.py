@@ -47,8 +47,15 @@ class SegmentBuilder:
 
     def flush(self) -> Flushed:
         """The journal record of what has come since the last one; call once it is certain to be stored."""
-        ended = self.ended[self._flushed_rows :]
-        inputs = self.inputs[self._flushed_inputs :]
+        return self._flushed_from(self._flushed_rows, self._flushed_inputs)
+
+    def carry(self) -> Flushed:
+        """All of the segment so far as one record, which replaces those before it."""
+        return self._flushed_from(0, 0)
+
+    def _flushed_from(self, first_row: int, first_input: int) -> Flushed:
+        ended = self.ended[first_row:]
+        inputs = self.inputs[first_input:]
         self._flushed_rows = len(self.ended)
         self._flushed_inputs = len(self.inputs)
         first = self.opened.first_frame
@@ -85,6 +92,8 @@ class SegmentBuilder:
         self.delivered_frames = flushed.delivered_frames
         self.silent_frames = flushed.silent_frames
         self.underruns = flushed.underruns
+        self._flushed_rows = len(self.ended)
+        self._flushed_inputs = len(self.inputs)
 
     def lose_power(self) -> None:
         """Mark what sounded at the last flush as aborted by a power cut."""

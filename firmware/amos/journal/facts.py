@@ -7,7 +7,7 @@ from amos.protocol.record import U8, U32, U64, Record
 
 
 class State(Record):
-    """Counters at the start of a slot: what the records dropped by compaction had said."""
+    """The counters as they are, and where the next sealed segment goes: all before it there was acknowledged."""
 
     NAME = "state"
     FIELDS = (
@@ -16,8 +16,8 @@ class State(Record):
         (3, "last_sequence", "uint", U64),
         (4, "last_sha256", "bytes", 32),
         (5, "receipted", "uint", U64),
-        (6, "lost_first", "uint?", U64),
-        (7, "lost_last", "uint?", U64),
+        (6, "segments_head", "uint", U64),
+        (7, "segments_number", "uint", U64),
     )
 
     boot: int
@@ -25,8 +25,42 @@ class State(Record):
     last_sequence: int
     last_sha256: bytes
     receipted: int
-    lost_first: "int | None"
-    lost_last: "int | None"
+    segments_head: int
+    segments_number: int
+
+
+class Superblock(Record):
+    """Where recovery begins in each zone, and the `State` at that moment. Positions count sectors and never wrap."""
+
+    NAME = "superblock"
+    FIELDS = (
+        (1, "generation", "uint", U64),
+        (2, "salt", "bytes", 8),
+        (3, "sector_bytes", "uint", 4096),
+        (4, "sector_count", "uint", U32),
+        (5, "rows_sectors", "uint", U32),
+        (6, "rows_tail", "uint", U64),
+        (7, "rows_number", "uint", U64),
+        (8, "segments_tail", "uint", U64),
+        (9, "segments_number", "uint", U64),
+        (10, "state", "records", (State, 1)),
+    )
+
+    generation: int
+    salt: bytes
+    sector_bytes: int
+    sector_count: int
+    rows_sectors: int
+    rows_tail: int
+    rows_number: int
+    segments_tail: int
+    segments_number: int
+    state: "list[State]"
+
+    def fault(self) -> "str | None":
+        if len(self.state) != 1 or not 0 < self.rows_sectors < self.sector_count - 2:
+            return "expected one state, and sectors for segments"
+        return None
 
 
 class Opened(Record):

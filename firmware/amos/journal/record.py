@@ -1,34 +1,50 @@
-"""One record of the journal: magic, version, type, length, number, payload, CRC-32 (SPEC.md).
+"""The header of a record: magic, version, kind, length, number, hash of the record before, two checksums (SPEC.md).
 
-The CRC covers everything before it and the slot's salt, so that bytes of an earlier life of the storage never pass.
+Both checksums begin with the ring's salt, so that bytes of an earlier life of the medium never pass. The header's own
+covers the payload's, so that a reader may hop from header to header and still trust every length.
 """
 
 import binascii
+import hashlib
 
 MAGIC = b"AJ"
 VERSION = 1
-HEADER_BYTES = 2 + 1 + 1 + 4 + 8
+HEADER_BYTES = 2 + 1 + 1 + 4 + 8 + 8 + 4 + 4
 CRC_BYTES = 4
 SALT_BYTES = 8
-OVERHEAD_BYTES = HEADER_BYTES + CRC_BYTES
-PAYLOAD_BYTES_MAX = 32 * 1024
-"""The largest payload is a sealed segment of 16 KiB; a flush of all open rows is below that."""
+LINK_BYTES = 8
+PAYLOAD_BYTES_MAX = 18 * 1024
+"""The largest payloads: a sealed segment of 16 KiB, a carried segment of 1,200 rows and 128 inputs."""
 
 STATE = 1
 OPEN = 2
 FLUSH = 3
-SEALED = 4
-TRIMMED = 5
-BOOT = 6
-COMPLETE = 7
-MEMORY = 8
-TYPES = (STATE, OPEN, FLUSH, SEALED, TRIMMED, BOOT, COMPLETE, MEMORY)
+CARRY = 4
+MEMORY = 5
+SEALED = 6
+KINDS = ("", "state", "open", "flush", "carry", "memory", "sealed")
 
 
-def encode(kind: int, number: int, payload: bytes, salt: bytes) -> bytes:
-    """The bytes of one record; `number` counts records from 0 in their slot."""
-    head = MAGIC + bytes((VERSION, kind)) + len(payload).to_bytes(4, "little") + number.to_bytes(8, "little")
-    return head + payload + checksum(salt, head, payload)
+class Header:
+    """A header that passed its checksum. `link` is what the next record's `previous` has to be."""
+
+    __slots__ = ("kind", "length", "link", "number", "payload_crc", "previous")
+
+    def __init__(self, kind: int, length: int, number: int, previous: bytes, payload_crc: bytes, link: bytes):
+        self.kind = kind
+        self.length = length
+        self.number = number
+        self.previous = previous
+        self.payload_crc = payload_crc
+        self.link = link
+
+    def sectors(self, sector_bytes: int) -> int:
+        """Whole sectors that the record takes."""
+        return sectors_of(self.length, sector_bytes)
+
+
+def sectors_of(payload_bytes: int, sector_bytes: int) -> int:
+    return -(-(HEADER_BYTES + payload_bytes) // sector_bytes)
 
 
 def checksum(*parts) -> bytes:
@@ -39,35 +55,25 @@ def checksum(*parts) -> bytes:
     return (value & 0xFFFFFFFF).to_bytes(CRC_BYTES, "little")
 
 
-def decode_at(read, offset: int, salt: bytes):
-    """(number, kind, payload, end offset) of the record at `offset`, or None when no whole record is there.
-
-    `read(offset, size) -> bytes` may return fewer bytes at the end of the storage.
-    """
-    head = read(offset, HEADER_BYTES)
-    if len(head) < HEADER_BYTES or head[:2] != MAGIC or head[2] != VERSION or head[3] not in TYPES:
-        return None
-    length = int.from_bytes(head[4:8], "little")
-    if length > PAYLOAD_BYTES_MAX:
-        return None
-    body = read(offset + HEADER_BYTES, length + CRC_BYTES)
-    if len(body) < length + CRC_BYTES:
-        return None
-    payload = body[:length]
-    if body[length:] != checksum(salt, head, payload):
-        return None
-    return int.from_bytes(head[8:16], "little"), head[3], payload, offset + HEADER_BYTES + length + CRC_BYTES
+def encode_header(kind: int, number: int, previous: bytes, payload: bytes, salt: bytes) -> bytes:
+    head = MAGIC + bytes((VERSION, kind)) + len(payload).to_bytes(4, "little") + number.to_bytes(8, "little")
+    head += previous + checksum(salt, payload)
+    return head + checksum(salt, head)
 
 
-def find_next(read, offset: int, size: int, salt: bytes):
-    """Offset of the next whole record at or after `offset`, or None. Reads forward in pieces."""
-    piece_bytes = 4096
-    while offset < size:
-        piece = read(offset, piece_bytes + len(MAGIC) - 1)
-        at = piece.find(MAGIC)
-        while at >= 0:
-            if decode_at(read, offset + at, salt):
-                return offset + at
-            at = piece.find(MAGIC, at + 1)
-        offset += piece_bytes
-    return None
+def link_of(header: bytes) -> bytes:
+    """First 8 bytes of the header's SHA-256: through the checksums it stands for the whole record."""
+    return hashlib.sha256(header).digest()[:LINK_BYTES]
+
+
+def decode_header(data, salt: bytes):
+    """The Header at the start of `data`, or None when there is none."""
+    if data[:2] != MAGIC or len(data) < HEADER_BYTES:
+        return None
+    data = data[:HEADER_BYTES]
+    if data[2] != VERSION or data[28:] != checksum(salt, data[:28]):
+        return None
+    kind, length = data[3], int.from_bytes(data[4:8], "little")
+    if not STATE <= kind <= SEALED or length > PAYLOAD_BYTES_MAX:
+        return None
+    return Header(kind, length, int.from_bytes(data[8:16], "little"), data[16:24], data[24:28], link_of(data))

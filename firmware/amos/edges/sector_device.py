@@ -1,0 +1,172 @@
+"""Storage for the journal: a device of whole sectors.
+
+Contract of a SectorDevice, whichever its medium:
+
+    sector_bytes, sector_count      512 on cards; up to 4096
+    read(sector, count) -> bytes    exactly `count` whole sectors
+    write(sector, data)             whole sectors; until the next `sync` a power cut may leave each as it was, as
+                                    written, or as garbage
+    sync()                          everything written so far survives a power cut when this returns
+    close()                         release the medium; the device is not used again
+
+Every call may raise OSError; what it was to do has then happened, partly happened or not happened. A sector that was
+written and synced is left alone by writes to others: no erase block is damaged by its neighbour.
+"""
+
+import os
+
+from amos.edges.durable import fsync_file, sync_folder
+
+ZEROS_BYTES = 1 << 16
+
+
+class FileSectorDevice:
+    """A preallocated file. One that exists keeps its size, whatever `size_bytes` says."""
+
+    def __init__(self, path: str, size_bytes: int, sector_bytes: int = 512):
+        self.sector_bytes = sector_bytes
+        try:
+            os.stat(path)
+        except OSError:
+            _preallocate(path, size_bytes // sector_bytes * sector_bytes)
+        self._file = open(path, "r+b")
+        self.sector_count = self._file.seek(0, 2) // sector_bytes
+
+    def read(self, sector: int, count: int) -> bytes:
+        self._file.seek(sector * self.sector_bytes)
+        size = count * self.sector_bytes
+        data = self._file.read(size)
+        while len(data) < size:
+            more = self._file.read(size - len(data))
+            if not more:
+                raise OSError("short read at sector %d" % sector)
+            data += more
+        return data
+
+    def write(self, sector: int, data: bytes) -> None:
+        self._file.seek(sector * self.sector_bytes)
+        _write_all(self._file, data)
+
+    def sync(self) -> None:
+        self._file.flush()
+        fsync_file(self._file)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _write_all(file, data: bytes) -> None:
+    written = 0
+    while written < len(data):
+        count = file.write(data[written:] if written else data)
+        if not count:
+            raise OSError("short write")
+        written += count
+
+
+def _preallocate(path: str, size_bytes: int) -> None:
+    """The file appears under its name when every byte of it is allocated: no write to it can run out of space."""
+    unfinished = path + ".unfinished"
+    file = open(unfinished, "wb")
+    try:
+        zeros = bytes(min(ZEROS_BYTES, size_bytes))
+        left = size_bytes
+        while left:
+            piece = zeros[:left]
+            _write_all(file, piece)
+            left -= len(piece)
+        file.flush()
+        fsync_file(file)
+    finally:
+        file.close()
+    os.rename(unfinished, path)
+    sync_folder(path)
+
+
+class MemorySectorDevice:
+    """The twin for tests: keeps what is synced apart from what is not, and can fail or cut power at any operation.
+
+    sectors             dict, sector -> bytes; those not in it are zeros
+    operations          int, writes and syncs so far
+    fail_at             int or None: the operation of that number (from 0) raises OSError
+    persist             bool, whether the failing operation does its work all the same
+    sectors_read, sectors_written   int
+    unsynced            list of (sector, bytes before, bytes), in the order of their writing
+    """
+
+    def __init__(self, sector_count: int = 2048, sector_bytes: int = 512, sectors=None):
+        self.sector_bytes = sector_bytes
+        self.sector_count = sector_count
+        self.sectors: dict = dict(sectors or {})
+        self.unsynced: list = []
+        self._zeros = bytes(sector_bytes)
+        self.operations = self.sectors_read = self.sectors_written = 0
+        self.fail_at = None
+        self.persist = False
+
+    def read(self, sector: int, count: int) -> bytes:
+        self._check(sector, count)
+        self.sectors_read += count
+        if count == 1:
+            return self.sectors.get(sector, self._zeros)
+        return b"".join([self.sectors.get(sector + number, self._zeros) for number in range(count)])
+
+    def _check(self, sector: int, count: int) -> None:
+        if sector < 0 or count < 1 or sector + count > self.sector_count:
+            raise ValueError("sectors %d to %d: expected 0 to %d" % (sector, sector + count, self.sector_count))
+
+    def _fails(self) -> bool:
+        self.operations += 1
+        return self.fail_at is not None and self.operations > self.fail_at
+
+    def write(self, sector: int, data: bytes) -> None:
+        size = self.sector_bytes
+        if len(data) % size:
+            raise ValueError("write: expected whole sectors, found %d bytes" % len(data))
+        self._check(sector, len(data) // size)
+        fails = self._fails()
+        if not fails or self.persist:
+            for number in range(len(data) // size):
+                written = bytes(data[number * size : (number + 1) * size])
+                self.unsynced.append((sector + number, self.sectors.get(sector + number, self._zeros), written))
+                self.sectors[sector + number] = written
+                self.sectors_written += 1
+        if fails:
+            raise OSError("write failed")
+
+    def sync(self) -> None:
+        fails = self._fails()
+        if not fails or self.persist:
+            self.unsynced = []
+        if fails:
+            raise OSError("sync failed")
+
+    def close(self) -> None:
+        return None
+
+    def spoil(self, sector: int, offset: int) -> None:
+        """Flip a bit of a byte."""
+        data = bytearray(self.read(sector, 1))
+        data[offset] ^= 1
+        self.sectors[sector] = bytes(data)
+
+    def find(self, data: bytes):
+        """(sector, offset) of the first sector that holds `data`. Raises KeyError."""
+        for sector in sorted(self.sectors):
+            offset = self.sectors[sector].find(data)
+            if offset >= 0:
+                return sector, offset
+        raise KeyError(data)
+
+    def after_power_cut(self, outcome) -> "MemorySectorDevice":
+        """What the next boot finds. `outcome(index)` says what became of each unsynced sector: True, as written; False,
+        as it was; or bytes that stand there instead."""
+        found = MemorySectorDevice(self.sector_count, self.sector_bytes, self.sectors)
+        for sector, before, _written in reversed(self.unsynced):
+            found.sectors[sector] = before
+        for index in range(len(self.unsynced)):
+            sector, _before, written = self.unsynced[index]
+            became = outcome(index)
+            if became:
+                found.sectors[sector] = written if became is True else became
+        return found

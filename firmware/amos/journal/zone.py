@@ -1,0 +1,170 @@
+"""A zone of the ring: records one after another, each from a fresh sector on, round and round.
+
+Positions count sectors from the first ever written and never wrap; a position's sector is its remainder. Between
+`tail` and `head` lies what may be needed. Nothing from `floor` on is overwritten: `floor` is the older tail of the two
+superblocks, so that recovery may start from either.
+"""
+
+from binascii import crc32
+
+from amos.journal import record
+
+WINDOW_BYTES = 4096
+"""Read at once when looking for a header in damage, and when checking a payload."""
+
+
+class Zone:
+    """Sectors `first` .. `first + count - 1` of a SectorDevice.
+
+    tail, tail_number     position and record number from which recovery has to scan
+    head, number, link    where the next record goes, its number, and its `previous`
+    damage                list of (start, end) positions that held no whole record when scanned; end None: a torn tail
+    """
+
+    def __init__(self, device, salt: bytes, first: int, count: int, tail: int, tail_number: int):
+        self._device = device
+        self.sector_bytes = device.sector_bytes
+        self._salt = salt
+        self._first = first
+        self.count = count
+        self.tail = self.floor = self.head = tail
+        self.tail_number = self.number = tail_number
+        self.link = bytes(record.LINK_BYTES)
+        self.damage: list = []
+        self._recent = -1
+        self._recent_sector = b""
+
+    @property
+    def room(self) -> int:
+        """Sectors that may be written."""
+        return self.floor + self.count - self.head
+
+    def sectors_of(self, payload_bytes: int) -> int:
+        return record.sectors_of(payload_bytes, self.sector_bytes)
+
+    def read_sectors(self, position: int, count: int) -> bytes:
+        start = position % self.count
+        until_end = min(count, self.count - start)
+        data = self._device.read(self._first + start, until_end)
+        return data if until_end == count else data + self._device.read(self._first, count - until_end)
+
+    def read(self, position: int, offset: int, size: int) -> bytes:
+        """Part of the payload of the record at `position`."""
+        if size <= 0:
+            return b""
+        sector_bytes = self.sector_bytes
+        offset += record.HEADER_BYTES
+        if offset + size <= sector_bytes:
+            return self._first_sector(position)[offset : offset + size]
+        first = offset // sector_bytes
+        data = self.read_sectors(position + first, -(-(offset + size) // sector_bytes) - first)
+        offset -= first * sector_bytes
+        return data[offset : offset + size]
+
+    def header_at(self, position: int):
+        return record.decode_header(self._first_sector(position), self._salt)
+
+    def _first_sector(self, position: int) -> bytes:
+        # A header and what its payload begins with are asked for one after the other.
+        if position != self._recent:
+            self._recent_sector = self.read_sectors(position, 1)
+            self._recent = position
+        return self._recent_sector
+
+    def payload_holds(self, position: int, header) -> bool:
+        """Whether the payload passes its checksum."""
+        value = crc32(self._salt)
+        for offset in range(0, header.length, WINDOW_BYTES):
+            value = crc32(self.read(position, offset, min(WINDOW_BYTES, header.length - offset)), value)
+        return (value & 0xFFFFFFFF).to_bytes(record.CRC_BYTES, "little") == header.payload_crc
+
+    def append(self, kind: int, payload: bytes) -> int:
+        """Store a record durably; its position. The caller has made sure of `room`. Raises OSError."""
+        header = record.encode_header(kind, self.number, self.link, payload, self._salt)
+        sector_bytes = self.sector_bytes
+        count = self.sectors_of(len(payload))
+        if count > self.room:
+            raise OSError("no room for %d sectors" % count)
+        padding = bytes(count * sector_bytes - len(payload) - len(header))
+        data = header + payload + padding
+        self._recent = -1
+        start = self.head % self.count
+        until_end = min(count, self.count - start)
+        self._device.write(self._first + start, data[: until_end * sector_bytes] if until_end < count else data)
+        if until_end < count:
+            self._device.write(self._first, data[until_end * sector_bytes :])
+        self._device.sync()
+        position = self.head
+        self.head += count
+        self.number += 1
+        self.link = record.link_of(header)
+        return position
+
+    # Recovery
+
+    def scan(self, certain=None):
+        """Yield (position, header) of each record from `tail` on; afterwards `head` is where the next one goes.
+
+        `certain` is None, or (position, number) of where the next record once was to go: all before was acknowledged,
+        and is hopped over by headers; from there on payloads are checked too, and there is at most one record that was
+        not acknowledged. Without it every payload is checked, and damage is searched to the lap's end.
+        """
+        position, number, link = self.tail, self.tail_number, None
+        end = self.tail + self.count
+        self.damage = []
+        while position < end:
+            header = self._next_record(position, number, link, certain)
+            if header is None:
+                onward = self._find(position, number, end, certain)
+                if onward is None:
+                    break
+                self.damage.append((position, onward[0]))
+                (position, number), link = onward, None
+                continue
+            yield position, header
+            position += header.sectors(self.sector_bytes)
+            number, link = header.number + 1, header.link
+        self.head, self.number = position, number
+        self.link = link or bytes(record.LINK_BYTES)
+        if position < end and self._looks_torn(position, number):
+            self.damage.append((position, None))
+
+    def _next_record(self, position: int, number: int, link, certain):
+        header = self.header_at(position)
+        if header is None or header.number != number or (link and header.previous != link):
+            return None
+        if position + header.sectors(self.sector_bytes) > self.tail + self.count:
+            return None
+        hop = certain is not None and position < certain[0]
+        return header if hop or self.payload_holds(position, header) else None
+
+    def _find(self, position: int, number: int, end: int, certain):
+        """(position, number) at which to go on after damage at `position`, or None when that is the end of the log."""
+        limit = end
+        if certain is not None:
+            in_flight = 2 * self.sectors_of(record.PAYLOAD_BYTES_MAX)
+            limit = min(end, max(position, certain[0]) + in_flight)
+        window = max(1, WINDOW_BYTES // self.sector_bytes)
+        at = position + 1
+        while at < limit:
+            count = min(window, limit - at)
+            data = memoryview(self.read_sectors(at, count))
+            for index in range(count):
+                start = index * self.sector_bytes
+                if data[start] != record.MAGIC[0] or data[start + 1] != record.MAGIC[1]:
+                    continue
+                header = record.decode_header(bytes(data[start : start + record.HEADER_BYTES]), self._salt)
+                if header is not None and header.number > number and self.payload_holds(at + index, header):
+                    return at + index, header.number
+            at += count
+        if certain is not None and position < certain[0] <= end and certain[1] > number:
+            return certain
+        return None
+
+    def _looks_torn(self, position: int, number: int) -> bool:
+        """Whether a record began at the head and did not come whole. In the first lap anything but zeros tells."""
+        data = self.read_sectors(position, 1)
+        if data[:3] == record.MAGIC + bytes((record.VERSION,)):
+            header = record.decode_header(data, self._salt)
+            return header is None or header.number >= number
+        return position < self.count and data.count(b"\0") < len(data)

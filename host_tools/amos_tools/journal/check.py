@@ -1,0 +1,61 @@
+"""Every way in which a ring can be less than whole, as sentences."""
+
+import hashlib
+from collections.abc import Iterator
+
+from amos.journal.segments import HEAD_BYTES, Stored
+from amos.protocol.errors import ProtocolError
+from amos.protocol.segment import open_usage
+from amos_tools.journal.ring_file import RingFile
+
+
+def findings(file: RingFile) -> Iterator[str]:
+    """One sentence for each thing wrong. A torn tail is none: a power cut may leave it, and it was never promised."""
+    if len(file.blocks) < 2:
+        yield "one superblock is damaged"
+    for zone, name in ((file.ring.rows, "rows"), (file.ring.segments, "segments")):
+        for start, end in zone.damage:
+            if end is not None:
+                yield f"{name}: damage from sector position {start} to {end}"
+    for note in file.found.notes:
+        if "damage from" not in note and "torn tail" not in note:
+            yield note
+    yield from _segment_findings(file)
+    for first, last in file.found.losses:
+        yield f"segments {first} to {last} are gone, and the next segment will declare it"
+
+
+def notes(file: RingFile) -> list[str]:
+    """What is worth knowing and not wrong."""
+    return [note for note in file.found.notes if "torn tail" in note]
+
+
+def _segment_findings(file: RingFile) -> Iterator[str]:
+    """Payloads, hashes, and the chain from each segment to the one before it."""
+    before: Stored | None = None
+    for stored in file.found.segments.values():
+        yield from (f"segment {stored.sequence}: {fault}" for fault in _faults(file, stored, before))
+        before = stored
+    state = file.found.state
+    if before is not None and before.sequence == state.last_sequence and before.sha256 != state.last_sha256:
+        yield f"segment {before.sequence}: expected the hash that the counters name"
+
+
+def _faults(file: RingFile, stored: Stored, before: Stored | None) -> Iterator[str]:
+    zone = file.ring.segments
+    header = zone.header_at(stored.position)
+    if header is None or not zone.payload_holds(stored.position, header):
+        yield "its bytes are damaged"
+        return
+    segment = zone.read(stored.position, HEAD_BYTES, stored.size)
+    if hashlib.sha256(segment).digest() != stored.sha256:
+        yield "expected the hash that its head names"
+    try:
+        usage = open_usage(segment, bytes(32), lambda *_arguments: True)
+    except ProtocolError as error:
+        yield f"expected a usage segment: {error}"
+        return
+    if usage.sequence != stored.sequence:
+        yield f"expected its own number, found {usage.sequence}"
+    if before is not None and before.sequence == stored.sequence - 1 and usage.previous != before.sha256:
+        yield "expected the hash of the segment before it"

@@ -1,0 +1,6 @@
+"""The helpers of these tests import each other by plain name."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parent))

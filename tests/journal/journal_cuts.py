@@ -1,0 +1,169 @@
+"""Every legal outcome of a power cut at an operation; and what the next boot has to find after any of them."""
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator
+from itertools import product
+
+from journal_life import SECTOR_COUNT, Life, Promise, RecordingDevice, usage_of, whole_life
+
+from amos.edges.sector_device import MemorySectorDevice
+from amos.journal.journal import Journal, JournalError
+
+Outcome = list[bool | bytes]
+SUBSETS_WHOLE = 4
+"""Up to so many unsynced sectors every subset is tried; of more, samples."""
+
+
+def outcomes(written: list[tuple[int, bytes, bytes]], seed: int) -> Iterator[Outcome]:
+    """What may have become of the unsynced sectors (sector, before, written)."""
+    count, chance = len(written), random.Random(seed)
+    yield [True] * count
+    yield [False] * count
+    if not count:
+        return
+    if count <= SUBSETS_WHOLE:
+        yield from (list(subset) for subset in product((False, True), repeat=count) if 0 < sum(subset) < count)
+    else:
+        for length in {1, count // 2, count - 1}:
+            yield [index < length for index in range(count)]
+            yield [index >= length for index in range(count)]
+        yield from ([chance.random() < 0.5 for _ in range(count)] for _ in range(4))
+    for index in {0, count // 2, count - 1}:
+        _sector, before, data = written[index]
+        torn = chance.randrange(1, 511)
+        for bad in (
+            data[:torn] + before[torn:],
+            before[:torn] + data[torn:],
+            chance.randbytes(512),
+            b"\xff" * 512,
+            b"AJ\x01\x02" * 128,
+        ):
+            for others in (True, False):
+                became: Outcome = [others] * count
+                became[index] = bad
+                yield became
+
+
+def moments() -> Iterator[tuple[MemorySectorDevice, Promise]]:
+    """The device within each operation of the recorded life (its sectors not synced yet), and the promise then."""
+    recorded = RecordingDevice()
+    whole_life(recorded)
+    device = MemorySectorDevice(SECTOR_COUNT, 512)
+    for sector, data, promise in recorded.log:
+        if sector is not None:
+            device.write(sector, data)
+        yield device, promise
+        if sector is None:
+            device.sync()
+
+
+def cases() -> Iterator[tuple[int, int, Callable[[], MemorySectorDevice], Promise]]:
+    """(operation, outcome, what the next boot finds, promise)."""
+    for operation, (device, promise) in enumerate(moments()):
+        for number, outcome in enumerate(outcomes(device.unsynced, operation)):
+            yield (
+                operation,
+                number,
+                lambda device=device, outcome=outcome: device.after_power_cut(outcome.__getitem__),
+                promise,
+            )
+
+
+def check_boot(device: MemorySectorDevice, promise: Promise) -> Journal:
+    """Nothing promised is missing; nothing is there that was not at least tried."""
+    device.sectors_read = 0
+    journal = Journal(device, b"freshone")
+    # Bounded: the rows zone and what is looked through after it, and a few sectors for each segment.
+    assert device.sectors_read < 2 * SECTOR_COUNT
+    possible = dict(promise.sealed)
+    if promise.trying_seal:
+        possible[max(possible, default=0) + 1] = promise.trying_seal
+    assert journal.last_sequence in (max(promise.sealed, default=0), max(possible, default=0))
+    assert journal.receipted in (promise.receipted, promise.trying_receipted)
+    assert sorted(journal.segments) == list(range(journal.receipted + 1, journal.last_sequence + 1))
+    for sequence in journal.segments:
+        assert journal.read(sequence, 0, 1 << 16) == possible[sequence]
+    if journal.last_sequence:
+        assert journal.last_sha256 == hashlib.sha256(possible[journal.last_sequence]).digest()
+    assert journal.boot in (promise.boots, promise.trying_boots)
+    assert journal.session in (promise.sessions, promise.trying_sessions)
+    assert journal.memory in (promise.memory, promise.trying_memory)
+    assert journal.lost is None
+    builder = journal.unsealed
+    if journal.last_sequence == max(promise.sealed, default=0) and promise.flushed_frame > promise.first_frame:
+        retired = promise.sealed and usage_of(promise.sealed[max(promise.sealed)]).end_frame >= promise.flushed_frame
+        assert retired or (builder and builder.end_frame in (promise.flushed_frame, promise.trying_frame))
+    return journal
+
+
+def settle(promise: Promise, journal: Journal) -> Promise:
+    """The promise after a boot: what was being tried has happened or not."""
+    settled = promise.snapshot()
+    if promise.trying_seal and journal.last_sequence > max(promise.sealed, default=0):
+        settled.sealed[journal.last_sequence] = promise.trying_seal
+    builder = journal.unsealed
+    settled.trying_seal = None
+    settled.first_frame = builder.opened.first_frame if builder else 0
+    settled.flushed_frame = settled.trying_frame = builder.end_frame if builder else 0
+    settled.receipted = settled.trying_receipted = journal.receipted
+    settled.boots = settled.trying_boots = journal.boot
+    settled.sessions = settled.trying_sessions = journal.session
+    settled.memory = settled.trying_memory = journal.memory
+    return settled
+
+
+def play_on(life: Life) -> None:
+    """Boot as a player does, make room where there is little, play."""
+    used = sum(stored.size // 512 + 2 for stored in life.journal.segments.values())
+    life.boot()
+    if used > SECTOR_COUNT // 2 - 140:
+        life.receipt(life.journal.last_sequence)
+    life.segment(2, 3)
+    life.segment(1, 3)
+
+
+def go_on(device: MemorySectorDevice, promise: Promise) -> None:
+    """Play on, boot again: numbers and chain have no gap, and every frame counts once."""
+    life = Life(device, promise.snapshot())
+    life.promise = settle(promise, life.journal)
+    play_on(life)
+    journal = Journal(device, b"moresalt")
+    assert journal.last_sequence == life.journal.last_sequence and not journal.notes and journal.unsealed is None
+    previous = None
+    for sequence in journal.segments:
+        segment = journal.read(sequence, 0, 1 << 16)
+        usage = usage_of(segment)
+        assert usage.sequence == sequence and (previous is None or usage.previous == previous)
+        previous = hashlib.sha256(segment).digest()
+        check_frames(usage)
+    assert previous is None or previous == journal.last_sha256
+
+
+def cut_again(device: MemorySectorDevice, promise: Promise, operation: int, seed: int) -> bool:
+    """A second cut, within the boot and the play after the first; whether the life came that far."""
+    life = None
+    device.fail_at, device.persist = device.operations + operation, True
+    chance = random.Random(seed)
+    try:
+        life = Life(device, promise.snapshot())
+        life.promise = settle(promise, life.journal)
+        play_on(life)
+    except JournalError:
+        left = [chance.random() < 0.5 for _ in device.unsynced]
+        found = device.after_power_cut(left.__getitem__)
+        after = life.promise if life else promise
+        check_boot(found, after)
+        go_on(found, after)
+        return True
+    return False
+
+
+def check_frames(usage: object) -> None:
+    """The rows of the long stem tile the segment: no frame is counted twice, none between is missing."""
+    at = usage.first_frame
+    for stem, start, frames, _flags in sorted(usage.rows(), key=lambda row: row[1]):
+        if stem == 0:
+            assert start == at
+            at += frames
+    assert at == usage.end_frame == usage.first_frame + usage.delivered_frames

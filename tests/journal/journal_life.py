@@ -1,0 +1,164 @@
+"""A player's life on a journal, recorded: every device operation, and what had been promised when it was issued."""
+
+from copy import copy
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from amos.edges.sector_device import MemorySectorDevice
+from amos.journal.builder import PCM_UNKNOWN
+from amos.journal.facts import Opened
+from amos.journal.journal import Journal, JournalFull
+from amos.protocol.segment import SEAL_INTERVAL, SEAL_PACK, SEAL_POWER_LOSS, Usage, open_usage, sign_usage
+
+SALT = b"saltsalt"
+SECTOR_COUNT = 512
+SECOND = 48000
+DEVICE = bytes(16)
+
+
+@lru_cache(maxsize=256)
+def usage_of(segment: bytes) -> Usage:
+    return open_usage(segment, bytes(32), lambda *_: True)
+
+
+@dataclass
+class Promise:
+    """What the journal has acknowledged; `trying_*` is what the call under way would add."""
+
+    sealed: dict[int, bytes] = field(default_factory=dict)
+    trying_seal: bytes | None = None
+    first_frame: int = 0
+    flushed_frame: int = 0
+    trying_frame: int = 0
+    receipted: int = 0
+    trying_receipted: int = 0
+    boots: int = 0
+    trying_boots: int = 0
+    sessions: int = 0
+    trying_sessions: int = 0
+    memory: bytes | None = None
+    trying_memory: bytes | None = None
+
+    def snapshot(self) -> "Promise":
+        copied = copy(self)
+        copied.sealed = dict(self.sealed)
+        return copied
+
+
+class RecordingDevice(MemorySectorDevice):
+    """Notes every write and sync with the promise at that moment."""
+
+    def __init__(self, sectors: dict[int, bytes] | None = None):
+        super().__init__(SECTOR_COUNT, 512, sectors)
+        self.promise = Promise()
+        self.log: list[tuple[int | None, bytes, Promise]] = []
+
+    def write(self, sector: int, data: bytes) -> None:
+        self.log.append((sector, data, self.promise.snapshot()))
+        super().write(sector, data)
+
+    def sync(self) -> None:
+        self.log.append((None, b"", self.promise.snapshot()))
+        super().sync()
+
+
+class Life:
+    """One boot after another on a device. A stem sounds for two seconds, and small ones beside it fill segments."""
+
+    def __init__(self, device: MemorySectorDevice, promise: Promise):
+        self.device = device
+        self.promise = promise
+        self.journal = Journal(device, SALT)
+        self.pack = 1
+        self.frame = 0
+
+    def boot(self) -> None:
+        """Count the boot, seal what the last life left, begin a session."""
+        journal, promise = self.journal, self.promise
+        promise.trying_boots = journal.boot + 1
+        journal.begin_boot()
+        promise.boots = journal.boot
+        builder = journal.unsealed
+        if builder is not None and builder.end_frame > builder.opened.first_frame:
+            builder.lose_power()
+            self._seal(builder, SEAL_POWER_LOSS)
+        promise.trying_sessions = journal.session + 1
+        journal.begin_session()
+        promise.sessions = journal.session
+        self.frame = 0
+
+    def segment(self, seconds: int, rows: int, reason: int = SEAL_INTERVAL) -> None:
+        self.open()
+        for second in range(seconds):
+            self.second(rows, ends=second % 2 == 1 or second == seconds - 1)
+        self._seal(self.journal.unsealed, reason)
+        self.remember(b"learned by %d" % self.journal.last_sequence * 20)
+
+    def open(self) -> None:
+        journal = self.journal
+        facts = {"start_state": bytes(32), "rate_hz": SECOND, "start_ms": 0, "clock": 0, "tier": 0, "score": bytes(32)}
+        opened = Opened(
+            boot=journal.boot, session=journal.session, first_frame=self.frame, pack=bytes([self.pack]) * 32, **facts
+        )
+        promise = self.promise
+        promise.trying_frame = promise.flushed_frame = promise.first_frame = self.frame
+        journal.open(opened)
+
+    def second(self, rows: int, ends: bool) -> None:
+        """Meter one second: the long stem, tiled over the seconds, and `rows` short ones; then flush."""
+        builder, promise = self.journal.unsealed, self.promise
+        start = builder.sounding[0][1] if builder.sounding else self.frame
+        self.frame += SECOND
+        long = (0, start, self.frame - start, 5)
+        short = [(1 + n % 40, self.frame - SECOND + n, 64, 5) for n in range(rows)]
+        ended, sounding = ([*short, long], []) if ends else (short, [long])
+        builder.advance(self.frame, self.frame // 48, 0, ended, sounding)
+        promise.trying_frame = self.frame
+        self.journal.flush()
+        promise.flushed_frame = self.frame
+
+    def _seal(self, builder: object, reason: int) -> None:
+        journal, promise = self.journal, self.promise
+        usage = builder.usage(DEVICE, journal.last_sequence + 1, journal.last_sha256, PCM_UNKNOWN, reason, journal.lost)
+        segment = sign_usage(usage, lambda _message: bytes(64))
+        promise.trying_seal = segment
+        journal.seal(usage.sequence, segment, 1000)
+        promise.sealed[usage.sequence] = segment
+        promise.trying_seal = None
+
+    def remember(self, memory: bytes) -> None:
+        self.promise.trying_memory = memory
+        self.journal.remember(memory)
+        self.promise.memory = memory
+
+    def receipt(self, sequence: int) -> None:
+        promise = self.promise
+        promise.trying_receipted = max(promise.receipted, sequence)
+        self.journal.trim(sequence)
+        promise.receipted = promise.trying_receipted
+
+
+def whole_life(device: RecordingDevice) -> Life:
+    """At least 20 seals, two pack changes, laps of both zones, a ring that was full, and two boots."""
+    life = Life(device, device.promise)
+    life.boot()
+    for number in range(1, 13):
+        last_of_pack = number % 5 == 0
+        life.segment(3, 350 if number % 4 == 0 else 5, SEAL_PACK if last_of_pack else SEAL_INTERVAL)
+        life.pack += last_of_pack
+        if number % 3 == 0:
+            life.receipt(number - 1)
+    life.open()
+    life.second(300, ends=False)
+    life = Life(device, device.promise)
+    life.boot()
+    full = False
+    while not full:
+        try:
+            life.segment(4, 280)
+        except JournalFull:
+            full = True
+    life.receipt(life.journal.last_sequence)
+    for _ in range(4):
+        life.segment(2, 400)
+    return life

@@ -1,0 +1,90 @@
+"""`amos journal` shows every offset, tells a whole ring from a damaged one, and changes nothing."""
+
+from pathlib import Path
+
+import pytest
+from journal_life import SECTOR_COUNT, RecordingDevice, whole_life
+from typer.testing import CliRunner, Result
+
+from amos_tools.journal.cli import app
+
+
+@pytest.fixture(scope="module")
+def device() -> RecordingDevice:
+    device = RecordingDevice()
+    life = whole_life(device)
+    life.open()
+    life.second(5, ends=False)
+    return device
+
+
+@pytest.fixture
+def ring(device: RecordingDevice, tmp_path: Path) -> Path:
+    path = tmp_path / "journal.ring"
+    path.write_bytes(device.read(0, SECTOR_COUNT))
+    return path
+
+
+def run(command: str, path: Path) -> Result:
+    before = path.read_bytes() if path.exists() else b""
+    result = CliRunner().invoke(app, [command, str(path)])
+    assert not path.exists() or path.read_bytes() == before
+    return result
+
+
+def spoil(path: Path, offset: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[offset] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_whole_ring_has_no_findings(ring: Path) -> None:
+    result = run("fsck", ring)
+    assert result.exit_code == 0 and "0 findings; 4 segments wait" in result.output
+
+
+def test_inspect_accounts_for_every_sector(ring: Path) -> None:
+    lines = [line.split() for line in run("inspect", ring).output.splitlines()[2:]]
+    at = 0
+    for words in lines:
+        offset, size, kind = int(words[0]), int(words[1]), words[2]
+        # A record that later ones have overwritten is stepped over by a sector.
+        assert offset == at, words
+        zone_end = next(end * 512 for end in (1, 257, SECTOR_COUNT - 1, SECTOR_COUNT) if at < end * 512)
+        # One at a zone's end goes on at its beginning.
+        at = min(zone_end, at + (512 if "overwritten" in words else -(-size // 512) * 512))
+        assert kind in ("superblock", "state", "open", "flush", "carry", "memory", "sealed", "blank", "remains")
+    assert at == SECTOR_COUNT * 512
+    assert [words[3] for words in lines if words[2] == "sealed" and "waiting" in words] != []
+    assert {"newest", "older"} <= {word for words in lines for word in words}
+
+
+@pytest.mark.parametrize(
+    ("needle", "shift", "finding"),
+    [
+        (b"AMOSRING", 30, "superblock is damaged"),
+        ("waiting", 0, "are gone, and the next segment will declare it"),
+        ("waiting", 1500, "its bytes are damaged"),
+        ("flush", 20, "rows: damage from"),
+    ],
+)
+def test_damage_is_found_and_named(ring: Path, needle: bytes | str, shift: int, finding: str) -> None:
+    if isinstance(needle, bytes):
+        offset = ring.read_bytes().find(needle)
+    else:
+        lines = [line.split() for line in run("inspect", ring).output.splitlines()[2:]]
+        matching = [int(words[0]) for words in lines if needle in words and words[4] in ("waiting", "kept")]
+        offset = matching[0]
+    spoil(ring, offset + shift)
+    result = run("fsck", ring)
+    assert result.exit_code == 1 and finding in result.output
+
+
+@pytest.mark.parametrize("content", [None, b"", bytes(1 << 18), b"AMOSRING" * 40000])
+def test_what_is_no_ring_is_refused_by_name(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "no.ring"
+    if content is not None:
+        path.write_bytes(content)
+    for command in ("inspect", "fsck"):
+        result = run(command, path)
+        assert result.exit_code == 2 and "Error" in result.output

@@ -1,0 +1,144 @@
+"""Any bytes on the medium: recovery refuses by name or finds what is whole, never hangs, and play goes on."""
+
+import random
+from functools import cache
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from journal_life import SALT, SECTOR_COUNT, Life, Promise, RecordingDevice, whole_life
+
+from amos.edges.sector_device import MemorySectorDevice
+from amos.journal.journal import Journal, JournalError, JournalFull
+
+
+@cache
+def lived() -> tuple[RecordingDevice, Life]:
+    device = RecordingDevice()
+    life = whole_life(device)
+    life.open()
+    life.second(5, ends=False)
+    return device, life
+
+
+def copy_of_the_life() -> MemorySectorDevice:
+    return MemorySectorDevice(SECTOR_COUNT, 512, lived()[0].sectors)
+
+
+def try_boot(device: MemorySectorDevice) -> None:
+    """Refused by name, or a journal whose every answer is true to what had been stored, and that can be played on."""
+    sealed = lived()[1].promise.sealed
+    try:
+        journal = Journal(device, SALT)
+        for sequence in list(journal.segments):
+            segment = journal.read(sequence, 0, 1 << 16)
+            assert segment in (None, sealed.get(sequence))
+        assert journal.last_sequence <= max(sealed)
+        life = Life(device, Promise())
+        life.boot()
+        life.receipt(life.journal.last_sequence)
+        life.segment(2, 3)
+        assert sorted(Journal(device, SALT).segments) == [life.journal.last_sequence]
+    except JournalError:
+        pass
+    assert device.sectors_read < 40 * SECTOR_COUNT
+
+
+def damage(device: MemorySectorDevice, chance: random.Random) -> None:
+    """A run of sectors, a few bytes, or a sector in place of another."""
+    kind, start = chance.randrange(4), chance.randrange(SECTOR_COUNT)
+    if kind == 0:
+        for sector in range(start, min(SECTOR_COUNT, start + chance.randrange(1, 200))):
+            device.sectors[sector] = chance.randbytes(512)
+    elif kind == 1:
+        for _ in range(chance.randrange(1, 9)):
+            device.spoil(chance.randrange(SECTOR_COUNT), chance.randrange(512))
+    elif kind == 2:
+        device.sectors[start] = device.read(chance.randrange(SECTOR_COUNT), 1)
+    else:
+        for sector in range(start, min(SECTOR_COUNT, start + chance.randrange(1, 50))):
+            device.sectors[sector] = chance.choice((bytes(512), b"\xff" * 512))
+
+
+def fuzz(count: int) -> None:
+    for seed in range(count):
+        chance, device = random.Random(seed), copy_of_the_life()
+        for _ in range(chance.randrange(1, 5)):
+            damage(device, chance)
+        try_boot(device)
+
+
+def test_random_damage_is_met_by_name() -> None:
+    fuzz(80)
+
+
+@pytest.mark.sweep
+def test_much_random_damage_is_met_by_name() -> None:
+    fuzz(10_000)
+    print("\n10000 damaged rings, no violation")
+
+
+@given(noise=st.binary(max_size=2000), sector=st.integers(0, SECTOR_COUNT - 4))
+def test_any_bytes_where_there_was_no_ring(noise: bytes, sector: int) -> None:
+    device = MemorySectorDevice(SECTOR_COUNT, 512)
+    for index in range(0, len(noise), 512):
+        device.sectors[sector + index // 512] = (noise[index : index + 512] + bytes(512))[:512]
+    try:
+        assert Journal(device, SALT).last_sequence == 0
+    except JournalError as error:
+        assert "expected a superblock" in str(error)
+
+
+def test_wide_damage_loses_only_what_it_covers() -> None:
+    device, life = copy_of_the_life(), lived()[1]
+    numbers = sorted(life.journal.segments)
+    stored = [life.journal.segments[number] for number in numbers]
+    start = stored[1].position % life.journal._zone.count
+    first = 1 + life.journal._rows.count
+    for position in range(start, start + (stored[2].position - stored[1].position)):
+        device.sectors[first + position % life.journal._zone.count] = b"\xa5" * 512
+    journal = Journal(device, SALT)
+    assert sorted(journal.segments) == [number for number in numbers if number != numbers[1]]
+    assert journal.lost == (numbers[1], numbers[1], 2)
+    assert journal.unsealed.end_frame == life.frame
+
+
+def test_segments_by_the_thousand_are_bounded_by_the_ring() -> None:
+    device = MemorySectorDevice(1 << 14, 512)
+    life = Life(device, Promise())
+    life.boot()
+    with pytest.raises(JournalFull, match="expected fewer than 3839 segments; sync the player"):
+        while True:
+            life.open()
+            life.journal.seal(life.journal.last_sequence + 1, b"short", 1000)
+    again = Journal(device, SALT)
+    assert len(again.segments) == 3839
+    again.trim(3000)
+    life.journal = again
+    life.segment(1, 1)
+    assert Journal(device, SALT).segments.get(3840).size > 100
+
+
+def test_a_ring_of_4096_byte_sectors_goes_round() -> None:
+    device = MemorySectorDevice(128, 4096)
+    life = Life(device, Promise())
+    life.boot()
+    for number in range(1, 40):
+        life.segment(3, 300)
+        if number % 5 == 0:
+            life.receipt(number - 2)
+    assert life.journal._rows.head > 2 * life.journal._rows.count and life.journal._zone.head > 62
+    again = Journal(device, SALT)
+    assert (again.last_sequence, sorted(again.segments)) == (39, list(range(34, 40))) and not again.notes
+
+
+@pytest.mark.parametrize(("sectors", "sector_bytes"), [(511, 512), (127, 4096), (1 << 12, 256), (1 << 6, 8192)])
+def test_a_medium_too_small_or_of_other_sectors_is_refused(sectors: int, sector_bytes: int) -> None:
+    with pytest.raises(JournalError, match="expected at least"):
+        Journal(MemorySectorDevice(sectors, sector_bytes), SALT)
+
+
+def test_a_ring_on_a_medium_of_another_size_is_refused() -> None:
+    larger = MemorySectorDevice(SECTOR_COUNT + 1, 512, lived()[0].sectors)
+    with pytest.raises(JournalError, match="expected a medium of 512 sectors"):
+        Journal(larger, SALT)
