@@ -17,7 +17,7 @@ import os
 
 from amos.edges.durable import fsync_file, sync_folder
 
-ZEROS_BYTES = 1 << 16
+ZEROS_BYTES = 1 << 12
 
 
 class FileSectorDevice:

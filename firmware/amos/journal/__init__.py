@@ -1,1 +1,1 @@
-"""What the player must not forget: metered rows, sealed segments, counters. Pure over a `SectorDevice` edge (SPEC.md)."""
+"""What the player must not forget: metered rows, sealed segments, counters. Pure over a `SectorDevice` (SPEC.md)."""
