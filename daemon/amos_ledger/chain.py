@@ -4,9 +4,8 @@ from amos.protocol.answer import GAP
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.segment import Usage
 from amos_ledger.database import Database, Row
-from amos_ledger.intake import waits_for
 from amos_ledger.limits import EVIDENCE_SEGMENTS_MAX
-from amos_ledger.physical import Sealed
+from amos_ledger.physical import Sealed, severed
 from amos_ledger.reading import Reading
 from amos_ledger.records import Device, Held, Receipted
 
@@ -59,9 +58,16 @@ class Chain:
             for row in (self._database.one(sql, (device, sequence)) for sql in (before, after))
         )
 
-    def stored(self, device: bytes, sequence: int) -> bytes | None:
-        """Hash of the accepted segment with this sequence number."""
-        return self._hash("usage", device, sequence)
+    def kept(self, device: bytes, sequence: int) -> tuple[bytes | None, bytes | None, int]:
+        """(hash of the accepted segment with this number, of the held one, how many of the device are held)."""
+        sql = """
+            SELECT (SELECT sha256 FROM usage WHERE device = ?1 AND sequence = ?2),
+                (SELECT sha256 FROM held WHERE device = ?1 AND sequence = ?2),
+                (SELECT count(*) FROM held WHERE device = ?1)
+        """
+        row = self._database.one(sql, (device, sequence))
+        assert row is not None
+        return row[0], row[1], row[2]
 
     def accept(
         self, reading: Reading, usage: Usage, leaf_index: int, period: tuple[str, bool], received_s: int
@@ -70,7 +76,7 @@ class Chain:
         sealed = (
             usage.sequence,
             reading.sha256,
-            usage.previous if usage.lost_first is None else None,
+            None if severed(usage) else usage.previous,
             leaf_index,
             *(usage.boot, usage.session, usage.first_frame, usage.end_frame, usage.played_frames()),
         )
@@ -84,7 +90,7 @@ class Chain:
         return bytes(row[0]) if row and row[0] is not None else None
 
     def without_receipt(self, size: int, count: int) -> list[Row]:
-        """(leaf index, device, sequence, site, message hash) of accepted segments without receipt, below leaf `size`."""
+        """(leaf index, device, sequence, site, message hash) of segments without receipt below leaf `size`."""
         sql = (
             "SELECT leaf_index, device, sequence, site, message_sha256 FROM usage"
             " WHERE receipt IS NULL AND leaf_index < ? ORDER BY leaf_index LIMIT ?"
@@ -96,22 +102,27 @@ class Chain:
         sql = "UPDATE usage SET receipt = ? WHERE device = ? AND sequence = ? AND receipt IS NULL"
         self._database.run_many(sql, [(item.receipt, item.device, item.sequence) for item in receipted])
 
+    # Declared losses.
+
+    def declare_lost(self, usage: Usage) -> None:
+        """Note the range that the segment declares lost."""
+        sql = "INSERT OR IGNORE INTO lost VALUES (?, ?, ?, ?)"
+        self._database.run(sql, (usage.device, usage.lost_first, usage.lost_last, usage.sequence))
+
+    def lost(self, device: bytes) -> tuple[tuple[int, int], ...]:
+        """Ranges (first, last) of sequence numbers that the device declared lost."""
+        return tuple(self._database.rows("SELECT first, last FROM lost WHERE device = ?", (device,)))
+
     # Held segments.
 
-    def held(self, device: bytes, sequence: int) -> bytes | None:
-        """Hash of the held segment with this sequence number."""
-        return self._hash("held", device, sequence)
+    def hold(self, reading: Reading, usage: Usage, verdict: int, missing: int | None, received_s: int) -> None:
+        """Keep a segment until what it waits for arrives, or note that it waits for something else.
 
-    def held_count(self, device: bytes) -> int:
-        """How many segments of the device are held."""
-        row = self._database.one("SELECT count(*) FROM held WHERE device = ?", (device,))
-        return int(row[0]) if row else 0
-
-    def hold(self, reading: Reading, usage: Usage, verdict: int, received_s: int) -> None:
-        """Keep a segment until what it waits for arrives, or note that it waits for something else."""
+        `missing` is the sequence number it waits for, None when it waits for its pack.
+        """
         row = (usage.device, usage.sequence, reading.sha256, reading.segment, reading.site, reading.message_sha256)
         sql = "INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        self._database.run(sql, (*row, verdict, waits_for(usage), usage.pack, received_s))
+        self._database.run(sql, (*row, verdict, missing or 0, usage.pack, received_s))
 
     def release(self, device: bytes, sequence: int) -> None:
         """Hold it no longer."""
@@ -122,8 +133,9 @@ class Chain:
         sql = f"""
             SELECT {_HELD} FROM held WHERE device = ?1 AND (
                 EXISTS (SELECT 1 FROM device WHERE device = ?1 AND quarantine IS NOT NULL)
-                OR waits_for <= coalesce((SELECT max(sequence) FROM usage WHERE device = ?1), 0)
-                AND (verdict = ?2 OR EXISTS (SELECT 1 FROM manifest WHERE manifest.pack = held.pack))
+                OR verdict != ?2 AND EXISTS (SELECT 1 FROM manifest WHERE manifest.pack = held.pack)
+                OR verdict = ?2 AND EXISTS (SELECT 1 FROM usage WHERE device = ?1 AND sequence = waits_for)
+                OR verdict = ?2 AND EXISTS (SELECT 1 FROM lost WHERE device = ?1 AND waits_for BETWEEN first AND last)
             ) ORDER BY sequence LIMIT 1
         """
         row = self._database.one(sql, (device, GAP))
@@ -147,7 +159,3 @@ class Chain:
         values = (reading.device, reading.sha256, sequence, reading.segment, verdict, detail, received_s)
         self._database.run("INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?)", values)
         return True
-
-    def _hash(self, table: str, device: bytes, sequence: int) -> bytes | None:
-        row = self._database.one(f"SELECT sha256 FROM {table} WHERE device = ? AND sequence = ?", (device, sequence))
-        return bytes(row[0]) if row else None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from amos.crypto import verify
-from amos.protocol.answer import ACCEPTED
+from amos.protocol.answer import ACCEPTED, GAP, UNKNOWN_PACK
 from amos.protocol.segment import Usage
 from amos_ledger.intake import CONDEMNING, EVIDENCE, HELD, Decision, Facts, decide
 from amos_ledger.periods import assign_period, period_of
@@ -15,6 +15,9 @@ from amos_ledger.reading import Reading, open_reading, reread
 from amos_ledger.records import verdict_name
 from amos_ledger.rollup import roll_up
 from amos_ledger.store import Store
+
+_MOVING = (ACCEPTED, GAP, UNKNOWN_PACK, *CONDEMNING)
+"""Verdicts after which a held segment may be able to go on; of a held one, because it may declare a loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,17 @@ class Outcome:
     verdict: int
     detail: str
 
+    @property
+    def key(self) -> tuple[bytes | None, int | None]:
+        """Which segment it is about."""
+        return self.device, self.sequence
+
 
 def take(store: Store, reading: Reading, received_unix_s: int) -> list[Outcome]:
     """Decide about one message, keep what the verdict says, then release held segments that it lets go on."""
     outcome = _decide_and_keep(store, reading, received_unix_s)
     outcomes = [outcome]
-    if outcome.device is not None and (outcome.verdict == ACCEPTED or outcome.verdict in CONDEMNING):
+    if outcome.device is not None and outcome.verdict in _MOVING:
         outcomes += release(store, outcome.device)
     return outcomes
 
@@ -61,17 +69,19 @@ def gather(store: Store, reading: Reading) -> tuple[Facts, Usage | None]:
     if usage is None:
         return Facts(enrolled=True, signed=signed, undecodable=fault), None
     before, after = chain.neighbours(device.device, usage.sequence)
+    stored, held, held_count = chain.kept(device.device, usage.sequence)
     facts = Facts(
         enrolled=True,
         signed=True,
         usage=usage,
         sha256=reading.sha256,
         quarantine=device.quarantine,
-        stored=chain.stored(device.device, usage.sequence),
-        held=chain.held(device.device, usage.sequence),
-        held_count=chain.held_count(device.device),
+        stored=stored,
+        held=held,
+        held_count=held_count,
         before=before,
         after=after,
+        lost=chain.lost(device.device),
         voices=device.voices,
         manifest=store.manifest(usage.pack),
     )
@@ -91,10 +101,12 @@ def _decide_and_keep(store: Store, reading: Reading, received_unix_s: int) -> Ou
 def _keep(store: Store, reading: Reading, facts: Facts, decision: Decision, received_unix_s: int) -> str:
     """Do what the verdict says; the sentence for the answer's detail."""
     usage, verdict = facts.segment, decision.verdict
+    if usage.lost_first is not None and (verdict == ACCEPTED or verdict in HELD):
+        store.chain.declare_lost(usage)  # also while it waits itself: what it waits for may wait for this
     if verdict == ACCEPTED:
         _accept(store, reading, facts, received_unix_s)
     elif verdict in HELD:
-        store.chain.hold(reading, usage, verdict, received_unix_s)
+        store.chain.hold(reading, usage, verdict, facts.missing, received_unix_s)
     elif verdict in EVIDENCE:
         kept = store.chain.keep_evidence(reading, usage.sequence, verdict, decision.detail, received_unix_s)
         if verdict in CONDEMNING:

@@ -97,6 +97,8 @@ def serve(
             report(f"serving {folder}, origin {ledger.trust.origin}")
             Service(Ledger(ledger), edge, report, stop).run(once_idle)
             report("ended")
+        if once_idle is not None and not edge.reached:
+            raise BrokerUnusable(f"broker: expected one at {host}:{port}, found none in {once_idle:g} s")
 
 
 @app.command()

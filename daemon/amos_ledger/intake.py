@@ -24,7 +24,7 @@ from amos.protocol.answer import (
 from amos.protocol.manifest import Manifest
 from amos.protocol.segment import FIRST_PREVIOUS, Usage
 from amos_ledger.limits import HELD_SEGMENTS_MAX
-from amos_ledger.physical import Sealed, disorder, excess
+from amos_ledger.physical import Sealed, disorder, excess, first_missing, severed
 
 HELD = (GAP, UNKNOWN_PACK)
 """Kept until what they wait for arrives, and then decided anew."""
@@ -51,6 +51,7 @@ class Facts:
     held_count   held segments of the device
     before       accepted segment with the next lower sequence number
     after        accepted segment with the next higher one: then this one was declared lost, and is found again
+    lost         ranges (first, last) of sequence numbers that other segments of the device declared lost
     voices       of the enrolled board
     manifest     of the segment's pack
     """
@@ -67,6 +68,7 @@ class Facts:
     held_count: int = 0
     before: Sealed | None = None
     after: Sealed | None = None
+    lost: tuple[tuple[int, int], ...] = ()
     voices: int = 0
     manifest: Manifest | None = None
 
@@ -77,9 +79,24 @@ class Facts:
         return self.usage
 
     @property
-    def reached(self) -> int:
-        """The sequence number up to which the device's chain is whole, seen from this segment."""
-        return self.before.sequence if self.before else 0
+    def next_to(self) -> tuple[Sealed | None, Sealed | None]:
+        """The accepted segments directly before and after, with no loss between."""
+        before, after, sequence = self.before, self.after, self.segment.sequence
+        follows = before is not None and before.sequence == sequence - 1 and not severed(self.segment)
+        leads = after is not None and after.sequence == sequence + 1 and after.previous is not None
+        return before if follows else None, after if leads else None
+
+    @property
+    def missing(self) -> int | None:
+        """The sequence number for which the segment has to wait, or None.
+
+        With an accepted one after it, it does not: what was missing when that was accepted had been declared lost.
+        """
+        if self.after is not None:
+            return None
+        usage = self.segment
+        own = () if usage.lost_first is None or usage.lost_last is None else ((usage.lost_first, usage.lost_last),)
+        return first_missing(self.before.sequence if self.before else 0, usage.sequence, (*self.lost, *own))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +105,6 @@ class Decision:
 
     verdict: int
     detail: str
-
-
-def waits_for(usage: Usage) -> int:
-    """The sequence number that the chain must have reached before this segment can follow."""
-    return (usage.sequence if usage.lost_first is None else usage.lost_first) - 1
 
 
 def _unreadable(facts: Facts) -> str | None:
@@ -133,27 +145,17 @@ def _wrong_start(facts: Facts) -> str | None:
 
 
 def _chain_broken(facts: Facts) -> str | None:
-    """The segment names another predecessor than the accepted one, or is not the one that its accepted successor names.
-
-    After a declared loss the player may no longer know the hash, so it is not compared; the sequence numbers still are.
-    """
-    before, after, usage = facts.before, facts.after, facts.segment
-    if (
-        before
-        and before.sequence == usage.sequence - 1
-        and usage.lost_first is None
-        and usage.previous != before.sha256
-    ):
+    """The segment names another predecessor than the accepted one, or its accepted successor names another than it."""
+    (before, after), usage = facts.next_to, facts.segment
+    if before and usage.previous != before.sha256:
         return f"previous: expected {before.sha256.hex()[:16]} of {before.sequence}, found {usage.previous.hex()[:16]}"
-    if after and after.sequence == usage.sequence + 1 and after.previous not in (None, facts.sha256):
+    if after and after.previous != facts.sha256:
         return f"sequence {after.sequence}: accepted, and follows another segment than {facts.sha256.hex()[:16]}"
     return None
 
 
 def _predecessor_missing(facts: Facts) -> str | None:
-    if facts.after is None and facts.reached < waits_for(facts.segment):
-        return f"waits for sequence {facts.reached + 1}"
-    return None
+    return None if facts.missing is None else f"waits for sequence {facts.missing}"
 
 
 def _pack_missing(facts: Facts) -> str | None:
@@ -168,7 +170,7 @@ def _no_room_to_hold(facts: Facts) -> str | None:
 
 
 def _out_of_order(facts: Facts) -> str | None:
-    return disorder(facts.segment, facts.before, facts.after)
+    return disorder(facts.segment, *facts.next_to)
 
 
 def _excessive(facts: Facts) -> str | None:

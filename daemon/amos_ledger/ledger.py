@@ -26,6 +26,7 @@ from amos_ledger.checkpoint import Checkpoint
 from amos_ledger.clerk import Outcome
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
+from amos_ledger.intake import HELD
 from amos_ledger.limits import BATCH_MESSAGES_MAX, DETAIL_BYTES_MAX
 from amos_ledger.public import Public
 from amos_ledger.reading import Message, Reading, read
@@ -121,26 +122,21 @@ class Ledger:
 
     def _answer(self, outcomes: Sequence[Outcome]) -> list[Reply]:
         """Publish, make the receipts that are missing, and answer; without a receipt, with the reason why."""
-        receipts: dict[tuple[bytes, int], bytes] = {}
+        fresh: list[Receipted] = []
+        receipts: dict[tuple[bytes | None, int | None], bytes] = {}
         try:
-            fresh = self._receipt(self._opened())
+            store = self._opened()
+            fresh = self._receipt(store)
             receipts = {(item.device, item.sequence): item.receipt for item in fresh}
-            for outcome in outcomes:
-                if outcome.verdict == DUPLICATE and outcome.device is not None and outcome.sequence is not None:
-                    key = outcome.device, outcome.sequence
-                    original = self._opened().chain.receipt(*key)
-                    if original is not None:
-                        receipts[key] = original
+            receipts |= _originals(store, outcomes)
             self.trouble = None
         except STORAGE_ERRORS as error:
             self._note(error)
-            fresh = []
-        replies = [self._accepted(item) for item in fresh]
         told = {(item.device, item.sequence) for item in fresh}
-        for outcome in outcomes:
-            key = outcome.device or b"", outcome.sequence or 0
-            if outcome.verdict != ACCEPTED or key not in told:
-                replies.append(self._reply(outcome, receipts.get(key)))
+        replies = [self._accepted(item) for item in fresh]
+        for outcome in _last_words(outcomes):
+            if outcome.verdict != ACCEPTED or outcome.key not in told:
+                replies.append(self._reply(outcome, receipts.get(outcome.key)))
         return replies
 
     def _receipt(self, store: Store) -> list[Receipted]:
@@ -209,6 +205,23 @@ class Ledger:
         if outcome.site is None or outcome.device is None:
             return Reply(None, answer)
         return Reply(device_topic(outcome.site, outcome.device, RECEIPT), answer)
+
+
+def _originals(store: Store, outcomes: Iterable[Outcome]) -> dict[tuple[bytes | None, int | None], bytes]:
+    """The receipts that the batch's duplicates got when they were accepted."""
+    result: dict[tuple[bytes | None, int | None], bytes] = {}
+    for outcome in outcomes:
+        if outcome.verdict == DUPLICATE and outcome.device is not None and outcome.sequence is not None:
+            receipt = store.chain.receipt(outcome.device, outcome.sequence)
+            if receipt is not None:
+                result[outcome.key] = receipt
+    return result
+
+
+def _last_words(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Without the segments that were held and let go on within the batch: they are answered with how it ended."""
+    ended = {outcome.key for outcome in outcomes if outcome.verdict not in HELD}
+    return [outcome for outcome in outcomes if outcome.verdict not in HELD or outcome.key not in ended]
 
 
 def _count(store: Store, outcomes: Iterable[Outcome]) -> None:

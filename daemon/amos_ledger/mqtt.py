@@ -55,6 +55,7 @@ class MqttEdge:
         self.arrivals: queue.Queue[Arrival] = queue.Queue(QUEUE_MESSAGES_MAX)
         self.dropped = 0
         self.connected = threading.Event()
+        self.reached = False
         self._host, self._port, self._client_id = host, port, client_id
         self._report = report
         self._pauses_s = pauses_s
@@ -87,7 +88,7 @@ class MqttEdge:
         return code in (paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_NO_CONN)
 
     def acknowledge(self, arrival: Arrival) -> None:
-        """Let the broker forget a message; not one of an earlier connection, whose packet id may be another's by then."""
+        """Let the broker forget a message; not one of an earlier connection, whose packet id may be another's."""
         if arrival.qos and arrival.connection == self._connection:
             self._client.ack(arrival.packet_id, arrival.qos)
 
@@ -153,6 +154,7 @@ class MqttEdge:
         self._said_away = False
         client.subscribe(ALL_USAGE, QOS)
         self.connected.set()
+        self.reached = True
         self._report(f"broker {self._host}:{self._port} connected, MQTT {'5' if self._protocol == 5 else '3.1.1'}")
 
     def _on_connect_fail(self, _client: object, _data: object) -> None:

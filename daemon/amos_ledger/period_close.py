@@ -61,7 +61,7 @@ def close_period(
     """Settle and close the period; a period that is closed already is worked out again, and nothing is written.
 
     Raises `PeriodClosed` when it was closed with another income or currency, another `LedgerError` when it cannot be
-    settled, `SettlementError` when splits, manifests or payees do not allow it.
+    settled, `SettlementError` when a split or a manifest is missing.
     """
     for _ in range(_ATTEMPTS):
         closed = _closed_before(store, period, income_micro, currency)

@@ -4,6 +4,7 @@ Elapsed time is that of the session's sample clock: a player that renders faster
 stem-time than voices × frames either, while its monotonic clock would say that it did.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from amos.protocol.manifest import Manifest
@@ -14,7 +15,7 @@ from amos.protocol.segment import Usage
 class Sealed:
     """What an accepted segment says that its neighbours in the chain are held against.
 
-    `previous` is None when the segment declared a loss: then it need not know the segment before.
+    `previous` is None when it declares the segment before lost: then it need not know its hash.
     """
 
     sequence: int
@@ -24,6 +25,21 @@ class Sealed:
     session: int
     first_frame: int
     end_frame: int
+
+
+def severed(usage: Usage) -> bool:
+    """Whether the segment declares the one before it lost."""
+    return usage.lost_last is not None and usage.lost_last == usage.sequence - 1
+
+
+def first_missing(reached: int, sequence: int, lost: Iterable[tuple[int, int]]) -> int | None:
+    """The first number between `reached` and `sequence`, both excluded, in none of the lost ranges (first, last)."""
+    at = reached + 1
+    for first, last in sorted(lost):
+        if first > at:
+            break
+        at = max(at, last + 1)
+    return at if at < sequence else None
 
 
 def excess(usage: Usage, manifest: Manifest, voices: int) -> str | None:
@@ -39,7 +55,7 @@ def excess(usage: Usage, manifest: Manifest, voices: int) -> str | None:
 
 
 def disorder(usage: Usage, before: Sealed | None, after: Sealed | None) -> str | None:
-    """How the segment goes back in time or overlaps an accepted neighbour of the chain, or None.
+    """How the segment goes back in time or overlaps a neighbour, or None; the neighbours are its own, no hole between.
 
     The boot counter never falls; within a boot the session number never falls; within a session frames never overlap.
     Across a declared loss nothing is compared: with the card the counters may be gone, and a device that wanted to
@@ -47,9 +63,9 @@ def disorder(usage: Usage, before: Sealed | None, after: Sealed | None) -> str |
     """
     here = (usage.boot, usage.session)
     fault = None
-    if before is not None and usage.lost_first is None:
+    if before is not None:
         fault = _behind((before.boot, before.session, before.end_frame), (*here, usage.first_frame))
-    if fault is None and after is not None and after.previous is not None:
+    if fault is None and after is not None:
         fault = _behind((*here, usage.end_frame), (after.boot, after.session, after.first_frame))
     return fault
 

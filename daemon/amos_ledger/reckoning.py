@@ -5,7 +5,6 @@ that is how an interrupted settlement is finished, and why settling twice change
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,9 +17,6 @@ from amos_ledger.closing import VERSION, Closing, StatementsTree, settled_of
 from amos_ledger.rollup import merge, roll_up
 from amos_ledger.settlement import Settlement, SettlementError, settle
 from amos_ledger.statement import LeafFacts, accrual, core_bytes, cores
-
-_PAYEE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-"""A payee names a file."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +57,12 @@ def reckon(
 ) -> Reckoning:
     """Settle the period over its accepted segments, given as (leaf index, bytes).
 
-    Raises `SettlementError` for a pack without a manifest, a stem without splits, a payee that is no slug.
+    Raises `SettlementError` for a pack without a manifest or a stem without splits.
     """
     leaves = [_facts(terms, index, segment, manifest_of) for index, segment in segments]
     leaves.sort(key=lambda leaf: leaf.index)
     works = {work.stem_id: work for work in _decode(terms.catalogue).works}
-    splits = {
-        stem_id: [(share.payee, share.ppm) for share in work.splits if _is_payee(share.payee)]
-        for stem_id, work in works.items()
-    }
+    splits = {stem_id: [(share.payee, share.ppm) for share in work.splits] for stem_id, work in works.items()}
     pool_micro = terms.income_micro + terms.carry_in_micro
     settlement = settle(terms.period, pool_micro, merge(leaf.rollup for leaf in leaves), splits)
     closing = Closing(
@@ -96,12 +89,6 @@ def _decode(catalogue: bytes) -> Catalogue:
     payload = parse_typed(catalogue, TYP_CATALOGUE, CATALOGUE_BYTES_MAX).payload
     decoded: Catalogue = Catalogue.decode(payload)
     return decoded
-
-
-def _is_payee(payee: str) -> bool:
-    if not _PAYEE.fullmatch(payee):
-        raise SettlementError(f"payee: expected letters a-z, digits and single dashes, found {payee!r}")
-    return True
 
 
 def _facts(terms: Terms, index: int, segment: bytes, manifest_of: Callable[[bytes], Manifest | None]) -> LeafFacts:

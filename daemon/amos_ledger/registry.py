@@ -8,7 +8,7 @@ import hashlib
 import sqlite3
 from pathlib import Path
 
-from amos.crypto import key_id, verify
+from amos.crypto import verify
 from amos.protocol.catalogue import Catalogue, open_catalogue
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError
@@ -39,9 +39,6 @@ def enrol(folder: Folder, store: Store, data: bytes) -> tuple[Enrolment, bool]:
         enrolment: Enrolment = open_enrolment(data, folder.trust.operator_key, verify)
     except ProtocolError as error:
         raise EnrolmentRefused(f"enrolment: {error}") from None
-    if enrolment.device != key_id(enrolment.public_key):
-        expected = key_id(enrolment.public_key).hex()
-        raise EnrolmentRefused(f"enrolment.device: expected its key's id {expected}, found {enrolment.device.hex()}")
     with store.transaction():
         present = store.chain.enrolment(enrolment.device)
         if present is not None and present[1] == data:

@@ -32,6 +32,11 @@ CREATE TABLE held (
     PRIMARY KEY (device, sequence)
 ) WITHOUT ROWID;
 
+CREATE TABLE lost (
+    device BLOB NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, declared_by INTEGER NOT NULL,
+    PRIMARY KEY (device, first, last)
+) WITHOUT ROWID;
+
 CREATE TABLE evidence (
     device BLOB NOT NULL, sha256 BLOB NOT NULL, sequence INTEGER NOT NULL, segment BLOB NOT NULL,
     verdict INTEGER NOT NULL, detail TEXT NOT NULL, received_unix_s INTEGER NOT NULL,

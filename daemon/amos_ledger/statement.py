@@ -18,7 +18,7 @@ from amos.protocol.catalogue import Work
 from amos.protocol.segment import Usage
 from amos_ledger.closing import Closing, runs
 from amos_ledger.money import decimal, minor_units
-from amos_ledger.periods import PeriodError, period_at, played_unix_s
+from amos_ledger.periods import PeriodError, assign_period, period_at, played_unix_s
 from amos_ledger.rollup import Rollup
 from amos_ledger.settlement import Line, Payout, Settlement, milliseconds
 
@@ -75,9 +75,10 @@ def accrual(usage: Usage, period: str, closed_before: Container[str]) -> str:
         claimed = period_at(played_s)
     except PeriodError:
         return BY_RECEPTION
-    if claimed == period:
-        return BY_CLOCK
-    return LATE if claimed < period and claimed in closed_before else BY_RECEPTION
+    accrues_to, late = assign_period(claimed, closed_before)
+    if accrues_to != period:
+        return BY_RECEPTION
+    return LATE if late else BY_CLOCK
 
 
 def cores(

@@ -13,9 +13,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from amos_sync import mqtt
-from amos_sync.courier import Courier, Settings, clock_ms
+from amos_sync.courier import Courier, Settings
 from amos_sync.errors import SettingError, SyncError
 from amos_sync.limits import SPOOL_BYTES_MAX
+from amos_sync.players import clock_ms
 from amos_sync.ports import check_address
 from amos_sync.report import report
 
@@ -82,6 +83,8 @@ def status(
     for row in found["devices"]:
         table.add_row(row["device"][:8], escape(row["port"]), *[str(row[name]) for name in names])
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=120)
     console.print(table)
     for row in found["devices"]:
         for refusal in row["refusals"]:

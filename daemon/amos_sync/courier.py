@@ -6,12 +6,8 @@ nothing: it can delay a segment, not alter it, and only the ledger's signed rece
 """
 
 import contextlib
-import hashlib
-import random
-import secrets
 import select
 import socket
-import time
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,18 +15,17 @@ from pathlib import Path
 from amos.crypto import verify
 from amos.protocol import answer as answers
 from amos.protocol import topics
-from amos.protocol.envelope import unwrap, wrap
+from amos.protocol.envelope import unwrap
 from amos.protocol.errors import ProtocolError
-from amos.protocol.link import STATES, Entry, Response
 from amos.protocol.receipt import parse_receipt
 from amos_sync import mqtt
 from amos_sync.courier_status import OFFLINE, ONLINE, CourierStatus
 from amos_sync.device import Device
-from amos_sync.errors import PlayerError, SpoolError
-from amos_sync.limits import SEQUENCE_MAX, SPOOL_BYTES_MAX, SPOOL_RETRY_MS, STATUS_MS
-from amos_sync.notes import Notes
+from amos_sync.errors import SpoolError
+from amos_sync.limits import SPOOL_BYTES_MAX, SPOOL_RETRY_MS, STATUS_MS, UNANSWERED_MAX
+from amos_sync.notes import Notes, printable
 from amos_sync.outbox import Outbox, Slot, State, final_refusals
-from amos_sync.session import Offer, Session
+from amos_sync.players import Players, clock_ms, jitter_permille
 from amos_sync.spool import Spool
 
 TURN_MS_MAX = 1000
@@ -53,20 +48,6 @@ class Settings:
     spool_bytes_max: int = SPOOL_BYTES_MAX
 
 
-def printable(text: str | None) -> str:
-    """Text from outside as one harmless line."""
-    return "".join(letter if letter.isprintable() else "?" for letter in (text or ""))[:200]
-
-
-def clock_ms() -> int:
-    """Monotonic milliseconds."""
-    return time.monotonic_ns() // 1_000_000
-
-
-def jitter_permille() -> int:
-    return random.randint(0, 1000)
-
-
 class Courier:
     """Construct (raises `SpoolError`), then `turn()` until done, then `close()`."""
 
@@ -74,9 +55,8 @@ class Courier:
         self.settings = settings
         self.notes = notes or Notes()
         self.spool = Spool(settings.spool, settings.spool_bytes_max)
-        self.outbox = Outbox()
+        self.outbox = Outbox(UNANSWERED_MAX)
         self._load()
-        self.devices = [Device(address, self, self.notes, clock_ms) for address in settings.addresses]
         self._waker, self._woken = socket.socketpair()
         self._waker.setblocking(False)
         self._woken.setblocking(False)
@@ -84,7 +64,9 @@ class Courier:
         offline = CourierStatus(state=OFFLINE, version=VERSION).encode()
         self.mqtt = mqtt.MqttEdge(settings.broker, self.spool.client_id, (topic, offline), self._wake)
         self.mqtt.start(clock_ms())
-        self._published: dict[bytes, tuple[int, bytes]] = {}  # topic's device -> (when, state and text of the status)
+        self.players = Players(settings.site, self.spool, self.outbox, self.mqtt, self.notes)
+        self.devices = [Device(address, self.players, self.notes, clock_ms) for address in settings.addresses]
+        self.players.serve(self.devices)
         self._own_status: tuple[int, bytes] = (0, b"")
         self._spool_retry_ms = 0
 
@@ -110,7 +92,7 @@ class Courier:
             for happening in happenings:
                 self._happened(happening, now_ms)
             for device in self.devices:
-                self._ended(device.work(now_ms))
+                self.players.ended(device.work(now_ms))
             messages = self._stage_sends(now_ms)
             if self.spool.staged:
                 for device in self.devices:
@@ -122,19 +104,19 @@ class Courier:
         for topic, payload in messages:
             self.mqtt.publish(topic, payload)
         for device in self.devices:
-            self._ended(device.flush(now_ms))
+            self.players.ended(device.flush(now_ms))
         self._publish_own_status(now_ms)
 
     @property
     def idle(self) -> bool:
         """Whether every sealed segment of every configured device is receipted, and the players took the receipts."""
-        for device in self.devices:
-            session = device.session
-            if session is None or session.device is None or not session.settled:
-                return False
-            if self.outbox.open_slots(session.device):
-                return False
-        return True
+        return all(self._brought(device) for device in self.devices)
+
+    def _brought(self, device: Device) -> bool:
+        session = device.session
+        if session is not None and session.device is not None:
+            return session.settled and not self.outbox.open_slots(session.device)
+        return device.done is not None and not self.outbox.open_slots(device.done)
 
     def stuck(self) -> list[Slot]:
         """Slots whose refusal time does not change, once nothing else is left to do; else nothing."""
@@ -149,6 +131,8 @@ class Courier:
             sentences.append(f"broker {self.settings.broker.name} is not connected")
         for device in self.devices:
             session = device.session
+            if self._brought(device):
+                continue
             if session is None or session.device is None:
                 sentences.append(f"{device.address} does not answer")
                 continue
@@ -190,7 +174,7 @@ class Courier:
             self._waker.send(b"!")
 
     def _load(self) -> None:
-        self.outbox = Outbox()
+        self.outbox.clear()
         for slot in self.spool.slots():
             self.outbox.add(slot)
 
@@ -199,7 +183,7 @@ class Courier:
         self.notes.often("spool", f"{error}; nothing is pulled or sent until it works again", now_ms)
         self._spool_retry_ms = now_ms + SPOOL_RETRY_MS
         for device in self.devices:
-            self._ended(device.close())
+            self.players.ended(device.close())
         with contextlib.suppress(SpoolError):
             self.spool.rollback()
             self._load()
@@ -224,7 +208,7 @@ class Courier:
         name = f"broker {self.settings.broker.name}"
         if isinstance(happening, mqtt.Up):
             self.notes.say("broker", f"{name}: connected, {mqtt.LEVEL_NAMES[happening.level]}")
-            self._published.clear()
+            self.players.broker_up()
             self._own_status = (0, b"")
             known = set(self.outbox.devices()) | {device.session.device for device in self.devices if device.session}
             self.mqtt.subscribe([self._receipts_of(device) for device in known if device])
@@ -290,103 +274,3 @@ class Courier:
         if status != told and (not told or now_ms - told_ms >= STATUS_MS):
             self._own_status = (now_ms, status)
             self.mqtt.publish(topics.courier_status_topic(self.settings.site), status, retain=True)
-
-    # --- the players' side (`session.Hub`)
-
-    def nonce(self) -> bytes:
-        return secrets.token_bytes(32)
-
-    def connected(self, session: Session, identity: Response) -> None:
-        """A player proved its key. Raises `PlayerError` when it is connected on another port already."""
-        device = identity.device or b""
-        for other in self.devices:
-            if other.session not in (None, session) and other.session.device == device:
-                session.device = None
-                raise PlayerError(f"{session.address}: player {device.hex()[:8]} is at {other.address} already")
-        before = self.spool.stage_device(device, session.address)
-        if before is not None:
-            sentence = f"{session.address}: another player than before: {device.hex()[:8]} instead of {before[:8]}"
-            self.notes.say(session.address, sentence)
-        about = f"{printable(identity.board)}, firmware {printable(identity.firmware)}"
-        self.notes.say(session.address, f"{session.name}: connected, {about}")
-        self.mqtt.subscribe([self._receipts_of(device)])
-
-    def looked(self, session: Session, raw: bytes) -> None:
-        """A player's status came: return what it took receipts for, and pass the status on."""
-        status, now_ms = session.status, clock_ms()
-        if status is None:
-            return
-        returned = self.outbox.player_at(status.device, status.last_receipted)
-        if returned:
-            self.spool.stage_returned([slot.id for slot in returned])
-        if session.settled and not self.outbox.open_slots(status.device) and status.last_receipted:
-            sentence = f"{session.name}: all segments up to {status.last_receipted} are receipted"
-            self.notes.say(session.address + " synced", sentence)
-        told_ms, told = self._published.get(status.device, (-STATUS_MS, b""))
-        mood = bytes((status.state,)) + (status.text or "").encode()
-        if mood != told:
-            text = f": {printable(status.text)}" if status.text else ""
-            self.notes.say(session.address + " state", f"{session.name}: {STATES[status.state]}{text}")
-        if self.mqtt.room and (mood != told or now_ms - told_ms >= STATUS_MS):
-            self._published[status.device] = (now_ms, mood)
-            topic = topics.device_topic(self.settings.site, status.device, topics.STATUS)
-            self.mqtt.publish(topic, raw, retain=True)
-
-    def next_offer(self, device: bytes, last_receipted: int) -> Offer | None:
-        """The receipt to hand over next."""
-        slot = self.outbox.next_offer(device, last_receipted)
-        return Offer(slot, self.spool.receipt(slot.id)) if slot is not None else None
-
-    def offer_refused(self, session: Session, offer: Offer) -> None:
-        """The player did not take a receipt: ask the ledger again."""
-        now_ms = clock_ms()
-        self.outbox.player_refused(offer.slot, now_ms, jitter_permille())
-        self.spool.stage_receipt(offer.slot.id, None)
-        sentence = f"{session.name}: did not take the receipt for {offer.slot.sequence}; asking the ledger again"
-        self.notes.often(session.address + " offer", sentence, now_ms)
-
-    def has_room(self) -> bool:
-        """Whether the spool takes another segment."""
-        if self.spool.full:
-            kept = f"{self.spool.open_entries} segments, {self.spool.used_bytes >> 20} MiB"
-            self.notes.say("full", f"spool {self.spool.folder}: full ({kept}); pulling stops until receipts make room")
-            return False
-        self.notes.forget("full")
-        return True
-
-    def wanted(self, session: Session, entries: list[Entry]) -> list[Entry]:
-        """Which of these listed segments to pull: those whose bytes are not in the spool."""
-        if not entries or session.device is None:
-            return []
-        if entries[-1].sequence > SEQUENCE_MAX:
-            raise PlayerError(f"{session.name}: expected sequences up to {SEQUENCE_MAX}, found {entries[-1].sequence}")
-        known = self.spool.held(session.device, entries[0].sequence, entries[-1].sequence)
-        wanted = []
-        for entry in entries:
-            kept = [held for held in known.get(entry.sequence, []) if held.state is not State.RETURNED]
-            if any(held.segment_sha256 == entry.sha256 for held in kept):
-                continue
-            if kept:
-                sentence = f"{session.name}: has another segment {entry.sequence} than before; both go to the ledger"
-                self.notes.often(session.address + " fork", sentence, clock_ms())
-            wanted.append(entry)
-        return wanted
-
-    def pulled(self, device: bytes, entry: Entry, segment: bytes) -> None:
-        """A segment came through whole: it is spooled with this turn's commit, and sent after it."""
-        message = wrap(segment)
-        sha256 = hashlib.sha256(message).digest()
-        id = self.spool.stage_pull(device, entry.sequence, entry.sha256, len(segment), message, sha256)
-        self.outbox.add(Slot(id, device, entry.sequence, sha256, State.PULLED))
-
-    def unreadable(self, session: Session, entry: Entry, reason: str) -> None:
-        """A listed segment could not be read."""
-        sentence = f"{session.name}: cannot read segment {entry.sequence}: {printable(reason)}; trying again later"
-        self.notes.often(session.address + " unreadable", sentence, clock_ms())
-
-    def _ended(self, session: Session | None) -> None:
-        # A retained status outlives its truth: empty means that nobody knows.
-        if session is not None and session.device is not None:
-            self._published.pop(session.device, None)
-            topic = topics.device_topic(self.settings.site, session.device, topics.STATUS)
-            self.mqtt.publish(topic, b"", retain=True)

@@ -5,20 +5,27 @@ from collections.abc import Callable
 
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link_host import Conversation, HostLink, Pause
+from amos_sync.descriptor_port import Port
 from amos_sync.errors import PortBusy, PortError, PortMissing
 from amos_sync.limits import PORT_RETRY_MS
 from amos_sync.notes import Notes
 from amos_sync.outbox import back_off_ms
-from amos_sync.ports import Port, open_port
+from amos_sync.ports import open_port
 from amos_sync.session import Hub, Partial, Session
 
 
 class Device:
-    """Never raises for what the line does. `session` is None while there is no connection."""
+    """Never raises for what the line does.
+
+    session   the talk under way, None while there is no connection
+    done      id of the player that last ended a connection with nothing left to bring, or None: one that stops once it
+              is receipted does not have the courier wait for it
+    """
 
     def __init__(self, address: str, hub: Hub, notes: Notes, clock_ms: Callable[[], int]):
         self.address = address
         self.session: Session | None = None
+        self.done: bytes | None = None
         self._hub = hub
         self._notes = notes
         self._clock_ms = clock_ms
@@ -70,6 +77,8 @@ class Device:
     def close(self) -> Session | None:
         """Hang up; the session that ended, if any."""
         session, self.session = self.session, None
+        if session is not None and session.device is not None:
+            self.done = session.device if session.settled else None
         if self._port is not None:
             self._port.close()
         self._port = self._link = self._talk = None

@@ -253,7 +253,7 @@ class MqttEdge:
         client = _client(self._client_id, self._level)
         client.max_inflight_messages_set(INFLIGHT_MAX)
         client.max_queued_messages_set(4 * INFLIGHT_MAX)
-        client.reconnect_delay_set(1 + random.randint(0, 1), BROKER_RETRY_MS[1] // 1000)
+        client.reconnect_delay_set(*(bound // 1000 for bound in BROKER_RETRY_MS))
         client.will_set(self._will[0], self._will[1], qos=1, retain=True)
         if self.broker.ca or self.broker.certificate:
             client.tls_set_context(tls_context(self.broker))

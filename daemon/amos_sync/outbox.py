@@ -19,7 +19,6 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from amos.protocol import answer as answers
-from amos_sync.limits import UNANSWERED_MAX
 
 
 class State(IntEnum):
@@ -136,11 +135,20 @@ class _Lane:
 
 
 class Outbox:
-    """Every segment that is not yet returned. Each method that changes a slot returns it, for the spool to store."""
+    """Every segment that is not yet returned. Each method that changes a slot returns it, for the spool to store.
 
-    def __init__(self) -> None:
+    unanswered_max   fresh segments of one device on their way at once
+    """
+
+    def __init__(self, unanswered_max: int) -> None:
+        self._unanswered_max = unanswered_max
         self._lanes: dict[bytes, _Lane] = {}
         self._by_message: dict[bytes, Slot] = {}
+
+    def clear(self) -> None:
+        """Forget everything: it is read from the spool again."""
+        self._lanes.clear()
+        self._by_message.clear()
 
     def add(self, slot: Slot) -> None:
         """Take a slot in: just pulled, or found in the spool at the start (then everything unanswered is due)."""
@@ -183,7 +191,7 @@ class Outbox:
             slot = lane.slots.get(id)
             if slot is not None and slot.due_ms == due_ms and (slot.state, Event.SEND) in NEXT:
                 return slot
-        while lane.fresh and lane.unanswered < UNANSWERED_MAX:
+        while lane.fresh and lane.unanswered < self._unanswered_max:
             slot = lane.fresh.popleft()
             if slot.state is State.PULLED and slot.id in lane.slots:
                 return slot

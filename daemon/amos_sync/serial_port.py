@@ -10,9 +10,9 @@ import select
 
 import serial
 
+from amos_sync.descriptor_port import DescriptorPort
 from amos_sync.errors import PortBusy, PortGone, PortMissing
 from amos_sync.limits import READ_BYTES_MAX
-from amos_sync.ports import DescriptorPort
 
 BAUD = 115_200
 """Only a UART cares; USB and ptys run as fast as they can."""

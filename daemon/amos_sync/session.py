@@ -52,6 +52,7 @@ class Hub(Protocol):
     def has_room(self) -> bool: ...
     def wanted(self, session: "Session", entries: list[Entry]) -> list[Entry]: ...
     def pulled(self, device: bytes, entry: Entry, segment: bytes) -> None: ...
+    def settled(self, session: "Session") -> None: ...
     def unreadable(self, session: "Session", entry: Entry, reason: str) -> None: ...
 
 
@@ -86,6 +87,7 @@ class Session:
         self._cursor = 0
         self._highest_listed = 0
         self._caught_up = False
+        self._caught_up_before = 0
         self._relist_at_ms: int | None = None
 
     @property
@@ -95,8 +97,10 @@ class Session:
 
     @property
     def settled(self) -> bool:
-        last = self.status.last_receipted if self.status else 0
-        return self._caught_up and last >= self._highest_listed
+        status = self.status
+        if status is None or not self._caught_up or status.next_sequence != self._caught_up_before:
+            return False
+        return status.last_receipted >= self._highest_listed
 
     def run(self) -> Steps:
         """The whole talk; it ends only by an error: `LinkError`, `ProtocolError` or `PlayerError`."""
@@ -108,6 +112,8 @@ class Session:
                 yield from self._hand_over(offer)
                 continue
             if not (yield from self._pull_page(status)):
+                if self.settled:
+                    self._hub.settled(self)
                 yield Pause(POLL_MS)
 
     def _prove(self) -> Steps:
@@ -156,7 +162,7 @@ class Session:
         if entries:
             self._cursor = entries[-1].sequence + 1
             self._highest_listed = max(self._highest_listed, entries[-1].sequence)
-        self._caught_up = not entries and self._relist_at_ms is None
+        self._caught_up, self._caught_up_before = not entries and self._relist_at_ms is None, status.next_sequence
         return bool(entries)
 
     def _pull(self, entry: Entry) -> Steps:

@@ -2,8 +2,8 @@
 
 import socket
 
+from amos_sync.descriptor_port import DescriptorPort
 from amos_sync.errors import PortBusy, PortMissing
-from amos_sync.ports import DescriptorPort
 
 
 class UnixPort(DescriptorPort):

@@ -5,6 +5,7 @@ import sys
 from amos.app import Player
 from amos.compat import MICROPYTHON
 from amos.config import ConfigError, load
+from amos.edges.address import AddressError
 from amos.edges.key_store import KeyFault
 from amos.journal.journal import JournalError
 from amos.protocol.errors import ProtocolError
@@ -28,7 +29,7 @@ def main(arguments) -> int:
             player.run()
         except KeyboardInterrupt:
             return 0  # on boards: as after a power cut, the next start seals what was flushed
-    except (ConfigError, KeyFault, JournalError, ProtocolError, OSError) as error:
+    except (ConfigError, AddressError, KeyFault, JournalError, ProtocolError, OSError) as error:
         print("amos player: %s: %s" % (type(error).__name__, error))
         return REFUSED
     return 0

@@ -31,7 +31,7 @@ class Player:
     """Everything a player process holds, from start to stop. `say(line)` is told what an operator should know.
 
     Construction reads key, pack and journal and counts the boot. Raises `KeyFault`, `ProtocolError`, `JournalError`,
-    ValueError, OSError.
+    `AddressError`, OSError.
     """
 
     def __init__(self, config, say=print):
@@ -51,6 +51,7 @@ class Player:
         self.device.attach(self._link)
         self._port = open_port(config.link)
         self._stopping = False
+        self._took_ms = 0
 
     def stop(self) -> None:
         """Finish the block in hand, seal, and leave; may be called at any moment."""
@@ -90,7 +91,7 @@ class Player:
             session.finish(SEAL_SHUTDOWN)
         except JournalError as error:
             self._halt(error)
-        took_ms = self._clock.now_ms() - started_ms
+        self._took_ms = took_ms = self._clock.now_ms() - started_ms
         music_ms = session.frame * 1000 // session.rate_hz
         self._say(
             "played %d frames (%d s) in %d.%03d s; %d placements; %d segments sealed"
@@ -139,6 +140,8 @@ class Player:
             "boot": device.journal.boot,
             "session": device.journal.session,
             "frames": session.frame if session else 0,
+            "took_ms": self._took_ms,
+            "rate_hz": session.rate_hz if session else 0,
             "placements": session.performance.placements if session else 0,
             "segments": sum([log.sealed_segments for log in logs]),
             "rows": sum([log.sealed_rows for log in logs]),

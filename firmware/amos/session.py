@@ -9,7 +9,7 @@ from amos.player.inputs import InputRefused
 from amos.player.meter import Meter
 from amos.player.mixer import make_mixer
 from amos.player.performance import Performance
-from amos.player.score import decode_score
+from amos.player.score import ScoreError, decode_score
 from amos.player.vm import Vm
 from amos.protocol.errors import MessageError
 from amos.protocol.segment import SEAL_TIER
@@ -24,6 +24,16 @@ SEED_CONTEXT = b"amos/1/session-seed\x00"
 def session_seed(device: bytes, pack_id: bytes, session: int) -> bytes:
     """32 bytes that a venue cannot choose: hash of device, pack and session number."""
     return hashlib.sha256(SEED_CONTEXT + device + pack_id + session.to_bytes(4, "big")).digest()
+
+
+def _recall(score, frames, gains_q15, seed: bytes, memory) -> Vm:
+    """The VM, starting from what an earlier session remembered, if that was with this score."""
+    if memory:
+        try:
+            return Vm(score, frames, gains_q15, seed, memory)
+        except ScoreError:
+            pass
+    return Vm(score, frames, gains_q15, seed)
 
 
 class Session:
@@ -47,7 +57,9 @@ class Session:
         self._clock_status = clock.status()
         seed = session_seed(device.device, pack.pack_id, journal.session)
         frames = [stem.frames for stem in manifest.stems]
-        self._vm = Vm(decode_score(pack.score()), frames, [stem.gain_q15 for stem in manifest.stems], seed)
+        self._vm = _recall(
+            decode_score(pack.score()), frames, [s.gain_q15 for s in manifest.stems], seed, journal.memory
+        )
         self._meter = Meter(manifest.voices)
         mixer = make_mixer(manifest.rate_hz, manifest.voices, config.block_frames)
         self.performance = Performance(self._vm, mixer, self._meter, pack.stem, BlobError)
@@ -112,6 +124,7 @@ class Session:
 
     def _seal(self, reason: int) -> None:
         self.log.seal(self._meter, self._now_ms(), reason)
+        self._device.journal.remember(self._vm.memory())
 
     def finish(self, reason: int) -> None:
         """The output stops here: what was taken sounds out, what would go on is aborted, all is sealed."""
@@ -120,11 +133,14 @@ class Session:
         except OSError:
             pass  # the output is gone; what it had not confirmed stays uncounted
         self._meter.abort(self.frame)
-        if self.log.unsealed_frames():
+        if self._unsealed_frames():
             self._seal(reason)
 
+    def _unsealed_frames(self) -> int:
+        return self.frame - self.log.first_frame
+
     def unsealed_ms(self) -> int:
-        return self.log.unsealed_frames() * 1000 // self.rate_hz
+        return self._unsealed_frames() * 1000 // self.rate_hz
 
     def input(self, kind: int, value: int) -> None:
         """An input of the courier, effective at the next frame the VM has not yet decided. Raises `MessageError`."""

@@ -79,9 +79,10 @@ class UsageLog:
         self._advance(meter.cut(), [], meter, now_ms)
         self._store(self._builder, self._pcm.digest(), reason)
 
-    def unsealed_frames(self) -> int:
-        """Frames delivered since the last seal."""
-        return self._builder.delivered_frames
+    @property
+    def first_frame(self) -> int:
+        """First frame of the segment in the making; what was delivered since is not sealed yet."""
+        return self._builder.opened.first_frame
 
     def _advance(self, ended, sounding, meter, now_ms: int) -> None:
         silent = meter.silent_frames - self._silent_before

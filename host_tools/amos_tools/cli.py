@@ -1,49 +1,65 @@
-"""The command `amos`: one door to every part."""
+"""The command `amos`: one door to every part. A part is imported only when called, so that each starts quickly."""
 
-from pathlib import Path
-from typing import Annotated
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
-from amos_ledger.cli import app as ledger_app
-from amos_sync.cli import app as courier_app
-from amos_tools.demo.cli import demo
-from amos_tools.device.cli import app as device_app
-from amos_tools.device.run import player
-from amos_tools.pack.cli import app as pack_app
-from amos_tools.pool.cli import app as pool_app
-from amos_tools.script.cli import app as script_app
-from amos_tools.vault.cli import app as vault_app
-from amos_tools.verify.cli import verify
+COMMANDS = {
+    "demo": "amos_tools.demo.cli:demo",
+    "vault": "amos_tools.vault.cli:app",
+    "script": "amos_tools.script.cli:app",
+    "pack": "amos_tools.pack.cli:app",
+    "render": "amos_tools.render.cli:render",
+    "provenance": "amos_tools.render.cli:provenance",
+    "device": "amos_tools.device.cli:app",
+    "player": "amos_tools.device.run:player",
+    "courier": "amos_sync.cli:app",
+    "ledger": "amos_ledger.cli:app",
+    "pool": "amos_tools.pool.cli:app",
+    "verify": "amos_tools.verify.cli:verify",
+    "key": "amos_tools.device.key:key",
+    "bench": "amos_tools.bench.cli:bench",
+}
+"""Command -> module:object, in the order of the way of a stem; the object is a Typer app, or a function."""
+
+
+class Doors(TyperGroup):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        target = COMMANDS.get(cmd_name)
+        if target is None:
+            return None
+        module, _colon, attribute = target.partition(":")
+        found = getattr(import_module(module), attribute)
+        if isinstance(found, typer.Typer):
+            part = found
+        else:
+            part = typer.Typer()
+            part.command()(found)
+        command = get_command(part)
+        command.name = cmd_name
+        return command
+
 
 app = typer.Typer(
+    cls=Doors,
     help="An electricity meter for music: signed play time, from the loudspeaker to the payout.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    add_completion=False,
 )
-app.command()(demo)
-app.command()(player)
-app.command()(verify)
-app.add_typer(vault_app, name="vault")
-app.add_typer(script_app, name="script")
-app.add_typer(pack_app, name="pack")
-app.add_typer(device_app, name="device")
-app.add_typer(courier_app, name="courier", help="Sync signed segments from players to the ledger.")
-app.add_typer(ledger_app, name="ledger", help="Prove, receipt and keep usage.")
-app.add_typer(pool_app, name="pool")
 
 
-@app.command()
-def key(file: Annotated[Path, typer.Argument(metavar="FILE", help="32 bytes, readable by its owner only.")]) -> None:
-    """Print the public key of a key file; make the file first when there is none."""
-    from amos.crypto import public_key
-    from amos.edges.key_store import KeyFault, load_or_make_seed
-
-    try:
-        print(public_key(load_or_make_seed(str(file))).hex())
-    except (KeyFault, OSError) as error:
-        typer.echo(f"{type(error).__name__}: {error}", err=True)
-        raise typer.Exit(1) from None
+@app.callback()
+def amos() -> None:
+    """An electricity meter for music: signed play time, from the loudspeaker to the payout."""
 
 
 def main() -> None:

@@ -77,7 +77,7 @@ def rule(part: str, *ours: str, outside: set[str] | None = None, pure: bool = Fa
 
 # The most particular rule for a module is the one that holds.
 RULES = (
-    rule("amos.compat", outside={"ffi", "micropython", "os", "sys"}),
+    rule("amos.compat", outside={"micropython", "sys"}),
     rule("amos.protocol", outside=BYTES, pure=True, cpython="cbor2 typing"),
     rule("amos.crypto", "amos.compat", outside=BYTES | {"micropython"}, pure=True, cpython="nacl"),
     rule(
@@ -88,10 +88,16 @@ RULES = (
         cpython="numpy typing",
     ),
     rule(
-        "amos.edges", "amos.protocol", "amos.player", "amos.compat", outside=BOARD, cpython="mmap numpy pathlib typing"
+        "amos.edges",
+        *("amos.protocol", "amos.player", "amos.compat"),
+        outside=BOARD,
+        cpython="mmap numpy pathlib signal subprocess tty typing",
     ),
     rule("amos", outside=BOARD),
-    *(rule(f"amos_sync.{name}", "amos.protocol", "amos.crypto", outside=PURE_HOST, pure=True) for name in PURE_SYNC),
+    *(
+        rule(f"amos_sync.{name}", "amos.protocol", "amos_sync.limits", outside=PURE_HOST, pure=True)
+        for name in PURE_SYNC
+    ),
     rule("amos_sync", "amos.protocol", "amos.crypto"),
     *(
         rule(f"amos_ledger.{name}", "amos_ledger", "amos.protocol", "amos.crypto", outside=PURE_HOST, pure=True)
@@ -167,7 +173,8 @@ def calls(nodes: list[ast.AST]) -> Iterator[str]:
 def declared() -> set[str]:
     """The top-level modules of the packages that pyproject.toml declares for use (not the development group)."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    lines = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
+    extras = project.get("optional-dependencies", {})
+    lines = [*project["dependencies"], *chain.from_iterable(extras.values())]
     wanted = {_normal(re.split(r"[<>=~!\[; ]", line)[0]) for line in lines}
     installed = packages_distributions()
     names = {name for name, packages in installed.items() if wanted & {_normal(package) for package in packages}}

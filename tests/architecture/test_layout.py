@@ -13,7 +13,7 @@ TOP_LEVEL = {
 PACKAGES = {
     "firmware": {"amos"},
     "daemon": {"amos_sync", "amos_ledger"},
-    "host_tools": {"amos_tools"},
+    "host_tools": {"amos_tools", "OPERATING.md"},
 }
 
 

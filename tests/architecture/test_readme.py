@@ -1,4 +1,4 @@
-"""What README.md names exists: paths, `make` targets, `amos` commands and their options."""
+"""What README.md and the operating guide name exists: paths, `make` targets, `amos` commands and their options."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 PROJECT = Path(__file__).resolve().parents[2]
-README = (PROJECT / "README.md").read_text()
+README = "\n".join((PROJECT / name).read_text() for name in ("README.md", "host_tools/OPERATING.md"))
 TOP_LEVEL = sorted(path.name for path in PROJECT.iterdir() if not path.name.startswith("."))
 
 
@@ -49,10 +49,11 @@ def command_fault(line: str) -> str | None:
             known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
             if name not in known | {"--help"}:
                 return f"{line}: no option {name}; have {sorted(known)}"
-        elif getattr(command, "commands", None):
-            if word not in command.commands:
-                return f"{line}: no command {word}; have {sorted(command.commands)}"
-            command = command.commands[word]
+        elif hasattr(command, "get_command"):
+            found = command.get_command(None, word)
+            if found is None:
+                return f"{line}: no command {word}; have {sorted(command.list_commands(None))}"
+            command = found
     return None
 
 

@@ -7,7 +7,6 @@ from math import isqrt
 from pathlib import Path
 from types import ModuleType
 
-import ed25519_reference as reference
 import ed25519_vectors as vectors
 import pytest
 from hypothesis import given, settings
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from amos.crypto import ed25519, edwards, host, make_base_table, sha512_constants
 from amos.crypto.base_table import BASE_TABLE
 from amos.crypto.sha512_portable import sha512
+from amos_tools.bench import ed25519_reference as reference
 from test_crypto import RFC8032_VECTORS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,5 +1,6 @@
 """A small world around a ledger: an operator, a publisher, a pack, and devices that seal segments."""
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -144,9 +145,11 @@ class World:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.operator, self.publisher = Signer(1), Signer(2)
-        self.folder: Folder = init_folder(path, "ledger.example/amos", self.operator.public, self.publisher.public)
         self.pack = Pack.make(self.publisher)
-        self.publish(self.pack)
+        if not path.exists():
+            self.folder = init_folder(path, "ledger.example/amos", self.operator.public, self.publisher.public)
+            self.publish(self.pack)
+        self.folder = Folder(path)
         self.ledger = Ledger(self.folder)
 
     def publish(self, pack: Pack) -> None:
@@ -191,9 +194,15 @@ class World:
         parse_receipt(receipt).check(segment, self.folder.public_key, verify)
 
 
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger to copy: making one waits for the disk a dozen times."""
+    return World(tmp_path_factory.mktemp("made") / "ledger").path
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path / "ledger")
+def world(tmp_path: Path, made_once: Path) -> World:
+    return World(Path(shutil.copytree(made_once, tmp_path / "ledger")))
 
 
 class Offline:
@@ -280,3 +289,8 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
     running = Broker(command, port, tmp_path / "broker.log")
     yield running
     running.stop()
+
+
+@pytest.fixture(name="wait_for")
+def wait_for_fixture() -> Callable[..., None]:
+    return wait_for

@@ -132,6 +132,17 @@ def test_held_segments_go_on_when_a_later_one_declares_the_loss(world: Any) -> N
     assert world.totals().held == 0
 
 
+def test_a_loss_before_segments_that_are_whole_lets_those_go_on(world: Any) -> None:
+    device = world.device()
+    segments = [device.seal() for _ in range(4)]
+    world.take(device, segments[0])
+    assert verdicts(world.take(device, segments[3], segments[2])) == [(3, "gap"), (4, "gap")]
+    declaring = device.seal(lost_first=2, lost_last=2, lost_reason=LOST_STORAGE)
+    answers = world.take(device, declaring)
+    assert verdicts(answers) == [(3, "accepted"), (4, "accepted"), (5, "accepted")]
+    assert (world.totals().accepted, world.totals().held) == (4, 0)
+
+
 def test_a_fork_keeps_both_and_quarantines(world: Any) -> None:
     device, twin = world.device(), world.device(enrolled=False)
     stored = device.seal()

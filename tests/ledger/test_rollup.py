@@ -3,7 +3,7 @@
 from array import array
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amos.protocol.errors import MessageError
@@ -61,6 +61,7 @@ def test_another_rate_than_the_packs_is_refused() -> None:
         roll_up(usage([(0, 1)]), manifest(IDS, 48_000))
 
 
+@settings(max_examples=30)
 @given(st.lists(row_lists, max_size=5))
 def test_merging_is_adding(segments: list[list[tuple[int, int]]]) -> None:
     rollups = [roll_up(usage(rows), manifest(IDS)) for rows in segments]

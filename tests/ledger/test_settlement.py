@@ -100,7 +100,7 @@ def periods(draw: st.DrawFn) -> tuple[dict, dict]:
     return rollup, splits
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(pools, periods(), st.randoms())
 def test_a_period_adds_up(pool: int, period: tuple[dict, dict], chance: random.Random) -> None:
     rollup, splits = period

@@ -119,6 +119,13 @@ def test_one_placement_across_two_seals() -> None:
     assert meter.silent_frames == 100 + 900
 
 
+def test_seal_at_the_very_end_closes_the_placement() -> None:
+    meter = Meter(1)
+    meter.start(Start(0, 0, 7, 640, 9000, 0, 0))
+    meter.delivered(640)
+    assert meter.cut() == [(7, 0, 640, FLAG_BEGIN | FLAG_END)]
+
+
 def test_opt_out_marks_the_rows_that_follow() -> None:
     meter = Meter(1)
     meter.start(Start(0, 0, 7, 100000, 9000, 0, 0))

@@ -47,7 +47,7 @@ from amos.protocol.segment import (
 )
 
 NAMES_OF_SEEDS = {1: "device", 2: "operator", 3: "publisher", 4: "ledger"}
-SPEC = __file__.rsplit("/", 3)[0] + "/firmware/amos/protocol/SPEC.md"
+SPEC = __file__.rsplit("/", 1)[0] + "/../../firmware/amos/protocol/SPEC.md"
 
 
 class Party:

@@ -120,3 +120,29 @@ def test_sequence_numbers_cannot_jump():
         raise AssertionError("expected a fault")
     except JournalFault as error:
         assert "expected sequence 1" in str(error)
+
+
+def test_memory_survives_and_moves_with_a_compaction():
+    store = MemoryLogStore(96 * 1024)
+    journal = Journal(store, SALT)
+    assert journal.memory is None
+    journal.remember(b"first")
+    journal.remember(b"second")
+    for sequence in range(1, 60):
+        journal.open(opened(journal))
+        journal.seal(sequence, bytes(3000), 1000)
+        journal.trim(sequence)
+    assert Journal(store, SALT).memory == b"second"
+
+
+def test_damage_in_what_the_ledger_has_is_no_loss():
+    store = MemoryLogStore()
+    journal = Journal(store, SALT)
+    for sequence in (1, 2, 3):
+        journal.open(opened(journal))
+        journal.seal(sequence, b"segment %d" % sequence, 1000)
+    journal.trim(3)
+    at = bytes(store._data[0]).find(b"segment 2")
+    store._data[0][at] ^= 1
+    found = Journal(store, b"freshone")
+    assert found.lost is None and found.receipted == 3 and found.last_sequence == 3

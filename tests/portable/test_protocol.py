@@ -4,7 +4,7 @@ from amos import crypto
 from amos.protocol.answer import decode_answer
 from amos.protocol.catalogue import open_catalogue
 from amos.protocol.cbor import Tag, dumps, loads
-from amos.protocol.cose import open_typed, parse
+from amos.protocol.cose import TYP_USAGE, open_typed, parse, sign
 from amos.protocol.enrolment import IDENTIFY_CONTEXT, Enrolment, open_enrolment, sign_enrolment
 from amos.protocol.errors import (
     CborError,
@@ -102,18 +102,25 @@ def test_a_message_over_its_size_is_refused_first():
     assert refused(MessageError, decode_answer, bytes(2561))
 
 
+def sign1_with(index: int, value) -> bytes:
+    """A COSE_Sign1 that is right but for one of its four parts."""
+    parts = [dumps({1: -19, 4: bytes(16), 16: "amos-usage+cose"}), {}, b"", bytes(64)]
+    parts[index] = value
+    return dumps(Tag(18, parts))
+
+
 def test_a_wrong_cose_structure_is_refused():
-    protected = dumps({1: -19, 4: bytes(16), 16: "amos-usage+cose"})
-    good = [protected, {}, b"", bytes(64)]
-    parse(dumps(Tag(18, good)), 1000)
-    wrong = [dumps(good), dumps(Tag(17, good)), dumps(Tag(18, good[:3])), dumps(Tag(18, {}))]
+    good = sign1_with(3, bytes(64))
+    parse(good, 1000)
+    parts = loads(good).value
+    wrong = [dumps(parts), dumps(Tag(17, parts)), dumps(Tag(18, parts[:3])), dumps(Tag(18, {}))]
     for index, value in ((0, {}), (1, []), (2, 0), (3, bytes(63)), (3, None)):
-        wrong.append(dumps(Tag(18, good[:index] + [value] + good[index + 1 :])))
-    headers = [[], {}, {1: -8, 4: bytes(16)}, {1: -19}, {1: -19, 4: bytes(15)}, {1: True, 4: bytes(16)}]
-    wrong += [dumps(Tag(18, [dumps(header)] + good[1:])) for header in headers]
+        wrong.append(sign1_with(index, value))
+    for header in ([], {}, {1: -8, 4: bytes(16)}, {1: -19}, {1: -19, 4: bytes(15)}, {1: True, 4: bytes(16)}):
+        wrong.append(sign1_with(0, dumps(header)))
     for message in wrong:
         assert refused(CoseError, parse, message, 1000)
-    assert refused(CborError, parse, dumps(Tag(18, [b"\x18\x01"] + good[1:])), 1000)
+    assert refused(CborError, parse, sign1_with(0, b"\x18\x01"), 1000)
 
 
 def test_unprotected_headers_and_absent_payloads_are_refused_where_there_are_none():
@@ -175,7 +182,13 @@ def test_a_lost_range_lies_below_the_segment_and_is_whole():
     for changes in ({"lost_first": 8, "lost_last": 8}, {"lost_first": 1, "lost_last": 8}):
         lost.update(changes)
         assert Usage.decode(usage_with(**lost)).lost_first == changes["lost_first"]
-    for changes in ({"lost_first": 0}, {"lost_first": 6, "lost_last": 5}, {"lost_last": 9}, {"lost_reason": 3}):
+    for changes in (
+        {"lost_first": 0},
+        {"lost_first": 6, "lost_last": 5},
+        {"lost_last": 9},
+        {"lost_reason": 0},
+        {"lost_reason": 3},
+    ):
         wrong = {"sequence": 9, "lost_first": 3, "lost_last": 5, "lost_reason": 2}
         wrong.update(changes)
         assert refused(MessageError, Usage.decode, usage_with(**wrong)), changes
@@ -202,8 +215,6 @@ def test_a_device_that_signs_for_another_is_refused():
 def mislabelled(segment: bytes, kid: bytes) -> bytes:
     """The segment with another kid in its header, signed anew by the example's device."""
     message = parse(segment, SEGMENT_BYTES_MAX)
-    from amos.protocol.cose import TYP_USAGE, sign
-
     return sign(message.payload, TYP_USAGE, kid, EXAMPLES.device.sign)
 
 

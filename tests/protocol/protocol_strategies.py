@@ -98,7 +98,7 @@ def usages(draw: st.DrawFn) -> Usage:
         fixed |= {
             "lost_first": first,
             "lost_last": draw(st.integers(first, sequence - 1)),
-            "lost_reason": draw(st.integers(0, 2)),
+            "lost_reason": draw(st.integers(1, 2)),
         }
     free = {name: a_field(kind, bound) for _key, name, kind, bound in Usage.FIELDS if name not in fixed}
     return Usage(**fixed, **draw(st.fixed_dictionaries(free)))

@@ -1,6 +1,7 @@
 """A small ledger for the tests: verifies, keeps each segment once, answers over MQTT with real receipts."""
 
 import hashlib
+import secrets
 import threading
 import time
 from collections import Counter
@@ -53,7 +54,9 @@ class FakeLedger:
         self._judge = judge
         self._leaves = [leaf_hash(b"genesis")]
         self._subscribed = threading.Event()
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"ledger-{port}", protocol=paho.MQTTv311)
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id="ledger-" + secrets.token_hex(6), protocol=paho.MQTTv311
+        )
         self._client.on_message = self._take
         self._client.on_connect = lambda client, *_more: client.subscribe(topics.ALL_USAGE, 1)
         self._client.on_subscribe = lambda *_more: self._subscribed.set()
@@ -75,7 +78,7 @@ class FakeLedger:
         """Until the condition holds."""
         end = time.monotonic() + seconds
         while not true():
-            assert time.monotonic() < end, "expected it within %s s" % seconds
+            assert time.monotonic() < end, f"expected it within {seconds} s"
             time.sleep(0.01)
 
     def _take(self, client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
@@ -99,9 +102,7 @@ class FakeLedger:
         if verdict is None:
             verdict = self._keep(segment)
         receipt = self.receipts[hashlib.sha256(segment).digest()] if verdict in RECEIPTED else None
-        return Answer(
-            message_sha256=digest, verdict=verdict, device=device, sequence=usage.sequence, receipt=receipt
-        )
+        return Answer(message_sha256=digest, verdict=verdict, device=device, sequence=usage.sequence, receipt=receipt)
 
     def _keep(self, segment: bytes) -> int:
         key = hashlib.sha256(segment).digest()

@@ -35,11 +35,19 @@ def test_nothing_there_is_told_until_the_time_is_over(tmp_path: Path, caplog: py
     missing = ["--device", f"serial:{tmp_path}/tty", "--broker", f"127.0.0.1:{free_port()}", "--spool", str(tmp_path)]
     result = CliRunner().invoke(app, [*RUN, *missing, "--until-idle", "--timeout-s", "1"])
     assert result.exit_code == 1
-    for sentence in ("no player listens there", "not there; plug the player in", "cannot be reached", "not done after 1 s"):
+    for sentence in (
+        "no player listens there",
+        "not there; plug the player in",
+        "cannot be reached",
+        "not done after 1 s",
+    ):
         assert sentence in caplog.text
     assert "Traceback" not in caplog.text
 
 
 def test_status_of_no_spool(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["status", "--spool", str(tmp_path)])
-    assert (result.exit_code, result.output.strip()) == (2, f"courier: spool {tmp_path}: none there yet; run the courier first")
+    assert (result.exit_code, result.output.strip()) == (
+        2,
+        f"courier: spool {tmp_path}: none there yet; run the courier first",
+    )

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sync_ledgers import path_of, root_of
 from sync_players import LEDGER_KEY, LEDGER_SEED, FakePlayer
@@ -52,7 +52,7 @@ def receipt_for(segment: bytes) -> bytes:
 
 
 class Line:
-    """A host and a device link, a simulated clock, and what the line does to bytes (`up` to the device, `down` back)."""
+    """A host and a device link, a simulated clock, and what the line does to bytes (`up` there, `down` back)."""
 
     def __init__(
         self,
@@ -145,15 +145,19 @@ FAULTS = st.lists(
 )
 
 
+@example(up=[("flip", 0), ("flip", 0), ("noise", 1)], down=[], piece=1)
 @given(up=FAULTS, down=FAULTS, piece=st.sampled_from([1, 60, 4096]))
 @settings(max_examples=60, deadline=None)
-def test_damage_loss_and_doubling_change_nothing(up: list[tuple[str, int]], down: list[tuple[str, int]], piece: int) -> None:
+def test_damage_loss_and_doubling_change_nothing(
+    up: list[tuple[str, int]], down: list[tuple[str, int]], piece: int
+) -> None:
     few = SEGMENTS[:5]
     line = Line(FakePlayer(SEED, few), Spoiler(up), Spoiler(down), piece)
     try:
         _identity, receipted = line.run(whole_exchange(line.host, few, receipt_for(few[-1])))  # type: ignore[misc]
     except LinkLost:
-        assert len(up) + len(down) >= TRIES_MAX  # the same request can only be lost so often by that many faults
+        # One fault costs two tries at most: a frame cut short takes the next one with it.
+        assert 2 * (len(up) + len(down)) >= TRIES_MAX
     else:
         assert receipted == len(few)
 

@@ -28,7 +28,7 @@ def a_slot(number: int, device: bytes = A, state: State = State.PULLED) -> Slot:
 
 
 def outbox_of(*slots: Slot) -> Outbox:
-    outbox = Outbox()
+    outbox = Outbox(UNANSWERED_MAX)
     for slot in slots:
         outbox.add(slot)
     return outbox

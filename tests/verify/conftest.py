@@ -4,6 +4,7 @@ import hashlib
 import shutil
 from array import array
 from collections.abc import Callable
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -190,14 +191,21 @@ def play_november(world: World) -> None:
     world.play(1, [(0, 7), (1, 7), (2, 7)], november + 1200, received)
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path / "ledger")
-
-
-@pytest.fixture
-def november(world: World) -> World:
+@pytest.fixture(scope="session")
+def played(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Made once, because every segment is flushed to the disk; tests get copies."""
+    world = World(tmp_path_factory.mktemp("played") / "ledger")
     play_november(world)
+    return world
+
+
+@pytest.fixture
+def november(played: World, tmp_path: Path) -> World:
+    """The ledger after six segments of November 2026."""
+    world = copy(played)
+    world.path = Path(shutil.copytree(played.path, tmp_path / "ledger"))
+    world.folder = Folder(world.path)
+    world.players = deepcopy(played.players)
     return world
 
 

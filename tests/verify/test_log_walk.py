@@ -29,6 +29,19 @@ def test_a_declared_loss_and_a_segment_found_again_pass(november, dates) -> None
     assert november.verify("ann").payee == "ann"
 
 
+def test_a_loss_declared_after_a_whole_segment_passes(november, dates) -> None:
+    played, received = dates(2026, 11, 9), dates(2026, 11, 10)
+    player = november.players[0]
+    player.play(ROWS, played)
+    player.play(ROWS, played)
+    whole = player.play(ROWS, played)
+    assert november.send(0, whole, received) == [GAP]
+    lost = {"lost_first": player.sequence - 2, "lost_last": player.sequence - 1, "lost_reason": 2}
+    assert november.send(0, player.play(ROWS, played, **lost), received)[0] == ACCEPTED
+    settle_period(november.folder, *NOVEMBER)
+    assert november.verify("ann").payee == "ann"
+
+
 def test_a_gap_that_intake_holds_is_no_part_of_the_log(november, dates) -> None:
     player = november.players[0]
     player.play(ROWS, dates(2026, 11, 9))

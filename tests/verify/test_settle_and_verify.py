@@ -9,6 +9,7 @@ import pytest
 from amos.protocol.limits import PPM
 from amos_ledger import period_close, settling
 from amos_ledger.errors import PeriodClosed, StorageFailed
+from amos_ledger.folder import init_folder
 from amos_ledger.period_close import EarlierPeriodOpen, NoCatalogue, PoolTooLarge
 from amos_ledger.public import Public
 from amos_ledger.settling import settle_period
@@ -79,6 +80,15 @@ def test_late_usage_goes_to_the_next_period_and_is_told(november, dates) -> None
     assert november.verify("ann").period == "2026-11"
 
 
+def test_a_clock_that_is_years_behind_is_not_believed_even_where_its_month_is_closed(november, dates) -> None:
+    settle_period(november.folder, "2024-11", 1, "EUR")
+    november.play(0, [(3, 12_345)], dates(2024, 11, 20), dates(2026, 11, 20))
+    settle_period(november.folder, *NOVEMBER)
+    core = json.loads(november.statement("cy-dee").read_bytes())["core"]
+    assert (core["usage"]["segments_late"], core["usage"]["segments_by_reception"]) == (0, 1)
+    november.verify("cy-dee")
+
+
 def test_an_empty_period_is_carried_to_the_next_of_its_currency(november, dates) -> None:
     assert amounts(settle_period(november.folder, "2026-10", 333, "EUR")) == {}
     settle_period(november.folder, "2026-09", 1, "USD")
@@ -95,8 +105,8 @@ def test_periods_are_closed_in_order(november, dates) -> None:
         settle_period(november.folder, "2026-12", 1, "EUR")
 
 
-def test_a_ledger_without_a_catalogue_cannot_settle(tmp_path, world) -> None:
-    bare = init_folder(tmp_path / "bare", "bare.example", world.keys.operator, world.keys.publisher)
+def test_a_ledger_without_a_catalogue_cannot_settle(tmp_path, november) -> None:
+    bare = init_folder(tmp_path / "bare", "bare.example", november.keys.operator, november.keys.publisher)
     with pytest.raises(NoCatalogue, match="expected one published"):
         settle_period(bare, *NOVEMBER)
 

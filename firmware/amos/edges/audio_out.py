@@ -11,6 +11,7 @@ import os
 import time
 
 from amos.compat import MICROPYTHON
+from amos.edges.address import AddressError
 from amos.edges.durable import fsync_file
 
 FRAME_BYTES = 4
@@ -94,7 +95,7 @@ def _sleep_ms(duration_ms: int) -> None:
 
 
 def open_sink(address: str, rate_hz: int):
-    """The sink for `wav:PATH`, `alsa:DEVICE`, or `null`. Raises ValueError or OSError."""
+    """The sink for `wav:PATH`, `alsa:DEVICE`, or `null`. Raises `AddressError`, OSError."""
     kind, _colon, rest = address.partition(":")
     if kind == "wav" and rest:
         return WavSink(_fresh_name(rest), rate_hz)
@@ -104,7 +105,7 @@ def open_sink(address: str, rate_hz: int):
         return AplaySink(rest or "default", rate_hz)
     if address == "null":
         return NullSink()
-    raise ValueError("out: expected wav:PATH, null%s, found %s" % ("" if MICROPYTHON else " or alsa:DEVICE", address))
+    raise AddressError("out: expected wav:PATH, null%s, found %s" % ("" if MICROPYTHON else " or alsa:DEVICE", address))
 
 
 def _fresh_name(path: str) -> str:

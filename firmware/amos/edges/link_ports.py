@@ -7,6 +7,10 @@ damaged frame, which the link drops. Never raises for what the other side does.
 
 from amos.compat import MICROPYTHON
 from amos.edges import posix
+from amos.edges.address import AddressError
+
+WRITE_WAIT_MS = 50
+"""How long a courier that has stopped reading may hold the player up, once."""
 
 READ_BYTES = 512
 """A board's USB input ring; larger pieces would not come in one read there."""
@@ -24,7 +28,7 @@ class PtyPort:
             return False
         answer = link.feed(posix.read_some(self._fd, READ_BYTES))
         if answer:
-            posix.write_all(self._fd, answer)
+            posix.write_some(self._fd, answer, WRITE_WAIT_MS)
         return True
 
 
@@ -37,7 +41,7 @@ class NoPort:
 
 
 def open_port(address: str):
-    """The port for `pty:PATH`, `unix:PATH` or `none`. Raises ValueError or OSError."""
+    """The port for `pty:PATH`, `unix:PATH` or `none`. Raises `AddressError`, OSError."""
     kind, _colon, path = address.partition(":")
     if kind == "pty" and path:
         return PtyPort(path)
@@ -47,4 +51,4 @@ def open_port(address: str):
         return SocketPort(path)
     if address == "none":
         return NoPort()
-    raise ValueError("link: expected pty:PATH%s or none, found %s" % ("" if MICROPYTHON else ", unix:PATH", address))
+    raise AddressError("link: expected pty:PATH%s or none, found %s" % ("" if MICROPYTHON else ", unix:PATH", address))

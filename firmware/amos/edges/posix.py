@@ -1,8 +1,9 @@
 """The few calls on file descriptors that both runtimes need, for the link: `os` on CPython, the C library elsewhere.
 
-open_pty() -> (master, slave path)   raw mode; the slave is held open, so that a courier may come and go
+open_pty() -> (master, slave path)   raw, the master non-blocking; the slave is held open for couriers to come and go
 read_some(fd, size) -> bytes         what is there, b"" when nothing is
-write_all(fd, data)                  returns when the line has taken everything; raises OSError
+write_some(fd, data, timeout_ms)     returns when the line has taken everything, or nothing more for that long: a
+                                     reader that has stopped must not stop the player
 readable(fd, timeout_ms) -> bool
 link_name(target, path)              a symbolic link in place of whatever stood at `path`
 """
@@ -16,7 +17,7 @@ if MICROPYTHON:
 else:
     from amos.edges.posix_host import link_name, open_pty, read_fd, write_fd
 
-__all__ = ("link_name", "open_pty", "read_some", "readable", "write_all")
+__all__ = ("link_name", "open_pty", "read_some", "readable", "write_some")
 
 
 def readable(fd: int, timeout_ms: int) -> bool:
@@ -29,6 +30,8 @@ def read_some(fd: int, size: int) -> bytes:
     return read_fd(fd, size) if readable(fd, 0) else b""
 
 
-def write_all(fd: int, data: bytes) -> None:
-    while data:
+def write_some(fd: int, data: bytes, timeout_ms: int) -> None:
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    while data and poll.poll(timeout_ms):
         data = data[write_fd(fd, data) :]

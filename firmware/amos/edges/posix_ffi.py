@@ -12,6 +12,10 @@ _read = _c.func("i", "read", "ipi")
 _write = _c.func("i", "write", "iPi")
 _symlink = _c.func("i", "symlink", "ss")
 _unlink = _c.func("i", "unlink", "s")
+_fcntl = _c.func("i", "fcntl", "iii")
+_F_SETFL = 4
+_O_RDWR = 2
+_O_NONBLOCK = 0o4000
 _held: list = []  # an unreferenced file would be closed by the collector
 
 
@@ -23,6 +27,7 @@ def open_pty():
     path = _ptsname(descriptor)
     slave = open(path, "r+b")
     termios.setraw(slave.fileno())
+    _fcntl(descriptor, _F_SETFL, _O_RDWR | _O_NONBLOCK)
     _held.extend((master, slave))
     return descriptor, path
 
@@ -34,10 +39,7 @@ def read_fd(fd: int, size: int) -> bytes:
 
 
 def write_fd(fd: int, data: bytes) -> int:
-    count = _write(fd, data, len(data))
-    if count < 0:
-        raise OSError("write failed")
-    return count
+    return max(_write(fd, data, len(data)), 0)  # -1 where the line is full
 
 
 def link_name(target: str, path: str) -> None:

@@ -1,16 +1,20 @@
 """The player's Unix socket on CPython (contract in `link_ports`)."""
 
 import os
+import select
 import socket
 
 from amos.edges import posix
 from amos.protocol.link_device import DeviceLink
 
 READ_BYTES_MAX = 4096
+WRITE_WAIT_MS = 50
+PEERS_MAX = 4
+"""A courier, an operator who asks how the player is, and room for one of each that has not noticed its end."""
 
 
 class SocketPort:
-    """A listening Unix socket at `path`, one courier at a time (a second one waits until the first has gone)."""
+    """A listening Unix socket at `path`. Each peer has a conversation of its own; more than `PEERS_MAX` wait."""
 
     def __init__(self, path: str):
         if os.path.exists(path):
@@ -18,24 +22,27 @@ class SocketPort:
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(path)
         os.chmod(path, 0o660)
-        self._listener.listen(1)
-        self._peer: socket.socket | None = None
+        self._listener.listen(PEERS_MAX)
+        self._peers: dict[socket.socket, DeviceLink] = {}
 
     def poll(self, link: DeviceLink, timeout_ms: int) -> bool:
-        if self._peer is None:
-            if not posix.readable(self._listener.fileno(), timeout_ms):
-                return False
-            self._peer, _address = self._listener.accept()
-            return True
-        if not posix.readable(self._peer.fileno(), timeout_ms):
-            return False
+        watched = [*self._peers, self._listener] if len(self._peers) < PEERS_MAX else [*self._peers]
+        ready, _writable, _failed = select.select(watched, [], [], timeout_ms / 1000)
+        for one in ready:
+            if one is self._listener:
+                peer, _address = one.accept()
+                peer.setblocking(False)
+                self._peers[peer] = link.another()
+            elif not self._serve(one):
+                one.close()
+                del self._peers[one]
+        return bool(ready)
+
+    def _serve(self, peer: socket.socket) -> bool:
+        """Answer what has come; False when the peer has gone, or been killed: the next one starts afresh."""
         try:
-            data = self._peer.recv(READ_BYTES_MAX)
-            if data:
-                self._peer.sendall(link.feed(data))
-                return True
+            data = peer.recv(READ_BYTES_MAX)
+            posix.write_some(peer.fileno(), self._peers[peer].feed(data), WRITE_WAIT_MS)
         except OSError:
-            pass  # a courier that was killed: the next one starts afresh
-        self._peer.close()
-        self._peer = None
-        return True
+            return False
+        return bool(data)

@@ -66,6 +66,7 @@ class Journal:
     receipted         int, newest sequence the ledger has receipted
     segments          dict, sequence -> Stored, sealed and not trimmed
     lost              None or (first, last, reason): sequence numbers found to be gone
+    memory            bytes or None, what the score VM had learned by the last `remember`
     notes             list of str, what recovery had to do
     """
 
@@ -80,7 +81,8 @@ class Journal:
         self.segments: dict = {}
         self.unsealed = None
         self._unsealed_from = 0
-        self.lost = None
+        self.lost: tuple[int, int, int] | None = None
+        self.memory: bytes | None = None
         self.notes: list = []
         slot = newest(store)
         if slot is None:
@@ -113,7 +115,7 @@ class Journal:
             state = State.decode(payload)
             self.boot, self.session, self.receipted = state.boot, state.session, state.receipted
             self.last_sequence, self.last_sha256 = state.last_sequence, state.last_sha256
-            if state.lost_first is not None:
+            if state.lost_first is not None and state.lost_last is not None:
                 self.lost = (state.lost_first, state.lost_last, LOST_DAMAGED)
         elif kind == record.BOOT:
             state = State.decode(payload)
@@ -126,6 +128,8 @@ class Journal:
         elif kind == record.SEALED:
             sequence, delivered_ms = int.from_bytes(payload[:8], "little"), int.from_bytes(payload[8:16], "little")
             self._index(sequence, delivered_ms, payload[SEALED_HEAD_BYTES:], offset)
+        elif kind == record.MEMORY:
+            self.memory = payload
         elif kind == record.TRIMMED:
             self._drop(int.from_bytes(payload, "little"))
 
@@ -145,6 +149,8 @@ class Journal:
         self.receipted = max(self.receipted, sequence)
         for number in [number for number in self.segments if number <= sequence]:
             del self.segments[number]
+        if self.lost and self.lost[1] <= self.receipted:
+            self.lost = None  # the ledger has what was damaged here
 
     # Writing
 
@@ -191,6 +197,12 @@ class Journal:
         self.lost = None
         self._compact_when_due()
 
+    def remember(self, memory: bytes) -> None:
+        """Keep what the score VM has learned, for the next session's start state."""
+        if memory != self.memory:
+            self._append(record.MEMORY, memory)
+            self.memory = memory
+
     def trim(self, sequence: int) -> int:
         """Forget sealed segments up to `sequence`, which the ledger has receipted; how many were forgotten."""
         if sequence > self.last_sequence:
@@ -228,7 +240,7 @@ class Journal:
         reserve = 0
         if kind in (record.OPEN, record.FLUSH):
             reserve = 2 * SEGMENT_BYTES_MAX
-        elif kind in (record.SEALED, record.BOOT):
+        elif kind in (record.SEALED, record.BOOT, record.MEMORY):
             reserve = 1024
         return len(payload) + record.OVERHEAD_BYTES + reserve <= self._store.capacity_bytes - size
 
@@ -238,6 +250,7 @@ class Journal:
         """Bytes the slot would hold after a compaction, at most."""
         overhead = record.OVERHEAD_BYTES + SEALED_HEAD_BYTES
         live = sum([stored.size + overhead for stored in self.segments.values()])
+        live += len(self.memory or b"") + record.OVERHEAD_BYTES
         return COMPACTED_BASE_BYTES + live + (self._slot.size - self._unsealed_from if self.unsealed else 0)
 
     def _compact_when_due(self) -> None:
@@ -254,6 +267,8 @@ class Journal:
         try:
             new = Slot.create(self._store, 1 - old.index, old.generation + 1, salt)
             new.append(record.STATE, self._state(self.boot, self.session).encode(), sync=False)
+            if self.memory:
+                new.append(record.MEMORY, self.memory, sync=False)
             moved = {}
             for sequence in sorted(self.segments):
                 stored = self.segments[sequence]

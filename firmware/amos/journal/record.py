@@ -21,7 +21,8 @@ SEALED = 4
 TRIMMED = 5
 BOOT = 6
 COMPLETE = 7
-TYPES = (STATE, OPEN, FLUSH, SEALED, TRIMMED, BOOT, COMPLETE)
+MEMORY = 8
+TYPES = (STATE, OPEN, FLUSH, SEALED, TRIMMED, BOOT, COMPLETE, MEMORY)
 
 
 def encode(kind: int, number: int, payload: bytes, salt: bytes) -> bytes:

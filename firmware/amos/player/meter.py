@@ -184,7 +184,7 @@ class Meter:
             for placement in self._open:
                 if placement.first_frame <= frame:
                     covered = max(covered, placement.end_frame)
-                elif placement.first_frame < placement.end_frame:
+                else:
                     next_first = min(next_first, placement.first_frame)
             if covered == frame:
                 silent += next_first - frame

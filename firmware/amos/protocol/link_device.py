@@ -60,6 +60,10 @@ class DeviceLink:
             INPUT: self._input,
         }
 
+    def another(self) -> "DeviceLink":
+        """A link to the same player for a second line, with a conversation of its own."""
+        return DeviceLink(self._player)
+
     @property
     def damaged(self) -> int:
         """Frames dropped so far because they were damaged."""

@@ -112,6 +112,7 @@ class Ticket:
         self.timeout_ms = timeout_ms
         self.deadline_ms = 0
         self.tries = 0
+        self.hurried = False
         self.response: Response | None = None
         self.lost = False
 
@@ -212,9 +213,12 @@ class HostLink:
 
     def _send_oldest_again(self, now_ms: int) -> None:
         # Answers come in order, so the damaged request is the oldest unanswered one: no need to wait for its timeout.
-        if self._flying:
-            self._flying[0].deadline_ms = now_ms
-            self.tick(now_ms)
+        # Once only, and not counted as a try: one burst of noise can be told as several damaged frames.
+        if self._flying and not self._flying[0].hurried:
+            self._flying[0].hurried = True
+            self._flying[0].tries -= 1
+            self.resent += 1
+            self._send(self._flying[0], now_ms)
 
     def tick(self, now_ms: int) -> None:
         """Send what is overdue again, and give up what was sent often enough."""

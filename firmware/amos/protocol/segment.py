@@ -141,6 +141,8 @@ class Usage(Record):
         first, last = self.lost_first, self.lost_last
         if first is not None and last is not None and not 1 <= first <= last < self.sequence:
             return "lost: expected 1 <= first <= last < %d" % self.sequence
+        if self.lost_reason == 0:
+            return "lost_reason: expected 1 or 2, found 0"
         return self._row_fault(span) or self._input_fault(span)
 
     def _row_fault(self, span: int) -> "str | None":

@@ -30,7 +30,12 @@ def start_broker(processes: Processes, folder: Path) -> tuple[str, int]:
     mosquitto = toolchain.mosquitto(on_path=True)
     if mosquitto is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        lines = [f"listener {port} 127.0.0.1", "allow_anonymous true", "persistence true", f"persistence_location {folder}/"]
+        lines = [
+            f"listener {port} 127.0.0.1",
+            "allow_anonymous true",
+            "persistence true",
+            f"persistence_location {folder}/",
+        ]
         if is_root():
             lines.append("user root")  # else it becomes `mosquitto`, who may not write here
         configuration = folder / "mosquitto.conf"
@@ -63,5 +68,6 @@ async def _serve_amqtt(port: int) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.ERROR)
+    # It logs a traceback for every client that goes away without a word, our own probe included.
+    logging.basicConfig(level=logging.CRITICAL)
     asyncio.run(_serve_amqtt(int(sys.argv[1])))

@@ -20,7 +20,9 @@ def demo(
     workdir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Keep everything there; a second run continues.")
     ] = None,
-    stems: Annotated[Path | None, typer.Option(metavar="DIR", help="Your own stems instead of the starter vault.")] = None,
+    stems: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Your own stems instead of the starter vault.")
+    ] = None,
     sidecar: Annotated[Path | None, typer.Option(metavar="CSV", help="Facts about those stems.")] = None,
     script: Annotated[Path | None, typer.Option(metavar="FILE", help="Your own Aimi Script.")] = None,
     income: Annotated[str, typer.Option(metavar="DECIMAL", help="What the pool takes in.")] = "1000.00",

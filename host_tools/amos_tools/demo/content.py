@@ -13,7 +13,7 @@ from amos_tools.demo.processes import DemoError, run_amos
 from amos_tools.demo.workdir import OPERATOR, PUBLISHER, Workdir
 from amos_tools.pack import PackBuildError, PackSummary, build_pack
 from amos_tools.pack.errors import SerialNotNewer
-from amos_tools.script import ScriptError, compile_script
+from amos_tools.script import Compiled, ScriptError, compile_script
 from amos_tools.starter import make_starter_vault
 from amos_tools.vault import Vault, VaultError
 from amos_tools.vault.batch import import_paths
@@ -34,6 +34,13 @@ class Content:
     operator_public: str
     ledger_public: str
     keys_file: Path
+    script: str
+    sections: int
+    voices: int
+
+    def facts(self) -> dict[str, str | int]:
+        """For the report."""
+        return {name: getattr(self, name) for name in ("stems", "opted_in", "script", "sections", "voices")}
 
 
 def starter_script() -> Path:
@@ -61,7 +68,18 @@ def make_content(work: Workdir, stems: Path | None, sidecar: Path | None, script
     pinned = {"ledger": ledger_public, "publisher": public[PUBLISHER], "operator": public[OPERATOR], "origin": ORIGIN}
     keys_file.write_text(json.dumps(pinned, indent=1) + "\n")
     opted_in = sum(stem.opt_in for stem in facts)
-    return Content(len(facts), opted_in, pack, public[PUBLISHER], public[OPERATOR], ledger_public, keys_file)
+    return Content(
+        stems=len(facts),
+        opted_in=opted_in,
+        pack=pack,
+        publisher_public=public[PUBLISHER],
+        operator_public=public[OPERATOR],
+        ledger_public=ledger_public,
+        keys_file=keys_file,
+        script=script.name,
+        sections=len(compiled.sections),
+        voices=compiled.voices_worst,
+    )
 
 
 def _vault(work: Workdir, stems: Path | None, sidecar: Path | None) -> Vault:
@@ -80,14 +98,14 @@ def _nothing_imported(stems: Path, refused: Sequence[VaultError]) -> str:
     return f"{stems}: expected audio with facts beside it (name.json) or a CSV (--sidecar), imported none{first}"
 
 
-def _pack(work: Workdir, compiled: object, vault: Vault, seed: bytes) -> PackSummary:
+def _pack(work: Workdir, compiled: Compiled, vault: Vault, seed: bytes) -> PackSummary:
     """The pack for this script and vault: the one that is there if nothing changed, else under the next serial."""
     notes = work.pack.parent / "pack.json"
     made = json.loads(notes.read_text()) if notes.exists() else {"serial": 1, "lease_end": int(time.time()) + LEASE_S}
     for serial in range(made["serial"], SERIAL_MAX):
         try:
             summary = build_pack(
-                compiled,  # type: ignore[arg-type]
+                compiled,
                 vault,
                 work.pack,
                 publisher_seed=seed,

@@ -21,6 +21,11 @@ class DemoPlayer:
     link: str
     courier_address: str
 
+    @property
+    def line(self) -> str:
+        """What its courier talks over."""
+        return "a Unix socket" if self.courier_address.startswith("unix:") else "a serial line (pty)"
+
 
 def cast(work: Workdir) -> list[DemoPlayer]:
     """One player on CPython with a Unix socket, one on MicroPython with a serial line; or two on CPython."""

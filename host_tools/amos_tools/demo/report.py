@@ -9,7 +9,7 @@ from rich.table import Table
 from amos_tools.demo.players import DemoPlayer
 from amos_tools.demo.workdir import Workdir
 
-SUMMED = ("frames", "placements", "segments", "rows", "played_frames", "segment_bytes", "trimmed")
+SUMMED = ("frames", "took_ms", "placements", "segments", "rows", "played_frames", "segment_bytes", "trimmed")
 
 
 def player_facts(work: Workdir, players: list[DemoPlayer], spool: dict[str, Any]) -> list[dict[str, Any]]:
@@ -21,7 +21,8 @@ def player_facts(work: Workdir, players: list[DemoPlayer], spool: dict[str, Any]
         device = lives[-1]["device"]
         sums = {name: sum(life[name] for life in lives) for name in SUMMED}
         facts.append(
-            {"name": player.name, "runtime": player.runtime, "device": device, "sessions": len(lives)}
+            {"name": player.name, "runtime": player.runtime, "line": player.line, "device": device}
+            | {"sessions": len(lives), "music_s": sum(life["frames"] // max(life["rate_hz"], 1) for life in lives)}
             | sums
             | {"receipted": lives[-1]["receipted"], "wire_bytes": sent[device]["message_bytes"]}
             | {"sends": sent[device]["sends"], "sent_bytes": sent[device]["sent_bytes"]}
@@ -34,44 +35,57 @@ def print_report(facts: dict[str, Any], work: Workdir) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=110)
-    console.print(_way_table(facts))
+    print("\nThe way of a stem")
+    for number, (step, figures) in enumerate(_way(facts), 1):
+        print(f"  {number:2}  {step:<9} {figures}")
+    print()
     console.print(_payout_table(facts["settlement"]))
-    totals = facts["totals"]
-    agree = "=" if totals["frames_agree"] else "≠"
-    print(f"frames metered by players {totals['player_frames']:,} {agree} {totals['ledger_frames']:,} in the ledger")
-    print(f"statements verified from published data and pinned keys: {'yes' if facts['verified'] else 'no'}")
     print(f"{facts['seconds']} s in all; everything is in {work.root}")
-    print(f"  listen     {_shown(work, work.audio)}/*.wav")
-    print(f"  statements {_shown(work, Path(facts['settlement']['statements']))}")
-    print(f"  logs       {_shown(work, work.logs)}")
-    print(f"  check one  amos verify {facts['settlement']['statements']} --published {work.ledger}/public \\")
-    print(f"                 --keys {facts['keys']}")
+    print(f"  listen      {_shown(work, work.audio)}/*.wav")
+    print(f"  statements  {_shown(work, Path(facts['settlement']['statements']))}/*.json")
+    print(f"  logs        {_shown(work, work.logs)}/*.log")
+
+
+def _way(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """(step, figures) in the order of the way."""
+    players, ledger, pack, totals = facts["players"], facts["ledger"], facts["pack"], facts["totals"]
+    total = {name: sum(player[name] for player in players) for name in (*SUMMED, "wire_bytes", "sends", "receipted")}
+    content = facts["content"]
+    played = " · ".join(
+        f"{player['name']} ({player['runtime']}) {player['music_s']:,} s in {player['took_ms'] / 1000:.1f} s"
+        for player in players
+    )
+    per_row = total["wire_bytes"] / total["rows"] if total["rows"] else 0
+    refused = sum(ledger["refused"].values())
+    same = "the same" if totals["frames_agree"] else f"NOT the {totals['player_frames']:,} of the players"
+    return [
+        ("imported", f"{content['stems']} stems, {content['opted_in']} opted in"),
+        ("scripted", f"{content['script']}: {content['sections']} sections, {content['voices']} voices at most"),
+        ("packed", f"{pack['stems']} stems, {pack['bytes'] / 1e6:.1f} MB, serial {pack['serial']}, {pack['id'][:12]}"),
+        ("played", played),
+        ("metered", f"{total['placements']:,} placements, {total['rows']:,} rows, {total['played_frames']:,} frames"),
+        ("signed", f"{total['segments']} segments, {total['segment_bytes']:,} bytes"),
+        ("pulled", f"by one courier over {' and '.join(sorted({player['line'] for player in players}))}"),
+        (
+            "sent",
+            f"{total['wire_bytes']:,} bytes over MQTT ({facts['broker']}), {per_row:.1f} a row; {total['sends']} sends",
+        ),
+        (
+            "proven",
+            f"{ledger['accepted']} accepted, {ledger['duplicates']} duplicates, {ledger['held']} held, "
+            f"{refused} refused; {ledger['frames']:,} frames, {same}",
+        ),
+        ("receipted", f"{total['receipted']} segments, {total['trimmed']} trimmed on the players"),
+        (
+            "settled",
+            f"{_decimal(totals['paid_micro'])} of {_decimal(totals['pool_micro'])} {facts['settlement']['currency']}",
+        ),
+        ("verified", "yes, from published data and pinned keys" if facts["verified"] else "no"),
+    ]
 
 
 def _shown(work: Workdir, path: Path) -> str:
     return str(path.relative_to(work.root)) if path.is_relative_to(work.root) else str(path)
-
-
-def _way_table(facts: dict[str, Any]) -> Table:
-    table = Table("player", "runtime", title="The way of the stem", title_justify="left")
-    heads = ("frames", "placements", "rows", "segments", "wire bytes", "B/row", "receipted", "trimmed")
-    for head in heads:
-        table.add_column(head, justify="right")
-    for player in facts["players"]:
-        per_row = player["wire_bytes"] / player["rows"] if player["rows"] else 0
-        table.add_row(
-            player["name"],
-            player["runtime"],
-            *(f"{player[name]:,}" for name in ("frames", "placements", "rows", "segments", "wire_bytes")),
-            f"{per_row:.1f}",
-            *(f"{player[name]:,}" for name in ("receipted", "trimmed")),
-        )
-    ledger = facts["ledger"]
-    table.caption = (
-        f"ledger: {ledger['accepted']} accepted, {ledger['duplicates']} duplicates, {ledger['held']} held, "
-        f"{sum(ledger['refused'].values())} refused; {ledger['log_size']} entries in the log"
-    )
-    return table
 
 
 def _payout_table(settled: dict[str, Any]) -> Table:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from amos_ledger.folder import Folder
+from amos_ledger.money import MoneyError, parse_currency, parse_income
 from amos_ledger.periods import period_at
 from amos_sync.report import report as spool_report
 from amos_tools.demo.broker import start_broker
@@ -38,6 +39,7 @@ class Options:
 def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
     """Everything, in the order of the way of a stem; the figures as data. Raises `DemoError`."""
     started = time.monotonic()
+    _check(options)
     work.make()
     content = make_content(work, options.stems, options.sidecar, options.script)
     say(f"{content.stems} stems, {content.opted_in} opted in; pack {content.pack.pack_id.hex()[:12]} signed")
@@ -53,7 +55,7 @@ def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
         for player in players:
             enrol_player(work, player)
         say("each player proved its key and is enrolled")
-        courier = processes.start("courier", _courier_command(work, players, address, content))
+        courier = processes.start("courier", _courier_command(work, players, broker, address, content))
         _until_receipted(running, [ledger, courier], options.minutes, say)
         say("every segment is receipted, and the players have freed its space")
     settled = _settle(work, options)
@@ -62,7 +64,13 @@ def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
         "workdir": str(work.root),
         "broker": broker,
         "courier_restarts": courier.restarts,
-        "pack": {"id": content.pack.pack_id.hex(), "serial": content.pack.serial, "stems": content.pack.stems},
+        "content": content.facts(),
+        "pack": {
+            "id": content.pack.pack_id.hex(),
+            "serial": content.pack.serial,
+            "stems": content.pack.stems,
+            "bytes": content.pack.blob_bytes,
+        },
         "players": player_facts(work, players, spool_report(work.spool)),
         "ledger": json.loads(run_amos("ledger", "status", str(work.ledger), "--json")),
         "settlement": settled,
@@ -73,9 +81,25 @@ def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
     return facts | {"totals": _totals(facts)}
 
 
-def _courier_command(work: Workdir, players: list[DemoPlayer], address: str, content: Content) -> list[str]:
+def _check(options: Options) -> None:
+    """Refuse at once what would only be found out at the end."""
+    try:
+        parse_income(options.income)
+        parse_currency(options.currency)
+    except MoneyError as error:
+        raise DemoError(str(error)) from None
+    for path in (options.script, options.stems, options.sidecar):
+        if path is not None and not path.exists():
+            raise DemoError(f"{path}: expected a file or folder, found none")
+
+
+def _courier_command(
+    work: Workdir, players: list[DemoPlayer], broker: str, address: str, content: Content
+) -> list[str]:
     devices = [f"--device={player.courier_address}" for player in players]
     words = ["courier", "run", f"--site={SITE}", f"--broker={address}", f"--spool={work.spool}"]
+    if broker == "amqtt":
+        words.append("--mqtt-version=3.1.1")  # it never answers MQTT 5, and finding that out takes two seconds
     return amos_command(*words, f"--ledger-key={content.ledger_public}", *devices)
 
 

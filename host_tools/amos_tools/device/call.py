@@ -11,8 +11,9 @@ from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import Response, Status
 from amos.protocol.link_host import Conversation, HostLink, Pause, Ticket, identify, read_status
+from amos_sync.descriptor_port import Port
 from amos_sync.errors import PortMissing, SyncError
-from amos_sync.ports import Port, open_port
+from amos_sync.ports import open_port
 
 NONCE_BYTES = 32
 TURN_S = 0.05

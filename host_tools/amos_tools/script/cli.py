@@ -8,9 +8,11 @@ import typer
 from amos_tools.script.compile import Compiled, compile_script
 from amos_tools.script.parse import SOURCE_BYTES_MAX
 from amos_tools.script.problems import ScriptError
+from amos_tools.simulate.cli import simulate_command
 from amos_tools.vault import Vault, VaultError
 
 app = typer.Typer(help="Aimi Script: check what a script will do.", no_args_is_help=True)
+app.command("simulate")(simulate_command)
 
 
 @app.callback()

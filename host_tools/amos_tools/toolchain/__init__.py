@@ -9,7 +9,7 @@ from pathlib import Path
 from amos_tools.toolchain import programs
 from amos_tools.toolchain.errors import ToolMissing
 
-__all__ = ["ToolMissing", "debian_data", "explain", "micropython", "mosquitto"]
+__all__ = ["ToolMissing", "debian_data", "explain", "micropython", "mosquitto", "scsynth"]
 
 _reasons: dict[str, str] = {}
 
@@ -37,6 +37,15 @@ def mosquitto(on_path: bool = False) -> list[str] | None:
         return programs.mosquitto_on_path() if on_path else programs.mosquitto()
     except ToolMissing as missing:
         _reasons["mosquitto"] = str(missing)
+        return None
+
+
+def scsynth() -> list[str] | None:
+    """The start of a command line that runs SuperCollider's synthesis server, a yardstick for `amos bench`."""
+    try:
+        return programs.scsynth()
+    except ToolMissing as missing:
+        _reasons["scsynth"] = str(missing)
         return None
 
 

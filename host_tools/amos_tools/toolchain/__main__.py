@@ -1,13 +1,13 @@
 """`python -m amos_tools.toolchain [--explain] TOOL...`: how to start a tool, fetched if need be.
 
-TOOL is micropython, armhf (MicroPython's 32-bit ARM build), mosquitto, or an architecture-independent Debian package.
+TOOL is micropython, armhf (MicroPython's 32-bit ARM build), mosquitto, scsynth, or a Debian package of data alone.
 """
 
 import argparse
 import shlex
 import sys
 
-from amos_tools.toolchain import debian_data, explain, micropython, mosquitto
+from amos_tools.toolchain import debian_data, explain, micropython, mosquitto, scsynth
 
 TOOLS = ("micropython", "armhf", "mosquitto")
 
@@ -18,6 +18,8 @@ def command(tool: str) -> str | None:
         argv = micropython("native" if tool == "micropython" else tool)
     elif tool == "mosquitto":
         argv = mosquitto()
+    elif tool == "scsynth":
+        argv = scsynth()
     else:
         root = debian_data(tool)
         argv = None if root is None else [str(root)]

@@ -16,6 +16,13 @@ MOSQUITTO = (
     *("mosquitto", "libc6", "libcap2", "libdlt2", "libgcc-s1", "libssl3t64", "libsystemd0"),
     *("libwebsockets19t64", "libwrap0", "libzstd1", "zlib1g"),
 )
+# What `ld.so --list scsynth` names, and its unit generators; its other dependencies serve real-time audio.
+SCSYNTH = (
+    *("supercollider-server", "libscsynth1t64", "libc6", "libgcc-s1", "libstdc++6", "libsndfile1"),
+    *("libavahi-common3", "libavahi-client3", "libjack-jackd2-0", "libboost-filesystem1.83.0", "libfftw3-single3"),
+    *("libflac14", "libvorbis0a", "libvorbisenc2", "libopus0", "libogg0", "libmpg123-0t64", "libmp3lame0"),
+    *("libdbus-1-3", "libdb5.3t64", "libsystemd0", "libcap2", "libx11-6", "libxcb1", "libxau6", "libxdmcp6"),
+)
 QEMU_ARM = "usr/bin/qemu-arm"  # linked statically, so nothing else is needed
 START_TIMEOUT_S = 60
 
@@ -65,6 +72,17 @@ def mosquitto() -> list[str]:
         return start(unpacked(bundle, lambda root: _check_output([*start(root), "-h"], "mosquitto version")))
 
 
+def scsynth() -> list[str]:
+    """SuperCollider's server, installed or fetched, with its own unit generators. Raises `ToolMissing`."""
+    installed = shutil.which("scsynth")
+    if installed is not None:
+        return [installed]
+    start = partial(_own_loader, program="usr/bin/scsynth")
+    bundle = Bundle("scsynth", SCSYNTH, architecture())
+    root = unpacked(bundle, lambda root: _check_output([*start(root), "-v"], "scsynth"))
+    return [*start(root), "-U", str(root / "usr/lib/SuperCollider/plugins")]
+
+
 def debian_data(package: str) -> Path:
     """The root of an architecture-independent package. Raises `ToolMissing`."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9+.-]+", package):
@@ -85,7 +103,8 @@ def _own_loader(root: Path, program: str) -> list[str]:
     libraries = next(root.glob("usr/lib/*-linux-gnu*"), None)
     if loader is None or libraries is None or not (root / program).exists():
         raise ToolMissing(f"{program} with its C library is not where Debian's packages usually have it, in {root}")
-    return [str(loader), "--library-path", str(libraries), str(root / program)]
+    # Some packages keep their library directly below usr/lib.
+    return [str(loader), "--library-path", f"{libraries}:{libraries.parent}", str(root / program)]
 
 
 def _check_micropython(argv: list[str]) -> None:

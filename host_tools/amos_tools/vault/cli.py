@@ -40,7 +40,7 @@ def import_(
         typer.Option(help="One CSV: file,title,artist,splits,role,key,tempo,beats,opt_in,isrc. Else name.json beside."),
     ] = None,
 ) -> None:
-    """Import audio (WAV, FLAC, AIFF, OGG) with its facts; a bad file is refused and the rest go on."""
+    """Import audio (WAV, FLAC, AIFF, OGG) with its facts; a bad file, or one the engine made, is refused alone."""
     try:
         with Vault(folder) as vault:
             report = import_paths(vault, paths, sidecar)

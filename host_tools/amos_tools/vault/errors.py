@@ -68,6 +68,10 @@ class TruncatedAudio(VaultError):
     """The file ends before the audio its header promises."""
 
 
+class EngineOutput(VaultError):
+    """The file says that the engine made it: the vault never takes the engine's own output back in."""
+
+
 class EmptyAudio(VaultError):
     """The file holds no frames."""
 

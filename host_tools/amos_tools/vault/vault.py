@@ -9,6 +9,7 @@ from types import TracebackType
 
 import numpy as np
 
+from amos_tools.render.marks import carries_mark
 from amos_tools.stems import StemFacts
 from amos_tools.vault import errors
 from amos_tools.vault.audio import Int16Frames, read_audio
@@ -135,6 +136,8 @@ class Vault:
 
     def _prepare(self, path: Path, facts: StatedFacts) -> StemFacts:
         check_splits(str(path), facts.splits)
+        if carries_mark(path):
+            raise errors.EngineOutput(path, "origin", "a recording by people", "the provenance of engine output")
         return self._store(read_audio(path, self.rate_hz), facts)
 
     def _store(self, samples: Int16Frames, facts: StatedFacts) -> StemFacts:

@@ -46,12 +46,18 @@ class Sealed:
 
 @dataclass
 class Device:
-    """A player as enrolled, and its chain: sequence numbers ascending, and what was sealed under each."""
+    """A player as enrolled, and its chain: sequence numbers ascending, and what was sealed under each.
+
+    gaps      (first, last, label): numbers skipped so far, and the entry that skipped them
+    declared  (first, last): numbers that a signed segment says are lost
+    """
 
     public_key: bytes
     voices: int
     sequences: list[int] = field(default_factory=list)
     sealed: dict[int, Sealed] = field(default_factory=dict)
+    gaps: list[tuple[int, int, str]] = field(default_factory=list)
+    declared: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass
@@ -88,6 +94,7 @@ def walk(entries: Iterable[bytes], origin: str, target: int, closing: Closing, k
     log = Log(keys, origin, target, closing, target_leaves=frozenset(closing.leaves()))
     for index, entry in enumerate(entries):
         _take(log, index, entry)
+    _check_gaps(log)
     return log
 
 
@@ -109,6 +116,7 @@ def _take(log: Log, index: int, entry: bytes) -> None:
             known = log.devices.setdefault(enrolment.device, Device(enrolment.public_key, enrolment.voices))
             known.voices = max(known.voices, enrolment.voices)
         elif typ == TYP_STATEMENT:
+            _check_gaps(log)
             _take_closing(log, index, open_closing(entry, log.keys.ledger, verify))
         else:
             raise Difference(f"{label}: typ", "usage, enrolment or closing", typ)
@@ -138,18 +146,21 @@ def _take_usage(log: Log, index: int, entry: bytes) -> None:
 
 
 def _check_chain(label: str, usage: Usage, device: Device, sha256: bytes) -> None:
-    """Each sequence number once, no gap that is not declared, the hash of the segment before, and no time twice.
+    """Each sequence number once, the hash of the segment before, and no time twice.
 
-    A segment that was declared lost may be found again, and then stands in the log after its successors.
+    A loss may be declared by a later segment than the one that follows it, which the ledger then logs with it, so gaps
+    are judged at closings and at the end. A segment that was declared lost may be found again, and then stands in the
+    log after its successors.
     """
     at = bisect(device.sequences, usage.sequence)
     reached = device.sequences[at - 1] if at else 0
     if reached == usage.sequence:
         raise Difference(f"{label}: usage.sequence", "one that comes once", usage.sequence)
-    first = usage.sequence if usage.lost_first is None else usage.lost_first
-    if at == len(device.sequences) and first > reached + 1:
-        raise Difference(f"{label}: usage.sequence", reached + 1, first)
-    if usage.sequence == reached + 1 and usage.lost_first is None:
+    if usage.lost_first is not None and usage.lost_last is not None:
+        device.declared.append((usage.lost_first, usage.lost_last))
+    if at == len(device.sequences) and usage.sequence > reached + 1:
+        device.gaps.append((reached + 1, usage.sequence - 1, label))
+    if usage.sequence == reached + 1 and usage.lost_last != reached:
         before = device.sealed.get(reached, Sealed(FIRST_PREVIOUS, (0, 0, 0)))
         if usage.previous != before.sha256:
             raise Difference(f"{label}: usage.previous", before.sha256, usage.previous)
@@ -158,6 +169,19 @@ def _check_chain(label: str, usage: Usage, device: Device, sha256: bytes) -> Non
             raise Difference(f"{label}: usage boot, session, first frame", f"from {before.end}", start)
     device.sequences.insert(at, usage.sequence)
     device.sealed[usage.sequence] = Sealed(sha256, (usage.boot, usage.session, usage.end_frame))
+
+
+def _check_gaps(log: Log) -> None:
+    """Every number that was skipped so far was declared lost by some segment."""
+    for device in log.devices.values():
+        for first, last, label in device.gaps:
+            missing = first
+            for lost_first, lost_last in sorted(device.declared):
+                if lost_first <= missing:
+                    missing = max(missing, lost_last + 1)
+            if missing <= last:
+                raise Difference(f"{label}: usage.sequence", missing, last + 1)
+        device.gaps.clear()
 
 
 def claimed_s(usage: Usage) -> int | None:

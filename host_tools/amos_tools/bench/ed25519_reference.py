@@ -4,6 +4,10 @@ Points are multiplied bit by bit with one addition formula, the public key is co
 nothing is remembered. Runs on CPython and MicroPython; the hash is an argument because MicroPython's hashlib has none.
 """
 
+# MicroPython runs this too, so it is typed no further than that allows.
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs, allow-any-generics
+# mypy: disable-error-code="attr-defined,no-any-return,var-annotated"
+
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493
 

@@ -1,12 +1,16 @@
 """Times our Ed25519 against RFC 8032's reference style, in one run of whichever interpreter runs it; prints JSON.
 
-    micropython ed25519_speed.py [MESSAGE_BYTES [REPEATS]]      with `amos` on its path (MICROPYPATH=firmware)
+    micropython board_crypto.py [MESSAGE_BYTES [REPEATS]]      with `amos` and `amos_tools` on its path
 
 Both do the same work in turn, REPEATS times, and the least time of each counts, so that a busy machine harms both
 alike. The reference hashes in plain Python, MicroPython having nothing else; `..._same_sha512` lends it our SHA-512, so
 that the difference is the curve alone. `sign_first` computes the public key too, as the reference always does; `sign`
 remembers it.
 """
+
+# MicroPython runs this too, so it is typed no further than that allows.
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs, allow-any-generics
+# mypy: disable-error-code="attr-defined,no-any-return,var-annotated"
 
 import gc
 import json
@@ -15,11 +19,10 @@ import sys
 import time
 from array import array
 
-import ed25519_reference as reference
-
 from amos.crypto import ed25519, sha512_plain
 from amos.crypto.sha512_constants import INITIAL_STATE
 from amos.crypto.sha512_portable import sha512
+from amos_tools.bench import ed25519_reference as reference
 
 SEED = bytes(range(32))
 

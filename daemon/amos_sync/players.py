@@ -1,0 +1,154 @@
+"""The courier's answers to the players' sessions (`session.Hub`), from spool and outbox. Nothing here waits."""
+
+import hashlib
+import random
+import secrets
+import time
+
+from amos.protocol import topics
+from amos.protocol.envelope import wrap
+from amos.protocol.link import STATES, Entry, Response
+from amos_sync.device import Device
+from amos_sync.errors import PlayerError
+from amos_sync.limits import SEQUENCE_MAX, STATUS_MS
+from amos_sync.mqtt import MqttEdge
+from amos_sync.notes import Notes, printable
+from amos_sync.outbox import Outbox, Slot, State
+from amos_sync.session import Offer, Session
+from amos_sync.spool import Spool
+
+
+def clock_ms() -> int:
+    """Monotonic milliseconds."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def jitter_permille() -> int:
+    """For `outbox.back_off_ms`."""
+    return random.randint(0, 1000)
+
+
+class Players:
+    """The hub of every session. `devices` is shared with the courier, which fills it."""
+
+    def __init__(self, site: str, spool: Spool, outbox: Outbox, mqtt: MqttEdge, notes: Notes):
+        self._site = site
+        self._spool = spool
+        self._outbox = outbox
+        self._mqtt = mqtt
+        self._notes = notes
+        self._devices: list[Device] = []
+        self._published: dict[bytes, tuple[int, bytes]] = {}  # device -> when, and state and text of its status
+
+    def serve(self, devices: list[Device]) -> None:
+        """These are the courier's devices."""
+        self._devices = devices
+
+    def broker_up(self) -> None:
+        """Every status is published again: the broker may have lost what it retained."""
+        self._published.clear()
+
+    def nonce(self) -> bytes:
+        return secrets.token_bytes(32)
+
+    def connected(self, session: Session, identity: Response) -> None:
+        """A player proved its key. Raises `PlayerError` when it is connected on another port already."""
+        device = identity.device or b""
+        for other in self._devices:
+            if other.session not in (None, session) and other.session.device == device:
+                session.device = None
+                raise PlayerError(f"{session.address}: player {device.hex()[:8]} is at {other.address} already")
+        before = self._spool.stage_device(device, session.address)
+        if before is not None:
+            sentence = f"{session.address}: another player than before: {device.hex()[:8]} instead of {before[:8]}"
+            self._notes.say(session.address, sentence)
+        about = f"{printable(identity.board)}, firmware {printable(identity.firmware)}"
+        self._notes.say(session.address, f"{session.name}: connected, {about}")
+        self._mqtt.subscribe([topics.device_topic(self._site, device, topics.RECEIPT)])
+
+    def looked(self, session: Session, raw: bytes) -> None:
+        """A player's status came: return what it took receipts for, and pass the status on."""
+        status, now_ms = session.status, clock_ms()
+        if status is None:
+            return
+        returned = self._outbox.player_at(status.device, status.last_receipted)
+        if returned:
+            self._spool.stage_returned([slot.id for slot in returned])
+        told_ms, told = self._published.get(status.device, (-STATUS_MS, b""))
+        mood = bytes((status.state,)) + (status.text or "").encode()
+        if mood != told:
+            text = f": {printable(status.text)}" if status.text else ""
+            self._notes.say(session.address + " state", f"{session.name}: {STATES[status.state]}{text}")
+        if self._mqtt.room and (mood != told or now_ms - told_ms >= STATUS_MS):
+            self._published[status.device] = (now_ms, mood)
+            topic = topics.device_topic(self._site, status.device, topics.STATUS)
+            self._mqtt.publish(topic, raw, retain=True)
+
+    def next_offer(self, device: bytes, last_receipted: int) -> Offer | None:
+        """The receipt to hand over next."""
+        slot = self._outbox.next_offer(device, last_receipted)
+        return Offer(slot, self._spool.receipt(slot.id)) if slot is not None else None
+
+    def offer_refused(self, session: Session, offer: Offer) -> None:
+        """The player did not take a receipt: ask the ledger again."""
+        now_ms = clock_ms()
+        self._outbox.player_refused(offer.slot, now_ms, jitter_permille())
+        self._spool.stage_receipt(offer.slot.id, None)
+        sentence = f"{session.name}: did not take the receipt for {offer.slot.sequence}; asking the ledger again"
+        self._notes.often(session.address + " offer", sentence, now_ms)
+
+    def has_room(self) -> bool:
+        """Whether the spool takes another segment."""
+        if self._spool.full:
+            kept = f"{self._spool.open_entries} segments, {self._spool.used_bytes >> 20} MiB"
+            self._notes.say(
+                "full", f"spool {self._spool.folder}: full ({kept}); pulling stops until receipts make room"
+            )
+            return False
+        self._notes.forget("full")
+        return True
+
+    def wanted(self, session: Session, entries: list[Entry]) -> list[Entry]:
+        """Which of these listed segments to pull: those whose bytes are not in the spool."""
+        if not entries or session.device is None:
+            return []
+        if entries[-1].sequence > SEQUENCE_MAX:
+            raise PlayerError(f"{session.name}: expected sequences up to {SEQUENCE_MAX}, found {entries[-1].sequence}")
+        known = self._spool.held(session.device, entries[0].sequence, entries[-1].sequence)
+        wanted = []
+        for entry in entries:
+            kept = [held for held in known.get(entry.sequence, []) if held.state is not State.RETURNED]
+            if any(held.segment_sha256 == entry.sha256 for held in kept):
+                continue
+            if kept:
+                sentence = f"{session.name}: has another segment {entry.sequence} than before; both go to the ledger"
+                self._notes.often(session.address + " fork", sentence, clock_ms())
+            wanted.append(entry)
+        return wanted
+
+    def pulled(self, device: bytes, entry: Entry, segment: bytes) -> None:
+        """A segment came through whole: it is spooled with this turn's commit, and sent after it."""
+        message = wrap(segment)
+        sha256 = hashlib.sha256(message).digest()
+        id = self._spool.stage_pull(device, entry.sequence, entry.sha256, len(segment), message, sha256)
+        self._outbox.add(Slot(id, device, entry.sequence, sha256, State.PULLED))
+
+    def settled(self, session: Session) -> None:
+        """Everything that the player lists is receipted, and it took the receipts."""
+        last = session.status.last_receipted if session.status else 0
+        if last and session.device is not None and not self._outbox.open_slots(session.device):
+            sentence = f"{session.name}: all segments up to {last} are receipted"
+            self._notes.say(session.address + " synced", sentence)
+
+    def unreadable(self, session: Session, entry: Entry, reason: str) -> None:
+        """A listed segment could not be read."""
+        sentence = f"{session.name}: cannot read segment {entry.sequence}: {printable(reason)}; trying again later"
+        self._notes.often(session.address + " unreadable", sentence, clock_ms())
+
+    def ended(self, session: Session | None) -> None:
+        """A connection ended, if it is one."""
+        # A retained status outlives its truth: empty means that nobody knows.
+        if session is not None and session.device is not None:
+            self._published.pop(session.device, None)
+            topic = topics.device_topic(self._site, session.device, topics.STATUS)
+            self._mqtt.publish(topic, b"", retain=True)

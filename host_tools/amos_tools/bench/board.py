@@ -1,0 +1,164 @@
+"""What MicroPython does on this machine with the renderer: time of the whole player against the bare viper loops,
+instructions for each voice and sample and the heap it needs on 32-bit ARM.
+"""
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import amos
+import amos_tools
+from amos_tools import toolchain
+from amos_tools.bench.figure import Figure, note_progress
+from amos_tools.bench.scene import BARS, RATE_HZ, make_scene
+
+VOICES = 8
+BLOCK_FRAMES = 1024
+"""What I2S on boards wants (DESIGN section 3)."""
+STEMS = 12
+BAR_S = 0.75
+REPEATS = 3
+TIMEOUT_S = 300
+_HERE = Path(__file__).parent
+_PATH = os.pathsep.join(str(Path(package.__file__ or "").parents[1]) for package in (amos, amos_tools))
+
+
+def figures(scale: float) -> list[Figure]:
+    """All that can be measured here; what cannot says why."""
+    ratios = [_time_ratio(arch, label, scale) for arch, label in (("native", "MicroPython"), ("armhf", "armhf"))]
+    return [*ratios, *_instructions(scale), *_heap(scale)]
+
+
+def _time_ratio(arch: str, label: str, scale: float) -> Figure:
+    """Player and loops in turn; under emulation too, where time follows the instructions."""
+    name = f"{label}, {VOICES} voices: player / bare viper loops"
+    bound = ("at most", 1.25)
+    argv = toolchain.micropython(arch)
+    if argv is None:
+        return Figure("render", name, None, "x", bound, toolchain.explain("micropython" if arch == "native" else arch))
+    note_progress(name)
+    blocks = max(4, round((60 if arch == "native" else 12) * RATE_HZ / BLOCK_FRAMES * scale))
+    interpreter = [*argv, "-X", "heapsize=16m"]
+    whole_us: list[int] = []
+    bare_us: list[int] = []
+    voice_frames = 0
+    with tempfile.TemporaryDirectory(prefix="amos-bench-") as folder:
+        player = _player_words(Path(folder), blocks)
+        for _ in range(REPEATS):
+            whole = run_board(interpreter, player)
+            voice_frames = whole["voice_frames"]
+            # The same number of voice-frames, in blocks of VOICES.
+            same = str(max(1, round(voice_frames / VOICES / BLOCK_FRAMES)))
+            bare = run_board(interpreter, ["board_bare.py", "stereo", str(VOICES), str(BLOCK_FRAMES), same])
+            whole_us.append(whole["took_us"])
+            bare_us.append(bare["took_us"])
+    mean = voice_frames / (blocks * BLOCK_FRAMES)
+    realtime = blocks * BLOCK_FRAMES / RATE_HZ / (min(whole_us) / 1e6)
+    note = f"{mean:.1f} voices, blocks of {BLOCK_FRAMES}; the player is at {realtime:,.0f} times real time"
+    return Figure("render", name, min(whole_us) / max(1, min(bare_us)), "x", bound, note)
+
+
+def _instructions(scale: float) -> list[Figure]:
+    """Counted by qemu, one line of its log for each instruction in the memory that viper compiles into."""
+    wanted = (("steady", "stereo", None), ("with ramps", "ramp", ("at most", 64.0)))
+    argv = toolchain.micropython("armhf")
+    found = []
+    for label, kind, bound in wanted:
+        name = f"armhf viper, instructions a voice-sample, {label}"
+        if argv is None or "qemu-arm" not in Path(argv[0]).name:
+            why = toolchain.explain("armhf") if argv is None else "counted under qemu-arm, and this machine needs none"
+            found.append(Figure("render", name, None, "", bound, why))
+            continue
+        note_progress(name)
+        blocks = max(1, round(4 * scale))
+        frames = 256
+        with_voices = _count(argv, ["board_bare.py", kind, str(VOICES), str(frames), str(blocks)])
+        without = _count(argv, ["board_bare.py", "none", "0", str(frames), str(blocks)])
+        value = (with_voices - without) / (blocks * frames * VOICES * 2)
+        rest = without / (blocks * frames * 2)
+        note = f"sum, limiter and output: {rest:.0f} more a sample of the output"
+        found.append(Figure("render", name, value, "", bound, note))
+    return found
+
+
+def _count(argv: Sequence[str], words: Sequence[str]) -> int:
+    """Instructions in the loops: a run with all blocks less one with none, which compiles them too."""
+    first, last = run_board(argv, words)["code"]
+    log = ["-d", "exec,nochain", "-dfilter", f"{first:#x}..{last:#x}", "-D", "/proc/self/fd/2"]
+    qemu = [argv[0], *_one_instruction_at_a_time(argv[0]), *log, *argv[1:], str(_HERE / words[0]), *words[1:-1]]
+    return _lines([*qemu, words[-1]]) - _lines([*qemu, "0"])
+
+
+def _lines(command: Sequence[str]) -> int:
+    """Lines of the log that a command writes to its standard error."""
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=_environment(), bufsize=0
+    ) as process:
+        log = process.stderr
+        assert log is not None
+        return sum(block.count(b"\n") for block in iter(lambda: log.read(1 << 20), b""))
+
+
+def _one_instruction_at_a_time(qemu: str) -> list[str]:
+    """The option's name changed with qemu 8.1."""
+    text = subprocess.run([qemu, "--help"], capture_output=True, text=True, check=False).stdout
+    return ["-one-insn-per-tb"] if "-one-insn-per-tb" in text else ["-singlestep"]
+
+
+def _heap(scale: float) -> list[Figure]:
+    """The smallest heap in which the renderer plays, on the 32-bit build."""
+    name = f"armhf, {VOICES} voices: smallest heap that plays"
+    bound = ("at most", 192.0)
+    argv = toolchain.micropython("armhf")
+    if argv is None:
+        return [Figure("render", name, None, "KB", bound, toolchain.explain("armhf"))]
+    note_progress(name)
+    blocks = max(4, round(20 * RATE_HZ / BLOCK_FRAMES * scale))
+    with tempfile.TemporaryDirectory(prefix="amos-bench-") as folder:
+        words = _player_words(Path(folder), blocks)
+        free = run_board([*argv, "-X", "heapsize=4m"], words)
+        low, high = 16, 1024  # low fails, high plays
+        while high - low > 4:
+            middle = (low + high) // 2
+            if _plays([*argv, "-X", f"heapsize={middle}k"], words):
+                high = middle
+            else:
+                low = middle
+    own = (free["heap_after"] - free["heap_before"]) / 1024
+    code = free["heap_before"] / 1024
+    note = f"of it code and score {code:.0f} KB, the renderer's own objects and buffers {own:.0f} KB"
+    return [Figure("render", name, high, "KB", bound, note)]
+
+
+def _player_words(folder: Path, blocks: int) -> list[str]:
+    scene = make_scene(VOICES, STEMS, BAR_S)
+    score = folder / "score"
+    score.write_bytes(scene.score_bytes)
+    stem_frames = round(BARS * BAR_S * RATE_HZ)
+    return ["board_player.py", str(score), str(STEMS), str(stem_frames), str(BLOCK_FRAMES), str(blocks)]
+
+
+def run_board(argv: Sequence[str], words: Sequence[str]) -> dict[str, Any]:
+    """Run a script of this folder with an interpreter; what it printed as JSON. Raises RuntimeError."""
+    command = [*argv, str(_HERE / words[0]), *words[1:]]
+    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{words[0]}: expected figures, found {(done.stderr or done.stdout).strip()[-300:]}")
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def _plays(argv: Sequence[str], words: Sequence[str]) -> bool:
+    try:
+        run_board(argv, words)
+    except RuntimeError:
+        return False
+    return True
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"MICROPYPATH": _PATH}

@@ -1,0 +1,63 @@
+"""Runs on MicroPython: the bare viper loops of a mix, and nothing else; prints JSON.
+
+    micropython board_bare.py stereo|ramp|none VOICES BLOCK_FRAMES BLOCKS
+
+A block is cleared, `VOICES` stereo voices are added at a steady gain (`stereo`) or in slopes of 64 frames (`ramp`), and
+the sum is rounded and scaled to int16. `none` does all of it but the voices.
+"""
+
+# MicroPython runs this too, so it is typed no further than that allows.
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs, allow-any-generics
+# mypy: disable-error-code="attr-defined,no-any-return,var-annotated"
+
+import json
+import sys
+import time
+from array import array
+
+from amos.player import mixer_viper as kernel
+from amos.player.envelope import CELL_FRAMES
+
+
+def ticks_us():
+    try:
+        return time.ticks_us()
+    except AttributeError:  # CPython
+        return time.perf_counter_ns() // 1000
+
+
+def mapped_for_code():
+    """(first, last) address of the memory into which viper compiles, from Linux; (0, 0) elsewhere."""
+    try:
+        with open("/proc/self/maps") as maps:
+            lines = [line for line in maps.read().split("\n") if " rwxp " in line]
+    except OSError:
+        lines = []
+    bounds = [[int(address, 16) for address in line.split(" ")[0].split("-")] for line in lines]
+    return (min([first for first, _ in bounds]), max([end for _, end in bounds]) - 1) if bounds else (0, 0)
+
+
+def run(kind, voices, block_frames, blocks):
+    sums = array("i", bytes((CELL_FRAMES + block_frames) * 8))
+    pcm = bytearray(block_frames * 4)
+    out = bytearray(block_frames * 4)
+    started = ticks_us()
+    for _ in range(blocks):
+        kernel.clear(sums, CELL_FRAMES, block_frames)
+        if kind == "stereo":
+            for _voice in range(voices):
+                kernel.mix_stereo(sums, pcm, 7000 << 14, 0, CELL_FRAMES, 0, block_frames)
+        elif kind == "ramp":
+            for _voice in range(voices):
+                for at in range(0, block_frames, CELL_FRAMES):
+                    kernel.mix_stereo(sums, pcm, 7000 << 14, 1000, CELL_FRAMES + at, at, CELL_FRAMES)
+        for at in range(0, block_frames, CELL_FRAMES):
+            kernel.round_cell(sums, at + CELL_FRAMES)
+            kernel.scale_cell(sums, out, 32768, 0, at)
+        kernel.hold(sums, block_frames)
+    return ticks_us() - started
+
+
+if __name__ == "__main__":
+    took_us = run(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    print(json.dumps({"took_us": took_us, "code": mapped_for_code()}))

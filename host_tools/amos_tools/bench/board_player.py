@@ -1,0 +1,82 @@
+"""Runs on MicroPython: VM, mixer, limiter, meter and hash without storage; prints JSON.
+
+    micropython board_player.py SCORE_FILE STEMS STEM_FRAMES BLOCK_FRAMES BLOCKS
+
+The stems are noise that one small buffer gives, copied as a file would be read, so that memory is the renderer's own.
+`heap_before` is what the imported code and the score hold, `heap_after` what is held at the end.
+"""
+
+# MicroPython runs this too, so it is typed no further than that allows.
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs, allow-any-generics
+# mypy: disable-error-code="attr-defined,no-any-return,var-annotated"
+
+import gc
+import hashlib
+import json
+import sys
+import time
+
+from amos.player.meter import Meter
+from amos.player.mixer import make_mixer
+from amos.player.performance import Performance
+from amos.player.score import decode_score
+from amos.player.vm import Vm
+from amos.protocol.segment import FLAG_END
+
+
+def ticks_us():
+    try:
+        return time.ticks_us()
+    except AttributeError:  # CPython
+        return time.perf_counter_ns() // 1000
+
+
+class NoiseStem:
+    """A source of `frames` stereo frames that repeats a small buffer."""
+
+    def __init__(self, frames, noise):
+        self.frames = frames
+        self.channels = 2
+        self.noise = memoryview(noise)
+
+    def read_into(self, buffer, start_frame, frame_count):
+        left = 4 * frame_count
+        at = 0
+        while left:
+            count = min(left, len(self.noise))
+            buffer[at : at + count] = self.noise[:count]
+            at += count
+            left -= count
+
+
+def heap_bytes():
+    gc.collect()
+    return gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
+
+
+def run(score, stems, stem_frames, block_frames, blocks):
+    noise = bytes([(7 * number * number >> 3) & 0xFF if number % 2 == 0 else 0x08 for number in range(4096)])
+    before = heap_bytes()
+    vm = Vm(score, [stem_frames] * stems, [20000] * stems, bytes(32))
+    meter = Meter(score.voices)
+    mixer = make_mixer(score.rate_hz, score.voices, block_frames)
+    source = NoiseStem(stem_frames, noise)
+    performance = Performance(vm, mixer, meter, lambda _stem: source)
+    digest = hashlib.sha256()
+    played = 0
+    started = ticks_us()
+    for _ in range(blocks):
+        digest.update(performance.render(block_frames))
+        performance.delivered(performance.frame)
+        for row in meter.take_ended():
+            played += row[2]
+            assert row[3] & FLAG_END
+    took_us = ticks_us() - started
+    played += sum([row[2] for row in meter.open_rows()])
+    return {"took_us": took_us, "voice_frames": played, "heap_before": before, "heap_after": heap_bytes()}
+
+
+if __name__ == "__main__":
+    with open(sys.argv[1], "rb") as file:
+        decoded = decode_score(file.read())
+    print(json.dumps(run(decoded, *[int(word) for word in sys.argv[2:]])))

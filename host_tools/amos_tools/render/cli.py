@@ -1,0 +1,143 @@
+"""`amos render` and `amos provenance`: a file of exact length from a pack, and what such a file is made of."""
+
+import re
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from amos.crypto import verify
+from amos.edges.stem_file import PackFolder, open_pack
+from amos.player.inputs import InputRefused
+from amos.player.score import Score, decode_score
+from amos.protocol.errors import ProtocolError
+from amos_tools.render.check import Opened, open_rendered, own_difference, replay_difference
+from amos_tools.render.errors import HitRefused, LeaseOver, RenderError
+from amos_tools.render.make import render_file
+from amos_tools.render.plan import Hit, Plan
+from amos_tools.simulate.durations import DurationError, frames_of
+from amos_tools.simulate.inputs import InputFileError, read_inputs
+from amos_tools.simulate.seed import SeedError, seed32
+
+PublisherKey = Annotated[str | None, typer.Option(metavar="HEX", help="The publisher's public key.")]
+_REFUSALS = (RenderError, ProtocolError, DurationError, InputFileError, InputRefused, SeedError)
+
+
+def render(
+    pack: Annotated[Path, typer.Argument(metavar="PACK", help="The pack's folder.")],
+    length: Annotated[str, typer.Option(help="Exact length, such as 30s, 1m30s or 1323000f (frames).")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="WAV", help="The file to write.")],
+    publisher_key: Annotated[str, typer.Option(metavar="HEX", help="The publisher's public key.")],
+    seed: Annotated[str, typer.Option(metavar="N", help="A number, or 64 hex digits of a session's seed.")] = "1",
+    hit: Annotated[list[str] | None, typer.Option(metavar="TIME=SECTION", help="Enter a section on time.")] = None,
+    inputs: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="JSON lines of inputs.")] = None,
+    fade: Annotated[str, typer.Option(help="Fade-out at the end, within the length.")] = "1s",
+) -> None:
+    """Render a pack to a WAV of exact length that says which stems it is made of."""
+    created = int(time.time())
+    try:
+        publisher = _key(publisher_key)
+        opened = open_pack(str(pack), publisher, verify)
+        if opened.manifest.lease_end_unix_s <= created:
+            raise LeaseOver(f"{pack}: expected a lease that runs, found one that has ended: build the pack anew")
+        plan = _plan(opened, seed, length, fade, hit or [], inputs)
+        started = time.perf_counter()
+        facts = render_file(opened, publisher, plan, out, created)
+        took_s = time.perf_counter() - started
+        opened.close()
+    except _REFUSALS as error:
+        raise _refusal(error) from None
+    artists = len({stem.artist for stem in facts.stems})
+    print(f"{out}: {plan.frames} frames at {facts.rate_hz} Hz, {len(facts.stems)} stems by {artists} artists")
+    print(f"pcm {facts.pcm_sha256.hex()[:16]}, {plan.frames / facts.rate_hz / took_s:,.0f} times real time")
+
+
+def provenance(
+    file: Annotated[Path, typer.Argument(metavar="WAV", help="A file that `amos render` wrote.")],
+    pack: Annotated[Path | None, typer.Option(metavar="DIR", help="The pack: render again, and compare.")] = None,
+    publisher_key: PublisherKey = None,
+) -> None:
+    """Print what a rendered file is made of; check it, with --pack by replay. Exit code 1 at any difference.
+
+    Without --publisher-key the pack is read with the key that the file names: its id, a hash, must match in any case.
+    """
+    try:
+        opened = open_rendered(file)
+        _print_facts(opened)
+        difference = own_difference(file, opened)
+        if difference is None:
+            print("samples  as rendered")
+        if pack is not None:
+            publisher = opened.facts.publisher if publisher_key is None else _key(publisher_key)
+            folder = open_pack(str(pack), publisher, verify)
+            replayed = replay_difference(file, opened, folder)
+            folder.close()
+            print("replay   the same samples and stems" if replayed is None else "replay   differs")
+            difference = replayed or difference
+    except _REFUSALS as error:
+        raise _refusal(error) from None
+    except OSError as error:
+        typer.echo(f"{file}: {error.strerror or error}", err=True)
+        raise typer.Exit(1) from None
+    if difference is not None:
+        typer.echo(f"first difference: {difference}", err=True)
+        raise typer.Exit(1)
+
+
+def _plan(pack: PackFolder, seed: str, length: str, fade: str, hits: list[str], inputs: Path | None) -> Plan:
+    score = decode_score(pack.score())
+    frames = frames_of(length, score.rate_hz)
+    return Plan(
+        seed=seed32(seed),
+        frames=frames,
+        fade_frames=min(frames, frames_of(fade, score.rate_hz)),
+        inputs=() if inputs is None else tuple(read_inputs(inputs, score)),
+        hits=tuple(sorted((_hit(text, score) for text in hits), key=lambda hit: hit.frame)),
+    )
+
+
+def _hit(text: str, score: Score) -> Hit:
+    at, found, name = text.partition("=")
+    names = [section.name for section in score.sections]
+    if not found or name not in names:
+        raise HitRefused(f"hit: expected TIME=SECTION with one of {', '.join(names)}, found {text[:80]!r}")
+    return Hit(frames_of(at, score.rate_hz), names.index(name))
+
+
+def _key(text: str) -> bytes:
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        raise RenderError("publisher-key: expected 64 hex digits")
+    return bytes.fromhex(text)
+
+
+def _print_facts(opened: Opened) -> None:
+    facts = opened.facts
+    plan = facts.plan
+    seconds = plan.frames / facts.rate_hz
+    print(f"{facts.name}: {plan.frames} frames at {facts.rate_hz} Hz ({seconds:.3f} s), engine output")
+    print(f"pack     {facts.pack_id.hex()}, serial {facts.pack_serial}")
+    print(f"score    {facts.score_sha256.hex()}")
+    print(f"seed     {plan.seed.hex()}; {len(plan.inputs)} inputs, {len(plan.hits)} hits")
+    table = Table("stem", "title", "artist", "ISRC", "times", "ms", "first at")
+    for stem in facts.stems:
+        frames = sum(count for _start, count in stem.intervals)
+        table.add_row(
+            stem.stem_id.hex(),
+            escape(stem.title),
+            escape(stem.artist),
+            stem.isrc or "-",
+            str(len(stem.intervals)),
+            f"{frames * 1000 // facts.rate_hz:,}",
+            f"{min((start for start, _count in stem.intervals), default=0) / facts.rate_hz:.3f} s",
+        )
+    console = Console()
+    (console if console.is_terminal else Console(width=140)).print(table)
+
+
+def _refusal(error: Exception) -> typer.Exit:
+    typer.echo(f"{type(error).__name__}: {error}", err=True)
+    return typer.Exit(1)

@@ -1,0 +1,86 @@
+"""`amos script simulate`: what hours of a script come to, before it is deployed."""
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from amos.player.inputs import InputRefused
+from amos.player.score import Score, decode_score
+from amos_tools.script.compile import compile_script
+from amos_tools.script.parse import SOURCE_BYTES_MAX
+from amos_tools.script.problems import ScriptError
+from amos_tools.simulate.day import Day
+from amos_tools.simulate.inputs import InputFileError, TimedInput, read_inputs
+from amos_tools.simulate.report import as_json, lines, print_report
+from amos_tools.simulate.run import HOURS_MAX, SimStem, frames_in, watch
+from amos_tools.simulate.seed import SeedError, seed32
+from amos_tools.simulate.stems import script_stems
+from amos_tools.simulate.svg import day_svg
+from amos_tools.simulate.tally import Tally
+from amos_tools.vault import Vault, VaultError
+
+
+def simulate_command(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The script.")],
+    vault: Annotated[Path, typer.Option(metavar="DIR", help="The vault whose stems it plays.")],
+    hours: Annotated[float, typer.Option(help="Hours of play.")] = 24,
+    seed: Annotated[str, typer.Option(metavar="N", help="A number, or 64 hex digits of a session's seed.")] = "1",
+    inputs: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="JSON lines of inputs.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="SVG", help="Draw the day.")] = None,
+    as_json_text: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Play a script without audio, thousands of times faster than time; print shares, rests and repeats."""
+    try:
+        if not 0 < hours <= HOURS_MAX:
+            raise ValueError(f"hours: expected more than 0 and at most {HOURS_MAX}, found {hours}")
+        if out is not None and out.suffix.lower() != ".svg":
+            raise ValueError(f"out: expected a name that ends in .svg, found {out}")
+        session_seed = seed32(seed)
+        score, stems = _prepared(file, vault)
+        timed = read_inputs(inputs, score) if inputs is not None else []
+        started = time.perf_counter()
+        tally, day = _run(score, stems, session_seed, hours, timed)
+        elapsed = time.perf_counter() - started
+        if out is not None:
+            out.write_text(day_svg(score, stems, tally, day, f"{hours:g} h, seed {seed}"), encoding="utf-8")
+    except ScriptError as error:
+        raise _refusal(error.render()) from None
+    except (VaultError, SeedError, InputFileError, InputRefused, ValueError) as error:
+        raise _refusal(f"{type(error).__name__}: {error}") from None
+    except OSError as error:
+        raise _refusal(f"{error.filename or out}: {error.strerror or error}") from None
+    report = as_json(score, stems, tally)
+    if as_json_text:
+        print(json.dumps(report, indent=1))
+        return
+    console = Console()
+    print_report(console if console.is_terminal else Console(width=140), report)
+    print("\n".join(lines(report)))
+    print(f"{score.name}: {hours:g} h in {elapsed:.2f} s, {hours * 3600 / elapsed:,.0f} times real time")
+    if out is not None:
+        print(f"drawn in {out}")
+
+
+def _prepared(file: Path, vault: Path) -> tuple[Score, list[SimStem]]:
+    with file.open("rb") as handle:
+        source = handle.read(SOURCE_BYTES_MAX + 1)
+    with Vault(vault) as opened:
+        compiled = compile_script(source, opened.stems(), name=str(file))
+        score = decode_score(compiled.score)
+        return score, script_stems(compiled, score, opened)
+
+
+def _run(score: Score, stems: list[SimStem], seed: bytes, hours: float, inputs: list[TimedInput]) -> tuple[Tally, Day]:
+    tally = Tally(score, stems)
+    day = Day(score, len(stems), frames_in(hours, score.rate_hz))
+    watch(score, stems, seed, hours, [tally, day], inputs)
+    return tally, day
+
+
+def _refusal(sentence: str) -> typer.Exit:
+    typer.echo(sentence, err=True)
+    return typer.Exit(1)

@@ -1,0 +1,122 @@
+"""Inputs from a file of JSON lines: what a visitor, an operator or a clock would have told the player, and when.
+
+{"time": "90s", "kind": "intensity", "value": 0.7}     a slider of the script, in its own units
+{"frame": 5292000, "kind": "skip"}
+{"frame": 5292000, "kind": 16, "value": 32768}         as the journal has it: kind and value are integers
+"""
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from amos.player.inputs import INPUT_SKIP, INPUT_SLIDER, POSITION_MAX
+from amos.player.score import Score
+from amos_tools.simulate.durations import DurationError, frames_of
+
+FILE_BYTES_MAX = 4 * 1024 * 1024
+INPUTS_MAX = 20_000
+"""One every four seconds of a day."""
+FRAME_MAX = 2**53
+_FIELDS = {"frame", "time", "kind", "value"}
+
+
+class InputFileError(ValueError):
+    """A file of inputs that cannot be read, or a line in it that is none."""
+
+
+class TimedInput(NamedTuple):
+    """An input as the VM takes it: effective from `frame` on; `kind` and `value` as in SCORE.md section 4."""
+
+    frame: int
+    kind: int
+    value: int
+
+
+def read_inputs(path: Path, score: Score) -> list[TimedInput]:
+    """The inputs in `path`, by frame; those of one frame keep the file's order. Raises `InputFileError`."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise InputFileError(f"{path}: expected a readable file, found {error.strerror or error}") from None
+    if len(data) > FILE_BYTES_MAX:
+        raise InputFileError(f"{path}: expected at most {FILE_BYTES_MAX} bytes, found more")
+    try:
+        lines = data.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise InputFileError(f"{path}: expected UTF-8 text, found other bytes") from None
+    inputs = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                inputs.append(parse_input(line, score))
+            except InputFileError as error:
+                raise InputFileError(f"{path}:{number}: {error}") from None
+    if len(inputs) > INPUTS_MAX:
+        raise InputFileError(f"{path}: expected at most {INPUTS_MAX} inputs, found {len(inputs)}")
+    return sorted(inputs, key=lambda item: item.frame)
+
+
+def parse_input(line: str, score: Score) -> TimedInput:
+    """One line of JSON as an input. Raises `InputFileError`."""
+    try:
+        fields: Any = json.loads(line, parse_float=Decimal)
+    except (ValueError, RecursionError) as error:
+        raise InputFileError(f"expected a line of JSON, found {error}") from None
+    if not isinstance(fields, dict) or not fields.keys() <= _FIELDS or "kind" not in fields:
+        raise InputFileError(f"expected fields frame or time, kind, value; found {line.strip()[:80]!r}")
+    return TimedInput(_frame(fields, score.rate_hz), *_kind_value(fields["kind"], fields.get("value", 0), score))
+
+
+def _frame(fields: dict[str, Any], rate_hz: int) -> int:
+    if ("frame" in fields) == ("time" in fields):
+        raise InputFileError("expected either frame or time")
+    if "time" in fields:
+        try:
+            frame: Any = frames_of(str(fields["time"]), rate_hz)
+        except DurationError as error:
+            raise InputFileError(str(error)) from None
+    else:
+        frame = fields["frame"]
+    if type(frame) is not int or not 0 <= frame <= FRAME_MAX:
+        raise InputFileError(f"frame: expected 0 to {FRAME_MAX}, found {str(frame)[:40]}")
+    return frame
+
+
+def _kind_value(kind: Any, value: Any, score: Score) -> tuple[int, int]:
+    if kind == "skip" or (type(kind) is int and kind == INPUT_SKIP):
+        return INPUT_SKIP, 0
+    if type(kind) is int:
+        if not 0 <= kind - INPUT_SLIDER < len(score.sliders):
+            raise InputFileError(f"kind: expected {INPUT_SKIP} or {INPUT_SLIDER} + slider, found {kind}")
+        if type(value) is not int or not 0 <= value <= POSITION_MAX:
+            raise InputFileError(f"value: expected a position from 0 to {POSITION_MAX}, found {str(value)[:40]}")
+        return kind, value
+    names = [slider.name for slider in score.sliders]
+    if kind not in names:
+        raise InputFileError(
+            f"kind: expected skip or a slider of {', '.join(names) or 'none'}, found {str(kind)[:40]!r}"
+        )
+    slider = score.sliders[names.index(kind)]
+    low, high = Fraction(slider.lo_q15, 32768), Fraction(slider.hi_q15, 32768)
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)) or not low <= _fraction(value) <= high:
+        raise InputFileError(f"value: expected {float(low):g} to {float(high):g} for {kind}, found {str(value)[:40]}")
+    return INPUT_SLIDER + names.index(kind), round((_fraction(value) - low) * POSITION_MAX / (high - low))
+
+
+def _fraction(value: int | Decimal) -> Fraction:
+    try:
+        # An exponent of a billion would be a number of a billion digits.
+        if isinstance(value, Decimal) and value.adjusted() > 12:
+            raise InputFileError(f"value: expected a number within reach of a slider, found {str(value)[:40]}")
+        return Fraction(round(value, 12) if isinstance(value, Decimal) else value)
+    except (ValueError, OverflowError, InvalidOperation):
+        raise InputFileError(f"value: expected a number, found {str(value)[:40]}") from None
+
+
+def in_order(inputs: Sequence[TimedInput]) -> list[TimedInput]:
+    """By frame; those of one frame as they came."""
+    return sorted(inputs, key=lambda item: item.frame)

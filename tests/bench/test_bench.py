@@ -1,0 +1,101 @@
+"""The bench runs at tiny sizes and reports its fields. What it measures is judged by people, never here."""
+
+import json
+import struct
+
+import pytest
+from typer.testing import CliRunner
+
+from amos.player.events import Start
+from amos.player.vm import Vm
+from amos_tools import toolchain
+from amos_tools.bench import board, host_mix, render, simulation, supercollider
+from amos_tools.bench.figure import Figure
+from amos_tools.bench.scene import make_scene
+from amos_tools.cli import app
+
+TINY = 0.002
+FIELDS = {"section", "name", "value", "unit", "bound", "note", "holds"}
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["bench", *arguments])
+    return result.exit_code, result.stdout
+
+
+def test_host_figures_without_a_foreign_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolchain, "scsynth", lambda: None)
+    found = render._host(make_scene(3, 4, 0.75), TINY)
+    missing = [figure for figure in found if figure.value is None]
+    assert all("scsynth" in figure.name and figure.bound == ("at least", 5.0) for figure in missing) and missing
+    assert all(figure.value > 0 for figure in found if figure.value is not None)
+
+
+def test_the_scene_keeps_its_voices_sounding() -> None:
+    scene = make_scene(render.SLOTS, render.STEMS, 0.75)
+    _took, voices = host_mix.player_s(scene, 20 * 44_100, 4096)
+    assert voices == pytest.approx(render.VOICES, abs=0.5)
+
+
+def test_simulation_figures() -> None:
+    assert [figure.unit for figure in simulation.figures(TINY)] == ["x real time", "KB"]
+
+
+def test_a_table_and_json_come_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = [
+        Figure("render", "a", 12.34, "x", ("at least", 5)),
+        Figure("render", "b", 1.5, "x", ("at most", 1.25)),
+        Figure("render", "c", None, "x", ("at most", 1.25), "no such tool"),
+    ]
+    monkeypatch.setattr(render, "measure", lambda scale: figures)
+    code, text = run("render")
+    assert code == 0
+    assert [word for word in text.split() if word in ("yes", "NO", "missing")] == ["yes", "NO", "missing"]
+    code, text = run("render", "--json")
+    found = json.loads(text)
+    assert code == 0 and all(set(figure) == FIELDS for figure in found)
+    assert [figure["holds"] for figure in found] == [True, False, None]
+
+
+def test_an_unknown_section_is_refused() -> None:
+    code, _text = run("rendr")
+    assert code == 2
+
+
+def test_crypto_on_micropython(micropython: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolchain, "micropython", lambda arch="native": micropython if arch == "native" else None)
+    code, text = run("crypto", "--scale", str(TINY), "--json")
+    found = json.loads(text)
+    assert code == 0 and len(found) == 6
+    assert [figure["value"] is None for figure in found] == [False] * 5 + [True]
+
+
+def test_board_scripts_on_micropython(micropython: list[str]) -> None:
+    figure = board._time_ratio("native", "MicroPython", TINY)
+    assert figure.value is not None and figure.value > 0
+
+
+def test_instructions_are_counted_where_qemu_is(micropython_armhf: list[str]) -> None:
+    if "qemu-arm" not in micropython_armhf[0]:
+        pytest.skip("this machine runs ARM programs itself")
+    assert all(figure.value is not None and 5 < figure.value < 1000 for figure in board._instructions(TINY))
+
+
+def test_the_foreign_score_holds_every_placement() -> None:
+    """Length-prefixed OSC bundles in order of time: set-up, one synth for each start, an end."""
+    scene = make_scene(3, 4, 0.75)
+    frames = 30 * 44_100
+    data = b"".join(supercollider._bundles(scene, [], frames))
+    times, kinds, at = [], [], 0
+    while at < len(data):
+        size = struct.unpack_from(">i", data, at)[0]
+        bundle = data[at + 4 : at + 4 + size]
+        assert bundle[:8] == b"#bundle\0" and size % 4 == 0
+        seconds, fraction = struct.unpack_from(">II", bundle, 8)
+        times.append(seconds + fraction / 2**32)
+        kinds.append(bundle[20:].partition(b"\0")[0])
+        at += 4 + size
+    vm = Vm(scene.score, [stem.frames for stem in scene.stems], [stem.gain_q15 for stem in scene.stems], host_mix.SEED)
+    starts = [event.frame / 44_100 for event in vm.advance(frames) if isinstance(event, Start)]
+    assert times == sorted(times) and times[1:-1] == pytest.approx(starts)
+    assert kinds == [b"/d_recv", *[b"/s_new"] * len(starts), b"/c_set"]

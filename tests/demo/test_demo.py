@@ -1,0 +1,106 @@
+"""`amos demo` as a user starts it: a process of its own, its JSON, a killed courier, and a second run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amos_tools.demo.players import cast
+from amos_tools.demo.workdir import Workdir
+
+DEMO = [sys.executable, "-m", "amos_tools", "demo", "--json"]
+MINUTES = 11
+"""Two segments a player: one sealed by the clock, one at the end."""
+
+
+def environment_without_mosquitto() -> dict[str, str]:
+    """PATH as it is, less every folder that holds a mosquitto."""
+    folders = [folder for folder in os.environ["PATH"].split(":") if not (Path(folder) / "mosquitto").exists()]
+    return os.environ | {"PATH": ":".join(folders)}
+
+
+def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    facts: dict[str, Any] = json.loads(out)
+    return facts
+
+
+def start(workdir: Path, environment: dict[str, str]) -> "subprocess.Popen[str]":
+    words = [*DEMO, f"--workdir={workdir}", f"--minutes={MINUTES}"]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def kill_couriers(demo: "subprocess.Popen[str]", workdir: Path, times: int) -> int:
+    """kill -9 the courier as soon as it has something in its spool, and again soon after each restart."""
+    pid_file, spool, killed, last = workdir / "logs" / "courier.pid", workdir / "spool", 0, 0
+    deadline = time.monotonic() + 120
+    while killed < times and demo.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+        if not pid_file.exists() or not any(spool.iterdir()):
+            continue
+        pid = int(pid_file.read_text() or 0)
+        if pid and pid != last:
+            time.sleep(0.6)
+            last = pid
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+            killed += 1
+    return killed
+
+
+def check(facts: dict[str, Any], sessions: int) -> None:
+    """What must hold of every run."""
+    totals, ledger = facts["totals"], facts["ledger"]
+    assert totals["frames_agree"] and totals["player_frames"] == totals["ledger_frames"] > 0
+    assert totals["pool_agrees"] and facts["verified"] is True
+    assert ledger["held"] == 0 and ledger["refused"] == {} and ledger["quarantined"] == []
+    for player in facts["players"]:
+        assert player["sessions"] == sessions
+        assert player["frames"] >= sessions * MINUTES * 60 * 44100
+        assert player["segments"] == player["receipted"] == player["trimmed"] == 2 * sessions
+    assert ledger["accepted"] == sum(player["segments"] for player in facts["players"])
+
+
+def test_demo_with_a_killed_courier_and_a_second_run(tmp_path: Path, micropython: list[str]) -> None:
+    demo = start(tmp_path, dict(os.environ))
+    killed = kill_couriers(demo, tmp_path, 2)
+    facts = finish(demo)
+    assert killed >= 1 and facts["courier_restarts"] == killed
+    check(facts, 1)
+    assert {player["runtime"] for player in facts["players"]} == {"cpython", "micropython"}
+    again = finish(start(tmp_path, environment_without_mosquitto()))
+    assert again["broker"] == "amqtt"
+    check(again, 2)
+    assert [player["device"] for player in again["players"]] == [player["device"] for player in facts["players"]]
+    assert again["settlement"]["period"] > facts["settlement"]["period"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--stems", "/nonexistent"], "/nonexistent"),
+        (["--script", "/nonexistent.aimi"], "/nonexistent.aimi"),
+        (["--income", "ten"], "ten"),
+    ],
+)
+def test_demo_says_what_is_wrong_in_one_line(tmp_path: Path, words: list[str], said: str) -> None:
+    command = [*DEMO, f"--workdir={tmp_path}", *words]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert said in result.stderr and len(result.stderr.strip().splitlines()) <= 3
+
+
+def test_without_micropython_both_players_run_on_cpython(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("amos_tools.toolchain.micropython", lambda: None)
+    players = cast(Workdir(tmp_path))
+    assert [player.runtime for player in players] == ["cpython", "cpython"]
+    assert len({player.link for player in players}) == 2

@@ -1,0 +1,185 @@
+"""`amos ledger` as the operator meets it: its lines, its errors in one line, and serving as a process."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from amos.protocol.catalogue import Catalogue, sign_catalogue
+from amos_ledger.cli import app
+from amos_ledger.reading import Message
+
+ORIGIN = "ledger.example/amos"
+
+
+def run(*arguments: object) -> Any:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def refused(*arguments: object) -> str:
+    """The one line of a refusal."""
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert result.output.count("\n") == 1 and "Traceback" not in result.output
+    return str(result.output)
+
+
+def keys(world: Any) -> list[str]:
+    return ["--operator-key", world.operator.public.hex(), "--publisher-key", world.publisher.public.hex()]
+
+
+@pytest.fixture
+def pack_folder(tmp_path: Path, world: Any) -> Path:
+    folder = tmp_path / "pack"
+    folder.mkdir()
+    (folder / "manifest.cose").write_bytes(world.pack.manifest)
+    (folder / "catalogue.cose").write_bytes(world.pack.catalogue)
+    return folder
+
+
+def enrolment_file(tmp_path: Path, world: Any, device: Any, **changes: Any) -> Path:
+    path = tmp_path / "enrolment.cose"
+    path.write_bytes(device.enrolment(world.operator, **changes))
+    return path
+
+
+def test_a_ledger_from_nothing(tmp_path: Path, world: Any, pack_folder: Path) -> None:
+    folder = tmp_path / "fresh"
+    made = run("init", folder, "--origin", ORIGIN, *keys(world))
+    assert made.exit_code == 0 and re.fullmatch(r"[0-9a-f]{64}\n", made.output)
+    assert (folder / "ledger.key").stat().st_mode & 0o777 == 0o600
+    assert run("init", folder, "--origin", ORIGIN, *keys(world)).output == made.output
+    device = world.device(enrolled=False)
+    path = enrolment_file(tmp_path, world, device)
+    name = f"{device.key.id.hex()} {{}}: player-1 at harbour\n"
+    assert run("enrol", folder, path).output == name.format("enrolled")
+    assert run("enrol", folder, path).output == name.format("was enrolled before")
+    assert "published: pack 1, 4 stems" in run("publish", folder, pack_folder).output
+    assert "was published before: pack 1" in run("publish", folder, pack_folder).output
+    facts = json.loads(run("status", folder, "--json").output)
+    assert facts["public_key"] == made.output.strip()
+    assert (facts["accepted"], facts["log_size"], facts["quarantined"]) == (0, 2, [])
+    assert (folder / "public" / "checkpoint").read_text().startswith(f"{ORIGIN}\n2\n")
+
+
+def test_status_says_what_was_refused_and_who_is_in_quarantine(world: Any) -> None:
+    device = world.device()
+    world.take(device, device.seal())
+    world.take(device, device.seal([(9, 0, 1)]))
+    world.ledger.take([Message.of("x", b"")], 0)
+    facts = json.loads(run("status", world.path, "--json").output)
+    assert (facts["accepted"], facts["held"], facts["duplicates"]) == (1, 0, 0)
+    assert facts["refused"] == {"malformed": 1, "over the physical cap": 1}
+    assert facts["quarantined"] == [device.key.id.hex()]
+    (listed,) = facts["devices"]
+    assert (listed["segments"], listed["frames"], listed["last_sequence"]) == (1, facts["frames"], 1)
+    lines = run("status", world.path).output.splitlines()
+    assert lines[1].startswith("1 accepted, 0 duplicates, 0 held, 2 refused, 1 devices in quarantine, ")
+    assert "quarantined: over the physical cap: sequence 2: stems: expected below" in lines[-1]
+
+
+def test_a_later_enrolment_takes_the_place_of_an_earlier_one(tmp_path: Path, world: Any) -> None:
+    device = world.device()
+    later = enrolment_file(tmp_path, world, device, name="kitchen", unix_s=1_793_534_401)
+    assert "enrolled: kitchen at harbour" in run("enrol", world.path, later).output
+    older = enrolment_file(tmp_path, world, device, name="cellar")
+    assert "EnrolmentRefused: enrolment.unix_s: expected after 1793534401" in refused("enrol", world.path, older)
+
+
+def test_enrolments_that_are_refused(tmp_path: Path, world: Any) -> None:
+    device = world.device(enrolled=False)
+    path = enrolment_file(tmp_path, world, device)
+    path.write_bytes(device.enrolment(world.publisher))
+    assert "EnrolmentRefused: enrolment: signature: expected one by key" in refused("enrol", world.path, path)
+    path.write_bytes(device.enrolment(world.operator, possession=bytes(64)))
+    assert "possession" in refused("enrol", world.path, path)
+    path.write_bytes(b"garbage")
+    assert "EnrolmentRefused: enrolment: " in refused("enrol", world.path, path)
+    path.write_bytes(bytes(5000))
+    assert "expected at most 1024 bytes" in refused("enrol", world.path, path)
+    assert "EnrolmentRefused" in refused("enrol", world.path, tmp_path / "absent")
+
+
+def test_packs_that_are_refused(world: Any, pack_folder: Path, make_pack: Callable[..., Any]) -> None:
+    bigger = make_pack(world.publisher, 2, stems=5)
+    (pack_folder / "manifest.cose").write_bytes(bigger.manifest)
+    assert "PackRefused: catalogue: expected every stem of the pack" in refused("publish", world.path, pack_folder)
+    (pack_folder / "catalogue.cose").write_bytes(bigger.catalogue)
+    assert "PackRefused: catalogue.serial: expected a number not used" in refused("publish", world.path, pack_folder)
+    empty = sign_catalogue(Catalogue(version=1, serial=9, works=[]), world.operator.id, world.operator.sign)
+    (pack_folder / "catalogue.cose").write_bytes(empty)
+    assert "PackRefused: pack: signature" in refused("publish", world.path, pack_folder)
+    (pack_folder / "manifest.cose").write_bytes(b"")
+    assert "PackRefused: pack: " in refused("publish", world.path, pack_folder)
+    (pack_folder / "manifest.cose").unlink()
+    assert "No such file" in refused("publish", world.path, pack_folder)
+
+
+def test_folders_that_are_no_ledger(tmp_path: Path, world: Any) -> None:
+    assert "NotALedger: " in refused("status", tmp_path)
+    assert "LedgerExists: " in refused("init", world.path, "--origin", "another", *keys(world))
+    assert "KeyUnusable: operator-key: expected a public key of 64 hex digits" in refused(
+        "init", tmp_path / "n", "--origin", "o", "--operator-key", "zz", "--publisher-key", "zz"
+    )
+    assert "origin: expected a name" in refused("init", tmp_path / "n", "--origin", "two words", *keys(world))
+    (tmp_path / "file").write_text("")
+    assert "StorageFailed: " in refused("init", tmp_path / "file", "--origin", ORIGIN, *keys(world))
+    (world.path / "ledger.key").write_bytes(bytes(32))
+    assert "KeyUnusable: " in refused("status", world.path)
+    (world.path / "ledger.key").write_bytes(b"short")
+    assert "expected a seed of 32 bytes, found 5" in refused("status", world.path)
+    (world.path / "trust.json").write_text("{}")
+    assert "expected JSON with origin, operator and publisher" in refused("status", world.path)
+    (world.path / "ledger.sqlite").write_bytes(b"not a database, but long enough to look like one" * 100)
+    assert ": " in refused("status", world.path)
+
+
+@pytest.mark.parametrize("broker", ["", "host", "host:", ":1883", "host:0", "host:99999", "host:x"])
+def test_a_broker_that_is_no_address(broker: str, world: Any) -> None:
+    assert "BrokerUnusable: broker: expected HOST:PORT" in refused("serve", world.path, "--broker", broker)
+
+
+def test_a_broker_that_is_never_there_while_serving_once(world: Any) -> None:
+    command = [sys.executable, "-c", "from amos_ledger.cli import app; app()", "serve", str(world.path)]
+    command += ["--broker", "127.0.0.1:1", "--once-idle", "0.3"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.stderr.endswith("BrokerUnusable: broker: expected one at 127.0.0.1:1, found none in 0.3 s\n")
+
+
+def test_an_interrupted_init_is_finished_by_the_next(tmp_path: Path, world: Any) -> None:
+    folder = tmp_path / "half"
+    folder.mkdir()
+    (folder / "ledger.key").write_bytes(bytes(range(32)))
+    (folder / "ledger.sqlite").touch()
+    assert run("init", folder, "--origin", ORIGIN, *keys(world)).exit_code == 0
+    assert (folder / "ledger.key").read_bytes() == bytes(range(32))
+    assert json.loads(run("status", folder, "--json").output)["log_size"] == 1
+
+
+@pytest.fixture
+def serving(world: Any) -> Iterator[subprocess.Popen[str]]:
+    """`serve` as a process, with a broker that is not there."""
+    command = [sys.executable, "-c", "from amos_ledger.cli import app; app()", "serve", str(world.path)]
+    process = subprocess.Popen([*command, "--broker", "127.0.0.1:1"], stderr=subprocess.PIPE, text=True)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_serving_ends_cleanly_and_only_once_at_a_time(world: Any, serving: Any, wait_for: Callable[..., None]) -> None:
+    assert "serving" in serving.stderr.readline()
+    assert "127.0.0.1:1 cannot be reached; trying again until it is there" in serving.stderr.readline()
+    assert "AlreadyServing: " in refused("serve", world.path, "--broker", "127.0.0.1:1")
+    assert run("status", world.path).exit_code == 0
+    serving.send_signal(signal.SIGTERM)
+    assert serving.wait(15) == 0
+    rest = serving.stderr.read()
+    assert rest.endswith("ledger: ended\n") and "Traceback" not in rest

@@ -1,0 +1,189 @@
+"""The service over real brokers: mosquitto in MQTT 5, amqtt in 3.1.1."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import paho.mqtt.client as paho
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from amos.protocol import answer
+from amos.protocol.answer import decode_answer
+from amos_ledger.ledger import Ledger
+from amos_ledger.limits import QUEUE_MESSAGES_MAX
+from amos_ledger.mqtt import MqttEdge
+from amos_ledger.reading import Message
+from amos_ledger.service import Service
+
+
+class Courier:
+    """A client that publishes usage and keeps the answers."""
+
+    def __init__(self, port: int) -> None:
+        self.answers: list[Any] = []
+        self.client = paho.Client(CallbackAPIVersion.VERSION2, "courier", protocol=paho.MQTTv311, clean_session=False)
+        self.client.on_message = lambda _client, _data, message: self.answers.append(decode_answer(message.payload))
+        self.client.on_connect = lambda client, *_: client.subscribe("amos/1/+/+/receipt", 1)
+        self.client.reconnect_delay_set(1, 1)
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
+
+    def send(self, device: Any, *segments: bytes) -> None:
+        for segment in segments:
+            message = device.message(segment)
+            self.client.publish(message.topic, message.payload, 1)
+
+    def receipted(self) -> set[int]:
+        return {item.sequence for item in self.answers if item.receipt}
+
+    def close(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+class Running:
+    """A service in a thread, and what it reports."""
+
+    def __init__(self, world: Any, port: int) -> None:
+        self.lines: list[str] = []
+        self.stop = threading.Event()
+        self.edge = MqttEdge("127.0.0.1", port, "amos-ledger-test", self.lines.append, (1, 1))
+        self.service = Service(Ledger(world.folder), self.edge, self.lines.append, self.stop)
+        self.thread = threading.Thread(target=self.service.run)
+        self.thread.start()
+
+    def close(self) -> None:
+        self.stop.set()
+        self.thread.join(10)
+        assert not self.thread.is_alive()
+
+
+@pytest.fixture
+def running(world: Any, broker: Any, wait_for: Callable[..., None]) -> Iterator[Running]:
+    service = Running(world, broker.port)
+    wait_for(service.edge.connected.is_set, "the service's connection")
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def courier(broker: Any, running: Running) -> Iterator[Courier]:
+    client = Courier(broker.port)
+    yield client
+    client.close()
+
+
+def test_usage_goes_in_receipts_come_out_and_garbage_disturbs_nobody(
+    world: Any, running: Running, courier: Courier, wait_for: Callable[..., None], make_pack: Callable[..., Any]
+) -> None:
+    device = world.device()  # enrolled while the service runs
+    segments = [device.seal() for _ in range(60)]
+    for topic in ("amos/1/x/y/usage", device.topic(), "amos/1/harbour/courier/usage"):
+        for payload in (b"", b"\x00", os.urandom(2000), b"\x01" + os.urandom(500)):
+            courier.client.publish(topic, payload, 1)
+    courier.send(device, *segments[30:], *segments[:30])
+    wait_for(lambda: len(courier.receipted()) == 60, "60 receipts")
+    for item in courier.answers:
+        if item.receipt:
+            world.check_receipt(segments[item.sequence - 1], item.receipt)
+    before = len(courier.answers)
+    courier.send(device, segments[0])
+    wait_for(lambda: len(courier.answers) > before, "the answer to a resend")
+    assert courier.answers[-1].verdict == answer.DUPLICATE
+
+    late = make_pack(world.publisher, 2)
+    device.pack = late.id
+    waiting = device.seal()
+    courier.send(device, waiting)
+    wait_for(lambda: courier.answers[-1].verdict == answer.UNKNOWN_PACK, "a segment held for its pack")
+    world.publish(late)
+    wait_for(lambda: 61 in courier.receipted(), "the receipt of the held segment")
+
+    totals = world.totals()
+    assert (totals.accepted, totals.duplicates, totals.held) == (61, 1, 0)
+    assert totals.refused == {"malformed": 12}
+    running.close()
+    assert sum("connected" in line for line in running.lines) == 1
+    assert len(running.lines) <= 5  # a line for each class of event, not for each message
+
+
+def test_a_broker_that_goes_away_is_said_once_and_found_again(
+    world: Any, broker: Any, wait_for: Callable[..., None]
+) -> None:
+    broker.stop()
+    service = Running(world, broker.port)
+    try:
+        wait_for(lambda: service.lines, "a line that the broker is away")
+        broker.start()
+        wait_for(service.edge.connected.is_set, "the connection")
+        courier = Courier(broker.port)
+        device = world.device()
+        courier.send(device, device.seal())
+        wait_for(lambda: courier.receipted() == {1}, "a receipt")
+        broker.stop()
+        wait_for(lambda: len(service.lines) >= 3, "a line that the broker is lost")
+        broker.start()
+        wait_for(service.edge.connected.is_set, "the connection again")
+        courier.send(device, device.seal())
+        wait_for(lambda: courier.receipted() == {1, 2}, "another receipt")
+        courier.close()
+    finally:
+        service.close()
+    connection = [line for line in service.lines if line.startswith("broker")]
+    assert [("connected" in line) for line in connection] == [False, True, False, True], connection
+
+
+def test_a_flood_is_bounded_in_messages_and_bytes() -> None:
+    edge = MqttEdge("127.0.0.1", 1, "flooded", lambda line: None)
+    flood = paho.MQTTMessage(mid=1, topic=b"amos/1/" + b"x" * 60_000 + b"/y/usage")
+    flood.payload = bytes(1 << 17)
+    for _ in range(QUEUE_MESSAGES_MAX + 500):
+        edge._on_message(None, None, flood)
+    assert (edge.arrivals.qsize(), edge.dropped) == (QUEUE_MESSAGES_MAX, 500)
+    arrival = edge.arrivals.get()
+    assert len(arrival.message.payload) + len(arrival.message.topic) < 17 * 1024
+    assert arrival.message.size == 1 << 17
+    assert arrival.message.sha256 == Message.of("", flood.payload).sha256
+
+
+def test_a_message_of_an_earlier_connection_is_not_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
+    edge = MqttEdge("127.0.0.1", 1, "again", lambda line: None)
+    acknowledged: list[int] = []
+    monkeypatch.setattr(edge._client, "ack", lambda mid, qos: acknowledged.append(mid))
+    for mid, connection in ((1, 0), (2, 1)):
+        edge._connection = connection
+        message = paho.MQTTMessage(mid=mid, topic=b"t")
+        message.qos = 1
+        edge._on_message(None, None, message)
+    first, second = edge.arrivals.get(), edge.arrivals.get()
+    edge.acknowledge(first)
+    edge.acknowledge(second)
+    assert acknowledged == [2]
+
+
+def test_an_answer_nobody_can_listen_for_is_no_error() -> None:
+    edge = MqttEdge("127.0.0.1", 1, "wild", lambda line: None)
+    assert edge.publish("amos/1/+/x/receipt", b"x") is False
+    assert edge.publish("amos/1/site/x/receipt", b"x") is True  # waits for the connection
+
+
+def test_trouble_is_said_once_and_its_end_once(world: Any) -> None:
+    lines: list[str] = []
+    ledger = Ledger(world.folder)
+    service = Service(ledger, MqttEdge("127.0.0.1", 1, "x", lines.append), lines.append, threading.Event())
+    database = world.path / "ledger.sqlite"
+    away = world.path / "away.sqlite"
+    database.rename(away)
+    for _ in range(3):
+        ledger.tick()
+        service._say()
+    away.rename(database)
+    for _ in range(3):
+        ledger.tick()
+        service._say()
+    ledger.close()
+    assert len(lines) == 2
+    assert lines[0].startswith("cannot store: ") and lines[0].endswith("; couriers hold")
+    assert lines[1] == "stores again"

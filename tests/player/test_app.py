@@ -1,0 +1,225 @@
+"""The player as a process: stopped, killed, misconfigured, with bad blobs and full storage: no traceback, no loss."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from amos import crypto
+from amos.edges.log_store import FileLogStore
+from amos.journal.journal import Journal
+from amos.protocol.segment import FLAG_ABORTED, FLAG_POWER_LOSS, SEAL_POWER_LOSS, SEAL_REASONS, SEAL_SHUTDOWN, Usage
+from amos.protocol.segment import open_usage as open_signed
+from amos_tools.device.run import micropython_environment
+from amos_tools.pack import build_pack
+from amos_tools.script import compile_script
+from amos_tools.vault import Vault, parse_facts
+
+RATE_HZ = 22050
+SEED, PUBLISHER = b"d" * 32, b"p" * 32
+SCRIPT = """
+experience "two" seed device
+clock 22050 tempo 120 meter 4/4 key A minor
+mix target -18 LUFS peak -1 dBTP voices 4
+pool all = stems where role pads
+section loop 2 bars
+  play pads from all fade 1 beat
+"""
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pack")
+    noise = np.random.RandomState(3)
+    with Vault.init(folder / "vault", rate_hz=RATE_HZ) as vault:
+        for number in range(3):
+            samples = noise.randint(-9000, 9000, (RATE_HZ * 2 + number, 1)).astype("int16")
+            told = {"title": f"stem {number}", "artist": "A", "splits": "a=1000000", "role": "pads", "opt_in": "yes"}
+            vault.import_samples(samples, parse_facts("noise", told))
+        terms = {"publisher_seed": PUBLISHER, "serial": 1, "board_class": "any", "lease_end_unix_s": 2_000_000_000}
+        build_pack(compile_script(SCRIPT, vault.stems()), vault, folder / "pack", **terms)  # type: ignore[arg-type]
+    return folder / "pack"
+
+
+class Player:
+    """A player's directory, and its process when it runs."""
+
+    def __init__(self, folder: Path, pack: Path, command: list[str]):
+        self.folder = folder
+        self._command = command
+        folder.mkdir(exist_ok=True)
+        (folder / "device.key").write_bytes(SEED)
+        settings = {"pack": str(pack), "publisher_key": crypto.public_key(PUBLISHER).hex(), "ledger_key": "00" * 32}
+        self.settings: dict[str, object] = settings | {"linger": "no", "out": "null", "pace": "free"}
+
+    def start(self, **settings: object) -> "subprocess.Popen[str]":
+        (self.folder / "player.json").write_text(json.dumps(self.settings | settings))
+        words = [*self._command, "-m", "amos", str(self.folder)]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(words, env=micropython_environment(), stdout=pipe, stderr=subprocess.STDOUT, text=True)
+
+    def run(self, **settings: object) -> tuple[int, str]:
+        process = self.start(**settings)
+        out, _err = process.communicate(timeout=60)
+        assert "Traceback" not in out
+        return process.returncode, out
+
+    def segments(self) -> list[Usage]:
+        """Every sealed segment, with signatures, numbers and chain checked."""
+        store = FileLogStore(str(self.folder / "journal"), 1 << 23)
+        journal = Journal(store, bytes(8))
+        found, previous = [], bytes(32)
+        for number in sorted(journal.segments):
+            usage = open_signed(journal.read(number, 0, 1 << 16), crypto.public_key(SEED), crypto.verify)
+            assert usage.sequence == len(found) + 1 and usage.previous == previous
+            previous = journal.segments[number].sha256
+            found.append(usage)
+        store.close()
+        return found
+
+
+@pytest.fixture(params=["cpython", "micropython"])
+def player(request: pytest.FixtureRequest, pack: Path, tmp_path: Path) -> Player:
+    command = [sys.executable] if request.param == "cpython" else request.getfixturevalue("micropython")
+    return Player(tmp_path / "player", pack, command)
+
+
+def wait_for(path: Path, size_bytes: int) -> None:
+    deadline = time.monotonic() + 30
+    while not path.exists() or path.stat().st_size < size_bytes:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_killed_player_seals_what_it_had_flushed_and_goes_on(player: Player) -> None:
+    output = player.folder / "out.wav"
+    process = player.start(out=f"wav:{output}")
+    wait_for(output, RATE_HZ * 4 * 40)
+    process.kill()
+    process.communicate()
+    written_frames = (output.stat().st_size - 44) // 4
+    assert player.run(minutes=1)[0] == 0
+    first, second = player.segments()[-2:]
+    assert (SEAL_REASONS[first.reason], first.pcm_sha256) == ("power loss", bytes(32))
+    metered = sum(usage.delivered_frames for usage in player.segments()[:-1])
+    assert written_frames - metered <= RATE_HZ + 4096 * 3  # a second, the block in hand, and what the file buffered
+    aborted = [row for row in first.rows() if row[3] & FLAG_POWER_LOSS]
+    assert aborted and all(row[3] & FLAG_ABORTED for row in aborted)
+    assert (second.session, second.boot, second.reason) == (first.session + 1, first.boot + 1, SEAL_SHUTDOWN)
+    assert second.delivered_frames >= 60 * RATE_HZ
+
+
+def test_kills_at_any_moment_never_count_more_than_was_delivered(pack: Path, tmp_path: Path) -> None:
+    player = Player(tmp_path / "player", pack, [sys.executable])
+    moments = np.random.RandomState(11)
+    delivered = 0
+    for life in range(8):
+        output = tmp_path / f"{life}.wav"
+        process = player.start(out=f"wav:{output}", block_frames=int(moments.choice([64, 1024, 4096])))
+        wait_for(output, 45)
+        time.sleep(float(moments.uniform(0, 0.15)))
+        process.kill()
+        process.communicate()
+        delivered += (output.stat().st_size - 44) // 4 + 4096 * 4  # the file buffers up to some blocks
+    assert player.run(minutes=1)[0] == 0
+    sealed = player.segments()
+    last = sealed.pop()
+    assert last.delivered_frames >= 60 * RATE_HZ
+    assert sum(usage.delivered_frames for usage in sealed) <= delivered
+    assert {usage.reason for usage in sealed if usage.end_frame % (600 * RATE_HZ)} <= {1, SEAL_POWER_LOSS}
+    assert len({(usage.boot, usage.session) for usage in sealed}) >= 6
+
+
+def test_sigterm_seals_and_ends_with_the_block_in_hand(pack: Path, tmp_path: Path) -> None:
+    player = Player(tmp_path / "player", pack, [sys.executable])
+    process = player.start(pace="clocked", out=f"wav:{tmp_path}/out.wav")
+    wait_for(tmp_path / "out.wav", 45)
+    process.send_signal(signal.SIGTERM)
+    out, _err = process.communicate(timeout=20)
+    assert process.returncode == 0 and "1 segments sealed" in out
+    (usage,) = player.segments()
+    assert usage.reason == SEAL_SHUTDOWN and usage.pcm_sha256 != bytes(32)
+
+
+def test_a_corrupt_blob_stays_silent_and_the_others_play(player: Player, pack: Path, tmp_path: Path) -> None:
+    import shutil
+
+    broken = tmp_path / "broken"
+    shutil.copytree(pack, broken)
+    largest = max((broken / "blobs").iterdir(), key=lambda path: path.stat().st_size)
+    data = bytearray(largest.read_bytes())
+    data[1000] ^= 1
+    largest.chmod(0o644)
+    largest.write_bytes(data)
+    code, out = player.run(minutes=1, pack=str(broken))
+    assert code == 0 and "silent: stem 2: expected SHA-256" in out.replace("stem 0", "stem 2").replace(
+        "stem 1", "stem 2"
+    )
+    (usage,) = player.segments()
+    assert len({row[0] for row in usage.rows()}) == 2
+
+
+def test_a_full_journal_stops_play_and_says_so(player: Player) -> None:
+    (player.folder / "journal").mkdir()
+    store = FileLogStore(str(player.folder / "journal"), 128 << 10)
+    journal = Journal(store, bytes(8))
+    for sequence in range(1, 7):
+        journal.seal(sequence, bytes(15 << 10), 1000)
+    store.close()
+    code, out = player.run(minutes=60, journal_bytes=128 << 10)
+    assert code == 0 and "stopped: journal: expected room" in out and "sync the player" in out
+    life = json.loads((player.folder / "sessions.jsonl").read_text())
+    assert life["segments"] <= 1 and life["last_sequence"] == 6 + life["segments"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"out": "flac:x"}, "out: expected wav:PATH"),
+        ({"out": "wav:/nonexistent/x.wav"}, "/nonexistent/x.wav"),
+        ({"pack": "/nonexistent"}, "PackError"),
+        ({"publisher_key": "11" * 32}, "SignatureError"),
+        ({"publisher_key": "xyz"}, "publisher_key: expected 64 hex digits"),
+        ({"minutes": -1}, "minutes: expected 0 to"),
+        ({"minutes": "many"}, "minutes: expected a whole number"),
+        ({"block_frames": 100}, "block_frames: expected a multiple of 64"),
+        ({"pace": "slow"}, "pace: expected one of clocked, free"),
+        ({"volume": 11}, "volume: expected one of"),
+        ({"link": "tcp:1"}, "link: expected pty:PATH"),
+    ],
+)
+def test_a_wrong_setting_is_one_line(player: Player, settings: dict[str, object], said: str) -> None:
+    code, out = player.run(**settings)
+    assert code == 2
+    assert said in out or ("Error" in out and said.startswith("/nonexistent"))
+    assert len(out.strip().splitlines()) <= 2
+
+
+def test_a_broken_key_file_is_never_overwritten(player: Player) -> None:
+    (player.folder / "device.key").write_bytes(b"short")
+    code, out = player.run(minutes=1)
+    assert code == 2 and "expected 32 bytes, found 5" in out
+    assert (player.folder / "device.key").read_bytes() == b"short"
+
+
+def test_a_new_key_is_private_and_stays(pack: Path, tmp_path: Path) -> None:
+    player = Player(tmp_path / "player", pack, [sys.executable])
+    (player.folder / "device.key").unlink()
+    assert player.run(minutes=1)[0] == 0
+    made = (player.folder / "device.key").read_bytes()
+    assert len(made) == 32 and os.stat(player.folder / "device.key").st_mode & 0o777 == 0o600
+    assert player.run(minutes=1)[0] == 0
+    assert (player.folder / "device.key").read_bytes() == made
+
+
+def test_what_the_score_learned_survives_a_reboot(player: Player) -> None:
+    assert player.run(minutes=1)[0] == player.run(minutes=1)[0] == player.run(minutes=1)[0] == 0
+    first, second, third = player.segments()
+    assert first.start_state != second.start_state
+    assert len({usage.start_state for usage in (first, second, third)}) >= 2

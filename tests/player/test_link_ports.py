@@ -1,0 +1,129 @@
+"""The player's ports: a pty that a courier opens like a serial port, and what happens when it stops reading."""
+
+import os
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from amos.edges import posix
+from amos.edges.address import AddressError
+from amos.edges.link_ports import PtyPort, open_port
+from amos.protocol.frames import FrameReader, frame
+from amos.protocol.limits import RESPONSE_BYTES_MAX
+from amos.protocol.link import Request, decode_response
+from amos.protocol.link_device import DeviceLink
+
+
+class Flood:
+    """A link that answers every byte with far too much."""
+
+    def feed(self, data: bytes) -> bytes:
+        return b"x" * 10_000 * len(data)
+
+
+class Echo:
+    def feed(self, data: bytes) -> bytes:
+        return data
+
+
+def test_a_pty_carries_every_byte_value_both_ways(tmp_path: Path) -> None:
+    port = PtyPort(str(tmp_path / "serial"))
+    courier = os.open(tmp_path / "serial", os.O_RDWR | os.O_NOCTTY)
+    every = bytes(range(256))
+    os.write(courier, every)
+    assert port.poll(Echo(), 1000)
+    assert os.read(courier, 1024) == every
+    assert not port.poll(Echo(), 0)
+    os.close(courier)
+    assert not port.poll(Echo(), 0)
+
+
+def test_a_courier_that_stops_reading_does_not_stop_the_player(tmp_path: Path) -> None:
+    port = PtyPort(str(tmp_path / "serial"))
+    courier = os.open(tmp_path / "serial", os.O_RDWR | os.O_NOCTTY)
+    os.write(courier, b"some requests")
+    started = time.monotonic()
+    assert port.poll(Flood(), 1000)
+    assert time.monotonic() - started < 5
+    os.close(courier)
+
+
+def test_a_second_player_takes_the_name_over(tmp_path: Path) -> None:
+    for _life in (1, 2):
+        PtyPort(str(tmp_path / "serial"))
+    assert os.path.islink(tmp_path / "serial") and os.path.exists(tmp_path / "serial")
+
+
+def test_garbage_on_the_line_is_answered_by_name_and_harms_nothing(tmp_path: Path) -> None:
+    port = PtyPort(str(tmp_path / "serial"))
+    courier = os.open(tmp_path / "serial", os.O_RDWR | os.O_NOCTTY)
+    link = DeviceLink(None)
+    os.write(courier, os.urandom(300) + b"\x00")
+    while port.poll(link, 20):
+        pass
+    assert link.damaged >= 1 and os.read(courier, 4096)
+    os.close(courier)
+
+
+@pytest.mark.parametrize("address", ["", "pty:", "unix:", "tcp:host", "serial:/dev/x"])
+def test_an_unknown_port_is_refused_by_name(address: str) -> None:
+    with pytest.raises(AddressError, match="expected pty:PATH"):
+        open_port(address)
+
+
+def request(number: int) -> bytes:
+    return frame(Request(id=number, verb=99).encode())
+
+
+def answers(peer: socket.socket) -> list[int]:
+    return [decode_response(body).id for body in FrameReader(RESPONSE_BYTES_MAX).feed(peer.recv(4096))]
+
+
+def test_a_socket_serves_two_peers_apart(tmp_path: Path) -> None:
+    port, link = open_port(f"unix:{tmp_path}/link.sock"), DeviceLink(None)
+    courier, operator = (socket.socket(socket.AF_UNIX) for _ in range(2))
+    for peer in (courier, operator):
+        peer.connect(f"{tmp_path}/link.sock")
+    first = request(1)
+    courier.send(first[:5])
+    for _ in range(4):
+        port.poll(link, 50)
+    operator.send(request(2))
+    port.poll(link, 1000)
+    assert answers(operator) == [2]
+    courier.send(first[5:])
+    port.poll(link, 1000)
+    assert answers(courier) == [1]
+    courier.close()
+    assert port.poll(link, 1000) and not port.poll(link, 0)
+    operator.send(request(3))
+    port.poll(link, 1000)
+    assert answers(operator) == [3]
+    operator.close()
+
+
+def test_a_peer_that_stops_reading_does_not_stop_the_player(tmp_path: Path) -> None:
+    class Torrent(Flood):
+        def another(self) -> "Torrent":
+            return self
+
+    port = open_port(f"unix:{tmp_path}/link.sock")
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect(f"{tmp_path}/link.sock")
+    peer.send(bytes(4000))
+    started = time.monotonic()
+    for _ in range(3):
+        port.poll(Torrent(), 50)
+    assert time.monotonic() - started < 10
+    peer.close()
+
+
+def test_readable_waits_no_longer_than_told() -> None:
+    reader, writer = os.pipe()
+    assert not posix.readable(reader, 1)
+    os.write(writer, b"x")
+    assert posix.readable(reader, 1) and posix.read_some(reader, 10) == b"x"
+    os.close(reader)
+    os.close(writer)

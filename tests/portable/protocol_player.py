@@ -1,0 +1,47 @@
+"""A player as the link sees it: two segments, and receipts that say good."""
+
+from amos.protocol.enrolment import IDENTIFY_CONTEXT
+from amos.protocol.errors import MessageError
+from protocol_examples import a_status
+
+
+class Player:
+    """What `DeviceLink` asks of a player; `taken` is what it was told."""
+
+    device = bytes(range(16))
+    public_key = bytes(range(32))
+    firmware = "0.1.0"
+    board = "test"
+    voices = 8
+
+    def __init__(self):
+        self.segments = {3: bytes(range(256)) * 10, 4: b"four"}
+        self.taken: list = []
+
+    def sign_identity(self, nonce):
+        return (IDENTIFY_CONTEXT + nonce + bytes(64))[:64]
+
+    def status(self):
+        return a_status(self.device, bytes(32))
+
+    def list_segments(self, first):
+        return [(number, len(self.segments[number]), bytes(32)) for number in sorted(self.segments) if number >= first]
+
+    def read_segment(self, sequence, offset, length):
+        return self.segments[sequence][offset : offset + length]
+
+    def segment_size(self, sequence):
+        return len(self.segments[sequence]) if sequence in self.segments else None
+
+    def take_receipt(self, sequence, data):
+        if not data.startswith(b"good"):
+            raise MessageError("receipt: expected good, found \xe9vil\n")
+        self.taken.append((sequence, data))
+
+    def set_tier(self, value):
+        if value not in (1, 2):
+            raise MessageError("tier: expected 1 or 2")
+        self.taken.append(value)
+
+    def input(self, kind, value):
+        self.taken.append((kind, value))

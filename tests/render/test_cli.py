@@ -1,0 +1,82 @@
+"""`amos render` and `amos provenance`, as a person types them."""
+
+from pathlib import Path
+
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+from amos.crypto import public_key
+from amos_tools.cli import app
+from amos_tools.pack import build_pack
+from amos_tools.script import compile_script
+from amos_tools.vault import Vault
+
+PUBLISHER = public_key(bytes(range(32))).hex()
+
+
+def run(*arguments: object) -> tuple[int, str]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return result.exit_code, result.output
+
+
+def render(pack: Path, out: Path, *arguments: object) -> tuple[int, str]:
+    return run("render", pack, "--length", "3s", "-o", out, "--publisher-key", PUBLISHER, *arguments)
+
+
+def test_render_then_check(pack_folder: Path, tmp_path: Path) -> None:
+    out, inputs = tmp_path / "out.wav", tmp_path / "inputs.jsonl"
+    inputs.write_text('{"time": "1s", "kind": "intensity", "value": 1}\n')
+    code, text = render(pack_folder, out, "--seed", 7, "--hit", "1.5s=crest", "--input", inputs)
+    assert code == 0 and "66150 frames at 22050 Hz" in text
+    assert soundfile.info(out).frames == 66_150
+    code, text = run("provenance", out, "--pack", pack_folder)
+    assert code == 0, text
+    for word in ("promo & <co>", "serial 3", "1 inputs, 1 hits", "Haze <", "GBABC24", "the same samples and stems"):
+        assert word in text
+    data = bytearray(out.read_bytes())
+    data[5000] ^= 1
+    out.write_bytes(data)
+    code, text = run("provenance", out, "--pack", pack_folder, "--publisher-key", PUBLISHER)
+    assert code == 1 and "first difference: frame " in text
+    code, text = run("provenance", out)
+    assert code == 1 and "first difference: samples" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--hit", "1s=none"), "HitRefused: hit: expected TIME=SECTION with one of drift, bloom, crest"),
+        (("--hit", "9s=crest"), "HitRefused: hit at frame 198450: expected within"),
+        (("--length", "3"), "DurationError"),
+        (("--length", "1ms"), "DurationError: length: expected whole frames"),
+        (("--length", "9h"), "BadLength"),
+        (("--seed", "x"), "SeedError"),
+        (("--input", "none"), "InputFileError"),
+        (("--publisher-key", "00"), "publisher-key: expected 64 hex digits"),
+        (("--publisher-key", "00" * 32), "SignatureError"),
+    ],
+)
+def test_refusals(pack_folder: Path, tmp_path: Path, arguments: tuple[str, ...], expected: str) -> None:
+    code, text = render(pack_folder, tmp_path / "out.wav", *arguments)
+    assert code == 1 and expected in text.replace("\n", " ")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_pack_whose_lease_has_ended_is_refused(vault: Vault, script: str, tmp_path: Path) -> None:
+    build_pack(
+        compile_script(script, vault.stems()),
+        vault,
+        tmp_path / "pack",
+        publisher_seed=bytes(range(32)),
+        serial=1,
+        board_class="linux",
+        lease_end_unix_s=1_000_000,
+    )
+    code, text = render(tmp_path / "pack", tmp_path / "out.wav")
+    assert code == 1 and "LeaseOver" in text
+
+
+def test_a_file_without_provenance_is_refused(tmp_path: Path) -> None:
+    code, text = run("provenance", tmp_path / "none.wav")
+    assert code == 1 and "NoProvenance" in text

@@ -1,0 +1,84 @@
+"""`amos script simulate` on the starter vault: exit codes, the report, the drawing."""
+
+import json
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from amos.crypto import public_key, verify
+from amos.edges.stem_file import open_pack
+from amos.player.score import decode_score
+from amos_tools.cli import app
+from amos_tools.pack import build_pack
+from amos_tools.script import compile_script
+from amos_tools.simulate.stems import script_stems
+from amos_tools.starter import make_starter_vault
+
+EXAMPLE = resources.files("amos_tools.script").joinpath("examples/starter.aimi").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `starter.aimi` and `vault`."""
+    path = tmp_path_factory.mktemp("starter")
+    make_starter_vault(path / "vault").close()
+    (path / "starter.aimi").write_bytes(EXAMPLE)
+    return path
+
+
+def simulate(folder: Path, *arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(
+        app, ["script", "simulate", str(folder / "starter.aimi"), "--vault", str(folder / "vault"), *arguments]
+    )
+    return result.exit_code, result.output
+
+
+def test_report_and_drawing(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "day.svg"
+    code, text = simulate(folder, "--hours", "2", "--seed", "7", "--out", str(out))
+    assert code == 0, text
+    for word in ("dawn", "Harbour Haze", "Noor Adeyemi", "voices", "rests", "relaxed", "times real time"):
+        assert word in text
+    assert out.read_text().startswith("<svg")
+
+
+def test_json_is_the_same_for_the_same_seed(folder: Path) -> None:
+    code, text = simulate(folder, "--hours", "1", "--seed", "7", "--json")
+    assert code == 0
+    report = json.loads(text)
+    assert report["frames"] == 3600 * 44_100 and report["ms"] == 3_600_000
+    assert sum(section["frames"] for section in report["sections"]) == report["frames"]
+    assert sum(artist["frames"] for artist in report["artists"]) == sum(stem["frames"] for stem in report["stems"])
+    assert simulate(folder, "--hours", "1", "--seed", "7", "--json") == (0, text)
+    assert simulate(folder, "--hours", "1", "--seed", "8", "--json") != (0, text)
+
+
+def test_refusals(folder: Path, tmp_path: Path) -> None:
+    for arguments, expected in (
+        (("--hours", "0"), "hours: expected"),
+        (("--hours", "nan"), "hours: expected"),
+        (("--seed", "x"), "SeedError: seed: expected"),
+        (("--out", str(tmp_path / "day.png")), "out: expected a name that ends in .svg"),
+        (("--out", str(tmp_path / "none" / "day.svg"), "--hours", "0.01"), "No such file"),
+        (("--input", str(tmp_path / "none")), "InputFileError"),
+    ):
+        code, text = simulate(folder, *arguments)
+        assert code == 1 and expected in text
+
+
+def test_the_stem_table_is_that_of_a_pack(folder: Path, tmp_path: Path) -> None:
+    from amos_tools.vault import Vault
+
+    with Vault(folder / "vault") as vault:
+        compiled = compile_script(EXAMPLE, vault.stems())
+        seed = bytes(32)
+        build_pack(
+            compiled, vault, tmp_path, publisher_seed=seed, serial=1, board_class="linux", lease_end_unix_s=2**31
+        )
+        stems = script_stems(compiled, decode_score(compiled.score), vault)
+    pack = open_pack(str(tmp_path), public_key(seed), verify)
+    found = [(stem.frames, stem.gain_q15) for stem in pack.manifest.stems]
+    pack.close()
+    assert [(stem.frames, stem.gain_q15) for stem in stems] == found

@@ -1,0 +1,103 @@
+"""Seeds, lengths of time and files of inputs: what is taken, and what is refused with a sentence."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amos.player.score import Score
+from amos_tools.simulate import InputFileError, SeedError, TimedInput, read_inputs, seed32
+from amos_tools.simulate.durations import DurationError, frames_of
+from amos_tools.simulate.inputs import parse_input
+
+
+def test_a_number_or_the_digits_of_a_session_make_a_seed() -> None:
+    assert len({seed32(number) for number in range(50)}) == 50
+    assert seed32("7") == seed32(7) and len(seed32(7)) == 32
+    assert seed32(bytes(range(32)).hex()) == bytes(range(32))
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.5", "x" * 64, str(2**64), "9" * 5000, "٣"])
+def test_other_seeds_are_refused(text: str) -> None:
+    with pytest.raises(SeedError, match="expected a number from 0"):
+        seed32(text)
+
+
+LENGTHS = [
+    ("30s", 44_100, 1_323_000),
+    ("1m30s", 48_000, 4_320_000),
+    ("0.5min", 48_000, 1_440_000),
+    ("1.5 h", 48_000, 259_200_000),
+    ("500ms", 44_100, 22_050),
+    ("17f", 44_100, 17),
+    ("1s1f", 22_050, 22_051),
+]
+
+
+@pytest.mark.parametrize(("text", "rate_hz", "frames"), LENGTHS)
+def test_lengths_are_exact(text: str, rate_hz: int, frames: int) -> None:
+    assert frames_of(text, rate_hz) == frames
+
+
+@pytest.mark.parametrize("text", ["", "30", "s", "-1s", "1s x", "1d", "1ms", "1" * 100 + "s"])
+def test_other_lengths_are_refused(text: str) -> None:
+    with pytest.raises(DurationError):
+        frames_of(text, 44_100)
+
+
+@given(st.integers(0, 10**9))
+def test_frames_written_as_frames_come_back(frames: int) -> None:
+    assert frames_of(f"{frames}f", 44_100) == frames
+
+
+LINES = [
+    ('{"time": "2s", "kind": "skip"}', TimedInput(44_100, 0, 0)),
+    ('{"frame": 5, "kind": 16, "value": 32768}', TimedInput(5, 16, 32768)),
+    ('{"frame": 5, "kind": "intensity", "value": 0.5}', TimedInput(5, 16, 16384)),
+    ('{"frame": 5, "kind": "intensity", "value": 1}', TimedInput(5, 16, 32768)),
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), LINES)
+def test_a_line_is_an_input(score: Score, line: str, expected: TimedInput) -> None:
+    assert parse_input(line, score) == expected
+
+
+BAD_LINES = [
+    ("x", "a line of JSON"),
+    ("[1]", "fields frame or time"),
+    ("[" * 100_000, "a line of JSON"),
+    ('{"frame": 1, "kind": "skip", "more": 1}', "fields frame or time"),
+    ('{"kind": "skip"}', "either frame or time"),
+    ('{"frame": 1, "time": "1s", "kind": "skip"}', "either frame or time"),
+    ('{"frame": -1, "kind": "skip"}', "frame: expected"),
+    ('{"frame": true, "kind": "skip"}', "frame: expected"),
+    ('{"frame": 1, "kind": 17, "value": 1}', "kind: expected"),
+    ('{"frame": 1, "kind": "texture", "value": 1}', "a slider of intensity"),
+    ('{"frame": 1, "kind": 16, "value": 32769}', "value: expected a position"),
+    ('{"frame": 1, "kind": "intensity", "value": 1.5}', "value: expected 0 to 1"),
+    ('{"frame": 1, "kind": "intensity", "value": 1e999999999}', "value: expected"),
+    ('{"frame": 1, "kind": "intensity", "value": NaN}', "value: expected"),
+    ('{"time": "1x", "kind": "skip"}', "length: expected"),
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), BAD_LINES)
+def test_a_bad_line_is_refused(score: Score, line: str, expected: str) -> None:
+    with pytest.raises(InputFileError, match=expected):
+        parse_input(line, score)
+
+
+def test_a_file_is_read_in_order_and_a_fault_names_its_line(score: Score, tmp_path: Path) -> None:
+    path = tmp_path / "inputs.jsonl"
+    path.write_text('{"frame": 9, "kind": "skip"}\n\n{"frame": 3, "kind": "skip"}\n')
+    assert [item.frame for item in read_inputs(path, score)] == [3, 9]
+    path.write_text('\n{"frame": 9}\n')
+    with pytest.raises(InputFileError, match=r"inputs.jsonl:2: expected fields"):
+        read_inputs(path, score)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputFileError, match="UTF-8"):
+        read_inputs(path, score)
+    with pytest.raises(InputFileError, match="readable"):
+        read_inputs(tmp_path / "none", score)

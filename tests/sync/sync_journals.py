@@ -1,0 +1,111 @@
+"""A player with its journal in memory, for the tests, on every runtime. As a program it serves one on a pty:
+
+micropython sync_journals.py PTY SEED_HEX SEGMENTS
+"""
+
+import hashlib
+import sys
+from array import array
+
+from amos import crypto
+from amos.protocol.enrolment import IDENTIFY_CONTEXT
+from amos.protocol.errors import ProofError
+from amos.protocol.limits import LIST_ENTRIES_MAX
+from amos.protocol.link import STATE_STOPPED, Status
+from amos.protocol.link_device import DeviceLink
+from amos.protocol.receipt import parse_receipt
+from amos.protocol.segment import FIRST_PREVIOUS, FLAG_BEGIN, FLAG_END, SEAL_INTERVAL, Usage, columns, sign_usage
+
+LEDGER_SEED = b"L" * 32
+LEDGER_KEY = crypto.public_key(LEDGER_SEED)
+
+
+def sealed(seed: bytes, count: int, rows: int = 40) -> list[bytes]:
+    """A chain of signed segments, ten minutes each, with `rows` placements."""
+    device = crypto.key_id(crypto.public_key(seed))
+    previous, segments = FIRST_PREVIOUS, []
+    for number in range(1, count + 1):
+        first = (number - 1) * 28_800_000
+        placed = [
+            (index * 7 % 24, first + index * 28_000_000 // rows, 500_000 + 64 * index, FLAG_BEGIN | FLAG_END)
+            for index in range(rows)
+        ]
+        stems, starts, frames, flags = columns(placed, first)
+        usage = Usage(
+            version=1, device=device, sequence=number, previous=previous, boot=1, session=1, start_state=bytes(32),
+            first_frame=first, end_frame=first + 28_800_000, rate_hz=48000, start_ms=number * 600_000,
+            end_ms=(number + 1) * 600_000, clock=0, pack=b"P" * 32, score=b"S" * 32, tier=1, stems=stems, starts=starts,
+            frames=frames, flags=flags, input_starts=array("I"), input_kinds=array("B"), input_values=array("i"),
+            delivered_frames=28_800_000, underruns=0, silent_frames=0, pcm_sha256=hashlib.sha256(b"pcm").digest(),
+            reason=SEAL_INTERVAL,
+        )  # fmt: skip
+        segments.append(sign_usage(usage, lambda message: crypto.sign(seed, message)))
+        previous = hashlib.sha256(segments[-1]).digest()
+    return segments
+
+
+class FakePlayer:
+    """What `DeviceLink` needs, over a dict of segments; trims what a verified receipt covers."""
+
+    firmware, board, voices = "0.1.0", "fake", 8
+
+    def __init__(self, seed: bytes, segments: list[bytes], ledger_key: bytes = LEDGER_KEY):
+        self.seed = seed
+        self.public_key = crypto.public_key(seed)
+        self.device = crypto.key_id(self.public_key)
+        self.segments = dict(enumerate(segments, 1))
+        self.next_sequence = len(segments) + 1
+        self.last_receipted = 0
+        self.ledger_key = ledger_key
+        self.refused = 0
+
+    def sign_identity(self, nonce: bytes) -> bytes:
+        return crypto.sign(self.seed, IDENTIFY_CONTEXT + nonce)
+
+    def status(self) -> Status:
+        return Status(
+            device=self.device, state=STATE_STOPPED, firmware=self.firmware, boot=1, session=1, frame=0, rate_hz=48000,
+            uptime_ms=1, next_sequence=self.next_sequence, last_receipted=self.last_receipted, unsynced_ms=0, clock=0,
+            pack=bytes(32), tier=1, underruns=0, damaged_frames=0, trimmed=self.last_receipted,
+        )  # fmt: skip
+
+    def list_segments(self, first: int) -> list:
+        numbers = sorted(number for number in self.segments if number >= first)[:LIST_ENTRIES_MAX]
+        return [(n, len(self.segments[n]), hashlib.sha256(self.segments[n]).digest()) for n in numbers]
+
+    def segment_size(self, sequence: int) -> int | None:
+        return len(self.segments[sequence]) if sequence in self.segments else None
+
+    def read_segment(self, sequence: int, offset: int, length: int) -> bytes | None:
+        return self.segments[sequence][offset : offset + length] if sequence in self.segments else None
+
+    def take_receipt(self, sequence: int, data: bytes) -> None:
+        if sequence <= self.last_receipted:
+            return
+        try:
+            if sequence not in self.segments:
+                raise ProofError("receipt: expected one for a segment stored here")
+            parse_receipt(data).check(self.segments[sequence], self.ledger_key, crypto.verify)
+        except ValueError:
+            self.refused += 1
+            raise
+        self.last_receipted = sequence
+        self.segments = {number: data for number, data in self.segments.items() if number > sequence}
+
+    def set_tier(self, value: int) -> None: ...
+    def input(self, kind: int, value: int) -> None: ...
+
+
+def main(path: str, seed_hex: str, count: str) -> None:
+    from amos.edges.link_ports import open_port
+
+    seed = bytes.fromhex(seed_hex)
+    link = DeviceLink(FakePlayer(seed, sealed(seed, int(count))))
+    port = open_port("pty:" + path)
+    print("ready")
+    while True:
+        port.poll(link, 1000)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
