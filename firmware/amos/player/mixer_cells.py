@@ -7,7 +7,7 @@ rounded, and waits for the gain at its end, which the next cell decides.
 from array import array
 
 from amos.player.envelope import CELL_FRAMES, RAMP_BITS, ramp_slope
-from amos.player.mixer import OUT_FRAME_BYTES, Mixer, Voice
+from amos.player.mixer_base import OUT_FRAME_BYTES, Mixer, Voice
 
 
 class CellMixer(Mixer):

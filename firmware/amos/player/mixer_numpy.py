@@ -9,7 +9,7 @@ from amos.player.ducking import Ducking
 from amos.player.envelope import CELL_FRAMES, LINEAR_BITS, RAMP_BITS, Envelope
 from amos.player.fade_table import FADE_Q15, FADE_STEPS
 from amos.player.limiter import UNITY_Q15
-from amos.player.mixer import OUT_FRAME_BYTES, Mixer, Voice
+from amos.player.mixer_base import OUT_FRAME_BYTES, Mixer, Voice
 from amos.player.mixer_plain import CELL_BITS, SAMPLE_GAIN_BITS, SUM_BITS, SUM_HALF, UNITY_BITS, UNITY_HALF
 
 Int16 = NDArray[np.int16]
