@@ -6,7 +6,7 @@ from amos.player.events import Duck, Start, Stop
 from amos.player.limiter import CEILING_MIN, FULL_SCALE, UNITY_Q15, Limiter
 
 LOOKAHEAD_FRAMES = CELL_FRAMES
-VOICES_MAX = 32  # a voice adds at most 2**25 to an int32 sum
+VOICES_MAX = 32  # of which the mix, in whole samples, has 21 bits
 BLOCK_FRAMES_MAX = 65536  # 1.4 s at 48 kHz; larger blocks are no faster
 RATE_HZ_MAX = 192000
 EVENTS_PENDING_MAX = 1024  # a minute of the busiest score; more is a caller that forgot to render
@@ -51,6 +51,7 @@ class Mixer:
         _expect("ceiling", ceiling, CEILING_MIN, FULL_SCALE)
         self.rate_hz = rate_hz
         self.block_frames_max = block_frames_max
+        self._part_frames_max = block_frames_max  # what a backend mixes at a time
         self.frame = 0
         self.event_frame = 0
         self._last_event_frame = 0
@@ -112,8 +113,12 @@ class Mixer:
             self._limiter.start()
             self._mix_block(CELL_FRAMES)
             self._prime()
-        self._mix_block(frames)
-        self._emit(frames)
+        done = 0
+        while done < frames:
+            part = min(frames - done, self._part_frames_max)
+            self._mix_block(part)
+            self._emit(part, done)
+            done += part
         self.frame += frames
         if len(self._view) != frames * OUT_FRAME_BYTES:  # kept from block to block: a view is an allocation
             self._view = memoryview(self._out)[: frames * OUT_FRAME_BYTES]
@@ -151,7 +156,8 @@ class Mixer:
         if taken:
             del pending[:taken]
         for voice in self._voices:
-            self._advance(voice, frames)
+            if voice.source is not None:
+                self._advance(voice, frames)
             voice.at = 0
         self.event_frame += frames
 
@@ -193,6 +199,7 @@ class Mixer:
         """Make the block, of one cell, the waiting cell of an empty mixer."""
         raise NotImplementedError
 
-    def _emit(self, frames: int) -> None:
-        """Write the waiting cell and the block but for its last cell to `_out`; that cell waits next."""
+    def _emit(self, frames: int, at: int) -> None:
+        """Write the waiting cell and the block but for its last cell to `_out`, from frame `at` on; that cell waits
+        next."""
         raise NotImplementedError

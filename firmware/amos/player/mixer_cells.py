@@ -8,6 +8,7 @@ from array import array
 
 from amos.player.envelope import CELL_FRAMES, RAMP_BITS, ramp_slope
 from amos.player.mixer_base import OUT_FRAME_BYTES, Mixer, Voice
+from amos.player.mixer_plain import FOLDED_GAIN, ROOM_GAINS
 
 
 class CellMixer(Mixer):
@@ -19,13 +20,27 @@ class CellMixer(Mixer):
         super().__init__(rate_hz, voices_max, block_frames_max, master_gain_q15, ceiling)
         self._kernel = kernel
         self._sum = array("i", bytes((CELL_FRAMES + block_frames_max) * 8))  # stereo int32
+        self._whole = array("i", bytes((CELL_FRAMES + block_frames_max) * 8))  # taken out of it before it was full
+        self._folded = False
+        self._room = ROOM_GAINS  # gains that still fit the sum
+        self._frames = 0  # of the block
         self._pcm = bytearray(block_frames_max * OUT_FRAME_BYTES)  # what a source last read
 
     def _clear(self, frames: int) -> None:
         self._kernel.clear(self._sum, CELL_FRAMES, frames)
+        if self._folded:
+            self._kernel.clear(self._whole, CELL_FRAMES, len(self._whole) // 2 - CELL_FRAMES)
+            self._folded = False
+        self._frames = frames
+        self._room = ROOM_GAINS
 
     def _mix(self, voice: Voice, source, count: int) -> None:
         envelope = voice.envelope
+        self._room -= envelope.gain  # no gain of the placement is greater
+        if self._room < 0:
+            self._kernel.fold(self._sum, self._whole, CELL_FRAMES, self._frames)
+            self._folded = True
+            self._room = ROOM_GAINS - FOLDED_GAIN - envelope.gain
         mix = self._kernel.mix_stereo if source.channels == 2 else self._kernel.mix_mono
         begin = pos = voice.pos
         until = pos + count
@@ -52,16 +67,16 @@ class CellMixer(Mixer):
             gain = next_gain
 
     def _prime(self) -> None:
-        self._limiter.next_gain(self._kernel.round_cell(self._sum, CELL_FRAMES))
+        self._limiter.next_gain(self._kernel.round_cell(self._sum, self._whole, CELL_FRAMES))
         self._kernel.hold(self._sum, CELL_FRAMES)
 
-    def _emit(self, frames: int) -> None:
+    def _emit(self, frames: int, at: int) -> None:
         kernel = self._kernel
         limiter = self._limiter
         cell = 0
         while cell < frames:
             gain = limiter.gain
-            next_gain = limiter.next_gain(kernel.round_cell(self._sum, cell + CELL_FRAMES))
+            next_gain = limiter.next_gain(kernel.round_cell(self._sum, self._whole, cell + CELL_FRAMES))
             kernel.scale_cell(self._sum, self._out, gain, next_gain - gain, cell)
             cell += CELL_FRAMES
         kernel.hold(self._sum, frames)

@@ -1,16 +1,17 @@
 """The kernels in plain Python: the reading version of `SPEC.md`, and the fallback for ports without viper.
 
-`total` is the stereo int32 sum, `at` and `frames` count frames. Buffers of PCM are bytes, little-endian.
+`total` is the stereo int32 sum, `whole` what `fold` took out of it in whole samples; `at` and `frames` count frames.
+Buffers of PCM are bytes, little-endian.
 """
 
 from amos.player.envelope import CELL_FRAMES, RAMP_BITS
 
-SAMPLE_GAIN_BITS = 5
-SUM_BITS = 10
-SUM_HALF = 1 << SUM_BITS - 1
+ROOM_GAINS = 65535  # gains that may be added before the sum must be folded: 2**15 * 65535 + 2**14 < 2**31
+FOLDED_GAIN = 1  # what a fold leaves takes of that room
 CELL_BITS = 6
 UNITY_BITS = 15
 UNITY_HALF = 1 << UNITY_BITS - 1
+FRACTION = (1 << UNITY_BITS) - 1
 
 
 def clear(total, at: int, frames: int) -> None:
@@ -30,26 +31,33 @@ def mix_stereo(total, pcm, gain: int, slope: int, at: int, pcm_at: int, frames: 
     for i in range(frames):
         gain_q15 = gain >> RAMP_BITS
         to = 2 * (at + i)
-        total[to] += sample_at(pcm, 2 * (pcm_at + i)) * gain_q15 >> SAMPLE_GAIN_BITS
-        total[to + 1] += sample_at(pcm, 2 * (pcm_at + i) + 1) * gain_q15 >> SAMPLE_GAIN_BITS
+        total[to] += sample_at(pcm, 2 * (pcm_at + i)) * gain_q15
+        total[to + 1] += sample_at(pcm, 2 * (pcm_at + i) + 1) * gain_q15
         gain += slope
 
 
 def mix_mono(total, pcm, gain: int, slope: int, at: int, pcm_at: int, frames: int) -> None:
     """As `mix_stereo`, the one channel to both sides."""
     for i in range(frames):
-        scaled = sample_at(pcm, pcm_at + i) * (gain >> RAMP_BITS) >> SAMPLE_GAIN_BITS
+        scaled = sample_at(pcm, pcm_at + i) * (gain >> RAMP_BITS)
         to = 2 * (at + i)
         total[to] += scaled
         total[to + 1] += scaled
         gain += slope
 
 
-def round_cell(total, at: int) -> int:
+def fold(total, whole, at: int, frames: int) -> None:
+    """Move the whole samples of the sum's `frames` frames from `at` on to `whole`; their fractions stay."""
+    for i in range(2 * at, 2 * (at + frames)):
+        whole[i] += total[i] >> UNITY_BITS
+        total[i] &= FRACTION
+
+
+def round_cell(total, whole, at: int) -> int:
     """Round the cell at `at` to whole samples in place; its greatest magnitude."""
     peak = 0
     for i in range(2 * at, 2 * (at + CELL_FRAMES)):
-        sample = total[i] + SUM_HALF >> SUM_BITS
+        sample = whole[i] + (total[i] + UNITY_HALF >> UNITY_BITS)
         total[i] = sample
         peak = max(peak, abs(sample))
     return peak

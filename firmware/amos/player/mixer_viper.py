@@ -2,7 +2,7 @@
 
 Two traps. Loads through ptr16, and on 64-bit machines ptr32, zero-extend: so every signed value is sign-extended by
 (x ^ sign) - sign, which does no harm where it is signed already. And a product wraps at the machine's word: none here
-needs more than 31 bits (`SPEC.md`, "Bounds"). Importing this fails where the port has no native emitter.
+needs more than 32 bits (`SPEC.md`, "Bounds"). Importing this fails where the port has no native emitter.
 
 The shape is for the code generator's sake and halves the instructions: it keeps a function's first three names in
 registers, and a constant index costs nothing, so pointers move and come first. Loops end on equal addresses, for as
@@ -31,17 +31,17 @@ def mix_stereo(sums: ptr32, samples: ptr16, gain: int, slope: int, at: int, pcm_
         end_of_pairs = int(sums) + 16 * (frames >> 1)
         gain = gain >> 14
         while int(sums) != end_of_pairs:
-            sums[0] = sums[0] + (((samples[0] ^ 0x8000) - 0x8000) * gain >> 5)
-            sums[1] = sums[1] + (((samples[1] ^ 0x8000) - 0x8000) * gain >> 5)
-            sums[2] = sums[2] + (((samples[2] ^ 0x8000) - 0x8000) * gain >> 5)
-            sums[3] = sums[3] + (((samples[3] ^ 0x8000) - 0x8000) * gain >> 5)
+            sums[0] = sums[0] + (((samples[0] ^ 0x8000) - 0x8000) * gain)
+            sums[1] = sums[1] + (((samples[1] ^ 0x8000) - 0x8000) * gain)
+            sums[2] = sums[2] + (((samples[2] ^ 0x8000) - 0x8000) * gain)
+            sums[3] = sums[3] + (((samples[3] ^ 0x8000) - 0x8000) * gain)
             sums = ptr32(int(sums) + 16)
             samples = ptr16(int(samples) + 8)
         gain = gain << 14
     while int(sums) != end:
         gain_q15 = gain >> 14
-        sums[0] = sums[0] + (((samples[0] ^ 0x8000) - 0x8000) * gain_q15 >> 5)
-        sums[1] = sums[1] + (((samples[1] ^ 0x8000) - 0x8000) * gain_q15 >> 5)
+        sums[0] = sums[0] + (((samples[0] ^ 0x8000) - 0x8000) * gain_q15)
+        sums[1] = sums[1] + (((samples[1] ^ 0x8000) - 0x8000) * gain_q15)
         sums = ptr32(int(sums) + 8)
         samples = ptr16(int(samples) + 4)
         gain += slope
@@ -53,7 +53,7 @@ def mix_mono(sums: ptr32, samples: ptr16, gain: int, slope: int, at: int, pcm_at
     samples = ptr16(int(samples) + 2 * pcm_at)
     end = int(sums) + 8 * frames
     while int(sums) != end:
-        scaled = ((samples[0] ^ 0x8000) - 0x8000) * (gain >> 14) >> 5
+        scaled = ((samples[0] ^ 0x8000) - 0x8000) * (gain >> 14)
         sums[0] = sums[0] + scaled
         sums[1] = sums[1] + scaled
         sums = ptr32(int(sums) + 8)
@@ -62,21 +62,37 @@ def mix_mono(sums: ptr32, samples: ptr16, gain: int, slope: int, at: int, pcm_at
 
 
 @micropython.viper
-def round_cell(sums: ptr32, at: int) -> int:
-    sample = 0
+def fold(sums: ptr32, whole: ptr32, at: int, frames: int):
     sums = ptr32(int(sums) + 8 * at)
+    whole = ptr32(int(whole) + 8 * at)
     sign = 1
     sign = sign << 31  # not a literal: it would not be a small int on 32-bit machines
+    end = int(sums) + 8 * frames
+    while int(sums) != end:
+        whole[0] = whole[0] + (((sums[0] ^ sign) - sign) >> 15)
+        sums[0] = sums[0] & 32767
+        sums = ptr32(int(sums) + 4)
+        whole = ptr32(int(whole) + 4)
+
+
+@micropython.viper
+def round_cell(sums: ptr32, whole: ptr32, at: int) -> int:
+    sample = 0
+    sums = ptr32(int(sums) + 8 * at)
+    whole = ptr32(int(whole) + 8 * at)
+    sign = 1
+    sign = sign << 31
     peak = 0
     end = int(sums) + 512
     while int(sums) != end:
-        sample = ((sums[0] ^ sign) - sign) + 512 >> 10
+        sample = ((whole[0] ^ sign) - sign) + (((sums[0] ^ sign) - sign) + 16384 >> 15)
         sums[0] = sample
         if sample < 0:
             sample = 0 - sample
         if sample > peak:
             peak = sample
         sums = ptr32(int(sums) + 4)
+        whole = ptr32(int(whole) + 4)
     return peak
 
 
