@@ -6,9 +6,12 @@ rounded, and waits for the gain at its end, which the next cell decides.
 
 from array import array
 
-from amos.player.envelope import CELL_FRAMES, RAMP_BITS, ramp_slope
+from amos.player.envelope import CELL_FRAMES, FADE_FACTS, RAMP_BITS, ramp_slope
+from amos.player.fade_table import FADE_Q15
 from amos.player.mixer_base import OUT_FRAME_BYTES, Mixer, Voice
 from amos.player.mixer_plain import FOLDED_GAIN, ROOM_GAINS
+
+FADE_TABLE = array("H", FADE_Q15)
 
 
 class CellMixer(Mixer):
@@ -24,6 +27,11 @@ class CellMixer(Mixer):
         self._folded = False
         self._room = ROOM_GAINS  # gains that still fit the sum
         self._frames = 0  # of the block
+        cells = block_frames_max // CELL_FRAMES
+        self._peaks = array("i", bytes(4 * cells))
+        self._borders = array("i", bytes(4 * (cells + 1)))  # the limiter's gains
+        self._gains = array("i", bytes(4 * (cells + 1)))  # of a fade's nodes
+        self._facts = array("i", bytes(4 * FADE_FACTS))
         self._pcm = bytearray(block_frames_max * OUT_FRAME_BYTES)  # what a source last read
 
     def _clear(self, frames: int) -> None:
@@ -41,7 +49,10 @@ class CellMixer(Mixer):
             self._kernel.fold(self._sum, self._whole, CELL_FRAMES, self._frames)
             self._folded = True
             self._room = ROOM_GAINS - FOLDED_GAIN - envelope.gain
-        mix = self._kernel.mix_stereo if source.channels == 2 else self._kernel.mix_mono
+        kernel = self._kernel
+        stereo = source.channels == 2
+        mix = kernel.mix_stereo if stereo else kernel.mix_mono
+        ramp = kernel.ramp_stereo if stereo else kernel.ramp_mono
         begin = pos = voice.pos
         until = pos + count
         offset = voice.at - begin  # from a position to a frame of the block
@@ -57,6 +68,13 @@ class CellMixer(Mixer):
                 node = ducking.flat_until(pos + offset, node + offset, voice.number) - offset
             next_gain = gain
             if node == pos:
+                cells = 0 if ducking else envelope.fade_run(pos, until, self._facts)
+                if cells > 0:
+                    kernel.fade_gains(self._gains, FADE_TABLE, self._facts, cells + 1)
+                    ramp(self._sum, self._pcm, 0, self._gains, at + pos, pos - begin, cells)
+                    pos += CELL_FRAMES * cells
+                    gain = self._gains[cells]
+                    continue
                 node = envelope.node_after(pos, until)
                 next_gain = envelope.at(node)
                 if ducking:
@@ -67,16 +85,19 @@ class CellMixer(Mixer):
             gain = next_gain
 
     def _prime(self) -> None:
-        self._limiter.next_gain(self._kernel.round_cell(self._sum, self._whole, CELL_FRAMES))
+        self._limiter.next_gain(self._kernel.round_cells(self._sum, self._whole, self._peaks, CELL_FRAMES, 1))
         self._kernel.hold(self._sum, CELL_FRAMES)
 
     def _emit(self, frames: int, at: int) -> None:
         kernel = self._kernel
         limiter = self._limiter
-        cell = 0
-        while cell < frames:
-            gain = limiter.gain
-            next_gain = limiter.next_gain(kernel.round_cell(self._sum, self._whole, cell + CELL_FRAMES))
-            kernel.scale_cell(self._sum, self._out, gain, next_gain - gain, cell)
-            cell += CELL_FRAMES
+        cells = frames // CELL_FRAMES
+        if limiter.at_rest(kernel.round_cells(self._sum, self._whole, self._peaks, CELL_FRAMES, cells)):
+            kernel.scale(self._sum, self._out, limiter.gain, frames)
+        else:
+            borders = self._borders
+            borders[0] = limiter.gain
+            for cell in range(cells):
+                borders[cell + 1] = limiter.next_gain(self._peaks[cell])
+            kernel.scale_cells(self._sum, self._out, 0, borders, cells)
         kernel.hold(self._sum, frames)

@@ -4,7 +4,7 @@
 Buffers of PCM are bytes, little-endian.
 """
 
-from amos.player.envelope import CELL_FRAMES, RAMP_BITS
+from amos.player.envelope import CELL_FRAMES, RAMP_BITS, fade_gain, ramp_slope
 
 ROOM_GAINS = 65535  # gains that may be added before the sum must be folded: 2**15 * 65535 + 2**14 < 2**31
 FOLDED_GAIN = 1  # what a fold leaves takes of that room
@@ -46,6 +46,29 @@ def mix_mono(total, pcm, gain: int, slope: int, at: int, pcm_at: int, frames: in
         gain += slope
 
 
+def fade_gains(gains, table, facts, count: int) -> None:
+    """Fill `gains` with those of `count` nodes a cell apart, of the fade that `Envelope.fade_run` put into `facts`."""
+    gain, frame, step, fade_frames, linear = facts
+    for i in range(count):
+        gains[i] = fade_gain(gain, frame + step * i, fade_frames, linear)
+
+
+def ramp_stereo(total, pcm, _gain: int, gains, at: int, pcm_at: int, cells: int) -> None:
+    """Add `cells` cells of `pcm` from `pcm_at` on, under a gain that goes from one of `gains` to the next."""
+    for i in range(cells):
+        done = CELL_FRAMES * i
+        slope = ramp_slope(gains[i], gains[i + 1], CELL_FRAMES)
+        mix_stereo(total, pcm, gains[i] << RAMP_BITS, slope, at + done, pcm_at + done, CELL_FRAMES)
+
+
+def ramp_mono(total, pcm, _gain: int, gains, at: int, pcm_at: int, cells: int) -> None:
+    """As `ramp_stereo`, the one channel to both sides."""
+    for i in range(cells):
+        done = CELL_FRAMES * i
+        slope = ramp_slope(gains[i], gains[i + 1], CELL_FRAMES)
+        mix_mono(total, pcm, gains[i] << RAMP_BITS, slope, at + done, pcm_at + done, CELL_FRAMES)
+
+
 def fold(total, whole, at: int, frames: int) -> None:
     """Move the whole samples of the sum's `frames` frames from `at` on to `whole`; their fractions stay."""
     for i in range(2 * at, 2 * (at + frames)):
@@ -53,24 +76,38 @@ def fold(total, whole, at: int, frames: int) -> None:
         total[i] &= FRACTION
 
 
-def round_cell(total, whole, at: int) -> int:
-    """Round the cell at `at` to whole samples in place; its greatest magnitude."""
-    peak = 0
-    for i in range(2 * at, 2 * (at + CELL_FRAMES)):
-        sample = whole[i] + (total[i] + UNITY_HALF >> UNITY_BITS)
-        total[i] = sample
-        peak = max(peak, abs(sample))
-    return peak
+def round_cells(total, whole, peaks, at: int, cells: int) -> int:
+    """Round `cells` cells from `at` on to whole samples in place; the greatest magnitude of each goes to `peaks`, and
+    that of all is returned."""
+    peak_of_all = 0
+    for cell in range(cells):
+        peak = 0
+        begin = 2 * (at + CELL_FRAMES * cell)
+        for i in range(begin, begin + 2 * CELL_FRAMES):
+            sample = whole[i] + (total[i] + UNITY_HALF >> UNITY_BITS)
+            total[i] = sample
+            peak = max(peak, abs(sample))
+        peaks[cell] = peak
+        peak_of_all = max(peak_of_all, peak)
+    return peak_of_all
 
 
-def scale_cell(total, out, gain: int, change: int, at: int) -> None:
-    """Write the rounded cell at `at` to the same place of `out`, under a gain that goes by `change` over the cell."""
-    for i in range(CELL_FRAMES):
-        gain_q15 = (gain << CELL_BITS) + change * i >> CELL_BITS
-        for index in (2 * (at + i), 2 * (at + i) + 1):
-            sample = total[index] * gain_q15 + UNITY_HALF >> UNITY_BITS
-            out[2 * index] = sample & 0xFF
-            out[2 * index + 1] = sample >> 8 & 0xFF
+def scale(total, out, gain: int, frames: int) -> None:
+    """Write the first `frames` frames, rounded before, to `out`, under a steady gain."""
+    for index in range(2 * frames):
+        sample = total[index] * gain + UNITY_HALF >> UNITY_BITS
+        out[2 * index] = sample & 0xFF
+        out[2 * index + 1] = sample >> 8 & 0xFF
+
+
+def scale_cells(total, out, _gain: int, borders, cells: int) -> None:
+    """Write the first `cells` cells, rounded before, to `out`, under a gain that goes from one border to the next."""
+    for index in range(2 * CELL_FRAMES * cells):
+        cell, i = divmod(index >> 1, CELL_FRAMES)
+        gain_q15 = (borders[cell] << CELL_BITS) + (borders[cell + 1] - borders[cell]) * i >> CELL_BITS
+        sample = total[index] * gain_q15 + UNITY_HALF >> UNITY_BITS
+        out[2 * index] = sample & 0xFF
+        out[2 * index + 1] = sample >> 8 & 0xFF
 
 
 def hold(total, at: int) -> None:
