@@ -46,9 +46,26 @@ class CellMixer(Mixer):
         envelope = voice.envelope
         self._room -= envelope.gain  # no gain of the placement is greater
         if self._room < 0:
-            self._kernel.fold(self._sum, self._whole, CELL_FRAMES, self._frames)
-            self._folded = True
-            self._room = ROOM_GAINS - FOLDED_GAIN - envelope.gain
+            self._make_room(envelope.gain)
+        begin = voice.pos
+        source.read_into(self._pcm, begin, count)
+        if self._ducking.active or envelope.flat_until(begin, begin + count) < begin + count:
+            self._mix_nodes(voice, source, count)
+            return
+        gain = envelope.gain << RAMP_BITS
+        if source.channels == 2:
+            self._kernel.mix_stereo(self._sum, self._pcm, gain, 0, CELL_FRAMES + voice.at, 0, count)
+        else:
+            self._kernel.mix_mono(self._sum, self._pcm, gain, 0, CELL_FRAMES + voice.at, 0, count)
+
+    def _make_room(self, gain: int) -> None:
+        self._kernel.fold(self._sum, self._whole, CELL_FRAMES, self._frames)
+        self._folded = True
+        self._room = ROOM_GAINS - FOLDED_GAIN - gain
+
+    def _mix_nodes(self, voice: Voice, source, count: int) -> None:
+        """Mix what was read from node to node."""
+        envelope = voice.envelope
         kernel = self._kernel
         stereo = source.channels == 2
         mix = kernel.mix_stereo if stereo else kernel.mix_mono
@@ -57,7 +74,6 @@ class CellMixer(Mixer):
         until = pos + count
         offset = voice.at - begin  # from a position to a frame of the block
         at = CELL_FRAMES + offset
-        source.read_into(self._pcm, begin, count)
         ducking = self._ducking if self._ducking.active else None
         gain = envelope.at(pos)
         if ducking:

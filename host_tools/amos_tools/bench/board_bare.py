@@ -54,7 +54,7 @@ def run(kind, voices, block_frames, blocks):
                 for at in range(0, block_frames, CELL_FRAMES):
                     kernel.mix_stereo(sums, pcm, 7000 << 14, 1000, CELL_FRAMES + at, at, CELL_FRAMES)
         kernel.round_cells(sums, whole, peaks, CELL_FRAMES, block_frames // CELL_FRAMES)
-        kernel.scale(sums, out, 32767, block_frames)
+        kernel.scale(sums, out, 32768, block_frames)
         kernel.hold(sums, block_frames)
     return ticks_us() - started
 
