@@ -23,8 +23,7 @@ class CellMixer(Mixer):
         super().__init__(rate_hz, voices_max, block_frames_max, master_gain_q15, ceiling)
         self._kernel = kernel
         self._sum = array("i", bytes((CELL_FRAMES + block_frames_max) * 8))  # stereo int32
-        self._whole = array("i", bytes((CELL_FRAMES + block_frames_max) * 8))  # taken out of it before it was full
-        self._folded = False
+        self._folded = 0  # 1: `_out` holds what was taken out of the sum
         self._room = ROOM_GAINS  # gains that still fit the sum
         self._frames = 0  # of the block
         cells = block_frames_max // CELL_FRAMES
@@ -36,9 +35,7 @@ class CellMixer(Mixer):
 
     def _clear(self, frames: int) -> None:
         self._kernel.clear(self._sum, CELL_FRAMES, frames)
-        if self._folded:
-            self._kernel.clear(self._whole, CELL_FRAMES, len(self._whole) // 2 - CELL_FRAMES)
-            self._folded = False
+        self._folded = 0
         self._frames = frames
         self._room = ROOM_GAINS
 
@@ -59,8 +56,9 @@ class CellMixer(Mixer):
             self._kernel.mix_mono(self._sum, self._pcm, gain, 0, CELL_FRAMES + voice.at, 0, count)
 
     def _make_room(self, gain: int) -> None:
-        self._kernel.fold(self._sum, self._whole, CELL_FRAMES, self._frames)
-        self._folded = True
+        """Fold the sum into `_out`, in which nothing else is until the block is mixed."""
+        self._kernel.fold(self._sum, self._out, CELL_FRAMES, self._frames, self._folded)
+        self._folded = 1
         self._room = ROOM_GAINS - FOLDED_GAIN - gain
 
     def _mix_nodes(self, voice: Voice, source, count: int) -> None:
@@ -101,14 +99,15 @@ class CellMixer(Mixer):
             gain = next_gain
 
     def _prime(self) -> None:
-        self._limiter.next_gain(self._kernel.round_cells(self._sum, self._whole, self._peaks, CELL_FRAMES, 1))
+        peak = self._kernel.round_cells(self._sum, self._out, self._peaks, CELL_FRAMES, 1, self._folded)
+        self._limiter.next_gain(peak)
         self._kernel.hold(self._sum, CELL_FRAMES)
 
     def _emit(self, frames: int, at: int) -> None:
         kernel = self._kernel
         limiter = self._limiter
         cells = frames // CELL_FRAMES
-        if limiter.at_rest(kernel.round_cells(self._sum, self._whole, self._peaks, CELL_FRAMES, cells)):
+        if limiter.at_rest(kernel.round_cells(self._sum, self._out, self._peaks, CELL_FRAMES, cells, self._folded)):
             kernel.scale(self._sum, self._out, limiter.gain, frames)
         else:
             borders = self._borders

@@ -1,17 +1,17 @@
 """The kernels in plain Python: the reading version of `SPEC.md`, and the fallback for ports without viper.
 
-`total` is the stereo int32 sum, `whole` what `fold` took out of it in whole samples; `at` and `frames` count frames.
-Buffers of PCM are bytes, little-endian.
+`total` is the stereo int32 sum, `high` what `fold` took out of it, int16; `at` and `frames` count frames. Buffers of PCM
+and `high` are bytes, little-endian.
 """
 
 from amos.player.envelope import CELL_FRAMES, RAMP_BITS, fade_gain, ramp_slope
 
 ROOM_GAINS = 65535  # gains that may be added before the sum must be folded: 2**15 * 65535 + 2**14 < 2**31
-FOLDED_GAIN = 1  # what a fold leaves takes of that room
+FOLD_BITS = 20
+FOLDED_GAIN = 1 << FOLD_BITS - 15  # what a fold leaves takes of that room
 CELL_BITS = 6
 UNITY_BITS = 15
 UNITY_HALF = 1 << UNITY_BITS - 1
-FRACTION = (1 << UNITY_BITS) - 1
 
 
 def clear(total, at: int, frames: int) -> None:
@@ -69,23 +69,30 @@ def ramp_mono(total, pcm, _gain: int, gains, at: int, pcm_at: int, cells: int) -
         mix_mono(total, pcm, gains[i] << RAMP_BITS, slope, at + done, pcm_at + done, CELL_FRAMES)
 
 
-def fold(total, whole, at: int, frames: int) -> None:
-    """Move the whole samples of the sum's `frames` frames from `at` on to `whole`; their fractions stay."""
-    for i in range(2 * at, 2 * (at + frames)):
-        whole[i] += total[i] >> UNITY_BITS
-        total[i] &= FRACTION
+def fold(total, high, at: int, frames: int, folded: int) -> None:
+    """Move multiples of 2**FOLD_BITS of the sum's `frames` frames from `at` on to the begin of `high`; the rest stays.
+    Adds to what is there if `folded`. 32 voices bring `high` to -2**15 at the lowest."""
+    for i in range(2 * frames):
+        value = total[2 * at + i] >> FOLD_BITS
+        if folded:
+            value += sample_at(high, i)
+        high[2 * i] = value & 0xFF
+        high[2 * i + 1] = value >> 8 & 0xFF
+        total[2 * at + i] &= (1 << FOLD_BITS) - 1
 
 
-def round_cells(total, whole, peaks, at: int, cells: int) -> int:
-    """Round `cells` cells from `at` on to whole samples in place; the greatest magnitude of each goes to `peaks`, and
-    that of all is returned."""
+def round_cells(total, high, peaks, at: int, cells: int, folded: int) -> int:
+    """Round `cells` cells from `at` on to whole samples in place, with what is in `high` if `folded`; the greatest
+    magnitude of each goes to `peaks`, and that of all is returned."""
     peak_of_all = 0
     for cell in range(cells):
         peak = 0
-        begin = 2 * (at + CELL_FRAMES * cell)
+        begin = 2 * CELL_FRAMES * cell
         for i in range(begin, begin + 2 * CELL_FRAMES):
-            sample = whole[i] + (total[i] + UNITY_HALF >> UNITY_BITS)
-            total[i] = sample
+            sample = total[2 * at + i] + UNITY_HALF >> UNITY_BITS
+            if folded:
+                sample += sample_at(high, i) << FOLD_BITS - UNITY_BITS
+            total[2 * at + i] = sample
             peak = max(peak, abs(sample))
         peaks[cell] = peak
         peak_of_all = max(peak_of_all, peak)

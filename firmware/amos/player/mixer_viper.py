@@ -144,23 +144,25 @@ def ramp_mono(sums: ptr32, samples: ptr16, gain: int, gains: ptr32, at: int, pcm
 
 
 @micropython.viper
-def fold(sums: ptr32, whole: ptr32, at: int, frames: int):
+def fold(sums: ptr32, high: ptr16, at: int, frames: int, folded: int):
     sums = ptr32(int(sums) + 8 * at)
-    whole = ptr32(int(whole) + 8 * at)
     sign = 1
     sign = sign << 31  # not a literal: it would not be a small int on 32-bit machines
+    rest = 1
+    rest = (rest << 20) - 1
     end = int(sums) + 8 * frames
     while int(sums) != end:
-        whole[0] = whole[0] + (((sums[0] ^ sign) - sign) >> 15)
-        sums[0] = sums[0] & 32767
+        if folded == 0:
+            high[0] = 0
+        high[0] = high[0] + (((sums[0] ^ sign) - sign) >> 20)
+        sums[0] = sums[0] & rest
         sums = ptr32(int(sums) + 4)
-        whole = ptr32(int(whole) + 4)
+        high = ptr16(int(high) + 2)
 
 
 @micropython.viper
-def round_cells(sums: ptr32, whole: ptr32, peaks: ptr32, at: int, cells: int) -> int:
+def round_cells(sums: ptr32, high: ptr16, peaks: ptr32, at: int, cells: int, folded: int) -> int:
     sums = ptr32(int(sums) + 8 * at)
-    whole = ptr32(int(whole) + 8 * at)
     sign = 1
     sign = sign << 31
     peak_of_all = 0
@@ -168,14 +170,16 @@ def round_cells(sums: ptr32, whole: ptr32, peaks: ptr32, at: int, cells: int) ->
         peak = 0
         end = int(sums) + 512
         while int(sums) != end:
-            sample = ((whole[0] ^ sign) - sign) + (((sums[0] ^ sign) - sign) + 16384 >> 15)
+            sample = ((sums[0] ^ sign) - sign) + 16384 >> 15
+            if folded != 0:
+                sample += ((high[0] ^ 0x8000) - 0x8000) << 5
+                high = ptr16(int(high) + 2)
             sums[0] = sample
             if sample < 0:
                 sample = 0 - sample
             if sample > peak:
                 peak = sample
             sums = ptr32(int(sums) + 4)
-            whole = ptr32(int(whole) + 4)
         peaks[0] = peak
         if peak > peak_of_all:
             peak_of_all = peak
