@@ -141,9 +141,8 @@ def render(events: list[Event], stems: list[Stem], frames: int, master: int = 32
         for pos, gain in enumerate(line.gains):
             if line.start.frame + pos < len(sums):
                 for side, sample in enumerate(stems[line.start.stem].frame(pos)):
-                    sums[line.start.frame + pos][side] += sample * gain // 32
-    assert all(-(2**31) <= value < 2**31 for pair in sums for value in pair)
-    rounded = [[(value + 512) // 1024 for value in pair] for pair in sums]
+                    sums[line.start.frame + pos][side] += sample * gain
+    rounded = [[(value + 16384) // 32768 for value in pair] for pair in sums]
     peaks = [max(abs(value) for pair in rounded[i : i + 64] for value in pair) for i in range(0, len(rounded), 64)]
     bears = [min(32768, ceiling * 32768 // peak) if peak else 32768 for peak in peaks]
     wanted = [max(1, master * gain // 32768) for gain in operator_gains(events, len(bears))]

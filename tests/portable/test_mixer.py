@@ -6,8 +6,10 @@ from array import array
 
 from amos.compat import MICROPYTHON
 from amos.edges.stem_memory import MemoryStem
+from amos.player.envelope import FADE_RUN_FRAMES_MAX, fade_gain
 from amos.player.events import Duck, Start, Stop
 from amos.player.mixer import LOOKAHEAD_FRAMES, make_mixer
+from amos.player.mixer_cells import FADE_TABLE
 
 BACKENDS = ("viper", "plain") if MICROPYTHON else ("numpy", "plain")
 PIECE_FRAMES = 4096
@@ -128,6 +130,30 @@ def test_32_voices_at_full_scale_keep_their_sign_and_16_bits():
             mixer.start(Start(0, voice, 0, 128, 32767, 0, 0), stem)
         heard = array("h", bytes(mixer.render(64)))
         assert lowest <= min(heard) <= max(heard) <= highest
+
+
+def test_fades_of_any_length_are_the_curve_on_every_kernel():
+    for backend in BACKENDS[not MICROPYTHON :]:
+        kernel = make_mixer(48000, 1, 64, backend=backend)._kernel
+        gains = array("i", bytes(4 * 18))
+        for fade in (1, 64, 127, 129, 1000, 44100, 999999, FADE_RUN_FRAMES_MAX):
+            for frame in (0, 1, fade // 3, max(0, fade - 70)):
+                for gain, step, linear in ((32767, 64, 0), (20001, 64, 1), (3, 64, 0)):
+                    kernel.fade_gains(gains, FADE_TABLE, array("i", (gain, frame, step, fade, linear)), 17)
+                    assert list(gains)[:17] == [fade_gain(gain, frame + step * i, fade, linear) for i in range(17)]
+                    kernel.fade_gains(gains, FADE_TABLE, array("i", (gain, fade, -(fade // 16), fade, linear)), 17)
+                    falling = [fade_gain(gain, fade - fade // 16 * i, fade, linear) for i in range(17)]
+                    assert list(gains)[:17] == falling
+
+
+def test_more_gain_than_the_sum_holds_sounds_the_same_on_every_backend_and_runtime():
+    for backend in BACKENDS:
+        mixer = make_mixer(48000, 32, 1024, 32768, backend)
+        for voice in range(32):
+            fade_in, fade_out = voice * 37 % 200, voice * 11 % 90
+            mixer.start(Start(voice * 3, voice, voice & 3, 290, 32767 - voice * 5, fade_in, fade_out), STEMS[voice & 3])
+        digest = hashlib.sha256(mixer.render(1024)).digest()
+        assert "".join(["%02x" % byte for byte in digest[:8]]) == "7ed72e4730aa0b4a", backend
 
 
 class Silence:

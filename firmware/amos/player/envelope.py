@@ -12,6 +12,8 @@ CELL_FRAMES = 64  # the absolute grid all envelopes and the limiter hang on; a p
 CELL_MASK = CELL_FRAMES - 1
 RAMP_BITS = 14  # fraction bits of a gain on its way between two nodes: 15 + 14 bits fit a 31-bit small int
 RAMP_ONE = 1 << RAMP_BITS
+FADE_FACTS = 5
+FADE_RUN_FRAMES_MAX = 1 << 21  # of a fade in a run: products of its length and of steps of the curve fit 31 bits
 LINEAR_BITS = 8  # a linear fade goes up by 2**8 a step: FADE_STEPS of them are unity
 
 
@@ -119,6 +121,39 @@ class Envelope:
         if self.stop_end >= 0 or pos < self.fade_in or pos >= self.fade_out_pos:
             return pos
         return min(until, self.fade_out_pos)
+
+    def fade_run(self, pos: int, until: int, facts) -> int:
+        """How many whole cells from `pos` on follow one fade alone; 0 if it takes `at` to say.
+
+        Fills `facts` (FADE_FACTS) with its gain, frame at `pos`, change of frame a cell, length and whether it is
+        linear: `fade_gain` of these is what `at` gives at the borders of these cells.
+        """
+        if self.phase + pos & CELL_MASK:
+            return 0
+        facts[2] = -CELL_FRAMES
+        if pos < self.fade_in:
+            if self.stop_end >= 0:
+                return 0
+            until = min(until, self.fade_in, self.fade_out_pos)
+            facts[0] = self.gain
+            facts[1] = pos
+            facts[2] = CELL_FRAMES
+            facts[3] = self.fade_in
+            facts[4] = self.linear_in
+        elif self.stop_end >= 0:
+            until = min(until, self.fade_out_pos)
+            facts[0] = self.stop_gain
+            facts[1] = self.stop_end - pos
+            facts[3] = self.stop_fade
+            facts[4] = self.linear_stop
+        else:
+            facts[0] = self.gain
+            facts[1] = self.frames - pos
+            facts[3] = self.frames - self.fade_out_pos
+            facts[4] = self.linear_out
+        if facts[3] > FADE_RUN_FRAMES_MAX or until < pos:
+            return 0
+        return (until - pos) // CELL_FRAMES
 
     def node_after(self, pos: int, until: int) -> int:
         """The first node after `pos`; at most `until`, which is one."""

@@ -6,8 +6,12 @@ rounded, and waits for the gain at its end, which the next cell decides.
 
 from array import array
 
-from amos.player.envelope import CELL_FRAMES, RAMP_BITS, ramp_slope
-from amos.player.mixer import OUT_FRAME_BYTES, Mixer, Voice
+from amos.player.envelope import CELL_FRAMES, FADE_FACTS, RAMP_BITS, ramp_slope
+from amos.player.fade_table import FADE_Q15
+from amos.player.mixer_base import OUT_FRAME_BYTES, Mixer, Voice
+from amos.player.mixer_plain import FOLDED_GAIN, ROOM_GAINS
+
+FADE_TABLE = array("H", FADE_Q15)
 
 
 class CellMixer(Mixer):
@@ -19,19 +23,55 @@ class CellMixer(Mixer):
         super().__init__(rate_hz, voices_max, block_frames_max, master_gain_q15, ceiling)
         self._kernel = kernel
         self._sum = array("i", bytes((CELL_FRAMES + block_frames_max) * 8))  # stereo int32
+        self._folded = 0  # 1: `_out` holds what was taken out of the sum
+        self._room = ROOM_GAINS  # gains that still fit the sum
+        self._frames = 0  # of the block
+        cells = block_frames_max // CELL_FRAMES
+        self._peaks = array("i", bytes(4 * cells))
+        self._borders = array("i", bytes(4 * (cells + 1)))  # the limiter's gains
+        self._gains = array("i", bytes(4 * (cells + 1)))  # of a fade's nodes
+        self._facts = array("i", bytes(4 * FADE_FACTS))
         self._pcm = bytearray(block_frames_max * OUT_FRAME_BYTES)  # what a source last read
 
     def _clear(self, frames: int) -> None:
         self._kernel.clear(self._sum, CELL_FRAMES, frames)
+        self._folded = 0
+        self._frames = frames
+        self._room = ROOM_GAINS
 
     def _mix(self, voice: Voice, source, count: int) -> None:
         envelope = voice.envelope
-        mix = self._kernel.mix_stereo if source.channels == 2 else self._kernel.mix_mono
+        self._room -= envelope.gain  # no gain of the placement is greater
+        if self._room < 0:
+            self._make_room(envelope.gain)
+        begin = voice.pos
+        source.read_into(self._pcm, begin, count)
+        if self._ducking.active or envelope.flat_until(begin, begin + count) < begin + count:
+            self._mix_nodes(voice, source, count)
+            return
+        gain = envelope.gain << RAMP_BITS
+        if source.channels == 2:
+            self._kernel.mix_stereo(self._sum, self._pcm, gain, 0, CELL_FRAMES + voice.at, 0, count)
+        else:
+            self._kernel.mix_mono(self._sum, self._pcm, gain, 0, CELL_FRAMES + voice.at, 0, count)
+
+    def _make_room(self, gain: int) -> None:
+        """Fold the sum into `_out`, in which nothing else is until the block is mixed."""
+        self._kernel.fold(self._sum, self._out, CELL_FRAMES, self._frames, self._folded)
+        self._folded = 1
+        self._room = ROOM_GAINS - FOLDED_GAIN - gain
+
+    def _mix_nodes(self, voice: Voice, source, count: int) -> None:
+        """Mix what was read from node to node."""
+        envelope = voice.envelope
+        kernel = self._kernel
+        stereo = source.channels == 2
+        mix = kernel.mix_stereo if stereo else kernel.mix_mono
+        ramp = kernel.ramp_stereo if stereo else kernel.ramp_mono
         begin = pos = voice.pos
         until = pos + count
         offset = voice.at - begin  # from a position to a frame of the block
         at = CELL_FRAMES + offset
-        source.read_into(self._pcm, begin, count)
         ducking = self._ducking if self._ducking.active else None
         gain = envelope.at(pos)
         if ducking:
@@ -42,6 +82,13 @@ class CellMixer(Mixer):
                 node = ducking.flat_until(pos + offset, node + offset, voice.number) - offset
             next_gain = gain
             if node == pos:
+                cells = 0 if ducking else envelope.fade_run(pos, until, self._facts)
+                if cells > 0:
+                    kernel.fade_gains(self._gains, FADE_TABLE, self._facts, cells + 1)
+                    ramp(self._sum, self._pcm, 0, self._gains, at + pos, pos - begin, cells)
+                    pos += CELL_FRAMES * cells
+                    gain = self._gains[cells]
+                    continue
                 node = envelope.node_after(pos, until)
                 next_gain = envelope.at(node)
                 if ducking:
@@ -52,16 +99,20 @@ class CellMixer(Mixer):
             gain = next_gain
 
     def _prime(self) -> None:
-        self._limiter.next_gain(self._kernel.round_cell(self._sum, CELL_FRAMES))
+        peak = self._kernel.round_cells(self._sum, self._out, self._peaks, CELL_FRAMES, 1, self._folded)
+        self._limiter.next_gain(peak)
         self._kernel.hold(self._sum, CELL_FRAMES)
 
-    def _emit(self, frames: int) -> None:
+    def _emit(self, frames: int, at: int) -> None:
         kernel = self._kernel
         limiter = self._limiter
-        cell = 0
-        while cell < frames:
-            gain = limiter.gain
-            next_gain = limiter.next_gain(kernel.round_cell(self._sum, cell + CELL_FRAMES))
-            kernel.scale_cell(self._sum, self._out, gain, next_gain - gain, cell)
-            cell += CELL_FRAMES
+        cells = frames // CELL_FRAMES
+        if limiter.at_rest(kernel.round_cells(self._sum, self._out, self._peaks, CELL_FRAMES, cells, self._folded)):
+            kernel.scale(self._sum, self._out, limiter.gain, frames)
+        else:
+            borders = self._borders
+            borders[0] = limiter.gain
+            for cell in range(cells):
+                borders[cell + 1] = limiter.next_gain(self._peaks[cell])
+            kernel.scale_cells(self._sum, self._out, 0, borders, cells)
         kernel.hold(self._sum, frames)

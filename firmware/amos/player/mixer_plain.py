@@ -1,13 +1,14 @@
 """The kernels in plain Python: the reading version of `SPEC.md`, and the fallback for ports without viper.
 
-`total` is the stereo int32 sum, `at` and `frames` count frames. Buffers of PCM are bytes, little-endian.
+`total` is the stereo int32 sum, `high` what `fold` took out of it, int16; `at` and `frames` count frames. Buffers of PCM
+and `high` are bytes, little-endian.
 """
 
-from amos.player.envelope import CELL_FRAMES, RAMP_BITS
+from amos.player.envelope import CELL_FRAMES, RAMP_BITS, fade_gain, ramp_slope
 
-SAMPLE_GAIN_BITS = 5
-SUM_BITS = 10
-SUM_HALF = 1 << SUM_BITS - 1
+ROOM_GAINS = 65535  # gains that may be added before the sum must be folded: 2**15 * 65535 + 2**14 < 2**31
+FOLD_BITS = 20
+FOLDED_GAIN = 1 << FOLD_BITS - 15  # what a fold leaves takes of that room
 CELL_BITS = 6
 UNITY_BITS = 15
 UNITY_HALF = 1 << UNITY_BITS - 1
@@ -30,39 +31,90 @@ def mix_stereo(total, pcm, gain: int, slope: int, at: int, pcm_at: int, frames: 
     for i in range(frames):
         gain_q15 = gain >> RAMP_BITS
         to = 2 * (at + i)
-        total[to] += sample_at(pcm, 2 * (pcm_at + i)) * gain_q15 >> SAMPLE_GAIN_BITS
-        total[to + 1] += sample_at(pcm, 2 * (pcm_at + i) + 1) * gain_q15 >> SAMPLE_GAIN_BITS
+        total[to] += sample_at(pcm, 2 * (pcm_at + i)) * gain_q15
+        total[to + 1] += sample_at(pcm, 2 * (pcm_at + i) + 1) * gain_q15
         gain += slope
 
 
 def mix_mono(total, pcm, gain: int, slope: int, at: int, pcm_at: int, frames: int) -> None:
     """As `mix_stereo`, the one channel to both sides."""
     for i in range(frames):
-        scaled = sample_at(pcm, pcm_at + i) * (gain >> RAMP_BITS) >> SAMPLE_GAIN_BITS
+        scaled = sample_at(pcm, pcm_at + i) * (gain >> RAMP_BITS)
         to = 2 * (at + i)
         total[to] += scaled
         total[to + 1] += scaled
         gain += slope
 
 
-def round_cell(total, at: int) -> int:
-    """Round the cell at `at` to whole samples in place; its greatest magnitude."""
-    peak = 0
-    for i in range(2 * at, 2 * (at + CELL_FRAMES)):
-        sample = total[i] + SUM_HALF >> SUM_BITS
-        total[i] = sample
-        peak = max(peak, abs(sample))
-    return peak
+def fade_gains(gains, table, facts, count: int) -> None:
+    """Fill `gains` with those of `count` nodes a cell apart, of the fade that `Envelope.fade_run` put into `facts`."""
+    gain, frame, step, fade_frames, linear = facts
+    for i in range(count):
+        gains[i] = fade_gain(gain, frame + step * i, fade_frames, linear)
 
 
-def scale_cell(total, out, gain: int, change: int, at: int) -> None:
-    """Write the rounded cell at `at` to the same place of `out`, under a gain that goes by `change` over the cell."""
-    for i in range(CELL_FRAMES):
-        gain_q15 = (gain << CELL_BITS) + change * i >> CELL_BITS
-        for index in (2 * (at + i), 2 * (at + i) + 1):
-            sample = total[index] * gain_q15 + UNITY_HALF >> UNITY_BITS
-            out[2 * index] = sample & 0xFF
-            out[2 * index + 1] = sample >> 8 & 0xFF
+def ramp_stereo(total, pcm, _gain: int, gains, at: int, pcm_at: int, cells: int) -> None:
+    """Add `cells` cells of `pcm` from `pcm_at` on, under a gain that goes from one of `gains` to the next."""
+    for i in range(cells):
+        done = CELL_FRAMES * i
+        slope = ramp_slope(gains[i], gains[i + 1], CELL_FRAMES)
+        mix_stereo(total, pcm, gains[i] << RAMP_BITS, slope, at + done, pcm_at + done, CELL_FRAMES)
+
+
+def ramp_mono(total, pcm, _gain: int, gains, at: int, pcm_at: int, cells: int) -> None:
+    """As `ramp_stereo`, the one channel to both sides."""
+    for i in range(cells):
+        done = CELL_FRAMES * i
+        slope = ramp_slope(gains[i], gains[i + 1], CELL_FRAMES)
+        mix_mono(total, pcm, gains[i] << RAMP_BITS, slope, at + done, pcm_at + done, CELL_FRAMES)
+
+
+def fold(total, high, at: int, frames: int, folded: int) -> None:
+    """Move multiples of 2**FOLD_BITS of the sum's `frames` frames from `at` on to the begin of `high`; the rest stays.
+    Adds to what is there if `folded`. 32 voices bring `high` to -2**15 at the lowest."""
+    for i in range(2 * frames):
+        value = total[2 * at + i] >> FOLD_BITS
+        if folded:
+            value += sample_at(high, i)
+        high[2 * i] = value & 0xFF
+        high[2 * i + 1] = value >> 8 & 0xFF
+        total[2 * at + i] &= (1 << FOLD_BITS) - 1
+
+
+def round_cells(total, high, peaks, at: int, cells: int, folded: int) -> int:
+    """Round `cells` cells from `at` on to whole samples in place, with what is in `high` if `folded`; the greatest
+    magnitude of each goes to `peaks`, and that of all is returned."""
+    peak_of_all = 0
+    for cell in range(cells):
+        peak = 0
+        begin = 2 * CELL_FRAMES * cell
+        for i in range(begin, begin + 2 * CELL_FRAMES):
+            sample = total[2 * at + i] + UNITY_HALF >> UNITY_BITS
+            if folded:
+                sample += sample_at(high, i) << FOLD_BITS - UNITY_BITS
+            total[2 * at + i] = sample
+            peak = max(peak, abs(sample))
+        peaks[cell] = peak
+        peak_of_all = max(peak_of_all, peak)
+    return peak_of_all
+
+
+def scale(total, out, gain: int, frames: int) -> None:
+    """Write the first `frames` frames, rounded before, to `out`, under a steady gain."""
+    for index in range(2 * frames):
+        sample = total[index] * gain + UNITY_HALF >> UNITY_BITS
+        out[2 * index] = sample & 0xFF
+        out[2 * index + 1] = sample >> 8 & 0xFF
+
+
+def scale_cells(total, out, _gain: int, borders, cells: int) -> None:
+    """Write the first `cells` cells, rounded before, to `out`, under a gain that goes from one border to the next."""
+    for index in range(2 * CELL_FRAMES * cells):
+        cell, i = divmod(index >> 1, CELL_FRAMES)
+        gain_q15 = (borders[cell] << CELL_BITS) + (borders[cell + 1] - borders[cell]) * i >> CELL_BITS
+        sample = total[index] * gain_q15 + UNITY_HALF >> UNITY_BITS
+        out[2 * index] = sample & 0xFF
+        out[2 * index + 1] = sample >> 8 & 0xFF
 
 
 def hold(total, at: int) -> None:

@@ -39,6 +39,7 @@ def mapped_for_code():
 
 def run(kind, voices, block_frames, blocks):
     sums = array("i", bytes((CELL_FRAMES + block_frames) * 8))
+    peaks = array("i", bytes(4 * (block_frames // CELL_FRAMES)))
     pcm = bytearray(block_frames * 4)
     out = bytearray(block_frames * 4)
     started = ticks_us()
@@ -51,9 +52,8 @@ def run(kind, voices, block_frames, blocks):
             for _voice in range(voices):
                 for at in range(0, block_frames, CELL_FRAMES):
                     kernel.mix_stereo(sums, pcm, 7000 << 14, 1000, CELL_FRAMES + at, at, CELL_FRAMES)
-        for at in range(0, block_frames, CELL_FRAMES):
-            kernel.round_cell(sums, at + CELL_FRAMES)
-            kernel.scale_cell(sums, out, 32768, 0, at)
+        kernel.round_cells(sums, out, peaks, CELL_FRAMES, block_frames // CELL_FRAMES, 0)
+        kernel.scale(sums, out, 32768, block_frames)
         kernel.hold(sums, block_frames)
     return ticks_us() - started
 
