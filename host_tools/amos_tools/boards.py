@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from amos.edges.i2s_out import RING_BYTES_MAX, RING_BYTES_MIN
 from amos.edges.sd_card import BAUDRATE_HZ_MAX, BAUDRATE_HZ_MIN
-from amos.player.mixer import VOICES_MAX
+from amos.player.mixer_base import VOICES_MAX
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 from amos.protocol.manifest import CODECS
 

@@ -1,8 +1,8 @@
 """The mixer on NumPy, for CPython, on flat interleaved arrays: a ramp broadcast over channels costs half the speed.
 
 Voices at steady gains are one product of matrices in float32, which is exact here: a gain is three digits of
-DIGIT_BITS, and no sum of 16 samples, each times a digit, passes 16 * 2**15 * 31 < 2**24, up to which float32 holds every
-integer, in whatever order it is added. What begins, ends or fades is added in int32.
+DIGIT_BITS, and no sum of 16 samples, each times a digit, passes 16 * 2**15 * 31 < 2**24, up to which float32 holds
+every integer, in whatever order it is added. What begins, ends or fades is added in int32.
 """
 
 from typing import Any
