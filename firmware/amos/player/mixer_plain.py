@@ -1,7 +1,7 @@
 """The kernels in plain Python: the reading version of `SPEC.md`, and the fallback for ports without viper.
 
-`total` is the stereo int32 sum, `high` what `fold` took out of it, int16; `at` and `frames` count frames. Buffers of PCM
-and `high` are bytes, little-endian.
+`total` is the stereo int32 sum, `high` what `fold` took out of it, int16; `at` and `frames` count frames. Buffers of
+PCM and `high` are bytes, little-endian.
 """
 
 from amos.player.envelope import CELL_FRAMES, RAMP_BITS, fade_gain, ramp_slope
