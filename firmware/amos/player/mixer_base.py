@@ -51,7 +51,6 @@ class Mixer:
         _expect("ceiling", ceiling, CEILING_MIN, FULL_SCALE)
         self.rate_hz = rate_hz
         self.block_frames_max = block_frames_max
-        self._part_frames_max = block_frames_max  # what a backend mixes at a time
         self.frame = 0
         self.event_frame = 0
         self._last_event_frame = 0
@@ -113,12 +112,8 @@ class Mixer:
             self._limiter.start()
             self._mix_block(CELL_FRAMES)
             self._prime()
-        done = 0
-        while done < frames:
-            part = min(frames - done, self._part_frames_max)
-            self._mix_block(part)
-            self._emit(part, done)
-            done += part
+        self._mix_block(frames)
+        self._emit(frames)
         self.frame += frames
         if len(self._view) != frames * OUT_FRAME_BYTES:  # kept from block to block: a view is an allocation
             self._view = memoryview(self._out)[: frames * OUT_FRAME_BYTES]
@@ -199,7 +194,6 @@ class Mixer:
         """Make the block, of one cell, the waiting cell of an empty mixer."""
         raise NotImplementedError
 
-    def _emit(self, frames: int, at: int) -> None:
-        """Write the waiting cell and the block but for its last cell to `_out`, from frame `at` on; that cell waits
-        next."""
+    def _emit(self, frames: int) -> None:
+        """Write the waiting cell and the block but for its last cell to `_out`; that cell waits next."""
         raise NotImplementedError

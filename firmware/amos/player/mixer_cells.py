@@ -103,7 +103,7 @@ class CellMixer(Mixer):
         self._limiter.next_gain(peak)
         self._kernel.hold(self._sum, CELL_FRAMES)
 
-    def _emit(self, frames: int, at: int) -> None:
+    def _emit(self, frames: int) -> None:
         kernel = self._kernel
         limiter = self._limiter
         cells = frames // CELL_FRAMES

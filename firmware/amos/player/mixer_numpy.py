@@ -30,7 +30,7 @@ DIGIT_MASK = (1 << DIGIT_BITS) - 1
 REST_BITS = UNITY_BITS - DIGIT_BITS
 ROWS_MAX = 16
 PRODUCT_SAMPLES = 1 << 12  # OpenBLAS does not spread products of this size over threads, which would wait for them
-PART_FRAMES_MAX = 1 << 13  # of a block, mixed at a time: 16 rows are 1 MB, what a core's second cache holds
+ROW_FRAMES_MAX = 1 << 13  # 16 rows are 1 MB, what a core's second cache holds; larger blocks are added in int32
 RAMP_FRAMES = 1 << 14  # of a fade's gains made ahead: 128 KB a voice
 FRAME_IN_CELL = tuple(np.repeat(np.arange(CELL_FRAMES, dtype=np.int32), channels) for channels in (1, 2))
 
@@ -81,20 +81,20 @@ class NumpyMixer(Mixer):
         self, rate_hz: int, voices_max: int, block_frames_max: int, master_gain_q15: int, ceiling: int
     ) -> None:
         super().__init__(rate_hz, voices_max, block_frames_max, master_gain_q15, ceiling)
-        self._part_frames_max = min(block_frames_max, PART_FRAMES_MAX)
-        size = 2 * self._part_frames_max
+        size = 2 * block_frames_max
         self._block = np.zeros(CELL_SAMPLES + size, np.int32)  # the waiting cell, and `_high` behind it
         self._low = np.zeros(size, np.int32)
         self._sum = np.zeros(size, np.int32)
         self._has_sum = False
         self._room = ROOM_GAINS  # gains that still fit `_sum`
         self._scaled = np.empty(size, np.int32)
-        self._pcm = bytearray(self._part_frames_max * OUT_FRAME_BYTES)
+        self._pcm = bytearray(block_frames_max * OUT_FRAME_BYTES)
         self._out_samples = np.frombuffer(self._out, np.dtype("<i2"))
         self._ramps: list[tuple[int, int, Int32] | None] = [None] * voices_max  # begin, until, gain of each sample
-        self._rows = np.zeros((min(voices_max, ROWS_MAX), size), np.float32)
+        self._has_rows = block_frames_max <= ROW_FRAMES_MAX
+        self._rows = np.zeros((min(voices_max, ROWS_MAX), size if self._has_rows else 0), np.float32)
         self._row_gains: list[int] = []
-        self._products = np.empty((DIGITS, size), np.float32)
+        self._products = np.empty((DIGITS, self._rows.shape[1]), np.float32)
         self._frames = 0  # of the block under way
 
     def _clear(self, frames: int) -> None:
@@ -113,7 +113,7 @@ class NumpyMixer(Mixer):
         channels = source.channels
         samples = self._samples(source, begin, count)
         flat_until = begin if self._ducking.active else envelope.flat_until(begin, begin + count)
-        if flat_until - begin == self._frames:
+        if self._has_rows and flat_until - begin == self._frames:
             self._add_row(samples, envelope.gain, 0, channels)
             return
         ends = (envelope.fade_in, envelope.fade_out_pos, begin + count)
@@ -124,7 +124,7 @@ class NumpyMixer(Mixer):
             end = until - begin
             if until > pos and not self._ducking.active:
                 part = samples[channels * done : channels * end]
-                if 2 * (until - pos) > self._frames:
+                if self._has_rows and 2 * (until - pos) > self._frames:
                     self._add_row(part, envelope.gain, voice.at + done, channels)
                 else:
                     self._add_part(part, np.int32(envelope.gain), voice, voice.at + done, channels)
@@ -260,10 +260,10 @@ class NumpyMixer(Mixer):
         self._limiter.next_gain(peak_of(cell))
         self._block[:CELL_SAMPLES] = cell
 
-    def _emit(self, frames: int, at: int) -> None:
+    def _emit(self, frames: int) -> None:
         ahead = self._rounded(frames)
         samples = self._block[: 2 * frames]
-        out = self._out_samples[2 * at : 2 * (at + frames)]
+        out = self._out_samples[: 2 * frames]
         limiter = self._limiter
         if not limiter.at_rest(peak_of(ahead)):
             cells = ahead.reshape(-1, CELL_SAMPLES)
