@@ -75,7 +75,7 @@ BAD_LINES = [
     ('{"frame": true, "kind": "skip"}', "frame: expected"),
     ('{"frame": 1, "kind": 17, "value": 1}', "kind: expected"),
     ('{"frame": 1, "kind": "texture", "value": 1}', "a slider of intensity"),
-    ('{"frame": 1, "kind": 16, "value": 32769}', "value: expected a position"),
+    ('{"frame": 1, "kind": 16, "value": 32769}', "value: expected 0 to"),
     ('{"frame": 1, "kind": "intensity", "value": 1.5}', "value: expected 0 to 1"),
     ('{"frame": 1, "kind": "intensity", "value": 1e999999999}', "value: expected"),
     ('{"frame": 1, "kind": "intensity", "value": NaN}', "value: expected"),

@@ -20,7 +20,7 @@ from amos.protocol.segment import FIRST_PREVIOUS, LOST_DAMAGED
 
 __all__ = ("Journal", "JournalError", "JournalFault", "JournalFull")
 
-MEMORY_BYTES_MAX = 8 * 1024
+MEMORY_BYTES_MAX = 16 * 1024
 """What the score VM may have learned: 1,024 weights and what each pool played last take 4 KB."""
 
 SEGMENT_BYTES_MEAN = 2048

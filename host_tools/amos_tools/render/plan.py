@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from amos.player.events import Start
 from amos.player.score import Score, ScoreError
 from amos.player.score_rules import HIT_FRAMES_MIN, RenderPlan
 from amos.player.score_rules import Hit as PlannedHit
@@ -57,6 +58,7 @@ class PlannedVm:
         # The shortest plan of a VM is longer than the shortest render, which is then cut off.
         length = max(plan.frames, HIT_FRAMES_MIN)
         fade = max(0, min(plan.fade_frames, length - HIT_FRAMES_MIN))
+        self._fade_frame = length - fade
         wanted = RenderPlan(name="render", length_frames=length, fade_frames=fade, hits=hits)
         fault = wanted.fault()
         if fault:
@@ -73,6 +75,8 @@ class PlannedVm:
             self._vm.input(item.kind, item.value, item.frame)
             self._given += 1
         try:
-            return list(self._vm.advance(until_frame))
+            events = self._vm.advance(until_frame)
         except ScoreError as error:
             raise HitRefused(str(error)) from None
+        # What would come in while everything goes out stays away.
+        return [event for event in events if not isinstance(event, Start) or event.frame < self._fade_frame]

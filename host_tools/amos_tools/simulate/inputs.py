@@ -2,6 +2,7 @@
 
 {"time": "90s", "kind": "intensity", "value": 0.7}     a slider of the script, in its own units
 {"frame": 5292000, "kind": "skip"}
+{"time": "2m", "kind": "dislike", "value": 3}          also like, shuffle, clock, announce, block: values as in SCORE.md
 {"frame": 5292000, "kind": 16, "value": 32768}         as the journal has it: kind and value are integers
 """
 
@@ -12,7 +13,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from amos.player.inputs import INPUT_SKIP, INPUT_SLIDER, POSITION_MAX
+from amos.player.inputs import (
+    INPUT_ANNOUNCE,
+    INPUT_BLOCK,
+    INPUT_CLOCK,
+    INPUT_DISLIKE,
+    INPUT_LIKE,
+    INPUT_SHUFFLE,
+    INPUT_SKIP,
+    INPUT_SLIDER,
+    POSITION_MAX,
+    InputQueue,
+    InputRefused,
+)
 from amos.player.score import Score
 from amos_tools.simulate.durations import DurationError, frames_of
 
@@ -20,6 +33,14 @@ FILE_BYTES_MAX = 4 * 1024 * 1024
 INPUTS_MAX = 20_000
 """One every four seconds of a day."""
 FRAME_MAX = 2**53
+NAMED_KINDS = {
+    "like": INPUT_LIKE,
+    "dislike": INPUT_DISLIKE,
+    "shuffle": INPUT_SHUFFLE,
+    "clock": INPUT_CLOCK,
+    "announce": INPUT_ANNOUNCE,
+    "block": INPUT_BLOCK,
+}
 _FIELDS = {"frame", "time", "kind", "value"}
 
 
@@ -89,11 +110,14 @@ def _frame(fields: dict[str, Any], rate_hz: int) -> int:
 def _kind_value(kind: Any, value: Any, score: Score) -> tuple[int, int]:
     if kind == "skip" or (type(kind) is int and kind == INPUT_SKIP):
         return INPUT_SKIP, 0
+    kind = NAMED_KINDS.get(kind, kind) if isinstance(kind, str) else kind
     if type(kind) is int:
-        if not 0 <= kind - INPUT_SLIDER < len(score.sliders):
-            raise InputFileError(f"kind: expected {INPUT_SKIP} or {INPUT_SLIDER} + slider, found {kind}")
-        if type(value) is not int or not 0 <= value <= POSITION_MAX:
-            raise InputFileError(f"value: expected a position from 0 to {POSITION_MAX}, found {str(value)[:40]}")
+        if type(value) is not int:
+            raise InputFileError(f"value: expected a whole number, found {str(value)[:40]}")
+        try:
+            InputQueue(score).put(kind, value, 0)
+        except InputRefused as error:
+            raise InputFileError(str(error)) from None
         return kind, value
     names = [slider.name for slider in score.sliders]
     if kind not in names:
