@@ -75,6 +75,7 @@ def test_board_scripts_on_micropython(micropython: list[str]) -> None:
     assert figure.value is not None and figure.value > 0
 
 
+@pytest.mark.sweep  # newer emulators log so much that it takes minutes
 def test_instructions_are_counted_where_qemu_is(micropython_armhf: list[str]) -> None:
     if "qemu-arm" not in micropython_armhf[0]:
         pytest.skip("this machine runs ARM programs itself")
