@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from amos.player.events import Start
+from amos.player.inputs import INPUT_SKIP
 from amos.player.score import Score, ScoreError
 from amos.player.score_rules import HIT_FRAMES_MIN, RenderPlan
 from amos.player.score_rules import Hit as PlannedHit
@@ -47,7 +48,10 @@ class PlannedVm:
     def __init__(self, score: Score, stem_frames: Sequence[int], stem_gains_q15: Sequence[int], plan: Plan) -> None:
         if not 1 <= plan.frames <= HOURS_MAX * 3600 * score.rate_hz:
             raise BadLength(f"length: expected 1 frame to {HOURS_MAX} hours, found {plan.frames} frames")
-        self._inputs = sorted(plan.inputs, key=lambda item: item.frame)
+        # A skip on the very frame of a hit means nothing: the hit is what happens there.
+        hit_frames = {hit.frame for hit in plan.hits}
+        inputs = [item for item in plan.inputs if item.kind != INPUT_SKIP or item.frame not in hit_frames]
+        self._inputs = sorted(inputs, key=lambda item: item.frame)
         self._given = 0
         hits = [
             PlannedHit(frame=hit.frame, section=hit.section) for hit in sorted(plan.hits, key=lambda hit: hit.frame)
