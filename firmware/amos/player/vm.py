@@ -115,10 +115,6 @@ class Vm:
         """Values in Q15 at `frame`, in the order of the score's sliders."""
         return list(self._sliders.values(self.frame))
 
-    def voices_busy(self) -> int:
-        """Music voices that sound at `frame`."""
-        return sum([1 for busy in self._stage.voices.busy_until if busy > self.frame])
-
     def explain(self, on_choice) -> None:
         """Call `on_choice` with a `Choice` for every stem drawn from here on: the answer to "why this stem"."""
 

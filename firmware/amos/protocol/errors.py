@@ -34,12 +34,3 @@ class ProofError(ProtocolError):
 
 class LocalError(ValueError):
     """Our own caller passed a value that has no place in the format."""
-
-
-def expect(condition, field: str, expected: str, found) -> None:
-    """Raise `MessageError` naming the field unless `condition` holds."""
-    if not condition:
-        text = repr(found)
-        if len(text) > 60:
-            text = text[:57] + "..."
-        raise MessageError("%s: expected %s, found %s" % (field, expected, text))
