@@ -112,12 +112,16 @@ class Mixer:
             self._limiter.start()
             self._mix_block(CELL_FRAMES)
             self._prime()
-        self._mix_block(frames)
-        self._emit(frames)
+        self._render_block(frames)
         self.frame += frames
         if len(self._view) != frames * OUT_FRAME_BYTES:  # kept from block to block: a view is an allocation
             self._view = memoryview(self._out)[: frames * OUT_FRAME_BYTES]
         return self._view
+
+    def _render_block(self, frames: int) -> None:
+        """The next `frames` to the front of `_out`."""
+        self._mix_block(frames)
+        self._emit(frames)
 
     def _expect_in_order(self, frame: int) -> None:
         earliest = max(self.event_frame, self._last_event_frame)

@@ -1,4 +1,4 @@
-"""The mixer on NumPy, for CPython, on flat interleaved arrays: a ramp broadcast over channels costs half the speed.
+"""The mixer on NumPy, for CPython, in parts that stay in a core's caches, on flat interleaved arrays.
 
 Voices at steady gains are one product of matrices in float32, which is exact here: a gain is three digits of
 DIGIT_BITS, and no sum of 16 samples, each times a digit, passes 16 * 2**15 * 31 < 2**24, up to which float32 holds
@@ -28,10 +28,13 @@ FADE_RISES = tuple(np.append(np.diff(table), 0) for table in FADE_TABLES)  # to 
 DIGIT_BITS, DIGITS = 5, 3
 DIGIT_MASK = (1 << DIGIT_BITS) - 1
 REST_BITS = UNITY_BITS - DIGIT_BITS
+PART_FRAMES = 1 << 13  # 16 rows of them are 1 MB, what a core's second cache holds
 ROWS_MAX = 16
+ROW_ROOM = ROWS_MAX * DIGIT_MASK  # what the last digits of 16 rows may add to `_low`, in gains
+ROW_PAD = 64  # samples between rows, whose distance must not be a power of two: they would crowd in the same cache sets
 PRODUCT_SAMPLES = 1 << 12  # OpenBLAS does not spread products of this size over threads, which would wait for them
-ROW_FRAMES_MAX = 1 << 13  # 16 rows are 1 MB, what a core's second cache holds; larger blocks are added in int32
-RAMP_FRAMES = 1 << 14  # of a fade's gains made ahead: 128 KB a voice
+PRODUCT_ROWS = 4  # the fourth is nothing, and three rows take a third longer than four
+FADE_CELLS_MAX = 1 << 10  # of a fade made ahead: 8 KB a voice
 FRAME_IN_CELL = tuple(np.repeat(np.arange(CELL_FRAMES, dtype=np.int32), channels) for channels in (1, 2))
 
 
@@ -74,130 +77,186 @@ def peak_of(samples: Int32) -> int:
     return max(int(samples.max()), -int(samples.min()))
 
 
+class Fade:
+    """The gains of a voice from `begin` to `until`, as a line for each cell."""
+
+    def __init__(self, nodes: Int64, gains: Int64, skip: int) -> None:
+        """`nodes`: ascending positions, all but the first and last on borders of cells; the first `skip` frames after
+        one. `gains`: at each."""
+        self.begin = int(nodes[0])
+        self.until = int(nodes[-1])
+        self._origin = self.begin - skip
+        slopes = (gains[1:] - gains[:-1] << RAMP_BITS) // (nodes[1:] - nodes[:-1])
+        first = gains[:-1] << RAMP_BITS
+        first[0] -= slopes[0] * skip
+        # Whole cells in int32: the frames of the first cell before `begin` may wrap, and are cut off.
+        self._slopes = slopes.astype(np.int32)[:, None]
+        self._first = first.astype(np.int32)[:, None]
+
+    def gains(self, begin: int, until: int, channels: int, buffer: Int32) -> Int32:
+        """int32 gain of each sample from `begin` to `until`, in `buffer`, which must have room for whole cells."""
+        cell = (begin - self._origin) // CELL_FRAMES
+        skip = channels * ((begin - self._origin) % CELL_FRAMES)
+        end = (until - self._origin + CELL_FRAMES - 1) // CELL_FRAMES
+        width = channels * CELL_FRAMES
+        ramp = buffer[: (end - cell) * width].reshape(end - cell, width)
+        np.multiply(self._slopes[cell:end], FRAME_IN_CELL[channels - 1], out=ramp)
+        ramp += self._first[cell:end]
+        ramp >>= RAMP_BITS
+        return buffer[skip : skip + channels * (until - begin)]
+
+
 class NumpyMixer(Mixer):
-    """Whole blocks at a time. The sum is 32 * `_high` + `_low` + `_sum`; a fade is made for many cells."""
+    """A part of a block at a time. The sum is 32 * `_high` + `_low`, the latter with what is added in int32."""
 
     def __init__(
         self, rate_hz: int, voices_max: int, block_frames_max: int, master_gain_q15: int, ceiling: int
     ) -> None:
         super().__init__(rate_hz, voices_max, block_frames_max, master_gain_q15, ceiling)
-        size = 2 * block_frames_max
+        size = 2 * min(block_frames_max, PART_FRAMES)
         self._block = np.zeros(CELL_SAMPLES + size, np.int32)  # the waiting cell, and `_high` behind it
         self._low = np.zeros(size, np.int32)
-        self._sum = np.zeros(size, np.int32)
-        self._has_sum = False
-        self._room = ROOM_GAINS  # gains that still fit `_sum`
+        self._room = ROOM_GAINS  # gains that still fit `_low`
+        self._has_high = False  # else what is in `_high` is old
         self._scaled = np.empty(size, np.int32)
-        self._pcm = bytearray(block_frames_max * OUT_FRAME_BYTES)
+        self._ramp = np.empty(size + 2 * CELL_SAMPLES, np.int32)  # a part may begin and end within a cell
+        self._pcm = bytearray(size // 2 * OUT_FRAME_BYTES)
         self._out_samples = np.frombuffer(self._out, np.dtype("<i2"))
-        self._ramps: list[tuple[int, int, Int32] | None] = [None] * voices_max  # begin, until, gain of each sample
-        self._has_rows = block_frames_max <= ROW_FRAMES_MAX
-        self._rows = np.zeros((min(voices_max, ROWS_MAX), size if self._has_rows else 0), np.float32)
+        self._out_at = 0  # where in `_out` the part under way goes
+        self._fades: list[Fade | None] = [None] * voices_max
+        self._rows = np.zeros((min(voices_max, ROWS_MAX), size + ROW_PAD), np.float32)
+        self._row_views: list[Float32] = []  # as long as the part
         self._row_gains: list[int] = []
-        self._products = np.empty((DIGITS, self._rows.shape[1]), np.float32)
-        self._frames = 0  # of the block under way
+        self._products = np.zeros((PRODUCT_ROWS, size + ROW_PAD), np.float32)
+        self._digits = np.empty((DIGITS, size), np.int32)
+        self._frames = 0  # of the part under way
+
+    def _render_block(self, frames: int) -> None:
+        for begin in range(0, frames, PART_FRAMES):
+            self._out_at = 2 * begin
+            super()._render_block(min(PART_FRAMES, frames - begin))
 
     def _clear(self, frames: int) -> None:
         size = 2 * frames
-        self._frames = frames
-        self._block[CELL_SAMPLES : CELL_SAMPLES + size] = 0
+        if frames != self._frames:
+            self._frames = frames
+            self._row_views = [row[:size] for row in self._rows]
         self._low[:size] = UNITY_HALF
+        self._has_high = False
+        self._room = ROOM_GAINS
 
     def _apply(self, event: Any, source: Any, at: int) -> None:
         super()._apply(event, source, at)
-        self._ramps[event.voice] = None
+        self._fades[event.voice] = None
+
+    def _advance(self, voice: Voice, at: int) -> None:
+        """As every mixer's, but short where a voice is steady for the whole part, which it mostly is."""
+        envelope = voice.envelope
+        begin = voice.pos
+        end = begin + at
+        steady = voice.source is not None and envelope.stop_end < 0 and envelope.fade_in <= begin
+        if steady and at == self._frames and voice.at == 0 and end <= envelope.fade_out_pos and not self._ducking.active:
+            self._add_row(self._samples(voice.source, begin, at), envelope.gain, 0, voice.source.channels)
+            voice.pos = end
+            if end >= envelope.end:
+                voice.source = None
+            voice.at = at
+        else:
+            super()._advance(voice, at)
 
     def _mix(self, voice: Voice, source: Any, count: int) -> None:
         envelope = voice.envelope
         begin = voice.pos
         channels = source.channels
         samples = self._samples(source, begin, count)
-        flat_until = begin if self._ducking.active else envelope.flat_until(begin, begin + count)
-        if self._has_rows and flat_until - begin == self._frames:
-            self._add_row(samples, envelope.gain, 0, channels)
-            return
+        ducked = bool(self._ducking.active)
         ends = (envelope.fade_in, envelope.fade_out_pos, begin + count)
         done = 0
         while done < count:
             pos = begin + done
-            until = envelope.flat_until(pos, begin + count)
-            end = until - begin
-            if until > pos and not self._ducking.active:
-                part = samples[channels * done : channels * end]
-                if self._has_rows and 2 * (until - pos) > self._frames:
-                    self._add_row(part, envelope.gain, voice.at + done, channels)
-                else:
-                    self._add_part(part, np.int32(envelope.gain), voice, voice.at + done, channels)
-            else:
+            until = pos if ducked else envelope.flat_until(pos, begin + count)
+            fades = until == pos
+            if fades:
                 until = min([node for node in ends if node > pos])
-                end = until - begin
-                part = samples[channels * done : channels * end]
+            end = until - begin
+            part = samples[channels * done : channels * end]
+            if fades:
                 self._add_part(part, self._gains(voice, pos, until, channels), voice, voice.at + done, channels)
+            elif 2 * (until - pos) > self._frames:
+                self._add_row(part, envelope.gain, voice.at + done, channels)
+            else:
+                self._add_part(part, np.int32(envelope.gain), voice, voice.at + done, channels)
             done = end
 
     def _add_row(self, samples: Int16, gain: int, at: int, channels: int) -> None:
-        """Let most of a block of a voice, at a steady gain, wait for the others."""
-        row = self._rows[len(self._row_gains), : 2 * self._frames]
+        """Let most of a part of a voice, at a steady gain, wait for the others."""
+        row = self._row_views[len(self._row_gains)]
         begin, end = 2 * at, 2 * at + 2 // channels * len(samples)
         if end - begin < len(row):
             row[:begin] = 0
             row[end:] = 0
+            row = row[begin:end]
         if channels == 2:
-            row[begin:end] = samples
+            row[:] = samples
         else:
-            row[begin:end:2] = samples
-            row[begin + 1 : end : 2] = samples
+            row[0::2] = samples
+            row[1::2] = samples
         self._row_gains.append(gain)
         if len(self._row_gains) == len(self._rows):
             self._add_rows()
 
     def _add_rows(self) -> None:
         """Multiply the rows that wait by their gains and add them."""
+        if self._room < ROW_ROOM:
+            self._fold()
+        self._room -= ROW_ROOM
         size = 2 * self._frames
-        digits = [[gain >> DIGIT_BITS * place & DIGIT_MASK for gain in self._row_gains] for place in range(DIGITS)]
-        gains = np.array(digits, np.float32)
-        rows = self._rows[: len(self._row_gains), :size]
-        products = self._products[:, :size]
-        for begin in range(0, size, PRODUCT_SAMPLES):
-            part = slice(begin, begin + PRODUCT_SAMPLES)
-            np.matmul(gains, rows[:, part], out=products[:, part])
-        scaled = self._scaled[:size]
-        high = self._block[CELL_SAMPLES : CELL_SAMPLES + size]
-        np.copyto(scaled, products[2], casting="unsafe")
-        scaled <<= DIGIT_BITS
-        high += scaled
-        np.copyto(scaled, products[1], casting="unsafe")
-        high += scaled
-        np.copyto(scaled, products[0], casting="unsafe")
-        self._low[:size] += scaled
+        count = len(self._row_gains)
+        gains = np.zeros((PRODUCT_ROWS, count), np.float32)
+        gains[0] = [gain & DIGIT_MASK for gain in self._row_gains]
+        gains[1] = [gain >> DIGIT_BITS & DIGIT_MASK for gain in self._row_gains]
+        gains[2] = [gain >> DIGIT_BITS & ~DIGIT_MASK for gain in self._row_gains]  # float32 holds 2**5 as exactly as 1
         self._row_gains.clear()
+        for begin in range(0, size, PRODUCT_SAMPLES):
+            end = min(begin + PRODUCT_SAMPLES, size)
+            np.matmul(gains, self._rows[:count, begin:end], out=self._products[:, begin:end])
+        digits = self._digits[:, :size]
+        np.copyto(digits, self._products[:DIGITS, :size], casting="unsafe")
+        low, middle, top = digits
+        self._low[:size] += low
+        high = self._block[CELL_SAMPLES : CELL_SAMPLES + size]
+        if self._has_high:
+            top += high
+        np.add(top, middle, out=high)
+        self._has_high = True
 
     def _add_part(self, samples: Int16, gains: "np.int32 | Int32", voice: Voice, at: int, channels: int) -> None:
-        """Add a stretch of a voice that begins at `at` in the block."""
-        self._room -= voice.envelope.gain  # no gain of the placement is greater
-        if self._room < 0:
+        """Add a stretch of a voice that begins at `at` in the part."""
+        if self._room < voice.envelope.gain:
             self._fold()
-            self._room -= voice.envelope.gain
-        self._has_sum = True
+        self._room -= voice.envelope.gain  # no gain of the placement is greater
         scaled = self._scaled[: len(samples)]
         scaled[:] = samples
         scaled *= gains
-        part = self._sum[2 * at : 2 * at + 2 // channels * len(samples)]
+        low = self._low[2 * at : 2 * at + 2 // channels * len(samples)]
         if channels == 2:
-            part += scaled
+            low += scaled
         else:
-            part[0::2] += scaled
-            part[1::2] += scaled
+            low[0::2] += scaled
+            low[1::2] += scaled
 
     def _fold(self) -> None:
-        """Empty `_sum` into `_high` and `_low`."""
-        total = self._sum[: 2 * self._frames]
+        """Empty `_low`, but for its last digit, into `_high`."""
+        low = self._low[: 2 * self._frames]
         scaled = self._scaled[: 2 * self._frames]
-        np.right_shift(total, DIGIT_BITS, out=scaled)
-        self._block[CELL_SAMPLES : CELL_SAMPLES + len(total)] += scaled
-        total &= DIGIT_MASK
-        self._low[: len(total)] += total
-        total[:] = 0
+        np.right_shift(low, DIGIT_BITS, out=scaled)
+        high = self._block[CELL_SAMPLES : CELL_SAMPLES + len(low)]
+        if self._has_high:
+            high += scaled
+        else:
+            high[:] = scaled
+        self._has_high = True
+        low &= DIGIT_MASK
         self._room = ROOM_GAINS
 
     def _samples(self, source: Any, pos: int, count: int) -> Int16:
@@ -208,22 +267,23 @@ class NumpyMixer(Mixer):
         return np.frombuffer(self._pcm, np.dtype("<i2"), source.channels * count)
 
     def _gains(self, voice: Voice, begin: int, until: int, channels: int) -> Int32:
-        """int32 gain of every sample from `begin` to `until`, made ahead to the end of the fade's part where it can be.
+        """int32 gain of every sample from `begin` to `until`, which holds until the next call.
 
-        Not under a duck, which hangs on the block, nor up to an event in a cell, which is a node of this block only.
+        The fade is made ahead where it can be: not under a duck, which hangs on the part, nor up to an event in a
+        cell, which is a node of this part only.
         """
         envelope = voice.envelope
         ahead = min([node for node in (envelope.fade_in, envelope.fade_out_pos, envelope.end) if node > begin])
         if self._ducking.active or (until != ahead and envelope.phase + until & CELL_MASK):
-            return self._ramp(voice, begin, until, channels)
-        made = self._ramps[voice.number]
-        if made is None or not made[0] <= begin < until <= made[1]:
-            ahead = min(ahead, max(until, begin + RAMP_FRAMES - (envelope.phase + begin & CELL_MASK)))
-            made = self._ramps[voice.number] = begin, ahead, self._ramp(voice, begin, ahead, channels)
-        return made[2][channels * (begin - made[0]) : channels * (until - made[0])]
+            return self._fade(voice, begin, until).gains(begin, until, channels, self._ramp)
+        fade = self._fades[voice.number]
+        if fade is None or not fade.begin <= begin < until <= fade.until:
+            most = begin + FADE_CELLS_MAX * CELL_FRAMES - (envelope.phase + begin & CELL_MASK)
+            fade = self._fades[voice.number] = self._fade(voice, begin, min(ahead, max(until, most)))
+        return fade.gains(begin, until, channels, self._ramp)
 
-    def _ramp(self, voice: Voice, begin: int, until: int, channels: int) -> Int32:
-        """int32 gain of every sample from `begin` to `until`, between which the only nodes are borders of cells."""
+    def _fade(self, voice: Voice, begin: int, until: int) -> "Fade":
+        """From `begin` to `until`, between which the only nodes are borders of cells."""
         envelope = voice.envelope
         skip = (envelope.phase + begin) % CELL_FRAMES
         nodes = np.arange(begin - skip, until + CELL_FRAMES, CELL_FRAMES)
@@ -232,27 +292,20 @@ class NumpyMixer(Mixer):
         gains = node_gains(envelope, nodes)
         if self._ducking.active:
             gains = ducked_gains(self._ducking, gains, nodes + (voice.at - voice.pos), voice.number)
-        slopes = (gains[1:] - gains[:-1] << RAMP_BITS) // (nodes[1:] - nodes[:-1])
-        first = gains[:-1] << RAMP_BITS
-        first[0] -= slopes[0] * skip
-        # Whole cells in int32: the frames of the first cell before `begin` may wrap, and are cut off.
-        ramp = slopes.astype(np.int32)[:, None] * FRAME_IN_CELL[channels - 1]
-        ramp += first.astype(np.int32)[:, None]
-        ramp >>= RAMP_BITS
-        return ramp.reshape(-1)[channels * skip : channels * (skip + until - begin)]
+        return Fade(nodes, gains, skip)
 
     def _rounded(self, frames: int) -> Int32:
-        """Complete the block's `frames` frames and round them in place; `_clear` put half a sample into `_low`."""
+        """Complete the part's `frames` frames and round them in place; `_clear` put half a sample into `_low`."""
         if self._row_gains:
             self._add_rows()
-        if self._has_sum:
-            self._fold()
-            self._has_sum = False
         samples = self._block[CELL_SAMPLES : CELL_SAMPLES + 2 * frames]
         low = self._low[: 2 * frames]
-        low >>= DIGIT_BITS
-        samples += low
-        samples >>= REST_BITS
+        if self._has_high:
+            low >>= DIGIT_BITS
+            low += samples
+            np.right_shift(low, REST_BITS, out=samples)
+        else:
+            np.right_shift(low, UNITY_BITS, out=samples)
         return samples
 
     def _prime(self) -> None:
@@ -263,7 +316,7 @@ class NumpyMixer(Mixer):
     def _emit(self, frames: int) -> None:
         ahead = self._rounded(frames)
         samples = self._block[: 2 * frames]
-        out = self._out_samples[: 2 * frames]
+        out = self._out_samples[self._out_at : self._out_at + 2 * frames]
         limiter = self._limiter
         if not limiter.at_rest(peak_of(ahead)):
             cells = ahead.reshape(-1, CELL_SAMPLES)
