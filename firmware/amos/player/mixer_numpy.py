@@ -152,11 +152,12 @@ class NumpyMixer(Mixer):
     def _advance(self, voice: Voice, at: int) -> None:
         """As every mixer's, but short where a voice is steady for the whole part, which it mostly is."""
         envelope = voice.envelope
+        source: Any = voice.source
         begin = voice.pos
         end = begin + at
-        steady = voice.source is not None and envelope.stop_end < 0 and envelope.fade_in <= begin
-        if steady and at == self._frames and voice.at == 0 and end <= envelope.fade_out_pos and not self._ducking.active:
-            self._add_row(self._samples(voice.source, begin, at), envelope.gain, 0, voice.source.channels)
+        whole = source is not None and at == self._frames and voice.at == 0 and not self._ducking.active
+        if whole and envelope.stop_end < 0 and envelope.fade_in <= begin and end <= envelope.fade_out_pos:
+            self._add_row(self._samples(source, begin, at), envelope.gain, 0, source.channels)
             voice.pos = end
             if end >= envelope.end:
                 voice.source = None
