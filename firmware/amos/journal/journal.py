@@ -65,6 +65,8 @@ class Journal:
         self.notes: list = self._ring.notes + found.notes
         if len(self.notes) > NOTES_MAX:
             self.notes[NOTES_MAX:] = ["and %d more" % (len(self.notes) - NOTES_MAX)]
+        if self._ring.rescued:
+            self._follow_tail()
         while self._ring.missing:
             self._stored(lambda: self._ring.keep(self._state()))
         if found.rows_damaged:
@@ -241,7 +243,13 @@ class Journal:
             raise JournalFull("journal: expected room for %d bytes; sync the player" % segment_bytes)
 
     def _advance_tail(self) -> None:
-        """Let the segments' tail follow to the first that lives; a superblock only when that is a long way."""
+        """Let the segments' tail follow; a superblock only when that is a long way."""
+        self._follow_tail()
+        if self._zone.tail - self._ring.stored_segments_tail >= self._zone.count // 4:
+            self._ring.keep(self._state())
+
+    def _follow_tail(self) -> None:
+        """The segments' tail goes to the first that lives."""
         zone = self._zone
         tail, number = zone.head, zone.number
         for stored in self.segments.values():
@@ -251,5 +259,3 @@ class Journal:
             tail, number = stored.position, header.number
             break
         zone.tail, zone.tail_number = tail, number
-        if zone.tail - self._ring.stored_segments_tail >= zone.count // 4:
-            self._ring.keep(self._state())

@@ -9,6 +9,9 @@ from amos.journal.facts import Flushed, Opened, State
 from amos.journal.segments import HEAD_BYTES, SealedHead, Segments, without
 from amos.protocol.errors import ProtocolError
 
+_ROLES = (0, record.STATE, record.OPEN, record.FLUSH, record.OPEN, record.MEMORY, record.SEALED)
+"""By kind: of which kind the last record is needed. CARRY stands for the OPEN before it."""
+
 
 class Found:
     """The outcome.
@@ -45,13 +48,19 @@ class Found:
 
     def _read_rows(self) -> None:
         zone = self._ring.rows
+        needed: dict = {}
         for position, header in zone.scan():
+            needed[_ROLES[header.kind]] = (position, header.number)
             try:
                 self._take(header.kind, zone.read(position, 0, header.length))
             except ProtocolError as error:
                 self.notes.append("rows: record at %d: %s" % (position, error))
         self.rows_damaged = any([end is not None for _start, end in zone.damage])
         self._note_damage("rows", zone)
+        if self._ring.rescued:
+            # From the oldest record on there would be no room to go on; these say all that still holds.
+            needed.pop(record.FLUSH, None)
+            zone.tail, zone.tail_number = min(needed.values()) if needed else (zone.head, zone.number)
 
     def _note_damage(self, name: str, zone) -> None:
         for start, end in zone.damage:
