@@ -262,9 +262,9 @@ def test_a_life_notes_what_it_must_and_no_more() -> None:
         for block in BLOCKS
     }
     promise = lived(1)[1].promise
-    assert writes[64] == promise.boots
-    receipts = 5
-    assert writes[1] <= promise.boots + promise.sessions + len(promise.sealed) + receipts
+    first, receipts = 1, 5  # the first word is said twice
+    assert writes[64] == first + promise.boots
+    assert writes[1] <= first + promise.boots + promise.sessions + len(promise.sealed) + receipts
 
 
 def test_the_recorded_life_itself_holds() -> None:

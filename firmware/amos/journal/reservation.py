@@ -49,7 +49,8 @@ class Reservation:
                 self.last = found
         if self.last.device != device:
             raise JournalFault("reservation: expected device %s, found %s" % (device.hex(), self.last.device.hex()))
-        self.lost = not self.last.generation and not all([slot.is_blank(data) for data in sectors])
+        # Both are written before anything rests on the first word: with one still blank, that was never said.
+        self.lost = not self.last.generation and not any([slot.is_blank(data) for data in sectors])
 
     @property
     def salt(self):
@@ -77,6 +78,10 @@ class Reservation:
 
     def note(self, journal, salt: int) -> None:
         """Write the journal's counters, and reserve from there on; durable when this returns. Raises OSError."""
+        for _sector in range(1 if self.last.generation else SECTORS):
+            self._write(journal, salt)
+
+    def _write(self, journal, salt: int) -> None:
         last = self.last
         reserved = Reserved(
             generation=last.generation + 1,
@@ -90,7 +95,6 @@ class Reservation:
             until=max(journal.last_sequence + self._block, last.until),
         )
         medium = self._medium
-        data = slot.encode(MAGIC, reserved, medium.sector_bytes)
-        medium.write(reserved.generation % SECTORS, data)
+        medium.write(reserved.generation % SECTORS, slot.encode(MAGIC, reserved, medium.sector_bytes))
         medium.sync()
         self.last, self.lost = reserved, False
