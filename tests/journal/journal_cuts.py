@@ -78,8 +78,7 @@ def check_boot(media: Media, promise: Promise, block: int = 1) -> Journal:
     """Nothing promised is missing; nothing is there that was not at least tried."""
     media.ring.sectors_read = 0
     reservation = media.reservation(block)
-    # Whatever was acknowledged may have been shown: its number is reserved, and was so before.
-    assert not reservation.lost and reservation.last.until > max(promise.sealed, default=0)
+    assert not reservation.lost and reservation.last.until > promise.shown
     journal = Journal(media.ring, b"freshone", reservation)
     # Bounded: the rows zone and what is looked through after it, a few sectors for each segment; the whole medium
     # three times more where no superblock says where to begin.

@@ -26,10 +26,12 @@ def usage_of(segment: bytes) -> Usage:
 class Promise:
     """What the journal has acknowledged; `trying_*` is what the call under way would add.
 
-    delivered_frames: of all lives, those that have reached the output.
+    delivered_frames: of all lives, those that have reached the output. shown: the newest segment that a courier may
+    have seen: with the boot all that were found, then each that is sealed.
     """
 
     delivered_frames: int = 0
+    shown: int = 0
     sealed: dict[int, bytes] = field(default_factory=dict)
     trying_seal: bytes | None = None
     first_frame: int = 0
@@ -119,7 +121,7 @@ class Life:
         journal, promise = self.journal, self.promise
         promise.trying_boots = journal.boot + 1
         journal.begin_boot()
-        promise.boots = journal.boot
+        promise.boots, promise.shown = journal.boot, journal.last_sequence
         builder = journal.unsealed
         if builder is not None and builder.end_frame > builder.opened.first_frame:
             builder.lose_power()
@@ -167,6 +169,7 @@ class Life:
         promise.trying_seal = segment
         journal.seal(usage.sequence, segment, 1000)
         promise.sealed[usage.sequence] = segment
+        promise.shown = usage.sequence
         promise.trying_seal = None
 
     def remember(self, memory: bytes) -> None:

@@ -37,7 +37,8 @@ NOTES_MAX = 64
 class Journal:
     """Over a `SectorDevice` (edges/sector_device.py); `salt` is 8 fresh random bytes, used where there is no ring yet;
     `reservation` a Reservation, or None where nothing is to be sealed by a player (tools).
-    Read `unsealed` after construction: it is what a power cut left to be sealed (a SegmentBuilder), or None.
+    Read `unsealed` after construction: it is what a power cut left to be sealed (a SegmentBuilder), or None. Show
+    nothing of it to anyone before `begin_boot` has returned: that reserves the numbers found.
 
     boot, session     int, counters of the last life; `begin_boot` and `begin_session` step them durably
     last_sequence     int, of the newest sealed segment (0 = none); last_sha256 its hash
