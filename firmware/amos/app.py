@@ -11,11 +11,12 @@ from amos import crypto
 from amos.device import Device
 from amos.edges.clock import SystemClock
 from amos.edges.durable import append_line
+from amos.edges.journal_store import RESERVED_BLOCK, open_reserved, open_store
 from amos.edges.key_store import load_or_make_seed
 from amos.edges.link_ports import open_port
-from amos.edges.sector_device import FileSectorDevice
 from amos.edges.stem_file import open_pack
 from amos.journal.journal import Journal, JournalError, JournalFull
+from amos.journal.reservation import Reservation
 from amos.protocol.link import STATE_FAULT, STATE_FULL, STATE_PLAYING, STATE_STOPPED
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.segment import SEAL_SHUTDOWN
@@ -44,8 +45,10 @@ class Player:
         self._clock = SystemClock()
         seed = load_or_make_seed(config.directory + "/device.key")
         self._pack = open_pack(config.pack, config.publisher_key, crypto.verify)
-        self._store = FileSectorDevice(config.directory + "/journal.ring", config.journal_bytes)
-        journal = Journal(self._store, os.urandom(8))
+        device = crypto.key_id(crypto.public_key(seed))
+        self._reserved = open_reserved(config.directory, device)
+        self._store = open_store(config.journal, config.directory, config.journal_bytes)
+        journal = Journal(self._store, os.urandom(8), Reservation(self._reserved, device, RESERVED_BLOCK))
         for note in journal.notes:
             say("journal: " + note)
         journal.begin_boot()
@@ -77,6 +80,7 @@ class Player:
         self._linger()
         self._write_summary(session, recovered)
         self._store.close()
+        self._reserved.close()
         self._pack.close()
 
     def _play(self, session: Session) -> None:

@@ -25,12 +25,14 @@ SETTINGS = {
     "holidays": ("text", "", None, None),
     "minutes": ("int", 0, 0, 1 << 24),
     "linger": ("text", "forever", None, None),
+    "journal": ("text", "file", None, None),
     "journal_bytes": ("int", 8 << 20, 256 << 10, 1 << 30),
 }
 """
 holidays dates on which the script's dayparts for holidays hold: 2026-12-25,2027-01-01
 pace     `clocked`: real time; `free`: as fast as the machine can, on a clock that follows the samples
 minutes  length of the session, 0 = until stopped
+journal  `file` in the player's directory, or a partition: `raw:sd` of a board's card, `raw:/dev/...` of the system
 linger   after the session keep serving the courier: `forever`, or until every segment is `receipted`, or `no`
 """
 
@@ -77,6 +79,7 @@ class Config:
     block_frames: int
     minutes: int
     linger: str
+    journal: str
     journal_bytes: int
 
     def __init__(self, directory: str, values: dict):

@@ -5,9 +5,8 @@ import random
 from collections.abc import Callable, Iterator
 from itertools import product
 
-from journal_life import SECTOR_COUNT, Life, Promise, RecordingDevice, usage_of, whole_life
+from journal_life import SECOND, SECTOR_COUNT, Life, Media, Promise, Recording, usage_of, whole_life
 
-from amos.edges.sector_device import MemorySectorDevice
 from amos.journal.journal import Journal, JournalError
 
 Outcome = list[bool | bytes]
@@ -31,13 +30,14 @@ def outcomes(written: list[tuple[int, bytes, bytes]], seed: int) -> Iterator[Out
         yield from ([chance.random() < 0.5 for _ in range(count)] for _ in range(4))
     for index in {0, count // 2, count - 1}:
         _sector, before, data = written[index]
-        torn = chance.randrange(1, 511)
+        size = len(data)
+        torn = chance.randrange(1, size - 1)
         for bad in (
             data[:torn] + before[torn:],
             before[:torn] + data[torn:],
-            chance.randbytes(512),
-            b"\xff" * 512,
-            b"AJ\x01\x02" * 128,
+            chance.randbytes(size),
+            b"\xff" * size,
+            b"AJ\x01\x02" * (size // 4),
         ):
             for others in (True, False):
                 became: Outcome = [others] * count
@@ -45,37 +45,45 @@ def outcomes(written: list[tuple[int, bytes, bytes]], seed: int) -> Iterator[Out
                 yield became
 
 
-def moments() -> Iterator[tuple[MemorySectorDevice, Promise]]:
-    """The device within each operation of the recorded life (its sectors not synced yet), and the promise then."""
-    recorded = RecordingDevice()
-    whole_life(recorded)
-    device = MemorySectorDevice(SECTOR_COUNT, 512)
-    for sector, data, promise in recorded.log:
+def moments(block: int) -> Iterator[tuple[Media, Promise]]:
+    """The media within each operation of the recorded life (its sectors not synced yet), and the promise then."""
+    recorded = Recording()
+    whole_life(recorded, block)
+    media = Media()
+    for of_ring, sector, data, promise in recorded.log:
+        device = media.ring if of_ring else media.reserved
         if sector is not None:
             device.write(sector, data)
-        yield device, promise
+        yield media, promise
         if sector is None:
             device.sync()
 
 
-def cases() -> Iterator[tuple[int, int, Callable[[], MemorySectorDevice], Promise]]:
+def cases(block: int) -> Iterator[tuple[int, int, Callable[[], Media], Promise]]:
     """(operation, outcome, what the next boot finds, promise)."""
-    for operation, (device, promise) in enumerate(moments()):
-        for number, outcome in enumerate(outcomes(device.unsynced, operation)):
-            yield (
-                operation,
-                number,
-                lambda device=device, outcome=outcome: device.after_power_cut(outcome.__getitem__),
-                promise,
-            )
+    for operation, (media, promise) in enumerate(moments(block)):
+        for number, outcome in enumerate(outcomes(media.unsynced, operation)):
+            yield operation, number, lambda media=media, outcome=outcome: media.after_power_cut(outcome), promise
 
 
-def check_boot(device: MemorySectorDevice, promise: Promise) -> Journal:
+def without_superblocks(media: Media, outcome: Outcome, seed: int) -> Media:
+    """The media after a cut, and both superblocks garbage."""
+    found = media.after_power_cut(outcome)
+    for sector in (0, SECTOR_COUNT - 1):
+        found.ring.sectors[sector] = random.Random(seed + sector).randbytes(512)
+    return found
+
+
+def check_boot(media: Media, promise: Promise, block: int = 1) -> Journal:
     """Nothing promised is missing; nothing is there that was not at least tried."""
-    device.sectors_read = 0
-    journal = Journal(device, b"freshone")
-    # Bounded: the rows zone and what is looked through after it, and a few sectors for each segment.
-    assert device.sectors_read < 2 * SECTOR_COUNT
+    media.ring.sectors_read = 0
+    reservation = media.reservation(block)
+    assert not reservation.lost and reservation.last.until > promise.shown
+    journal = Journal(media.ring, b"freshone", reservation)
+    # Bounded: the rows zone and what is looked through after it, a few sectors for each segment; the whole medium
+    # three times more where no superblock says where to begin.
+    searched = not promise.boots or any("found by its records" in note for note in journal.notes)
+    assert media.ring.sectors_read < (5 if searched else 2) * SECTOR_COUNT
     possible = dict(promise.sealed)
     if promise.trying_seal:
         possible[max(possible, default=0) + 1] = promise.trying_seal
@@ -94,7 +102,15 @@ def check_boot(device: MemorySectorDevice, promise: Promise) -> Journal:
     if journal.last_sequence == max(promise.sealed, default=0) and promise.flushed_frame > promise.first_frame:
         retired = promise.sealed and usage_of(promise.sealed[max(promise.sealed)]).end_frame >= promise.flushed_frame
         assert retired or (builder and builder.end_frame in (promise.flushed_frame, promise.trying_frame))
+    assert 0 <= promise.delivered_frames - metered_frames(journal, possible) <= SECOND
     return journal
+
+
+def metered_frames(journal: Journal, sealed: dict[int, bytes]) -> int:
+    """Of all lives: what the sealed segments have counted, receipted ones too, and what is not sealed yet."""
+    segments = [segment for sequence, segment in sealed.items() if sequence <= journal.last_sequence]
+    unsealed = journal.unsealed.delivered_frames if journal.unsealed else 0
+    return sum(usage_of(segment).delivered_frames for segment in segments) + unsealed
 
 
 def settle(promise: Promise, journal: Journal) -> Promise:
@@ -103,6 +119,7 @@ def settle(promise: Promise, journal: Journal) -> Promise:
     if promise.trying_seal and journal.last_sequence > max(promise.sealed, default=0):
         settled.sealed[journal.last_sequence] = promise.trying_seal
     builder = journal.unsealed
+    settled.delivered_frames = metered_frames(journal, settled.sealed)
     settled.trying_seal = None
     settled.first_frame = builder.opened.first_frame if builder else 0
     settled.flushed_frame = settled.trying_frame = builder.end_frame if builder else 0
@@ -123,12 +140,12 @@ def play_on(life: Life) -> None:
     life.segment(1, 3)
 
 
-def go_on(device: MemorySectorDevice, promise: Promise) -> None:
+def go_on(media: Media, promise: Promise, block: int = 1) -> None:
     """Play on, boot again: numbers and chain have no gap, and every frame counts once."""
-    life = Life(device, promise.snapshot())
+    life = Life(media, promise.snapshot(), block)
     life.promise = settle(promise, life.journal)
     play_on(life)
-    journal = Journal(device, b"moresalt")
+    journal = check_boot(media, life.promise, block)
     assert journal.last_sequence == life.journal.last_sequence and not journal.notes and journal.unsealed is None
     previous = None
     for sequence in journal.segments:
@@ -140,21 +157,24 @@ def go_on(device: MemorySectorDevice, promise: Promise) -> None:
     assert previous is None or previous == journal.last_sha256
 
 
-def cut_again(device: MemorySectorDevice, promise: Promise, operation: int, seed: int) -> bool:
-    """A second cut, within the boot and the play after the first; whether the life came that far."""
+def cut_again(media: Media, promise: Promise, operation: int, seed: int, block: int = 1) -> bool:
+    """A second cut, within the boot and the play after the first; whether the life came that far.
+
+    At an operation of the ring, or, with a negative number, of the reservation.
+    """
     life = None
-    device.fail_at, device.persist = device.operations + operation, True
+    device = media.ring if operation >= 0 else media.reserved
+    device.fail_at, device.persist = device.operations + (operation if operation >= 0 else ~operation), True
     chance = random.Random(seed)
     try:
-        life = Life(device, promise.snapshot())
+        life = Life(media, promise.snapshot(), block)
         life.promise = settle(promise, life.journal)
         play_on(life)
-    except JournalError:
-        left = [chance.random() < 0.5 for _ in device.unsynced]
-        found = device.after_power_cut(left.__getitem__)
+    except (JournalError, OSError):
+        found = media.after_power_cut([chance.random() < 0.5 for _ in media.unsynced])
         after = life.promise if life else promise
-        check_boot(found, after)
-        go_on(found, after)
+        check_boot(found, after, block)
+        go_on(found, after, block)
         return True
     return False
 

@@ -1,4 +1,4 @@
-"""A player's life on a journal, recorded: every device operation, and what had been promised when it was issued."""
+"""A player's life on a journal, recorded: every operation of its media, and what had been promised when it was issued."""
 
 from copy import copy
 from dataclasses import dataclass, field
@@ -8,12 +8,13 @@ from amos.edges.sector_device import MemorySectorDevice
 from amos.journal.builder import PCM_UNKNOWN
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal, JournalFull
+from amos.journal.reservation import Reservation
 from amos.protocol.segment import SEAL_INTERVAL, SEAL_PACK, SEAL_POWER_LOSS, Usage, open_usage, sign_usage
 
 SALT = b"saltsalt"
 SECTOR_COUNT = 512
 SECOND = 48000
-DEVICE = bytes(16)
+DEVICE = b"the player's key"
 
 
 @lru_cache(maxsize=256)
@@ -23,8 +24,14 @@ def usage_of(segment: bytes) -> Usage:
 
 @dataclass
 class Promise:
-    """What the journal has acknowledged; `trying_*` is what the call under way would add."""
+    """What the journal has acknowledged; `trying_*` is what the call under way would add.
 
+    delivered_frames: of all lives, those that have reached the output. shown: the newest segment that a courier may
+    have seen: with the boot all that were found, then each that is sealed.
+    """
+
+    delivered_frames: int = 0
+    shown: int = 0
     sealed: dict[int, bytes] = field(default_factory=dict)
     trying_seal: bytes | None = None
     first_frame: int = 0
@@ -45,30 +52,67 @@ class Promise:
         return copied
 
 
+class Media:
+    """What a player's life leaves its marks on: the ring, and what is reserved beside the key."""
+
+    def __init__(self, ring: MemorySectorDevice | None = None, reserved: MemorySectorDevice | None = None):
+        self.ring = ring or MemorySectorDevice(SECTOR_COUNT, 512)
+        self.reserved = reserved or MemorySectorDevice(2, 4096)
+
+    def reservation(self, block: int, device: bytes = DEVICE) -> Reservation:
+        return Reservation(self.reserved, device, block)
+
+    def journal(self, block: int = 1, salt: bytes = SALT) -> Journal:
+        return Journal(self.ring, salt, self.reservation(block))
+
+    @property
+    def unsynced(self) -> list[tuple[int, bytes, bytes]]:
+        """Of both, the ring's first."""
+        return self.ring.unsynced + self.reserved.unsynced
+
+    def after_power_cut(self, outcome: "list[bool | bytes]") -> "Media":
+        count = len(self.ring.unsynced)
+        ring = self.ring.after_power_cut(outcome[:count].__getitem__)
+        return Media(ring, self.reserved.after_power_cut(outcome[count:].__getitem__))
+
+    def copy(self) -> "Media":
+        return self.after_power_cut([True] * len(self.unsynced))
+
+
 class RecordingDevice(MemorySectorDevice):
     """Notes every write and sync with the promise at that moment."""
 
-    def __init__(self, sectors: dict[int, bytes] | None = None):
-        super().__init__(SECTOR_COUNT, 512, sectors)
-        self.promise = Promise()
-        self.log: list[tuple[int | None, bytes, Promise]] = []
+    def __init__(self, recording: "Recording", sector_count: int, sector_bytes: int):
+        super().__init__(sector_count, sector_bytes)
+        self.recording = recording
 
     def write(self, sector: int, data: bytes) -> None:
-        self.log.append((sector, data, self.promise.snapshot()))
+        self.recording.note(self, sector, data)
         super().write(sector, data)
 
     def sync(self) -> None:
-        self.log.append((None, b"", self.promise.snapshot()))
+        self.recording.note(self, None, b"")
         super().sync()
+
+
+class Recording(Media):
+    """Media whose log has (is it the ring's, sector or None for a sync, data, promise) of every operation."""
+
+    def __init__(self) -> None:
+        self.promise = Promise()
+        self.log: list[tuple[bool, int | None, bytes, Promise]] = []
+        super().__init__(RecordingDevice(self, SECTOR_COUNT, 512), RecordingDevice(self, 2, 4096))
+
+    def note(self, device: MemorySectorDevice, sector: int | None, data: bytes) -> None:
+        self.log.append((device is self.ring, sector, data, self.promise.snapshot()))
 
 
 class Life:
     """One boot after another on a device. A stem sounds for two seconds, and small ones beside it fill segments."""
 
-    def __init__(self, device: MemorySectorDevice, promise: Promise):
-        self.device = device
+    def __init__(self, media: Media, promise: Promise, block: int = 1):
         self.promise = promise
-        self.journal = Journal(device, SALT)
+        self.journal = media.journal(block)
         self.pack = 1
         self.frame = 0
 
@@ -77,7 +121,7 @@ class Life:
         journal, promise = self.journal, self.promise
         promise.trying_boots = journal.boot + 1
         journal.begin_boot()
-        promise.boots = journal.boot
+        promise.boots, promise.shown = journal.boot, journal.last_sequence
         builder = journal.unsealed
         if builder is not None and builder.end_frame > builder.opened.first_frame:
             builder.lose_power()
@@ -109,6 +153,7 @@ class Life:
         builder, promise = self.journal.unsealed, self.promise
         start = builder.sounding[0][1] if builder.sounding else self.frame
         self.frame += SECOND
+        promise.delivered_frames += SECOND
         long = (0, start, self.frame - start, 5)
         short = [(1 + n % 40, self.frame - SECOND + n, 64, 5) for n in range(rows)]
         ended, sounding = ([*short, long], []) if ends else (short, [long])
@@ -124,6 +169,7 @@ class Life:
         promise.trying_seal = segment
         journal.seal(usage.sequence, segment, 1000)
         promise.sealed[usage.sequence] = segment
+        promise.shown = usage.sequence
         promise.trying_seal = None
 
     def remember(self, memory: bytes) -> None:
@@ -138,9 +184,9 @@ class Life:
         promise.receipted = promise.trying_receipted
 
 
-def whole_life(device: RecordingDevice) -> Life:
+def whole_life(media: Recording, block: int = 1) -> Life:
     """At least 20 seals, two pack changes, laps of both zones, a ring that was full, and two boots."""
-    life = Life(device, device.promise)
+    life = Life(media, media.promise, block)
     life.boot()
     for number in range(1, 13):
         last_of_pack = number % 5 == 0
@@ -150,7 +196,7 @@ def whole_life(device: RecordingDevice) -> Life:
             life.receipt(number - 1)
     life.open()
     life.second(300, ends=False)
-    life = Life(device, device.promise)
+    life = Life(media, media.promise, block)
     life.boot()
     full = False
     while not full:

@@ -3,25 +3,25 @@
 from pathlib import Path
 
 import pytest
-from journal_life import SECTOR_COUNT, RecordingDevice, whole_life
+from journal_life import SECTOR_COUNT, Recording, whole_life
 from typer.testing import CliRunner, Result
 
 from amos_tools.journal.cli import app
 
 
 @pytest.fixture(scope="module")
-def device() -> RecordingDevice:
-    device = RecordingDevice()
-    life = whole_life(device)
+def media() -> Recording:
+    media = Recording()
+    life = whole_life(media)
     life.open()
     life.second(5, ends=False)
-    return device
+    return media
 
 
 @pytest.fixture
-def ring(device: RecordingDevice, tmp_path: Path) -> Path:
+def ring(media: Recording, tmp_path: Path) -> Path:
     path = tmp_path / "journal.ring"
-    path.write_bytes(device.read(0, SECTOR_COUNT))
+    path.write_bytes(media.ring.read(0, SECTOR_COUNT))
     return path
 
 

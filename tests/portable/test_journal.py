@@ -158,24 +158,92 @@ def test_damage_is_set_aside_and_declared_one_range_a_segment():
     assert any(["set aside" in note for note in again.notes])
 
 
-def test_either_superblock_is_enough_and_without_both_nothing_begins_anew():
-    for spoiled in ((0,), (511,), (0, 511)):
-        device = MemorySectorDevice(512)
-        journal = Journal(device, SALT)
-        for sequence in range(1, 31):
-            journal.open(opened(journal))
-            journal.seal(sequence, bytes(9000), 1000)
-            journal.trim(sequence)
+def lived(seals=30):
+    """A device whose both zones have gone round, and its journal: segments from 26 on wait, another is open."""
+    device = MemorySectorDevice(512)
+    journal = Journal(device, SALT)
+    journal.begin_boot()
+    for sequence in range(1, seals + 1):
+        builder = journal.open(opened(journal))
+        for second in range(1, 9):
+            builder.advance(second * 10, second, 0, [(second, (second - 1) * 10, 10, 5)], [])
+            journal.flush()
+        journal.seal(sequence, bytes(9000) + b"segment %d" % sequence, 1000)
+        journal.remember(b"learned by %d" % sequence)
+        journal.trim(max(sequence - 5, 0))
+    builder = journal.open(opened(journal))
+    builder.advance(10, 1, 0, [(1, 0, 10, 5)], [])
+    journal.flush()
+    return device, journal
+
+
+def test_with_any_superblocks_damaged_all_is_found():
+    for spoiled in ((), (0,), (511,), (0, 511)):
+        device, journal = lived()
         for sector in spoiled:
             device.spoil(sector, 40)
-        if len(spoiled) < 2:
-            assert Journal(device, SALT).last_sequence == 30
-            continue
+        for _boot in (1, 2):
+            found = Journal(device, b"freshone")
+            assert found.last_sequence == 30 and found.receipted == 25 and found.lost is None
+            assert found.last_sha256 == journal.last_sha256 and found.memory == b"learned by 30"
+            assert sorted(found.segments) == [26, 27, 28, 29, 30] and found.unsealed.end_frame == 10
+            assert [found.read(number, 9000, 99) for number in (26, 30)] == [b"segment 26", b"segment 30"]
+        found.seal(31, b"segment 31", 1)
+        again = Journal(device, SALT)
+        assert again.last_sequence == 31 and again.notes == [] and again.unsealed is None
+
+
+def test_a_medium_of_something_else_is_left_alone():
+    for sector in (0, 2, 255):
+        device = MemorySectorDevice(512)
+        device.sectors[sector] = b"\x00\x01" + bytes(510)
+        before = dict(device.sectors)
         try:
             Journal(device, SALT)
             raise AssertionError("expected a fault")
         except JournalFault as error:
-            assert "both damaged" in str(error)
+            assert "expected a ring or a blank medium" in str(error)
+        assert device.sectors == before
+
+
+def test_a_ring_within_another_medium_is_left_alone():
+    ring, _journal = lived()
+    device = MemorySectorDevice(1024)
+    for sector in range(512):
+        device.sectors[100 + sector] = ring.read(sector, 1)
+    before = dict(device.sectors)
+    try:
+        Journal(device, SALT)
+        raise AssertionError("expected a fault")
+    except JournalFault as error:
+        assert "expected a superblock in sector 0, found it in 100" in str(error)
+    assert device.sectors == before
+
+
+def test_a_longer_medium_is_used_as_far_as_the_ring_goes():
+    for spoiled in ((), (0,), (511,)):
+        ring, journal = lived()
+        device = MemorySectorDevice(2048, 512, ring.sectors)
+        for sector in spoiled:
+            device.spoil(sector, 40)
+        found = Journal(device, SALT)
+        assert sorted(found.segments) == [26, 27, 28, 29, 30] and found.unsealed.end_frame == 10
+        assert any(["leaves the rest" in note for note in found.notes])
+        found.seal(31, b"segment 31", 1)
+        assert Journal(device, SALT).last_sequence == 31 and max(device.sectors) == 511
+
+
+def test_a_medium_cut_short_is_damaged_where_it_ends():
+    device, journal = lived()
+    cut = max([sector for sector in device.sectors if sector < 511]) - 40
+    short = MemorySectorDevice(cut, 512, {sector: data for sector, data in device.sectors.items() if sector < cut})
+    found = Journal(short, SALT)
+    assert short.sector_count == 512 and any(["had been cut" in note for note in found.notes])
+    assert found.last_sequence == 30 and found.unsealed.end_frame == 10
+    gone = [number for number in range(26, 31) if number not in found.segments]
+    assert gone and found.lost[:2] == (gone[0], gone[-1])
+    found.seal(31, b"declares", 1)
+    assert Journal(short, SALT).lost is None
 
 
 def test_a_file_keeps_what_memory_keeps():

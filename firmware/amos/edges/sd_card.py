@@ -1,6 +1,6 @@
 """The board's SD card on SPI: packs, settings and journal. The internal flash is never written while music plays.
 
-Contract: when `mount` returns, the card's file system stands at the path; it raises OSError when there is no card, or
+Contract: when `mount` returns, the card's file system stands at the path, and `mounted` gives the card; it raises OSError when there is no card, or
 none that the driver knows. 20 MHz is the clock for which six compressed voices were reckoned (263 KB/s); the driver's
 own default is 1.32 MHz.
 """
@@ -11,6 +11,8 @@ own default is 1.32 MHz.
 BAUDRATE_HZ_MIN = 1_000_000
 BAUDRATE_HZ_MAX = 25_000_000
 """SD cards' default speed mode ends here."""
+
+_cards: list = []
 
 
 def mount(path: str, spi: dict):
@@ -25,4 +27,12 @@ def mount(path: str, spi: dict):
     bus = SPI(spi["id"], sck=Pin(spi["sck"]), mosi=Pin(spi["mosi"]), miso=Pin(spi["miso"]))
     card = SDCard(bus, Pin(spi["cs"]), baudrate=baudrate_hz)
     vfs.mount(card, path)
+    _cards[:] = [card]
     return card
+
+
+def mounted():
+    """The block device of the card that was mounted last. Raises OSError when none was."""
+    if not _cards:
+        raise OSError("SD card: expected one that is mounted, found none")
+    return _cards[0]

@@ -7,6 +7,8 @@ Contract of a SectorDevice, whichever its medium:
     write(sector, data)             whole sectors; until the next `sync` a power cut may leave each as it was, as
                                     written, or as garbage
     sync()                          everything written so far survives a power cut when this returns
+    grow(sector_count)              that many sectors from now on, zeros behind what was there, durable; OSError
+                                    where the medium cannot
     close()                         release the medium; the device is not used again
 
 Every call may raise OSError; what it was to do has then happened, partly happened or not happened. A sector that was
@@ -15,22 +17,38 @@ written and synced is left alone by writes to others: no erase block is damaged 
 
 import os
 
+from amos.compat import MICROPYTHON
 from amos.edges.durable import fsync_file, sync_folder
+
+if MICROPYTHON:
+
+    def open_exclusive(path: str):
+        """The unix port, where partitions are opened for tests only."""
+        return open(path, "r+b")
+
+else:
+    from amos.edges.private_host import open_exclusive
 
 ZEROS_BYTES = 1 << 12
 
 
 class FileSectorDevice:
-    """A preallocated file. One that exists keeps its size, whatever `size_bytes` says."""
+    """A preallocated file. One that exists keeps its size, whatever `size_bytes` says; an empty one gets it."""
 
     def __init__(self, path: str, size_bytes: int, sector_bytes: int = 512):
-        self.sector_bytes = sector_bytes
+        size_bytes = size_bytes // sector_bytes * sector_bytes
         try:
             os.stat(path)
         except OSError:
-            _preallocate(path, size_bytes // sector_bytes * sector_bytes)
-        self._file = open(path, "r+b")
-        self.sector_count = self._file.seek(0, 2) // sector_bytes
+            _preallocate(path, size_bytes)
+        self._open(open(path, "r+b"), sector_bytes)
+        if not self.sector_count:
+            self.grow(size_bytes // sector_bytes)
+
+    def _open(self, file, sector_bytes: int) -> None:
+        self._file = file
+        self.sector_bytes = sector_bytes
+        self.sector_count = file.seek(0, 2) // sector_bytes
 
     def read(self, sector: int, count: int) -> bytes:
         self._file.seek(sector * self.sector_bytes)
@@ -51,8 +69,27 @@ class FileSectorDevice:
         self._file.flush()
         fsync_file(self._file)
 
+    def grow(self, sector_count: int) -> None:
+        self._file.seek(self.sector_count * self.sector_bytes)
+        _write_zeros(self._file, (sector_count - self.sector_count) * self.sector_bytes)
+        self.sync()
+        self.sector_count = sector_count
+
     def close(self) -> None:
         self._file.close()
+
+
+class PartitionSectorDevice(FileSectorDevice):
+    """A partition as the system shows it, like /dev/mmcblk0p3; never made, and never longer than it is.
+
+    Raises OSError when there is none, or something else uses it (a file system on it is mounted).
+    """
+
+    def __init__(self, path: str, sector_bytes: int = 4096):
+        self._open(open_exclusive(path), sector_bytes)
+
+    def grow(self, sector_count: int) -> None:
+        raise OSError("expected a partition of %d sectors, found %d" % (sector_count, self.sector_count))
 
 
 def _write_all(file, data: bytes) -> None:
@@ -64,17 +101,20 @@ def _write_all(file, data: bytes) -> None:
         written += count
 
 
+def _write_zeros(file, size_bytes: int) -> None:
+    zeros = bytes(min(ZEROS_BYTES, size_bytes))
+    while size_bytes:
+        piece = zeros[:size_bytes]
+        _write_all(file, piece)
+        size_bytes -= len(piece)
+
+
 def _preallocate(path: str, size_bytes: int) -> None:
     """The file appears under its name when every byte of it is allocated: no write to it can run out of space."""
     unfinished = path + ".unfinished"
     file = open(unfinished, "wb")
     try:
-        zeros = bytes(min(ZEROS_BYTES, size_bytes))
-        left = size_bytes
-        while left:
-            piece = zeros[:left]
-            _write_all(file, piece)
-            left -= len(piece)
+        _write_zeros(file, size_bytes)
         file.flush()
         fsync_file(file)
     finally:
@@ -140,6 +180,9 @@ class MemorySectorDevice:
             self.unsynced = []
         if fails:
             raise OSError("sync failed")
+
+    def grow(self, sector_count: int) -> None:
+        self.sector_count = sector_count
 
     def close(self) -> None:
         return None

@@ -4,10 +4,17 @@ from array import array
 
 from amos.protocol.limits import SEGMENT_INPUTS_MAX, SEGMENT_ROWS_MAX
 from amos.protocol.record import U8, U32, U64, Record
+from amos.protocol.segment import FIRST_PREVIOUS
+
+DEVICE_BYTES = 16
+NOBODY = bytes(DEVICE_BYTES)
 
 
 class State(Record):
-    """The counters as they are, and where the next sealed segment goes: all before it there was acknowledged."""
+    """The counters as they are, and where the next sealed segment goes: all before it there was acknowledged.
+
+    `skipped_*`: sequence numbers that may have gone with another medium, and are not used here (0, 0: none).
+    """
 
     NAME = "state"
     FIELDS = (
@@ -18,6 +25,8 @@ class State(Record):
         (5, "receipted", "uint", U64),
         (6, "segments_head", "uint", U64),
         (7, "segments_number", "uint", U64),
+        (8, "skipped_first", "uint", U64),
+        (9, "skipped_last", "uint", U64),
     )
 
     boot: int
@@ -27,15 +36,35 @@ class State(Record):
     receipted: int
     segments_head: int
     segments_number: int
+    skipped_first: int
+    skipped_last: int
+
+
+def no_state() -> State:
+    """The counters of a device that has never run."""
+    return State(
+        boot=0,
+        session=0,
+        last_sequence=0,
+        last_sha256=FIRST_PREVIOUS,
+        receipted=0,
+        segments_head=0,
+        segments_number=0,
+        skipped_first=0,
+        skipped_last=0,
+    )
 
 
 class Superblock(Record):
-    """Where recovery begins in each zone, and the `State` at that moment. Positions count sectors and never wrap."""
+    """Where recovery begins in each zone, and the `State` at that moment. Positions count sectors and never wrap.
+
+    `device`: whose ring it is, `NOBODY` where nobody said.
+    """
 
     NAME = "superblock"
     FIELDS = (
         (1, "generation", "uint", U64),
-        (2, "salt", "bytes", 8),
+        (2, "salt", "uint", U32),
         (3, "sector_bytes", "uint", 4096),
         (4, "sector_count", "uint", U32),
         (5, "rows_sectors", "uint", U32),
@@ -44,10 +73,11 @@ class Superblock(Record):
         (8, "segments_tail", "uint", U64),
         (9, "segments_number", "uint", U64),
         (10, "state", "records", (State, 1)),
+        (11, "device", "bytes", DEVICE_BYTES),
     )
 
     generation: int
-    salt: bytes
+    salt: int
     sector_bytes: int
     sector_count: int
     rows_sectors: int
@@ -56,10 +86,50 @@ class Superblock(Record):
     segments_tail: int
     segments_number: int
     state: "list[State]"
+    device: bytes
 
     def fault(self) -> "str | None":
         if len(self.state) != 1 or not 0 < self.rows_sectors < self.sector_count - 2:
             return "expected one state, and sectors for segments"
+        return None
+
+
+class Reserved(Record):
+    """What is kept beside the key (reservation.py), of the time when it was written.
+
+    boot            counter      session   numbers up to this one may have been used
+    sealed          the last sealed segment, and its hash
+    receipted       as the journal's
+    until           sequence numbers below it may have been seen by others
+    salt            of the ring
+    """
+
+    NAME = "reserved"
+    FIELDS = (
+        (1, "generation", "uint", U64),
+        (2, "device", "bytes", DEVICE_BYTES),
+        (3, "salt", "uint", U32),
+        (4, "boot", "uint", U32),
+        (5, "session", "uint", U32),
+        (6, "sealed", "uint", U64),
+        (7, "sealed_sha256", "bytes", 32),
+        (8, "receipted", "uint", U64),
+        (9, "until", "uint", U64),
+    )
+
+    generation: int
+    device: bytes
+    salt: int
+    boot: int
+    session: int
+    sealed: int
+    sealed_sha256: bytes
+    receipted: int
+    until: int
+
+    def fault(self) -> "str | None":
+        if not self.receipted <= self.sealed < self.until:
+            return "expected receipted <= sealed < until"
         return None
 
 

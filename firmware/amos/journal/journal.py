@@ -8,15 +8,17 @@ A crash leaves: before a record's sync, a torn tail, which recovery cuts; before
 whose tails still hold.
 """
 
+from binascii import crc32
+
 from amos.journal import record
 from amos.journal.builder import SegmentBuilder
 from amos.journal.errors import JournalError, JournalFault, JournalFull
 from amos.journal.facts import Opened, State
-from amos.journal.recovery import Found, part
-from amos.journal.ring import Ring
+from amos.journal.recovery import part
 from amos.journal.segments import HEAD_BYTES, SealedHead, add_range, without
+from amos.journal.start import start
 from amos.protocol.limits import SEGMENT_BYTES_MAX
-from amos.protocol.segment import FIRST_PREVIOUS, LOST_DAMAGED
+from amos.protocol.segment import LOST_DAMAGED, LOST_STORAGE
 
 __all__ = ("Journal", "JournalError", "JournalFault", "JournalFull")
 
@@ -33,8 +35,10 @@ NOTES_MAX = 64
 
 
 class Journal:
-    """Over a `SectorDevice` (edges/sector_device.py); `salt` is 8 fresh random bytes, used where there is no ring yet.
-    Read `unsealed` after construction: it is what a power cut left to be sealed (a SegmentBuilder), or None.
+    """Over a `SectorDevice` (edges/sector_device.py); `salt` is 8 fresh random bytes, used where there is no ring yet;
+    `reservation` a Reservation, or None where nothing is to be sealed by a player (tools).
+    Read `unsealed` after construction: it is what a power cut left to be sealed (a SegmentBuilder), or None. Show
+    nothing of it to anyone before `begin_boot` has returned: that reserves the numbers found.
 
     boot, session     int, counters of the last life; `begin_boot` and `begin_session` step them durably
     last_sequence     int, of the newest sealed segment (0 = none); last_sha256 its hash
@@ -45,11 +49,11 @@ class Journal:
     notes             list of str, what recovery had to do, and damage found since
     """
 
-    def __init__(self, device, salt: bytes):
+    def __init__(self, device, salt: bytes, reservation=None):
         self._broken = ""
+        self._reservation = reservation
         try:
-            self._ring = Ring(device, salt, State(**_nothing()))
-            found = Found(self._ring)
+            self._ring, found = start(device, crc32(salt) & 0xFFFFFFFF, reservation)
         except OSError as error:
             raise JournalFault("journal: storage failed (%s)" % error)
         self._rows, self._zone = self._ring.rows, self._ring.segments
@@ -57,12 +61,14 @@ class Journal:
         self.boot, self.session, self.receipted = state.boot, state.session, state.receipted
         self.last_sequence, self.last_sha256 = state.last_sequence, state.last_sha256
         self.segments, self.memory, self.unsealed = found.segments, found.memory, found.unsealed
-        self._losses = found.losses
+        self._losses, self._skipped = found.losses, (state.skipped_first, state.skipped_last)
         self._checked = 0
         self.notes: list = self._ring.notes + found.notes
         if len(self.notes) > NOTES_MAX:
             self.notes[NOTES_MAX:] = ["and %d more" % (len(self.notes) - NOTES_MAX)]
-        if not self._ring.whole:
+        if self._ring.rescued:
+            self._follow_tail()
+        while self._ring.missing:
             self._stored(lambda: self._ring.keep(self._state()))
         if found.rows_damaged:
             self._stored(self._snapshot)  # or every boot would find, and report, the same again
@@ -70,17 +76,24 @@ class Journal:
 
     @property
     def lost(self):
-        return self._losses[0] + (LOST_DAMAGED,) if self._losses else None
+        if not self._losses:
+            return None
+        # First what parts the next segment from the one before: without it, the ledger has to hold the segment.
+        first, last = self._losses[-1 if self._losses[-1][1] == self.last_sequence else 0]
+        skipped = first <= self._skipped[1] and last >= self._skipped[0]
+        return first, last, LOST_STORAGE if skipped else LOST_DAMAGED
 
     def begin_boot(self) -> None:
         """A new boot number, durable when this returns."""
         self._append(record.STATE, lambda: self._state(boot=self.boot + 1).encode())
         self.boot += 1
+        self._reserve()
 
     def begin_session(self) -> None:
         """A new session number, durable when this returns."""
         self._append(record.STATE, lambda: self._state(session=self.session + 1).encode())
         self.session += 1
+        self._reserve()
 
     def open(self, opened: Opened) -> SegmentBuilder:
         """Begin a segment; nothing may be metered before this returns. Its seal is sure to find room."""
@@ -105,13 +118,15 @@ class Journal:
         if sequence != self.last_sequence + 1 or len(segment) > SEGMENT_BYTES_MAX:
             raise JournalFault("seal: expected sequence %d and at most 16 KiB" % (self.last_sequence + 1))
         self._make_segment_room(len(segment))
-        lost = self._losses[0] if self._losses else None
-        head = SealedHead.of(sequence, delivered_ms, segment, lost, self.boot, self.session)
+        lost = self.lost
+        head = SealedHead.of(sequence, delivered_ms, segment, lost and lost[:2], self.boot, self.session)
         position = self._stored(lambda: self._zone.append(record.SEALED, head.encode() + segment))
         self.segments.add(sequence, delivered_ms, position)
         self.last_sequence, self.last_sha256 = sequence, head.sha256
         self.unsealed = None
-        self._losses = self._losses[1:]
+        if lost:
+            self._losses = without(self._losses, lost[0], lost[1])
+        self._reserve()  # before anyone can ask for it
 
     def remember(self, memory: bytes) -> None:
         """Keep what the score VM has learned, for the next session's start state."""
@@ -132,6 +147,7 @@ class Journal:
         count = self.segments.drop_until(sequence)
         self._losses = without(self._losses, 1, sequence)  # the ledger has what was damaged here
         self._stored(self._advance_tail)
+        self._reserve()
         return count
 
     def read(self, sequence: int, offset: int, size: int):
@@ -163,9 +179,16 @@ class Journal:
             "receipted": self.receipted,
             "segments_head": self._zone.head,
             "segments_number": self._zone.number,
+            "skipped_first": self._skipped[0],
+            "skipped_last": self._skipped[1],
         }
         values.update(changed)
         return State(**values)
+
+    def _reserve(self) -> None:
+        reservation = self._reservation
+        if reservation is not None and reservation.has_to_note(self):
+            self._stored(lambda: reservation.note(self, self._ring.salt))
 
     def _append(self, kind: int, payload) -> None:
         """Append to the rows zone what `payload()` gives, once there is room: making room may flush what is open."""
@@ -221,7 +244,13 @@ class Journal:
             raise JournalFull("journal: expected room for %d bytes; sync the player" % segment_bytes)
 
     def _advance_tail(self) -> None:
-        """Let the segments' tail follow to the first that lives; a superblock only when that is a long way."""
+        """Let the segments' tail follow; a superblock only when that is a long way."""
+        self._follow_tail()
+        if self._zone.tail - self._ring.stored_segments_tail >= self._zone.count // 4:
+            self._ring.keep(self._state())
+
+    def _follow_tail(self) -> None:
+        """The segments' tail goes to the first that lives."""
         zone = self._zone
         tail, number = zone.head, zone.number
         for stored in self.segments.values():
@@ -231,18 +260,3 @@ class Journal:
             tail, number = stored.position, header.number
             break
         zone.tail, zone.tail_number = tail, number
-        if zone.tail - self._ring.stored_segments_tail >= zone.count // 4:
-            self._ring.keep(self._state())
-
-
-def _nothing() -> dict:
-    """The counters of a device that has never run."""
-    return {
-        "boot": 0,
-        "session": 0,
-        "last_sequence": 0,
-        "last_sha256": FIRST_PREVIOUS,
-        "receipted": 0,
-        "segments_head": 0,
-        "segments_number": 0,
-    }

@@ -1,6 +1,6 @@
 """The header of a record: magic, version, kind, length, number, hash of the record before, two checksums (SPEC.md).
 
-Both checksums begin with the ring's salt, so that bytes of an earlier life of the medium never pass. The header's own
+Both checksums begin from the ring's salt, so that bytes of an earlier life of the medium never pass. The header's own
 covers the payload's, so that a reader may hop from header to header and still trust every length.
 """
 
@@ -11,7 +11,6 @@ MAGIC = b"AJ"
 VERSION = 1
 HEADER_BYTES = 2 + 1 + 1 + 4 + 8 + 8 + 4 + 4
 CRC_BYTES = 4
-SALT_BYTES = 8
 LINK_BYTES = 8
 PAYLOAD_BYTES_MAX = 18 * 1024
 """The largest payloads: a sealed segment of 16 KiB, a carried segment of 1,200 rows and 128 inputs."""
@@ -47,18 +46,15 @@ def sectors_of(payload_bytes: int, sector_bytes: int) -> int:
     return -(-(HEADER_BYTES + payload_bytes) // sector_bytes)
 
 
-def checksum(*parts) -> bytes:
-    """CRC-32 over the parts in order, little-endian."""
-    value = 0
-    for part in parts:
-        value = binascii.crc32(part, value)
-    return (value & 0xFFFFFFFF).to_bytes(CRC_BYTES, "little")
+def checksum(data, salt: int = 0) -> bytes:
+    """CRC-32 that begins from `salt`, little-endian."""
+    return (binascii.crc32(data, salt) & 0xFFFFFFFF).to_bytes(CRC_BYTES, "little")
 
 
-def encode_header(kind: int, number: int, previous: bytes, payload: bytes, salt: bytes) -> bytes:
+def encode_header(kind: int, number: int, previous: bytes, payload: bytes, salt: int) -> bytes:
     head = MAGIC + bytes((VERSION, kind)) + len(payload).to_bytes(4, "little") + number.to_bytes(8, "little")
-    head += previous + checksum(salt, payload)
-    return head + checksum(salt, head)
+    head += previous + checksum(payload, salt)
+    return head + checksum(head, salt)
 
 
 def link_of(header: bytes) -> bytes:
@@ -66,12 +62,12 @@ def link_of(header: bytes) -> bytes:
     return hashlib.sha256(header).digest()[:LINK_BYTES]
 
 
-def decode_header(data, salt: bytes):
+def decode_header(data, salt: int):
     """The Header at the start of `data`, or None when there is none."""
     if data[:2] != MAGIC or len(data) < HEADER_BYTES:
         return None
     data = data[:HEADER_BYTES]
-    if data[2] != VERSION or data[28:] != checksum(salt, data[:28]):
+    if data[2] != VERSION or data[HEADER_BYTES - CRC_BYTES :] != checksum(data[: HEADER_BYTES - CRC_BYTES], salt):
         return None
     kind, length = data[3], int.from_bytes(data[4:8], "little")
     if not STATE <= kind <= SEALED or length > PAYLOAD_BYTES_MAX:

@@ -9,6 +9,9 @@ from amos.journal.facts import Flushed, Opened, State
 from amos.journal.segments import HEAD_BYTES, SealedHead, Segments, without
 from amos.protocol.errors import ProtocolError
 
+_ROLES = (0, record.STATE, record.OPEN, record.FLUSH, record.OPEN, record.MEMORY, record.SEALED)
+"""By kind: of which kind the last record is needed. CARRY stands for the OPEN before it."""
+
 
 class Found:
     """The outcome.
@@ -34,6 +37,10 @@ class Found:
         self._certain = (ring.state.segments_head, ring.state.segments_number)
         self._read_rows()
         self._read_segments()
+        self.settle()
+
+    def settle(self) -> None:
+        """What follows from the counters: call it again when they were changed."""
         self.segments.drop_until(self.state.receipted)
         self.losses = self._losses()
         if self._unsealed_sequence <= self.state.last_sequence:
@@ -41,13 +48,19 @@ class Found:
 
     def _read_rows(self) -> None:
         zone = self._ring.rows
+        needed: dict = {}
         for position, header in zone.scan():
+            needed[_ROLES[header.kind]] = (position, header.number)
             try:
                 self._take(header.kind, zone.read(position, 0, header.length))
             except ProtocolError as error:
                 self.notes.append("rows: record at %d: %s" % (position, error))
         self.rows_damaged = any([end is not None for _start, end in zone.damage])
         self._note_damage("rows", zone)
+        if self._ring.rescued:
+            # From the oldest record on there would be no room to go on; these say all that still holds.
+            needed.pop(record.FLUSH, None)
+            zone.tail, zone.tail_number = min(needed.values()) if needed else (zone.head, zone.number)
 
     def _note_damage(self, name: str, zone) -> None:
         for start, end in zone.damage:
@@ -72,7 +85,7 @@ class Found:
         elif kind == record.FLUSH:
             if self.unsealed and int.from_bytes(payload[:8], "little") == self._unsealed_sequence:
                 self.unsealed.apply(Flushed.decode(payload[8:]))
-            else:
+            elif not self._ring.rescued:  # which begins anywhere in the rows' history
                 self.notes.append("rows: a flush without its segment's beginning set aside")
 
     def _take_state(self, payload: bytes) -> None:
@@ -87,8 +100,11 @@ class Found:
 
     def _read_segments(self) -> None:
         zone, state, segments = self._ring.segments, self.state, self.segments
+        if self._ring.rescued:
+            self._ring.place_segments(state)
         # With damage among the rows, what they said last may be gone, and every segment has to speak for itself.
-        for position, header in zone.scan(None if self.rows_damaged else self._certain):
+        doubtful = self.rows_damaged or self._ring.rescued
+        for position, header in zone.scan(None if doubtful else self._certain):
             head = SealedHead.decode(zone.read(position, 0, min(HEAD_BYTES, header.length)))
             if header.kind != record.SEALED or head is None or not segments.can_add(head.sequence):
                 self.notes.append("segments: record at %d: expected a sealed segment in sequence" % position)

@@ -1,8 +1,9 @@
 """The ring on its device: two superblocks, the rows zone, the segments zone; and which sectors may be used again."""
 
-from amos.journal import record, superblock
+from amos.journal import search, superblock
 from amos.journal.errors import JournalFault
-from amos.journal.facts import State, Superblock
+from amos.journal.facts import NOBODY, State, Superblock, no_state
+from amos.journal.slot import is_blank
 from amos.journal.zone import WINDOW_BYTES, Zone
 
 ROWS_BYTES_MAX = 512 * 1024
@@ -13,44 +14,133 @@ RING_SECTORS_MIN = 128
 """Half of it rows: room for what is carried forward three times over, so that one superblock may fail at any moment
 (journal.py). The rest holds seven segments of the largest size."""
 
+BLANK_BYTES = 128 * 1024
+"""A medium that is blank for so long holds no file system: those in use say before that they are there."""
+
 
 class Ring:
-    """Constructing it finds the newest superblock, or formats a medium that has never held a ring.
+    """Constructing it finds the newest superblock; with both damaged, the ring itself; a blank medium is formatted.
+
+    salt, owner      uint32 and device id, for a ring that is made
+    known_salt       of the ring that was used last, or None
+    anew             make a ring over whatever stands there
 
     rows, segments   the zones, at their tails; not scanned yet
     state            State of the newest superblock
+    device           whose ring it is; None when only a superblock could have told
     notes            list of str
-    whole            whether both superblocks are
+    missing          superblocks that are not whole, 0 to 2
+    rescued          whether it was found by its records: call `place_segments` when the rows have been read
 
-    Raises `JournalFault` when the medium held a ring whose superblocks are both damaged, or one of another size: to
-    begin anew would use sequence numbers twice. Raises OSError.
+    Raises `JournalFault` for a medium that holds something else, and for one smaller than its ring. Raises OSError.
     """
 
-    def __init__(self, device, salt: bytes, state: State):
+    def __init__(self, device, salt: int, owner: bytes = NOBODY, known_salt=None, anew: bool = False):
         self._device = device
         self.notes: list = []
+        self.rescued = False
         device.sync()  # what a killed process has written and not synced must not be trusted before it is
-        blocks = superblock.load(device)
-        if not blocks:
-            blocks = self._format(salt, state)
-        elif len(blocks) < 2:
-            self.notes.append("one superblock was damaged; it is written anew")
+        blocks = [] if anew else superblock.load(device)
+        found = None
+        if not blocks and not anew:
+            blocks, found = self._search(known_salt)
+        if blocks:
+            self._begin(blocks)
+        elif found is not None:
+            self._rescue(found)
+        else:
+            self._format(salt, owner)
+
+    def _begin(self, blocks: list) -> None:
         newest = blocks[0]
-        if newest.sector_bytes != device.sector_bytes or newest.sector_count != device.sector_count:
-            expected = (newest.sector_count, newest.sector_bytes, device.sector_count, device.sector_bytes)
-            raise JournalFault("journal: expected a medium of %d sectors of %d bytes, found %d of %d" % expected)
-        self.generation = newest.generation
-        self.salt = newest.salt
-        self.state = newest.state[0]
-        rows, count = newest.rows_sectors, device.sector_count
-        self.rows = Zone(device, self.salt, 1, rows, newest.rows_tail, newest.rows_number)
-        segments_sectors = count - 2 - rows
+        # A cut while a ring was made over another leaves one superblock of each.
+        blocks = [block for block in blocks if block.salt == newest.salt]
+        self._check_geometry(newest)
+        self.generation, self.salt, self.state = newest.generation, newest.salt, newest.state[0]
+        self.device = newest.device
+        rows, count = newest.rows_sectors, newest.sector_count
+        self.rows = Zone(self._device, self.salt, 1, rows, newest.rows_tail, newest.rows_number)
         self.segments = Zone(
-            device, self.salt, 1 + rows, segments_sectors, newest.segments_tail, newest.segments_number
+            self._device, self.salt, 1 + rows, count - 2 - rows, newest.segments_tail, newest.segments_number
         )
-        self.whole = len(blocks) == 2
+        self.missing = 2 - len(blocks)
+        if self.missing:
+            self.notes.append("one superblock was damaged; it is written anew")
         self._stored = [(block.rows_tail, block.segments_tail) for block in blocks]
         self._set_floors()
+
+    def _check_geometry(self, block: Superblock) -> None:
+        device = self._device
+        if block.sector_bytes != device.sector_bytes:
+            expected = (block.sector_bytes, device.sector_bytes)
+            raise JournalFault("journal: expected a medium with sectors of %d bytes, found %d" % expected)
+        told = (block.sector_count, device.sector_count)
+        if told[1] > told[0]:
+            self.notes.append("the ring has %d sectors, and leaves the rest of the medium's %d alone" % told)
+        elif told[1] < told[0]:
+            try:
+                device.grow(block.sector_count)
+            except OSError:
+                raise JournalFault("journal: expected a medium of %d sectors, as the ring on it has, found %d" % told)
+            self.notes.append("the medium of %d sectors had been cut to %d; what stood behind is damaged" % told)
+
+    def _search(self, known_salt):
+        """(superblocks, salt) of a ring whose superblocks are not where they ought to be; ([], None) where none was."""
+        device = self._device
+        blank = self._begins_blank()
+        if blank and known_salt is None and is_blank(device.read(device.sector_count - 1, 1)):
+            return [], None
+        blocks, salt = search.search(device, known_salt)
+        if not blocks and salt is None and not blank:
+            raise JournalFault("journal: expected a ring or a blank medium, found neither; see boards/README.md")
+        return blocks, salt
+
+    def _begins_blank(self) -> bool:
+        device = self._device
+        window = WINDOW_BYTES // device.sector_bytes or 1
+        for sector in range(0, min(BLANK_BYTES // device.sector_bytes, device.sector_count - window), window):
+            if not is_blank(device.read(sector, window)):
+                return False
+        return True
+
+    def _rescue(self, salt: int) -> None:
+        """Found by its records. What no superblock tells, the records do: the rows first, then `place_segments`."""
+        self._begin([self._first_block(0, salt, NOBODY)])
+        self.notes = ["both superblocks were damaged; the ring was found by its records"]
+        self.device, self.missing, self.rescued = None, 2, True
+        search.place(self.rows, self.rows.count, 0)
+
+    def place_segments(self, state: State) -> None:
+        """Where the segments begin in a rescued ring; `state` is the newest in its rows."""
+        search.place(self.segments, state.segments_head, state.segments_number)
+        self._stored = [(self.rows.tail, self.segments.tail)]
+
+    def _format(self, salt: int, owner: bytes) -> None:
+        blocks = [self._first_block(generation, salt, owner) for generation in (2, 1)]
+        for block in reversed(blocks):
+            superblock.store(self._device, block)
+        self._begin(blocks)
+
+    def _first_block(self, generation: int, salt: int, owner: bytes) -> Superblock:
+        """A superblock of a ring on the whole medium, from its beginning on."""
+        device = self._device
+        size = device.sector_bytes * device.sector_count
+        expected = max(RING_BYTES_MIN, RING_SECTORS_MIN * device.sector_bytes)
+        if not 512 <= device.sector_bytes <= 4096 or size < expected:
+            raise JournalFault("journal: expected at least %d bytes, found %d" % (expected, size))
+        return Superblock(
+            generation=generation,
+            salt=salt,
+            sector_bytes=device.sector_bytes,
+            sector_count=device.sector_count,
+            rows_sectors=min(ROWS_BYTES_MAX, size // 2) // device.sector_bytes,
+            rows_tail=0,
+            rows_number=0,
+            segments_tail=0,
+            segments_number=0,
+            state=[no_state()],
+            device=owner,
+        )
 
     def _set_floors(self) -> None:
         self.rows.floor = min([tails[0] for tails in self._stored])
@@ -64,58 +154,21 @@ class Ring:
     def keep(self, state: State) -> None:
         """Write a superblock with the zones' tails; the one before stays as it is. Raises OSError."""
         self.generation += 1
-        superblock.store(self._device, self._block(state))
-        self._stored = [(self.rows.tail, self.segments.tail), self._stored[0]]
-        self._set_floors()
-
-    def _block(self, state: State) -> Superblock:
-        return Superblock(
+        rows, segments = self.rows, self.segments
+        block = Superblock(
             generation=self.generation,
             salt=self.salt,
             sector_bytes=self._device.sector_bytes,
-            sector_count=self._device.sector_count,
-            rows_sectors=self.rows.count,
-            rows_tail=self.rows.tail,
-            rows_number=self.rows.tail_number,
-            segments_tail=self.segments.tail,
-            segments_number=self.segments.tail_number,
+            sector_count=2 + rows.count + segments.count,
+            rows_sectors=rows.count,
+            rows_tail=rows.tail,
+            rows_number=rows.tail_number,
+            segments_tail=segments.tail,
+            segments_number=segments.tail_number,
             state=[state],
+            device=self.device,
         )
-
-    def _format(self, salt: bytes, state: State) -> list:
-        device = self._device
-        size = device.sector_bytes * device.sector_count
-        expected = max(RING_BYTES_MIN, RING_SECTORS_MIN * device.sector_bytes)
-        if not 512 <= device.sector_bytes <= 4096 or size < expected:
-            raise JournalFault("journal: expected at least %d bytes, found %d" % (expected, size))
-        if not _is_blank(device, 0) or not _is_blank(device, device.sector_count - 1):
-            self._refuse_if_used()
-        rows = min(ROWS_BYTES_MAX, size // 2) // device.sector_bytes
-        self.generation, self.salt = 0, salt
-        self.rows = Zone(device, salt, 1, rows, 0, 0)
-        self.segments = Zone(device, salt, 1 + rows, device.sector_count - 2 - rows, 0, 0)
-        blocks = []
-        for generation in (1, 2):
-            self.generation = generation
-            blocks.insert(0, self._block(state))
-            superblock.store(device, blocks[0])
-        return blocks
-
-    def _refuse_if_used(self) -> None:
-        """Neither superblock is whole: a cut while formatting leaves no record, damage does."""
-        device = self._device
-        window = max(1, WINDOW_BYTES // device.sector_bytes)
-        mark = record.MAGIC + bytes((record.VERSION,))
-        at = 1
-        while at < device.sector_count - 1:
-            count = min(window, device.sector_count - 1 - at)
-            data = device.read(at, count)
-            for start in range(0, len(data), device.sector_bytes):
-                if data[start : start + len(mark)] == mark:
-                    raise JournalFault("journal: expected a superblock, found both damaged; see `amos journal fsck`")
-            at += count
-
-
-def _is_blank(device, sector: int) -> bool:
-    data = device.read(sector, 1)
-    return data.count(data[:1]) == len(data)
+        superblock.store(self._device, block)
+        self.missing = max(self.missing - 1, 0)
+        self._stored = [(rows.tail, segments.tail), self._stored[0]]
+        self._set_floors()

@@ -13,6 +13,19 @@ WINDOW_BYTES = 4096
 """Read at once when looking for a header in damage, and when checking a payload."""
 
 
+def marked(read, start: int, end: int, sector_bytes: int, mark: bytes):
+    """Yield (sector, bytes) of those from `start` to before `end` that begin with `mark`; `read(sector, count)`."""
+    window = max(1, WINDOW_BYTES // sector_bytes)
+    while start < end:
+        count = min(window, end - start)
+        data = memoryview(read(start, count))
+        for index in range(count):
+            at = index * sector_bytes
+            if data[at : at + len(mark)] == mark:
+                yield start + index, bytes(data[at : at + sector_bytes])
+        start += count
+
+
 class Zone:
     """Sectors `first` .. `first + count - 1` of a SectorDevice.
 
@@ -21,14 +34,13 @@ class Zone:
     damage                list of (start, end) positions that held no whole record when scanned; end None: a torn tail
     """
 
-    def __init__(self, device, salt: bytes, first: int, count: int, tail: int, tail_number: int):
+    def __init__(self, device, salt: int, first: int, count: int, tail: int, tail_number: int):
         self._device = device
         self.sector_bytes = device.sector_bytes
         self._salt = salt
         self._first = first
         self.count = count
-        self.tail = self.floor = self.head = tail
-        self.tail_number = self.number = tail_number
+        self.begin_at(tail, tail_number)
         self.link = bytes(record.LINK_BYTES)
         self.damage: list = []
         self._recent = -1
@@ -73,7 +85,7 @@ class Zone:
 
     def payload_holds(self, position: int, header) -> bool:
         """Whether the payload passes its checksum."""
-        value = crc32(self._salt)
+        value = self._salt
         for offset in range(0, header.length, WINDOW_BYTES):
             value = crc32(self.read(position, offset, min(WINDOW_BYTES, header.length - offset)), value)
         return (value & 0xFFFFFFFF).to_bytes(record.CRC_BYTES, "little") == header.payload_crc
@@ -101,6 +113,11 @@ class Zone:
         return position
 
     # Recovery
+
+    def begin_at(self, position: int, number: int) -> None:
+        """Recovery is to scan from the record of this number, at this position."""
+        self.tail = self.floor = self.head = position
+        self.tail_number = self.number = number
 
     def scan(self, certain=None):
         """Yield (position, header) of each record from `tail` on; afterwards `head` is where the next one goes.
@@ -144,22 +161,19 @@ class Zone:
         if certain is not None:
             in_flight = 2 * self.sectors_of(record.PAYLOAD_BYTES_MAX)
             limit = min(end, max(position, certain[0]) + in_flight)
-        window = max(1, WINDOW_BYTES // self.sector_bytes)
-        at = position + 1
-        while at < limit:
-            count = min(window, limit - at)
-            data = memoryview(self.read_sectors(at, count))
-            for index in range(count):
-                start = index * self.sector_bytes
-                if data[start] != record.MAGIC[0] or data[start + 1] != record.MAGIC[1]:
-                    continue
-                header = record.decode_header(bytes(data[start : start + record.HEADER_BYTES]), self._salt)
-                if header is not None and header.number > number and self.payload_holds(at + index, header):
-                    return at + index, header.number
-            at += count
+        for at, header in self.headers(position + 1, limit):
+            if header.number > number and self.payload_holds(at, header):
+                return at, header.number
         if certain is not None and position < certain[0] <= end and certain[1] > number:
             return certain
         return None
+
+    def headers(self, start: int, end: int):
+        """Yield (position, Header) of the sectors from `start` to before `end` that begin with one."""
+        for at, data in marked(self.read_sectors, start, end, self.sector_bytes, record.MAGIC):
+            header = record.decode_header(data, self._salt)
+            if header is not None:
+                yield at, header
 
     def _looks_torn(self, position: int, number: int) -> bool:
         """Whether a record began at the head and did not come whole. In the first lap anything but zeros tells."""

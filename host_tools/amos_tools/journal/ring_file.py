@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amos.journal import record, superblock
-from amos.journal.facts import State, Superblock
+from amos.journal.facts import Superblock
 from amos.journal.recovery import Found
 from amos.journal.ring import Ring
 from amos.journal.segments import HEAD_BYTES, SealedHead
@@ -60,12 +60,9 @@ class RingFile:
 
     def __init__(self, path: Path):
         self.device = self._open(path)
-        nothing = State(
-            boot=0, session=0, last_sequence=0, last_sha256=bytes(32), receipted=0, segments_head=0, segments_number=0
-        )
         try:
             self.blocks: list[Superblock] = superblock.load(self.device)
-            self.ring = Ring(self.device, bytes(8), nothing)
+            self.ring = Ring(self.device, 0)
             self.found = Found(self.ring)
         except BaseException:
             self.device.close()

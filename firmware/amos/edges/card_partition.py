@@ -1,0 +1,89 @@
+"""The journal's partition of a board's SD card: a SectorDevice (contract in sector_device.py) beside the file system.
+
+A file system's own writes can lose what a journal has acknowledged when power is cut; sectors outside of it are left
+alone. The partition is the first of type DA (data that is no file system) in the card's table (MBR), so that no
+computer offers to format it. `boards/README.md` says how to make one.
+"""
+
+BLOCK_BYTES = 512
+TYPE = 0xDA
+_TABLE_AT = 446
+_ENTRY_BYTES = 16
+_ENTRIES = 4
+
+IOCTL_SYNC = 3
+IOCTL_BLOCKS = 4
+IOCTL_BLOCK_BYTES = 5
+
+
+class PartitionError(OSError):
+    """The card has no partition for a journal, or a table that contradicts itself; the message says what was expected."""
+
+
+def find_partition(table: bytes, block_count: int) -> tuple:
+    """(first block, blocks) of the journal's partition in an MBR of a card with `block_count` blocks.
+
+    Raises `PartitionError`.
+    """
+    if len(table) != BLOCK_BYTES or table[510:] != b"\x55\xaa":
+        raise PartitionError("SD card: expected a partition table (MBR), found none")
+    found, others = None, []
+    for index in range(_ENTRIES):
+        entry = table[_TABLE_AT + index * _ENTRY_BYTES :][:_ENTRY_BYTES]
+        first, count = int.from_bytes(entry[8:12], "little"), int.from_bytes(entry[12:16], "little")
+        if not entry[4]:
+            continue
+        if entry[4] == TYPE and found is None:
+            found = (first, count)
+        else:
+            others.append((first, count))
+    if found is None:
+        raise PartitionError("SD card: expected a partition of type DA for the journal, found none")
+    first, count = found
+    if first < 1 or count < 1 or first + count > block_count:
+        text = "SD card: expected the journal's partition in blocks 1 to %d, found %d to %d"
+        raise PartitionError(text % (block_count - 1, first, first + count - 1))
+    for start, size in others:
+        if start < first + count and first < start + size:
+            text = "SD card: expected a partition for the journal alone, found another in blocks %d to %d"
+            raise PartitionError(text % (start, start + size - 1))
+    return found
+
+
+class CardSectorDevice:
+    """The partition on `card`, a MicroPython block device (readblocks, writeblocks, ioctl) of 512-byte blocks."""
+
+    def __init__(self, card):
+        self._card = card
+        block_bytes = card.ioctl(IOCTL_BLOCK_BYTES, 0)
+        if block_bytes not in (None, BLOCK_BYTES):
+            raise PartitionError("SD card: expected blocks of 512 bytes, found %d" % block_bytes)
+        self.sector_bytes = BLOCK_BYTES
+        self._first = 0
+        self._first, self.sector_count = find_partition(self.read(0, 1), card.ioctl(IOCTL_BLOCKS, 0))
+
+    def read(self, sector: int, count: int) -> bytes:
+        data = bytearray(count * BLOCK_BYTES)
+        _check(self._card.readblocks(self._first + sector, data), "read")
+        return bytes(data)
+
+    def write(self, sector: int, data: bytes) -> None:
+        _check(self._card.writeblocks(self._first + sector, data), "write")
+
+    def sync(self) -> None:
+        # The SPI driver waits for the card with each write, and knows no sync.
+        _check(self._card.ioctl(IOCTL_SYNC, 0), "sync")
+
+    def grow(self, sector_count: int) -> None:
+        raise PartitionError(
+            "SD card: expected a partition of %d sectors, found %d" % (sector_count, self.sector_count)
+        )
+
+    def close(self) -> None:
+        return None
+
+
+def _check(result, act: str) -> None:
+    """Drivers raise OSError, answer False, or a negative number; None, True and 0 are well."""
+    if result is False or (result is not None and result is not True and result < 0):
+        raise OSError("SD card: %s failed" % act)

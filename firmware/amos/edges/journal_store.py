@@ -1,0 +1,33 @@
+"""Where a player's journal stands (the setting `journal`), and what is kept beside its key."""
+
+from amos.compat import MICROPYTHON
+from amos.edges import sd_card
+from amos.edges.address import AddressError
+from amos.edges.card_partition import CardSectorDevice
+from amos.edges.sector_device import FileSectorDevice, PartitionSectorDevice
+
+RESERVATION_SECTORS = 2
+RESERVATION_SECTOR_BYTES = 4096
+"""A page each, also where the system writes whole pages."""
+
+RESERVED_BLOCK = 64 if MICROPYTHON else 1
+"""Sequence numbers reserved at once. A board's internal flash is heard when it is written: 64 segments are ten hours of
+play, and each boot reserves anew before music begins. Elsewhere each segment is noted, and nothing is ever skipped."""
+
+
+def open_store(address: str, directory: str, size_bytes: int):
+    """The journal's SectorDevice: `file` in the player's directory, of `size_bytes` when it is made; `raw:sd`, the
+    partition on a board's card; `raw:PATH`, a partition of the system. Raises `AddressError`, OSError.
+    """
+    if address == "file":
+        return FileSectorDevice(directory + "/journal.ring", size_bytes)
+    kind, _colon, path = address.partition(":")
+    if kind != "raw" or not path:
+        raise AddressError("journal: expected file, raw:sd or raw:PATH, found %s" % address)
+    return CardSectorDevice(sd_card.mounted()) if path == "sd" else PartitionSectorDevice(path)
+
+
+def open_reserved(directory: str, device: bytes):
+    """The SectorDevice of the reservation beside the key of `device`. Raises OSError."""
+    path = directory + "/" + device.hex() + ".reserved"
+    return FileSectorDevice(path, RESERVATION_SECTORS * RESERVATION_SECTOR_BYTES, RESERVATION_SECTOR_BYTES)

@@ -1,0 +1,100 @@
+"""What is kept beside the device's key, apart from the journal, so that no sequence number is ever used twice.
+
+A card may be swapped, restored from an image or wiped, and the ring with it; the key stays, and with the key a number
+twice would be a forked log. So a number is reserved here, durably, before anyone can see the segment that has it, in
+blocks: of 1 where a write is silent, so that nothing is skipped; of more where each write is heard.
+
+The medium: a SectorDevice of two sectors, written in turn. A blank one is that of a device that has sealed nothing.
+"""
+
+from amos.journal import slot
+from amos.journal.errors import JournalFault
+from amos.journal.facts import Reserved
+from amos.protocol.segment import FIRST_PREVIOUS
+
+MAGIC = b"AMOSRSRV"
+SECTORS = 2
+
+
+class Reservation:
+    """Of the device whose id is `device`. Raises `JournalFault` where the medium is of another device; OSError.
+
+    device   device id
+    lost     whether both sectors are damaged: what was reserved is not known
+    last     Reserved as last written; zeros where nothing was
+    """
+
+    def __init__(self, medium, device: bytes, block: int = 1):
+        if medium.sector_count < SECTORS:
+            raise JournalFault("reservation: expected %d sectors, found %d" % (SECTORS, medium.sector_count))
+        self._medium = medium
+        self._block = block
+        self.device = device
+        self.last = Reserved(
+            generation=0,
+            device=device,
+            salt=0,
+            boot=0,
+            session=0,
+            sealed=0,
+            sealed_sha256=FIRST_PREVIOUS,
+            receipted=0,
+            until=1,
+        )
+        medium.sync()
+        sectors = [medium.read(sector, 1) for sector in range(SECTORS)]
+        for data in sectors:
+            found = slot.decode(MAGIC, Reserved, data)
+            if found is not None and found.generation > self.last.generation:
+                self.last = found
+        if self.last.device != device:
+            raise JournalFault("reservation: expected device %s, found %s" % (device.hex(), self.last.device.hex()))
+        # Both are written before anything rests on the first word: with one still blank, that was never said.
+        self.lost = not self.last.generation and not any([slot.is_blank(data) for data in sectors])
+
+    @property
+    def salt(self):
+        """Of the ring used last, or None."""
+        return self.last.salt if self.last.generation else None
+
+    def is_past(self, state) -> bool:
+        """Whether a ring with these counters (State) is of an earlier time than the last word here.
+
+        In blocks of 1 the number alone tells. In longer ones a segment sealed since may not have been noted, so the
+        boot tells too: each is noted before anything is sealed in it.
+        """
+        last = self.last
+        return state.last_sequence < last.sealed or (self._block > 1 and state.boot < last.boot)
+
+    def has_to_note(self, journal) -> bool:
+        """Whether the journal's counters are not covered by what was written."""
+        last = self.last
+        return (
+            journal.last_sequence >= last.until
+            or journal.session > last.session
+            or journal.boot != last.boot
+            or (self._block == 1 and journal.receipted > last.receipted)
+        )
+
+    def note(self, journal, salt: int) -> None:
+        """Write the journal's counters, and reserve from there on; durable when this returns. Raises OSError."""
+        for _sector in range(1 if self.last.generation else SECTORS):
+            self._write(journal, salt)
+
+    def _write(self, journal, salt: int) -> None:
+        last = self.last
+        reserved = Reserved(
+            generation=last.generation + 1,
+            device=self.device,
+            salt=salt,
+            boot=journal.boot,
+            session=max(journal.session + self._block - 1, last.session),
+            sealed=journal.last_sequence,
+            sealed_sha256=journal.last_sha256,
+            receipted=journal.receipted,
+            until=max(journal.last_sequence + self._block, last.until),
+        )
+        medium = self._medium
+        medium.write(reserved.generation % SECTORS, slot.encode(MAGIC, reserved, medium.sector_bytes))
+        medium.sync()
+        self.last, self.lost = reserved, False

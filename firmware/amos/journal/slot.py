@@ -1,0 +1,34 @@
+"""A message in a sector of its own, of which the newest of two counts: superblocks, and what is reserved beside the key.
+
+Two sectors are written in turn, so that a cut or a failing sector spoils one of them, and the other still holds.
+"""
+
+from amos.journal import record
+from amos.protocol.errors import ProtocolError
+
+MAGIC_BYTES = 8
+
+
+def encode(magic: bytes, message, sector_bytes: int) -> bytes:
+    """One whole sector: magic, u16 length, the message (a Record), CRC-32 of all before, zeros."""
+    body = message.encode()
+    data = magic + len(body).to_bytes(2, "little") + body
+    data += record.checksum(data)
+    return data + bytes(sector_bytes - len(data))
+
+
+def decode(magic: bytes, kind, data: bytes):
+    """The message of class `kind` in a sector, or None when there is no whole one."""
+    start = MAGIC_BYTES + 2
+    end = start + int.from_bytes(data[MAGIC_BYTES:start], "little")
+    if data[:MAGIC_BYTES] != magic or data[end : end + record.CRC_BYTES] != record.checksum(data[:end]):
+        return None
+    try:
+        return kind.decode(data[start:end])
+    except ProtocolError:
+        return None
+
+
+def is_blank(data: bytes) -> bool:
+    """Whether nothing was ever written there: all bytes are one, zeros or what erasing leaves."""
+    return data.count(data[:1]) == len(data)
