@@ -130,9 +130,10 @@ class Player:
                 # The last block is cut to whole cells of 64 frames, which may pass the limit by less than one.
                 frames = min(frames, -(-(limit - rendered.frame) // 64) * 64)
             session.step(frames, bool(limit) and rendered.frame + frames >= limit)
-            self._serve(session)
             if session.frame > before:
                 self._beat()
+            if not session.output.lost:
+                self._serve(session)
         if self._stopping and not session.output.lost:
             session.fade_out()
 

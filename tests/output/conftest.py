@@ -8,6 +8,7 @@ import pytest
 sys.path.append(str(Path(__file__).parent))
 
 from output_card import Card, StepClock
+from output_player import Player, make_pack
 
 from amos.edges import alsa_host, audio_out
 
@@ -23,3 +24,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> StepClock:
 @pytest.fixture
 def card(clock: StepClock) -> Card:
     return Card(clock)
+
+
+@pytest.fixture(scope="session")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_pack(tmp_path_factory.mktemp("pack"))
+
+
+@pytest.fixture
+def player(pack: Path, tmp_path: Path, alsa: str) -> Player:
+    return Player(tmp_path, pack, alsa)

@@ -14,6 +14,9 @@ what waits in the buffer (`buffer_ms`, at most 68 ms); so less than 100 ms in al
 STALL_MS = 1000
 """An output that takes nothing and lets nothing sound for so long is gone."""
 
+DRY_MAX = 3
+"""So often in a row, with nothing taken between, is not running dry any more."""
+
 FAST_MS = 2000
 FAST_PERCENT = 2
 """An output that lets frames sound so much faster than they last has no clock, and must not be metered. The worst crystal
@@ -85,7 +88,7 @@ class AlsaSink:
             sleep_ms(min(max(1, over * 1000 // self._rate_hz), STALL_MS // 4))
 
     def _put(self, pcm: bytes, frames: int) -> None:
-        at = 0
+        at = dry = 0
         while at < frames:
             try:
                 count = self._pcm.write(pcm[at * FRAME_BYTES :] if at else pcm, frames - at)
@@ -95,9 +98,13 @@ class AlsaSink:
                         raise OSError("takes nothing")
             except RanDry:
                 self._ran_dry()
+                dry += 1
+                if dry > DRY_MAX:
+                    raise OSError("takes nothing") from None
                 continue
             at += count
             self._written += count
+            dry = 0
 
     def _update(self) -> int:
         """Take note of what has sounded; the frames that have not."""
