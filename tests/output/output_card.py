@@ -1,6 +1,7 @@
 """A sound card on a clock that a test moves: the twin of `alsa_library_host.Pcm`, which can run dry and be unplugged."""
 
 from amos.edges.alsa_library_host import RanDry
+from amos.edges.audio_out import OutputGone
 
 FRAME_BYTES = 4
 
@@ -53,9 +54,9 @@ class Card:
         self._us = 0
 
     def reopened(self) -> "Card":
-        """The same card, opened again: what it held is gone."""
+        """The same card, opened again: what it held is gone. Raises `OutputGone` while there is none."""
         if self.gone:
-            raise OSError(2, self.gone)
+            raise OutputGone(self.gone)
         self._reset()
         return self
 

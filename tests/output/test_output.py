@@ -8,19 +8,13 @@ from test_alsa_sink import AHEAD, BLOCK, RATE_HZ, block
 
 from amos.edges import alsa_host
 from amos.edges.alsa_host import AlsaSink
-from amos.edges.audio_out import ClockedSink, NullSink, OutputGone
+from amos.edges.audio_out import ClockedSink, NullSink
 from amos.output import REOPEN_MS, SILENT_S, STALL_MS, Output
 from amos.protocol.link import OUTPUT_LOST, OUTPUT_OK, OUTPUT_SILENT
 
 
 def output_on(card: Card) -> Output:
-    def open_it() -> AlsaSink:
-        try:
-            return AlsaSink(card.reopened(), RATE_HZ, AHEAD, card.clock)
-        except OSError as error:
-            raise OutputGone(error.strerror) from None
-
-    return Output(open_it, RATE_HZ, card.clock)
+    return Output(lambda: AlsaSink(card.reopened(), RATE_HZ, AHEAD, card.clock), RATE_HZ, card.clock)
 
 
 def counted(output: Output, pcm: bytes) -> bytes:

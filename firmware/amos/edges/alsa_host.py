@@ -9,7 +9,9 @@ from amos.player.ramp import ramped
 
 BLOCKS_PER_S = 40
 """At least: from an input to its sound it takes the block in hand (25 ms), the limiter's look-ahead (6 ms at 22050 Hz) and
-what waits in the buffer (`buffer_ms`, at most 68 ms); so less than 100 ms in all."""
+what waits in the buffer (`buffer_ms`); so less than 100 ms in all."""
+
+BUFFER_MS_MIN, BUFFER_MS_MAX = 20, 68
 
 STALL_MS = 1000
 """An output that takes nothing and lets nothing sound for so long is gone."""
