@@ -28,6 +28,12 @@ def micropython_armhf() -> list[str]:
 
 
 @pytest.fixture(scope="session")
+def alsa() -> str:
+    """ALSA's library, as a name or a path to load."""
+    return toolchain.alsa() or missing(toolchain.explain("alsa"))
+
+
+@pytest.fixture(scope="session")
 def mosquitto() -> list[str]:
     """The start of a command line that runs the mosquitto broker."""
     return toolchain.mosquitto() or missing(toolchain.explain("mosquitto"))

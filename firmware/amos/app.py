@@ -8,6 +8,7 @@ import json
 import os
 
 from amos import crypto
+from amos.compat import MICROPYTHON
 from amos.device import Device
 from amos.edges.clock import SystemClock
 from amos.edges.durable import append_line
@@ -15,6 +16,7 @@ from amos.edges.journal_store import RESERVED_BLOCK, open_reserved, open_store
 from amos.edges.key_store import load_or_make_seed
 from amos.edges.link_ports import open_port
 from amos.edges.stem_file import open_pack
+from amos.edges.worker import InlineWorker
 from amos.journal.journal import Journal, JournalError, JournalFull
 from amos.journal.reservation import Reservation
 from amos.protocol.link import STATE_FAULT, STATE_FULL, STATE_PLAYING, STATE_STOPPED
@@ -32,7 +34,8 @@ FAREWELL_POLLS_MAX = 60
 class Player:
     """Everything a player process holds, from start to stop. `say(line)` is told what an operator should know.
 
-    `heartbeat()`, where one is given, is called for each turn of the loop: a block delivered, or an idle poll.
+    `heartbeat()`, where one is given, is called for each turn of the loop that did what it should: let frames sound, looked
+    for a lost output, or idled on purpose.
 
     Construction reads key, pack and journal and counts the boot. Raises `KeyFault`, `ProtocolError`, `JournalError`,
     `AddressError`, OSError.
@@ -52,7 +55,8 @@ class Player:
         for note in journal.notes:
             say("journal: " + note)
         journal.begin_boot()
-        self.device = Device(seed, journal, config, self._clock, self._pack.manifest.voices, self._pack.pack_id)
+        voices, pack_id = self._pack.manifest.voices, self._pack.pack_id
+        self.device = Device(seed, journal, config, self._clock, voices, pack_id, _worker(config))
         self._link = DeviceLink(self.device)
         self.device.attach(self._link)
         self._port = open_port(config.link)
@@ -86,8 +90,9 @@ class Player:
     def _play(self, session: Session) -> None:
         device = self.device
         device.session = session
-        device.state = STATE_PLAYING
-        self._say("playing: session %d, pack %d" % (device.journal.session, self._pack.manifest.serial))
+        if not session.output.lost:
+            device.state = STATE_PLAYING
+            self._say("playing: session %d, pack %d" % (device.journal.session, self._pack.manifest.serial))
         started_ms = self._clock.now_ms()
         try:
             try:
@@ -99,6 +104,7 @@ class Player:
             session.finish(SEAL_SHUTDOWN)
         except JournalError as error:
             self._halt(error)
+            session.hush()
         self._took_ms = took_ms = self._clock.now_ms() - started_ms
         music_ms = session.frame * 1000 // session.rate_hz
         self._say(
@@ -117,13 +123,40 @@ class Player:
         device.session = None
 
     def _play_frames(self, session: Session) -> None:
-        block = self._config.block_frames
         limit = self._config.minutes * 60 * session.rate_hz
-        while not self._stopping and (not limit or session.frame < limit):
-            # The last block is cut to whole cells of 64 frames, which may pass the limit by less than one.
-            frames = block if not limit else min(block, -(-(limit - session.frame) // 64) * 64)
-            session.step(frames)
-            self._poll(0)
+        rendered = session.performance
+        while not self._stopping and (not limit or rendered.frame < limit):
+            if session.output.lost:
+                self._await_output(session)
+                continue
+            frames, before = session.block_frames, session.frame
+            if limit:
+                # The last block is cut to whole cells of 64 frames, which may pass the limit by less than one.
+                frames = min(frames, -(-(limit - rendered.frame) // 64) * 64)
+            session.step(frames, bool(limit) and rendered.frame + frames >= limit)
+            if session.frame > before:
+                self._beat()
+            if not session.output.lost:
+                self._serve(session)
+        if self._stopping and not session.output.lost:
+            session.fade_out()
+
+    def _serve(self, session: Session) -> None:
+        """Serve the courier between two blocks, unless storage is at work: most requests would have to wait for it."""
+        if not session.log.busy:
+            self._port.poll(self._link, 0)
+
+    def _await_output(self, session: Session) -> None:
+        """While the output is lost, nothing plays and nothing is metered; the courier is served, and it is tried again."""
+        device = self.device
+        if device.state != STATE_FAULT:
+            device.state = STATE_FAULT
+            device.text = "audio: %s; tried again every second" % session.output.lost
+            self._say("stopped: " + device.text)
+        self._poll(IDLE_POLL_MS)
+        if session.wait_for_output():
+            device.state, device.text = STATE_PLAYING, None
+            self._say("playing: the output is there")
 
     def _linger(self) -> None:
         linger, journal = self._config.linger, self.device.journal
@@ -136,11 +169,14 @@ class Player:
             quiet = 0 if self._poll(IDLE_POLL_MS) else quiet + 1
 
     def _poll(self, timeout_ms: int) -> bool:
-        """Serve the courier; the one place where the loop passes on every turn, so the watchdog is fed here."""
+        """Serve the courier while nothing plays."""
         served = self._port.poll(self._link, timeout_ms)
+        self._beat()
+        return served
+
+    def _beat(self) -> None:
         if self._heartbeat is not None:
             self._heartbeat()
-        return served
 
     def _halt(self, error) -> None:
         self.device.state = STATE_FULL if isinstance(error, JournalFull) else STATE_FAULT
@@ -167,3 +203,12 @@ class Player:
             "trimmed": device.trimmed,
         }
         append_line(self._config.directory + "/sessions.jsonl", json.dumps(summary))
+
+
+def _worker(config):
+    """A thread where there are any, for storage; not while running free, where every run has to be the same."""
+    if MICROPYTHON or config.pace == "free":
+        return InlineWorker()
+    from amos.edges.worker_host import ThreadWorker
+
+    return ThreadWorker()

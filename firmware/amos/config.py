@@ -22,6 +22,7 @@ SETTINGS = {
     "out": ("text", "null", None, None),
     "pace": ("text", "clocked", None, None),
     "block_frames": ("int", 4096, 64, 65536),
+    "buffer_ms": ("int", 68, 20, 68),
     "holidays": ("text", "", None, None),
     "minutes": ("int", 0, 0, 1 << 24),
     "linger": ("text", "forever", None, None),
@@ -29,6 +30,7 @@ SETTINGS = {
     "journal_bytes": ("int", 8 << 20, 256 << 10, 1 << 30),
 }
 """
+buffer_ms   of music that may wait in ALSA's buffer; with the block in hand less than 100 ms (edges/alsa_host.py)
 holidays dates on which the script's dayparts for holidays hold: 2026-12-25,2027-01-01
 pace     `clocked`: real time; `free`: as fast as the machine can, on a clock that follows the samples
 minutes  length of the session, 0 = until stopped
@@ -77,6 +79,7 @@ class Config:
     pace: str
     holidays: str
     block_frames: int
+    buffer_ms: int
     minutes: int
     linger: str
     journal: str

@@ -1,10 +1,11 @@
 """The device as the link sees it: identity, status, sealed segments, receipts. The facade of `protocol.link_device`."""
 
 from amos import crypto
+from amos.edges.worker import InlineWorker
 from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import ProofError, ProtocolError
 from amos.protocol.limits import LIST_ENTRIES_MAX
-from amos.protocol.link import STATE_STOPPED, Status
+from amos.protocol.link import OUTPUT_NONE, STATE_STOPPED, Status
 from amos.protocol.receipt import parse_receipt
 
 TYPE_CHECKING = False
@@ -15,12 +16,15 @@ FIRMWARE = "0.1.0"
 
 
 class Device:
-    """Identity and journal of one player; `session` (a Session) while it plays, else None; `text` for the status."""
+    """Identity and journal of one player; `session` (a Session) while it plays, else None; `text` for the status.
+
+    `worker` (edges/worker.py) writes to the journal while music goes on. `underruns` of the outputs since boot.
+    """
 
     session: "Session | None"
     text: "str | None"
 
-    def __init__(self, seed: bytes, journal, config, clock, voices: int, pack_id: bytes):
+    def __init__(self, seed: bytes, journal, config, clock, voices: int, pack_id: bytes, worker=None):
         self._seed = seed
         self.public_key = crypto.public_key(seed)
         self.device = crypto.key_id(self.public_key)
@@ -28,15 +32,23 @@ class Device:
         self.board = config.board
         self.voices = voices
         self.tier = config.tier
-        self.journal = journal
+        self._journal = journal
+        self.worker = worker or InlineWorker()
         self.session = None
         self.state = STATE_STOPPED
         self.text = None
         self.trimmed = 0
+        self.underruns = 0
         self._link = None
         self._pack_id = pack_id
         self._ledger_key = config.ledger_key
         self._clock = clock
+
+    @property
+    def journal(self):
+        """The journal, which is nobody else's while the worker writes to it: waits until it has. Raises `JournalError`."""
+        self.worker.settle()
+        return self._journal
 
     def attach(self, link) -> None:
         """The link whose damage count the status shows."""
@@ -69,10 +81,14 @@ class Device:
             clock=self._clock.status(),
             pack=self._pack_id,
             tier=self.tier,
-            underruns=0,
+            underruns=self.underruns,
             damaged_frames=self._link.damaged if self._link else 0,
             trimmed=self.trimmed,
-            text=self.text,
+            text=_short(self.text) if self.text else None,
+            output=session.output.health if session else OUTPUT_NONE,
+            spare_segments=journal.spare_segments,
+            failed_writes=journal.failed_writes,
+            lease_seconds_left=None,
         )
 
     def list_segments(self, first: int) -> list:
@@ -107,3 +123,8 @@ class Device:
         if self.session is None:
             raise ProtocolError("input: expected while a session plays")
         self.session.input(kind, value)
+
+
+def _short(text: str) -> str:
+    # Printable ASCII only, so that 160 letters are 160 bytes whatever the sentence quotes.
+    return "".join([letter if " " <= letter <= "~" else "?" for letter in text[:160]])

@@ -2,24 +2,25 @@
 
 import hashlib
 
-from amos.edges.audio_out import FRAME_BYTES, ClockedSink, open_sink
+from amos.edges.audio_out import open_sink
 from amos.edges.stem_file import BlobError
-from amos.held_pcm import HeldPcm
 from amos.journal.facts import Opened
+from amos.output import Output
 from amos.player.day_clock import clock_value
 from amos.player.inputs import INPUT_CLOCK, InputRefused
 from amos.player.limiter import ceiling_for
 from amos.player.meter import Meter
 from amos.player.mixer import make_mixer
 from amos.player.performance import Performance
+from amos.player.ramp import RAMP_FRAMES
 from amos.player.score import ScoreError, decode_score
 from amos.player.vm import Vm
 from amos.protocol.errors import MessageError
-from amos.protocol.segment import SEAL_TIER
+from amos.protocol.segment import SEAL_OUTPUT, SEAL_TIER
 from amos.usage_log import UsageLog
 
-CLOCKED_AHEAD_MS = 500
-"""How far a clocked output without a clock of its own (a file) may run ahead."""
+LOST_SEAL_MS = 10000
+"""An output gone for so long is a break in play: what was delivered before it is sealed, and need not wait for its return."""
 
 SEED_CONTEXT = b"amos/1/session-seed\x00"
 
@@ -68,14 +69,12 @@ class Session:
         ceiling = ceiling_for(score.peak_mdb)
         mixer = make_mixer(manifest.rate_hz, manifest.voices, config.block_frames, ceiling=ceiling)
         self.performance = Performance(self._vm, mixer, self._meter, pack.stem, BlobError)
-        self.log = UsageLog(journal, device.device, device.sign)
+        self.log = UsageLog(journal, device.device, device.sign, device.worker)
         self._pack = pack
         self._start_state = hashlib.sha256(self._vm.start_state()).digest()
-        self._sink = open_sink(config.out, manifest.rate_hz)
-        if config.pace == "clocked":
-            ahead_frames = CLOCKED_AHEAD_MS * manifest.rate_hz // 1000
-            self._sink = ClockedSink(self._sink, manifest.rate_hz, clock, ahead_frames)
-        self._held = HeldPcm(getattr(self._sink, "held_bytes_max", 0))
+        self.output = Output(lambda: open_sink(config, manifest.rate_hz, clock), manifest.rate_hz, clock)
+        self._underruns_before = device.underruns
+        self._sealed_for_loss = False
         self._tier = device.tier
         self._open_segment()
 
@@ -85,26 +84,27 @@ class Session:
             return self._started_ms + self.frame * 1000 // self.rate_hz
         return self._clock.now_ms()
 
-    def _open_segment(self) -> None:
+    def _opened(self) -> Opened:
+        """The facts of a segment that begins here."""
         journal = self._device.journal
         known = self._unix_ms is not None
-        self.log.begin(
-            Opened(
-                boot=journal.boot,
-                session=journal.session,
-                start_state=self._start_state,
-                first_frame=self.frame,
-                rate_hz=self.rate_hz,
-                start_ms=self._now_ms(),
-                clock=self._clock_status,
-                anchor_unix_ms=self._unix_ms if known else None,
-                anchor_ms=self._anchor_ms if known else None,
-                pack=self._pack.pack_id,
-                score=self._pack.manifest.score_sha256,
-                tier=self._tier,
-            ),
-            self._meter.silent_frames,
+        return Opened(
+            boot=journal.boot,
+            session=journal.session,
+            start_state=self._start_state,
+            first_frame=self.frame,
+            rate_hz=self.rate_hz,
+            start_ms=self._now_ms(),
+            clock=self._clock_status,
+            anchor_unix_ms=self._unix_ms if known else None,
+            anchor_ms=self._anchor_ms if known else None,
+            pack=self._pack.pack_id,
+            score=self._pack.manifest.score_sha256,
+            tier=self._tier,
         )
+
+    def _open_segment(self) -> None:
+        self.log.begin(self._opened(), self._meter.silent_frames)
         self._tell_time(True)
 
     def _tell_time(self, anyway: bool) -> None:
@@ -122,31 +122,66 @@ class Session:
             holiday = day in self._config.holidays.split(",")
             self._take_input(INPUT_CLOCK, clock_value(weekday, holiday, second))
 
-    def step(self, frames: int) -> None:
-        """Render the next `frames` frames; meter what has reached the output. Raises `JournalError`, OSError."""
+    @property
+    def block_frames(self) -> int:
+        """Frames to render at once: as configured, or fewer where the output's latency asks for it."""
+        return self.output.block_frames(self._config.block_frames)
+
+    def step(self, frames: int, last: bool = False) -> None:
+        """Render the next `frames` frames, of which the `last` fade out; meter what has reached the output. Not while the
+        output is lost. Raises `JournalError`, OSError."""
         self._tell_time(False)
-        pcm = self.performance.render(frames)
-        reason = self._deliver(pcm, self._sink.write(pcm))
-        if self._device.tier != self._tier:
+        self._take(self.output.write(self.performance.render(frames), last))
+        if self.output.lost:
+            self.log.flush(self._meter, self._now_ms())
+
+    def fade_out(self) -> None:
+        """Where the output is heard, end in a short fade and not in the middle of a wave."""
+        if self.output.fades:
+            self.step(min(RAMP_FRAMES, self.block_frames), True)
+
+    def wait_for_output(self) -> bool:
+        """While the output is lost: try again from time to time; whether it is back. Raises `JournalError`, OSError."""
+        pcm = self.output.reopen()
+        if pcm is None:
+            if not self._sealed_for_loss and self._clock.now_ms() - self.output.lost_ms >= LOST_SEAL_MS:
+                self._sealed_for_loss = True
+                if self._unsealed_frames():
+                    self._turn(SEAL_OUTPUT)
+            return False
+        if self._sealed_for_loss:
+            self._sealed_for_loss = False
+            if not self._unsealed_frames():
+                self._open_segment()  # again: it begins at the end of the break
+        self._take(pcm)
+        return not self.output.lost
+
+    def _take(self, pcm) -> None:
+        """Meter what has reached the output, and seal when that is due."""
+        reason = self._deliver(pcm)
+        if self._device.tier != self._tier and not self.log.busy:
             reason = reason or SEAL_TIER
         if reason:
-            self._seal(reason)
-            self._tier = self._device.tier
-            self._open_segment()
+            self._turn(reason)
 
-    def _deliver(self, pcm, delivered_frame: int) -> "int | None":
-        """Meter up to `delivered_frame`. PCM that an output still holds waits here to be hashed."""
-        count = (delivered_frame - self.frame) * FRAME_BYTES
-        holding = len(self._held) or count != len(pcm)
-        if holding:
-            self._held.put(pcm)
-            pcm = self._held.first(count)
-        self.performance.delivered(delivered_frame)
-        self.frame = delivered_frame
-        reason = self.log.delivered(pcm, self._meter, self._now_ms())
-        if holding:
-            self._held.drop(count)
+    def _deliver(self, pcm) -> "int | None":
+        """Meter the PCM that has reached the output: all up to the output's frame."""
+        meter = self._meter
+        frames, silent = self.output.frame - self.frame, meter.silent_frames
+        self.performance.delivered(self.output.frame)
+        self.frame = self.output.frame
+        self._device.underruns = self._underruns_before + self.output.underruns
+        self.log.underruns = self.output.underruns
+        self.output.judge(pcm, frames - (meter.silent_frames - silent))
+        reason = self.log.delivered(pcm, meter, self._now_ms())
+        self.output.forget(pcm)
         return reason
+
+    def _turn(self, reason: int) -> None:
+        """Seal what was delivered, and go on in the next segment."""
+        self._tier = self._device.tier
+        self.log.turn(self._meter, self._now_ms(), reason, self._vm.memory(), self._opened())
+        self._tell_time(True)
 
     def _seal(self, reason: int) -> None:
         self.log.seal(self._meter, self._now_ms(), reason)
@@ -155,12 +190,21 @@ class Session:
     def finish(self, reason: int) -> None:
         """The output stops here: what was taken sounds out, what would go on is aborted, all is sealed."""
         try:
-            self._deliver(b"", self._sink.close())
+            self._deliver(self.output.close())
         except OSError:
             pass  # the output is gone; what it had not confirmed stays uncounted
         self._meter.abort(self.frame)
         if self._unsealed_frames():
             self._seal(reason)
+
+    def hush(self) -> None:
+        """Nothing may be metered any more, so nothing more may sound, but for a fade of what does."""
+        try:
+            if self.output.fades:
+                self.output.write(self.performance.render(min(RAMP_FRAMES, self.block_frames)), True)
+            self.output.close()
+        except OSError:
+            pass
 
     def _unsealed_frames(self) -> int:
         return self.frame - self.log.first_frame

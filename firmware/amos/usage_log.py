@@ -1,17 +1,20 @@
 """From the meter to signed segments: flushed once a second of play, sealed by rule, chained and signed.
 
 Stage, commit, acknowledge: rows are flushed to the journal before they are relied upon; a seal is stored before its
-segment is shown to a courier; a new segment is opened (stored) before anything more is metered.
+segment is shown to a courier; a new segment is opened (stored) before anything more is flushed.
+
+Rendering never waits for storage: a worker (edges/worker.py) does the flushes and seals of a session, and play waits for
+it only when a second of music would else be at stake. While it is `busy` the journal is the worker's alone.
 """
 
 import hashlib
 
+from amos.edges.worker import InlineWorker
 from amos.journal.builder import PCM_UNKNOWN, SegmentBuilder
 from amos.journal.facts import Opened
 from amos.protocol.segment import SEAL_FULL, SEAL_INTERVAL, SEAL_POWER_LOSS, sign_usage
 
 SEAL_INTERVAL_S = 600
-FLUSH_INTERVAL_S = 1
 ROWS_COMING_MAX = 64
 """Rows that one second of play can add at most, to seal in time: twice the voices of the largest board."""
 
@@ -19,19 +22,24 @@ ROWS_COMING_MAX = 64
 class UsageLog:
     """One device's log over its journal. `sign_message(message) -> 64 bytes` holds the device key.
 
+    underruns   int, of the output so far; whoever knows sets it
     sealed_segments, sealed_rows, sealed_frames, sealed_bytes   int, of what this object has sealed
     """
 
     _builder: SegmentBuilder  # since `begin`
 
-    def __init__(self, journal, device: bytes, sign_message):
+    def __init__(self, journal, device: bytes, sign_message, worker=None):
         self._journal = journal
         self._device = device
         self._sign_message = sign_message
+        self._worker = worker or InlineWorker()
         self._pcm = hashlib.sha256()
-        self._silent_before = 0
-        self._flushed_frame = 0
+        self._first = 0
+        self._rate_hz = 0
+        self._silent_before = self._underruns_before = 0
+        self._staged_frame = self._kept_frame = 0  # flushed up to there: given to the worker, and known to be stored
         self._inputs_coming: list = []
+        self.underruns = 0
         self.sealed_segments = 0
         self.sealed_rows = 0
         self.sealed_frames = 0
@@ -50,25 +58,50 @@ class UsageLog:
 
     def begin(self, opened: Opened, silent_frames: int) -> None:
         """Open a segment; `silent_frames` is the meter's count so far, from which this segment's own is taken."""
+        self._worker.settle()
         self._builder = self._journal.open(opened)
+        self._begun(opened, silent_frames)
+
+    def _begun(self, opened: Opened, silent_frames: int) -> None:
         self._pcm = hashlib.sha256()
-        self._silent_before = silent_frames
-        self._flushed_frame = opened.first_frame
+        self._silent_before, self._underruns_before = silent_frames, self.underruns
+        self._first = self._staged_frame = self._kept_frame = opened.first_frame
+        self._rate_hz = opened.rate_hz
+
+    @property
+    def busy(self) -> bool:
+        """Whether the journal is being written to, and is nobody else's."""
+        return self._worker.busy
 
     def delivered(self, pcm, meter, now_ms: int) -> "int | None":
-        """A block has reached the output and the meter knows it. A seal reason when a seal is due, else None."""
+        """A block has reached the output and the meter knows it. A seal reason when a seal is due, else None; never
+        while `busy`. Waits when too much is at stake. Raises `JournalError`, also for what was begun earlier."""
         self._pcm.update(pcm)
-        builder = self._builder
-        rate_hz = builder.opened.rate_hz
-        if meter.frame - self._flushed_frame >= FLUSH_INTERVAL_S * rate_hz:
-            self._advance(meter.take_ended(), meter.open_rows(), meter, now_ms)
-            self._journal.flush()
-            self._flushed_frame = meter.frame
-            if builder.nearly_full(ROWS_COMING_MAX):
-                return SEAL_FULL
-        if meter.frame - builder.opened.first_frame >= SEAL_INTERVAL_S * rate_hz:
+        worker = self._worker
+        if worker.busy and self._played_ms(meter, self._kept_frame) < worker.wait_after_ms:
+            return None
+        worker.settle()
+        self._kept_frame = self._staged_frame
+        if meter.frame - self._first >= SEAL_INTERVAL_S * self._rate_hz:
             return SEAL_INTERVAL
+        if self._played_ms(meter, self._staged_frame) < worker.flush_after_ms:
+            return None
+        self._advance(meter.take_ended(), meter.open_rows(), meter, now_ms)
+        if self._builder.nearly_full(ROWS_COMING_MAX):
+            return SEAL_FULL
+        self._staged_frame = meter.frame
+        worker.submit(self._journal.flush)
         return None
+
+    def flush(self, meter, now_ms: int) -> None:
+        """Store all that is metered so far; it is durable when this returns."""
+        self._worker.settle()
+        self._advance(meter.take_ended(), meter.open_rows(), meter, now_ms)
+        self._journal.flush()
+        self._kept_frame = self._staged_frame = meter.frame
+
+    def _played_ms(self, meter, frame: int) -> int:
+        return (meter.frame - frame) * 1000 // self._rate_hz
 
     def note_input(self, frame: int, kind: int, value: int) -> None:
         """An input the VM took; it is logged with the segment in which it takes effect, from that flush on."""
@@ -76,19 +109,38 @@ class UsageLog:
 
     def seal(self, meter, now_ms: int, reason: int) -> None:
         """Seal all that is metered so far. Call `begin` before anything more is."""
+        self._worker.settle()
         self._advance(meter.cut(), [], meter, now_ms)
         self._store(self._builder, self._pcm.digest(), reason)
+
+    def turn(self, meter, now_ms: int, reason: int, memory: bytes, opened: Opened) -> None:
+        """Seal all that is metered so far, keep what the VM has learned, and open the next segment, as one piece of work.
+        Metering may go on meanwhile. Not while `busy`."""
+        self._worker.settle()
+        self._advance(meter.cut(), [], meter, now_ms)
+        builder, digest = self._builder, self._pcm.digest()
+
+        def act() -> None:
+            self._store(builder, digest, reason)
+            self._journal.remember(memory)
+            self._builder = self._journal.open(opened)
+
+        kept_frame = self._kept_frame
+        self._begun(opened, meter.silent_frames)
+        self._kept_frame = kept_frame  # until it is stored
+        self._worker.submit(act)
 
     @property
     def first_frame(self) -> int:
         """First frame of the segment in the making; what was delivered since is not sealed yet."""
-        return self._builder.opened.first_frame
+        return self._first
 
     def _advance(self, ended, sounding, meter, now_ms: int) -> None:
         silent = meter.silent_frames - self._silent_before
         while self._inputs_coming and self._inputs_coming[0][0] <= meter.frame:
             self._builder.inputs.append(self._inputs_coming.pop(0))
-        self._builder.advance(meter.frame, now_ms, silent, ended, sounding)
+        underruns = self.underruns - self._underruns_before
+        self._builder.advance(meter.frame, now_ms, silent, ended, sounding, underruns)
 
     def _store(self, builder, pcm_sha256: bytes, reason: int) -> None:
         journal = self._journal

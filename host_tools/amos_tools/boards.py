@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from amos.edges.alsa_host import BLOCKS_PER_S, BUFFER_MS_MAX, BUFFER_MS_MIN
 from amos.edges.i2s_out import RING_BYTES_MAX, RING_BYTES_MIN
 from amos.edges.sd_card import BAUDRATE_HZ_MAX, BAUDRATE_HZ_MIN
 from amos.player.mixer_base import VOICES_MAX
@@ -63,6 +64,7 @@ SCHEMA = {
     "audio.block_frames": _int(CELL_FRAMES, 65536),
     "audio.sink": _text("alsa", "i2s"),
     "audio.device": _text(when=_ALSA),
+    "audio.buffer_ms": _int(BUFFER_MS_MIN, BUFFER_MS_MAX, _ALSA),
     "audio.buffer_bytes": _int(RING_BYTES_MIN, RING_BYTES_MAX, _I2S),
     "audio.pins.id": _int(0, 2, _I2S),
     "audio.pins.sck": _int(*_PIN, _I2S),
@@ -107,7 +109,8 @@ class Board:
         }
         if self["runtime"] == "linux":
             link = self["link.path"].replace("{name}", player)
-            return settings | {"link": f"unix:{link}", "out": f"alsa:{self['audio.device']}"}
+            out = f"alsa:{self['audio.device']}"
+            return settings | {"link": f"unix:{link}", "out": out, "buffer_ms": self["audio.buffer_ms"]}
         pins = ",".join(f"{name}={self['audio.pins.' + name]}" for name in ("id", "sck", "ws", "sd"))
         out = f"i2s:{pins},buffer={self['audio.buffer_bytes']}"
         return settings | {"link": "usb", "out": out, "pack": f"{self['storage.mount']}/{PACK_FOLDER}"}
@@ -208,6 +211,9 @@ def _together(facts: dict[str, Any]) -> str | None:
     if block % CELL_FRAMES:
         return f"audio.block_frames: expected a multiple of {CELL_FRAMES}, found {block}"
     if facts["runtime"] == "linux":
+        if block > facts["audio.rate_hz"] // BLOCKS_PER_S:
+            most = facts["audio.rate_hz"] // BLOCKS_PER_S // CELL_FRAMES * CELL_FRAMES
+            return f"audio.block_frames: expected at most {most}, for 100 ms in all, found {block}"
         path = facts["link.path"]
         return None if path.startswith("/") else f"link.path: expected an absolute path, found {path!r}"
     return _board_together(facts)

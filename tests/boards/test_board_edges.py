@@ -8,6 +8,7 @@ from amos.edges import usb_link
 from amos.edges.address import AddressError
 from amos.edges.i2s_out import DMA_BYTES, FRAME_BYTES, RING_BYTES_MAX, RING_BYTES_MIN, open_i2s, parse_i2s
 from amos.edges.sd_card import mount
+from amos.player.ramp import ramped
 from amos_tools.boards import board_names, load_board
 
 PINS = "id=0,sck=10,ws=11,sd=9,buffer=16384"
@@ -32,11 +33,19 @@ def test_delivered_is_what_has_left_the_ring_for_certain(board: dict[str, Any], 
     for number in range(1, 30):
         delivered = sink.write(block(number))
         assert delivered == max(number * BLOCK - HELD, 0)
-    assert board["i2s"][0].taken == b"".join(block(number) for number in range(1, 30))
+    blocks = [ramped(block(1), True), *(block(number) for number in range(2, 30))]
+    assert board["i2s"][0].taken == b"".join(blocks)
     before_ms = clock.ms
     assert sink.close() == 29 * BLOCK
     assert (clock.ms - before_ms) * 22050 >= HELD * 1000  # closed only when the ring has run empty
     assert not board["i2s"][0].open
+
+
+def test_sound_begins_and_ends_in_a_fade(board: dict[str, Any], clock: Any) -> None:
+    sink = open_i2s(PINS, 22050)
+    for last in (False, False, True):
+        sink.write(block(7), last)
+    assert board["i2s"][0].taken == ramped(block(7), True) + block(7) + ramped(block(7), False)
 
 
 def test_a_sink_that_took_nothing_closes_at_once(board: dict[str, Any], clock: Any) -> None:
@@ -47,8 +56,9 @@ def test_a_sink_that_took_nothing_closes_at_once(board: dict[str, Any], clock: A
 def test_short_writes_lose_nothing_and_a_dead_output_is_an_error(board: dict[str, Any], clock: Any) -> None:
     sink = open_i2s(PINS, 22050)
     board["i2s"][0].piece = 100
+    sink.write(block(1))
     sink.write(bytes(range(256)) * 8)
-    assert board["i2s"][0].taken == bytes(range(256)) * 8
+    assert board["i2s"][0].taken[len(block(1)) :] == bytes(range(256)) * 8
     board["i2s"][0].piece = 0
     with pytest.raises(OSError, match="no more samples"):
         sink.write(block(1))

@@ -44,10 +44,10 @@ def test_a_pack_that_the_board_cannot_play_is_refused(tmp_path: Path) -> None:
 
 def test_a_linux_board_gives_its_settings_and_a_word_overrides_them(tmp_path: Path) -> None:
     pack = make_pack(tmp_path, voices=8)
-    assert prepare(tmp_path / "bar", pack, "pi-4", "block_frames=2048")[0] == 0
+    assert prepare(tmp_path / "bar", pack, "pi-4", "block_frames=512")[0] == 0
     settings = json.loads((tmp_path / "bar" / "player.json").read_text())
     assert settings["board"] == "pi-4" and settings["out"] == "alsa:default"
-    assert settings["link"] == "unix:/run/amos/bar/link.sock" and int(settings["block_frames"]) == 2048
+    assert settings["link"] == "unix:/run/amos/bar/link.sock" and int(settings["block_frames"]) == 512
     assert settings["pack"] == str(pack) and not (tmp_path / "bar" / "board.json").exists()
 
 

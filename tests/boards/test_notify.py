@@ -98,32 +98,39 @@ def test_a_supervisor_that_is_gone_or_deaf_stops_nothing(supervisor: Supervisor,
     beat()
 
 
-def test_the_players_loop_beats_once_a_turn_and_not_when_a_block_hangs() -> None:
+class Turns:
+    """As much of a session as the player's loop touches: after three blocks one never returns."""
+
+    rate_hz, block_frames = 48000, 64
+
+    def __init__(self, sounding: bool) -> None:
+        self.blocks = self.frame = 0
+        self.sounding = sounding
+        self.performance = self.log = self.output = self
+        self.busy = False
+        self.lost = ""
+
+    def step(self, frames: int, last: bool) -> None:
+        if self.blocks == 3:
+            raise OSError("stands for a block that never returns")
+        self.blocks += 1
+        self.frame += frames * self.sounding
+
+    def poll(self, link: object, timeout_ms: int) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("sounding", "expected"), [(True, [1, 2, 3]), (False, [])])
+def test_the_players_loop_beats_for_each_block_that_sounds(sounding: bool, expected: list[int]) -> None:
     beats: list[int] = []
-
-    class Turns:
-        """As much of a player as its loop touches."""
-
-        def __init__(self) -> None:
-            self.blocks = 0
-            self.frame, self.rate_hz = 0, 48000
-
-        def step(self, frames: int) -> None:
-            if self.blocks == 3:
-                raise OSError("stands for a block that never returns")
-            self.blocks += 1
-
-        def poll(self, link: object, timeout_ms: int) -> bool:
-            return True
-
-    turns = Turns()
+    turns = Turns(sounding)
     player = Player.__new__(Player)
-    player._config = type("Config", (), {"block_frames": 64, "minutes": 0})
+    player._config = type("Config", (), {"minutes": 0})
     player._stopping, player._link, player._port = False, None, turns
     player._heartbeat = lambda: beats.append(turns.blocks)
     with pytest.raises(OSError, match="never returns"):
         player._play_frames(turns)
-    assert beats == [1, 2, 3]
+    assert beats == expected
 
 
 def processes(folder: Path) -> list[list[str]]:

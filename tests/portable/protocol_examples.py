@@ -22,6 +22,7 @@ from amos.protocol.link import (
     OFFER,
     OFFER_RECEIPT,
     OK,
+    OUTPUT_OK,
     READ,
     SET_TIER,
     STATE_PLAYING,
@@ -181,6 +182,10 @@ def a_status(device: bytes, pack: bytes) -> Status:
         underruns=0,
         damaged_frames=0,
         trimmed=0,
+        output=OUTPUT_OK,
+        spare_segments=1400,
+        failed_writes=0,
+        lease_seconds_left=864000,
     )
 
 

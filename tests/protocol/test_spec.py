@@ -135,6 +135,7 @@ TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "verbs": verb_rows,
     "codes": numbered(link.CODES),
     "states": numbered(link.STATES),
+    "outputs": numbered(link.OUTPUTS),
     "verdicts": verdict_rows,
     "flags": flag_rows,
     "seal reasons": numbered(segment.SEAL_REASONS),

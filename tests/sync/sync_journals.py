@@ -11,7 +11,7 @@ from amos import crypto
 from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import ProofError
 from amos.protocol.limits import LIST_ENTRIES_MAX
-from amos.protocol.link import STATE_STOPPED, Status
+from amos.protocol.link import OUTPUT_NONE, STATE_STOPPED, Status
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.segment import FIRST_PREVIOUS, FLAG_BEGIN, FLAG_END, SEAL_INTERVAL, Usage, columns, sign_usage
@@ -67,6 +67,7 @@ class FakePlayer:
             device=self.device, state=STATE_STOPPED, firmware=self.firmware, boot=1, session=1, frame=0, rate_hz=48000,
             uptime_ms=1, next_sequence=self.next_sequence, last_receipted=self.last_receipted, unsynced_ms=0, clock=0,
             pack=bytes(32), tier=1, underruns=0, damaged_frames=0, trimmed=self.last_receipted,
+            output=OUTPUT_NONE, spare_segments=1, failed_writes=0,
         )  # fmt: skip
 
     def list_segments(self, first: int) -> list:

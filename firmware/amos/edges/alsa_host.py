@@ -1,45 +1,154 @@
 """The ALSA output of Linux players (contract in `audio_out`)."""
 
-import subprocess
-import time
+from typing import Any
 
-FRAME_BYTES = 4
-APLAY_LATENCY_MS = 100
-"""From the first write to the first sound: process start and one ALSA period, generously."""
+from amos.edges.alsa_library_host import Pcm, RanDry, load
+from amos.edges.audio_out import FRAME_BYTES, OutputGone
+from amos.edges.clock import sleep_ms
+from amos.player.ramp import ramped
+
+BLOCKS_PER_S = 40
+"""At least: from an input to its sound it takes the block in hand (25 ms), the limiter's look-ahead (6 ms at 22050 Hz) and
+what waits in the buffer (`buffer_ms`); so less than 100 ms in all."""
+
+BUFFER_MS_MIN, BUFFER_MS_MAX = 20, 68
+
+STALL_MS = 1000
+"""An output that takes nothing and lets nothing sound for so long is gone."""
+
+DRY_MAX = 3
+"""So often in a row, with nothing taken between, is not running dry any more."""
+
+FAST_MS = 2000
+FAST_PERCENT = 2
+"""An output that lets frames sound so much faster than they last has no clock, and must not be metered. The worst crystal
+is off by 0.1 %; what was in the buffer when the clock began is far less than this."""
 
 
-class AplaySink:
-    """ALSA through `aplay`: its blocking pipe clocks the player. Linux.
+class AlsaSink:
+    """ALSA on an open `pcm` (`alsa_library_host.Pcm`), at most `ahead_frames` before its sound.
 
-    Delivered is what has sounded: frames written, less what pipe and device still hold, of which elapsed time less the
-    device's start is the measure; so a cut never counts what was not heard.
+    Delivered is what has sounded: frames written, less what the device says it still holds; at a device that is gone,
+    what it said last. Where it ran dry, everything written before has sounded, and the silence counts for nothing.
     """
 
-    def __init__(self, device: str, rate_hz: int):
-        command = ["aplay", "-q", "-t", "raw", "-f", "S16_LE", "-c", "2", "-r", str(rate_hz), "-D", device]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE)
-        assert self._process.stdin is not None
-        self._stdin = self._process.stdin
-        self._rate_hz = rate_hz
-        self._frames = 0
-        self._started: float | None = None
-        self._delivered = 0
+    clocked = fades = True
 
-    def write(self, pcm: bytes) -> int:
-        if self._started is None:
-            self._started = time.monotonic()
-        self._stdin.write(pcm)
-        self._stdin.flush()
-        self._frames += len(pcm) // FRAME_BYTES
-        sounded = int((time.monotonic() - self._started) * self._rate_hz) - self._rate_hz * APLAY_LATENCY_MS // 1000
-        self._delivered = max(self._delivered, min(self._frames, sounded))
+    def __init__(self, pcm: Any, rate_hz: int, ahead_frames: int, clock: Any, free: bool = False) -> None:
+        self.block_frames_max = rate_hz // BLOCKS_PER_S & ~63
+        self._pcm = pcm
+        self._rate_hz = rate_hz
+        self._ahead_frames = min(ahead_frames, pcm.buffer_frames)
+        self._clock = clock
+        self._free = free
+        self._began_ms: int | None = None
+        self._written = 0
+        self._delivered = 0
+        self._fresh = True  # what comes next begins out of silence
+        self._gone = False
+        self.underruns = 0
+        self.held_bytes_max = (self._ahead_frames + self.block_frames_max) * FRAME_BYTES
+
+    def write(self, pcm: bytes, last: bool = False) -> int:
+        """See the contract. Waits until the block's end is no more than `ahead_frames` away. Raises `OutputGone`."""
+        frames = len(pcm) // FRAME_BYTES
+        try:
+            self._wait_for(frames)
+            self._put(bytes(ramped(pcm, not last) if last or self._fresh else pcm), frames)
+            self._fresh = False
+            self._update()
+        except OSError as error:
+            raise self._lost(error.strerror or str(error)) from None
+        self._check_pace()
         return self._delivered
 
     def close(self) -> int:
         try:
-            self._stdin.close()
+            if self._written and not self._gone:
+                self._pcm.drain()
+                self._delivered = self._written
+        except RanDry:
+            self._delivered = self._written
         except OSError:
-            pass  # aplay has gone, and what it held with it
-        if self._process.wait() == 0:
-            self._delivered = self._frames
+            pass  # what had not sounded by the last that is known does not count
+        self._pcm.close()
         return self._delivered
+
+    def _wait_for(self, frames: int) -> None:
+        """Wait until `frames` more keep within `ahead_frames`, or nothing is left before them."""
+        moved_ms, moved = self._clock.now_ms(), -1
+        while True:
+            held = self._update()
+            over = held + frames - self._ahead_frames
+            if held == 0 or over <= 0 or 2 * frames > self._ahead_frames:
+                return  # a device with a buffer so small takes the block in pieces
+            self._guarded(self._pcm.start_if_waiting)
+            if self._delivered != moved:
+                moved_ms, moved = self._clock.now_ms(), self._delivered
+            elif self._clock.now_ms() - moved_ms >= STALL_MS:
+                raise OSError("lets nothing sound")
+            sleep_ms(min(max(1, over * 1000 // self._rate_hz), STALL_MS // 4))
+
+    def _put(self, pcm: bytes, frames: int) -> None:
+        at = dry = 0
+        while at < frames:
+            try:
+                count = self._pcm.write(pcm[at * FRAME_BYTES :] if at else pcm, frames - at)
+                if count == 0:
+                    self._pcm.start_if_waiting()
+                    if not self._pcm.wait(STALL_MS):
+                        raise OSError("takes nothing")
+            except RanDry:
+                self._ran_dry()
+                dry += 1
+                if dry > DRY_MAX:
+                    raise OSError("takes nothing") from None
+                continue
+            at += count
+            self._written += count
+            dry = 0
+
+    def _update(self) -> int:
+        """Take note of what has sounded; the frames that have not."""
+        held = self._guarded(self._pcm.delay)
+        # A device's own delay behind the buffer may make it more than was ever written, or less than nothing.
+        held = min(max(held, 0), self._written - self._delivered)
+        self._delivered = self._written - held
+        return held
+
+    def _guarded(self, act: Any) -> int:
+        try:
+            return act() or 0
+        except RanDry:
+            self._ran_dry()
+            return 0
+
+    def _ran_dry(self) -> None:
+        self._pcm.prepare()
+        self._delivered = self._written
+        self._fresh = True
+        self.underruns += 1
+
+    def _check_pace(self) -> None:
+        now_ms = self._clock.now_ms()
+        if self._began_ms is None:
+            self._began_ms = now_ms
+        most_ms = (now_ms - self._began_ms) * (100 + FAST_PERCENT) // 100 + FAST_MS
+        if not self._free and self._delivered * 1000 > most_ms * self._rate_hz:
+            self._gone = True
+            raise OSError("expected an output that takes frames as they sound, found one that takes them faster")
+
+    def _lost(self, reason: str) -> OutputGone:
+        self._gone = True
+        return OutputGone(reason)
+
+
+def open_alsa(device: str, rate_hz: int, config: Any, clock: Any) -> AlsaSink:
+    """The sink on that device. Raises `AddressError`, `OutputGone`."""
+    library = load()
+    ahead = config.buffer_ms * rate_hz // 1000
+    try:
+        pcm = Pcm(library, device, rate_hz, ahead)
+    except OSError as error:
+        raise OutputGone("alsa:%s: %s" % (device, error.strerror)) from None
+    return AlsaSink(pcm, rate_hz, ahead, clock, config.pace == "free")

@@ -1,10 +1,15 @@
 """Audio outputs. Contract of a sink:
 
-    write(pcm) -> int      takes a block of int16 stereo bytes whole; frames that have reached the output in all
+    write(pcm, last=False) -> int   takes a block of int16 stereo bytes whole; frames that have reached the output in all
     close() -> int         lets what was taken sound, and finishes; the frames that have reached the output in all
+    clocked                bool: whether it takes frames no faster than they sound
+    fades                  bool: whether it is heard. It then fades in what it begins with and out the `last` block
+    underruns              int: times it ran dry
+    held_bytes_max         int: what it may have taken that has not sounded
 
-`write` may wait (that is what clocks the player) and raises OSError when the output is gone; of that block nothing is
-counted as delivered.
+`write` may wait (that is what clocks the player). It raises `OutputGone` when the output may come back, to be opened anew,
+and another OSError when it will not; of that block nothing is counted as delivered. After an error `close` waits for
+nothing, and still tells what had been delivered.
 """
 
 import os
@@ -18,14 +23,24 @@ FRAME_BYTES = 4
 WAV_HEADER_BYTES = 44
 WAV_DATA_BYTES_MAX = 0xFFFFFFFF - WAV_HEADER_BYTES
 
+CLOCKED_AHEAD_MS = 500
+"""How far an output without a clock of its own (a file) may run ahead."""
+
+
+class OutputGone(OSError):
+    """The output's device is not there, or takes nothing; it may come back."""
+
 
 class NullSink:
     """Nowhere, as fast as it is rendered."""
 
+    clocked = fades = False
+    underruns = held_bytes_max = 0
+
     def __init__(self):
         self._frames = 0
 
-    def write(self, pcm) -> int:
+    def write(self, pcm, last: bool = False) -> int:
         self._frames += len(pcm) // FRAME_BYTES
         return self._frames
 
@@ -36,13 +51,16 @@ class NullSink:
 class WavSink:
     """A WAV file. A block counts as delivered when the file has taken it; the header is made right on `close`."""
 
+    clocked = fades = False
+    underruns = held_bytes_max = 0
+
     def __init__(self, path: str, rate_hz: int):
         self._file = open(path, "wb")
         self._rate_hz = rate_hz
         self._data_bytes = 0
         self._file.write(_wav_header(rate_hz, 0))
 
-    def write(self, pcm) -> int:
+    def write(self, pcm, last: bool = False) -> int:
         if self._data_bytes + len(pcm) > WAV_DATA_BYTES_MAX:
             raise OSError("WAV file full: 4 GiB")
         self._file.write(pcm)
@@ -67,7 +85,10 @@ def _wav_header(rate_hz: int, data_bytes: int) -> bytes:
 
 
 class ClockedSink:
-    """Another sink, slowed down to real time: at most `ahead_frames` before the wall clock."""
+    """A sink without a clock of its own, slowed down to real time: at most `ahead_frames` before the clock, for good."""
+
+    clocked, fades = True, False
+    underruns = held_bytes_max = 0
 
     def __init__(self, sink, rate_hz: int, clock, ahead_frames: int):
         self._sink = sink
@@ -76,7 +97,7 @@ class ClockedSink:
         self._ahead_frames = ahead_frames
         self._started_ms = clock.now_ms()
 
-    def write(self, pcm) -> int:
+    def write(self, pcm, last: bool = False) -> int:
         frames = self._sink.write(pcm)
         ahead = frames - self._ahead_frames - (self._clock.now_ms() - self._started_ms) * self._rate_hz // 1000
         if ahead > 0:
@@ -87,15 +108,27 @@ class ClockedSink:
         return self._sink.close()
 
 
-def open_sink(address: str, rate_hz: int):
-    """The sink for `wav:PATH`, `null`, on Linux `alsa:DEVICE`, on boards `i2s:PINS`. Raises `AddressError`, OSError."""
+def open_sink(config, rate_hz: int, clock):
+    """The sink for `config.out`: `wav:PATH`, `null`, on Linux `alsa:DEVICE`, on boards `i2s:PINS`.
+
+    With pace `clocked`, one without a clock of its own is slowed down to real time. Raises `AddressError`, `OutputGone`,
+    OSError.
+    """
+    sink = _open(config, rate_hz, clock)
+    if config.pace == "free" or sink.clocked:
+        return sink
+    return ClockedSink(sink, rate_hz, clock, CLOCKED_AHEAD_MS * rate_hz // 1000)
+
+
+def _open(config, rate_hz: int, clock):
+    address = config.out
     kind, _colon, rest = address.partition(":")
     if kind == "wav" and rest:
         return WavSink(_fresh_name(rest), rate_hz)
     if kind == "alsa" and not MICROPYTHON:
-        from amos.edges.alsa_host import AplaySink
+        from amos.edges.alsa_host import open_alsa
 
-        return AplaySink(rest or "default", rate_hz)
+        return open_alsa(rest or "default", rate_hz, config, clock)
     if kind == "i2s" and MICROPYTHON:
         from amos.edges.i2s_out import open_i2s
 

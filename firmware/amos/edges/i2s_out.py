@@ -10,6 +10,7 @@ delay what an opt-out or a skip should do at once.
 
 from amos.edges.address import AddressError
 from amos.edges.clock import SystemClock, sleep_ms
+from amos.player.ramp import ramped
 
 FRAME_BYTES = 4
 RING_BYTES_MIN = 16 << 10
@@ -31,6 +32,8 @@ class I2sSink:
     are the pauses between two blocks in which the whole ring has run dry for certain.
     """
 
+    clocked = fades = True
+
     def __init__(self, i2s, rate_hz: int, ring_bytes: int, clock):
         self._i2s = i2s
         self._clock = clock
@@ -41,9 +44,11 @@ class I2sSink:
         self._returned_ms = None
         self.underruns = 0
 
-    def write(self, pcm) -> int:
+    def write(self, pcm, last: bool = False) -> int:
         if self._returned_ms is not None and self._clock.now_ms() - self._returned_ms > self._held_ms:
             self.underruns += 1
+        if last or not self._frames:
+            pcm = ramped(pcm, not last)
         left = memoryview(pcm)
         while len(left):
             count = self._i2s.write(left)

@@ -46,6 +46,7 @@ class Journal:
     segments          Segments, sequence -> Stored, sealed and not trimmed
     lost              None or (first, last, reason): sequence numbers found to be gone, for the next segment to declare
     memory            bytes or None, what the score VM had learned by the last `remember`
+    failed_writes     int, operations of the storage that failed in this life: 0, or 1 after which nothing more is stored
     notes             list of str, what recovery had to do, and damage found since
     """
 
@@ -63,6 +64,7 @@ class Journal:
         self.segments, self.memory, self.unsealed = found.segments, found.memory, found.unsealed
         self._losses, self._skipped = found.losses, (state.skipped_first, state.skipped_last)
         self._checked = 0
+        self.failed_writes = 0
         self.notes: list = self._ring.notes + found.notes
         if len(self.notes) > NOTES_MAX:
             self.notes[NOTES_MAX:] = ["and %d more" % (len(self.notes) - NOTES_MAX)]
@@ -83,6 +85,18 @@ class Journal:
         skipped = first <= self._skipped[1] and last >= self._skipped[0]
         return first, last, LOST_STORAGE if skipped else LOST_DAMAGED
 
+    @property
+    def _segments_max(self) -> int:
+        return max(SEGMENTS_MIN, self._zone.count * self._zone.sector_bytes // SEGMENT_BYTES_MEAN)
+
+    @property
+    def spare_segments(self) -> int:
+        """How many more segments of ordinary size, ten minutes of play each, fit before the ring is full."""
+        zone = self._zone
+        sectors = zone.count - (zone.head - zone.tail) - zone.sectors_of(HEAD_BYTES + SEGMENT_BYTES_MAX)
+        fit = sectors // zone.sectors_of(HEAD_BYTES + SEGMENT_BYTES_MEAN)
+        return max(0, min(fit, self._segments_max - len(self.segments)))
+
     def begin_boot(self) -> None:
         """A new boot number, durable when this returns."""
         self._append(record.STATE, lambda: self._state(boot=self.boot + 1).encode())
@@ -97,8 +111,7 @@ class Journal:
 
     def open(self, opened: Opened) -> SegmentBuilder:
         """Begin a segment; nothing may be metered before this returns. Its seal is sure to find room."""
-        zone_bytes = self._zone.count * self._zone.sector_bytes
-        if len(self.segments) >= max(SEGMENTS_MIN, zone_bytes // SEGMENT_BYTES_MEAN):
+        if len(self.segments) >= self._segments_max:
             raise JournalFull("journal: expected fewer than %d segments; sync the player" % len(self.segments))
         self._make_segment_room(SEGMENT_BYTES_MAX)
         self._append(record.OPEN, lambda: part(self._state().encode()) + part(opened.encode()))
@@ -206,6 +219,7 @@ class Journal:
         try:
             return act()
         except OSError as error:
+            self.failed_writes += 1
             self._broken = "journal: storage failed (%s)" % error
             raise JournalFault(self._broken)
 

@@ -154,6 +154,13 @@ STATE_FULL = 3
 STATE_FAULT = 4
 STATES = ("stopped", "playing", "paused", "storage full", "fault")
 
+OUTPUT_NONE = 0
+OUTPUT_OK = 1
+OUTPUT_SILENT = 2
+OUTPUT_LOST = 3
+OUTPUTS = ("none", "ok", "silent", "lost")
+"""none: no session; silent: nothing but zeros is delivered while placements should sound; lost: its device is gone."""
+
 
 class Status(Record):
     """What a player says of itself; the courier publishes it (retained) with the device's topic."""
@@ -178,6 +185,10 @@ class Status(Record):
         (16, "damaged_frames", "uint", U32),
         (17, "trimmed", "uint", U64),
         (18, "text", "text?", 160),
+        (19, "output", "uint", len(OUTPUTS) - 1),
+        (20, "spare_segments", "uint", U32),
+        (21, "failed_writes", "uint", U32),
+        (22, "lease_seconds_left", "uint?", U64),
     )
 
     device: bytes
@@ -198,6 +209,10 @@ class Status(Record):
     damaged_frames: int
     trimmed: int
     text: "str | None"
+    output: int
+    spare_segments: int
+    failed_writes: int
+    lease_seconds_left: "int | None"
 
 
 def decode_request(body) -> Request:

@@ -37,7 +37,8 @@ SEAL_TIER = 4
 SEAL_SESSION = 5
 SEAL_SHUTDOWN = 6
 SEAL_POWER_LOSS = 7
-SEAL_REASONS = ("", "interval", "full", "pack", "tier", "session", "shutdown", "power loss")
+SEAL_OUTPUT = 8
+SEAL_REASONS = ("", "interval", "full", "pack", "tier", "session", "shutdown", "power loss", "output lost")
 
 LOST_STORAGE = 1
 LOST_DAMAGED = 2

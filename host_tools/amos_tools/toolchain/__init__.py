@@ -9,7 +9,7 @@ from pathlib import Path
 from amos_tools.toolchain import programs
 from amos_tools.toolchain.errors import ToolMissing
 
-__all__ = ["ToolMissing", "debian_data", "explain", "micropython", "mosquitto", "scsynth"]
+__all__ = ["ToolMissing", "alsa", "debian_data", "explain", "micropython", "mosquitto", "scsynth"]
 
 _reasons: dict[str, str] = {}
 
@@ -46,6 +46,15 @@ def scsynth() -> list[str] | None:
         return programs.scsynth()
     except ToolMissing as missing:
         _reasons["scsynth"] = str(missing)
+        return None
+
+
+def alsa() -> str | None:
+    """ALSA's library, as a name or a path to load in this process."""
+    try:
+        return programs.alsa()
+    except ToolMissing as missing:
+        _reasons["alsa"] = str(missing)
         return None
 
 

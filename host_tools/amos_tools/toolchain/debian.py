@@ -26,18 +26,20 @@ class Bundle:
     """Packages of one architecture that are unpacked into one folder, named `name` in the cache.
 
     only    when not empty, the only paths to unpack (qemu-user holds 465 MB of emulators for one we want)
+    release of Debian; a library that this process is to load must be as old as its C library
     """
 
     name: str
     packages: tuple[str, ...]
     architecture: str
     only: tuple[str, ...] = ()
+    release: str = RELEASE
 
     def folder_name(self) -> str:
         """Changes with the contents asked for, so that an older bundle is never taken for this one."""
         contents = "\n".join((*self.packages, "", *self.only))
         digest = hashlib.sha256(contents.encode()).hexdigest()[:8]
-        return f"{self.name}-{RELEASE}-{self.architecture}-{digest}"
+        return f"{self.name}-{self.release}-{self.architecture}-{digest}"
 
 
 def architecture() -> str:
@@ -60,7 +62,7 @@ def unpacked(bundle: Bundle, check: Callable[[Path], None] = lambda root: None) 
         with cache.locked(tools):
             if not root.is_dir():
                 with cache.staged(tools, bundle.folder_name()) as partial:
-                    _fetch(bundle, tools / f"apt-{RELEASE}-{bundle.architecture}", partial)
+                    _fetch(bundle, tools / f"apt-{bundle.release}-{bundle.architecture}", partial)
                     check(partial)
     except OSError as error:
         raise ToolMissing(f"{bundle.name} could not be unpacked into {tools}: {error}") from error
@@ -77,7 +79,7 @@ def _fetch(bundle: Bundle, workspace: Path, root: Path) -> None:
     downloads.mkdir()
     failure: ToolMissing | None = None
     for mirror in candidates():
-        apt = ["apt-get", "-qq", "-c", str(_apt_conf(workspace, bundle.architecture, mirror, keyring))]
+        apt = ["apt-get", "-qq", "-c", str(_apt_conf(workspace, bundle, mirror, keyring))]
         try:
             _run([*apt, "update"], f"the package list of {mirror} could not be read")
             _run([*apt, "download", *bundle.packages], f"{bundle.name} could not be fetched from {mirror}", downloads)
@@ -92,7 +94,7 @@ def _fetch(bundle: Bundle, workspace: Path, root: Path) -> None:
     shutil.rmtree(downloads)
 
 
-def _apt_conf(workspace: Path, architecture: str, mirror: str, keyring: Path) -> Path:
+def _apt_conf(workspace: Path, bundle: Bundle, mirror: str, keyring: Path) -> Path:
     """An apt.conf(5) that keeps the machine's proxy and certificates but none of its state, sources, pins and hooks.
 
     The sandbox user cannot read a private cache folder, so root downloads as root, which is what apt falls back to.
@@ -101,7 +103,7 @@ def _apt_conf(workspace: Path, architecture: str, mirror: str, keyring: Path) ->
         (workspace / name).mkdir(parents=True, exist_ok=True)
     (workspace / "status").touch()
     (workspace / "sources.list").write_text(
-        f"deb [arch={architecture} target=Packages lang=none signed-by={keyring}] {mirror} {RELEASE} main\n"
+        f"deb [arch={bundle.architecture} target=Packages lang=none signed-by={keyring}] {mirror} {bundle.release} main\n"
     )
     conf = workspace / "apt.conf"
     conf.write_text(
@@ -110,8 +112,8 @@ def _apt_conf(workspace: Path, architecture: str, mirror: str, keyring: Path) ->
 #clear APT::Update;
 #clear APT::Default-Release;
 #clear DPkg;
-APT::Architecture "{architecture}";
-APT::Architectures {{ "{architecture}"; }};
+APT::Architecture "{bundle.architecture}";
+APT::Architectures {{ "{bundle.architecture}"; }};
 APT::Sandbox::User "root";
 APT::Update::Error-Mode "any";
 Acquire::Languages "none";

@@ -1,5 +1,6 @@
 """Where each tool comes from, and how it is started."""
 
+import ctypes
 import re
 import shutil
 import subprocess
@@ -23,6 +24,8 @@ SCSYNTH = (
     *("libflac14", "libvorbis0a", "libvorbisenc2", "libopus0", "libogg0", "libmpg123-0t64", "libmp3lame0"),
     *("libdbus-1-3", "libdb5.3t64", "libsystemd0", "libcap2", "libx11-6", "libxcb1", "libxau6", "libxdmcp6"),
 )
+ALSA = "libasound.so.2"
+ALSA_RELEASE = "bookworm"  # Debian 12: the oldest C library that any of our machines has
 QEMU_ARM = "usr/bin/qemu-arm"  # linked statically, so nothing else is needed
 START_TIMEOUT_S = 60
 
@@ -81,6 +84,20 @@ def scsynth() -> list[str]:
     bundle = Bundle("scsynth", SCSYNTH, architecture())
     root = unpacked(bundle, lambda root: _check_output([*start(root), "-v"], "scsynth"))
     return [*start(root), "-U", str(root / "usr/lib/SuperCollider/plugins")]
+
+
+def alsa() -> str:
+    """ALSA's library, as a name or a path to load in this process. Raises `ToolMissing`."""
+    try:
+        ctypes.CDLL(ALSA)
+        return ALSA
+    except OSError:
+        bundle = Bundle("alsa", ("libasound2",), architecture(), release=ALSA_RELEASE)
+        path = next(unpacked(bundle).glob(f"usr/lib/*/{ALSA}"), None)
+    try:
+        return ctypes.CDLL(str(path))._name
+    except OSError as error:
+        raise ToolMissing(f"{ALSA} was fetched but cannot be loaded here: {error}") from None
 
 
 def debian_data(package: str) -> Path:

@@ -1,0 +1,146 @@
+"""The player on libasound itself, through its `null` and `file` plugins, and on a card that is a process behind a pipe."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from output_player import RATE_HZ, VOICES, Player
+
+from amos.edges.address import AddressError
+from amos.edges.alsa_library_host import load
+from amos.player.ramp import RAMP_FRAMES, ramped
+from amos.protocol.link import OUTPUT_LOST, OUTPUT_OK, STATE_FAULT, STATE_PLAYING
+from amos.protocol.segment import SEAL_SHUTDOWN
+
+
+def bends(samples: np.ndarray) -> int:
+    """The largest second difference: a click has a large one."""
+    return int(np.abs(np.diff(samples.astype(np.int64), 2, axis=0)).max())
+
+
+def finish(process: "subprocess.Popen[str]") -> str:
+    process.send_signal(signal.SIGTERM)
+    out, _err = process.communicate(timeout=30)
+    assert process.returncode == 0 and "Traceback" not in out, out
+    return out
+
+
+def test_what_alsa_gets_is_what_was_rendered_but_for_its_edges(player: Player) -> None:
+    player.run(out="alsa:file", pace="free", minutes=1)
+    (usage,) = player.segments()
+    heard = player.heard.read_bytes()
+    assert len(heard) == 4 * usage.delivered_frames == 4 * 60 * RATE_HZ
+    wav = player.folder / "same.wav"
+    (player.folder / "journal.ring").unlink()
+    player.run(out=f"wav:{wav}", pace="free", minutes=1)
+    rendered = wav.read_bytes()[44:]
+    assert player.segments()[0].pcm_sha256 == usage.pcm_sha256 == hashlib.sha256(rendered).digest()
+    edge = 4 * RAMP_FRAMES
+    assert heard[edge:-edge] == rendered[edge:-edge]
+    assert heard[:edge] == ramped(rendered[:edge], True) and heard[-edge:] == ramped(rendered[-edge:], False)
+
+
+def test_start_and_stop_without_clicks_and_metered_to_the_frame(player: Player) -> None:
+    process = player.start(out="alsa:card")
+    status = player.wait_for_status(lambda status: status.frame > 2 * RATE_HZ)
+    assert (status.state, status.output, status.underruns) == (STATE_PLAYING, OUTPUT_OK, 0)
+    out = finish(process)
+    assert "playing: session 1" in out
+    samples = player.samples()
+    music = bends(samples[2 * RAMP_FRAMES : -2 * RAMP_FRAMES])
+    silence = np.zeros((4, 2), np.int16)
+    assert bends(np.concatenate([silence, samples, silence])) <= music + 4
+    assert not samples[-1].any() and samples[-RATE_HZ:].any()
+    (usage,) = player.segments()
+    assert (usage.delivered_frames, usage.reason, usage.underruns) == (len(samples), SEAL_SHUTDOWN, 0)
+
+
+def test_a_device_gone_and_back_stops_and_resumes_play_and_metering(player: Player) -> None:
+    process = player.start(out="alsa:card")
+    player.wait_for_status(lambda status: status.frame > RATE_HZ)
+    player.configure(card=False)
+    card = int(subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()[0])
+    os.kill(card, signal.SIGKILL)
+    lost = player.wait_for_status(lambda status: status.state == STATE_FAULT)
+    assert lost.output == OUTPUT_LOST and lost.text is not None and "audio: " in lost.text
+    time.sleep(2.5)
+    still = player.status()
+    assert (still.state, still.frame, still.unsynced_ms) == (STATE_FAULT, lost.frame, lost.unsynced_ms)
+    player.configure(card=True)
+    back = player.wait_for_status(lambda status: status.state == STATE_PLAYING and status.frame > lost.frame + RATE_HZ)
+    assert back.output == OUTPUT_OK and back.text is None
+    out = finish(process)
+    assert "tried again every second" in out and "playing: the output is there" in out
+    delivered = sum(usage.delivered_frames for usage in player.segments())
+    # What the card's pipe and the plugin's own buffer held when the card was killed had left ALSA, and was never heard.
+    assert 0 <= delivered - len(player.samples()) <= 16384 // 4 + 68 * RATE_HZ // 1000
+
+
+@pytest.mark.parametrize("device", ["full", "nowhere"])
+def test_a_device_that_never_works_is_tried_for_as_long_as_it_takes(player: Player, device: str) -> None:
+    process = player.start(out=f"alsa:{device}")
+    status = player.wait_for_status(lambda status: status.state == STATE_FAULT)
+    assert status.output == OUTPUT_LOST and "tried again" in (status.text or "")
+    time.sleep(1.5)
+    out = finish(process)
+    assert len(out.splitlines()) < 10  # nor does ALSA itself go on about it
+    assert sum(usage.delivered_frames for usage in player.segments()) < RATE_HZ
+
+
+def test_alsas_null_device_has_no_clock_and_is_not_paid_for(player: Player) -> None:
+    out = player.run(out="alsa:null")
+    assert "stopped: audio: expected an output that takes frames as they sound" in out
+    assert sum(usage.delivered_frames for usage in player.segments()) <= 3 * RATE_HZ
+
+
+def test_without_the_library_one_line_says_what_to_install() -> None:
+    with pytest.raises(AddressError, match="expected libnothing.so; install it: apt install libasound2"):
+        load("libnothing.so")
+
+
+@contextmanager
+def busy_cores() -> Iterator[None]:
+    """Two processes more than there are cores, each doing its worst, at the priority that all have beside the player."""
+    count = (os.cpu_count() or 1) + 2
+    code = "import hashlib\ndata = bytes(1 << 20)\nwhile True: hashlib.sha256(data); sorted(range(50000), key=str)"
+    processes = [subprocess.Popen(["nice", "-n", "10", sys.executable, "-c", code]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def plays_under_load(player: Player, seconds: int) -> tuple[int, int, float]:
+    """Frames that the card heard, how often it ran dry, and its seconds."""
+    with busy_cores():
+        process = player.start(out="alsa:card")
+        time.sleep(seconds)
+        status = player.status()
+        finish(process)
+    report = json.loads(player.report.read_text())
+    assert status.underruns == 0 and status.frame > (seconds - 8) * RATE_HZ
+    assert sum(usage.delivered_frames for usage in player.segments()) == len(player.samples())
+    return report["frames"], report["underruns"], report["seconds"]
+
+
+def test_ten_seconds_with_loaded_cores_never_run_dry(player: Player) -> None:
+    frames, underruns, _seconds = plays_under_load(player, 10)
+    assert underruns == 0 and frames > 2 * RATE_HZ
+
+
+@pytest.mark.sweep
+def test_ten_minutes_with_loaded_cores_never_run_dry(player: Player) -> None:
+    frames, underruns, seconds = plays_under_load(player, 600)
+    print(f"\n{frames} frames in {seconds:.3f} s with loaded cores, {VOICES} voices: {underruns} times dry")
+    assert underruns == 0
