@@ -8,6 +8,7 @@ import json
 import os
 
 from amos import crypto
+from amos.anchored_clock import AnchoredClock
 from amos.device import Device
 from amos.edges.clock import SystemClock
 from amos.edges.durable import append_line
@@ -19,10 +20,13 @@ from amos.journal.journal import Journal, JournalError, JournalFull
 from amos.protocol.link import STATE_FAULT, STATE_FULL, STATE_PLAYING, STATE_STOPPED
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.segment import SEAL_SHUTDOWN
+from amos.rights import open_rights
 from amos.session import Session
 from amos.usage_log import UsageLog
 
 IDLE_POLL_MS = 50
+PERMIT_POLLS = 20
+"""Idle polls until the player asks again whether it may play."""
 FAREWELL_POLLS = 10
 FAREWELL_POLLS_MAX = 60
 """Idle polls (at most so many in all) after the last receipt, so that a courier hears its last answer."""
@@ -41,7 +45,7 @@ class Player:
         self._config = config
         self._say = say
         self._heartbeat = heartbeat
-        self._clock = SystemClock()
+        self._clock = AnchoredClock(SystemClock(), os.urandom)
         seed = load_or_make_seed(config.directory + "/device.key")
         self._pack = open_pack(config.pack, config.publisher_key, crypto.verify)
         self._store = FileSectorDevice(config.directory + "/journal.ring", config.journal_bytes)
@@ -50,6 +54,9 @@ class Player:
             say("journal: " + note)
         journal.begin_boot()
         self.device = Device(seed, journal, config, self._clock, self._pack.manifest.voices, self._pack.pack_id)
+        self.device.rights = open_rights(config.directory, config.publisher_key, crypto.verify, self._clock)
+        if self.device.rights.opt_outs.note:
+            say(self.device.rights.opt_outs.note)
         self._link = DeviceLink(self.device)
         self.device.attach(self._link)
         self._port = open_port(config.link)
@@ -65,24 +72,46 @@ class Player:
         device = self.device
         gc.collect()  # once, before the first block: starting leaves a board's heap in pieces
         recovered = UsageLog(device.journal, device.device, device.sign)
+        session = None
         try:
             if recovered.seal_power_loss():
                 self._say("sealed segment %d after a power cut" % device.journal.last_sequence)
-            session = Session(device, self._pack, self._config, self._clock)
+            while self._permitted():
+                session = Session(device, self._pack, self._config, self._clock)
+                self._play(session)
+                if session.over() is None:
+                    break
         except JournalError as error:
             self._halt(error)
-            session = None
-        if session is not None:
-            self._play(session)
         self._linger()
         self._write_summary(session, recovered)
+        device.rights.lease_clock.save()
         self._store.close()
         self._pack.close()
+
+    def _permitted(self) -> bool:
+        """Whether the pack may be played. If not, that is said, and a player that lingers for ever waits for it."""
+        device = self.device
+        while not self._stopping:
+            licence = device.rights.license(self._pack.manifest)
+            licence.withdraw()
+            reason = licence.over()
+            if reason is None:
+                return True
+            if device.text != reason:
+                device.state, device.text = STATE_STOPPED, reason
+                self._say("stopped: " + reason)
+            if self._config.linger != "forever":
+                break
+            for _poll in range(PERMIT_POLLS):
+                if not self._stopping:
+                    self._poll(IDLE_POLL_MS)
+        return False
 
     def _play(self, session: Session) -> None:
         device = self.device
         device.session = session
-        device.state = STATE_PLAYING
+        device.state, device.text = STATE_PLAYING, None
         self._say("playing: session %d, pack %d" % (device.journal.session, self._pack.manifest.serial))
         started_ms = self._clock.now_ms()
         try:
@@ -115,7 +144,7 @@ class Player:
     def _play_frames(self, session: Session) -> None:
         block = self._config.block_frames
         limit = self._config.minutes * 60 * session.rate_hz
-        while not self._stopping and (not limit or session.frame < limit):
+        while not self._stopping and (not limit or session.frame < limit) and session.over() is None:
             # The last block is cut to whole cells of 64 frames, which may pass the limit by less than one.
             frames = block if not limit else min(block, -(-(limit - session.frame) // 64) * 64)
             session.step(frames)
@@ -134,6 +163,7 @@ class Player:
     def _poll(self, timeout_ms: int) -> bool:
         """Serve the courier; the one place where the loop passes on every turn, so the watchdog is fed here."""
         served = self._port.poll(self._link, timeout_ms)
+        self.device.rights.tick(self._clock.now_ms(), self._clock.wall_unix_ms())
         if self._heartbeat is not None:
             self._heartbeat()
         return served

@@ -8,6 +8,7 @@ import hashlib
 
 from amos.journal.builder import PCM_UNKNOWN, SegmentBuilder
 from amos.journal.facts import Opened
+from amos.protocol.limits import SEGMENT_INPUTS_MAX
 from amos.protocol.segment import SEAL_FULL, SEAL_INTERVAL, SEAL_POWER_LOSS, sign_usage
 
 SEAL_INTERVAL_S = 600
@@ -78,6 +79,11 @@ class UsageLog:
         """Seal all that is metered so far. Call `begin` before anything more is."""
         self._advance(meter.cut(), [], meter, now_ms)
         self._store(self._builder, self._pcm.digest(), reason)
+
+    @property
+    def inputs_room(self) -> int:
+        """Inputs that the segment in the making still holds, if all that are under way belong to it."""
+        return SEGMENT_INPUTS_MAX - len(self._builder.inputs) - len(self._inputs_coming)
 
     @property
     def first_frame(self) -> int:

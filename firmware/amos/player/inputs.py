@@ -16,7 +16,7 @@ INPUT_ANNOUNCE = const(5)
 """Make announcement `value` as soon as its rule allows."""
 INPUT_BLOCK = const(6)
 """Stem `value` is withdrawn (an opt-out, the end of its lease): it fades out if it sounds, and is not drawn again."""
-INPUT_BLOCK_MANY = const(7)
+INPUT_BLOCK_MANY = const(10)
 """The same for up to 16 stems: `value` is g << 16 | mask; bit i of the mask is stem 16 g + i."""
 INPUT_SLIDER = const(16)
 """INPUT_SLIDER + i sets slider i to a position of 0 .. 32768 between its bounds."""
@@ -73,7 +73,7 @@ class InputQueue:
                 limit = self.values_max[kind]
             elif not 0 <= kind - INPUT_SLIDER < self.slider_count:
                 raise InputRefused(
-                    "kind: expected 0 to 7 or one of %d sliders from 16, found %d" % (self.slider_count, kind)
+                    "kind: expected 0 to 6, 10 or one of %d sliders from 16, found %d" % (self.slider_count, kind)
                 )
             if not 0 <= value <= limit:
                 raise InputRefused("value: expected 0 to %d, found %d" % (limit, value))

@@ -12,6 +12,9 @@ SEGMENT_ROWS_MAX = 1200
 SEGMENT_INPUTS_MAX = 128
 """Inputs before a segment is sealed as full: 9 bytes each."""
 
+SEGMENT_INPUTS_OWN_MAX = 72
+"""Of these, kept free for what the player itself has to say at any moment: 64 to withdraw every stem, and the time."""
+
 MANIFEST_BYTES_MAX = 256 * 1024
 """1,024 stems of about 180 bytes, with room."""
 
