@@ -12,6 +12,12 @@ from amos.lease_clock import BOOT_ADDS_MS, KEPT_BYTES_MAX, SAVE_EVERY_MS, LeaseC
 BYTES_MAX = 100
 
 
+@pytest.fixture(autouse=True)
+def no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cuts are made by hand, so the disk need not be waited for."""
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+
+
 def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 

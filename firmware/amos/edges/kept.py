@@ -50,7 +50,7 @@ class KeptFile:
                     found = decode(file.read(HEAD_BYTES + bytes_max + 5))
             except OSError:
                 continue
-            if found is None:
+            if found is None or len(found[1]) > bytes_max:
                 self.damaged = True
             elif found[0] > self._generation:
                 self._generation, self.content = found
