@@ -31,7 +31,7 @@ class AnchoredClock:
         self._random = random
         self._nonce = b""
         self._asked_ms = 0
-        self.anchor: "tuple[int, int] | None" = None
+        self.anchor: tuple[int, int] | None = None
         self.local = clock.local
 
     def now_ms(self) -> int:
@@ -49,7 +49,7 @@ class AnchoredClock:
         return self.anchor[0] + self._clock.now_ms() - self.anchor[1]
 
     def status(self) -> int:
-        """CLOCK_SYNCHRONISED on a fresh anchor, CLOCK_RELATIVE on an old one; without, what the machine says of itself."""
+        """CLOCK_SYNCHRONISED on a fresh anchor, CLOCK_RELATIVE on an old one; without one, the machine's own."""
         if self.anchor is None:
             return self._clock.status()
         fresh = self._clock.now_ms() - self.anchor[1] <= SYNCHRONISED_MS

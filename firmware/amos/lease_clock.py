@@ -13,7 +13,7 @@ BOOT_ADDS_MS = SAVE_EVERY_MS
 """So a boot counts for as much, and no rhythm of restarts makes a lease longer."""
 
 AWAY_MS_MAX = 86_400_000
-"""As long as this a wall clock nobody vouches for may say that the player was off: a night, not the years it may err."""
+"""So long may a wall clock nobody vouches for say that the player was off: a night, not the years it may err."""
 
 PRESUMED_MS = 30 * 86_400_000
 """What is left of a lease where nothing at all tells the time: a month of play."""
@@ -33,8 +33,8 @@ class TimeKept(Record):
 class LeaseClock:
     """Never goes back, but by the ledger's word (`set`).
 
-    unix_ms   Unix time in ms that leases are held against; None while nothing is known. Late rather than early: only a
-              wrong issue time or a wrong anchor, both signed, put it ahead of the time by more than a day a boot.
+    unix_ms   Unix time in ms that leases are held against; None while nothing is known. Without anchors it falls behind
+              by the time the player was off, and runs ahead by ten minutes a boot.
 
     `kept` is a `KeptFile` or its twin; `now_ms` monotonic; `wall_unix_ms` the machine's wall clock, or None. A boot is
     counted durably before anything else. Raises OSError when that cannot be stored.

@@ -21,8 +21,8 @@ class OptOutList:
         self._kept = kept
         self._publisher_key = publisher_key
         self._verify = verify
-        self.current: "OptOuts | None" = None
-        self.note: "str | None" = "opt-outs: expected a whole list, found damage" if kept.damaged else None
+        self.current: OptOuts | None = None
+        self.note: str | None = "opt-outs: expected a whole list, found damage" if kept.damaged else None
         if kept.content is not None:
             try:
                 self.current = open_opt_outs(kept.content, publisher_key, verify)

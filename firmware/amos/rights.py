@@ -8,12 +8,12 @@ from amos.protocol.limits import OPT_OUTS_BYTES_MAX
 
 
 class Rights:
-    """`opt_outs` (OptOutList) and `lease_clock` (LeaseClock) of a player; `licence` of the pack that it plays, or None."""
+    """`opt_outs` and `lease_clock` of a player; `licence` for the pack that it plays, None before there is one."""
 
     def __init__(self, opt_outs: OptOutList, lease_clock: LeaseClock):
         self.opt_outs = opt_outs
         self.lease_clock = lease_clock
-        self.licence: "Licence | None" = None
+        self.licence: Licence | None = None
         if opt_outs.current is not None:
             lease_clock.at_least(opt_outs.current.issued_unix_s * 1000)
 

@@ -59,8 +59,8 @@ class Session:
         self._config = config
         self._clock = clock
         self._started_ms = clock.now_ms()
-        self._anchor: "tuple[int, int] | None" = None
-        self._dated: "tuple[int, int] | None" = None  # (Unix ms, our own ms) of one moment
+        self._anchor: tuple[int, int] | None = None
+        self._dated: tuple[int, int] | None = None  # (Unix ms, our own ms) of one moment
         self.licence = device.rights.license(manifest)
         self._withdrawing: list = []
         seed = session_seed(device.device, pack.pack_id, journal.session)

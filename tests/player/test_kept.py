@@ -86,7 +86,9 @@ def test_a_failed_write_leaves_what_was_and_is_tried_again(tmp_path: Path, monke
     assert KeptFile(path, BYTES_MAX).content == b"four"
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data + b"x", lambda _data: b"", bytes.swapcase])
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-1], lambda data: data + b"x", lambda _data: b"", bytes.swapcase]
+)
 def test_damage_falls_back_to_the_other_and_says_so_when_there_is_none(
     tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:

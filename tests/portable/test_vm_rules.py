@@ -163,7 +163,9 @@ def test_a_blocked_stem_fades_and_never_returns():
     stop = next(event for event in events if isinstance(event, Stop))
     assert stop.frame == BAR + 5 and stop.fade <= BEAT
     assert stem not in [event.stem for event in starts(events)]
-    assert stop.withdrawn and not any(event.withdrawn for event in events if isinstance(event, Stop) and event is not stop)
+    assert stop.withdrawn and not any(
+        event.withdrawn for event in events if isinstance(event, Stop) and event is not stop
+    )
     assert stem in stems_of(looped(stems=3, bars=8, memory=vm.memory()), 100), "a later session asks anew"
     for other in range(3):
         vm.input(INPUT_BLOCK, other, vm.frame)

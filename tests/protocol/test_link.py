@@ -90,9 +90,7 @@ def test_player_answers_or_is_silent_and_never_grows(parts: list[bytes], cuts: l
 
 @given(
     st.lists(
-        st.tuples(
-            st.integers(0, 4), st.integers(0, 18000), st.integers(0, 18000), st.binary(min_size=1, max_size=192)
-        ),
+        st.tuples(st.integers(0, 4), st.integers(0, 18000), st.integers(0, 18000), st.binary(min_size=1, max_size=192)),
         max_size=30,
     )
 )

@@ -42,7 +42,7 @@ class KeptFile:
     def __init__(self, path: str, bytes_max: int):
         self._path = path
         self._generation = 0
-        self.content: "bytes | None" = None
+        self.content: bytes | None = None
         self.damaged = False
         for slot in SLOTS:
             try:

@@ -38,7 +38,7 @@ OFFERS = {
     OFFER_OPT_OUTS: ("opt-out list", OPT_OUTS_BYTES_MAX),
     OFFER_ANCHOR: ("time anchor", ANCHOR_BYTES_MAX),
 }
-"""Kind of offer -> its name, and its size at most. Only a receipt is about a segment; `sequence` is 0 for the others."""
+"""Kind of offer -> its name, and its size at most. `sequence` is that of a receipt's segment, else 0."""
 
 OFFER_CHUNK_BYTES_MAX = 192
 """Data bytes of one offer request, so that the whole stays within `REQUEST_BYTES_MAX`."""
