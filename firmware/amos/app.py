@@ -8,6 +8,7 @@ import json
 import os
 
 from amos import crypto
+from amos.anchored_clock import AnchoredClock
 from amos.compat import MICROPYTHON
 from amos.device import Device
 from amos.edges.clock import SystemClock
@@ -22,10 +23,13 @@ from amos.journal.reservation import Reservation
 from amos.protocol.link import STATE_FAULT, STATE_FULL, STATE_PLAYING, STATE_STOPPED
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.segment import SEAL_SHUTDOWN
+from amos.rights import open_rights
 from amos.session import Session
 from amos.usage_log import UsageLog
 
 IDLE_POLL_MS = 50
+PERMIT_POLLS = 20
+"""Idle polls until the player asks again whether it may play."""
 FAREWELL_POLLS = 10
 FAREWELL_POLLS_MAX = 60
 """Idle polls (at most so many in all) after the last receipt, so that a courier hears its last answer."""
@@ -45,7 +49,7 @@ class Player:
         self._config = config
         self._say = say
         self._heartbeat = heartbeat
-        self._clock = SystemClock()
+        self._clock = AnchoredClock(SystemClock(), os.urandom)
         seed = load_or_make_seed(config.directory + "/device.key")
         self._pack = open_pack(config.pack, config.publisher_key, crypto.verify)
         device = crypto.key_id(crypto.public_key(seed))
@@ -57,6 +61,9 @@ class Player:
         journal.begin_boot()
         voices, pack_id = self._pack.manifest.voices, self._pack.pack_id
         self.device = Device(seed, journal, config, self._clock, voices, pack_id, _worker(config))
+        self.device.rights = open_rights(config.directory, config.publisher_key, crypto.verify, self._clock)
+        if self.device.rights.opt_outs.note:
+            say(self.device.rights.opt_outs.note)
         self._link = DeviceLink(self.device)
         self.device.attach(self._link)
         self._port = open_port(config.link)
@@ -72,26 +79,48 @@ class Player:
         device = self.device
         gc.collect()  # once, before the first block: starting leaves a board's heap in pieces
         recovered = UsageLog(device.journal, device.device, device.sign)
+        session = None
         try:
             if recovered.seal_power_loss():
                 self._say("sealed segment %d after a power cut" % device.journal.last_sequence)
-            session = Session(device, self._pack, self._config, self._clock)
+            while self._permitted():
+                session = Session(device, self._pack, self._config, self._clock)
+                self._play(session)
+                if session.over() is None:
+                    break
         except JournalError as error:
             self._halt(error)
-            session = None
-        if session is not None:
-            self._play(session)
         self._linger()
         self._write_summary(session, recovered)
+        device.rights.lease_clock.save()
         self._store.close()
         self._reserved.close()
         self._pack.close()
+
+    def _permitted(self) -> bool:
+        """Whether the pack may be played. If not, that is said, and a player that lingers for ever waits for it."""
+        device = self.device
+        while not self._stopping:
+            licence = device.rights.license(self._pack.manifest)
+            licence.withdraw()
+            reason = licence.over()
+            if reason is None:
+                return True
+            if device.text != reason:
+                device.state, device.text = STATE_STOPPED, reason
+                self._say("stopped: " + reason)
+            if self._config.linger != "forever":
+                break
+            for _poll in range(PERMIT_POLLS):
+                if not self._stopping:
+                    self._poll(IDLE_POLL_MS)
+        return False
 
     def _play(self, session: Session) -> None:
         device = self.device
         device.session = session
         if not session.output.lost:
-            device.state = STATE_PLAYING
+            device.state, device.text = STATE_PLAYING, None
             self._say("playing: session %d, pack %d" % (device.journal.session, self._pack.manifest.serial))
         started_ms = self._clock.now_ms()
         try:
@@ -125,7 +154,7 @@ class Player:
     def _play_frames(self, session: Session) -> None:
         limit = self._config.minutes * 60 * session.rate_hz
         rendered = session.performance
-        while not self._stopping and (not limit or rendered.frame < limit):
+        while not self._stopping and (not limit or rendered.frame < limit) and session.over() is None:
             if session.output.lost:
                 self._await_output(session)
                 continue
@@ -171,6 +200,7 @@ class Player:
     def _poll(self, timeout_ms: int) -> bool:
         """Serve the courier while nothing plays."""
         served = self._port.poll(self._link, timeout_ms)
+        self.device.rights.tick(self._clock.now_ms(), self._clock.wall_unix_ms())
         self._beat()
         return served
 

@@ -1,6 +1,7 @@
 """The device as the link sees it: identity, status, sealed segments, receipts. The facade of `protocol.link_device`."""
 
 from amos import crypto
+from amos.protocol.anchor import open_anchor
 from amos.edges.worker import InlineWorker
 from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import ProofError, ProtocolError
@@ -10,6 +11,7 @@ from amos.protocol.receipt import parse_receipt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from amos.rights import Rights
     from amos.session import Session
 
 FIRMWARE = "0.1.0"
@@ -19,10 +21,12 @@ class Device:
     """Identity and journal of one player; `session` (a Session) while it plays, else None; `text` for the status.
 
     `worker` (edges/worker.py) writes to the journal while music goes on. `underruns` of the outputs since boot.
+    `rights` (Rights) says what may sound, and is there before a session begins.
     """
 
     session: "Session | None"
     text: "str | None"
+    rights: "Rights"
 
     def __init__(self, seed: bytes, journal, config, clock, voices: int, pack_id: bytes, worker=None):
         self._seed = seed
@@ -49,6 +53,9 @@ class Device:
         """The journal, which is nobody else's while the worker writes to it: waits until it has. Raises `JournalError`."""
         self.worker.settle()
         return self._journal
+    def lease_seconds_left(self) -> "int | None":
+        """Seconds until the pack's lease ends, 0 when it has; None before the first session."""
+        return self.rights.lease_seconds_left()
 
     def attach(self, link) -> None:
         """The link whose damage count the status shows."""
@@ -113,6 +120,21 @@ class Device:
         receipt = parse_receipt(data)
         receipt.check(self.journal.read(sequence, 0, size), self._ledger_key, crypto.verify)
         self.trimmed += self.journal.trim(sequence)
+
+    def take_opt_outs(self, data: bytes) -> None:
+        """From here on these stems are not placed, and fade where they sound. Raises `ProtocolError`."""
+        self.rights.take_opt_outs(data)
+
+    def challenge(self) -> bytes:
+        return self._clock.challenge()
+
+    def take_anchor(self, data: bytes) -> None:
+        """It is as late as the ledger says. Raises `ProtocolError`."""
+        self._clock.take(open_anchor(data, self._ledger_key, crypto.verify), self.device)
+        self.rights.lease_clock.set(self._clock.unix_ms())
+        self.rights.lease_clock.save()
+        if self.session is not None:
+            self.session.anchored()
 
     def set_tier(self, value: int) -> None:
         if not 0 <= value <= 255:

@@ -7,7 +7,7 @@ from amos.edges.stem_file import BlobError
 from amos.journal.facts import Opened
 from amos.output import Output
 from amos.player.day_clock import clock_value
-from amos.player.inputs import INPUT_CLOCK, InputRefused
+from amos.player.inputs import INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK, InputRefused, block_inputs
 from amos.player.limiter import ceiling_for
 from amos.player.meter import Meter
 from amos.player.mixer import make_mixer
@@ -16,11 +16,15 @@ from amos.player.ramp import RAMP_FRAMES
 from amos.player.score import ScoreError, decode_score
 from amos.player.vm import Vm
 from amos.protocol.errors import MessageError
+from amos.protocol.limits import SEGMENT_INPUTS_OWN_MAX
 from amos.protocol.segment import SEAL_OUTPUT, SEAL_TIER
 from amos.usage_log import UsageLog
 
 LOST_SEAL_MS = 10000
 """An output gone for so long is a break in play: what was delivered before it is sealed, and need not wait for its return."""
+
+OWN_INPUTS = (INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK)
+"""What only the player tells the VM: a courier could silence an artist with the first, and is believed no time."""
 
 SEED_CONTEXT = b"amos/1/session-seed\x00"
 
@@ -56,9 +60,10 @@ class Session:
         self._config = config
         self._clock = clock
         self._started_ms = clock.now_ms()
-        self._unix_ms = clock.unix_ms()
-        self._anchor_ms = self._started_ms
-        self._clock_status = clock.status()
+        self._anchor: tuple[int, int] | None = None
+        self._dated: tuple[int, int] | None = None  # (Unix ms, our own ms) of one moment
+        self.licence = device.rights.license(manifest)
+        self._withdrawing: list = []
         seed = session_seed(device.device, pack.pack_id, journal.session)
         frames = [stem.frames for stem in manifest.stems]
         score = decode_score(pack.score())
@@ -77,6 +82,7 @@ class Session:
         self._sealed_for_loss = False
         self._tier = device.tier
         self._open_segment()
+        self._withdraw()
 
     def _now_ms(self) -> int:
         """Monotonic time; while running free it follows the samples, as if they had been played in real time."""
@@ -84,10 +90,22 @@ class Session:
             return self._started_ms + self.frame * 1000 // self.rate_hz
         return self._clock.now_ms()
 
+    def _date(self) -> None:
+        """Rest on the newest anchor; without any, on the first moment at which the machine knew the time."""
+        anchor = self._clock.anchor
+        if anchor is not None and anchor is not self._anchor:
+            self._anchor = anchor
+            # Running free, our own time is another than the clock's.
+            self._dated = anchor[0], max(0, self._now_ms() - self._clock.now_ms() + anchor[1])
+        elif self._dated is None:
+            unix_ms = self._clock.unix_ms()
+            self._dated = None if unix_ms is None else (unix_ms, self._now_ms())
+
     def _opened(self) -> Opened:
         """The facts of a segment that begins here."""
         journal = self._device.journal
-        known = self._unix_ms is not None
+        self._date()
+        dated = self._dated
         return Opened(
             boot=journal.boot,
             session=journal.session,
@@ -95,9 +113,9 @@ class Session:
             first_frame=self.frame,
             rate_hz=self.rate_hz,
             start_ms=self._now_ms(),
-            clock=self._clock_status,
-            anchor_unix_ms=self._unix_ms if known else None,
-            anchor_ms=self._anchor_ms if known else None,
+            clock=self._clock.status(),
+            anchor_unix_ms=dated[0] if dated else None,
+            anchor_ms=dated[1] if dated else None,
             pack=self._pack.pack_id,
             score=self._pack.manifest.score_sha256,
             tier=self._tier,
@@ -109,14 +127,10 @@ class Session:
 
     def _tell_time(self, anyway: bool) -> None:
         """Tell the VM what time it is at its next frame: with each segment, and when a day has begun."""
-        if not self._tells_time or self._unix_ms is None:
+        if not self._tells_time or self._dated is None:
             return
-        frame = self._vm.frame
-        if self._config.pace == "free":
-            ahead_ms = frame * 1000 // self.rate_hz
-        else:
-            ahead_ms = self._clock.now_ms() - self._started_ms + (frame - self.frame) * 1000 // self.rate_hz
-        day, weekday, second = self._clock.local((self._unix_ms + ahead_ms) // 1000)
+        since_ms = self._now_ms() + (self._vm.frame - self.frame) * 1000 // self.rate_hz - self._dated[1]
+        day, weekday, second = self._clock.local((self._dated[0] + since_ms) // 1000)
         if anyway or day != self._told_day:
             self._told_day = day
             holiday = day in self._config.holidays.split(",")
@@ -127,9 +141,32 @@ class Session:
         """Frames to render at once: as configured, or fewer where the output's latency asks for it."""
         return self.output.block_frames(self._config.block_frames)
 
+    def anchored(self) -> None:
+        """The clock has a new anchor: the VM is told the time at once, segments carry it from the next one on."""
+        self._date()
+        self._tell_time(True)
+
+    def _withdraw(self) -> None:
+        """Have what may sound no more fade out, and not begin again. At frame 0 that is what never may."""
+        self._device.rights.tick(self._now_ms(), self._clock.wall_unix_ms())
+        self._withdrawing.extend(self.licence.withdraw())
+        if not self._withdrawing:
+            return
+        inputs = block_inputs(self._withdrawing)
+        if len(inputs) > self.log.inputs_room:
+            return  # a segment full of such inputs is sealed within a second
+        self._withdrawing = []
+        for kind, value in inputs:
+            self._take_input(kind, value)
+
+    def over(self) -> "str | None":
+        """Why nothing more may be played, once what sounded has faded out; else None."""
+        return None if self._withdrawing or self._meter.sounds else self.licence.over()
+
     def step(self, frames: int, last: bool = False) -> None:
         """Render the next `frames` frames, of which the `last` fade out; meter what has reached the output. Not while the
         output is lost. Raises `JournalError`, OSError."""
+        self._withdraw()
         self._tell_time(False)
         self._take(self.output.write(self.performance.render(frames), last))
         if self.output.lost:
@@ -214,6 +251,10 @@ class Session:
 
     def input(self, kind: int, value: int) -> None:
         """An input of the courier, effective at the next frame the VM has not yet decided. Raises `MessageError`."""
+        if kind in OWN_INPUTS:
+            raise MessageError("input: expected a kind for others to give, found %d" % kind)
+        if self.log.inputs_room <= SEGMENT_INPUTS_OWN_MAX:
+            raise MessageError("input: expected fewer within a second")
         try:
             self._take_input(kind, value)
         except InputRefused as error:

@@ -12,6 +12,7 @@ import hashlib
 from amos.edges.worker import InlineWorker
 from amos.journal.builder import PCM_UNKNOWN, SegmentBuilder
 from amos.journal.facts import Opened
+from amos.protocol.limits import SEGMENT_INPUTS_MAX
 from amos.protocol.segment import SEAL_FULL, SEAL_INTERVAL, SEAL_POWER_LOSS, sign_usage
 
 SEAL_INTERVAL_S = 600
@@ -129,6 +130,11 @@ class UsageLog:
         self._begun(opened, meter.silent_frames)
         self._kept_frame = kept_frame  # until it is stored
         self._worker.submit(act)
+
+    @property
+    def inputs_room(self) -> int:
+        """Inputs that the segment in the making still holds, if all that are under way belong to it."""
+        return SEGMENT_INPUTS_MAX - len(self._builder.inputs) - len(self._inputs_coming)
 
     @property
     def first_frame(self) -> int:

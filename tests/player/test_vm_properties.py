@@ -9,6 +9,7 @@ from amos.player.events import Duck, Section, Start, Stop
 from amos.player.inputs import (
     INPUT_ANNOUNCE,
     INPUT_BLOCK,
+    INPUT_BLOCK_MANY,
     INPUT_CLOCK,
     INPUT_DISLIKE,
     INPUT_LIKE,
@@ -234,6 +235,30 @@ def test_any_score_plays_within_its_voices_and_the_same_for_any_step(
             elif isinstance(event, Stop):
                 over[event.voice] = event.frame + event.fade
         assert max(over) <= plan.length_frames
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(
+    scores(),
+    st.lists(LENGTHS, min_size=STEMS, max_size=STEMS),
+    INPUTS,
+    st.integers(1, 2**STEMS - 1),
+    st.integers(0, END - 2 * BEAT),
+)
+def test_withdrawn_stems_are_silent_a_beat_later_whatever_else_happens(
+    score: Score, lengths: list[int], inputs: list[tuple[int, int, int]], mask: int, at: int
+) -> None:
+    events = played(score, lengths, bytes(32), [*inputs, (INPUT_BLOCK_MANY, mask, at)], END)
+    stems, over = [-1] * score.voices, [0] * score.voices
+    for event in events:
+        if isinstance(event, Start):
+            assert event.frame < at or not mask >> event.stem & 1
+            stems[event.voice], over[event.voice] = event.stem, event.frame + event.frames
+        elif isinstance(event, Stop):
+            over[event.voice] = event.frame + event.fade
+            own = event.withdrawn and any(kind == INPUT_BLOCK for kind, _value, _frame in inputs)
+            assert not event.withdrawn or own or (mask >> stems[event.voice] & 1 and event.frame == at)
+    assert all(end <= at + BEAT for stem, end in zip(stems, over, strict=True) if stem >= 0 and mask >> stem & 1)
 
 
 @given(st.integers(0, 2**32), st.integers(0, 400), st.integers(0, 255))

@@ -8,6 +8,7 @@ import hashlib
 from binascii import unhexlify
 
 from amos import crypto
+from amos.protocol.anchor import Anchor, sign_anchor
 from amos.protocol.answer import ACCEPTED, UNKNOWN_PACK, Answer
 from amos.protocol.catalogue import Catalogue, Share, Work, sign_catalogue
 from amos.protocol.cbor import Tag, dumps
@@ -16,6 +17,7 @@ from amos.protocol.enrolment import IDENTIFY_CONTEXT, Enrolment, sign_enrolment
 from amos.protocol.frames import frame
 from amos.protocol.link import (
     BAD_OFFER,
+    CHALLENGE,
     IDENTIFY,
     INPUT,
     LIST,
@@ -34,6 +36,7 @@ from amos.protocol.link import (
 )
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem, sign_manifest
 from amos.protocol.merkle import leaf_hash, node_hash
+from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos.protocol.receipt import sign_receipt
 from amos.protocol.segment import (
     CLOCK_SYNCHRONISED,
@@ -205,6 +208,8 @@ class Examples:
         self._sealed()
         self._linked()
         self._receipted()
+        self._withdrawn()
+        self._dated()
 
     def _keep(self, name: str, record) -> bytes:
         self.records[name] = record
@@ -281,6 +286,8 @@ class Examples:
         self._keep("response-refused", Response(id=5, code=BAD_OFFER, text=text))
         self._keep("request-set-tier", Request(id=6, verb=SET_TIER, value=2))
         self._keep("request-input", Request(id=7, verb=INPUT, kind=16, value=9830))
+        self._keep("request-challenge", Request(id=8, verb=CHALLENGE))
+        self._keep("response-challenge", Response(id=8, code=OK, data=NONCE))
 
     def _receipted(self) -> None:
         ledger, usage = self.ledger, self.messages["usage"]
@@ -300,6 +307,16 @@ class Examples:
         self._keep("answer-accepted", accepted)
         refused = Answer(message_sha256=message_sha256, verdict=UNKNOWN_PACK, device=self.device.id, sequence=1)
         self._keep("answer-refused", refused)
+
+    def _withdrawn(self) -> None:
+        publisher = self.publisher
+        self.records["opt-outs"] = list_opt_outs(3, 1767222000, [id_of("beats"), id_of("choir")])
+        self.messages["opt-outs"] = sign_opt_outs(self.records["opt-outs"], publisher.id, publisher.sign)
+
+    def _dated(self) -> None:
+        ledger = self.ledger
+        self.records["anchor"] = Anchor(version=1, device=self.device.id, nonce=NONCE, unix_ms=1767225600000)
+        self.messages["anchor"] = sign_anchor(self.records["anchor"], ledger.id, ledger.sign)
 
 
 def hex_of_spec() -> dict:

@@ -45,3 +45,16 @@ class Player:
 
     def input(self, kind, value):
         self.taken.append((kind, value))
+
+    def take_opt_outs(self, data):
+        if not data.startswith(b"good"):
+            raise MessageError("opt-outs: expected good")
+        self.taken.append(("opt-outs", data))
+
+    def take_anchor(self, data):
+        if not data.startswith(b"good"):
+            raise MessageError("anchor: expected good")
+        self.taken.append(("anchor", data))
+
+    def challenge(self):
+        return bytes(range(16))

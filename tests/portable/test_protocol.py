@@ -1,6 +1,7 @@
 """Every signed message on every runtime: the bytes of SPEC.md, and their verification."""
 
 from amos import crypto
+from amos.protocol.anchor import open_anchor
 from amos.protocol.answer import decode_answer
 from amos.protocol.catalogue import open_catalogue
 from amos.protocol.cbor import Tag, dumps, loads
@@ -19,6 +20,7 @@ from amos.protocol.limits import SEGMENT_BYTES_MAX, SEGMENT_INPUTS_MAX, SEGMENT_
 from amos.protocol.link import decode_request, decode_response, decode_status
 from amos.protocol.manifest import open_manifest
 from amos.protocol.merkle import leaf_hash, root_from_path
+from amos.protocol.opt_outs import OptOuts, list_opt_outs, open_opt_outs
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.segment import Usage, columns, input_columns, open_usage, sign_usage, signer
 from amos.protocol.topics import device_topic, parse_device_topic
@@ -51,6 +53,8 @@ def test_signed_messages_open_to_the_facts_that_were_signed():
         ("enrolment", open_enrolment(MESSAGES["enrolment"], operator.public_key, crypto.verify)),
         ("manifest", open_manifest(MESSAGES["manifest"], publisher.public_key, crypto.verify)),
         ("catalogue", open_catalogue(MESSAGES["catalogue"], publisher.public_key, crypto.verify)),
+        ("opt-outs", open_opt_outs(MESSAGES["opt-outs"], publisher.public_key, crypto.verify)),
+        ("anchor", open_anchor(MESSAGES["anchor"], EXAMPLES.ledger.public_key, crypto.verify)),
     ):
         assert opened.to_map() == EXAMPLES.records[name].to_map()
     assert signer(MESSAGES["usage"]) == device.id
@@ -90,6 +94,8 @@ def test_a_message_of_another_type_is_refused():
     publisher = EXAMPLES.publisher
     assert refused(CoseError, open_manifest, MESSAGES["catalogue"], publisher.public_key, crypto.verify)
     assert refused(CoseError, open_catalogue, MESSAGES["manifest"], publisher.public_key, crypto.verify)
+    assert refused(CoseError, open_opt_outs, MESSAGES["manifest"], publisher.public_key, crypto.verify)
+    assert refused(CoseError, open_anchor, MESSAGES["receipt"], EXAMPLES.ledger.public_key, crypto.verify)
     assert refused(CoseError, parse_receipt, MESSAGES["usage"])
     assert refused(CoseError, signer, MESSAGES["receipt"])
 
@@ -193,6 +199,19 @@ def test_a_lost_range_lies_below_the_segment_and_is_whole():
         wrong.update(changes)
         assert refused(MessageError, Usage.decode, usage_with(**wrong)), changes
     assert refused(MessageError, Usage.decode, usage_with(sequence=9, lost_first=3, lost_last=5))
+
+
+def test_an_opt_out_list_is_ascending_and_whole():
+    low, high = bytes(15) + b"\x01", bytes(15) + b"\x02"
+    made = list_opt_outs(5, 6, [high, low, high])
+    assert made.ids == low + high and len(made) == 2
+    assert low in made and high in made and bytes(16) not in made and bytes(15) + b"\x03" not in made
+    empty = OptOuts.decode(list_opt_outs(5, 6, []).encode())
+    assert len(empty) == 0 and empty.ids is None and low not in empty
+    for changes in ({4: high + low}, {4: low + low}, {4: low[:15]}, {4: low + high[:1]}, {4: b""}, {1: 2}):
+        fields = {1: 1, 2: 5, 3: 6}
+        fields.update(changes)
+        assert refused(MessageError, OptOuts.decode, dumps(fields)), changes
 
 
 def test_missing_and_unknown_fields_are_refused():

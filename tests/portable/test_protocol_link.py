@@ -9,14 +9,18 @@ from amos.protocol.link import (
     BAD_FRAME,
     BAD_OFFER,
     BAD_REQUEST,
+    CHALLENGE,
     CODES,
     IDENTIFY,
     INPUT,
     LIST,
     NOT_NOW,
     OFFER,
+    OFFER_ANCHOR,
     OFFER_CHUNK_BYTES_MAX,
+    OFFER_OPT_OUTS,
     OFFER_RECEIPT,
+    OFFERS,
     OK,
     OUT_OF_ORDER,
     READ,
@@ -199,12 +203,28 @@ def test_an_offer_resumes_where_the_player_stands():
     assert line.player.taken == [(3, receipt)]
 
 
+def test_lists_and_anchors_are_offered_as_receipts_are():
+    line = Line()
+    for kind, name in ((OFFER_OPT_OUTS, "opt-outs"), (OFFER_ANCHOR, "anchor")):
+        whole = b"good" + bytes(400)
+        for at in (0, 192, 384):
+            piece = whole[at : at + 192]
+            answer = line.ask(id=1, verb=OFFER, kind=kind, sequence=0, size=len(whole), offset=at, data=piece)
+            assert answer.code == OK
+        assert line.player.taken.pop() == (name, whole)
+    assert line.ask(id=1, verb=CHALLENGE).data == bytes(range(16))
+
+
 def test_a_bad_offer_is_refused_in_printable_letters():
     line = Line()
     refused = offer(line, b"evil", 0)
     assert (refused.code, refused.text) == (BAD_OFFER, "receipt: expected good, found ?vil?")
-    assert line.ask(id=1, verb=OFFER, kind=2, sequence=1, size=1, offset=0, data=b"x").code == BAD_OFFER
-    assert line.ask(id=1, verb=OFFER, kind=1, sequence=1, size=2049, offset=0, data=b"x").code == BAD_OFFER
+    assert line.ask(id=1, verb=OFFER, kind=9, sequence=1, size=1, offset=0, data=b"x").code == BAD_OFFER
+    for kind in OFFERS:
+        name, bytes_max = OFFERS[kind]
+        refused = line.ask(id=1, verb=OFFER, kind=kind, sequence=1, size=bytes_max + 1, offset=0, data=b"x")
+        assert (refused.code, refused.text) == (BAD_OFFER, "expected a %s of at most %d bytes" % (name, bytes_max))
+        assert line.ask(id=1, verb=OFFER, kind=kind, sequence=1, size=1, offset=0, data=b"x").code == BAD_OFFER
     too_long = line.ask(id=1, verb=OFFER, kind=1, sequence=1, size=1, offset=0, data=b"xy")
     assert too_long.code == OUT_OF_ORDER
     assert line.player.taken == []

@@ -9,6 +9,7 @@ from amos.player.events import LINEAR_IN, Duck, Section, Start, Stop
 from amos.player.inputs import (
     INPUT_ANNOUNCE,
     INPUT_BLOCK,
+    INPUT_BLOCK_MANY,
     INPUT_CLOCK,
     INPUT_DISLIKE,
     INPUT_LIKE,
@@ -16,8 +17,9 @@ from amos.player.inputs import (
     INPUT_SKIP,
     INPUT_SLIDER,
     InputRefused,
+    block_inputs,
 )
-from amos.player.memory import usable
+from amos.player.memory import recall, usable
 from amos.player.score import Hit, RenderPlan, ScoreError, decode_score
 from amos.protocol.cbor import dumps
 from test_score import follow, indexes, layer, score_map, section, words
@@ -161,11 +163,49 @@ def test_a_blocked_stem_fades_and_never_returns():
     stop = next(event for event in events if isinstance(event, Stop))
     assert stop.frame == BAR + 5 and stop.fade <= BEAT
     assert stem not in [event.stem for event in starts(events)]
-    assert stem not in stems_of(looped(stems=3, bars=8, memory=vm.memory()), 100)
+    assert stop.withdrawn and not any(
+        event.withdrawn for event in events if isinstance(event, Stop) and event is not stop
+    )
+    assert stem in stems_of(looped(stems=3, bars=8, memory=vm.memory()), 100), "a later session asks anew"
     for other in range(3):
         vm.input(INPUT_BLOCK, other, vm.frame)
     assert starts(vm.advance(vm.frame + 100 * BAR)) == [], "a block holds even if nothing is left"
     assert counts(vm)["blocked"] > 10
+
+
+def test_what_is_withdrawn_from_the_start_never_begins_however_it_is_said():
+    for stems in ([0], [1, 2], [0, 3, 17], [15, 16, 17, 18, 19], list(range(19))):
+        vm = looped(stems=20, bars=1)
+        for kind, value in block_inputs(stems):
+            vm.input(kind, value, 0)
+        left = [stem for stem in range(20) if stem not in stems]
+        assert set(stems_of(vm, 400)) == set(left), stems
+    assert block_inputs([5]) == [(INPUT_BLOCK, 5)]
+    assert block_inputs([19, 16, 3]) == [(INPUT_BLOCK, 3), (INPUT_BLOCK_MANY, 1 << 16 | 9)]
+    assert len(block_inputs(list(range(1024)))) == 64
+    for value in (-1, 0, 1 << 16, 1 << 16 | 16, 2 << 16 | 1, 1 << 30):
+        try:
+            looped(stems=20).input(INPUT_BLOCK_MANY, value, 0)
+        except InputRefused:
+            continue
+        raise AssertionError(value)
+
+
+def test_what_was_learned_of_a_withdrawn_stem_stays_learned():
+    reactions = [{1: 0, 2: 512}, {1: 1, 2: 256, 4: 1}]
+    vm = looped(stems=2, bars=2, reactions=reactions)
+    vm.advance(BAR)
+    vm.input(INPUT_LIKE, 0, BAR)
+    for stem in (0, 1):
+        vm.input(INPUT_BLOCK, stem, 2 * BAR)
+    vm.advance(8 * BAR)
+    assert sorted(recall(vm.score, vm.memory()).weights_q8) == [256, 512]
+    vm = looped(stems=2, bars=2, reactions=reactions)
+    stem = starts(vm.advance(BAR))[0].stem
+    vm.input(INPUT_BLOCK, stem, BAR)
+    vm.input(INPUT_DISLIKE, 0, BAR + 1)  # while it fades: what a visitor blocks stays blocked
+    vm.advance(8 * BAR)
+    assert recall(vm.score, vm.memory()).weights_q8[stem] == 0
 
 
 def test_a_reaction_may_block_all_by_an_artist():
@@ -279,7 +319,7 @@ def test_a_blocked_stem_is_not_announced_either():
     vm.input(INPUT_BLOCK, 3, SECOND)
     events = vm.advance(3 * SECOND)
     stop = next(event for event in events if isinstance(event, Stop) and event.voice == 2)
-    assert (stop.frame, stop.fade) == (SECOND, BEAT) and len(starts(events, (3,))) == 1
+    assert (stop.frame, stop.fade, stop.withdrawn) == (SECOND, BEAT, True) and len(starts(events, (3,))) == 1
     vm.input(INPUT_ANNOUNCE, 0, 9 * SECOND)
     assert starts(vm.advance(20 * SECOND), (3,)) == []
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from amos.protocol.anchor import Anchor
 from amos.protocol.answer import RECEIPTED, Answer
 from amos.protocol.catalogue import Catalogue, Share, Work
 from amos.protocol.cbor import Tag
@@ -13,13 +14,15 @@ from amos.protocol.enrolment import Enrolment
 from amos.protocol.limits import PPM, SPLITS_MAX
 from amos.protocol.link import REQUEST_NEEDS, Entry, Request, Response, Status
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
+from amos.protocol.opt_outs import OptOuts, list_opt_outs
 from amos.protocol.record import U32, U64, Record
 from amos.protocol.segment import FLAGS_ALL, Usage
 
 RECORDS: dict[str, type[Record]] = {
     record.NAME: record
     for record in (
-        Usage, Manifest, PackStem, Catalogue, Work, Share, Enrolment, Request, Response, Entry, Status, Answer
+        Usage, Manifest, PackStem, Catalogue, Work, Share, Enrolment, Request, Response, Entry, Status, Answer,
+        OptOuts, Anchor,
     )
 }  # fmt: skip
 SLUG_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -157,6 +160,13 @@ def answers(draw: st.DrawFn) -> Answer:
     return Answer(**values)
 
 
+def opt_out_lists() -> st.SearchStrategy[OptOuts]:
+    """Lists of any stems."""
+    uint = st.integers(0, U64)
+    ids = st.lists(st.binary(min_size=16, max_size=16), max_size=LENGTH)
+    return st.builds(list_opt_outs, uint, uint, ids)
+
+
 def record_examples(name: str) -> st.SearchStrategy[Any]:
     """Any valid record of this NAME."""
     version = st.just(1)
@@ -167,6 +177,7 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         "enrolment": enrolments,
         "request": requests,
         "answer": answers,
+        "opt-outs": opt_out_lists,
     }
     if name in strategies:
         made: st.SearchStrategy[Any] = strategies[name]()
@@ -176,6 +187,8 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         stems = st.lists(pack_stems(), min_size=1, max_size=3)
         rate = st.integers(8000, 192000)
         fixed = {"version": version, "stems": stems, "rate_hz": rate, "voices": st.integers(1, 32)}
+    if name == "anchor":
+        fixed = {"version": version}
     if name == "catalogue":
         fixed = {"version": version, "works": st.lists(works(), max_size=3, unique_by=lambda work: work.stem_id)}
     record = RECORDS[name]

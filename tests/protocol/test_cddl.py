@@ -24,6 +24,8 @@ ENGINE_CDDL = re.sub(r'\.regexp "([^"]*)"', r'.regexp "^\1$"', re.sub(r"bstr \.c
 EXAMPLES = Examples()
 MESSAGES = EXAMPLES.messages
 
+SIGNED = ("usage", "manifest", "catalogue", "enrolment", "opt-outs", "anchor")
+
 # Name of an example -> its rule; what the bytes embed -> the rules of that.
 PLAIN = [name for name in MESSAGES if name.partition("-")[0] in ("request", "answer")]
 RULES = {
@@ -34,6 +36,8 @@ RULES = {
     "manifest": "signed-manifest",
     "catalogue": "signed-catalogue",
     "enrolment": "signed-enrolment",
+    "opt-outs": "signed-opt-outs",
+    "anchor": "signed-anchor",
     "receipt": "receipt",
 }
 
@@ -43,7 +47,7 @@ def schema(rule: str) -> pycddl.Schema:
 
 
 SCHEMAS = {rule: schema(rule) for rule in {*RULES.values(), *RECORDS, "receipt-header", "inclusion-proof"}}
-SCHEMAS |= {f"{name}-header": schema(f"{name}-header") for name in ("usage", "manifest", "catalogue", "enrolment")}
+SCHEMAS |= {f"{name}-header": schema(f"{name}-header") for name in SIGNED}
 
 
 def accepts(rule: str, message: bytes) -> bool:
@@ -75,7 +79,7 @@ def test_accepts_the_example(name: str) -> None:
     SCHEMAS[RULES[name]].validate_cbor(MESSAGES[name])
 
 
-@pytest.mark.parametrize("name", ["usage", "manifest", "catalogue", "enrolment", "receipt"])
+@pytest.mark.parametrize("name", [*SIGNED, "receipt"])
 def test_accepts_what_a_signed_example_embeds(name: str) -> None:
     for rule, content in embedded(name):
         SCHEMAS[rule].validate_cbor(content)
@@ -83,7 +87,7 @@ def test_accepts_what_a_signed_example_embeds(name: str) -> None:
 
 def test_embedded_rules_are_those_the_grammar_names() -> None:
     named = set(re.findall(r"sign1<([\w-]+), ([\w-]+)>", CDDL)[1:])
-    assert named == {(f"{name}-header", name) for name in ("usage", "manifest", "catalogue", "enrolment")}
+    assert named == {(f"{name}-header", name) for name in SIGNED}
     assert {"receipt-header", "inclusion-proof"} <= set(re.findall(r"bstr \.cbor ([\w-]+)", CDDL))
 
 
@@ -154,6 +158,12 @@ OUT_OF_BOUNDS = [
     ("response-identify", 4, bytes(17)),
     ("status", 2, 5),
     ("entry", 2, 1 << 32),
+    ("opt-outs", 4, b""),
+    ("opt-outs", 4, bytes(16385)),
+    ("opt-outs", 1, 2),
+    ("anchor", 3, bytes(15)),
+    ("anchor", 2, bytes(17)),
+    ("request-challenge", 2, 15),
     ("answer-accepted", 2, 2),
     ("answer-refused", 2, 0),
     ("answer-refused", 2, 11),
@@ -184,7 +194,7 @@ def test_refuses_a_wrong_cose_structure() -> None:
         assert not accepts("receipt", a_sign1(unprotected=wrong_proofs, payload=None)), wrong_proofs
 
 
-@pytest.mark.parametrize("name", ["usage", "manifest", "catalogue", "enrolment"])
+@pytest.mark.parametrize("name", SIGNED)
 def test_refuses_a_header_of_another_type_or_algorithm(name: str) -> None:
     (rule, header), _payload = embedded(name)
     right = cbor2.loads(header)

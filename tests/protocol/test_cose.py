@@ -128,6 +128,8 @@ def test_cwt_verifies_our_messages_and_refuses_changed_ones(cwt: list[str]) -> N
             ("manifest", EXAMPLES.publisher, b""),
             ("catalogue", EXAMPLES.publisher, b""),
             ("enrolment", EXAMPLES.operator, b""),
+            ("opt-outs", EXAMPLES.publisher, b""),
+            ("anchor", EXAMPLES.ledger, b""),
             ("receipt", EXAMPLES.ledger, EXAMPLES.root),
         )
     ]

@@ -8,7 +8,7 @@ from protocol_strategies import record_examples
 
 from amos.protocol.frames import CRC_BYTES, FrameReader, cobs_decode, cobs_encode, frame
 from amos.protocol.limits import RECEIPT_BYTES_MAX, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX
-from amos.protocol.link import OFFER, Request, decode_response
+from amos.protocol.link import OFFER, OFFERS, Request, decode_response
 from amos.protocol.link_device import DeviceLink
 from protocol_examples import Examples
 from protocol_player import Player
@@ -89,13 +89,19 @@ def test_player_answers_or_is_silent_and_never_grows(parts: list[bytes], cuts: l
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 3000), st.binary(min_size=1, max_size=192)), max_size=30)
+    st.lists(
+        st.tuples(st.integers(0, 4), st.integers(0, 18000), st.integers(0, 18000), st.binary(min_size=1, max_size=192)),
+        max_size=30,
+    )
 )
-def test_offers_in_any_order_never_grow_past_a_receipt(pieces: list[tuple[int, int, bytes]]) -> None:
+def test_offers_in_any_order_never_grow_past_the_cap_of_their_kind(pieces: list[tuple[int, int, int, bytes]]) -> None:
     player = Player()
     link = DeviceLink(player)
-    for size, offset, data in pieces:
-        request = Request(id=1, verb=OFFER, kind=1, sequence=3, size=size, offset=offset, data=data)
+    held_max = 0
+    for kind, size, offset, data in pieces:
+        request = Request(id=1, verb=OFFER, kind=kind, sequence=3, size=size, offset=offset, data=data)
         assert link.feed(frame(request.encode()))
-        assert len(link._offer) <= RECEIPT_BYTES_MAX
-    assert all(len(receipt) <= RECEIPT_BYTES_MAX for _sequence, receipt in player.taken)
+        if kind in OFFERS and size <= OFFERS[kind][1]:
+            held_max = OFFERS[kind][1]
+        assert len(link._offer) <= held_max
+    assert all(len(taken) <= OFFERS[kind][1] for kind, taken in player.taken)

@@ -6,14 +6,23 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from protocol_strategies import RECORDS, record_examples
 
 from amos import crypto
+from amos.protocol.anchor import open_anchor
 from amos.protocol.answer import decode_answer
 from amos.protocol.catalogue import open_catalogue
 from amos.protocol.enrolment import open_enrolment
 from amos.protocol.errors import LocalError, ProtocolError
-from amos.protocol.limits import RECEIPT_BYTES_MAX, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, STATUS_BYTES_MAX
+from amos.protocol.limits import (
+    OPT_OUTS_BYTES_MAX,
+    OPT_OUTS_MAX,
+    RECEIPT_BYTES_MAX,
+    REQUEST_BYTES_MAX,
+    RESPONSE_BYTES_MAX,
+    STATUS_BYTES_MAX,
+)
 from amos.protocol.link import (
     LIST_ENTRIES_MAX,
     OFFER,
@@ -28,6 +37,7 @@ from amos.protocol.link import (
     decode_status,
 )
 from amos.protocol.manifest import open_manifest
+from amos.protocol.opt_outs import list_opt_outs, open_opt_outs, sign_opt_outs
 from amos.protocol.receipt import PATH_HASHES_MAX, parse_receipt, sign_receipt
 from amos.protocol.record import U16, U32, U64, Record
 from amos.protocol.segment import open_usage
@@ -67,12 +77,14 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
         "manifest": (open_manifest, EXAMPLES.publisher),
         "catalogue": (open_catalogue, EXAMPLES.publisher),
         "enrolment": (open_enrolment, EXAMPLES.operator),
+        "opt-outs": (open_opt_outs, EXAMPLES.publisher),
+        "anchor": (open_anchor, EXAMPLES.ledger),
     }
     function, party = opened[name]
     return lambda data, verify: function(data, party.public_key, verify)
 
 
-SIGNED = ("usage", "manifest", "catalogue", "enrolment", "receipt")
+SIGNED = ("usage", "manifest", "catalogue", "enrolment", "opt-outs", "anchor", "receipt")
 PLAIN: dict[str, Callable[[bytes], Record]] = {
     name: decode
     for kind, decode in {
@@ -156,6 +168,22 @@ def test_largest_link_messages_fit_their_frames() -> None:
     fields = {name: largest[kind.rstrip("?")](bound) for _key, name, kind, bound in Status.FIELDS}
     status = Status(**fields).encode()
     assert len(status) <= min(STATUS_BYTES_MAX, READ_CHUNK_BYTES_MAX)
+
+
+@given(st.sets(st.binary(min_size=16, max_size=16), max_size=40), st.binary(min_size=16, max_size=16))
+def test_a_list_holds_what_was_put_in_and_nothing_else(stem_ids: set[bytes], other: bytes) -> None:
+    made = list_opt_outs(1, 2, stem_ids)
+    assert len(made) == len(stem_ids) and all(stem_id in made for stem_id in stem_ids)
+    assert (other in made) == (other in stem_ids)
+
+
+def test_longest_opt_out_list_fits_and_a_longer_one_has_no_place() -> None:
+    ids = [number.to_bytes(16, "big") for number in range(OPT_OUTS_MAX + 1)]
+    signed = sign_opt_outs(list_opt_outs(U64, U64, ids[1:]), bytes(16), lambda _message: bytes(64))
+    assert len(signed) <= OPT_OUTS_BYTES_MAX
+    assert len(open_opt_outs(signed, bytes(32), lambda *_arguments: True)) == OPT_OUTS_MAX
+    with pytest.raises(LocalError, match="ids"):
+        sign_opt_outs(list_opt_outs(1, 2, ids), bytes(16), lambda _message: bytes(64))
 
 
 def test_longest_receipt_fits() -> None:

@@ -15,12 +15,14 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "portable"))
 
 from amos.protocol import limits, link, segment
+from amos.protocol.anchor import Anchor
 from amos.protocol.answer import RECEIPTED, RETRY, SENTENCES, VERDICTS, Answer
 from amos.protocol.catalogue import Catalogue, Share, Work
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.envelope import unwrap
 from amos.protocol.link import Entry, Request, Response, Status
 from amos.protocol.manifest import CODECS, ROLES, Manifest, PackStem
+from amos.protocol.opt_outs import OptOuts
 from amos.protocol.record import U8, U16, U32, U64, Record
 from amos.protocol.segment import Usage
 from protocol_examples import NAMES_OF_SEEDS, Examples
@@ -43,6 +45,8 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "entry": (Entry, "entry"),
     "status": (Status, "status"),
     "answer": (Answer, "answer-accepted"),
+    "opt-outs": (OptOuts, "opt-outs"),
+    "anchor": (Anchor, "anchor"),
 }
 WIDTHS = {U8: "uint8", U16: "uint16", U32: "uint32", U64: "uint64"}
 COLUMNS = {"B": "uint8", "H": "uint16", "I": "uint32", "i": "int32"}
@@ -93,11 +97,16 @@ def record_rows(name: str) -> Iterator[Row]:
 
 
 def verb_rows() -> Iterator[Row]:
-    verbs = ("IDENTIFY", "STATUS", "LIST", "READ", "OFFER", "SET_TIER", "INPUT")
+    verbs = ("IDENTIFY", "STATUS", "LIST", "READ", "OFFER", "SET_TIER", "INPUT", "CHALLENGE")
     assert sorted(getattr(link, verb) for verb in verbs) == sorted(link.REQUEST_NEEDS)
     for verb in verbs:
         number = getattr(link, verb)
         yield str(number), verb.lower().replace("_", " "), ", ".join(link.REQUEST_NEEDS[number]) or "nothing more"
+
+
+def offer_rows() -> Iterator[Row]:
+    for kind, (name, bytes_max) in sorted(link.OFFERS.items()):
+        yield str(kind), name, f"{bytes_max:,}"
 
 
 def verdict_rows() -> Iterator[Row]:
@@ -133,6 +142,7 @@ def numbered(names: tuple[str, ...]) -> Callable[[], Iterator[Row]]:
 # Of each other table: its rows, as far as the code knows them.
 TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "verbs": verb_rows,
+    "offers": offer_rows,
     "codes": numbered(link.CODES),
     "states": numbered(link.STATES),
     "outputs": numbered(link.OUTPUTS),
@@ -171,7 +181,7 @@ def rewritten_hex(match: re.Match[str]) -> str:
     return f"```hex {name}\n" + "\n".join(lines) + "\n```\n"
 
 
-TABLE = re.compile(r"(?P<marker><!-- table: (?P<name>[a-z ]+) -->\n)(?P<table>(?:\|.*\n)+)")
+TABLE = re.compile(r"(?P<marker><!-- table: (?P<name>[a-z -]+) -->\n)(?P<table>(?:\|.*\n)+)")
 HEX = re.compile(r"```hex (?P<name>[\w-]+)\n(?P<hex>[0-9a-f\n]*)```\n")
 
 

@@ -3,7 +3,7 @@
 from array import array
 
 from amos.journal.facts import Flushed, Opened
-from amos.protocol.limits import SEGMENT_INPUTS_MAX, SEGMENT_ROWS_MAX
+from amos.protocol.limits import SEGMENT_INPUTS_MAX, SEGMENT_INPUTS_OWN_MAX, SEGMENT_ROWS_MAX
 from amos.protocol.segment import FLAG_ABORTED, FLAG_POWER_LOSS, VERSION, Usage, columns, input_columns
 
 PCM_UNKNOWN = bytes(32)
@@ -43,7 +43,7 @@ class SegmentBuilder:
     def nearly_full(self, rows_coming: int) -> bool:
         """Whether `rows_coming` more rows might not fit."""
         rows = len(self.ended) + len(self.sounding) + rows_coming
-        return rows > SEGMENT_ROWS_MAX or len(self.inputs) >= SEGMENT_INPUTS_MAX - 8
+        return rows > SEGMENT_ROWS_MAX or len(self.inputs) >= SEGMENT_INPUTS_MAX - SEGMENT_INPUTS_OWN_MAX
 
     def flush(self) -> Flushed:
         """The journal record of what has come since the last one; call once it is certain to be stored."""

@@ -82,6 +82,8 @@ class Chooser:
         self.last = Choice(0, [], [], [], 0, NONE)
         kept = fresh(score) if memory is None else recall(score, memory)
         self.weights_q8 = kept.weights_q8
+        # Weight of each stem withdrawn in this session: a later list or pack may bring it back as it was.
+        self._withdrawn: dict = {}
         self._depth = score.history_depth()
         self._recent = []
         for pool in range(len(score.pools)):
@@ -113,8 +115,11 @@ class Chooser:
         if self._began is not None:
             now = frame // self.score.rate_hz
             ages = array("H", [min(NONE, (now - began) // AGE_UNIT_SECONDS) for began in self._began])
+        weights_q8 = array("H", self.weights_q8)
+        for stem in self._withdrawn:
+            weights_q8[stem] = self._withdrawn[stem]
         return Memory(
-            version=MEMORY_VERSION, score=self.score.sha256, weights_q8=self.weights_q8, recent=recent, ages=ages
+            version=MEMORY_VERSION, score=self.score.sha256, weights_q8=weights_q8, recent=recent, ages=ages
         ).encode()
 
     def choose(self, pool: int, sounding: "set[int]", value: int, frame: int) -> int:
@@ -200,8 +205,15 @@ class Chooser:
             self.weights_q8[stem] = max(WEIGHT_MIN, min(WEIGHT_MAX, (weight * factor_q8 + 128) >> 8))
 
     def block(self, stem: int) -> None:
-        """Never draw `stem` again."""
+        """Never draw `stem` again, in this session and later ones."""
         self.weights_q8[stem] = BLOCKED
+        self._withdrawn.pop(stem, None)
+
+    def withdraw(self, stem: int) -> None:
+        """Draw `stem` no more in this session. It is nobody's taste, so nothing of it is learned."""
+        if self.weights_q8[stem] != BLOCKED:
+            self._withdrawn[stem] = self.weights_q8[stem]
+            self.weights_q8[stem] = BLOCKED
 
     def block_artist(self, stem: int) -> None:
         """Never draw a stem by the artist of `stem` again."""

@@ -48,16 +48,18 @@ class Start:
 class Stop:
     """The placement on `voice` begins to fade at `frame` and is silent `fade` frames later (0 = cut now).
 
-    linear   whether the fade is linear, not of equal power
+    linear      whether the fade is linear, not of equal power
+    withdrawn   whether it fades because its stem was withdrawn (opt-out, end of lease)
     """
 
-    __slots__ = ("fade", "frame", "linear", "voice")
+    __slots__ = ("fade", "frame", "linear", "voice", "withdrawn")
 
-    def __init__(self, frame: int, voice: int, fade: int, linear: bool = False):
+    def __init__(self, frame: int, voice: int, fade: int, linear: bool = False, withdrawn: bool = False):
         self.frame = frame
         self.voice = voice
         self.fade = fade
         self.linear = linear
+        self.withdrawn = withdrawn
 
 
 class Duck:

@@ -15,12 +15,31 @@ INPUT_CLOCK = const(4)
 INPUT_ANNOUNCE = const(5)
 """Make announcement `value` as soon as its rule allows."""
 INPUT_BLOCK = const(6)
-"""Stem `value` fades out if it sounds, and is not drawn again (opt-out)."""
+"""Stem `value` is withdrawn (an opt-out, the end of its lease): it fades out if it sounds, and is not drawn again."""
+INPUT_BLOCK_MANY = const(10)
+"""The same for up to 16 stems: `value` is g << 16 | mask; bit i of the mask is stem 16 g + i."""
 INPUT_SLIDER = const(16)
 """INPUT_SLIDER + i sets slider i to a position of 0 .. 32768 between its bounds."""
 POSITION_MAX = const(32768)
 INPUTS_PENDING_MAX = const(128)
 """Inputs ahead of play; as many as one usage segment holds."""
+
+
+def block_inputs(stems) -> list:
+    """The inputs (kind, value) that withdraw these stems; at most 64, so that a session can begin with any of them."""
+    masks: dict = {}
+    for stem in stems:
+        masks[stem >> 4] = masks.get(stem >> 4, 0) | 1 << (stem & 15)
+    inputs = []
+    for group in sorted(masks):
+        stems = blocked(group << 16 | masks[group])
+        inputs.append((INPUT_BLOCK, stems[0]) if len(stems) == 1 else (INPUT_BLOCK_MANY, group << 16 | masks[group]))
+    return inputs
+
+
+def blocked(value: int) -> list:
+    """The stems of an `INPUT_BLOCK_MANY`."""
+    return [(value >> 16) * 16 + bit for bit in range(16) if value >> bit & 1]
 
 
 class InputRefused(ValueError):
@@ -30,9 +49,10 @@ class InputRefused(ValueError):
 class InputQueue:
     """Inputs not yet effective, by frame; those of one frame keep the order they came in."""
 
-    __slots__ = ("items", "slider_count", "values_max")
+    __slots__ = ("items", "slider_count", "stem_count", "values_max")
 
     def __init__(self, score: Score):
+        self.stem_count = score.stems
         self.slider_count = len(score.sliders)
         self.items = []
         self.values_max = {
@@ -42,6 +62,7 @@ class InputQueue:
             INPUT_CLOCK: CLOCK_VALUE_MAX,
             INPUT_ANNOUNCE: len(score.announcements or ()) - 1,
             INPUT_BLOCK: score.stems - 1,
+            INPUT_BLOCK_MANY: (score.stems - 1 >> 4) << 16 | 0xFFFF,
         }
 
     def put(self, kind: int, value: int, frame: int) -> None:
@@ -52,10 +73,12 @@ class InputQueue:
                 limit = self.values_max[kind]
             elif not 0 <= kind - INPUT_SLIDER < self.slider_count:
                 raise InputRefused(
-                    "kind: expected 0 to 6 or one of %d sliders from 16, found %d" % (self.slider_count, kind)
+                    "kind: expected 0 to 6, 10 or one of %d sliders from 16, found %d" % (self.slider_count, kind)
                 )
             if not 0 <= value <= limit:
                 raise InputRefused("value: expected 0 to %d, found %d" % (limit, value))
+            if kind == INPUT_BLOCK_MANY and (blocked(value) or [self.stem_count])[-1] >= self.stem_count:
+                raise InputRefused("value: expected stems below %d, found %d" % (self.stem_count, value))
         if len(self.items) >= INPUTS_PENDING_MAX:
             raise InputRefused("inputs: expected at most %d ahead of play" % INPUTS_PENDING_MAX)
         at = len(self.items)

@@ -82,6 +82,11 @@ class Meter:
         self._ended = []
         self._latest: list = [None] * voices_max
 
+    @property
+    def sounds(self) -> bool:
+        """Whether anything begun is not yet delivered to its end."""
+        return bool(self._open)
+
     def start(self, event: Start) -> None:
         """Take a `Start`. ValueError if it comes too late to be in the output or its voice still sounds."""
         self._expect_in_time(event)

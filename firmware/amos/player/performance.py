@@ -10,6 +10,7 @@ placement silent and unmetered (it is noted in `refused`); the session goes on.
 
 from amos.player.events import Duck, Section, Start
 from amos.player.mixer import LOOKAHEAD_FRAMES
+from amos.protocol.segment import FLAG_OPT_OUT
 
 REFUSED_NOTES_MAX = 16
 
@@ -44,7 +45,7 @@ class Performance:
                 self._mixer.duck(event)
             elif event.voice not in self._mute_voices:
                 self._mixer.stop(event)
-                self._meter.stop(event)
+                self._meter.stop(event, FLAG_OPT_OUT if event.withdrawn else 0)
         return self._mixer.render(frames)
 
     def _start(self, event: Start) -> None:

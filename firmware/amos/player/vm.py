@@ -14,6 +14,7 @@ from amos.player.events import Section
 from amos.player.inputs import (
     INPUT_ANNOUNCE,
     INPUT_BLOCK,
+    INPUT_BLOCK_MANY,
     INPUT_CLOCK,
     INPUT_DISLIKE,
     INPUT_LIKE,
@@ -22,6 +23,7 @@ from amos.player.inputs import (
     INPUT_SLIDER,
     InputQueue,
     InputRefused,
+    blocked,
 )
 from amos.player.memory import NONE
 from amos.player.plan import PlanRun
@@ -185,11 +187,22 @@ class Vm:
         elif kind == INPUT_ANNOUNCE:
             self._announce([(value, frame + (self.score.duck_ramp_frames or 0))], frame)
         elif kind == INPUT_BLOCK:
-            self._chooser.block(value)
-            self._stage.drop(value, frame)
-            self._announcer.drop(value, frame, self._stage.clock.frames(1), self._stage.stops)
+            self._withdraw(value, frame)
+        elif kind == INPUT_BLOCK_MANY:
+            for stem in blocked(value):
+                self._withdraw(stem, frame)
         else:
             self._react(frame, kind, NONE if kind == INPUT_SKIP else value - 1 if value else NONE)
+
+    def _withdraw(self, stem: int, frame: int) -> None:
+        """Nothing of `stem` is heard a beat later, nor again in this session."""
+        stops = self._stage.stops
+        count = len(stops)
+        self._chooser.withdraw(stem)
+        self._stage.drop(stem, frame)
+        self._announcer.drop(stem, frame, self._stage.clock.frames(1), stops)
+        for stop in stops[count:]:
+            stop.withdrawn = True
 
     def _react(self, frame: int, kind: int, stem: int) -> None:
         reaction = self._reaction(_REACTS[kind])

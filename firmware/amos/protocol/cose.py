@@ -20,6 +20,8 @@ SIGNATURE_BYTES = 64
 TYP_USAGE = "amos-usage+cose"
 TYP_MANIFEST = "amos-manifest+cose"
 TYP_CATALOGUE = "amos-catalogue+cose"
+TYP_OPT_OUTS = "amos-opt-outs+cose"
+TYP_ANCHOR = "amos-anchor+cose"
 TYP_ENROLMENT = "amos-enrolment+cose"
 TYP_STATEMENT = "amos-statement+cose"
 

@@ -12,6 +12,9 @@ SEGMENT_ROWS_MAX = 1200
 SEGMENT_INPUTS_MAX = 128
 """Inputs before a segment is sealed as full: 9 bytes each."""
 
+SEGMENT_INPUTS_OWN_MAX = 72
+"""Of these, kept free for what the player itself has to say at any moment: 64 to withdraw every stem, and the time."""
+
 MANIFEST_BYTES_MAX = 256 * 1024
 """1,024 stems of about 180 bytes, with room."""
 
@@ -26,6 +29,18 @@ STEMS_MAX = 1024
 
 RECEIPT_BYTES_MAX = 2048
 """A path of 40 hashes (a tree of 10^12 leaves) with signature is 1.5 KB."""
+
+OPT_OUTS_MAX = 1024
+"""Stems on one opt-out list: as many as a pack has."""
+
+OPT_OUTS_BYTES_MAX = 16 * OPT_OUTS_MAX + 512
+"""Ids of 16 bytes and the envelope: what a board can hold while it verifies them."""
+
+ANCHOR_BYTES_MAX = 512
+"""A time anchor is about 190 bytes."""
+
+TIME_NONCE_BYTES = 16
+"""A player's challenge for a time anchor."""
 
 ENROLMENT_BYTES_MAX = 1024
 CHECKPOINT_BYTES_MAX = 1024

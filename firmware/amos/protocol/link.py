@@ -6,10 +6,13 @@ Bytes that carry authority carry their own signature.
 
 from amos.protocol.errors import MessageError
 from amos.protocol.limits import (
+    ANCHOR_BYTES_MAX,
     LIST_ENTRIES_MAX,
     NONCE_BYTES_MAX,
     NONCE_BYTES_MIN,
+    OPT_OUTS_BYTES_MAX,
     READ_CHUNK_BYTES_MAX,
+    RECEIPT_BYTES_MAX,
     REQUEST_BYTES_MAX,
     RESPONSE_BYTES_MAX,
     SMALL_TEXT_BYTES_MAX,
@@ -24,8 +27,18 @@ READ = 4
 OFFER = 5
 SET_TIER = 6
 INPUT = 7
+CHALLENGE = 16
 
 OFFER_RECEIPT = 1
+OFFER_OPT_OUTS = 2
+OFFER_ANCHOR = 3
+
+OFFERS = {
+    OFFER_RECEIPT: ("receipt", RECEIPT_BYTES_MAX),
+    OFFER_OPT_OUTS: ("opt-out list", OPT_OUTS_BYTES_MAX),
+    OFFER_ANCHOR: ("time anchor", ANCHOR_BYTES_MAX),
+}
+"""Kind of offer -> its name, and its size at most. `sequence` is that of a receipt's segment, else 0."""
 
 OFFER_CHUNK_BYTES_MAX = 192
 """Data bytes of one offer request, so that the whole stays within `REQUEST_BYTES_MAX`."""
@@ -38,6 +51,7 @@ REQUEST_NEEDS = {
     OFFER: ("kind", "sequence", "size", "offset", "data"),
     SET_TIER: ("value",),
     INPUT: ("kind", "value"),
+    CHALLENGE: (),
 }
 """Verb -> the fields its request carries, no more and no fewer."""
 

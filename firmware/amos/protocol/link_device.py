@@ -12,22 +12,27 @@
     read_segment(sequence, offset, length) -> bytes, or None when there is no such segment
     segment_size(sequence)  -> int, or None
     take_receipt(sequence, data) -> None; raises ProtocolError when the receipt does not verify
+    take_opt_outs(data), take_anchor(data) -> None; the same for an opt-out list and a time anchor
+    challenge()             -> bytes (16), the nonce that a time anchor is to answer
     set_tier(value), input(kind, value) -> None; raise ProtocolError when it cannot be taken now
 """
 
 from amos.protocol.errors import ProtocolError
 from amos.protocol.frames import FrameReader, frame
-from amos.protocol.limits import READ_CHUNK_BYTES_MAX, RECEIPT_BYTES_MAX, REQUEST_BYTES_MAX
+from amos.protocol.limits import READ_CHUNK_BYTES_MAX, REQUEST_BYTES_MAX
 from amos.protocol.link import (
     BAD_FRAME,
     BAD_OFFER,
     BAD_REQUEST,
+    CHALLENGE,
     IDENTIFY,
     INPUT,
     LIST,
     NOT_NOW,
     OFFER,
+    OFFER_OPT_OUTS,
     OFFER_RECEIPT,
+    OFFERS,
     OK,
     OUT_OF_ORDER,
     READ,
@@ -50,6 +55,7 @@ class DeviceLink:
         self._reader = FrameReader(REQUEST_BYTES_MAX)
         self._offer_of = (0, 0, 0)
         self._offer = bytearray()
+        self._offered = 0
         self._verbs = {
             IDENTIFY: self._identify,
             STATUS: self._status,
@@ -58,6 +64,7 @@ class DeviceLink:
             OFFER: self._offer_piece,
             SET_TIER: self._set_tier,
             INPUT: self._input,
+            CHALLENGE: self._challenge,
         }
 
     def another(self) -> "DeviceLink":
@@ -119,23 +126,36 @@ class DeviceLink:
         return Response(id=number, code=OK, size=size, offset=offset, data=data)
 
     def _offer_piece(self, number: int, kind: int, sequence: int, size: int, offset: int, data: bytes) -> Response:
-        if kind != OFFER_RECEIPT or size > RECEIPT_BYTES_MAX:
-            text = "expected a receipt of at most %d bytes" % RECEIPT_BYTES_MAX
+        name, bytes_max = OFFERS.get(kind, ("known kind", 0))
+        if size > bytes_max:
+            text = "expected a %s of at most %d bytes" % (name, bytes_max)
             return Response(id=number, code=BAD_OFFER, text=text)
         key = (kind, sequence, size)
         if key != self._offer_of or offset == 0:
-            self._offer_of, self._offer = key, bytearray()
-        if offset != len(self._offer) or offset + len(data) > size:
-            text = "expected the piece at %d" % len(self._offer)
-            return Response(id=number, code=OUT_OF_ORDER, offset=len(self._offer), text=text)
-        self._offer.extend(data)
-        if len(self._offer) < size:
-            return Response(id=number, code=OK, offset=len(self._offer))
-        receipt, self._offer, self._offer_of = bytes(self._offer), bytearray(), (0, 0, 0)
-        refused = _refusal(self._player.take_receipt, sequence, receipt)
+            # Room for the whole at once: growing piece by piece would leave a board's heap in pieces.
+            self._offer_of, self._offer, self._offered = key, bytearray(size), 0
+        if offset != self._offered or offset + len(data) > size:
+            text = "expected the piece at %d" % self._offered
+            return Response(id=number, code=OUT_OF_ORDER, offset=self._offered, text=text)
+        self._offer[offset : offset + len(data)] = data
+        self._offered += len(data)
+        if self._offered < size:
+            return Response(id=number, code=OK, offset=self._offered)
+        whole, self._offer, self._offered, self._offer_of = bytes(self._offer), bytearray(), 0, (0, 0, 0)
+        refused = self._take_offer(kind, sequence, whole)
         if refused is None:
             return Response(id=number, code=OK, offset=size)
         return Response(id=number, code=BAD_OFFER, text=refused)
+
+    def _take_offer(self, kind: int, sequence: int, data: bytes) -> "str | None":
+        """Have the player take it; its sentence when it refuses, else None."""
+        player = self._player
+        if kind == OFFER_RECEIPT:
+            return _refusal(player.take_receipt, sequence, data)
+        return _refusal(player.take_opt_outs if kind == OFFER_OPT_OUTS else player.take_anchor, data)
+
+    def _challenge(self, number: int) -> Response:
+        return Response(id=number, code=OK, data=self._player.challenge())
 
     def _set_tier(self, number: int, value: int) -> Response:
         refused = _refusal(self._player.set_tier, value)

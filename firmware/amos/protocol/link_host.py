@@ -2,7 +2,7 @@
 
 `HostLink` keeps a small window of requests in flight, sends a lost one again (every request is idempotent) and counts
 damage. It owns no clock: the caller passes `now_ms`, any monotonic milliseconds. Whole objects are fetched by the
-generators below (`identify`, `read_status`, `list_page`, `list_all`, `read_segment`, `offer_receipt`), which a
+generators below (`identify`, `read_status`, `list_page`, `list_all`, `read_segment`, `offer`, `challenge`), which a
 `Conversation` runs: they yield what they wait for, so that a longer exchange is written from top to bottom.
 
     link = HostLink(first_id)
@@ -26,20 +26,22 @@ from amos.protocol.frames import FrameReader, frame
 from amos.protocol.limits import (
     LIST_ENTRIES_MAX,
     READ_CHUNK_BYTES_MAX,
-    RECEIPT_BYTES_MAX,
     REQUEST_BYTES_MAX,
     RESPONSE_BYTES_MAX,
     SEGMENT_BYTES_MAX,
+    TIME_NONCE_BYTES,
 )
 from amos.protocol.link import (
     BAD_FRAME,
     BAD_OFFER,
+    CHALLENGE,
     CODES,
     IDENTIFY,
     LIST,
     OFFER,
     OFFER_CHUNK_BYTES_MAX,
     OFFER_RECEIPT,
+    OFFERS,
     OK,
     OUT_OF_ORDER,
     READ,
@@ -398,32 +400,47 @@ def _read_ahead(link: HostLink, entry: Entry, offset: int, ahead: "list[tuple[in
 
 
 def offer_receipt(link: HostLink, sequence: int, receipt: bytes) -> "Generator[Ticket | Pause, Response | None, bool]":
-    """Hand a receipt over piece by piece. True when the player took it, False when it refused it (bad offer).
+    """Hand a receipt over. True when the player took it, False when it refused it (bad offer).
 
     A refusal need not be the receipt's fault: the player may have taken it before, when its answer got lost. Its status
     (`last_receipted`) tells.
     """
-    if not 1 <= len(receipt) <= RECEIPT_BYTES_MAX:
-        raise LocalError("receipt: expected 1 to %d bytes, found %d" % (RECEIPT_BYTES_MAX, len(receipt)))
+    return (yield from offer(link, OFFER_RECEIPT, sequence, receipt)) is None
+
+
+def challenge(link: HostLink) -> "Generator[Ticket | Pause, Response | None, bytes]":
+    """The nonce that a time anchor for this player is to answer."""
+    response = _checked(CHALLENGE, (yield link.submit(Request(id=0, verb=CHALLENGE))))
+    _need(CHALLENGE, response, ("data",))
+    if len(response.data or b"") != TIME_NONCE_BYTES:
+        raise TransferError("challenge: expected %d bytes, found %r" % (TIME_NONCE_BYTES, response.data))
+    return response.data or b""
+
+
+def offer(
+    link: HostLink, kind: int, sequence: int, data: bytes
+) -> "Generator[Ticket | Pause, Response | None, str | None]":
+    """Hand something over piece by piece (`link.OFFERS`). None when the player took it, else its sentence why not."""
+    name, bytes_max = OFFERS[kind]
+    if not 1 <= len(data) <= bytes_max:
+        raise LocalError("%s: expected 1 to %d bytes, found %d" % (name, bytes_max, len(data)))
     offset = 0
     restarts = 0
     while True:
-        piece = bytes(receipt[offset : offset + OFFER_CHUNK_BYTES_MAX])
-        request = Request(
-            id=0, verb=OFFER, kind=OFFER_RECEIPT, sequence=sequence, size=len(receipt), offset=offset, data=piece
-        )
+        piece = bytes(data[offset : offset + OFFER_CHUNK_BYTES_MAX])
+        request = Request(id=0, verb=OFFER, kind=kind, sequence=sequence, size=len(data), offset=offset, data=piece)
         response = yield link.submit(request, OFFER_TIMEOUT_MS)
         if response is not None and response.code == BAD_OFFER:
-            return False
+            return response.text or "refused"
         if response is not None and response.code == OUT_OF_ORDER:
             restarts += 1
             if restarts > OFFER_RESTARTS_MAX:
-                raise TransferError("offer of %d: expected order after %d restarts" % (sequence, OFFER_RESTARTS_MAX))
+                raise TransferError("%s: expected order after %d restarts" % (name, OFFER_RESTARTS_MAX))
             # The player says where it stands: behind us after a reboot, ahead of us when only its answer was lost.
             expected = response.offset or 0
-            offset = expected if expected < len(receipt) else 0
+            offset = expected if expected < len(data) else 0
             continue
         _checked(OFFER, response)
         offset += len(piece)
-        if offset >= len(receipt):
-            return True
+        if offset >= len(data):
+            return None

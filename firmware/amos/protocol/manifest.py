@@ -69,6 +69,7 @@ class Manifest(Record):
         (8, "score_sha256", "bytes", 32),
         (9, "score_bytes", "uint", SCORE_BYTES_MAX),
         (10, "stems", "records", (PackStem, STEMS_MAX)),
+        (11, "issued_unix_s", "uint?", U64),
     )
 
     version: int
@@ -81,6 +82,7 @@ class Manifest(Record):
     score_sha256: bytes
     score_bytes: int
     stems: "list[PackStem]"
+    issued_unix_s: "int | None"
 
     def fault(self) -> "str | None":
         if self.version != VERSION:

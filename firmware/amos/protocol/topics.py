@@ -7,7 +7,12 @@ USAGE = "usage"
 RECEIPT = "receipt"
 STATUS = "status"
 DIRECTIVE = "directive"
+TIME = "time"
+ANCHOR = "anchor"
 ALL_USAGE = PREFIX + "/+/+/" + USAGE
+ALL_TIME = PREFIX + "/+/+/" + TIME
+OPT_OUTS = PREFIX + "/opt-outs"
+"""One retained message for every player: the publisher's opt-out list."""
 
 
 def device_topic(site: str, device: bytes, leaf: str) -> str:

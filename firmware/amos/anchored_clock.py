@@ -1,0 +1,80 @@
+"""The player's clock: the machine's own, and what the ledger says the time is."""
+
+from amos.protocol.anchor import Anchor
+from amos.protocol.errors import ProtocolError
+from amos.protocol.limits import TIME_NONCE_BYTES
+from amos.protocol.segment import CLOCK_RELATIVE, CLOCK_SYNCHRONISED
+
+ROUND_TRIP_MS_MAX = 60_000
+"""An anchor is wrong by at most half of the time from challenge to answer: by half a minute."""
+
+CHALLENGE_AGAIN_MS = 5_000
+"""A challenge that is asked for again so soon is the same: the answer to the first asking may only be late."""
+
+SYNCHRONISED_MS = 25 * 3_600_000
+"""How long an anchor counts as synchronised: a day and an hour, so that a daily one never lapses. At 100 ppm the
+oscillator is 9 s off by then."""
+
+
+class AnchorRefused(ProtocolError):
+    """A time anchor that answers no challenge of this player's, or too late."""
+
+
+class AnchoredClock:
+    """`clock` (edges/clock.py) with anchors; `random(n)` gives n fresh random bytes.
+
+    anchor   (Unix ms, `now_ms` at that moment) of the last anchor of this boot, or None
+    """
+
+    def __init__(self, clock, random):
+        self._clock = clock
+        self._random = random
+        self._nonce = b""
+        self._asked_ms = 0
+        self.anchor: tuple[int, int] | None = None
+        self.local = clock.local
+
+    def now_ms(self) -> int:
+        """Monotonic milliseconds."""
+        return self._clock.now_ms()
+
+    def wall_unix_ms(self) -> "int | None":
+        """The machine's wall clock, which nobody vouches for, or None."""
+        return self._clock.unix_ms()
+
+    def unix_ms(self) -> "int | None":
+        """The best that is known of the time, or None."""
+        if self.anchor is None:
+            return self._clock.unix_ms()
+        return self.anchor[0] + self._clock.now_ms() - self.anchor[1]
+
+    def status(self) -> int:
+        """CLOCK_SYNCHRONISED on a fresh anchor, CLOCK_RELATIVE on an old one; without one, the machine's own."""
+        if self.anchor is None:
+            return self._clock.status()
+        fresh = self._clock.now_ms() - self.anchor[1] <= SYNCHRONISED_MS
+        return CLOCK_SYNCHRONISED if fresh else CLOCK_RELATIVE
+
+    def challenge(self) -> bytes:
+        """The nonce for the next anchor to answer."""
+        now_ms = self._clock.now_ms()
+        if not self._nonce or now_ms - self._asked_ms > CHALLENGE_AGAIN_MS:
+            self._nonce = self._random(TIME_NONCE_BYTES)
+            self._asked_ms = now_ms
+        return self._nonce
+
+    def take(self, anchor: Anchor, device: bytes) -> None:
+        """Rest on a verified anchor. Each nonce is answered once. Raises `AnchorRefused`."""
+        if anchor.device != device:
+            raise AnchorRefused("anchor.device: expected %s, found %s" % (device.hex(), anchor.device.hex()))
+        if not self._nonce or anchor.nonce != self._nonce:
+            raise AnchorRefused("anchor.nonce: expected the one given last, found another, or a second answer")
+        now_ms = self._clock.now_ms()
+        round_trip_ms = now_ms - self._asked_ms
+        self._nonce = b""
+        if round_trip_ms > ROUND_TRIP_MS_MAX:
+            raise AnchorRefused(
+                "anchor: expected within %d s of its nonce, found %d s"
+                % (ROUND_TRIP_MS_MAX // 1000, round_trip_ms // 1000)
+            )
+        self.anchor = anchor.unix_ms, self._asked_ms + round_trip_ms // 2

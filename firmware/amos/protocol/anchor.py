@@ -1,0 +1,39 @@
+"""A time anchor: the ledger's word for what time it is, in answer to one player's nonce (SPEC section 11)."""
+
+from amos.protocol.cose import KID_BYTES, TYP_ANCHOR, open_typed, sign
+from amos.protocol.limits import ANCHOR_BYTES_MAX, TIME_NONCE_BYTES
+from amos.protocol.record import U8, U64, Record
+
+VERSION = 1
+
+
+class Anchor(Record):
+    """Payload of a time anchor: it was `unix_ms` at some moment between the player's nonce and its arrival there."""
+
+    NAME = "anchor"
+    FIELDS = (
+        (1, "version", "uint", U8),
+        (2, "device", "bytes", KID_BYTES),
+        (3, "nonce", "bytes", TIME_NONCE_BYTES),
+        (4, "unix_ms", "uint", U64),
+    )
+
+    version: int
+    device: bytes
+    nonce: bytes
+    unix_ms: int
+
+    def fault(self) -> "str | None":
+        if self.version != VERSION:
+            return "version: expected %d, found %d" % (VERSION, self.version)
+        return None
+
+
+def sign_anchor(anchor: Anchor, ledger: bytes, sign_message) -> bytes:
+    """The anchor's bytes; `ledger` is the key id of the ledger's key."""
+    return sign(anchor.encode(), TYP_ANCHOR, ledger, sign_message)
+
+
+def open_anchor(data, public_key: bytes, verify) -> Anchor:
+    """Verify, then decode. Raises `CoseError`, `SignatureError`, `CborError`, `MessageError`."""
+    return Anchor.decode(open_typed(data, TYP_ANCHOR, ANCHOR_BYTES_MAX, public_key, verify))

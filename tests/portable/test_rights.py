@@ -1,0 +1,340 @@
+"""What may sound and what time it is, on every runtime: the tables of RIGHTS.md, and every refusal."""
+
+from amos import crypto
+from amos.anchored_clock import ROUND_TRIP_MS_MAX, SYNCHRONISED_MS, AnchoredClock, AnchorRefused
+from amos.edges import kept
+from amos.edges.kept import KeptMemory
+from amos.lease_clock import AWAY_MS_MAX, BOOT_ADDS_MS, PRESUMED_MS, SAVE_EVERY_MS, LeaseClock
+from amos.licence import Licence
+from amos.opt_out_list import OptOutList, OptOutsRefused
+from amos.protocol.anchor import Anchor
+from amos.protocol.errors import ProtocolError, SignatureError
+from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
+from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_RELATIVE, CLOCK_SYNCHRONISED, CLOCK_UNKNOWN
+from amos.rights import Rights
+from protocol_examples import Party, a_manifest, id_of
+
+DAY_MS = 86400000
+NOON_MS = 1800000000000
+DEVICE = bytes(range(16))
+
+
+def lease_clock(unix_ms=None, wall_ms=None, now_ms=0, before_wall_ms=None):
+    """The clock of a boot after one that was saved at `unix_ms`, when the wall clock said `before_wall_ms`."""
+    store = KeptMemory()
+    if unix_ms is not None:
+        before = LeaseClock(store, 0, before_wall_ms)
+        before.set(unix_ms)
+        before.save()
+    return LeaseClock(store, now_ms, wall_ms)
+
+
+# What a boot adds, for what the wall clock said at the last saving and says then.
+BOOTS = (
+    (None, None, BOOT_ADDS_MS),
+    (None, NOON_MS, BOOT_ADDS_MS),
+    (NOON_MS, None, BOOT_ADDS_MS),
+    (NOON_MS, NOON_MS, BOOT_ADDS_MS),
+    (NOON_MS, NOON_MS + BOOT_ADDS_MS - 1, BOOT_ADDS_MS),
+    (NOON_MS, NOON_MS - 50 * DAY_MS, BOOT_ADDS_MS),  # set back
+    (NOON_MS, NOON_MS + 8 * 3600000, 8 * 3600000),  # a night
+    (NOON_MS, NOON_MS + AWAY_MS_MAX, AWAY_MS_MAX),
+    (NOON_MS, NOON_MS + 3 * DAY_MS, AWAY_MS_MAX),
+    (NOON_MS, NOON_MS + 40 * 365 * DAY_MS, AWAY_MS_MAX),  # 2067
+)
+
+
+def test_a_boot_counts_and_a_wall_clock_counts_for_a_day_at_most():
+    for before, wall, added in BOOTS:
+        clock = lease_clock(NOON_MS, wall, before_wall_ms=before)
+        assert clock.unix_ms == NOON_MS + added, (before, wall)
+        clock.tick(5000, None if wall is None else wall + 5000)
+        assert clock.unix_ms == NOON_MS + added + 5000, (before, wall)
+
+
+def test_a_wall_clock_that_is_set_after_the_boot_tells_of_the_time_before_it_once():
+    clock = lease_clock(NOON_MS, NOON_MS, before_wall_ms=NOON_MS)
+    clock.tick(60000, NOON_MS + 60000)
+    assert clock.unix_ms == NOON_MS + BOOT_ADDS_MS + 60000
+    for _again in range(3):
+        clock.tick(60000, NOON_MS + 60000 + 3 * 3600000)  # network time came: it had been off for three hours
+        assert clock.unix_ms == NOON_MS + 3 * 3600000 + 60000
+    clock.tick(60000, NOON_MS - DAY_MS)
+    assert clock.unix_ms == NOON_MS + 3 * 3600000 + 60000
+
+
+def test_the_lease_clock_goes_on_with_the_monotonic_clock_and_never_back():
+    clock = lease_clock(NOON_MS, now_ms=7000)
+    started = clock.unix_ms
+    for now_ms, passed in ((7000, 0), (9000, 2000), (3000, 2000), (8999, 2000), (9500, 2500)):
+        clock.tick(now_ms, None)
+        assert clock.unix_ms == started + passed
+    clock.at_least(started)
+    assert clock.unix_ms == started + 2500
+    clock.at_least(started + 9000)
+    assert clock.unix_ms == started + 9000
+    clock.set(started - 5000)
+    assert clock.unix_ms == started - 5000, "the ledger's word counts in both directions"
+
+
+def test_without_any_time_a_lease_has_a_month_left():
+    clock = lease_clock()
+    assert clock.unix_ms is None
+    clock.tick(5000, 0)
+    assert clock.unix_ms is None
+    clock.presume(NOON_MS)
+    clock.presume(NOON_MS + DAY_MS)
+    assert clock.unix_ms == NOON_MS - PRESUMED_MS
+    early = lease_clock()
+    early.presume(5000)
+    assert early.unix_ms == 0
+
+
+def test_no_rhythm_of_restarts_makes_a_lease_longer_than_it_says():
+    store = KeptMemory()
+    LeaseClock(store, 0, None).presume(0)
+    clock = LeaseClock(store, 0, None)
+    clock.set(NOON_MS)
+    clock.save()
+    played = 0
+    for played_ms in (1, SAVE_EVERY_MS - 1, SAVE_EVERY_MS, 3 * SAVE_EVERY_MS + 7, 0):
+        for _boot in range(4):
+            clock = LeaseClock(store, 0, None)
+            for now_ms in range(0, played_ms + 1, 100000):
+                clock.tick(now_ms, None)
+                if clock.due:
+                    clock.save()
+            clock.tick(played_ms, None)
+            played += played_ms  # and the power is cut, nothing saved
+    assert LeaseClock(store, 0, None).unix_ms >= NOON_MS + played
+
+
+def test_what_was_kept_is_counted_before_anything_else_or_the_boot_fails():
+    store = KeptMemory()
+    clock = LeaseClock(store, 0, NOON_MS)
+    clock.set(NOON_MS)
+    assert clock.save()
+    for boot in range(1, 4):
+        LeaseClock(store, 0, None)
+        assert LeaseClock(KeptMemory(store.content), 0, None).unix_ms == NOON_MS + (boot + 1) * BOOT_ADDS_MS
+    store.fails = True
+    try:
+        LeaseClock(store, 0, None)
+        raise AssertionError("a boot that cannot be counted")
+    except OSError:
+        pass
+    assert clock.save() is False
+    for content in (b"", b"\x80", b"\xa1\x01\x02", b"\xa2\x01\x02\x02\x05"):
+        assert LeaseClock(KeptMemory(content), 0, None).unix_ms is None
+
+
+class Ticks:
+    """A machine's clock that stands where the test puts it."""
+
+    def __init__(self, wall_ms=None):
+        self.ms = 1000
+        self.wall_ms = wall_ms
+
+    def now_ms(self):
+        return self.ms
+
+    def unix_ms(self):
+        return self.wall_ms
+
+    def status(self):
+        return CLOCK_UNKNOWN if self.wall_ms is None else CLOCK_INFORMATIVE
+
+    def local(self, unix_s):
+        return "2027-01-15", 4, unix_s % 86400
+
+
+class Nonces:
+    """Nonces that are all different."""
+
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self, size):
+        self.count += 1
+        return bytes((self.count,)) * size
+
+
+def anchored(wall_ms=None):
+    ticks = Ticks(wall_ms)
+    return ticks, AnchoredClock(ticks, Nonces())
+
+
+def answer(nonce, unix_ms=NOON_MS, device=DEVICE):
+    return Anchor(version=1, device=device, nonce=nonce, unix_ms=unix_ms)
+
+
+def refused(error, act, *arguments):
+    """The sentence of a refusal of exactly this class."""
+    try:
+        act(*arguments)
+    except ProtocolError as found:
+        assert type(found) is error, found
+        return str(found)
+    raise AssertionError("expected %s" % error)
+
+
+# (age of this boot's anchor or None, wall clock, status, Unix time)
+STATUSES = (
+    (None, None, CLOCK_UNKNOWN, None),
+    (None, NOON_MS - 9, CLOCK_INFORMATIVE, NOON_MS - 9),
+    (0, None, CLOCK_SYNCHRONISED, NOON_MS),
+    (0, NOON_MS + DAY_MS, CLOCK_SYNCHRONISED, NOON_MS),
+    (SYNCHRONISED_MS, None, CLOCK_SYNCHRONISED, NOON_MS + SYNCHRONISED_MS),
+    (SYNCHRONISED_MS + 1, None, CLOCK_RELATIVE, NOON_MS + SYNCHRONISED_MS + 1),
+    (30 * DAY_MS, NOON_MS, CLOCK_RELATIVE, NOON_MS + 30 * DAY_MS),
+)
+
+
+def test_the_status_says_what_the_time_rests_on():
+    for age_ms, wall_ms, status, unix_ms in STATUSES:
+        ticks, clock = anchored(wall_ms)
+        if age_ms is not None:
+            clock.take(answer(clock.challenge()), DEVICE)
+            ticks.ms += age_ms
+        assert (clock.status(), clock.unix_ms()) == (status, unix_ms), (age_ms, wall_ms)
+        assert clock.wall_unix_ms() == wall_ms
+
+
+def test_an_anchor_is_wrong_by_half_of_its_way_at_most():
+    for round_trip_ms in (0, 1, 999, ROUND_TRIP_MS_MAX):
+        for signed_after_ms in (0, round_trip_ms // 3, round_trip_ms):
+            ticks, clock = anchored()
+            started = ticks.ms
+            nonce = clock.challenge()
+            ticks.ms += round_trip_ms
+            clock.take(answer(nonce, NOON_MS + signed_after_ms), DEVICE)
+            assert 2 * abs(clock.unix_ms() - (NOON_MS + ticks.ms - started)) <= round_trip_ms + 1
+
+
+def test_an_anchor_answers_one_challenge_of_this_player_in_time():
+    ticks, clock = anchored()
+    assert "nonce" in refused(AnchorRefused, clock.take, answer(b""), DEVICE)
+    first = clock.challenge()
+    assert clock.challenge() == first, "asked again at once: the first answer may only be late"
+    assert "device" in refused(AnchorRefused, clock.take, answer(first, device=bytes(16)), DEVICE)
+    clock.take(answer(first), DEVICE)
+    assert "nonce" in refused(AnchorRefused, clock.take, answer(first, NOON_MS + DAY_MS), DEVICE), "a replay"
+    second = clock.challenge()
+    ticks.ms += 5001
+    third = clock.challenge()
+    assert len({first, second, third}) == 3
+    assert "nonce" in refused(AnchorRefused, clock.take, answer(second), DEVICE), "superseded"
+    ticks.ms += ROUND_TRIP_MS_MAX + 1
+    assert "60 s" in refused(AnchorRefused, clock.take, answer(third), DEVICE)
+    assert "nonce" in refused(AnchorRefused, clock.take, answer(third), DEVICE), "late once is late for ever"
+    assert clock.anchor[0] == NOON_MS
+
+
+PUBLISHER = Party(3)
+
+
+def signed(serial, *names, issued_unix_s=5, party=PUBLISHER):
+    made = list_opt_outs(serial, issued_unix_s, [id_of(name) for name in names])
+    return sign_opt_outs(made, party.id, party.sign)
+
+
+def opt_out_list(store):
+    return OptOutList(store, PUBLISHER.public_key, crypto.verify)
+
+
+def test_an_opt_out_list_is_verified_kept_and_never_older():
+    store = KeptMemory()
+    held = opt_out_list(store)
+    assert held.current is None and held.note is None
+    third = signed(3, "pads", "choir")
+    assert held.take(third) is True and store.content == third
+    assert held.take(third) is False and store.writes == 1, "the same again is no error"
+    assert "3 or more, found 2" in refused(OptOutsRefused, held.take, signed(2, "pads"))
+    assert "above 3" in refused(OptOutsRefused, held.take, signed(3, "pads"))
+    refused(SignatureError, held.take, signed(9, party=Party(4)))
+    changed = bytearray(signed(9))
+    changed[-1] ^= 1
+    refused(SignatureError, held.take, bytes(changed))
+    again = opt_out_list(store)
+    assert id_of("pads") in again.current and id_of("beats") not in again.current
+    assert held.take(signed(4)) is True and len(held.current) == 0
+
+
+def test_a_list_that_cannot_be_stored_is_in_force_and_asked_for_again():
+    store = KeptMemory()
+    held = opt_out_list(store)
+    store.fails = True
+    assert "in force" in refused(OptOutsRefused, held.take, signed(1, "pads"))
+    assert id_of("pads") in held.current
+    refused(OptOutsRefused, held.take, signed(1, "pads"))
+    store.fails = False
+    assert held.take(signed(1, "pads")) is True
+    assert held.take(signed(1, "pads")) is False
+
+
+def test_a_kept_list_of_somebody_else_is_not_believed():
+    for content in (b"", b"\x80", signed(9, "pads", party=Party(4)), signed(9, "pads")[:-1]):
+        held = opt_out_list(KeptMemory(content))
+        assert held.current is None and "refused" in held.note
+        assert held.take(signed(1, "pads")) is True
+
+
+def test_what_is_kept_is_whole_or_nothing():
+    whole = kept.encode(7, b"content")
+    assert kept.decode(whole) == (7, b"content")
+    for length in range(len(whole)):
+        assert kept.decode(whole[:length]) is None
+    for at in range(len(whole)):
+        changed = bytearray(whole)
+        changed[at] ^= 4
+        assert kept.decode(bytes(changed)) is None
+    assert kept.decode(whole + b"\x00") is None
+
+
+def test_a_licence_tells_once_of_each_stem_withdrawn():
+    manifest = a_manifest()
+    end_ms = manifest.lease_end_unix_s * 1000
+    manifest.stems[1].lease_end_unix_s -= 100
+    clock = lease_clock(end_ms - 300 * 1000)
+    rights = Rights(opt_out_list(KeptMemory()), clock)
+    assert rights.lease_seconds_left() is None
+    clock.set(end_ms - 101 * 1000)
+    licence = rights.license(manifest)
+    assert (licence.withdraw(), licence.over(), rights.lease_seconds_left()) == ([], None, 101)
+    clock.set(end_ms - 100 * 1000)
+    assert (licence.withdraw(), licence.withdraw(), licence.over()) == ([1], [], None)
+    rights.take_opt_outs(signed(1, "beats", "other"))
+    assert licence.withdraw() == [], "it was told"
+    rights.take_opt_outs(signed(2, "pads"))
+    assert (licence.withdraw(), licence.withdraw()) == ([0], [])
+    assert "all opted out" in licence.over()
+    assert rights.license(manifest).withdraw() == [0, 1]
+    rights.take_opt_outs(signed(3))
+    assert rights.license(manifest).withdraw() == [1], "back from the next session on"
+
+
+def test_the_end_of_the_packs_lease_withdraws_all():
+    manifest = a_manifest()
+    manifest.stems[0].lease_end_unix_s += 1000
+    clock = lease_clock(manifest.lease_end_unix_s * 1000 - 1)
+    clock.set(manifest.lease_end_unix_s * 1000 - 1)
+    licence = Licence(manifest, opt_out_list(KeptMemory()), clock)
+    assert (licence.seconds_left(), licence.withdraw(), licence.over()) == (1, [], None)
+    clock.tick(1, None)
+    assert (licence.seconds_left(), licence.withdraw()) == (0, [0, 1])
+    assert "lease" in licence.over()
+
+
+def test_what_is_signed_is_of_its_time():
+    manifest = a_manifest()
+    manifest.issued_unix_s = 1790000000
+    clock = lease_clock()
+    rights = Rights(opt_out_list(KeptMemory()), clock)
+    rights.license(manifest)
+    assert clock.unix_ms == 1790000000000
+    rights.take_opt_outs(signed(1, issued_unix_s=1790000005))
+    assert clock.unix_ms == 1790000005000
+    rights.take_opt_outs(signed(2, issued_unix_s=3))
+    assert clock.unix_ms == 1790000005000
+    store = KeptMemory(signed(3, issued_unix_s=1790000009))
+    assert Rights(opt_out_list(store), lease_clock()).lease_clock.unix_ms == 1790000009000
