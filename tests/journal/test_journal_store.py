@@ -107,4 +107,10 @@ def test_each_key_has_a_word_of_its_own_beside_it(tmp_path: Path) -> None:
         reserved = open_reserved(str(tmp_path), device)
         assert (reserved.sector_count, reserved.sector_bytes) == (2, 4096)
         reserved.close()
+    for size_bytes in (0, 5000):
+        path = tmp_path / ("61" * 16 + ".reserved")
+        path.write_bytes(path.read_bytes()[:size_bytes])
+        reserved = open_reserved(str(tmp_path), b"a" * 16)
+        assert reserved.sector_count == 2
+        reserved.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["61" * 16 + ".reserved", "62" * 16 + ".reserved"]

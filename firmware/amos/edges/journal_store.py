@@ -30,4 +30,7 @@ def open_store(address: str, directory: str, size_bytes: int):
 def open_reserved(directory: str, device: bytes):
     """The SectorDevice of the reservation beside the key of `device`. Raises OSError."""
     path = directory + "/" + device.hex() + ".reserved"
-    return FileSectorDevice(path, RESERVATION_SECTORS * RESERVATION_SECTOR_BYTES, RESERVATION_SECTOR_BYTES)
+    store = FileSectorDevice(path, RESERVATION_SECTORS * RESERVATION_SECTOR_BYTES, RESERVATION_SECTOR_BYTES)
+    if store.sector_count < RESERVATION_SECTORS:
+        store.grow(RESERVATION_SECTORS)
+    return store

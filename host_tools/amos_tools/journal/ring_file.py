@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import gcd
 from pathlib import Path
 
 from amos.journal import record, superblock
-from amos.journal.facts import Superblock
+from amos.journal.facts import NOBODY, Superblock
 from amos.journal.recovery import Found
+from amos.journal.reservation import Reservation
 from amos.journal.ring import Ring
+from amos.journal.search import search
 from amos.journal.segments import HEAD_BYTES, SealedHead
-from amos.journal.zone import Zone
+from amos.journal.zone import Zone, marked
 
 SECTOR_BYTES = (512, 1024, 2048, 4096)
 
@@ -27,11 +30,14 @@ class ReadOnlyDevice:
         self.sector_count = self._file.seek(0, 2) // sector_bytes
 
     def read(self, sector: int, count: int) -> bytes:
-        self._file.seek(sector * self.sector_bytes)
-        data = self._file.read(count * self.sector_bytes)
-        if len(data) < count * self.sector_bytes:
+        if sector + count > self.sector_count:
             raise OSError(f"short read at sector {sector}")
-        return data
+        self._file.seek(sector * self.sector_bytes)
+        return self._file.read(count * self.sector_bytes).ljust(count * self.sector_bytes, b"\0")
+
+    def grow(self, sector_count: int) -> None:
+        """As the player would find a file once it has made it longer."""
+        self.sector_count = sector_count
 
     def write(self, sector: int, data: bytes) -> None:
         raise RingError("expected a ring, found none")  # it is written to only to format it
@@ -41,6 +47,29 @@ class ReadOnlyDevice:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _step(device: ReadOnlyDevice, salt: int | None) -> int:
+    """The largest sector size in steps of which all records of the salt stand; 0 where there is none."""
+    found = 0
+    if salt is not None:
+        for sector, data in marked(device.read, 0, device.sector_count, device.sector_bytes, record.MAGIC):
+            if record.decode_header(data, salt) is not None:
+                found = gcd(found, sector * device.sector_bytes)
+    return max((size for size in SECTOR_BYTES if found and found % size == 0), default=0)
+
+
+def _reservation(folder: Path, device: bytes) -> Reservation | None:
+    """What is reserved beside the key of `device`; boards reserve in blocks, and what is reserved ahead tells it."""
+    path = folder / f"{device.hex()}.reserved"
+    if not path.is_file():
+        return None
+    medium = ReadOnlyDevice(path, SECTOR_BYTES[-1])
+    try:
+        last = Reservation(medium, device).last
+        return Reservation(medium, device, last.until - last.sealed)
+    finally:
+        medium.close()
 
 
 @dataclass(frozen=True)
@@ -56,7 +85,11 @@ class Sight:
 
 
 class RingFile:
-    """A ring as recovery finds it. Raises `RingError`, `JournalError`, OSError. Close it."""
+    """A ring as recovery finds it. Raises `RingError`, `JournalError`, OSError. Close it.
+
+    blocks        superblocks that are whole
+    reservation   what is reserved beside the key, when it stands in the same folder, else None
+    """
 
     def __init__(self, path: Path):
         self.device = self._open(path)
@@ -64,18 +97,27 @@ class RingFile:
             self.blocks: list[Superblock] = superblock.load(self.device)
             self.ring = Ring(self.device, 0)
             self.found = Found(self.ring)
+            self.reservation = _reservation(path.parent, self.ring.device or NOBODY)
         except BaseException:
             self.device.close()
             raise
 
     def _open(self, path: Path) -> ReadOnlyDevice:
-        """The superblock says how large a sector is."""
+        """The superblock says how large a sector is; without any, the offsets of the records do."""
         for sector_bytes in SECTOR_BYTES:
             device = ReadOnlyDevice(path, sector_bytes)
             if device.sector_count > 2 and any(block.sector_bytes == sector_bytes for block in superblock.load(device)):
                 return device
             device.close()
-        raise RingError(f"{path}: expected a superblock in the first or the last sector, found none")
+        smallest = ReadOnlyDevice(path, SECTOR_BYTES[0])
+        try:
+            blocks, salt = search(smallest)
+            sizes = [block.sector_bytes for block in blocks] or [_step(smallest, salt)]
+        finally:
+            smallest.close()
+        if sizes[0]:
+            return ReadOnlyDevice(path, sizes[0])
+        raise RingError(f"{path}: expected a ring, found neither superblock nor records; is this the right file?")
 
     def close(self) -> None:
         self.device.close()
@@ -85,7 +127,11 @@ class RingFile:
         yield self._superblock(0)
         yield from self._zone("rows", self.ring.rows, 1)
         yield from self._zone("segments", self.ring.segments, 1 + self.ring.rows.count)
-        yield self._superblock(self.device.sector_count - 1)
+        last = 1 + self.ring.rows.count + self.ring.segments.count
+        yield self._superblock(last)
+        size, rest = self.device.sector_bytes, self.device.sector_count - last - 1
+        if rest:
+            yield Sight((last + 1) * size, rest * size, "outside", detail="not the ring's")
 
     def _superblock(self, sector: int) -> Sight:
         size = self.device.sector_bytes
