@@ -218,7 +218,7 @@ def test_a_ring_within_another_medium_is_left_alone():
         Journal(device, SALT)
         raise AssertionError("expected a fault")
     except JournalFault as error:
-        assert "expected a superblock in sector 0, found it in 100" in str(error)
+        assert "expected a superblock at byte 0, found it at 51200" in str(error)
     assert device.sectors == before
 
 
@@ -305,8 +305,8 @@ def test_a_file_keeps_what_memory_keeps():
             if sequence > 2:
                 journal.trim(sequence - 2)
         device.close()
-        device = FileSectorDevice(path, 1 << 20)
-        assert device.sector_count == 512
+        device = FileSectorDevice(path, 1 << 20, 4096)
+        assert device.sector_count == 64
         again = Journal(device, SALT)
         assert sorted(again.segments) == [18, 19] and again.read(18, 0, 10) == b"segment 18"
     finally:

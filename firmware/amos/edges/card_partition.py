@@ -79,6 +79,9 @@ class CardSectorDevice:
             "SD card: expected a partition of %d sectors, found %d" % (sector_count, self.sector_count)
         )
 
+    def regroup(self, sector_bytes: int) -> None:
+        raise PartitionError("SD card: expected sectors of %d bytes, found %d" % (sector_bytes, BLOCK_BYTES))
+
     def close(self) -> None:
         return None
 

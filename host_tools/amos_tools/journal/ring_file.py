@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import gcd
 from pathlib import Path
 
 from amos.journal import record, superblock
@@ -10,11 +9,10 @@ from amos.journal.facts import NOBODY, Superblock
 from amos.journal.recovery import Found
 from amos.journal.reservation import Reservation
 from amos.journal.ring import Ring
-from amos.journal.search import search
 from amos.journal.segments import HEAD_BYTES, SealedHead
-from amos.journal.zone import Zone, marked
+from amos.journal.zone import Zone
 
-SECTOR_BYTES = (512, 1024, 2048, 4096)
+RESERVED_SECTOR_BYTES = 4096
 
 
 class RingError(ValueError):
@@ -24,8 +22,11 @@ class RingError(ValueError):
 class ReadOnlyDevice:
     """A SectorDevice over a file or a block device; writing is refused."""
 
-    def __init__(self, path: Path, sector_bytes: int):
+    def __init__(self, path: Path, sector_bytes: int = 512):
         self._file = path.open("rb", buffering=0)
+        self.regroup(sector_bytes)
+
+    def regroup(self, sector_bytes: int) -> None:
         self.sector_bytes = sector_bytes
         self.sector_count = self._file.seek(0, 2) // sector_bytes
 
@@ -49,22 +50,12 @@ class ReadOnlyDevice:
         self._file.close()
 
 
-def _step(device: ReadOnlyDevice, salt: int | None) -> int:
-    """The largest sector size in steps of which all records of the salt stand; 0 where there is none."""
-    found = 0
-    if salt is not None:
-        for sector, data in marked(device.read, 0, device.sector_count, device.sector_bytes, record.MAGIC):
-            if record.decode_header(data, salt) is not None:
-                found = gcd(found, sector * device.sector_bytes)
-    return max((size for size in SECTOR_BYTES if found and found % size == 0), default=0)
-
-
 def _reservation(folder: Path, device: bytes) -> Reservation | None:
     """What is reserved beside the key of `device`; boards reserve in blocks, and what is reserved ahead tells it."""
     path = folder / f"{device.hex()}.reserved"
     if not path.is_file():
         return None
-    medium = ReadOnlyDevice(path, SECTOR_BYTES[-1])
+    medium = ReadOnlyDevice(path, RESERVED_SECTOR_BYTES)
     try:
         last = Reservation(medium, device).last
         return Reservation(medium, device, last.until - last.sealed)
@@ -92,32 +83,15 @@ class RingFile:
     """
 
     def __init__(self, path: Path):
-        self.device = self._open(path)
+        self.device = ReadOnlyDevice(path)
         try:
-            self.blocks: list[Superblock] = superblock.load(self.device)
             self.ring = Ring(self.device, 0)
+            self.blocks: list[Superblock] = superblock.load(self.device)
             self.found = Found(self.ring)
             self.reservation = _reservation(path.parent, self.ring.device or NOBODY)
         except BaseException:
             self.device.close()
             raise
-
-    def _open(self, path: Path) -> ReadOnlyDevice:
-        """The superblock says how large a sector is; without any, the offsets of the records do."""
-        for sector_bytes in SECTOR_BYTES:
-            device = ReadOnlyDevice(path, sector_bytes)
-            if device.sector_count > 2 and any(block.sector_bytes == sector_bytes for block in superblock.load(device)):
-                return device
-            device.close()
-        smallest = ReadOnlyDevice(path, SECTOR_BYTES[0])
-        try:
-            blocks, salt = search(smallest)
-            sizes = [block.sector_bytes for block in blocks] or [_step(smallest, salt)]
-        finally:
-            smallest.close()
-        if sizes[0]:
-            return ReadOnlyDevice(path, sizes[0])
-        raise RingError(f"{path}: expected a ring, found neither superblock nor records; is this the right file?")
 
     def close(self) -> None:
         self.device.close()
