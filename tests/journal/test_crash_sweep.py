@@ -114,5 +114,7 @@ def test_every_power_cut(block: int) -> None:
     tried = sweep(1, block)
     rescued = rescue_every(1, block)
     failed = fail_every(1, block)
-    print(f"\nblocks of {block}: {tried} power cuts, {rescued} of both superblocks, {failed} failing calls, no violation")
+    print(
+        f"\nblocks of {block}: {tried} power cuts, {rescued} of both superblocks, {failed} failing calls, no violation"
+    )
     assert tried > 8000 and rescued > 1000 and failed > 700

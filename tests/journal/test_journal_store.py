@@ -128,7 +128,9 @@ def test_sectors_of_a_file_are_pages_where_enough_fit(tmp_path: Path, size_bytes
 
 @pytest.mark.parametrize("spoiled", [(), (0,), (-1,), (0, -1)])
 @pytest.mark.parametrize("sector_bytes", [512, 4096])
-def test_a_ring_says_itself_how_large_its_sectors_are(tmp_path: Path, sector_bytes: int, spoiled: tuple[int, ...]) -> None:
+def test_a_ring_says_itself_how_large_its_sectors_are(
+    tmp_path: Path, sector_bytes: int, spoiled: tuple[int, ...]
+) -> None:
     path = tmp_path / "journal.ring"
     device = FileSectorDevice(str(path), 1 << 20, sector_bytes)
     for _ in range(20):

@@ -224,7 +224,7 @@ def test_a_ring_within_another_medium_is_left_alone():
 
 def test_a_longer_medium_is_used_as_far_as_the_ring_goes():
     for spoiled in ((), (0,), (511,)):
-        ring, journal = lived()
+        ring, _journal = lived()
         device = MemorySectorDevice(2048, 512, ring.sectors)
         for sector in spoiled:
             device.spoil(sector, 40)
@@ -236,7 +236,7 @@ def test_a_longer_medium_is_used_as_far_as_the_ring_goes():
 
 
 def test_a_medium_cut_short_is_damaged_where_it_ends():
-    device, journal = lived()
+    device, _journal = lived()
     cut = max([sector for sector in device.sectors if sector < 511]) - 40
     short = MemorySectorDevice(cut, 512, {sector: data for sector, data in device.sectors.items() if sector < cut})
     found = Journal(short, SALT)

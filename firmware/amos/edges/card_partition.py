@@ -17,7 +17,7 @@ IOCTL_BLOCK_BYTES = 5
 
 
 class PartitionError(OSError):
-    """The card has no partition for a journal, or a table that contradicts itself; the message says what was expected."""
+    """The card has no partition for a journal, or a table that contradicts itself; it says what was expected."""
 
 
 def find_partition(table: bytes, block_count: int) -> tuple:

@@ -1,4 +1,4 @@
-"""A message in a sector of its own, of which the newest of two counts: superblocks, and what is reserved beside the key.
+"""A message in a sector of its own, of which the newest of two counts: superblocks, and what is kept beside the key.
 
 Two sectors are written in turn, so that a cut or a failing sector spoils one of them, and the other still holds.
 """

@@ -44,9 +44,9 @@ def _reservation_findings(file: RingFile) -> Iterator[str]:
     elif reservation.is_past(state):
         last = reservation.last
         yield (
-            f"the ring is older than what is reserved beside the key (segment {state.last_sequence} of boot {state.boot},"
-            f" there {last.sealed} of boot {last.boot}): if there is a newer ring, put it in its place before the player"
-            f" starts, or it goes on at {last.until} and declares what is missing lost"
+            f"the ring is older than what is reserved beside the key (segment {state.last_sequence} of boot"
+            f" {state.boot}, there {last.sealed} of boot {last.boot}): if there is a newer ring, put it in its place"
+            f" before the player starts, or it goes on at {last.until} and declares what is missing lost"
         )
 
 
