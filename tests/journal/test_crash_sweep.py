@@ -33,11 +33,13 @@ def test_the_life_has_what_the_sweep_is_to_meet() -> None:
     assert sum(not of_ring and sector is not None for of_ring, sector, *_ in media.log) > 30
 
 
-def sweep(share: float, block: int) -> int:
-    """Try that share of the cases, and of second cuts within some of them; how many there were."""
+def sweep(share: float, block: int, beside_the_key: float = 0) -> int:
+    """Try that share of the cases, and of second cuts within some of them; how many there were. Of cuts within writes
+    beside the key, that share of its own.
+    """
     chance, tried = random.Random(8), 0
-    for operation, number, find, promise in cases(block):
-        if chance.random() >= share:
+    for operation, number, of_ring, find, promise in cases(block):
+        if chance.random() >= max(share, 0 if of_ring else beside_the_key):
             continue
         try:
             found = find()
