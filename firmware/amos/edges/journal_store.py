@@ -12,7 +12,7 @@ RESERVATION_SECTORS = 2
 
 PAGED_BYTES_MIN = 256 * PAGE_BYTES
 """From this size on, files on Linux have sectors of a page. The system writes whole pages: with smaller ones, a page
-that a cut turns into garbage could take acknowledged neighbours along. A smaller ring would have too few for its rows."""
+that a cut turns into garbage could take acknowledged neighbours along. A smaller ring would have too few for rows."""
 
 RESERVED_BLOCK = 64 if MICROPYTHON else 1
 """Sequence numbers reserved at once. A board's internal flash is heard when it is written: 64 segments are ten hours of
