@@ -71,7 +71,7 @@ def test_what_the_driver_says_failed_is_an_error(answer: object) -> None:
     device = CardSectorDevice(card)
     card.answer = answer
     for act in (lambda: device.read(0, 1), lambda: device.write(0, bytes(512)), device.sync):
-        with pytest.raises(OSError, match="SD card: .* failed"):
+        with pytest.raises(OSError, match=r"SD card: \w+ failed"):
             act()
 
 
@@ -99,7 +99,7 @@ def test_any_table_is_refused_by_name_or_names_blocks_of_the_card(entries: bytes
         first, count = find_partition(table(entries), blocks)
     except PartitionError:
         return
-    assert 1 <= first and 1 <= count and first + count <= blocks
+    assert min(first, count) >= 1 and first + count <= blocks
 
 
 def test_blocks_of_another_size_are_refused() -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import product
 
 from journal_life import SECOND, SECTOR_COUNT, Life, Media, Promise, Recording, usage_of, whole_life
@@ -59,11 +60,12 @@ def moments(block: int) -> Iterator[tuple[Media, Promise]]:
             device.sync()
 
 
-def cases(block: int) -> Iterator[tuple[int, int, Callable[[], Media], Promise]]:
-    """(operation, outcome, what the next boot finds, promise)."""
+def cases(block: int) -> Iterator[tuple[int, int, bool, Callable[[], Media], Promise]]:
+    """(operation, outcome, whether it is the ring's, what the next boot finds, promise)."""
     for operation, (media, promise) in enumerate(moments(block)):
+        of_ring = not media.reserved.unsynced
         for number, outcome in enumerate(outcomes(media.unsynced, operation)):
-            yield operation, number, lambda media=media, outcome=outcome: media.after_power_cut(outcome), promise
+            yield operation, number, of_ring, partial(media.after_power_cut, outcome), promise
 
 
 def without_superblocks(media: Media, outcome: Outcome, seed: int) -> Media:

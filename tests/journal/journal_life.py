@@ -1,4 +1,4 @@
-"""A player's life on a journal, recorded: every operation of its media, and what had been promised when it was issued."""
+"""A player's life on a journal, recorded: every operation of its media, and what had been promised when it came."""
 
 from copy import copy
 from dataclasses import dataclass, field

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
-from journal_life import SECTOR_COUNT, Recording, whole_life
+from journal_life import DEVICE, SECTOR_COUNT, Life, Media, Recording, whole_life
 from typer.testing import CliRunner, Result
 
+from amos.edges.sector_device import MemorySectorDevice
+from amos.journal.journal import Journal
 from amos_tools.journal.cli import app
 
 
@@ -80,11 +82,67 @@ def test_damage_is_found_and_named(ring: Path, needle: bytes | str, shift: int, 
     assert result.exit_code == 1 and finding in result.output
 
 
-@pytest.mark.parametrize("content", [None, b"", bytes(1 << 18), b"AMOSRING" * 40000])
+def test_a_ring_without_superblocks_is_shown_as_the_player_will_find_it(ring: Path) -> None:
+    whole = run("inspect", ring).output
+    spoil(ring, 20)
+    spoil(ring, SECTOR_COUNT * 512 - 500)
+    result = run("fsck", ring)
+    assert result.exit_code == 1 and "both superblocks are damaged; the player finds the ring" in result.output
+    assert "1 findings; 4 segments wait" in result.output
+    # The same records; more of them count, since the rows are read from the oldest on.
+    assert [line.split()[:4] for line in run("inspect", ring).output.splitlines()[3:-1]] == [
+        line.split()[:4] for line in whole.splitlines()[3:-1]
+    ]
+
+
+def test_sectors_of_any_size_are_told_from_the_records(tmp_path: Path) -> None:
+    for sector_bytes in (512, 1024, 2048, 4096):
+        device = MemorySectorDevice((1 << 20) // sector_bytes, sector_bytes)
+        journal = Journal(device, b"saltsalt")
+        for _ in range(20):
+            journal.begin_session()
+        for sequence in range(1, 4):
+            journal.seal(sequence, b"no segment" * 40 * sequence, 1000)
+        for sector in (0, device.sector_count - 1):
+            device.spoil(sector, 20)
+        path = tmp_path / f"{sector_bytes}.ring"
+        path.write_bytes(device.read(0, device.sector_count))
+        assert "3 segments wait, the last is 3" in run("fsck", path).output
+
+
+def test_a_ring_cut_short_or_made_longer_is_told(ring: Path) -> None:
+    whole = ring.read_bytes()
+    ring.write_bytes(whole[: 400 * 512])
+    result = run("fsck", ring)
+    assert result.exit_code == 1 and "the medium of 512 sectors had been cut to 400" in result.output
+    ring.write_bytes(whole + bytes(5 * 512))
+    result = run("fsck", ring)
+    assert result.exit_code == 0 and "note: the ring has 512 sectors, and leaves the rest" in result.output
+    assert run("inspect", ring).output.splitlines()[-1].split() == ["262144", "2560", "outside", "not", "the", "ring's"]
+
+
+def test_an_older_ring_than_what_is_reserved_is_told(ring: Path, media: Recording) -> None:
+    reserved = ring.parent / f"{DEVICE.hex()}.reserved"
+    reserved.write_bytes(media.reserved.read(0, 2))
+    assert run("fsck", ring).exit_code == 0
+    newer = Media(MemorySectorDevice(SECTOR_COUNT, 512, media.ring.sectors), media.copy().reserved)
+    life = Life(newer, media.promise.snapshot())
+    last = life.journal.last_sequence
+    life.boot()
+    reserved.write_bytes(newer.reserved.read(0, 2))
+    result = run("fsck", ring)
+    assert result.exit_code == 1 and f"or it goes on at {last + 2} and declares what is missing lost" in result.output
+    for sector in (0, 1):
+        newer.reserved.spoil(sector, 30)
+    reserved.write_bytes(newer.reserved.read(0, 2))
+    assert "what is reserved beside the key is damaged" in run("fsck", ring).output
+
+
+@pytest.mark.parametrize("content", [None, b"", bytes(1 << 18), b"AMOSRING" * 40000, b"AJ\x01\x02" * 70000])
 def test_what_is_no_ring_is_refused_by_name(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "no.ring"
     if content is not None:
         path.write_bytes(content)
     for command in ("inspect", "fsck"):
         result = run(command, path)
-        assert result.exit_code == 2 and "Error" in result.output
+        assert result.exit_code == 2 and ("Error: " in result.output or "Fault: " in result.output)

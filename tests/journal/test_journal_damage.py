@@ -13,32 +13,37 @@ from amos.journal.journal import Journal, JournalError, JournalFull
 
 
 @cache
-def lived() -> tuple[MemorySectorDevice, Life]:
+def lived() -> tuple[Recording, Life]:
     media = Recording()
     life = whole_life(media)
     life.open()
     life.second(5, ends=False)
-    return media.ring, life
+    return media, life
 
 
 def copy_of_the_life() -> MemorySectorDevice:
-    return MemorySectorDevice(SECTOR_COUNT, 512, lived()[0].sectors)
+    return MemorySectorDevice(SECTOR_COUNT, 512, lived()[0].ring.sectors)
 
 
-def try_boot(device: MemorySectorDevice) -> None:
-    """Refused by name, or a journal whose every answer is true to what had been stored, and that can be played on."""
+def try_boot(device: MemorySectorDevice, reserved: MemorySectorDevice | None) -> None:
+    """Refused by name, or a journal whose every answer is true to what had been stored, and that can be played on;
+    with a reservation that is whole, on numbers that nobody has seen.
+    """
     sealed = lived()[1].promise.sealed
+    media = Media(device, reserved)
     try:
-        journal = Journal(device, SALT)
+        whole = reserved is not None and not media.reservation(1).lost
+        journal = media.journal()
         for sequence in list(journal.segments):
             segment = journal.read(sequence, 0, 1 << 16)
             assert segment in (None, sealed.get(sequence))
+        assert not whole or journal.last_sequence == max(sealed)
         assert journal.last_sequence <= max(sealed)
-        life = Life(Media(device), Promise())
+        life = Life(media, Promise())
         life.boot()
         life.receipt(life.journal.last_sequence)
         life.segment(2, 3)
-        assert sorted(Journal(device, SALT).segments) == [life.journal.last_sequence]
+        assert sorted(media.journal().segments) == [life.journal.last_sequence]
     except JournalError:
         pass
     assert device.sectors_read < 40 * SECTOR_COUNT
@@ -65,7 +70,18 @@ def fuzz(count: int) -> None:
         chance, device = random.Random(seed), copy_of_the_life()
         for _ in range(chance.randrange(1, 5)):
             damage(device, chance)
-        try_boot(device)
+        reserved = MemorySectorDevice(2, 4096, lived()[0].reserved.sectors)
+        for sector in range(chance.randrange(3)):
+            reserved.spoil(chance.choice((0, sector)), chance.randrange(100))
+        try_boot(device, chance.choice((None, reserved)))
+
+
+@given(first=st.binary(max_size=300), second=st.binary(max_size=300), magic=st.booleans())
+def test_any_bytes_beside_the_key(first: bytes, second: bytes, magic: bool) -> None:
+    reserved = MemorySectorDevice(2, 4096)
+    for sector, noise in enumerate((first, second)):
+        reserved.sectors[sector] = ((b"AMOSRSRV" if magic else b"") + noise).ljust(4096, b"\0")
+    try_boot(copy_of_the_life(), reserved)
 
 
 def test_random_damage_is_met_by_name() -> None:

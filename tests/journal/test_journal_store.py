@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from amos.edges.journal_store import open_reserved, open_store
+from amos.edges.sector_device import FileSectorDevice
 from amos.journal.journal import Journal, JournalFault
 
 
@@ -107,4 +108,39 @@ def test_each_key_has_a_word_of_its_own_beside_it(tmp_path: Path) -> None:
         reserved = open_reserved(str(tmp_path), device)
         assert (reserved.sector_count, reserved.sector_bytes) == (2, 4096)
         reserved.close()
+    for size_bytes in (0, 5000):
+        path = tmp_path / ("61" * 16 + ".reserved")
+        path.write_bytes(path.read_bytes()[:size_bytes])
+        reserved = open_reserved(str(tmp_path), b"a" * 16)
+        assert reserved.sector_count == 2
+        reserved.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["61" * 16 + ".reserved", "62" * 16 + ".reserved"]
+
+
+@pytest.mark.parametrize(("size_bytes", "sector_bytes"), [(1 << 19, 512), (1 << 20, 4096), (8 << 20, 4096)])
+def test_sectors_of_a_file_are_pages_where_enough_fit(tmp_path: Path, size_bytes: int, sector_bytes: int) -> None:
+    for _ in range(2):
+        device = open_store("file", str(tmp_path), size_bytes)
+        assert device.sector_bytes == sector_bytes
+        Journal(device, b"saltsalt").begin_boot()
+        device.close()
+
+
+@pytest.mark.parametrize("spoiled", [(), (0,), (-1,), (0, -1)])
+@pytest.mark.parametrize("sector_bytes", [512, 4096])
+def test_a_ring_says_itself_how_large_its_sectors_are(
+    tmp_path: Path, sector_bytes: int, spoiled: tuple[int, ...]
+) -> None:
+    path = tmp_path / "journal.ring"
+    device = FileSectorDevice(str(path), 1 << 20, sector_bytes)
+    for _ in range(20):
+        Journal(device, b"saltsalt").begin_boot()
+    seal(device, 1, 5)
+    device.close()
+    data = bytearray(path.read_bytes())
+    for end in spoiled:
+        data[20 if end == 0 else len(data) - sector_bytes + 20] ^= 1
+    path.write_bytes(data)
+    device = FileSectorDevice(str(path), 0, 4608 - sector_bytes)
+    assert Journal(device, b"saltsalt").read(5, 0, 9) == b"segment 5"
+    device.close()

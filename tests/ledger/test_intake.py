@@ -95,7 +95,11 @@ ROWS: dict[str, tuple[int, dict[str, Any], dict[str, Any]]] = {
     "gap, no room": (answer.UNAVAILABLE, {"sequence": 8}, {"held_count": HELD_SEGMENTS_MAX}),
     "gap before unknown pack": (answer.GAP, {"sequence": 8}, {"manifest": None}),
     "gap that is declared lost": (answer.ACCEPTED, LOSS, {}),
-    "on behind a reserved block": (answer.ACCEPTED, LOSS | {"lost_last": 63, "sequence": 64, "previous": bytes(32)}, {}),
+    "on behind a reserved block": (
+        answer.ACCEPTED,
+        LOSS | {"lost_last": 63, "sequence": 64, "previous": bytes(32)},
+        {},
+    ),
     "on behind a reserved block, boots counted anew": (
         answer.ACCEPTED,
         LOSS | {"lost_last": 63, "sequence": 64, "boot": 0, "first_frame": 0, "end_frame": SPAN},

@@ -12,9 +12,17 @@ import numpy as np
 import pytest
 
 from amos import crypto
-from amos.edges.sector_device import FileSectorDevice
+from amos.edges.sector_device import FileSectorDevice, PartitionSectorDevice
 from amos.journal.journal import Journal
-from amos.protocol.segment import FLAG_ABORTED, FLAG_POWER_LOSS, SEAL_POWER_LOSS, SEAL_REASONS, SEAL_SHUTDOWN, Usage
+from amos.protocol.segment import (
+    FLAG_ABORTED,
+    FLAG_POWER_LOSS,
+    LOST_STORAGE,
+    SEAL_POWER_LOSS,
+    SEAL_REASONS,
+    SEAL_SHUTDOWN,
+    Usage,
+)
 from amos.protocol.segment import open_usage as open_signed
 from amos_tools.device.run import micropython_environment
 from amos_tools.pack import build_pack
@@ -73,11 +81,17 @@ class Player:
     def segments(self) -> list[Usage]:
         """Every sealed segment, with signatures, numbers and chain checked."""
         store = FileSectorDevice(str(self.folder / "journal.ring"), 1 << 23)
+        found = self.segments_on(store)
+        assert [usage.sequence for usage in found] == list(range(1, len(found) + 1))
+        return found
+
+    def segments_on(self, store: FileSectorDevice) -> list[Usage]:
+        """Every sealed segment of a ring, with signatures checked, and the chain where no gap is declared."""
         journal = Journal(store, bytes(8))
         found, previous = [], bytes(32)
         for number in sorted(journal.segments):
             usage = open_signed(journal.read(number, 0, 1 << 16), crypto.public_key(SEED), crypto.verify)
-            assert usage.sequence == len(found) + 1 and usage.previous == previous
+            assert usage.previous == previous or usage.lost_last == usage.sequence - 1
             previous = journal.segments[number].sha256
             found.append(usage)
         store.close()
@@ -191,6 +205,7 @@ def test_a_full_journal_stops_play_and_says_so(player: Player) -> None:
         ({"pace": "slow"}, "pace: expected one of clocked, free"),
         ({"volume": 11}, "volume: expected one of"),
         ({"link": "tcp:1"}, "link: expected pty:PATH"),
+        ({"journal": "card"}, "journal: expected file, raw:sd or raw:PATH"),
     ],
 )
 def test_a_wrong_setting_is_one_line(player: Player, settings: dict[str, object], said: str) -> None:
@@ -222,3 +237,43 @@ def test_what_the_score_learned_survives_a_reboot(player: Player) -> None:
     first, second, third = player.segments()
     assert first.start_state != second.start_state
     assert len({usage.start_state for usage in (first, second, third)}) >= 2
+
+
+def test_an_older_journal_in_its_place_uses_no_number_twice(player: Player) -> None:
+    ring = player.folder / "journal.ring"
+    assert player.run(minutes=1)[0] == 0
+    image = ring.read_bytes()
+    assert player.run(minutes=1)[0] == player.run(minutes=1)[0] == 0
+    seen = player.segments()[-1].sequence
+    for content in (image, None):
+        ring.write_bytes(content) if content else ring.unlink()
+        code, out = player.run(minutes=1)
+        assert code == 0 and "journal: the ring is older than what is reserved beside the key, or blank" in out
+        first = next(usage for usage in player.segments_on(FileSectorDevice(str(ring), 0)) if usage.sequence > seen)
+        assert (first.lost_last, first.lost_reason) == (first.sequence - 1, LOST_STORAGE)
+        assert first.lost_first == (2 if content else 1)
+        seen = first.sequence
+        code, out = player.run(minutes=1)
+        assert code == 0 and "journal:" not in out
+
+
+def test_the_journal_on_a_partition(player: Player) -> None:
+    path = player.folder / "partition"
+    path.write_bytes(bytes(1 << 20))
+    for _ in range(2):
+        assert player.run(minutes=1, journal=f"raw:{path}")[0] == 0
+    assert not (player.folder / "journal.ring").exists()
+    assert len(player.segments_on(PartitionSectorDevice(str(path)))) == 2
+    path.write_bytes(b"file system" * 50000)
+    code, out = player.run(minutes=1, journal=f"raw:{path}")
+    assert code == 2 and "expected a ring or a blank medium" in out
+    assert path.read_bytes() == b"file system" * 50000
+
+
+def test_another_player_s_journal_is_left_alone(player: Player) -> None:
+    assert player.run(minutes=1)[0] == 0
+    ring = (player.folder / "journal.ring").read_bytes()
+    (player.folder / "device.key").write_bytes(bytes(range(1, 33)))
+    code, out = player.run(minutes=1)
+    assert code == 2 and "put its own card back" in out
+    assert (player.folder / "journal.ring").read_bytes() == ring

@@ -3,9 +3,11 @@
 import hashlib
 import os
 
+from amos.edges.card_partition import CardSectorDevice
 from amos.edges.sector_device import FileSectorDevice, MemorySectorDevice
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal, JournalFault, JournalFull
+from amos.journal.reservation import Reservation
 
 SALT = b"saltsalt"
 
@@ -216,13 +218,13 @@ def test_a_ring_within_another_medium_is_left_alone():
         Journal(device, SALT)
         raise AssertionError("expected a fault")
     except JournalFault as error:
-        assert "expected a superblock in sector 0, found it in 100" in str(error)
+        assert "expected a superblock at byte 0, found it at 51200" in str(error)
     assert device.sectors == before
 
 
 def test_a_longer_medium_is_used_as_far_as_the_ring_goes():
     for spoiled in ((), (0,), (511,)):
-        ring, journal = lived()
+        ring, _journal = lived()
         device = MemorySectorDevice(2048, 512, ring.sectors)
         for sector in spoiled:
             device.spoil(sector, 40)
@@ -234,7 +236,7 @@ def test_a_longer_medium_is_used_as_far_as_the_ring_goes():
 
 
 def test_a_medium_cut_short_is_damaged_where_it_ends():
-    device, journal = lived()
+    device, _journal = lived()
     cut = max([sector for sector in device.sectors if sector < 511]) - 40
     short = MemorySectorDevice(cut, 512, {sector: data for sector, data in device.sectors.items() if sector < cut})
     found = Journal(short, SALT)
@@ -244,6 +246,52 @@ def test_a_medium_cut_short_is_damaged_where_it_ends():
     assert gone and found.lost[:2] == (gone[0], gone[-1])
     found.seal(31, b"declares", 1)
     assert Journal(short, SALT).lost is None
+
+
+def test_a_blank_card_goes_on_behind_what_is_reserved():
+    for block, first in ((1, 4), (64, 64)):
+        reserved = MemorySectorDevice(2, 4096)
+        for turn in (1, 2):
+            device = MemorySectorDevice(512)
+            journal = Journal(device, b"salt %d" % turn, Reservation(reserved, b"the player's key", block))
+            journal.begin_boot()
+            assert journal.boot == turn and journal.lost == ((1, first - 1, 1) if turn == 2 else None)
+            for sequence in range(journal.last_sequence + 1, journal.last_sequence + 4):
+                journal.open(opened(journal))
+                journal.seal(sequence, b"segment %d" % sequence, 1000)
+        assert sorted(journal.segments) == [first, first + 1, first + 2]
+        again = Journal(device, SALT, Reservation(reserved, b"the player's key", block))
+        assert (again.boot, again.last_sequence, again.lost, again.notes) == (2, first + 2, None, [])
+
+
+class Card:
+    """A block device with a partition of type DA from block 100 on."""
+
+    def __init__(self):
+        self.blocks = {0: bytes(450) + b"\xda\0\0\0\x64\0\0\0\0\x02\0\0" + bytes(48) + b"\x55\xaa"}
+
+    def readblocks(self, block, buffer):
+        for index in range(len(buffer) // 512):
+            buffer[index * 512 : (index + 1) * 512] = self.blocks.get(block + index, bytes(512))
+
+    def writeblocks(self, block, buffer):
+        for index in range(len(buffer) // 512):
+            self.blocks[block + index] = bytes(buffer[index * 512 : (index + 1) * 512])
+
+    def ioctl(self, what, argument):
+        return 1000 if what == 4 else 512 if what == 5 else None
+
+
+def test_a_partition_of_a_card_keeps_what_memory_keeps():
+    card = Card()
+    journal = Journal(CardSectorDevice(card), SALT)
+    for sequence in range(1, 20):
+        journal.open(opened(journal))
+        journal.seal(sequence, b"segment %d" % sequence + bytes(9000), 1000)
+        journal.trim(max(sequence - 2, 0))
+    again = Journal(CardSectorDevice(card), SALT)
+    assert sorted(again.segments) == [18, 19] and again.read(18, 0, 10) == b"segment 18"
+    assert min(card.blocks) == 0 and sorted(card.blocks)[1] == 100 and max(card.blocks) == 611
 
 
 def test_a_file_keeps_what_memory_keeps():
@@ -257,8 +305,8 @@ def test_a_file_keeps_what_memory_keeps():
             if sequence > 2:
                 journal.trim(sequence - 2)
         device.close()
-        device = FileSectorDevice(path, 1 << 20)
-        assert device.sector_count == 512
+        device = FileSectorDevice(path, 1 << 20, 4096)
+        assert device.sector_count == 64
         again = Journal(device, SALT)
         assert sorted(again.segments) == [18, 19] and again.read(18, 0, 10) == b"segment 18"
     finally:

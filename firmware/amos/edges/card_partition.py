@@ -17,7 +17,7 @@ IOCTL_BLOCK_BYTES = 5
 
 
 class PartitionError(OSError):
-    """The card has no partition for a journal, or a table that contradicts itself; the message says what was expected."""
+    """The card has no partition for a journal, or a table that contradicts itself; it says what was expected."""
 
 
 def find_partition(table: bytes, block_count: int) -> tuple:
@@ -78,6 +78,9 @@ class CardSectorDevice:
         raise PartitionError(
             "SD card: expected a partition of %d sectors, found %d" % (sector_count, self.sector_count)
         )
+
+    def regroup(self, sector_bytes: int) -> None:
+        raise PartitionError("SD card: expected sectors of %d bytes, found %d" % (sector_bytes, BLOCK_BYTES))
 
     def close(self) -> None:
         return None

@@ -6,9 +6,13 @@ from amos.edges.address import AddressError
 from amos.edges.card_partition import CardSectorDevice
 from amos.edges.sector_device import FileSectorDevice, PartitionSectorDevice
 
+PAGE_BYTES = 4096
 RESERVATION_SECTORS = 2
-RESERVATION_SECTOR_BYTES = 4096
-"""A page each, also where the system writes whole pages."""
+"""A page each."""
+
+PAGED_BYTES_MIN = 256 * PAGE_BYTES
+"""From this size on, files on Linux have sectors of a page. The system writes whole pages: with smaller ones, a page
+that a cut turns into garbage could take acknowledged neighbours along. A smaller ring would have too few for rows."""
 
 RESERVED_BLOCK = 64 if MICROPYTHON else 1
 """Sequence numbers reserved at once. A board's internal flash is heard when it is written: 64 segments are ten hours of
@@ -20,7 +24,10 @@ def open_store(address: str, directory: str, size_bytes: int):
     partition on a board's card; `raw:PATH`, a partition of the system. Raises `AddressError`, OSError.
     """
     if address == "file":
-        return FileSectorDevice(directory + "/journal.ring", size_bytes)
+        store = FileSectorDevice(directory + "/journal.ring", size_bytes)
+        if not MICROPYTHON and store.sector_count * store.sector_bytes >= PAGED_BYTES_MIN:
+            store.regroup(PAGE_BYTES)
+        return store
     kind, _colon, path = address.partition(":")
     if kind != "raw" or not path:
         raise AddressError("journal: expected file, raw:sd or raw:PATH, found %s" % address)
@@ -30,4 +37,7 @@ def open_store(address: str, directory: str, size_bytes: int):
 def open_reserved(directory: str, device: bytes):
     """The SectorDevice of the reservation beside the key of `device`. Raises OSError."""
     path = directory + "/" + device.hex() + ".reserved"
-    return FileSectorDevice(path, RESERVATION_SECTORS * RESERVATION_SECTOR_BYTES, RESERVATION_SECTOR_BYTES)
+    store = FileSectorDevice(path, RESERVATION_SECTORS * PAGE_BYTES, PAGE_BYTES)
+    if store.sector_count < RESERVATION_SECTORS:
+        store.grow(RESERVATION_SECTORS)
+    return store

@@ -1,8 +1,8 @@
 """The board's SD card on SPI: packs, settings and journal. The internal flash is never written while music plays.
 
-Contract: when `mount` returns, the card's file system stands at the path, and `mounted` gives the card; it raises OSError when there is no card, or
-none that the driver knows. 20 MHz is the clock for which six compressed voices were reckoned (263 KB/s); the driver's
-own default is 1.32 MHz.
+Contract: when `mount` returns, the card's file system stands at the path, and `mounted` gives the card; it raises
+OSError when there is no card, or none that the driver knows. 20 MHz is the clock for which six compressed voices were
+reckoned (263 KB/s); the driver's own default is 1.32 MHz.
 """
 
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false

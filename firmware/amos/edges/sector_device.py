@@ -9,6 +9,7 @@ Contract of a SectorDevice, whichever its medium:
     sync()                          everything written so far survives a power cut when this returns
     grow(sector_count)              that many sectors from now on, zeros behind what was there, durable; OSError
                                     where the medium cannot
+    regroup(sector_bytes)           sectors of another size from now on; OSError where the medium cannot
     close()                         release the medium; the device is not used again
 
 Every call may raise OSError; what it was to do has then happened, partly happened or not happened. A sector that was
@@ -74,6 +75,10 @@ class FileSectorDevice:
         _write_zeros(self._file, (sector_count - self.sector_count) * self.sector_bytes)
         self.sync()
         self.sector_count = sector_count
+
+    def regroup(self, sector_bytes: int) -> None:
+        self.sector_count = self.sector_count * self.sector_bytes // sector_bytes
+        self.sector_bytes = sector_bytes
 
     def close(self) -> None:
         self._file.close()
@@ -183,6 +188,9 @@ class MemorySectorDevice:
 
     def grow(self, sector_count: int) -> None:
         self.sector_count = sector_count
+
+    def regroup(self, sector_bytes: int) -> None:
+        raise OSError("expected sectors of %d bytes, found %d" % (sector_bytes, self.sector_bytes))
 
     def close(self) -> None:
         return None

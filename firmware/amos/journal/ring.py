@@ -41,13 +41,17 @@ class Ring:
         self.rescued = False
         device.sync()  # what a killed process has written and not synced must not be trusted before it is
         blocks = [] if anew else superblock.load(device)
-        found = None
+        traces = None
         if not blocks and not anew:
-            blocks, found = self._search(known_salt)
+            traces = self._search(known_salt)
+            blocks = [traces.block] if traces and traces.block else []
+        if blocks and self._regroup(blocks[0].sector_bytes):
+            blocks = superblock.load(device)
         if blocks:
             self._begin(blocks)
-        elif found is not None:
-            self._rescue(found)
+        elif traces is not None:
+            self._regroup(traces.sector_bytes)
+            self._rescue(traces.salt)
         else:
             self._format(salt, owner)
 
@@ -69,11 +73,19 @@ class Ring:
         self._stored = [(block.rows_tail, block.segments_tail) for block in blocks]
         self._set_floors()
 
+    def _regroup(self, sector_bytes: int) -> bool:
+        """Whether the device has other sectors than it had, as the ring's are."""
+        told = (sector_bytes, self._device.sector_bytes)
+        if told[0] == told[1]:
+            return False
+        try:
+            self._device.regroup(sector_bytes)
+        except OSError:
+            raise JournalFault("journal: expected a medium with sectors of %d bytes, found %d" % told)
+        return True
+
     def _check_geometry(self, block: Superblock) -> None:
         device = self._device
-        if block.sector_bytes != device.sector_bytes:
-            expected = (block.sector_bytes, device.sector_bytes)
-            raise JournalFault("journal: expected a medium with sectors of %d bytes, found %d" % expected)
         told = (block.sector_count, device.sector_count)
         if told[1] > told[0]:
             self.notes.append("the ring has %d sectors, and leaves the rest of the medium's %d alone" % told)
@@ -85,15 +97,17 @@ class Ring:
             self.notes.append("the medium of %d sectors had been cut to %d; what stood behind is damaged" % told)
 
     def _search(self, known_salt):
-        """(superblocks, salt) of a ring whose superblocks are not where they ought to be; ([], None) where none was."""
+        """Traces of a ring whose superblocks are not where they ought to be; None on a blank medium."""
         device = self._device
         blank = self._begins_blank()
         if blank and known_salt is None and is_blank(device.read(device.sector_count - 1, 1)):
-            return [], None
-        blocks, salt = search.search(device, known_salt)
-        if not blocks and salt is None and not blank:
+            return None
+        traces = search.search(device, known_salt)
+        if traces.block is not None or traces.salt is not None:
+            return traces
+        if not blank:
             raise JournalFault("journal: expected a ring or a blank medium, found neither; see boards/README.md")
-        return blocks, salt
+        return None
 
     def _begins_blank(self) -> bool:
         device = self._device

@@ -12,37 +12,83 @@ AGREEING_MIN = 2
 SALTS_MAX = 64
 """As many are counted at once; those met once only make room for more."""
 
+STEP_BYTES = 512
+STEP_BYTES_MAX = 4096
+TELLING_MIN = 16
+"""So many records do not all stand at even sectors by chance."""
+
 _POLYNOMIAL = 0xEDB88320
 
 
-def search(device, known_salt=None):
-    """(superblocks, salt): a superblock that is whole, at a place of its own that is not the medium's last sector; and
-    the salt of the records, or None. `known_salt` counts as soon as one record has it.
+class Traces:
+    """What a search of the whole medium has found.
 
-    Reads the whole medium once. Raises `JournalFault` for a superblock where none can be, as in a file within a file
-    system: then the ring's medium is another than this. Raises OSError.
+    block          a whole Superblock that is not at the medium's end, as when that was made longer; or None
+    salt           of the records, or None
+    sector_bytes   at multiples of which they begin
+    """
+
+    def __init__(self, block, salt, sector_bytes: int):
+        self.block = block
+        self.salt = salt
+        self.sector_bytes = sector_bytes
+
+
+def search(device, known_salt=None) -> Traces:
+    """Read the whole medium once. `known_salt` counts as soon as one record has it.
+
+    Raises `JournalFault` for a superblock where none can be, as in a file within a file system: then the ring's medium
+    is another than this. Raises OSError.
     """
     backwards = _backwards()
-    counts: dict = {}
+    salts: dict = {}  # salt: (records, the bits of all their offsets, number of the last)
     mark = record.MAGIC + bytes((record.VERSION,))
-    for sector, data in marked(device.read, 0, device.sector_count, device.sector_bytes, mark[:1]):
+    for offset, data in _marked(device, mark[:1]):
         if data[: len(mark)] == mark:
-            salt = _salt_of(data[: record.HEADER_BYTES], backwards)
-            if len(counts) >= SALTS_MAX and salt not in counts:
-                counts = {salt: count for salt, count in counts.items() if count >= AGREEING_MIN}
-            if len(counts) < SALTS_MAX or salt in counts:
-                counts[salt] = counts.get(salt, 0) + 1
+            _count(salts, data, _salt_of(data[: record.HEADER_BYTES], backwards), offset)
             continue
         block = superblock.decode(data)
         if block is not None:
-            if sector != superblock.sector_of(block):
-                told = (superblock.sector_of(block), sector)
-                raise JournalFault("journal: expected a superblock in sector %d, found it in %d; another medium?" % told)
-            return [block], None
-    if known_salt in counts:
-        return [], known_salt
-    best = max(counts, key=counts.get) if counts else None
-    return [], best if best is not None and counts[best] >= AGREEING_MIN else None
+            told = (superblock.sector_of(block) * block.sector_bytes, offset)
+            if told[0] != told[1]:
+                raise JournalFault("journal: expected a superblock at byte %d, found it at %d; another medium?" % told)
+            return Traces(block, None, block.sector_bytes)
+    best = known_salt
+    if known_salt not in salts:
+        best = max(salts, key=lambda salt: salts[salt][0]) if salts else None
+        if best is None or salts[best][0] < AGREEING_MIN:
+            return Traces(None, None, device.sector_bytes)
+    return Traces(None, best, _sector_bytes(device, *salts[best][:2]))
+
+
+def _marked(device, mark: bytes):
+    """Yield (offset in bytes, 512 bytes or more) where sectors of any size may begin, and do with `mark`."""
+    size = device.sector_bytes
+    for sector, data in marked(device.read, 0, device.sector_count, size, b""):
+        for at in range(0, size, STEP_BYTES):
+            if data[at : at + len(mark)] == mark:
+                yield sector * size + at, data[at:]
+
+
+def _count(salts: dict, data: bytes, salt: int, offset: int) -> None:
+    """Another record of the salt; one that says the same as the last is a copy, and proves nothing."""
+    header = record.decode_header(data, salt)
+    count, offsets, last = salts.get(salt, (0, 0, None))
+    if header is None or header.number == last:
+        return
+    if len(salts) >= SALTS_MAX and not count:
+        for once in [known for known in salts if salts[known][0] < AGREEING_MIN]:
+            del salts[once]
+    if len(salts) < SALTS_MAX or count:
+        salts[salt] = (count + 1, offsets | offset, header.number)
+
+
+def _sector_bytes(device, count: int, offsets: int) -> int:
+    """The device's own size, unless the offsets of `count` records tell another."""
+    size = STEP_BYTES
+    while size < STEP_BYTES_MAX and not offsets & size:
+        size *= 2
+    return size if count >= TELLING_MIN or size < device.sector_bytes else device.sector_bytes
 
 
 def _backwards() -> list:

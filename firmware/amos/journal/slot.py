@@ -1,4 +1,4 @@
-"""A message in a sector of its own, of which the newest of two counts: superblocks, and what is reserved beside the key.
+"""A message in a sector of its own, of which the newest of two counts: superblocks, and what is kept beside the key.
 
 Two sectors are written in turn, so that a cut or a failing sector spoils one of them, and the other still holds.
 """
@@ -30,5 +30,5 @@ def decode(magic: bytes, kind, data: bytes):
 
 
 def is_blank(data: bytes) -> bool:
-    """Whether nothing was ever written there: all bytes are one, zeros or what erasing leaves."""
-    return data.count(data[:1]) == len(data)
+    """Whether nothing is written there: all bytes are 0, or 255, as erasing leaves them."""
+    return data[0] in (0, 255) and data.count(data[:1]) == len(data)

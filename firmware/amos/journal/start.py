@@ -1,12 +1,6 @@
 """What a boot begins with: the ring as it is found, held against what is reserved beside the key.
 
-| the ring is | the reservation | then |
-|---|---|---|
-| the device's, and of no earlier time | any | it counts |
-| the device's, of an earlier time, or blank | whole | its segments count; the numbers go on behind all that are reserved |
-| another device's, with segments that wait | any | refused: they are that device's income |
-| another device's, and nothing waits | whole | a ring is made over it, as over a blank medium |
-| blank, or another device's | damaged | refused: numbers may have been used |
+The table of what it may be, and what then, is in SPEC.md, "Beside the key".
 """
 
 from amos.journal.errors import JournalFault
@@ -29,8 +23,9 @@ def start(device, salt: int, reservation) -> tuple:
     owner = _owner(ring, found, reservation)
     if owner != reservation.device:
         if found.segments or (found.unsealed and owner != NOBODY):
-            text = "journal: expected the ring of device %s, found that of %s with %d segments; put its own card back, or wipe this one"
-            raise JournalFault(text % (reservation.device.hex(), owner.hex(), len(found.segments)))
+            told = (reservation.device.hex(), owner.hex(), len(found.segments))
+            text = "journal: expected the ring of device %s, found that of %s with %d segments; "
+            raise JournalFault(text % told + "put its own card back, or wipe this one")
         ring = Ring(device, salt, reservation.device, anew=True)
         ring.notes.append("the ring of device %s, where nothing waits, gave way to one of its own" % owner.hex())
         found = Found(ring)
@@ -40,8 +35,8 @@ def start(device, salt: int, reservation) -> tuple:
     elif found.state.boot:
         ring.notes.append("what was reserved beside the key is damaged; it is written anew")
     else:
-        text = "journal: expected a ring or a whole %s.reserved, found neither: its numbers may have been used; remove its key"
-        raise JournalFault(text % reservation.device.hex())
+        text = "journal: expected a ring, or a whole %s.reserved, found neither: "
+        raise JournalFault(text % reservation.device.hex() + "its numbers may have been used; remove its key")
     return ring, found
 
 

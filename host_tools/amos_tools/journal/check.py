@@ -1,4 +1,4 @@
-"""Every way in which a ring can be less than whole, as sentences."""
+"""Every way in which a ring can be less than whole, as sentences that say what to do, or what the player will do."""
 
 import hashlib
 from collections.abc import Iterator
@@ -11,15 +11,19 @@ from amos_tools.journal.ring_file import RingFile
 
 def findings(file: RingFile) -> Iterator[str]:
     """One sentence for each thing wrong. A torn tail is none: a power cut may leave it, and it was never promised."""
-    if len(file.blocks) < 2:
-        yield "one superblock is damaged"
+    if not file.blocks:
+        yield "both superblocks are damaged; the player finds the ring by its records, as here, and writes them anew"
+    elif len(file.blocks) < 2:
+        yield "one superblock is damaged; the player writes it anew when it starts"
+    yield from (note for note in file.ring.notes if "had been cut" in note)
     for zone, name in ((file.ring.rows, "rows"), (file.ring.segments, "segments")):
         for start, end in zone.damage:
             if end is not None:
-                yield f"{name}: damage from sector position {start} to {end}"
+                yield f"{name}: damage from sector position {start} to {end}; the player sets it aside when it starts"
     for note in file.found.notes:
         if "damage from" not in note and "torn tail" not in note:
             yield note
+    yield from _reservation_findings(file)
     yield from _segment_findings(file)
     for first, last in file.found.losses:
         yield f"segments {first} to {last} are gone, and the next segment will declare it"
@@ -27,7 +31,23 @@ def findings(file: RingFile) -> Iterator[str]:
 
 def notes(file: RingFile) -> list[str]:
     """What is worth knowing and not wrong."""
-    return [note for note in file.found.notes if "torn tail" in note]
+    return [note for note in file.ring.notes + file.found.notes if "torn tail" in note or "leaves the rest" in note]
+
+
+def _reservation_findings(file: RingFile) -> Iterator[str]:
+    """How the ring and what is reserved beside the key differ."""
+    reservation, state = file.reservation, file.found.state
+    if reservation is None:
+        return
+    if reservation.lost:
+        yield "what is reserved beside the key is damaged; the player writes it anew from this ring when it starts"
+    elif reservation.is_past(state):
+        last = reservation.last
+        yield (
+            f"the ring is older than what is reserved beside the key (segment {state.last_sequence} of boot"
+            f" {state.boot}, there {last.sealed} of boot {last.boot}): if there is a newer ring, put it in its place"
+            f" before the player starts, or it goes on at {last.until} and declares what is missing lost"
+        )
 
 
 def _segment_findings(file: RingFile) -> Iterator[str]:

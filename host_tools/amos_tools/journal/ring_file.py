@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amos.journal import record, superblock
-from amos.journal.facts import Superblock
+from amos.journal.facts import NOBODY, Superblock
 from amos.journal.recovery import Found
+from amos.journal.reservation import Reservation
 from amos.journal.ring import Ring
 from amos.journal.segments import HEAD_BYTES, SealedHead
 from amos.journal.zone import Zone
 
-SECTOR_BYTES = (512, 1024, 2048, 4096)
+RESERVED_SECTOR_BYTES = 4096
 
 
 class RingError(ValueError):
@@ -21,17 +22,23 @@ class RingError(ValueError):
 class ReadOnlyDevice:
     """A SectorDevice over a file or a block device; writing is refused."""
 
-    def __init__(self, path: Path, sector_bytes: int):
+    def __init__(self, path: Path, sector_bytes: int = 512):
         self._file = path.open("rb", buffering=0)
+        self.regroup(sector_bytes)
+
+    def regroup(self, sector_bytes: int) -> None:
         self.sector_bytes = sector_bytes
         self.sector_count = self._file.seek(0, 2) // sector_bytes
 
     def read(self, sector: int, count: int) -> bytes:
-        self._file.seek(sector * self.sector_bytes)
-        data = self._file.read(count * self.sector_bytes)
-        if len(data) < count * self.sector_bytes:
+        if sector + count > self.sector_count:
             raise OSError(f"short read at sector {sector}")
-        return data
+        self._file.seek(sector * self.sector_bytes)
+        return self._file.read(count * self.sector_bytes).ljust(count * self.sector_bytes, b"\0")
+
+    def grow(self, sector_count: int) -> None:
+        """As the player would find a file once it has made it longer."""
+        self.sector_count = sector_count
 
     def write(self, sector: int, data: bytes) -> None:
         raise RingError("expected a ring, found none")  # it is written to only to format it
@@ -41,6 +48,19 @@ class ReadOnlyDevice:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _reservation(folder: Path, device: bytes) -> Reservation | None:
+    """What is reserved beside the key of `device`; boards reserve in blocks, and what is reserved ahead tells it."""
+    path = folder / f"{device.hex()}.reserved"
+    if not path.is_file():
+        return None
+    medium = ReadOnlyDevice(path, RESERVED_SECTOR_BYTES)
+    try:
+        last = Reservation(medium, device).last
+        return Reservation(medium, device, last.until - last.sealed)
+    finally:
+        medium.close()
 
 
 @dataclass(frozen=True)
@@ -56,26 +76,22 @@ class Sight:
 
 
 class RingFile:
-    """A ring as recovery finds it. Raises `RingError`, `JournalError`, OSError. Close it."""
+    """A ring as recovery finds it. Raises `RingError`, `JournalError`, OSError. Close it.
+
+    blocks        superblocks that are whole
+    reservation   what is reserved beside the key, when it stands in the same folder, else None
+    """
 
     def __init__(self, path: Path):
-        self.device = self._open(path)
+        self.device = ReadOnlyDevice(path)
         try:
-            self.blocks: list[Superblock] = superblock.load(self.device)
             self.ring = Ring(self.device, 0)
+            self.blocks: list[Superblock] = superblock.load(self.device)
             self.found = Found(self.ring)
+            self.reservation = _reservation(path.parent, self.ring.device or NOBODY)
         except BaseException:
             self.device.close()
             raise
-
-    def _open(self, path: Path) -> ReadOnlyDevice:
-        """The superblock says how large a sector is."""
-        for sector_bytes in SECTOR_BYTES:
-            device = ReadOnlyDevice(path, sector_bytes)
-            if device.sector_count > 2 and any(block.sector_bytes == sector_bytes for block in superblock.load(device)):
-                return device
-            device.close()
-        raise RingError(f"{path}: expected a superblock in the first or the last sector, found none")
 
     def close(self) -> None:
         self.device.close()
@@ -85,7 +101,11 @@ class RingFile:
         yield self._superblock(0)
         yield from self._zone("rows", self.ring.rows, 1)
         yield from self._zone("segments", self.ring.segments, 1 + self.ring.rows.count)
-        yield self._superblock(self.device.sector_count - 1)
+        last = 1 + self.ring.rows.count + self.ring.segments.count
+        yield self._superblock(last)
+        size, rest = self.device.sector_bytes, self.device.sector_count - last - 1
+        if rest:
+            yield Sight((last + 1) * size, rest * size, "outside", detail="not the ring's")
 
     def _superblock(self, sector: int) -> Sight:
         size = self.device.sector_bytes
