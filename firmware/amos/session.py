@@ -20,7 +20,7 @@ from amos.protocol.segment import SEAL_OUTPUT, SEAL_TIER
 from amos.usage_log import UsageLog
 
 LOST_SEAL_MS = 10000
-"""An output gone for so long is a break in play: what was delivered before it is sealed, and need not wait for its return."""
+"""An output gone for so long is a break in play: what was delivered before it is sealed and does not wait for more."""
 
 SEED_CONTEXT = b"amos/1/session-seed\x00"
 
@@ -128,8 +128,8 @@ class Session:
         return self.output.block_frames(self._config.block_frames)
 
     def step(self, frames: int, last: bool = False) -> None:
-        """Render the next `frames` frames, of which the `last` fade out; meter what has reached the output. Not while the
-        output is lost. Raises `JournalError`, OSError."""
+        """Render the next `frames` frames, of which the `last` fade out; meter what has reached the output. Not while
+        the output is lost. Raises `JournalError`, OSError."""
         self._tell_time(False)
         self._take(self.output.write(self.performance.render(frames), last))
         if self.output.lost:

@@ -1,7 +1,8 @@
 """A sound card as a process: takes from its standard input what would have sounded, at 48 kHz by the system's clock.
 
-`pipe_card.py HEARD REPORT`: behind ALSA's `file` plugin. The pipe is its buffer. Writes what it heard to HEARD, and a line of
-JSON to REPORT when its input ends: frames and seconds by its clock, and how often frames were due and not there.
+`pipe_card.py HEARD REPORT`: behind ALSA's `file` plugin. The pipe is its buffer. Writes what it heard to HEARD, and a
+line of JSON to REPORT when its input ends: frames and seconds by its clock, and how often frames were due and not
+there.
 """
 
 import fcntl

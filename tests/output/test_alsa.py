@@ -1,4 +1,5 @@
-"""The player on libasound itself, through its `null` and `file` plugins, and on a card that is a process behind a pipe."""
+"""The player on libasound itself, through its `null` and `file` plugins, and on a card that is a process behind a
+pipe."""
 
 import hashlib
 import json
@@ -9,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,13 +103,14 @@ def test_alsas_null_device_has_no_clock_and_is_not_paid_for(player: Player) -> N
 
 
 def test_without_the_library_one_line_says_what_to_install() -> None:
-    with pytest.raises(AddressError, match="expected libnothing.so; install it: apt install libasound2"):
+    with pytest.raises(AddressError, match=r"expected libnothing\.so; install it: apt install libasound2"):
         load("libnothing.so")
 
 
 @contextmanager
 def busy_cores() -> Iterator[None]:
-    """Two processes more than there are cores, each doing its worst, at the priority that all have beside the player."""
+    """Two processes more than there are cores, each doing its worst, at the priority that all have beside the
+    player."""
     count = (os.cpu_count() or 1) + 2
     code = "import hashlib\ndata = bytes(1 << 20)\nwhile True: hashlib.sha256(data); sorted(range(50000), key=str)"
     processes = [subprocess.Popen(["nice", "-n", "10", sys.executable, "-c", code]) for _ in range(count)]
