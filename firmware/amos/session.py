@@ -2,6 +2,7 @@
 
 import hashlib
 
+from amos.compat import MICROPYTHON
 from amos.edges.audio_out import open_sink
 from amos.edges.stem_file import BlobError
 from amos.journal.facts import Opened
@@ -38,6 +39,15 @@ def _recall(score, frames, gains_q15, seed: bytes, memory) -> Vm:
         except ScoreError:
             pass
     return Vm(score, frames, gains_q15, seed)
+
+
+def _stems_ahead(pack, config):
+    """What checks stems while others play, or None: on boards, and while running free, where waiting is no harm."""
+    if MICROPYTHON or config.pace == "free":
+        return None
+    from amos.edges.stems_ahead_host import StemsAhead
+
+    return StemsAhead(pack)
 
 
 class Session:
@@ -77,6 +87,7 @@ class Session:
         self._sealed_for_loss = False
         self._tier = device.tier
         self._open_segment()
+        self._ahead = _stems_ahead(pack, config)
 
     def _now_ms(self) -> int:
         """Monotonic time; while running free it follows the samples, as if they had been played in real time."""
@@ -193,9 +204,14 @@ class Session:
             self._deliver(self.output.close())
         except OSError:
             pass  # the output is gone; what it had not confirmed stays uncounted
+        self._leave_stems()
         self._meter.abort(self.frame)
         if self._unsealed_frames():
             self._seal(reason)
+
+    def _leave_stems(self) -> None:
+        if self._ahead is not None:
+            self._ahead.stop()
 
     def hush(self) -> None:
         """Nothing may be metered any more, so nothing more may sound, but for a fade of what does."""
@@ -205,6 +221,7 @@ class Session:
             self.output.close()
         except OSError:
             pass
+        self._leave_stems()
 
     def _unsealed_frames(self) -> int:
         return self.frame - self.log.first_frame

@@ -21,7 +21,8 @@ BUFFER_BYTES = 16384
 START_S = 0.06
 """The buffer fills before the clock starts."""
 PERIOD_S = 0.004
-LATE_S = 0.02
+LATE_S = 0.06
+"""Later than that itself, it would blame the player: the pipe holds 85 ms."""
 
 
 def waiting() -> int:

@@ -16,7 +16,9 @@ import pytest
 from output_player import RATE_HZ, VOICES, Player
 
 from amos.edges.address import AddressError
-from amos.edges.alsa_library_host import load
+from amos.edges.alsa_host import AlsaSink
+from amos.edges.alsa_library_host import Pcm, load
+from amos.edges.clock import SystemClock
 from amos.player.ramp import RAMP_FRAMES, ramped
 from amos.protocol.link import OUTPUT_LOST, OUTPUT_OK, STATE_FAULT, STATE_PLAYING
 from amos.protocol.segment import SEAL_SHUTDOWN
@@ -145,3 +147,21 @@ def test_ten_minutes_with_loaded_cores_never_run_dry(player: Player) -> None:
     frames, underruns, seconds = plays_under_load(player, 600)
     print(f"\n{frames} frames in {seconds:.3f} s with loaded cores, {VOICES} voices: {underruns} times dry")
     assert underruns == 0
+
+
+@pytest.mark.sweep
+def test_delivered_frames_keep_the_clocks_time(player: Player, alsa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten minutes of frames against the monotonic clock, which is the card's: within 1 ms an hour, by regression."""
+    monkeypatch.setenv("ALSA_CONFIG_PATH", player.environment["ALSA_CONFIG_PATH"])
+    pcm = Pcm(load(alsa), "card", RATE_HZ, 68 * RATE_HZ // 1000)
+    sink = AlsaSink(pcm, RATE_HZ, 68 * RATE_HZ // 1000, SystemClock())
+    silence, seen, began_s = bytes(4 * 1024), [], time.monotonic()
+    while time.monotonic() < began_s + 600:
+        frame = sink.write(silence)
+        seen.append((time.monotonic() - began_s, frame / RATE_HZ))
+    sink.close()
+    seconds, heard_s = np.array(seen[200:]).T
+    slope, _start_s = np.polyfit(seconds, heard_s, 1)
+    drift_ms = (slope - 1) * 3600 * 1000
+    print(f"\n{drift_ms:+.3f} ms an hour over {seconds[-1] - seconds[0]:.0f} s of {len(seconds)} blocks")
+    assert json.loads(player.report.read_text())["underruns"] == 0 and abs(drift_ms) < 1

@@ -1,5 +1,7 @@
 """Stems for the NumPy mixer, which reads `samples` in place; CPython only."""
 
+from mmap import MADV_WILLNEED
+
 import numpy as np
 
 from amos.edges.stem_file import BlobError, FileStem, PackFolder
@@ -22,14 +24,15 @@ class MappedStem(FileStem):
 
     @property
     def samples(self) -> np.ndarray:
-        """`np.memmap` of the blob. Raises `BlobError` when the file is gone or shorter than it was."""
+        """The blob, mapped. Raises `BlobError` when the file is gone or shorter than it was."""
         if self._samples is None:
             try:
                 mapped = np.memmap(self._path, dtype="<i2", mode="r", shape=(self.frames * self.channels,))
             except (OSError, ValueError) as error:
                 raise BlobError("%s: expected a readable file, found %s" % (self._path, error)) from None
+            mapped._mmap.madvise(MADV_WILLNEED)  # read ahead while the first block plays
             self._folder.admit(self)
-            self._samples = mapped
+            self._samples = np.asarray(mapped)  # a memmap costs a Python call for every slice of it
         return self._samples
 
     def close(self) -> None:
