@@ -1,6 +1,6 @@
 # make demo ARGS="--minutes 2"    the way of a stem, on this machine
 # make test                       lint, types and every test
-# make sweep                      every power cut at every operation of the journal
+# make sweep                      the long runs: every power cut of the journal, ten minutes of sound under load
 
 PYTHON ?= python3
 ARGS ?=
@@ -16,7 +16,7 @@ test: lint
 	@.venv/bin/python -m pytest -q $(ARGS)
 
 sweep: venv-test
-	@.venv/bin/python -m pytest -q -s -m sweep tests/journal $(ARGS)
+	@.venv/bin/python -m pytest -q -s -m sweep tests/journal tests/output $(ARGS)
 
 lint: venv-test
 	@.venv/bin/ruff check --quiet

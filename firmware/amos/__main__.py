@@ -19,13 +19,12 @@ def main(arguments) -> int:
         print("usage: python -m amos DIRECTORY [name=value ...]")
         return REFUSED
     try:
-        heartbeat = None
-        if not MICROPYTHON:
-            # A supervisor that wants to hear from the player names itself in the environment; boards have none.
-            from amos.edges.notify_host import heartbeat as supervised
-
-            heartbeat = supervised()
-        player = Player(load(arguments[0], arguments[1:]), heartbeat=heartbeat)
+        if MICROPYTHON:
+            from amos.edges.watchdog import heartbeat
+        else:
+            # A supervisor that wants to hear from the player names itself in the environment.
+            from amos.edges.notify_host import heartbeat
+        player = Player(load(arguments[0], arguments[1:]), heartbeat=heartbeat())
         try:
             if not MICROPYTHON:
                 # MicroPython has no signals but the interrupt.
@@ -34,7 +33,11 @@ def main(arguments) -> int:
                 on_stop(player.stop)
             player.run()
         except KeyboardInterrupt:
-            return 0  # on boards: as after a power cut, the next start seals what was flushed
+            pass  # on boards: as after a power cut, the next start seals what was flushed
+        if MICROPYTHON:
+            from amos.edges.watchdog import rest
+
+            rest()  # somebody is at the prompt; after an error nobody is, and the watchdog bites
     except (ConfigError, AddressError, KeyFault, JournalError, ProtocolError, OSError) as error:
         print("amos player: %s: %s" % (type(error).__name__, error))
         return REFUSED

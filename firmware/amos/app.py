@@ -38,8 +38,8 @@ FAREWELL_POLLS_MAX = 60
 class Player:
     """Everything a player process holds, from start to stop. `say(line)` is told what an operator should know.
 
-    `heartbeat()`, where one is given, is called for each turn of the loop that did what it should: let frames sound, looked
-    for a lost output, or idled on purpose.
+    `heartbeat()`, where one is given, is called for each turn of the loop that did what it should: let frames sound,
+    looked for a lost output, or idled on purpose.
 
     Construction reads key, pack and journal and counts the boot. Raises `KeyFault`, `ProtocolError`, `JournalError`,
     `AddressError`, OSError.
@@ -176,7 +176,7 @@ class Player:
             self._port.poll(self._link, 0)
 
     def _await_output(self, session: Session) -> None:
-        """While the output is lost, nothing plays and nothing is metered; the courier is served, and it is tried again."""
+        """While the output is lost nothing plays or is metered; the courier is served, and the output tried again."""
         device = self.device
         if device.state != STATE_FAULT:
             device.state = STATE_FAULT

@@ -50,7 +50,7 @@ class Device:
 
     @property
     def journal(self):
-        """The journal, which is nobody else's while the worker writes to it: waits until it has. Raises `JournalError`."""
+        """The journal; while the worker writes to it it is nobody else's, so this waits. Raises `JournalError`."""
         self.worker.settle()
         return self._journal
     def lease_seconds_left(self) -> "int | None":

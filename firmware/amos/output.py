@@ -46,7 +46,7 @@ class Output:
 
     @property
     def health(self) -> int:
-        """OUTPUT_OK, OUTPUT_LOST, or OUTPUT_SILENT when nothing but zeros is delivered though something should sound."""
+        """OUTPUT_OK, OUTPUT_LOST, or OUTPUT_SILENT when only zeros are delivered though something should sound."""
         if self._sink is None:
             return OUTPUT_LOST
         return OUTPUT_SILENT if self._zero_frames >= SILENT_S * self._rate_hz else OUTPUT_OK
@@ -85,8 +85,8 @@ class Output:
         return self._reached(frame)
 
     def reopen(self):
-        """About once a second, try to open it anew, and go on with what had not sounded. The PCM that has reached the output,
-        or None while it is lost. Raises as the construction does."""
+        """About once a second, try to open it anew, and go on with what had not sounded. The PCM that has reached the
+        output, or None while it is lost. Raises as the construction does."""
         now_ms = self._clock.now_ms()
         if now_ms - self._tried_ms < REOPEN_MS:
             return None
@@ -141,9 +141,10 @@ class Output:
     def _lose(self, reason: str) -> None:
         """The sink's last word on what has reached it counts; the rest waits for the next one."""
         sink = self._sink
-        self._sink = None
-        self._underruns += sink.underruns
-        self._base_frame += sink.close()
+        if sink is not None:
+            self._sink = None
+            self._underruns += sink.underruns
+            self._base_frame += sink.close()
         self.lost, self.lost_ms = reason, self._clock.now_ms()
 
     def _reached(self, frame: int):

@@ -2,6 +2,7 @@
 
 import hashlib
 
+from amos.compat import MICROPYTHON
 from amos.edges.audio_out import open_sink
 from amos.edges.stem_file import BlobError
 from amos.journal.facts import Opened
@@ -21,7 +22,7 @@ from amos.protocol.segment import SEAL_OUTPUT, SEAL_TIER
 from amos.usage_log import UsageLog
 
 LOST_SEAL_MS = 10000
-"""An output gone for so long is a break in play: what was delivered before it is sealed, and need not wait for its return."""
+"""An output gone for so long is a break in play: what was delivered before it is sealed and does not wait for more."""
 
 OWN_INPUTS = (INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK)
 """What only the player tells the VM: a courier could silence an artist with the first, and is believed no time."""
@@ -42,6 +43,15 @@ def _recall(score, frames, gains_q15, seed: bytes, memory) -> Vm:
         except ScoreError:
             pass
     return Vm(score, frames, gains_q15, seed)
+
+
+def _stems_ahead(pack, config):
+    """What checks stems while others play, or None: on boards, and while running free, where waiting is no harm."""
+    if MICROPYTHON or config.pace == "free":
+        return None
+    from amos.edges.stems_ahead_host import StemsAhead
+
+    return StemsAhead(pack)
 
 
 class Session:
@@ -82,6 +92,7 @@ class Session:
         self._sealed_for_loss = False
         self._tier = device.tier
         self._open_segment()
+        self._ahead = _stems_ahead(pack, config)
         self._withdraw()
 
     def _now_ms(self) -> int:
@@ -164,8 +175,8 @@ class Session:
         return None if self._withdrawing or self._meter.sounds else self.licence.over()
 
     def step(self, frames: int, last: bool = False) -> None:
-        """Render the next `frames` frames, of which the `last` fade out; meter what has reached the output. Not while the
-        output is lost. Raises `JournalError`, OSError."""
+        """Render the next `frames` frames, of which the `last` fade out; meter what has reached the output. Not while
+        the output is lost. Raises `JournalError`, OSError."""
         self._withdraw()
         self._tell_time(False)
         self._take(self.output.write(self.performance.render(frames), last))
@@ -230,9 +241,14 @@ class Session:
             self._deliver(self.output.close())
         except OSError:
             pass  # the output is gone; what it had not confirmed stays uncounted
+        self._leave_stems()
         self._meter.abort(self.frame)
         if self._unsealed_frames():
             self._seal(reason)
+
+    def _leave_stems(self) -> None:
+        if self._ahead is not None:
+            self._ahead.stop()
 
     def hush(self) -> None:
         """Nothing may be metered any more, so nothing more may sound, but for a fade of what does."""
@@ -242,6 +258,7 @@ class Session:
             self.output.close()
         except OSError:
             pass
+        self._leave_stems()
 
     def _unsealed_frames(self) -> int:
         return self.frame - self.log.first_frame

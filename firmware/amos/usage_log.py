@@ -3,8 +3,8 @@
 Stage, commit, acknowledge: rows are flushed to the journal before they are relied upon; a seal is stored before its
 segment is shown to a courier; a new segment is opened (stored) before anything more is flushed.
 
-Rendering never waits for storage: a worker (edges/worker.py) does the flushes and seals of a session, and play waits for
-it only when a second of music would else be at stake. While it is `busy` the journal is the worker's alone.
+Rendering never waits for storage: a worker (edges/worker.py) does the flushes and seals of a session, and play waits
+for it only when a second of music would else be at stake. While it is `busy` the journal is the worker's alone.
 """
 
 import hashlib
@@ -115,8 +115,8 @@ class UsageLog:
         self._store(self._builder, self._pcm.digest(), reason)
 
     def turn(self, meter, now_ms: int, reason: int, memory: bytes, opened: Opened) -> None:
-        """Seal all that is metered so far, keep what the VM has learned, and open the next segment, as one piece of work.
-        Metering may go on meanwhile. Not while `busy`."""
+        """Seal all that is metered so far, keep what the VM has learned, and open the next segment, as one piece of
+        work. Metering may go on meanwhile. Not while `busy`."""
         self._worker.settle()
         self._advance(meter.cut(), [], meter, now_ms)
         builder, digest = self._builder, self._pcm.digest()

@@ -91,10 +91,10 @@ RULES = (
         "amos.edges",
         *("amos.protocol", "amos.player", "amos.compat"),
         outside=BOARD,
-        cpython="mmap numpy pathlib signal subprocess tty typing",
+        cpython="ctypes mmap numpy pathlib signal threading tty typing",
     ),
     rule("amos", outside=BOARD),
-    rule("boot", "amos.edges.usb_link", outside=set()),
+    rule("boot", "amos.edges.usb_link", "amos.edges.watchdog", outside=set()),
     rule("main", "amos.__main__", "amos.edges.sd_card", outside={"json"}),
     rule("manifest", outside={"json"}),  # MicroPython's build runs it
     *(

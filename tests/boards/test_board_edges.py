@@ -1,10 +1,11 @@
 """The logic of the boards' edges, on a board's modules as far as they can be faked. Not a word about real hardware."""
 
+import sys
 from typing import Any
 
 import pytest
 
-from amos.edges import usb_link
+from amos.edges import usb_link, watchdog
 from amos.edges.address import AddressError
 from amos.edges.i2s_out import DMA_BYTES, FRAME_BYTES, RING_BYTES_MAX, RING_BYTES_MIN, open_i2s, parse_i2s
 from amos.edges.sd_card import mount
@@ -153,3 +154,54 @@ def test_a_courier_that_stops_reading_holds_the_player_up_once_and_briefly(chann
     channel.sent, channel.room = [b"y" * 300], 7  # slow, but it reads
     assert port.poll(Echo(), 0)
     assert channel.taken == b"y" * 300
+
+
+class Dog:
+    """WDT and Timer of `machine`, noting what happens to them."""
+
+    def __init__(self, numbers: tuple[int, ...]) -> None:
+        self.numbers = numbers
+        self.said: list[object] = []
+        self.callback: Any = None
+
+    def wdt(self, timeout: int) -> "Dog":
+        self.said.append(timeout)
+        return self
+
+    def timer(self, number: int) -> "Dog":
+        if number not in self.numbers:
+            raise ValueError("Timer doesn't exist")
+        return self
+
+    def feed(self) -> None:
+        self.said.append("fed")
+
+    def init(self, period: int, callback: Any) -> None:
+        self.said.append(period)
+        self.callback = callback
+
+    def deinit(self) -> None:
+        self.said.append("still")
+
+
+@pytest.mark.parametrize("numbers", [(-1,), (0, 1)])
+def test_the_watchdog_is_fed_by_a_timer_or_by_the_loop(
+    board: dict[str, Any], monkeypatch: pytest.MonkeyPatch, numbers: tuple[int, ...]
+) -> None:
+    dog = Dog(numbers)
+    monkeypatch.setattr(sys.modules["machine"], "WDT", dog.wdt, raising=False)
+    monkeypatch.setattr(sys.modules["machine"], "Timer", dog.timer, raising=False)
+    monkeypatch.setattr(watchdog, "_kept", [])
+    assert watchdog.heartbeat() is None
+    watchdog.rest()
+    assert dog.said == []
+    watchdog.keep()
+    dog.callback(None)
+    beat = watchdog.heartbeat()
+    assert beat is not None and dog.said == [8000, "fed", 2000, "fed"]
+    dog.said.clear()
+    for _turn in range(3):
+        beat()
+    assert dog.said == ["still", "fed", "fed", "fed"]
+    watchdog.rest()
+    assert dog.said[4:] == ["fed", 2000]

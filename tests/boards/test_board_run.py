@@ -6,6 +6,7 @@ twice as wide. What this cannot show is hardware: interrupts, DMA, a card's own 
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -90,6 +91,11 @@ def test_a_board_boots_plays_answers_and_meters(
     heard = (tmp_path / "i2s.pcm").read_bytes()
     assert sum(usage.delivered_frames for usage in segments(directory)) * 4 == len(heard) >= SECONDS * RATE_HZ * 4
     assert any(heard)
+    fed = re.search(r"WDT 8000\ntimer feeds 2000 1\n[^$]*player feeds 1\n[^$]*timer feeds 2000 (\d+)\n", done.stdout)
+    filling = (
+        facts["audio.buffer_bytes"] // 4 + facts["audio.block_frames"]
+    )  # until then nothing has sounded for certain
+    assert fed and int(fed[1]) >= (SECONDS * RATE_HZ - filling) // facts["audio.block_frames"]
 
 
 def compiled(folder: Path) -> Path:

@@ -1,4 +1,5 @@
-"""A sound card on a clock that a test moves: the twin of `alsa_library_host.Pcm`, which can run dry and be unplugged."""
+"""A sound card on a clock that a test moves: the twin of `alsa_library_host.Pcm`, which can run dry and be
+unplugged."""
 
 from amos.edges.alsa_library_host import RanDry
 from amos.edges.audio_out import OutputGone

@@ -1,7 +1,8 @@
 """A sound card as a process: takes from its standard input what would have sounded, at 48 kHz by the system's clock.
 
-`pipe_card.py HEARD REPORT`: behind ALSA's `file` plugin. The pipe is its buffer. Writes what it heard to HEARD, and a line of
-JSON to REPORT when its input ends: frames and seconds by its clock, and how often frames were due and not there.
+`pipe_card.py HEARD REPORT`: behind ALSA's `file` plugin. The pipe is its buffer. Writes what it heard to HEARD, and a
+line of JSON to REPORT when its input ends: frames and seconds by its clock, and how often frames were due and not
+there.
 """
 
 import fcntl
@@ -20,7 +21,8 @@ BUFFER_BYTES = 16384
 START_S = 0.06
 """The buffer fills before the clock starts."""
 PERIOD_S = 0.004
-LATE_S = 0.02
+LATE_S = 0.06
+"""Later than that itself, it would blame the player: the pipe holds 85 ms."""
 
 
 def waiting() -> int:

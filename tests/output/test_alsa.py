@@ -1,4 +1,5 @@
-"""The player on libasound itself, through its `null` and `file` plugins, and on a card that is a process behind a pipe."""
+"""The player on libasound itself, through its `null` and `file` plugins, and on a card that is a process behind a
+pipe."""
 
 import hashlib
 import json
@@ -9,14 +10,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import pytest
 from output_player import RATE_HZ, VOICES, Player
 
 from amos.edges.address import AddressError
-from amos.edges.alsa_library_host import load
+from amos.edges.alsa_host import AlsaSink
+from amos.edges.alsa_library_host import Pcm, load
+from amos.edges.clock import SystemClock
 from amos.player.ramp import RAMP_FRAMES, ramped
 from amos.protocol.link import OUTPUT_LOST, OUTPUT_OK, STATE_FAULT, STATE_PLAYING
 from amos.protocol.segment import SEAL_SHUTDOWN
@@ -103,13 +105,14 @@ def test_alsas_null_device_has_no_clock_and_is_not_paid_for(player: Player) -> N
 
 
 def test_without_the_library_one_line_says_what_to_install() -> None:
-    with pytest.raises(AddressError, match="expected libnothing.so; install it: apt install libasound2"):
+    with pytest.raises(AddressError, match=r"expected libnothing\.so; install it: apt install libasound2"):
         load("libnothing.so")
 
 
 @contextmanager
 def busy_cores() -> Iterator[None]:
-    """Two processes more than there are cores, each doing its worst, at the priority that all have beside the player."""
+    """Two processes more than there are cores, each doing its worst, at the priority that all have beside the
+    player."""
     count = (os.cpu_count() or 1) + 2
     code = "import hashlib\ndata = bytes(1 << 20)\nwhile True: hashlib.sha256(data); sorted(range(50000), key=str)"
     processes = [subprocess.Popen(["nice", "-n", "10", sys.executable, "-c", code]) for _ in range(count)]
@@ -144,3 +147,21 @@ def test_ten_minutes_with_loaded_cores_never_run_dry(player: Player) -> None:
     frames, underruns, seconds = plays_under_load(player, 600)
     print(f"\n{frames} frames in {seconds:.3f} s with loaded cores, {VOICES} voices: {underruns} times dry")
     assert underruns == 0
+
+
+@pytest.mark.sweep
+def test_delivered_frames_keep_the_clocks_time(player: Player, alsa: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten minutes of frames against the monotonic clock, which is the card's: within 1 ms an hour, by regression."""
+    monkeypatch.setenv("ALSA_CONFIG_PATH", player.environment["ALSA_CONFIG_PATH"])
+    pcm = Pcm(load(alsa), "card", RATE_HZ, 68 * RATE_HZ // 1000)
+    sink = AlsaSink(pcm, RATE_HZ, 68 * RATE_HZ // 1000, SystemClock())
+    silence, seen, began_s = bytes(4 * 1024), [], time.monotonic()
+    while time.monotonic() < began_s + 600:
+        frame = sink.write(silence)
+        seen.append((time.monotonic() - began_s, frame / RATE_HZ))
+    sink.close()
+    seconds, heard_s = np.array(seen[200:]).T
+    slope, _start_s = np.polyfit(seconds, heard_s, 1)
+    drift_ms = (slope - 1) * 3600 * 1000
+    print(f"\n{drift_ms:+.3f} ms an hour over {seconds[-1] - seconds[0]:.0f} s of {len(seconds)} blocks")
+    assert json.loads(player.report.read_text())["underruns"] == 0 and abs(drift_ms) < 1

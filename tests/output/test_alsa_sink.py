@@ -1,4 +1,5 @@
-"""The ALSA sink on a twin of a sound card: what counts as delivered, how far ahead it is, and what it makes of failures."""
+"""The ALSA sink on a twin of a sound card: what counts as delivered, how far ahead it is, and what it makes of
+failures."""
 
 from array import array
 
@@ -86,7 +87,7 @@ def test_a_device_that_goes_away_has_delivered_what_it_last_said(card: Card) -> 
 def test_a_device_that_lets_nothing_sound_is_gone(card: Card) -> None:
     sink = sink_on(card)
     card.stuck = True
-    with pytest.raises(OutputGone, match="lets nothing sound|takes nothing"):
+    with pytest.raises(OutputGone, match=r"lets nothing sound|takes nothing"):
         for number in range(10):
             sink.write(block(number))
     assert sink.close() == 0

@@ -75,7 +75,9 @@ def test_an_output_that_is_not_there_yet_is_waited_for(card: Card) -> None:
     assert counted(output, output.write(block(0))) + counted(output, output.close()) == block(0)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["play", "pause", "unplug", "plug", "stick"]), st.integers(1, 9)), max_size=40))
+@given(
+    st.lists(st.tuples(st.sampled_from(["play", "pause", "unplug", "plug", "stick"]), st.integers(1, 9)), max_size=40)
+)
 def test_any_life_counts_each_frame_once_and_only_what_sounded(steps: list[tuple[str, int]]) -> None:
     clock = StepClock()
     card = Card(clock)

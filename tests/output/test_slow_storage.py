@@ -1,6 +1,6 @@
-"""Storage that is slow to sync: music goes on, nobody else touches the journal, and never is more than a second at stake."""
+"""Storage that is slow to sync: music goes on, nobody else touches the journal, and never is more than a second at
+stake."""
 
-import json
 import threading
 import time
 from pathlib import Path
@@ -20,7 +20,6 @@ from amos.edges.worker_host import ThreadWorker
 from amos.journal.journal import Journal, JournalError
 from amos.protocol.segment import SEAL_OUTPUT, SEAL_SHUTDOWN, open_usage
 from amos.session import Session
-from amos.usage_log import UsageLog
 
 RATE_HZ, BLOCK = 48000, 1024
 SEED, PUBLISHER = b"d" * 32, b"p" * 32

@@ -8,8 +8,8 @@ from amos.edges.clock import sleep_ms
 from amos.player.ramp import ramped
 
 BLOCKS_PER_S = 40
-"""At least: from an input to its sound it takes the block in hand (25 ms), the limiter's look-ahead (6 ms at 22050 Hz) and
-what waits in the buffer (`buffer_ms`); so less than 100 ms in all."""
+"""At least: from an input to its sound it takes the block in hand (25 ms), the limiter's look-ahead (6 ms at 22 kHz)
+and what waits in the buffer (`buffer_ms`); so less than 100 ms in all."""
 
 BUFFER_MS_MIN, BUFFER_MS_MAX = 20, 68
 
@@ -21,8 +21,8 @@ DRY_MAX = 3
 
 FAST_MS = 2000
 FAST_PERCENT = 2
-"""An output that lets frames sound so much faster than they last has no clock, and must not be metered. The worst crystal
-is off by 0.1 %; what was in the buffer when the clock began is far less than this."""
+"""An output that lets frames sound so much faster than they last has no clock, and must not be metered. The worst
+crystal is off by 0.1 %; what was in the buffer when the clock began is far less than this."""
 
 
 class AlsaSink:

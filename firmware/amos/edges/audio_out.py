@@ -1,15 +1,16 @@
 """Audio outputs. Contract of a sink:
 
-    write(pcm, last=False) -> int   takes a block of int16 stereo bytes whole; frames that have reached the output in all
-    close() -> int         lets what was taken sound, and finishes; the frames that have reached the output in all
-    clocked                bool: whether it takes frames no faster than they sound
-    fades                  bool: whether it is heard. It then fades in what it begins with and out the `last` block
-    underruns              int: times it ran dry
-    held_bytes_max         int: what it may have taken that has not sounded
+    write(pcm, last)   takes a block of int16 stereo bytes whole; frames that have reached the output in all
+    close()            lets what was taken sound, and finishes; the frames that have reached the output in all
+    clocked            bool: whether it takes frames no faster than they sound
+    fades              bool: whether it is heard. It then fades in what it begins with, and out the `last` block
+    underruns          int: times it ran dry
+    held_bytes_max     int: what it may have taken that has not sounded
+    block_frames_max   int, where it is heard too late after larger blocks
 
-`write` may wait (that is what clocks the player). It raises `OutputGone` when the output may come back, to be opened anew,
-and another OSError when it will not; of that block nothing is counted as delivered. After an error `close` waits for
-nothing, and still tells what had been delivered.
+`write` may wait (that is what clocks the player). It raises `OutputGone` when the output may come back, to be opened
+anew, and another OSError when it will not; of that block nothing is counted as delivered. After an error `close` waits
+for nothing, and still tells what had been delivered.
 """
 
 import os
@@ -85,7 +86,7 @@ def _wav_header(rate_hz: int, data_bytes: int) -> bytes:
 
 
 class ClockedSink:
-    """A sink without a clock of its own, slowed down to real time: at most `ahead_frames` before the clock, for good."""
+    """A sink without a clock of its own, slowed down to real time: never more than `ahead_frames` before it."""
 
     clocked, fades = True, False
     underruns = held_bytes_max = 0
@@ -111,8 +112,8 @@ class ClockedSink:
 def open_sink(config, rate_hz: int, clock):
     """The sink for `config.out`: `wav:PATH`, `null`, on Linux `alsa:DEVICE`, on boards `i2s:PINS`.
 
-    With pace `clocked`, one without a clock of its own is slowed down to real time. Raises `AddressError`, `OutputGone`,
-    OSError.
+    With pace `clocked`, one without a clock of its own is slowed down to real time. Raises `AddressError`,
+    `OutputGone`, OSError.
     """
     sink = _open(config, rate_hz, clock)
     if config.pace == "free" or sink.clocked:

@@ -39,7 +39,8 @@ class NoPort:
     """No courier at all."""
 
     def poll(self, link, timeout_ms: int) -> bool:
-        sleep_ms(timeout_ms)
+        if timeout_ms:
+            sleep_ms(timeout_ms)  # even of nothing a sleep gives the processor away
         return False
 
 

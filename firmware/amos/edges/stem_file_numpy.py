@@ -1,5 +1,7 @@
 """Stems for the NumPy mixer, which reads `samples` in place; CPython only."""
 
+from mmap import MADV_WILLNEED
+
 import numpy as np
 
 from amos.edges.stem_file import BlobError, FileStem, PackFolder
@@ -28,8 +30,9 @@ class MappedStem(FileStem):
                 mapped = np.memmap(self._path, dtype="<i2", mode="r", shape=(self.frames * self.channels,))
             except (OSError, ValueError) as error:
                 raise BlobError("%s: expected a readable file, found %s" % (self._path, error)) from None
+            mapped._mmap.madvise(MADV_WILLNEED)  # read ahead while the first block plays
             self._folder.admit(self)
-            self._samples = mapped.view(np.ndarray)  # slicing a memmap costs ten times as much
+            self._samples = np.asarray(mapped)  # a memmap costs a Python call for every slice of it
         return self._samples
 
     def close(self) -> None:

@@ -1,9 +1,10 @@
 """Who does what may take long (the storage's syncs) while music goes on. Contract of a worker:
 
-    busy             whether what was submitted last is still being done
-    submit(act)      have `act()` done; not while busy. What it works on belongs to it until it is done
-    settle()         wait until it is; raises what `act` raised, once
-    flush_after_ms, wait_after_ms   of play not yet flushed: when to begin a flush, and when not to play on before it is done
+busy             whether what was submitted last is still being done
+submit(act)      have `act()` done; not while busy. What it works on belongs to it until it is done
+settle()         wait until it is; raises what `act` raised, once
+flush_after_ms   of play not yet flushed: when to begin a flush
+wait_after_ms    and when not to play on before one is done
 """
 
 

@@ -46,7 +46,7 @@ class Journal:
     segments          Segments, sequence -> Stored, sealed and not trimmed
     lost              None or (first, last, reason): sequence numbers found to be gone, for the next segment to declare
     memory            bytes or None, what the score VM had learned by the last `remember`
-    failed_writes     int, operations of the storage that failed in this life: 0, or 1 after which nothing more is stored
+    failed_writes     int, operations of the storage that failed in this life; after one nothing more is stored
     notes             list of str, what recovery had to do, and damage found since
     """
 

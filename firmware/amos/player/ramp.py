@@ -1,7 +1,7 @@
 """The short fade at the edges of sound: where an output begins, goes on after a break, or ends, nothing may click.
 
-It is the output's, not the score's: the placements count as delivered in full, and `pcm_sha256` is of the samples before
-it (SPEC.md, "Edges").
+It is the output's, not the score's: the placements count as delivered in full, and `pcm_sha256` is of the samples
+before it (SPEC.md, "Edges").
 """
 
 from array import array

@@ -10,7 +10,7 @@ import typer
 
 from amos.config import ConfigError
 from amos.protocol.errors import LocalError, ProtocolError
-from amos.protocol.link import STATES
+from amos.protocol.link import OUTPUTS, STATES
 from amos.protocol.segment import CLOCK_LETTERS
 from amos_tools.boards import BoardError, load_board
 from amos_tools.device.call import DeviceError, ask_identity, ask_status
@@ -82,14 +82,28 @@ def status(port: Port, as_json: Annotated[bool, typer.Option("--json", help="Pri
     with _one_line_errors():
         found = ask_status(port)
     facts = {name: getattr(found, name) for _key, name, _kind, _bound in found.FIELDS}
-    facts |= {"state": STATES[found.state], "clock": CLOCK_LETTERS[found.clock]}
+    facts |= {"state": STATES[found.state], "clock": CLOCK_LETTERS[found.clock], "output": OUTPUTS[found.output]}
     facts = {name: value.hex() if isinstance(value, bytes) else value for name, value in facts.items()}
     if as_json:
         print(json.dumps(facts, indent=2))
         return
     for name, value in facts.items():
         if value is not None:
-            print(f"{name:>16}  {value}")
+            print(f"{name:>18}  {value}{_in_words(name, value)}")
+
+
+def _in_words(name: str, value: object) -> str:
+    """What a number of the status comes to, for people."""
+    if not isinstance(value, int):
+        return ""
+    if name == "spare_segments":
+        return f"  ({value // 6} h of ordinary play until the journal is full)"
+    seconds = {"lease_seconds_left": 1, "uptime_ms": 1000, "unsynced_ms": 1000}.get(name)
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(value // seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"  ({hours // 24} d {hours % 24} h {minutes} min {rest} s)"
 
 
 @contextmanager

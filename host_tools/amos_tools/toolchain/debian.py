@@ -102,9 +102,8 @@ def _apt_conf(workspace: Path, bundle: Bundle, mirror: str, keyring: Path) -> Pa
     for name in ("state/lists/partial", "cache/archives/partial"):
         (workspace / name).mkdir(parents=True, exist_ok=True)
     (workspace / "status").touch()
-    (workspace / "sources.list").write_text(
-        f"deb [arch={bundle.architecture} target=Packages lang=none signed-by={keyring}] {mirror} {bundle.release} main\n"
-    )
+    options = f"arch={bundle.architecture} target=Packages lang=none signed-by={keyring}"
+    (workspace / "sources.list").write_text(f"deb [{options}] {mirror} {bundle.release} main\n")
     conf = workspace / "apt.conf"
     conf.write_text(
         f"""\
