@@ -113,6 +113,8 @@ def test_the_players_loop_beats_once_a_turn_and_not_when_a_block_hangs() -> None
                 raise OSError("stands for a block that never returns")
             self.blocks += 1
 
+        def over(self) -> None: ...
+
         def poll(self, link: object, timeout_ms: int) -> bool:
             return True
 
