@@ -19,6 +19,7 @@ from amos_ledger.errors import BrokerUnusable, LedgerError, StorageFailed
 from amos_ledger.folder import Folder, init_folder, parse_key
 from amos_ledger.ledger import Ledger
 from amos_ledger.mqtt import MqttEdge
+from amos_ledger.opt_outs import add_opt_outs, read_opt_outs
 from amos_ledger.records import Totals
 from amos_ledger.service import Service
 
@@ -72,6 +73,17 @@ def publish(
             registry.publish(ledger, store)
         state = "published" if fresh else "was published before"
         typer.echo(f"{pack.hex()} {state}: {manifest.name}, {len(manifest.stems)} stems")
+
+
+@app.command()
+def optouts(
+    folder: LedgerFolder, file: Annotated[Path, typer.Argument(metavar="FILE", help="From amos pack optouts.")]
+) -> None:
+    """Hand the publisher's opt-out list to every courier. The same list again is no error."""
+    with _one_line_errors(folder):
+        opt_outs, fresh = add_opt_outs(Folder(folder), read_opt_outs(file))
+        state = "in force" if fresh else "was in force before"
+        typer.echo(f"opt-outs {opt_outs.serial} {state}: {len(opt_outs)} stems")
 
 
 @app.command()

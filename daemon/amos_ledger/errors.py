@@ -30,6 +30,10 @@ class PackRefused(LedgerError):
     """The manifest or the catalogue is not one that this ledger may accept."""
 
 
+class OptOutsRefused(LedgerError):
+    """The opt-out list is not one that this ledger may hand to couriers."""
+
+
 class StorageFailed(LedgerError):
     """Database or disk refuses: full, gone, damaged, or locked for too long."""
 

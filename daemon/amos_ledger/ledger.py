@@ -18,9 +18,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from amos.protocol.anchor import VERSION, Anchor, sign_anchor
 from amos.protocol.answer import ACCEPTED, DUPLICATE, UNAVAILABLE, Answer
+from amos.protocol.errors import ProtocolError
 from amos.protocol.receipt import sign_receipt
-from amos.protocol.topics import RECEIPT, device_topic
+from amos.protocol.topics import ANCHOR, RECEIPT, device_topic
 from amos_ledger import clerk, tree
 from amos_ledger.checkpoint import Checkpoint
 from amos_ledger.clerk import Outcome
@@ -29,7 +31,7 @@ from amos_ledger.folder import Folder
 from amos_ledger.intake import HELD
 from amos_ledger.limits import BATCH_MESSAGES_MAX, DETAIL_BYTES_MAX
 from amos_ledger.public import Public
-from amos_ledger.reading import Message, Reading, read
+from amos_ledger.reading import Message, Reading, read, time_request
 from amos_ledger.records import Receipted
 from amos_ledger.store import Store
 
@@ -46,14 +48,14 @@ class Reply:
 
 
 class Ledger:
-    """The ledger of one folder at work. Not shared between threads.
+    """The ledger of one `folder` at work. Not shared between threads.
 
     `trouble` says why it cannot store at this moment, None when it can. The database is opened anew after an error, so
     that a disk that was full or away and is back is all that recovery takes.
     """
 
     def __init__(self, folder: Folder, at: Callable[[str], None] = lambda step: None) -> None:
-        self._folder = folder
+        self.folder = folder
         self._at = at
         self._store: Store | None = None
         self._public = Public(folder.public, folder.public_key, folder.sign)
@@ -82,6 +84,20 @@ class Ledger:
             return [self._unavailable(reading) for reading in readings]
         return self._answer(outcomes)
 
+    def date(self, message: Message, unix_ms: int) -> tuple[str, bytes] | None:
+        """(topic, time anchor) for an enrolled player's nonce; None for anything else. Never raises for it."""
+        try:
+            site, device = time_request(message)
+            if self._opened().chain.device(device) is None:
+                return None
+        except ProtocolError:
+            return None
+        except STORAGE_ERRORS as error:
+            self._note(error)
+            return None
+        anchor = Anchor(version=VERSION, device=device, nonce=message.payload, unix_ms=unix_ms)
+        return device_topic(site, device, ANCHOR), sign_anchor(anchor, self.folder.key_id, self.folder.sign)
+
     def tick(self) -> list[Reply]:
         """Do what waits: publish, receipt, and release segments whose pack has been published since."""
         try:
@@ -100,7 +116,7 @@ class Ledger:
 
     def _opened(self) -> Store:
         if self._store is None:
-            self._store = self._folder.open_store()
+            self._store = self.folder.open_store()
         self._store.check_in_place()
         return self._store
 
@@ -145,7 +161,7 @@ class Ledger:
         waiting = store.chain.without_receipt(size, BATCH_MESSAGES_MAX)
         if size == self._published_size and not waiting:
             return []
-        with self._folder.publishing():
+        with self.folder.publishing():
             head = self._public.publish(store, self._at)
         self._published_size = head.size
         self._at("published")
@@ -168,13 +184,13 @@ class Ledger:
         def sign_once(message: bytes) -> bytes:
             # Receipts for one tree head sign the same bytes, so one signature serves the batch.
             if message not in signatures:
-                signatures[message] = self._folder.sign(message)
+                signatures[message] = self.folder.sign(message)
             return signatures[message]
 
         result = []
         for leaf_index, device, sequence, site, message_sha256 in waiting:
             path = tree.inclusion_path(leaf_index, head.size, hashes)
-            receipt = sign_receipt(head.size, leaf_index, path, head.root, self._folder.key_id, sign_once)
+            receipt = sign_receipt(head.size, leaf_index, path, head.root, self.folder.key_id, sign_once)
             result.append(Receipted(device, sequence, site, message_sha256, receipt))
         return result
 

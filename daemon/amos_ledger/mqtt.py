@@ -21,7 +21,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from amos.protocol.limits import ENVELOPE_BYTES_MAX
-from amos.protocol.topics import ALL_USAGE
+from amos.protocol.topics import ALL_TIME, ALL_USAGE
 from amos_ledger.limits import ANSWERS_QUEUED_MAX, INFLIGHT_MESSAGES_MAX, QUEUE_MESSAGES_MAX
 from amos_ledger.reading import Message
 
@@ -79,10 +79,15 @@ class MqttEdge:
         self._client.disconnect()
         self._thread.join(wait_s)
 
-    def publish(self, topic: str, payload: bytes) -> bool:
+    @property
+    def connections(self) -> int:
+        """How often it has connected: a broker may have lost what it retained."""
+        return self._connection
+
+    def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
         """Queue an answer; False when it cannot be, and then the courier's next resend asks for it again."""
         try:
-            code = self._client.publish(topic, payload, QOS).rc
+            code = self._client.publish(topic, payload, QOS, retain).rc
         except ValueError:
             return False  # a topic with wildcards: nobody of ours listens there
         return code in (paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_NO_CONN)
@@ -152,7 +157,7 @@ class MqttEdge:
         self._connection += 1
         self._hang_ups = 0
         self._said_away = False
-        client.subscribe(ALL_USAGE, QOS)
+        client.subscribe([(ALL_USAGE, QOS), (ALL_TIME, QOS)])
         self.connected.set()
         self.reached = True
         self._report(f"broker {self._host}:{self._port} connected, MQTT {'5' if self._protocol == 5 else '3.1.1'}")

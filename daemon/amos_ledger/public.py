@@ -2,8 +2,9 @@
 
 Contract: a file appears whole and durable under its name or not at all (written beside, flushed, renamed). Files come
 in this order: documents, bundles, tiles, checkpoint; so everything that a checkpoint commits to is there before it.
-What stands under a name never changes, but for the checkpoint; so after a crash, writing what is missing is recovery
-enough. Raises `OSError` when the disk refuses. One process at a time calls it (`Folder.publishing`).
+What stands under a name never changes, but for the checkpoint and the opt-out list; so after a crash, writing what is
+missing is recovery enough. Raises `OSError` when the disk refuses. One process at a time calls it
+(`Folder.publishing`).
 """
 
 import os

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from amos.protocol.cose import TYP_USAGE, Sign1, parse_typed
 from amos.protocol.envelope import unwrap
 from amos.protocol.errors import ProtocolError, SignatureError
-from amos.protocol.limits import ENVELOPE_BYTES_MAX, SEGMENT_BYTES_MAX
+from amos.protocol.limits import ENVELOPE_BYTES_MAX, SEGMENT_BYTES_MAX, TIME_NONCE_BYTES
 from amos.protocol.segment import Usage
-from amos.protocol.topics import USAGE, device_topic, parse_device_topic
+from amos.protocol.topics import TIME, USAGE, device_topic, parse_device_topic
 from amos_ledger.limits import NUMBER_MAX, TOPIC_CHARACTERS_MAX
 
 Verify = Callable[[bytes, bytes, bytes], bool]
@@ -83,11 +83,23 @@ def _faulty(arrived: Message, site: str | None, device: bytes | None, fault: str
     return Reading(arrived.sha256, site, device, b"", b"", None, fault)
 
 
-def _parse_topic(topic: str) -> tuple[str, bytes]:
+def asks_time(arrived: Message) -> bool:
+    """Whether a message is for the clock, not for intake."""
+    return arrived.topic.endswith("/" + TIME)
+
+
+def time_request(arrived: Message) -> tuple[str, bytes]:
+    """(site, device) of a player's nonce. Raises `ProtocolError`."""
+    if arrived.size != TIME_NONCE_BYTES:
+        raise ProtocolError(f"nonce: expected {TIME_NONCE_BYTES} bytes, found {arrived.size}")
+    return _parse_topic(arrived.topic, TIME)
+
+
+def _parse_topic(topic: str, wanted: str = USAGE) -> tuple[str, bytes]:
     site, device, leaf = parse_device_topic(topic)
     # `fromhex` takes capitals and spaces as well; an answer to such a topic would go to another one.
-    if leaf != USAGE or device_topic(site, device, USAGE) != topic:
-        raise ProtocolError(f"topic: expected amos/1/<site>/<device>/usage, found {topic[:80]}")
+    if leaf != wanted or device_topic(site, device, wanted) != topic:
+        raise ProtocolError(f"topic: expected amos/1/<site>/<device>/{wanted}, found {topic[:80]}")
     return site, device
 
 

@@ -74,16 +74,17 @@ def add_pack(folder: Folder, store: Store, manifest_data: bytes, catalogue_data:
 
 def read_enrolment(path: Path) -> bytes:
     """A file's bytes, capped as an enrolment. Raises `EnrolmentRefused`."""
-    return _read_capped(path, ENROLMENT_BYTES_MAX, EnrolmentRefused)
+    return read_capped(path, ENROLMENT_BYTES_MAX, EnrolmentRefused)
 
 
 def read_pack(folder: Path) -> tuple[bytes, bytes]:
     """(manifest, catalogue) of a pack's folder, capped. Raises `PackRefused`."""
-    manifest = _read_capped(folder / "manifest.cose", MANIFEST_BYTES_MAX, PackRefused)
-    return manifest, _read_capped(folder / "catalogue.cose", CATALOGUE_BYTES_MAX, PackRefused)
+    manifest = read_capped(folder / "manifest.cose", MANIFEST_BYTES_MAX, PackRefused)
+    return manifest, read_capped(folder / "catalogue.cose", CATALOGUE_BYTES_MAX, PackRefused)
 
 
-def _read_capped(path: Path, bytes_max: int, error: type[LedgerError]) -> bytes:
+def read_capped(path: Path, bytes_max: int, error: type[LedgerError]) -> bytes:
+    """A file's bytes. Raises `error` when there are more, or none to be had."""
     try:
         with path.open("rb") as file:
             data = file.read(bytes_max + 1)

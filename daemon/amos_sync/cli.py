@@ -46,6 +46,7 @@ def run(
     tls_certificate: Annotated[Path | None, typer.Option(help="This courier's certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
     spool_mib: Annotated[int, typer.Option(min=1, help="Stop pulling at this size.")] = SPOOL_BYTES_MAX >> 20,
+    opt_outs: Annotated[Path | None, typer.Option(help="The publisher's opt-out list, beside the broker's.")] = None,
 ) -> None:
     """Pull, send, resend until receipted, hand receipts back."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s courier: %(message)s")
@@ -57,6 +58,7 @@ def run(
             spool=spool,
             ledger_key=_key(ledger_key),
             spool_bytes_max=spool_mib << 20,
+            opt_outs=opt_outs,
         )
         courier = Courier(settings)
     except SyncError as error:

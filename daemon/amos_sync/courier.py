@@ -17,6 +17,7 @@ from amos.protocol import answer as answers
 from amos.protocol import topics
 from amos.protocol.envelope import unwrap
 from amos.protocol.errors import ProtocolError
+from amos.protocol.limits import ANCHOR_BYTES_MAX
 from amos.protocol.receipt import parse_receipt
 from amos_sync import mqtt
 from amos_sync.courier_status import OFFLINE, ONLINE, CourierStatus
@@ -24,6 +25,7 @@ from amos_sync.device import Device
 from amos_sync.errors import SpoolError
 from amos_sync.limits import SPOOL_BYTES_MAX, SPOOL_RETRY_MS, STATUS_MS, UNANSWERED_MAX
 from amos_sync.notes import Notes, printable
+from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import Outbox, Slot, State, final_refusals
 from amos_sync.players import Players, clock_ms, jitter_permille
 from amos_sync.spool import Spool
@@ -38,7 +40,10 @@ except PackageNotFoundError:  # run from a source tree that is not installed
 
 @dataclass(frozen=True)
 class Settings:
-    """How to run. `ledger_key` (32 bytes) has the courier check receipts too; the player decides in any case."""
+    """How to run. `ledger_key` (32 bytes) has the courier check receipts too; the player decides in any case.
+
+    `opt_outs` is a file with the publisher's list, for players to get beside the one that the broker retains.
+    """
 
     site: str
     addresses: tuple[str, ...]
@@ -46,6 +51,7 @@ class Settings:
     spool: Path
     ledger_key: bytes | None = None
     spool_bytes_max: int = SPOOL_BYTES_MAX
+    opt_outs: Path | None = None
 
 
 class Courier:
@@ -64,7 +70,8 @@ class Courier:
         offline = CourierStatus(state=OFFLINE, version=VERSION).encode()
         self.mqtt = mqtt.MqttEdge(settings.broker, self.spool.client_id, (topic, offline), self._wake)
         self.mqtt.start(clock_ms())
-        self.players = Players(settings.site, self.spool, self.outbox, self.mqtt, self.notes)
+        lists = OptOutLists(settings.opt_outs, clock_ms)
+        self.players = Players(settings.site, self.spool, self.outbox, self.mqtt, self.notes, lists)
         self.devices = [Device(address, self.players, self.notes, clock_ms) for address in settings.addresses]
         self.players.serve(self.devices)
         self._own_status: tuple[int, bytes] = (0, b"")
@@ -211,21 +218,32 @@ class Courier:
             self.players.broker_up()
             self._own_status = (0, b"")
             known = set(self.outbox.devices()) | {device.session.device for device in self.devices if device.session}
-            self.mqtt.subscribe([self._receipts_of(device) for device in known if device])
+            names = [name for device in known if device for name in self.players.topics_of(device)]
+            self.mqtt.subscribe([topics.OPT_OUTS, *names])
         elif isinstance(happening, mqtt.Down):
             self.notes.say("broker", f"{name}: {happening.reason}; trying again")
         elif isinstance(happening, mqtt.Denied):
             self.notes.often("denied", f"{name}: does not permit {happening.what}; check its access rules", now_ms)
         else:
             try:
-                self._answered(happening, now_ms)
+                self._arrived(happening, now_ms)
             except ProtocolError as error:
                 self.notes.often("garbage", f"{name}: ignored a message: {printable(str(error))}", now_ms)
 
-    def _answered(self, message: mqtt.Message, now_ms: int) -> None:
-        site, device, leaf = topics.parse_device_topic(message.topic)
-        if site != self.settings.site or leaf != topics.RECEIPT:
+    def _arrived(self, message: mqtt.Message, now_ms: int) -> None:
+        if message.topic == topics.OPT_OUTS:
+            self.players.opt_out_lists.came(message.payload)
+            self._wake_device(None)
             return
+        site, device, leaf = topics.parse_device_topic(message.topic)
+        if site != self.settings.site:
+            return
+        if leaf == topics.RECEIPT:
+            self._answered(device, message, now_ms)
+        elif leaf == topics.ANCHOR and self.players.anchors.came(device, message.payload[:ANCHOR_BYTES_MAX]):
+            self._wake_device(device)
+
+    def _answered(self, device: bytes, message: mqtt.Message, now_ms: int) -> None:
         answer = answers.decode_answer(message.payload)
         slot = self.outbox.find(answer.message_sha256)
         if slot is None or slot.state is State.RECEIPTED:
@@ -251,13 +269,11 @@ class Courier:
             now_ms,
         )
 
-    def _wake_device(self, name: bytes) -> None:
+    def _wake_device(self, name: bytes | None) -> None:
+        """There is something for this player, or with None for every one."""
         for device in self.devices:
-            if device.session is not None and device.session.device == name:
+            if device.session is not None and name in (None, device.session.device):
                 device.wake()
-
-    def _receipts_of(self, device: bytes) -> str:
-        return topics.device_topic(self.settings.site, device, topics.RECEIPT)
 
     def _publish_own_status(self, now_ms: int) -> None:
         if not self.mqtt.up:

@@ -57,7 +57,7 @@ class Device:
         return self._clock_ms() if deadline_ms is None else deadline_ms
 
     def wake(self) -> None:
-        """There is a receipt: end a pause."""
+        """There is something for the player: end a pause."""
         awaited = self._talk.awaited if self._talk else None
         if isinstance(awaited, Pause):
             awaited.wake()

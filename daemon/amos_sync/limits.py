@@ -43,6 +43,16 @@ RELIST_MS = 60_000
 STATUS_MS = 10_000
 """Between two publications of an unchanged player's status."""
 
+ANCHOR_AGAIN_MS = 24 * 3_600_000
+ANCHOR_RETRY_MS = 60_000
+"""Before a player's clock is anchored again: once a day, and sooner while it is not synchronised."""
+
+ANCHOR_WAIT_MS = 3000
+"""How long a courier that has nothing else to do waits for an anchor on its way."""
+
+OFFER_AGAIN_MS = 600_000
+"""Before an opt-out list that a player refused is offered to it again."""
+
 SPOOL_RETRY_MS = 10_000
 """Before a spool that could not be written is tried again."""
 

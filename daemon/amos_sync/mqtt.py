@@ -21,7 +21,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from amos.protocol.limits import ANSWER_BYTES_MAX
+from amos.protocol import topics
+from amos.protocol.limits import ANSWER_BYTES_MAX, OPT_OUTS_BYTES_MAX
 from amos_sync.errors import SettingError
 from amos_sync.limits import (
     BROKER_RETRY_MS,
@@ -205,10 +206,10 @@ class MqttEdge:
         if info.rc == paho.MQTT_ERR_SUCCESS:
             self._unacknowledged.add(info.mid)
 
-    def subscribe(self, topics: list[str]) -> None:
+    def subscribe(self, names: list[str]) -> None:
         """Subscribe, QoS 1; again after every `Up`, since the broker may have lost the session."""
-        if self._client is not None and self.up and topics:
-            self._client.subscribe([(topic, 1) for topic in topics])
+        if self._client is not None and self.up and names:
+            self._client.subscribe([(name, 1) for name in names])
 
     @property
     def _level(self) -> int:
@@ -275,11 +276,12 @@ class MqttEdge:
             self._wake()
 
         def on_message(_client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-            # Forged bytes may be of any size; only what can be an answer is worth a place in the queue.
-            if len(message.payload) > ANSWER_BYTES_MAX:
+            # Forged bytes may be of any size; only what can be for us is worth a place in the queue.
+            topic = _topic(message)
+            if len(message.payload) > (OPT_OUTS_BYTES_MAX if topic == topics.OPT_OUTS else ANSWER_BYTES_MAX):
                 self.oversize += 1
             else:
-                put(Message(_topic(message), bytes(message.payload)))
+                put(Message(topic, bytes(message.payload)))
 
         def on_connect(_client: paho.Client, _data: object, _flags: object, reason: Any, _more: object) -> None:
             put(Down(str(reason)) if reason.is_failure else Up(level))

@@ -8,11 +8,13 @@ import time
 from amos.protocol import topics
 from amos.protocol.envelope import wrap
 from amos.protocol.link import STATES, Entry, Response
+from amos_sync.anchors import Anchors
 from amos_sync.device import Device
 from amos_sync.errors import PlayerError
 from amos_sync.limits import SEQUENCE_MAX, STATUS_MS
 from amos_sync.mqtt import MqttEdge
 from amos_sync.notes import Notes, printable
+from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import Outbox, Slot, State
 from amos_sync.session import Offer, Session
 from amos_sync.spool import Spool
@@ -31,7 +33,9 @@ def jitter_permille() -> int:
 class Players:
     """The hub of every session. `devices` is shared with the courier, which fills it."""
 
-    def __init__(self, site: str, spool: Spool, outbox: Outbox, mqtt: MqttEdge, notes: Notes):
+    def __init__(
+        self, site: str, spool: Spool, outbox: Outbox, mqtt: MqttEdge, notes: Notes, opt_out_lists: OptOutLists
+    ):
         self._site = site
         self._spool = spool
         self._outbox = outbox
@@ -39,6 +43,8 @@ class Players:
         self._notes = notes
         self._devices: list[Device] = []
         self._published: dict[bytes, tuple[int, bytes]] = {}  # device -> when, and state and text of its status
+        self.opt_out_lists = opt_out_lists
+        self.anchors = Anchors()
 
     def serve(self, devices: list[Device]) -> None:
         """These are the courier's devices."""
@@ -64,7 +70,11 @@ class Players:
             self._notes.say(session.address, sentence)
         about = f"{printable(identity.board)}, firmware {printable(identity.firmware)}"
         self._notes.say(session.address, f"{session.name}: connected, {about}")
-        self._mqtt.subscribe([topics.device_topic(self._site, device, topics.RECEIPT)])
+        self._mqtt.subscribe(self.topics_of(device))
+
+    def topics_of(self, device: bytes) -> list[str]:
+        """Where the ledger's answers for it come."""
+        return [topics.device_topic(self._site, device, leaf) for leaf in (topics.RECEIPT, topics.ANCHOR)]
 
     def looked(self, session: Session, raw: bytes) -> None:
         """A player's status came: return what it took receipts for, and pass the status on."""
@@ -83,6 +93,44 @@ class Players:
             self._published[status.device] = (now_ms, mood)
             topic = topics.device_topic(self._site, status.device, topics.STATUS)
             self._mqtt.publish(topic, raw, retain=True)
+
+    def opt_outs(self) -> list[bytes]:
+        """The opt-out lists there are."""
+        return self.opt_out_lists.lists()
+
+    def opt_outs_offered(self, session: Session, refusal: str | None) -> None:
+        """The player took an opt-out list, or said why not."""
+        said = "took the opt-out list" if refusal is None else f"refused an opt-out list: {printable(refusal)}"
+        self._notes.say(session.address + " opt-outs", f"{session.name}: {said}")
+
+    def wants_time(self, session: Session) -> bool:
+        """Whether to ask the player for a nonce now."""
+        status = session.status
+        if status is None or not self._mqtt.room:
+            return False
+        return self.anchors.due(status.device, status.clock, clock_ms())
+
+    def challenged(self, session: Session, nonce: bytes | None) -> None:
+        """The player gave a nonce for the ledger to sign, or does not know how."""
+        if session.device is None:
+            return
+        self.anchors.asked(session.device, clock_ms())
+        if nonce is not None:
+            self._mqtt.publish(topics.device_topic(self._site, session.device, topics.TIME), nonce)
+
+    def next_anchor(self, session: Session) -> bytes | None:
+        """The anchor that came for the player."""
+        return self.anchors.take(session.device or b"")
+
+    def anchor_offered(self, session: Session, refusal: str | None) -> None:
+        """The player took its anchor, or said why not."""
+        if refusal is not None:
+            sentence = f"{session.name}: refused a time anchor: {printable(refusal)}"
+            self._notes.often(session.address + " anchor", sentence, clock_ms())
+
+    def awaits_anchor(self, session: Session) -> bool:
+        """Whether one is on its way."""
+        return self.anchors.waiting(session.device or b"", clock_ms())
 
     def next_offer(self, device: bytes, last_receipted: int) -> Offer | None:
         """The receipt to hand over next."""
@@ -150,5 +198,6 @@ class Players:
         # A retained status outlives its truth: empty means that nobody knows.
         if session is not None and session.device is not None:
             self._published.pop(session.device, None)
+            self.anchors.forget(session.device)
             topic = topics.device_topic(self._site, session.device, topics.STATUS)
             self._mqtt.publish(topic, b"", retain=True)

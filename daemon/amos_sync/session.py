@@ -10,21 +10,24 @@ from typing import Protocol
 
 from amos.crypto import key_id, verify
 from amos.protocol.enrolment import IDENTIFY_CONTEXT
-from amos.protocol.link import UNKNOWN_SEQUENCE, Entry, Response, Status
+from amos.protocol.link import OFFER_ANCHOR, OFFER_OPT_OUTS, UNKNOWN_SEQUENCE, UNKNOWN_VERB, Entry, Response, Status
 from amos.protocol.link_host import (
     HostLink,
     Pause,
     RequestRefused,
     Ticket,
     TransferError,
+    challenge,
     identify,
     list_page,
+    offer,
     offer_receipt,
     read_segment,
     read_status,
 )
 from amos_sync.errors import PlayerError
 from amos_sync.limits import POLL_MS, RELIST_MS, SEQUENCE_MAX
+from amos_sync.opt_outs import Offered
 from amos_sync.outbox import Slot
 
 Steps = Generator[Ticket | Pause, Response | None, None]
@@ -47,6 +50,13 @@ class Hub(Protocol):
     def nonce(self) -> bytes: ...
     def connected(self, session: "Session", identity: Response) -> None: ...
     def looked(self, session: "Session", raw: bytes) -> None: ...
+    def opt_outs(self) -> list[bytes]: ...
+    def opt_outs_offered(self, session: "Session", refusal: str | None) -> None: ...
+    def wants_time(self, session: "Session") -> bool: ...
+    def challenged(self, session: "Session", nonce: bytes | None) -> None: ...
+    def next_anchor(self, session: "Session") -> bytes | None: ...
+    def anchor_offered(self, session: "Session", refusal: str | None) -> None: ...
+    def awaits_anchor(self, session: "Session") -> bool: ...
     def next_offer(self, device: bytes, last_receipted: int) -> Offer | None: ...
     def offer_refused(self, session: "Session", offer: Offer) -> None: ...
     def has_room(self) -> bool: ...
@@ -84,6 +94,7 @@ class Session:
         self._hub = hub
         self._clock_ms = clock_ms
         self._partial = partial
+        self._offered = Offered()
         self._cursor = 0
         self._highest_listed = 0
         self._caught_up = False
@@ -100,16 +111,18 @@ class Session:
         status = self.status
         if status is None or not self._caught_up or status.next_sequence != self._caught_up_before:
             return False
-        return status.last_receipted >= self._highest_listed
+        return status.last_receipted >= self._highest_listed and not self._hub.awaits_anchor(self)
 
     def run(self) -> Steps:
         """The whole talk; it ends only by an error: `LinkError`, `ProtocolError` or `PlayerError`."""
         yield from self._prove()
         while True:
             status = yield from self._look()
-            offer = self._hub.next_offer(status.device, status.last_receipted)
-            if offer is not None:
-                yield from self._hand_over(offer)
+            yield from self._hand_opt_outs()
+            yield from self._bring_time()
+            receipt = self._hub.next_offer(status.device, status.last_receipted)
+            if receipt is not None:
+                yield from self._hand_over(receipt)
                 continue
             if not (yield from self._pull_page(status)):
                 if self.settled:
@@ -135,12 +148,34 @@ class Session:
         self._hub.looked(self, raw)
         return status
 
-    def _hand_over(self, offer: Offer) -> Steps:
-        yield from offer_receipt(self._link, offer.slot.sequence, offer.receipt)
+    def _hand_opt_outs(self) -> Steps:
+        """Before anything else that takes long: each minute counts for somebody."""
+        while (data := self._offered.next(self._hub.opt_outs(), self._clock_ms())) is not None:
+            refusal = yield from offer(self._link, OFFER_OPT_OUTS, 0, data)
+            self._offered.done(data, refusal, self._clock_ms())
+            self._hub.opt_outs_offered(self, refusal)
+
+    def _bring_time(self) -> Steps:
+        """Ask for the player's nonce when a time anchor is due, and hand over the one that came."""
+        anchor = self._hub.next_anchor(self)
+        if anchor is not None:
+            self._hub.anchor_offered(self, (yield from offer(self._link, OFFER_ANCHOR, 0, anchor)))
+        if not self._hub.wants_time(self):
+            return
+        try:
+            nonce = yield from challenge(self._link)
+        except RequestRefused as error:
+            if error.code != UNKNOWN_VERB:
+                raise
+            nonce = None  # an older player: asked again with the next connection
+        self._hub.challenged(self, nonce)
+
+    def _hand_over(self, receipt: Offer) -> Steps:
+        yield from offer_receipt(self._link, receipt.slot.sequence, receipt.receipt)
         # The status alone tells whether it was taken: an answer may be lost, and an earlier try may have succeeded.
         status = yield from self._look()
-        if status.last_receipted < offer.slot.sequence:
-            self._hub.offer_refused(self, offer)
+        if status.last_receipted < receipt.slot.sequence:
+            self._hub.offer_refused(self, receipt)
 
     def _pull_page(self, status: Status) -> Generator[Ticket | Pause, Response | None, bool]:
         """List and pull up to one page; whether there may be more at once."""

@@ -113,7 +113,7 @@ class Player:
                 break
             for _poll in range(PERMIT_POLLS):
                 if not self._stopping:
-                    self._poll(IDLE_POLL_MS)
+                    self._idle()
         return False
 
     def _play(self, session: Session) -> None:
@@ -190,17 +190,21 @@ class Player:
     def _linger(self) -> None:
         linger, journal = self._config.linger, self.device.journal
         while not self._stopping and (linger == "forever" or (linger == "receipted" and journal.segments)):
-            self._poll(IDLE_POLL_MS)
+            self._idle()
         quiet = 0
         for _poll in range(FAREWELL_POLLS_MAX):
             if self._stopping or linger != "receipted" or quiet >= FAREWELL_POLLS:
                 break
             quiet = 0 if self._poll(IDLE_POLL_MS) else quiet + 1
 
+    def _idle(self) -> None:
+        """A moment without play; leases run all the same."""
+        self._poll(IDLE_POLL_MS)
+        self.device.rights.tick(self._clock.now_ms(), self._clock.wall_unix_ms())
+
     def _poll(self, timeout_ms: int) -> bool:
         """Serve the courier while nothing plays."""
         served = self._port.poll(self._link, timeout_ms)
-        self.device.rights.tick(self._clock.now_ms(), self._clock.wall_unix_ms())
         self._beat()
         return served
 

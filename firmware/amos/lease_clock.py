@@ -41,10 +41,11 @@ class LeaseClock:
     """
 
     def __init__(self, kept, now_ms: int, wall_unix_ms: "int | None"):
-        before = _decode(kept.content)
+        before = _decode(kept.read())
         self._kept = kept
         self._last_ms = now_ms
-        self._elapsed_ms = self._saved_ms = 0  # since the boot: gone by, and until it was saved
+        self._elapsed_ms = 0  # since the boot
+        self._unsaved_ms = 0
         self._wall_ms = wall_unix_ms
         self._wall_before_ms = before.wall_unix_ms if before else None
         self._away_ms = BOOT_ADDS_MS  # counted for the time before the boot
@@ -61,6 +62,7 @@ class LeaseClock:
         if passed > 0:
             self._last_ms = now_ms
             self._elapsed_ms += passed
+            self._unsaved_ms += passed
         if self.unix_ms is None:
             return
         self.unix_ms += max(passed, 0)
@@ -68,6 +70,7 @@ class LeaseClock:
             away = min(wall_unix_ms - self._wall_before_ms - self._elapsed_ms, AWAY_MS_MAX)
             if away > self._away_ms:
                 self.unix_ms += away - self._away_ms
+                self._unsaved_ms += away - self._away_ms
                 self._away_ms = away
 
     def at_least(self, unix_ms: int) -> None:
@@ -91,11 +94,11 @@ class LeaseClock:
     @property
     def due(self) -> bool:
         """Whether it is time to save."""
-        return self._elapsed_ms - self._saved_ms >= SAVE_EVERY_MS
+        return self._unsaved_ms >= SAVE_EVERY_MS
 
     def save(self) -> bool:
         """Keep the time for the next boot; whether that could be stored. If not, it is due again later."""
-        self._saved_ms = self._elapsed_ms
+        self._unsaved_ms = 0
         try:
             self._kept.write(self._encoded())
         except OSError:

@@ -1,5 +1,7 @@
 """The opt-out list in force on a player: verified, durable, and never an older one again."""
 
+import hashlib
+
 from amos.protocol.errors import ProtocolError
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 
@@ -23,9 +25,12 @@ class OptOutList:
         self._verify = verify
         self.current: OptOuts | None = None
         self.note: str | None = "opt-outs: expected a whole list, found damage" if kept.damaged else None
-        if kept.content is not None:
+        self._sha256 = b""  # of what is kept: the list's bytes need not stay in memory
+        content = kept.read()
+        if content is not None:
             try:
-                self.current = open_opt_outs(kept.content, publisher_key, verify)
+                self.current = open_opt_outs(content, publisher_key, verify)
+                self._sha256 = hashlib.sha256(content).digest()
             except ProtocolError as error:
                 self.note = "opt-outs: kept list refused: %s" % error
 
@@ -35,7 +40,8 @@ class OptOutList:
         It is in force even when it cannot be stored; it is refused then, so that it comes again.
         """
         current = self.current
-        if current is not None and data == self._kept.content:
+        sha256 = hashlib.sha256(data).digest()
+        if sha256 == self._sha256:
             return False
         opt_outs = open_opt_outs(data, self._publisher_key, self._verify)
         if current is not None and opt_outs.serial < current.serial:
@@ -47,4 +53,5 @@ class OptOutList:
             self._kept.write(data)
         except OSError as error:
             raise OptOutsRefused("opt-outs: in force, and expected to be stored, found %s" % error)
+        self._sha256 = sha256
         return True

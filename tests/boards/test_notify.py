@@ -116,6 +116,8 @@ class Turns:
         self.blocks += 1
         self.frame += frames * self.sounding
 
+    def over(self) -> None: ...
+
     def poll(self, link: object, timeout_ms: int) -> bool:
         return True
 

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from amos.protocol.catalogue import Catalogue, sign_catalogue
+from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos_ledger.cli import app
 from amos_ledger.reading import Message
 
@@ -183,3 +184,20 @@ def test_serving_ends_cleanly_and_only_once_at_a_time(world: Any, serving: Any, 
     assert serving.wait(15) == 0
     rest = serving.stderr.read()
     assert rest.endswith("ledger: ended\n") and "Traceback" not in rest
+
+
+def test_an_opt_out_list_comes_into_force(tmp_path: Path, world: Any) -> None:
+    def listed(serial: int, signer: Any) -> Path:
+        path = tmp_path / "list"
+        path.write_bytes(sign_opt_outs(list_opt_outs(serial, 5, [bytes(16)]), signer.id, signer.sign))
+        return path
+
+    assert run("optouts", world.path, listed(2, world.publisher)).output == "opt-outs 2 in force: 1 stems\n"
+    assert run("optouts", world.path, listed(2, world.publisher)).output == "opt-outs 2 was in force before: 1 stems\n"
+    assert "OptOutsRefused: opt-outs.serial: expected above 2" in refused(
+        "optouts", world.path, listed(1, world.publisher)
+    )
+    assert "OptOutsRefused: " in refused("optouts", world.path, listed(9, world.operator))
+    assert "OptOutsRefused: " in refused("optouts", world.path, tmp_path / "nothing")
+    (tmp_path / "list").write_bytes(bytes(1 << 20))
+    assert "expected at most" in refused("optouts", world.path, tmp_path / "list")

@@ -1,13 +1,17 @@
 """`amos pack` as an operator meets it."""
 
+import time
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from amos.crypto import public_key
+from amos.crypto import public_key, verify
+from amos.protocol.manifest import open_manifest
+from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos_tools.pack.cli import app
 from amos_tools.vault import Vault
+from amos_tools.vault.cli import app as vault_app
 
 SEED = bytes(range(32))
 
@@ -17,6 +21,11 @@ def run(*arguments: str | Path) -> Result:
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result
+
+
+def vault_run(*arguments: str | Path) -> Result:
+    """The same of `amos vault`."""
+    return CliRunner().invoke(vault_app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
@@ -89,3 +98,51 @@ def test_a_script_error_points_at_its_place(site: Path) -> None:
     assert result.exit_code == 1
     assert "cold" in result.output and "^" in result.output
     assert not (site / "pack").exists()
+
+
+def test_a_build_says_when_it_was_made_unless_it_is_repeated(site: Path) -> None:
+    def issued(**options: str) -> int | None:
+        assert build(site, out=site / "made", **options).exit_code == 0
+        data = (site / "made" / "manifest.cose").read_bytes()
+        found = open_manifest(data, public_key(SEED), verify).issued_unix_s
+        assert found is None or isinstance(found, int)
+        return found
+
+    before = int(time.time())
+    assert before <= (issued() or 0) <= time.time()
+    assert issued(serial="2", **{"lease-end": "1800000000"}) is None
+    assert issued(serial="3", issued="1790000000", **{"lease-end": "1800000000"}) == 1_790_000_000
+
+
+def opt_outs(site: Path, serial: str, **changed: str | Path) -> Result:
+    """`amos pack optouts` with the site's files."""
+    options = {"vault": site / "vault", "serial": serial, "key": site / "publisher.key", "out": site / "list"} | changed
+    return run("optouts", *(part for name, value in options.items() for part in (f"--{name}", value)))
+
+
+def test_what_artists_take_back_is_listed_and_signed(site: Path) -> None:
+    def listed() -> OptOuts:
+        found: OptOuts = open_opt_outs((site / "list").read_bytes(), public_key(SEED), verify)
+        return found
+
+    with Vault(site / "vault") as vault:
+        stems = vault.stems()
+        consenting = [stem for stem in stems if stem.opt_in]
+        never = [stem for stem in stems if not stem.opt_in]
+    result = opt_outs(site, "1", issued="1790000000")
+    assert result.exit_code == 0 and "opt-out list 1, 0 stems" in result.output
+    assert len(listed()) == 0 and never, "what was never opted in is nobody's business"
+    gone = consenting[1]
+    told = vault_run("optout", site / "vault", gone.stem_id.hex()[:8].upper())
+    assert told.exit_code == 0 and f"opted out: {gone.title}" in told.output
+    assert opt_outs(site, "2", issued="1790000005").exit_code == 0
+    assert (listed().serial, listed().issued_unix_s, listed().ids) == (2, 1_790_000_005, gone.stem_id)
+    again = (site / "list").read_bytes()
+    assert opt_outs(site, "2", issued="1790000005").exit_code == 0 and (site / "list").read_bytes() == again
+    refused = opt_outs(site, "2", issued="1790000006")
+    assert refused.exit_code == 1 and refused.output.startswith("SerialNotNewer: ")
+    (site / "list").write_bytes(b"something else")
+    assert opt_outs(site, "3").output.startswith("UnreadablePack: ")
+    assert opt_outs(site, "-1", out=site / "other").output.startswith("NotRepresentable: ")
+    assert opt_outs(site, "1", out=site / "no" / "where").output.startswith("PackStorageFailed: ")
+    assert opt_outs(site, "1", key=site / "list").output.startswith("KeyFileError: ")

@@ -215,6 +215,19 @@ def test_lists_and_anchors_are_offered_as_receipts_are():
     assert line.ask(id=1, verb=CHALLENGE).data == bytes(range(16))
 
 
+def test_what_a_board_has_no_memory_for_is_refused_and_the_link_goes_on():
+    line = Line()
+
+    def no_room(*_arguments):
+        raise MemoryError
+
+    line.player.take_opt_outs = line.player.set_tier = no_room
+    refused = line.ask(id=1, verb=OFFER, kind=OFFER_OPT_OUTS, sequence=0, size=4, offset=0, data=b"good")
+    assert (refused.code, refused.text) == (BAD_OFFER, "expected room in memory, found none")
+    assert line.ask(id=2, verb=SET_TIER, value=1).code == NOT_NOW
+    assert offer(line, b"good", 0).code == OK
+
+
 def test_a_bad_offer_is_refused_in_printable_letters():
     line = Line()
     refused = offer(line, b"evil", 0)

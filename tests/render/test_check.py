@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from amos.crypto import public_key
 from amos.edges.stem_file import PackFolder
+from amos.player.inputs import INPUT_BLOCK
+from amos.player.score import decode_score
 from amos_tools.render.check import open_rendered, own_difference, replay_difference
 from amos_tools.render.errors import BadProvenance, NoProvenance, OtherPack, RenderError
 from amos_tools.render.make import render_file
@@ -32,6 +34,24 @@ def test_a_file_as_rendered_passes(made: tuple[Path, Provenance], pack: PackFold
     opened = open_rendered(made[0])
     assert own_difference(made[0], opened) is None
     assert replay_difference(made[0], opened, pack) is None
+
+
+def test_a_stem_withdrawn_in_the_middle_is_silent_from_there_and_the_replay_agrees(
+    pack: PackFolder, plan: Plan, tmp_path: Path
+) -> None:
+    before = render_file(pack, PUBLISHER, plan, tmp_path / "before.wav", 0)
+    at = 40_000
+    stem = next(used.index for used in before.stems if any(start < at < start + n for start, n in used.intervals))
+    withdrawn = replace(plan, inputs=(TimedInput(at, INPUT_BLOCK, stem),))
+    facts = render_file(pack, PUBLISHER, withdrawn, tmp_path / "out.wav", 0)
+    (intervals,) = [used.intervals for used in facts.stems if used.index == stem]
+    beat_frames = 60_000 * facts.rate_hz // decode_score(pack.score()).tempo_mbpm
+    assert at < max(start + count for start, count in intervals) <= at + beat_frames
+    opened = open_rendered(tmp_path / "out.wav")
+    assert own_difference(tmp_path / "out.wav", opened) is None
+    assert replay_difference(tmp_path / "out.wav", opened, pack) is None
+    silent = replace(opened, facts=replace(facts, plan=replace(withdrawn, inputs=())))
+    assert (replay_difference(tmp_path / "out.wav", silent, pack) or "").startswith("frame ")
 
 
 @pytest.mark.parametrize("sample", [0, 1, 30_001, 2 * (5 * 22_050 + 17) - 1])

@@ -8,13 +8,24 @@ import sys
 from array import array
 
 from amos import crypto
+from amos.protocol.anchor import open_anchor
 from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import ProofError
 from amos.protocol.limits import LIST_ENTRIES_MAX
 from amos.protocol.link import OUTPUT_NONE, STATE_STOPPED, Status
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.receipt import parse_receipt
-from amos.protocol.segment import FIRST_PREVIOUS, FLAG_BEGIN, FLAG_END, SEAL_INTERVAL, Usage, columns, sign_usage
+from amos.protocol.segment import (
+    CLOCK_SYNCHRONISED,
+    CLOCK_UNKNOWN,
+    FIRST_PREVIOUS,
+    FLAG_BEGIN,
+    FLAG_END,
+    SEAL_INTERVAL,
+    Usage,
+    columns,
+    sign_usage,
+)
 
 LEDGER_SEED = b"L" * 32
 LEDGER_KEY = crypto.public_key(LEDGER_SEED)
@@ -58,6 +69,10 @@ class FakePlayer:
         self.last_receipted = 0
         self.ledger_key = ledger_key
         self.refused = 0
+        self.clock = CLOCK_UNKNOWN
+        self.nonces: list = []
+        self.anchored: list = []
+        self.opt_outs: list = []
 
     def sign_identity(self, nonce: bytes) -> bytes:
         return crypto.sign(self.seed, IDENTIFY_CONTEXT + nonce)
@@ -65,8 +80,8 @@ class FakePlayer:
     def status(self) -> Status:
         return Status(
             device=self.device, state=STATE_STOPPED, firmware=self.firmware, boot=1, session=1, frame=0, rate_hz=48000,
-            uptime_ms=1, next_sequence=self.next_sequence, last_receipted=self.last_receipted, unsynced_ms=0, clock=0,
-            pack=bytes(32), tier=1, underruns=0, damaged_frames=0, trimmed=self.last_receipted,
+            uptime_ms=1, next_sequence=self.next_sequence, last_receipted=self.last_receipted, unsynced_ms=0,
+            clock=self.clock, pack=bytes(32), tier=1, underruns=0, damaged_frames=0, trimmed=self.last_receipted,
             output=OUTPUT_NONE, spare_segments=1, failed_writes=0,
         )  # fmt: skip
 
@@ -92,6 +107,22 @@ class FakePlayer:
             raise
         self.last_receipted = sequence
         self.segments = {number: data for number, data in self.segments.items() if number > sequence}
+
+    def take_opt_outs(self, data: bytes) -> None:
+        if not data.startswith(b"good"):
+            raise ProofError("opt-outs: expected good ones")
+        self.opt_outs.append(data)
+
+    def challenge(self) -> bytes:
+        self.nonces.append(bytes((len(self.nonces) + 1,)) * 16)
+        return self.nonces[-1]
+
+    def take_anchor(self, data: bytes) -> None:
+        anchor = open_anchor(data, self.ledger_key, crypto.verify)
+        if anchor.nonce != self.nonces[-1] or anchor.device != self.device:
+            raise ProofError("anchor.nonce: expected the last one")
+        self.anchored.append(anchor.unix_ms)
+        self.clock = CLOCK_SYNCHRONISED
 
     def set_tier(self, value: int) -> None: ...
     def input(self, kind: int, value: int) -> None: ...

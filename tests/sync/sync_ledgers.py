@@ -13,6 +13,7 @@ from sync_players import LEDGER_KEY, LEDGER_SEED
 
 from amos import crypto
 from amos.protocol import topics
+from amos.protocol.anchor import Anchor, sign_anchor
 from amos.protocol.answer import ACCEPTED, DUPLICATE, RECEIPTED, UNKNOWN_DEVICE, Answer
 from amos.protocol.envelope import unwrap
 from amos.protocol.merkle import leaf_hash, node_hash
@@ -51,6 +52,7 @@ class FakeLedger:
         self.messages: Counter[bytes] = Counter()
         self.verdicts: Counter[int] = Counter()
         self.message_bytes = 0
+        self.forge: Callable[[bytes], bytes] | None = None  # what it says in place of an anchor
         self._judge = judge
         self._leaves = [leaf_hash(b"genesis")]
         self._subscribed = threading.Event()
@@ -58,7 +60,7 @@ class FakeLedger:
             CallbackAPIVersion.VERSION2, client_id="ledger-" + secrets.token_hex(6), protocol=paho.MQTTv311
         )
         self._client.on_message = self._take
-        self._client.on_connect = lambda client, *_more: client.subscribe(topics.ALL_USAGE, 1)
+        self._client.on_connect = lambda client, *_more: client.subscribe([(topics.ALL_USAGE, 1), (topics.ALL_TIME, 1)])
         self._client.on_subscribe = lambda *_more: self._subscribed.set()
         self._client.reconnect_delay_set(1, 1)
         self._client.connect_async("127.0.0.1", port)
@@ -70,9 +72,9 @@ class FakeLedger:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def publish(self, topic: str, payload: bytes) -> None:
+    def publish(self, topic: str, payload: bytes, retain: bool = False) -> None:
         """Something that a ledger would not say."""
-        self._client.publish(topic, payload, qos=1)
+        self._client.publish(topic, payload, qos=1, retain=retain)
 
     def wait_until(self, true: Callable[[], bool], seconds: float = 10) -> None:
         """Until the condition holds."""
@@ -82,11 +84,20 @@ class FakeLedger:
             time.sleep(0.01)
 
     def _take(self, client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-        site, device, _leaf = topics.parse_device_topic(message.topic)
+        site, device, leaf = topics.parse_device_topic(message.topic)
+        if leaf == topics.TIME:
+            self._date(client, site, device, bytes(message.payload))
+            return
         answer = self._answer(device, bytes(message.payload))
         if answer is not None:
             self.verdicts[answer.verdict] += 1
             client.publish(topics.device_topic(site, device, topics.RECEIPT), answer.encode(), qos=1)
+
+    def _date(self, client: paho.Client, site: str, device: bytes, nonce: bytes) -> None:
+        anchor = Anchor(version=1, device=device, nonce=nonce, unix_ms=time.time_ns() // 1_000_000)
+        payload = sign_anchor(anchor, crypto.key_id(LEDGER_KEY), lambda message: crypto.sign(LEDGER_SEED, message))
+        payload = self.forge(payload) if self.forge else payload
+        client.publish(topics.device_topic(site, device, topics.ANCHOR), payload, qos=1)
 
     def _answer(self, device: bytes, payload: bytes) -> Answer | None:
         digest = hashlib.sha256(payload).digest()

@@ -124,3 +124,25 @@ def test_a_folder_of_real_recordings(tmp_path: Path) -> None:
         assert stem.shape == (pytest.approx(header.frames * 44_100 / header.samplerate, abs=1), header.channels)
         if header.subtype == "PCM_16" and header.samplerate == 44_100:
             assert np.array_equal(stem, soundfile.read(path, dtype="int16", always_2d=True)[0])
+
+
+def test_consent_ends_for_one_stem_or_for_all_of_an_artist(tmp_path: Path, good: dict[str, str]) -> None:
+    vault = tmp_path / "vault"
+    run("init", vault)
+    for seed, artist in enumerate(("Ilse Maren", "Tomas", "Tomas", "Noor")):
+        told = good | {"title": f"piece {seed}", "artist": artist}
+        audio(tmp_path / "in" / f"{seed}.wav", seed).with_suffix(".json").write_text(json.dumps(told))
+    assert run("import", vault, tmp_path / "in").exit_code == 0
+    with Vault(vault) as opened:
+        stems = {stem.title: stem for stem in opened.stems()}
+    one = stems["piece 0"].stem_id.hex()
+    assert run("optout", vault, one[:8], "--artist", "Tomas").output.count("opted out: ") == 3
+    with Vault(vault) as opened:
+        assert [stem.title for stem in opened.stems() if stem.opt_in] == ["piece 3"]
+        assert len(opened.published_stems()) == 4, "they are still owed"
+    for words in ((one[:7],), ("f" * 32,), ("",), (), ("--artist", "Nobody"), (one, "x" * 8)):
+        refused = run("optout", vault, *words)
+        assert refused.exit_code == 1 and "NoSuchStem: " in refused.output, words
+    run("import", vault, tmp_path / "in")
+    with Vault(vault) as opened:
+        assert all(stem.opt_in for stem in opened.stems()), "who comes back is asked again, and says so"

@@ -15,58 +15,65 @@ HEAD_BYTES = 8 + 8 + 4
 SLOTS = (".0", ".1")
 
 
-def encode(generation: int, content: bytes) -> bytes:
-    """The bytes of one slot's file."""
-    data = MAGIC + generation.to_bytes(8, "little") + len(content).to_bytes(4, "little") + content
-    return data + _crc(data)
+def frame(generation: int, content: bytes) -> "tuple[bytes, bytes]":
+    """(before, after): what stands around the content in a slot's file."""
+    head = MAGIC + generation.to_bytes(8, "little") + len(content).to_bytes(4, "little")
+    return head, _crc(head, content)
 
 
-def decode(data: bytes):
+def decode(data: bytes) -> "tuple[int, bytes] | None":
     """(generation, content) of a slot's file, or None when it is not whole."""
     size = int.from_bytes(data[16:20], "little")
-    if data[:8] != MAGIC or len(data) != HEAD_BYTES + size + 4 or data[-4:] != _crc(data[:-4]):
+    if data[:8] != MAGIC or len(data) != HEAD_BYTES + size + 4:
         return None
-    return int.from_bytes(data[8:16], "little"), data[HEAD_BYTES:-4]
+    content = data[HEAD_BYTES:-4]
+    return (int.from_bytes(data[8:16], "little"), content) if data[-4:] == _crc(data[:HEAD_BYTES], content) else None
 
 
-def _crc(data: bytes) -> bytes:
-    return (binascii.crc32(data) & 0xFFFFFFFF).to_bytes(4, "little")
+def _crc(head: bytes, content: bytes) -> bytes:
+    return (binascii.crc32(content, binascii.crc32(head)) & 0xFFFFFFFF).to_bytes(4, "little")
 
 
 class KeptFile:
-    """`content` is what was kept last (bytes), or None. `damaged`: there are files, and none of them is whole.
+    """The pair of files path + ".0" and path + ".1"; content of more than `bytes_max` bytes is not ours, and not read.
 
-    path + ".0" and path + ".1" are the files; content of more than `bytes_max` bytes is not ours and not read.
+    damaged   there are files, and none of them is whole
     """
 
     def __init__(self, path: str, bytes_max: int):
         self._path = path
-        self._generation = 0
-        self.content: bytes | None = None
-        self.damaged = False
-        for slot in SLOTS:
-            try:
-                with open(path + slot, "rb") as file:
-                    found = decode(file.read(HEAD_BYTES + bytes_max + 5))
-            except OSError:
-                continue
-            if found is None or len(found[1]) > bytes_max:
-                self.damaged = True
-            elif found[0] > self._generation:
-                self._generation, self.content = found
-        self.damaged = self.damaged and self.content is None
+        self._bytes_max = bytes_max
+        found = [self._load(slot) for slot in SLOTS]
+        self._generation = max([item[0] for item in found])
+        self.damaged = not self._generation and any([item[1] for item in found])
+
+    def _load(self, slot: str) -> "tuple[int, bytes | None]":
+        """(generation, content); generation 0 for what is not there (content None) or not whole."""
+        try:
+            with open(self._path + slot, "rb") as file:
+                data = file.read(HEAD_BYTES + self._bytes_max + 5)
+        except OSError:
+            return 0, None
+        found = decode(data)
+        return found if found is not None and len(found[1]) <= self._bytes_max else (0, b"damaged")
+
+    def read(self) -> "bytes | None":
+        """What was kept last, or None."""
+        return self._load(SLOTS[self._generation % 2])[1] if self._generation else None
 
     def write(self, content: bytes) -> None:
         """Keep `content` from here on. Raises OSError."""
         generation = self._generation + 1
+        before, after = frame(generation, content)
         with open(self._path + SLOTS[generation % 2], "wb") as file:
-            file.write(encode(generation, content))
+            for part in (before, content, after):
+                file.write(part)
             file.flush()
             fsync_file(file)
         if generation <= 2:
             sync_folder(self._path)  # the file is new in its folder
         # Only here: a write that failed is tried again in the same file, never in the one that holds.
-        self._generation, self.content = generation, content
+        self._generation = generation
 
 
 class KeptMemory:
@@ -77,6 +84,9 @@ class KeptMemory:
         self.damaged = False
         self.fails = False
         self.writes = 0
+
+    def read(self) -> "bytes | None":
+        return self.content
 
     def write(self, content: bytes) -> None:
         if self.fails:

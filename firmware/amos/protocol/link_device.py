@@ -92,7 +92,13 @@ class DeviceLink:
         verb = self._verbs.get(request.verb)
         if verb is None:
             return Response(id=request.id, code=UNKNOWN_VERB, text="verb %d is not known here" % request.verb)
-        return verb(request.id, *[getattr(request, name) for name in REQUEST_NEEDS[request.verb]])
+        try:
+            return verb(request.id, *[getattr(request, name) for name in REQUEST_NEEDS[request.verb]])
+        except MemoryError:
+            # A board plays on; what was too much for it may come again when there is more room, or less of it.
+            self._offer, self._offered, self._offer_of = bytearray(), 0, (0, 0, 0)
+            code = BAD_OFFER if request.verb == OFFER else NOT_NOW
+            return Response(id=request.id, code=code, text="expected room in memory, found none")
 
     # One method a verb: the request's id, then the fields of `REQUEST_NEEDS`, which `Request.fault` has checked.
 

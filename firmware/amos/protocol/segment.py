@@ -20,7 +20,7 @@ FLAG_ABORTED = 8
 FLAG_POWER_LOSS = 16
 """Power was lost while the placement sounded; what is counted is what had been flushed."""
 FLAG_OPT_OUT = 32
-"""Faded because of an opt-out."""
+"""Faded because its stem was withdrawn: an opt-out, or the end of its lease."""
 FLAGS_ALL = 63
 
 CLOCK_UNKNOWN = 0

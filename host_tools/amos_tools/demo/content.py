@@ -101,7 +101,7 @@ def _nothing_imported(stems: Path, refused: Sequence[VaultError]) -> str:
 def _pack(work: Workdir, compiled: Compiled, vault: Vault, seed: bytes) -> PackSummary:
     """The pack for this script and vault: the one that is there if nothing changed, else under the next serial."""
     notes = work.pack.parent / "pack.json"
-    made = json.loads(notes.read_text()) if notes.exists() else {"serial": 1, "lease_end": int(time.time()) + LEASE_S}
+    made = json.loads(notes.read_text()) if notes.exists() else {"serial": 1} | _lease()
     for serial in range(made["serial"], SERIAL_MAX):
         try:
             summary = build_pack(
@@ -112,10 +112,17 @@ def _pack(work: Workdir, compiled: Compiled, vault: Vault, seed: bytes) -> PackS
                 serial=serial,
                 board_class="linux",
                 lease_end_unix_s=made["lease_end"],
+                issued_unix_s=made["issued"],
             )
         except SerialNotNewer:
-            made["lease_end"] = int(time.time()) + LEASE_S
+            made |= _lease()
             continue
         notes.write_text(json.dumps(made | {"serial": serial}) + "\n")
         return summary
     raise DemoError("pack: no serial numbers left")
+
+
+def _lease() -> dict[str, int]:
+    """A lease that begins at this moment."""
+    now = int(time.time())
+    return {"issued": now, "lease_end": now + LEASE_S}

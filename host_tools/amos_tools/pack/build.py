@@ -63,11 +63,13 @@ def build_pack(
     board_class: str,
     lease_end_unix_s: int,
     codec: str = "pcm16",
+    issued_unix_s: int | None = None,
 ) -> PackSummary:
     """Build the pack into `out_dir`, atomically: a reader finds the pack that was there or this one, whole.
 
-    `codec` is pcm16 or qoa. The same inputs give the same bytes. Raises a `PackBuildError`, or a `VaultError` for a
-    damaged blob.
+    `codec` is pcm16 or qoa. `issued_unix_s` is when it is made: a player without a clock counts the lease from there,
+    or, where it is None, from a month before its end. The same inputs give the same bytes. Raises a `PackBuildError`,
+    or a `VaultError` for a damaged blob.
     """
     out_dir = Path(out_dir)
     if codec not in CODECS:
@@ -89,6 +91,7 @@ def build_pack(
         score_sha256=writer.put_blob(compiled.score),
         score_bytes=len(compiled.score),
         stems=records,
+        issued_unix_s=issued_unix_s,
     )
     signed = _signed(manifest, publisher_seed)
     _refuse_rollback(out_dir, signed, serial, public_key(publisher_seed))

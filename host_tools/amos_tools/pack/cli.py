@@ -8,13 +8,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from amos.crypto import verify
+from amos.crypto import public_key, verify
 from amos.edges.stem_file import BlobError, PackFolder, open_pack
 from amos.protocol.errors import ProtocolError
 from amos.protocol.manifest import CODECS, ROLES
 from amos_tools.pack.build import build_pack
 from amos_tools.pack.errors import PackBuildError
 from amos_tools.pack.keys import KeyFileError, read_key
+from amos_tools.pack.opt_outs import make_opt_outs, withdrawn, write_opt_outs
 from amos_tools.vault import Vault, VaultError
 
 app = typer.Typer(help="Make what a player plays, and look into it.", no_args_is_help=True)
@@ -39,12 +40,17 @@ def build(
     lease_end: Annotated[
         int | None, typer.Option(metavar="UNIX_S", help="The same as a moment, to repeat a build.")
     ] = None,
+    issued: Annotated[
+        int | None, typer.Option(metavar="UNIX_S", help="When it was made; else now, or unsaid with --lease-end.")
+    ] = None,
 ) -> None:
     """Build a pack from a script and a vault."""
     from amos_tools.script import ScriptError, compile_script  # brings the parser in: `show` does without
     from amos_tools.script.parse import SOURCE_BYTES_MAX
 
-    end = lease_end if lease_end is not None else int(time.time()) + lease_days * _DAY_S
+    now = int(time.time())
+    end = lease_end if lease_end is not None else now + lease_days * _DAY_S
+    issued = now if issued is None and lease_end is None else issued
     try:
         seed = read_key(key)
         source = _read_script(script, SOURCE_BYTES_MAX)
@@ -59,6 +65,7 @@ def build(
                 board_class=board,
                 lease_end_unix_s=end,
                 codec=codec,
+                issued_unix_s=issued,
             )
     except (PackBuildError, VaultError) as error:
         raise _refusal(f"{error.name}: {error}") from None
@@ -92,6 +99,28 @@ def show(
     pack.close()
     if faults:
         raise _refusal("\n".join(faults))
+
+
+@app.command()
+def optouts(
+    vault: Annotated[Path, typer.Option(metavar="DIR", help="The vault whose artists have opted out.")],
+    serial: Annotated[int, typer.Option(help="Above that of the list before: players refuse to go back.")],
+    key: KeyFile,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The signed list; one there is replaced.")],
+    issued: Annotated[int | None, typer.Option(metavar="UNIX_S", help="When it was made, to repeat it.")] = None,
+) -> None:
+    """Sign the list of every stem that was opted in once and is no more, for `amos ledger optouts` and couriers."""
+    try:
+        seed = read_key(key)
+        with Vault(vault) as opened:
+            stems = withdrawn(opened)
+        signed = make_opt_outs(stems, seed, serial, int(time.time()) if issued is None else issued)
+        write_opt_outs(out, signed, public_key(seed))
+    except (PackBuildError, VaultError) as error:
+        raise _refusal(f"{error.name}: {error}") from None
+    except KeyFileError as error:
+        raise _refusal(f"KeyFileError: {error}") from None
+    print(f"{out}: opt-out list {serial}, {len(stems)} stems")
 
 
 def _table(pack: PackFolder) -> tuple[Table, list[str]]:

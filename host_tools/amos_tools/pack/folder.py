@@ -40,15 +40,15 @@ class PackWriter:
         except OSError:
             whole = False
         if not whole:
-            _write(target, data)
+            write_durably(target, data)
         return sha256
 
     def commit(self, manifest: bytes, catalogue: bytes) -> None:
         """Make the pack the folder's pack."""
         try:
             sync_folder(self._blobs)
-            _write(self.folder / CATALOGUE_NAME, catalogue)
-            _write(self.folder / MANIFEST_NAME, manifest)
+            write_durably(self.folder / CATALOGUE_NAME, catalogue)
+            write_durably(self.folder / MANIFEST_NAME, manifest)
             sync_folder(self.folder)
             for path in [*self._blobs.iterdir(), *self.folder.glob(_STAGED + "*")]:
                 if path.is_file() and path.name not in self._kept:
@@ -57,7 +57,8 @@ class PackWriter:
             raise _failed(self.folder, error) from None
 
 
-def _write(target: Path, data: bytes) -> None:
+def write_durably(target: Path, data: bytes) -> None:
+    """Put `data` under this name, whole or not at all; its folder is yet to be synced. Raises `PackStorageFailed`."""
     staged: Path | None = None
     try:
         handle, name = tempfile.mkstemp(prefix=_STAGED, dir=target.parent)

@@ -97,6 +97,11 @@ class Catalogue:
             query = f"SELECT {', '.join(_COLUMNS)} FROM stem WHERE published >= ? ORDER BY stem_id"
             return [_facts(row, splits) for row in self._connection.execute(query, (published_only,))]
 
+    def opt_out(self, stem_ids: Sequence[bytes]) -> None:
+        """Their artists' consent ends, in one transaction; what they are still owed stays known."""
+        with _named_errors(self.path), self._connection as connection:
+            connection.executemany("UPDATE stem SET opt_in = 0 WHERE stem_id = ?", [(name,) for name in stem_ids])
+
     def close(self) -> None:
         """Close the file; SQLite folds the write-ahead log in."""
         self._connection.close()

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from amos_tools.stems import StemFacts
 from amos_tools.vault.batch import import_paths
-from amos_tools.vault.errors import VaultError
+from amos_tools.vault.errors import NoSuchStem, VaultError
 from amos_tools.vault.vault import Vault
 
 app = typer.Typer(help="Keep stems, their facts and their artists' consent.", no_args_is_help=True)
@@ -65,6 +65,39 @@ def list_(folder: VaultFolder) -> None:
     opted_in = sum(stem.opt_in for stem in stems)
     seconds = sum(stem.frames for stem in stems) // rate_hz
     print(f"{len(stems)} stems, {opted_in} opted in, {seconds // 60}:{seconds % 60:02} at {rate_hz} Hz")
+
+
+@app.command()
+def optout(
+    folder: VaultFolder,
+    stems: Annotated[list[str] | None, typer.Argument(metavar="STEM...", help="Ids, or their first 8 digits.")] = None,
+    artist: Annotated[str | None, typer.Option(help="Every stem of this artist.")] = None,
+) -> None:
+    """End the consent to stems: no pack takes them any more, and the next `amos pack optouts` silences them."""
+    try:
+        with Vault(folder) as vault:
+            ended = _named(vault, stems or [], artist)
+            vault.opt_out([stem.stem_id for stem in ended])
+    except VaultError as error:
+        raise _refusal(error) from None
+    for stem in ended:
+        print(f"{stem.stem_id.hex()} opted out: {stem.title}, {stem.artist}")
+
+
+def _named(vault: Vault, names: list[str], artist: str | None) -> list[StemFacts]:
+    """The stems that the names and the artist mean. Raises `NoSuchStem`."""
+    held = vault.stems()
+    found = [stem for stem in held if stem.artist == artist]
+    if artist is not None and not found:
+        raise NoSuchStem(vault.path, "artist", "one of the vault's", artist)
+    for name in names:
+        meant = [stem for stem in held if len(name) >= 8 and stem.stem_id.hex().startswith(name.lower())]
+        if len(meant) != 1:
+            raise NoSuchStem(vault.path, "stem", "8 digits or more that one id begins with", name)
+        found += meant
+    if not found:
+        raise NoSuchStem(vault.path, "stems", "ids or --artist", "none")
+    return found
 
 
 def _refused_table(refused: tuple[VaultError, ...]) -> Table:

@@ -158,3 +158,7 @@ class OptInMissing(VaultError):
 
 class BadIsrc(VaultError):
     """Not an ISRC (ISO 3901)."""
+
+
+class NoSuchStem(VaultError):
+    """No stem, or more than one, is called so."""

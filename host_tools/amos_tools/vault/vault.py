@@ -108,6 +108,10 @@ class Vault:
         """The stems that are or ever were opted in: those whose play may still have to be paid."""
         return self._catalogue.stems(published_only=True)
 
+    def opt_out(self, stem_ids: Sequence[bytes]) -> None:
+        """End the opt-in of these stems; durable when it returns. Importing with `opt_in` yes begins it again."""
+        self._catalogue.opt_out(stem_ids)
+
     def blob_path(self, sha256: bytes) -> Path:
         """The file of a blob: a WAV."""
         return self._blobs.path(sha256)

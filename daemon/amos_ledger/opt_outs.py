@@ -1,0 +1,80 @@
+"""The publisher's opt-out list: published as a file, and handed to every courier as a retained message.
+
+The list is not in the log: it earns nobody anything and says nothing about play. Players check it themselves.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from amos.crypto import verify
+from amos.protocol import topics
+from amos.protocol.errors import ProtocolError
+from amos.protocol.limits import OPT_OUTS_BYTES_MAX
+from amos.protocol.opt_outs import OptOuts, open_opt_outs
+from amos_ledger.errors import LedgerError, OptOutsRefused, StorageFailed
+from amos_ledger.folder import Folder
+from amos_ledger.public import Public
+from amos_ledger.registry import read_capped
+
+NAME = "opt-outs.cose"
+
+
+def add_opt_outs(folder: Folder, data: bytes) -> tuple[OptOuts, bool]:
+    """(list, whether it was not in force before). Raises `OptOutsRefused`, `StorageFailed`."""
+    opt_outs = _opened(folder, data)
+    try:
+        with folder.publishing():
+            present = published(folder)
+            if present == data:
+                return opt_outs, False
+            serial = -1 if present is None else _opened(folder, present).serial
+            if opt_outs.serial <= serial:
+                raise OptOutsRefused(f"opt-outs.serial: expected above {serial}, found {opt_outs.serial}")
+            Public(folder.public, folder.public_key, folder.sign).write(NAME, data)
+    except OSError as error:
+        raise StorageFailed(f"{folder.public}: {error}") from None
+    return opt_outs, True
+
+
+def read_opt_outs(path: Path) -> bytes:
+    """A file's bytes, capped. Raises `OptOutsRefused`."""
+    return read_capped(path, OPT_OUTS_BYTES_MAX, OptOutsRefused)
+
+
+def published(folder: Folder) -> bytes | None:
+    """The signed list in force, or None. Raises `OptOutsRefused` when it cannot be read."""
+    path = folder.public / NAME
+    return read_opt_outs(path) if path.exists() else None
+
+
+def _opened(folder: Folder, data: bytes) -> OptOuts:
+    try:
+        opened: OptOuts = open_opt_outs(data, folder.trust.publisher_key, verify)
+    except ProtocolError as error:
+        raise OptOutsRefused(f"opt-outs: {error}") from None
+    return opened
+
+
+class Herald:
+    """Retains the list in force at the broker: on each connection, and whenever there is a newer one.
+
+    `publish(topic, payload, retain)` gives it to the broker, and says whether that went.
+    """
+
+    def __init__(self, folder: Folder, publish: Callable[[str, bytes, bool], bool]) -> None:
+        self._folder = folder
+        self._publish = publish
+        self._told: tuple[int, bytes] | None = None
+
+    def tell(self, connection: int) -> None:
+        """`connection` counts the connections so far. A file that cannot be read waits for the next time."""
+        try:
+            data = published(self._folder)
+        except LedgerError:
+            return
+        if data is None:
+            return
+        telling = connection, hashlib.sha256(data).digest()
+        if telling != self._told and self._publish(topics.OPT_OUTS, data, True):
+            self._told = telling

@@ -1,0 +1,55 @@
+"""Time anchors between players and the ledger: who is due one, who waits, and what came. Pure: time is passed in."""
+
+from dataclasses import dataclass
+
+from amos.protocol.segment import CLOCK_SYNCHRONISED
+from amos_sync.limits import ANCHOR_AGAIN_MS, ANCHOR_RETRY_MS, ANCHOR_WAIT_MS
+
+
+@dataclass
+class _Asking:
+    asked_ms: int
+    came: bytes | None = None
+    answered: bool = False
+
+
+class Anchors:
+    """One question at a time for each player."""
+
+    def __init__(self) -> None:
+        self._asking: dict[bytes, _Asking] = {}
+
+    def due(self, device: bytes, clock: int, now_ms: int) -> bool:
+        """Whether to ask: at once after connecting, once a day, and each minute while its clock is not synchronised."""
+        asking = self._asking.get(device)
+        wait_ms = ANCHOR_AGAIN_MS if clock == CLOCK_SYNCHRONISED else ANCHOR_RETRY_MS
+        return asking is None or now_ms - asking.asked_ms >= wait_ms
+
+    def asked(self, device: bytes, now_ms: int) -> None:
+        """Its nonce is on the way to the ledger."""
+        self._asking[device] = _Asking(now_ms)
+
+    def came(self, device: bytes, payload: bytes) -> bool:
+        """An anchor, or something else, came for it; whether it waits for one."""
+        asking = self._asking.get(device)
+        if asking is None or asking.answered:
+            return False
+        asking.came = payload
+        return True
+
+    def take(self, device: bytes) -> bytes | None:
+        """What there is to hand over, once."""
+        asking = self._asking.get(device)
+        if asking is None or asking.came is None:
+            return None
+        payload, asking.came, asking.answered = asking.came, None, True
+        return payload
+
+    def waiting(self, device: bytes, now_ms: int) -> bool:
+        """Whether an answer may still come soon, so that a courier about to leave should wait for it."""
+        asking = self._asking.get(device)
+        return asking is not None and not asking.answered and now_ms - asking.asked_ms < ANCHOR_WAIT_MS
+
+    def forget(self, device: bytes) -> None:
+        """Its connection ended: it is asked anew with the next."""
+        self._asking.pop(device, None)
