@@ -31,6 +31,8 @@ class UsageLog:
         self._pcm = hashlib.sha256()
         self._silent_before = 0
         self._flushed_frame = 0
+        self._metered_frame = 0
+        self._block_frames = 0
         self._inputs_coming: list = []
         self.sealed_segments = 0
         self.sealed_rows = 0
@@ -53,14 +55,17 @@ class UsageLog:
         self._builder = self._journal.open(opened)
         self._pcm = hashlib.sha256()
         self._silent_before = silent_frames
-        self._flushed_frame = opened.first_frame
+        self._flushed_frame = self._metered_frame = opened.first_frame
 
     def delivered(self, pcm, meter, now_ms: int) -> "int | None":
         """A block has reached the output and the meter knows it. A seal reason when a seal is due, else None."""
         self._pcm.update(pcm)
         builder = self._builder
         rate_hz = builder.opened.rate_hz
-        if meter.frame - self._flushed_frame >= FLUSH_INTERVAL_S * rate_hz:
+        self._block_frames = max(self._block_frames, meter.frame - self._metered_frame)
+        self._metered_frame = meter.frame
+        # The next block is out before it is metered, so it is part of the second that a power cut may take.
+        if meter.frame + self._block_frames - self._flushed_frame > FLUSH_INTERVAL_S * rate_hz:
             self._advance(meter.take_ended(), meter.open_rows(), meter, now_ms)
             self._journal.flush()
             self._flushed_frame = meter.frame

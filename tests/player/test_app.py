@@ -108,7 +108,7 @@ def test_a_killed_player_seals_what_it_had_flushed_and_goes_on(player: Player) -
     first, second = player.segments()[-2:]
     assert (SEAL_REASONS[first.reason], first.pcm_sha256) == ("power loss", bytes(32))
     metered = sum(usage.delivered_frames for usage in player.segments()[:-1])
-    assert written_frames - metered <= RATE_HZ + 4096 * 3  # a second, the block in hand, and what the file buffered
+    assert 0 <= written_frames - metered <= RATE_HZ
     aborted = [row for row in first.rows() if row[3] & FLAG_POWER_LOSS]
     assert aborted and all(row[3] & FLAG_ABORTED for row in aborted)
     assert (second.session, second.boot, second.reason) == (first.session + 1, first.boot + 1, SEAL_SHUTDOWN)
@@ -126,7 +126,7 @@ def test_kills_at_any_moment_never_count_more_than_was_delivered(pack: Path, tmp
         time.sleep(float(moments.uniform(0, 0.15)))
         process.kill()
         process.communicate()
-        delivered += (output.stat().st_size - 44) // 4 + 4096 * 4  # the file buffers up to some blocks
+        delivered += (output.stat().st_size - 44) // 4
     assert player.run(minutes=1)[0] == 0
     sealed = player.segments()
     last = sealed.pop()
