@@ -122,7 +122,7 @@ def test_kills_at_any_moment_never_count_more_than_was_delivered(pack: Path, tmp
     for life in range(8):
         output = tmp_path / f"{life}.wav"
         process = player.start(out=f"wav:{output}", block_frames=int(moments.choice([64, 1024, 4096])))
-        wait_for(output, 45)
+        wait_for(output, 2 * RATE_HZ * 4)  # the first second is flushed before the second one is out
         time.sleep(float(moments.uniform(0, 0.15)))
         process.kill()
         process.communicate()
@@ -133,7 +133,7 @@ def test_kills_at_any_moment_never_count_more_than_was_delivered(pack: Path, tmp
     assert last.delivered_frames >= 60 * RATE_HZ
     assert sum(usage.delivered_frames for usage in sealed) <= delivered
     assert {usage.reason for usage in sealed if usage.end_frame % (600 * RATE_HZ)} <= {1, SEAL_POWER_LOSS}
-    assert len({(usage.boot, usage.session) for usage in sealed}) >= 6
+    assert len({(usage.boot, usage.session) for usage in sealed}) == 8
 
 
 def test_sigterm_seals_and_ends_with_the_block_in_hand(pack: Path, tmp_path: Path) -> None:
