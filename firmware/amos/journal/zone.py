@@ -145,7 +145,7 @@ class Zone:
             in_flight = 2 * self.sectors_of(record.PAYLOAD_BYTES_MAX)
             limit = min(end, max(position, certain[0]) + in_flight)
         window = max(1, WINDOW_BYTES // self.sector_bytes)
-        at = position + 1
+        at = position  # what stands there may be whole, and of a number that earlier damage had made jump
         while at < limit:
             count = min(window, limit - at)
             data = memoryview(self.read_sectors(at, count))
