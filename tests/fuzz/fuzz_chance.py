@@ -1,8 +1,8 @@
 """Chance, the same on every runtime, and what it does to bytes and to decoded CBOR: valid in, nearly valid out."""
 
-from amos.protocol.cbor import Tag, dumps
+from amos.protocol.cbor import Tag, dumps, loads
 from amos.protocol.cose import TAG_SIGN1, sign
-from amos.protocol.errors import LocalError
+from amos.protocol.errors import CborError, LocalError
 
 MASK = 0xFFFFFFFF
 EDGES = (0, 1, 23, 24, 127, 128, 255, 256, 32767, 32768, 65535, 65536) + tuple(
@@ -153,6 +153,14 @@ def encoded(item) -> bytes:
         return dumps(item)
     except LocalError:
         return b""
+
+
+def twisted(chance: Chance, data: bytes) -> bytes:
+    """Encoded CBOR, its structure changed; its bytes, where it is none."""
+    try:
+        return encoded(twist(chance, loads(data)))
+    except CborError:
+        return spoil(chance, data)
 
 
 def resigned(chance: Chance, payload: bytes, typ: str, kid: bytes, sign_message) -> bytes:

@@ -3,18 +3,15 @@
 Spoilt at random, and by someone who knows the format: records and superblocks whose checksums fit what they say.
 """
 
-import hashlib
-
 from amos.edges.sector_device import MemorySectorDevice
 from amos.journal import record, superblock
 from amos.journal.builder import PCM_UNKNOWN
 from amos.journal.errors import JournalError
-from amos.journal.facts import Flushed, Opened, State, Superblock
+from amos.journal.facts import Opened
 from amos.journal.journal import Journal
 from amos.journal.record import CRC_BYTES, HEADER_BYTES, MAGIC, checksum
-from amos.protocol.cbor import loads
 from amos.protocol.segment import SEAL_INTERVAL, sign_usage
-from fuzz_chance import EDGES, encoded, spoil, twist
+from fuzz_chance import EDGES, spoil, twisted
 from fuzz_messages import TAKEN
 
 SALT = b"saltsalt"
@@ -176,7 +173,7 @@ class Ring:
         sector = chance.pick((0, SECTORS - 1))
         data = device.sectors[sector]
         size = int.from_bytes(data[8:10], "little")
-        body = encoded(twist(chance, loads(data[10 : 10 + size]))) if data[:8] == superblock.MAGIC else b""
+        body = twisted(chance, data[10 : 10 + size]) if data[:8] == superblock.MAGIC else b""
         data = superblock.MAGIC + len(body).to_bytes(2, "little") + body
         device.sectors[sector] = (data + checksum(data) + bytes(SECTOR_BYTES))[:SECTOR_BYTES]
 
@@ -186,12 +183,12 @@ def _other_payload(chance, kind: int, payload: bytes) -> bytes:
     if chance.percent(20):
         return spoil(chance, payload)[: record.PAYLOAD_BYTES_MAX]
     if kind == record.STATE:
-        return encoded(twist(chance, loads(payload)))
+        return twisted(chance, payload)
     if kind == record.FLUSH and len(payload) > 8:
-        return payload[:8] + encoded(twist(chance, loads(payload[8:])))
+        return payload[:8] + twisted(chance, payload[8:])
     if kind in (record.OPEN, record.CARRY):
         size = int.from_bytes(payload[:2], "little")
-        state = encoded(twist(chance, loads(payload[2 : 2 + size]))) if chance.percent(60) else payload[2 : 2 + size]
+        state = twisted(chance, payload[2 : 2 + size]) if chance.percent(60) else payload[2 : 2 + size]
         return len(state).to_bytes(2, "little") + state + payload[2 + size :]
     if kind == record.SEALED and len(payload) > 76:
         head = bytearray(payload[:72])
@@ -202,4 +199,3 @@ def _other_payload(chance, kind: int, payload: bytes) -> bytes:
 
 
 JOURNAL_TARGETS = (Ring,)
-assert Flushed and State and Superblock and hashlib

@@ -18,7 +18,7 @@ from amos.protocol.link import decode_request, decode_response, decode_status
 from amos.protocol.manifest import open_manifest
 from amos.protocol.receipt import parse_receipt, sign_receipt
 from amos.protocol.segment import open_usage
-from fuzz_chance import EDGES, encoded, resigned, spoil, twist
+from fuzz_chance import EDGES, encoded, resigned, spoil, twist, twisted
 from protocol_examples import Examples
 from test_score import follow, indexes, layer, score_map, section, words
 from test_vm import BAR, GAINS, SEED, STEM_FRAMES, announced
@@ -84,7 +84,7 @@ class Messages:
         chance = self._chance
         decode, examples = chance.pick(self._rows)
         data = chance.pick(examples)
-        data = encoded(twist(chance, loads(data))) if chance.percent(60) else spoil(chance, data, examples)
+        data = twisted(chance, data) if chance.percent(60) else spoil(chance, data, examples)
         try:
             record = decode(data)
         except ProtocolError as error:
@@ -113,7 +113,7 @@ class SignedMessages:
         if chance.percent(40):
             data = spoil(chance, signed, self._messages)
         else:
-            payload = encoded(twist(chance, loads(payload))) if chance.percent(80) else spoil(chance, payload)
+            payload = twisted(chance, payload) if chance.percent(80) else spoil(chance, payload)
             data = resigned(chance, payload, typ, party.id, party.sign)
         try:
             record = opened(data, party.public_key, crypto.verify)
@@ -140,7 +140,7 @@ class Receipts:
         if chance.percent(50):
             data = spoil(chance, true, [entry])
         elif chance.percent(50):
-            data = encoded(twist(chance, loads(true)))
+            data = twisted(chance, true)
         else:
             size = size if chance.percent(40) else chance.pick(EDGES)
             index = index if chance.percent(40) else chance.pick(EDGES)
@@ -185,7 +185,7 @@ class Scores:
         return TAKEN
 
     def _twisted_memory(self) -> bytes:
-        return encoded(twist(self._chance, loads(self._chance.pick(self._memories))))
+        return twisted(self._chance, self._chance.pick(self._memories))
 
     def _play(self, vm) -> None:
         chance = self._chance

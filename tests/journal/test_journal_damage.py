@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from journal_life import SALT, SECTOR_COUNT, Life, Promise, RecordingDevice, whole_life
 
 from amos.edges.sector_device import MemorySectorDevice
-from amos.journal.journal import Journal, JournalError, JournalFull
+from amos.journal import superblock
+from amos.journal.journal import Journal, JournalError, JournalFault, JournalFull
+from amos.journal.record import COUNT_MAX, checksum, decode_header
+from amos.protocol.cbor import dumps
 
 
 @cache
@@ -142,3 +145,45 @@ def test_a_ring_on_a_medium_of_another_size_is_refused() -> None:
     larger = MemorySectorDevice(SECTOR_COUNT + 1, 512, lived()[0].sectors)
     with pytest.raises(JournalError, match="expected a medium of 512 sectors"):
         Journal(larger, SALT)
+
+
+def test_what_is_sealed_after_damage_stays_though_numbers_jump_over_it() -> None:
+    """A record of the other zone stands in the damage: its number is far ahead, and numbering goes on from there."""
+    device, journal = copy_of_the_life(), lived()[1].journal
+    rows, zone = journal._rows, journal._zone
+    stray = device.sectors[1 + (rows.head - 1) % rows.count]
+    assert decode_header(stray, SALT).number > zone.number
+    last = journal.segments[journal.last_sequence].position
+    device.sectors[1 + rows.count + (last + 1) % zone.count] = b"\xa5" * 512
+    device.sectors[1 + rows.count + (zone.head - 1) % zone.count] = stray
+    device.spoil(1 + rows.tail % rows.count, 0)  # so that the segments have to speak for themselves, this once
+    life = Life(device, Promise())
+    life.boot()
+    life.segment(2, 3)
+    sealed = life.journal.last_sequence
+    assert sorted(Journal(device, SALT).segments)[-2:] == [sealed - 1, sealed]
+
+
+@pytest.mark.parametrize("counter", ["boot", "session"])
+def test_a_counter_at_its_end_is_refused_by_name(counter: str) -> None:
+    device = MemorySectorDevice(SECTOR_COUNT, 512)
+    Journal(device, SALT)
+    for block in superblock.load(device):
+        setattr(block.state[0], counter, (1 << 32) - 1)
+        superblock.store(device, block)
+    journal = Journal(device, SALT)
+    with pytest.raises(JournalFault, match=f"expected {counter} to be below 4294967295"):
+        getattr(journal, f"begin_{counter}")()
+
+
+@pytest.mark.parametrize("field", ["generation", "rows_tail", "rows_number", "segments_tail", "segments_number"])
+def test_positions_and_numbers_that_nobody_can_have_reached_are_no_superblock(field: str) -> None:
+    device = MemorySectorDevice(SECTOR_COUNT, 512)
+    Journal(device, SALT).begin_boot()
+    for block in superblock.load(device):
+        setattr(block, field, COUNT_MAX)
+        whole = superblock.encode(block, 512)
+        assert superblock.decode(whole) is not None
+        body = block.to_map() | {key: 2**64 - 1 for key, name, _kind, _bound in block.FIELDS if name == field}
+        data = superblock.MAGIC + len(dumps(body)).to_bytes(2, "little") + dumps(body)
+        assert superblock.decode((data + checksum(data) + bytes(512))[:512]) is None

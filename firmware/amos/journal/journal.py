@@ -16,6 +16,7 @@ from amos.journal.recovery import Found, part
 from amos.journal.ring import Ring
 from amos.journal.segments import HEAD_BYTES, SealedHead, add_range, without
 from amos.protocol.limits import SEGMENT_BYTES_MAX
+from amos.protocol.record import U32
 from amos.protocol.segment import FIRST_PREVIOUS, LOST_DAMAGED
 
 __all__ = ("Journal", "JournalError", "JournalFault", "JournalFull")
@@ -74,13 +75,19 @@ class Journal:
 
     def begin_boot(self) -> None:
         """A new boot number, durable when this returns."""
+        self._can_step("boot", self.boot)
         self._append(record.STATE, lambda: self._state(boot=self.boot + 1).encode())
         self.boot += 1
 
     def begin_session(self) -> None:
         """A new session number, durable when this returns."""
+        self._can_step("session", self.session)
         self._append(record.STATE, lambda: self._state(session=self.session + 1).encode())
         self.session += 1
+
+    def _can_step(self, name: str, counter: int) -> None:
+        if counter >= U32:
+            raise JournalFault("journal: expected %s to be below %d, found %d" % (name, U32, counter))
 
     def open(self, opened: Opened) -> SegmentBuilder:
         """Begin a segment; nothing may be metered before this returns. Its seal is sure to find room."""

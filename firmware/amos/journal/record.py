@@ -15,6 +15,8 @@ SALT_BYTES = 8
 LINK_BYTES = 8
 PAYLOAD_BYTES_MAX = 18 * 1024
 """The largest payloads: a sealed segment of 16 KiB, a carried segment of 1,200 rows and 128 inputs."""
+COUNT_MAX = 1 << 62
+"""Record numbers, positions and sequence numbers read back: more were never counted, and counting on stays in 64 bits."""
 
 STATE = 1
 OPEN = 2
@@ -74,6 +76,7 @@ def decode_header(data, salt: bytes):
     if data[2] != VERSION or data[28:] != checksum(salt, data[:28]):
         return None
     kind, length = data[3], int.from_bytes(data[4:8], "little")
-    if not STATE <= kind <= SEALED or length > PAYLOAD_BYTES_MAX:
+    number = int.from_bytes(data[8:16], "little")
+    if not STATE <= kind <= SEALED or length > PAYLOAD_BYTES_MAX or number > COUNT_MAX:
         return None
-    return Header(kind, length, int.from_bytes(data[8:16], "little"), data[16:24], data[24:28], link_of(data))
+    return Header(kind, length, number, data[16:24], data[24:28], link_of(data))
