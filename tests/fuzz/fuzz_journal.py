@@ -1,4 +1,4 @@
-"""A ring whose sectors hold anything: the journal opens it or refuses it by name, reads no end of it never, and goes on.
+"""A ring whose sectors hold anything: the journal opens it or refuses it by name, within bounds, and goes on.
 
 Spoilt at random, and by someone who knows the format: records and superblocks whose checksums fit what they say.
 """
@@ -91,16 +91,19 @@ class Ring:
     def case(self) -> str:
         chance = self._chance
         device = MemorySectorDevice(SECTORS, SECTOR_BYTES, chance.pick(_IMAGES))
+        forged = chance.percent(40)
+        means = (self._forge, self._forge_superblock, self._move) if forged else (self._spoil_sector, self._move)
         for _ in range(1 + chance.below(3)):
-            chance.pick((self._spoil_sector, self._spoil_sector, self._move, self._forge, self._forge_superblock))(device)
+            chance.pick(means)(device)
         try:
-            outcome = self._live(device)
+            outcome = self._live(device, forged)
         except JournalError as error:
             outcome = type(error).__name__ + ": " + str(error).split(":")[-1].split("found")[0].split("(")[0].strip()
         assert device.sectors_read <= READS_MAX, device.sectors_read
         return outcome
 
-    def _live(self, device) -> str:
+    def _live(self, device, forged: bool) -> str:
+        """Boot, read, seal one more segment; after damage (a forger may say anything) the next boot finds just that."""
         journal = Journal(device, SALT)
         before = journal.last_sequence
         journal.begin_boot()
@@ -114,8 +117,9 @@ class Ring:
         a_segment(journal, 0, 30)
         assert journal.last_sequence == before + 1 and journal.segments.get(before + 1) is not None
         again = Journal(device, SALT)
-        assert again.last_sequence == before + 1 and again.last_sha256 == journal.last_sha256
-        assert again.boot == journal.boot and again.unsealed is None
+        if not forged:
+            assert again.last_sequence == before + 1 and again.last_sha256 == journal.last_sha256
+            assert again.boot == journal.boot and again.unsealed is None
         if self._chance.percent(50):
             journal.trim(journal.last_sequence)
         return "whole" if not journal.notes else TAKEN

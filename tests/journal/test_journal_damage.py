@@ -147,15 +147,18 @@ def test_a_ring_on_a_medium_of_another_size_is_refused() -> None:
         Journal(larger, SALT)
 
 
-def test_what_is_sealed_after_damage_stays_though_numbers_jump_over_it() -> None:
-    """A record of the other zone stands in the damage: its number is far ahead, and numbering goes on from there."""
+@pytest.mark.parametrize("from_end", [1, 2])
+def test_what_is_sealed_after_damage_stays_though_numbers_jump_over_it(from_end: int) -> None:
+    """A record of the other zone stands in the damage: its number is far ahead, and the ring goes on from there, over
+    what is left of the damaged record."""
     device, journal = copy_of_the_life(), lived()[1].journal
     rows, zone = journal._rows, journal._zone
     stray = device.sectors[1 + (rows.head - 1) % rows.count]
     assert decode_header(stray, SALT).number > zone.number
     last = journal.segments[journal.last_sequence].position
     device.sectors[1 + rows.count + (last + 1) % zone.count] = b"\xa5" * 512
-    device.sectors[1 + rows.count + (zone.head - 1) % zone.count] = stray
+    device.sectors[1 + rows.count + (zone.head - from_end) % zone.count] = stray
+    assert zone.head - last > from_end + 1
     device.spoil(1 + rows.tail % rows.count, 0)  # so that the segments have to speak for themselves, this once
     life = Life(device, Promise())
     life.boot()

@@ -16,7 +16,7 @@ LINK_BYTES = 8
 PAYLOAD_BYTES_MAX = 18 * 1024
 """The largest payloads: a sealed segment of 16 KiB, a carried segment of 1,200 rows and 128 inputs."""
 COUNT_MAX = 1 << 62
-"""Record numbers, positions and sequence numbers read back: more were never counted, and counting on stays in 64 bits."""
+"""Numbers and positions as they are read back: more cannot have been counted, and counting on stays in 64 bits."""
 
 STATE = 1
 OPEN = 2

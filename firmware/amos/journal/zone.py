@@ -133,9 +133,11 @@ class Zone:
         header = self.header_at(position)
         if header is None or header.number != number or (link and header.previous != link):
             return None
-        if position + header.sectors(self.sector_bytes) > self.tail + self.count:
+        after = position + header.sectors(self.sector_bytes)
+        if after > self.tail + self.count:
             return None
-        hop = certain is not None and position < certain[0]
+        # A record that reaches beyond was damaged once, and what came later is written over the rest of it.
+        hop = certain is not None and after <= certain[0]
         return header if hop or self.payload_holds(position, header) else None
 
     def _find(self, position: int, number: int, end: int, certain):
