@@ -190,3 +190,12 @@ def test_positions_and_numbers_that_nobody_can_have_reached_are_no_superblock(fi
         body = block.to_map() | {key: 2**64 - 1 for key, name, _kind, _bound in block.FIELDS if name == field}
         data = superblock.MAGIC + len(dumps(body)).to_bytes(2, "little") + dumps(body)
         assert superblock.decode((data + checksum(data) + bytes(512))[:512]) is None
+
+
+def test_sequences_too_far_apart_are_refused_before_anything_is_metered() -> None:
+    life = Life(MemorySectorDevice(SECTOR_COUNT, 512), Promise())
+    life.boot()
+    life.segment(1, 1)
+    life.journal.last_sequence += 1 << 32
+    with pytest.raises(JournalFull, match="expected sequences within 32 bits"):
+        life.open()

@@ -91,6 +91,7 @@ class Journal:
 
     def open(self, opened: Opened) -> SegmentBuilder:
         """Begin a segment; nothing may be metered before this returns. Its seal is sure to find room."""
+        self._can_add(self.last_sequence + 1)
         zone_bytes = self._zone.count * self._zone.sector_bytes
         if len(self.segments) >= max(SEGMENTS_MIN, zone_bytes // SEGMENT_BYTES_MEAN):
             raise JournalFull("journal: expected fewer than %d segments; sync the player" % len(self.segments))
@@ -111,6 +112,7 @@ class Journal:
         """Store a signed segment that stands for `delivered_ms` of play; with this its rows are retired."""
         if sequence != self.last_sequence + 1 or len(segment) > SEGMENT_BYTES_MAX:
             raise JournalFault("seal: expected sequence %d and at most 16 KiB" % (self.last_sequence + 1))
+        self._can_add(sequence)
         self._make_segment_room(len(segment))
         lost = self._losses[0] if self._losses else None
         head = SealedHead.of(sequence, delivered_ms, segment, lost, self.boot, self.session)
@@ -119,6 +121,10 @@ class Journal:
         self.last_sequence, self.last_sha256 = sequence, head.sha256
         self.unsealed = None
         self._losses = self._losses[1:]
+
+    def _can_add(self, sequence: int) -> None:
+        if not self.segments.can_add(sequence):
+            raise JournalFull("journal: expected sequences within 32 bits of each other; sync the player")
 
     def remember(self, memory: bytes) -> None:
         """Keep what the score VM has learned, for the next session's start state."""

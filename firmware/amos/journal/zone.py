@@ -106,14 +106,24 @@ class Zone:
         """Yield (position, header) of each record from `tail` on; afterwards `head` is where the next one goes.
 
         `certain` is None, or (position, number) of where the next record once was to go: all before was acknowledged,
-        and is hopped over by headers; from there on payloads are checked too, and there is at most one record that was
-        not acknowledged. Without it every payload is checked, and damage is searched to the lap's end.
+        and is hopped over by headers as long as one goes on from the other; from there on payloads are checked too, and
+        there is at most one record that was not acknowledged. Without it every payload is checked, and damage is
+        searched to the lap's end.
         """
         position, number, link = self.tail, self.tail_number, None
         end = self.tail + self.count
         self.damage = []
+        hopped = None
         while position < end:
-            header = self._next_record(position, number, link, certain)
+            hop = certain is not None and position < certain[0]
+            header = self._next_record(position, number, link, hop)
+            if hopped is not None:
+                if header is None and not self.payload_holds(hopped[0], hopped[1]):
+                    # Nothing goes on from it: it was damaged, and what came later may stand in the rest of it.
+                    position, number = hopped[0], hopped[1].number
+                else:
+                    yield hopped
+                hopped = None
             if header is None:
                 onward = self._find(position, number, end, certain)
                 if onward is None:
@@ -121,23 +131,25 @@ class Zone:
                 self.damage.append((position, onward[0]))
                 (position, number), link = onward, None
                 continue
-            yield position, header
+            if hop:
+                hopped = position, header
+            else:
+                yield position, header
             position += header.sectors(self.sector_bytes)
             number, link = header.number + 1, header.link
+        if hopped is not None:
+            yield hopped
         self.head, self.number = position, number
         self.link = link or bytes(record.LINK_BYTES)
         if position < end and self._looks_torn(position, number):
             self.damage.append((position, None))
 
-    def _next_record(self, position: int, number: int, link, certain):
+    def _next_record(self, position: int, number: int, link, hop: bool):
         header = self.header_at(position)
         if header is None or header.number != number or (link and header.previous != link):
             return None
-        after = position + header.sectors(self.sector_bytes)
-        if after > self.tail + self.count:
+        if position + header.sectors(self.sector_bytes) > self.tail + self.count:
             return None
-        # A record that reaches beyond was damaged once, and what came later is written over the rest of it.
-        hop = certain is not None and after <= certain[0]
         return header if hop or self.payload_holds(position, header) else None
 
     def _find(self, position: int, number: int, end: int, certain):
