@@ -5,9 +5,8 @@ from amos.protocol.cose import TAG_SIGN1, sign
 from amos.protocol.errors import CborError, LocalError
 
 MASK = 0xFFFFFFFF
-EDGES = (0, 1, 23, 24, 127, 128, 255, 256, 32767, 32768, 65535, 65536) + tuple(
-    [(1 << bits) - less for bits in (31, 32, 63, 64) for less in (1, 0)]
-)[:-1]
+EDGES = (0, 1, 23, 24, 127, 128, 255, 256, 32767, 32768, 65535, 65536, 2147483647, 2147483648)
+EDGES += (4294967295, 4294967296, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
 NEARBY = (-65, -64, -2, -1, 1, 2, 64, 65)
 PIECES = (
     b"",

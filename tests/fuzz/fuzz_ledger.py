@@ -13,7 +13,7 @@ from pathlib import Path
 
 from amos import crypto
 from amos.protocol.answer import ACCEPTED, FORK, OVER_CAP, QUARANTINED, UNAVAILABLE, VERDICTS, Answer
-from amos.protocol.cose import TYP_CATALOGUE, TYP_ENROLMENT, TYP_MANIFEST, TYP_USAGE, parse
+from amos.protocol.cose import HEADER_TYP, TYP_CATALOGUE, TYP_ENROLMENT, TYP_MANIFEST, TYP_USAGE, parse
 from amos.protocol.enrolment import IDENTIFY_CONTEXT, Enrolment, sign_enrolment
 from amos.protocol.envelope import wrap
 from amos.protocol.limits import ENVELOPE_BYTES_MAX, SEGMENT_BYTES_MAX
@@ -29,7 +29,7 @@ from fuzz_chance import Chance, resigned, spoil, twisted
 from fuzz_messages import TAKEN
 from protocol_examples import Examples, Party
 
-DEVICES = 40
+DEVICES = 48
 BATCH = 16
 NOON = 1_793_534_400
 SITE = "harbour"
@@ -110,7 +110,7 @@ class Player:
 class Intake:
     """Batches of messages: true ones, old ones, forged ones, spoilt at every layer from the topic to the columns."""
 
-    NAME, SHARE, CASES = "ledger intake", 10, 1600
+    NAME, SHARE, CASES = "ledger intake", 10, 480
 
     def __init__(self, chance: Chance):
         self._chance = chance
@@ -131,7 +131,7 @@ class Intake:
     def _batch(self) -> list[str]:
         chance = self._chance
         able = [player for player in self._players.values() if not player.condemned]
-        messages = [self._message(chance.pick(able)) for _ in range(BATCH)]
+        messages = [self._message(chance.pick(able or list(self._players.values()))) for _ in range(BATCH)]
         replies = self._ledger.take(messages, NOON)
         assert len(replies) >= len({message.sha256 for message in messages})
         for reply in replies:
@@ -151,6 +151,10 @@ class Intake:
         usage = player.next_usage(chance)
         topic = device_topic(SITE, player.party.id, USAGE)
         kind = chance.below(100)
+        if kind >= 96:
+            usage.sequence += chance.below(4)
+        elif kind >= 94:
+            usage.pack = chance.bytes(32)
         if kind < 10 and player.accepted:
             segment = chance.pick(player.accepted)
         elif kind < 40:
@@ -170,7 +174,8 @@ class Intake:
         elif kind == 67:
             topic = chance.pick(STRANGE_TOPICS) if chance.percent(50) else topic.upper()
         elif kind == 68:
-            topic = device_topic(SITE, chance.pick(sorted(self._players)), USAGE)
+            other = chance.pick(sorted(self._players)) if chance.percent(50) else chance.bytes(16)
+            topic = device_topic(SITE, other, USAGE)
         message = Message.of(topic, payload)
         self._sent[message.sha256] = (player, segment)
         return message
@@ -186,22 +191,19 @@ class Intake:
                 hashes[level, index] = value
             assert store.root() == tree.root(len(entries), lambda *key: hashes[key])
             totals = store.totals()
-        usages = []
-        for player in self._players.values():
-            found = []
-            for entry in entries:
-                if (
-                    entry[:1] == b"\xd2"
-                    and player.party.id in entry[:64]
-                    and parse(entry, 1 << 20).header[16] == TYP_USAGE
-                ):
-                    found.append(open_usage(entry, player.party.public_key, crypto.verify))
-            numbers = [usage.sequence for usage in found]
-            assert len(set(numbers)) == len(numbers)
-            usages += found
-        assert totals.accepted == len(usages)
+        usages = [usage for entry in entries for usage in self._usages_in(entry)]
+        assert len({(usage.device, usage.sequence) for usage in usages}) == len(usages) == totals.accepted
         assert totals.frames == sum(usage.played_frames() for usage in usages)
         self._home.cleanup()
+
+    def _usages_in(self, entry: bytes) -> list[Usage]:
+        """The usage that an entry of the log is, if it is one."""
+        if not entry.startswith(b"\xd2"):
+            return []  # the genesis entry is text
+        message = parse(entry, 1 << 20)
+        if message.header[HEADER_TYP] != TYP_USAGE:
+            return []
+        return [open_usage(entry, self._players[message.kid].party.public_key, crypto.verify)]
 
 
 class Desk:

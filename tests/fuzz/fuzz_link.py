@@ -140,6 +140,22 @@ def _courier(link: HostLink, receipts: dict):
         yield from offer_receipt(link, sequence, receipts[sequence])
 
 
+def spoilt_answers(chance, answer: bytes, kept: list) -> bytes:
+    """Something else than the device answered; often a whole frame whose content is not what was asked for."""
+    if chance.percent(20) or not answer:
+        return b"".join(kept) if chance.percent(50) else b""
+    if chance.percent(20):
+        return spoil(chance, answer, kept)
+    found = []
+    for body in FrameReader(RESPONSE_BYTES_MAX).feed(answer):
+        response = decode_response(body)
+        item = response.to_map()
+        if 8 in item and chance.percent(30):
+            item[8] = item[8] * chance.below(LIST_ENTRIES_MAX)
+        found.append(frame(encoded(twist(chance, item)) or b"\0"))
+    return b"".join(found)
+
+
 class Courier:
     """A whole talk with a device of which some answers are spoilt, late, doubled or somebody else's.
 
@@ -163,8 +179,9 @@ class Courier:
         for _turn in range(self.TURNS_MAX):
             answer = world.link.feed(link.outgoing(now_ms))
             if chance.percent(rate):
-                answer = self._wrong(answer, kept)
-            kept = kept[-3:] + [answer]
+                answer = spoilt_answers(chance, answer, kept)
+            kept = kept[-3:]
+            kept.append(answer)
             now_ms += chance.pick((1, 50, 2000))
             link.feed(answer, now_ms)
             link.tick(now_ms)
@@ -175,22 +192,6 @@ class Courier:
             if talk.done:
                 return TAKEN
         raise AssertionError("expected an end within %d turns" % self.TURNS_MAX)
-
-    def _wrong(self, answer: bytes, kept: list) -> bytes:
-        """Something else than the device answered; often a whole frame whose content is not what was asked for."""
-        chance = self._chance
-        if chance.percent(20) or not answer:
-            return b"".join(kept) if chance.percent(50) else b""
-        if chance.percent(20):
-            return spoil(chance, answer, kept)
-        found = []
-        for body in FrameReader(RESPONSE_BYTES_MAX).feed(answer):
-            response = decode_response(body)
-            item = response.to_map()
-            if 8 in item and chance.percent(30):
-                item[8] = item[8] * chance.below(LIST_ENTRIES_MAX)
-            found.append(frame(encoded(twist(chance, item)) or b"\0"))
-        return b"".join(found)
 
 
 LINK_TARGETS = (Link, Courier)
