@@ -46,7 +46,7 @@ def receipt_for(segment: bytes) -> bytes:
 class Answers:
     """What a broker may say in the ledger's place, about segments that wait."""
 
-    NAME, SHARE, CASES = "courier's answers", 4, 400
+    NAME, SHARE, CASES = "courier's answers", 10, 400
 
     def __init__(self, chance: Chance):
         self._chance = chance
@@ -146,7 +146,7 @@ class Talk:
     Whatever was said, an honest line in the end brings everything, as it is.
     """
 
-    NAME, SHARE, CASES = "courier's players", 1, 60
+    NAME, SHARE, CASES = "courier's players", 2, 60
 
     def __init__(self, chance: Chance):
         self._chance = chance

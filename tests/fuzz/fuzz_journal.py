@@ -81,7 +81,7 @@ _IMAGES: list = []
 class Ring:
     """One boot and a short life on a spoilt ring."""
 
-    NAME, SHARE, CASES = "journal", 3, 200
+    NAME, SHARE, CASES = "journal", 20, 200
 
     def __init__(self, chance):
         self._chance = chance

@@ -110,7 +110,7 @@ class Player:
 class Intake:
     """Batches of messages: true ones, old ones, forged ones, spoilt at every layer from the topic to the columns."""
 
-    NAME, SHARE, CASES = "ledger intake", 10, 480
+    NAME, SHARE, CASES = "ledger intake", 20, 480
 
     def __init__(self, chance: Chance):
         self._chance = chance
@@ -209,7 +209,7 @@ class Intake:
 class Desk:
     """Enrolments, packs and catalogues that strangers made, or that somebody entitled signed and that are wrong."""
 
-    NAME, SHARE, CASES = "ledger desk", 3, 600
+    NAME, SHARE, CASES = "ledger desk", 8, 600
 
     def __init__(self, chance: Chance):
         self._chance = chance

@@ -68,7 +68,7 @@ class Link:
     burst it answers the next clean request.
     """
 
-    NAME, SHARE, CASES = "link", 20, 400
+    NAME, SHARE, CASES = "link", 100, 400
 
     def __init__(self, chance):
         self._chance = chance
@@ -162,7 +162,7 @@ class Courier:
     It ends, with a result or a named error, after a bounded number of turns.
     """
 
-    NAME, SHARE, CASES = "courier's link", 4, 100
+    NAME, SHARE, CASES = "courier's link", 10, 100
     TURNS_MAX = 3000
 
     def __init__(self, chance):

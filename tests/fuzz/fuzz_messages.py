@@ -71,7 +71,7 @@ _SCORES = ({}, _RULES)
 class Messages:
     """Unsigned messages, bytes and structure spoilt."""
 
-    NAME, SHARE, CASES = "messages", 30, 4000
+    NAME, SHARE, CASES = "messages", 300, 4000
 
     def __init__(self, chance):
         self._chance = chance
@@ -96,7 +96,7 @@ class Messages:
 class SignedMessages:
     """Signed messages: spoilt as they are, or spoilt inside and signed by who may sign them."""
 
-    NAME, SHARE, CASES = "signed messages", 12, 1000
+    NAME, SHARE, CASES = "signed messages", 120, 1000
 
     def __init__(self, chance):
         self._chance = chance
@@ -126,7 +126,7 @@ class SignedMessages:
 class Receipts:
     """Receipts: a true one spoilt, and wrong proofs under the ledger's true signature over the true root."""
 
-    NAME, SHARE, CASES = "receipts", 6, 1000
+    NAME, SHARE, CASES = "receipts", 60, 1000
 
     def __init__(self, chance):
         self._chance = chance
@@ -158,7 +158,7 @@ class Receipts:
 class Scores:
     """Scores. One that is taken has to play to the end of ten bars, with inputs of every kind, from any memory."""
 
-    NAME, SHARE, CASES = "scores", 6, 500
+    NAME, SHARE, CASES = "scores", 40, 500
 
     def __init__(self, chance):
         self._chance = chance
@@ -206,7 +206,7 @@ class Scores:
 class Frames:
     """Bytes on the line: whatever came before, a whole frame after a delimiter is read."""
 
-    NAME, SHARE, CASES = "frames", 30, 4000
+    NAME, SHARE, CASES = "frames", 300, 4000
 
     def __init__(self, chance):
         self._chance = chance

@@ -30,7 +30,7 @@ class Pack:
     Blobs are spoilt with and without a manifest that names their new hash and size: with it, a decoder meets them.
     """
 
-    NAME, SHARE, CASES = "pack folder", 4, 400
+    NAME, SHARE, CASES = "pack folder", 10, 400
 
     def __init__(self, chance: Chance):
         self._chance = chance

@@ -2,8 +2,9 @@
 
 micropython fuzz_run.py SEED CASES     a share of CASES for each portable target
 
-A target is made anew for every round of its `CASES`; `case()` returns what came of one ("taken", or the refusal's
-name), and raises for what may not be. Round and seed make everything in it, so a failure names both.
+A target is a class with a `NAME`, a `SHARE` of a thousand cases, and the `CASES` after which it is made anew, from a
+`Chance`; `case()` returns what came of one ("taken", or a refusal's name) and raises for what may not be; `finish()`,
+where there is one, looks at what a round left. Seed and round make everything in it, so a failure names both.
 """
 
 import gc
@@ -11,9 +12,13 @@ import sys
 
 from fuzz_chance import Chance
 
+ROUNDS_MIN = 5
 WARM_ROUNDS = 2
-GROWTH_MAX = 2000
-"""Blocks (CPython) or tens of bytes (MicroPython) that a whole run may leave behind: caches, not cases."""
+BLOCKS_GROWN_MAX = 2000
+"""Blocks (CPython) or tens of bytes (MicroPython) that the rounds after the first two may leave behind: caches."""
+PEAK_GROWN_KIB_MAX = 64 << 10
+"""By how much the process's peak may rise in them (CPython): what one message may have inflated."""
+CASES_MIN = 50
 CASE_S_MAX = 10
 """Processor time of one case; a loop without end would take more."""
 
@@ -33,6 +38,15 @@ def _blocks() -> int:
         return sys.getallocatedblocks()
     except AttributeError:
         return gc.mem_alloc() // 10
+
+
+def _peak_kib() -> int:
+    """The most that this process ever held; MicroPython's heap has its limit from the command line."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _alarm(seconds: int) -> None:
@@ -75,19 +89,20 @@ def run_round(make, seed: int, number: int, cases: int, counts: dict) -> None:
 
 
 def run_target(make, seed: int, cases: int) -> dict:
-    """Outcome -> count over `cases` cases. Raises `Failure`, also for memory that grows."""
+    """Outcome -> count over `cases` cases, in at least `ROUNDS_MIN` rounds. Raises `Failure`, also for memory that grows."""
     counts: dict = {}
     number, left, settled = 0, cases, None
     while left:
-        size = min(left, make.CASES)
+        size = min(left, make.CASES, -(-cases // ROUNDS_MIN))
         run_round(make, seed, number, size, counts)
         number, left = number + 1, left - size
         if number == WARM_ROUNDS:
-            settled = _blocks()
+            settled = _blocks(), _peak_kib()
     if settled is not None:
-        grown = _blocks() - settled
-        if grown > GROWTH_MAX:
-            raise Failure("%s: expected no growth, found %d blocks over %d cases" % (make.__name__, grown, cases))
+        grown, risen = _blocks() - settled[0], _peak_kib() - settled[1]
+        if grown > BLOCKS_GROWN_MAX or risen > PEAK_GROWN_KIB_MAX:
+            told = (make.__name__, grown, risen, cases)
+            raise Failure("%s: expected no growth, found %d blocks and %d KiB over %d cases" % told)
     return counts
 
 
@@ -96,21 +111,27 @@ def told(make, counts: dict) -> str:
     total, taken = sum(counts.values()), counts.get("taken", 0)
     refusals = sorted([(-counts[name], name) for name in counts if name != "taken"])
     text = ", ".join(["%s %d" % (name, -count) for count, name in refusals[:6]])
-    return "%-16s %8d cases: taken %d, %s" % (make.NAME, total, taken, text)
+    return "%-17s %7d cases: taken %d, %s" % (make.NAME, total, taken, text)
 
 
-def run_all(targets, seed: int, cases: int) -> int:
-    """Share `cases` among targets and run them, printing each; how many ran."""
-    shares = sum([make.SHARE for make in targets])
+def cases_of(make, cases: int) -> int:
+    """A target's share of all cases."""
+    return max(CASES_MIN, cases * make.SHARE // 1000)
+
+
+def main(seed: int, cases: int) -> None:
+    """Every portable target, one line each."""
+    from fuzz_journal import JOURNAL_TARGETS
+    from fuzz_link import LINK_TARGETS
+    from fuzz_messages import MESSAGE_TARGETS
+
     done = 0
-    for make in targets:
-        counts = run_target(make, seed, max(1, cases * make.SHARE // shares))
+    for make in MESSAGE_TARGETS + LINK_TARGETS + JOURNAL_TARGETS:
+        counts = run_target(make, seed, cases_of(make, cases))
         print(told(make, counts))
         done += sum(counts.values())
-    return done
+    print("%d cases, no violation" % done)
 
 
 if __name__ == "__main__":
-    from fuzz_portable import PORTABLE_TARGETS
-
-    print("%d cases, no violation" % run_all(PORTABLE_TARGETS, int(sys.argv[1]), int(sys.argv[2])))
+    main(int(sys.argv[1]), int(sys.argv[2]))
