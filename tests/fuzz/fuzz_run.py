@@ -89,7 +89,7 @@ def run_round(make, seed: int, number: int, cases: int, counts: dict) -> None:
 
 
 def run_target(make, seed: int, cases: int) -> dict:
-    """Outcome -> count over `cases` cases, in at least `ROUNDS_MIN` rounds. Raises `Failure`, also for memory that grows."""
+    """Outcome -> count over `cases` cases, in `ROUNDS_MIN` rounds or more. Raises `Failure`, also for memory that grows."""
     counts: dict = {}
     number, left, settled = 0, cases, None
     while left:
