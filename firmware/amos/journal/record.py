@@ -24,6 +24,8 @@ FLUSH = 3
 CARRY = 4
 MEMORY = 5
 SEALED = 6
+ROWS_KINDS = (STATE, OPEN, FLUSH, CARRY, MEMORY)
+SEGMENTS_KINDS = (SEALED,)
 KINDS = ("", "state", "open", "flush", "carry", "memory", "sealed")
 
 

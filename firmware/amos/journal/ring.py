@@ -43,11 +43,10 @@ class Ring:
         self.salt = newest.salt
         self.state = newest.state[0]
         rows, count = newest.rows_sectors, device.sector_count
-        self.rows = Zone(device, self.salt, 1, rows, newest.rows_tail, newest.rows_number)
+        self.rows = Zone(device, self.salt, 1, rows, newest.rows_tail, newest.rows_number, record.ROWS_KINDS)
         segments_sectors = count - 2 - rows
-        self.segments = Zone(
-            device, self.salt, 1 + rows, segments_sectors, newest.segments_tail, newest.segments_number
-        )
+        tail, number = newest.segments_tail, newest.segments_number
+        self.segments = Zone(device, self.salt, 1 + rows, segments_sectors, tail, number, record.SEGMENTS_KINDS)
         self.whole = len(blocks) == 2
         self._stored = [(block.rows_tail, block.segments_tail) for block in blocks]
         self._set_floors()
@@ -92,8 +91,8 @@ class Ring:
             self._refuse_if_used()
         rows = min(ROWS_BYTES_MAX, size // 2) // device.sector_bytes
         self.generation, self.salt = 0, salt
-        self.rows = Zone(device, salt, 1, rows, 0, 0)
-        self.segments = Zone(device, salt, 1 + rows, device.sector_count - 2 - rows, 0, 0)
+        self.rows = Zone(device, salt, 1, rows, 0, 0, record.ROWS_KINDS)
+        self.segments = Zone(device, salt, 1 + rows, device.sector_count - 2 - rows, 0, 0, record.SEGMENTS_KINDS)
         blocks = []
         for generation in (1, 2):
             self.generation = generation

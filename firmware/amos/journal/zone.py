@@ -14,18 +14,19 @@ WINDOW_BYTES = 4096
 
 
 class Zone:
-    """Sectors `first` .. `first + count - 1` of a SectorDevice.
+    """Sectors `first` .. `first + count - 1` of a SectorDevice, which hold records of `kinds` and no others.
 
     tail, tail_number     position and record number from which recovery has to scan
     head, number, link    where the next record goes, its number, and its `previous`
     damage                list of (start, end) positions that held no whole record when scanned; end None: a torn tail
     """
 
-    def __init__(self, device, salt: bytes, first: int, count: int, tail: int, tail_number: int):
+    def __init__(self, device, salt: bytes, first: int, count: int, tail: int, tail_number: int, kinds):
         self._device = device
         self.sector_bytes = device.sector_bytes
         self._salt = salt
         self._first = first
+        self._kinds = kinds
         self.count = count
         self.tail = self.floor = self.head = tail
         self.tail_number = self.number = tail_number
@@ -62,7 +63,12 @@ class Zone:
         return data[offset : offset + size]
 
     def header_at(self, position: int):
-        return record.decode_header(self._first_sector(position), self._salt)
+        return self._header_in(self._first_sector(position))
+
+    def _header_in(self, data):
+        # The other zone's records have the same salt: what a confused card put here is none of ours.
+        header = record.decode_header(data, self._salt)
+        return header if header is not None and header.kind in self._kinds else None
 
     def _first_sector(self, position: int) -> bytes:
         # A header and what its payload begins with are asked for one after the other.
@@ -167,7 +173,7 @@ class Zone:
                 start = index * self.sector_bytes
                 if data[start] != record.MAGIC[0] or data[start + 1] != record.MAGIC[1]:
                     continue
-                header = record.decode_header(bytes(data[start : start + record.HEADER_BYTES]), self._salt)
+                header = self._header_in(bytes(data[start : start + record.HEADER_BYTES]))
                 if header is not None and header.number > number and self.payload_holds(at + index, header):
                     return at + index, header.number
             at += count
@@ -179,6 +185,6 @@ class Zone:
         """Whether a record began at the head and did not come whole. In the first lap anything but zeros tells."""
         data = self.read_sectors(position, 1)
         if data[:3] == record.MAGIC + bytes((record.VERSION,)):
-            header = record.decode_header(data, self._salt)
+            header = self._header_in(data)
             return header is None or header.number >= number
         return position < self.count and data.count(b"\0") < len(data)
