@@ -12,7 +12,7 @@ from amos.journal.journal import Journal
 from amos.journal.record import CRC_BYTES, HEADER_BYTES, MAGIC, checksum
 from amos.protocol.segment import SEAL_INTERVAL, sign_usage
 from fuzz_chance import EDGES, spoil, twisted
-from fuzz_messages import TAKEN
+from fuzz_messages import TAKEN, before_figures
 
 SALT = b"saltsalt"
 SECTORS, SECTOR_BYTES = 512, 512
@@ -98,7 +98,7 @@ class Ring:
         try:
             outcome = self._live(device, forged)
         except JournalError as error:
-            outcome = type(error).__name__ + ": " + str(error).split(":")[-1].split("found")[0].split("(")[0].strip()
+            outcome = before_figures(str(error))
         assert device.sectors_read <= READS_MAX, device.sectors_read
         return outcome
 

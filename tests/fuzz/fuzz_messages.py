@@ -68,6 +68,14 @@ _SCORES = ({}, _RULES)
 """A small score, and one with the whole language."""
 
 
+def before_figures(sentence: str) -> str:
+    """A refusal without what differs from case to case."""
+    for at in range(len(sentence)):
+        if sentence[at] in "0123456789(":
+            return sentence[:at].strip()
+    return sentence
+
+
 class Messages:
     """Unsigned messages, bytes and structure spoilt."""
 
@@ -223,7 +231,7 @@ class Frames:
             assert all([0 < len(found) <= REQUEST_BYTES_MAX for found in reader.feed(piece)])
         reader.feed(wire + b"\0")
         assert reader.feed(frame(b"still here")) == [b"still here"]
-        return TAKEN if reader.damaged == damaged else reader.last_error.split(",")[0][:40]
+        return TAKEN if reader.damaged == damaged else before_figures(reader.last_error)
 
 
 MESSAGE_TARGETS = (Frames, Messages, SignedMessages, Receipts, Scores)

@@ -10,6 +10,7 @@ where there is one, looks at what a round left. Seed and round make everything i
 import gc
 import sys
 
+from amos.compat import MICROPYTHON
 from fuzz_chance import Chance
 
 ROUNDS_MIN = 5
@@ -22,10 +23,8 @@ CASES_MIN = 50
 CASE_S_MAX = 10
 """Processor time of one case; a loop without end would take more."""
 
-try:
+if MICROPYTHON:
     from sys import print_exception
-except ImportError:  # CPython
-    from traceback import print_exception
 
 
 class Hang(BaseException):
@@ -81,7 +80,8 @@ def run_round(make, seed: int, number: int, cases: int, counts: dict) -> None:
         if hasattr(target, "finish"):
             target.finish()
     except (Exception, Hang) as error:
-        print_exception(error)
+        if MICROPYTHON:  # pytest shows where it came from, a bare interpreter would not
+            print_exception(error)
         name, kind = make.__name__, type(error).__name__
         raise Failure("%s: seed %d, round %d, case %d: %s: %s" % (name, seed, number, done, kind, error))
     finally:
@@ -89,7 +89,7 @@ def run_round(make, seed: int, number: int, cases: int, counts: dict) -> None:
 
 
 def run_target(make, seed: int, cases: int) -> dict:
-    """Outcome -> count over `cases` cases, in `ROUNDS_MIN` rounds or more. Raises `Failure`, also for memory that grows."""
+    """Outcome -> count over `cases` cases, in `ROUNDS_MIN` rounds or more. Raises `Failure`, for growth too."""
     counts: dict = {}
     number, left, settled = 0, cases, None
     while left:

@@ -19,8 +19,8 @@ from fuzz_pack import PACK_TARGETS
 from fuzz_run import Failure, cases_of, run_target, told
 
 HERE = Path(__file__).parent
-CASES = int(os.environ.get("AMOS_FUZZ_CASES", "8000"))
-MICROPYTHON_CASES = max(500, CASES // 50)
+CASES = int(os.environ.get("AMOS_FUZZ_CASES", "6000"))
+MICROPYTHON_CASES = max(300, CASES // 50)
 """An interpreter without a compiler of its own: a fiftieth of the cases, of the portable targets."""
 SEED = 31
 TARGETS = (*MESSAGE_TARGETS, *LINK_TARGETS, *JOURNAL_TARGETS, *PACK_TARGETS, *LEDGER_TARGETS, *COURIER_TARGETS)
