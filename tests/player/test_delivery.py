@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from amos.edges.audio_out import FRAME_BYTES, WAV_HEADER_BYTES, open_sink
+from amos.edges.audio_out import FRAME_BYTES, WAV_HEADER_BYTES, WavSink
 from amos.edges.sector_device import MemorySectorDevice
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal
@@ -16,7 +16,7 @@ RATE_HZ = 44_100
 @pytest.mark.parametrize("block_frames", [64, 1024, 1984, 4096])
 def test_a_wav_file_has_at_once_what_counts_as_delivered(tmp_path: Path, block_frames: int) -> None:
     path = tmp_path / "out.wav"
-    sink = open_sink(f"wav:{path}", RATE_HZ)
+    sink = WavSink(str(path), RATE_HZ)
     for _block in range(9):
         delivered = sink.write(bytes(block_frames * FRAME_BYTES))
         assert (path.stat().st_size - WAV_HEADER_BYTES) // FRAME_BYTES == delivered
