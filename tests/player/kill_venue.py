@@ -124,6 +124,8 @@ class Player:
                 wait_until(lambda: wav.exists() or process.poll() is not None, f"{self.name} playing", START_S)
             process.wait(SETTLE_S if kill_after_s is None else kill_after_s)
         except subprocess.TimeoutExpired:
+            pass
+        finally:
             process.kill()
         code = process.wait()
         text = said.read_text()

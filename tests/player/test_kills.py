@@ -1,4 +1,4 @@
-"""Players, courier and ledger are killed at any moment, under load: the ledger ends with what was delivered, never more.
+"""Players, courier and ledger are killed at any moment, under load: what the ledger counts was delivered, and all was.
 
 `make sweep` kills players two hundred times, most of them playing in real time; the ordinary suite a few times.
 """
@@ -93,7 +93,8 @@ def check(folder: Path, micropython: list[str], plan: Plan) -> Sum:
         assert "Traceback" not in service.log.read_text(), service.name
     killed = ", ".join(f"{service.name} {service.kills} times" for service in services)
     print(
-        f"\n{found.kills} kills of players, {found.while_playing} while playing ({killed}): {found.delivered} frames delivered, {found.counted} in the ledger;"
+        f"\n{found.kills} kills of players, {found.while_playing} while playing ({killed}):"
+        f" {found.delivered} frames delivered, {found.counted} in the ledger;"
         f" at most {found.shortfall} missing from a life ({found.shortfall * 1000 // RATE_HZ} ms)"
     )
     return found
