@@ -1,13 +1,15 @@
 # make demo ARGS="--minutes 2"    the way of a stem, on this machine
 # make test                       lint, types and every test
-# make sweep                      the long runs: every power cut of the journal, ten minutes of sound under load
+# make sweep                      the long runs: every power cut of the journal, two hundred kills, ten minutes of sound under load
+# make fuzz CASES=1000000         hostile bytes at every door
 
 PYTHON ?= python3
 ARGS ?=
+CASES ?= 1000000
 BOOTSTRAP = $(PYTHON) -I host_tools/amos_tools/bootstrap.py
 CPYTHON_ONLY = $(shell find firmware/amos -name host.py -o -name '*_host.py' -o -name '*_numpy.py')
 
-.PHONY: demo test sweep lint bench clean venv-demo venv-test
+.PHONY: demo test sweep fuzz lint bench clean venv-demo venv-test
 
 demo: venv-demo
 	@.venv/bin/amos demo $(ARGS)
@@ -16,7 +18,10 @@ test: lint
 	@.venv/bin/python -m pytest -q $(ARGS)
 
 sweep: venv-test
-	@.venv/bin/python -m pytest -q -s -m sweep tests/journal tests/output $(ARGS)
+	@.venv/bin/python -m pytest -q -s -m sweep tests/journal tests/player tests/output $(ARGS)
+
+fuzz: venv-test
+	@AMOS_FUZZ_CASES=$(CASES) .venv/bin/python -m pytest -q -s tests/fuzz $(ARGS)
 
 lint: venv-test
 	@.venv/bin/ruff check --quiet

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from journal_life import SALT, SECTOR_COUNT, Life, Media, Promise, Recording, whole_life
 
 from amos.edges.sector_device import MemorySectorDevice
-from amos.journal.journal import Journal, JournalError, JournalFull
+from amos.journal import superblock
+from amos.journal.journal import Journal, JournalError, JournalFault, JournalFull
+from amos.journal.record import COUNT_MAX, checksum, decode_header
+from amos.protocol.cbor import dumps
 
 
 @cache
@@ -152,3 +155,57 @@ def test_a_ring_of_4096_byte_sectors_goes_round() -> None:
 def test_a_medium_too_small_or_of_other_sectors_is_refused(sectors: int, sector_bytes: int) -> None:
     with pytest.raises(JournalError, match="expected at least"):
         Journal(MemorySectorDevice(sectors, sector_bytes), SALT)
+
+
+@pytest.mark.parametrize("from_end", [1, 2])
+def test_what_is_sealed_after_damage_stays_though_numbers_jump_over_it(from_end: int) -> None:
+    """A record of the other zone stands in the damage: its number is far ahead, and the ring goes on from there, over
+    what is left of the damaged record."""
+    device, journal = copy_of_the_life(), lived()[1].journal
+    rows, zone = journal._rows, journal._zone
+    stray = device.sectors[1 + (rows.head - 1) % rows.count]
+    assert decode_header(stray, SALT).number > zone.number
+    last = journal.segments[journal.last_sequence].position
+    device.sectors[1 + rows.count + (last + 1) % zone.count] = b"\xa5" * 512
+    device.sectors[1 + rows.count + (zone.head - from_end) % zone.count] = stray
+    assert zone.head - last > from_end + 1
+    device.spoil(1 + rows.tail % rows.count, 0)  # so that the segments have to speak for themselves, this once
+    life = Life(device, Promise())
+    life.boot()
+    life.segment(2, 3)
+    sealed = life.journal.last_sequence
+    assert sorted(Journal(device, SALT).segments)[-2:] == [sealed - 1, sealed]
+
+
+@pytest.mark.parametrize("counter", ["boot", "session"])
+def test_a_counter_at_its_end_is_refused_by_name(counter: str) -> None:
+    device = MemorySectorDevice(SECTOR_COUNT, 512)
+    Journal(device, SALT)
+    for block in superblock.load(device):
+        setattr(block.state[0], counter, (1 << 32) - 1)
+        superblock.store(device, block)
+    journal = Journal(device, SALT)
+    with pytest.raises(JournalFault, match=f"expected {counter} to be below 4294967295"):
+        getattr(journal, f"begin_{counter}")()
+
+
+@pytest.mark.parametrize("field", ["generation", "rows_tail", "rows_number", "segments_tail", "segments_number"])
+def test_positions_and_numbers_that_nobody_can_have_reached_are_no_superblock(field: str) -> None:
+    device = MemorySectorDevice(SECTOR_COUNT, 512)
+    Journal(device, SALT).begin_boot()
+    for block in superblock.load(device):
+        setattr(block, field, COUNT_MAX)
+        whole = superblock.encode(block, 512)
+        assert superblock.decode(whole) is not None
+        body = block.to_map() | {key: 2**64 - 1 for key, name, _kind, _bound in block.FIELDS if name == field}
+        data = superblock.MAGIC + len(dumps(body)).to_bytes(2, "little") + dumps(body)
+        assert superblock.decode((data + checksum(data) + bytes(512))[:512]) is None
+
+
+def test_sequences_too_far_apart_are_refused_before_anything_is_metered() -> None:
+    life = Life(MemorySectorDevice(SECTOR_COUNT, 512), Promise())
+    life.boot()
+    life.segment(1, 1)
+    life.journal.last_sequence += 1 << 32
+    with pytest.raises(JournalFull, match="expected sequences within 32 bits"):
+        life.open()

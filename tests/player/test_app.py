@@ -122,7 +122,7 @@ def test_a_killed_player_seals_what_it_had_flushed_and_goes_on(player: Player) -
     first, second = player.segments()[-2:]
     assert (SEAL_REASONS[first.reason], first.pcm_sha256) == ("power loss", bytes(32))
     metered = sum(usage.delivered_frames for usage in player.segments()[:-1])
-    assert written_frames - metered <= RATE_HZ + 4096 * 3  # a second, the block in hand, and what the file buffered
+    assert 0 <= written_frames - metered <= RATE_HZ
     aborted = [row for row in first.rows() if row[3] & FLAG_POWER_LOSS]
     assert aborted and all(row[3] & FLAG_ABORTED for row in aborted)
     assert (second.session, second.boot, second.reason) == (first.session + 1, first.boot + 1, SEAL_SHUTDOWN)
@@ -136,18 +136,18 @@ def test_kills_at_any_moment_never_count_more_than_was_delivered(pack: Path, tmp
     for life in range(8):
         output = tmp_path / f"{life}.wav"
         process = player.start(out=f"wav:{output}", block_frames=int(moments.choice([64, 1024, 4096])))
-        wait_for(output, 45)
+        wait_for(output, 2 * RATE_HZ * 4)  # the first second is flushed before the second one is out
         time.sleep(float(moments.uniform(0, 0.15)))
         process.kill()
         process.communicate()
-        delivered += (output.stat().st_size - 44) // 4 + 4096 * 4  # the file buffers up to some blocks
+        delivered += (output.stat().st_size - 44) // 4
     assert player.run(minutes=1)[0] == 0
     sealed = player.segments()
     last = sealed.pop()
     assert last.delivered_frames >= 60 * RATE_HZ
     assert sum(usage.delivered_frames for usage in sealed) <= delivered
     assert {usage.reason for usage in sealed if usage.end_frame % (600 * RATE_HZ)} <= {1, SEAL_POWER_LOSS}
-    assert len({(usage.boot, usage.session) for usage in sealed}) >= 6
+    assert len({(usage.boot, usage.session) for usage in sealed}) == 8
 
 
 def test_sigterm_seals_and_ends_with_the_block_in_hand(pack: Path, tmp_path: Path) -> None:

@@ -28,12 +28,14 @@ from amos.protocol.link import (
     STATUS,
     UNKNOWN_SEQUENCE,
     UNKNOWN_VERB,
+    Entry,
     Request,
     decode_request,
     decode_response,
     decode_status,
 )
 from amos.protocol.link_device import DeviceLink
+from amos.protocol.link_host import Conversation, HostLink, TransferError, read_segment
 from protocol_examples import NONCE
 from protocol_player import Player
 
@@ -172,6 +174,22 @@ def test_a_segment_is_read_in_pieces():
         nothing = line.ask(id=2, verb=READ, sequence=3, offset=offset, length=length)
         assert (nothing.code, nothing.size, nothing.data) == (OK, 2560, None)
     assert line.ask(id=3, verb=READ, sequence=9, offset=0, length=1).code == UNKNOWN_SEQUENCE
+
+
+def test_a_segment_that_is_not_what_was_listed_is_forgotten():
+    line = Line()
+    link, held = HostLink(1), bytearray()
+    entry = Entry(sequence=3, size=2560, sha256=bytes(32))
+    talk = Conversation(read_segment(link, entry, held))
+    try:
+        for _turn in range(20):
+            talk.advance(0)
+            link.feed(line.link.feed(link.outgoing(0)), 0)
+    except TransferError as error:
+        assert "expected SHA-256" in str(error)
+        assert talk.done and held == b""
+        return
+    raise AssertionError("expected a TransferError")
 
 
 def offer(line, receipt: bytes, offset: int, length: int = OFFER_CHUNK_BYTES_MAX, sequence: int = 3):

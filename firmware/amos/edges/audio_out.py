@@ -56,21 +56,29 @@ class WavSink:
     underruns = held_bytes_max = 0
 
     def __init__(self, path: str, rate_hz: int):
-        self._file = open(path, "wb")
+        self._file = open(path, "wb", 0)  # without a buffer: what counts as delivered survives the process
         self._rate_hz = rate_hz
         self._data_bytes = 0
-        self._file.write(_wav_header(rate_hz, 0))
+        self._write(_wav_header(rate_hz, 0))
 
     def write(self, pcm, last: bool = False) -> int:
         if self._data_bytes + len(pcm) > WAV_DATA_BYTES_MAX:
             raise OSError("WAV file full: 4 GiB")
-        self._file.write(pcm)
+        self._write(pcm)
         self._data_bytes += len(pcm)
         return self._data_bytes // FRAME_BYTES
 
+    def _write(self, data) -> None:
+        left = memoryview(data)
+        while len(left):
+            count = self._file.write(left)
+            if not count:
+                raise OSError("WAV file: short write")
+            left = left[count:]
+
     def close(self) -> int:
         self._file.seek(0)
-        self._file.write(_wav_header(self._rate_hz, self._data_bytes))
+        self._write(_wav_header(self._rate_hz, self._data_bytes))
         self._file.flush()
         fsync_file(self._file)
         self._file.close()

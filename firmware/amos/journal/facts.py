@@ -2,6 +2,7 @@
 
 from array import array
 
+from amos.journal.record import COUNT_MAX
 from amos.protocol.limits import SEGMENT_INPUTS_MAX, SEGMENT_ROWS_MAX
 from amos.protocol.record import U8, U32, U64, Record
 from amos.protocol.segment import FIRST_PREVIOUS
@@ -20,13 +21,13 @@ class State(Record):
     FIELDS = (
         (1, "boot", "uint", U32),
         (2, "session", "uint", U32),
-        (3, "last_sequence", "uint", U64),
+        (3, "last_sequence", "uint", COUNT_MAX),
         (4, "last_sha256", "bytes", 32),
-        (5, "receipted", "uint", U64),
-        (6, "segments_head", "uint", U64),
-        (7, "segments_number", "uint", U64),
-        (8, "skipped_first", "uint", U64),
-        (9, "skipped_last", "uint", U64),
+        (5, "receipted", "uint", COUNT_MAX),
+        (6, "segments_head", "uint", COUNT_MAX),
+        (7, "segments_number", "uint", COUNT_MAX),
+        (8, "skipped_first", "uint", COUNT_MAX),
+        (9, "skipped_last", "uint", COUNT_MAX),
     )
 
     boot: int
@@ -63,15 +64,15 @@ class Superblock(Record):
 
     NAME = "superblock"
     FIELDS = (
-        (1, "generation", "uint", U64),
+        (1, "generation", "uint", COUNT_MAX),
         (2, "salt", "uint", U32),
         (3, "sector_bytes", "uint", 4096),
         (4, "sector_count", "uint", U32),
         (5, "rows_sectors", "uint", U32),
-        (6, "rows_tail", "uint", U64),
-        (7, "rows_number", "uint", U64),
-        (8, "segments_tail", "uint", U64),
-        (9, "segments_number", "uint", U64),
+        (6, "rows_tail", "uint", COUNT_MAX),
+        (7, "rows_number", "uint", COUNT_MAX),
+        (8, "segments_tail", "uint", COUNT_MAX),
+        (9, "segments_number", "uint", COUNT_MAX),
         (10, "state", "records", (State, 1)),
         (11, "device", "bytes", DEVICE_BYTES),
     )
@@ -106,15 +107,15 @@ class Reserved(Record):
 
     NAME = "reserved"
     FIELDS = (
-        (1, "generation", "uint", U64),
+        (1, "generation", "uint", COUNT_MAX),
         (2, "device", "bytes", DEVICE_BYTES),
         (3, "salt", "uint", U32),
         (4, "boot", "uint", U32),
         (5, "session", "uint", U32),
-        (6, "sealed", "uint", U64),
+        (6, "sealed", "uint", COUNT_MAX),
         (7, "sealed_sha256", "bytes", 32),
-        (8, "receipted", "uint", U64),
-        (9, "until", "uint", U64),
+        (8, "receipted", "uint", COUNT_MAX),
+        (9, "until", "uint", COUNT_MAX),
     )
 
     generation: int

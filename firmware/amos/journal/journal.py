@@ -18,6 +18,7 @@ from amos.journal.recovery import part
 from amos.journal.segments import HEAD_BYTES, SealedHead, add_range, without
 from amos.journal.start import start
 from amos.protocol.limits import SEGMENT_BYTES_MAX
+from amos.protocol.record import U32
 from amos.protocol.segment import LOST_DAMAGED, LOST_STORAGE
 
 __all__ = ("Journal", "JournalError", "JournalFault", "JournalFull")
@@ -99,18 +100,25 @@ class Journal:
 
     def begin_boot(self) -> None:
         """A new boot number, durable when this returns."""
+        self._can_step("boot", self.boot)
         self._append(record.STATE, lambda: self._state(boot=self.boot + 1).encode())
         self.boot += 1
         self._reserve()
 
     def begin_session(self) -> None:
         """A new session number, durable when this returns."""
+        self._can_step("session", self.session)
         self._append(record.STATE, lambda: self._state(session=self.session + 1).encode())
         self.session += 1
         self._reserve()
 
+    def _can_step(self, name: str, counter: int) -> None:
+        if counter >= U32:
+            raise JournalFault("journal: expected %s to be below %d, found %d" % (name, U32, counter))
+
     def open(self, opened: Opened) -> SegmentBuilder:
         """Begin a segment; nothing may be metered before this returns. Its seal is sure to find room."""
+        self._can_add(self.last_sequence + 1)
         if len(self.segments) >= self._segments_max:
             raise JournalFull("journal: expected fewer than %d segments; sync the player" % len(self.segments))
         self._make_segment_room(SEGMENT_BYTES_MAX)
@@ -130,6 +138,7 @@ class Journal:
         """Store a signed segment that stands for `delivered_ms` of play; with this its rows are retired."""
         if sequence != self.last_sequence + 1 or len(segment) > SEGMENT_BYTES_MAX:
             raise JournalFault("seal: expected sequence %d and at most 16 KiB" % (self.last_sequence + 1))
+        self._can_add(sequence)
         self._make_segment_room(len(segment))
         lost = self.lost
         head = SealedHead.of(sequence, delivered_ms, segment, lost and lost[:2], self.boot, self.session)
@@ -140,6 +149,10 @@ class Journal:
         if lost:
             self._losses = without(self._losses, lost[0], lost[1])
         self._reserve()  # before anyone can ask for it
+
+    def _can_add(self, sequence: int) -> None:
+        if not self.segments.can_add(sequence):
+            raise JournalFull("journal: expected sequences within 32 bits of each other; sync the player")
 
     def remember(self, memory: bytes) -> None:
         """Keep what the score VM has learned, for the next session's start state."""

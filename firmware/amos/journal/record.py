@@ -14,6 +14,8 @@ CRC_BYTES = 4
 LINK_BYTES = 8
 PAYLOAD_BYTES_MAX = 18 * 1024
 """The largest payloads: a sealed segment of 16 KiB, a carried segment of 1,200 rows and 128 inputs."""
+COUNT_MAX = 1 << 62
+"""Numbers and positions as they are read back: more cannot have been counted, and counting on stays in 64 bits."""
 
 STATE = 1
 OPEN = 2
@@ -21,6 +23,8 @@ FLUSH = 3
 CARRY = 4
 MEMORY = 5
 SEALED = 6
+ROWS_KINDS = (STATE, OPEN, FLUSH, CARRY, MEMORY)
+SEGMENTS_KINDS = (SEALED,)
 KINDS = ("", "state", "open", "flush", "carry", "memory", "sealed")
 
 
@@ -70,6 +74,7 @@ def decode_header(data, salt: int):
     if data[2] != VERSION or data[HEADER_BYTES - CRC_BYTES :] != checksum(data[: HEADER_BYTES - CRC_BYTES], salt):
         return None
     kind, length = data[3], int.from_bytes(data[4:8], "little")
-    if not STATE <= kind <= SEALED or length > PAYLOAD_BYTES_MAX:
+    number = int.from_bytes(data[8:16], "little")
+    if not STATE <= kind <= SEALED or length > PAYLOAD_BYTES_MAX or number > COUNT_MAX:
         return None
-    return Header(kind, length, int.from_bytes(data[8:16], "little"), data[16:24], data[24:28], link_of(data))
+    return Header(kind, length, number, data[16:24], data[24:28], link_of(data))

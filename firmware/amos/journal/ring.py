@@ -1,6 +1,6 @@
 """The ring on its device: two superblocks, the rows zone, the segments zone; and which sectors may be used again."""
 
-from amos.journal import search, superblock
+from amos.journal import record, search, superblock
 from amos.journal.errors import JournalFault
 from amos.journal.facts import NOBODY, State, Superblock, no_state
 from amos.journal.slot import is_blank
@@ -63,10 +63,10 @@ class Ring:
         self.generation, self.salt, self.state = newest.generation, newest.salt, newest.state[0]
         self.device = newest.device
         rows, count = newest.rows_sectors, newest.sector_count
-        self.rows = Zone(self._device, self.salt, 1, rows, newest.rows_tail, newest.rows_number)
-        self.segments = Zone(
-            self._device, self.salt, 1 + rows, count - 2 - rows, newest.segments_tail, newest.segments_number
-        )
+        self.rows = Zone(self._device, self.salt, 1, rows, newest.rows_tail, newest.rows_number, record.ROWS_KINDS)
+        tail, number = newest.segments_tail, newest.segments_number
+        kinds = record.SEGMENTS_KINDS
+        self.segments = Zone(self._device, self.salt, 1 + rows, count - 2 - rows, tail, number, kinds)
         self.missing = 2 - len(blocks)
         if self.missing:
             self.notes.append("one superblock was damaged; it is written anew")

@@ -45,6 +45,8 @@ class SealedHead:
         if len(data) < HEAD_BYTES or data[end:HEAD_BYTES] != record.checksum(data[:end]):
             return None
         numbers = [int.from_bytes(data[at : at + 8], "little") for at in (0, 8, 48, 56)]
+        if max(numbers[0], numbers[3]) > record.COUNT_MAX or numbers[2] > numbers[3]:
+            return None
         boot, session = int.from_bytes(data[64:68], "little"), int.from_bytes(data[68:72], "little")
         lost = (numbers[2], numbers[3]) if numbers[2] else None
         return cls(numbers[0], numbers[1], data[16:48], lost, boot, session)

@@ -27,18 +27,19 @@ def marked(read, start: int, end: int, sector_bytes: int, mark: bytes):
 
 
 class Zone:
-    """Sectors `first` .. `first + count - 1` of a SectorDevice.
+    """Sectors `first` .. `first + count - 1` of a SectorDevice, which hold records of `kinds` and no others.
 
     tail, tail_number     position and record number from which recovery has to scan
     head, number, link    where the next record goes, its number, and its `previous`
     damage                list of (start, end) positions that held no whole record when scanned; end None: a torn tail
     """
 
-    def __init__(self, device, salt: int, first: int, count: int, tail: int, tail_number: int):
+    def __init__(self, device, salt: int, first: int, count: int, tail: int, tail_number: int, kinds):
         self._device = device
         self.sector_bytes = device.sector_bytes
         self._salt = salt
         self._first = first
+        self._kinds = kinds
         self.count = count
         self.begin_at(tail, tail_number)
         self.link = bytes(record.LINK_BYTES)
@@ -74,7 +75,12 @@ class Zone:
         return data[offset : offset + size]
 
     def header_at(self, position: int):
-        return record.decode_header(self._first_sector(position), self._salt)
+        return self._header_in(self._first_sector(position))
+
+    def _header_in(self, data):
+        # The other zone's records have the same salt: what a confused card put here is none of ours.
+        header = record.decode_header(data, self._salt)
+        return header if header is not None and header.kind in self._kinds else None
 
     def _first_sector(self, position: int) -> bytes:
         # A header and what its payload begins with are asked for one after the other.
@@ -123,14 +129,24 @@ class Zone:
         """Yield (position, header) of each record from `tail` on; afterwards `head` is where the next one goes.
 
         `certain` is None, or (position, number) of where the next record once was to go: all before was acknowledged,
-        and is hopped over by headers; from there on payloads are checked too, and there is at most one record that was
-        not acknowledged. Without it every payload is checked, and damage is searched to the lap's end.
+        and is hopped over by headers as long as one goes on from the other; from there on payloads are checked too, and
+        there is at most one record that was not acknowledged. Without it every payload is checked, and damage is
+        searched to the lap's end.
         """
         position, number, link = self.tail, self.tail_number, None
         end = self.tail + self.count
         self.damage = []
+        hopped = None
         while position < end:
-            header = self._next_record(position, number, link, certain)
+            hop = certain is not None and position < certain[0]
+            header = self._next_record(position, number, link, hop)
+            if hopped is not None:
+                if header is None and not self.payload_holds(hopped[0], hopped[1]):
+                    # Nothing goes on from it: it was damaged, and what came later may stand in the rest of it.
+                    position, number = hopped[0], hopped[1].number
+                else:
+                    yield hopped
+                hopped = None
             if header is None:
                 onward = self._find(position, number, end, certain)
                 if onward is None:
@@ -138,21 +154,25 @@ class Zone:
                 self.damage.append((position, onward[0]))
                 (position, number), link = onward, None
                 continue
-            yield position, header
+            if hop:
+                hopped = position, header
+            else:
+                yield position, header
             position += header.sectors(self.sector_bytes)
             number, link = header.number + 1, header.link
+        if hopped is not None:
+            yield hopped
         self.head, self.number = position, number
         self.link = link or bytes(record.LINK_BYTES)
         if position < end and self._looks_torn(position, number):
             self.damage.append((position, None))
 
-    def _next_record(self, position: int, number: int, link, certain):
+    def _next_record(self, position: int, number: int, link, hop: bool):
         header = self.header_at(position)
         if header is None or header.number != number or (link and header.previous != link):
             return None
         if position + header.sectors(self.sector_bytes) > self.tail + self.count:
             return None
-        hop = certain is not None and position < certain[0]
         return header if hop or self.payload_holds(position, header) else None
 
     def _find(self, position: int, number: int, end: int, certain):
@@ -161,7 +181,8 @@ class Zone:
         if certain is not None:
             in_flight = 2 * self.sectors_of(record.PAYLOAD_BYTES_MAX)
             limit = min(end, max(position, certain[0]) + in_flight)
-        for at, header in self.headers(position + 1, limit):
+        # What stands at `position` may be whole, and of a number that earlier damage had made jump.
+        for at, header in self.headers(position, limit):
             if header.number > number and self.payload_holds(at, header):
                 return at, header.number
         if certain is not None and position < certain[0] <= end and certain[1] > number:
@@ -171,7 +192,7 @@ class Zone:
     def headers(self, start: int, end: int):
         """Yield (position, Header) of the sectors from `start` to before `end` that begin with one."""
         for at, data in marked(self.read_sectors, start, end, self.sector_bytes, record.MAGIC):
-            header = record.decode_header(data, self._salt)
+            header = self._header_in(data)
             if header is not None:
                 yield at, header
 
@@ -179,6 +200,6 @@ class Zone:
         """Whether a record began at the head and did not come whole. In the first lap anything but zeros tells."""
         data = self.read_sectors(position, 1)
         if data[:3] == record.MAGIC + bytes((record.VERSION,)):
-            header = record.decode_header(data, self._salt)
+            header = self._header_in(data)
             return header is None or header.number >= number
         return position < self.count and data.count(b"\0") < len(data)

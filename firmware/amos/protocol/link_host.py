@@ -379,12 +379,12 @@ def read_segment(
                 link.cancel([later for _offset, _length, later in ahead])
                 ahead.clear()
     except TransferError:
-        del held[:]
+        held[:] = b""
         raise
     finally:
         link.cancel([later for _offset, _length, later in ahead])
     if hashlib.sha256(held).digest() != entry.sha256:
-        del held[:]
+        held[:] = b""
         raise TransferError("segment %d: expected SHA-256 %s" % (entry.sequence, entry.sha256.hex()))
     return bytes(held)
 

@@ -1,0 +1,87 @@
+"""A device with a real journal, key and session, all in memory: what the link's targets talk to."""
+
+from amos import crypto
+from amos.device import Device
+from amos.edges.clock import SystemClock
+from amos.edges.sector_device import MemorySectorDevice
+from amos.edges.stem_memory import MemoryStem
+from amos.journal.journal import Journal
+from amos.protocol.cbor import dumps
+from amos.protocol.link_device import DeviceLink
+from amos.protocol.manifest import Manifest
+from amos.protocol.merkle import leaf_hash, node_hash
+from amos.protocol.receipt import sign_receipt
+from amos.session import Session
+from protocol_examples import a_stem
+from test_score import score_map
+
+LEDGER, SEED = b"l" * 32, b"d" * 32
+BLOCK_FRAMES = 1024
+STEMS = 7
+SEALED = 4
+SECTORS = 1024
+
+
+class Settings:
+    """The player's settings, as far as a session without files asks for them."""
+
+    board, tier, holidays = "linux", 0, ""
+    ledger_key = crypto.public_key(LEDGER)
+    pace, out, block_frames = "free", "null", BLOCK_FRAMES
+
+
+class MemoryPack:
+    """A pack of short noises, never read from a folder."""
+
+    pack_id = b"p" * 32
+
+    def __init__(self):
+        self._score = dumps(score_map(sliders=[{1: "calm", 2: 0, 3: 32768, 4: 16384}]))
+        self.manifest = Manifest(
+            version=1,
+            serial=1,
+            name="fuzz",
+            rate_hz=48000,
+            board_class="any",
+            voices=8,
+            lease_end_unix_s=2_000_000_000,
+            score_sha256=bytes(32),
+            score_bytes=len(self._score),
+            stems=[a_stem("stem %d" % number, "a", 0) for number in range(STEMS)],
+        )
+        for stem in self.manifest.stems:
+            stem.frames = 9600
+        self._source = MemoryStem(bytes(range(256)) * 75, 1)
+
+    def score(self) -> bytes:
+        return self._score
+
+    def stem(self, _index: int) -> MemoryStem:
+        return self._source
+
+
+class World:
+    """`device` with `SEALED` sealed segments and a session that plays; `link` to it; `receipts` that are true."""
+
+    def __init__(self):
+        self.journal = journal = Journal(MemorySectorDevice(SECTORS), bytes(8))
+        journal.begin_boot()
+        self.device = Device(SEED, journal, Settings(), SystemClock(), 8, MemoryPack.pack_id)
+        self.link = DeviceLink(self.device)
+        self.device.attach(self.link)
+        self.device.session = session = Session(self.device, MemoryPack(), Settings(), SystemClock())
+        while journal.last_sequence < SEALED:
+            self.device.tier ^= 1  # a change of tier seals
+            session.step(BLOCK_FRAMES)
+        self.receipts = {sequence: self._receipt(sequence) for sequence in sorted(journal.segments)}
+
+    def play(self) -> None:
+        """One block more."""
+        if self.device.session is not None:
+            self.device.session.step(BLOCK_FRAMES)
+
+    def _receipt(self, sequence: int) -> bytes:
+        segment = self.journal.read(sequence, 0, 1 << 16)
+        genesis = leaf_hash(b"genesis")
+        root, ledger = node_hash(genesis, leaf_hash(segment)), crypto.key_id(crypto.public_key(LEDGER))
+        return sign_receipt(2, 1, [genesis], root, ledger, lambda message: crypto.sign(LEDGER, message))
