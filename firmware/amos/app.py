@@ -61,7 +61,8 @@ class Player:
         journal.begin_boot()
         voices, pack_id = self._pack.manifest.voices, self._pack.pack_id
         self.device = Device(seed, journal, config, self._clock, voices, pack_id, _worker(config))
-        self.device.rights = open_rights(config.directory, config.publisher_key, crypto.verify, self._clock)
+        worker = self.device.worker
+        self.device.rights = open_rights(config.directory, config.publisher_key, crypto.verify, self._clock, worker)
         if self.device.rights.opt_outs.note:
             say(self.device.rights.opt_outs.note)
         self._link = DeviceLink(self.device)
@@ -182,7 +183,7 @@ class Player:
             device.state = STATE_FAULT
             device.text = "audio: %s; tried again every second" % session.output.lost
             self._say("stopped: " + device.text)
-        self._poll(IDLE_POLL_MS)
+        self._idle()
         if session.wait_for_output():
             device.state, device.text = STATE_PLAYING, None
             self._say("playing: the output is there")

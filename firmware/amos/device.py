@@ -1,8 +1,8 @@
 """The device as the link sees it: identity, status, sealed segments, receipts. The facade of `protocol.link_device`."""
 
 from amos import crypto
-from amos.protocol.anchor import open_anchor
 from amos.edges.worker import InlineWorker
+from amos.protocol.anchor import open_anchor
 from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import ProofError, ProtocolError
 from amos.protocol.limits import LIST_ENTRIES_MAX
@@ -53,6 +53,7 @@ class Device:
         """The journal; while the worker writes to it it is nobody else's, so this waits. Raises `JournalError`."""
         self.worker.settle()
         return self._journal
+
     def lease_seconds_left(self) -> "int | None":
         """Seconds until the pack's lease ends, 0 when it has; None before the first session."""
         return self.rights.lease_seconds_left()

@@ -1,6 +1,7 @@
 """What may sound on this player: the publisher's opt-out list, and the leases of packs and stems (RIGHTS.md)."""
 
 from amos.edges.kept import KeptFile
+from amos.edges.worker import InlineWorker
 from amos.lease_clock import KEPT_BYTES_MAX, LeaseClock
 from amos.licence import Licence
 from amos.opt_out_list import OptOutList
@@ -8,9 +9,13 @@ from amos.protocol.limits import OPT_OUTS_BYTES_MAX
 
 
 class Rights:
-    """`opt_outs` and `lease_clock` of a player; `licence` for the pack that it plays, None before there is one."""
+    """`opt_outs` and `lease_clock` of a player; `licence` for the pack that it plays, None before there is one.
 
-    def __init__(self, opt_outs: OptOutList, lease_clock: LeaseClock):
+    `worker` (edges/worker.py) writes while music goes on.
+    """
+
+    def __init__(self, opt_outs: OptOutList, lease_clock: LeaseClock, worker=None):
+        self._worker = worker or InlineWorker()
         self.opt_outs = opt_outs
         self.lease_clock = lease_clock
         self.licence: Licence | None = None
@@ -25,8 +30,8 @@ class Rights:
     def tick(self, now_ms: int, wall_unix_ms: "int | None") -> None:
         """Time has gone on, as `LeaseClock.tick`; saved when that is due."""
         self.lease_clock.tick(now_ms, wall_unix_ms)
-        if self.lease_clock.due:
-            self.lease_clock.save()
+        if self.lease_clock.due and not self._worker.busy:
+            self._worker.submit(self.lease_clock.save)
 
     def take_opt_outs(self, data: bytes) -> None:
         """An opt-out list came. Raises `ProtocolError`."""
@@ -38,8 +43,8 @@ class Rights:
         return None if self.licence is None else self.licence.seconds_left()
 
 
-def open_rights(directory: str, publisher_key: bytes, verify, clock) -> Rights:
+def open_rights(directory: str, publisher_key: bytes, verify, clock, worker=None) -> Rights:
     """The rights kept in `directory`; counts the boot. `clock` is an `AnchoredClock`. Raises OSError."""
     opt_outs = OptOutList(KeptFile(directory + "/opt-outs", OPT_OUTS_BYTES_MAX), publisher_key, verify)
     kept = KeptFile(directory + "/time", KEPT_BYTES_MAX)
-    return Rights(opt_outs, LeaseClock(kept, clock.now_ms(), clock.wall_unix_ms()))
+    return Rights(opt_outs, LeaseClock(kept, clock.now_ms(), clock.wall_unix_ms()), worker)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from journal_life import SALT, SECTOR_COUNT, Life, Media, Promise, Recording, whole_life
 
 from amos.edges.sector_device import MemorySectorDevice
-from amos.journal import superblock
+from amos.journal import slot, superblock
 from amos.journal.journal import Journal, JournalError, JournalFault, JournalFull
 from amos.journal.record import COUNT_MAX, checksum, decode_header
 from amos.protocol.cbor import dumps
@@ -164,13 +164,13 @@ def test_what_is_sealed_after_damage_stays_though_numbers_jump_over_it(from_end:
     device, journal = copy_of_the_life(), lived()[1].journal
     rows, zone = journal._rows, journal._zone
     stray = device.sectors[1 + (rows.head - 1) % rows.count]
-    assert decode_header(stray, SALT).number > zone.number
+    assert decode_header(stray, journal._ring.salt).number > zone.number
     last = journal.segments[journal.last_sequence].position
     device.sectors[1 + rows.count + (last + 1) % zone.count] = b"\xa5" * 512
     device.sectors[1 + rows.count + (zone.head - from_end) % zone.count] = stray
     assert zone.head - last > from_end + 1
     device.spoil(1 + rows.tail % rows.count, 0)  # so that the segments have to speak for themselves, this once
-    life = Life(device, Promise())
+    life = Life(Media(device), Promise())
     life.boot()
     life.segment(2, 3)
     sealed = life.journal.last_sequence
@@ -195,7 +195,7 @@ def test_positions_and_numbers_that_nobody_can_have_reached_are_no_superblock(fi
     Journal(device, SALT).begin_boot()
     for block in superblock.load(device):
         setattr(block, field, COUNT_MAX)
-        whole = superblock.encode(block, 512)
+        whole = slot.encode(superblock.MAGIC, block, 512)
         assert superblock.decode(whole) is not None
         body = block.to_map() | {key: 2**64 - 1 for key, name, _kind, _bound in block.FIELDS if name == field}
         data = superblock.MAGIC + len(dumps(body)).to_bytes(2, "little") + dumps(body)
@@ -203,7 +203,7 @@ def test_positions_and_numbers_that_nobody_can_have_reached_are_no_superblock(fi
 
 
 def test_sequences_too_far_apart_are_refused_before_anything_is_metered() -> None:
-    life = Life(MemorySectorDevice(SECTOR_COUNT, 512), Promise())
+    life = Life(Media(MemorySectorDevice(SECTOR_COUNT, 512)), Promise())
     life.boot()
     life.segment(1, 1)
     life.journal.last_sequence += 1 << 32

@@ -16,8 +16,12 @@ class StepClock:
     def now_ms(self) -> int:
         return self.us // 1000
 
+    anchor = None
+
     def unix_ms(self) -> None:
         return None
+
+    wall_unix_ms = unix_ms
 
     def status(self) -> int:
         return 0

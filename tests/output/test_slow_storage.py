@@ -19,6 +19,7 @@ from amos.edges.worker import InlineWorker
 from amos.edges.worker_host import ThreadWorker
 from amos.journal.journal import Journal, JournalError
 from amos.protocol.segment import SEAL_OUTPUT, SEAL_SHUTDOWN, open_usage
+from amos.rights import open_rights
 from amos.session import Session
 
 RATE_HZ, BLOCK = 48000, 1024
@@ -74,6 +75,7 @@ class Scene:
             "amos.session.open_sink", lambda *_told: AlsaSink(self.card.reopened(), RATE_HZ, 68 * 48, clock)
         )
         self.device = Device(SEED, self.journal, config, clock, opened.manifest.voices, opened.pack_id, worker)
+        self.device.rights = open_rights(str(folder), config.publisher_key, crypto.verify, clock, worker)
         self.session = self.device.session = Session(self.device, opened, config, clock)
 
     def play(self, ms: int) -> None:
