@@ -4,12 +4,14 @@ import random
 from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal_life import SALT, SECTOR_COUNT, Life, Media, Promise, Recording, whole_life
 
 from amos.edges.sector_device import MemorySectorDevice
-from amos.journal.journal import Journal, JournalError, JournalFull
+from amos.journal import record, superblock
+from amos.journal.facts import Superblock
+from amos.journal.journal import Journal, JournalError, JournalFault, JournalFull
 
 
 @cache
@@ -76,6 +78,7 @@ def fuzz(count: int) -> None:
         try_boot(device, chance.choice((None, reserved)))
 
 
+@settings(deadline=None, max_examples=50)
 @given(first=st.binary(max_size=300), second=st.binary(max_size=300), magic=st.booleans())
 def test_any_bytes_beside_the_key(first: bytes, second: bytes, magic: bool) -> None:
     reserved = MemorySectorDevice(2, 4096)
@@ -152,3 +155,35 @@ def test_a_ring_of_4096_byte_sectors_goes_round() -> None:
 def test_a_medium_too_small_or_of_other_sectors_is_refused(sectors: int, sector_bytes: int) -> None:
     with pytest.raises(JournalError, match="expected at least"):
         Journal(MemorySectorDevice(sectors, sector_bytes), SALT)
+
+
+def with_superblock(**changes: int) -> MemorySectorDevice:
+    """The device, with a newer superblock that says something else."""
+    device = copy_of_the_life()
+    block = superblock.load(device)[0]
+    for name, value in changes.items():
+        setattr(block, name, value)
+    block.generation += 2 - block.generation % 2  # the first sector's
+    data = superblock.MAGIC + len(forced(block)).to_bytes(2, "little") + forced(block)
+    device.sectors[0] = (data + record.checksum(data)).ljust(512, b"\0")
+    return device
+
+
+def forced(block: Superblock) -> bytes:
+    """Encoded although it contradicts itself."""
+    block.fault = lambda: None  # type: ignore[method-assign]
+    return block.encode()
+
+
+@pytest.mark.parametrize("sector_bytes", [0, 1, 511, 513, 3000])
+def test_a_superblock_of_impossible_sectors_is_none(sector_bytes: int) -> None:
+    journal = Journal(with_superblock(sector_bytes=sector_bytes), SALT)
+    assert journal.last_sequence == max(lived()[1].promise.sealed)
+    assert any("one superblock was damaged" in note for note in journal.notes)
+
+
+def test_no_superblock_makes_a_medium_larger_than_settings_can() -> None:
+    device = with_superblock(sector_count=(1 << 32) - 1)
+    with pytest.raises(JournalFault, match="expected a medium of 4294967295 sectors"):
+        Journal(device, SALT)
+    assert device.sector_count == SECTOR_COUNT
