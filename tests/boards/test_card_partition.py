@@ -109,6 +109,13 @@ def test_blocks_of_another_size_are_refused() -> None:
         CardSectorDevice(card)
 
 
+def test_a_card_that_does_not_tell_its_size_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = Card(table(OURS))
+    monkeypatch.setattr(card, "ioctl", lambda what, _argument: 512 if what == 5 else None)
+    with pytest.raises(PartitionError, match="found 2048 to 3071"):
+        CardSectorDevice(card)
+
+
 def test_the_partition_does_not_grow() -> None:
     with pytest.raises(PartitionError, match="expected a partition of 2000 sectors, found 1024"):
         CardSectorDevice(Card(table(OURS))).grow(2000)

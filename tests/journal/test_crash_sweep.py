@@ -114,7 +114,7 @@ def test_a_sample_of_cuts_that_spoil_both_superblocks(block: int) -> None:
 def test_every_failing_call_and_every_moment_for_both_superblocks() -> None:
     rescued, failed = rescue_every(1, 1), fail_every(1, 1)
     print(f"\n{rescued} rescues without superblocks, {failed} failing calls, no violation")
-    assert rescued > 1000 and failed > 1000
+    assert rescued > 800 and failed > 900
 
 
 @pytest.mark.sweep

@@ -136,6 +136,11 @@ def test_an_older_ring_than_what_is_reserved_is_told(ring: Path, media: Recordin
         newer.reserved.spoil(sector, 30)
     reserved.write_bytes(newer.reserved.read(0, 2))
     assert "what is reserved beside the key is damaged" in run("fsck", ring).output
+    (ring.parent / "key").mkdir()
+    reserved.rename(ring.parent / "key" / reserved.name)
+    assert run("fsck", ring).exit_code == 0
+    result = CliRunner().invoke(app, ["fsck", str(ring), "--beside", str(ring.parent / "key")])
+    assert result.exit_code == 1 and "what is reserved beside the key is damaged" in result.output
 
 
 @pytest.mark.parametrize("content", [None, b"", bytes(1 << 18), b"AMOSRING" * 40000, b"AJ\x01\x02" * 70000])

@@ -4,14 +4,14 @@ import random
 from functools import cache
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal_life import SALT, SECTOR_COUNT, Life, Media, Promise, Recording, whole_life
 
 from amos.edges.sector_device import MemorySectorDevice
-from amos.journal import slot, superblock
+from amos.journal import record, slot, superblock
+from amos.journal.facts import Superblock
 from amos.journal.journal import Journal, JournalError, JournalFault, JournalFull
-from amos.journal.record import COUNT_MAX, checksum, decode_header
 from amos.protocol.cbor import dumps
 
 
@@ -79,6 +79,7 @@ def fuzz(count: int) -> None:
         try_boot(device, chance.choice((None, reserved)))
 
 
+@settings(deadline=None, max_examples=50)
 @given(first=st.binary(max_size=300), second=st.binary(max_size=300), magic=st.booleans())
 def test_any_bytes_beside_the_key(first: bytes, second: bytes, magic: bool) -> None:
     reserved = MemorySectorDevice(2, 4096)
@@ -164,7 +165,7 @@ def test_what_is_sealed_after_damage_stays_though_numbers_jump_over_it(from_end:
     device, journal = copy_of_the_life(), lived()[1].journal
     rows, zone = journal._rows, journal._zone
     stray = device.sectors[1 + (rows.head - 1) % rows.count]
-    assert decode_header(stray, journal._ring.salt).number > zone.number
+    assert record.decode_header(stray, journal._ring.salt).number > zone.number
     last = journal.segments[journal.last_sequence].position
     device.sectors[1 + rows.count + (last + 1) % zone.count] = b"\xa5" * 512
     device.sectors[1 + rows.count + (zone.head - from_end) % zone.count] = stray
@@ -194,12 +195,12 @@ def test_positions_and_numbers_that_nobody_can_have_reached_are_no_superblock(fi
     device = MemorySectorDevice(SECTOR_COUNT, 512)
     Journal(device, SALT).begin_boot()
     for block in superblock.load(device):
-        setattr(block, field, COUNT_MAX)
+        setattr(block, field, record.COUNT_MAX)
         whole = slot.encode(superblock.MAGIC, block, 512)
         assert superblock.decode(whole) is not None
         body = block.to_map() | {key: 2**64 - 1 for key, name, _kind, _bound in block.FIELDS if name == field}
         data = superblock.MAGIC + len(dumps(body)).to_bytes(2, "little") + dumps(body)
-        assert superblock.decode((data + checksum(data) + bytes(512))[:512]) is None
+        assert superblock.decode((data + record.checksum(data) + bytes(512))[:512]) is None
 
 
 def test_sequences_too_far_apart_are_refused_before_anything_is_metered() -> None:
@@ -209,3 +210,35 @@ def test_sequences_too_far_apart_are_refused_before_anything_is_metered() -> Non
     life.journal.last_sequence += 1 << 32
     with pytest.raises(JournalFull, match="expected sequences within 32 bits"):
         life.open()
+
+
+def with_superblock(**changes: int) -> MemorySectorDevice:
+    """The device, with a newer superblock that says something else."""
+    device = copy_of_the_life()
+    block = superblock.load(device)[0]
+    for name, value in changes.items():
+        setattr(block, name, value)
+    block.generation += 2 - block.generation % 2  # the first sector's
+    data = superblock.MAGIC + len(forced(block)).to_bytes(2, "little") + forced(block)
+    device.sectors[0] = (data + record.checksum(data)).ljust(512, b"\0")
+    return device
+
+
+def forced(block: Superblock) -> bytes:
+    """Encoded although it contradicts itself."""
+    block.fault = lambda: None  # type: ignore[method-assign]
+    return block.encode()
+
+
+@pytest.mark.parametrize("sector_bytes", [0, 1, 511, 513, 3000])
+def test_a_superblock_of_impossible_sectors_is_none(sector_bytes: int) -> None:
+    journal = Journal(with_superblock(sector_bytes=sector_bytes), SALT)
+    assert journal.last_sequence == max(lived()[1].promise.sealed)
+    assert any("one superblock was damaged" in note for note in journal.notes)
+
+
+def test_no_superblock_makes_a_medium_larger_than_settings_can() -> None:
+    device = with_superblock(sector_count=(1 << 32) - 1)
+    with pytest.raises(JournalFault, match="expected a medium of 4294967295 sectors"):
+        Journal(device, SALT)
+    assert device.sector_count == SECTOR_COUNT

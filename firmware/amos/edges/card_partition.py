@@ -60,7 +60,7 @@ class CardSectorDevice:
             raise PartitionError("SD card: expected blocks of 512 bytes, found %d" % block_bytes)
         self.sector_bytes = BLOCK_BYTES
         self._first = 0
-        self._first, self.sector_count = find_partition(self.read(0, 1), card.ioctl(IOCTL_BLOCKS, 0))
+        self._first, self.sector_count = find_partition(self.read(0, 1), card.ioctl(IOCTL_BLOCKS, 0) or 0)
 
     def read(self, sector: int, count: int) -> bytes:
         data = bytearray(count * BLOCK_BYTES)

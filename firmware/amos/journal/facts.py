@@ -7,6 +7,7 @@ from amos.protocol.limits import SEGMENT_INPUTS_MAX, SEGMENT_ROWS_MAX
 from amos.protocol.record import U8, U32, U64, Record
 from amos.protocol.segment import FIRST_PREVIOUS
 
+SECTOR_BYTES = (512, 1024, 2048, 4096)
 DEVICE_BYTES = 16
 NOBODY = bytes(DEVICE_BYTES)
 
@@ -92,6 +93,8 @@ class Superblock(Record):
     def fault(self) -> "str | None":
         if len(self.state) != 1 or not 0 < self.rows_sectors < self.sector_count - 2:
             return "expected one state, and sectors for segments"
+        if self.sector_bytes not in SECTOR_BYTES:
+            return "sector_bytes: expected 512 to 4096, found %d" % self.sector_bytes
         return None
 
 

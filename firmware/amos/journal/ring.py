@@ -2,7 +2,7 @@
 
 from amos.journal import record, search, superblock
 from amos.journal.errors import JournalFault
-from amos.journal.facts import NOBODY, State, Superblock, no_state
+from amos.journal.facts import NOBODY, SECTOR_BYTES, State, Superblock, no_state
 from amos.journal.slot import is_blank
 from amos.journal.zone import WINDOW_BYTES, Zone
 
@@ -13,6 +13,9 @@ RING_BYTES_MIN = 256 * 1024
 RING_SECTORS_MIN = 128
 """Half of it rows: room for what is carried forward three times over, so that one superblock may fail at any moment
 (journal.py). The rest holds seven segments of the largest size."""
+
+GROWN_BYTES_MAX = 1 << 30
+"""The largest file that the settings allow: no superblock makes one longer."""
 
 BLANK_BYTES = 128 * 1024
 """A medium that is blank for so long holds no file system: those in use say before that they are there."""
@@ -91,6 +94,8 @@ class Ring:
             self.notes.append("the ring has %d sectors, and leaves the rest of the medium's %d alone" % told)
         elif told[1] < told[0]:
             try:
+                if block.sector_count * block.sector_bytes > GROWN_BYTES_MAX:
+                    raise OSError("too long")
                 device.grow(block.sector_count)
             except OSError:
                 raise JournalFault("journal: expected a medium of %d sectors, as the ring on it has, found %d" % told)
@@ -140,7 +145,7 @@ class Ring:
         device = self._device
         size = device.sector_bytes * device.sector_count
         expected = max(RING_BYTES_MIN, RING_SECTORS_MIN * device.sector_bytes)
-        if not 512 <= device.sector_bytes <= 4096 or size < expected:
+        if device.sector_bytes not in SECTOR_BYTES or size < expected:
             raise JournalFault("journal: expected at least %d bytes, found %d" % (expected, size))
         return Superblock(
             generation=generation,

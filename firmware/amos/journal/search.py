@@ -6,14 +6,13 @@ back the salt under which it is right. A salt on which headers agree is a ring's
 
 from amos.journal import record, superblock
 from amos.journal.errors import JournalFault
+from amos.journal.facts import SECTOR_BYTES
 from amos.journal.zone import marked
 
 AGREEING_MIN = 2
 SALTS_MAX = 64
 """As many are counted at once; those met once only make room for more."""
 
-STEP_BYTES = 512
-STEP_BYTES_MAX = 4096
 TELLING_MIN = 16
 """So many records do not all stand at even sectors by chance."""
 
@@ -65,7 +64,7 @@ def _marked(device, mark: bytes):
     """Yield (offset in bytes, 512 bytes or more) where sectors of any size may begin, and do with `mark`."""
     size = device.sector_bytes
     for sector, data in marked(device.read, 0, device.sector_count, size, b""):
-        for at in range(0, size, STEP_BYTES):
+        for at in range(0, size, SECTOR_BYTES[0]):
             if data[at : at + len(mark)] == mark:
                 yield sector * size + at, data[at:]
 
@@ -85,9 +84,7 @@ def _count(salts: dict, data: bytes, salt: int, offset: int) -> None:
 
 def _sector_bytes(device, count: int, offsets: int) -> int:
     """The device's own size, unless the offsets of `count` records tell another."""
-    size = STEP_BYTES
-    while size < STEP_BYTES_MAX and not offsets & size:
-        size *= 2
+    size = max([size for size in SECTOR_BYTES if not offsets % size])
     return size if count >= TELLING_MIN or size < device.sector_bytes else device.sector_bytes
 
 

@@ -13,6 +13,7 @@ from amos_tools.journal.ring_file import RingError, RingFile
 
 app = typer.Typer(help="Look into a player's journal, and check it.", no_args_is_help=True)
 
+Beside = Annotated[Path | None, typer.Option(help="Folder of the key and of what is reserved beside it; else FILE's.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="journal.ring of a player, or a card's partition.")]
 
 
@@ -32,9 +33,9 @@ def inspect(file: File) -> None:
 
 
 @app.command()
-def fsck(file: File) -> None:
+def fsck(file: File, beside: Beside = None) -> None:
     """Check records, hashes and chain; one line for each finding. Exit code 0: none; 1: some; 2: no ring."""
-    with _opened(file) as ring:
+    with _opened(file, beside) as ring:
         found = list(findings(ring))
         for line in found:
             print(line)
@@ -47,9 +48,9 @@ def fsck(file: File) -> None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[RingFile]:
+def _opened(path: Path, beside: Path | None = None) -> Iterator[RingFile]:
     try:
-        ring = RingFile(path)
+        ring = RingFile(path, beside)
     except (RingError, JournalError, OSError) as error:
         typer.echo(f"{type(error).__name__}: {error}", err=True)
         raise typer.Exit(2) from None

@@ -79,16 +79,16 @@ class RingFile:
     """A ring as recovery finds it. Raises `RingError`, `JournalError`, OSError. Close it.
 
     blocks        superblocks that are whole
-    reservation   what is reserved beside the key, when it stands in the same folder, else None
+    reservation   what is reserved beside the key, when it stands in `beside` (None: the ring's folder), else None
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, beside: Path | None = None):
         self.device = ReadOnlyDevice(path)
         try:
             self.ring = Ring(self.device, 0)
             self.blocks: list[Superblock] = superblock.load(self.device)
             self.found = Found(self.ring)
-            self.reservation = _reservation(path.parent, self.ring.device or NOBODY)
+            self.reservation = _reservation(beside or path.parent, self.ring.device or NOBODY)
         except BaseException:
             self.device.close()
             raise
