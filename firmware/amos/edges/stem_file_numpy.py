@@ -1,6 +1,6 @@
 """Stems for the NumPy mixer, which reads `samples` in place; CPython only."""
 
-from mmap import MADV_WILLNEED
+import mmap
 
 import numpy as np
 
@@ -27,12 +27,13 @@ class MappedStem(FileStem):
         """The blob, mapped. Raises `BlobError` when the file is gone or shorter than it was."""
         if self._samples is None:
             try:
-                mapped = np.memmap(self._path, dtype="<i2", mode="r", shape=(self.frames * self.channels,))
+                with open(self._path, "rb") as file:
+                    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                self._samples = np.frombuffer(mapped, "<i2", self.frames * self.channels)
             except (OSError, ValueError) as error:
                 raise BlobError("%s: expected a readable file, found %s" % (self._path, error)) from None
-            mapped._mmap.madvise(MADV_WILLNEED)  # read ahead while the first block plays
+            mapped.madvise(mmap.MADV_WILLNEED)  # read ahead while the first block plays
             self._folder.admit(self)
-            self._samples = np.asarray(mapped)  # a memmap costs a Python call for every slice of it
         return self._samples
 
     def close(self) -> None:

@@ -8,8 +8,8 @@ from amos.edges.stem_file import BlobError
 
 
 class StemsAhead:
-    """Asks `pack` (edges/stem_file.py) for every stem once, from a thread, until `stop`. What it finds, good or bad, the
-    pack remembers; a stem that is placed before its turn is checked there and then, maybe twice."""
+    """Asks `pack` (edges/stem_file.py) for every stem once, from a thread, until `stop`. The pack remembers what it
+    finds, good or bad; a stem that is placed before its turn is checked there and then, maybe twice."""
 
     def __init__(self, pack: Any) -> None:
         self._pack = pack
