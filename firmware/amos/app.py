@@ -8,10 +8,11 @@ import json
 import os
 
 from amos import crypto
-from amos.device import Device
+from amos.device import Device, device_of
 from amos.edges.clock import SystemClock
 from amos.edges.durable import append_line
-from amos.edges.key_store import load_or_make_seed
+from amos.edges.hardware import hardware_ids
+from amos.edges.key_store import load_or_make_device_seed
 from amos.edges.link_ports import open_port
 from amos.edges.sector_device import FileSectorDevice
 from amos.edges.stem_file import open_pack
@@ -19,6 +20,7 @@ from amos.journal.journal import Journal, JournalError, JournalFull
 from amos.protocol.link import STATE_FAULT, STATE_FULL, STATE_PLAYING, STATE_STOPPED
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.segment import SEAL_SHUTDOWN
+from amos.said import Said
 from amos.session import Session
 from amos.usage_log import UsageLog
 
@@ -39,22 +41,29 @@ class Player:
 
     def __init__(self, config, say=print, heartbeat=None):
         self._config = config
-        self._say = say
+        self._print = say
         self._heartbeat = heartbeat
         self._clock = SystemClock()
-        seed = load_or_make_seed(config.directory + "/device.key")
+        self._said = Said(self._clock)
+        seed, bound = load_or_make_device_seed(config.directory + "/device.key", hardware_ids(), device_of)
+        self._say(bound)
         self._pack = open_pack(config.pack, config.publisher_key, crypto.verify)
         self._store = FileSectorDevice(config.directory + "/journal.ring", config.journal_bytes)
         journal = Journal(self._store, os.urandom(8))
         for note in journal.notes:
-            say("journal: " + note)
+            self._say("journal: " + note)
         journal.begin_boot()
-        self.device = Device(seed, journal, config, self._clock, self._pack.manifest.voices, self._pack.pack_id)
+        facts = self._pack.manifest.voices, self._pack.pack_id, self._said
+        self.device = Device(seed, journal, config, self._clock, *facts)
         self._link = DeviceLink(self.device)
         self.device.attach(self._link)
         self._port = open_port(config.link)
         self._stopping = False
         self._took_ms = 0
+
+    def _say(self, line: str) -> None:
+        self._said.note(line)
+        self._print(line)
 
     def stop(self) -> None:
         """Finish the block in hand, seal, and leave; may be called at any moment."""

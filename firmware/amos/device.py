@@ -6,6 +6,7 @@ from amos.protocol.errors import ProofError, ProtocolError
 from amos.protocol.limits import LIST_ENTRIES_MAX
 from amos.protocol.link import STATE_STOPPED, Status
 from amos.protocol.receipt import parse_receipt
+from amos.said import Said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,13 +15,18 @@ if TYPE_CHECKING:
 FIRMWARE = "0.1.0"
 
 
+def device_of(seed: bytes) -> bytes:
+    """The device id of a seed."""
+    return crypto.key_id(crypto.public_key(seed))
+
+
 class Device:
     """Identity and journal of one player; `session` (a Session) while it plays, else None; `text` for the status."""
 
     session: "Session | None"
     text: "str | None"
 
-    def __init__(self, seed: bytes, journal, config, clock, voices: int, pack_id: bytes):
+    def __init__(self, seed: bytes, journal, config, clock, voices: int, pack_id: bytes, said=None):
         self._seed = seed
         self.public_key = crypto.public_key(seed)
         self.device = crypto.key_id(self.public_key)
@@ -37,6 +43,7 @@ class Device:
         self._pack_id = pack_id
         self._ledger_key = config.ledger_key
         self._clock = clock
+        self._said = said or Said(clock)
 
     def attach(self, link) -> None:
         """The link whose damage count the status shows."""
@@ -97,6 +104,10 @@ class Device:
         receipt = parse_receipt(data)
         receipt.check(self.journal.read(sequence, 0, size), self._ledger_key, crypto.verify)
         self.trimmed += self.journal.trim(sequence)
+
+    def read_logs(self, offset: int, length: int) -> tuple:
+        first, data = self._said.read(offset, length)
+        return first, data, self._said.end
 
     def set_tier(self, value: int) -> None:
         if not 0 <= value <= 255:

@@ -58,6 +58,7 @@ class FakePlayer:
         self.last_receipted = 0
         self.ledger_key = ledger_key
         self.refused = 0
+        self.said = b""
 
     def sign_identity(self, nonce: bytes) -> bytes:
         return crypto.sign(self.seed, IDENTIFY_CONTEXT + nonce)
@@ -91,6 +92,9 @@ class FakePlayer:
             raise
         self.last_receipted = sequence
         self.segments = {number: data for number, data in self.segments.items() if number > sequence}
+
+    def read_logs(self, offset: int, length: int) -> tuple[int, bytes, int]:
+        return offset, self.said[offset : offset + length], len(self.said)
 
     def set_tier(self, value: int) -> None: ...
     def input(self, kind: int, value: int) -> None: ...

@@ -24,6 +24,7 @@ READ = 4
 OFFER = 5
 SET_TIER = 6
 INPUT = 7
+LOGS = 20
 
 OFFER_RECEIPT = 1
 
@@ -38,6 +39,7 @@ REQUEST_NEEDS = {
     OFFER: ("kind", "sequence", "size", "offset", "data"),
     SET_TIER: ("value",),
     INPUT: ("kind", "value"),
+    LOGS: ("offset", "length"),
 }
 """Verb -> the fields its request carries, no more and no fewer."""
 

@@ -13,6 +13,7 @@
     segment_size(sequence)  -> int, or None
     take_receipt(sequence, data) -> None; raises ProtocolError when the receipt does not verify
     set_tier(value), input(kind, value) -> None; raise ProtocolError when it cannot be taken now
+    read_logs(offset, length) -> (offset of the first byte, bytes, maybe none, offset after the last byte said)
 """
 
 from amos.protocol.errors import ProtocolError
@@ -25,6 +26,7 @@ from amos.protocol.link import (
     IDENTIFY,
     INPUT,
     LIST,
+    LOGS,
     NOT_NOW,
     OFFER,
     OFFER_RECEIPT,
@@ -58,6 +60,7 @@ class DeviceLink:
             OFFER: self._offer_piece,
             SET_TIER: self._set_tier,
             INPUT: self._input,
+            LOGS: self._logs,
         }
 
     def another(self) -> "DeviceLink":
@@ -144,6 +147,10 @@ class DeviceLink:
     def _input(self, number: int, kind: int, value: int) -> Response:
         refused = _refusal(self._player.input, kind, value)
         return Response(id=number, code=OK if refused is None else NOT_NOW, text=refused)
+
+    def _logs(self, number: int, offset: int, length: int) -> Response:
+        first, data, end = self._player.read_logs(offset, min(length, READ_CHUNK_BYTES_MAX))
+        return Response(id=number, code=OK, offset=first, size=end, data=data or None)
 
 
 def _refusal(act, *arguments) -> "str | None":

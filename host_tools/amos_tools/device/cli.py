@@ -13,7 +13,7 @@ from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.link import STATES
 from amos.protocol.segment import CLOCK_LETTERS
 from amos_tools.boards import BoardError, load_board
-from amos_tools.device.call import DeviceError, ask_identity, ask_status
+from amos_tools.device.call import DeviceError, ask_identity, ask_logs, ask_status
 from amos_tools.device.prepare import check_fit, write_wiring
 from amos_tools.device.prepare import enrol as enrol_device
 from amos_tools.device.prepare import prepare as prepare_directory
@@ -90,6 +90,13 @@ def status(port: Port, as_json: Annotated[bool, typer.Option("--json", help="Pri
     for name, value in facts.items():
         if value is not None:
             print(f"{name:>16}  {value}")
+
+
+@app.command()
+def logs(port: Port) -> None:
+    """Print what a running player said lately, each line after the seconds since its start."""
+    with _one_line_errors():
+        print(ask_logs(port), end="")
 
 
 @contextmanager
