@@ -19,6 +19,7 @@ from amos.protocol.link import (
     IDENTIFY,
     INPUT,
     LIST,
+    LOGS,
     OFFER,
     OFFER_RECEIPT,
     OK,
@@ -241,6 +242,12 @@ class Examples:
         self.records["enrolment"] = enrolment
         self.messages["enrolment"] = sign_enrolment(enrolment, self.operator.id, self.operator.sign)
 
+        values = {name: getattr(enrolment, name) for _key, name, _kind, _bound in Enrolment.FIELDS}
+        values["unix_s"] += 86400
+        values["predecessor"] = id_of("bar-1 of last year")
+        replacing = Enrolment(**values)
+        self.messages["enrolment-replacing"] = sign_enrolment(replacing, self.operator.id, self.operator.sign)
+
     def _sealed(self) -> None:
         usage = a_usage(self.device.id, self.pack)
         self.records["usage"] = usage
@@ -276,6 +283,9 @@ class Examples:
         self._keep("response-refused", Response(id=5, code=BAD_OFFER, text=text))
         self._keep("request-set-tier", Request(id=6, verb=SET_TIER, value=2))
         self._keep("request-input", Request(id=7, verb=INPUT, kind=16, value=9830))
+        self._keep("request-logs", Request(id=8, verb=LOGS, offset=0, length=1024))
+        said = b"      0.412  playing: session 2, pack 7\n"
+        self._keep("response-logs", Response(id=8, code=OK, offset=0, size=len(said), data=said))
 
     def _receipted(self) -> None:
         ledger, usage = self.ledger, self.messages["usage"]

@@ -34,6 +34,7 @@ RULES = {
     "manifest": "signed-manifest",
     "catalogue": "signed-catalogue",
     "enrolment": "signed-enrolment",
+    "enrolment-replacing": "signed-enrolment",
     "receipt": "receipt",
 }
 
@@ -144,6 +145,7 @@ OUT_OF_BOUNDS = [
     ("enrolment", 2, bytes(15)),
     ("enrolment", 8, 33),
     ("enrolment", 9, bytes(15)),
+    ("enrolment", 12, bytes(15)),
     ("request-input", 10, 1 << 31),
     ("request-input", 10, -(1 << 31) - 1),
     ("request-read", 6, 1025),
@@ -155,7 +157,7 @@ OUT_OF_BOUNDS = [
     ("entry", 2, 1 << 32),
     ("answer-accepted", 2, 2),
     ("answer-refused", 2, 0),
-    ("answer-refused", 2, 11),
+    ("answer-refused", 2, 13),
 ]
 
 

@@ -7,7 +7,10 @@ USAGE = "usage"
 RECEIPT = "receipt"
 STATUS = "status"
 DIRECTIVE = "directive"
+ENROLMENT = "enrolment"
+ENROLLED = "enrolled"
 ALL_USAGE = PREFIX + "/+/+/" + USAGE
+ALL_ENROLMENTS = PREFIX + "/+/+/" + ENROLMENT
 
 
 def device_topic(site: str, device: bytes, leaf: str) -> str:
