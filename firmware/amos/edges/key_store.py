@@ -5,7 +5,8 @@ a device's plain file gives way to its bound form, which holds the same seed. Wh
 what not: the threat model in `amos.crypto`.
 
 A bound file is 89 bytes: `AMK1`, the kind of hardware id (`hardware.py`, 1 byte), the device id (16), a salt (32), the
-seed (32) combined by exclusive or with SHA-256(context, kind, hardware id, salt), and the CRC-32 of all that (4, little-endian).
+seed (32) combined by exclusive or with SHA-256(context, kind, hardware id, salt), and the CRC-32 of all that (4 bytes,
+little-endian).
 """
 
 import hashlib
@@ -31,6 +32,7 @@ SALT_BYTES = 32
 MAGIC = b"AMK1"
 BOUND_BYTES = 89
 CONTEXT = b"amos/1/device-key\x00"
+UNBOUND = "key: bound to nothing, this machine shows no number of its own; who copies the file has the key"
 
 
 class KeyFault(Exception):
@@ -64,10 +66,7 @@ def load_or_make_device_seed(path: str, hardware: list, device_of) -> tuple:
         raise KeyFault("%s: expected a device's key, found %s; restore it" % (path, fault))
     if len(data) == SEED_BYTES:
         if not hardware:
-            return (
-                data,
-                "key: bound to nothing, this machine shows no number of its own; who copies the file has the key",
-            )
+            return data, UNBOUND
         seed, data = data, _bind(data, hardware[0], device_of(data))
         _write(path, data)
         return seed, _sentence(data)
@@ -127,7 +126,7 @@ def _read(path: str):
 
 
 def _finish(path: str):
-    """The bound key that a power cut left under its staged name: FAT takes the old name away before it gives it anew."""
+    """The bound key that a cut left under its staged name: FAT takes the old name away before it gives it anew."""
     staged = _read(path + ".new")
     if staged is None or len(staged) != BOUND_BYTES or _fault(staged):
         return None

@@ -97,7 +97,7 @@ def ask_status(address: str, wait_s: float = 0) -> Status:
 
 
 def ask_logs(address: str, wait_s: float = 0) -> str:
-    """What the player at `address` said lately, a line each, after the seconds since its start. Raises `DeviceError`."""
+    """What the player at `address` said lately: seconds since its start, and the sentence. Raises `DeviceError`."""
     said = _converse(address, read_logs, wait_s)
     assert isinstance(said, bytes)
     text = said.decode(errors="replace")
