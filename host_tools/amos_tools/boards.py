@@ -55,6 +55,7 @@ SCHEMA = {
     "runtime": _text("linux", "micropython"),
     "class": _text(),
     "codec": _text(*CODECS),
+    "machine": _text(when=_BOARD),
     "mpy_architecture": _text("armv6m", "armv7emsp", "xtensawin", when=_BOARD),
     "memory.ram_bytes": _int(128 << 10, 1 << 40),
     "memory.heap_bytes": _int(64 << 10, 1 << 40),
