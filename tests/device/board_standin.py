@@ -1,5 +1,6 @@
 """A board on two serial lines, prompt and link, with its flash and its card in folders; and a package index."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -42,7 +43,7 @@ class StandInBoard:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         self.starts += 1
-        self._interruptible = False
+        self._running = False
         words = [*self._interpreter, "-X", "heapsize=8m", str(STANDIN), str(self.flash), str(self.card)]
         pipe, line = subprocess.PIPE, self._link_fd
         return subprocess.Popen(
@@ -59,7 +60,7 @@ class StandInBoard:
                 self._said.write(data)
                 self._said.flush()
                 if data:
-                    self._interruptible = True
+                    self._running = not data.endswith(b">>> ")
                     os.write(self._prompt_fd, data)
                 elif process.wait() == EXIT_RESET:
                     self._process = self._start()
@@ -67,9 +68,10 @@ class StandInBoard:
                     return
             if self._prompt_fd in ready:
                 data = os.read(self._prompt_fd, 4096)
-                if b"\x03" in data and self._interruptible:
+                if b"\x03" in data and self._running:
                     process.send_signal(signal.SIGINT)
-                process.stdin.write(data.replace(b"\x03", b""))
+                with contextlib.suppress(BrokenPipeError):  # it has just ended
+                    process.stdin.write(data.replace(b"\x03", b""))
 
     def stop(self) -> None:
         self._stopping = True

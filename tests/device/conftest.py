@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+sys.path.append(str(Path(__file__).parent))
 sys.path.append(str(Path(__file__).parents[1] / "sync"))
 sys.path.append(str(Path(__file__).parents[1] / "boards"))
 

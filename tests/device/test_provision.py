@@ -137,11 +137,23 @@ def test_another_device_at_the_port_and_a_device_of_another_place_are_refused(si
     assert site.provision("bar")[0] == 0
     bar, ledger = next(iter(site.devices())), site.devices()
     code, lines = site.provision("bar", f"--port={site.port('hall')}")
+    assert code == 1 and lines[-1].startswith(f"DeviceError: {site.port('hall')}: expected device {bar}, found ")
+    site.stop("bar")
+    site.stop("hall")
+    (site.folder / "bar").rename(site.folder / "away")
+    (site.folder / "hall").rename(site.folder / "bar")  # another device, set up where the first was
+    site.provision("bar", wait_s=0)
+    site.start("bar")
+    code, lines = site.provision("bar")
     assert code == 1 and lines[-1].startswith(
         f"PlaceError: bar at harbour is device {bar}, and the one at the port is "
     )
     assert f"amos device replace --old {bar}" in lines[-1]
-    code, lines = site.provision("hall", f"--port={site.port('bar')}")
+    site.stop("bar")
+    (site.folder / "away").rename(site.folder / "hall")
+    site.provision("hall", wait_s=0)
+    site.start("hall")
+    code, lines = site.provision("hall")
     assert code == 1 and lines[-1] == f"PlaceError: the device at the port, {bar}, is bar at harbour"
     assert site.devices() == ledger
 

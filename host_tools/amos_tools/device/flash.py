@@ -32,14 +32,27 @@ if board['card'].strip('/') not in os.listdir('/'):
  from amos.edges.sd_card import mount
  mount(board['card'], board['spi'])
 """
+KEY = """
+from amos.device import device_of
+from amos.edges.hardware import hardware_ids
+from amos.edges.key_store import KeyFault, load_or_make_device_seed
+try:
+ seed, bound = load_or_make_device_seed({path!r}, hardware_ids(), device_of)
+ print(repr((device_of(seed).hex(), bound)))
+except KeyFault as error:
+ print(repr(('', str(error))))
+"""
 LINK_WAIT_S = 30.0
 TURN_S = 0.2
 
 
 def flash(
     port: str, board: Board, settings: dict[str, object], pack: Path, say: Say, *, link: str | None, index: str | None
-) -> str:
-    """Put there what differs and restart the board; the address of its link. Raises `DeviceError`, OSError."""
+) -> tuple[str, bytes]:
+    """Put there what differs, have the key made, restart the board; (the address of its link, the device's id).
+
+    Raises `DeviceError`, OSError.
+    """
     with open_prompt(port) as prompt:
         _check(port, prompt, board)
         _firmware(prompt, board, say)
@@ -49,10 +62,11 @@ def flash(
         _texts(prompt, {"/board.json": wiring}, "wiring", say)
         prompt.run(MOUNT)
         _texts(prompt, {f"{wiring['player']}/player.json": settings}, "settings", say)
+        device = _key(port, prompt, f"{wiring['player']}/device.key", say)
         _pack(prompt, pack, str(settings["pack"]), say)
         prompt.restart()
     say("board: restarted")
-    return link or _link_beside(port)
+    return link or _link_beside(port), device
 
 
 def _check(port: str, prompt: Prompt, board: Board) -> None:
@@ -117,6 +131,15 @@ def _texts(prompt: Prompt, contents: dict[str, dict[str, object]], what: str, sa
     for name in differing:
         prompt.write(name, files[name])
     say(f"{what}: written to {', '.join(differing)}" if differing else f"{what}: as they were")
+
+
+def _key(port: str, prompt: Prompt, path: str, say: Say) -> bytes:
+    """Have the board make its key, or find it; only the device's id leaves the board."""
+    ((device, said),) = prompt.run(KEY.format(path=path))
+    if not device:
+        raise PromptError(f"{port}: the board's key is refused: {said}")
+    say(said)
+    return bytes.fromhex(device)
 
 
 def _pack(prompt: Prompt, pack: Path, target: str, say: Say) -> None:

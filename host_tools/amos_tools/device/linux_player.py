@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from amos.config import CONFIG_BYTES_MAX
+from amos.edges.key_store import BOUND_BYTES, MAGIC
 from amos_tools.device.call import DeviceError
 from amos_tools.device.prepare import prepare
 
@@ -37,6 +38,16 @@ def _read(path: Path) -> dict[str, object] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def device_in(directory: Path) -> bytes | None:
+    """The device whose key is in the directory, as far as its file says; None where it has none yet or says nothing."""
+    try:
+        with (directory / "device.key").open("rb") as file:
+            data = file.read(BOUND_BYTES)
+    except OSError:
+        return None
+    return data[5:21] if len(data) == BOUND_BYTES and data.startswith(MAGIC) else None
 
 
 def unit_of(directory: Path) -> str | None:

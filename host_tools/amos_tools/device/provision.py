@@ -62,16 +62,17 @@ def provision(
         raise DeviceError(f"port: expected {expected}PATH for a {kind} player, found {device.port}")
     if device.board is not None:
         check_fit(device.board, device.pack, str(device.settings["publisher_key"]))
-    link = _flashed(device, say) if kind == "micropython" else _set_up(device, say)
+    link, expected_device = _flashed(device, say) if kind == "micropython" else _set_up(device, say)
     identity = ask_identity(link, wait_s)
-    _check_board(link, device, identity)
+    # Made by the player of the directory when it first ran, so it may be there only by now.
+    _check(link, device, identity, expected_device or linux_player.device_in(device.directory))
     say(f"device: {identity.device.hex()} holds its key; it signed our nonce")
     record = _enrolled(place, identity, operator_seed, records, ledger, say)
     _delivered(record, ledger, wait_s, say)
     return record
 
 
-def _set_up(device: Device, say: Say) -> str:
+def _set_up(device: Device, say: Say) -> tuple[str, None]:
     changed = linux_player.write_settings(device.directory, device.settings)
     if changed is None:
         say(f"settings: written to {device.directory}")
@@ -84,18 +85,23 @@ def _set_up(device: Device, say: Say) -> str:
         say(f"player: restart it for the settings to count: amos player {device.directory}")
     elif changed is None:
         say(f"player: start it: amos player {device.directory}")
-    return device.port
+    return device.port, None
 
 
-def _flashed(device: Device, say: Say) -> str:
+def _flashed(device: Device, say: Say) -> tuple[str, bytes]:
     assert device.board is not None
     return flash(device.port, device.board, device.settings, device.pack, say, link=device.link, index=device.index)
 
 
-def _check_board(link: str, device: Device, identity: Identity) -> None:
+def _check(link: str, device: Device, identity: Identity, expected_device: bytes | None) -> None:
+    """Refuse what answers when it is not what has been set up: the wrong port."""
     expected, found = device.settings.get("board", "linux"), identity.response.board
     if found != expected:
         raise DeviceError(f"{link}: expected a player on {expected}, found one on {found}")
+    if expected_device not in (None, identity.device):
+        raise DeviceError(
+            f"{link}: expected device {expected_device.hex()}, found {identity.device.hex()}; wrong port?"
+        )
 
 
 def _enrolled(

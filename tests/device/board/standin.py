@@ -1,4 +1,4 @@
-"""A board, as far as its prompt and its boot go, on MicroPython's unix port: `micropython standin.py FLASH CARD LINK_FD`.
+"""A board's boot and prompt on MicroPython's unix port: `micropython standin.py FLASH CARD LINK_FD`.
 
 FLASH becomes the root of the file system, as a board's own flash is; CARD is what the SD driver finds. boot.py and
 main.py run first, when they are there; then the raw prompt of MicroPython's manual on stdin and stdout. Exit code 42
@@ -50,8 +50,7 @@ def keys():
         count = read(0, buffer, len(buffer))
         if count == 0:
             return
-        for key in bytes(buffer[: max(count, 0)]):
-            yield key
+        yield from bytes(buffer[: max(count, 0)])
 
 
 def prompt():
@@ -84,12 +83,11 @@ space = {"__name__": "__main__"}
 import machine  # noqa: E402 (the board's, from /rom)
 
 machine.FLASH, machine.CARD, machine.LINK_FD = FLASH, CARD, int(LINK_FD)
-say("MicroPython\r\n")  # from here on an interrupt is Python's
-for name in ("/boot.py", "/main.py"):
-    run(name)
-while True:
-    try:
-        prompt()
-        break
-    except KeyboardInterrupt:
-        pass  # nothing was running
+try:
+    say("MicroPython\r\n")  # from here on an interrupt is Python's
+    for name in ("/boot.py", "/main.py"):
+        run(name)
+except KeyboardInterrupt:
+    pass
+say(">>> ")  # from here on an interrupt is a key, since nothing runs
+prompt()

@@ -13,7 +13,7 @@ def uname():
 
 def rename(old, new):
     if _rename(_real(old), _real(new)):
-        raise OSError("rename %s" % old)
+        raise OSError("rename " + old)
 
 
 def _real(path):

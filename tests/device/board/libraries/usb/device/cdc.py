@@ -7,7 +7,7 @@ import machine
 
 class CDCInterface:
     def __init__(self, timeout, txbuf, rxbuf):
-        self._line = open(machine.LINK_FD, "r+b")
+        self._line = open(machine.LINK_FD, "r+b")  # noqa: SIM115 (for as long as the board runs)
         self._poll = select.poll()
         self._poll.register(self._line, select.POLLIN)
 
