@@ -25,7 +25,8 @@ What this protects, and what it does not:
   it, or asks the board's prompt. An SD card or flash may still hold a plain key that was bound later, in worn blocks.
 - The boards' flash and RAM can be read out. Whoever holds the board can copy its seed, or sign what never sounded. No
   code here can prevent that; the ledger's part is to notice two logs under one key.
-- Where a machine shows no number, the file is the key, and the player says so when it starts.
+- A machine id goes along when a whole disk is copied. Where a machine shows no lasting number, the file is the key,
+  and the player says so when it starts.
 - A host's keys (publisher, operator, ledger) are plain files, for their owner alone to read.
 - There is no forward secrecy: whoever has the seed can also sign readings for the past.
 """

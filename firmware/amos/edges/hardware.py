@@ -14,6 +14,8 @@ ID_BYTES_MAX = 64
 # systemd's ProcSubset=pid hides /proc/device-tree from the player, and leaves /sys.
 SOC_FILES = ("/sys/firmware/devicetree/base/serial-number", "/proc/device-tree/serial-number")
 MACHINE_FILES = ("/etc/machine-id",)
+TRANSIENT_FILE = "/run/machine-id"
+"""Where systemd keeps a machine id that is another one after the next start, for want of a place to store it."""
 
 
 def hardware_ids() -> list:
@@ -28,7 +30,7 @@ def hardware_ids() -> list:
         pass
     for kind, paths in ((SOC, SOC_FILES), (MACHINE, MACHINE_FILES)):
         texts = [text for text in [_read(path) for path in paths] if text]
-        if texts:
+        if texts and not (kind == MACHINE and _read(TRANSIENT_FILE)):
             found.append((kind, texts[0]))
     return found
 
