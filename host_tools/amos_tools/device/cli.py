@@ -1,7 +1,6 @@
 """`amos device`: provision a player, or its steps one by one; ask it how it is."""
 
 import json
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -11,8 +10,8 @@ from amos.protocol.link import STATES
 from amos.protocol.segment import CLOCK_LETTERS
 from amos_tools.boards import load_board
 from amos_tools.device.call import ask_identity, ask_logs, ask_status
-from amos_tools.device.place import Place, enrolment_for
 from amos_tools.device.prepare import check_fit, with_words, write_wiring
+from amos_tools.device.prepare import enrol as enrol_device
 from amos_tools.device.prepare import prepare as prepare_directory
 from amos_tools.device.provision_cli import one_line_errors, provision, replace
 from amos_tools.pack.keys import read_key
@@ -66,8 +65,7 @@ def enrol(
     """Let a running player prove its key, and sign its enrolment as the operator."""
     with one_line_errors():
         identity = ask_identity(port, wait_s)
-        record = enrolment_for(Place(site, name, tier), None, identity, read_key(key), int(time.time()))
-        out.write_bytes(record.data)
+        out.write_bytes(enrol_device(identity, read_key(key), site=site, name=name, tier=tier))
     print(f"{identity.device.hex()} holds its key; enrolment for {name} at {site} signed: {out}")
 
 

@@ -1,13 +1,16 @@
-"""A player's directory and settings."""
+"""A player's directory, and the enrolment that lets its play count."""
 
 import json
 import os
+import time
 from pathlib import Path
 
 from amos import crypto
 from amos.config import SETTINGS, Config, ConfigError
 from amos.edges.stem_file import open_pack
 from amos_tools.boards import Board, BoardError
+from amos_tools.device.call import Identity
+from amos_tools.device.place import Place, enrolment_for
 
 
 def prepare(directory: Path, settings: dict[str, object]) -> None:
@@ -53,3 +56,8 @@ def with_words(settings: dict[str, object], words: list[str] | None) -> dict[str
             raise ConfigError(f"{word}: expected name=value")
         told[name] = value
     return told
+
+
+def enrol(identity: Identity, operator_seed: bytes, *, site: str, name: str, tier: int) -> bytes:
+    """The enrolment's bytes, signed by the operator. Raises `LocalError` for a site or name that is no slug."""
+    return enrolment_for(Place(site, name, tier), None, identity, operator_seed, int(time.time())).data
