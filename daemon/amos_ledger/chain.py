@@ -23,8 +23,8 @@ class Chain:
 
     def device(self, device: bytes) -> Device | None:
         """The enrolled device, or None."""
-        sql = "SELECT device, public_key, site, name, tier, voices, quarantine FROM device WHERE device = ?"
-        row = self._database.one(sql, (device,))
+        facts = "device, public_key, site, name, tier, voices, quarantine, retired_unix_s"
+        row = self._database.one(f"SELECT {facts} FROM device WHERE device = ?", (device,))
         return Device(*row) if row else None
 
     def enrolment(self, device: bytes) -> tuple[int, bytes] | None:
@@ -33,15 +33,46 @@ class Chain:
         row = self._database.one(sql, (device,))
         return (row[0], bytes(row[1])) if row else None
 
+    def enrolment_leaf(self, device: bytes) -> int:
+        """Leaf index of the enrolment in force. Raises `LookupError`."""
+        row = self._database.one("SELECT leaf_index FROM device WHERE device = ?", (device,))
+        if row is None:
+            raise LookupError(f"device: expected an enrolled one, found {device.hex()}")
+        return int(row[0])
+
     def enrol(self, enrolment: Enrolment, leaf_index: int) -> None:
-        """Put the enrolment in force; a quarantine stays."""
+        """Put the enrolment in force, and retire the device it replaces; a quarantine stays."""
         sql = (
-            "INSERT INTO device VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT (device) DO UPDATE SET"
+            "INSERT INTO device VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, NULL) ON CONFLICT (device) DO UPDATE SET"
             " leaf_index = excluded.leaf_index, site = excluded.site, name = excluded.name, tier = excluded.tier,"
-            " voices = excluded.voices, enrolled_unix_s = excluded.enrolled_unix_s"
+            " voices = excluded.voices, enrolled_unix_s = excluded.enrolled_unix_s,"
+            " predecessor = coalesce(excluded.predecessor, predecessor)"
         )
         facts = (enrolment.site, enrolment.name, enrolment.tier, enrolment.voices, enrolment.unix_s)
-        self._database.run(sql, (enrolment.device, leaf_index, enrolment.public_key, *facts))
+        row = (enrolment.device, leaf_index, enrolment.public_key, *facts, enrolment.predecessor)
+        self._database.run(sql, row)
+        if enrolment.predecessor is not None:
+            sql = "UPDATE device SET retired_unix_s = ? WHERE device = ? AND retired_unix_s IS NULL"
+            self._database.run(sql, (enrolment.unix_s, enrolment.predecessor))
+
+    def predecessor(self, device: bytes) -> bytes | None:
+        """The device that this one replaced, or None."""
+        row = self._database.one("SELECT predecessor FROM device WHERE device = ?", (device,))
+        return bytes(row[0]) if row and row[0] is not None else None
+
+    def successor(self, device: bytes) -> bytes | None:
+        """The device that replaced this one, or None."""
+        row = self._database.one("SELECT device FROM device WHERE predecessor = ?", (device,))
+        return bytes(row[0]) if row else None
+
+    def at_place(self, site: str, name: str) -> bytes | None:
+        """The device last enrolled under this name at this site that nothing has replaced, or None."""
+        sql = (
+            "SELECT device FROM device WHERE site = ? AND name = ? AND retired_unix_s IS NULL"
+            " ORDER BY leaf_index DESC LIMIT 1"
+        )
+        row = self._database.one(sql, (site, name))
+        return bytes(row[0]) if row else None
 
     def quarantine(self, device: bytes, reason: str) -> None:
         """From this moment on the device's segments are only kept as evidence; the first reason stays."""

@@ -57,7 +57,7 @@ def release(store: Store, device: bytes) -> Iterator[Outcome]:
         yield outcome
 
 
-def gather(store: Store, reading: Reading) -> tuple[Facts, Usage | None]:
+def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts, Usage | None]:
     """The facts about one message, in the order in which they may be known: no payload before its signature."""
     if reading.fault is not None or reading.device is None:
         return Facts(unreadable=reading.fault or "topic: expected a device's"), None
@@ -76,6 +76,8 @@ def gather(store: Store, reading: Reading) -> tuple[Facts, Usage | None]:
         usage=usage,
         sha256=reading.sha256,
         quarantine=device.quarantine,
+        retired_s=device.retired_unix_s,
+        received_s=received_unix_s,
         stored=stored,
         held=held,
         held_count=held_count,
@@ -89,7 +91,7 @@ def gather(store: Store, reading: Reading) -> tuple[Facts, Usage | None]:
 
 
 def _decide_and_keep(store: Store, reading: Reading, received_unix_s: int) -> Outcome:
-    facts, usage = gather(store, reading)
+    facts, usage = gather(store, reading, received_unix_s)
     decision = decide(facts)
     detail = decision.detail
     if usage is not None:

@@ -56,7 +56,8 @@ def enrol(
             enrolment, fresh = registry.enrol(ledger, store, data)
             registry.publish(ledger, store)
         state = "enrolled" if fresh else "was enrolled before"
-        typer.echo(f"{enrolment.device.hex()} {state}: {enrolment.name} at {enrolment.site}")
+        place = f" in the place of {enrolment.predecessor.hex()}" if enrolment.predecessor else ""
+        typer.echo(f"{enrolment.device.hex()} {state}: {enrolment.name} at {enrolment.site}{place}")
 
 
 @app.command()
@@ -138,7 +139,11 @@ def status(
             f"  {device.device} {device.name} at {device.site}: {device.segments} segments, {device.frames} frames"
             + (f", {device.held} held" if device.held else "")
             + (f", quarantined: {device.quarantine}" if device.quarantine else "")
+            + (f", replaced by {device.successor}" if device.successor else "")
         )
+        if device.predecessor:
+            place = f"{device.place_segments} segments, {device.place_frames} frames"
+            typer.echo(f"    in the place of {device.predecessor}: {place} in all")
 
 
 def _facts(folder: Folder, totals: Totals) -> dict[str, Any]:

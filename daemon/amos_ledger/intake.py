@@ -17,6 +17,7 @@ from amos.protocol.answer import (
     MALFORMED,
     OVER_CAP,
     QUARANTINED,
+    RETIRED,
     UNAVAILABLE,
     UNKNOWN_DEVICE,
     UNKNOWN_PACK,
@@ -24,6 +25,7 @@ from amos.protocol.answer import (
 from amos.protocol.manifest import Manifest
 from amos.protocol.segment import FIRST_PREVIOUS, Usage
 from amos_ledger.limits import HELD_SEGMENTS_MAX
+from amos_ledger.periods import plausible, played_unix_s
 from amos_ledger.physical import Sealed, disorder, excess, first_missing, severed
 
 HELD = (GAP, UNKNOWN_PACK)
@@ -32,7 +34,7 @@ HELD = (GAP, UNKNOWN_PACK)
 CONDEMNING = (FORK, OVER_CAP)
 """Quarantine the device; the segment is kept as evidence."""
 
-EVIDENCE = (FORK, OVER_CAP, QUARANTINED)
+EVIDENCE = (FORK, OVER_CAP, QUARANTINED, RETIRED)
 """Kept, never deleted, never counted."""
 
 
@@ -46,6 +48,8 @@ class Facts:
     undecodable  why the signed payload is no usage
     sha256       of the segment's bytes
     quarantine   why the device is in quarantine
+    retired_s    when another device took its place, in Unix seconds
+    received_s   when the message arrived
     stored       hash of the accepted segment with this sequence number
     held         hash of the held segment with this sequence number
     held_count   held segments of the device
@@ -63,6 +67,8 @@ class Facts:
     usage: Usage | None = None
     sha256: bytes = b""
     quarantine: str | None = None
+    retired_s: int | None = None
+    received_s: int = 0
     stored: bytes | None = None
     held: bytes | None = None
     held_count: int = 0
@@ -138,6 +144,16 @@ def _in_quarantine(facts: Facts) -> str | None:
     return facts.quarantine
 
 
+def _begun_after_retirement(facts: Facts) -> str | None:
+    """By the player's own clock. Play that nobody can date counts: a false clock could as well date it back."""
+    began_s = played_unix_s(facts.segment)
+    if facts.retired_s is None or began_s is None or began_s <= facts.retired_s:
+        return None
+    if not plausible(began_s, facts.received_s):
+        return None
+    return f"began at {began_s} Unix seconds, after another device took its place at {facts.retired_s}"
+
+
 def _wrong_start(facts: Facts) -> str | None:
     if facts.segment.sequence == 1 and facts.segment.previous != FIRST_PREVIOUS:
         return "usage.previous: expected zeros in a device's first segment"
@@ -190,6 +206,7 @@ TABLE: tuple[tuple[int, Callable[[Facts], str | None]], ...] = (
     (DUPLICATE, _stored_before),  # also in quarantine: what was receipted stays receipted
     (FORK, _other_bytes),
     (QUARANTINED, _in_quarantine),
+    (RETIRED, _begun_after_retirement),
     (MALFORMED, _wrong_start),
     (FORK, _chain_broken),
     (UNAVAILABLE, _no_room_to_hold),

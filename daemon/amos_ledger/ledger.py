@@ -23,15 +23,15 @@ from amos.protocol.answer import ACCEPTED, DUPLICATE, UNAVAILABLE, Answer
 from amos.protocol.errors import ProtocolError
 from amos.protocol.receipt import sign_receipt
 from amos.protocol.topics import ANCHOR, RECEIPT, device_topic
-from amos_ledger import clerk, tree
+from amos_ledger import clerk, enrolling, tree
 from amos_ledger.checkpoint import Checkpoint
 from amos_ledger.clerk import Outcome
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
 from amos_ledger.intake import HELD
-from amos_ledger.limits import BATCH_MESSAGES_MAX, DETAIL_BYTES_MAX
+from amos_ledger.limits import BATCH_MESSAGES_MAX
 from amos_ledger.public import Public
-from amos_ledger.reading import Message, Reading, read, time_request
+from amos_ledger.reading import Message, Reading, read, shortened, time_request
 from amos_ledger.records import Receipted
 from amos_ledger.store import Store
 
@@ -70,6 +70,10 @@ class Ledger:
 
     def take(self, messages: Sequence[Message], received_unix_s: int) -> list[Reply]:
         """Decide about a batch and answer. Never raises for what a message holds or for what the disk does."""
+        enrolments = [message for message in messages if enrolling.is_enrolment(message)]
+        if enrolments:  # first, so that play of a device in the same batch is that of a known one
+            usage = [message for message in messages if not enrolling.is_enrolment(message)]
+            return self._enrol(enrolments) + (self.take(usage, received_unix_s) if usage else [])
         readings = [read(message) for message in messages]
         try:
             outcomes = self._persist(readings, received_unix_s)
@@ -113,6 +117,30 @@ class Ledger:
             self._note(error)
             return []
         return self._answer(outcomes)
+
+    def _enrol(self, messages: Sequence[Message]) -> list[Reply]:
+        """Admit, publish, answer: an enrolment is in force for the sender when there is a receipt for it."""
+        try:
+            store = self._opened()
+            with store.transaction():
+                admissions = enrolling.admit(self._folder, store, messages)
+            replies = self._answer([])
+        except Exception as error:
+            self._note(error)
+            admissions, replies = [enrolling.undecided(message) for message in messages], []
+        for admission in admissions:
+            receipt = self._enrolment_receipt(admission)
+            replies.append(Reply(admission.topic, admission.answer(receipt, self.trouble)))
+        return replies
+
+    def _enrolment_receipt(self, admission: enrolling.Admission) -> bytes | None:
+        if admission.device is None or not admission.in_force or self.trouble is not None:
+            return None
+        try:
+            return enrolling.receipt_for(self._folder, self._opened(), admission.device, self._published_size)
+        except STORAGE_ERRORS as error:
+            self._note(error)
+            return None
 
     def _opened(self) -> Store:
         if self._store is None:
@@ -216,7 +244,7 @@ class Ledger:
             device=outcome.device,
             sequence=outcome.sequence,
             receipt=receipt,
-            detail=_shortened(detail) or None,
+            detail=shortened(detail) or None,
         )
         if outcome.site is None or outcome.device is None:
             return Reply(None, answer)
@@ -242,8 +270,3 @@ def _last_words(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 def _count(store: Store, outcomes: Iterable[Outcome]) -> None:
     store.count(Counter(outcome.verdict for outcome in outcomes))
-
-
-def _shortened(text: str) -> str:
-    """At most as many bytes as the answer's detail holds, cut between characters."""
-    return text.encode(errors="replace")[:DETAIL_BYTES_MAX].decode(errors="ignore")

@@ -1,4 +1,4 @@
-"""The MQTT edge: usage messages in, answers out (DESIGN section 10), by paho-mqtt 2.
+"""The MQTT edge: usage messages and enrolments in, answers out (DESIGN section 10), by paho-mqtt 2.
 
 Contract: the network thread only enqueues. A message is acknowledged to the broker when the service says so, after its
 answer is on the way; one that was not is delivered again. Delivery may repeat, never the effect: intake sees to that.
@@ -21,7 +21,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from amos.protocol.limits import ENVELOPE_BYTES_MAX
-from amos.protocol.topics import ALL_TIME, ALL_USAGE
+from amos.protocol.topics import ALL_ENROLMENTS, ALL_TIME, ALL_USAGE
 from amos_ledger.limits import ANSWERS_QUEUED_MAX, INFLIGHT_MESSAGES_MAX, QUEUE_MESSAGES_MAX
 from amos_ledger.reading import Message
 
@@ -157,7 +157,7 @@ class MqttEdge:
         self._connection += 1
         self._hang_ups = 0
         self._said_away = False
-        client.subscribe([(ALL_USAGE, QOS), (ALL_TIME, QOS)])
+        client.subscribe([(ALL_USAGE, QOS), (ALL_TIME, QOS), (ALL_ENROLMENTS, QOS)])
         self.connected.set()
         self.reached = True
         self._report(f"broker {self._host}:{self._port} connected, MQTT {'5' if self._protocol == 5 else '3.1.1'}")

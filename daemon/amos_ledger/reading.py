@@ -14,7 +14,7 @@ from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.limits import ENVELOPE_BYTES_MAX, SEGMENT_BYTES_MAX, TIME_NONCE_BYTES
 from amos.protocol.segment import Usage
 from amos.protocol.topics import TIME, USAGE, device_topic, parse_device_topic
-from amos_ledger.limits import NUMBER_MAX, TOPIC_CHARACTERS_MAX
+from amos_ledger.limits import DETAIL_BYTES_MAX, NUMBER_MAX, TOPIC_CHARACTERS_MAX
 
 Verify = Callable[[bytes, bytes, bytes], bool]
 
@@ -53,6 +53,11 @@ class Reading:
     sha256: bytes
     message: Sign1 | None
     fault: str | None
+
+
+def shortened(text: str) -> str:
+    """At most as many bytes as the answer's detail holds, cut between characters."""
+    return text.encode(errors="replace")[:DETAIL_BYTES_MAX].decode(errors="ignore")
 
 
 def read(arrived: Message) -> Reading:

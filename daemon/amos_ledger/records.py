@@ -1,13 +1,16 @@
 """Rows of the ledger's tables as values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from amos.protocol.answer import VERDICTS
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """An enrolled device; `quarantine` says why its segments are only kept as evidence, None when they count."""
+    """An enrolled device; `quarantine` says why its segments are only kept as evidence, None when they count.
+
+    What it began to play after `retired_unix_s`, when another device took its place, does not count either.
+    """
 
     device: bytes
     public_key: bytes
@@ -16,6 +19,7 @@ class Device:
     tier: int
     voices: int
     quarantine: str | None
+    retired_unix_s: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,11 @@ class ClosedPeriod:
 
 @dataclass(frozen=True, slots=True)
 class DeviceTotals:
-    """What one device has in the ledger; `frames` is stem-time, added over all rows of all its accepted segments."""
+    """What one device has in the ledger; `frames` is stem-time, added over all rows of all its accepted segments.
+
+    predecessor, successor  the devices (hex) that it replaced and that replaced it, in the same place at the site
+    place_segments, place_frames  of this device and all before it in its place
+    """
 
     device: str
     name: str
@@ -60,6 +68,10 @@ class DeviceTotals:
     held: int
     last_sequence: int
     quarantine: str | None
+    predecessor: str | None = None
+    successor: str | None = None
+    place_segments: int = 0
+    place_frames: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,20 @@ class Totals:
     def quarantined(self) -> list[DeviceTotals]:
         """Devices in quarantine."""
         return [device for device in self.devices if device.quarantine is not None]
+
+
+def with_places(devices: list[DeviceTotals]) -> list[DeviceTotals]:
+    """The same, with what each device and all before it in its place have in the ledger."""
+    known = {device.device: device for device in devices}
+    summed = []
+    for device in devices:
+        segments = frames = 0
+        at: DeviceTotals | None = device
+        while at is not None:
+            segments, frames = segments + at.segments, frames + at.frames
+            at = known[at.predecessor] if at.predecessor else None
+        summed.append(replace(device, place_segments=segments, place_frames=frames))
+    return summed
 
 
 def verdict_name(verdict: int) -> str:

@@ -14,6 +14,7 @@ from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import CATALOGUE_BYTES_MAX, ENROLMENT_BYTES_MAX, MANIFEST_BYTES_MAX
 from amos.protocol.manifest import Manifest, open_manifest
+from amos_ledger.chain import Chain
 from amos_ledger.checkpoint import Checkpoint
 from amos_ledger.errors import EnrolmentRefused, LedgerError, PackRefused, StorageFailed
 from amos_ledger.folder import Folder
@@ -30,23 +31,53 @@ def publish(folder: Folder, store: Store) -> Checkpoint:
         raise StorageFailed(f"{folder.public}: {error}") from None
 
 
-def enrol(folder: Folder, store: Store, data: bytes) -> tuple[Enrolment, bool]:
+def enrol(
+    folder: Folder, store: Store, data: bytes, addressed: tuple[str, bytes] | None = None
+) -> tuple[Enrolment, bool]:
     """(enrolment, whether it was not in force before). The enrolment becomes a leaf of the log.
 
-    A later enrolment of the same device takes the place of an earlier one. Raises `EnrolmentRefused`.
+    A later enrolment of the same device takes the place of an earlier one; one with a predecessor retires that device.
+    `addressed` is the (site, device) that it must be for. Raises `EnrolmentRefused`, and has changed nothing then.
     """
     try:
         enrolment: Enrolment = open_enrolment(data, folder.trust.operator_key, verify)
     except ProtocolError as error:
         raise EnrolmentRefused(f"enrolment: {error}") from None
+    if addressed not in (None, (enrolment.site, enrolment.device)):
+        raise EnrolmentRefused(f"topic: expected that of {enrolment.device.hex()} at {enrolment.site}, found another")
     with store.transaction():
         present = store.chain.enrolment(enrolment.device)
         if present is not None and present[1] == data:
             return enrolment, False
         if present is not None and present[0] >= enrolment.unix_s:
             raise EnrolmentRefused(f"enrolment.unix_s: expected after {present[0]}, found {enrolment.unix_s}")
+        fault = _replacement_fault(store.chain, enrolment)
+        if fault is not None:
+            raise EnrolmentRefused(f"enrolment.{fault}")
         store.chain.enrol(enrolment, store.append([data]))
     return enrolment, True
+
+
+def _replacement_fault(chain: Chain, enrolment: Enrolment) -> str | None:
+    """Why the device may not take this place, or None. Nobody returns to a place, so places never form a ring."""
+    successor = chain.successor(enrolment.device)
+    if successor is not None:
+        return f"device: was replaced by {successor.hex()}; give it a new key and enrol it as another device"
+    if enrolment.predecessor is None:
+        return None
+    predecessor, before = chain.device(enrolment.predecessor), chain.predecessor(enrolment.device)
+    if before is not None and before != enrolment.predecessor:
+        return f"predecessor: expected {before.hex()}, which it has replaced, found {enrolment.predecessor.hex()}"
+    if predecessor is None:
+        return f"predecessor: expected an enrolled device, found {enrolment.predecessor.hex()}"
+    other = chain.successor(predecessor.device)
+    if other not in (None, enrolment.device):
+        return (
+            f"predecessor: expected one not replaced yet, found {predecessor.device.hex()}, replaced by {other.hex()}"
+        )
+    if predecessor.site != enrolment.site:
+        return f"site: expected the predecessor's, {predecessor.site}, found {enrolment.site}"
+    return None
 
 
 def add_pack(folder: Folder, store: Store, manifest_data: bytes, catalogue_data: bytes) -> tuple[bytes, Manifest, bool]:

@@ -1,6 +1,6 @@
 """The tables of `ledger.sqlite`; DESIGN.md says what each is for."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 SCHEMA = """
 CREATE TABLE ledger (schema_version INTEGER NOT NULL, origin TEXT NOT NULL, public_key BLOB NOT NULL);
@@ -11,7 +11,7 @@ CREATE TABLE node (position INTEGER PRIMARY KEY, hash BLOB NOT NULL CHECK (lengt
 CREATE TABLE device (
     device BLOB PRIMARY KEY, leaf_index INTEGER NOT NULL, public_key BLOB NOT NULL, site TEXT NOT NULL,
     name TEXT NOT NULL, tier INTEGER NOT NULL, voices INTEGER NOT NULL, enrolled_unix_s INTEGER NOT NULL,
-    quarantine TEXT
+    quarantine TEXT, predecessor BLOB UNIQUE, retired_unix_s INTEGER
 ) WITHOUT ROWID;
 
 CREATE TABLE usage (

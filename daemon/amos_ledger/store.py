@@ -19,7 +19,7 @@ from amos_ledger.documents import Documents
 from amos_ledger.errors import NotALedger, PeriodClosed, StorageFailed
 from amos_ledger.intake import HELD
 from amos_ledger.log import Log
-from amos_ledger.records import ClosedPeriod, DeviceTotals, Totals, verdict_name
+from amos_ledger.records import ClosedPeriod, DeviceTotals, Totals, verdict_name, with_places
 from amos_ledger.rollup import RollupKey
 from amos_ledger.schema import SCHEMA, SCHEMA_VERSION
 
@@ -197,11 +197,13 @@ class Store:
 
     def _device_totals(self) -> list[DeviceTotals]:
         sql = """
-            SELECT hex(device), name, device.site, count(sequence), coalesce(sum(played_frames), 0),
-                (SELECT count(*) FROM held WHERE held.device = device.device), coalesce(max(sequence), 0), quarantine
+            SELECT lower(hex(device)), name, device.site, count(sequence), coalesce(sum(played_frames), 0),
+                (SELECT count(*) FROM held WHERE held.device = device.device), coalesce(max(sequence), 0), quarantine,
+                nullif(lower(hex(predecessor)), ''),
+                (SELECT lower(hex(later.device)) FROM device later WHERE later.predecessor = device.device)
             FROM device LEFT JOIN usage USING (device) GROUP BY device.device ORDER BY device.name, device.device
         """
-        return [DeviceTotals(device.lower(), *rest) for device, *rest in self._database.rows(sql)]
+        return with_places([DeviceTotals(*row) for row in self._database.rows(sql)])
 
 
 def _identity(database: Database, path: Path) -> tuple[str, bytes]:

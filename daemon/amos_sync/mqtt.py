@@ -133,9 +133,12 @@ class _Inbox:
 
 
 class MqttEdge:
-    """One client with a persistent session. `wake` is called, on another thread, when `poll` has something to do."""
+    """One client. `wake` is called, on another thread, when `poll` has something to do.
 
-    def __init__(self, broker: Broker, client_id: str, will: tuple[str, bytes], wake: Callable[[], None]):
+    With a will its session is persistent; without one it is for the moment, and the broker keeps nothing of it.
+    """
+
+    def __init__(self, broker: Broker, client_id: str, will: tuple[str, bytes] | None, wake: Callable[[], None]):
         self.broker = broker
         self._client_id = client_id
         self._will = will
@@ -160,12 +163,12 @@ class MqttEdge:
         """Connect, and keep trying for ever."""
         self._start_ms = now_ms
 
-    def stop(self, farewell: bytes) -> None:
+    def stop(self, farewell: bytes = b"") -> None:
         """Publish the last status in place of the will, and hang up."""
         client, self._client = self._client, None
         if client is None:
             return
-        if self.up:
+        if self.up and self._will:
             info = client.publish(self._will[0], farewell, qos=1, retain=True)
             _wait_for(info, 1.0)
         client.disconnect()
@@ -251,19 +254,20 @@ class MqttEdge:
     def _connect(self) -> None:
         self._generation += 1
         generation = self._generation
-        client = _client(self._client_id, self._level)
+        client = _client(self._client_id, self._level, lasting=self._will is not None)
         client.max_inflight_messages_set(INFLIGHT_MAX)
         client.max_queued_messages_set(4 * INFLIGHT_MAX)
         client.reconnect_delay_set(*(bound // 1000 for bound in BROKER_RETRY_MS))
-        client.will_set(self._will[0], self._will[1], qos=1, retain=True)
+        if self._will:
+            client.will_set(self._will[0], self._will[1], qos=1, retain=True)
         if self.broker.ca or self.broker.certificate:
             client.tls_set_context(tls_context(self.broker))
         self._listen(client, generation)
         extra: dict[str, Any] = {}
         if self._level == paho.MQTTv5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.SessionExpiryInterval = SESSION_EXPIRY_S
-            extra = {"clean_start": False, "properties": properties}
+            properties.SessionExpiryInterval = SESSION_EXPIRY_S if self._will else 0
+            extra = {"clean_start": self._will is None, "properties": properties}
         self._client = client
         client.connect_async(self.broker.host, self.broker.port, KEEPALIVE_S, **extra)
         client.loop_start()
@@ -305,14 +309,14 @@ class MqttEdge:
         client.on_disconnect = lambda _client, _data, _flags, reason, _more: put(Down(str(reason)))
 
 
-def _client(client_id: str, level: int) -> paho.Client:
+def _client(client_id: str, level: int, lasting: bool) -> paho.Client:
     if level == paho.MQTTv5:
         return paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTProtocolVersion.MQTTv5)
     return paho.Client(
         CallbackAPIVersion.VERSION2,
         client_id=client_id,
         protocol=MQTTProtocolVersion.MQTTv311,
-        clean_session=False,
+        clean_session=not lasting,
     )
 
 

@@ -81,6 +81,8 @@ EVENT_OF_VERDICT = {
     answers.OVER_CAP: Event.REFUSE,
     answers.QUARANTINED: Event.REFUSE,
     answers.UNAVAILABLE: Event.REFUSE,
+    answers.RETIRED: Event.REFUSE,
+    answers.ENROLMENT_REFUSED: Event.REFUSE,  # no ledger says so of a segment
 }
 
 _MINUTE_MS = 60_000

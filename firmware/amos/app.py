@@ -10,11 +10,12 @@ import os
 from amos import crypto
 from amos.anchored_clock import AnchoredClock
 from amos.compat import MICROPYTHON
-from amos.device import Device
+from amos.device import Device, device_of
 from amos.edges.clock import SystemClock
 from amos.edges.durable import append_line
+from amos.edges.hardware import hardware_ids
 from amos.edges.journal_store import RESERVED_BLOCK, open_reserved, open_store
-from amos.edges.key_store import load_or_make_seed
+from amos.edges.key_store import load_or_make_device_seed
 from amos.edges.link_ports import open_port
 from amos.edges.stem_file import open_pack
 from amos.edges.worker import InlineWorker
@@ -24,6 +25,7 @@ from amos.protocol.link import STATE_FAULT, STATE_FULL, STATE_PLAYING, STATE_STO
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.segment import SEAL_SHUTDOWN
 from amos.rights import open_rights
+from amos.said import Said
 from amos.session import Session
 from amos.usage_log import UsageLog
 
@@ -47,29 +49,35 @@ class Player:
 
     def __init__(self, config, say=print, heartbeat=None):
         self._config = config
-        self._say = say
+        self._print = say
         self._heartbeat = heartbeat
         self._clock = AnchoredClock(SystemClock(), os.urandom)
-        seed = load_or_make_seed(config.directory + "/device.key")
+        self._said = Said(self._clock)
+        seed, bound = load_or_make_device_seed(config.directory + "/device.key", hardware_ids(), device_of)
+        self._say(bound)
         self._pack = open_pack(config.pack, config.publisher_key, crypto.verify)
-        device = crypto.key_id(crypto.public_key(seed))
+        device = device_of(seed)
         self._reserved = open_reserved(config.directory, device)
         self._store = open_store(config.journal, config.directory, config.journal_bytes)
         journal = Journal(self._store, os.urandom(8), Reservation(self._reserved, device, RESERVED_BLOCK))
         for note in journal.notes:
-            say("journal: " + note)
+            self._say("journal: " + note)
         journal.begin_boot()
         voices, pack_id = self._pack.manifest.voices, self._pack.pack_id
-        self.device = Device(seed, journal, config, self._clock, voices, pack_id, _worker(config))
+        self.device = Device(seed, journal, config, self._clock, voices, pack_id, _worker(config), self._said)
         worker = self.device.worker
         self.device.rights = open_rights(config.directory, config.publisher_key, crypto.verify, self._clock, worker)
         if self.device.rights.opt_outs.note:
-            say(self.device.rights.opt_outs.note)
+            self._say(self.device.rights.opt_outs.note)
         self._link = DeviceLink(self.device)
         self.device.attach(self._link)
         self._port = open_port(config.link)
         self._stopping = False
         self._took_ms = 0
+
+    def _say(self, line: str) -> None:
+        self._said.note(line)
+        self._print(line)
 
     def stop(self) -> None:
         """Finish the block in hand, seal, and leave; may be called at any moment."""

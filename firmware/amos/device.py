@@ -8,6 +8,7 @@ from amos.protocol.errors import ProofError, ProtocolError
 from amos.protocol.limits import LIST_ENTRIES_MAX
 from amos.protocol.link import OUTPUT_NONE, STATE_STOPPED, Status
 from amos.protocol.receipt import parse_receipt
+from amos.said import Said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from amos.session import Session
 
 FIRMWARE = "0.1.0"
+
+
+def device_of(seed: bytes) -> bytes:
+    """The device id of a seed."""
+    return crypto.key_id(crypto.public_key(seed))
 
 
 class Device:
@@ -28,7 +34,7 @@ class Device:
     text: "str | None"
     rights: "Rights"
 
-    def __init__(self, seed: bytes, journal, config, clock, voices: int, pack_id: bytes, worker=None):
+    def __init__(self, seed: bytes, journal, config, clock, voices: int, pack_id: bytes, worker=None, said=None):
         self._seed = seed
         self.public_key = crypto.public_key(seed)
         self.device = crypto.key_id(self.public_key)
@@ -47,6 +53,7 @@ class Device:
         self._pack_id = pack_id
         self._ledger_key = config.ledger_key
         self._clock = clock
+        self._said = said or Said(clock)
 
     @property
     def journal(self):
@@ -136,6 +143,10 @@ class Device:
         self.rights.lease_clock.save()
         if self.session is not None:
             self.session.anchored()
+
+    def read_logs(self, offset: int, length: int) -> tuple:
+        first, data = self._said.read(offset, length)
+        return first, data, self._said.end
 
     def set_tier(self, value: int) -> None:
         if not 0 <= value <= 255:

@@ -57,6 +57,7 @@ SCHEMA = {
     "class": _text(),
     "codec": _text(*CODECS),
     "mpy_architecture": _text("armv6m", "armv7emsp", "xtensawin", when=_BOARD),
+    "machine": _text(when=_BOARD),
     "memory.ram_bytes": _int(128 << 10, 1 << 40),
     "memory.heap_bytes": _int(64 << 10, 1 << 40),
     "audio.rate_hz": _int(22050, 48000),

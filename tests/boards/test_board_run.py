@@ -16,6 +16,9 @@ from boards_pack import PUBLISHER, RATE_HZ, make_pack
 from typer.testing import CliRunner
 
 from amos import crypto
+from amos.device import device_of
+from amos.edges.hardware import hardware_ids
+from amos.edges.key_store import load_or_make_device_seed
 from amos.edges.sector_device import FileSectorDevice
 from amos.journal.journal import Journal
 from amos.protocol.link import STATE_PLAYING, Status
@@ -110,5 +113,6 @@ def compiled(folder: Path) -> Path:
 
 def segments(directory: Path) -> list[Usage]:
     journal = Journal(FileSectorDevice(str(directory / "journal.ring"), 1 << 23), bytes(8))
-    key = crypto.public_key((directory / "device.key").read_bytes())
+    seed, _bound = load_or_make_device_seed(str(directory / "device.key"), hardware_ids(), device_of)
+    key = crypto.public_key(seed)
     return [open_usage(journal.read(number, 0, 1 << 16), key, crypto.verify) for number in sorted(journal.segments)]

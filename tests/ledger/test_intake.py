@@ -11,7 +11,7 @@ from amos.protocol.cose import TYP_MANIFEST, TYP_USAGE, sign
 from amos.protocol.envelope import wrap
 from amos.protocol.limits import ENVELOPE_BYTES_MAX
 from amos.protocol.manifest import open_manifest
-from amos.protocol.segment import LOST_STORAGE, Usage, sign_usage
+from amos.protocol.segment import CLOCK_INFORMATIVE, LOST_STORAGE, Usage, sign_usage
 from amos_ledger import intake
 from amos_ledger.intake import Decision, Facts, decide
 from amos_ledger.limits import HELD_SEGMENTS_MAX
@@ -20,6 +20,7 @@ from amos_ledger.reading import Message, open_reading, read
 
 HASH, OTHER = b"a" * 32, b"b" * 32
 SPAN = 60 * 44_100
+NOON = 1_793_534_400
 
 
 @pytest.fixture
@@ -53,7 +54,8 @@ def verdict(*arguments: Any, **changes: Any) -> int:
 
 
 def test_every_verdict_of_the_protocol_but_the_table_s_own_has_a_row() -> None:
-    assert {number for number, _ in intake.TABLE} == set(range(len(answer.VERDICTS)))
+    of_segments = set(range(len(answer.VERDICTS))) - {answer.ENROLMENT_REFUSED}
+    assert {number for number, _ in intake.TABLE} == of_segments
 
 
 def test_nothing_wrong_is_accepted(device: Any, manifest: Any) -> None:
@@ -70,6 +72,7 @@ def test_the_first_segment_needs_none_before(device: Any, manifest: Any) -> None
     )
 
 
+DATED = {"clock": CLOCK_INFORMATIVE, "anchor_unix_ms": NOON * 1000 + 999, "anchor_ms": 0, "start_ms": 0}
 LOSS = {"lost_first": 7, "lost_last": 8, "lost_reason": LOST_STORAGE, "sequence": 9}
 ROWS: dict[str, tuple[int, dict[str, Any], dict[str, Any]]] = {
     # name: (verdict, changes of the usage, changes of the facts)
@@ -88,6 +91,20 @@ ROWS: dict[str, tuple[int, dict[str, Any], dict[str, Any]]] = {
     "other bytes of a held one": (answer.FORK, {}, {"held": OTHER}),
     "quarantined": (answer.QUARANTINED, {}, {"quarantine": "fork"}),
     "quarantine before gap": (answer.QUARANTINED, {"sequence": 9}, {"quarantine": "fork"}),
+    "begun after its retirement": (answer.RETIRED, DATED, {"retired_s": NOON - 1, "received_s": NOON}),
+    "begun after its retirement, and another waits": (
+        answer.RETIRED,
+        DATED | {"sequence": 9},
+        {"retired_s": NOON - 1, "received_s": NOON},
+    ),
+    "same bytes again, after its retirement": (
+        answer.DUPLICATE,
+        DATED,
+        {"retired_s": NOON - 1, "received_s": NOON, "stored": sha256(b"7").digest()},
+    ),
+    "begun before its retirement": (answer.ACCEPTED, DATED, {"retired_s": NOON, "received_s": NOON + 9}),
+    "not dated, after its retirement": (answer.ACCEPTED, {}, {"retired_s": 1, "received_s": NOON}),
+    "dated by a clock that cannot be right": (answer.ACCEPTED, DATED, {"retired_s": 1, "received_s": NOON - 90_000}),
     "another predecessor": (answer.FORK, {"previous": OTHER}, {}),
     "gap": (answer.GAP, {"sequence": 8}, {}),
     "gap at the very start": (answer.GAP, {"sequence": 2}, {"before": None}),

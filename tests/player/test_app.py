@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from amos import crypto
+from amos.edges.hardware import MACHINE, hardware_ids
+from amos.edges.key_store import load_or_make_device_seed
 from amos.edges.sector_device import FileSectorDevice, PartitionSectorDevice
 from amos.journal.journal import Journal
 from amos.protocol.segment import (
@@ -218,7 +220,7 @@ def test_a_wrong_setting_is_one_line(player: Player, settings: dict[str, object]
 def test_a_broken_key_file_is_never_overwritten(player: Player) -> None:
     (player.folder / "device.key").write_bytes(b"short")
     code, out = player.run(minutes=1)
-    assert code == 2 and "expected 32 bytes, found 5" in out
+    assert code == 2 and "expected a device's key, found 5 other bytes" in out
     assert (player.folder / "device.key").read_bytes() == b"short"
 
 
@@ -227,9 +229,20 @@ def test_a_new_key_is_private_and_stays(pack: Path, tmp_path: Path) -> None:
     (player.folder / "device.key").unlink()
     assert player.run(minutes=1)[0] == 0
     made = (player.folder / "device.key").read_bytes()
-    assert len(made) == 32 and os.stat(player.folder / "device.key").st_mode & 0o777 == 0o600
+    assert len(made) == (89 if hardware_ids() else 32)
+    assert os.stat(player.folder / "device.key").st_mode & 0o777 == 0o600
     assert player.run(minutes=1)[0] == 0
     assert (player.folder / "device.key").read_bytes() == made
+
+
+def test_a_key_bound_to_another_machine_is_one_line_and_stays(player: Player) -> None:
+    path = player.folder / "device.key"
+    path.unlink()
+    load_or_make_device_seed(str(path), [(MACHINE, b"another machine's")], lambda seed: bytes(16))
+    copied = path.read_bytes()
+    code, out = player.run(minutes=1)
+    assert code == 2 and f"KeyFault: {path}: holds the key of device" in out and len(out.splitlines()) == 1
+    assert path.read_bytes() == copied and not (player.folder / "sessions.jsonl").exists()
 
 
 def test_what_the_score_learned_survives_a_reboot(player: Player) -> None:

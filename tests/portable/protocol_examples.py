@@ -21,6 +21,7 @@ from amos.protocol.link import (
     IDENTIFY,
     INPUT,
     LIST,
+    LOGS,
     OFFER,
     OFFER_RECEIPT,
     OK,
@@ -251,6 +252,12 @@ class Examples:
         self.records["enrolment"] = enrolment
         self.messages["enrolment"] = sign_enrolment(enrolment, self.operator.id, self.operator.sign)
 
+        values = {name: getattr(enrolment, name) for _key, name, _kind, _bound in Enrolment.FIELDS}
+        values["unix_s"] += 86400
+        values["predecessor"] = id_of("bar-1 of last year")
+        replacing = Enrolment(**values)
+        self.messages["enrolment-replacing"] = sign_enrolment(replacing, self.operator.id, self.operator.sign)
+
     def _sealed(self) -> None:
         usage = a_usage(self.device.id, self.pack)
         self.records["usage"] = usage
@@ -288,6 +295,9 @@ class Examples:
         self._keep("request-input", Request(id=7, verb=INPUT, kind=16, value=9830))
         self._keep("request-challenge", Request(id=8, verb=CHALLENGE))
         self._keep("response-challenge", Response(id=8, code=OK, data=NONCE))
+        self._keep("request-logs", Request(id=8, verb=LOGS, offset=0, length=1024))
+        said = b"      0.412  playing: session 2, pack 7\n"
+        self._keep("response-logs", Response(id=8, code=OK, offset=0, size=len(said), data=said))
 
     def _receipted(self) -> None:
         ledger, usage = self.ledger, self.messages["usage"]

@@ -14,6 +14,7 @@ from amos.protocol.link import (
     IDENTIFY,
     INPUT,
     LIST,
+    LOGS,
     NOT_NOW,
     OFFER,
     OFFER_ANCHOR,
@@ -36,6 +37,7 @@ from amos.protocol.link import (
 )
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.link_host import Conversation, HostLink, TransferError, read_segment
+from amos.said import SAID_BYTES_MAX, Said
 from protocol_examples import NONCE
 from protocol_player import Player
 
@@ -301,3 +303,45 @@ def test_a_request_carries_what_its_verb_needs_and_no_more():
         data=bytes(OFFER_CHUNK_BYTES_MAX),
     )
     assert len(longest.encode()) <= REQUEST_BYTES_MAX
+
+
+def test_logs_are_read_by_offset():
+    line = Line()
+    line.player.said = b"one\ntwo\n"
+    answer = line.ask(id=9, verb=LOGS, offset=4, length=1024)
+    assert (answer.code, answer.offset, answer.size, answer.data) == (OK, 4, 8, b"two\n")
+    answer = line.ask(id=9, verb=LOGS, offset=8, length=1024)
+    assert (answer.code, answer.offset, answer.size, answer.data) == (OK, 8, 8, None)
+
+
+class Ticks:
+    def __init__(self):
+        self.ms = 0
+
+    def now_ms(self):
+        return self.ms
+
+
+def test_what_a_player_said_is_kept_within_its_bound_and_read_whole_lines_first():
+    clock = Ticks()
+    said = Said(clock)
+    assert said.read(0, 1024) == (0, b"")
+    said.note("start")
+    clock.ms = 61002
+    said.note("two\nlines")
+    assert said.read(0, 1024) == (0, b"      0.000  start\n     61.002  two lines\n")
+    assert said.read(5, 9) == (5, b" 0.000  s") and said.read(said.end, 9) == (said.end, b"")
+    assert said.read(said.end + 100, 9) == (said.end, b"")
+    for number in range(500):
+        said.note("line %d é %s" % (number, "x" * number))
+    first, data = said.read(0, 1 << 20)
+    assert first + len(data) == said.end and 3500 < len(data) <= SAID_BYTES_MAX
+    lines = data.split(b"\n")
+    assert lines.pop() == b"" and all(line[7:8] == b"." and len(line) < 240 for line in lines)
+    pieces, offset = b"", 0
+    while offset < said.end:
+        offset, piece = said.read(offset, 100)
+        assert 1 <= len(piece) <= 100
+        pieces += piece
+        offset += len(piece)
+    assert pieces == data

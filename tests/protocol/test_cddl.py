@@ -38,6 +38,7 @@ RULES = {
     "enrolment": "signed-enrolment",
     "opt-outs": "signed-opt-outs",
     "anchor": "signed-anchor",
+    "enrolment-replacing": "signed-enrolment",
     "receipt": "receipt",
 }
 
@@ -149,6 +150,7 @@ OUT_OF_BOUNDS = [
     ("enrolment", 2, bytes(15)),
     ("enrolment", 8, 33),
     ("enrolment", 9, bytes(15)),
+    ("enrolment", 12, bytes(15)),
     ("request-input", 10, 1 << 31),
     ("request-input", 10, -(1 << 31) - 1),
     ("request-read", 6, 1025),
@@ -166,7 +168,7 @@ OUT_OF_BOUNDS = [
     ("request-challenge", 2, 15),
     ("answer-accepted", 2, 2),
     ("answer-refused", 2, 0),
-    ("answer-refused", 2, 11),
+    ("answer-refused", 2, 13),
 ]
 
 

@@ -73,6 +73,7 @@ class FakePlayer:
         self.nonces: list = []
         self.anchored: list = []
         self.opt_outs: list = []
+        self.said = b""
 
     def sign_identity(self, nonce: bytes) -> bytes:
         return crypto.sign(self.seed, IDENTIFY_CONTEXT + nonce)
@@ -123,6 +124,9 @@ class FakePlayer:
             raise ProofError("anchor.nonce: expected the last one")
         self.anchored.append(anchor.unix_ms)
         self.clock = CLOCK_SYNCHRONISED
+
+    def read_logs(self, offset: int, length: int) -> tuple[int, bytes, int]:
+        return offset, self.said[offset : offset + length], len(self.said)
 
     def set_tier(self, value: int) -> None: ...
     def input(self, kind: int, value: int) -> None: ...

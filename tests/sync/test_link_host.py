@@ -16,6 +16,7 @@ from amos.protocol.limits import REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX
 from amos.protocol.link import OK, UNKNOWN_SEQUENCE, Entry, Response
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.link_host import (
+    LOGS_REQUESTS_MAX,
     TRIES_MAX,
     WINDOW_BYTES,
     WINDOW_REQUESTS,
@@ -28,6 +29,7 @@ from amos.protocol.link_host import (
     identify,
     list_all,
     offer_receipt,
+    read_logs,
     read_segment,
     read_status,
 )
@@ -199,6 +201,28 @@ def test_a_damaged_request_is_sent_again_without_waiting_for_the_timeout() -> No
     line = Line(a_player(), up=Spoiler([("flip", 5)]))
     line.run(identify(line.host, NONCE))
     assert line.now_ms == 0 and line.host.resent == 1
+
+
+def logs_of(player: FakePlayer) -> object:
+    line = Line(player)
+    return line.run(read_logs(line.host))
+
+
+def test_logs_come_whole_in_pieces() -> None:
+    player = a_player()
+    player.said = b"".join(b"line %d\n" % number for number in range(400))
+    assert logs_of(player) == player.said
+    assert logs_of(a_player()) == b""
+
+
+def test_logs_that_make_no_sense_are_refused_and_endless_ones_end() -> None:
+    player = a_player()
+    for wrong in ((0, b"", 9), (9, b"12", 10), (0, b"12", 1)):
+        player.read_logs = lambda _offset, _length, wrong=wrong: wrong  # type: ignore[method-assign, misc]
+        with pytest.raises(TransferError, match="logs: expected"):
+            logs_of(player)
+    player.read_logs = lambda offset, _length: (offset, b"more", offset + 8)  # type: ignore[method-assign]
+    assert logs_of(player) == b"more" * LOGS_REQUESTS_MAX
 
 
 def test_silence_ends_in_a_lost_link() -> None:

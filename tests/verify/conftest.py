@@ -92,13 +92,14 @@ class Player:
     def device(self) -> bytes:
         return key_id(public_key(self.seed))
 
-    def enrolment(self) -> bytes:
+    def enrolment(self, **changes: object) -> bytes:
         nonce = b"nonce of sixteen"
-        record = Enrolment(
+        facts: dict[str, object] = dict(
             **{"version": 1, "device": self.device, "public_key": public_key(self.seed), "site": "cafe"},
             **{"name": self.name, "tier": 0, "board": "linux", "voices": 4, "nonce": nonce, "unix_s": 1},
             possession=sign(self.seed, IDENTIFY_CONTEXT + nonce),
         )
+        record = Enrolment(**{**facts, **changes})
         return sign_enrolment(record, key_id(public_key(OPERATOR)), signer(OPERATOR))
 
     def play(self, rows: list[tuple[int, int]], played_unix_s: int | None, tier: int = 0, **changes: object) -> bytes:

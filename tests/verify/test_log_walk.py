@@ -9,6 +9,7 @@ from amos.crypto import sign as sign_with
 from amos.protocol.answer import ACCEPTED, GAP
 from amos.protocol.cose import TYP_MANIFEST, TYP_USAGE, sign
 from amos.protocol.enrolment import Enrolment, open_enrolment, sign_enrolment
+from amos_ledger.registry import enrol
 from amos_ledger.settling import settle_period
 from amos_tools.verify.errors import Difference
 
@@ -93,10 +94,24 @@ def resigned(world, dates) -> bytes:
     return sign(payload, TYP_USAGE, world.players[0].device, lambda _message: bytes(64))
 
 
+def another(world):
+    return type(world.players[0])(b"z" * 32, "another", 44_100)
+
+
+def replacing_nobody(world, dates) -> bytes:
+    return another(world).enrolment(predecessor=b"n" * 16)
+
+
+def replacing_elsewhere(world, dates) -> bytes:
+    return another(world).enrolment(predecessor=world.players[0].device, site="elsewhere")
+
+
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
         (stranger_enrolled, "entry 9: signature: expected one that verifies"),
+        (replacing_nobody, "entry 9: enrolment.predecessor: expected one enrolled and not replaced"),
+        (replacing_elsewhere, "entry 9: enrolment.site: expected cafe, found elsewhere"),
         (unenrolled, "entry 9: usage.device: expected one enrolled before"),
         (skipped, "entry 9: usage.sequence: expected 4, found 5"),
         (repeated, "entry 9: usage.sequence: expected one that comes once, found 3"),
@@ -115,3 +130,43 @@ def test_what_intake_would_have_refused_is_found_in_the_log(november, dates, ent
     with pytest.raises(Difference) as caught:
         november.verify("ann")
     assert str(caught.value).startswith(said)
+
+
+def replaced(november) -> tuple:
+    """(the first player, the one that has replaced it, one more that nobody knows)."""
+    old, new = november.players[0], another(november)
+    with november.folder.open_store() as store:
+        enrol(november.folder, store, new.enrolment(predecessor=old.device))
+        enrol(november.folder, store, new.enrolment(unix_s=2))
+    return old, new, type(old)(b"t" * 32, "third", 44_100)
+
+
+def test_a_device_in_another_s_place_passes(november) -> None:
+    replaced(november)
+    settle_period(november.folder, *NOVEMBER)
+    assert november.verify("ann").payee == "ann"
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (
+            lambda _november, old, _new, third: third.enrolment(predecessor=old.device),
+            "enrolment.predecessor: expected one enrolled and not replaced",
+        ),
+        (
+            lambda november, _old, new, _third: new.enrolment(predecessor=november.players[1].device),
+            "enrolment.predecessor: expected ",
+        ),
+        (
+            lambda _november, old, _new, _third: old.enrolment(unix_s=9),
+            "enrolment.device: expected one that nothing has replaced",
+        ),
+    ],
+)
+def test_a_place_given_twice_or_taken_back_is_found(november, entry, said: str) -> None:
+    november.append(entry(november, *replaced(november)))
+    settle_period(november.folder, *NOVEMBER)
+    with pytest.raises(Difference) as caught:
+        november.verify("ann")
+    assert str(caught.value).startswith(f"entry 11: {said}")

@@ -16,8 +16,18 @@ What this protects, and what it does not:
   a player that signs a segment every ten minutes over a link that shows no useful timing. Someone who can have the
   board sign often and time it closely, or hold a probe to it, may learn the seed. PyNaCl does not have this weakness.
 - Our own code keeps the last seed and what it expands to in RAM, where a debugger or a memory dump finds it.
-- The boards' flash can be read out. Whoever holds the board can copy its seed, or sign what never sounded. No code
-  here can prevent that; the ledger's part is to notice two logs under one key.
+- A device's key file is bound to the machine (`edges/key_store.py`): what it holds and a number of the hardware (a Pi's
+  SoC serial number, a board's unique id, elsewhere the machine id) make the seed together. A card copied into another
+  device is refused by name there, so a copy or a swap never makes two devices of one, and a lost card or a backup is
+  not yet the key.
+- That is no secret: serial numbers are short (a Pi's has 32 bits that vary), printed, and shown to every program. Who
+  has the file and wants the key tries them all. Who has the machine reads file and number; so does whoever is root on
+  it, or asks the board's prompt. An SD card or flash may still hold a plain key that was bound later, in worn blocks.
+- The boards' flash and RAM can be read out. Whoever holds the board can copy its seed, or sign what never sounded. No
+  code here can prevent that; the ledger's part is to notice two logs under one key.
+- A machine id goes along when a whole disk is copied. Where a machine shows no lasting number, the file is the key,
+  and the player says so when it starts.
+- A host's keys (publisher, operator, ledger) are plain files, for their owner alone to read.
 - There is no forward secrecy: whoever has the seed can also sign readings for the past.
 """
 

@@ -1,13 +1,22 @@
-"""The device's key: made on the device from the system's randomness, kept in a file only its owner can read.
+"""Keys in files: a host's as it is, a device's bound to the hardware it was made on.
 
-Contract: when `load_or_make_seed` returns, the seed survives a power cut; it is never overwritten once it exists. A
-read-out of the storage is a read-out of the key (see the threat model in `amos.crypto`).
+Contract: when a function here returns, the seed survives a power cut. A key that exists is never replaced by another;
+a device's plain file gives way to its bound form, which holds the same seed. What the binding protects against, and
+what not: the threat model in `amos.crypto`.
+
+A bound file is 89 bytes: `AMK1`, the kind of hardware id (`hardware.py`, 1 byte), the device id (16), a salt (32), the
+seed (32) combined by exclusive or with SHA-256(context, kind, hardware id, salt), and the CRC-32 of all that (4 bytes,
+little-endian).
 """
 
+import hashlib
 import os
+from binascii import crc32
+from errno import ENOENT
 
 from amos.compat import MICROPYTHON
-from amos.edges.durable import fsync_file
+from amos.edges.durable import fsync_file, sync_folder
+from amos.edges.hardware import NAMES
 
 if MICROPYTHON:
 
@@ -19,30 +28,119 @@ else:
     from amos.edges.private_host import create_private
 
 SEED_BYTES = 32
+SALT_BYTES = 32
+MAGIC = b"AMK1"
+BOUND_BYTES = 89
+CONTEXT = b"amos/1/device-key\x00"
+UNBOUND = "key: bound to nothing, this machine shows no number of its own; who copies the file has the key"
 
 
 class KeyFault(Exception):
-    """The key file is not a key; nothing is signed with it."""
+    """The key file is not a key, or not this machine's; nothing is signed with it."""
 
 
 def load_or_make_seed(path: str) -> bytes:
-    """The 32-byte seed in the file `path`; made when the file is absent. Raises `KeyFault`, OSError."""
+    """The 32-byte seed in a host's file `path`; made when the file is absent. Raises `KeyFault`, OSError."""
+    data = _read(path)
+    if data is None:
+        data = os.urandom(SEED_BYTES)
+        _write(path, data)
+    if len(data) != SEED_BYTES:
+        raise KeyFault("%s: expected %d bytes, found %d; restore it or remove it" % (path, SEED_BYTES, len(data)))
+    return data
+
+
+def load_or_make_device_seed(path: str, hardware: list, device_of) -> tuple:
+    """(the 32-byte seed in a device's file, a sentence on what it is bound to); made when the file is absent.
+
+    `hardware` is `hardware.hardware_ids()`; with none, the file is plain and stays so until there is one.
+    `device_of(seed)` is the device id of a seed. Raises `KeyFault`, OSError.
+    """
+    data = _read(path)
+    if data is None:
+        data = _finish(path) or os.urandom(SEED_BYTES)
+        if len(data) == SEED_BYTES and not hardware:
+            _write(path, data)
+    fault = _fault(data)
+    if fault:
+        raise KeyFault("%s: expected a device's key, found %s; restore it" % (path, fault))
+    if len(data) == SEED_BYTES:
+        if not hardware:
+            return data, UNBOUND
+        seed, data = data, _bind(data, hardware[0], device_of(data))
+        _write(path, data)
+        return seed, _sentence(data)
+    return _unbind(path, data, hardware, device_of), _sentence(data)
+
+
+def _sentence(data: bytes) -> str:
+    return "key: bound to the %s" % NAMES[data[4]]
+
+
+def _fault(data: bytes):
+    """Why these are no key's bytes, or None."""
+    if len(data) == SEED_BYTES:
+        return None
+    if len(data) != BOUND_BYTES or data[:4] != MAGIC or not 1 <= data[4] < len(NAMES):
+        return "%d other bytes" % len(data)
+    return None if crc32(data[:-4]).to_bytes(4, "little") == data[-4:] else "damage"
+
+
+def _pad(kind: int, hardware_id: bytes, salt: bytes) -> bytes:
+    return hashlib.sha256(CONTEXT + bytes([kind, len(hardware_id)]) + hardware_id + salt).digest()
+
+
+def _combined(first: bytes, second: bytes) -> bytes:
+    return bytes([a ^ b for a, b in zip(first, second)])
+
+
+def _bind(seed: bytes, hardware, device: bytes) -> bytes:
+    kind, hardware_id = hardware
+    salt = os.urandom(SALT_BYTES)
+    data = MAGIC + bytes([kind]) + device + salt + _combined(seed, _pad(kind, hardware_id, salt))
+    return data + crc32(data).to_bytes(4, "little")
+
+
+def _unbind(path: str, data: bytes, hardware: list, device_of) -> bytes:
+    kind, device, salt, combined = data[4], data[5:21], data[21:53], data[53:85]
+    for found, hardware_id in hardware:
+        if found == kind:
+            seed = _combined(combined, _pad(kind, hardware_id, salt))
+            if device_of(seed) == device:
+                return seed
+            text = "%s: holds the key of device %s, which is bound to another %s; enrol this one as a device of its own"
+            raise KeyFault(text % (path, device.hex(), NAMES[kind]))
+    text = "%s: holds the key of device %s, which is bound to a %s, and this machine shows none"
+    raise KeyFault(text % (path, device.hex(), NAMES[kind]))
+
+
+def _read(path: str):
+    """What is in the file, at most one byte more than a key has; None where there is no file."""
     try:
         with open(path, "rb") as file:
-            seed = file.read()
-    except OSError:
-        return _make(path)
-    if len(seed) != SEED_BYTES:
-        raise KeyFault("%s: expected %d bytes, found %d; restore it or remove it" % (path, SEED_BYTES, len(seed)))
-    return seed
+            return file.read(BOUND_BYTES + 1)
+    except OSError as error:
+        if error.args and error.args[0] == ENOENT:
+            return None
+        raise
 
 
-def _make(path: str) -> bytes:
-    seed = os.urandom(SEED_BYTES)
+def _finish(path: str):
+    """The bound key that a cut left under its staged name: FAT takes the old name away before it gives it anew."""
+    staged = _read(path + ".new")
+    if staged is None or len(staged) != BOUND_BYTES or _fault(staged):
+        return None
+    os.rename(path + ".new", path)
+    sync_folder(path)
+    return staged
+
+
+def _write(path: str, data: bytes) -> None:
+    """In place of what stands there, at once or not at all."""
     staged = path + ".new"
     with create_private(staged) as file:
-        file.write(seed)
+        file.write(data)
         file.flush()
         fsync_file(file)
     os.rename(staged, path)
-    return seed
+    sync_folder(path)

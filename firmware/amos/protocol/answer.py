@@ -1,4 +1,4 @@
-"""The ledger's answer to one usage message: a receipt, or a refusal by name (DESIGN section 11, SPEC section 9)."""
+"""The ledger's answer to a usage message or an enrolment: a receipt, or a refusal by name (DESIGN 11, SPEC 9)."""
 
 from amos.protocol.errors import MessageError
 from amos.protocol.limits import ANSWER_BYTES_MAX, RECEIPT_BYTES_MAX
@@ -15,6 +15,8 @@ MALFORMED = 7
 OVER_CAP = 8
 QUARANTINED = 9
 UNAVAILABLE = 10
+RETIRED = 11
+ENROLMENT_REFUSED = 12
 
 VERDICTS = (
     "accepted",
@@ -28,6 +30,8 @@ VERDICTS = (
     "over the physical cap",
     "quarantined",
     "unavailable",
+    "retired",
+    "enrolment refused",
 )
 
 SENTENCES = (
@@ -42,7 +46,11 @@ SENTENCES = (
     "More play than the board has voices and time, or overlapping sessions; kept as evidence, the device quarantined.",
     "The device is quarantined; the segment is kept as evidence until an operator decides.",
     "The ledger cannot store at this moment; the courier keeps the segment and tries again.",
+    "The device was replaced before this was played; kept as evidence until an operator decides.",
+    "The ledger may not accept this enrolment; the detail says why.",
 )
+
+ENROLMENT_SEQUENCE = 0
 
 RECEIPTED = (ACCEPTED, DUPLICATE)
 RETRY = (UNKNOWN_DEVICE, UNAVAILABLE)
@@ -50,7 +58,10 @@ RETRY = (UNKNOWN_DEVICE, UNAVAILABLE)
 
 
 class Answer(Record):
-    """One verdict. `message_sha256` is of the MQTT payload as received; the rest is known if that was readable."""
+    """One verdict. `message_sha256` is of the MQTT payload as received; the rest is known if that was readable.
+
+    `sequence` is `ENROLMENT_SEQUENCE` when the message was an enrolment: segments count from 1.
+    """
 
     NAME = "answer"
     FIELDS = (

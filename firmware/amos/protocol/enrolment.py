@@ -13,7 +13,10 @@ IDENTIFY_CONTEXT = b"amos/1/identify\x00"
 
 
 class Enrolment(Record):
-    """Payload of an enrolment. `voices` and `rate_hz` bound what the device can physically play (intake's cap)."""
+    """Payload of an enrolment. `voices` bounds what the device can physically play (intake's cap).
+
+    `predecessor` is the device whose place at the site this one takes; its history goes on in this one.
+    """
 
     NAME = "enrolment"
     FIELDS = (
@@ -28,6 +31,7 @@ class Enrolment(Record):
         (9, "nonce", "blob", NONCE_BYTES_MAX),
         (10, "possession", "bytes", 64),
         (11, "unix_s", "uint", U64),
+        (12, "predecessor", "bytes?", KID_BYTES),
     )
 
     version: int
@@ -41,6 +45,7 @@ class Enrolment(Record):
     nonce: bytes
     possession: bytes
     unix_s: int
+    predecessor: "bytes | None"
 
     def fault(self) -> "str | None":
         if self.version != VERSION:
@@ -49,6 +54,8 @@ class Enrolment(Record):
             return "device: expected the key id of public_key, found %s" % self.device.hex()
         if len(self.nonce) < NONCE_BYTES_MIN:
             return "nonce: expected at least %d bytes" % NONCE_BYTES_MIN
+        if self.predecessor == self.device:
+            return "predecessor: expected another device, found this one"
         if not self.voices:
             return "voices: expected at least 1"
         return None

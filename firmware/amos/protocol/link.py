@@ -28,6 +28,7 @@ OFFER = 5
 SET_TIER = 6
 INPUT = 7
 CHALLENGE = 16
+LOGS = 20
 
 OFFER_RECEIPT = 1
 OFFER_OPT_OUTS = 2
@@ -52,6 +53,7 @@ REQUEST_NEEDS = {
     SET_TIER: ("value",),
     INPUT: ("kind", "value"),
     CHALLENGE: (),
+    LOGS: ("offset", "length"),
 }
 """Verb -> the fields its request carries, no more and no fewer."""
 

@@ -15,6 +15,7 @@
     take_opt_outs(data), take_anchor(data) -> None; the same for an opt-out list and a time anchor
     challenge()             -> bytes (16), the nonce that a time anchor is to answer
     set_tier(value), input(kind, value) -> None; raise ProtocolError when it cannot be taken now
+    read_logs(offset, length) -> (offset of the first byte, bytes, maybe none, offset after the last byte said)
 """
 
 from amos.protocol.errors import ProtocolError
@@ -28,6 +29,7 @@ from amos.protocol.link import (
     IDENTIFY,
     INPUT,
     LIST,
+    LOGS,
     NOT_NOW,
     OFFER,
     OFFER_OPT_OUTS,
@@ -65,6 +67,7 @@ class DeviceLink:
             SET_TIER: self._set_tier,
             INPUT: self._input,
             CHALLENGE: self._challenge,
+            LOGS: self._logs,
         }
 
     def another(self) -> "DeviceLink":
@@ -170,6 +173,10 @@ class DeviceLink:
     def _input(self, number: int, kind: int, value: int) -> Response:
         refused = _refusal(self._player.input, kind, value)
         return Response(id=number, code=OK if refused is None else NOT_NOW, text=refused)
+
+    def _logs(self, number: int, offset: int, length: int) -> Response:
+        first, data, end = self._player.read_logs(offset, min(length, READ_CHUNK_BYTES_MAX))
+        return Response(id=number, code=OK, offset=first, size=end, data=data or None)
 
 
 def _refusal(act, *arguments) -> "str | None":

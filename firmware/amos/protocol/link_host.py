@@ -38,6 +38,7 @@ from amos.protocol.link import (
     CODES,
     IDENTIFY,
     LIST,
+    LOGS,
     OFFER,
     OFFER_CHUNK_BYTES_MAX,
     OFFER_RECEIPT,
@@ -78,6 +79,9 @@ TRIES_MAX = 5
 
 OFFER_RESTARTS_MAX = 8
 """Out-of-order answers to one offer; more mean that two sides disagree for good."""
+
+LOGS_REQUESTS_MAX = 64
+"""Answers of 1,024 bytes: 16 times what a player keeps, so that one that keeps talking is not read for ever."""
 
 LIST_PAGES_MAX = 65536
 """Pages of one whole list: a million segments, nineteen years of play."""
@@ -323,6 +327,24 @@ def read_status(link: HostLink) -> "Generator[Ticket | Pause, Response | None, t
     _need(STATUS, response, ("data",))
     data = response.data or b""
     return decode_status(data), data
+
+
+def read_logs(link: HostLink) -> "Generator[Ticket | Pause, Response | None, bytes]":
+    """What the player said lately, oldest first; lines that give way while they are read are left out."""
+    said = bytearray()
+    offset, end = 0, 1
+    for _turn in range(LOGS_REQUESTS_MAX):
+        if offset >= end:
+            break
+        ticket = link.submit(Request(id=0, verb=LOGS, offset=offset, length=READ_CHUNK_BYTES_MAX))
+        response = _checked(LOGS, (yield ticket))
+        _need(LOGS, response, ("offset", "size"))
+        first, end, data = response.offset or 0, response.size or 0, response.data or b""
+        if first < offset or first + len(data) > end or (first < end and not data):
+            raise TransferError("logs: expected bytes from %d of %d, found %d at %d" % (offset, end, len(data), first))
+        said.extend(data)
+        offset = first + len(data)
+    return bytes(said)
 
 
 def list_page(link: HostLink, first: int) -> "Generator[Ticket | Pause, Response | None, list[Entry]]":

@@ -9,8 +9,11 @@ STATUS = "status"
 DIRECTIVE = "directive"
 TIME = "time"
 ANCHOR = "anchor"
+ENROLMENT = "enrolment"
+ENROLLED = "enrolled"
 ALL_USAGE = PREFIX + "/+/+/" + USAGE
 ALL_TIME = PREFIX + "/+/+/" + TIME
+ALL_ENROLMENTS = PREFIX + "/+/+/" + ENROLMENT
 OPT_OUTS = PREFIX + "/opt-outs"
 """One retained message for every player: the publisher's opt-out list."""
 

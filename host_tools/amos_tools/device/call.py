@@ -10,7 +10,7 @@ from amos import crypto
 from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import Response, Status
-from amos.protocol.link_host import Conversation, HostLink, Pause, Ticket, identify, read_status
+from amos.protocol.link_host import Conversation, HostLink, Pause, Ticket, identify, read_logs, read_status
 from amos_sync.descriptor_port import Port
 from amos_sync.errors import PortMissing, SyncError
 from amos_sync.ports import open_port
@@ -94,3 +94,11 @@ def ask_status(address: str, wait_s: float = 0) -> Status:
     status = result[0]
     assert isinstance(status, Status)
     return status
+
+
+def ask_logs(address: str, wait_s: float = 0) -> str:
+    """What the player at `address` said lately: seconds since its start, and the sentence. Raises `DeviceError`."""
+    said = _converse(address, read_logs, wait_s)
+    assert isinstance(said, bytes)
+    text = said.decode(errors="replace")
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)

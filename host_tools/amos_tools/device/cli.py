@@ -1,23 +1,20 @@
-"""`amos device`: prepare a player, enrol it, ask it how it is."""
+"""`amos device`: provision a player, or its steps one by one; ask it how it is."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from amos.config import ConfigError
-from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.link import OUTPUTS, STATES
 from amos.protocol.segment import CLOCK_LETTERS
-from amos_tools.boards import BoardError, load_board
-from amos_tools.device.call import DeviceError, ask_identity, ask_status
-from amos_tools.device.prepare import check_fit, write_wiring
+from amos_tools.boards import load_board
+from amos_tools.device.call import ask_identity, ask_logs, ask_status
+from amos_tools.device.prepare import check_fit, with_words, write_wiring
 from amos_tools.device.prepare import enrol as enrol_device
 from amos_tools.device.prepare import prepare as prepare_directory
-from amos_tools.pack.keys import KeyFileError, read_key
+from amos_tools.device.provision_cli import one_line_errors, provision, replace
+from amos_tools.pack.keys import read_key
 
 app = typer.Typer(help="Prepare players, enrol them, ask how they are.", no_args_is_help=True)
 
@@ -39,15 +36,11 @@ def prepare(
         "publisher_key": publisher_key,
         "ledger_key": ledger_key,
     }
-    with _one_line_errors():
+    with one_line_errors():
         known = load_board(board) if board else None
         if known:
             settings |= known.player_settings(directory.resolve().name)
-        for word in setting or []:
-            name, equals, value = word.partition("=")
-            if not equals:
-                raise ConfigError(f"{word}: expected name=value")
-            settings[name] = value
+        settings = with_words(settings, setting)
         if known:
             check_fit(known, pack, publisher_key)
         prepare_directory(directory, settings)
@@ -70,7 +63,7 @@ def enrol(
     wait_s: Annotated[float, typer.Option(min=0, help="Wait this long for the player to appear.")] = 0,
 ) -> None:
     """Let a running player prove its key, and sign its enrolment as the operator."""
-    with _one_line_errors():
+    with one_line_errors():
         identity = ask_identity(port, wait_s)
         out.write_bytes(enrol_device(identity, read_key(key), site=site, name=name, tier=tier))
     print(f"{identity.device.hex()} holds its key; enrolment for {name} at {site} signed: {out}")
@@ -79,7 +72,7 @@ def enrol(
 @app.command()
 def status(port: Port, as_json: Annotated[bool, typer.Option("--json", help="Print it as data.")] = False) -> None:
     """Ask a running player how it is."""
-    with _one_line_errors():
+    with one_line_errors():
         found = ask_status(port)
     facts = {name: getattr(found, name) for _key, name, _kind, _bound in found.FIELDS}
     facts |= {"state": STATES[found.state], "clock": CLOCK_LETTERS[found.clock], "output": OUTPUTS[found.output]}
@@ -106,10 +99,12 @@ def _in_words(name: str, value: object) -> str:
     return f"  ({hours // 24} d {hours % 24} h {minutes} min {rest} s)"
 
 
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    try:
-        yield
-    except (BoardError, ConfigError, DeviceError, KeyFileError, LocalError, ProtocolError, OSError) as error:
-        typer.echo(f"{type(error).__name__}: {error}", err=True)
-        raise typer.Exit(1) from None
+@app.command()
+def logs(port: Port) -> None:
+    """Print what a running player said lately, each line after the seconds since its start."""
+    with one_line_errors():
+        print(ask_logs(port), end="")
+
+
+app.command()(provision)
+app.command()(replace)

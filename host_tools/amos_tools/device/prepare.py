@@ -8,11 +8,9 @@ from pathlib import Path
 from amos import crypto
 from amos.config import SETTINGS, Config, ConfigError
 from amos.edges.stem_file import open_pack
-from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos_tools.boards import Board, BoardError
 from amos_tools.device.call import Identity
-
-ENROLMENT_VERSION = 1
+from amos_tools.device.place import Place, enrolment_for
 
 
 def prepare(directory: Path, settings: dict[str, object]) -> None:
@@ -49,21 +47,17 @@ def _write(path: Path, content: dict[str, object]) -> None:
     os.replace(staged, path)
 
 
+def with_words(settings: dict[str, object], words: list[str] | None) -> dict[str, object]:
+    """The settings, overridden by `name=value` words. Raises `ConfigError`."""
+    told = dict(settings)
+    for word in words or []:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise ConfigError(f"{word}: expected name=value")
+        told[name] = value
+    return told
+
+
 def enrol(identity: Identity, operator_seed: bytes, *, site: str, name: str, tier: int) -> bytes:
     """The enrolment's bytes, signed by the operator. Raises `LocalError` for a site or name that is no slug."""
-    response = identity.response
-    enrolment = Enrolment(
-        version=ENROLMENT_VERSION,
-        device=identity.device,
-        public_key=identity.public_key,
-        site=site,
-        name=name,
-        tier=tier,
-        board=response.board,
-        voices=response.voices,
-        nonce=identity.nonce,
-        possession=identity.possession,
-        unix_s=int(time.time()),
-    )
-    operator = crypto.key_id(crypto.public_key(operator_seed))
-    return sign_enrolment(enrolment, operator, lambda message: crypto.sign(operator_seed, message))
+    return enrolment_for(Place(site, name, tier), None, identity, operator_seed, int(time.time())).data

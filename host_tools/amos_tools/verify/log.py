@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from amos.crypto import key_id, verify
 from amos.protocol.cose import HEADER_TYP, TYP_ENROLMENT, TYP_STATEMENT, TYP_USAGE, parse
-from amos.protocol.enrolment import open_enrolment
+from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, FIRST_PREVIOUS, Usage, open_usage
 from amos_ledger.closing import Closing, open_closing
@@ -50,10 +50,14 @@ class Device:
 
     gaps      (first, last, label): numbers skipped so far, and the entry that skipped them
     declared  (first, last): numbers that a signed segment says are lost
+    predecessor, successor  the devices before and after it in its place at the site
     """
 
     public_key: bytes
     voices: int
+    site: str = ""
+    predecessor: bytes | None = None
+    successor: bytes | None = None
     sequences: list[int] = field(default_factory=list)
     sealed: dict[int, Sealed] = field(default_factory=dict)
     gaps: list[tuple[int, int, str]] = field(default_factory=list)
@@ -110,11 +114,7 @@ def _take(log: Log, index: int, entry: bytes) -> None:
         if typ == TYP_USAGE:
             _take_usage(log, index, entry)
         elif typ == TYP_ENROLMENT:
-            enrolment = open_enrolment(entry, log.keys.operator, verify)
-            if enrolment.device != key_id(enrolment.public_key):
-                raise Difference(f"{label}: enrolment.device", key_id(enrolment.public_key), enrolment.device)
-            known = log.devices.setdefault(enrolment.device, Device(enrolment.public_key, enrolment.voices))
-            known.voices = max(known.voices, enrolment.voices)
+            _take_enrolment(log, label, open_enrolment(entry, log.keys.operator, verify))
         elif typ == TYP_STATEMENT:
             _check_gaps(log)
             _take_closing(log, index, open_closing(entry, log.keys.ledger, verify))
@@ -124,6 +124,27 @@ def _take(log: Log, index: int, entry: bytes) -> None:
         raise Difference(f"{label}: signature", "one that verifies", f"one that does not ({error})") from None
     except ProtocolError as error:
         raise Difference(label, "a message of its format", f"a fault ({error})") from None
+
+
+def _take_enrolment(log: Log, label: str, enrolment: Enrolment) -> None:
+    """Whoever is in a place got it from nobody, or from the one device that it replaced, which does not return."""
+    if enrolment.device != key_id(enrolment.public_key):
+        raise Difference(f"{label}: enrolment.device", key_id(enrolment.public_key), enrolment.device)
+    known = log.devices.setdefault(enrolment.device, Device(enrolment.public_key, enrolment.voices))
+    known.voices = max(known.voices, enrolment.voices)
+    known.site = enrolment.site
+    if known.successor is not None:
+        raise Difference(f"{label}: enrolment.device", "one that nothing has replaced", enrolment.device)
+    if enrolment.predecessor is None:
+        return
+    predecessor = log.devices.get(enrolment.predecessor)
+    if predecessor is None or predecessor.successor not in (None, enrolment.device):
+        raise Difference(f"{label}: enrolment.predecessor", "one enrolled and not replaced", enrolment.predecessor)
+    if predecessor.site != enrolment.site:
+        raise Difference(f"{label}: enrolment.site", predecessor.site, enrolment.site)
+    if known.predecessor not in (None, enrolment.predecessor):
+        raise Difference(f"{label}: enrolment.predecessor", known.predecessor, enrolment.predecessor)
+    predecessor.successor, known.predecessor = enrolment.device, enrolment.predecessor
 
 
 def _take_usage(log: Log, index: int, entry: bytes) -> None:

@@ -1,0 +1,110 @@
+"""A signed enrolment's way to the ledger: into its folder, or over a broker and back with the ledger's receipt."""
+
+import hashlib
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from amos import crypto
+from amos.protocol.answer import ACCEPTED, RECEIPTED, RETRY, VERDICTS, Answer, decode_answer
+from amos.protocol.enrolment import Enrolment
+from amos.protocol.errors import ProtocolError
+from amos.protocol.receipt import parse_receipt
+from amos.protocol.topics import ENROLLED, ENROLMENT, device_topic
+from amos_ledger import registry
+from amos_ledger.errors import LedgerError
+from amos_ledger.folder import Folder
+from amos_sync.mqtt import Broker, Denied, Down, Message, MqttEdge, Up
+
+RESEND_S = 5.0
+TURN_S = 0.2
+
+
+class DeliveryError(Exception):
+    """The ledger refuses the enrolment, or cannot be reached."""
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """`fresh` is False when the ledger had this very enrolment before."""
+
+    fresh: bool
+
+
+def into_folder(folder: Path, data: bytes) -> Delivered:
+    """Enrol in the ledger of this machine. Raises `DeliveryError`."""
+    try:
+        ledger = Folder(folder)
+        with ledger.open_store() as store:
+            _enrolment, fresh = registry.enrol(ledger, store, data)
+            registry.publish(ledger, store)
+    except LedgerError as error:
+        raise DeliveryError(f"{error.name}: {error}") from None
+    return Delivered(fresh)
+
+
+def over_broker(broker: Broker, data: bytes, enrolment: Enrolment, ledger_key: bytes, wait_s: float) -> Delivered:
+    """Publish until the ledger answers, for at most `wait_s`. Its receipt must verify with `ledger_key`.
+
+    Raises `DeliveryError`: refused by name, unavailable, no answer, no broker.
+    """
+    woken = threading.Event()
+    edge = MqttEdge(broker, f"amos-operator-{secrets.token_hex(4)}", None, woken.set)
+    edge.start(_now_ms())
+    try:
+        return _exchange(edge, woken, data, enrolment, ledger_key, time.monotonic() + wait_s)
+    finally:
+        edge.stop()
+
+
+def _exchange(
+    edge: MqttEdge, woken: threading.Event, data: bytes, enrolment: Enrolment, ledger_key: bytes, end_s: float
+) -> Delivered:
+    send = device_topic(enrolment.site, enrolment.device, ENROLMENT)
+    hear = device_topic(enrolment.site, enrolment.device, ENROLLED)
+    last_said, resend_s = f"broker {edge.broker.name}: does not answer", 0.0
+    while time.monotonic() < end_s:
+        woken.wait(TURN_S)
+        woken.clear()
+        for happening in edge.poll(_now_ms()):
+            if isinstance(happening, Up):
+                edge.subscribe([hear])
+                last_said, resend_s = f"broker {edge.broker.name}: connected, but no answer of the ledger", 0.0
+            elif isinstance(happening, Down):
+                last_said = f"broker {edge.broker.name}: {happening.reason}"
+            elif isinstance(happening, Denied):
+                last_said = f"broker {edge.broker.name}: does not permit {happening.what}; check its access rules"
+            elif isinstance(happening, Message) and happening.topic == hear:
+                answer = _answer_to(data, happening.payload)
+                if answer is not None and answer.verdict not in RETRY:
+                    return _checked(answer, data, ledger_key)
+                last_said = f"the ledger: {answer.detail}" if answer else last_said
+        if edge.up and time.monotonic() >= resend_s:
+            edge.publish(send, data)
+            resend_s = time.monotonic() + RESEND_S
+    raise DeliveryError(last_said)
+
+
+def _answer_to(data: bytes, payload: bytes) -> Answer | None:
+    """The answer, if it is one to this enrolment: a broker may hand out anything."""
+    try:
+        answer: Answer = decode_answer(payload)
+    except ProtocolError:
+        return None
+    return answer if answer.message_sha256 == hashlib.sha256(data).digest() else None
+
+
+def _checked(answer: Answer, data: bytes, ledger_key: bytes) -> Delivered:
+    if answer.verdict not in RECEIPTED or answer.receipt is None:
+        raise DeliveryError(f"{VERDICTS[answer.verdict]}: {answer.detail or 'no reason given'}")
+    try:
+        parse_receipt(answer.receipt).check(data, ledger_key, crypto.verify)
+    except ProtocolError as error:
+        raise DeliveryError(f"the answer is not by the ledger whose key is pinned: {error}") from None
+    return Delivered(answer.verdict == ACCEPTED)
+
+
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000

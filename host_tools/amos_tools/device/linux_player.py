@@ -1,0 +1,80 @@
+"""Setting a Linux player up on this machine: its directory, and its systemd unit where there is one."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from amos.config import CONFIG_BYTES_MAX
+from amos.edges.key_store import BOUND_BYTES, MAGIC
+from amos_tools.device.call import DeviceError
+from amos_tools.device.prepare import prepare
+
+UNIT_STATE = Path("/var/lib/amos")
+"""Where `amos-player@NAME` has its directory (boards/linux)."""
+
+SYSTEMCTL_S = 120
+
+
+def write_settings(directory: Path, settings: dict[str, object]) -> list[str] | None:
+    """The names of settings that changed, none when all were so; None when there were no settings before.
+
+    Raises `ConfigError`, OSError.
+    """
+    before = _read(directory / "player.json")
+    if before == settings:
+        return []
+    prepare(directory, settings)
+    if before is None:
+        return None
+    return sorted(name for name in before.keys() | settings.keys() if before.get(name) != settings.get(name))
+
+
+def _read(path: Path) -> dict[str, object] | None:
+    try:
+        with path.open("rb") as file:
+            found = json.loads(file.read(CONFIG_BYTES_MAX + 1))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def device_in(directory: Path) -> bytes | None:
+    """The device whose key is in the directory, as far as its file says; None where it has none yet or says nothing."""
+    try:
+        with (directory / "device.key").open("rb") as file:
+            data = file.read(BOUND_BYTES)
+    except OSError:
+        return None
+    return data[5:21] if len(data) == BOUND_BYTES and data.startswith(MAGIC) else None
+
+
+def unit_of(directory: Path) -> str | None:
+    """The unit that runs the player of this directory, where this machine has systemd and the directory is a unit's."""
+    if directory.resolve().parent != UNIT_STATE.resolve() or shutil.which("systemctl") is None:
+        return None
+    return f"amos-player@{directory.name}.service"
+
+
+def run_unit(unit: str, changed: bool, say: Callable[[str], None]) -> None:
+    """Have the unit run, and with each start of the machine; anew when settings changed. Raises `DeviceError`."""
+    enabled, active = (
+        _systemctl(question, "--quiet", unit).returncode == 0 for question in ("is-enabled", "is-active")
+    )
+    if enabled and active and not changed:
+        say(f"service: {unit} runs, as it did")
+        return
+    for words in (("enable", unit), ("restart" if changed else "start", unit)):
+        done = _systemctl(*words)
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+            raise DeviceError(f"systemctl {' '.join(words)}: {reason}")
+    say(f"service: {unit} enabled and started")
+
+
+def _systemctl(*words: str) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(["systemctl", *words], capture_output=True, text=True, timeout=SYSTEMCTL_S)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise DeviceError(f"systemctl {words[0]}: {error}") from None

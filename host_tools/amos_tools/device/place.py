@@ -1,0 +1,78 @@
+"""A device's place at a site: whose it is, and the enrolment that gives it to a device. Decisions only, no I/O."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from amos import crypto
+from amos.protocol.enrolment import VERSION, Enrolment, sign_enrolment
+from amos_tools.device.call import Identity
+from amos_tools.device.records import Record
+
+
+class PlaceError(Exception):
+    """The place belongs to another device than the one at the port."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the operator wants: this site, this name there, this tier; `predecessor` is the device to be replaced."""
+
+    site: str
+    name: str
+    tier: int
+    predecessor: bytes | None = None
+
+
+def check(place: Place, holder: Record | None, device: bytes, elsewhere: Sequence[Record]) -> None:
+    """Raise `PlaceError` unless `device` holds the place already, or may have it; `elsewhere` is what else it holds."""
+    old = place.predecessor
+    for record in elsewhere:
+        other = record.enrolment
+        if (other.site, other.name) != (place.site, place.name):
+            raise PlaceError(f"the device at the port, {device.hex()}, is {other.name} at {other.site}")
+    if device == old:
+        raise PlaceError(f"the device at the port is {device.hex()} itself, which is to be replaced")
+    if holder is None or holder.enrolment.device in (device, old):
+        return
+    found = holder.enrolment.device.hex()
+    if old is None:
+        raise PlaceError(
+            f"{place.name} at {place.site} is device {found}, and the one at the port is {device.hex()};"
+            f" to put it in that one's place: amos device replace --old {found}"
+        )
+    raise PlaceError(f"{place.name} at {place.site} is device {found}, not {old.hex()}, which is to be replaced")
+
+
+def _said(enrolment: Enrolment) -> tuple[object, ...]:
+    facts = enrolment.site, enrolment.name, enrolment.tier, enrolment.board, enrolment.voices, enrolment.predecessor
+    return facts
+
+
+def enrolment_for(place: Place, holder: Record | None, identity: Identity, operator_seed: bytes, now_s: int) -> Record:
+    """The holder's enrolment when it says the same already, else one signed by the operator. Call `check` first.
+
+    Raises `LocalError` for a site or name that is no slug.
+    """
+    before = holder.enrolment if holder is not None and holder.enrolment.device == identity.device else None
+    predecessor = place.predecessor or (before.predecessor if before else None)
+    response = identity.response
+    said = (place.site, place.name, place.tier, response.board, response.voices, predecessor)
+    if holder is not None and before is not None and said == _said(before):
+        return holder
+    enrolment = Enrolment(
+        version=VERSION,
+        device=identity.device,
+        public_key=identity.public_key,
+        site=place.site,
+        name=place.name,
+        tier=place.tier,
+        board=response.board,
+        voices=response.voices,
+        nonce=identity.nonce,
+        possession=identity.possession,
+        # The ledger takes a later one only, whatever this machine's clock says.
+        unix_s=max(now_s, holder.enrolment.unix_s + 1 if holder else 0),
+        predecessor=predecessor,
+    )
+    operator = crypto.key_id(crypto.public_key(operator_seed))
+    return Record(sign_enrolment(enrolment, operator, lambda message: crypto.sign(operator_seed, message)), enrolment)

@@ -1,0 +1,135 @@
+"""A device from nothing to play that counts, in steps of which each may have been done before.
+
+settings → player runs → key proven by a nonce → enrolment signed and kept → ledger. Whatever an interrupted run did is
+found by the next one, which goes on; a run that finds everything done changes nothing. The key is made by the device
+itself, when it first runs, and never leaves it.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from amos_sync.mqtt import Broker
+from amos_tools.boards import Board
+from amos_tools.device import linux_player
+from amos_tools.device.call import DeviceError, Identity, ask_identity
+from amos_tools.device.deliver import Delivered, into_folder, over_broker
+from amos_tools.device.flash import flash
+from amos_tools.device.place import Place, check, enrolment_for
+from amos_tools.device.prepare import check_fit
+from amos_tools.device.records import Record, Records
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Where enrolments go: a ledger's folder on this machine, or a broker; neither: to be brought by hand."""
+
+    public_key: bytes
+    folder: Path | None = None
+    broker: Broker | None = None
+
+
+@dataclass(frozen=True)
+class Device:
+    """What the device gets. `port` is the player's link on Linux, the prompt of a MicroPython board.
+
+    `directory` is the player's, on Linux; `link` the board's second serial channel, found by itself when None.
+    """
+
+    port: str
+    board: Board | None
+    pack: Path
+    settings: dict[str, object]
+    directory: Path
+    link: str | None = None
+    index: str | None = None
+
+
+def provision(
+    device: Device, place: Place, operator_seed: bytes, records: Records, ledger: Ledger, wait_s: float, say: Say
+) -> Record:
+    """All the steps; the enrolment in force. Each step is said.
+
+    Raises `DeviceError`, `PlaceError`, `RecordError`, `DeliveryError`, `LedgerError`, `BoardError`, `ConfigError` and
+    OSError.
+    """
+    kind = "micropython" if device.board is not None and device.board["runtime"] == "micropython" else "linux"
+    expected = {"micropython": "serial:", "linux": "unix:"}[kind]
+    if not device.port.startswith(expected):
+        raise DeviceError(f"port: expected {expected}PATH for a {kind} player, found {device.port}")
+    if device.board is not None:
+        check_fit(device.board, device.pack, str(device.settings["publisher_key"]))
+    link, expected_device = _flashed(device, say) if kind == "micropython" else _set_up(device, say)
+    identity = ask_identity(link, wait_s)
+    # Made by the player of the directory when it first ran, so it may be there only by now.
+    _check(link, device, identity, expected_device or linux_player.device_in(device.directory))
+    say(f"device: {identity.device.hex()} holds its key; it signed our nonce")
+    record = _enrolled(place, identity, operator_seed, records, ledger, say)
+    _delivered(record, ledger, wait_s, say)
+    return record
+
+
+def _set_up(device: Device, say: Say) -> tuple[str, None]:
+    changed = linux_player.write_settings(device.directory, device.settings)
+    if changed is None:
+        say(f"settings: written to {device.directory}")
+    else:
+        say(f"settings: changed in {', '.join(changed)}" if changed else "settings: as they were")
+    unit = linux_player.unit_of(device.directory)
+    if unit is not None:
+        linux_player.run_unit(unit, bool(changed), say)
+    elif changed:
+        say(f"player: restart it for the settings to count: amos player {device.directory}")
+    elif changed is None:
+        say(f"player: start it: amos player {device.directory}")
+    return device.port, None
+
+
+def _flashed(device: Device, say: Say) -> tuple[str, bytes]:
+    assert device.board is not None
+    return flash(device.port, device.board, device.settings, device.pack, say, link=device.link, index=device.index)
+
+
+def _check(link: str, device: Device, identity: Identity, expected_device: bytes | None) -> None:
+    """Refuse what answers when it is not what has been set up: the wrong port."""
+    expected, found = device.settings.get("board", "linux"), identity.response.board
+    if found != expected:
+        raise DeviceError(f"{link}: expected a player on {expected}, found one on {found}")
+    if expected_device not in (None, identity.device):
+        raise DeviceError(
+            f"{link}: expected device {expected_device.hex()}, found {identity.device.hex()}; wrong port?"
+        )
+
+
+def _enrolled(
+    place: Place, identity: Identity, operator_seed: bytes, records: Records, ledger: Ledger, say: Say
+) -> Record:
+    kept = records.find(place.site, place.name)
+    holder = records.in_ledger(ledger.folder, place.site, place.name) if ledger.folder is not None else None
+    check(place, holder or kept, identity.device, records.places_of(identity.device))
+    if kept is not None and kept.enrolment.device == identity.device:
+        holder = kept if holder is None or kept.enrolment.unix_s > holder.enrolment.unix_s else holder
+    record = enrolment_for(place, holder or kept, identity, operator_seed, int(time.time()))
+    facts = f"{place.name} at {place.site}, tier {place.tier}"
+    if record.enrolment.predecessor is not None:
+        facts += f", in the place of {record.enrolment.predecessor.hex()}"
+    if kept is not None and kept.data == record.data:
+        say(f"enrolment: was signed for {facts}")
+    else:
+        records.keep(record)
+        say(f"enrolment: signed for {facts}; kept in {records.path(place.site, place.name)}")
+    return record
+
+
+def _delivered(record: Record, ledger: Ledger, wait_s: float, say: Say) -> None:
+    if ledger.folder is not None:
+        done: Delivered = into_folder(ledger.folder, record.data)
+    elif ledger.broker is not None:
+        done = over_broker(ledger.broker, record.data, record.enrolment, ledger.public_key, wait_s)
+    else:
+        say("ledger: bring it the enrolment with: amos ledger enrol")
+        return
+    say("ledger: enrolled; play counts from here on" if done.fresh else "ledger: had it; nothing changed")

@@ -1,0 +1,99 @@
+"""What an operator keeps of each place: the signed enrolment of the device that stands there."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from amos import crypto
+from amos.protocol.enrolment import Enrolment, open_enrolment
+from amos.protocol.errors import ProtocolError
+from amos.protocol.limits import ENROLMENT_BYTES_MAX
+from amos_ledger.folder import Folder
+
+
+class RecordError(Exception):
+    """A kept enrolment cannot be read, or is not by this operator."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A signed enrolment and what it says."""
+
+    data: bytes
+    enrolment: Enrolment
+
+
+class Records:
+    """The folder of kept enrolments, one file for each place: `<site>.<name>.cose`."""
+
+    def __init__(self, folder: Path, operator_key: bytes) -> None:
+        self._folder = folder
+        self._operator_key = operator_key
+
+    def path(self, site: str, name: str) -> Path:
+        """Where the enrolment of this place is. Neither name holds a dot."""
+        return self._folder / f"{site}.{name}.cose"
+
+    def find(self, site: str, name: str) -> Record | None:
+        """The enrolment of the device at this place, if one is kept. Raises `RecordError`."""
+        path = self.path(site, name)
+        try:
+            with path.open("rb") as file:
+                return self._opened(str(path), file.read(ENROLMENT_BYTES_MAX + 1))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise RecordError(f"{path}: {error.strerror}") from None
+
+    def places_of(self, device: bytes) -> list[Record]:
+        """What is kept of this device, at any place. Raises `RecordError`."""
+        found = []
+        for path in sorted(self._folder.glob("*.cose")) if self._folder.is_dir() else []:
+            site, _dot, name = path.stem.partition(".")
+            record = self.find(site, name)
+            if record is not None and record.enrolment.device == device:
+                found.append(record)
+        return found
+
+    def in_ledger(self, folder: Path, site: str, name: str) -> Record | None:
+        """The enrolment of the device at this place in that ledger. Raises `RecordError`, `LedgerError`."""
+        ledger = Folder(folder)
+        if ledger.trust.operator_key != self._operator_key:
+            raise RecordError(f"{folder}: expected a ledger that trusts this operator's key, found one of another")
+        with ledger.open_store() as store:
+            device = store.chain.at_place(site, name)
+            kept = store.chain.enrolment(device) if device else None
+        return self._opened(str(folder), kept[1]) if kept else None
+
+    def of_ledger(self, folder: Path | None, device: bytes) -> list[Record]:
+        """The enrolment of this device in that ledger. Raises `RecordError`, `LedgerError`."""
+        if folder is None:
+            return []
+        with Folder(folder).open_store() as store:
+            kept = store.chain.enrolment(device)
+        return [self._opened(str(folder), kept[1])] if kept else []
+
+    def keep(self, record: Record) -> None:
+        """Durably put it in its place; the enrolment of another device that stood there gets that device's name."""
+        enrolment = record.enrolment
+        before = self.find(enrolment.site, enrolment.name)
+        path = self.path(enrolment.site, enrolment.name)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if before is not None and before.enrolment.device != enrolment.device:
+            old = before.enrolment.device.hex()
+            self._write(path.with_suffix(f".{old}.cose"), before.data)
+        self._write(path, record.data)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        staged = path.with_name(path.name + ".new")
+        with staged.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        staged.replace(path)
+
+    def _opened(self, where: str, data: bytes) -> Record:
+        try:
+            return Record(data, open_enrolment(data, self._operator_key, crypto.verify))
+        except ProtocolError as error:
+            raise RecordError(f"{where}: expected an enrolment by this operator's key: {error}") from None

@@ -1,0 +1,287 @@
+"""`amos device provision` and `replace` on Linux: real player, real ledger; again, interrupted, on wrong ports."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from boards_pack import PUBLISHER
+from sync_brokers import TestBroker
+from typer.testing import CliRunner
+
+from amos import crypto
+from amos_ledger.folder import Folder
+from amos_tools.cli import app
+from amos_tools.device import linux_player
+from amos_tools.device.run import micropython_environment
+
+
+class Site:
+    """An operator's machine: key, ledger, records; and players as processes."""
+
+    def __init__(self, folder: Path, operator: Path, ledger: Folder, pack: Path):
+        self.folder, self.operator, self.ledger, self.pack = folder, operator, ledger, pack
+        self.processes: dict[str, subprocess.Popen[str]] = {}
+
+    def port(self, name: str) -> str:
+        return f"unix:{self.folder / name}.sock"
+
+    def start(self, name: str) -> None:
+        """Run the player of that directory, as `amos player` does, until the test ends."""
+        words = [sys.executable, "-m", "amos", str(self.folder / name)]
+        log = (self.folder / f"{name}.log").open("w")
+        self.processes[name] = subprocess.Popen(words, env=micropython_environment(), stdout=log, stderr=log, text=True)
+
+    def stop(self, name: str) -> None:
+        process = self.processes.pop(name)
+        process.terminate()
+        process.wait(20)
+
+    def call(self, command: str, name: str, *words: str, wait_s: int = 20) -> tuple[int, list[str]]:
+        common = [f"--key={self.operator}", f"--pack={self.pack}", f"--records={self.folder / 'kept'}"]
+        common += [f"--directory={self.folder / name}", f"--wait-s={wait_s}", "--setting=pace=clocked"]
+        if not any(word.startswith("--port") for word in words):
+            common.append(f"--port={self.port(name)}")
+        if not any(word.startswith(("--broker", "--ledger-key")) for word in words):
+            common.append(f"--ledger={self.ledger.path}")
+        done = CliRunner().invoke(app, ["device", command, *common, *words])
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done.exit_code, done.output.splitlines()
+
+    def provision(self, name: str, *words: str, wait_s: int = 20) -> tuple[int, list[str]]:
+        return self.call("provision", name, "--site=harbour", f"--name={name}", "--tier=2", *words, wait_s=wait_s)
+
+    def devices(self) -> dict[str, dict[str, object]]:
+        """By name, as the ledger has them; a place's last holder counts."""
+        done = CliRunner().invoke(app, ["ledger", "status", str(self.ledger.path), "--json"])
+        return {item["device"]: item for item in json.loads(done.output)["devices"]}
+
+
+@pytest.fixture
+def site(tmp_path: Path, operator: Path, ledger: Folder, pack: Path) -> Iterator[Site]:
+    made = Site(tmp_path, operator, ledger, pack)
+    yield made
+    for name in list(made.processes):
+        made.stop(name)
+
+
+def first_words(lines: list[str]) -> list[str]:
+    return [line.partition(":")[0] for line in lines]
+
+
+def test_one_command_from_nothing_to_enrolled_and_the_same_again_changes_nothing(site: Site) -> None:
+    code, lines = site.provision("bar", wait_s=0)
+    assert code == 1 and lines[0] == f"settings: written to {site.folder / 'bar'}"
+    assert lines[-1].startswith("DeviceError: unix:") and "no player listens there" in lines[-1]
+    settings = json.loads((site.folder / "bar" / "player.json").read_text())
+    assert settings["ledger_key"] == site.ledger.public_key.hex() and settings["tier"] == 2
+    assert settings["publisher_key"] == crypto.public_key(PUBLISHER).hex() and settings["link"] == site.port("bar")
+
+    site.start("bar")
+    code, lines = site.provision("bar")
+    assert code == 0, lines
+    assert first_words(lines) == ["settings", "device", "enrolment", "ledger"] and lines[0].endswith("as they were")
+    assert lines[2].startswith("enrolment: signed for bar at harbour, tier 2; kept in")
+    assert lines[3] == "ledger: enrolled; play counts from here on"
+    (device,) = site.devices().values()
+    assert (device["name"], device["site"]) == ("bar", "harbour")
+    assert lines[1] == f"device: {device['device']} holds its key; it signed our nonce"
+
+    before = {path: path.read_bytes() for path in site.folder.glob("kept/*")}
+    code, again = site.provision("bar")
+    assert code == 0 and again[:2] == lines[:2]
+    assert again[2:] == ["enrolment: was signed for bar at harbour, tier 2", "ledger: had it; nothing changed"]
+    assert {path: path.read_bytes() for path in site.folder.glob("kept/*")} == before
+    done = CliRunner().invoke(app, ["device", "logs", site.port("bar")])
+    assert done.exit_code == 0 and "playing: session 1" in done.output and "key: bound to" in done.output
+
+
+def test_a_run_that_broke_off_before_the_ledger_is_completed_with_the_same_enrolment(site: Site) -> None:
+    site.provision("bar", wait_s=0)
+    site.start("bar")
+    keys = [f"--ledger-key={site.ledger.public_key.hex()}", f"--publisher-key={crypto.public_key(PUBLISHER).hex()}"]
+    code, lines = site.provision("bar", *keys)
+    assert code == 0 and lines[-1] == "ledger: bring it the enrolment with: amos ledger enrol"
+    assert site.devices() == {}
+    (kept,) = (site.folder / "kept").glob("*.cose")
+    data = kept.read_bytes()
+    code, lines = site.provision("bar")
+    assert code == 0 and lines[-2:] == [
+        "enrolment: was signed for bar at harbour, tier 2",
+        "ledger: enrolled; play counts from here on",
+    ]
+    assert kept.read_bytes() == data and len(site.devices()) == 1
+    kept.unlink()  # the operator's own record is gone, and the ledger's is not
+    assert site.provision("bar")[1][-1] == "ledger: had it; nothing changed"
+    assert kept.read_bytes() == data
+
+
+def test_another_tier_is_enrolled_anew(site: Site) -> None:
+    site.provision("bar", wait_s=0)
+    site.start("bar")
+    assert site.provision("bar")[0] == 0
+    code, lines = site.call("provision", "bar", "--site=harbour", "--name=bar", "--tier=7")
+    assert code == 0 and lines[0] == "settings: changed in tier"
+    assert lines[1].startswith("player: restart it") and lines[-1].startswith("ledger: enrolled")
+    assert len(site.devices()) == 1
+
+
+def test_another_device_at_the_port_and_a_device_of_another_place_are_refused(site: Site) -> None:
+    for name in ("bar", "hall"):
+        site.provision(name, wait_s=0)
+        site.start(name)
+    assert site.provision("bar")[0] == 0
+    bar, ledger = next(iter(site.devices())), site.devices()
+    code, lines = site.provision("bar", f"--port={site.port('hall')}")
+    assert code == 1 and lines[-1].startswith(f"DeviceError: {site.port('hall')}: expected device {bar}, found ")
+    site.stop("bar")
+    site.stop("hall")
+    (site.folder / "bar").rename(site.folder / "away")
+    (site.folder / "hall").rename(site.folder / "bar")  # another device, set up where the first was
+    site.provision("bar", wait_s=0)
+    site.start("bar")
+    code, lines = site.provision("bar")
+    assert code == 1 and lines[-1].startswith(
+        f"PlaceError: bar at harbour is device {bar}, and the one at the port is "
+    )
+    assert f"amos device replace --old {bar}" in lines[-1]
+    site.stop("bar")
+    (site.folder / "away").rename(site.folder / "hall")
+    site.provision("hall", wait_s=0)
+    site.start("hall")
+    code, lines = site.provision("hall")
+    assert code == 1 and lines[-1] == f"PlaceError: the device at the port, {bar}, is bar at harbour"
+    assert site.devices() == ledger
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--port=serial:/dev/ttyACM0"], "DeviceError: port: expected unix:PATH for a linux player"),
+        (["--board=pico-2-w"], "DeviceError: port: expected serial:PATH for a micropython player"),
+        (["--board=amiga"], "BoardError: board 'amiga'"),
+        (["--ledger-key=00", "--publisher-key=00"], "ConfigError: ledger_key: expected 64 hex digits"),
+        (["--broker=127.0.0.1:1883"], "ConfigError: ledger_key: expected 64 hex digits, or --ledger DIR, found None"),
+        (["--setting=tier"], "ConfigError: tier: expected name=value"),
+        (["--setting=voices=3"], "ConfigError: voices: expected one of"),
+        (["--key=/nonexistent"], "KeyFileError: /nonexistent"),
+        (["--broker=host:x", "--ledger-key=" + "00" * 32], "SettingError: broker 'host:x'"),
+    ],
+)
+def test_a_wrong_word_is_one_line_and_does_nothing(site: Site, words: list[str], said: str) -> None:
+    code, lines = site.provision("bar", *words, wait_s=0)
+    assert code == 1 and lines[-1].startswith(said) and len(lines) == 1
+    assert not (site.folder / "kept").exists() and site.devices() == {}
+
+
+def test_an_operator_whom_the_ledger_does_not_know_is_refused_before_anything_is_kept(site: Site) -> None:
+    site.provision("bar", wait_s=0)
+    site.start("bar")
+    site.operator.write_bytes(b"x" * 32)
+    code, lines = site.provision("bar")
+    assert code == 1 and "expected a ledger that trusts this operator's key" in lines[-1]
+    assert not (site.folder / "kept").exists()
+
+
+def test_a_line_with_something_else_on_it_is_no_player(site: Site) -> None:
+    import socket
+
+    site.folder.joinpath("bar").mkdir()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(site.port("bar")[5:])
+        listener.listen()
+        listener.settimeout(60)
+        import threading
+
+        def hang_up() -> None:
+            connection, _address = listener.accept()
+            connection.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        code, lines = site.provision("bar")
+    assert code == 1 and lines[-1].startswith(f"DeviceError: {site.port('bar')}: ")
+
+
+def test_a_replacement_keeps_the_place_and_is_idempotent(site: Site) -> None:
+    site.provision("bar", wait_s=0)
+    site.start("bar")
+    assert site.provision("bar")[0] == 0
+    old = next(iter(site.devices()))
+    code, lines = site.call("replace", "bar", f"--old={old}")
+    assert code == 1 and lines[-1].endswith(f"the device at the port is {old} itself, which is to be replaced")
+    site.stop("bar")
+    site.call("replace", "new", f"--old={old}", wait_s=0)
+    site.start("new")
+    code, lines = site.call("replace", "new", f"--old={old}")
+    assert code == 0, lines
+    assert f"bar at harbour, tier 2, in the place of {old}; kept in" in lines[-2]
+    devices = site.devices()
+    (new,) = [name for name in devices if name != old]
+    assert devices[old]["successor"] == new and devices[new]["predecessor"] == old
+    kept = sorted(path.name for path in (site.folder / "kept").iterdir())
+    assert kept == [f"harbour.bar.{old}.cose", "harbour.bar.cose"]
+    code, again = site.call("replace", "new", f"--old={old}")
+    assert code == 0 and again[-1] == "ledger: had it; nothing changed" and site.devices() == devices
+    code, lines = site.call("provision", "new", "--site=harbour", "--name=bar", "--tier=2")
+    assert code == 0 and lines[-1] == "ledger: had it; nothing changed"
+    for wrong, said in (
+        ("12", "expected 32 hex digits"),
+        ("ab" * 16, "expected a device whose enrolment is kept here"),
+    ):
+        code, lines = site.call("replace", "new", f"--old={wrong}")
+        assert code == 1 and said in lines[-1]
+
+
+def test_where_systemd_is_the_unit_is_enabled_started_and_restarted(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """`systemctl` is a script that notes what it was told, and runs the player as the unit would."""
+    note, programs = tmp_path / "told", tmp_path / "programs"
+    programs.mkdir()
+    systemctl = programs / "systemctl"
+    systemctl.write_text(
+        f'#!/bin/sh\necho "$@" >> {note}\n'
+        f"case $1 in is-*) test -e {tmp_path}/enabled;; enable) touch {tmp_path}/enabled;;\n"
+        f"start) {sys.executable} -m amos {tmp_path}/bar > /dev/null 2>&1 & echo $! > {tmp_path}/pid;;\n"
+        f'restart) test -e {tmp_path}/broken && echo "Job failed." >&2 && exit 1;; esac\n'
+    )
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setattr(linux_player, "UNIT_STATE", tmp_path)
+    unit = "amos-player@bar.service"
+    try:
+        code, lines = site.provision("bar")
+        assert code == 0 and lines[1] == f"service: {unit} enabled and started", lines
+        assert note.read_text().splitlines()[-2:] == [f"enable {unit}", f"start {unit}"]
+        code, lines = site.provision("bar")
+        assert code == 0 and lines[1] == f"service: {unit} runs, as it did"
+        (tmp_path / "broken").touch()
+        code, lines = site.call("provision", "bar", "--site=harbour", "--name=bar", "--tier=3")
+        assert code == 1 and lines[-1] == f"DeviceError: systemctl restart {unit}: Job failed."
+    finally:
+        pid = int((tmp_path / "pid").read_text())
+        os.kill(pid, 15)
+        end = time.monotonic() + 20
+        while os.path.exists(f"/proc/{pid}") and time.monotonic() < end:
+            time.sleep(0.1)
+
+
+def test_over_a_broker_with_the_ledger_elsewhere(site: Site, broker: TestBroker) -> None:
+    site.provision("bar", wait_s=0)
+    site.start("bar")
+    words = [sys.executable, "-m", "amos_tools", "ledger", "serve", str(site.ledger.path)]
+    serving = subprocess.Popen([*words, f"--broker=127.0.0.1:{broker.port}"], stderr=subprocess.DEVNULL)
+    pinned = [f"--ledger-key={site.ledger.public_key.hex()}", f"--publisher-key={crypto.public_key(PUBLISHER).hex()}"]
+    try:
+        code, lines = site.provision("bar", f"--broker=127.0.0.1:{broker.port}", *pinned, wait_s=40)
+        assert code == 0 and lines[-1] == "ledger: enrolled; play counts from here on", lines
+        code, lines = site.provision("bar", f"--broker=127.0.0.1:{broker.port}", *pinned, wait_s=40)
+        assert code == 0 and lines[-1] == "ledger: had it; nothing changed"
+    finally:
+        serving.terminate()
+        serving.wait(20)
+    assert [item["name"] for item in site.devices().values()] == ["bar"]

@@ -1,0 +1,129 @@
+"""`amos device provision` on a board: mpremote and the real firmware, on MicroPython that stands in for the board.
+
+What it cannot show is a board's own: USB enumeration, its file systems, how long copying takes.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from board_standin import PackageIndex, StandInBoard
+from typer.testing import CliRunner
+
+from amos_ledger.folder import Folder
+from amos_tools.cli import app
+from amos_tools.device.prompt import open_prompt
+
+
+@pytest.fixture
+def index() -> Iterator[PackageIndex]:
+    made = PackageIndex()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def board(tmp_path: Path, micropython_armhf: list[str]) -> Iterator[StandInBoard]:
+    """A Pico 2 W: the firmware is compiled for its processor, which the 32-bit ARM build runs."""
+    made = StandInBoard(tmp_path / "board", micropython_armhf)
+    yield made
+    made.stop()
+
+
+class Operator:
+    """Calls `amos device provision` with what does not change."""
+
+    def __init__(self, folder: Path, key: Path, ledger: Folder, pack: Path, index: PackageIndex):
+        self.words = [f"--key={key}", f"--pack={pack}", f"--ledger={ledger.path}", f"--records={folder / 'kept'}"]
+        self.words += ["--site=harbour", "--name=bar", "--tier=1", f"--index={index.url}", "--wait-s=60"]
+
+    def provision(self, board: StandInBoard, *words: str) -> tuple[int, list[str]]:
+        ports = [f"--port={board.prompt}", f"--link={board.link}", "--board=pico-2-w"]
+        done = CliRunner().invoke(app, ["device", "provision", *self.words, *ports, *words])
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done.exit_code, done.output.splitlines()
+
+
+@pytest.fixture
+def operate(tmp_path: Path, operator: Path, ledger: Folder, pack: Path, index: PackageIndex) -> Operator:
+    return Operator(tmp_path, operator, ledger, pack, index)
+
+
+def test_a_board_from_nothing_to_enrolled_interrupted_and_again(
+    operate: Operator, board: StandInBoard, ledger: Folder, tmp_path: Path, micropython_armhf: list[str]
+) -> None:
+    code, lines = operate.provision(board, "--index=http://127.0.0.1:9")
+    assert code == 1 and lines[0].startswith("firmware: ") and "0 others removed" in lines[0]
+    assert lines[-1].startswith("PromptError: sdcard: expected it at http://127.0.0.1:9, found ")
+    (board.flash / "amos" / "app.mpy").unlink()
+    (board.flash / "amos" / "said.mpy").write_bytes(b"half")
+    (board.flash / "amos" / "of_another_version.py").write_bytes(b"")
+
+    code, lines = operate.provision(board)
+    assert code == 0, lines
+    assert lines[0].startswith("firmware: 2 of ") and lines[0].endswith("1 others removed")
+    assert lines[1:5] == [
+        "libraries: installed sdcard, usb-device-cdc",
+        "wiring: written to /board.json",
+        "settings: written to /sd/player/player.json",
+        "key: bound to the board's unique id",
+    ]
+    assert lines[-5] == "pack: 4 files, 4 copied" and lines[-4] == "board: restarted"
+    assert lines[-1] == "ledger: enrolled; play counts from here on"
+    with ledger.open_store() as store:
+        (device,) = store.totals().devices
+    assert lines[-3] == f"device: {device.device} holds its key; it signed our nonce"
+    said = CliRunner().invoke(app, ["device", "logs", board.link]).output
+    assert "key: bound to the board's unique id" in said and "playing: session 1" in said
+
+    code, lines = operate.provision(board)
+    assert code == 0, lines
+    assert [line.partition(":")[2].rpartition(",")[2].strip() for line in lines[:4]] == ["as they were"] * 4
+    assert lines[-5:-3] == ["pack: 4 files, as they were", "board: restarted"]
+    assert lines[-1] == "ledger: had it; nothing changed"
+
+    thief = StandInBoard(tmp_path / "thief", micropython_armhf, unique_id=b"87654321")
+    try:
+        for name in ("flash", "card"):  # all that can be copied, into a board like it
+            folder = tmp_path / "thief" / name
+            for path in sorted((tmp_path / "board" / name).rglob("*")):
+                target = folder / path.relative_to(tmp_path / "board" / name)
+                if path.is_dir():
+                    target.mkdir(exist_ok=True)
+                elif path.name != "unique_id":
+                    target.write_bytes(path.read_bytes())
+        code, lines = operate.provision(thief)
+    finally:
+        thief.stop()
+    assert code == 1 and f"holds the key of device {device.device}, which is bound to another board" in lines[-1]
+
+
+def test_a_board_of_another_kind_is_refused_before_anything_is_written(operate: Operator, board: StandInBoard) -> None:
+    code, lines = operate.provision(board, "--board=esp32-s3")
+    assert code == 1 and len(lines) == 1
+    assert lines[0] == (
+        f"PromptError: {board.prompt}: expected a ESP32S3 for esp32-s3, found a Raspberry Pi Pico 2 W with RP2350"
+    )
+    assert sorted(path.name for path in board.flash.iterdir()) == ["unique_id"]
+
+
+def test_a_port_without_a_prompt_is_refused_by_name(operate: Operator, board: StandInBoard, tmp_path: Path) -> None:
+    code, lines = operate.provision(board, f"--port={board.link}")  # the link's line: nobody answers as a prompt
+    assert code == 1 and lines == [f"PromptError: {board.link}: no MicroPython prompt answers there"]
+    code, lines = operate.provision(board, "--port=serial:/dev/no-such-line")
+    assert code == 1 and lines[-1].startswith("PromptError: serial:/dev/no-such-line: ")
+
+
+def test_what_the_board_says_of_a_failure_is_named(board: StandInBoard) -> None:
+    from amos_tools.device.prompt import PromptError
+
+    with open_prompt(board.prompt) as prompt:
+        assert prompt.facts()[0] == "micropython"
+        with pytest.raises(PromptError, match="the board says ZeroDivisionError"):
+            prompt.run("1 / 0")
+        with pytest.raises(PromptError, match="expected values, found b'no value"):
+            prompt.run("print('no value')")
+        prompt.write("/a/b/c.bin", bytes(range(256)) * 40)
+        assert (board.flash / "a/b/c.bin").read_bytes() == bytes(range(256)) * 40
+        assert prompt.files_below("/a") == ["/a/b/c.bin"] and prompt.files_below("/none") == []
+        assert prompt.hashes(["/none"]) == {"/none": None}
