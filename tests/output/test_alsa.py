@@ -23,7 +23,6 @@ from amos.player.ramp import RAMP_FRAMES, ramped
 from amos.protocol.link import OUTPUT_LOST, OUTPUT_OK, STATE_FAULT, STATE_PLAYING
 from amos.protocol.segment import SEAL_SHUTDOWN
 
-
 # As boards/linux/amos-player@.service has it, the player comes before others; who may not raise it lowers the others.
 FIRST, OTHERS = (["nice", "-n", "-10"], []) if os.geteuid() == 0 else ([], ["nice", "-n", "10"])
 
