@@ -34,11 +34,15 @@ class Output:
         self._base_frame = 0  # where the present sink began
         self._zero_frames = 0
         self._underruns = 0  # of earlier sinks
-        self.frame = 0
+        self._frame = 0  # below 0 while the last session's frames sound
         self.lost = ""
         self.lost_ms = 0  # on the clock
         self._tried_ms = self._moved_ms = 0
         self._open()
+
+    @property
+    def frame(self) -> int:
+        return max(self._frame, 0)
 
     @property
     def underruns(self) -> int:
@@ -72,12 +76,12 @@ class Output:
             self._held.put(pcm)
             self._lose(str(error))
             return self._reached(self._base_frame)
-        if not len(self._held) and (frame - self.frame) * FRAME_BYTES == len(pcm):
-            self.frame = frame
+        if not len(self._held) and (frame - self._frame) * FRAME_BYTES == len(pcm):
+            self._frame = frame
             self._moved_ms = self._clock.now_ms()
             return pcm
         self._held.put(pcm)
-        if frame > self.frame:
+        if frame > self._frame:
             self._moved_ms = self._clock.now_ms()
         elif self._clock.now_ms() - self._moved_ms >= STALL_MS:
             self._lose("takes music and lets nothing sound")
@@ -119,15 +123,22 @@ class Output:
     def close(self):
         """Let sound what can; the PCM that has reached the output since, and no more will."""
         if self._sink is None:
-            return self._reached(self.frame)
+            return self._reached(self._frame)
         frame = self._base_frame + self._sink.close()
         self._underruns += self._sink.underruns
         self._sink = None
         return self._reached(frame)
 
+    def go_on(self) -> None:
+        """Another session begins with what is written next: its frames count from 0. What the last one left here and
+        has not sounded yet sounds before, uncounted; so that has to be silence, which nobody is paid for."""
+        taken = self._frame + len(self._held) // FRAME_BYTES
+        self._base_frame -= taken
+        self._frame -= taken
+
     def _open(self) -> None:
         self._tried_ms = self._clock.now_ms()
-        self._base_frame = self.frame
+        self._base_frame = self._frame
         try:
             self._sink = self._open_it()
         except OutputGone as error:
@@ -148,9 +159,12 @@ class Output:
         self.lost, self.lost_ms = reason, self._clock.now_ms()
 
     def _reached(self, frame: int):
-        count = (frame - self.frame) * FRAME_BYTES
-        self.frame = frame
-        return self._held.first(count)
+        before = min(frame, 0) - min(self._frame, 0)
+        if before:
+            self._held.drop(before * FRAME_BYTES)
+        count = frame - self._frame - before
+        self._frame = frame
+        return self._held.first(count * FRAME_BYTES)
 
 
 def _all_zeros(pcm) -> bool:

@@ -23,6 +23,9 @@ from amos.player.ramp import RAMP_FRAMES, ramped
 from amos.protocol.link import OUTPUT_LOST, OUTPUT_OK, STATE_FAULT, STATE_PLAYING
 from amos.protocol.segment import SEAL_SHUTDOWN
 
+# As boards/linux/amos-player@.service has it, the player comes before others; who may not raise it lowers the others.
+FIRST, OTHERS = (["nice", "-n", "-10"], []) if os.geteuid() == 0 else ([], ["nice", "-n", "10"])
+
 
 def bends(samples: np.ndarray) -> int:
     """The largest second difference: a click has a large one."""
@@ -111,11 +114,10 @@ def test_without_the_library_one_line_says_what_to_install() -> None:
 
 @contextmanager
 def busy_cores() -> Iterator[None]:
-    """Two processes more than there are cores, each doing its worst, at the priority that all have beside the
-    player."""
+    """Two processes more than there are cores, each doing its worst."""
     count = (os.cpu_count() or 1) + 2
     code = "import hashlib\ndata = bytes(1 << 20)\nwhile True: hashlib.sha256(data); sorted(range(50000), key=str)"
-    processes = [subprocess.Popen(["nice", "-n", "10", sys.executable, "-c", code]) for _ in range(count)]
+    processes = [subprocess.Popen([*OTHERS, sys.executable, "-c", code]) for _ in range(count)]
     try:
         yield
     finally:
@@ -127,7 +129,7 @@ def busy_cores() -> Iterator[None]:
 def plays_under_load(player: Player, seconds: int) -> tuple[int, int, float]:
     """Frames that the card heard, how often it ran dry, and its seconds."""
     with busy_cores():
-        process = player.start(out="alsa:card")
+        process = player.start(*FIRST, out="alsa:card")
         time.sleep(seconds)
         status = player.status()
         finish(process)

@@ -4,7 +4,7 @@ failures."""
 from array import array
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from output_card import FRAME_BYTES, Card, StepClock
 
@@ -128,6 +128,7 @@ def test_a_device_with_a_small_buffer_gets_its_block_in_pieces(clock: StepClock,
     assert card.heard[BLOCK * FRAME_BYTES :] == b"".join(block(number) for number in range(1, 50))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 60), max_size=60), st.sampled_from([64, 512, 1024]), st.sampled_from([22050, 48000]))
 def test_any_pauses_lose_and_double_nothing(pauses_ms: list[int], frames: int, rate_hz: int) -> None:
     clock = StepClock()

@@ -1,7 +1,7 @@
 """A session's output through losses: nothing lost, nothing counted twice; and what tells silence from music."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from output_card import FRAME_BYTES, Card, StepClock
 from test_alsa_sink import AHEAD, BLOCK, RATE_HZ, block
@@ -75,6 +75,7 @@ def test_an_output_that_is_not_there_yet_is_waited_for(card: Card) -> None:
     assert counted(output, output.write(block(0))) + counted(output, output.close()) == block(0)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(["play", "pause", "unplug", "plug", "stick"]), st.integers(1, 9)), max_size=40)
 )
@@ -106,6 +107,29 @@ def test_any_life_counts_each_frame_once_and_only_what_sounded(steps: list[tuple
         alsa_host.sleep_ms = before
     assert b"".join(block(number) for number in range(written)).startswith(heard)
     assert output.frame * FRAME_BYTES == len(heard) <= len(card.heard)
+
+
+@pytest.mark.parametrize("unplugged", [False, True])
+def test_a_session_after_another_counts_its_own_frames_from_its_first(card: Card, unplugged: bool) -> None:
+    output = output_on(card)
+    play(output, 0, 20)
+    assert len(card.heard) == output.frame * FRAME_BYTES < 20 * BLOCK * FRAME_BYTES
+    output.go_on()
+    assert output.frame == 0
+    if unplugged:
+        card.gone = "No such device"
+        assert counted(output, output.write(block(50))) == b"" and output.lost
+        card.gone = ""
+        card.clock.sleep_ms(REOPEN_MS)
+        heard = counted(output, output.reopen())
+    else:
+        heard = counted(output, output.write(block(50)))
+    heard += play(output, 51, 10) + counted(output, output.close())
+    assert heard == b"".join(block(number) for number in range(50, 61)) and output.frame == 11 * BLOCK
+    output_of_null = Output(NullSink, RATE_HZ, card.clock)
+    counted(output_of_null, output_of_null.write(block(0)))
+    output_of_null.go_on()
+    assert counted(output_of_null, output_of_null.write(block(1))) == block(1) and output_of_null.frame == BLOCK
 
 
 class Swallowing:
