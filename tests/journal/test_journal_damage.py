@@ -159,9 +159,9 @@ def test_a_medium_too_small_or_of_other_sectors_is_refused(sectors: int, sector_
 
 
 @pytest.mark.parametrize("from_end", [1, 2])
-def test_what_is_sealed_after_damage_stays_though_numbers_jump_over_it(from_end: int) -> None:
-    """A record of the other zone stands in the damage: its number is far ahead, and the ring goes on from there, over
-    what is left of the damaged record."""
+def test_a_record_of_the_other_zone_counts_for_nothing(from_end: int) -> None:
+    """It stands in damage, with a number far ahead: numbering must not go on from it, or a later boot would lose what
+    was sealed behind it."""
     device, journal = copy_of_the_life(), lived()[1].journal
     rows, zone = journal._rows, journal._zone
     stray = device.sectors[1 + (rows.head - 1) % rows.count]

@@ -129,24 +129,14 @@ class Zone:
         """Yield (position, header) of each record from `tail` on; afterwards `head` is where the next one goes.
 
         `certain` is None, or (position, number) of where the next record once was to go: all before was acknowledged,
-        and is hopped over by headers as long as one goes on from the other; from there on payloads are checked too, and
-        there is at most one record that was not acknowledged. Without it every payload is checked, and damage is
-        searched to the lap's end.
+        and is hopped over by headers; from there on payloads are checked too, and there is at most one record that was
+        not acknowledged. Without it every payload is checked, and damage is searched to the lap's end.
         """
         position, number, link = self.tail, self.tail_number, None
         end = self.tail + self.count
         self.damage = []
-        hopped = None
         while position < end:
-            hop = certain is not None and position < certain[0]
-            header = self._next_record(position, number, link, hop)
-            if hopped is not None:
-                if header is None and not self.payload_holds(hopped[0], hopped[1]):
-                    # Nothing goes on from it: it was damaged, and what came later may stand in the rest of it.
-                    position, number = hopped[0], hopped[1].number
-                else:
-                    yield hopped
-                hopped = None
+            header = self._next_record(position, number, link, certain)
             if header is None:
                 onward = self._find(position, number, end, certain)
                 if onward is None:
@@ -154,25 +144,21 @@ class Zone:
                 self.damage.append((position, onward[0]))
                 (position, number), link = onward, None
                 continue
-            if hop:
-                hopped = position, header
-            else:
-                yield position, header
+            yield position, header
             position += header.sectors(self.sector_bytes)
             number, link = header.number + 1, header.link
-        if hopped is not None:
-            yield hopped
         self.head, self.number = position, number
         self.link = link or bytes(record.LINK_BYTES)
         if position < end and self._looks_torn(position, number):
             self.damage.append((position, None))
 
-    def _next_record(self, position: int, number: int, link, hop: bool):
+    def _next_record(self, position: int, number: int, link, certain):
         header = self.header_at(position)
         if header is None or header.number != number or (link and header.previous != link):
             return None
         if position + header.sectors(self.sector_bytes) > self.tail + self.count:
             return None
+        hop = certain is not None and position < certain[0]
         return header if hop or self.payload_holds(position, header) else None
 
     def _find(self, position: int, number: int, end: int, certain):
@@ -181,8 +167,7 @@ class Zone:
         if certain is not None:
             in_flight = 2 * self.sectors_of(record.PAYLOAD_BYTES_MAX)
             limit = min(end, max(position, certain[0]) + in_flight)
-        # What stands at `position` may be whole, and of a number that earlier damage had made jump.
-        for at, header in self.headers(position, limit):
+        for at, header in self.headers(position + 1, limit):
             if header.number > number and self.payload_holds(at, header):
                 return at, header.number
         if certain is not None and position < certain[0] <= end and certain[1] > number:
