@@ -4,7 +4,7 @@ from amos import crypto
 from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import ProofError, ProtocolError
 from amos.protocol.limits import LIST_ENTRIES_MAX
-from amos.protocol.link import STATE_STOPPED, Status
+from amos.protocol.link import STATE_PAUSED, STATE_PLAYING, STATE_STOPPED, Status
 from amos.protocol.receipt import parse_receipt
 
 TYPE_CHECKING = False
@@ -56,7 +56,7 @@ class Device:
             unsynced_ms += session.unsealed_ms()
         return Status(
             device=self.device,
-            state=self.state,
+            state=STATE_PAUSED if self.state == STATE_PLAYING and session and session.paused else self.state,
             firmware=self.firmware,
             boot=journal.boot,
             session=journal.session,

@@ -7,8 +7,9 @@ from amos.edges.stem_file import BlobError
 from amos.held_pcm import HeldPcm
 from amos.journal.facts import Opened
 from amos.player.day_clock import clock_value
-from amos.player.inputs import INPUT_CLOCK, InputRefused
+from amos.player.inputs import INPUT_CLOCK, INPUT_VOLUME, InputRefused
 from amos.player.limiter import ceiling_for
+from amos.player.memory import volume_q15_of
 from amos.player.meter import Meter
 from amos.player.mixer import make_mixer
 from amos.player.performance import Performance
@@ -78,6 +79,14 @@ class Session:
         self._held = HeldPcm(getattr(self._sink, "held_bytes_max", 0))
         self._tier = device.tier
         self._open_segment()
+        volume_q15 = volume_q15_of(journal.memory)
+        if volume_q15 != self._vm.volume_q15:  # turned with another score
+            self._take_input(INPUT_VOLUME, volume_q15)
+
+    @property
+    def paused(self) -> bool:
+        """Whether an operator has paused the music; silence is delivered meanwhile, and nothing is counted."""
+        return self._vm.paused
 
     def _now_ms(self) -> int:
         """Monotonic time; while running free it follows the samples, as if they had been played in real time."""

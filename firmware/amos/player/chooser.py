@@ -8,6 +8,7 @@ from array import array
 
 from amos.compat import const
 from amos.player.draw import below
+from amos.player.limiter import UNITY_Q15
 from amos.player.memory import (
     AGE_UNIT_SECONDS,
     BLOCKED,
@@ -104,8 +105,8 @@ class Chooser:
             return bool(self._plays)
         return bool(self._seconds) if rule == RELAX_HOURS else True
 
-    def memory_bytes(self, frame: int = 0) -> bytes:
-        """Canonical CBOR of what the next session may start from, if this one ends at `frame`."""
+    def memory_bytes(self, frame: int = 0, volume_q15: int = UNITY_Q15) -> bytes:
+        """Canonical CBOR of what the next session may start from, if this one ends at `frame`, at that volume."""
         recent = array("H", [])
         for plays in self._recent:
             recent.extend(array("H", plays + [NONE] * (self._depth - len(plays))))
@@ -114,7 +115,12 @@ class Chooser:
             now = frame // self.score.rate_hz
             ages = array("H", [min(NONE, (now - began) // AGE_UNIT_SECONDS) for began in self._began])
         return Memory(
-            version=MEMORY_VERSION, score=self.score.sha256, weights_q8=self.weights_q8, recent=recent, ages=ages
+            version=MEMORY_VERSION,
+            score=self.score.sha256,
+            weights_q8=self.weights_q8,
+            recent=recent,
+            ages=ages,
+            volume_q15=None if volume_q15 == UNITY_Q15 else volume_q15,
         ).encode()
 
     def choose(self, pool: int, sounding: "set[int]", value: int, frame: int) -> int:

@@ -8,7 +8,7 @@
 placement silent and unmetered (it is noted in `refused`); the session goes on.
 """
 
-from amos.player.events import Duck, Section, Start
+from amos.player.events import Duck, Section, Start, Turn
 from amos.player.mixer import LOOKAHEAD_FRAMES
 
 REFUSED_NOTES_MAX = 16
@@ -42,6 +42,8 @@ class Performance:
                 self.section = event.section
             elif isinstance(event, Duck):
                 self._mixer.duck(event)
+            elif isinstance(event, Turn):
+                self._mixer.turn(event.frame, event.gain_q15)
             elif event.voice not in self._mute_voices:
                 self._mixer.stop(event)
                 self._meter.stop(event)

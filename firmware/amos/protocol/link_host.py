@@ -36,6 +36,7 @@ from amos.protocol.link import (
     BAD_OFFER,
     CODES,
     IDENTIFY,
+    INPUT,
     LIST,
     OFFER,
     OFFER_CHUNK_BYTES_MAX,
@@ -321,6 +322,11 @@ def read_status(link: HostLink) -> "Generator[Ticket | Pause, Response | None, t
     _need(STATUS, response, ("data",))
     data = response.data or b""
     return decode_status(data), data
+
+
+def give_input(link: HostLink, kind: int, value: int) -> "Generator[Ticket | Pause, Response | None, Response]":
+    """Hand the player an input (player/SCORE.md section 4), effective as soon as it can be."""
+    return _checked(INPUT, (yield link.submit(Request(id=0, verb=INPUT, kind=kind, value=value))))
 
 
 def list_page(link: HostLink, first: int) -> "Generator[Ticket | Pause, Response | None, list[Entry]]":

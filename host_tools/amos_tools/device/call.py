@@ -10,7 +10,7 @@ from amos import crypto
 from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import Response, Status
-from amos.protocol.link_host import Conversation, HostLink, Pause, Ticket, identify, read_status
+from amos.protocol.link_host import Conversation, HostLink, Pause, Ticket, give_input, identify, read_status
 from amos_sync.descriptor_port import Port
 from amos_sync.errors import PortMissing, SyncError
 from amos_sync.ports import open_port
@@ -94,3 +94,8 @@ def ask_status(address: str, wait_s: float = 0) -> Status:
     status = result[0]
     assert isinstance(status, Status)
     return status
+
+
+def send_input(address: str, kind: int, value: int, wait_s: float = 0) -> None:
+    """Hand the player at `address` an input. Raises `DeviceError` with the player's own sentence if it refuses."""
+    _converse(address, lambda link: give_input(link, kind, value), wait_s)

@@ -9,15 +9,17 @@ from typing import Annotated
 import typer
 
 from amos.config import ConfigError
+from amos.player.score import ScoreError
 from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.link import STATES
 from amos.protocol.segment import CLOCK_LETTERS
 from amos_tools.boards import BoardError, load_board
-from amos_tools.device.call import DeviceError, ask_identity, ask_status
-from amos_tools.device.prepare import check_fit, write_wiring
+from amos_tools.device.call import DeviceError, ask_identity, ask_status, send_input
+from amos_tools.device.prepare import check_fit, read_score, write_wiring
 from amos_tools.device.prepare import enrol as enrol_device
 from amos_tools.device.prepare import prepare as prepare_directory
 from amos_tools.pack.keys import KeyFileError, read_key
+from amos_tools.simulate.inputs import InputFileError, word_input
 
 app = typer.Typer(help="Prepare players, enrol them, ask how they are.", no_args_is_help=True)
 
@@ -92,10 +94,32 @@ def status(port: Port, as_json: Annotated[bool, typer.Option("--json", help="Pri
             print(f"{name:>16}  {value}")
 
 
+@app.command(name="input", context_settings={"ignore_unknown_options": True})
+def give_input(
+    port: Port,
+    kind: Annotated[
+        str, typer.Argument(help="pause, resume, volume, skip, like, dislike, shuffle, announce, block, or a slider.")
+    ],
+    value: Annotated[
+        str | None, typer.Argument(help="volume: dB, 0 to -60. A slider: its own units. Others: a number.")
+    ] = None,
+    pack: Annotated[Path | None, typer.Option(metavar="DIR", help="The pack it plays, for its sliders' names.")] = None,
+    publisher_key: Annotated[str, typer.Option(metavar="HEX", help="Public key that signs packs.")] = "",
+) -> None:
+    """Tell a running player something, as a visitor or an operator would. It is logged with its play."""
+    with _one_line_errors():
+        found, number = word_input(kind, value, read_score(pack, publisher_key) if pack else None)
+        send_input(port, found, number)
+    print(f"{kind}{'' if value is None else ' ' + value}: taken")
+
+
 @contextmanager
 def _one_line_errors() -> Iterator[None]:
     try:
         yield
-    except (BoardError, ConfigError, DeviceError, KeyFileError, LocalError, ProtocolError, OSError) as error:
+    except (
+        *(BoardError, ConfigError, DeviceError, InputFileError, KeyFileError, LocalError, ProtocolError, ScoreError),
+        OSError,
+    ) as error:
         typer.echo(f"{type(error).__name__}: {error}", err=True)
         raise typer.Exit(1) from None
