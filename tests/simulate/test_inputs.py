@@ -58,6 +58,7 @@ LINES = [
     ('{"frame": 5, "kind": "intensity", "value": 1}', TimedInput(5, 16, 32768)),
     ('{"frame": 5, "kind": "volume", "value": 0}', TimedInput(5, 8, 32768)),
     ('{"frame": 5, "kind": "volume", "value": -6.02}', TimedInput(5, 8, 16385)),
+    ('{"frame": 5, "kind": "clock", "value": "tue 07:30"}', TimedInput(5, 4, 2 * 86400 + 27000)),
     ('{"frame": 5, "kind": "pause"}', TimedInput(5, 7, 1)),
     ('{"frame": 5, "kind": "resume"}', TimedInput(5, 7, 0)),
 ]
@@ -85,6 +86,8 @@ BAD_LINES = [
     ('{"frame": 1, "kind": "intensity", "value": 1.5}', "value: expected 0 to 1"),
     ('{"frame": 1, "kind": "intensity", "value": 1e999999999}', "value: expected"),
     ('{"frame": 1, "kind": "intensity", "value": NaN}', "value: expected"),
+    ('{"frame": 1, "kind": "clock", "value": "noon"}', "clock: expected a day and time"),
+    ('{"frame": 1, "kind": "clock", "value": "none"}', "clock: expected a day and time"),
     ('{"time": "1x", "kind": "skip"}', "length: expected"),
 ]
 

@@ -88,6 +88,8 @@ class Chooser:
         for pool in range(len(score.pools)):
             plays = kept.recent[pool * self._depth : (pool + 1) * self._depth]
             self._recent.append([stem for stem in plays if stem != NONE])
+        # Pools in which there is an artist to change to.
+        self._mixed = [_artists_of(score, pool) > 1 for pool in score.pools]
         self._plays = 1 if score.stem_plays is None else score.stem_plays
         self._seconds = score.stem_seconds or 0
         # Second of the session at which each stem last began; negative: before the session.
@@ -146,6 +148,8 @@ class Chooser:
         for rule in self._order:
             if rule >= RELAX_KEY and not self._wider(pool, rule):
                 continue
+            if rule == RELAX_ARTIST and not self._mixed[pool]:
+                continue
             relaxed.append(rule)
             found = []
             if rule == RELAX_PLAYS:
@@ -175,7 +179,7 @@ class Chooser:
         out = sounding.union(recent[:plays])
         weights = self.weights_q8
         found = [stem for stem in stems if stem not in out and weights[stem] != BLOCKED]
-        if self.score.artist_plays and RELAX_ARTIST not in relaxed:
+        if self.score.artist_plays and self._mixed[pool] and RELAX_ARTIST not in relaxed:
             artists = self.score.artists or ()
             lately = {artists[stem] for stem in recent[: self.score.artist_plays]}
             found = [stem for stem in found if artists[stem] not in lately]
@@ -218,6 +222,11 @@ class Chooser:
         for other, artist in enumerate(artists):
             if artist == artists[stem]:
                 self.block(other)
+
+
+def _artists_of(score: Score, pool) -> int:
+    artists = score.artists
+    return len({artists[stem] for stem in pool.stems}) if artists is not None else 0
 
 
 def weighted(weights: "list[int]", value: int) -> int:

@@ -2,7 +2,8 @@
 
 {"time": "90s", "kind": "intensity", "value": 0.7}     a slider of the script, in its own units
 {"frame": 5292000, "kind": "skip"}
-{"time": "2m", "kind": "dislike", "value": 3}          also like, shuffle, clock, announce, block: values as in SCORE.md
+{"time": "2m", "kind": "dislike", "value": 3}          also like, shuffle, announce, block: values as in SCORE.md
+{"time": "0s", "kind": "clock", "value": "mon 07:30"}  the time of day it is then
 {"time": "3m", "kind": "volume", "value": -6}          in dB, down to -60; also pause and resume, without a value
 {"frame": 5292000, "kind": 16, "value": 32768}         as the journal has it: kind and value are integers
 """
@@ -32,6 +33,7 @@ from amos.player.inputs import (
 )
 from amos.player.limiter import UNITY_Q15
 from amos.player.score import Score
+from amos_tools.script.times import clock_of
 from amos_tools.simulate.durations import DurationError, frames_of
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
@@ -134,6 +136,8 @@ def _kind_value(kind: Any, value: Any, score: Score | None) -> tuple[int, int]:
         return INPUT_SKIP, 0
     if isinstance(kind, str) and kind in PLAIN_KINDS:
         return PLAIN_KINDS[kind]
+    if kind == "clock" and isinstance(value, str):
+        return INPUT_CLOCK, _clock(value)
     if kind == "volume":
         return INPUT_VOLUME, _volume_q15(value)
     kind = NAMED_KINDS.get(kind, kind) if isinstance(kind, str) else kind
@@ -156,6 +160,16 @@ def _kind_value(kind: Any, value: Any, score: Score | None) -> tuple[int, int]:
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)) or not low <= _fraction(value) <= high:
         raise InputFileError(f"value: expected {float(low):g} to {float(high):g} for {kind}, found {str(value)[:40]}")
     return INPUT_SLIDER + names.index(kind), round((_fraction(value) - low) * POSITION_MAX / (high - low))
+
+
+def _clock(text: str) -> int:
+    try:
+        value = clock_of(text)
+    except ValueError as error:
+        raise InputFileError(str(error)) from None
+    if value is None:
+        raise InputFileError("clock: expected a day and time, found none")
+    return value
 
 
 def _volume_q15(value: Any) -> int:
