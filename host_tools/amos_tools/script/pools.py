@@ -8,6 +8,7 @@ from amos.player.score import POOLS_MAX, RELAX_KEY, RELAX_TEMPO, Pool
 from amos.protocol.limits import STEMS_MAX
 from amos_tools.script import tree
 from amos_tools.script.fits import key_fits, tempo_fits
+from amos_tools.script.hints import ROLE_ALIASES
 from amos_tools.script.problems import Problems, nearest
 from amos_tools.script.program import Program
 from amos_tools.script.units import ClockFacts
@@ -140,7 +141,7 @@ class Pools:
             role.span,
             f"`{role.value}` is not a role",
             expected=[f"`{name}`" for name in ROLES],
-            suggestion=nearest(role.value, ROLES),
+            suggestion=nearest(role.value, ROLES) or ROLE_ALIASES.get(role.value.lower()),
         )
         return False
 
