@@ -72,7 +72,7 @@ class Device:
             underruns=0,
             damaged_frames=self._link.damaged if self._link else 0,
             trimmed=self.trimmed,
-            text=self.text,
+            text=self.text or (session.refusal if session else None),
         )
 
     def list_segments(self, first: int) -> list:

@@ -22,6 +22,8 @@ from amos.usage_log import UsageLog
 CLOCKED_AHEAD_MS = 500
 """How far a clocked output without a clock of its own (a file) may run ahead."""
 
+STATUS_TEXT_BYTES_MAX = 160
+
 SEED_CONTEXT = b"amos/1/session-seed\x00"
 
 
@@ -87,6 +89,15 @@ class Session:
     def paused(self) -> bool:
         """Whether an operator has paused the music; silence is delivered meanwhile, and nothing is counted."""
         return self._vm.paused
+
+    @property
+    def refusal(self) -> "str | None":
+        """Why a stem stays silent, for the status: the latest whose blob is not what the manifest says."""
+        refused = self.performance.refused
+        if not refused:
+            return None
+        text = "silent: " + refused[-1]
+        return "".join([mark if " " <= mark <= "~" else "?" for mark in text[:STATUS_TEXT_BYTES_MAX]])
 
     def _now_ms(self) -> int:
         """Monotonic time; while running free it follows the samples, as if they had been played in real time."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -170,6 +171,20 @@ def test_the_volume_lasts_over_a_restart_and_a_pause_does_not(pack: Path, tmp_pa
                 player.until(lambda state, frame: state == STATE_PLAYING and frame > 0)
     first, second = segments(tmp_path / "player")
     assert inputs_of(second) == [] and second.start_state != first.start_state
+
+
+def test_a_stem_that_is_refused_is_told_in_the_status(pack: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(pack, broken)
+    for blob in sorted((broken / "blobs").iterdir(), key=lambda path: path.stat().st_size)[1:]:
+        blob.chmod(0o644)
+        blob.write_bytes(blob.read_bytes()[:-1] + b"x")
+    with Running(tmp_path / "player", broken) as player:
+        player.until(lambda _state, frame: frame > 0)
+        text = ask_status(player.port).text
+        assert text is not None and text.startswith("silent: stem ") and "expected SHA-256" in text
+    (usage,) = segments(tmp_path / "player")
+    assert usage.rows() == [] and usage.silent_frames == usage.delivered_frames
 
 
 @pytest.mark.parametrize(

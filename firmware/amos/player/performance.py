@@ -15,7 +15,7 @@ REFUSED_NOTES_MAX = 16
 
 
 class Performance:
-    """`frame`: rendered so far. `section`: index of the section last entered. `refused`: list of sentences."""
+    """`frame`: rendered so far. `section`: index of the section last entered. `refused`: sentences, each once."""
 
     def __init__(self, vm, mixer, meter, source_of, refusal=ValueError):
         self._vm = vm
@@ -54,8 +54,9 @@ class Performance:
             source = self._source_of(event.stem)
         except self._refusal as error:
             self._mute_voices.add(event.voice)
-            if len(self.refused) < REFUSED_NOTES_MAX:
-                self.refused.append(str(error))
+            sentence = str(error)
+            if sentence not in self.refused and len(self.refused) < REFUSED_NOTES_MAX:
+                self.refused.append(sentence)
             return
         self._mute_voices.discard(event.voice)
         self.placements += 1

@@ -141,7 +141,8 @@ def _after(beginning: str) -> set[str]:
             state.exhaust_lexer()
         except UnexpectedInput:
             return set()
-        return state.accepts()
+        fits: set[str] = state.accepts()  # type: ignore[no-untyped-call]
+    return fits
 
 
 def _notes(line: str, column: int, names: set[str]) -> list[str]:
