@@ -180,3 +180,5 @@ def test_what_is_paused_is_neither_heard_nor_counted_for_any_block():
     frames = 7 * BEAT // 64 * 64
     assert sum([row[2] for row in counted]) == frames - silent
     assert (digest, counted, silent) == heard((64, 1024, 192))
+    told = "".join(["%02x" % byte for byte in digest[:8]])
+    assert (told, counted, silent) == ("325f5fad53f5ea39", [(0, 120001, 47999), (3, 1, 72008)], 47993)
