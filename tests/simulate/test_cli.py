@@ -1,6 +1,7 @@
 """`amos script simulate` on the starter vault: exit codes, the report, the drawing."""
 
 import json
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -41,6 +42,10 @@ def test_report_and_drawing(folder: Path, tmp_path: Path) -> None:
     for word in ("dawn", "Harbour Haze", "Noor Adeyemi", "voices", "rests", "relaxed", "times real time"):
         assert word in text
     assert out.read_text().startswith("<svg")
+    for clock, first in (("mon 07:20", "07:20"), ("none", "0:00")):
+        assert simulate(folder, "--hours", "1", "--clock", clock, "--out", str(out))[0] == 0
+        ticks = re.findall(r'text-anchor="middle">([^<]+)<', out.read_text())
+        assert ticks[0] == first and (f"1 h, seed 1, from {clock}" in out.read_text()) == (clock != "none")
 
 
 def test_json_is_the_same_for_the_same_seed(folder: Path) -> None:

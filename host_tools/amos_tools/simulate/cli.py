@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from amos.player.day_clock import DAY_SECONDS
 from amos.player.inputs import INPUT_CLOCK, InputRefused
 from amos.player.score import Score, decode_score
 from amos_tools.script.compile import compile_script
@@ -46,15 +47,15 @@ def simulate_command(
         session_seed = seed32(seed)
         score, stems = _prepared(file, vault)
         start = clock_of(clock)
+        second = None if start is None else start % DAY_SECONDS
         timed = [] if start is None else [TimedInput(0, INPUT_CLOCK, start)]
         timed += read_inputs(inputs, score) if inputs is not None else []
         started = time.perf_counter()
         tally, day = _run(score, stems, session_seed, hours, timed)
         elapsed = time.perf_counter() - started
         if out is not None:
-            out.write_text(
-                day_svg(score, stems, tally, day, f"{hours:g} h from {clock}, seed {seed}"), encoding="utf-8"
-            )
+            subtitle = f"{hours:g} h, seed {seed}" + ("" if start is None else f", from {clock}")
+            out.write_text(day_svg(score, stems, tally, day, subtitle, second), encoding="utf-8")
     except ScriptError as error:
         raise _refusal(error.render()) from None
     except (VaultError, SeedError, InputFileError, InputRefused, ValueError) as error:
