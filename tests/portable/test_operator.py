@@ -67,6 +67,14 @@ def test_a_pause_that_ends_at_once_waits_for_its_fade():
     assert [event.frame for event in starts(events)] == [BAR + BEAT], "voices were proved for one section and one fade"
 
 
+def test_the_last_word_of_a_pause_holds():
+    vm = looped()
+    vm.advance(BAR)
+    for value, frame in ((1, BAR), (0, BAR + 1), (1, BAR + 2)):
+        vm.input(INPUT_PAUSE, value, frame)
+    assert starts(vm.advance(50 * BAR)) == [] and vm.paused, "the way back was under way, and is taken back"
+
+
 def test_paused_before_the_first_frame():
     vm = looped()
     vm.input(INPUT_PAUSE, 1, 0)

@@ -51,7 +51,10 @@ class Conductor:
             self._skip_frame = max(frame, self._stage.leaving_end)
 
     def pause(self, frame: int, fade: int) -> None:
-        """Everything fades, and nothing more begins."""
+        """Everything fades, and nothing more begins; a `resume` under way is taken back."""
+        self._resume_frame = NEVER
+        if self.paused:
+            return
         self.paused = True
         self._stage.fade_all(frame, fade)
         self._stay(frame)

@@ -214,10 +214,11 @@ class Vm:
     def _pause(self, frame: int, value: int) -> None:
         if not value:
             self._conductor.resume(frame)
-        elif not self.paused:
-            fade = self._stage.clock.frames(1)
-            self._conductor.pause(frame, fade)
+            return
+        fade = self._stage.clock.frames(1)
+        if not self.paused:
             self._announcer.hush(frame, fade, self._stage.stops)
+        self._conductor.pause(frame, fade)
 
     def _react(self, frame: int, kind: int, stem: int) -> None:
         reaction = self._reaction(_REACTS[kind])
