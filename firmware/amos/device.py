@@ -6,7 +6,7 @@ from amos.protocol.anchor import open_anchor
 from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import ProofError, ProtocolError
 from amos.protocol.limits import LIST_ENTRIES_MAX
-from amos.protocol.link import OUTPUT_NONE, STATE_STOPPED, Status
+from amos.protocol.link import OUTPUT_NONE, STATE_PAUSED, STATE_PLAYING, STATE_STOPPED, Status
 from amos.protocol.receipt import parse_receipt
 from amos.said import Said
 
@@ -81,9 +81,10 @@ class Device:
         unsynced_ms = sum([stored.delivered_ms for stored in journal.segments.values()])
         if session is not None:
             unsynced_ms += session.unsealed_ms()
+        text = self.text or (session.refusal if session else None)
         return Status(
             device=self.device,
-            state=self.state,
+            state=STATE_PAUSED if self.state == STATE_PLAYING and session and session.paused else self.state,
             firmware=self.firmware,
             boot=journal.boot,
             session=journal.session,
@@ -99,11 +100,11 @@ class Device:
             underruns=self.underruns,
             damaged_frames=self._link.damaged if self._link else 0,
             trimmed=self.trimmed,
-            text=_short(self.text) if self.text else None,
+            text=_short(text) if text else None,
             output=session.output.health if session else OUTPUT_NONE,
             spare_segments=journal.spare_segments,
             failed_writes=journal.failed_writes,
-            lease_seconds_left=None,
+            lease_seconds_left=self.lease_seconds_left(),
         )
 
     def list_segments(self, first: int) -> list:

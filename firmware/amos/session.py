@@ -8,8 +8,9 @@ from amos.edges.stem_file import BlobError
 from amos.journal.facts import Opened
 from amos.output import Output
 from amos.player.day_clock import clock_value
-from amos.player.inputs import INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK, InputRefused, block_inputs
+from amos.player.inputs import INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK, INPUT_VOLUME, InputRefused, block_inputs
 from amos.player.limiter import ceiling_for
+from amos.player.memory import volume_q15_of
 from amos.player.meter import Meter
 from amos.player.mixer import make_mixer
 from amos.player.performance import Performance
@@ -94,6 +95,20 @@ class Session:
         self._open_segment()
         self._ahead = _stems_ahead(pack, config)
         self._withdraw()
+        volume_q15 = volume_q15_of(journal.memory)
+        if volume_q15 != self._vm.volume_q15:  # turned with another score
+            self._take_input(INPUT_VOLUME, volume_q15)
+
+    @property
+    def paused(self) -> bool:
+        """Whether an operator has paused the music; silence is delivered meanwhile, and nothing is counted."""
+        return self._vm.paused
+
+    @property
+    def refusal(self) -> "str | None":
+        """Why a stem stays silent, for the status: the latest whose blob is not what the manifest says."""
+        refused = self.performance.refused
+        return "silent: " + refused[-1] if refused else None
 
     def _now_ms(self) -> int:
         """Monotonic time; while running free it follows the samples, as if they had been played in real time."""

@@ -106,7 +106,7 @@ class UsageLog:
         self._kept_frame = self._staged_frame = meter.frame
 
     def _at_stake_ms(self, meter, stored_frame: int) -> int:
-        """What a power cut may take before the next block is metered: that block is out by then, and so at stake too."""
+        """What a power cut may take before the next block is metered: that one too, which is out by then."""
         return -(-(meter.frame + self._block_frames - stored_frame) * 1000 // self._rate_hz)
 
     def note_input(self, frame: int, kind: int, value: int) -> None:

@@ -7,17 +7,8 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import strategies as st
 
-from amos.player.events import LINEAR_IN, LINEAR_OUT, Duck, Start, Stop
+from amos.player.events import LINEAR_IN, LINEAR_OUT, Duck, Start, Stop, Turn
 from amos.player.fade_table import FADE_Q15
-
-
-@dataclass
-class Turn:
-    """The operator gain goes to `gain_q15` from `frame` on."""
-
-    frame: int
-    gain_q15: int
-
 
 Event = Start | Stop | Duck | Turn
 

@@ -40,11 +40,11 @@ def test_numpy_curve_is_the_same(fade: int, gain: int) -> None:
     assert fade_gains(gain, frames, fade).tolist() == [fade_gain(gain, int(frame), fade) for frame in frames]
 
 
-@given(FADES, st.integers(1, 32767))
-def test_first_audible_is_the_border(fade: int, gain: int) -> None:
-    frame = first_audible(gain, fade)
-    assert fade_gain(gain, frame, fade) > 0
-    assert frame == 0 or fade_gain(gain, frame - 1, fade) == 0
+@given(FADES, st.one_of(st.integers(1, 600), st.integers(1, 32767)), st.booleans())
+def test_first_audible_is_the_border(fade: int, gain: int, linear: bool) -> None:
+    frame = first_audible(gain, fade, linear)
+    assert 0 <= frame <= fade and fade_gain(gain, frame, fade, linear) > 0
+    assert frame == 0 or fade_gain(gain, frame - 1, fade, linear) == 0
 
 
 def test_node_steps_forward_and_back_meet_the_same_nodes() -> None:

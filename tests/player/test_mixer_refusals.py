@@ -70,14 +70,16 @@ def test_ducks_and_turns_without_end_are_refused_at_some_point() -> None:
         mixer.duck(Duck(0, 100, 9, 0))
     with pytest.raises(ValueError, match="ducks: expected at most"):
         mixer.duck(Duck(0, 100, 9, 0))
-    for _ in range(OPERATOR_CHANGES_MAX):
-        mixer.turn(64, 9)
+    for border in range(OPERATOR_CHANGES_MAX):
+        mixer.turn(64 * border, 9)
+    last = 64 * OPERATOR_CHANGES_MAX
+    mixer.turn(last - 64, 10)
     with pytest.raises(ValueError, match="operator gains pending"):
-        mixer.turn(64, 9)
+        mixer.turn(last, 9)
     for _ in range(2):
         mixer.render(256)
-    mixer.duck(Duck(1000, 1100, 9, 0))
-    mixer.turn(1000, 9)
+    mixer.duck(Duck(last, last + 100, 9, 0))
+    mixer.turn(last, 9)
 
 
 @pytest.mark.parametrize(("frame", "gain"), [(-1, 9), (0, 0), (0, 32769)])

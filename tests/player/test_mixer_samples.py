@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mixer_reference import Event, Stem, Turn, level, noise, render, scripts, whole_scripts
+from mixer_reference import Event, Stem, level, noise, render, scripts, whole_scripts
 
 import test_mixer as portable
-from amos.player.events import Duck, Start, Stop
+from amos.player.events import Duck, Start, Stop, Turn
 from amos.player.mixer import LOOKAHEAD_FRAMES, make_mixer
 
 STEMS = [noise(700, 2, 1), noise(700, 1, 2), noise(700, 2, 3, 300, in_place=False), noise(700, 1, 4, in_place=False)]

@@ -1,4 +1,5 @@
-"""One score, one seed, one PCM: the whole player on CPython with NumPy, MicroPython x86-64 and MicroPython armhf."""
+"""One score, one seed, one PCM: the whole player on CPython with NumPy, MicroPython x86-64 and MicroPython armhf; with
+stereo and mono stems, of both codecs."""
 
 import hashlib
 import json
@@ -40,8 +41,8 @@ transition any -> any at bar fade 1 bars power
 """
 
 
-@pytest.fixture(scope="module")
-def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=["pcm16", "qoa"])
+def pack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A signed pack of nine stems: tones and noise, stereo and mono, of odd lengths."""
     folder = tmp_path_factory.mktemp("pack")
     noise = np.random.RandomState(7)
@@ -55,7 +56,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
             vault.import_samples(samples, parse_facts("noise", told))
         compiled = compile_script(SCRIPT, vault.stems())
         terms = {"publisher_seed": PUBLISHER, "serial": 1, "board_class": "any", "lease_end_unix_s": 2_000_000_000}
-        build_pack(compiled, vault, folder / "pack", **terms)  # type: ignore[arg-type]
+        build_pack(compiled, vault, folder / "pack", codec=request.param, **terms)  # type: ignore[arg-type]
     return folder / "pack"
 
 

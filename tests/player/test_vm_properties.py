@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from amos.player.events import Duck, Section, Start, Stop
+from amos.player.events import Duck, Section, Start, Stop, Turn
 from amos.player.inputs import (
     INPUT_ANNOUNCE,
     INPUT_BLOCK,
@@ -13,9 +13,11 @@ from amos.player.inputs import (
     INPUT_CLOCK,
     INPUT_DISLIKE,
     INPUT_LIKE,
+    INPUT_PAUSE,
     INPUT_SHUFFLE,
     INPUT_SKIP,
     INPUT_SLIDER,
+    INPUT_VOLUME,
     InputRefused,
 )
 from amos.player.score import Hit, RenderPlan, Score, ScoreError, decode_score
@@ -138,11 +140,16 @@ def scores(draw: Any) -> Score:
         raise
 
 
-KINDS = [INPUT_SKIP, INPUT_SKIP, INPUT_LIKE, INPUT_DISLIKE, INPUT_SHUFFLE, INPUT_ANNOUNCE, INPUT_BLOCK, INPUT_SLIDER]
+KINDS = [
+    *(INPUT_SKIP, INPUT_SKIP, INPUT_LIKE, INPUT_DISLIKE, INPUT_SHUFFLE, INPUT_ANNOUNCE, INPUT_BLOCK, INPUT_SLIDER),
+    *(INPUT_PAUSE, INPUT_PAUSE, INPUT_VOLUME),
+]
 INPUTS = st.lists(
     st.one_of(
         st.tuples(
-            st.sampled_from(KINDS), st.one_of(st.integers(0, 7), st.integers(0, 32768)), st.integers(0, 200 * BEAT)
+            st.sampled_from(KINDS),
+            st.one_of(st.integers(0, 1), st.integers(0, 7), st.integers(0, 32768)),
+            st.integers(0, 200 * BEAT),
         ),
         # About the minute 00:01, when the announcements are due.
         st.tuples(st.just(INPUT_CLOCK), st.integers(0, 200), st.integers(0, 200 * BEAT)),
@@ -180,7 +187,7 @@ def played(score: Score, lengths: list[int], seed: bytes, inputs: Any, step: int
 
 
 def check_voices(score: Score, lengths: list[int], events: list[Any]) -> None:
-    ranks = {Duck: 0, Stop: 1, Section: 2, Start: 3}
+    ranks = {Turn: -1, Duck: 0, Stop: 1, Section: 2, Start: 3}
     busy_until = [0] * score.voices
     previous = (0, 0)
     section_now = -1

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 from amos.player.beats import BeatClock
 from amos.player.draw import below, draw
-from amos.player.events import Duck, Section, Start, Stop
+from amos.player.events import Duck, Section, Start, Stop, Turn
 from amos.player.inputs import INPUT_SKIP, INPUT_SLIDER, InputRefused
 from amos.player.score import ScoreError, decode_score
 from amos.player.vm import Vm
@@ -41,6 +41,8 @@ def row(event):
         return event.frame, "duck", event.until_frame, event.gain_q15, event.ramp_frames, event.voice
     if isinstance(event, Stop):
         return event.frame, "stop", event.voice, event.fade
+    if isinstance(event, Turn):
+        return event.frame, "turn", event.gain_q15
     return event.frame, "section", event.section
 
 

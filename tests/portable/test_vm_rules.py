@@ -72,8 +72,10 @@ def test_an_artist_does_not_return_within_the_plays_avoided():
     played = stems_of(vm, 200)
     assert all([(played[at] < 2) != (played[at - 1] < 2) for at in range(1, len(played))])
     assert counts(vm) == {}
-    vm = looped(stems=4, artist_plays=1, artists=indexes(7, 7, 7, 7))
-    assert len(stems_of(vm, 200)) == 100 and counts(vm) == {"artist": 99}
+    vm = looped(stems=4, artist_plays=2, artists=indexes(7, 7, 8, 8))
+    assert len(stems_of(vm, 200)) == 100 and list(counts(vm)) == ["artist"]
+    vm = looped(stems=4, artist_plays=2, artists=indexes(7, 7, 7, 7))
+    assert len(stems_of(vm, 200)) == 100 and counts(vm) == {}, "a pool that is all by one artist is meant so"
 
 
 def test_a_stem_does_not_return_within_the_time_avoided():
@@ -90,12 +92,12 @@ def test_a_stem_does_not_return_within_the_time_avoided():
 
 def test_rules_give_way_in_the_order_declared():
     def first(order):
-        changes = {"stem_plays": 3, "stem_seconds": 3600, "artist_plays": 1, "artists": indexes(1, 1, 1)}
+        changes = {"stem_plays": 3, "stem_seconds": 3600, "artist_plays": 2, "artists": indexes(1, 1, 2)}
         vm = looped(stems=3, relax=order, **changes)
-        vm.advance(2 * BAR + 1)
+        vm.advance(4 * BAR + 1)
         return counts(vm)
 
-    # After one play: the artist is out, but two stems are neither played nor timed out.
+    # After a play of each artist: both are out, but one stem is neither played nor timed out.
     assert first([0, 1, 2]) == {"artist": 1}
     assert first([1, 0, 2]) == {"stem.hours": 1, "artist": 1}
     assert first([2, 1, 0]) == {"stem.plays": 1, "stem.hours": 1, "artist": 1}
@@ -426,7 +428,7 @@ def test_every_choice_can_be_explained():
 
 def test_refuses_inputs_of_every_kind_out_of_range():
     vm = announcing()
-    for kind, value in ((1, 5), (2, -1), (3, 5), (4, 14 * 86400), (5, 1), (6, 4), (7, 0), (15, 0)):
+    for kind, value in ((1, 5), (2, -1), (3, 5), (4, 14 * 86400), (5, 1), (6, 4), (7, 2), (9, 0), (15, 0)):
         try:
             vm.input(kind, value, 0)
         except InputRefused as error:

@@ -36,6 +36,7 @@ section crest 2 bars
   play pads from warm count 2 gain -3 dB
   next drift 1
 transition any -> any at bar fade 2 beats power
+render "jingle" length 4 s fade 500 ms hit 2 s crest
 """
 FACTS = StatedFacts("Haze", "Ilse & Maren", (Split("ilse-maren", 1_000_000),), "pads", True, "D minor", 120_000, 4)
 

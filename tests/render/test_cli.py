@@ -43,6 +43,21 @@ def test_render_then_check(pack_folder: Path, tmp_path: Path) -> None:
     assert code == 1 and "first difference: samples" in text
 
 
+def test_a_piece_of_the_script(pack_folder: Path, tmp_path: Path) -> None:
+    def rendered(name: str, *words: str) -> tuple[int, str]:
+        return run("render", pack_folder, "-o", tmp_path / name, "--publisher-key", PUBLISHER, *words)
+
+    code, text = rendered("piece.wav", "--piece", "jingle")
+    assert code == 0 and "88200 frames at 22050 Hz" in text
+    assert rendered("same.wav", "--length", "4s", "--fade", "500ms", "--hit", "2s=crest")[0] == 0
+    samples = [soundfile.read(tmp_path / name, dtype="int16")[0] for name in ("piece.wav", "same.wav")]
+    assert samples[0].any() and (samples[0] == samples[1]).all()
+    code, text = rendered("none.wav", "--piece", "jungle")
+    assert code == 1 and "piece: expected one that the script renders (“jingle”), found 'jungle'" in text
+    for words in ((), ("--piece", "jingle", "--length", "3s"), ("--piece", "jingle", "--hit", "1s=crest")):
+        assert rendered("none.wav", *words)[1].startswith("RenderError: render: expected --length")
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

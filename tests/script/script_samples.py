@@ -2,6 +2,7 @@
 
 import hashlib
 
+from amos_tools.starter.repertoire import PIECES
 from amos_tools.stems import PPM, ROLES, Split, StemFacts
 
 BEAT_FRAMES = 31500  # 84 bpm at 44,100 Hz
@@ -35,6 +36,22 @@ def stem(
         opt_in=opt_in,
         splits=(Split("ilse-maren", PPM),),
     )
+
+
+def starter_stems() -> list[StemFacts]:
+    """The facts of the starter vault, without its audio."""
+    return [
+        stem(
+            piece.role,
+            100 + number,
+            key=piece.key,
+            bars=piece.bars,
+            artist=piece.artist,
+            opt_in=piece.opt_in,
+            title=piece.title,
+        )
+        for number, piece in enumerate(PIECES)
+    ]
 
 
 VAULT = [

@@ -9,7 +9,7 @@ import re
 import time
 from importlib import resources
 
-from script_samples import EXAMPLE, VAULT, stem
+from script_samples import EXAMPLE, VAULT, starter_stems, stem
 
 from amos.player.score import decode_score
 from amos_tools.script import ScriptError, compile_script
@@ -26,7 +26,7 @@ SOURCES = [
     EXAMPLE + "".join(block for block in _REFERENCE if block.startswith(("daypart", "announce", "on ", "render"))),
     _FILES.joinpath("examples/starter.aimi").read_text(encoding="utf-8"),
 ]
-REPERTOIRE = [*VAULT, stem("melody", 50, artist="Noor Adeyemi")]
+REPERTOIRE = [*VAULT, stem("melody", 50, artist="Noor Adeyemi"), *starter_stems()]
 _PIECES = [
     *sorted(RESERVED),
     "..",

@@ -6,12 +6,11 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from script_samples import EXAMPLE, VAULT, stem
+from script_samples import EXAMPLE, VAULT, starter_stems
 
 from amos_tools.script import Compiled, compile_script
 from amos_tools.script.memory import BOARDS
 from amos_tools.script.preview import stem_frames
-from amos_tools.starter.repertoire import PIECES
 
 STARTER = resources.files("amos_tools.script").joinpath("examples/starter.aimi").read_text(encoding="utf-8")
 PROGRAM = """
@@ -35,11 +34,7 @@ print(gc.mem_alloc() - before)
 
 
 def starter() -> Compiled:
-    vault = [
-        stem(piece.role, number, key=piece.key, bars=piece.bars, artist=piece.artist, opt_in=piece.opt_in)
-        for number, piece in enumerate(PIECES)
-    ]
-    return compile_script(STARTER, vault)
+    return compile_script(STARTER, starter_stems())
 
 
 @pytest.mark.parametrize("compiled", [compile_script(EXAMPLE, VAULT), starter()], ids=["example", "starter"])

@@ -1,6 +1,7 @@
 """`amos script simulate` on the starter vault: exit codes, the report, the drawing."""
 
 import json
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -41,6 +42,10 @@ def test_report_and_drawing(folder: Path, tmp_path: Path) -> None:
     for word in ("dawn", "Harbour Haze", "Noor Adeyemi", "voices", "rests", "relaxed", "times real time"):
         assert word in text
     assert out.read_text().startswith("<svg")
+    for clock, first in (("mon 07:20", "07:20"), ("none", "0:00")):
+        assert simulate(folder, "--hours", "1", "--clock", clock, "--out", str(out))[0] == 0
+        ticks = re.findall(r'text-anchor="middle">([^<]+)<', out.read_text())
+        assert ticks[0] == first and (f"1 h, seed 1, from {clock}" in out.read_text()) == (clock != "none")
 
 
 def test_json_is_the_same_for_the_same_seed(folder: Path) -> None:
@@ -54,11 +59,23 @@ def test_json_is_the_same_for_the_same_seed(folder: Path) -> None:
     assert simulate(folder, "--hours", "1", "--seed", "8", "--json") != (0, text)
 
 
+def test_the_day_has_its_hours_and_its_bell(folder: Path) -> None:
+    def bell(*words: str) -> tuple[int, float]:
+        report = json.loads(simulate(folder, "--json", "--seed", "7", *words)[1])
+        return next(stem["plays"] for stem in report["stems"] if stem["title"] == "Ship's Bell"), report["ms"]
+
+    assert bell("--hours", "0.75", "--clock", "mon 22:00") == (1, 45 * 60_000)
+    assert bell("--hours", "0.75", "--clock", "sun 22:00") == (0, 45 * 60_000)
+    assert bell("--hours", "23") == (1, 23 * 3_600_000), "it begins at midnight"
+    assert bell("--hours", "23", "--clock", "none") == (0, 23 * 3_600_000)
+
+
 def test_refusals(folder: Path, tmp_path: Path) -> None:
     for arguments, expected in (
         (("--hours", "0"), "hours: expected"),
         (("--hours", "nan"), "hours: expected"),
         (("--seed", "x"), "SeedError: seed: expected"),
+        (("--clock", "noon"), 'clock: expected a day and time such as "mon 07:30", found'),
         (("--out", str(tmp_path / "day.png")), "out: expected a name that ends in .svg"),
         (("--out", str(tmp_path / "none" / "day.svg"), "--hours", "0.01"), "No such file"),
         (("--input", str(tmp_path / "none")), "InputFileError"),

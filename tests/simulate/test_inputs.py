@@ -56,6 +56,11 @@ LINES = [
     ('{"frame": 5, "kind": 16, "value": 32768}', TimedInput(5, 16, 32768)),
     ('{"frame": 5, "kind": "intensity", "value": 0.5}', TimedInput(5, 16, 16384)),
     ('{"frame": 5, "kind": "intensity", "value": 1}', TimedInput(5, 16, 32768)),
+    ('{"frame": 5, "kind": "volume", "value": 0}', TimedInput(5, 8, 32768)),
+    ('{"frame": 5, "kind": "volume", "value": -6.02}', TimedInput(5, 8, 16385)),
+    ('{"frame": 5, "kind": "clock", "value": "tue 07:30"}', TimedInput(5, 4, 2 * 86400 + 27000)),
+    ('{"frame": 5, "kind": "pause"}', TimedInput(5, 7, 1)),
+    ('{"frame": 5, "kind": "resume"}', TimedInput(5, 7, 0)),
 ]
 
 
@@ -74,11 +79,15 @@ BAD_LINES = [
     ('{"frame": -1, "kind": "skip"}', "frame: expected"),
     ('{"frame": true, "kind": "skip"}', "frame: expected"),
     ('{"frame": 1, "kind": 17, "value": 1}', "kind: expected"),
-    ('{"frame": 1, "kind": "texture", "value": 1}', "a slider of intensity"),
+    ('{"frame": 1, "kind": "texture", "value": 1}', "block, intensity; found"),
+    ('{"frame": 1, "kind": "volume", "value": 1}', "volume: expected -60 to 0 dB"),
+    ('{"frame": 1, "kind": "volume", "value": true}', "volume: expected"),
     ('{"frame": 1, "kind": 16, "value": 32769}', "value: expected 0 to"),
     ('{"frame": 1, "kind": "intensity", "value": 1.5}', "value: expected 0 to 1"),
     ('{"frame": 1, "kind": "intensity", "value": 1e999999999}', "value: expected"),
     ('{"frame": 1, "kind": "intensity", "value": NaN}', "value: expected"),
+    ('{"frame": 1, "kind": "clock", "value": "noon"}', "clock: expected a day and time"),
+    ('{"frame": 1, "kind": "clock", "value": "none"}', "clock: expected a day and time"),
     ('{"time": "1x", "kind": "skip"}', "length: expected"),
 ]
 

@@ -34,11 +34,11 @@ def stems(vault: Vault) -> dict[str, StemFacts]:
 
 def test_roles_artists_and_consent(stems: dict[str, StemFacts]) -> None:
     offered = [stem for stem in stems.values() if stem.opt_in]
-    assert len(offered) == 24
-    assert len(stems) == 25
-    assert all(3 <= count <= 4 for count in Counter(stem.role for stem in offered).values())
+    assert len(offered) == 28
+    assert len(stems) == 29
+    assert all(3 <= count <= 6 for count in Counter(stem.role for stem in offered).values())
     assert {stem.role for stem in offered} == set(ROLES)
-    assert len({stem.artist for stem in offered}) == 4
+    assert len({stem.artist for stem in offered}) == 5
     assert {len(stem.splits) for stem in offered} == {1, 2, 3}
     assert all(sum(split.ppm for split in stem.splits) == PPM for stem in stems.values())
 

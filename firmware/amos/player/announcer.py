@@ -60,10 +60,16 @@ class Announcer:
 
     def fade_out(self, frame: int, fade: int, stops: list) -> None:
         """The piece ends: nothing more is announced, and what sounds fades."""
-        self.waiting = []
         self._over = True
+        self.hush(frame, fade, stops)
+
+    def hush(self, frame: int, fade: int, stops: list) -> None:
+        """What sounds fades, and what waits is not announced."""
+        self.waiting = []
         if self._ends > frame:
-            stops.append(Stop(frame, self._score.voices - 1, min(fade, self._ends - frame)))
+            fade = min(fade, self._ends - frame)
+            self._ends = self._busy_until = frame + fade
+            stops.append(Stop(frame, self._score.voices - 1, fade))
 
     def drop(self, stem: int, frame: int, fade: int, stops: list) -> None:
         """`stem` is blocked: if it is being announced, it fades."""

@@ -8,6 +8,7 @@ from array import array
 
 from amos.compat import const
 from amos.player.draw import below
+from amos.player.limiter import UNITY_Q15
 from amos.player.memory import (
     AGE_UNIT_SECONDS,
     BLOCKED,
@@ -89,6 +90,8 @@ class Chooser:
         for pool in range(len(score.pools)):
             plays = kept.recent[pool * self._depth : (pool + 1) * self._depth]
             self._recent.append([stem for stem in plays if stem != NONE])
+        # Pools in which there is an artist to change to.
+        self._mixed = [_artists_of(score, pool) > 1 for pool in score.pools]
         self._plays = 1 if score.stem_plays is None else score.stem_plays
         self._seconds = score.stem_seconds or 0
         # Second of the session at which each stem last began; negative: before the session.
@@ -106,8 +109,8 @@ class Chooser:
             return bool(self._plays)
         return bool(self._seconds) if rule == RELAX_HOURS else True
 
-    def memory_bytes(self, frame: int = 0) -> bytes:
-        """Canonical CBOR of what the next session may start from, if this one ends at `frame`."""
+    def memory_bytes(self, frame: int = 0, volume_q15: int = UNITY_Q15) -> bytes:
+        """Canonical CBOR of what the next session may start from, if this one ends at `frame`, at that volume."""
         recent = array("H", [])
         for plays in self._recent:
             recent.extend(array("H", plays + [NONE] * (self._depth - len(plays))))
@@ -119,7 +122,12 @@ class Chooser:
         for stem in self._withdrawn:
             weights_q8[stem] = self._withdrawn[stem]
         return Memory(
-            version=MEMORY_VERSION, score=self.score.sha256, weights_q8=weights_q8, recent=recent, ages=ages
+            version=MEMORY_VERSION,
+            score=self.score.sha256,
+            weights_q8=weights_q8,
+            recent=recent,
+            ages=ages,
+            volume_q15=None if volume_q15 == UNITY_Q15 else volume_q15,
         ).encode()
 
     def choose(self, pool: int, sounding: "set[int]", value: int, frame: int) -> int:
@@ -144,6 +152,8 @@ class Chooser:
         plays = self._plays
         for rule in self._order:
             if rule >= RELAX_KEY and not self._wider(pool, rule):
+                continue
+            if rule == RELAX_ARTIST and not self._mixed[pool]:
                 continue
             relaxed.append(rule)
             found = []
@@ -174,7 +184,7 @@ class Chooser:
         out = sounding.union(recent[:plays])
         weights = self.weights_q8
         found = [stem for stem in stems if stem not in out and weights[stem] != BLOCKED]
-        if self.score.artist_plays and RELAX_ARTIST not in relaxed:
+        if self.score.artist_plays and self._mixed[pool] and RELAX_ARTIST not in relaxed:
             artists = self.score.artists or ()
             lately = {artists[stem] for stem in recent[: self.score.artist_plays]}
             found = [stem for stem in found if artists[stem] not in lately]
@@ -224,6 +234,11 @@ class Chooser:
         for other, artist in enumerate(artists):
             if artist == artists[stem]:
                 self.block(other)
+
+
+def _artists_of(score: Score, pool) -> int:
+    artists = score.artists
+    return len({artists[stem] for stem in pool.stems}) if artists is not None else 0
 
 
 def weighted(weights: "list[int]", value: int) -> int:

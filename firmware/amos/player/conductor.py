@@ -14,11 +14,15 @@ _NOWHERE = const(-1)
 
 
 class Conductor:
-    """Leads `stage` through the sections of a score, or of a plan. `section` is the index of the one that plays."""
+    """Leads `stage` through the sections of a score, or of a plan. `section` is the index of the one that plays.
+
+    `paused`: it has gone silent, until `resume`.
+    """
 
     def __init__(self, score: Score, stage: Stage, sliders: Sliders, plan: PlanRun):
         self.section = 0
         self.started = False
+        self.paused = False
         self._score = score
         self._stage = stage
         self._sliders = sliders
@@ -32,16 +36,33 @@ class Conductor:
         self._leave_beat = 0
         self._leave_frame = NEVER
         self._bridge_to = _NOWHERE
+        # Asked to go on after a pause.
+        self._resume_frame = NEVER
 
     def next_frame(self) -> int:
         """The next frame at which a section may change."""
-        return min(self._end_frame, self._skip_frame, self._leave_frame, self._plan.next_frame(NEVER))
+        frame = self._resume_frame if self.paused else min(self._end_frame, self._skip_frame, self._leave_frame)
+        return min(frame, self._plan.next_frame(NEVER))
 
     def skip(self, frame: int) -> None:
         """Somebody asks to leave the section."""
-        if self._leave_to == _NOWHERE:
+        if self._leave_to == _NOWHERE and not self.paused:
             # A third section must not begin while the first still fades: the voices were proved for two.
             self._skip_frame = max(frame, self._stage.leaving_end)
+
+    def pause(self, frame: int, fade: int) -> None:
+        """Everything fades, and nothing more begins; a `resume` under way is taken back."""
+        self._resume_frame = NEVER
+        if self.paused:
+            return
+        self.paused = True
+        self._stage.fade_all(frame, fade)
+        self._stay(frame)
+
+    def resume(self, frame: int) -> None:
+        """The section begins again, once all is silent."""
+        if self.paused:
+            self._resume_frame = max(frame, self._stage.leaving_end)
 
     def next_bar(self, frame: int) -> int:
         """Beat of the first bar of the section's count that begins at `frame` or later."""
@@ -53,7 +74,14 @@ class Conductor:
         plan = self._plan
         if not self.started:
             self.started = True
-            self._enter(plan.first_section(), 0, frame, [], 0, False)
+            if not self.paused:
+                self._enter(plan.first_section(), 0, frame, [], 0, False)
+        if self.paused:
+            if self._resume_frame <= frame:
+                self._resume_frame = NEVER
+                self.paused = False
+                self._begin(self.section, frame, self._stage.clock.frames(1))
+            return
         if frame >= plan.fade_frame and plan.hit() is None:
             if not plan.fading:
                 plan.fading = True
@@ -67,10 +95,7 @@ class Conductor:
         section = plan.take_hit(frame)
         if section >= 0:
             self._leave_to = self._bridge_to = _NOWHERE
-            self._stage.clock.origin_frame = frame
-            self._stage.visit += 1
-            self._sliders.leave_section(frame)
-            self._enter(section, 0, frame, [], 0, False)
+            self._begin(section, frame, 0)
         elif self._leave_frame <= frame:
             self._go(self._leave_to, self._leave_beat, frame, [])
         elif self._end_frame <= frame:
@@ -151,6 +176,13 @@ class Conductor:
         self._end_frame = self._skip_frame = self._leave_frame = NEVER
         self._leave_to = _NOWHERE
         self._stage.hold(frame)
+
+    def _begin(self, index: int, frame: int, fade_frames: int) -> None:
+        """Begin section `index` with a clock of its own, out of silence."""
+        self._stage.clock.origin_frame = frame
+        self._stage.visit += 1
+        self._sliders.leave_section(frame)
+        self._enter(index, 0, frame, [], fade_frames, False)
 
     def _enter(self, index: int, beat: int, frame: int, playing: list, fade_frames: int, linear) -> None:
         """Begin section `index` at `beat`."""

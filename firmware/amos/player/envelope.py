@@ -34,16 +34,24 @@ def fade_gain(gain_q15: int, frame: int, fade_frames: int, linear: bool = False)
 
 
 def first_audible(gain_q15: int, fade_frames: int, linear: bool = False) -> int:
-    """The first frame at which `fade_gain` is not 0, by bisection; `gain_q15` must not be 0."""
-    low = 0
-    high = fade_frames
-    while low < high:
-        middle = (low + high) >> 1
-        if fade_gain(gain_q15, middle, fade_frames, linear):
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    """The first frame at which `fade_gain` is not 0; `gain_q15` must not be 0.
+
+    The product is not 0 from a height of the curve on; the step in which the curve gets there is the first for all but
+    the softest gains, and within a step it is a line.
+    """
+    height = (32767 + gain_q15) // gain_q15
+    if linear:
+        step = (height - 1) >> LINEAR_BITS
+        low = step << LINEAR_BITS
+        rise = 1 << LINEAR_BITS
+    else:
+        step = 0
+        while FADE_Q15[step + 1] < height:
+            step += 1
+        low = FADE_Q15[step]
+        rise = FADE_Q15[step + 1] - low
+    scaled = step * fade_frames + ((height - low) * fade_frames + rise - 1) // rise
+    return (scaled + FADE_STEPS - 1) // FADE_STEPS
 
 
 def ramp_slope(gain: int, next_gain: int, frames: int) -> int:
@@ -177,7 +185,7 @@ class Envelope:
         """(first, end): the positions in pos..until whose gain is not 0, both arguments being nodes.
 
         The gain rises, holds and falls, so they are one run; first == end if there are none. The work does not grow
-        with the length: two bisections and two divisions.
+        with the length: a few divisions.
         """
         low, high = self._audible_bounds()
         if low > high or pos >= until:

@@ -1,6 +1,6 @@
 """What the VM tells the mixer and the meter, in frames of the session's sample clock.
 
-Events come in order of `frame`; at one frame: `Duck`, `Stop`, `Section`, `Start`. All numbers are integers.
+Events come in order of `frame`; at one frame: `Turn`, `Duck`, `Stop`, `Section`, `Start`. All numbers are integers.
 """
 
 from amos.compat import const
@@ -76,6 +76,16 @@ class Duck:
         self.gain_q15 = gain_q15
         self.ramp_frames = ramp_frames
         self.voice = voice
+
+
+class Turn:
+    """The operator's gain glides to `gain_q15`, 1 .. 32768, from `frame` on."""
+
+    __slots__ = ("frame", "gain_q15")
+
+    def __init__(self, frame: int, gain_q15: int):
+        self.frame = frame
+        self.gain_q15 = gain_q15
 
 
 class Section:

@@ -2,6 +2,7 @@
 
 from amos.compat import const
 from amos.player.day_clock import CLOCK_VALUE_MAX
+from amos.player.limiter import UNITY_Q15
 from amos.player.score import Score
 
 INPUT_SKIP = const(0)
@@ -16,6 +17,10 @@ INPUT_ANNOUNCE = const(5)
 """Make announcement `value` as soon as its rule allows."""
 INPUT_BLOCK = const(6)
 """Stem `value` is withdrawn (an opt-out, the end of its lease): it fades out if it sounds, and is not drawn again."""
+INPUT_PAUSE = const(7)
+"""1: everything fades within a beat, and nothing is placed until 0 comes; then the section begins again."""
+INPUT_VOLUME = const(8)
+"""The operator's gain, Q15, 1 .. 32768 (unity)."""
 INPUT_BLOCK_MANY = const(10)
 """The same for up to 16 stems: `value` is g << 16 | mask; bit i of the mask is stem 16 g + i."""
 INPUT_SLIDER = const(16)
@@ -63,6 +68,8 @@ class InputQueue:
             INPUT_ANNOUNCE: len(score.announcements or ()) - 1,
             INPUT_BLOCK: score.stems - 1,
             INPUT_BLOCK_MANY: (score.stems - 1 >> 4) << 16 | 0xFFFF,
+            INPUT_PAUSE: 1,
+            INPUT_VOLUME: UNITY_Q15,
         }
 
     def put(self, kind: int, value: int, frame: int) -> None:
@@ -73,10 +80,11 @@ class InputQueue:
                 limit = self.values_max[kind]
             elif not 0 <= kind - INPUT_SLIDER < self.slider_count:
                 raise InputRefused(
-                    "kind: expected 0 to 6, 10 or one of %d sliders from 16, found %d" % (self.slider_count, kind)
+                    "kind: expected 0 to 8, 10 or one of %d sliders from 16, found %d" % (self.slider_count, kind)
                 )
-            if not 0 <= value <= limit:
-                raise InputRefused("value: expected 0 to %d, found %d" % (limit, value))
+            least = 1 if kind == INPUT_VOLUME else 0
+            if not least <= value <= limit:
+                raise InputRefused("value: expected %d to %d, found %d" % (least, limit, value))
             if kind == INPUT_BLOCK_MANY and (blocked(value) or [self.stem_count])[-1] >= self.stem_count:
                 raise InputRefused("value: expected stems below %d, found %d" % (self.stem_count, value))
         if len(self.items) >= INPUTS_PENDING_MAX:

@@ -7,7 +7,7 @@ UNITY_Q15 = 32768
 FULL_SCALE = 32767
 RELEASE_BITS = 7  # time constant of the recovery, 2**7 cells: 171 ms at 48 kHz
 OPERATOR_STEP = 256  # the operator gain's change a cell at most: 171 ms from end to end
-OPERATOR_CHANGES_MAX = 64  # given and not yet rendered
+OPERATOR_CHANGES_MAX = 1026  # given and not yet rendered: one for each border of the largest block and its look-ahead
 CEILING_MIN = 1024  # -30 dB; below 32 the limiter's gain could become 0
 TRUE_PEAK_MARGIN_MDB = 1000
 """What the ceiling on samples leaves for the wave between them."""
@@ -61,7 +61,10 @@ class Limiter:
         self._changes = []  # [borders until it holds, operator gain] to come
 
     def turn(self, borders: int, gain_q15: int) -> None:
-        """The operator gain goes to `gain_q15` from the border on that comes after `borders` others."""
+        """The operator gain goes to `gain_q15` from the border on that comes after `borders` others; the last
+        one given for it holds."""
+        if self._changes and self._changes[-1][0] == borders:
+            self._changes.pop()
         if len(self._changes) >= OPERATOR_CHANGES_MAX:
             raise ValueError("operator gains pending: expected at most %d" % OPERATOR_CHANGES_MAX)
         self._changes.append([borders, gain_q15])

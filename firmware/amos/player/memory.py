@@ -3,6 +3,7 @@
 from array import array
 
 from amos.compat import const
+from amos.player.limiter import UNITY_Q15
 from amos.player.score import Score, ScoreError
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import STEMS_MAX
@@ -27,6 +28,7 @@ class Memory(Record):
     weights_q8   of each stem, 256 = 1; 0 is blocked
     recent       for each pool its latest stems, the newest first, filled up with 65535 to `score.history_depth()`
     ages         seconds / 4 since each stem began, 65535 = never; only when the score avoids stems by hours
+    volume_q15   the operator's gain, if it is not unity
     """
 
     NAME = "memory"
@@ -36,6 +38,7 @@ class Memory(Record):
         (3, "weights_q8", "H", STEMS_MAX),
         (4, "recent", "H", 4096),
         (5, "ages", "H?", STEMS_MAX),
+        (6, "volume_q15", "uint?", UNITY_Q15),
     )
 
     version: int
@@ -43,6 +46,10 @@ class Memory(Record):
     weights_q8: "array[int]"
     recent: "array[int]"
     ages: "array[int] | None"
+    volume_q15: "int | None"
+
+    def fault(self) -> "str | None":
+        return "volume_q15: expected 1 or more" if self.volume_q15 == 0 else None
 
 
 def fresh(score: Score) -> Memory:
@@ -85,6 +92,16 @@ def recall(score: Score, data: bytes) -> Memory:
         kept.recent = blank.recent
         kept.ages = blank.ages
     return kept
+
+
+def volume_q15_of(data: "bytes | None") -> int:
+    """The operator's gain in what a session left, whatever its score: a pack does not turn the knob."""
+    if not data or len(data) > MEMORY_BYTES_MAX:
+        return UNITY_Q15
+    try:
+        return Memory.decode(data).volume_q15 or UNITY_Q15
+    except ProtocolError:
+        return UNITY_Q15
 
 
 def usable(score: Score, data: "bytes | None") -> "bytes | None":

@@ -38,7 +38,7 @@ def make_mixer(
 ) -> "Mixer":
     """A mixer at frame 0. `backend`: "numpy", "viper" or "plain"; None takes the fastest one this runtime has.
 
-    master_gain_q15 is 1 .. 32768 (unity). A muted player does not render: what is not rendered is not metered.
+    master_gain_q15 is 1 .. 32768 (unity). Silence is not a gain: a VM that is paused places nothing.
     ceiling is the greatest sample that comes out, 1024 .. 32767 (`limiter.ceiling_for` a true peak).
     """
     if backend is None:

@@ -8,7 +8,7 @@
 placement silent and unmetered (it is noted in `refused`); the session goes on.
 """
 
-from amos.player.events import Duck, Section, Start
+from amos.player.events import Duck, Section, Start, Turn
 from amos.player.mixer import LOOKAHEAD_FRAMES
 from amos.protocol.segment import FLAG_OPT_OUT
 
@@ -16,7 +16,7 @@ REFUSED_NOTES_MAX = 16
 
 
 class Performance:
-    """`frame`: rendered so far. `section`: index of the section last entered. `refused`: list of sentences."""
+    """`frame`: rendered so far. `section`: index of the section last entered. `refused`: sentences, each once."""
 
     def __init__(self, vm, mixer, meter, source_of, refusal=ValueError):
         self._vm = vm
@@ -43,6 +43,8 @@ class Performance:
                 self.section = event.section
             elif isinstance(event, Duck):
                 self._mixer.duck(event)
+            elif isinstance(event, Turn):
+                self._mixer.turn(event.frame, event.gain_q15)
             elif event.voice not in self._mute_voices:
                 self._mixer.stop(event)
                 self._meter.stop(event, FLAG_OPT_OUT if event.withdrawn else 0)
@@ -53,8 +55,9 @@ class Performance:
             source = self._source_of(event.stem)
         except self._refusal as error:
             self._mute_voices.add(event.voice)
-            if len(self.refused) < REFUSED_NOTES_MAX:
-                self.refused.append(str(error))
+            sentence = str(error)
+            if sentence not in self.refused and len(self.refused) < REFUSED_NOTES_MAX:
+                self.refused.append(sentence)
             return
         self._mute_voices.discard(event.voice)
         self.placements += 1

@@ -94,7 +94,7 @@ class Stage:
     def fade_all(self, frame: int, fade: int) -> None:
         """Everything is silent `fade` frames later, and nothing more begins."""
         for voice, busy in enumerate(self.voices.busy_until):
-            self._stop(voice, busy, frame, fade, False)
+            self.leaving_end = max(self.leaving_end, self._stop(voice, busy, frame, fade, False))
         self.runs = []
 
     def _stop(self, voice: int, end: int, frame: int, fade: int, linear) -> int:

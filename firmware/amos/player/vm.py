@@ -10,7 +10,7 @@ from amos.player.chooser import RELAX_DOUBLE, Chooser
 from amos.player.conductor import NEVER, Conductor
 from amos.player.day_clock import DayClock
 from amos.player.draw import SEED_BYTES, numbered_seed
-from amos.player.events import Section
+from amos.player.events import Section, Turn
 from amos.player.inputs import (
     INPUT_ANNOUNCE,
     INPUT_BLOCK,
@@ -18,14 +18,17 @@ from amos.player.inputs import (
     INPUT_CLOCK,
     INPUT_DISLIKE,
     INPUT_LIKE,
+    INPUT_PAUSE,
     INPUT_SHUFFLE,
     INPUT_SKIP,
     INPUT_SLIDER,
+    INPUT_VOLUME,
     InputQueue,
     InputRefused,
     blocked,
 )
-from amos.player.memory import NONE
+from amos.player.limiter import UNITY_Q15
+from amos.player.memory import NONE, volume_q15_of
 from amos.player.plan import PlanRun
 from amos.player.score import AT_BAR, AT_BEAT, AT_END, RELAX_PLAYS, RenderPlan, Score, ScoreError
 from amos.player.score_rules import (
@@ -55,7 +58,8 @@ class Vm:
     plan             a RenderPlan for a piece of exact length, or None
 
     Raises `ScoreError` when these do not fit together. Read-only for callers: `frame`, up to which events were given;
-    `section`, `visit`, the index of the section and how many came before it.
+    `section`, `visit`, the index of the section and how many came before it; `paused`;
+    `volume_q15`, the gain of the operator.
     """
 
     def __init__(
@@ -77,7 +81,9 @@ class Vm:
         self.frame = 0
         seed32 = seed32 if score.seed is None else numbered_seed(score.seed)
         self._chooser = Chooser(score, memory)
-        self._start_state = self._chooser.memory_bytes()
+        self.volume_q15 = volume_q15_of(memory)
+        self._turned_q15 = UNITY_Q15
+        self._start_state = self._chooser.memory_bytes(0, self.volume_q15)
         self._stage = Stage(score, stem_frames, stem_gains_q15, seed32, self._chooser)
         self._sliders = Sliders(score.sliders)
         self._daypart_positions = [slider.start_q15 for slider in score.sliders]
@@ -97,13 +103,18 @@ class Vm:
         """How many sections came before the one that plays."""
         return self._stage.visit
 
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is placed until somebody says so."""
+        return self._conductor.paused
+
     def start_state(self) -> bytes:
         """Canonical CBOR of what the session started from: weights and no-repeat memory (`Memory`)."""
         return self._start_state
 
     def memory(self) -> bytes:
         """Canonical CBOR of what the next session with this score may start from."""
-        return self._chooser.memory_bytes(self.frame)
+        return self._chooser.memory_bytes(self.frame, self.volume_q15)
 
     def relaxed(self) -> "tuple[int, int]":
         """(repeats, doubles): how often a pool left nothing but the stem just played, or one that still sounds."""
@@ -131,6 +142,8 @@ class Vm:
         """Take an input that is effective from `frame` on. Raises `InputRefused`; the session is unchanged then."""
         if frame < self.frame:
             raise InputRefused("frame: expected %d or later, found %d" % (self.frame, frame))
+        if kind == INPUT_PAUSE and self._plan.end_frame != NEVER:
+            raise InputRefused("pause: expected in a session, found in a piece of exact length")
         self._inputs.put(kind, value, frame)
 
     def advance(self, until_frame: int) -> list:
@@ -170,6 +183,9 @@ class Vm:
             self._announcer.fade_out(frame, self._plan.end_frame - frame, stage.stops)
         stage.decide(frame, self._sliders)
         self._announcer.due(frame, ducks, stage.starts)
+        if self.volume_q15 != self._turned_q15:
+            self._turned_q15 = self.volume_q15
+            events.append(Turn(frame, self.volume_q15))
         events.extend(ducks)
         events.extend(stage.stops)
         if self.visit != entered:
@@ -186,6 +202,10 @@ class Vm:
             self._set_dayparts(frame)
         elif kind == INPUT_ANNOUNCE:
             self._announce([(value, frame + (self.score.duck_ramp_frames or 0))], frame)
+        elif kind == INPUT_VOLUME:
+            self.volume_q15 = value
+        elif kind == INPUT_PAUSE:
+            self._pause(frame, value)
         elif kind == INPUT_BLOCK:
             self._withdraw(value, frame)
         elif kind == INPUT_BLOCK_MANY:
@@ -203,6 +223,15 @@ class Vm:
         self._announcer.drop(stem, frame, self._stage.clock.frames(1), stops)
         for stop in stops[count:]:
             stop.withdrawn = True
+
+    def _pause(self, frame: int, value: int) -> None:
+        if not value:
+            self._conductor.resume(frame)
+            return
+        fade = self._stage.clock.frames(1)
+        if not self.paused:
+            self._announcer.hush(frame, fade, self._stage.stops)
+        self._conductor.pause(frame, fade)
 
     def _react(self, frame: int, kind: int, stem: int) -> None:
         reaction = self._reaction(_REACTS[kind])
@@ -246,6 +275,8 @@ class Vm:
     def _announce(self, items: list, frame: int) -> None:
         """Plan announcements, each (index, frame it is due at); those that are not exact wait for the bar."""
         for index, at in items:
+            if self.paused:
+                continue
             if not (self.score.announcements or [])[index].exact:
                 at = self._stage.clock.frame(self._conductor.next_bar(at))
             self._announcer.plan(index, at, frame)

@@ -37,6 +37,7 @@ from amos.protocol.link import (
     CHALLENGE,
     CODES,
     IDENTIFY,
+    INPUT,
     LIST,
     LOGS,
     OFFER,
@@ -345,6 +346,11 @@ def read_logs(link: HostLink) -> "Generator[Ticket | Pause, Response | None, byt
         said.extend(data)
         offset = first + len(data)
     return bytes(said)
+
+
+def give_input(link: HostLink, kind: int, value: int) -> "Generator[Ticket | Pause, Response | None, Response]":
+    """Hand the player an input (player/SCORE.md section 4), effective as soon as it can be."""
+    return _checked(INPUT, (yield link.submit(Request(id=0, verb=INPUT, kind=kind, value=value))))
 
 
 def list_page(link: HostLink, first: int) -> "Generator[Ticket | Pause, Response | None, list[Entry]]":

@@ -10,7 +10,16 @@ from amos import crypto
 from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import Response, Status
-from amos.protocol.link_host import Conversation, HostLink, Pause, Ticket, identify, read_logs, read_status
+from amos.protocol.link_host import (
+    Conversation,
+    HostLink,
+    Pause,
+    Ticket,
+    give_input,
+    identify,
+    read_logs,
+    read_status,
+)
 from amos_sync.descriptor_port import Port
 from amos_sync.errors import PortMissing, SyncError
 from amos_sync.ports import open_port
@@ -102,3 +111,8 @@ def ask_logs(address: str, wait_s: float = 0) -> str:
     assert isinstance(said, bytes)
     text = said.decode(errors="replace")
     return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+
+
+def send_input(address: str, kind: int, value: int, wait_s: float = 0) -> None:
+    """Hand the player at `address` an input. Raises `DeviceError` with the player's own sentence if it refuses."""
+    _converse(address, lambda link: give_input(link, kind, value), wait_s)

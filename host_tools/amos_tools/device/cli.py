@@ -9,12 +9,13 @@ import typer
 from amos.protocol.link import OUTPUTS, STATES
 from amos.protocol.segment import CLOCK_LETTERS
 from amos_tools.boards import load_board
-from amos_tools.device.call import ask_identity, ask_logs, ask_status
-from amos_tools.device.prepare import check_fit, with_words, write_wiring
+from amos_tools.device.call import ask_identity, ask_logs, ask_status, send_input
+from amos_tools.device.prepare import check_fit, read_score, with_words, write_wiring
 from amos_tools.device.prepare import enrol as enrol_device
 from amos_tools.device.prepare import prepare as prepare_directory
 from amos_tools.device.provision_cli import one_line_errors, provision, replace
 from amos_tools.pack.keys import read_key
+from amos_tools.simulate.inputs import word_input
 
 app = typer.Typer(help="Prepare players, enrol them, ask how they are.", no_args_is_help=True)
 
@@ -104,6 +105,25 @@ def logs(port: Port) -> None:
     """Print what a running player said lately, each line after the seconds since its start."""
     with one_line_errors():
         print(ask_logs(port), end="")
+
+
+@app.command(name="input", context_settings={"ignore_unknown_options": True})
+def give_input(
+    port: Port,
+    kind: Annotated[
+        str, typer.Argument(help="pause, resume, volume, skip, like, dislike, shuffle, announce, or a slider.")
+    ],
+    value: Annotated[
+        str | None, typer.Argument(help="volume: dB, 0 to -60. A slider: its own units. Others: a number.")
+    ] = None,
+    pack: Annotated[Path | None, typer.Option(metavar="DIR", help="The pack it plays, for its sliders' names.")] = None,
+    publisher_key: Annotated[str, typer.Option(metavar="HEX", help="Public key that signs packs.")] = "",
+) -> None:
+    """Tell a running player something, as a visitor or an operator would. It is logged with its play."""
+    with one_line_errors():
+        found, number = word_input(kind, value, read_score(pack, publisher_key) if pack else None)
+        send_input(port, found, number)
+    print(f"{kind}{'' if value is None else ' ' + value}: taken")
 
 
 app.command()(provision)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from amos import crypto
 from amos.config import SETTINGS, Config, ConfigError
-from amos.edges.stem_file import open_pack
+from amos.edges.stem_file import PackFolder, open_pack
+from amos.player.score import Score, decode_score
 from amos_tools.boards import Board, BoardError
 from amos_tools.device.call import Identity
 from amos_tools.device.place import Place, enrolment_for
@@ -23,14 +24,23 @@ def prepare(directory: Path, settings: dict[str, object]) -> None:
 
 def check_fit(board: Board, pack: Path, publisher_key: str) -> None:
     """Refuse a pack that the board cannot play. Raises `BoardError`, `ConfigError`, `PackError`, `ProtocolError`."""
+    manifest = _opened(pack, publisher_key).manifest
+    for found, limit, unit in ((manifest.voices, "audio.voices", "voices"), (manifest.rate_hz, "audio.rate_hz", "Hz")):
+        if found > board[limit]:
+            raise BoardError(f"pack: expected at most {board[limit]} {unit} on {board.name}, found {found}")
+
+
+def read_score(pack: Path, publisher_key: str) -> Score:
+    """The score of a pack. Raises `ConfigError`, `PackError`, `ProtocolError`, `ScoreError`."""
+    return decode_score(_opened(pack, publisher_key).score())
+
+
+def _opened(pack: Path, publisher_key: str) -> PackFolder:
     try:
         key = bytes.fromhex(publisher_key)
     except ValueError:
         raise ConfigError(f"publisher_key: expected 64 hex digits, found {publisher_key!r}") from None
-    manifest = open_pack(str(pack), key, crypto.verify).manifest
-    for found, limit, unit in ((manifest.voices, "audio.voices", "voices"), (manifest.rate_hz, "audio.rate_hz", "Hz")):
-        if found > board[limit]:
-            raise BoardError(f"pack: expected at most {board[limit]} {unit} on {board.name}, found {found}")
+    return open_pack(str(pack), key, crypto.verify)
 
 
 def write_wiring(directory: Path, board: Board) -> dict[str, object] | None:

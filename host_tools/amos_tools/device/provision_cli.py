@@ -10,6 +10,7 @@ import typer
 
 from amos import crypto
 from amos.config import ConfigError
+from amos.player.score import ScoreError
 from amos.protocol.errors import LocalError, ProtocolError
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
@@ -25,9 +26,10 @@ from amos_tools.device.provision import Device, Ledger
 from amos_tools.device.provision import provision as provision_device
 from amos_tools.device.records import Record, RecordError, Records
 from amos_tools.pack.keys import KeyFileError, read_key
+from amos_tools.simulate.inputs import InputFileError
 
 REFUSALS = (BoardError, ConfigError, DeliveryError, DeviceError, KeyFileError, LedgerError, LocalError, PlaceError)
-REFUSALS += (ProtocolError, RecordError, SettingError, OSError, sqlite3.Error)  # type: ignore[assignment]
+REFUSALS += (InputFileError, ProtocolError, RecordError, ScoreError, SettingError, OSError, sqlite3.Error)  # type: ignore[assignment]
 
 Port = Annotated[
     str, typer.Option(metavar="PORT", help="unix:PATH of the player's link; a board's prompt: serial:PATH.")

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from amos.crypto import verify
-from amos.edges.stem_file import PackFolder, open_pack
+from amos.edges.stem_file import open_pack
 from amos.player.inputs import InputRefused
 from amos.player.score import Score, decode_score
 from amos.protocol.errors import ProtocolError
@@ -20,7 +20,7 @@ from amos_tools.render.errors import HitRefused, LeaseOver, RenderError
 from amos_tools.render.make import render_file
 from amos_tools.render.plan import Hit, Plan
 from amos_tools.simulate.durations import DurationError, frames_of
-from amos_tools.simulate.inputs import InputFileError, read_inputs
+from amos_tools.simulate.inputs import InputFileError, TimedInput, read_inputs
 from amos_tools.simulate.seed import SeedError, seed32
 
 PublisherKey = Annotated[str | None, typer.Option(metavar="HEX", help="The publisher's public key.")]
@@ -29,13 +29,14 @@ _REFUSALS = (RenderError, ProtocolError, DurationError, InputFileError, InputRef
 
 def render(
     pack: Annotated[Path, typer.Argument(metavar="PACK", help="The pack's folder.")],
-    length: Annotated[str, typer.Option(help="Exact length, such as 30s, 1m30s or 1323000f (frames).")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="WAV", help="The file to write.")],
     publisher_key: Annotated[str, typer.Option(metavar="HEX", help="The publisher's public key.")],
+    length: Annotated[str | None, typer.Option(help="Exact length: 30s, 1m30s, 1323000f (frames).")] = None,
+    piece: Annotated[str | None, typer.Option(metavar="NAME", help="A `render` of the script, as it says.")] = None,
     seed: Annotated[str, typer.Option(metavar="N", help="A number, or 64 hex digits of a session's seed.")] = "1",
     hit: Annotated[list[str] | None, typer.Option(metavar="TIME=SECTION", help="Enter a section on time.")] = None,
     inputs: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="JSON lines of inputs.")] = None,
-    fade: Annotated[str, typer.Option(help="Fade-out at the end, within the length.")] = "1s",
+    fade: Annotated[str | None, typer.Option(help="Fade-out at the end, within the length.  [default: 1s]")] = None,
 ) -> None:
     """Render a pack to a WAV of exact length that says which stems it is made of."""
     created = int(time.time())
@@ -44,7 +45,14 @@ def render(
         opened = open_pack(str(pack), publisher, verify)
         if opened.manifest.lease_end_unix_s <= created:
             raise LeaseOver(f"{pack}: expected a lease that runs, found one that has ended: build the pack anew")
-        plan = _plan(opened, seed, length, fade, hit or [], inputs)
+        score = decode_score(opened.score())
+        timed = () if inputs is None else tuple(read_inputs(inputs, score))
+        if piece is not None and length is None and fade is None and not hit:
+            plan = _piece(score, piece, seed32(seed), timed)
+        elif piece is None and length is not None:
+            plan = _plan(score, seed32(seed), length, fade or "1s", hit or [], timed)
+        else:
+            raise RenderError("render: expected --length, with --fade and --hit or without, or else --piece alone")
         started = time.perf_counter()
         facts = render_file(opened, publisher, plan, out, created)
         took_s = time.perf_counter() - started
@@ -88,14 +96,23 @@ def provenance(
         raise typer.Exit(1)
 
 
-def _plan(pack: PackFolder, seed: str, length: str, fade: str, hits: list[str], inputs: Path | None) -> Plan:
-    score = decode_score(pack.score())
+def _piece(score: Score, name: str, seed: bytes, inputs: tuple[TimedInput, ...]) -> Plan:
+    plans = {plan.name: plan for plan in score.renders or ()}
+    if name not in plans:
+        known = ", ".join(f"“{known}”" for known in plans) or "none"
+        raise RenderError(f"piece: expected one that the script renders ({known}), found {name[:80]!r}")
+    found = plans[name]
+    hits = tuple(Hit(hit.frame, hit.section) for hit in found.hits)
+    return Plan(seed, found.length_frames, found.fade_frames, inputs, hits)
+
+
+def _plan(score: Score, seed: bytes, length: str, fade: str, hits: list[str], inputs: tuple[TimedInput, ...]) -> Plan:
     frames = frames_of(length, score.rate_hz)
     return Plan(
-        seed=seed32(seed),
+        seed=seed,
         frames=frames,
         fade_frames=min(frames, frames_of(fade, score.rate_hz)),
-        inputs=() if inputs is None else tuple(read_inputs(inputs, score)),
+        inputs=inputs,
         hits=tuple(sorted((_hit(text, score) for text in hits), key=lambda hit: hit.frame)),
     )
 

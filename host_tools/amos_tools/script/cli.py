@@ -6,15 +6,14 @@ from typing import Annotated
 
 import typer
 
-from amos.player.day_clock import clock_value
 from amos_tools.script.compile import Compiled, compile_script
 from amos_tools.script.explain import explain_at, explain_placement
 from amos_tools.script.format import format_script
 from amos_tools.script.memory import BOARDS
 from amos_tools.script.parse import SOURCE_BYTES_MAX
 from amos_tools.script.problems import ScriptError
-from amos_tools.script.times import DAY_NAMES
-from amos_tools.simulate.cli import simulate_command
+from amos_tools.script.times import clock_of
+from amos_tools.simulate.cli import MIDNIGHT, simulate_command
 from amos_tools.vault import Vault, VaultError
 
 HOURS_MAX = 72
@@ -44,22 +43,24 @@ def check(file: ScriptFile, vault: VaultFolder) -> None:
 @app.command(name="format")
 def format_command(
     file: ScriptFile,
-    check_only: Annotated[bool, typer.Option("--check", help="Change nothing; fail if it would.")] = False,
-    to_stdout: Annotated[bool, typer.Option("--stdout", help="Print it instead of rewriting FILE.")] = False,
+    check_only: Annotated[bool, typer.Option("--check", help="Print nothing; fail if it is another.")] = False,
+    write: Annotated[bool, typer.Option("--write", "-w", help="Rewrite FILE instead of printing.")] = False,
 ) -> None:
-    """Rewrite FILE in the canonical form; comments and meaning stay."""
+    """Print FILE in the canonical form; comments and meaning stay."""
     source = _read(file)
     try:
         text = format_script(source, name=str(file))
     except ScriptError as error:
         typer.echo(error.render(), err=True)
         raise typer.Exit(1) from None
-    if to_stdout:
-        typer.echo(text, nl=False)
-    elif text.encode() != source:
-        if check_only:
+    same = text.encode() == source
+    if check_only:
+        if not same:
             typer.echo(f"{file} is not in canonical form", err=True)
             raise typer.Exit(1)
+    elif not write:
+        typer.echo(text, nl=False)
+    elif not same:
         file.write_text(text, encoding="utf-8", newline="")
         typer.echo(f"formatted {file}")
 
@@ -71,13 +72,17 @@ def explain(
     seed: Annotated[int, typer.Option(min=0, help="The seed, as `seed 42` in a script.")] = 0,
     at: Annotated[str | None, typer.Option(metavar="TIME", help="Since the start: 90, 1:30 or 0:01:30.5.")] = None,
     placement: Annotated[int | None, typer.Option(min=1, metavar="K", help="The K-th placement.")] = None,
-    clock: Annotated[str | None, typer.Option(metavar="DAY TIME", help='It starts at, such as "mon 07:30".')] = None,
+    clock: Annotated[str, typer.Option(metavar="DAY TIME", help="It starts then; `none`: without a clock.")] = MIDNIGHT,
 ) -> None:
     """Tell why a stem plays: pool, candidates, draw, and the rules that gave way."""
     if (at is None) == (placement is None):
         typer.echo("error: expected one of --at and --placement", err=True)
         raise typer.Exit(2)
-    start = None if clock is None else _clock_value(clock)
+    try:
+        start = clock_of(clock)
+    except ValueError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from None
     seconds = 0.0 if at is None else _seconds(at)
     compiled = _compiled(file, vault)
     if placement is None:
@@ -98,16 +103,6 @@ def _seconds(text: str) -> float:
         typer.echo(f"error: --at: expected a time up to {HOURS_MAX} h such as 90 or 1:30, found {text!r}", err=True)
         raise typer.Exit(2)
     return total
-
-
-def _clock_value(text: str) -> int:
-    match = re.fullmatch(r"([a-z]+) +(\d{1,2}):(\d{2})", text.strip())
-    if not match or match[1] not in DAY_NAMES or int(match[2]) > 23 or int(match[3]) > 59:
-        typer.echo(f'error: --clock: expected a day and time such as "mon 07:30", found {text!r}', err=True)
-        raise typer.Exit(2)
-    holiday = match[1] == "holiday"
-    weekday = 0 if holiday else DAY_NAMES.index(match[1])
-    return clock_value(weekday, holiday, int(match[2]) * 3600 + int(match[3]) * 60)
 
 
 def _read(file: Path) -> bytes:

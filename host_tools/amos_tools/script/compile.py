@@ -25,7 +25,10 @@ from amos_tools.stems import StemFacts
 
 EDGE_IN_FRAMES = 64
 """Without a fade, a stem comes in over 1.5 ms: too short to soften a stroke, long enough not to click."""
-EDGE_OUT_FRAMES = 256
+EDGE_OUT_FRAMES = 1024
+"""Cut short, or ending before its sound does, a stem goes over 23 ms. Measured as the largest second difference in the
+fade over the stem's own largest, at full gain: a pure sub-bass 8.8 at 256 frames, 4.7 at 512, 2.0 here (20 of 32,768
+steps); everything else of the starter vault and the café is at or below 1 here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from lark import Lark, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from amos_tools.script import tree
 from amos_tools.script.builder import Builder
+from amos_tools.script.hints import hint
 from amos_tools.script.problems import FIRST, Problem, Problems, ScriptError, Span, nearest
 from amos_tools.script.words import KINDS, PUNCTUATION, STATEMENTS, TERMINALS, terminal_rules
 
@@ -96,37 +97,63 @@ def _broken(number: int, line: str) -> tree.Broken:
 
 
 def _explain(error: UnexpectedInput, number: int, line: str, problems: Problems) -> None:
+    names = _fitting(error, line)
+    expected = _expected(names)
     if isinstance(error, UnexpectedToken) and error.token.type == "$END":
-        code = re.sub(r"[ \t]+$", "", line)
-        problems.error(Span(number, len(code) + 1, 0), "the line ends too early", expected=_expected(error))
+        column = len(re.sub(r"[ \t]+$", "", line)) + 1
+        notes = _notes(line, column, names)
+        problems.error(Span(number, column, 0), "the line ends too early", expected=expected, notes=notes)
         return
     column = max(1, error.column)
+    notes = _notes(line, column, names)
     match = _WORD.match(line, column - 1)
     found = match.group() if match else line[column - 1 : column]
     span = Span(number, column, len(found))
-    expected = _expected(error)
     suggestion = nearest(found, [word.strip("`") for word in expected if word[0] == "`"]) if match else None
     if found == '"' and "a closing quote" not in expected and line.count('"', column - 1) == 1:
         problems.error(span, "the text has no closing quote", expected=['`"`'])
     elif line[: column - 1].strip() == "":
         statements = [f"`{word}`" for word in STATEMENTS]
-        problems.error(span, f"no statement begins with `{found}`", expected=statements, suggestion=suggestion)
+        message = f"no statement begins with `{found}`"
+        problems.error(span, message, expected=statements, suggestion=suggestion, notes=notes)
     elif found.isprintable():
-        problems.error(span, f"`{found}` does not fit here", expected=expected, suggestion=suggestion)
+        message = f"`{found}` does not fit here"
+        problems.error(span, message, expected=expected, suggestion=suggestion, notes=notes)
     else:
         problems.error(span, f"character U+{ord(found):04X} does not fit here", expected=expected)
 
 
-def _expected(error: UnexpectedInput) -> list[str]:
-    """What would fit at the error, in words: values first, then words of the language, then signs."""
+def _fitting(error: UnexpectedInput, line: str) -> set[str]:
+    """The terminals that would fit at the error."""
     if isinstance(error, UnexpectedToken):
         names = set(error.accepts or error.expected)
     else:
         assert isinstance(error, UnexpectedCharacters)
-        names = set(error.allowed or ())
+        names = _after(line[: error.column - 1]) or set(error.allowed or ())
+    return {"$END" if name == "<END-OF-FILE>" else name for name in names}
+
+
+def _after(beginning: str) -> set[str]:
+    """The terminals that may follow the beginning of a line; what the lexer tried is more, as states are merged."""
+    with _parsing:
+        state = _parser()[0].parse_interactive(beginning)
+        try:
+            state.exhaust_lexer()
+        except UnexpectedInput:
+            return set()
+        fits: set[str] = state.accepts()  # type: ignore[no-untyped-call]
+    return fits
+
+
+def _notes(line: str, column: int, names: set[str]) -> list[str]:
+    found = hint(line, column, names)
+    return [found] if found else []
+
+
+def _expected(names: set[str]) -> list[str]:
+    """What would fit, in words: values first, then words of the language, then signs."""
     values, words, signs = [], [], []
     for name in names:
-        name = "$END" if name == "<END-OF-FILE>" else name
         if name in KINDS:
             values.append(KINDS[name])
         elif name in TERMINALS:

@@ -8,6 +8,7 @@ from amos.player.score import POOLS_MAX, RELAX_KEY, RELAX_TEMPO, Pool
 from amos.protocol.limits import STEMS_MAX
 from amos_tools.script import tree
 from amos_tools.script.fits import key_fits, tempo_fits
+from amos_tools.script.hints import ROLE_ALIASES
 from amos_tools.script.problems import Problems, nearest
 from amos_tools.script.program import Program
 from amos_tools.script.units import ClockFacts
@@ -58,6 +59,11 @@ class Pools:
         self._all = known
         self._stems = [stem for stem in known if stem.title not in titles]
         self._declared = {name: self._select(pool) for name, pool in program.pools.items()}
+        self._by_artist = {
+            name
+            for name, pool in program.pools.items()
+            if any(condition.kind == "artist" for condition in pool.conditions)
+        }
         self._names: dict[tuple[str, str], int] = {}
         self._table: list[StemFacts] | None = None
 
@@ -135,7 +141,7 @@ class Pools:
             role.span,
             f"`{role.value}` is not a role",
             expected=[f"`{name}`" for name in ROLES],
-            suggestion=nearest(role.value, ROLES),
+            suggestion=nearest(role.value, ROLES) or ROLE_ALIASES.get(role.value.lower()),
         )
         return False
 
@@ -152,6 +158,10 @@ class Pools:
             )
             return None
         return found
+
+    def by_artist(self, play: tree.Play) -> bool:
+        """Whether the layer's pool is declared as that of one artist."""
+        return play.pool.value in self._by_artist
 
     def number(self, play: tree.Play) -> int:
         """Index of the layer's pool in the score."""

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from amos.player.score import SECTIONS_MAX
 from amos_tools.script import tree
+from amos_tools.script.hints import EVENT_ALIASES
 from amos_tools.script.problems import Problems, nearest
 from amos_tools.script.words import RESERVED
 
@@ -159,7 +160,8 @@ class _Gatherer:
         if event.value not in EVENTS:
             expected = [f"`{name}`" for name in EVENTS]
             message = f"`{event.value}` is not something that happens"
-            self.problems.error(event.span, message, expected=expected, suggestion=nearest(event.value, EVENTS))
+            suggestion = nearest(event.value, EVENTS) or EVENT_ALIASES.get(event.value.lower())
+            self.problems.error(event.span, message, expected=expected, suggestion=suggestion)
         else:
             first = self.program.reactions.get(event.value)
             self.program.reactions[event.value] = self._once(f"on {event.value}", first, statement)

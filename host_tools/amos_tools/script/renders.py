@@ -60,7 +60,8 @@ def _hits(
         index = sections.index(point.section)
         frame = clock.frames(point.at)
         if frame > until - HIT_FRAMES_MIN:
-            problems.error(point.at.span, "the hit falls into the fade at the end, or after it")
+            limit = f"at most {(until - HIT_FRAMES_MIN) * 100 // clock.rate_hz / 100:g} s"
+            problems.error(point.at.span, "the hit falls into the fade at the end, or after it", expected=[limit])
             good = False
         elif frame < earliest or 0 < frame < HIT_FRAMES_MIN:
             ms = HIT_FRAMES_MIN * 1000 // clock.rate_hz + 1

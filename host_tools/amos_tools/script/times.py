@@ -1,5 +1,8 @@
 """Days and times of day, as dayparts and announcements name them."""
 
+import re
+
+from amos.player.day_clock import clock_value
 from amos.player.score_rules import DAYS_ALL, MINUTES_OF_DAY
 from amos_tools.script import tree
 from amos_tools.script.problems import Problems
@@ -39,3 +42,18 @@ def minute_of(time: tree.Text, problems: Problems, last: int = MINUTES_OF_DAY - 
         problems.error(time.span, "this is not a time of day", expected=[limit])
         return None
     return minute
+
+
+def clock_of(text: str) -> int | None:
+    """Value of an `INPUT_CLOCK` for such as `mon 07:30`, `holiday 09:00` (a Monday), or None for `none`.
+
+    Raises ValueError with a sentence.
+    """
+    if text.strip() == "none":
+        return None
+    match = re.fullmatch(r"([a-z]+) +(\d{1,2}):(\d{2})", text.strip())
+    if not match or match[1] not in DAY_NAMES or int(match[2]) > 23 or int(match[3]) > 59:
+        raise ValueError(f'clock: expected a day and time such as "mon 07:30", found {text[:40]!r}')
+    holiday = match[1] == "holiday"
+    weekday = 0 if holiday else DAY_NAMES.index(match[1])
+    return clock_value(weekday, holiday, int(match[2]) * 3600 + int(match[3]) * 60)

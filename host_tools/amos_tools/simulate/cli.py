@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from amos.player.inputs import InputRefused
+from amos.player.day_clock import DAY_SECONDS
+from amos.player.inputs import INPUT_CLOCK, InputRefused
 from amos.player.score import Score, decode_score
 from amos_tools.script.compile import compile_script
 from amos_tools.script.parse import SOURCE_BYTES_MAX
 from amos_tools.script.problems import ScriptError
+from amos_tools.script.times import clock_of
 from amos_tools.simulate.day import Day
 from amos_tools.simulate.inputs import InputFileError, TimedInput, read_inputs
 from amos_tools.simulate.report import as_json, lines, print_report
@@ -23,12 +25,15 @@ from amos_tools.simulate.svg import day_svg
 from amos_tools.simulate.tally import Tally
 from amos_tools.vault import Vault, VaultError
 
+MIDNIGHT = "mon 00:00"
+
 
 def simulate_command(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The script.")],
     vault: Annotated[Path, typer.Option(metavar="DIR", help="The vault whose stems it plays.")],
     hours: Annotated[float, typer.Option(help="Hours of play.")] = 24,
     seed: Annotated[str, typer.Option(metavar="N", help="A number, or 64 hex digits of a session's seed.")] = "1",
+    clock: Annotated[str, typer.Option(metavar="DAY TIME", help="It starts then; `none`: without a clock.")] = MIDNIGHT,
     inputs: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="JSON lines of inputs.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="SVG", help="Draw the day.")] = None,
     as_json_text: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -41,12 +46,16 @@ def simulate_command(
             raise ValueError(f"out: expected a name that ends in .svg, found {out}")
         session_seed = seed32(seed)
         score, stems = _prepared(file, vault)
-        timed = read_inputs(inputs, score) if inputs is not None else []
+        start = clock_of(clock)
+        second = None if start is None else start % DAY_SECONDS
+        timed = [] if start is None else [TimedInput(0, INPUT_CLOCK, start)]
+        timed += read_inputs(inputs, score) if inputs is not None else []
         started = time.perf_counter()
         tally, day = _run(score, stems, session_seed, hours, timed)
         elapsed = time.perf_counter() - started
         if out is not None:
-            out.write_text(day_svg(score, stems, tally, day, f"{hours:g} h, seed {seed}"), encoding="utf-8")
+            subtitle = f"{hours:g} h, seed {seed}" + ("" if start is None else f", from {clock}")
+            out.write_text(day_svg(score, stems, tally, day, subtitle, second), encoding="utf-8")
     except ScriptError as error:
         raise _refusal(error.render()) from None
     except (VaultError, SeedError, InputFileError, InputRefused, ValueError) as error:

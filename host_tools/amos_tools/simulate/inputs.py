@@ -2,11 +2,14 @@
 
 {"time": "90s", "kind": "intensity", "value": 0.7}     a slider of the script, in its own units
 {"frame": 5292000, "kind": "skip"}
-{"time": "2m", "kind": "dislike", "value": 3}          also like, shuffle, clock, announce, block: values as in SCORE.md
+{"time": "2m", "kind": "dislike", "value": 3}          also like, shuffle, announce, block: values as in SCORE.md
+{"time": "0s", "kind": "clock", "value": "mon 07:30"}  the time of day it is then
+{"time": "3m", "kind": "volume", "value": -6}          in dB, down to -60; also pause and resume, without a value
 {"frame": 5292000, "kind": 16, "value": 32768}         as the journal has it: kind and value are integers
 """
 
 import json
+import re
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -19,14 +22,18 @@ from amos.player.inputs import (
     INPUT_CLOCK,
     INPUT_DISLIKE,
     INPUT_LIKE,
+    INPUT_PAUSE,
     INPUT_SHUFFLE,
     INPUT_SKIP,
     INPUT_SLIDER,
+    INPUT_VOLUME,
     POSITION_MAX,
     InputQueue,
     InputRefused,
 )
+from amos.player.limiter import UNITY_Q15
 from amos.player.score import Score
+from amos_tools.script.times import clock_of
 from amos_tools.simulate.durations import DurationError, frames_of
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
@@ -41,6 +48,9 @@ NAMED_KINDS = {
     "announce": INPUT_ANNOUNCE,
     "block": INPUT_BLOCK,
 }
+PLAIN_KINDS = {"skip": (INPUT_SKIP, 0), "pause": (INPUT_PAUSE, 1), "resume": (INPUT_PAUSE, 0)}
+"""Kinds that take no value."""
+VOLUME_DB_MIN = -60
 _FIELDS = {"frame", "time", "kind", "value"}
 
 
@@ -107,28 +117,65 @@ def _frame(fields: dict[str, Any], rate_hz: int) -> int:
     return frame
 
 
-def _kind_value(kind: Any, value: Any, score: Score) -> tuple[int, int]:
-    if kind == "skip" or (type(kind) is int and kind == INPUT_SKIP):
+def word_input(kind: str, value: str | None, score: Score | None) -> tuple[int, int]:
+    """Kind and value as the VM takes them, of words on a command line. Raises `InputFileError`.
+
+    Without a score sliders have no names, and whether a stem or an announcement exists is for the player to say.
+    """
+    number: Any = 0
+    if value is not None:
+        try:
+            number = int(value) if re.fullmatch(r"[-+]?[0-9]{1,12}", value) else Decimal(value)
+        except InvalidOperation:
+            raise InputFileError(f"value: expected a number, found {value[:40]!r}") from None
+    return _kind_value(kind, number, score)
+
+
+def _kind_value(kind: Any, value: Any, score: Score | None) -> tuple[int, int]:
+    if type(kind) is int and kind == INPUT_SKIP:
         return INPUT_SKIP, 0
+    if isinstance(kind, str) and kind in PLAIN_KINDS:
+        return PLAIN_KINDS[kind]
+    if kind == "clock" and isinstance(value, str):
+        return INPUT_CLOCK, _clock(value)
+    if kind == "volume":
+        return INPUT_VOLUME, _volume_q15(value)
     kind = NAMED_KINDS.get(kind, kind) if isinstance(kind, str) else kind
     if type(kind) is int:
         if type(value) is not int:
             raise InputFileError(f"value: expected a whole number, found {str(value)[:40]}")
         try:
-            InputQueue(score).put(kind, value, 0)
+            if score is not None:
+                InputQueue(score).put(kind, value, 0)
         except InputRefused as error:
             raise InputFileError(str(error)) from None
         return kind, value
-    names = [slider.name for slider in score.sliders]
-    if kind not in names:
+    names = [slider.name for slider in score.sliders] if score is not None else []
+    if score is None or kind not in names:
         raise InputFileError(
-            f"kind: expected skip or a slider of {', '.join(names) or 'none'}, found {str(kind)[:40]!r}"
+            f"kind: expected {', '.join([*PLAIN_KINDS, 'volume', *NAMED_KINDS, *names])}; found {str(kind)[:40]!r}"
         )
     slider = score.sliders[names.index(kind)]
     low, high = Fraction(slider.lo_q15, 32768), Fraction(slider.hi_q15, 32768)
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)) or not low <= _fraction(value) <= high:
         raise InputFileError(f"value: expected {float(low):g} to {float(high):g} for {kind}, found {str(value)[:40]}")
     return INPUT_SLIDER + names.index(kind), round((_fraction(value) - low) * POSITION_MAX / (high - low))
+
+
+def _clock(text: str) -> int:
+    try:
+        value = clock_of(text)
+    except ValueError as error:
+        raise InputFileError(str(error)) from None
+    if value is None:
+        raise InputFileError("clock: expected a day and time, found none")
+    return value
+
+
+def _volume_q15(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)) or not VOLUME_DB_MIN <= value <= 0:
+        raise InputFileError(f"volume: expected {VOLUME_DB_MIN} to 0 dB, found {str(value)[:40]}")
+    return round(UNITY_Q15 * 10 ** (float(value) / 20))
 
 
 def _fraction(value: int | Decimal) -> Fraction:

@@ -100,7 +100,7 @@ def lines(report: dict[str, Any]) -> list[str]:
         f"voices   at most {voices['most']} of {voices['budget']} at once; sounding {counts}",
         f"         the busiest is voice {busiest} with {voices['starts'][busiest]} starts",
         f"rests    {report['silent']['ms']:,} ms in all; the longest {rest['ms']:,} ms"
-        + (f", at {_clock(rest['start_frame'] // report['rate_hz'])}" if rest["frames"] else ""),
+        + (f", at {_clock(rest['start_frame'] // report['rate_hz'])}" if rest["ms"] else ""),
         f"repeats  {report['repeats']} times a stem follows itself in its role",
         f"relaxed  {relaxed or 'no rule'}",
         *([f"never    {len(never)} stems are not played: {', '.join(never[:8])}"] if never else []),

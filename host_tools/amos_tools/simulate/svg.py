@@ -33,8 +33,10 @@ _STYLE = (
 )
 
 
-def day_svg(score: Score, stems: Sequence[SimStem], tally: Tally, day: Day, subtitle: str) -> str:
-    """The picture as one SVG document."""
+def day_svg(
+    score: Score, stems: Sequence[SimStem], tally: Tally, day: Day, subtitle: str, from_second: int | None = None
+) -> str:
+    """The picture as one SVG document. `from_second` of a day it begins; None: the hours count from 0."""
     body: list[str] = []
     width = LEFT + WIDTH + RIGHT
     y = TOP
@@ -43,7 +45,7 @@ def day_svg(score: Score, stems: Sequence[SimStem], tally: Tally, day: Day, subt
         y = _lane(body, role, stems, tally, day, y)
     for number, slider in enumerate(score.sliders):
         y = _curve(body, slider.name, day.slider_means()[number], y)
-    _ticks(body, tally.frames, score.rate_hz, y)
+    _ticks(body, tally.frames / score.rate_hz, from_second, y)
     y = _legend(body, score, tally, y + 26, width)
     head = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{y}" viewBox="0 0 {width} {y}">',
@@ -140,17 +142,24 @@ def _curve(body: list[str], name: str, means: NDArray[np.float64], y: int) -> in
     return y + CURVE + GAP
 
 
-def _ticks(body: list[str], frames: int, rate_hz: int, bottom: int) -> None:
-    seconds = frames / rate_hz
+def _ticks(body: list[str], seconds: float, from_second: int | None, bottom: int) -> None:
     every = next((tick for tick in _TICKS_S if seconds / tick <= _TICKS_MAX), round(seconds / _TICKS_MAX) or 1)
-    for number in range(int(seconds // every) + 1):
-        x = LEFT + WIDTH * number * every / seconds
+    first = -(from_second or 0) % every
+    for second in range(first, int(seconds) + 1, every):
+        x = LEFT + WIDTH * second / seconds
         body.append(f'<path d="M{x:.1f} {TOP}V{bottom}" class="grid"/>')
-        text = _clock(number * every, every)
+        text = _length(second, every) if from_second is None else _clock((from_second + second) % 86_400, every)
         body.append(f'<text x="{x:.1f}" y="{bottom + 12}" class="small" text-anchor="middle">{text}</text>')
 
 
-def _clock(seconds: int, every: int) -> str:
+def _clock(second: int, every: int) -> str:
+    """Time of day."""
+    text = f"{second // 3600:02}:{second // 60 % 60:02}"
+    return f"{text}:{second % 60:02}" if every < 60 else text
+
+
+def _length(seconds: int, every: int) -> str:
+    """Time since the start."""
     hours, minutes = seconds // 3600, seconds // 60 % 60
     if every >= 3600:
         return f"{hours} h"

@@ -1,4 +1,4 @@
-"""The starter repertoire: 24 stems by four artists in D minor / F major at 84 bpm, and one whose artist said no.
+"""The starter repertoire: 28 stems by five artists in D minor / F major at 84 bpm, and one whose artist said no.
 
 Every chord and line keeps to the pentatonic that D minor and F major share (with E as a colour up high), so any stems
 sound well together wherever a script places them.
@@ -11,7 +11,7 @@ from amos_tools.starter import notes
 from amos_tools.starter.grooves import bass, chords, drums, melody, tops
 from amos_tools.starter.pads import pad
 from amos_tools.starter.sound import Signal
-from amos_tools.starter.weather import chimes, rain, record
+from amos_tools.starter.weather import bell, chimes, horn, rain, record
 from amos_tools.stems import Split
 
 # Chords over the shared pentatonic: Dm9, Gsus, F69, Csus, from the bottom up.
@@ -25,6 +25,7 @@ _TOMAS = (Split("tomas-reyes", 600_000), Split("dockside-records", 400_000))
 _NOOR = (Split("noor-adeyemi", 1_000_000),)
 _JUNE = (Split("june-okafor", 750_000), Split("kite-publishing", 250_000))
 _TOMAS_NOOR = (Split("tomas-reyes", 500_000), Split("noor-adeyemi", 500_000))
+_PILOTS = (Split("harbour-pilots", 1_000_000),)
 _TRIO = (Split("ilse-maren", 333_334), Split("june-okafor", 333_333), Split("noor-adeyemi", 333_333))
 
 
@@ -45,7 +46,7 @@ class Piece:
 PADS = (
     Piece("Harbour Haze", "Ilse Maren", "pads", "D minor", 8, _ILSE,
           lambda: pad((_D, _G, _F, _C), 8, 1100, cents=26, dark=2.4, bright=1.35)),
-    Piece("Slow Tide", "Ilse Maren", "pads", "D minor", 8, _ILSE,
+    Piece("Slow Tide", "Noor Adeyemi", "pads", "D minor", 8, _NOOR,
           lambda: pad((_D, (53, 57, 60, 64, 69)), 8, 1200, cents=34, dark=2.0, bright=1.3, vowel_hz=620)),
     Piece("Lantern", "Ilse Maren", "pads", "F major", 4, _TRIO,
           lambda: pad(((53, 60, 65, 69, 72),), 4, 1300, cents=18, dark=1.9, bright=1.15)),
@@ -61,10 +62,10 @@ BASSES = (
         (8, 41, 1.8, 1.0), (10.5, 45, 0.5, 0.6), (11, 41, 1, 0.8),
         (12, 36, 1.8, 0.95), (14, 43, 1, 0.75), (15, 36, 1, 0.7),
     ), 4, 11)),
-    Piece("Low Water", "Tomas Reyes", "bass", "D minor", 4, _TOMAS, lambda: bass(notes.sub, (
+    Piece("Low Water", "Ilse Maren", "bass", "D minor", 4, _ILSE, lambda: bass(notes.sub, (
         (0, 38, 3.5, 1.0), (4, 43, 3.5, 0.9), (8, 41, 3.5, 0.95), (12, 36, 2.5, 0.9), (15, 36, 0.9, 0.7),
     ), 4, 12)),
-    Piece("Keel", "Tomas Reyes", "bass", "F major", 8, _TOMAS_NOOR, lambda: bass(notes.upright, tuple(
+    Piece("Keel", "June Okafor", "bass", "F major", 8, _JUNE, lambda: bass(notes.upright, tuple(
         (bar * 4 + beat, root + step, beats, gain)
         for bar, root in enumerate((41, 41, 38, 38, 43, 43, 36, 36))
         for beat, step, beats, gain in
@@ -80,13 +81,13 @@ BEATS = (
         ("k.g.b.gk..k.b.g.", "k.g.b.g.g.k.b..k"), 4, 22, swept=0.06, wet=0.14)),
     Piece("Soft Step", "Noor Adeyemi", "beats", None, 4, _NOOR, lambda: drums(
         ("k.....r...k.r...", "k.....r..kk.r..g"), 4, 23, swept=0.0, wet=0.22)),
-    Piece("Half Light", "Tomas Reyes", "beats", None, 4, _TOMAS, lambda: drums(
+    Piece("Half Light", "Noor Adeyemi", "beats", None, 4, _NOOR, lambda: drums(
         ("k.....g.b.....g.", "k..k....b..g..g."), 4, 24, swept=0.05, wet=0.18)),
 )  # fmt: skip
 
 TOPS = (
     Piece("Shaker", "Noor Adeyemi", "tops", None, 4, _NOOR, lambda: tops("shaker", 4, 31)),
-    Piece("Sand Hats", "Noor Adeyemi", "tops", None, 4, _NOOR, lambda: tops("hats", 4, 32)),
+    Piece("Sand Hats", "June Okafor", "tops", None, 4, _JUNE, lambda: tops("hats", 4, 32)),
     Piece("Ride Along", "Tomas Reyes", "tops", None, 4, _TOMAS, lambda: tops("ride", 4, 33)),
 )
 
@@ -95,7 +96,7 @@ HARMONIES = (
         (0, _D, 1.0), (3.5, _D[1:], 0.5), (8, _G, 0.95), (11.5, _G[1:], 0.5), (14, _G[2:], 0.45),
         (16, _F, 1.0), (19.5, _F[1:], 0.5), (24, _C, 0.95), (27.5, _C[1:], 0.5), (30, _C[2:], 0.4),
     ), 8, 41, 0.45)),
-    Piece("Two Chords", "June Okafor", "harmony", "D minor", 4, _JUNE, lambda: chords((
+    Piece("Two Chords", "Tomas Reyes", "harmony", "D minor", 4, _TOMAS, lambda: chords((
         (0, _D, 1.0), (2.75, _D[2:], 0.45), (5.5, _D[1:], 0.55),
         (8, _F, 1.0), (10.75, _F[2:], 0.45), (13.5, _F[1:], 0.55),
     ), 4, 42, 0.4)),
@@ -123,6 +124,10 @@ MELODIES = (
         for beat, voice, gain in ((0, 0, 0.9), (1, 2, 0.55), (1.5, 3, 0.6), (2.5, 4, 0.7), (3.5, 3, 0.45))
         if bar % 2 == 0 or beat < 2.5
     ), 8, 53, 0.4)),
+    Piece("Lamplight", "June Okafor", "melody", "D minor", 4, _JUNE, lambda: melody(notes.vibraphone, (
+        (0, 65, 0.6), (2, 69, 0.7), (3.5, 67, 0.5), (6, 62, 0.55), (8, 65, 0.6), (10, 72, 0.7), (11.5, 69, 0.5),
+        (13, 67, 0.5), (14.5, 62, 0.45),
+    ), 4, 55, 0.7)),
     Piece("Glass Beads", "Ilse Maren", "melody", "D minor", 8, _ILSE, lambda: melody(notes.glass, (
         (0, 81, 0.5), (3, 84, 0.35), (6.5, 79, 0.45), (11, 77, 0.4), (13.5, 74, 0.5), (17, 81, 0.45), (19.5, 86, 0.35),
         (24, 79, 0.45), (27, 84, 0.3), (29, 81, 0.4),
@@ -135,10 +140,17 @@ TEXTURES = (
     Piece("Porch Chimes", "June Okafor", "fx", "D minor", 8, _JUNE, lambda: chimes(8, 6300)),
 )
 
+SIGNALS = (
+    Piece("Ship's Bell", "Harbour Pilots", "fx", None, 4, _PILOTS, lambda: bell(4)),
+    Piece("Fog Horn", "Harbour Pilots", "fx", None, 4, _PILOTS, lambda: horn(4, 110, 0.5)),
+    Piece("Far Horn", "Harbour Pilots", "fx", None, 4, _PILOTS, lambda: horn(4, 82.5, 1.0)),
+)
+"""What a café announces the last round with, and what it would rather not have inside."""
+
 WITHHELD = (
     Piece("Not for Hire", "Ilse Maren", "melody", "D minor", 4, _ILSE, lambda: melody(notes.vibraphone, (
         (0, 74, 0.8), (2, 77, 0.6), (4, 79, 0.7), (8, 74, 0.8), (10, 72, 0.6), (12, 69, 0.7),
     ), 4, 71, 0.6), opt_in=False),
 )  # fmt: skip
 
-PIECES = PADS + BASSES + BEATS + TOPS + HARMONIES + MELODIES + TEXTURES + WITHHELD
+PIECES = PADS + BASSES + BEATS + TOPS + HARMONIES + MELODIES + TEXTURES + SIGNALS + WITHHELD

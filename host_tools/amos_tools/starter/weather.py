@@ -67,3 +67,26 @@ def chimes(bars: int, seed: int) -> Signal:
             gain = (0.05 + 0.16 * force) * (1 - strike / 9)
             place(loop, notes.glass(scale[int(which * len(scale))]), int(at), gain, 1.4 * pan - 0.7)
     return room(loop, 0.9)
+
+
+def bell(bars: int) -> Signal:
+    """A ship's bell: two strokes a bar, each in a pair, with a partial a little out of tune that beats."""
+    loop = stereo(bars * BAR_FRAMES)
+    length = 2 * BAR_FRAMES
+    stroke = sine(880, length) * decay(length, 0.5) + 0.5 * sine(883.4, length) * decay(length, 0.35)
+    stroke += 0.3 * sine(2129, length) * decay(length, 0.12)
+    stroke *= swell(length, 40, 8000)
+    for number in range(2 * bars):
+        place(loop, stroke, int((number / 2 + 0.16 * (number % 2)) * BAR_FRAMES), 0.5, 0.2)
+    return room(loop, 0.5)
+
+
+def horn(bars: int, frequency: float, wet: float) -> Signal:
+    """A fog horn: two low reeds, a long breath in every second bar."""
+    loop = stereo(bars * BAR_FRAMES)
+    length = 2 * BAR_FRAMES
+    partials = range(1, 7)
+    breath = sum((sine(frequency * n, length) + sine(frequency * 4 / 3 * n, length)) / n for n in partials)
+    for number in range(bars // 2):
+        place(loop, breath * swell(length, RATE_HZ // 2, RATE_HZ), number * length, 0.4)
+    return room(loop, wet)
