@@ -7,22 +7,25 @@ import gc
 import json
 import os
 
-from amos import crypto
 from amos.device import Device
 from amos.edges.clock import SystemClock
 from amos.edges.durable import append_line
 from amos.edges.key_store import load_or_make_seed
 from amos.edges.link_ports import open_port
 from amos.edges.sector_device import FileSectorDevice
-from amos.edges.stem_file import open_pack
 from amos.journal.journal import Journal, JournalError, JournalFull
+from amos.protocol.errors import ProtocolError
 from amos.protocol.link import STATE_FAULT, STATE_FULL, STATE_PLAYING, STATE_STOPPED
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.segment import SEAL_SHUTDOWN
-from amos.session import Session
+from amos.repertoire import Repertoire
+from amos.session import Handover, Session
+from amos.totals import Totals
 from amos.usage_log import UsageLog
 
 IDLE_POLL_MS = 50
+TURNAROUND_MS = 2
+"""How long a courier that has just been answered takes to ask again."""
 FAREWELL_POLLS = 10
 FAREWELL_POLLS_MAX = 60
 """Idle polls (at most so many in all) after the last receipt, so that a courier hears its last answer."""
@@ -43,18 +46,19 @@ class Player:
         self._heartbeat = heartbeat
         self._clock = SystemClock()
         seed = load_or_make_seed(config.directory + "/device.key")
-        self._pack = open_pack(config.pack, config.publisher_key, crypto.verify)
+        self._packs = Repertoire(config, say)
         self._store = FileSectorDevice(config.directory + "/journal.ring", config.journal_bytes)
         journal = Journal(self._store, os.urandom(8))
         for note in journal.notes:
             say("journal: " + note)
         journal.begin_boot()
-        self.device = Device(seed, journal, config, self._clock, self._pack.manifest.voices, self._pack.pack_id)
-        self._link = DeviceLink(self.device)
-        self.device.attach(self._link)
+        self.device = Device(seed, journal, config, self._clock, self._packs.intake, self._packs.pack.pack_id)
         self._port = open_port(config.link)
+        self._link = DeviceLink(self.device, self._port.request_bytes_max)
+        self.device.attach(self._link)
         self._stopping = False
-        self._took_ms = 0
+        self._session = None
+        self._totals = Totals()
 
     def stop(self) -> None:
         """Finish the block in hand, seal, and leave; may be called at any moment."""
@@ -68,22 +72,55 @@ class Player:
         try:
             if recovered.seal_power_loss():
                 self._say("sealed segment %d after a power cut" % device.journal.last_sequence)
-            session = Session(device, self._pack, self._config, self._clock)
+            self._session = self._begin(None)
         except JournalError as error:
             self._halt(error)
-            session = None
-        if session is not None:
-            self._play(session)
+        while self._session is not None:
+            handover = self._play()
+            self._totals.add(self._session)
+            # Gone before the next one comes: a board has no room for two.
+            self._session = device.session = None
+            gc.collect()
+            if handover is not None:
+                self._session = self._succeed(handover)
         self._linger()
-        self._write_summary(session, recovered)
+        self._write_summary(recovered)
         self._store.close()
-        self._pack.close()
+        self._packs.pack.close()
 
-    def _play(self, session: Session) -> None:
-        device = self.device
+    def _begin(self, handover: "Handover | None") -> Session:
+        """A session with the best pack there is. Raises `JournalError`, OSError, what is wrong with the last resort."""
+        device, packs = self.device, self._packs
+        while True:
+            try:
+                session = Session(device, packs.pack, self._config, self._clock, handover)
+                break
+            except (ProtocolError, MemoryError) as error:
+                if not packs.give_up(error):
+                    raise
+                packs.change()
+        packs.commit()
         device.session = session
         device.state = STATE_PLAYING
-        self._say("playing: session %d, pack %d" % (device.journal.session, self._pack.manifest.serial))
+        device.pack_id, device.text = packs.pack.pack_id, packs.refusal
+        self._say("playing: session %d, pack %d" % (device.journal.session, packs.pack.manifest.serial))
+        return session
+
+    def _succeed(self, handover: "Handover") -> "Session | None":
+        """The session after one that gave way, or None when there is none to be had; the status says why."""
+        try:
+            self._packs.change()
+            return self._begin(handover)
+        except JournalError as error:
+            self._halt(error)
+        except (ProtocolError, OSError) as error:
+            self.device.state, self.device.text = STATE_FAULT, str(error)
+            self._say("stopped: %s" % error)
+        return None
+
+    def _play(self) -> "Handover | None":
+        """Play the session to its end; what it hands over to one with another pack, or None."""
+        device, session, handover = self.device, self._session, None
         started_ms = self._clock.now_ms()
         try:
             try:
@@ -92,10 +129,18 @@ class Player:
             except OSError as error:
                 device.state, device.text = STATE_FAULT, "audio: %s" % error
                 self._say("stopped: %s" % device.text)
-            session.finish(SEAL_SHUTDOWN)
+            if session.left:
+                handover = session.give_way()
+            else:
+                session.finish(SEAL_SHUTDOWN)
         except JournalError as error:
             self._halt(error)
-        self._took_ms = took_ms = self._clock.now_ms() - started_ms
+        took_ms = self._clock.now_ms() - started_ms
+        self._totals.took_ms += took_ms
+        self._say_played(session, took_ms)
+        return handover
+
+    def _say_played(self, session: Session, took_ms: int) -> None:
         music_ms = session.frame * 1000 // session.rate_hz
         self._say(
             "played %d frames (%d s) in %d.%03d s; %d placements; %d segments sealed"
@@ -110,16 +155,26 @@ class Player:
         )
         for sentence in session.performance.refused:
             self._say("silent: " + sentence)
-        device.session = None
 
     def _play_frames(self, session: Session) -> None:
         block = self._config.block_frames
-        limit = self._config.minutes * 60 * session.rate_hz
-        while not self._stopping and (not limit or session.frame < limit):
+        limit = None
+        if self._config.minutes:
+            limit = max(self._config.minutes * 60000 - self._totals.played_ms, 0) * session.rate_hz // 1000
+        leaving = False
+        while not self._stopping and not session.left and (limit is None or session.frame < limit):
             # The last block is cut to whole cells of 64 frames, which may pass the limit by less than one.
-            frames = block if not limit else min(block, -(-(limit - session.frame) // 64) * 64)
-            session.step(frames)
-            self._poll(0)
+            session.step(block if limit is None else min(block, -(-(limit - session.frame) // 64) * 64))
+            self._serve(block * 1000 // session.rate_hz)
+            if self._packs.waiting and not leaving:
+                leaving = session.leave()
+
+    def _serve(self, block_ms: int) -> None:
+        """Serve the courier between two blocks: while it keeps asking, in real time for half of what a block lasts."""
+        until_ms = self._clock.now_ms() + (block_ms // 2 if self._config.pace == "clocked" else 0)
+        timeout_ms = 0
+        while self._poll(timeout_ms) and self._clock.now_ms() < until_ms:
+            timeout_ms = TURNAROUND_MS
 
     def _linger(self) -> None:
         linger, journal = self._config.linger, self.device.journal
@@ -134,6 +189,7 @@ class Player:
     def _poll(self, timeout_ms: int) -> bool:
         """Serve the courier; the one place where the loop passes on every turn, so the watchdog is fed here."""
         served = self._port.poll(self._link, timeout_ms)
+        self._packs.intake.tidy()
         if self._heartbeat is not None:
             self._heartbeat()
         return served
@@ -143,21 +199,22 @@ class Player:
         self.device.text = str(error)
         self._say("stopped: %s" % error)
 
-    def _write_summary(self, session, recovered: UsageLog) -> None:
+    def _write_summary(self, recovered: UsageLog) -> None:
         """One line of JSON for each life, in `sessions.jsonl`; for people and tools, nothing depends on it."""
-        device, logs = self.device, [recovered] + ([session.log] if session else [])
+        device, totals = self.device, self._totals
+        totals.add_log(recovered)
         summary = {
             "device": device.device.hex(),
             "boot": device.journal.boot,
             "session": device.journal.session,
-            "frames": session.frame if session else 0,
-            "took_ms": self._took_ms,
-            "rate_hz": session.rate_hz if session else 0,
-            "placements": session.performance.placements if session else 0,
-            "segments": sum([log.sealed_segments for log in logs]),
-            "rows": sum([log.sealed_rows for log in logs]),
-            "played_frames": sum([log.sealed_frames for log in logs]),
-            "segment_bytes": sum([log.sealed_bytes for log in logs]),
+            "frames": totals.frames,
+            "took_ms": totals.took_ms,
+            "rate_hz": totals.rate_hz,
+            "placements": totals.placements,
+            "segments": totals.segments,
+            "rows": totals.rows,
+            "played_frames": totals.played_frames,
+            "segment_bytes": totals.segment_bytes,
             "last_sequence": device.journal.last_sequence,
             "receipted": device.journal.receipted,
             "trimmed": device.trimmed,

@@ -15,18 +15,22 @@ FIRMWARE = "0.1.0"
 
 
 class Device:
-    """Identity and journal of one player; `session` (a Session) while it plays, else None; `text` for the status."""
+    """Identity and journal of one player; `session` (a Session) while it plays, else None; `text` for the status.
+
+    `voices` is the most that the board plays. `packs` (a PackIntake) takes in new packs; `pack_id` is of the one at hand.
+    """
 
     session: "Session | None"
     text: "str | None"
 
-    def __init__(self, seed: bytes, journal, config, clock, voices: int, pack_id: bytes):
+    def __init__(self, seed: bytes, journal, config, clock, packs, pack_id: bytes):
         self._seed = seed
         self.public_key = crypto.public_key(seed)
         self.device = crypto.key_id(self.public_key)
         self.firmware = FIRMWARE
         self.board = config.board
-        self.voices = voices
+        self.voices = config.voices
+        self.packs = packs
         self.tier = config.tier
         self.journal = journal
         self.session = None
@@ -34,7 +38,7 @@ class Device:
         self.text = None
         self.trimmed = 0
         self._link = None
-        self._pack_id = pack_id
+        self.pack_id = pack_id
         self._ledger_key = config.ledger_key
         self._clock = clock
 
@@ -67,7 +71,7 @@ class Device:
             last_receipted=journal.receipted,
             unsynced_ms=unsynced_ms,
             clock=self._clock.status(),
-            pack=self._pack_id,
+            pack=self.pack_id,
             tier=self.tier,
             underruns=0,
             damaged_frames=self._link.damaged if self._link else 0,

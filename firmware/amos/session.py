@@ -7,7 +7,7 @@ from amos.edges.stem_file import BlobError
 from amos.held_pcm import HeldPcm
 from amos.journal.facts import Opened
 from amos.player.day_clock import clock_value
-from amos.player.inputs import INPUT_CLOCK, InputRefused
+from amos.player.inputs import INPUT_CLOCK, INPUT_LEAVE, InputRefused
 from amos.player.limiter import ceiling_for
 from amos.player.meter import Meter
 from amos.player.mixer import make_mixer
@@ -15,11 +15,14 @@ from amos.player.performance import Performance
 from amos.player.score import ScoreError, decode_score
 from amos.player.vm import Vm
 from amos.protocol.errors import MessageError
-from amos.protocol.segment import SEAL_TIER
+from amos.protocol.segment import SEAL_PACK, SEAL_TIER
 from amos.usage_log import UsageLog
 
 CLOCKED_AHEAD_MS = 500
 """How far a clocked output without a clock of its own (a file) may run ahead."""
+
+CELL_FRAMES = 64
+"""The renderer's blocks are whole cells (player/SPEC.md)."""
 
 SEED_CONTEXT = b"amos/1/session-seed\x00"
 
@@ -39,28 +42,42 @@ def _recall(score, frames, gains_q15, seed: bytes, memory) -> Vm:
     return Vm(score, frames, gains_q15, seed)
 
 
+class Handover:
+    """From a session that gave way to the next: its sink, which has taken so many frames, and the time by its clock."""
+
+    def __init__(self, sink, rate_hz: int, taken_frames: int, now_ms: int, unix_ms: "int | None"):
+        self.sink = sink
+        self.rate_hz = rate_hz
+        self.taken_frames = taken_frames
+        self.now_ms = now_ms
+        self.unix_ms = unix_ms
+
+
 class Session:
     """frame: frames delivered so far. rate_hz: the sample rate. log: the UsageLog, with what was sealed so far.
 
-    Construction opens the first segment. Raises `JournalError`, `ScoreError`, `BlobError`, OSError.
+    `before` is what a session that gave way to this one hands over: its output and its time go on here. Construction
+    opens the first segment. Raises `JournalError`, `ScoreError`, `BlobError`, OSError; what is the pack's fault, before
+    the output is touched.
     """
 
-    def __init__(self, device, pack, config, clock):
+    def __init__(self, device, pack, config, clock, before=None):
         journal = device.journal
-        journal.begin_session()
         manifest = pack.manifest
+        score = decode_score(pack.score())
+        journal.begin_session()
         self.rate_hz = manifest.rate_hz
         self.frame = 0
         self._device = device
         self._config = config
         self._clock = clock
-        self._started_ms = clock.now_ms()
-        self._unix_ms = clock.unix_ms()
+        self._started_ms, self._unix_ms = clock.now_ms(), clock.unix_ms()
+        if before is not None and config.pace == "free":
+            self._started_ms, self._unix_ms = before.now_ms, before.unix_ms  # the samples' own clock goes on
         self._anchor_ms = self._started_ms
         self._clock_status = clock.status()
         seed = session_seed(device.device, pack.pack_id, journal.session)
         frames = [stem.frames for stem in manifest.stems]
-        score = decode_score(pack.score())
         self._vm = _recall(score, frames, [s.gain_q15 for s in manifest.stems], seed, journal.memory)
         self._tells_time = bool(score.dayparts or score.announcements)
         self._told_day = None
@@ -71,13 +88,21 @@ class Session:
         self.log = UsageLog(journal, device.device, device.sign)
         self._pack = pack
         self._start_state = hashlib.sha256(self._vm.start_state()).digest()
-        self._sink = open_sink(config.out, manifest.rate_hz)
-        if config.pace == "clocked":
-            ahead_frames = CLOCKED_AHEAD_MS * manifest.rate_hz // 1000
-            self._sink = ClockedSink(self._sink, manifest.rate_hz, clock, ahead_frames)
+        self._sink, self._before_frames = self._open_output(before)
         self._held = HeldPcm(getattr(self._sink, "held_bytes_max", 0))
         self._tier = device.tier
         self._open_segment()
+
+    def _open_output(self, before: "Handover | None"):
+        """The sink, and how many frames it has taken before this session. It goes on if the rate is the same."""
+        if before is not None:
+            if before.rate_hz == self.rate_hz:
+                return before.sink, before.taken_frames
+            before.sink.close()
+        sink = open_sink(self._config.out, self.rate_hz)
+        if self._config.pace == "clocked":
+            sink = ClockedSink(sink, self.rate_hz, self._clock, CLOCKED_AHEAD_MS * self.rate_hz // 1000)
+        return sink, 0
 
     def _now_ms(self) -> int:
         """Monotonic time; while running free it follows the samples, as if they had been played in real time."""
@@ -125,8 +150,12 @@ class Session:
     def step(self, frames: int) -> None:
         """Render the next `frames` frames; meter what has reached the output. Raises `JournalError`, OSError."""
         self._tell_time(False)
+        end_frame = self._vm.end_frame
+        if end_frame is not None and end_frame > self.performance.frame:
+            frames = min(frames, -(-(end_frame - self.performance.frame) // CELL_FRAMES) * CELL_FRAMES)
         pcm = self.performance.render(frames)
-        reason = self._deliver(pcm, self._sink.write(pcm))
+        # What an earlier session left in the output, silence, may still be before this one's first frame.
+        reason = self._deliver(pcm, max(self._sink.write(pcm) - self._before_frames, self.frame))
         if self._device.tier != self._tier:
             reason = reason or SEAL_TIER
         if reason:
@@ -152,10 +181,33 @@ class Session:
         self.log.seal(self._meter, self._now_ms(), reason)
         self._device.journal.remember(self._vm.memory())
 
+    def leave(self) -> bool:
+        """Another pack waits: at the next section everything fades out. Whether the VM could take that, as an input."""
+        try:
+            self._take_input(INPUT_LEAVE, 0)
+        except InputRefused:
+            return False  # too many inputs ahead of play
+        return True
+
+    @property
+    def left(self) -> bool:
+        """Whether all has faded out and reached the output."""
+        end_frame = self._vm.end_frame
+        return end_frame is not None and self.frame >= end_frame
+
+    def give_way(self) -> "Handover":
+        """Seal, once all has faded out; the output stays open for the session that comes after."""
+        self._meter.abort(self.frame)
+        if self._unsealed_frames():
+            self._seal(SEAL_PACK)
+        now_ms = self._now_ms()
+        unix_ms = None if self._unix_ms is None else self._unix_ms + now_ms - self._started_ms
+        return Handover(self._sink, self.rate_hz, self._before_frames + self.performance.frame, now_ms, unix_ms)
+
     def finish(self, reason: int) -> None:
         """The output stops here: what was taken sounds out, what would go on is aborted, all is sealed."""
         try:
-            self._deliver(b"", self._sink.close())
+            self._deliver(b"", max(self._sink.close() - self._before_frames, self.frame))
         except OSError:
             pass  # the output is gone; what it had not confirmed stays uncounted
         self._meter.abort(self.frame)

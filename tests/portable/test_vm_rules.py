@@ -386,7 +386,7 @@ def test_every_choice_can_be_explained():
 
 def test_refuses_inputs_of_every_kind_out_of_range():
     vm = announcing()
-    for kind, value in ((1, 5), (2, -1), (3, 5), (4, 14 * 86400), (5, 1), (6, 4), (7, 0), (15, 0)):
+    for kind, value in ((1, 5), (2, -1), (3, 5), (4, 14 * 86400), (5, 1), (6, 4), (8, 0), (15, 0)):
         try:
             vm.input(kind, value, 0)
         except InputRefused as error:

@@ -32,6 +32,11 @@ class Conductor:
         self._leave_beat = 0
         self._leave_frame = NEVER
         self._bridge_to = _NOWHERE
+        self._leaving = False
+
+    def leave(self) -> None:
+        """The pack gives way: the section that plays is the last."""
+        self._leaving = True
 
     def next_frame(self) -> int:
         """The next frame at which a section may change."""
@@ -126,8 +131,16 @@ class Conductor:
     def _go(self, after: int, beat: int, frame: int, playing: list, restart: bool = False) -> None:
         """Go on to section `after`, over its bridge if it has one; it takes over what it also plays from `playing`.
 
+        With a pack that gives way this is where all fades out, within a beat, and ends.
+
         With `restart`, beats count from here on.
         """
+        if self._leaving:
+            fade = self._stage.clock.frames(1)
+            self._plan.end(frame, frame + fade)
+            self._stage.fade_all(frame, fade)
+            self._stay(frame)
+            return
         rule = self._score.transition(self.section, after)
         bridge = _NOWHERE if self._bridge_to != _NOWHERE else rule.bridge(self.section, after)
         entering = after if bridge == _NOWHERE else bridge

@@ -16,6 +16,8 @@ INPUT_ANNOUNCE = const(5)
 """Make announcement `value` as soon as its rule allows."""
 INPUT_BLOCK = const(6)
 """Stem `value` fades out if it sounds, and is not drawn again (opt-out)."""
+INPUT_LEAVE = const(7)
+"""The pack gives way to another: at the next section all fades out, and nothing more begins. The value is ignored."""
 INPUT_SLIDER = const(16)
 """INPUT_SLIDER + i sets slider i to a position of 0 .. 32768 between its bounds."""
 POSITION_MAX = const(32768)
@@ -46,13 +48,13 @@ class InputQueue:
 
     def put(self, kind: int, value: int, frame: int) -> None:
         """Raises `InputRefused`; the queue is unchanged then."""
-        if kind != INPUT_SKIP:
+        if kind not in (INPUT_SKIP, INPUT_LEAVE):
             limit = POSITION_MAX
             if kind in self.values_max:
                 limit = self.values_max[kind]
             elif not 0 <= kind - INPUT_SLIDER < self.slider_count:
                 raise InputRefused(
-                    "kind: expected 0 to 6 or one of %d sliders from 16, found %d" % (self.slider_count, kind)
+                    "kind: expected 0 to 7 or one of %d sliders from 16, found %d" % (self.slider_count, kind)
                 )
             if not 0 <= value <= limit:
                 raise InputRefused("value: expected 0 to %d, found %d" % (limit, value))

@@ -16,6 +16,7 @@ from amos.player.inputs import (
     INPUT_BLOCK,
     INPUT_CLOCK,
     INPUT_DISLIKE,
+    INPUT_LEAVE,
     INPUT_LIKE,
     INPUT_SHUFFLE,
     INPUT_SKIP,
@@ -89,6 +90,11 @@ class Vm:
     def section(self) -> int:
         """Index of the section that plays."""
         return self._conductor.section
+
+    @property
+    def end_frame(self) -> "int | None":
+        """Where all is silent for good: of a plan, or once the pack has given way; else None."""
+        return None if self._plan.end_frame == NEVER else self._plan.end_frame
 
     @property
     def visit(self) -> int:
@@ -182,6 +188,8 @@ class Vm:
         elif kind == INPUT_CLOCK:
             self._announce(self._day.set(value, frame), frame)
             self._set_dayparts(frame)
+        elif kind == INPUT_LEAVE:
+            self._conductor.leave()
         elif kind == INPUT_ANNOUNCE:
             self._announce([(value, frame + (self.score.duck_ramp_frames or 0))], frame)
         elif kind == INPUT_BLOCK:

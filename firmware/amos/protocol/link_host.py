@@ -27,7 +27,7 @@ from amos.protocol.limits import (
     LIST_ENTRIES_MAX,
     READ_CHUNK_BYTES_MAX,
     RECEIPT_BYTES_MAX,
-    REQUEST_BYTES_MAX,
+    REQUEST_WIDE_BYTES_MAX,
     RESPONSE_BYTES_MAX,
     SEGMENT_BYTES_MAX,
 )
@@ -148,6 +148,7 @@ class Pause:
 class HostLink:
     """Requests in flight on one connection. `first_id` 1 .. 65535; see the module's text for how to choose it.
 
+    window_bytes   int, bytes of requests in flight; a player may say that it takes more
     resent      int, requests sent again
     stale       int, answers that nobody waited for
     malformed   int, whole frames that hold no response
@@ -158,6 +159,7 @@ class HostLink:
             raise LocalError("first_id: expected 1 to 65535, found %r" % (first_id,))
         self._next_id = first_id
         self._window = window_requests
+        self.window_bytes = WINDOW_BYTES
         self._reader = FrameReader(RESPONSE_BYTES_MAX)
         self._waiting: list[Ticket] = []
         self._flying: list[Ticket] = []
@@ -177,8 +179,8 @@ class HostLink:
         """Queue a request; its `id` is set here. Raises `LocalError` for one that the format cannot hold."""
         request.id = self._next_id
         body = request.encode()
-        if len(body) > REQUEST_BYTES_MAX:
-            raise LocalError("request: expected at most %d bytes, found %d" % (REQUEST_BYTES_MAX, len(body)))
+        if len(body) > REQUEST_WIDE_BYTES_MAX:
+            raise LocalError("request: expected at most %d bytes, found %d" % (REQUEST_WIDE_BYTES_MAX, len(body)))
         self._next_id = self._next_id % 0xFFFF + 1
         ticket = Ticket(request.id, request.verb, frame(body), timeout_ms)
         self._waiting.append(ticket)
@@ -242,7 +244,7 @@ class HostLink:
         in_flight = sum([len(ticket.wire) for ticket in self._flying])
         while self._waiting and len(self._flying) < self._window:
             ticket = self._waiting[0]
-            if self._flying and in_flight + len(ticket.wire) > WINDOW_BYTES:
+            if self._flying and in_flight + len(ticket.wire) > self.window_bytes:
                 break
             in_flight += len(ticket.wire)
             self._flying.append(self._waiting.pop(0))
@@ -293,7 +295,8 @@ class Conversation:
         return self._steps.send(awaited.response)
 
 
-def _checked(verb: int, response: "Response | None") -> Response:
+def checked(verb: int, response: "Response | None") -> Response:
+    """The answer, if it is ok. Raises `RequestRefused`."""
     if response is None or response.code != OK:
         raise RequestRefused(verb, response.code if response else BAD_FRAME, response.text if response else None)
     return response
@@ -310,14 +313,14 @@ def identify(link: HostLink, nonce: bytes) -> "Generator[Ticket | Pause, Respons
 
     `nonce` is 16 to 64 fresh random bytes. The signature is over `enrolment.IDENTIFY_CONTEXT` and the nonce.
     """
-    response = _checked(IDENTIFY, (yield link.submit(Request(id=0, verb=IDENTIFY, nonce=nonce))))
+    response = checked(IDENTIFY, (yield link.submit(Request(id=0, verb=IDENTIFY, nonce=nonce))))
     _need(IDENTIFY, response, ("device", "public_key", "signature", "firmware", "board", "voices"))
     return response
 
 
 def read_status(link: HostLink) -> "Generator[Ticket | Pause, Response | None, tuple[Status, bytes]]":
     """What the player says of itself, and the same as it came, for passing on."""
-    response = _checked(STATUS, (yield link.submit(Request(id=0, verb=STATUS))))
+    response = checked(STATUS, (yield link.submit(Request(id=0, verb=STATUS))))
     _need(STATUS, response, ("data",))
     data = response.data or b""
     return decode_status(data), data
@@ -325,7 +328,7 @@ def read_status(link: HostLink) -> "Generator[Ticket | Pause, Response | None, t
 
 def list_page(link: HostLink, first: int) -> "Generator[Ticket | Pause, Response | None, list[Entry]]":
     """Up to `LIST_ENTRIES_MAX` sealed segments from sequence `first` on, ascending; empty when there is none."""
-    response = _checked(LIST, (yield link.submit(Request(id=0, verb=LIST, sequence=first))))
+    response = checked(LIST, (yield link.submit(Request(id=0, verb=LIST, sequence=first))))
     _need(LIST, response, ("entries",))
     entries = response.entries or []
     expected = first
@@ -365,7 +368,7 @@ def read_segment(
         while len(held) < entry.size:
             _read_ahead(link, entry, len(held), ahead)
             offset, length, ticket = ahead.pop(0)
-            response = _checked(READ, (yield ticket))
+            response = checked(READ, (yield ticket))
             data = response.data or b""
             if response.size != entry.size or response.offset != offset or not 1 <= len(data) <= length:
                 raise TransferError(
@@ -423,7 +426,7 @@ def offer_receipt(link: HostLink, sequence: int, receipt: bytes) -> "Generator[T
             expected = response.offset or 0
             offset = expected if expected < len(receipt) else 0
             continue
-        _checked(OFFER, response)
+        checked(OFFER, response)
         offset += len(piece)
         if offset >= len(receipt):
             return True

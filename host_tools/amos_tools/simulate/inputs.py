@@ -2,7 +2,7 @@
 
 {"time": "90s", "kind": "intensity", "value": 0.7}     a slider of the script, in its own units
 {"frame": 5292000, "kind": "skip"}
-{"time": "2m", "kind": "dislike", "value": 3}          also like, shuffle, clock, announce, block: values as in SCORE.md
+{"time": "2m", "kind": "dislike", "value": 3}          also like, shuffle, clock, announce, block, leave: values as in SCORE.md
 {"frame": 5292000, "kind": 16, "value": 32768}         as the journal has it: kind and value are integers
 """
 
@@ -18,6 +18,7 @@ from amos.player.inputs import (
     INPUT_BLOCK,
     INPUT_CLOCK,
     INPUT_DISLIKE,
+    INPUT_LEAVE,
     INPUT_LIKE,
     INPUT_SHUFFLE,
     INPUT_SKIP,
@@ -40,6 +41,7 @@ NAMED_KINDS = {
     "clock": INPUT_CLOCK,
     "announce": INPUT_ANNOUNCE,
     "block": INPUT_BLOCK,
+    "leave": INPUT_LEAVE,
 }
 _FIELDS = {"frame", "time", "kind", "value"}
 
