@@ -23,9 +23,11 @@ from amos.protocol.link_host import (
     read_segment,
     read_status,
 )
+from amos.protocol.link_pack_host import SendPack
 from amos_sync.errors import PlayerError
-from amos_sync.limits import POLL_MS, RELIST_MS, SEQUENCE_MAX
+from amos_sync.limits import PACK_RETRY_MS, PACK_SLICE_BYTES, POLL_MS, RELIST_MS, SEQUENCE_MAX
 from amos_sync.outbox import Slot
+from amos_sync.pack_shelf import ShelvedPack
 
 Steps = Generator[Ticket | Pause, Response | None, None]
 
@@ -54,6 +56,9 @@ class Hub(Protocol):
     def pulled(self, device: bytes, entry: Entry, segment: bytes) -> None: ...
     def settled(self, session: "Session") -> None: ...
     def unreadable(self, session: "Session", entry: Entry, reason: str) -> None: ...
+    def pack(self) -> ShelvedPack | None: ...
+    def pack_taken(self, session: "Session", shelved: ShelvedPack, sent_bytes: int) -> None: ...
+    def pack_refused(self, session: "Session", shelved: ShelvedPack, reason: str) -> None: ...
 
 
 @dataclass
@@ -73,7 +78,7 @@ class Session:
     """One connection's talk. `device` and `status` are None until known.
 
     `settled` is True while every sealed segment that the player lists is in the spool and covered by a receipt that the
-    player took.
+    player took. `pack_done` is the pack last taken or refused, or found playing; None while there was none for it.
     """
 
     def __init__(self, address: str, link: HostLink, hub: Hub, clock_ms: Callable[[], int], partial: Partial):
@@ -89,6 +94,9 @@ class Session:
         self._caught_up = False
         self._caught_up_before = 0
         self._relist_at_ms: int | None = None
+        self._sending: SendPack | None = None
+        self._pack_retry_at_ms: int | None = None
+        self.pack_done: ShelvedPack | None = None
 
     @property
     def name(self) -> str:
@@ -114,7 +122,8 @@ class Session:
             if not (yield from self._pull_page(status)):
                 if self.settled:
                     self._hub.settled(self)
-                yield Pause(POLL_MS)
+                if not (yield from self._bring_pack(status)):
+                    yield Pause(POLL_MS)
 
     def _prove(self) -> Steps:
         for _try in range(PROOFS_MAX):
@@ -178,6 +187,29 @@ class Session:
         else:
             self._partial.held = None
             self._hub.pulled(self.device or b"", entry, segment)
+
+    def _bring_pack(self, status: Status) -> Generator[Ticket | Pause, Response | None, bool]:
+        """Send a slice of the pack that there is for the player, if it plays another; whether more is to be sent."""
+        shelved = self._hub.pack()
+        if shelved is None or shelved.pack.pack_id == status.pack:
+            self._sending, self.pack_done = None, shelved
+            return False
+        if self._sending is None or self._sending.pack is not shelved.pack:
+            self._sending = SendPack(self._link, shelved.pack, shelved.read)
+            self._pack_retry_at_ms = None
+        if self._pack_retry_at_ms is not None and self._clock_ms() < self._pack_retry_at_ms:
+            return False
+        try:
+            taken = yield from self._sending.some(PACK_SLICE_BYTES)
+        except (RequestRefused, TransferError) as error:
+            self._sending = SendPack(self._link, shelved.pack, shelved.read)
+            self._pack_retry_at_ms, self.pack_done = self._clock_ms() + PACK_RETRY_MS, shelved
+            self._hub.pack_refused(self, shelved, str(error))
+            return False
+        if taken:
+            self.pack_done = shelved
+            self._hub.pack_taken(self, shelved, self._sending.sent_bytes)
+        return not taken
 
     def _skip(self, entry: Entry, reason: str) -> None:
         self._relist_at_ms = self._clock_ms() + RELIST_MS

@@ -35,8 +35,19 @@ def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
+_signatures: dict = {}
+
+
 def signed_by(seed):
-    return lambda message: crypto.sign(seed, message)
+    """Signs as `seed`, each message once: that takes an emulated board half a second."""
+
+    def sign(message):
+        known = (seed, message)
+        if known not in _signatures:
+            _signatures[known] = crypto.sign(seed, message)
+        return _signatures[known]
+
+    return sign
 
 
 class Pack:

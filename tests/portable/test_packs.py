@@ -162,6 +162,7 @@ def test_a_newer_pack_takes_the_place_of_one_that_waits():
     assert shelf.send(Pack(1)) == OK and shelf.play()
     second, third = Pack(2, "abcdexy"), Pack(3, "abcdexz")
     assert shelf.send(second) == OK and shelf.send(third) == OK
+    assert shelf.send(Pack(1)) == OLD_SERIAL  # what plays meanwhile is old already
     assert shelf.play() == third.id and shelf.send(second) == OLD_SERIAL
 
 

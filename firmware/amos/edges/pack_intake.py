@@ -31,7 +31,7 @@ from amos.protocol.link import (
     WRONG_HASH,
 )
 from amos.protocol.link_pack_device import PackRefused
-from amos.protocol.manifest import Manifest, open_manifest
+from amos.protocol.manifest import Manifest
 
 RESERVE_BYTES = 1 << 20
 """Left free on the medium: the key, settings and summaries live there too. The journal has its room already."""
@@ -117,7 +117,7 @@ class PackIntake:
     def activate(self, sha256: bytes) -> None:
         """The pack of this manifest plays from the next section on. Raises `PackRefused`."""
         store, staged = self._store, self._staged
-        if sha256 in (store.pending, store.playing[0]):
+        if sha256 == (store.pending or store.playing[0]):
             return
         if sha256 in store.refused:
             raise PackRefused(*store.refused[sha256])
@@ -221,7 +221,7 @@ class PackIntake:
     def _checked(self, signed: bytes, pack_id: bytes) -> Manifest:
         """The manifest, if this player may take it. Raises `PackRefused`."""
         try:
-            manifest = open_manifest(signed, self._store.publisher, self._store.verify)
+            manifest = self._store.verified(signed, pack_id)
         except ProtocolError as error:
             raise PackRefused(BAD_MANIFEST, str(error))
         except MemoryError:

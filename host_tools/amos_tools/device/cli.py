@@ -1,12 +1,16 @@
 """`amos device`: prepare a player, enrol it, ask it how it is."""
 
 import json
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from amos.config import ConfigError
 from amos.protocol.errors import LocalError, ProtocolError
@@ -17,6 +21,7 @@ from amos_tools.device.call import DeviceError, ask_identity, ask_status
 from amos_tools.device.prepare import check_fit, write_wiring
 from amos_tools.device.prepare import enrol as enrol_device
 from amos_tools.device.prepare import prepare as prepare_directory
+from amos_tools.device.send import send_pack
 from amos_tools.pack.keys import KeyFileError, read_key
 
 app = typer.Typer(help="Prepare players, enrol them, ask how they are.", no_args_is_help=True)
@@ -90,6 +95,22 @@ def status(port: Port, as_json: Annotated[bool, typer.Option("--json", help="Pri
     for name, value in facts.items():
         if value is not None:
             print(f"{name:>16}  {value}")
+
+
+@app.command()
+def pack(
+    port: Port,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The pack.")],
+    wait_s: Annotated[float, typer.Option(min=0, help="Wait this long for the player to appear.")] = 0,
+) -> None:
+    """Send a running player a pack; what it has of it already is not sent again. It plays it from its next section on."""
+    started = time.monotonic()
+    quiet = not sys.stderr.isatty()
+    with _one_line_errors(), Progress(console=Console(stderr=True), transient=True, disable=quiet) as shown:
+        task = shown.add_task(folder.name, total=None)
+        sent = send_pack(port, folder, lambda here, total: shown.update(task, completed=here, total=total), wait_s)
+    seconds = time.monotonic() - started
+    print(f"{folder}: taken; sent {sent} bytes in {seconds:.1f} s. It plays from the next section on.")
 
 
 @contextmanager
