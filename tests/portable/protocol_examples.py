@@ -15,13 +15,18 @@ from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_TYP, 
 from amos.protocol.enrolment import IDENTIFY_CONTEXT, Enrolment, sign_enrolment
 from amos.protocol.frames import frame
 from amos.protocol.link import (
+    ACTIVATE,
     BAD_OFFER,
+    BEGIN,
+    BLOB_MANIFEST,
+    FINISH,
     IDENTIFY,
     INPUT,
     LIST,
     OFFER,
     OFFER_RECEIPT,
     OK,
+    PUT,
     READ,
     SET_TIER,
     STATE_PLAYING,
@@ -276,6 +281,14 @@ class Examples:
         self._keep("response-refused", Response(id=5, code=BAD_OFFER, text=text))
         self._keep("request-set-tier", Request(id=6, verb=SET_TIER, value=2))
         self._keep("request-input", Request(id=7, verb=INPUT, kind=16, value=9830))
+        manifest = self.messages["manifest"]
+        begin = Request(id=8, verb=BEGIN, kind=BLOB_MANIFEST, size=len(manifest), sha256=self.pack)
+        self._keep("request-begin", begin)
+        self._keep("response-begin", Response(id=8, code=OK, offset=0, length=192))
+        self._keep("request-put", Request(id=9, verb=PUT, offset=0, data=manifest[:16]))
+        self._keep("response-put", Response(id=9, code=OK, offset=16))
+        self._keep("request-finish", Request(id=10, verb=FINISH, sha256=self.pack))
+        self._keep("request-activate", Request(id=11, verb=ACTIVATE, sha256=self.pack))
 
     def _receipted(self) -> None:
         ledger, usage = self.ledger, self.messages["usage"]
