@@ -58,12 +58,15 @@ class Announcer:
             return none
         return min([item[1] if item[0] is None else item[0] for item in self.waiting])
 
-    def fade_out(self, frame: int, fade: int, stops: list) -> None:
-        """The piece ends: nothing more is announced, and what sounds fades."""
+    def fade_out(self, frame: int, fade: int, stops: list) -> int:
+        """The piece ends: nothing more is announced, and what sounds fades. Gives the frame from which it is silent."""
         self.waiting = []
         self._over = True
-        if self._ends > frame:
-            stops.append(Stop(frame, self._score.voices - 1, min(fade, self._ends - frame)))
+        if self._ends <= frame:
+            return frame
+        fade = min(fade, self._ends - frame)
+        stops.append(Stop(frame, self._score.voices - 1, fade))
+        return frame + fade
 
     def drop(self, stem: int, frame: int, fade: int, stops: list) -> None:
         """`stem` is blocked: if it is being announced, it fades."""

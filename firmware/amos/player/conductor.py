@@ -14,7 +14,10 @@ _NOWHERE = const(-1)
 
 
 class Conductor:
-    """Leads `stage` through the sections of a score, or of a plan. `section` is the index of the one that plays."""
+    """Leads `stage` through the sections of a score, or of a plan. `section` is the index of the one that plays.
+
+    leaving   whether that is the last one, for the pack gives way
+    """
 
     def __init__(self, score: Score, stage: Stage, sliders: Sliders, plan: PlanRun):
         self.section = 0
@@ -32,11 +35,11 @@ class Conductor:
         self._leave_beat = 0
         self._leave_frame = NEVER
         self._bridge_to = _NOWHERE
-        self._leaving = False
+        self.leaving = False
 
     def leave(self) -> None:
         """The pack gives way: the section that plays is the last."""
-        self._leaving = True
+        self.leaving = True
 
     def next_frame(self) -> int:
         """The next frame at which a section may change."""
@@ -135,10 +138,8 @@ class Conductor:
 
         With `restart`, beats count from here on.
         """
-        if self._leaving:
-            fade = self._stage.clock.frames(1)
-            self._plan.end(frame, frame + fade)
-            self._stage.fade_all(frame, fade)
+        if self.leaving:
+            self._plan.end(frame, self._stage.fade_all(frame, self._stage.clock.frames(1)))
             self._stay(frame)
             return
         rule = self._score.transition(self.section, after)

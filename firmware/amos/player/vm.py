@@ -168,10 +168,11 @@ class Vm:
         for _at, kind, value in self._inputs.due(frame):
             self._take_input(frame, kind, value)
         self._pass_time(frame)
-        fading = self._plan.fading
+        plan, fading = self._plan, self._plan.fading
         self._conductor.step(frame)
-        if self._plan.fading and not fading:
-            self._announcer.fade_out(frame, self._plan.end_frame - frame, stage.stops)
+        if plan.fading and not fading:
+            fade = max(plan.end_frame - frame, stage.clock.frames(1) if self._conductor.leaving else 0)
+            plan.end_frame = max(plan.end_frame, self._announcer.fade_out(frame, fade, stage.stops))
         stage.decide(frame, self._sliders)
         self._announcer.due(frame, ducks, stage.starts)
         events.extend(ducks)
