@@ -143,7 +143,7 @@ class Courier:
         return device.done is not None and not self.outbox.open_slots(device.done)
 
     def _has_pack(self, session: Session) -> bool:
-        return self.shelf is None or (self.shelf.looked and session.pack_done is self.shelf.current)
+        return session.has_pack and (self.shelf is None or self.shelf.looked)
 
     def stuck(self) -> list[Slot]:
         """Slots whose refusal time does not change, once nothing else is left to do; else nothing."""

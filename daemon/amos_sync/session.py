@@ -78,7 +78,7 @@ class Session:
     """One connection's talk. `device` and `status` are None until known.
 
     `settled` is True while every sealed segment that the player lists is in the spool and covered by a receipt that the
-    player took. `pack_done` is the pack last taken or refused, or found playing; None while there was none for it.
+    player took. `has_pack` is True while it plays, has taken or has refused the pack that there is for it, if any.
     """
 
     def __init__(self, address: str, link: HostLink, hub: Hub, clock_ms: Callable[[], int], partial: Partial):
@@ -96,7 +96,7 @@ class Session:
         self._relist_at_ms: int | None = None
         self._sending: SendPack | None = None
         self._pack_retry_at_ms: int | None = None
-        self.pack_done: ShelvedPack | None = None
+        self._pack_done: ShelvedPack | None = None
 
     @property
     def name(self) -> str:
@@ -109,6 +109,10 @@ class Session:
         if status is None or not self._caught_up or status.next_sequence != self._caught_up_before:
             return False
         return status.last_receipted >= self._highest_listed
+
+    @property
+    def has_pack(self) -> bool:
+        return self._pack_done is self._hub.pack()
 
     def run(self) -> Steps:
         """The whole talk; it ends only by an error: `LinkError`, `ProtocolError` or `PlayerError`."""
@@ -192,7 +196,7 @@ class Session:
         """Send a slice of the pack that there is for the player, if it plays another; whether more is to be sent."""
         shelved = self._hub.pack()
         if shelved is None or shelved.pack.pack_id == status.pack:
-            self._sending, self.pack_done = None, shelved
+            self._sending, self._pack_done = None, shelved
             return False
         if self._sending is None or self._sending.pack is not shelved.pack:
             self._sending = SendPack(self._link, shelved.pack, shelved.read)
@@ -203,11 +207,11 @@ class Session:
             taken = yield from self._sending.some(PACK_SLICE_BYTES)
         except (RequestRefused, TransferError) as error:
             self._sending = SendPack(self._link, shelved.pack, shelved.read)
-            self._pack_retry_at_ms, self.pack_done = self._clock_ms() + PACK_RETRY_MS, shelved
+            self._pack_retry_at_ms, self._pack_done = self._clock_ms() + PACK_RETRY_MS, shelved
             self._hub.pack_refused(self, shelved, str(error))
             return False
         if taken:
-            self.pack_done = shelved
+            self._pack_done = shelved
             self._hub.pack_taken(self, shelved, self._sending.sent_bytes)
         return not taken
 

@@ -96,7 +96,7 @@ class Player:
         (self.folder / "link").unlink(missing_ok=True)
 
     def stop(self) -> None:
-        """Over by itself, in order."""
+        """Over, in order where the runtime knows signals; MicroPython is gone as in a power cut."""
         assert self._process is not None
         self._process.terminate()
         self._process.wait(20)
