@@ -122,7 +122,7 @@ class Courier:
 
     @property
     def idle(self) -> bool:
-        """Whether every sealed segment of every configured device is receipted, and the players took receipts and pack."""
+        """Whether every sealed segment of every device is receipted, and the players took receipts and pack."""
         return all(self._brought(device) for device in self.devices)
 
     def _open_shelf(self) -> PackShelf | None:

@@ -1,4 +1,4 @@
-"""The pack that the courier has for its players, whole and checked: fetched and hashed by a thread, sent by the sessions.
+"""The pack that the courier has for its players, whole and checked: a thread fetches and hashes it, sessions send it.
 
 A pack is shown only when every blob of it is here with the right hash, so that no line is wasted on a half copy. The
 publisher's signature is checked too when its key is known; the player checks it in any case.

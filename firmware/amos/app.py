@@ -19,7 +19,7 @@ from amos.protocol.link import STATE_FAULT, STATE_FULL, STATE_PLAYING, STATE_STO
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.segment import SEAL_SHUTDOWN
 from amos.repertoire import Repertoire
-from amos.session import Handover, Session
+from amos.session import Handover, Session, check_playable
 from amos.totals import Totals
 from amos.usage_log import UsageLog
 
@@ -46,7 +46,7 @@ class Player:
         self._heartbeat = heartbeat
         self._clock = SystemClock()
         seed = load_or_make_seed(config.directory + "/device.key")
-        self._packs = Repertoire(config, say)
+        self._packs = Repertoire(config, say, check_playable)
         self._store = FileSectorDevice(config.directory + "/journal.ring", config.journal_bytes)
         journal = Journal(self._store, os.urandom(8))
         for note in journal.notes:
@@ -76,7 +76,7 @@ class Player:
         except JournalError as error:
             self._halt(error)
         while self._session is not None:
-            handover = self._play()
+            handover = self._play(self._session)
             self._totals.add(self._session)
             # Gone before the next one comes: a board has no room for two.
             self._session = device.session = None
@@ -118,9 +118,9 @@ class Player:
             self._say("stopped: %s" % error)
         return None
 
-    def _play(self) -> "Handover | None":
+    def _play(self, session: Session) -> "Handover | None":
         """Play the session to its end; what it hands over to one with another pack, or None."""
-        device, session, handover = self.device, self._session, None
+        device, handover = self.device, None
         started_ms = self._clock.now_ms()
         try:
             try:

@@ -17,7 +17,7 @@ FIRMWARE = "0.1.0"
 class Device:
     """Identity and journal of one player; `session` (a Session) while it plays, else None; `text` for the status.
 
-    `voices` is the most that the board plays. `packs` (a PackIntake) takes in new packs; `pack_id` is of the one at hand.
+    `voices` is the most that the board plays. `packs` (a PackIntake) takes new packs in; `pack_id` is the one at hand.
     """
 
     session: "Session | None"

@@ -28,19 +28,19 @@ def board_fault(manifest, config) -> "str | None":
 
 
 class Repertoire:
-    """`pack` is the open pack; `intake` is what the courier talks to; `refusal` says of the last pack that could not be
-    played why, or is None. `say(line)` is told what an operator should know.
+    """`pack` is the open pack; `intake` is what the courier talks to; `refusal` says why a pack could not be played, or
+    is None. `say(line)` is told what an operator should know; `playable` is as in `PackIntake`.
 
-    Construction opens the best pack that can be opened. It raises what `open_pack` does when the pack of the settings is
-    the last resort and cannot be opened, and OSError.
+    Construction opens the best pack that can be opened. It raises OSError, and what `open_pack` does when that of the
+    settings is the last resort and cannot be opened.
     """
 
-    def __init__(self, config, say):
+    def __init__(self, config, say, playable):
         self._config = config
         self._say = say
         folder = DiskFolder(config.directory + "/packs", config.pack)
         self._store = PackStore(folder, config.publisher_key, crypto.verify)
-        self.intake = PackIntake(self._store, self._fault)
+        self.intake = PackIntake(self._store, self._fault, playable)
         self.refusal = None
         self._store.begin_life()
         self._chosen = None  # id of the stored pack that is open, None for that of the settings

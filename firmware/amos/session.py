@@ -42,6 +42,14 @@ def _recall(score, frames, gains_q15, seed: bytes, memory) -> Vm:
     return Vm(score, frames, gains_q15, seed)
 
 
+def check_playable(pack) -> None:
+    """Raise a `ProtocolError` (`BlobError`, `ScoreError`) unless a session can begin with `pack`."""
+    manifest, score = pack.manifest, decode_score(pack.score())
+    if (score.rate_hz, score.voices) != (manifest.rate_hz, manifest.voices):
+        raise ScoreError("score: expected %d Hz and %d voices as in the manifest" % (manifest.rate_hz, manifest.voices))
+    Vm(score, [stem.frames for stem in manifest.stems], [stem.gain_q15 for stem in manifest.stems], bytes(32))
+
+
 class Handover:
     """From a session that gave way to the next: its sink, which has taken so many frames, and the time by its clock."""
 

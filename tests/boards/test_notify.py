@@ -13,6 +13,7 @@ import pytest
 
 from amos.app import Player
 from amos.edges import notify_host
+from amos.edges.clock import SystemClock
 from amos.edges.notify_host import Heartbeat, heartbeat
 from amos_tools.device.run import micropython_environment
 
@@ -106,7 +107,8 @@ def test_the_players_loop_beats_once_a_turn_and_not_when_a_block_hangs() -> None
 
         def __init__(self) -> None:
             self.blocks = 0
-            self.frame, self.rate_hz = 0, 48000
+            self.frame, self.rate_hz, self.left = 0, 48000, False
+            self.waiting, self.intake = False, self
 
         def step(self, frames: int) -> None:
             if self.blocks == 3:
@@ -116,10 +118,13 @@ def test_the_players_loop_beats_once_a_turn_and_not_when_a_block_hangs() -> None
         def poll(self, link: object, timeout_ms: int) -> bool:
             return True
 
+        def tidy(self) -> None: ...
+
     turns = Turns()
     player = Player.__new__(Player)
-    player._config = type("Config", (), {"block_frames": 64, "minutes": 0})
+    player._config = type("Config", (), {"block_frames": 64, "minutes": 0, "pace": "free"})
     player._stopping, player._link, player._port = False, None, turns
+    player._packs, player._clock = turns, SystemClock()
     player._heartbeat = lambda: beats.append(turns.blocks)
     with pytest.raises(OSError, match="never returns"):
         player._play_frames(turns)

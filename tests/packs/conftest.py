@@ -85,7 +85,12 @@ class Player:
         words = [*self._command, "-m", "amos", str(self.folder)]
         with (self.folder / "said").open("a") as said:
             self._process = subprocess.Popen(
-                words, env=micropython_environment(), stdout=said, stderr=subprocess.STDOUT, text=True, preexec_fn=before
+                words,
+                env=micropython_environment(),
+                stdout=said,
+                stderr=subprocess.STDOUT,
+                text=True,
+                preexec_fn=before,
             )
         self.status()
 

@@ -1,4 +1,4 @@
-"""Power cuts and failures at every operation of a pack's way in, with every outcome: the old pack or the new, never none.
+"""Power cuts and failures at every operation of a pack's way in, with every outcome: the old pack or the new one.
 
 A life: a pack plays; another is sent, activated, taken at its section, and what it does not need is removed.
 """
@@ -8,10 +8,10 @@ from itertools import product
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pack_examples import Pack, Shelf
 
 from amos.edges.blob_memory import MemoryFolder, PowerCut
 from amos.protocol.link import BLOB_CONTENT, BLOB_MANIFEST, OK, WRONG_HASH
+from pack_examples import Pack, Shelf
 
 OLD, NEW, NEWER = Pack(1, "abcdefg", 40), Pack(2, "abcdxyz", 40), Pack(3, "abcdefz", 40)
 OUTCOMES = {"kept": True, "lost": False, "garbage": b"\x55" * 50, "empty": b""}

@@ -1,4 +1,4 @@
-"""Real players over real lines: a pack comes, the line is cut, the player is killed; it changes packs without a click."""
+"""Real players on real lines: a pack comes, the line is cut, the player is killed; packs change without a click."""
 
 import hashlib
 import random

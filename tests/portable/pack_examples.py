@@ -23,6 +23,7 @@ from amos.protocol.link import (
 )
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem, sign_manifest
+from amos.session import check_playable
 from test_score import score_map
 
 PUBLISHER = b"p" * 32
@@ -58,12 +59,21 @@ class Pack:
         stems = []
         self.blobs = {sha256(score): score}
         for name in names:
-            blob = b"".join([sha256(name.encode() + n.to_bytes(2, "big")) for n in range(frames * 2 // 32 + 1)])[: frames * 2]
+            blob = b"".join([sha256(name.encode() + n.to_bytes(2, "big")) for n in range(frames * 2 // 32 + 1)])[
+                : frames * 2
+            ]
             self.blobs[sha256(blob)] = blob
             facts = {"stem_id": sha256(blob)[:16], "sha256": sha256(blob), "size_bytes": len(blob), "channels": 1}
             facts.update(codec=CODEC_PCM16, frames=frames, role=0, gain_q15=32767, artist_id=bytes(16))
             stems.append(PackStem(lease_end_unix_s=1 << 40, **facts))
-        told = {"version": 1, "serial": serial, "name": "test", "rate_hz": RATE_HZ, "board_class": "any", "voices": VOICES}
+        told = {
+            "version": 1,
+            "serial": serial,
+            "name": "test",
+            "rate_hz": RATE_HZ,
+            "board_class": "any",
+            "voices": VOICES,
+        }
         told.update(lease_end_unix_s=1 << 40, score_sha256=sha256(score), score_bytes=len(score), stems=stems)
         told.update(changes)
         publisher = crypto.key_id(crypto.public_key(seed))
@@ -86,7 +96,7 @@ class Shelf:
     def __init__(self, folder=None, request_bytes_max=240):
         self.folder = folder or MemoryFolder()
         self.store = PackStore(self.folder, KEY, crypto.verify)
-        self.packs = PackIntake(self.store, board_fault)
+        self.packs = PackIntake(self.store, board_fault, check_playable)
         self.link = DeviceLink(self, request_bytes_max)
 
     def ask(self, verb, **fields):

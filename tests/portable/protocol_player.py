@@ -12,7 +12,7 @@ def _never(_key, _message, _signature):
     return False
 
 
-def _fits(_manifest):
+def _fits(_pack):
     return None
 
 
@@ -28,7 +28,7 @@ class Player:
     def __init__(self):
         self.segments = {3: bytes(range(256)) * 10, 4: b"four"}
         self.taken: list = []
-        self.packs = PackIntake(PackStore(MemoryFolder(), self.public_key, _never), _fits)
+        self.packs = PackIntake(PackStore(MemoryFolder(), self.public_key, _never), _fits, _fits)
 
     def sign_identity(self, nonce):
         return (IDENTIFY_CONTEXT + nonce + bytes(64))[:64]

@@ -145,7 +145,7 @@ def test_there_is_no_way_back_to_an_older_serial():
     shelf = Shelf()
     fifth = Pack(5)
     assert shelf.send(fifth) == OK and shelf.play() == fifth.id
-    for life in range(2):
+    for _life in range(2):
         assert shelf.send(Pack(4)) == OLD_SERIAL
         assert shelf.send(Pack(5, name="another of the same number")) == OLD_SERIAL
         assert shelf.send(fifth) == OK and shelf.store.pending is None

@@ -18,6 +18,7 @@ from amos.protocol.link import STATE_STOPPED, Status
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.segment import FIRST_PREVIOUS, FLAG_BEGIN, FLAG_END, SEAL_INTERVAL, Usage, columns, sign_usage
+from amos.session import check_playable
 
 LEDGER_SEED = b"L" * 32
 LEDGER_KEY = crypto.public_key(LEDGER_SEED)
@@ -78,7 +79,7 @@ class FakePlayer:
     def reboot(self) -> None:
         """What its memory knew of packs is gone."""
         self.store = PackStore(self.folder, PUBLISHER_KEY, crypto.verify)
-        self.packs = PackIntake(self.store, lambda _manifest: None)
+        self.packs = PackIntake(self.store, lambda _manifest: None, check_playable)
 
     def plays(self) -> bytes:
         """Id of its pack: one that waits comes next at every look."""

@@ -49,8 +49,13 @@ class Venue:
     def start(self, packs: object, **more: object) -> Courier:
         self.close()
         settings = Settings(
-            "cafe", (self.line.address,), Broker("127.0.0.1", self.port), self.folder / "spool", packs=str(packs), **more,
-        )  # type: ignore[arg-type]  # fmt: skip
+            "cafe",
+            (self.line.address,),
+            Broker("127.0.0.1", self.port),
+            self.folder / "spool",
+            packs=str(packs),
+            **more,  # type: ignore[arg-type]
+        )
         self.courier = Courier(settings, Notes(self.said.append))
         return self.courier
 
@@ -164,9 +169,7 @@ def test_a_refused_pack_is_said_once_and_the_courier_is_idle(venue: Venue, tmp_p
     assert venue.player.plays() == bytes(32) and venue.player.last_receipted == 6
 
 
-def test_a_refused_pack_is_offered_again_later(
-    venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refused_pack_is_offered_again_later(venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "PACK_RETRY_MS", 300)
     pack = Pack(1, frames=3000)
     venue.player.folder.room = 1 << 19

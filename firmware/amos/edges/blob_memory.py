@@ -1,4 +1,4 @@
-"""The twin of `blob_folder` for tests: keeps what survives apart from what does not, and fails or loses power anywhere."""
+"""The twin of `blob_folder` for tests: keeps what survives apart from what does not; fails or loses power anywhere."""
 
 
 class PowerCut(Exception):
@@ -16,7 +16,7 @@ class MemoryFile:
         return bytes(self.content[offset : offset + size])
 
     def write(self, offset: int, data) -> None:
-        if self._folder.room is not None and self._folder.used() + len(data) > self._folder.room:
+        if self._folder.left() < len(data):
             raise OSError(28, "no space left")
         self._folder.happens(lambda share: self._write(offset, data[: len(data) * share // 2]))
 
@@ -39,11 +39,13 @@ class MemoryFolder:
     """
 
     def __init__(self, files=None, next_door=None):
-        self.files = {name: bytearray(files[name]) for name in files or {}}
-        self.synced = {name: bytes(files[name]) for name in files or {}}
+        files = files or {}
+        self.files = {name: bytearray(files[name]) for name in files}
+        self.synced = {name: bytes(files[name]) for name in files}
         self.next_door = dict(next_door or {})
         self.operations = 0
-        self.fail_at = self.cut_at = self.room = None
+        self.fail_at = self.cut_at = None
+        self.room: int | None = None
         self._moved = {}
         self.share = self.busy = 0
 
@@ -122,11 +124,16 @@ class MemoryFolder:
         self.happens(act)
 
     def free_bytes(self) -> int:
+        return self.left()
+
+    def left(self) -> int:
+        """Bytes that can still be written, whatever `free_bytes` says."""
         return 1 << 40 if self.room is None else max(self.room - self.used(), 0)
 
     def after_cut(self, survives) -> "MemoryFolder":
-        """What the next start finds. `survives(name)` says of what was not synced: True, as written; False, not; or bytes
-        that stand there instead."""
+        """What the next start finds. `survives(name)` says of what was not synced: True, as written; False, as it was;
+        or bytes that stand there instead.
+        """
         found = dict(self.synced)
         for name in self.files:
             if bytes(self.files[name]) == self.synced.get(name):

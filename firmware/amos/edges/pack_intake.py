@@ -10,8 +10,6 @@ gives away: then that blob comes anew. Everything that `finish` answered for sta
 
 from amos.edges.pack_incoming import Incoming, hex_name
 from amos.edges.stem_file import PackError
-from amos.player.score import ScoreError, decode_score
-from amos.player.vm import Vm
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.link import (
@@ -37,7 +35,6 @@ RESERVE_BYTES = 1 << 20
 """Left free on the medium: the key, settings and summaries live there too. The journal has its room already."""
 
 _ENOSPC = 28
-_PROBE_SEED = bytes(32)
 
 
 class Staged:
@@ -59,13 +56,15 @@ def needs_of(manifest: Manifest) -> dict:
 class PackIntake:
     """What `link_pack_device.PackVerbs` needs, over a `PackStore`; and `tidy`, for the player's loop.
 
-    `fault(manifest)` is a sentence when the pack is not for this board, else None.
+    `fault(manifest)` is a sentence when the pack is not for this board, else None. `playable(pack)` raises a
+    `ProtocolError` when no session can begin with it.
     """
 
-    def __init__(self, store, fault):
+    def __init__(self, store, fault, playable):
         self._store = store
         self._folder = store.folder
         self._fault = fault
+        self._playable = playable
         self._coming = None
         self._staged = None
         self._untidy = False
@@ -128,7 +127,7 @@ class PackIntake:
             raise PackRefused(INCOMPLETE, "pack: expected all blobs, found %d missing" % len(missing))
         self._check_serial(staged.serial)
         try:
-            self._check_score(sha256)
+            self._check_playable(sha256)
             store.wait(sha256)
         except OSError as error:
             raise _failed(error)
@@ -241,15 +240,10 @@ class PackIntake:
         self._staged = Staged(self._checked(self._store.signed_manifest(pack_id), pack_id), pack_id)
         self._untidy = True
 
-    def _check_score(self, pack_id: bytes) -> None:
-        """Whether a session could begin with it. Raises `PackRefused`, OSError."""
+    def _check_playable(self, pack_id: bytes) -> None:
+        """Raises `PackRefused`, OSError."""
         try:
-            pack = self._store.open(pack_id)
-            manifest, score = pack.manifest, decode_score(pack.score())
-            if (score.rate_hz, score.voices) != (manifest.rate_hz, manifest.voices):
-                raise ScoreError("score: expected rate and voices of the manifest")
-            frames = [stem.frames for stem in manifest.stems]
-            Vm(score, frames, [stem.gain_q15 for stem in manifest.stems], _PROBE_SEED)
+            self._playable(self._store.open(pack_id))
         except ProtocolError as error:
             raise PackRefused(BAD_SCORE, str(error))
         except MemoryError:

@@ -30,7 +30,7 @@ class PackRecord:
         return content + (binascii.crc32(content) & 0xFFFFFFFF).to_bytes(4, "big")
 
     def store(self, folder) -> None:
-        """Write it in place of the older one; it holds when this returns. Raises OSError: then this or the last does."""
+        """Write it in place of the older one; it holds when this returns. After an OSError, this or the last does."""
         folder.write_record(NAMES[self.generation & 1], self.encode())
 
 

@@ -92,10 +92,10 @@ class Stage:
             self._stop(voice, busy, frame, self._final_fade, False)
 
     def fade_all(self, frame: int, fade: int) -> int:
-        """Everything is silent `fade` frames later at most, and nothing more begins. Gives the frame from which it is."""
+        """Everything is silent `fade` frames later, and nothing more begins. Gives the frame from which it is."""
         ends = [self._stop(voice, busy, frame, fade, False) for voice, busy in enumerate(self.voices.busy_until)]
         self.runs = []
-        return max([frame] + ends)
+        return max(frame, max(ends))
 
     def _stop(self, voice: int, end: int, frame: int, fade: int, linear) -> int:
         """Fade out what sounds on `voice` until `end`, unless its own fade gets it there in time. Gives its new end."""

@@ -9,7 +9,6 @@ Everything may be broken off anywhere: a new `SendPack` asks the player what it 
 """
 
 import hashlib
-from collections.abc import Callable
 
 from amos.protocol.cose import TYP_MANIFEST, parse_typed
 from amos.protocol.limits import MANIFEST_BYTES_MAX
@@ -42,7 +41,7 @@ from amos.protocol.manifest import Manifest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from amos.protocol.link import Response
 
@@ -171,9 +170,7 @@ def activate_pack(link: HostLink, pack_id: bytes) -> "Generator[Ticket | Pause, 
     yield from _patiently(link, ACTIVATE, sha256=pack_id)
 
 
-def _patiently(
-    link: HostLink, verb: int, **fields: object
-) -> "Generator[Ticket | Pause, Response | None, Response]":
+def _patiently(link: HostLink, verb: int, **fields: object) -> "Generator[Ticket | Pause, Response | None, Response]":
     """Ask until the player is not busy any more."""
     for _answer in range(BUSY_ANSWERS_MAX):
         response = yield link.submit(Request(id=0, verb=verb, **fields), OFFER_TIMEOUT_MS)

@@ -103,7 +103,7 @@ def pack(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The pack.")],
     wait_s: Annotated[float, typer.Option(min=0, help="Wait this long for the player to appear.")] = 0,
 ) -> None:
-    """Send a running player a pack; what it has of it already is not sent again. It plays it from its next section on."""
+    """Send a running player a pack, as far as it does not have it; it plays it from its next section on."""
     started = time.monotonic()
     quiet = not sys.stderr.isatty()
     with _one_line_errors(), Progress(console=Console(stderr=True), transient=True, disable=quiet) as shown:

@@ -2,7 +2,7 @@
 
 {"time": "90s", "kind": "intensity", "value": 0.7}     a slider of the script, in its own units
 {"frame": 5292000, "kind": "skip"}
-{"time": "2m", "kind": "dislike", "value": 3}          also like, shuffle, clock, announce, block, leave: values as in SCORE.md
+{"time": "2m", "kind": "dislike", "value": 3}          also like, shuffle, clock, announce, block, leave: SCORE.md
 {"frame": 5292000, "kind": 16, "value": 32768}         as the journal has it: kind and value are integers
 """
 
