@@ -43,7 +43,7 @@ REQUEST_OVERHEAD_BYTES_MAX = 48
 
 PUT_CHUNK_BYTES_MAX = 8192
 """Data bytes of one put to a player without a small input ring; each player says what it takes. Measured over a Unix
-socket: 192 bytes a request give a tenth of the speed of 8,192, and more gain little."""
+socket to one that plays, on two busy cores: 0.04 MB/s with 192 bytes, 1.1 with 4,096, 1.9 with 8,192."""
 
 REQUEST_WIDE_BYTES_MAX = PUT_CHUNK_BYTES_MAX + REQUEST_OVERHEAD_BYTES_MAX
 """CBOR body of a request to such a player."""
