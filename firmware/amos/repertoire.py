@@ -68,6 +68,7 @@ class Repertoire:
         """The open pack plays."""
         try:
             if self._store.commit(self.pack):
+                self.refusal = None
                 self.intake.committed()
         except OSError as error:
             self._say("packs: expected to note the change, found %s; the next start does" % error)

@@ -146,7 +146,7 @@ class Player:
         return found
 
 
-@pytest.fixture(params=["cpython-unix", "cpython-pty", "micropython-pty"])
+@pytest.fixture(params=["cpython-unix", "micropython-pty"])
 def player(request: pytest.FixtureRequest, packs: dict[int, Path], tmp_path: Path) -> Iterator[Player]:
     runtime, _dash, link = request.param.partition("-")
     command = [sys.executable] if runtime == "cpython" else request.getfixturevalue("micropython")

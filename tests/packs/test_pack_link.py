@@ -1,4 +1,4 @@
-"""A pack over a line that loses, damages and repeats bytes, and stops anywhere: it comes through whole, or by name not."""
+"""A pack over a line that loses, damages and repeats bytes, and stops anywhere: it comes through whole all the same."""
 
 import pytest
 from hypothesis import given, settings

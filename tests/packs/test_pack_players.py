@@ -81,6 +81,10 @@ def replayed(folder: Path, usage: Usage, frames: int) -> bytes:
     return bytes(pcm[: 4 * frames])
 
 
+every_line = pytest.mark.parametrize("player", ["cpython-unix", "cpython-pty", "micropython-pty"], indirect=True)
+
+
+@every_line
 def test_a_pack_takes_over_where_a_section_ends(player: Player, packs: dict[int, Path], tmp_path: Path) -> None:
     player.start(out=f"wav:{tmp_path}/out.wav")
     before = player.status()
@@ -111,6 +115,7 @@ def test_a_pack_takes_over_where_a_section_ends(player: Player, packs: dict[int,
     assert bends[cut - 1500 : cut + 1500].max() <= max(bends[: cut - 1500].max(), bends[cut + 1500 :].max())
 
 
+@every_line
 def test_a_line_that_is_cut_resumes_where_it_was(player: Player, packs: dict[int, Path]) -> None:
     player.start()
     total = 0
