@@ -123,7 +123,7 @@ class Ledger:
         try:
             store = self._opened()
             with store.transaction():
-                admissions = enrolling.admit(self._folder, store, messages)
+                admissions = enrolling.admit(self.folder, store, messages)
             replies = self._answer([])
         except Exception as error:
             self._note(error)
@@ -137,7 +137,7 @@ class Ledger:
         if admission.device is None or not admission.in_force or self.trouble is not None:
             return None
         try:
-            return enrolling.receipt_for(self._folder, self._opened(), admission.device, self._published_size)
+            return enrolling.receipt_for(self.folder, self._opened(), admission.device, self._published_size)
         except STORAGE_ERRORS as error:
             self._note(error)
             return None

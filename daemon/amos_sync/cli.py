@@ -39,6 +39,8 @@ def run(
     broker: Annotated[str, typer.Option(help="HOST or HOST:PORT of the MQTT broker.")],
     spool: Annotated[Path, typer.Option(help="Folder for what is on its way; one courier each.")],
     ledger_key: Annotated[str | None, typer.Option(help="Ledger's public key in hex: check receipts here too.")] = None,
+    packs: Annotated[str | None, typer.Option(metavar="DIR|URL", help="The pack that players should have.")] = None,
+    publisher_key: Annotated[str | None, typer.Option(help="Public key in hex: check packs here too.")] = None,
     until_idle: Annotated[bool, typer.Option(help="End (0) once every sealed segment is receipted.")] = False,
     timeout_s: Annotated[int, typer.Option(min=0, help="With --until-idle: give up (1) after this; 0 never.")] = 0,
     mqtt_version: Annotated[str, typer.Option(help="auto, 5 or 3.1.1.")] = "auto",
@@ -56,9 +58,11 @@ def run(
             addresses=tuple(dict.fromkeys(check_address(address) for address in device)),
             broker=_broker(broker, mqtt_version, tls_ca, tls_certificate, tls_key),
             spool=spool,
-            ledger_key=_key(ledger_key),
+            ledger_key=_key("ledger key", ledger_key),
             spool_bytes_max=spool_mib << 20,
             opt_outs=opt_outs,
+            packs=packs,
+            publisher_key=_key("publisher key", publisher_key),
         )
         courier = Courier(settings)
     except SyncError as error:
@@ -130,7 +134,7 @@ def _site(text: str) -> str:
     return text
 
 
-def _key(text: str | None) -> bytes | None:
+def _key(name: str, text: str | None) -> bytes | None:
     if text is None:
         return None
     try:
@@ -138,7 +142,7 @@ def _key(text: str | None) -> bytes | None:
     except ValueError:
         key = b""
     if len(key) != 32:
-        raise SettingError(f"ledger key {text!r}: expected 64 hex digits")
+        raise SettingError(f"{name} {text!r}: expected 64 hex digits")
     return key
 
 

@@ -27,7 +27,10 @@ from amos_sync.limits import SPOOL_BYTES_MAX, SPOOL_RETRY_MS, STATUS_MS, UNANSWE
 from amos_sync.notes import Notes, printable
 from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import Outbox, Slot, State, final_refusals
+from amos_sync.pack_shelf import PackShelf
+from amos_sync.pack_source import open_source
 from amos_sync.players import Players, clock_ms, jitter_permille
+from amos_sync.session import Session
 from amos_sync.spool import Spool
 
 TURN_MS_MAX = 1000
@@ -43,6 +46,7 @@ class Settings:
     """How to run. `ledger_key` (32 bytes) has the courier check receipts too; the player decides in any case.
 
     `opt_outs` is a file with the publisher's list, for players to get beside the one that the broker retains.
+    `packs` is the folder or URL of the pack that players should have; `publisher_key` has the courier check it too.
     """
 
     site: str
@@ -52,6 +56,8 @@ class Settings:
     ledger_key: bytes | None = None
     spool_bytes_max: int = SPOOL_BYTES_MAX
     opt_outs: Path | None = None
+    packs: str | None = None
+    publisher_key: bytes | None = None
 
 
 class Courier:
@@ -71,7 +77,8 @@ class Courier:
         self.mqtt = mqtt.MqttEdge(settings.broker, self.spool.client_id, (topic, offline), self._wake)
         self.mqtt.start(clock_ms())
         lists = OptOutLists(settings.opt_outs, clock_ms)
-        self.players = Players(settings.site, self.spool, self.outbox, self.mqtt, self.notes, lists)
+        self.shelf = self._open_shelf()
+        self.players = Players(settings.site, self.spool, self.outbox, self.mqtt, self.notes, lists, self.shelf)
         self.devices = [Device(address, self.players, self.notes, clock_ms) for address in settings.addresses]
         self.players.serve(self.devices)
         self._own_status: tuple[int, bytes] = (0, b"")
@@ -79,6 +86,8 @@ class Courier:
 
     def close(self) -> None:
         """Hang up everywhere. What is in the spool stays."""
+        if self.shelf is not None:
+            self.shelf.stop()
         for device in self.devices:
             device.close()
         self.mqtt.stop(CourierStatus(state=OFFLINE, version=VERSION).encode())
@@ -113,17 +122,33 @@ class Courier:
         for device in self.devices:
             self.players.ended(device.flush(now_ms))
         self._publish_own_status(now_ms)
+        if self.shelf is not None and self.shelf.problem:
+            self.notes.say("packs", f"packs: {self.shelf.problem}; looking again later")
 
     @property
     def idle(self) -> bool:
-        """Whether every sealed segment of every configured device is receipted, and the players took the receipts."""
+        """Whether every sealed segment of every device is receipted, and the players took receipts and pack."""
         return all(self._brought(device) for device in self.devices)
+
+    def _open_shelf(self) -> PackShelf | None:
+        settings = self.settings
+        if settings.packs is None:
+            return None
+        source = open_source(settings.packs, settings.spool / "packs")
+        shelf = PackShelf(source, settings.publisher_key, self._wake)
+        shelf.start()
+        return shelf
 
     def _brought(self, device: Device) -> bool:
         session = device.session
         if session is not None and session.device is not None:
+            if not self._has_pack(session):
+                return False
             return session.settled and not self.outbox.open_slots(session.device)
         return device.done is not None and not self.outbox.open_slots(device.done)
+
+    def _has_pack(self, session: Session) -> bool:
+        return session.has_pack and (self.shelf is None or self.shelf.looked)
 
     def stuck(self) -> list[Slot]:
         """Slots whose refusal time does not change, once nothing else is left to do; else nothing."""
@@ -150,6 +175,8 @@ class Courier:
                     sentences.append(f"{session.name}: {count} segments {state.name.lower()}")
             if not slots and not session.settled:
                 sentences.append(f"{session.name}: segments not pulled yet")
+            if not self._has_pack(session):
+                sentences.append(f"{session.name}: pack not brought yet")
         if self.spool.full:
             sentences.append("the spool is full")
         return sentences

@@ -78,7 +78,7 @@ class Device:
         """Hang up; the session that ended, if any."""
         session, self.session = self.session, None
         if session is not None and session.device is not None:
-            self.done = session.device if session.settled else None
+            self.done = session.device if session.settled and session.has_pack else None
         if self._port is not None:
             self._port.close()
         self._port = self._link = self._talk = None

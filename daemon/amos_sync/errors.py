@@ -35,3 +35,7 @@ class SpoolError(SyncError):
 
 class SpoolBusy(SpoolError):
     """Another courier uses this spool."""
+
+
+class PackSourceError(SyncError):
+    """The source of packs cannot be read, or holds something that is not what its manifest says."""

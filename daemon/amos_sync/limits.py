@@ -61,3 +61,18 @@ READ_BYTES_MAX = 64 * 1024
 
 WRITE_BYTES_MAX = 64 * 1024
 """Unsent bytes of a port: a window of requests is under 1 KiB, so that more means a bug."""
+
+PACK_SLICE_BYTES = 256 * 1024
+"""Of a pack sent before the courier looks again for segments and receipts, which go first."""
+
+PACK_BYTES_MAX = 2 * 1024 * 1024 * 1024
+"""A whole pack: what a manifest from an untrusted server may have the courier fetch."""
+
+PACK_LOOK_S = 30
+"""Between two looks at the source of packs."""
+
+PACK_FETCH_TIMEOUT_S = 30
+"""Silence of a web server after which a fetch is given up, and tried again at the next look."""
+
+PACK_RETRY_MS = 600_000
+"""Before a pack that a player refused is offered to it again: room may have been made, a newer firmware installed."""

@@ -16,6 +16,7 @@ from amos_sync.mqtt import MqttEdge
 from amos_sync.notes import Notes, printable
 from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import Outbox, Slot, State
+from amos_sync.pack_shelf import PackShelf, ShelvedPack
 from amos_sync.session import Offer, Session
 from amos_sync.spool import Spool
 
@@ -34,8 +35,16 @@ class Players:
     """The hub of every session. `devices` is shared with the courier, which fills it."""
 
     def __init__(
-        self, site: str, spool: Spool, outbox: Outbox, mqtt: MqttEdge, notes: Notes, opt_out_lists: OptOutLists
+        self,
+        site: str,
+        spool: Spool,
+        outbox: Outbox,
+        mqtt: MqttEdge,
+        notes: Notes,
+        opt_out_lists: OptOutLists,
+        shelf: PackShelf | None,
     ):
+        self._shelf = shelf
         self._site = site
         self._spool = spool
         self._outbox = outbox
@@ -192,6 +201,20 @@ class Players:
         """A listed segment could not be read."""
         sentence = f"{session.name}: cannot read segment {entry.sequence}: {printable(reason)}; trying again later"
         self._notes.often(session.address + " unreadable", sentence, clock_ms())
+
+    def pack(self) -> ShelvedPack | None:
+        """The pack that players should have, if there is one."""
+        return self._shelf.current if self._shelf is not None else None
+
+    def pack_taken(self, session: Session, shelved: ShelvedPack, sent_bytes: int) -> None:
+        """The player has the whole pack, and will play it from its next section on."""
+        sentence = f"{session.name}: has {shelved.name}, {sent_bytes} bytes sent; it plays it from its next section on"
+        self._notes.say(session.address + " pack", sentence)
+
+    def pack_refused(self, session: Session, shelved: ShelvedPack, reason: str) -> None:
+        """The player does not want the pack, or it could not be sent; it is offered again later."""
+        sentence = f"{session.name}: does not take {shelved.name}: {printable(reason)}; offering it again later"
+        self._notes.say(session.address + " pack", sentence)
 
     def ended(self, session: Session | None) -> None:
         """A connection ended, if it is one."""

@@ -25,10 +25,12 @@ from amos.protocol.link_host import (
     read_segment,
     read_status,
 )
+from amos.protocol.link_pack_host import SendPack
 from amos_sync.errors import PlayerError
-from amos_sync.limits import POLL_MS, RELIST_MS, SEQUENCE_MAX
+from amos_sync.limits import PACK_RETRY_MS, PACK_SLICE_BYTES, POLL_MS, RELIST_MS, SEQUENCE_MAX
 from amos_sync.opt_outs import Offered
 from amos_sync.outbox import Slot
+from amos_sync.pack_shelf import ShelvedPack
 
 Steps = Generator[Ticket | Pause, Response | None, None]
 
@@ -64,6 +66,9 @@ class Hub(Protocol):
     def pulled(self, device: bytes, entry: Entry, segment: bytes) -> None: ...
     def settled(self, session: "Session") -> None: ...
     def unreadable(self, session: "Session", entry: Entry, reason: str) -> None: ...
+    def pack(self) -> ShelvedPack | None: ...
+    def pack_taken(self, session: "Session", shelved: ShelvedPack, sent_bytes: int) -> None: ...
+    def pack_refused(self, session: "Session", shelved: ShelvedPack, reason: str) -> None: ...
 
 
 @dataclass
@@ -83,7 +88,7 @@ class Session:
     """One connection's talk. `device` and `status` are None until known.
 
     `settled` is True while every sealed segment that the player lists is in the spool and covered by a receipt that the
-    player took.
+    player took. `has_pack` is True while it plays, has taken or has refused the pack that there is for it, if any.
     """
 
     def __init__(self, address: str, link: HostLink, hub: Hub, clock_ms: Callable[[], int], partial: Partial):
@@ -100,6 +105,9 @@ class Session:
         self._caught_up = False
         self._caught_up_before = 0
         self._relist_at_ms: int | None = None
+        self._sending: SendPack | None = None
+        self._pack_retry_at_ms: int | None = None
+        self._pack_done: ShelvedPack | None = None
 
     @property
     def name(self) -> str:
@@ -112,6 +120,10 @@ class Session:
         if status is None or not self._caught_up or status.next_sequence != self._caught_up_before:
             return False
         return status.last_receipted >= self._highest_listed and not self._hub.awaits_anchor(self)
+
+    @property
+    def has_pack(self) -> bool:
+        return self._pack_done is self._hub.pack()
 
     def run(self) -> Steps:
         """The whole talk; it ends only by an error: `LinkError`, `ProtocolError` or `PlayerError`."""
@@ -127,7 +139,8 @@ class Session:
             if not (yield from self._pull_page(status)):
                 if self.settled:
                     self._hub.settled(self)
-                yield Pause(POLL_MS)
+                if not (yield from self._bring_pack(status)):
+                    yield Pause(POLL_MS)
 
     def _prove(self) -> Steps:
         for _try in range(PROOFS_MAX):
@@ -213,6 +226,29 @@ class Session:
         else:
             self._partial.held = None
             self._hub.pulled(self.device or b"", entry, segment)
+
+    def _bring_pack(self, status: Status) -> Generator[Ticket | Pause, Response | None, bool]:
+        """Send a slice of the pack that there is for the player, if it plays another; whether more is to be sent."""
+        shelved = self._hub.pack()
+        if shelved is None or shelved.pack.pack_id == status.pack:
+            self._sending, self._pack_done = None, shelved
+            return False
+        if self._sending is None or self._sending.pack is not shelved.pack:
+            self._sending = SendPack(self._link, shelved.pack, shelved.read)
+            self._pack_retry_at_ms = None
+        if self._pack_retry_at_ms is not None and self._clock_ms() < self._pack_retry_at_ms:
+            return False
+        try:
+            taken = yield from self._sending.some(PACK_SLICE_BYTES)
+        except (RequestRefused, TransferError) as error:
+            self._sending = SendPack(self._link, shelved.pack, shelved.read)
+            self._pack_retry_at_ms, self._pack_done = self._clock_ms() + PACK_RETRY_MS, shelved
+            self._hub.pack_refused(self, shelved, str(error))
+            return False
+        if taken:
+            self._pack_done = shelved
+            self._hub.pack_taken(self, shelved, self._sending.sent_bytes)
+        return not taken
 
     def _skip(self, entry: Entry, reason: str) -> None:
         self._relist_at_ms = self._clock_ms() + RELIST_MS

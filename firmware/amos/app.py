@@ -17,21 +17,25 @@ from amos.edges.hardware import hardware_ids
 from amos.edges.journal_store import RESERVED_BLOCK, open_reserved, open_store
 from amos.edges.key_store import load_or_make_device_seed
 from amos.edges.link_ports import open_port
-from amos.edges.stem_file import open_pack
 from amos.edges.worker import InlineWorker
 from amos.journal.journal import Journal, JournalError, JournalFull
 from amos.journal.reservation import Reservation
+from amos.protocol.errors import ProtocolError
 from amos.protocol.link import STATE_FAULT, STATE_FULL, STATE_PLAYING, STATE_STOPPED
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.segment import SEAL_SHUTDOWN
+from amos.repertoire import Repertoire
 from amos.rights import open_rights
 from amos.said import Said
-from amos.session import Session
+from amos.session import Handover, Session, check_playable
+from amos.totals import Totals
 from amos.usage_log import UsageLog
 
 IDLE_POLL_MS = 50
 PERMIT_POLLS = 20
 """Idle polls until the player asks again whether it may play."""
+TURNAROUND_MS = 2
+"""How long a courier that has just been answered takes to ask again."""
 FAREWELL_POLLS = 10
 FAREWELL_POLLS_MAX = 60
 """Idle polls (at most so many in all) after the last receipt, so that a courier hears its last answer."""
@@ -55,7 +59,7 @@ class Player:
         self._said = Said(self._clock)
         seed, bound = load_or_make_device_seed(config.directory + "/device.key", hardware_ids(), device_of)
         self._say(bound)
-        self._pack = open_pack(config.pack, config.publisher_key, crypto.verify)
+        self._packs = Repertoire(config, self._say, check_playable)
         device = device_of(seed)
         self._reserved = open_reserved(config.directory, device)
         self._store = open_store(config.journal, config.directory, config.journal_bytes)
@@ -63,17 +67,17 @@ class Player:
         for note in journal.notes:
             self._say("journal: " + note)
         journal.begin_boot()
-        voices, pack_id = self._pack.manifest.voices, self._pack.pack_id
-        self.device = Device(seed, journal, config, self._clock, voices, pack_id, _worker(config), self._said)
-        worker = self.device.worker
+        worker, packs = _worker(config), self._packs
+        self.device = Device(seed, journal, config, self._clock, packs.intake, packs.pack.pack_id, worker, self._said)
         self.device.rights = open_rights(config.directory, config.publisher_key, crypto.verify, self._clock, worker)
         if self.device.rights.opt_outs.note:
             self._say(self.device.rights.opt_outs.note)
-        self._link = DeviceLink(self.device)
-        self.device.attach(self._link)
         self._port = open_port(config.link)
+        self._link = DeviceLink(self.device, self._port.request_bytes_max)
+        self.device.attach(self._link)
         self._stopping = False
-        self._took_ms = 0
+        self._session = None
+        self._totals = Totals()
 
     def _say(self, line: str) -> None:
         self._said.note(line)
@@ -84,35 +88,69 @@ class Player:
         self._stopping = True
 
     def run(self) -> None:
-        """Recover, play the session, linger. A full or failed journal stops play, and is said, not raised."""
+        """Recover, play one session after the other, linger. A full or failed journal stops play, and is said."""
         device = self.device
         gc.collect()  # once, before the first block: starting leaves a board's heap in pieces
         recovered = UsageLog(device.journal, device.device, device.sign)
-        session = None
         try:
             if recovered.seal_power_loss():
                 self._say("sealed segment %d after a power cut" % device.journal.last_sequence)
-            while self._permitted():
-                session = Session(device, self._pack, self._config, self._clock)
-                self._play(session)
-                if session.over() is None:
-                    break
+            self._session = self._begin(None)
         except JournalError as error:
             self._halt(error)
+        while self._session is not None:
+            handover = self._play(self._session)
+            ended = self._session.over() is not None
+            self._totals.add(self._session)
+            # Gone before the next one comes: a board has no room for two.
+            self._session = device.session = None
+            gc.collect()
+            if handover is not None or ended:
+                self._session = self._succeed(handover)
         self._linger()
-        self._write_summary(session, recovered)
+        self._write_summary(recovered)
         device.rights.lease_clock.save()
         self._store.close()
         self._reserved.close()
-        self._pack.close()
+        self._packs.pack.close()
+
+    def _begin(self, handover: "Handover | None") -> "Session | None":
+        """A session with the best pack there is, as soon as it may be played; None if it may not. Raises
+        `JournalError`, OSError, what is wrong with the last resort."""
+        device, packs = self.device, self._packs
+        while True:
+            if self._forbidden() and handover is not None:
+                handover.output.close()  # it may take long
+                handover = None
+            if not self._permitted():
+                return None
+            try:
+                session = Session(device, packs.pack, self._config, self._clock, handover)
+                break
+            except (ProtocolError, MemoryError) as error:
+                if not packs.give_up(error):
+                    raise
+                packs.change()
+        packs.commit()
+        device.session = session
+        device.pack_id = packs.pack.pack_id
+        if not session.output.lost:
+            device.state, device.text = STATE_PLAYING, packs.refusal
+            self._say("playing: session %d, pack %d" % (device.journal.session, packs.pack.manifest.serial))
+        return session
+
+    def _forbidden(self) -> "str | None":
+        """Why the pack at hand may not be played, or None."""
+        licence = self.device.rights.license(self._packs.pack.manifest)
+        licence.withdraw()
+        return licence.over()
 
     def _permitted(self) -> bool:
-        """Whether the pack may be played. If not, that is said, and a player that lingers for ever waits for it."""
+        """Whether the pack may be played. If not, that is said, and a player that lingers for ever waits until it, or
+        one that comes meanwhile, may."""
         device = self.device
         while not self._stopping:
-            licence = device.rights.license(self._pack.manifest)
-            licence.withdraw()
-            reason = licence.over()
+            reason = self._forbidden()
             if reason is None:
                 return True
             if device.text != reason:
@@ -121,16 +159,28 @@ class Player:
             if self._config.linger != "forever":
                 break
             for _poll in range(PERMIT_POLLS):
-                if not self._stopping:
+                if not self._stopping and not self._packs.waiting:
                     self._idle()
+            if self._packs.waiting:
+                self._packs.change()
         return False
 
-    def _play(self, session: Session) -> None:
-        device = self.device
-        device.session = session
-        if not session.output.lost:
-            device.state, device.text = STATE_PLAYING, None
-            self._say("playing: session %d, pack %d" % (device.journal.session, self._pack.manifest.serial))
+    def _succeed(self, handover: "Handover | None") -> "Session | None":
+        """The session after one that gave way or was over, or None if there is none; the status says why."""
+        try:
+            if handover is not None:
+                self._packs.change()
+            return self._begin(handover)
+        except JournalError as error:
+            self._halt(error)
+        except (ProtocolError, OSError) as error:
+            self.device.state, self.device.text = STATE_FAULT, str(error)
+            self._say("stopped: %s" % error)
+        return None
+
+    def _play(self, session: Session) -> "Handover | None":
+        """Play the session to its end; what it hands over to one with another pack, or None."""
+        device, handover = self.device, None
         started_ms = self._clock.now_ms()
         try:
             try:
@@ -139,11 +189,19 @@ class Player:
             except OSError as error:
                 device.state, device.text = STATE_FAULT, "audio: %s" % error
                 self._say("stopped: %s" % device.text)
-            session.finish(SEAL_SHUTDOWN)
+            if session.left:
+                handover = session.give_way()
+            else:
+                session.finish(SEAL_SHUTDOWN)
         except JournalError as error:
             self._halt(error)
             session.hush()
-        self._took_ms = took_ms = self._clock.now_ms() - started_ms
+        took_ms = self._clock.now_ms() - started_ms
+        self._totals.took_ms += took_ms
+        self._say_played(session, took_ms)
+        return handover
+
+    def _say_played(self, session: Session, took_ms: int) -> None:
         music_ms = session.frame * 1000 // session.rate_hz
         self._say(
             "played %d frames (%d s) in %d.%03d s; %d placements; %d segments sealed"
@@ -158,31 +216,38 @@ class Player:
         )
         for sentence in session.performance.refused:
             self._say("silent: " + sentence)
-        device.session = None
 
     def _play_frames(self, session: Session) -> None:
-        limit = self._config.minutes * 60 * session.rate_hz
-        rendered = session.performance
-        while not self._stopping and (not limit or rendered.frame < limit) and session.over() is None:
+        limit = None
+        if self._config.minutes:
+            limit = max(self._config.minutes * 60000 - self._totals.played_ms, 0) * session.rate_hz // 1000
+        rendered, leaving = session.performance, False
+        while not (self._stopping or session.left or (limit is not None and rendered.frame >= limit) or session.over()):
             if session.output.lost:
                 self._await_output(session)
                 continue
             frames, before = session.block_frames, session.frame
-            if limit:
+            if limit is not None:
                 # The last block is cut to whole cells of 64 frames, which may pass the limit by less than one.
                 frames = min(frames, -(-(limit - rendered.frame) // 64) * 64)
-            session.step(frames, bool(limit) and rendered.frame + frames >= limit)
+            session.step(frames, limit is not None and rendered.frame + frames >= limit)
             if session.frame > before:
                 self._beat()
             if not session.output.lost:
-                self._serve(session)
+                self._serve(session, frames * 1000 // session.rate_hz)
+            if self._packs.waiting and not leaving:
+                leaving = session.leave()
         if self._stopping and not session.output.lost:
             session.fade_out()
 
-    def _serve(self, session: Session) -> None:
-        """Serve the courier between two blocks, unless storage is at work: most requests would have to wait for it."""
-        if not session.log.busy:
-            self._port.poll(self._link, 0)
+    def _serve(self, session: Session, block_ms: int) -> None:
+        """Serve the courier between two blocks: while it keeps asking, in real time for half of what a block lasts. Not
+        while storage is at work: most requests would have to wait for it."""
+        until_ms = self._clock.now_ms() + (block_ms // 2 if self._config.pace == "clocked" else 0)
+        timeout_ms = 0
+        while not session.log.busy and self._port.poll(self._link, timeout_ms) and self._clock.now_ms() < until_ms:
+            timeout_ms = TURNAROUND_MS
+        self._packs.intake.tidy()
 
     def _await_output(self, session: Session) -> None:
         """While the output is lost nothing plays or is metered; the courier is served, and the output tried again."""
@@ -214,6 +279,7 @@ class Player:
     def _poll(self, timeout_ms: int) -> bool:
         """Serve the courier while nothing plays."""
         served = self._port.poll(self._link, timeout_ms)
+        self._packs.intake.tidy()
         self._beat()
         return served
 
@@ -226,21 +292,22 @@ class Player:
         self.device.text = str(error)
         self._say("stopped: %s" % error)
 
-    def _write_summary(self, session, recovered: UsageLog) -> None:
+    def _write_summary(self, recovered: UsageLog) -> None:
         """One line of JSON for each life, in `sessions.jsonl`; for people and tools, nothing depends on it."""
-        device, logs = self.device, [recovered] + ([session.log] if session else [])
+        device, totals = self.device, self._totals
+        totals.add_log(recovered)
         summary = {
             "device": device.device.hex(),
             "boot": device.journal.boot,
             "session": device.journal.session,
-            "frames": session.frame if session else 0,
-            "took_ms": self._took_ms,
-            "rate_hz": session.rate_hz if session else 0,
-            "placements": session.performance.placements if session else 0,
-            "segments": sum([log.sealed_segments for log in logs]),
-            "rows": sum([log.sealed_rows for log in logs]),
-            "played_frames": sum([log.sealed_frames for log in logs]),
-            "segment_bytes": sum([log.sealed_bytes for log in logs]),
+            "frames": totals.frames,
+            "took_ms": totals.took_ms,
+            "rate_hz": totals.rate_hz,
+            "placements": totals.placements,
+            "segments": totals.segments,
+            "rows": totals.rows,
+            "played_frames": totals.played_frames,
+            "segment_bytes": totals.segment_bytes,
             "last_sequence": device.journal.last_sequence,
             "receipted": device.journal.receipted,
             "trimmed": device.trimmed,

@@ -17,6 +17,8 @@ SETTINGS = {
     "publisher_key": ("key", None, None, None),
     "ledger_key": ("key", None, None, None),
     "board": ("text", "linux", None, None),
+    "voices": ("int", 32, 1, 32),
+    "rate_hz": ("int", 192000, 8000, 192000),
     "tier": ("int", 0, 0, 255),
     "link": ("text", "none", None, None),
     "out": ("text", "null", None, None),
@@ -31,6 +33,8 @@ SETTINGS = {
 }
 """
 buffer_ms   of music that may wait in ALSA's buffer; with the block in hand less than 100 ms (edges/alsa_host.py)
+pack     folder of the pack to begin with; once another was sent and played, that one
+voices, rate_hz   the most that the board can play; a pack that needs more is refused
 holidays dates on which the script's dayparts for holidays hold: 2026-12-25,2027-01-01
 pace     `clocked`: real time; `free`: as fast as the machine can, on a clock that follows the samples
 minutes  length of the session, 0 = until stopped
@@ -73,6 +77,8 @@ class Config:
     publisher_key: bytes
     ledger_key: bytes
     board: str
+    voices: int
+    rate_hz: int
     tier: int
     link: str
     out: str

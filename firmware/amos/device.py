@@ -26,6 +26,7 @@ def device_of(seed: bytes) -> bytes:
 class Device:
     """Identity and journal of one player; `session` (a Session) while it plays, else None; `text` for the status.
 
+    `voices` is the most that the board plays. `packs` (a PackIntake) takes new packs in; `pack_id` is the one at hand.
     `worker` (edges/worker.py) writes to the journal while music goes on. `underruns` of the outputs since boot.
     `rights` (Rights) says what may sound, and is there before a session begins.
     """
@@ -34,13 +35,14 @@ class Device:
     text: "str | None"
     rights: "Rights"
 
-    def __init__(self, seed: bytes, journal, config, clock, voices: int, pack_id: bytes, worker=None, said=None):
+    def __init__(self, seed: bytes, journal, config, clock, packs, pack_id: bytes, worker=None, said=None):
         self._seed = seed
         self.public_key = crypto.public_key(seed)
         self.device = crypto.key_id(self.public_key)
         self.firmware = FIRMWARE
         self.board = config.board
-        self.voices = voices
+        self.voices = config.voices
+        self.packs = packs
         self.tier = config.tier
         self._journal = journal
         self.worker = worker or InlineWorker()
@@ -50,7 +52,7 @@ class Device:
         self.trimmed = 0
         self.underruns = 0
         self._link = None
-        self._pack_id = pack_id
+        self.pack_id = pack_id
         self._ledger_key = config.ledger_key
         self._clock = clock
         self._said = said or Said(clock)
@@ -95,7 +97,7 @@ class Device:
             last_receipted=journal.receipted,
             unsynced_ms=unsynced_ms,
             clock=self._clock.status(),
-            pack=self._pack_id,
+            pack=self.pack_id,
             tier=self.tier,
             underruns=self.underruns,
             damaged_frames=self._link.damaged if self._link else 0,

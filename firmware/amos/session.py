@@ -8,7 +8,16 @@ from amos.edges.stem_file import BlobError
 from amos.journal.facts import Opened
 from amos.output import Output
 from amos.player.day_clock import clock_value
-from amos.player.inputs import INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK, INPUT_VOLUME, InputRefused, block_inputs
+from amos.player.envelope import CELL_FRAMES
+from amos.player.inputs import (
+    INPUT_BLOCK,
+    INPUT_BLOCK_MANY,
+    INPUT_CLOCK,
+    INPUT_LEAVE,
+    INPUT_VOLUME,
+    InputRefused,
+    block_inputs,
+)
 from amos.player.limiter import ceiling_for
 from amos.player.memory import volume_q15_of
 from amos.player.meter import Meter
@@ -19,13 +28,13 @@ from amos.player.score import ScoreError, decode_score
 from amos.player.vm import Vm
 from amos.protocol.errors import MessageError
 from amos.protocol.limits import SEGMENT_INPUTS_OWN_MAX
-from amos.protocol.segment import SEAL_OUTPUT, SEAL_TIER
+from amos.protocol.segment import SEAL_OUTPUT, SEAL_PACK, SEAL_TIER
 from amos.usage_log import UsageLog
 
 LOST_SEAL_MS = 10000
 """An output gone for so long is a break in play: what was delivered before it is sealed and does not wait for more."""
 
-OWN_INPUTS = (INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK)
+OWN_INPUTS = (INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK, INPUT_LEAVE)
 """What only the player tells the VM: a courier could silence an artist with the first, and is believed no time."""
 
 SEED_CONTEXT = b"amos/1/session-seed\x00"
@@ -55,16 +64,42 @@ def _stems_ahead(pack, config):
     return StemsAhead(pack)
 
 
+def check_playable(pack) -> None:
+    """Raise a `ProtocolError` (`BlobError`, `ScoreError`) unless a session can begin with `pack`."""
+    manifest, score = pack.manifest, decode_score(pack.score())
+    if (score.rate_hz, score.voices) != (manifest.rate_hz, manifest.voices):
+        raise ScoreError("score: expected %d Hz and %d voices as in the manifest" % (manifest.rate_hz, manifest.voices))
+    Vm(score, [stem.frames for stem in manifest.stems], [stem.gain_q15 for stem in manifest.stems], bytes(32))
+
+
+class Handover:
+    """From a session that gave way to the next: its output, and time as it was told to the VM.
+
+    now_ms   by the session's own clock
+    dated    (Unix ms, own ms) of one moment, or None; `anchor` is the one it rests on, or None
+    """
+
+    def __init__(self, output, rate_hz: int, now_ms: int, dated, anchor):
+        self.output = output
+        self.rate_hz = rate_hz
+        self.now_ms = now_ms
+        self.dated = dated
+        self.anchor = anchor
+
+
 class Session:
     """frame: frames delivered so far. rate_hz: the sample rate. log: the UsageLog, with what was sealed so far.
 
-    Construction opens the first segment. Raises `JournalError`, `ScoreError`, `BlobError`, OSError.
+    `before` is what a session that gave way to this one hands over: its output and its time go on here. Construction
+    opens the first segment. Raises `JournalError`, `ScoreError`, `BlobError`, OSError; what is the pack's fault, before
+    the output is touched.
     """
 
-    def __init__(self, device, pack, config, clock):
+    def __init__(self, device, pack, config, clock, before=None):
         journal = device.journal
-        journal.begin_session()
         manifest = pack.manifest
+        score = decode_score(pack.score())
+        journal.begin_session()
         self.rate_hz = manifest.rate_hz
         self.frame = 0
         self._device = device
@@ -73,11 +108,12 @@ class Session:
         self._started_ms = clock.now_ms()
         self._anchor: tuple[int, int] | None = None
         self._dated: tuple[int, int] | None = None  # (Unix ms, our own ms) of one moment
+        if before is not None and config.pace == "free":  # the samples' own clock goes on
+            self._started_ms, self._dated, self._anchor = before.now_ms, before.dated, before.anchor
         self.licence = device.rights.license(manifest)
         self._withdrawing: list = []
         seed = session_seed(device.device, pack.pack_id, journal.session)
         frames = [stem.frames for stem in manifest.stems]
-        score = decode_score(pack.score())
         self._vm = _recall(score, frames, [s.gain_q15 for s in manifest.stems], seed, journal.memory)
         self._tells_time = bool(score.dayparts or score.announcements)
         self._told_day = None
@@ -88,8 +124,9 @@ class Session:
         self.log = UsageLog(journal, device.device, device.sign, device.worker)
         self._pack = pack
         self._start_state = hashlib.sha256(self._vm.start_state()).digest()
-        self.output = Output(lambda: open_sink(config, manifest.rate_hz, clock), manifest.rate_hz, clock)
-        self._underruns_before = device.underruns
+        self.output = self._open_output(before)
+        self.log.underruns = self.output.underruns
+        self._underruns_before = device.underruns - self.output.underruns
         self._sealed_for_loss = False
         self._tier = device.tier
         self._open_segment()
@@ -98,6 +135,15 @@ class Session:
         volume_q15 = volume_q15_of(journal.memory)
         if volume_q15 != self._vm.volume_q15:  # turned with another score
             self._take_input(INPUT_VOLUME, volume_q15)
+
+    def _open_output(self, before: "Handover | None") -> Output:
+        """The output goes on if the rate is the same."""
+        if before is not None:
+            if before.rate_hz == self.rate_hz:
+                return before.output
+            before.output.close()
+        config, rate_hz, clock = self._config, self.rate_hz, self._clock
+        return Output(lambda: open_sink(config, rate_hz, clock), rate_hz, clock)
 
     @property
     def paused(self) -> bool:
@@ -194,6 +240,9 @@ class Session:
         the output is lost. Raises `JournalError`, OSError."""
         self._withdraw()
         self._tell_time(False)
+        end_frame = self._vm.end_frame
+        if end_frame is not None and end_frame > self.performance.frame:
+            frames = min(frames, -(-(end_frame - self.performance.frame) // CELL_FRAMES) * CELL_FRAMES)
         self._take(self.output.write(self.performance.render(frames), last))
         if self.output.lost:
             self.log.flush(self._meter, self._now_ms())
@@ -249,6 +298,29 @@ class Session:
     def _seal(self, reason: int) -> None:
         self.log.seal(self._meter, self._now_ms(), reason)
         self._device.journal.remember(self._vm.memory())
+
+    def leave(self) -> bool:
+        """Another pack waits: at the next section everything fades out. Whether the VM could take that, as an input."""
+        try:
+            self._take_input(INPUT_LEAVE, 0)
+        except InputRefused:
+            return False  # too many inputs ahead of play
+        return True
+
+    @property
+    def left(self) -> bool:
+        """Whether all has faded out and reached the output."""
+        end_frame = self._vm.end_frame
+        return end_frame is not None and self.frame >= end_frame
+
+    def give_way(self) -> Handover:
+        """Seal, once all has faded out; the output stays open for the session that comes after."""
+        self._leave_stems()
+        self._meter.abort(self.frame)
+        if self._unsealed_frames():
+            self._seal(SEAL_PACK)
+        self.output.go_on()
+        return Handover(self.output, self.rate_hz, self._now_ms(), self._dated, self._anchor)
 
     def finish(self, reason: int) -> None:
         """The output stops here: what was taken sounds out, what would go on is aborted, all is sealed."""

@@ -105,6 +105,8 @@ class Board:
         """What `player.json` takes from the board, for the player of that name."""
         settings: dict[str, object] = {
             "board": self.name,
+            "voices": self["audio.voices"],
+            "rate_hz": self["audio.rate_hz"],
             "block_frames": self["audio.block_frames"],
             "journal_bytes": self["storage.journal_bytes"],
         }

@@ -13,6 +13,7 @@ import pytest
 
 from amos.app import Player
 from amos.edges import notify_host
+from amos.edges.clock import SystemClock
 from amos.edges.notify_host import Heartbeat, heartbeat
 from amos_tools.device.run import micropython_environment
 
@@ -107,7 +108,7 @@ class Turns:
         self.blocks = self.frame = 0
         self.sounding = sounding
         self.performance = self.log = self.output = self
-        self.busy = False
+        self.busy = self.left = self.waiting = False
         self.lost = ""
 
     def step(self, frames: int, last: bool) -> None:
@@ -127,8 +128,9 @@ def test_the_players_loop_beats_for_each_block_that_sounds(sounding: bool, expec
     beats: list[int] = []
     turns = Turns(sounding)
     player = Player.__new__(Player)
-    player._config = type("Config", (), {"minutes": 0})
+    player._config = type("Config", (), {"minutes": 0, "pace": "free"})
     player._stopping, player._link, player._port = False, None, turns
+    player._packs, player._clock = turns, SystemClock()
     player._heartbeat = lambda: beats.append(turns.blocks)
     with pytest.raises(OSError, match="never returns"):
         player._play_frames(turns)

@@ -16,8 +16,12 @@ from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_TYP, 
 from amos.protocol.enrolment import IDENTIFY_CONTEXT, Enrolment, sign_enrolment
 from amos.protocol.frames import frame
 from amos.protocol.link import (
+    ACTIVATE,
     BAD_OFFER,
+    BEGIN,
+    BLOB_MANIFEST,
     CHALLENGE,
+    FINISH,
     IDENTIFY,
     INPUT,
     LIST,
@@ -26,6 +30,7 @@ from amos.protocol.link import (
     OFFER_RECEIPT,
     OK,
     OUTPUT_OK,
+    PUT,
     READ,
     SET_TIER,
     STATE_PLAYING,
@@ -298,6 +303,14 @@ class Examples:
         self._keep("request-logs", Request(id=8, verb=LOGS, offset=0, length=1024))
         said = b"      0.412  playing: session 2, pack 7\n"
         self._keep("response-logs", Response(id=8, code=OK, offset=0, size=len(said), data=said))
+        manifest = self.messages["manifest"]
+        begin = Request(id=8, verb=BEGIN, kind=BLOB_MANIFEST, size=len(manifest), sha256=self.pack)
+        self._keep("request-begin", begin)
+        self._keep("response-begin", Response(id=8, code=OK, offset=0, length=192))
+        self._keep("request-put", Request(id=9, verb=PUT, offset=0, data=manifest[:16]))
+        self._keep("response-put", Response(id=9, code=OK, offset=16))
+        self._keep("request-finish", Request(id=10, verb=FINISH, sha256=self.pack))
+        self._keep("request-activate", Request(id=11, verb=ACTIVATE, sha256=self.pack))
 
     def _receipted(self) -> None:
         ledger, usage = self.ledger, self.messages["usage"]

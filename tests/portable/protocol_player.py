@@ -1,8 +1,19 @@
-"""A player as the link sees it: two segments, and receipts that say good."""
+"""A player as the link sees it: two segments, receipts that say good, and an empty store of packs."""
 
+from amos.edges.blob_memory import MemoryFolder
+from amos.edges.pack_intake import PackIntake
+from amos.edges.pack_store import PackStore
 from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import MessageError
 from protocol_examples import a_status
+
+
+def _never(_key, _message, _signature):
+    return False
+
+
+def _fits(_pack):
+    return None
 
 
 class Player:
@@ -18,6 +29,7 @@ class Player:
         self.segments = {3: bytes(range(256)) * 10, 4: b"four"}
         self.taken: list = []
         self.said = b""
+        self.packs = PackIntake(PackStore(MemoryFolder(), self.public_key, _never), _fits, _fits)
 
     def sign_identity(self, nonce):
         return (IDENTIFY_CONTEXT + nonce + bytes(64))[:64]

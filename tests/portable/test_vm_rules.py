@@ -12,6 +12,7 @@ from amos.player.inputs import (
     INPUT_BLOCK_MANY,
     INPUT_CLOCK,
     INPUT_DISLIKE,
+    INPUT_LEAVE,
     INPUT_LIKE,
     INPUT_SHUFFLE,
     INPUT_SKIP,
@@ -208,6 +209,51 @@ def test_what_was_learned_of_a_withdrawn_stem_stays_learned():
     vm.input(INPUT_DISLIKE, 0, BAR + 1)  # while it fades: what a visitor blocks stays blocked
     vm.advance(8 * BAR)
     assert recall(vm.score, vm.memory()).weights_q8[stem] == 0
+
+
+def leaving(at, **changes):
+    """The three sections of `score_map`, told at frame `at` to give way."""
+    vm = vm_of(**changes)
+    vm.advance(at)
+    vm.input(INPUT_LEAVE, 0, at)
+    return vm
+
+
+def test_a_pack_gives_way_where_a_section_ends():
+    for at in (0, 5, 2 * BAR, 9 * BAR + 1, 40 * BAR + 77):
+        entered = [event.frame for event in vm_of().advance(200 * BAR) if isinstance(event, Section)]
+        boundary = min([frame for frame in entered if frame > at])
+        vm = leaving(at)
+        assert vm.end_frame is None
+        tail = vm.advance(500 * BAR)
+        assert boundary <= vm.end_frame <= boundary + BEAT
+        late = [event for event in tail if event.frame >= boundary]
+        assert {event.frame for event in late} <= {boundary} and not starts(late)
+        assert max([0] + [event.fade for event in late]) == vm.end_frame - boundary
+        stepped = leaving(at)
+        events = []
+        while stepped.frame < 60 * BAR:
+            events += stepped.advance(stepped.frame + 1000)
+        assert rows(events) == rows(event for event in tail if event.frame < 60 * BAR)
+
+
+def test_a_skip_brings_the_end_of_a_pack_that_gives_way():
+    vm = leaving(BAR)
+    vm.input(INPUT_SKIP, 0, BAR + 10)
+    vm.advance(100 * BAR)
+    assert BAR + 10 <= vm.end_frame <= BAR + 10 + BEAT
+    assert vm.advance(vm.frame + 100 * BAR) == []
+
+
+def test_an_announcement_fades_when_the_pack_gives_way():
+    vm = announcing(announcements=[announced("closing", 3, None, exact=True, frames=2 * BAR)])
+    vm.advance(BAR)
+    vm.input(INPUT_LEAVE, 0, BAR)
+    vm.input(INPUT_ANNOUNCE, 0, 8 * BAR - BEAT)
+    events = vm.advance(100 * BAR)
+    assert [event.stem for event in starts(events, (3,))] == [3]
+    stop = [event for event in events if isinstance(event, Stop) and event.voice == 2][-1]
+    assert (stop.frame, stop.fade, vm.end_frame) == (8 * BAR, BEAT, 8 * BAR + BEAT)
 
 
 def test_a_reaction_may_block_all_by_an_artist():
@@ -428,7 +474,7 @@ def test_every_choice_can_be_explained():
 
 def test_refuses_inputs_of_every_kind_out_of_range():
     vm = announcing()
-    for kind, value in ((1, 5), (2, -1), (3, 5), (4, 14 * 86400), (5, 1), (6, 4), (7, 2), (9, 0), (15, 0)):
+    for kind, value in ((1, 5), (2, -1), (3, 5), (4, 14 * 86400), (5, 1), (6, 4), (7, 2), (8, 0), (11, 0), (15, 0)):
         try:
             vm.input(kind, value, 0)
         except InputRefused as error:

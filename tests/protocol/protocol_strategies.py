@@ -12,7 +12,7 @@ from amos.protocol.catalogue import Catalogue, Share, Work
 from amos.protocol.cbor import Tag
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.limits import PPM, SPLITS_MAX
-from amos.protocol.link import REQUEST_NEEDS, Entry, Request, Response, Status
+from amos.protocol.link import OFFER, OFFER_CHUNK_BYTES_MAX, REQUEST_NEEDS, Entry, Request, Response, Status
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts, list_opt_outs
 from amos.protocol.record import U32, U64, Record
@@ -141,8 +141,11 @@ def enrolments(draw: st.DrawFn) -> Enrolment:
 @st.composite
 def requests(draw: st.DrawFn) -> Request:
     verb = draw(st.sampled_from(sorted(REQUEST_NEEDS)))
+    own = {"nonce": st.binary(min_size=16, max_size=64)}
+    if verb == OFFER:
+        own["data"] = st.binary(min_size=1, max_size=OFFER_CHUNK_BYTES_MAX)
     needed = {
-        name: st.binary(min_size=16, max_size=64) if name == "nonce" else a_field(kind.rstrip("?"), bound)
+        name: own.get(name, a_field(kind.rstrip("?"), bound))
         for _key, name, kind, bound in Request.FIELDS
         if name in REQUEST_NEEDS[verb]
     }

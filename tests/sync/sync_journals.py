@@ -8,6 +8,9 @@ import sys
 from array import array
 
 from amos import crypto
+from amos.edges.blob_memory import MemoryFolder
+from amos.edges.pack_intake import PackIntake
+from amos.edges.pack_store import PackStore
 from amos.protocol.anchor import open_anchor
 from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import ProofError
@@ -26,9 +29,11 @@ from amos.protocol.segment import (
     columns,
     sign_usage,
 )
+from amos.session import check_playable
 
 LEDGER_SEED = b"L" * 32
 LEDGER_KEY = crypto.public_key(LEDGER_SEED)
+PUBLISHER_KEY = crypto.public_key(b"p" * 32)
 
 
 def sealed(seed: bytes, count: int, rows: int = 40) -> list[bytes]:
@@ -74,6 +79,8 @@ class FakePlayer:
         self.anchored: list = []
         self.opt_outs: list = []
         self.said = b""
+        self.folder = MemoryFolder()
+        self.reboot()
 
     def sign_identity(self, nonce: bytes) -> bytes:
         return crypto.sign(self.seed, IDENTIFY_CONTEXT + nonce)
@@ -82,9 +89,21 @@ class FakePlayer:
         return Status(
             device=self.device, state=STATE_STOPPED, firmware=self.firmware, boot=1, session=1, frame=0, rate_hz=48000,
             uptime_ms=1, next_sequence=self.next_sequence, last_receipted=self.last_receipted, unsynced_ms=0,
-            clock=self.clock, pack=bytes(32), tier=1, underruns=0, damaged_frames=0, trimmed=self.last_receipted,
+            clock=self.clock, pack=self.plays(), tier=1, underruns=0, damaged_frames=0, trimmed=self.last_receipted,
             output=OUTPUT_NONE, spare_segments=1, failed_writes=0,
         )  # fmt: skip
+
+    def reboot(self) -> None:
+        """What its memory knew of packs is gone."""
+        self.store = PackStore(self.folder, PUBLISHER_KEY, crypto.verify)
+        self.packs = PackIntake(self.store, lambda _manifest: None, check_playable)
+
+    def plays(self) -> bytes:
+        """Id of its pack: one that waits comes next at every look."""
+        for pack_id in self.store.choices():
+            self.store.commit(self.store.open(pack_id))
+            return pack_id
+        return bytes(32)
 
     def list_segments(self, first: int) -> list:
         numbers = sorted(number for number in self.segments if number >= first)[:LIST_ENTRIES_MAX]

@@ -2,22 +2,26 @@
 
 Contract of a port: `poll(link, timeout_ms)` waits at most that long for bytes, feeds them to the `DeviceLink`, sends
 what it answers, and returns whether anything came. A courier that goes away in the middle leaves nothing behind but a
-damaged frame, which the link drops. Never raises for what the other side does.
+damaged frame, which the link drops. Never raises for what the other side does. `request_bytes_max` is the longest body
+of a request that the line's input holds beside another.
 """
 
 from amos.compat import MICROPYTHON
 from amos.edges.address import AddressError
 from amos.edges.clock import sleep_ms
+from amos.protocol.limits import REQUEST_BYTES_MAX, REQUEST_WIDE_BYTES_MAX
 
 WRITE_WAIT_MS = 50
 """How long a courier that has stopped reading may hold the player up, once."""
 
-READ_BYTES = 512
-"""A board's USB input ring; larger pieces would not come in one read there."""
+READ_BYTES = 16384
+"""Twice the longest request; a pty holds about as much."""
 
 
 class PtyPort:
     """A pseudo-terminal of which the courier opens the slave, through the symbolic link `path`, like a serial port."""
+
+    request_bytes_max = REQUEST_WIDE_BYTES_MAX
 
     def __init__(self, path: str):
         from amos.edges import posix  # boards have neither ptys nor file descriptors
@@ -37,6 +41,8 @@ class PtyPort:
 
 class NoPort:
     """No courier at all."""
+
+    request_bytes_max = REQUEST_BYTES_MAX
 
     def poll(self, link, timeout_ms: int) -> bool:
         if timeout_ms:

@@ -5,9 +5,10 @@ import select
 import socket
 
 from amos.edges import posix
+from amos.protocol.limits import REQUEST_WIDE_BYTES_MAX
 from amos.protocol.link_device import DeviceLink
 
-READ_BYTES_MAX = 4096
+READ_BYTES_MAX = 65536
 WRITE_WAIT_MS = 50
 PEERS_MAX = 4
 """A courier, an operator who asks how the player is, and room for one of each that has not noticed its end."""
@@ -15,6 +16,8 @@ PEERS_MAX = 4
 
 class SocketPort:
     """A listening Unix socket at `path`. Each peer has a conversation of its own; more than `PEERS_MAX` wait."""
+
+    request_bytes_max = REQUEST_WIDE_BYTES_MAX
 
     def __init__(self, path: str):
         if os.path.exists(path):

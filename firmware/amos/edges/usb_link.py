@@ -6,6 +6,7 @@
 
 from amos.edges.address import AddressError
 from amos.edges.clock import SystemClock, sleep_ms
+from amos.protocol.limits import REQUEST_BYTES_MAX
 
 READ_BYTES = 512
 """The input ring: two link frames of at most 256 bytes."""
@@ -30,6 +31,8 @@ def enable() -> None:
 
 class UsbPort:
     """A port on `stream`: `read(size)` gives bytes or None at once, `write(data)` the count of what it took."""
+
+    request_bytes_max = REQUEST_BYTES_MAX
 
     def __init__(self, stream, clock):
         self._stream = stream

@@ -58,18 +58,20 @@ class Announcer:
             return none
         return min([item[1] if item[0] is None else item[0] for item in self.waiting])
 
-    def fade_out(self, frame: int, fade: int, stops: list) -> None:
-        """The piece ends: nothing more is announced, and what sounds fades."""
+    def fade_out(self, frame: int, fade: int, stops: list) -> int:
+        """The piece ends: nothing more is announced, and what sounds fades. Gives the frame from which it is silent."""
         self._over = True
-        self.hush(frame, fade, stops)
+        return self.hush(frame, fade, stops)
 
-    def hush(self, frame: int, fade: int, stops: list) -> None:
-        """What sounds fades, and what waits is not announced."""
+    def hush(self, frame: int, fade: int, stops: list) -> int:
+        """What sounds fades, and what waits is not announced. Gives the frame from which it is silent."""
         self.waiting = []
-        if self._ends > frame:
-            fade = min(fade, self._ends - frame)
-            self._ends = self._busy_until = frame + fade
-            stops.append(Stop(frame, self._score.voices - 1, fade))
+        if self._ends <= frame:
+            return frame
+        fade = min(fade, self._ends - frame)
+        self._ends = self._busy_until = frame + fade
+        stops.append(Stop(frame, self._score.voices - 1, fade))
+        return self._ends
 
     def drop(self, stem: int, frame: int, fade: int, stops: list) -> None:
         """`stem` is blocked: if it is being announced, it fades."""

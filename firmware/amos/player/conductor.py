@@ -17,6 +17,7 @@ class Conductor:
     """Leads `stage` through the sections of a score, or of a plan. `section` is the index of the one that plays.
 
     `paused`: it has gone silent, until `resume`.
+    leaving   whether that is the last one, for the pack gives way
     """
 
     def __init__(self, score: Score, stage: Stage, sliders: Sliders, plan: PlanRun):
@@ -38,6 +39,11 @@ class Conductor:
         self._bridge_to = _NOWHERE
         # Asked to go on after a pause.
         self._resume_frame = NEVER
+        self.leaving = False
+
+    def leave(self) -> None:
+        """The pack gives way: the section that plays is the last."""
+        self.leaving = True
 
     def next_frame(self) -> int:
         """The next frame at which a section may change."""
@@ -76,6 +82,11 @@ class Conductor:
             self.started = True
             if not self.paused:
                 self._enter(plan.first_section(), 0, frame, [], 0, False)
+        if self.paused and self.leaving:
+            if not plan.fading:
+                plan.end(frame, max(frame, self._stage.leaving_end))
+                self._stay(frame)
+            return
         if self.paused:
             if self._resume_frame <= frame:
                 self._resume_frame = NEVER
@@ -151,8 +162,14 @@ class Conductor:
     def _go(self, after: int, beat: int, frame: int, playing: list, restart: bool = False) -> None:
         """Go on to section `after`, over its bridge if it has one; it takes over what it also plays from `playing`.
 
+        With a pack that gives way this is where all fades out, within a beat, and ends.
+
         With `restart`, beats count from here on.
         """
+        if self.leaving:
+            self._plan.end(frame, self._stage.fade_all(frame, self._stage.clock.frames(1)))
+            self._stay(frame)
+            return
         rule = self._score.transition(self.section, after)
         bridge = _NOWHERE if self._bridge_to != _NOWHERE else rule.bridge(self.section, after)
         entering = after if bridge == _NOWHERE else bridge

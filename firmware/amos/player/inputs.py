@@ -21,6 +21,8 @@ INPUT_PAUSE = const(7)
 """1: everything fades within a beat, and nothing is placed until 0 comes; then the section begins again."""
 INPUT_VOLUME = const(8)
 """The operator's gain, Q15, 1 .. 32768 (unity)."""
+INPUT_LEAVE = const(9)
+"""The pack gives way to another: at the next section all fades out, and nothing more begins. The value is ignored."""
 INPUT_BLOCK_MANY = const(10)
 """The same for up to 16 stems: `value` is g << 16 | mask; bit i of the mask is stem 16 g + i."""
 INPUT_SLIDER = const(16)
@@ -74,13 +76,13 @@ class InputQueue:
 
     def put(self, kind: int, value: int, frame: int) -> None:
         """Raises `InputRefused`; the queue is unchanged then."""
-        if kind != INPUT_SKIP:
+        if kind not in (INPUT_SKIP, INPUT_LEAVE):
             limit = POSITION_MAX
             if kind in self.values_max:
                 limit = self.values_max[kind]
             elif not 0 <= kind - INPUT_SLIDER < self.slider_count:
                 raise InputRefused(
-                    "kind: expected 0 to 8, 10 or one of %d sliders from 16, found %d" % (self.slider_count, kind)
+                    "kind: expected 0 to 10 or one of %d sliders from 16, found %d" % (self.slider_count, kind)
                 )
             least = 1 if kind == INPUT_VOLUME else 0
             if not least <= value <= limit:

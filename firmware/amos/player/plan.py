@@ -27,6 +27,11 @@ class PlanRun:
         self.end_frame = plan.length_frames
         self.fade_frame = plan.length_frames - max(plan.fade_frames, score.edge_out_frames)
 
+    def end(self, frame: int, end_frame: int) -> None:
+        """End at `end_frame`, with a fade from `frame` on, whatever was planned."""
+        self._next = len(self._hits)
+        self.fade_frame, self.end_frame, self.fading = frame, end_frame, True
+
     def first_section(self) -> int:
         """The section that the piece begins with."""
         if self._hits and self._hits[0].frame == 0:

@@ -91,11 +91,12 @@ class Stage:
         for voice, busy in enumerate(self.voices.busy_until):
             self._stop(voice, busy, frame, self._final_fade, False)
 
-    def fade_all(self, frame: int, fade: int) -> None:
-        """Everything is silent `fade` frames later, and nothing more begins."""
-        for voice, busy in enumerate(self.voices.busy_until):
-            self.leaving_end = max(self.leaving_end, self._stop(voice, busy, frame, fade, False))
+    def fade_all(self, frame: int, fade: int) -> int:
+        """Everything is silent `fade` frames later, and nothing more begins. Gives the frame from which it is."""
+        ends = [self._stop(voice, busy, frame, fade, False) for voice, busy in enumerate(self.voices.busy_until)]
+        self.leaving_end = max(self.leaving_end, max(ends))
         self.runs = []
+        return max(frame, max(ends))
 
     def _stop(self, voice: int, end: int, frame: int, fade: int, linear) -> int:
         """Fade out what sounds on `voice` until `end`, unless its own fade gets it there in time. Gives its new end."""

@@ -17,6 +17,7 @@ from amos.player.inputs import (
     INPUT_BLOCK_MANY,
     INPUT_CLOCK,
     INPUT_DISLIKE,
+    INPUT_LEAVE,
     INPUT_LIKE,
     INPUT_PAUSE,
     INPUT_SHUFFLE,
@@ -99,6 +100,11 @@ class Vm:
         return self._conductor.section
 
     @property
+    def end_frame(self) -> "int | None":
+        """Where all is silent for good: of a plan, or once the pack has given way; else None."""
+        return None if self._plan.end_frame == NEVER else self._plan.end_frame
+
+    @property
     def visit(self) -> int:
         """How many sections came before the one that plays."""
         return self._stage.visit
@@ -177,10 +183,11 @@ class Vm:
         for _at, kind, value in self._inputs.due(frame):
             self._take_input(frame, kind, value)
         self._pass_time(frame)
-        fading = self._plan.fading
+        plan, fading = self._plan, self._plan.fading
         self._conductor.step(frame)
-        if self._plan.fading and not fading:
-            self._announcer.fade_out(frame, self._plan.end_frame - frame, stage.stops)
+        if plan.fading and not fading:
+            fade = max(plan.end_frame - frame, stage.clock.frames(1) if self._conductor.leaving else 0)
+            plan.end_frame = max(plan.end_frame, self._announcer.fade_out(frame, fade, stage.stops))
         stage.decide(frame, self._sliders)
         self._announcer.due(frame, ducks, stage.starts)
         if self.volume_q15 != self._turned_q15:
@@ -200,6 +207,8 @@ class Vm:
         elif kind == INPUT_CLOCK:
             self._announce(self._day.set(value, frame), frame)
             self._set_dayparts(frame)
+        elif kind == INPUT_LEAVE:
+            self._conductor.leave()
         elif kind == INPUT_ANNOUNCE:
             self._announce([(value, frame + (self.score.duck_ramp_frames or 0))], frame)
         elif kind == INPUT_VOLUME:

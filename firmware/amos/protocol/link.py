@@ -11,9 +11,11 @@ from amos.protocol.limits import (
     NONCE_BYTES_MAX,
     NONCE_BYTES_MIN,
     OPT_OUTS_BYTES_MAX,
+    PUT_CHUNK_BYTES_MAX,
     READ_CHUNK_BYTES_MAX,
     RECEIPT_BYTES_MAX,
     REQUEST_BYTES_MAX,
+    REQUEST_OVERHEAD_BYTES_MAX,
     RESPONSE_BYTES_MAX,
     SMALL_TEXT_BYTES_MAX,
     STATUS_BYTES_MAX,
@@ -27,6 +29,10 @@ READ = 4
 OFFER = 5
 SET_TIER = 6
 INPUT = 7
+BEGIN = 8
+PUT = 9
+FINISH = 10
+ACTIVATE = 11
 CHALLENGE = 16
 LOGS = 20
 
@@ -41,6 +47,11 @@ OFFERS = {
 }
 """Kind of offer -> its name, and its size at most. `sequence` is that of a receipt's segment, else 0."""
 
+BLOB_MANIFEST = 1
+BLOB_CONTENT = 2
+BLOB_KINDS = ("", "manifest", "content")
+"""What BEGIN announces: a pack's manifest, or a blob that the manifest announced before it lists."""
+
 OFFER_CHUNK_BYTES_MAX = 192
 """Data bytes of one offer request, so that the whole stays within `REQUEST_BYTES_MAX`."""
 
@@ -52,6 +63,10 @@ REQUEST_NEEDS = {
     OFFER: ("kind", "sequence", "size", "offset", "data"),
     SET_TIER: ("value",),
     INPUT: ("kind", "value"),
+    BEGIN: ("kind", "size", "sha256"),
+    PUT: ("offset", "data"),
+    FINISH: ("sha256",),
+    ACTIVATE: ("sha256",),
     CHALLENGE: (),
     LOGS: ("offset", "length"),
 }
@@ -65,6 +80,17 @@ UNKNOWN_SEQUENCE = 4
 BAD_OFFER = 5
 OUT_OF_ORDER = 6
 NOT_NOW = 7
+BUSY = 8
+STORAGE_FULL = 9
+STORAGE_FAILED = 10
+NOT_BEGUN = 11
+NOT_LISTED = 12
+WRONG_HASH = 13
+BAD_MANIFEST = 14
+WRONG_BOARD = 15
+OLD_SERIAL = 16
+INCOMPLETE = 17
+BAD_SCORE = 18
 CODES = (
     "ok",
     "bad frame",
@@ -74,6 +100,17 @@ CODES = (
     "bad offer",
     "out of order",
     "not now",
+    "busy",
+    "storage full",
+    "storage failed",
+    "not begun",
+    "not listed",
+    "wrong hash",
+    "bad manifest",
+    "wrong board",
+    "old serial",
+    "incomplete",
+    "bad score",
 )
 
 
@@ -89,9 +126,10 @@ class Request(Record):
         (5, "offset", "uint?", U32),
         (6, "length", "uint?", READ_CHUNK_BYTES_MAX),
         (7, "size", "uint?", U32),
-        (8, "data", "blob?", OFFER_CHUNK_BYTES_MAX),
+        (8, "data", "blob?", PUT_CHUNK_BYTES_MAX),
         (9, "kind", "uint?", U8),
         (10, "value", "int?", U32 // 2),
+        (11, "sha256", "bytes?", 32),
     )
 
     id: int
@@ -104,6 +142,7 @@ class Request(Record):
     data: "bytes | None"
     kind: "int | None"
     value: "int | None"
+    sha256: "bytes | None"
 
     def fault(self) -> "str | None":
         needs = REQUEST_NEEDS.get(self.verb)
@@ -114,6 +153,8 @@ class Request(Record):
                 return "%s: expected %s with verb %d" % (name, "it" if name in needs else "none", self.verb)
         if self.nonce is not None and len(self.nonce) < NONCE_BYTES_MIN:
             return "nonce: expected at least %d bytes" % NONCE_BYTES_MIN
+        if self.verb == OFFER and len(self.data or b"") > OFFER_CHUNK_BYTES_MAX:
+            return "data: expected at most %d bytes with verb %d" % (OFFER_CHUNK_BYTES_MAX, OFFER)
         return None
 
 
@@ -146,6 +187,7 @@ class Response(Record):
         (11, "offset", "uint?", U32),
         (12, "board", "text?", SMALL_TEXT_BYTES_MAX),
         (13, "voices", "uint?", 32),
+        (14, "length", "uint?", PUT_CHUNK_BYTES_MAX),
     )
 
     id: int
@@ -161,6 +203,7 @@ class Response(Record):
     offset: "int | None"
     board: "str | None"
     voices: "int | None"
+    length: "int | None"
 
 
 STATE_STOPPED = 0
@@ -231,10 +274,15 @@ class Status(Record):
     lease_seconds_left: "int | None"
 
 
-def decode_request(body) -> Request:
+def put_chunk_bytes(request_bytes_max: int) -> int:
+    """Data bytes of a put to a player that takes request bodies of so many bytes."""
+    return min(request_bytes_max - REQUEST_OVERHEAD_BYTES_MAX, PUT_CHUNK_BYTES_MAX)
+
+
+def decode_request(body, bytes_max: int = REQUEST_BYTES_MAX) -> Request:
     """A request as the player takes it. Raises `CborError`, `MessageError`."""
-    if len(body) > REQUEST_BYTES_MAX:
-        raise MessageError("request: expected at most %d bytes, found %d" % (REQUEST_BYTES_MAX, len(body)))
+    if len(body) > bytes_max:
+        raise MessageError("request: expected at most %d bytes, found %d" % (bytes_max, len(body)))
     return Request.decode(body)
 
 

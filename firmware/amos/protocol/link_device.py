@@ -16,16 +16,20 @@
     challenge()             -> bytes (16), the nonce that a time anchor is to answer
     set_tier(value), input(kind, value) -> None; raise ProtocolError when it cannot be taken now
     read_logs(offset, length) -> (offset of the first byte, bytes, maybe none, offset after the last byte said)
+    packs                   what `link_pack_device.PackVerbs` needs
 """
 
 from amos.protocol.errors import ProtocolError
 from amos.protocol.frames import FrameReader, frame
 from amos.protocol.limits import READ_CHUNK_BYTES_MAX, REQUEST_BYTES_MAX
 from amos.protocol.link import (
+    ACTIVATE,
     BAD_FRAME,
     BAD_OFFER,
     BAD_REQUEST,
+    BEGIN,
     CHALLENGE,
+    FINISH,
     IDENTIFY,
     INPUT,
     LIST,
@@ -37,6 +41,7 @@ from amos.protocol.link import (
     OFFERS,
     OK,
     OUT_OF_ORDER,
+    PUT,
     READ,
     REQUEST_NEEDS,
     SET_TIER,
@@ -46,18 +51,26 @@ from amos.protocol.link import (
     Entry,
     Response,
     decode_request,
+    put_chunk_bytes,
 )
+from amos.protocol.link_pack_device import PackVerbs
+from amos.protocol.printable import sentence
 
 
 class DeviceLink:
-    """Answers requests in order. Holds one half-received offer and nothing else."""
+    """Answers requests in order. Holds one half-received offer and nothing else.
 
-    def __init__(self, player):
+    `request_bytes_max` bounds the body of a request: what the line's input buffer can hold with another.
+    """
+
+    def __init__(self, player, request_bytes_max: int = REQUEST_BYTES_MAX):
         self._player = player
-        self._reader = FrameReader(REQUEST_BYTES_MAX)
+        self._request_bytes_max = request_bytes_max
+        self._reader = FrameReader(request_bytes_max)
         self._offer_of = (0, 0, 0)
         self._offer = bytearray()
         self._offered = 0
+        packs = PackVerbs(player, put_chunk_bytes(request_bytes_max))
         self._verbs = {
             IDENTIFY: self._identify,
             STATUS: self._status,
@@ -68,11 +81,15 @@ class DeviceLink:
             INPUT: self._input,
             CHALLENGE: self._challenge,
             LOGS: self._logs,
+            BEGIN: packs.begin,
+            PUT: packs.put,
+            FINISH: packs.finish,
+            ACTIVATE: packs.activate,
         }
 
     def another(self) -> "DeviceLink":
         """A link to the same player for a second line, with a conversation of its own."""
-        return DeviceLink(self._player)
+        return DeviceLink(self._player, self._request_bytes_max)
 
     @property
     def damaged(self) -> int:
@@ -84,14 +101,14 @@ class DeviceLink:
         damaged_before = self._reader.damaged
         answers = [self._answer(body) for body in self._reader.feed(data)]
         if self._reader.damaged > damaged_before:
-            answers.append(Response(id=0, code=BAD_FRAME, text=_sentence(self._reader.last_error)))
+            answers.append(Response(id=0, code=BAD_FRAME, text=sentence(self._reader.last_error)))
         return b"".join(frame(answer.encode()) for answer in answers)
 
     def _answer(self, body: bytes) -> Response:
         try:
-            request = decode_request(body)
+            request = decode_request(body, self._request_bytes_max)
         except ProtocolError as error:
-            return Response(id=0, code=BAD_REQUEST, text=_sentence(error))
+            return Response(id=0, code=BAD_REQUEST, text=sentence(error))
         verb = self._verbs.get(request.verb)
         if verb is None:
             return Response(id=request.id, code=UNKNOWN_VERB, text="verb %d is not known here" % request.verb)
@@ -184,10 +201,5 @@ def _refusal(act, *arguments) -> "str | None":
     try:
         act(*arguments)
     except ProtocolError as error:
-        return _sentence(error)
+        return sentence(error)
     return None
-
-
-def _sentence(error) -> str:
-    # Printable ASCII only, so that 160 letters are 160 bytes whatever the message quotes.
-    return "".join(letter if " " <= letter <= "~" else "?" for letter in str(error)[:160]) or "refused"

@@ -26,7 +26,7 @@ from amos.protocol.frames import FrameReader, frame
 from amos.protocol.limits import (
     LIST_ENTRIES_MAX,
     READ_CHUNK_BYTES_MAX,
-    REQUEST_BYTES_MAX,
+    REQUEST_WIDE_BYTES_MAX,
     RESPONSE_BYTES_MAX,
     SEGMENT_BYTES_MAX,
     TIME_NONCE_BYTES,
@@ -155,6 +155,7 @@ class Pause:
 class HostLink:
     """Requests in flight on one connection. `first_id` 1 .. 65535; see the module's text for how to choose it.
 
+    window_bytes   int, bytes of requests in flight; a player may say that it takes more
     resent      int, requests sent again
     stale       int, answers that nobody waited for
     malformed   int, whole frames that hold no response
@@ -165,6 +166,7 @@ class HostLink:
             raise LocalError("first_id: expected 1 to 65535, found %r" % (first_id,))
         self._next_id = first_id
         self._window = window_requests
+        self.window_bytes = WINDOW_BYTES
         self._reader = FrameReader(RESPONSE_BYTES_MAX)
         self._waiting: list[Ticket] = []
         self._flying: list[Ticket] = []
@@ -184,8 +186,8 @@ class HostLink:
         """Queue a request; its `id` is set here. Raises `LocalError` for one that the format cannot hold."""
         request.id = self._next_id
         body = request.encode()
-        if len(body) > REQUEST_BYTES_MAX:
-            raise LocalError("request: expected at most %d bytes, found %d" % (REQUEST_BYTES_MAX, len(body)))
+        if len(body) > REQUEST_WIDE_BYTES_MAX:
+            raise LocalError("request: expected at most %d bytes, found %d" % (REQUEST_WIDE_BYTES_MAX, len(body)))
         self._next_id = self._next_id % 0xFFFF + 1
         ticket = Ticket(request.id, request.verb, frame(body), timeout_ms)
         self._waiting.append(ticket)
@@ -249,7 +251,7 @@ class HostLink:
         in_flight = sum([len(ticket.wire) for ticket in self._flying])
         while self._waiting and len(self._flying) < self._window:
             ticket = self._waiting[0]
-            if self._flying and in_flight + len(ticket.wire) > WINDOW_BYTES:
+            if self._flying and in_flight + len(ticket.wire) > self.window_bytes:
                 break
             in_flight += len(ticket.wire)
             self._flying.append(self._waiting.pop(0))
@@ -300,7 +302,8 @@ class Conversation:
         return self._steps.send(awaited.response)
 
 
-def _checked(verb: int, response: "Response | None") -> Response:
+def checked(verb: int, response: "Response | None") -> Response:
+    """The answer, if it is ok. Raises `RequestRefused`."""
     if response is None or response.code != OK:
         raise RequestRefused(verb, response.code if response else BAD_FRAME, response.text if response else None)
     return response
@@ -317,14 +320,14 @@ def identify(link: HostLink, nonce: bytes) -> "Generator[Ticket | Pause, Respons
 
     `nonce` is 16 to 64 fresh random bytes. The signature is over `enrolment.IDENTIFY_CONTEXT` and the nonce.
     """
-    response = _checked(IDENTIFY, (yield link.submit(Request(id=0, verb=IDENTIFY, nonce=nonce))))
+    response = checked(IDENTIFY, (yield link.submit(Request(id=0, verb=IDENTIFY, nonce=nonce))))
     _need(IDENTIFY, response, ("device", "public_key", "signature", "firmware", "board", "voices"))
     return response
 
 
 def read_status(link: HostLink) -> "Generator[Ticket | Pause, Response | None, tuple[Status, bytes]]":
     """What the player says of itself, and the same as it came, for passing on."""
-    response = _checked(STATUS, (yield link.submit(Request(id=0, verb=STATUS))))
+    response = checked(STATUS, (yield link.submit(Request(id=0, verb=STATUS))))
     _need(STATUS, response, ("data",))
     data = response.data or b""
     return decode_status(data), data
@@ -338,7 +341,7 @@ def read_logs(link: HostLink) -> "Generator[Ticket | Pause, Response | None, byt
         if offset >= end:
             break
         ticket = link.submit(Request(id=0, verb=LOGS, offset=offset, length=READ_CHUNK_BYTES_MAX))
-        response = _checked(LOGS, (yield ticket))
+        response = checked(LOGS, (yield ticket))
         _need(LOGS, response, ("offset", "size"))
         first, end, data = response.offset or 0, response.size or 0, response.data or b""
         if first < offset or first + len(data) > end or (first < end and not data):
@@ -350,12 +353,12 @@ def read_logs(link: HostLink) -> "Generator[Ticket | Pause, Response | None, byt
 
 def give_input(link: HostLink, kind: int, value: int) -> "Generator[Ticket | Pause, Response | None, Response]":
     """Hand the player an input (player/SCORE.md section 4), effective as soon as it can be."""
-    return _checked(INPUT, (yield link.submit(Request(id=0, verb=INPUT, kind=kind, value=value))))
+    return checked(INPUT, (yield link.submit(Request(id=0, verb=INPUT, kind=kind, value=value))))
 
 
 def list_page(link: HostLink, first: int) -> "Generator[Ticket | Pause, Response | None, list[Entry]]":
     """Up to `LIST_ENTRIES_MAX` sealed segments from sequence `first` on, ascending; empty when there is none."""
-    response = _checked(LIST, (yield link.submit(Request(id=0, verb=LIST, sequence=first))))
+    response = checked(LIST, (yield link.submit(Request(id=0, verb=LIST, sequence=first))))
     _need(LIST, response, ("entries",))
     entries = response.entries or []
     expected = first
@@ -395,7 +398,7 @@ def read_segment(
         while len(held) < entry.size:
             _read_ahead(link, entry, len(held), ahead)
             offset, length, ticket = ahead.pop(0)
-            response = _checked(READ, (yield ticket))
+            response = checked(READ, (yield ticket))
             data = response.data or b""
             if response.size != entry.size or response.offset != offset or not 1 <= len(data) <= length:
                 raise TransferError(
@@ -438,7 +441,7 @@ def offer_receipt(link: HostLink, sequence: int, receipt: bytes) -> "Generator[T
 
 def challenge(link: HostLink) -> "Generator[Ticket | Pause, Response | None, bytes]":
     """The nonce that a time anchor for this player is to answer."""
-    response = _checked(CHALLENGE, (yield link.submit(Request(id=0, verb=CHALLENGE))))
+    response = checked(CHALLENGE, (yield link.submit(Request(id=0, verb=CHALLENGE))))
     _need(CHALLENGE, response, ("data",))
     if len(response.data or b"") != TIME_NONCE_BYTES:
         raise TransferError("challenge: expected %d bytes, found %r" % (TIME_NONCE_BYTES, response.data))
@@ -468,7 +471,7 @@ def offer(
             expected = response.offset or 0
             offset = expected if expected < len(data) else 0
             continue
-        _checked(OFFER, response)
+        checked(OFFER, response)
         offset += len(piece)
         if offset >= len(data):
             return None

@@ -49,7 +49,7 @@ def _hold(port: Port, link: HostLink, talk: Conversation) -> object:
     return talk.result
 
 
-def _converse(address: str, steps: Callable[[HostLink], Steps], wait_s: float) -> object:
+def converse(address: str, steps: Callable[[HostLink], Steps], wait_s: float) -> object:
     """The result of a conversation; waits up to `wait_s` for the port to appear. Raises `DeviceError`."""
     deadline = time.monotonic() + wait_s
     while True:
@@ -86,7 +86,7 @@ class Identity:
 def ask_identity(address: str, wait_s: float = 0) -> Identity:
     """Identity of the player at `unix:PATH` or `serial:PATH`; its key is proven by a nonce. Raises `DeviceError`."""
     nonce = secrets.token_bytes(NONCE_BYTES)
-    response = _converse(address, lambda link: identify(link, nonce), wait_s)
+    response = converse(address, lambda link: identify(link, nonce), wait_s)
     assert isinstance(response, Response)
     found = Identity(response, nonce)
     if response.device != found.device or not crypto.verify(
@@ -98,7 +98,7 @@ def ask_identity(address: str, wait_s: float = 0) -> Identity:
 
 def ask_status(address: str, wait_s: float = 0) -> Status:
     """What the player at `address` says of itself. Raises `DeviceError`."""
-    result = _converse(address, read_status, wait_s)
+    result = converse(address, read_status, wait_s)
     assert isinstance(result, tuple)
     status = result[0]
     assert isinstance(status, Status)
@@ -107,7 +107,7 @@ def ask_status(address: str, wait_s: float = 0) -> Status:
 
 def ask_logs(address: str, wait_s: float = 0) -> str:
     """What the player at `address` said lately: seconds since its start, and the sentence. Raises `DeviceError`."""
-    said = _converse(address, read_logs, wait_s)
+    said = converse(address, read_logs, wait_s)
     assert isinstance(said, bytes)
     text = said.decode(errors="replace")
     return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
@@ -115,4 +115,4 @@ def ask_logs(address: str, wait_s: float = 0) -> str:
 
 def send_input(address: str, kind: int, value: int, wait_s: float = 0) -> None:
     """Hand the player at `address` an input. Raises `DeviceError` with the player's own sentence if it refuses."""
-    _converse(address, lambda link: give_input(link, kind, value), wait_s)
+    converse(address, lambda link: give_input(link, kind, value), wait_s)

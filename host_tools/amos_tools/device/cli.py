@@ -1,10 +1,14 @@
 """`amos device`: provision a player, or its steps one by one; ask it how it is."""
 
 import json
+import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from amos.protocol.link import OUTPUTS, STATES
 from amos.protocol.segment import CLOCK_LETTERS
@@ -14,6 +18,7 @@ from amos_tools.device.prepare import check_fit, read_score, with_words, write_w
 from amos_tools.device.prepare import enrol as enrol_device
 from amos_tools.device.prepare import prepare as prepare_directory
 from amos_tools.device.provision_cli import one_line_errors, provision, replace
+from amos_tools.device.send import send_pack
 from amos_tools.pack.keys import read_key
 from amos_tools.simulate.inputs import word_input
 
@@ -124,6 +129,22 @@ def give_input(
         found, number = word_input(kind, value, read_score(pack, publisher_key) if pack else None)
         send_input(port, found, number)
     print(f"{kind}{'' if value is None else ' ' + value}: taken")
+
+
+@app.command()
+def pack(
+    port: Port,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The pack.")],
+    wait_s: Annotated[float, typer.Option(min=0, help="Wait this long for the player to appear.")] = 0,
+) -> None:
+    """Send a running player a pack, as far as it does not have it; it plays it from its next section on."""
+    started = time.monotonic()
+    quiet = not sys.stderr.isatty()
+    with one_line_errors(), Progress(console=Console(stderr=True), transient=True, disable=quiet) as shown:
+        task = shown.add_task(folder.name, total=None)
+        sent = send_pack(port, folder, lambda here, total: shown.update(task, completed=here, total=total), wait_s)
+    seconds = time.monotonic() - started
+    print(f"{folder}: taken; sent {sent} bytes in {seconds:.1f} s. It plays from the next section on.")
 
 
 app.command()(provision)

@@ -2,7 +2,7 @@
 
 {"time": "90s", "kind": "intensity", "value": 0.7}     a slider of the script, in its own units
 {"frame": 5292000, "kind": "skip"}
-{"time": "2m", "kind": "dislike", "value": 3}          also like, shuffle, announce, block: values as in SCORE.md
+{"time": "2m", "kind": "dislike", "value": 3}          also like, shuffle, announce, block, leave: values as in SCORE.md
 {"time": "0s", "kind": "clock", "value": "mon 07:30"}  the time of day it is then
 {"time": "3m", "kind": "volume", "value": -6}          in dB, down to -60; also pause and resume, without a value
 {"frame": 5292000, "kind": 16, "value": 32768}         as the journal has it: kind and value are integers
@@ -21,6 +21,7 @@ from amos.player.inputs import (
     INPUT_BLOCK,
     INPUT_CLOCK,
     INPUT_DISLIKE,
+    INPUT_LEAVE,
     INPUT_LIKE,
     INPUT_PAUSE,
     INPUT_SHUFFLE,
@@ -47,6 +48,7 @@ NAMED_KINDS = {
     "clock": INPUT_CLOCK,
     "announce": INPUT_ANNOUNCE,
     "block": INPUT_BLOCK,
+    "leave": INPUT_LEAVE,
 }
 PLAIN_KINDS = {"skip": (INPUT_SKIP, 0), "pause": (INPUT_PAUSE, 1), "resume": (INPUT_PAUSE, 0)}
 """Kinds that take no value."""

@@ -1,0 +1,9 @@
+"""Sentences of errors as they go over the link."""
+
+SENTENCE_BYTES_MAX = 160
+
+
+def sentence(error) -> str:
+    """What an error says, in printable ASCII only: so many letters are so many bytes, whatever it quotes."""
+    text = str(error)[:SENTENCE_BYTES_MAX]
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in text) or "refused"

@@ -1,0 +1,96 @@
+"""Which pack a player plays: the one that waits in its store, the active one there, or that of its settings."""
+
+from amos import crypto
+from amos.compat import MICROPYTHON
+from amos.edges.blob_folder import DiskFolder
+from amos.edges.pack_intake import PackIntake
+from amos.edges.pack_store import PackStore
+from amos.edges.stem_file import open_pack
+from amos.protocol.errors import ProtocolError
+from amos.protocol.link import BAD_SCORE
+
+ANY_BOARD = "any"
+RUNTIME_CLASS = "micropython" if MICROPYTHON else "linux"
+
+
+def board_fault(manifest, config) -> "str | None":
+    """Why a pack is not for the board that `config` describes, or None."""
+    classes = (ANY_BOARD, RUNTIME_CLASS, config.board)
+    if manifest.board_class not in classes:
+        return "board class: expected %s, found %s" % (" or ".join(classes), manifest.board_class)
+    for name, found, most in (
+        ("voices", manifest.voices, config.voices),
+        ("rate_hz", manifest.rate_hz, config.rate_hz),
+    ):
+        if found > most:
+            return "%s: expected at most %d, found %d" % (name, most, found)
+    return None
+
+
+class Repertoire:
+    """`pack` is the open pack; `intake` is what the courier talks to; `refusal` says why a pack could not be played, or
+    is None. `say(line)` is told what an operator should know; `playable` is as in `PackIntake`.
+
+    Construction opens the best pack that can be opened. It raises OSError, and what `open_pack` does when that of the
+    settings is the last resort and cannot be opened.
+    """
+
+    def __init__(self, config, say, playable):
+        self._config = config
+        self._say = say
+        folder = DiskFolder(config.directory + "/packs", config.pack)
+        self._store = PackStore(folder, config.publisher_key, crypto.verify)
+        self.intake = PackIntake(self._store, self._fault, playable)
+        self.refusal = None
+        self._store.begin_life()
+        self._chosen = None  # id of the stored pack that is open, None for that of the settings
+        self.pack = self._take()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a pack waits for the section to end."""
+        return self._store.pending is not None
+
+    def change(self):
+        """The best pack there is, opened, in place of the one before."""
+        self.pack.close()
+        self.pack = self._take()
+        return self.pack
+
+    def give_up(self, error) -> bool:
+        """The open pack cannot be played; whether there is another to `change` to."""
+        if self._chosen is None:
+            return False
+        self._refuse(self._chosen, error)
+        return True
+
+    def commit(self) -> None:
+        """The open pack plays."""
+        try:
+            if self._store.commit(self.pack):
+                self.refusal = None
+                self.intake.committed()
+        except OSError as error:
+            self._say("packs: expected to note the change, found %s; the next start does" % error)
+
+    def _take(self):
+        for pack_id in self._store.choices():
+            try:
+                pack = self._store.open(pack_id)
+                self._chosen = pack_id
+                return pack
+            except (ProtocolError, OSError) as error:
+                self._refuse(pack_id, error)
+        self._chosen = None
+        return open_pack(self._config.pack, self._config.publisher_key, crypto.verify)
+
+    def _refuse(self, pack_id: bytes, error) -> None:
+        self.refusal = "pack %s: %s" % (pack_id.hex()[:16], error)
+        self._say("refused: " + self.refusal)
+        try:
+            self._store.refuse(pack_id, BAD_SCORE, str(error))
+        except OSError as failed:
+            self._say("packs: expected to note the refusal, found %s" % failed)
+
+    def _fault(self, manifest) -> "str | None":
+        return board_fault(manifest, self._config)
