@@ -111,7 +111,7 @@ class Ring:
         if traces.block is not None or traces.salt is not None:
             return traces
         if not blank:
-            raise JournalFault("journal: expected a ring or a blank medium, found neither; see boards/README.md")
+            raise JournalFault("journal: expected a ring or a blank medium, found neither; blank it if it is the one")
         return None
 
     def _begins_blank(self) -> bool:
