@@ -45,7 +45,7 @@ def play(heard: BinaryIO) -> dict[str, float]:
     line.register(0, select.POLLIN)
     heard.write(os.read(0, FRAME_BYTES))
     time.sleep(START_S)
-    frames, underruns = 1, 0
+    frames, underruns, silent = 1, 0, False
     began_s = last_s = time.monotonic()
     while True:
         time.sleep(PERIOD_S)
@@ -58,11 +58,14 @@ def play(heard: BinaryIO) -> dict[str, float]:
             heard.write(os.read(0, take * FRAME_BYTES))
             heard.flush()
             frames += take
-        if take < due:
+        if take >= due:
+            silent = False
+        else:
             if dict(line.poll(0)).get(0, 0) & select.POLLHUP and not waiting():
                 return {"frames": frames, "seconds": now_s - began_s, "underruns": underruns}
-            underruns += 1
-            began_s += (due - take) / RATE_HZ  # silence
+            underruns += not silent
+            silent = True
+            began_s += (due - take) / RATE_HZ
 
 
 def main() -> None:

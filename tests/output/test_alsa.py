@@ -24,7 +24,9 @@ from amos.protocol.link import OUTPUT_LOST, OUTPUT_OK, STATE_FAULT, STATE_PLAYIN
 from amos.protocol.segment import SEAL_SHUTDOWN
 
 # As boards/linux/amos-player@.service has it, the player comes before others; who may not raise it lowers the others.
-FIRST, OTHERS = (["nice", "-n", "-10"], []) if os.geteuid() == 0 else ([], ["nice", "-n", "10"])
+REAL_TIME = ["chrt", "--reset-on-fork", "--rr", "10"]
+MAY = subprocess.run([*REAL_TIME, "true"], stderr=subprocess.DEVNULL).returncode == 0
+FIRST, OTHERS = (REAL_TIME, []) if MAY else ([], ["nice", "-n", "10"])
 
 
 def bends(samples: np.ndarray) -> int:
