@@ -402,7 +402,7 @@ def test_a_list_over_the_line_silences_a_stem_now_and_after_a_reboot(
 ) -> None:
     command = [sys.executable] if runtime == "cpython" else request.getfixturevalue("micropython")
     folder = tmp_path / "player"
-    minutes = 40 if runtime == "cpython" else 6
+    minutes = 12 if runtime == "cpython" else 4
     player = Process(command, pack_folder, folder, minutes=minutes, block_frames=1024)
     out = [1, 3, 4, 6]
     signed = opt_outs(pack, 7, *out)
