@@ -100,7 +100,10 @@ class Link:
         if chance.percent(15):
             sequence = chance.pick(sorted(receipts))
             data = receipts[sequence]
-            bodies += pieces(1 + chance.below(SEALED), spoil(chance, data, bodies) or b"\0")
+            about, spoilt = 1 + chance.below(SEALED), spoil(chance, data, bodies) or b"\0"
+            bodies += pieces(about, spoilt)
+            if spoilt == receipts[about]:  # spoiling may change a thing into itself
+                self._receipted = max(self._receipted, about)
             if chance.percent(4):
                 bodies += pieces(sequence, data)
                 self._receipted = max(self._receipted, sequence)
