@@ -4,8 +4,12 @@ import os
 from typing import NoReturn
 
 import pytest
+from hypothesis import settings
 
 from amos_tools import toolchain
+
+settings.register_profile("amos", deadline=None)  # how long an example takes says more of the machine than of the code
+settings.load_profile("amos")
 
 
 def missing(sentence: str) -> NoReturn:

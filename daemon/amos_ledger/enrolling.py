@@ -28,13 +28,17 @@ from amos_ledger.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What came of one message; `topic` is where the answer goes, None where the message named no device."""
+    """What came of one message; `topic` is where the answer goes, None where the message named no device.
+
+    `leaf_index` is that of its entry in the log, for what is in force.
+    """
 
     message_sha256: bytes
     topic: str | None
     device: bytes | None
     verdict: int
     detail: str
+    leaf_index: int = 0
 
     @property
     def in_force(self) -> bool:
@@ -89,7 +93,9 @@ def _admit(folder: Folder, store: Store, message: Message) -> Admission:
         _enrolment, fresh = registry.enrol(folder, store, message.payload, (site, device))
     except (EnrolmentRefused, ProtocolError) as error:
         return Admission(message.sha256, topic, device, ENROLMENT_REFUSED, str(error))
-    return Admission(message.sha256, topic, device, ACCEPTED if fresh else DUPLICATE, "")
+    # Looked up here: a later message of the batch may put another enrolment of the device in force.
+    leaf_index = store.chain.enrolment_leaf(device)
+    return Admission(message.sha256, topic, device, ACCEPTED if fresh else DUPLICATE, "", leaf_index)
 
 
 def _addressed(message: Message) -> tuple[str, bytes]:
@@ -97,8 +103,7 @@ def _addressed(message: Message) -> tuple[str, bytes]:
     return site, device
 
 
-def receipt_for(folder: Folder, store: Store, device: bytes, size: int) -> bytes:
-    """A receipt that the device's enrolment in force is in the log of `size` entries, which are published."""
-    leaf_index = store.chain.enrolment_leaf(device)
+def receipt_for(folder: Folder, store: Store, leaf_index: int, size: int) -> bytes:
+    """A receipt that this entry is in the log of `size` entries, which are published."""
     path = store.inclusion_path(leaf_index, size)
     return bytes(sign_receipt(size, leaf_index, path, store.root(size), folder.key_id, folder.sign))

@@ -134,10 +134,10 @@ class Ledger:
         return replies
 
     def _enrolment_receipt(self, admission: enrolling.Admission) -> bytes | None:
-        if admission.device is None or not admission.in_force or self.trouble is not None:
+        if not admission.in_force or self.trouble is not None:
             return None
         try:
-            return enrolling.receipt_for(self.folder, self._opened(), admission.device, self._published_size)
+            return enrolling.receipt_for(self.folder, self._opened(), admission.leaf_index, self._published_size)
         except STORAGE_ERRORS as error:
             self._note(error)
             return None

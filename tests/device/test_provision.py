@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from boards_pack import PUBLISHER
-from sync_brokers import TestBroker
+from sync_brokers import TestBroker, free_port
 from typer.testing import CliRunner
 
 from amos import crypto
-from amos_ledger.folder import Folder
+from amos_ledger.folder import Folder, init_folder
 from amos_tools.cli import app
 from amos_tools.device import linux_player
 from amos_tools.device.run import micropython_environment
@@ -46,7 +46,7 @@ class Site:
         common += [f"--directory={self.folder / name}", f"--wait-s={wait_s}", "--setting=pace=clocked"]
         if not any(word.startswith("--port") for word in words):
             common.append(f"--port={self.port(name)}")
-        if not any(word.startswith(("--broker", "--ledger-key")) for word in words):
+        if not any(word.startswith(("--broker", "--ledger")) for word in words):
             common.append(f"--ledger={self.ledger.path}")
         done = CliRunner().invoke(app, ["device", command, *common, *words])
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
@@ -85,7 +85,7 @@ def test_one_command_from_nothing_to_enrolled_and_the_same_again_changes_nothing
     code, lines = site.provision("bar")
     assert code == 0, lines
     assert first_words(lines) == ["settings", "device", "enrolment", "ledger"] and lines[0].endswith("as they were")
-    assert lines[2].startswith("enrolment: signed for bar at harbour, tier 2; kept in")
+    assert lines[2] == "enrolment: signed for bar at harbour, tier 2"
     assert lines[3] == "ledger: enrolled; play counts from here on"
     (device,) = site.devices().values()
     assert (device["name"], device["site"]) == ("bar", "harbour")
@@ -105,7 +105,7 @@ def test_a_run_that_broke_off_before_the_ledger_is_completed_with_the_same_enrol
     site.start("bar")
     keys = [f"--ledger-key={site.ledger.public_key.hex()}", f"--publisher-key={crypto.public_key(PUBLISHER).hex()}"]
     code, lines = site.provision("bar", *keys)
-    assert code == 0 and lines[-1] == "ledger: bring it the enrolment with: amos ledger enrol"
+    assert code == 0 and lines[-1].startswith("ledger: bring it the enrolment with: amos ledger enrol ")
     assert site.devices() == {}
     (kept,) = (site.folder / "kept").glob("*.cose")
     data = kept.read_bytes()
@@ -118,6 +118,35 @@ def test_a_run_that_broke_off_before_the_ledger_is_completed_with_the_same_enrol
     kept.unlink()  # the operator's own record is gone, and the ledger's is not
     assert site.provision("bar")[1][-1] == "ledger: had it; nothing changed"
     assert kept.read_bytes() == data
+
+
+def test_what_did_not_arrive_goes_on_and_what_was_refused_never_stands_in_the_place(site: Site) -> None:
+    site.provision("bar", wait_s=0)
+    site.start("bar")
+    broker = [f"--broker=127.0.0.1:{free_port()}", f"--ledger-key={site.ledger.public_key.hex()}"]
+    broker.append(f"--publisher-key={crypto.public_key(PUBLISHER).hex()}")
+    code, lines = site.provision("bar", *broker, wait_s=5)
+    assert code == 1 and lines[-1].startswith("DeliveryError: broker 127.0.0.1:")
+    (pending,) = (site.folder / "kept").iterdir()
+    data = pending.read_bytes()
+    assert pending.name == "harbour.bar.pending"
+    code, lines = site.provision("bar")
+    assert code == 0 and lines[-2] == "enrolment: was signed for bar at harbour, tier 2"
+    assert [path.name for path in (site.folder / "kept").iterdir()] == ["harbour.bar.cose"]
+    assert (site.folder / "kept" / "harbour.bar.cose").read_bytes() == data
+
+    strangers = init_folder(site.folder / "strangers", "x.example/amos", bytes(32), crypto.public_key(PUBLISHER))
+    trust = strangers.path / "trust.json"
+    key = crypto.public_key(site.operator.read_bytes()).hex()
+    trust.write_text(trust.read_text().replace("00" * 32, key))
+    old = next(iter(site.devices()))
+    site.stop("bar")
+    site.call("replace", "new", f"--old={old}", wait_s=0)
+    site.start("new")
+    code, lines = site.call("replace", "new", f"--old={old}", f"--ledger={strangers.path}", "--setting=minutes=0")
+    assert code == 1 and lines[-1].startswith("EnrolmentRefusedError: enrolment.predecessor: expected an enrolled")
+    assert [path.name for path in (site.folder / "kept").iterdir()] == ["harbour.bar.cose"]
+    assert (site.folder / "kept" / "harbour.bar.cose").read_bytes() == data
 
 
 def test_another_tier_is_enrolled_anew(site: Site) -> None:
@@ -218,7 +247,7 @@ def test_a_replacement_keeps_the_place_and_is_idempotent(site: Site) -> None:
     site.start("new")
     code, lines = site.call("replace", "new", f"--old={old}")
     assert code == 0, lines
-    assert f"bar at harbour, tier 2, in the place of {old}; kept in" in lines[-2]
+    assert lines[-2] == f"enrolment: signed for bar at harbour, tier 2, in the place of {old}"
     devices = site.devices()
     (new,) = [name for name in devices if name != old]
     assert devices[old]["successor"] == new and devices[new]["predecessor"] == old

@@ -51,6 +51,16 @@ def test_a_device_is_known_to_the_usage_of_the_same_batch(world: Any) -> None:
     assert [reply.answer.verdict for reply in world.ledger.take(batch, NOON)] == [answer.ACCEPTED, answer.ACCEPTED]
 
 
+def test_two_of_one_device_in_a_batch_get_each_its_own_receipt(world: Any) -> None:
+    device = world.device(enrolled=False)
+    both = [device.enrolment(world.operator, unix_s=NOON + later) for later in (0, 1)]
+    topic = device_topic(SITE, device.key.id, ENROLMENT)
+    replies = world.ledger.take([Message.of(topic, data) for data in both], NOON)
+    for data, reply in zip(both, replies, strict=True):
+        assert reply.answer.verdict == answer.ACCEPTED
+        world.check_receipt(data, reply.answer.receipt)
+
+
 def test_every_refusal_is_answered_and_changes_nothing(world: Any) -> None:
     device, other = world.device(enrolled=False), world.device(2, enrolled=False)
     mine = device_topic(SITE, device.key.id, ENROLMENT)

@@ -14,7 +14,7 @@ from amos.protocol.errors import ProtocolError
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.topics import ENROLLED, ENROLMENT, device_topic
 from amos_ledger import registry
-from amos_ledger.errors import LedgerError
+from amos_ledger.errors import EnrolmentRefused, LedgerError
 from amos_ledger.folder import Folder
 from amos_sync.mqtt import Broker, Denied, Down, Message, MqttEdge, Up
 
@@ -23,7 +23,11 @@ TURN_S = 0.2
 
 
 class DeliveryError(Exception):
-    """The ledger refuses the enrolment, or cannot be reached."""
+    """The enrolment has not arrived: the ledger cannot be reached, or has no room; the same one may arrive later."""
+
+
+class EnrolmentRefusedError(DeliveryError):
+    """The ledger refuses the enrolment for good, and says why."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ def into_folder(folder: Path, data: bytes) -> Delivered:
         with ledger.open_store() as store:
             _enrolment, fresh = registry.enrol(ledger, store, data)
             registry.publish(ledger, store)
+    except EnrolmentRefused as error:
+        raise EnrolmentRefusedError(str(error)) from None
     except LedgerError as error:
         raise DeliveryError(f"{error.name}: {error}") from None
     return Delivered(fresh)
@@ -48,7 +54,7 @@ def into_folder(folder: Path, data: bytes) -> Delivered:
 def over_broker(broker: Broker, data: bytes, enrolment: Enrolment, ledger_key: bytes, wait_s: float) -> Delivered:
     """Publish until the ledger answers, for at most `wait_s`. Its receipt must verify with `ledger_key`.
 
-    Raises `DeliveryError`: refused by name, unavailable, no answer, no broker.
+    Raises `EnrolmentRefusedError`; `DeliveryError` when unavailable, without an answer, without a broker.
     """
     woken = threading.Event()
     edge = MqttEdge(broker, f"amos-operator-{secrets.token_hex(4)}", None, woken.set)
@@ -98,7 +104,7 @@ def _answer_to(data: bytes, payload: bytes) -> Answer | None:
 
 def _checked(answer: Answer, data: bytes, ledger_key: bytes) -> Delivered:
     if answer.verdict not in RECEIPTED or answer.receipt is None:
-        raise DeliveryError(f"{VERDICTS[answer.verdict]}: {answer.detail or 'no reason given'}")
+        raise EnrolmentRefusedError(f"{VERDICTS[answer.verdict]}: {answer.detail or 'no reason given'}")
     try:
         parse_receipt(answer.receipt).check(data, ledger_key, crypto.verify)
     except ProtocolError as error:

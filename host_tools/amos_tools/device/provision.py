@@ -14,7 +14,7 @@ from amos_sync.mqtt import Broker
 from amos_tools.boards import Board
 from amos_tools.device import linux_player
 from amos_tools.device.call import DeviceError, Identity, ask_identity
-from amos_tools.device.deliver import Delivered, into_folder, over_broker
+from amos_tools.device.deliver import Delivered, EnrolmentRefusedError, into_folder, over_broker
 from amos_tools.device.flash import flash
 from amos_tools.device.place import Place, check, enrolment_for
 from amos_tools.device.prepare import check_fit
@@ -68,7 +68,12 @@ def provision(
     _check(link, device, identity, expected_device or linux_player.device_in(device.directory))
     say(f"device: {identity.device.hex()} holds its key; it signed our nonce")
     record = _enrolled(place, identity, operator_seed, records, ledger, say)
-    _delivered(record, ledger, wait_s, say)
+    try:
+        _delivered(record, records, ledger, wait_s, say)
+    except EnrolmentRefusedError:
+        records.drop_pending(record)
+        raise
+    records.keep(record)
     return record
 
 
@@ -108,28 +113,30 @@ def _enrolled(
     place: Place, identity: Identity, operator_seed: bytes, records: Records, ledger: Ledger, say: Say
 ) -> Record:
     kept = records.find(place.site, place.name)
+    pending = records.find_pending(place.site, place.name)
     holder = records.in_ledger(ledger.folder, place.site, place.name) if ledger.folder is not None else None
     check(place, holder or kept, identity.device, records.places_of(identity.device))
-    if kept is not None and kept.enrolment.device == identity.device:
-        holder = kept if holder is None or kept.enrolment.unix_s > holder.enrolment.unix_s else holder
-    record = enrolment_for(place, holder or kept, identity, operator_seed, int(time.time()))
+    mine = [record for record in (holder, kept, pending) if record and record.enrolment.device == identity.device]
+    latest = max(mine, key=lambda record: record.enrolment.unix_s, default=holder or kept)
+    record = enrolment_for(place, latest, identity, operator_seed, int(time.time()))
     facts = f"{place.name} at {place.site}, tier {place.tier}"
     if record.enrolment.predecessor is not None:
         facts += f", in the place of {record.enrolment.predecessor.hex()}"
-    if kept is not None and kept.data == record.data:
+    if any(record.data == before.data for before in mine):
         say(f"enrolment: was signed for {facts}")
     else:
-        records.keep(record)
-        say(f"enrolment: signed for {facts}; kept in {records.path(place.site, place.name)}")
+        records.stage(record)
+        say(f"enrolment: signed for {facts}")
     return record
 
 
-def _delivered(record: Record, ledger: Ledger, wait_s: float, say: Say) -> None:
+def _delivered(record: Record, records: Records, ledger: Ledger, wait_s: float, say: Say) -> None:
     if ledger.folder is not None:
         done: Delivered = into_folder(ledger.folder, record.data)
     elif ledger.broker is not None:
         done = over_broker(ledger.broker, record.data, record.enrolment, ledger.public_key, wait_s)
     else:
-        say("ledger: bring it the enrolment with: amos ledger enrol")
+        path = records.path(record.enrolment.site, record.enrolment.name)
+        say(f"ledger: bring it the enrolment with: amos ledger enrol LEDGER {path}")
         return
     say("ledger: enrolled; play counts from here on" if done.fresh else "ledger: had it; nothing changed")

@@ -24,7 +24,11 @@ class Record:
 
 
 class Records:
-    """The folder of kept enrolments, one file for each place: `<site>.<name>.cose`."""
+    """The folder of kept enrolments, one file for each place: `<site>.<name>.cose`.
+
+    One that is on its way to the ledger waits in `<site>.<name>.pending`, so that a run that broke off goes on with it,
+    and one that the ledger refuses never stands in the place.
+    """
 
     def __init__(self, folder: Path, operator_key: bytes) -> None:
         self._folder = folder
@@ -36,7 +40,22 @@ class Records:
 
     def find(self, site: str, name: str) -> Record | None:
         """The enrolment of the device at this place, if one is kept. Raises `RecordError`."""
-        path = self.path(site, name)
+        return self._read(self.path(site, name))
+
+    def find_pending(self, site: str, name: str) -> Record | None:
+        """The enrolment that is on its way for this place. Raises `RecordError`."""
+        return self._read(self.path(site, name).with_suffix(".pending"))
+
+    def stage(self, record: Record) -> None:
+        """Durably note that it is on its way."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._write(self.path(record.enrolment.site, record.enrolment.name).with_suffix(".pending"), record.data)
+
+    def drop_pending(self, record: Record) -> None:
+        """It has arrived, or was refused."""
+        self.path(record.enrolment.site, record.enrolment.name).with_suffix(".pending").unlink(missing_ok=True)
+
+    def _read(self, path: Path) -> Record | None:
         try:
             with path.open("rb") as file:
                 return self._opened(str(path), file.read(ENROLMENT_BYTES_MAX + 1))
@@ -83,6 +102,7 @@ class Records:
             old = before.enrolment.device.hex()
             self._write(path.with_suffix(f".{old}.cose"), before.data)
         self._write(path, record.data)
+        self.drop_pending(record)
 
     def _write(self, path: Path, data: bytes) -> None:
         staged = path.with_name(path.name + ".new")
