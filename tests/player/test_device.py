@@ -21,6 +21,7 @@ LEDGER, STRANGER, SEED = b"l" * 32, b"x" * 32, b"d" * 32
 
 class Settings:
     board = "linux"
+    voices = 8
     tier = 0
     ledger_key = crypto.public_key(LEDGER)
 
@@ -39,7 +40,7 @@ class Silence:
 def device() -> Device:
     """A device with three sealed segments."""
     journal = Journal(MemorySectorDevice(), bytes(8))
-    device = Device(SEED, journal, Settings(), SystemClock(), 8, bytes(32))
+    device = Device(SEED, journal, Settings(), SystemClock(), None, bytes(32))
     log = UsageLog(journal, device.device, device.sign)
     for number in range(3):
         facts = {"boot": 1, "session": 1, "start_state": bytes(32), "rate_hz": 44100, "start_ms": number, "clock": 0}
