@@ -67,7 +67,7 @@ class Failure(AssertionError):
 
 
 def run_round(make, seed: int, number: int, cases: int, counts: dict) -> None:
-    """One life of a target, in which every case but the last `cases` of it is counted."""
+    """One life of a target; what came of each case is added to `counts`. Raises `Failure`."""
     target = make(Chance(seed * 1000003 + number))
     done = 0
     try:

@@ -36,7 +36,8 @@ def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-_signatures: dict = {}
+_signed: dict = {}
+_verified: dict = {}
 
 
 def signed_by(seed):
@@ -44,11 +45,18 @@ def signed_by(seed):
 
     def sign(message):
         known = (seed, message)
-        if known not in _signatures:
-            _signatures[known] = crypto.sign(seed, message)
-        return _signatures[known]
+        if known not in _signed:
+            _signed[known] = crypto.sign(seed, message)
+        return _signed[known]
 
     return sign
+
+
+def verify(*known):
+    """`crypto.verify`, each signature once."""
+    if known not in _verified:
+        _verified[known] = crypto.verify(*known)
+    return _verified[known]
 
 
 class Pack:
@@ -95,7 +103,7 @@ class Shelf:
 
     def __init__(self, folder=None, request_bytes_max=240):
         self.folder = folder or MemoryFolder()
-        self.store = PackStore(self.folder, KEY, crypto.verify)
+        self.store = PackStore(self.folder, KEY, verify)
         self.packs = PackIntake(self.store, board_fault, check_playable)
         self.link = DeviceLink(self, request_bytes_max)
 
