@@ -74,7 +74,7 @@ class Scene:
         monkeypatch.setattr(
             "amos.session.open_sink", lambda *_told: AlsaSink(self.card.reopened(), RATE_HZ, 68 * 48, clock)
         )
-        self.device = Device(SEED, self.journal, config, clock, opened.manifest.voices, opened.pack_id, worker)
+        self.device = Device(SEED, self.journal, config, clock, None, opened.pack_id, worker)
         self.device.rights = open_rights(str(folder), config.publisher_key, crypto.verify, clock, worker)
         self.session = self.device.session = Session(self.device, opened, config, clock)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pack_player import RATE_HZ, SEED, Player
 
 from amos import crypto
 from amos.edges.stem_file import open_pack
@@ -27,7 +28,6 @@ from amos.protocol.segment import FLAG_ABORTED, SEAL_PACK, SEAL_SHUTDOWN, Usage
 from amos.session import session_seed
 from amos_tools.device.call import DeviceError, converse
 from amos_tools.device.send import FolderPack, send_pack
-from conftest import RATE_HZ, SEED, Player
 
 PUBLISHER_KEY = crypto.public_key(b"p" * 32)
 

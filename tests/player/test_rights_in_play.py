@@ -39,7 +39,7 @@ from amos.protocol.segment import (
 )
 from amos.rights import Rights
 from amos.session import Session
-from amos_tools.device.call import _converse
+from amos_tools.device.call import converse
 from amos_tools.device.run import micropython_environment
 from amos_tools.pack import build_pack
 from amos_tools.script import compile_script
@@ -124,7 +124,7 @@ class Venue:
         self.time = KeptMemory()
         journal = Journal(MemorySectorDevice(1 << 15), bytes(8))
         journal.begin_boot()
-        self.device = Device(SEED, journal, config, self.clock, pack.manifest.voices, pack.pack_id)
+        self.device = Device(SEED, journal, config, self.clock, None, pack.pack_id)
         lease_clock = LeaseClock(self.time, self.wall.ms, None)
         self.device.rights = Rights(OptOutList(KeptMemory(), key, crypto.verify), lease_clock)
         self.begin()
@@ -379,7 +379,7 @@ class Process:
         self._process = subprocess.Popen(words, env=micropython_environment(), stdout=subprocess.PIPE, text=True)
 
     def ask(self, steps: object) -> object:
-        return _converse(self.line, steps, 30)  # type: ignore[arg-type]
+        return converse(self.line, steps, 30)  # type: ignore[arg-type]
 
     def usages(self) -> list[Usage]:
         while (status := self.ask(read_status)[0]).state != STATE_STOPPED:  # type: ignore[index]
