@@ -13,7 +13,7 @@ from amos_tools.vault import Vault, parse_facts
 
 sys.path.append(str(Path(__file__).parent))  # the tests here share helpers by plain name
 
-from pack_player import PUBLISHER, RATE_HZ, Player  # noqa: E402
+from pack_player import PUBLISHER, RATE_HZ, Player
 
 SCRIPT = """
 experience "packs" seed device
