@@ -105,8 +105,10 @@ class Output:
             frame = self._base_frame + sink.write(bytes(self._held.first(len(self._held))))
         except OutputGone as error:
             self._lose(str(error))
-            self.lost_ms = lost_ms
-            return None
+            if self._base_frame == self._frame:
+                self.lost_ms = lost_ms
+                return None
+            frame = self._base_frame
         return self._reached(frame)
 
     def forget(self, pcm) -> None:

@@ -35,6 +35,7 @@ class Card:
 
     heard      every byte that has sounded
     gone       what every call fails with while it is unplugged, or ""
+    fifo_frames   what it takes out of the buffer before it plays it
     stuck      whether it takes frames and lets none sound
     ran_dry    how often
     """
@@ -45,6 +46,7 @@ class Card:
         self.clock = clock
         self.buffer_frames = buffer_frames
         self.rate_hz = rate_hz
+        self.fifo_frames = 0
         self.heard = bytearray()
         self.gone = ""
         self.stuck = False
@@ -54,6 +56,7 @@ class Card:
 
     def _reset(self) -> None:
         self._held = bytearray()
+        self._fifo = bytearray()
         self._running = False
         self._dry = False
         self._us = 0
@@ -72,6 +75,10 @@ class Card:
         return count
 
     def delay(self) -> int:
+        self._play()
+        return (len(self._held) + len(self._fifo)) // FRAME_BYTES
+
+    def waiting(self) -> int:
         self._play()
         return len(self._held) // FRAME_BYTES
 
@@ -94,9 +101,10 @@ class Card:
 
     def drain(self) -> None:
         self._check()
-        self.heard += self._held
+        self._take(len(self._held) // FRAME_BYTES)
         self.clock.us += len(self._held) // FRAME_BYTES * 1_000_000 // self.rate_hz
-        self._held.clear()
+        self.heard += self._fifo
+        self._fifo.clear()
 
     def close(self) -> None:
         self.closed += 1
@@ -114,12 +122,18 @@ class Card:
             return
         frames = (self.clock.us - self._us) * self.rate_hz // 1_000_000
         held = len(self._held) // FRAME_BYTES
+        self._take(min(frames, held))
         if frames > held:
-            self.heard += self._held
-            self._held.clear()
+            self.heard += self._fifo
+            self._fifo.clear()
             self._dry = True
             self.ran_dry += 1
             raise RanDry
-        self.heard += self._held[: frames * FRAME_BYTES]
-        del self._held[: frames * FRAME_BYTES]
         self._us += frames * 1_000_000 // self.rate_hz
+
+    def _take(self, frames: int) -> None:
+        self._fifo += self._held[: frames * FRAME_BYTES]
+        del self._held[: frames * FRAME_BYTES]
+        over = max(0, len(self._fifo) - self.fifo_frames * FRAME_BYTES)
+        self.heard += self._fifo[:over]
+        del self._fifo[:over]

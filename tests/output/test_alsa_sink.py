@@ -63,6 +63,18 @@ def test_where_it_runs_dry_only_what_was_written_counts_and_music_fades_in_again
     assert card.heard[10 * BLOCK * FRAME_BYTES :] == bytes(ramped(block(10), True)) + block(11)
 
 
+@pytest.mark.parametrize("fifo_frames", [480, 4800, 48000])
+def test_a_device_with_a_delay_of_its_own_is_not_starved_for_it(card: Card, fifo_frames: int) -> None:
+    """Such as a sound server: `delivered` knows of it, but it is no reason to keep the buffer empty."""
+    card.fifo_frames = fifo_frames
+    sink = sink_on(card)
+    for number in range(200):
+        assert sink.write(block(number)) == len(card.heard) // FRAME_BYTES
+        assert (number + 1) * BLOCK - len(card.heard) // FRAME_BYTES <= AHEAD + fifo_frames
+    assert card.ran_dry == 0
+    assert sink.close() == 200 * BLOCK
+
+
 def test_the_last_block_fades_out(card: Card) -> None:
     sink = sink_on(card)
     sink.write(block(0))

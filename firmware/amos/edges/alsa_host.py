@@ -78,9 +78,10 @@ class AlsaSink:
         """Wait until `frames` more keep within `ahead_frames`, or nothing is left before them."""
         moved_ms, moved = self._clock.now_ms(), -1
         while True:
-            held = self._update()
-            over = held + frames - self._ahead_frames
-            if held == 0 or over <= 0 or 2 * frames > self._ahead_frames:
+            self._update()
+            waiting = self._guarded(self._pcm.waiting)
+            over = waiting + frames - self._ahead_frames
+            if waiting == 0 or over <= 0 or 2 * frames > self._ahead_frames:
                 return  # a device with a buffer so small takes the block in pieces
             self._guarded(self._pcm.start_if_waiting)
             if self._delivered != moved:

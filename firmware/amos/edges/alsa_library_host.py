@@ -32,6 +32,7 @@ _SIGNATURES = {
     "snd_pcm_state": (c_void_p,),
     "snd_pcm_writei": (c_void_p, c_char_p, c_ulong),
     "snd_pcm_delay": (c_void_p, POINTER(c_long)),
+    "snd_pcm_avail": (c_void_p,),
     "snd_pcm_wait": (c_void_p, c_int),
     "snd_pcm_start": (c_void_p,),
     "snd_pcm_prepare": (c_void_p,),
@@ -54,7 +55,7 @@ def load(name: str = LIBRARY) -> ctypes.CDLL:
         raise AddressError("out: alsa: expected %s; install it: apt install libasound2" % name) from None
     for function, arguments in _SIGNATURES.items():
         getattr(library, function).argtypes = arguments
-    library.snd_pcm_writei.restype = c_long
+    library.snd_pcm_writei.restype = library.snd_pcm_avail.restype = c_long
     library.snd_strerror.restype = c_char_p
     library.snd_pcm_sw_params_free.argtypes = (c_void_p,)
     # ALSA prints five lines for each device it does not find, and one that is gone is looked for every second. A C
@@ -107,6 +108,10 @@ class Pcm:
         frames = c_long()
         self._call("delay", byref(frames))
         return frames.value
+
+    def waiting(self) -> int:
+        """Frames in the buffer; `delay` is these and what the device has taken out and not played. Raises `RanDry`."""
+        return max(0, self.buffer_frames - self._call("avail"))
 
     def wait(self, timeout_ms: int) -> bool:
         """Whether there is room within that time. Raises `RanDry`."""
