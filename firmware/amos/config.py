@@ -1,6 +1,7 @@
 """The player's settings: `player.json` in its directory, and `name=value` words that override it for one run."""
 
 import json
+import os
 
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 
@@ -98,7 +99,8 @@ def load(directory: str, words) -> Config:
     path = directory + "/player.json"
     try:
         with open(path) as file:
-            text = file.read(CONFIG_BYTES_MAX + 1)
+            # MicroPython allocates what it is asked to read, whether or not the file has it.
+            text = file.read(min(os.stat(path)[6], CONFIG_BYTES_MAX) + 1)
     except OSError:
         raise ConfigError("%s: expected a file, found none; `amos device prepare` makes it" % path)
     try:

@@ -17,7 +17,7 @@ import hashlib
 import os
 from binascii import hexlify
 
-from amos.compat import MICROPYTHON
+from amos.compat import MICROPYTHON, readinto
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import MANIFEST_BYTES_MAX, SCORE_BYTES_MAX
 from amos.protocol.manifest import CODEC_QOA, open_manifest
@@ -128,26 +128,26 @@ class FileStem:
         """Fill the front of `buffer`; ValueError outside the stem, `BlobError` when the file fails."""
         if not 0 <= start_frame <= start_frame + frame_count <= self.frames:
             raise ValueError("frames: expected inside 0 to %d, got %d + %d" % (self.frames, start_frame, frame_count))
-        frame_bytes = 2 * self.channels
-        left = memoryview(buffer)[: frame_count * frame_bytes]
-        if len(left) != frame_count * frame_bytes:
-            raise ValueError("buffer: expected %d bytes, got %d" % (frame_count * frame_bytes, len(left)))
-        self._fill(left, start_frame, frame_count)
+        size_bytes = frame_count * 2 * self.channels
+        if len(buffer) < size_bytes:
+            raise ValueError("buffer: expected %d bytes, got %d" % (size_bytes, len(buffer)))
+        self._fill(buffer, start_frame, frame_count)
 
-    def _fill(self, out: memoryview, start_frame: int, frame_count: int) -> None:
+    def _fill(self, buffer: bytearray, start_frame: int, frame_count: int) -> None:
         """`read_into`, its arguments checked."""
-        self._read_file(out, start_frame * 2 * self.channels)
+        self._read_file(buffer, frame_count * 2 * self.channels, start_frame * 2 * self.channels)
 
-    def _read_file(self, left: memoryview, at: int) -> None:
-        """Fill `left` with the file's bytes from `at` on. Raises `BlobError`."""
+    def _read_file(self, buffer: bytearray, size_bytes: int, at: int) -> None:
+        """Fill the front of `buffer` with `size_bytes` of the file from `at` on. Raises `BlobError`."""
         try:
             file = self._opened()
             file.seek(at)
-            while len(left):
-                count = file.readinto(left)
+            done = readinto(file, buffer, size_bytes)
+            while done < size_bytes:
+                count = file.readinto(memoryview(buffer)[done:size_bytes])
                 if not count:
-                    raise BlobError("%s: expected %d more bytes, found the end" % (self._path, len(left)))
-                left = left[count:]
+                    raise BlobError("%s: expected %d more bytes, found the end" % (self._path, size_bytes - done))
+                done += count
         except OSError as error:
             raise BlobError("%s: expected a readable file, found %s" % (self._path, error))
 
