@@ -9,8 +9,8 @@
 Contract: read only. A blob is hashed in chunks, never loaded whole, when its stem is asked for the first time; whoever
 wants no wait at a placement asks early. A blob of the wrong size or hash, or that is not what its codec makes, raises
 `BlobError`, then and ever after: that stem never plays, the others do. Leases are the caller's to check, for this edge
-has no clock. What changes in a file after it was checked is not noticed. At most `OPEN_STEMS_MAX` files are open; a
-stem beyond them is opened again when read.
+has no clock. What changes in a file after it was checked is not noticed. At most `OPEN_STEMS_MAX` files are open, on
+boards fewer; a stem beyond them is opened again when read.
 """
 
 import hashlib
@@ -25,7 +25,10 @@ from amos.protocol.manifest import CODEC_QOA, open_manifest
 MANIFEST_NAME = "manifest.cose"
 BLOBS_NAME = "blobs"
 OPEN_STEMS_MAX = 40
-"""32 voices and a few that fade; the usual limit of a process is 1,024 files, of a board's card far less."""
+"""32 voices and a few that fade; the usual limit of a process is 1,024 files."""
+
+OPEN_STEMS_SPARE = 4
+"""On boards as many stems are open as the pack has voices, and so many more: each takes 1 KB or more of the heap."""
 
 _CHUNK_BYTES = 4096 if MICROPYTHON else 1 << 20
 
@@ -109,7 +112,8 @@ class PackFolder:
 
     def admit(self, stem: "FileStem") -> None:
         """Called by a stem that opens its file: closes the one longest open when there are too many."""
-        while len(self._open) >= OPEN_STEMS_MAX:
+        open_max = min(OPEN_STEMS_MAX, self.manifest.voices + OPEN_STEMS_SPARE) if MICROPYTHON else OPEN_STEMS_MAX
+        while len(self._open) >= open_max:
             self._open.pop(0).close()
         self._open.append(stem)
 

@@ -1,4 +1,4 @@
-"""Rows in columns: 11 bytes each in arrays that are taken once, where 1,200 tuples would take a board's heap to pieces."""
+"""Rows in columns: 11 bytes each, in arrays taken once; 1,200 tuples would take a board's heap to pieces."""
 
 from array import array
 

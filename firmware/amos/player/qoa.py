@@ -1,7 +1,8 @@
 """QOA, the "Quite OK Audio" format (qoaformat.org): its layout in bytes, and the decoder for reading and for ports
 without viper. `SPEC.md`, "QOA", says which QOA files a pack may hold and what is decoded from any bits.
 
-A kernel is a module with `load_state`, `decode` and `copy`; `qoa_viper` is another one, and `qoa_numpy` does whole frames side by side.
+A kernel is a module with `load_state`, `decode` and `copy`; `qoa_viper` is another one, and `qoa_numpy` does whole
+frames side by side.
 """
 
 from array import array

@@ -135,8 +135,13 @@ def _decode(pcm: ptr16, r: int, change: int, state: ptr32, data: ptr8, residuals
     state[7] = w3 >> upper
 
 
+def copy(out, out_at: int, pcm, at: int, samples: int) -> None:
+    """As `qoa.copy`."""
+    _copy(out, pcm, out_at, at, samples)
+
+
 @micropython.viper
-def copy(out: ptr16, out_at: int, pcm: ptr16, at: int, samples: int):
+def _copy(out: ptr16, pcm: ptr16, out_at: int, at: int, samples: int):
     out = ptr16(int(out) + 2 * out_at)
     pcm = ptr16(int(pcm) + 2 * at)
     end = int(out) + 2 * samples
