@@ -2,7 +2,8 @@
 
 import sys
 
-from amos.compat import MICROPYTHON, keep_heap_whole
+from amos.compat import MICROPYTHON
+from amos.heap import keep_heap_whole
 
 keep_heap_whole()  # before the imports that fill it
 

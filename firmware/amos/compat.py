@@ -1,10 +1,6 @@
 """Every shim for what MicroPython lacks or does otherwise, each with its reason."""
 
-import gc
 import sys
-
-COLLECT_BYTES = 32 << 10
-"""Two seconds of play on a Pico 2 W; a collection takes it some 15 ms."""
 
 MICROPYTHON = sys.implementation.name == "micropython"
 
@@ -15,13 +11,6 @@ except ImportError:
     def const(value):
         """CPython has no compile-time constants; the value itself serves."""
         return value
-
-
-def keep_heap_whole() -> None:
-    """MicroPython's heap never moves what lives, and collects only when it is full: by then what lives long lies
-    everywhere, and no room for a segment of 16 KB is left. Collecting sooner keeps all of it at the heap's begin."""
-    if MICROPYTHON:
-        gc.threshold(COLLECT_BYTES)  # pyright: ignore[reportAttributeAccessIssue] (CPython has set_threshold)
 
 
 if MICROPYTHON:

@@ -11,7 +11,7 @@ import sys
 FOLDER = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
 
 if hasattr(gc, "threshold"):
-    gc.threshold(32 << 10)  # as the player does: see amos.compat.keep_heap_whole
+    gc.threshold(32 << 10)  # as the player does: see amos.heap
 
 try:
     print_exception = sys.print_exception
