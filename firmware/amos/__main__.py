@@ -2,13 +2,17 @@
 
 import sys
 
-from amos.app import Player
 from amos.compat import MICROPYTHON
-from amos.config import ConfigError, load
-from amos.edges.address import AddressError
-from amos.edges.key_store import KeyFault
-from amos.journal.journal import JournalError
-from amos.protocol.errors import ProtocolError
+from amos.heap import keep_heap_whole
+
+keep_heap_whole()  # before the imports that fill it
+
+from amos.app import Player  # noqa: E402
+from amos.config import ConfigError, load  # noqa: E402
+from amos.edges.address import AddressError  # noqa: E402
+from amos.edges.key_store import KeyFault  # noqa: E402
+from amos.journal.journal import JournalError  # noqa: E402
+from amos.protocol.errors import ProtocolError  # noqa: E402
 
 REFUSED = 2
 

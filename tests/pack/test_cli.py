@@ -9,6 +9,8 @@ from typer.testing import CliRunner, Result
 from amos.crypto import public_key, verify
 from amos.protocol.manifest import open_manifest
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
+from amos_tools.boards import load_board
+from amos_tools.device.prepare import check_fit
 from amos_tools.pack.cli import app
 from amos_tools.vault import Vault
 from amos_tools.vault.cli import app as vault_app
@@ -52,6 +54,17 @@ def test_build_and_show(site: Path) -> None:
     assert result.exit_code == 0, result.output
     assert result.output.count(" ok ") == 4
     assert "test: pack " in result.output and "44100 Hz, 8 voices" in result.output
+
+
+def test_a_board_by_name_gives_rate_codec_class_and_voices(site: Path) -> None:
+    refused = build(site, board="pico-2-w")
+    assert refused.exit_code == 1 and "TooManyVoices: voices: expected at most 6 on pico-2-w, found 8" in refused.output
+    script = site / "cafe.aimi"
+    script.write_text(script.read_text().replace("voices 8", "voices 6"))
+    assert build(site, board="pico-2-w").exit_code == 0
+    shown = run("show", site / "pack", "--key", site / "publisher.pub").output
+    assert "22050 Hz, 6 voices" in shown and "for mcu" in shown and shown.count(" qoa ") == 4
+    check_fit(load_board("pico-2-w"), site / "pack", public_key(SEED).hex())
 
 
 def test_a_build_can_be_repeated(site: Path) -> None:

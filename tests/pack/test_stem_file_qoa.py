@@ -101,6 +101,7 @@ class Counting:
         self._slices = slices
 
     load_state = staticmethod(qoa.load_state)
+    copy = staticmethod(qoa.copy)
 
     def decode(self, state, data, at, slices, channels, out, out_at) -> None:  # type: ignore[no-untyped-def]
         self._slices.append(slices)

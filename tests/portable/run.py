@@ -10,6 +10,9 @@ import sys
 
 FOLDER = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
 
+if hasattr(gc, "threshold"):
+    gc.threshold(32 << 10)  # as the player does: see amos.heap
+
 try:
     print_exception = sys.print_exception
 except AttributeError:  # CPython

@@ -46,7 +46,7 @@ def test_ended_rows_count_once_and_sounding_rows_from_the_last_flush():
     builder.advance(2000, 40, 0, [(2, 100, 1200, 5)], [(3, 1500, 500, 1)])
     journal.flush()
     found = Journal(device, SALT).unsealed
-    assert found.ended == [(1, 0, 500, 5), (2, 100, 1200, 5)]
+    assert list(found.ended) == [(1, 0, 500, 5), (2, 100, 1200, 5)]
     assert found.sounding == [(3, 1500, 500, 1)]
     assert (found.end_frame, found.delivered_frames, found.opened.tier) == (2000, 2000, 3)
 

@@ -38,7 +38,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
 
 def test_it_compiles_without_a_warning_and_fits_a_board(compiled: Compiled) -> None:
     assert compiled.warnings == () and compiled.voices_worst <= compiled.voices
-    assert compiled.heap_bytes <= BOARDS["pico2w"]
+    assert compiled.heap_bytes <= BOARDS["pico-2-w"]
 
 
 def test_a_day_of_it_has_no_gap_and_uses_everything(compiled: Compiled) -> None:

@@ -49,7 +49,7 @@ def test_prints_a_summary(check: Check) -> None:
     result = check(EXAMPLE.encode())
     assert result.exit_code == 0
     assert "harbour cafe: 3 sections, 13 stems" in result.output and "8 at most, of 8" in result.output
-    assert "pico2w holds it (24 KiB)" in result.output and "“promo”, 30 s, 1 hit" in result.output
+    assert "pico-2-w holds it (24 KiB)" in result.output and "“promo”, 30 s, 1 hit" in result.output
     assert "warning: pool `warm` has 4 pads, too few for the rules of `avoid`" in result.output
 
 

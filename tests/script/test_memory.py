@@ -47,10 +47,10 @@ def test_the_estimate_covers_what_is_taken(compiled: Compiled, micropython_armhf
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
     taken = int(done.stdout)
     assert taken <= compiled.heap_bytes <= 1.5 * taken
-    assert compiled.heap_bytes <= BOARDS["pico2w"]
+    assert compiled.heap_bytes <= BOARDS["pico-2-w"]
 
 
 def test_a_large_score_is_told_off_a_small_board() -> None:
     sections = "".join(f"section s{n} 4 bars\n play pads from p\n next s{(n + 1) % 60}\n" for n in range(60))
     compiled = compile_script(f"clock 44100 tempo 84\npool p = stems where role pads\n{sections}", VAULT)
-    assert any("pico2w leaves 24 KiB" in warning.message for warning in compiled.warnings)
+    assert any("pico-2-w leaves 24 KiB" in warning.message for warning in compiled.warnings)

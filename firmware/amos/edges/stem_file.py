@@ -9,15 +9,15 @@
 Contract: read only. A blob is hashed in chunks, never loaded whole, when its stem is asked for the first time; whoever
 wants no wait at a placement asks early. A blob of the wrong size or hash, or that is not what its codec makes, raises
 `BlobError`, then and ever after: that stem never plays, the others do. Leases are the caller's to check, for this edge
-has no clock. What changes in a file after it was checked is not noticed. At most `OPEN_STEMS_MAX` files are open; a
-stem beyond them is opened again when read.
+has no clock. What changes in a file after it was checked is not noticed. At most `OPEN_STEMS_MAX` files are open, on
+boards fewer; a stem beyond them is opened again when read.
 """
 
 import hashlib
 import os
 from binascii import hexlify
 
-from amos.compat import MICROPYTHON
+from amos.compat import MICROPYTHON, readinto
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import MANIFEST_BYTES_MAX, SCORE_BYTES_MAX
 from amos.protocol.manifest import CODEC_QOA, open_manifest
@@ -25,7 +25,10 @@ from amos.protocol.manifest import CODEC_QOA, open_manifest
 MANIFEST_NAME = "manifest.cose"
 BLOBS_NAME = "blobs"
 OPEN_STEMS_MAX = 40
-"""32 voices and a few that fade; the usual limit of a process is 1,024 files, of a board's card far less."""
+"""32 voices and a few that fade; the usual limit of a process is 1,024 files."""
+
+OPEN_STEMS_SPARE = 4
+"""On boards as many stems are open as the pack has voices, and so many more: each takes 1 KB or more of the heap."""
 
 _CHUNK_BYTES = 4096 if MICROPYTHON else 1 << 20
 
@@ -109,7 +112,8 @@ class PackFolder:
 
     def admit(self, stem: "FileStem") -> None:
         """Called by a stem that opens its file: closes the one longest open when there are too many."""
-        while len(self._open) >= OPEN_STEMS_MAX:
+        open_max = min(OPEN_STEMS_MAX, self.manifest.voices + OPEN_STEMS_SPARE) if MICROPYTHON else OPEN_STEMS_MAX
+        while len(self._open) >= open_max:
             self._open.pop(0).close()
         self._open.append(stem)
 
@@ -128,26 +132,26 @@ class FileStem:
         """Fill the front of `buffer`; ValueError outside the stem, `BlobError` when the file fails."""
         if not 0 <= start_frame <= start_frame + frame_count <= self.frames:
             raise ValueError("frames: expected inside 0 to %d, got %d + %d" % (self.frames, start_frame, frame_count))
-        frame_bytes = 2 * self.channels
-        left = memoryview(buffer)[: frame_count * frame_bytes]
-        if len(left) != frame_count * frame_bytes:
-            raise ValueError("buffer: expected %d bytes, got %d" % (frame_count * frame_bytes, len(left)))
-        self._fill(left, start_frame, frame_count)
+        size_bytes = frame_count * 2 * self.channels
+        if len(buffer) < size_bytes:
+            raise ValueError("buffer: expected %d bytes, got %d" % (size_bytes, len(buffer)))
+        self._fill(buffer, start_frame, frame_count)
 
-    def _fill(self, out: memoryview, start_frame: int, frame_count: int) -> None:
+    def _fill(self, buffer: bytearray, start_frame: int, frame_count: int) -> None:
         """`read_into`, its arguments checked."""
-        self._read_file(out, start_frame * 2 * self.channels)
+        self._read_file(buffer, frame_count * 2 * self.channels, start_frame * 2 * self.channels)
 
-    def _read_file(self, left: memoryview, at: int) -> None:
-        """Fill `left` with the file's bytes from `at` on. Raises `BlobError`."""
+    def _read_file(self, buffer: bytearray, size_bytes: int, at: int) -> None:
+        """Fill the front of `buffer` with `size_bytes` of the file from `at` on. Raises `BlobError`."""
         try:
             file = self._opened()
             file.seek(at)
-            while len(left):
-                count = file.readinto(left)
+            done = readinto(file, buffer, size_bytes)
+            while done < size_bytes:
+                count = file.readinto(memoryview(buffer)[done:size_bytes])
                 if not count:
-                    raise BlobError("%s: expected %d more bytes, found the end" % (self._path, len(left)))
-                left = left[count:]
+                    raise BlobError("%s: expected %d more bytes, found the end" % (self._path, size_bytes - done))
+                done += count
         except OSError as error:
             raise BlobError("%s: expected a readable file, found %s" % (self._path, error))
 

@@ -54,8 +54,8 @@ class QoaArrayStem(FileStem):
         super().close()
         self._windows = {}
 
-    def _fill(self, out: memoryview, start_frame: int, frame_count: int) -> None:
-        target = np.frombuffer(out, "<i2").reshape(frame_count, self.channels)
+    def _fill(self, buffer: bytearray, start_frame: int, frame_count: int) -> None:
+        target = np.frombuffer(buffer, "<i2", frame_count * self.channels).reshape(frame_count, self.channels)
         done = 0
         while done < frame_count:
             number, begin = divmod(start_frame + done, QOA_WINDOW_FRAMES)
@@ -70,7 +70,7 @@ class QoaArrayStem(FileStem):
             frames = min(QOA_WINDOW_FRAMES, self.frames - first)
             at = qoa.frame_offset(first // qoa.FRAME_FRAMES, self.channels)
             data = bytearray(qoa.file_bytes(frames, self.channels) - qoa.FILE_HEADER_BYTES)
-            self._read_file(memoryview(data), at)
+            self._read_file(data, len(data), at)
             window = decode_frames(memoryview(data), frames, self.channels)
             while len(self._windows) >= QOA_WINDOWS_MAX:
                 del self._windows[next(iter(self._windows))]

@@ -72,7 +72,7 @@ class _Cursor:
     def __init__(self, channels: int):
         self.frame = -1  # the frame that comes next; -1: nowhere
         self.states = [array("i", bytes(4 * qoa.STATE_LENGTH)) for _ in range(channels)]
-        self.slice = memoryview(bytearray(2 * channels * qoa.SLICE_FRAMES))
+        self.slice = bytearray(2 * channels * qoa.SLICE_FRAMES)
         self.slice_end = 0  # the frame behind `slice`; those from `frame` on are still to be given
 
 
@@ -89,25 +89,26 @@ class QoaStem(FileStem):
         super().close()
         self._cursors = []
 
-    def _fill(self, out: memoryview, start_frame: int, frame_count: int) -> None:
+    def _fill(self, buffer: bytearray, start_frame: int, frame_count: int) -> None:
+        # Places in `buffer` go as numbers: slices of it would be allocations, for each read of each stem.
         if not frame_count:
             return
-        frame_bytes = 2 * self.channels
+        channels = self.channels
         cursor = self._taken_cursor(start_frame)
+        done = 0
         try:
             if cursor.frame != start_frame:
                 self._send(cursor, start_frame)
-            while frame_count:
+            while done < frame_count:
                 waiting = cursor.slice_end - cursor.frame
                 if waiting:
-                    count = min(waiting, frame_count)
+                    count = min(waiting, frame_count - done)
                     begin = self._slice_frames(cursor.slice_end) - waiting
-                    out[: count * frame_bytes] = cursor.slice[begin * frame_bytes : (begin + count) * frame_bytes]
+                    self._kernel.copy(buffer, done * channels, cursor.slice, begin * channels, count * channels)
                 else:
-                    count = self._decode_slices(cursor, out, frame_count)
+                    count = self._decode_slices(cursor, buffer, done, frame_count - done)
                 cursor.frame += count
-                frame_count -= count
-                out = out[count * frame_bytes :]
+                done += count
         except BlobError:
             cursor.frame = -1
             raise
@@ -135,12 +136,12 @@ class QoaStem(FileStem):
         cursor.frame = cursor.slice_end = frame - frame % qoa.FRAME_FRAMES
         while cursor.slice_end < frame:
             cursor.frame = cursor.slice_end
-            self._decode_slices(cursor, None, 0)
+            self._decode_slices(cursor, cursor.slice, 0, 0)
         cursor.frame = frame
 
-    def _decode_slices(self, cursor: _Cursor, out, frame_count: int) -> int:
-        """Decode whole slices at the cursor into `out` and return their frames; 0 if not even one fits, which then is
-        in the cursor's slice."""
+    def _decode_slices(self, cursor: _Cursor, out: bytearray, begin: int, frame_count: int) -> int:
+        """Decode whole slices at the cursor into `out` from frame `begin` on and return their frames; 0 if not even one
+        fits, which then is in the cursor's slice."""
         in_frame = cursor.frame % qoa.FRAME_FRAMES
         at = qoa.frame_offset(cursor.frame // qoa.FRAME_FRAMES, self.channels)
         if in_frame == 0:
@@ -149,22 +150,23 @@ class QoaStem(FileStem):
         slices = min(slices, _READ_SLICES)
         at += qoa.FRAME_HEADER_BYTES + self.channels * qoa.STATE_BYTES
         at += in_frame // qoa.SLICE_FRAMES * self.channels * qoa.SLICE_BYTES
-        self._decode(cursor, at, slices or 1, out if slices else cursor.slice)
         if not slices:
+            self._decode(cursor, at, 1, cursor.slice, 0)
             cursor.slice_end = min(self.frames, cursor.frame + qoa.SLICE_FRAMES)
             return 0
+        self._decode(cursor, at, slices, out, begin * self.channels)
         cursor.slice_end += slices * qoa.SLICE_FRAMES
         return slices * qoa.SLICE_FRAMES
 
     def _load_states(self, cursor: _Cursor, at: int) -> None:
-        size_bytes = self.channels * qoa.STATE_BYTES
-        self._read_file(memoryview(_scratch)[:size_bytes], at + qoa.FRAME_HEADER_BYTES)
+        self._read_file(_scratch, self.channels * qoa.STATE_BYTES, at + qoa.FRAME_HEADER_BYTES)
         for channel in range(self.channels):
             self._kernel.load_state(cursor.states[channel], _scratch, channel * qoa.STATE_BYTES)
 
-    def _decode(self, cursor: _Cursor, at: int, slices: int, out) -> None:
-        self._read_file(memoryview(_scratch)[: slices * self.channels * qoa.SLICE_BYTES], at)
-        for channel in range(self.channels):
+    def _decode(self, cursor: _Cursor, at: int, slices: int, out: bytearray, out_at: int) -> None:
+        channels = self.channels
+        self._read_file(_scratch, slices * channels * qoa.SLICE_BYTES, at)
+        for channel in range(channels):
             self._kernel.decode(
-                cursor.states[channel], _scratch, channel * qoa.SLICE_BYTES, slices, self.channels, out, channel
+                cursor.states[channel], _scratch, channel * qoa.SLICE_BYTES, slices, channels, out, out_at + channel
             )

@@ -3,6 +3,7 @@
 from array import array
 
 from amos.journal.facts import Flushed, Opened
+from amos.journal.rows import Rows
 from amos.protocol.limits import SEGMENT_INPUTS_MAX, SEGMENT_INPUTS_OWN_MAX, SEGMENT_ROWS_MAX
 from amos.protocol.segment import FLAG_ABORTED, FLAG_POWER_LOSS, VERSION, Usage, columns, input_columns
 
@@ -14,12 +15,14 @@ class SegmentBuilder:
     """Rows are (stem, start_frame, frames, flags) and inputs (frame, kind, value), in the session's sample clock.
 
     opened   Opened, the facts known at the segment's start
-    ended    rows of placements that have ended; sounding   rows so far of those that still sound
+    ended    Rows of placements that have ended, starts from the segment's first frame on; the builder clears it first
+    sounding rows so far of those that still sound
     """
 
-    def __init__(self, opened: Opened):
+    def __init__(self, opened: Opened, ended: Rows):
+        ended.clear()
         self.opened = opened
-        self.ended: list = []
+        self.ended = ended
         self.sounding: list = []
         self.inputs: list = []
         self.end_frame = opened.first_frame
@@ -37,8 +40,13 @@ class SegmentBuilder:
         self.end_ms = end_ms
         self.silent_frames = silent_frames
         self.underruns = underruns
-        self.ended.extend(ended)
+        self._end(ended)
         self.sounding = list(sounding)
+
+    def _end(self, rows) -> None:
+        first = self.opened.first_frame
+        for stem, start, frames, flags in rows:
+            self.ended.add(stem, start - first, frames, flags)
 
     def nearly_full(self, rows_coming: int) -> bool:
         """Whether `rows_coming` more rows might not fit."""
@@ -54,23 +62,23 @@ class SegmentBuilder:
         return self._flushed_from(0, 0)
 
     def _flushed_from(self, first_row: int, first_input: int) -> Flushed:
-        ended = self.ended[first_row:]
         inputs = self.inputs[first_input:]
         self._flushed_rows = len(self.ended)
         self._flushed_inputs = len(self.inputs)
         first = self.opened.first_frame
-        rows = ended + self.sounding
+        sounding = [(stem, start - first, frames, flags) for stem, start, frames, flags in self.sounding]
+        stems, starts, frames, flags = self.ended.columns(first_row, sounding)
         return Flushed(
             end_frame=self.end_frame,
             end_ms=self.end_ms,
             delivered_frames=self.delivered_frames,
             silent_frames=self.silent_frames,
             underruns=self.underruns,
-            open_from=len(ended),
-            stems=array("H", [row[0] for row in rows]),
-            starts=array("I", [row[1] - first for row in rows]),
-            frames=array("I", [row[2] for row in rows]),
-            flags=array("B", [row[3] for row in rows]),
+            open_from=len(stems) - len(sounding),
+            stems=stems,
+            starts=starts,
+            frames=frames,
+            flags=flags,
             input_starts=array("I", [item[0] - first for item in inputs]),
             input_kinds=array("B", [item[1] for item in inputs]),
             input_values=array("i", [item[2] for item in inputs]),
@@ -79,12 +87,13 @@ class SegmentBuilder:
     def apply(self, flushed: Flushed) -> None:
         """Take over a flush found in the journal at boot."""
         first = self.opened.first_frame
-        rows = [
-            (flushed.stems[n], first + flushed.starts[n], flushed.frames[n], flushed.flags[n])
-            for n in range(len(flushed.stems))
-        ]
-        self.ended.extend(rows[: flushed.open_from])
-        self.sounding = rows[flushed.open_from :]
+        self.sounding = []
+        for n in range(len(flushed.stems)):
+            stem, start, frames, flags = flushed.stems[n], flushed.starts[n], flushed.frames[n], flushed.flags[n]
+            if n < flushed.open_from:
+                self.ended.add(stem, start, frames, flags)
+            else:
+                self.sounding.append((stem, first + start, frames, flags))
         for n in range(len(flushed.input_starts)):
             self.inputs.append((first + flushed.input_starts[n], flushed.input_kinds[n], flushed.input_values[n]))
         self.end_frame = flushed.end_frame
@@ -103,9 +112,12 @@ class SegmentBuilder:
         ]
 
     def usage(self, device: bytes, sequence: int, previous: bytes, pcm_sha256: bytes, reason: int, lost=None) -> Usage:
-        """The payload to sign. `lost` is None or (first, last, reason) of sequence numbers gone for good."""
+        """The payload to sign. `lost` is None or (first, last, reason) of sequence numbers gone for good. What sounds
+        goes to the rows that have ended."""
         opened = self.opened
-        stems, starts, frames, flags = columns(self.ended + self.sounding, opened.first_frame)
+        self._end(self.sounding)
+        self.sounding = []
+        stems, starts, frames, flags = columns(self.ended, 0)
         input_starts, input_kinds, input_values = input_columns(self.inputs, opened.first_frame)
         return Usage(
             version=VERSION,

@@ -64,6 +64,7 @@ class Journal:
         self.last_sequence, self.last_sha256 = state.last_sequence, state.last_sha256
         self.segments, self.memory, self.unsealed = found.segments, found.memory, found.unsealed
         self._losses, self._skipped = found.losses, (state.skipped_first, state.skipped_last)
+        self._ended = found.rows
         self._checked = 0
         self.failed_writes = 0
         self.notes: list = self._ring.notes + found.notes
@@ -123,7 +124,7 @@ class Journal:
             raise JournalFull("journal: expected fewer than %d segments; sync the player" % len(self.segments))
         self._make_segment_room(SEGMENT_BYTES_MAX)
         self._append(record.OPEN, lambda: part(self._state().encode()) + part(opened.encode()))
-        self.unsealed = SegmentBuilder(opened)
+        self.unsealed = SegmentBuilder(opened, self._ended)
         return self.unsealed
 
     def flush(self) -> None:

@@ -6,6 +6,7 @@ Nothing is written here: a power cut during recovery leaves what it found.
 from amos.journal import record
 from amos.journal.builder import SegmentBuilder
 from amos.journal.facts import Flushed, Opened, State
+from amos.journal.rows import Rows
 from amos.journal.segments import HEAD_BYTES, SealedHead, Segments, without
 from amos.protocol.errors import ProtocolError
 
@@ -18,6 +19,7 @@ class Found:
 
     state       State with the newest counters; its `segments_*` are not kept up to date
     unsealed    SegmentBuilder or None: metered and not sealed
+    rows        Rows, which the builders have by turns
     memory      bytes or None
     segments    Segments
     losses      list of (first, last) sequence numbers that are gone and that no stored segment declares
@@ -29,6 +31,7 @@ class Found:
         self.state = ring.state
         self.notes: list = []
         self.unsealed = None
+        self.rows = Rows()
         self._unsealed_sequence = 0
         self.memory = None
         self.segments = Segments(ring.segments)
@@ -78,7 +81,7 @@ class Found:
             state, rest = cut_part(payload)
             self._take_state(state)
             opened, flushed = cut_part(rest)
-            self.unsealed = SegmentBuilder(Opened.decode(opened))
+            self.unsealed = SegmentBuilder(Opened.decode(opened), self.rows)
             self._unsealed_sequence = self.state.last_sequence + 1
             if kind == record.CARRY:
                 self.unsealed.apply(Flushed.decode(flushed))

@@ -104,7 +104,7 @@ class Zone:
         if count > self.room:
             raise OSError("no room for %d sectors" % count)
         padding = bytes(count * sector_bytes - len(payload) - len(header))
-        data = header + payload + padding
+        data = b"".join((header, payload, padding))
         self._recent = -1
         start = self.head % self.count
         until_end = min(count, self.count - start)

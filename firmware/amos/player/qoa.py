@@ -1,7 +1,8 @@
 """QOA, the "Quite OK Audio" format (qoaformat.org): its layout in bytes, and the decoder for reading and for ports
 without viper. `SPEC.md`, "QOA", says which QOA files a pack may hold and what is decoded from any bits.
 
-A kernel is a module with `decode`; `qoa_viper` is another one, and `qoa_numpy` does whole frames side by side.
+A kernel is a module with `load_state`, `decode` and `copy`; `qoa_viper` is another one, and `qoa_numpy` does whole
+frames side by side.
 """
 
 from array import array
@@ -105,3 +106,8 @@ def decode(state, data, at: int, slices: int, channels: int, out, out_at: int) -
     for i in range(4):
         state[i] = history[i]
         state[4 + i] = weights[i]
+
+
+def copy(out, out_at: int, pcm, at: int, samples: int) -> None:
+    """Copy `samples` samples, int16, from sample `at` of `pcm` to sample `out_at` of `out`."""
+    out[2 * out_at : 2 * (out_at + samples)] = pcm[2 * at : 2 * (at + samples)]

@@ -16,7 +16,7 @@ import micropython
 
 from amos.player.qoa import RESIDUALS, load_state
 
-__all__ = ("decode", "load_state")
+__all__ = ("copy", "decode", "load_state")
 
 _BIASED = array("H", [residual + 32768 for residual in RESIDUALS])
 
@@ -133,3 +133,19 @@ def _decode(pcm: ptr16, r: int, change: int, state: ptr32, data: ptr8, residuals
     state[5] = w1 >> upper
     state[6] = w2 >> upper
     state[7] = w3 >> upper
+
+
+def copy(out, out_at: int, pcm, at: int, samples: int) -> None:
+    """As `qoa.copy`."""
+    _copy(out, pcm, out_at, at, samples)
+
+
+@micropython.viper
+def _copy(out: ptr16, pcm: ptr16, out_at: int, at: int, samples: int):
+    out = ptr16(int(out) + 2 * out_at)
+    pcm = ptr16(int(pcm) + 2 * at)
+    end = int(out) + 2 * samples
+    while int(out) != end:
+        out[0] = pcm[0]
+        out = ptr16(int(out) + 2)
+        pcm = ptr16(int(pcm) + 2)

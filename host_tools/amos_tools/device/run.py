@@ -1,6 +1,7 @@
 """`amos player`: run the firmware of a player's directory, on CPython or on MicroPython."""
 
 import os
+import struct
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,7 +9,9 @@ import typer
 
 import amos
 from amos.__main__ import main as run_firmware
+from amos.config import ConfigError, load
 from amos_tools import toolchain
+from amos_tools.boards import heap_option
 
 
 def micropython_environment() -> dict[str, str]:
@@ -31,6 +34,10 @@ def player(
     if command is None:
         typer.echo(toolchain.explain("micropython"), err=True)
         raise typer.Exit(2)
-    # One heap of 64 MiB: a bound that a leak would meet, far above what play needs.
-    arguments = [*command, "-X", "heapsize=64m", "-m", "amos", *words]
+    try:
+        board = load(words[0], words[1:]).board
+    except ConfigError as error:
+        typer.echo(f"amos player: ConfigError: {error}", err=True)
+        raise typer.Exit(2) from None
+    arguments = [*command, *heap_option(board, struct.calcsize("P")), "-m", "amos", *words]
     os.execvpe(arguments[0], arguments, micropython_environment())

@@ -11,9 +11,10 @@ from rich.table import Table
 from amos.crypto import public_key, verify
 from amos.edges.stem_file import BlobError, PackFolder, open_pack
 from amos.protocol.errors import ProtocolError
-from amos.protocol.manifest import CODECS, ROLES
+from amos.protocol.manifest import CODEC_PCM16, CODECS, ROLES
+from amos_tools.boards import board_names, load_board
 from amos_tools.pack.build import build_pack
-from amos_tools.pack.errors import PackBuildError
+from amos_tools.pack.errors import PackBuildError, TooManyVoices
 from amos_tools.pack.keys import KeyFileError, read_key
 from amos_tools.pack.opt_outs import make_opt_outs, withdrawn, write_opt_outs
 from amos_tools.vault import Vault, VaultError
@@ -34,8 +35,12 @@ def build(
     out: Annotated[Path, typer.Option(metavar="DIR", help="The pack's folder; a pack there is replaced.")],
     serial: Annotated[int, typer.Option(help="Above that of the pack before: players refuse to go back.")],
     key: KeyFile,
-    board: Annotated[str, typer.Option(help="Class of boards it is for.")] = "linux",
-    codec: Annotated[str, typer.Option(help="pcm16, or qoa: a fifth of the bytes, for boards.")] = "pcm16",
+    board: Annotated[
+        str, typer.Option(help="The board it is for (amos boards): no more than its rate and voices; or a class.")
+    ] = "linux",
+    codec: Annotated[
+        str | None, typer.Option(help="pcm16, or qoa: a fifth of the bytes. By default the board's, else pcm16.")
+    ] = None,
     lease_days: Annotated[int, typer.Option(min=1, max=3650, help="Days until its stems fall silent.")] = 30,
     lease_end: Annotated[
         int | None, typer.Option(metavar="UNIX_S", help="The same as a moment, to repeat a build.")
@@ -51,20 +56,26 @@ def build(
     now = int(time.time())
     end = lease_end if lease_end is not None else now + lease_days * _DAY_S
     issued = now if issued is None and lease_end is None else issued
+    facts = load_board(board).facts if board in board_names() else {}
     try:
         seed = read_key(key)
         source = _read_script(script, SOURCE_BYTES_MAX)
         with Vault(vault) as opened:
-            compiled = compile_script(source, opened.stems(), name=str(script))
+            compiled = compile_script(source, opened.stems(), name=str(script), rate_hz_max=facts.get("audio.rate_hz"))
+            if facts and compiled.voices > facts["audio.voices"]:
+                raise TooManyVoices(
+                    f"voices: expected at most {facts['audio.voices']} on {board}, found {compiled.voices} in the"
+                    " script's `mix`"
+                )
             summary = build_pack(
                 compiled,
                 opened,
                 out,
                 publisher_seed=seed,
                 serial=serial,
-                board_class=board,
+                board_class=facts.get("class", board),
                 lease_end_unix_s=end,
-                codec=codec,
+                codec=codec or facts.get("codec", CODECS[CODEC_PCM16]),
                 issued_unix_s=issued,
             )
     except (PackBuildError, VaultError) as error:

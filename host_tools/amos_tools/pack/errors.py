@@ -26,6 +26,10 @@ class ScoreMismatch(PackBuildError):
     """Score and stem table or rate do not belong together."""
 
 
+class TooManyVoices(PackBuildError):
+    """The script may need more voices than the board it is built for can play."""
+
+
 class SerialNotNewer(PackBuildError):
     """The folder holds another pack with this serial or a later one: players refuse to roll back."""
 

@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from amos.player.score import HISTORY_MAX, VERSION, Score, decode_score
 from amos.protocol.record import U16
@@ -67,13 +67,18 @@ class Compiled:
     warnings: tuple[Problem, ...]
 
 
-def compile_script(source: str | bytes, stems: Sequence[StemFacts], *, name: str = "<script>") -> Compiled:
-    """Compile Aimi Script for the stems of a vault. Raises `ScriptError` with every error found; nothing else."""
+def compile_script(
+    source: str | bytes, stems: Sequence[StemFacts], *, name: str = "<script>", rate_hz_max: int | None = None
+) -> Compiled:
+    """Compile Aimi Script for the stems of a vault, at the script's sample rate or at `rate_hz_max` if that is lower.
+
+    Raises `ScriptError` with every error found; nothing else.
+    """
     lines = source_lines(source, name)
     problems = Problems(lines, name)
     try:
         program = gather(parse_lines(lines, problems), problems)
-        compiled = _compile(program, stems, problems)
+        compiled = _compile(program, stems, rate_hz_max, problems)
     except TooManyProblems:
         compiled = None
     problems.raise_if_any()
@@ -81,13 +86,17 @@ def compile_script(source: str | bytes, stems: Sequence[StemFacts], *, name: str
     return compiled
 
 
-def _compile(program: Program, stems: Sequence[StemFacts], problems: Problems) -> Compiled | None:
+def _compile(
+    program: Program, stems: Sequence[StemFacts], rate_hz_max: int | None, problems: Problems
+) -> Compiled | None:
     """The script compiled, or None with errors noted."""
     name, seed = experience(program, problems)
     clock_facts = clock(program, problems)
     avoid = avoidance(program, problems)
     if clock_facts is None or not _has_sections(program, problems):
         return None
+    if rate_hz_max is not None and clock_facts.rate_hz > rate_hz_max:
+        clock_facts = replace(clock_facts, rate_hz=rate_hz_max)
     mix_facts = mix(program, clock_facts.rate_hz, problems)
     slider_table = sliders(program, clock_facts, problems)
     pools = Pools(program, stems, clock_facts, avoid.relax, problems)
