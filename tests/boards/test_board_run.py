@@ -108,7 +108,7 @@ def test_a_board_boots_plays_answers_and_meters(
     heard = (tmp_path / "i2s.pcm").read_bytes()
     assert sum(usage.delivered_frames for usage in segments(directory)) * 4 == len(heard) >= SECONDS * RATE_HZ * 4
     assert any(heard)
-    fed = re.search(r"WDT 8000\ntimer feeds 2000 1\n[^$]*player feeds 1\n[^$]*timer feeds 2000 (\d+)\n", done.stdout)
+    fed = re.search(r"WDT 8000\ntimer feeds 2000 1\n[^$]*player feeds 1\n[^$]*timer feeds 2000 (\d+)\n", out)
     filling = (
         facts["audio.buffer_bytes"] // 4 + facts["audio.block_frames"]
     )  # until then nothing has sounded for certain

@@ -107,7 +107,7 @@ class Turns:
     def __init__(self, sounding: bool) -> None:
         self.blocks = self.frame = 0
         self.sounding = sounding
-        self.performance = self.log = self.output = self
+        self.performance = self.log = self.output = self.intake = self
         self.busy = self.left = self.waiting = False
         self.lost = ""
 
@@ -118,6 +118,7 @@ class Turns:
         self.frame += frames * self.sounding
 
     def over(self) -> None: ...
+    def tidy(self) -> None: ...
 
     def poll(self, link: object, timeout_ms: int) -> bool:
         return True

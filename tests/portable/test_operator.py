@@ -108,7 +108,7 @@ def test_values_out_of_range_are_refused():
     assert refused(vm, INPUT_PAUSE, 2) == "value: expected 0 to 1, found 2"
     assert refused(vm, INPUT_VOLUME, 0) == "value: expected 1 to 32768, found 0"
     assert refused(vm, INPUT_VOLUME, 32769) is not None
-    assert refused(vm, 9, 1) is not None
+    assert refused(vm, 11, 1) is not None
 
 
 def turns(events):

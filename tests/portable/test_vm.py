@@ -220,7 +220,7 @@ def test_skips_in_a_row_wait_for_the_fade():
 def test_refuses_inputs_by_name():
     vm = vm_of()
     vm.advance(1000)
-    for kind, value, frame in ((INPUT_SKIP, 0, 999), (9, 0, 2000), (INPUT_SLIDER + 1, 0, 2000), (16, 32769, 2000)):
+    for kind, value, frame in ((INPUT_SKIP, 0, 999), (11, 0, 2000), (INPUT_SLIDER + 1, 0, 2000), (16, 32769, 2000)):
         try:
             vm.input(kind, value, frame)
         except InputRefused:
