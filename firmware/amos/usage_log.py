@@ -38,6 +38,7 @@ class UsageLog:
         self._rate_hz = 0
         self._silent_before = self._underruns_before = 0
         self._staged_frame = self._kept_frame = 0  # flushed up to there: given to the worker, and known to be stored
+        self._metered_frame = self._block_frames = 0
         self._inputs_coming: list = []
         self.underruns = 0
         self.sealed_segments = 0
@@ -65,7 +66,7 @@ class UsageLog:
     def _begun(self, opened: Opened, silent_frames: int) -> None:
         self._pcm = hashlib.sha256()
         self._silent_before, self._underruns_before = silent_frames, self.underruns
-        self._first = self._staged_frame = self._kept_frame = opened.first_frame
+        self._first = self._staged_frame = self._kept_frame = self._metered_frame = opened.first_frame
         self._rate_hz = opened.rate_hz
 
     @property
@@ -78,13 +79,15 @@ class UsageLog:
         while `busy`. Waits when too much is at stake. Raises `JournalError`, also for what was begun earlier."""
         self._pcm.update(pcm)
         worker = self._worker
-        if worker.busy and self._played_ms(meter, self._kept_frame) < worker.wait_after_ms:
+        self._block_frames = max(self._block_frames, meter.frame - self._metered_frame)
+        self._metered_frame = meter.frame
+        if worker.busy and self._at_stake_ms(meter, self._kept_frame) <= worker.wait_after_ms:
             return None
         worker.settle()
         self._kept_frame = self._staged_frame
         if meter.frame - self._first >= SEAL_INTERVAL_S * self._rate_hz:
             return SEAL_INTERVAL
-        if self._played_ms(meter, self._staged_frame) < worker.flush_after_ms:
+        if self._at_stake_ms(meter, self._staged_frame) <= worker.flush_after_ms:
             return None
         self._advance(meter.take_ended(), meter.open_rows(), meter, now_ms)
         if self._builder.nearly_full(ROWS_COMING_MAX):
@@ -100,8 +103,9 @@ class UsageLog:
         self._journal.flush()
         self._kept_frame = self._staged_frame = meter.frame
 
-    def _played_ms(self, meter, frame: int) -> int:
-        return (meter.frame - frame) * 1000 // self._rate_hz
+    def _at_stake_ms(self, meter, frame: int) -> int:
+        """Play since `frame` that a power cut may take. The next block is out before it is metered."""
+        return (meter.frame + self._block_frames - frame) * 1000 // self._rate_hz
 
     def note_input(self, frame: int, kind: int, value: int) -> None:
         """An input the VM took; it is logged with the segment in which it takes effect, from that flush on."""
