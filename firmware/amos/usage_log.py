@@ -39,8 +39,7 @@ class UsageLog:
         self._rate_hz = 0
         self._silent_before = self._underruns_before = 0
         self._staged_frame = self._kept_frame = 0  # flushed up to there: given to the worker, and known to be stored
-        self._metered_frame = 0
-        self._block_frames = 0
+        self._metered_frame = self._block_frames = 0
         self._inputs_coming: list = []
         self.underruns = 0
         self.sealed_segments = 0

@@ -1,7 +1,9 @@
 """What the tests of outputs share: a clock that they move, and a sound card on it."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -34,3 +36,11 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def player(pack: Path, tmp_path: Path, alsa: str) -> Player:
     return Player(tmp_path, pack, alsa)
+
+
+@pytest.fixture
+def memory_player(pack: Path, tmp_path: Path, alsa: str) -> Iterator[Player]:
+    """A player whose files are in memory: where the load is on the cores, no other process's syncs come in between."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
+        yield Player(Path(folder), pack, alsa)
