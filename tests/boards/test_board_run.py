@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from boards_pack import PUBLISHER, RATE_HZ, make_pack, make_profile_pack
+from boards_pack import PUBLISHER, RATE_HZ, make_pack
 from typer.testing import CliRunner
 
 from amos import crypto
@@ -21,6 +21,7 @@ from amos.protocol.limits import READ_CHUNK_BYTES_MAX
 from amos.protocol.link import LIST, READ, STATE_PLAYING, STATUS, Request, Status
 from amos.protocol.link_host import Conversation, HostLink, read_status
 from amos.protocol.segment import Usage, open_usage
+from amos_tools.bench.profile import make_profile_pack
 from amos_tools.boards import load_board
 from amos_tools.cli import app
 from amos_tools.firmware_build import ARMHF, build_firmware, native_architecture
@@ -129,7 +130,7 @@ def test_the_fullest_music_in_the_heap_of_a_pico_2_w(
     micropython: list[str] = request.getfixturevalue(runtime)
     architecture = ARMHF if runtime == "micropython_armhf" else native_architecture()
     firmware = build_firmware(tmp_path / "firmware", architecture) if architecture else FOLDER
-    pack = make_profile_pack(tmp_path, stem_seconds)
+    pack, _script = make_profile_pack(load_board("pico-2-w"), tmp_path, stem_seconds)
     (tmp_path / "usb.in").write_bytes(b"")
     asked = [Request(id=1, verb=STATUS), Request(id=2, verb=LIST, sequence=1)]
     asked.append(Request(id=3, verb=READ, sequence=1, offset=0, length=READ_CHUNK_BYTES_MAX))

@@ -5,15 +5,15 @@ from amos_tools.boards import board_names, load_board
 from amos_tools.script.problems import FIRST, Problems
 
 PLAYER_BYTES = 376 * 1024
-"""Heap of the rest of a player on 32 bits at its fullest: 316 KiB of code (in flash where it is frozen), voices, buffers
-and stems, as `tests/boards/test_board_run.py` finds it, and 60 KiB while the largest segment is sealed."""
+"""Heap of the rest of a player on 32 bits at its fullest: 316 KiB of code (in flash where it is frozen), voices,
+buffers and stems, as `tests/boards/test_board_run.py` finds it, and 60 KiB while the largest segment is sealed."""
 
 BOARDS = {
     board.name: max(0, board["memory.heap_bytes"] - PLAYER_BYTES)
     for board in map(load_board, board_names())
     if board["runtime"] == "micropython"
 }
-"""Bytes of heap that a board leaves to score and VM. Those of runtime `linux` have no limit that a score could reach."""
+"""Bytes of heap that a board leaves to score and VM; on those of runtime `linux` no score could reach a limit."""
 
 _BASE = 2900
 _EACH = {"sliders": 160, "pools": 90, "sections": 120, "transitions": 110, "dayparts": 90, "announcements": 130}
