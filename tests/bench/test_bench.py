@@ -2,6 +2,7 @@
 
 import json
 import struct
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -9,9 +10,11 @@ from typer.testing import CliRunner
 from amos.player.events import Start
 from amos.player.vm import Vm
 from amos_tools import toolchain
-from amos_tools.bench import board, host_mix, render, simulation, supercollider
+from amos_tools.bench import board, boot, crypto, host_mix, render, share, simulation, supercollider, wear
 from amos_tools.bench.figure import Figure
+from amos_tools.bench.profile import make_profile_pack
 from amos_tools.bench.scene import make_scene
+from amos_tools.boards import load_board
 from amos_tools.cli import app
 
 TINY = 0.002
@@ -64,10 +67,45 @@ def test_an_unknown_section_is_refused() -> None:
 
 def test_crypto_on_micropython(micropython: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toolchain, "micropython", lambda arch="native": micropython if arch == "native" else None)
-    code, text = run("crypto", "--scale", str(TINY), "--json")
-    found = json.loads(text)
-    assert code == 0 and len(found) == 6
-    assert [figure["value"] is None for figure in found] == [False] * 5 + [True]
+    found = crypto.figures(TINY)
+    assert [figure.value is None for figure in found] == [False] * 5 + [True]
+
+
+def test_the_device_section_on_micropython(
+    micropython: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(toolchain, "micropython", lambda arch="native": micropython if arch == "native" else None)
+    pico = load_board("pico-2-w")
+    pack, compiled = make_profile_pack(pico, tmp_path, 1)
+    sounds = boot.first_sound(pico, pack)
+    assert [figure.value is not None and figure.value > 0 for figure in sounds] == [True, True]
+    heap, share_of_core = boot.heap(pico, pack), share.figures(pico, TINY)[0]
+    assert heap.value is None and heap.bound == ("at most", 400.0) and share_of_core.value is None
+    written, erases, life = (figure.value for figure in wear.figures(pico, compiled, TINY))
+    assert written and erases and life and written > 0.1 and 0 < erases < 1000 and life > 0
+
+
+def test_a_sync_programs_each_page_it_touches_once() -> None:
+    device = wear.CountingDevice(1 << 20)
+    pages = wear.PAGE_BYTES // wear.SECTOR_BYTES
+    for sector in (0, 1, pages - 1, pages):
+        device.write(sector, bytes(wear.SECTOR_BYTES))
+    device.write(2 * pages, bytes(2 * wear.PAGE_BYTES))
+    device.sync()
+    device.write(0, bytes(wear.SECTOR_BYTES))
+    device.sync()
+    assert (device.syncs, device.pages, device.sectors_written) == (2, 5, 5 + 2 * pages)
+
+
+def test_the_smallest_heap_is_found() -> None:
+    assert all(0 <= board.smallest_heap_kb(16, 1024, lambda heap: heap >= 173, step) - 173 < step for step in (1, 4, 8))
+
+
+@pytest.mark.sweep  # six minutes of music on an emulated processor
+def test_the_whole_player_fits_its_board(micropython_armhf: list[str], tmp_path: Path) -> None:
+    pico = load_board("pico-2-w")
+    figure = boot.heap(pico, make_profile_pack(pico, tmp_path, 1)[0])
+    assert figure.holds, figure
 
 
 def test_board_scripts_on_micropython(micropython: list[str]) -> None:
@@ -80,6 +118,9 @@ def test_instructions_are_counted_where_qemu_is(micropython_armhf: list[str]) ->
     if "qemu-arm" not in micropython_armhf[0]:
         pytest.skip("this machine runs ARM programs itself")
     assert all(figure.value is not None and 5 < figure.value < 1000 for figure in board._instructions(TINY))
+    assert all(
+        figure.value is not None and 0 < figure.value < 100 for figure in share.figures(load_board("pico-2-w"), TINY)
+    )
 
 
 def test_the_foreign_score_holds_every_placement() -> None:

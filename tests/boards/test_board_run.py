@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from boards_pack import PUBLISHER, RATE_HZ, make_pack, make_profile_pack
+from boards_pack import PUBLISHER, RATE_HZ, make_pack
 from typer.testing import CliRunner
 
 from amos import crypto
@@ -25,7 +25,8 @@ from amos.protocol.limits import READ_CHUNK_BYTES_MAX
 from amos.protocol.link import LIST, READ, STATE_PLAYING, STATUS, Request, Status
 from amos.protocol.link_host import Conversation, HostLink, read_status
 from amos.protocol.segment import Usage, open_usage
-from amos_tools.boards import load_board
+from amos_tools.bench.profile import make_profile_pack
+from amos_tools.boards import UNIX_MORE_BYTES, load_board
 from amos_tools.cli import app
 from amos_tools.firmware_build import ARMHF, build_firmware, native_architecture
 from amos_tools.firmware_files import FOLDER
@@ -72,7 +73,7 @@ def play(
     wiring = json.loads((directory / "board.json").read_text())
     assert wiring["player"] == "/sd/player"
     (folder / "board.json").write_text(json.dumps(wiring | {"player": str(directory)}))
-    heap = heap_factor * load_board(board)["memory.heap_bytes"]
+    heap = heap_factor * (load_board(board)["memory.heap_bytes"] + UNIX_MORE_BYTES)
     environment = os.environ | {"MICROPYPATH": f"{HERE / 'board_modules'}:{firmware}"}
     words = [*micropython, "-X", f"heapsize={heap}", str(HERE / "run_board.py"), str(FOLDER)]
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
@@ -138,7 +139,7 @@ def test_the_fullest_music_in_the_heap_of_a_pico_2_w(
     micropython: list[str] = request.getfixturevalue(runtime)
     architecture = ARMHF if runtime == "micropython_armhf" else native_architecture()
     firmware = build_firmware(tmp_path / "firmware", architecture) if architecture else FOLDER
-    pack = make_profile_pack(tmp_path, stem_seconds)
+    pack, _script = make_profile_pack(load_board("pico-2-w"), tmp_path, stem_seconds)
     (tmp_path / "usb.in").write_bytes(b"")
     asked = [Request(id=1, verb=STATUS), Request(id=2, verb=LIST, sequence=1)]
     asked.append(Request(id=3, verb=READ, sequence=1, offset=0, length=READ_CHUNK_BYTES_MAX))

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ import amos_tools
 from amos_tools import toolchain
 from amos_tools.bench.figure import Figure, note_progress
 from amos_tools.bench.scene import BARS, RATE_HZ, make_scene
+from amos_tools.boards import SMALLEST_BOARD, load_board
+from amos_tools.firmware_build import ARMHF, BuildError, build_firmware
 
 VOICES = 8
 BLOCK_FRAMES = 1024
@@ -23,8 +25,9 @@ STEMS = 12
 BAR_S = 0.75
 REPEATS = 3
 TIMEOUT_S = 300
-_HERE = Path(__file__).parent
-_PATH = os.pathsep.join(str(Path(package.__file__ or "").parents[1]) for package in (amos, amos_tools))
+HERE = Path(__file__).parent
+_TOOLS = str(Path(amos_tools.__file__).parents[1])
+_PATH = os.pathsep.join([str(Path(amos.__file__ or "").parents[1]), _TOOLS])
 
 
 def figures(scale: float) -> list[Figure]:
@@ -45,6 +48,7 @@ def _time_ratio(arch: str, label: str, scale: float) -> Figure:
     interpreter = [*argv, "-X", "heapsize=16m"]
     whole_us: list[int] = []
     bare_us: list[int] = []
+    hash_us: list[int] = []
     voice_frames = 0
     with tempfile.TemporaryDirectory(prefix="amos-bench-") as folder:
         player = _player_words(Path(folder), blocks)
@@ -56,9 +60,13 @@ def _time_ratio(arch: str, label: str, scale: float) -> Figure:
             bare = run_board(interpreter, ["board_bare.py", "stereo", str(VOICES), str(BLOCK_FRAMES), same])
             whole_us.append(whole["took_us"])
             bare_us.append(bare["took_us"])
+            hash_us.append(
+                run_board(interpreter, ["board_bare.py", "hash", "0", str(BLOCK_FRAMES), str(blocks)])["took_us"]
+            )
     mean = voice_frames / (blocks * BLOCK_FRAMES)
     realtime = blocks * BLOCK_FRAMES / RATE_HZ / (min(whole_us) / 1e6)
-    note = f"{mean:.1f} voices, blocks of {BLOCK_FRAMES}; the player is at {realtime:,.0f} times real time"
+    share = min(hash_us) / max(1, min(bare_us))
+    note = f"{mean:.1f} voices; of it SHA-256 of the PCM {share:.2f}; the player is at {realtime:,.0f} times real time"
     return Figure("render", name, min(whole_us) / max(1, min(bare_us)), "x", bound, note)
 
 
@@ -69,15 +77,15 @@ def _instructions(scale: float) -> list[Figure]:
     found = []
     for label, kind, bound in wanted:
         name = f"armhf viper, instructions a voice-sample, {label}"
-        if argv is None or "qemu-arm" not in Path(argv[0]).name:
+        if argv is None or not counts_here(argv):
             why = toolchain.explain("armhf") if argv is None else "counted under qemu-arm, and this machine needs none"
             found.append(Figure("render", name, None, "", bound, why))
             continue
         note_progress(name)
         blocks = max(1, round(4 * scale))
         frames = 256
-        with_voices = _count(argv, ["board_bare.py", kind, str(VOICES), str(frames), str(blocks)])
-        without = _count(argv, ["board_bare.py", "none", "0", str(frames), str(blocks)])
+        with_voices = count_compiled(argv, ["board_bare.py", kind, str(VOICES), str(frames), str(blocks)])
+        without = count_compiled(argv, ["board_bare.py", "none", "0", str(frames), str(blocks)])
         value = (with_voices - without) / (blocks * frames * VOICES * 2)
         rest = without / (blocks * frames * 2)
         note = f"sum, limiter and output: {rest:.0f} more a sample of the output"
@@ -85,18 +93,29 @@ def _instructions(scale: float) -> list[Figure]:
     return found
 
 
-def _count(argv: Sequence[str], words: Sequence[str]) -> int:
-    """Instructions in the loops: a run with all blocks less one with none, which compiles them too."""
+def counts_here(argv: Sequence[str]) -> bool:
+    """Whether this MicroPython runs in the emulator that logs its instructions."""
+    return "qemu-arm" in Path(argv[0]).name
+
+
+def count_all(argv: Sequence[str], words: Sequence[str]) -> int:
+    """Instructions of all that a run of MicroPython does, from its start on."""
+    log = ["-d", "exec,nochain", "-D", "/proc/self/fd/2"]
+    return _lines([argv[0], *_one_instruction_at_a_time(argv[0]), *log, *argv[1:], *words])
+
+
+def count_compiled(argv: Sequence[str], words: Sequence[str]) -> int:
+    """Instructions in the viper loops: a run with all blocks less one with none, which compiles them too."""
     first, last = run_board(argv, words)["code"]
     log = ["-d", "exec,nochain", "-dfilter", f"{first:#x}..{last:#x}", "-D", "/proc/self/fd/2"]
-    qemu = [argv[0], *_one_instruction_at_a_time(argv[0]), *log, *argv[1:], str(_HERE / words[0]), *words[1:-1]]
+    qemu = [argv[0], *_one_instruction_at_a_time(argv[0]), *log, *argv[1:], str(HERE / words[0]), *words[1:-1]]
     return _lines([*qemu, words[-1]]) - _lines([*qemu, "0"])
 
 
 def _lines(command: Sequence[str]) -> int:
     """Lines of the log that a command writes to its standard error."""
     with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=_environment(), bufsize=0
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=board_environment(), bufsize=0
     ) as process:
         log = process.stderr
         assert log is not None
@@ -110,55 +129,74 @@ def _one_instruction_at_a_time(qemu: str) -> list[str]:
 
 
 def _heap(scale: float) -> list[Figure]:
-    """The smallest heap in which the renderer plays, on the 32-bit build."""
-    name = f"armhf, {VOICES} voices: smallest heap that plays"
+    """The smallest heap in which the renderer plays the smallest board's profile, on the 32-bit build."""
+    facts = load_board(SMALLEST_BOARD)
+    rate_hz, voices, block_frames = facts["audio.rate_hz"], facts["audio.voices"], facts["audio.block_frames"]
+    name = f"armhf, {SMALLEST_BOARD}, {voices} voices: smallest heap in which the renderer plays"
     bound = ("at most", 192.0)
     argv = toolchain.micropython("armhf")
     if argv is None:
         return [Figure("render", name, None, "KB", bound, toolchain.explain("armhf"))]
     note_progress(name)
-    blocks = max(4, round(20 * RATE_HZ / BLOCK_FRAMES * scale))
     with tempfile.TemporaryDirectory(prefix="amos-bench-") as folder:
-        words = _player_words(Path(folder), blocks)
-        free = run_board([*argv, "-X", "heapsize=4m"], words)
-        low, high = 16, 1024  # low fails, high plays
-        while high - low > 4:
-            middle = (low + high) // 2
-            if _plays([*argv, "-X", f"heapsize={middle}k"], words):
-                high = middle
-            else:
-                low = middle
+        try:
+            firmware = build_firmware(Path(folder) / "firmware", ARMHF)
+        except BuildError as error:
+            return [Figure("render", name, None, "KB", bound, str(error))]
+        blocks = max(4, round(20 * rate_hz / block_frames * scale))
+        words = _player_words(Path(folder), blocks, voices // 2, rate_hz, block_frames)
+        free = run_board([*argv, "-X", "heapsize=4m"], words, firmware)
+        least = smallest_heap_kb(
+            16, 1024, lambda heap_kb: _plays([*argv, "-X", f"heapsize={heap_kb}k"], words, firmware)
+        )
     own = (free["heap_after"] - free["heap_before"]) / 1024
     code = free["heap_before"] / 1024
-    note = f"of it code and score {code:.0f} KB, the renderer's own objects and buffers {own:.0f} KB"
-    return [Figure("render", name, high, "KB", bound, note)]
+    note = f"compiled; of it code and score {code:.0f} KB, the renderer's own objects and buffers {own:.0f} KB"
+    return [Figure("render", name, least, "KB", bound, note)]
 
 
-def _player_words(folder: Path, blocks: int) -> list[str]:
-    scene = make_scene(VOICES, STEMS, BAR_S)
+def smallest_heap_kb(low: int, high: int, plays: Callable[[int], bool], step: int = 4) -> int:
+    """The smallest heap that `plays`, to within `step`, taking it that `low` does not and `high` does."""
+    while high - low > step:
+        middle = (low + high) // 2
+        if plays(middle):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _player_words(
+    folder: Path, blocks: int, slots: int = VOICES, rate_hz: int = RATE_HZ, block_frames: int = BLOCK_FRAMES
+) -> list[str]:
+    scene = make_scene(slots, STEMS, BAR_S, rate_hz)
     score = folder / "score"
     score.write_bytes(scene.score_bytes)
-    stem_frames = round(BARS * BAR_S * RATE_HZ)
-    return ["board_player.py", str(score), str(STEMS), str(stem_frames), str(BLOCK_FRAMES), str(blocks)]
+    stem_frames = round(BARS * BAR_S * rate_hz)
+    return ["board_player.py", str(score), str(STEMS), str(stem_frames), str(block_frames), str(blocks)]
 
 
-def run_board(argv: Sequence[str], words: Sequence[str]) -> dict[str, Any]:
-    """Run a script of this folder with an interpreter; what it printed as JSON. Raises RuntimeError."""
-    command = [*argv, str(_HERE / words[0]), *words[1:]]
-    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+def run_board(argv: Sequence[str], words: Sequence[str], firmware: Path | None = None) -> dict[str, Any]:
+    """Run a script of this folder with an interpreter, over the firmware's source or a compiled one; what it printed as
+    JSON. Raises RuntimeError."""
+    command = [*argv, str(HERE / words[0]), *words[1:]]
+    environment = board_environment(firmware)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     if done.returncode:
         raise RuntimeError(f"{words[0]}: expected figures, found {(done.stderr or done.stdout).strip()[-300:]}")
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 
 
-def _plays(argv: Sequence[str], words: Sequence[str]) -> bool:
+def _plays(argv: Sequence[str], words: Sequence[str], firmware: Path | None) -> bool:
     try:
-        run_board(argv, words)
+        run_board(argv, words, firmware)
     except RuntimeError:
         return False
     return True
 
 
-def _environment() -> dict[str, str]:
-    return os.environ | {"MICROPYPATH": _PATH}
+def board_environment(firmware: Path | None = None) -> dict[str, str]:
+    """Where MicroPython finds firmware and bench."""
+    path = _PATH if firmware is None else os.pathsep.join([str(firmware), _TOOLS])
+    return os.environ | {"MICROPYPATH": path}

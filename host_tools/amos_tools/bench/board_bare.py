@@ -1,22 +1,26 @@
 """Runs on MicroPython: the bare viper loops of a mix, and nothing else; prints JSON.
 
-    micropython board_bare.py stereo|ramp|none VOICES BLOCK_FRAMES BLOCKS
+    micropython board_bare.py stereo|ramp|none|qoa|hash VOICES BLOCK_FRAMES BLOCKS
 
 A block is cleared, `VOICES` stereo voices are added at a steady gain (`stereo`) or in slopes of 64 frames (`ramp`), and
-the sum is rounded and scaled to int16. `none` does all of it but the voices.
+the sum is rounded and scaled to int16. `none` does all of it but the voices. `qoa` only decodes `VOICES` stereo voices,
+`hash` is SHA-256 of the blocks alone.
 """
 
 # MicroPython runs this too, so it is typed no further than that allows.
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs, allow-any-generics
 # mypy: disable-error-code="attr-defined,no-any-return,var-annotated"
 
+import hashlib
 import json
 import sys
 import time
 from array import array
 
 from amos.player import mixer_viper as kernel
+from amos.player import qoa_viper as qoa
 from amos.player.envelope import CELL_FRAMES
+from amos.player.qoa import SLICE_FRAMES
 
 
 def processor_us():
@@ -43,8 +47,19 @@ def run(kind, voices, block_frames, blocks):
     peaks = array("i", bytes(4 * (block_frames // CELL_FRAMES)))
     pcm = bytearray(block_frames * 4)
     out = bytearray(block_frames * 4)
+    digest = hashlib.sha256()
+    slices = bytes([(37 * number + (number >> 3)) & 255 for number in range(2 * 8 * (block_frames // SLICE_FRAMES))])
+    state = array("i", bytes(4 * 8))
     started = processor_us()
     for _ in range(blocks):
+        if kind == "hash":
+            digest.update(out)
+            continue
+        if kind == "qoa":
+            for _voice in range(voices):
+                for channel in range(2):
+                    qoa.decode(state, slices, 8 * channel, block_frames // SLICE_FRAMES, 2, out, channel)
+            continue
         kernel.clear(sums, CELL_FRAMES, block_frames)
         if kind == "stereo":
             for _voice in range(voices):

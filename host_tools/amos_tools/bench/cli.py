@@ -10,7 +10,7 @@ from amos_tools.bench.figure import Figure, print_table
 
 SECTIONS = {
     "render": "amos_tools.bench.render",
-    "crypto": "amos_tools.bench.crypto",
+    "device": "amos_tools.bench.device",
 }
 """Section -> module with `measure(scale: float) -> list[Figure]`; a scale below 1 measures less and tells less."""
 

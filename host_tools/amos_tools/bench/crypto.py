@@ -1,4 +1,4 @@
-"""Section `crypto`: our Ed25519 on MicroPython against RFC 8032's reference style on the same interpreter."""
+"""Our Ed25519 on MicroPython against RFC 8032's reference style on the same interpreter."""
 
 from amos_tools import toolchain
 from amos_tools.bench.board import run_board
@@ -15,14 +15,14 @@ _NAMES = {
 }
 
 
-def measure(scale: float) -> list[Figure]:
+def figures(scale: float) -> list[Figure]:
     """Ratios, and our times in the notes, on the native build and on 32-bit ARM (emulated where need be)."""
     found = []
     for arch, label in (("native", "MicroPython"), ("armhf", "armhf")):
         argv = toolchain.micropython(arch)
         if argv is None:
             why = toolchain.explain("micropython" if arch == "native" else arch)
-            found.append(Figure("crypto", f"{label}: Ed25519, reference / ours", None, "x", None, why))
+            found.append(Figure("device", f"{label}: Ed25519, reference / ours", None, "x", None, why))
             continue
         note_progress(f"{label}, Ed25519")
         repeats = max(1, round((REPEATS if arch == "native" else 1) * scale))
@@ -31,5 +31,5 @@ def measure(scale: float) -> list[Figure]:
             ours_us = result["least_us"][key.removesuffix("_same_sha512")]
             note = f"ours {ours_us / 1000:,.1f} ms for {MESSAGE_BYTES} bytes"
             title = f"{label}: {name}, reference / ours"
-            found.append(Figure("crypto", title, result["ratio_tenths"][key] / 10, "x", None, note))
+            found.append(Figure("device", title, result["ratio_tenths"][key] / 10, "x", None, note))
     return found

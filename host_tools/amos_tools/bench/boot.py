@@ -1,0 +1,141 @@
+"""The whole player in a process of its own: how soon it sounds, and in how small a heap it plays."""
+
+import contextlib
+import json
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from amos.crypto import public_key
+from amos_tools import toolchain
+from amos_tools.bench.board import HERE, board_environment, smallest_heap_kb
+from amos_tools.bench.figure import Figure, note_progress
+from amos_tools.bench.profile import PUBLISHER_SEED
+from amos_tools.boards import Board, heap_option
+from amos_tools.device.call import DeviceError, ask_status
+from amos_tools.firmware_build import ARMHF, BuildError, build_firmware
+
+REPEATS = 3
+TIMEOUT_S = 300
+ASK_EVERY_S = 0.25
+HEAP_LOW_KB = 192
+HELD_BLOCK_BYTES = 4096
+"""PCM that waits for its count beside what the I2S ring holds (amos.edges.i2s_out)."""
+_WAV_HEADER_BYTES = 44
+
+
+def write_player(folder: Path, board: Board, pack: Path) -> Path:
+    """A player's directory below `folder`, with the board's settings and this machine's edges."""
+    directory = folder / "player"
+    directory.mkdir()
+    settings = {
+        "pack": str(pack),
+        "publisher_key": public_key(PUBLISHER_SEED).hex(),
+        "ledger_key": "00" * 32,
+        "board": board.name,
+        "block_frames": board["audio.block_frames"],
+        "journal_bytes": board["storage.journal_bytes"],
+        "pace": "free",
+        "linger": "no",
+        "minutes": 1,
+    }
+    (directory / "player.json").write_text(json.dumps(settings))
+    return directory
+
+
+def first_sound(board: Board, pack: Path) -> list[Figure]:
+    """From the start of the process to the first block in the output, on CPython and on MicroPython."""
+    runtimes: list[tuple[str, list[str] | None]] = [("CPython", [sys.executable])]
+    native = toolchain.micropython()
+    runtimes.append(("MicroPython", native and native + heap_option(board.name, struct.calcsize("P"))))
+    found = []
+    for label, command in runtimes:
+        name = f"{label}: boot to first sound"
+        if command is None:
+            found.append(Figure("device", name, None, "ms", None, toolchain.explain("micropython")))
+            continue
+        note_progress(name)
+        with tempfile.TemporaryDirectory(prefix="amos-bench-") as folder:
+            directory = write_player(Path(folder), board, pack)
+            took_ms = [_first_sound_ms(command, directory) for _ in range(1 + REPEATS)]
+        note = f"{board.name}'s fullest music, after a power cut; the very first boot, with key and ring to make, "
+        found.append(Figure("device", name, min(took_ms[1:]), "ms", None, note + f"{took_ms[0]:,.0f} ms"))
+    return found
+
+
+def _first_sound_ms(command: Sequence[str], directory: Path) -> float:
+    """Raises RuntimeError when the player ends without a sound."""
+    out = directory / "out.wav"
+    out.unlink(missing_ok=True)
+    words = [*command, "-m", "amos", str(directory), f"out=wav:{out}"]
+    started = time.monotonic()
+    process = subprocess.Popen(words, env=board_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        while not out.exists() or out.stat().st_size <= _WAV_HEADER_BYTES:
+            if process.poll() is not None or time.monotonic() - started > TIMEOUT_S:
+                said = process.stdout.read().decode() if process.stdout and process.poll() is not None else ""
+                raise RuntimeError(f"first sound: expected one, found {said.strip()[-300:]}")
+            time.sleep(0.001)
+        return (time.monotonic() - started) * 1000
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def heap(board: Board, pack: Path) -> Figure:
+    """The smallest heap of the 32-bit build in which the whole player plays a minute, its status asked meanwhile."""
+    name = f"armhf, {board.name}: smallest heap in which the whole player plays"
+    limit_kb = board["memory.heap_bytes"] >> 10
+    bound = ("at most", float(limit_kb))
+    argv = toolchain.micropython("armhf")
+    if argv is None:
+        return Figure("device", name, None, "KB", bound, toolchain.explain("armhf"))
+    note_progress(name)
+    with tempfile.TemporaryDirectory(prefix="amos-bench-") as folder:
+        try:
+            firmware = build_firmware(Path(folder) / "firmware", ARMHF)
+        except BuildError as error:
+            return Figure("device", name, None, "KB", bound, str(error))
+        directory = write_player(Path(folder), board, pack)
+        ring = 2 * board["audio.buffer_bytes"] + HELD_BLOCK_BYTES
+        words = [str(HERE / "board_boot.py"), str(ring), str(directory)]
+
+        def plays(heap_kb: int) -> bool:
+            return _plays([*argv, "-X", f"heapsize={heap_kb}k", *words], directory, firmware)
+
+        if not plays(limit_kb):
+            return Figure("device", name, None, "KB", bound, f"does not play in the board's {limit_kb} KB")
+        least = smallest_heap_kb(HEAP_LOW_KB, limit_kb, plays, 8)
+    voices, rate = board["audio.voices"], board["audio.rate_hz"]
+    note = f"{voices} stereo voices of {board['codec']} at {rate} Hz; compiled code and the I2S ring in it, too"
+    return Figure("device", name, least, "KB", bound, note)
+
+
+def _plays(command: list[str], directory: Path, firmware: Path) -> bool:
+    line = directory / "serial"
+    process = subprocess.Popen(
+        [*command, f"link=pty:{line}"],
+        env=board_environment(firmware),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    asking = threading.Thread(target=_ask, args=(process, f"serial:{line}"))
+    asking.start()
+    try:
+        return process.wait(TIMEOUT_S) == 0
+    finally:
+        process.kill()
+        asking.join()
+
+
+def _ask(process: subprocess.Popen[bytes], address: str) -> None:
+    while process.poll() is None:
+        # Before the link is open, after a MemoryError, and at the end there is nobody to answer.
+        with contextlib.suppress(DeviceError, OSError):
+            ask_status(address)
+        time.sleep(ASK_EVERY_S)
