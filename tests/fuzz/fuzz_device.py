@@ -1,21 +1,29 @@
 """A device with a real journal, key and session, all in memory: what the link's targets talk to."""
 
 from amos import crypto
+from amos.anchored_clock import AnchoredClock
 from amos.device import Device
+from amos.edges.blob_memory import MemoryFolder
 from amos.edges.clock import SystemClock
+from amos.edges.kept import KeptMemory
+from amos.edges.pack_intake import PackIntake
+from amos.edges.pack_store import PackStore
 from amos.edges.sector_device import MemorySectorDevice
 from amos.edges.stem_memory import MemoryStem
 from amos.journal.journal import Journal
+from amos.lease_clock import LeaseClock
+from amos.opt_out_list import OptOutList
 from amos.protocol.cbor import dumps
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.manifest import Manifest
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.receipt import sign_receipt
+from amos.rights import Rights
 from amos.session import Session
 from protocol_examples import a_stem
 from test_score import score_map
 
-LEDGER, SEED = b"l" * 32, b"d" * 32
+LEDGER, PUBLISHER, SEED = b"l" * 32, b"p" * 32, b"d" * 32
 BLOCK_FRAMES = 1024
 STEMS = 7
 SEALED = 4
@@ -25,7 +33,7 @@ SECTORS = 1024
 class Settings:
     """The player's settings, as far as a session without files asks for them."""
 
-    board, tier, holidays = "linux", 0, ""
+    board, voices, tier, holidays = "linux", 8, 0, ""
     ledger_key = crypto.public_key(LEDGER)
     pace, out, block_frames = "free", "null", BLOCK_FRAMES
 
@@ -66,10 +74,16 @@ class World:
     def __init__(self):
         self.journal = journal = Journal(MemorySectorDevice(SECTORS), bytes(8))
         journal.begin_boot()
-        self.device = Device(SEED, journal, Settings(), SystemClock(), 8, MemoryPack.pack_id)
+        clock, publisher = AnchoredClock(SystemClock(), bytes), crypto.public_key(PUBLISHER)
+        packs = PackIntake(
+            PackStore(MemoryFolder(), publisher, crypto.verify), lambda _manifest: None, lambda _pack: None
+        )
+        self.device = Device(SEED, journal, Settings(), clock, packs, MemoryPack.pack_id)
+        opt_outs = OptOutList(KeptMemory(), publisher, crypto.verify)
+        self.device.rights = Rights(opt_outs, LeaseClock(KeptMemory(), clock.now_ms(), None))
         self.link = DeviceLink(self.device)
         self.device.attach(self.link)
-        self.device.session = session = Session(self.device, MemoryPack(), Settings(), SystemClock())
+        self.device.session = session = Session(self.device, MemoryPack(), Settings(), clock)
         while journal.last_sequence < SEALED:
             self.device.tier ^= 1  # a change of tier seals
             session.step(BLOCK_FRAMES)

@@ -3,6 +3,8 @@
 Spoilt at random, and by someone who knows the format: records and superblocks whose checksums fit what they say.
 """
 
+from binascii import crc32
+
 from amos.edges.sector_device import MemorySectorDevice
 from amos.journal import record, superblock
 from amos.journal.builder import PCM_UNKNOWN
@@ -15,6 +17,7 @@ from fuzz_chance import EDGES, spoil, twisted
 from fuzz_messages import TAKEN, before_figures
 
 SALT = b"saltsalt"
+SALT_CRC = crc32(SALT) & 0xFFFFFFFF
 SECTORS, SECTOR_BYTES = 512, 512
 SECOND = 48000
 READS_MAX = 60 * SECTORS
@@ -162,10 +165,10 @@ class Ring:
         kind = header[3] if chance.percent(90) else chance.below(256)
         number = int.from_bytes(header[8:16], "little")
         number = number if chance.percent(80) else chance.pick(EDGES)
-        forged = record.encode_header(kind, number, header[16:24], payload, SALT)
+        forged = record.encode_header(kind, number, header[16:24], payload, SALT_CRC)
         if chance.percent(10):
             head = forged[:4] + chance.pick(EDGES[:-4]).to_bytes(4, "little") + forged[8 : HEADER_BYTES - CRC_BYTES]
-            forged = head + checksum(SALT, head)
+            forged = head + checksum(head, SALT_CRC)
         data = forged + payload
         data += bytes(-len(data) % SECTOR_BYTES)
         for offset in range(0, min(len(data), (SECTORS - sector) * SECTOR_BYTES), SECTOR_BYTES):

@@ -7,13 +7,17 @@ import pytest
 from amos import crypto
 from amos.device import Device
 from amos.edges.clock import SystemClock
+from amos.edges.kept import KeptMemory
 from amos.edges.sector_device import MemorySectorDevice
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal
+from amos.lease_clock import LeaseClock
+from amos.opt_out_list import OptOutList
 from amos.protocol.errors import CborError, CoseError, ProofError, ProtocolError, SignatureError
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.receipt import sign_receipt
 from amos.protocol.segment import open_usage
+from amos.rights import Rights
 from amos.usage_log import UsageLog
 
 LEDGER, STRANGER, SEED = b"l" * 32, b"x" * 32, b"d" * 32
@@ -41,6 +45,8 @@ def device() -> Device:
     """A device with three sealed segments."""
     journal = Journal(MemorySectorDevice(), bytes(8))
     device = Device(SEED, journal, Settings(), SystemClock(), None, bytes(32))
+    lease_clock = LeaseClock(KeptMemory(), 0, None)
+    device.rights = Rights(OptOutList(KeptMemory(), crypto.public_key(STRANGER), crypto.verify), lease_clock)
     log = UsageLog(journal, device.device, device.sign)
     for number in range(3):
         facts = {"boot": 1, "session": 1, "start_state": bytes(32), "rate_hz": 44100, "start_ms": number, "clock": 0}

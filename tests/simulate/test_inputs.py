@@ -79,7 +79,7 @@ BAD_LINES = [
     ('{"frame": -1, "kind": "skip"}', "frame: expected"),
     ('{"frame": true, "kind": "skip"}', "frame: expected"),
     ('{"frame": 1, "kind": 17, "value": 1}', "kind: expected"),
-    ('{"frame": 1, "kind": "texture", "value": 1}', "block, intensity; found"),
+    ('{"frame": 1, "kind": "texture", "value": 1}', "leave, intensity; found"),
     ('{"frame": 1, "kind": "volume", "value": 1}', "volume: expected -60 to 0 dB"),
     ('{"frame": 1, "kind": "volume", "value": true}', "volume: expected"),
     ('{"frame": 1, "kind": 16, "value": 32769}', "value: expected 0 to"),
