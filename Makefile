@@ -15,7 +15,7 @@ demo: venv-demo
 	@.venv/bin/amos demo $(ARGS)
 
 test: lint
-	@.venv/bin/python -m pytest -q $(ARGS)
+	@.venv/bin/python -m pytest -q -n auto --dist worksteal $(ARGS)
 
 sweep: venv-test
 	@.venv/bin/python -m pytest -q -s -m sweep tests/journal tests/player tests/output tests/boards $(ARGS)
