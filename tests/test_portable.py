@@ -15,8 +15,8 @@ TESTS = Path(__file__).parent
 RUNNER = TESTS / "portable" / "run.py"
 FILES = sorted(path.name for path in RUNNER.parent.glob("test_*.py"))
 TIMEOUT_S = 300
-MEDIUM_IN_MEMORY = {"test_journal.py"}
-"""Their journal's 256 KB of sectors are held in memory, beside the board's heap in which all other files run."""
+MEDIUM_IN_MEMORY = {"test_journal.py", "test_packs.py"}
+"""What stands on a medium is held in memory there, beside the board's heap in which all other files run."""
 
 
 def run_portable(interpreter: list[str], *arguments: str, runner: Path = RUNNER) -> subprocess.CompletedProcess[str]:

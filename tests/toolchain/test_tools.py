@@ -103,5 +103,6 @@ def test_a_package_name_is_checked_before_apt_sees_it(package: str) -> None:
 
 def test_command_line_prints_how_to_start_a_tool(micropython: list[str]) -> None:
     run = [sys.executable, "-m", "amos_tools.toolchain"]
-    assert output(run, "micropython").split() == micropython
-    assert output(run, "--explain", "micropython") == "micropython: " + " ".join(micropython)
+    words = micropython[: micropython.index("-X")]  # the heap is the fixture's
+    assert output(run, "micropython").split() == words
+    assert output(run, "--explain", "micropython") == "micropython: " + " ".join(words)
