@@ -53,6 +53,7 @@ class FakeLedger:
         self.verdicts: Counter[int] = Counter()
         self.message_bytes = 0
         self.forge: Callable[[bytes], bytes] | None = None  # what it says in place of an anchor
+        self.mute = False  # answers are counted and lost on the way
         self._judge = judge
         self._leaves = [leaf_hash(b"genesis")]
         self._subscribed = threading.Event()
@@ -91,7 +92,8 @@ class FakeLedger:
         answer = self._answer(device, bytes(message.payload))
         if answer is not None:
             self.verdicts[answer.verdict] += 1
-            client.publish(topics.device_topic(site, device, topics.RECEIPT), answer.encode(), qos=1)
+            if not self.mute:
+                client.publish(topics.device_topic(site, device, topics.RECEIPT), answer.encode(), qos=1)
 
     def _date(self, client: paho.Client, site: str, device: bytes, nonce: bytes) -> None:
         anchor = Anchor(version=1, device=device, nonce=nonce, unix_ms=time.time_ns() // 1_000_000)
