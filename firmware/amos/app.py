@@ -3,7 +3,6 @@
 What a crash leaves: everything flushed (at most a second of play is not), to be sealed at the next boot.
 """
 
-import gc
 import json
 import os
 
@@ -18,6 +17,7 @@ from amos.edges.journal_store import RESERVED_BLOCK, open_reserved, open_store
 from amos.edges.key_store import load_or_make_device_seed
 from amos.edges.link_ports import open_port
 from amos.edges.worker import InlineWorker
+from amos.heap import begin_play, collect
 from amos.journal.journal import Journal, JournalError, JournalFull
 from amos.journal.reservation import Reservation
 from amos.protocol.errors import ProtocolError
@@ -90,7 +90,7 @@ class Player:
     def run(self) -> None:
         """Recover, play one session after the other, linger. A full or failed journal stops play, and is said."""
         device = self.device
-        gc.collect()  # once, before the first block: starting leaves a board's heap in pieces
+        begin_play()  # starting leaves a board's heap in pieces
         recovered = UsageLog(device.journal, device.device, device.sign)
         try:
             if recovered.seal_power_loss():
@@ -104,7 +104,7 @@ class Player:
             self._totals.add(self._session)
             # Gone before the next one comes: a board has no room for two.
             self._session = device.session = None
-            gc.collect()
+            collect()
             if handover is not None or ended:
                 self._session = self._succeed(handover)
         self._linger()

@@ -1,15 +1,31 @@
-"""How a board's heap stays in one piece."""
+"""How a board's heap stays in one piece.
+
+MicroPython never moves what lives, and collects only when the heap is full: by then what lives long lies everywhere, and
+no room for a segment of 16 KB is left. Collecting sooner keeps all of it at the heap's begin.
+"""
 
 import gc
 
 from amos.compat import MICROPYTHON
 
-COLLECT_BYTES = 32 << 10
-"""Two seconds of play on a Pico 2 W, which a collection takes some 15 ms."""
+IMPORT_COLLECT_BYTES = 32 << 10
 
 
-def keep_heap_whole() -> None:
-    """MicroPython's heap never moves what lives, and collects only when it is full: by then what lives long lies
-    everywhere, and no room for a segment of 16 KB is left. Collecting sooner keeps all of it at the heap's begin."""
+def begin_imports() -> None:
+    """Before the imports, which leave garbage: collect whenever so much has been allocated."""
     if MICROPYTHON:
-        gc.threshold(COLLECT_BYTES)  # pyright: ignore[reportAttributeAccessIssue] (CPython has set_threshold)
+        gc.threshold(IMPORT_COLLECT_BYTES)  # pyright: ignore[reportAttributeAccessIssue] (CPython has set_threshold)
+
+
+def begin_play() -> None:
+    """Before the first block: from here on `collect` does it. A threshold would count what functions with many locals
+    take for as long as they run, 7 KB a block, and collect ten times a second."""
+    gc.collect()
+    if MICROPYTHON:
+        gc.threshold(-1)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def collect() -> None:
+    """On boards, every second or so and between two blocks; CPython looks after itself."""
+    if MICROPYTHON:
+        gc.collect()

@@ -10,6 +10,7 @@ for it only when a second of music would else be at stake. While it is `busy` th
 import hashlib
 
 from amos.edges.worker import InlineWorker
+from amos.heap import collect
 from amos.journal.builder import PCM_UNKNOWN, SegmentBuilder
 from amos.journal.facts import Opened
 from amos.protocol.limits import SEGMENT_INPUTS_MAX
@@ -90,6 +91,7 @@ class UsageLog:
             return SEAL_INTERVAL
         if self._at_stake_ms(meter, self._staged_frame) <= worker.flush_after_ms:
             return None
+        collect()  # here, where the largest pieces of memory are asked for next
         self._advance(meter.take_ended(), meter.open_rows(), meter, now_ms)
         if self._builder.nearly_full(ROWS_COMING_MAX):
             return SEAL_FULL
