@@ -1,7 +1,7 @@
 """How a board's heap stays in one piece.
 
-MicroPython never moves what lives, and collects only when the heap is full: by then what lives long lies everywhere, and
-no room for a segment of 16 KB is left. Collecting sooner keeps all of it at the heap's begin.
+MicroPython never moves what lives, and collects only when the heap is full: by then what lives long lies everywhere,
+and no room for a segment of 16 KB is left. Collecting sooner keeps all of it at the heap's begin.
 """
 
 import gc

@@ -14,8 +14,8 @@ from amos.protocol.limits import REQUEST_BYTES_MAX, REQUEST_WIDE_BYTES_MAX
 WRITE_WAIT_MS = 50
 """How long a courier that has stopped reading may hold the player up, once."""
 
-READ_BYTES = 16384
-"""Twice the longest request; a pty holds about as much."""
+READ_BYTES = 4096 if MICROPYTHON else 16384
+"""Twice the longest request; a pty holds about as much. A small heap may not have that in one piece."""
 
 
 class PtyPort:

@@ -16,6 +16,7 @@ _fcntl = _c.func("i", "fcntl", "iii")
 _F_SETFL = 4
 _O_RDWR = 2
 _O_NONBLOCK = 0o4000
+_buffer = b""
 _held: list = []  # an unreferenced file would be closed by the collector
 
 
@@ -33,9 +34,11 @@ def open_pty():
 
 
 def read_fd(fd: int, size: int) -> bytes:
-    buffer = bytearray(size)
-    count = _read(fd, buffer, size)
-    return bytes(buffer[: max(count, 0)])
+    global _buffer
+    if len(_buffer) < size:
+        _buffer = bytearray(size)  # kept: so large a piece may not be there again
+    count = _read(fd, _buffer, size)
+    return bytes(memoryview(_buffer)[: max(count, 0)])
 
 
 def write_fd(fd: int, data: bytes) -> int:

@@ -20,5 +20,5 @@ def measure(scale: float) -> list[Figure]:
             pack, compiled = make_profile_pack(board, Path(folder), STEM_S)
             if board.name == SMALLEST_BOARD:
                 found += [*boot.first_sound(board, pack), *wear.figures(board, compiled, scale)]
-            found.append(boot.heap(board, pack))
+            found += boot.heap(board, pack)
     return found
