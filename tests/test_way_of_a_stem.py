@@ -15,8 +15,12 @@ from amos.app import Player
 from amos.config import Config
 from amos.protocol.answer import ACCEPTED, DUPLICATE
 from amos.protocol.envelope import wrap
+from amos.protocol.link_call_host import identify
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.link_host import Conversation, HostLink, identify, list_all, offer_receipt, read_segment
+from amos.protocol.link_host import HostLink
+from amos.protocol.link_offer_host import offer_receipt
+from amos.protocol.link_segment_host import list_all, read_segment
+from amos.protocol.link_talk_host import Conversation
 from amos.protocol.segment import open_usage
 from amos.protocol.topics import USAGE, device_topic
 from amos_ledger import registry

@@ -4,7 +4,8 @@ import random
 from collections.abc import Callable
 
 from amos.protocol.errors import ProtocolError
-from amos.protocol.link_host import Conversation, HostLink, Pause
+from amos.protocol.link_host import HostLink
+from amos.protocol.link_talk_host import Conversation, Pause
 from amos_sync.descriptor_port import Port
 from amos_sync.errors import PortBusy, PortError, PortMissing
 from amos_sync.limits import PORT_RETRY_MS

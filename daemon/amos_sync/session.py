@@ -1,7 +1,8 @@
 """The talk with one player, from top to bottom: prove, look, hand receipts over, pull, wait, look again.
 
-A generator over `amos.protocol.link_host`; what it learns goes to the hub (the courier), which answers from spool and
-outbox. Everything here can be broken off at any point and started anew: the player and the spool know where they stand.
+A generator over `amos.protocol.link_talk_host`; what it learns goes to the hub (the courier), which answers from spool
+and outbox. Everything here can be broken off at any point and started anew: the player and the spool know where they
+stand.
 """
 
 from collections.abc import Callable, Generator
@@ -11,21 +12,12 @@ from typing import Protocol
 from amos.crypto import key_id, verify
 from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.link import OFFER_ANCHOR, OFFER_OPT_OUTS, UNKNOWN_SEQUENCE, UNKNOWN_VERB, Entry, Response, Status
-from amos.protocol.link_host import (
-    HostLink,
-    Pause,
-    RequestRefused,
-    Ticket,
-    TransferError,
-    challenge,
-    identify,
-    list_page,
-    offer,
-    offer_receipt,
-    read_segment,
-    read_status,
-)
+from amos.protocol.link_call_host import challenge, identify, read_status
+from amos.protocol.link_host import HostLink, Ticket
+from amos.protocol.link_offer_host import offer, offer_receipt
 from amos.protocol.link_pack_host import SendPack
+from amos.protocol.link_segment_host import list_page, read_segment
+from amos.protocol.link_talk_host import Pause, RequestRefused, TransferError
 from amos_sync.errors import PlayerError
 from amos_sync.limits import PACK_RETRY_MS, PACK_SLICE_BYTES, POLL_MS, RELIST_MS, SEQUENCE_MAX
 from amos_sync.opt_outs import Offered

@@ -23,7 +23,9 @@ from amos.journal.journal import Journal
 from amos.protocol.frames import frame
 from amos.protocol.limits import READ_CHUNK_BYTES_MAX
 from amos.protocol.link import LIST, READ, STATE_PLAYING, STATUS, Request, Status
-from amos.protocol.link_host import Conversation, HostLink, read_status
+from amos.protocol.link_call_host import read_status
+from amos.protocol.link_host import HostLink
+from amos.protocol.link_talk_host import Conversation
 from amos.protocol.segment import Usage, open_usage
 from amos_tools.bench.profile import make_profile_pack
 from amos_tools.boards import UNIX_MORE_BYTES, load_board

@@ -15,15 +15,11 @@ from amos.protocol.link import (
     decode_response,
     decode_status,
 )
-from amos.protocol.link_host import (
-    Conversation,
-    HostLink,
-    identify,
-    list_all,
-    offer_receipt,
-    read_segment,
-    read_status,
-)
+from amos.protocol.link_call_host import identify, read_status
+from amos.protocol.link_host import HostLink
+from amos.protocol.link_offer_host import offer_receipt
+from amos.protocol.link_segment_host import list_all, read_segment
+from amos.protocol.link_talk_host import Conversation
 from fuzz_chance import EDGES, encoded, spoil, twist
 from fuzz_device import SEALED, World
 from fuzz_messages import TAKEN

@@ -8,8 +8,9 @@ from amos.protocol.frames import frame
 from amos.protocol.limits import REQUEST_BYTES_MAX, REQUEST_WIDE_BYTES_MAX
 from amos.protocol.link import OK, OLD_SERIAL, WRONG_HASH, Response, decode_request
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.link_host import Conversation, HostLink, LinkLost, RequestRefused, TransferError
+from amos.protocol.link_host import HostLink
 from amos.protocol.link_pack_host import PackToSend, SendPack
+from amos.protocol.link_talk_host import Conversation, LinkLost, RequestRefused, TransferError
 from pack_examples import Pack, Shelf
 
 PACK = Pack(1, "abcdefg", 400)

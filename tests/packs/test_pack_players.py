@@ -22,8 +22,9 @@ from amos.player.performance import Performance
 from amos.player.score import decode_score
 from amos.player.vm import Vm
 from amos.protocol.link import STATE_PLAYING, Response
-from amos.protocol.link_host import HostLink, Pause, Ticket
+from amos.protocol.link_host import HostLink, Ticket
 from amos.protocol.link_pack_host import SendPack
+from amos.protocol.link_talk_host import Pause
 from amos.protocol.segment import FLAG_ABORTED, SEAL_PACK, SEAL_SHUTDOWN, Usage
 from amos.session import session_seed
 from amos_tools.device.call import DeviceError, converse

@@ -25,8 +25,12 @@ from amos.player.inputs import INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK, INPUT
 from amos.protocol.anchor import Anchor, sign_anchor
 from amos.protocol.errors import MessageError, SignatureError
 from amos.protocol.link import OFFER_ANCHOR, OFFER_OPT_OUTS, STATE_STOPPED
+from amos.protocol.link_call_host import challenge, read_status
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.link_host import Conversation, HostLink, challenge, list_all, offer, read_segment, read_status
+from amos.protocol.link_host import HostLink
+from amos.protocol.link_offer_host import offer
+from amos.protocol.link_segment_host import list_all, read_segment
+from amos.protocol.link_talk_host import Conversation
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos.protocol.segment import (
     CLOCK_INFORMATIVE,

@@ -36,7 +36,9 @@ from amos.protocol.link import (
     decode_status,
 )
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.link_host import Conversation, HostLink, TransferError, read_segment
+from amos.protocol.link_host import HostLink
+from amos.protocol.link_segment_host import read_segment
+from amos.protocol.link_talk_host import Conversation, TransferError
 from amos.said import SAID_BYTES_MAX, Said
 from protocol_examples import NONCE
 from protocol_player import Player

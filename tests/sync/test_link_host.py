@@ -14,25 +14,12 @@ from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.frames import frame
 from amos.protocol.limits import REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX
 from amos.protocol.link import OK, UNKNOWN_SEQUENCE, Entry, Response
+from amos.protocol.link_call_host import LOGS_REQUESTS_MAX, identify, read_logs, read_status
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.link_host import (
-    LOGS_REQUESTS_MAX,
-    TRIES_MAX,
-    WINDOW_BYTES,
-    WINDOW_REQUESTS,
-    Conversation,
-    HostLink,
-    LinkLost,
-    Pause,
-    RequestRefused,
-    TransferError,
-    identify,
-    list_all,
-    offer_receipt,
-    read_logs,
-    read_segment,
-    read_status,
-)
+from amos.protocol.link_host import TRIES_MAX, WINDOW_BYTES, WINDOW_REQUESTS, HostLink
+from amos.protocol.link_offer_host import offer_receipt
+from amos.protocol.link_segment_host import list_all, read_segment
+from amos.protocol.link_talk_host import Conversation, LinkLost, Pause, RequestRefused, TransferError
 from amos.protocol.merkle import leaf_hash
 from amos.protocol.receipt import sign_receipt
 

@@ -26,17 +26,9 @@ from amos.protocol.link import (
     WRONG_HASH,
     Request,
 )
-from amos.protocol.link_host import (
-    OFFER_TIMEOUT_MS,
-    WINDOW_BYTES,
-    WINDOW_REQUESTS,
-    HostLink,
-    Pause,
-    RequestRefused,
-    Ticket,
-    TransferError,
-    checked,
-)
+from amos.protocol.link_host import WINDOW_BYTES, WINDOW_REQUESTS, HostLink, Ticket
+from amos.protocol.link_offer_host import OFFER_TIMEOUT_MS
+from amos.protocol.link_talk_host import Pause, RequestRefused, TransferError, checked
 from amos.protocol.manifest import Manifest
 
 TYPE_CHECKING = False

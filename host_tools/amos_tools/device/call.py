@@ -10,16 +10,9 @@ from amos import crypto
 from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import Response, Status
-from amos.protocol.link_host import (
-    Conversation,
-    HostLink,
-    Pause,
-    Ticket,
-    give_input,
-    identify,
-    read_logs,
-    read_status,
-)
+from amos.protocol.link_call_host import give_input, identify, read_logs, read_status
+from amos.protocol.link_host import HostLink, Ticket
+from amos.protocol.link_talk_host import Conversation, Pause
 from amos_sync.descriptor_port import Port
 from amos_sync.errors import PortMissing, SyncError
 from amos_sync.ports import open_port

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.link import Response
-from amos.protocol.link_host import HostLink, Pause, Ticket
+from amos.protocol.link_host import HostLink, Ticket
 from amos.protocol.link_pack_host import PackToSend, SendPack
+from amos.protocol.link_talk_host import Pause
 from amos_tools.device.call import DeviceError, converse
 
 STEP_BYTES = 1 << 18
