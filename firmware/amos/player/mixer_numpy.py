@@ -21,6 +21,7 @@ Int16 = NDArray[np.int16]
 Int32 = NDArray[np.int32]
 Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
 
 CELL_SAMPLES = 2 * CELL_FRAMES
 FADE_TABLES = (np.array(FADE_Q15, np.int64), np.arange(FADE_STEPS + 1, dtype=np.int64) << LINEAR_BITS)
@@ -36,6 +37,7 @@ PRODUCT_SAMPLES = 1 << 12  # OpenBLAS does not spread products of this size over
 PRODUCT_ROWS = 4  # the fourth is nothing, and three rows take a third longer than four
 FADE_CELLS_MAX = 1 << 10  # of a fade made ahead: 8 KB a voice
 FRAME_IN_CELL = tuple(np.repeat(np.arange(CELL_FRAMES, dtype=np.int32), channels) for channels in (1, 2))
+LINE_IN_CELL = tuple(np.array([np.ones(len(frames)), frames]) for frames in FRAME_IN_CELL)
 
 
 def fade_gains(gain_q15: int, frame: Int64, fade_frames: int, linear: bool = False) -> Int64:
@@ -78,7 +80,11 @@ def peak_of(samples: Int32) -> int:
 
 
 class Fade:
-    """The gains of a voice from `begin` to `until`, as a line for each cell."""
+    """The gains of a voice from `begin` to `until`, as a line for each cell.
+
+    A cell's gains are one row of a product of matrices in float64, which holds their 15 + RAMP_BITS bits exactly, and
+    cutting off the fraction of what is not negative is the shift by RAMP_BITS.
+    """
 
     def __init__(self, nodes: Int64, gains: Int64, skip: int) -> None:
         """`nodes`: ascending positions, all but the first and last on borders of cells; the first `skip` frames after
@@ -89,20 +95,18 @@ class Fade:
         slopes = (gains[1:] - gains[:-1] << RAMP_BITS) // (nodes[1:] - nodes[:-1])
         first = gains[:-1] << RAMP_BITS
         first[0] -= slopes[0] * skip
-        # Whole cells in int32: the frames of the first cell before `begin` may wrap, and are cut off.
-        self._slopes = slopes.astype(np.int32)[:, None]
-        self._first = first.astype(np.int32)[:, None]
+        self._lines: Float64 = np.ldexp(np.stack([first, slopes], 1), -RAMP_BITS)
 
-    def gains(self, begin: int, until: int, channels: int, buffer: Int32) -> Int32:
-        """int32 gain of each sample from `begin` to `until`, in `buffer`, which must have room for whole cells."""
+    def gains(self, begin: int, until: int, channels: int, exact: Float64, buffer: Int32) -> Int32:
+        """int32 gain of each sample from `begin` to `until`, in `buffer`; `exact` is room for work. Both must have
+        room for whole cells."""
         cell = (begin - self._origin) // CELL_FRAMES
         skip = channels * ((begin - self._origin) % CELL_FRAMES)
-        end = (until - self._origin + CELL_FRAMES - 1) // CELL_FRAMES
-        width = channels * CELL_FRAMES
-        ramp = buffer[: (end - cell) * width].reshape(end - cell, width)
-        np.multiply(self._slopes[cell:end], FRAME_IN_CELL[channels - 1], out=ramp)
-        ramp += self._first[cell:end]
-        ramp >>= RAMP_BITS
+        end = (until - self._origin + CELL_MASK) // CELL_FRAMES
+        size = channels * CELL_FRAMES * (end - cell)
+        exact = exact[:size]
+        np.matmul(self._lines[cell:end], LINE_IN_CELL[channels - 1], out=exact.reshape(end - cell, -1))
+        np.copyto(buffer[:size], exact, casting="unsafe")
         return buffer[skip : skip + channels * (until - begin)]
 
 
@@ -120,6 +124,7 @@ class NumpyMixer(Mixer):
         self._has_high = False  # else what is in `_high` is old
         self._scaled = np.empty(size, np.int32)
         self._ramp = np.empty(size + 2 * CELL_SAMPLES, np.int32)  # a part may begin and end within a cell
+        self._exact = np.empty(size + 2 * CELL_SAMPLES)
         self._pcm = bytearray(size // 2 * OUT_FRAME_BYTES)
         self._out_samples = np.frombuffer(self._out, np.dtype("<i2"))
         self._out_at = 0  # where in `_out` the part under way goes
@@ -276,12 +281,12 @@ class NumpyMixer(Mixer):
         envelope = voice.envelope
         ahead = min([node for node in (envelope.fade_in, envelope.fade_out_pos, envelope.end) if node > begin])
         if self._ducking.active or (until != ahead and envelope.phase + until & CELL_MASK):
-            return self._fade(voice, begin, until).gains(begin, until, channels, self._ramp)
+            return self._fade(voice, begin, until).gains(begin, until, channels, self._exact, self._ramp)
         fade = self._fades[voice.number]
         if fade is None or not fade.begin <= begin < until <= fade.until:
             most = begin + FADE_CELLS_MAX * CELL_FRAMES - (envelope.phase + begin & CELL_MASK)
             fade = self._fades[voice.number] = self._fade(voice, begin, min(ahead, max(until, most)))
-        return fade.gains(begin, until, channels, self._ramp)
+        return fade.gains(begin, until, channels, self._exact, self._ramp)
 
     def _fade(self, voice: Voice, begin: int, until: int) -> "Fade":
         """From `begin` to `until`, between which the only nodes are borders of cells."""
