@@ -154,11 +154,15 @@ class Mixer:
             taken += 1
         if taken:
             del pending[:taken]
+        self._advance_all(frames)
+        self.event_frame += frames
+
+    def _advance_all(self, frames: int) -> None:
+        """Mix every voice up to the end of the block under way."""
         for voice in self._voices:
             if voice.source is not None:
                 self._advance(voice, frames)
             voice.at = 0
-        self.event_frame += frames
 
     def _apply(self, event, source, at: int) -> None:
         """Begin or stop a placement at `at` in the block under way, its voice mixed up to there."""

@@ -36,6 +36,7 @@ ROW_PAD = 64  # samples between rows, whose distance must not be a power of two:
 PRODUCT_SAMPLES = 1 << 12  # OpenBLAS does not spread products of this size over threads, which would wait for them
 PRODUCT_ROWS = 4  # the fourth is nothing, and three rows take a third longer than four
 FADE_CELLS_MAX = 1 << 10  # of a fade made ahead: 8 KB a voice
+NEVER = (1, 0)  # positions from .. to
 FRAME_IN_CELL = tuple(np.repeat(np.arange(CELL_FRAMES, dtype=np.int32), channels) for channels in (1, 2))
 LINE_IN_CELL = tuple(np.array([np.ones(len(frames)), frames]) for frames in FRAME_IN_CELL)
 
@@ -77,6 +78,24 @@ def ducked_gains(ducking: Ducking, gains: Int64, offset: Int64, voice: int) -> I
 def peak_of(samples: Int32) -> int:
     """Greatest magnitude; without the copy that `abs` would make."""
     return max(int(samples.max()), -int(samples.min()))
+
+
+def _digits(gains: list[int]) -> Float32:
+    """Digits of gains, lowest first, in rows. The last is not shifted: float32 holds 2**5 as exactly as 1."""
+    digits = np.zeros((PRODUCT_ROWS, len(gains)), np.float32)
+    digits[0] = [gain & DIGIT_MASK for gain in gains]
+    digits[1] = [gain >> DIGIT_BITS & DIGIT_MASK for gain in gains]
+    digits[2] = [gain >> DIGIT_BITS & ~DIGIT_MASK for gain in gains]
+    return digits
+
+
+def _widen(samples: Int16, channels: int, row: Float32) -> None:
+    """Samples of one or two channels to `row`, left and right in turn."""
+    if channels == 2:
+        row[:] = samples
+    else:
+        row[0::2] = samples
+        row[1::2] = samples
 
 
 class Fade:
@@ -132,8 +151,11 @@ class NumpyMixer(Mixer):
         self._rows = np.zeros((min(voices_max, ROWS_MAX), size + ROW_PAD), np.float32)
         self._row_views: list[Float32] = []  # as long as the part
         self._row_gains: list[int] = []
+        self._product_gains: list[int] = []  # of the last product; they change with the voices only
+        self._product_digits = _digits([])
+        self._steady = [NEVER] * voices_max  # positions of each voice between its fades
         self._products = np.zeros((PRODUCT_ROWS, size + ROW_PAD), np.float32)
-        self._digits = np.empty((DIGITS, size), np.int32)
+        self._sums = np.empty((DIGITS, size), np.int32)
         self._frames = 0  # of the part under way
 
     def _render_block(self, frames: int) -> None:
@@ -152,23 +174,30 @@ class NumpyMixer(Mixer):
 
     def _apply(self, event: Any, source: Any, at: int) -> None:
         super()._apply(event, source, at)
+        envelope = self._voices[event.voice].envelope
+        steady = (envelope.fade_in, envelope.fade_out_pos) if envelope.stop_end < 0 else NEVER
+        self._steady[event.voice] = steady
         self._fades[event.voice] = None
 
-    def _advance(self, voice: Voice, at: int) -> None:
+    def _advance_all(self, frames: int) -> None:
         """As every mixer's, but short where a voice is steady for the whole part, which it mostly is."""
-        envelope = voice.envelope
-        source: Any = voice.source
-        begin = voice.pos
-        end = begin + at
-        whole = source is not None and at == self._frames and voice.at == 0 and not self._ducking.active
-        if whole and envelope.stop_end < 0 and envelope.fade_in <= begin and end <= envelope.fade_out_pos:
-            self._add_row(self._samples(source, begin, at), envelope.gain, 0, source.channels)
-            voice.pos = end
-            if end >= envelope.end:
-                voice.source = None
-            voice.at = at
-        else:
-            super()._advance(voice, at)
+        if self._ducking.active:
+            super()._advance_all(frames)
+            return
+        for voice, (steady_from, steady_until) in zip(self._voices, self._steady):
+            source: Any = voice.source
+            if source is not None:
+                begin = voice.pos
+                end = begin + frames
+                if steady_from <= begin and end <= steady_until and voice.at == 0:
+                    envelope = voice.envelope
+                    self._add_whole_row(self._samples(source, begin, frames), envelope.gain, source.channels)
+                    voice.pos = end
+                    if end == envelope.end:
+                        voice.source = None
+                else:
+                    self._advance(voice, frames)
+            voice.at = 0
 
     def _mix(self, voice: Voice, source: Any, count: int) -> None:
         envelope = voice.envelope
@@ -196,19 +225,25 @@ class NumpyMixer(Mixer):
 
     def _add_row(self, samples: Int16, gain: int, at: int, channels: int) -> None:
         """Let most of a part of a voice, at a steady gain, wait for the others."""
-        row = self._row_views[len(self._row_gains)]
+        row = self._rows[len(self._row_gains)]
         begin, end = 2 * at, 2 * at + 2 // channels * len(samples)
-        if end - begin < len(row):
-            row[:begin] = 0
-            row[end:] = 0
-            row = row[begin:end]
+        row[:begin] = 0
+        row[end : 2 * self._frames] = 0
+        _widen(samples, channels, row[begin:end])
+        self._row_gains.append(gain)
+        if len(self._row_gains) == len(self._rows):
+            self._add_rows()
+
+    def _add_whole_row(self, samples: Int16, gain: int, channels: int) -> None:
+        """Let a whole part of a voice, at a steady gain, wait for the others."""
+        row_gains = self._row_gains
+        row = self._row_views[len(row_gains)]
         if channels == 2:
             row[:] = samples
         else:
-            row[0::2] = samples
-            row[1::2] = samples
-        self._row_gains.append(gain)
-        if len(self._row_gains) == len(self._rows):
+            _widen(samples, channels, row)
+        row_gains.append(gain)
+        if len(row_gains) == len(self._rows):
             self._add_rows()
 
     def _add_rows(self) -> None:
@@ -217,18 +252,18 @@ class NumpyMixer(Mixer):
             self._fold()
         self._room -= ROW_ROOM
         size = 2 * self._frames
+        if self._row_gains != self._product_gains:
+            self._product_gains = self._row_gains
+            self._product_digits = _digits(self._row_gains)
+        digits = self._product_digits
         count = len(self._row_gains)
-        gains = np.zeros((PRODUCT_ROWS, count), np.float32)
-        gains[0] = [gain & DIGIT_MASK for gain in self._row_gains]
-        gains[1] = [gain >> DIGIT_BITS & DIGIT_MASK for gain in self._row_gains]
-        gains[2] = [gain >> DIGIT_BITS & ~DIGIT_MASK for gain in self._row_gains]  # float32 holds 2**5 as exactly as 1
-        self._row_gains.clear()
+        self._row_gains = []
         for begin in range(0, size, PRODUCT_SAMPLES):
             end = min(begin + PRODUCT_SAMPLES, size)
-            np.matmul(gains, self._rows[:count, begin:end], out=self._products[:, begin:end])
-        digits = self._digits[:, :size]
-        np.copyto(digits, self._products[:DIGITS, :size], casting="unsafe")
-        low, middle, top = digits
+            np.matmul(digits, self._rows[:count, begin:end], out=self._products[:, begin:end])
+        sums = self._sums[:, :size]
+        np.copyto(sums, self._products[:DIGITS, :size], casting="unsafe")
+        low, middle, top = sums
         self._low[:size] += low
         high = self._block[CELL_SAMPLES : CELL_SAMPLES + size]
         if self._has_high:
