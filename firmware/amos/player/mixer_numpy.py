@@ -35,7 +35,7 @@ ROW_ROOM = ROWS_MAX * DIGIT_MASK  # what the last digits of 16 rows may add to `
 ROW_PAD = 64  # samples between rows, whose distance must not be a power of two: they would crowd in the same cache sets
 PRODUCT_SAMPLES = 1 << 12  # OpenBLAS does not spread products of this size over threads, which would wait for them
 PRODUCT_ROWS = 4  # the fourth is nothing, and three rows take a third longer than four
-FADE_CELLS_MAX = 1 << 10  # of a fade made ahead: 8 KB a voice
+FADE_CELLS_MAX = 1 << 10  # of a fade made ahead: 16 KB a voice
 NEVER = (1, 0)  # positions from .. to
 FRAME_IN_CELL = tuple(np.repeat(np.arange(CELL_FRAMES, dtype=np.int32), channels) for channels in (1, 2))
 LINE_IN_CELL = tuple(np.array([np.ones(len(frames)), frames]) for frames in FRAME_IN_CELL)
@@ -180,24 +180,29 @@ class NumpyMixer(Mixer):
         self._fades[event.voice] = None
 
     def _advance_all(self, frames: int) -> None:
-        """As every mixer's, but short where a voice is steady for the whole part, which it mostly is."""
-        if self._ducking.active:
-            super()._advance_all(frames)
-            return
-        for voice, (steady_from, steady_until) in zip(self._voices, self._steady):
+        """As every mixer's, but short where a voice is steady, or in one fade, for the whole part, as it mostly is."""
+        for voice, steady, fade in zip(self._voices, self._steady, self._fades):
             source: Any = voice.source
-            if source is not None:
+            if source is None or voice.at or self._ducking.active:
+                self._advance(voice, frames)
+            else:
                 begin = voice.pos
                 end = begin + frames
-                if steady_from <= begin and end <= steady_until and voice.at == 0:
-                    envelope = voice.envelope
-                    self._add_whole_row(self._samples(source, begin, frames), envelope.gain, source.channels)
-                    voice.pos = end
-                    if end == envelope.end:
-                        voice.source = None
+                if steady[0] <= begin and end <= steady[1]:
+                    self._add_whole_row(self._samples(source, begin, frames), voice.envelope.gain, source.channels)
+                    self._go_on(voice, end)
+                elif fade is not None and fade.begin <= begin and end <= fade.until:
+                    gains = fade.gains(begin, end, source.channels, self._exact, self._ramp)
+                    self._add_part(self._samples(source, begin, frames), gains, voice, 0, source.channels)
+                    self._go_on(voice, end)
                 else:
                     self._advance(voice, frames)
             voice.at = 0
+
+    def _go_on(self, voice: Voice, pos: int) -> None:
+        voice.pos = pos
+        if pos == voice.envelope.end:
+            voice.source = None
 
     def _mix(self, voice: Voice, source: Any, count: int) -> None:
         envelope = voice.envelope
