@@ -1,7 +1,11 @@
 """What tests share: tools that Python packages do not bring."""
 
+import csv
 import os
 import struct
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -9,6 +13,8 @@ from hypothesis import settings
 
 from amos_tools import toolchain
 from amos_tools.boards import BOARD_WORD_BYTES, SMALLEST_BOARD, heap_option
+from amos_tools.vault import Vault
+from amos_tools.vault.batch import import_paths
 
 settings.register_profile("amos", deadline=None)  # how long an example takes says more of the machine than of the code
 settings.load_profile("amos")
@@ -46,3 +52,22 @@ def alsa() -> str:
 def mosquitto() -> list[str]:
     """The start of a command line that runs the mosquitto broker."""
     return toolchain.mosquitto() or missing(toolchain.explain("mosquitto"))
+
+
+@pytest.fixture(scope="session")
+def sonic_pi_samples() -> Path:
+    """A folder of real recordings: FLAC files of Sonic Pi's samples."""
+    root = toolchain.debian_data("sonic-pi-samples") or missing(toolchain.explain("sonic-pi-samples"))
+    return root / "usr/share/sonic-pi/samples"
+
+
+@pytest.fixture(scope="session")
+def cafe_vault(sonic_pi_samples: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
+    """The recordings that the example `cafe_hour` plays, imported with the facts of its sheet."""
+    sheet = Path(str(resources.files("amos_tools.script").joinpath("examples/cafe_hour.csv")))
+    with sheet.open(newline="") as file:
+        names = [row["file"] for row in csv.DictReader(file)]
+    with Vault.init(tmp_path_factory.mktemp("cafe") / "vault") as vault:
+        report = import_paths(vault, [sonic_pi_samples / name for name in names], sheet)
+        assert report.refused == () and len(report.imported) == len(names) >= 40
+        yield vault

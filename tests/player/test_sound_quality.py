@@ -1,5 +1,5 @@
-"""Listening checks on ten minutes of the starter pack: loudness, true peak, offset, clicks; and that nothing but the
-music decides what is rendered and metered."""
+"""Listening checks on ten minutes of the starter pack, and of real recordings: loudness, true peak, offset, clicks; and
+that nothing but the music decides what is rendered and metered."""
 
 import hashlib
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ import soxr
 import amos_tools.script
 from amos.crypto import public_key, verify
 from amos.edges.stem_file import BlobError, PackFolder, open_pack
+from amos.edges.stem_file_numpy import MappedStem
 from amos.edges.stem_file_qoa import QoaStem
 from amos.player.events import Start, Stop
 from amos.player.limiter import ceiling_for
@@ -105,14 +106,22 @@ def bends(samples: np.ndarray) -> np.ndarray:
     return np.abs(np.diff(samples.astype(np.int64), 2, axis=0)).max(axis=1)
 
 
+def bends_of(stem: MappedStem) -> np.ndarray:
+    """The same of a whole stem."""
+    return bends(stem.samples.reshape(-1, stem.channels))
+
+
 @pytest.fixture(scope="module")
 def pack(vault: Vault) -> PackFolder:
     return built(vault, "pack", SCRIPT.read_bytes())
 
 
-@pytest.fixture(scope="module")
-def cafe(pack: PackFolder) -> Heard:
-    return heard(pack, 1, MINUTES)
+@pytest.fixture(scope="module", params=["starter", "cafe_hour"])
+def cafe(request: pytest.FixtureRequest) -> Heard:
+    if request.param == "starter":
+        return heard(request.getfixturevalue("pack"), 1, MINUTES)
+    recordings = request.getfixturevalue("cafe_vault")
+    return heard(built(recordings, "cafe-pack", SCRIPT.with_name("cafe_hour.aimi").read_bytes()), 1, MINUTES)
 
 
 def test_loudness_is_the_script_s(cafe: Heard) -> None:
@@ -136,7 +145,7 @@ def test_no_offset(cafe: Heard) -> None:
 
 
 def test_no_click_where_a_stem_begins_fades_or_ends(cafe: Heard) -> None:
-    own = [bends(cafe.pack.stem(i).samples.reshape(-1, 2)).max() for i in range(len(cafe.pack.manifest.stems))]
+    own = [bends_of(cafe.pack.stem(index)).max() for index in range(len(cafe.pack.manifest.stems))]
     sounding: dict[int, list[int]] = {}
     placements, nodes = [], []
     for event in cafe.events:
@@ -161,7 +170,7 @@ def test_no_click_where_a_stem_is_cut(pack: PackFolder) -> None:
     fade = EDGE_OUT_FRAMES  # the shortest there is
     for index, record in enumerate(pack.manifest.stems):
         source = pack.stem(index)
-        allowed = bends(source.samples.reshape(-1, 2)).max() * record.gain_q15 / 32768 + ROUNDING
+        allowed = bends_of(source).max() * record.gain_q15 / 32768 + ROUNDING
         mixer = make_mixer(pack.manifest.rate_hz, 1, BLOCK_FRAMES)
         mixer.start(Start(0, 0, index, source.frames, record.gain_q15, 64, fade), source)
         mixer.stop(Stop(100_001, 0, fade))

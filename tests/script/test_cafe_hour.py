@@ -1,8 +1,6 @@
 """The café hour: a real script over real recordings compiles without a warning, and plays a day without a gap."""
 
-import csv
 from importlib import resources
-from pathlib import Path
 
 import pytest
 
@@ -10,30 +8,18 @@ from amos.player.day_clock import clock_value
 from amos.player.events import Duck, Section, Start
 from amos.player.inputs import INPUT_CLOCK
 from amos.player.score import decode_score
-from amos_tools import toolchain
 from amos_tools.script import Compiled, compile_script
 from amos_tools.script.memory import BOARDS
 from amos_tools.script.preview import make_vm
 from amos_tools.vault import Vault
-from amos_tools.vault.batch import import_paths
 
 EXAMPLES = resources.files("amos_tools.script").joinpath("examples")
 HOURS = 10
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
-    root = toolchain.debian_data("sonic-pi-samples")
-    if root is None:
-        pytest.skip(toolchain.explain("sonic-pi-samples"))
-    sheet = Path(str(EXAMPLES.joinpath("cafe_hour.csv")))
-    with sheet.open(newline="") as file:
-        names = [row["file"] for row in csv.DictReader(file)]
-    samples = root / "usr/share/sonic-pi/samples"
-    with Vault.init(tmp_path_factory.mktemp("cafe") / "vault") as vault:
-        report = import_paths(vault, [samples / name for name in names], sheet)
-        assert report.refused == () and len(report.imported) == len(names) >= 40
-        return compile_script(EXAMPLES.joinpath("cafe_hour.aimi").read_bytes(), vault.stems(), name="cafe_hour.aimi")
+def compiled(cafe_vault: Vault) -> Compiled:
+    return compile_script(EXAMPLES.joinpath("cafe_hour.aimi").read_bytes(), cafe_vault.stems(), name="cafe_hour.aimi")
 
 
 def test_it_compiles_without_a_warning_and_fits_a_board(compiled: Compiled) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytest
 import soundfile
 from typer.testing import CliRunner, Result
 
-from amos_tools import toolchain
 from amos_tools.stems import ROLES
 from amos_tools.vault import Vault
 from amos_tools.vault.cli import app
@@ -93,12 +91,8 @@ def test_an_unreadable_sheet_is_one_sentence(tmp_path: Path) -> None:
     assert result.output.startswith("BadSidecar: ") and result.output.count("\n") == 1
 
 
-def test_a_folder_of_real_recordings(tmp_path: Path) -> None:
-    root = toolchain.debian_data("sonic-pi-samples")
-    if root is None:
-        pytest.skip(toolchain.explain("sonic-pi-samples"))
-    samples = root / "usr/share/sonic-pi/samples"
-    files = sorted(samples.glob("*.flac"))
+def test_a_folder_of_real_recordings(sonic_pi_samples: Path, tmp_path: Path) -> None:
+    files = sorted(sonic_pi_samples.glob("*.flac"))
     assert len(files) == 165
     sheet = tmp_path / "samples.csv"
     with sheet.open("w", newline="") as file:
@@ -109,11 +103,8 @@ def test_a_folder_of_real_recordings(tmp_path: Path) -> None:
             splits = "sonic-pi=600000;recordist=400000"
             writer.writerow((path.name, path.stem.replace("_", " "), "Sonic Pi", splits, ROLE_OF_PREFIX[prefix], "yes"))
     run("init", tmp_path / "vault")
-    start = time.perf_counter()
-    result = run("import", tmp_path / "vault", samples, "--sidecar", sheet)
-    elapsed_s = time.perf_counter() - start
+    result = run("import", tmp_path / "vault", sonic_pi_samples, "--sidecar", sheet)
     assert (result.exit_code, result.output) == (0, "165 imported, 0 refused\n")
-    assert elapsed_s < 60, "about 3 s on two idle cores"
     with Vault(tmp_path / "vault") as vault:
         stems = vault.stems()
         assert {stem.role for stem in stems} == set(ROLES)
