@@ -3,9 +3,9 @@
 import sys
 
 from amos.compat import MICROPYTHON
-from amos.heap import begin_imports
+from amos.heap import begin_work
 
-begin_imports()  # before the imports that fill it
+begin_work()  # before the imports that fill it
 
 from amos.app import Player  # noqa: E402
 from amos.config import ConfigError, load  # noqa: E402

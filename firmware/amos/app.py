@@ -17,9 +17,10 @@ from amos.edges.journal_store import RESERVED_BLOCK, open_reserved, open_store
 from amos.edges.key_store import load_or_make_device_seed
 from amos.edges.link_ports import open_port
 from amos.edges.worker import InlineWorker
-from amos.heap import begin_play, collect
+from amos.heap import begin_play, begin_work
 from amos.journal.journal import Journal, JournalError, JournalFull
 from amos.journal.reservation import Reservation
+from amos.player.mixer import make_buffers
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import STATE_FAULT, STATE_FULL, STATE_PLAYING, STATE_STOPPED
 from amos.protocol.link_device import DeviceLink
@@ -52,6 +53,7 @@ class Player:
     """
 
     def __init__(self, config, say=print, heartbeat=None):
+        self._mixer_buffers = make_buffers(config.block_frames)  # first, while the heap is in one piece
         self._config = config
         self._print = say
         self._heartbeat = heartbeat
@@ -90,7 +92,7 @@ class Player:
     def run(self) -> None:
         """Recover, play one session after the other, linger. A full or failed journal stops play, and is said."""
         device = self.device
-        begin_play()  # starting leaves a board's heap in pieces
+        begin_work()
         recovered = UsageLog(device.journal, device.device, device.sign)
         try:
             if recovered.seal_power_loss():
@@ -104,7 +106,7 @@ class Player:
             self._totals.add(self._session)
             # Gone before the next one comes: a board has no room for two.
             self._session = device.session = None
-            collect()
+            begin_work()
             if handover is not None or ended:
                 self._session = self._succeed(handover)
         self._linger()
@@ -125,7 +127,7 @@ class Player:
             if not self._permitted():
                 return None
             try:
-                session = Session(device, packs.pack, self._config, self._clock, handover)
+                session = Session(device, packs.pack, self._config, self._clock, handover, self._mixer_buffers)
                 break
             except (ProtocolError, MemoryError) as error:
                 if not packs.give_up(error):
@@ -181,6 +183,7 @@ class Player:
     def _play(self, session: Session) -> "Handover | None":
         """Play the session to its end; what it hands over to one with another pack, or None."""
         device, handover = self.device, None
+        begin_play()
         started_ms = self._clock.now_ms()
         try:
             try:

@@ -8,20 +8,22 @@ import gc
 
 from amos.compat import MICROPYTHON
 
-IMPORT_COLLECT_BYTES = 32 << 10
+WORK_COLLECT_BYTES = 32 << 10
 
 
-def begin_imports() -> None:
-    """Before the imports, which leave garbage: collect whenever so much has been allocated."""
+def begin_work() -> None:
+    """Before imports, recovery and the making of a session, which leave garbage: collect, and again whenever so much
+    has been allocated."""
     if MICROPYTHON:
-        gc.threshold(IMPORT_COLLECT_BYTES)  # pyright: ignore[reportAttributeAccessIssue] (CPython has set_threshold)
+        gc.collect()
+        gc.threshold(WORK_COLLECT_BYTES)  # pyright: ignore[reportAttributeAccessIssue] (CPython has set_threshold)
 
 
 def begin_play() -> None:
-    """Before the first block: from here on `collect` does it. A threshold would count what functions with many locals
-    take for as long as they run, 7 KB a block, and collect ten times a second."""
-    gc.collect()
+    """Before a session's first block: from here on `collect` does it. A threshold would count what functions with many
+    locals take for as long as they run, 7 KB a block, and collect ten times a second."""
     if MICROPYTHON:
+        gc.collect()
         gc.threshold(-1)  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -95,7 +95,7 @@ class Session:
     the output is touched.
     """
 
-    def __init__(self, device, pack, config, clock, before=None):
+    def __init__(self, device, pack, config, clock, before=None, mixer_buffers=None):
         journal = device.journal
         manifest = pack.manifest
         score = decode_score(pack.score())
@@ -119,7 +119,9 @@ class Session:
         self._told_day = None
         self._meter = Meter(manifest.voices)
         ceiling = ceiling_for(score.peak_mdb)
-        mixer = make_mixer(manifest.rate_hz, manifest.voices, config.block_frames, ceiling=ceiling)
+        mixer = make_mixer(
+            manifest.rate_hz, manifest.voices, config.block_frames, ceiling=ceiling, buffers=mixer_buffers
+        )
         self.performance = Performance(self._vm, mixer, self._meter, pack.stem, BlobError)
         self.log = UsageLog(journal, device.device, device.sign, device.worker)
         self._pack = pack

@@ -9,7 +9,7 @@ from amos.edges.stem_memory import MemoryStem
 from amos.player.envelope import FADE_RUN_FRAMES_MAX, fade_gain
 from amos.player.events import Duck, Start, Stop
 from amos.player.mixer import LOOKAHEAD_FRAMES, make_mixer
-from amos.player.mixer_cells import FADE_TABLE
+from amos.player.mixer_cells import FADE_TABLE, CellBuffers
 
 BACKENDS = ("viper", "plain") if MICROPYTHON else ("numpy", "plain")
 PIECE_FRAMES = 4096
@@ -69,9 +69,11 @@ def ducked_piece() -> list:
     return events
 
 
-def play(backend: str, blocks: tuple, master_gain_q15: int = 32768, events=None, ceiling: int = 32767) -> str:
+def play(
+    backend: str, blocks: tuple, master_gain_q15: int = 32768, events=None, ceiling: int = 32767, buffers=None
+) -> str:
     """SHA-256 in hex of the piece (or `events`), in blocks of these sizes by turns."""
-    mixer = make_mixer(48000, 4, 1024, master_gain_q15, backend, ceiling)
+    mixer = make_mixer(48000, 4, 1024, master_gain_q15, backend, ceiling, buffers)
     if events is None:
         events = piece()
     else:
@@ -102,6 +104,16 @@ def test_piece_sounds_the_same_on_every_backend_and_runtime():
 def test_piece_sounds_the_same_in_blocks_of_any_size():
     for backend in BACKENDS:
         assert play(backend, (64, 448, 128, 1024)) == PIECE_SHA256, backend
+
+
+def test_a_mixer_takes_over_the_memory_of_another():
+    buffers = CellBuffers(1024)
+    for each in (buffers.total, buffers.out, buffers.source):
+        for i in range(len(each)):
+            each[i] = 0x5A
+    for backend in BACKENDS[0 if MICROPYTHON else 1 :]:
+        for _session in range(2):
+            assert play(backend, (1024, 64), buffers=buffers) == PIECE_SHA256, backend
 
 
 def test_ducks_and_gains_sound_the_same_on_every_backend_and_runtime():

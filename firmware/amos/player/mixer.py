@@ -25,7 +25,7 @@ from amos.compat import MICROPYTHON
 from amos.player.limiter import FULL_SCALE, UNITY_Q15
 from amos.player.mixer_base import EVENTS_PENDING_MAX, LOOKAHEAD_FRAMES, OUT_FRAME_BYTES, Mixer
 
-__all__ = ["EVENTS_PENDING_MAX", "LOOKAHEAD_FRAMES", "OUT_FRAME_BYTES", "Mixer", "make_mixer"]
+__all__ = ["EVENTS_PENDING_MAX", "LOOKAHEAD_FRAMES", "OUT_FRAME_BYTES", "Mixer", "make_buffers", "make_mixer"]
 
 
 def make_mixer(
@@ -35,11 +35,13 @@ def make_mixer(
     master_gain_q15: int = UNITY_Q15,
     backend: "str | None" = None,
     ceiling: int = FULL_SCALE,
+    buffers=None,
 ) -> "Mixer":
     """A mixer at frame 0. `backend`: "numpy", "viper" or "plain"; None takes the fastest one this runtime has.
 
     master_gain_q15 is 1 .. 32768 (unity). Silence is not a gain: a VM that is paused places nothing.
     ceiling is the greatest sample that comes out, 1024 .. 32767 (`limiter.ceiling_for` a true peak).
+    buffers are what `make_buffers` gave for these block frames, not in use by another mixer; None makes them.
     """
     if backend is None:
         backend = _fastest_backend()
@@ -47,7 +49,7 @@ def make_mixer(
         from amos.player.mixer_numpy import NumpyMixer
 
         return NumpyMixer(rate_hz, voices_max, block_frames_max, master_gain_q15, ceiling)
-    from amos.player.mixer_cells import CellMixer
+    from amos.player.mixer_cells import CellBuffers, CellMixer
 
     if backend == "viper":
         from amos.player import mixer_viper as kernel
@@ -55,7 +57,19 @@ def make_mixer(
         from amos.player import mixer_plain as kernel
     else:
         raise ValueError("backend: expected numpy, viper or plain, got %r" % (backend,))
-    return CellMixer(rate_hz, voices_max, block_frames_max, master_gain_q15, ceiling, kernel)
+    if buffers is None:
+        buffers = CellBuffers(block_frames_max)
+    return CellMixer(rate_hz, voices_max, block_frames_max, master_gain_q15, ceiling, kernel, buffers)
+
+
+def make_buffers(block_frames_max: int):
+    """The large pieces of memory of this runtime's fastest mixer, for one mixer after the other; None where a mixer
+    finds its own at any time."""
+    if _fastest_backend() == "numpy":
+        return None
+    from amos.player.mixer_cells import CellBuffers
+
+    return CellBuffers(block_frames_max)
 
 
 def _fastest_backend() -> str:

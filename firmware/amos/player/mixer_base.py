@@ -41,8 +41,15 @@ class Mixer:
     """
 
     def __init__(
-        self, rate_hz: int, voices_max: int, block_frames_max: int, master_gain_q15: int, ceiling: int
+        self,
+        rate_hz: int,
+        voices_max: int,
+        block_frames_max: int,
+        master_gain_q15: int,
+        ceiling: int,
+        out: "bytearray | None" = None,
     ) -> None:
+        """`out`: room for a block's PCM; None makes it."""
         _expect("rate_hz", rate_hz, 1, RATE_HZ_MAX)
         _expect("voices_max", voices_max, 1, VOICES_MAX)
         _expect("block_frames_max", block_frames_max, CELL_FRAMES, BLOCK_FRAMES_MAX)
@@ -58,7 +65,7 @@ class Mixer:
         self._voices = [Voice(number) for number in range(voices_max)]
         self._ducking = Ducking()
         self._limiter = Limiter(master_gain_q15, ceiling)
-        self._out = bytearray(block_frames_max * OUT_FRAME_BYTES)
+        self._out = bytearray(block_frames_max * OUT_FRAME_BYTES) if out is None else out
         self._view = memoryview(self._out)
 
     def start(self, event: Start, source) -> None:

@@ -14,15 +14,38 @@ from amos.player.mixer_plain import FOLDED_GAIN, ROOM_GAINS
 FADE_TABLE = array("H", FADE_Q15)
 
 
+class CellBuffers:
+    """A mixer's large pieces of memory, which one mixer may have after the other: what it finds in them does not count.
+
+    total   stereo int32, a block's sum behind that of the waiting cell
+    out     a block's PCM
+    source  a block of what a source last read
+    """
+
+    __slots__ = ("out", "source", "total")
+
+    def __init__(self, block_frames_max: int) -> None:
+        self.total = array("i", bytes((CELL_FRAMES + block_frames_max) * 8))
+        self.out = bytearray(block_frames_max * OUT_FRAME_BYTES)
+        self.source = bytearray(block_frames_max * OUT_FRAME_BYTES)
+
+
 class CellMixer(Mixer):
-    """`kernel` is a module with the functions of `mixer_plain`."""
+    """`kernel` is a module with the functions of `mixer_plain`; `buffers` are for blocks of `block_frames_max`."""
 
     def __init__(
-        self, rate_hz: int, voices_max: int, block_frames_max: int, master_gain_q15: int, ceiling: int, kernel
+        self,
+        rate_hz: int,
+        voices_max: int,
+        block_frames_max: int,
+        master_gain_q15: int,
+        ceiling: int,
+        kernel,
+        buffers: CellBuffers,
     ) -> None:
-        super().__init__(rate_hz, voices_max, block_frames_max, master_gain_q15, ceiling)
+        super().__init__(rate_hz, voices_max, block_frames_max, master_gain_q15, ceiling, buffers.out)
         self._kernel = kernel
-        self._sum = array("i", bytes((CELL_FRAMES + block_frames_max) * 8))  # stereo int32
+        self._sum = buffers.total
         self._folded = 0  # 1: `_out` holds what was taken out of the sum
         self._room = ROOM_GAINS  # gains that still fit the sum
         self._frames = 0  # of the block
@@ -31,7 +54,7 @@ class CellMixer(Mixer):
         self._borders = array("i", bytes(4 * (cells + 1)))  # the limiter's gains
         self._gains = array("i", bytes(4 * (cells + 1)))  # of a fade's nodes
         self._facts = array("i", bytes(4 * FADE_FACTS))
-        self._pcm = bytearray(block_frames_max * OUT_FRAME_BYTES)  # what a source last read
+        self._pcm = buffers.source
 
     def _clear(self, frames: int) -> None:
         self._kernel.clear(self._sum, CELL_FRAMES, frames)
