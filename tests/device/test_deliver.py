@@ -11,7 +11,7 @@ from typing import Any
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
-from sync_brokers import MosquittoBroker, TestBroker, free_port
+from sync_brokers import MosquittoBroker, TestBroker
 
 from amos import crypto
 from amos.protocol.answer import ACCEPTED, ENROLMENT_REFUSED, Answer
@@ -23,6 +23,7 @@ from amos_ledger.ledger import Ledger
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.service import Service
 from amos_sync.mqtt import Broker
+from amos_tools.demo.broker import free_port
 from amos_tools.device.deliver import DeliveryError, into_folder, over_broker
 
 SEED = b"d" * 32
@@ -61,13 +62,13 @@ def test_the_ledger_answers_over_the_broker_and_the_same_again_was_so(
     data, enrolment = an_enrolment(operator)
     address = Broker("127.0.0.1", broker.port)
     with serving(ledger, broker.port):
-        assert over_broker(address, data, enrolment, ledger.public_key, 30).fresh
-        assert not over_broker(address, data, enrolment, ledger.public_key, 30).fresh
+        assert over_broker(address, data, enrolment, ledger.public_key, 90).fresh
+        assert not over_broker(address, data, enrolment, ledger.public_key, 90).fresh
         refused, other = an_enrolment(operator, unix_s=7)
         with pytest.raises(DeliveryError, match=r"^enrolment refused: enrolment.unix_s: expected after"):
-            over_broker(address, refused, other, ledger.public_key, 30)
+            over_broker(address, refused, other, ledger.public_key, 90)
         with pytest.raises(DeliveryError, match="not by the ledger whose key is pinned"):
-            over_broker(address, data, enrolment, crypto.public_key(SEED), 30)
+            over_broker(address, data, enrolment, crypto.public_key(SEED), 90)
     assert not into_folder(ledger.path, data).fresh
     with pytest.raises(DeliveryError, match=r"^enrolment.unix_s"):
         into_folder(ledger.path, refused)
@@ -78,12 +79,12 @@ def test_a_ledger_that_comes_late_still_answers(broker: TestBroker, ledger: Fold
     results: list[bool] = []
     address = Broker("127.0.0.1", broker.port)
     asking = threading.Thread(
-        target=lambda: results.append(over_broker(address, data, enrolment, ledger.public_key, 40).fresh)
+        target=lambda: results.append(over_broker(address, data, enrolment, ledger.public_key, 90).fresh)
     )
     asking.start()
     time.sleep(1)
     with serving(ledger, broker.port):
-        asking.join(40)
+        asking.join(90)
     assert results == [True]
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 from boards_pack import PUBLISHER
-from sync_brokers import TestBroker, free_port
+from sync_brokers import TestBroker
 from typer.testing import CliRunner
 
 from amos import crypto
 from amos_ledger.folder import Folder, init_folder
 from amos_tools.cli import app
+from amos_tools.demo.broker import free_port
 from amos_tools.device import linux_player
 from amos_tools.device.run import micropython_environment
 
@@ -39,9 +40,9 @@ class Site:
     def stop(self, name: str) -> None:
         process = self.processes.pop(name)
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
-    def call(self, command: str, name: str, *words: str, wait_s: int = 20) -> tuple[int, list[str]]:
+    def call(self, command: str, name: str, *words: str, wait_s: int = 60) -> tuple[int, list[str]]:
         common = [f"--key={self.operator}", f"--pack={self.pack}", f"--records={self.folder / 'kept'}"]
         common += [f"--directory={self.folder / name}", f"--wait-s={wait_s}", "--setting=pace=clocked"]
         if not any(word.startswith("--port") for word in words):
@@ -52,7 +53,7 @@ class Site:
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         return done.exit_code, done.output.splitlines()
 
-    def provision(self, name: str, *words: str, wait_s: int = 20) -> tuple[int, list[str]]:
+    def provision(self, name: str, *words: str, wait_s: int = 60) -> tuple[int, list[str]]:
         return self.call("provision", name, "--site=harbour", f"--name={name}", "--tier=2", *words, wait_s=wait_s)
 
     def devices(self) -> dict[str, dict[str, object]]:
@@ -294,7 +295,7 @@ def test_where_systemd_is_the_unit_is_enabled_started_and_restarted(
     finally:
         pid = int((tmp_path / "pid").read_text())
         os.kill(pid, 15)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while os.path.exists(f"/proc/{pid}") and time.monotonic() < end:
             time.sleep(0.1)
 
@@ -306,11 +307,11 @@ def test_over_a_broker_with_the_ledger_elsewhere(site: Site, broker: TestBroker)
     serving = subprocess.Popen([*words, f"--broker=127.0.0.1:{broker.port}"], stderr=subprocess.DEVNULL)
     pinned = [f"--ledger-key={site.ledger.public_key.hex()}", f"--publisher-key={crypto.public_key(PUBLISHER).hex()}"]
     try:
-        code, lines = site.provision("bar", f"--broker=127.0.0.1:{broker.port}", *pinned, wait_s=40)
+        code, lines = site.provision("bar", f"--broker=127.0.0.1:{broker.port}", *pinned, wait_s=90)
         assert code == 0 and lines[-1] == "ledger: enrolled; play counts from here on", lines
-        code, lines = site.provision("bar", f"--broker=127.0.0.1:{broker.port}", *pinned, wait_s=40)
+        code, lines = site.provision("bar", f"--broker=127.0.0.1:{broker.port}", *pinned, wait_s=90)
         assert code == 0 and lines[-1] == "ledger: had it; nothing changed"
     finally:
         serving.terminate()
-        serving.wait(20)
+        serving.wait(60)
     assert [item["name"] for item in site.devices().values()] == ["bar"]

@@ -27,6 +27,7 @@ from amos_ledger import registry
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.ledger import Ledger, Reply
 from amos_ledger.reading import Message
+from amos_tools.demo.broker import free_port
 
 RATE_HZ = 44_100
 SPAN = 60 * RATE_HZ
@@ -250,18 +251,12 @@ class Broker:
             self.process.wait()
 
 
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 10.0) -> None:
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60.0) -> None:
     """Poll until `condition()`; fail with `what`."""
     end_s = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end_s, f"expected within {seconds} s: {what}"
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 AMQTT = """

@@ -19,16 +19,22 @@ from amos_ledger.service import Service
 
 
 class Courier:
-    """A client that publishes usage and keeps the answers."""
+    """A client that publishes usage and keeps the answers; it may publish once `subscriptions` says so, and again after
+    each time the broker went away: an answer that comes before its subscription is lost."""
 
     def __init__(self, port: int) -> None:
         self.answers: list[Any] = []
+        self.subscriptions = 0
         self.client = paho.Client(CallbackAPIVersion.VERSION2, "courier", protocol=paho.MQTTv311, clean_session=False)
         self.client.on_message = lambda _client, _data, message: self.answers.append(decode_answer(message.payload))
         self.client.on_connect = lambda client, *_: client.subscribe("amos/1/+/+/receipt", 1)
+        self.client.on_subscribe = self._on_subscribe
         self.client.reconnect_delay_set(1, 1)
         self.client.connect("127.0.0.1", port)
         self.client.loop_start()
+
+    def _on_subscribe(self, *_: object) -> None:
+        self.subscriptions += 1
 
     def send(self, device: Any, *segments: bytes) -> None:
         for segment in segments:
@@ -56,7 +62,7 @@ class Running:
 
     def close(self) -> None:
         self.stop.set()
-        self.thread.join(10)
+        self.thread.join(60)
         assert not self.thread.is_alive()
 
 
@@ -69,8 +75,9 @@ def running(world: Any, broker: Any, wait_for: Callable[..., None]) -> Iterator[
 
 
 @pytest.fixture
-def courier(broker: Any, running: Running) -> Iterator[Courier]:
+def courier(broker: Any, running: Running, wait_for: Callable[..., None]) -> Iterator[Courier]:
     client = Courier(broker.port)
+    wait_for(lambda: client.subscriptions, "the courier's subscription")
     yield client
     client.close()
 
@@ -119,6 +126,7 @@ def test_a_broker_that_goes_away_is_said_once_and_found_again(
         broker.start()
         wait_for(service.edge.connected.is_set, "the connection")
         courier = Courier(broker.port)
+        wait_for(lambda: courier.subscriptions == 1, "the courier's subscription")
         device = world.device()
         courier.send(device, device.seal())
         wait_for(lambda: courier.receipted() == {1}, "a receipt")
@@ -126,6 +134,7 @@ def test_a_broker_that_goes_away_is_said_once_and_found_again(
         wait_for(lambda: len(service.lines) >= 3, "a line that the broker is lost")
         broker.start()
         wait_for(service.edge.connected.is_set, "the connection again")
+        wait_for(lambda: courier.subscriptions == 2, "the courier's subscription again")
         courier.send(device, device.seal())
         wait_for(lambda: courier.receipted() == {1, 2}, "another receipt")
         courier.close()

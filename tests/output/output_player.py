@@ -83,14 +83,14 @@ class Player:
 
     def run(self, **settings: object) -> str:
         process = self.start(**settings)
-        out, _err = process.communicate(timeout=60)
+        out, _err = process.communicate(timeout=120)
         assert process.returncode == 0 and "Traceback" not in out, out
         return out
 
     def status(self) -> Status:
-        return ask_status(self.link, wait_s=20)
+        return ask_status(self.link, wait_s=60)
 
-    def wait_for_status(self, holds: Callable[[Status], bool], wait_s: float = 30) -> Status:
+    def wait_for_status(self, holds: Callable[[Status], bool], wait_s: float = 90) -> Status:
         deadline = time.monotonic() + wait_s
         while not holds(status := self.status()):
             assert time.monotonic() < deadline, status.to_map()

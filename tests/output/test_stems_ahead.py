@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from output_player import PUBLISHER, Player
+from output_player import PUBLISHER, RATE_HZ, Player
 
 from amos import crypto
 from amos.edges import stem_file
@@ -18,7 +18,7 @@ def opened(folder: Path) -> PackFolder:
 
 
 def wait_until_checked(pack: PackFolder, ahead: StemsAhead) -> None:
-    ahead._thread.join(20)
+    ahead._thread.join(60)
     assert not ahead._thread.is_alive()
     ahead.stop()
 
@@ -52,28 +52,32 @@ def test_stopping_ends_it_with_the_stem_in_hand(pack: Path, monkeypatch: pytest.
     def slow(path: str, expect: object) -> bytes:
         hashed.append(path)
         begun.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return honest(path, expect)
 
     monkeypatch.setattr(stem_file, "_file_sha256", slow)
     ahead = StemsAhead(folder)
-    assert begun.wait(20)
+    assert begun.wait(60)
     stopping = threading.Thread(target=ahead.stop)
     stopping.start()
     stopping.join(0.1)
     assert stopping.is_alive()  # it owns the stem until it is done
     go_on.set()
-    stopping.join(20)
+    stopping.join(60)
     assert len(hashed) == 1
 
 
 def test_a_player_in_real_time_checks_ahead(player: Player) -> None:
     """Of sixteen stems eight are placed in the first bar; the files of the others are read before any is due."""
     process = player.start(out="alsa:card")
-    player.wait_for_status(lambda status: status.frame > 4800)
-    unread = Path(f"/proc/{process.pid}/io").read_text()
-    process.terminate()
-    process.communicate(timeout=30)
-    read_bytes = int(dict(line.split(": ") for line in unread.splitlines())["rchar"])
     pack = Path(str(player.settings["pack"]))
-    assert read_bytes > sum(path.stat().st_size for path in (pack / "blobs").iterdir())
+    all_bytes = sum(path.stat().st_size for path in (pack / "blobs").iterdir())
+
+    def read_bytes() -> int:
+        counts = Path(f"/proc/{process.pid}/io").read_text()
+        return int(dict(line.split(": ") for line in counts.splitlines())["rchar"])
+
+    status = player.wait_for_status(lambda status: status.frame > 0 and read_bytes() > all_bytes)
+    process.terminate()
+    process.communicate(timeout=120)
+    assert status.frame < 8 * RATE_HZ  # the first section, of four bars

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from amqtt.broker import Broker
 
+from amos_tools.demo.broker import free_port
+
 
 class TestBroker(Protocol):
     """A running broker on 127.0.0.1."""
@@ -19,13 +21,6 @@ class TestBroker(Protocol):
     port: int
 
     def stop(self) -> None: ...
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class MosquittoBroker:
@@ -37,6 +32,7 @@ class MosquittoBroker:
         configuration.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\nuser root\n")
         self._process = subprocess.Popen([*command, "-c", str(configuration)], stderr=subprocess.DEVNULL)
         wait_for_port(self.port)
+        assert self._process.poll() is None, "mosquitto has ended; another listens there"
 
     def stop(self) -> None:
         """End the process."""
@@ -55,7 +51,7 @@ class AmqttBroker:
         self._loop.set_exception_handler(lambda _loop, _context: None)  # it stumbles over what clients do
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._broker = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
+        self._broker = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(60)
         wait_for_port(self.port)
 
     async def _start(self) -> Broker:
@@ -70,11 +66,11 @@ class AmqttBroker:
 
     def stop(self) -> None:
         """Shut the broker down."""
-        asyncio.run_coroutine_threadsafe(self._broker.shutdown(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._broker.shutdown(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
 
 
-def wait_for_port(port: int, seconds: float = 10) -> None:
+def wait_for_port(port: int, seconds: float = 60) -> None:
     """Until something listens."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

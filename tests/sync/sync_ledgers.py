@@ -66,7 +66,7 @@ class FakeLedger:
         self._client.reconnect_delay_set(1, 1)
         self._client.connect_async("127.0.0.1", port)
         self._client.loop_start()
-        assert self._subscribed.wait(10)
+        assert self._subscribed.wait(60)
 
     def stop(self) -> None:
         """Hang up."""
@@ -77,7 +77,7 @@ class FakeLedger:
         """Something that a ledger would not say."""
         self._client.publish(topic, payload, qos=1, retain=retain)
 
-    def wait_until(self, true: Callable[[], bool], seconds: float = 10) -> None:
+    def wait_until(self, true: Callable[[], bool], seconds: float = 60) -> None:
         """Until the condition holds."""
         end = time.monotonic() + seconds
         while not true():

@@ -31,12 +31,12 @@ class PlayerThread:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
-        assert self._ready.wait(5)
+        assert self._ready.wait(60)
 
     def stop(self) -> None:
         """Unplug."""
         self._stopping.set()
-        self._thread.join(5)
+        self._thread.join(60)
         self._path.unlink(missing_ok=True)
 
     def _answer(self, data: bytes) -> bytes:

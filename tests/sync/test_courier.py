@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sync_brokers import AmqttBroker, TestBroker, free_port
+from sync_brokers import AmqttBroker, TestBroker
 from sync_ledgers import FakeLedger, truthful
 from sync_players import LEDGER_KEY, FakePlayer, PlayerThread, sealed
 
@@ -25,6 +25,7 @@ from amos_sync.courier import Courier, Settings
 from amos_sync.mqtt import Broker
 from amos_sync.notes import Notes
 from amos_sync.report import report
+from amos_tools.demo.broker import free_port
 
 SITE = "cafe"
 ROOT = Path(__file__).parents[2]
@@ -63,7 +64,7 @@ class Venue:
         )
         return self.courier
 
-    def run(self, until: Callable[[], bool], seconds: float = 15) -> None:
+    def run(self, until: Callable[[], bool], seconds: float = 90) -> None:
         """Turn until it holds."""
         assert self.courier is not None
         end = time.monotonic() + seconds
@@ -441,7 +442,7 @@ def test_kill_9_in_the_middle_changes_none_of_the_totals(venue: Venue) -> None:
         kills += courier.poll() is None
         os.kill(courier.pid, signal.SIGKILL)
         courier.communicate()
-    last = subprocess.run(venue.command("--until-idle", "--timeout-s", "20"), capture_output=True, text=True)
+    last = subprocess.run(venue.command("--until-idle", "--timeout-s", "120"), capture_output=True, text=True)
     assert last.returncode == 0, last.stderr
     assert "Traceback" not in last.stderr
     assert kills == 3

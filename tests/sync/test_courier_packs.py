@@ -59,7 +59,7 @@ class Venue:
         self.courier = Courier(settings, Notes(self.said.append))
         return self.courier
 
-    def run(self, until: Callable[[], bool], seconds: float = 20) -> None:
+    def run(self, until: Callable[[], bool], seconds: float = 90) -> None:
         assert self.courier is not None
         end = time.monotonic() + seconds
         while not until():

@@ -1,7 +1,10 @@
 """The demo's MQTT broker: mosquitto when it is on PATH, else amqtt as a process of its own."""
 
 import asyncio
+import contextlib
+import errno
 import logging
+import secrets
 import socket
 import sys
 from pathlib import Path
@@ -12,11 +15,17 @@ from amos_tools.demo.processes import DemoError, Process, Processes, is_root, wa
 START_S = 15
 
 
+LISTENING_PORTS = range(20_000, 32_000)
+"""Below those that systems hand out to outgoing connections (Linux: 32768 and up), which could take it meanwhile."""
+
+
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of the loopback interface that nobody uses at the moment. Raises `OSError` when all seem taken."""
+    for _ in range(99):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", secrets.choice(LISTENING_PORTS)))
+            return int(probe.getsockname()[1])
+    raise OSError(errno.EADDRINUSE, "no free port found", f"127.0.0.1:{LISTENING_PORTS}")
 
 
 def _listens(port: int) -> bool:

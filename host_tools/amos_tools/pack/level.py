@@ -15,7 +15,8 @@ GAIN_Q15_MAX = 32767
 MONO_MLU = 3010
 """A mono stem sounds on both sides: twice the power that a meter finds in its one channel."""
 
-_ROUNDS_MAX = 6
+_ROUNDS_MAX = 32
+"""Two or three do, but where all stems are at unity and the whole is still too loud."""
 _NEAR_MLU = 20
 _WORKING_MAX_MLUFS = 0
 
@@ -25,12 +26,19 @@ def working_mlufs(target_mlufs: int, forecast: Callable[[int], int]) -> int:
 
     `forecast(working)` is the loudness of the whole. Where stems at unity keep it from the target, it stays below.
     """
-    working = target_mlufs
+    working, stride, missing_before = target_mlufs, 1, math.inf
+    too_quiet, too_loud = -math.inf, math.inf
     for _ in range(_ROUNDS_MAX):
         missing = target_mlufs - forecast(working)
-        if abs(missing) <= _NEAR_MLU:
+        if abs(missing) <= _NEAR_MLU or (missing > 0 and working == _WORKING_MAX_MLUFS):
             break
-        working = min(working + missing, _WORKING_MAX_MLUFS)
+        too_quiet, too_loud = (working, too_loud) if missing > 0 else (too_quiet, working)
+        # The whole moves by no more than its stems are brought to, so a step by what is missing never goes too far; it
+        # goes nowhere near far enough as long as most stems stay at unity.
+        stride = 2 * stride if 2 * abs(missing) > missing_before else 1
+        missing_before = abs(missing)
+        step = min(working + stride * missing, _WORKING_MAX_MLUFS)
+        working = step if too_quiet < step < too_loud else int(too_quiet + too_loud) // 2
     return working
 
 
