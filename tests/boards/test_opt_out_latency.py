@@ -12,7 +12,9 @@ from boards_pack import PUBLISHER
 from amos import crypto
 from amos.edges.stem_file import open_pack
 from amos.protocol.link import OFFER_OPT_OUTS
-from amos.protocol.link_host import Conversation, HostLink, offer
+from amos.protocol.link_host import HostLink
+from amos.protocol.link_offer_host import offer
+from amos.protocol.link_talk_host import Conversation
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos_tools.boards import board_names, load_board
 
