@@ -21,7 +21,7 @@ sweep: venv-test
 	@.venv/bin/python -m pytest -q -s -m sweep tests/journal tests/player tests/output tests/boards $(ARGS)
 
 fuzz: venv-test
-	@AMOS_FUZZ_CASES=$(CASES) .venv/bin/python -m pytest -q -s tests/fuzz $(ARGS)
+	@AMOS_FUZZ_CASES=$(CASES) .venv/bin/python -m pytest -q -n auto --dist worksteal tests/script/test_fuzz.py tests/fuzz $(ARGS)
 
 lint: venv-test
 	@.venv/bin/ruff check --quiet

@@ -5,7 +5,7 @@ from amos.edges.worker import InlineWorker
 from amos.protocol.anchor import open_anchor
 from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import ProofError, ProtocolError
-from amos.protocol.limits import LIST_ENTRIES_MAX
+from amos.protocol.limits import INPUT_NONCES_MAX, LIST_ENTRIES_MAX
 from amos.protocol.link import OUTPUT_NONE, STATE_PAUSED, STATE_PLAYING, STATE_STOPPED, Status
 from amos.protocol.receipt import parse_receipt
 from amos.said import Said
@@ -52,6 +52,7 @@ class Device:
         self.trimmed = 0
         self.underruns = 0
         self._link = None
+        self._inputs_taken: list = []
         self.pack_id = pack_id
         self._ledger_key = config.ledger_key
         self._clock = clock
@@ -84,6 +85,7 @@ class Device:
         if session is not None:
             unsynced_ms += session.unsealed_ms()
         text = self.text or (session.refusal if session else None)
+        opt_outs = self.rights.opt_outs.current
         return Status(
             device=self.device,
             state=STATE_PAUSED if self.state == STATE_PLAYING and session and session.paused else self.state,
@@ -107,6 +109,7 @@ class Device:
             spare_segments=journal.spare_segments,
             failed_writes=journal.failed_writes,
             lease_seconds_left=self.lease_seconds_left(),
+            opt_outs_serial=opt_outs.serial if opt_outs else None,
         )
 
     def list_segments(self, first: int) -> list:
@@ -156,10 +159,15 @@ class Device:
             raise ProtocolError("tier: expected 0 to 255, found %d" % value)
         self.tier = value
 
-    def input(self, kind: int, value: int) -> None:
+    def input(self, nonce: bytes, kind: int, value: int) -> None:
+        """Take an input, once for each nonce: a courier that has not heard the answer asks again."""
+        if nonce in self._inputs_taken:
+            return
         if self.session is None:
             raise ProtocolError("input: expected while a session plays")
         self.session.input(kind, value)
+        self._inputs_taken = self._inputs_taken[1 - INPUT_NONCES_MAX :]
+        self._inputs_taken.append(nonce)
 
 
 def _short(text: str) -> str:

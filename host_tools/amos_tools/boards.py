@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from amos.edges.alsa_host import BLOCKS_PER_S, BUFFER_MS_MAX, BUFFER_MS_MIN
-from amos.edges.i2s_out import RING_BYTES_MAX, RING_BYTES_MIN
+from amos.edges.i2s_out import RING_BYTES_MAX, RING_BYTES_MIN, ring_bytes_max
 from amos.edges.sd_card import BAUDRATE_HZ_MAX, BAUDRATE_HZ_MIN
 from amos.player.mixer_base import VOICES_MAX
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
@@ -17,7 +17,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "boards"
 FILE_BYTES_MAX = 16 << 10
 CELL_FRAMES = 64
 I2S_BLOCK_FRAMES = range(512, 1024 + 1)
-"""rp2 runs dry below, and delays an opt-out above (firmware/amos/edges/i2s_out.py)."""
+"""rp2 runs dry below; above, the ring is not two of them (firmware/amos/edges/i2s_out.py)."""
 
 BOARD_WORD_BYTES = 4
 PLAYER_FOLDER, PACK_FOLDER = "player", "pack"
@@ -248,6 +248,9 @@ def _board_together(facts: dict[str, Any]) -> str | None:
     if block not in I2S_BLOCK_FRAMES:
         low, high = I2S_BLOCK_FRAMES[0], I2S_BLOCK_FRAMES[-1]
         return f"audio.block_frames: expected {low} to {high} with I2S, found {block}"
+    most, ring = ring_bytes_max(facts["audio.rate_hz"]), facts["audio.buffer_bytes"]
+    if ring > most:
+        return f"audio.buffer_bytes: expected at most {most}, for 100 ms in all, found {ring}"
     if not mount.startswith("/") or mount == "/":
         return f"storage.mount: expected an absolute path below the root, found {mount!r}"
     used: dict[int, str] = {}

@@ -37,10 +37,13 @@ class FakeI2s:
         self.told = told | {"id": number}
         self.taken = bytearray()
         self.piece = 1 << 30
+        self.fault: OSError | None = None
         self.open = True
         FakeI2s.made.append(self)
 
     def write(self, data: memoryview) -> int:
+        if self.fault is not None:
+            raise self.fault
         self.taken += data[: self.piece]
         return min(len(data), self.piece)
 

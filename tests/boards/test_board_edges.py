@@ -7,14 +7,16 @@ import pytest
 
 from amos.edges import usb_link, watchdog
 from amos.edges.address import AddressError
-from amos.edges.i2s_out import DMA_BYTES, FRAME_BYTES, RING_BYTES_MAX, RING_BYTES_MIN, open_i2s, parse_i2s
+from amos.edges.audio_out import FRAME_BYTES, OutputGone
+from amos.edges.i2s_out import DMA_BYTES, RING_BYTES_MAX, RING_BYTES_MIN, open_i2s, parse_i2s
 from amos.edges.sd_card import mount
 from amos.player.ramp import ramped
 from amos_tools.boards import board_names, load_board
 
-PINS = "id=0,sck=10,ws=11,sd=9,buffer=16384"
+RING = 7168
+PINS = f"id=0,sck=10,ws=11,sd=9,buffer={RING}"
 BLOCK = 512
-HELD = (16384 + DMA_BYTES) // FRAME_BYTES
+HELD = (RING + DMA_BYTES) // FRAME_BYTES
 
 
 def block(number: int) -> bytes:
@@ -25,8 +27,19 @@ def test_i2s_is_opened_as_told(board: dict[str, Any], clock: Any) -> None:
     open_i2s(PINS, 22050)
     told = board["i2s"][0].told
     assert (told["id"], told["sck"].number, told["ws"].number, told["sd"].number) == (0, 10, 11, 9)
-    assert (told["bits"], told["rate"], told["ibuf"]) == (16, 22050, 16384)
+    assert (told["bits"], told["rate"], told["ibuf"]) == (16, 22050, RING)
     assert told["mode"] == 1 and told["format"] == 1  # TX, STEREO
+
+
+@pytest.mark.parametrize(("rate_hz", "ring_bytes"), [(22050, 7168), (44100, 16384), (48000, 17408)])
+def test_the_ring_is_no_larger_than_the_rate_allows(
+    board: dict[str, Any], clock: Any, rate_hz: int, ring_bytes: int
+) -> None:
+    open_i2s(PINS.replace(str(RING), str(RING_BYTES_MAX)), rate_hz)
+    open_i2s(PINS.replace(str(RING), str(RING_BYTES_MIN)), rate_hz)
+    assert [made.told["ibuf"] for made in board["i2s"]] == [ring_bytes, RING_BYTES_MIN]
+    look_ahead = 2 * 64
+    assert ((ring_bytes + DMA_BYTES) // FRAME_BYTES + look_ahead) * 1000 <= 100 * rate_hz
 
 
 def test_delivered_is_what_has_left_the_ring_for_certain(board: dict[str, Any], clock: Any) -> None:
@@ -54,15 +67,45 @@ def test_a_sink_that_took_nothing_closes_at_once(board: dict[str, Any], clock: A
     assert clock.ms == 0
 
 
-def test_short_writes_lose_nothing_and_a_dead_output_is_an_error(board: dict[str, Any], clock: Any) -> None:
+def test_short_writes_lose_nothing(board: dict[str, Any], clock: Any) -> None:
     sink = open_i2s(PINS, 22050)
     board["i2s"][0].piece = 100
     sink.write(block(1))
     sink.write(bytes(range(256)) * 8)
     assert board["i2s"][0].taken[len(block(1)) :] == bytes(range(256)) * 8
-    board["i2s"][0].piece = 0
-    with pytest.raises(OSError, match="no more samples"):
-        sink.write(block(1))
+
+
+@pytest.mark.parametrize("fault", [OSError(116, "ETIMEDOUT"), None])
+def test_an_output_that_fails_is_gone_and_counts_what_had_sounded_for_certain(
+    board: dict[str, Any], clock: Any, fault: OSError | None
+) -> None:
+    sink = open_i2s(PINS, 22050)
+    for number in range(20):
+        delivered = sink.write(block(number))
+    assert delivered == 20 * BLOCK - HELD
+    board["i2s"][0].piece, board["i2s"][0].fault = 0, fault
+    with pytest.raises(OutputGone, match="no more samples" if fault is None else "ETIMEDOUT"):
+        sink.write(block(20))
+    before_ms = clock.ms
+    assert sink.close() == delivered and clock.ms == before_ms and not board["i2s"][0].open
+
+
+def test_a_unit_that_is_taken_is_gone_and_one_that_there_is_not_is_refused(
+    board: dict[str, Any], clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(_self: object, _number: int, **_told: object) -> None:
+        raise OSError("no free state machines")
+
+    def invalid(_self: object, _number: int, **_told: object) -> None:
+        raise ValueError("invalid ws (must be sck+1)")
+
+    made = sys.modules["machine"].I2S
+    monkeypatch.setattr(made, "__init__", busy)
+    with pytest.raises(OutputGone, match="no free state machines"):
+        open_i2s(PINS, 22050)
+    monkeypatch.setattr(made, "__init__", invalid)
+    with pytest.raises(AddressError, match="must be sck"):
+        open_i2s(PINS, 22050)
 
 
 def test_underruns_are_pauses_longer_than_the_ring(board: dict[str, Any], clock: Any) -> None:
@@ -76,7 +119,7 @@ def test_underruns_are_pauses_longer_than_the_ring(board: dict[str, Any], clock:
 
 BAD_PINS = [
     *("", "id=0", "id=0,sck=1,ws=2,sd=3", PINS + ",sd=9", PINS.replace("ws", "word"), PINS.replace("10", "-1")),
-    *(PINS.replace("16384", str(size)) for size in (0, RING_BYTES_MIN - 1, RING_BYTES_MAX + 1, 10**9)),
+    *(PINS.replace(str(RING), str(size)) for size in (0, RING_BYTES_MIN - 1, RING_BYTES_MAX + 1, 10**9)),
 ]
 
 

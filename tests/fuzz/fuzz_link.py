@@ -2,7 +2,7 @@
 
 from amos.protocol.errors import ProtocolError
 from amos.protocol.frames import FrameReader, frame
-from amos.protocol.limits import LIST_ENTRIES_MAX, RESPONSE_BYTES_MAX
+from amos.protocol.limits import LIST_ENTRIES_MAX, NONCE_BYTES_MIN, RESPONSE_BYTES_MAX
 from amos.protocol.link import (
     CODES,
     OFFER,
@@ -38,6 +38,8 @@ def a_request(chance) -> bytes:
         if kind.startswith(("uint", "int")):
             natural = name in NATURAL and chance.percent(80)
             item[key] = chance.below(NATURAL[name] + 1) if natural else chance.pick(EDGES)
+        elif name == "nonce" and chance.percent(80):
+            item[key] = chance.bytes(NONCE_BYTES_MIN)
         elif kind.startswith(("text", "slug")):
             item[key] = "x" * chance.below(70)
         else:

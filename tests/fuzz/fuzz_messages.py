@@ -6,16 +6,26 @@ What is taken must be the canonical encoding of what was read; everything else i
 from amos import crypto
 from amos.player.score import decode_score
 from amos.player.vm import Vm
+from amos.protocol.anchor import open_anchor
 from amos.protocol.answer import decode_answer
 from amos.protocol.catalogue import open_catalogue
 from amos.protocol.cbor import loads
-from amos.protocol.cose import TYP_CATALOGUE, TYP_ENROLMENT, TYP_MANIFEST, TYP_USAGE, parse
+from amos.protocol.cose import (
+    TYP_ANCHOR,
+    TYP_CATALOGUE,
+    TYP_ENROLMENT,
+    TYP_MANIFEST,
+    TYP_OPT_OUTS,
+    TYP_USAGE,
+    parse,
+)
 from amos.protocol.enrolment import open_enrolment
 from amos.protocol.errors import ProtocolError
 from amos.protocol.frames import FrameReader, frame
 from amos.protocol.limits import RECEIPT_BYTES_MAX, REQUEST_BYTES_MAX
 from amos.protocol.link import decode_request, decode_response, decode_status
 from amos.protocol.manifest import open_manifest
+from amos.protocol.opt_outs import open_opt_outs
 from amos.protocol.receipt import parse_receipt, sign_receipt
 from amos.protocol.segment import open_usage
 from fuzz_chance import EDGES, encoded, resigned, spoil, twist, twisted
@@ -38,6 +48,8 @@ SIGNED = (
     ("catalogue", "publisher", TYP_CATALOGUE, open_catalogue),
     ("enrolment", "operator", TYP_ENROLMENT, open_enrolment),
     ("usage", "device", TYP_USAGE, open_usage),
+    ("opt-outs", "publisher", TYP_OPT_OUTS, open_opt_outs),
+    ("anchor", "ledger", TYP_ANCHOR, open_anchor),
 )
 """Example, who signs it, its type, and what opens it."""
 

@@ -4,8 +4,9 @@ A seeded sample by default; `make fuzz` runs a million cases (AMOS_FUZZ_CASES), 
 """
 
 import os
+import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,32 +27,27 @@ SEED = 31
 TARGETS = (*MESSAGE_TARGETS, *LINK_TARGETS, *JOURNAL_TARGETS, *PACK_TARGETS, *LEDGER_TARGETS, *COURIER_TARGETS)
 
 
-@pytest.fixture(scope="module")
-def done() -> Iterator[list[int]]:
-    """Cases that each target has met; their sum is told in the end."""
-    counts: list[int] = []
-    yield counts
-    print(f"\n{sum(counts)} cases, no violation")
+Note = Callable[[str, object], None]
 
 
 @pytest.mark.parametrize("make", TARGETS, ids=lambda make: make.NAME)
-def test_hostile_bytes(make: type, done: list[int]) -> None:
+def test_hostile_bytes(make: type, record_property: Note) -> None:
     counts = run_target(make, SEED, cases_of(make, CASES))
-    print("\n" + told(make, counts), end="")
+    record_property("fuzz", (told(make, counts), sum(counts.values())))
     assert counts[TAKEN] and len(counts) > 1  # neither all refused, where nothing deep is met, nor all taken
-    done.append(sum(counts.values()))
 
 
 def test_shares_are_of_a_thousand() -> None:
     assert sum(make.SHARE for make in TARGETS) == 1000
 
 
-def test_hostile_bytes_on_micropython(micropython: list[str]) -> None:
+def test_hostile_bytes_on_micropython(micropython: list[str], record_property: Note) -> None:
     words = [*micropython, "-X", "heapsize=16m", str(HERE / "fuzz_run.py"), str(SEED), str(MICROPYTHON_CASES)]
     path = ":".join(str(folder) for folder in (HERE.parents[1] / "firmware", HERE, HERE.parent / "portable"))
     run = subprocess.run(words, env=os.environ | {"MICROPYPATH": path}, capture_output=True, text=True, timeout=1800)
-    assert run.returncode == 0 and "no violation" in run.stdout, run.stdout + run.stderr
-    print("\non MicroPython:\n" + run.stdout, end="")
+    total = re.search(r"(\d+) cases, no violation\n$", run.stdout)
+    assert run.returncode == 0 and total is not None, run.stdout + run.stderr
+    record_property("fuzz", ("on MicroPython:\n" + run.stdout.rstrip(), int(total[1])))
 
 
 class Loop:

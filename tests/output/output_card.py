@@ -78,6 +78,11 @@ class Card:
         self._play()
         return (len(self._held) + len(self._fifo)) // FRAME_BYTES
 
+    def heard_frames(self) -> int:
+        """Frames that have sounded by this moment."""
+        self._play()
+        return len(self.heard) // FRAME_BYTES
+
     def waiting(self) -> int:
         self._play()
         return len(self._held) // FRAME_BYTES

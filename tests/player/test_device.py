@@ -128,7 +128,7 @@ def test_tier_and_inputs_from_outside_are_checked(device: Device) -> None:
         with pytest.raises(ProtocolError, match="tier: expected 0 to 255"):
             device.set_tier(value)
     with pytest.raises(ProtocolError, match="while a session plays"):
-        device.input(0, 0)
+        device.input(bytes(16), 0, 0)
 
 
 def test_identity_is_signed_in_a_context_of_its_own(device: Device) -> None:

@@ -24,8 +24,9 @@ from amos.opt_out_list import OptOutList, OptOutsRefused
 from amos.player.inputs import INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK, INPUT_SKIP, INPUT_SLIDER
 from amos.protocol.anchor import Anchor, sign_anchor
 from amos.protocol.errors import MessageError, SignatureError
+from amos.protocol.limits import INPUT_NONCES_MAX
 from amos.protocol.link import OFFER_ANCHOR, OFFER_OPT_OUTS, STATE_STOPPED
-from amos.protocol.link_call_host import challenge, read_status
+from amos.protocol.link_call_host import challenge, give_input, read_status
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.link_host import HostLink
 from amos.protocol.link_offer_host import offer
@@ -175,7 +176,9 @@ def test_an_opted_out_stem_is_silent_a_fade_after_what_the_output_held(
     venue.play(after_s)
     stem = venue.sounding()[0]
     rendered, delivered = venue.session.performance.frame, venue.session.frame
-    venue.device.take_opt_outs(opt_outs(pack, 1, stem))
+    assert venue.device.status().opt_outs_serial is None
+    venue.device.take_opt_outs(opt_outs(pack, 4, stem))
+    assert venue.device.status().opt_outs_serial == 4
     venue.play(30)
     usages = venue.finish()
     of_stem = [row for row in rows(usages)[0] if row[0] == stem]
@@ -343,8 +346,36 @@ def test_what_only_the_player_says_is_refused_from_outside(pack: PackFolder, tmp
     venue = Venue(pack, tmp_path / "player")
     for kind in (INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK):
         with pytest.raises(MessageError, match="for others to give"):
-            venue.device.input(kind, 1)
-    venue.device.input(INPUT_SLIDER, 5)
+            venue.device.input(bytes(16), kind, 1)
+    venue.device.input(bytes(16), INPUT_SLIDER, 5)
+
+
+@pytest.mark.parametrize("reconnects", [False, True])
+def test_an_input_whose_answer_is_lost_is_asked_again_and_acts_once(
+    pack: PackFolder, tmp_path: Path, reconnects: bool
+) -> None:
+    venue = Venue(pack, tmp_path / "player")
+    venue.play(2)
+    link, device = HostLink(1), DeviceLink(venue.device)
+    nonces = [bytes([number]) * 16 for number in range(INPUT_NONCES_MAX)]
+    for nonce in nonces:
+        talk = Conversation(give_input(link, nonce, INPUT_SKIP, 0))
+        talk.advance(0)
+        device.feed(link.outgoing(0))
+        venue.play(0.5)
+        if reconnects:  # the answer is lost with the line, and somebody asks anew
+            link, device = HostLink(7), device.another()
+            talk = Conversation(give_input(link, nonce, INPUT_SKIP, 0))
+            talk.advance(0)
+        else:
+            link.tick(60_000)
+        link.feed(device.feed(link.outgoing(60_000)), 60_000)
+        talk.advance(60_000)
+        assert talk.done
+    for nonce in nonces:  # and every one of them is still remembered
+        venue.device.input(nonce, INPUT_SKIP, 0)
+    skips = [kind for _frame, kind, _value in inputs(venue.finish()) if kind == INPUT_SKIP]
+    assert len(skips) == INPUT_NONCES_MAX
 
 
 def test_no_flood_of_inputs_ends_the_session_or_keeps_an_opt_out_waiting(pack: PackFolder, tmp_path: Path) -> None:
@@ -353,7 +384,8 @@ def test_no_flood_of_inputs_ends_the_session_or_keeps_an_opt_out_waiting(pack: P
     for turn in range(60):
         for number in range(100):
             try:
-                venue.device.input(INPUT_SKIP if number % 9 == 0 else INPUT_SLIDER, turn * number % 32768)
+                kind = INPUT_SKIP if number % 9 == 0 else INPUT_SLIDER
+                venue.device.input(os.urandom(16), kind, turn * number % 32768)
                 taken += 1
             except MessageError:
                 refused += 1

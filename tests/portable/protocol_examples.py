@@ -195,6 +195,7 @@ def a_status(device: bytes, pack: bytes) -> Status:
         spare_segments=1400,
         failed_writes=0,
         lease_seconds_left=864000,
+        opt_outs_serial=3,
     )
 
 
@@ -297,7 +298,7 @@ class Examples:
         text = "message: expected a COSE_Sign1 (tag 18)"
         self._keep("response-refused", Response(id=5, code=BAD_OFFER, text=text))
         self._keep("request-set-tier", Request(id=6, verb=SET_TIER, value=2))
-        self._keep("request-input", Request(id=7, verb=INPUT, kind=16, value=9830))
+        self._keep("request-input", Request(id=7, verb=INPUT, nonce=NONCE, kind=16, value=9830))
         self._keep("request-challenge", Request(id=8, verb=CHALLENGE))
         self._keep("response-challenge", Response(id=8, code=OK, data=NONCE))
         self._keep("request-logs", Request(id=8, verb=LOGS, offset=0, length=1024))

@@ -59,8 +59,8 @@ class Player:
             raise MessageError("tier: expected 1 or 2")
         self.taken.append(value)
 
-    def input(self, kind, value):
-        self.taken.append((kind, value))
+    def input(self, nonce, kind, value):
+        self.taken.append((nonce, kind, value))
 
     def take_opt_outs(self, data):
         if not data.startswith(b"good"):

@@ -159,8 +159,8 @@ def test_every_verb_is_answered():
     assert [(entry.sequence, entry.size) for entry in entries] == [(3, 2560), (4, 4)]
     assert line.ask(id=4, verb=LIST, sequence=5).entries == []
     assert line.ask(id=5, verb=SET_TIER, value=2).code == OK
-    assert line.ask(id=6, verb=INPUT, kind=16, value=-5).code == OK
-    assert line.player.taken == [2, (16, -5)]
+    assert line.ask(id=6, verb=INPUT, nonce=NONCE, kind=16, value=-5).code == OK
+    assert line.player.taken == [2, (NONCE, 16, -5)]
     refused = line.ask(id=7, verb=SET_TIER, value=-1)
     assert (refused.code, refused.text) == (NOT_NOW, "tier: expected 1 or 2")
 
@@ -285,7 +285,8 @@ def test_a_request_carries_what_its_verb_needs_and_no_more():
         {"verb": LIST},
         {"verb": READ, "sequence": 1, "offset": 0},
         {"verb": READ, "sequence": 1, "offset": 0, "length": READ_CHUNK_BYTES_MAX + 1},
-        {"verb": INPUT, "kind": 1, "value": 1 << 31},
+        {"verb": INPUT, "kind": 1, "value": 1},
+        {"verb": INPUT, "nonce": NONCE, "kind": 1, "value": 1 << 31},
     ):
         keys = {name: key for key, name, _kind, _bound in Request.FIELDS}
         body = {keys[name]: fields[name] for name in fields}

@@ -1,25 +1,40 @@
 """The I2S output of boards (contract in `audio_out`): an amplifier or DAC on three pins.
 
 `machine.I2S` plays out of a ring of its own, from interrupts, so that a blocking write clocks the player while DMA goes
-on. Blocks of 512 to 1024 frames and a ring of 16 to 32 KB: smaller ones run dry while storage is read, larger ones only
-delay what an opt-out or a skip should do at once.
+on. What is in the ring cannot be taken back, so the ring is as large as an opt-out's 100 ms allow at the pack's rate:
+a write returns with the ring full (MicroPython's extmod/machine_i2s.c), an opt-out comes between two writes, and is
+heard when the ring, the DMA's buffers and the limiter's look-ahead have sounded.
 """
 
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 # The stubs here are the unix port's, whose `machine` is not a board's.
 
 from amos.edges.address import AddressError
+from amos.edges.audio_out import FRAME_BYTES, OutputGone
 from amos.edges.clock import SystemClock, sleep_ms
+from amos.player.mixer_base import LOOKAHEAD_FRAMES
 from amos.player.ramp import ramped
 
-FRAME_BYTES = 4
-RING_BYTES_MIN = 16 << 10
-RING_BYTES_MAX = 32 << 10
+LATENCY_MS = 100
+RING_STEP_BYTES = 1024
+"""An ESP32 makes whole DMA buffers of 256 frames of it, and leaves the rest."""
+
 DMA_BYTES = 512
-"""What the driver's two DMA buffers may hold beside the ring."""
+"""What DMA may hold beside the ring: on rp2 256 bytes, and 32 in the FIFO; an ESP32 plays out of the ring itself."""
 
 _NAMES = ("buffer", "id", "sck", "sd", "ws")
 
+
+def ring_bytes_max(rate_hz: int) -> int:
+    """The largest ring with which an input is heard within `LATENCY_MS` at that rate."""
+    frames = LATENCY_MS * rate_hz // 1000 - 2 * LOOKAHEAD_FRAMES  # one cell ahead, and the cell in which it comes
+    return (frames * FRAME_BYTES - DMA_BYTES) // RING_STEP_BYTES * RING_STEP_BYTES
+
+
+RING_BYTES_MIN = 4096
+"""Two blocks of 512 frames: one sounds while the next is rendered."""
+
+RING_BYTES_MAX = ring_bytes_max(48000)
 
 BLOCK_BYTES_MAX = 1024 * FRAME_BYTES
 """The largest block that the driver's ring is meant for."""
@@ -28,8 +43,9 @@ BLOCK_BYTES_MAX = 1024 * FRAME_BYTES
 class I2sSink:
     """`i2s`: a `machine.I2S` for writing, blocking, 16 bit, stereo, whose ring has `ring_bytes`.
 
-    Delivered is what can no longer be in ring or DMA; so a power cut never counts what was not heard. `underruns`
-    are the pauses between two blocks in which the whole ring has run dry for certain.
+    Delivered is what can no longer be in ring or DMA; so neither a power cut nor a loss counts what was not heard: when
+    the output is back, what may have sounded before it was lost sounds again. `underruns` are the pauses between two
+    blocks in which the whole ring has run dry for certain.
     """
 
     clocked = fades = True
@@ -41,6 +57,7 @@ class I2sSink:
         self.held_bytes_max = self._held_frames * FRAME_BYTES + BLOCK_BYTES_MAX
         self._held_ms = -(-self._held_frames * 1000 // rate_hz)
         self._frames = 0
+        self._gone = False
         self._returned_ms = None
         self.underruns = 0
 
@@ -51,24 +68,39 @@ class I2sSink:
             pcm = ramped(pcm, not last)
         left = memoryview(pcm)
         while len(left):
-            count = self._i2s.write(left)
-            if not count:
-                raise OSError("I2S takes no more samples")
-            left = left[count:]
+            left = left[self._put(left) :]
         self._frames += len(pcm) // FRAME_BYTES
         self._returned_ms = self._clock.now_ms()
+        return self._delivered()
+
+    def _put(self, pcm) -> int:
+        """Bytes taken of `pcm`, at least one. Raises `OutputGone`."""
+        try:
+            count = self._i2s.write(pcm)
+        except OSError as error:
+            self._gone = True
+            raise OutputGone("I2S: %s" % error)
+        if not count:
+            self._gone = True
+            raise OutputGone("I2S takes no more samples")
+        return count
+
+    def _delivered(self) -> int:
         return max(self._frames - self._held_frames, 0)
 
     def close(self) -> int:
         # The driver plays silence when its ring is empty, and tells nobody that it is: wait as long as it can hold.
-        if self._frames:
+        if self._frames and not self._gone:
             sleep_ms(self._held_ms)
-        self._i2s.deinit()
-        return self._frames
+        try:
+            self._i2s.deinit()
+        except OSError:
+            pass  # a unit that cannot even be stopped is opened anew all the same
+        return self._delivered() if self._gone else self._frames
 
 
 def parse_i2s(text: str) -> dict:
-    """`id=0,sck=10,ws=11,sd=9,buffer=16384` as a dict of ints: pin numbers, ring in bytes. Raises `AddressError`."""
+    """`id=0,sck=10,ws=11,sd=9,buffer=7168` as a dict of ints: pin numbers, ring in bytes. Raises `AddressError`."""
     found = {}
     for word in text.split(","):
         name, _equals, value = word.partition("=")
@@ -86,19 +118,26 @@ def parse_i2s(text: str) -> dict:
 
 
 def open_i2s(text: str, rate_hz: int) -> I2sSink:
-    """The sink on the pins that `text` names (see `parse_i2s`). Raises `AddressError`, OSError."""
+    """The sink on the pins that `text` names (see `parse_i2s`), with the ring it names or the smaller one that the rate
+    asks for. Raises `AddressError`, `OutputGone`."""
     told = parse_i2s(text)
+    ring_bytes = min(told["buffer"], ring_bytes_max(rate_hz))
     from machine import I2S, Pin
 
-    i2s = I2S(
-        told["id"],
-        sck=Pin(told["sck"]),
-        ws=Pin(told["ws"]),
-        sd=Pin(told["sd"]),
-        mode=I2S.TX,
-        bits=16,
-        format=I2S.STEREO,
-        rate=rate_hz,
-        ibuf=told["buffer"],
-    )
-    return I2sSink(i2s, rate_hz, told["buffer"], SystemClock())
+    try:
+        i2s = I2S(
+            told["id"],
+            sck=Pin(told["sck"]),
+            ws=Pin(told["ws"]),
+            sd=Pin(told["sd"]),
+            mode=I2S.TX,
+            bits=16,
+            format=I2S.STEREO,
+            rate=rate_hz,
+            ibuf=ring_bytes,
+        )
+    except ValueError as error:
+        raise AddressError("out: i2s: %s" % error)
+    except OSError as error:
+        raise OutputGone("I2S: %s" % error)
+    return I2sSink(i2s, rate_hz, ring_bytes, SystemClock())

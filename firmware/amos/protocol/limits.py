@@ -75,6 +75,10 @@ LIST_ENTRIES_MAX = 16
 NONCE_BYTES_MIN = 16
 NONCE_BYTES_MAX = 64
 
+INPUT_NONCES_MAX = 8
+"""Inputs that a player remembers to have taken: a courier has three requests under way, and may come back on a second
+line."""
+
 ENVELOPE_BYTES_MAX = SEGMENT_BYTES_MAX + 16
 """An MQTT usage message: content marker plus a segment that deflate could not shrink."""
 

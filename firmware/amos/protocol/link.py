@@ -62,7 +62,7 @@ REQUEST_NEEDS = {
     READ: ("sequence", "offset", "length"),
     OFFER: ("kind", "sequence", "size", "offset", "data"),
     SET_TIER: ("value",),
-    INPUT: ("kind", "value"),
+    INPUT: ("nonce", "kind", "value"),
     BEGIN: ("kind", "size", "sha256"),
     PUT: ("offset", "data"),
     FINISH: ("sha256",),
@@ -248,6 +248,7 @@ class Status(Record):
         (20, "spare_segments", "uint", U32),
         (21, "failed_writes", "uint", U32),
         (22, "lease_seconds_left", "uint?", U64),
+        (23, "opt_outs_serial", "uint?", U64),
     )
 
     device: bytes
@@ -272,6 +273,7 @@ class Status(Record):
     spare_segments: int
     failed_writes: int
     lease_seconds_left: "int | None"
+    opt_outs_serial: "int | None"
 
 
 def put_chunk_bytes(request_bytes_max: int) -> int:

@@ -49,9 +49,14 @@ def read_logs(link: HostLink) -> "Generator[Ticket | Pause, Response | None, byt
     return bytes(said)
 
 
-def give_input(link: HostLink, kind: int, value: int) -> "Generator[Ticket | Pause, Response | None, Response]":
-    """Hand the player an input (player/SCORE.md section 4), effective as soon as it can be."""
-    return checked(INPUT, (yield link.submit(Request(id=0, verb=INPUT, kind=kind, value=value))))
+def give_input(
+    link: HostLink, nonce: bytes, kind: int, value: int
+) -> "Generator[Ticket | Pause, Response | None, Response]":
+    """Hand the player an input (player/SCORE.md section 4), effective as soon as it can be.
+
+    `nonce` is 16 to 64 fresh random bytes: what is asked again with the same ones, even on another line, acts once.
+    """
+    return checked(INPUT, (yield link.submit(Request(id=0, verb=INPUT, nonce=nonce, kind=kind, value=value))))
 
 
 def challenge(link: HostLink) -> "Generator[Ticket | Pause, Response | None, bytes]":

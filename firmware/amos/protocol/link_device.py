@@ -14,7 +14,8 @@
     take_receipt(sequence, data) -> None; raises ProtocolError when the receipt does not verify
     take_opt_outs(data), take_anchor(data) -> None; the same for an opt-out list and a time anchor
     challenge()             -> bytes (16), the nonce that a time anchor is to answer
-    set_tier(value), input(kind, value) -> None; raise ProtocolError when it cannot be taken now
+    set_tier(value), input(nonce, kind, value) -> None; raise ProtocolError when it cannot be taken now; an input that
+                               was taken with that nonce does nothing more
     read_logs(offset, length) -> (offset of the first byte, bytes, maybe none, offset after the last byte said)
     packs                   what `link_pack_device.PackVerbs` needs
 """
@@ -187,8 +188,8 @@ class DeviceLink:
         refused = _refusal(self._player.set_tier, value)
         return Response(id=number, code=OK if refused is None else NOT_NOW, text=refused)
 
-    def _input(self, number: int, kind: int, value: int) -> Response:
-        refused = _refusal(self._player.input, kind, value)
+    def _input(self, number: int, nonce: bytes, kind: int, value: int) -> Response:
+        refused = _refusal(self._player.input, nonce, kind, value)
         return Response(id=number, code=OK if refused is None else NOT_NOW, text=refused)
 
     def _logs(self, number: int, offset: int, length: int) -> Response:

@@ -108,4 +108,5 @@ def ask_logs(address: str, wait_s: float = 0) -> str:
 
 def send_input(address: str, kind: int, value: int, wait_s: float = 0) -> None:
     """Hand the player at `address` an input. Raises `DeviceError` with the player's own sentence if it refuses."""
-    converse(address, lambda link: give_input(link, kind, value), wait_s)
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    converse(address, lambda link: give_input(link, nonce, kind, value), wait_s)
