@@ -18,6 +18,7 @@ from amos_ledger.folder import Folder, init_folder
 from amos_tools.cli import app
 from amos_tools.demo.broker import free_port
 from amos_tools.device import linux_player
+from amos_tools.device.call import ask_status
 from amos_tools.device.run import micropython_environment
 
 
@@ -126,6 +127,7 @@ def test_what_did_not_arrive_goes_on_and_what_was_refused_never_stands_in_the_pl
     site.start("bar")
     broker = [f"--broker=127.0.0.1:{free_port()}", f"--ledger-key={site.ledger.public_key.hex()}"]
     broker.append(f"--publisher-key={crypto.public_key(PUBLISHER).hex()}")
+    ask_status(site.port("bar"), 60)
     code, lines = site.provision("bar", *broker, wait_s=5)
     assert code == 1 and lines[-1].startswith("DeliveryError: broker 127.0.0.1:")
     (pending,) = (site.folder / "kept").iterdir()

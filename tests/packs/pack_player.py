@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,7 +62,7 @@ class Player:
         """Over, in order where the runtime knows signals; MicroPython is gone as in a power cut."""
         assert self._process is not None
         self._process.terminate()
-        self._process.wait(20)
+        self._process.wait(60)
 
     def end(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -74,20 +75,25 @@ class Player:
         return (self.folder / "said").read_text() if (self.folder / "said").exists() else ""
 
     def status(self) -> Status:
-        for _try in range(100):
+        deadline = time.monotonic() + 90
+        while True:  # after a kill the name of its line stays, and leads nowhere
             assert self._process is not None and self._process.poll() is None, self.said
             try:
-                return ask_status(self.line, 20)
-            except DeviceError:
-                continue
-        raise AssertionError(self.said)
+                return ask_status(self.line, 60)
+            except DeviceError as error:
+                assert time.monotonic() < deadline, (error, self.said)
+                time.sleep(0.05)
+
+    def wait_for(self, holds: Callable[[Status], bool]) -> Status:
+        """The first status for which it holds."""
+        deadline = time.monotonic() + 90
+        while not holds(status := self.status()):
+            assert time.monotonic() < deadline, (status.to_map(), self.said)
+            time.sleep(0.02)
+        return status
 
     def wait_for_pack(self, pack_id: bytes) -> Status:
-        for _try in range(400):
-            status = self.status()
-            if status.pack == pack_id:
-                return status
-        raise AssertionError(self.said)
+        return self.wait_for(lambda status: status.pack == pack_id)
 
     def segments(self) -> list[Usage]:
         """Every sealed segment, chain checked; of a player that does not run."""

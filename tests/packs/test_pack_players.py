@@ -37,6 +37,13 @@ def pack_id(folder: Path) -> bytes:
     return hashlib.sha256((folder / "manifest.cose").read_bytes()).digest()
 
 
+def fresh_bytes(packs: dict[int, Path], serial: int) -> int:
+    """What a player of pack 1 needs for another: its manifest, and the blobs that the two do not share."""
+    blobs = {path.name: path.stat().st_size for path in (packs[serial] / "blobs").iterdir()}
+    fresh = sum(size for name, size in blobs.items() if not (packs[1] / "blobs" / name).exists())
+    return fresh + (packs[serial] / "manifest.cose").stat().st_size
+
+
 def quiet(_here: int, _total: int) -> None:
     """Nobody watches."""
 
@@ -54,7 +61,7 @@ def send_part(line: str, folder: Path, bytes_max: int) -> int:
                 break
         sent = sending.sent_bytes
 
-    converse(line, steps, 20)
+    converse(line, steps, 60)
     return sent
 
 
@@ -91,12 +98,10 @@ def test_a_pack_takes_over_where_a_section_ends(player: Player, packs: dict[int,
     before = player.status()
     assert before.pack == pack_id(packs[1]) and before.state == STATE_PLAYING
     sent = send_pack(player.line, packs[2], quiet)
-    blobs = {path.name: path.stat().st_size for path in (packs[2] / "blobs").iterdir()}
-    fresh = sum(size for name, size in blobs.items() if not (packs[1] / "blobs" / name).exists())
-    assert sent == fresh + (packs[2] / "manifest.cose").stat().st_size
+    assert sent == fresh_bytes(packs, 2)
     after = player.wait_for_pack(pack_id(packs[2]))
     assert (after.state, after.session, after.text) == (STATE_PLAYING, before.session + 1, None)
-    time.sleep(1.5)
+    player.wait_for(lambda status: status.frame > after.frame + RATE_HZ)
     player.stop()
     first, *others = player.segments()
     assert (first.reason, first.pack) == (SEAL_PACK, pack_id(packs[1]))
@@ -124,9 +129,7 @@ def test_a_line_that_is_cut_resumes_where_it_was(player: Player, packs: dict[int
     for _cut in range(4):
         total += send_part(player.line, packs[3], moments.randrange(1, 150_000))
     total += send_pack(player.line, packs[3], quiet)
-    needed = {path.name: path.stat().st_size for path in (packs[3] / "blobs").iterdir()}
-    fresh = sum(size for name, size in needed.items() if not (packs[1] / "blobs" / name).exists())
-    assert total == fresh + (packs[3] / "manifest.cose").stat().st_size
+    assert total == fresh_bytes(packs, 3)
     player.wait_for_pack(pack_id(packs[3]))
 
 
@@ -191,12 +194,12 @@ def test_a_pack_spoilt_before_its_section_is_refused_and_the_old_one_goes_on(
 ) -> None:
     player.start()
     session = player.status().session
+    bar_frames = 2 * RATE_HZ
+    send_part(player.line, packs[2], fresh_bytes(packs, 2) - 1)
+    player.wait_for(lambda status: status.frame % bar_frames < bar_frames // 4)  # so that the section ends late enough
     send_pack(player.line, packs[2], quiet)
     spoil_score(player, packs[2])
-    deadline = time.monotonic() + 30
-    while not (player.status().text or "").startswith("pack "):
-        assert time.monotonic() < deadline, player.said
-    status = player.status()
+    status = player.wait_for(lambda status: (status.text or "").startswith("pack "))
     assert (status.pack, status.state) == (pack_id(packs[1]), STATE_PLAYING) and status.session > session
     assert status.text is not None and "score: expected SHA-256" in status.text
     with pytest.raises(DeviceError, match="bad score"):

@@ -76,7 +76,7 @@ class Player:
 
     def run(self, **settings: object) -> tuple[int, str]:
         process = self.start(**settings)
-        out, _err = process.communicate(timeout=60)
+        out, _err = process.communicate(timeout=180)
         assert "Traceback" not in out
         return process.returncode, out
 
@@ -107,7 +107,7 @@ def player(request: pytest.FixtureRequest, pack: Path, tmp_path: Path) -> Player
 
 
 def wait_for(path: Path, size_bytes: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not path.exists() or path.stat().st_size < size_bytes:
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -157,7 +157,7 @@ def test_sigterm_seals_and_ends_with_the_block_in_hand(pack: Path, tmp_path: Pat
     process = player.start(pace="clocked", out=f"wav:{tmp_path}/out.wav")
     wait_for(tmp_path / "out.wav", 45)
     process.send_signal(signal.SIGTERM)
-    out, _err = process.communicate(timeout=20)
+    out, _err = process.communicate(timeout=60)
     assert process.returncode == 0 and "1 segments sealed" in out
     (usage,) = player.segments()
     assert usage.reason == SEAL_SHUTDOWN and usage.pcm_sha256 != bytes(32)

@@ -78,12 +78,12 @@ class Running:
     def __enter__(self) -> "Running":
         command = [sys.executable, "-m", "amos", str(self.folder)]
         self._process = subprocess.Popen(command, env=micropython_environment(), stdout=subprocess.PIPE, text=True)
-        ask_status(self.port, 10)
+        ask_status(self.port, 60)
         return self
 
     def __exit__(self, *_exception: object) -> None:
         self._process.send_signal(signal.SIGTERM)
-        out, _err = self._process.communicate(timeout=30)
+        out, _err = self._process.communicate(timeout=90)
         assert self._process.returncode == 0, out
 
     def tell(self, *words: str) -> tuple[int, str]:
@@ -93,9 +93,9 @@ class Running:
 
     def until(self, condition: Callable[[int, int], bool]) -> None:
         """Wait until state and frame meet the condition."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while True:
-            status = ask_status(self.port)
+            status = ask_status(self.port, 60)
             if condition(status.state, status.frame):
                 return
             assert time.monotonic() < deadline, (status.state, status.frame)

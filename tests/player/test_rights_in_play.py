@@ -415,7 +415,7 @@ class Process:
         self._process = subprocess.Popen(words, env=micropython_environment(), stdout=subprocess.PIPE, text=True)
 
     def ask(self, steps: object) -> object:
-        return converse(self.line, steps, 30)  # type: ignore[arg-type]
+        return converse(self.line, steps, 90)  # type: ignore[arg-type]
 
     def usages(self) -> list[Usage]:
         while (status := self.ask(read_status)[0]).state != STATE_STOPPED:  # type: ignore[index]

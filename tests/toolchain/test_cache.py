@@ -90,7 +90,7 @@ def test_two_that_ask_together_fetch_once(tools: Path, monkeypatch: pytest.Monke
     def fetch(bundle: Bundle, workspace: Path, root: Path) -> None:
         fetched.append(root)
         second.start()
-        second_waits.wait(timeout=5)
+        second_waits.wait(timeout=60)
         second.join(timeout=0.2)
         assert second.is_alive(), "the second got in while the first was fetching"
 
@@ -101,7 +101,7 @@ def test_two_that_ask_together_fetch_once(tools: Path, monkeypatch: pytest.Monke
     second = threading.Thread(target=ask_second)
     monkeypatch.setattr(debian, "_fetch", fetch)
     unpacked(BUNDLE)
-    second.join(timeout=5)
+    second.join(timeout=60)
     assert not second.is_alive()
     assert len(fetched) == 1
 
