@@ -121,6 +121,13 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "WAIT_MS", {})
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is sent again because this machine had other things to do: where each message is counted."""
+    monkeypatch.setattr(outbox, "UNANSWERED_WAIT_MS", (600_000, 600_000))
+
+
+@pytest.mark.usefixtures("patient")
 def test_segments_go_up_and_receipts_come_back(venue: Venue) -> None:
     venue.player(SEED_A, 20)
     venue.player(SEED_B, 20, "serial", "tty")
@@ -297,6 +304,7 @@ def test_a_player_that_stops_once_receipted_is_not_waited_for(venue: Venue) -> N
     assert courier.devices[0].session is None
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_player_on_micropython_over_a_pty(venue: Venue, micropython: list[str]) -> None:
     seed, path = os.urandom(32), venue.folder / "tty"
     program = Path(__file__).with_name("sync_journals.py")
@@ -416,6 +424,7 @@ def test_a_spool_that_cannot_be_written_stops_everything_and_heals(
     venue.assert_all_home(40)
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_restored_player_gets_its_receipts_again(venue: Venue) -> None:
     line = venue.player(SEED_A, 4)
     ledger = venue.start_ledger()
