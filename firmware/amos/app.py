@@ -28,7 +28,8 @@ from amos.protocol.segment import SEAL_SHUTDOWN
 from amos.repertoire import Repertoire
 from amos.rights import open_rights
 from amos.said import Said
-from amos.session import Handover, Session, check_playable
+from amos.session import Handover, Session
+from amos.session_start import check_playable
 from amos.totals import Totals
 from amos.usage_log import UsageLog
 

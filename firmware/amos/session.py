@@ -7,7 +7,6 @@ from amos.edges.audio_out import open_sink
 from amos.edges.stem_file import BlobError
 from amos.journal.facts import Opened
 from amos.output import Output
-from amos.player.day_clock import clock_value
 from amos.player.envelope import CELL_FRAMES
 from amos.player.inputs import (
     INPUT_BLOCK,
@@ -24,11 +23,12 @@ from amos.player.meter import Meter
 from amos.player.mixer import make_mixer
 from amos.player.performance import Performance
 from amos.player.ramp import RAMP_FRAMES
-from amos.player.score import ScoreError, decode_score
-from amos.player.vm import Vm
+from amos.player.score import decode_score
 from amos.protocol.errors import MessageError
 from amos.protocol.limits import SEGMENT_INPUTS_OWN_MAX
 from amos.protocol.segment import SEAL_OUTPUT, SEAL_PACK, SEAL_TIER
+from amos.session_start import recall_vm, session_seed
+from amos.session_time import SessionTime
 from amos.usage_log import UsageLog
 
 LOST_SEAL_MS = 10000
@@ -36,23 +36,6 @@ LOST_SEAL_MS = 10000
 
 OWN_INPUTS = (INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK, INPUT_LEAVE)
 """What only the player tells the VM: a courier could silence an artist with the first, and is believed no time."""
-
-SEED_CONTEXT = b"amos/1/session-seed\x00"
-
-
-def session_seed(device: bytes, pack_id: bytes, session: int) -> bytes:
-    """32 bytes that a venue cannot choose: hash of device, pack and session number."""
-    return hashlib.sha256(SEED_CONTEXT + device + pack_id + session.to_bytes(4, "big")).digest()
-
-
-def _recall(score, frames, gains_q15, seed: bytes, memory) -> Vm:
-    """The VM, starting from what an earlier session remembered, if that was with this score."""
-    if memory:
-        try:
-            return Vm(score, frames, gains_q15, seed, memory)
-        except ScoreError:
-            pass
-    return Vm(score, frames, gains_q15, seed)
 
 
 def _stems_ahead(pack, config):
@@ -64,27 +47,13 @@ def _stems_ahead(pack, config):
     return StemsAhead(pack)
 
 
-def check_playable(pack) -> None:
-    """Raise a `ProtocolError` (`BlobError`, `ScoreError`) unless a session can begin with `pack`."""
-    manifest, score = pack.manifest, decode_score(pack.score())
-    if (score.rate_hz, score.voices) != (manifest.rate_hz, manifest.voices):
-        raise ScoreError("score: expected %d Hz and %d voices as in the manifest" % (manifest.rate_hz, manifest.voices))
-    Vm(score, [stem.frames for stem in manifest.stems], [stem.gain_q15 for stem in manifest.stems], bytes(32))
-
-
 class Handover:
-    """From a session that gave way to the next: its output, and time as it was told to the VM.
+    """From a session that gave way to the next: its output and its time."""
 
-    now_ms   by the session's own clock
-    dated    (Unix ms, own ms) of one moment, or None; `anchor` is the one it rests on, or None
-    """
-
-    def __init__(self, output, rate_hz: int, now_ms: int, dated, anchor):
+    def __init__(self, output, rate_hz: int, time: SessionTime):
         self.output = output
         self.rate_hz = rate_hz
-        self.now_ms = now_ms
-        self.dated = dated
-        self.anchor = anchor
+        self.time = time
 
 
 class Session:
@@ -105,18 +74,13 @@ class Session:
         self._device = device
         self._config = config
         self._clock = clock
-        self._started_ms = clock.now_ms()
-        self._anchor: tuple[int, int] | None = None
-        self._dated: tuple[int, int] | None = None  # (Unix ms, our own ms) of one moment
-        if before is not None and config.pace == "free":  # the samples' own clock goes on
-            self._started_ms, self._dated, self._anchor = before.now_ms, before.dated, before.anchor
+        self._time = SessionTime(clock, self.rate_hz, config, None if before is None else before.time)
         self.licence = device.rights.license(manifest)
         self._withdrawing: list = []
         seed = session_seed(device.device, pack.pack_id, journal.session)
         frames = [stem.frames for stem in manifest.stems]
-        self._vm = _recall(score, frames, [s.gain_q15 for s in manifest.stems], seed, journal.memory)
+        self._vm = recall_vm(score, frames, [s.gain_q15 for s in manifest.stems], seed, journal.memory)
         self._tells_time = bool(score.dayparts or score.announcements)
-        self._told_day = None
         self._meter = Meter(manifest.voices)
         ceiling = ceiling_for(score.peak_mdb)
         mixer = make_mixer(
@@ -159,27 +123,13 @@ class Session:
         return "silent: " + refused[-1] if refused else None
 
     def _now_ms(self) -> int:
-        """Monotonic time; while running free it follows the samples, as if they had been played in real time."""
-        if self._config.pace == "free":
-            return self._started_ms + self.frame * 1000 // self.rate_hz
-        return self._clock.now_ms()
-
-    def _date(self) -> None:
-        """Rest on the newest anchor; without any, on the first moment at which the machine knew the time."""
-        anchor = self._clock.anchor
-        if anchor is not None and anchor is not self._anchor:
-            self._anchor = anchor
-            # Running free, our own time is another than the clock's.
-            self._dated = anchor[0], max(0, self._now_ms() - self._clock.now_ms() + anchor[1])
-        elif self._dated is None:
-            unix_ms = self._clock.unix_ms()
-            self._dated = None if unix_ms is None else (unix_ms, self._now_ms())
+        return self._time.now_ms(self.frame)
 
     def _opened(self) -> Opened:
         """The facts of a segment that begins here."""
         journal = self._device.journal
-        self._date()
-        dated = self._dated
+        self._time.date(self.frame)
+        dated = self._time.dated
         return Opened(
             boot=journal.boot,
             session=journal.session,
@@ -201,14 +151,10 @@ class Session:
 
     def _tell_time(self, anyway: bool) -> None:
         """Tell the VM what time it is at its next frame: with each segment, and when a day has begun."""
-        if not self._tells_time or self._dated is None:
-            return
-        since_ms = self._now_ms() + (self._vm.frame - self.frame) * 1000 // self.rate_hz - self._dated[1]
-        day, weekday, second = self._clock.local((self._dated[0] + since_ms) // 1000)
-        if anyway or day != self._told_day:
-            self._told_day = day
-            holiday = day in self._config.holidays.split(",")
-            self._take_input(INPUT_CLOCK, clock_value(weekday, holiday, second))
+        if self._tells_time:
+            value = self._time.news(self.frame, self._vm.frame - self.frame, anyway)
+            if value is not None:
+                self._take_input(INPUT_CLOCK, value)
 
     @property
     def block_frames(self) -> int:
@@ -217,7 +163,7 @@ class Session:
 
     def anchored(self) -> None:
         """The clock has a new anchor: the VM is told the time at once, segments carry it from the next one on."""
-        self._date()
+        self._time.date(self.frame)
         self._tell_time(True)
 
     def _withdraw(self) -> None:
@@ -322,7 +268,8 @@ class Session:
         if self._unsealed_frames():
             self._seal(SEAL_PACK)
         self.output.go_on()
-        return Handover(self.output, self.rate_hz, self._now_ms(), self._dated, self._anchor)
+        self._time.end(self.frame)
+        return Handover(self.output, self.rate_hz, self._time)
 
     def finish(self, reason: int) -> None:
         """The output stops here: what was taken sounds out, what would go on is aborted, all is sealed."""

@@ -26,7 +26,7 @@ from amos.protocol.link_host import HostLink, Ticket
 from amos.protocol.link_pack_host import SendPack
 from amos.protocol.link_talk_host import Pause
 from amos.protocol.segment import FLAG_ABORTED, SEAL_PACK, SEAL_SHUTDOWN, Usage
-from amos.session import session_seed
+from amos.session_start import session_seed
 from amos_tools.device.call import DeviceError, converse
 from amos_tools.device.send import FolderPack, send_pack
 

@@ -9,7 +9,7 @@ from amos.player.performance import Performance
 from amos.player.score import decode_score
 from amos.player.vm import Vm
 from amos.protocol.segment import SEAL_SHUTDOWN, Usage
-from amos.session import session_seed
+from amos.session_start import session_seed
 
 
 class Nothing:

@@ -27,7 +27,7 @@ from amos.player.score import decode_score
 from amos.player.vm import Vm
 from amos.protocol.link import STATE_PAUSED, STATE_PLAYING
 from amos.protocol.segment import Usage, open_usage
-from amos.session import session_seed
+from amos.session_start import session_seed
 from amos_tools.cli import app
 from amos_tools.device.call import ask_status
 from amos_tools.device.run import micropython_environment

@@ -23,7 +23,7 @@ from amos.protocol.link import (
 )
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem, sign_manifest
-from amos.session import check_playable
+from amos.session_start import check_playable
 from test_score import score_map
 
 PUBLISHER = b"p" * 32

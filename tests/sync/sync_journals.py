@@ -29,7 +29,7 @@ from amos.protocol.segment import (
     columns,
     sign_usage,
 )
-from amos.session import check_playable
+from amos.session_start import check_playable
 
 LEDGER_SEED = b"L" * 32
 LEDGER_KEY = crypto.public_key(LEDGER_SEED)
