@@ -3,7 +3,7 @@
 Frames count from the session's first. Nothing is lost or counted twice by a loss: what had not sounded sounds later.
 """
 
-from amos.edges.audio_out import FRAME_BYTES, OutputGone
+from amos.edges.audio_sink import FRAME_BYTES, OutputGone
 from amos.held_pcm import HeldPcm
 from amos.protocol.link import OUTPUT_LOST, OUTPUT_OK, OUTPUT_SILENT
 
@@ -18,7 +18,7 @@ ZEROS = bytes(1024)
 
 
 class Output:
-    """`open_it()` gives a sink (edges/audio_out.py), again and again. Construction raises `AddressError`, OSError.
+    """`open_it()` gives a sink (edges/audio_sink.py), again and again. Construction raises `AddressError`, OSError.
 
     frame       frames that have reached the output
     underruns   times it ran dry, in all

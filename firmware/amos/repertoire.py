@@ -3,9 +3,9 @@
 from amos import crypto
 from amos.compat import MICROPYTHON
 from amos.edges.blob_folder import DiskFolder
+from amos.edges.pack_folder import open_pack
 from amos.edges.pack_intake import PackIntake
 from amos.edges.pack_store import PackStore
-from amos.edges.stem_file import open_pack
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import BAD_SCORE
 

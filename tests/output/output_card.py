@@ -2,7 +2,7 @@
 unplugged."""
 
 from amos.edges.alsa_library_host import RanDry
-from amos.edges.audio_out import OutputGone
+from amos.edges.audio_sink import OutputGone
 
 FRAME_BYTES = 4
 

@@ -10,7 +10,7 @@ from output_card import FRAME_BYTES, Card, StepClock
 
 from amos.edges import alsa_host
 from amos.edges.alsa_host import STALL_MS, AlsaSink
-from amos.edges.audio_out import OutputGone
+from amos.edges.audio_sink import OutputGone
 from amos.player.ramp import RAMP_FRAMES, ramped
 
 RATE_HZ, BLOCK, AHEAD = 48000, 1024, 68 * 48

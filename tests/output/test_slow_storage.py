@@ -12,7 +12,7 @@ from output_card import Card, StepClock
 from amos import crypto
 from amos.config import Config
 from amos.device import Device
-from amos.edges import stem_file
+from amos.edges import pack_folder
 from amos.edges.alsa_host import AlsaSink
 from amos.edges.sector_device import MemorySectorDevice
 from amos.edges.worker import InlineWorker
@@ -70,7 +70,7 @@ class Scene:
         self.journal = Journal(self.storage, bytes(8))
         settings = {"pack": str(pack), "publisher_key": crypto.public_key(PUBLISHER).hex(), "ledger_key": "00" * 32}
         config = Config(str(folder), settings | {"block_frames": BLOCK})
-        opened = stem_file.open_pack(str(pack), config.publisher_key, crypto.verify)
+        opened = pack_folder.open_pack(str(pack), config.publisher_key, crypto.verify)
         monkeypatch.setattr(
             "amos.session.open_sink", lambda *_told: AlsaSink(self.card.reopened(), RATE_HZ, 68 * 48, clock)
         )

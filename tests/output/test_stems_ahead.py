@@ -8,8 +8,9 @@ import pytest
 from output_player import PUBLISHER, RATE_HZ, Player
 
 from amos import crypto
-from amos.edges import stem_file
-from amos.edges.stem_file import BlobError, PackFolder, open_pack
+from amos.edges import pack_folder
+from amos.edges.pack_folder import PackFolder, open_pack
+from amos.edges.stem_file import BlobError
 from amos.edges.stems_ahead_host import StemsAhead
 
 
@@ -26,7 +27,7 @@ def wait_until_checked(pack: PackFolder, ahead: StemsAhead) -> None:
 def test_no_placement_hashes_what_was_checked_ahead(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = opened(pack)
     wait_until_checked(folder, StemsAhead(folder))
-    monkeypatch.setattr(stem_file, "_file_sha256", lambda *_told: pytest.fail("hashed at its placement"))
+    monkeypatch.setattr(pack_folder, "_file_sha256", lambda *_told: pytest.fail("hashed at its placement"))
     for index in range(len(folder.manifest.stems)):
         assert folder.stem(index).frames > 0
 
@@ -47,7 +48,7 @@ def test_a_bad_blob_is_found_ahead_and_stays_silent(pack: Path, tmp_path: Path) 
 
 def test_stopping_ends_it_with_the_stem_in_hand(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, begun, go_on, hashed = opened(pack), threading.Event(), threading.Event(), []
-    honest = stem_file._file_sha256
+    honest = pack_folder._file_sha256
 
     def slow(path: str, expect: object) -> bytes:
         hashed.append(path)
@@ -55,7 +56,7 @@ def test_stopping_ends_it_with_the_stem_in_hand(pack: Path, monkeypatch: pytest.
         assert go_on.wait(60)
         return honest(path, expect)
 
-    monkeypatch.setattr(stem_file, "_file_sha256", slow)
+    monkeypatch.setattr(pack_folder, "_file_sha256", slow)
     ahead = StemsAhead(folder)
     assert begun.wait(60)
     stopping = threading.Thread(target=ahead.stop)

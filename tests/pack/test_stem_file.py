@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from amos.crypto import public_key, verify
-from amos.edges import stem_file
-from amos.edges.stem_file import BlobError, PackError, PackFolder, open_pack
+from amos.edges import pack_folder, stem_file
+from amos.edges.pack_folder import PackError, PackFolder, open_pack
+from amos.edges.stem_file import BlobError
 from amos.edges.stem_file_numpy import MappedStem
 from amos.player.events import Start
 from amos.player.mixer import make_mixer
@@ -21,7 +22,7 @@ from amos_tools.pack import PackSummary
 from amos_tools.script import Compiled
 from amos_tools.vault import Vault
 
-FIRMWARE = Path(stem_file.__file__).parents[2]
+FIRMWARE = Path(pack_folder.__file__).parents[2]
 PUBLISHER = public_key(bytes(range(32)))
 Build = Callable[..., PackSummary]
 
@@ -83,9 +84,9 @@ def test_a_bad_blob_never_plays_and_the_others_do(pack: PackFolder, fault: str) 
 
 
 def test_a_blob_is_hashed_once_and_in_pieces(pack: PackFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stem_file, "_CHUNK_BYTES", 1000)
+    monkeypatch.setattr(pack_folder, "_CHUNK_BYTES", 1000)
     source = pack.stem(0)
-    monkeypatch.setattr(stem_file, "_file_sha256", lambda path: bytes(32))
+    monkeypatch.setattr(pack_folder, "_file_sha256", lambda path: bytes(32))
     assert pack.stem(0) is source
 
 
@@ -103,7 +104,7 @@ def test_a_file_that_fails_while_playing_is_named(pack: PackFolder) -> None:
 
 
 def test_few_files_are_open_and_all_stems_play(pack: PackFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stem_file, "OPEN_STEMS_MAX", 2)
+    monkeypatch.setattr(pack_folder, "OPEN_STEMS_MAX", 2)
     sources = [pack.stem(index) for index in range(4)]
     files = len(os.listdir("/proc/self/fd"))
     first = [sha256(source.samples.tobytes()).digest() for source in sources]
@@ -155,7 +156,7 @@ def test_the_mixer_plays_from_the_pack(pack: PackFolder) -> None:
     for mapped in (True, False):
         source = pack.stem(0)
         mixer = make_mixer(44_100, voices_max=2, block_frames_max=4096)
-        plain = source if mapped else stem_file.FileStem(pack, str(blob(pack, 0)), source.frames, source.channels)
+        plain = source if mapped else stem_file.FileStem(pack.admit, str(blob(pack, 0)), source.frames, source.channels)
         mixer.start(Start(0, 0, 0, source.frames, 16_384, 64, 64), plain)
         heard.append(b"".join(bytes(mixer.render(4096)) for _ in range(4)))
     assert heard[0] == heard[1]
@@ -165,7 +166,8 @@ def test_the_mixer_plays_from_the_pack(pack: PackFolder) -> None:
 READER = """
 from hashlib import sha256
 from binascii import hexlify
-from amos.edges.stem_file import BlobError, open_pack
+from amos.edges.pack_folder import open_pack
+from amos.edges.stem_file import BlobError
 
 pack = open_pack({path!r}, {publisher!r}, lambda public, message, signature: True)
 print(hexlify(pack.pack_id).decode(), len(pack.score()))

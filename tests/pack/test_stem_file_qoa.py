@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amos.crypto import key_id, public_key, sign, verify
-from amos.edges import stem_file, stem_file_numpy
-from amos.edges.stem_file import BlobError, FileStem, PackFolder, open_pack
+from amos.edges import pack_folder, stem_file_numpy
+from amos.edges.pack_folder import PackFolder, open_pack
+from amos.edges.stem_file import BlobError, FileStem
 from amos.edges.stem_file_numpy import QoaArrayStem
 from amos.edges.stem_file_qoa import CURSORS_MAX, QoaStem
 from amos.player import qoa
@@ -22,7 +23,7 @@ from amos.protocol.manifest import sign_manifest
 from amos_tools.pack import PackBuildError, PackSummary
 from amos_tools.pack.qoa import encode_qoa
 
-FIRMWARE = Path(stem_file.__file__).parents[2]
+FIRMWARE = Path(pack_folder.__file__).parents[2]
 SEED = bytes(range(32))
 
 
@@ -49,7 +50,7 @@ def stems(request, tmp_path_factory) -> tuple[np.ndarray, list[FileStem]]:  # ty
     path = tmp_path_factory.mktemp("blob") / "stem.qoa"
     path.write_bytes(encode_qoa(samples, 44_100))
     decoded = np.array(qoa_reference.decode(path.read_bytes())[2]).T
-    sources = [kind(Folder(), str(path), len(samples), channels) for kind in (QoaStem, QoaArrayStem)]
+    sources = [kind(Folder().admit, str(path), len(samples), channels) for kind in (QoaStem, QoaArrayStem)]
     return decoded, sources
 
 
@@ -110,7 +111,7 @@ class Counting:
 def test_windows_meet_without_a_seam(stems: tuple[np.ndarray, list[FileStem]], monkeypatch: pytest.MonkeyPatch) -> None:
     decoded, sources = stems
     monkeypatch.setattr(stem_file_numpy, "QOA_WINDOW_FRAMES", 5120)
-    source = QoaArrayStem(Folder(), sources[1]._path, 15_367, sources[1].channels)
+    source = QoaArrayStem(Folder().admit, sources[1]._path, 15_367, sources[1].channels)
     assert (read(source, 0, 15_367) == decoded).all()
     assert (read(source, 5000, 400) == decoded[5000:5400]).all()
     assert len(source._windows) == 2
@@ -190,7 +191,7 @@ def test_a_file_that_fails_while_playing_is_named(qoa_pack: PackFolder) -> None:
 READER = """
 from hashlib import sha256
 from binascii import hexlify
-from amos.edges.stem_file import open_pack
+from amos.edges.pack_folder import open_pack
 
 pack = open_pack({path!r}, {publisher!r}, lambda public, message, signature: True)
 buffer = bytearray(4 * 999)

@@ -13,7 +13,7 @@ import pytest
 from pack_player import RATE_HZ, SEED, Player
 
 from amos import crypto
-from amos.edges.stem_file import open_pack
+from amos.edges.pack_folder import open_pack
 from amos.player.inputs import INPUT_LEAVE
 from amos.player.limiter import ceiling_for
 from amos.player.meter import Meter

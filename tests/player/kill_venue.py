@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from amos import crypto
-from amos.edges.audio_out import FRAME_BYTES, WAV_HEADER_BYTES
+from amos.edges.audio_out import WAV_HEADER_BYTES
+from amos.edges.audio_sink import FRAME_BYTES
 from amos.protocol.enrolment import IDENTIFY_CONTEXT, Enrolment, sign_enrolment
 from amos.protocol.segment import Usage, open_usage
 from amos_ledger import registry

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amos.edges.stem_file import PackFolder
+from amos.edges.pack_folder import PackFolder
 from amos.player.envelope import CELL_FRAMES
 from amos.player.meter import Meter
 from amos.player.performance import Performance

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from amos.edges.audio_out import FRAME_BYTES, WAV_HEADER_BYTES, WavSink
+from amos.edges.audio_out import WAV_HEADER_BYTES, WavSink
+from amos.edges.audio_sink import FRAME_BYTES
 from amos.edges.sector_device import MemorySectorDevice
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal

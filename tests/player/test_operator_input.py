@@ -15,8 +15,9 @@ import pytest
 from typer.testing import CliRunner
 
 from amos import crypto
+from amos.edges.pack_folder import open_pack
 from amos.edges.sector_device import FileSectorDevice
-from amos.edges.stem_file import BlobError, open_pack
+from amos.edges.stem_file import BlobError
 from amos.journal.journal import Journal
 from amos.player.inputs import INPUT_PAUSE, INPUT_SLIDER, INPUT_VOLUME
 from amos.player.limiter import ceiling_for

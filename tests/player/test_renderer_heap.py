@@ -24,7 +24,7 @@ class Folder:
     def admit(self, stem):
         pass
 
-stems = [QoaStem(Folder(), {path!r}, 20480, 2) for _ in range(8)]
+stems = [QoaStem(Folder().admit, {path!r}, 20480, 2) for _ in range(8)]
 mixer = make_mixer(44100, 8, 1024, ceiling=26029)
 meter = Meter(8)
 for voice in range(8):

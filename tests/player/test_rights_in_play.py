@@ -16,8 +16,8 @@ from amos.anchored_clock import AnchoredClock, AnchorRefused
 from amos.config import Config
 from amos.device import Device
 from amos.edges.kept import KeptFile, KeptMemory
+from amos.edges.pack_folder import PackFolder, open_pack
 from amos.edges.sector_device import MemorySectorDevice
-from amos.edges.stem_file import PackFolder, open_pack
 from amos.journal.journal import Journal
 from amos.lease_clock import LeaseClock
 from amos.opt_out_list import OptOutList, OptOutsRefused

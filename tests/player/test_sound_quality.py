@@ -14,7 +14,8 @@ import soxr
 
 import amos_tools.script
 from amos.crypto import public_key, verify
-from amos.edges.stem_file import BlobError, PackFolder, open_pack
+from amos.edges.pack_folder import PackFolder, open_pack
+from amos.edges.stem_file import BlobError
 from amos.edges.stem_file_numpy import MappedStem
 from amos.edges.stem_file_qoa import QoaStem
 from amos.player.events import Start, Stop
@@ -225,7 +226,7 @@ def test_a_board_s_decoder_and_numpy_s_play_the_same_qoa(pack: PackFolder, vault
         played = performance(packed, score, Meter(score.voices), 5, [])
         if portable:
             played._source_of = lambda index: QoaStem(
-                packed,
+                packed.admit,
                 packed.blob_path(packed.manifest.stems[index].sha256),
                 packed.manifest.stems[index].frames,
                 packed.manifest.stems[index].channels,

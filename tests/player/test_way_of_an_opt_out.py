@@ -9,7 +9,7 @@ from replay import replay, rows
 from amos import crypto
 from amos.app import Player
 from amos.config import Config
-from amos.edges.stem_file import open_pack
+from amos.edges.pack_folder import open_pack
 from amos.protocol.answer import ACCEPTED
 from amos.protocol.envelope import wrap
 from amos.protocol.segment import FLAG_OPT_OUT, open_usage

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amos.crypto import public_key
-from amos.edges.stem_file import PackFolder
+from amos.edges.pack_folder import PackFolder
 from amos.player.inputs import INPUT_BLOCK
 from amos.player.score import decode_score
 from amos_tools.render.check import open_rendered, own_difference, replay_difference

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amos.edges.stem_file import PackFolder
+from amos.edges.pack_folder import PackFolder
 from amos.player.events import Section, Start, Stop
 from amos.player.score import Score, decode_score
 from amos_tools.render.errors import BadLength, HitRefused
@@ -37,7 +37,7 @@ def test_a_hit_is_met_on_its_frame_or_refused(
     pack_folder: object, seed: int, hits: list[tuple[int, int]], skips: list[int]
 ) -> None:
     from amos.crypto import public_key, verify
-    from amos.edges.stem_file import open_pack
+    from amos.edges.pack_folder import open_pack
 
     pack = open_pack(str(pack_folder), public_key(bytes(range(32))), verify)
     score = decode_score(pack.score())

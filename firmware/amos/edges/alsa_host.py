@@ -1,9 +1,9 @@
-"""The ALSA output of Linux players (contract in `audio_out`)."""
+"""The ALSA output of Linux players (contract in `audio_sink`)."""
 
 from typing import Any
 
 from amos.edges.alsa_library_host import Pcm, RanDry, load
-from amos.edges.audio_out import FRAME_BYTES, OutputGone
+from amos.edges.audio_sink import FRAME_BYTES, OutputGone
 from amos.edges.clock import sleep_ms
 from amos.player.ramp import ramped
 

@@ -1,35 +1,18 @@
-"""Audio outputs. Contract of a sink:
-
-    write(pcm, last)   takes a block of int16 stereo bytes whole; frames that have reached the output in all
-    close()            lets what was taken sound, and finishes; the frames that have reached the output in all
-    clocked            bool: whether it takes frames no faster than they sound
-    fades              bool: whether it is heard. It then fades in what it begins with, and out the `last` block
-    underruns          int: times it ran dry
-    held_bytes_max     int: what it may have taken that has not sounded
-    block_frames_max   int, where it is heard too late after larger blocks
-
-`write` may wait (that is what clocks the player). It raises `OutputGone` when the output may come back, to be opened
-anew, and another OSError when it will not; of that block nothing is counted as delivered. After an error `close` waits
-for nothing, and still tells what had been delivered.
-"""
+"""The outputs without a sound card, and which one an address means. `audio_sink` has the contract."""
 
 import os
 
 from amos.compat import MICROPYTHON
 from amos.edges.address import AddressError
+from amos.edges.audio_sink import FRAME_BYTES
 from amos.edges.clock import sleep_ms
 from amos.edges.durable import fsync_file
 
-FRAME_BYTES = 4
 WAV_HEADER_BYTES = 44
 WAV_DATA_BYTES_MAX = 0xFFFFFFFF - WAV_HEADER_BYTES
 
 CLOCKED_AHEAD_MS = 500
 """How far an output without a clock of its own (a file) may run ahead."""
-
-
-class OutputGone(OSError):
-    """The output's device is not there, or takes nothing; it may come back."""
 
 
 class NullSink:

@@ -1,4 +1,4 @@
-"""The I2S output of boards (contract in `audio_out`): an amplifier or DAC on three pins.
+"""The I2S output of boards (contract in `audio_sink`): an amplifier or DAC on three pins.
 
 `machine.I2S` plays out of a ring of its own, from interrupts, so that a blocking write clocks the player while DMA goes
 on. What is in the ring cannot be taken back, so the ring is as large as an opt-out's 100 ms allow at the pack's rate:
@@ -10,7 +10,7 @@ heard when the ring, the DMA's buffers and the limiter's look-ahead have sounded
 # The stubs here are the unix port's, whose `machine` is not a board's.
 
 from amos.edges.address import AddressError
-from amos.edges.audio_out import FRAME_BYTES, OutputGone
+from amos.edges.audio_sink import FRAME_BYTES, OutputGone
 from amos.edges.clock import SystemClock, sleep_ms
 from amos.player.mixer_base import LOOKAHEAD_FRAMES
 from amos.player.ramp import ramped

@@ -8,8 +8,8 @@ What a cut leaves: of the blob on its way, the pieces written so far, perhaps a 
 gives away: then that blob comes anew. Everything that `finish` answered for stays.
 """
 
+from amos.edges.pack_folder import PackError
 from amos.edges.pack_incoming import Incoming, hex_name
-from amos.edges.stem_file import PackError
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.link import (

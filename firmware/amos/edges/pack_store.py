@@ -9,9 +9,10 @@ of every pack that it names.
 
 import hashlib
 
+from amos.edges.pack_folder import PackError, PackFolder
 from amos.edges.pack_incoming import hex_name
 from amos.edges.pack_record import NONE, PackRecord, load_record
-from amos.edges.stem_file import BlobError, PackError, PackFolder
+from amos.edges.stem_file import BlobError
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.link import BAD_SCORE
 from amos.protocol.manifest import Manifest, open_manifest

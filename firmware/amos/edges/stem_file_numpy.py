@@ -1,12 +1,15 @@
 """Stems for the NumPy mixer, which reads `samples` in place; CPython only."""
 
 import mmap
+from collections.abc import Callable
 
 import numpy as np
 
-from amos.edges.stem_file import BlobError, FileStem, PackFolder
+from amos.edges.stem_file import BlobError, FileStem
 from amos.player import qoa
 from amos.player.qoa_numpy import decode_frames
+
+Admit = Callable[[FileStem], None]
 
 QOA_WINDOW_FRAMES = 128 * qoa.FRAME_FRAMES
 """15 s at 44.1 kHz, 2.6 MB in stereo: decoded side by side they take hardly longer than one QOA frame would."""
@@ -18,8 +21,8 @@ QOA_WINDOWS_MAX = 2
 class MappedStem(FileStem):
     """A `FileStem` that also offers its samples in place: 1-D int16 of frames * channels, read-only."""
 
-    def __init__(self, folder: PackFolder, path: str, frames: int, channels: int) -> None:
-        super().__init__(folder, path, frames, channels)
+    def __init__(self, admit: Admit, path: str, frames: int, channels: int) -> None:
+        super().__init__(admit, path, frames, channels)
         self._samples: np.ndarray | None = None
 
     @property
@@ -33,7 +36,7 @@ class MappedStem(FileStem):
             except (OSError, ValueError) as error:
                 raise BlobError("%s: expected a readable file, found %s" % (self._path, error)) from None
             mapped.madvise(mmap.MADV_WILLNEED)  # read ahead while the first block plays
-            self._folder.admit(self)
+            self._admit(self)
         return self._samples
 
     def close(self) -> None:
@@ -45,8 +48,8 @@ class MappedStem(FileStem):
 class QoaArrayStem(FileStem):
     """QOA decoded window by window; the windows read last are held."""
 
-    def __init__(self, folder: PackFolder, path: str, frames: int, channels: int) -> None:
-        super().__init__(folder, path, frames, channels)
+    def __init__(self, admit: Admit, path: str, frames: int, channels: int) -> None:
+        super().__init__(admit, path, frames, channels)
         self._windows: dict[int, np.ndarray] = {}  # by number, the one read last at the end
 
     def close(self) -> None:

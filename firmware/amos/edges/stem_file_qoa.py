@@ -7,7 +7,7 @@ the file straight into the mixer's buffer, so no frame is ever held whole.
 from array import array
 
 from amos.compat import MICROPYTHON
-from amos.edges.stem_file import BlobError, FileStem, PackFolder
+from amos.edges.stem_file import BlobError, FileStem
 from amos.player import qoa
 
 CURSORS_MAX = 4
@@ -79,8 +79,8 @@ class _Cursor:
 class QoaStem(FileStem):
     """QOA decoded as it is read. Reads that go on where one of the last few ended cost their own frames only."""
 
-    def __init__(self, folder: PackFolder, path: str, frames: int, channels: int, kernel=None):
-        super().__init__(folder, path, frames, channels)
+    def __init__(self, admit, path: str, frames: int, channels: int, kernel=None):
+        super().__init__(admit, path, frames, channels)
         self._kernel = kernel or _kernel()
         self._cursors: list = []  # the one read last at the end
 

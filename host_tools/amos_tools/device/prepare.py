@@ -7,7 +7,7 @@ from pathlib import Path
 
 from amos import crypto
 from amos.config import SETTINGS, Config, ConfigError
-from amos.edges.stem_file import PackFolder, open_pack
+from amos.edges.pack_folder import PackFolder, open_pack
 from amos.player.score import Score, decode_score
 from amos_tools.boards import Board, BoardError
 from amos_tools.device.call import Identity

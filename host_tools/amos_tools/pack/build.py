@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from amos.crypto import key_id, public_key, sign, verify
-from amos.edges.stem_file import MANIFEST_NAME
+from amos.edges.pack_folder import MANIFEST_NAME
 from amos.player.score import Score, decode_score
 from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.limits import MANIFEST_BYTES_MAX, STEMS_MAX

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from amos.crypto import verify
-from amos.edges.stem_file import open_pack
+from amos.edges.pack_folder import open_pack
 from amos.player.inputs import InputRefused
 from amos.player.score import Score, decode_score
 from amos.protocol.errors import ProtocolError

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from amos.edges.stem_file import BlobError, PackFolder
+from amos.edges.pack_folder import PackFolder
+from amos.edges.stem_file import BlobError
 from amos.player.limiter import ceiling_for
 from amos.player.meter import Meter
 from amos.player.mixer import OUT_FRAME_BYTES, make_mixer
