@@ -48,7 +48,7 @@ class Repertoire:
         self._spoilt = False  # the pack of the settings
         self._store.begin_life()
         self._chosen = None  # id of the stored pack that is open, None for that of the settings
-        self.pack = self._take()
+        self._open()
 
     @property
     def pack_id(self) -> bytes:
@@ -68,8 +68,11 @@ class Repertoire:
     def change(self):
         """The best pack there is, opened, in place of the one before."""
         self.close()
+        self._open()
+
+    def _open(self) -> None:
         self.pack = self._take()
-        return self.pack
+        self._store.spoilt = self.pack.spoilt if self.pack else []
 
     def close(self) -> None:
         """Close the open pack."""

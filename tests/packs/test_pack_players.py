@@ -146,6 +146,27 @@ def test_a_player_without_a_pack_says_so_and_plays_the_first_that_comes(
 
 
 @every_line
+def test_a_blob_that_rotted_is_told_and_comes_again(player: Player, packs: dict[int, Path], tmp_path: Path) -> None:
+    card = tmp_path / "card"
+    shutil.copytree(packs[1], card)
+    stem = open_pack(str(packs[1]), PUBLISHER_KEY, crypto.verify).manifest.stems[1].sha256.hex()
+    whole = (card / "blobs" / stem).read_bytes()
+    for folder in (card, player.folder / "packs"):  # first where the settings say, then what it stored itself
+        (folder / "blobs" / stem).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        player.start(pack=str(card))
+        before = player.wait_for(lambda status: status.spoilt_blobs == 1)
+        assert before.state == STATE_PLAYING
+        sent = send_pack(player.line, packs[1], quiet)
+        manifest = (packs[1] / "manifest.cose").stat().st_size if folder is card else 0
+        assert sent == len(whole) + manifest
+        after = player.wait_for(lambda status: status.session > before.session)  # noqa: B023 (called at once)
+        assert (after.pack, after.state, after.spoilt_blobs) == (before.pack, STATE_PLAYING, 0)
+        assert send_pack(player.line, packs[1], quiet) == 0
+        assert (player.folder / "packs" / "blobs" / stem).read_bytes() == whole
+        player.kill()
+
+
+@every_line
 def test_a_line_that_is_cut_resumes_where_it_was(player: Player, packs: dict[int, Path]) -> None:
     player.start()
     total = 0
