@@ -74,5 +74,8 @@ PACK_LOOK_S = 30
 PACK_FETCH_TIMEOUT_S = 30
 """Silence of a web server after which a fetch is given up, and tried again at the next look."""
 
+PACK_MEND_MS = 3_600_000
+"""Between two times that spoilt blobs are sent again on one connection: a dying card is not to be worn out by it."""
+
 PACK_RETRY_MS = 600_000
 """Before a pack that a player refused is offered to it again: room may have been made, a newer firmware installed."""

@@ -19,7 +19,7 @@ from amos.protocol.link_pack_host import SendPack
 from amos.protocol.link_segment_host import list_page, read_segment
 from amos.protocol.link_talk_host import Pause, RequestRefused, TransferError
 from amos_sync.errors import PlayerError
-from amos_sync.limits import PACK_RETRY_MS, PACK_SLICE_BYTES, POLL_MS, RELIST_MS, SEQUENCE_MAX
+from amos_sync.limits import PACK_MEND_MS, PACK_RETRY_MS, PACK_SLICE_BYTES, POLL_MS, RELIST_MS, SEQUENCE_MAX
 from amos_sync.opt_outs import Offered
 from amos_sync.outbox import Slot
 from amos_sync.pack_shelf import ShelvedPack
@@ -100,6 +100,7 @@ class Session:
         self._sending: SendPack | None = None
         self._pack_retry_at_ms: int | None = None
         self._pack_done: ShelvedPack | None = None
+        self._mend_from_ms = 0
 
     @property
     def name(self) -> str:
@@ -220,11 +221,17 @@ class Session:
             self._hub.pulled(self.device or b"", entry, segment)
 
     def _bring_pack(self, status: Status) -> Generator[Ticket | Pause, Response | None, bool]:
-        """Send a slice of the pack that there is for the player, if it plays another; whether more is to be sent."""
+        """Send a slice of the pack that there is for the player, if it plays another, or what it found spoilt of this
+        one; whether more is to be sent."""
         shelved = self._hub.pack()
-        if shelved is None or shelved.pack.pack_id == status.pack:
+        plays = shelved is not None and shelved.pack.pack_id == status.pack
+        if shelved is None or (plays and not status.spoilt_blobs):
             self._sending, self._pack_done = None, shelved
             return False
+        if plays and self._sending is None:
+            if self._clock_ms() < self._mend_from_ms:
+                return False
+            self._mend_from_ms = self._clock_ms() + PACK_MEND_MS
         if self._sending is None or self._sending.pack is not shelved.pack:
             self._sending = SendPack(self._link, shelved.pack, shelved.read)
             self._pack_retry_at_ms = None

@@ -71,7 +71,7 @@ class Player:
             self._say("journal: " + note)
         journal.begin_boot()
         worker, packs = _worker(config), self._packs
-        self.device = Device(seed, journal, config, self._clock, packs.intake, packs.pack.pack_id, worker, self._said)
+        self.device = Device(seed, journal, config, self._clock, packs.intake, packs.pack_id, worker, self._said)
         self.device.rights = open_rights(config.directory, config.publisher_key, crypto.verify, self._clock, worker)
         if self.device.rights.opt_outs.note:
             self._say(self.device.rights.opt_outs.note)
@@ -115,7 +115,7 @@ class Player:
         device.rights.lease_clock.save()
         self._store.close()
         self._reserved.close()
-        self._packs.pack.close()
+        self._packs.close()
 
     def _begin(self, handover: "Handover | None") -> "Session | None":
         """A session with the best pack there is, as soon as it may be played; None if it may not. Raises
@@ -125,10 +125,11 @@ class Player:
             if self._forbidden() and handover is not None:
                 handover.output.close()  # it may take long
                 handover = None
-            if not self._permitted():
+            pack = self._permitted()
+            if pack is None:
                 return None
             try:
-                session = Session(device, packs.pack, self._config, self._clock, handover, self._mixer_buffers)
+                session = Session(device, pack, self._config, self._clock, handover, self._mixer_buffers)
                 break
             except (ProtocolError, MemoryError) as error:
                 if not packs.give_up(error):
@@ -136,26 +137,29 @@ class Player:
                 packs.change()
         packs.commit()
         device.session = session
-        device.pack_id = packs.pack.pack_id
+        device.pack_id = pack.pack_id
         if not session.output.lost:
             device.state, device.text = STATE_PLAYING, packs.refusal
-            self._say("playing: session %d, pack %d" % (device.journal.session, packs.pack.manifest.serial))
+            self._say("playing: session %d, pack %d" % (device.journal.session, pack.manifest.serial))
         return session
 
     def _forbidden(self) -> "str | None":
-        """Why the pack at hand may not be played, or None."""
+        """Why the pack at hand may not be played, or that there is none; else None."""
+        if self._packs.pack is None:
+            return self._packs.absence
         licence = self.device.rights.license(self._packs.pack.manifest)
         licence.withdraw()
         return licence.over()
 
-    def _permitted(self) -> bool:
-        """Whether the pack may be played. If not, that is said, and a player that lingers for ever waits until it, or
-        one that comes meanwhile, may."""
+    def _permitted(self):
+        """The pack, if it may be played, else None. That is said then, and a player that lingers for ever waits until
+        it, or one that comes meanwhile, may."""
         device = self.device
         while not self._stopping:
             reason = self._forbidden()
             if reason is None:
-                return True
+                return self._packs.pack
+            device.pack_id = self._packs.pack_id
             if device.text != reason:
                 device.state, device.text = STATE_STOPPED, reason
                 self._say("stopped: " + reason)
@@ -166,7 +170,7 @@ class Player:
                     self._idle()
             if self._packs.waiting:
                 self._packs.change()
-        return False
+        return None
 
     def _succeed(self, handover: "Handover | None") -> "Session | None":
         """The session after one that gave way or was over, or None if there is none; the status says why."""

@@ -12,9 +12,11 @@ class ConfigError(ValueError):
     """A setting is missing or wrong; the message says which and what was expected."""
 
 
+NO_PACK = "none"
+
 # name: (kind, default, low or None, high or None); a default of None means that it must be given.
 SETTINGS = {
-    "pack": ("text", None, None, None),
+    "pack": ("text", NO_PACK, None, None),
     "publisher_key": ("key", None, None, None),
     "ledger_key": ("key", None, None, None),
     "board": ("text", "linux", None, None),
@@ -35,7 +37,8 @@ SETTINGS = {
 }
 """
 buffer_ms   of music that may wait in ALSA's buffer; with the block in hand less than 100 ms (edges/alsa_host.py)
-pack     folder of the pack to begin with; once another was sent and played, that one
+pack     folder of the pack to begin with; once another was sent and played, that one. `none`: the first comes over
+         the link
 board_class   of packs for several boards; packs for any board, for this one and for its runtime are taken too
 voices, rate_hz   the most that the board can play; a pack that needs more is refused
 holidays dates on which the script's dayparts for holidays hold: 2026-12-25,2027-01-01

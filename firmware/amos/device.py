@@ -110,6 +110,7 @@ class Device:
             failed_writes=journal.failed_writes,
             lease_seconds_left=self.lease_seconds_left(),
             opt_outs_serial=opt_outs.serial if opt_outs else None,
+            spoilt_blobs=self.packs.spoilt if self.packs else 0,
         )
 
     def list_segments(self, first: int) -> list:

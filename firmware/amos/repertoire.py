@@ -1,10 +1,12 @@
-"""Which pack a player plays: the one that waits in its store, the active one there, or that of its settings."""
+"""Which pack a player plays: the one that waits in its store, the active one there, that of its settings, or none."""
 
 from amos import crypto
 from amos.compat import MICROPYTHON
+from amos.config import NO_PACK
 from amos.edges.blob_folder import DiskFolder
-from amos.edges.pack_folder import open_pack
+from amos.edges.pack_folder import PackError, open_pack
 from amos.edges.pack_intake import PackIntake
+from amos.edges.pack_record import NONE
 from amos.edges.pack_store import PackStore
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import BAD_SCORE
@@ -28,23 +30,35 @@ def board_fault(manifest, config) -> "str | None":
 
 
 class Repertoire:
-    """`pack` is the open pack; `intake` is what the courier talks to; `refusal` says why a pack could not be played, or
-    is None. `say(line)` is told what an operator should know; `playable` is as in `PackIntake`.
+    """`pack` is the open pack, None without one; `intake` is what the courier talks to; `refusal` says why a pack could
+    not be played, or is None. `say(line)` is told what an operator should know; `playable` is as in `PackIntake`.
 
     Construction opens the best pack that can be opened. It raises OSError, and what `open_pack` does when that of the
-    settings is the last resort and cannot be opened.
+    settings is the last resort and cannot be opened; but not where the player waits for one over its link.
     """
 
     def __init__(self, config, say, playable):
         self._config = config
         self._say = say
-        folder = DiskFolder(config.directory + "/packs", config.pack)
+        folder = DiskFolder(config.directory + "/packs", None if config.pack == NO_PACK else config.pack)
         self._store = PackStore(folder, config.publisher_key, crypto.verify)
         self.intake = PackIntake(self._store, self._fault, playable)
         self.refusal = None
+        self._waits = config.linger == "forever" and config.link != "none"
+        self._spoilt = False  # the pack of the settings
         self._store.begin_life()
         self._chosen = None  # id of the stored pack that is open, None for that of the settings
-        self.pack = self._take()
+        self._open()
+
+    @property
+    def pack_id(self) -> bytes:
+        """Of the open pack, zeros without one."""
+        return self.pack.pack_id if self.pack else NONE
+
+    @property
+    def absence(self) -> str:
+        """Why there is no pack."""
+        return "no pack: " + (self.refusal or "expected one over the link")
 
     @property
     def waiting(self) -> bool:
@@ -53,16 +67,27 @@ class Repertoire:
 
     def change(self):
         """The best pack there is, opened, in place of the one before."""
-        self.pack.close()
+        self.close()
+        self._open()
+
+    def _open(self) -> None:
         self.pack = self._take()
-        return self.pack
+        self._store.spoilt = self.pack.spoilt if self.pack else []
+
+    def close(self) -> None:
+        """Close the open pack."""
+        if self.pack is not None:
+            self.pack.close()
 
     def give_up(self, error) -> bool:
-        """The open pack cannot be played; whether there is another to `change` to."""
-        if self._chosen is None:
-            return False
-        self._refuse(self._chosen, error)
-        return True
+        """The open pack cannot be played; whether there is another to `change` to, or one may come."""
+        if self._chosen is not None:
+            self._refuse(self._chosen, error)
+            return True
+        if self._waits:
+            self._spoilt = True
+            self._note("pack of the settings", error)
+        return self._waits
 
     def commit(self) -> None:
         """The open pack plays."""
@@ -82,11 +107,25 @@ class Repertoire:
             except (ProtocolError, OSError) as error:
                 self._refuse(pack_id, error)
         self._chosen = None
-        return open_pack(self._config.pack, self._config.publisher_key, crypto.verify)
+        path = self._config.pack
+        if self._waits and (self._spoilt or path == NO_PACK):
+            return None
+        try:
+            if path == NO_PACK:
+                raise PackError("pack: expected a folder, or a link over which one comes")
+            return open_pack(path, self._config.publisher_key, crypto.verify)
+        except (ProtocolError, OSError) as error:
+            if not self._waits:
+                raise
+            self._note("pack of the settings", error)
+        return None
+
+    def _note(self, which: str, error) -> None:
+        self.refusal = "%s: %s" % (which, error)
+        self._say("refused: " + self.refusal)
 
     def _refuse(self, pack_id: bytes, error) -> None:
-        self.refusal = "pack %s: %s" % (pack_id.hex()[:16], error)
-        self._say("refused: " + self.refusal)
+        self._note("pack " + pack_id.hex()[:16], error)
         try:
             self._store.refuse(pack_id, BAD_SCORE, str(error))
         except OSError as failed:

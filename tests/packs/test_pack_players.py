@@ -3,6 +3,7 @@
 import hashlib
 import random
 import resource
+import shutil
 import signal
 import time
 from collections.abc import Callable, Generator
@@ -21,7 +22,7 @@ from amos.player.mixer import make_mixer
 from amos.player.performance import Performance
 from amos.player.score import decode_score
 from amos.player.vm import Vm
-from amos.protocol.link import STATE_PLAYING, Response
+from amos.protocol.link import OUTPUT_NONE, STATE_PLAYING, STATE_STOPPED, Response
 from amos.protocol.link_host import HostLink, Ticket
 from amos.protocol.link_pack_host import SendPack
 from amos.protocol.link_talk_host import Pause
@@ -119,6 +120,50 @@ def test_a_pack_takes_over_where_a_section_ends(player: Player, packs: dict[int,
     assert not pcm[cut - 1].any() and pcm[cut - RATE_HZ // 2 - 1024 : cut].any()
     bends = np.abs(np.diff(pcm.astype(int), n=2, axis=0)).max(axis=1)
     assert bends[cut - 1500 : cut + 1500].max() <= max(bends[: cut - 1500].max(), bends[cut + 1500 :].max())
+
+
+@every_line
+@pytest.mark.parametrize("given", ["none", "nowhere", "spoilt"])
+def test_a_player_without_a_pack_says_so_and_plays_the_first_that_comes(
+    player: Player, packs: dict[int, Path], tmp_path: Path, given: str
+) -> None:
+    if given == "spoilt":
+        shutil.copytree(packs[2], tmp_path / "spoilt")
+        score = open_pack(str(packs[2]), PUBLISHER_KEY, crypto.verify).manifest.score_sha256
+        (tmp_path / "spoilt" / "blobs" / score.hex()).write_bytes(b"not what it was")
+    player.start(pack="none" if given == "none" else str(tmp_path / given))
+    for _look in range(2):
+        status = player.status()
+        assert (status.state, status.output, status.session, status.frame) == (STATE_STOPPED, OUTPUT_NONE, 0, 0)
+        assert status.pack == bytes(32) and status.text is not None and status.text.startswith("no pack: ")
+    assert {"none": "over the link", "nowhere": "manifest", "spoilt": "score"}[given] in str(status.text)
+    assert send_pack(player.line, packs[2], quiet) > 0
+    status = player.wait_for_pack(pack_id(packs[2]))
+    assert (status.state, status.session) == (STATE_PLAYING, 1)
+    player.kill()
+    player.start(pack="none")
+    assert player.wait_for_pack(pack_id(packs[2])).state == STATE_PLAYING, "its own after a restart"
+
+
+@every_line
+def test_a_blob_that_rotted_is_told_and_comes_again(player: Player, packs: dict[int, Path], tmp_path: Path) -> None:
+    card = tmp_path / "card"
+    shutil.copytree(packs[1], card)
+    stem = open_pack(str(packs[1]), PUBLISHER_KEY, crypto.verify).manifest.stems[1].sha256.hex()
+    whole = (card / "blobs" / stem).read_bytes()
+    for folder in (card, player.folder / "packs"):  # first where the settings say, then what it stored itself
+        (folder / "blobs" / stem).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        player.start(pack=str(card))
+        before = player.wait_for(lambda status: status.spoilt_blobs == 1)
+        assert before.state == STATE_PLAYING
+        sent = send_pack(player.line, packs[1], quiet)
+        manifest = (packs[1] / "manifest.cose").stat().st_size if folder is card else 0
+        assert sent == len(whole) + manifest
+        after = player.wait_for(lambda status: status.session > before.session)  # noqa: B023 (called at once)
+        assert (after.pack, after.state, after.spoilt_blobs) == (before.pack, STATE_PLAYING, 0)
+        assert send_pack(player.line, packs[1], quiet) == 0
+        assert (player.folder / "packs" / "blobs" / stem).read_bytes() == whole
+        player.kill()
 
 
 @every_line

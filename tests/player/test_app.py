@@ -199,6 +199,7 @@ def test_a_full_journal_stops_play_and_says_so(player: Player) -> None:
         ({"out": "flac:x"}, "out: expected wav:PATH"),
         ({"out": "wav:/nonexistent/x.wav"}, "/nonexistent/x.wav"),
         ({"pack": "/nonexistent"}, "PackError"),
+        ({"pack": "none"}, "pack: expected a folder, or a link over which one comes"),
         ({"publisher_key": "11" * 32}, "SignatureError"),
         ({"publisher_key": "xyz"}, "publisher_key: expected 64 hex digits"),
         ({"minutes": -1}, "minutes: expected 0 to"),

@@ -196,6 +196,7 @@ def a_status(device: bytes, pack: bytes) -> Status:
         failed_writes=0,
         lease_seconds_left=864000,
         opt_outs_serial=3,
+        spoilt_blobs=0,
     )
 
 

@@ -243,6 +243,21 @@ def test_a_spoilt_manifest_in_the_store_comes_anew():
     assert again.send(pack) == OK and again.play() == pack.id
 
 
+def test_a_spoilt_blob_comes_again_and_the_pack_begins_anew():
+    shelf, pack = Shelf(), Pack(1)
+    assert shelf.send(pack) == OK and shelf.play() == pack.id
+    (spoilt, *_others) = [name for name in sorted(pack.blobs) if len(pack.blobs[name]) == 600]
+    shelf.folder.files["blobs/" + spoilt.hex()][:] = bytes(600)
+    shelf.store.spoilt = [spoilt]
+    assert not shelf.is_whole(pack) and shelf.store.pending is None
+    for _again in range(2):
+        assert shelf.send(pack) == OK
+        assert shelf.is_whole(pack) and shelf.store.pending == pack.id
+    assert shelf.play() == pack.id and shelf.store.serial == 1
+    shelf.store.spoilt = []  # its opener's list, anew
+    assert shelf.send(pack) == OK and shelf.store.pending is None
+
+
 def test_a_wide_line_takes_larger_pieces_and_a_narrow_one_refuses_them():
     wide = Shelf(request_bytes_max=8240)
     pack = Pack(frames=5000)

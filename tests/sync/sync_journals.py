@@ -90,7 +90,7 @@ class FakePlayer:
             device=self.device, state=STATE_STOPPED, firmware=self.firmware, boot=1, session=1, frame=0, rate_hz=48000,
             uptime_ms=1, next_sequence=self.next_sequence, last_receipted=self.last_receipted, unsynced_ms=0,
             clock=self.clock, pack=self.plays(), tier=1, underruns=0, damaged_frames=0, trimmed=self.last_receipted,
-            output=OUTPUT_NONE, spare_segments=1, failed_writes=0,
+            output=OUTPUT_NONE, spare_segments=1, failed_writes=0, spoilt_blobs=self.packs.spoilt,
         )  # fmt: skip
 
     def reboot(self) -> None:
@@ -101,7 +101,9 @@ class FakePlayer:
     def plays(self) -> bytes:
         """Id of its pack: one that waits comes next at every look."""
         for pack_id in self.store.choices():
-            self.store.commit(self.store.open(pack_id))
+            if self.store.commit(self.store.open(pack_id)):
+                self.store.spoilt = []
+                self.packs.committed()
             return pack_id
         return bytes(32)
 

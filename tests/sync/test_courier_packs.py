@@ -116,6 +116,17 @@ def test_a_folder_is_brought_and_its_next_pack_too(venue: Venue, tmp_path: Path)
     venue.start(shelve(tmp_path / "packs", first))
     venue.run_until_idle()
     assert venue.player.plays() == first.id and venue.player.last_receipted == 6
+    # What rots there comes again.
+    (sha256, blob), *_others = [(name, data) for name, data in first.blobs.items() if len(data) == 600]
+    venue.player.folder.files[f"blobs/{sha256.hex()}"][:] = bytes(600)
+    venue.player.store.spoilt = [sha256]
+    venue.run(lambda: not venue.player.store.spoilt)
+    assert venue.player.folder.files[f"blobs/{sha256.hex()}"] == blob and venue.player.plays() == first.id
+    # But a card on which it rots again at once is not worn out by it.
+    venue.player.store.spoilt = [sha256]
+    looks = venue.line.bytes_in
+    venue.run(lambda: venue.line.bytes_in > looks + 300)
+    assert venue.player.store.spoilt
     shelve(tmp_path / "packs", second)
     venue.run(lambda: venue.player.plays() == second.id and venue.heard("has pack 2 (test"))
 

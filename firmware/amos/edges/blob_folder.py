@@ -67,9 +67,9 @@ class BlobFile:
 
 
 class DiskFolder:
-    """A folder `path`, made when absent. `next_door` is the folder of a pack whose blobs need not be sent again."""
+    """A folder `path`, made when absent. `next_door`, if any, is that of a pack whose blobs need not be sent again."""
 
-    def __init__(self, path: str, next_door: str):
+    def __init__(self, path: str, next_door: "str | None"):
         self._path = path
         self._next_door = next_door
         for folder in (path, path + "/blobs", path + "/incoming"):
@@ -82,11 +82,11 @@ class DiskFolder:
         return _size(self._own(name))
 
     def lent(self, name: str) -> "int | None":
-        return _size(self._next_door + "/" + name)
+        return None if self._next_door is None else _size(self._next_door + "/" + name)
 
     def path(self, name: str) -> str:
         own = self._own(name)
-        return own if _size(own) is not None else self._next_door + "/" + name
+        return own if self._next_door is None or _size(own) is not None else self._next_door + "/" + name
 
     def names(self, part: str) -> list:
         return os.listdir(self._own(part))

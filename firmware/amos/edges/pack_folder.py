@@ -8,9 +8,9 @@
 
 Contract: read only. A blob is hashed in chunks, never loaded whole, when its stem is asked for the first time; whoever
 wants no wait at a placement asks early. A blob of the wrong size or hash, or that is not what its codec makes, raises
-`BlobError`, then and ever after: that stem never plays, the others do. Leases are the caller's to check, for this edge
-has no clock. What changes in a file after it was checked is not noticed. At most `OPEN_STEMS_MAX` files are open, on
-boards fewer; a stem beyond them is opened again when read.
+`BlobError`, then and ever after, and is noted in the pack's `spoilt`: that stem never plays, the others do. Leases are
+the caller's to check, for this edge has no clock. What changes in a file after it was checked is not noticed. At most
+`OPEN_STEMS_MAX` files are open, on boards fewer; a stem beyond them is opened again when read.
 """
 
 import hashlib
@@ -56,6 +56,7 @@ class PackFolder:
         self.manifest = manifest
         self.pack_id = pack_id
         self._stems: list = [None] * len(manifest.stems)  # None: not asked for yet; else a FileStem or a BlobError
+        self.spoilt: list = []  # SHA-256 of the blobs that were found wrong
         self._open: list = []  # stems with an open file, the longest open first
 
     def score(self) -> bytes:
@@ -71,6 +72,8 @@ class PackFolder:
         found = self._stems[index]
         if found is None:
             found = self._stems[index] = self._verified(index)
+            if isinstance(found, BlobError):
+                self.spoilt.append(self.manifest.stems[index].sha256)
         if isinstance(found, BlobError):
             raise found
         return found

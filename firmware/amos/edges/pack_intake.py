@@ -4,6 +4,9 @@ The courier is not trusted. A manifest must be the publisher's, fit the board an
 played; only blobs that it lists are taken, each checked by its hash; and the pack waits for its section when nothing is
 missing and its score can be played.
 
+A blob of the pack that plays may have rotted where it lay: it comes again like one that is missing, and the pack is
+activated again, to be opened anew.
+
 What a cut leaves: of the blob on its way, the pieces written so far, perhaps a wrong one at their end, which the hash
 gives away: then that blob comes anew. Everything that `finish` answered for stays.
 """
@@ -67,8 +70,14 @@ class PackIntake:
         self._playable = playable
         self._coming = None
         self._staged = None
+        self._mended: set = set()
         self._untidy = False
         self._junk = []
+
+    @property
+    def spoilt(self) -> int:
+        """Blobs of the pack that plays that were found wrong since it was opened."""
+        return len(self._store.spoilt)
 
     def begin(self, kind: int, sha256: bytes, size: int) -> int:
         """Take up a blob; bytes that are here already. Raises `PackRefused`."""
@@ -116,7 +125,8 @@ class PackIntake:
     def activate(self, sha256: bytes) -> None:
         """The pack of this manifest plays from the next section on. Raises `PackRefused`."""
         store, staged = self._store, self._staged
-        if sha256 == (store.pending or store.playing[0]):
+        again = store.pending is None and sha256 == store.playing[0]
+        if sha256 == store.pending or (again and not self._mended):
             return
         if sha256 in store.refused:
             raise PackRefused(*store.refused[sha256])
@@ -125,7 +135,8 @@ class PackIntake:
         missing = [need for need in staged.needs if not self._here(need, staged.needs[need])]
         if missing:
             raise PackRefused(INCOMPLETE, "pack: expected all blobs, found %d missing" % len(missing))
-        self._check_serial(staged.serial)
+        if not again:
+            self._check_serial(staged.serial)
         try:
             self._check_playable(sha256)
             store.wait(sha256)
@@ -133,7 +144,8 @@ class PackIntake:
             raise _failed(error)
 
     def committed(self) -> None:
-        """Another pack is active: what none needs any more may go."""
+        """Another pack is active, or the same anew: what none needs any more may go."""
+        self._mended = set()
         self._untidy = True
 
     def tidy(self) -> None:
@@ -169,6 +181,8 @@ class PackIntake:
         return self._here(sha256, size)
 
     def _here(self, sha256: bytes, size: int) -> bool:
+        if sha256 in self._store.spoilt and sha256 not in self._mended:
+            return False
         name = hex_name("blobs", sha256)
         return size in (self._folder.size(name), self._folder.lent(name))
 
@@ -187,6 +201,8 @@ class PackIntake:
             self._coming = None
         if self._coming is None or self._coming.sha256 != sha256:
             self._drop_coming()
+            if sha256 in self._store.spoilt:
+                self._folder.remove(hex_name("blobs", sha256))  # a card's file system does not replace it
             self._expect_room(size - min(size, self._folder.size(hex_name("incoming", sha256)) or 0))
             self._coming = Incoming(self._folder, sha256, size, kind == BLOB_MANIFEST)
         return self._coming.held
@@ -216,6 +232,8 @@ class PackIntake:
         self._coming = None
         if coming.is_manifest:
             self._stage(coming.sha256)
+        elif coming.sha256 in self._store.spoilt:
+            self._mended.add(coming.sha256)
 
     def _checked(self, signed: bytes, pack_id: bytes) -> Manifest:
         """The manifest, if this player may take it. Raises `PackRefused`."""

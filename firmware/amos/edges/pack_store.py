@@ -44,6 +44,7 @@ class PackStore:
 
     playing   (pack id, serial) of the pack that plays, wherever it is from
     refused   pack id -> (code, sentence) of those that could not be played, in this life
+    spoilt    SHA-256 of the blobs that the pack that plays found wrong
     """
 
     def __init__(self, folder, publisher: bytes, verify):
@@ -53,6 +54,7 @@ class PackStore:
         self._verified: set = set()
         self.playing = (NONE, 0)
         self.refused = {}
+        self.spoilt: list = []
         self._record = load_record(folder)
 
     @property

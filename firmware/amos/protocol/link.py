@@ -249,6 +249,7 @@ class Status(Record):
         (21, "failed_writes", "uint", U32),
         (22, "lease_seconds_left", "uint?", U64),
         (23, "opt_outs_serial", "uint?", U64),
+        (24, "spoilt_blobs", "uint", U32),
     )
 
     device: bytes
@@ -274,6 +275,7 @@ class Status(Record):
     failed_writes: int
     lease_seconds_left: "int | None"
     opt_outs_serial: "int | None"
+    spoilt_blobs: int
 
 
 def put_chunk_bytes(request_bytes_max: int) -> int:

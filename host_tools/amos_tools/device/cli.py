@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from amos.config import NO_PACK
 from amos.protocol.link import OUTPUTS, STATES
 from amos.protocol.segment import CLOCK_LETTERS
 from amos_tools.boards import load_board
@@ -30,30 +31,28 @@ Port = Annotated[str, typer.Argument(metavar="PORT", help="unix:PATH or serial:P
 @app.command()
 def prepare(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The player's directory; made when absent.")],
-    pack: Annotated[Path, typer.Option(metavar="DIR", help="The pack it plays.")],
     publisher_key: Annotated[str, typer.Option(metavar="HEX", help="Public key that signs packs.")],
     ledger_key: Annotated[str, typer.Option(metavar="HEX", help="Public key that signs receipts.")],
+    pack: Annotated[Path | None, typer.Option(metavar="DIR", help="The pack it plays until another comes.")] = None,
     board: Annotated[str | None, typer.Option(metavar="NAME", help="Settings of this board (amos boards).")] = None,
     setting: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other setting.")] = None,
 ) -> None:
     """Write a player's settings. Its key is made by the player itself when it first runs."""
-    settings: dict[str, object] = {
-        "pack": str(pack.resolve()),
-        "publisher_key": publisher_key,
-        "ledger_key": ledger_key,
-    }
+    settings: dict[str, object] = {"publisher_key": publisher_key, "ledger_key": ledger_key}
+    settings["pack"] = str(pack.resolve()) if pack else NO_PACK
     with one_line_errors():
         known = load_board(board) if board else None
         if known:
-            settings |= known.player_settings(directory.resolve().name)
+            own = known.player_settings(directory.resolve().name)
+            settings |= own if pack else {name: own[name] for name in own if name != "pack"}
         settings = with_words(settings, setting)
-        if known:
+        if known and pack:
             check_fit(known, pack, publisher_key)
         prepare_directory(directory, settings)
         wiring = write_wiring(directory, known) if known else None
     if wiring:
         print(f"{directory}: ready; board.json goes to the board's root, the rest to {wiring['player']}, ", end="")
-        print(f"the pack to {settings['pack']}")
+        print(f"the pack to {settings['pack']}" if pack else "the pack comes over the link")
     else:
         print(f"{directory}: ready; run it with: amos player {directory}")
 
