@@ -27,7 +27,7 @@ def run_portable(interpreter: list[str], *arguments: str, runner: Path = RUNNER)
 
 
 @pytest.mark.parametrize("file_name", FILES)
-@pytest.mark.parametrize("runtime", ["micropython", "micropython_armhf"])
+@pytest.mark.parametrize("runtime", ["micropython", pytest.param("micropython_armhf", marks=pytest.mark.long)])
 def test_file_passes_on(runtime: str, file_name: str, request: pytest.FixtureRequest) -> None:
     interpreter: list[str] = request.getfixturevalue(runtime)
     if file_name in IN_A_WIDE_HEAP:
