@@ -14,9 +14,10 @@ import pytest
 TESTS = Path(__file__).parent
 RUNNER = TESTS / "portable" / "run.py"
 FILES = sorted(path.name for path in RUNNER.parent.glob("test_*.py"))
-TIMEOUT_S = 300
-MEDIUM_IN_MEMORY = {"test_journal.py", "test_packs.py"}
-"""What stands on a medium is held in memory there, beside the board's heap in which all other files run."""
+TIMEOUT_S = 1200
+WIDE = ["-X", "heapsize=8m"]
+IN_A_WIDE_HEAP = {"test_journal.py", "test_packs.py", "test_vm.py", "test_vm_rules.py"}
+"""What stands on a medium, and the events of hours, are held in memory there; all other files run in a board's heap."""
 
 
 def run_portable(interpreter: list[str], *arguments: str, runner: Path = RUNNER) -> subprocess.CompletedProcess[str]:
@@ -26,11 +27,11 @@ def run_portable(interpreter: list[str], *arguments: str, runner: Path = RUNNER)
 
 
 @pytest.mark.parametrize("file_name", FILES)
-@pytest.mark.parametrize("runtime", ["micropython", "micropython_armhf"])
+@pytest.mark.parametrize("runtime", ["micropython", pytest.param("micropython_armhf", marks=pytest.mark.long)])
 def test_file_passes_on(runtime: str, file_name: str, request: pytest.FixtureRequest) -> None:
     interpreter: list[str] = request.getfixturevalue(runtime)
-    if file_name in MEDIUM_IN_MEMORY:
-        interpreter = [*interpreter, "-X", "heapsize=1m"]
+    if file_name in IN_A_WIDE_HEAP:
+        interpreter = [*interpreter, *WIDE]
     done = run_portable(interpreter, file_name)
     if done.returncode:
         pytest.fail(done.stdout + done.stderr, pytrace=False)

@@ -71,6 +71,7 @@ def test_crypto_on_micropython(micropython: list[str], monkeypatch: pytest.Monke
     assert [figure.value is None for figure in found] == [False] * 5 + [True]
 
 
+@pytest.mark.long
 def test_the_device_section_on_micropython(
     micropython: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -122,7 +122,7 @@ def test_a_board_boots_plays_answers_and_meters(
 @pytest.mark.parametrize(
     ("runtime", "heap_factor", "minutes", "stem_seconds"),
     [
-        pytest.param("micropython_armhf", 1, ARM_MINUTES, 8, id="armhf"),
+        pytest.param("micropython_armhf", 1, ARM_MINUTES, 8, id="armhf", marks=pytest.mark.long),
         # 1,200 rows in seven minutes: what grows with a segment is as large as it gets.
         pytest.param("micropython", 2, 10, 1, id="busy", marks=pytest.mark.sweep),
         pytest.param("micropython", 2, DAY_MINUTES, 8, id="day", marks=pytest.mark.sweep),

@@ -70,6 +70,7 @@ def check(facts: dict[str, Any], sessions: int) -> None:
     assert ledger["accepted"] == sum(player["segments"] for player in facts["players"])
 
 
+@pytest.mark.long
 def test_demo_with_a_killed_courier_and_a_second_run(tmp_path: Path, micropython: list[str]) -> None:
     demo = start(tmp_path, dict(os.environ))
     killed = kill_couriers(demo, tmp_path, 2)

@@ -49,6 +49,7 @@ def operate(tmp_path: Path, operator: Path, ledger: Folder, pack: Path, index: P
     return Operator(tmp_path, operator, ledger, pack, index)
 
 
+@pytest.mark.long
 def test_a_board_from_nothing_to_enrolled_interrupted_and_again(
     operate: Operator, board: StandInBoard, ledger: Folder, tmp_path: Path, micropython_armhf: list[str]
 ) -> None:

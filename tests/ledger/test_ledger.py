@@ -96,7 +96,9 @@ def test_a_gap_is_held_and_accepted_when_the_missing_one_comes(world: Any) -> No
 
 
 @given(order=st.permutations(range(7)), resent=st.lists(st.integers(0, 6), max_size=5))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_any_order_and_any_resending_ends_with_each_segment_once(world: Any, order: Any, resent: list[int]) -> None:
     with world.folder.open_store() as store:
         number = len(store.totals().devices)

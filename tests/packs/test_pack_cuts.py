@@ -102,7 +102,7 @@ steps = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(steps)
 def test_whatever_happens_serials_only_rise_and_there_is_a_pack(script: list) -> None:
     shelf = a_playing_shelf()

@@ -100,6 +100,7 @@ def check(folder: Path, micropython: list[str], plan: Plan) -> Sum:
     return found
 
 
+@pytest.mark.long
 def test_a_few_kills(tmp_path: Path, micropython: list[str]) -> None:
     found = check(tmp_path, micropython, SAMPLE)
     assert found.kills == SAMPLE.kills and found.while_playing >= SAMPLE.kills // 2 and found.shortfall > 0

@@ -51,7 +51,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(scripts(3, 900, 1).map(numbered), STEPS, st.booleans())
 def test_rows_add_up_to_the_audible_frames_exactly(
     events: list[Event], steps: list[tuple[int, float, str]], abort: bool
@@ -92,7 +92,7 @@ def test_rows_add_up_to_the_audible_frames_exactly(
     assert meter.cut() == []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(scripts(1, 6000, 1).map(numbered))
 def test_long_quiet_fades_are_counted_to_the_frame(events: list[Event]) -> None:
     for event in events:

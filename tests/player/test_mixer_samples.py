@@ -51,7 +51,7 @@ def samples(pcm: bytes) -> np.ndarray:
     return np.frombuffer(pcm, "<i2").reshape(-1, 2).astype(np.int64)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(scripts(4, 700, len(STEMS)), BLOCKS, st.sampled_from((32768, 32767, 9000, 1)))
 def test_backends_and_block_sizes_agree_with_the_reference(events: list[Event], blocks: list[int], master: int) -> None:
     expected = render(events, STEMS, 1024, master)
@@ -59,7 +59,7 @@ def test_backends_and_block_sizes_agree_with_the_reference(events: list[Event], 
         assert play(backend, events, STEMS, 1024, tuple(blocks), master) == expected
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(whole_scripts(4, 700, len(STEMS)), BLOCKS, st.sampled_from((32768, 9000)), st.sampled_from((32767, 20000, 1024)))
 def test_ducks_gains_and_ceilings_agree_with_the_reference(
     events: list[Event], blocks: list[int], master: int, ceiling: int

@@ -214,7 +214,7 @@ def check_voices(score: Score, lengths: list[int], events: list[Any]) -> None:
             section_now = event.section
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(
     scores(),
     st.lists(LENGTHS, min_size=STEMS, max_size=STEMS),

@@ -18,7 +18,7 @@ from amos_tools.script import ScriptError, compile_script
 from amos_tools.script.format import format_script
 from amos_tools.script.words import RESERVED
 
-CASES = int(os.environ.get("AMOS_FUZZ_CASES", "4200")) // 10
+CASES = int(os.environ.get("AMOS_FUZZ_CASES", "2400")) // 10
 SECONDS_MAX = 2
 """Of processor time: other work on the machine must not fail a case."""
 _FILES = resources.files("amos_tools.script")
