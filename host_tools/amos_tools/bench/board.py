@@ -4,6 +4,7 @@ instructions for each voice and sample and the heap it needs on 32-bit ARM.
 
 import json
 import os
+import struct
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -15,7 +16,7 @@ import amos_tools
 from amos_tools import toolchain
 from amos_tools.bench.figure import Figure, note_progress
 from amos_tools.bench.scene import BARS, RATE_HZ, make_scene
-from amos_tools.boards import SMALLEST_BOARD, load_board
+from amos_tools.boards import SMALLEST_BOARD, heap_option, load_board
 from amos_tools.firmware_build import ARMHF, BuildError, build_firmware
 
 VOICES = 8
@@ -45,7 +46,7 @@ def _time_ratio(arch: str, label: str, scale: float) -> Figure:
         return Figure("render", name, None, "x", bound, toolchain.explain("micropython" if arch == "native" else arch))
     note_progress(name)
     blocks = max(4, round((60 if arch == "native" else 12) * RATE_HZ / BLOCK_FRAMES * scale))
-    interpreter = [*argv, "-X", "heapsize=16m"]
+    interpreter = [*argv, *heap_option(SMALLEST_BOARD, struct.calcsize("P") if arch == "native" else 4)]
     whole_us: list[int] = []
     bare_us: list[int] = []
     hash_us: list[int] = []
