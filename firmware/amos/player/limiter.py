@@ -90,6 +90,12 @@ class Limiter:
         self._cell_bears = bears
         return self.gain
 
+    def next_gains(self, peaks, borders, cells: int) -> None:
+        """Fill `borders` with the gain at the last border and those at the next `cells`, as `next_gain` gives them."""
+        borders[0] = self.gain
+        for cell in range(cells):
+            borders[cell + 1] = self.next_gain(peaks[cell])
+
     def at_rest(self, peak: int) -> bool:
         """True if cells up to `peak` keep every border at the gain there is."""
         return (

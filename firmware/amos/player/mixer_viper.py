@@ -13,13 +13,47 @@ import micropython
 
 
 @micropython.viper
-def clear(sums: ptr32, at: int, frames: int):
-    sums = ptr32(int(sums) + 8 * at)
+def clear(sums: ptr32, frames: int):
+    sums = ptr32(int(sums) + 512)
     end = int(sums) + 8 * frames
     while int(sums) != end:
         sums[0] = 0
         sums[1] = 0
-        sums = ptr32(int(sums) + 8)
+        sums[2] = 0
+        sums[3] = 0
+        sums[4] = 0
+        sums[5] = 0
+        sums[6] = 0
+        sums[7] = 0
+        sums = ptr32(int(sums) + 32)
+
+
+@micropython.viper
+def steady_stereo(sums: ptr32, samples: ptr16, gain: int, frames: int):
+    sums = ptr32(int(sums) + 512)
+    end = int(sums) + 8 * frames
+    while int(sums) != end:
+        sums[0] = sums[0] + (((samples[0] ^ 0x8000) - 0x8000) * gain)
+        sums[1] = sums[1] + (((samples[1] ^ 0x8000) - 0x8000) * gain)
+        sums[2] = sums[2] + (((samples[2] ^ 0x8000) - 0x8000) * gain)
+        sums[3] = sums[3] + (((samples[3] ^ 0x8000) - 0x8000) * gain)
+        sums = ptr32(int(sums) + 16)
+        samples = ptr16(int(samples) + 8)
+
+
+@micropython.viper
+def steady_mono(sums: ptr32, samples: ptr16, gain: int, frames: int):
+    sums = ptr32(int(sums) + 512)
+    end = int(sums) + 8 * frames
+    while int(sums) != end:
+        scaled = ((samples[0] ^ 0x8000) - 0x8000) * gain
+        sums[0] = sums[0] + scaled
+        sums[1] = sums[1] + scaled
+        scaled = ((samples[1] ^ 0x8000) - 0x8000) * gain
+        sums[2] = sums[2] + scaled
+        sums[3] = sums[3] + scaled
+        sums = ptr32(int(sums) + 16)
+        samples = ptr16(int(samples) + 4)
 
 
 @micropython.viper
@@ -27,17 +61,6 @@ def mix_stereo(sums: ptr32, samples: ptr16, gain: int, slope: int, at: int, pcm_
     sums = ptr32(int(sums) + 8 * at)
     samples = ptr16(int(samples) + 4 * pcm_at)
     end = int(sums) + 8 * frames
-    if slope == 0:
-        end_of_pairs = int(sums) + 16 * (frames >> 1)
-        gain = gain >> 14
-        while int(sums) != end_of_pairs:
-            sums[0] = sums[0] + (((samples[0] ^ 0x8000) - 0x8000) * gain)
-            sums[1] = sums[1] + (((samples[1] ^ 0x8000) - 0x8000) * gain)
-            sums[2] = sums[2] + (((samples[2] ^ 0x8000) - 0x8000) * gain)
-            sums[3] = sums[3] + (((samples[3] ^ 0x8000) - 0x8000) * gain)
-            sums = ptr32(int(sums) + 16)
-            samples = ptr16(int(samples) + 8)
-        gain = gain << 14
     while int(sums) != end:
         gain_q15 = gain >> 14
         sums[0] = sums[0] + (((samples[0] ^ 0x8000) - 0x8000) * gain_q15)
@@ -144,8 +167,8 @@ def ramp_mono(sums: ptr32, samples: ptr16, gain: int, gains: ptr32, at: int, pcm
 
 
 @micropython.viper
-def fold(sums: ptr32, high: ptr16, at: int, frames: int, folded: int):
-    sums = ptr32(int(sums) + 8 * at)
+def fold(sums: ptr32, high: ptr16, frames: int, folded: int):
+    sums = ptr32(int(sums) + 512)
     sign = 1
     sign = sign << 31  # not a literal: it would not be a small int on 32-bit machines
     rest = 1
@@ -161,8 +184,8 @@ def fold(sums: ptr32, high: ptr16, at: int, frames: int, folded: int):
 
 
 @micropython.viper
-def round_cells(sums: ptr32, high: ptr16, peaks: ptr32, at: int, cells: int, folded: int) -> int:
-    sums = ptr32(int(sums) + 8 * at)
+def round_cells(sums: ptr32, high: ptr16, peaks: ptr32, cells: int, folded: int) -> int:
+    sums = ptr32(int(sums) + 512)
     sign = 1
     sign = sign << 31
     peak_of_all = 0
@@ -207,7 +230,7 @@ def scale(sums: ptr32, pcm: ptr16, gain: int, frames: int):
 
 
 @micropython.viper
-def scale_cells(sums: ptr32, pcm: ptr16, gain: int, borders: ptr32, cells: int):
+def scale_cells(sums: ptr32, pcm: ptr16, borders: ptr32, cells: int):
     sign = 1
     sign = sign << 31
     while cells > 0:

@@ -60,15 +60,15 @@ def run(kind, voices, block_frames, blocks):
                 for channel in range(2):
                     qoa.decode(state, slices, 8 * channel, block_frames // SLICE_FRAMES, 2, out, channel)
             continue
-        kernel.clear(sums, CELL_FRAMES, block_frames)
+        kernel.clear(sums, block_frames)
         if kind == "stereo":
             for _voice in range(voices):
-                kernel.mix_stereo(sums, pcm, 7000 << 14, 0, CELL_FRAMES, 0, block_frames)
+                kernel.steady_stereo(sums, pcm, 7000, block_frames)
         elif kind == "ramp":
             for _voice in range(voices):
                 for at in range(0, block_frames, CELL_FRAMES):
                     kernel.mix_stereo(sums, pcm, 7000 << 14, 1000, CELL_FRAMES + at, at, CELL_FRAMES)
-        kernel.round_cells(sums, out, peaks, CELL_FRAMES, block_frames // CELL_FRAMES, 0)
+        kernel.round_cells(sums, out, peaks, block_frames // CELL_FRAMES, 0)
         kernel.scale(sums, out, 32768, block_frames)
         kernel.hold(sums, block_frames)
     return processor_us() - started
