@@ -12,7 +12,7 @@ from array import array
 from amos.player.envelope import CELL_FRAMES, FADE_FACTS, RAMP_BITS, ramp_slope
 from amos.player.fade_table import FADE_Q15
 from amos.player.mixer_base import OUT_FRAME_BYTES, Mixer, Voice
-from amos.player.mixer_plain import FOLDED_GAIN, ROOM_GAINS
+from amos.player.mixer_plain import FOLDED_GAIN, ROOM_GAINS, UNITY_BITS
 
 FADE_TABLE = array("H", FADE_Q15)
 
@@ -21,7 +21,7 @@ class CellBuffers:
     """A mixer's large pieces of memory, which one mixer may have after the other: what it finds in them does not count.
 
     total   stereo int32, a block's sum behind that of the waiting cell
-    out     a block's PCM
+    out     a block's PCM, and that of the cell that waits behind it
     source  a block of what a source last read
     """
 
@@ -29,7 +29,7 @@ class CellBuffers:
 
     def __init__(self, block_frames_max: int) -> None:
         self.total = array("i", bytes((CELL_FRAMES + block_frames_max) * 8))
-        self.out = bytearray(block_frames_max * OUT_FRAME_BYTES)
+        self.out = bytearray((CELL_FRAMES + block_frames_max) * OUT_FRAME_BYTES)
         self.source = bytearray(block_frames_max * OUT_FRAME_BYTES)
 
 
@@ -159,15 +159,21 @@ class CellMixer(Mixer):
             gain = next_gain
 
     def _prime(self) -> None:
-        peak = self._kernel.round_cells(self._sum, self._out, self._peaks, 1, self._folded)
-        self._limiter.next_gain(peak)
+        self._limiter.next_gain(self._finish(1))
         self._kernel.hold(self._sum, CELL_FRAMES)
+
+    def _finish(self, cells: int) -> int:
+        """Round the block; its peak. Where that leaves the limiter at rest, the block's output is done too."""
+        shift = UNITY_BITS
+        if self._folded:
+            self._kernel.unfold(self._sum, self._out, self._frames)
+            shift = 0
+        return self._kernel.finish(self._sum, self._out, self._limiter.gain, self._peaks, cells, shift)
 
     def _emit(self, frames: int) -> None:
         cells = frames // CELL_FRAMES
-        peak = self._kernel.round_cells(self._sum, self._out, self._peaks, cells, self._folded)
-        if self._limiter.at_rest(peak):
-            self._kernel.scale(self._sum, self._out, self._limiter.gain, frames)
+        if self._limiter.at_rest(self._finish(cells)):
+            self._kernel.scale(self._sum, self._out, self._limiter.gain, CELL_FRAMES)
         else:
             self._limiter.next_gains(self._peaks, self._borders, cells)
             self._kernel.scale_cells(self._sum, self._out, self._borders, cells)

@@ -87,35 +87,44 @@ def fold(total, high, frames: int, folded: int) -> None:
         value = total[begin + i] >> FOLD_BITS
         if folded:
             value += sample_at(high, i)
-        high[2 * i] = value & 0xFF
-        high[2 * i + 1] = value >> 8 & 0xFF
+        _write(high, i, value)
         total[begin + i] &= (1 << FOLD_BITS) - 1
 
 
-def round_cells(total, high, peaks, cells: int, folded: int) -> int:
-    """Round the block, of `cells` cells, to whole samples in place, with what is in `high` if `folded`; the greatest
-    magnitude of each cell goes to `peaks`, and that of all is returned."""
-    peak_of_all = 0
+def unfold(total, high, frames: int) -> None:
+    """Round the block's `frames` frames to whole samples in place, with what was folded into `high`."""
+    begin = 2 * CELL_FRAMES
+    for i in range(2 * frames):
+        whole = total[begin + i] + UNITY_HALF >> UNITY_BITS
+        total[begin + i] = whole + (sample_at(high, i) << FOLD_BITS - UNITY_BITS)
+
+
+def finish(total, out, gain: int, peaks, cells: int, shift: int) -> int:
+    """Round the block, of `cells` cells with `shift` fraction bits (UNITY_BITS, or 0 after `unfold`), to whole samples
+    in place. The greatest magnitude of each cell goes to `peaks`, and that of all is returned. And write the block,
+    one cell after the begin of `out`, as it is under a steady gain: right if its peak bears that gain."""
+    half = 1 << shift >> 1
     for cell in range(cells):
         peak = 0
         begin = 2 * CELL_FRAMES * (cell + 1)
         for i in range(begin, begin + 2 * CELL_FRAMES):
-            sample = total[i] + UNITY_HALF >> UNITY_BITS
-            if folded:
-                sample += sample_at(high, i - 2 * CELL_FRAMES) << FOLD_BITS - UNITY_BITS
+            sample = total[i] + half >> shift
             total[i] = sample
+            _write(out, i, sample * gain + UNITY_HALF >> UNITY_BITS)
             peak = max(peak, abs(sample))
         peaks[cell] = peak
-        peak_of_all = max(peak_of_all, peak)
-    return peak_of_all
+    return max(peaks[:cells])
+
+
+def _write(out, index: int, sample: int) -> None:
+    out[2 * index] = sample & 0xFF
+    out[2 * index + 1] = sample >> 8 & 0xFF
 
 
 def scale(total, out, gain: int, frames: int) -> None:
     """Write the first `frames` frames, rounded before, to `out`, under a steady gain."""
     for index in range(2 * frames):
-        sample = total[index] * gain + UNITY_HALF >> UNITY_BITS
-        out[2 * index] = sample & 0xFF
-        out[2 * index + 1] = sample >> 8 & 0xFF
+        _write(out, index, total[index] * gain + UNITY_HALF >> UNITY_BITS)
 
 
 def scale_cells(total, out, borders, cells: int) -> None:
@@ -123,9 +132,7 @@ def scale_cells(total, out, borders, cells: int) -> None:
     for index in range(2 * CELL_FRAMES * cells):
         cell, i = divmod(index >> 1, CELL_FRAMES)
         gain_q15 = (borders[cell] << CELL_BITS) + (borders[cell + 1] - borders[cell]) * i >> CELL_BITS
-        sample = total[index] * gain_q15 + UNITY_HALF >> UNITY_BITS
-        out[2 * index] = sample & 0xFF
-        out[2 * index + 1] = sample >> 8 & 0xFF
+        _write(out, index, total[index] * gain_q15 + UNITY_HALF >> UNITY_BITS)
 
 
 def hold(total, at: int) -> None:

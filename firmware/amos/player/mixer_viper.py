@@ -37,8 +37,12 @@ def steady_stereo(sums: ptr32, samples: ptr16, gain: int, frames: int):
         sums[1] = sums[1] + (((samples[1] ^ 0x8000) - 0x8000) * gain)
         sums[2] = sums[2] + (((samples[2] ^ 0x8000) - 0x8000) * gain)
         sums[3] = sums[3] + (((samples[3] ^ 0x8000) - 0x8000) * gain)
-        sums = ptr32(int(sums) + 16)
-        samples = ptr16(int(samples) + 8)
+        sums[4] = sums[4] + (((samples[4] ^ 0x8000) - 0x8000) * gain)
+        sums[5] = sums[5] + (((samples[5] ^ 0x8000) - 0x8000) * gain)
+        sums[6] = sums[6] + (((samples[6] ^ 0x8000) - 0x8000) * gain)
+        sums[7] = sums[7] + (((samples[7] ^ 0x8000) - 0x8000) * gain)
+        sums = ptr32(int(sums) + 32)
+        samples = ptr16(int(samples) + 16)
 
 
 @micropython.viper
@@ -139,9 +143,13 @@ def ramp_stereo(sums: ptr32, samples: ptr16, gain: int, gains: ptr32, at: int, p
             gain_q15 = gain >> 14
             sums[0] = sums[0] + (((samples[0] ^ 0x8000) - 0x8000) * gain_q15)
             sums[1] = sums[1] + (((samples[1] ^ 0x8000) - 0x8000) * gain_q15)
-            sums = ptr32(int(sums) + 8)
-            samples = ptr16(int(samples) + 4)
             gain += slope
+            gain_q15 = gain >> 14
+            sums[2] = sums[2] + (((samples[2] ^ 0x8000) - 0x8000) * gain_q15)
+            sums[3] = sums[3] + (((samples[3] ^ 0x8000) - 0x8000) * gain_q15)
+            gain += slope
+            sums = ptr32(int(sums) + 16)
+            samples = ptr16(int(samples) + 8)
         gains = ptr32(int(gains) + 4)
         cells -= 1
 
@@ -184,25 +192,48 @@ def fold(sums: ptr32, high: ptr16, frames: int, folded: int):
 
 
 @micropython.viper
-def round_cells(sums: ptr32, high: ptr16, peaks: ptr32, cells: int, folded: int) -> int:
+def unfold(sums: ptr32, high: ptr16, frames: int):
     sums = ptr32(int(sums) + 512)
     sign = 1
     sign = sign << 31
+    end = int(sums) + 8 * frames
+    while int(sums) != end:
+        sums[0] = (((sums[0] ^ sign) - sign) + 16384 >> 15) + (((high[0] ^ 0x8000) - 0x8000) << 5)
+        sums = ptr32(int(sums) + 4)
+        high = ptr16(int(high) + 2)
+
+
+@micropython.viper
+def finish(sums: ptr32, pcm: ptr16, gain: int, peaks: ptr32, cells: int, shift: int) -> int:
+    sums = ptr32(int(sums) + 512)
+    pcm = ptr16(int(pcm) + 256)
+    sign = 1
+    sign = sign << 31
+    half = 1 << shift >> 1
     peak_of_all = 0
     while cells > 0:
         peak = 0
+        peak_twice = 0
         end = int(sums) + 512
         while int(sums) != end:
-            sample = ((sums[0] ^ sign) - sign) + 16384 >> 15
-            if folded != 0:
-                sample += ((high[0] ^ 0x8000) - 0x8000) << 5
-                high = ptr16(int(high) + 2)
+            sample = ((sums[0] ^ sign) - sign) + half >> shift
             sums[0] = sample
-            if sample < 0:
-                sample = 0 - sample
-            if sample > peak:
+            pcm[0] = sample * gain + 16384 >> 15
+            if uint(sample + peak) > uint(peak_twice):  # neither from 0 to the peak nor below it to its negative
                 peak = sample
-            sums = ptr32(int(sums) + 4)
+                if sample < 0:
+                    peak = 0 - sample
+                peak_twice = peak + peak
+            sample = ((sums[1] ^ sign) - sign) + half >> shift
+            sums[1] = sample
+            pcm[1] = sample * gain + 16384 >> 15
+            if uint(sample + peak) > uint(peak_twice):
+                peak = sample
+                if sample < 0:
+                    peak = 0 - sample
+                peak_twice = peak + peak
+            sums = ptr32(int(sums) + 8)
+            pcm = ptr16(int(pcm) + 4)
         peaks[0] = peak
         if peak > peak_of_all:
             peak_of_all = peak

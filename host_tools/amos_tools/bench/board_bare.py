@@ -46,14 +46,14 @@ def run(kind, voices, block_frames, blocks):
     sums = array("i", bytes((CELL_FRAMES + block_frames) * 8))
     peaks = array("i", bytes(4 * (block_frames // CELL_FRAMES)))
     pcm = bytearray(block_frames * 4)
-    out = bytearray(block_frames * 4)
+    out = bytearray((CELL_FRAMES + block_frames) * 4)
     digest = hashlib.sha256()
     slices = bytes([(37 * number + (number >> 3)) & 255 for number in range(2 * 8 * (block_frames // SLICE_FRAMES))])
     state = array("i", bytes(4 * 8))
     started = processor_us()
     for _ in range(blocks):
         if kind == "hash":
-            digest.update(out)
+            digest.update(pcm)
             continue
         if kind == "qoa":
             for _voice in range(voices):
@@ -68,8 +68,8 @@ def run(kind, voices, block_frames, blocks):
             for _voice in range(voices):
                 for at in range(0, block_frames, CELL_FRAMES):
                     kernel.mix_stereo(sums, pcm, 7000 << 14, 1000, CELL_FRAMES + at, at, CELL_FRAMES)
-        kernel.round_cells(sums, out, peaks, block_frames // CELL_FRAMES, 0)
-        kernel.scale(sums, out, 32768, block_frames)
+        kernel.finish(sums, out, 32768, peaks, block_frames // CELL_FRAMES, 15)
+        kernel.scale(sums, out, 32768, CELL_FRAMES)
         kernel.hold(sums, block_frames)
     return processor_us() - started
 
