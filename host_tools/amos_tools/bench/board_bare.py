@@ -44,6 +44,7 @@ def mapped_for_code():
 
 def run(kind, voices, block_frames, blocks):
     sums = array("i", bytes((CELL_FRAMES + block_frames) * 8))
+    gains = array("i", [7000 + 4 * border for border in range(block_frames // CELL_FRAMES + 1)])
     peaks = array("i", bytes(4 * (block_frames // CELL_FRAMES)))
     pcm = bytearray(block_frames * 4)
     out = bytearray((CELL_FRAMES + block_frames) * 4)
@@ -66,8 +67,7 @@ def run(kind, voices, block_frames, blocks):
                 kernel.steady_stereo(sums, pcm, 7000, block_frames)
         elif kind == "ramp":
             for _voice in range(voices):
-                for at in range(0, block_frames, CELL_FRAMES):
-                    kernel.mix_stereo(sums, pcm, 7000 << 14, 1000, CELL_FRAMES + at, at, CELL_FRAMES)
+                kernel.ramp_stereo(sums, pcm, 0, gains, CELL_FRAMES, 0, block_frames // CELL_FRAMES)
         kernel.finish(sums, out, 32768, peaks, block_frames // CELL_FRAMES, 15)
         kernel.scale(sums, out, 32768, CELL_FRAMES)
         kernel.hold(sums, block_frames)

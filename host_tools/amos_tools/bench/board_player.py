@@ -70,6 +70,7 @@ def run(score, stems, stem_frames, block_frames, blocks):
     performance = Performance(vm, mixer, meter, lambda _stem: source)
     digest = hashlib.sha256()
     played = 0
+    collect_us = 0
     flush_frame = score.rate_hz
     begin_play()
     started = processor_us()
@@ -78,12 +79,20 @@ def run(score, stems, stem_frames, block_frames, blocks):
         performance.delivered(performance.frame)
         if performance.frame >= flush_frame:
             flush_frame += score.rate_hz
+            collecting = processor_us()
             collect()
+            collect_us += processor_us() - collecting
             played += frames_ended(meter)
             meter.open_rows()
     took_us = processor_us() - started
     played += frames_ended(meter) + sum([row[2] for row in meter.open_rows()])
-    return {"took_us": took_us, "voice_frames": played, "heap_before": before, "heap_after": heap_bytes()}
+    return {
+        "took_us": took_us,
+        "collect_us": collect_us,
+        "voice_frames": played,
+        "heap_before": before,
+        "heap_after": heap_bytes(),
+    }
 
 
 if __name__ == "__main__":
