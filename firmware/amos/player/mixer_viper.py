@@ -182,13 +182,21 @@ def fold(sums: ptr32, high: ptr16, frames: int, folded: int):
     rest = 1
     rest = (rest << 20) - 1
     end = int(sums) + 8 * frames
+    if folded == 0:
+        while int(sums) != end:
+            high[0] = ((sums[0] ^ sign) - sign) >> 20
+            high[1] = ((sums[1] ^ sign) - sign) >> 20
+            sums[0] = sums[0] & rest
+            sums[1] = sums[1] & rest
+            sums = ptr32(int(sums) + 8)
+            high = ptr16(int(high) + 4)
     while int(sums) != end:
-        if folded == 0:
-            high[0] = 0
-        high[0] = high[0] + (((sums[0] ^ sign) - sign) >> 20)
+        high[0] = (((sums[0] ^ sign) - sign) >> 20) + high[0]
+        high[1] = (((sums[1] ^ sign) - sign) >> 20) + high[1]
         sums[0] = sums[0] & rest
-        sums = ptr32(int(sums) + 4)
-        high = ptr16(int(high) + 2)
+        sums[1] = sums[1] & rest
+        sums = ptr32(int(sums) + 8)
+        high = ptr16(int(high) + 4)
 
 
 @micropython.viper
@@ -199,8 +207,9 @@ def unfold(sums: ptr32, high: ptr16, frames: int):
     end = int(sums) + 8 * frames
     while int(sums) != end:
         sums[0] = (((sums[0] ^ sign) - sign) + 16384 >> 15) + (((high[0] ^ 0x8000) - 0x8000) << 5)
-        sums = ptr32(int(sums) + 4)
-        high = ptr16(int(high) + 2)
+        sums[1] = (((sums[1] ^ sign) - sign) + 16384 >> 15) + (((high[1] ^ 0x8000) - 0x8000) << 5)
+        sums = ptr32(int(sums) + 8)
+        high = ptr16(int(high) + 4)
 
 
 @micropython.viper
