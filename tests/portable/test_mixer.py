@@ -193,3 +193,33 @@ def test_rendering_allocates_nothing_on_micropython():
     after = gc.mem_alloc()
     gc.enable()
     assert after == before, after - before
+
+
+class Scale(Silence):
+    """A silent source that weighs the heap in the depth of a block."""
+
+    def __init__(self):
+        self.heaviest = 0
+
+    def read_into(self, buffer, start_frame, frame_count):
+        held = gc.mem_alloc()
+        if held > self.heaviest:
+            self.heaviest = held
+
+
+def test_steady_voices_take_no_frame_of_a_function_from_the_heap_on_micropython():
+    if not MICROPYTHON:
+        return
+    mixer = make_mixer(48000, 4, 512)
+    source = Scale()
+    for voice in range(4):
+        mixer.start(Start(0, voice, 0, 90000, 20000, 300, 0), source)
+    for _ in range(4):
+        mixer.render(512)
+    gc.collect()
+    gc.disable()
+    source.heaviest = 0
+    before = gc.mem_alloc()
+    mixer.render(512)
+    gc.enable()
+    assert source.heaviest == before, source.heaviest - before

@@ -37,8 +37,10 @@ class Ducking:
 
     def begin_block(self, first_frame: int, frames: int) -> None:
         """The block under way is `frames` frames from `first_frame`, a border of cells, on."""
-        if not self._ducks and not self.active:
-            return
+        if self._ducks or self.active:
+            self._choose_active(first_frame, frames)
+
+    def _choose_active(self, first_frame: int, frames: int) -> None:
         self.active = []
         going_on = []
         for duck in self._ducks:

@@ -154,6 +154,8 @@ class Envelope:
             facts[1] = self.stop_end - pos
             facts[3] = self.stop_fade
             facts[4] = self.linear_stop
+        elif pos < self.fade_out_pos:
+            return 0
         else:
             facts[0] = self.gain
             facts[1] = self.frames - pos

@@ -79,16 +79,28 @@ class Limiter:
         """Gain at the next border, 1 .. 32768, given the greatest magnitude in the cell after it (both channels)."""
         if self._changes or self._operator != self._target:
             self._move_operator()
-        wanted = self._wanted
-        bears = UNITY_Q15
-        if peak > self._ceiling:
-            bears = self._product_max // peak
         gain = self.gain
+        wanted = self._wanted
         if gain < wanted:
             gain += ((wanted - gain) >> RELEASE_BITS) + 1
-        self.gain = min(gain, wanted, bears, self._cell_bears)
-        self._cell_bears = bears
-        return self.gain
+        bears = self._cell_bears
+        if gain > bears:
+            gain = bears
+        self._cell_bears = UNITY_Q15
+        if peak > self._ceiling:
+            self._cell_bears = bears = self._product_max // peak
+            if gain > bears:
+                gain = bears
+        if gain > wanted:
+            gain = wanted
+        self.gain = gain
+        return gain
+
+    def next_gains(self, peaks, borders, cells: int) -> None:
+        """Fill `borders` with the gain at the last border and those at the next `cells`, as `next_gain` gives them."""
+        borders[0] = self.gain
+        for cell in range(cells):
+            borders[cell + 1] = self.next_gain(peaks[cell])
 
     def at_rest(self, peak: int) -> bool:
         """True if cells up to `peak` keep every border at the gain there is."""

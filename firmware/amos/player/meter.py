@@ -81,6 +81,7 @@ class Meter:
         self._open = []
         self._ended = []
         self._latest: list = [None] * voices_max
+        self._even_until = 0  # until that frame something sounds, and nothing begins or ends to do so
 
     @property
     def sounds(self) -> bool:
@@ -97,6 +98,7 @@ class Meter:
             )
         if len(self._open) + len(self._ended) >= PLACEMENTS_MAX:
             raise ValueError("placements and rows: expected at most %d" % PLACEMENTS_MAX)
+        self._even_until = 0
         placement = Placement(event)
         self._latest[event.voice] = placement
         self._open.append(placement)
@@ -109,6 +111,7 @@ class Meter:
             return
         pos = placement.pos(event.frame)
         if placement.envelope.takes_stop(pos, event.fade):
+            self._even_until = 0
             placement.stop(pos, event.fade, event.linear)
             placement.flags |= flags
 
@@ -116,8 +119,13 @@ class Meter:
         """All frames before `until_frame` have reached the output. ValueError if that takes some back."""
         if until_frame < self.frame:
             raise ValueError("until_frame: expected %d or later, got %d" % (self.frame, until_frame))
-        self.silent_frames += self._silent_until(until_frame)
+        if until_frame >= self._even_until:
+            self._settle(until_frame)
         self.frame = until_frame
+
+    def _settle(self, until_frame: int) -> None:
+        """Count the silence up to `until_frame`, and end what ends by then."""
+        self.silent_frames += self._silent_until(until_frame)
         going_on = 0
         for placement in self._open:
             if placement.end_frame <= until_frame:
@@ -131,6 +139,8 @@ class Meter:
             going_on += 1
         if going_on < len(self._open):
             del self._open[going_on:]
+        if any([placement.first_frame <= until_frame < placement.end_frame for placement in self._open]):
+            self._even_until = min([placement.end_frame for placement in self._open])
 
     def take_ended(self) -> list:
         """Rows of the placements that ended since the last call, in order of their start frames."""
@@ -169,6 +179,7 @@ class Meter:
             if row:
                 self._ended.append(row)
         self._open = []
+        self._even_until = 0
         self._latest = [None] * len(self._latest)
 
     def _expect_in_time(self, event) -> None:

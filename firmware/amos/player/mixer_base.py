@@ -22,7 +22,7 @@ def _expect(name: str, value: int, low: int, high: int) -> None:
 class Voice:
     """One line into the sum: its placement's envelope and source, and how far both are rendered."""
 
-    __slots__ = ("at", "envelope", "free_frame", "number", "pos", "source")
+    __slots__ = ("at", "envelope", "free_frame", "number", "pos", "source", "steady_until")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -31,6 +31,7 @@ class Voice:
         self.pos = 0  # the next frame of the placement to mix
         self.at = 0  # where in the block under way that frame lies
         self.free_frame = 0  # absolute; by the events given, the voice is free from here on
+        self.steady_until = 0  # from `pos` to there the gain is the placement's; a backend may use it
 
 
 class Mixer:
@@ -113,16 +114,16 @@ class Mixer:
 
         The buffer is the mixer's and holds until the next call.
         """
-        _expect("frames", frames, CELL_FRAMES, self.block_frames_max)
-        _expect("frames % 64", frames % CELL_FRAMES, 0, 0)
+        if len(self._view) != frames * OUT_FRAME_BYTES:  # kept from block to block: a view is an allocation
+            _expect("frames", frames, CELL_FRAMES, self.block_frames_max)
+            _expect("frames % 64", frames % CELL_FRAMES, 0, 0)
+            self._view = memoryview(self._out)[: frames * OUT_FRAME_BYTES]
         if self.event_frame == 0:
             self._limiter.start()
             self._mix_block(CELL_FRAMES)
             self._prime()
         self._render_block(frames)
         self.frame += frames
-        if len(self._view) != frames * OUT_FRAME_BYTES:  # kept from block to block: a view is an allocation
-            self._view = memoryview(self._out)[: frames * OUT_FRAME_BYTES]
         return self._view
 
     def _render_block(self, frames: int) -> None:
@@ -150,6 +151,13 @@ class Mixer:
         """Add every voice's next `frames` to the cleared sum, taking events where they fall."""
         self._clear(frames)
         self._ducking.begin_block(self.event_frame, frames)
+        if self._pending:
+            self._take_due(frames)
+        self._advance_all(frames)
+        self.event_frame += frames
+
+    def _take_due(self, frames: int) -> None:
+        """Take the events of the block, each voice mixed up to its own."""
         pending = self._pending
         taken = 0
         while taken < len(pending):
@@ -161,8 +169,6 @@ class Mixer:
             taken += 1
         if taken:
             del pending[:taken]
-        self._advance_all(frames)
-        self.event_frame += frames
 
     def _advance_all(self, frames: int) -> None:
         """Mix every voice up to the end of the block under way."""
@@ -175,6 +181,7 @@ class Mixer:
         """Begin or stop a placement at `at` in the block under way, its voice mixed up to there."""
         voice = self._voices[event.voice]
         envelope = voice.envelope
+        voice.steady_until = 0
         if source is not None:
             self._advance(voice, at)
             envelope.begin(event)

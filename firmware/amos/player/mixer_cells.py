@@ -1,7 +1,10 @@
 """The mixer for MicroPython: walks nodes and cells, and leaves the samples to a kernel (viper or plain bytecode).
 
-Nothing is allocated from block to block. The sum holds one cell more than a block: the one in front is mixed and
+Nothing is allocated from block to block; the sum holds one cell more than a block: the one in front is mixed and
 rounded, and waits for the gain at its end, which the next cell decides.
+
+MicroPython takes the frame of a function that needs more than 11 words, of locals, arguments of calls and loops, from
+the heap, and searches for room each time. So what is called for every block or voice is cut small.
 """
 
 from array import array
@@ -9,7 +12,7 @@ from array import array
 from amos.player.envelope import CELL_FRAMES, FADE_FACTS, RAMP_BITS, ramp_slope
 from amos.player.fade_table import FADE_Q15
 from amos.player.mixer_base import OUT_FRAME_BYTES, Mixer, Voice
-from amos.player.mixer_plain import FOLDED_GAIN, ROOM_GAINS
+from amos.player.mixer_plain import FOLDED_GAIN, ROOM_GAINS, UNITY_BITS
 
 FADE_TABLE = array("H", FADE_Q15)
 
@@ -18,7 +21,7 @@ class CellBuffers:
     """A mixer's large pieces of memory, which one mixer may have after the other: what it finds in them does not count.
 
     total   stereo int32, a block's sum behind that of the waiting cell
-    out     a block's PCM
+    out     a block's PCM, and that of the cell that waits behind it
     source  a block of what a source last read
     """
 
@@ -26,7 +29,7 @@ class CellBuffers:
 
     def __init__(self, block_frames_max: int) -> None:
         self.total = array("i", bytes((CELL_FRAMES + block_frames_max) * 8))
-        self.out = bytearray(block_frames_max * OUT_FRAME_BYTES)
+        self.out = bytearray((CELL_FRAMES + block_frames_max) * OUT_FRAME_BYTES)
         self.source = bytearray(block_frames_max * OUT_FRAME_BYTES)
 
 
@@ -45,6 +48,8 @@ class CellMixer(Mixer):
     ) -> None:
         super().__init__(rate_hz, voices_max, block_frames_max, master_gain_q15, ceiling, buffers.out)
         self._kernel = kernel
+        self._steady_stereo, self._steady_mono = kernel.steady_stereo, kernel.steady_mono
+        self._ramp_stereo, self._ramp_mono = kernel.ramp_stereo, kernel.ramp_mono
         self._sum = buffers.total
         self._folded = 0  # 1: `_out` holds what was taken out of the sum
         self._room = ROOM_GAINS  # gains that still fit the sum
@@ -57,30 +62,62 @@ class CellMixer(Mixer):
         self._pcm = buffers.source
 
     def _clear(self, frames: int) -> None:
-        self._kernel.clear(self._sum, CELL_FRAMES, frames)
+        self._kernel.clear(self._sum, frames)
         self._folded = 0
         self._frames = frames
         self._room = ROOM_GAINS
 
-    def _mix(self, voice: Voice, source, count: int) -> None:
-        envelope = voice.envelope
-        self._room -= envelope.gain  # no gain of the placement is greater
-        if self._room < 0:
-            self._make_room(envelope.gain)
-        begin = voice.pos
-        source.read_into(self._pcm, begin, count)
-        if self._ducking.active or envelope.flat_until(begin, begin + count) < begin + count:
-            self._mix_nodes(voice, source, count)
+    def _advance_all(self, frames: int) -> None:
+        """As every mixer's, but short where a voice is steady for the whole block, which it mostly is."""
+        if self._ducking.active:
+            Mixer._advance_all(self, frames)
             return
-        gain = envelope.gain << RAMP_BITS
+        for voice in self._voices:
+            if voice.source is not None:
+                if voice.pos + frames <= voice.steady_until:
+                    self._mix_steady(voice, frames)
+                else:
+                    self._advance(voice, frames)
+                    voice.at = 0
+                    voice.steady_until = voice.envelope.flat_until(voice.pos, voice.envelope.end)
+
+    def _mix_steady(self, voice: Voice, frames: int) -> None:
+        """Mix a voice for the whole block under its placement's gain."""
+        source = voice.source
+        source.read_into(self._pcm, voice.pos, frames)
+        voice.pos += frames
+        gain = voice.envelope.gain
+        self._room -= gain
+        if self._room < 0:
+            self._make_room(gain)
         if source.channels == 2:
-            self._kernel.mix_stereo(self._sum, self._pcm, gain, 0, CELL_FRAMES + voice.at, 0, count)
+            self._steady_stereo(self._sum, self._pcm, gain, frames)
         else:
-            self._kernel.mix_mono(self._sum, self._pcm, gain, 0, CELL_FRAMES + voice.at, 0, count)
+            self._steady_mono(self._sum, self._pcm, gain, frames)
+
+    def _mix(self, voice: Voice, source, count: int) -> None:
+        source.read_into(self._pcm, voice.pos, count)
+        self._room -= voice.envelope.gain  # no gain of the placement is greater
+        if self._room < 0:
+            self._make_room(voice.envelope.gain)
+        if self._ducking.active or not self._mix_fade(voice, source, count):
+            self._mix_nodes(voice, source, count)
+
+    def _mix_fade(self, voice: Voice, source, count: int) -> bool:
+        """Mix what was read if it is whole cells of one fade; whether it was."""
+        if voice.envelope.fade_run(voice.pos, voice.pos + count, self._facts) * CELL_FRAMES != count:
+            return False
+        count //= CELL_FRAMES
+        self._kernel.fade_gains(self._gains, FADE_TABLE, self._facts, count + 1)
+        if source.channels == 2:
+            self._ramp_stereo(self._sum, self._pcm, 0, self._gains, CELL_FRAMES + voice.at, 0, count)
+        else:
+            self._ramp_mono(self._sum, self._pcm, 0, self._gains, CELL_FRAMES + voice.at, 0, count)
+        return True
 
     def _make_room(self, gain: int) -> None:
         """Fold the sum into `_out`, in which nothing else is until the block is mixed."""
-        self._kernel.fold(self._sum, self._out, CELL_FRAMES, self._frames, self._folded)
+        self._kernel.fold(self._sum, self._out, self._frames, self._folded)
         self._folded = 1
         self._room = ROOM_GAINS - FOLDED_GAIN - gain
 
@@ -122,20 +159,22 @@ class CellMixer(Mixer):
             gain = next_gain
 
     def _prime(self) -> None:
-        peak = self._kernel.round_cells(self._sum, self._out, self._peaks, CELL_FRAMES, 1, self._folded)
-        self._limiter.next_gain(peak)
+        self._limiter.next_gain(self._finish(1))
         self._kernel.hold(self._sum, CELL_FRAMES)
 
+    def _finish(self, cells: int) -> int:
+        """Round the block; its peak. Where that leaves the limiter at rest, the block's output is done too."""
+        shift = UNITY_BITS
+        if self._folded:
+            self._kernel.unfold(self._sum, self._out, self._frames)
+            shift = 0
+        return self._kernel.finish(self._sum, self._out, self._limiter.gain, self._peaks, cells, shift)
+
     def _emit(self, frames: int) -> None:
-        kernel = self._kernel
-        limiter = self._limiter
         cells = frames // CELL_FRAMES
-        if limiter.at_rest(kernel.round_cells(self._sum, self._out, self._peaks, CELL_FRAMES, cells, self._folded)):
-            kernel.scale(self._sum, self._out, limiter.gain, frames)
+        if self._limiter.at_rest(self._finish(cells)):
+            self._kernel.scale(self._sum, self._out, self._limiter.gain, CELL_FRAMES)
         else:
-            borders = self._borders
-            borders[0] = limiter.gain
-            for cell in range(cells):
-                borders[cell + 1] = limiter.next_gain(self._peaks[cell])
-            kernel.scale_cells(self._sum, self._out, 0, borders, cells)
-        kernel.hold(self._sum, frames)
+            self._limiter.next_gains(self._peaks, self._borders, cells)
+            self._kernel.scale_cells(self._sum, self._out, self._borders, cells)
+        self._kernel.hold(self._sum, frames)

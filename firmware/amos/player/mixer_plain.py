@@ -1,7 +1,7 @@
 """The kernels in plain Python: the reading version of `SPEC.md`, and the fallback for ports without viper.
 
-`total` is the stereo int32 sum, `high` what `fold` took out of it, int16; `at` and `frames` count frames. Buffers of
-PCM and `high` are bytes, little-endian.
+`total` is the stereo int32 sum, a waiting cell and behind it the block; `high` is what `fold` took out of it, int16.
+`at` and `frames` count frames. Buffers of PCM and `high` are bytes, little-endian.
 """
 
 from amos.player.envelope import CELL_FRAMES, RAMP_BITS, fade_gain, ramp_slope
@@ -14,9 +14,9 @@ UNITY_BITS = 15
 UNITY_HALF = 1 << UNITY_BITS - 1
 
 
-def clear(total, at: int, frames: int) -> None:
-    """Zero `frames` frames from `at` on."""
-    for i in range(2 * at, 2 * (at + frames)):
+def clear(total, frames: int) -> None:
+    """Zero a block of `frames` frames."""
+    for i in range(2 * CELL_FRAMES, 2 * (CELL_FRAMES + frames)):
         total[i] = 0
 
 
@@ -24,6 +24,16 @@ def sample_at(pcm, index: int) -> int:
     """Sample number `index` of int16 little-endian PCM."""
     low = 2 * index
     return ((pcm[low] | pcm[low + 1] << 8) ^ 0x8000) - 0x8000
+
+
+def steady_stereo(total, pcm, gain_q15: int, frames: int) -> None:
+    """Add `frames` frames of `pcm` to the block, under one gain."""
+    mix_stereo(total, pcm, gain_q15 << RAMP_BITS, 0, CELL_FRAMES, 0, frames)
+
+
+def steady_mono(total, pcm, gain_q15: int, frames: int) -> None:
+    """As `steady_stereo`, the one channel to both sides."""
+    mix_mono(total, pcm, gain_q15 << RAMP_BITS, 0, CELL_FRAMES, 0, frames)
 
 
 def mix_stereo(total, pcm, gain: int, slope: int, at: int, pcm_at: int, frames: int) -> None:
@@ -69,52 +79,60 @@ def ramp_mono(total, pcm, _gain: int, gains, at: int, pcm_at: int, cells: int) -
         mix_mono(total, pcm, gains[i] << RAMP_BITS, slope, at + done, pcm_at + done, CELL_FRAMES)
 
 
-def fold(total, high, at: int, frames: int, folded: int) -> None:
-    """Move multiples of 2**FOLD_BITS of the sum's `frames` frames from `at` on to the begin of `high`; the rest stays.
-    Adds to what is there if `folded`. 32 voices bring `high` to -2**15 at the lowest."""
+def fold(total, high, frames: int, folded: int) -> None:
+    """Move multiples of 2**FOLD_BITS of the block's `frames` frames to `high`; the rest stays. Adds to what is there
+    if `folded`. 32 voices bring `high` to -2**15 at the lowest."""
+    begin = 2 * CELL_FRAMES
     for i in range(2 * frames):
-        value = total[2 * at + i] >> FOLD_BITS
+        value = total[begin + i] >> FOLD_BITS
         if folded:
             value += sample_at(high, i)
-        high[2 * i] = value & 0xFF
-        high[2 * i + 1] = value >> 8 & 0xFF
-        total[2 * at + i] &= (1 << FOLD_BITS) - 1
+        _write(high, i, value)
+        total[begin + i] &= (1 << FOLD_BITS) - 1
 
 
-def round_cells(total, high, peaks, at: int, cells: int, folded: int) -> int:
-    """Round `cells` cells from `at` on to whole samples in place, with what is in `high` if `folded`; the greatest
-    magnitude of each goes to `peaks`, and that of all is returned."""
-    peak_of_all = 0
+def unfold(total, high, frames: int) -> None:
+    """Round the block's `frames` frames to whole samples in place, with what was folded into `high`."""
+    begin = 2 * CELL_FRAMES
+    for i in range(2 * frames):
+        whole = total[begin + i] + UNITY_HALF >> UNITY_BITS
+        total[begin + i] = whole + (sample_at(high, i) << FOLD_BITS - UNITY_BITS)
+
+
+def finish(total, out, gain: int, peaks, cells: int, shift: int) -> int:
+    """Round the block, of `cells` cells with `shift` fraction bits (UNITY_BITS, or 0 after `unfold`), to whole samples
+    in place. The greatest magnitude of each cell goes to `peaks`, and that of all is returned. And write the block,
+    one cell after the begin of `out`, as it is under a steady gain: right if its peak bears that gain."""
+    half = 1 << shift >> 1
     for cell in range(cells):
         peak = 0
-        begin = 2 * CELL_FRAMES * cell
+        begin = 2 * CELL_FRAMES * (cell + 1)
         for i in range(begin, begin + 2 * CELL_FRAMES):
-            sample = total[2 * at + i] + UNITY_HALF >> UNITY_BITS
-            if folded:
-                sample += sample_at(high, i) << FOLD_BITS - UNITY_BITS
-            total[2 * at + i] = sample
+            sample = total[i] + half >> shift
+            total[i] = sample
+            _write(out, i, sample * gain + UNITY_HALF >> UNITY_BITS)
             peak = max(peak, abs(sample))
         peaks[cell] = peak
-        peak_of_all = max(peak_of_all, peak)
-    return peak_of_all
+    return max(peaks[:cells])
+
+
+def _write(out, index: int, sample: int) -> None:
+    out[2 * index] = sample & 0xFF
+    out[2 * index + 1] = sample >> 8 & 0xFF
 
 
 def scale(total, out, gain: int, frames: int) -> None:
     """Write the first `frames` frames, rounded before, to `out`, under a steady gain."""
     for index in range(2 * frames):
-        sample = total[index] * gain + UNITY_HALF >> UNITY_BITS
-        out[2 * index] = sample & 0xFF
-        out[2 * index + 1] = sample >> 8 & 0xFF
+        _write(out, index, total[index] * gain + UNITY_HALF >> UNITY_BITS)
 
 
-def scale_cells(total, out, _gain: int, borders, cells: int) -> None:
+def scale_cells(total, out, borders, cells: int) -> None:
     """Write the first `cells` cells, rounded before, to `out`, under a gain that goes from one border to the next."""
     for index in range(2 * CELL_FRAMES * cells):
         cell, i = divmod(index >> 1, CELL_FRAMES)
         gain_q15 = (borders[cell] << CELL_BITS) + (borders[cell + 1] - borders[cell]) * i >> CELL_BITS
-        sample = total[index] * gain_q15 + UNITY_HALF >> UNITY_BITS
-        out[2 * index] = sample & 0xFF
-        out[2 * index + 1] = sample >> 8 & 0xFF
+        _write(out, index, total[index] * gain_q15 + UNITY_HALF >> UNITY_BITS)
 
 
 def hold(total, at: int) -> None:

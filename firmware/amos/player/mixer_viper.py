@@ -13,13 +13,51 @@ import micropython
 
 
 @micropython.viper
-def clear(sums: ptr32, at: int, frames: int):
-    sums = ptr32(int(sums) + 8 * at)
+def clear(sums: ptr32, frames: int):
+    sums = ptr32(int(sums) + 512)
     end = int(sums) + 8 * frames
     while int(sums) != end:
         sums[0] = 0
         sums[1] = 0
-        sums = ptr32(int(sums) + 8)
+        sums[2] = 0
+        sums[3] = 0
+        sums[4] = 0
+        sums[5] = 0
+        sums[6] = 0
+        sums[7] = 0
+        sums = ptr32(int(sums) + 32)
+
+
+@micropython.viper
+def steady_stereo(sums: ptr32, samples: ptr16, gain: int, frames: int):
+    sums = ptr32(int(sums) + 512)
+    end = int(sums) + 8 * frames
+    while int(sums) != end:
+        sums[0] = sums[0] + (((samples[0] ^ 0x8000) - 0x8000) * gain)
+        sums[1] = sums[1] + (((samples[1] ^ 0x8000) - 0x8000) * gain)
+        sums[2] = sums[2] + (((samples[2] ^ 0x8000) - 0x8000) * gain)
+        sums[3] = sums[3] + (((samples[3] ^ 0x8000) - 0x8000) * gain)
+        sums[4] = sums[4] + (((samples[4] ^ 0x8000) - 0x8000) * gain)
+        sums[5] = sums[5] + (((samples[5] ^ 0x8000) - 0x8000) * gain)
+        sums[6] = sums[6] + (((samples[6] ^ 0x8000) - 0x8000) * gain)
+        sums[7] = sums[7] + (((samples[7] ^ 0x8000) - 0x8000) * gain)
+        sums = ptr32(int(sums) + 32)
+        samples = ptr16(int(samples) + 16)
+
+
+@micropython.viper
+def steady_mono(sums: ptr32, samples: ptr16, gain: int, frames: int):
+    sums = ptr32(int(sums) + 512)
+    end = int(sums) + 8 * frames
+    while int(sums) != end:
+        scaled = ((samples[0] ^ 0x8000) - 0x8000) * gain
+        sums[0] = sums[0] + scaled
+        sums[1] = sums[1] + scaled
+        scaled = ((samples[1] ^ 0x8000) - 0x8000) * gain
+        sums[2] = sums[2] + scaled
+        sums[3] = sums[3] + scaled
+        sums = ptr32(int(sums) + 16)
+        samples = ptr16(int(samples) + 4)
 
 
 @micropython.viper
@@ -27,17 +65,6 @@ def mix_stereo(sums: ptr32, samples: ptr16, gain: int, slope: int, at: int, pcm_
     sums = ptr32(int(sums) + 8 * at)
     samples = ptr16(int(samples) + 4 * pcm_at)
     end = int(sums) + 8 * frames
-    if slope == 0:
-        end_of_pairs = int(sums) + 16 * (frames >> 1)
-        gain = gain >> 14
-        while int(sums) != end_of_pairs:
-            sums[0] = sums[0] + (((samples[0] ^ 0x8000) - 0x8000) * gain)
-            sums[1] = sums[1] + (((samples[1] ^ 0x8000) - 0x8000) * gain)
-            sums[2] = sums[2] + (((samples[2] ^ 0x8000) - 0x8000) * gain)
-            sums[3] = sums[3] + (((samples[3] ^ 0x8000) - 0x8000) * gain)
-            sums = ptr32(int(sums) + 16)
-            samples = ptr16(int(samples) + 8)
-        gain = gain << 14
     while int(sums) != end:
         gain_q15 = gain >> 14
         sums[0] = sums[0] + (((samples[0] ^ 0x8000) - 0x8000) * gain_q15)
@@ -116,9 +143,13 @@ def ramp_stereo(sums: ptr32, samples: ptr16, gain: int, gains: ptr32, at: int, p
             gain_q15 = gain >> 14
             sums[0] = sums[0] + (((samples[0] ^ 0x8000) - 0x8000) * gain_q15)
             sums[1] = sums[1] + (((samples[1] ^ 0x8000) - 0x8000) * gain_q15)
-            sums = ptr32(int(sums) + 8)
-            samples = ptr16(int(samples) + 4)
             gain += slope
+            gain_q15 = gain >> 14
+            sums[2] = sums[2] + (((samples[2] ^ 0x8000) - 0x8000) * gain_q15)
+            sums[3] = sums[3] + (((samples[3] ^ 0x8000) - 0x8000) * gain_q15)
+            gain += slope
+            sums = ptr32(int(sums) + 16)
+            samples = ptr16(int(samples) + 8)
         gains = ptr32(int(gains) + 4)
         cells -= 1
 
@@ -144,42 +175,74 @@ def ramp_mono(sums: ptr32, samples: ptr16, gain: int, gains: ptr32, at: int, pcm
 
 
 @micropython.viper
-def fold(sums: ptr32, high: ptr16, at: int, frames: int, folded: int):
-    sums = ptr32(int(sums) + 8 * at)
+def fold(sums: ptr32, high: ptr16, frames: int, folded: int):
+    sums = ptr32(int(sums) + 512)
     sign = 1
     sign = sign << 31  # not a literal: it would not be a small int on 32-bit machines
     rest = 1
     rest = (rest << 20) - 1
     end = int(sums) + 8 * frames
+    if folded == 0:
+        while int(sums) != end:
+            high[0] = ((sums[0] ^ sign) - sign) >> 20
+            high[1] = ((sums[1] ^ sign) - sign) >> 20
+            sums[0] = sums[0] & rest
+            sums[1] = sums[1] & rest
+            sums = ptr32(int(sums) + 8)
+            high = ptr16(int(high) + 4)
     while int(sums) != end:
-        if folded == 0:
-            high[0] = 0
-        high[0] = high[0] + (((sums[0] ^ sign) - sign) >> 20)
+        high[0] = (((sums[0] ^ sign) - sign) >> 20) + high[0]
+        high[1] = (((sums[1] ^ sign) - sign) >> 20) + high[1]
         sums[0] = sums[0] & rest
-        sums = ptr32(int(sums) + 4)
-        high = ptr16(int(high) + 2)
+        sums[1] = sums[1] & rest
+        sums = ptr32(int(sums) + 8)
+        high = ptr16(int(high) + 4)
 
 
 @micropython.viper
-def round_cells(sums: ptr32, high: ptr16, peaks: ptr32, at: int, cells: int, folded: int) -> int:
-    sums = ptr32(int(sums) + 8 * at)
+def unfold(sums: ptr32, high: ptr16, frames: int):
+    sums = ptr32(int(sums) + 512)
     sign = 1
     sign = sign << 31
+    end = int(sums) + 8 * frames
+    while int(sums) != end:
+        sums[0] = (((sums[0] ^ sign) - sign) + 16384 >> 15) + (((high[0] ^ 0x8000) - 0x8000) << 5)
+        sums[1] = (((sums[1] ^ sign) - sign) + 16384 >> 15) + (((high[1] ^ 0x8000) - 0x8000) << 5)
+        sums = ptr32(int(sums) + 8)
+        high = ptr16(int(high) + 4)
+
+
+@micropython.viper
+def finish(sums: ptr32, pcm: ptr16, gain: int, peaks: ptr32, cells: int, shift: int) -> int:
+    sums = ptr32(int(sums) + 512)
+    pcm = ptr16(int(pcm) + 256)
+    sign = 1
+    sign = sign << 31
+    half = 1 << shift >> 1
     peak_of_all = 0
     while cells > 0:
         peak = 0
+        peak_twice = 0
         end = int(sums) + 512
         while int(sums) != end:
-            sample = ((sums[0] ^ sign) - sign) + 16384 >> 15
-            if folded != 0:
-                sample += ((high[0] ^ 0x8000) - 0x8000) << 5
-                high = ptr16(int(high) + 2)
+            sample = ((sums[0] ^ sign) - sign) + half >> shift
             sums[0] = sample
-            if sample < 0:
-                sample = 0 - sample
-            if sample > peak:
+            pcm[0] = sample * gain + 16384 >> 15
+            if uint(sample + peak) > uint(peak_twice):  # neither from 0 to the peak nor below it to its negative
                 peak = sample
-            sums = ptr32(int(sums) + 4)
+                if sample < 0:
+                    peak = 0 - sample
+                peak_twice = peak + peak
+            sample = ((sums[1] ^ sign) - sign) + half >> shift
+            sums[1] = sample
+            pcm[1] = sample * gain + 16384 >> 15
+            if uint(sample + peak) > uint(peak_twice):
+                peak = sample
+                if sample < 0:
+                    peak = 0 - sample
+                peak_twice = peak + peak
+            sums = ptr32(int(sums) + 8)
+            pcm = ptr16(int(pcm) + 4)
         peaks[0] = peak
         if peak > peak_of_all:
             peak_of_all = peak
@@ -207,7 +270,7 @@ def scale(sums: ptr32, pcm: ptr16, gain: int, frames: int):
 
 
 @micropython.viper
-def scale_cells(sums: ptr32, pcm: ptr16, gain: int, borders: ptr32, cells: int):
+def scale_cells(sums: ptr32, pcm: ptr16, borders: ptr32, cells: int):
     sign = 1
     sign = sign << 31
     while cells > 0:

@@ -93,6 +93,7 @@ class Vm:
         self._announcer = Announcer(score, stem_frames, stem_gains_q15, self._chooser.weights_q8)
         self._plan = PlanRun(score, plan, NEVER)
         self._conductor = Conductor(score, self._stage, self._sliders, self._plan)
+        self._due_frame = 0  # at which something is decided next: only a decision or an input moves it
 
     @property
     def section(self) -> int:
@@ -151,15 +152,14 @@ class Vm:
         if kind == INPUT_PAUSE and self._plan.end_frame != NEVER:
             raise InputRefused("pause: expected in a session, found in a piece of exact length")
         self._inputs.put(kind, value, frame)
+        self._due_frame = self._next_frame()
 
     def advance(self, until_frame: int) -> list:
         """Events with frame < `until_frame` that no earlier call gave, in order."""
         events: list = []
-        while True:
-            frame = self._next_frame()
-            if frame >= until_frame:
-                break
-            self._step(frame, events)
+        while self._due_frame < until_frame:
+            self._step(self._due_frame, events)
+            self._due_frame = self._next_frame()
         if until_frame > self.frame:
             self.frame = until_frame
         return events

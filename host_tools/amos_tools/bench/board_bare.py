@@ -44,32 +44,32 @@ def mapped_for_code():
 
 def run(kind, voices, block_frames, blocks):
     sums = array("i", bytes((CELL_FRAMES + block_frames) * 8))
+    gains = array("i", [7000 + 4 * border for border in range(block_frames // CELL_FRAMES + 1)])
     peaks = array("i", bytes(4 * (block_frames // CELL_FRAMES)))
     pcm = bytearray(block_frames * 4)
-    out = bytearray(block_frames * 4)
+    out = bytearray((CELL_FRAMES + block_frames) * 4)
     digest = hashlib.sha256()
     slices = bytes([(37 * number + (number >> 3)) & 255 for number in range(2 * 8 * (block_frames // SLICE_FRAMES))])
     state = array("i", bytes(4 * 8))
     started = processor_us()
     for _ in range(blocks):
         if kind == "hash":
-            digest.update(out)
+            digest.update(pcm)
             continue
         if kind == "qoa":
             for _voice in range(voices):
                 for channel in range(2):
                     qoa.decode(state, slices, 8 * channel, block_frames // SLICE_FRAMES, 2, out, channel)
             continue
-        kernel.clear(sums, CELL_FRAMES, block_frames)
+        kernel.clear(sums, block_frames)
         if kind == "stereo":
             for _voice in range(voices):
-                kernel.mix_stereo(sums, pcm, 7000 << 14, 0, CELL_FRAMES, 0, block_frames)
+                kernel.steady_stereo(sums, pcm, 7000, block_frames)
         elif kind == "ramp":
             for _voice in range(voices):
-                for at in range(0, block_frames, CELL_FRAMES):
-                    kernel.mix_stereo(sums, pcm, 7000 << 14, 1000, CELL_FRAMES + at, at, CELL_FRAMES)
-        kernel.round_cells(sums, out, peaks, CELL_FRAMES, block_frames // CELL_FRAMES, 0)
-        kernel.scale(sums, out, 32768, block_frames)
+                kernel.ramp_stereo(sums, pcm, 0, gains, CELL_FRAMES, 0, block_frames // CELL_FRAMES)
+        kernel.finish(sums, out, 32768, peaks, block_frames // CELL_FRAMES, 15)
+        kernel.scale(sums, out, 32768, CELL_FRAMES)
         kernel.hold(sums, block_frames)
     return processor_us() - started
 

@@ -2,7 +2,8 @@
 
     micropython board_player.py SCORE_FILE STEMS STEM_FRAMES BLOCK_FRAMES BLOCKS
 
-The stems are noise that one small buffer gives, copied as a file would be read, so that memory is the renderer's own.
+Rows are taken and garbage is collected once a second of play, as the firmware does at its flush. The stems are noise
+that one small buffer gives, copied as a file would be read, so that memory is the renderer's own.
 `heap_before` is what the imported code and the score hold, `heap_after` what is held at the end.
 """
 
@@ -12,10 +13,13 @@ The stems are noise that one small buffer gives, copied as a file would be read,
 
 import gc
 import hashlib
+import io
 import json
 import sys
 import time
 
+from amos.compat import readinto
+from amos.heap import begin_play, collect
 from amos.player.meter import Meter
 from amos.player.mixer import make_mixer
 from amos.player.performance import Performance
@@ -33,21 +37,16 @@ def processor_us():
 
 
 class NoiseStem:
-    """A source of `frames` stereo frames that repeats a small buffer."""
+    """A source of `frames` stereo frames that gives the same noise at every read, as a file would."""
 
     def __init__(self, frames, noise):
         self.frames = frames
         self.channels = 2
-        self.noise = memoryview(noise)
+        self.file = io.BytesIO(noise)
 
     def read_into(self, buffer, start_frame, frame_count):
-        left = 4 * frame_count
-        at = 0
-        while left:
-            count = min(left, len(self.noise))
-            buffer[at : at + count] = self.noise[:count]
-            at += count
-            left -= count
+        self.file.seek(0)
+        readinto(self.file, buffer, 4 * frame_count)
 
 
 def heap_bytes():
@@ -55,8 +54,14 @@ def heap_bytes():
     return gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
 
 
+def frames_ended(meter):
+    rows = meter.take_ended()
+    assert all([row[3] & FLAG_END for row in rows])
+    return sum([row[2] for row in rows])
+
+
 def run(score, stems, stem_frames, block_frames, blocks):
-    noise = bytes([(7 * number * number >> 3) & 0xFF if number % 2 == 0 else 0x08 for number in range(4096)])
+    noise = bytes([0x08 if at & 1 else (7 * at * at >> 3) & 0xFF for at in range(4 * block_frames)])
     before = heap_bytes()
     vm = Vm(score, [stem_frames] * stems, [20000] * stems, bytes(32))
     meter = Meter(score.voices)
@@ -65,16 +70,29 @@ def run(score, stems, stem_frames, block_frames, blocks):
     performance = Performance(vm, mixer, meter, lambda _stem: source)
     digest = hashlib.sha256()
     played = 0
+    collect_us = 0
+    flush_frame = score.rate_hz
+    begin_play()
     started = processor_us()
     for _ in range(blocks):
         digest.update(performance.render(block_frames))
         performance.delivered(performance.frame)
-        for row in meter.take_ended():
-            played += row[2]
-            assert row[3] & FLAG_END
+        if performance.frame >= flush_frame:
+            flush_frame += score.rate_hz
+            collecting = processor_us()
+            collect()
+            collect_us += processor_us() - collecting
+            played += frames_ended(meter)
+            meter.open_rows()
     took_us = processor_us() - started
-    played += sum([row[2] for row in meter.open_rows()])
-    return {"took_us": took_us, "voice_frames": played, "heap_before": before, "heap_after": heap_bytes()}
+    played += frames_ended(meter) + sum([row[2] for row in meter.open_rows()])
+    return {
+        "took_us": took_us,
+        "collect_us": collect_us,
+        "voice_frames": played,
+        "heap_before": before,
+        "heap_after": heap_bytes(),
+    }
 
 
 if __name__ == "__main__":
