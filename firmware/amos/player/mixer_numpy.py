@@ -36,7 +36,6 @@ ROW_PAD = 64  # samples between rows, whose distance must not be a power of two:
 PRODUCT_SAMPLES = 1 << 12  # OpenBLAS does not spread products of this size over threads, which would wait for them
 PRODUCT_ROWS = 4  # the fourth is nothing, and three rows take a third longer than four
 FADE_CELLS_MAX = 1 << 10  # of a fade made ahead: 16 KB a voice
-NEVER = (1, 0)  # positions from .. to
 FRAME_IN_CELL = tuple(np.repeat(np.arange(CELL_FRAMES, dtype=np.int32), channels) for channels in (1, 2))
 LINE_IN_CELL = tuple(np.array([np.ones(len(frames)), frames]) for frames in FRAME_IN_CELL)
 
@@ -153,7 +152,6 @@ class NumpyMixer(Mixer):
         self._row_gains: list[int] = []
         self._product_gains: list[int] = []  # of the last product; they change with the voices only
         self._product_digits = _digits([])
-        self._steady = [NEVER] * voices_max  # positions of each voice between its fades
         self._products = np.zeros((PRODUCT_ROWS, size + ROW_PAD), np.float32)
         self._sums = np.empty((DIGITS, size), np.int32)
         self._frames = 0  # of the part under way
@@ -174,30 +172,30 @@ class NumpyMixer(Mixer):
 
     def _apply(self, event: Any, source: Any, at: int) -> None:
         super()._apply(event, source, at)
-        envelope = self._voices[event.voice].envelope
-        steady = (envelope.fade_in, envelope.fade_out_pos) if envelope.stop_end < 0 else NEVER
-        self._steady[event.voice] = steady
         self._fades[event.voice] = None
 
     def _advance_all(self, frames: int) -> None:
         """As every mixer's, but short where a voice is steady, or in one fade, for the whole part, as it mostly is."""
-        for voice, steady, fade in zip(self._voices, self._steady, self._fades):
+        if self._ducking.active:
+            super()._advance_all(frames)
+            return
+        for voice, fade in zip(self._voices, self._fades):
             source: Any = voice.source
-            if source is None or voice.at or self._ducking.active:
-                self._advance(voice, frames)
+            if source is None:
+                continue
+            begin = voice.pos
+            end = begin + frames
+            if end <= voice.steady_until:
+                self._add_whole_row(self._samples(source, begin, frames), voice.envelope.gain, source.channels)
+                self._go_on(voice, end)
+            elif fade is not None and fade.begin <= begin and end <= fade.until and voice.at == 0:
+                gains = fade.gains(begin, end, source.channels, self._exact, self._ramp)
+                self._add_part(self._samples(source, begin, frames), gains, voice, 0, source.channels)
+                self._go_on(voice, end)
             else:
-                begin = voice.pos
-                end = begin + frames
-                if steady[0] <= begin and end <= steady[1]:
-                    self._add_whole_row(self._samples(source, begin, frames), voice.envelope.gain, source.channels)
-                    self._go_on(voice, end)
-                elif fade is not None and fade.begin <= begin and end <= fade.until:
-                    gains = fade.gains(begin, end, source.channels, self._exact, self._ramp)
-                    self._add_part(self._samples(source, begin, frames), gains, voice, 0, source.channels)
-                    self._go_on(voice, end)
-                else:
-                    self._advance(voice, frames)
-            voice.at = 0
+                self._advance(voice, frames)
+                voice.at = 0
+                voice.steady_until = voice.envelope.flat_until(voice.pos, voice.envelope.end)
 
     def _go_on(self, voice: Voice, pos: int) -> None:
         voice.pos = pos
