@@ -50,7 +50,7 @@ class Mixer:
         ceiling: int,
         out: "bytearray | None" = None,
     ) -> None:
-        """`out`: room for a block's PCM; None makes it."""
+        """`out`: room for a block's PCM or more; None makes it."""
         _expect("rate_hz", rate_hz, 1, RATE_HZ_MAX)
         _expect("voices_max", voices_max, 1, VOICES_MAX)
         _expect("block_frames_max", block_frames_max, CELL_FRAMES, BLOCK_FRAMES_MAX)
