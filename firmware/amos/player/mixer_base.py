@@ -67,7 +67,7 @@ class Mixer:
         self._ducking = Ducking()
         self._limiter = Limiter(master_gain_q15, ceiling)
         self._out = bytearray(block_frames_max * OUT_FRAME_BYTES) if out is None else out
-        self._view = memoryview(self._out)
+        self._view = memoryview(self._out)[: block_frames_max * OUT_FRAME_BYTES]
 
     def start(self, event: Start, source) -> None:
         """Take a `Start`. ValueError for a number out of its range, a frame too early or a voice that still sounds."""
