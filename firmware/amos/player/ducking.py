@@ -41,6 +41,7 @@ class Ducking:
             self._choose_active(first_frame, frames)
 
     def _choose_active(self, first_frame: int, frames: int) -> None:
+        """Forget the ducks that are over, and say which of the others touch the block."""
         self.active = []
         going_on = []
         for duck in self._ducks:

@@ -50,7 +50,7 @@ class Mixer:
         ceiling: int,
         out: "bytearray | None" = None,
     ) -> None:
-        """`out`: room for a block's PCM; None makes it."""
+        """`out`: room for a block's PCM or more; None makes it."""
         _expect("rate_hz", rate_hz, 1, RATE_HZ_MAX)
         _expect("voices_max", voices_max, 1, VOICES_MAX)
         _expect("block_frames_max", block_frames_max, CELL_FRAMES, BLOCK_FRAMES_MAX)
@@ -67,7 +67,7 @@ class Mixer:
         self._ducking = Ducking()
         self._limiter = Limiter(master_gain_q15, ceiling)
         self._out = bytearray(block_frames_max * OUT_FRAME_BYTES) if out is None else out
-        self._view = memoryview(self._out)[:1]  # of no block yet
+        self._view = memoryview(self._out)[: block_frames_max * OUT_FRAME_BYTES]
 
     def start(self, event: Start, source) -> None:
         """Take a `Start`. ValueError for a number out of its range, a frame too early or a voice that still sounds."""

@@ -75,15 +75,15 @@ class CellMixer(Mixer):
         for voice in self._voices:
             if voice.source is not None:
                 if voice.pos + frames <= voice.steady_until:
-                    self._mix_steady(voice, frames)
+                    self._mix_steady(voice, voice.source)
                 else:
                     self._advance(voice, frames)
                     voice.at = 0
                     voice.steady_until = voice.envelope.flat_until(voice.pos, voice.envelope.end)
 
-    def _mix_steady(self, voice: Voice, frames: int) -> None:
+    def _mix_steady(self, voice: Voice, source) -> None:
         """Mix a voice for the whole block under its placement's gain."""
-        source = voice.source
+        frames = self._frames
         source.read_into(self._pcm, voice.pos, frames)
         voice.pos += frames
         gain = voice.envelope.gain
