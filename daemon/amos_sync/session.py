@@ -228,10 +228,10 @@ class Session:
         if shelved is None or (plays and not status.spoilt_blobs):
             self._sending, self._pack_done = None, shelved
             return False
-        if plays and self._sending is None:
+        if plays and (self._sending is None or self._sending.is_sent):
             if self._clock_ms() < self._mend_from_ms:
                 return False
-            self._mend_from_ms = self._clock_ms() + PACK_MEND_MS
+            self._sending, self._mend_from_ms = None, self._clock_ms() + PACK_MEND_MS
         if self._sending is None or self._sending.pack is not shelved.pack:
             self._sending = SendPack(self._link, shelved.pack, shelved.read)
             self._pack_retry_at_ms = None

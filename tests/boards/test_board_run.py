@@ -65,6 +65,15 @@ def test_a_linux_board_gives_its_settings_and_a_word_overrides_them(tmp_path: Pa
     assert settings["pack"] == str(pack) and not (tmp_path / "bar" / "board.json").exists()
 
 
+@pytest.mark.parametrize(("board", "said"), [("pi-4", "run it with"), ("pico-2-w", "the pack comes over the link")])
+def test_a_player_is_prepared_before_it_has_a_pack(tmp_path: Path, board: str, said: str) -> None:
+    words = ["device", "prepare", str(tmp_path / "bar"), "--board", board, "--ledger-key", "00" * 32]
+    done = CliRunner().invoke(app, [*words, "--publisher-key", crypto.public_key(PUBLISHER).hex()])
+    assert done.exit_code == 0 and said in done.output
+    settings = json.loads((tmp_path / "bar" / "player.json").read_text())
+    assert settings["pack"] == "none" and settings["link"] != "none"
+
+
 def play(
     micropython: list[str], board: str, heap_factor: int, firmware: Path, pack: Path, directory: Path, minutes: int
 ) -> str:

@@ -72,8 +72,9 @@ class PackFolder:
         found = self._stems[index]
         if found is None:
             found = self._stems[index] = self._verified(index)
-            if isinstance(found, BlobError):
-                self.spoilt.append(self.manifest.stems[index].sha256)
+            sha256 = self.manifest.stems[index].sha256
+            if isinstance(found, BlobError) and sha256 not in self.spoilt:
+                self.spoilt.append(sha256)
         if isinstance(found, BlobError):
             raise found
         return found

@@ -80,6 +80,11 @@ class SendPack:
         self._done_bytes = 0
         self._restarts = 0
 
+    @property
+    def is_sent(self) -> bool:
+        """Whether every blob of it was there."""
+        return not self._left
+
     def some(self, bytes_max: int) -> "Generator[Ticket | Pause, Response | None, bool]":
         """Send at most about so many bytes; whether the pack is there whole and was taken."""
         budget = bytes_max
