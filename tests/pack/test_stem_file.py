@@ -196,7 +196,7 @@ def test_micropython_reads_the_same(pack: PackFolder, micropython: list[str], tm
     script = tmp_path / "reader.py"
     script.write_text(READER.format(path=pack.path, publisher=PUBLISHER))
     environment = os.environ | {"MICROPYPATH": str(FIRMWARE)}
-    done = subprocess.run([*micropython, str(script)], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*micropython, str(script)], env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr + done.stdout
     lines = done.stdout.splitlines()
     assert lines[0] == f"{pack.pack_id.hex()} {len(pack.score())}"

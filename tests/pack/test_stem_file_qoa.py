@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -25,14 +24,6 @@ from amos_tools.pack.qoa import encode_qoa
 
 FIRMWARE = Path(pack_folder.__file__).parents[2]
 SEED = bytes(range(32))
-
-
-@pytest.fixture
-def qoa_pack(build) -> Iterator[PackFolder]:  # type: ignore[no-untyped-def]
-    """The small pack, its stems in QOA."""
-    opened = open_pack(str(build(codec="qoa").path), public_key(SEED), verify)
-    yield opened
-    opened.close()
 
 
 class Folder:
@@ -220,6 +211,6 @@ def test_micropython_reads_the_same(
     script.write_text(READER.format(path=qoa_pack.path, publisher=public_key(SEED)))
     environment = os.environ | {"MICROPYPATH": str(FIRMWARE)}
     command = [*request.getfixturevalue(arch), str(script)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr + done.stdout
     assert done.stdout.split() == expected

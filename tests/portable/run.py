@@ -12,9 +12,9 @@ FOLDER = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
 
 if hasattr(gc, "mem_free"):
     gc.collect()
-    # As the player does in a board's heap (amos.heap), a twelfth of it; to collect so often in a wide one takes most of
-    # the time.
-    gc.threshold(max(32 << 10, (gc.mem_alloc() + gc.mem_free()) // 12))
+    heap_bytes = gc.mem_alloc() + gc.mem_free()
+    # As the player does in a board's heap: see amos.heap. To collect so often in a wide one takes most of the time.
+    gc.threshold(32 << 10 if heap_bytes < 2 << 20 else heap_bytes // 12)
 
 try:
     print_exception = sys.print_exception
