@@ -94,7 +94,7 @@ class Player:
         """Recover, play one session after the other, linger. A full or failed journal stops play, and is said."""
         device = self.device
         begin_work()
-        recovered = UsageLog(device.journal, device.device, device.sign)
+        recovered = UsageLog(device.journal, device.device, device.sign_pieces)
         try:
             if recovered.seal_power_loss():
                 self._say("sealed segment %d after a power cut" % device.journal.last_sequence)

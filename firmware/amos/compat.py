@@ -14,6 +14,13 @@ except ImportError:
 
 
 if MICROPYTHON:
+    from uctypes import addressof, bytearray_at
+
+    def byte_view(column) -> "bytes | bytearray | memoryview":
+        """The bytes of an array where they lie, as long as it lives. MicroPython's memoryview has no `cast`."""
+        if not len(column):
+            return b""
+        return bytearray_at(addressof(column), len(column) * len(bytes(memoryview(column)[:1])))
 
     def readinto(file, buffer, count: int) -> int:
         """Read at most `count` bytes to the front of `buffer`; how many. MicroPython's second argument saves a view,
@@ -21,6 +28,10 @@ if MICROPYTHON:
         return file.readinto(buffer, count)
 
 else:
+
+    def byte_view(column) -> "bytes | bytearray | memoryview":
+        """As above."""
+        return memoryview(column).cast("B")
 
     def readinto(file, buffer, count: int) -> int:
         """As above; CPython's takes the size from the buffer."""

@@ -76,6 +76,10 @@ class Device:
         """The device's signature, 64 bytes."""
         return crypto.sign(self._seed, message)
 
+    def sign_pieces(self, message) -> bytes:
+        """The signature of a `Pieces`."""
+        return crypto.sign(self._seed, *message.parts)
+
     def sign_identity(self, nonce: bytes) -> bytes:
         return self.sign(IDENTIFY_CONTEXT + nonce)
 

@@ -8,7 +8,7 @@ import gc
 
 from amos.compat import MICROPYTHON
 
-WORK_COLLECT_BYTES = 32 << 10
+WORK_COLLECT_BYTES = 8 << 10
 
 
 def begin_work() -> None:

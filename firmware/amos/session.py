@@ -87,7 +87,7 @@ class Session:
             manifest.rate_hz, manifest.voices, config.block_frames, ceiling=ceiling, buffers=mixer_buffers
         )
         self.performance = Performance(self._vm, mixer, self._meter, pack.stem, BlobError)
-        self.log = UsageLog(journal, device.device, device.sign, device.worker)
+        self.log = UsageLog(journal, device.device, device.sign_pieces, device.worker)
         self._pack = pack
         self._start_state = hashlib.sha256(self._vm.start_state()).digest()
         self.output = self._open_output(before)

@@ -9,12 +9,13 @@ for it only when a second of music would else be at stake. While it is `busy` th
 
 import hashlib
 
+from amos.compat import byte_view
 from amos.edges.worker import InlineWorker
 from amos.heap import collect
 from amos.journal.builder import PCM_UNKNOWN, SegmentBuilder
 from amos.journal.facts import Opened
 from amos.protocol.limits import SEGMENT_INPUTS_MAX
-from amos.protocol.segment import SEAL_FULL, SEAL_INTERVAL, SEAL_POWER_LOSS, sign_usage
+from amos.protocol.segment import SEAL_FULL, SEAL_INTERVAL, SEAL_POWER_LOSS, sign_usage_pieces
 
 SEAL_INTERVAL_S = 600
 ROWS_COMING_MAX = 64
@@ -22,7 +23,7 @@ ROWS_COMING_MAX = 64
 
 
 class UsageLog:
-    """One device's log over its journal. `sign_message(message) -> 64 bytes` holds the device key.
+    """One device's log over its journal. `sign_message(message: Pieces) -> 64 bytes` holds the device key.
 
     underruns   int, of the output so far; whoever knows sets it
     sealed_segments, sealed_rows, sealed_frames, sealed_bytes   int, of what this object has sealed
@@ -159,7 +160,7 @@ class UsageLog:
         sequence = journal.last_sequence + 1
         usage = builder.usage(self._device, sequence, journal.last_sha256, pcm_sha256, reason, journal.lost)
         delivered_ms = builder.delivered_frames * 1000 // builder.opened.rate_hz
-        segment = sign_usage(usage, self._sign_message)
+        segment = sign_usage_pieces(usage, self._sign_message, byte_view)
         journal.seal(sequence, segment, delivered_ms)
         self.sealed_segments += 1
         self.sealed_rows += len(usage.stems)

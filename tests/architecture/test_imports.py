@@ -77,7 +77,7 @@ def rule(part: str, *ours: str, outside: set[str] | None = None, pure: bool = Fa
 
 # The most particular rule for a module is the one that holds.
 RULES = (
-    rule("amos.compat", outside={"micropython", "sys"}),
+    rule("amos.compat", outside={"micropython", "sys", "uctypes"}),
     rule("amos.protocol", outside=BYTES, pure=True, cpython="cbor2 typing"),
     rule("amos.crypto", "amos.compat", outside=BYTES | {"micropython"}, pure=True, cpython="nacl"),
     rule(

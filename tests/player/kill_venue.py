@@ -190,7 +190,7 @@ class Venue:
         socket, line = f"unix:{folder / 'bar.sock'}", folder / "lounge.pty"
         self.players = [
             Player(folder, "bar", [sys.executable], socket, socket),
-            Player(folder, "lounge", [*micropython, "-X", "heapsize=64m"], f"pty:{line}", f"serial:{line}"),
+            Player(folder, "lounge", micropython, f"pty:{line}", f"serial:{line}"),
         ]
         with self.folder.open_store() as store:
             registry.add_pack(self.folder, store, *registry.read_pack(pack))

@@ -47,7 +47,7 @@ def device() -> Device:
     device = Device(SEED, journal, Settings(), SystemClock(), None, bytes(32))
     lease_clock = LeaseClock(KeptMemory(), 0, None)
     device.rights = Rights(OptOutList(KeptMemory(), crypto.public_key(STRANGER), crypto.verify), lease_clock)
-    log = UsageLog(journal, device.device, device.sign)
+    log = UsageLog(journal, device.device, device.sign_pieces)
     for number in range(3):
         facts = {"boot": 1, "session": 1, "start_state": bytes(32), "rate_hz": 44100, "start_ms": number, "clock": 0}
         opened = Opened(first_frame=number * 1000, pack=bytes(32), score=bytes(32), tier=0, **facts)

@@ -1,6 +1,7 @@
 """Every signed message on every runtime: the bytes of SPEC.md, and their verification."""
 
 from amos import crypto
+from amos.compat import byte_view
 from amos.protocol.anchor import open_anchor
 from amos.protocol.answer import decode_answer
 from amos.protocol.catalogue import open_catalogue
@@ -22,7 +23,7 @@ from amos.protocol.manifest import open_manifest
 from amos.protocol.merkle import leaf_hash, root_from_path
 from amos.protocol.opt_outs import OptOuts, list_opt_outs, open_opt_outs
 from amos.protocol.receipt import parse_receipt
-from amos.protocol.segment import Usage, columns, input_columns, open_usage, sign_usage, signer
+from amos.protocol.segment import Usage, columns, input_columns, open_usage, sign_usage, sign_usage_pieces, signer
 from amos.protocol.topics import device_topic, parse_device_topic
 from protocol_examples import GENESIS, NONCE, Examples, a_usage, hex_of_spec
 
@@ -315,6 +316,21 @@ def test_the_largest_segment_fits():
     assert opened.to_map() == usage.to_map()
     assert opened.rows() == rows
     assert opened.played_frames() == 4294967 * SEGMENT_ROWS_MAX
+    in_pieces = sign_usage_pieces(usage, lambda message: bytes(64), byte_view)
+    assert in_pieces.join() == segment and len(in_pieces) == len(segment)
+
+
+def test_a_segment_in_pieces_has_the_same_signature():
+    device, usage = EXAMPLES.device, EXAMPLES.records["usage"]
+    seen = []
+    signed = sign_usage_pieces(usage, lambda message: seen.append(message) or device.sign(message.join()), byte_view)
+    assert signed.join() == MESSAGES["usage"]
+    assert crypto.sign(device.seed, *seen[0].parts) == device.sign(seen[0].join())
+    usage.starts[0] += 1  # the columns are where they were, not copied
+    try:
+        assert signed.join() != MESSAGES["usage"]
+    finally:
+        usage.starts[0] -= 1
 
 
 def test_rows_are_ordered_and_relative():

@@ -1,7 +1,7 @@
 """Ed25519 (RFC 8032), SHA-512 and key identifiers: PyNaCl on CPython, our own code on MicroPython. Pure.
 
     public_key(seed32) -> bytes32
-    sign(seed32, message) -> bytes64
+    sign(seed32, *message) -> bytes64                 the message in one piece or several
     verify(public32, message, signature64) -> bool    strict as libsodium; False, never an error, for any bytes
     sha512(*parts) -> bytes64
     key_id(public32) -> bytes16                       names a key everywhere; a device's is its device id

@@ -128,22 +128,22 @@ def public_key(seed: bytes) -> bytes:
     return public
 
 
-def sign(seed: bytes, message: bytes) -> bytes:
-    """The 64-byte signature of `message` (RFC 8032 §5.1.6). Raises `KeyLengthError` or `ArgumentTypeError`."""
+def sign(seed: bytes, *message: bytes) -> bytes:
+    """The 64-byte signature of `message`, in as many pieces as it has (RFC 8032 §5.1.6). Raises `KeyLengthError` or
+    `ArgumentTypeError`."""
     global _expanded
     seed = checked_key("seed", seed)
-    message = checked_bytes("message", message)
     known = _expanded
     if known is not None and known[0] == seed:
         _, scalar, prefix, public = known
-        nonce = int.from_bytes(sha512(prefix, message), "little") % L
+        nonce = int.from_bytes(sha512(prefix, *message), "little") % L
         commitment = encode(_multiply_base(nonce))
     else:
         scalar, prefix = _expand(seed)
-        nonce = int.from_bytes(sha512(prefix, message), "little") % L
+        nonce = int.from_bytes(sha512(prefix, *message), "little") % L
         commitment, public = encode_pair(_multiply_base(nonce), _multiply_base(scalar))
         _expanded = (seed, scalar, prefix, public)
-    challenge = int.from_bytes(sha512(commitment, public, message), "little")
+    challenge = int.from_bytes(sha512(commitment, public, *message), "little")
     return commitment + ((nonce + challenge * scalar) % L).to_bytes(32, "little")
 
 

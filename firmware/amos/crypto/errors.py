@@ -13,11 +13,16 @@ class KeyLengthError(CryptoError):
     """A seed or public key is not 32 bytes long."""
 
 
-def checked_bytes(field: str, value) -> bytes:
-    """`value` as bytes (the same object when it is bytes); refuses what `bytes()` would convert, such as an int."""
+def checked_piece(field: str, value):
+    """`value`, which has to be bytes, bytearray or memoryview."""
     if not isinstance(value, (bytes, bytearray, memoryview)):
         raise ArgumentTypeError("%s: expected bytes, found %s" % (field, type(value).__name__))
-    return bytes(value)
+    return value
+
+
+def checked_bytes(field: str, value) -> bytes:
+    """`value` as bytes; refuses what `bytes()` would convert, such as an int."""
+    return bytes(checked_piece(field, value))
 
 
 def checked_key(field: str, value) -> bytes:

@@ -5,7 +5,7 @@ import hashlib
 from nacl.bindings import crypto_sign, crypto_sign_BYTES, crypto_sign_open, crypto_sign_seed_keypair
 from nacl.exceptions import BadSignatureError
 
-from amos.crypto.errors import checked_bytes, checked_key
+from amos.crypto.errors import checked_bytes, checked_key, checked_piece
 
 
 def public_key(seed: bytes) -> bytes:
@@ -13,10 +13,11 @@ def public_key(seed: bytes) -> bytes:
     return crypto_sign_seed_keypair(checked_key("seed", seed))[0]
 
 
-def sign(seed: bytes, message: bytes) -> bytes:
-    """The 64-byte signature of `message`. Raises `KeyLengthError` or `ArgumentTypeError`."""
+def sign(seed: bytes, *message: bytes) -> bytes:
+    """The 64-byte signature of `message`, in as many pieces as it has. Raises `KeyLengthError` or
+    `ArgumentTypeError`."""
     secret = crypto_sign_seed_keypair(checked_key("seed", seed))[1]
-    return crypto_sign(checked_bytes("message", message), secret)[:crypto_sign_BYTES]
+    return crypto_sign(b"".join(checked_piece("message", piece) for piece in message), secret)[:crypto_sign_BYTES]
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:
@@ -37,5 +38,5 @@ def sha512(*parts: bytes) -> bytes:
     """The 64-byte digest of `parts` (bytes-like) one after the other. Raises `ArgumentTypeError`."""
     digest = hashlib.sha512()
     for part in parts:
-        digest.update(checked_bytes("data", part))
+        digest.update(checked_piece("data", part))
     return digest.digest()

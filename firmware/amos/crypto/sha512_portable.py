@@ -4,7 +4,7 @@ import struct
 from array import array
 
 from amos.compat import MICROPYTHON
-from amos.crypto.errors import checked_bytes
+from amos.crypto.errors import checked_piece
 from amos.crypto.sha512_constants import INITIAL_STATE
 
 if MICROPYTHON:
@@ -17,30 +17,32 @@ else:
 
 BLOCK_BYTES = 128
 
+_work = array("I", bytes(4 * WORK_WORDS))  # kept: so large a piece may not be there again
+
 
 def sha512(*parts: bytes) -> bytes:
-    """The 64-byte digest of `parts` (bytes-like) one after the other; `bytes` are hashed in place, without joining.
+    """The 64-byte digest of `parts` (bytes-like) one after the other, hashed in place, without joining.
 
     Raises `ArgumentTypeError` for anything that is not bytes, bytearray or memoryview.
     """
-    work = array("I", bytes(4 * WORK_WORDS))
+    work = _work
     for i, half in enumerate(struct.unpack(">16I", INITIAL_STATE)):
         work[i] = half
     tail = b""
     length = 0
     for part in parts:
-        part = checked_bytes("data", part)
+        part = checked_piece("data", part)
         length += len(part)
         start = 0
         if tail:
             start = min(BLOCK_BYTES - len(tail), len(part))
-            tail += part[:start]
+            tail += bytes(part[:start])
             if len(tail) < BLOCK_BYTES:
                 continue
             compress(work, tail, 0, 1)
         count = (len(part) - start) // BLOCK_BYTES
         compress(work, part, start, count)
-        tail = part[start + BLOCK_BYTES * count :]
+        tail = bytes(part[start + BLOCK_BYTES * count :])
     # A one bit, zeros, and the length in bits as 128-bit big-endian, to a whole number of blocks.
     padding_bytes = (111 - length) % BLOCK_BYTES
     tail += b"\x80" + bytes(padding_bytes) + (8 * length).to_bytes(16, "big")

@@ -33,6 +33,9 @@ OPEN_STEMS_SPARE = 4
 
 _CHUNK_BYTES = 4096 if MICROPYTHON else 1 << 20
 
+_kept = bytearray(_CHUNK_BYTES + 40 if MICROPYTHON else 0)
+"""A stereo frame of QOA. Where nothing else reads meanwhile it is kept: amid play a heap may not have as much."""
+
 
 class PackError(ProtocolError):
     """The folder holds no manifest that can be read."""
@@ -151,8 +154,9 @@ def _read_capped(path: str, bytes_max: int, error_class) -> bytes:
 def _file_sha256(path: str, expect_chunks) -> bytes:
     """SHA-256 of a file, read in chunks. `expect_chunks`, or None, sizes them and looks into each."""
     digest = hashlib.sha256()
-    buffer = bytearray(expect_chunks.bytes_max if expect_chunks else _CHUNK_BYTES)
-    view = memoryview(buffer)
+    size = expect_chunks.bytes_max if expect_chunks else _CHUNK_BYTES
+    buffer = _kept if len(_kept) >= size else bytearray(size)
+    view = memoryview(buffer)[:size]
     with open(path, "rb") as file:
         while True:
             count = file.readinto(view[: expect_chunks.next_bytes()] if expect_chunks else view)

@@ -10,6 +10,7 @@ whose tails still hold.
 
 from binascii import crc32
 
+from amos.compat import byte_view
 from amos.journal import record
 from amos.journal.builder import SegmentBuilder
 from amos.journal.errors import JournalError, JournalFault, JournalFull
@@ -17,6 +18,7 @@ from amos.journal.facts import Opened, State
 from amos.journal.recovery import part
 from amos.journal.segments import HEAD_BYTES, SealedHead, add_range, without
 from amos.journal.start import start
+from amos.protocol.cbor import Pieces
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.record import U32
 from amos.protocol.segment import LOST_DAMAGED, LOST_STORAGE
@@ -135,15 +137,17 @@ class Journal:
         sequence = (self.last_sequence + 1).to_bytes(8, "little")
         self._append(record.FLUSH, lambda: sequence + builder.flush().encode())
 
-    def seal(self, sequence: int, segment: bytes, delivered_ms: int) -> None:
-        """Store a signed segment that stands for `delivered_ms` of play; with this its rows are retired."""
+    def seal(self, sequence: int, segment, delivered_ms: int) -> None:
+        """Store a signed segment, bytes or `Pieces` of them, that stands for `delivered_ms` of play; with this its rows
+        are retired."""
+        segment = segment if isinstance(segment, Pieces) else Pieces([segment])
         if sequence != self.last_sequence + 1 or len(segment) > SEGMENT_BYTES_MAX:
             raise JournalFault("seal: expected sequence %d and at most 16 KiB" % (self.last_sequence + 1))
         self._can_add(sequence)
         self._make_segment_room(len(segment))
         lost = self.lost
         head = SealedHead.of(sequence, delivered_ms, segment, lost and lost[:2], self.boot, self.session)
-        position = self._stored(lambda: self._zone.append(record.SEALED, head.encode() + segment))
+        position = self._stored(lambda: self._zone.append(record.SEALED, segment.after(head.encode())))
         self.segments.add(sequence, delivered_ms, position)
         self.last_sequence, self.last_sha256 = sequence, head.sha256
         self.unsealed = None
@@ -259,7 +263,7 @@ class Journal:
         builder = self.unsealed
         if builder is not None:
             opened = part(self._state().encode()) + part(builder.opened.encode())
-            zone.append(record.CARRY, opened + builder.carry().encode())
+            zone.append(record.CARRY, builder.carry().encode_pieces(byte_view).after(opened))
         zone.tail, zone.tail_number = tail, number
         self._ring.keep(self._state())
 

@@ -7,6 +7,8 @@ covers the payload's, so that a reader may hop from header to header and still t
 import binascii
 import hashlib
 
+from amos.protocol.cbor import Pieces
+
 MAGIC = b"AJ"
 VERSION = 1
 HEADER_BYTES = 2 + 1 + 1 + 4 + 8 + 8 + 4 + 4
@@ -55,10 +57,33 @@ def checksum(data, salt: int = 0) -> bytes:
     return (binascii.crc32(data, salt) & 0xFFFFFFFF).to_bytes(CRC_BYTES, "little")
 
 
-def encode_header(kind: int, number: int, previous: bytes, payload: bytes, salt: int) -> bytes:
+def encode_header(kind: int, number: int, previous: bytes, payload: Pieces, salt: int) -> bytes:
     head = MAGIC + bytes((VERSION, kind)) + len(payload).to_bytes(4, "little") + number.to_bytes(8, "little")
-    head += previous + checksum(payload, salt)
+    value = salt
+    for part in payload.parts:
+        value = binascii.crc32(part, value)
+    head += previous + (value & 0xFFFFFFFF).to_bytes(CRC_BYTES, "little")
     return head + checksum(head, salt)
+
+
+def in_sectors(pieces: Pieces, sector_bytes: int, window_bytes: int):
+    """Yield whole sectors of `pieces`, zeros behind, as many at once as are in `window_bytes`."""
+    window = max(1, window_bytes // sector_bytes) * sector_bytes
+    left = -(-len(pieces) // sector_bytes) * sector_bytes
+    buffer, at = bytearray(min(window, left)), 0
+    for part in pieces.parts:
+        view, begin = memoryview(part), 0
+        while begin < len(view):
+            count = min(len(buffer) - at, len(view) - begin)
+            buffer[at : at + count] = view[begin : begin + count]
+            at += count
+            begin += count
+            if at == len(buffer):
+                yield buffer
+                left -= at
+                buffer, at = bytearray(min(window, left)), 0
+    if at:
+        yield buffer
 
 
 def link_of(header: bytes) -> bytes:

@@ -8,6 +8,7 @@ from array import array
 
 from amos.journal import record
 from amos.journal.errors import JournalFault
+from amos.protocol.cbor import Pieces
 from amos.protocol.record import U32
 
 HEAD_BYTES = 8 + 8 + 32 + 8 + 8 + 4 + 4 + record.CRC_BYTES
@@ -28,8 +29,11 @@ class SealedHead:
         self.session = session
 
     @classmethod
-    def of(cls, sequence: int, delivered_ms: int, segment: bytes, lost, boot: int, session: int):
-        return cls(sequence, delivered_ms, hashlib.sha256(segment).digest(), lost, boot, session)
+    def of(cls, sequence: int, delivered_ms: int, segment: Pieces, lost, boot: int, session: int):
+        digest = hashlib.sha256()
+        for part in segment.parts:
+            digest.update(part)
+        return cls(sequence, delivered_ms, digest.digest(), lost, boot, session)
 
     def encode(self) -> bytes:
         first, last = self.lost or (0, 0)

@@ -8,9 +8,10 @@ superblocks, so that recovery may start from either.
 from binascii import crc32
 
 from amos.journal import record
+from amos.protocol.cbor import Pieces
 
 WINDOW_BYTES = 4096
-"""Read at once when looking for a header in damage, and when checking a payload."""
+"""Read at once when looking for a header in damage, and when checking a payload; written at once."""
 
 
 def marked(read, start: int, end: int, sector_bytes: int, mark: bytes):
@@ -96,27 +97,31 @@ class Zone:
             value = crc32(self.read(position, offset, min(WINDOW_BYTES, header.length - offset)), value)
         return (value & 0xFFFFFFFF).to_bytes(record.CRC_BYTES, "little") == header.payload_crc
 
-    def append(self, kind: int, payload: bytes) -> int:
-        """Store a record durably; its position. The caller has made sure of `room`. Raises OSError."""
-        header = record.encode_header(kind, self.number, self.link, payload, self._salt)
-        sector_bytes = self.sector_bytes
-        count = self.sectors_of(len(payload))
+    def append(self, kind: int, payload) -> int:
+        """Store a record of these bytes, or `Pieces` of them, durably; its position. The caller has made sure of
+        `room`. Raises OSError."""
+        pieces = payload if isinstance(payload, Pieces) else Pieces([payload])
+        header = record.encode_header(kind, self.number, self.link, pieces, self._salt)
+        count = self.sectors_of(len(pieces))
         if count > self.room:
             raise OSError("no room for %d sectors" % count)
-        padding = bytes(count * sector_bytes - len(payload) - len(header))
-        data = b"".join((header, payload, padding))
         self._recent = -1
-        start = self.head % self.count
-        until_end = min(count, self.count - start)
-        self._device.write(self._first + start, data[: until_end * sector_bytes] if until_end < count else data)
-        if until_end < count:
-            self._device.write(self._first, data[until_end * sector_bytes :])
+        position = at = self.head
+        for data in record.in_sectors(pieces.after(header), self.sector_bytes, WINDOW_BYTES):
+            self._write_sectors(at, data)
+            at += len(data) // self.sector_bytes
         self._device.sync()
-        position = self.head
         self.head += count
         self.number += 1
         self.link = record.link_of(header)
         return position
+
+    def _write_sectors(self, position: int, data: bytearray) -> None:
+        start = position % self.count
+        until_end = (self.count - start) * self.sector_bytes
+        self._device.write(self._first + start, data[:until_end] if until_end < len(data) else data)
+        if until_end < len(data):
+            self._device.write(self._first, data[until_end:])
 
     # Recovery
 

@@ -12,6 +12,29 @@ from amos.protocol.errors import CborError, LocalError
 from amos.protocol.limits import CBOR_DEPTH_MAX
 
 
+class Pieces:
+    """A byte string in pieces, one after the other: what is large is hashed, signed and stored where it lies. `len` is
+    that of the whole."""
+
+    __slots__ = ("_size", "parts")
+
+    def __init__(self, parts: list):
+        self.parts = parts
+        self._size = sum([len(part) for part in parts])
+
+    def __len__(self) -> int:
+        return self._size
+
+    def after(self, first) -> "Pieces":
+        """These, and one more before them."""
+        parts = [first]
+        parts.extend(self.parts)
+        return Pieces(parts)
+
+    def join(self) -> bytes:
+        return b"".join([part if isinstance(part, bytes) else bytes(part) for part in self.parts])
+
+
 class Tag:
     """A tagged value: `number` (RFC 8949 §3.4) and the tagged item `value`."""
 
@@ -52,7 +75,10 @@ def _encode(item, parts: list) -> None:
         parts.append(_head(0, item) if item >= 0 else _head(1, -1 - item))
     elif isinstance(item, (bytes, bytearray, memoryview)):
         parts.append(_head(2, len(item)))
-        parts.append(bytes(item))
+        parts.append(item)
+    elif isinstance(item, Pieces):
+        parts.append(_head(2, len(item)))
+        parts.extend(item.parts)
     elif isinstance(item, str):
         text = item.encode()
         parts.append(_head(3, len(text)))
@@ -83,11 +109,17 @@ def _encode_map(item: dict, parts: list) -> None:
         _encode(value, parts)
 
 
-def dumps(item) -> bytes:
-    """The canonical encoding of `item`. Raises `LocalError` for a type or integer outside the subset."""
+def dump_pieces(item) -> Pieces:
+    """The canonical encoding of `item`, in which its byte strings are where they were. Raises `LocalError` for a type
+    or integer outside the subset."""
     parts: list = []
     _encode(item, parts)
-    return b"".join(parts)
+    return Pieces(parts)
+
+
+def dumps(item) -> bytes:
+    """As `dump_pieces`, in one piece."""
+    return dump_pieces(item).join()
 
 
 def _text(utf8: bytes) -> "str | None":

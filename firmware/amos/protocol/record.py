@@ -19,7 +19,7 @@ A kind with `?` is optional: its value None is an absent key.
 
 from array import array
 
-from amos.protocol.cbor import Tag, dumps, loads
+from amos.protocol.cbor import Pieces, Tag, dump_pieces, dumps, loads
 from amos.protocol.errors import LocalError, MessageError
 
 U8 = (1 << 8) - 1
@@ -104,8 +104,9 @@ class Record:
         """A sentence when the fields contradict each other, else None. Records override it."""
         return None
 
-    def to_map(self) -> dict:
-        """The map with integer keys. Raises `LocalError` for a value the format cannot hold."""
+    def to_map(self, content=bytes) -> dict:
+        """The map with integer keys. `content(column)` are a column's bytes. Raises `LocalError` for a value the format
+        cannot hold."""
         result = {}
         for key, name, kind, bound in self.FIELDS:
             value = getattr(self, name)
@@ -113,10 +114,10 @@ class Record:
                 continue
             kind = kind.rstrip("?")
             if kind in _ARRAY_TAGS:
-                content = bytes(value) if isinstance(value, array) else b""
-                if not isinstance(value, array) or len(value) > bound or len(content) != len(value) * _ITEM_BYTES[kind]:
+                items = content(value) if isinstance(value, array) else b""
+                if not isinstance(value, array) or len(value) > bound or len(items) != len(value) * _ITEM_BYTES[kind]:
                     raise LocalError("%s.%s: expected an array %s of at most %d" % (self.NAME, name, kind, bound))
-                result[key] = Tag(_ARRAY_TAGS[kind], content)
+                result[key] = Tag(_ARRAY_TAGS[kind], items)
                 continue
             fault = _list_fault(kind, bound, value) if kind[-1] == "s" and kind != "bytes" else None
             fault = fault or _scalar_fault(kind, bound, value)
@@ -131,6 +132,10 @@ class Record:
     def encode(self) -> bytes:
         """Canonical CBOR of `to_map`."""
         return dumps(self.to_map())
+
+    def encode_pieces(self, content) -> Pieces:
+        """As `encode`, with the columns' bytes as `content(column)` gives them."""
+        return dump_pieces(self.to_map(content))
 
     @classmethod
     def from_map(cls, item):

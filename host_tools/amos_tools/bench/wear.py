@@ -79,7 +79,7 @@ def play(compiled: Compiled, device: MemorySectorDevice, seconds: int) -> int:
     vm = Vm(score, frames, [20000] * len(frames), bytes(32))
     meter = Meter(score.voices)
     performance = Performance(vm, _NoMixer(), meter, lambda _stem: None)
-    log = UsageLog(journal, bytes(16), lambda message: hashlib.sha512(message).digest())
+    log = UsageLog(journal, bytes(16), lambda message: hashlib.sha512(message.join()).digest())
     log.begin(_opened(score.rate_hz, 0), 0)
     while performance.frame < seconds * score.rate_hz:
         pcm = performance.render(BLOCK_FRAMES)
