@@ -10,8 +10,16 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from amos.crypto import key_id, verify
-from amos.protocol.enrolment import IDENTIFY_CONTEXT
-from amos.protocol.link import OFFER_ANCHOR, OFFER_OPT_OUTS, UNKNOWN_SEQUENCE, UNKNOWN_VERB, Entry, Response, Status
+from amos.protocol.link import (
+    IDENTIFY_CONTEXT,
+    OFFER_ANCHOR,
+    OFFER_OPT_OUTS,
+    UNKNOWN_SEQUENCE,
+    UNKNOWN_VERB,
+    Entry,
+    Response,
+    Status,
+)
 from amos.protocol.link_call_host import challenge, identify, read_status
 from amos.protocol.link_host import HostLink, Ticket
 from amos.protocol.link_offer_host import offer, offer_receipt

@@ -3,10 +3,9 @@
 from amos import crypto
 from amos.edges.worker import InlineWorker
 from amos.protocol.anchor import open_anchor
-from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import ProofError, ProtocolError
 from amos.protocol.limits import INPUT_NONCES_MAX, LIST_ENTRIES_MAX
-from amos.protocol.link import OUTPUT_NONE, STATE_PAUSED, STATE_PLAYING, STATE_STOPPED, Status
+from amos.protocol.link import IDENTIFY_CONTEXT, OUTPUT_NONE, STATE_PAUSED, STATE_PLAYING, STATE_STOPPED, Status
 from amos.protocol.receipt import parse_receipt
 from amos.said import Said
 

@@ -17,8 +17,9 @@ import pytest
 from amos.crypto import key_id, public_key, sign, verify
 from amos.protocol.answer import Answer
 from amos.protocol.catalogue import Catalogue, Share, Work, sign_catalogue
-from amos.protocol.enrolment import IDENTIFY_CONTEXT, Enrolment, sign_enrolment
+from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.envelope import wrap
+from amos.protocol.link import IDENTIFY_CONTEXT
 from amos.protocol.manifest import Manifest, PackStem, sign_manifest
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.segment import FIRST_PREVIOUS, FLAG_BEGIN, FLAG_END, SEAL_INTERVAL, Usage, columns, sign_usage

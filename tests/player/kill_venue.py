@@ -20,7 +20,8 @@ import numpy as np
 from amos import crypto
 from amos.edges.audio_out import WAV_HEADER_BYTES
 from amos.edges.audio_sink import FRAME_BYTES
-from amos.protocol.enrolment import IDENTIFY_CONTEXT, Enrolment, sign_enrolment
+from amos.protocol.enrolment import Enrolment, sign_enrolment
+from amos.protocol.link import IDENTIFY_CONTEXT
 from amos.protocol.segment import Usage, open_usage
 from amos_ledger import registry
 from amos_ledger.folder import Folder, init_folder

@@ -13,7 +13,7 @@ from amos.protocol.answer import ACCEPTED, UNKNOWN_PACK, Answer
 from amos.protocol.catalogue import Catalogue, Share, Work, sign_catalogue
 from amos.protocol.cbor import Tag, dumps
 from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_TYP, sign, signature_input
-from amos.protocol.enrolment import IDENTIFY_CONTEXT, Enrolment, sign_enrolment
+from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.frames import frame
 from amos.protocol.link import (
     ACTIVATE,
@@ -23,6 +23,7 @@ from amos.protocol.link import (
     CHALLENGE,
     FINISH,
     IDENTIFY,
+    IDENTIFY_CONTEXT,
     INPUT,
     LIST,
     LOGS,

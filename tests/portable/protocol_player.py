@@ -3,8 +3,8 @@
 from amos.edges.blob_memory import MemoryFolder
 from amos.edges.pack_intake import PackIntake
 from amos.edges.pack_store import PackStore
-from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import MessageError
+from amos.protocol.link import IDENTIFY_CONTEXT
 from protocol_examples import a_status
 
 

@@ -7,7 +7,7 @@ from amos.protocol.answer import decode_answer
 from amos.protocol.catalogue import open_catalogue
 from amos.protocol.cbor import Tag, dumps, loads
 from amos.protocol.cose import TYP_USAGE, open_typed, parse, sign
-from amos.protocol.enrolment import IDENTIFY_CONTEXT, Enrolment, open_enrolment, sign_enrolment
+from amos.protocol.enrolment import Enrolment, open_enrolment, sign_enrolment
 from amos.protocol.errors import (
     CborError,
     CoseError,
@@ -18,7 +18,7 @@ from amos.protocol.errors import (
     SignatureError,
 )
 from amos.protocol.limits import SEGMENT_BYTES_MAX, SEGMENT_INPUTS_MAX, SEGMENT_ROWS_MAX
-from amos.protocol.link import Status, decode_request, decode_response, decode_status
+from amos.protocol.link import IDENTIFY_CONTEXT, Status, decode_request, decode_response, decode_status
 from amos.protocol.manifest import open_manifest
 from amos.protocol.merkle import leaf_hash, root_from_path
 from amos.protocol.opt_outs import OptOuts, list_opt_outs, open_opt_outs

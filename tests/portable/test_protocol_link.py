@@ -1,7 +1,6 @@
 """Frames, and the player's side of the link, on every runtime."""
 
 from amos.protocol.cbor import dumps
-from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import FrameError, ProtocolError
 from amos.protocol.frames import FrameReader, cobs_decode, cobs_encode, frame
 from amos.protocol.limits import READ_CHUNK_BYTES_MAX, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX
@@ -12,6 +11,7 @@ from amos.protocol.link import (
     CHALLENGE,
     CODES,
     IDENTIFY,
+    IDENTIFY_CONTEXT,
     INPUT,
     LIST,
     LOGS,

@@ -12,10 +12,9 @@ from amos.edges.blob_memory import MemoryFolder
 from amos.edges.pack_intake import PackIntake
 from amos.edges.pack_store import PackStore
 from amos.protocol.anchor import open_anchor
-from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import ProofError
 from amos.protocol.limits import LIST_ENTRIES_MAX
-from amos.protocol.link import OUTPUT_NONE, STATE_STOPPED, Status
+from amos.protocol.link import IDENTIFY_CONTEXT, OUTPUT_NONE, STATE_STOPPED, Status
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.segment import (

@@ -10,10 +10,9 @@ from sync_ledgers import path_of, root_of
 from sync_players import LEDGER_KEY, LEDGER_SEED, FakePlayer
 
 from amos import crypto
-from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.frames import frame
 from amos.protocol.limits import REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX
-from amos.protocol.link import OK, UNKNOWN_SEQUENCE, Entry, Response
+from amos.protocol.link import IDENTIFY_CONTEXT, OK, UNKNOWN_SEQUENCE, Entry, Response
 from amos.protocol.link_call_host import LOGS_REQUESTS_MAX, identify, read_logs, read_status
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.link_host import TRIES_MAX, WINDOW_BYTES, WINDOW_REQUESTS, HostLink

@@ -12,6 +12,10 @@ RATE_HZ_MAX = 192000
 EVENTS_PENDING_MAX = 1024  # a minute of the busiest score; more is a caller that forgot to render
 SAMPLE_BYTES = 2
 OUT_FRAME_BYTES = 4
+UNITY_BITS = 15  # a gain's
+ROOM_GAINS = 65535  # gains that may be added before the sum must be folded: 2**15 * 65535 + 2**14 < 2**31
+FOLD_BITS = 20
+FOLDED_GAIN = 1 << FOLD_BITS - UNITY_BITS  # what a fold leaves takes of that room
 
 
 def _expect(name: str, value: int, low: int, high: int) -> None:

@@ -11,8 +11,7 @@ from array import array
 
 from amos.player.envelope import CELL_FRAMES, FADE_FACTS, RAMP_BITS, ramp_slope
 from amos.player.fade_table import FADE_Q15
-from amos.player.mixer_base import OUT_FRAME_BYTES, Mixer, Voice
-from amos.player.mixer_plain import FOLDED_GAIN, ROOM_GAINS, UNITY_BITS
+from amos.player.mixer_base import FOLDED_GAIN, OUT_FRAME_BYTES, ROOM_GAINS, UNITY_BITS, Mixer, Voice
 
 FADE_TABLE = array("H", FADE_Q15)
 

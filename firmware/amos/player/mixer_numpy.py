@@ -14,8 +14,8 @@ from amos.player.ducking import Ducking
 from amos.player.envelope import CELL_FRAMES, CELL_MASK, LINEAR_BITS, RAMP_BITS, Envelope
 from amos.player.fade_table import FADE_Q15, FADE_STEPS
 from amos.player.limiter import UNITY_Q15
-from amos.player.mixer_base import OUT_FRAME_BYTES, Mixer, Voice
-from amos.player.mixer_plain import CELL_BITS, ROOM_GAINS, UNITY_BITS, UNITY_HALF
+from amos.player.mixer_base import OUT_FRAME_BYTES, ROOM_GAINS, UNITY_BITS, Mixer, Voice
+from amos.player.mixer_plain import CELL_BITS, UNITY_HALF
 
 Int16 = NDArray[np.int16]
 Int32 = NDArray[np.int32]

@@ -5,12 +5,9 @@
 """
 
 from amos.player.envelope import CELL_FRAMES, RAMP_BITS, fade_gain, ramp_slope
+from amos.player.mixer_base import FOLD_BITS, UNITY_BITS
 
-ROOM_GAINS = 65535  # gains that may be added before the sum must be folded: 2**15 * 65535 + 2**14 < 2**31
-FOLD_BITS = 20
-FOLDED_GAIN = 1 << FOLD_BITS - 15  # what a fold leaves takes of that room
 CELL_BITS = 6
-UNITY_BITS = 15
 UNITY_HALF = 1 << UNITY_BITS - 1
 
 

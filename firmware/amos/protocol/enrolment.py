@@ -5,11 +5,10 @@ import hashlib
 from amos.protocol.cose import KID_BYTES, TYP_ENROLMENT, open_typed, sign
 from amos.protocol.errors import SignatureError
 from amos.protocol.limits import ENROLMENT_BYTES_MAX, NONCE_BYTES_MAX, NONCE_BYTES_MIN, SMALL_TEXT_BYTES_MAX
+from amos.protocol.link import IDENTIFY_CONTEXT
 from amos.protocol.record import U8, U64, Record
 
 VERSION = 1
-IDENTIFY_CONTEXT = b"amos/1/identify\x00"
-"""Put before a courier's nonce before the device signs it, so that no other message can be meant."""
 
 
 class Enrolment(Record):

@@ -36,6 +36,9 @@ ACTIVATE = 11
 CHALLENGE = 16
 LOGS = 20
 
+IDENTIFY_CONTEXT = b"amos/1/identify\x00"
+"""Put before a courier's nonce before the device signs it, so that no other message can be meant."""
+
 OFFER_RECEIPT = 1
 OFFER_OPT_OUTS = 2
 OFFER_ANCHOR = 3

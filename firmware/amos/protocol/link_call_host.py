@@ -16,7 +16,7 @@ LOGS_REQUESTS_MAX = 64
 def identify(link: HostLink, nonce: bytes) -> "Generator[Ticket | Pause, Response | None, Response]":
     """The player's answer with `device`, `public_key`, `signature`, `firmware`, `board`, `voices`; nothing is verified.
 
-    `nonce` is 16 to 64 fresh random bytes. The signature is over `enrolment.IDENTIFY_CONTEXT` and the nonce.
+    `nonce` is 16 to 64 fresh random bytes. The signature is over `IDENTIFY_CONTEXT` and the nonce.
     """
     response = checked(IDENTIFY, (yield link.submit(Request(id=0, verb=IDENTIFY, nonce=nonce))))
     need(IDENTIFY, response, ("device", "public_key", "signature", "firmware", "board", "voices"))

@@ -7,9 +7,8 @@ from collections.abc import Callable, Generator
 from select import select
 
 from amos import crypto
-from amos.protocol.enrolment import IDENTIFY_CONTEXT
 from amos.protocol.errors import ProtocolError
-from amos.protocol.link import Response, Status
+from amos.protocol.link import IDENTIFY_CONTEXT, Response, Status
 from amos.protocol.link_call_host import give_input, identify, read_logs, read_status
 from amos.protocol.link_host import HostLink, Ticket
 from amos.protocol.link_talk_host import Conversation, Pause
