@@ -30,7 +30,7 @@ from amos.rights import open_rights
 from amos.said import Said
 from amos.session import Handover, Session
 from amos.session_start import check_playable
-from amos.totals import Totals
+from amos.totals import Totals, told
 from amos.usage_log import UsageLog
 
 IDLE_POLL_MS = 50
@@ -111,7 +111,8 @@ class Player:
             if handover is not None or ended:
                 self._session = self._succeed(handover)
         self._linger()
-        self._write_summary(recovered)
+        self._totals.add_log(recovered)
+        append_line(self._config.directory + "/sessions.jsonl", json.dumps(self._totals.summary(device)))
         device.rights.lease_clock.save()
         self._store.close()
         self._reserved.close()
@@ -206,24 +207,9 @@ class Player:
             session.hush()
         took_ms = self._clock.now_ms() - started_ms
         self._totals.took_ms += took_ms
-        self._say_played(session, took_ms)
+        for line in told(session, took_ms):
+            self._say(line)
         return handover
-
-    def _say_played(self, session: Session, took_ms: int) -> None:
-        music_ms = session.frame * 1000 // session.rate_hz
-        self._say(
-            "played %d frames (%d s) in %d.%03d s; %d placements; %d segments sealed"
-            % (
-                session.frame,
-                music_ms // 1000,
-                took_ms // 1000,
-                took_ms % 1000,
-                session.performance.placements,
-                session.log.sealed_segments,
-            )
-        )
-        for sentence in session.performance.refused:
-            self._say("silent: " + sentence)
 
     def _play_frames(self, session: Session) -> None:
         limit = None
@@ -299,28 +285,6 @@ class Player:
         self.device.state = STATE_FULL if isinstance(error, JournalFull) else STATE_FAULT
         self.device.text = str(error)
         self._say("stopped: %s" % error)
-
-    def _write_summary(self, recovered: UsageLog) -> None:
-        """One line of JSON for each life, in `sessions.jsonl`; for people and tools, nothing depends on it."""
-        device, totals = self.device, self._totals
-        totals.add_log(recovered)
-        summary = {
-            "device": device.device.hex(),
-            "boot": device.journal.boot,
-            "session": device.journal.session,
-            "frames": totals.frames,
-            "took_ms": totals.took_ms,
-            "rate_hz": totals.rate_hz,
-            "placements": totals.placements,
-            "segments": totals.segments,
-            "rows": totals.rows,
-            "played_frames": totals.played_frames,
-            "segment_bytes": totals.segment_bytes,
-            "last_sequence": device.journal.last_sequence,
-            "receipted": device.journal.receipted,
-            "trimmed": device.trimmed,
-        }
-        append_line(self._config.directory + "/sessions.jsonl", json.dumps(summary))
 
 
 def _worker(config):

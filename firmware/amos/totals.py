@@ -1,4 +1,4 @@
-"""What a player did in one life, added up over its sessions, for the summary."""
+"""What a player did in one life, added up over its sessions, and how it is told."""
 
 
 class Totals:
@@ -22,3 +22,35 @@ class Totals:
         self.rows += log.sealed_rows
         self.played_frames += log.sealed_frames
         self.segment_bytes += log.sealed_bytes
+
+    def summary(self, device) -> dict:
+        """One life, for people and tools; nothing depends on it."""
+        return {
+            "device": device.device.hex(),
+            "boot": device.journal.boot,
+            "session": device.journal.session,
+            "frames": self.frames,
+            "took_ms": self.took_ms,
+            "rate_hz": self.rate_hz,
+            "placements": self.placements,
+            "segments": self.segments,
+            "rows": self.rows,
+            "played_frames": self.played_frames,
+            "segment_bytes": self.segment_bytes,
+            "last_sequence": device.journal.last_sequence,
+            "receipted": device.journal.receipted,
+            "trimmed": device.trimmed,
+        }
+
+
+def told(session, took_ms: int) -> list:
+    """What an operator should know of a session that has ended, in lines."""
+    line = "played %d frames (%d s) in %d.%03d s; %d placements; %d segments sealed" % (
+        session.frame,
+        session.frame // session.rate_hz,
+        took_ms // 1000,
+        took_ms % 1000,
+        session.performance.placements,
+        session.log.sealed_segments,
+    )
+    return [line] + ["silent: " + sentence for sentence in session.performance.refused]
