@@ -50,7 +50,7 @@ class Player:
                 text=True,
                 preexec_fn=before,
             )
-        self.wait_for(lambda status: any(status.pack))  # it answers before it has opened its pack
+        self.wait_for(lambda status: any(status.pack) or bool(status.text))  # it answers before it has looked for one
 
     def kill(self) -> None:
         assert self._process is not None
