@@ -12,6 +12,7 @@ from amos.journal.errors import JournalError
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal
 from amos.journal.record import CRC_BYTES, HEADER_BYTES, MAGIC, checksum
+from amos.protocol.cbor import Pieces
 from amos.protocol.segment import SEAL_INTERVAL, sign_usage
 from fuzz_chance import EDGES, spoil, twisted
 from fuzz_messages import TAKEN, before_figures
@@ -165,7 +166,7 @@ class Ring:
         kind = header[3] if chance.percent(90) else chance.below(256)
         number = int.from_bytes(header[8:16], "little")
         number = number if chance.percent(80) else chance.pick(EDGES)
-        forged = record.encode_header(kind, number, header[16:24], payload, SALT_CRC)
+        forged = record.encode_header(kind, number, header[16:24], Pieces([payload]), SALT_CRC)
         if chance.percent(10):
             head = forged[:4] + chance.pick(EDGES[:-4]).to_bytes(4, "little") + forged[8 : HEADER_BYTES - CRC_BYTES]
             forged = head + checksum(head, SALT_CRC)

@@ -167,7 +167,7 @@ def test_any_bits_behind_right_headers_play_without_a_fault(qoa_pack: PackFolder
 def test_a_file_that_fails_while_playing_is_named(qoa_pack: PackFolder) -> None:
     path = qoa_pack.blob_path(qoa_pack.manifest.stems[0].sha256)
     for kind in (QoaStem, QoaArrayStem):
-        source = kind(qoa_pack, path, 31_500, qoa_pack.manifest.stems[0].channels)
+        source = kind(qoa_pack.admit, path, 31_500, qoa_pack.manifest.stems[0].channels)
         read(source, 0, 100)
         source.close()
         good = Path(path).read_bytes()

@@ -50,7 +50,8 @@ class Player:
                 text=True,
                 preexec_fn=before,
             )
-        self.wait_for(lambda status: any(status.pack) or bool(status.text))  # it answers before it has looked for one
+        # It answers before it has looked for a pack.
+        self.wait_for(lambda status: any(status.pack) or "no pack" in (status.text or ""))
 
     def kill(self) -> None:
         assert self._process is not None
