@@ -86,9 +86,7 @@ def check_boot(media: Media, promise: Promise, block: int = 1) -> Journal:
     # three times more where no superblock says where to begin.
     searched = not promise.boots or any("found by its records" in note for note in journal.notes)
     assert media.ring.sectors_read < (5 if searched else 2) * SECTOR_COUNT
-    possible = dict(promise.sealed)
-    if promise.trying_seal:
-        possible[max(possible, default=0) + 1] = promise.trying_seal
+    possible = with_the_try(promise, journal)
     assert journal.last_sequence in (max(promise.sealed, default=0), max(possible, default=0))
     assert journal.receipted in (promise.receipted, promise.trying_receipted)
     assert sorted(journal.segments) == list(range(journal.receipted + 1, journal.last_sequence + 1))
@@ -108,6 +106,18 @@ def check_boot(media: Media, promise: Promise, block: int = 1) -> Journal:
     return journal
 
 
+def with_the_try(promise: Promise, journal: Journal) -> dict[int, bytes]:
+    """The sealed segments, and the one whose seal was being tried; where an earlier life tried too, the one it is."""
+    possible = dict(promise.sealed)
+    if promise.trying_seal:
+        number = max(possible, default=0) + 1
+        possible[number] = promise.trying_seal
+        if promise.torn_seal and journal.last_sequence == number:
+            found = journal.read(number, 0, 1 << 16)
+            possible[number] = promise.torn_seal if found == promise.torn_seal else promise.trying_seal
+    return possible
+
+
 def metered_frames(journal: Journal, sealed: dict[int, bytes]) -> int:
     """Of all lives: what the sealed segments have counted, receipted ones too, and what is not sealed yet."""
     segments = [segment for sequence, segment in sealed.items() if sequence <= journal.last_sequence]
@@ -118,8 +128,10 @@ def metered_frames(journal: Journal, sealed: dict[int, bytes]) -> int:
 def settle(promise: Promise, journal: Journal) -> Promise:
     """The promise after a boot: what was being tried has happened or not."""
     settled = promise.snapshot()
+    settled.torn_seal = promise.trying_seal or promise.torn_seal
     if promise.trying_seal and journal.last_sequence > max(promise.sealed, default=0):
-        settled.sealed[journal.last_sequence] = promise.trying_seal
+        settled.sealed = with_the_try(promise, journal)
+        settled.torn_seal = None
     builder = journal.unsealed
     settled.delivered_frames = metered_frames(journal, settled.sealed)
     settled.trying_seal = None

@@ -27,13 +27,15 @@ class Promise:
     """What the journal has acknowledged; `trying_*` is what the call under way would add.
 
     delivered_frames: of all lives, those that have reached the output. shown: the newest segment that a courier may
-    have seen: with the boot all that were found, then each that is sealed.
+    have seen: with the boot all that were found, then each that is sealed. torn_seal: what a life before this one tried
+    to seal under the next number. The next try may differ in few bytes, and so bring the sectors that it lacked.
     """
 
     delivered_frames: int = 0
     shown: int = 0
     sealed: dict[int, bytes] = field(default_factory=dict)
     trying_seal: bytes | None = None
+    torn_seal: bytes | None = None
     first_frame: int = 0
     flushed_frame: int = 0
     trying_frame: int = 0
@@ -170,7 +172,7 @@ class Life:
         journal.seal(usage.sequence, segment, 1000)
         promise.sealed[usage.sequence] = segment
         promise.shown = usage.sequence
-        promise.trying_seal = None
+        promise.trying_seal = promise.torn_seal = None
 
     def remember(self, memory: bytes) -> None:
         self.promise.trying_memory = memory
