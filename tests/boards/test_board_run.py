@@ -38,6 +38,8 @@ SECONDS = 60
 ARM_MINUTES = 7
 """An emulator takes a minute of one core for them; the sweep plays ten."""
 DAY_MINUTES = 24 * 60
+RING_BYTES = 1 << 23
+"""A day of the fullest music is more than a board's 1 MB."""
 HELD_BYTES_MORE = 4096
 """Rows and inputs under way, and integers that pass 30 bits after half a day."""
 
@@ -79,7 +81,8 @@ def play(
 ) -> str:
     """Boot in `directory`'s parent and play so many minutes in the board's heap times `heap_factor`; what it said."""
     folder = directory.parent
-    settings = [f"pack={pack}", "pace=free", f"minutes={minutes}", "linger=no"]
+    # No courier takes receipts here, and a full journal would stop play.
+    settings = [f"pack={pack}", "pace=free", f"minutes={minutes}", "linger=no", f"journal_bytes={RING_BYTES}"]
     code, out = prepare(directory, pack, board, *settings)
     assert code == 0 and "/sd/player" in out
     wiring = json.loads((directory / "board.json").read_text())
@@ -167,7 +170,7 @@ def test_the_fullest_music_in_the_heap_of_a_pico_2_w(
 
 
 def segments(directory: Path) -> list[Usage]:
-    journal = Journal(FileSectorDevice(str(directory / "journal.ring"), 1 << 23), bytes(8))
+    journal = Journal(FileSectorDevice(str(directory / "journal.ring"), RING_BYTES), bytes(8))
     seed, _bound = load_or_make_device_seed(str(directory / "device.key"), hardware_ids(), device_of)
     key = crypto.public_key(seed)
     return [open_usage(journal.read(number, 0, 1 << 16), key, crypto.verify) for number in sorted(journal.segments)]
