@@ -13,9 +13,10 @@ from amos.journal.facts import Opened
 from amos.journal.journal import Journal
 from amos.journal.record import CRC_BYTES, HEADER_BYTES, MAGIC, checksum
 from amos.protocol.cbor import Pieces
-from amos.protocol.segment import SEAL_INTERVAL, sign_usage
+from amos.protocol.segment import SEAL_INTERVAL
 from fuzz_chance import EDGES, spoil, twisted
 from fuzz_messages import TAKEN, before_figures
+from signed_usage import sign_usage
 
 SALT = b"saltsalt"
 SALT_CRC = crc32(SALT) & 0xFFFFFFFF

@@ -9,7 +9,8 @@ from amos.journal.builder import PCM_UNKNOWN
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal, JournalFull
 from amos.journal.reservation import Reservation
-from amos.protocol.segment import SEAL_INTERVAL, SEAL_PACK, SEAL_POWER_LOSS, Usage, open_usage, sign_usage
+from amos.protocol.segment import SEAL_INTERVAL, SEAL_PACK, SEAL_POWER_LOSS, Usage, open_usage
+from signed_usage import sign_usage
 
 SALT = b"saltsalt"
 SECTOR_COUNT = 512

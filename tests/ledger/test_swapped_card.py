@@ -10,7 +10,8 @@ from amos.journal.facts import Opened
 from amos.journal.journal import Journal
 from amos.journal.reservation import Reservation
 from amos.protocol.answer import ACCEPTED, DUPLICATE, GAP
-from amos.protocol.segment import SEAL_INTERVAL, sign_usage
+from amos.protocol.segment import SEAL_INTERVAL
+from signed_usage import sign_usage
 
 RATE_HZ = 44_100
 

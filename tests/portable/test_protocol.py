@@ -23,9 +23,10 @@ from amos.protocol.manifest import open_manifest
 from amos.protocol.merkle import leaf_hash, root_from_path
 from amos.protocol.opt_outs import OptOuts, list_opt_outs, open_opt_outs
 from amos.protocol.receipt import parse_receipt
-from amos.protocol.segment import Usage, columns, input_columns, open_usage, sign_usage, sign_usage_pieces, signer
+from amos.protocol.segment import Usage, columns, input_columns, open_usage, sign_usage_pieces, signer
 from amos.protocol.topics import device_topic, parse_device_topic
 from protocol_examples import GENESIS, NONCE, Examples, a_usage, hex_of_spec
+from signed_usage import sign_usage
 
 EXAMPLES = Examples()
 MESSAGES = EXAMPLES.messages

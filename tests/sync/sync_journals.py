@@ -26,9 +26,9 @@ from amos.protocol.segment import (
     SEAL_INTERVAL,
     Usage,
     columns,
-    sign_usage,
 )
 from amos.session_start import check_playable
+from signed_usage import sign_usage
 
 LEDGER_SEED = b"L" * 32
 LEDGER_KEY = crypto.public_key(LEDGER_SEED)

@@ -35,7 +35,7 @@ class Voice:
         self.pos = 0  # the next frame of the placement to mix
         self.at = 0  # where in the block under way that frame lies
         self.free_frame = 0  # absolute; by the events given, the voice is free from here on
-        self.steady_until = 0  # from `pos` to there the gain is the placement's; a backend may use it
+        self.steady_until = 0  # from `pos` to there the gain is the placement's, if that is known
 
 
 class Mixer:
@@ -178,8 +178,13 @@ class Mixer:
         """Mix every voice up to the end of the block under way."""
         for voice in self._voices:
             if voice.source is not None:
-                self._advance(voice, frames)
-            voice.at = 0
+                self._advance_to_end(voice, frames)
+
+    def _advance_to_end(self, voice: Voice, frames: int) -> None:
+        """Mix `voice` up to the end of the block under way, and see how long it will be steady."""
+        self._advance(voice, frames)
+        voice.at = 0
+        voice.steady_until = voice.envelope.flat_until(voice.pos, voice.envelope.end)
 
     def _apply(self, event, source, at: int) -> None:
         """Begin or stop a placement at `at` in the block under way, its voice mixed up to there."""

@@ -76,9 +76,7 @@ class CellMixer(Mixer):
                 if voice.pos + frames <= voice.steady_until:
                     self._mix_steady(voice, voice.source)
                 else:
-                    self._advance(voice, frames)
-                    voice.at = 0
-                    voice.steady_until = voice.envelope.flat_until(voice.pos, voice.envelope.end)
+                    self._advance_to_end(voice, frames)
 
     def _mix_steady(self, voice: Voice, source) -> None:
         """Mix a voice for the whole block under its placement's gain."""

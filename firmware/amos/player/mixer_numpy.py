@@ -193,9 +193,7 @@ class NumpyMixer(Mixer):
                 self._add_part(self._samples(source, begin, frames), gains, voice, 0, source.channels)
                 self._go_on(voice, end)
             else:
-                self._advance(voice, frames)
-                voice.at = 0
-                voice.steady_until = voice.envelope.flat_until(voice.pos, voice.envelope.end)
+                self._advance_to_end(voice, frames)
 
     def _go_on(self, voice: Voice, pos: int) -> None:
         voice.pos = pos

@@ -3,7 +3,7 @@
 from array import array
 
 from amos.protocol.cbor import Pieces
-from amos.protocol.cose import TYP_USAGE, parse_typed, sign, sign_pieces
+from amos.protocol.cose import TYP_USAGE, parse_typed, sign_pieces
 from amos.protocol.errors import LocalError, MessageError
 from amos.protocol.limits import SEGMENT_BYTES_MAX, SEGMENT_INPUTS_MAX, SEGMENT_ROWS_MAX, STEMS_MAX
 from amos.protocol.record import U8, U16, U32, U64, Record
@@ -232,14 +232,9 @@ def input_columns(inputs, first_frame: int):
     return starts, kinds, values
 
 
-def sign_usage(usage: Usage, sign_message) -> bytes:
-    """The segment's bytes, at most `SEGMENT_BYTES_MAX`; `sign_message(message) -> 64 bytes` by the device key."""
-    return sign(usage.encode(), TYP_USAGE, usage.device, sign_message)
-
-
 def sign_usage_pieces(usage: Usage, sign_message, content) -> Pieces:
-    """As `sign_usage`, without a copy of the columns, whose bytes `content(column)` gives; `sign_message(message:
-    Pieces)`."""
+    """The segment's bytes, at most `SEGMENT_BYTES_MAX`, without a copy of the columns, whose bytes `content(column)`
+    gives; `sign_message(message: Pieces) -> 64 bytes` by the device key."""
     return sign_pieces(usage.encode_pieces(content), TYP_USAGE, usage.device, sign_message)
 
 
