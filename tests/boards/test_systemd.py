@@ -41,7 +41,7 @@ def root(tmp_path: Path) -> Path:
 
 def analyze(root: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     command = ["systemd-analyze", f"--root={root}", "--no-pager", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 @pytest.mark.parametrize("unit", UNITS)

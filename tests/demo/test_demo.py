@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import Patience
 
 from amos_tools.demo.players import cast
 from amos_tools.demo.workdir import Workdir
@@ -40,8 +41,8 @@ def start(workdir: Path, environment: dict[str, str]) -> "subprocess.Popen[str]"
 def kill_couriers(demo: "subprocess.Popen[str]", workdir: Path, times: int) -> int:
     """kill -9 the courier as soon as it has something in its spool, and again soon after each restart."""
     pid_file, spool, killed, last = workdir / "logs" / "courier.pid", workdir / "spool", 0, 0
-    deadline = time.monotonic() + 120
-    while killed < times and demo.poll() is None and time.monotonic() < deadline:
+    patience = Patience()
+    while killed < times and demo.poll() is None and patience.lasts:
         time.sleep(0.02)
         if not pid_file.exists() or not any(spool.iterdir()):
             continue

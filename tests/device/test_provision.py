@@ -4,12 +4,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from boards_pack import PUBLISHER
+from patience import wait_until
 from sync_brokers import TestBroker
 from typer.testing import CliRunner
 
@@ -297,9 +297,7 @@ def test_where_systemd_is_the_unit_is_enabled_started_and_restarted(
     finally:
         pid = int((tmp_path / "pid").read_text())
         os.kill(pid, 15)
-        end = time.monotonic() + 60
-        while os.path.exists(f"/proc/{pid}") and time.monotonic() < end:
-            time.sleep(0.1)
+        wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "the end of the service")
 
 
 def test_over_a_broker_with_the_ledger_elsewhere(site: Site, broker: TestBroker) -> None:

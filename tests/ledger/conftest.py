@@ -4,7 +4,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import wait_until
 
 from amos.crypto import key_id, public_key, sign, verify
 from amos.protocol.answer import Answer
@@ -240,7 +240,7 @@ class Broker:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log)
-        wait_for(self._listens, f"a broker on port {self.port}: {self.log}")
+        wait_until(self._listens, f"a broker on port {self.port}: {self.log}")
 
     def _listens(self) -> bool:
         assert self.process is not None and self.process.poll() is None, self.log.read_text()
@@ -251,14 +251,6 @@ class Broker:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-
-
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 60.0) -> None:
-    """Poll until `condition()`; fail with `what`."""
-    end_s = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end_s, f"expected within {seconds} s: {what}"
-        time.sleep(0.02)
 
 
 AMQTT = """
@@ -286,8 +278,3 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
     running = Broker(command, port, tmp_path / "broker.log")
     yield running
     running.stop()
-
-
-@pytest.fixture(name="wait_for")
-def wait_for_fixture() -> Callable[..., None]:
-    return wait_for

@@ -2,13 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from patience import wait_until
 
 from amos.crypto import verify
 from amos.protocol import topics
@@ -101,7 +101,7 @@ def test_the_herald_tells_each_connection_and_each_list_once(world: Any) -> None
     assert [payload for _topic, payload, _retain in told[2:]] == [second, second]
 
 
-def test_over_a_broker(world: Any, broker: Any, wait_for: Callable[..., None]) -> None:
+def test_over_a_broker(world: Any, broker: Any) -> None:
     device = world.device()
     add_opt_outs(world.folder, opt_outs(world.publisher, 1, "a"))
     edge = MqttEdge("127.0.0.1", broker.port, "amos-ledger-rights", lambda line: None, (1, 1))
@@ -114,19 +114,19 @@ def test_over_a_broker(world: Any, broker: Any, wait_for: Callable[..., None]) -
     client.on_message = lambda _client, _data, message: heard.update({message.topic: message.payload})
     client.on_connect = lambda client, *_: client.subscribe([(device.topic(topics.ANCHOR), 1), (topics.OPT_OUTS, 1)])
     try:
-        wait_for(edge.connected.is_set, "the connection")
+        wait_until(edge.connected.is_set, "the connection")
         client.connect("127.0.0.1", broker.port)
         client.loop_start()
-        wait_for(lambda: topics.OPT_OUTS in heard, "the retained list")
+        wait_until(lambda: topics.OPT_OUTS in heard, "the retained list")
         before_ms = time.time_ns() // 1_000_000
         client.publish(device.topic(topics.TIME), b"no nonce", 1)
         client.publish(device.topic(topics.TIME), NONCE, 1)
-        wait_for(lambda: device.topic(topics.ANCHOR) in heard, "an anchor")
+        wait_until(lambda: device.topic(topics.ANCHOR) in heard, "an anchor")
         anchor = open_anchor(heard[device.topic(topics.ANCHOR)], world.folder.public_key, verify)
         assert anchor.nonce == NONCE and before_ms <= anchor.unix_ms <= time.time_ns() // 1_000_000
         newer = opt_outs(world.publisher, 2, "a", "b")
         add_opt_outs(world.folder, newer)
-        wait_for(lambda: heard[topics.OPT_OUTS] == newer, "the newer list")
+        wait_until(lambda: heard[topics.OPT_OUTS] == newer, "the newer list")
         assert world.totals().refused == {}, "intake has nothing to do with it"
     finally:
         stop.set()

@@ -8,6 +8,7 @@ from typing import Any
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
+from patience import wait_until
 
 from amos.protocol import answer
 from amos.protocol.answer import decode_answer
@@ -67,23 +68,23 @@ class Running:
 
 
 @pytest.fixture
-def running(world: Any, broker: Any, wait_for: Callable[..., None]) -> Iterator[Running]:
+def running(world: Any, broker: Any) -> Iterator[Running]:
     service = Running(world, broker.port)
-    wait_for(service.edge.connected.is_set, "the service's connection")
+    wait_until(service.edge.connected.is_set, "the service's connection")
     yield service
     service.close()
 
 
 @pytest.fixture
-def courier(broker: Any, running: Running, wait_for: Callable[..., None]) -> Iterator[Courier]:
+def courier(broker: Any, running: Running) -> Iterator[Courier]:
     client = Courier(broker.port)
-    wait_for(lambda: client.subscriptions, "the courier's subscription")
+    wait_until(lambda: client.subscriptions, "the courier's subscription")
     yield client
     client.close()
 
 
 def test_usage_goes_in_receipts_come_out_and_garbage_disturbs_nobody(
-    world: Any, running: Running, courier: Courier, wait_for: Callable[..., None], make_pack: Callable[..., Any]
+    world: Any, running: Running, courier: Courier, make_pack: Callable[..., Any]
 ) -> None:
     device = world.device()  # enrolled while the service runs
     segments = [device.seal() for _ in range(60)]
@@ -91,22 +92,22 @@ def test_usage_goes_in_receipts_come_out_and_garbage_disturbs_nobody(
         for payload in (b"", b"\x00", os.urandom(2000), b"\x01" + os.urandom(500)):
             courier.client.publish(topic, payload, 1)
     courier.send(device, *segments[30:], *segments[:30])
-    wait_for(lambda: len(courier.receipted()) == 60, "60 receipts")
+    wait_until(lambda: len(courier.receipted()) == 60, "60 receipts")
     for item in courier.answers:
         if item.receipt:
             world.check_receipt(segments[item.sequence - 1], item.receipt)
     before = len(courier.answers)
     courier.send(device, segments[0])
-    wait_for(lambda: len(courier.answers) > before, "the answer to a resend")
+    wait_until(lambda: len(courier.answers) > before, "the answer to a resend")
     assert courier.answers[-1].verdict == answer.DUPLICATE
 
     late = make_pack(world.publisher, 2)
     device.pack = late.id
     waiting = device.seal()
     courier.send(device, waiting)
-    wait_for(lambda: courier.answers[-1].verdict == answer.UNKNOWN_PACK, "a segment held for its pack")
+    wait_until(lambda: courier.answers[-1].verdict == answer.UNKNOWN_PACK, "a segment held for its pack")
     world.publish(late)
-    wait_for(lambda: 61 in courier.receipted(), "the receipt of the held segment")
+    wait_until(lambda: 61 in courier.receipted(), "the receipt of the held segment")
 
     totals = world.totals()
     assert (totals.accepted, totals.duplicates, totals.held) == (61, 1, 0)
@@ -116,27 +117,25 @@ def test_usage_goes_in_receipts_come_out_and_garbage_disturbs_nobody(
     assert len(running.lines) <= 5  # a line for each class of event, not for each message
 
 
-def test_a_broker_that_goes_away_is_said_once_and_found_again(
-    world: Any, broker: Any, wait_for: Callable[..., None]
-) -> None:
+def test_a_broker_that_goes_away_is_said_once_and_found_again(world: Any, broker: Any) -> None:
     broker.stop()
     service = Running(world, broker.port)
     try:
-        wait_for(lambda: service.lines, "a line that the broker is away")
+        wait_until(lambda: service.lines, "a line that the broker is away")
         broker.start()
-        wait_for(service.edge.connected.is_set, "the connection")
+        wait_until(service.edge.connected.is_set, "the connection")
         courier = Courier(broker.port)
-        wait_for(lambda: courier.subscriptions == 1, "the courier's subscription")
+        wait_until(lambda: courier.subscriptions == 1, "the courier's subscription")
         device = world.device()
         courier.send(device, device.seal())
-        wait_for(lambda: courier.receipted() == {1}, "a receipt")
+        wait_until(lambda: courier.receipted() == {1}, "a receipt")
         broker.stop()
-        wait_for(lambda: len(service.lines) >= 3, "a line that the broker is lost")
+        wait_until(lambda: len(service.lines) >= 3, "a line that the broker is lost")
         broker.start()
-        wait_for(service.edge.connected.is_set, "the connection again")
-        wait_for(lambda: courier.subscriptions == 2, "the courier's subscription again")
+        wait_until(service.edge.connected.is_set, "the connection again")
+        wait_until(lambda: courier.subscriptions == 2, "the courier's subscription again")
         courier.send(device, device.seal())
-        wait_for(lambda: courier.receipted() == {1, 2}, "another receipt")
+        wait_until(lambda: courier.receipted() == {1, 2}, "another receipt")
         courier.close()
     finally:
         service.close()

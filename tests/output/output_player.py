@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from patience import Patience
 
 from amos import crypto
 from amos.edges.sector_device import FileSectorDevice
@@ -90,10 +91,10 @@ class Player:
     def status(self) -> Status:
         return ask_status(self.link, wait_s=60)
 
-    def wait_for_status(self, holds: Callable[[Status], bool], wait_s: float = 90) -> Status:
-        deadline = time.monotonic() + wait_s
+    def wait_for_status(self, holds: Callable[[Status], bool]) -> Status:
+        patience = Patience()
         while not holds(status := self.status()):
-            assert time.monotonic() < deadline, status.to_map()
+            assert patience.lasts, status.to_map()
             time.sleep(0.05)
         return status
 

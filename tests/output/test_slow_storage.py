@@ -2,12 +2,12 @@
 stake."""
 
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from output_card import Card, StepClock
+from patience import wait_until
 
 from amos import crypto
 from amos.config import Config
@@ -96,10 +96,7 @@ def scene(pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: St
 
 
 def wait_until_idle(scene: Scene) -> None:
-    deadline = time.monotonic() + 60
-    while scene.session.log.busy:
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    wait_until(lambda: not scene.session.log.busy, "a log at rest", nap_s=0.001)
 
 
 def test_music_goes_on_while_storage_syncs(scene: Scene) -> None:

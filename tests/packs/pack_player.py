@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from patience import Patience
+
 from amos import crypto
 from amos.edges.sector_device import FileSectorDevice
 from amos.journal.journal import Journal
@@ -76,20 +78,20 @@ class Player:
         return (self.folder / "said").read_text() if (self.folder / "said").exists() else ""
 
     def status(self) -> Status:
-        deadline = time.monotonic() + 90
+        patience = Patience()
         while True:  # after a kill the name of its line stays, and leads nowhere
             assert self._process is not None and self._process.poll() is None, self.said
             try:
                 return ask_status(self.line, 60)
             except DeviceError as error:
-                assert time.monotonic() < deadline, (error, self.said)
+                assert patience.lasts, (error, self.said)
                 time.sleep(0.05)
 
     def wait_for(self, holds: Callable[[Status], bool]) -> Status:
         """The first status for which it holds."""
-        deadline = time.monotonic() + 90
+        patience = Patience()
         while not holds(status := self.status()):
-            assert time.monotonic() < deadline, (status.to_map(), self.said)
+            assert patience.lasts, (status.to_map(), self.said)
             time.sleep(0.02)
         return status
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import wait_until
 
 from amos import crypto
 from amos.edges.hardware import MACHINE, hardware_ids
@@ -107,10 +108,7 @@ def player(request: pytest.FixtureRequest, pack: Path, tmp_path: Path) -> Player
 
 
 def wait_for(path: Path, size_bytes: int) -> None:
-    deadline = time.monotonic() + 90
-    while not path.exists() or path.stat().st_size < size_bytes:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: path.exists() and path.stat().st_size >= size_bytes, "sound in the file", nap_s=0.01)
 
 
 def test_a_killed_player_seals_what_it_had_flushed_and_goes_on(player: Player) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import Patience
 from typer.testing import CliRunner
 
 from amos import crypto
@@ -94,12 +95,12 @@ class Running:
 
     def until(self, condition: Callable[[int, int], bool]) -> None:
         """Wait until state and frame meet the condition."""
-        deadline = time.monotonic() + 90
+        patience = Patience()
         while True:
             status = ask_status(self.port, 60)
             if condition(status.state, status.frame):
                 return
-            assert time.monotonic() < deadline, (status.state, status.frame)
+            assert patience.lasts, (status.state, status.frame)
             time.sleep(0.05)
 
 

@@ -5,11 +5,11 @@ import logging
 import socket
 import subprocess
 import threading
-import time
 from pathlib import Path
 from typing import Protocol
 
 from amqtt.broker import Broker
+from patience import wait_until
 
 from amos_tools.demo.broker import free_port
 
@@ -70,12 +70,11 @@ class AmqttBroker:
         self._loop.call_soon_threadsafe(self._loop.stop)
 
 
-def wait_for_port(port: int, seconds: float = 60) -> None:
+def wait_for_port(port: int) -> None:
     """Until something listens."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+
+    def listens() -> bool:
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise AssertionError(f"nothing listens on {port} after {seconds} s")
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    wait_until(listens, lambda: f"nothing listens on {port}")

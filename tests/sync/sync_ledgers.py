@@ -77,13 +77,6 @@ class FakeLedger:
         """Something that a ledger would not say."""
         self._client.publish(topic, payload, qos=1, retain=retain)
 
-    def wait_until(self, true: Callable[[], bool], seconds: float = 60) -> None:
-        """Until the condition holds."""
-        end = time.monotonic() + seconds
-        while not true():
-            assert time.monotonic() < end, f"expected it within {seconds} s"
-            time.sleep(0.01)
-
     def _take(self, client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         site, device, leaf = topics.parse_device_topic(message.topic)
         if leaf == topics.TIME:

@@ -66,7 +66,7 @@ def main() -> None:
         path = folder / "micropython"
         process = subprocess.Popen(
             [*micropython, str(Path(__file__).with_name("sync_journals.py")), str(path), SEED.hex(), "100"],
-            env={**os.environ, "MICROPYPATH": str(ROOT / "firmware")},
+            env={**os.environ, "MICROPYPATH": f"{ROOT}/firmware:{ROOT}/tests/portable"},
             stdout=subprocess.PIPE,
         )
         assert process.stdout is not None

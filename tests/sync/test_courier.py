@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from patience import Patience, wait_until
 from sync_brokers import AmqttBroker, TestBroker
 from sync_ledgers import FakeLedger, truthful
 from sync_players import LEDGER_KEY, FakePlayer, PlayerThread, sealed
@@ -64,18 +66,27 @@ class Venue:
         )
         return self.courier
 
-    def run(self, until: Callable[[], bool], seconds: float = 90) -> None:
+    def run(self, until: Callable[[], bool]) -> None:
         """Turn until it holds."""
         assert self.courier is not None
-        end = time.monotonic() + seconds
+        patience = Patience()
         while not until():
-            assert time.monotonic() < end, "\n".join(["expected it in time", *self.courier.missing(), *self.said])
+            assert patience.lasts, "\n".join(["expected it in time", *self.courier.missing(), *self.said])
             self.courier.turn(50)
 
     def run_until_idle(self) -> None:
         courier = self.courier
         assert courier is not None
         self.run(lambda: courier.idle)
+
+    def state(self) -> dict[str, object]:
+        """How far everybody is, for people."""
+        assert self.ledger is not None
+        return {
+            "ledger": dict(self.ledger.verdicts),
+            "players": [(line.address, line.player.last_receipted, line.bytes_in) for line in self.players],
+            "spool": report(self.folder / "spool"),
+        }
 
     def command(self, *more: str) -> list[str]:
         devices = [part for line in self.players for part in ("--device", line.address)]
@@ -310,7 +321,7 @@ def test_a_player_on_micropython_over_a_pty(venue: Venue, micropython: list[str]
     program = Path(__file__).with_name("sync_journals.py")
     process = subprocess.Popen(
         [*micropython, str(program), str(path), seed.hex(), "8"],
-        env={**os.environ, "MICROPYPATH": str(ROOT / "firmware")},
+        env={**os.environ, "MICROPYPATH": f"{ROOT}/firmware:{ROOT}/tests/portable"},
         stdout=subprocess.PIPE,
     )
     try:
@@ -444,13 +455,17 @@ def test_kill_9_in_the_middle_changes_none_of_the_totals(venue: Venue) -> None:
     venue.player(SEED_B, 60, "serial", "tty")
     ledger = venue.start_ledger()
     kills = 0
+
+    def reached(goal: int, courier: "subprocess.Popen[bytes]") -> bool:
+        return len(ledger.segments) >= goal or courier.poll() is not None
+
     for goal in (10, 40, 80):
-        courier = subprocess.Popen(venue.command(), stderr=subprocess.PIPE)
-        ledger.wait_until(lambda goal=goal: len(ledger.segments) >= goal)  # type: ignore[misc]
+        courier = subprocess.Popen(venue.command())  # what it says is shown if this fails
+        wait_until(partial(reached, goal, courier), venue.state)
         time.sleep(random.uniform(0, 0.05))
         kills += courier.poll() is None
         os.kill(courier.pid, signal.SIGKILL)
-        courier.communicate()
+        courier.wait()
     last = subprocess.run(venue.command("--until-idle", "--timeout-s", "120"), capture_output=True, text=True)
     assert last.returncode == 0, last.stderr
     assert "Traceback" not in last.stderr

@@ -4,11 +4,11 @@ import functools
 import hashlib
 import http.server
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from patience import Patience
 from sync_brokers import TestBroker
 from sync_ledgers import FakeLedger, truthful
 from sync_players import FakePlayer, PlayerThread, sealed
@@ -59,11 +59,11 @@ class Venue:
         self.courier = Courier(settings, Notes(self.said.append))
         return self.courier
 
-    def run(self, until: Callable[[], bool], seconds: float = 90) -> None:
+    def run(self, until: Callable[[], bool]) -> None:
         assert self.courier is not None
-        end = time.monotonic() + seconds
+        patience = Patience()
         while not until():
-            assert time.monotonic() < end, "\n".join(["expected it in time", *self.courier.missing(), *self.said])
+            assert patience.lasts, "\n".join(["expected it in time", *self.courier.missing(), *self.said])
             self.courier.turn(20)
 
     def run_until_idle(self) -> None:

@@ -3,10 +3,10 @@
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from patience import wait_until
 
 from amos_tools import toolchain
 from amos_tools.toolchain import debian
@@ -35,11 +35,9 @@ def test_mosquitto_starts_and_listens(mosquitto: list[str], tmp_path: Path) -> N
     (tmp_path / "conf").write_text(f"listener 0 {path}\nallow_anonymous true\nuser root\n")  # root keeps to tmp_path
     with subprocess.Popen([*mosquitto, "-c", str(tmp_path / "conf")], stderr=subprocess.PIPE) as broker:
         try:
-            deadline_s = time.monotonic() + 20
-            while not path.exists() and broker.poll() is None and time.monotonic() < deadline_s:
-                time.sleep(0.02)
+            wait_until(lambda: path.exists() or broker.poll() is not None, "a socket")
             with socket.socket(socket.AF_UNIX) as client:
-                client.settimeout(20)
+                client.settimeout(60)
                 client.connect(str(path))
                 client.sendall(bytes.fromhex("100d 0004 4d515454 04 02 003c 0001 61"))  # MQTT 3.1.1 CONNECT as "a"
                 assert client.recv(4) == bytes.fromhex("20020000")  # CONNACK, accepted
