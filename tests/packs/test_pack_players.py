@@ -90,10 +90,6 @@ def replayed(folder: Path, usage: Usage, frames: int) -> bytes:
     return bytes(pcm[: 4 * frames])
 
 
-every_line = pytest.mark.parametrize("player", ["cpython-unix", "cpython-pty", "micropython-pty"], indirect=True)
-
-
-@every_line
 def test_a_pack_takes_over_where_a_section_ends(player: Player, packs: dict[int, Path], tmp_path: Path) -> None:
     player.start(out=f"wav:{tmp_path}/out.wav")
     before = player.status()
@@ -122,7 +118,6 @@ def test_a_pack_takes_over_where_a_section_ends(player: Player, packs: dict[int,
     assert bends[cut - 1500 : cut + 1500].max() <= max(bends[: cut - 1500].max(), bends[cut + 1500 :].max())
 
 
-@every_line
 @pytest.mark.parametrize("given", ["none", "nowhere", "spoilt"])
 def test_a_player_without_a_pack_says_so_and_plays_the_first_that_comes(
     player: Player, packs: dict[int, Path], tmp_path: Path, given: str
@@ -145,7 +140,6 @@ def test_a_player_without_a_pack_says_so_and_plays_the_first_that_comes(
     assert player.wait_for_pack(pack_id(packs[2])).state == STATE_PLAYING, "its own after a restart"
 
 
-@every_line
 def test_a_blob_that_rotted_is_told_and_comes_again(player: Player, packs: dict[int, Path], tmp_path: Path) -> None:
     card = tmp_path / "card"
     shutil.copytree(packs[1], card)
@@ -166,7 +160,7 @@ def test_a_blob_that_rotted_is_told_and_comes_again(player: Player, packs: dict[
         player.kill()
 
 
-@every_line
+@pytest.mark.parametrize("player", ["cpython-unix", "cpython-pty", "micropython-pty"], indirect=True)
 def test_a_line_that_is_cut_resumes_where_it_was(player: Player, packs: dict[int, Path]) -> None:
     player.start()
     total = 0
