@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from amos.player.envelope import Envelope, fade_gain, first_audible
 from amos.player.events import Start
+from amos.player.fade_numpy import fade_gains
 from amos.player.fade_table import FADE_Q15, FADE_STEPS
-from amos.player.mixer_numpy import fade_gains
 
 FADES = st.one_of(st.integers(1, 300), st.integers(1, 1 << 22))
 GAINS = st.integers(0, 32767)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from amos.player.envelope import Envelope
 from amos.player.events import Start, Stop
-from amos.player.mixer_numpy import node_gains
+from amos.player.fade_numpy import node_gains
 from amos.player.score import Score
 from amos.player.vm import Vm
 from amos_tools.vault.audio import Int16Frames
