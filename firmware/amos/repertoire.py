@@ -17,7 +17,10 @@ RUNTIME_CLASS = "micropython" if MICROPYTHON else "linux"
 
 def board_fault(manifest, config) -> "str | None":
     """Why a pack is not for the board that `config` describes, or None."""
-    classes = (ANY_BOARD, RUNTIME_CLASS, config.board_class, config.board)
+    classes = [ANY_BOARD]
+    for name in (RUNTIME_CLASS, config.board_class, config.board):
+        if name not in classes:
+            classes.append(name)
     if manifest.board_class not in classes:
         return "board class: expected %s, found %s" % (" or ".join(classes), manifest.board_class)
     for name, found, most in (

@@ -14,18 +14,20 @@ from sync_brokers import TestBroker
 from typer.testing import CliRunner
 
 from amos import crypto
+from amos.protocol.link import STATE_PLAYING, STATE_STOPPED
 from amos_ledger.folder import Folder, init_folder
 from amos_tools.cli import app
 from amos_tools.demo.broker import free_port
 from amos_tools.device import linux_player
 from amos_tools.device.call import ask_status
 from amos_tools.device.run import micropython_environment
+from amos_tools.device.send import send_pack
 
 
 class Site:
     """An operator's machine: key, ledger, records; and players as processes."""
 
-    def __init__(self, folder: Path, operator: Path, ledger: Folder, pack: Path):
+    def __init__(self, folder: Path, operator: Path, ledger: Folder, pack: Path | None):
         self.folder, self.operator, self.ledger, self.pack = folder, operator, ledger, pack
         self.processes: dict[str, subprocess.Popen[str]] = {}
 
@@ -44,7 +46,8 @@ class Site:
         process.wait(60)
 
     def call(self, command: str, name: str, *words: str, wait_s: int = 60) -> tuple[int, list[str]]:
-        common = [f"--key={self.operator}", f"--pack={self.pack}", f"--records={self.folder / 'kept'}"]
+        common = [f"--key={self.operator}", f"--records={self.folder / 'kept'}"]
+        common += [f"--pack={self.pack}"] if self.pack is not None else []
         common += [f"--directory={self.folder / name}", f"--wait-s={wait_s}", "--setting=pace=clocked"]
         if not any(word.startswith("--port") for word in words):
             common.append(f"--port={self.port(name)}")
@@ -100,6 +103,21 @@ def test_one_command_from_nothing_to_enrolled_and_the_same_again_changes_nothing
     assert {path: path.read_bytes() for path in site.folder.glob("kept/*")} == before
     done = CliRunner().invoke(app, ["device", "logs", site.port("bar")])
     assert done.exit_code == 0 and "playing: session 1" in done.output and "key: bound to" in done.output
+
+
+def test_without_a_pack_it_is_enrolled_and_plays_the_first_that_comes(site: Site, pack: Path) -> None:
+    site.pack, of_pack = None, "--setting=board_class=mcu"
+    site.provision("bar", of_pack, wait_s=0)
+    site.start("bar")
+    code, lines = site.provision("bar", of_pack)
+    assert code == 0 and lines[-1] == "ledger: enrolled; play counts from here on"
+    status = ask_status(site.port("bar"), 60)
+    assert status.state == STATE_STOPPED and str(status.text).startswith("no pack: ")
+    send_pack(site.port("bar"), pack, lambda _here, _total: None)
+    wait_until(lambda: ask_status(site.port("bar"), 60).frame > 0, "music")
+    code, again = site.provision("bar", of_pack)
+    assert code == 0 and again[0].endswith("as they were") and again[-1] == "ledger: had it; nothing changed"
+    assert ask_status(site.port("bar"), 60).state == STATE_PLAYING
 
 
 def test_a_run_that_broke_off_before_the_ledger_is_completed_with_the_same_enrolment(site: Site) -> None:

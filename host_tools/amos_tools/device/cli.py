@@ -10,12 +10,11 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from amos.config import NO_PACK
 from amos.protocol.link import OUTPUTS, STATES
 from amos.protocol.segment import CLOCK_LETTERS
 from amos_tools.boards import load_board
 from amos_tools.device.call import ask_identity, ask_logs, ask_status, send_input
-from amos_tools.device.prepare import check_fit, read_score, with_words, write_wiring
+from amos_tools.device.prepare import check_fit, read_score, settings_for, with_words, write_wiring
 from amos_tools.device.prepare import enrol as enrol_device
 from amos_tools.device.prepare import prepare as prepare_directory
 from amos_tools.device.provision_cli import one_line_errors, provision, replace
@@ -38,14 +37,10 @@ def prepare(
     setting: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other setting.")] = None,
 ) -> None:
     """Write a player's settings. Its key is made by the player itself when it first runs."""
-    settings: dict[str, object] = {"publisher_key": publisher_key, "ledger_key": ledger_key}
-    settings["pack"] = str(pack.resolve()) if pack else NO_PACK
+    pinned = {"publisher_key": publisher_key, "ledger_key": ledger_key}
     with one_line_errors():
         known = load_board(board) if board else None
-        if known:
-            own = known.player_settings(directory.resolve().name)
-            settings |= own if pack else {name: own[name] for name in own if name != "pack"}
-        settings = with_words(settings, setting)
+        settings = with_words(settings_for(known, directory.resolve().name, pack) | pinned, setting)
         if known and pack:
             check_fit(known, pack, publisher_key)
         prepare_directory(directory, settings)

@@ -47,7 +47,14 @@ TURN_S = 0.2
 
 
 def flash(
-    port: str, board: Board, settings: dict[str, object], pack: Path, say: Say, *, link: str | None, index: str | None
+    port: str,
+    board: Board,
+    settings: dict[str, object],
+    pack: Path | None,
+    say: Say,
+    *,
+    link: str | None,
+    index: str | None,
 ) -> tuple[str, bytes]:
     """Put there what differs, have the key made, restart the board; (the address of its link, the device's id).
 
@@ -63,7 +70,8 @@ def flash(
         prompt.run(MOUNT)
         _texts(prompt, {f"{wiring['player']}/player.json": settings}, "settings", say)
         device = _key(port, prompt, f"{wiring['player']}/device.key", say)
-        _pack(prompt, pack, str(settings["pack"]), say)
+        if pack is not None:
+            _pack(prompt, pack, str(settings["pack"]), say)
         prompt.restart()
     say("board: restarted")
     return link or _link_beside(port), device

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from amos import crypto
-from amos.config import SETTINGS, Config, ConfigError
+from amos.config import NO_PACK, SETTINGS, Config, ConfigError
 from amos.edges.pack_folder import PackFolder, open_pack
 from amos.player.score import Score, decode_score
 from amos_tools.boards import Board, BoardError
@@ -55,6 +55,16 @@ def _write(path: Path, content: dict[str, object]) -> None:
     staged = path.with_name(path.name + ".new")
     staged.write_text(json.dumps(content, indent=2) + "\n")
     os.replace(staged, path)
+
+
+def settings_for(board: Board | None, player: str, pack: Path | None) -> dict[str, object]:
+    """The settings that follow from the board, where it is known, and from the pack that the player has at first."""
+    settings = {} if board is None else board.player_settings(player)
+    if pack is None:
+        settings["pack"] = NO_PACK
+    else:
+        settings.setdefault("pack", str(pack.resolve()))  # a board without a disk of ours has a place of its own
+    return settings
 
 
 def with_words(settings: dict[str, object], words: list[str] | None) -> dict[str, object]:

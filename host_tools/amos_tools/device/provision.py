@@ -41,7 +41,7 @@ class Device:
 
     port: str
     board: Board | None
-    pack: Path
+    pack: Path | None
     settings: dict[str, object]
     directory: Path
     link: str | None = None
@@ -60,7 +60,7 @@ def provision(
     expected = {"micropython": "serial:", "linux": "unix:"}[kind]
     if not device.port.startswith(expected):
         raise DeviceError(f"port: expected {expected}PATH for a {kind} player, found {device.port}")
-    if device.board is not None:
+    if device.board is not None and device.pack is not None:
         check_fit(device.board, device.pack, str(device.settings["publisher_key"]))
     link, expected_device = _flashed(device, say) if kind == "micropython" else _set_up(device, say)
     identity = ask_identity(link, wait_s)

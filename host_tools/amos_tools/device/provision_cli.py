@@ -21,7 +21,7 @@ from amos_tools.device.call import DeviceError
 from amos_tools.device.deliver import DeliveryError
 from amos_tools.device.linux_player import UNIT_STATE
 from amos_tools.device.place import Place, PlaceError
-from amos_tools.device.prepare import with_words
+from amos_tools.device.prepare import settings_for, with_words
 from amos_tools.device.provision import Device, Ledger
 from amos_tools.device.provision import provision as provision_device
 from amos_tools.device.records import Record, RecordError, Records
@@ -36,7 +36,9 @@ Port = Annotated[
 ]
 Site = Annotated[str, typer.Option(help="The venue: letters a-z, digits, - and _.")]
 Key = Annotated[Path, typer.Option(metavar="FILE", help="The operator's key file.")]
-Pack = Annotated[Path, typer.Option(metavar="DIR", help="The pack it plays.")]
+Pack = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="The pack it plays at first; without one it waits for a courier's.")
+]
 BoardName = Annotated[str | None, typer.Option(metavar="NAME", help="Which board it is (amos boards).")]
 LedgerFolder = Annotated[
     Path | None, typer.Option(metavar="DIR", help="The ledger's folder, where it is on this machine.")
@@ -77,7 +79,7 @@ def provision(
     port: Port,
     site: Site,
     key: Key,
-    pack: Pack,
+    pack: Pack = None,
     name: Annotated[str, typer.Option(help="The player's name there.")] = "player",
     tier: Annotated[int, typer.Option(min=0, max=255, help="User tier, reported with all its play.")] = 0,
     board: BoardName = None,
@@ -108,7 +110,7 @@ def replace(
     port: Port,
     old: Annotated[str, typer.Option(metavar="DEVICE", help="The device to be replaced: 32 hex digits.")],
     key: Key,
-    pack: Pack,
+    pack: Pack = None,
     board: BoardName = None,
     ledger: LedgerFolder = None,
     broker: BrokerName = None,
@@ -191,7 +193,7 @@ def _device(
     name: str,
     tier: int,
     board: str | None,
-    pack: Path,
+    pack: Path | None,
     pinned: dict[str, str],
     directory: Path | None,
     link: str | None,
@@ -199,9 +201,7 @@ def _device(
     words: list[str] | None,
 ) -> Device:
     known = load_board(board) if board else None
-    settings: dict[str, object] = {"pack": str(pack.resolve()), **pinned, "tier": tier}
-    if known is not None:
-        settings |= known.player_settings(name)
+    settings = settings_for(known, name, pack) | pinned | {"tier": tier}
     if port.startswith("unix:"):
         settings["link"] = port
     return Device(port, known, pack, with_words(settings, words), directory or UNIT_STATE / name, link, index)
