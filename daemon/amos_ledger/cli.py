@@ -22,6 +22,7 @@ from amos_ledger.mqtt import MqttEdge
 from amos_ledger.opt_outs import add_opt_outs, read_opt_outs
 from amos_ledger.records import Totals
 from amos_ledger.service import Service
+from amos_mqtt.broker import BrokerSettingError, broker_at
 
 app = typer.Typer(help="Keep the ledger: enrol devices, publish packs, serve couriers.", no_args_is_help=True)
 
@@ -90,28 +91,31 @@ def optouts(
 @app.command()
 def serve(
     folder: LedgerFolder,
-    broker: Annotated[str, typer.Option(metavar="HOST:PORT", help="The MQTT broker.")],
+    broker: Annotated[str, typer.Option(metavar="HOST:PORT", help="The MQTT broker; port 1883, with TLS 8883.")],
     once_idle: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="End after this long without a message.")
     ] = None,
+    tls_ca: Annotated[Path | None, typer.Option(help="Broker's CA certificate (PEM): use TLS.")] = None,
+    tls_certificate: Annotated[Path | None, typer.Option(help="The ledger's certificate (PEM).")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
 ) -> None:
     """Take usage from the broker, answer with receipts or refusals, until ended (SIGTERM, Ctrl-C)."""
     logging.basicConfig(format="%(asctime)s ledger: %(message)s", level=logging.INFO)
     report = logging.getLogger("amos.ledger").info
     with _one_line_errors(folder):
-        host, port = _parse_broker(broker)
+        where = broker_at(broker, tls_ca, tls_certificate, tls_key)
         ledger = Folder(folder)
         ledger.open_store().close()
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         with ledger.serving():
-            edge = MqttEdge(host, port, f"amos-ledger-{ledger.key_id.hex()}", report)
+            edge = MqttEdge(where, f"amos-ledger-{ledger.key_id.hex()}", report)
             report(f"serving {folder}, origin {ledger.trust.origin}")
             Service(Ledger(ledger), edge, report, stop).run(once_idle)
             report("ended")
         if once_idle is not None and not edge.reached:
-            raise BrokerUnusable(f"broker: expected one at {host}:{port}, found none in {once_idle:g} s")
+            raise BrokerUnusable(f"broker: expected one at {where.name}, found none in {once_idle:g} s")
 
 
 @app.command()
@@ -151,21 +155,14 @@ def _facts(folder: Folder, totals: Totals) -> dict[str, Any]:
     return facts | {"quarantined": [device.device for device in totals.quarantined]}
 
 
-def _parse_broker(text: str) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not (colon and host and port.isascii() and port.isdigit() and 1 <= int(port) <= 65_535):
-        raise BrokerUnusable(f"broker: expected HOST:PORT, found {text[:80]!r}")
-    return host.strip("[]"), int(port)
-
-
 @contextmanager
 def _one_line_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except LedgerError as error:
         raise _refusal(error.name, error) from None
-    except MessageError as error:
-        raise _refusal("MessageError", error) from None
+    except (MessageError, BrokerSettingError) as error:
+        raise _refusal(type(error).__name__, error) from None
     except (OSError, sqlite3.Error) as error:
         raise _refusal(StorageFailed.__name__, f"{folder}: {error}") from None
 

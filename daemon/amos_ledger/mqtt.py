@@ -24,6 +24,7 @@ from amos.protocol.limits import ENVELOPE_BYTES_MAX
 from amos.protocol.topics import ALL_ENROLMENTS, ALL_TIME, ALL_USAGE
 from amos_ledger.limits import ANSWERS_QUEUED_MAX, INFLIGHT_MESSAGES_MAX, QUEUE_MESSAGES_MAX
 from amos_ledger.reading import Message
+from amos_mqtt.broker import Broker
 
 QOS = 1
 KEEP_ALIVE_S = 30
@@ -47,16 +48,16 @@ class Arrival:
 
 
 class MqttEdge:
-    """A client of the broker at `host`:`port`. `start`, then take from `arrivals`; `stop` leaves the session there."""
+    """A client of the broker. `start`, then take from `arrivals`; `stop` leaves the session there."""
 
     def __init__(
-        self, host: str, port: int, client_id: str, report: Callable[[str], None], pauses_s: tuple[int, int] = (1, 60)
+        self, broker: Broker, client_id: str, report: Callable[[str], None], pauses_s: tuple[int, int] = (1, 60)
     ) -> None:
         self.arrivals: queue.Queue[Arrival] = queue.Queue(QUEUE_MESSAGES_MAX)
         self.dropped = 0
         self.connected = threading.Event()
         self.reached = False
-        self._host, self._port, self._client_id = host, port, client_id
+        self._broker, self._client_id = broker, client_id
         self._report = report
         self._pauses_s = pauses_s
         self._connection = 0
@@ -109,6 +110,8 @@ class MqttEdge:
         client.max_inflight_messages_set(INFLIGHT_MESSAGES_MAX)
         client.max_queued_messages_set(ANSWERS_QUEUED_MAX)
         client.reconnect_delay_set(*self._pauses_s)
+        if self._broker.tls is not None:
+            client.tls_set_context(self._broker.tls)
         client.on_socket_open = self._on_socket_open
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
@@ -127,13 +130,14 @@ class MqttEdge:
 
     def _connect(self) -> None:
         if self._protocol != paho.MQTTv5:
-            self._client.connect_async(self._host, self._port, KEEP_ALIVE_S)
+            self._client.connect_async(self._broker.host, self._broker.port, KEEP_ALIVE_S)
             return
         properties: Any = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = SESSION_EXPIRY_S
         properties.ReceiveMaximum = INFLIGHT_MESSAGES_MAX
         properties.MaximumPacketSize = 2 * ENVELOPE_BYTES_MAX  # the broker keeps bigger ones to itself
-        self._client.connect_async(self._host, self._port, KEEP_ALIVE_S, clean_start=False, properties=properties)
+        where = (self._broker.host, self._broker.port, KEEP_ALIVE_S)
+        self._client.connect_async(*where, clean_start=False, properties=properties)
 
     def _on_socket_open(self, client: Any, _data: object, _socket: object) -> None:
         if self._protocol == paho.MQTTv5:
@@ -160,10 +164,10 @@ class MqttEdge:
         client.subscribe([(ALL_USAGE, QOS), (ALL_TIME, QOS), (ALL_ENROLMENTS, QOS)])
         self.connected.set()
         self.reached = True
-        self._report(f"broker {self._host}:{self._port} connected, MQTT {'5' if self._protocol == 5 else '3.1.1'}")
+        self._report(f"broker {self._broker.name} connected, MQTT {'5' if self._protocol == 5 else '3.1.1'}")
 
     def _on_connect_fail(self, _client: object, _data: object) -> None:
-        self._away("cannot be reached")
+        self._away(self._broker.unreachable)
 
     def _on_disconnect(self, _client: Any, _data: object, _flags: object, reason: Any, _properties: object) -> None:
         was_connected = self.connected.is_set()
@@ -186,7 +190,7 @@ class MqttEdge:
 
     def _away(self, why: str) -> None:
         if not self._said_away:
-            self._report(f"broker {self._host}:{self._port} {why}; trying again until it is there")
+            self._report(f"broker {self._broker.name} {why}; trying again until it is there")
             self._said_away = True
 
     def _on_message(self, _client: object, _data: object, message: Any) -> None:

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from amos.edges.notify_host import heartbeat
+from amos_mqtt.broker import Broker, BrokerSettingError, broker_at
 from amos_sync import mqtt
 from amos_sync.courier import Courier, Settings
 from amos_sync.errors import SettingError, SyncError
@@ -65,7 +66,7 @@ def run(
             publisher_key=_key("publisher key", publisher_key),
         )
         courier = Courier(settings)
-    except SyncError as error:
+    except (SyncError, BrokerSettingError) as error:
         typer.echo(f"courier: {error}", err=True)
         raise typer.Exit(EXIT_SETTING) from None
     raise typer.Exit(_drive(courier, until_idle, timeout_s))
@@ -146,14 +147,10 @@ def _key(name: str, text: str | None) -> bytes | None:
     return key
 
 
-def _broker(text: str, version: str, ca: Path | None, certificate: Path | None, key: Path | None) -> mqtt.Broker:
+def _broker(text: str, version: str, ca: Path | None, certificate: Path | None, key: Path | None) -> Broker:
     if version not in mqtt.LEVELS:
         raise SettingError(f"MQTT version {version!r}: expected {', '.join(mqtt.LEVELS)}")
-    host, port = mqtt.parse_broker(text, 8883 if ca or certificate else 1883)
-    broker = mqtt.Broker(host, port, mqtt.LEVELS[version], ca, certificate, key)
-    if ca or certificate:
-        mqtt.tls_context(broker)
-    return broker
+    return broker_at(text, ca, certificate, key, mqtt.LEVELS[version])
 
 
 if __name__ == "__main__":

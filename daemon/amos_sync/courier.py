@@ -19,6 +19,7 @@ from amos.protocol.envelope import unwrap
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import ANCHOR_BYTES_MAX
 from amos.protocol.receipt import parse_receipt
+from amos_mqtt.broker import Broker
 from amos_sync import mqtt
 from amos_sync.courier_status import OFFLINE, ONLINE, CourierStatus
 from amos_sync.device import Device
@@ -51,7 +52,7 @@ class Settings:
 
     site: str
     addresses: tuple[str, ...]
-    broker: mqtt.Broker
+    broker: Broker
     spool: Path
     ledger_key: bytes | None = None
     spool_bytes_max: int = SPOOL_BYTES_MAX

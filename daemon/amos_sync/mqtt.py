@@ -7,13 +7,11 @@ them to the courier's loop. Nothing here raises for what the broker or the netwo
 """
 
 import random
-import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -23,7 +21,7 @@ from paho.mqtt.properties import Properties
 
 from amos.protocol import topics
 from amos.protocol.limits import ANSWER_BYTES_MAX, OPT_OUTS_BYTES_MAX
-from amos_sync.errors import SettingError
+from amos_mqtt.broker import Broker
 from amos_sync.limits import (
     BROKER_RETRY_MS,
     CONNACK_WAIT_MS,
@@ -37,33 +35,6 @@ from amos_sync.outbox import back_off_ms
 LEVEL_NAMES = {5: "MQTT 5", 4: "MQTT 3.1.1"}
 LEVELS = {"auto": (5, 4), "5": (5,), "3.1.1": (4,)}
 """Setting -> levels to try, in turn."""
-
-
-@dataclass(frozen=True)
-class Broker:
-    """Where the broker is, and how to speak to it. `ca`, `certificate` and `key` are files for TLS."""
-
-    host: str
-    port: int
-    levels: tuple[int, ...] = (5, 4)
-    ca: Path | None = None
-    certificate: Path | None = None
-    key: Path | None = None
-
-    @property
-    def name(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-def parse_broker(text: str, default_port: int = 1883) -> tuple[str, int]:
-    """HOST, HOST:PORT or [IPV6]:PORT. Raises `SettingError`."""
-    host, colon, port = text.rpartition(":")
-    if not colon or (text.count(":") > 1 and "]" not in text) or text.endswith("]"):
-        host, port = text, str(default_port)
-    host = host.strip("[]")
-    if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
-        raise SettingError(f"broker {text!r}: expected HOST or HOST:PORT")
-    return host, int(port)
 
 
 @dataclass(frozen=True)
@@ -260,8 +231,8 @@ class MqttEdge:
         client.reconnect_delay_set(*(bound // 1000 for bound in BROKER_RETRY_MS))
         if self._will:
             client.will_set(self._will[0], self._will[1], qos=1, retain=True)
-        if self.broker.ca or self.broker.certificate:
-            client.tls_set_context(tls_context(self.broker))
+        if self.broker.tls is not None:
+            client.tls_set_context(self.broker.tls)
         self._listen(client, generation)
         extra: dict[str, Any] = {}
         if self._level == paho.MQTTv5:
@@ -305,7 +276,7 @@ class MqttEdge:
         client.on_publish = on_publish
         client.on_subscribe = on_subscribe
         client.on_socket_open = lambda _client, _data, _socket: put(_Opened())
-        client.on_connect_fail = lambda _client, _data: put(Down("cannot be reached"))
+        client.on_connect_fail = lambda _client, _data: put(Down(self.broker.unreachable))
         client.on_disconnect = lambda _client, _data, _flags, reason, _more: put(Down(str(reason)))
 
 
@@ -336,14 +307,3 @@ def _wait_for(info: paho.MQTTMessageInfo, seconds: float) -> None:
         except (RuntimeError, ValueError):
             return  # the line broke, or the queue was full: the will says the same
         time.sleep(0.01)
-
-
-def tls_context(broker: Broker) -> ssl.SSLContext:
-    """Client-side TLS with the broker's certificate checked. Raises `SettingError` for files that are none."""
-    try:
-        context = ssl.create_default_context(cafile=str(broker.ca) if broker.ca else None)
-        if broker.certificate:
-            context.load_cert_chain(broker.certificate, broker.key)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingError(f"TLS files: {error}") from error
-    return context

@@ -19,7 +19,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 SOURCES = tuple(PROJECT / name for name in ("firmware", "daemon", "host_tools"))
-OURS = {"amos", "amos_sync", "amos_ledger", "amos_tools"}
+OURS = {"amos", "amos_mqtt", "amos_sync", "amos_ledger", "amos_tools"}
 FORBIDDEN = {"daemon", "firmware", "host_tools", "tests"}  # folders, not packages
 
 # Files that only CPython imports. `basedpyright` leaves out the same ones and `make lint` hands them to mypy.
@@ -102,12 +102,13 @@ RULES = (
         for name in PURE_SYNC
     ),
     # A word to the supervisor knows nothing of players; it has one owner, and the courier has one loop, too.
-    rule("amos_sync", "amos.protocol", "amos.crypto", "amos.edges.notify_host"),
+    rule("amos_sync", "amos.protocol", "amos.crypto", "amos.edges.notify_host", "amos_mqtt"),
     *(
         rule(f"amos_ledger.{name}", "amos_ledger", "amos.protocol", "amos.crypto", outside=PURE_HOST, pure=True)
         for name in PURE_LEDGER
     ),
-    rule("amos_ledger", "amos.protocol", "amos.crypto"),
+    rule("amos_ledger", "amos.protocol", "amos.crypto", "amos_mqtt"),
+    rule("amos_mqtt", outside=set(sys.stdlib_module_names)),
     rule("amos_tools.bootstrap", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
     rule("amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
     rule("amos_tools", *sorted(OURS)),

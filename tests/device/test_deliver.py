@@ -23,7 +23,7 @@ from amos_ledger.folder import Folder
 from amos_ledger.ledger import Ledger
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.service import Service
-from amos_sync.mqtt import Broker
+from amos_mqtt.broker import Broker
 from amos_tools.demo.broker import free_port
 from amos_tools.device.deliver import DeliveryError, into_folder, over_broker
 
@@ -46,7 +46,7 @@ def an_enrolment(operator: Path, **changes: Any) -> tuple[bytes, Enrolment]:
 def serving(ledger: Folder, port: int) -> Iterator[None]:
     """`amos ledger serve`, on a thread."""
     stop = threading.Event()
-    edge = MqttEdge("127.0.0.1", port, "ledger", lambda line: None)
+    edge = MqttEdge(Broker("127.0.0.1", port), "ledger", lambda line: None)
     service = Service(Ledger(ledger), edge, lambda line: None, stop)
     thread = threading.Thread(target=service.run, daemon=True)
     thread.start()

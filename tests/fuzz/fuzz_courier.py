@@ -13,10 +13,11 @@ from amos.protocol.answer import ACCEPTED, DUPLICATE, VERDICTS, Answer
 from amos.protocol.envelope import unwrap, wrap
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.receipt import parse_receipt, sign_receipt
+from amos_mqtt.broker import Broker
 from amos_sync import device as device_module
 from amos_sync.courier import Courier, Settings
 from amos_sync.device import Device
-from amos_sync.mqtt import Broker, Message
+from amos_sync.mqtt import Message
 from amos_sync.notes import Notes
 from amos_sync.outbox import Slot, State
 from fuzz_chance import EDGES, Chance, spoil, twisted

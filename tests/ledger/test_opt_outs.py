@@ -20,6 +20,7 @@ from amos_ledger.mqtt import MqttEdge
 from amos_ledger.opt_outs import NAME, Herald, add_opt_outs, published
 from amos_ledger.reading import Message, asks_time
 from amos_ledger.service import Service
+from amos_mqtt.broker import Broker as Address
 
 NONCE = bytes(range(16))
 
@@ -104,7 +105,7 @@ def test_the_herald_tells_each_connection_and_each_list_once(world: Any) -> None
 def test_over_a_broker(world: Any, broker: Any) -> None:
     device = world.device()
     add_opt_outs(world.folder, opt_outs(world.publisher, 1, "a"))
-    edge = MqttEdge("127.0.0.1", broker.port, "amos-ledger-rights", lambda line: None, (1, 1))
+    edge = MqttEdge(Address("127.0.0.1", broker.port), "amos-ledger-rights", lambda line: None, (1, 1))
     stop = threading.Event()
     service = Service(Ledger(world.folder), edge, lambda line: None, stop)
     thread = threading.Thread(target=service.run)

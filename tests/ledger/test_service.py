@@ -17,6 +17,7 @@ from amos_ledger.limits import QUEUE_MESSAGES_MAX
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.reading import Message
 from amos_ledger.service import Service
+from amos_mqtt.broker import Broker as Address
 
 
 class Courier:
@@ -56,7 +57,7 @@ class Running:
     def __init__(self, world: Any, port: int) -> None:
         self.lines: list[str] = []
         self.stop = threading.Event()
-        self.edge = MqttEdge("127.0.0.1", port, "amos-ledger-test", self.lines.append, (1, 1))
+        self.edge = MqttEdge(Address("127.0.0.1", port), "amos-ledger-test", self.lines.append, (1, 1))
         self.service = Service(Ledger(world.folder), self.edge, self.lines.append, self.stop)
         self.thread = threading.Thread(target=self.service.run)
         self.thread.start()
@@ -144,7 +145,7 @@ def test_a_broker_that_goes_away_is_said_once_and_found_again(world: Any, broker
 
 
 def test_a_flood_is_bounded_in_messages_and_bytes() -> None:
-    edge = MqttEdge("127.0.0.1", 1, "flooded", lambda line: None)
+    edge = MqttEdge(Address("127.0.0.1", 1), "flooded", lambda line: None)
     flood = paho.MQTTMessage(mid=1, topic=b"amos/1/" + b"x" * 60_000 + b"/y/usage")
     flood.payload = bytes(1 << 17)
     for _ in range(QUEUE_MESSAGES_MAX + 500):
@@ -157,7 +158,7 @@ def test_a_flood_is_bounded_in_messages_and_bytes() -> None:
 
 
 def test_a_message_of_an_earlier_connection_is_not_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
-    edge = MqttEdge("127.0.0.1", 1, "again", lambda line: None)
+    edge = MqttEdge(Address("127.0.0.1", 1), "again", lambda line: None)
     acknowledged: list[int] = []
     monkeypatch.setattr(edge._client, "ack", lambda mid, qos: acknowledged.append(mid))
     for mid, connection in ((1, 0), (2, 1)):
@@ -172,7 +173,7 @@ def test_a_message_of_an_earlier_connection_is_not_acknowledged(monkeypatch: pyt
 
 
 def test_an_answer_nobody_can_listen_for_is_no_error() -> None:
-    edge = MqttEdge("127.0.0.1", 1, "wild", lambda line: None)
+    edge = MqttEdge(Address("127.0.0.1", 1), "wild", lambda line: None)
     assert edge.publish("amos/1/+/x/receipt", b"x") is False
     assert edge.publish("amos/1/site/x/receipt", b"x") is True  # waits for the connection
 
@@ -180,7 +181,7 @@ def test_an_answer_nobody_can_listen_for_is_no_error() -> None:
 def test_trouble_is_said_once_and_its_end_once(world: Any) -> None:
     lines: list[str] = []
     ledger = Ledger(world.folder)
-    service = Service(ledger, MqttEdge("127.0.0.1", 1, "x", lines.append), lines.append, threading.Event())
+    service = Service(ledger, MqttEdge(Address("127.0.0.1", 1), "x", lines.append), lines.append, threading.Event())
     database = world.path / "ledger.sqlite"
     away = world.path / "away.sqlite"
     database.rename(away)

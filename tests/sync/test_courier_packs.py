@@ -14,10 +14,10 @@ from sync_ledgers import FakeLedger, truthful
 from sync_players import FakePlayer, PlayerThread, sealed
 
 from amos import crypto
+from amos_mqtt.broker import Broker
 from amos_sync import limits, pack_shelf, session
 from amos_sync.courier import Courier, Settings
 from amos_sync.errors import PackSourceError
-from amos_sync.mqtt import Broker
 from amos_sync.notes import Notes
 from amos_sync.pack_shelf import PackShelf
 from amos_sync.pack_source import FolderSource, WebSource, open_source

@@ -16,7 +16,8 @@ from amos.protocol.topics import ENROLLED, ENROLMENT, device_topic
 from amos_ledger import registry
 from amos_ledger.errors import EnrolmentRefused, LedgerError
 from amos_ledger.folder import Folder
-from amos_sync.mqtt import Broker, Denied, Down, Message, MqttEdge, Up
+from amos_mqtt.broker import Broker
+from amos_sync.mqtt import Denied, Down, Message, MqttEdge, Up
 
 RESEND_S = 5.0
 TURN_S = 0.2

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from amos_sync.mqtt import Broker
+from amos_mqtt.broker import Broker
 from amos_tools.boards import Board
 from amos_tools.device import linux_player
 from amos_tools.device.call import DeviceError, Identity, ask_identity

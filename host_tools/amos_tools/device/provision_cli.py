@@ -14,8 +14,7 @@ from amos.player.score import ScoreError
 from amos.protocol.errors import LocalError, ProtocolError
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
-from amos_sync.errors import SettingError
-from amos_sync.mqtt import Broker, parse_broker, tls_context
+from amos_mqtt.broker import Broker, BrokerSettingError, broker_at
 from amos_tools.boards import BoardError, load_board
 from amos_tools.device.call import DeviceError
 from amos_tools.device.deliver import DeliveryError
@@ -29,7 +28,7 @@ from amos_tools.pack.keys import KeyFileError, read_key
 from amos_tools.simulate.inputs import InputFileError
 
 REFUSALS = (BoardError, ConfigError, DeliveryError, DeviceError, KeyFileError, LedgerError, LocalError, PlaceError)
-REFUSALS += (InputFileError, ProtocolError, RecordError, ScoreError, SettingError, OSError, sqlite3.Error)  # type: ignore[assignment]
+REFUSALS += (InputFileError, ProtocolError, RecordError, ScoreError, BrokerSettingError, OSError, sqlite3.Error)  # type: ignore[assignment]
 
 Port = Annotated[
     str, typer.Option(metavar="PORT", help="unix:PATH of the player's link; a board's prompt: serial:PATH.")
@@ -157,13 +156,7 @@ def _before(records: Records, old: str, ledger: Path | None) -> Record:
 
 
 def _broker(name: str | None, ca: Path | None, certificate: Path | None, key: Path | None) -> Broker | None:
-    if name is None:
-        return None
-    host, port = parse_broker(name, 8883 if ca or certificate else 1883)
-    found = Broker(host, port, ca=ca, certificate=certificate, key=key)
-    if ca or certificate:
-        tls_context(found)  # a wrong file is named before anything is done
-    return found
+    return None if name is None else broker_at(name, ca, certificate, key)
 
 
 def _ledger(folder: Path | None, broker: Broker | None, key: str | None) -> Ledger:

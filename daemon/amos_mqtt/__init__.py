@@ -1,0 +1,1 @@
+"""What courier and ledger share of MQTT."""
