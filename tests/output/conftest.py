@@ -34,8 +34,10 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def player(pack: Path, tmp_path: Path, alsa: str) -> Player:
-    return Player(tmp_path, pack, alsa)
+def player(pack: Path, tmp_path: Path, alsa: str) -> Iterator[Player]:
+    made = Player(tmp_path, pack, alsa)
+    yield made
+    made.end()
 
 
 @pytest.fixture
@@ -43,4 +45,6 @@ def memory_player(pack: Path, tmp_path: Path, alsa: str) -> Iterator[Player]:
     """A player whose files are in memory: where the load is on the cores, no other process's syncs come in between."""
     memory = Path("/dev/shm")
     with TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
-        yield Player(Path(folder), pack, alsa)
+        made = Player(Path(folder), pack, alsa)
+        yield made
+        made.end()

@@ -58,6 +58,7 @@ class Player:
         self.report = folder / "report.jsonl"
         self.link = f"unix:{folder}/link.sock"
         (folder / "device.key").write_bytes(SEED)
+        self._processes: list[subprocess.Popen[str]] = []
         self.configure()
         self.environment = micropython_environment() | {"ALSA_CONFIG_PATH": str(folder / "asound.conf")}
         if "/" in alsa:
@@ -80,7 +81,15 @@ class Player:
         (self.folder / "player.json").write_text(json.dumps(self.settings | settings))
         words = [*before, sys.executable, "-m", "amos", str(self.folder)]
         pipe = subprocess.PIPE
-        return subprocess.Popen(words, env=self.environment, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(words, env=self.environment, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+        self._processes.append(process)
+        return process
+
+    def end(self) -> None:
+        """Leave nothing behind that a failed test did not end."""
+        for process in self._processes:
+            process.kill()
+            process.communicate()
 
     def run(self, **settings: object) -> str:
         process = self.start(**settings)
