@@ -17,7 +17,8 @@ if MICROPYTHON:
     from uctypes import addressof, bytearray_at
 
     def byte_view(column) -> "bytes | bytearray | memoryview":
-        """The bytes of an array where they lie, as long as it lives. MicroPython's memoryview has no `cast`."""
+        """The bytes of an array, or of a view of one, where they lie, as long as it lives. MicroPython's memoryview has
+        no `cast`."""
         if not len(column):
             return b""
         return bytearray_at(addressof(column), len(column) * len(bytes(memoryview(column)[:1])))

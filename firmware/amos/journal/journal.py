@@ -132,7 +132,7 @@ class Journal:
     def flush(self) -> None:
         """Store what `unsealed` has metered since the last flush."""
         builder = self.unsealed
-        if builder is None:
+        if builder is None or builder.closed:
             raise JournalFault("flush: expected an open segment")
         sequence = (self.last_sequence + 1).to_bytes(8, "little")
         self._append(record.FLUSH, lambda: sequence + builder.flush().encode())
