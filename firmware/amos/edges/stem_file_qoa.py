@@ -118,11 +118,15 @@ class QoaStem(FileStem):
         return slice_end % qoa.SLICE_FRAMES or qoa.SLICE_FRAMES
 
     def _taken_cursor(self, frame: int) -> _Cursor:
-        """The cursor that stands at `frame`; if none does, a new one, or the one read longest ago."""
+        """The cursor that stands at `frame`; if none does, one that came to the end or nowhere, a new one, or the one
+        read longest ago."""
         cursors = self._cursors
         found = None
         for cursor in cursors:
             if cursor.frame == frame:
+                found = cursor
+                break
+            if not 0 <= cursor.frame < self.frames:
                 found = cursor
         if found is None:
             found = cursors[0] if len(cursors) >= CURSORS_MAX else _Cursor(self.channels)
