@@ -90,7 +90,7 @@ class RecordingDevice(MemorySectorDevice):
         self.recording = recording
 
     def write(self, sector: int, data: bytes) -> None:
-        self.recording.note(self, sector, data)
+        self.recording.note(self, sector, bytes(data))
         super().write(sector, data)
 
     def sync(self) -> None:
