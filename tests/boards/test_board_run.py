@@ -104,13 +104,13 @@ def test_a_board_boots_plays_answers_and_meters(
     tmp_path: Path, request: pytest.FixtureRequest, board: str, runtime: str, heap_factor: int
 ) -> None:
     micropython: list[str] = request.getfixturevalue(runtime)
-    pack = make_pack(tmp_path, voices=4)
+    facts = load_board(board)
+    pack = make_pack(tmp_path, voices=4, codec=facts["codec"])
     directory = tmp_path / "player"
     link = HostLink(7)
     talk = Conversation(read_status(link))
     talk.advance(0)
     (tmp_path / "usb.in").write_bytes(link.outgoing(0))
-    facts = load_board(board)
     firmware = build_firmware(tmp_path / "firmware", ARMHF) if runtime == "micropython_armhf" else FOLDER
     out = play(micropython, board, heap_factor, firmware, pack, directory, SECONDS // 60)
 

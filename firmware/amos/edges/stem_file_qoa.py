@@ -28,6 +28,9 @@ def _kernel():
     return qoa
 
 
+_KERNEL = _kernel()
+
+
 class QoaChunks:
     """Checks the file and frame headers of a blob while it is hashed. Raises `BlobError`.
 
@@ -81,7 +84,7 @@ class QoaStem(FileStem):
 
     def __init__(self, admit, path: str, frames: int, channels: int, kernel=None):
         super().__init__(admit, path, frames, channels)
-        self._kernel = kernel or _kernel()
+        self._kernel = kernel or _KERNEL
         self._cursors: list = []  # the one read last at the end
 
     def close(self) -> None:
