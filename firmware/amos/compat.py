@@ -14,13 +14,18 @@ except ImportError:
 
 
 if MICROPYTHON:
-    from uctypes import addressof, bytearray_at
+    from uctypes import ARRAY, INT16, addressof, bytearray_at, struct
 
     def byte_view(column) -> "bytes | bytearray | memoryview":
-        """The bytes of an array where they lie, as long as it lives. MicroPython's memoryview has no `cast`."""
+        """The bytes of an array, or of a view of one, where they lie, as long as it lives. MicroPython's memoryview has
+        no `cast`."""
         if not len(column):
             return b""
         return bytearray_at(addressof(column), len(column) * len(bytes(memoryview(column)[:1])))
+
+    def sample_view(pcm: bytearray) -> "memoryview[int]":
+        """Its int16 samples where they lie, by index. MicroPython's memoryview has no `cast`."""
+        return struct(addressof(pcm), (ARRAY, INT16 | len(pcm) // 2))  # pyright: ignore[reportReturnType] (by index)
 
     def readinto(file, buffer, count: int) -> int:
         """Read at most `count` bytes to the front of `buffer`; how many. MicroPython's second argument saves a view,
@@ -32,6 +37,10 @@ else:
     def byte_view(column) -> "bytes | bytearray | memoryview":
         """As above."""
         return memoryview(column).cast("B")
+
+    def sample_view(pcm: bytearray) -> "memoryview[int]":
+        """As above."""
+        return memoryview(pcm).cast("h")
 
     def readinto(file, buffer, count: int) -> int:
         """As above; CPython's takes the size from the buffer."""

@@ -21,7 +21,7 @@ section loop 2 bars
 """
 
 
-def make_pack(folder: Path, voices: int) -> Path:
+def make_pack(folder: Path, voices: int, codec: str = "pcm16") -> Path:
     noise = np.random.RandomState(3)
     with Vault.init(folder / "vault", rate_hz=RATE_HZ) as vault:
         for number in range(2):
@@ -30,5 +30,5 @@ def make_pack(folder: Path, voices: int) -> Path:
             vault.import_samples(samples, parse_facts("noise", told))
         terms = {"publisher_seed": PUBLISHER, "serial": 1, "board_class": "mcu", "lease_end_unix_s": 2_000_000_000}
         score = compile_script(SCRIPT.format(voices=voices), vault.stems())
-        build_pack(score, vault, folder / "pack", **terms)  # type: ignore[arg-type]
+        build_pack(score, vault, folder / "pack", codec=codec, **terms)  # type: ignore[arg-type]
     return folder / "pack"

@@ -19,7 +19,7 @@ from amos.protocol.envelope import wrap
 from amos.protocol.limits import ENVELOPE_BYTES_MAX, SEGMENT_BYTES_MAX
 from amos.protocol.link import IDENTIFY_CONTEXT
 from amos.protocol.merkle import leaf_hash
-from amos.protocol.segment import FIRST_PREVIOUS, Usage, columns, open_usage
+from amos.protocol.segment import FIRST_PREVIOUS, Usage, open_usage
 from amos.protocol.topics import USAGE, device_topic
 from amos_ledger import registry, tree
 from amos_ledger.errors import LedgerError
@@ -29,7 +29,7 @@ from amos_ledger.reading import Message
 from fuzz_chance import Chance, resigned, spoil, twisted
 from fuzz_messages import TAKEN
 from protocol_examples import Examples, Party
-from signed_usage import sign_usage
+from signed_usage import columns, sign_usage
 
 DEVICES = 48
 BATCH = 16

@@ -90,7 +90,7 @@ class RecordingDevice(MemorySectorDevice):
         self.recording = recording
 
     def write(self, sector: int, data: bytes) -> None:
-        self.recording.note(self, sector, data)
+        self.recording.note(self, sector, bytes(data))
         super().write(sector, data)
 
     def sync(self) -> None:
@@ -118,6 +118,7 @@ class Life:
         self.journal = media.journal(block)
         self.pack = 1
         self.frame = 0
+        self._since: int | None = None  # the long stem's begin, while it sounds
 
     def boot(self) -> None:
         """Count the boot, seal what the last life left, begin a session."""
@@ -149,12 +150,14 @@ class Life:
         )
         promise = self.promise
         promise.trying_frame = promise.flushed_frame = promise.first_frame = self.frame
+        self._since = None
         journal.open(opened)
 
     def second(self, rows: int, ends: bool) -> None:
         """Meter one second: the long stem, tiled over the seconds, and `rows` short ones; then flush."""
         builder, promise = self.journal.unsealed, self.promise
-        start = builder.sounding[0][1] if builder.sounding else self.frame
+        start = self.frame if self._since is None else self._since
+        self._since = None if ends else start
         self.frame += SECOND
         promise.delivered_frames += SECOND
         long = (0, start, self.frame - start, 5)

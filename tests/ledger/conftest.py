@@ -22,14 +22,14 @@ from amos.protocol.envelope import wrap
 from amos.protocol.link import IDENTIFY_CONTEXT
 from amos.protocol.manifest import Manifest, PackStem, sign_manifest
 from amos.protocol.receipt import parse_receipt
-from amos.protocol.segment import FIRST_PREVIOUS, FLAG_BEGIN, FLAG_END, SEAL_INTERVAL, Usage, columns
+from amos.protocol.segment import FIRST_PREVIOUS, FLAG_BEGIN, FLAG_END, SEAL_INTERVAL, Usage
 from amos.protocol.topics import RECEIPT, USAGE, device_topic
 from amos_ledger import registry
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.ledger import Ledger, Reply
 from amos_ledger.reading import Message
 from amos_tools.demo.broker import free_port
-from signed_usage import sign_usage
+from signed_usage import columns, sign_usage
 
 RATE_HZ = 44_100
 SPAN = 60 * RATE_HZ

@@ -88,6 +88,18 @@ def test_going_on_decodes_nothing_twice(stems: tuple[np.ndarray, list[FileStem]]
     assert sum(slices) == 512 * portable.channels
 
 
+def test_a_stem_that_sounds_again_and_again_keeps_one_place(stems: tuple[np.ndarray, list[FileStem]]) -> None:
+    decoded, sources = stems
+    portable = sources[0]
+    assert isinstance(portable, QoaStem)
+    portable.close()
+    for _time in range(3):
+        for start in range(0, portable.frames, 1024):
+            count = min(1024, portable.frames - start)
+            assert (read(portable, start, count) == decoded[start : start + count]).all()
+    assert len(portable._cursors) == 1
+
+
 class Counting:
     def __init__(self, slices: list[int]) -> None:
         self._slices = slices

@@ -52,10 +52,9 @@ from amos.protocol.segment import (
     FLAG_END,
     SEAL_SHUTDOWN,
     Usage,
-    columns,
     input_columns,
 )
-from signed_usage import sign_usage
+from signed_usage import columns, sign_usage
 
 NAMES_OF_SEEDS = {1: "device", 2: "operator", 3: "publisher", 4: "ledger"}
 SPEC = __file__.rsplit("/", 1)[0] + "/../../firmware/amos/protocol/SPEC.md"

@@ -3,11 +3,16 @@
 import hashlib
 import os
 
+from amos.compat import byte_view
 from amos.edges.card_partition import CardSectorDevice
 from amos.edges.sector_device import FileSectorDevice, MemorySectorDevice
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal, JournalFault, JournalFull
 from amos.journal.reservation import Reservation
+from amos.journal.rows import Rows
+from amos.protocol.errors import MessageError
+from amos.protocol.segment import SEAL_FULL, sign_usage_pieces
+from signed_usage import columns, sign_usage
 
 SALT = b"saltsalt"
 
@@ -25,6 +30,11 @@ def opened(journal, first_frame=0):
         score=bytes(32),
         tier=3,
     )
+
+
+def rows_of(builder) -> list:
+    """Its (stem, start, frames, flags)."""
+    return list(zip(*builder.rows.columns(0)))
 
 
 def test_counters_survive():
@@ -46,9 +56,68 @@ def test_ended_rows_count_once_and_sounding_rows_from_the_last_flush():
     builder.advance(2000, 40, 0, [(2, 100, 1200, 5)], [(3, 1500, 500, 1)])
     journal.flush()
     found = Journal(device, SALT).unsealed
-    assert list(found.ended) == [(1, 0, 500, 5), (2, 100, 1200, 5)]
-    assert found.sounding == [(3, 1500, 500, 1)]
+    assert rows_of(found) == [(1, 0, 500, 5), (2, 100, 1200, 5), (3, 1500, 500, 1)] and found.final == 2
     assert (found.end_frame, found.delivered_frames, found.opened.tier) == (2000, 2000, 3)
+
+
+def sealed_of(builder) -> tuple:
+    """(the segment as the player makes it, its rows)."""
+    usage = builder.usage(bytes(16), 1, bytes(32), bytes(32), SEAL_FULL)
+    return sign_usage_pieces(usage, lambda _message: bytes(64), byte_view).join(), usage.rows()
+
+
+def test_a_segment_made_where_its_rows_lie_is_the_one_of_copies():
+    journal = Journal(MemorySectorDevice(512), SALT)
+    builder = journal.open(opened(journal, 5000))
+    ended = [(9, 5300, 20, 1), (7, 5100, 400, 5), (6, 5100, 30, 2), (1, 5000, 1, 4)]
+    builder.advance(6000, 20, 0, ended, [(8, 5050, 950, 1), (3, 5200, 800, 1)])
+    later = [(8, 5050, 1000, 5), (3, 5200, 1800, 1)]
+    builder.advance(7000, 40, 0, later[:1], later[1:])
+    segment, rows = sealed_of(builder)
+    assert rows == sorted(ended + later, key=lambda row: (row[1], row[0]))
+    usage = builder.usage(bytes(16), 1, bytes(32), bytes(32), SEAL_FULL)
+    usage.stems, usage.starts, usage.frames, usage.flags = columns(rows, 5000)
+    assert sign_usage(usage, lambda _message: bytes(64)) == segment
+    assert rows_of(builder) == [(stem, start - 5000, frames, flags) for stem, start, frames, flags in rows]
+    assert sealed_of(builder) == (segment, rows)
+
+
+def test_a_seal_that_is_refused_leaves_its_rows_to_be_carried_and_sealed():
+    device = MemorySectorDevice(512)
+    journal = Journal(device, SALT)
+    builder = journal.open(opened(journal))
+    builder.advance(1000, 20, 0, [(2, 100, 500, 5), (1, 50, 500, 5)], [(3, 70, 900, 1)])
+    journal.flush()
+    segment, rows = sealed_of(builder)
+    for act in (lambda: journal.seal(2, segment, 1), journal.flush):
+        try:
+            act()
+            raise AssertionError("expected a fault")
+        except JournalFault as error:
+            assert "expected sequence 1" in str(error) or "expected an open segment" in str(error)
+    for turn in range(8):
+        journal.remember(bytes((turn,)) * 9000)  # until all that lives is carried forward, and what was flushed is gone
+    found = Journal(device, SALT).unsealed
+    assert rows_of(found) == rows_of(builder) == rows and found.final == 3
+    assert sealed_of(found) == sealed_of(builder) == (segment, rows)
+
+
+def test_a_row_out_of_range_is_refused_and_columns_are_full():
+    rows = Rows()
+    for row in ((65536, 0, 1, 0), (0, -1, 1, 0), (0, 0, 0, 0), (0, 1 << 32, 1, 0), (0, 0, 1 << 32, 0), (0, 0, 1, 256)):
+        try:
+            rows.add(*row)
+            raise AssertionError(row)
+        except MessageError as error:
+            assert "row: expected" in str(error)
+    try:
+        while True:
+            rows.add(65535, (1 << 32) - 1 - len(rows), (1 << 32) - 1, 255)
+    except MessageError as error:
+        assert "rows: expected at most 1200" in str(error)
+    stems, starts, frames, flags = rows.segment_columns()
+    assert (len(stems), stems[1199], frames[0], flags[0]) == (1200, 65535, (1 << 32) - 1, 255)
+    assert starts[0] == (1 << 32) - 1200 and [starts[index] for index in range(1, 1200)] == [1] * 1199
 
 
 def test_sealed_segments_are_read_listed_and_trimmed():
@@ -84,7 +153,7 @@ def test_laps_of_both_zones_keep_what_lives():
     again = Journal(device, SALT)
     assert sorted(again.segments) == [59]
     assert (again.last_sequence, again.boot, again.memory, again.notes) == (59, 1, b"second", [])
-    assert [row[0] for row in again.unsealed.ended] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [row[0] for row in rows_of(again.unsealed)] == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_full_says_so_and_trimming_makes_room():

@@ -23,10 +23,10 @@ from amos.protocol.manifest import open_manifest
 from amos.protocol.merkle import leaf_hash, root_from_path
 from amos.protocol.opt_outs import OptOuts, list_opt_outs, open_opt_outs
 from amos.protocol.receipt import parse_receipt
-from amos.protocol.segment import Usage, columns, input_columns, open_usage, sign_usage_pieces, signer
+from amos.protocol.segment import Usage, input_columns, open_usage, sign_usage_pieces, signer
 from amos.protocol.topics import device_topic, parse_device_topic
 from protocol_examples import GENESIS, NONCE, Examples, a_usage, hex_of_spec
-from signed_usage import sign_usage
+from signed_usage import columns, sign_usage
 
 EXAMPLES = Examples()
 MESSAGES = EXAMPLES.messages
@@ -332,17 +332,6 @@ def test_a_segment_in_pieces_has_the_same_signature():
         assert signed.join() != MESSAGES["usage"]
     finally:
         usage.starts[0] -= 1
-
-
-def test_rows_are_ordered_and_relative():
-    stems, starts, frames, flags = columns([(5, 900, 10, 4), (7, 300, 20, 1), (6, 300, 30, 2)], 100)
-    assert (list(stems), list(starts), list(frames), list(flags)) == ([6, 7, 5], [200, 0, 600], [30, 20, 10], [2, 1, 4])
-    for row in ((65536, 100, 1, 0), (0, 99, 1, 0), (0, 100, 0, 0), (0, 100 + (1 << 32), 1, 0), (0, 100, 1 << 32, 0)):
-        try:
-            columns([row], 100)
-        except LocalError:
-            continue
-        raise AssertionError(row)
 
 
 def test_receipt_vouches_for_exactly_one_entry():

@@ -1,5 +1,6 @@
 """Frames, and the player's side of the link, on every runtime."""
 
+from amos.protocol import link_device
 from amos.protocol.cbor import dumps
 from amos.protocol.errors import FrameError, ProtocolError
 from amos.protocol.frames import FrameReader, cobs_decode, cobs_encode, frame
@@ -248,6 +249,19 @@ def test_what_a_board_has_no_memory_for_is_refused_and_the_link_goes_on():
     assert (refused.code, refused.text) == (BAD_OFFER, "expected room in memory, found none")
     assert line.ask(id=2, verb=SET_TIER, value=1).code == NOT_NOW
     assert offer(line, b"good", 0).code == OK
+
+
+def test_an_answer_that_a_board_has_no_memory_for_is_refused_and_the_link_goes_on():
+    line, whole = Line(), link_device.frame
+
+    def no_room_once(_body):
+        link_device.frame = whole
+        raise MemoryError
+
+    link_device.frame = no_room_once
+    refused = line.ask(id=3, verb=SET_TIER, value=1)
+    assert (refused.id, refused.code, refused.text) == (3, NOT_NOW, "expected room in memory, found none")
+    assert line.ask(id=4, verb=SET_TIER, value=1).code == OK
 
 
 def test_a_bad_offer_is_refused_in_printable_letters():

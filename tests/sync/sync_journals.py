@@ -25,10 +25,9 @@ from amos.protocol.segment import (
     FLAG_END,
     SEAL_INTERVAL,
     Usage,
-    columns,
 )
 from amos.session_start import check_playable
-from signed_usage import sign_usage
+from signed_usage import columns, sign_usage
 
 LEDGER_SEED = b"L" * 32
 LEDGER_KEY = crypto.public_key(LEDGER_SEED)

@@ -18,7 +18,7 @@ from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.envelope import wrap
 from amos.protocol.link import IDENTIFY_CONTEXT
 from amos.protocol.manifest import Manifest, PackStem, sign_manifest
-from amos.protocol.segment import FIRST_PREVIOUS, Usage, columns
+from amos.protocol.segment import FIRST_PREVIOUS, Usage
 from amos.protocol.topics import USAGE, device_topic
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.ledger import Ledger
@@ -27,7 +27,7 @@ from amos_ledger.registry import add_pack, enrol
 from amos_tools.verify.audit import Audit, Verified
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.published import Published
-from signed_usage import sign_usage
+from signed_usage import columns, sign_usage
 
 OPERATOR, PUBLISHER = b"o" * 32, b"p" * 32
 STEMS = [bytes([number]) * 16 for number in range(1, 5)]

@@ -58,6 +58,8 @@ class PackFolder:
         self.path = path
         self.manifest = manifest
         self.pack_id = pack_id
+        # Imported here, not with the first stem of a codec: amid play, code would cut a board's heap up.
+        self._source_classes = {codec: _source_class(codec) for codec in {stem.codec for stem in manifest.stems}}
         self._stems: list = [None] * len(manifest.stems)  # None: not asked for yet; else a FileStem or a BlobError
         self.spoilt: list = []  # SHA-256 of the blobs that were found wrong
         self._open: list = []  # stems with an open file, the longest open first
@@ -112,7 +114,7 @@ class PackFolder:
             return BlobError("%s: %s" % (label, error))
         if found != facts.sha256:
             return BlobError("%s: expected SHA-256 %s, found %s" % (label, _hex(facts.sha256)[:16], _hex(found)[:16]))
-        return _source_class(facts.codec)(self.admit, path, facts.frames, facts.channels)
+        return self._source_classes[facts.codec](self.admit, path, facts.frames, facts.channels)
 
     def admit(self, stem: "FileStem") -> None:
         """Called by a stem that opens its file: closes the one longest open when there are too many."""

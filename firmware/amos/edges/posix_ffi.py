@@ -16,7 +16,7 @@ _fcntl = _c.func("i", "fcntl", "iii")
 _F_SETFL = 4
 _O_RDWR = 2
 _O_NONBLOCK = 0o4000
-_buffer = b""
+_buffer = bytearray(4096)  # taken once, and early: amid play a heap may not have so large a piece
 _held: list = []  # an unreferenced file would be closed by the collector
 
 
@@ -34,10 +34,7 @@ def open_pty():
 
 
 def read_fd(fd: int, size: int) -> bytes:
-    global _buffer
-    if len(_buffer) < size:
-        _buffer = bytearray(size)  # kept: so large a piece may not be there again
-    count = _read(fd, _buffer, size)
+    count = _read(fd, _buffer, min(size, len(_buffer)))
     return bytes(memoryview(_buffer)[: max(count, 0)])
 
 

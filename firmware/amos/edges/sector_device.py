@@ -4,8 +4,8 @@ Contract of a SectorDevice, whichever its medium:
 
     sector_bytes, sector_count      512 on cards; up to 4096
     read(sector, count) -> bytes    exactly `count` whole sectors
-    write(sector, data)             whole sectors; until the next `sync` a power cut may leave each as it was, as
-                                    written, or as garbage
+    write(sector, data)             whole sectors, bytes or a view of them that holds no longer than the call; until the
+                                    next `sync` a power cut may leave each as it was, as written, or as garbage
     sync()                          everything written so far survives a power cut when this returns
     grow(sector_count)              that many sectors from now on, zeros behind what was there, durable; OSError
                                     where the medium cannot

@@ -28,6 +28,9 @@ def _kernel():
     return qoa
 
 
+_KERNEL = _kernel()
+
+
 class QoaChunks:
     """Checks the file and frame headers of a blob while it is hashed. Raises `BlobError`.
 
@@ -81,7 +84,7 @@ class QoaStem(FileStem):
 
     def __init__(self, admit, path: str, frames: int, channels: int, kernel=None):
         super().__init__(admit, path, frames, channels)
-        self._kernel = kernel or _kernel()
+        self._kernel = kernel or _KERNEL
         self._cursors: list = []  # the one read last at the end
 
     def close(self) -> None:
@@ -118,11 +121,15 @@ class QoaStem(FileStem):
         return slice_end % qoa.SLICE_FRAMES or qoa.SLICE_FRAMES
 
     def _taken_cursor(self, frame: int) -> _Cursor:
-        """The cursor that stands at `frame`; if none does, a new one, or the one read longest ago."""
+        """The cursor that stands at `frame`; if none does, one that came to the end or nowhere, a new one, or the one
+        read longest ago."""
         cursors = self._cursors
         found = None
         for cursor in cursors:
             if cursor.frame == frame:
+                found = cursor
+                break
+            if not 0 <= cursor.frame < self.frames:
                 found = cursor
         if found is None:
             found = cursors[0] if len(cursors) >= CURSORS_MAX else _Cursor(self.channels)

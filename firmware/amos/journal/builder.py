@@ -5,7 +5,7 @@ from array import array
 from amos.journal.facts import Flushed, Opened
 from amos.journal.rows import Rows
 from amos.protocol.limits import SEGMENT_INPUTS_MAX, SEGMENT_INPUTS_OWN_MAX, SEGMENT_ROWS_MAX
-from amos.protocol.segment import FLAG_ABORTED, FLAG_POWER_LOSS, VERSION, Usage, columns, input_columns
+from amos.protocol.segment import FLAG_ABORTED, FLAG_POWER_LOSS, VERSION, Usage, input_columns
 
 PCM_UNKNOWN = bytes(32)
 """`pcm_sha256` of a segment sealed after a power cut: the running hash was lost, the rows were not."""
@@ -15,15 +15,17 @@ class SegmentBuilder:
     """Rows are (stem, start_frame, frames, flags) and inputs (frame, kind, value), in the session's sample clock.
 
     opened   Opened, the facts known at the segment's start
-    ended    Rows of placements that have ended, starts from the segment's first frame on; the builder clears it first
-    sounding rows so far of those that still sound
+    rows     Rows, starts from the segment's first frame on, of placements that have ended and, from index `final` on,
+             those so far of what still sounds; the builder clears it first
+    closed   whether `usage` was asked for: nothing more is metered or flushed
     """
 
-    def __init__(self, opened: Opened, ended: Rows):
-        ended.clear()
+    def __init__(self, opened: Opened, rows: Rows):
+        rows.keep(0)
         self.opened = opened
-        self.ended = ended
-        self.sounding: list = []
+        self.rows = rows
+        self.final = 0
+        self.closed = False
         self.inputs: list = []
         self.end_frame = opened.first_frame
         self.end_ms = opened.start_ms
@@ -40,21 +42,24 @@ class SegmentBuilder:
         self.end_ms = end_ms
         self.silent_frames = silent_frames
         self.underruns = underruns
-        self._end(ended)
-        self.sounding = list(sounding)
+        self.rows.keep(self.final)
+        self._add(ended)
+        self.final = len(self.rows)
+        self._add(sounding)
 
-    def _end(self, rows) -> None:
+    def _add(self, rows) -> None:
         first = self.opened.first_frame
         for stem, start, frames, flags in rows:
-            self.ended.add(stem, start - first, frames, flags)
+            self.rows.add(stem, start - first, frames, flags)
 
     def nearly_full(self, rows_coming: int) -> bool:
         """Whether `rows_coming` more rows might not fit."""
-        rows = len(self.ended) + len(self.sounding) + rows_coming
+        rows = len(self.rows) + rows_coming
         return rows > SEGMENT_ROWS_MAX or len(self.inputs) >= SEGMENT_INPUTS_MAX - SEGMENT_INPUTS_OWN_MAX
 
     def flush(self) -> Flushed:
-        """The journal record of what has come since the last one; call once it is certain to be stored."""
+        """The journal record of what has come since the last one; call once it is certain to be stored. As long as
+        nothing more is metered, its columns hold."""
         return self._flushed_from(self._flushed_rows, self._flushed_inputs)
 
     def carry(self) -> Flushed:
@@ -63,18 +68,17 @@ class SegmentBuilder:
 
     def _flushed_from(self, first_row: int, first_input: int) -> Flushed:
         inputs = self.inputs[first_input:]
-        self._flushed_rows = len(self.ended)
+        self._flushed_rows = self.final
         self._flushed_inputs = len(self.inputs)
         first = self.opened.first_frame
-        sounding = [(stem, start - first, frames, flags) for stem, start, frames, flags in self.sounding]
-        stems, starts, frames, flags = self.ended.columns(first_row, sounding)
+        stems, starts, frames, flags = self.rows.columns(first_row)
         return Flushed(
             end_frame=self.end_frame,
             end_ms=self.end_ms,
             delivered_frames=self.delivered_frames,
             silent_frames=self.silent_frames,
             underruns=self.underruns,
-            open_from=len(stems) - len(sounding),
+            open_from=self.final - first_row,
             stems=stems,
             starts=starts,
             frames=frames,
@@ -87,13 +91,10 @@ class SegmentBuilder:
     def apply(self, flushed: Flushed) -> None:
         """Take over a flush found in the journal at boot."""
         first = self.opened.first_frame
-        self.sounding = []
+        self.rows.keep(self.final)
         for n in range(len(flushed.stems)):
-            stem, start, frames, flags = flushed.stems[n], flushed.starts[n], flushed.frames[n], flushed.flags[n]
-            if n < flushed.open_from:
-                self.ended.add(stem, start, frames, flags)
-            else:
-                self.sounding.append((stem, first + start, frames, flags))
+            self.rows.add(flushed.stems[n], flushed.starts[n], flushed.frames[n], flushed.flags[n])
+        self.final += flushed.open_from
         for n in range(len(flushed.input_starts)):
             self.inputs.append((first + flushed.input_starts[n], flushed.input_kinds[n], flushed.input_values[n]))
         self.end_frame = flushed.end_frame
@@ -101,23 +102,20 @@ class SegmentBuilder:
         self.delivered_frames = flushed.delivered_frames
         self.silent_frames = flushed.silent_frames
         self.underruns = flushed.underruns
-        self._flushed_rows = len(self.ended)
+        self._flushed_rows = self.final
         self._flushed_inputs = len(self.inputs)
 
     def lose_power(self) -> None:
         """Mark what sounded at the last flush as aborted by a power cut."""
-        self.sounding = [
-            (stem, start, frames, flags | FLAG_ABORTED | FLAG_POWER_LOSS)
-            for stem, start, frames, flags in self.sounding
-        ]
+        self.rows.mark(self.final, FLAG_ABORTED | FLAG_POWER_LOSS)
 
     def usage(self, device: bytes, sequence: int, previous: bytes, pcm_sha256: bytes, reason: int, lost=None) -> Usage:
-        """The payload to sign. `lost` is None or (first, last, reason) of sequence numbers gone for good. What sounds
-        goes to the rows that have ended."""
+        """The payload to sign, whose columns hold until the rows are asked for anything else. `lost` is None or (first,
+        last, reason) of sequence numbers gone for good. What sounds ends here."""
         opened = self.opened
-        self._end(self.sounding)
-        self.sounding = []
-        stems, starts, frames, flags = columns(self.ended, 0)
+        self.closed = True
+        self.final = len(self.rows)
+        stems, starts, frames, flags = self.rows.segment_columns()
         input_starts, input_kinds, input_values = input_columns(self.inputs, opened.first_frame)
         return Usage(
             version=VERSION,

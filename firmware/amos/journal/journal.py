@@ -132,10 +132,10 @@ class Journal:
     def flush(self) -> None:
         """Store what `unsealed` has metered since the last flush."""
         builder = self.unsealed
-        if builder is None:
+        if builder is None or builder.closed:
             raise JournalFault("flush: expected an open segment")
         sequence = (self.last_sequence + 1).to_bytes(8, "little")
-        self._append(record.FLUSH, lambda: sequence + builder.flush().encode())
+        self._append(record.FLUSH, lambda: builder.flush().encode_pieces(byte_view).after(sequence))
 
     def seal(self, sequence: int, segment, delivered_ms: int) -> None:
         """Store a signed segment, bytes or `Pieces` of them, that stands for `delivered_ms` of play; with this its rows

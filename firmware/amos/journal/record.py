@@ -66,24 +66,23 @@ def encode_header(kind: int, number: int, previous: bytes, payload: Pieces, salt
     return head + checksum(head, salt)
 
 
-def in_sectors(pieces: Pieces, sector_bytes: int, window_bytes: int):
-    """Yield whole sectors of `pieces`, zeros behind, as many at once as are in `window_bytes`."""
-    window = max(1, window_bytes // sector_bytes) * sector_bytes
-    left = -(-len(pieces) // sector_bytes) * sector_bytes
-    buffer, at = bytearray(min(window, left)), 0
+def in_sectors(pieces: Pieces, sector_bytes: int, window: memoryview):
+    """Yield whole sectors of `pieces`, zeros behind, as many at once as `window` holds, in which they are."""
+    at = 0
     for part in pieces.parts:
         view, begin = memoryview(part), 0
         while begin < len(view):
-            count = min(len(buffer) - at, len(view) - begin)
-            buffer[at : at + count] = view[begin : begin + count]
+            count = min(len(window) - at, len(view) - begin)
+            window[at : at + count] = view[begin : begin + count]
             at += count
             begin += count
-            if at == len(buffer):
-                yield buffer
-                left -= at
-                buffer, at = bytearray(min(window, left)), 0
+            if at == len(window):
+                yield window
+                at = 0
     if at:
-        yield buffer
+        end = -(-at // sector_bytes) * sector_bytes
+        window[at:end] = bytes(end - at)
+        yield window[:end]
 
 
 def link_of(header: bytes) -> bytes:

@@ -4,7 +4,7 @@ from amos.journal import record, search, superblock
 from amos.journal.errors import JournalFault
 from amos.journal.facts import NOBODY, SECTOR_BYTES, State, Superblock, no_state
 from amos.journal.slot import is_blank
-from amos.journal.zone import WINDOW_BYTES, Zone
+from amos.journal.zone import WINDOW_BYTES, Zone, make_window
 
 ROWS_BYTES_MAX = 512 * 1024
 """Rows zone: ten minutes of flushes, so that a segment is carried forward once at most; read whole at each boot."""
@@ -66,10 +66,12 @@ class Ring:
         self.generation, self.salt, self.state = newest.generation, newest.salt, newest.state[0]
         self.device = newest.device
         rows, count = newest.rows_sectors, newest.sector_count
-        self.rows = Zone(self._device, self.salt, 1, rows, newest.rows_tail, newest.rows_number, record.ROWS_KINDS)
+        window = make_window(newest.sector_bytes)
+        tail, number = newest.rows_tail, newest.rows_number
+        self.rows = Zone(self._device, self.salt, 1, rows, tail, number, record.ROWS_KINDS, window)
         tail, number = newest.segments_tail, newest.segments_number
         kinds = record.SEGMENTS_KINDS
-        self.segments = Zone(self._device, self.salt, 1 + rows, count - 2 - rows, tail, number, kinds)
+        self.segments = Zone(self._device, self.salt, 1 + rows, count - 2 - rows, tail, number, kinds, window)
         self.missing = 2 - len(blocks)
         if self.missing:
             self.notes.append("one superblock was damaged; it is written anew")

@@ -17,41 +17,78 @@ class Rows:
         self._frames = array("I", bytes(4 * SEGMENT_ROWS_MAX))
         self._flags = array("B", bytes(SEGMENT_ROWS_MAX))
         self._count = 0
+        self._in_steps = False  # whether each start is counted from the one before
 
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, index: int) -> tuple:
-        return self._stems[index], self._starts[index], self._frames[index], self._flags[index]
-
-    def __iter__(self):
-        for index in range(self._count):
-            yield self[index]
-
-    def clear(self) -> None:
-        """Forget all rows; the arrays stay."""
-        self._count = 0
+    def keep(self, count: int) -> None:
+        """Forget all but the first `count` rows; the arrays stay."""
+        self._leave_steps()
+        self._count = count
 
     def add(self, stem: int, start: int, frames: int, flags: int) -> None:
         """Raises `MessageError`: `array` would truncate silently on MicroPython."""
+        self._leave_steps()
         at = self._count
         if at >= SEGMENT_ROWS_MAX:
             raise MessageError("rows: expected at most %d" % SEGMENT_ROWS_MAX)
         if not (0 <= stem <= U16 and 0 <= start <= U32 and 0 < frames <= U32 and 0 <= flags <= U8):
             raise MessageError("row: expected stem, start, frames and flags in range, found %r" % (
                 (stem, start, frames, flags),))  # fmt: skip
+        self._set(at, stem, start, frames, flags)
+        self._count = at + 1
+
+    def mark(self, first: int, flags: int) -> None:
+        """Give these flags too to the rows from index `first` on."""
+        for index in range(first, self._count):
+            self._flags[index] |= flags
+
+    def columns(self, first: int) -> tuple:
+        """(stems, starts, frames, flags) of the rows from index `first` on: views, which hold until the next call."""
+        self._leave_steps()
+        return self._views(first)
+
+    def segment_columns(self) -> tuple:
+        """The same of all rows as a segment has them: by start, then stem, and each start counted from the one before.
+        The rows are in this order from now on. No copies: this is asked for when a heap is at its fullest."""
+        self._leave_steps()
+        self._sort()
+        starts = self._starts
+        for index in range(self._count - 1, 0, -1):
+            starts[index] -= starts[index - 1]
+        self._in_steps = True
+        return self._views(0)
+
+    def _leave_steps(self) -> None:
+        """Count every start as the caller does, whatever became of the segment."""
+        if self._in_steps:
+            starts = self._starts
+            for index in range(1, self._count):
+                starts[index] += starts[index - 1]
+            self._in_steps = False
+
+    def _views(self, first: int) -> tuple:
+        columns = (self._stems, self._starts, self._frames, self._flags)
+        return tuple([memoryview(column)[first : self._count] for column in columns])
+
+    def _set(self, at: int, stem: int, start: int, frames: int, flags: int) -> None:
         self._stems[at] = stem
         self._starts[at] = start
         self._frames[at] = frames
         self._flags[at] = flags
-        self._count = at + 1
 
-    def columns(self, first: int, more) -> tuple:
-        """(stems, starts, frames, flags) of the rows from index `first` on, and of `more` rows, as arrays."""
-        until = self._count
-        return (
-            self._stems[first:until] + array("H", [row[0] for row in more]),
-            self._starts[first:until] + array("I", [row[1] for row in more]),
-            self._frames[first:until] + array("I", [row[2] for row in more]),
-            self._flags[first:until] + array("B", [row[3] for row in more]),
-        )
+    def _sort(self) -> None:
+        """By start, then stem. They come almost in order, for which insertion is quick."""
+        stems, starts, lengths, bits = self._stems, self._starts, self._frames, self._flags
+        for index in range(1, self._count):
+            stem, start, frames, flags = stems[index], starts[index], lengths[index], bits[index]
+            at = index
+            while at:
+                before = at - 1
+                if starts[before] < start or (starts[before] == start and stems[before] <= stem):
+                    break
+                self._set(at, stems[before], starts[before], lengths[before], bits[before])
+                at = before
+            if at < index:
+                self._set(at, stem, start, frames, flags)

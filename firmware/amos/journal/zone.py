@@ -10,8 +10,14 @@ from binascii import crc32
 from amos.journal import record
 from amos.protocol.cbor import Pieces
 
-WINDOW_BYTES = 4096
-"""Read at once when looking for a header in damage, and when checking a payload; written at once."""
+WINDOW_BYTES = 2048
+"""Read at once when looking for a header in damage, and when checking a payload; written at once: amid play, a board's
+heap may not have more in one piece. One sector, where those are larger."""
+
+
+def make_window(sector_bytes: int) -> memoryview:
+    """Room for what is written at once: taken early, while a board's heap is in one piece."""
+    return memoryview(bytearray(max(WINDOW_BYTES, sector_bytes)))
 
 
 def marked(read, start: int, end: int, sector_bytes: int, mark: bytes):
@@ -28,19 +34,21 @@ def marked(read, start: int, end: int, sector_bytes: int, mark: bytes):
 
 
 class Zone:
-    """Sectors `first` .. `first + count - 1` of a SectorDevice, which hold records of `kinds` and no others.
+    """Sectors `first` .. `first + count - 1` of a SectorDevice, which hold records of `kinds` and no others. `window`,
+    from `make_window`, is where a record is put together, piece by piece; zones may share one.
 
     tail, tail_number     position and record number from which recovery has to scan
     head, number, link    where the next record goes, its number, and its `previous`
     damage                list of (start, end) positions that held no whole record when scanned; end None: a torn tail
     """
 
-    def __init__(self, device, salt: int, first: int, count: int, tail: int, tail_number: int, kinds):
+    def __init__(self, device, salt: int, first: int, count: int, tail: int, tail_number: int, kinds, window):
         self._device = device
         self.sector_bytes = device.sector_bytes
         self._salt = salt
         self._first = first
         self._kinds = kinds
+        self._window = window
         self.count = count
         self.begin_at(tail, tail_number)
         self.link = bytes(record.LINK_BYTES)
@@ -107,7 +115,7 @@ class Zone:
             raise OSError("no room for %d sectors" % count)
         self._recent = -1
         position = at = self.head
-        for data in record.in_sectors(pieces.after(header), self.sector_bytes, WINDOW_BYTES):
+        for data in record.in_sectors(pieces.after(header), self.sector_bytes, self._window):
             self._write_sectors(at, data)
             at += len(data) // self.sector_bytes
         self._device.sync()
@@ -116,7 +124,7 @@ class Zone:
         self.link = record.link_of(header)
         return position
 
-    def _write_sectors(self, position: int, data: bytearray) -> None:
+    def _write_sectors(self, position: int, data: memoryview) -> None:
         start = position % self.count
         until_end = (self.count - start) * self.sector_bytes
         self._device.write(self._first + start, data[:until_end] if until_end < len(data) else data)

@@ -4,8 +4,7 @@ It is the output's, not the score's: the placements count as delivered in full, 
 before it (SPEC.md, "Edges").
 """
 
-from array import array
-
+from amos.compat import sample_view
 from amos.player.fade_table import FADE_Q15, FADE_STEPS
 
 RAMP_FRAMES = 512
@@ -19,8 +18,9 @@ def ramped(pcm, rising: bool) -> bytearray:
 
     The gain is the square of a sine, so that slope and level are continuous at both ends.
     """
-    samples = array("h", bytes(pcm))
-    frames = len(samples) // 2
+    faded = bytearray(pcm)
+    samples = sample_view(faded)
+    frames = len(faded) // 4
     count = min(frames, RAMP_FRAMES)
     for number in range(count):
         step, rest = divmod((number + 1) * FADE_STEPS, count + 1)
@@ -29,4 +29,4 @@ def ramped(pcm, rising: bool) -> bytearray:
         at = 2 * (number if rising else frames - 1 - number)
         samples[at] = samples[at] * gain >> UNITY_BITS
         samples[at + 1] = samples[at + 1] * gain >> UNITY_BITS
-    return bytearray(samples)
+    return faded

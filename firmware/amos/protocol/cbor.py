@@ -11,6 +11,9 @@ strangers. The tests hold the two against each other.
 from amos.protocol.errors import CborError, LocalError
 from amos.protocol.limits import CBOR_DEPTH_MAX
 
+GATHERED_BYTES_MAX = 64
+"""Byte strings up to a signature's size are rather copied than kept where they were."""
+
 
 class Pieces:
     """A byte string in pieces, one after the other: what is large is hashed, signed and stored where it lies. `len` is
@@ -54,6 +57,28 @@ class Tag:
         return "Tag(%d, %r)" % (self.number, self.value)
 
 
+class _Gathered:
+    """As the list of an item's parts, but without an object for each of the small ones, which most are."""
+
+    def __init__(self) -> None:
+        self.parts: list = []
+        self._small = None
+
+    def append(self, part) -> None:
+        if not isinstance(part, bytes) or len(part) > GATHERED_BYTES_MAX:
+            self._small = None
+            self.parts.append(part)
+        elif self._small is None:
+            self._small = bytearray(part)
+            self.parts.append(self._small)
+        else:
+            self._small.extend(part)
+
+    def extend(self, parts: list) -> None:
+        for part in parts:
+            self.append(part)
+
+
 def _head(major: int, argument: int) -> bytes:
     top = major << 5
     if argument < 24:
@@ -64,7 +89,7 @@ def _head(major: int, argument: int) -> bytes:
     raise LocalError("integer: expected at most 64 bits, found %d" % argument)
 
 
-def _encode(item, parts: list) -> None:
+def _encode(item, parts) -> None:
     if item is None:
         parts.append(b"\xf6")
     elif item is True:
@@ -96,7 +121,7 @@ def _encode(item, parts: list) -> None:
         raise LocalError("value: expected a type of the CBOR subset, found %r" % (item,))
 
 
-def _encode_map(item: dict, parts: list) -> None:
+def _encode_map(item: dict, parts) -> None:
     entries = []
     for key in item:
         if not isinstance(key, int) or key is True or key is False:
@@ -110,16 +135,18 @@ def _encode_map(item: dict, parts: list) -> None:
 
 
 def dump_pieces(item) -> Pieces:
-    """The canonical encoding of `item`, in which its byte strings are where they were. Raises `LocalError` for a type
-    or integer outside the subset."""
-    parts: list = []
-    _encode(item, parts)
-    return Pieces(parts)
+    """The canonical encoding of `item`, in which its large byte strings and all its views are where they were. Raises
+    `LocalError` for a type or integer outside the subset."""
+    gathered = _Gathered()
+    _encode(item, gathered)
+    return Pieces(gathered.parts)
 
 
 def dumps(item) -> bytes:
     """As `dump_pieces`, in one piece."""
-    return dump_pieces(item).join()
+    parts: list = []
+    _encode(item, parts)
+    return Pieces(parts).join()
 
 
 def _text(utf8: bytes) -> "str | None":

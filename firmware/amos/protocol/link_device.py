@@ -57,6 +57,8 @@ from amos.protocol.link import (
 from amos.protocol.link_pack_device import PackVerbs
 from amos.protocol.printable import sentence
 
+NO_ROOM = "expected room in memory, found none"
+
 
 class DeviceLink:
     """Answers requests in order. Holds one half-received offer and nothing else.
@@ -100,10 +102,17 @@ class DeviceLink:
     def feed(self, data) -> bytes:
         """Take bytes from the line in any pieces; the bytes to send back, maybe none."""
         damaged_before = self._reader.damaged
-        answers = [self._answer(body) for body in self._reader.feed(data)]
+        frames = [self._answer_frame(body) for body in self._reader.feed(data)]
         if self._reader.damaged > damaged_before:
-            answers.append(Response(id=0, code=BAD_FRAME, text=sentence(self._reader.last_error)))
-        return b"".join(frame(answer.encode()) for answer in answers)
+            frames.append(frame(Response(id=0, code=BAD_FRAME, text=sentence(self._reader.last_error)).encode()))
+        return b"".join(frames)
+
+    def _answer_frame(self, body: bytes) -> bytes:
+        answer = self._answer(body)
+        try:
+            return frame(answer.encode())
+        except MemoryError:
+            return frame(Response(id=answer.id, code=NOT_NOW, text=NO_ROOM).encode())
 
     def _answer(self, body: bytes) -> Response:
         try:
@@ -119,7 +128,7 @@ class DeviceLink:
             # A board plays on; what was too much for it may come again when there is more room, or less of it.
             self._offer, self._offered, self._offer_of = bytearray(), 0, (0, 0, 0)
             code = BAD_OFFER if request.verb == OFFER else NOT_NOW
-            return Response(id=request.id, code=code, text="expected room in memory, found none")
+            return Response(id=request.id, code=code, text=NO_ROOM)
 
     # One method a verb: the request's id, then the fields of `REQUEST_NEEDS`, which `Request.fault` has checked.
 

@@ -9,7 +9,7 @@ A field is `(key, name, kind, bound)`. Kinds:
     blob     1 .. bound bytes
     text     UTF-8 text of 1 .. bound bytes
     slug     1 .. bound of the letters a-z, digits, - and _: fit for a topic and a file name
-    B H I i  column: `array` of that type code, at most `bound` items, as a typed array (RFC 8746 §2.1)
+    B H I i  column: `array` of that type code or a view of one, at most `bound` items, as a typed array (RFC 8746 §2.1)
     records  list of at most bound[1] records of class bound[0], each as a map
     uints    list of at most bound[1] integers 0 .. bound[0]
     blobs    list of at most bound[1] byte strings of 1 .. bound[0] bytes
@@ -114,8 +114,9 @@ class Record:
                 continue
             kind = kind.rstrip("?")
             if kind in _ARRAY_TAGS:
-                items = content(value) if isinstance(value, array) else b""
-                if not isinstance(value, array) or len(value) > bound or len(items) != len(value) * _ITEM_BYTES[kind]:
+                is_column = isinstance(value, (array, memoryview))
+                items = content(value) if is_column else b""
+                if not is_column or len(value) > bound or len(items) != len(value) * _ITEM_BYTES[kind]:
                     raise LocalError("%s.%s: expected an array %s of at most %d" % (self.NAME, name, kind, bound))
                 result[key] = Tag(_ARRAY_TAGS[kind], items)
                 continue

@@ -6,7 +6,7 @@ from amos.protocol.cbor import Pieces
 from amos.protocol.cose import TYP_USAGE, parse_typed, sign_pieces
 from amos.protocol.errors import LocalError, MessageError
 from amos.protocol.limits import SEGMENT_BYTES_MAX, SEGMENT_INPUTS_MAX, SEGMENT_ROWS_MAX, STEMS_MAX
-from amos.protocol.record import U8, U16, U32, U64, Record
+from amos.protocol.record import U8, U32, U64, Record
 
 VERSION = 1
 
@@ -179,43 +179,6 @@ class Usage(Record):
     def played_frames(self) -> int:
         """Sum of the rows' frames: stem-time of the segment."""
         return sum(self.frames)
-
-
-def columns(rows, first_frame: int):
-    """(stems, starts, frames, flags) of a sequence of rows (stem, start_frame, frames, flags), ordered by start."""
-    count = len(rows)
-    order = _by_start(rows, count)
-    stems, starts = array("H", bytes(2 * count)), array("I", bytes(4 * count))
-    frames, flags = array("I", bytes(4 * count)), array("B", bytes(count))
-    previous = first_frame
-    for index in range(count):
-        stem, start, length, bits = rows[order[index]]
-        # `array` truncates silently on MicroPython, so the range is checked first.
-        if not (0 <= stem <= U16 and 0 <= start - previous <= U32 and 0 < length <= U32):
-            raise LocalError("row: expected stem, start and frames in range, found %r" % ((stem, start, length),))
-        stems[index] = stem
-        starts[index] = start - previous
-        frames[index] = length
-        flags[index] = bits
-        previous = start
-    return stems, starts, frames, flags
-
-
-def _by_start(rows, count: int):
-    """The rows' indexes by start, then stem. They come almost in order, for which insertion is quick; MicroPython's
-    own sort takes the square of their number there."""
-    order = array("H", range(count))
-    for index in range(1, count):
-        row = rows[index]
-        at = index
-        while at:
-            before = rows[order[at - 1]]
-            if before[1] < row[1] or (before[1] == row[1] and before[0] <= row[0]):
-                break
-            order[at] = order[at - 1]
-            at -= 1
-        order[at] = index
-    return order
 
 
 def input_columns(inputs, first_frame: int):
