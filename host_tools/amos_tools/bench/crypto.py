@@ -6,6 +6,7 @@ from amos_tools.bench.figure import Figure, note_progress
 
 MESSAGE_BYTES = 1024
 REPEATS = 5
+WANTED = {"sign": ("at least", 10.0)}
 _NAMES = {
     "sign": "sign",
     "sign_first": "first sign",
@@ -31,5 +32,5 @@ def figures(scale: float) -> list[Figure]:
             ours_us = result["least_us"][key.removesuffix("_same_sha512")]
             note = f"ours {ours_us / 1000:,.1f} ms for {MESSAGE_BYTES} bytes"
             title = f"{label}: {name}, reference / ours"
-            found.append(Figure("device", title, result["ratio_tenths"][key] / 10, "x", None, note))
+            found.append(Figure("device", title, result["ratio_tenths"][key] / 10, "x", WANTED.get(key), note))
     return found
