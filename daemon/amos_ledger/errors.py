@@ -51,4 +51,4 @@ class PeriodClosed(LedgerError):
 
 
 class BrokerUnusable(LedgerError):
-    """The broker's address is no HOST:PORT, or the broker was never reached."""
+    """The broker was never reached."""

@@ -42,7 +42,7 @@ def kill_couriers(demo: "subprocess.Popen[str]", workdir: Path, times: int) -> i
     """kill -9 the courier as soon as it has something in its spool, and again soon after each restart."""
     pid_file, spool, killed, last = workdir / "logs" / "courier.pid", workdir / "spool", 0, 0
     patience = Patience()
-    while killed < times and demo.poll() is None and patience.lasts:
+    while killed < times and demo.poll() is None and patience.lasts():
         time.sleep(0.02)
         if not pid_file.exists() or not any(spool.iterdir()):
             continue

@@ -10,8 +10,10 @@ import pytest
 from board_standin import PackageIndex, StandInBoard
 from typer.testing import CliRunner
 
+from amos.protocol.link import STATE_STOPPED
 from amos_ledger.folder import Folder
 from amos_tools.cli import app
+from amos_tools.device.call import ask_status
 from amos_tools.device.prompt import open_prompt
 
 
@@ -34,12 +36,13 @@ class Operator:
     """Calls `amos device provision` with what does not change."""
 
     def __init__(self, folder: Path, key: Path, ledger: Folder, pack: Path, index: PackageIndex):
-        self.words = [f"--key={key}", f"--pack={pack}", f"--ledger={ledger.path}", f"--records={folder / 'kept'}"]
+        self.pack = [f"--pack={pack}"]
+        self.words = [f"--key={key}", f"--ledger={ledger.path}", f"--records={folder / 'kept'}"]
         self.words += ["--site=harbour", "--name=bar", "--tier=1", f"--index={index.url}", "--wait-s=60"]
 
     def provision(self, board: StandInBoard, *words: str) -> tuple[int, list[str]]:
         ports = [f"--port={board.prompt}", f"--link={board.link}", "--board=pico-2-w"]
-        done = CliRunner().invoke(app, ["device", "provision", *self.words, *ports, *words])
+        done = CliRunner().invoke(app, ["device", "provision", *self.words, *self.pack, *ports, *words])
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
         return done.exit_code, done.output.splitlines()
 
@@ -97,6 +100,16 @@ def test_a_board_from_nothing_to_enrolled_interrupted_and_again(
     finally:
         thief.stop()
     assert code == 1 and f"holds the key of device {device.device}, which is bound to another board" in lines[-1]
+
+
+def test_a_board_without_a_pack_is_enrolled_and_waits(operate: Operator, board: StandInBoard) -> None:
+    operate.pack = []
+    code, lines = operate.provision(board)
+    assert code == 0, lines
+    assert not any(line.startswith("pack: ") for line in lines)
+    assert lines[-1] == "ledger: enrolled; play counts from here on"
+    status = ask_status(board.link, 60)
+    assert status.state == STATE_STOPPED and str(status.text).startswith("no pack: ")
 
 
 def test_a_board_of_another_kind_is_refused_before_anything_is_written(operate: Operator, board: StandInBoard) -> None:

@@ -14,7 +14,6 @@ class Patience:
         self._left_s = seconds
         self._seen_s = time.monotonic()
 
-    @property
     def lasts(self) -> bool:
         """Whether to go on waiting; to be asked in every round."""
         now_s = time.monotonic()
@@ -27,5 +26,5 @@ def wait_until(holds: Callable[[], object], what: Callable[[], object] | str, na
     """Return once it holds; else fail with `what` was awaited, or what it gives when that is called."""
     patience = Patience()
     while not holds():
-        assert patience.lasts, what() if callable(what) else what
+        assert patience.lasts(), what() if callable(what) else what
         time.sleep(nap_s)

@@ -74,7 +74,7 @@ def told(port: int, files: Files) -> Broker:
 
 
 class Courier:
-    """The courier's client; `ups` and `reasons` as they happen."""
+    """The courier's client; `reasons` for which it was not connected."""
 
     def __init__(self, broker: Broker):
         self.edge = courier_side.MqttEdge(broker, "courier", None, lambda: None)

@@ -103,7 +103,7 @@ class Player:
     def wait_for_status(self, holds: Callable[[Status], bool]) -> Status:
         patience = Patience()
         while not holds(status := self.status()):
-            assert patience.lasts, status.to_map()
+            assert patience.lasts(), status.to_map()
             time.sleep(0.05)
         return status
 

@@ -84,14 +84,14 @@ class Player:
             try:
                 return ask_status(self.line, 60)
             except DeviceError as error:
-                assert patience.lasts, (error, self.said)
+                assert patience.lasts(), (error, self.said)
                 time.sleep(0.05)
 
     def wait_for(self, holds: Callable[[Status], bool]) -> Status:
         """The first status for which it holds."""
         patience = Patience()
         while not holds(status := self.status()):
-            assert patience.lasts, (status.to_map(), self.said)
+            assert patience.lasts(), (status.to_map(), self.said)
             time.sleep(0.02)
         return status
 

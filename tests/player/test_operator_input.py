@@ -100,7 +100,7 @@ class Running:
             status = ask_status(self.port, 60)
             if condition(status.state, status.frame):
                 return
-            assert patience.lasts, (status.state, status.frame)
+            assert patience.lasts(), (status.state, status.frame)
             time.sleep(0.05)
 
 

@@ -63,7 +63,7 @@ class Venue:
         assert self.courier is not None
         patience = Patience()
         while not until():
-            assert patience.lasts, "\n".join(["expected it in time", *self.courier.missing(), *self.said])
+            assert patience.lasts(), "\n".join(["expected it in time", *self.courier.missing(), *self.said])
             self.courier.turn(20)
 
     def run_until_idle(self) -> None:
