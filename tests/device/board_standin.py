@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import threading
@@ -15,16 +16,33 @@ from pathlib import Path
 STANDIN = Path(__file__).parent / "board" / "standin.py"
 LIBRARIES = Path(__file__).parent / "board" / "libraries"
 EXIT_RESET = 42
+PROMPTS = (b">>> ", b"\x04>", b"CTRL-B to exit\r\n>")
+"""What a board says last when nothing runs there."""
 
 
 class StandInBoard:
-    """MicroPython as a board: `prompt` and `link` are addresses; Ctrl-C on the prompt's line interrupts what runs."""
+    """MicroPython as a board: `prompt` and `link` are addresses; Ctrl-C on the prompt's line interrupts what runs.
 
-    def __init__(self, folder: Path, interpreter: list[str], unique_id: bytes = b"12345678"):
+    `like`: a board whose flash and card are copied into this one before it starts. `deaf_to`: as many interrupts are
+    lost, as one is that meets a board while it boots.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        interpreter: list[str],
+        unique_id: bytes = b"12345678",
+        like: "StandInBoard | None" = None,
+        deaf_to: int = 0,
+    ):
         self.flash, self.card = folder / "flash", folder / "card"
         for made in (self.flash, self.card):
             made.mkdir(parents=True)
+        if like:
+            shutil.copytree(like.flash, self.flash, dirs_exist_ok=True)
+            shutil.copytree(like.card, self.card, dirs_exist_ok=True)
         (self.flash / "unique_id").write_bytes(unique_id)
+        self._deaf_to = deaf_to
         self.prompt, self._prompt_fd = self._line(folder / "prompt")
         self.link, self._link_fd = self._line(folder / "link")
         self.starts = 0
@@ -60,7 +78,7 @@ class StandInBoard:
                 self._said.write(data)
                 self._said.flush()
                 if data:
-                    self._running = not data.endswith(b">>> ")
+                    self._running = not data.endswith(PROMPTS)
                     os.write(self._prompt_fd, data)
                 elif process.wait() == EXIT_RESET:
                     self._process = self._start()
@@ -68,7 +86,9 @@ class StandInBoard:
                     return
             if self._prompt_fd in ready:
                 data = os.read(self._prompt_fd, 4096)
-                if b"\x03" in data and self._running:
+                if b"\x03" in data and self._deaf_to:
+                    self._deaf_to -= 1
+                elif b"\x03" in data and self._running:
                     process.send_signal(signal.SIGINT)
                 with contextlib.suppress(BrokenPipeError):  # it has just ended
                     process.stdin.write(data.replace(b"\x03", b""))

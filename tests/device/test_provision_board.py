@@ -86,16 +86,8 @@ def test_a_board_from_nothing_to_enrolled_interrupted_and_again(
     assert lines[-5:-3] == ["pack: 4 files, as they were", "board: restarted"]
     assert lines[-1] == "ledger: had it; nothing changed"
 
-    thief = StandInBoard(tmp_path / "thief", micropython_armhf, unique_id=b"87654321")
+    thief = StandInBoard(tmp_path / "thief", micropython_armhf, unique_id=b"87654321", like=board)
     try:
-        for name in ("flash", "card"):  # all that can be copied, into a board like it
-            folder = tmp_path / "thief" / name
-            for path in sorted((tmp_path / "board" / name).rglob("*")):
-                target = folder / path.relative_to(tmp_path / "board" / name)
-                if path.is_dir():
-                    target.mkdir(exist_ok=True)
-                elif path.name != "unique_id":
-                    target.write_bytes(path.read_bytes())
         code, lines = operate.provision(thief)
     finally:
         thief.stop()
@@ -126,6 +118,18 @@ def test_a_port_without_a_prompt_is_refused_by_name(operate: Operator, board: St
     assert code == 1 and lines == [f"PromptError: {board.link}: no MicroPython prompt answers there"]
     code, lines = operate.provision(board, "--port=serial:/dev/no-such-line")
     assert code == 1 and lines[-1].startswith("PromptError: serial:/dev/no-such-line: ")
+
+
+def test_an_interrupt_that_a_booting_board_loses_is_repeated(
+    board: StandInBoard, tmp_path: Path, micropython_armhf: list[str]
+) -> None:
+    (board.flash / "main.py").write_text("while True:\n    pass\n")
+    playing = StandInBoard(tmp_path / "playing", micropython_armhf, like=board, deaf_to=1)
+    try:
+        with open_prompt(playing.prompt) as prompt:
+            assert prompt.facts()[0] == "micropython" and prompt.run("print(6 * 7)") == [42]
+    finally:
+        playing.stop()
 
 
 def test_what_the_board_says_of_a_failure_is_named(board: StandInBoard) -> None:

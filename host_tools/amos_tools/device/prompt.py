@@ -7,6 +7,7 @@ interrupted when the prompt is opened, as by a power cut; `restart` has it start
 import ast
 import contextlib
 import io
+import time
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ CHUNK_BYTES = 3072
 """Of a file at once: 4 KB of base64, which a board has room for while nothing plays."""
 
 REPLY_BYTES_MAX = 1 << 20
+LATE_ANSWER_S = 0.5
 
 HASH = """
 import hashlib
@@ -137,13 +139,29 @@ def open_prompt(port: str) -> Iterator[Prompt]:
         transport = SerialTransport(port.partition(":")[2])
     try:
         with _named(port), contextlib.redirect_stdout(io.StringIO()):
-            transport.enter_raw_repl(soft_reset=False)
+            _enter(transport)
         yield Prompt(port, transport)
     finally:
         with contextlib.suppress(Exception):  # a board that restarts takes its port with it
             transport.exit_raw_repl()
         with contextlib.suppress(Exception):
             transport.close()
+
+
+def _enter(transport: Any) -> None:
+    """Interrupt what runs and enter the raw prompt.
+
+    An interrupt is lost on a board that boots just then, or that runs a callback: MicroPython prints it and goes on. So
+    it is repeated once; the board may then answer both times, and what follows must not meet the older answer.
+    """
+    from mpremote.transport import TransportError
+
+    try:
+        transport.enter_raw_repl(soft_reset=False)
+    except TransportError:
+        transport.enter_raw_repl(soft_reset=False)
+        time.sleep(LATE_ANSWER_S)
+        transport.enter_raw_repl(soft_reset=False)
 
 
 @contextmanager
