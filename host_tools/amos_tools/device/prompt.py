@@ -19,6 +19,7 @@ CHUNK_BYTES = 3072
 """Of a file at once: 4 KB of base64, which a board has room for while nothing plays."""
 
 REPLY_BYTES_MAX = 1 << 20
+ANSWER_S = 3
 LATE_ANSWER_S = 0.5
 
 HASH = """
@@ -157,7 +158,7 @@ def _enter(transport: Any) -> None:
     from mpremote.transport import TransportError
 
     try:
-        transport.enter_raw_repl(soft_reset=False)
+        transport.enter_raw_repl(soft_reset=False, timeout_overall=ANSWER_S)
     except TransportError:
         transport.enter_raw_repl(soft_reset=False)
         time.sleep(LATE_ANSWER_S)
