@@ -187,7 +187,7 @@ def played(score: Score, lengths: list[int], seed: bytes, inputs: Any, step: int
 
 
 def check_voices(score: Score, lengths: list[int], events: list[Any]) -> None:
-    ranks = {Turn: -1, Duck: 0, Stop: 1, Section: 2, Start: 3}
+    ranks = {kind: rank for rank, kind in enumerate((Turn, Duck, Stop, Section, Start))}
     busy_until = [0] * score.voices
     previous = (0, 0)
     section_now = -1
