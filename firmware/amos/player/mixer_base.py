@@ -45,6 +45,8 @@ class Mixer:
     event_frame  the earliest frame an event may have: everything before it is already in the sum
     """
 
+    VOICE = Voice
+
     def __init__(
         self,
         rate_hz: int,
@@ -67,7 +69,7 @@ class Mixer:
         self.event_frame = 0
         self._last_event_frame = 0
         self._pending = []
-        self._voices = [Voice(number) for number in range(voices_max)]
+        self._voices = [self.VOICE(number) for number in range(voices_max)]
         self._ducking = Ducking()
         self._limiter = Limiter(master_gain_q15, ceiling)
         self._out = bytearray(block_frames_max * OUT_FRAME_BYTES) if out is None else out
