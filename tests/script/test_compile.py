@@ -133,6 +133,14 @@ def test_warnings_do_not_stop_a_script() -> None:
     assert any("section `b` is never reached" in message for message in messages)
 
 
+def test_an_artist_rule_is_not_too_much_for_a_pool_that_is_all_by_one() -> None:
+    source = HEAD + "avoid stem 1 plays, artist 2 plays\nsection a 4 bars\n  play pads from warm\n"
+    assert compile_script(source, VAULT).warnings == ()
+    vault = [*VAULT, stem("pads", 9, artist="Noor Adeyemi")]
+    [warning] = compile_script(source, vault).warnings
+    assert warning.notes == ("`artist 2 plays` needs 3, there are 2 artists",)
+
+
 def test_words_of_the_language_may_follow_numbers_closely_and_comments_end_lines() -> None:
     source = (
         "\ufeffclock 44100 tempo 84 key F# minor # the key of the sea\r\n\r\n# only a comment\r\n"

@@ -198,3 +198,10 @@ def test_a_long_line_shows_the_part_around_the_caret() -> None:
     shown = error.render().splitlines()
     assert max(len(line) for line in shown) < 140
     assert shown[3][shown[4].index("^")] == "§"
+    assert len(shown[4]) <= len(shown[3])
+
+
+def test_carets_end_where_the_shown_part_of_a_long_line_ends() -> None:
+    error = refused(HEAD + "section a 4 bars\n  play pads from warm chance 1" + " + 1" * 30 + " " * 90 + "# so much\n")
+    shown = error.render().splitlines()
+    assert shown[4].endswith("^^^^") and len(shown[4]) <= len(shown[3])

@@ -132,13 +132,14 @@ class Stage:
             for slot in run.slots:
                 if slot.end <= frame or (stem != NONE and self.voices.stem[slot.voice] != stem):
                     continue
-                if not beats:
+                cue = run.layer.cue_frames or 0
+                # Never so soon that the stem would end in a click.
+                beat = self.clock.first_beat_from(frame + edge + cue) - self.start_beat
+                beat = self.start_beat - (-beat // beats) * beats if beats else self.end_beat
+                if not beats or (cue and beat >= self.end_beat):
                     slot.swapping = True
                     continue
-                # Never so soon that the stem would end in a click.
-                beat = self.clock.first_beat_from(frame + edge) - self.start_beat
-                beat = self.start_beat - (-beat // beats) * beats
-                at = self.clock.frame(beat)
+                at = self.clock.frame(beat) - cue
                 if slot.due_frame <= at:
                     continue
                 slot.swapping = True

@@ -126,14 +126,13 @@ def warn_idle_rules(program: Program, facts: AvoidFacts, problems: Problems) -> 
 class PoolUse:
     """A pool as one layer uses it: where it is named, how many stems it has, how often it is drawn.
 
-    artists   how many there are, or None if the pool is declared as one artist's
     """
 
     span: Span
     name: str
     role: str
     stems: int
-    artists: int | None
+    artists: int
     count: int
     seconds_mean: float
 
@@ -157,9 +156,10 @@ def _reasons(use: PoolUse, facts: AvoidFacts) -> list[str]:
     needed = max(facts.stem_plays or 0, use.count - 1) + 1
     if facts.stem_plays and use.stems < needed:
         reasons.append(f"`stem {facts.stem_plays} plays` needs {needed} stems at least")
-    if facts.artist_plays and use.artists is not None and use.artists <= facts.artist_plays:
-        artists = f"{use.artists} artist{'s' * (use.artists != 1)}"
-        reasons.append(f"`artist {facts.artist_plays} plays` needs {facts.artist_plays + 1}, there are {artists}")
+    # A pool that is all by one artist is meant so.
+    artist_plays = facts.artist_plays or 0
+    if 1 < use.artists <= artist_plays:
+        reasons.append(f"`artist {artist_plays} plays` needs {artist_plays + 1}, there are {use.artists} artists")
     if facts.stem_seconds:
         lasts = use.stems * use.seconds_mean / use.count
         if lasts < facts.stem_seconds:

@@ -100,7 +100,7 @@ class Layers:
                 name=play.pool.value,
                 role=play.role.value,
                 stems=len(stems),
-                artists=None if self._pools.by_artist(play) else len({stem.artist for stem in stems}),
+                artists=len({stem.artist for stem in stems}),
                 count=layer.count_max,
                 seconds_mean=max(seconds, grid),
             )

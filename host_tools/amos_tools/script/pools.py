@@ -59,11 +59,6 @@ class Pools:
         self._all = known
         self._stems = [stem for stem in known if stem.title not in titles]
         self._declared = {name: self._select(pool) for name, pool in program.pools.items()}
-        self._by_artist = {
-            name
-            for name, pool in program.pools.items()
-            if any(condition.kind == "artist" for condition in pool.conditions)
-        }
         self._names: dict[tuple[str, str], int] = {}
         self._table: list[StemFacts] | None = None
 
@@ -158,10 +153,6 @@ class Pools:
             )
             return None
         return found
-
-    def by_artist(self, play: tree.Play) -> bool:
-        """Whether the layer's pool is declared as that of one artist."""
-        return play.pool.value in self._by_artist
 
     def number(self, play: tree.Play) -> int:
         """Index of the layer's pool in the score."""

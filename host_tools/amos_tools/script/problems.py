@@ -39,13 +39,13 @@ class Problem:
     def render(self) -> str:
         """Several lines: what is wrong, where, the source with a caret beneath, what would fit."""
         gutter = " " * len(str(self.span.line))
-        shown, before = _window(self.source_line, self.span.column)
+        shown, before, under = _window(self.source_line, self.span.column, self.span.length)
         lines = [
             f"{self.severity}: {self.message}",
             f"{gutter}--> {self.name}:{self.span.line}:{self.span.column}",
             f"{gutter} |",
             f"{self.span.line} | {shown}".rstrip(),
-            f"{gutter} | {' ' * before}{'^' * max(1, min(self.span.length, len(shown)))}",
+            f"{gutter} | {' ' * before}{'^' * max(1, under)}",
         ]
         if self.expected:
             lines.append(f"{gutter} = expected {_one_of(self.expected)}")
@@ -154,14 +154,13 @@ def _one_of(words: tuple[str, ...]) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} or {shown[-1]}"
 
 
-def _window(line: str, column: int) -> tuple[str, int]:
-    """The part of `line` to show, and how many terminal cells stand before the caret."""
+def _window(line: str, column: int, length: int) -> tuple[str, int, int]:
+    """The part of `line` to show, and how many terminal cells stand before the first of its carets and over them."""
     start = max(0, column - SHOWN_COLUMNS_MAX // 2) if len(line) > SHOWN_COLUMNS_MAX else 0
     shown = "".join(mark if mark.isprintable() else " " for mark in line[start : start + SHOWN_COLUMNS_MAX])
-    return shown, sum(_cells(mark) for mark in shown[: column - 1 - start])
+    first = column - 1 - start
+    return shown, _cells(shown[:first]), _cells(shown[first : first + length])
 
 
-def _cells(mark: str) -> int:
-    if unicodedata.combining(mark):
-        return 0
-    return 2 if unicodedata.east_asian_width(mark) in "WF" else 1
+def _cells(text: str) -> int:
+    return sum(1 + (unicodedata.east_asian_width(mark) in "WF") for mark in text if not unicodedata.combining(mark))
