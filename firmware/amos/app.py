@@ -16,6 +16,7 @@ from amos.edges.hardware import hardware_ids
 from amos.edges.journal_store import RESERVED_BLOCK, open_reserved, open_store
 from amos.edges.key_store import load_or_make_device_seed
 from amos.edges.link_ports import open_port
+from amos.edges.sole import Sole
 from amos.edges.worker import InlineWorker
 from amos.heap import begin_play, begin_work
 from amos.journal.journal import Journal, JournalError, JournalFull
@@ -56,6 +57,7 @@ class Player:
     def __init__(self, config, say=print, heartbeat=None):
         self._mixer_buffers = make_buffers(config.block_frames)  # first, while the heap is in one piece
         self._config = config
+        self._sole = Sole(config.directory)
         self._print = say
         self._heartbeat = heartbeat
         self._clock = AnchoredClock(SystemClock(), os.urandom)
@@ -117,6 +119,7 @@ class Player:
         self._store.close()
         self._reserved.close()
         self._packs.close()
+        self._sole.release()
 
     def _begin(self, handover: "Handover | None") -> "Session | None":
         """A session with the best pack there is, as soon as it may be played; None if it may not. Raises
