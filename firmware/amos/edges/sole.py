@@ -36,8 +36,8 @@ class DirectoryInUse(OSError):
 
 
 class Sole:
-    """Keeps a directory to this player until `release`. The system gives it back when the process ends, in whatever way:
-    there is nothing for anyone to remove. Raises `DirectoryInUse`, OSError."""
+    """Keeps a directory to this player until `release`. The system gives it back when the process ends in any way:
+    there is nothing to remove. Raises `DirectoryInUse`, OSError."""
 
     def __init__(self, directory: str):
         self._descriptor = lock_folder(directory)

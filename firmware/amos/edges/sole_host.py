@@ -5,8 +5,6 @@ import os
 
 __all__ = ("lock_folder", "unlock")
 
-unlock = os.close
-
 
 def lock_folder(path: str) -> int | None:
     """A descriptor to `unlock`; None where another process has one. Raises OSError."""
@@ -19,3 +17,8 @@ def lock_folder(path: str) -> int | None:
     except OSError:
         pass  # a file system without locks: better unguarded than silent
     return descriptor
+
+
+def unlock(descriptor: int) -> None:
+    """Give it back."""
+    os.close(descriptor)
