@@ -93,7 +93,8 @@ class Player:
         self._stopping = True
 
     def run(self) -> None:
-        """Recover, play one session after the other, linger. A full or failed journal stops play, and is said."""
+        """Recover, play one session after the other, linger. A failed journal stops play, and is said; so does a full
+        one, until receipts have made room."""
         device = self.device
         begin_work()
         recovered = UsageLog(device.journal, device.device, device.sign_pieces)
@@ -103,7 +104,10 @@ class Player:
             self._session = self._begin(None)
         except JournalError as error:
             self._halt(error)
-        while self._session is not None:
+        while self._session is not None or self._has_room_again():
+            if self._session is None:
+                self._session = self._succeed(None)
+                continue
             handover = self._play(self._session)
             ended = self._session.over() is not None
             self._totals.add(self._session)
@@ -176,10 +180,21 @@ class Player:
                 self._packs.change()
         return None
 
+    def _has_room_again(self) -> bool:
+        """Where the journal is full, wait until it no longer is; whether that is so. Only a player that lingers for
+        ever waits: nobody in the venue would start it again."""
+        device = self.device
+        while device.state == STATE_FULL and self._config.linger == "forever" and not self._stopping:
+            if device.journal.spare_segments:
+                return True
+            self._idle()
+        return False
+
     def _succeed(self, handover: "Handover | None") -> "Session | None":
-        """The session after one that gave way or was over, or None if there is none; the status says why."""
+        """The session after one that gave way, was over or found the journal full, or None if there is none; the status
+        says why."""
         try:
-            if handover is not None:
+            if handover is not None or self._packs.waiting:
                 self._packs.change()
             return self._begin(handover)
         except JournalError as error:
