@@ -16,6 +16,7 @@ from amos.edges.hardware import hardware_ids
 from amos.edges.journal_store import RESERVED_BLOCK, open_reserved, open_store
 from amos.edges.key_store import load_or_make_device_seed
 from amos.edges.link_ports import open_port
+from amos.edges.sole import Sole
 from amos.edges.worker import InlineWorker
 from amos.heap import begin_play, begin_work
 from amos.journal.journal import Journal, JournalError, JournalFull
@@ -56,6 +57,7 @@ class Player:
     def __init__(self, config, say=print, heartbeat=None):
         self._mixer_buffers = make_buffers(config.block_frames)  # first, while the heap is in one piece
         self._config = config
+        self._sole = Sole(config.directory)
         self._print = say
         self._heartbeat = heartbeat
         self._clock = AnchoredClock(SystemClock(), os.urandom)
@@ -91,7 +93,8 @@ class Player:
         self._stopping = True
 
     def run(self) -> None:
-        """Recover, play one session after the other, linger. A full or failed journal stops play, and is said."""
+        """Recover, play one session after the other, linger. A failed journal stops play, and is said; so does a full
+        one, until receipts have made room."""
         device = self.device
         begin_work()
         recovered = UsageLog(device.journal, device.device, device.sign_pieces)
@@ -101,7 +104,10 @@ class Player:
             self._session = self._begin(None)
         except JournalError as error:
             self._halt(error)
-        while self._session is not None:
+        while self._session is not None or self._has_room_again():
+            if self._session is None:
+                self._session = self._succeed(None)
+                continue
             handover = self._play(self._session)
             ended = self._session.over() is not None
             self._totals.add(self._session)
@@ -117,6 +123,7 @@ class Player:
         self._store.close()
         self._reserved.close()
         self._packs.close()
+        self._sole.release()
 
     def _begin(self, handover: "Handover | None") -> "Session | None":
         """A session with the best pack there is, as soon as it may be played; None if it may not. Raises
@@ -173,10 +180,21 @@ class Player:
                 self._packs.change()
         return None
 
+    def _has_room_again(self) -> bool:
+        """Where the journal is full, wait until it no longer is; whether that is so. Only a player that lingers for
+        ever waits: nobody in the venue would start it again."""
+        device = self.device
+        while device.state == STATE_FULL and self._config.linger == "forever" and not self._stopping:
+            if device.journal.spare_segments:
+                return True
+            self._idle()
+        return False
+
     def _succeed(self, handover: "Handover | None") -> "Session | None":
-        """The session after one that gave way or was over, or None if there is none; the status says why."""
+        """The session after one that gave way, was over or found the journal full, or None if there is none; the status
+        says why."""
         try:
-            if handover is not None:
+            if handover is not None or self._packs.waiting:
                 self._packs.change()
             return self._begin(handover)
         except JournalError as error:

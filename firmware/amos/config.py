@@ -6,6 +6,8 @@ import os
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 
 CONFIG_BYTES_MAX = 8192
+TEXT_LETTERS_MAX = 256
+DIGITS_MAX = 18
 
 
 class ConfigError(ValueError):
@@ -19,8 +21,8 @@ SETTINGS = {
     "pack": ("text", NO_PACK, None, None),
     "publisher_key": ("key", None, None, None),
     "ledger_key": ("key", None, None, None),
-    "board": ("text", "linux", None, None),
-    "board_class": ("text", "any", None, None),
+    "board": ("name", "linux", None, None),
+    "board_class": ("name", "any", None, None),
     "voices": ("int", 32, 1, 32),
     "rate_hz": ("int", 192000, 8000, 192000),
     "tier": ("int", 0, 0, 255),
@@ -29,7 +31,7 @@ SETTINGS = {
     "pace": ("text", "clocked", None, None),
     "block_frames": ("int", 4096, 64, 65536),
     "buffer_ms": ("int", 68, 20, 68),
-    "holidays": ("text", "", None, None),
+    "holidays": ("dates", "", None, None),
     "minutes": ("int", 0, 0, 1 << 24),
     "linger": ("text", "forever", None, None),
     "journal": ("text", "file", None, None),
@@ -51,18 +53,40 @@ linger   after the session keep serving the courier: `forever`, or until every s
 CHOICES = {"pace": ("clocked", "free"), "linger": ("forever", "receipted", "no")}
 
 
+def _whole(raw):
+    """A whole number, as JSON or as a word has it; None for anything else."""
+    if isinstance(raw, str):
+        digits = raw[1:] if raw[:1] == "-" else raw
+        return int(raw) if 1 <= len(digits) <= DIGITS_MAX and not digits.strip("0123456789") else None
+    return raw if isinstance(raw, int) and not isinstance(raw, bool) else None
+
+
+def _prints(letter: str, kind: str) -> bool:
+    """Whether it may stand in a path; in a `name`, which goes over the link, only ASCII does."""
+    return " " <= letter <= "~" or (kind != "name" and letter > "~" and not "\ud800" <= letter <= "\udfff")
+
+
+def _is_date(text: str) -> bool:
+    parts = text.split("-")
+    return [len(part) for part in parts] == [4, 2, 2] and not "".join(parts).strip("0123456789")
+
+
 def _value(name: str, raw):
     kind, _default, low, high = SETTINGS[name]
     if kind == "int":
-        try:
-            value = int(raw)
-        except (ValueError, TypeError):
+        value = _whole(raw)
+        if value is None:
             raise ConfigError("%s: expected a whole number, found %r" % (name, raw))
         if not low <= value <= high:
             raise ConfigError("%s: expected %d to %d, found %d" % (name, low, high, value))
         return value
-    if not isinstance(raw, str) or not raw or len(raw) > 4 * SMALL_TEXT_BYTES_MAX:
-        raise ConfigError("%s: expected text, found %r" % (name, raw))
+    if kind == "dates" and raw == "":
+        return raw
+    most = SMALL_TEXT_BYTES_MAX if kind == "name" else TEXT_LETTERS_MAX
+    if not isinstance(raw, str) or not 1 <= len(raw) <= most or not all([_prints(letter, kind) for letter in raw]):
+        raise ConfigError("%s: expected text of 1 to %d letters, found %r" % (name, most, raw))
+    if kind == "dates" and not all([_is_date(date) for date in raw.split(",")]):
+        raise ConfigError("%s: expected dates like 2026-12-25,2027-01-01, found %r" % (name, raw))
     if kind == "key":
         try:
             key = bytes.fromhex(raw)
@@ -116,14 +140,14 @@ def load(directory: str, words) -> Config:
     """`player.json` of `directory`, overridden by `name=value` words. Raises `ConfigError`."""
     path = directory + "/player.json"
     try:
-        with open(path) as file:
+        with open(path, "rb") as file:
             # MicroPython allocates what it is asked to read, whether or not the file has it.
-            text = file.read(min(os.stat(path)[6], CONFIG_BYTES_MAX) + 1)
-    except OSError:
-        raise ConfigError("%s: expected a file, found none; `amos device prepare` makes it" % path)
+            data = file.read(min(os.stat(path)[6], CONFIG_BYTES_MAX) + 1)
+    except OSError as error:
+        raise ConfigError("%s: expected a file, found %s; `amos device prepare` makes it" % (path, error))
     try:
-        values = json.loads(text) if len(text) <= CONFIG_BYTES_MAX else None
-    except ValueError:
+        values = json.loads(data.decode()) if len(data) <= CONFIG_BYTES_MAX else None
+    except (ValueError, RuntimeError):  # on either runtime: no JSON, no text, too deep
         values = None
     if not isinstance(values, dict):
         raise ConfigError("%s: expected a JSON object of at most %d bytes" % (path, CONFIG_BYTES_MAX))

@@ -5,6 +5,7 @@ import hashlib
 from amos.compat import MICROPYTHON
 from amos.edges.audio_out import open_sink
 from amos.edges.stem_file import BlobError
+from amos.journal.errors import JournalError
 from amos.journal.facts import Opened
 from amos.output import Output
 from amos.player.envelope import CELL_FRAMES
@@ -95,7 +96,11 @@ class Session:
         self._underruns_before = device.underruns - self.output.underruns
         self._sealed_for_loss = False
         self._tier = device.tier
-        self._open_segment()
+        try:
+            self._open_segment()
+        except JournalError:
+            self.output.close()
+            raise
         self._ahead = _stems_ahead(pack, config)
         self._withdraw()
         volume_q15 = volume_q15_of(journal.memory)

@@ -161,6 +161,19 @@ def test_sigterm_seals_and_ends_with_the_block_in_hand(pack: Path, tmp_path: Pat
     assert usage.reason == SEAL_SHUTDOWN and usage.pcm_sha256 != bytes(32)
 
 
+def test_a_second_player_leaves_the_first_one_s_directory_alone(player: Player) -> None:
+    output = player.folder / "out.wav"
+    process = player.start(pace="clocked", out=f"wav:{output}")
+    wait_for(output, 45)
+    code, out = player.run(minutes=1)
+    assert code == 2 and "DirectoryInUse" in out and "stop it first" in out and len(out.splitlines()) == 1
+    process.kill()
+    process.communicate()
+    code, out = player.run(minutes=1)  # what died holds nothing
+    assert code == 0 and "journal:" not in out
+    player.segments()
+
+
 def test_a_corrupt_blob_stays_silent_and_the_others_play(player: Player, pack: Path, tmp_path: Path) -> None:
     import shutil
 

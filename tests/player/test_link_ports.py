@@ -1,5 +1,6 @@
 """The player's ports: a pty that a courier opens like a serial port, and what happens when it stops reading."""
 
+import contextlib
 import os
 import socket
 import time
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from amos.edges import posix
-from amos.edges.address import AddressError
+from amos.edges.address import AddressError, LinkTaken
 from amos.edges.link_ports import PtyPort, open_port
 from amos.protocol.frames import FrameReader, frame
 from amos.protocol.limits import RESPONSE_BYTES_MAX
@@ -54,6 +55,53 @@ def test_a_second_player_takes_the_name_over(tmp_path: Path) -> None:
     for _life in (1, 2):
         PtyPort(str(tmp_path / "serial"))
     assert os.path.islink(tmp_path / "serial") and os.path.exists(tmp_path / "serial")
+
+
+def test_only_a_link_gives_way_to_a_pty_s_name(tmp_path: Path) -> None:
+    (tmp_path / "serial").write_text("somebody's")
+    with pytest.raises(OSError, match=r"link: expected one at pty:.*File exists"):
+        open_port(f"pty:{tmp_path}/serial")
+    assert (tmp_path / "serial").read_text() == "somebody's"
+
+
+def test_a_socket_that_a_player_listens_on_stays_its_own(tmp_path: Path) -> None:
+    address = f"unix:{tmp_path}/link.sock"
+    port, link = open_port(address), DeviceLink(None)
+    waiting = []
+    for _ in range(8):  # more than are served at once
+        with pytest.raises(LinkTaken, match="found a player that listens there; give each its own"):
+            open_port(address)
+        waiting.append(socket.socket(socket.AF_UNIX))
+        waiting[-1].setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            waiting[-1].connect(f"{tmp_path}/link.sock")
+    for peer in waiting:
+        peer.close()
+    while port.poll(link, 20):
+        pass
+    operator = socket.socket(socket.AF_UNIX)
+    operator.connect(f"{tmp_path}/link.sock")
+    operator.send(request(1))
+    for _ in range(4):
+        port.poll(link, 20)
+    assert answers(operator) == [1]
+    operator.close()
+    port._listener.close()  # its process is gone, and the name has stayed
+    open_port(address)
+
+
+def test_a_file_is_not_taken_for_a_socket_that_somebody_left(tmp_path: Path) -> None:
+    path = tmp_path / "link.sock"
+    path.write_text("somebody's")
+    with pytest.raises(LinkTaken, match="or a socket, found another file"):
+        open_port(f"unix:{path}")
+    assert path.read_text() == "somebody's"
+
+
+@pytest.mark.parametrize("kind", ["unix", "pty"])
+def test_a_link_that_cannot_be_made_is_named(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=f"link: expected one at {kind}:{tmp_path}/nowhere/link, found .*No such file"):
+        open_port(f"{kind}:{tmp_path}/nowhere/link")
 
 
 def test_garbage_on_the_line_is_answered_by_name_and_harms_nothing(tmp_path: Path) -> None:

@@ -3,3 +3,7 @@
 
 class AddressError(ValueError):
     """An address of a kind that this runtime does not have; the message names those it has."""
+
+
+class LinkTaken(OSError):
+    """Another player has the link's address, or something that is no link."""

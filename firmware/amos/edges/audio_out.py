@@ -116,7 +116,11 @@ def _open(config, rate_hz: int, clock):
     address = config.out
     kind, _colon, rest = address.partition(":")
     if kind == "wav" and rest:
-        return WavSink(_fresh_name(rest), rate_hz)
+        name = _fresh_name(rest)
+        try:
+            return WavSink(name, rate_hz)
+        except OSError as error:
+            raise OSError("out: expected a file %s, found %s" % (name, error))
     if kind == "alsa" and not MICROPYTHON:
         from amos.edges.alsa_host import open_alsa
 

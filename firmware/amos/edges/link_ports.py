@@ -7,7 +7,7 @@ of a request that the line's input holds beside another.
 """
 
 from amos.compat import MICROPYTHON
-from amos.edges.address import AddressError
+from amos.edges.address import AddressError, LinkTaken
 from amos.edges.clock import sleep_ms
 from amos.protocol.limits import REQUEST_BYTES_MAX, REQUEST_WIDE_BYTES_MAX
 
@@ -52,6 +52,15 @@ class NoPort:
 
 def open_port(address: str):
     """The port for `pty:PATH`, `unix:PATH` on Linux, `usb` on boards, or `none`. Raises `AddressError`, OSError."""
+    try:
+        return _open(address)
+    except OSError as error:
+        if isinstance(error, LinkTaken):
+            raise
+        raise OSError("link: expected one at %s, found %s" % (address, error))
+
+
+def _open(address: str):
     kind, _colon, path = address.partition(":")
     if kind == "pty" and path:
         return PtyPort(path)

@@ -5,7 +5,7 @@ read_some(fd, size) -> bytes         what is there, b"" when nothing is
 write_some(fd, data, timeout_ms)     returns when the line has taken everything, or nothing more for that long: a
                                      reader that has stopped must not stop the player
 readable(fd, timeout_ms) -> bool
-link_name(target, path)              a symbolic link in place of whatever stood at `path`
+link_name(target, path)              a symbolic link in place of one at `path`; OSError for any other file there
 """
 
 import select

@@ -11,6 +11,7 @@ _ptsname = _c.func("s", "ptsname", "i")
 _read = _c.func("i", "read", "ipi")
 _write = _c.func("i", "write", "iPi")
 _symlink = _c.func("i", "symlink", "ss")
+_readlink = _c.func("i", "readlink", "spi")
 _unlink = _c.func("i", "unlink", "s")
 _fcntl = _c.func("i", "fcntl", "iii")
 _F_SETFL = 4
@@ -43,6 +44,7 @@ def write_fd(fd: int, data: bytes) -> int:
 
 
 def link_name(target: str, path: str) -> None:
-    _unlink(path)
+    if _readlink(path, _buffer, 1) >= 0:
+        _unlink(path)
     if _symlink(target, path):
-        raise OSError("no link at " + path)
+        raise OSError("a file there, or no folder for it")

@@ -21,6 +21,6 @@ def write_fd(fd: int, data: bytes) -> int:
 
 
 def link_name(target: str, path: str) -> None:
-    if os.path.lexists(path):
+    if os.path.islink(path):
         os.unlink(path)
     os.symlink(target, path)

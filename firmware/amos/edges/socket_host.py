@@ -3,8 +3,10 @@
 import os
 import select
 import socket
+import stat
 
 from amos.edges import posix
+from amos.edges.address import LinkTaken
 from amos.protocol.limits import REQUEST_WIDE_BYTES_MAX
 from amos.protocol.link_device import DeviceLink
 
@@ -15,13 +17,15 @@ PEERS_MAX = 4
 
 
 class SocketPort:
-    """A listening Unix socket at `path`. Each peer has a conversation of its own; more than `PEERS_MAX` wait."""
+    """A listening Unix socket at `path`. Each peer has a conversation of its own; more than `PEERS_MAX` wait.
+
+    What a player that died has left there gives way. Raises OSError; `LinkTaken` for all else that is there.
+    """
 
     request_bytes_max = REQUEST_WIDE_BYTES_MAX
 
     def __init__(self, path: str):
-        if os.path.exists(path):
-            os.unlink(path)
+        _clear(path)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(path)
         os.chmod(path, 0o660)
@@ -49,3 +53,20 @@ class SocketPort:
         except OSError:
             return False
         return bool(data)
+
+
+def _clear(path: str) -> None:
+    if not os.path.lexists(path):
+        return
+    if not stat.S_ISSOCK(os.lstat(path).st_mode):
+        raise LinkTaken(f"link: expected nothing at {path}, or a socket, found another file")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+        except BlockingIOError:
+            pass  # somebody listens, with a queue of peers that wait
+    raise LinkTaken(f"link: expected nobody at {path}, found a player that listens there; give each its own")
