@@ -37,6 +37,7 @@ from amos_tools.vault import Vault, parse_facts
 from amos_tools.verify.audit import Audit
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.published import Published
+from protocol_player import fed
 
 PUBLISHER, OPERATOR = b"p" * 32, b"o" * 32
 RATE_HZ, MINUTE_FRAMES = 22050, 60 * 22050
@@ -55,7 +56,7 @@ def talk(link: HostLink, device: DeviceLink, steps: object) -> object:
     """One conversation over a wire that loses nothing."""
     conversation = Conversation(steps)  # type: ignore[arg-type]
     while not conversation.done:
-        link.feed(device.feed(link.outgoing(0)), 0)
+        link.feed(fed(device, link.outgoing(0)), 0)
         conversation.advance(0)
     return conversation.result
 

@@ -1,6 +1,7 @@
 """The logic of the boards' edges, on a board's modules as far as they can be faked. Not a word about real hardware."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -161,9 +162,9 @@ class Echo:
     def __init__(self) -> None:
         self.fed = bytearray()
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes, write: Callable[[bytes], bool]) -> None:
         self.fed += data
-        return data
+        self.taken = write(data)
 
 
 @pytest.fixture
@@ -192,10 +193,11 @@ def test_usb_answers_what_comes_and_waits_no_longer_than_told(channel: Any, cloc
 def test_a_courier_that_stops_reading_holds_the_player_up_once_and_briefly(channel: Any, clock: Any) -> None:
     port = usb_link.open_usb()
     channel.sent, channel.room = [b"x" * 300], 0
-    assert port.poll(Echo(), 0)
+    link = Echo()
+    assert port.poll(link, 0) and not link.taken
     assert usb_link.WRITE_WAIT_MS <= clock.ms <= usb_link.WRITE_WAIT_MS + 1
     channel.sent, channel.room = [b"y" * 300], 7  # slow, but it reads
-    assert port.poll(Echo(), 0)
+    assert port.poll(link, 0) and link.taken
     assert channel.taken == b"y" * 300
 
 

@@ -17,6 +17,7 @@ from amos.protocol.link_offer_host import offer
 from amos.protocol.link_talk_host import Conversation
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos_tools.boards import board_names, load_board
+from protocol_player import fed
 
 LATENCY_MS_MAX = 100
 PLAYED_MS = 4000
@@ -39,7 +40,7 @@ class Port:
         link = HostLink(1)
         talk = Conversation(offer(link, OFFER_OPT_OUTS, 0, self.opt_outs))
         while not talk.done:
-            link.feed(device.feed(link.outgoing(0)), 0)
+            link.feed(fed(device, link.outgoing(0)), 0)
             talk.advance(0)
         assert talk.result is None
         self.accepted_frame = self.outputs.made[0].heard_frames()

@@ -24,6 +24,7 @@ from fuzz_chance import EDGES, Chance, spoil, twisted
 from fuzz_device import LEDGER, World
 from fuzz_link import spoilt_answers
 from fuzz_messages import TAKEN
+from protocol_player import fed
 
 LEDGER_KEY = crypto.public_key(LEDGER)
 SITE = "harbour"
@@ -127,7 +128,7 @@ class Line:
         return -1
 
     def write(self, data: bytes) -> None:
-        answer = self._world.link.feed(data)
+        answer = fed(self._world.link, data)
         if self._chance.percent(self._percent):
             answer = spoilt_answers(self._chance, answer, self._kept)
         self._kept = [*self._kept[-3:], answer]

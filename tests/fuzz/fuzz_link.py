@@ -23,6 +23,7 @@ from amos.protocol.link_talk_host import Conversation
 from fuzz_chance import EDGES, encoded, spoil, twist
 from fuzz_device import SEALED, World
 from fuzz_messages import TAKEN
+from protocol_player import fed
 
 KEYS = {name: (key, kind) for key, name, kind, _bound in Request.FIELDS}
 NATURAL = {"sequence": 1 + SEALED, "offset": 300, "length": 1100, "size": 600, "kind": 20, "value": 40000}
@@ -82,8 +83,8 @@ class Link:
         while wire:
             cut = 1 + chance.below(len(wire) if chance.percent(50) else 60)
             piece, wire = wire[:cut], wire[cut:]
-            answers += [decode_response(body) for body in reader.feed(link.feed(piece))]
-        answers += [decode_response(body) for body in reader.feed(link.feed(b"\0"))]
+            answers += [decode_response(body) for body in reader.feed(fed(link, piece))]
+        answers += [decode_response(body) for body in reader.feed(fed(link, b"\0"))]
         assert len(answers) <= frames + 1 and not reader.damaged
         assert all([answer.code < len(CODES) for answer in answers])
         self._still_there()
@@ -115,7 +116,7 @@ class Link:
 
     def _still_there(self) -> None:
         clean = frame(Request(id=9, verb=STATUS).encode())
-        (body,) = FrameReader(RESPONSE_BYTES_MAX).feed(self._world.link.feed(clean))
+        (body,) = FrameReader(RESPONSE_BYTES_MAX).feed(fed(self._world.link, clean))
         answer = decode_response(body)
         assert answer.code == OK and answer.id == 9
         status, journal = decode_status(answer.data), self._world.journal
@@ -178,7 +179,7 @@ class Courier:
         rate, kept = chance.pick((0, 2, 10, 30, 60)), []
         now_ms = 0
         for _turn in range(self.TURNS_MAX):
-            answer = world.link.feed(link.outgoing(now_ms))
+            answer = fed(world.link, link.outgoing(now_ms))
             if chance.percent(rate):
                 answer = spoilt_answers(chance, answer, kept)
             kept = kept[-3:]

@@ -1,5 +1,7 @@
 """A pack over a line that loses, damages and repeats bytes, and stops anywhere: it comes through whole all the same."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from amos.protocol.link_host import HostLink
 from amos.protocol.link_pack_host import PackToSend, SendPack
 from amos.protocol.link_talk_host import Conversation, LinkLost, RequestRefused, TransferError
 from pack_examples import Pack, Shelf
+from protocol_player import fed
 
 PACK = Pack(1, "abcdefg", 400)
 Fault = tuple[str, int]
@@ -46,7 +49,7 @@ class Line:
         while not talk.done:
             request = self.host.outgoing(self.now_ms)
             self.longest = max(self.longest, len(request))
-            answer = self.shelf.link.feed(self._pass(request, self._up))
+            answer = fed(self.shelf.link, self._pass(request, self._up))
             self.host.feed(self._pass(answer, self._down), self.now_ms)
             if not request:
                 self.now_ms += 100
@@ -129,10 +132,9 @@ class Liar:
         self._reader = DeviceLink(None)._reader
         self._answer = answer
 
-    def feed(self, data: bytes) -> bytes:
-        bodies = self._reader.feed(data)
-        ids = [decode_request(body).id for body in bodies]
-        return b"".join(frame(Response(id=number, code=OK, **self._answer).encode()) for number in ids)
+    def feed(self, data: bytes, write: Callable[[bytes], bool]) -> None:
+        for body in self._reader.feed(data):
+            write(frame(Response(id=decode_request(body).id, code=OK, **self._answer).encode()))
 
     def tidy(self) -> None: ...
 

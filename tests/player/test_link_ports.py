@@ -4,6 +4,7 @@ import contextlib
 import os
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,15 +19,15 @@ from amos.protocol.link_device import DeviceLink
 
 
 class Flood:
-    """A link that answers every byte with far too much."""
+    """A link that answers every byte with far too much, for as long as it is taken."""
 
-    def feed(self, data: bytes) -> bytes:
-        return b"x" * 10_000 * len(data)
+    def feed(self, data: bytes, write: Callable[[bytes], bool]) -> None:
+        assert not all(write(b"x" * 10_000) for _byte in data)
 
 
 class Echo:
-    def feed(self, data: bytes) -> bytes:
-        return data
+    def feed(self, data: bytes, write: Callable[[bytes], bool]) -> None:
+        assert write(data)
 
 
 def test_a_pty_carries_every_byte_value_both_ways(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ from amos_tools.device.run import micropython_environment
 from amos_tools.pack import build_pack
 from amos_tools.script import compile_script
 from amos_tools.vault import Vault, parse_facts
+from protocol_player import fed
 
 RATE_HZ, BLOCK_FRAMES, BEAT_FRAMES = 22050, 2048, 11025
 SEED, PUBLISHER, LEDGER = b"d" * 32, b"p" * 32, b"l" * 32
@@ -361,7 +362,7 @@ def test_an_input_whose_answer_is_lost_is_asked_again_and_acts_once(
     for nonce in nonces:
         talk = Conversation(give_input(link, nonce, INPUT_SKIP, 0))
         talk.advance(0)
-        device.feed(link.outgoing(0))
+        fed(device, link.outgoing(0))
         venue.play(0.5)
         if reconnects:  # the answer is lost with the line, and somebody asks anew
             link, device = HostLink(7), device.another()
@@ -369,7 +370,7 @@ def test_an_input_whose_answer_is_lost_is_asked_again_and_acts_once(
             talk.advance(0)
         else:
             link.tick(60_000)
-        link.feed(device.feed(link.outgoing(60_000)), 60_000)
+        link.feed(fed(device, link.outgoing(60_000)), 60_000)
         talk.advance(60_000)
         assert talk.done
     for nonce in nonces:  # and every one of them is still remembered
@@ -496,7 +497,7 @@ def test_the_line_in_memory_takes_what_the_device_takes(pack: PackFolder, tmp_pa
     link, device = HostLink(1), DeviceLink(venue.device)
     talk = Conversation(offer(link, OFFER_OPT_OUTS, 0, opt_outs(pack, 1, *range(7))))
     while not talk.done:
-        link.feed(device.feed(link.outgoing(0)), 0)
+        link.feed(fed(device, link.outgoing(0)), 0)
         talk.advance(0)
     assert talk.result is None
     venue.play(20)

@@ -24,6 +24,7 @@ from amos.protocol.link import (
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem, sign_manifest
 from amos.session_start import check_playable
+from protocol_player import fed
 from test_score import score_map
 
 PUBLISHER = b"p" * 32
@@ -109,7 +110,7 @@ class Shelf:
 
     def ask(self, verb, **fields):
         """One request's response."""
-        data = self.link.feed(frame(Request(id=1, verb=verb, **fields).encode()))
+        data = fed(self.link, frame(Request(id=1, verb=verb, **fields).encode()))
         (body,) = FrameReader(RESPONSE_BYTES_MAX).feed(data)
         return decode_response(body)
 

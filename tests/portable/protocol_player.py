@@ -74,3 +74,15 @@ class Player:
 
     def challenge(self):
         return bytes(range(16))
+
+
+def fed(link, data) -> bytes:
+    """What a `DeviceLink` answers to `data`, all of it."""
+    sent = bytearray()
+
+    def take(answer):
+        sent.extend(answer)
+        return True
+
+    link.feed(data, take)
+    return bytes(sent)

@@ -1,9 +1,10 @@
 """Frames, and the player's side of the link, on every runtime."""
 
-from amos.protocol import link_device
+import binascii
+
 from amos.protocol.cbor import dumps
-from amos.protocol.errors import FrameError, ProtocolError
-from amos.protocol.frames import FrameReader, cobs_decode, cobs_encode, frame
+from amos.protocol.errors import FrameError, LocalError, ProtocolError
+from amos.protocol.frames import FrameReader, FrameWriter, frame, stuffed_bytes_max
 from amos.protocol.limits import READ_CHUNK_BYTES_MAX, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX
 from amos.protocol.link import (
     BAD_FRAME,
@@ -42,7 +43,8 @@ from amos.protocol.link_segment_host import read_segment
 from amos.protocol.link_talk_host import Conversation, TransferError
 from amos.said import SAID_BYTES_MAX, Said
 from protocol_examples import NONCE
-from protocol_player import Player
+from protocol_player import Player, fed
+from stuffing import by_the_paper, stuffed, unstuffed
 
 # Of the paper and its usual tests: plain, encoded.
 RUN_254 = bytes(range(1, 255))
@@ -68,7 +70,7 @@ class Line:
         self.link = DeviceLink(self.player)
 
     def responses(self, data: bytes) -> list:
-        return [decode_response(body) for body in FrameReader(RESPONSE_BYTES_MAX).feed(self.link.feed(data))]
+        return [decode_response(body) for body in FrameReader(RESPONSE_BYTES_MAX).feed(fed(self.link, data))]
 
     def ask(self, **fields):
         (response,) = self.responses(frame(Request(**fields).encode()))
@@ -78,26 +80,51 @@ class Line:
 
 def test_stuffing_vectors_both_ways():
     for plain, encoded in COBS_VECTORS:
-        assert cobs_encode(plain) == encoded
-        assert cobs_decode(encoded) == plain
-    assert cobs_decode(b"\xff" + RUN_254 + b"\x01") == RUN_254  # as some encoders end
+        assert stuffed(plain) == encoded
+        assert unstuffed(encoded) == plain
+    assert unstuffed(b"\xff" + RUN_254 + b"\x01") == RUN_254  # as some encoders end
 
 
-def test_stuffing_around_every_edge_has_no_zero_and_comes_back():
-    lengths = list(range(0, 8)) + list(range(250, 260)) + list(range(505, 512)) + [1027]
+def test_stuffing_around_every_edge_is_as_the_paper_has_it():
+    edges = [at + more for at in (0, 254, 508, 762, 1016) for more in range(-3, 4) if at + more >= 0]
     for filler in (b"\x00", b"\x01", b"\x00\x07", bytes(range(256))):
-        for length in lengths:
+        for length in edges:
             plain = (filler * (length // len(filler) + 1))[:length]
-            encoded = cobs_encode(plain)
-            assert b"\x00" not in encoded
-            assert len(encoded) <= length + length // 254 + 1
-            assert cobs_decode(encoded) == plain
+            encoded = by_the_paper(plain)
+            assert stuffed(plain) == encoded and b"\x00" not in encoded
+            assert len(encoded) <= stuffed_bytes_max(length)
+            assert unstuffed(encoded) == plain
+    for run in (253, 254, 255, 507, 508, 509):  # a run of so many, and a zero at every place before and after
+        for before in (b"", b"\x00", b"\x05\x00"):
+            for after in (b"", b"\x00", b"\x00\x05"):
+                plain = before + b"\x09" * run + after
+                assert stuffed(plain) == by_the_paper(plain) and unstuffed(stuffed(plain)) == plain
+
+
+def test_one_frame_after_the_other_is_written_as_each_alone():
+    writer = FrameWriter(600)
+    for parts in (
+        (bytes(600),),
+        (b"\x01" * 600,),
+        (b"short",),
+        (b"a", bytearray(b"\x00b"), b"", bytes(range(256)) * 2),
+    ):
+        body = b"".join([bytes(part) for part in parts])
+        assert bytes(writer.write(parts)) == frame(body)
+        checksum = (binascii.crc32(body) & 0xFFFFFFFF).to_bytes(4, "little")
+        assert frame(body) == by_the_paper(body + checksum) + b"\x00"
+    try:
+        writer.write((bytes(300), bytes(301)))
+    except LocalError:
+        assert bytes(writer.write((b"next",))) == frame(b"next")
+        return
+    raise AssertionError("expected a LocalError")
 
 
 def test_bad_stuffing_is_refused():
     for encoded in (b"\x02", b"\x05abc", b"\x00", b"\x02a\x00\x01", b"\xff" + bytes(3)):
         try:
-            cobs_decode(encoded)
+            unstuffed(encoded)
         except FrameError:
             continue
         raise AssertionError(encoded)
@@ -137,7 +164,7 @@ def test_an_endless_frame_takes_no_memory_and_ends_at_the_next_delimiter():
     reader = FrameReader(REQUEST_BYTES_MAX)
     for _piece in range(1000):
         assert reader.feed(b"\x55" * 500) == []
-        assert len(reader._pending) <= REQUEST_BYTES_MAX + 16
+        assert len(reader._buffer) <= REQUEST_BYTES_MAX + 16
     assert reader.feed(b"\x00" + frame(b"good")) == [b"good"]
     assert reader.damaged == 1
 
@@ -189,7 +216,7 @@ def test_a_segment_that_is_not_what_was_listed_is_forgotten():
     try:
         for _turn in range(20):
             talk.advance(0)
-            link.feed(line.link.feed(link.outgoing(0)), 0)
+            link.feed(fed(line.link, link.outgoing(0)), 0)
     except TransferError as error:
         assert "expected SHA-256" in str(error)
         assert talk.done and held == b""
@@ -252,13 +279,16 @@ def test_what_a_board_has_no_memory_for_is_refused_and_the_link_goes_on():
 
 
 def test_an_answer_that_a_board_has_no_memory_for_is_refused_and_the_link_goes_on():
-    line, whole = Line(), link_device.frame
+    line = Line()
+    write, tried = line.link._writer.write, []
 
-    def no_room_once(_body):
-        link_device.frame = whole
-        raise MemoryError
+    def no_room_once(parts):
+        tried.append(parts)
+        if len(tried) == 1:
+            raise MemoryError
+        return write(parts)
 
-    link_device.frame = no_room_once
+    line.link._writer.write = no_room_once
     refused = line.ask(id=3, verb=SET_TIER, value=1)
     assert (refused.id, refused.code, refused.text) == (3, NOT_NOW, "expected room in memory, found none")
     assert line.ask(id=4, verb=SET_TIER, value=1).code == OK
@@ -289,6 +319,31 @@ def test_damage_and_nonsense_are_answered_by_name():
     assert line.ask(id=9, verb=200).code == UNKNOWN_VERB
     first, second = line.responses(b"\x07oops\x00" + frame(Request(id=5, verb=STATUS).encode()))
     assert (first.id, first.code, second.code) == (5, OK, BAD_FRAME)
+
+
+def test_each_answer_is_written_before_the_next_is_made():
+    line, written = Line(), []
+
+    def write(answer):
+        written.append((bytes(answer), len(line.player.taken)))
+        return True
+
+    line.link.feed(frame(Request(id=1, verb=SET_TIER, value=1).encode()) * 3, write)
+    assert [taken for _answer, taken in written] == [1, 2, 3]
+    for answer, _taken in written:
+        assert answer.find(b"\x00") == len(answer) - 1  # one frame, and whole
+
+
+def test_a_line_that_takes_no_more_gets_no_more_and_its_requests_are_done():
+    line, written = Line(), []
+
+    def write(answer):
+        written.append(bytes(answer))
+        return len(written) < 2
+
+    line.link.feed(frame(Request(id=1, verb=SET_TIER, value=1).encode()) * 3 + b"\x07oops\x00", write)
+    assert len(written) == 2 and line.player.taken == [1, 1, 1] and line.link.damaged == 1
+    assert line.ask(id=2, verb=SET_TIER, value=1).code == OK
 
 
 def test_a_request_carries_what_its_verb_needs_and_no_more():

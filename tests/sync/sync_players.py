@@ -11,6 +11,7 @@ from pathlib import Path
 from sync_journals import LEDGER_KEY, LEDGER_SEED, FakePlayer, sealed
 
 from amos.protocol.link_device import DeviceLink
+from protocol_player import fed
 
 __all__ = ("LEDGER_KEY", "LEDGER_SEED", "FakePlayer", "PlayerThread", "sealed")
 
@@ -40,7 +41,7 @@ class PlayerThread:
         self._path.unlink(missing_ok=True)
 
     def _answer(self, data: bytes) -> bytes:
-        answer = self._spoil(self.link.feed(data))
+        answer = self._spoil(fed(self.link, data))
         self.bytes_in += len(data)
         self.bytes_out += len(answer)
         return answer

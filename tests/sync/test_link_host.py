@@ -21,6 +21,7 @@ from amos.protocol.link_segment_host import list_all, read_segment
 from amos.protocol.link_talk_host import Conversation, LinkLost, Pause, RequestRefused, TransferError
 from amos.protocol.merkle import leaf_hash
 from amos.protocol.receipt import sign_receipt
+from protocol_player import fed
 
 SEED = b"d" * 32
 NONCE = bytes(range(32))
@@ -71,7 +72,7 @@ class Line:
     def turn(self) -> bool:
         """Carry what there is both ways, in pieces; whether there was anything."""
         request = self.host.outgoing(self.now_ms)
-        answer = b"".join(self.device.feed(part) for part in self._parts(self._up(request)))
+        answer = b"".join(fed(self.device, part) for part in self._parts(self._up(request)))
         for part in self._parts(self._down(answer)):
             self.host.feed(part, self.now_ms)
         return bool(request or answer)
@@ -174,9 +175,9 @@ def test_what_an_earlier_connection_left_is_not_taken_for_an_answer() -> None:
     old = Line(player, first_id=100)
     talk = Conversation(identify(old.host, bytes(32)))
     talk.advance(0)
-    old_answers = old.device.feed(old.host.outgoing(0))
+    old_answers = fed(old.device, old.host.outgoing(0))
     line = Line(player, first_id=7)
-    line.device.feed(frame(b"half a request of before")[:9])
+    fed(line.device, frame(b"half a request of before")[:9])
     line.host.feed(old_answers + old_answers[:11], 0)
     identity = line.run(identify(line.host, NONCE))
     assert crypto.verify(identity.public_key, IDENTIFY_CONTEXT + NONCE, identity.signature)  # type: ignore[attr-defined]

@@ -33,10 +33,11 @@ class PtyPort:
     def poll(self, link, timeout_ms: int) -> bool:
         if not self._posix.readable(self._fd, timeout_ms):
             return False
-        answer = link.feed(self._posix.read_some(self._fd, READ_BYTES))
-        if answer:
-            self._posix.write_some(self._fd, answer, WRITE_WAIT_MS)
+        link.feed(self._posix.read_some(self._fd, READ_BYTES), self._write)
         return True
+
+    def _write(self, answer) -> bool:
+        return self._posix.write_some(self._fd, answer, WRITE_WAIT_MS)
 
 
 class NoPort:

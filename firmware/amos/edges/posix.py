@@ -2,8 +2,9 @@
 
 open_pty() -> (master, slave path)   raw, the master non-blocking; the slave is held open for couriers to come and go
 read_some(fd, size) -> bytes         what is there, b"" when nothing is
-write_some(fd, data, timeout_ms)     returns when the line has taken everything, or nothing more for that long: a
-                                     reader that has stopped must not stop the player
+write_some(fd, data, timeout_ms) -> bool
+                                     whether the line has taken everything; False when it took nothing more for that
+                                     long: a reader that has stopped must not stop the player
 readable(fd, timeout_ms) -> bool
 link_name(target, path)              a symbolic link in place of one at `path`; OSError for any other file there
 """
@@ -30,8 +31,9 @@ def read_some(fd: int, size: int) -> bytes:
     return read_fd(fd, size) if readable(fd, 0) else b""
 
 
-def write_some(fd: int, data: bytes, timeout_ms: int) -> None:
+def write_some(fd: int, data: "bytes | memoryview", timeout_ms: int) -> bool:
     poll = select.poll()
     poll.register(fd, select.POLLOUT)
     while data and poll.poll(timeout_ms):
         data = data[write_fd(fd, data) :]
+    return not data

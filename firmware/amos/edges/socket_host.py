@@ -49,7 +49,7 @@ class SocketPort:
         """Answer what has come; False when the peer has gone, or been killed: the next one starts afresh."""
         try:
             data = peer.recv(READ_BYTES_MAX)
-            posix.write_some(peer.fileno(), self._peers[peer].feed(data), WRITE_WAIT_MS)
+            self._peers[peer].feed(data, lambda answer: posix.write_some(peer.fileno(), answer, WRITE_WAIT_MS))
         except OSError:
             return False
         return bool(data)

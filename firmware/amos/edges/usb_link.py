@@ -42,7 +42,7 @@ class UsbPort:
         data = self._read(timeout_ms)
         if not data:
             return False
-        self._write(link.feed(bytes(data)))
+        link.feed(data, self._write)
         return True
 
     def _read(self, timeout_ms: int):
@@ -54,7 +54,7 @@ class UsbPort:
                 return data
             sleep_ms(1)
 
-    def _write(self, answer) -> None:
+    def _write(self, answer) -> bool:
         left = memoryview(answer)
         moved_ms = self._clock.now_ms()
         while len(left):
@@ -63,9 +63,10 @@ class UsbPort:
                 left = left[count:]
                 moved_ms = self._clock.now_ms()
             elif self._clock.now_ms() - moved_ms >= WRITE_WAIT_MS:
-                return
+                return False
             else:
                 sleep_ms(1)
+        return True
 
 
 def open_usb() -> UsbPort:

@@ -172,9 +172,12 @@ class _Reader:
         self.data = data
         self.at = 0
 
-    def take(self, count: int):
+    def need(self, count: int) -> None:
         if count > len(self.data) - self.at:
             raise CborError("offset %d: expected %d more bytes, found %d" % (self.at, count, len(self.data) - self.at))
+
+    def take(self, count: int):
+        self.need(count)
         piece = bytes(self.data[self.at : self.at + count])
         self.at += count
         return piece
@@ -182,7 +185,9 @@ class _Reader:
     def head(self):
         """(major type, additional information, argument); refuses non-minimal and indefinite."""
         start = self.at
-        first = self.take(1)[0]
+        self.need(1)
+        first = self.data[start]
+        self.at = start + 1
         info = first & 31
         if info < 24:
             return first >> 5, info, info
@@ -230,16 +235,17 @@ class _Reader:
         if count > len(self.data) - self.at:
             raise CborError("offset %d: expected %d entries, found the end" % (self.at, count))
         result: dict = {}
-        previous = b""
+        previous = -1
         for _ in range(count):
             start = self.at
             major, _info, argument = self.head()
             if major > 1:
                 raise CborError("offset %d: expected an integer key, found major type %d" % (start, major))
-            key_bytes = bytes(self.data[start : self.at])
-            if key_bytes <= previous:
+            # As the encoded keys are ordered: the shortest integers of one type by value, all of type 0 before those of 1.
+            order = argument if major == 0 else (1 << 64) + argument
+            if order <= previous:
                 raise CborError("offset %d: expected keys once and ascending" % start)
-            previous = key_bytes
+            previous = order
             result[argument if major == 0 else -1 - argument] = self.item(depth + 1)
         return result
 

@@ -21,8 +21,8 @@
 """
 
 from amos.protocol.errors import ProtocolError
-from amos.protocol.frames import FrameReader, frame
-from amos.protocol.limits import READ_CHUNK_BYTES_MAX, REQUEST_BYTES_MAX
+from amos.protocol.frames import FrameReader, FrameWriter
+from amos.protocol.limits import READ_CHUNK_BYTES_MAX, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX
 from amos.protocol.link import (
     ACTIVATE,
     BAD_FRAME,
@@ -61,7 +61,7 @@ NO_ROOM = "expected room in memory, found none"
 
 
 class DeviceLink:
-    """Answers requests in order. Holds one half-received offer and nothing else.
+    """Answers requests in order. Holds one half-received offer, a frame of each way, and nothing else.
 
     `request_bytes_max` bounds the body of a request: what the line's input buffer can hold with another.
     """
@@ -70,6 +70,7 @@ class DeviceLink:
         self._player = player
         self._request_bytes_max = request_bytes_max
         self._reader = FrameReader(request_bytes_max)
+        self._writer = FrameWriter(RESPONSE_BYTES_MAX)
         self._offer_of = (0, 0, 0)
         self._offer = bytearray()
         self._offered = 0
@@ -99,20 +100,26 @@ class DeviceLink:
         """Frames dropped so far because they were damaged."""
         return self._reader.damaged
 
-    def feed(self, data) -> bytes:
-        """Take bytes from the line in any pieces; the bytes to send back, maybe none."""
-        damaged_before = self._reader.damaged
-        frames = [self._answer_frame(body) for body in self._reader.feed(data)]
-        if self._reader.damaged > damaged_before:
-            frames.append(frame(Response(id=0, code=BAD_FRAME, text=sentence(self._reader.last_error)).encode()))
-        return b"".join(frames)
+    def feed(self, data, write) -> None:
+        """Take bytes (or a bytearray) from the line in any pieces, and `write` each answer before the next is made: so
+        however many requests come at once, a board needs room for one answer.
 
-    def _answer_frame(self, body: bytes) -> bytes:
-        answer = self._answer(body)
+        `write(answer)` says whether the line took all of it; after one that it did not take, what is left is done and
+        not answered. `answer` is a view of a buffer that the next answer overwrites.
+        """
+        damaged_before, taking = self._reader.damaged, True
+        for body in self._reader.feed(data):
+            answer = self._answer(body)
+            taking = taking and write(self._framed(answer))
+        if taking and self._reader.damaged > damaged_before:
+            write(self._framed(Response(id=0, code=BAD_FRAME, text=sentence(self._reader.last_error))))
+
+    def _framed(self, answer: Response) -> memoryview:
         try:
-            return frame(answer.encode())
+            return self._writer.write(answer.encode_pieces(bytes).parts)
         except MemoryError:
-            return frame(Response(id=answer.id, code=NOT_NOW, text=NO_ROOM).encode())
+            refusal = Response(id=answer.id, code=NOT_NOW, text=NO_ROOM)
+            return self._writer.write(refusal.encode_pieces(bytes).parts)
 
     def _answer(self, body: bytes) -> Response:
         try:

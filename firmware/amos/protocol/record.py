@@ -30,6 +30,9 @@ U64 = (1 << 64) - 1
 _ARRAY_TAGS = {"B": 64, "H": 69, "I": 70, "i": 78}
 _ITEM_BYTES = {"B": 1, "H": 2, "I": 4, "i": 4}
 
+_LABEL = "%s.%s (%d)"
+"""How an error names a field: record, name, key. Put together only when there is one."""
+
 
 def _is_int(value) -> bool:
     return isinstance(value, int) and value is not True and value is not False
@@ -146,12 +149,10 @@ class Record:
         left = dict(item)
         values = {}
         for key, name, kind, bound in cls.FIELDS:
-            label = "%s.%s (%d)" % (cls.NAME, name, key)
-            if key not in left:
-                if not kind.endswith("?"):
-                    raise MessageError("%s: expected a value, found none" % label)
-                continue
-            values[name] = _take(label, kind.rstrip("?"), bound, left.pop(key))
+            if key in left:
+                values[name] = _take((cls.NAME, name, key), kind.rstrip("?"), bound, left.pop(key))
+            elif not kind.endswith("?"):
+                raise MessageError(_LABEL % (cls.NAME, name, key) + ": expected a value, found none")
         if left:
             raise MessageError("%s: expected no further fields, found %s" % (cls.NAME, _shown(sorted(left))))
         record = cls(**values)
@@ -166,7 +167,7 @@ class Record:
         return cls.from_map(loads(data))
 
 
-def _take(label: str, kind: str, bound, value):
+def _take(label: tuple, kind: str, bound, value):
     if kind in _ARRAY_TAGS:
         return _column(label, kind, bound, value)
     if kind == "records":
@@ -178,16 +179,17 @@ def _take(label: str, kind: str, bound, value):
     else:
         fault = _scalar_fault(kind, bound, value)
     if fault:
-        raise MessageError("%s: expected %s, found %s" % (label, fault, _shown(value)))
+        raise MessageError(_LABEL % label + ": expected %s, found %s" % (fault, _shown(value)))
     return value
 
 
-def _column(label: str, typecode: str, count_max: int, value):
+def _column(label: tuple, typecode: str, count_max: int, value):
     tag = _ARRAY_TAGS[typecode]
     if not isinstance(value, Tag) or value.number != tag or not isinstance(value.value, bytes):
-        raise MessageError("%s: expected a typed array (tag %d), found %s" % (label, tag, _shown(value)))
+        raise MessageError(_LABEL % label + ": expected a typed array (tag %d), found %s" % (tag, _shown(value)))
     size = _ITEM_BYTES[typecode]
     count = len(value.value)
     if count % size or count // size > count_max:
-        raise MessageError("%s: expected up to %d items of %d bytes, found %d bytes" % (label, count_max, size, count))
+        found = ": expected up to %d items of %d bytes, found %d bytes" % (count_max, size, count)
+        raise MessageError(_LABEL % label + found)
     return array(typecode, value.value)
