@@ -91,7 +91,7 @@ RULES = (
         "amos.edges",
         *("amos.protocol", "amos.player", "amos.compat"),
         outside=BOARD,
-        cpython="ctypes mmap numpy pathlib signal subprocess threading tty typing",
+        cpython="ctypes fcntl mmap numpy pathlib signal stat subprocess threading tty typing",
     ),
     rule("amos", outside=BOARD),
     rule("boot", "amos.edges.usb_link", "amos.edges.watchdog", outside=set()),
