@@ -1,6 +1,8 @@
 """Frames, and the player's side of the link, on every runtime."""
 
 import binascii
+import gc
+import sys
 
 from amos.protocol.cbor import dumps
 from amos.protocol.errors import FrameError, LocalError, ProtocolError
@@ -332,6 +334,25 @@ def test_each_answer_is_written_before_the_next_is_made():
     assert [taken for _answer, taken in written] == [1, 2, 3]
     for answer, _taken in written:
         assert answer.find(b"\x00") == len(answer) - 1  # one frame, and whole
+
+
+def test_an_answer_leaves_little_garbage_whatever_is_in_it():
+    if not hasattr(gc, "mem_alloc"):
+        return  # CPython frees at once
+    line, left = Line(), []
+    asked = frame(Request(id=1, verb=READ, sequence=3, offset=0, length=READ_CHUNK_BYTES_MAX).encode())
+    for filler in (b"\x00", b"\x01", b"\x00\x07"):
+        line.player.segments[3] = filler * READ_CHUNK_BYTES_MAX
+        line.link.feed(asked, len)
+        gc.collect()
+        gc.disable()
+        before = gc.mem_alloc()
+        line.link.feed(asked, len)
+        left.append(gc.mem_alloc() - before - READ_CHUNK_BYTES_MAX)  # the player's own copy of a piece
+        gc.enable()
+    assert max(left) - min(left) < 1000, left
+    words = 2 if sys.maxsize > 1 << 32 else 1
+    assert max(left) < words * 5 * READ_CHUNK_BYTES_MAX, left
 
 
 def test_a_line_that_takes_no_more_gets_no_more_and_its_requests_are_done():

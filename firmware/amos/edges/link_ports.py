@@ -15,13 +15,13 @@ WRITE_WAIT_MS = 50
 """How long a courier that has stopped reading may hold the player up, once."""
 
 READ_BYTES = 4096 if MICROPYTHON else 16384
-"""Twice the longest request; a pty holds about as much. A small heap may not have that in one piece."""
+"""Twice the longest request; a pty holds about as much. A small heap may not have more in one piece."""
 
 
 class PtyPort:
     """A pseudo-terminal of which the courier opens the slave, through the symbolic link `path`, like a serial port."""
 
-    request_bytes_max = REQUEST_WIDE_BYTES_MAX
+    request_bytes_max = READ_BYTES // 2 if MICROPYTHON else REQUEST_WIDE_BYTES_MAX
 
     def __init__(self, path: str):
         from amos.edges import posix  # boards have neither ptys nor file descriptors

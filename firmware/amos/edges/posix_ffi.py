@@ -39,7 +39,7 @@ def read_fd(fd: int, size: int) -> bytes:
     return bytes(memoryview(_buffer)[: max(count, 0)])
 
 
-def write_fd(fd: int, data: bytes) -> int:
+def write_fd(fd: int, data: "bytes | memoryview") -> int:
     return max(_write(fd, data, len(data)), 0)  # -1 where the line is full
 
 

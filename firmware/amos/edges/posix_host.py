@@ -13,7 +13,7 @@ def open_pty() -> tuple[int, str]:
     return master, os.ttyname(slave)
 
 
-def write_fd(fd: int, data: bytes) -> int:
+def write_fd(fd: int, data: bytes | memoryview) -> int:
     try:
         return os.write(fd, data)
     except BlockingIOError:

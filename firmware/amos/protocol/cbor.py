@@ -241,7 +241,7 @@ class _Reader:
             major, _info, argument = self.head()
             if major > 1:
                 raise CborError("offset %d: expected an integer key, found major type %d" % (start, major))
-            # As the encoded keys are ordered: the shortest integers of one type by value, all of type 0 before those of 1.
+            # As the encoded keys are ordered: the shortest integers of a type by value, all of type 0 before type 1.
             order = argument if major == 0 else (1 << 64) + argument
             if order <= previous:
                 raise CborError("offset %d: expected keys once and ascending" % start)
