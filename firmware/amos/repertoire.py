@@ -23,6 +23,11 @@ def board_fault(manifest, config) -> "str | None":
             classes.append(name)
     if manifest.board_class not in classes:
         return "board class: expected %s, found %s" % (" or ".join(classes), manifest.board_class)
+    return excess(manifest, config)
+
+
+def excess(manifest, config) -> "str | None":
+    """What of a pack is more than the board can play, or None."""
     for name, found, most in (
         ("voices", manifest.voices, config.voices),
         ("rate_hz", manifest.rate_hz, config.rate_hz),
@@ -104,7 +109,7 @@ class Repertoire:
     def _take(self):
         for pack_id in self._store.choices():
             try:
-                pack = self._store.open(pack_id)
+                pack = self._playable_here(self._store.open(pack_id))
                 self._chosen = pack_id
                 return pack
             except (ProtocolError, OSError) as error:
@@ -116,7 +121,7 @@ class Repertoire:
         try:
             if path == NO_PACK:
                 raise PackError("pack: expected a folder, or a link over which one comes")
-            return open_pack(path, self._config.publisher_key, crypto.verify)
+            return self._playable_here(open_pack(path, self._config.publisher_key, crypto.verify))
         except (ProtocolError, OSError) as error:
             if not self._waits:
                 raise
@@ -133,6 +138,13 @@ class Repertoire:
             self._store.refuse(pack_id, BAD_SCORE, str(error))
         except OSError as failed:
             self._say("packs: expected to note the refusal, found %s" % failed)
+
+    def _playable_here(self, pack):
+        """The pack. Raises `PackError`: what came by hand, or under other settings, may be too much for these."""
+        fault = excess(pack.manifest, self._config)
+        if fault:
+            raise PackError(fault)
+        return pack
 
     def _fault(self, manifest) -> "str | None":
         return board_fault(manifest, self._config)

@@ -210,6 +210,8 @@ def test_a_full_journal_stops_play_and_says_so(player: Player) -> None:
         ({"out": "flac:x"}, "out: expected wav:PATH"),
         ({"out": "wav:/nonexistent/x.wav"}, "/nonexistent/x.wav"),
         ({"pack": "/nonexistent"}, "PackError"),
+        ({"voices": 1}, "PackError: voices: expected at most 1, found 4"),
+        ({"rate_hz": 8000}, "PackError: rate_hz: expected at most 8000, found 22050"),
         ({"pack": "none"}, "pack: expected a folder, or a link over which one comes"),
         ({"publisher_key": "11" * 32}, "SignatureError"),
         ({"publisher_key": "xyz"}, "publisher_key: expected 64 hex digits"),
