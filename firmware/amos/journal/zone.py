@@ -11,8 +11,12 @@ from amos.journal import record
 from amos.protocol.cbor import Pieces
 
 WINDOW_BYTES = 2048
-"""Read at once when looking for a header in damage, and when checking a payload; written at once: amid play, a board's
-heap may not have more in one piece. One sector, where those are larger."""
+"""Read at once when looking for a header in damage; written at once: amid play, a board's heap may not have more in one
+piece. One sector, where those are larger."""
+
+CHECK_BYTES = 1024
+"""Read at once when checking a payload, which comes amid play, with the first read of a segment: no more in one piece
+than a read itself wants."""
 
 
 def make_window(sector_bytes: int) -> memoryview:
@@ -100,9 +104,13 @@ class Zone:
 
     def payload_holds(self, position: int, header) -> bool:
         """Whether the payload passes its checksum."""
-        value = self._salt
-        for offset in range(0, header.length, WINDOW_BYTES):
-            value = crc32(self.read(position, offset, min(WINDOW_BYTES, header.length - offset)), value)
+        value, offset = self._salt, 0
+        window = max(CHECK_BYTES, self.sector_bytes)
+        while offset < header.length:
+            # To a sector's end each time: none is read twice.
+            size = min(window - (record.HEADER_BYTES + offset) % window, header.length - offset)
+            value = crc32(self.read(position, offset, size), value)
+            offset += size
         return (value & 0xFFFFFFFF).to_bytes(record.CRC_BYTES, "little") == header.payload_crc
 
     def append(self, kind: int, payload) -> int:
