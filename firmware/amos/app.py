@@ -118,7 +118,10 @@ class Player:
                 self._session = self._succeed(handover)
         self._linger()
         self._totals.add_log(recovered)
-        append_line(self._config.directory + "/sessions.jsonl", json.dumps(self._totals.summary(device)))
+        try:
+            append_line(self._config.directory + "/sessions.jsonl", json.dumps(self._totals.summary(device)))
+        except OSError as error:
+            self._say("sessions.jsonl: expected room for a line, found %s; nothing depends on it" % error)
         device.rights.lease_clock.save()
         self._store.close()
         self._reserved.close()

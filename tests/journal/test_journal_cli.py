@@ -1,5 +1,6 @@
 """`amos journal` shows every offset, tells a whole ring from a damaged one, and changes nothing."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,21 @@ def test_what_is_no_ring_is_refused_by_name(tmp_path: Path, content: bytes | Non
     for command in ("inspect", "fsck"):
         result = run(command, path)
         assert result.exit_code == 2 and ("Error: " in result.output or "Fault: " in result.output)
+
+
+@pytest.mark.parametrize("command", ["fsck", "inspect"])
+def test_what_no_player_writes_to_is_refused_by_name(command: str, tmp_path: Path) -> None:
+    pipe, short, endless = tmp_path / "pipe", tmp_path / "short", tmp_path / "endless"
+    os.mkfifo(pipe)
+    short.write_bytes(b"a few bytes")
+    with endless.open("wb") as file:
+        file.truncate(2 << 40)
+    for path, said in (
+        (pipe, "expected a file or a partition"),
+        (Path("/dev/full"), "expected a file or a partition"),
+        (tmp_path, "expected a file or a partition"),
+        (short, "expected a ring, found 11 bytes"),
+        (endless, "superblock.sector_count: expected"),
+    ):
+        result = CliRunner().invoke(app, [command, str(path)])
+        assert result.exit_code == 2 and said in result.output and len(result.output.splitlines()) == 1

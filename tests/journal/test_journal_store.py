@@ -1,5 +1,6 @@
 """The journal on a partition and in a file of the system; an ordinary file stands for the partition."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,14 @@ def test_a_ring_says_itself_how_large_its_sectors_are(
     device = FileSectorDevice(str(path), 0, 4608 - sector_bytes)
     assert Journal(device, b"saltsalt").read(5, 0, 9) == b"segment 5"
     device.close()
+
+
+def test_a_file_that_finds_no_room_leaves_the_room_there_is(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, limits[1]))  # Python ignores the signal that comes with it
+    try:
+        with pytest.raises(OSError, match=r"journal.ring: expected room for 1048576 bytes, found"):
+            open_store("file", str(tmp_path), 1 << 20)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []

@@ -150,11 +150,13 @@ def test_kills_at_any_moment_never_count_more_than_was_delivered(pack: Path, tmp
     assert len({(usage.boot, usage.session) for usage in sealed}) == 8
 
 
-def test_sigterm_seals_and_ends_with_the_block_in_hand(pack: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_seals_and_ends_with_the_block_in_hand(number: int, pack: Path, tmp_path: Path) -> None:
     player = Player(tmp_path / "player", pack, [sys.executable])
     process = player.start(pace="clocked", out=f"wav:{tmp_path}/out.wav")
     wait_for(tmp_path / "out.wav", 45)
-    process.send_signal(signal.SIGTERM)
+    (player.folder / "sessions.jsonl").mkdir()  # which nothing depends on
+    process.send_signal(number)
     out, _err = process.communicate(timeout=60)
     assert process.returncode == 0 and "1 segments sealed" in out
     (usage,) = player.segments()

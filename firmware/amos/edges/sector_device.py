@@ -119,11 +119,15 @@ def _preallocate(path: str, size_bytes: int) -> None:
     unfinished = path + ".unfinished"
     file = open(unfinished, "wb")
     try:
-        _write_zeros(file, size_bytes)
-        file.flush()
-        fsync_file(file)
-    finally:
-        file.close()
+        try:
+            _write_zeros(file, size_bytes)
+            file.flush()
+            fsync_file(file)
+        finally:
+            file.close()
+    except OSError as error:
+        os.remove(unfinished)  # or a full disk would stay so
+        raise OSError("%s: expected room for %d bytes, found %s" % (path, size_bytes, error))
     os.rename(unfinished, path)
     sync_folder(path)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from amos.journal.errors import JournalError
+from amos.protocol.errors import LocalError
 from amos_tools.journal.check import findings, notes
 from amos_tools.journal.ring_file import RingError, RingFile
 
@@ -51,7 +52,7 @@ def fsck(file: File, beside: Beside = None) -> None:
 def _opened(path: Path, beside: Path | None = None) -> Iterator[RingFile]:
     try:
         ring = RingFile(path, beside)
-    except (RingError, JournalError, OSError) as error:
+    except (RingError, JournalError, LocalError, OSError) as error:
         typer.echo(f"{type(error).__name__}: {error}", err=True)
         raise typer.Exit(2) from None
     try:

@@ -1,5 +1,6 @@
 """A ring in a file or on a card, opened so that nothing can change it."""
 
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ class ReadOnlyDevice:
     """A SectorDevice over a file or a block device; writing is refused."""
 
     def __init__(self, path: Path, sector_bytes: int = 512):
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISBLK(mode):
+            raise RingError(f"{path}: expected a file or a partition, found something else")
         self._file = path.open("rb", buffering=0)
         self.regroup(sector_bytes)
 
@@ -85,6 +89,8 @@ class RingFile:
     def __init__(self, path: Path, beside: Path | None = None):
         self.device = ReadOnlyDevice(path)
         try:
+            if not self.device.sector_count:
+                raise RingError(f"{path}: expected a ring, found {path.stat().st_size} bytes")
             self.ring = Ring(self.device, 0)
             self.blocks: list[Superblock] = superblock.load(self.device)
             self.found = Found(self.ring)
