@@ -14,6 +14,7 @@ from amos.player.inputs import (
     INPUT_DISLIKE,
     INPUT_LEAVE,
     INPUT_LIKE,
+    INPUT_PAUSE,
     INPUT_SHUFFLE,
     INPUT_SKIP,
     INPUT_SLIDER,
@@ -488,6 +489,17 @@ def test_a_seed_in_the_script_takes_the_place_of_the_session():
     fixed = rows(looped(fixed_seed=42, seed=bytes(32), sections=TWO).advance(50 * BAR))
     assert fixed == rows(looped(fixed_seed=42, seed=bytes(range(32)), sections=TWO).advance(50 * BAR)) != one
     assert fixed == rows(looped(seed=numbered_seed(42), sections=TWO).advance(50 * BAR))
+
+
+def test_an_announcement_forgotten_in_a_pause_keeps_none_waiting():
+    changes = {"announcements": [announced("long", None, None, exact=False, frames=60 * BAR), announced("x")]}
+    vm = looped(**changes)
+    vm.advance(1)
+    vm.input(INPUT_ANNOUNCE, 0, 1)
+    vm.input(INPUT_PAUSE, 1, 2)
+    vm.input(INPUT_PAUSE, 0, 2 * BAR)
+    vm.input(INPUT_ANNOUNCE, 1, 3 * BAR)
+    assert [event.until_frame for event in vm.advance(9 * BAR) if isinstance(event, Duck)] == [4 * BAR]
 
 
 def test_every_choice_can_be_explained():

@@ -2,6 +2,11 @@
 
 import hashlib
 
+from amos.player.draw import numbered_seed
+from amos.player.score import RenderPlan, decode_score
+from amos.player.vm import Vm
+from amos_tools.script import Compiled
+from amos_tools.script.preview import stem_frames
 from amos_tools.starter.repertoire import PIECES
 from amos_tools.stems import PPM, ROLES, Split, StemFacts
 
@@ -52,6 +57,12 @@ def starter_stems() -> list[StemFacts]:
         )
         for number, piece in enumerate(PIECES)
     ]
+
+
+def make_vm(compiled: Compiled, seed: int, *, plan: RenderPlan | None = None) -> Vm:
+    """The VM at frame 0, without a pack: all stems as loud as they are."""
+    frames = stem_frames(compiled)
+    return Vm(decode_score(compiled.score), frames, [32767] * len(frames), numbered_seed(seed), None, plan)
 
 
 VAULT = [

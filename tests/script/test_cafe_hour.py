@@ -3,6 +3,7 @@
 from importlib import resources
 
 import pytest
+from script_samples import make_vm
 
 from amos.player.day_clock import clock_value
 from amos.player.events import Duck, Section, Start
@@ -10,7 +11,6 @@ from amos.player.inputs import INPUT_CLOCK
 from amos.player.score import decode_score
 from amos_tools.script import Compiled, compile_script
 from amos_tools.script.memory import BOARDS
-from amos_tools.script.preview import make_vm
 from amos_tools.vault import Vault
 
 EXAMPLES = resources.files("amos_tools.script").joinpath("examples")

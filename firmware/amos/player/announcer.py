@@ -66,6 +66,7 @@ class Announcer:
     def hush(self, frame: int, fade: int, stops: list) -> int:
         """What sounds fades, and what waits is not announced. Gives the frame from which it is silent."""
         self.waiting = []
+        self._busy_until = frame
         if self._ends <= frame:
             return frame
         fade = min(fade, self._ends - frame)

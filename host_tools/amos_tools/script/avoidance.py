@@ -124,9 +124,7 @@ def warn_idle_rules(program: Program, facts: AvoidFacts, problems: Problems) -> 
 
 @dataclass(frozen=True, slots=True)
 class PoolUse:
-    """A pool as one layer uses it: where it is named, how many stems it has, how often it is drawn.
-
-    """
+    """A pool as one layer uses it: where it is named, how many stems it has, how often it is drawn."""
 
     span: Span
     name: str

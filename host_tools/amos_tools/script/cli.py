@@ -6,14 +6,20 @@ from typing import Annotated
 
 import typer
 
+from amos.player.inputs import INPUT_CLOCK
+from amos.player.score import decode_score
+from amos_tools.pack.errors import PackBuildError
 from amos_tools.script.compile import Compiled, compile_script
-from amos_tools.script.explain import explain_at, explain_placement
+from amos_tools.script.explain import Play, explain_at, explain_placement
 from amos_tools.script.format import format_script
 from amos_tools.script.memory import BOARDS
 from amos_tools.script.parse import SOURCE_BYTES_MAX
 from amos_tools.script.problems import ScriptError
 from amos_tools.script.times import clock_of
 from amos_tools.simulate.cli import MIDNIGHT, simulate_command
+from amos_tools.simulate.inputs import TimedInput, read_inputs
+from amos_tools.simulate.seed import seed32
+from amos_tools.simulate.stems import script_stems
 from amos_tools.vault import Vault, VaultError
 
 HOURS_MAX = 72
@@ -69,26 +75,36 @@ def format_command(
 def explain(
     file: ScriptFile,
     vault: VaultFolder,
-    seed: Annotated[int, typer.Option(min=0, help="The seed, as `seed 42` in a script.")] = 0,
+    seed: Annotated[str, typer.Option(metavar="N", help="A number, or 64 hex digits of a session's seed.")] = "1",
     at: Annotated[str | None, typer.Option(metavar="TIME", help="Since the start: 90, 1:30 or 0:01:30.5.")] = None,
     placement: Annotated[int | None, typer.Option(min=1, metavar="K", help="The K-th placement.")] = None,
     clock: Annotated[str, typer.Option(metavar="DAY TIME", help="It starts then; `none`: without a clock.")] = MIDNIGHT,
+    inputs: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="JSON lines of inputs.")] = None,
 ) -> None:
-    """Tell why a stem plays: pool, candidates, draw, and the rules that gave way."""
+    """Tell why a stem plays in what `simulate` plays: pool, candidates, draw, and the rules that gave way."""
     if (at is None) == (placement is None):
         typer.echo("error: expected one of --at and --placement", err=True)
         raise typer.Exit(2)
+    seconds = 0.0 if at is None else _seconds(at)
+    source = _read(file)
     try:
         start = clock_of(clock)
-    except ValueError as error:
+        timed = [] if start is None else [TimedInput(0, INPUT_CLOCK, start)]
+        seed_bytes = seed32(seed)
+        with Vault(vault) as opened:
+            compiled = compile_script(source, opened.stems(), name=str(file))
+            timed += read_inputs(inputs, decode_score(compiled.score)) if inputs is not None else []
+            play = Play(compiled, script_stems(compiled, opened), seed_bytes, timed)
+        if placement is None:
+            story: str | None = explain_at(play, int(seconds * compiled.rate_hz))
+        else:
+            story = explain_placement(play, placement, HOURS_MAX)
+    except ScriptError as error:
+        typer.echo(error.render(), err=True)
+        raise typer.Exit(1) from None
+    except (VaultError, PackBuildError, ValueError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None
-    seconds = 0.0 if at is None else _seconds(at)
-    compiled = _compiled(file, vault)
-    if placement is None:
-        typer.echo(explain_at(compiled, seed, int(seconds * compiled.rate_hz), start))
-        return
-    story = explain_placement(compiled, seed, placement, HOURS_MAX, start)
     if story is None:
         typer.echo(f"error: fewer than {placement} placements in {HOURS_MAX} h", err=True)
         raise typer.Exit(1)

@@ -1,21 +1,32 @@
 """Why this stem: the pool, what stood for choice, the draw, and the rules that gave way."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from amos.player.chooser import RULE_NAMES, Choice
 from amos.player.draw import DRAW_BITS
 from amos.player.events import Section, Start, Stop
-from amos.player.inputs import INPUT_CLOCK
 from amos.player.memory import NONE
 from amos.player.score import Score, decode_score
+from amos.player.vm import Vm
 from amos_tools.script.compile import Compiled
-from amos_tools.script.preview import make_vm
+from amos_tools.simulate.inputs import TimedInput, in_order
+from amos_tools.simulate.run import SimStem
 from amos_tools.stems import ROLES
 
-STEP_SECONDS = 60
+STEP_SECONDS = 30
 CANDIDATES_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """A session: `stems` as a pack of the script has them, the seed's 32 bytes, and all that it is told."""
+
+    compiled: Compiled
+    stems: Sequence[SimStem]
+    seed: bytes
+    inputs: Sequence[TimedInput] = ()
 
 
 @dataclass(slots=True)
@@ -29,20 +40,25 @@ class Placed:
     end: int
 
 
-def placements(compiled: Compiled, seed: int, until_frame: int, clock: int | None = None) -> Iterator[Placed]:
-    """Every placement that begins before `until_frame`, in order, once it has ended or time is up.
+def placements(play: Play, until_frame: int) -> Iterator[Placed]:
+    """Every placement that begins before `until_frame`, once it has ended or time is up.
 
-    clock   value of an `INPUT_CLOCK` at frame 0, or None
+    Raises `InputRefused`.
     """
-    vm = make_vm(compiled, seed)
-    if clock is not None:
-        vm.input(INPUT_CLOCK, clock, 0)
+    score = decode_score(play.compiled.score)
+    vm = Vm(score, [stem.frames for stem in play.stems], [stem.gain_q15 for stem in play.stems], play.seed)
+    pending = in_order(play.inputs)
+    given = 0
     choices: list[Choice] = []
     vm.explain(choices.append)
     sounding: dict[int, Placed] = {}
     number = section = 0
     while vm.frame < until_frame:
-        events = vm.advance(min(until_frame, vm.frame + STEP_SECONDS * compiled.rate_hz))
+        horizon = min(until_frame, vm.frame + STEP_SECONDS * score.rate_hz)
+        while given < len(pending) and pending[given].frame < horizon:
+            vm.input(pending[given].kind, pending[given].value, pending[given].frame)
+            given += 1
+        events = vm.advance(horizon)
         made = iter([choice for choice in choices if choice.stem != NONE])
         ahead = next(made, None)
         for event in events:
@@ -63,26 +79,22 @@ def placements(compiled: Compiled, seed: int, until_frame: int, clock: int | Non
     yield from sorted(sounding.values(), key=lambda placed: placed.number)
 
 
-def explain_at(compiled: Compiled, seed: int, frame: int, clock: int | None = None) -> str:
+def explain_at(play: Play, frame: int) -> str:
     """What sounds at `frame`, and why."""
+    compiled = play.compiled
     score = decode_score(compiled.score)
-    found = [
-        placed for placed in placements(compiled, seed, frame + 1, clock) if placed.start.frame <= frame < placed.end
-    ]
+    found = [placed for placed in placements(play, frame + 1) if placed.start.frame <= frame < placed.end]
     found.sort(key=lambda placed: placed.number)
     if not found:
         return f"nothing sounds at {moment(frame, compiled.rate_hz)}"
     return "\n\n".join(_story(placed, compiled, score) for placed in found)
 
 
-def explain_placement(
-    compiled: Compiled, seed: int, number: int, hours_max: int, clock: int | None = None
-) -> str | None:
+def explain_placement(play: Play, number: int, hours_max: int) -> str | None:
     """The story of placement `number`, or None if there is none within `hours_max`."""
-    until = hours_max * 3600 * compiled.rate_hz
-    for placed in placements(compiled, seed, until, clock):
+    for placed in placements(play, hours_max * 3600 * play.compiled.rate_hz):
         if placed.number == number:
-            return _story(placed, compiled, decode_score(compiled.score))
+            return _story(placed, play.compiled, decode_score(play.compiled.score))
     return None
 
 

@@ -67,7 +67,9 @@ HINTS = (
     Hint(r"to\b|=>|=|>|-", ("__ANON_1",), "`->` leads from section to section"),
     Hint(r"-\w", (), "a name is of letters, digits and `_`", before=r"(section|pool|slider|from|next) \w+"),
     Hint(r"\*", ("ANY",), "`any` stands for every section"),
-    Hint(r"once\b|now\b|next\b", ("BAR",), "`at bar` is the next bar; without `at`, a skip leaves at once", before="at "),
+    Hint(
+        r"once\b|now\b|next\b", ("BAR",), "`at bar` is the next bar; without `at`, a skip leaves at once", before="at "
+    ),
     Hint("=", ("NAME",), "the section follows without a sign: `hit 12 s bloom`", before="hit .*"),
     Hint(r":\d", ("S",), "a length has a unit: `90 s`, `1.5 min`"),
     Hint("/", ("BARS",), "a part of a bar is in beats: `every 2 beats`"),

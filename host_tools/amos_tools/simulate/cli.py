@@ -9,17 +9,18 @@ import typer
 from rich.console import Console
 
 from amos.player.day_clock import DAY_SECONDS
-from amos.player.inputs import INPUT_CLOCK, InputRefused
+from amos.player.inputs import INPUT_CLOCK
 from amos.player.score import Score, decode_score
+from amos_tools.pack.errors import PackBuildError
 from amos_tools.script.compile import compile_script
 from amos_tools.script.parse import SOURCE_BYTES_MAX
 from amos_tools.script.problems import ScriptError
 from amos_tools.script.times import clock_of
 from amos_tools.simulate.day import Day
-from amos_tools.simulate.inputs import InputFileError, TimedInput, read_inputs
+from amos_tools.simulate.inputs import TimedInput, read_inputs
 from amos_tools.simulate.report import as_json, lines, print_report
 from amos_tools.simulate.run import HOURS_MAX, SimStem, frames_in, watch
-from amos_tools.simulate.seed import SeedError, seed32
+from amos_tools.simulate.seed import seed32
 from amos_tools.simulate.stems import script_stems
 from amos_tools.simulate.svg import day_svg
 from amos_tools.simulate.tally import Tally
@@ -58,7 +59,7 @@ def simulate_command(
             out.write_text(day_svg(score, stems, tally, day, subtitle, second), encoding="utf-8")
     except ScriptError as error:
         raise _refusal(error.render()) from None
-    except (VaultError, SeedError, InputFileError, InputRefused, ValueError) as error:
+    except (VaultError, PackBuildError, ValueError) as error:
         raise _refusal(f"{type(error).__name__}: {error}") from None
     except OSError as error:
         raise _refusal(f"{error.filename or out}: {error.strerror or error}") from None
