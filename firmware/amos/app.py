@@ -21,10 +21,12 @@ from amos.edges.worker import InlineWorker
 from amos.heap import begin_play, begin_work
 from amos.journal.journal import Journal, JournalError, JournalFull
 from amos.journal.reservation import Reservation
+from amos.licence import Licence
 from amos.player.mixer import make_buffers
 from amos.protocol.errors import ProtocolError
-from amos.protocol.link import STATE_FAULT, STATE_FULL, STATE_PLAYING, STATE_STOPPED
+from amos.protocol.link import BAD_MANIFEST, STATE_FAULT, STATE_FULL, STATE_PLAYING, STATE_STOPPED
 from amos.protocol.link_device import DeviceLink
+from amos.protocol.link_pack_device import PackRefused
 from amos.protocol.segment import SEAL_SHUTDOWN
 from amos.repertoire import Repertoire
 from amos.rights import open_rights
@@ -64,7 +66,7 @@ class Player:
         self._said = Said(self._clock)
         seed, bound = load_or_make_device_seed(config.directory + "/device.key", hardware_ids(), device_of)
         self._say(bound)
-        self._packs = Repertoire(config, self._say, check_playable)
+        self._packs = Repertoire(config, self._say, self._check_taken)
         device = device_of(seed)
         self._reserved = open_reserved(config.directory, device)
         self._store = open_store(config.journal, config.directory, config.journal_bytes)
@@ -154,13 +156,22 @@ class Player:
             self._say("playing: session %d, pack %d" % (device.journal.session, pack.manifest.serial))
         return session
 
+    def _check_taken(self, pack) -> None:
+        """Raise a `ProtocolError` unless a session can begin with `pack`, and something of it may be played."""
+        check_playable(pack)
+        rights = self.device.rights
+        reason = _over(Licence(pack.manifest, rights.opt_outs, rights.lease_clock))
+        if reason:
+            raise PackRefused(BAD_MANIFEST, reason)
+
     def _forbidden(self) -> "str | None":
-        """Why the pack at hand may not be played, or that there is none; else None."""
-        if self._packs.pack is None:
-            return self._packs.absence
-        licence = self.device.rights.license(self._packs.pack.manifest)
-        licence.withdraw()
-        return licence.over()
+        """Why the pack at hand may not be played, or that there is none; else None. One that has yet to prove itself
+        leaves the place to the one before."""
+        while self._packs.pack is not None:
+            reason = _over(self.device.rights.license(self._packs.pack.manifest))
+            if reason is None or not self._packs.pass_over(reason):
+                return reason
+        return self._packs.absence
 
     def _permitted(self):
         """The pack, if it may be played, else None. That is said then, and a player that lingers for ever waits until
@@ -306,6 +317,12 @@ class Player:
         self.device.state = STATE_FULL if isinstance(error, JournalFull) else STATE_FAULT
         self.device.text = str(error)
         self._say("stopped: %s" % error)
+
+
+def _over(licence) -> "str | None":
+    """Why nothing may be played under a licence that has just been given, or None."""
+    licence.withdraw()
+    return licence.over()
 
 
 def _worker(config):

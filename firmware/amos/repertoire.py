@@ -97,6 +97,14 @@ class Repertoire:
             self._note("pack of the settings", error)
         return self._waits
 
+    def pass_over(self, reason: str) -> bool:
+        """The open pack may not be played; whether it was only waiting to be, and another one is open in its place."""
+        if self._chosen is None or self._chosen != self._store.pending:
+            return False
+        self._refuse(self._chosen, reason)
+        self.change()
+        return True
+
     def commit(self) -> None:
         """The open pack plays."""
         try:

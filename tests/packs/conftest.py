@@ -27,7 +27,8 @@ section loop 1 bars
 
 @pytest.fixture(scope="session")
 def packs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    """Packs by serial: 1 has three stems, 2 one more, 3 the same as 2 and one that is longer than all of them."""
+    """Packs by serial: 1 has three stems, 2 one more, 3 the same as 2 and one that is longer than all of them. Of 4 the
+    lease has ended, of 5 it ends first."""
     folder = tmp_path_factory.mktemp("packs")
     made = {}
     with Vault.init(folder / "vault", rate_hz=RATE_HZ) as vault:
@@ -38,6 +39,10 @@ def packs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
             made[serial] = folder / f"pack-{serial}"
             terms = {"publisher_seed": PUBLISHER, "board_class": "any", "lease_end_unix_s": 2_000_000_000}
             compiled = compile_script(SCRIPT, vault.stems())
+            build_pack(compiled, vault, made[serial], serial=serial, **terms)  # type: ignore[arg-type]
+        for serial, lease_end_unix_s in ((4, 1_600_000_000), (5, 1_900_000_000)):
+            made[serial] = folder / f"pack-{serial}"
+            terms["lease_end_unix_s"] = lease_end_unix_s
             build_pack(compiled, vault, made[serial], serial=serial, **terms)  # type: ignore[arg-type]
     return made
 

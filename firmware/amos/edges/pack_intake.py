@@ -60,7 +60,7 @@ class PackIntake:
     """What `link_pack_device.PackVerbs` needs, over a `PackStore`; and `tidy`, for the player's loop.
 
     `fault(manifest)` is a sentence when the pack is not for this board, else None. `playable(pack)` raises a
-    `ProtocolError` when no session can begin with it.
+    `ProtocolError` when no session can begin with it, or nothing of it may be played.
     """
 
     def __init__(self, store, fault, playable):
@@ -262,6 +262,8 @@ class PackIntake:
         """Raises `PackRefused`, OSError."""
         try:
             self._playable(self._store.open(pack_id))
+        except PackRefused:
+            raise
         except ProtocolError as error:
             raise PackRefused(BAD_SCORE, str(error))
         except MemoryError:

@@ -59,8 +59,9 @@ class PackStore:
 
     @property
     def pending(self) -> "bytes | None":
-        """Id of the pack that waits, or None."""
-        return None if self._record.pending == NONE else self._record.pending
+        """Id of the pack that waits, or None. One that is refused waits no more, even where that could not be stored."""
+        pending = self._record.pending
+        return None if pending == NONE or pending in self.refused else pending
 
     @property
     def serial(self) -> int:
