@@ -53,12 +53,12 @@ from amos_tools.script import compile_script
 from amos_tools.stems import StemFacts
 from amos_tools.vault import Vault, parse_facts
 
-GOOD = (1, 2, 3, 4)
+GOOD = (1, 2, 3)
 LEASE_END_S = 2_000_000_000
 
 
 class Packs:
-    """Packs by name: 1 to 4 are good and share most stems; three must be refused. `stems` of all; a player's serial."""
+    """Packs by name: 1 to 3 are good and share most stems; three must be refused. `stems` of all."""
 
     def __init__(self, folder: Path):
         self._folder = folder
@@ -74,7 +74,7 @@ class Packs:
                 self._build(vault, str(serial), serial=serial)
             self._build(vault, "wrong board", serial=9, board_class="pico-2-w")
             self._build(vault, "foreign", serial=9, publisher_seed=b"q" * 32)
-            self._build(vault, "silent", serial=9, lease_end_unix_s=1_600_000_000)
+            self._build(vault, "ended", serial=9, lease_end_unix_s=1_600_000_000)
             self.stems: list[StemFacts] = list(vault.stems())
 
     def _build(self, vault: Vault, name: str, **changed: object) -> None:
@@ -259,11 +259,16 @@ class Cafe:
             assert "expected above" in str(error), error
 
     def _bad_pack(self) -> None:
-        name = self.chance.choice(("wrong board", "foreign"))
+        reasons = {
+            "wrong board": "board class: expected",
+            "foreign": "signature: expected",
+            "ended": "lease: expected a pack whose lease runs",
+        }
+        name = self.chance.choice(sorted(reasons))
         try:
             self._send(self.packs.folders[name])
         except DeviceError as error:
-            assert {"wrong board": "board class: expected", "foreign": "signature: expected"}[name] in str(error), error
+            assert reasons[name] in str(error), error
         else:
             raise AssertionError(f"took the pack {name}")
 

@@ -11,7 +11,7 @@ import pytest
 from operator_acts import Cafe
 
 SEED = 20
-ACTS = 10
+ACTS = 6
 SWEEP_S = 600
 ROUND_ACTS = 60
 """Acts on one player, after which its log is held against its files, and another one begins."""
