@@ -14,10 +14,6 @@ WINDOW_BYTES = 2048
 """Read at once when looking for a header in damage; written at once: amid play, a board's heap may not have more in one
 piece. One sector, where those are larger."""
 
-CHECK_BYTES = 1024
-"""Read at once when checking a payload, which comes amid play, with the first read of a segment: no more in one piece
-than a read itself wants."""
-
 
 def make_window(sector_bytes: int) -> memoryview:
     """Room for what is written at once: taken early, while a board's heap is in one piece."""
@@ -76,16 +72,18 @@ class Zone:
 
     def read(self, position: int, offset: int, size: int) -> bytes:
         """Part of the payload of the record at `position`."""
-        if size <= 0:
-            return b""
-        sector_bytes = self.sector_bytes
-        offset += record.HEADER_BYTES
-        if offset + size <= sector_bytes:
-            return self._first_sector(position)[offset : offset + size]
-        first = offset // sector_bytes
-        data = self.read_sectors(position + first, -(-(offset + size) // sector_bytes) - first)
-        offset -= first * sector_bytes
-        return data[offset : offset + size]
+        pieces = list(self._pieces(position, offset, size))
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _pieces(self, position: int, offset: int, size: int):
+        # A sector at a time, for this comes amid play: a board's heap may not have three in one piece.
+        at, end = record.HEADER_BYTES + offset, record.HEADER_BYTES + offset + size
+        while at < end:
+            sector, start = divmod(at, self.sector_bytes)
+            stop = min(self.sector_bytes, start + end - at)
+            data = self.read_sectors(position + sector, 1) if sector else self._first_sector(position)
+            yield data if stop - start == self.sector_bytes else data[start:stop]
+            at += stop - start
 
     def header_at(self, position: int):
         return self._header_in(self._first_sector(position))
@@ -104,13 +102,9 @@ class Zone:
 
     def payload_holds(self, position: int, header) -> bool:
         """Whether the payload passes its checksum."""
-        value, offset = self._salt, 0
-        window = max(CHECK_BYTES, self.sector_bytes)
-        while offset < header.length:
-            # To a sector's end each time: none is read twice.
-            size = min(window - (record.HEADER_BYTES + offset) % window, header.length - offset)
-            value = crc32(self.read(position, offset, size), value)
-            offset += size
+        value = self._salt
+        for piece in self._pieces(position, 0, header.length):
+            value = crc32(piece, value)
         return (value & 0xFFFFFFFF).to_bytes(record.CRC_BYTES, "little") == header.payload_crc
 
     def append(self, kind: int, payload) -> int:
