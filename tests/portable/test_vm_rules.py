@@ -513,6 +513,24 @@ def test_a_seed_in_the_script_takes_the_place_of_the_session():
     assert fixed == rows(looped(seed=numbered_seed(42), sections=TWO).advance(50 * BAR))
 
 
+def test_a_skip_shortly_before_a_hit_is_done_with_the_hit():
+    layers = [layer(1, 0, chance=words(0, 0))], [layer(1, 0)]
+    for at in (0, 2):
+        for quiet in layers:
+            sections = [
+                section("a", 8, 8, quiet, [follow(0), follow(1)]),
+                section("b", 8, 8, [layer(1, 0)], [follow(0), follow(1)]),
+                section("c", 8, 8, [layer(1, 0)], [follow(0), follow(1)]),
+            ]
+            plan = RenderPlan(
+                name="p", length_frames=20 * BAR, fade_frames=BAR, hits=[Hit(frame=3 * BAR + 7, section=2)]
+            )
+            vm = looped(sections=sections, transitions=[{1: 0, 2: 0, 3: BEAT, 4: 0, 5: at}], plan=plan)
+            vm.input(INPUT_SKIP, 0, 3 * BAR - 99)
+            entered = [(event.frame, event.section) for event in vm.advance(11 * BAR) if isinstance(event, Section)]
+            assert entered == [(0, 0), (3 * BAR + 7, 2)]
+
+
 def test_an_announcement_forgotten_in_a_pause_keeps_none_waiting():
     changes = {"announcements": [announced("long", None, None, exact=False, frames=60 * BAR), announced("x")]}
     vm = looped(**changes)
