@@ -91,3 +91,8 @@ def test_what_does_not_parse_is_refused_where_it_stands() -> None:
     with pytest.raises(ScriptError) as caught:
         format_script(HEAD + "sektion a 4 bars")
     assert (caught.value.line, caught.value.suggestion) == (4, "section")
+
+
+def test_a_comment_stays_in_its_section_over_a_blank_line() -> None:
+    source = "section a 4 bars\n  play pads from warm\n\n  # Then\n\n  # on.\n  next a\n\n# Apart\n\nrelax key\n"
+    assert format_script(source) == source

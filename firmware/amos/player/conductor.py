@@ -106,6 +106,7 @@ class Conductor:
         section = plan.take_hit(frame)
         if section >= 0:
             self._leave_to = self._bridge_to = _NOWHERE
+            self._leave_frame = self._skip_frame = NEVER
             self._begin(section, frame, 0)
         elif self._leave_frame <= frame:
             self._go(self._leave_to, self._leave_beat, frame, [])

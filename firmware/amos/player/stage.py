@@ -251,21 +251,23 @@ class Stage:
 
         With a fade the next stem comes in while this one goes out, so it ends a fade after a grid point. With a tail
         the next comes in over its last frames. Without either it plays out; the little by which a loop is longer than
-        its beats is cut, or it would miss the grid.
+        its beats is cut, or it would miss the grid. What a swap brought in between two points would miss it by more,
+        and leave silence until the next: unless silence may come by chance there, it ends at a point too.
         """
         clock = self.clock
         cue = layer.cue_frames or 0
         tail = min(layer.tail_frames or 0, natural >> 1)
         end = frame + natural
         slack = min(natural >> 7, clock.frames(1) >> 1)
-        if fade:
-            first = self._first_point(layer)
-            last = clock.last_beat_until(end + slack - fade + cue)
+        overlap = fade or tail
+        first = self._first_point(layer)
+        swapped = layer.chance is None and (slot.due_beat - first) % layer.grid_beats
+        if fade or swapped:
+            last = clock.last_beat_until(end + slack - overlap + cue)
             last -= (last - first) % layer.grid_beats
             if last > slot.due_beat and last >= first:
                 self._make_due(slot, layer, last)
-                return min(natural, clock.frame(last) - cue + fade - frame)
-        overlap = fade or tail
+                return min(natural, clock.frame(last) - cue + overlap - frame)
         earliest = clock.first_beat_from((end - overlap if overlap else end - slack) + cue)
         self._make_due(slot, layer, max(earliest, slot.due_beat + 1))
         return natural if overlap else min(natural, clock.frame(slot.due_beat) - cue - frame)

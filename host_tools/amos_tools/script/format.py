@@ -125,6 +125,6 @@ def _spaced(rows: list[tuple[str, str]]) -> list[str]:
 def _statement_from(rows: list[tuple[str, str]], number: int) -> str:
     """The first word of the statement that line `number` is, or that its comment stands over."""
     for word, _ in rows[number:]:
-        if word != "#":
+        if word not in ("#", ""):
             return word
     return ""
