@@ -14,9 +14,10 @@ else:
         unlock = _c.func("i", "close", "i")
 
         def lock_folder(path: str) -> "int | None":
-            """The unix port: the C library's own calls."""
+            """The unix port: the C library's own calls. They find no folder of a file system that MicroPython has
+            mounted itself, nor does another process."""
             descriptor = _open(path, 0)
-            if _flock(descriptor, 2 | 4):  # LOCK_EX | LOCK_NB
+            if descriptor >= 0 and _flock(descriptor, 2 | 4):  # LOCK_EX | LOCK_NB
                 unlock(descriptor)
                 return None
             return descriptor
