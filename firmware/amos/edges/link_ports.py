@@ -14,8 +14,8 @@ from amos.protocol.limits import REQUEST_BYTES_MAX, REQUEST_WIDE_BYTES_MAX
 WRITE_WAIT_MS = 50
 """How long a courier that has stopped reading may hold the player up, once."""
 
-READ_BYTES = 4096 if MICROPYTHON else 16384
-"""Twice the longest request; a pty holds about as much. A small heap may not have more in one piece."""
+READ_BYTES = 1024 if MICROPYTHON else 16384
+"""Twice the longest request. On MicroPython little more than a board has for it, where it is in the same heap."""
 
 
 class PtyPort:

@@ -17,7 +17,7 @@ _fcntl = _c.func("i", "fcntl", "iii")
 _F_SETFL = 4
 _O_RDWR = 2
 _O_NONBLOCK = 0o4000
-_buffer = bytearray(4096)  # taken once, and early: amid play a heap may not have so large a piece
+_buffer = bytearray(1024)  # taken once, and early: amid play a heap may not have so large a piece
 _held: list = []  # an unreferenced file would be closed by the collector
 
 
