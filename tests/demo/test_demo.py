@@ -76,7 +76,8 @@ def test_demo_with_a_killed_courier_and_a_second_run(tmp_path: Path, micropython
     demo = start(tmp_path, dict(os.environ))
     killed = kill_couriers(demo, tmp_path, 2)
     facts = finish(demo)
-    assert killed >= 1 and facts["courier_restarts"] == killed
+    # The last kill may meet a courier that has nothing left to do, and that nobody starts again.
+    assert killed >= 1 and killed - 1 <= facts["courier_restarts"] <= killed
     check(facts, 1)
     assert {player["runtime"] for player in facts["players"]} == {"cpython", "micropython"}
     again = finish(start(tmp_path, environment_without_mosquitto()))
