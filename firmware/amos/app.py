@@ -21,20 +21,20 @@ from amos.edges.worker import InlineWorker
 from amos.heap import begin_play, begin_work
 from amos.journal.journal import Journal, JournalError, JournalFull
 from amos.journal.reservation import Reservation
-from amos.licence import Licence
-from amos.player.mixer import make_buffers
+from amos.packs.repertoire import Repertoire
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import BAD_MANIFEST, STATE_FAULT, STATE_FULL, STATE_PLAYING, STATE_STOPPED
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.link_pack_device import PackRefused
 from amos.protocol.segment import SEAL_SHUTDOWN
-from amos.repertoire import Repertoire
-from amos.rights import open_rights
+from amos.rights.licence import Licence
+from amos.rights.rights import open_rights
 from amos.said import Said
-from amos.session import Handover, Session
-from amos.session_start import check_playable
-from amos.totals import Totals, told
-from amos.usage_log import UsageLog
+from amos.session.session import Handover, Session
+from amos.session.start import check_playable
+from amos.session.totals import Totals, told
+from amos.session.usage_log import UsageLog
+from amos.sound.mixer import make_buffers
 
 IDLE_POLL_MS = 50
 PERMIT_POLLS = 20

@@ -11,8 +11,8 @@ from amos.said import Said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from amos.rights import Rights
-    from amos.session import Session
+    from amos.rights.rights import Rights
+    from amos.session.session import Session
 
 FIRMWARE = "0.1.0"
 

@@ -9,9 +9,9 @@ from typing import Any, Literal
 from amos.edges.alsa_host import BLOCKS_PER_S, BUFFER_MS_MAX, BUFFER_MS_MIN
 from amos.edges.i2s_out import RING_BYTES_MAX, RING_BYTES_MIN, ring_bytes_max
 from amos.edges.sd_card import BAUDRATE_HZ_MAX, BAUDRATE_HZ_MIN
-from amos.player.mixer_base import VOICES_MAX
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 from amos.protocol.manifest import CODECS
+from amos.sound.mixer_base import VOICES_MAX
 
 FOLDER = Path(__file__).resolve().parents[2] / "boards"
 FILE_BYTES_MAX = 16 << 10

@@ -26,6 +26,7 @@ FORBIDDEN = {"daemon", "firmware", "host_tools", "tests"}  # folders, not packag
 CPYTHON_ONLY = ("host.py", "*_host.py", "*_numpy.py")
 
 BYTES = {"array", "binascii", "hashlib", "struct", "zlib"}  # values in, values out, and MicroPython has them
+VIPER = BYTES | {"micropython"}
 BOARD = BYTES | {
     *(
         "asyncio",
@@ -79,17 +80,13 @@ def rule(part: str, *ours: str, outside: set[str] | None = None, pure: bool = Fa
 RULES = (
     rule("amos.compat", outside={"micropython", "sys", "uctypes"}),
     rule("amos.protocol", outside=BYTES, pure=True, cpython="cbor2 typing"),
-    rule("amos.crypto", "amos.compat", outside=BYTES | {"micropython"}, pure=True, cpython="nacl"),
-    rule(
-        "amos.player",
-        *("amos.protocol", "amos.compat"),
-        outside=BYTES | {"micropython"},
-        pure=True,
-        cpython="numpy typing",
-    ),
+    rule("amos.crypto", "amos.compat", outside=VIPER, pure=True, cpython="nacl"),
+    rule("amos.sound", "amos.protocol", "amos.compat", outside=VIPER, pure=True, cpython="numpy typing"),
+    rule("amos.score", "amos.protocol", "amos.sound", "amos.compat", outside=VIPER, pure=True),
+    rule("amos.journal", "amos.protocol", "amos.compat", outside=BYTES, pure=True),
     rule(
         "amos.edges",
-        *("amos.protocol", "amos.player", "amos.compat"),
+        *("amos.protocol", "amos.sound", "amos.compat"),
         outside=BOARD,
         cpython="ctypes fcntl mmap numpy pathlib signal stat subprocess threading tty typing",
     ),
@@ -232,14 +229,14 @@ BREACHES = [
     ("amos.protocol.x", "from amos.crypto import sign", "imports amos.crypto"),
     ("amos.protocol.x", "from amos import crypto", "imports amos.crypto"),
     ("amos.protocol.x", "def f():\n    return open('x')", "calls open()"),
-    ("amos.crypto.x", "from amos.player import mixer", "imports amos.player.mixer"),
-    ("amos.player.x", "import random", "imports random"),
-    ("amos.player.x", "def f():\n    import time", "imports time"),
-    ("amos.player.x", "if TYPE_CHECKING:\n    import a\nelse:\n    import socket", "imports socket"),
+    ("amos.crypto.x", "from amos.sound import mixer", "imports amos.sound.mixer"),
+    ("amos.score.x", "import random", "imports random"),
+    ("amos.score.x", "def f():\n    import time", "imports time"),
+    ("amos.score.x", "if TYPE_CHECKING:\n    import a\nelse:\n    import socket", "imports socket"),
     ("amos.edges.x", "import numpy", "imports numpy"),
     ("amos.edges.x", "import dataclasses", "imports dataclasses"),
     ("amos.x", "import amos_tools", "imports amos_tools"),
-    ("amos_sync.x", "from amos.player import events", "imports amos.player.events"),
+    ("amos_sync.x", "from amos.sound import events", "imports amos.sound.events"),
     ("amos_sync.x", "from amos.edges import durable", "imports amos.edges.durable"),
     ("boot", "import amos.app", "imports amos.app"),
     ("main", "import machine", "imports machine"),
@@ -260,12 +257,12 @@ def test_breach_is_found(module: str, source: str, expected: str) -> None:
 
 KEPT = [
     ("amos.protocol.x", "x.py", "import struct\nfrom amos.protocol.errors import MessageError"),
-    ("amos.player.x", "mixer_numpy.py", "import numpy as np"),
-    ("amos.player.x", "x.py", "if TYPE_CHECKING:\n    from typing import Any"),
-    ("amos.player.x", "x.py", "if __name__ == '__main__':\n    import sys\n    print(sys.argv)"),
+    ("amos.sound.x", "mixer_numpy.py", "import numpy as np"),
+    ("amos.score.x", "x.py", "if TYPE_CHECKING:\n    from typing import Any"),
+    ("amos.score.x", "x.py", "if __name__ == '__main__':\n    import sys\n    print(sys.argv)"),
     ("amos.edges.x", "x.py", "import os, select, socket\nfrom amos.protocol import frames"),
     ("amos_sync.x", "x.py", "import sqlite3, serial, paho.mqtt.client\nfrom amos.crypto import verify"),
-    ("amos_tools.x", "x.py", "import amos_ledger, amos_sync, soundfile\nfrom amos.player import mixer"),
+    ("amos_tools.x", "x.py", "import amos_ledger, amos_sync, soundfile\nfrom amos.sound import mixer"),
 ]
 
 

@@ -20,7 +20,7 @@ def code() -> list[str]:
 
 
 def paths() -> list[str]:
-    """Words that begin with a file or folder of the top level, such as firmware/amos/player/SPEC.md."""
+    """Words that begin with a file or folder of the top level, such as firmware/amos/sound/SPEC.md."""
     start = "|".join(re.escape(name) for name in TOP_LEVEL)
     words = {
         word.rstrip(".,:;)") for line in code() for word in re.findall(rf"(?<![\w/.-])(?:{start})/[\w./*-]*", line)

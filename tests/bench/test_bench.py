@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from amos.player.events import Start
-from amos.player.vm import Vm
+from amos.score.vm import Vm
+from amos.sound.events import Start
 from amos_tools import toolchain
 from amos_tools.bench import board, boot, crypto, host_mix, render, share, simulation, supercollider, wear
 from amos_tools.bench.figure import Figure

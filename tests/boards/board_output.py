@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 from boards_pack import PUBLISHER
 
-sys.path.append(str(Path(__file__).parents[1] / "output"))
+sys.path.append(str(Path(__file__).parents[1] / "edges"))
 
 from output_card import Card, StepClock
 
-from amos import app, session
+from amos import app
 from amos.app import Player
 from amos.config import Config
 from amos.crypto import public_key
 from amos.edges import alsa_host, audio_out, i2s_out
 from amos.edges.alsa_library_host import RanDry
 from amos.edges.worker import InlineWorker
+from amos.session.session import session
 from amos_tools.boards import load_board
 from amos_tools.pack import build_pack
 from amos_tools.script import compile_script

@@ -11,7 +11,7 @@ from amos.edges.address import AddressError
 from amos.edges.audio_sink import FRAME_BYTES, OutputGone
 from amos.edges.i2s_out import DMA_BYTES, RING_BYTES_MAX, RING_BYTES_MIN, open_i2s, parse_i2s
 from amos.edges.sd_card import mount
-from amos.player.ramp import ramped
+from amos.sound.ramp import ramped
 from amos_tools.boards import board_names, load_board
 
 RING = 7168

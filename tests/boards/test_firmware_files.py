@@ -27,7 +27,7 @@ def test_every_portable_module_is_listed_and_no_other() -> None:
         cpython = path.name == "host.py" or path.name.endswith(("_host.py", "_numpy.py"))
         generator = fnmatch(path.name, "make_*.py")
         assert (name in listed) == (not cpython and not generator and name != "manifest.py"), name
-    assert {"amos/app.py", "amos/player/mixer_viper.py", "amos/edges/i2s_out.py", "boot.py"} <= listed
+    assert {"amos/app.py", "amos/sound/mixer_viper.py", "amos/edges/i2s_out.py", "boot.py"} <= listed
 
 
 def test_manifest_freezes_the_same_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from board_output import FADE_MS, Clock, Outputs, one_stem_pack, player_on
 from boards_pack import PUBLISHER
 
 from amos import crypto
-from amos.edges.pack_folder import open_pack
+from amos.packs.folder import open_pack
 from amos.protocol.link import OFFER_OPT_OUTS
 from amos.protocol.link_host import HostLink
 from amos.protocol.link_offer_host import offer

@@ -6,20 +6,20 @@ from amos.device import Device
 from amos.edges.blob_memory import MemoryFolder
 from amos.edges.clock import SystemClock
 from amos.edges.kept import KeptMemory
-from amos.edges.pack_intake import PackIntake
-from amos.edges.pack_store import PackStore
 from amos.edges.sector_device import MemorySectorDevice
 from amos.edges.stem_memory import MemoryStem
 from amos.journal.journal import Journal
-from amos.lease_clock import LeaseClock
-from amos.opt_out_list import OptOutList
+from amos.packs.intake import PackIntake
+from amos.packs.store import PackStore
 from amos.protocol.cbor import dumps
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.manifest import Manifest
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.receipt import sign_receipt
-from amos.rights import Rights
-from amos.session import Session
+from amos.rights.lease_clock import LeaseClock
+from amos.rights.opt_out_list import OptOutList
+from amos.rights.rights import Rights
+from amos.session.session import Session
 from protocol_examples import a_stem
 from test_score import score_map
 

@@ -4,8 +4,6 @@ What is taken must be the canonical encoding of what was read; everything else i
 """
 
 from amos import crypto
-from amos.player.score import decode_score
-from amos.player.vm import Vm
 from amos.protocol.anchor import open_anchor
 from amos.protocol.answer import decode_answer
 from amos.protocol.catalogue import open_catalogue
@@ -28,6 +26,8 @@ from amos.protocol.manifest import open_manifest
 from amos.protocol.opt_outs import open_opt_outs
 from amos.protocol.receipt import parse_receipt, sign_receipt
 from amos.protocol.segment import open_usage
+from amos.score.score import decode_score
+from amos.score.vm import Vm
 from fuzz_chance import EDGES, encoded, resigned, spoil, twist, twisted
 from protocol_examples import Examples
 from test_score import follow, indexes, layer, score_map, section, words

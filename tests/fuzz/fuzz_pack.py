@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from amos import crypto
-from amos.edges.pack_folder import BLOBS_NAME, MANIFEST_NAME, open_pack
+from amos.packs.folder import BLOBS_NAME, MANIFEST_NAME, open_pack
 from amos.protocol.cbor import dumps
 from amos.protocol.cose import TYP_MANIFEST
 from amos.protocol.errors import ProtocolError

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from amos.crypto import public_key, verify
-from amos.edges.pack_folder import PackFolder, open_pack
+from amos.packs.folder import PackFolder, open_pack
 from amos_tools.pack import PackSummary, build_pack
 from amos_tools.script import Compiled, compile_script
 from amos_tools.stems import Split

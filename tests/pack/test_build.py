@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from amos.crypto import public_key, verify
-from amos.edges.pack_folder import PackFolder, open_pack
+from amos.packs.folder import PackFolder, open_pack
 from amos.protocol.catalogue import open_catalogue
 from amos.protocol.errors import SignatureError
 from amos.protocol.manifest import CODEC_PCM16, ROLES

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amos.crypto import public_key, verify
-from amos.edges.pack_folder import open_pack
+from amos.packs.folder import open_pack
 from amos_tools.pack import PackSummary
 from amos_tools.pack import prepare as preparing
 from amos_tools.pack.conform import Plan, can_conform, conform

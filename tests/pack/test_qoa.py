@@ -9,8 +9,8 @@ import qoa_reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amos.player import qoa
-from amos.player.qoa_numpy import decode_frames
+from amos.sound import qoa
+from amos.sound.qoa_numpy import decode_frames
 from amos_tools.pack.qoa import encode_qoa
 
 FRAMES = st.one_of(st.integers(1, 45), st.sampled_from((100, 5119, 5120, 5121, 10_240, 10_250)))

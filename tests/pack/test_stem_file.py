@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 from amos.crypto import public_key, verify
-from amos.edges import pack_folder, stem_file
-from amos.edges.pack_folder import PackError, PackFolder, open_pack
+from amos.edges import stem_file
 from amos.edges.stem_file import BlobError
 from amos.edges.stem_file_numpy import MappedStem
-from amos.player.events import Start
-from amos.player.mixer import make_mixer
+from amos.packs import folder as pack_folder
+from amos.packs.folder import PackError, PackFolder, open_pack
 from amos.protocol.errors import CoseError, ProtocolError, SignatureError
 from amos.protocol.limits import MANIFEST_BYTES_MAX
+from amos.sound.events import Start
+from amos.sound.mixer import make_mixer
 from amos_tools.pack import PackSummary
 from amos_tools.script import Compiled
 from amos_tools.vault import Vault
@@ -166,7 +167,7 @@ def test_the_mixer_plays_from_the_pack(pack: PackFolder) -> None:
 READER = """
 from hashlib import sha256
 from binascii import hexlify
-from amos.edges.pack_folder import open_pack
+from amos.packs.folder import open_pack
 from amos.edges.stem_file import BlobError
 
 pack = open_pack({path!r}, {publisher!r}, lambda public, message, signature: True)

@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amos.crypto import key_id, public_key, sign, verify
-from amos.edges import pack_folder, stem_file_numpy
-from amos.edges.pack_folder import PackFolder, open_pack
+from amos.edges import stem_file_numpy
 from amos.edges.stem_file import BlobError, FileStem
 from amos.edges.stem_file_numpy import QoaArrayStem
 from amos.edges.stem_file_qoa import CURSORS_MAX, QoaStem
-from amos.player import qoa
+from amos.packs import folder as pack_folder
+from amos.packs.folder import PackFolder, open_pack
 from amos.protocol.manifest import sign_manifest
+from amos.sound import qoa
 from amos_tools.pack import PackBuildError, PackSummary
 from amos_tools.pack.qoa import encode_qoa
 
@@ -194,7 +195,7 @@ def test_a_file_that_fails_while_playing_is_named(qoa_pack: PackFolder) -> None:
 READER = """
 from hashlib import sha256
 from binascii import hexlify
-from amos.edges.pack_folder import open_pack
+from amos.packs.folder import open_pack
 
 pack = open_pack({path!r}, {publisher!r}, lambda public, message, signature: True)
 buffer = bytearray(4 * 999)

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from amos.repertoire import board_fault
+from amos.packs.repertoire import board_fault
 
 
 @pytest.mark.parametrize(

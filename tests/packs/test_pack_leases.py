@@ -11,9 +11,9 @@ from amos import crypto
 from amos.edges.blob_folder import DiskFolder
 from amos.edges.blob_memory import MemoryFolder
 from amos.edges.kept import KeptFile
-from amos.edges.pack_store import PackStore
-from amos.lease_clock import KEPT_BYTES_MAX, TimeKept
+from amos.packs.store import PackStore
 from amos.protocol.link import BAD_SCORE, STATE_PLAYING
+from amos.rights.lease_clock import KEPT_BYTES_MAX, TimeKept
 from amos_tools.device.call import DeviceError
 from amos_tools.device.send import send_pack
 

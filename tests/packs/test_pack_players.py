@@ -14,20 +14,20 @@ import pytest
 from pack_player import RATE_HZ, SEED, Player
 
 from amos import crypto
-from amos.edges.pack_folder import open_pack
-from amos.player.inputs import INPUT_LEAVE
-from amos.player.limiter import ceiling_for
-from amos.player.meter import Meter
-from amos.player.mixer import make_mixer
-from amos.player.performance import Performance
-from amos.player.score import decode_score
-from amos.player.vm import Vm
+from amos.packs.folder import open_pack
 from amos.protocol.link import OUTPUT_NONE, STATE_PLAYING, STATE_STOPPED, Response
 from amos.protocol.link_host import HostLink, Ticket
 from amos.protocol.link_pack_host import SendPack
 from amos.protocol.link_talk_host import Pause
 from amos.protocol.segment import FLAG_ABORTED, SEAL_PACK, SEAL_SHUTDOWN, Usage
-from amos.session_start import session_seed
+from amos.score.inputs import INPUT_LEAVE
+from amos.score.score import decode_score
+from amos.score.vm import Vm
+from amos.session.performance import Performance
+from amos.session.start import session_seed
+from amos.sound.limiter import ceiling_for
+from amos.sound.meter import Meter
+from amos.sound.mixer import make_mixer
 from amos_tools.device.call import DeviceError, converse
 from amos_tools.device.send import FolderPack, send_pack
 

@@ -4,8 +4,8 @@ import hashlib
 
 from amos import crypto
 from amos.edges.blob_memory import MemoryFolder
-from amos.edges.pack_intake import PackIntake
-from amos.edges.pack_store import PackStore
+from amos.packs.intake import PackIntake
+from amos.packs.store import PackStore
 from amos.protocol.cbor import dumps
 from amos.protocol.frames import FrameReader, frame
 from amos.protocol.limits import RESPONSE_BYTES_MAX
@@ -23,7 +23,7 @@ from amos.protocol.link import (
 )
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem, sign_manifest
-from amos.session_start import check_playable
+from amos.session.start import check_playable
 from protocol_player import fed
 from test_score import score_map
 

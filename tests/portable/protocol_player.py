@@ -1,8 +1,8 @@
 """A player as the link sees it: two segments, receipts that say good, and an empty store of packs."""
 
 from amos.edges.blob_memory import MemoryFolder
-from amos.edges.pack_intake import PackIntake
-from amos.edges.pack_store import PackStore
+from amos.packs.intake import PackIntake
+from amos.packs.store import PackStore
 from amos.protocol.errors import MessageError
 from amos.protocol.link import IDENTIFY_CONTEXT
 from protocol_examples import a_status

@@ -1,8 +1,8 @@
 """Metered frames on every runtime: fades to the frame, seals, aborts, and the clock of a long session."""
 
-from amos.player.events import Start, Stop
-from amos.player.meter import Meter
 from amos.protocol.segment import FLAG_ABORTED, FLAG_BEGIN, FLAG_CONTINUE, FLAG_END, FLAG_OPT_OUT
+from amos.sound.events import Start, Stop
+from amos.sound.meter import Meter
 
 WHOLE = FLAG_BEGIN | FLAG_END
 

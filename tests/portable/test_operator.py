@@ -2,13 +2,13 @@
 
 from hashlib import sha256
 
-from amos.player.events import Section, Start, Stop, Turn
-from amos.player.inputs import INPUT_ANNOUNCE, INPUT_PAUSE, INPUT_SKIP, INPUT_VOLUME, InputRefused
-from amos.player.memory import volume_q15_of
-from amos.player.meter import Meter
-from amos.player.mixer import make_mixer
-from amos.player.performance import Performance
-from amos.player.score import RenderPlan
+from amos.score.inputs import INPUT_ANNOUNCE, INPUT_PAUSE, INPUT_SKIP, INPUT_VOLUME, InputRefused
+from amos.score.memory import volume_q15_of
+from amos.score.score import RenderPlan
+from amos.session.performance import Performance
+from amos.sound.events import Section, Start, Stop, Turn
+from amos.sound.meter import Meter
+from amos.sound.mixer import make_mixer
 from test_mixer import noise
 from test_score import follow, indexes, layer, section
 from test_vm import BAR, BEAT, announced, rows, starts, vm_of

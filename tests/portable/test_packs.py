@@ -1,9 +1,9 @@
 """Packs over the link into a player's store: taken, resumed, refused by name, never half, never backwards."""
 
 from amos.edges.blob_memory import MemoryFolder
-from amos.edges.pack_intake import RESERVE_BYTES
-from amos.edges.pack_record import NONE, PackRecord, load_record
-from amos.edges.pack_store import TRIES_MAX
+from amos.packs.intake import RESERVE_BYTES
+from amos.packs.record import NONE, PackRecord, load_record
+from amos.packs.store import TRIES_MAX
 from amos.protocol.cbor import dumps
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import (

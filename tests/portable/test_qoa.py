@@ -4,7 +4,7 @@ import hashlib
 from array import array
 
 from amos.compat import MICROPYTHON
-from amos.player import qoa
+from amos.sound import qoa
 
 SLICES = 30
 WILD_SHA256 = "ec758d603a37b037352fc31ab8e04c8411b9f576e17c5aec57b27c1a39872b50"
@@ -13,7 +13,7 @@ WILD_SHA256 = "ec758d603a37b037352fc31ab8e04c8411b9f576e17c5aec57b27c1a39872b50"
 def kernels() -> list:
     """The kernels of this runtime."""
     if MICROPYTHON:
-        from amos.player import qoa_viper
+        from amos.sound import qoa_viper
 
         return [qoa, qoa_viper]
     return [qoa]

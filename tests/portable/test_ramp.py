@@ -3,7 +3,7 @@
 import hashlib
 from binascii import hexlify
 
-from amos.player.ramp import ramped
+from amos.sound.ramp import ramped
 
 PCM = bytes([(n * n * 7 + n) & 255 for n in range(4 * 600)])
 SHA256 = {

@@ -4,14 +4,14 @@ from amos import crypto
 from amos.anchored_clock import ROUND_TRIP_MS_MAX, SYNCHRONISED_MS, AnchoredClock, AnchorRefused
 from amos.edges import kept
 from amos.edges.kept import KeptMemory
-from amos.lease_clock import AWAY_MS_MAX, BOOT_ADDS_MS, PRESUMED_MS, SAVE_EVERY_MS, LeaseClock
-from amos.licence import Licence
-from amos.opt_out_list import OptOutList, OptOutsRefused
 from amos.protocol.anchor import Anchor
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_RELATIVE, CLOCK_SYNCHRONISED, CLOCK_UNKNOWN
-from amos.rights import Rights
+from amos.rights.lease_clock import AWAY_MS_MAX, BOOT_ADDS_MS, PRESUMED_MS, SAVE_EVERY_MS, LeaseClock
+from amos.rights.licence import Licence
+from amos.rights.opt_out_list import OptOutList, OptOutsRefused
+from amos.rights.rights import Rights
 from protocol_examples import Party, a_manifest, id_of
 
 DAY_MS = 86400000

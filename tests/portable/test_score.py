@@ -1,8 +1,8 @@
 """Scores from outside are decoded, or refused with a named error; nothing else."""
 
-from amos.player.expression import ADD, CONST, LESS, MULTIPLY, NEGATE, ONE, SLIDER, VALUE_MAX, evaluate, fault
-from amos.player.score import ScoreError, decode_score
 from amos.protocol.cbor import Tag, dumps, loads
+from amos.score.expression import ADD, CONST, LESS, MULTIPLY, NEGATE, ONE, SLIDER, VALUE_MAX, evaluate, fault
+from amos.score.score import ScoreError, decode_score
 
 
 def words(*numbers):

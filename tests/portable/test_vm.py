@@ -2,13 +2,13 @@
 
 from hashlib import sha256
 
-from amos.player.beats import BeatClock
-from amos.player.draw import below, draw
-from amos.player.events import Duck, Section, Start, Stop, Turn
-from amos.player.inputs import INPUT_SKIP, INPUT_SLIDER, InputRefused
-from amos.player.score import ScoreError, decode_score
-from amos.player.vm import Vm
 from amos.protocol.cbor import dumps
+from amos.score.beats import BeatClock
+from amos.score.draw import below, draw
+from amos.score.inputs import INPUT_SKIP, INPUT_SLIDER, InputRefused
+from amos.score.score import ScoreError, decode_score
+from amos.score.vm import Vm
+from amos.sound.events import Duck, Section, Start, Stop, Turn
 from test_score import follow, indexes, layer, score_map, section, words
 
 SEED = bytes(range(32))

@@ -2,11 +2,11 @@
 
 from hashlib import sha256
 
-from amos.player.chooser import RULE_NAMES
-from amos.player.day_clock import clock_value
-from amos.player.draw import numbered_seed
-from amos.player.events import LINEAR_IN, Duck, Section, Start, Stop
-from amos.player.inputs import (
+from amos.protocol.cbor import dumps
+from amos.score.chooser import RULE_NAMES
+from amos.score.day_clock import clock_value
+from amos.score.draw import numbered_seed
+from amos.score.inputs import (
     INPUT_ANNOUNCE,
     INPUT_BLOCK,
     INPUT_BLOCK_MANY,
@@ -21,9 +21,9 @@ from amos.player.inputs import (
     InputRefused,
     block_inputs,
 )
-from amos.player.memory import recall, usable
-from amos.player.score import Hit, RenderPlan, ScoreError, decode_score
-from amos.protocol.cbor import dumps
+from amos.score.memory import recall, usable
+from amos.score.score import Hit, RenderPlan, ScoreError, decode_score
+from amos.sound.events import LINEAR_IN, Duck, Section, Start, Stop
 from test_score import follow, indexes, layer, score_map, section, words
 from test_vm import BAR, BEAT, announced, rows, starts, vm_of
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from amos.crypto import public_key, verify
-from amos.edges.pack_folder import PackFolder, open_pack
+from amos.packs.folder import PackFolder, open_pack
 from amos_tools.pack import build_pack
 from amos_tools.render.plan import Plan
 from amos_tools.script import compile_script

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amos.crypto import public_key
-from amos.edges.pack_folder import PackFolder
-from amos.player.inputs import INPUT_BLOCK
-from amos.player.score import decode_score
+from amos.packs.folder import PackFolder
+from amos.score.inputs import INPUT_BLOCK
+from amos.score.score import decode_score
 from amos_tools.render.check import open_rendered, own_difference, replay_difference
 from amos_tools.render.errors import BadProvenance, NoProvenance, OtherPack, RenderError
 from amos_tools.render.make import render_file

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from amos.crypto import public_key
-from amos.edges.pack_folder import PackFolder
+from amos.packs.folder import PackFolder
 from amos_tools.render.check import open_rendered
 from amos_tools.render.errors import BadLength, CatalogueMissing, OutputFailed
 from amos_tools.render.make import render_file

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amos.edges.pack_folder import PackFolder
-from amos.player.events import Section, Start, Stop
-from amos.player.score import Score, decode_score
+from amos.packs.folder import PackFolder
+from amos.score.score import Score, decode_score
+from amos.sound.events import Section, Start, Stop
 from amos_tools.render.errors import BadLength, HitRefused
 from amos_tools.render.plan import Hit, Plan, PlannedVm
 from amos_tools.simulate import TimedInput, seed32
@@ -37,7 +37,7 @@ def test_a_hit_is_met_on_its_frame_or_refused(
     pack_folder: object, seed: int, hits: list[tuple[int, int]], skips: list[int]
 ) -> None:
     from amos.crypto import public_key, verify
-    from amos.edges.pack_folder import open_pack
+    from amos.packs.folder import open_pack
 
     pack = open_pack(str(pack_folder), public_key(bytes(range(32))), verify)
     score = decode_score(pack.score())

@@ -9,7 +9,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from amos.crypto import public_key
-from amos.edges.pack_folder import PackFolder
+from amos.packs.folder import PackFolder
 from amos_tools.cli import app
 from amos_tools.render.make import render_file
 from amos_tools.render.marks import MARK, carries_mark

@@ -2,9 +2,9 @@
 
 import hashlib
 
-from amos.player.draw import numbered_seed
-from amos.player.score import RenderPlan, decode_score
-from amos.player.vm import Vm
+from amos.score.draw import numbered_seed
+from amos.score.score import RenderPlan, decode_score
+from amos.score.vm import Vm
 from amos_tools.script import Compiled
 from amos_tools.script.preview import stem_frames
 from amos_tools.starter.repertoire import PIECES

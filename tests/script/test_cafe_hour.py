@@ -5,10 +5,10 @@ from importlib import resources
 import pytest
 from script_samples import make_vm
 
-from amos.player.day_clock import clock_value
-from amos.player.events import Duck, Section, Start
-from amos.player.inputs import INPUT_CLOCK
-from amos.player.score import decode_score
+from amos.score.day_clock import clock_value
+from amos.score.inputs import INPUT_CLOCK
+from amos.score.score import decode_score
+from amos.sound.events import Duck, Section, Start
 from amos_tools.script import Compiled, compile_script
 from amos_tools.script.memory import BOARDS
 from amos_tools.vault import Vault

@@ -3,9 +3,9 @@
 import pytest
 from script_samples import BEAT_FRAMES, EXAMPLE, HEAD, VAULT, stem
 
-from amos.player.events import Section, Start
-from amos.player.score import decode_score
-from amos.player.vm import Vm
+from amos.score.score import decode_score
+from amos.score.vm import Vm
+from amos.sound.events import Section, Start
 from amos_tools.script import Compiled, ScriptError, compile_script
 from amos_tools.stems import ROLES
 

@@ -12,11 +12,11 @@ import pytest
 from script_samples import EXAMPLE, VAULT, make_vm
 from typer.testing import CliRunner
 
-from amos.player.day_clock import clock_value
-from amos.player.draw import DRAW_BITS, numbered_seed
-from amos.player.events import Start, Stop
-from amos.player.inputs import INPUT_CLOCK, INPUT_SKIP
-from amos.player.score import decode_score
+from amos.score.day_clock import clock_value
+from amos.score.draw import DRAW_BITS, numbered_seed
+from amos.score.inputs import INPUT_CLOCK, INPUT_SKIP
+from amos.score.score import decode_score
+from amos.sound.events import Start, Stop
 from amos_tools.script import compile_script
 from amos_tools.script.cli import app
 from amos_tools.script.explain import Play, explain_at, explain_placement, placements

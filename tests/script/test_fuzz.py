@@ -13,7 +13,7 @@ from importlib import resources
 
 from script_samples import EXAMPLE, VAULT, starter_stems, stem
 
-from amos.player.score import decode_score
+from amos.score.score import decode_score
 from amos_tools.script import ScriptError, compile_script
 from amos_tools.script.format import format_script
 from amos_tools.script.words import RESERVED

@@ -16,8 +16,8 @@ STARTER = resources.files("amos_tools.script").joinpath("examples/starter.aimi")
 PROGRAM = """
 import gc, sys
 from array import array
-from amos.player.score import decode_score
-from amos.player.vm import Vm
+from amos.score.score import decode_score
+from amos.score.vm import Vm
 with open(sys.argv[1], "rb") as file:
     data = file.read()
 frames = array("I", [int(word) for word in sys.argv[2].split(",")])

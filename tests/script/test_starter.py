@@ -8,9 +8,9 @@ from importlib import resources
 from lark import Lark, Token, Tree
 from script_samples import BEAT_FRAMES, starter_stems
 
-from amos.player.events import Section, Start
-from amos.player.score import decode_score
-from amos.player.vm import Vm
+from amos.score.score import decode_score
+from amos.score.vm import Vm
+from amos.sound.events import Section, Start
 from amos_tools.script import compile_script
 from amos_tools.script.words import terminal_rules
 

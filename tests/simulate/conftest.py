@@ -2,7 +2,7 @@
 
 import pytest
 
-from amos.player.score import Score, decode_score
+from amos.score.score import Score, decode_score
 from amos_tools.script import compile_script
 from amos_tools.simulate import SimStem
 from amos_tools.stems import PPM, Split, StemFacts

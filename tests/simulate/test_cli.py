@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from amos.crypto import public_key, verify
-from amos.edges.pack_folder import open_pack
+from amos.packs.folder import open_pack
 from amos_tools.cli import app
 from amos_tools.pack import build_pack
 from amos_tools.script import compile_script

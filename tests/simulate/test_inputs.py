@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amos.player.score import Score
+from amos.score.score import Score
 from amos_tools.simulate import InputFileError, SeedError, TimedInput, read_inputs, seed32
 from amos_tools.simulate.durations import DurationError, frames_of
 from amos_tools.simulate.inputs import parse_input

@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from amos.player.inputs import INPUT_SLIDER
-from amos.player.score import Score
+from amos.score.inputs import INPUT_SLIDER
+from amos.score.score import Score
 from amos_tools.simulate import SimStem, TimedInput, watch
 from amos_tools.simulate.day import Day
 from amos_tools.simulate.svg import LEFT, WIDTH, day_svg

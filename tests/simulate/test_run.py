@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amos.player.events import Section, Start, Stop
-from amos.player.inputs import INPUT_SKIP, INPUT_SLIDER
-from amos.player.meter import Meter
-from amos.player.score import Score
-from amos.player.vm import Vm
+from amos.score.inputs import INPUT_SKIP, INPUT_SLIDER
+from amos.score.score import Score
+from amos.score.vm import Vm
+from amos.sound.events import Section, Start, Stop
+from amos.sound.meter import Meter
 from amos_tools.simulate import SimStem, Step, TimedInput, simulate, watch
 from amos_tools.simulate.day import Day
 from amos_tools.simulate.run import Event, frames_in

@@ -9,8 +9,8 @@ from array import array
 
 from amos import crypto
 from amos.edges.blob_memory import MemoryFolder
-from amos.edges.pack_intake import PackIntake
-from amos.edges.pack_store import PackStore
+from amos.packs.intake import PackIntake
+from amos.packs.store import PackStore
 from amos.protocol.anchor import open_anchor
 from amos.protocol.errors import ProofError
 from amos.protocol.limits import LIST_ENTRIES_MAX
@@ -26,7 +26,7 @@ from amos.protocol.segment import (
     SEAL_INTERVAL,
     Usage,
 )
-from amos.session_start import check_playable
+from amos.session.start import check_playable
 from signed_usage import columns, sign_usage
 
 LEDGER_SEED = b"L" * 32

@@ -5,7 +5,7 @@ from typing import Any
 from amos.edges.alsa_library_host import Pcm, RanDry, load
 from amos.edges.audio_sink import FRAME_BYTES, OutputGone
 from amos.edges.clock import sleep_ms
-from amos.player.ramp import ramped
+from amos.sound.ramp import ramped
 
 BLOCKS_PER_S = 40
 """At least: from an input to its sound it takes the block in hand (25 ms), the limiter's look-ahead (6 ms at 22 kHz)

@@ -12,8 +12,8 @@ heard when the ring, the DMA's buffers and the limiter's look-ahead have sounded
 from amos.edges.address import AddressError
 from amos.edges.audio_sink import FRAME_BYTES, OutputGone
 from amos.edges.clock import SystemClock, sleep_ms
-from amos.player.mixer_base import LOOKAHEAD_FRAMES
-from amos.player.ramp import ramped
+from amos.sound.mixer_base import LOOKAHEAD_FRAMES
+from amos.sound.ramp import ramped
 
 LATENCY_MS = 100
 RING_STEP_BYTES = 1024

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 
 from amos.edges.stem_file import BlobError, FileStem
-from amos.player import qoa
-from amos.player.qoa_numpy import decode_frames
+from amos.sound import qoa
+from amos.sound.qoa_numpy import decode_frames
 
 Admit = Callable[[FileStem], None]
 

@@ -8,7 +8,7 @@ from array import array
 
 from amos.compat import MICROPYTHON
 from amos.edges.stem_file import BlobError, FileStem
-from amos.player import qoa
+from amos.sound import qoa
 
 CURSORS_MAX = 4
 """Places of one stem that are read by turns: a stem may sound on two voices while each fades; more would re-read."""
@@ -20,7 +20,7 @@ _scratch = bytearray(2 * _READ_SLICES * qoa.SLICE_BYTES)  # shared: a read leave
 def _kernel():
     if MICROPYTHON:
         try:
-            from amos.player import qoa_viper
+            from amos.sound import qoa_viper
 
             return qoa_viper
         except (ImportError, SyntaxError):  # a port without the native emitter refuses the decorator

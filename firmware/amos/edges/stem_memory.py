@@ -1,4 +1,4 @@
-"""The in-memory twin of a stem file: a source for the mixer (protocol in `amos.player.mixer`) over PCM held in RAM."""
+"""The in-memory twin of a stem file: a source for the mixer (protocol in `amos.sound.mixer`) over PCM held in RAM."""
 
 
 class MemoryStem:

@@ -8,7 +8,7 @@ from amos.edges.stem_file import BlobError
 
 
 class StemsAhead:
-    """Asks `pack` (edges/pack_folder.py) for every stem once, from a thread, until `stop`. The pack remembers what it
+    """Asks `pack` (packs/folder.py) for every stem once, from a thread, until `stop`. The pack remembers what it
     finds, good or bad; a stem that is placed before its turn is checked there and then, maybe twice."""
 
     def __init__(self, pack: Any) -> None:

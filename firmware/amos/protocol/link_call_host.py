@@ -52,7 +52,7 @@ def read_logs(link: HostLink) -> "Generator[Ticket | Pause, Response | None, byt
 def give_input(
     link: HostLink, nonce: bytes, kind: int, value: int
 ) -> "Generator[Ticket | Pause, Response | None, Response]":
-    """Hand the player an input (player/SCORE.md section 4), effective as soon as it can be.
+    """Hand the player an input (score/SCORE.md section 4), effective as soon as it can be.
 
     `nonce` is 16 to 64 fresh random bytes: what is asked again with the same ones, even on another line, acts once.
     """

@@ -17,10 +17,10 @@ import sys
 import time
 from array import array
 
-from amos.player import mixer_viper as kernel
-from amos.player import qoa_viper as qoa
-from amos.player.envelope import CELL_FRAMES
-from amos.player.qoa import SLICE_FRAMES
+from amos.sound import mixer_viper as kernel
+from amos.sound import qoa_viper as qoa
+from amos.sound.envelope import CELL_FRAMES
+from amos.sound.qoa import SLICE_FRAMES
 
 
 def processor_us():

@@ -20,12 +20,12 @@ import time
 
 from amos.compat import readinto
 from amos.heap import begin_play, collect
-from amos.player.meter import Meter
-from amos.player.mixer import make_mixer
-from amos.player.performance import Performance
-from amos.player.score import decode_score
-from amos.player.vm import Vm
 from amos.protocol.segment import FLAG_END
+from amos.score.score import decode_score
+from amos.score.vm import Vm
+from amos.session.performance import Performance
+from amos.sound.meter import Meter
+from amos.sound.mixer import make_mixer
 
 
 def processor_us():

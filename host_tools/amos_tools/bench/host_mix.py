@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from amos.player.meter import Meter
-from amos.player.mixer import make_mixer
-from amos.player.performance import Performance
-from amos.player.vm import Vm
+from amos.score.vm import Vm
+from amos.session.performance import Performance
+from amos.sound.meter import Meter
+from amos.sound.mixer import make_mixer
 from amos_tools.bench.scene import ArrayStem, Scene
 
 SEED = bytes(32)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amos.edges.stem_memory import MemoryStem
-from amos.player.score import Score, decode_score
+from amos.score.score import Score, decode_score
 from amos_tools.script import compile_script
 from amos_tools.simulate import SimStem
 from amos_tools.stems import PPM, Split, StemFacts

@@ -12,8 +12,8 @@ import wave
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from amos.player.events import Start
-from amos.player.vm import Vm
+from amos.score.vm import Vm
+from amos.sound.events import Start
 from amos_tools import toolchain
 from amos_tools.bench.host_mix import SEED
 from amos_tools.bench.scene import Scene

@@ -5,12 +5,12 @@ import hashlib
 from amos.edges.sector_device import MemorySectorDevice
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal
-from amos.player.meter import Meter
-from amos.player.performance import Performance
-from amos.player.score import decode_score
-from amos.player.vm import Vm
 from amos.protocol.segment import CLOCK_INFORMATIVE
-from amos.usage_log import UsageLog
+from amos.score.score import decode_score
+from amos.score.vm import Vm
+from amos.session.performance import Performance
+from amos.session.usage_log import UsageLog
+from amos.sound.meter import Meter
 from amos_tools.bench.figure import Figure
 from amos_tools.boards import Board
 from amos_tools.script import Compiled

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from amos import crypto
 from amos.config import NO_PACK, SETTINGS, Config, ConfigError
-from amos.edges.pack_folder import PackFolder, open_pack
-from amos.player.score import Score, decode_score
+from amos.packs.folder import PackFolder, open_pack
+from amos.score.score import Score, decode_score
 from amos_tools.boards import Board, BoardError
 from amos_tools.device.call import Identity
 from amos_tools.device.place import Place, enrolment_for

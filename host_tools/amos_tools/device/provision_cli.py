@@ -10,8 +10,8 @@ import typer
 
 from amos import crypto
 from amos.config import ConfigError
-from amos.player.score import ScoreError
 from amos.protocol.errors import LocalError, ProtocolError
+from amos.score.score import ScoreError
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
 from amos_mqtt.broker import Broker, BrokerSettingError, broker_at

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 from amos.crypto import key_id, public_key, sign, verify
-from amos.edges.pack_folder import MANIFEST_NAME
-from amos.player.score import Score, decode_score
+from amos.packs.folder import MANIFEST_NAME
 from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.limits import MANIFEST_BYTES_MAX, STEMS_MAX
 from amos.protocol.manifest import CODECS, VERSION, Manifest, PackStem, open_manifest, sign_manifest
+from amos.score.score import Score, decode_score
 from amos_tools.pack import errors
 from amos_tools.pack.catalogue import export_catalogue
 from amos_tools.pack.conform import Plan, can_conform

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from amos.crypto import public_key, verify
-from amos.edges.pack_folder import PackFolder, open_pack
 from amos.edges.stem_file import BlobError
+from amos.packs.folder import PackFolder, open_pack
 from amos.protocol.errors import ProtocolError
 from amos.protocol.manifest import CODEC_PCM16, CODECS, ROLES
 from amos_tools.boards import board_names, load_board

@@ -10,7 +10,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from amos.edges.pack_folder import BLOBS_NAME, MANIFEST_NAME
+from amos.packs.folder import BLOBS_NAME, MANIFEST_NAME
 from amos_tools.pack.errors import PackStorageFailed
 from amos_tools.vault.blobs import sync_folder
 

@@ -1,7 +1,7 @@
 """How loud a score will play: BS.1770 over what the VM places, from the power of its stems, without rendering.
 
 Stems are taken for uncorrelated, so their powers add; ducks and the limiter are left out. On the starter pack it is
-within 0.3 LU of what a meter finds in ten rendered minutes (`tests/player/test_sound_quality.py`).
+within 0.3 LU of what a meter finds in ten rendered minutes (`tests/sound/test_sound_quality.py`).
 """
 
 import hashlib
@@ -11,11 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from amos.player.envelope import Envelope
-from amos.player.events import Start, Stop
-from amos.player.fade_numpy import node_gains
-from amos.player.score import Score
-from amos.player.vm import Vm
+from amos.score.score import Score
+from amos.score.vm import Vm
+from amos.sound.envelope import Envelope
+from amos.sound.events import Start, Stop
+from amos.sound.fade_numpy import node_gains
 from amos_tools.vault.audio import Int16Frames
 
 Profile = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""QOA encoder: int16 samples in, a QOA file out (qoaformat.org; `amos/player/SPEC.md`, "QOA").
+"""QOA encoder: int16 samples in, a QOA file out (qoaformat.org; `amos/sound/SPEC.md`, "QOA").
 
 Every frame carries the state its decoder starts from. So frames are encoded side by side, each from the true samples
 before it and from weights learnt on its predecessor's last slices; and all 16 scale factors of a slice side by side.
@@ -8,7 +8,7 @@ Integers only (and float64 below 2**53): the same samples give the same bytes on
 import numpy as np
 from numpy.typing import NDArray
 
-from amos.player.qoa import (
+from amos.sound.qoa import (
     FRAME_FRAMES,
     FRAME_SLICES,
     RATE_HZ_MAX,

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from amos.edges.pack_folder import PackFolder
+from amos.packs.folder import PackFolder
 from amos_tools.render.engine import Rendered, render
 from amos_tools.render.errors import BadProvenance, NoProvenance, OtherPack
 from amos_tools.render.marks import METADATA_BYTES_MAX, Chunk, chunks

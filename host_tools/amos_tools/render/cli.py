@@ -11,10 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from amos.crypto import verify
-from amos.edges.pack_folder import open_pack
-from amos.player.inputs import InputRefused
-from amos.player.score import Score, decode_score
+from amos.packs.folder import open_pack
 from amos.protocol.errors import ProtocolError
+from amos.score.inputs import InputRefused
+from amos.score.score import Score, decode_score
 from amos_tools.render.check import Opened, open_rendered, own_difference, replay_difference
 from amos_tools.render.errors import HitRefused, LeaseOver, RenderError
 from amos_tools.render.make import render_file

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from amos.edges.pack_folder import PackFolder
 from amos.edges.stem_file import BlobError
-from amos.player.limiter import ceiling_for
-from amos.player.meter import Meter
-from amos.player.mixer import OUT_FRAME_BYTES, make_mixer
-from amos.player.performance import Performance
-from amos.player.score import decode_score
+from amos.packs.folder import PackFolder
+from amos.score.score import decode_score
+from amos.session.performance import Performance
+from amos.sound.limiter import ceiling_for
+from amos.sound.meter import Meter
+from amos.sound.mixer import OUT_FRAME_BYTES, make_mixer
 from amos_tools.render.errors import StemUnplayable
 from amos_tools.render.plan import Plan, PlannedVm
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from amos.crypto import verify
-from amos.edges.pack_folder import PackFolder
+from amos.packs.folder import PackFolder
 from amos.protocol.catalogue import Work, open_catalogue
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import CATALOGUE_BYTES_MAX

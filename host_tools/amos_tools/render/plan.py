@@ -1,18 +1,18 @@
 """What a render asks of the VM beyond a session: sections entered on given frames, and an end on the frame.
 
-The VM carries plans out itself (`amos.player.plan`); this gives it the plan, and each input when its frame comes.
+The VM carries plans out itself (`amos.score.plan`); this gives it the plan, and each input when its frame comes.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from amos.player.events import Start
-from amos.player.inputs import INPUT_SKIP
-from amos.player.score import Score, ScoreError
-from amos.player.score_rules import HIT_FRAMES_MIN, RenderPlan
-from amos.player.score_rules import Hit as PlannedHit
-from amos.player.vm import Vm
+from amos.score.inputs import INPUT_SKIP
+from amos.score.rules import HIT_FRAMES_MIN, RenderPlan
+from amos.score.rules import Hit as PlannedHit
+from amos.score.score import Score, ScoreError
+from amos.score.vm import Vm
+from amos.sound.events import Start
 from amos_tools.render.errors import BadLength, HitRefused
 from amos_tools.simulate.inputs import TimedInput
 

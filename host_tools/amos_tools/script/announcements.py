@@ -1,6 +1,6 @@
 """`announce` lines: stems over the music, or room for a voice of the house."""
 
-from amos.player.score import ANNOUNCEMENTS_MAX, FADE_FRAMES_MAX, Announcement
+from amos.score.score import ANNOUNCEMENTS_MAX, FADE_FRAMES_MAX, Announcement
 from amos_tools.script import tree
 from amos_tools.script.pools import Pools
 from amos_tools.script.problems import Problems, nearest

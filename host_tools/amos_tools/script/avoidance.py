@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from amos.player.score import (
+from amos.score.score import (
     AVOID_PLAYS_MAX,
     AVOID_SECONDS_MAX,
     RELAX_ARTIST,

@@ -1,6 +1,6 @@
 """Proofs over the whole score: voices, fades, sections that are never reached, and what a session costs at most."""
 
-from amos.player.score import ScoreSection, Transition
+from amos.score.score import ScoreSection, Transition
 from amos_tools.script import tree
 from amos_tools.script.problems import Problems, Span
 from amos_tools.script.program import Program

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from amos.player.inputs import INPUT_CLOCK
-from amos.player.score import decode_score
+from amos.score.inputs import INPUT_CLOCK
+from amos.score.score import decode_score
 from amos_tools.pack.errors import PackBuildError
 from amos_tools.script.compile import Compiled, compile_script
 from amos_tools.script.explain import Play, explain_at, explain_placement

@@ -4,8 +4,8 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from amos.player.score import HISTORY_MAX, VERSION, Score, decode_score
 from amos.protocol.record import U16
+from amos.score.score import HISTORY_MAX, VERSION, Score, decode_score
 from amos_tools.script.announcements import announcements
 from amos_tools.script.avoidance import AvoidFacts, avoidance, warn_idle_rules, warn_small_pools
 from amos_tools.script.budget import Budget

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from amos.player.score import DAYPARTS_MAX, Daypart, Slider
-from amos.player.score_rules import MINUTES_OF_DAY
+from amos.score.rules import MINUTES_OF_DAY
+from amos.score.score import DAYPARTS_MAX, Daypart, Slider
 from amos_tools.script import tree
 from amos_tools.script.problems import Problems, nearest
 from amos_tools.script.program import Program

@@ -4,12 +4,12 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from amos.player.chooser import RULE_NAMES, Choice
-from amos.player.draw import DRAW_BITS
-from amos.player.events import Section, Start, Stop
-from amos.player.memory import NONE
-from amos.player.score import Score, decode_score
-from amos.player.vm import Vm
+from amos.score.chooser import RULE_NAMES, Choice
+from amos.score.draw import DRAW_BITS
+from amos.score.memory import NONE
+from amos.score.score import Score, decode_score
+from amos.score.vm import Vm
+from amos.sound.events import Section, Start, Stop
 from amos_tools.script.compile import Compiled
 from amos_tools.simulate.inputs import TimedInput, in_order
 from amos_tools.simulate.run import SimStem

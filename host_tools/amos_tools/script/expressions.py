@@ -2,7 +2,7 @@
 
 from array import array
 
-from amos.player import expression as code
+from amos.score import expression as code
 from amos_tools.script import tree
 from amos_tools.script.problems import Problems
 from amos_tools.script.program import Program

@@ -3,8 +3,8 @@
 import hashlib
 from array import array
 
-from amos.player.draw import SECTION_LANE
-from amos.player.score import FADE_FRAMES_MAX, GRID_BEATS_MAX, LAYERS_MAX, Layer
+from amos.score.draw import SECTION_LANE
+from amos.score.score import FADE_FRAMES_MAX, GRID_BEATS_MAX, LAYERS_MAX, Layer
 from amos_tools.script import tree
 from amos_tools.script.avoidance import PoolUse
 from amos_tools.script.expressions import Expressions

@@ -1,6 +1,6 @@
 """What a score takes of a board's memory, before it is sent there."""
 
-from amos.player.score import Score
+from amos.score.score import Score
 from amos_tools.boards import board_names, load_board
 from amos_tools.script.problems import FIRST, Problems
 

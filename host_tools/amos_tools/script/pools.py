@@ -4,8 +4,8 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from amos.player.score import POOLS_MAX, RELAX_KEY, RELAX_TEMPO, Pool
 from amos.protocol.limits import STEMS_MAX
+from amos.score.score import POOLS_MAX, RELAX_KEY, RELAX_TEMPO, Pool
 from amos_tools.script import tree
 from amos_tools.script.fits import key_fits, tempo_fits
 from amos_tools.script.hints import ROLE_ALIASES

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from amos.player.score import SECTIONS_MAX
+from amos.score.score import SECTIONS_MAX
 from amos_tools.script import tree
 from amos_tools.script.hints import EVENT_ALIASES
 from amos_tools.script.problems import Problems, nearest

@@ -1,7 +1,7 @@
 """`on` lines: what likes, dislikes, skips and shuffles do to the stems they are about."""
 
-from amos.player.score import Reaction
-from amos.player.score_rules import BLOCK_ARTIST, BLOCK_STEM
+from amos.score.rules import BLOCK_ARTIST, BLOCK_STEM
+from amos.score.score import Reaction
 from amos_tools.script import tree
 from amos_tools.script.problems import Problems
 from amos_tools.script.program import EVENTS, Program, options_once

@@ -1,7 +1,7 @@
 """`render` lines to plans: pieces of exact length whose hits fall on the frame."""
 
-from amos.player.score import FADE_FRAMES_MAX, RENDERS_MAX, Hit, RenderPlan
-from amos.player.score_rules import HIT_FRAMES_MIN, HITS_MAX, PLAN_FRAMES_MAX
+from amos.score.rules import HIT_FRAMES_MIN, HITS_MAX, PLAN_FRAMES_MAX
+from amos.score.score import FADE_FRAMES_MAX, RENDERS_MAX, Hit, RenderPlan
 from amos_tools.script import tree
 from amos_tools.script.problems import Problems
 from amos_tools.script.program import Program, options_once

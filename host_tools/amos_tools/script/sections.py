@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from amos.player.score import ANY, AT_BAR, AT_BEAT, AT_END, BARS_MAX, TRANSITIONS_MAX, Next, ScoreSection, Transition
+from amos.score.score import ANY, AT_BAR, AT_BEAT, AT_END, BARS_MAX, TRANSITIONS_MAX, Next, ScoreSection, Transition
 from amos_tools.script import tree
 from amos_tools.script.expressions import Expressions
 from amos_tools.script.layers import Layers

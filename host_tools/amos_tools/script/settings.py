@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
-from amos.player.score import RATES_HZ, SLEW_FRAMES_MAX, SLIDERS_MAX, TEMPO_MBPM_MAX, TEMPO_MBPM_MIN, VOICES_MAX, Slider
+from amos.score.score import RATES_HZ, SLEW_FRAMES_MAX, SLIDERS_MAX, TEMPO_MBPM_MAX, TEMPO_MBPM_MIN, VOICES_MAX, Slider
 from amos_tools.script import tree
 from amos_tools.script.expressions import CONSTANT_MAX
 from amos_tools.script.problems import FIRST, Problems, Span, nearest

@@ -2,8 +2,8 @@
 
 import re
 
-from amos.player.day_clock import clock_value
-from amos.player.score_rules import DAYS_ALL, MINUTES_OF_DAY
+from amos.score.day_clock import clock_value
+from amos.score.rules import DAYS_ALL, MINUTES_OF_DAY
 from amos_tools.script import tree
 from amos_tools.script.problems import Problems
 

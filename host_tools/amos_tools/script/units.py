@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from amos.player.score import FADE_FRAMES_MAX
+from amos.score.score import FADE_FRAMES_MAX
 from amos_tools.script import tree
 from amos_tools.script.problems import Problems
 

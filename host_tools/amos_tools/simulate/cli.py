@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from amos.player.day_clock import DAY_SECONDS
-from amos.player.inputs import INPUT_CLOCK
-from amos.player.score import Score, decode_score
+from amos.score.day_clock import DAY_SECONDS
+from amos.score.inputs import INPUT_CLOCK
+from amos.score.score import Score, decode_score
 from amos_tools.pack.errors import PackBuildError
 from amos_tools.script.compile import compile_script
 from amos_tools.script.parse import SOURCE_BYTES_MAX

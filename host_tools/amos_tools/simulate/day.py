@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from amos.player.events import Section
-from amos.player.score import Score
+from amos.score.score import Score
+from amos.sound.events import Section
 from amos_tools.simulate.run import Event, Step
 from amos_tools.simulate.vm_view import slider_shares
 

@@ -16,7 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from amos.player.inputs import (
+from amos.score.inputs import (
     INPUT_ANNOUNCE,
     INPUT_BLOCK,
     INPUT_CLOCK,
@@ -32,8 +32,8 @@ from amos.player.inputs import (
     InputQueue,
     InputRefused,
 )
-from amos.player.limiter import UNITY_Q15
-from amos.player.score import Score
+from amos.score.score import Score
+from amos.sound.limiter import UNITY_Q15
 from amos_tools.script.times import clock_of
 from amos_tools.simulate.durations import DurationError, frames_of
 

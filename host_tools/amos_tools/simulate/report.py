@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from amos.player.score import Score
+from amos.score.score import Score
 from amos_tools.simulate.run import SimStem
 from amos_tools.simulate.tally import Tally
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple, Protocol
 
-from amos.player.envelope import CELL_FRAMES
-from amos.player.events import Section, Start, Stop
-from amos.player.meter import PLACEMENTS_MAX, Meter
-from amos.player.mixer import LOOKAHEAD_FRAMES
-from amos.player.score import Score
-from amos.player.vm import Vm
+from amos.score.score import Score
+from amos.score.vm import Vm
+from amos.sound.envelope import CELL_FRAMES
+from amos.sound.events import Section, Start, Stop
+from amos.sound.meter import PLACEMENTS_MAX, Meter
+from amos.sound.mixer import LOOKAHEAD_FRAMES
 from amos_tools.simulate.inputs import TimedInput, in_order
 
 HOURS_MAX = 24 * 366

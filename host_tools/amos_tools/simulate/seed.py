@@ -2,7 +2,7 @@
 
 import hashlib
 
-from amos.player.draw import SEED_BYTES
+from amos.score.draw import SEED_BYTES
 
 _CONTEXT = b"amos/1/tool-seed\x00"
 NUMBER_MAX = 2**64 - 1

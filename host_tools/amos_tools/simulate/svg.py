@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from amos.player.score import Score
+from amos.score.score import Score
 from amos_tools.simulate.day import Day
 from amos_tools.simulate.run import SimStem
 from amos_tools.simulate.tally import Tally

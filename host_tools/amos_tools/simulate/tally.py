@@ -6,8 +6,8 @@ Everything is counted in frames, from the meter's own rows; milliseconds are mad
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from amos.player.events import Section, Start
-from amos.player.score import Score
+from amos.score.score import Score
+from amos.sound.events import Section, Start
 from amos_tools.simulate.run import Event, Row, SimStem, Step
 from amos_tools.simulate.vm_view import relaxations
 

@@ -1,7 +1,7 @@
 """What tools look at in the VM beside its events: rules it relaxed, sliders where they stand."""
 
-from amos.player.chooser import RULE_NAMES
-from amos.player.vm import Vm
+from amos.score.chooser import RULE_NAMES
+from amos.score.vm import Vm
 
 
 def relaxations(vm: Vm) -> dict[str, int]:

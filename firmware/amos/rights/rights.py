@@ -1,0 +1,50 @@
+"""What may sound on this player: the publisher's opt-out list, and the leases of packs and stems (RIGHTS.md)."""
+
+from amos.edges.kept import KeptFile
+from amos.edges.worker import InlineWorker
+from amos.protocol.limits import OPT_OUTS_BYTES_MAX
+from amos.rights.lease_clock import KEPT_BYTES_MAX, LeaseClock
+from amos.rights.licence import Licence
+from amos.rights.opt_out_list import OptOutList
+
+
+class Rights:
+    """`opt_outs` and `lease_clock` of a player; `licence` for the pack that it plays, None before there is one.
+
+    `worker` (edges/worker.py) writes while music goes on.
+    """
+
+    def __init__(self, opt_outs: OptOutList, lease_clock: LeaseClock, worker=None):
+        self._worker = worker or InlineWorker()
+        self.opt_outs = opt_outs
+        self.lease_clock = lease_clock
+        self.licence: Licence | None = None
+        if opt_outs.current is not None:
+            lease_clock.at_least(opt_outs.current.issued_unix_s * 1000)
+
+    def license(self, manifest) -> Licence:
+        """The licence to play a pack from here on."""
+        self.licence = Licence(manifest, self.opt_outs, self.lease_clock)
+        return self.licence
+
+    def tick(self, now_ms: int, wall_unix_ms: "int | None") -> None:
+        """Time has gone on, as `LeaseClock.tick`; saved when that is due."""
+        self.lease_clock.tick(now_ms, wall_unix_ms)
+        if self.lease_clock.due and not self._worker.busy:
+            self._worker.submit(self.lease_clock.save)
+
+    def take_opt_outs(self, data: bytes) -> None:
+        """An opt-out list came. Raises `ProtocolError`."""
+        if self.opt_outs.take(data) and self.opt_outs.current is not None:
+            self.lease_clock.at_least(self.opt_outs.current.issued_unix_s * 1000)
+
+    def lease_seconds_left(self) -> "int | None":
+        """Seconds until the pack's lease ends, 0 when it has; None without a pack."""
+        return None if self.licence is None else self.licence.seconds_left()
+
+
+def open_rights(directory: str, publisher_key: bytes, verify, clock, worker=None) -> Rights:
+    """The rights kept in `directory`; counts the boot. `clock` is an `AnchoredClock`. Raises OSError."""
+    opt_outs = OptOutList(KeptFile(directory + "/opt-outs", OPT_OUTS_BYTES_MAX), publisher_key, verify)
+    kept = KeptFile(directory + "/time", KEPT_BYTES_MAX)
+    return Rights(opt_outs, LeaseClock(kept, clock.now_ms(), clock.wall_unix_ms()), worker)

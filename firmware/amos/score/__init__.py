@@ -1,0 +1,1 @@
+"""What decides which stem sounds when: the score and the virtual machine that runs it. Pure (SCORE.md)."""

@@ -1,0 +1,246 @@
+"""The parts of a score: sliders, pools, layers, sections and transitions. SCORE.md is the reference."""
+
+from amos.protocol.errors import ProtocolError
+from amos.protocol.limits import SMALL_TEXT_BYTES_MAX, STEMS_MAX
+from amos.protocol.record import U16, U32, Record
+from amos.score.expression import CODE_WORDS_MAX
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from array import array
+
+SECTIONS_MAX = 64
+"""The next-matrix stays readable, and a board holds it."""
+LAYERS_MAX = 32
+"""More layers than voices could never sound."""
+VOICES_MAX = 32
+"""Sums of 32 voices keep ten fractional bits in 32 bits (DESIGN section 5)."""
+POOLS_MAX = 256
+BARS_MAX = 4096
+"""Over two hours at 120 bpm in 4/4."""
+GRID_BEATS_MAX = 4096
+FADE_FRAMES_MAX = 1 << 24
+"""Almost six minutes at 48 kHz."""
+SLEW_FRAMES_MAX = 1 << 30
+"""Over six hours at 48 kHz."""
+SLIDER_Q15_MAX = 1000 << 15
+"""Sliders run within -1000 .. 1000."""
+ANY = 0
+"""In a transition: any section. Sections are counted from 1 there."""
+
+AT_ONCE = 0
+AT_BEAT = 1
+AT_BAR = 2
+AT_END = 3
+"""When a section that is asked to leave does so, and when a stem is swapped."""
+
+
+class ScoreError(ProtocolError):
+    """A score is not what SCORE.md says, or does not fit the pack it came with."""
+
+
+class Slider(Record):
+    """A value from outside, `lo_q15` .. `hi_q15`; `start_q15` is its position between them, 0 .. 32768.
+
+    section_scope   what an input sets lasts until the section ends
+    slew_frames     time for the whole range; the value moves no faster
+    """
+
+    NAME = "slider"
+    FIELDS = (
+        (1, "name", "text", SMALL_TEXT_BYTES_MAX),
+        (2, "lo_q15", "int", SLIDER_Q15_MAX),
+        (3, "hi_q15", "int", SLIDER_Q15_MAX),
+        (4, "start_q15", "uint", 32768),
+        (5, "section_scope", "bool?", None),
+        (6, "slew_frames", "uint?", SLEW_FRAMES_MAX),
+    )
+
+    name: str
+    lo_q15: int
+    hi_q15: int
+    start_q15: int
+    section_scope: "bool | None"
+    slew_frames: "int | None"
+
+    def fault(self) -> "str | None":
+        return None if self.lo_q15 < self.hi_q15 else "lo: expected less than hi"
+
+    def value(self, position_q15: int) -> int:
+        """The slider's value in Q15 at a position of 0 .. 32768."""
+        return self.lo_q15 + ((self.hi_q15 - self.lo_q15) * position_q15 >> 15)
+
+
+class Pool(Record):
+    """Stems a layer may draw, as ascending indexes into the pack's stem table.
+
+    `off_key` and `off_tempo` are stems that fail only that condition; they join when the rule is relaxed.
+    """
+
+    NAME = "pool"
+    FIELDS = (
+        (1, "stems", "H", STEMS_MAX),
+        (2, "off_key", "H?", STEMS_MAX),
+        (3, "off_tempo", "H?", STEMS_MAX),
+    )
+
+    stems: "array[int]"
+    off_key: "array[int] | None"
+    off_tempo: "array[int] | None"
+
+    def fault(self) -> "str | None":
+        for stems in (self.stems, self.off_key or (), self.off_tempo or ()):
+            previous = -1
+            for stem in stems:
+                if stem <= previous:
+                    return "stems: expected ascending"
+                previous = stem
+        return None if len(self.stems) else "stems: expected at least one"
+
+    def highest(self) -> int:
+        """The largest index in the pool."""
+        return max([stems[len(stems) - 1] for stems in (self.stems, self.off_key, self.off_tempo) if stems])
+
+
+class Layer(Record):
+    """One `play`: keeps up to `count` stems of a pool sounding while its section lasts.
+
+    cue_frames    a stem begins so much before its point of the grid
+    tail_frames   the last so many frames of a stem ring on under the one that follows
+    linear        fades are linear, not of equal power
+    """
+
+    NAME = "layer"
+    FIELDS = (
+        (1, "role", "uint", 6),
+        (2, "pool", "uint", POOLS_MAX - 1),
+        (3, "lane", "uint", U32 - 1),
+        (4, "count_min", "uint", VOICES_MAX),
+        (5, "count_max", "uint", VOICES_MAX),
+        (6, "grid_beats", "uint", GRID_BEATS_MAX),
+        (7, "enter_beats", "uint", U16),
+        (8, "gain_q15", "uint", 32768),
+        (9, "fade_frames", "uint", FADE_FRAMES_MAX),
+        (10, "chance", "i?", CODE_WORDS_MAX),
+        (11, "cue_frames", "uint?", FADE_FRAMES_MAX),
+        (12, "tail_frames", "uint?", FADE_FRAMES_MAX),
+        (13, "linear", "bool?", None),
+    )
+
+    role: int
+    pool: int
+    lane: int
+    count_min: int
+    count_max: int
+    grid_beats: int
+    enter_beats: int
+    gain_q15: int
+    fade_frames: int
+    chance: "array[int] | None"
+    cue_frames: "int | None"
+    tail_frames: "int | None"
+    linear: "bool | None"
+
+    def fault(self) -> "str | None":
+        if not self.count_min <= self.count_max or not self.count_max:
+            return "count: expected min <= max and at least 1"
+        if self.fade_frames and self.tail_frames:
+            return "fade and tail: expected one of them"
+        return None if self.grid_beats else "grid_beats: expected at least 1"
+
+    def voices(self) -> int:
+        """Voices at most at once: stems that fade or ring into one another overlap in pairs."""
+        return self.count_max * (2 if self.fade_frames or self.tail_frames else 1)
+
+    def plays_as(self, other: "Layer") -> bool:
+        """Whether a stem of `other` may play on in this layer as if nothing had happened."""
+        return (
+            self.lane == other.lane
+            and self.pool == other.pool
+            and self.gain_q15 == other.gain_q15
+            and self.fade_frames == other.fade_frames
+            and self.tail_frames == other.tail_frames
+            and self.cue_frames == other.cue_frames
+        )
+
+
+class Next(Record):
+    """A section that may follow, with its weight and condition (expressions)."""
+
+    NAME = "next"
+    FIELDS = (
+        (1, "section", "uint", SECTIONS_MAX - 1),
+        (2, "weight", "i", CODE_WORDS_MAX),
+        (3, "when", "i?", CODE_WORDS_MAX),
+    )
+
+    section: int
+    weight: "array[int]"
+    when: "array[int] | None"
+
+
+class ScoreSection(Record):
+    """A section of `bars_min` .. `bars_max` bars. Without `nexts` it follows itself."""
+
+    NAME = "section"
+    FIELDS = (
+        (1, "name", "text", SMALL_TEXT_BYTES_MAX),
+        (2, "bars_min", "uint", BARS_MAX),
+        (3, "bars_max", "uint", BARS_MAX),
+        (4, "layers", "records", (Layer, LAYERS_MAX)),
+        (5, "nexts", "records", (Next, SECTIONS_MAX)),
+    )
+
+    name: str
+    bars_min: int
+    bars_max: int
+    layers: "list[Layer]"
+    nexts: "list[Next]"
+
+    def fault(self) -> "str | None":
+        if not 1 <= self.bars_min <= self.bars_max:
+            return "bars: expected 1 <= min <= max"
+        if len({layer.lane for layer in self.layers}) != len(self.layers):
+            return "layers: expected lanes to differ"
+        return None
+
+    def voices(self) -> int:
+        """Voices at most at once, without those of the section before."""
+        return sum([layer.voices() for layer in self.layers])
+
+
+class Transition(Record):
+    """How section `before` gives way to `after` (1-based; ANY = any): lengths of the two fades, in frames.
+
+    at       when a section that is asked to leave does so: AT_ONCE (or absent), AT_BEAT, AT_BAR or AT_END
+    via      a section (1-based) that is played between the two
+    linear   fades are linear, not of equal power
+    """
+
+    NAME = "transition"
+    FIELDS = (
+        (1, "before", "uint", SECTIONS_MAX),
+        (2, "after", "uint", SECTIONS_MAX),
+        (3, "fade_out_frames", "uint", FADE_FRAMES_MAX),
+        (4, "fade_in_frames", "uint", FADE_FRAMES_MAX),
+        (5, "at", "uint?", AT_END),
+        (6, "via", "uint?", SECTIONS_MAX),
+        (7, "linear", "bool?", None),
+    )
+
+    before: int
+    after: int
+    fade_out_frames: int
+    fade_in_frames: int
+    at: "int | None"
+    via: "int | None"
+    linear: "bool | None"
+
+    def applies(self, before: int, after: int) -> bool:
+        """Whether this rule covers the step between two sections (0-based)."""
+        return self.before in (ANY, before + 1) and self.after in (ANY, after + 1)
+
+    def bridge(self, before: int, after: int) -> int:
+        """Section (0-based) that stands between the two, or -1."""
+        via = (self.via or 0) - 1
+        return -1 if via in (before, after) else via

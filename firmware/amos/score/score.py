@@ -1,0 +1,304 @@
+"""The score: what a script compiles to, as the player reads it. SCORE.md beside this file is the reference.
+
+`decode_score` refuses anything the VM could not run to the end: unknown indexes, unchecked expressions, fades that
+outlast a section and voices beyond the budget are all found here, before the first frame.
+"""
+
+from hashlib import sha256
+
+from amos.protocol.limits import SCORE_BYTES_MAX, SMALL_TEXT_BYTES_MAX, STEMS_MAX
+from amos.protocol.record import U8, U64, Record
+from amos.score.expression import fault
+from amos.score.parts import (
+    ANY,
+    AT_BAR,
+    AT_BEAT,
+    AT_END,
+    AT_ONCE,
+    BARS_MAX,
+    FADE_FRAMES_MAX,
+    GRID_BEATS_MAX,
+    LAYERS_MAX,
+    POOLS_MAX,
+    SECTIONS_MAX,
+    SLEW_FRAMES_MAX,
+    VOICES_MAX,
+    Layer,
+    Next,
+    Pool,
+    ScoreError,
+    ScoreSection,
+    Slider,
+    Transition,
+)
+from amos.score.rules import Announcement, Daypart, Hit, Reaction, RenderPlan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from array import array
+
+__all__ = (
+    "ANY",
+    "AT_BAR",
+    "AT_BEAT",
+    "AT_END",
+    "AT_ONCE",
+    "BARS_MAX",
+    "FADE_FRAMES_MAX",
+    "GRID_BEATS_MAX",
+    "LAYERS_MAX",
+    "POOLS_MAX",
+    "SECTIONS_MAX",
+    "SLEW_FRAMES_MAX",
+    "VOICES_MAX",
+    "Announcement",
+    "Daypart",
+    "Hit",
+    "Layer",
+    "Next",
+    "Pool",
+    "Reaction",
+    "RenderPlan",
+    "Score",
+    "ScoreError",
+    "ScoreSection",
+    "Slider",
+    "Transition",
+    "decode_score",
+)
+
+VERSION = 1
+
+SLIDERS_MAX = 32
+TRANSITIONS_MAX = 64
+REACTIONS_MAX = 4
+DAYPARTS_MAX = 128
+ANNOUNCEMENTS_MAX = 32
+RENDERS_MAX = 16
+EDGE_FRAMES_MAX = 1024
+"""A fraction of the shortest beat."""
+RATES_HZ = (48000, 44100, 22050)
+TEMPO_MBPM_MIN = 20_000
+TEMPO_MBPM_MAX = 400_000
+AVOID_PLAYS_MAX = 64
+HISTORY_MAX = 4096
+"""Plays remembered, over all pools: 16 KB of a board's heap."""
+AVOID_SECONDS_MAX = 72 * 3600
+
+RELAX_ARTIST = 0
+RELAX_HOURS = 1
+RELAX_PLAYS = 2
+RELAX_KEY = 3
+RELAX_TEMPO = 4
+
+
+class Score(Record):
+    """A whole score. `sha256` is of the bytes it was decoded from.
+
+    seed            fixed by the script; absent: the session's
+    stem_plays      a stem is not drawn again within so many plays of its pool (absent: 1)
+    stem_seconds    nor within so many seconds of its last start
+    artist_plays    nor is its artist within so many plays of the pool
+    keep_history    false: plays are forgotten when the player starts again
+    relax           RELAX_* in the order in which rules give way when nothing is left to choose
+    artists         a number for the artist of each stem; present when any rule asks for it
+    """
+
+    NAME = "score"
+    FIELDS = (
+        (1, "version", "uint", U8),
+        (2, "name", "text", SMALL_TEXT_BYTES_MAX),
+        (3, "rate_hz", "uint", 48000),
+        (4, "tempo_mbpm", "uint", TEMPO_MBPM_MAX),
+        (5, "beats_per_bar", "uint", 64),
+        (6, "voices", "uint", VOICES_MAX),
+        (7, "stems", "uint", STEMS_MAX),
+        (8, "target_mlufs", "int", 70_000),
+        (9, "peak_mdb", "int", 70_000),
+        (10, "edge_in_frames", "uint", EDGE_FRAMES_MAX),
+        (11, "edge_out_frames", "uint", EDGE_FRAMES_MAX),
+        (12, "sliders", "records", (Slider, SLIDERS_MAX)),
+        (13, "pools", "records", (Pool, POOLS_MAX)),
+        (14, "sections", "records", (ScoreSection, SECTIONS_MAX)),
+        (15, "transitions", "records", (Transition, TRANSITIONS_MAX)),
+        (16, "seed", "uint?", U64),
+        (17, "stem_plays", "uint?", AVOID_PLAYS_MAX),
+        (18, "stem_seconds", "uint?", AVOID_SECONDS_MAX),
+        (19, "artist_plays", "uint?", AVOID_PLAYS_MAX),
+        (20, "keep_history", "bool?", None),
+        (21, "relax", "uints?", (RELAX_TEMPO, RELAX_TEMPO + 1)),
+        (22, "artists", "H?", STEMS_MAX),
+        (23, "reactions", "records?", (Reaction, REACTIONS_MAX)),
+        (24, "dayparts", "records?", (Daypart, DAYPARTS_MAX)),
+        (25, "announcements", "records?", (Announcement, ANNOUNCEMENTS_MAX)),
+        (26, "duck_gain_q15", "uint?", 32768),
+        (27, "duck_ramp_frames", "uint?", FADE_FRAMES_MAX),
+        (28, "renders", "records?", (RenderPlan, RENDERS_MAX)),
+    )
+
+    version: int
+    name: str
+    rate_hz: int
+    tempo_mbpm: int
+    beats_per_bar: int
+    voices: int
+    stems: int
+    target_mlufs: int
+    peak_mdb: int
+    edge_in_frames: int
+    edge_out_frames: int
+    sliders: "list[Slider]"
+    pools: "list[Pool]"
+    sections: "list[ScoreSection]"
+    transitions: "list[Transition]"
+    seed: "int | None"
+    stem_plays: "int | None"
+    stem_seconds: "int | None"
+    artist_plays: "int | None"
+    keep_history: "bool | None"
+    relax: "list[int] | None"
+    artists: "array[int] | None"
+    reactions: "list[Reaction] | None"
+    dayparts: "list[Daypart] | None"
+    announcements: "list[Announcement] | None"
+    duck_gain_q15: "int | None"
+    duck_ramp_frames: "int | None"
+    renders: "list[RenderPlan] | None"
+    sha256: bytes
+
+    def fault(self) -> "str | None":
+        if self.version != VERSION:
+            return "version: expected %d, found %d" % (VERSION, self.version)
+        if self.rate_hz not in RATES_HZ:
+            return "rate_hz: expected 48000, 44100 or 22050, found %d" % self.rate_hz
+        if self.tempo_mbpm < TEMPO_MBPM_MIN or not self.beats_per_bar or not self.voices:
+            return "tempo, beats and voices: expected at least 20000, 1 and 1"
+        if not self.sections or not self.transitions:
+            return "sections and transitions: expected at least one of each"
+        last = self.transitions[-1]
+        if last.before != ANY or last.after != ANY:
+            return "transitions: expected the last to cover any step"
+        for pool in self.pools:
+            if pool.highest() >= self.stems:
+                return "pools: expected stems below %d, found %d" % (self.stems, pool.highest())
+        count = len(self.sections)
+        for rule in self.transitions:
+            if rule.before > count or rule.after > count or (rule.via or 0) > count:
+                return "transitions: expected sections that exist"
+        for section in self.sections:
+            fault_text = self._section_fault(section)
+            if fault_text:
+                return "section %s: %s" % (section.name, fault_text)
+        return self._rules_fault() or self._step_fault()
+
+    def _section_fault(self, section: ScoreSection):
+        for layer in section.layers:
+            if layer.pool >= len(self.pools):
+                return "pool: expected below %d, found %d" % (len(self.pools), layer.pool)
+            reason = layer.chance is not None and fault(layer.chance, len(self.sliders))
+            if reason:
+                return "chance: " + reason
+        for item in section.nexts:
+            if item.section >= len(self.sections):
+                return "next: expected a section below %d, found %d" % (len(self.sections), item.section)
+            reason = fault(item.weight, len(self.sliders))
+            if not reason and item.when is not None:
+                reason = fault(item.when, len(self.sliders))
+            if reason:
+                return "next: " + reason
+        return None
+
+    def _rules_fault(self):
+        if self.artists is not None and len(self.artists) != self.stems:
+            return "artists: expected %d, found %d" % (self.stems, len(self.artists))
+        if self.artists is None and self.artist_plays:
+            return "artists: expected with artist_plays"
+        if self.history_depth() * len(self.pools) > HISTORY_MAX:
+            return "history: expected at most %d plays over all pools" % HISTORY_MAX
+        order = self.relax or ()
+        if len(set(order)) != len(order):
+            return "relax: expected each rule once"
+        reactions = self.reactions or ()
+        if len({item.kind for item in reactions}) != len(reactions):
+            return "reactions: expected each kind once"
+        for item in self.dayparts or ():
+            if item.slider >= len(self.sliders):
+                return "dayparts: expected a slider below %d, found %d" % (len(self.sliders), item.slider)
+        for item in self.announcements or ():
+            if item.stem is not None and item.stem >= self.stems:
+                return "announcements: expected a stem below %d, found %d" % (self.stems, item.stem)
+        for plan in self.renders or ():
+            for hit in plan.hits:
+                if hit.section >= len(self.sections):
+                    return "renders: expected a section below %d, found %d" % (len(self.sections), hit.section)
+        return None
+
+    def _step_fault(self):
+        """Fades end within the section they lead into, so at most two sections sound at once; both fit the voices."""
+        voices = self.music_voices()
+        for section in self.sections:
+            if section.voices() > voices:
+                return "section %s: expected at most %d voices, found %d" % (section.name, voices, section.voices())
+        for before, after, rule in self.steps():
+            leaving, following = self.sections[before], self.sections[after]
+            if rule.fade_out_frames > self.frames_min(following):
+                return "section %s: expected to outlast the fade into it" % following.name
+            together = leaving.voices() + following.voices()
+            if after != before and together > voices:
+                return "sections %s and %s: expected at most %d voices together, found %d" % (
+                    leaving.name,
+                    following.name,
+                    voices,
+                    together,
+                )
+        return None
+
+    def steps(self) -> "list[tuple[int, int, Transition]]":
+        """Every step between two sections that may happen, with the rule whose fades it takes."""
+        found = []
+        for before, section in enumerate(self.sections):
+            for after in {item.section for item in section.nexts} or {before}:
+                rule = self.transition(before, after)
+                bridge = rule.bridge(before, after)
+                if bridge < 0:
+                    found.append((before, after, rule))
+                else:
+                    found.append((before, bridge, rule))
+                    found.append((bridge, after, self.transition(bridge, after)))
+        return found
+
+    def music_voices(self) -> int:
+        """Voices for the layers: announcements have the last one to themselves."""
+        for item in self.announcements or ():
+            if item.stem is not None:
+                return self.voices - 1
+        return self.voices
+
+    def history_depth(self) -> int:
+        """Plays remembered for each pool."""
+        return max(1 if self.stem_plays is None else self.stem_plays, self.artist_plays or 0, 1)
+
+    def frames_min(self, section: ScoreSection) -> int:
+        """Frames the section lasts at least."""
+        return section.bars_min * self.beats_per_bar * self.rate_hz * 60_000 // self.tempo_mbpm
+
+    def transition(self, before: int, after: int) -> Transition:
+        """The first rule that covers the step between two sections (0-based); specific rules come first."""
+        for rule in self.transitions:
+            if rule.applies(before, after):
+                return rule
+        raise ScoreError("transitions: expected a rule for every step")
+
+
+def decode_score(data: bytes) -> Score:
+    """The score in `data`, checked whole. Raises `ScoreError` for anything SCORE.md does not allow."""
+    if len(data) > SCORE_BYTES_MAX:
+        raise ScoreError("score: expected at most %d bytes, found %d" % (SCORE_BYTES_MAX, len(data)))
+    try:
+        score = Score.decode(data)
+    except ScoreError:
+        raise
+    except ValueError as error:
+        raise ScoreError(str(error))
+    score.sha256 = sha256(data).digest()
+    return score

@@ -1,0 +1,47 @@
+"""A layer while its section lasts: the stems it keeps sounding, one in each slot."""
+
+from amos.score.score import Layer
+
+
+class Slot:
+    """One stem kept sounding: its voice, the voice fading out beneath it, and when it is decided upon again."""
+
+    __slots__ = ("due_beat", "due_frame", "end", "fading_end", "fading_voice", "swapping", "voice")
+
+    def __init__(self):
+        self.voice = 0
+        self.end = 0
+        self.fading_voice = 0
+        self.fading_end = 0
+        self.due_beat = 0
+        self.due_frame = 0
+        # Its stem gives way to another, whatever chance says; it does not play on into the next section.
+        self.swapping = False
+
+    def follow(self, voice: int, end_frame: int) -> None:
+        """`voice` takes over until `end_frame`; what sounded before goes on fading beneath."""
+        self.fading_voice = self.voice
+        self.fading_end = self.end
+        self.voice = voice
+        self.end = end_frame
+        self.swapping = False
+
+
+class Run:
+    """A layer (the `index`-th of its section), its slots, and the number of its latest draw."""
+
+    __slots__ = ("draws", "index", "layer", "slots")
+
+    def __init__(self, layer: Layer, index: int):
+        self.layer = layer
+        self.index = index
+        self.slots = []
+        self.draws = 0
+
+
+def playing_on(layer: Layer, runs: "list[Run]") -> "list[Slot]":
+    """Slots of the same layer in the section before, so that nothing need change."""
+    for run in runs:
+        if run.layer.plays_as(layer):
+            return [slot for slot in run.slots if not slot.swapping]
+    return []

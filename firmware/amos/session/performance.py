@@ -1,0 +1,69 @@
+"""One session of play: the VM decides, the mixer renders, the meter is told the same. Pure over sources.
+
+    performance = Performance(vm, mixer, meter, source_of)
+    pcm = performance.render(frames)     # int16 stereo, valid until the next call
+    performance.delivered(until_frame)   # all before it has reached the output
+
+`source_of(stem)` gives the mixer's source for a stem of the pack's table. What it raises of class `refusal` keeps that
+placement silent and unmetered (it is noted in `refused`); the session goes on.
+"""
+
+from amos.protocol.segment import FLAG_OPT_OUT
+from amos.sound.events import Duck, Section, Start, Turn
+from amos.sound.mixer import LOOKAHEAD_FRAMES
+
+REFUSED_NOTES_MAX = 16
+
+
+class Performance:
+    """`frame`: rendered so far. `section`: index of the section last entered. `refused`: sentences, each once."""
+
+    def __init__(self, vm, mixer, meter, source_of, refusal=ValueError):
+        self._vm = vm
+        self._mixer = mixer
+        self._meter = meter
+        self._source_of = source_of
+        self._refusal = refusal
+        self._mute_voices: set = set()
+        self.section = 0
+        self.placements = 0
+        self.refused: list = []
+
+    @property
+    def frame(self) -> int:
+        """Next frame to render."""
+        return self._mixer.frame
+
+    def render(self, frames: int):
+        """The next `frames` frames (a multiple of 64): bytes of int16 stereo, valid until the next call."""
+        for event in self._vm.advance(self._mixer.frame + frames + LOOKAHEAD_FRAMES):
+            if isinstance(event, Start):
+                self._start(event)
+            elif isinstance(event, Section):
+                self.section = event.section
+            elif isinstance(event, Duck):
+                self._mixer.duck(event)
+            elif isinstance(event, Turn):
+                self._mixer.turn(event.frame, event.gain_q15)
+            elif event.voice not in self._mute_voices:
+                self._mixer.stop(event)
+                self._meter.stop(event, FLAG_OPT_OUT if event.withdrawn else 0)
+        return self._mixer.render(frames)
+
+    def _start(self, event: Start) -> None:
+        try:
+            source = self._source_of(event.stem)
+        except self._refusal as error:
+            self._mute_voices.add(event.voice)
+            sentence = str(error)
+            if sentence not in self.refused and len(self.refused) < REFUSED_NOTES_MAX:
+                self.refused.append(sentence)
+            return
+        self._mute_voices.discard(event.voice)
+        self.placements += 1
+        self._mixer.start(event, source)
+        self._meter.start(event)
+
+    def delivered(self, until_frame: int) -> None:
+        """All frames before `until_frame` (at most `frame`) have reached the output."""
+        self._meter.delivered(min(until_frame, self._mixer.frame))

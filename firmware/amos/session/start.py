@@ -1,0 +1,31 @@
+"""What a session begins with: the seed, and a VM that remembers."""
+
+import hashlib
+
+from amos.score.score import ScoreError, decode_score
+from amos.score.vm import Vm
+
+SEED_CONTEXT = b"amos/1/session-seed\x00"
+
+
+def session_seed(device: bytes, pack_id: bytes, session: int) -> bytes:
+    """32 bytes that a venue cannot choose: hash of device, pack and session number."""
+    return hashlib.sha256(SEED_CONTEXT + device + pack_id + session.to_bytes(4, "big")).digest()
+
+
+def recall_vm(score, frames, gains_q15, seed: bytes, memory) -> Vm:
+    """The VM, starting from what an earlier session remembered, if that was with this score."""
+    if memory:
+        try:
+            return Vm(score, frames, gains_q15, seed, memory)
+        except ScoreError:
+            pass
+    return Vm(score, frames, gains_q15, seed)
+
+
+def check_playable(pack) -> None:
+    """Raise a `ProtocolError` (`BlobError`, `ScoreError`) unless a session can begin with `pack`."""
+    manifest, score = pack.manifest, decode_score(pack.score())
+    if (score.rate_hz, score.voices) != (manifest.rate_hz, manifest.voices):
+        raise ScoreError("score: expected %d Hz and %d voices as in the manifest" % (manifest.rate_hz, manifest.voices))
+    Vm(score, [stem.frames for stem in manifest.stems], [stem.gain_q15 for stem in manifest.stems], bytes(32))

@@ -1,0 +1,139 @@
+"""What the device believes: only receipts that its pinned ledger signed over its own bytes; and what it says."""
+
+import hashlib
+
+import pytest
+
+from amos import crypto
+from amos.device import Device
+from amos.edges.clock import SystemClock
+from amos.edges.kept import KeptMemory
+from amos.edges.sector_device import MemorySectorDevice
+from amos.journal.facts import Opened
+from amos.journal.journal import Journal
+from amos.protocol.errors import CborError, CoseError, ProofError, ProtocolError, SignatureError
+from amos.protocol.merkle import leaf_hash, node_hash
+from amos.protocol.receipt import sign_receipt
+from amos.protocol.segment import open_usage
+from amos.rights.lease_clock import LeaseClock
+from amos.rights.opt_out_list import OptOutList
+from amos.rights.rights import Rights
+from amos.session.usage_log import UsageLog
+
+LEDGER, STRANGER, SEED = b"l" * 32, b"x" * 32, b"d" * 32
+
+
+class Settings:
+    board = "linux"
+    voices = 8
+    tier = 0
+    ledger_key = crypto.public_key(LEDGER)
+
+
+class Silence:
+    """A meter that has met nothing but `frame` silent frames."""
+
+    def __init__(self, frame: int):
+        self.frame = self.silent_frames = frame
+
+    def cut(self) -> list[tuple[int, int, int, int]]:
+        return []
+
+
+@pytest.fixture
+def device() -> Device:
+    """A device with three sealed segments."""
+    journal = Journal(MemorySectorDevice(), bytes(8))
+    device = Device(SEED, journal, Settings(), SystemClock(), None, bytes(32))
+    lease_clock = LeaseClock(KeptMemory(), 0, None)
+    device.rights = Rights(OptOutList(KeptMemory(), crypto.public_key(STRANGER), crypto.verify), lease_clock)
+    log = UsageLog(journal, device.device, device.sign_pieces)
+    for number in range(3):
+        facts = {"boot": 1, "session": 1, "start_state": bytes(32), "rate_hz": 44100, "start_ms": number, "clock": 0}
+        opened = Opened(first_frame=number * 1000, pack=bytes(32), score=bytes(32), tier=0, **facts)
+        log.begin(opened, number * 1000)
+        log.seal(Silence((number + 1) * 1000), number, 1)
+    return device
+
+
+def receipt_for(entry: bytes, seed: bytes = LEDGER) -> bytes:
+    """A receipt for the second leaf of a log of two."""
+    genesis = leaf_hash(b"genesis")
+    root = node_hash(genesis, leaf_hash(entry))
+    return sign_receipt(2, 1, [genesis], root, crypto.key_id(crypto.public_key(seed)), lambda m: crypto.sign(seed, m))
+
+
+def stored(device: Device, sequence: int) -> bytes:
+    return bytes(device.journal.read(sequence, 0, 1 << 16))
+
+
+def test_a_receipt_trims_its_segment_and_by_the_chain_all_before(device: Device) -> None:
+    for sequence in (1, 2, 3):
+        usage = open_usage(stored(device, sequence), device.public_key, crypto.verify)
+        assert usage.sequence == sequence
+    receipt = receipt_for(stored(device, 2))
+    device.take_receipt(2, receipt)
+    assert sorted(device.journal.segments) == [3] and device.journal.receipted == 2 and device.trimmed == 2
+    device.take_receipt(2, receipt)
+    device.take_receipt(1, b"anything: it is receipted")
+    assert device.trimmed == 2
+
+
+@pytest.mark.parametrize(
+    ("receipt", "error"),
+    [
+        (lambda device: receipt_for(stored(device, 2), STRANGER), SignatureError),
+        (lambda device: receipt_for(stored(device, 1)), SignatureError),
+        (lambda device: receipt_for(b"other bytes"), SignatureError),
+        (lambda device: receipt_for(stored(device, 2))[:-1], CborError),
+        (lambda device: b"", CborError),
+        (lambda device: stored(device, 2), CoseError),
+        (lambda device: bytes(3000), CoseError),
+        (lambda device: sign_receipt(2, 1, [], bytes(32), bytes(16), lambda _m: bytes(64)), ProofError),
+    ],
+)
+def test_any_other_receipt_is_refused_by_name_and_frees_nothing(device: Device, receipt, error) -> None:
+    with pytest.raises(error):
+        device.take_receipt(2, receipt(device))
+    assert sorted(device.journal.segments) == [1, 2, 3] and device.journal.receipted == 0
+
+
+def test_every_bit_of_a_receipt_counts(device: Device) -> None:
+    receipt = receipt_for(stored(device, 3))
+    for position in range(len(receipt) * 8):
+        flipped = bytearray(receipt)
+        flipped[position // 8] ^= 1 << position % 8
+        with pytest.raises(ProtocolError):
+            device.take_receipt(3, bytes(flipped))
+    assert sorted(device.journal.segments) == [1, 2, 3]
+
+
+def test_a_receipt_for_what_is_not_here_is_refused(device: Device) -> None:
+    with pytest.raises(ProofError, match="stored here"):
+        device.take_receipt(9, receipt_for(stored(device, 3)))
+
+
+def test_status_counts_what_is_not_synced(device: Device) -> None:
+    status = device.status()
+    assert (status.next_sequence, status.last_receipted) == (4, 0)
+    assert status.unsynced_ms == 3 * (1000 * 1000 // 44100)
+    device.take_receipt(3, receipt_for(stored(device, 3)))
+    assert (device.status().unsynced_ms, device.status().last_receipted) == (0, 3)
+
+
+def test_tier_and_inputs_from_outside_are_checked(device: Device) -> None:
+    device.set_tier(7)
+    assert device.status().tier == 7
+    for value in (-1, 256):
+        with pytest.raises(ProtocolError, match="tier: expected 0 to 255"):
+            device.set_tier(value)
+    with pytest.raises(ProtocolError, match="while a session plays"):
+        device.input(bytes(16), 0, 0)
+
+
+def test_identity_is_signed_in_a_context_of_its_own(device: Device) -> None:
+    nonce = bytes(32)
+    signature = device.sign_identity(nonce)
+    assert crypto.verify(device.public_key, b"amos/1/identify\x00" + nonce, signature)
+    assert not crypto.verify(device.public_key, nonce, signature)
+    assert device.device == hashlib.sha256(device.public_key).digest()[:16]

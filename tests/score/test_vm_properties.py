@@ -1,0 +1,296 @@
+"""The VM over scores, packs, inputs, plans and steps of any kind that `decode_score` lets through."""
+
+from typing import Any
+
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from amos.protocol.cbor import dumps
+from amos.score.inputs import (
+    INPUT_ANNOUNCE,
+    INPUT_BLOCK,
+    INPUT_BLOCK_MANY,
+    INPUT_CLOCK,
+    INPUT_DISLIKE,
+    INPUT_LIKE,
+    INPUT_PAUSE,
+    INPUT_SHUFFLE,
+    INPUT_SKIP,
+    INPUT_SLIDER,
+    INPUT_VOLUME,
+    InputRefused,
+)
+from amos.score.score import Hit, RenderPlan, Score, ScoreError, decode_score
+from amos.score.vm import Vm
+from amos.sound.events import Duck, Section, Start, Stop, Turn
+from test_score import follow, indexes, layer, score_map, section, words
+from test_vm import announced, rows
+
+BEAT = 24000
+STEMS = 7
+END = 240 * BEAT
+LENGTHS = st.one_of(
+    st.integers(1, 200),
+    st.integers(1, 70).flatmap(lambda beats: st.integers(-300, 300).map(lambda off: max(1, beats * BEAT + off))),
+    st.integers(1, 2_000_000),
+)
+FADES = st.sampled_from([0, 0, 1, 100, BEAT // 2, BEAT, 4 * BEAT, 20 * BEAT])
+
+
+@st.composite
+def layers(draw: Any, lane: int) -> dict[int, Any]:
+    low = draw(st.integers(0, 2))
+    changes = {
+        "count_min": low,
+        "count_max": draw(st.integers(max(1, low), 3)),
+        "grid": draw(st.sampled_from([1, 3, 4, 8, 16])),
+        "enter": draw(st.sampled_from([0, 0, 1, 4, 40])),
+        "gain": draw(st.integers(0, 32768)),
+    }
+    overlap = draw(st.sampled_from(["fade", "tail"]))
+    changes["fade"] = 0
+    changes[overlap] = draw(FADES)
+    if draw(st.booleans()):
+        changes["cue"] = draw(FADES)
+        changes["linear"] = draw(st.booleans())
+    if draw(st.booleans()):
+        changes["chance"] = draw(st.sampled_from([words(0, 16384), words(1, 0), words(0, 0)]))
+    return layer(lane, draw(st.integers(0, 1)), **changes)
+
+
+@st.composite
+def transitions(draw: Any, count: int, fade_max: int) -> list[dict[int, Any]]:
+    found = []
+    for before, after in draw(st.lists(st.tuples(st.integers(0, count), st.integers(0, count)), max_size=3)):
+        rule: dict[int, Any] = {1: before, 2: after, 3: min(draw(FADES), fade_max), 4: draw(FADES)}
+        rule[5] = draw(st.integers(0, 3))
+        if draw(st.booleans()):
+            rule[6] = draw(st.integers(0, count))
+        rule[7] = draw(st.booleans())
+        found.append(rule)
+    return [*found, {1: 0, 2: 0, 3: min(draw(FADES), fade_max), 4: draw(FADES), 5: draw(st.integers(0, 3))}]
+
+
+@st.composite
+def rules(draw: Any) -> dict[str, Any]:
+    """Any choice of the rules beside the sections."""
+    found: dict[str, Any] = {}
+    if draw(st.booleans()):
+        found["stem_plays"] = draw(st.integers(0, 5))
+        found["stem_seconds"] = draw(st.integers(0, 60))
+        found["artist_plays"] = draw(st.integers(0, 3))
+        found["relax"] = draw(st.lists(st.integers(0, 4), unique=True))
+        found["keep_history"] = draw(st.booleans())
+        found["artists"] = indexes(0, 0, 1, 1, 2, 0, 1)
+    if draw(st.booleans()):
+        kinds = draw(st.lists(st.integers(0, 3), unique=True, max_size=4))
+        found["reactions"] = [
+            {1: kind, 2: draw(st.integers(1, 1024)), 3: draw(st.integers(0, 3)), 4: draw(st.integers(0, 2))}
+            for kind in kinds
+        ]
+    if draw(st.booleans()):
+        found["sliders"] = [{1: "calm", 2: 0, 3: 32768, 4: 16384, 5: draw(st.booleans()), 6: draw(FADES)}]
+        found["dayparts"] = [
+            {1: draw(st.integers(0, 255)), 2: 0, 3: 1, 4: 0, 5: 32768},
+            {1: draw(st.integers(0, 255)), 2: 1, 3: 1440, 4: 0, 5: 0},
+        ]
+    if draw(st.booleans()):
+        stem = draw(st.sampled_from([None, 6]))
+        found["announcements"] = [
+            announced("a", stem, draw(st.sampled_from([None, 0, 1])), exact=draw(st.booleans())),
+            announced("b", stem, 1),
+        ]
+        found["duck_gain"] = draw(st.integers(0, 32768))
+        found["duck_ramp"] = draw(FADES)
+    return found
+
+
+@st.composite
+def scores(draw: Any) -> Score:
+    """Up to four sections over two pools; 32 voices, so that few are refused for their budget."""
+    count = draw(st.integers(1, 4))
+    sections = []
+    for number in range(count):
+        lanes = draw(st.lists(st.integers(1, 4), max_size=3, unique=True))
+        bars = draw(st.integers(1, 6))
+        nexts = draw(st.lists(st.integers(0, count - 1), max_size=count, unique=True))
+        when = st.sampled_from([None, words(1, 0, 0, 16384, 6)])
+        sections.append(
+            section(
+                f"s{number}",
+                bars,
+                bars + draw(st.integers(0, 4)),
+                [draw(layers(lane)) for lane in lanes],
+                [follow(after, draw(st.integers(0, 3)), draw(when)) for after in nexts],
+            )
+        )
+    shortest = min(item[2] for item in sections) * 4 * BEAT
+    pools = [{1: indexes(*range(draw(st.integers(1, 4))))}, {1: indexes(*range(3, 3 + draw(st.integers(1, 4))))}]
+    if draw(st.booleans()):
+        pools[0][2] = indexes(5)
+        pools[0][3] = indexes(6)
+    rules_drawn = draw(rules())
+    steps = draw(transitions(count, shortest))
+    item = score_map(voices=32, sections=sections, transitions=steps, pools=pools, **rules_drawn)
+    try:
+        return decode_score(dumps(item))
+    except ScoreError as error:
+        assert "voices" in str(error)
+        assume(False)
+        raise
+
+
+KINDS = [
+    *(INPUT_SKIP, INPUT_SKIP, INPUT_LIKE, INPUT_DISLIKE, INPUT_SHUFFLE, INPUT_ANNOUNCE, INPUT_BLOCK, INPUT_SLIDER),
+    *(INPUT_PAUSE, INPUT_PAUSE, INPUT_VOLUME),
+]
+INPUTS = st.lists(
+    st.one_of(
+        st.tuples(
+            st.sampled_from(KINDS),
+            st.one_of(st.integers(0, 1), st.integers(0, 7), st.integers(0, 32768)),
+            st.integers(0, 200 * BEAT),
+        ),
+        # About the minute 00:01, when the announcements are due.
+        st.tuples(st.just(INPUT_CLOCK), st.integers(0, 200), st.integers(0, 200 * BEAT)),
+        st.tuples(st.just(INPUT_CLOCK), st.integers(13 * 86400 - 100, 13 * 86400 + 50), st.integers(0, 200 * BEAT)),
+    ),
+    max_size=14,
+)
+PLANS = st.one_of(st.none(), st.none(), st.tuples(st.integers(4 * BEAT, END), FADES, st.lists(st.integers(0, END))))
+
+
+def plan_of(score: Score, drawn: Any) -> RenderPlan | None:
+    if drawn is None:
+        return None
+    length, fade, frames = drawn
+    fade = min(fade, length // 2)
+    hits: list[Hit] = []
+    for frame in sorted(frames):
+        if (not hits or frame >= hits[-1].frame + 2048) and (frame == 0 or 2048 <= frame <= length - fade - 2048):
+            hits.append(Hit(frame=frame, section=frame % len(score.sections)))
+    return RenderPlan(name="p", length_frames=length, fade_frames=fade, hits=hits[:32])
+
+
+def played(score: Score, lengths: list[int], seed: bytes, inputs: Any, step: int, plan: Any = None) -> list[Any]:
+    vm = Vm(score, lengths, [32767] * STEMS, seed, None, plan)
+    for kind, value, frame in inputs:
+        try:
+            vm.input(kind, value, frame)
+        except InputRefused:
+            continue
+    events: list[Any] = []
+    for until in range(step, END + step, step):
+        events.extend(vm.advance(min(until, END)))
+    Vm(score, lengths, [32767] * STEMS, seed, vm.memory())
+    return events
+
+
+def check_voices(score: Score, lengths: list[int], events: list[Any]) -> None:
+    ranks = {kind: rank for rank, kind in enumerate((Turn, Duck, Stop, Section, Start))}
+    busy_until = [0] * score.voices
+    previous = (0, 0)
+    section_now = -1
+    spoken = score.voices - 1 if score.music_voices() < score.voices else -1
+    for event in events:
+        order = (event.frame, ranks[type(event)])
+        assert order >= previous
+        previous = order
+        if isinstance(event, Start):
+            assert busy_until[event.voice] <= event.frame
+            assert 0 < event.frames <= lengths[event.stem]
+            assert event.fade_in >= 0 and event.fade_out >= 0 and event.fade_in + event.fade_out <= event.frames
+            if event.voice != spoken:
+                held: set[int] = set()
+                for item in score.sections[section_now].layers:
+                    pool = score.pools[item.pool]
+                    held.update(pool.stems, pool.off_key or (), pool.off_tempo or ())
+                assert event.stem in held
+            busy_until[event.voice] = event.frame + event.frames
+        elif isinstance(event, Stop):
+            assert 0 < event.fade <= busy_until[event.voice] - event.frame
+            busy_until[event.voice] = event.frame + event.fade
+        elif isinstance(event, Section):
+            section_now = event.section
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(
+    scores(),
+    st.lists(LENGTHS, min_size=STEMS, max_size=STEMS),
+    st.binary(min_size=32, max_size=32),
+    INPUTS,
+    st.integers(997, 300_000),
+    PLANS,
+)
+def test_any_score_plays_within_its_voices_and_the_same_for_any_step(
+    score: Score, lengths: list[int], seed: bytes, inputs: list[tuple[int, int, int]], step: int, drawn: Any
+) -> None:
+    plan = plan_of(score, drawn)
+    events = played(score, lengths, seed, inputs, END, plan)
+    assert rows(played(score, lengths, seed, inputs, step, plan)) == rows(events)
+    check_voices(score, lengths, events)
+    if plan is not None:
+        entered = {event.frame: event.section for event in events if isinstance(event, Section)}
+        for hit in plan.hits:
+            assert entered[hit.frame] == hit.section
+        assert all(event.frame < plan.length_frames for event in events)
+        over = [0] * score.voices
+        for event in events:
+            if isinstance(event, Start):
+                over[event.voice] = event.frame + event.frames
+            elif isinstance(event, Stop):
+                over[event.voice] = event.frame + event.fade
+        assert max(over) <= plan.length_frames
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(
+    scores(),
+    st.lists(LENGTHS, min_size=STEMS, max_size=STEMS),
+    INPUTS,
+    st.integers(1, 2**STEMS - 1),
+    st.integers(0, END - 2 * BEAT),
+)
+def test_withdrawn_stems_are_silent_a_beat_later_whatever_else_happens(
+    score: Score, lengths: list[int], inputs: list[tuple[int, int, int]], mask: int, at: int
+) -> None:
+    events = played(score, lengths, bytes(32), [*inputs, (INPUT_BLOCK_MANY, mask, at)], END)
+    stems, over = [-1] * score.voices, [0] * score.voices
+    for event in events:
+        if isinstance(event, Start):
+            assert event.frame < at or not mask >> event.stem & 1
+            stems[event.voice], over[event.voice] = event.stem, event.frame + event.frames
+        elif isinstance(event, Stop):
+            over[event.voice] = event.frame + event.fade
+            own = event.withdrawn and any(kind == INPUT_BLOCK for kind, _value, _frame in inputs)
+            assert not event.withdrawn or own or (mask >> stems[event.voice] & 1 and event.frame == at)
+    assert all(end <= at + BEAT for stem, end in zip(stems, over, strict=True) if stem >= 0 and mask >> stem & 1)
+
+
+@given(st.integers(0, 2**32), st.integers(0, 400), st.integers(0, 255))
+def test_a_changed_score_is_refused_by_name_or_plays(seed: int, at: int, value: int) -> None:
+    data = bytearray(dumps(score_map()))
+    data[at % len(data)] = value
+    try:
+        score = decode_score(bytes(data))
+    except ScoreError:
+        return
+    Vm(score, [BEAT] * score.stems, [32767] * score.stems, seed.to_bytes(32, "little")).advance(50 * BEAT)
+
+
+def test_the_budget_holds_with_no_voice_to_spare() -> None:
+    """The tightest score that is let through, under skips at every moment: a voice is always free."""
+    sections = [
+        section("a", 1, 2, [layer(1, 0, fade=BEAT, count_min=2, count_max=2)], [follow(0), follow(1)]),
+        section("b", 1, 1, [layer(2, 1, count_min=1, count_max=4)], [follow(0), follow(1)]),
+    ]
+    for at in (0, 1, 2, 3):
+        changes: dict[str, Any] = {"sections": sections, "transitions": [{1: 0, 2: 0, 3: 4 * BEAT, 4: 0, 5: at}]}
+        changes["reactions"] = [{1: 0, 3: 1}, {1: 1, 3: 2}]
+        score = decode_score(dumps(score_map(voices=8, **changes)))
+        for step in (BEAT // 3, BEAT, 4 * BEAT + 1):
+            vm = Vm(score, [4 * BEAT, 8 * BEAT, 2 * BEAT, 100, BEAT, 9 * BEAT, 40 * BEAT], [1] * STEMS, bytes(32))
+            for until in range(step, 1000 * BEAT, step):
+                vm.input((INPUT_SKIP, INPUT_LIKE, INPUT_DISLIKE, INPUT_SHUFFLE)[until // step % 4], 0, until - step)
+                vm.advance(until)
