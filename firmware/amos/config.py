@@ -63,7 +63,7 @@ def _whole(raw):
 
 def _prints(letter: str, kind: str) -> bool:
     """Whether it may stand in a path; in a `name`, which goes over the link, only ASCII does."""
-    return " " <= letter <= "~" or (kind != "name" and letter > "~" and not "\ud800" <= letter <= "\udfff")
+    return " " <= letter <= "~" or (kind != "name" and letter > "~" and not 0xD800 <= ord(letter) <= 0xDFFF)
 
 
 def _is_date(text: str) -> bool:
