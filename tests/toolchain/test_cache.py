@@ -110,3 +110,4 @@ def test_other_contents_are_another_bundle() -> None:
     assert BUNDLE.folder_name() == Bundle("thing", ("thing",), "amd64").folder_name()
     assert BUNDLE.folder_name() != Bundle("thing", ("thing", "libc6"), "amd64").folder_name()
     assert BUNDLE.folder_name() != Bundle("thing", ("thing",), "amd64", only=("usr/bin/thing",)).folder_name()
+    assert BUNDLE.folder_name() != Bundle("thing", ("thing",), "amd64", closure=True).folder_name()

@@ -8,8 +8,22 @@ from pathlib import Path
 
 from amos_tools.toolchain import programs
 from amos_tools.toolchain.errors import ToolMissing
+from amos_tools.toolchain.programs import MICROPYTHON_RELEASES
 
-__all__ = ["ToolMissing", "alsa", "debian_data", "explain", "micropython", "mosquitto", "scsynth"]
+__all__ = [
+    "MICROPYTHON_RELEASES",
+    "ToolMissing",
+    "alsa",
+    "arm_gcc",
+    "debian_data",
+    "explain",
+    "micropython",
+    "micropython_source",
+    "micropython_version",
+    "mosquitto",
+    "qemu_system_arm",
+    "scsynth",
+]
 
 _reasons: dict[str, str] = {}
 
@@ -25,6 +39,44 @@ def micropython(arch: str = "native") -> list[str] | None:
         return programs.micropython_native() if arch == "native" else programs.micropython_armhf()
     except ToolMissing as missing:
         _reasons["micropython" if arch == "native" else "armhf"] = str(missing)
+        return None
+
+
+def micropython_version(version: tuple[int, int]) -> list[str] | None:
+    """The start of a command line that runs MicroPython of exactly that version, one of `MICROPYTHON_RELEASES`."""
+    try:
+        return programs.micropython_version(version)
+    except ToolMissing as missing:
+        _reasons["micropython"] = str(missing)
+        return None
+
+
+def micropython_source(version: tuple[int, int]) -> Path | None:
+    """The folder of the source of MicroPython of that version, one of `MICROPYTHON_RELEASES`: a build's own tools, and
+    ports that nobody has compiled for us. Only for reading: builds go elsewhere."""
+    try:
+        return programs.micropython_source(version)
+    except ToolMissing as missing:
+        _reasons["micropython-source"] = str(missing)
+        return None
+
+
+def arm_gcc() -> dict[str, str] | None:
+    """The environment variables with which a build finds `arm-none-eabi-gcc`, the compiler for boards without a system;
+    none where it is installed."""
+    try:
+        return programs.arm_gcc()
+    except ToolMissing as missing:
+        _reasons["arm-gcc"] = str(missing)
+        return None
+
+
+def qemu_system_arm() -> list[str] | None:
+    """The start of a command line that emulates a whole ARM machine, such as one with a Cortex-M."""
+    try:
+        return programs.qemu_system_arm()
+    except ToolMissing as missing:
+        _reasons["qemu-system-arm"] = str(missing)
         return None
 
 
@@ -68,5 +120,6 @@ def debian_data(package: str) -> Path | None:
 
 
 def explain(tool: str) -> str:
-    """Why the last call for `tool` ("micropython", "armhf", "mosquitto", a package) gave None; one line."""
+    """Why the last call for `tool` ("micropython", "micropython-source", "armhf", "mosquitto", "arm-gcc",
+    "qemu-system-arm", a package) gave None; one line."""
     return _reasons.get(tool, f"{tool} is not missing, or was not asked for")

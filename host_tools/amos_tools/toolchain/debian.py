@@ -18,6 +18,9 @@ from amos_tools.toolchain.mirrors import candidates
 
 RELEASE = "trixie"  # Debian 13: the first with MicroPython >= 1.25
 KEYRINGS = tuple(Path(f"/usr/share/keyrings/debian-archive-keyring.{end}") for end in ("pgp", "gpg"))
+SOURCE = "source"
+"""In place of an architecture: what packages are built from."""
+
 TIMEOUT_S = 600
 
 
@@ -27,6 +30,7 @@ class Bundle:
 
     only    when not empty, the only paths to unpack (qemu-user holds 465 MB of emulators for one we want)
     release of Debian; a library that this process is to load must be as old as its C library
+    closure whether all that the packages depend on comes too, as apt finds it
     """
 
     name: str
@@ -34,10 +38,11 @@ class Bundle:
     architecture: str
     only: tuple[str, ...] = ()
     release: str = RELEASE
+    closure: bool = False
 
     def folder_name(self) -> str:
         """Changes with the contents asked for, so that an older bundle is never taken for this one."""
-        contents = "\n".join((*self.packages, "", *self.only))
+        contents = "\n".join((*self.packages, "", *self.only, *(["", "closure"] if self.closure else [])))
         digest = hashlib.sha256(contents.encode()).hexdigest()[:8]
         return f"{self.name}-{self.release}-{self.architecture}-{digest}"
 
@@ -54,6 +59,22 @@ def unpacked(bundle: Bundle, check: Callable[[Path], None] = lambda root: None) 
     check   called with the new root; whatever it raises is passed on and leaves nothing behind
     Raises `ToolMissing`. Two processes that ask at the same time fetch once.
     """
+
+    def fill(workspace: Path, root: Path) -> None:
+        _fetch(bundle, workspace, root)
+        check(root)
+
+    return _kept(bundle, fill)
+
+
+def unpacked_source(package: str, release: str = RELEASE) -> Path:
+    """The folder of `package`'s source as its authors published it, without Debian's patches. Raises `ToolMissing`."""
+    bundle = Bundle(package, (package,), SOURCE, release=release)
+    return _kept(bundle, lambda workspace, root: _fetch_source(bundle, workspace, root))
+
+
+def _kept(bundle: Bundle, fill: Callable[[Path, Path], None]) -> Path:
+    """The bundle's folder in the cache; if it is not there yet, `fill(apt's workspace, folder)` makes it."""
     tools = cache.folder()
     root = tools / bundle.folder_name()
     if root.is_dir():
@@ -62,48 +83,69 @@ def unpacked(bundle: Bundle, check: Callable[[Path], None] = lambda root: None) 
         with cache.locked(tools):
             if not root.is_dir():
                 with cache.staged(tools, bundle.folder_name()) as partial:
-                    _fetch(bundle, tools / f"apt-{bundle.release}-{bundle.architecture}", partial)
-                    check(partial)
+                    fill(tools / f"apt-{bundle.release}-{bundle.architecture}", partial)
     except OSError as error:
         raise ToolMissing(f"{bundle.name} could not be unpacked into {tools}: {error}") from error
     return root
 
 
 def _fetch(bundle: Bundle, workspace: Path, root: Path) -> None:
-    _need("apt-get")
     _need("dpkg-deb")
+    words = ["download", *bundle.packages]
+    if bundle.closure:
+        # To apt nothing is installed here, so it fetches all that the packages need.
+        words = ["install", "--download-only", "--no-install-recommends", "--yes", *bundle.packages]
+    archives = _download(bundle, words, workspace, root)
+    for package in sorted(archives.glob("*.deb")):
+        _unpack(package, root, bundle.only)
+    shutil.rmtree(archives)
+
+
+def _fetch_source(bundle: Bundle, workspace: Path, root: Path) -> None:
+    archives = _download(bundle, ["source", "--download-only", *bundle.packages], workspace, root)
+    try:
+        with tarfile.open(next(archives.glob("*.orig.tar.*"))) as archive:
+            archive.extractall(archives / "tree", filter="data")
+    except (StopIteration, tarfile.TarError) as error:
+        raise ToolMissing(f"{bundle.name}'s source could not be unpacked: {error}") from error
+    (tree,) = (archives / "tree").iterdir()
+    for path in tree.iterdir():
+        path.rename(root / path.name)
+    shutil.rmtree(archives)
+
+
+def _download(bundle: Bundle, words: list[str], workspace: Path, root: Path) -> Path:
+    """The folder below `root` into which `apt-get words` has fetched, from the first mirror that has it."""
+    _need("apt-get")
     keyring = next((path for path in KEYRINGS if path.exists()), None)
     if keyring is None:
         raise ToolMissing(f"{bundle.name} cannot be fetched without Debian's keys: install debian-archive-keyring")
-    downloads = root / ".debs"
-    downloads.mkdir()
+    downloads = root / ".downloads"
+    (downloads / "partial").mkdir(parents=True)
     failure: ToolMissing | None = None
     for mirror in candidates():
-        apt = ["apt-get", "-qq", "-c", str(_apt_conf(workspace, bundle, mirror, keyring))]
+        apt = ["apt-get", "-qq", "-c", str(_apt_conf(workspace, bundle, mirror, keyring, downloads))]
         try:
             _run([*apt, "update"], f"the package list of {mirror} could not be read")
-            _run([*apt, "download", *bundle.packages], f"{bundle.name} could not be fetched from {mirror}", downloads)
-            break
+            _run([*apt, *words], f"{bundle.name} could not be fetched from {mirror}", downloads)
+            return downloads
         except ToolMissing as error:
             failure = failure or error
-    else:
-        assert failure is not None
-        raise failure
-    for package in sorted(downloads.glob("*.deb")):
-        _unpack(package, root, bundle.only)
-    shutil.rmtree(downloads)
+    assert failure is not None
+    raise failure
 
 
-def _apt_conf(workspace: Path, bundle: Bundle, mirror: str, keyring: Path) -> Path:
+def _apt_conf(workspace: Path, bundle: Bundle, mirror: str, keyring: Path, downloads: Path) -> Path:
     """An apt.conf(5) that keeps the machine's proxy and certificates but none of its state, sources, pins and hooks.
 
     The sandbox user cannot read a private cache folder, so root downloads as root, which is what apt falls back to.
     """
-    for name in ("state/lists/partial", "cache/archives/partial"):
+    for name in ("state/lists/partial", "cache"):
         (workspace / name).mkdir(parents=True, exist_ok=True)
     (workspace / "status").touch()
-    options = f"arch={bundle.architecture} target=Packages lang=none signed-by={keyring}"
-    (workspace / "sources.list").write_text(f"deb [{options}] {mirror} {bundle.release} main\n")
+    kind, index = ("deb-src", "Sources") if bundle.architecture == SOURCE else ("deb", "Packages")
+    options = f"arch={bundle.architecture} target={index} lang=none signed-by={keyring}"
+    (workspace / "sources.list").write_text(f"{kind} [{options}] {mirror} {bundle.release} main\n")
     conf = workspace / "apt.conf"
     conf.write_text(
         f"""\
@@ -120,6 +162,7 @@ Acquire::Retries "2";
 Dir::State "{workspace}/state";
 Dir::State::status "{workspace}/status";
 Dir::Cache "{workspace}/cache";
+Dir::Cache::archives "{downloads}";
 Dir::Etc::sourcelist "{workspace}/sources.list";
 Dir::Etc::sourceparts "{workspace}/none";
 Dir::Etc::preferences "{workspace}/none";

@@ -1,17 +1,21 @@
 """Where each tool comes from, and how it is started."""
 
 import ctypes
+import os
 import re
 import shutil
 import subprocess
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
-from amos_tools.toolchain.debian import Bundle, architecture, unpacked
+from amos_tools.toolchain.debian import RELEASE, Bundle, architecture, unpacked, unpacked_source
 from amos_tools.toolchain.errors import ToolMissing
 
 MICROPYTHON_MIN = (1, 25)
-MICROPYTHON = ("micropython", "libc6", "libffi8", "libgcc-s1", "libmbedcrypto16", "libmbedtls21", "libmbedx509-7")
+MICROPYTHON_RELEASES = {(1, 25): "trixie", (1, 26): "forky"}
+"""Version -> the release of Debian that has it: the oldest that the firmware runs on, and the newest there is."""
+
 # What `ld.so --list mosquitto` names; the package's other dependencies serve its plugins and its service.
 MOSQUITTO = (
     *("mosquitto", "libc6", "libcap2", "libdlt2", "libgcc-s1", "libssl3t64", "libsystemd0"),
@@ -26,6 +30,12 @@ SCSYNTH = (
 )
 ALSA = "libasound.so.2"
 ALSA_RELEASE = "bookworm"  # Debian 12: the oldest C library that any of our machines has
+# What arm-none-eabi-gcc and the programs that it starts load; libnewlib-dev has the C library's headers.
+ARM_GCC = (
+    *("gcc-arm-none-eabi", "binutils-arm-none-eabi", "libnewlib-dev"),
+    *("libgmp10", "libisl23", "libmpc3", "libmpfr6"),
+)
+ARM_GCC_RELEASE = "bookworm"  # as for ALSA: its programs start each other, with the machine's own C library
 QEMU_ARM = "usr/bin/qemu-arm"  # linked statically, so nothing else is needed
 START_TIMEOUT_S = 60
 
@@ -37,7 +47,7 @@ def micropython_native() -> list[str]:
     installed = shutil.which("micropython")
     if installed is not None and _micropython_version([installed]) >= MICROPYTHON_MIN:
         return [installed]
-    bundle = Bundle("micropython", MICROPYTHON, architecture())
+    bundle = _micropython(architecture())
     start = partial(_own_loader, program="usr/bin/micropython")
     return start(unpacked(bundle, lambda root: _check_micropython(start(root))))
 
@@ -48,13 +58,67 @@ def micropython_armhf() -> list[str]:
     if native == "armhf":
         return micropython_native()
     start = partial(_own_loader, program="usr/bin/micropython")
-    bundle = Bundle("micropython", MICROPYTHON, "armhf")
+    bundle = _micropython("armhf")
     if native == "arm64":
         root = unpacked(bundle)
         if _micropython_version(start(root)) >= MICROPYTHON_MIN:  # most 64-bit ARM cores run 32-bit programs
             return start(root)
     qemu = _qemu_arm(native)
     return [qemu, *start(unpacked(bundle, lambda root: _check_micropython([qemu, *start(root)])))]
+
+
+def _micropython(architecture: str, release: str = RELEASE) -> Bundle:
+    return Bundle("micropython", ("micropython",), architecture, release=release, closure=True)
+
+
+def micropython_version(version: tuple[int, int]) -> list[str]:
+    """MicroPython of exactly that version, one of `MICROPYTHON_RELEASES`. Raises `ToolMissing`."""
+    installed = shutil.which("micropython")
+    if installed is not None and _micropython_version([installed]) == version:
+        return [installed]
+    bundle = _micropython(architecture(), MICROPYTHON_RELEASES[version])
+    start = partial(_own_loader, program="usr/bin/micropython")
+
+    def check(root: Path) -> None:
+        found = _micropython_version(start(root))
+        if found != version:
+            _refuse_version(version, found)
+
+    return start(unpacked(bundle, check))
+
+
+def micropython_source(version: tuple[int, int]) -> Path:
+    """The source of MicroPython of that version, one of `MICROPYTHON_RELEASES`. Raises `ToolMissing`."""
+    root = unpacked_source("micropython", MICROPYTHON_RELEASES[version])
+    text = (root / "py" / "mpconfig.h").read_text()
+    found = tuple(int(number) for number in re.findall(r"(?m)^#define MICROPY_VERSION_M(?:AJOR|INOR) (\d+)$", text))
+    if found != version:
+        _refuse_version(version, found)
+    return root
+
+
+def arm_gcc() -> dict[str, str]:
+    """What a build with `arm-none-eabi-gcc` has to find in its environment: PATH, libraries, headers. Raises
+    `ToolMissing`."""
+    if shutil.which("arm-none-eabi-gcc") is not None:
+        return {}
+    root = unpacked(Bundle("arm-gcc", ARM_GCC, architecture(), release=ARM_GCC_RELEASE))
+    libraries = next(root.glob("usr/lib/*-linux-gnu*"))
+    return {
+        "PATH": f"{root / 'usr/bin'}:{os.environ['PATH']}",
+        "LD_LIBRARY_PATH": str(libraries),
+        "C_INCLUDE_PATH": str(root / "usr/include/newlib"),
+    }
+
+
+def qemu_system_arm() -> list[str]:
+    """The start of a command line that emulates a whole ARM machine. Raises `ToolMissing`."""
+    installed = shutil.which("qemu-system-arm")
+    if installed is not None:
+        return [installed]
+    start = partial(_own_loader, program="usr/bin/qemu-system-arm")
+    bundle = Bundle("qemu-system-arm", ("qemu-system-arm",), architecture(), closure=True)
+    return start(unpacked(bundle, lambda root: _check_output([*start(root), "--version"], "QEMU emulator")))
 
 
 def mosquitto_on_path() -> list[str]:
@@ -133,6 +197,11 @@ def _micropython_version(argv: list[str]) -> tuple[int, int]:
     """(0, 0) where it does not start."""
     match = re.search(r"^version (\d+) (\d+)$", _output([*argv, "-c", _VERSION]), re.MULTILINE)
     return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def _refuse_version(version: tuple[int, int], found: tuple[int, ...]) -> NoReturn:
+    expected, came = (".".join(map(str, numbers)) for numbers in (version, found))
+    raise ToolMissing(f"MicroPython: expected {expected} in Debian's {MICROPYTHON_RELEASES[version]}, found {came}")
 
 
 def _check_output(argv: list[str], expected: str) -> None:
