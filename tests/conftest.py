@@ -7,10 +7,10 @@ import tempfile
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
+from needed import IN_CI, missing
 
 from amos_tools import toolchain
 from amos_tools.boards import BOARD_WORD_BYTES, SMALLEST_BOARD, heap_option
@@ -19,7 +19,6 @@ from amos_tools.vault.batch import import_paths
 
 # How long an example takes says more of the machine than of the code. In CI Hypothesis takes the same examples each
 # time, so more of them find nothing; elsewhere they are others at each run.
-IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 settings.register_profile(
     "amos", deadline=None, max_examples=50, derandomize=IN_CI, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -40,13 +39,6 @@ def keep_files_in_memory() -> None:
 
 
 keep_files_in_memory()
-
-
-def missing(sentence: str) -> NoReturn:
-    """A missing tool skips its tests on a developer's machine and fails them in CI, where it would go unnoticed."""
-    if not IN_CI:
-        pytest.skip(sentence)
-    pytest.fail(sentence, pytrace=False)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,8 +12,8 @@ from amos.edges.sd_card import BAUDRATE_HZ_MAX, BAUDRATE_HZ_MIN
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 from amos.protocol.manifest import CODECS
 from amos.sound.mixer_base import VOICES_MAX
+from amos_tools.package_data import BOARDS
 
-FOLDER = Path(__file__).resolve().parents[2] / "boards"
 FILE_BYTES_MAX = 16 << 10
 CELL_FRAMES = 64
 I2S_BLOCK_FRAMES = range(512, 1024 + 1)
@@ -135,12 +135,12 @@ class Board:
 
 def board_names() -> list[str]:
     """The boards that the project knows."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    return sorted(path.stem for path in BOARDS.glob("*.toml"))
 
 
 def load_board(name: str) -> Board:
     """The board of that name, or of that file when `name` ends in .toml. Raises `BoardError`."""
-    path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    path = Path(name) if name.endswith(".toml") else BOARDS / f"{name}.toml"
     if not name.endswith(".toml") and name not in board_names():
         raise BoardError(f"board {name!r}: expected a file, or one of {', '.join(board_names())}")
     try:

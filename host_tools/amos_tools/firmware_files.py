@@ -1,34 +1,35 @@
-"""`python -m amos_tools.firmware_files` writes firmware/package.json: the one list of what a board gets.
+"""The one list of what a board gets, firmware/package.json: `mip` installs from it, firmware/manifest.py freezes from
+it, and `amos device provision` copies what it names.
 
-`mip` installs from it, and firmware/manifest.py freezes from it.
+In the project, `python -m amos_tools.firmware_files` writes it anew.
 """
 
 import json
-from fnmatch import fnmatch
-from pathlib import Path
 
-from amos.device import FIRMWARE
+from amos.device import FIRMWARE as VERSION
+from amos_tools.firmware_reach import reachable
+from amos_tools.package_data import FIRMWARE
 
-FOLDER = Path(__file__).resolve().parents[2] / "firmware"
-NOT_FOR_BOARDS = ("host.py", "*_host.py", "*_numpy.py", "make_*.py")
-"""Files for CPython only, and generators of tables."""
+LIST = FIRMWARE / "package.json"
+STARTED_BY_NAME = ("boot.py", "main.py")
+"""Where a board begins. MicroPython runs these from source only."""
 
 LIBRARIES = ("sdcard", "usb-device-cdc")
 """Of micropython-lib."""
 
 
 def board_files() -> list[str]:
-    """Every file of the firmware that runs on a board, relative to `firmware/`, sorted."""
-    portable = [path for path in FOLDER.glob("amos/**/*.py") if not any(fnmatch(path.name, p) for p in NOT_FOR_BOARDS)]
-    return ["boot.py", "main.py", *sorted(path.relative_to(FOLDER).as_posix() for path in portable)]
+    """Every file that a board gets, relative to `firmware/`: what it starts from, then the others, sorted."""
+    return [name for name, _source in json.loads(LIST.read_text())["urls"]]
 
 
 def package_json() -> str:
-    """The text of package.json; sources are relative to it."""
-    lines = ",\n".join(f"    {json.dumps([name, name])}" for name in board_files())
+    """The text of package.json as it has to be; sources are relative to it."""
+    names = [*STARTED_BY_NAME, *sorted(reachable(STARTED_BY_NAME) - set(STARTED_BY_NAME))]
+    lines = ",\n".join(f"    {json.dumps([name, name])}" for name in names)
     deps = json.dumps([[name, "latest"] for name in LIBRARIES])
-    return f'{{\n  "version": {json.dumps(FIRMWARE)},\n  "deps": {deps},\n  "urls": [\n{lines}\n  ]\n}}\n'
+    return f'{{\n  "version": {json.dumps(VERSION)},\n  "deps": {deps},\n  "urls": [\n{lines}\n  ]\n}}\n'
 
 
 if __name__ == "__main__":
-    (FOLDER / "package.json").write_text(package_json())
+    LIST.write_text(package_json())

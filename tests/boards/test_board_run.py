@@ -32,9 +32,9 @@ from amos_tools.bench.profile import make_profile_pack
 from amos_tools.boards import UNIX_MORE_BYTES, load_board
 from amos_tools.cli import app
 from amos_tools.firmware_build import ARMHF, build_firmware, native_architecture
-from amos_tools.firmware_files import FOLDER
 
 HERE = Path(__file__).parent
+FIRMWARE = HERE.parents[1] / "firmware"
 SECONDS = 60
 ARM_MINUTES = 7
 """An emulator takes a minute of one core for them; the sweep plays ten."""
@@ -91,7 +91,7 @@ def play(
     (folder / "board.json").write_text(json.dumps(wiring | {"player": str(directory)}))
     heap = heap_factor * (load_board(board)["memory.heap_bytes"] + UNIX_MORE_BYTES)
     environment = os.environ | {"MICROPYPATH": f"{HERE / 'board_modules'}:{firmware}"}
-    words = [*micropython, "-X", f"heapsize={heap}", str(HERE / "run_board.py"), str(FOLDER)]
+    words = [*micropython, "-X", f"heapsize={heap}", str(HERE / "run_board.py"), str(FIRMWARE)]
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.endswith("done\n"), done.stdout + done.stderr
     return done.stdout
@@ -112,7 +112,7 @@ def test_a_board_boots_plays_answers_and_meters(
     talk = Conversation(read_status(link))
     talk.advance(0)
     (tmp_path / "usb.in").write_bytes(link.outgoing(0))
-    firmware = build_firmware(tmp_path / "firmware", ARMHF) if runtime == "micropython_armhf" else FOLDER
+    firmware = build_firmware(tmp_path / "firmware", ARMHF) if runtime == "micropython_armhf" else FIRMWARE
     out = play(micropython, board, heap_factor, firmware, pack, directory, SECONDS // 60)
 
     assert "USB 1 True" in out and "mounted at 20000000" in out
@@ -154,7 +154,7 @@ def test_the_fullest_music_in_the_heap_of_a_pico_2_w(
     fails, and the heap holds no more at the end than in the middle."""
     micropython: list[str] = request.getfixturevalue(runtime)
     architecture = ARMHF if runtime == "micropython_armhf" else native_architecture()
-    firmware = build_firmware(tmp_path / "firmware", architecture) if architecture else FOLDER
+    firmware = build_firmware(tmp_path / "firmware", architecture) if architecture else FIRMWARE
     pack, _script = make_profile_pack(load_board("pico-2-w"), tmp_path, stem_seconds)
     (tmp_path / "usb.in").write_bytes(b"")
     asked = [Request(id=1, verb=STATUS), Request(id=2, verb=LIST, sequence=1)]

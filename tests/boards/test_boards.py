@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from amos.config import Config
-from amos_tools.boards import FILE_BYTES_MAX, FOLDER, SCHEMA, BoardError, board_names, load_board, parse_board
+from amos_tools import package_data
+from amos_tools.boards import FILE_BYTES_MAX, SCHEMA, BoardError, board_names, load_board, parse_board
 from amos_tools.cli import app
 
-README = (FOLDER / "README.md").read_text()
+README = (package_data.BOARDS / "README.md").read_text()
 LINUX = {"pi-zero-2w", "pi-3", "pi-4", "pi-5"}
 BOARDS = {"pico-2-w", "esp32-s3"}
 
@@ -26,7 +27,7 @@ def refusal(data: bytes, name: str = "x") -> str:
 
 
 def text_of(name: str) -> str:
-    return (FOLDER / f"{name}.toml").read_text()
+    return (package_data.BOARDS / f"{name}.toml").read_text()
 
 
 def changed(name: str, key: str, value: str) -> bytes:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from amos_tools.boards import FOLDER, board_names, load_board
+from amos_tools import package_data
+from amos_tools.boards import board_names, load_board
 
 UNITS = ["amos-player@.service", "amos-courier.service"]
 EXPOSURE_MAX = 2.0
@@ -19,7 +20,7 @@ def instance(unit: str) -> str:
 
 
 def setting(unit: str, name: str) -> list[str]:
-    return re.findall(rf"(?m)^{name}=(.*)$", (FOLDER / "linux" / unit).read_text())
+    return re.findall(rf"(?m)^{name}=(.*)$", (package_data.UNITS / unit).read_text())
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def root(tmp_path: Path) -> Path:
     units = tmp_path / "etc/systemd/system"
     units.mkdir(parents=True)
     for unit in UNITS:
-        shutil.copy(FOLDER / "linux" / unit, units)
+        shutil.copy(package_data.UNITS / unit, units)
     for target in TARGETS:
         (units / f"{target}.target").write_text("[Unit]\nDescription=there\nDefaultDependencies=no\n")
     program = tmp_path / "opt/amos/bin/python"

