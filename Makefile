@@ -18,7 +18,7 @@ test: lint
 	@.venv/bin/python -m pytest -q -n auto --dist worksteal $(ARGS)
 
 sweep: venv-test
-	@.venv/bin/python -m pytest -q -s -m sweep tests/journal tests/app tests/edges tests/boards $(ARGS)
+	@.venv/bin/python -m pytest -q -s -m sweep tests/test_portable.py tests/journal tests/app tests/edges tests/boards $(ARGS)
 
 fuzz: venv-test
 	@AMOS_FUZZ_CASES=$(CASES) .venv/bin/python -m pytest -q -n auto --dist worksteal tests/script/test_fuzz.py tests/fuzz $(ARGS)

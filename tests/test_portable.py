@@ -1,15 +1,21 @@
-"""The portable tests on MicroPython: every file on this machine's build and on the 32-bit ARM build.
+"""The portable tests on MicroPython: every file on the oldest version that the firmware runs on, as this machine's
+build and as the 32-bit ARM build. The sweep has the newest version too; a Cortex-M has tests/boards/test_cortex_m.py.
 
 pytest runs the same files on CPython by itself. One interpreter per file, so that a failure names its file and no
 file meets another's heap.
 """
 
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from needed import missing
+
+from amos_tools import toolchain
+from amos_tools.boards import SMALLEST_BOARD, heap_option
 
 TESTS = Path(__file__).parent
 RUNNER = TESTS / "portable" / "run.py"
@@ -26,10 +32,25 @@ def run_portable(interpreter: list[str], *arguments: str, runner: Path = RUNNER)
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S)
 
 
+def micropython_of(version: tuple[int, int]) -> list[str]:
+    command = toolchain.micropython_version(version) or missing(toolchain.explain("micropython"))
+    return command + heap_option(SMALLEST_BOARD, struct.calcsize("P"))
+
+
+# What the newest version of Debian's next release is changes, so the sweep has it, which nobody's change waits for.
+OLDEST, NEWEST = min(toolchain.MICROPYTHON_RELEASES), max(toolchain.MICROPYTHON_RELEASES)
+RUNTIMES = [
+    pytest.param(OLDEST, id=f"micropython-{OLDEST[0]}.{OLDEST[1]}"),
+    pytest.param(NEWEST, id=f"micropython-{NEWEST[0]}.{NEWEST[1]}", marks=pytest.mark.sweep),
+    pytest.param("armhf", id=f"micropython-{OLDEST[0]}.{OLDEST[1]}-armhf", marks=pytest.mark.long),
+]
+
+
 @pytest.mark.parametrize("file_name", FILES)
-@pytest.mark.parametrize("runtime", ["micropython", pytest.param("micropython_armhf", marks=pytest.mark.long)])
-def test_file_passes_on(runtime: str, file_name: str, request: pytest.FixtureRequest) -> None:
-    interpreter: list[str] = request.getfixturevalue(runtime)
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_file_passes_on(runtime: tuple[int, int] | str, file_name: str, request: pytest.FixtureRequest) -> None:
+    interpreter: list[str]
+    interpreter = request.getfixturevalue("micropython_armhf") if runtime == "armhf" else micropython_of(runtime)
     if file_name in IN_A_WIDE_HEAP:
         interpreter = [*interpreter, *WIDE]
     done = run_portable(interpreter, file_name)
