@@ -1,6 +1,7 @@
 # make demo ARGS="--minutes 2"    the way of a stem, on this machine
 # make test                       lint, types and every test
-# make sweep                      the long runs: every power cut of the journal, two hundred kills, ten minutes of sound under load
+# make sweep                      the long runs: every power cut of the journal, two hundred kills, ten minutes of sound under
+#                                 load, the portable tests on the newest MicroPython and on an emulated Cortex-M
 # make fuzz CASES=1000000         hostile bytes at every door
 
 PYTHON ?= python3
