@@ -1,7 +1,7 @@
 """Files that come with the package and are no code of it: boards, systemd units, what a board starts from.
 
-In the project `data` holds links to the folders where they stand, so that a change there counts at once; a wheel holds
-copies in the same places (pyproject.toml). Nothing else looks for them.
+In the project `data` holds links to where they stand, so that a change there counts at once; a wheel holds copies in
+the same places (pyproject.toml). Nothing else looks for them.
 """
 
 from importlib.resources import files
@@ -10,12 +10,13 @@ from pathlib import Path
 _DATA = Path(str(files("amos_tools"))) / "data"
 
 BOARDS = _DATA / "boards"
-"""One TOML for each board; `linux` holds the systemd units and the user they run as."""
+"""One TOML for each board."""
 
 FIRMWARE = _DATA / "firmware"
-"""boot.py, main.py, manifest.py and package.json. The package `amos` stands elsewhere in a wheel: `firmware_file`."""
+"""boot.py, main.py, manifest.py and package.json. The package `amos` stands elsewhere: `firmware_file`."""
 
 UNITS = BOARDS / "linux"
+"""systemd units and the user that they run as."""
 
 
 def firmware_file(name: str) -> Path:

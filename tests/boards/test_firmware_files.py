@@ -14,8 +14,9 @@ from amos_tools.boards import SCHEMA, board_names, load_board
 from amos_tools.device import flash
 from amos_tools.firmware_files import LIST, STARTED_BY_NAME, board_files, package_json
 from amos_tools.firmware_reach import modules_of, reachable
-from amos_tools.package_data import FIRMWARE, firmware_file
+from amos_tools.package_data import firmware_file
 
+MANIFEST = Path(__file__).parents[2] / "firmware" / "manifest.py"
 ARCHITECTURES = ["armv7emsp", "xtensawin"]
 
 
@@ -109,7 +110,7 @@ def test_all_of_it_freezes(architecture: str, tmp_path: Path) -> None:
     variables = {"MPY_DIR": source, "PORT_DIR": source / "ports" / "rp2", "MPY_LIB_DIR": make_library(tmp_path / "lib")}
     command = [sys.executable, str(source / "tools" / "makemanifest.py"), "-o", str(out), "-b", str(out.parent)]
     command += [word for name, path in variables.items() for word in ("-v", f"{name}={path}")]
-    command += [f"-f-march={architecture}", str(FIRMWARE / "manifest.py")]
+    command += [f"-f-march={architecture}", str(MANIFEST)]
     done = subprocess.run(command, capture_output=True, text=True, env=build_environment())
     assert done.returncode == 0, done.stdout + done.stderr
     text = out.read_text()

@@ -1,4 +1,4 @@
-"""Brokers, ledgers and packs for provisioning."""
+"""Brokers, ledgers, packs and a board for provisioning."""
 
 import sys
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ sys.path.append(str(Path(__file__).parent))
 sys.path.append(str(Path(__file__).parents[1] / "sync"))
 sys.path.append(str(Path(__file__).parents[1] / "boards"))
 
+from board_standin import PackageIndex, StandInBoard
 from boards_pack import PUBLISHER, make_pack
 from sync_brokers import AmqttBroker, MosquittoBroker, TestBroker
 
@@ -27,6 +28,21 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestBroke
         started = AmqttBroker()
     yield started
     started.stop()
+
+
+@pytest.fixture
+def index() -> Iterator[PackageIndex]:
+    made = PackageIndex()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def board(tmp_path: Path, micropython_armhf: list[str]) -> Iterator[StandInBoard]:
+    """A Pico 2 W: the firmware is compiled for its processor, which the 32-bit ARM build runs."""
+    made = StandInBoard(tmp_path / "board", micropython_armhf)
+    yield made
+    made.stop()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 What it cannot show is a board's own: USB enumeration, its file systems, how long copying takes.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,21 +14,6 @@ from amos_ledger.folder import Folder
 from amos_tools.cli import app
 from amos_tools.device.call import ask_status
 from amos_tools.device.prompt import open_prompt
-
-
-@pytest.fixture
-def index() -> Iterator[PackageIndex]:
-    made = PackageIndex()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def board(tmp_path: Path, micropython_armhf: list[str]) -> Iterator[StandInBoard]:
-    """A Pico 2 W: the firmware is compiled for its processor, which the 32-bit ARM build runs."""
-    made = StandInBoard(tmp_path / "board", micropython_armhf)
-    yield made
-    made.stop()
 
 
 class Operator:
