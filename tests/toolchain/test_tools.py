@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from needed import missing
 from patience import wait_until
 
 from amos_tools import toolchain
-from amos_tools.toolchain import debian
+from amos_tools.toolchain import debian, programs
 
 
 def output(argv: list[str], *arguments: str) -> str:
@@ -28,6 +29,33 @@ def test_armhf_is_a_32_bit_build(micropython_armhf: list[str]) -> None:
 def test_armhf_compiles_viper_to_machine_code(micropython_armhf: list[str]) -> None:
     code = "@micropython.viper\ndef f(a: int, b: int) -> int:\n    return a * b\nprint(f(65536, 65537))"
     assert output(micropython_armhf, "-c", "import micropython\n" + code) == "65536"  # wraps as a 32-bit product does
+
+
+OLDEST = min(toolchain.MICROPYTHON_RELEASES)
+
+
+def test_a_version_of_micropython_is_exactly_that() -> None:
+    argv = toolchain.micropython_version(OLDEST) or missing(toolchain.explain("micropython"))
+    assert output(argv, "-c", "import sys; print(sys.implementation.version[:2])") == str(OLDEST)
+
+
+def test_a_source_has_the_tools_of_a_build_and_is_kept_whole() -> None:
+    root = toolchain.micropython_source(OLDEST) or missing(toolchain.explain("micropython-source"))
+    assert {"tools/makemanifest.py", "tools/mpy-tool.py", "ports/qemu/Makefile"} <= {
+        path.relative_to(root).as_posix() for folder in ("tools", "ports/qemu") for path in (root / folder).iterdir()
+    }
+    assert not (root / ".downloads").exists()
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_a_release_with_another_version_is_refused_by_name_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    _needs_apt()
+    monkeypatch.setattr(debian, "_fetch", lambda bundle, workspace, root: None)
+    monkeypatch.setattr(programs, "_own_loader", lambda root, program: [])
+    monkeypatch.setattr(programs, "_micropython_version", lambda argv: (1, 99))
+    for _ in range(2):
+        assert toolchain.micropython_version(OLDEST) is None
+        assert toolchain.explain("micropython") == "MicroPython: expected 1.25 in Debian's trixie, found 1.99"
 
 
 def test_mosquitto_starts_and_listens(mosquitto: list[str], tmp_path: Path) -> None:

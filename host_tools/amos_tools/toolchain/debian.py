@@ -67,10 +67,15 @@ def unpacked(bundle: Bundle, check: Callable[[Path], None] = lambda root: None) 
     return _kept(bundle, fill)
 
 
-def unpacked_source(package: str, release: str = RELEASE) -> Path:
-    """The folder of `package`'s source as its authors published it, without Debian's patches. Raises `ToolMissing`."""
-    bundle = Bundle(package, (package,), SOURCE, release=release)
-    return _kept(bundle, lambda workspace, root: _fetch_source(bundle, workspace, root))
+def unpacked_source(bundle: Bundle, check: Callable[[Path], None] = lambda root: None) -> Path:
+    """The folder of the source of a package, in a bundle for `SOURCE`, as its authors published it: without Debian's
+    patches. As `unpacked` else."""
+
+    def fill(workspace: Path, root: Path) -> None:
+        _fetch_source(bundle, workspace, root)
+        check(root)
+
+    return _kept(bundle, fill)
 
 
 def _kept(bundle: Bundle, fill: Callable[[Path, Path], None]) -> Path:

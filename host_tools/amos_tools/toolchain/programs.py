@@ -7,9 +7,8 @@ import shutil
 import subprocess
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
-from amos_tools.toolchain.debian import RELEASE, Bundle, architecture, unpacked, unpacked_source
+from amos_tools.toolchain.debian import SOURCE, Bundle, architecture, unpacked, unpacked_source
 from amos_tools.toolchain.errors import ToolMissing
 
 MICROPYTHON_MIN = (1, 25)
@@ -67,8 +66,10 @@ def micropython_armhf() -> list[str]:
     return [qemu, *start(unpacked(bundle, lambda root: _check_micropython([qemu, *start(root)])))]
 
 
-def _micropython(architecture: str, release: str = RELEASE) -> Bundle:
-    return Bundle("micropython", ("micropython",), architecture, release=release, closure=True)
+def _micropython(architecture: str, version: tuple[int, int] = MICROPYTHON_MIN) -> Bundle:
+    """Named by its version: another one that its release has later is another bundle."""
+    name, release = f"micropython-{version[0]}.{version[1]}", MICROPYTHON_RELEASES[version]
+    return Bundle(name, ("micropython",), architecture, release=release, closure=architecture != SOURCE)
 
 
 def micropython_version(version: tuple[int, int]) -> list[str]:
@@ -76,25 +77,20 @@ def micropython_version(version: tuple[int, int]) -> list[str]:
     installed = shutil.which("micropython")
     if installed is not None and _micropython_version([installed]) == version:
         return [installed]
-    bundle = _micropython(architecture(), MICROPYTHON_RELEASES[version])
     start = partial(_own_loader, program="usr/bin/micropython")
-
-    def check(root: Path) -> None:
-        found = _micropython_version(start(root))
-        if found != version:
-            _refuse_version(version, found)
-
-    return start(unpacked(bundle, check))
+    bundle = _micropython(architecture(), version)
+    return start(unpacked(bundle, lambda root: _check_version(version, _micropython_version(start(root)))))
 
 
 def micropython_source(version: tuple[int, int]) -> Path:
     """The source of MicroPython of that version, one of `MICROPYTHON_RELEASES`. Raises `ToolMissing`."""
-    root = unpacked_source("micropython", MICROPYTHON_RELEASES[version])
-    text = (root / "py" / "mpconfig.h").read_text()
-    found = tuple(int(number) for number in re.findall(r"(?m)^#define MICROPY_VERSION_M(?:AJOR|INOR) (\d+)$", text))
-    if found != version:
-        _refuse_version(version, found)
-    return root
+
+    def check(root: Path) -> None:
+        text = (root / "py" / "mpconfig.h").read_text()
+        found = re.findall(r"(?m)^#define MICROPY_VERSION_M(?:AJOR|INOR) (\d+)$", text)
+        _check_version(version, tuple(map(int, found)))
+
+    return unpacked_source(_micropython(SOURCE, version), check)
 
 
 def arm_gcc() -> dict[str, str]:
@@ -199,9 +195,10 @@ def _micropython_version(argv: list[str]) -> tuple[int, int]:
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
-def _refuse_version(version: tuple[int, int], found: tuple[int, ...]) -> NoReturn:
-    expected, came = (".".join(map(str, numbers)) for numbers in (version, found))
-    raise ToolMissing(f"MicroPython: expected {expected} in Debian's {MICROPYTHON_RELEASES[version]}, found {came}")
+def _check_version(version: tuple[int, int], found: tuple[int, ...]) -> None:
+    if found != version:
+        expected, came = (".".join(map(str, numbers)) for numbers in (version, found))
+        raise ToolMissing(f"MicroPython: expected {expected} in Debian's {MICROPYTHON_RELEASES[version]}, found {came}")
 
 
 def _check_output(argv: list[str], expected: str) -> None:
