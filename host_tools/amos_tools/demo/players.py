@@ -9,7 +9,8 @@ from amos_tools.demo.workdir import OPERATOR, Workdir
 from amos_tools.device.prepare import prepare
 
 SITE = "harbour-cafe"
-LINK_WAIT_S = 20
+LINK_WAIT_S = 3600
+"""A player may take as long as it likes to open its link while it works; `run_amos` notices when it does not."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,12 @@ class DemoPlayer:
 
 
 def cast(work: Workdir) -> list[DemoPlayer]:
-    """One player on CPython with a Unix socket, one on MicroPython with a serial line; or two on CPython."""
+    """One player on CPython with a Unix socket, one on MicroPython with a serial line; or two on CPython.
+
+    A MicroPython that compiles nothing to machine code would render ten minutes of music in as much time.
+    """
     bar = _on_socket(work, "bar")
-    if toolchain.micropython() is None:
+    if toolchain.micropython("compiling") is None:
         return [bar, _on_socket(work, "lounge")]
     line = work.player("lounge") / "serial"
     return [bar, DemoPlayer("lounge", "micropython", f"pty:{line}", f"serial:{line}")]
@@ -59,10 +63,11 @@ def start_player(work: Workdir, player: DemoPlayer, content: Content, minutes: i
     return processes.start(player.name, command)
 
 
-def enrol_player(work: Workdir, player: DemoPlayer) -> None:
+def enrol_player(work: Workdir, player: DemoPlayer, process: Process) -> None:
     """Let the running player prove its key, sign the enrolment, hand it to the ledger. The same again is no error."""
     file = work.player(player.name) / "enrolment.cose"
     if not file.exists():
         words = ["device", "enrol", player.courier_address, f"--site={SITE}", f"--name={player.name}"]
-        run_amos(*words, f"--key={work.key(OPERATOR)}", f"--out={file}", f"--wait-s={LINK_WAIT_S}")
+        words += [f"--key={work.key(OPERATOR)}", f"--out={file}", f"--wait-s={LINK_WAIT_S}"]
+        run_amos(*words, beside=process)
     run_amos("ledger", "enrol", str(work.ledger), str(file))

@@ -8,7 +8,13 @@ import time
 from pathlib import Path
 from types import TracebackType
 
+from amos_tools.demo.idleness import Idleness
+
 STOP_S = 10
+POLL_S = 0.05
+IDLE_S_MAX = 30
+"""A player that does nothing for so long before it is enrolled will not begin any more."""
+
 RESTARTS_MAX = 10
 
 
@@ -21,12 +27,33 @@ def amos_command(*words: str) -> list[str]:
     return [sys.executable, "-m", "amos_tools", *words]
 
 
-def run_amos(*words: str) -> str:
-    """Run a command of `amos` to its end; its output. Raises `DemoError` with what it said."""
-    result = subprocess.run(amos_command(*words), capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        raise DemoError((result.stderr or result.stdout).strip() or f"amos {words[0]} failed")
-    return result.stdout
+def run_amos(*words: str, beside: "Process | None" = None) -> str:
+    """Run a command of `amos` to its end; its output. Raises `DemoError` with what it said.
+
+    beside  a process that the command talks with: it is given up when that one has ended, or does nothing for long
+    """
+    command = amos_command(*words)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as popen:
+        try:
+            out, err = popen.communicate() if beside is None else _communicate_beside(popen, beside)
+        except BaseException:
+            popen.kill()
+            raise
+    if popen.returncode != 0:
+        raise DemoError((err or out).strip() or f"amos {words[0]} failed")
+    return out
+
+
+def _communicate_beside(popen: "subprocess.Popen[str]", beside: "Process") -> tuple[str, str]:
+    idleness = Idleness()
+    while True:
+        try:
+            return popen.communicate(timeout=POLL_S)
+        except subprocess.TimeoutExpired:
+            beside.check_alive()
+            if idleness.seconds([beside.pid]) > IDLE_S_MAX:
+                sentence = f"{beside.name} runs, but has done nothing for {IDLE_S_MAX} s and does not answer"
+                raise DemoError(f"{sentence}: {beside.last_words()}") from None
 
 
 class Process:
@@ -53,6 +80,16 @@ class Process:
         """Exit code, or None while it runs."""
         return self._popen.poll()
 
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def check_alive(self) -> None:
+        """Raises `DemoError` with its last words when it has ended."""
+        code = self.ended()
+        if code is not None:
+            raise DemoError(f"{self.name} ended with {code}: {self.last_words()}")
+
     def keep_running(self) -> bool:
         """Start it again if it has ended; whether that was needed. Raises `DemoError` when it will not stay."""
         if self.ended() is None:
@@ -74,9 +111,9 @@ class Process:
                 self._popen.wait()
         self._pid_file.unlink(missing_ok=True)
 
-    def last_lines(self, count: int = 3) -> str:
+    def last_words(self, count: int = 3) -> str:
         """The end of its log, for an error message."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:]) or f"it said nothing ({self.log})"
 
 
 class Processes:

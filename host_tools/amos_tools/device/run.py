@@ -1,7 +1,6 @@
 """`amos player`: run the firmware of a player's directory, on CPython or on MicroPython."""
 
 import os
-import struct
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -30,7 +29,7 @@ def player(
     words = [str(directory), *(settings or [])]
     if runtime == "cpython":
         raise typer.Exit(run_firmware(words))
-    command = toolchain.micropython()
+    command = toolchain.micropython("compiling") or toolchain.micropython()
     if command is None:
         typer.echo(toolchain.explain("micropython"), err=True)
         raise typer.Exit(2)
@@ -39,5 +38,5 @@ def player(
     except ConfigError as error:
         typer.echo(f"amos player: ConfigError: {error}", err=True)
         raise typer.Exit(2) from None
-    arguments = [*command, *heap_option(board, struct.calcsize("P")), "-m", "amos", *words]
+    arguments = [*command, *heap_option(board, toolchain.word_bytes(command)), "-m", "amos", *words]
     os.execvpe(arguments[0], arguments, micropython_environment())

@@ -24,6 +24,7 @@ SCSYNTH = (
     *("libflac14", "libvorbis0a", "libvorbisenc2", "libopus0", "libogg0", "libmpg123-0t64", "libmp3lame0"),
     *("libdbus-1-3", "libdb5.3t64", "libsystemd0", "libcap2", "libx11-6", "libxcb1", "libxau6", "libxdmcp6"),
 )
+ARMHF = Bundle("micropython", MICROPYTHON, "armhf")
 ALSA = "libasound.so.2"
 ALSA_RELEASE = "bookworm"  # Debian 12: the oldest C library that any of our machines has
 QEMU_ARM = "usr/bin/qemu-arm"  # linked statically, so nothing else is needed
@@ -47,14 +48,47 @@ def micropython_armhf() -> list[str]:
     native = architecture()
     if native == "armhf":
         return micropython_native()
-    start = partial(_own_loader, program="usr/bin/micropython")
-    bundle = Bundle("micropython", MICROPYTHON, "armhf")
     if native == "arm64":
-        root = unpacked(bundle)
-        if _micropython_version(start(root)) >= MICROPYTHON_MIN:  # most 64-bit ARM cores run 32-bit programs
-            return start(root)
+        command = _armhf_unaided()
+        if command is not None:
+            return command
     qemu = _qemu_arm(native)
-    return [qemu, *start(unpacked(bundle, lambda root: _check_micropython([qemu, *start(root)])))]
+    start = partial(_own_loader, program="usr/bin/micropython")
+    return [qemu, *start(unpacked(ARMHF, lambda root: _check_micropython([qemu, *start(root)])))]
+
+
+def micropython_compiling() -> list[str]:
+    """A MicroPython that compiles to machine code and needs no emulator. Raises `ToolMissing`."""
+    native = architecture()
+    found = _armhf_unaided() if native == "arm64" else micropython_native()
+    if found is None:
+        raise ToolMissing("MicroPython has no compiler for 64-bit ARM, and this processor runs no 32-bit programs")
+    if not _compiles(found):
+        raise ToolMissing(f"MicroPython has no compiler for {native}")
+    return found
+
+
+def _armhf_unaided() -> list[str] | None:
+    """The 32-bit build on a 64-bit ARM processor, most of which run 32-bit programs."""
+    command = _own_loader(unpacked(ARMHF), program="usr/bin/micropython")
+    return command if _micropython_version(command) >= MICROPYTHON_MIN else None
+
+
+MICROPYTHON_BUILDS = {
+    "native": micropython_native,
+    "armhf": micropython_armhf,
+    "compiling": micropython_compiling,
+}
+
+
+def word_bytes(argv: list[str]) -> int:
+    """4 or 8, asked of the MicroPython that `argv` starts."""
+    return 8 if _output([*argv, "-c", "import sys; print(sys.maxsize > 2**31)"]).strip() == "True" else 4
+
+
+def _compiles(argv: list[str]) -> bool:
+    code = "@micropython.viper\ndef f():\n    pass\nprint('compiled')"
+    return "compiled" in _output([*argv, "-c", "import micropython\n" + code])
 
 
 def mosquitto_on_path() -> list[str]:
