@@ -117,7 +117,7 @@ def test_the_way_of_a_stem(tmp_path: Path) -> None:
     assert 0.98 * MINUTE_FRAMES < usage.played_frames() <= 3 * MINUTE_FRAMES
 
     # 8. It travels, deflated, under the device's topic.
-    message = Message.of(device_topic("cafe", usage.device, USAGE), wrap(segment))
+    message = Message.of(device_topic("cafe", usage.device_id, USAGE), wrap(segment))
     assert len(message.payload) < len(segment)
 
     # 9. The ledger verifies, appends it to the log, and answers with a receipt; a resend gets the same receipt.

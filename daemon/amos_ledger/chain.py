@@ -49,7 +49,7 @@ class Chain:
             " predecessor = coalesce(excluded.predecessor, predecessor)"
         )
         facts = (enrolment.site, enrolment.name, enrolment.tier, enrolment.voices, enrolment.unix_s)
-        row = (enrolment.device, leaf_index, enrolment.public_key, *facts, enrolment.predecessor)
+        row = (enrolment.device_id, leaf_index, enrolment.public_key, *facts, enrolment.predecessor)
         self._database.run(sql, row)
         if enrolment.predecessor is not None:
             sql = "UPDATE device SET retired_unix_s = ? WHERE device = ? AND retired_unix_s IS NULL"
@@ -111,7 +111,7 @@ class Chain:
             leaf_index,
             *(usage.boot, usage.session, usage.first_frame, usage.end_frame, usage.played_frames()),
         )
-        row = (usage.device, *sealed, *period, received_s, reading.site, reading.message_sha256, None)
+        row = (usage.device_id, *sealed, *period, received_s, reading.site, reading.message_sha256, None)
         self._database.run(f"INSERT INTO usage VALUES ({', '.join('?' * len(row))})", row)
 
     def receipt(self, device: bytes, sequence: int) -> bytes | None:
@@ -138,7 +138,7 @@ class Chain:
     def declare_lost(self, usage: Usage) -> None:
         """Note the range that the segment declares lost."""
         sql = "INSERT OR IGNORE INTO lost VALUES (?, ?, ?, ?)"
-        self._database.run(sql, (usage.device, usage.lost_first, usage.lost_last, usage.sequence))
+        self._database.run(sql, (usage.device_id, usage.lost_first, usage.lost_last, usage.sequence))
 
     def lost(self, device: bytes) -> tuple[tuple[int, int], ...]:
         """Ranges (first, last) of sequence numbers that the device declared lost."""
@@ -151,7 +151,7 @@ class Chain:
 
         `missing` is the sequence number it waits for, None when it waits for its pack.
         """
-        row = (usage.device, usage.sequence, reading.sha256, reading.segment, reading.site, reading.message_sha256)
+        row = (usage.device_id, usage.sequence, reading.sha256, reading.segment, reading.site, reading.message_sha256)
         sql = "INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         self._database.run(sql, (*row, verdict, missing or 0, usage.pack, received_s))
 

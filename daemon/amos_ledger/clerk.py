@@ -113,7 +113,7 @@ def _keep(store: Store, reading: Reading, facts: Facts, decision: Decision, rece
         kept = store.chain.keep_evidence(reading, usage.sequence, verdict, decision.detail, received_unix_s)
         if verdict in CONDEMNING:
             reason = f"{verdict_name(verdict)}: sequence {usage.sequence}: {decision.detail}"
-            store.chain.quarantine(usage.device, reason)
+            store.chain.quarantine(usage.device_id, reason)
         if not kept:
             return f"{decision.detail}; not kept, there is evidence enough"
     return decision.detail

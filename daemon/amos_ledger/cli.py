@@ -58,7 +58,7 @@ def enrol(
             registry.publish(ledger, store)
         state = "enrolled" if fresh else "was enrolled before"
         place = f" in the place of {enrolment.predecessor.hex()}" if enrolment.predecessor else ""
-        typer.echo(f"{enrolment.device.hex()} {state}: {enrolment.name} at {enrolment.site}{place}")
+        typer.echo(f"{enrolment.device_id.hex()} {state}: {enrolment.name} at {enrolment.site}{place}")
 
 
 @app.command()

@@ -53,7 +53,7 @@ class Admission:
         return Answer(
             message_sha256=self.message_sha256,
             verdict=verdict,
-            device=self.device,
+            device_id=self.device,
             sequence=None if self.device is None else ENROLMENT_SEQUENCE,
             receipt=receipt,
             detail=shortened(detail) or None,

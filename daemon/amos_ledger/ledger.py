@@ -99,7 +99,7 @@ class Ledger:
         except STORAGE_ERRORS as error:
             self._note(error)
             return None
-        anchor = Anchor(version=VERSION, device=device, nonce=message.payload, unix_ms=unix_ms)
+        anchor = Anchor(version=VERSION, device_id=device, nonce=message.payload, unix_ms=unix_ms)
         return device_topic(site, device, ANCHOR), sign_anchor(anchor, self.folder.key_id, self.folder.sign)
 
     def tick(self) -> list[Reply]:
@@ -241,7 +241,7 @@ class Ledger:
         answer = Answer(
             message_sha256=outcome.message_sha256,
             verdict=verdict,
-            device=outcome.device,
+            device_id=outcome.device,
             sequence=outcome.sequence,
             receipt=receipt,
             detail=shortened(detail) or None,

@@ -120,8 +120,8 @@ def open_reading(reading: Reading, public_key: bytes, verify: Verify) -> tuple[b
     except ProtocolError as error:
         return True, None, str(error)
     fault = _numbers_fault(usage)
-    if usage.device != reading.message.kid:
-        fault = f"usage.device: expected the signer, found {usage.device.hex()}"
+    if usage.device_id != reading.message.kid:
+        fault = f"usage.device: expected the signer, found {usage.device_id.hex()}"
     return True, None if fault else usage, fault
 
 

@@ -97,4 +97,4 @@ def _facts(terms: Terms, index: int, segment: bytes, manifest_of: Callable[[byte
     if manifest is None:
         raise SettlementError(f"entry {index}: expected the manifest of its pack {usage.pack.hex()}, found none")
     closed_before = {period for period, closing_index in terms.closed.items() if closing_index < index}
-    return LeafFacts(index, usage.device, accrual(usage, terms.period, closed_before), roll_up(usage, manifest))
+    return LeafFacts(index, usage.device_id, accrual(usage, terms.period, closed_before), roll_up(usage, manifest))

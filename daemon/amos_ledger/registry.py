@@ -43,10 +43,11 @@ def enrol(
         enrolment: Enrolment = open_enrolment(data, folder.trust.operator_key, verify)
     except ProtocolError as error:
         raise EnrolmentRefused(f"enrolment: {error}") from None
-    if addressed not in (None, (enrolment.site, enrolment.device)):
-        raise EnrolmentRefused(f"topic: expected that of {enrolment.device.hex()} at {enrolment.site}, found another")
+    if addressed not in (None, (enrolment.site, enrolment.device_id)):
+        wanted = f"{enrolment.device_id.hex()} at {enrolment.site}"
+        raise EnrolmentRefused(f"topic: expected that of {wanted}, found another")
     with store.transaction():
-        present = store.chain.enrolment(enrolment.device)
+        present = store.chain.enrolment(enrolment.device_id)
         if present is not None and present[1] == data:
             return enrolment, False
         if present is not None and present[0] >= enrolment.unix_s:
@@ -60,18 +61,18 @@ def enrol(
 
 def _replacement_fault(chain: Chain, enrolment: Enrolment) -> str | None:
     """Why the device may not take this place, or None. Nobody returns to a place, so places never form a ring."""
-    successor = chain.successor(enrolment.device)
+    successor = chain.successor(enrolment.device_id)
     if successor is not None:
         return f"device: was replaced by {successor.hex()}; give it a new key and enrol it as another device"
     if enrolment.predecessor is None:
         return None
-    predecessor, before = chain.device(enrolment.predecessor), chain.predecessor(enrolment.device)
+    predecessor, before = chain.device(enrolment.predecessor), chain.predecessor(enrolment.device_id)
     if before is not None and before != enrolment.predecessor:
         return f"predecessor: expected {before.hex()}, which it has replaced, found {enrolment.predecessor.hex()}"
     if predecessor is None:
         return f"predecessor: expected an enrolled device, found {enrolment.predecessor.hex()}"
     other = chain.successor(predecessor.device)
-    if other not in (None, enrolment.device):
+    if other not in (None, enrolment.device_id):
         return (
             f"predecessor: expected one not replaced yet, found {predecessor.device.hex()}, replaced by {other.hex()}"
         )

@@ -98,8 +98,9 @@ class Service:
         for reply in replies:
             verdict = reply.answer.verdict
             self._counts[verdict_name(verdict)] += 1
-            if verdict in (FORK, OVER_CAP) and reply.answer.device is not None:
-                self._report(f"quarantine: {reply.answer.device.hex()}: {verdict_name(verdict)}: {reply.answer.detail}")
+            if verdict in (FORK, OVER_CAP) and reply.answer.device_id is not None:
+                device_id = reply.answer.device_id.hex()
+                self._report(f"quarantine: {device_id}: {verdict_name(verdict)}: {reply.answer.detail}")
             if reply.topic is not None and not self._edge.publish(reply.topic, reply.answer.encode()):
                 self._counts["answers not sent"] += 1
 

@@ -276,7 +276,8 @@ class Courier:
         slot = self.outbox.find(answer.message_sha256)
         if slot is None or slot.state is State.RECEIPTED:
             return  # an answer to what is done already: resends bring such
-        if slot.device != device or answer.device not in (None, device) or answer.sequence not in (None, slot.sequence):
+        named = answer.device_id in (None, device) and answer.sequence in (None, slot.sequence)
+        if slot.device != device or not named:
             raise ProtocolError("answer: expected device and sequence of the message that its hash names")
         if answer.receipt is not None:
             receipt = parse_receipt(answer.receipt)

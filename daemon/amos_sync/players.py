@@ -68,7 +68,7 @@ class Players:
 
     def connected(self, session: Session, identity: Response) -> None:
         """A player proved its key. Raises `PlayerError` when it is connected on another port already."""
-        device = identity.device or b""
+        device = identity.device_id or b""
         for other in self._devices:
             if other.session not in (None, session) and other.session.device == device:
                 session.device = None
@@ -90,17 +90,17 @@ class Players:
         status, now_ms = session.status, clock_ms()
         if status is None:
             return
-        returned = self._outbox.player_at(status.device, status.last_receipted)
+        returned = self._outbox.player_at(status.device_id, status.last_receipted)
         if returned:
             self._spool.stage_returned([slot.id for slot in returned])
-        told_ms, told = self._published.get(status.device, (-STATUS_MS, b""))
+        told_ms, told = self._published.get(status.device_id, (-STATUS_MS, b""))
         mood = bytes((status.state,)) + (status.text or "").encode()
         if mood != told:
             text = f": {printable(status.text)}" if status.text else ""
             self._notes.say(session.address + " state", f"{session.name}: {STATES[status.state]}{text}")
         if self._mqtt.room and (mood != told or now_ms - told_ms >= STATUS_MS):
-            self._published[status.device] = (now_ms, mood)
-            topic = topics.device_topic(self._site, status.device, topics.STATUS)
+            self._published[status.device_id] = (now_ms, mood)
+            topic = topics.device_topic(self._site, status.device_id, topics.STATUS)
             self._mqtt.publish(topic, raw, retain=True)
 
     def opt_outs(self) -> list[bytes]:
@@ -117,7 +117,7 @@ class Players:
         status = session.status
         if status is None or not self._mqtt.room:
             return False
-        return self.anchors.due(status.device, status.clock, clock_ms())
+        return self.anchors.due(status.device_id, status.clock, clock_ms())
 
     def challenged(self, session: Session, nonce: bytes | None) -> None:
         """The player gave a nonce for the ledger to sign, or does not know how."""

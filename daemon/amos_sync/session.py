@@ -133,7 +133,7 @@ class Session:
             status = yield from self._look()
             yield from self._hand_opt_outs()
             yield from self._bring_time()
-            receipt = self._hub.next_offer(status.device, status.last_receipted)
+            receipt = self._hub.next_offer(status.device_id, status.last_receipted)
             if receipt is not None:
                 yield from self._hand_over(receipt)
                 continue
@@ -148,16 +148,16 @@ class Session:
             nonce = self._hub.nonce()
             identity = yield from identify(self._link, nonce)
             key, signature = identity.public_key or b"", identity.signature or b""
-            if key_id(key) == identity.device and verify(key, IDENTIFY_CONTEXT + nonce, signature):
-                self.device = identity.device
+            if key_id(key) == identity.device_id and verify(key, IDENTIFY_CONTEXT + nonce, signature):
+                self.device = identity.device_id
                 self._hub.connected(self, identity)
                 return
         raise PlayerError(f"{self.address}: what answers there does not prove that it holds its key")
 
     def _look(self) -> Generator[Ticket | Pause, Response | None, Status]:
         status, raw = yield from read_status(self._link)
-        if status.device != self.device:
-            raise PlayerError(f"{self.name}: its status is that of {status.device.hex()[:8]}")
+        if status.device_id != self.device:
+            raise PlayerError(f"{self.name}: its status is that of {status.device_id.hex()[:8]}")
         self.status = status
         self._hub.looked(self, raw)
         return status

@@ -7,6 +7,8 @@ from amos.heap import begin_work
 
 begin_work()  # before the imports that fill it
 
+# The longest chain of imports begins at the top: an import within another takes stack, of which boards have little.
+from amos.sound import mixer  # noqa: E402, F401, I001
 from amos.app import Player  # noqa: E402
 from amos.config import ConfigError, load  # noqa: E402
 from amos.edges.address import AddressError  # noqa: E402

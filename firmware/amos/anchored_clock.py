@@ -63,10 +63,10 @@ class AnchoredClock:
             self._asked_ms = now_ms
         return self._nonce
 
-    def take(self, anchor: Anchor, device: bytes) -> None:
+    def take(self, anchor: Anchor, device_id: bytes) -> None:
         """Rest on a verified anchor. Each nonce is answered once. Raises `AnchorRefused`."""
-        if anchor.device != device:
-            raise AnchorRefused("anchor.device: expected %s, found %s" % (device.hex(), anchor.device.hex()))
+        if anchor.device_id != device_id:
+            raise AnchorRefused("anchor.device_id: expected %s, found %s" % (device_id.hex(), anchor.device_id.hex()))
         if not self._nonce or anchor.nonce != self._nonce:
             raise AnchorRefused("anchor.nonce: expected the one given last, found another, or a second answer")
         now_ms = self._clock.now_ms()

@@ -9,7 +9,7 @@ import os
 from amos import crypto
 from amos.anchored_clock import AnchoredClock
 from amos.compat import MICROPYTHON
-from amos.device import Device, device_of
+from amos.device import Device, device_id_of
 from amos.edges.clock import SystemClock
 from amos.edges.durable import append_line
 from amos.edges.hardware import hardware_ids
@@ -64,13 +64,13 @@ class Player:
         self._heartbeat = heartbeat
         self._clock = AnchoredClock(SystemClock(), os.urandom)
         self._said = Said(self._clock)
-        seed, bound = load_or_make_device_seed(config.directory + "/device.key", hardware_ids(), device_of)
+        seed, bound = load_or_make_device_seed(config.directory + "/device.key", hardware_ids(), device_id_of)
         self._say(bound)
         self._packs = Repertoire(config, self._say, self._check_taken)
-        device = device_of(seed)
-        self._reserved = open_reserved(config.directory, device)
+        device_id = device_id_of(seed)
+        self._reserved = open_reserved(config.directory, device_id)
         self._store = open_store(config.journal, config.directory, config.journal_bytes)
-        journal = Journal(self._store, os.urandom(8), Reservation(self._reserved, device, RESERVED_BLOCK))
+        journal = Journal(self._store, os.urandom(8), Reservation(self._reserved, device_id, RESERVED_BLOCK))
         for note in journal.notes:
             self._say("journal: " + note)
         journal.begin_boot()
@@ -99,7 +99,7 @@ class Player:
         one, until receipts have made room."""
         device = self.device
         begin_work()
-        recovered = UsageLog(device.journal, device.device, device.sign_pieces)
+        recovered = UsageLog(device.journal, device.device_id, device.sign_pieces)
         try:
             if recovered.seal_power_loss():
                 self._say("sealed segment %d after a power cut" % device.journal.last_sequence)

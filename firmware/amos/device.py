@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FIRMWARE = "0.1.0"
 
 
-def device_of(seed: bytes) -> bytes:
+def device_id_of(seed: bytes) -> bytes:
     """The device id of a seed."""
     return crypto.key_id(crypto.public_key(seed))
 
@@ -37,7 +37,7 @@ class Device:
     def __init__(self, seed: bytes, journal, config, clock, packs, pack_id: bytes, worker=None, said=None):
         self._seed = seed
         self.public_key = crypto.public_key(seed)
-        self.device = crypto.key_id(self.public_key)
+        self.device_id = crypto.key_id(self.public_key)
         self.firmware = FIRMWARE
         self.board = config.board
         self.voices = config.voices
@@ -90,7 +90,7 @@ class Device:
         text = self.text or (session.refusal if session else None)
         opt_outs = self.rights.opt_outs.current
         return Status(
-            device=self.device,
+            device_id=self.device_id,
             state=STATE_PAUSED if self.state == STATE_PLAYING and session and session.paused else self.state,
             firmware=self.firmware,
             boot=journal.boot,
@@ -148,7 +148,7 @@ class Device:
 
     def take_anchor(self, data: bytes) -> None:
         """It is as late as the ledger says. Raises `ProtocolError`."""
-        self._clock.take(open_anchor(data, self._ledger_key, crypto.verify), self.device)
+        self._clock.take(open_anchor(data, self._ledger_key, crypto.verify), self.device_id)
         self.rights.lease_clock.set(self._clock.unix_ms())
         self.rights.lease_clock.save()
         if self.session is not None:

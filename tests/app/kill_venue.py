@@ -87,7 +87,7 @@ class Player:
         self.address = address
         self.seed = (name.encode() * 32)[:32]
         self.public_key = crypto.public_key(self.seed)
-        self.device = crypto.key_id(self.public_key)
+        self.device_id = crypto.key_id(self.public_key)
         self.lives: list[Life] = []
         self.folder = folder / name
         self._command = command
@@ -107,7 +107,7 @@ class Player:
     def enrolment(self) -> bytes:
         nonce = bytes(16)
         enrolment = Enrolment(
-            version=1, device=self.device, public_key=self.public_key, site=SITE, name=self.name, tier=0,
+            version=1, device_id=self.device_id, public_key=self.public_key, site=SITE, name=self.name, tier=0,
             board="linux", voices=VOICES, nonce=nonce, unix_s=1_793_534_400,
             possession=crypto.sign(self.seed, IDENTIFY_CONTEXT + nonce),
         )  # fmt: skip

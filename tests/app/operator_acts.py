@@ -224,7 +224,7 @@ class Cafe:
                 continue  # found damaged, as it was read: the next one declares it
             assert isinstance(segment, bytes)
             (reply,) = self._ledger.take(
-                [Message.of(device_topic(SITE, self.player.device, USAGE), wrap(segment))], int(time.time())
+                [Message.of(device_topic(SITE, self.player.device_id, USAGE), wrap(segment))], int(time.time())
             )
             answer = reply.answer
             assert answer.verdict in (*RECEIPTED, GAP), (VERDICTS[answer.verdict], answer.detail)
@@ -374,7 +374,7 @@ class Cafe:
         self._spoil(path)
         if name.startswith("opt-outs"):
             self._opt_outs_serial = 1 << 40  # it may hold the one before, or none
-        reserved = self.player.folder / f"{self.player.device.hex()}.reserved"
+        reserved = self.player.folder / f"{self.player.device_id.hex()}.reserved"
         if self.chance.random() < 0.3 and reserved.exists() and (self.player.folder / "journal.ring").exists():
             data = bytearray(reserved.read_bytes())
             at = self.chance.choice((0, len(data) // 2)) + self.chance.randrange(40)

@@ -47,7 +47,7 @@ def device() -> Device:
     device = Device(SEED, journal, Settings(), SystemClock(), None, bytes(32))
     lease_clock = LeaseClock(KeptMemory(), 0, None)
     device.rights = Rights(OptOutList(KeptMemory(), crypto.public_key(STRANGER), crypto.verify), lease_clock)
-    log = UsageLog(journal, device.device, device.sign_pieces)
+    log = UsageLog(journal, device.device_id, device.sign_pieces)
     for number in range(3):
         facts = {"boot": 1, "session": 1, "start_state": bytes(32), "rate_hz": 44100, "start_ms": number, "clock": 0}
         opened = Opened(first_frame=number * 1000, pack=bytes(32), score=bytes(32), tier=0, **facts)
@@ -136,4 +136,4 @@ def test_identity_is_signed_in_a_context_of_its_own(device: Device) -> None:
     signature = device.sign_identity(nonce)
     assert crypto.verify(device.public_key, b"amos/1/identify\x00" + nonce, signature)
     assert not crypto.verify(device.public_key, nonce, signature)
-    assert device.device == hashlib.sha256(device.public_key).digest()[:16]
+    assert device.device_id == hashlib.sha256(device.public_key).digest()[:16]

@@ -88,7 +88,7 @@ RULES = (
         "amos.edges",
         *("amos.protocol", "amos.sound", "amos.compat"),
         outside=BOARD,
-        cpython="ctypes fcntl mmap numpy pathlib signal stat subprocess threading tty typing",
+        cpython="contextlib ctypes fcntl mmap numpy pathlib signal stat subprocess tempfile threading tty typing",
     ),
     rule("amos", outside=BOARD),
     rule("boot", "amos.edges.usb_link", "amos.edges.watchdog", outside=set()),
@@ -98,13 +98,13 @@ RULES = (
         rule(f"amos_sync.{name}", "amos.protocol", "amos_sync.limits", outside=PURE_HOST, pure=True)
         for name in PURE_SYNC
     ),
-    # A word to the supervisor knows nothing of players; it has one owner, and the courier has one loop, too.
-    rule("amos_sync", "amos.protocol", "amos.crypto", "amos.edges.notify_host", "amos_mqtt"),
+    # A word to the supervisor and a durable write know nothing of players; each has one owner.
+    rule("amos_sync", "amos.protocol", "amos.crypto", "amos.edges.notify_host", "amos.edges.durable_host", "amos_mqtt"),
     *(
         rule(f"amos_ledger.{name}", "amos_ledger", "amos.protocol", "amos.crypto", outside=PURE_HOST, pure=True)
         for name in PURE_LEDGER
     ),
-    rule("amos_ledger", "amos.protocol", "amos.crypto", "amos_mqtt"),
+    rule("amos_ledger", "amos.protocol", "amos.crypto", "amos.edges.durable_host", "amos_mqtt"),
     rule("amos_mqtt", outside=set(sys.stdlib_module_names)),
     rule("amos_tools.bootstrap", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
     rule("amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
@@ -237,7 +237,7 @@ BREACHES = [
     ("amos.edges.x", "import dataclasses", "imports dataclasses"),
     ("amos.x", "import amos_tools", "imports amos_tools"),
     ("amos_sync.x", "from amos.sound import events", "imports amos.sound.events"),
-    ("amos_sync.x", "from amos.edges import durable", "imports amos.edges.durable"),
+    ("amos_sync.x", "from amos.edges import sole", "imports amos.edges.sole"),
     ("boot", "import amos.app", "imports amos.app"),
     ("main", "import machine", "imports machine"),
     ("amos_sync.x", "import amos_ledger", "imports amos_ledger"),

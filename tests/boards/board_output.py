@@ -21,7 +21,7 @@ from amos.crypto import public_key
 from amos.edges import alsa_host, audio_out, i2s_out
 from amos.edges.alsa_library_host import RanDry
 from amos.edges.worker import InlineWorker
-from amos.session.session import session
+from amos.session import session
 from amos_tools.boards import load_board
 from amos_tools.pack import build_pack
 from amos_tools.script import compile_script

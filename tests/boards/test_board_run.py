@@ -15,7 +15,7 @@ from boards_pack import PUBLISHER, RATE_HZ, make_pack
 from typer.testing import CliRunner
 
 from amos import crypto
-from amos.device import device_of
+from amos.device import device_id_of
 from amos.edges.hardware import hardware_ids
 from amos.edges.key_store import load_or_make_device_seed
 from amos.edges.sector_device import FileSectorDevice
@@ -174,6 +174,6 @@ def test_the_fullest_music_in_the_heap_of_a_pico_2_w(
 
 def segments(directory: Path) -> list[Usage]:
     journal = Journal(FileSectorDevice(str(directory / "journal.ring"), RING_BYTES), bytes(8))
-    seed, _bound = load_or_make_device_seed(str(directory / "device.key"), hardware_ids(), device_of)
+    seed, _bound = load_or_make_device_seed(str(directory / "device.key"), hardware_ids(), device_id_of)
     key = crypto.public_key(seed)
     return [open_usage(journal.read(number, 0, 1 << 16), key, crypto.verify) for number in sorted(journal.segments)]

@@ -33,7 +33,7 @@ SEED = b"d" * 32
 def an_enrolment(operator: Path, **changes: Any) -> tuple[bytes, Enrolment]:
     nonce, key, seed = bytes(16), crypto.public_key(SEED), operator.read_bytes()
     facts: dict[str, Any] = {
-        "version": 1, "device": crypto.key_id(key), "public_key": key, "site": "harbour", "name": "bar", "tier": 1,
+        "version": 1, "device_id": crypto.key_id(key), "public_key": key, "site": "harbour", "name": "bar", "tier": 1,
         "board": "linux", "voices": 4, "nonce": nonce, "possession": crypto.sign(SEED, IDENTIFY_CONTEXT + nonce),
         "unix_s": 1_793_534_400,
     }  # fmt: skip
@@ -109,7 +109,7 @@ def test_forged_answers_count_for_nothing(broker: TestBroker, operator: Path) ->
     liar = paho.Client(CallbackAPIVersion.VERSION2)
 
     def lie(client: Any, _data: object, message: Any) -> None:
-        facts = {"device": enrolment.device, "sequence": 0}
+        facts = {"device_id": enrolment.device_id, "sequence": 0}
         forged = bytes(sign_receipt(1, 0, [], bytes(32), bytes(16), lambda text: crypto.sign(SEED, text)))
         other = Answer(message_sha256=bytes(32), verdict=ENROLMENT_REFUSED, detail="not yours", **facts)
         mine = Answer(message_sha256=hashlib.sha256(data).digest(), verdict=ACCEPTED, receipt=forged, **facts)

@@ -84,7 +84,7 @@ class Answers:
             own = chance.percent(10)
             receipt = self._true[at] if own else spoil(chance, chance.pick(self._true), self._true) or b"\0"
         answer = Answer(
-            message_sha256=slot.message_sha256, verdict=verdict, device=self._device, sequence=slot.sequence,
+            message_sha256=slot.message_sha256, verdict=verdict, device_id=self._device, sequence=slot.sequence,
             receipt=receipt[:2048] if receipt else None, detail=chance.pick((None, "x", "\x1b[2J", "é" * 90)),
         )  # fmt: skip
         payload = answer.encode()
@@ -169,13 +169,13 @@ class Talk:
 
     def _receipt_all(self) -> None:
         """The ledger has everything that came through so far."""
-        courier, device = self._courier, self._world.device.device
+        courier, device = self._courier, self._world.device.device_id
         courier.devices[:] = []
         answers = []
         for slot in courier.outbox.open_slots(device):
             receipt = receipt_for(unwrap(courier.spool.payload(slot.id)))
             answer = Answer(
-                message_sha256=slot.message_sha256, verdict=ACCEPTED, device=device, sequence=slot.sequence,
+                message_sha256=slot.message_sha256, verdict=ACCEPTED, device_id=device, sequence=slot.sequence,
                 receipt=receipt,
             )  # fmt: skip
             answers.append(Message(topics.device_topic(SITE, device, topics.RECEIPT), answer.encode()))
@@ -206,7 +206,7 @@ class Talk:
         self._now_ms += 10 * max(EDGES[:13])
         self._run(0, 400)
         kept = {}
-        for slot in self._courier.outbox.open_slots(self._world.device.device):
+        for slot in self._courier.outbox.open_slots(self._world.device.device_id):
             kept.setdefault(slot.sequence, set()).add(unwrap(self._courier.spool.payload(slot.id)))
         for sequence in sorted(self._world.journal.segments):
             assert self._world.journal.read(sequence, 0, 1 << 16) in kept[sequence], sequence

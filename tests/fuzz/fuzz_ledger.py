@@ -46,7 +46,7 @@ def enrolment_of(party: Party, operator: Party, **changes: object) -> bytes:
     """As an operator signs it."""
     nonce = bytes(16)
     facts: dict[str, object] = {
-        "version": 1, "device": party.id, "public_key": party.public_key, "site": SITE, "name": "p", "tier": 1,
+        "version": 1, "device_id": party.id, "public_key": party.public_key, "site": SITE, "name": "p", "tier": 1,
         "board": "linux", "voices": 8, "nonce": nonce, "possession": party.sign(IDENTIFY_CONTEXT + nonce),
         "unix_s": NOON,
     }  # fmt: skip
@@ -92,7 +92,7 @@ class Player:
         rows = [(chance.below(2), first + chance.below(SPAN // 2), 1 + chance.below(SPAN // 2), 5) for _ in range(6)]
         stems, starts, frames, flags = columns(rows, first)
         return Usage(
-            version=1, device=self.party.id, sequence=last.sequence + 1 if last else 1,
+            version=1, device_id=self.party.id, sequence=last.sequence + 1 if last else 1,
             previous=hashlib.sha256(self.accepted[-1]).digest() if last else FIRST_PREVIOUS,
             boot=last.boot if last else 1, session=last.session if last else 1, start_state=bytes(32),
             first_frame=first, end_frame=first + SPAN, rate_hz=RATE_HZ, start_ms=0, end_ms=60_000, clock=0,
@@ -140,7 +140,7 @@ class Intake:
             answer = reply.answer
             assert Answer.decode(answer.encode()).verdict == answer.verdict
             assert answer.verdict != UNAVAILABLE, self._ledger.trouble
-            player = self._players.get(answer.device or b"")
+            player = self._players.get(answer.device_id or b"")
             if answer.verdict == ACCEPTED:
                 self._sent[answer.message_sha256][0].take(self._sent[answer.message_sha256][1])
             elif player is not None and answer.verdict in (FORK, OVER_CAP, QUARANTINED):
@@ -194,7 +194,7 @@ class Intake:
             assert store.root() == tree.root(len(entries), lambda *key: hashes[key])
             totals = store.totals()
         usages = [usage for entry in entries for usage in self._usages_in(entry)]
-        assert len({(usage.device, usage.sequence) for usage in usages}) == len(usages) == totals.accepted
+        assert len({(usage.device_id, usage.sequence) for usage in usages}) == len(usages) == totals.accepted
         assert totals.frames == sum(usage.played_frames() for usage in usages)
         self._home.cleanup()
 

@@ -103,7 +103,7 @@ class Device:
     def enrolment(self, operator: Signer, **changes: Any) -> bytes:
         nonce = bytes(16)
         facts = {
-            "version": 1, "device": self.key.id, "public_key": self.key.public, "site": SITE,
+            "version": 1, "device_id": self.key.id, "public_key": self.key.public, "site": SITE,
             "name": f"player-{self.number}", "tier": 1, "board": "linux", "voices": 8, "nonce": nonce,
             "possession": self.key.sign(IDENTIFY_CONTEXT + nonce), "unix_s": NOON,
         } | changes  # fmt: skip
@@ -117,7 +117,7 @@ class Device:
         placed = [(stem, first + start, frames, FLAG_BEGIN | FLAG_END) for stem, start, frames in rows]
         stems, starts, frames, flags = columns(placed, first)
         facts = {
-            "version": 1, "device": self.key.id, "sequence": self.sequence + 1, "previous": self.previous, "boot": 1,
+            "version": 1, "device_id": self.key.id, "sequence": self.sequence + 1, "previous": self.previous, "boot": 1,
             "session": 1, "start_state": bytes(32), "first_frame": first, "end_frame": first + SPAN,
             "rate_hz": RATE_HZ, "start_ms": 0, "end_ms": 60_000, "clock": 0, "pack": self.pack, "score": bytes(32),
             "tier": 1, "stems": stems, "starts": starts, "frames": frames, "flags": flags,

@@ -216,7 +216,7 @@ def test_an_unknown_device_is_accepted_once_it_is_enrolled(world: Any) -> None:
     device = world.device(enrolled=False)
     segment = device.seal()
     refused = one(world.take(device, segment))
-    assert (refused.verdict, refused.device, refused.sequence) == (answer.UNKNOWN_DEVICE, device.key.id, None)
+    assert (refused.verdict, refused.device_id, refused.sequence) == (answer.UNKNOWN_DEVICE, device.key.id, None)
     world.enrol(device)
     assert one(world.take(device, segment)).verdict == answer.ACCEPTED
     assert world.totals().refused == {"unknown device": 1}

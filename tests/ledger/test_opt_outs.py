@@ -35,7 +35,7 @@ def test_an_enrolled_players_nonce_is_dated_and_nothing_else(world: Any) -> None
     topic, anchor = world.ledger.date(Message.of(device.topic(topics.TIME), NONCE), 1234567)
     assert topic == device.topic(topics.ANCHOR)
     found = open_anchor(anchor, world.folder.public_key, verify)
-    assert (found.device, found.nonce, found.unix_ms) == (device.key.id, NONCE, 1234567)
+    assert (found.device_id, found.nonce, found.unix_ms) == (device.key.id, NONCE, 1234567)
     assert Ledger(world.folder).date(Message.of(stranger.topic(topics.TIME), NONCE), 1) is None
     for payload in (b"", NONCE[:15], NONCE + b"x", bytes(1 << 20)):
         assert world.ledger.date(Message.of(device.topic(topics.TIME), payload), 1) is None

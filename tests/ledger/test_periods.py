@@ -40,7 +40,7 @@ def usage(clock: int, played_unix_s: int | None, start_ms: int = 5_000_000) -> U
         **{name: array("I") for name in ("starts", "frames", "input_starts")},
         **{name: array("B") for name in ("flags", "input_kinds")},
         version=1,
-        device=bytes(16),
+        device_id=bytes(16),
         sequence=1,
         rate_hz=44_100,
         start_ms=start_ms,

@@ -139,7 +139,7 @@ def a_usage(device: bytes, pack: bytes) -> Usage:
     input_starts, input_kinds, input_values = input_columns([(240000, 16, 9830)], 0)
     return Usage(
         version=1,
-        device=device,
+        device_id=device,
         sequence=1,
         previous=FIRST_PREVIOUS,
         boot=1,
@@ -174,7 +174,7 @@ def a_usage(device: bytes, pack: bytes) -> Usage:
 def a_status(device: bytes, pack: bytes) -> Status:
     """A player in its second session."""
     return Status(
-        device=device,
+        device_id=device,
         state=STATE_PLAYING,
         firmware="0.1.0",
         boot=1,
@@ -245,7 +245,7 @@ class Examples:
         self.messages["possession"] = device.sign(IDENTIFY_CONTEXT + NONCE)
         enrolment = Enrolment(
             version=1,
-            device=device.id,
+            device_id=device.id,
             public_key=device.public_key,
             site="harbour",
             name="bar-1",
@@ -277,7 +277,7 @@ class Examples:
         identity = Response(
             id=1,
             code=OK,
-            device=device.id,
+            device_id=device.id,
             public_key=device.public_key,
             signature=self.messages["possession"],
             firmware="0.1.0",
@@ -325,12 +325,12 @@ class Examples:
         accepted = Answer(
             message_sha256=message_sha256,
             verdict=ACCEPTED,
-            device=self.device.id,
+            device_id=self.device.id,
             sequence=1,
             receipt=self.messages["receipt"],
         )
         self._keep("answer-accepted", accepted)
-        refused = Answer(message_sha256=message_sha256, verdict=UNKNOWN_PACK, device=self.device.id, sequence=1)
+        refused = Answer(message_sha256=message_sha256, verdict=UNKNOWN_PACK, device_id=self.device.id, sequence=1)
         self._keep("answer-refused", refused)
 
     def _withdrawn(self) -> None:
@@ -340,7 +340,7 @@ class Examples:
 
     def _dated(self) -> None:
         ledger = self.ledger
-        self.records["anchor"] = Anchor(version=1, device=self.device.id, nonce=NONCE, unix_ms=1767225600000)
+        self.records["anchor"] = Anchor(version=1, device_id=self.device.id, nonce=NONCE, unix_ms=1767225600000)
         self.messages["anchor"] = sign_anchor(self.records["anchor"], ledger.id, ledger.sign)
 
 

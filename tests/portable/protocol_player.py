@@ -19,7 +19,7 @@ def _fits(_pack):
 class Player:
     """What `DeviceLink` asks of a player; `taken` is what it was told."""
 
-    device = bytes(range(16))
+    device_id = bytes(range(16))
     public_key = bytes(range(32))
     firmware = "0.1.0"
     board = "test"
@@ -35,7 +35,7 @@ class Player:
         return (IDENTIFY_CONTEXT + nonce + bytes(64))[:64]
 
     def status(self):
-        return a_status(self.device, bytes(32))
+        return a_status(self.device_id, bytes(32))
 
     def list_segments(self, first):
         return [(number, len(self.segments[number]), bytes(32)) for number in sorted(self.segments) if number >= first]

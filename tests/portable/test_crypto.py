@@ -6,6 +6,7 @@ from amos import crypto
 from amos.compat import MICROPYTHON
 from amos.crypto import ed25519, sha512_plain
 from amos.crypto.edwards import L, P
+from amos.crypto.key_text import key_of_hex
 from amos.crypto.sha512_portable import sha512
 
 # Of RFC 8032 §7.1: seed, public key, message, signature.
@@ -261,3 +262,19 @@ if MICROPYTHON:
             sha512_viper.compress(viper, data, 1, 2)
             sha512_plain.compress(plain, data, 1, 2)
             assert list(viper)[:16] == list(plain)[:16]
+
+
+def test_a_key_is_64_hex_digits_and_nothing_else():
+    digits = "00ff" * 15 + "aBcD"
+    assert key_of_hex(digits) == b"\x00\xff" * 15 + b"\xab\xcd"
+    for text in (
+        "",
+        digits[:-1],
+        digits + "0",
+        " " + digits[1:],
+        digits[:2] + " " + digits[3:],
+        "g" * 64,
+        None,
+        64 * b"0",
+    ):
+        assert key_of_hex(text) is None, text

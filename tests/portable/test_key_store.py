@@ -11,7 +11,7 @@ ELSEWHERE = [(SOC, b"10000000ffffffff"), (MACHINE, b"4567")]
 PATH = "/tmp/amos-key-store-%d.key" % int.from_bytes(os.urandom(4), "big")
 
 
-def device_of(seed):
+def device_id_of(seed):
     return key_id(public_key(seed))
 
 
@@ -34,7 +34,7 @@ def put(data, path=PATH):
 
 
 def load(hardware):
-    return load_or_make_device_seed(PATH, hardware, device_of)
+    return load_or_make_device_seed(PATH, hardware, device_id_of)
 
 
 def refused(hardware):
@@ -51,7 +51,7 @@ def test_a_key_is_made_bound_and_found_again():
     assert sentence == "key: bound to the SoC serial number"
     assert load(HERE) == (seed, sentence)
     data = content()
-    assert len(data) == 89 and seed not in data and device_of(seed) in data
+    assert len(data) == 89 and seed not in data and device_id_of(seed) in data
     again, _sentence = load([(MACHINE, b"other"), HERE[0]])  # whatever else is known there
     assert again == seed
     removed()
@@ -64,7 +64,7 @@ def test_a_copied_file_is_refused_by_name_and_stays():
     seed, _sentence = load(HERE)
     data = content()
     text = refused(ELSEWHERE)
-    assert device_of(seed).hex() in text and "bound to another SoC serial number" in text
+    assert device_id_of(seed).hex() in text and "bound to another SoC serial number" in text
     text = refused([(BOARD, b"10000000a1b2c3d4")])
     assert "bound to a SoC serial number, and this machine shows none" in text
     refused([])

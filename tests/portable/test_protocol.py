@@ -175,7 +175,7 @@ def test_usage_that_contradicts_itself_is_refused():
         {"input_starts": Tag(70, b"\xff\xff\xff\xff")},
         {"input_kinds": Tag(64, b"")},
         {"input_values": Tag(70, bytes(4))},
-        {"device": bytes(15)},
+        {"device_id": bytes(15)},
         {"tier": True},
         {"tier": -1},
         {"tier": 256},
@@ -253,13 +253,13 @@ def test_enrolment_wants_proof_that_the_device_holds_its_key():
     for changes in ({"nonce": bytes(16)}, {"possession": bytes(64)}):
         assert refused(SignatureError, open_enrolment, enrolment_with(**changes), key, crypto.verify)
     other = EXAMPLES.ledger
-    swapped = enrolment_with(device=other.id, public_key=other.public_key)
+    swapped = enrolment_with(device_id=other.id, public_key=other.public_key)
     assert refused(SignatureError, open_enrolment, swapped, key, crypto.verify)
 
 
 def test_what_the_format_cannot_hold_is_refused_before_it_is_signed():
     for changes in (
-        {"device": bytes(16)},  # not the key's id
+        {"device_id": bytes(16)},  # not the key's id
         {"nonce": bytes(15)},
         {"voices": 0},
         {"voices": 33},

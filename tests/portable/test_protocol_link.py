@@ -182,7 +182,7 @@ def test_the_longest_body_passes_and_a_longer_one_does_not():
 def test_every_verb_is_answered():
     line = Line()
     identity = line.ask(id=1, verb=IDENTIFY, nonce=NONCE)
-    assert (identity.code, identity.device, identity.voices) == (OK, line.player.device, 8)
+    assert (identity.code, identity.device_id, identity.voices) == (OK, line.player.device_id, 8)
     assert identity.signature.startswith(IDENTIFY_CONTEXT + NONCE)
     assert decode_status(line.ask(id=2, verb=STATUS).data).next_sequence == 2
     entries = line.ask(id=3, verb=LIST, sequence=0).entries

@@ -165,7 +165,7 @@ def anchored(wall_ms=None):
 
 
 def answer(nonce, unix_ms=NOON_MS, device=DEVICE):
-    return Anchor(version=1, device=device, nonce=nonce, unix_ms=unix_ms)
+    return Anchor(version=1, device_id=device, nonce=nonce, unix_ms=unix_ms)
 
 
 def refused(error, act, *arguments):

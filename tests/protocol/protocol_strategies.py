@@ -131,7 +131,7 @@ def enrolments(draw: st.DrawFn) -> Enrolment:
     fixed = {
         "version": st.just(1),
         "public_key": st.just(public_key),
-        "device": st.just(hashlib.sha256(public_key).digest()[:16]),
+        "device_id": st.just(hashlib.sha256(public_key).digest()[:16]),
         "nonce": st.binary(min_size=16, max_size=64),
         "voices": st.integers(1, 32),
     }
@@ -157,7 +157,7 @@ def answers(draw: st.DrawFn) -> Answer:
     values = draw(fields(Answer))
     if values["verdict"] in RECEIPTED:
         kinds = {name: (kind.rstrip("?"), bound) for _key, name, kind, bound in Answer.FIELDS}
-        values |= {name: draw(a_field(*kinds[name])) for name in ("receipt", "device", "sequence")}
+        values |= {name: draw(a_field(*kinds[name])) for name in ("receipt", "device_id", "sequence")}
     else:
         values["receipt"] = None
     return Answer(**values)

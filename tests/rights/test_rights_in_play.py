@@ -289,7 +289,7 @@ def test_no_wall_clock_ends_a_lease_and_none_makes_it_longer(pack: PackFolder, t
 
 def signed_anchor(nonce: bytes, unix_ms: int, seed: bytes = LEDGER, device: bytes | None = None) -> bytes:
     device = device or crypto.key_id(crypto.public_key(SEED))
-    made = Anchor(version=1, device=device, nonce=nonce, unix_ms=unix_ms)
+    made = Anchor(version=1, device_id=device, nonce=nonce, unix_ms=unix_ms)
     key = crypto.key_id(crypto.public_key(seed))
     return sign_anchor(made, key, lambda message: crypto.sign(seed, message))
 

@@ -98,7 +98,7 @@ def test_the_way_of_an_opt_out(tmp_path: Path) -> None:
     with folder.open_store() as store:
         registry.enrol(folder, store, enrol(Identity(response, nonce), OPERATOR, site="cafe", name="bar", tier=1))  # type: ignore[arg-type]
     ledger = Ledger(folder)
-    topic = device_topic("cafe", device.device, USAGE)
+    topic = device_topic("cafe", device.device_id, USAGE)
     replies = ledger.take([Message.of(topic, wrap(segment)) for segment in segments], int(time.time()))
     assert {reply.answer.verdict for reply in replies} == {ACCEPTED}
     ledger.close()

@@ -46,7 +46,7 @@ def sealed(seed: bytes, count: int, rows: int = 40) -> list[bytes]:
         ]
         stems, starts, frames, flags = columns(placed, first)
         usage = Usage(
-            version=1, device=device, sequence=number, previous=previous, boot=1, session=1, start_state=bytes(32),
+            version=1, device_id=device, sequence=number, previous=previous, boot=1, session=1, start_state=bytes(32),
             first_frame=first, end_frame=first + 28_800_000, rate_hz=48000, start_ms=number * 600_000,
             end_ms=(number + 1) * 600_000, clock=0, pack=b"P" * 32, score=b"S" * 32, tier=1, stems=stems, starts=starts,
             frames=frames, flags=flags, input_starts=array("I"), input_kinds=array("B"), input_values=array("i"),
@@ -66,7 +66,7 @@ class FakePlayer:
     def __init__(self, seed: bytes, segments: list[bytes], ledger_key: bytes = LEDGER_KEY):
         self.seed = seed
         self.public_key = crypto.public_key(seed)
-        self.device = crypto.key_id(self.public_key)
+        self.device_id = crypto.key_id(self.public_key)
         self.segments = dict(enumerate(segments, 1))
         self.next_sequence = len(segments) + 1
         self.last_receipted = 0
@@ -85,9 +85,10 @@ class FakePlayer:
 
     def status(self) -> Status:
         return Status(
-            device=self.device, state=STATE_STOPPED, firmware=self.firmware, boot=1, session=1, frame=0, rate_hz=48000,
-            uptime_ms=1, next_sequence=self.next_sequence, last_receipted=self.last_receipted, unsynced_ms=0,
-            clock=self.clock, pack=self.plays(), tier=1, underruns=0, damaged_frames=0, trimmed=self.last_receipted,
+            device_id=self.device_id, state=STATE_STOPPED, firmware=self.firmware, boot=1, session=1, frame=0,
+            rate_hz=48000, uptime_ms=1, next_sequence=self.next_sequence, last_receipted=self.last_receipted,
+            unsynced_ms=0, clock=self.clock, pack=self.plays(), tier=1, underruns=0, damaged_frames=0,
+            trimmed=self.last_receipted,
             output=OUTPUT_NONE, spare_segments=1, failed_writes=0, spoilt_blobs=self.packs.spoilt,
         )  # fmt: skip
 
@@ -139,7 +140,7 @@ class FakePlayer:
 
     def take_anchor(self, data: bytes) -> None:
         anchor = open_anchor(data, self.ledger_key, crypto.verify)
-        if anchor.nonce != self.nonces[-1] or anchor.device != self.device:
+        if anchor.nonce != self.nonces[-1] or anchor.device_id != self.device_id:
             raise ProofError("anchor.nonce: expected the last one")
         self.anchored.append(anchor.unix_ms)
         self.clock = CLOCK_SYNCHRONISED

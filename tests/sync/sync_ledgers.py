@@ -89,7 +89,7 @@ class FakeLedger:
                 client.publish(topics.device_topic(site, device, topics.RECEIPT), answer.encode(), qos=1)
 
     def _date(self, client: paho.Client, site: str, device: bytes, nonce: bytes) -> None:
-        anchor = Anchor(version=1, device=device, nonce=nonce, unix_ms=time.time_ns() // 1_000_000)
+        anchor = Anchor(version=1, device_id=device, nonce=nonce, unix_ms=time.time_ns() // 1_000_000)
         payload = sign_anchor(anchor, crypto.key_id(LEDGER_KEY), lambda message: crypto.sign(LEDGER_SEED, message))
         payload = self.forge(payload) if self.forge else payload
         client.publish(topics.device_topic(site, device, topics.ANCHOR), payload, qos=1)
@@ -99,7 +99,7 @@ class FakeLedger:
         self.message_bytes += len(payload)
         segment = unwrap(payload)
         if signer(segment) not in self.enrolled:
-            return Answer(message_sha256=digest, verdict=UNKNOWN_DEVICE, device=device)
+            return Answer(message_sha256=digest, verdict=UNKNOWN_DEVICE, device_id=device)
         usage = open_usage(segment, self.enrolled[device], crypto.verify)
         self.messages[digest] += 1
         verdict = self._judge(device, usage.sequence, self.messages[digest] - 1)
@@ -108,7 +108,8 @@ class FakeLedger:
         if verdict is None:
             verdict = self._keep(segment)
         receipt = self.receipts[hashlib.sha256(segment).digest()] if verdict in RECEIPTED else None
-        return Answer(message_sha256=digest, verdict=verdict, device=device, sequence=usage.sequence, receipt=receipt)
+        facts = {"device_id": device, "sequence": usage.sequence, "receipt": receipt}
+        return Answer(message_sha256=digest, verdict=verdict, **facts)
 
     def _keep(self, segment: bytes) -> int:
         key = hashlib.sha256(segment).digest()

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 def measure(label: str, folder: Path, port: int, address: str, count: int) -> None:
     """One player of `count` segments, from plugging in until its journal is trimmed."""
     player = FakePlayer(SEED, [])
-    ledger = FakeLedger(port, {player.device: player.public_key}, truthful)
+    ledger = FakeLedger(port, {player.device_id: player.public_key}, truthful)
     courier = Courier(Settings("speed", (address,), Broker("127.0.0.1", port), folder / label))
     while not courier.mqtt.up:
         courier.turn(20)

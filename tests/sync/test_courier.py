@@ -54,7 +54,7 @@ class Venue:
         return self.players[-1]
 
     def start_ledger(self, judge: Judge = truthful, enrol: bool = True) -> FakeLedger:
-        enrolled = {line.player.device: line.player.public_key for line in self.players} if enrol else {}
+        enrolled = {line.player.device_id: line.player.public_key for line in self.players} if enrol else {}
         self.ledger = FakeLedger(self.port, enrolled, judge)
         return self.ledger
 
@@ -240,7 +240,7 @@ def test_a_device_enrolled_late_is_accepted_then(venue: Venue) -> None:
     venue.run(lambda: ledger.verdicts[UNKNOWN_DEVICE] >= 2)
     venue.run(lambda: venue.heard("No enrolment names this device"))
     assert sum("No enrolment" in sentence for sentence in venue.said) == 1
-    ledger.enrolled[line.player.device] = line.player.public_key
+    ledger.enrolled[line.player.device_id] = line.player.public_key
     venue.run_until_idle()
     venue.assert_all_home(2)
 
@@ -263,7 +263,7 @@ def test_forged_answers_and_garbage_only_delay(venue: Venue, checking: bool) -> 
     ledger = venue.start_ledger(lambda _device, _sequence, _resends: -1)
     courier = venue.start(**({"ledger_key": LEDGER_KEY} if checking else {}))
     venue.run(lambda: len(ledger.messages) == 2)
-    topic = topics.device_topic(SITE, line.player.device, topics.RECEIPT)
+    topic = topics.device_topic(SITE, line.player.device_id, topics.RECEIPT)
     other = FakeLedger(venue.port, {}, truthful)
     elsewhere = sealed(SEED_B, 1)[0]
     other._keep(elsewhere)
@@ -271,9 +271,9 @@ def test_forged_answers_and_garbage_only_delay(venue: Venue, checking: bool) -> 
     for message in ledger.messages:
         sequence = courier.outbox.find(message).sequence  # type: ignore[union-attr]
         answer = Answer(
-            message_sha256=message, verdict=ACCEPTED, device=line.player.device, sequence=sequence, receipt=forged
+            message_sha256=message, verdict=ACCEPTED, device_id=line.player.device_id, sequence=sequence, receipt=forged
         )
-        wrong = Answer(message_sha256=message, verdict=DUPLICATE, device=b"x" * 16, sequence=1, receipt=forged)
+        wrong = Answer(message_sha256=message, verdict=DUPLICATE, device_id=b"x" * 16, sequence=1, receipt=forged)
         for payload in (b"garbage", b"", os.urandom(60_000), wrong.encode(), answer.encode()):
             ledger.publish(topic, payload)
     told = "ignored a message" if checking else "did not take the receipt"
@@ -328,7 +328,7 @@ def test_a_player_on_micropython_over_a_pty(venue: Venue, micropython: list[str]
         assert process.stdout is not None and process.stdout.readline() == b"ready\n"
         player = FakePlayer(seed, [])
         ledger = venue.start_ledger()
-        ledger.enrolled[player.device] = player.public_key
+        ledger.enrolled[player.device_id] = player.public_key
         venue.start(f"serial:{path}", ledger_key=LEDGER_KEY)
         venue.run_until_idle()
         assert list(ledger.segments.values()) == sealed(seed, 8)

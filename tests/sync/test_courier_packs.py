@@ -43,7 +43,7 @@ class Venue:
         self.segments = sealed(seed, 6)
         self.line = PlayerThread(FakePlayer(seed, self.segments), f"unix:{folder}/p")
         self.player = self.line.player
-        self.ledger = FakeLedger(port, {self.player.device: self.player.public_key}, truthful)
+        self.ledger = FakeLedger(port, {self.player.device_id: self.player.public_key}, truthful)
         self.courier: Courier | None = None
 
     def start(self, packs: object, **more: object) -> Courier:

@@ -99,7 +99,7 @@ def test_everything_comes_through_in_pieces_of_any_size(piece: int) -> None:
     player = a_player()
     line = Line(player, piece=piece)
     identity, receipted = line.run(whole_exchange(line.host, SEGMENTS, receipt_for(SEGMENTS[-1])))  # type: ignore[misc]
-    assert identity.device == player.device
+    assert identity.device_id == player.device_id
     assert crypto.verify(identity.public_key, IDENTIFY_CONTEXT + NONCE, identity.signature)
     assert receipted == len(SEGMENTS)
     assert (line.host.damaged, line.host.stale, line.host.resent) == (0, 0, 0)

@@ -97,7 +97,7 @@ class Player:
     def enrolment(self, **changes: object) -> bytes:
         nonce = b"nonce of sixteen"
         facts: dict[str, object] = dict(
-            **{"version": 1, "device": self.device, "public_key": public_key(self.seed), "site": "cafe"},
+            **{"version": 1, "device_id": self.device, "public_key": public_key(self.seed), "site": "cafe"},
             **{"name": self.name, "tier": 0, "board": "linux", "voices": 4, "nonce": nonce, "unix_s": 1},
             possession=sign(self.seed, IDENTIFY_CONTEXT + nonce),
         )
@@ -110,7 +110,7 @@ class Player:
         stems, starts, frames, flags = columns([(stem, self.end_frame, n, 7) for stem, n in rows], self.end_frame)
         pack = hashlib.sha256(manifest_bytes(self.rate_hz)).digest()
         facts: dict[str, object] = dict(
-            **{"version": 1, "device": self.device, "sequence": self.sequence + 1, "previous": self.previous},
+            **{"version": 1, "device_id": self.device, "sequence": self.sequence + 1, "previous": self.previous},
             **{"boot": 1, "session": 1, "start_state": bytes(32), "first_frame": self.end_frame},
             **{"end_frame": self.end_frame + span, "rate_hz": self.rate_hz, "start_ms": 1000, "end_ms": 2000},
             **{"clock": 0 if played_unix_s is None else 2, "pack": pack, "score": bytes(32), "tier": tier},

@@ -112,7 +112,7 @@ def replacing_elsewhere(world, dates) -> bytes:
         (stranger_enrolled, "entry 9: signature: expected one that verifies"),
         (replacing_nobody, "entry 9: enrolment.predecessor: expected one enrolled and not replaced"),
         (replacing_elsewhere, "entry 9: enrolment.site: expected cafe, found elsewhere"),
-        (unenrolled, "entry 9: usage.device: expected one enrolled before"),
+        (unenrolled, "entry 9: usage.device_id: expected one enrolled before"),
         (skipped, "entry 9: usage.sequence: expected 4, found 5"),
         (repeated, "entry 9: usage.sequence: expected one that comes once, found 3"),
         (unchained, "entry 9: usage.previous: expected"),
@@ -160,7 +160,7 @@ def test_a_device_in_another_s_place_passes(november) -> None:
         ),
         (
             lambda _november, old, _new, _third: old.enrolment(unix_s=9),
-            "enrolment.device: expected one that nothing has replaced",
+            "enrolment.device_id: expected one that nothing has replaced",
         ),
     ],
 )

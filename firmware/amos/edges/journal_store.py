@@ -34,9 +34,9 @@ def open_store(address: str, directory: str, size_bytes: int):
     return CardSectorDevice(sd_card.mounted()) if path == "sd" else PartitionSectorDevice(path)
 
 
-def open_reserved(directory: str, device: bytes):
+def open_reserved(directory: str, device_id: bytes):
     """The SectorDevice of the reservation beside the key of `device`. Raises OSError."""
-    path = directory + "/" + device.hex() + ".reserved"
+    path = directory + "/" + device_id.hex() + ".reserved"
     store = FileSectorDevice(path, RESERVATION_SECTORS * PAGE_BYTES, PAGE_BYTES)
     if store.sector_count < RESERVATION_SECTORS:
         store.grow(RESERVATION_SECTORS)

@@ -50,11 +50,11 @@ def load_or_make_seed(path: str) -> bytes:
     return data
 
 
-def load_or_make_device_seed(path: str, hardware: list, device_of) -> tuple:
+def load_or_make_device_seed(path: str, hardware: list, device_id_of) -> tuple:
     """(the 32-byte seed in a device's file, a sentence on what it is bound to); made when the file is absent.
 
     `hardware` is `hardware.hardware_ids()`; with none, the file is plain and stays so until there is one.
-    `device_of(seed)` is the device id of a seed. Raises `KeyFault`, OSError.
+    `device_id_of(seed)` is the device id of a seed. Raises `KeyFault`, OSError.
     """
     data = _read(path)
     if data is None:
@@ -67,10 +67,10 @@ def load_or_make_device_seed(path: str, hardware: list, device_of) -> tuple:
     if len(data) == SEED_BYTES:
         if not hardware:
             return data, UNBOUND
-        seed, data = data, _bind(data, hardware[0], device_of(data))
+        seed, data = data, _bind(data, hardware[0], device_id_of(data))
         _write(path, data)
         return seed, _sentence(data)
-    return _unbind(path, data, hardware, device_of), _sentence(data)
+    return _unbind(path, data, hardware, device_id_of), _sentence(data)
 
 
 def _sentence(data: bytes) -> str:
@@ -94,24 +94,24 @@ def _combined(first: bytes, second: bytes) -> bytes:
     return bytes([a ^ b for a, b in zip(first, second)])
 
 
-def _bind(seed: bytes, hardware, device: bytes) -> bytes:
+def _bind(seed: bytes, hardware, device_id: bytes) -> bytes:
     kind, hardware_id = hardware
     salt = os.urandom(SALT_BYTES)
-    data = MAGIC + bytes([kind]) + device + salt + _combined(seed, _pad(kind, hardware_id, salt))
+    data = MAGIC + bytes([kind]) + device_id + salt + _combined(seed, _pad(kind, hardware_id, salt))
     return data + crc32(data).to_bytes(4, "little")
 
 
-def _unbind(path: str, data: bytes, hardware: list, device_of) -> bytes:
-    kind, device, salt, combined = data[4], data[5:21], data[21:53], data[53:85]
+def _unbind(path: str, data: bytes, hardware: list, device_id_of) -> bytes:
+    kind, device_id, salt, combined = data[4], data[5:21], data[21:53], data[53:85]
     for found, hardware_id in hardware:
         if found == kind:
             seed = _combined(combined, _pad(kind, hardware_id, salt))
-            if device_of(seed) == device:
+            if device_id_of(seed) == device_id:
                 return seed
             text = "%s: holds the key of device %s, which is bound to another %s; enrol this one as a device of its own"
-            raise KeyFault(text % (path, device.hex(), NAMES[kind]))
+            raise KeyFault(text % (path, device_id.hex(), NAMES[kind]))
     text = "%s: holds the key of device %s, which is bound to a %s, and this machine shows none"
-    raise KeyFault(text % (path, device.hex(), NAMES[kind]))
+    raise KeyFault(text % (path, device_id.hex(), NAMES[kind]))
 
 
 def _read(path: str):

@@ -109,7 +109,9 @@ class SegmentBuilder:
         """Mark what sounded at the last flush as aborted by a power cut."""
         self.rows.mark(self.final, FLAG_ABORTED | FLAG_POWER_LOSS)
 
-    def usage(self, device: bytes, sequence: int, previous: bytes, pcm_sha256: bytes, reason: int, lost=None) -> Usage:
+    def usage(
+        self, device_id: bytes, sequence: int, previous: bytes, pcm_sha256: bytes, reason: int, lost=None
+    ) -> Usage:
         """The payload to sign, whose columns hold until the rows are asked for anything else. `lost` is None or (first,
         last, reason) of sequence numbers gone for good. What sounds ends here."""
         opened = self.opened
@@ -119,7 +121,7 @@ class SegmentBuilder:
         input_starts, input_kinds, input_values = input_columns(self.inputs, opened.first_frame)
         return Usage(
             version=VERSION,
-            device=device,
+            device_id=device_id,
             sequence=sequence,
             previous=previous,
             boot=opened.boot,

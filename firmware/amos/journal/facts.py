@@ -60,7 +60,7 @@ def no_state() -> State:
 class Superblock(Record):
     """Where recovery begins in each zone, and the `State` at that moment. Positions count sectors and never wrap.
 
-    `device`: whose ring it is, `NOBODY` where nobody said.
+    `device_id`: whose ring it is, `NOBODY` where nobody said.
     """
 
     NAME = "superblock"
@@ -75,7 +75,7 @@ class Superblock(Record):
         (8, "segments_tail", "uint", COUNT_MAX),
         (9, "segments_number", "uint", COUNT_MAX),
         (10, "state", "records", (State, 1)),
-        (11, "device", "bytes", DEVICE_BYTES),
+        (11, "device_id", "bytes", DEVICE_BYTES),
     )
 
     generation: int
@@ -88,7 +88,7 @@ class Superblock(Record):
     segments_tail: int
     segments_number: int
     state: "list[State]"
-    device: bytes
+    device_id: bytes
 
     def fault(self) -> "str | None":
         if len(self.state) != 1 or not 0 < self.rows_sectors < self.sector_count - 2:
@@ -111,7 +111,7 @@ class Reserved(Record):
     NAME = "reserved"
     FIELDS = (
         (1, "generation", "uint", COUNT_MAX),
-        (2, "device", "bytes", DEVICE_BYTES),
+        (2, "device_id", "bytes", DEVICE_BYTES),
         (3, "salt", "uint", U32),
         (4, "boot", "uint", U32),
         (5, "session", "uint", U32),
@@ -122,7 +122,7 @@ class Reserved(Record):
     )
 
     generation: int
-    device: bytes
+    device_id: bytes
     salt: int
     boot: int
     session: int

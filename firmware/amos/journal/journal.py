@@ -53,11 +53,11 @@ class Journal:
     notes             list of str, what recovery had to do, and damage found since
     """
 
-    def __init__(self, device, salt: bytes, reservation=None):
+    def __init__(self, medium, salt: bytes, reservation=None):
         self._broken = ""
         self._reservation = reservation
         try:
-            self._ring, found = start(device, crc32(salt) & 0xFFFFFFFF, reservation)
+            self._ring, found = start(medium, crc32(salt) & 0xFFFFFFFF, reservation)
         except OSError as error:
             raise JournalFault("journal: storage failed (%s)" % error)
         self._rows, self._zone = self._ring.rows, self._ring.segments

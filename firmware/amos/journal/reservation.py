@@ -17,22 +17,22 @@ SECTORS = 2
 
 
 class Reservation:
-    """Of the device whose id is `device`. Raises `JournalFault` where the medium is of another device; OSError.
+    """Of the device whose id is `device_id`. Raises `JournalFault` where the medium is of another device; OSError.
 
-    device   device id
-    lost     whether both sectors are damaged: what was reserved is not known
-    last     Reserved as last written; zeros where nothing was
+    device_id   of the player
+    lost        whether both sectors are damaged: what was reserved is not known
+    last        Reserved as last written; zeros where nothing was
     """
 
-    def __init__(self, medium, device: bytes, block: int = 1):
+    def __init__(self, medium, device_id: bytes, block: int = 1):
         if medium.sector_count < SECTORS:
             raise JournalFault("reservation: expected %d sectors, found %d" % (SECTORS, medium.sector_count))
         self._medium = medium
         self._block = block
-        self.device = device
+        self.device_id = device_id
         self.last = Reserved(
             generation=0,
-            device=device,
+            device_id=device_id,
             salt=0,
             boot=0,
             session=0,
@@ -47,8 +47,9 @@ class Reservation:
             found = slot.decode(MAGIC, Reserved, data)
             if found is not None and found.generation > self.last.generation:
                 self.last = found
-        if self.last.device != device:
-            raise JournalFault("reservation: expected device %s, found %s" % (device.hex(), self.last.device.hex()))
+        if self.last.device_id != device_id:
+            told = (device_id.hex(), self.last.device_id.hex())
+            raise JournalFault("reservation: expected device %s, found %s" % told)
         # Both are written before anything rests on the first word: with one still blank, that was never said.
         self.lost = not self.last.generation and not any([slot.is_blank(data) for data in sectors])
 
@@ -85,7 +86,7 @@ class Reservation:
         last = self.last
         reserved = Reserved(
             generation=last.generation + 1,
-            device=self.device,
+            device_id=self.device_id,
             salt=salt,
             boot=journal.boot,
             session=max(journal.session + self._block - 1, last.session),

@@ -33,7 +33,7 @@ class Traces:
         self.sector_bytes = sector_bytes
 
 
-def search(device, known_salt=None) -> Traces:
+def search(medium, known_salt=None) -> Traces:
     """Read the whole medium once. `known_salt` counts as soon as one record has it.
 
     Raises `JournalFault` for a superblock where none can be, as in a file within a file system: then the ring's medium
@@ -42,7 +42,7 @@ def search(device, known_salt=None) -> Traces:
     backwards = _backwards()
     salts: dict = {}  # salt: (records, the bits of all their offsets, number of the last)
     mark = record.MAGIC + bytes((record.VERSION,))
-    for offset, data in _marked(device, mark[:1]):
+    for offset, data in _marked(medium, mark[:1]):
         if data[: len(mark)] == mark:
             _count(salts, data, _salt_of(data[: record.HEADER_BYTES], backwards), offset)
             continue
@@ -56,14 +56,14 @@ def search(device, known_salt=None) -> Traces:
     if known_salt not in salts:
         best = max(salts, key=lambda salt: salts[salt][0]) if salts else None
         if best is None or salts[best][0] < AGREEING_MIN:
-            return Traces(None, None, device.sector_bytes)
-    return Traces(None, best, _sector_bytes(device, *salts[best][:2]))
+            return Traces(None, None, medium.sector_bytes)
+    return Traces(None, best, _sector_bytes(medium, *salts[best][:2]))
 
 
-def _marked(device, mark: bytes):
+def _marked(medium, mark: bytes):
     """Yield (offset in bytes, 512 bytes or more) where sectors of any size may begin, and do with `mark`."""
-    size = device.sector_bytes
-    for sector, data in marked(device.read, 0, device.sector_count, size, b""):
+    size = medium.sector_bytes
+    for sector, data in marked(medium.read, 0, medium.sector_count, size, b""):
         for at in range(0, size, SECTOR_BYTES[0]):
             if data[at : at + len(mark)] == mark:
                 yield sector * size + at, data[at:]
@@ -82,10 +82,10 @@ def _count(salts: dict, data: bytes, salt: int, offset: int) -> None:
         salts[salt] = (count + 1, offsets | offset, header.number)
 
 
-def _sector_bytes(device, count: int, offsets: int) -> int:
-    """The device's own size, unless the offsets of `count` records tell another."""
+def _sector_bytes(medium, count: int, offsets: int) -> int:
+    """The medium's own size, unless the offsets of `count` records tell another."""
     size = max([size for size in SECTOR_BYTES if not offsets % size])
-    return size if count >= TELLING_MIN or size < device.sector_bytes else device.sector_bytes
+    return size if count >= TELLING_MIN or size < medium.sector_bytes else medium.sector_bytes
 
 
 def _backwards() -> list:

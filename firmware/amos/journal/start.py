@@ -12,40 +12,40 @@ from amos.protocol.errors import ProtocolError
 from amos.protocol.segment import signer
 
 
-def start(device, salt: int, reservation) -> tuple:
+def start(medium, salt: int, reservation) -> tuple:
     """(Ring, Found), with the counters to go on from; `reservation` may be None. Raises `JournalFault`, OSError."""
     if reservation is None:
-        ring = Ring(device, salt)
-        ring.device = ring.device or NOBODY
+        ring = Ring(medium, salt)
+        ring.device_id = ring.device_id or NOBODY
         return ring, Found(ring)
-    ring = Ring(device, salt, reservation.device, reservation.salt)
+    ring = Ring(medium, salt, reservation.device_id, reservation.salt)
     found = Found(ring)
     owner = _owner(ring, found, reservation)
-    if owner != reservation.device:
+    if owner != reservation.device_id:
         if found.segments or (found.unsealed and owner != NOBODY):
-            told = (reservation.device.hex(), owner.hex(), len(found.segments))
+            told = (reservation.device_id.hex(), owner.hex(), len(found.segments))
             text = "journal: expected the ring of device %s, found that of %s with %d segments; "
             raise JournalFault(text % told + "put its own card back, or wipe this one")
-        ring = Ring(device, salt, reservation.device, anew=True)
+        ring = Ring(medium, salt, reservation.device_id, anew=True)
         ring.notes.append("the ring of device %s, where nothing waits, gave way to one of its own" % owner.hex())
         found = Found(ring)
-    ring.device = reservation.device
+    ring.device_id = reservation.device_id
     if not reservation.lost:
         _go_on(found, reservation)
     elif found.state.boot:
         ring.notes.append("what was reserved beside the key is damaged; it is written anew")
     else:
         text = "journal: expected a ring, or a whole %s.reserved, found neither: "
-        raise JournalFault(text % reservation.device.hex() + "its numbers may have been used; remove its key")
+        raise JournalFault(text % reservation.device_id.hex() + "its numbers may have been used; remove its key")
     return ring, found
 
 
 def _owner(ring, found, reservation) -> bytes:
     """Device id; `NOBODY` when nothing tells."""
-    if ring.device is not None:
-        return reservation.device if ring.device == NOBODY else ring.device
+    if ring.device_id is not None:
+        return reservation.device_id if ring.device_id == NOBODY else ring.device_id
     if reservation.salt in (None, ring.salt) and not found.segments:
-        return reservation.device
+        return reservation.device_id
     owner = NOBODY
     for stored in found.segments.values():
         try:

@@ -20,24 +20,24 @@ def decode(data: bytes):
     return slot.decode(MAGIC, Superblock, data)
 
 
-def load(device) -> list:
-    """The whole superblocks of a device, the newest first. Raises OSError.
+def load(medium) -> list:
+    """The whole superblocks of a medium, the newest first. Raises OSError.
 
     The first sector's knows where the last sector was, should the medium have another size than once.
     """
     found = []
-    last = device.sector_count - 1
-    first = decode(device.read(0, 1))
+    last = medium.sector_count - 1
+    first = decode(medium.read(0, 1))
     if first is not None and sector_of(first) == 0:
         found.append(first)
         last = min(last, first.sector_count - 1)
-    block = decode(device.read(last, 1))
+    block = decode(medium.read(last, 1))
     if block is not None and sector_of(block) == last:
         found.append(block)
     return sorted(found, key=lambda block: -block.generation)
 
 
-def store(device, block: Superblock) -> None:
+def store(medium, block: Superblock) -> None:
     """Write a superblock durably in its turn. Raises OSError."""
-    device.write(sector_of(block), slot.encode(MAGIC, block, device.sector_bytes))
-    device.sync()
+    medium.write(sector_of(block), slot.encode(MAGIC, block, medium.sector_bytes))
+    medium.sync()

@@ -42,9 +42,9 @@ class Zone:
     damage                list of (start, end) positions that held no whole record when scanned; end None: a torn tail
     """
 
-    def __init__(self, device, salt: int, first: int, count: int, tail: int, tail_number: int, kinds, window):
-        self._device = device
-        self.sector_bytes = device.sector_bytes
+    def __init__(self, medium, salt: int, first: int, count: int, tail: int, tail_number: int, kinds, window):
+        self._medium = medium
+        self.sector_bytes = medium.sector_bytes
         self._salt = salt
         self._first = first
         self._kinds = kinds
@@ -67,8 +67,8 @@ class Zone:
     def read_sectors(self, position: int, count: int) -> bytes:
         start = position % self.count
         until_end = min(count, self.count - start)
-        data = self._device.read(self._first + start, until_end)
-        return data if until_end == count else data + self._device.read(self._first, count - until_end)
+        data = self._medium.read(self._first + start, until_end)
+        return data if until_end == count else data + self._medium.read(self._first, count - until_end)
 
     def read(self, position: int, offset: int, size: int) -> bytes:
         """Part of the payload of the record at `position`."""
@@ -120,7 +120,7 @@ class Zone:
         for data in record.in_sectors(pieces.after(header), self.sector_bytes, self._window):
             self._write_sectors(at, data)
             at += len(data) // self.sector_bytes
-        self._device.sync()
+        self._medium.sync()
         self.head += count
         self.number += 1
         self.link = record.link_of(header)
@@ -129,9 +129,9 @@ class Zone:
     def _write_sectors(self, position: int, data: memoryview) -> None:
         start = position % self.count
         until_end = (self.count - start) * self.sector_bytes
-        self._device.write(self._first + start, data[:until_end] if until_end < len(data) else data)
+        self._medium.write(self._first + start, data[:until_end] if until_end < len(data) else data)
         if until_end < len(data):
-            self._device.write(self._first, data[until_end:])
+            self._medium.write(self._first, data[until_end:])
 
     # Recovery
 

@@ -13,13 +13,13 @@ class Anchor(Record):
     NAME = "anchor"
     FIELDS = (
         (1, "version", "uint", U8),
-        (2, "device", "bytes", KID_BYTES),
+        (2, "device_id", "bytes", KID_BYTES),
         (3, "nonce", "bytes", TIME_NONCE_BYTES),
         (4, "unix_ms", "uint", U64),
     )
 
     version: int
-    device: bytes
+    device_id: bytes
     nonce: bytes
     unix_ms: int
 

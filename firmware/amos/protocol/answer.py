@@ -67,7 +67,7 @@ class Answer(Record):
     FIELDS = (
         (1, "message_sha256", "bytes", 32),
         (2, "verdict", "uint", len(VERDICTS) - 1),
-        (3, "device", "bytes?", 16),
+        (3, "device_id", "bytes?", 16),
         (4, "sequence", "uint?", U64),
         (5, "receipt", "blob?", RECEIPT_BYTES_MAX),
         (6, "detail", "text?", 200),
@@ -75,7 +75,7 @@ class Answer(Record):
 
     message_sha256: bytes
     verdict: int
-    device: "bytes | None"
+    device_id: "bytes | None"
     sequence: "int | None"
     receipt: "bytes | None"
     detail: "str | None"
@@ -83,8 +83,8 @@ class Answer(Record):
     def fault(self) -> "str | None":
         if (self.receipt is not None) != (self.verdict in RECEIPTED):
             return "receipt: expected one exactly when accepted or duplicate"
-        if self.receipt is not None and (self.device is None or self.sequence is None):
-            return "device and sequence: expected with a receipt"
+        if self.receipt is not None and (self.device_id is None or self.sequence is None):
+            return "device_id and sequence: expected with a receipt"
         return None
 
 

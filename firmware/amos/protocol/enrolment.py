@@ -20,7 +20,7 @@ class Enrolment(Record):
     NAME = "enrolment"
     FIELDS = (
         (1, "version", "uint", U8),
-        (2, "device", "bytes", 16),
+        (2, "device_id", "bytes", 16),
         (3, "public_key", "bytes", 32),
         (4, "site", "slug", SMALL_TEXT_BYTES_MAX),
         (5, "name", "slug", SMALL_TEXT_BYTES_MAX),
@@ -34,7 +34,7 @@ class Enrolment(Record):
     )
 
     version: int
-    device: bytes
+    device_id: bytes
     public_key: bytes
     site: str
     name: str
@@ -49,11 +49,11 @@ class Enrolment(Record):
     def fault(self) -> "str | None":
         if self.version != VERSION:
             return "version: expected %d, found %d" % (VERSION, self.version)
-        if self.device != hashlib.sha256(self.public_key).digest()[:KID_BYTES]:
-            return "device: expected the key id of public_key, found %s" % self.device.hex()
+        if self.device_id != hashlib.sha256(self.public_key).digest()[:KID_BYTES]:
+            return "device_id: expected the key id of public_key, found %s" % self.device_id.hex()
         if len(self.nonce) < NONCE_BYTES_MIN:
             return "nonce: expected at least %d bytes" % NONCE_BYTES_MIN
-        if self.predecessor == self.device:
+        if self.predecessor == self.device_id:
             return "predecessor: expected another device, found this one"
         if not self.voices:
             return "voices: expected at least 1"

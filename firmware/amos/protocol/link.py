@@ -180,7 +180,7 @@ class Response(Record):
         (1, "id", "uint", U16),
         (2, "code", "uint", U8),
         (3, "text", "text?", 160),
-        (4, "device", "bytes?", 16),
+        (4, "device_id", "bytes?", 16),
         (5, "public_key", "bytes?", 32),
         (6, "signature", "bytes?", 64),
         (7, "firmware", "text?", SMALL_TEXT_BYTES_MAX),
@@ -196,7 +196,7 @@ class Response(Record):
     id: int
     code: int
     text: "str | None"
-    device: "bytes | None"
+    device_id: "bytes | None"
     public_key: "bytes | None"
     signature: "bytes | None"
     firmware: "str | None"
@@ -229,7 +229,7 @@ class Status(Record):
 
     NAME = "status"
     FIELDS = (
-        (1, "device", "bytes", 16),
+        (1, "device_id", "bytes", 16),
         (2, "state", "uint", len(STATES) - 1),
         (3, "firmware", "text", SMALL_TEXT_BYTES_MAX),
         (4, "boot", "uint", U32),
@@ -255,7 +255,7 @@ class Status(Record):
         (24, "spoilt_blobs", "uint", U32),
     )
 
-    device: bytes
+    device_id: bytes
     state: int
     firmware: str
     boot: int

@@ -19,7 +19,7 @@ def identify(link: HostLink, nonce: bytes) -> "Generator[Ticket | Pause, Respons
     `nonce` is 16 to 64 fresh random bytes. The signature is over `IDENTIFY_CONTEXT` and the nonce.
     """
     response = checked(IDENTIFY, (yield link.submit(Request(id=0, verb=IDENTIFY, nonce=nonce))))
-    need(IDENTIFY, response, ("device", "public_key", "signature", "firmware", "board", "voices"))
+    need(IDENTIFY, response, ("device_id", "public_key", "signature", "firmware", "board", "voices"))
     return response
 
 

@@ -2,7 +2,7 @@
 
 `DeviceLink(player)` needs of `player`:
 
-    device, public_key      bytes (16, 32)
+    device_id, public_key      bytes (16, 32)
     firmware, board         str
     voices                  int
     sign_identity(nonce)    -> bytes (64), over `IDENTIFY_CONTEXT` and the nonce
@@ -144,7 +144,7 @@ class DeviceLink:
         return Response(
             id=number,
             code=OK,
-            device=player.device,
+            device_id=player.device_id,
             public_key=player.public_key,
             signature=player.sign_identity(nonce),
             firmware=player.firmware,

@@ -55,7 +55,7 @@ class Usage(Record):
     NAME = "usage"
     FIELDS = (
         (1, "version", "uint", U8),
-        (2, "device", "bytes", 16),
+        (2, "device_id", "bytes", 16),
         (3, "sequence", "uint", U64),
         (4, "previous", "bytes", 32),
         (5, "boot", "uint", U32),
@@ -90,7 +90,7 @@ class Usage(Record):
     )
 
     version: int
-    device: bytes
+    device_id: bytes
     sequence: int
     previous: bytes
     boot: int
@@ -198,7 +198,7 @@ def input_columns(inputs, first_frame: int):
 def sign_usage_pieces(usage: Usage, sign_message, content) -> Pieces:
     """The segment's bytes, at most `SEGMENT_BYTES_MAX`, without a copy of the columns, whose bytes `content(column)`
     gives; `sign_message(message: Pieces) -> 64 bytes` by the device key."""
-    return sign_pieces(usage.encode_pieces(content), TYP_USAGE, usage.device, sign_message)
+    return sign_pieces(usage.encode_pieces(content), TYP_USAGE, usage.device_id, sign_message)
 
 
 def open_usage(data, public_key: bytes, verify) -> Usage:
@@ -206,8 +206,9 @@ def open_usage(data, public_key: bytes, verify) -> Usage:
     message = parse_typed(data, TYP_USAGE, SEGMENT_BYTES_MAX)
     message.check(public_key, verify)
     usage = Usage.decode(message.payload)
-    if usage.device != message.kid:
-        raise MessageError("usage.device: expected the signer %s, found %s" % (message.kid.hex(), usage.device.hex()))
+    if usage.device_id != message.kid:
+        told = (message.kid.hex(), usage.device_id.hex())
+        raise MessageError("usage.device_id: expected the signer %s, found %s" % told)
     return usage
 
 

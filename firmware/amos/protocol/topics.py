@@ -18,9 +18,9 @@ OPT_OUTS = PREFIX + "/opt-outs"
 """One retained message for every player: the publisher's opt-out list."""
 
 
-def device_topic(site: str, device: bytes, leaf: str) -> str:
+def device_topic(site: str, device_id: bytes, leaf: str) -> str:
     """Topic of one device's `leaf` at `site`."""
-    return "%s/%s/%s/%s" % (PREFIX, site, device.hex(), leaf)
+    return "%s/%s/%s/%s" % (PREFIX, site, device_id.hex(), leaf)
 
 
 def courier_status_topic(site: str) -> str:
@@ -29,14 +29,14 @@ def courier_status_topic(site: str) -> str:
 
 
 def parse_device_topic(topic: str):
-    """(site, device, leaf) of a device topic. Raises `MessageError`."""
+    """(site, device_id, leaf) of a device topic. Raises `MessageError`."""
     parts = topic.split("/")
     if len(parts) != 5 or parts[0] + "/" + parts[1] != PREFIX or not parts[2]:
         raise MessageError("topic: expected %s/<site>/<device>/<leaf>, found %s" % (PREFIX, topic[:80]))
     try:
-        device = bytes.fromhex(parts[3])
+        device_id = bytes.fromhex(parts[3])
     except ValueError:
-        device = b""
-    if len(device) != 16 or device.hex() != parts[3]:
+        device_id = b""
+    if len(device_id) != 16 or device_id.hex() != parts[3]:
         raise MessageError("topic: expected a device of 32 lower-case hex digits, found %s" % parts[3][:40])
-    return parts[2], device, parts[4]
+    return parts[2], device_id, parts[4]

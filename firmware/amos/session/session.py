@@ -78,7 +78,7 @@ class Session:
         self._time = SessionTime(clock, self.rate_hz, config, None if before is None else before.time)
         self.licence = device.rights.license(manifest)
         self._withdrawing: list = []
-        seed = session_seed(device.device, pack.pack_id, journal.session)
+        seed = session_seed(device.device_id, pack.pack_id, journal.session)
         frames = [stem.frames for stem in manifest.stems]
         self._vm = recall_vm(score, frames, [s.gain_q15 for s in manifest.stems], seed, journal.memory)
         self._tells_time = bool(score.dayparts or score.announcements)
@@ -88,7 +88,7 @@ class Session:
             manifest.rate_hz, manifest.voices, config.block_frames, ceiling=ceiling, buffers=mixer_buffers
         )
         self.performance = Performance(self._vm, mixer, self._meter, pack.stem, BlobError)
-        self.log = UsageLog(journal, device.device, device.sign_pieces, device.worker)
+        self.log = UsageLog(journal, device.device_id, device.sign_pieces, device.worker)
         self._pack = pack
         self._start_state = hashlib.sha256(self._vm.start_state()).digest()
         self.output = self._open_output(before)

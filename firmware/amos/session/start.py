@@ -8,9 +8,9 @@ from amos.score.vm import Vm
 SEED_CONTEXT = b"amos/1/session-seed\x00"
 
 
-def session_seed(device: bytes, pack_id: bytes, session: int) -> bytes:
+def session_seed(device_id: bytes, pack_id: bytes, session: int) -> bytes:
     """32 bytes that a venue cannot choose: hash of device, pack and session number."""
-    return hashlib.sha256(SEED_CONTEXT + device + pack_id + session.to_bytes(4, "big")).digest()
+    return hashlib.sha256(SEED_CONTEXT + device_id + pack_id + session.to_bytes(4, "big")).digest()
 
 
 def recall_vm(score, frames, gains_q15, seed: bytes, memory) -> Vm:

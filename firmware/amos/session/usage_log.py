@@ -31,9 +31,9 @@ class UsageLog:
 
     _builder: SegmentBuilder  # since `begin`
 
-    def __init__(self, journal, device: bytes, sign_message, worker=None):
+    def __init__(self, journal, device_id: bytes, sign_message, worker=None):
         self._journal = journal
-        self._device = device
+        self._device_id = device_id
         self._sign_message = sign_message
         self._worker = worker or InlineWorker()
         self._pcm = hashlib.sha256()
@@ -158,7 +158,7 @@ class UsageLog:
     def _store(self, builder, pcm_sha256: bytes, reason: int) -> None:
         journal = self._journal
         sequence = journal.last_sequence + 1
-        usage = builder.usage(self._device, sequence, journal.last_sha256, pcm_sha256, reason, journal.lost)
+        usage = builder.usage(self._device_id, sequence, journal.last_sha256, pcm_sha256, reason, journal.lost)
         delivered_ms = builder.delivered_frames * 1000 // builder.opened.rate_hz
         segment = sign_usage_pieces(usage, self._sign_message, byte_view)
         journal.seal(sequence, segment, delivered_ms)

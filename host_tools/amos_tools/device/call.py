@@ -72,7 +72,7 @@ class Identity:
         self.nonce = nonce
         self.public_key = response.public_key
         self.possession = response.signature
-        self.device = crypto.key_id(response.public_key)
+        self.device_id = crypto.key_id(response.public_key)
 
 
 def ask_identity(address: str, wait_s: float = 0) -> Identity:
@@ -81,7 +81,7 @@ def ask_identity(address: str, wait_s: float = 0) -> Identity:
     response = converse(address, lambda link: identify(link, nonce), wait_s)
     assert isinstance(response, Response)
     found = Identity(response, nonce)
-    if response.device != found.device or not crypto.verify(
+    if response.device_id != found.device_id or not crypto.verify(
         found.public_key, IDENTIFY_CONTEXT + nonce, found.possession
     ):
         raise DeviceError(f"{address}: the player does not hold the key it names")

@@ -66,7 +66,7 @@ def enrol(
     with one_line_errors():
         identity = ask_identity(port, wait_s)
         out.write_bytes(enrol_device(identity, read_key(key), site=site, name=name, tier=tier))
-    print(f"{identity.device.hex()} holds its key; enrolment for {name} at {site} signed: {out}")
+    print(f"{identity.device_id.hex()} holds its key; enrolment for {name} at {site} signed: {out}")
 
 
 @app.command()

@@ -69,8 +69,8 @@ def over_broker(broker: Broker, data: bytes, enrolment: Enrolment, ledger_key: b
 def _exchange(
     edge: MqttEdge, woken: threading.Event, data: bytes, enrolment: Enrolment, ledger_key: bytes, end_s: float
 ) -> Delivered:
-    send = device_topic(enrolment.site, enrolment.device, ENROLMENT)
-    hear = device_topic(enrolment.site, enrolment.device, ENROLLED)
+    send = device_topic(enrolment.site, enrolment.device_id, ENROLMENT)
+    hear = device_topic(enrolment.site, enrolment.device_id, ENROLLED)
     last_said, resend_s = f"broker {edge.broker.name}: does not answer", 0.0
     while time.monotonic() < end_s:
         woken.wait(TURN_S)

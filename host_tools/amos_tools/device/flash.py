@@ -33,12 +33,12 @@ if board['card'].strip('/') not in os.listdir('/'):
  mount(board['card'], board['spi'])
 """
 KEY = """
-from amos.device import device_of
+from amos.device import device_id_of
 from amos.edges.hardware import hardware_ids
 from amos.edges.key_store import KeyFault, load_or_make_device_seed
 try:
- seed, bound = load_or_make_device_seed({path!r}, hardware_ids(), device_of)
- print(repr((device_of(seed).hex(), bound)))
+ seed, bound = load_or_make_device_seed({path!r}, hardware_ids(), device_id_of)
+ print(repr((device_id_of(seed).hex(), bound)))
 except KeyFault as error:
  print(repr(('', str(error))))
 """

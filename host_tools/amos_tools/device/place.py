@@ -32,9 +32,9 @@ def check(place: Place, holder: Record | None, device: bytes, elsewhere: Sequenc
             raise PlaceError(f"the device at the port, {device.hex()}, is {other.name} at {other.site}")
     if device == old:
         raise PlaceError(f"the device at the port is {device.hex()} itself, which is to be replaced")
-    if holder is None or holder.enrolment.device in (device, old):
+    if holder is None or holder.enrolment.device_id in (device, old):
         return
-    found = holder.enrolment.device.hex()
+    found = holder.enrolment.device_id.hex()
     if old is None:
         raise PlaceError(
             f"{place.name} at {place.site} is device {found}, and the one at the port is {device.hex()};"
@@ -53,7 +53,7 @@ def enrolment_for(place: Place, holder: Record | None, identity: Identity, opera
 
     Raises `LocalError` for a site or name that is no slug.
     """
-    before = holder.enrolment if holder is not None and holder.enrolment.device == identity.device else None
+    before = holder.enrolment if holder is not None and holder.enrolment.device_id == identity.device_id else None
     predecessor = place.predecessor or (before.predecessor if before else None)
     response = identity.response
     said = (place.site, place.name, place.tier, response.board, response.voices, predecessor)
@@ -61,7 +61,7 @@ def enrolment_for(place: Place, holder: Record | None, identity: Identity, opera
         return holder
     enrolment = Enrolment(
         version=VERSION,
-        device=identity.device,
+        device_id=identity.device_id,
         public_key=identity.public_key,
         site=place.site,
         name=place.name,

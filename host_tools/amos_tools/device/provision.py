@@ -66,7 +66,7 @@ def provision(
     identity = ask_identity(link, wait_s)
     # Made by the player of the directory when it first ran, so it may be there only by now.
     _check(link, device, identity, expected_device or linux_player.device_in(device.directory))
-    say(f"device: {identity.device.hex()} holds its key; it signed our nonce")
+    say(f"device: {identity.device_id.hex()} holds its key; it signed our nonce")
     record = _enrolled(place, identity, operator_seed, records, ledger, say)
     try:
         _delivered(record, records, ledger, wait_s, say)
@@ -103,9 +103,9 @@ def _check(link: str, device: Device, identity: Identity, expected_device: bytes
     expected, found = device.settings.get("board", "linux"), identity.response.board
     if found != expected:
         raise DeviceError(f"{link}: expected a player on {expected}, found one on {found}")
-    if expected_device not in (None, identity.device):
+    if expected_device not in (None, identity.device_id):
         raise DeviceError(
-            f"{link}: expected device {expected_device.hex()}, found {identity.device.hex()}; wrong port?"
+            f"{link}: expected device {expected_device.hex()}, found {identity.device_id.hex()}; wrong port?"
         )
 
 
@@ -115,8 +115,8 @@ def _enrolled(
     kept = records.find(place.site, place.name)
     pending = records.find_pending(place.site, place.name)
     holder = records.in_ledger(ledger.folder, place.site, place.name) if ledger.folder is not None else None
-    check(place, holder or kept, identity.device, records.places_of(identity.device))
-    mine = [record for record in (holder, kept, pending) if record and record.enrolment.device == identity.device]
+    check(place, holder or kept, identity.device_id, records.places_of(identity.device_id))
+    mine = [record for record in (holder, kept, pending) if record and record.enrolment.device_id == identity.device_id]
     latest = max(mine, key=lambda record: record.enrolment.unix_s, default=holder or kept)
     record = enrolment_for(place, latest, identity, operator_seed, int(time.time()))
     facts = f"{place.name} at {place.site}, tier {place.tier}"

@@ -131,7 +131,7 @@ def replace(
         seed = read_key(key)
         kept = Records(records, crypto.public_key(seed))
         before = _before(kept, old, ledger).enrolment
-        place = Place(before.site, before.name, before.tier, before.device)
+        place = Place(before.site, before.name, before.tier, before.device_id)
         pinned = {"publisher_key": _publisher_key(publisher_key, ledger), "ledger_key": where.public_key.hex()}
         device = _device(port, place.name, place.tier, board, pack, pinned, directory, link, index, setting)
         _run(device, place, seed, kept, where, wait_s)

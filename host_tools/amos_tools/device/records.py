@@ -70,7 +70,7 @@ class Records:
         for path in sorted(self._folder.glob("*.cose")) if self._folder.is_dir() else []:
             site, _dot, name = path.stem.partition(".")
             record = self.find(site, name)
-            if record is not None and record.enrolment.device == device:
+            if record is not None and record.enrolment.device_id == device:
                 found.append(record)
         return found
 
@@ -98,8 +98,8 @@ class Records:
         before = self.find(enrolment.site, enrolment.name)
         path = self.path(enrolment.site, enrolment.name)
         self._folder.mkdir(parents=True, exist_ok=True)
-        if before is not None and before.enrolment.device != enrolment.device:
-            old = before.enrolment.device.hex()
+        if before is not None and before.enrolment.device_id != enrolment.device_id:
+            old = before.enrolment.device_id.hex()
             self._write(path.with_suffix(f".{old}.cose"), before.data)
         self._write(path, record.data)
         self.drop_pending(record)

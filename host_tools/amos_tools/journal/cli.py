@@ -23,7 +23,7 @@ def inspect(file: File) -> None:
     """Print what stands at every offset: kind, number, size in bytes, and whether it counts."""
     with _opened(file) as ring:
         state = ring.found.state
-        print(f"device {ring.ring.device.hex() if ring.ring.device else 'not told'},", end=" ")
+        print(f"device {ring.ring.device_id.hex() if ring.ring.device_id else 'not told'},", end=" ")
         print(f"boot {state.boot}, session {state.session}, last segment {state.last_sequence},", end=" ")
         print(f"receipted {state.receipted}, waiting {len(ring.found.segments)}")
         print(f"{'offset':>12} {'bytes':>9} {'kind':<11} {'number':>10} state")

@@ -94,7 +94,7 @@ class RingFile:
             self.ring = Ring(self.device, 0)
             self.blocks: list[Superblock] = superblock.load(self.device)
             self.found = Found(self.ring)
-            self.reservation = _reservation(beside or path.parent, self.ring.device or NOBODY)
+            self.reservation = _reservation(beside or path.parent, self.ring.device_id or NOBODY)
         except BaseException:
             self.device.close()
             raise

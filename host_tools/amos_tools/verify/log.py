@@ -128,23 +128,23 @@ def _take(log: Log, index: int, entry: bytes) -> None:
 
 def _take_enrolment(log: Log, label: str, enrolment: Enrolment) -> None:
     """Whoever is in a place got it from nobody, or from the one device that it replaced, which does not return."""
-    if enrolment.device != key_id(enrolment.public_key):
-        raise Difference(f"{label}: enrolment.device", key_id(enrolment.public_key), enrolment.device)
-    known = log.devices.setdefault(enrolment.device, Device(enrolment.public_key, enrolment.voices))
+    if enrolment.device_id != key_id(enrolment.public_key):
+        raise Difference(f"{label}: enrolment.device_id", key_id(enrolment.public_key), enrolment.device_id)
+    known = log.devices.setdefault(enrolment.device_id, Device(enrolment.public_key, enrolment.voices))
     known.voices = max(known.voices, enrolment.voices)
     known.site = enrolment.site
     if known.successor is not None:
-        raise Difference(f"{label}: enrolment.device", "one that nothing has replaced", enrolment.device)
+        raise Difference(f"{label}: enrolment.device_id", "one that nothing has replaced", enrolment.device_id)
     if enrolment.predecessor is None:
         return
     predecessor = log.devices.get(enrolment.predecessor)
-    if predecessor is None or predecessor.successor not in (None, enrolment.device):
+    if predecessor is None or predecessor.successor not in (None, enrolment.device_id):
         raise Difference(f"{label}: enrolment.predecessor", "one enrolled and not replaced", enrolment.predecessor)
     if predecessor.site != enrolment.site:
         raise Difference(f"{label}: enrolment.site", predecessor.site, enrolment.site)
     if known.predecessor not in (None, enrolment.predecessor):
         raise Difference(f"{label}: enrolment.predecessor", known.predecessor, enrolment.predecessor)
-    predecessor.successor, known.predecessor = enrolment.device, enrolment.predecessor
+    predecessor.successor, known.predecessor = enrolment.device_id, enrolment.predecessor
 
 
 def _take_usage(log: Log, index: int, entry: bytes) -> None:
@@ -152,7 +152,7 @@ def _take_usage(log: Log, index: int, entry: bytes) -> None:
     device_id = bytes(parse(entry, ENTRY_BYTES_MAX).kid)
     device = log.devices.get(device_id)
     if device is None:
-        raise Difference(f"{label}: usage.device", "one enrolled before", device_id)
+        raise Difference(f"{label}: usage.device_id", "one enrolled before", device_id)
     usage = open_usage(entry, device.public_key, verify)
     _check_chain(label, usage, device, hashlib.sha256(entry).digest())
     span = usage.end_frame - usage.first_frame
@@ -163,7 +163,7 @@ def _take_usage(log: Log, index: int, entry: bytes) -> None:
     if index in log.target_leaves:
         kind = _accrual(log, label, usage)
         rows = tuple((stem, frames) for stem, _start, frames, _flags in usage.rows())
-        log.readings.append(Reading(index, usage.device, kind, usage.pack, usage.tier, usage.rate_hz, rows))
+        log.readings.append(Reading(index, usage.device_id, kind, usage.pack, usage.tier, usage.rate_hz, rows))
 
 
 def _check_chain(label: str, usage: Usage, device: Device, sha256: bytes) -> None:
