@@ -1,21 +1,28 @@
 # make demo ARGS="--minutes 2"    the way of a stem, on this machine
 # make test                       lint, types and every test
+# make fresh ARCH=amd64          both of them on bare Debian 12 and 13 (arm64, armhf: the demo, emulated); needs root
 # make sweep                      the long runs: every power cut of the journal, two hundred kills, ten minutes of sound under load
 # make fuzz CASES=1000000         hostile bytes at every door
 
 PYTHON ?= python3
 ARGS ?=
+ARCH ?= amd64
 CASES ?= 1000000
 BOOTSTRAP = $(PYTHON) -I host_tools/amos_tools/bootstrap.py
+# Types hold for the Python that runs here and for this one.
+PYTHON_NEWEST = 3.14
 CPYTHON_ONLY = $(shell find firmware/amos -name host.py -o -name '*_host.py' -o -name '*_numpy.py')
 
-.PHONY: demo test sweep fuzz lint bench clean venv-demo venv-test
+.PHONY: demo test fresh sweep fuzz lint bench clean venv-demo venv-test
 
 demo: venv-demo
 	@.venv/bin/amos demo $(ARGS)
 
 test: lint
 	@.venv/bin/python -m pytest -q -n auto --dist worksteal $(ARGS)
+
+fresh:
+	@PYTHONPATH=host_tools $(PYTHON) -m amos_tools.fresh --arch $(ARCH) $(ARGS)
 
 sweep: venv-test
 	@.venv/bin/python -m pytest -q -s -m sweep tests/journal tests/app tests/edges tests/boards $(ARGS)
@@ -27,6 +34,7 @@ lint: venv-test
 	@.venv/bin/ruff check --quiet
 	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/mypy --no-error-summary daemon host_tools $(CPYTHON_ONLY)
+	@.venv/bin/mypy --no-error-summary --python-version $(PYTHON_NEWEST) daemon host_tools $(CPYTHON_ONLY)
 	@.venv/bin/basedpyright --level error
 
 bench: venv-demo

@@ -27,7 +27,7 @@ PIP = "pip>=25.1"  # the first that reads dependency groups
 FROM_DEBIAN = struct.calcsize("P") == 4
 """32-bit ARM, for which the index has no wheels of compiled packages: `.venv` then sees those that Debian installed."""
 
-DEBIAN_PACKAGES = "python3-numpy python3-scipy python3-soundfile python3-soxr python3-nacl"
+DEBIAN_PACKAGES = "python3-numpy python3-scipy python3-soundfile python3-soxr python3-nacl python3-pydantic"
 # The demo's broker has compiled parts that Debian 13 has only in versions too old; the demo then fetches mosquitto.
 EXTRAS = "desk" if FROM_DEBIAN else "demo"
 
