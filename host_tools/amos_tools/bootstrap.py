@@ -23,6 +23,7 @@ UNFINISHED = VENV / ".unfinished"
 """There while an install runs: whatever ended it, the next run then trusts nothing in `.venv`."""
 
 PYTHON_MIN = (3, 11)
+ERROR_LINES_MAX = 5
 PIP = "pip>=25.1"  # the first that reads dependency groups
 FROM_DEBIAN = struct.calcsize("P") == 4
 """32-bit ARM, for which the index has no wheels of compiled packages: `.venv` then sees those that Debian installed."""
@@ -147,7 +148,9 @@ def _run(command: list[str | Path], failure: str, without_wheel: str = "") -> No
     lacking = re.search(r"No matching distribution found for (\S+)", done.stderr)
     if FROM_DEBIAN and lacking and without_wheel:
         raise SetupError(f"{lacking[1]} has no wheel for this machine; on Debian 13: {without_wheel}")
-    sys.stderr.write(done.stdout + done.stderr)
+    said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    errors = [line for line in said if line.lower().startswith("error:")]
+    print(*(errors or said)[-ERROR_LINES_MAX:], sep="\n", file=sys.stderr)
     raise SetupError(failure)
 
 

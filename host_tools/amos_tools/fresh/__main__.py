@@ -9,7 +9,7 @@ from pathlib import Path
 
 from amos_tools.fresh import roots, steps
 from amos_tools.fresh.steps import Outcome, Step
-from amos_tools.toolchain import ToolMissing, cache
+from amos_tools.toolchain import ToolMissing
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -30,14 +30,13 @@ def checked_out(root: roots.Root) -> str:
 
 def run_step(root: roots.Root, step: Step, folder: str) -> Outcome:
     name = f"{root.release}-{root.arch}"
-    log = cache.folder("fresh") / f"{name}-{step.name}.log"
-    log.unlink(missing_ok=True)
+    log = roots.log_of(root, step.name)
     print(f"{name}: {step.command}; its words go to {log}", flush=True)
     started = time.monotonic()
     try:
         roots.inside(root, step.command, log=log, folder=folder)
     except ToolMissing as failure:
-        return Outcome(name, step.name, False, f"{failure}; see {log}")
+        return Outcome(name, step.name, False, str(failure))
     print(f"{name}: {step.name} passed in {time.monotonic() - started:.0f} s", flush=True)
     return Outcome(name, step.name, True, log.read_text().splitlines()[-1] if step.tells else "")
 

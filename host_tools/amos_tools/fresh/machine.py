@@ -49,8 +49,14 @@ def _lines(values: Mapping[str, str]) -> list[str]:
 
 
 def _paths(value: str) -> list[str]:
-    words = [word.removeprefix("file://") for word in value.split()]
+    words = [_index_folder(word) if word.startswith("file:///") else word for word in value.split()]
     return [word for word in words if word.startswith("/")]
+
+
+def _index_folder(url: str) -> str:
+    """The folder that holds an index of files and, beside it, the files that its pages link to."""
+    path = url.removeprefix("file://").rstrip("/")
+    return path.rpartition("/")[0] or path
 
 
 def apt_conf(dump: str) -> str:
@@ -58,22 +64,28 @@ def apt_conf(dump: str) -> str:
     return "\n".join([line for line in dump.splitlines() if _APT.fullmatch(line)] + [""])
 
 
-def enter_script(root: str, binds: Mapping[str, str], uid: int, command: str) -> str:
-    """The shell script, for namespaces of its own, that runs `command` in `root` as the user `uid`.
+@dataclass(frozen=True)
+class Bind:
+    """A file or folder of this machine, seen in the root as `inside`, where it is made if it is missing."""
 
-    binds   path in the root -> path here; what is missing in the root is made
-    """
+    inside: str
+    outside: str
+    writable: bool = False
+
+
+def enter_script(root: str, binds: Iterable[Bind], uid: int, command: str) -> str:
+    """The shell script, for namespaces of its own, that runs `command` in `root` as the user `uid`."""
     q = shlex.quote
     lines = ["set -e", f"cd {q(root)}", "mount -t proc proc proc", "mount --bind /dev dev"]
     lines += ["mount --bind /dev/pts dev/pts", "mount -t tmpfs -o mode=1777 tmpfs dev/shm"]
     lines += ["mount -t tmpfs -o mode=1777 tmpfs tmp"]
-    for inside, outside in binds.items():
-        place = q(inside.lstrip("/"))
-        lines.append(
-            f"if [ -d {q(outside)} ]; then mkdir -p {place}; else mkdir -p $(dirname {place}); "
-            f"[ -e {place} ] || : > {place}; fi"
-        )
-        lines.append(f"mount --bind {q(outside)} {place}")
+    for bind in binds:
+        place, source = q(bind.inside.lstrip("/")), q(bind.outside)
+        make = f'mkdir -p "$(dirname {place})"; [ -e {place} ] || : > {place}'
+        lines.append(f"if [ -d {source} ]; then mkdir -p {place}; else {make}; fi")
+        lines.append(f"mount --bind {source} {place}")
+        if not bind.writable:
+            lines.append(f"mount -o remount,bind,ro {place}")
     user = f"--userspec={uid}:{uid} " if uid else ""
     lines.append(f"exec chroot {user}. sh -c {q(command)}")
     return "\n".join(lines)

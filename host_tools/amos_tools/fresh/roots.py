@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amos_tools.fresh import machine
+from amos_tools.fresh.machine import Bind
 from amos_tools.toolchain import ToolMissing, cache, mirrors
 
 UID = 1000
@@ -69,7 +70,7 @@ def prepared(root: Root) -> None:
         shutil.rmtree(root.folder, ignore_errors=True)
         _bootstrap(root)
         script = f"apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install {wanted}"
-        inside(root, f"{script} && useradd --uid {UID} --shell /bin/bash {USER}", uid=0, log=None)
+        inside(root, f"{script} && useradd --uid {UID} --shell /bin/bash {USER}", uid=0, log=log_of(root, "packages"))
         done.write_text(wanted)
     shutil.rmtree(root.home, ignore_errors=True)
     root.home.mkdir(parents=True)
@@ -90,27 +91,36 @@ def _bootstrap(root: Root) -> None:
     raise ToolMissing(f"debootstrap {root.release} for {root.arch} failed: {failure}")
 
 
-def inside(root: Root, command: str, uid: int = UID, log: Path | None = None, folder: str = "/") -> None:
-    """Run the shell `command` in the root, with this machine's network and pip settings. What it says goes to `log`,
-    or nowhere. Raises `ToolMissing` with its last line when it fails."""
+def log_of(root: Root, step: str) -> Path:
+    """The file for what a step says in a root; empty."""
+    log = cache.folder("fresh") / f"{root.release}-{root.arch}-{step}.log"
+    log.write_text("")
+    return log
+
+
+def inside(root: Root, command: str, log: Path, uid: int = UID, folder: str = "/") -> None:
+    """Run the shell `command` in the root, with this machine's network and pip settings. What it says goes to `log`.
+    Raises `ToolMissing` with its last line when it fails."""
     found = _settings()
-    pip_cache = cache.folder("pip")
-    os.chown(pip_cache, UID, UID)
-    conf = cache.folder("roots") / "pip.conf"
-    conf.write_text(found.pip_conf)
-    paths = (*machine.NETWORK_FILES, *found.paths)
-    binds = {path: path for path in paths if Path(path).exists()} | {PIP_CACHE: str(pip_cache), PIP_CONF: str(conf)}
-    environment = _environment(found.environment | {"PIP_CACHE_DIR": PIP_CACHE})
-    quoted = shlex.quote(folder)
-    script = machine.enter_script(str(root.folder), binds, uid, f"cd {quoted} && {command}")
+    # The root's own packages write where the user's pip is to read this machine's certificates.
+    paths = (*machine.NETWORK_FILES, *(found.paths if uid else ()))
+    binds = [Bind(path, path) for path in paths if Path(path).exists()] + (_pip_binds(found) if uid else [])
+    environment = _environment(found.environment if uid else {}) | {"PIP_CACHE_DIR": PIP_CACHE}
+    script = machine.enter_script(str(root.folder), binds, uid, f"cd {shlex.quote(folder)} && {command}")
     words = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script]
-    with (log or Path(os.devnull)).open("a+") as out:
-        begin = out.tell()
+    with log.open("ab") as out:
         code = subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out).returncode
-        if code:
-            out.seek(begin)
-            lines = [line for line in out.read().splitlines() if line.strip()] if log else []
-            raise ToolMissing((lines or [f"exit code {code} of: {command}"])[-1])
+    if code:
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        raise ToolMissing(f"{(lines or [f'exit code {code}'])[-1]}; see {log}")
+
+
+def _pip_binds(found: machine.Settings) -> list[Bind]:
+    """This machine's settings, and a cache of wheels that lasts."""
+    wheels, conf = cache.folder("pip"), cache.folder("roots") / "pip.conf"
+    os.chown(wheels, UID, UID)
+    conf.write_text(found.pip_conf)
+    return [Bind(PIP_CONF, str(conf)), Bind(PIP_CACHE, str(wheels), writable=True)]
 
 
 def _environment(network: Mapping[str, str]) -> dict[str, str]:
