@@ -1,5 +1,6 @@
 # make demo ARGS="--minutes 2"    the way of a stem, on this machine
 # make test                       lint, types and every test
+# make test-installed             amos from a wheel: a player alone, the demo, the lowest versions of what it needs
 # make fresh ARCH=amd64          both of them on bare Debian 12 and 13 (arm64, armhf: the demo, emulated); needs root
 # make sweep                      the long runs: every power cut of the journal, two hundred kills, ten minutes of sound under load
 # make fuzz CASES=1000000         hostile bytes at every door
@@ -13,7 +14,7 @@ BOOTSTRAP = $(PYTHON) -I host_tools/amos_tools/bootstrap.py
 PYTHON_NEWEST = 3.14
 CPYTHON_ONLY = $(shell find firmware/amos -name host.py -o -name '*_host.py' -o -name '*_numpy.py')
 
-.PHONY: demo test fresh sweep fuzz lint bench clean venv-demo venv-test
+.PHONY: demo test test-installed fresh sweep fuzz lint bench clean venv-demo venv-test
 
 demo: venv-demo
 	@.venv/bin/amos demo $(ARGS)
@@ -23,6 +24,9 @@ test: lint
 
 fresh:
 	@PYTHONPATH=host_tools $(PYTHON) -m amos_tools.fresh --arch $(ARCH) $(ARGS)
+
+test-installed: venv-test
+	@.venv/bin/python -m pytest -q -m install tests/install $(ARGS)
 
 sweep: venv-test
 	@.venv/bin/python -m pytest -q -s -m sweep tests/journal tests/app tests/edges tests/boards $(ARGS)

@@ -11,7 +11,8 @@ PIP_FILES = ("/etc/xdg/pip/pip.conf", "/etc/pip.conf", "~/.pip/pip.conf", "~/.co
 
 NETWORK_FILES = ("/etc/resolv.conf", "/etc/hosts")
 _ENVIRONMENT = re.compile(r"PIP_\w+|\w+_proxy|SSL_CERT_(FILE|DIR)|\w+_CA_(BUNDLE|CERTS)|GIT_SSL_CAINFO", re.IGNORECASE)
-_OF_THIS_USER = {"PIP_CONFIG_FILE", "PIP_CACHE_DIR", "PIP_USER", "PIP_TARGET", "PIP_PREFIX"}
+_OF_THIS_USER = {"cache-dir", "user", "target", "prefix"}
+_OF_THIS_USER |= {"PIP_CONFIG_FILE", "PIP_CACHE_DIR", "PIP_USER", "PIP_TARGET", "PIP_PREFIX"}
 _APT = re.compile(r"Acquire::(Check-\w+|https?|Retries|Check-Valid-Until)\b.*", re.IGNORECASE)
 
 
@@ -34,7 +35,9 @@ def settings(pip_files: Iterable[str], environment: Mapping[str, str]) -> Settin
         parser = configparser.RawConfigParser()
         parser.read_string(text)
         for section in parser.sections():
-            merged.setdefault(section, {}).update(parser.items(section))
+            merged.setdefault(section, {}).update(
+                (name, value) for name, value in parser.items(section) if name not in _OF_THIS_USER
+            )
     conf = [line for name, values in merged.items() for line in (f"[{name}]", *_lines(values))]
     kept = {
         name: value for name, value in environment.items() if _ENVIRONMENT.fullmatch(name) and name not in _OF_THIS_USER
@@ -45,7 +48,7 @@ def settings(pip_files: Iterable[str], environment: Mapping[str, str]) -> Settin
 
 def _lines(values: Mapping[str, str]) -> list[str]:
     # A value of several lines goes on where the next begins with a space.
-    return [f"{name} = {value}".replace("\n", "\n    ") for name, value in values.items() if name != "cache-dir"]
+    return [f"{name} = {value}".replace("\n", "\n    ") for name, value in values.items()]
 
 
 def _paths(value: str) -> list[str]:
