@@ -24,7 +24,7 @@ class Environment:
 
     def install(self, *words: str) -> None:
         """pip install; what it complains of is in the test's output."""
-        options = ["--quiet", "--disable-pip-version-check", "--only-binary=:all:"]
+        options = ["-qq", "--disable-pip-version-check", "--only-binary=:all:"]
         subprocess.run([self.folder / "bin" / "pip", "install", *options, *words], check=True, cwd=self.here)
 
     def added_bytes(self) -> int:

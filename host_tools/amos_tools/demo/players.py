@@ -1,6 +1,10 @@
 """The demo's two players: prepared, started as real processes, enrolled over their real links."""
 
+import hashlib
+import os
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 from amos_tools import toolchain
 from amos_tools.demo.content import Content
@@ -9,6 +13,8 @@ from amos_tools.demo.workdir import OPERATOR, Workdir
 from amos_tools.device.prepare import prepare
 
 SITE = "harbour-cafe"
+SOCKET_PATH_BYTES_MAX = 103
+"""unix(7) has room for 108 with the end mark, other systems for 104."""
 LINK_WAIT_S = 3600
 """A player may take as long as it likes to open its link while it works; `run_amos` notices when it does not."""
 
@@ -41,8 +47,16 @@ def cast(work: Workdir) -> list[DemoPlayer]:
 
 
 def _on_socket(work: Workdir, name: str) -> DemoPlayer:
-    address = f"unix:{work.player(name) / 'link.sock'}"
+    address = f"unix:{_socket(work.player(name) / 'link.sock')}"
     return DemoPlayer(name, "cpython", address, address)
+
+
+def _socket(wanted: Path) -> Path:
+    """`wanted`, or where the system takes no path as long as that one, a name of its own in the temporary folder."""
+    if len(os.fsencode(wanted)) <= SOCKET_PATH_BYTES_MAX:
+        return wanted
+    digest = hashlib.sha256(os.fsencode(wanted)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"amos-{digest}.sock"
 
 
 def start_player(work: Workdir, player: DemoPlayer, content: Content, minutes: int, processes: Processes) -> Process:
