@@ -80,14 +80,15 @@ def _read(path: Path) -> str:
 
 
 def _works() -> bool:
-    """Whether `.venv` was made here and its Python still starts (an upgrade of the system may have removed it)."""
+    """Whether `.venv` was made here with this Python, which still starts (the system may have another by now)."""
     python = VENV / "bin" / "python"
-    check = "import sys; print(sys.prefix)"
+    check = "import sys; print(sys.prefix, sys.version, sep='\\n')"
     try:
         found = subprocess.run([python, "-c", check], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return False
-    return Path(found.strip()).resolve() == VENV
+    prefix, _newline, version = found.strip().partition("\n")
+    return Path(prefix).resolve() == VENV and version == sys.version
 
 
 def _pip_works() -> bool:

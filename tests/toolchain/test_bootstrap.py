@@ -53,6 +53,14 @@ def test_what_is_installed_is_left_alone_until_the_dependencies_change(place: Pl
     assert len(place.told) == done + 1 and (place.venv / "kept").exists()
 
 
+def test_another_python_makes_an_environment_of_its_own(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    bootstrap.main("demo")
+    (place.venv / "of the other").touch()
+    monkeypatch.setattr(sys, "version", "3.99.0")
+    bootstrap.main("demo")
+    assert not (place.venv / "of the other").exists()
+
+
 @pytest.mark.parametrize("end", [KeyboardInterrupt(), bootstrap.SetupError("no network")])
 def test_an_install_that_broke_off_is_made_anew(place: Place, end: BaseException) -> None:
     bootstrap.main("demo")
