@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,7 +75,8 @@ def start_player(work: Workdir, player: DemoPlayer, content: Content, minutes: i
     }
     prepare(work.player(player.name), settings)
     command = amos_command("player", str(work.player(player.name)), f"--runtime={player.runtime}")
-    return processes.start(player.name, command)
+    # The one signal that MicroPython knows: a player seals and says what it did before it ends.
+    return processes.start(player.name, command, signal.SIGINT)
 
 
 def enrol_player(work: Workdir, player: DemoPlayer, process: Process) -> None:

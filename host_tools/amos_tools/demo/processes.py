@@ -59,11 +59,12 @@ def _communicate_beside(popen: "subprocess.Popen[str]", beside: "Process") -> tu
 class Process:
     """One child: its argv, its log file, its pid in `logs/<name>.pid` while it runs."""
 
-    def __init__(self, name: str, command: list[str], logs: Path):
+    def __init__(self, name: str, command: list[str], logs: Path, end_signal: int = signal.SIGTERM):
         self.name = name
         self.log = logs / f"{name}.log"
         self.restarts = 0
         self._command = command
+        self._end_signal = end_signal
         self._pid_file = logs / f"{name}.pid"
         self._popen = self._start()
 
@@ -103,7 +104,7 @@ class Process:
     def stop(self) -> None:
         """Ask it to end, then insist."""
         if self.ended() is None:
-            self._popen.send_signal(signal.SIGTERM)
+            self._popen.send_signal(self._end_signal)
             try:
                 self._popen.wait(STOP_S)
             except subprocess.TimeoutExpired:
@@ -132,8 +133,8 @@ class Processes:
         for process in reversed(self._started):
             process.stop()
 
-    def start(self, name: str, command: list[str]) -> Process:
-        process = Process(name, command, self._logs)
+    def start(self, name: str, command: list[str], end_signal: int = signal.SIGTERM) -> Process:
+        process = Process(name, command, self._logs, end_signal)
         self._started.append(process)
         return process
 

@@ -152,12 +152,15 @@ def _verify(work: Workdir, content: Content, settled: dict[str, Any]) -> bool:
 
 def _totals(facts: dict[str, Any]) -> dict[str, Any]:
     players = sum(player["played_frames"] for player in facts["players"])
+    untold = sum(player["untold_sessions"] for player in facts["players"])
+    ledger = facts["ledger"]["frames"]
     settled = facts["settlement"]
     paid = sum(payee["amount_micro"] for payee in settled["payees"])
     return {
         "player_frames": players,
-        "ledger_frames": facts["ledger"]["frames"],
-        "frames_agree": players == facts["ledger"]["frames"],
+        "ledger_frames": ledger,
+        "untold_sessions": untold,
+        "frames_agree": players <= ledger if untold else players == ledger,
         "paid_micro": paid,
         "pool_micro": settled["pool_micro"],
         "pool_agrees": paid + settled["carry_out_micro"] == settled["pool_micro"],
