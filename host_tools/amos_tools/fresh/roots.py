@@ -19,6 +19,9 @@ PIP_CACHE = "/var/cache/pip"
 PIP_CONF = "/etc/pip.conf"
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 QEMU = {"arm64": "qemu-aarch64", "armhf": "qemu-arm"}
+PROCESSOR = {"arm64": "cortex-a72", "armhf": "cortex-a7"}
+"""What is emulated: a Raspberry Pi 4's and 2's. QEMU's own choice has vector instructions (SVE) that no Raspberry Pi
+has, and of which QEMU 7.2 copies memory wrong."""
 HOST_PACKAGES = "debootstrap"
 EMULATOR_PACKAGES = "qemu-user-static binfmt-support"
 
@@ -106,6 +109,8 @@ def inside(root: Root, command: str, log: Path, uid: int = UID, folder: str = "/
     paths = (*machine.NETWORK_FILES, *(found.paths if uid else ()))
     binds = [Bind(path, path) for path in paths if Path(path).exists()] + (_pip_binds(found) if uid else [])
     environment = _environment(found.environment if uid else {}) | {"PIP_CACHE_DIR": PIP_CACHE}
+    if root.arch in PROCESSOR:
+        environment["QEMU_CPU"] = PROCESSOR[root.arch]
     script = machine.enter_script(str(root.folder), binds, uid, f"cd {shlex.quote(folder)} && {command}")
     words = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script]
     with log.open("ab") as out:
