@@ -1,16 +1,19 @@
 """Waits of the demo: for a slow player as long as it works, for a dead or stuck one not at all."""
 
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from amos_tools.demo import processes, run
 from amos_tools.demo.idleness import BUSY_SHARE, Idleness, processor_s
 from amos_tools.demo.players import cast
-from amos_tools.demo.processes import DemoError, Process, run_amos
+from amos_tools.demo.processes import DemoError, Process, Processes, run_amos
 from amos_tools.demo.workdir import Workdir
 
 
@@ -137,3 +140,18 @@ def test_a_socket_whose_path_is_too_long_gets_a_short_one(tmp_path: Path) -> Non
 def test_a_command_beside_a_player_still_says_its_own_fault(tmp_path: Path, player: Process) -> None:
     with pytest.raises(DemoError, match="No such option"):
         run_amos("device", "status", "--nothing", beside=player)
+
+
+def test_ctrl_c_amid_a_start_leaves_no_child_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = subprocess.Popen
+
+    def interrupted(*words: Any, **settings: Any) -> "subprocess.Popen[bytes]":
+        child = begin(*words, **settings)
+        signal.raise_signal(signal.SIGINT)
+        return child
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    with pytest.raises(KeyboardInterrupt), Processes(tmp_path) as running:
+        running.start("courier", ["sleep", "600"])
+    (child,) = running._started
+    assert child.ended() is not None

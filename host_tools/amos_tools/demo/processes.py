@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -56,6 +58,19 @@ def _communicate_beside(popen: "subprocess.Popen[str]", beside: "Process") -> tu
                 raise DemoError(f"{sentence}: {beside.last_words()}") from None
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Ctrl-C counts when the block has ended: no child is started, or left running, that nobody knows of."""
+    asked: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: asked.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if asked:
+        raise KeyboardInterrupt
+
+
 class Process:
     """One child: its argv, its log file, its pid in `logs/<name>.pid` while it runs."""
 
@@ -97,8 +112,9 @@ class Process:
             return False
         self.restarts += 1
         if self.restarts > RESTARTS_MAX:
-            raise DemoError(f"{self.name} ended {self.restarts} times; see {self.log}")
-        self._popen = self._start()
+            raise DemoError(f"{self.name} ended {self.restarts} times: {self.last_words()}; see {self.log}")
+        with undisturbed():
+            self._popen = self._start()
         return True
 
     def stop(self) -> None:
@@ -130,12 +146,14 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for process in reversed(self._started):
-            process.stop()
+        with undisturbed():
+            for process in reversed(self._started):
+                process.stop()
 
     def start(self, name: str, command: list[str], end_signal: int = signal.SIGTERM) -> Process:
-        process = Process(name, command, self._logs, end_signal)
-        self._started.append(process)
+        with undisturbed():
+            process = Process(name, command, self._logs, end_signal)
+            self._started.append(process)
         return process
 
 

@@ -45,13 +45,14 @@ def run_root(release: str, arch: str, wanted: list[Step]) -> list[Outcome]:
     """The steps in the root, until one fails."""
     root = roots.Root(release, arch, steps.readme_packages((PROJECT / "README.md").read_text(), arch))
     print(f"{release}-{arch}: {' '.join(root.packages)}", flush=True)
-    roots.prepared(root)
-    folder = checked_out(root)
     outcomes: list[Outcome] = []
-    for step in wanted:
-        outcomes.append(run_step(root, step, folder))
-        if not outcomes[-1].passed:
-            break
+    with roots.in_use(root):
+        roots.prepared(root)
+        folder = checked_out(root)
+        for step in wanted:
+            outcomes.append(run_step(root, step, folder))
+            if not outcomes[-1].passed:
+                break
     return outcomes
 
 

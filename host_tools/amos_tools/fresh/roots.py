@@ -1,10 +1,12 @@
 """Debian roots in the cache: made once by debootstrap, with README's packages and one user who is not root."""
 
+import fcntl
 import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +65,14 @@ def check_machine(arch: str) -> None:
 
 def _native() -> str:
     return _run(["dpkg", "--print-architecture"], "dpkg cannot tell its architecture").strip()
+
+
+@contextmanager
+def in_use(root: Root) -> Iterator[None]:
+    """Holds the root for one process; another waits here."""
+    with Path(f"{root.folder}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def prepared(root: Root) -> None:
