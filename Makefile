@@ -47,7 +47,7 @@ bench: venv-demo
 venv-demo venv-test: venv-%:
 	@$(BOOTSTRAP) $*
 
-# Keeps demo results and fetched tools (~/.cache/amos/tools).
+# Keeps demo results, fetched tools and the roots of `make fresh` (~/.cache/amos).
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

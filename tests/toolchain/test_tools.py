@@ -1,6 +1,7 @@
 """The tools themselves: each starts and does what it is for; each failure is one sentence."""
 
 import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from patience import wait_until
 
 from amos_tools import toolchain
-from amos_tools.toolchain import debian
+from amos_tools.toolchain import debian, programs
 
 
 def output(argv: list[str], *arguments: str) -> str:
@@ -28,6 +29,38 @@ def test_armhf_is_a_32_bit_build(micropython_armhf: list[str]) -> None:
 def test_armhf_compiles_viper_to_machine_code(micropython_armhf: list[str]) -> None:
     code = "@micropython.viper\ndef f(a: int, b: int) -> int:\n    return a * b\nprint(f(65536, 65537))"
     assert output(micropython_armhf, "-c", "import micropython\n" + code) == "65536"  # wraps as a 32-bit product does
+
+
+@pytest.mark.parametrize(
+    ("machine", "unaided", "compiles", "expected"),
+    [
+        ("amd64", False, True, ["native"]),
+        ("arm64", True, True, ["armhf"]),
+        ("arm64", False, True, "this processor runs no 32-bit programs"),
+        ("riscv64", False, False, "MicroPython has no compiler for riscv64"),
+    ],
+)
+def test_a_player_gets_a_build_that_compiles_and_needs_no_emulator(
+    monkeypatch: pytest.MonkeyPatch, machine: str, unaided: bool, compiles: bool, expected: object
+) -> None:
+    monkeypatch.setattr(programs, "architecture", lambda: machine)
+    monkeypatch.setattr(programs, "micropython_native", lambda: ["native"])
+    monkeypatch.setattr(programs, "_armhf_unaided", lambda: ["armhf"] if unaided else None)
+    monkeypatch.setattr(programs, "_compiles", lambda argv: compiles)
+    found = toolchain.micropython("compiling")
+    if found is None:
+        assert isinstance(expected, str) and expected in toolchain.explain("compiling")
+    else:
+        assert found == expected
+
+
+def test_the_native_build_here_compiles_and_its_words_are_known(
+    micropython: list[str], micropython_armhf: list[str]
+) -> None:
+    if debian.architecture() == "amd64":
+        assert toolchain.micropython("compiling") == toolchain.micropython()
+    assert toolchain.word_bytes(micropython) == struct.calcsize("P")
+    assert toolchain.word_bytes(micropython_armhf) == 4
 
 
 def test_mosquitto_starts_and_listens(mosquitto: list[str], tmp_path: Path) -> None:
