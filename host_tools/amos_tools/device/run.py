@@ -10,7 +10,9 @@ import amos
 from amos.__main__ import main as run_firmware
 from amos.config import ConfigError, load
 from amos_tools import toolchain
-from amos_tools.boards import heap_option
+from amos_tools.boards import board_names, heap_option
+
+WORD_BYTES_MAX = 8
 
 
 def micropython_environment() -> dict[str, str]:
@@ -38,5 +40,7 @@ def player(
     except ConfigError as error:
         typer.echo(f"amos player: ConfigError: {error}", err=True)
         raise typer.Exit(2) from None
-    arguments = [*command, *heap_option(board, toolchain.word_bytes(command)), "-m", "amos", *words]
+    # A board that is named has its own heap. Elsewhere 4-byte words get as much as 8-byte ones: all the code is in it.
+    word_bytes = toolchain.word_bytes(command) if board in board_names() else WORD_BYTES_MAX
+    arguments = [*command, *heap_option(board, word_bytes), "-m", "amos", *words]
     os.execvpe(arguments[0], arguments, micropython_environment())
