@@ -21,10 +21,16 @@ from amos_tools.starter import make_starter_vault
 DEMO = [sys.executable, "-m", "amos_tools", "demo", "--json", "--minutes=1"]
 
 
+def hears_ctrl_c() -> None:
+    """In a new child: a background job, as test runs often are, hands on that it ignores Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def interrupted(work: Path, when: str) -> None:
     """Ctrl-C as soon as the file `when` is below `work`; the demo says so in one line."""
     command = [*DEMO, f"--workdir={work}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=hears_ctrl_c) as demo:
         patience = Patience()
         while not list(work.glob(when)):
             assert patience.lasts() and demo.poll() is None

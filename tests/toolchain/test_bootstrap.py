@@ -109,8 +109,13 @@ def test_ctrl_c_is_one_line_and_no_traceback(tmp_path: Path) -> None:
     shutil.copy(PROJECT / "host_tools" / "amos_tools" / "bootstrap.py", tools)
     (tmp_path / "pyproject.toml").write_text("")
     command = [sys.executable, "-I", tools / "bootstrap.py", "demo"]
+    pipe = subprocess.PIPE
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job hands on that it ignores it
     ) as process:
         wait_until(lambda: (tmp_path / ".venv").exists(), "a .venv that is being made")
         process.send_signal(signal.SIGINT)
