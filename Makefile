@@ -1,22 +1,33 @@
 # make demo ARGS="--minutes 2"    the way of a stem, on this machine
 # make test                       lint, types and every test
+# make test-installed             amos from a wheel: a player alone, the demo, the lowest versions of what it needs
+# make fresh ARCH=amd64           both of them on bare Debian 12 and 13 (arm64, armhf: the demo, emulated); needs root
 # make sweep                      the long runs: every power cut of the journal, two hundred kills, ten minutes of sound under
 #                                 load, the portable tests on the newest MicroPython and on an emulated Cortex-M
 # make fuzz CASES=1000000         hostile bytes at every door
 
 PYTHON ?= python3
 ARGS ?=
+ARCH ?= amd64
 CASES ?= 1000000
 BOOTSTRAP = $(PYTHON) -I host_tools/amos_tools/bootstrap.py
+# Types hold for the Python that runs here and for this one.
+PYTHON_NEWEST = 3.14
 CPYTHON_ONLY = $(shell find firmware/amos -name host.py -o -name '*_host.py' -o -name '*_numpy.py')
 
-.PHONY: demo test sweep fuzz lint bench clean venv-demo venv-test
+.PHONY: demo test test-installed fresh sweep fuzz lint bench clean venv-demo venv-test
 
 demo: venv-demo
 	@.venv/bin/amos demo $(ARGS)
 
 test: lint
 	@.venv/bin/python -m pytest -q -n auto --dist worksteal $(ARGS)
+
+fresh:
+	@PYTHONPATH=host_tools $(PYTHON) -m amos_tools.fresh --arch $(ARCH) $(ARGS)
+
+test-installed: venv-test
+	@.venv/bin/python -m pytest -q -m install tests/install $(ARGS)
 
 sweep: venv-test
 	@.venv/bin/python -m pytest -q -s -m sweep tests/test_portable.py tests/journal tests/app tests/edges tests/boards $(ARGS)
@@ -28,6 +39,7 @@ lint: venv-test
 	@.venv/bin/ruff check --quiet
 	@.venv/bin/ruff format --check --quiet
 	@.venv/bin/mypy --no-error-summary daemon host_tools $(CPYTHON_ONLY)
+	@.venv/bin/mypy --no-error-summary --python-version $(PYTHON_NEWEST) daemon host_tools $(CPYTHON_ONLY)
 	@.venv/bin/basedpyright --level error
 
 bench: venv-demo
@@ -36,7 +48,7 @@ bench: venv-demo
 venv-demo venv-test: venv-%:
 	@$(BOOTSTRAP) $*
 
-# Keeps demo results and fetched tools (~/.cache/amos/tools).
+# Keeps demo results, fetched tools and the roots of `make fresh` (~/.cache/amos).
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -14,7 +14,7 @@ from amos import crypto
 from amos.app import Player
 from amos.config import Config
 from amos.protocol.answer import ACCEPTED, DUPLICATE
-from amos.protocol.envelope import wrap
+from amos.protocol.envelope_host import wrap
 from amos.protocol.link_call_host import identify
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.link_host import HostLink

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from amos.protocol.cose import TYP_USAGE, Sign1, parse_typed
-from amos.protocol.envelope import unwrap
+from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.limits import ENVELOPE_BYTES_MAX, SEGMENT_BYTES_MAX, TIME_NONCE_BYTES
 from amos.protocol.segment import Usage

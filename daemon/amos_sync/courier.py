@@ -15,7 +15,7 @@ from pathlib import Path
 from amos.crypto import verify
 from amos.protocol import answer as answers
 from amos.protocol import topics
-from amos.protocol.envelope import unwrap
+from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import ANCHOR_BYTES_MAX
 from amos.protocol.receipt import parse_receipt

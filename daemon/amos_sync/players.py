@@ -6,7 +6,7 @@ import secrets
 import time
 
 from amos.protocol import topics
-from amos.protocol.envelope import wrap
+from amos.protocol.envelope_host import wrap
 from amos.protocol.link import STATES, Entry, Response
 from amos_sync.anchors import Anchors
 from amos_sync.device import Device

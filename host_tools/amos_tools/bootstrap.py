@@ -1,14 +1,17 @@
 """`python3 -I host_tools/amos_tools/bootstrap.py demo|test`: makes `.venv` and installs amos into it.
 
 Runs on the system's Python, before anything is installed. `demo` installs what amos needs to run, `test` the
-development tools too. Does nothing while a stamp in `.venv` shows that the same was installed already.
+development tools too. Does nothing while a stamp in `.venv` shows that the same was installed already. What an
+interrupted run left is made anew by the next.
 """
 
 from __future__ import annotations  # an older Python must get as far as the sentence that refuses it
 
 import hashlib
 import os
+import re
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -16,14 +19,24 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[2]
 VENV = PROJECT / ".venv"
 STUBS = VENV / "micropython-stubs"
+UNFINISHED = VENV / ".unfinished"
+"""There while an install runs: whatever ended it, the next run then trusts nothing in `.venv`."""
+
 PYTHON_MIN = (3, 11)
+ERROR_LINES_MAX = 5
 PIP = "pip>=25.1"  # the first that reads dependency groups
+FROM_DEBIAN = struct.calcsize("P") == 4
+"""32-bit ARM, for which the index has no wheels of compiled packages: `.venv` then sees those that Debian installed."""
+
+DEBIAN_PACKAGES = "python3-numpy python3-scipy python3-soundfile python3-soxr python3-nacl python3-pydantic"
+# The demo's broker has compiled parts that Debian 13 has only in versions too old; the demo then fetches mosquitto.
+EXTRAS = "desk" if FROM_DEBIAN else "demo"
 
 INSTALLS: dict[str, list[list[str | Path]]] = {
-    "demo": [["--editable", "."]],
+    "demo": [["--editable", f".[{EXTRAS}]"]],
     "test": [
         ["--upgrade", PIP],
-        ["--editable", ".", "--group", "dev"],
+        ["--editable", f".[{EXTRAS}]", "--group", "dev"],
         ["--target", STUBS, "--upgrade", "--group", "stubs"],
     ],
 }
@@ -37,19 +50,24 @@ def main(kind: str) -> None:
     if sys.version_info < PYTHON_MIN:
         raise SetupError(f"amos needs Python 3.11 or later, and this is {sys.version.split()[0]}: make PYTHON=...")
     wanted = _digest()
-    if any(_read(_stamp(done)) == wanted for done in {kind, "test"}) and _works():
+    stamps = {done: _stamp(done) for done in INSTALLS}
+    if any(_read(stamps[done]) == wanted for done in {kind, "test"}) and not UNFINISHED.exists() and _works():
         return
     print("Installing amos into .venv (once; a minute or two)", flush=True)
-    if not _works():
+    if UNFINISHED.exists() or not _works() or not _pip_works():
         _make()
+    for stamp in stamps.values():
+        stamp.unlink(missing_ok=True)
+    UNFINISHED.touch()
     for arguments in INSTALLS[kind]:
         _pip(arguments)
     _stamp(kind).write_text(wanted)
+    UNFINISHED.unlink()
 
 
 def _digest() -> str:
-    """Changes when the dependencies, the Python or the place of this checkout do."""
-    parts = (PROJECT / "pyproject.toml").read_text(), sys.version, str(PROJECT)
+    """Changes when the dependencies, the Python, the place of this checkout or the way of installing do."""
+    parts = (PROJECT / "pyproject.toml").read_text(), sys.version, str(PROJECT), str(INSTALLS)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -62,14 +80,21 @@ def _read(path: Path) -> str:
 
 
 def _works() -> bool:
-    """Whether `.venv` was made here and its Python still starts (an upgrade of the system may have removed it)."""
+    """Whether `.venv` was made here with this Python, which still starts (the system may have another by now)."""
     python = VENV / "bin" / "python"
-    check = "import sys, pip; print(sys.prefix)"
+    check = "import sys; print(sys.prefix, sys.version, sep='\\n')"
     try:
         found = subprocess.run([python, "-c", check], capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return False
-    return Path(found.strip()).resolve() == VENV
+    prefix, _newline, version = found.strip().partition("\n")
+    return Path(prefix).resolve() == VENV and version == sys.version
+
+
+def _pip_works() -> bool:
+    """Whether pip loads all of itself: its package alone imports even when half of it is gone."""
+    command = [str(VENV / "bin" / "python"), "-m", "pip", "--version"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def _make() -> None:
@@ -77,7 +102,8 @@ def _make() -> None:
         import venv
 
         shutil.rmtree(VENV, ignore_errors=True)
-        venv.create(VENV, symlinks=True)
+        venv.create(VENV, symlinks=True, system_site_packages=FROM_DEBIAN)
+        UNFINISHED.touch()
     except ImportError:
         raise SetupError("Python's venv module is missing: apt install python3-venv") from None
     except OSError as error:
@@ -106,25 +132,27 @@ def _pip_source() -> list[str | Path]:
 
 
 def _pip(arguments: list[str | Path]) -> None:
-    # Twice quiet: once still prints warnings about the machine's own pip settings.
-    command: list[str | Path] = [
-        VENV / "bin" / "python",
-        "-m",
-        "pip",
-        "install",
-        "-qq",
-        "--disable-pip-version-check",
-        *arguments,
-    ]
-    _run(command, f"pip install {arguments[0]} {arguments[1]} failed")
+    # Twice quiet: once still prints warnings about the machine's own pip settings. Wheels alone: nobody here waits for
+    # a compiler, or reads its complaints.
+    options = ["-qq", "--disable-pip-version-check", "--only-binary=:all:"]
+    command: list[str | Path] = [VENV / "bin" / "python", "-m", "pip", "install", *options, *arguments]
+    _run(command, f"pip install {arguments[0]} {arguments[1]} failed", f"apt install {DEBIAN_PACKAGES}")
 
 
-def _run(command: list[str | Path], failure: str) -> None:
+def _run(command: list[str | Path], failure: str, without_wheel: str = "") -> None:
+    """Run it to its end. Raises `SetupError` with `failure` after what it said; on a machine for which a package has
+    no wheel, with that package and the advice `without_wheel`."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
     done = subprocess.run([str(part) for part in command], cwd=PROJECT, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        sys.stderr.write(done.stdout + done.stderr)
-        raise SetupError(failure)
+    if not done.returncode:
+        return
+    lacking = re.search(r"No matching distribution found for (\S+)", done.stderr)
+    if FROM_DEBIAN and lacking and without_wheel:
+        raise SetupError(f"{lacking[1]} has no wheel for this machine; on Debian 13: {without_wheel}")
+    said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    errors = [line for line in said if line.lower().startswith("error:")]
+    print(*(errors or said)[-ERROR_LINES_MAX:], sep="\n", file=sys.stderr)
+    raise SetupError(failure)
 
 
 if __name__ == "__main__":
@@ -134,3 +162,6 @@ if __name__ == "__main__":
         main(sys.argv[1])
     except SetupError as error:
         sys.exit(f"amos: {error}")
+    except KeyboardInterrupt:
+        print("amos: stopped before .venv was complete; the next run makes it anew", file=sys.stderr)
+        sys.exit(130)

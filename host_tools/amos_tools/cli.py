@@ -1,11 +1,14 @@
 """The command `amos`: one door to every part. A part is imported only when called, so that each starts quickly."""
 
+import sys
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
+
+from amos_tools.extras import advice
 
 COMMANDS = {
     "demo": "amos_tools.demo.cli:demo",
@@ -66,4 +69,10 @@ def amos() -> None:
 
 def main() -> None:
     """Entry point of the distribution."""
-    app()
+    try:
+        app()
+    except ModuleNotFoundError as missing:
+        sentence = advice(missing.name)
+        if sentence is None:
+            raise
+        sys.exit(f"amos: {sentence}")

@@ -23,7 +23,7 @@ from amos import crypto
 from amos.edges.audio_out import WAV_HEADER_BYTES
 from amos.edges.audio_sink import FRAME_BYTES
 from amos.protocol.answer import GAP, RECEIPTED, VERDICTS
-from amos.protocol.envelope import wrap
+from amos.protocol.envelope_host import wrap
 from amos.protocol.link import (
     OFFER_OPT_OUTS,
     OUTPUT_NONE,

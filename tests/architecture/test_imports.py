@@ -107,6 +107,8 @@ RULES = (
     rule("amos_ledger", "amos.protocol", "amos.crypto", "amos.edges.durable_host", "amos_mqtt"),
     rule("amos_mqtt", outside=set(sys.stdlib_module_names)),
     rule("amos_tools.bootstrap", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
+    # The system's Python runs it; `render` is run in a root, by amos's.
+    rule("amos_tools.fresh", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
     rule("amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
     rule("amos_tools", *sorted(OURS)),
 )

@@ -103,7 +103,7 @@ def test_demo_says_what_is_wrong_in_one_line(tmp_path: Path, words: list[str], s
 
 
 def test_without_micropython_both_players_run_on_cpython(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("amos_tools.toolchain.micropython", lambda: None)
+    monkeypatch.setattr("amos_tools.toolchain.micropython", lambda build: None)
     players = cast(Workdir(tmp_path))
     assert [player.runtime for player in players] == ["cpython", "cpython"]
     assert len({player.link for player in players}) == 2

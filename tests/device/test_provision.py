@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -299,7 +300,7 @@ def test_where_systemd_is_the_unit_is_enabled_started_and_restarted(
     systemctl.write_text(
         f'#!/bin/sh\necho "$@" >> {note}\n'
         f"case $1 in is-*) test -e {tmp_path}/enabled;; enable) touch {tmp_path}/enabled;;\n"
-        f"start) {sys.executable} -m amos {tmp_path}/bar > /dev/null 2>&1 & echo $! > {tmp_path}/pid;;\n"
+        f"start) {shlex.quote(sys.executable)} -m amos {tmp_path}/bar > /dev/null 2>&1 & echo $! > {tmp_path}/pid;;\n"
         f'restart) test -e {tmp_path}/broken && echo "Job failed." >&2 && exit 1;; esac\n'
     )
     systemctl.chmod(0o755)

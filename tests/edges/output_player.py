@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -68,7 +69,8 @@ class Player:
 
     def configure(self, card: bool = True) -> None:
         """Write ALSA's configuration, which it reads again at each opening when it has changed."""
-        command = f"|exec {sys.executable} {PIPE_CARD} {self.heard} {self.report}"
+        words = (sys.executable, PIPE_CARD, self.heard, self.report)
+        command = "|exec " + shlex.join(str(word) for word in words)
         devices = {"file": self.heard, "full": "/dev/full"} | ({"card": command} if card else {})
         lines = ["pcm.null { type null }"]
         for name, target in devices.items():

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,7 +82,7 @@ def test_a_device_gone_and_back_stops_and_resumes_play_and_metering(player: Play
     process = player.start(out="alsa:card")
     player.wait_for_status(lambda status: status.frame > RATE_HZ)
     player.configure(card=False)
-    card = int(subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()[0])
+    card = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0])
     os.kill(card, signal.SIGKILL)
     lost = player.wait_for_status(lambda status: status.state == STATE_FAULT)
     assert lost.output == OUTPUT_LOST and lost.text is not None and "audio: " in lost.text

@@ -10,7 +10,7 @@ from pathlib import Path
 from amos import crypto
 from amos.protocol import topics
 from amos.protocol.answer import ACCEPTED, DUPLICATE, VERDICTS, Answer
-from amos.protocol.envelope import unwrap, wrap
+from amos.protocol.envelope_host import unwrap, wrap
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.receipt import parse_receipt, sign_receipt
 from amos_mqtt.broker import Broker

@@ -15,7 +15,7 @@ from amos import crypto
 from amos.protocol.answer import ACCEPTED, FORK, OVER_CAP, QUARANTINED, UNAVAILABLE, VERDICTS, Answer
 from amos.protocol.cose import HEADER_TYP, TYP_CATALOGUE, TYP_ENROLMENT, TYP_MANIFEST, TYP_USAGE, parse
 from amos.protocol.enrolment import Enrolment, sign_enrolment
-from amos.protocol.envelope import wrap
+from amos.protocol.envelope_host import wrap
 from amos.protocol.limits import ENVELOPE_BYTES_MAX, SEGMENT_BYTES_MAX
 from amos.protocol.link import IDENTIFY_CONTEXT
 from amos.protocol.merkle import leaf_hash

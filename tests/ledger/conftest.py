@@ -18,7 +18,7 @@ from amos.crypto import key_id, public_key, sign, verify
 from amos.protocol.answer import Answer
 from amos.protocol.catalogue import Catalogue, Share, Work, sign_catalogue
 from amos.protocol.enrolment import Enrolment, sign_enrolment
-from amos.protocol.envelope import wrap
+from amos.protocol.envelope_host import wrap
 from amos.protocol.link import IDENTIFY_CONTEXT
 from amos.protocol.manifest import Manifest, PackStem, sign_manifest
 from amos.protocol.receipt import parse_receipt

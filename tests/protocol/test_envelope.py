@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amos.protocol.envelope import DEFLATED, PLAIN, unwrap, wrap
+from amos.protocol.envelope_host import DEFLATED, PLAIN, unwrap, wrap
 from amos.protocol.errors import MessageError
 from amos.protocol.limits import ENVELOPE_BYTES_MAX, SEGMENT_BYTES_MAX
 from protocol_examples import Examples

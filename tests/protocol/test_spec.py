@@ -19,7 +19,7 @@ from amos.protocol.anchor import Anchor
 from amos.protocol.answer import RECEIPTED, RETRY, SENTENCES, VERDICTS, Answer
 from amos.protocol.catalogue import Catalogue, Share, Work
 from amos.protocol.enrolment import Enrolment
-from amos.protocol.envelope import unwrap
+from amos.protocol.envelope_host import unwrap
 from amos.protocol.link import Entry, Request, Response, Status
 from amos.protocol.manifest import CODECS, ROLES, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts

@@ -11,7 +11,7 @@ from amos.app import Player
 from amos.config import Config
 from amos.packs.folder import open_pack
 from amos.protocol.answer import ACCEPTED
-from amos.protocol.envelope import wrap
+from amos.protocol.envelope_host import wrap
 from amos.protocol.segment import FLAG_OPT_OUT, open_usage
 from amos.protocol.topics import USAGE, device_topic
 from amos_ledger import registry

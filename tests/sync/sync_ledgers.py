@@ -15,7 +15,7 @@ from amos import crypto
 from amos.protocol import topics
 from amos.protocol.anchor import Anchor, sign_anchor
 from amos.protocol.answer import ACCEPTED, DUPLICATE, RECEIPTED, UNKNOWN_DEVICE, Answer
-from amos.protocol.envelope import unwrap
+from amos.protocol.envelope_host import unwrap
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.receipt import sign_receipt
 from amos.protocol.segment import open_usage, signer

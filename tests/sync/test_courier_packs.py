@@ -152,9 +152,11 @@ def test_segments_go_first_and_the_pack_resumes_after_everything(
     shelve(tmp_path / "packs", pack)
     venue.start(tmp_path / "packs")
     for life in range(4):
-        here = incoming(venue.player)
+        here, receipted = incoming(venue.player), 6 if life else 0
+        # A fast machine brings so much of a pack before the broker has brought a receipt.
         venue.run(lambda here=here: incoming(venue.player) > here + 20_000)
-        assert venue.player.last_receipted == 6 or life == 0
+        venue.run(lambda receipted=receipted: venue.player.last_receipted >= receipted)
+        assert venue.player.plays() != pack.id or life > 1
         if life % 2:
             venue.replug()
         else:

@@ -1,6 +1,7 @@
 """The tools themselves: each starts and does what it is for; each failure is one sentence."""
 
 import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,38 @@ def test_a_release_with_another_version_is_refused_by_name_and_not_kept(monkeypa
     for _ in range(2):
         assert toolchain.micropython_version(OLDEST) is None
         assert toolchain.explain("micropython") == "MicroPython: expected 1.25 in Debian's trixie, found 1.99"
+
+
+@pytest.mark.parametrize(
+    ("machine", "unaided", "compiles", "expected"),
+    [
+        ("amd64", False, True, ["native"]),
+        ("arm64", True, True, ["armhf"]),
+        ("arm64", False, True, "this processor runs no 32-bit programs"),
+        ("riscv64", False, False, "MicroPython has no compiler for riscv64"),
+    ],
+)
+def test_a_player_gets_a_build_that_compiles_and_needs_no_emulator(
+    monkeypatch: pytest.MonkeyPatch, machine: str, unaided: bool, compiles: bool, expected: object
+) -> None:
+    monkeypatch.setattr(programs, "architecture", lambda: machine)
+    monkeypatch.setattr(programs, "micropython_native", lambda: ["native"])
+    monkeypatch.setattr(programs, "_armhf_unaided", lambda: ["armhf"] if unaided else None)
+    monkeypatch.setattr(programs, "_compiles", lambda argv: compiles)
+    found = toolchain.micropython("compiling")
+    if found is None:
+        assert isinstance(expected, str) and expected in toolchain.explain("compiling")
+    else:
+        assert found == expected
+
+
+def test_the_native_build_here_compiles_and_its_words_are_known(
+    micropython: list[str], micropython_armhf: list[str]
+) -> None:
+    if debian.architecture() == "amd64":
+        assert toolchain.micropython("compiling") == toolchain.micropython()
+    assert toolchain.word_bytes(micropython) == struct.calcsize("P")
+    assert toolchain.word_bytes(micropython_armhf) == 4
 
 
 def test_mosquitto_starts_and_listens(mosquitto: list[str], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The demo's MQTT broker: mosquitto when it is on PATH, else amqtt as a process of its own."""
+"""The demo's MQTT broker: mosquitto when it is on PATH, else amqtt as a process of its own, else mosquitto fetched."""
 
 import asyncio
 import contextlib
@@ -7,6 +7,7 @@ import logging
 import secrets
 import socket
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from amos_tools import toolchain
@@ -36,7 +37,11 @@ def _listens(port: int) -> bool:
 def start_broker(processes: Processes, folder: Path) -> tuple[str, int]:
     """(kind, port) of a running broker on loopback. Raises `DemoError`."""
     port = free_port()
-    mosquitto = toolchain.mosquitto(on_path=True)
+    mosquitto = toolchain.mosquitto(on_path=find_spec("amqtt") is not None)
+    if mosquitto is None and find_spec("amqtt") is None:
+        raise DemoError(
+            f"no broker: pip install 'amos[demo]', or apt install mosquitto ({toolchain.explain('mosquitto')})"
+        )
     if mosquitto is not None:
         folder.mkdir(parents=True, exist_ok=True)
         lines = [
@@ -59,7 +64,7 @@ def start_broker(processes: Processes, folder: Path) -> tuple[str, int]:
 
 def _failed(process: Process) -> bool:
     if process.ended() is not None:
-        raise DemoError(f"the broker ended: {process.last_lines()}")
+        raise DemoError(f"the broker ended: {process.last_words()}")
     return False
 
 

@@ -1,24 +1,28 @@
 """`amos demo`: players render, meter and sign; a courier syncs; the ledger proves; the pool is divided."""
 
 import json
-import tempfile
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from amos_tools.demo.content import starter_script
+from amos_tools.demo.content import check_installed, starter_script
 from amos_tools.demo.processes import DemoError
 from amos_tools.demo.report import print_report
 from amos_tools.demo.run import Options, run_demo
-from amos_tools.demo.workdir import Workdir
+from amos_tools.demo.workdir import workdir as workdir_of
+from amos_tools.toolchain import ToolMissing
 
 
 def demo(
     minutes: Annotated[int, typer.Option(min=1, max=10_000, help="Music that each player renders.")] = 10,
     workdir: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Keep everything there; a second run continues.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Keep everything there; a second run continues. By default in the user's cache, until the next demo.",
+        ),
     ] = None,
     stems: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Your own stems instead of the starter vault.")
@@ -30,7 +34,6 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as data, and nothing else.")] = False,
 ) -> None:
     """Show the way of a stem: from a synthesised starter vault to a verified payout, with real processes."""
-    work = Workdir((workdir or Path(tempfile.mkdtemp(prefix="amos-demo-"))).resolve())
     started = time.monotonic()
 
     def say(line: str) -> None:
@@ -39,12 +42,15 @@ def demo(
 
     options = Options(minutes, income, currency, stems, sidecar, script or starter_script())
     try:
-        facts = run_demo(work, options, say)
-    except (DemoError, OSError) as error:
+        check_installed()
+        with workdir_of(workdir) as work:
+            facts = run_demo(work, options, say)
+    except (DemoError, ToolMissing, OSError) as error:
         typer.echo(f"amos demo: {error}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        typer.echo("amos demo: stopped; run it again with the same --workdir to continue", err=True)
+        again = "begin anew" if workdir is None else "continue"
+        typer.echo(f"amos demo: stopped; the same command again will {again}", err=True)
         raise typer.Exit(130) from None
     if as_json:
         print(json.dumps(facts, indent=1))

@@ -1,10 +1,12 @@
 """What there is before anything plays: stems, script, keys, pack, a ledger that trusts them."""
 
 import json
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 from amos.crypto import public_key
@@ -48,6 +50,13 @@ def starter_script() -> Path:
     return Path(str(files("amos_tools.script"))) / "examples" / "starter.aimi"
 
 
+def check_installed() -> None:
+    """Raises `DemoError` at once where the audio's packages are missing, which would only be met on the way."""
+    for module in ("soundfile", "soxr", "pyloudnorm"):
+        if find_spec(module) is None:
+            raise DemoError(f"{module} is not installed: pip install 'amos[demo]'")
+
+
 def make_content(work: Workdir, stems: Path | None, sidecar: Path | None, script: Path) -> Content:
     """Make what is missing. Raises `DemoError` with a sentence for the operator."""
     seeds = {name: load_or_make_seed(str(work.key(name))) for name in (PUBLISHER, OPERATOR)}
@@ -83,14 +92,24 @@ def make_content(work: Workdir, stems: Path | None, sidecar: Path | None, script
 
 
 def _vault(work: Workdir, stems: Path | None, sidecar: Path | None) -> Vault:
+    if not work.vault.exists():
+        _make_whole(work.vault, make_starter_vault if stems is None else Vault.init)
+    vault = Vault(work.vault)
     if stems is None:
-        return Vault(work.vault) if work.vault.exists() else make_starter_vault(work.vault)
-    vault = Vault(work.vault) if work.vault.exists() else Vault.init(work.vault)
+        return vault
     report = import_paths(vault, [stems], sidecar)
     if not report.imported:
         vault.close()
         raise DemoError(_nothing_imported(stems, report.refused))
     return vault
+
+
+def _make_whole(folder: Path, make: Callable[[Path], Vault]) -> None:
+    """Made beside its place and then moved there, so that a run that is stopped meanwhile leaves no half vault."""
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    make(partial).close()
+    partial.rename(folder)
 
 
 def _nothing_imported(stems: Path, refused: Sequence[VaultError]) -> str:

@@ -5,10 +5,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
+from amos_tools.demo.idleness import Idleness
+
 STOP_S = 10
+POLL_S = 0.05
+IDLE_S_MAX = 30
+"""A player that does nothing for so long before it is enrolled will not begin any more."""
+
 RESTARTS_MAX = 10
 
 
@@ -21,22 +29,57 @@ def amos_command(*words: str) -> list[str]:
     return [sys.executable, "-m", "amos_tools", *words]
 
 
-def run_amos(*words: str) -> str:
-    """Run a command of `amos` to its end; its output. Raises `DemoError` with what it said."""
-    result = subprocess.run(amos_command(*words), capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        raise DemoError((result.stderr or result.stdout).strip() or f"amos {words[0]} failed")
-    return result.stdout
+def run_amos(*words: str, beside: "Process | None" = None) -> str:
+    """Run a command of `amos` to its end; its output. Raises `DemoError` with what it said.
+
+    beside  a process that the command talks with: it is given up when that one has ended, or does nothing for long
+    """
+    command = amos_command(*words)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as popen:
+        try:
+            out, err = popen.communicate() if beside is None else _communicate_beside(popen, beside)
+        except BaseException:
+            popen.kill()
+            raise
+    if popen.returncode != 0:
+        raise DemoError((err or out).strip() or f"amos {words[0]} failed")
+    return out
+
+
+def _communicate_beside(popen: "subprocess.Popen[str]", beside: "Process") -> tuple[str, str]:
+    idleness = Idleness()
+    while True:
+        try:
+            return popen.communicate(timeout=POLL_S)
+        except subprocess.TimeoutExpired:
+            beside.check_alive()
+            if idleness.seconds([beside.pid]) > IDLE_S_MAX:
+                sentence = f"{beside.name} runs, but has done nothing for {IDLE_S_MAX} s and does not answer"
+                raise DemoError(f"{sentence}: {beside.last_words()}") from None
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Ctrl-C counts when the block has ended: no child is started, or left running, that nobody knows of."""
+    asked: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: asked.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if asked:
+        raise KeyboardInterrupt
 
 
 class Process:
     """One child: its argv, its log file, its pid in `logs/<name>.pid` while it runs."""
 
-    def __init__(self, name: str, command: list[str], logs: Path):
+    def __init__(self, name: str, command: list[str], logs: Path, end_signal: int = signal.SIGTERM):
         self.name = name
         self.log = logs / f"{name}.log"
         self.restarts = 0
         self._command = command
+        self._end_signal = end_signal
         self._pid_file = logs / f"{name}.pid"
         self._popen = self._start()
 
@@ -53,20 +96,31 @@ class Process:
         """Exit code, or None while it runs."""
         return self._popen.poll()
 
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def check_alive(self) -> None:
+        """Raises `DemoError` with its last words when it has ended."""
+        code = self.ended()
+        if code is not None:
+            raise DemoError(f"{self.name} ended with {code}: {self.last_words()}")
+
     def keep_running(self) -> bool:
         """Start it again if it has ended; whether that was needed. Raises `DemoError` when it will not stay."""
         if self.ended() is None:
             return False
         self.restarts += 1
         if self.restarts > RESTARTS_MAX:
-            raise DemoError(f"{self.name} ended {self.restarts} times; see {self.log}")
-        self._popen = self._start()
+            raise DemoError(f"{self.name} ended {self.restarts} times: {self.last_words()}; see {self.log}")
+        with undisturbed():
+            self._popen = self._start()
         return True
 
     def stop(self) -> None:
         """Ask it to end, then insist."""
         if self.ended() is None:
-            self._popen.send_signal(signal.SIGTERM)
+            self._popen.send_signal(self._end_signal)
             try:
                 self._popen.wait(STOP_S)
             except subprocess.TimeoutExpired:
@@ -74,9 +128,9 @@ class Process:
                 self._popen.wait()
         self._pid_file.unlink(missing_ok=True)
 
-    def last_lines(self, count: int = 3) -> str:
+    def last_words(self, count: int = 3) -> str:
         """The end of its log, for an error message."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:]) or f"it said nothing ({self.log})"
 
 
 class Processes:
@@ -92,12 +146,14 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for process in reversed(self._started):
-            process.stop()
+        with undisturbed():
+            for process in reversed(self._started):
+                process.stop()
 
-    def start(self, name: str, command: list[str]) -> Process:
-        process = Process(name, command, self._logs)
-        self._started.append(process)
+    def start(self, name: str, command: list[str], end_signal: int = signal.SIGTERM) -> Process:
+        with undisturbed():
+            process = Process(name, command, self._logs, end_signal)
+            self._started.append(process)
         return process
 
 

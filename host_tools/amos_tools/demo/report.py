@@ -22,6 +22,8 @@ def player_facts(work: Workdir, players: list[DemoPlayer], spool: dict[str, Any]
         sums = {name: sum(life[name] for life in lives) for name in SUMMED}
         facts.append(
             {"name": player.name, "runtime": player.runtime, "line": player.line, "device": device}
+            # A killed player has metered, but not said what.
+            | {"untold_sessions": lives[-1]["session"] - len(lives)}
             | {"sessions": len(lives), "music_s": sum(life["frames"] // max(life["rate_hz"], 1) for life in lives)}
             | sums
             | {"receipted": lives[-1]["receipted"], "wire_bytes": sent[device]["message_bytes"]}
@@ -57,7 +59,11 @@ def _way(facts: dict[str, Any]) -> list[tuple[str, str]]:
     )
     per_row = total["wire_bytes"] / total["rows"] if total["rows"] else 0
     refused = sum(ledger["refused"].values())
-    same = "the same" if totals["frames_agree"] else f"NOT the {totals['player_frames']:,} of the players"
+    same = f"NOT the {totals['player_frames']:,} of the players"
+    if totals["frames_agree"]:
+        same = "the same"
+        if totals["untold_sessions"]:
+            same = f"{totals['player_frames']:,} of them told by players, {totals['untold_sessions']} sessions untold"
     return [
         ("imported", f"{content['stems']} stems, {content['opted_in']} opted in"),
         ("scripted", f"{content['script']}: {content['sections']} sections, {content['voices']} voices at most"),

@@ -1,10 +1,46 @@
 """Where the demo keeps everything; a second run with the same folder continues from what is there."""
 
+import fcntl
 import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from amos_tools.demo.processes import DemoError
+from amos_tools.toolchain import cache
+
 PUBLISHER, OPERATOR = "publisher", "operator"
+BYTES_A_SECOND = 44_100 * 2 * 2
+"""Of the players' WAV files: int16, stereo."""
+
+
+LOCK = "demo.lock"
+
+
+@contextmanager
+def workdir(asked_for: Path | None) -> Iterator["Workdir"]:
+    """The folder that was asked for; else one in the user's cache, which holds the last demo's results until the next
+    begins. Raises `DemoError` where another demo works in it, and OSError."""
+    root = (asked_for or cache.folder("demo")).resolve()
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoError(f"another demo works in {root}: name another folder with --workdir") from None
+        if asked_for is None:
+            _empty(root)
+        yield Workdir(root)
+
+
+def _empty(root: Path) -> None:
+    for path in root.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()
 
 
 @dataclass(frozen=True)
@@ -62,3 +98,8 @@ class Workdir:
         """What each life of a player's process left in `sessions.jsonl`."""
         path = self.player(name) / "sessions.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def music_s(self, name: str) -> int:
+        """How much of its music a player has written so far."""
+        path = self.audio / f"{name}.wav"
+        return path.stat().st_size // BYTES_A_SECOND if path.exists() else 0

@@ -6,8 +6,9 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from amos import crypto
 from amos.config import CONFIG_BYTES_MAX
-from amos.edges.key_store import BOUND_BYTES, MAGIC
+from amos.edges.key_store import BOUND_BYTES, MAGIC, SEED_BYTES
 from amos_tools.device.call import DeviceError
 from amos_tools.device.prepare import prepare
 
@@ -47,6 +48,8 @@ def device_in(directory: Path) -> bytes | None:
             data = file.read(BOUND_BYTES)
     except OSError:
         return None
+    if len(data) == SEED_BYTES:  # bound to nothing, on a machine without a number of its own
+        return crypto.key_id(crypto.public_key(data))
     return data[5:21] if len(data) == BOUND_BYTES and data.startswith(MAGIC) else None
 
 

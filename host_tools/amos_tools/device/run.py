@@ -1,7 +1,6 @@
 """`amos player`: run the firmware of a player's directory, on CPython or on MicroPython."""
 
 import os
-import struct
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +10,9 @@ import amos
 from amos.__main__ import main as run_firmware
 from amos.config import ConfigError, load
 from amos_tools import toolchain
-from amos_tools.boards import heap_option
+from amos_tools.boards import board_names, heap_option
+
+WORD_BYTES_MAX = 8
 
 
 def micropython_environment() -> dict[str, str]:
@@ -30,7 +31,7 @@ def player(
     words = [str(directory), *(settings or [])]
     if runtime == "cpython":
         raise typer.Exit(run_firmware(words))
-    command = toolchain.micropython()
+    command = toolchain.micropython("compiling") or toolchain.micropython()
     if command is None:
         typer.echo(toolchain.explain("micropython"), err=True)
         raise typer.Exit(2)
@@ -39,5 +40,7 @@ def player(
     except ConfigError as error:
         typer.echo(f"amos player: ConfigError: {error}", err=True)
         raise typer.Exit(2) from None
-    arguments = [*command, *heap_option(board, struct.calcsize("P")), "-m", "amos", *words]
+    # A board that is named has its own heap. Elsewhere 4-byte words get as much as 8-byte ones: all the code is in it.
+    word_bytes = toolchain.word_bytes(command) if board in board_names() else WORD_BYTES_MAX
+    arguments = [*command, *heap_option(board, word_bytes), "-m", "amos", *words]
     os.execvpe(arguments[0], arguments, micropython_environment())

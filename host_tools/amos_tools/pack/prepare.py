@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soxr
 
 from amos.protocol.manifest import CODEC_PCM16, CODECS
 from amos_tools.pack.conform import CONFORM_VERSION, Plan, conform
@@ -108,6 +107,8 @@ def resampled(samples: Int16Frames, from_hz: int, to_hz: int) -> Int16Frames:
     """Samples of shape (frames, channels) at another rate."""
     if from_hz == to_hz:
         return samples
+    import soxr  # imported where it is used, as in amos_tools.vault.audio
+
     return to_int16(soxr.resample(samples.astype(np.float32) / np.float32(32768), from_hz, to_hz, quality="VHQ"))
 
 

@@ -23,22 +23,25 @@ __all__ = [
     "mosquitto",
     "qemu_system_arm",
     "scsynth",
+    "word_bytes",
 ]
 
 _reasons: dict[str, str] = {}
 
 
-def micropython(arch: str = "native") -> list[str] | None:
-    """The start of a command line that runs MicroPython >= 1.25 (unix port), for "native" or "armhf".
+def micropython(build: str = "native") -> list[str] | None:
+    """The start of a command line that runs MicroPython >= 1.25 (unix port).
 
-    armhf is the real 32-bit ARM build; elsewhere than on ARM it runs under qemu-arm, 10 to 30 times slower.
+    build   "native": this machine's. "armhf": the real 32-bit ARM build; elsewhere than on ARM it runs under qemu-arm,
+            10 to 30 times slower. "compiling": a build that this machine runs itself and that compiles to machine
+            code, which a player needs to be fast; on 64-bit ARM that is the 32-bit build
     """
-    if arch not in ("native", "armhf"):
-        raise ValueError(f'arch is "native" or "armhf", not {arch!r}')
+    if build not in programs.MICROPYTHON_BUILDS:
+        raise ValueError(f"build is one of {', '.join(programs.MICROPYTHON_BUILDS)}, not {build!r}")
     try:
-        return programs.micropython_native() if arch == "native" else programs.micropython_armhf()
+        return programs.MICROPYTHON_BUILDS[build]()
     except ToolMissing as missing:
-        _reasons["micropython" if arch == "native" else "armhf"] = str(missing)
+        _reasons["micropython" if build == "native" else build] = str(missing)
         return None
 
 
@@ -78,6 +81,11 @@ def qemu_system_arm() -> list[str] | None:
     except ToolMissing as missing:
         _reasons["qemu-system-arm"] = str(missing)
         return None
+
+
+def word_bytes(micropython: list[str]) -> int:
+    """The size of a word of the MicroPython that `micropython` starts: 4 or 8."""
+    return programs.word_bytes(micropython)
 
 
 def mosquitto(on_path: bool = False) -> list[str] | None:
@@ -120,6 +128,6 @@ def debian_data(package: str) -> Path | None:
 
 
 def explain(tool: str) -> str:
-    """Why the last call for `tool` ("micropython", "micropython-source", "armhf", "mosquitto", "arm-gcc",
-    "qemu-system-arm", a package) gave None; one line."""
+    """Why the last call for `tool` ("micropython", another build of it, "micropython-source", "mosquitto",
+    "arm-gcc", "qemu-system-arm", a package) gave None; one line."""
     return _reasons.get(tool, f"{tool} is not missing, or was not asked for")

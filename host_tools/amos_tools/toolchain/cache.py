@@ -14,20 +14,20 @@ from amos_tools.toolchain.errors import ToolMissing
 PARTIAL = ".partial-"
 
 
-def folder() -> Path:
-    """The cache folder, made if need be: `$XDG_CACHE_HOME/amos/tools`, `~/.cache/amos/tools`, or a temporary one.
+def folder(name: str = "tools") -> Path:
+    """A cache folder, made if need be: `$XDG_CACHE_HOME/amos/<name>`, `~/.cache/amos/<name>`, or a temporary one.
 
-    Service users often have no home; their tools go to a folder of their own below the system's temporary folder.
+    Service users often have no home; theirs is a folder of their own below the system's temporary folder.
     """
     base = os.environ.get("XDG_CACHE_HOME")
-    wanted = (Path(base) if base and Path(base).is_absolute() else Path("~/.cache").expanduser()) / "amos" / "tools"
+    wanted = (Path(base) if base and Path(base).is_absolute() else Path("~/.cache").expanduser()) / "amos" / name
     try:
         wanted.mkdir(parents=True, exist_ok=True)
         if os.access(wanted, os.W_OK | os.X_OK):
             return wanted
     except (OSError, RuntimeError):
         pass
-    return _private(Path(tempfile.gettempdir()) / f"amos-tools-{os.getuid()}")
+    return _private(Path(tempfile.gettempdir()) / f"amos-{name}-{os.getuid()}")
 
 
 def _private(path: Path) -> Path:

@@ -56,14 +56,48 @@ def micropython_armhf() -> list[str]:
     native = architecture()
     if native == "armhf":
         return micropython_native()
+    if native == "arm64":
+        command = _armhf_unaided()
+        if command is not None:
+            return command
+    qemu = _qemu_arm(native)
     start = partial(_own_loader, program="usr/bin/micropython")
     bundle = _micropython("armhf")
-    if native == "arm64":
-        root = unpacked(bundle)
-        if _micropython_version(start(root)) >= MICROPYTHON_MIN:  # most 64-bit ARM cores run 32-bit programs
-            return start(root)
-    qemu = _qemu_arm(native)
     return [qemu, *start(unpacked(bundle, lambda root: _check_micropython([qemu, *start(root)])))]
+
+
+def micropython_compiling() -> list[str]:
+    """A MicroPython that compiles to machine code and needs no emulator. Raises `ToolMissing`."""
+    native = architecture()
+    found = _armhf_unaided() if native == "arm64" else micropython_native()
+    if found is None:
+        raise ToolMissing("MicroPython has no compiler for 64-bit ARM, and this processor runs no 32-bit programs")
+    if not _compiles(found):
+        raise ToolMissing(f"MicroPython has no compiler for {native}")
+    return found
+
+
+def _armhf_unaided() -> list[str] | None:
+    """The 32-bit build on a 64-bit ARM processor, most of which run 32-bit programs."""
+    command = _own_loader(unpacked(_micropython("armhf")), program="usr/bin/micropython")
+    return command if _micropython_version(command) >= MICROPYTHON_MIN else None
+
+
+MICROPYTHON_BUILDS = {
+    "native": micropython_native,
+    "armhf": micropython_armhf,
+    "compiling": micropython_compiling,
+}
+
+
+def word_bytes(argv: list[str]) -> int:
+    """4 or 8, asked of the MicroPython that `argv` starts."""
+    return 8 if _output([*argv, "-c", "import sys; print(sys.maxsize > 2**31)"]).strip() == "True" else 4
+
+
+def _compiles(argv: list[str]) -> bool:
+    code = "@micropython.viper\ndef f():\n    pass\nprint('compiled')"
+    return "compiled" in _output([*argv, "-c", "import micropython\n" + code])
 
 
 def _micropython(architecture: str, version: tuple[int, int] = MICROPYTHON_MIN) -> Bundle:

@@ -1,11 +1,12 @@
-"""An audio file in, int16 frames at the vault's rate out: decode, check, resample, round."""
+"""An audio file in, int16 frames at the vault's rate out: decode, check, resample, round.
+
+What decodes and resamples is imported where it is used: machines that only play, or only fetch and prove, lack it.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
-import soxr
 from numpy.typing import NDArray
 
 from amos_tools.vault import errors
@@ -35,6 +36,9 @@ def read_audio(path: Path, rate_hz: int) -> Int16Frames:
     Rounding is to nearest (ties to even) of sample x 32768, saturating: an int16 file at `rate_hz` comes out unchanged.
     Raises the `VaultError` that says what is wrong with the file.
     """
+    import soundfile
+    import soxr
+
     header = _read_header(path)
     if header.is_int16 and header.rate_hz == rate_hz:
         return _decode_int16(path, header)
@@ -64,6 +68,8 @@ def to_int16(samples: NDArray[np.float32] | NDArray[np.float64]) -> Int16Frames:
 
 def _read_header(path: Path) -> _Header:
     """Check everything the header says before a frame is decoded."""
+    import soundfile
+
     if not path.is_file():
         raise errors.MissingFile(path, "file", "an audio file", "none")
     try:
@@ -90,6 +96,8 @@ def _read_header(path: Path) -> _Header:
 
 
 def _decode_int16(path: Path, header: _Header) -> Int16Frames:
+    import soundfile
+
     try:
         samples, _rate = soundfile.read(path, dtype="int16", always_2d=True)
     except soundfile.LibsndfileError as error:

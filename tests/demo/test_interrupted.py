@@ -1,0 +1,117 @@
+"""A demo that is stopped leaves a folder in which the next goes on; without a folder it leaves one, in the cache."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from patience import Patience
+
+from amos_tools.demo import content
+from amos_tools.demo.processes import DemoError
+from amos_tools.demo.report import player_facts
+from amos_tools.demo.workdir import LOCK, Workdir, workdir
+from amos_tools.starter import make_starter_vault
+
+DEMO = [sys.executable, "-m", "amos_tools", "demo", "--json", "--minutes=1"]
+
+
+def hears_ctrl_c() -> None:
+    """In a new child: a background job, as test runs often are, hands on that it ignores Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def interrupted(work: Path, when: str) -> None:
+    """Ctrl-C as soon as the file `when` is below `work`; the demo says so in one line."""
+    command = [*DEMO, f"--workdir={work}"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=hears_ctrl_c) as demo:
+        patience = Patience()
+        while not list(work.glob(when)):
+            assert patience.lasts() and demo.poll() is None
+            time.sleep(0.005)
+        demo.send_signal(signal.SIGINT)
+        out, err = demo.communicate(timeout=120)
+    assert (demo.returncode, out, err) == (130, "", "amos demo: stopped; the same command again will continue\n")
+
+
+@pytest.mark.long
+def test_a_run_goes_on_after_ctrl_c_wherever_that_came(tmp_path: Path, micropython: list[str]) -> None:
+    interrupted(tmp_path, "vault.partial/*")
+    assert not (tmp_path / "vault").exists()
+    interrupted(tmp_path, "ledger/*")
+    interrupted(tmp_path, "players/lounge/journal.ring")
+    interrupted(tmp_path, "logs/courier.log")
+    done = subprocess.run([*DEMO, f"--workdir={tmp_path}"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    facts: dict[str, Any] = json.loads(done.stdout)
+    assert facts["content"]["stems"] == 29 and facts["verified"] and facts["totals"]["frames_agree"]
+
+
+def test_a_vault_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Workdir(tmp_path)
+
+    def stopped(path: Path) -> None:
+        make_starter_vault(path).close()
+        (path / "catalogue").write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(content, "make_starter_vault", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        content._vault(work, None, None)
+    monkeypatch.undo()
+    with content._vault(work, None, None) as vault:
+        assert len(vault.stems()) == 29
+
+
+def test_a_players_session_that_nobody_told_of_is_counted(tmp_path: Path) -> None:
+    """A player that was killed has metered what its ledger gets, and left no line about it."""
+    work = Workdir(tmp_path)
+    (player,) = [Told()]
+    work.player("bar").mkdir(parents=True)
+    life = {"device": "d", "session": 3, "rate_hz": 44_100, "receipted": 2}
+    numbers = dict.fromkeys(
+        ("frames", "took_ms", "placements", "segments", "rows", "played_frames", "segment_bytes", "trimmed"), 1
+    )
+    lines = [json.dumps(life | numbers | {"session": session}) for session in (1, 3)]
+    (work.player("bar") / "sessions.jsonl").write_text("\n".join(lines) + "\n")
+    sent = {"device": "d", "message_bytes": 1, "sends": 1, "sent_bytes": 1}
+    (facts,) = player_facts(work, [player], {"devices": [sent]})  # type: ignore[list-item]
+    assert (facts["sessions"], facts["untold_sessions"]) == (2, 1)
+
+
+class Told:
+    name, runtime, line = "bar", "cpython", "a Unix socket"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "amos" / "demo"
+
+
+def test_without_a_folder_the_last_demos_results_are_in_the_cache(home: Path) -> None:
+    with workdir(None) as work:
+        assert work.root == home
+        (home / "audio").mkdir()
+        (home / "audio" / "bar.wav").touch()
+        (home / "pack.json").touch()
+    assert (home / "audio" / "bar.wav").exists()
+    with workdir(None):
+        assert os.listdir(home) == [LOCK]
+
+
+def test_a_folder_that_was_asked_for_keeps_what_is_in_it(tmp_path: Path) -> None:
+    (tmp_path / "pack.json").touch()
+    with workdir(tmp_path):
+        assert (tmp_path / "pack.json").exists()
+
+
+def test_two_demos_do_not_share_a_folder(home: Path) -> None:
+    with workdir(None), pytest.raises(DemoError, match=r"another demo works in .*--workdir"), workdir(None):
+        pass
