@@ -7,7 +7,8 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 TOP_LEVEL = {
-    *("README.md", "LICENSE", "Makefile", "pyproject.toml", ".ci", ".gitignore"),
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "Makefile", "pyproject.toml"),
+    *(".ci", ".gitignore", ".pre-commit-config.yaml"),
     *("boards", "firmware", "daemon", "host_tools", "tests"),
 }
 PACKAGES = {
