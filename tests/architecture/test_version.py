@@ -23,7 +23,7 @@ def test_the_package_has_the_version_of_the_firmware() -> None:
 
 def test_boards_and_couriers_tell_it() -> None:
     assert json.loads((PROJECT / "firmware" / "package.json").read_text())["version"] == __version__
-    assert COURIER_VERSION == __version__
+    assert __version__ == COURIER_VERSION
 
 
 def test_no_source_repeats_it() -> None:
