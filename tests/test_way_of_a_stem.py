@@ -25,10 +25,10 @@ from amos.protocol.segment import open_usage
 from amos.protocol.topics import USAGE, device_topic
 from amos_ledger import registry
 from amos_ledger.folder import init_folder
+from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger
-from amos_ledger.periods import period_at
-from amos_ledger.reading import Message
-from amos_ledger.settling import settle_period
+from amos_ledger.settle_period import settle_period
+from amos_ledger.settlement.periods import period_at
 from amos_tools.device.call import Identity
 from amos_tools.device.prepare import enrol
 from amos_tools.pack import build_pack

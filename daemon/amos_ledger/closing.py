@@ -19,9 +19,9 @@ from amos.protocol.cose import TYP_STATEMENT, open_typed, sign
 from amos.protocol.errors import LocalError
 from amos.protocol.merkle import leaf_hash
 from amos.protocol.record import U8, U32, U64, Record
-from amos_ledger.money import parse_currency
-from amos_ledger.periods import parse_period
-from amos_ledger.tree import grow, inclusion_path, root
+from amos_ledger.log.tree import grow, inclusion_path, root
+from amos_ledger.settlement.money import parse_currency
+from amos_ledger.settlement.periods import parse_period
 
 VERSION = 1
 

@@ -22,8 +22,8 @@ from paho.mqtt.properties import Properties
 
 from amos.protocol.limits import ENVELOPE_BYTES_MAX
 from amos.protocol.topics import ALL_ENROLMENTS, ALL_TIME, ALL_USAGE
+from amos_ledger.intake.reading import Message
 from amos_ledger.limits import ANSWERS_QUEUED_MAX, INFLIGHT_MESSAGES_MAX, QUEUE_MESSAGES_MAX
-from amos_ledger.reading import Message
 from amos_mqtt.broker import Broker
 
 QOS = 1

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Callable
 
 from amos.protocol.answer import ACCEPTED, FORK, OVER_CAP
+from amos_ledger.intake.reading import Message, asks_time
 from amos_ledger.ledger import Ledger, Reply
 from amos_ledger.limits import BATCH_MESSAGES_MAX
 from amos_ledger.mqtt import Arrival, MqttEdge
 from amos_ledger.opt_outs import Herald
-from amos_ledger.reading import Message, asks_time
 from amos_ledger.records import verdict_name
 
 TICK_S = 1.0

@@ -42,8 +42,8 @@ from amos.protocol.topics import USAGE, device_topic
 from amos.score.inputs import INPUT_LIKE, INPUT_PAUSE, INPUT_SKIP, INPUT_VOLUME
 from amos_ledger import registry
 from amos_ledger.folder import Folder, init_folder
+from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger
-from amos_ledger.reading import Message
 from amos_tools.device.call import DeviceError, ask_status, converse, send_input
 from amos_tools.device.run import micropython_environment
 from amos_tools.device.send import FolderPack

@@ -15,10 +15,10 @@ from amos.protocol import topics
 from amos.protocol.anchor import open_anchor
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos_ledger.errors import OptOutsRefused
+from amos_ledger.intake.reading import Message, asks_time
 from amos_ledger.ledger import Ledger
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.opt_outs import NAME, Herald, add_opt_outs, published
-from amos_ledger.reading import Message, asks_time
 from amos_ledger.service import Service
 from amos_mqtt.broker import Broker as Address
 

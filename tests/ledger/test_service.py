@@ -12,10 +12,10 @@ from patience import wait_until
 
 from amos.protocol import answer
 from amos.protocol.answer import decode_answer
+from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger
 from amos_ledger.limits import QUEUE_MESSAGES_MAX
 from amos_ledger.mqtt import MqttEdge
-from amos_ledger.reading import Message
 from amos_ledger.service import Service
 from amos_mqtt.broker import Broker as Address
 

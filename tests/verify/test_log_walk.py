@@ -10,7 +10,7 @@ from amos.protocol.answer import ACCEPTED, GAP
 from amos.protocol.cose import TYP_MANIFEST, TYP_USAGE, sign
 from amos.protocol.enrolment import Enrolment, open_enrolment, sign_enrolment
 from amos_ledger.registry import enrol
-from amos_ledger.settling import settle_period
+from amos_ledger.settle_period import settle_period
 from amos_tools.verify.errors import Difference
 
 NOVEMBER = ("2026-11", 1_000_000_000, "EUR")

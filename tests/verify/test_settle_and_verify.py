@@ -7,12 +7,13 @@ from subprocess import run
 import pytest
 
 from amos.protocol.limits import PPM
-from amos_ledger import period_close, settling
+from amos_ledger import close_period as period_close
+from amos_ledger import settle_period as settling
+from amos_ledger.close_period import EarlierPeriodOpen, NoCatalogue, PoolTooLarge
 from amos_ledger.errors import PeriodClosed, StorageFailed
 from amos_ledger.folder import init_folder
-from amos_ledger.period_close import EarlierPeriodOpen, NoCatalogue, PoolTooLarge
 from amos_ledger.public import Public
-from amos_ledger.settling import settle_period
+from amos_ledger.settle_period import settle_period
 
 NOVEMBER = ("2026-11", 1_000_000_000, "EUR")
 
@@ -180,9 +181,7 @@ def test_statements_verify_after_the_log_has_grown(november, dates) -> None:
 def test_the_verifier_shares_no_arithmetic_and_no_storage_with_the_ledger() -> None:
     script = (
         "import sys, amos_tools.verify.audit\n"
-        "shared = {'sqlite3', 'numpy', 'amos_ledger.store', 'amos_ledger.rollup', 'amos_ledger.settlement',"
-        " 'amos_ledger.statement', 'amos_ledger.checkpoint', 'amos_ledger.tiles'}\n"
-        "print(sorted(shared & set(sys.modules)))"
+        "print([name for name in sorted(sys.modules) if name.startswith(('sqlite3', 'numpy', 'amos_ledger'))])"
     )
     result = run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from amos.crypto import key_id, public_key
-from amos_ledger import period_close, reckoning
-from amos_ledger.checkpoint import Checkpoint, sign_checkpoint
+from amos_ledger import close_period as period_close
 from amos_ledger.closing import sign_closing
-from amos_ledger.settlement import Payout, Settlement, settle
-from amos_ledger.settling import settle_period
-from amos_ledger.statement import file_bytes
+from amos_ledger.log.checkpoint import Checkpoint, sign_checkpoint
+from amos_ledger.settle_period import settle_period
+from amos_ledger.settlement import period_result as reckoning
+from amos_ledger.settlement.apportionment import Payout, Settlement, settle
+from amos_ledger.settlement.statement import file_bytes
 from amos_tools.verify.audit import Audit
 from amos_tools.verify.errors import Difference, Unreadable, VerifyError
 from amos_tools.verify.published import Published

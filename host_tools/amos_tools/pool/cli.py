@@ -11,10 +11,10 @@ from rich.console import Console
 
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
-from amos_ledger.money import MoneyError, decimal, parse_currency, parse_income
-from amos_ledger.periods import PeriodError, parse_period, period_at
-from amos_ledger.settlement import SettlementError
-from amos_ledger.settling import Settled, settle_period
+from amos_ledger.settle_period import Settled, settle_period
+from amos_ledger.settlement.apportionment import SettlementError
+from amos_ledger.settlement.money import MoneyError, decimal, parse_currency, parse_income
+from amos_ledger.settlement.periods import PeriodError, parse_period, period_at
 from amos_tools.pool.tables import payout_table, statement_notes, statement_table
 from amos_tools.verify.errors import VerifyError
 from amos_tools.verify.published import read_file

@@ -25,7 +25,7 @@ from amos_tools.verify.recompute import cores, roll_up
 from amos_tools.verify.tree import check_tiles, leaf_hashes, read_entries, root_of
 
 USAGE_PROOFS_MAX = 256
-"""Paths that a statement carries; see `amos_ledger.statement`."""
+"""Paths that a statement carries; see `amos_ledger.settlement.statement`."""
 
 
 @dataclass(frozen=True)

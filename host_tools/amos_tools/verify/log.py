@@ -20,7 +20,7 @@ from amos_tools.verify.keys import Keys
 from amos_tools.verify.tree import ENTRY_BYTES_MAX
 
 PLAY_AGE_S_MAX = 400 * 24 * 3600
-"""Play older than this at reception is a wrong clock, which the ledger does not believe (`amos_ledger.periods`)."""
+"""Play older than this at reception is a wrong clock, which the ledger does not believe (`periods.py`)."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from fractions import Fraction
 from math import lcm
 
 from amos.protocol.limits import PPM
-from amos_ledger.rollup import RollupKey
+from amos_ledger.settlement.rollup import RollupKey
 
 Splits = Mapping[bytes, Sequence[tuple[str, int]]]
 """Stem id → (payee, ppm) of each of its payees; the ppm of a stem sum to 1,000,000."""

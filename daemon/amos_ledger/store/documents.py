@@ -3,8 +3,8 @@
 from amos.protocol.cose import TYP_MANIFEST, parse_typed
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.manifest import Manifest
-from amos_ledger.database import Database
 from amos_ledger.limits import MANIFESTS_CACHED_MAX
+from amos_ledger.store.database import Database
 
 
 class Documents:

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from amos.protocol.errors import LocalError
 from amos.protocol.merkle import leaf_hash
-from amos_ledger import tree
-from amos_ledger.database import Database
-from amos_ledger.tiles import ENTRY_BYTES_MAX
+from amos_ledger.log import tree
+from amos_ledger.log.tiles import ENTRY_BYTES_MAX
+from amos_ledger.store.database import Database
 
 
 class Log:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amos_ledger.money import MinorUnits, MoneyError, decimal, minor_units, parse_currency, parse_income
+from amos_ledger.settlement.money import MinorUnits, MoneyError, decimal, minor_units, parse_currency, parse_income
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from amos.protocol.limits import PPM
-from amos_ledger.settlement import SettlementError, apportion, settle, tie_key
+from amos_ledger.settlement.apportionment import SettlementError, apportion, settle, tie_key
 
 RATES = (22_050, 44_100, 48_000, 8_001, 191_999)
 pools = st.integers(0, 10**18)

@@ -20,7 +20,7 @@ from amos_ledger.closing import (
     settled_of,
     sign_closing,
 )
-from amos_ledger.statement import core_bytes, file_bytes, fraction_text
+from amos_ledger.settlement.statement import core_bytes, file_bytes, fraction_text
 from amos_tools.verify.tree import root_of
 
 SEED = b"l" * 32

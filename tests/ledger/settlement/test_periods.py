@@ -14,7 +14,7 @@ from amos.protocol.segment import (
     CLOCK_UNKNOWN,
     Usage,
 )
-from amos_ledger.periods import (
+from amos_ledger.settlement.periods import (
     PLAY_AGE_S_MAX,
     PLAY_AHEAD_S_MAX,
     PeriodError,

@@ -17,15 +17,15 @@ from pathlib import Path
 
 from amos.protocol.errors import ProtocolError
 from amos.protocol.merkle import leaf_hash
-from amos_ledger import tree
-from amos_ledger.checkpoint import Checkpoint, sign_checkpoint
+from amos_ledger.close_period import ClosedNow, close_period
 from amos_ledger.closing import StatementsTree
 from amos_ledger.errors import StorageFailed
 from amos_ledger.folder import Folder
-from amos_ledger.period_close import ClosedNow, close_period
+from amos_ledger.log import tree
+from amos_ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from amos_ledger.public import Public
-from amos_ledger.statement import USAGE_PROOFS_MAX, Proof, UsageProof, file_bytes, statement
-from amos_ledger.store import Store
+from amos_ledger.settlement.statement import USAGE_PROOFS_MAX, Proof, UsageProof, file_bytes, statement
+from amos_ledger.store.store import Store
 
 
 @dataclass(frozen=True)

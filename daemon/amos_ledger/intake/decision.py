@@ -24,9 +24,9 @@ from amos.protocol.answer import (
 )
 from amos.protocol.manifest import Manifest
 from amos.protocol.segment import FIRST_PREVIOUS, Usage
+from amos_ledger.intake.physical import Sealed, disorder, excess, first_missing, severed
 from amos_ledger.limits import HELD_SEGMENTS_MAX
-from amos_ledger.periods import plausible, played_unix_s
-from amos_ledger.physical import Sealed, disorder, excess, first_missing, severed
+from amos_ledger.settlement.periods import plausible, played_unix_s
 
 HELD = (GAP, UNKNOWN_PACK)
 """Kept until what they wait for arrives, and then decided anew."""

@@ -12,16 +12,16 @@ from pathlib import Path
 
 from amos.protocol.answer import DUPLICATE, RECEIPTED
 from amos.protocol.manifest import Manifest
-from amos_ledger import tree
-from amos_ledger.chain import Chain
-from amos_ledger.database import Database
-from amos_ledger.documents import Documents
 from amos_ledger.errors import NotALedger, PeriodClosed, StorageFailed
-from amos_ledger.intake import HELD
-from amos_ledger.log import Log
+from amos_ledger.intake.decision import HELD
+from amos_ledger.log import tree
 from amos_ledger.records import ClosedPeriod, DeviceTotals, Totals, verdict_name, with_places
-from amos_ledger.rollup import RollupKey
-from amos_ledger.schema import SCHEMA, SCHEMA_VERSION
+from amos_ledger.settlement.rollup import RollupKey
+from amos_ledger.store.chain import Chain
+from amos_ledger.store.database import Database
+from amos_ledger.store.documents import Documents
+from amos_ledger.store.entries import Log
+from amos_ledger.store.schema import SCHEMA, SCHEMA_VERSION
 
 
 class Store:

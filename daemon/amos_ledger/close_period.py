@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from amos.crypto import key_id, verify
 from amos_ledger.closing import Closing, open_closing, sign_closing
 from amos_ledger.errors import LedgerError, PeriodClosed
-from amos_ledger.money import INCOME_UNITS_MAX, MICRO, decimal
-from amos_ledger.reckoning import Reckoning, Terms, reckon
-from amos_ledger.rollup import Rollup, merge
-from amos_ledger.store import Store
+from amos_ledger.settlement.money import INCOME_UNITS_MAX, MICRO, decimal
+from amos_ledger.settlement.period_result import Reckoning, Terms, reckon
+from amos_ledger.settlement.rollup import Rollup, merge
+from amos_ledger.store.store import Store
 
 _ATTEMPTS = 3
 """Reckonings without the write lock before one is made with it."""

@@ -12,11 +12,11 @@ from amos.protocol.envelope_host import wrap
 from amos.protocol.limits import ENVELOPE_BYTES_MAX
 from amos.protocol.manifest import open_manifest
 from amos.protocol.segment import CLOCK_INFORMATIVE, LOST_STORAGE, Usage
-from amos_ledger import intake
-from amos_ledger.intake import Decision, Facts, decide
+from amos_ledger.intake import decision as intake
+from amos_ledger.intake.decision import Decision, Facts, decide
+from amos_ledger.intake.physical import Sealed
+from amos_ledger.intake.reading import Message, open_reading, read
 from amos_ledger.limits import HELD_SEGMENTS_MAX
-from amos_ledger.physical import Sealed
-from amos_ledger.reading import Message, open_reading, read
 from signed_usage import sign_usage
 
 HASH, OTHER = b"a" * 32, b"b" * 32

@@ -17,10 +17,10 @@ from fractions import Fraction
 from amos.protocol.catalogue import Work
 from amos.protocol.segment import Usage
 from amos_ledger.closing import Closing, runs
-from amos_ledger.money import decimal, minor_units
-from amos_ledger.periods import PeriodError, assign_period, period_at, played_unix_s
-from amos_ledger.rollup import Rollup
-from amos_ledger.settlement import Line, Payout, Settlement, milliseconds
+from amos_ledger.settlement.apportionment import Line, Payout, Settlement, milliseconds
+from amos_ledger.settlement.money import decimal, minor_units
+from amos_ledger.settlement.periods import PeriodError, assign_period, period_at, played_unix_s
+from amos_ledger.settlement.rollup import Rollup
 
 FORMAT = "amos-statement/1"
 

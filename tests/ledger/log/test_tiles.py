@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amos_ledger.tiles import TILE_WIDTH, Tile, bundle, tiles_between
+from amos_ledger.log.tiles import TILE_WIDTH, Tile, bundle, tiles_between
 
 
 def test_the_example_of_70000_leaves() -> None:

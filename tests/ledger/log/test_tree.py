@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from amos.protocol.errors import ProofError
 from amos.protocol.merkle import leaf_hash, root_from_path
-from amos_ledger import tree
+from amos_ledger.log import tree
 
 
 def mth(leaves: list[bytes]) -> bytes:

@@ -9,7 +9,7 @@ from nacl.signing import SigningKey, VerifyKey
 
 from amos.crypto import public_key, sign, verify
 from amos.protocol.errors import MessageError, SignatureError
-from amos_ledger.checkpoint import (
+from amos_ledger.log.checkpoint import (
     Checkpoint,
     check_origin,
     note_key_id,

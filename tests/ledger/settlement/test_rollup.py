@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from amos.protocol.errors import MessageError
 from amos.protocol.segment import SEGMENT_ROWS_MAX
-from amos_ledger.rollup import merge, roll_up
+from amos_ledger.settlement.rollup import merge, roll_up
 
 
 class Facts:

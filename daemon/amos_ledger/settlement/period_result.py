@@ -14,9 +14,9 @@ from amos.protocol.limits import CATALOGUE_BYTES_MAX, SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest
 from amos.protocol.segment import Usage
 from amos_ledger.closing import VERSION, Closing, StatementsTree, settled_of
-from amos_ledger.rollup import merge, roll_up
-from amos_ledger.settlement import Settlement, SettlementError, settle
-from amos_ledger.statement import LeafFacts, accrual, core_bytes, cores
+from amos_ledger.settlement.apportionment import Settlement, SettlementError, settle
+from amos_ledger.settlement.rollup import merge, roll_up
+from amos_ledger.settlement.statement import LeafFacts, accrual, core_bytes, cores
 
 
 @dataclass(frozen=True)
