@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from amos.crypto import verify
-from amos.protocol.answer import ACCEPTED, GAP, UNKNOWN_PACK
+from amos.protocol.answer import ACCEPTED, GAP, HELD, UNKNOWN_PACK
 from amos.protocol.segment import Usage
-from amos_ledger.intake.decision import CONDEMNING, EVIDENCE, HELD, Decision, Facts, decide
+from amos_ledger.intake.decision import CONDEMNING, EVIDENCE, Decision, Facts, decide
 from amos_ledger.intake.reading import Reading, open_reading, reread
 from amos_ledger.records import verdict_name
 from amos_ledger.settlement.periods import assign_period, period_of

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from amos.crypto import key_id, verify
-from amos_ledger.closing import Closing, open_closing, sign_closing
+from amos.protocol.closing import Closing, open_closing, sign_closing
 from amos_ledger.errors import LedgerError, PeriodClosed
 from amos_ledger.settlement.money import INCOME_UNITS_MAX, MICRO, decimal
-from amos_ledger.settlement.period_result import Reckoning, Terms, reckon
+from amos_ledger.settlement.period_result import PeriodResult, Terms, work_out
 from amos_ledger.settlement.rollup import Rollup, merge
 from amos_ledger.store.store import Store
 
@@ -40,7 +40,7 @@ class LedgerInconsistent(LedgerError):
 class ClosedNow:
     """A period that is closed: `fresh` when it was this call that did it."""
 
-    reckoning: Reckoning
+    result: PeriodResult
     entry: bytes
     leaf_index: int
     fresh: bool
@@ -48,7 +48,7 @@ class ClosedNow:
 
 @dataclass(frozen=True)
 class _Ground:
-    """What a reckoning rests on; when it is the same later, so is the reckoning."""
+    """What a result rests on; when it is the same later, so is the result."""
 
     terms: Terms
     leaves: tuple[int, ...]
@@ -68,7 +68,7 @@ def close_period(
         if closed is not None:
             return closed
         ground = _ground(store, period, income_micro, currency)
-        drafted = _reckon(store, ground)
+        drafted = _work_out(store, ground)
         with store.transaction():
             if period not in store.closed_periods() and _ground(store, period, income_micro, currency) == ground:
                 return _append(store, sign_message, drafted)
@@ -76,10 +76,10 @@ def close_period(
         closed = _closed_before(store, period, income_micro, currency)
         if closed is not None:
             return closed
-        return _append(store, sign_message, _reckon(store, _ground(store, period, income_micro, currency)))
+        return _append(store, sign_message, _work_out(store, _ground(store, period, income_micro, currency)))
 
 
-def reckon_again(store: Store, period: str) -> ClosedNow | None:
+def result_from_log(store: Store, period: str) -> ClosedNow | None:
     """A closed period worked out from the log; None when it is open. Raises `LedgerInconsistent` if that gives another
     closing than the log has."""
     closings = store.closings()
@@ -97,17 +97,17 @@ def reckon_again(store: Store, period: str) -> ClosedNow | None:
         {item.period: item.leaf_index for item in closings if item.leaf_index < found.leaf_index},
         catalogue,
     )
-    reckoning = _reckon(store, _Ground(terms, tuple(closing.leaves()), store.rollup(period)))
-    if reckoning.closing.encode() != closing.encode():
+    result = _work_out(store, _Ground(terms, tuple(closing.leaves()), store.rollup(period)))
+    if result.closing.encode() != closing.encode():
         raise LedgerInconsistent(f"{period}: expected the log to give the closing at leaf {found.leaf_index} again")
-    return ClosedNow(reckoning, found.entry, found.leaf_index, False)
+    return ClosedNow(result, found.entry, found.leaf_index, False)
 
 
 def _closed_before(store: Store, period: str, income_micro: int, currency: str) -> ClosedNow | None:
-    closed = reckon_again(store, period)
+    closed = result_from_log(store, period)
     if closed is None:
         return None
-    closing = closed.reckoning.closing
+    closing = closed.result.closing
     if (closing.income_micro, closing.currency) != (income_micro, currency):
         was = f"{decimal(closing.income_micro)} {closing.currency}"
         raise PeriodClosed(
@@ -149,16 +149,16 @@ def _carry(store: Store, entries: list[bytes], currency: str) -> int:
     return 0
 
 
-def _reckon(store: Store, ground: _Ground) -> Reckoning:
+def _work_out(store: Store, ground: _Ground) -> PeriodResult:
     segments = ((index, next(store.entries(index, index + 1))[1]) for index in ground.leaves)
-    reckoning = reckon(ground.terms, segments, store.manifest)
-    if merge(leaf.rollup for leaf in reckoning.leaves) != ground.rollup:
+    result = work_out(ground.terms, segments, store.manifest)
+    if merge(leaf.rollup for leaf in result.leaves) != ground.rollup:
         raise LedgerInconsistent(
             f"{ground.terms.period}: expected the roll-up that the log gives, found another in the store"
         )
-    return reckoning
+    return result
 
 
-def _append(store: Store, sign_message: Callable[[bytes], bytes], reckoning: Reckoning) -> ClosedNow:
-    entry = sign_closing(reckoning.closing, key_id(store.public_key), sign_message)
-    return ClosedNow(reckoning, entry, store.append_closing(reckoning.closing.period, entry), True)
+def _append(store: Store, sign_message: Callable[[bytes], bytes], result: PeriodResult) -> ClosedNow:
+    entry = sign_closing(result.closing, key_id(store.public_key), sign_message)
+    return ClosedNow(result, entry, store.append_closing(result.closing.period, entry), True)

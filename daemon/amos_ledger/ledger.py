@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from amos.protocol.anchor import VERSION, Anchor, sign_anchor
-from amos.protocol.answer import ACCEPTED, DUPLICATE, UNAVAILABLE, Answer
+from amos.protocol.answer import ACCEPTED, DUPLICATE, HELD, UNAVAILABLE, Answer
 from amos.protocol.errors import ProtocolError
 from amos.protocol.receipt import sign_receipt
 from amos.protocol.topics import ANCHOR, RECEIPT, device_topic
@@ -27,7 +27,6 @@ from amos_ledger import clerk, enrolling
 from amos_ledger.clerk import Outcome
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
-from amos_ledger.intake.decision import HELD
 from amos_ledger.intake.reading import Message, Reading, read, shortened, time_request
 from amos_ledger.limits import BATCH_MESSAGES_MAX
 from amos_ledger.log import tree

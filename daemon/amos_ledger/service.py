@@ -15,7 +15,7 @@ from amos_ledger.intake.reading import Message, asks_time
 from amos_ledger.ledger import Ledger, Reply
 from amos_ledger.limits import BATCH_MESSAGES_MAX
 from amos_ledger.mqtt import Arrival, MqttEdge
-from amos_ledger.opt_outs import Herald
+from amos_ledger.opt_outs import OptOutPublisher
 from amos_ledger.records import verdict_name
 
 TICK_S = 1.0
@@ -39,7 +39,7 @@ class Service:
         self._edge = edge
         self._report = report
         self._stop = stop
-        self._herald = Herald(ledger.folder, edge.publish)
+        self._opt_out_publisher = OptOutPublisher(ledger.folder, edge.publish)
         self._counts: Counter[str] = Counter()
         self._summarised_s = 0.0
         self._trouble: str | None = None
@@ -66,7 +66,7 @@ class Service:
                     ticked_s = now_s
                     self._send(self._ledger.tick())
                     if self._edge.connected.is_set():
-                        self._herald.tell(self._edge.connections)
+                        self._opt_out_publisher.tell(self._edge.connections)
                 self._say()
                 if idle_s is not None and now_s - busy_s >= idle_s:
                     return

@@ -18,13 +18,13 @@ from pathlib import Path
 from amos.protocol.errors import ProtocolError
 from amos.protocol.merkle import leaf_hash
 from amos_ledger.close_period import ClosedNow, close_period
-from amos_ledger.closing import StatementsTree
 from amos_ledger.errors import StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.log import tree
 from amos_ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from amos_ledger.public import Public
 from amos_ledger.settlement.statement import USAGE_PROOFS_MAX, Proof, UsageProof, file_bytes, statement
+from amos_ledger.settlement.statements_tree import StatementsTree
 from amos_ledger.store.store import Store
 
 
@@ -57,7 +57,7 @@ def _nobody(_step: str) -> None:
 
 
 def _write(folder: Folder, store: Store, public: Public, closed: ClosedNow) -> dict[str, Path]:
-    period = closed.reckoning.closing.period
+    period = closed.result.closing.period
     written = {}
     for payee, data in _statements(folder, store, closed):
         name = f"statements/{period}/{payee}.json"
@@ -74,9 +74,9 @@ def _statements(folder: Folder, store: Store, closed: ClosedNow) -> list[tuple[s
     head = Checkpoint(store.origin, size, tree.root(size, read))
     note = sign_checkpoint(head, folder.public_key, folder.sign).decode()
     closing_path = tree.inclusion_path(closed.leaf_index, size, read)
-    statements_tree = StatementsTree(closed.reckoning.core_bytes)
+    statements_tree = StatementsTree(closed.result.core_bytes)
     result = []
-    for number, (payee, core) in enumerate(zip(closed.reckoning.payees, closed.reckoning.cores, strict=True)):
+    for number, (payee, core) in enumerate(zip(closed.result.payees, closed.result.cores, strict=True)):
         leaves = _leaves(core)
         usage = [_usage_proof(store, index, size, read) for index in leaves[:USAGE_PROOFS_MAX]]
         path = statements_tree.path(number)

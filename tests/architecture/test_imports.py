@@ -55,7 +55,7 @@ CLOCKS = {"now", "today", "utcnow"}  # methods of datetime and date
 PURE_SYNC = ("outbox",)
 
 # What intake and store of the ledger both speak of.
-VALUES_OF_THE_LEDGER = ("amos_ledger.limits", "amos_ledger.records", "amos_ledger.settlement")
+VALUES_OF_THE_LEDGER = ("amos_ledger.limits", "amos_ledger.records")
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,21 @@ RULES = (
     rule("amos_sync", "amos.protocol", "amos.crypto", "amos.edges.notify_host", "amos.edges.durable_host", "amos_mqtt"),
     rule("amos_ledger.log", "amos.protocol", outside=PURE_HOST, pure=True),
     rule("amos_ledger.settlement", "amos_ledger.log", "amos.protocol", outside=PURE_HOST, pure=True),
-    rule("amos_ledger.intake", *VALUES_OF_THE_LEDGER, "amos.protocol", outside=PURE_HOST, pure=True),
+    rule(
+        "amos_ledger.intake",
+        *VALUES_OF_THE_LEDGER,
+        "amos_ledger.settlement.periods",
+        "amos.protocol",
+        outside=PURE_HOST,
+        pure=True,
+    ),
     # It keeps what was decided elsewhere, and reads the values that are decided about.
-    rule("amos_ledger.store", *VALUES_OF_THE_LEDGER, "amos_ledger.log", "amos_ledger.errors", "amos.protocol"),
+    rule(
+        "amos_ledger.store",
+        *VALUES_OF_THE_LEDGER,
+        *("amos_ledger.intake.reading", "amos_ledger.settlement.rollup"),
+        *("amos_ledger.log", "amos_ledger.errors", "amos.protocol"),
+    ),
     rule("amos_ledger", "amos.protocol", "amos.crypto", "amos.edges.durable_host", "amos_mqtt"),
     rule("amos_mqtt", outside=set(sys.stdlib_module_names)),
     rule("amos_tools.bootstrap", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),

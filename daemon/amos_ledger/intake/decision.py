@@ -24,12 +24,10 @@ from amos.protocol.answer import (
 )
 from amos.protocol.manifest import Manifest
 from amos.protocol.segment import FIRST_PREVIOUS, Usage
-from amos_ledger.intake.physical import Sealed, disorder, excess, first_missing, severed
+from amos_ledger.intake.physical import disorder, excess, first_missing
 from amos_ledger.limits import HELD_SEGMENTS_MAX
+from amos_ledger.records import Sealed, severed
 from amos_ledger.settlement.periods import plausible, played_unix_s
-
-HELD = (GAP, UNKNOWN_PACK)
-"""Kept until what they wait for arrives, and then decided anew."""
 
 CONDEMNING = (FORK, OVER_CAP)
 """Quarantine the device; the segment is kept as evidence."""

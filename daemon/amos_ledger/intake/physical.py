@@ -5,31 +5,10 @@ stem-time than voices × frames either, while its monotonic clock would say that
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from amos.protocol.manifest import Manifest
 from amos.protocol.segment import Usage
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """What an accepted segment says that its neighbours in the chain are held against.
-
-    `previous` is None when it declares the segment before lost: then it need not know its hash.
-    """
-
-    sequence: int
-    sha256: bytes
-    previous: bytes | None
-    boot: int
-    session: int
-    first_frame: int
-    end_frame: int
-
-
-def severed(usage: Usage) -> bool:
-    """Whether the segment declares the one before it lost."""
-    return usage.lost_last is not None and usage.lost_last == usage.sequence - 1
+from amos_ledger.records import Sealed
 
 
 def first_missing(reached: int, sequence: int, lost: Iterable[tuple[int, int]]) -> int | None:

@@ -74,7 +74,7 @@ def read(arrived: Message) -> Reading:
     except ProtocolError as error:
         return _faulty(arrived, site, device, str(error))
     if message.kid != device:
-        return _faulty(arrived, site, device, f"usage.device: expected the topic's, found {message.kid.hex()}")
+        return _faulty(arrived, site, device, f"usage.device_id: expected the topic's, found {message.kid.hex()}")
     return Reading(arrived.sha256, site, device, segment, hashlib.sha256(segment).digest(), message, None)
 
 
@@ -121,7 +121,7 @@ def open_reading(reading: Reading, public_key: bytes, verify: Verify) -> tuple[b
         return True, None, str(error)
     fault = _numbers_fault(usage)
     if usage.device_id != reading.message.kid:
-        fault = f"usage.device: expected the signer, found {usage.device_id.hex()}"
+        fault = f"usage.device_id: expected the signer, found {usage.device_id.hex()}"
     return True, None if fault else usage, fault
 
 

@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from amos.protocol.catalogue import Catalogue
+from amos.protocol.closing import VERSION, Closing, settled_of
 from amos.protocol.cose import TYP_CATALOGUE, TYP_USAGE, parse_typed
 from amos.protocol.limits import CATALOGUE_BYTES_MAX, SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest
 from amos.protocol.segment import Usage
-from amos_ledger.closing import VERSION, Closing, StatementsTree, settled_of
 from amos_ledger.settlement.apportionment import Settlement, SettlementError, settle
 from amos_ledger.settlement.rollup import merge, roll_up
 from amos_ledger.settlement.statement import LeafFacts, accrual, core_bytes, cores
+from amos_ledger.settlement.statements_tree import StatementsTree
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Reckoning:
+class PeriodResult:
     """A period worked out. `cores` and their bytes are in order of payee, as are the payouts."""
 
     settlement: Settlement
@@ -52,9 +53,9 @@ class Reckoning:
         return [payout.payee for payout in self.settlement.payouts]
 
 
-def reckon(
+def work_out(
     terms: Terms, segments: Iterable[tuple[int, bytes]], manifest_of: Callable[[bytes], Manifest | None]
-) -> Reckoning:
+) -> PeriodResult:
     """Settle the period over its accepted segments, given as (leaf index, bytes).
 
     Raises `SettlementError` for a pack without a manifest or a stem without splits.
@@ -82,7 +83,7 @@ def reckon(
     facts = cores(settlement, closing, works, leaves)
     hashed = [core_bytes(core) for core in facts]
     closing.statements_root = StatementsTree(hashed).root
-    return Reckoning(settlement, closing, facts, hashed, leaves)
+    return PeriodResult(settlement, closing, facts, hashed, leaves)
 
 
 def _decode(catalogue: bytes) -> Catalogue:

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from amos.protocol.catalogue import Work
+from amos.protocol.closing import Closing, runs
 from amos.protocol.segment import Usage
-from amos_ledger.closing import Closing, runs
 from amos_ledger.settlement.apportionment import Line, Payout, Settlement, milliseconds
 from amos_ledger.settlement.money import decimal, minor_units
 from amos_ledger.settlement.periods import PeriodError, assign_period, period_at, played_unix_s

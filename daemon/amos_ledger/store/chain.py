@@ -3,10 +3,9 @@
 from amos.protocol.answer import GAP
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.segment import Usage
-from amos_ledger.intake.physical import Sealed, severed
 from amos_ledger.intake.reading import Reading
 from amos_ledger.limits import EVIDENCE_SEGMENTS_MAX
-from amos_ledger.records import Device, Held, Receipted
+from amos_ledger.records import Device, Held, Receipted, Sealed, severed
 from amos_ledger.store.database import Database, Row
 
 _SEALED = "sequence, sha256, previous, boot, session, first_frame, end_frame"

@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from amos.protocol.answer import DUPLICATE, RECEIPTED
+from amos.protocol.answer import DUPLICATE, HELD, RECEIPTED
 from amos.protocol.manifest import Manifest
 from amos_ledger.errors import NotALedger, PeriodClosed, StorageFailed
-from amos_ledger.intake.decision import HELD
 from amos_ledger.log import tree
 from amos_ledger.records import ClosedPeriod, DeviceTotals, Totals, verdict_name, with_places
 from amos_ledger.settlement.rollup import RollupKey

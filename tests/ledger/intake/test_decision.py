@@ -14,9 +14,9 @@ from amos.protocol.manifest import open_manifest
 from amos.protocol.segment import CLOCK_INFORMATIVE, LOST_STORAGE, Usage
 from amos_ledger.intake import decision as intake
 from amos_ledger.intake.decision import Decision, Facts, decide
-from amos_ledger.intake.physical import Sealed
 from amos_ledger.intake.reading import Message, open_reading, read
 from amos_ledger.limits import HELD_SEGMENTS_MAX
+from amos_ledger.records import Sealed
 from signed_usage import sign_usage
 
 HASH, OTHER = b"a" * 32, b"b" * 32

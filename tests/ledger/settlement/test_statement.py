@@ -8,19 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amos.crypto import key_id, public_key, sign, verify
-from amos.protocol.errors import CoseError, LocalError, MessageError, SignatureError
-from amos.protocol.merkle import leaf_hash, root_from_path
-from amos_ledger.closing import (
+from amos.protocol.closing import (
     CLOSING_BYTES_MAX,
     RANGE_NUMBERS_MAX,
     Closing,
-    StatementsTree,
     open_closing,
     runs,
     settled_of,
     sign_closing,
 )
+from amos.protocol.errors import CoseError, LocalError, MessageError, SignatureError
+from amos.protocol.merkle import leaf_hash, root_from_path
 from amos_ledger.settlement.statement import core_bytes, file_bytes, fraction_text
+from amos_ledger.settlement.statements_tree import StatementsTree
 from amos_tools.verify.tree import root_of
 
 SEED = b"l" * 32
