@@ -1,6 +1,6 @@
 """The device as the link sees it: identity, status, sealed segments, receipts. The facade of `protocol.link_device`."""
 
-from amos import crypto
+from amos import __version__, crypto
 from amos.edges.worker import InlineWorker
 from amos.protocol.anchor import open_anchor
 from amos.protocol.errors import ProofError, ProtocolError
@@ -13,8 +13,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from amos.rights.rights import Rights
     from amos.session.session import Session
-
-FIRMWARE = "0.1.0"
 
 
 def device_id_of(seed: bytes) -> bytes:
@@ -38,7 +36,7 @@ class Device:
         self._seed = seed
         self.public_key = crypto.public_key(seed)
         self.device_id = crypto.key_id(self.public_key)
-        self.firmware = FIRMWARE
+        self.firmware = __version__
         self.board = config.board
         self.voices = config.voices
         self.packs = packs
