@@ -1,4 +1,4 @@
-"""The ledger's answer to a usage message or an enrolment: a receipt, or a refusal by name (DESIGN 11, SPEC 9)."""
+"""The ledger's answer to a usage message or an enrolment: a receipt, or a refusal by name (SPEC section 9)."""
 
 from amos.protocol.errors import MessageError
 from amos.protocol.limits import ANSWER_BYTES_MAX, RECEIPT_BYTES_MAX
