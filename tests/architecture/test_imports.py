@@ -256,7 +256,7 @@ BREACHES = [
     ("amos.edges.x", "import dataclasses", "imports dataclasses"),
     ("amos.x", "import amos_tools", "imports amos_tools"),
     ("amos_sync.x", "from amos.sound import events", "imports amos.sound.events"),
-    ("amos_sync.x", "from amos.edges import sole", "imports amos.edges.sole"),
+    ("amos_sync.x", "from amos.edges import directory_lock", "imports amos.edges.directory_lock"),
     ("boot", "import amos.app", "imports amos.app"),
     ("main", "import machine", "imports machine"),
     ("amos_sync.x", "import amos_ledger", "imports amos_ledger"),

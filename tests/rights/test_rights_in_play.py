@@ -15,8 +15,8 @@ from amos import crypto
 from amos.anchored_clock import AnchoredClock, AnchorRefused
 from amos.config import Config
 from amos.device import Device
-from amos.edges.kept import KeptFile, KeptMemory
 from amos.edges.sector_device import MemorySectorDevice
+from amos.edges.two_slot_file import TwoSlotFile, TwoSlotMemory
 from amos.journal.journal import Journal
 from amos.packs.folder import PackFolder, open_pack
 from amos.protocol.anchor import Anchor, sign_anchor
@@ -127,12 +127,12 @@ class Venue:
         self.pack, self.config, self.block = pack, config, block_frames
         self.wall = Wall()
         self.clock = AnchoredClock(self.wall, os.urandom)
-        self.time = KeptMemory()
+        self.time = TwoSlotMemory()
         journal = Journal(MemorySectorDevice(1 << 15), bytes(8))
         journal.begin_boot()
         self.device = Device(SEED, journal, config, self.clock, None, pack.pack_id)
         lease_clock = LeaseClock(self.time, self.wall.ms, None)
-        self.device.rights = Rights(OptOutList(KeptMemory(), key, crypto.verify), lease_clock)
+        self.device.rights = Rights(OptOutList(TwoSlotMemory(), key, crypto.verify), lease_clock)
         self.begin()
 
     def begin(self) -> Session:
@@ -472,7 +472,7 @@ def test_a_lease_that_has_ended_stops_the_player_which_serves_on_and_plays_when_
     command = [sys.executable] if runtime == "cpython" else request.getfixturevalue("micropython")
     folder = tmp_path / "player"
     folder.mkdir()
-    clock = LeaseClock(KeptFile(str(folder / "time"), 64), 0, None)
+    clock = LeaseClock(TwoSlotFile(str(folder / "time"), 64), 0, None)
     clock.set(LEASE_END_S * 1000)
     clock.save()
     player = Process(command, pack_folder, folder, minutes=1)

@@ -3,7 +3,7 @@
 from amos.compat import MICROPYTHON
 
 if not MICROPYTHON:
-    from amos.edges.sole_host import lock_folder, unlock
+    from amos.edges.directory_lock_host import lock_folder, unlock
 else:
     try:
         import ffi
@@ -36,7 +36,7 @@ class DirectoryInUse(OSError):
     """Another player runs in the directory."""
 
 
-class Sole:
+class DirectoryLock:
     """Keeps a directory to this player until `release`. The system gives it back when the process ends in any way:
     there is nothing to remove. Raises `DirectoryInUse`, OSError."""
 

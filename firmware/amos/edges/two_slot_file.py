@@ -34,7 +34,7 @@ def _crc(head: bytes, content: bytes) -> bytes:
     return (binascii.crc32(content, binascii.crc32(head)) & 0xFFFFFFFF).to_bytes(4, "little")
 
 
-class KeptFile:
+class TwoSlotFile:
     """The pair of files path + ".0" and path + ".1"; content of more than `bytes_max` bytes is not ours, and not read.
 
     damaged   there are files, and none of them is whole
@@ -76,7 +76,7 @@ class KeptFile:
         self._generation = generation
 
 
-class KeptMemory:
+class TwoSlotMemory:
     """The same without files, for tests. `fails`: the next writes raise OSError. `writes` counts those that did not."""
 
     def __init__(self, content: "bytes | None" = None):

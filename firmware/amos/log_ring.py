@@ -1,12 +1,12 @@
 """What the player said lately, kept in RAM so that whoever comes to its link can read it."""
 
-SAID_BYTES_MAX = 4096
+LOG_BYTES_MAX = 4096
 """About fifty lines: a start and some hours of ordinary play, and little beside a board's heap."""
 
 LINE_BYTES_MAX = 240
 
 
-class Said:
+class LogRing:
     """Lines in the order in which they were said, each with the seconds since the start; the oldest give way.
 
     Bytes are counted from the first line ever said, so a reader goes on where it stopped and sees what it has missed.
@@ -25,7 +25,7 @@ class Said:
         self._lines.append(data)
         self._held_bytes += len(data)
         self.end += len(data)
-        while self._held_bytes > SAID_BYTES_MAX:
+        while self._held_bytes > LOG_BYTES_MAX:
             self._held_bytes -= len(self._lines.pop(0))
 
     def read(self, offset: int, length: int) -> tuple:

@@ -1,4 +1,4 @@
-"""Cuts of power in the writing of a kept file: at every byte, with every outcome the medium allows."""
+"""Cuts of power while a `TwoSlotFile` is written: at every byte, with every outcome the medium allows."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from amos.edges.kept import KeptFile
+from amos.edges.two_slot_file import TwoSlotFile
 from amos.rights.lease_clock import BOOT_ADDS_MS, KEPT_BYTES_MAX, SAVE_EVERY_MS, LeaseClock
 
 BYTES_MAX = 100
@@ -51,14 +51,14 @@ def test_a_cut_leaves_what_was_or_what_is_new(tmp_path: Path) -> None:
     cuts = 0
     for content in contents:
         before = files(tmp_path)
-        KeptFile(path, BYTES_MAX).write(content)
+        TwoSlotFile(path, BYTES_MAX).write(content)
         after = files(tmp_path)
         for left in list(outcomes(before, after)):
             restore(tmp_path, left)
-            found = KeptFile(path, BYTES_MAX)
+            found = TwoSlotFile(path, BYTES_MAX)
             assert found.read() == (content if left == after else previous)
             found.write(b"the next life")  # goes on from whatever there is
-            assert KeptFile(path, BYTES_MAX).read() == b"the next life"
+            assert TwoSlotFile(path, BYTES_MAX).read() == b"the next life"
             cuts += 1
         restore(tmp_path, after)
         previous = content
@@ -67,7 +67,7 @@ def test_a_cut_leaves_what_was_or_what_is_new(tmp_path: Path) -> None:
 
 def test_a_failed_write_leaves_what_was_and_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(tmp_path / "kept")
-    held = KeptFile(path, BYTES_MAX)
+    held = TwoSlotFile(path, BYTES_MAX)
     held.write(b"one")
     held.write(b"two")
 
@@ -81,9 +81,9 @@ def test_a_failed_write_leaves_what_was_and_is_tried_again(tmp_path: Path, monke
                 held.write(b"three")
             assert held.read() == b"two"
             # It may have been persisted all the same: then the newer counts.
-            assert KeptFile(path, BYTES_MAX).read() in (b"two", b"three")
+            assert TwoSlotFile(path, BYTES_MAX).read() in (b"two", b"three")
     held.write(b"four")
-    assert KeptFile(path, BYTES_MAX).read() == b"four"
+    assert TwoSlotFile(path, BYTES_MAX).read() == b"four"
 
 
 @pytest.mark.parametrize(
@@ -93,41 +93,41 @@ def test_damage_falls_back_to_the_other_and_says_so_when_there_is_none(
     tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
     path = str(tmp_path / "kept")
-    held = KeptFile(path, BYTES_MAX)
+    held = TwoSlotFile(path, BYTES_MAX)
     held.write(b"one")
     held.write(b"two")
     newest = max(tmp_path.iterdir(), key=lambda path: b"two" in path.read_bytes())
     newest.write_bytes(damage(newest.read_bytes()))
-    found = KeptFile(path, BYTES_MAX)
+    found = TwoSlotFile(path, BYTES_MAX)
     assert (found.read(), found.damaged) == (b"one", False)
     other = next(path for path in tmp_path.iterdir() if path != newest)
     other.write_bytes(damage(other.read_bytes()))
-    found = KeptFile(path, BYTES_MAX)
+    found = TwoSlotFile(path, BYTES_MAX)
     assert (found.read(), found.damaged) == (None, True)
-    assert KeptFile(str(tmp_path / "nothing"), BYTES_MAX).damaged is False
+    assert TwoSlotFile(str(tmp_path / "nothing"), BYTES_MAX).damaged is False
 
 
 def test_what_is_too_long_is_not_ours(tmp_path: Path) -> None:
     path = str(tmp_path / "kept")
-    KeptFile(path, 1000).write(bytes(BYTES_MAX + 1))
-    found = KeptFile(path, BYTES_MAX)
+    TwoSlotFile(path, 1000).write(bytes(BYTES_MAX + 1))
+    found = TwoSlotFile(path, BYTES_MAX)
     assert (found.read(), found.damaged) == (None, True)
 
 
 def test_the_lease_clock_survives_a_cut_at_any_of_its_writes(tmp_path: Path) -> None:
     path = str(tmp_path / "time")
     before = files(tmp_path)
-    clock = LeaseClock(KeptFile(path, KEPT_BYTES_MAX), 0, None)
+    clock = LeaseClock(TwoSlotFile(path, KEPT_BYTES_MAX), 0, None)
     clock.set(1_800_000_000_000)
     clock.save()
     known = clock.unix_ms or 0
     for boot in range(4):
         before = files(tmp_path)
-        clock = LeaseClock(KeptFile(path, KEPT_BYTES_MAX), 0, None)
+        clock = LeaseClock(TwoSlotFile(path, KEPT_BYTES_MAX), 0, None)
         after = files(tmp_path)
         for left in list(outcomes(before, after)):
             restore(tmp_path, left)
-            again = LeaseClock(KeptFile(path, KEPT_BYTES_MAX), 0, None).unix_ms or 0
+            again = LeaseClock(TwoSlotFile(path, KEPT_BYTES_MAX), 0, None).unix_ms or 0
             assert again - known in (BOOT_ADDS_MS, 2 * BOOT_ADDS_MS), boot
         restore(tmp_path, after)
         known += BOOT_ADDS_MS

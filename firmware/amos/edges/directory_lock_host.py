@@ -1,4 +1,4 @@
-"""`sole` on CPython."""
+"""`directory_lock` on CPython."""
 
 import fcntl
 import os
