@@ -6,11 +6,11 @@ from collections.abc import Callable
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_talk import Conversation, Pause
+from amos_mqtt.back_off import back_off_ms
 from amos_sync.descriptor_port import Port
 from amos_sync.errors import PortBusy, PortError, PortMissing
 from amos_sync.limits import PORT_RETRY_MS
 from amos_sync.notes import Notes
-from amos_sync.outbox import back_off_ms
 from amos_sync.ports import open_port
 from amos_sync.session import Hub, Partial, Session
 

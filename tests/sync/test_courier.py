@@ -22,8 +22,9 @@ from amos.protocol import topics
 from amos.protocol.answer import ACCEPTED, BAD_SIGNATURE, DUPLICATE, UNAVAILABLE, UNKNOWN_DEVICE, Answer
 from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_device import DeviceLink
+from amos_mqtt import limits
 from amos_mqtt.broker import Broker
-from amos_sync import limits, outbox
+from amos_sync import outbox
 from amos_sync.courier import Courier, Settings
 from amos_sync.notes import Notes
 from amos_sync.report import report
