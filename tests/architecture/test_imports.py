@@ -97,7 +97,9 @@ RULES = (
     rule("main", "amos.__main__", "amos.edges.sd_card", outside={"json"}),
     rule("manifest", outside={"json"}),  # MicroPython's build runs it
     *(
-        rule(f"amos_sync.{name}", "amos.protocol", "amos_sync.limits", outside=PURE_HOST, pure=True)
+        rule(
+            f"amos_sync.{name}", "amos.protocol", "amos_sync.limits", "amos_mqtt.back_off", outside=PURE_HOST, pure=True
+        )
         for name in PURE_SYNC
     ),
     # A word to the supervisor and a durable write know nothing of players; each has one owner.
@@ -120,7 +122,8 @@ RULES = (
         *("amos_ledger.log", "amos_ledger.errors", "amos.protocol"),
     ),
     rule("amos_ledger", "amos.protocol", "amos.crypto", "amos.edges.durable_host", "amos_mqtt"),
-    rule("amos_mqtt", outside=set(sys.stdlib_module_names)),
+    rule("amos_mqtt.back_off", outside=PURE_HOST, pure=True),
+    rule("amos_mqtt", outside={*sys.stdlib_module_names, "paho"}),
     rule("amos_tools.bootstrap", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
     # The system's Python runs it; `render` is run in a root, by amos's.
     rule("amos_tools.fresh", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),

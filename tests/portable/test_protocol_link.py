@@ -40,10 +40,10 @@ from amos.protocol.link import (
     decode_response,
     decode_status,
 )
+from amos.protocol.link_courier import CourierLink
+from amos.protocol.link_courier_segment import read_segment
+from amos.protocol.link_courier_talk import Conversation, TransferError
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.link_host import HostLink
-from amos.protocol.link_segment_host import read_segment
-from amos.protocol.link_talk_host import Conversation, TransferError
 from protocol_examples import NONCE
 from protocol_player import Player, fed
 from stuffing import by_the_paper, stuffed, unstuffed
@@ -212,7 +212,7 @@ def test_a_segment_is_read_in_pieces():
 
 def test_a_segment_that_is_not_what_was_listed_is_forgotten():
     line = Line()
-    link, held = HostLink(1), bytearray()
+    link, held = CourierLink(1), bytearray()
     entry = Entry(sequence=3, size=2560, sha256=bytes(32))
     talk = Conversation(read_segment(link, entry, held))
     try:

@@ -53,8 +53,10 @@ SENTENCES = (
 ENROLMENT_SEQUENCE = 0
 
 RECEIPTED = (ACCEPTED, DUPLICATE)
+HELD = (GAP, UNKNOWN_PACK)
+"""Verdicts with which the ledger keeps the segment until it can decide anew."""
 RETRY = (UNKNOWN_DEVICE, UNAVAILABLE)
-"""Verdicts after which the courier sends the same bytes again later. GAP and UNKNOWN_PACK are held by the ledger."""
+"""Verdicts after which the courier sends the same bytes again later."""
 
 
 class Answer(Record):

@@ -52,7 +52,6 @@ OFFERS = {
 
 BLOB_MANIFEST = 1
 BLOB_CONTENT = 2
-BLOB_KINDS = ("", "manifest", "content")
 """What BEGIN announces: a pack's manifest, or a blob that the manifest announced before it lists."""
 
 OFFER_CHUNK_BYTES_MAX = 192

@@ -1,8 +1,8 @@
 """The courier's side of the link, sans-I/O: requests with ids out, bytes in, answers matched by id (SPEC section 7).
 
-`HostLink` keeps a small window of requests in flight, sends a lost one again (every request is idempotent) and counts
-damage. It owns no clock: the caller passes `now_ms`, any monotonic milliseconds. What the answers mean is written from
-top to bottom in generators, which a `link_talk_host.Conversation` runs.
+`CourierLink` keeps a small window of requests in flight, sends a lost one again (every request is idempotent) and
+counts damage. It owns no clock: the caller passes `now_ms`, any monotonic milliseconds. What the answers mean is
+written from top to bottom in generators, which a `link_courier_talk.Conversation` runs.
 
 Answers of an earlier connection carry ids that nobody waits for, and are counted as `stale`. Start with a `first_id`
 that an earlier connection is unlikely to have used, and identify first: its signature is over a fresh nonce, and since
@@ -52,7 +52,7 @@ class Ticket:
         return self.lost or self.response is not None
 
 
-class HostLink:
+class CourierLink:
     """Requests in flight on one connection. `first_id` 1 .. 65535; see the module's text for how to choose it.
 
     window_bytes   int, bytes of requests in flight; a player may say that it takes more

@@ -13,12 +13,12 @@ from amos import crypto
 from amos.protocol.frames import frame
 from amos.protocol.limits import REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX
 from amos.protocol.link import IDENTIFY_CONTEXT, OK, UNKNOWN_SEQUENCE, Entry, Response
-from amos.protocol.link_call_host import LOGS_REQUESTS_MAX, identify, read_logs, read_status
+from amos.protocol.link_courier import TRIES_MAX, WINDOW_BYTES, WINDOW_REQUESTS, CourierLink
+from amos.protocol.link_courier_call import LOGS_REQUESTS_MAX, identify, read_logs, read_status
+from amos.protocol.link_courier_offer import offer_receipt
+from amos.protocol.link_courier_segment import list_all, read_segment
+from amos.protocol.link_courier_talk import Conversation, LinkLost, Pause, RequestRefused, TransferError
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.link_host import TRIES_MAX, WINDOW_BYTES, WINDOW_REQUESTS, HostLink
-from amos.protocol.link_offer_host import offer_receipt
-from amos.protocol.link_segment_host import list_all, read_segment
-from amos.protocol.link_talk_host import Conversation, LinkLost, Pause, RequestRefused, TransferError
 from amos.protocol.merkle import leaf_hash
 from amos.protocol.receipt import sign_receipt
 from protocol_player import fed
@@ -51,7 +51,7 @@ class Line:
         piece: int = 4096,
         first_id: int = 1,
     ):
-        self.host = HostLink(first_id)
+        self.host = CourierLink(first_id)
         self.device = DeviceLink(player)
         self.now_ms = 0
         self._up, self._down, self._piece = up, down, piece
@@ -81,7 +81,7 @@ class Line:
         return [data[at : at + self._piece] for at in range(0, len(data), self._piece)]
 
 
-def whole_exchange(host: HostLink, segments: list[bytes], receipt: bytes):  # type: ignore[no-untyped-def]
+def whole_exchange(host: CourierLink, segments: list[bytes], receipt: bytes):  # type: ignore[no-untyped-def]
     """Everything a courier does, once."""
     identity = yield from identify(host, NONCE)
     entries = yield from list_all(host, 1)
@@ -152,12 +152,12 @@ def test_damage_loss_and_doubling_change_nothing(
 
 
 def test_no_more_in_flight_than_a_board_can_take() -> None:
-    host = HostLink(1)
+    host = CourierLink(1)
     steps = read_segment(host, Entry(sequence=1, size=16000, sha256=bytes(32)))
     next(steps)
     assert host.outgoing(0)[1:].count(b"\x00") == WINDOW_REQUESTS
     assert host.outgoing(0) == b""
-    big = HostLink(1)
+    big = CourierLink(1)
     offers = [offer_receipt(big, 1, bytes(range(1, 193))) for _ in range(5)]
     for offer in offers:
         next(offer)
@@ -165,7 +165,7 @@ def test_no_more_in_flight_than_a_board_can_take() -> None:
 
 
 def test_a_request_frame_never_overruns_a_boards_ring() -> None:
-    host = HostLink(0xFFFF)
+    host = CourierLink(0xFFFF)
     next(offer_receipt(host, (1 << 64) - 1, bytes(2048)))
     assert len(host.outgoing(0)) <= REQUEST_BYTES_MAX + 8 <= 256
 
@@ -333,7 +333,7 @@ def test_a_pause_ends_by_time_or_by_waking() -> None:
 
 
 def test_abandoned_reads_leave_no_request_behind() -> None:
-    host = HostLink(1)
+    host = CourierLink(1)
     steps = read_segment(host, Entry(sequence=1, size=16000, sha256=bytes(32)))
     next(steps)
     host.outgoing(0)

@@ -4,8 +4,8 @@ import hashlib
 
 from amos.protocol.limits import LIST_ENTRIES_MAX, READ_CHUNK_BYTES_MAX, SEGMENT_BYTES_MAX
 from amos.protocol.link import LIST, READ, Entry, Request, Response
-from amos.protocol.link_host import WINDOW_REQUESTS, HostLink, Ticket
-from amos.protocol.link_talk_host import Pause, TransferError, checked, need
+from amos.protocol.link_courier import WINDOW_REQUESTS, CourierLink, Ticket
+from amos.protocol.link_courier_talk import Pause, TransferError, checked, need
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ LIST_PAGES_MAX = 65536
 """Pages of one whole list: a million segments, nineteen years of play."""
 
 
-def list_page(link: HostLink, first: int) -> "Generator[Ticket | Pause, Response | None, list[Entry]]":
+def list_page(link: CourierLink, first: int) -> "Generator[Ticket | Pause, Response | None, list[Entry]]":
     """Up to `LIST_ENTRIES_MAX` sealed segments from sequence `first` on, ascending; empty when there is none."""
     response = checked(LIST, (yield link.submit(Request(id=0, verb=LIST, sequence=first))))
     need(LIST, response, ("entries",))
@@ -31,7 +31,7 @@ def list_page(link: HostLink, first: int) -> "Generator[Ticket | Pause, Response
     return entries
 
 
-def list_all(link: HostLink, first: int) -> "Generator[Ticket | Pause, Response | None, list[Entry]]":
+def list_all(link: CourierLink, first: int) -> "Generator[Ticket | Pause, Response | None, list[Entry]]":
     """Every sealed segment from sequence `first` on, page by page until an empty one."""
     entries: list[Entry] = []
     for _page in range(LIST_PAGES_MAX):
@@ -44,7 +44,7 @@ def list_all(link: HostLink, first: int) -> "Generator[Ticket | Pause, Response 
 
 
 def read_segment(
-    link: HostLink, entry: Entry, held: "bytearray | None" = None
+    link: CourierLink, entry: Entry, held: "bytearray | None" = None
 ) -> "Generator[Ticket | Pause, Response | None, bytes]":
     """The bytes of a listed segment, SHA-256 checked.
 
@@ -79,7 +79,7 @@ def read_segment(
     return bytes(held)
 
 
-def _read_ahead(link: HostLink, entry: Entry, offset: int, ahead: "list[tuple[int, int, Ticket]]") -> None:
+def _read_ahead(link: CourierLink, entry: Entry, offset: int, ahead: "list[tuple[int, int, Ticket]]") -> None:
     if ahead:
         offset = ahead[-1][0] + ahead[-1][1]
     while offset < entry.size and len(ahead) < WINDOW_REQUESTS:

@@ -11,8 +11,8 @@ from amos.protocol.link import (
     Request,
     Response,
 )
-from amos.protocol.link_host import HostLink, Ticket
-from amos.protocol.link_talk_host import Pause, TransferError, checked
+from amos.protocol.link_courier import CourierLink, Ticket
+from amos.protocol.link_courier_talk import Pause, TransferError, checked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ OFFER_RESTARTS_MAX = 8
 """Out-of-order answers to one offer; more mean that two sides disagree for good."""
 
 
-def offer_receipt(link: HostLink, sequence: int, receipt: bytes) -> "Generator[Ticket | Pause, Response | None, bool]":
+def offer_receipt(
+    link: CourierLink, sequence: int, receipt: bytes
+) -> "Generator[Ticket | Pause, Response | None, bool]":
     """Hand a receipt over. True when the player took it, False when it refused it (bad offer).
 
     A refusal need not be the receipt's fault: the player may have taken it before, when its answer got lost. Its status
@@ -35,7 +37,7 @@ def offer_receipt(link: HostLink, sequence: int, receipt: bytes) -> "Generator[T
 
 
 def offer(
-    link: HostLink, kind: int, sequence: int, data: bytes
+    link: CourierLink, kind: int, sequence: int, data: bytes
 ) -> "Generator[Ticket | Pause, Response | None, str | None]":
     """Hand something over piece by piece (`link.OFFERS`). None when the player took it, else its sentence why not."""
     name, bytes_max = OFFERS[kind]

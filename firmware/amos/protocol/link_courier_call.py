@@ -2,8 +2,8 @@
 
 from amos.protocol.limits import READ_CHUNK_BYTES_MAX, TIME_NONCE_BYTES
 from amos.protocol.link import CHALLENGE, IDENTIFY, INPUT, LOGS, STATUS, Request, Response, Status, decode_status
-from amos.protocol.link_host import HostLink, Ticket
-from amos.protocol.link_talk_host import Pause, TransferError, checked, need
+from amos.protocol.link_courier import CourierLink, Ticket
+from amos.protocol.link_courier_talk import Pause, TransferError, checked, need
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ LOGS_REQUESTS_MAX = 64
 """Answers of 1,024 bytes: 16 times what a player keeps, so that one that keeps talking is not read for ever."""
 
 
-def identify(link: HostLink, nonce: bytes) -> "Generator[Ticket | Pause, Response | None, Response]":
+def identify(link: CourierLink, nonce: bytes) -> "Generator[Ticket | Pause, Response | None, Response]":
     """The player's answer with `device`, `public_key`, `signature`, `firmware`, `board`, `voices`; nothing is verified.
 
     `nonce` is 16 to 64 fresh random bytes. The signature is over `IDENTIFY_CONTEXT` and the nonce.
@@ -23,7 +23,7 @@ def identify(link: HostLink, nonce: bytes) -> "Generator[Ticket | Pause, Respons
     return response
 
 
-def read_status(link: HostLink) -> "Generator[Ticket | Pause, Response | None, tuple[Status, bytes]]":
+def read_status(link: CourierLink) -> "Generator[Ticket | Pause, Response | None, tuple[Status, bytes]]":
     """What the player says of itself, and the same as it came, for passing on."""
     response = checked(STATUS, (yield link.submit(Request(id=0, verb=STATUS))))
     need(STATUS, response, ("data",))
@@ -31,7 +31,7 @@ def read_status(link: HostLink) -> "Generator[Ticket | Pause, Response | None, t
     return decode_status(data), data
 
 
-def read_logs(link: HostLink) -> "Generator[Ticket | Pause, Response | None, bytes]":
+def read_logs(link: CourierLink) -> "Generator[Ticket | Pause, Response | None, bytes]":
     """What the player said lately, oldest first; lines that give way while they are read are left out."""
     said = bytearray()
     offset, end = 0, 1
@@ -50,7 +50,7 @@ def read_logs(link: HostLink) -> "Generator[Ticket | Pause, Response | None, byt
 
 
 def give_input(
-    link: HostLink, nonce: bytes, kind: int, value: int
+    link: CourierLink, nonce: bytes, kind: int, value: int
 ) -> "Generator[Ticket | Pause, Response | None, Response]":
     """Hand the player an input (score/SCORE.md section 4), effective as soon as it can be.
 
@@ -59,7 +59,7 @@ def give_input(
     return checked(INPUT, (yield link.submit(Request(id=0, verb=INPUT, nonce=nonce, kind=kind, value=value))))
 
 
-def challenge(link: HostLink) -> "Generator[Ticket | Pause, Response | None, bytes]":
+def challenge(link: CourierLink) -> "Generator[Ticket | Pause, Response | None, bytes]":
     """The nonce that a time anchor for this player is to answer."""
     response = checked(CHALLENGE, (yield link.submit(Request(id=0, verb=CHALLENGE))))
     need(CHALLENGE, response, ("data",))

@@ -26,9 +26,9 @@ from amos.protocol.link import (
     WRONG_HASH,
     Request,
 )
-from amos.protocol.link_host import WINDOW_BYTES, WINDOW_REQUESTS, HostLink, Ticket
-from amos.protocol.link_offer_host import OFFER_TIMEOUT_MS
-from amos.protocol.link_talk_host import Pause, RequestRefused, TransferError, checked
+from amos.protocol.link_courier import WINDOW_BYTES, WINDOW_REQUESTS, CourierLink, Ticket
+from amos.protocol.link_courier_offer import OFFER_TIMEOUT_MS
+from amos.protocol.link_courier_talk import Pause, RequestRefused, TransferError, checked
 from amos.protocol.manifest import Manifest
 
 TYPE_CHECKING = False
@@ -70,7 +70,7 @@ class SendPack:
     Raises `LinkError` and its kin; `RequestRefused` tells by its code why the player does not want the pack.
     """
 
-    def __init__(self, link: HostLink, pack: PackToSend, read: "Callable[[bytes, int, int], bytes]"):
+    def __init__(self, link: CourierLink, pack: PackToSend, read: "Callable[[bytes, int, int], bytes]"):
         self.pack = pack
         self.here_bytes = 0
         self.sent_bytes = 0
@@ -162,12 +162,14 @@ class SendPack:
         return piece
 
 
-def activate_pack(link: HostLink, pack_id: bytes) -> "Generator[Ticket | Pause, Response | None, None]":
+def activate_pack(link: CourierLink, pack_id: bytes) -> "Generator[Ticket | Pause, Response | None, None]":
     """Have the player play a pack that it holds, from its next section on; nothing when it does or will already."""
     yield from _patiently(link, ACTIVATE, sha256=pack_id)
 
 
-def _patiently(link: HostLink, verb: int, **fields: object) -> "Generator[Ticket | Pause, Response | None, Response]":
+def _patiently(
+    link: CourierLink, verb: int, **fields: object
+) -> "Generator[Ticket | Pause, Response | None, Response]":
     """Ask until the player is not busy any more."""
     for _answer in range(BUSY_ANSWERS_MAX):
         response = yield link.submit(Request(id=0, verb=verb, **fields), OFFER_TIMEOUT_MS)

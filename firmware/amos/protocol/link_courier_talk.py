@@ -1,6 +1,6 @@
 """A conversation over the link, written from top to bottom: generators that yield what they wait for.
 
-    link = HostLink(first_id)
+    link = CourierLink(first_id)
     talk = Conversation(identify(link, nonce))
     while not talk.done:
         write(link.outgoing(now_ms))
@@ -9,13 +9,13 @@
         talk.advance(now_ms)           # raises what the generator raises
     identity = talk.result
 
-Such generators are `link_call_host` (one question), `link_segment_host` (list and read), `link_offer_host` (hand over)
-and `link_pack_host` (send a pack); a longer one is made of them with `yield from`.
+Such generators are `link_courier_call` (one question), `link_courier_segment` (list and read), `link_courier_offer`
+(hand over) and `link_courier_pack` (send a pack); a longer one is made of them with `yield from`.
 """
 
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import BAD_FRAME, CODES, OK, Response
-from amos.protocol.link_host import TRIES_MAX, Ticket
+from amos.protocol.link_courier import TRIES_MAX, Ticket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
