@@ -13,8 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from amos.edges.notify_host import heartbeat
-from amos_mqtt.broker import Broker, BrokerSettingError, broker_at
-from amos_sync import mqtt
+from amos_mqtt.broker import LEVELS, Broker, BrokerSettingError, broker_at
 from amos_sync.courier import Courier, Settings
 from amos_sync.errors import SettingError, SyncError
 from amos_sync.limits import SPOOL_BYTES_MAX
@@ -148,9 +147,9 @@ def _key(name: str, text: str | None) -> bytes | None:
 
 
 def _broker(text: str, version: str, ca: Path | None, certificate: Path | None, key: Path | None) -> Broker:
-    if version not in mqtt.LEVELS:
-        raise SettingError(f"MQTT version {version!r}: expected {', '.join(mqtt.LEVELS)}")
-    return broker_at(text, ca, certificate, key, mqtt.LEVELS[version])
+    if version not in LEVELS:
+        raise SettingError(f"MQTT version {version!r}: expected {', '.join(LEVELS)}")
+    return broker_at(text, ca, certificate, key, LEVELS[version])
 
 
 if __name__ == "__main__":

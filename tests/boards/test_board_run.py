@@ -24,10 +24,10 @@ from amos.journal.journal import Journal
 from amos.protocol.frames import frame
 from amos.protocol.limits import READ_CHUNK_BYTES_MAX
 from amos.protocol.link import LIST, READ, STATE_PLAYING, STATUS, Request, Status
-from amos.protocol.link_call_host import read_status
+from amos.protocol.link_courier import CourierLink
+from amos.protocol.link_courier_call import read_status
+from amos.protocol.link_courier_talk import Conversation
 from amos.protocol.link_device import NO_ROOM
-from amos.protocol.link_host import HostLink
-from amos.protocol.link_talk_host import Conversation
 from amos.protocol.segment import Usage, open_usage
 from amos_tools.bench.profile import make_profile_pack
 from amos_tools.boards import UNIX_MORE_BYTES, load_board
@@ -111,7 +111,7 @@ def test_a_board_boots_plays_answers_and_meters(
     facts = load_board(board)
     pack = make_pack(tmp_path, voices=4, codec=facts["codec"])
     directory = tmp_path / "player"
-    link = HostLink(7)
+    link = CourierLink(7)
     talk = Conversation(read_status(link))
     talk.advance(0)
     (tmp_path / "usb.in").write_bytes(link.outgoing(0))

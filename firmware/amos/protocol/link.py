@@ -1,4 +1,4 @@
-"""Requests and responses between courier and player (daemon/DESIGN.md section 9, SPEC section 7).
+"""Requests and responses between courier and player (protocol/SPEC.md section 7).
 
 The courier asks, the player answers. Every request is idempotent: a lost answer is asked for again.
 Bytes that carry authority carry their own signature.

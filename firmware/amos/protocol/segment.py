@@ -1,7 +1,4 @@
-"""The usage segment: what was metered, sealed, chained and signed by the device key (SPEC section 3).
-
-What counts as play: daemon/DESIGN.md section 7.
-"""
+"""The usage segment: what was metered, sealed, chained and signed by the device key (SPEC section 3)."""
 
 from array import array
 

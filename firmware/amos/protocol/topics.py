@@ -1,4 +1,4 @@
-"""MQTT topics (daemon/DESIGN.md section 10): `amos/1/<site>/<device>/<leaf>`, device as 32 hex digits."""
+"""MQTT topics (SPEC section 9): `amos/1/<site>/<device>/<leaf>`, device as 32 hex digits."""
 
 from amos.protocol.errors import MessageError
 

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 Core = Mapping[str, Any]
-"""The core of a statement (`amos_ledger.statement`), of our own making or verified."""
+"""The core of a statement (`amos_ledger.settlement.statement`), of our own making or verified."""
 
 
 def payout_table(cores: Sequence[Core], title: str, currency: str, carried: str, pool: str) -> Table:
