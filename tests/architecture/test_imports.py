@@ -98,7 +98,9 @@ RULES = (
         rule(f"amos_sync.{name}", "amos.protocol", "amos_sync.limits", outside=PURE_HOST, pure=True)
         for name in PURE_SYNC
     ),
-    rule("amos_sync.cli", "amos_sync", "amos_cli", "amos.edges.notify_host", "amos.crypto", "amos_mqtt"),
+    rule(
+        "amos_sync.cli", "amos_sync", "amos_cli", "amos.protocol", "amos.edges.notify_host", "amos.crypto", "amos_mqtt"
+    ),
     rule("amos_ledger.cli", "amos_ledger", "amos_cli", "amos.protocol", "amos.crypto", "amos_mqtt"),
     # A word to the supervisor and a durable write know nothing of players; each has one owner.
     rule("amos_sync", "amos.protocol", "amos.crypto", "amos.edges.notify_host", "amos.edges.durable_host", "amos_mqtt"),
