@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from amos_tools.boards import BoardError, board_names, load_board
+from amos_cli.output import AsJson, print_json, refusals
+from amos_cli.table import print_table
+from amos_tools.boards import Board, BoardError, board_names, load_board
 from amos_tools.firmware_files import board_files
 from amos_tools.package_data import FIRMWARE, UNITS, firmware_file
 
@@ -23,31 +24,34 @@ def boards(
         Path | None,
         typer.Option(metavar="DIR", help="Write the firmware's source there, to freeze it."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the boards, or check one and show everything about it."""
-    try:
+    with refusals(BoardError, OSError, as_json=as_json):
         if units:
-            print(UNITS)
-            return
+            return print_json({"units": str(UNITS)}) if as_json else print(UNITS)
         if firmware is not None:
-            print(f"{_write_firmware(firmware)} files written to {firmware}")
-            return
+            files = _write_firmware(firmware)
+            facts = {"firmware": str(firmware), "files": files}
+            return print_json(facts) if as_json else print(f"{files} files written to {firmware}")
         if board is not None:
-            for key, value in load_board(board).facts.items():
-                print(f"{key:>24}  {value}")
-            return
+            return _show(load_board(board), as_json)
+        loaded = [load_board(name) for name in board_names()]
+        if as_json:
+            return print_json({"boards": [{"name": one.name} | one.facts for one in loaded]})
         table = Table("board", "title", "runtime", "class", "codec", "rate", "voices", "heap KiB", "output", "link")
-        for one in map(load_board, board_names()):
+        for one in loaded:
             keys = ("title", "runtime", "class", "codec", "audio.rate_hz", "audio.voices")
             heap = str(one["memory.heap_bytes"] >> 10)
             table.add_row(one.name, *(str(one[key]) for key in keys), heap, one["audio.sink"], one["link.kind"])
-    except (BoardError, OSError) as error:
-        typer.echo(f"{type(error).__name__}: {error}", err=True)
-        raise typer.Exit(1) from None
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=120)
-    console.print(table)
+    print_table(table)
+
+
+def _show(board: Board, as_json: bool) -> None:
+    if as_json:
+        return print_json({"name": board.name} | board.facts)
+    for key, value in board.facts.items():
+        print(f"{key:>24}  {value}")
 
 
 def _write_firmware(folder: Path) -> int:
