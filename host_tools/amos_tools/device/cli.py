@@ -14,11 +14,13 @@ from amos.protocol.link import OUTPUTS, STATES
 from amos.protocol.segment import CLOCK_LETTERS
 from amos_tools.boards import load_board
 from amos_tools.device.call import ask_identity, ask_logs, ask_status, send_input
-from amos_tools.device.prepare import check_fit, read_score, settings_for, with_words, write_wiring
+from amos_tools.device.linux_player import settings_of
+from amos_tools.device.prepare import check_fit, read_score, write_wiring
 from amos_tools.device.prepare import enrol as enrol_device
 from amos_tools.device.prepare import prepare as prepare_directory
 from amos_tools.device.provision_cli import one_line_errors, provision, replace
 from amos_tools.device.send import send_pack
+from amos_tools.device.settings import silence_in, wanted
 from amos_tools.pack.keys import read_key
 from amos_tools.simulate.inputs import word_input
 
@@ -37,14 +39,18 @@ def prepare(
     setting: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other setting.")] = None,
 ) -> None:
     """Write a player's settings. Its key is made by the player itself when it first runs."""
-    pinned = {"publisher_key": publisher_key, "ledger_key": ledger_key}
+    pinned: dict[str, object] = {"publisher_key": publisher_key, "ledger_key": ledger_key}
     with one_line_errors():
         known = load_board(board) if board else None
-        settings = with_words(settings_for(known, directory.resolve().name, pack) | pinned, setting)
+        asked = wanted(known, directory.resolve().name, pack, pinned, setting)
+        settings = asked.over(settings_of(directory))
         if known and pack:
             check_fit(known, pack, publisher_key)
         prepare_directory(directory, settings)
         wiring = write_wiring(directory, known) if known else None
+    silence = silence_in(settings)
+    if silence:
+        typer.echo(silence, err=True)
     if wiring:
         print(f"{directory}: ready; board.json goes to the board's root, the rest to {wiring['player']}, ", end="")
         print(f"the pack to {settings['pack']}" if pack else "the pack comes over the link")
