@@ -19,7 +19,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 SOURCES = tuple(PROJECT / name for name in ("firmware", "daemon", "host_tools"))
-OURS = {"amos", "amos_mqtt", "amos_sync", "amos_ledger", "amos_tools"}
+OURS = {"amos", "amos_cli", "amos_mqtt", "amos_sync", "amos_ledger", "amos_tools"}
 FORBIDDEN = {"daemon", "firmware", "host_tools", "tests"}  # folders, not packages
 
 # Files that only CPython imports. `basedpyright` leaves out the same ones and `make lint` hands them to mypy.
@@ -98,6 +98,8 @@ RULES = (
         rule(f"amos_sync.{name}", "amos.protocol", "amos_sync.limits", outside=PURE_HOST, pure=True)
         for name in PURE_SYNC
     ),
+    rule("amos_sync.cli", "amos_sync", "amos_cli", "amos.edges.notify_host", "amos.crypto", "amos_mqtt"),
+    rule("amos_ledger.cli", "amos_ledger", "amos_cli", "amos.protocol", "amos.crypto", "amos_mqtt"),
     # A word to the supervisor and a durable write know nothing of players; each has one owner.
     rule("amos_sync", "amos.protocol", "amos.crypto", "amos.edges.notify_host", "amos.edges.durable_host", "amos_mqtt"),
     *(
@@ -105,6 +107,7 @@ RULES = (
         for name in PURE_LEDGER
     ),
     rule("amos_ledger", "amos.protocol", "amos.crypto", "amos.edges.durable_host", "amos_mqtt"),
+    rule("amos_cli", "amos.edges.durable_host", "amos.protocol.printable_host"),
     rule("amos_mqtt", outside=set(sys.stdlib_module_names)),
     rule("amos_tools.bootstrap", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
     # The system's Python runs it; `render` is run in a root, by amos's.

@@ -12,7 +12,7 @@ TOP_LEVEL = {
 }
 PACKAGES = {
     "firmware": {"amos", "boot.py", "main.py", "manifest.py", "package.json"},
-    "daemon": {"amos_mqtt", "amos_sync", "amos_ledger"},
+    "daemon": {"amos_cli", "amos_mqtt", "amos_sync", "amos_ledger"},
     "host_tools": {"amos_tools", "OPERATING.md"},
 }
 
