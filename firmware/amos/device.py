@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from amos.session.session import Session
 
 FIRMWARE = "0.1.0"
+UNHEARD = "plays into nothing (null output)"
 
 
 def device_id_of(seed: bytes) -> bytes:
@@ -55,6 +56,7 @@ class Device:
         self.pack_id = pack_id
         self._ledger_key = config.ledger_key
         self._clock = clock
+        self._unheard = config.out == "null"
         self._said = said or Said(clock)
 
     @property
@@ -87,7 +89,7 @@ class Device:
         unsynced_ms = sum([stored.delivered_ms for stored in journal.segments.values()])
         if session is not None:
             unsynced_ms += session.unsealed_ms()
-        text = self.text or (session.refusal if session else None)
+        text = self.text or (session.refusal if session else None) or (UNHEARD if session and self._unheard else None)
         opt_outs = self.rights.opt_outs.current
         return Status(
             device_id=self.device_id,
@@ -108,7 +110,7 @@ class Device:
             damaged_frames=self._link.damaged if self._link else 0,
             trimmed=self.trimmed,
             text=_short(text) if text else None,
-            output=session.output.health if session else OUTPUT_NONE,
+            output=session.output.health if session and not self._unheard else OUTPUT_NONE,
             spare_segments=journal.spare_segments,
             failed_writes=journal.failed_writes,
             lease_seconds_left=self.lease_seconds_left(),

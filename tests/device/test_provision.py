@@ -150,7 +150,7 @@ def test_what_did_not_arrive_goes_on_and_what_was_refused_never_stands_in_the_pl
     broker.append(f"--publisher-key={crypto.public_key(PUBLISHER).hex()}")
     ask_status(site.port("bar"), 60)
     code, lines = site.provision("bar", *broker, wait_s=5)
-    assert code == 1 and lines[-1].startswith("DeliveryError: broker 127.0.0.1:")
+    assert code == 3 and lines[-1].startswith("DeliveryError: broker 127.0.0.1:")
     (pending,) = (site.folder / "kept").iterdir()
     data = pending.read_bytes()
     assert pending.name == "harbour.bar.pending"
@@ -179,7 +179,7 @@ def test_another_tier_is_enrolled_anew(site: Site) -> None:
     assert site.provision("bar")[0] == 0
     code, lines = site.call("provision", "bar", "--site=harbour", "--name=bar", "--tier=7")
     assert code == 0 and lines[0] == "settings: changed in tier"
-    assert lines[1].startswith("player: restart it") and lines[-1].startswith("ledger: enrolled")
+    assert lines[2].startswith("player: restart it") and lines[-1].startswith("ledger: enrolled")
     assert len(site.devices()) == 1
 
 
@@ -230,7 +230,8 @@ def test_another_device_at_the_port_and_a_device_of_another_place_are_refused(si
 )
 def test_a_wrong_word_is_one_line_and_does_nothing(site: Site, words: list[str], said: str) -> None:
     code, lines = site.provision("bar", *words, wait_s=0)
-    assert code == 1 and lines[-1].startswith(said) and len(lines) == 1
+    assert code == (1 if said.startswith("DeviceError") else 2)
+    assert lines[-1].startswith(said) and len(lines) == 1
     assert not (site.folder / "kept").exists() and site.devices() == {}
 
 
@@ -259,7 +260,7 @@ def test_a_line_with_something_else_on_it_is_no_player(site: Site) -> None:
 
         threading.Thread(target=hang_up, daemon=True).start()
         code, lines = site.provision("bar")
-    assert code == 1 and lines[-1].startswith(f"DeviceError: {site.port('bar')}: ")
+    assert code == 3 and lines[-1].startswith(f"UnreachableError: {site.port('bar')}: ")
 
 
 def test_a_replacement_keeps_the_place_and_is_idempotent(site: Site) -> None:
@@ -329,7 +330,7 @@ def test_settings_that_cannot_be_read_are_not_written_over(site: Site) -> None:
     path = site.folder / "bar" / "player.json"
     path.write_text('{"out": ')
     code, lines = site.provision("bar", wait_s=0)
-    assert code == 1 and lines[-1].startswith(f"ConfigError: {path}: expected a JSON object")
+    assert code == 2 and lines[-1].startswith(f"ConfigError: {path}: expected a JSON object")
     assert path.read_text() == '{"out": '
 
 
@@ -390,10 +391,10 @@ def test_where_systemd_is_the_unit_is_enabled_started_and_restarted(
     unit = "amos-player@bar.service"
     try:
         code, lines = site.provision("bar")
-        assert code == 0 and lines[1] == f"service: {unit} enabled and started", lines
+        assert code == 0 and lines[2] == f"service: {unit} enabled and started", lines
         assert note.read_text().splitlines()[-2:] == [f"enable {unit}", f"start {unit}"]
         code, lines = site.provision("bar")
-        assert code == 0 and lines[1] == f"service: {unit} runs, as it did"
+        assert code == 0 and lines[2] == f"service: {unit} runs, as it did"
         (tmp_path / "broken").touch()
         code, lines = site.call("provision", "bar", "--site=harbour", "--name=bar", "--tier=3")
         assert code == 1 and lines[-1] == f"DeviceError: systemctl restart {unit}: Job failed."
@@ -418,3 +419,33 @@ def test_over_a_broker_with_the_ledger_elsewhere(site: Site, broker: TestBroker)
         serving.terminate()
         serving.wait(60)
     assert [item["name"] for item in site.devices().values()] == ["bar"]
+
+
+def test_what_it_did_is_printed_as_data_too_and_so_is_a_refusal(site: Site) -> None:
+    code, lines = site.provision("bar", "--json", "--setting=board_class=mcu", wait_s=0)
+    refusal = json.loads("\n".join(lines[lines.index("{") : lines.index("}") + 1]))["refusal"]
+    assert code == 3 and refusal["name"] == "UnreachableError"
+    assert f"UnreachableError: {refusal['sentence']}" in lines
+    site.start("bar")
+    code, lines = site.provision("bar", "--json")
+    told = json.loads("\n".join(lines))
+    (device,) = site.devices().values()
+    assert code == 0 and told.pop("steps")[-1] == "ledger: enrolled; play counts from here on"
+    assert told == {
+        "device_id": device["device"],
+        "site": "harbour",
+        "name": "bar",
+        "tier": 2,
+        "predecessor": None,
+    }
+    out = site.folder / "again.cose"
+    for words in (
+        ["status", site.port("bar")],
+        ["logs", site.port("bar")],
+        ["input", site.port("bar"), "volume", "-6"],
+        ["pack", site.port("bar"), str(site.pack)],
+        ["enrol", site.port("bar"), "--site=s", "--name=n", f"--key={site.operator}", f"--out={out}"],
+        ["prepare", str(site.folder / "hall"), "--publisher-key=" + "00" * 32, "--ledger-key=" + "00" * 32],
+    ):
+        done = CliRunner().invoke(app, ["device", *words, "--json"])
+        assert done.exit_code == 0 and json.loads(done.stdout), (words, done.output)

@@ -11,8 +11,9 @@ from amos.protocol.errors import ProtocolError
 from amos.protocol.link import IDENTIFY_CONTEXT, Response, Status
 from amos.protocol.link_call_host import give_input, identify, read_logs, read_status
 from amos.protocol.link_host import HostLink, Ticket
-from amos.protocol.link_talk_host import Conversation, Pause
+from amos.protocol.link_talk_host import Conversation, LinkLost, Pause
 from amos.protocol.printable_host import printable
+from amos_cli.output import Exit
 from amos_sync.descriptor_port import Port
 from amos_sync.errors import PortMissing, SyncError
 from amos_sync.ports import open_port
@@ -29,6 +30,8 @@ class DeviceError(Exception):
 
 class UnreachableError(DeviceError):
     """No player is at the port, or what is there does not answer as one."""
+
+    exit_code = Exit.UNREACHABLE
 
 
 def _now_ms() -> int:
@@ -62,7 +65,7 @@ def converse(address: str, steps: Callable[[HostLink], Steps], wait_s: float) ->
     try:
         link = HostLink(int.from_bytes(os.urandom(2), "big") or 1)
         return _hold(port, link, Conversation(steps(link)))
-    except SyncError as error:
+    except (SyncError, LinkLost) as error:
         raise UnreachableError(f"{address}: {error}") from None
     except ProtocolError as error:
         raise DeviceError(f"{address}: {error}") from None

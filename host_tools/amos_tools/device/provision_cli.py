@@ -1,9 +1,6 @@
 """`amos device provision` and `amos device replace`: a device from nothing to play that counts, by one command."""
 
 import re
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,28 +9,20 @@ import typer
 from amos import crypto
 from amos.config import ConfigError
 from amos.crypto.key_text import key_of_hex
-from amos.protocol.errors import LocalError, ProtocolError
+from amos.protocol.enrolment import Enrolment
 from amos.protocol.printable_host import printable
-from amos.score.score import ScoreError
-from amos_ledger.errors import LedgerError
+from amos_cli.output import AsJson, print_json
 from amos_ledger.folder import Folder
-from amos_mqtt.broker import Broker, BrokerSettingError, broker_at
-from amos_tools.boards import BoardError, load_board
-from amos_tools.device.call import DeviceError, UnreachableError
-from amos_tools.device.deliver import DeliveryError
+from amos_mqtt.broker import Broker, broker_at
+from amos_tools.boards import load_board
 from amos_tools.device.linux_player import UNIT_STATE
 from amos_tools.device.place import Place, PlaceError
 from amos_tools.device.provision import Device, Ledger
 from amos_tools.device.provision import provision as provision_device
-from amos_tools.device.records import Record, RecordError, Records
+from amos_tools.device.records import Record, Records
+from amos_tools.device.refusals import device_refusals
 from amos_tools.device.settings import wanted
-from amos_tools.pack.keys import KeyFileError, read_key
-from amos_tools.simulate.inputs import InputFileError
-
-REFUSALS = (BoardError, ConfigError, DeliveryError, DeviceError, KeyFileError, LedgerError, LocalError, PlaceError)
-REFUSALS += (InputFileError, ProtocolError, RecordError, ScoreError, BrokerSettingError, OSError, sqlite3.Error)  # type: ignore[assignment]
-
-REFUSED, NOT_REACHABLE = 1, 3
+from amos_tools.pack.keys import read_key
 
 DEVICE_ID = re.compile(r"[0-9a-fA-F]{32}")
 PLACE_NAME = re.compile(r"[a-z0-9_-]{1,64}")
@@ -72,16 +61,6 @@ TlsCertificate = Annotated[Path | None, typer.Option(help="The operator's certif
 TlsKey = Annotated[Path | None, typer.Option(help="Its private key (PEM).")]
 
 
-@contextmanager
-def one_line_errors() -> Iterator[None]:
-    """Every refusal as one line that names it."""
-    try:
-        yield
-    except REFUSALS as error:
-        typer.echo(f"{type(error).__name__}: {' '.join(str(error).split())}", err=True)
-        raise typer.Exit(NOT_REACHABLE if isinstance(error, UnreachableError) else REFUSED) from None
-
-
 def provision(
     port: Port,
     site: Site,
@@ -106,9 +85,10 @@ def provision(
     tls_ca: TlsCa = None,
     tls_certificate: TlsCertificate = None,
     tls_key: TlsKey = None,
+    as_json: AsJson = False,
 ) -> None:
     """Set a device up, let it make and prove its key, enrol it. The same again changes nothing."""
-    with one_line_errors():
+    with device_refusals(as_json):
         where = _ledger(ledger, _broker(broker, tls_ca, tls_certificate, tls_key), ledger_key)
         pinned = {"publisher_key": _publisher_key(publisher_key, ledger), "ledger_key": where.public_key.hex()}
         seed = read_key(key)
@@ -116,7 +96,7 @@ def provision(
         before = _at_place(kept, site, name, ledger) if tier is None else None
         place = Place(site, name, before.enrolment.tier if before else tier)
         device = _device(port, place, board, pack, pinned, directory, link, index, setting)
-        _run(device, place, seed, kept, where, wait_s)
+        _run(device, place, seed, kept, where, wait_s, as_json)
 
 
 def replace(
@@ -138,9 +118,10 @@ def replace(
     tls_ca: TlsCa = None,
     tls_certificate: TlsCertificate = None,
     tls_key: TlsKey = None,
+    as_json: AsJson = False,
 ) -> None:
     """Put another device in the place of one, under its name, site and tier; its history stays with the place."""
-    with one_line_errors():
+    with device_refusals(as_json):
         where = _ledger(ledger, _broker(broker, tls_ca, tls_certificate, tls_key), ledger_key)
         seed = read_key(key)
         kept = Records(records, crypto.public_key(seed))
@@ -148,11 +129,24 @@ def replace(
         place = Place(before.site, before.name, before.tier, before.device_id, by_name="/" in old)
         pinned = {"publisher_key": _publisher_key(publisher_key, ledger), "ledger_key": where.public_key.hex()}
         device = _device(port, place, board, pack, pinned, directory, link, index, setting)
-        _run(device, place, seed, kept, where, wait_s)
+        _run(device, place, seed, kept, where, wait_s, as_json)
 
 
-def _run(device: Device, place: Place, seed: bytes, records: Records, ledger: Ledger, wait_s: float) -> None:
-    provision_device(device, place, seed, records, ledger, wait_s, lambda step: typer.echo(step))
+def _run(
+    device: Device, place: Place, seed: bytes, records: Records, ledger: Ledger, wait_s: float, as_json: bool
+) -> None:
+    steps: list[str] = []
+    say = steps.append if as_json else typer.echo
+    record = provision_device(device, place, seed, records, ledger, wait_s, say)
+    if as_json:
+        print_json({**_enrolment_facts(record.enrolment), "steps": steps})
+
+
+def _enrolment_facts(enrolment: Enrolment) -> dict[str, object]:
+    """What an enrolment says of its device's place."""
+    before = enrolment.predecessor
+    facts = {"device_id": enrolment.device_id.hex(), "site": enrolment.site, "name": enrolment.name}
+    return facts | {"tier": enrolment.tier, "predecessor": before.hex() if before is not None else None}
 
 
 def _before(records: Records, old: str, ledger: Path | None) -> Record:

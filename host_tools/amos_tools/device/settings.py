@@ -26,9 +26,15 @@ class Wanted:
         another board: its output and its limits would not fit.
         """
         if kept is None:
-            return {"pack": NO_PACK} | self.board | self.named
+            return _ordered({"pack": NO_PACK} | self.board | self.named)
         same_board = self.board.get("board") in (None, kept.get("board", SETTINGS["board"][1]))
-        return ({**self.board, **kept} if same_board else {**kept, **self.board}) | self.named
+        return _ordered(({**self.board, **kept} if same_board else {**kept, **self.board}) | self.named)
+
+
+def _ordered(settings: Settings) -> Settings:
+    """The same in one order, whoever wrote them: a board's file is compared byte by byte."""
+    places = {name: place for place, name in enumerate(SETTINGS)}
+    return dict(sorted(settings.items(), key=lambda item: places.get(item[0], len(places))))
 
 
 def wanted(board: Board | None, player: str, pack: Path | None, named: Settings, words: list[str] | None) -> Wanted:
