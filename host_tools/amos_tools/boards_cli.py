@@ -2,13 +2,14 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from amos_tools.boards import BoardError, board_names, load_board
+from amos_cli.output import AsJson, print_json, refusals
+from amos_cli.table import print_table
+from amos_tools.boards import Board, BoardError, board_names, load_board
 from amos_tools.firmware_files import board_files
 from amos_tools.package_data import FIRMWARE, UNITS, firmware_file
 
@@ -23,31 +24,39 @@ def boards(
         Path | None,
         typer.Option(metavar="DIR", help="Write the firmware's source there, to freeze it."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the boards, or check one and show everything about it."""
-    try:
+    with refusals(BoardError, OSError, as_json=as_json):
         if units:
-            print(UNITS)
-            return
-        if firmware is not None:
-            print(f"{_write_firmware(firmware)} files written to {firmware}")
-            return
-        if board is not None:
-            for key, value in load_board(board).facts.items():
-                print(f"{key:>24}  {value}")
-            return
-        table = Table("board", "title", "runtime", "class", "codec", "rate", "voices", "heap KiB", "output", "link")
-        for one in map(load_board, board_names()):
-            keys = ("title", "runtime", "class", "codec", "audio.rate_hz", "audio.voices")
-            heap = str(one["memory.heap_bytes"] >> 10)
-            table.add_row(one.name, *(str(one[key]) for key in keys), heap, one["audio.sink"], one["link.kind"])
-    except (BoardError, OSError) as error:
-        typer.echo(f"{type(error).__name__}: {error}", err=True)
-        raise typer.Exit(1) from None
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=120)
-    console.print(table)
+            _tell({"units": str(UNITS)}, str(UNITS), as_json)
+        elif firmware is not None:
+            count = _write_firmware(firmware)
+            _tell({"path": str(firmware), "files": count}, f"{count} files written to {firmware}", as_json)
+        elif board is not None:
+            facts = load_board(board).facts
+            _tell(facts, "\n".join(f"{key:>24}  {value}" for key, value in facts.items()), as_json)
+        else:
+            _list([load_board(name) for name in board_names()], as_json)
+
+
+def _tell(facts: dict[str, Any], text: str, as_json: bool) -> None:
+    if as_json:
+        print_json(facts)
+    else:
+        print(text)
+
+
+def _list(known: list[Board], as_json: bool) -> None:
+    if as_json:
+        print_json({"boards": [{"name": board.name, **board.facts} for board in known]})
+        return
+    table = Table("board", "title", "runtime", "class", "codec", "rate", "voices", "heap KiB", "output", "link")
+    for board in known:
+        keys = ("title", "runtime", "class", "codec", "audio.rate_hz", "audio.voices")
+        heap = str(board["memory.heap_bytes"] >> 10)
+        table.add_row(board.name, *(str(board[key]) for key in keys), heap, board["audio.sink"], board["link.kind"])
+    print_table(table)
 
 
 def _write_firmware(folder: Path) -> int:

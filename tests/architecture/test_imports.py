@@ -19,7 +19,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 SOURCES = tuple(PROJECT / name for name in ("firmware", "daemon", "host_tools"))
-OURS = {"amos", "amos_mqtt", "amos_sync", "amos_ledger", "amos_tools"}
+OURS = {"amos", "amos_cli", "amos_mqtt", "amos_sync", "amos_ledger", "amos_tools"}
 FORBIDDEN = {"daemon", "firmware", "host_tools", "tests"}  # folders, not packages
 
 # Files that only CPython imports. `basedpyright` leaves out the same ones and `make lint` hands them to mypy.
@@ -102,6 +102,10 @@ RULES = (
         )
         for name in PURE_SYNC
     ),
+    rule(
+        "amos_sync.cli", "amos_sync", "amos_cli", "amos.protocol", "amos.edges.notify_host", "amos.crypto", "amos_mqtt"
+    ),
+    rule("amos_ledger.cli", "amos_ledger", "amos_cli", "amos.protocol", "amos.crypto", "amos_mqtt"),
     # A word to the supervisor and a durable write know nothing of players; each has one owner.
     rule("amos_sync", "amos.protocol", "amos.crypto", "amos.edges.notify_host", "amos.edges.durable_host", "amos_mqtt"),
     rule("amos_ledger.log", "amos.protocol", outside=PURE_HOST, pure=True),
@@ -122,6 +126,7 @@ RULES = (
         *("amos_ledger.log", "amos_ledger.errors", "amos.protocol"),
     ),
     rule("amos_ledger", "amos.protocol", "amos.crypto", "amos.edges.durable_host", "amos_mqtt"),
+    rule("amos_cli", "amos.edges.durable_host", "amos.protocol.printable_host"),
     rule("amos_mqtt.back_off", outside=PURE_HOST, pure=True),
     rule("amos_mqtt", outside={*sys.stdlib_module_names, "paho"}),
     rule("amos_tools.bootstrap", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
@@ -130,6 +135,7 @@ RULES = (
     rule("amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
     # Whoever is audited lends the auditor nothing.
     rule("amos_tools.verify", "amos.protocol", "amos.crypto"),
+    rule("amos_tools.verify.cli", "amos_tools.verify", "amos_cli", "amos.protocol"),
     rule("amos_tools", *sorted(OURS)),
 )
 

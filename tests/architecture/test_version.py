@@ -11,7 +11,14 @@ from amos_sync.courier import VERSION as COURIER_VERSION
 
 PROJECT = Path(__file__).resolve().parents[2]
 SOURCES = ("firmware", "daemon", "host_tools")
-PACKAGES = ("firmware/amos", "daemon/amos_mqtt", "daemon/amos_sync", "daemon/amos_ledger", "host_tools/amos_tools")
+PACKAGES = (
+    "firmware/amos",
+    "daemon/amos_cli",
+    "daemon/amos_mqtt",
+    "daemon/amos_sync",
+    "daemon/amos_ledger",
+    "host_tools/amos_tools",
+)
 
 
 def test_the_package_has_the_version_of_the_firmware() -> None:
