@@ -19,10 +19,12 @@ TOP_LEVEL = sorted(path.name for path in PROJECT.iterdir() if not path.name.star
 
 
 def code() -> list[str]:
-    """Every line of fenced code, and every inline code span."""
+    """Every line of fenced code, its continuation lines joined, and every inline code span."""
     blocks = re.findall(r"^```.*?\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     prose = re.sub(r"^```.*?^```", "", README, flags=re.MULTILINE | re.DOTALL)
-    return [line for block in blocks for line in block.splitlines()] + re.findall(r"`([^`\n]+)`", prose)
+    return [line for block in blocks for line in block.replace("\\\n", "").splitlines()] + re.findall(
+        r"`([^`\n]+)`", prose
+    )
 
 
 def paths() -> list[str]:
