@@ -7,6 +7,8 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from amos.protocol.printable_host import printable
+
 Core = Mapping[str, Any]
 """The core of a statement (`amos_ledger.settlement.statement`), of our own making or verified."""
 
@@ -86,4 +88,4 @@ def percent(share: Fraction) -> str:
 
 def plain(text: str) -> str:
     """Text of somebody else: no markup, nothing that a terminal would obey."""
-    return escape("".join(letter if letter.isprintable() else "?" for letter in text))
+    return escape(printable(text, len(text)))
