@@ -26,7 +26,7 @@ class Outcome:
 
     message_sha256: bytes
     site: str | None
-    device: bytes | None
+    device_id: bytes | None
     sequence: int | None
     verdict: int
     detail: str
@@ -34,42 +34,42 @@ class Outcome:
     @property
     def key(self) -> tuple[bytes | None, int | None]:
         """Which segment it is about."""
-        return self.device, self.sequence
+        return self.device_id, self.sequence
 
 
 def take(store: Store, reading: Reading, received_unix_s: int) -> list[Outcome]:
     """Decide about one message, keep what the verdict says, then release held segments that it lets go on."""
     outcome = _decide_and_keep(store, reading, received_unix_s)
     outcomes = [outcome]
-    if outcome.device is not None and outcome.verdict in _MOVING:
-        outcomes += release(store, outcome.device)
+    if outcome.device_id is not None and outcome.verdict in _MOVING:
+        outcomes += release(store, outcome.device_id)
     return outcomes
 
 
-def release(store: Store, device: bytes) -> Iterator[Outcome]:
+def release(store: Store, device_id: bytes) -> Iterator[Outcome]:
     """Decide anew about every held segment of the device that need not wait any longer."""
-    while (held := store.chain.next_ready(device)) is not None:
-        reading = reread(held.segment, held.message_sha256, held.site, device)
+    while (held := store.chain.next_ready(device_id)) is not None:
+        reading = reread(held.segment, held.message_sha256, held.site, device_id)
         outcome = _decide_and_keep(store, reading, held.received_unix_s)
         assert outcome.sequence is not None
         if outcome.verdict not in HELD:
-            store.chain.release(device, outcome.sequence)
+            store.chain.release(device_id, outcome.sequence)
         yield outcome
 
 
 def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts, Usage | None]:
     """The facts about one message, in the order in which they may be known: no payload before its signature."""
-    if reading.fault is not None or reading.device is None:
+    if reading.fault is not None or reading.device_id is None:
         return Facts(unreadable=reading.fault or "topic: expected a device's"), None
     chain = store.chain
-    device = chain.device(reading.device)
+    device = chain.device(reading.device_id)
     if device is None:
         return Facts(), None
     signed, usage, fault = open_reading(reading, device.public_key, verify)
     if usage is None:
         return Facts(enrolled=True, signed=signed, undecodable=fault), None
-    before, after = chain.neighbours(device.device, usage.sequence)
-    stored, held, held_count = chain.kept(device.device, usage.sequence)
+    before, after = chain.neighbours(device.device_id, usage.sequence)
+    stored, held, held_count = chain.kept(device.device_id, usage.sequence)
     facts = Facts(
         enrolled=True,
         signed=True,
@@ -83,7 +83,7 @@ def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts,
         held_count=held_count,
         before=before,
         after=after,
-        lost=chain.lost(device.device),
+        lost=chain.lost(device.device_id),
         voices=device.voices,
         manifest=store.manifest(usage.pack),
     )
@@ -97,7 +97,7 @@ def _decide_and_keep(store: Store, reading: Reading, received_unix_s: int) -> Ou
     if usage is not None:
         detail = _keep(store, reading, facts, decision, received_unix_s)
     sequence = usage.sequence if usage else None
-    return Outcome(reading.message_sha256, reading.site, reading.device, sequence, decision.verdict, detail)
+    return Outcome(reading.message_sha256, reading.site, reading.device_id, sequence, decision.verdict, detail)
 
 
 def _keep(store: Store, reading: Reading, facts: Facts, decision: Decision, received_unix_s: int) -> str:

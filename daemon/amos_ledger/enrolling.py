@@ -35,7 +35,7 @@ class Admission:
 
     message_sha256: bytes
     topic: str | None
-    device: bytes | None
+    device_id: bytes | None
     verdict: int
     detail: str
     leaf_index: int = 0
@@ -53,8 +53,8 @@ class Admission:
         return Answer(
             message_sha256=self.message_sha256,
             verdict=verdict,
-            device_id=self.device,
-            sequence=None if self.device is None else ENROLMENT_SEQUENCE,
+            device_id=self.device_id,
+            sequence=None if self.device_id is None else ENROLMENT_SEQUENCE,
             receipt=receipt,
             detail=shortened(detail) or None,
         )
@@ -77,30 +77,30 @@ def admit(folder: Folder, store: Store, messages: Sequence[Message]) -> list[Adm
 def undecided(message: Message) -> Admission:
     """For a message that could not be decided about, because of the disk or a mistake of ours: unavailable."""
     try:
-        site, device = _addressed(message)
+        site, device_id = _addressed(message)
     except ProtocolError:
         return Admission(message.sha256, None, None, UNAVAILABLE, "")
-    return Admission(message.sha256, device_topic(site, device, ENROLLED), device, ACCEPTED, "")
+    return Admission(message.sha256, device_topic(site, device_id, ENROLLED), device_id, ACCEPTED, "")
 
 
 def _admit(folder: Folder, store: Store, message: Message) -> Admission:
-    device = topic = None
+    device_id = topic = None
     try:
-        site, device = _addressed(message)
-        topic = device_topic(site, device, ENROLLED)
+        site, device_id = _addressed(message)
+        topic = device_topic(site, device_id, ENROLLED)
         if message.size > ENROLMENT_BYTES_MAX:
             raise EnrolmentRefused(f"enrolment: expected at most {ENROLMENT_BYTES_MAX} bytes, found {message.size}")
-        _enrolment, fresh = registry.enrol(folder, store, message.payload, (site, device))
+        _enrolment, fresh = registry.enrol(folder, store, message.payload, (site, device_id))
     except (EnrolmentRefused, ProtocolError) as error:
-        return Admission(message.sha256, topic, device, ENROLMENT_REFUSED, str(error))
+        return Admission(message.sha256, topic, device_id, ENROLMENT_REFUSED, str(error))
     # Looked up here: a later message of the batch may put another enrolment of the device in force.
-    leaf_index = store.chain.enrolment_leaf(device)
-    return Admission(message.sha256, topic, device, ACCEPTED if fresh else DUPLICATE, "", leaf_index)
+    leaf_index = store.chain.enrolment_leaf(device_id)
+    return Admission(message.sha256, topic, device_id, ACCEPTED if fresh else DUPLICATE, "", leaf_index)
 
 
 def _addressed(message: Message) -> tuple[str, bytes]:
-    site, device, _leaf = parse_device_topic(message.topic)
-    return site, device
+    site, device_id, _leaf = parse_device_topic(message.topic)
+    return site, device_id
 
 
 def receipt_for(folder: Folder, store: Store, leaf_index: int, size: int) -> bytes:

@@ -6,7 +6,6 @@ trust.json      origin, operator, publisher     public/      what any static web
 
 import fcntl
 import json
-import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
@@ -15,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amos.crypto import key_id, public_key, sign
+from amos.crypto.key_text import key_of_hex
+from amos.edges.durable_host import write_whole
 from amos.protocol.errors import MessageError
 from amos_ledger.errors import AlreadyServing, KeyUnusable, LedgerExists, NotALedger, StorageFailed
 from amos_ledger.log.checkpoint import check_origin
@@ -100,10 +101,10 @@ def init_folder(path: Path, origin: str, operator_key: bytes, publisher_key: byt
         if (path / _STORE).exists() and (path / _TRUST).exists() and _read_trust(path / _TRUST) != trust:
             raise LedgerExists(f"{path}: a ledger with another origin or other keys is here already")
         if not (path / _KEY).exists():
-            _write_new(path / _KEY, secrets.token_bytes(32), 0o600)
+            write_whole(path / _KEY, secrets.token_bytes(32), 0o600)
         facts = {"origin": origin, "operator": operator_key.hex(), "publisher": publisher_key.hex()}
         if not (path / _STORE).exists() or not (path / _TRUST).exists():
-            _write_new(path / _TRUST, json.dumps(facts, indent=2).encode() + b"\n", 0o644)
+            write_whole(path / _TRUST, json.dumps(facts, indent=2).encode() + b"\n")
         own_key = public_key(_read_seed(path / _KEY))
         if not _has_tables(path / _STORE):
             Store.create(path / _STORE, origin, own_key, f"amos-ledger/1 {origin}\n".encode())
@@ -114,11 +115,8 @@ def init_folder(path: Path, origin: str, operator_key: bytes, publisher_key: byt
 
 def parse_key(text: str, what: str) -> bytes:
     """A public key in hex. Raises `KeyUnusable`."""
-    try:
-        key = bytes.fromhex(text)
-    except ValueError:
-        key = b""
-    if len(key) != 32 or len(text) != 64:
+    key = key_of_hex(text)
+    if key is None:
         raise KeyUnusable(f"{what}: expected a public key of 64 hex digits, found {text[:80]!r}")
     return key
 
@@ -134,17 +132,6 @@ def _has_tables(path: Path) -> bool:
                 raise
         return False
     return True
-
-
-def _write_new(path: Path, data: bytes, mode: int) -> None:
-    """Write durably under another name and rename, so that no half-written file ever has this name."""
-    beside = path.with_name(f".{path.name}.new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
 
 
 def _read_seed(path: Path) -> bytes:

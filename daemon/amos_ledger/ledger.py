@@ -91,27 +91,27 @@ class Ledger:
     def date(self, message: Message, unix_ms: int) -> tuple[str, bytes] | None:
         """(topic, time anchor) for an enrolled player's nonce; None for anything else. Never raises for it."""
         try:
-            site, device = time_request(message)
-            if self._opened().chain.device(device) is None:
+            site, device_id = time_request(message)
+            if self._opened().chain.device(device_id) is None:
                 return None
         except ProtocolError:
             return None
         except STORAGE_ERRORS as error:
             self._note(error)
             return None
-        anchor = Anchor(version=VERSION, device_id=device, nonce=message.payload, unix_ms=unix_ms)
-        return device_topic(site, device, ANCHOR), sign_anchor(anchor, self.folder.key_id, self.folder.sign)
+        anchor = Anchor(version=VERSION, device_id=device_id, nonce=message.payload, unix_ms=unix_ms)
+        return device_topic(site, device_id, ANCHOR), sign_anchor(anchor, self.folder.key_id, self.folder.sign)
 
     def tick(self) -> list[Reply]:
         """Do what waits: publish, receipt, and release segments whose pack has been published since."""
         try:
             store = self._opened()
-            devices = store.chain.devices_with_published_packs()
+            device_ids = store.chain.devices_with_published_packs()
             outcomes: list[Outcome] = []
-            if devices:
+            if device_ids:
                 with store.transaction():
-                    for device in devices:
-                        outcomes += clerk.release(store, device)
+                    for device_id in device_ids:
+                        outcomes += clerk.release(store, device_id)
                     _count(store, outcomes)
         except STORAGE_ERRORS as error:
             self._note(error)
@@ -171,12 +171,12 @@ class Ledger:
         try:
             store = self._opened()
             fresh = self._receipt(store)
-            receipts = {(item.device, item.sequence): item.receipt for item in fresh}
+            receipts = {(item.device_id, item.sequence): item.receipt for item in fresh}
             receipts |= _originals(store, outcomes)
             self.trouble = None
         except STORAGE_ERRORS as error:
             self._note(error)
-        told = {(item.device, item.sequence) for item in fresh}
+        told = {(item.device_id, item.sequence) for item in fresh}
         replies = [self._accepted(item) for item in fresh]
         for outcome in _last_words(outcomes):
             if outcome.verdict != ACCEPTED or outcome.key not in told:
@@ -216,20 +216,20 @@ class Ledger:
             return signatures[message]
 
         result = []
-        for leaf_index, device, sequence, site, message_sha256 in waiting:
+        for leaf_index, device_id, sequence, site, message_sha256 in waiting:
             path = tree.inclusion_path(leaf_index, head.size, hashes)
             receipt = sign_receipt(head.size, leaf_index, path, head.root, self.folder.key_id, sign_once)
-            result.append(Receipted(device, sequence, site, message_sha256, receipt))
+            result.append(Receipted(device_id, sequence, site, message_sha256, receipt))
         return result
 
     def _accepted(self, item: Receipted) -> Reply:
-        outcome = Outcome(item.message_sha256, item.site, item.device, item.sequence, ACCEPTED, "")
+        outcome = Outcome(item.message_sha256, item.site, item.device_id, item.sequence, ACCEPTED, "")
         return self._reply(outcome, item.receipt)
 
     def _unavailable(self, reading: Reading) -> Reply:
         reason = self.trouble or ""
         return self._reply(
-            Outcome(reading.message_sha256, reading.site, reading.device, None, UNAVAILABLE, reason), None
+            Outcome(reading.message_sha256, reading.site, reading.device_id, None, UNAVAILABLE, reason), None
         )
 
     def _reply(self, outcome: Outcome, receipt: bytes | None) -> Reply:
@@ -241,22 +241,22 @@ class Ledger:
         answer = Answer(
             message_sha256=outcome.message_sha256,
             verdict=verdict,
-            device_id=outcome.device,
+            device_id=outcome.device_id,
             sequence=outcome.sequence,
             receipt=receipt,
             detail=shortened(detail) or None,
         )
-        if outcome.site is None or outcome.device is None:
+        if outcome.site is None or outcome.device_id is None:
             return Reply(None, answer)
-        return Reply(device_topic(outcome.site, outcome.device, RECEIPT), answer)
+        return Reply(device_topic(outcome.site, outcome.device_id, RECEIPT), answer)
 
 
 def _originals(store: Store, outcomes: Iterable[Outcome]) -> dict[tuple[bytes | None, int | None], bytes]:
     """The receipts that the batch's duplicates got when they were accepted."""
     result: dict[tuple[bytes | None, int | None], bytes] = {}
     for outcome in outcomes:
-        if outcome.verdict == DUPLICATE and outcome.device is not None and outcome.sequence is not None:
-            receipt = store.chain.receipt(outcome.device, outcome.sequence)
+        if outcome.verdict == DUPLICATE and outcome.device_id is not None and outcome.sequence is not None:
+            receipt = store.chain.receipt(outcome.device_id, outcome.sequence)
             if receipt is not None:
                 result[outcome.key] = receipt
     return result

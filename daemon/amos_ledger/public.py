@@ -7,12 +7,12 @@ missing is recovery enough. Raises `OSError` when the disk refuses. One process 
 (`Folder.publishing`).
 """
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from amos.crypto import verify
+from amos.edges.durable_host import sync_folder, write_whole
 from amos.protocol.errors import ProtocolError
 from amos_ledger.errors import RolledBack
 from amos_ledger.log import tree
@@ -65,13 +65,8 @@ class Public:
     def write(self, name: str, data: bytes) -> None:
         """Put `data` under `name` (relative, with /), atomically and durably."""
         path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.new")
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        _make_folder(path.parent)
+        write_whole(path, data)
 
     def _publish_tile(self, store: Store, tile: Tile, read: tree.Read) -> None:
         if not (self.root / tile.path).exists():
@@ -95,3 +90,11 @@ class Public:
         except ProtocolError as error:
             # Nothing of ours leaves half a checkpoint; to write over what somebody else put here might hide a fork.
             raise RolledBack(f"{path}: expected this ledger's checkpoint; {error}; move it away") from None
+
+
+def _make_folder(path: Path) -> None:
+    """The folder and those above it, whose names survive a power cut as the file's does."""
+    if not path.is_dir():
+        _make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        sync_folder(path)

@@ -13,7 +13,7 @@ class Device:
     What it began to play after `retired_unix_s`, when another device took its place, does not count either.
     """
 
-    device: bytes
+    device_id: bytes
     public_key: bytes
     site: str
     name: str
@@ -58,7 +58,7 @@ class Held:
 class Receipted:
     """An accepted segment that has its first receipt, and whom to answer."""
 
-    device: bytes
+    device_id: bytes
     sequence: int
     site: str
     message_sha256: bytes

@@ -71,11 +71,10 @@ def _replacement_fault(chain: Chain, enrolment: Enrolment) -> str | None:
         return f"predecessor: expected {before.hex()}, which it has replaced, found {enrolment.predecessor.hex()}"
     if predecessor is None:
         return f"predecessor: expected an enrolled device, found {enrolment.predecessor.hex()}"
-    other = chain.successor(predecessor.device)
+    other = chain.successor(predecessor.device_id)
     if other not in (None, enrolment.device_id):
-        return (
-            f"predecessor: expected one not replaced yet, found {predecessor.device.hex()}, replaced by {other.hex()}"
-        )
+        found = predecessor.device_id.hex()
+        return f"predecessor: expected one not replaced yet, found {found}, replaced by {other.hex()}"
     if predecessor.site != enrolment.site:
         return f"site: expected the predecessor's, {predecessor.site}, found {enrolment.site}"
     return None

@@ -51,7 +51,7 @@ def check_whole(world: Any, device: Any, before: Checkpoint) -> None:
         assert store.root() == tree.root(len(entries), lambda *key: hashes[key])
         head = published(world)
         assert (head.size, head.root) == (store.size(), store.root())
-        proof = store.consistency_proof(before.size, head.size)
+        proof = tree.consistency_proof(before.size, head.size, store.log.read)
         tree.check_consistency(before.size, head.size, before.root, head.root, proof)
         totals = store.totals()
         assert totals.accepted == len(device.sealed)

@@ -368,7 +368,8 @@ def test_late_usage_goes_to_the_next_open_period(world: Any) -> None:
     world.take(device, second)
     with world.folder.open_store() as store:
         assert (store.usage_leaves("2026-11"), store.usage_leaves("2026-12")) == ([2], [4])
-        assert store.usage_facts("2026-12") == [(4, NOON, True)]
+        sql = "SELECT leaf_index, received_unix_s, late FROM usage WHERE period = '2026-12'"
+        assert sqlite3.connect(world.path / "ledger.sqlite").execute(sql).fetchall() == [(4, NOON, 1)]
         assert sum(store.rollup("2026-11").values()) + sum(store.rollup("2026-12").values()) == world.totals().frames
 
 

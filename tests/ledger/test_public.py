@@ -1,5 +1,6 @@
 """The published directory as a client sees it: from a checkpoint and tiles alone, every entry and the root follow."""
 
+import os
 import subprocess
 import sys
 from typing import Any
@@ -12,6 +13,7 @@ from amos_ledger import registry
 from amos_ledger.errors import RolledBack
 from amos_ledger.log.checkpoint import open_checkpoint
 from amos_ledger.log.tiles import TILE_WIDTH
+from amos_ledger.public import Public
 
 
 def fetch(world: Any, name: str, count: int, index: int) -> bytes:
@@ -127,3 +129,18 @@ def test_two_processes_publish_without_going_back(world: Any) -> None:
     assert [process.returncode for process in running] == [0, 0]
     assert seen == sorted(seen)
     assert head(world).size == 31
+
+
+def test_the_names_of_published_files_and_of_their_folders_are_flushed(world: Any, monkeypatch: Any) -> None:
+    flushed = set()
+    fsync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        flushed.add(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    root = world.folder.public
+    Public(root, world.folder.public_key, world.folder.sign).write("statements/2026-11/ann.json", b"{}")
+    written = [root, root / "statements", root / "statements/2026-11", root / "statements/2026-11/ann.json"]
+    assert {path.stat().st_ino for path in written} <= flushed

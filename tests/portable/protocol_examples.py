@@ -12,6 +12,7 @@ from amos.protocol.anchor import Anchor, sign_anchor
 from amos.protocol.answer import ACCEPTED, UNKNOWN_PACK, Answer
 from amos.protocol.catalogue import Catalogue, Share, Work, sign_catalogue
 from amos.protocol.cbor import Tag, dumps
+from amos.protocol.closing import Closing, settled_of, sign_closing
 from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_TYP, sign, signature_input
 from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.frames import frame
@@ -218,6 +219,7 @@ class Examples:
         self._receipted()
         self._withdrawn()
         self._dated()
+        self._closed()
 
     def _keep(self, name: str, record) -> bytes:
         self.records[name] = record
@@ -342,6 +344,23 @@ class Examples:
         ledger = self.ledger
         self.records["anchor"] = Anchor(version=1, device_id=self.device.id, nonce=NONCE, unix_ms=1767225600000)
         self.messages["anchor"] = sign_anchor(self.records["anchor"], ledger.id, ledger.sign)
+
+    def _closed(self) -> None:
+        ledger = self.ledger
+        self.records["closing"] = Closing(
+            version=1,
+            period="2026-01",
+            currency="EUR",
+            income_micro=1000000000,
+            carry_in_micro=0,
+            pool_micro=1000000000,
+            carry_out_micro=0,
+            catalogue_sha256=sha256(self.messages["catalogue"]),
+            settled=settled_of([2]),
+            statements_root=node_hash(leaf_hash(b"ada"), leaf_hash(b"cy-records")),
+            statements=2,
+        )
+        self.messages["closing"] = sign_closing(self.records["closing"], ledger.id, ledger.sign)
 
 
 def hex_of_spec() -> dict:

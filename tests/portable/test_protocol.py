@@ -6,6 +6,7 @@ from amos.protocol.anchor import open_anchor
 from amos.protocol.answer import decode_answer
 from amos.protocol.catalogue import open_catalogue
 from amos.protocol.cbor import Tag, dumps, loads
+from amos.protocol.closing import open_closing
 from amos.protocol.cose import TYP_USAGE, open_typed, parse, sign
 from amos.protocol.enrolment import Enrolment, open_enrolment, sign_enrolment
 from amos.protocol.errors import (
@@ -57,6 +58,7 @@ def test_signed_messages_open_to_the_facts_that_were_signed():
         ("catalogue", open_catalogue(MESSAGES["catalogue"], publisher.public_key, crypto.verify)),
         ("opt-outs", open_opt_outs(MESSAGES["opt-outs"], publisher.public_key, crypto.verify)),
         ("anchor", open_anchor(MESSAGES["anchor"], EXAMPLES.ledger.public_key, crypto.verify)),
+        ("closing", open_closing(MESSAGES["closing"], EXAMPLES.ledger.public_key, crypto.verify)),
     ):
         assert opened.to_map() == EXAMPLES.records[name].to_map()
     assert signer(MESSAGES["usage"]) == device.id

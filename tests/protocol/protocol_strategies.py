@@ -10,6 +10,7 @@ from amos.protocol.anchor import Anchor
 from amos.protocol.answer import RECEIPTED, Answer
 from amos.protocol.catalogue import Catalogue, Share, Work
 from amos.protocol.cbor import Tag
+from amos.protocol.closing import Closing, settled_of
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.limits import PPM, SPLITS_MAX
 from amos.protocol.link import OFFER, OFFER_CHUNK_BYTES_MAX, REQUEST_NEEDS, Entry, Request, Response, Status
@@ -22,7 +23,7 @@ RECORDS: dict[str, type[Record]] = {
     record.NAME: record
     for record in (
         Usage, Manifest, PackStem, Catalogue, Work, Share, Enrolment, Request, Response, Entry, Status, Answer,
-        OptOuts, Anchor,
+        OptOuts, Anchor, Closing,
     )
 }  # fmt: skip
 SLUG_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -170,6 +171,27 @@ def opt_out_lists() -> st.SearchStrategy[OptOuts]:
     return st.builds(list_opt_outs, uint, uint, ids)
 
 
+@st.composite
+def closings(draw: st.DrawFn) -> Closing:
+    """A closing that keeps the rules between its fields."""
+    income, previous = draw(st.integers(0, 1 << 62)), draw(st.none() | st.integers(0, U64))
+    carry = draw(st.integers(0, 1 << 62)) if previous is not None else 0
+    return Closing(
+        version=1,
+        period=f"{draw(st.integers(2000, 9998))}-{draw(st.integers(1, 12)):02}",
+        currency=draw(st.text("ABCXYZ", min_size=3, max_size=3)),
+        income_micro=income,
+        carry_in_micro=carry,
+        pool_micro=income + carry,
+        carry_out_micro=draw(st.sampled_from([0, income + carry])),
+        catalogue_sha256=draw(st.binary(min_size=32, max_size=32)),
+        previous=previous,
+        settled=settled_of(draw(st.sets(st.integers(0, 100), max_size=LENGTH))),
+        statements_root=draw(st.binary(min_size=32, max_size=32)),
+        statements=draw(st.integers(0, U32)),
+    )
+
+
 def record_examples(name: str) -> st.SearchStrategy[Any]:
     """Any valid record of this NAME."""
     version = st.just(1)
@@ -181,6 +203,7 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         "request": requests,
         "answer": answers,
         "opt-outs": opt_out_lists,
+        "closing": closings,
     }
     if name in strategies:
         made: st.SearchStrategy[Any] = strategies[name]()

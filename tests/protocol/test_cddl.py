@@ -24,7 +24,7 @@ ENGINE_CDDL = re.sub(r'\.regexp "([^"]*)"', r'.regexp "^\1$"', re.sub(r"bstr \.c
 EXAMPLES = Examples()
 MESSAGES = EXAMPLES.messages
 
-SIGNED = ("usage", "manifest", "catalogue", "enrolment", "opt-outs", "anchor")
+SIGNED = ("usage", "manifest", "catalogue", "enrolment", "opt-outs", "anchor", "closing")
 
 # Name of an example -> its rule; what the bytes embed -> the rules of that.
 PLAIN = [name for name in MESSAGES if name.partition("-")[0] in ("request", "answer")]
@@ -38,6 +38,7 @@ RULES = {
     "enrolment": "signed-enrolment",
     "opt-outs": "signed-opt-outs",
     "anchor": "signed-anchor",
+    "closing": "signed-closing",
     "enrolment-replacing": "signed-enrolment",
     "receipt": "receipt",
 }
@@ -124,7 +125,7 @@ def test_refuses_a_missing_key_an_unknown_key_and_a_wrong_type(name: str) -> Non
 
 def _plain(value: Any) -> Any:
     """The value with cbor2's own tags for ours."""
-    if isinstance(value, list):
+    if isinstance(value, list) and isinstance(value[0], dict):
         return [{key: _plain(item) for key, item in entry.items()} for entry in value]
     return cbor2.CBORTag(value.number, value.value) if hasattr(value, "number") else value
 
@@ -168,6 +169,11 @@ OUT_OF_BOUNDS = [
     ("opt-outs", 1, 2),
     ("anchor", 3, bytes(15)),
     ("anchor", 2, bytes(17)),
+    ("closing", 1, 2),
+    ("closing", 2, "2026-13"),
+    ("closing", 3, "eur"),
+    ("closing", 10, ["2"]),
+    ("closing", 11, bytes(31)),
     ("request-challenge", 2, 15),
     ("answer-accepted", 2, 2),
     ("answer-refused", 2, 0),
@@ -204,7 +210,8 @@ def test_refuses_a_header_of_another_type_or_algorithm(name: str) -> None:
     (rule, header), _payload = embedded(name)
     right = cbor2.loads(header)
     assert accepts(rule, cbor2.dumps(right, canonical=True))
-    for wrong in ({1: -8}, {4: bytes(15)}, {16: "amos-other+cose"}, {16: "amos-statement+cose"}, {3: 0}):
+    other = "amos-usage+cose" if name == "closing" else "amos-statement+cose"
+    for wrong in ({1: -8}, {4: bytes(15)}, {16: "amos-other+cose"}, {16: other}, {3: 0}):
         assert not accepts(rule, cbor2.dumps({**right, **wrong}, canonical=True)), wrong
 
 

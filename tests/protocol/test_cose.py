@@ -130,6 +130,7 @@ def test_cwt_verifies_our_messages_and_refuses_changed_ones(cwt: list[str]) -> N
             ("enrolment", EXAMPLES.operator, b""),
             ("opt-outs", EXAMPLES.publisher, b""),
             ("anchor", EXAMPLES.ledger, b""),
+            ("closing", EXAMPLES.ledger, b""),
             ("receipt", EXAMPLES.ledger, EXAMPLES.root),
         )
     ]

@@ -18,6 +18,7 @@ from amos.protocol import limits, link, segment
 from amos.protocol.anchor import Anchor
 from amos.protocol.answer import RECEIPTED, RETRY, SENTENCES, VERDICTS, Answer
 from amos.protocol.catalogue import Catalogue, Share, Work
+from amos.protocol.closing import Closing
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.link import Entry, Request, Response, Status
@@ -47,6 +48,7 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "answer": (Answer, "answer-accepted"),
     "opt-outs": (OptOuts, "opt-outs"),
     "anchor": (Anchor, "anchor"),
+    "closing": (Closing, "closing"),
 }
 WIDTHS = {U8: "uint8", U16: "uint16", U32: "uint32", U64: "uint64"}
 COLUMNS = {"B": "uint8", "H": "uint16", "I": "uint32", "i": "int32"}
@@ -68,6 +70,8 @@ def type_text(kind: str, bound: Any) -> str:
         text = f"bytes 1..{bound}"
     elif kind == "records":
         text = f"{bound[0].NAME} × 0..{bound[1]}"
+    elif kind == "uints":
+        text = f"{WIDTHS[bound[0]]} × 0..{bound[1]}"
     elif kind in COLUMNS:
         text = f"{COLUMNS[kind]} column × 0..{bound}"
     else:
@@ -86,7 +90,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, array):
         return str(value.tolist())
     if isinstance(value, list):
-        return f"{len(value)} of {value[0].NAME}"
+        return f"{len(value)} of {value[0].NAME}" if isinstance(value[0], Record) else str(value)
     return str(value)
 
 

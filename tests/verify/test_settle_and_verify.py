@@ -7,7 +7,7 @@ from subprocess import run
 import pytest
 
 from amos.protocol.limits import PPM
-from amos_ledger import close_period as period_close
+from amos_ledger import close_period
 from amos_ledger import settle_period as settling
 from amos_ledger.close_period import EarlierPeriodOpen, NoCatalogue, PoolTooLarge
 from amos_ledger.errors import PeriodClosed, StorageFailed
@@ -140,7 +140,7 @@ def test_a_crash_after_the_closing_is_repaired_by_settling_again(november, monke
 
 
 def test_usage_that_arrives_meanwhile_is_settled_too(november, monkeypatch, dates) -> None:
-    work_out = period_close.work_out
+    work_out = close_period.work_out
     arrivals = [[(3, 48_000)]]
 
     def slow(*args):
@@ -149,15 +149,15 @@ def test_usage_that_arrives_meanwhile_is_settled_too(november, monkeypatch, date
             november.play(1, arrivals.pop(), dates(2026, 11, 7), dates(2026, 11, 8))
         return result
 
-    monkeypatch.setattr(period_close, "work_out", slow)
+    monkeypatch.setattr(close_period, "work_out", slow)
     settled = settle_period(november.folder, *NOVEMBER)
     assert len(settled.closed.result.leaves) == 7
     november.verify("cy-dee")
 
 
 def test_usage_that_never_stops_arriving_cannot_keep_a_period_open(november, monkeypatch, dates) -> None:
-    work_out = period_close.work_out
-    unlocked = list(range(1, period_close._ATTEMPTS + 1))
+    work_out = close_period.work_out
+    unlocked = list(range(1, close_period._ATTEMPTS + 1))
 
     def slow(*args):
         result = work_out(*args)
@@ -165,9 +165,9 @@ def test_usage_that_never_stops_arriving_cannot_keep_a_period_open(november, mon
             november.play(1, [(3, 48)], dates(2026, 11, unlocked.pop()), dates(2026, 11, 8))
         return result
 
-    monkeypatch.setattr(period_close, "work_out", slow)
+    monkeypatch.setattr(close_period, "work_out", slow)
     settled = settle_period(november.folder, *NOVEMBER)
-    assert len(settled.closed.result.leaves) == 6 + period_close._ATTEMPTS
+    assert len(settled.closed.result.leaves) == 6 + close_period._ATTEMPTS
     november.verify("cy-dee")
 
 

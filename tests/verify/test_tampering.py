@@ -9,7 +9,7 @@ import pytest
 
 from amos.crypto import key_id, public_key
 from amos.protocol.closing import sign_closing
-from amos_ledger import close_period as period_close
+from amos_ledger import close_period
 from amos_ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from amos_ledger.settle_period import settle_period
 from amos_ledger.settlement import period_result
@@ -192,9 +192,9 @@ def test_a_micro_unit_moved_from_one_payee_to_another_is_found(november, monkeyp
 
 
 def test_a_segment_left_out_is_found(november, monkeypatch) -> None:
-    usage_leaves = period_close.Store.usage_leaves
-    monkeypatch.setattr(period_close.Store, "usage_leaves", lambda self, period: usage_leaves(self, period)[1:])
-    monkeypatch.setattr(period_close, "merge", lambda _rollups: _Everything())
+    usage_leaves = close_period.Store.usage_leaves
+    monkeypatch.setattr(close_period.Store, "usage_leaves", lambda self, period: usage_leaves(self, period)[1:])
+    monkeypatch.setattr(close_period, "merge", lambda _rollups: _Everything())
     settle_period(november.folder, *NOVEMBER)
     with pytest.raises(Difference, match="leaf 3, which accrues to 2026-11, found it left out"):
         november.verify("bob")
@@ -210,19 +210,19 @@ class _Everything:
 def test_a_segment_paid_twice_is_found(november, monkeypatch, dates) -> None:
     settle_period(november.folder, *NOVEMBER)
     november.play(0, [(0, 5)], dates(2026, 12, 1), dates(2026, 12, 2))
-    usage_leaves = period_close.Store.usage_leaves
-    monkeypatch.setattr(period_close.Store, "usage_leaves", lambda self, period: [3, *usage_leaves(self, period)])
-    monkeypatch.setattr(period_close, "merge", lambda _rollups: _Everything())
+    usage_leaves = close_period.Store.usage_leaves
+    monkeypatch.setattr(close_period.Store, "usage_leaves", lambda self, period: [3, *usage_leaves(self, period)])
+    monkeypatch.setattr(close_period, "merge", lambda _rollups: _Everything())
     settle_period(november.folder, "2026-12", 5, "EUR")
     with pytest.raises(Difference, match=r"entry 3: period: expected 2026-11|no period has settled"):
         november.verify("ann", "2026-12")
 
 
 def test_usage_moved_to_another_month_is_found(november, monkeypatch, dates) -> None:
-    usage_leaves = period_close.Store.usage_leaves
-    monkeypatch.setattr(period_close.Store, "usage_leaves", lambda self, period: usage_leaves(self, "2026-11"))
-    monkeypatch.setattr(period_close.Store, "periods", lambda self: [])
-    monkeypatch.setattr(period_close, "merge", lambda _rollups: _Everything())
+    usage_leaves = close_period.Store.usage_leaves
+    monkeypatch.setattr(close_period.Store, "usage_leaves", lambda self, period: usage_leaves(self, "2026-11"))
+    monkeypatch.setattr(close_period.Store, "periods", lambda self: [])
+    monkeypatch.setattr(close_period, "merge", lambda _rollups: _Everything())
     settle_period(november.folder, "2026-12", 5, "EUR")
     with pytest.raises(Difference, match="entry 3: period: expected 2026-11, by the player's clock, found 2026-12"):
         november.verify("ann", "2026-12")
@@ -235,7 +235,7 @@ def test_frames_that_no_player_signed_are_found(november, monkeypatch) -> None:
         return {key: frames * 2 if key[0][0] == 1 else frames for key, frames in roll_up(usage, manifest).items()}
 
     monkeypatch.setattr(period_result, "roll_up", generous)
-    monkeypatch.setattr(period_close, "merge", lambda _rollups: _Everything())
+    monkeypatch.setattr(close_period, "merge", lambda _rollups: _Everything())
     settle_period(november.folder, *NOVEMBER)
     with pytest.raises(Difference, match=r"^core\.amount"):
         november.verify("ann")
@@ -261,7 +261,7 @@ def test_a_closing_that_does_not_follow_is_found(november, monkeypatch, field: s
             closing.fault = lambda: None
         return sign_closing(closing, kid, sign_message)
 
-    monkeypatch.setattr(period_close, "sign_closing", crooked)
+    monkeypatch.setattr(close_period, "sign_closing", crooked)
     settle_period(november.folder, *NOVEMBER)
     with pytest.raises(VerifyError, match=said):
         november.verify("ann")

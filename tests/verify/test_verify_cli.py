@@ -112,6 +112,13 @@ def test_an_empty_period_says_where_the_pool_goes(past) -> None:
     assert result.exit_code == 0 and "go to the account carry/EUR" in result.output
 
 
+def test_a_key_is_64_digits_and_nothing_between_them(past, verifier, pinned) -> None:
+    settle_period(past.folder, "2026-11", 10**9, "EUR")
+    spaced = past.folder.public_key.hex(" ")
+    result = run(verifier, past.statement("ann"), "--keys", pinned, "--ledger-key", spaced)
+    assert result.exit_code == 1 and "keys.ledger: expected 64 hexadecimal digits" in result.stderr
+
+
 def test_show_prints_a_statement_and_obeys_nothing_in_it(past) -> None:
     settle_period(past.folder, "2026-11", 10**9, "EUR")
     result = run(pool, "show", past.statement("ann"))

@@ -40,7 +40,7 @@ class Reading:
     """An unverified message.
 
     message_sha256  of the MQTT payload as received: the answer's correlation
-    site, device    of the topic; None when the topic is not a device's, and then there is nobody to answer
+    site, device_id of the topic; None when the topic is not a device's, and then there is nobody to answer
     segment         the segment's bytes as signed; its `sha256` names it in the chain
     message         the parsed COSE_Sign1, not verified
     fault           why there is no such message, else None
@@ -48,7 +48,7 @@ class Reading:
 
     message_sha256: bytes
     site: str | None
-    device: bytes | None
+    device_id: bytes | None
     segment: bytes
     sha256: bytes
     message: Sign1 | None
@@ -63,29 +63,29 @@ def shortened(text: str) -> str:
 def read(arrived: Message) -> Reading:
     """Take a message apart. Never raises: what is wrong is in `fault`."""
     site: str | None = None
-    device: bytes | None = None
+    device_id: bytes | None = None
     segment = b""
     try:
-        site, device = _parse_topic(arrived.topic)
+        site, device_id = _parse_topic(arrived.topic)
         if arrived.size > ENVELOPE_BYTES_MAX:
-            return _faulty(arrived, site, device, f"envelope: expected at most {ENVELOPE_BYTES_MAX} bytes")
+            return _faulty(arrived, site, device_id, f"envelope: expected at most {ENVELOPE_BYTES_MAX} bytes")
         segment = unwrap(arrived.payload)
         message = parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX)
     except ProtocolError as error:
-        return _faulty(arrived, site, device, str(error))
-    if message.kid != device:
-        return _faulty(arrived, site, device, f"usage.device_id: expected the topic's, found {message.kid.hex()}")
-    return Reading(arrived.sha256, site, device, segment, hashlib.sha256(segment).digest(), message, None)
+        return _faulty(arrived, site, device_id, str(error))
+    if message.kid != device_id:
+        return _faulty(arrived, site, device_id, f"usage.device_id: expected the topic's, found {message.kid.hex()}")
+    return Reading(arrived.sha256, site, device_id, segment, hashlib.sha256(segment).digest(), message, None)
 
 
-def reread(segment: bytes, message_sha256: bytes, site: str, device: bytes) -> Reading:
+def reread(segment: bytes, message_sha256: bytes, site: str, device_id: bytes) -> Reading:
     """The reading of a segment that was read before and held."""
     message = parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX)
-    return Reading(message_sha256, site, device, segment, hashlib.sha256(segment).digest(), message, None)
+    return Reading(message_sha256, site, device_id, segment, hashlib.sha256(segment).digest(), message, None)
 
 
-def _faulty(arrived: Message, site: str | None, device: bytes | None, fault: str) -> Reading:
-    return Reading(arrived.sha256, site, device, b"", b"", None, fault)
+def _faulty(arrived: Message, site: str | None, device_id: bytes | None, fault: str) -> Reading:
+    return Reading(arrived.sha256, site, device_id, b"", b"", None, fault)
 
 
 def asks_time(arrived: Message) -> bool:
@@ -101,11 +101,11 @@ def time_request(arrived: Message) -> tuple[str, bytes]:
 
 
 def _parse_topic(topic: str, wanted: str = USAGE) -> tuple[str, bytes]:
-    site, device, leaf = parse_device_topic(topic)
+    site, device_id, leaf = parse_device_topic(topic)
     # `fromhex` takes capitals and spaces as well; an answer to such a topic would go to another one.
-    if leaf != wanted or device_topic(site, device, wanted) != topic:
+    if leaf != wanted or device_topic(site, device_id, wanted) != topic:
         raise ProtocolError(f"topic: expected amos/1/<site>/<device>/{wanted}, found {topic[:80]}")
-    return site, device
+    return site, device_id
 
 
 def open_reading(reading: Reading, public_key: bytes, verify: Verify) -> tuple[bool, Usage | None, str | None]:

@@ -6,6 +6,8 @@ stand for it.
 
 from dataclasses import dataclass
 
+from amos.protocol.closing import currency_fault
+
 MICRO = 1_000_000
 """Micro-units of one unit of currency."""
 
@@ -37,8 +39,9 @@ class MinorUnits:
 
 def parse_currency(text: str) -> str:
     """The ISO 4217 code. Raises `MoneyError` for anything but three capital letters."""
-    if len(text) != 3 or not text.isascii() or not text.isalpha() or not text.isupper():
-        raise MoneyError(f"currency: expected three capital letters like EUR, found {text[:20]!r}")
+    fault = currency_fault(text)
+    if fault:
+        raise MoneyError(fault)
     return text
 
 

@@ -7,6 +7,7 @@ plausible; otherwise the ledger's own clock at reception does.
 from collections.abc import Container
 from datetime import UTC, datetime
 
+from amos.protocol.closing import YEAR_MAX, YEAR_MIN, period_fault
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, Usage
 
 PLAY_AHEAD_S_MAX = 24 * 3600
@@ -14,9 +15,6 @@ PLAY_AHEAD_S_MAX = 24 * 3600
 
 PLAY_AGE_S_MAX = 400 * 24 * 3600
 """Older play than this is taken for a wrong clock: a year offline, and a month to get round to the sync."""
-
-YEAR_MIN, YEAR_MAX = 2000, 9998
-"""Years that a period may name; `datetime` ends at 9999 and the month after the last must exist."""
 
 
 class PeriodError(ValueError):
@@ -53,17 +51,17 @@ def period_at(unix_s: int) -> str:
         raise PeriodError(
             f"unix_s: expected an instant in the years {YEAR_MIN} to {YEAR_MAX}, found {unix_s}"
         ) from None
-    return _name(moment.year, moment.month)
+    period = f"{moment.year:04}-{moment.month:02}"
+    parse_period(period)
+    return period
 
 
 def parse_period(text: str) -> tuple[int, int]:
     """(year, month) of "2026-11". Raises `PeriodError`."""
-    year, dash, month = text.partition("-")
-    digits = len(year) == 4 and len(month) == 2 and dash and (year + month).isascii() and (year + month).isdigit()
-    if not digits or not 1 <= int(month) <= 12:
-        raise PeriodError(f"period: expected a year and month like 2026-11, found {text[:40]!r}")
-    _name(int(year), int(month))
-    return int(year), int(month)
+    fault = period_fault(text)
+    if fault:
+        raise PeriodError(fault)
+    return int(text[:4]), int(text[5:])
 
 
 def next_period(period: str) -> str:
@@ -78,9 +76,3 @@ def assign_period(natural: str, closed: Container[str]) -> tuple[str, bool]:
     while period in closed:
         period = next_period(period)
     return period, period != natural
-
-
-def _name(year: int, month: int) -> str:
-    if not YEAR_MIN <= year <= YEAR_MAX:
-        raise PeriodError(f"period: expected a year from {YEAR_MIN} to {YEAR_MAX}, found {year}")
-    return f"{year:04}-{month:02}"

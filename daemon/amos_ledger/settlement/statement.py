@@ -38,7 +38,7 @@ class LeafFacts:
     """One settled segment: where it stands in the log, who played it, why it accrues here, and what sounded in it."""
 
     index: int
-    device: bytes
+    device_id: bytes
     accrual: str
     rollup: Rollup
 
@@ -143,7 +143,7 @@ def _pool(settlement: Settlement, closing: Closing, leaves: Sequence[LeafFacts])
 def _counts(leaves: Sequence[LeafFacts]) -> dict[str, object]:
     return {
         "segments": len(leaves),
-        "devices": len({leaf.device for leaf in leaves}),
+        "devices": len({leaf.device_id for leaf in leaves}),
         **{f"segments_{kind}": sum(leaf.accrual == kind for leaf in leaves) for kind in (BY_CLOCK, LATE, BY_RECEPTION)},
     }
 

@@ -101,21 +101,12 @@ class Store:
         """From leaf `index` to the root of the first `size`. Raises `ProofError` for a leaf outside."""
         return tree.inclusion_path(index, size, self.log.read)
 
-    def consistency_proof(self, old: int, new: int) -> list[bytes]:
-        """That the first `old` entries are a prefix of the first `new`. Raises `ProofError`."""
-        return tree.consistency_proof(old, new, self.log.read)
-
     # What settlement reads and writes.
 
     def usage_leaves(self, period: str) -> list[int]:
         """Leaf indexes of the usage that accrues to the period, ascending."""
         sql = "SELECT leaf_index FROM usage WHERE period = ? ORDER BY leaf_index"
         return [index for (index,) in self._database.each(sql, (period,))]
-
-    def usage_facts(self, period: str) -> list[tuple[int, int, bool]]:
-        """(leaf index, reception in Unix seconds, late) of the usage that accrues to the period."""
-        sql = "SELECT leaf_index, received_unix_s, late FROM usage WHERE period = ? ORDER BY leaf_index"
-        return [(index, received, bool(late)) for index, received, late in self._database.each(sql, (period,))]
 
     def rollup(self, period: str) -> dict[RollupKey, int]:
         """(stem id, tier, rate in Hz) → frames in play, of the usage that accrues to the period."""

@@ -6,15 +6,17 @@ is the income plus what the closing before carried in that currency; what nobody
 
 from amos.protocol.cose import TYP_STATEMENT, open_typed, sign
 from amos.protocol.errors import LocalError
+from amos.protocol.limits import CLOSING_BYTES_MAX
 from amos.protocol.record import U8, U32, U64, Record
 
 VERSION = 1
 
-CLOSING_BYTES_MAX = 65_535
-"""An entry of a tlog-tiles bundle has a 16-bit length."""
-
 RANGE_NUMBERS_MAX = 16_384
 """8,192 ranges of settled leaves; with gaps and counts below 65,536 they take at most 48 KiB."""
+
+YEAR_MIN = 2000
+YEAR_MAX = 9998
+"""Years that a period may name: `datetime` ends at 9999 and the month after the last must exist."""
 
 
 class Closing(Record):
@@ -55,10 +57,9 @@ class Closing(Record):
     def fault(self) -> "str | None":
         if self.version != VERSION:
             return "version: expected %d, found %d" % (VERSION, self.version)
-        if not _is_month(self.period):
-            return "period: expected a year and month like 2026-11, found %s" % self.period
-        if len(self.currency) != 3 or not all(["A" <= letter <= "Z" for letter in self.currency]):
-            return "currency: expected three capital letters, found %s" % self.currency
+        text_fault = period_fault(self.period) or currency_fault(self.currency)
+        if text_fault:
+            return text_fault
         if self.pool_micro != self.income_micro + self.carry_in_micro:
             return "pool_micro: expected income and carry, %d + %d" % (self.income_micro, self.carry_in_micro)
         if self.carry_out_micro not in (0, self.pool_micro):
@@ -83,11 +84,22 @@ class Closing(Record):
         return [index for first, count in self.ranges() for index in range(first, first + count)]
 
 
-def _is_month(text: str) -> bool:
+def period_fault(text: str) -> "str | None":
+    """What is wrong with the name of a period, or None: a UTC calendar month like 2026-11."""
     digits = text[:4] + text[5:]
-    if len(text) != 7 or text[4] != "-" or not all(["0" <= digit <= "9" for digit in digits]):
-        return False
-    return text[:4] != "0000" and 1 <= int(text[5:]) <= 12
+    written = len(text) == 7 and text[4] == "-" and all(["0" <= digit <= "9" for digit in digits])
+    if not written or not 1 <= int(text[5:]) <= 12:
+        return "period: expected a year and month like 2026-11, found %r" % text[:40]
+    if not YEAR_MIN <= int(text[:4]) <= YEAR_MAX:
+        return "period: expected a year from %d to %d, found %d" % (YEAR_MIN, YEAR_MAX, int(text[:4]))
+    return None
+
+
+def currency_fault(text: str) -> "str | None":
+    """What is wrong with a currency, or None: three capital letters, as ISO 4217 has them."""
+    if len(text) == 3 and all(["A" <= letter <= "Z" for letter in text]):
+        return None
+    return "currency: expected three capital letters like EUR, found %r" % text[:20]
 
 
 def runs(leaves) -> "list[tuple[int, int]]":

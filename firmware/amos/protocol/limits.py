@@ -45,6 +45,9 @@ TIME_NONCE_BYTES = 16
 ENROLMENT_BYTES_MAX = 1024
 CHECKPOINT_BYTES_MAX = 1024
 
+CLOSING_BYTES_MAX = 65_535
+"""An entry of a tlog-tiles bundle has a 16-bit length."""
+
 SMALL_TEXT_BYTES_MAX = 64
 """Payees, sites, roles, board names."""
 

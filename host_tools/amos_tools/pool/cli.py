@@ -139,7 +139,7 @@ def _print(settled: Settled, folder: Folder) -> None:
     title = f"Payout of {closing.period}"
     print_table(payout_table(result.cores, title, closing.currency, carried, decimal(closing.pool_micro)))
     rate = result.settlement.rate
-    devices = len({leaf.device for leaf in result.leaves})
+    devices = len({leaf.device_id for leaf in result.leaves})
     print(
         f"  income {decimal(closing.income_micro)} and carry {decimal(closing.carry_in_micro)} {closing.currency},"
         f" by {len(result.leaves)} segments of {devices} devices"

@@ -1,5 +1,7 @@
 """What ends a verification: the first thing that is not as it must be."""
 
+from amos.protocol.printable_host import printable
+
 
 class VerifyError(Exception):
     """Nothing is verified. The message is one line for a person."""
@@ -24,9 +26,7 @@ class Difference(VerifyError):
 
 def shown(value: object) -> str:
     """A value in a one-line message: hashes in hex, long texts cut, nothing that a terminal would obey."""
-    text = value.hex() if isinstance(value, bytes) else str(value)
-    text = "".join(letter if letter.isprintable() else "?" for letter in text)
-    return text if len(text) <= 200 else text[:197] + "..."
+    return printable(value.hex() if isinstance(value, bytes) else value)
 
 
 def same(field: str, expected: object, found: object) -> None:

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from amos.crypto.key_text import key_of_hex
 from amos_tools.verify.errors import Unreadable
 from amos_tools.verify.published import read_file
 
@@ -50,10 +51,7 @@ def _key(name: str, text: object) -> bytes:
         raise Unreadable(
             f"keys.{name}: expected the {name}'s public key, by --{name}-key or in the keys file; found none"
         )
-    try:
-        key = bytes.fromhex(text) if isinstance(text, str) else b""
-    except ValueError:
-        key = b""
-    if len(key) != 32:
+    key = key_of_hex(text)
+    if key is None:
         raise Unreadable(f"keys.{name}: expected 64 hexadecimal digits, found {str(text)[:80]!r}")
     return key

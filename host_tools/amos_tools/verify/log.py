@@ -28,7 +28,7 @@ class Reading:
     """What a settled segment says. `rows` are (stem's index in the pack, frames)."""
 
     index: int
-    device: bytes
+    device_id: bytes
     accrual: str
     pack: bytes
     tier: int

@@ -116,7 +116,7 @@ def _pool(period: Period, closing: Closing, payees: int) -> dict[str, object]:
 def _counts(readings: Sequence[Reading]) -> dict[str, object]:
     result: dict[str, object] = {
         "segments": len(readings),
-        "devices": len({reading.device for reading in readings}),
+        "devices": len({reading.device_id for reading in readings}),
     }
     for kind in ("by_clock", "late", "by_reception"):
         result["segments_" + kind] = len([reading for reading in readings if reading.accrual == kind])

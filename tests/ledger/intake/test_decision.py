@@ -244,14 +244,14 @@ def test_a_topic_that_is_no_device_s_has_nobody_to_answer(topic: str, offline: A
     topic = topic.format(id=device.key.id.hex(), ID=device.key.id.hex().upper())
     reading = reading_of(offline, wrap(device.seal()), topic)
     assert reading.fault and reading.fault.startswith("topic: ")
-    assert reading.device is None and reading.site is None
+    assert reading.device_id is None and reading.site is None
 
 
 def test_the_topic_s_device_must_be_the_segment_s(offline: Any) -> None:
     first, second = offline.device(1), offline.device(2)
     reading = reading_of(offline, wrap(first.seal()), second.topic())
     assert reading.fault and "expected the topic's" in reading.fault
-    assert reading.device == second.key.id  # who sent it gets the answer
+    assert reading.device_id == second.key.id  # who sent it gets the answer
 
 
 def test_no_payload_is_decoded_before_its_signature_verifies(offline: Any, monkeypatch: pytest.MonkeyPatch) -> None:

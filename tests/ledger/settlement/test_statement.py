@@ -8,16 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amos.crypto import key_id, public_key, sign, verify
-from amos.protocol.closing import (
-    CLOSING_BYTES_MAX,
-    RANGE_NUMBERS_MAX,
-    Closing,
-    open_closing,
-    runs,
-    settled_of,
-    sign_closing,
-)
+from amos.protocol.closing import RANGE_NUMBERS_MAX, Closing, open_closing, runs, settled_of, sign_closing
 from amos.protocol.errors import CoseError, LocalError, MessageError, SignatureError
+from amos.protocol.limits import CLOSING_BYTES_MAX
 from amos.protocol.merkle import leaf_hash, root_from_path
 from amos_ledger.settlement.statement import core_bytes, file_bytes, fraction_text
 from amos_ledger.settlement.statements_tree import StatementsTree
@@ -67,6 +60,9 @@ def test_another_key_or_type_is_refused() -> None:
     [
         ({"version": 2}, "version: expected 1"),
         ({"period": "2026-13"}, "period: expected"),
+        ({"period": "1999-12"}, "period: expected a year from 2000 to 9998, found 1999"),
+        ({"period": "9999-01"}, "period: expected a year from 2000 to 9998, found 9999"),
+        ({"period": "2026+11"}, "period: expected a year and month"),
         ({"currency": "eur"}, "currency: expected"),
         ({"pool_micro": 999}, "pool_micro: expected income and carry"),
         ({"carry_out_micro": 1}, "carry_out_micro: expected 0 or the whole pool"),

@@ -1,0 +1,110 @@
+"""Ledgers that earlier versions left behind open, and go on, as if this one had made them.
+
+`kept/schema_2.tar.gz` is a ledger's folder as version 2 of the database's schema wrote it: two players,
+two packs, six segments, and November 2026 closed with 1,000 EUR. A change that cannot read it needs a version bump and
+a migration, and this file stays as it is.
+"""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from amos.crypto import public_key
+from amos.protocol.answer import DUPLICATE
+from amos.protocol.cose import TYP_USAGE, parse_typed
+from amos.protocol.envelope_host import wrap
+from amos.protocol.errors import ProtocolError
+from amos.protocol.limits import SEGMENT_BYTES_MAX
+from amos.protocol.topics import USAGE, device_topic
+from amos_ledger import registry
+from amos_ledger.folder import Folder
+from amos_ledger.intake.reading import Message
+from amos_ledger.ledger import Ledger
+from amos_ledger.settle_period import settle_period
+from amos_ledger.store.schema import SCHEMA_VERSION
+from amos_tools.verify.audit import Audit
+from amos_tools.verify.keys import Keys
+from amos_tools.verify.published import Published
+
+KEPT = Path(__file__).parent / "kept"
+OPERATOR, PUBLISHER = b"o" * 32, b"p" * 32
+SEGMENTS = 6
+LOG_SIZE = 10
+"""The genesis, two enrolments, the segments, and the closing."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    shutil.unpack_archive(KEPT / "schema_2.tar.gz", tmp_path)
+    return Folder(tmp_path / "ledger")
+
+
+def published_files(folder: Folder) -> dict[str, bytes]:
+    files = (path for path in folder.public.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder.public)): path.read_bytes() for path in files}
+
+
+def usage_of(folder: Folder) -> list[bytes]:
+    """The usage segments in the log."""
+    with folder.open_store() as store:
+        entries = [entry for _index, entry in store.entries(0, store.size())]
+    segments = []
+    for entry in entries:
+        try:
+            parse_typed(entry, TYP_USAGE, SEGMENT_BYTES_MAX)
+        except ProtocolError:
+            continue
+        segments.append(entry)
+    return segments
+
+
+def test_the_schema_in_use_has_a_kept_ledger() -> None:
+    assert (KEPT / f"schema_{SCHEMA_VERSION}.tar.gz").is_file()
+
+
+def test_it_opens_with_all_that_it_had(folder: Folder) -> None:
+    with folder.open_store() as store:
+        totals = store.totals()
+        assert (totals.accepted, totals.log_size, store.closed_periods()) == (SEGMENTS, LOG_SIZE, {"2026-11"})
+        assert [device.name for device in totals.devices] == ["bar-0", "bar-1"]
+
+
+def test_settling_again_gives_the_bytes_that_were_published(folder: Folder) -> None:
+    before = published_files(folder)
+    made_anew = [name for name in before if name.startswith(("statements/", "closings/"))]
+    assert len(made_anew) == 4
+    for name in made_anew:
+        (folder.public / name).unlink()
+    settle_period(folder, "2026-11", 10**9, "EUR")
+    after = published_files(folder)
+    assert {name: after[name] for name in made_anew} == {name: before[name] for name in made_anew}
+
+
+def test_its_statements_verify(folder: Folder) -> None:
+    keys = Keys(folder.public_key, public_key(PUBLISHER), public_key(OPERATOR), folder.trust.origin)
+    audit = Audit(Published(folder.public), keys)
+    statements = sorted((folder.public / "statements/2026-11").iterdir())
+    amounts = [audit.check(path.read_bytes()).amount_micro for path in statements]
+    assert len(amounts) == 3 and sum(amounts) == 10**9
+
+
+def test_what_it_receipted_gets_the_same_receipt(folder: Folder) -> None:
+    ledger = Ledger(folder)
+    segments = usage_of(folder)
+    assert len(segments) == SEGMENTS
+    for segment in segments:
+        device_id = parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX).kid
+        (reply,) = ledger.take([Message.of(device_topic("cafe", device_id, USAGE), wrap(segment))], 1_796_000_000)
+        assert reply.answer.verdict == DUPLICATE
+        with folder.open_store() as store:
+            assert reply.answer.receipt == store.chain.receipt(device_id, reply.answer.sequence)
+    ledger.close()
+
+
+def test_its_log_goes_on(folder: Folder) -> None:
+    with folder.open_store() as store:
+        old_root = store.root()
+        store.append([b"one more"])
+        head = registry.publish(folder, store)
+        assert (head.size, store.root(LOG_SIZE)) == (LOG_SIZE + 1, old_root)
