@@ -15,8 +15,7 @@ from amos.edges.notify_host import heartbeat
 from amos.protocol.printable_host import printable
 from amos_cli.output import AsJson, Exit, error_sentence, print_json, refuse
 from amos_cli.table import print_table
-from amos_mqtt.broker import Broker, BrokerSettingError, broker_at
-from amos_sync import mqtt
+from amos_mqtt.broker import LEVELS, Broker, BrokerSettingError, broker_at
 from amos_sync.courier import Courier, Settings
 from amos_sync.errors import SettingError, SyncError
 from amos_sync.limits import SPOOL_BYTES_MAX
@@ -141,9 +140,9 @@ def _key(name: str, text: str | None) -> bytes | None:
 
 
 def _broker(text: str, version: str, ca: Path | None, certificate: Path | None, key: Path | None) -> Broker:
-    if version not in mqtt.LEVELS:
-        raise SettingError(f"MQTT version {version!r}: expected {', '.join(mqtt.LEVELS)}")
-    return broker_at(text, ca, certificate, key, mqtt.LEVELS[version])
+    if version not in LEVELS:
+        raise SettingError(f"MQTT version {version!r}: expected {', '.join(LEVELS)}")
+    return broker_at(text, ca, certificate, key, LEVELS[version])
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from amos.protocol.catalogue import Catalogue, sign_catalogue
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos_ledger.cli import app
-from amos_ledger.reading import Message
+from amos_ledger.intake.reading import Message
 
 ORIGIN = "ledger.example/amos"
 

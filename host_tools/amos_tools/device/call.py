@@ -9,9 +9,9 @@ from select import select
 from amos import crypto
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import IDENTIFY_CONTEXT, Response, Status
-from amos.protocol.link_call_host import give_input, identify, read_logs, read_status
-from amos.protocol.link_host import HostLink, Ticket
-from amos.protocol.link_talk_host import Conversation, Pause
+from amos.protocol.link_courier import CourierLink, Ticket
+from amos.protocol.link_courier_call import give_input, identify, read_logs, read_status
+from amos.protocol.link_courier_talk import Conversation, Pause
 from amos_sync.descriptor_port import Port
 from amos_sync.errors import PortMissing, SyncError
 from amos_sync.ports import open_port
@@ -30,7 +30,7 @@ def _now_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
-def _hold(port: Port, link: HostLink, talk: Conversation) -> object:
+def _hold(port: Port, link: CourierLink, talk: Conversation) -> object:
     while not talk.done:
         data = link.outgoing(_now_ms())
         port.write(data)
@@ -41,7 +41,7 @@ def _hold(port: Port, link: HostLink, talk: Conversation) -> object:
     return talk.result
 
 
-def converse(address: str, steps: Callable[[HostLink], Steps], wait_s: float) -> object:
+def converse(address: str, steps: Callable[[CourierLink], Steps], wait_s: float) -> object:
     """The result of a conversation; waits up to `wait_s` for the port to appear. Raises `DeviceError`."""
     deadline = time.monotonic() + wait_s
     while True:
@@ -55,7 +55,7 @@ def converse(address: str, steps: Callable[[HostLink], Steps], wait_s: float) ->
         except SyncError as error:
             raise DeviceError(str(error)) from None
     try:
-        link = HostLink(int.from_bytes(os.urandom(2), "big") or 1)
+        link = CourierLink(int.from_bytes(os.urandom(2), "big") or 1)
         return _hold(port, link, Conversation(steps(link)))
     except (SyncError, ProtocolError) as error:
         raise DeviceError(f"{address}: {error}") from None

@@ -11,10 +11,10 @@ from amos_cli.output import AsJson, print_json, refusals, refuse
 from amos_cli.table import print_table
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
-from amos_ledger.money import MoneyError, decimal, parse_currency, parse_income
-from amos_ledger.periods import PeriodError, parse_period, period_at
-from amos_ledger.settlement import SettlementError
-from amos_ledger.settling import Settled, settle_period
+from amos_ledger.settle_period import Settled, settle_period
+from amos_ledger.settlement.apportionment import SettlementError
+from amos_ledger.settlement.money import MoneyError, decimal, parse_currency, parse_income
+from amos_ledger.settlement.periods import PeriodError, parse_period, period_at
 from amos_tools.pool.tables import payout_table, statement_notes, statement_table
 from amos_tools.verify.errors import VerifyError
 from amos_tools.verify.published import read_file
@@ -113,8 +113,8 @@ def _is_statement(path: Path) -> bool:
 
 
 def _data(settled: Settled, files: dict[str, Path]) -> dict[str, object]:
-    reckoning = settled.closed.reckoning
-    closing = reckoning.closing
+    result = settled.closed.result
+    closing = result.closing
     return {
         "period": closing.period,
         "currency": closing.currency,
@@ -123,26 +123,26 @@ def _data(settled: Settled, files: dict[str, Path]) -> dict[str, object]:
         "pool_micro": closing.pool_micro,
         "carry_out_micro": closing.carry_out_micro,
         "closing_index": settled.closed.leaf_index,
-        "segments": len(reckoning.leaves),
-        "play_ms": f"{reckoning.settlement.play_ms.numerator}/{reckoning.settlement.play_ms.denominator}",
+        "segments": len(result.leaves),
+        "play_ms": f"{result.settlement.play_ms.numerator}/{result.settlement.play_ms.denominator}",
         "payees": [
             {"payee": payout.payee, "amount_micro": payout.amount_micro, "statement": str(files[payout.payee])}
-            for payout in reckoning.settlement.payouts
+            for payout in result.settlement.payouts
         ],
     }
 
 
 def _print(settled: Settled, folder: Folder) -> None:
-    reckoning = settled.closed.reckoning
-    closing = reckoning.closing
+    result = settled.closed.result
+    closing = result.closing
     carried = decimal(closing.carry_out_micro)
     title = f"Payout of {closing.period}"
-    print_table(payout_table(reckoning.cores, title, closing.currency, carried, decimal(closing.pool_micro)))
-    rate = reckoning.settlement.rate
-    devices = len({leaf.device for leaf in reckoning.leaves})
+    print_table(payout_table(result.cores, title, closing.currency, carried, decimal(closing.pool_micro)))
+    rate = result.settlement.rate
+    devices = len({leaf.device for leaf in result.leaves})
     print(
         f"  income {decimal(closing.income_micro)} and carry {decimal(closing.carry_in_micro)} {closing.currency},"
-        f" by {len(reckoning.leaves)} segments of {devices} devices"
+        f" by {len(result.leaves)} segments of {devices} devices"
     )
     print(f"  rate {rate.numerator}/{rate.denominator} micro-units per millisecond")
     print("  credited is exact and is what is owed, to the millionth; minor units are what a bank can move")

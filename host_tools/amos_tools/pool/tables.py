@@ -12,7 +12,7 @@ from amos.protocol.printable_host import printable
 TEXT_LETTERS_MAX = 1000
 """Longer than anything that a vault takes as a title or a name."""
 Core = Mapping[str, Any]
-"""The core of a statement (`amos_ledger.statement`), of our own making or verified."""
+"""The core of a statement (`amos_ledger.settlement.statement`), of our own making or verified."""
 
 
 def payout_table(cores: Sequence[Core], title: str, currency: str, carried: str, pool: str) -> Table:
