@@ -20,7 +20,7 @@ REFUSED = 2
 
 
 def main(arguments) -> int:
-    """Exit code 0, or 2 after one line that says what is wrong."""
+    """Exit code 0, or 2 after one line that says what is wrong: a setting, a file, or an output that is refused."""
     if not arguments:
         print("usage: python -m amos DIRECTORY [name=value ...]")
         return REFUSED
@@ -38,6 +38,8 @@ def main(arguments) -> int:
 
                 on_stop(player.stop)
             player.run()
+            if player.refused:
+                return REFUSED
         except KeyboardInterrupt:
             pass  # on boards: as after a power cut, the next start seals what was flushed
         if MICROPYTHON:

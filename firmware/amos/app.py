@@ -49,6 +49,8 @@ FAREWELL_POLLS_MAX = 60
 class Player:
     """Everything a player process holds, from start to stop. `say(line)` is told what an operator should know.
 
+    `refused`: an output that cannot come back ended its play.
+
     `heartbeat()`, where one is given, is called for each turn of the loop that did what it should: let frames sound,
     looked for a lost output, or idled on purpose.
 
@@ -83,6 +85,7 @@ class Player:
         self._link = DeviceLink(self.device, self._port.request_bytes_max)
         self.device.attach(self._link)
         self._stopping = False
+        self.refused = False
         self._session = None
         self._totals = Totals()
 
@@ -229,6 +232,7 @@ class Player:
                 device.state = STATE_STOPPED
             except OSError as error:
                 device.state, device.text = STATE_FAULT, "audio: %s" % error
+                self.refused = True
                 self._say("stopped: %s" % device.text)
             if session.left:
                 handover = session.give_way()

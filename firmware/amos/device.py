@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from amos.rights.rights import Rights
     from amos.session.session import Session
 
+UNHEARD = "plays into nothing (null output)"
+
 
 def device_id_of(seed: bytes) -> bytes:
     """The device id of a seed."""
@@ -53,6 +55,7 @@ class Device:
         self.pack_id = pack_id
         self._ledger_key = config.ledger_key
         self._clock = clock
+        self._unheard = config.out == "null"
         self._log_ring = log_ring or LogRing(clock)
 
     @property
@@ -85,7 +88,7 @@ class Device:
         unsynced_ms = sum([stored.delivered_ms for stored in journal.segments.values()])
         if session is not None:
             unsynced_ms += session.unsealed_ms()
-        text = self.text or (session.refusal if session else None)
+        text = self.text or (session.refusal if session else None) or (UNHEARD if session and self._unheard else None)
         opt_outs = self.rights.opt_outs.current
         return Status(
             device_id=self.device_id,
@@ -106,7 +109,7 @@ class Device:
             damaged_frames=self._link.damaged if self._link else 0,
             trimmed=self.trimmed,
             text=_short(text) if text else None,
-            output=session.output.health if session else OUTPUT_NONE,
+            output=session.output.health if session and not self._unheard else OUTPUT_NONE,
             spare_segments=journal.spare_segments,
             failed_writes=journal.failed_writes,
             lease_seconds_left=self.lease_seconds_left(),

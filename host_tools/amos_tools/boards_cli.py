@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -29,29 +29,34 @@ def boards(
     """List the boards, or check one and show everything about it."""
     with refusals(BoardError, OSError, as_json=as_json):
         if units:
-            return print_json({"units": str(UNITS)}) if as_json else print(UNITS)
-        if firmware is not None:
-            files = _write_firmware(firmware)
-            facts = {"firmware": str(firmware), "files": files}
-            return print_json(facts) if as_json else print(f"{files} files written to {firmware}")
-        if board is not None:
-            return _show(load_board(board), as_json)
-        loaded = [load_board(name) for name in board_names()]
-        if as_json:
-            return print_json({"boards": [{"name": one.name} | one.facts for one in loaded]})
-        table = Table("board", "title", "runtime", "class", "codec", "rate", "voices", "heap KiB", "output", "link")
-        for one in loaded:
-            keys = ("title", "runtime", "class", "codec", "audio.rate_hz", "audio.voices")
-            heap = str(one["memory.heap_bytes"] >> 10)
-            table.add_row(one.name, *(str(one[key]) for key in keys), heap, one["audio.sink"], one["link.kind"])
-    print_table(table)
+            _tell({"units": str(UNITS)}, str(UNITS), as_json)
+        elif firmware is not None:
+            count = _write_firmware(firmware)
+            _tell({"path": str(firmware), "files": count}, f"{count} files written to {firmware}", as_json)
+        elif board is not None:
+            facts = load_board(board).facts
+            _tell(facts, "\n".join(f"{key:>24}  {value}" for key, value in facts.items()), as_json)
+        else:
+            _list([load_board(name) for name in board_names()], as_json)
 
 
-def _show(board: Board, as_json: bool) -> None:
+def _tell(facts: dict[str, Any], text: str, as_json: bool) -> None:
     if as_json:
-        return print_json({"name": board.name} | board.facts)
-    for key, value in board.facts.items():
-        print(f"{key:>24}  {value}")
+        print_json(facts)
+    else:
+        print(text)
+
+
+def _list(known: list[Board], as_json: bool) -> None:
+    if as_json:
+        print_json({"boards": [{"name": board.name, **board.facts} for board in known]})
+        return
+    table = Table("board", "title", "runtime", "class", "codec", "rate", "voices", "heap KiB", "output", "link")
+    for board in known:
+        keys = ("title", "runtime", "class", "codec", "audio.rate_hz", "audio.voices")
+        heap = str(board["memory.heap_bytes"] >> 10)
+        table.add_row(board.name, *(str(board[key]) for key in keys), heap, board["audio.sink"], board["link.kind"])
+    print_table(table)
 
 
 def _write_firmware(folder: Path) -> int:

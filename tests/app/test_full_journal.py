@@ -9,6 +9,7 @@ from test_device import LEDGER, receipt_for
 from amos import crypto
 from amos.app import Player
 from amos.config import Config
+from amos.device import UNHEARD
 from amos.edges.sector_device import FileSectorDevice
 from amos.journal.journal import Journal
 from amos.protocol.link import OUTPUT_NONE, STATE_FULL, STATE_PLAYING, STATE_STOPPED
@@ -54,7 +55,7 @@ def test_play_goes_on_by_itself_when_receipts_have_made_room(
             elif turns_full > 50:
                 player.stop()
         elif full:
-            assert (status.state, status.text) == (STATE_PLAYING, None)
+            assert (status.state, status.text) == (STATE_PLAYING, UNHEARD)
             if status.frame > 30 * status.rate_hz:
                 player.stop()
 

@@ -16,7 +16,7 @@ GRAMMAR = "host_tools/amos_tools/script/grammar.lark"
 
 STAND_INS = {
     "firmware/amos/edges/blob_memory.py": "a folder of blobs",
-    "firmware/amos/edges/kept.py: KeptMemory": "a kept file",
+    "firmware/amos/edges/two_slot_file.py: TwoSlotMemory": "a two-slot file",
     "firmware/amos/edges/sector_device.py: spoil": "a medium that rots",
     "firmware/amos/edges/sector_device.py: after_power_cut": "a medium after a power cut",
 }

@@ -1,5 +1,6 @@
 """Every board of the project is right; every way of being wrong is refused by file and key."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -164,3 +165,14 @@ def test_amos_boards_lists_and_checks() -> None:
     assert "audio.voices" in CliRunner().invoke(app, ["boards", "pi-4"]).output
     refused = CliRunner().invoke(app, ["boards", "pi-9"])
     assert refused.exit_code == 1 and "pi-zero-2w" in refused.output
+
+
+def test_amos_boards_prints_data_too(tmp_path: Path) -> None:
+    listed = json.loads(CliRunner().invoke(app, ["boards", "--json"]).stdout)["boards"]
+    assert {board["name"] for board in listed} == set(LINUX | BOARDS)
+    assert json.loads(CliRunner().invoke(app, ["boards", "pi-4", "--json"]).stdout) == load_board("pi-4").facts
+    assert "units" in json.loads(CliRunner().invoke(app, ["boards", "--units", "--json"]).stdout)
+    written = json.loads(CliRunner().invoke(app, ["boards", "--firmware", str(tmp_path / "f"), "--json"]).stdout)
+    assert written["files"] == sum(path.is_file() for path in (tmp_path / "f").rglob("*"))
+    refused = CliRunner().invoke(app, ["boards", "pi-9", "--json"])
+    assert refused.exit_code == 1 and json.loads(refused.stdout)["refusal"]["name"] == "BoardError"

@@ -81,8 +81,9 @@ def first_words(lines: list[str]) -> list[str]:
 
 def test_one_command_from_nothing_to_enrolled_and_the_same_again_changes_nothing(site: Site) -> None:
     code, lines = site.provision("bar", wait_s=0)
-    assert code == 1 and lines[0] == f"settings: written to {site.folder / 'bar'}"
-    assert lines[-1].startswith("DeviceError: unix:") and "no player listens there" in lines[-1]
+    assert code == 3 and lines[0] == f"settings: written to {site.folder / 'bar'}"
+    assert lines[1].startswith("output: null, it plays into nothing")
+    assert lines[-1].startswith("UnreachableError: unix:") and "no player listens there" in lines[-1]
     settings = json.loads((site.folder / "bar" / "player.json").read_text())
     assert settings["ledger_key"] == site.ledger.public_key.hex() and settings["tier"] == 2
     assert settings["publisher_key"] == crypto.public_key(PUBLISHER).hex() and settings["link"] == site.port("bar")
@@ -90,17 +91,18 @@ def test_one_command_from_nothing_to_enrolled_and_the_same_again_changes_nothing
     site.start("bar")
     code, lines = site.provision("bar")
     assert code == 0, lines
-    assert first_words(lines) == ["settings", "device", "enrolment", "ledger"] and lines[0].endswith("as they were")
-    assert lines[2] == "enrolment: signed for bar at harbour, tier 2"
-    assert lines[3] == "ledger: enrolled; play counts from here on"
+    assert first_words(lines) == ["settings", "output", "device", "enrolment", "ledger"]
+    assert lines[0].endswith("as they were")
+    assert lines[3] == "enrolment: signed for bar at harbour, tier 2"
+    assert lines[4] == "ledger: enrolled; play counts from here on"
     (device,) = site.devices().values()
     assert (device["name"], device["site"]) == ("bar", "harbour")
-    assert lines[1] == f"device: {device['device']} holds its key; it signed our nonce"
+    assert lines[2] == f"device: {device['device']} holds its key; it signed our nonce"
 
     before = {path: path.read_bytes() for path in site.folder.glob("kept/*")}
     code, again = site.provision("bar")
-    assert code == 0 and again[:2] == lines[:2]
-    assert again[2:] == ["enrolment: was signed for bar at harbour, tier 2", "ledger: had it; nothing changed"]
+    assert code == 0 and again[:3] == lines[:3]
+    assert again[3:] == ["enrolment: was signed for bar at harbour, tier 2", "ledger: had it; nothing changed"]
     assert {path: path.read_bytes() for path in site.folder.glob("kept/*")} == before
     done = CliRunner().invoke(app, ["device", "logs", site.port("bar")])
     assert done.exit_code == 0 and "playing: session 1" in done.output and "key: bound to" in done.output
@@ -148,7 +150,7 @@ def test_what_did_not_arrive_goes_on_and_what_was_refused_never_stands_in_the_pl
     broker.append(f"--publisher-key={crypto.public_key(PUBLISHER).hex()}")
     ask_status(site.port("bar"), 60)
     code, lines = site.provision("bar", *broker, wait_s=5)
-    assert code == 1 and lines[-1].startswith("DeliveryError: broker 127.0.0.1:")
+    assert code == 3 and lines[-1].startswith("DeliveryError: broker 127.0.0.1:")
     (pending,) = (site.folder / "kept").iterdir()
     data = pending.read_bytes()
     assert pending.name == "harbour.bar.pending"
@@ -177,7 +179,7 @@ def test_another_tier_is_enrolled_anew(site: Site) -> None:
     assert site.provision("bar")[0] == 0
     code, lines = site.call("provision", "bar", "--site=harbour", "--name=bar", "--tier=7")
     assert code == 0 and lines[0] == "settings: changed in tier"
-    assert lines[1].startswith("player: restart it") and lines[-1].startswith("ledger: enrolled")
+    assert lines[2].startswith("player: restart it") and lines[-1].startswith("ledger: enrolled")
     assert len(site.devices()) == 1
 
 
@@ -228,7 +230,8 @@ def test_another_device_at_the_port_and_a_device_of_another_place_are_refused(si
 )
 def test_a_wrong_word_is_one_line_and_does_nothing(site: Site, words: list[str], said: str) -> None:
     code, lines = site.provision("bar", *words, wait_s=0)
-    assert code == 1 and lines[-1].startswith(said) and len(lines) == 1
+    assert code == (1 if said.startswith("DeviceError") else 2)
+    assert lines[-1].startswith(said) and len(lines) == 1
     assert not (site.folder / "kept").exists() and site.devices() == {}
 
 
@@ -257,7 +260,7 @@ def test_a_line_with_something_else_on_it_is_no_player(site: Site) -> None:
 
         threading.Thread(target=hang_up, daemon=True).start()
         code, lines = site.provision("bar")
-    assert code == 1 and lines[-1].startswith(f"DeviceError: {site.port('bar')}: ")
+    assert code == 3 and lines[-1].startswith(f"UnreachableError: {site.port('bar')}: ")
 
 
 def test_a_replacement_keeps_the_place_and_is_idempotent(site: Site) -> None:
@@ -283,11 +286,90 @@ def test_a_replacement_keeps_the_place_and_is_idempotent(site: Site) -> None:
     code, lines = site.call("provision", "new", "--site=harbour", "--name=bar", "--tier=2")
     assert code == 0 and lines[-1] == "ledger: had it; nothing changed"
     for wrong, said in (
-        ("12", "expected 32 hex digits"),
+        ("12", "expected SITE/NAME or 32 hex digits"),
         ("ab" * 16, "expected a device whose enrolment is kept here"),
     ):
         code, lines = site.call("replace", "new", f"--old={wrong}")
         assert code == 1 and said in lines[-1]
+
+
+def test_settings_that_nobody_named_stay_as_the_player_has_them(site: Site) -> None:
+    chosen = ["--setting=out=wav:music.wav", "--setting=holidays=2026-12-25", "--setting=buffer_ms=40"]
+    site.provision("bar", *chosen, wait_s=0)
+    path = site.folder / "bar" / "player.json"
+    before = json.loads(path.read_text())
+    assert (before["out"], before["tier"], before["pack"]) == ("wav:music.wav", 2, str(site.pack))
+    site.pack = None
+    lines = site.call("provision", "bar", "--site=harbour", "--name=bar", wait_s=0)[1]
+    assert lines[0] == "settings: as they were" and not any(line.startswith("output:") for line in lines)
+    assert json.loads(path.read_text()) == before
+    lines = site.call("provision", "bar", "--site=harbour", "--name=bar", "--setting=out=null", wait_s=0)[1]
+    assert lines[:2] == ["settings: changed in out", "output: null, it plays into nothing; to hear it:" + SOUND]
+
+
+SOUND = " --setting out=alsa:DEVICE"
+
+
+def test_a_board_gives_an_output_with_sound_and_another_board_takes_its_place(site: Site) -> None:
+    site.pack = None
+    site.provision("bar", wait_s=0)
+    path = site.folder / "bar" / "player.json"
+    assert "out" not in json.loads(path.read_text())
+    lines = site.provision("bar", "--board=pi-4", wait_s=0)[1]
+    assert json.loads(path.read_text())["out"] == "alsa:default" and not any("null" in line for line in lines)
+    site.provision("bar", "--board=pi-4", "--setting=out=alsa:hw:1", wait_s=0)
+    assert site.provision("bar", "--board=pi-4", wait_s=0)[1][0] == "settings: as they were"
+    assert json.loads(path.read_text())["out"] == "alsa:hw:1"
+    site.provision("bar", "--board=pi-3", wait_s=0)
+    settings = json.loads(path.read_text())
+    assert (settings["out"], settings["board"], settings["voices"]) == ("alsa:default", "pi-3", 16)
+
+
+def test_settings_that_cannot_be_read_are_not_written_over(site: Site) -> None:
+    site.provision("bar", wait_s=0)
+    path = site.folder / "bar" / "player.json"
+    path.write_text('{"out": ')
+    code, lines = site.provision("bar", wait_s=0)
+    assert code == 2 and lines[-1].startswith(f"ConfigError: {path}: expected a JSON object")
+    assert path.read_text() == '{"out": '
+
+
+def test_the_tier_of_the_enrolment_stays_when_nobody_names_one(site: Site) -> None:
+    site.provision("bar", wait_s=0)
+    site.start("bar")
+    assert site.provision("bar")[0] == 0
+    code, lines = site.call("provision", "bar", "--site=harbour", "--name=bar")
+    assert code == 0 and lines[-2:] == [
+        "enrolment: was signed for bar at harbour, tier 2",
+        "ledger: had it; nothing changed",
+    ]
+
+
+def test_a_replacement_by_name_is_checked_before_anything_is_written_and_is_idempotent(site: Site) -> None:
+    for name in ("bar", "hall"):
+        site.provision(name, wait_s=0)
+        site.start(name)
+        assert site.provision(name)[0] == 0
+    bar = next(item["device"] for item in site.devices().values() if item["name"] == "bar")
+    settings = (site.folder / "hall" / "player.json").read_bytes()
+    for wrong, said in (
+        ("harbour/none", "PlaceError: old: expected a device whose enrolment is kept here"),
+        ("../bar", "PlaceError: old: expected a device whose enrolment is kept here"),
+        ("harbour/bar", "PlaceError: the device at the port, "),  # the player of the hall, which has its own place
+    ):
+        code, lines = site.call("replace", "hall", f"--old={wrong}", "--setting=minutes=9")
+        assert code == 1 and lines[-1].startswith(said) and len(lines) == 1, lines
+        assert (site.folder / "hall" / "player.json").read_bytes() == settings
+    code, lines = site.call("replace", "new", "--old=harbour/bar", f"--port={site.port('bar')}")
+    assert code == 1 and lines[-1].endswith(f"the device at the port is {bar} itself, which is to be replaced")
+    assert not (site.folder / "new").exists()
+
+    site.call("replace", "new", "--old=harbour/bar", wait_s=0)
+    site.start("new")
+    code, lines = site.call("replace", "new", "--old=harbour/bar")
+    assert code == 0 and lines[-2].endswith(f"signed for bar at harbour, tier 2, in the place of {bar}"), lines
+    code, again = site.call("replace", "new", "--old=harbour/bar")
+    assert code == 0 and again[-1] == "ledger: had it; nothing changed", again
 
 
 def test_where_systemd_is_the_unit_is_enabled_started_and_restarted(
@@ -309,10 +391,10 @@ def test_where_systemd_is_the_unit_is_enabled_started_and_restarted(
     unit = "amos-player@bar.service"
     try:
         code, lines = site.provision("bar")
-        assert code == 0 and lines[1] == f"service: {unit} enabled and started", lines
+        assert code == 0 and lines[2] == f"service: {unit} enabled and started", lines
         assert note.read_text().splitlines()[-2:] == [f"enable {unit}", f"start {unit}"]
         code, lines = site.provision("bar")
-        assert code == 0 and lines[1] == f"service: {unit} runs, as it did"
+        assert code == 0 and lines[2] == f"service: {unit} runs, as it did"
         (tmp_path / "broken").touch()
         code, lines = site.call("provision", "bar", "--site=harbour", "--name=bar", "--tier=3")
         assert code == 1 and lines[-1] == f"DeviceError: systemctl restart {unit}: Job failed."
@@ -337,3 +419,33 @@ def test_over_a_broker_with_the_ledger_elsewhere(site: Site, broker: TestBroker)
         serving.terminate()
         serving.wait(60)
     assert [item["name"] for item in site.devices().values()] == ["bar"]
+
+
+def test_what_it_did_is_printed_as_data_too_and_so_is_a_refusal(site: Site) -> None:
+    code, lines = site.provision("bar", "--json", "--setting=board_class=mcu", wait_s=0)
+    refusal = json.loads("\n".join(lines[lines.index("{") : lines.index("}") + 1]))["refusal"]
+    assert code == 3 and refusal["name"] == "UnreachableError"
+    assert f"UnreachableError: {refusal['sentence']}" in lines
+    site.start("bar")
+    code, lines = site.provision("bar", "--json")
+    told = json.loads("\n".join(lines))
+    (device,) = site.devices().values()
+    assert code == 0 and told.pop("steps")[-1] == "ledger: enrolled; play counts from here on"
+    assert told == {
+        "device_id": device["device"],
+        "site": "harbour",
+        "name": "bar",
+        "tier": 2,
+        "predecessor": None,
+    }
+    out = site.folder / "again.cose"
+    for words in (
+        ["status", site.port("bar")],
+        ["logs", site.port("bar")],
+        ["input", site.port("bar"), "volume", "-6"],
+        ["pack", site.port("bar"), str(site.pack)],
+        ["enrol", site.port("bar"), "--site=s", "--name=n", f"--key={site.operator}", f"--out={out}"],
+        ["prepare", str(site.folder / "hall"), "--publisher-key=" + "00" * 32, "--ledger-key=" + "00" * 32],
+    ):
+        done = CliRunner().invoke(app, ["device", *words, "--json"])
+        assert done.exit_code == 0 and json.loads(done.stdout), (words, done.output)

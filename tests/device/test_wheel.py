@@ -137,7 +137,7 @@ def test_a_linux_player_is_provisioned_and_plays(
     words += [f"--port={port}", f"--key={operator}", f"--ledger={ledger.path}", f"--records={tmp_path / 'kept'}"]
     words += [f"--setting=link={port}", f"--directory={tmp_path / 'bar'}", "--setting=board_class=mcu"]
     first = amos("device", "provision", *words, "--wait-s=0")
-    assert first.returncode == 1 and first.stdout.startswith("settings: written to "), first.stdout + first.stderr
+    assert first.returncode == 3 and first.stdout.startswith("settings: written to "), first.stdout + first.stderr
     player()
     done = amos("device", "provision", *words, "--wait-s=60")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -20,7 +20,7 @@ from amos.edges.address import AddressError
 from amos.edges.alsa_host import AlsaSink
 from amos.edges.alsa_library_host import Pcm, load
 from amos.edges.clock import SystemClock
-from amos.protocol.link import OUTPUT_LOST, OUTPUT_OK, STATE_FAULT, STATE_PLAYING
+from amos.protocol.link import OUTPUT_LOST, OUTPUT_NONE, OUTPUT_OK, STATE_FAULT, STATE_PLAYING
 from amos.protocol.segment import SEAL_SHUTDOWN
 from amos.sound.ramp import RAMP_FRAMES, ramped
 
@@ -100,7 +100,7 @@ def test_a_device_gone_and_back_stops_and_resumes_play_and_metering(player: Play
     assert 0 <= delivered - len(player.samples()) <= 2 * 16384 // 4 + 68 * RATE_HZ // 1000
 
 
-@pytest.mark.parametrize("device", ["full", "nowhere"])
+@pytest.mark.parametrize("device", ["full", "absent"])
 def test_a_device_that_never_works_is_tried_for_as_long_as_it_takes(player: Player, device: str) -> None:
     process = player.start(out=f"alsa:{device}")
     status = player.wait_for_status(lambda status: status.state == STATE_FAULT)
@@ -111,9 +111,27 @@ def test_a_device_that_never_works_is_tried_for_as_long_as_it_takes(player: Play
     assert sum(usage.delivered_frames for usage in player.segments()) < RATE_HZ
 
 
+@pytest.mark.parametrize("device", ["nowhere", "nowhere:1,DEV=0"])
+def test_a_name_that_alsa_does_not_know_is_refused_at_once(player: Player, device: str) -> None:
+    out = player.run(out=f"alsa:{device}", linger="forever", exit_code=2)
+    line = f"AddressError: out: expected an ALSA device (aplay -L lists them), found alsa:{device}"
+    assert out.splitlines()[-1] == f"amos player: {line}"
+
+
+def test_an_output_into_nothing_is_said_in_the_status(player: Player) -> None:
+    process = player.start(out="null")
+    status = player.wait_for_status(lambda status: status.frame > 0)
+    assert (status.state, status.output, status.text) == (
+        STATE_PLAYING,
+        OUTPUT_NONE,
+        "plays into nothing (null output)",
+    )
+    finish(process)
+
+
 def test_alsas_null_device_has_no_clock_and_is_not_paid_for(player: Player) -> None:
     began_s = time.monotonic()
-    out = player.run(out="alsa:null")
+    out = player.run(out="alsa:null", exit_code=2)
     seconds = time.monotonic() - began_s
     assert "stopped: audio: expected an output that takes frames as they sound" in out
     assert sum(usage.delivered_frames for usage in player.segments()) <= (1.02 * seconds + 2) * RATE_HZ

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from amos.edges.alsa_library_host import Pcm, RanDry, load
+from amos.edges.address import AddressError
+from amos.edges.alsa_library_host import Pcm, RanDry, is_known, load
 from amos.edges.audio_sink import FRAME_BYTES, OutputGone
 from amos.edges.clock import sleep_ms
 from amos.sound.ramp import ramped
@@ -145,8 +146,11 @@ class AlsaSink:
 
 
 def open_alsa(device: str, rate_hz: int, config: Any, clock: Any) -> AlsaSink:
-    """The sink on that device. Raises `AddressError`, `OutputGone`."""
+    """The sink on that device. Raises `AddressError` for a name that ALSA does not know, `OutputGone` while the device
+    of one that it knows is not there."""
     library = load()
+    if not is_known(library, device):
+        raise AddressError("out: expected an ALSA device (aplay -L lists them), found alsa:%s" % device)
     ahead = config.buffer_ms * rate_hz // 1000
     try:
         pcm = Pcm(library, device, rate_hz, ahead)

@@ -21,6 +21,8 @@ _CHANNELS = 2
 STATE_PREPARED = 2
 
 _SIGNATURES = {
+    "snd_config_update": (),
+    "snd_config_search": (c_void_p, c_char_p, POINTER(c_void_p)),
     "snd_pcm_open": (POINTER(c_void_p), c_char_p, c_int, c_int),
     "snd_pcm_set_params": (c_void_p, c_int, c_int, c_uint, c_uint, c_int, c_uint),
     "snd_pcm_get_params": (c_void_p, POINTER(c_ulong), POINTER(c_ulong)),
@@ -63,6 +65,18 @@ def load(name: str = LIBRARY) -> ctypes.CDLL:
     library.snd_lib_error_set_handler.argtypes = (c_void_p,)
     library.snd_lib_error_set_handler(ctypes.cast(ctypes.CDLL(None).getpid, c_void_p))
     return library
+
+
+def is_known(library: ctypes.CDLL, device: str) -> bool:
+    """Whether ALSA's configuration has an output of that name. One that it has may come back, as a card that is plugged
+    in again; one that it has not never opens. A definition in place of a name, and a configuration that cannot be read,
+    are for `Pcm` to refuse."""
+    name = device.partition(":")[0]
+    if not name.replace("_", "").replace("-", "").isalnum() or library.snd_config_update() < 0:
+        return True
+    found = c_void_p()
+    top = c_void_p.in_dll(library, "snd_config")
+    return bool(library.snd_config_search(top, b"pcm." + os.fsencode(name), byref(found)) != -errno.ENOENT)
 
 
 class Pcm:

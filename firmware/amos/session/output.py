@@ -3,6 +3,7 @@
 Frames count from the session's first. Nothing is lost or counted twice by a loss: what had not sounded sounds later.
 """
 
+from amos.edges.address import AddressError
 from amos.edges.audio_sink import FRAME_BYTES, OutputGone
 from amos.protocol.link import OUTPUT_LOST, OUTPUT_OK, OUTPUT_SILENT
 from amos.session.held_pcm import HeldPcm
@@ -18,7 +19,8 @@ ZEROS = bytes(1024)
 
 
 class Output:
-    """`open_it()` gives a sink (edges/audio_sink.py), again and again. Construction raises `AddressError`, OSError.
+    """`open_it()` gives a sink (edges/audio_sink.py), again and again. Construction raises `AddressError`, OSError; an
+    address that was right once is tried again, since its name may go and come with the device.
 
     frame       frames that have reached the output
     underruns   times it ran dry, in all
@@ -38,6 +40,7 @@ class Output:
         self.lost = ""
         self.lost_ms = 0  # on the clock
         self._tried_ms = self._moved_ms = 0
+        self._opened_once = False
         self._open()
 
     @property
@@ -90,7 +93,7 @@ class Output:
 
     def reopen(self):
         """About once a second, try to open it anew, and go on with what had not sounded. The PCM that has reached the
-        output, or None while it is lost. Raises as the construction does."""
+        output, or None while it is lost. Raises OSError."""
         now_ms = self._clock.now_ms()
         if now_ms - self._tried_ms < REOPEN_MS:
             return None
@@ -143,9 +146,12 @@ class Output:
         self._base_frame = self._frame
         try:
             self._sink = self._open_it()
-        except OutputGone as error:
+        except (OutputGone, AddressError) as error:
+            if isinstance(error, AddressError) and not self._opened_once:
+                raise
             self.lost, self.lost_ms = str(error), self.lost_ms if self.lost else self._tried_ms
             return
+        self._opened_once = True
         self.lost = ""
         self._moved_ms = self._tried_ms
         if not len(self._held):

@@ -11,7 +11,9 @@ from amos.protocol.errors import ProtocolError
 from amos.protocol.link import IDENTIFY_CONTEXT, Response, Status
 from amos.protocol.link_courier import CourierLink, Ticket
 from amos.protocol.link_courier_call import give_input, identify, read_logs, read_status
-from amos.protocol.link_courier_talk import Conversation, Pause
+from amos.protocol.link_courier_talk import Conversation, LinkLost, Pause
+from amos.protocol.printable_host import printable
+from amos_cli.output import Exit
 from amos_sync.descriptor_port import Port
 from amos_sync.errors import PortMissing, SyncError
 from amos_sync.ports import open_port
@@ -24,6 +26,12 @@ Steps = Generator[Ticket | Pause, Response | None, object]
 
 class DeviceError(Exception):
     """The player cannot be reached, or is not what it says it is."""
+
+
+class UnreachableError(DeviceError):
+    """No player is at the port, or what is there does not answer as one."""
+
+    exit_code = Exit.UNREACHABLE
 
 
 def _now_ms() -> int:
@@ -50,14 +58,16 @@ def converse(address: str, steps: Callable[[CourierLink], Steps], wait_s: float)
             break
         except PortMissing as error:
             if time.monotonic() > deadline:
-                raise DeviceError(str(error)) from None
+                raise UnreachableError(str(error)) from None
             time.sleep(TURN_S)
         except SyncError as error:
-            raise DeviceError(str(error)) from None
+            raise UnreachableError(str(error)) from None
     try:
         link = CourierLink(int.from_bytes(os.urandom(2), "big") or 1)
         return _hold(port, link, Conversation(steps(link)))
-    except (SyncError, ProtocolError) as error:
+    except (SyncError, LinkLost) as error:
+        raise UnreachableError(f"{address}: {error}") from None
+    except ProtocolError as error:
         raise DeviceError(f"{address}: {error}") from None
     finally:
         port.close()
@@ -102,7 +112,7 @@ def ask_logs(address: str, wait_s: float = 0) -> str:
     said = converse(address, read_logs, wait_s)
     assert isinstance(said, bytes)
     text = said.decode(errors="replace")
-    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+    return "\n".join(printable(line, len(said)) for line in text.split("\n"))
 
 
 def send_input(address: str, kind: int, value: int, wait_s: float = 0) -> None:

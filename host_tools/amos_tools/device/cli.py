@@ -1,6 +1,5 @@
 """`amos device`: provision a player, or its steps one by one; ask it how it is."""
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -10,15 +9,20 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from amos.edges.durable_host import write_whole
 from amos.protocol.link import OUTPUTS, STATES
 from amos.protocol.segment import CLOCK_LETTERS
+from amos_cli.output import AsJson, print_json
 from amos_tools.boards import load_board
 from amos_tools.device.call import ask_identity, ask_logs, ask_status, send_input
-from amos_tools.device.prepare import check_fit, read_score, settings_for, with_words, write_wiring
+from amos_tools.device.linux_player import settings_of
+from amos_tools.device.prepare import check_fit, read_score, write_wiring
 from amos_tools.device.prepare import enrol as enrol_device
 from amos_tools.device.prepare import prepare as prepare_directory
-from amos_tools.device.provision_cli import one_line_errors, provision, replace
+from amos_tools.device.provision_cli import provision, replace
+from amos_tools.device.refusals import device_refusals
 from amos_tools.device.send import send_pack
+from amos_tools.device.settings import silence_in, wanted
 from amos_tools.pack.keys import read_key
 from amos_tools.simulate.inputs import word_input
 
@@ -35,17 +39,24 @@ def prepare(
     pack: Annotated[Path | None, typer.Option(metavar="DIR", help="The pack it plays until another comes.")] = None,
     board: Annotated[str | None, typer.Option(metavar="NAME", help="Settings of this board (amos boards).")] = None,
     setting: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other setting.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write a player's settings. Its key is made by the player itself when it first runs."""
-    pinned = {"publisher_key": publisher_key, "ledger_key": ledger_key}
-    with one_line_errors():
+    pinned: dict[str, object] = {"publisher_key": publisher_key, "ledger_key": ledger_key}
+    with device_refusals(as_json):
         known = load_board(board) if board else None
-        settings = with_words(settings_for(known, directory.resolve().name, pack) | pinned, setting)
+        asked = wanted(known, directory.resolve().name, pack, pinned, setting)
+        settings = asked.over(settings_of(directory))
         if known and pack:
             check_fit(known, pack, publisher_key)
         prepare_directory(directory, settings)
         wiring = write_wiring(directory, known) if known else None
-    if wiring:
+    silence = silence_in(settings)
+    if silence:
+        typer.echo(silence, err=True)
+    if as_json:
+        print_json({"directory": str(directory), "settings": settings, "wiring": wiring})
+    elif wiring:
         print(f"{directory}: ready; board.json goes to the board's root, the rest to {wiring['player']}, ", end="")
         print(f"the pack to {settings['pack']}" if pack else "the pack comes over the link")
     else:
@@ -61,24 +72,29 @@ def enrol(
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the signed enrolment goes, for amos ledger enrol.")],
     tier: Annotated[int, typer.Option(min=0, max=255, help="User tier, reported with all its play.")] = 0,
     wait_s: Annotated[float, typer.Option(min=0, help="Wait this long for the player to appear.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Let a running player prove its key, and sign its enrolment as the operator."""
-    with one_line_errors():
+    with device_refusals(as_json):
         identity = ask_identity(port, wait_s)
-        out.write_bytes(enrol_device(identity, read_key(key), site=site, name=name, tier=tier))
-    print(f"{identity.device_id.hex()} holds its key; enrolment for {name} at {site} signed: {out}")
+        write_whole(out, enrol_device(identity, read_key(key), site=site, name=name, tier=tier))
+    if as_json:
+        device_id = identity.device_id.hex()
+        print_json({"device_id": device_id, "site": site, "name": name, "tier": tier, "path": str(out)})
+    else:
+        print(f"{identity.device_id.hex()} holds its key; enrolment for {name} at {site} signed: {out}")
 
 
 @app.command()
-def status(port: Port, as_json: Annotated[bool, typer.Option("--json", help="Print it as data.")] = False) -> None:
+def status(port: Port, as_json: AsJson = False) -> None:
     """Ask a running player how it is."""
-    with one_line_errors():
+    with device_refusals(as_json):
         found = ask_status(port)
     facts = {name: getattr(found, name) for _key, name, _kind, _bound in found.FIELDS}
     facts |= {"state": STATES[found.state], "clock": CLOCK_LETTERS[found.clock], "output": OUTPUTS[found.output]}
     facts = {name: value.hex() if isinstance(value, bytes) else value for name, value in facts.items()}
     if as_json:
-        print(json.dumps(facts, indent=2))
+        print_json(facts)
         return
     for name, value in facts.items():
         if value is not None:
@@ -100,10 +116,14 @@ def _in_words(name: str, value: object) -> str:
 
 
 @app.command()
-def logs(port: Port) -> None:
+def logs(port: Port, as_json: AsJson = False) -> None:
     """Print what a running player said lately, each line after the seconds since its start."""
-    with one_line_errors():
-        print(ask_logs(port), end="")
+    with device_refusals(as_json):
+        said = ask_logs(port)
+    if as_json:
+        print_json({"lines": said.splitlines()})
+    else:
+        print(said, end="")
 
 
 @app.command(name="input", context_settings={"ignore_unknown_options": True})
@@ -117,12 +137,16 @@ def give_input(
     ] = None,
     pack: Annotated[Path | None, typer.Option(metavar="DIR", help="The pack it plays, for its sliders' names.")] = None,
     publisher_key: Annotated[str, typer.Option(metavar="HEX", help="Public key that signs packs.")] = "",
+    as_json: AsJson = False,
 ) -> None:
     """Tell a running player something, as a visitor or an operator would. It is logged with its play."""
-    with one_line_errors():
+    with device_refusals(as_json):
         found, number = word_input(kind, value, read_score(pack, publisher_key) if pack else None)
         send_input(port, found, number)
-    print(f"{kind}{'' if value is None else ' ' + value}: taken")
+    if as_json:
+        print_json({"kind": kind, "value": value, "input_kind": found, "input_value": number})
+    else:
+        print(f"{kind}{'' if value is None else ' ' + value}: taken")
 
 
 @app.command()
@@ -130,15 +154,19 @@ def pack(
     port: Port,
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The pack.")],
     wait_s: Annotated[float, typer.Option(min=0, help="Wait this long for the player to appear.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Send a running player a pack, as far as it does not have it; it plays it from its next section on."""
     started = time.monotonic()
     quiet = not sys.stderr.isatty()
-    with one_line_errors(), Progress(console=Console(stderr=True), transient=True, disable=quiet) as shown:
+    with device_refusals(as_json), Progress(console=Console(stderr=True), transient=True, disable=quiet) as shown:
         task = shown.add_task(folder.name, total=None)
         sent = send_pack(port, folder, lambda here, total: shown.update(task, completed=here, total=total), wait_s)
     seconds = time.monotonic() - started
-    print(f"{folder}: taken; sent {sent} bytes in {seconds:.1f} s. It plays from the next section on.")
+    if as_json:
+        print_json({"pack": str(folder), "sent_bytes": sent, "took_s": round(seconds, 1)})
+    else:
+        print(f"{folder}: taken; sent {sent} bytes in {seconds:.1f} s. It plays from the next section on.")
 
 
 app.command()(provision)

@@ -13,6 +13,7 @@ from amos.protocol.enrolment import Enrolment
 from amos.protocol.errors import ProtocolError
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.topics import ENROLLED, ENROLMENT, device_topic
+from amos_cli.output import Exit
 from amos_ledger import registry
 from amos_ledger.errors import EnrolmentRefused, LedgerError
 from amos_ledger.folder import Folder
@@ -28,9 +29,13 @@ TURN_S = 0.2
 class DeliveryError(Exception):
     """The enrolment has not arrived: the ledger cannot be reached, or has no room; the same one may arrive later."""
 
+    exit_code = Exit.UNREACHABLE
+
 
 class EnrolmentRefusedError(DeliveryError):
     """The ledger refuses the enrolment for good, and says why."""
+
+    exit_code = Exit.FINDING
 
 
 @dataclass(frozen=True)

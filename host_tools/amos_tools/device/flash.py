@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from amos.config import CONFIG_BYTES_MAX, Config
 from amos_tools.boards import Board
 from amos_tools.device.call import DeviceError
 from amos_tools.device.prompt import Prompt, PromptError, open_prompt
+from amos_tools.device.settings import Settings, Wanted, read_settings
 from amos_tools.firmware_build import BuildError, build_firmware
 from amos_tools.firmware_files import LIBRARIES
 
@@ -47,16 +49,17 @@ TURN_S = 0.2
 def flash(
     port: str,
     board: Board,
-    settings: dict[str, object],
+    wanted: Wanted,
     pack: Path | None,
     say: Say,
     *,
     link: str | None,
     index: str | None,
-) -> tuple[str, bytes]:
-    """Put there what differs, have the key made, restart the board; (the address of its link, the device's id).
+) -> tuple[str, bytes, Settings]:
+    """Put there what differs, have the key made, restart the board; (the address of its link, the device's id, its
+    settings).
 
-    Raises `DeviceError`, OSError.
+    Raises `DeviceError`, `ConfigError`, OSError.
     """
     with open_prompt(port) as prompt:
         _check(port, prompt, board)
@@ -66,13 +69,13 @@ def flash(
         assert wiring is not None
         _texts(prompt, {"/board.json": wiring}, "wiring", say)
         prompt.run(MOUNT)
-        _texts(prompt, {f"{wiring['player']}/player.json": settings}, "settings", say)
-        device = _key(port, prompt, f"{wiring['player']}/device.key", say)
+        settings = _settings(prompt, f"{wiring['player']}/player.json", wanted, say)
+        device_id = _key(port, prompt, f"{wiring['player']}/device.key", say)
         if pack is not None:
             _pack(prompt, pack, str(settings["pack"]), say)
         prompt.restart()
     say("board: restarted")
-    return link or _link_beside(port), device
+    return link or _link_beside(port), device_id, settings
 
 
 def _check(port: str, prompt: Prompt, board: Board) -> None:
@@ -128,13 +131,21 @@ def _texts(prompt: Prompt, contents: dict[str, dict[str, object]], what: str, sa
     say(f"{what}: written to {', '.join(differing)}" if differing else f"{what}: as they were")
 
 
+def _settings(prompt: Prompt, path: str, wanted: Wanted, say: Say) -> Settings:
+    """What the player there has, with what is wanted; its own settings are checked as the player checks them."""
+    settings = wanted.over(read_settings(path, prompt.read(path, CONFIG_BYTES_MAX + 1)))
+    Config(path, settings)
+    _texts(prompt, {path: settings}, "settings", say)
+    return settings
+
+
 def _key(port: str, prompt: Prompt, path: str, say: Say) -> bytes:
     """Have the board make its key, or find it; only the device's id leaves the board."""
-    ((device, said),) = prompt.run(KEY.format(path=path))
-    if not device:
+    ((device_id, said),) = prompt.run(KEY.format(path=path))
+    if not device_id:
         raise PromptError(f"{port}: the board's key is refused: {said}")
     say(said)
-    return bytes.fromhex(device)
+    return bytes.fromhex(device_id)
 
 
 def _pack(prompt: Prompt, pack: Path, target: str, say: Say) -> None:

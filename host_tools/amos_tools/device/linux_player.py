@@ -1,6 +1,5 @@
 """Setting a Linux player up on this machine: its directory, and its systemd unit where there is one."""
 
-import json
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from amos.config import CONFIG_BYTES_MAX
 from amos.edges.key_store import BOUND_BYTES, MAGIC, SEED_BYTES
 from amos_tools.device.call import DeviceError
 from amos_tools.device.prepare import prepare
+from amos_tools.device.settings import Settings, read_settings
 
 UNIT_STATE = Path("/var/lib/amos")
 """Where `amos-player@NAME` has its directory (boards/linux)."""
@@ -18,27 +18,28 @@ UNIT_STATE = Path("/var/lib/amos")
 SYSTEMCTL_S = 120
 
 
-def write_settings(directory: Path, settings: dict[str, object]) -> list[str] | None:
+def settings_of(directory: Path) -> Settings | None:
+    """What the player of this directory has; None before it has any. Raises `ConfigError`, OSError."""
+    path = directory / "player.json"
+    try:
+        with path.open("rb") as file:
+            return read_settings(str(path), file.read(CONFIG_BYTES_MAX + 1))
+    except FileNotFoundError:
+        return None
+
+
+def write_settings(directory: Path, settings: Settings) -> list[str] | None:
     """The names of settings that changed, none when all were so; None when there were no settings before.
 
     Raises `ConfigError`, OSError.
     """
-    before = _read(directory / "player.json")
+    before = settings_of(directory)
     if before == settings:
         return []
     prepare(directory, settings)
     if before is None:
         return None
     return sorted(name for name in before.keys() | settings.keys() if before.get(name) != settings.get(name))
-
-
-def _read(path: Path) -> dict[str, object] | None:
-    try:
-        with path.open("rb") as file:
-            found = json.loads(file.read(CONFIG_BYTES_MAX + 1))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def device_in(directory: Path) -> bytes | None:

@@ -1,7 +1,7 @@
 """A device's place at a site: whose it is, and the enrolment that gives it to a device. Decisions only, no I/O."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from amos import crypto
 from amos.protocol.enrolment import VERSION, Enrolment, sign_enrolment
@@ -15,29 +15,42 @@ class PlaceError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """What the operator wants: this site, this name there, this tier; `predecessor` is the device to be replaced."""
+    """What the operator wants: this site, this name there, this tier; `predecessor` is the device to be replaced.
+
+    `tier` None: the one that the player's settings have.
+
+    `by_name`: the predecessor is whichever device held the place, so the one that took it over is right already.
+    """
 
     site: str
     name: str
-    tier: int
+    tier: int | None
     predecessor: bytes | None = None
+    by_name: bool = False
+
+    def settled_by(self, holder: Record | None, device_id: bytes | None) -> "Place":
+        """The place as it is when `device_id`, which holds it, has replaced the device before; else the same."""
+        before = holder.enrolment if holder is not None else None
+        if not self.by_name or before is None or before.device_id != device_id or before.predecessor is None:
+            return self
+        return replace(self, predecessor=before.predecessor)
 
 
-def check(place: Place, holder: Record | None, device: bytes, elsewhere: Sequence[Record]) -> None:
-    """Raise `PlaceError` unless `device` holds the place already, or may have it; `elsewhere` is what else it holds."""
+def check(place: Place, holder: Record | None, device_id: bytes, elsewhere: Sequence[Record]) -> None:
+    """Raise `PlaceError` unless `device_id` holds the place already, or may have it; `elsewhere` is what it holds."""
     old = place.predecessor
     for record in elsewhere:
         other = record.enrolment
         if (other.site, other.name) != (place.site, place.name):
-            raise PlaceError(f"the device at the port, {device.hex()}, is {other.name} at {other.site}")
-    if device == old:
-        raise PlaceError(f"the device at the port is {device.hex()} itself, which is to be replaced")
-    if holder is None or holder.enrolment.device_id in (device, old):
+            raise PlaceError(f"the device at the port, {device_id.hex()}, is {other.name} at {other.site}")
+    if device_id == old:
+        raise PlaceError(f"the device at the port is {device_id.hex()} itself, which is to be replaced")
+    if holder is None or holder.enrolment.device_id in (device_id, old):
         return
     found = holder.enrolment.device_id.hex()
     if old is None:
         raise PlaceError(
-            f"{place.name} at {place.site} is device {found}, and the one at the port is {device.hex()};"
+            f"{place.name} at {place.site} is device {found}, and the one at the port is {device_id.hex()};"
             f" to put it in that one's place: amos device replace --old {found}"
         )
     raise PlaceError(f"{place.name} at {place.site} is device {found}, not {old.hex()}, which is to be replaced")
@@ -53,6 +66,7 @@ def enrolment_for(place: Place, holder: Record | None, identity: Identity, opera
 
     Raises `LocalError` for a site or name that is no slug.
     """
+    assert place.tier is not None
     before = holder.enrolment if holder is not None and holder.enrolment.device_id == identity.device_id else None
     predecessor = place.predecessor or (before.predecessor if before else None)
     response = identity.response

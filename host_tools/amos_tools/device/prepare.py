@@ -1,12 +1,13 @@
 """A player's directory, and the enrolment that lets its play count."""
 
 import json
-import os
 import time
 from pathlib import Path
 
 from amos import crypto
-from amos.config import NO_PACK, SETTINGS, Config, ConfigError
+from amos.config import SETTINGS, Config, ConfigError
+from amos.crypto.key_text import key_of_hex
+from amos.edges.durable_host import write_whole
 from amos.packs.folder import PackFolder, open_pack
 from amos.score.score import Score, decode_score
 from amos_tools.boards import Board, BoardError
@@ -36,10 +37,9 @@ def read_score(pack: Path, publisher_key: str) -> Score:
 
 
 def _opened(pack: Path, publisher_key: str) -> PackFolder:
-    try:
-        key = bytes.fromhex(publisher_key)
-    except ValueError:
-        raise ConfigError(f"publisher_key: expected 64 hex digits, found {publisher_key!r}") from None
+    key = key_of_hex(publisher_key)
+    if key is None:
+        raise ConfigError(f"publisher_key: expected 64 hex digits, found {publisher_key!r}")
     return open_pack(str(pack), key, crypto.verify)
 
 
@@ -52,30 +52,7 @@ def write_wiring(directory: Path, board: Board) -> dict[str, object] | None:
 
 
 def _write(path: Path, content: dict[str, object]) -> None:
-    staged = path.with_name(path.name + ".new")
-    staged.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(staged, path)
-
-
-def settings_for(board: Board | None, player: str, pack: Path | None) -> dict[str, object]:
-    """The settings that follow from the board, where it is known, and from the pack that the player has at first."""
-    settings = {} if board is None else board.player_settings(player)
-    if pack is None:
-        settings["pack"] = NO_PACK
-    else:
-        settings.setdefault("pack", str(pack.resolve()))  # a board without a disk of ours has a place of its own
-    return settings
-
-
-def with_words(settings: dict[str, object], words: list[str] | None) -> dict[str, object]:
-    """The settings, overridden by `name=value` words. Raises `ConfigError`."""
-    told = dict(settings)
-    for word in words or []:
-        name, equals, value = word.partition("=")
-        if not equals:
-            raise ConfigError(f"{word}: expected name=value")
-        told[name] = value
-    return told
+    write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def enrol(identity: Identity, operator_seed: bytes, *, site: str, name: str, tier: int) -> bytes:

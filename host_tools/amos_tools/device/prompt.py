@@ -50,6 +50,13 @@ try:
 except OSError:
  pass
 """
+READ = """
+try:
+ with open({name!r}, 'rb') as file:
+  print(repr(file.read({bytes_max})))
+except OSError:
+ print('None')
+"""
 FACTS = """
 import os, sys
 print(repr((sys.implementation[0], tuple(sys.implementation[1])[:2], os.uname()[4])))
@@ -91,6 +98,11 @@ class Prompt:
         """SHA-256 in hex of each file there; None where there is none."""
         code = "\n".join([HASH, f"for name in {tuple(names)!r}:", " print(repr((name, _hash(name))))"])
         return dict(self.run(code))
+
+    def read(self, name: str, bytes_max: int) -> bytes | None:
+        """At most so many bytes of a file there; None where there is none."""
+        (data,) = self.run(READ.format(name=name, bytes_max=bytes_max))
+        return None if data is None else bytes(data)
 
     def files_below(self, folder: str) -> list[str]:
         """Every file in the folder and its folders."""

@@ -1,8 +1,6 @@
 """`amos device provision` and `amos device replace`: a device from nothing to play that counts, by one command."""
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -10,25 +8,24 @@ import typer
 
 from amos import crypto
 from amos.config import ConfigError
-from amos.protocol.errors import LocalError, ProtocolError
-from amos.score.score import ScoreError
-from amos_ledger.errors import LedgerError
+from amos.crypto.key_text import key_of_hex
+from amos.protocol.enrolment import Enrolment
+from amos.protocol.printable_host import printable
+from amos_cli.output import AsJson, print_json
 from amos_ledger.folder import Folder
-from amos_mqtt.broker import Broker, BrokerSettingError, broker_at
-from amos_tools.boards import BoardError, load_board
-from amos_tools.device.call import DeviceError
-from amos_tools.device.deliver import DeliveryError
+from amos_mqtt.broker import Broker, broker_at
+from amos_tools.boards import load_board
 from amos_tools.device.linux_player import UNIT_STATE
 from amos_tools.device.place import Place, PlaceError
-from amos_tools.device.prepare import settings_for, with_words
 from amos_tools.device.provision import Device, Ledger
 from amos_tools.device.provision import provision as provision_device
-from amos_tools.device.records import Record, RecordError, Records
-from amos_tools.pack.keys import KeyFileError, read_key
-from amos_tools.simulate.inputs import InputFileError
+from amos_tools.device.records import Record, Records
+from amos_tools.device.refusals import device_refusals
+from amos_tools.device.settings import wanted
+from amos_tools.pack.keys import read_key
 
-REFUSALS = (BoardError, ConfigError, DeliveryError, DeviceError, KeyFileError, LedgerError, LocalError, PlaceError)
-REFUSALS += (InputFileError, ProtocolError, RecordError, ScoreError, BrokerSettingError, OSError, sqlite3.Error)  # type: ignore[assignment]
+DEVICE_ID = re.compile(r"[0-9a-fA-F]{32}")
+PLACE_NAME = re.compile(r"[a-z0-9_-]{1,64}")
 
 Port = Annotated[
     str, typer.Option(metavar="PORT", help="unix:PATH of the player's link; a board's prompt: serial:PATH.")
@@ -64,23 +61,16 @@ TlsCertificate = Annotated[Path | None, typer.Option(help="The operator's certif
 TlsKey = Annotated[Path | None, typer.Option(help="Its private key (PEM).")]
 
 
-@contextmanager
-def one_line_errors() -> Iterator[None]:
-    """Every refusal as one line that names it."""
-    try:
-        yield
-    except REFUSALS as error:
-        typer.echo(f"{type(error).__name__}: {' '.join(str(error).split())}", err=True)
-        raise typer.Exit(1) from None
-
-
 def provision(
     port: Port,
     site: Site,
     key: Key,
     pack: Pack = None,
     name: Annotated[str, typer.Option(help="The player's name there.")] = "player",
-    tier: Annotated[int, typer.Option(min=0, max=255, help="User tier, reported with all its play.")] = 0,
+    tier: Annotated[
+        int | None,
+        typer.Option(min=0, max=255, help="User tier, reported with all its play; else as it was, or 0."),
+    ] = None,
     board: BoardName = None,
     ledger: LedgerFolder = None,
     broker: BrokerName = None,
@@ -95,19 +85,23 @@ def provision(
     tls_ca: TlsCa = None,
     tls_certificate: TlsCertificate = None,
     tls_key: TlsKey = None,
+    as_json: AsJson = False,
 ) -> None:
     """Set a device up, let it make and prove its key, enrol it. The same again changes nothing."""
-    with one_line_errors():
+    with device_refusals(as_json):
         where = _ledger(ledger, _broker(broker, tls_ca, tls_certificate, tls_key), ledger_key)
         pinned = {"publisher_key": _publisher_key(publisher_key, ledger), "ledger_key": where.public_key.hex()}
-        device = _device(port, name, tier, board, pack, pinned, directory, link, index, setting)
         seed = read_key(key)
-        _run(device, Place(site, name, tier), seed, Records(records, crypto.public_key(seed)), where, wait_s)
+        kept = Records(records, crypto.public_key(seed))
+        before = _at_place(kept, site, name, ledger) if tier is None else None
+        place = Place(site, name, before.enrolment.tier if before else tier)
+        device = _device(port, place, board, pack, pinned, directory, link, index, setting)
+        _run(device, place, seed, kept, where, wait_s, as_json)
 
 
 def replace(
     port: Port,
-    old: Annotated[str, typer.Option(metavar="DEVICE", help="The device to be replaced: 32 hex digits.")],
+    old: Annotated[str, typer.Option(metavar="DEVICE", help="The device to be replaced: SITE/NAME, or 32 hex digits.")],
     key: Key,
     pack: Pack = None,
     board: BoardName = None,
@@ -124,35 +118,59 @@ def replace(
     tls_ca: TlsCa = None,
     tls_certificate: TlsCertificate = None,
     tls_key: TlsKey = None,
+    as_json: AsJson = False,
 ) -> None:
     """Put another device in the place of one, under its name, site and tier; its history stays with the place."""
-    with one_line_errors():
+    with device_refusals(as_json):
         where = _ledger(ledger, _broker(broker, tls_ca, tls_certificate, tls_key), ledger_key)
         seed = read_key(key)
         kept = Records(records, crypto.public_key(seed))
         before = _before(kept, old, ledger).enrolment
-        place = Place(before.site, before.name, before.tier, before.device_id)
+        place = Place(before.site, before.name, before.tier, before.device_id, by_name="/" in old)
         pinned = {"publisher_key": _publisher_key(publisher_key, ledger), "ledger_key": where.public_key.hex()}
-        device = _device(port, place.name, place.tier, board, pack, pinned, directory, link, index, setting)
-        _run(device, place, seed, kept, where, wait_s)
+        device = _device(port, place, board, pack, pinned, directory, link, index, setting)
+        _run(device, place, seed, kept, where, wait_s, as_json)
 
 
-def _run(device: Device, place: Place, seed: bytes, records: Records, ledger: Ledger, wait_s: float) -> None:
-    provision_device(device, place, seed, records, ledger, wait_s, lambda step: typer.echo(step))
+def _run(
+    device: Device, place: Place, seed: bytes, records: Records, ledger: Ledger, wait_s: float, as_json: bool
+) -> None:
+    steps: list[str] = []
+    say = steps.append if as_json else typer.echo
+    record = provision_device(device, place, seed, records, ledger, wait_s, say)
+    if as_json:
+        print_json({**_enrolment_facts(record.enrolment), "steps": steps})
+
+
+def _enrolment_facts(enrolment: Enrolment) -> dict[str, object]:
+    """What an enrolment says of its device's place."""
+    before = enrolment.predecessor
+    facts = {"device_id": enrolment.device_id.hex(), "site": enrolment.site, "name": enrolment.name}
+    return facts | {"tier": enrolment.tier, "predecessor": before.hex() if before is not None else None}
 
 
 def _before(records: Records, old: str, ledger: Path | None) -> Record:
     """The last enrolment of the device that is to be replaced."""
-    try:
-        device = bytes.fromhex(old)
-    except ValueError:
-        device = b""
-    if len(device) != 16:
-        raise PlaceError(f"old: expected 32 hex digits, found {old[:80]!r}")
-    found = records.places_of(device) or records.of_ledger(ledger, device)
+    site, slash, name = old.partition("/")
+    if slash:
+        record = _at_place(records, site, name, ledger)
+        found = [record] if record is not None else []
+    elif DEVICE_ID.fullmatch(old):
+        device_id = bytes.fromhex(old)
+        found = records.places_of(device_id) or records.of_ledger(ledger, device_id)
+    else:
+        raise PlaceError(f"old: expected SITE/NAME or 32 hex digits, found {old[:80]!r}")
     if not found:
-        raise PlaceError(f"old: expected a device whose enrolment is kept here, found {old}")
+        raise PlaceError(f"old: expected a device whose enrolment is kept here, found {printable(old)}")
     return max(found, key=lambda record: record.enrolment.unix_s)
+
+
+def _at_place(records: Records, site: str, name: str, ledger: Path | None) -> Record | None:
+    """The enrolment of the device at this place, by the ledger where it is on this machine."""
+    if not PLACE_NAME.fullmatch(site) or not PLACE_NAME.fullmatch(name):
+        return None  # no such place can be enrolled, and its name is no file's name
+    held = records.in_ledger(ledger, site, name) if ledger is not None else None
+    return held or records.find(site, name)
 
 
 def _broker(name: str | None, ca: Path | None, certificate: Path | None, key: Path | None) -> Broker | None:
@@ -172,19 +190,15 @@ def _publisher_key(key: str | None, folder: Path | None) -> str:
 
 
 def _key(name: str, text: str | None) -> bytes:
-    try:
-        key = bytes.fromhex(text or "")
-    except ValueError:
-        key = b""
-    if len(key) != 32:
+    key = key_of_hex(text)
+    if key is None:
         raise ConfigError(f"{name}: expected 64 hex digits, or --ledger DIR, found {text!r}")
     return key
 
 
 def _device(
     port: str,
-    name: str,
-    tier: int,
+    place: Place,
     board: str | None,
     pack: Path | None,
     pinned: dict[str, str],
@@ -194,7 +208,10 @@ def _device(
     words: list[str] | None,
 ) -> Device:
     known = load_board(board) if board else None
-    settings = settings_for(known, name, pack) | pinned | {"tier": tier}
+    named: dict[str, object] = {**pinned}
+    if place.tier is not None:
+        named["tier"] = place.tier
     if port.startswith("unix:"):
-        settings["link"] = port
-    return Device(port, known, pack, with_words(settings, words), directory or UNIT_STATE / name, link, index)
+        named["link"] = port
+    asked = wanted(known, place.name, pack, named, words)
+    return Device(port, known, pack, asked, directory or UNIT_STATE / place.name, link, index)

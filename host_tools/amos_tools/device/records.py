@@ -1,10 +1,10 @@
 """What an operator keeps of each place: the signed enrolment of the device that stands there."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from amos import crypto
+from amos.edges.durable_host import write_whole
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import ENROLMENT_BYTES_MAX
@@ -49,7 +49,7 @@ class Records:
     def stage(self, record: Record) -> None:
         """Durably note that it is on its way."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._write(self.path(record.enrolment.site, record.enrolment.name).with_suffix(".pending"), record.data)
+        write_whole(self.path(record.enrolment.site, record.enrolment.name).with_suffix(".pending"), record.data)
 
     def drop_pending(self, record: Record) -> None:
         """It has arrived, or was refused."""
@@ -64,13 +64,13 @@ class Records:
         except OSError as error:
             raise RecordError(f"{path}: {error.strerror}") from None
 
-    def places_of(self, device: bytes) -> list[Record]:
+    def places_of(self, device_id: bytes) -> list[Record]:
         """What is kept of this device, at any place. Raises `RecordError`."""
         found = []
         for path in sorted(self._folder.glob("*.cose")) if self._folder.is_dir() else []:
             site, _dot, name = path.stem.partition(".")
             record = self.find(site, name)
-            if record is not None and record.enrolment.device_id == device:
+            if record is not None and record.enrolment.device_id == device_id:
                 found.append(record)
         return found
 
@@ -80,16 +80,16 @@ class Records:
         if ledger.trust.operator_key != self._operator_key:
             raise RecordError(f"{folder}: expected a ledger that trusts this operator's key, found one of another")
         with ledger.open_store() as store:
-            device = store.chain.at_place(site, name)
-            kept = store.chain.enrolment(device) if device else None
+            device_id = store.chain.at_place(site, name)
+            kept = store.chain.enrolment(device_id) if device_id else None
         return self._opened(str(folder), kept[1]) if kept else None
 
-    def of_ledger(self, folder: Path | None, device: bytes) -> list[Record]:
+    def of_ledger(self, folder: Path | None, device_id: bytes) -> list[Record]:
         """The enrolment of this device in that ledger. Raises `RecordError`, `LedgerError`."""
         if folder is None:
             return []
         with Folder(folder).open_store() as store:
-            kept = store.chain.enrolment(device)
+            kept = store.chain.enrolment(device_id)
         return [self._opened(str(folder), kept[1])] if kept else []
 
     def keep(self, record: Record) -> None:
@@ -100,17 +100,9 @@ class Records:
         self._folder.mkdir(parents=True, exist_ok=True)
         if before is not None and before.enrolment.device_id != enrolment.device_id:
             old = before.enrolment.device_id.hex()
-            self._write(path.with_suffix(f".{old}.cose"), before.data)
-        self._write(path, record.data)
+            write_whole(path.with_suffix(f".{old}.cose"), before.data)
+        write_whole(path, record.data)
         self.drop_pending(record)
-
-    def _write(self, path: Path, data: bytes) -> None:
-        staged = path.with_name(path.name + ".new")
-        with staged.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        staged.replace(path)
 
     def _opened(self, where: str, data: bytes) -> Record:
         try:

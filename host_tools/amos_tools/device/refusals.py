@@ -1,0 +1,32 @@
+"""What can be wrong when a player is prepared, provisioned or asked, and the exit code of each."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from amos.config import ConfigError
+from amos.protocol.errors import LocalError, ProtocolError
+from amos.score.score import ScoreError
+from amos_cli.output import Exit, refusals
+from amos_ledger.errors import LedgerError
+from amos_mqtt.broker import BrokerSettingError
+from amos_tools.boards import BoardError
+from amos_tools.device.call import DeviceError
+from amos_tools.device.deliver import DeliveryError
+from amos_tools.device.place import PlaceError
+from amos_tools.device.records import RecordError
+from amos_tools.pack.keys import KeyFileError
+from amos_tools.simulate.inputs import InputFileError
+
+USAGE = (BoardError, BrokerSettingError, ConfigError, InputFileError, KeyFileError)
+FINDINGS = (DeliveryError, DeviceError, LedgerError, LocalError, PlaceError, ProtocolError, RecordError, ScoreError)
+
+
+@contextmanager
+def device_refusals(as_json: bool = False) -> Iterator[None]:
+    """Every refusal as one line that names it, with its exit code."""
+    with (
+        refusals(*FINDINGS, OSError, sqlite3.Error, as_json=as_json),
+        refusals(*USAGE, as_json=as_json, code=Exit.USAGE),
+    ):
+        yield
