@@ -1,4 +1,4 @@
-"""Intake of usage messages in batches: persist → sequence → sign → publish → receipt (DESIGN section 11).
+"""Intake of usage messages in batches: persist → sequence → sign → publish → receipt (daemon/DESIGN.md section 11).
 
 A batch is one transaction for what it stores, index in the log included, and one for its receipts. A crash
 

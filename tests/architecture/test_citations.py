@@ -10,8 +10,7 @@ SOURCES = ("firmware", "daemon", "host_tools", "boards")
 CITATION = re.compile(r"([\w/]*)DESIGN(\.md)?(?: section)?((?: \d+)?)")
 SHARED = "daemon/DESIGN.md"
 LEDGER = "daemon/amos_ledger/"
-SHORT = ("daemon/amos_sync/", LEDGER)
-"""Folders whose comments may call the page of the daemons by its short name."""
+"""Its files may call the page in their own folder by its short name."""
 
 
 def citations() -> list[tuple[str, str, str]]:
@@ -21,10 +20,8 @@ def citations() -> list[tuple[str, str, str]]:
         for path in sorted((PROJECT / source).rglob("*.py")):
             name = str(path.relative_to(PROJECT))
             for folder, suffix, section in CITATION.findall(path.read_text()):
-                page = f"{folder}DESIGN.md"
-                if not folder and name.startswith(SHORT):
-                    page = SHARED if section else f"{LEDGER}DESIGN.md"
-                assert suffix or name.startswith(SHORT), f"{name}: cites a design without naming its file"
+                assert suffix, f"{name}: cites a design without naming its file"
+                page = f"{LEDGER}DESIGN.md" if not folder and name.startswith(LEDGER) else f"{folder}DESIGN.md"
                 found.append((name, page, section.strip()))
     return found
 

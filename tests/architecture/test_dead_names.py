@@ -16,7 +16,7 @@ GRAMMAR = "host_tools/amos_tools/script/grammar.lark"
 
 STAND_INS = {
     "firmware/amos/edges/blob_memory.py": "a folder of blobs",
-    "firmware/amos/edges/two_slot_file.py: TwoSlotMemory": "a two-slot file",
+    "firmware/amos/edges/two_slot_file.py: TwoSlotMemory": "a file of two slots",
     "firmware/amos/edges/sector_device.py: spoil": "a medium that rots",
     "firmware/amos/edges/sector_device.py: after_power_cut": "a medium after a power cut",
 }
@@ -26,7 +26,7 @@ IN_A_FORMAT = {"firmware/amos/protocol/segment.py: SEAL_SESSION"}
 """Members of a numbered list that a page specifies: readers meet them, and no code of ours writes them."""
 
 WAITING = {
-    *("key_text.py", "printable_host.py", "key_of_hex", "write_whole"),
+    *("printable_host.py", "write_whole"),
     *("list_all", "verifier_key", "usage_facts", "check_consistency"),
 }
 """Files and names to be used or to be deleted; only ever fewer."""

@@ -1,4 +1,4 @@
-"""The one decision about a usage message (DESIGN section 11): facts in, verdict out. Pure.
+"""The one decision about a usage message (daemon/DESIGN.md section 11): facts in, verdict out. Pure.
 
 `TABLE` is read from the top; the first row whose question has an answer decides. A question answers with a sentence
 for the answer's `detail` (it may be empty), or None when it does not apply. Numbers and general sentences of the

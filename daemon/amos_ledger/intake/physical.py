@@ -1,4 +1,4 @@
-"""What a board can physically have played, and in which order it can have sealed it (DESIGN section 11). Pure.
+"""What a board can have played, and in which order it can have sealed it (daemon/DESIGN.md section 11). Pure.
 
 Elapsed time is that of the session's sample clock: a player that renders faster than real time cannot place more
 stem-time than voices × frames either, while its monotonic clock would say that it did.

@@ -1,4 +1,4 @@
-"""Pool and pay: who earns what in a period (DESIGN section 12). Pure, exact integers.
+"""Pool and pay: who earns what in a period (daemon/DESIGN.md section 12). Pure, exact integers.
 
 The weight of a payee is the stem-time of every stem times the payee's split of it. Stem-time at different sample rates
 is added in *ticks*, of which a second has the least common multiple of the rates in play, so nothing is rounded before

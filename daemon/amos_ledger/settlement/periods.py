@@ -1,4 +1,4 @@
-"""Which month a segment's play belongs to (DESIGN section 11, late usage). Pure.
+"""Which month a segment's play belongs to (daemon/DESIGN.md section 11, late usage). Pure.
 
 A period is a UTC calendar month, written "2026-11". The device's clock decides when it rests on an anchor and is
 plausible; otherwise the ledger's own clock at reception does.

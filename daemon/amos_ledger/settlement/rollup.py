@@ -1,4 +1,4 @@
-"""Frames in play per stem, tier and rate (DESIGN section 11). Pure, NumPy, exact: integers only.
+"""Frames in play per stem, tier and rate (daemon/DESIGN.md section 11). Pure, NumPy, exact: integers only.
 
 Tier is kept apart so that it can be reported; settlement adds tiers together.
 """

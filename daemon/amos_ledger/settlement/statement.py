@@ -1,4 +1,4 @@
-"""What a payee is told about a period: a statement whose every figure can be checked (DESIGN section 12). Pure.
+"""What a payee is told of a period: a statement whose figures can be checked (daemon/DESIGN.md section 12). Pure.
 
 A statement is a JSON object of two parts. `core` holds the facts; its bytes (`core_bytes`) are a leaf of the tree whose
 root the closing signs. `proof` leads from the core to the ledger's checkpoint: the core's path to that root, the
