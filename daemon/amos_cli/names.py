@@ -4,6 +4,9 @@ import difflib
 import unicodedata
 from collections.abc import Iterable
 
+NAME_LETTERS_MAX = 80
+"""More of a name is not compared: the time for it grows with its square."""
+
 
 def nfc(text: str) -> str:
     """The text in Unicode's composed form: `é` is one letter, however a keyboard or a file system made it."""
@@ -18,7 +21,7 @@ def same_name(one: str, other: str) -> bool:
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that somebody may have meant, for a refusal."""
     found = {nfc(each).casefold(): each for each in known}
-    match = difflib.get_close_matches(nfc(name).casefold(), found, n=1, cutoff=0.6)
+    match = difflib.get_close_matches(nfc(name[:NAME_LETTERS_MAX]).casefold(), found, n=1, cutoff=0.6)
     return found[match[0]] if match else None
 
 

@@ -12,6 +12,7 @@ from amos.edges.sd_card import BAUDRATE_HZ_MAX, BAUDRATE_HZ_MIN
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 from amos.protocol.manifest import CODECS
 from amos.sound.mixer_base import VOICES_MAX
+from amos_cli.text import TextFault, decode_text
 from amos_tools.package_data import BOARDS
 
 FILE_BYTES_MAX = 16 << 10
@@ -174,8 +175,8 @@ def parse_board(name: str, data: bytes, file: str) -> Board:
     if not re.fullmatch(r"[a-z0-9-]{1,32}", name):
         raise BoardError(f"{file}: expected a name of 1 to 32 of a-z, digits and -, found {name!r}")
     try:
-        facts = _flat(tomllib.loads(data.decode()))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        facts = _flat(tomllib.loads(decode_text(data)))
+    except (TextFault, tomllib.TOMLDecodeError, RecursionError) as error:
         raise BoardError(f"{file}: expected TOML, found {error}") from None
     fault = _fault(facts)
     if fault:

@@ -1,5 +1,6 @@
 """`amos render` and `amos provenance`, as a person types them."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,21 @@ def test_a_pack_whose_lease_has_ended_is_refused(vault: Vault, script: str, tmp_
 def test_a_file_without_provenance_is_refused(tmp_path: Path) -> None:
     code, text = run("provenance", tmp_path / "none.wav")
     assert code == 1 and "NoProvenance" in text
+
+
+def test_what_a_render_may_write_over(pack_folder: Path, tmp_path: Path) -> None:
+    def rendered(out: Path, *words: str) -> tuple[int, str]:
+        return run("render", pack_folder, "-o", out, "--publisher-key", PUBLISHER, "--length", "1s", *words)
+
+    out, link, fifo = tmp_path / "a.wav", tmp_path / "link.wav", tmp_path / "fifo.wav"
+    out.write_bytes(b"a mix of mine")
+    code, text = rendered(out)
+    assert code == 1 and "--force" in text and out.read_bytes() == b"a mix of mine"
+    assert rendered(out, "--force")[0] == 0 and rendered(out, "--seed", "2")[0] == 0
+    link.symlink_to(out)
+    before = out.read_bytes()
+    assert rendered(link)[0] == 0 and link.is_symlink() and out.read_bytes() != before
+    os.mkfifo(fifo)
+    code, text = rendered(fifo, "--force")
+    assert code == 1 and "found a FIFO" in text and fifo.is_fifo()
+    assert "found a device" in rendered(Path("/dev/null"), "--force")[1]

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from amos_cli.table import print_table
 from amos_tools.demo.players import DemoPlayer
 from amos_tools.demo.workdir import Workdir
 
@@ -34,14 +34,11 @@ def player_facts(work: Workdir, players: list[DemoPlayer], spool: dict[str, Any]
 
 def print_report(facts: dict[str, Any], work: Workdir) -> None:
     """The way of the stem with this run's figures, the payout, and where things are."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=110)
     print("\nThe way of a stem")
     for number, (step, figures) in enumerate(_way(facts), 1):
         print(f"  {number:2}  {step:<9} {figures}")
     print()
-    console.print(_payout_table(facts["settlement"]))
+    print_table(_payout_table(facts["settlement"]))
     print(f"{facts['seconds']} s in all; everything is in {work.root}")
     print(f"  listen      {_shown(work, work.audio)}/*.wav")
     print(f"  statements  {_shown(work, Path(facts['settlement']['statements']))}/*.json")

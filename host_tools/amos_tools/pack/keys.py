@@ -5,7 +5,8 @@ from pathlib import Path
 from amos.crypto.key_text import key_of_hex
 
 KEY_BYTES = 32
-_FILE_BYTES_MAX = 2 * KEY_BYTES + 2
+_BOM = b"\xef\xbb\xbf"
+_FILE_BYTES_MAX = len(_BOM) + 2 * KEY_BYTES + 2
 
 
 class KeyFileError(Exception):
@@ -21,7 +22,7 @@ def read_key(path: Path) -> bytes:
         raise KeyFileError(f"{path}: expected a readable key file, found {error.strerror}") from None
     if len(data) == KEY_BYTES:
         return data
-    key = key_of_hex(data.decode("ascii", "replace").strip())
+    key = key_of_hex(data.removeprefix(_BOM).decode("ascii", "replace").strip())
     if key is None:
         raise KeyFileError(f"{path}: expected {KEY_BYTES} bytes or {2 * KEY_BYTES} hex digits, found neither")
     return key

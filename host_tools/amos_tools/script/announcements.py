@@ -1,9 +1,10 @@
 """`announce` lines: stems over the music, or room for a voice of the house."""
 
 from amos.score.score import ANNOUNCEMENTS_MAX, FADE_FRAMES_MAX, Announcement
+from amos_cli.names import nearest
 from amos_tools.script import tree
 from amos_tools.script.pools import Pools
-from amos_tools.script.problems import Problems, nearest
+from amos_tools.script.problems import Problems
 from amos_tools.script.program import Program, options_once
 from amos_tools.script.times import days_mask, minute_of
 from amos_tools.script.units import Q15, ClockFacts, gain_q15, length_frames

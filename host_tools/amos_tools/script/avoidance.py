@@ -12,8 +12,9 @@ from amos.score.score import (
     RELAX_PLAYS,
     RELAX_TEMPO,
 )
+from amos_cli.names import nearest
 from amos_tools.script import tree
-from amos_tools.script.problems import Problems, Span, nearest
+from amos_tools.script.problems import Problems, Span
 from amos_tools.script.program import Program
 from amos_tools.script.units import whole
 

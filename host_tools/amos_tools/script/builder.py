@@ -5,6 +5,7 @@ from typing import Any
 
 from lark import Token, Transformer
 
+from amos_cli.names import nfc
 from amos_tools.script import tree
 from amos_tools.script.problems import Span
 
@@ -26,7 +27,7 @@ class Builder(Transformer[Token, Any]):
 
     def _text(self, token: Token) -> tree.Text:
         value = str(token)[1:-1] if token.type == "STRING" else str(token)
-        return tree.Text(value, self._span(token))
+        return tree.Text(nfc(value), self._span(token))
 
     def _number(self, token: Token, unit: Token | None = None) -> tree.Number:
         span = self._span(token)

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from amos.score.rules import MINUTES_OF_DAY
 from amos.score.score import DAYPARTS_MAX, Daypart, Slider
+from amos_cli.names import nearest
 from amos_tools.script import tree
-from amos_tools.script.problems import Problems, nearest
+from amos_tools.script.problems import Problems
 from amos_tools.script.program import Program
 from amos_tools.script.times import days_mask, minute_of, next_days
 from amos_tools.script.units import Q15

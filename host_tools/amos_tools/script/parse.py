@@ -7,10 +7,12 @@ from importlib import resources
 
 from lark import Lark, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
+from amos_cli.names import nearest
+from amos_cli.text import place_of
 from amos_tools.script import tree
 from amos_tools.script.builder import Builder
 from amos_tools.script.hints import hint
-from amos_tools.script.problems import FIRST, Problem, Problems, ScriptError, Span, nearest
+from amos_tools.script.problems import FIRST, Problem, Problems, ScriptError, Span
 from amos_tools.script.words import KINDS, PUNCTUATION, STATEMENTS, TERMINALS, terminal_rules
 
 SOURCE_BYTES_MAX = 256 * 1024
@@ -47,9 +49,7 @@ def source_lines(source: str | bytes, name: str) -> list[str]:
             raise _refused(name, f"a script has at most {SOURCE_BYTES_MAX // 1024} KiB, this one has {len(data)} bytes")
         text = data.decode("utf-8-sig")
     except UnicodeError as error:
-        before = error.object[: error.start] if isinstance(error, UnicodeDecodeError) else b""
-        line = before.count(b"\n") + 1
-        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        line, column = place_of(error) if isinstance(error, UnicodeDecodeError) else (1, 1)
         raise _refused(name, "a script is UTF-8 text, this is not", Span(line, column, 0)) from None
     return [line.removesuffix("\r") for line in text.split("\n")]
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from amos.protocol.limits import STEMS_MAX
 from amos.score.score import POOLS_MAX, RELAX_KEY, RELAX_TEMPO, Pool
+from amos_cli.names import nearest
 from amos_tools.script import tree
 from amos_tools.script.fits import key_fits, tempo_fits
 from amos_tools.script.hints import ROLE_ALIASES
-from amos_tools.script.problems import Problems, nearest
+from amos_tools.script.problems import Problems
 from amos_tools.script.program import Program
 from amos_tools.script.units import ClockFacts
 from amos_tools.stems import ROLES, StemFacts

@@ -1,9 +1,10 @@
 """Located errors and warnings of a script, and how they are printed."""
 
-import difflib
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from amos_cli.names import nearest
 
 PROBLEMS_MAX = 20
 """A run stops here: the rest would only follow from these."""
@@ -136,15 +137,6 @@ class Problems:
         """Raise `ScriptError` with the errors in order of position, if there are any."""
         if self.errors:
             raise ScriptError(sorted(self.errors, key=lambda problem: (problem.span.line, problem.span.column)))
-
-
-def nearest(found: str, known: Iterable[str]) -> str | None:
-    """The known word most like `found`, if one is near enough to be meant."""
-    folded: dict[str, str] = {}
-    for word in known:
-        folded.setdefault(word.lower(), word)
-    matches = difflib.get_close_matches(found.lower()[:80], folded, n=1, cutoff=0.6)
-    return folded[matches[0]] if matches else None
 
 
 def _one_of(words: tuple[str, ...]) -> str:

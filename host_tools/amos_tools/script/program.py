@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from amos.score.score import SECTIONS_MAX
+from amos_cli.names import nearest
 from amos_tools.script import tree
 from amos_tools.script.hints import EVENT_ALIASES
-from amos_tools.script.problems import Problems, nearest
+from amos_tools.script.problems import Problems
 from amos_tools.script.words import RESERVED
 
 NAME_BYTES_MAX = 64

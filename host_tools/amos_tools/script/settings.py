@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from amos.score.score import RATES_HZ, SLEW_FRAMES_MAX, SLIDERS_MAX, TEMPO_MBPM_MAX, TEMPO_MBPM_MIN, VOICES_MAX, Slider
+from amos_cli.names import nearest
 from amos_tools.script import tree
 from amos_tools.script.expressions import CONSTANT_MAX
-from amos_tools.script.problems import FIRST, Problems, Span, nearest
+from amos_tools.script.problems import FIRST, Problems, Span
 from amos_tools.script.program import Program, options_once
 from amos_tools.script.units import Q15, ClockFacts, gain_q15, length_frames, thousandths, whole
 

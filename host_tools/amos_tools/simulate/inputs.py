@@ -34,6 +34,8 @@ from amos.score.inputs import (
 )
 from amos.score.score import Score
 from amos.sound.limiter import UNITY_Q15
+from amos_cli.names import hint, nfc
+from amos_cli.text import TextFault, decode_text
 from amos_tools.script.times import clock_of
 from amos_tools.simulate.durations import DurationError, frames_of
 
@@ -78,9 +80,9 @@ def read_inputs(path: Path, score: Score) -> list[TimedInput]:
     if len(data) > FILE_BYTES_MAX:
         raise InputFileError(f"{path}: expected at most {FILE_BYTES_MAX} bytes, found more")
     try:
-        lines = data.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise InputFileError(f"{path}: expected UTF-8 text, found other bytes") from None
+        lines = decode_text(data).splitlines()
+    except TextFault as error:
+        raise InputFileError(f"{path}: {error}") from None
     inputs = []
     for number, line in enumerate(lines, 1):
         if line.strip():
@@ -97,6 +99,8 @@ def parse_input(line: str, score: Score) -> TimedInput:
     """One line of JSON as an input. Raises `InputFileError`."""
     try:
         fields: Any = json.loads(line, parse_float=Decimal)
+    except json.JSONDecodeError as error:
+        raise InputFileError(f"column {error.colno}: expected a line of JSON, found {error.msg}") from None
     except (ValueError, RecursionError) as error:
         raise InputFileError(f"expected a line of JSON, found {error}") from None
     if not isinstance(fields, dict) or not fields.keys() <= _FIELDS or "kind" not in fields:
@@ -142,7 +146,9 @@ def _kind_value(kind: Any, value: Any, score: Score | None) -> tuple[int, int]:
         return INPUT_CLOCK, _clock(value)
     if kind == "volume":
         return INPUT_VOLUME, _volume_q15(value)
-    kind = NAMED_KINDS.get(kind, kind) if isinstance(kind, str) else kind
+    if isinstance(kind, str):
+        kind = nfc(kind)
+        kind = NAMED_KINDS.get(kind, kind)
     if type(kind) is int:
         if type(value) is not int:
             raise InputFileError(f"value: expected a whole number, found {str(value)[:40]}")
@@ -154,9 +160,8 @@ def _kind_value(kind: Any, value: Any, score: Score | None) -> tuple[int, int]:
         return kind, value
     names = [slider.name for slider in score.sliders] if score is not None else []
     if score is None or kind not in names:
-        raise InputFileError(
-            f"kind: expected {', '.join([*PLAIN_KINDS, 'volume', *NAMED_KINDS, *names])}; found {str(kind)[:40]!r}"
-        )
+        known = [*PLAIN_KINDS, "volume", *NAMED_KINDS, *names]
+        raise InputFileError(f"kind: expected {', '.join(known)}; found {str(kind)[:40]!r}{hint(str(kind), known)}")
     slider = score.sliders[names.index(kind)]
     low, high = Fraction(slider.lo_q15, 32768), Fraction(slider.hi_q15, 32768)
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)) or not low <= _fraction(value) <= high:

@@ -9,6 +9,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from amos.edges.durable_host import sync_folder
 from amos_tools.vault.errors import BlobDamaged, StorageFailed
 
 
@@ -59,7 +60,7 @@ class Blobs:
         folder = target.parent
         if not folder.is_dir():
             folder.mkdir(exist_ok=True)
-            sync_folder(folder.parent)
+            sync_folder(folder)
         handle, staged = tempfile.mkstemp(dir=self.root / "tmp")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -71,13 +72,4 @@ class Blobs:
         except OSError:
             Path(staged).unlink(missing_ok=True)
             raise
-        sync_folder(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in `folder` durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        sync_folder(target)

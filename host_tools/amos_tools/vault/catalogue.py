@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from amos_cli.names import nfc
 from amos_tools.stems import Split, StemFacts
 from amos_tools.vault.errors import CatalogueDamaged, NotAVault
 
@@ -117,6 +118,8 @@ def _found_version(row: tuple[int, int] | None) -> str:
 def _facts(row: Sequence[object], splits: dict[bytes, list[Split]]) -> StemFacts:
     fields = dict(zip(_COLUMNS, row, strict=True))
     fields["opt_in"] = bool(fields["opt_in"])
+    for name in ("title", "artist"):  # a sidecar of another machine may have stated them decomposed
+        fields[name] = nfc(str(fields[name]))
     stem_id = fields["stem_id"]
     assert isinstance(stem_id, bytes)
     return StemFacts(**fields, splits=tuple(splits.get(stem_id, ())))  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from amos_cli.names import hint, nfc
 from amos_tools.stems import PPM, ROLES, Split
 from amos_tools.vault import errors
 from amos_tools.vault.limits import (
@@ -48,8 +49,8 @@ def parse_facts(file: str, fields: Mapping[str, str]) -> StatedFacts:
     """Check the texts of one sidecar or CSV row for `file`. Raises the `VaultError` of the first wrong field."""
     for name in fields:
         if name not in FIELDS:
-            raise errors.BadSidecar(file, name, "one of " + ", ".join(FIELDS), name)
-    values = {name: fields.get(name, "").strip() for name in FIELDS}
+            raise errors.BadSidecar(file, name, "one of " + ", ".join(FIELDS) + hint(name, FIELDS), name)
+    values = {name: nfc(fields.get(name, "").strip()) for name in FIELDS}
     for name in ("title", "artist", "splits", "role"):
         if not values[name]:
             raise errors.MissingFacts(file, name, "a value", "nothing")
@@ -113,7 +114,7 @@ def _text(file: str, field: str, text: str, bytes_max: int) -> str:
 
 def _role(file: str, text: str) -> str:
     if text not in ROLES:
-        raise errors.UnknownRole(file, "role", "one of " + ", ".join(ROLES), text)
+        raise errors.UnknownRole(file, "role", "one of " + ", ".join(ROLES) + hint(text, ROLES), text)
     return text
 
 

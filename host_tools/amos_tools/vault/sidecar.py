@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+from amos_cli.names import hint, nfc, same_name
+from amos_cli.text import TextFault, decode_text
 from amos_tools.vault import errors
 from amos_tools.vault.facts import FIELDS, REQUIRED_FIELDS, StatedFacts, parse_facts
 from amos_tools.vault.limits import CSV_BYTES_MAX, SIDECAR_BYTES_MAX
@@ -13,8 +15,9 @@ from amos_tools.vault.limits import CSV_BYTES_MAX, SIDECAR_BYTES_MAX
 
 def read_sidecar(audio: Path) -> StatedFacts:
     """The facts in the JSON file beside `audio`: one object with the CSV's columns (`splits` may be an object)."""
-    sidecar = audio.with_suffix(".json")
-    if not sidecar.is_file():
+    sidecar = _beside(audio)
+    if sidecar is None:
+        sidecar = audio.with_suffix(".json")
         raise errors.MissingFacts(audio, "sidecar", f"{sidecar.name} beside it, or a CSV row", "neither")
     text = _read_text(sidecar, SIDECAR_BYTES_MAX)
     try:
@@ -29,6 +32,16 @@ def read_sidecar(audio: Path) -> StatedFacts:
             raise errors.BadSidecar(sidecar, name, "each field once", "it twice")
         fields[name] = _field_text(sidecar, name, value)
     return parse_facts(str(audio), fields)
+
+
+def _beside(audio: Path) -> Path | None:
+    """The sidecar of `audio`; a file system may have composed the letters of one name and not of the other."""
+    sidecar = audio.with_suffix(".json")
+    if sidecar.is_file():
+        return sidecar
+    if audio.name.isascii() or not audio.parent.is_dir():
+        return None
+    return next((path for path in audio.parent.glob("*.json") if same_name(path.name, sidecar.name)), None)
 
 
 class _Pairs(list[tuple[str, object]]):
@@ -58,13 +71,14 @@ class Sheet:
     def facts_for(self, audio: Path, root: Path | None) -> StatedFacts:
         """The facts of the row whose `file` is `audio` relative to `root`, relative to the CSV, or its bare name."""
         for name in self._names(audio, root):
-            row = self._rows.get(name)
+            row = self._rows.get(nfc(name))
             if row is not None:
-                self._used.add(name)
+                self._used.add(nfc(name))
                 if isinstance(row, errors.VaultError):
                     raise row
                 return parse_facts(str(audio), row)
-        raise errors.MissingFacts(audio, "sidecar", f"a row in {self.path.name}", "none")
+        close = hint(audio.name, self._rows)
+        raise errors.MissingFacts(audio, "sidecar", f"a row in {self.path.name}{close}", "none")
 
     def unused(self) -> list[errors.VaultError]:
         """A refusal for each row whose file was not among those imported."""
@@ -82,13 +96,13 @@ class Sheet:
 def read_sheet(path: Path) -> Sheet:
     """Read a CSV with the columns `file` and those of `FIELDS`. Raises `BadSidecar` when the sheet itself is wrong."""
     text = _read_text(path, CSV_BYTES_MAX)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
         header = [name.strip() for name in next(reader, [])]
         _check_header(path, header)
         lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except csv.Error as error:
-        raise errors.BadSidecar(path, "csv", "comma-separated values", str(error)) from None
+        raise errors.BadSidecar(path, "csv", f"comma-separated values in line {reader.line_num}", str(error)) from None
     rows: dict[str, dict[str, str] | errors.VaultError] = {}
     for line, cells in lines:
         name, row = _row(path, line, header, cells)
@@ -100,7 +114,12 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
     known = ("file", *FIELDS)
     for name in header:
         if name not in known:
-            raise errors.BadSidecar(path, "header", "only the columns " + ", ".join(known), name or "an empty name")
+            raise errors.BadSidecar(
+                path,
+                "header in line 1",
+                "only the columns " + ", ".join(known) + hint(name, known),
+                name or "an empty name",
+            )
         if header.count(name) > 1:
             raise errors.BadSidecar(path, "header", "each column once", name)
     for name in ("file", *REQUIRED_FIELDS):
@@ -112,7 +131,7 @@ def _row(
     path: Path, line: int, header: Sequence[str], cells: Sequence[str]
 ) -> tuple[str, dict[str, str] | errors.VaultError]:
     fields = dict(zip(header, cells, strict=False))
-    name = PurePosixPath(fields.pop("file", "").strip()).as_posix()
+    name = nfc(PurePosixPath(fields.pop("file", "").strip()).as_posix())
     if len(cells) != len(header):
         expected = f"{len(header)} cells in line {line} of {path.name}"
         return name, errors.BadSidecar(name, "row", expected, str(len(cells)))
@@ -128,6 +147,6 @@ def _read_text(path: Path, bytes_max: int) -> str:
     if len(data) > bytes_max:
         raise errors.BadSidecar(path, "size", f"at most {bytes_max} bytes", "more")
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise errors.BadSidecar(path, "encoding", "UTF-8", f"byte 0x{data[error.start]:02x}") from None
+        return decode_text(data)
+    except TextFault as error:
+        raise errors.BadSidecar(path, "encoding", "UTF-8", str(error)) from None
