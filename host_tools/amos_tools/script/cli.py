@@ -6,8 +6,11 @@ from typing import Annotated
 
 import typer
 
+from amos.protocol.printable_host import printable
 from amos.score.inputs import INPUT_CLOCK
 from amos.score.score import decode_score
+from amos_tools.pack.build import stretched_stems
+from amos_tools.pack.conform import has_stretcher
 from amos_tools.pack.errors import PackBuildError
 from amos_tools.script.compile import Compiled, compile_script
 from amos_tools.script.explain import Play, explain_at, explain_placement
@@ -24,6 +27,9 @@ from amos_tools.vault import Vault, VaultError
 
 HOURS_MAX = 72
 """How far `explain` looks ahead."""
+
+STEMS_NAMED_MAX = 3
+"""In one line; the rest is counted."""
 
 app = typer.Typer(help="Aimi Script: check what a script will do.", no_args_is_help=True)
 app.command("simulate")(simulate_command)
@@ -43,7 +49,23 @@ def check(file: ScriptFile, vault: VaultFolder) -> None:
     compiled = _compiled(file, vault)
     for warning in compiled.warnings:
         typer.echo(warning.render() + "\n", err=True)
+    lacking = _lacking_stretcher(compiled)
+    if lacking:
+        typer.echo(lacking + "\n", err=True)
     typer.echo(summary(compiled))
+
+
+def _lacking_stretcher(compiled: Compiled) -> str | None:
+    """What to install before a pack of this script can be built here; None where all is there."""
+    stretched = [] if has_stretcher() else stretched_stems(compiled)
+    if not stretched:
+        return None
+    titles = ", ".join(printable(stem.title, 40) for stem in stretched[:STEMS_NAMED_MAX])
+    more = f" and {len(stretched) - STEMS_NAMED_MAX} more" if len(stretched) > STEMS_NAMED_MAX else ""
+    return (
+        f"warning: {titles}{more}: of another tempo or key than the script, so a pack needs python-stretch, which this"
+        " machine lacks: pip install python-stretch, or build the pack on a desk's machine (on ARM there is none)"
+    )
 
 
 @app.command(name="format")
