@@ -15,20 +15,20 @@ from amos.app import Player
 from amos.config import Config
 from amos.protocol.answer import ACCEPTED, DUPLICATE
 from amos.protocol.envelope_host import wrap
-from amos.protocol.link_call_host import identify
+from amos.protocol.link_courier import CourierLink
+from amos.protocol.link_courier_call import identify
+from amos.protocol.link_courier_offer import offer_receipt
+from amos.protocol.link_courier_segment import list_all, read_segment
+from amos.protocol.link_courier_talk import Conversation
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.link_host import HostLink
-from amos.protocol.link_offer_host import offer_receipt
-from amos.protocol.link_segment_host import list_all, read_segment
-from amos.protocol.link_talk_host import Conversation
 from amos.protocol.segment import open_usage
 from amos.protocol.topics import USAGE, device_topic
 from amos_ledger import registry
 from amos_ledger.folder import init_folder
+from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger
-from amos_ledger.periods import period_at
-from amos_ledger.reading import Message
-from amos_ledger.settling import settle_period
+from amos_ledger.settle_period import settle_period
+from amos_ledger.settlement.periods import period_at
 from amos_tools.device.call import Identity
 from amos_tools.device.prepare import enrol
 from amos_tools.pack import build_pack
@@ -52,7 +52,7 @@ section always 4 bars
 """
 
 
-def talk(link: HostLink, device: DeviceLink, steps: object) -> object:
+def talk(link: CourierLink, device: DeviceLink, steps: object) -> object:
     """One conversation over a wire that loses nothing."""
     conversation = Conversation(steps)  # type: ignore[arg-type]
     while not conversation.done:
@@ -99,7 +99,7 @@ def test_the_way_of_a_stem(tmp_path: Path) -> None:
 
     # 6. The player proves its key; the operator signs its enrolment; the ledger lets its play count.
     player = Player(Config(config.directory, settings | {"linger": "no"}), lines.append)
-    device, link = DeviceLink(player.device), HostLink(1)
+    device, link = DeviceLink(player.device), CourierLink(1)
     nonce = bytes(range(32))
     identity = Identity(talk(link, device, identify(link, nonce)), nonce)  # type: ignore[arg-type]
     enrolment = enrol(identity, OPERATOR, site="cafe", name="bar", tier=2)
@@ -135,7 +135,7 @@ def test_the_way_of_a_stem(tmp_path: Path) -> None:
     # 11. The month closes: the whole pool goes to the one stem that played, and is split as agreed.
     period = period_at(int(time.time()))
     settled = settle_period(folder, period, 1_000_000_000, "EUR")
-    payouts = {payout.payee: payout.amount_micro for payout in settled.closed.reckoning.settlement.payouts}
+    payouts = {payout.payee: payout.amount_micro for payout in settled.closed.result.settlement.payouts}
     assert payouts == {"ada": 700_000_000, "berta": 300_000_000}
 
     # 12. Anyone can check it, from what the ledger publishes and three pinned keys.

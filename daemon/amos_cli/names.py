@@ -22,7 +22,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     return found[match[0]] if match else None
 
 
-def with_nearest(name: str, known: Iterable[str]) -> str:
-    """`name` as a refusal shows it, with the nearest known name if there is one."""
+def hint(name: str, known: Iterable[str]) -> str:
+    """What a refusal ends with: the nearest known name in a clause of its own, or nothing."""
     close = nearest(name, known)
-    return f"{name[:80]} (nearest: {close})" if close is not None else name[:80]
+    return "" if close is None else f"; the nearest is {close}"

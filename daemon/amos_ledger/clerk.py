@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from amos.crypto import verify
-from amos.protocol.answer import ACCEPTED, GAP, UNKNOWN_PACK
+from amos.protocol.answer import ACCEPTED, GAP, HELD, UNKNOWN_PACK
 from amos.protocol.segment import Usage
-from amos_ledger.intake import CONDEMNING, EVIDENCE, HELD, Decision, Facts, decide
-from amos_ledger.periods import assign_period, period_of
-from amos_ledger.reading import Reading, open_reading, reread
+from amos_ledger.intake.decision import CONDEMNING, EVIDENCE, Decision, Facts, decide
+from amos_ledger.intake.reading import Reading, open_reading, reread
 from amos_ledger.records import verdict_name
-from amos_ledger.rollup import roll_up
-from amos_ledger.store import Store
+from amos_ledger.settlement.periods import assign_period, period_of
+from amos_ledger.settlement.rollup import roll_up
+from amos_ledger.store.store import Store
 
 _MOVING = (ACCEPTED, GAP, UNKNOWN_PACK, *CONDEMNING)
 """Verdicts after which a held segment may be able to go on; of a held one, because it may declare a loss."""

@@ -1,6 +1,5 @@
 """`amos ledger`: keep a ledger. Every error is one line that names it; nobody is shown a traceback."""
 
-import json
 import logging
 import signal
 import sqlite3
@@ -14,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from amos.protocol.errors import MessageError
+from amos_cli.output import AsJson, Exit, error_sentence, print_json, refusals, refuse
 from amos_ledger import registry
 from amos_ledger.errors import BrokerUnusable, LedgerError, StorageFailed
 from amos_ledger.folder import Folder, init_folder, parse_key
@@ -35,57 +35,74 @@ def init(
     origin: Annotated[str, typer.Option(metavar="NAME", help="The log's name for all time, e.g. ledger.example/amos.")],
     operator_key: Annotated[str, typer.Option(metavar="HEX", help="Public key whose enrolments count.")],
     publisher_key: Annotated[str, typer.Option(metavar="HEX", help="Public key whose packs and catalogues count.")],
+    as_json: AsJson = False,
 ) -> None:
     """Make a ledger with a key of its own, and print its public key."""
-    with _one_line_errors(folder):
+    with _one_line_errors(folder, as_json):
         keys = parse_key(operator_key, "operator-key"), parse_key(publisher_key, "publisher-key")
         made = init_folder(folder, origin, *keys)
         with made.open_store() as store:
             registry.publish(made, store)
-        typer.echo(made.public_key.hex())
+    if as_json:
+        return print_json({"origin": made.trust.origin, "public_key": made.public_key.hex()})
+    typer.echo(made.public_key.hex())
 
 
 @app.command()
 def enrol(
-    folder: LedgerFolder, file: Annotated[Path, typer.Argument(metavar="FILE", help="The signed enrolment.")]
+    folder: LedgerFolder,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The signed enrolment.")],
+    as_json: AsJson = False,
 ) -> None:
     """Let a device's segments count. The same enrolment again is no error."""
-    with _one_line_errors(folder):
+    with _one_line_errors(folder, as_json):
         ledger = Folder(folder)
         data = registry.read_enrolment(file)
         with ledger.open_store() as store:
             enrolment, fresh = registry.enrol(ledger, store, data)
             registry.publish(ledger, store)
-        state = "enrolled" if fresh else "was enrolled before"
-        place = f" in the place of {enrolment.predecessor.hex()}" if enrolment.predecessor else ""
-        typer.echo(f"{enrolment.device_id.hex()} {state}: {enrolment.name} at {enrolment.site}{place}")
+    predecessor = enrolment.predecessor.hex() if enrolment.predecessor else None
+    if as_json:
+        named = {"device_id": enrolment.device_id.hex(), "name": enrolment.name, "site": enrolment.site}
+        return print_json(named | {"predecessor": predecessor, "fresh": fresh})
+    state = "enrolled" if fresh else "was enrolled before"
+    place = f" in the place of {predecessor}" if predecessor else ""
+    typer.echo(f"{enrolment.device_id.hex()} {state}: {enrolment.name} at {enrolment.site}{place}")
 
 
 @app.command()
 def publish(
     folder: LedgerFolder,
     pack_folder: Annotated[Path, typer.Argument(metavar="PACKDIR", help="Holds manifest.cose and catalogue.cose.")],
+    as_json: AsJson = False,
 ) -> None:
     """Let play of a pack's stems count. The same pack again is no error."""
-    with _one_line_errors(folder):
+    with _one_line_errors(folder, as_json):
         ledger = Folder(folder)
         files = registry.read_pack(pack_folder)
         with ledger.open_store() as store:
             pack, manifest, fresh = registry.add_pack(ledger, store, *files)
             registry.publish(ledger, store)
-        state = "published" if fresh else "was published before"
-        typer.echo(f"{pack.hex()} {state}: {manifest.name}, {len(manifest.stems)} stems")
+    if as_json:
+        facts = {"pack": pack.hex(), "name": manifest.name, "stems": len(manifest.stems), "fresh": fresh}
+        return print_json(facts)
+    state = "published" if fresh else "was published before"
+    typer.echo(f"{pack.hex()} {state}: {manifest.name}, {len(manifest.stems)} stems")
 
 
 @app.command()
 def optouts(
-    folder: LedgerFolder, file: Annotated[Path, typer.Argument(metavar="FILE", help="From amos pack optouts.")]
+    folder: LedgerFolder,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="From amos pack optouts.")],
+    as_json: AsJson = False,
 ) -> None:
     """Hand the publisher's opt-out list to every courier. The same list again is no error."""
-    with _one_line_errors(folder):
+    with _one_line_errors(folder, as_json):
         opt_outs, fresh = add_opt_outs(Folder(folder), read_opt_outs(file))
-        state = "in force" if fresh else "was in force before"
-        typer.echo(f"opt-outs {opt_outs.serial} {state}: {len(opt_outs)} stems")
+    if as_json:
+        return print_json({"serial": opt_outs.serial, "stems": len(opt_outs), "fresh": fresh})
+    state = "in force" if fresh else "was in force before"
+    typer.echo(f"opt-outs {opt_outs.serial} {state}: {len(opt_outs)} stems")
 
 
 @app.command()
@@ -120,16 +137,16 @@ def serve(
 
 @app.command()
 def status(
-    folder: LedgerFolder, as_json: Annotated[bool, typer.Option("--json", help="The same as data.")] = False
+    folder: LedgerFolder,
+    as_json: AsJson = False,
 ) -> None:
     """Say what the ledger holds; works while it serves."""
-    with _one_line_errors(folder):
+    with _one_line_errors(folder, as_json):
         ledger = Folder(folder)
         with ledger.open_store() as store:
             totals = store.totals()
     if as_json:
-        typer.echo(json.dumps(_facts(ledger, totals), indent=2))
-        return
+        return print_json(_facts(ledger, totals))
     typer.echo(f"{ledger.trust.origin}, key {ledger.public_key.hex()}, {totals.log_size} entries in the log")
     refused = sum(totals.refused.values())
     typer.echo(
@@ -156,17 +173,10 @@ def _facts(folder: Folder, totals: Totals) -> dict[str, Any]:
 
 
 @contextmanager
-def _one_line_errors(folder: Path) -> Iterator[None]:
+def _one_line_errors(folder: Path, as_json: bool = False) -> Iterator[None]:
+    kinds = (LedgerError, MessageError, BrokerSettingError)
     try:
-        yield
-    except LedgerError as error:
-        raise _refusal(error.name, error) from None
-    except (MessageError, BrokerSettingError) as error:
-        raise _refusal(type(error).__name__, error) from None
+        with refusals(*kinds, as_json=as_json), refusals(BrokerUnusable, as_json=as_json, code=Exit.UNREACHABLE):
+            yield
     except (OSError, sqlite3.Error) as error:
-        raise _refusal(StorageFailed.__name__, f"{folder}: {error}") from None
-
-
-def _refusal(name: str, error: object) -> typer.Exit:
-    typer.echo(f"{name}: {' '.join(str(error).split())}", err=True)
-    return typer.Exit(1)
+        refuse(StorageFailed.__name__, f"{folder}: {error_sentence(error)}", as_json)

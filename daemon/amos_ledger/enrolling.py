@@ -22,8 +22,8 @@ from amos.protocol.topics import ENROLLED, ENROLMENT, device_topic, parse_device
 from amos_ledger import registry
 from amos_ledger.errors import EnrolmentRefused
 from amos_ledger.folder import Folder
-from amos_ledger.reading import Message, shortened
-from amos_ledger.store import Store
+from amos_ledger.intake.reading import Message, shortened
+from amos_ledger.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

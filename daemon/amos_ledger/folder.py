@@ -16,9 +16,9 @@ from pathlib import Path
 
 from amos.crypto import key_id, public_key, sign
 from amos.protocol.errors import MessageError
-from amos_ledger.checkpoint import check_origin
 from amos_ledger.errors import AlreadyServing, KeyUnusable, LedgerExists, NotALedger, StorageFailed
-from amos_ledger.store import Store
+from amos_ledger.log.checkpoint import check_origin
+from amos_ledger.store.store import Store
 
 _KEY, _TRUST, _STORE = "ledger.key", "trust.json", "ledger.sqlite"
 

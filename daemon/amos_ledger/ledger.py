@@ -1,4 +1,4 @@
-"""Intake of usage messages in batches: persist → sequence → sign → publish → receipt (DESIGN section 11).
+"""Intake of usage messages in batches: persist → sequence → sign → publish → receipt (daemon/DESIGN.md section 11).
 
 A batch is one transaction for what it stores, index in the log included, and one for its receipts. A crash
 
@@ -19,21 +19,21 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from amos.protocol.anchor import VERSION, Anchor, sign_anchor
-from amos.protocol.answer import ACCEPTED, DUPLICATE, UNAVAILABLE, Answer
+from amos.protocol.answer import ACCEPTED, DUPLICATE, HELD, UNAVAILABLE, Answer
 from amos.protocol.errors import ProtocolError
 from amos.protocol.receipt import sign_receipt
 from amos.protocol.topics import ANCHOR, RECEIPT, device_topic
-from amos_ledger import clerk, enrolling, tree
-from amos_ledger.checkpoint import Checkpoint
+from amos_ledger import clerk, enrolling
 from amos_ledger.clerk import Outcome
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
-from amos_ledger.intake import HELD
+from amos_ledger.intake.reading import Message, Reading, read, shortened, time_request
 from amos_ledger.limits import BATCH_MESSAGES_MAX
+from amos_ledger.log import tree
+from amos_ledger.log.checkpoint import Checkpoint
 from amos_ledger.public import Public
-from amos_ledger.reading import Message, Reading, read, shortened, time_request
 from amos_ledger.records import Receipted
-from amos_ledger.store import Store
+from amos_ledger.store.store import Store
 
 STORAGE_ERRORS = (sqlite3.Error, OSError, LedgerError)
 """What makes the ledger unavailable, not the message wrong."""

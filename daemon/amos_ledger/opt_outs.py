@@ -56,7 +56,7 @@ def _opened(folder: Folder, data: bytes) -> OptOuts:
     return opened
 
 
-class Herald:
+class OptOutPublisher:
     """Retains the list in force at the broker: on each connection, and whenever there is a newer one.
 
     `publish(topic, payload, retain)` gives it to the broker, and says whether that went.

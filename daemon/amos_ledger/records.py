@@ -1,8 +1,9 @@
-"""Rows of the ledger's tables as values."""
+"""Rows of the ledger's tables as values: what intake decides about and the store keeps."""
 
 from dataclasses import dataclass, replace
 
 from amos.protocol.answer import VERDICTS
+from amos.protocol.segment import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,27 @@ class Device:
     voices: int
     quarantine: str | None
     retired_unix_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What an accepted segment says that its neighbours in the chain are held against.
+
+    `previous` is None when it declares the segment before lost: then it need not know its hash.
+    """
+
+    sequence: int
+    sha256: bytes
+    previous: bytes | None
+    boot: int
+    session: int
+    first_frame: int
+    end_frame: int
+
+
+def severed(usage: Usage) -> bool:
+    """Whether the segment declares the one before it lost."""
+    return usage.lost_last is not None and usage.lost_last == usage.sequence - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import CATALOGUE_BYTES_MAX, ENROLMENT_BYTES_MAX, MANIFEST_BYTES_MAX
 from amos.protocol.manifest import Manifest, open_manifest
-from amos_ledger.chain import Chain
-from amos_ledger.checkpoint import Checkpoint
 from amos_ledger.errors import EnrolmentRefused, LedgerError, PackRefused, StorageFailed
 from amos_ledger.folder import Folder
+from amos_ledger.log.checkpoint import Checkpoint
 from amos_ledger.public import Public
-from amos_ledger.store import Store
+from amos_ledger.store.chain import Chain
+from amos_ledger.store.store import Store
 
 
 def publish(folder: Folder, store: Store) -> Checkpoint:

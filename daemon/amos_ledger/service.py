@@ -1,21 +1,20 @@
 """The ledger at work: takes what arrives in batches, has it decided, answers, acknowledges.
 
-One thread does all of it; the MQTT edge has its own and only enqueues. Whatever arrives and whatever the disk does, the
+One thread does all of it; that of the MQTT client only enqueues. Whatever arrives and whatever the disk does, the
 loop goes on; it ends when it is told to, or after `idle_s` without a message.
 """
 
-import queue
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 
 from amos.protocol.answer import ACCEPTED, FORK, OVER_CAP
+from amos_ledger.intake.reading import Message, asks_time
 from amos_ledger.ledger import Ledger, Reply
 from amos_ledger.limits import BATCH_MESSAGES_MAX
-from amos_ledger.mqtt import Arrival, MqttEdge
-from amos_ledger.opt_outs import Herald
-from amos_ledger.reading import Message, asks_time
+from amos_ledger.mqtt import MqttEdge
+from amos_ledger.opt_outs import OptOutPublisher
 from amos_ledger.records import verdict_name
 
 TICK_S = 1.0
@@ -39,7 +38,7 @@ class Service:
         self._edge = edge
         self._report = report
         self._stop = stop
-        self._herald = Herald(ledger.folder, edge.publish)
+        self._opt_out_publisher = OptOutPublisher(ledger.folder, edge.publish)
         self._counts: Counter[str] = Counter()
         self._summarised_s = 0.0
         self._trouble: str | None = None
@@ -51,7 +50,7 @@ class Service:
         ticked_s = 0.0
         try:
             while not self._stop.is_set():
-                batch = self._next_batch()
+                batch = self._edge.next_batch(BATCH_MESSAGES_MAX, POLL_S)
                 now_s = time.monotonic()
                 if batch:
                     busy_s = now_s
@@ -66,7 +65,7 @@ class Service:
                     ticked_s = now_s
                     self._send(self._ledger.tick())
                     if self._edge.connected.is_set():
-                        self._herald.tell(self._edge.connections)
+                        self._opt_out_publisher.tell(self._edge.connections)
                 self._say()
                 if idle_s is not None and now_s - busy_s >= idle_s:
                     return
@@ -74,17 +73,6 @@ class Service:
             self._edge.stop()
             self._summarise()
             self._ledger.close()
-
-    def _next_batch(self) -> list[Arrival]:
-        """What has arrived, up to a batch; waits a moment for the first."""
-        batch: list[Arrival] = []
-        try:
-            batch.append(self._edge.arrivals.get(timeout=POLL_S))
-            while len(batch) < BATCH_MESSAGES_MAX:
-                batch.append(self._edge.arrivals.get_nowait())
-        except queue.Empty:
-            pass
-        return batch
 
     def _date(self, messages: list[Message]) -> None:
         """Answer nonces at once: their players' clocks are wrong by half of what this takes."""
@@ -114,9 +102,9 @@ class Service:
             self._summarise()
 
     def _summarise(self) -> None:
-        if self._edge.dropped:
-            self._counts["dropped, the queue was full"] += self._edge.dropped
-            self._edge.dropped = 0
+        dropped = self._edge.take_dropped()
+        if dropped:
+            self._counts["dropped, the queue was full"] += dropped
         if self._counts:
             order = sorted(self._counts.items(), key=lambda item: (item[0] != verdict_name(ACCEPTED), item[0]))
             self._report(", ".join(f"{count} {name}" for name, count in order))

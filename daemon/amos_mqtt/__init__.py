@@ -1,1 +1,1 @@
-"""What courier and ledger share of MQTT."""
+"""MQTT for whoever of us speaks it: where the broker is, and one client."""

@@ -6,6 +6,10 @@ from pathlib import Path
 
 PORT, TLS_PORT = 1883, 8883
 
+LEVEL_NAMES = {5: "MQTT 5", 4: "MQTT 3.1.1"}
+LEVELS = {"auto": (5, 4), "5": (5,), "3.1.1": (4,)}
+"""Setting -> levels to try, in turn."""
+
 
 class BrokerSettingError(Exception):
     """An address that is none, or TLS files that are none."""
@@ -17,7 +21,7 @@ class Broker:
 
     host: str
     port: int
-    levels: tuple[int, ...] = (5, 4)
+    levels: tuple[int, ...] = LEVELS["auto"]
     tls: ssl.SSLContext | None = None
 
     @property
@@ -35,7 +39,7 @@ def broker_at(
     ca: Path | None = None,
     certificate: Path | None = None,
     key: Path | None = None,
-    levels: tuple[int, ...] = (5, 4),
+    levels: tuple[int, ...] = LEVELS["auto"],
 ) -> Broker:
     """The broker at HOST, HOST:PORT or [IPV6]:PORT; over TLS, its certificate and name checked, with a CA or a
     certificate of our own. The files (PEM) are read now and not again. Raises `BrokerSettingError`."""

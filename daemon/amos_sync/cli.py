@@ -1,6 +1,5 @@
 """Command line of the courier: `run` and `status`."""
 
-import json
 import logging
 import signal
 import sys
@@ -8,13 +7,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from amos.crypto.key_text import key_of_hex
 from amos.edges.notify_host import heartbeat
-from amos_mqtt.broker import Broker, BrokerSettingError, broker_at
-from amos_sync import mqtt
+from amos.protocol.printable_host import printable
+from amos_cli.output import AsJson, Exit, error_sentence, print_json, refuse
+from amos_cli.table import print_table
+from amos_mqtt.broker import LEVELS, Broker, BrokerSettingError, broker_at
 from amos_sync.courier import Courier, Settings
 from amos_sync.errors import SettingError, SyncError
 from amos_sync.limits import SPOOL_BYTES_MAX
@@ -23,9 +24,6 @@ from amos_sync.ports import check_address
 from amos_sync.report import report
 
 app = typer.Typer(help="The courier: brings signed segments from players to the ledger, and receipts back.")
-
-EXIT_NOT_IDLE = 1
-EXIT_SETTING = 2
 
 
 @app.callback()
@@ -39,9 +37,13 @@ def run(
     device: Annotated[list[str], typer.Option(help="unix:PATH or serial:PATH; once for each player.")],
     broker: Annotated[str, typer.Option(help="HOST or HOST:PORT of the MQTT broker.")],
     spool: Annotated[Path, typer.Option(help="Folder for what is on its way; one courier each.")],
-    ledger_key: Annotated[str | None, typer.Option(help="Ledger's public key in hex: check receipts here too.")] = None,
+    ledger_key: Annotated[
+        str | None, typer.Option(metavar="HEX", help="Ledger's public key: check receipts here too.")
+    ] = None,
     packs: Annotated[str | None, typer.Option(metavar="DIR|URL", help="The pack that players should have.")] = None,
-    publisher_key: Annotated[str | None, typer.Option(help="Public key in hex: check packs here too.")] = None,
+    publisher_key: Annotated[
+        str | None, typer.Option(metavar="HEX", help="Publisher's public key: check packs here too.")
+    ] = None,
     until_idle: Annotated[bool, typer.Option(help="End (0) once every sealed segment is receipted.")] = False,
     timeout_s: Annotated[int, typer.Option(min=0, help="With --until-idle: give up (1) after this; 0 never.")] = 0,
     mqtt_version: Annotated[str, typer.Option(help="auto, 5 or 3.1.1.")] = "auto",
@@ -67,38 +69,31 @@ def run(
         )
         courier = Courier(settings)
     except (SyncError, BrokerSettingError) as error:
-        typer.echo(f"courier: {error}", err=True)
-        raise typer.Exit(EXIT_SETTING) from None
+        refuse("courier", error_sentence(error), code=Exit.USAGE)
     raise typer.Exit(_drive(courier, until_idle, timeout_s))
 
 
 @app.command()
 def status(
     spool: Annotated[Path, typer.Option(help="The courier's folder.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what is in a spool; works beside a running courier."""
     try:
         found = report(spool)
     except SyncError as error:
-        typer.echo(f"courier: {error}", err=True)
-        raise typer.Exit(EXIT_SETTING) from None
+        refuse("courier", error_sentence(error), as_json, Exit.USAGE)
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
-        return
+        return print_json(found)
     table = Table("player", "port", "last", "pulled", "sent", "held", "refused", "receipted", "returned", "sent bytes")
     names = ("last_sequence", "pulled", "sent", "held", "refused", "receipted", "returned", "sent_bytes")
     for row in found["devices"]:
         table.add_row(row["device"][:8], escape(row["port"]), *[str(row[name]) for name in names])
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=120)
-    console.print(table)
+    print_table(table)
     for row in found["devices"]:
         for refusal in row["refusals"]:
             detail = f" ({refusal['detail']})" if refusal["detail"] else ""
-            text = f"{row['device'][:8]}: segment {refusal['sequence']}: {refusal['verdict']}{detail}"
-            console.print(text, markup=False, highlight=False)
+            print(printable(f"{row['device'][:8]}: segment {refusal['sequence']}: {refusal['verdict']}{detail}"))
 
 
 def _drive(courier: Courier, until_idle: bool, timeout_s: int) -> int:
@@ -120,11 +115,11 @@ def _drive(courier: Courier, until_idle: bool, timeout_s: int) -> int:
             refused = courier.stuck()
             if refused:
                 courier.notes.say("end", f"{len(refused)} segments are refused and nothing else is left to do")
-                return EXIT_NOT_IDLE
+                return Exit.FINDING
             if end_ms is not None and clock_ms() >= end_ms:
                 courier.notes.say("end", f"not done after {timeout_s} s: " + "; ".join(courier.missing()))
-                return EXIT_NOT_IDLE
-        return 0 if not until_idle else EXIT_NOT_IDLE
+                return Exit.FINDING
+        return 0 if not until_idle else Exit.FINDING
     finally:
         courier.close()
 
@@ -138,19 +133,16 @@ def _site(text: str) -> str:
 def _key(name: str, text: str | None) -> bytes | None:
     if text is None:
         return None
-    try:
-        key = bytes.fromhex(text)
-    except ValueError:
-        key = b""
-    if len(key) != 32:
+    key = key_of_hex(text)
+    if key is None:
         raise SettingError(f"{name} {text!r}: expected 64 hex digits")
     return key
 
 
 def _broker(text: str, version: str, ca: Path | None, certificate: Path | None, key: Path | None) -> Broker:
-    if version not in mqtt.LEVELS:
-        raise SettingError(f"MQTT version {version!r}: expected {', '.join(mqtt.LEVELS)}")
-    return broker_at(text, ca, certificate, key, mqtt.LEVELS[version])
+    if version not in LEVELS:
+        raise SettingError(f"MQTT version {version!r}: expected {', '.join(LEVELS)}")
+    return broker_at(text, ca, certificate, key, LEVELS[version])
 
 
 if __name__ == "__main__":

@@ -19,12 +19,14 @@ from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import ANCHOR_BYTES_MAX
 from amos.protocol.receipt import parse_receipt
-from amos_mqtt.broker import Broker
-from amos_sync import mqtt
+from amos_mqtt.broker import LEVEL_NAMES, Broker
+from amos_mqtt.client import ClientSettings, MqttClient
+from amos_mqtt.happenings import Arrival, Denied, Down, Happening, Up
 from amos_sync.courier_status import OFFLINE, ONLINE, CourierStatus
 from amos_sync.device import Device
 from amos_sync.errors import SpoolError
 from amos_sync.limits import SPOOL_BYTES_MAX, SPOOL_RETRY_MS, STATUS_MS, UNANSWERED_MAX
+from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
 from amos_sync.notes import Notes, printable
 from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import Outbox, Slot, State, final_refusals
@@ -75,7 +77,8 @@ class Courier:
         self._woken.setblocking(False)
         topic = topics.courier_status_topic(settings.site)
         offline = CourierStatus(state=OFFLINE, version=VERSION).encode()
-        self.mqtt = mqtt.MqttEdge(settings.broker, self.spool.client_id, (topic, offline), self._wake)
+        client = ClientSettings(self.spool.client_id, PAYLOAD_BYTES_MAX, will=(topic, offline), lasting=True)
+        self.mqtt = MqttClient(settings.broker, client, read_message, self._wake)
         self.mqtt.start(clock_ms())
         lists = OptOutLists(settings.opt_outs, clock_ms)
         self.shelf = self._open_shelf()
@@ -239,26 +242,26 @@ class Courier:
 
     # --- the broker's side
 
-    def _happened(self, happening: mqtt.Happening, now_ms: int) -> None:
+    def _happened(self, happening: Happening[Message], now_ms: int) -> None:
         name = f"broker {self.settings.broker.name}"
-        if isinstance(happening, mqtt.Up):
-            self.notes.say("broker", f"{name}: connected, {mqtt.LEVEL_NAMES[happening.level]}")
+        if isinstance(happening, Up):
+            self.notes.say("broker", f"{name} connected, {LEVEL_NAMES[happening.level]}")
             self.players.broker_up()
             self._own_status = (0, b"")
             known = set(self.outbox.devices()) | {device.session.device for device in self.devices if device.session}
             names = [name for device in known if device for name in self.players.topics_of(device)]
             self.mqtt.subscribe([topics.OPT_OUTS, *names])
-        elif isinstance(happening, mqtt.Down):
-            self.notes.say("broker", f"{name}: {happening.reason}; trying again")
-        elif isinstance(happening, mqtt.Denied):
-            self.notes.often("denied", f"{name}: does not permit {happening.what}; check its access rules", now_ms)
-        else:
+        elif isinstance(happening, Down):
+            self.notes.say("broker", f"{name} {happening.reason}; trying again")
+        elif isinstance(happening, Denied):
+            self.notes.often("denied", f"{name} does not permit {happening.what}; check its access rules", now_ms)
+        elif isinstance(happening, Arrival):
             try:
-                self._arrived(happening, now_ms)
+                self._arrived(happening.message, now_ms)
             except ProtocolError as error:
                 self.notes.often("garbage", f"{name}: ignored a message: {printable(str(error))}", now_ms)
 
-    def _arrived(self, message: mqtt.Message, now_ms: int) -> None:
+    def _arrived(self, message: Message, now_ms: int) -> None:
         if message.topic == topics.OPT_OUTS:
             self.players.opt_out_lists.came(message.payload)
             self._wake_device(None)
@@ -271,7 +274,7 @@ class Courier:
         elif leaf == topics.ANCHOR and self.players.anchors.came(device, message.payload[:ANCHOR_BYTES_MAX]):
             self._wake_device(device)
 
-    def _answered(self, device: bytes, message: mqtt.Message, now_ms: int) -> None:
+    def _answered(self, device: bytes, message: Message, now_ms: int) -> None:
         answer = answers.decode_answer(message.payload)
         slot = self.outbox.find(answer.message_sha256)
         if slot is None or slot.state is State.RECEIPTED:

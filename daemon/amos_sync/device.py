@@ -4,13 +4,13 @@ import random
 from collections.abc import Callable
 
 from amos.protocol.errors import ProtocolError
-from amos.protocol.link_host import HostLink
-from amos.protocol.link_talk_host import Conversation, Pause
+from amos.protocol.link_courier import CourierLink
+from amos.protocol.link_courier_talk import Conversation, Pause
+from amos_mqtt.back_off import back_off_ms
 from amos_sync.descriptor_port import Port
 from amos_sync.errors import PortBusy, PortError, PortMissing
 from amos_sync.limits import PORT_RETRY_MS
 from amos_sync.notes import Notes
-from amos_sync.outbox import back_off_ms
 from amos_sync.ports import open_port
 from amos_sync.session import Hub, Partial, Session
 
@@ -31,7 +31,7 @@ class Device:
         self._notes = notes
         self._clock_ms = clock_ms
         self._port: Port | None = None
-        self._link: HostLink | None = None
+        self._link: CourierLink | None = None
         self._talk: Conversation | None = None
         self._partial = Partial()
         self._attempt = 0
@@ -97,7 +97,7 @@ class Device:
             self._notes.say(self.address, f"{error}; trying again")
             self._retry_later(now_ms)
             return
-        self._link = HostLink(random.randint(1, 0xFFFF))
+        self._link = CourierLink(random.randint(1, 0xFFFF))
         self.session = Session(self.address, self._link, self._hub, self._clock_ms, self._partial)
         self._talk = Conversation(self.session.run())
         self._damaged_told = 0

@@ -15,22 +15,6 @@ SEQUENCE_MAX = (1 << 63) - 1
 UNANSWERED_MAX = 64
 """Segments of one device sent and not yet answered: a dead ledger is not flooded, and no device starves another."""
 
-INFLIGHT_MAX = 20
-"""Messages that the broker has not acknowledged (DESIGN section 10: 1000 was measured slower)."""
-
-MESSAGES_QUEUED_MAX = 1000
-"""Answers waiting for the loop; more are dropped, since a resend brings the original receipt again."""
-
-SESSION_EXPIRY_S = 7 * 24 * 3600
-"""How long the broker keeps receipts for an absent courier; older ones come again on a resend."""
-
-KEEPALIVE_S = 30
-"""A silent broker is noticed within a minute."""
-
-CONNACK_WAIT_MS = {5: 2000, 4: 10_000}
-"""MQTT level -> wait for CONNACK. A broker without MQTT 5 may take its CONNECT for an unfinished one, and wait."""
-
-BROKER_RETRY_MS = (1000, 60_000)
 PORT_RETRY_MS = (500, 15_000)
 """First and longest wait before a connection is tried again; doubled each time, with jitter."""
 

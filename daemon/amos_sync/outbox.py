@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 from amos.protocol import answer as answers
+from amos_mqtt.back_off import back_off_ms
 
 
 class State(IntEnum):
@@ -100,13 +101,6 @@ WAIT_MS = {
     answers.UNKNOWN_PACK: (30_000, _HOUR_MS),
 }
 """Verdict -> first and longest wait before the same bytes are sent again; `FINAL_WAIT_MS` for the others."""
-
-
-def back_off_ms(bounds: tuple[int, int], attempt: int, jitter_permille: int) -> int:
-    """The wait after `attempt` tries (1, 2, ...): doubled each time up to the longest, then 50 to 100 % by jitter."""
-    first, longest = bounds
-    wait = min(first << min(attempt - 1, 30), longest)
-    return wait // 2 + wait * jitter_permille // 2000
 
 
 class Slot:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from amos.crypto import verify
 from amos.protocol.errors import ProtocolError
-from amos.protocol.link_pack_host import PackToSend
+from amos.protocol.link_courier_pack import PackToSend
 from amos.protocol.manifest import open_manifest
 from amos_sync.errors import PackSourceError
 from amos_sync.limits import PACK_BYTES_MAX, PACK_LOOK_S

@@ -8,11 +8,12 @@ import time
 from amos.protocol import topics
 from amos.protocol.envelope_host import wrap
 from amos.protocol.link import STATES, Entry, Response
+from amos_mqtt.client import MqttClient
 from amos_sync.anchors import Anchors
 from amos_sync.device import Device
 from amos_sync.errors import PlayerError
 from amos_sync.limits import SEQUENCE_MAX, STATUS_MS
-from amos_sync.mqtt import MqttEdge
+from amos_sync.message import Message
 from amos_sync.notes import Notes, printable
 from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import Outbox, Slot, State
@@ -27,7 +28,7 @@ def clock_ms() -> int:
 
 
 def jitter_permille() -> int:
-    """For `outbox.back_off_ms`."""
+    """For `back_off_ms`."""
     return random.randint(0, 1000)
 
 
@@ -39,7 +40,7 @@ class Players:
         site: str,
         spool: Spool,
         outbox: Outbox,
-        mqtt: MqttEdge,
+        mqtt: MqttClient[Message],
         notes: Notes,
         opt_out_lists: OptOutLists,
         shelf: PackShelf | None,

@@ -1,8 +1,8 @@
 """The talk with one player, from top to bottom: prove, look, hand receipts over, pull, wait, look again.
 
-A generator over `amos.protocol.link_talk_host`; what it learns goes to the hub (the courier), which answers from spool
-and outbox. Everything here can be broken off at any point and started anew: the player and the spool know where they
-stand.
+A generator over `amos.protocol.link_courier_talk`; what it learns goes to the hub (the courier), which answers from
+spool and outbox. Everything here can be broken off at any point and started anew: the player and the spool know where
+they stand.
 """
 
 from collections.abc import Callable, Generator
@@ -20,12 +20,12 @@ from amos.protocol.link import (
     Response,
     Status,
 )
-from amos.protocol.link_call_host import challenge, identify, read_status
-from amos.protocol.link_host import HostLink, Ticket
-from amos.protocol.link_offer_host import offer, offer_receipt
-from amos.protocol.link_pack_host import SendPack
-from amos.protocol.link_segment_host import list_page, read_segment
-from amos.protocol.link_talk_host import Pause, RequestRefused, TransferError
+from amos.protocol.link_courier import CourierLink, Ticket
+from amos.protocol.link_courier_call import challenge, identify, read_status
+from amos.protocol.link_courier_offer import offer, offer_receipt
+from amos.protocol.link_courier_pack import SendPack
+from amos.protocol.link_courier_segment import list_page, read_segment
+from amos.protocol.link_courier_talk import Pause, RequestRefused, TransferError
 from amos_sync.errors import PlayerError
 from amos_sync.limits import PACK_MEND_MS, PACK_RETRY_MS, PACK_SLICE_BYTES, POLL_MS, RELIST_MS, SEQUENCE_MAX
 from amos_sync.opt_outs import Offered
@@ -91,7 +91,7 @@ class Session:
     player took. `has_pack` is True while it plays, has taken or has refused the pack that there is for it, if any.
     """
 
-    def __init__(self, address: str, link: HostLink, hub: Hub, clock_ms: Callable[[], int], partial: Partial):
+    def __init__(self, address: str, link: CourierLink, hub: Hub, clock_ms: Callable[[], int], partial: Partial):
         self.address = address
         self.device: bytes | None = None
         self.status: Status | None = None

@@ -11,16 +11,17 @@ from amos.anchored_clock import AnchoredClock
 from amos.compat import MICROPYTHON
 from amos.device import Device, device_id_of
 from amos.edges.clock import SystemClock
+from amos.edges.directory_lock import DirectoryLock
 from amos.edges.durable import append_line
 from amos.edges.hardware import hardware_ids
 from amos.edges.journal_store import RESERVED_BLOCK, open_reserved, open_store
 from amos.edges.key_store import load_or_make_device_seed
 from amos.edges.link_ports import open_port
-from amos.edges.sole import Sole
 from amos.edges.worker import InlineWorker
 from amos.heap import begin_play, begin_work
 from amos.journal.journal import Journal, JournalError, JournalFull
 from amos.journal.reservation import Reservation
+from amos.log_ring import LogRing
 from amos.packs.repertoire import Repertoire
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import BAD_MANIFEST, STATE_FAULT, STATE_FULL, STATE_PLAYING, STATE_STOPPED
@@ -29,10 +30,9 @@ from amos.protocol.link_pack_device import PackRefused
 from amos.protocol.segment import SEAL_SHUTDOWN
 from amos.rights.licence import Licence
 from amos.rights.rights import open_rights
-from amos.said import Said
 from amos.session.session import Handover, Session
 from amos.session.start import check_playable
-from amos.session.totals import Totals, told
+from amos.session.totals import Totals, summary_lines
 from amos.session.usage_log import UsageLog
 from amos.sound.mixer import make_buffers
 
@@ -61,11 +61,11 @@ class Player:
     def __init__(self, config, say=print, heartbeat=None):
         self._mixer_buffers = make_buffers(config.block_frames)  # first, while the heap is in one piece
         self._config = config
-        self._sole = Sole(config.directory)
+        self._lock = DirectoryLock(config.directory)
         self._print = say
         self._heartbeat = heartbeat
         self._clock = AnchoredClock(SystemClock(), os.urandom)
-        self._said = Said(self._clock)
+        self._log_ring = LogRing(self._clock)
         seed, bound = load_or_make_device_seed(config.directory + "/device.key", hardware_ids(), device_id_of)
         self._say(bound)
         self._packs = Repertoire(config, self._say, self._check_taken)
@@ -77,7 +77,7 @@ class Player:
             self._say("journal: " + note)
         journal.begin_boot()
         worker, packs = _worker(config), self._packs
-        self.device = Device(seed, journal, config, self._clock, packs.intake, packs.pack_id, worker, self._said)
+        self.device = Device(seed, journal, config, self._clock, packs.intake, packs.pack_id, worker, self._log_ring)
         self.device.rights = open_rights(config.directory, config.publisher_key, crypto.verify, self._clock, worker)
         if self.device.rights.opt_outs.note:
             self._say(self.device.rights.opt_outs.note)
@@ -90,7 +90,7 @@ class Player:
         self._totals = Totals()
 
     def _say(self, line: str) -> None:
-        self._said.note(line)
+        self._log_ring.note(line)
         self._print(line)
 
     def stop(self) -> None:
@@ -131,7 +131,7 @@ class Player:
         self._store.close()
         self._reserved.close()
         self._packs.close()
-        self._sole.release()
+        self._lock.release()
 
     def _begin(self, handover: "Handover | None") -> "Session | None":
         """A session with the best pack there is, as soon as it may be played; None if it may not. Raises
@@ -171,7 +171,7 @@ class Player:
         """Why the pack at hand may not be played, or that there is none; else None. One that has yet to prove itself
         leaves the place to the one before."""
         while self._packs.pack is not None:
-            reason = _over(self.device.rights.license(self._packs.pack.manifest))
+            reason = _over(self.device.rights.grant(self._packs.pack.manifest))
             if reason is None or not self._packs.pass_over(reason):
                 return reason
         return self._packs.absence
@@ -240,10 +240,10 @@ class Player:
                 session.finish(SEAL_SHUTDOWN)
         except JournalError as error:
             self._halt(error)
-            session.hush()
+            session.break_off()
         took_ms = self._clock.now_ms() - started_ms
         self._totals.took_ms += took_ms
-        for line in told(session, took_ms):
+        for line in summary_lines(session, took_ms):
             self._say(line)
         return handover
 
@@ -262,7 +262,7 @@ class Player:
                 frames = min(frames, -(-(limit - rendered.frame) // 64) * 64)
             session.step(frames, limit is not None and rendered.frame + frames >= limit)
             if session.frame > before:
-                self._beat()
+                self._count_turn()
             if not session.output.lost:
                 self._serve(session, frames * 1000 // session.rate_hz)
             if self._packs.waiting and not leaving:
@@ -310,10 +310,10 @@ class Player:
         """Serve the courier while nothing plays."""
         served = self._port.poll(self._link, timeout_ms)
         self._packs.intake.tidy()
-        self._beat()
+        self._count_turn()
         return served
 
-    def _beat(self) -> None:
+    def _count_turn(self) -> None:
         if self._heartbeat is not None:
             self._heartbeat()
 

@@ -3,6 +3,7 @@
 import json
 import os
 
+from amos.crypto.key_text import key_of_hex
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 
 CONFIG_BYTES_MAX = 8192
@@ -88,11 +89,8 @@ def _value(name: str, raw):
     if kind == "dates" and not all([_is_date(date) for date in raw.split(",")]):
         raise ConfigError("%s: expected dates like 2026-12-25,2027-01-01, found %r" % (name, raw))
     if kind == "key":
-        try:
-            key = bytes.fromhex(raw)
-        except ValueError:
-            key = b""
-        if len(key) != 32:
+        key = key_of_hex(raw)
+        if key is None:
             raise ConfigError("%s: expected 64 hex digits, found %r" % (name, raw))
         return key
     if name in CHOICES and raw not in CHOICES[name]:

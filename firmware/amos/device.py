@@ -1,20 +1,19 @@
 """The device as the link sees it: identity, status, sealed segments, receipts. The facade of `protocol.link_device`."""
 
-from amos import crypto
+from amos import __version__, crypto
 from amos.edges.worker import InlineWorker
+from amos.log_ring import LogRing
 from amos.protocol.anchor import open_anchor
 from amos.protocol.errors import ProofError, ProtocolError
 from amos.protocol.limits import INPUT_NONCES_MAX, LIST_ENTRIES_MAX
 from amos.protocol.link import IDENTIFY_CONTEXT, OUTPUT_NONE, STATE_PAUSED, STATE_PLAYING, STATE_STOPPED, Status
 from amos.protocol.receipt import parse_receipt
-from amos.said import Said
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from amos.rights.rights import Rights
     from amos.session.session import Session
 
-FIRMWARE = "0.1.0"
 UNHEARD = "plays into nothing (null output)"
 
 
@@ -35,11 +34,11 @@ class Device:
     text: "str | None"
     rights: "Rights"
 
-    def __init__(self, seed: bytes, journal, config, clock, packs, pack_id: bytes, worker=None, said=None):
+    def __init__(self, seed: bytes, journal, config, clock, packs, pack_id: bytes, worker=None, log_ring=None):
         self._seed = seed
         self.public_key = crypto.public_key(seed)
         self.device_id = crypto.key_id(self.public_key)
-        self.firmware = FIRMWARE
+        self.firmware = __version__
         self.board = config.board
         self.voices = config.voices
         self.packs = packs
@@ -57,7 +56,7 @@ class Device:
         self._ledger_key = config.ledger_key
         self._clock = clock
         self._unheard = config.out == "null"
-        self._said = said or Said(clock)
+        self._log_ring = log_ring or LogRing(clock)
 
     @property
     def journal(self):
@@ -157,8 +156,8 @@ class Device:
             self.session.anchored()
 
     def read_logs(self, offset: int, length: int) -> tuple:
-        first, data = self._said.read(offset, length)
-        return first, data, self._said.end
+        first, data = self._log_ring.read(offset, length)
+        return first, data, self._log_ring.end
 
     def set_tier(self, value: int) -> None:
         if not 0 <= value <= 255:

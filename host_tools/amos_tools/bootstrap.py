@@ -66,8 +66,9 @@ def main(kind: str) -> None:
 
 
 def _digest() -> str:
-    """Changes when the dependencies, the Python, the place of this checkout or the way of installing do."""
-    parts = (PROJECT / "pyproject.toml").read_text(), sys.version, str(PROJECT), str(INSTALLS)
+    """Changes when the dependencies, the version, the Python, the place of this checkout or the installs do."""
+    version = _read(PROJECT / "firmware" / "amos" / "__init__.py")
+    parts = (PROJECT / "pyproject.toml").read_text(), version, sys.version, str(PROJECT), str(INSTALLS)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -2,13 +2,14 @@
 
 import sys
 from importlib import import_module
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
-from typer.main import get_command
+from typer.main import get_command, get_group
 
-from amos_tools.extras import advice
+from amos_tools.extras import DISTRIBUTION, advice
 
 COMMANDS = {
     "demo": "amos_tools.demo.cli:demo",
@@ -44,11 +45,11 @@ class Doors(TyperGroup):
         module, _colon, attribute = target.partition(":")
         found = getattr(import_module(module), attribute)
         if isinstance(found, typer.Typer):
-            part = found
+            command: Any = get_group(found)
         else:
-            part = typer.Typer()
+            part = typer.Typer(add_completion=False)  # completion is the whole command's, never a part's
             part.command()(found)
-        command = get_command(part)
+            command = get_command(part)
         command.name = cmd_name
         return command
 
@@ -58,12 +59,21 @@ app = typer.Typer(
     help="An electricity meter for music: signed play time, from the loudspeaker to the payout.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        print(f"amos {version(DISTRIBUTION)}")
+        raise typer.Exit
+
+
 @app.callback()
-def amos() -> None:
+def amos(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """An electricity meter for music: signed play time, from the loudspeaker to the payout."""
 
 

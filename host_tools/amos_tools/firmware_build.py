@@ -1,6 +1,5 @@
 """The firmware compiled by mpy-cross, as boards get it: their own compiler's garbage would take a heap to pieces."""
 
-import platform
 import shutil
 import subprocess
 import sys
@@ -11,19 +10,12 @@ from pathlib import Path
 from amos_tools.firmware_files import STARTED_BY_NAME, board_files
 from amos_tools.package_data import firmware_file
 
-NATIVE = {"x86_64": "x64"}
-"""What mpy-cross calls this machine's processor, for the unix port; those it has no name for run the source."""
 ARMHF = "armv7emsp"
 """Runs on the unix port's 32-bit ARM build, too."""
 
 
 class BuildError(Exception):
     """mpy-cross is not installed, or refuses a file."""
-
-
-def native_architecture() -> str | None:
-    """mpy-cross's name of this machine's processor, or None."""
-    return NATIVE.get(platform.machine())
 
 
 def build_firmware(folder: Path, architecture: str) -> Path:

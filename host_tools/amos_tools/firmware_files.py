@@ -6,7 +6,7 @@ In the project, `python -m amos_tools.firmware_files` writes it anew.
 
 import json
 
-from amos.device import FIRMWARE as VERSION
+from amos import __version__
 from amos_tools.firmware_reach import reachable
 from amos_tools.package_data import FIRMWARE
 
@@ -28,7 +28,7 @@ def package_json() -> str:
     names = [*STARTED_BY_NAME, *sorted(reachable(STARTED_BY_NAME) - set(STARTED_BY_NAME))]
     lines = ",\n".join(f"    {json.dumps([name, name])}" for name in names)
     deps = json.dumps([[name, "latest"] for name in LIBRARIES])
-    return f'{{\n  "version": {json.dumps(VERSION)},\n  "deps": {deps},\n  "urls": [\n{lines}\n  ]\n}}\n'
+    return f'{{\n  "version": {json.dumps(__version__)},\n  "deps": {deps},\n  "urls": [\n{lines}\n  ]\n}}\n'
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 ROLES = ("beats", "bass", "harmony", "pads", "tops", "melody", "fx")
-"""AMOS's seven groups, in the order of their role number (DESIGN section 4)."""
+"""AMOS's seven groups, in the order of their role number (daemon/DESIGN.md section 4)."""
 
 PPM = 1_000_000
 

@@ -33,17 +33,17 @@ from amos.protocol.link import (
     STATE_STOPPED,
     Status,
 )
-from amos.protocol.link_host import HostLink
-from amos.protocol.link_offer_host import offer, offer_receipt
-from amos.protocol.link_pack_host import SendPack
-from amos.protocol.link_segment_host import list_all, read_segment
+from amos.protocol.link_courier import CourierLink
+from amos.protocol.link_courier_offer import offer, offer_receipt
+from amos.protocol.link_courier_pack import SendPack
+from amos.protocol.link_courier_segment import list_all, read_segment
 from amos.protocol.segment import Usage, open_usage
 from amos.protocol.topics import USAGE, device_topic
 from amos.score.inputs import INPUT_LIKE, INPUT_PAUSE, INPUT_SKIP, INPUT_VOLUME
 from amos_ledger import registry
 from amos_ledger.folder import Folder, init_folder
+from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger
-from amos_ledger.reading import Message
 from amos_tools.device.call import DeviceError, ask_status, converse, send_input
 from amos_tools.device.run import micropython_environment
 from amos_tools.device.send import FolderPack
@@ -282,7 +282,7 @@ class Cafe:
     def _send(self, folder: Path, bytes_max: int = 1 << 40) -> None:
         found = FolderPack(folder)
 
-        def steps(link: HostLink) -> Generator[object, object, None]:
+        def steps(link: CourierLink) -> Generator[object, object, None]:
             yield from SendPack(link, found.pack, found.read).some(bytes_max)
 
         converse(self._address, steps, 60)  # type: ignore[arg-type]

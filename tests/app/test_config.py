@@ -62,6 +62,7 @@ def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
         ("holidays=25.12.", "holidays: expected dates like 2026-12-25,2027-01-01"),
         ("holidays=2026-12-25, 2027-01-01", "holidays: expected dates"),
         ("holidays=2026-12-5", "holidays: expected dates"),
+        ("publisher_key=" + "11 " * 32, "publisher_key: expected 64 hex digits"),
     ],
 )
 def test_a_word_that_means_nothing_is_refused(word: str, said: str, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 from amos import crypto
 from amos.device import Device
 from amos.edges.clock import SystemClock
-from amos.edges.kept import KeptMemory
 from amos.edges.sector_device import MemorySectorDevice
+from amos.edges.two_slot_file import TwoSlotMemory
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal
 from amos.protocol.errors import CborError, CoseError, ProofError, ProtocolError, SignatureError
@@ -45,8 +45,8 @@ def device() -> Device:
     """A device with three sealed segments."""
     journal = Journal(MemorySectorDevice(), bytes(8))
     device = Device(SEED, journal, Settings(), SystemClock(), None, bytes(32))
-    lease_clock = LeaseClock(KeptMemory(), 0, None)
-    device.rights = Rights(OptOutList(KeptMemory(), crypto.public_key(STRANGER), crypto.verify), lease_clock)
+    lease_clock = LeaseClock(TwoSlotMemory(), 0, None)
+    device.rights = Rights(OptOutList(TwoSlotMemory(), crypto.public_key(STRANGER), crypto.verify), lease_clock)
     log = UsageLog(journal, device.device_id, device.sign_pieces)
     for number in range(3):
         facts = {"boot": 1, "session": 1, "start_state": bytes(32), "rate_hz": 44100, "start_ms": number, "clock": 0}

@@ -7,12 +7,13 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 TOP_LEVEL = {
-    *("README.md", "LICENSE", "Makefile", "pyproject.toml", ".ci", ".gitignore"),
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "Makefile", "pyproject.toml"),
+    *(".ci", ".gitignore", ".pre-commit-config.yaml"),
     *("boards", "firmware", "daemon", "host_tools", "tests"),
 }
 PACKAGES = {
     "firmware": {"amos", "boot.py", "main.py", "manifest.py", "package.json"},
-    "daemon": {"amos_cli", "amos_mqtt", "amos_sync", "amos_ledger"},
+    "daemon": {"DESIGN.md", "amos_cli", "amos_mqtt", "amos_sync", "amos_ledger"},
     "host_tools": {"amos_tools", "OPERATING.md"},
 }
 

@@ -1,13 +1,19 @@
-"""What README.md and the guides name exists: paths, `make` targets, `amos` commands and their options."""
+"""What README.md and the guides name exists: paths, `make` targets, `amos` commands and their options.
+
+Every command that exists is in one of them.
+"""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import typer
 
 PROJECT = Path(__file__).resolve().parents[2]
-GUIDES = ("README.md", "host_tools/OPERATING.md", "boards/README.md")
+GUIDES = ("README.md", "host_tools/OPERATING.md", "boards/README.md", "host_tools/amos_tools/script/REFERENCE.md")
+README_LINES_MAX = 90
+"""Two screens."""
 README = "\n".join((PROJECT / name).read_text() for name in GUIDES)
 TOP_LEVEL = sorted(path.name for path in PROJECT.iterdir() if not path.name.startswith("."))
 
@@ -56,6 +62,36 @@ def command_fault(line: str) -> str | None:
                 return f"{line}: no command {word}; have {sorted(command.list_commands(None))}"
             command = found
     return None
+
+
+def all_commands(command: Any, name: str = "amos") -> Iterator[str]:
+    if hasattr(command, "list_commands"):
+        for word in command.list_commands(None):
+            yield from all_commands(command.get_command(None, word), f"{name} {word}")
+    else:
+        yield name
+
+
+def links() -> list[str]:
+    return re.findall(r"\]\((?!https?:)([^)#]+)\)", (PROJECT / "README.md").read_text())
+
+
+def test_every_command_is_documented() -> None:
+    from amos_tools import cli
+
+    documented = [f"{line} " for line in code()]
+    missing = [
+        name
+        for name in all_commands(typer.main.get_command(cli.app))
+        if not any(re.search(rf"\b{name}[^\w-]", line) for line in documented)
+    ]
+    assert not missing
+
+
+def test_readme_is_two_screens_and_its_links_lead_somewhere() -> None:
+    assert len((PROJECT / "README.md").read_text().splitlines()) <= README_LINES_MAX
+    assert "CONTRIBUTING.md" in links()
+    assert not [link for link in links() if not (PROJECT / link).exists()]
 
 
 def test_paths_exist() -> None:

@@ -55,7 +55,7 @@ def test_a_table_and_json_come_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert code == 0
     assert [word for word in text.split() if word in ("yes", "NO", "missing")] == ["yes", "NO", "missing"]
     code, text = run("render", "--json")
-    found = json.loads(text)
+    found = json.loads(text)["figures"]
     assert code == 0 and all(set(figure) == FIELDS for figure in found)
     assert [figure["holds"] for figure in found] == [True, False, None]
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import select
 import subprocess
 import sys
@@ -29,7 +28,6 @@ PAYLOAD_BYTES_MAX = 1 << 20
 BOARD, MACHINE = "MPS2_AN385", "mps2-an385"
 """A Cortex-M3 with 4 MB of memory for code and heap, and 16 MB that MicroPython leaves alone."""
 
-NAMED_HOST = re.compile(r"^from (amos\.\S+_host) import", re.MULTILINE)
 BUILD_TIMEOUT_S = 600
 START_TIMEOUT_S = 30
 ALL_OF_FAT = "-DMICROPY_VFS_FAT=1 -DMICROPY_FATFS_NORTC=1 -DMICROPY_FATFS_ENABLE_LFN=1 -DMICROPY_FATFS_RPATH=2"
@@ -39,9 +37,6 @@ def write_manifest(folder: Path) -> Path:
     """A board's manifest, with what else the portable tests import of `amos`, and the stand-in of `os`."""
     sources = [path.read_text() for path in PORTABLE.glob("*.py")]
     imported = set().union(*(reachable(modules_of(source)) for source in sources))
-    # What a portable test imports by name is portable, whatever that name says: the courier's side of the link.
-    named = {module for source in sources for module in re.findall(NAMED_HOST, source)}
-    imported |= {module.replace(".", "/") + ".py" for module in named}
     more = tuple(sorted(imported - set(board_files())))
     path = folder / "manifest.py"
     path.write_text(

@@ -6,6 +6,7 @@ twice as wide. What this cannot show is hardware: interrupts, DMA, a card's own 
 
 import json
 import os
+import platform
 import re
 import subprocess
 from pathlib import Path
@@ -23,18 +24,20 @@ from amos.journal.journal import Journal
 from amos.protocol.frames import frame
 from amos.protocol.limits import READ_CHUNK_BYTES_MAX
 from amos.protocol.link import LIST, READ, STATE_PLAYING, STATUS, Request, Status
-from amos.protocol.link_call_host import read_status
+from amos.protocol.link_courier import CourierLink
+from amos.protocol.link_courier_call import read_status
+from amos.protocol.link_courier_talk import Conversation
 from amos.protocol.link_device import NO_ROOM
-from amos.protocol.link_host import HostLink
-from amos.protocol.link_talk_host import Conversation
 from amos.protocol.segment import Usage, open_usage
 from amos_tools.bench.profile import make_profile_pack
 from amos_tools.boards import UNIX_MORE_BYTES, load_board
 from amos_tools.cli import app
-from amos_tools.firmware_build import ARMHF, build_firmware, native_architecture
+from amos_tools.firmware_build import ARMHF, build_firmware
 
 HERE = Path(__file__).parent
 FIRMWARE = HERE.parents[1] / "firmware"
+NATIVE = {"x86_64": "x64"}
+"""What mpy-cross calls this machine's processor, for the unix port; those it has no name for run the source."""
 SECONDS = 60
 ARM_MINUTES = 7
 """An emulator takes a minute of one core for them; the sweep plays ten."""
@@ -108,7 +111,7 @@ def test_a_board_boots_plays_answers_and_meters(
     facts = load_board(board)
     pack = make_pack(tmp_path, voices=4, codec=facts["codec"])
     directory = tmp_path / "player"
-    link = HostLink(7)
+    link = CourierLink(7)
     talk = Conversation(read_status(link))
     talk.advance(0)
     (tmp_path / "usb.in").write_bytes(link.outgoing(0))
@@ -153,7 +156,7 @@ def test_the_fullest_music_in_the_heap_of_a_pico_2_w(
     """Six stereo voices of QOA from storage, metered, sealed, and the courier at the link each second: no allocation
     fails, and the heap holds no more at the end than in the middle."""
     micropython: list[str] = request.getfixturevalue(runtime)
-    architecture = ARMHF if runtime == "micropython_armhf" else native_architecture()
+    architecture = ARMHF if runtime == "micropython_armhf" else NATIVE.get(platform.machine())
     firmware = build_firmware(tmp_path / "firmware", architecture) if architecture else FIRMWARE
     pack, _script = make_profile_pack(load_board("pico-2-w"), tmp_path, stem_seconds)
     (tmp_path / "usb.in").write_bytes(b"")

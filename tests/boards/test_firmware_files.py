@@ -41,7 +41,7 @@ def test_what_provisioning_runs_at_a_boards_prompt_is_there() -> None:
     [
         ("import amos.heap", "amos/heap.py"),
         ("from amos import heap", "amos/heap.py"),
-        ("from amos.edges.kept import decode", "amos/edges/kept.py"),
+        ("from amos.edges.two_slot_file import decode", "amos/edges/two_slot_file.py"),
         ("def late():\n    from amos.heap import collect", "amos/heap.py"),
         ("try:\n    import ffi\nexcept ImportError:\n    import amos.heap", "amos/heap.py"),
         ("if MICROPYTHON:\n    import amos.heap", "amos/heap.py"),
@@ -59,7 +59,7 @@ def test_an_import_that_micropython_can_come_to_counts(source: str, module: str)
         "if not MICROPYTHON:\n    import amos.heap",
         "if MICROPYTHON:\n    pass\nelse:\n    import amos.heap",
         "if x and not MICROPYTHON:\n    import amos.heap",
-        "import amos.edges.sole_host",
+        "import amos.edges.directory_lock_host",
         "import json",
     ],
 )

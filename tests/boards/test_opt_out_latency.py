@@ -12,9 +12,9 @@ from boards_pack import PUBLISHER
 from amos import crypto
 from amos.packs.folder import open_pack
 from amos.protocol.link import OFFER_OPT_OUTS
-from amos.protocol.link_host import HostLink
-from amos.protocol.link_offer_host import offer
-from amos.protocol.link_talk_host import Conversation
+from amos.protocol.link_courier import CourierLink
+from amos.protocol.link_courier_offer import offer
+from amos.protocol.link_courier_talk import Conversation
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos_tools.boards import board_names, load_board
 from protocol_player import fed
@@ -37,7 +37,7 @@ class Port:
         clock.sleep_ms(timeout_ms)
         if clock.now_ms() < PLAYED_MS or self.accepted_frame is not None:
             return False
-        link = HostLink(1)
+        link = CourierLink(1)
         talk = Conversation(offer(link, OFFER_OPT_OUTS, 0, self.opt_outs))
         while not talk.done:
             link.feed(fed(device, link.outgoing(0)), 0)

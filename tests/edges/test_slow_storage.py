@@ -182,7 +182,7 @@ def test_storage_that_fails_stops_play_within_a_second(
     with pytest.raises(JournalError, match="storage failed"):
         scene.play(3000)
     assert scene.session.frame - kept <= 2 * RATE_HZ
-    scene.session.hush()
+    scene.session.break_off()
     assert not any(scene.card.heard[-4:])  # in silence, not in the middle of a wave
     assert scene.device.status().failed_writes == 1
 

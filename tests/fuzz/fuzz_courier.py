@@ -14,10 +14,11 @@ from amos.protocol.envelope_host import unwrap, wrap
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.receipt import parse_receipt, sign_receipt
 from amos_mqtt.broker import Broker
+from amos_mqtt.happenings import Arrival
 from amos_sync import device as device_module
 from amos_sync.courier import Courier, Settings
 from amos_sync.device import Device
-from amos_sync.mqtt import Message
+from amos_sync.message import Message
 from amos_sync.notes import Notes
 from amos_sync.outbox import Slot, State
 from fuzz_chance import EDGES, Chance, spoil, twisted
@@ -70,7 +71,7 @@ class Answers:
         at = self._chance.below(SLOTS)
         slot, before = self._slots[at], [(slot.state, slot.verdict) for slot in self._slots]
         topic, payload = self._message(at)
-        self._courier.mqtt.poll = lambda _now_ms: [Message(topic, payload)]  # type: ignore[method-assign]
+        self._courier.mqtt.poll = lambda _now_ms: [Arrival(Message(topic, payload))]  # type: ignore[method-assign]
         self._courier.turn(0)
         changed = [slot.state.name for slot, was in zip(self._slots, before, strict=True) if slot.state != was[0]]
         return TAKEN if changed else "no change" if slot.state != State.RECEIPTED else "already receipted"
@@ -178,7 +179,7 @@ class Talk:
                 message_sha256=slot.message_sha256, verdict=ACCEPTED, device_id=device, sequence=slot.sequence,
                 receipt=receipt,
             )  # fmt: skip
-            answers.append(Message(topics.device_topic(SITE, device, topics.RECEIPT), answer.encode()))
+            answers.append(Arrival(Message(topics.device_topic(SITE, device, topics.RECEIPT), answer.encode())))
         courier.mqtt.poll = lambda _now_ms: answers  # type: ignore[method-assign]
         courier.turn(0)
 

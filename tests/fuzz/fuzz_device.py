@@ -5,9 +5,9 @@ from amos.anchored_clock import AnchoredClock
 from amos.device import Device
 from amos.edges.blob_memory import MemoryFolder
 from amos.edges.clock import SystemClock
-from amos.edges.kept import KeptMemory
 from amos.edges.sector_device import MemorySectorDevice
 from amos.edges.stem_memory import MemoryStem
+from amos.edges.two_slot_file import TwoSlotMemory
 from amos.journal.journal import Journal
 from amos.packs.intake import PackIntake
 from amos.packs.store import PackStore
@@ -79,8 +79,8 @@ class World:
             PackStore(MemoryFolder(), publisher, crypto.verify), lambda _manifest: None, lambda _pack: None
         )
         self.device = Device(SEED, journal, Settings(), clock, packs, MemoryPack.pack_id)
-        opt_outs = OptOutList(KeptMemory(), publisher, crypto.verify)
-        self.device.rights = Rights(opt_outs, LeaseClock(KeptMemory(), clock.now_ms(), None))
+        opt_outs = OptOutList(TwoSlotMemory(), publisher, crypto.verify)
+        self.device.rights = Rights(opt_outs, LeaseClock(TwoSlotMemory(), clock.now_ms(), None))
         self.link = DeviceLink(self.device)
         self.device.attach(self.link)
         self.device.session = session = Session(self.device, MemoryPack(), Settings(), clock)

@@ -21,11 +21,12 @@ from amos.protocol.link import IDENTIFY_CONTEXT
 from amos.protocol.merkle import leaf_hash
 from amos.protocol.segment import FIRST_PREVIOUS, Usage, open_usage
 from amos.protocol.topics import USAGE, device_topic
-from amos_ledger import registry, tree
+from amos_ledger import registry
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder, init_folder
+from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger
-from amos_ledger.reading import Message
+from amos_ledger.log import tree
 from fuzz_chance import Chance, resigned, spoil, twisted
 from fuzz_messages import TAKEN
 from protocol_examples import Examples, Party

@@ -15,11 +15,11 @@ from amos.protocol.link import (
     decode_response,
     decode_status,
 )
-from amos.protocol.link_call_host import identify, read_status
-from amos.protocol.link_host import HostLink
-from amos.protocol.link_offer_host import offer_receipt
-from amos.protocol.link_segment_host import list_all, read_segment
-from amos.protocol.link_talk_host import Conversation
+from amos.protocol.link_courier import CourierLink
+from amos.protocol.link_courier_call import identify, read_status
+from amos.protocol.link_courier_offer import offer_receipt
+from amos.protocol.link_courier_segment import list_all, read_segment
+from amos.protocol.link_courier_talk import Conversation
 from fuzz_chance import EDGES, encoded, spoil, twist
 from fuzz_device import SEALED, World
 from fuzz_messages import TAKEN
@@ -131,7 +131,7 @@ class Link:
             self._world.play()
 
 
-def _courier(link: HostLink, receipts: dict):
+def _courier(link: CourierLink, receipts: dict):
     """What a courier asks, all of it."""
     yield from identify(link, bytes(16))
     yield from read_status(link)
@@ -174,7 +174,7 @@ class Courier:
     def case(self) -> str:
         chance = self._chance
         world = self._world
-        link = HostLink(1 + chance.below(0xFFFF))
+        link = CourierLink(1 + chance.below(0xFFFF))
         talk = Conversation(_courier(link, world.receipts))
         rate, kept = chance.pick((0, 2, 10, 30, 60)), []
         now_ms = 0

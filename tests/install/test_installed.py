@@ -18,7 +18,7 @@ pytestmark = pytest.mark.install
 PLAYER_BYTES_MAX = 120 << 20
 SECONDS = 60
 WITHOUT_AN_EXTRA = ["--help", "player --help", "courier --help", "ledger --help", "device --help", "script --help"]
-TESTED_WITH_LOWEST = ["vault", "pack", "render", "script/test_compile.py", "crypto", "mqtt", "pool", "verify"]
+TESTED_WITH_LOWEST = ["vault", "pack", "render", "script/test_compile.py", "crypto", "mqtt", "verify"]
 
 
 @pytest.fixture(scope="session")

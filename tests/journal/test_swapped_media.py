@@ -248,7 +248,7 @@ def test_without_the_word_beside_the_key_the_ring_counts() -> None:
 def test_without_ring_and_word_nothing_is_sealed() -> None:
     for ring in (MemorySectorDevice(SECTOR_COUNT, 512), another().ring):
         media = spoil_reserved(lived(1)[0].copy(), 0, 1)
-        with pytest.raises(JournalFault, match="its numbers may have been used; remove its key"):
+        with pytest.raises(JournalFault, match="its numbers may have been used; put back its card or that file"):
             Media(ring, media.reserved).journal()
 
 

@@ -26,8 +26,8 @@ from amos.protocol.segment import FIRST_PREVIOUS, FLAG_BEGIN, FLAG_END, SEAL_INT
 from amos.protocol.topics import RECEIPT, USAGE, device_topic
 from amos_ledger import registry
 from amos_ledger.folder import Folder, init_folder
+from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger, Reply
-from amos_ledger.reading import Message
 from amos_tools.demo.broker import free_port
 from signed_usage import columns, sign_usage
 

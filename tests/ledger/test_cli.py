@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from amos.protocol.catalogue import Catalogue, sign_catalogue
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos_ledger.cli import app
-from amos_ledger.reading import Message
+from amos_ledger.intake.reading import Message
 
 ORIGIN = "ledger.example/amos"
 
@@ -151,7 +151,7 @@ def test_a_broker_that_is_never_there_while_serving_once(world: Any) -> None:
     command = [sys.executable, "-c", "from amos_ledger.cli import app; app()", "serve", str(world.path)]
     command += ["--broker", "127.0.0.1:1", "--once-idle", "0.3"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert done.returncode == 3 and "Traceback" not in done.stderr
     assert done.stderr.endswith("BrokerUnusable: broker: expected one at 127.0.0.1:1, found none in 0.3 s\n")
 
 

@@ -12,13 +12,13 @@ from amos.crypto import verify
 from amos.protocol import answer
 from amos.protocol.merkle import leaf_hash
 from amos.protocol.receipt import parse_receipt
-from amos_ledger import tree
-from amos_ledger.checkpoint import Checkpoint, open_checkpoint
-from amos_ledger.database import Database
 from amos_ledger.folder import Folder
 from amos_ledger.ledger import Ledger
+from amos_ledger.log import tree
+from amos_ledger.log.checkpoint import Checkpoint, open_checkpoint
+from amos_ledger.log.tiles import tiles_between
 from amos_ledger.public import Public
-from amos_ledger.tiles import tiles_between
+from amos_ledger.store.database import Database
 
 NOON = 1_793_534_400
 STEPS = ("persisted", "signed", "tiles written", "published", "receipted")

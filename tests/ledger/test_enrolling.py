@@ -11,9 +11,9 @@ from amos.protocol.segment import CLOCK_INFORMATIVE
 from amos.protocol.topics import ENROLLED, ENROLMENT, device_topic
 from amos_ledger import registry
 from amos_ledger.errors import EnrolmentRefused
+from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Reply
 from amos_ledger.limits import DETAIL_BYTES_MAX
-from amos_ledger.reading import Message
 
 NOON = 1_793_534_400
 SITE = "harbour"

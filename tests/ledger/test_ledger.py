@@ -14,8 +14,8 @@ from amos.protocol.errors import ProtocolError
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.segment import LOST_STORAGE
 from amos_ledger import clerk, limits
-from amos_ledger.checkpoint import open_checkpoint
-from amos_ledger.reading import Message
+from amos_ledger.intake.reading import Message
+from amos_ledger.log.checkpoint import open_checkpoint
 
 NOON = 1_793_534_400
 
@@ -194,7 +194,7 @@ def test_over_the_cap_is_evidence_and_quarantine_and_never_counted(world: Any) -
 
 
 def test_evidence_of_one_device_is_bounded(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("amos_ledger.chain.EVIDENCE_SEGMENTS_MAX", 3)
+    monkeypatch.setattr("amos_ledger.store.chain.EVIDENCE_SEGMENTS_MAX", 3)
     device = world.device()
     world.take(device, device.seal([(9, 0, 1)]))
     answers = [one(world.take(device, device.seal())) for _ in range(4)]
@@ -204,7 +204,7 @@ def test_evidence_of_one_device_is_bounded(world: Any, monkeypatch: pytest.Monke
 
 
 def test_held_segments_of_one_device_are_bounded(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("amos_ledger.intake.HELD_SEGMENTS_MAX", 2)
+    monkeypatch.setattr("amos_ledger.intake.decision.HELD_SEGMENTS_MAX", 2)
     device = world.device()
     segments = [device.seal() for _ in range(4)]
     assert verdicts(world.take(device, *segments[1:])) == [(2, "gap"), (3, "gap"), (4, "unavailable")]

@@ -15,10 +15,10 @@ from amos.protocol import topics
 from amos.protocol.anchor import open_anchor
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos_ledger.errors import OptOutsRefused
+from amos_ledger.intake.reading import Message, asks_time
 from amos_ledger.ledger import Ledger
 from amos_ledger.mqtt import MqttEdge
-from amos_ledger.opt_outs import NAME, Herald, add_opt_outs, published
-from amos_ledger.reading import Message, asks_time
+from amos_ledger.opt_outs import NAME, OptOutPublisher, add_opt_outs, published
 from amos_ledger.service import Service
 from amos_mqtt.broker import Broker as Address
 
@@ -76,7 +76,7 @@ def test_the_list_in_force_is_the_publishers_newest(world: Any) -> None:
     assert add_opt_outs(folder, second)[1] and (folder.public / NAME).read_bytes() == second
 
 
-def test_the_herald_tells_each_connection_and_each_list_once(world: Any) -> None:
+def test_the_publisher_tells_each_connection_and_each_list_once(world: Any) -> None:
     told: list[tuple[str, bytes, bool]] = []
     reached = [True]
 
@@ -84,21 +84,21 @@ def test_the_herald_tells_each_connection_and_each_list_once(world: Any) -> None
         told.append((topic, payload, retain))
         return reached[0]
 
-    herald = Herald(world.folder, publish)
-    herald.tell(1)
+    opt_out_publisher = OptOutPublisher(world.folder, publish)
+    opt_out_publisher.tell(1)
     assert told == []
     first, second = opt_outs(world.publisher, 1, "a"), opt_outs(world.publisher, 2, "a")
     add_opt_outs(world.folder, first)
-    herald.tell(1)
-    herald.tell(1)
-    herald.tell(2)
+    opt_out_publisher.tell(1)
+    opt_out_publisher.tell(1)
+    opt_out_publisher.tell(2)
     assert told == [(topics.OPT_OUTS, first, True)] * 2
     add_opt_outs(world.folder, second)
     reached[0] = False
-    herald.tell(2)
+    opt_out_publisher.tell(2)
     reached[0] = True
-    herald.tell(2)
-    herald.tell(2)
+    opt_out_publisher.tell(2)
+    opt_out_publisher.tell(2)
     assert [payload for _topic, payload, _retain in told[2:]] == [second, second]
 
 

@@ -9,9 +9,9 @@ import pytest
 from amos.crypto import verify
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos_ledger import registry
-from amos_ledger.checkpoint import open_checkpoint
 from amos_ledger.errors import RolledBack
-from amos_ledger.tiles import TILE_WIDTH
+from amos_ledger.log.checkpoint import open_checkpoint
+from amos_ledger.log.tiles import TILE_WIDTH
 
 
 def fetch(world: Any, name: str, count: int, index: int) -> bytes:

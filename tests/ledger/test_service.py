@@ -12,12 +12,12 @@ from patience import wait_until
 
 from amos.protocol import answer
 from amos.protocol.answer import decode_answer
+from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger
-from amos_ledger.limits import QUEUE_MESSAGES_MAX
 from amos_ledger.mqtt import MqttEdge
-from amos_ledger.reading import Message
 from amos_ledger.service import Service
 from amos_mqtt.broker import Broker as Address
+from amos_mqtt.limits import ARRIVALS_QUEUED_MAX
 
 
 class Courier:
@@ -148,10 +148,12 @@ def test_a_flood_is_bounded_in_messages_and_bytes() -> None:
     edge = MqttEdge(Address("127.0.0.1", 1), "flooded", lambda line: None)
     flood = paho.MQTTMessage(mid=1, topic=b"amos/1/" + b"x" * 60_000 + b"/y/usage")
     flood.payload = bytes(1 << 17)
-    for _ in range(QUEUE_MESSAGES_MAX + 500):
-        edge._on_message(None, None, flood)
-    assert (edge.arrivals.qsize(), edge.dropped) == (QUEUE_MESSAGES_MAX, 500)
-    arrival = edge.arrivals.get()
+    client: Any = edge._client._make_client()
+    for _ in range(ARRIVALS_QUEUED_MAX + 500):
+        client.on_message(None, None, flood)
+    batch = edge.next_batch(2 * ARRIVALS_QUEUED_MAX, 0)
+    assert (len(batch), edge.take_dropped(), edge.take_dropped()) == (ARRIVALS_QUEUED_MAX, 500, 0)
+    arrival = batch[0]
     assert len(arrival.message.payload) + len(arrival.message.topic) < 17 * 1024
     assert arrival.message.size == 1 << 17
     assert arrival.message.sha256 == Message.of("", flood.payload).sha256
@@ -160,13 +162,15 @@ def test_a_flood_is_bounded_in_messages_and_bytes() -> None:
 def test_a_message_of_an_earlier_connection_is_not_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
     edge = MqttEdge(Address("127.0.0.1", 1), "again", lambda line: None)
     acknowledged: list[int] = []
-    monkeypatch.setattr(edge._client, "ack", lambda mid, qos: acknowledged.append(mid))
+    client: Any = edge._client._make_client()
+    monkeypatch.setattr(edge._client, "_client", client)
+    monkeypatch.setattr(client, "ack", lambda mid, qos: acknowledged.append(mid))
     for mid, connection in ((1, 0), (2, 1)):
-        edge._connection = connection
+        edge._client.connections = connection
         message = paho.MQTTMessage(mid=mid, topic=b"t")
         message.qos = 1
-        edge._on_message(None, None, message)
-    first, second = edge.arrivals.get(), edge.arrivals.get()
+        client.on_message(None, None, message)
+    first, second = edge.next_batch(2, 0)
     edge.acknowledge(first)
     edge.acknowledge(second)
     assert acknowledged == [2]

@@ -4,15 +4,18 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 from patience import wait_until
 
 from amos.protocol.topics import USAGE, device_topic
-from amos_ledger import mqtt as ledger_side
+from amos_ledger.mqtt import MqttEdge
 from amos_mqtt.broker import Broker, BrokerSettingError, broker_at
-from amos_sync import mqtt as courier_side
+from amos_mqtt.client import ClientSettings, MqttClient
+from amos_mqtt.happenings import Down
+from amos_sync.message import PAYLOAD_BYTES_MAX, read_message
 from amos_tools.demo.broker import free_port
 
 
@@ -77,33 +80,41 @@ class Courier:
     """The courier's client; `reasons` for which it was not connected."""
 
     def __init__(self, broker: Broker):
-        self.edge = courier_side.MqttEdge(broker, "courier", None, lambda: None)
+        self.edge = MqttClient(broker, ClientSettings("courier", PAYLOAD_BYTES_MAX), read_message, lambda: None)
         self.edge.start(0)
         self.reasons: list[str] = []
 
     def turn(self) -> bool:
         """Whether it is connected."""
         happenings = self.edge.poll(time.monotonic_ns() // 1_000_000)
-        self.reasons += [item.reason for item in happenings if isinstance(item, courier_side.Down)]
+        self.reasons += [item.reason for item in happenings if isinstance(item, Down)]
         return self.edge.up
+
+
+def both_connected(courier: Courier, ledger: MqttEdge) -> bool:
+    """Both polled once; nothing is to arrive at the ledger yet."""
+    assert not ledger.next_batch(1, 0)
+    return courier.turn() and ledger.connected.is_set()
 
 
 def test_usage_goes_over_tls(port: int, files: Files) -> None:
     said: list[str] = []
-    ledger = ledger_side.MqttEdge(told(port, files), "ledger", said.append, (1, 1))
+    ledger = MqttEdge(told(port, files), "ledger", said.append, (1, 1))
     courier = Courier(told(port, files))
     ledger.start()
     try:
-        wait_until(lambda: courier.turn() and ledger.connected.is_set(), lambda: [*said, *courier.reasons])
+        wait_until(lambda: both_connected(courier, ledger), lambda: [*said, *courier.reasons])
         topic = device_topic("cafe", bytes(16), USAGE)
+        batch: list[Any] = []
 
         def arrived() -> bool:
             courier.edge.publish(topic, b"a segment")  # again and again: the ledger may not have subscribed yet
             courier.turn()
-            return not ledger.arrivals.empty()
+            batch.extend(ledger.next_batch(1, 0))
+            return bool(batch)
 
         wait_until(arrived, "usage")
-        message = ledger.arrivals.get().message
+        message = batch[0].message
         assert (message.topic, message.payload) == (topic, b"a segment")
     finally:
         courier.edge.stop()
@@ -114,11 +125,13 @@ def test_who_is_not_trusted_is_not_spoken_to(port: int, files: Files, tmp_path: 
     strangers = Files(tmp_path / "strangers")
     mistaken = broker_at(f"127.0.0.1:{port}", strangers.ca, files.client, files.key)
     said: list[str] = []
-    ledger = ledger_side.MqttEdge(mistaken, "ledger", said.append, (1, 1))
+    ledger = MqttEdge(mistaken, "ledger", said.append, (1, 1))
     courier = Courier(mistaken)
     ledger.start()
     try:
-        wait_until(lambda: courier.turn() or (said and courier.reasons), lambda: [*said, *courier.reasons])
+        wait_until(
+            lambda: both_connected(courier, ledger) or (said and courier.reasons), lambda: [*said, *courier.reasons]
+        )
         reason = "cannot be reached, or one certificate is not trusted"
         assert said == [f"broker 127.0.0.1:{port} {reason}; trying again until it is there"]
         assert reason in courier.reasons[0] and not courier.edge.up and not ledger.reached

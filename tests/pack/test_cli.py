@@ -16,6 +16,7 @@ from amos_tools.vault import Vault
 from amos_tools.vault.cli import app as vault_app
 
 SEED = bytes(range(32))
+PUBLIC = public_key(SEED).hex()
 
 
 def run(*arguments: str | Path) -> Result:
@@ -35,13 +36,17 @@ def site(vault: Vault, script: str, tmp_path: Path) -> Path:
     """A folder with vault, script and keys."""
     (tmp_path / "cafe.aimi").write_text(script)
     (tmp_path / "publisher.key").write_text(SEED.hex() + "\n")
-    (tmp_path / "publisher.pub").write_bytes(public_key(SEED))
     return tmp_path
 
 
 def build(site: Path, **changed: str | Path) -> Result:
     """`amos pack build` with the site's files."""
-    options = {"vault": site / "vault", "out": site / "pack", "serial": "1", "key": site / "publisher.key"} | changed
+    options = {
+        "vault": site / "vault",
+        "out": site / "pack",
+        "serial": "1",
+        "publisher-key-file": site / "publisher.key",
+    } | changed
     script = options.pop("script", site / "cafe.aimi")
     return run("build", script, *(part for name, value in options.items() for part in (f"--{name}", value)))
 
@@ -50,7 +55,7 @@ def test_build_and_show(site: Path) -> None:
     result = build(site)
     assert result.exit_code == 0, result.output
     assert "serial 1, 4 stems" in result.output
-    result = run("show", site / "pack", "--key", site / "publisher.pub")
+    result = run("show", site / "pack", "--publisher-key", PUBLIC)
     assert result.exit_code == 0, result.output
     assert result.output.count(" ok ") == 4
     assert "test: pack " in result.output and "44100 Hz, 8 voices" in result.output
@@ -62,7 +67,7 @@ def test_a_board_by_name_gives_rate_codec_class_and_voices(site: Path) -> None:
     script = site / "cafe.aimi"
     script.write_text(script.read_text().replace("voices 8", "voices 6"))
     assert build(site, board="pico-2-w").exit_code == 0
-    shown = run("show", site / "pack", "--key", site / "publisher.pub").output
+    shown = run("show", site / "pack", "--publisher-key", PUBLIC).output
     assert "22050 Hz, 6 voices" in shown and "for mcu" in shown and shown.count(" qoa ") == 4
     check_fit(load_board("pico-2-w"), site / "pack", public_key(SEED).hex())
 
@@ -77,7 +82,7 @@ def test_show_says_which_blob_is_bad(site: Path) -> None:
     build(site)
     largest = max((site / "pack" / "blobs").iterdir(), key=lambda path: path.stat().st_size)
     largest.write_bytes(bytes(largest.stat().st_size))
-    result = run("show", site / "pack", "--key", site / "publisher.pub")
+    result = run("show", site / "pack", "--publisher-key", PUBLIC)
     assert result.exit_code == 1
     assert result.output.count(" bad ") == 1 and result.output.count(" ok ") == 3
     assert "BlobError: stem" in result.output
@@ -85,23 +90,33 @@ def test_show_says_which_blob_is_bad(site: Path) -> None:
 
 def test_every_refusal_is_one_sentence(site: Path) -> None:
     (site / "short.key").write_text("abcd")
-    (site / "other.pub").write_bytes(public_key(bytes(32)))
     build(site, serial="3")
-    show = ("show", site / "pack", "--key")
+    show = ("show", site / "pack", "--publisher-key")
     for result, text in (
         (build(site, script=site / "none.aimi"), "expected a readable script"),
         (build(site, vault=site), "NotAVault: "),
-        (build(site, key=site / "short.key"), "KeyFileError: "),
-        (build(site, key=site / "none.key"), "KeyFileError: "),
+        (build(site, **{"publisher-key-file": site / "short.key"}), "KeyFileError: "),
+        (build(site, **{"publisher-key-file": site / "none.key"}), "KeyFileError: "),
         (build(site, serial="2"), "SerialNotNewer: "),
-        (run(*show, site / "other.pub"), "SignatureError: "),
-        (run(*show, site / "short.key"), "KeyFileError: "),
-        (run("show", site, "--key", site / "publisher.pub"), "PackError: "),
+        (run(*show, public_key(bytes(32)).hex()), "SignatureError: "),
+        (run("show", site, "--publisher-key", PUBLIC), "PackError: "),
+        (build(site, out=site / "vault"), "PackStorageFailed: "),
     ):
         assert result.exit_code == 1
         assert text in result.output
         assert "Traceback" not in result.output and "abcd" not in result.output
         assert len([line for line in result.output.splitlines() if not line.startswith(" ")]) <= 4, result.output
+
+
+def test_a_public_key_is_64_digits_and_never_a_secret_file(site: Path) -> None:
+    result = run("show", site / "pack", "--publisher-key", site / "publisher.key")
+    assert result.exit_code == 2 and "publisher-key: expected 64 hex digits" in result.output
+
+
+def test_a_pack_is_never_built_into_a_folder_of_other_things(site: Path) -> None:
+    before = sorted((site / "vault" / "blobs").rglob("*"))
+    assert build(site, out=site / "vault").exit_code == 1
+    assert before and sorted((site / "vault" / "blobs").rglob("*")) == before
 
 
 def test_a_script_error_points_at_its_place(site: Path) -> None:
@@ -129,7 +144,12 @@ def test_a_build_says_when_it_was_made_unless_it_is_repeated(site: Path) -> None
 
 def opt_outs(site: Path, serial: str, **changed: str | Path) -> Result:
     """`amos pack optouts` with the site's files."""
-    options = {"vault": site / "vault", "serial": serial, "key": site / "publisher.key", "out": site / "list"} | changed
+    options = {
+        "vault": site / "vault",
+        "serial": serial,
+        "publisher-key-file": site / "publisher.key",
+        "out": site / "list",
+    } | changed
     return run("optouts", *(part for name, value in options.items() for part in (f"--{name}", value)))
 
 
@@ -158,4 +178,4 @@ def test_what_artists_take_back_is_listed_and_signed(site: Path) -> None:
     assert opt_outs(site, "3").output.startswith("UnreadablePack: ")
     assert opt_outs(site, "-1", out=site / "other").output.startswith("NotRepresentable: ")
     assert opt_outs(site, "1", out=site / "no" / "where").output.startswith("PackStorageFailed: ")
-    assert opt_outs(site, "1", key=site / "list").output.startswith("KeyFileError: ")
+    assert opt_outs(site, "1", **{"publisher-key-file": site / "list"}).output.startswith("KeyFileError: ")

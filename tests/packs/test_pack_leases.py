@@ -10,7 +10,7 @@ from pack_player import PUBLISHER, Player
 from amos import crypto
 from amos.edges.blob_folder import DiskFolder
 from amos.edges.blob_memory import MemoryFolder
-from amos.edges.kept import KeptFile
+from amos.edges.two_slot_file import TwoSlotFile
 from amos.packs.store import PackStore
 from amos.protocol.link import BAD_SCORE, STATE_PLAYING
 from amos.rights.lease_clock import KEPT_BYTES_MAX, TimeKept
@@ -37,7 +37,7 @@ def test_one_whose_lease_ends_while_it_waits_is_passed_over(player: Player, pack
     shutil.copyfile(packs[5] / "manifest.cose", store_folder / "blobs" / pack_id(packs[5]).hex())
     PackStore(folder, crypto.public_key(PUBLISHER), crypto.verify).wait(pack_id(packs[5]))
     later = TimeKept(version=1, unix_ms=1_950_000_000_000, wall_unix_ms=None)
-    KeptFile(str(player.folder / "time"), KEPT_BYTES_MAX).write(later.encode())
+    TwoSlotFile(str(player.folder / "time"), KEPT_BYTES_MAX).write(later.encode())
     player.start()
     status = player.wait_for(lambda status: status.state == STATE_PLAYING)
     assert status.pack == pack_id(packs[1]) and "lease: expected a pack whose lease runs" in (status.text or "")

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from amos.protocol.frames import frame
 from amos.protocol.limits import REQUEST_BYTES_MAX, REQUEST_WIDE_BYTES_MAX
 from amos.protocol.link import OK, OLD_SERIAL, WRONG_HASH, Response, decode_request
+from amos.protocol.link_courier import CourierLink
+from amos.protocol.link_courier_pack import PackToSend, SendPack
+from amos.protocol.link_courier_talk import Conversation, LinkLost, RequestRefused, TransferError
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.link_host import HostLink
-from amos.protocol.link_pack_host import PackToSend, SendPack
-from amos.protocol.link_talk_host import Conversation, LinkLost, RequestRefused, TransferError
 from pack_examples import Pack, Shelf
 from protocol_player import fed
 
@@ -37,7 +37,7 @@ class Line:
     """A shelf behind a line that spoils what passes as told, first up and then down, until it has no faults left."""
 
     def __init__(self, shelf: Shelf, up: list[Fault] = [], down: list[Fault] = []):  # noqa: B006 (only read)
-        self.host = HostLink(1)
+        self.host = CourierLink(1)
         self.shelf = shelf
         self.now_ms = 0
         self.longest = 0
@@ -99,7 +99,7 @@ def test_damage_is_a_delay(up: list[Fault], down: list[Fault], request_bytes: in
             break
         except (LinkLost, RequestRefused, TransferError):
             # The courier opens the line anew. What spoils it goes on where it was.
-            line.host = HostLink(1)
+            line.host = CourierLink(1)
             shelf.link = DeviceLink(shelf, request_bytes)
     assert shelf.is_whole(PACK) and shelf.play() == PACK.id
 

@@ -16,9 +16,9 @@ from pack_player import RATE_HZ, SEED, Player
 from amos import crypto
 from amos.packs.folder import open_pack
 from amos.protocol.link import OUTPUT_NONE, STATE_PLAYING, STATE_STOPPED, Response
-from amos.protocol.link_host import HostLink, Ticket
-from amos.protocol.link_pack_host import SendPack
-from amos.protocol.link_talk_host import Pause
+from amos.protocol.link_courier import CourierLink, Ticket
+from amos.protocol.link_courier_pack import SendPack
+from amos.protocol.link_courier_talk import Pause
 from amos.protocol.segment import FLAG_ABORTED, SEAL_PACK, SEAL_SHUTDOWN, Usage
 from amos.score.inputs import INPUT_LEAVE
 from amos.score.score import decode_score
@@ -54,7 +54,7 @@ def send_part(line: str, folder: Path, bytes_max: int) -> int:
     found = FolderPack(folder)
     sent = 0
 
-    def steps(link: HostLink) -> Generator[Ticket | Pause, Response | None, None]:
+    def steps(link: CourierLink) -> Generator[Ticket | Pause, Response | None, None]:
         nonlocal sent
         sending = SendPack(link, found.pack, found.read)
         while sending.sent_bytes < bytes_max:

@@ -4,6 +4,7 @@ import binascii
 import gc
 import sys
 
+from amos.log_ring import LOG_BYTES_MAX, LogRing
 from amos.protocol.cbor import dumps
 from amos.protocol.errors import FrameError, LocalError, ProtocolError
 from amos.protocol.frames import FrameReader, FrameWriter, frame, stuffed_bytes_max
@@ -39,11 +40,10 @@ from amos.protocol.link import (
     decode_response,
     decode_status,
 )
+from amos.protocol.link_courier import CourierLink
+from amos.protocol.link_courier_segment import read_segment
+from amos.protocol.link_courier_talk import Conversation, TransferError
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.link_host import HostLink
-from amos.protocol.link_segment_host import read_segment
-from amos.protocol.link_talk_host import Conversation, TransferError
-from amos.said import SAID_BYTES_MAX, Said
 from protocol_examples import NONCE
 from protocol_player import Player, fed
 from stuffing import by_the_paper, stuffed, unstuffed
@@ -212,7 +212,7 @@ def test_a_segment_is_read_in_pieces():
 
 def test_a_segment_that_is_not_what_was_listed_is_forgotten():
     line = Line()
-    link, held = HostLink(1), bytearray()
+    link, held = CourierLink(1), bytearray()
     entry = Entry(sequence=3, size=2560, sha256=bytes(32))
     talk = Conversation(read_segment(link, entry, held))
     try:
@@ -417,7 +417,7 @@ class Ticks:
 
 def test_what_a_player_said_is_kept_within_its_bound_and_read_whole_lines_first():
     clock = Ticks()
-    said = Said(clock)
+    said = LogRing(clock)
     assert said.read(0, 1024) == (0, b"")
     said.note("start")
     clock.ms = 61002
@@ -428,7 +428,7 @@ def test_what_a_player_said_is_kept_within_its_bound_and_read_whole_lines_first(
     for number in range(500):
         said.note("line %d é %s" % (number, "x" * number))
     first, data = said.read(0, 1 << 20)
-    assert first + len(data) == said.end and 3500 < len(data) <= SAID_BYTES_MAX
+    assert first + len(data) == said.end and 3500 < len(data) <= LOG_BYTES_MAX
     lines = data.split(b"\n")
     assert lines.pop() == b"" and all(line[7:8] == b"." and len(line) < 240 for line in lines)
     pieces, offset = b"", 0

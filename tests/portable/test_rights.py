@@ -2,8 +2,8 @@
 
 from amos import crypto
 from amos.anchored_clock import ROUND_TRIP_MS_MAX, SYNCHRONISED_MS, AnchoredClock, AnchorRefused
-from amos.edges import kept
-from amos.edges.kept import KeptMemory
+from amos.edges import two_slot_file
+from amos.edges.two_slot_file import TwoSlotMemory
 from amos.protocol.anchor import Anchor
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
@@ -21,7 +21,7 @@ DEVICE = bytes(range(16))
 
 def lease_clock(unix_ms=None, wall_ms=None, now_ms=0, before_wall_ms=None):
     """The clock of a boot after one that was saved at `unix_ms`, when the wall clock said `before_wall_ms`."""
-    store = KeptMemory()
+    store = TwoSlotMemory()
     if unix_ms is not None:
         before = LeaseClock(store, 0, before_wall_ms)
         before.set(unix_ms)
@@ -91,7 +91,7 @@ def test_without_any_time_a_lease_has_a_month_left():
 
 
 def test_no_rhythm_of_restarts_makes_a_lease_longer_than_it_says():
-    store = KeptMemory()
+    store = TwoSlotMemory()
     LeaseClock(store, 0, None).presume(0)
     clock = LeaseClock(store, 0, None)
     clock.set(NOON_MS)
@@ -110,13 +110,13 @@ def test_no_rhythm_of_restarts_makes_a_lease_longer_than_it_says():
 
 
 def test_what_was_kept_is_counted_before_anything_else_or_the_boot_fails():
-    store = KeptMemory()
+    store = TwoSlotMemory()
     clock = LeaseClock(store, 0, NOON_MS)
     clock.set(NOON_MS)
     assert clock.save()
     for boot in range(1, 4):
         LeaseClock(store, 0, None)
-        assert LeaseClock(KeptMemory(store.content), 0, None).unix_ms == NOON_MS + (boot + 1) * BOOT_ADDS_MS
+        assert LeaseClock(TwoSlotMemory(store.content), 0, None).unix_ms == NOON_MS + (boot + 1) * BOOT_ADDS_MS
     store.fails = True
     try:
         LeaseClock(store, 0, None)
@@ -125,7 +125,7 @@ def test_what_was_kept_is_counted_before_anything_else_or_the_boot_fails():
         pass
     assert clock.save() is False
     for content in (b"", b"\x80", b"\xa1\x01\x02", b"\xa2\x01\x02\x02\x05"):
-        assert LeaseClock(KeptMemory(content), 0, None).unix_ms is None
+        assert LeaseClock(TwoSlotMemory(content), 0, None).unix_ms is None
 
 
 class Ticks:
@@ -243,7 +243,7 @@ def opt_out_list(store):
 
 
 def test_an_opt_out_list_is_verified_kept_and_never_older():
-    store = KeptMemory()
+    store = TwoSlotMemory()
     held = opt_out_list(store)
     assert held.current is None and held.note is None
     third = signed(3, "pads", "choir")
@@ -261,7 +261,7 @@ def test_an_opt_out_list_is_verified_kept_and_never_older():
 
 
 def test_a_list_that_cannot_be_stored_is_in_force_and_asked_for_again():
-    store = KeptMemory()
+    store = TwoSlotMemory()
     held = opt_out_list(store)
     store.fails = True
     assert "in force" in refused(OptOutsRefused, held.take, signed(1, "pads"))
@@ -274,21 +274,21 @@ def test_a_list_that_cannot_be_stored_is_in_force_and_asked_for_again():
 
 def test_a_kept_list_of_somebody_else_is_not_believed():
     for content in (b"", b"\x80", signed(9, "pads", party=Party(4)), signed(9, "pads")[:-1]):
-        held = opt_out_list(KeptMemory(content))
+        held = opt_out_list(TwoSlotMemory(content))
         assert held.current is None and "refused" in held.note
         assert held.take(signed(1, "pads")) is True
 
 
 def test_what_is_kept_is_whole_or_nothing():
-    whole = b"content".join(kept.frame(7, b"content"))
-    assert kept.decode(whole) == (7, b"content")
+    whole = b"content".join(two_slot_file.frame(7, b"content"))
+    assert two_slot_file.decode(whole) == (7, b"content")
     for length in range(len(whole)):
-        assert kept.decode(whole[:length]) is None
+        assert two_slot_file.decode(whole[:length]) is None
     for at in range(len(whole)):
         changed = bytearray(whole)
         changed[at] ^= 4
-        assert kept.decode(bytes(changed)) is None
-    assert kept.decode(whole + b"\x00") is None
+        assert two_slot_file.decode(bytes(changed)) is None
+    assert two_slot_file.decode(whole + b"\x00") is None
 
 
 def test_a_licence_tells_once_of_each_stem_withdrawn():
@@ -296,10 +296,10 @@ def test_a_licence_tells_once_of_each_stem_withdrawn():
     end_ms = manifest.lease_end_unix_s * 1000
     manifest.stems[1].lease_end_unix_s -= 100
     clock = lease_clock(end_ms - 300 * 1000)
-    rights = Rights(opt_out_list(KeptMemory()), clock)
+    rights = Rights(opt_out_list(TwoSlotMemory()), clock)
     assert rights.lease_seconds_left() is None
     clock.set(end_ms - 101 * 1000)
-    licence = rights.license(manifest)
+    licence = rights.grant(manifest)
     assert (licence.withdraw(), licence.over(), rights.lease_seconds_left()) == ([], None, 101)
     clock.set(end_ms - 100 * 1000)
     assert (licence.withdraw(), licence.withdraw(), licence.over()) == ([1], [], None)
@@ -308,9 +308,9 @@ def test_a_licence_tells_once_of_each_stem_withdrawn():
     rights.take_opt_outs(signed(2, "pads"))
     assert (licence.withdraw(), licence.withdraw()) == ([0], [])
     assert "all opted out" in licence.over()
-    assert rights.license(manifest).withdraw() == [0, 1]
+    assert rights.grant(manifest).withdraw() == [0, 1]
     rights.take_opt_outs(signed(3))
-    assert rights.license(manifest).withdraw() == [1], "back from the next session on"
+    assert rights.grant(manifest).withdraw() == [1], "back from the next session on"
 
 
 def test_the_end_of_the_packs_lease_withdraws_all():
@@ -318,7 +318,7 @@ def test_the_end_of_the_packs_lease_withdraws_all():
     manifest.stems[0].lease_end_unix_s += 1000
     clock = lease_clock(manifest.lease_end_unix_s * 1000 - 1)
     clock.set(manifest.lease_end_unix_s * 1000 - 1)
-    licence = Licence(manifest, opt_out_list(KeptMemory()), clock)
+    licence = Licence(manifest, opt_out_list(TwoSlotMemory()), clock)
     assert (licence.seconds_left(), licence.withdraw(), licence.over()) == (1, [], None)
     clock.tick(1, None)
     assert (licence.seconds_left(), licence.withdraw()) == (0, [0, 1])
@@ -329,12 +329,12 @@ def test_what_is_signed_is_of_its_time():
     manifest = a_manifest()
     manifest.issued_unix_s = 1790000000
     clock = lease_clock()
-    rights = Rights(opt_out_list(KeptMemory()), clock)
-    rights.license(manifest)
+    rights = Rights(opt_out_list(TwoSlotMemory()), clock)
+    rights.grant(manifest)
     assert clock.unix_ms == 1790000000000
     rights.take_opt_outs(signed(1, issued_unix_s=1790000005))
     assert clock.unix_ms == 1790000005000
     rights.take_opt_outs(signed(2, issued_unix_s=3))
     assert clock.unix_ms == 1790000005000
-    store = KeptMemory(signed(3, issued_unix_s=1790000009))
+    store = TwoSlotMemory(signed(3, issued_unix_s=1790000009))
     assert Rights(opt_out_list(store), lease_clock()).lease_clock.unix_ms == 1790000009000

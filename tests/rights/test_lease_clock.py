@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amos.edges.kept import KeptMemory
+from amos.edges.two_slot_file import TwoSlotMemory
 from amos.rights.lease_clock import AWAY_MS_MAX, SAVE_EVERY_MS, LeaseClock
 
 START_MS = 1_800_000_000_000
@@ -23,7 +23,7 @@ ACTS = st.lists(
 
 def played(acts: list[tuple[str, int, Any]]) -> tuple[int, int, int]:
     """(the clock at the end, time played, boots); asserts that it never goes back."""
-    store = KeptMemory()
+    store = TwoSlotMemory()
     clock = LeaseClock(store, 0, None)
     clock.set(START_MS)
     clock.save()

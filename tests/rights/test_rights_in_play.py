@@ -15,20 +15,20 @@ from amos import crypto
 from amos.anchored_clock import AnchoredClock, AnchorRefused
 from amos.config import Config
 from amos.device import Device
-from amos.edges.kept import KeptFile, KeptMemory
 from amos.edges.sector_device import MemorySectorDevice
+from amos.edges.two_slot_file import TwoSlotFile, TwoSlotMemory
 from amos.journal.journal import Journal
 from amos.packs.folder import PackFolder, open_pack
 from amos.protocol.anchor import Anchor, sign_anchor
 from amos.protocol.errors import MessageError, SignatureError
 from amos.protocol.limits import INPUT_NONCES_MAX
 from amos.protocol.link import OFFER_ANCHOR, OFFER_OPT_OUTS, STATE_STOPPED
-from amos.protocol.link_call_host import challenge, give_input, read_status
+from amos.protocol.link_courier import CourierLink
+from amos.protocol.link_courier_call import challenge, give_input, read_status
+from amos.protocol.link_courier_offer import offer
+from amos.protocol.link_courier_segment import list_all, read_segment
+from amos.protocol.link_courier_talk import Conversation
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.link_host import HostLink
-from amos.protocol.link_offer_host import offer
-from amos.protocol.link_segment_host import list_all, read_segment
-from amos.protocol.link_talk_host import Conversation
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos.protocol.segment import (
     CLOCK_INFORMATIVE,
@@ -127,12 +127,12 @@ class Venue:
         self.pack, self.config, self.block = pack, config, block_frames
         self.wall = Wall()
         self.clock = AnchoredClock(self.wall, os.urandom)
-        self.time = KeptMemory()
+        self.time = TwoSlotMemory()
         journal = Journal(MemorySectorDevice(1 << 15), bytes(8))
         journal.begin_boot()
         self.device = Device(SEED, journal, config, self.clock, None, pack.pack_id)
         lease_clock = LeaseClock(self.time, self.wall.ms, None)
-        self.device.rights = Rights(OptOutList(KeptMemory(), key, crypto.verify), lease_clock)
+        self.device.rights = Rights(OptOutList(TwoSlotMemory(), key, crypto.verify), lease_clock)
         self.begin()
 
     def begin(self) -> Session:
@@ -357,7 +357,7 @@ def test_an_input_whose_answer_is_lost_is_asked_again_and_acts_once(
 ) -> None:
     venue = Venue(pack, tmp_path / "player")
     venue.play(2)
-    link, device = HostLink(1), DeviceLink(venue.device)
+    link, device = CourierLink(1), DeviceLink(venue.device)
     nonces = [bytes([number]) * 16 for number in range(INPUT_NONCES_MAX)]
     for nonce in nonces:
         talk = Conversation(give_input(link, nonce, INPUT_SKIP, 0))
@@ -365,7 +365,7 @@ def test_an_input_whose_answer_is_lost_is_asked_again_and_acts_once(
         fed(device, link.outgoing(0))
         venue.play(0.5)
         if reconnects:  # the answer is lost with the line, and somebody asks anew
-            link, device = HostLink(7), device.another()
+            link, device = CourierLink(7), device.another()
             talk = Conversation(give_input(link, nonce, INPUT_SKIP, 0))
             talk.advance(0)
         else:
@@ -472,14 +472,14 @@ def test_a_lease_that_has_ended_stops_the_player_which_serves_on_and_plays_when_
     command = [sys.executable] if runtime == "cpython" else request.getfixturevalue("micropython")
     folder = tmp_path / "player"
     folder.mkdir()
-    clock = LeaseClock(KeptFile(str(folder / "time"), 64), 0, None)
+    clock = LeaseClock(TwoSlotFile(str(folder / "time"), 64), 0, None)
     clock.set(LEASE_END_S * 1000)
     clock.save()
     player = Process(command, pack_folder, folder, minutes=1)
     status = player.ask(read_status)[0]  # type: ignore[index]
     assert (status.state, status.frame) == (STATE_STOPPED, 0) and "lease: expected a pack" in status.text
 
-    def put_right(link: HostLink):  # type: ignore[no-untyped-def]
+    def put_right(link: CourierLink):  # type: ignore[no-untyped-def]
         nonce = yield from challenge(link)
         return (yield from offer(link, OFFER_ANCHOR, 0, signed_anchor(nonce, NOON_MS)))
 
@@ -494,7 +494,7 @@ def test_a_lease_that_has_ended_stops_the_player_which_serves_on_and_plays_when_
 
 def test_the_line_in_memory_takes_what_the_device_takes(pack: PackFolder, tmp_path: Path) -> None:
     venue = Venue(pack, tmp_path / "player")
-    link, device = HostLink(1), DeviceLink(venue.device)
+    link, device = CourierLink(1), DeviceLink(venue.device)
     talk = Conversation(offer(link, OFFER_OPT_OUTS, 0, opt_outs(pack, 1, *range(7))))
     while not talk.done:
         link.feed(fed(device, link.outgoing(0)), 0)

@@ -16,11 +16,11 @@ from amos.protocol.segment import FLAG_OPT_OUT, open_usage
 from amos.protocol.topics import USAGE, device_topic
 from amos_ledger import registry
 from amos_ledger.folder import init_folder
+from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger
 from amos_ledger.opt_outs import add_opt_outs, published
-from amos_ledger.periods import period_at
-from amos_ledger.reading import Message
-from amos_ledger.settling import settle_period
+from amos_ledger.settle_period import settle_period
+from amos_ledger.settlement.periods import period_at
 from amos_tools.device.call import Identity
 from amos_tools.device.prepare import enrol
 from amos_tools.pack import build_pack
@@ -104,7 +104,7 @@ def test_the_way_of_an_opt_out(tmp_path: Path) -> None:
     ledger.close()
     frames = {stem: sum(row[2] for found in rows(usages) for row in found if row[0] == stem) for stem in range(3)}
     settled = settle_period(folder, period_at(int(time.time())), 1_000_000_000, "EUR")
-    payouts = {payout.payee: payout.amount_micro for payout in settled.closed.reckoning.settlement.payouts}
+    payouts = {payout.payee: payout.amount_micro for payout in settled.closed.result.settlement.payouts}
     assert abs(payouts["ada"] - 1_000_000_000 * frames[index] // sum(frames.values())) <= 1
 
     # 5. Her statement holds against what the ledger published.

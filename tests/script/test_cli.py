@@ -85,4 +85,4 @@ def test_a_real_vault_and_none(tmp_path: Path) -> None:
     empty = CliRunner().invoke(cli.app, ["check", str(script), "--vault", str(tmp_path / "vault")])
     assert empty.exit_code == 1 and "the vault has 0 stems with opt-in" in empty.output
     missing = CliRunner().invoke(cli.app, ["check", str(script), "--vault", str(tmp_path / "nowhere")])
-    assert missing.exit_code == 2 and missing.output.startswith("error: ")
+    assert missing.exit_code == 2 and missing.output.startswith("NotAVault: ")

@@ -123,7 +123,7 @@ def test_an_announcement_is_known_by_its_name_or_its_number(score: Score) -> Non
     assert word_input("announce", "0", told) == word_input("announce", "0", None) == (INPUT_ANNOUNCE, 0)
     assert parse_input('{"frame": 7, "kind": "announce", "value": "welcome"}', told) == (7, INPUT_ANNOUNCE, 0)
     with pytest.raises(
-        InputFileError, match=r"expected one of welcome, Café closes, found 'welcom \(nearest: welcome\)'"
+        InputFileError, match=r"expected one of welcome, Café closes, found 'welcom'; the nearest is welcome"
     ):
         word_input("announce", "welcom", told)
     with pytest.raises(InputFileError, match="announce: expected its number, or --pack for its name, found 'welcome'"):

@@ -20,10 +20,11 @@ from sync_players import LEDGER_KEY, FakePlayer, PlayerThread, sealed
 
 from amos.protocol import topics
 from amos.protocol.answer import ACCEPTED, BAD_SIGNATURE, DUPLICATE, UNAVAILABLE, UNKNOWN_DEVICE, Answer
+from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.link_host import HostLink
+from amos_mqtt import limits
 from amos_mqtt.broker import Broker
-from amos_sync import limits, outbox
+from amos_sync import outbox
 from amos_sync.courier import Courier, Settings
 from amos_sync.notes import Notes
 from amos_sync.report import report
@@ -191,7 +192,7 @@ def test_lines_that_damage_and_lose_bytes_only_delay(venue: Venue, monkeypatch: 
         return data
 
     # Lost answers are told from late ones by time alone.
-    monkeypatch.setattr(HostLink.submit, "__defaults__", (100,))
+    monkeypatch.setattr(CourierLink.submit, "__defaults__", (100,))
     line = venue.player(SEED_A, 8, spoil=spoil)
     venue.start_ledger()
     venue.start()

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amos.protocol import answer as answers
+from amos_mqtt.back_off import back_off_ms
 from amos_sync.limits import UNANSWERED_MAX
 from amos_sync.outbox import (
     EVENT_OF_VERDICT,
@@ -16,7 +17,6 @@ from amos_sync.outbox import (
     Outbox,
     Slot,
     State,
-    back_off_ms,
     final_refusals,
 )
 

@@ -21,8 +21,8 @@ from amos.protocol.manifest import Manifest, PackStem, sign_manifest
 from amos.protocol.segment import FIRST_PREVIOUS, Usage
 from amos.protocol.topics import USAGE, device_topic
 from amos_ledger.folder import Folder, init_folder
+from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger
-from amos_ledger.reading import Message
 from amos_ledger.registry import add_pack, enrol
 from amos_tools.verify.audit import Audit, Verified
 from amos_tools.verify.keys import Keys

@@ -10,7 +10,7 @@ from amos.protocol.answer import ACCEPTED, GAP
 from amos.protocol.cose import TYP_MANIFEST, TYP_USAGE, sign
 from amos.protocol.enrolment import Enrolment, open_enrolment, sign_enrolment
 from amos_ledger.registry import enrol
-from amos_ledger.settling import settle_period
+from amos_ledger.settle_period import settle_period
 from amos_tools.verify.errors import Difference
 
 NOVEMBER = ("2026-11", 1_000_000_000, "EUR")
@@ -26,7 +26,7 @@ def test_a_declared_loss_and_a_segment_found_again_pass(november, dates) -> None
     november.play(0, ROWS, played, received)
     assert november.send(0, lost[0], received) == [ACCEPTED]
     settled = settle_period(november.folder, *NOVEMBER)
-    assert len(settled.closed.reckoning.leaves) == 9
+    assert len(settled.closed.result.leaves) == 9
     assert november.verify("ann").payee == "ann"
 
 

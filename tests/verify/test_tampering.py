@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from amos.crypto import key_id, public_key
-from amos_ledger import period_close, reckoning
-from amos_ledger.checkpoint import Checkpoint, sign_checkpoint
-from amos_ledger.closing import sign_closing
-from amos_ledger.settlement import Payout, Settlement, settle
-from amos_ledger.settling import settle_period
-from amos_ledger.statement import file_bytes
+from amos.protocol.closing import sign_closing
+from amos_ledger import close_period as period_close
+from amos_ledger.log.checkpoint import Checkpoint, sign_checkpoint
+from amos_ledger.settle_period import settle_period
+from amos_ledger.settlement import period_result
+from amos_ledger.settlement.apportionment import Payout, Settlement, settle
+from amos_ledger.settlement.statement import file_bytes
 from amos_tools.verify.audit import Audit
 from amos_tools.verify.errors import Difference, Unreadable, VerifyError
 from amos_tools.verify.published import Published
@@ -181,7 +182,7 @@ def shifted(result: Settlement) -> Settlement:
 
 
 def test_a_micro_unit_moved_from_one_payee_to_another_is_found(november, monkeypatch) -> None:
-    monkeypatch.setattr(reckoning, "settle", lambda *args: shifted(settle(*args)))
+    monkeypatch.setattr(period_result, "settle", lambda *args: shifted(settle(*args)))
     settle_period(november.folder, *NOVEMBER)
     for payee in ("ann", "bob"):
         with pytest.raises(Difference, match=r"^core\.amount: expected"):
@@ -228,12 +229,12 @@ def test_usage_moved_to_another_month_is_found(november, monkeypatch, dates) -> 
 
 
 def test_frames_that_no_player_signed_are_found(november, monkeypatch) -> None:
-    roll_up = reckoning.roll_up
+    roll_up = period_result.roll_up
 
     def generous(usage, manifest):
         return {key: frames * 2 if key[0][0] == 1 else frames for key, frames in roll_up(usage, manifest).items()}
 
-    monkeypatch.setattr(reckoning, "roll_up", generous)
+    monkeypatch.setattr(period_result, "roll_up", generous)
     monkeypatch.setattr(period_close, "merge", lambda _rollups: _Everything())
     settle_period(november.folder, *NOVEMBER)
     with pytest.raises(Difference, match=r"^core\.amount"):

@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from amos.crypto import public_key
-from amos_ledger.settling import settle_period
+from amos_ledger.settle_period import settle_period
 from amos_tools.pool.cli import app as pool
 from amos_tools.verify.cli import verify
 

@@ -10,7 +10,6 @@ is set.
 
 from amos.crypto.edwards import BASE, D2, IDENTITY, P, add_cached, double, invert, negate, to_cached
 
-ENTRY_BYTES = 96
 HALF_ENTRIES = 128
 
 

@@ -23,8 +23,6 @@ import os
 from amos.compat import MICROPYTHON
 from amos.edges.durable import fsync_file, sync_folder
 
-PARTS = ("blobs", "incoming")
-
 if MICROPYTHON:
 
     def start(job):

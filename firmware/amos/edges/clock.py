@@ -1,6 +1,6 @@
 """Clocks. Contract: `now_ms()` never goes back while the process lives; `unix_ms()` is None when the time is not known.
 
-status says how far the wall clock can be trusted: the letters of signed energy meters (DESIGN section 7).
+status says how far the wall clock can be trusted: the letters of signed energy meters (rights/RIGHTS.md).
 """
 
 import time

@@ -46,7 +46,7 @@ def load_or_make_seed(path: str) -> bytes:
         data = os.urandom(SEED_BYTES)
         _write(path, data)
     if len(data) != SEED_BYTES:
-        raise KeyFault("%s: expected %d bytes, found %d; restore it or remove it" % (path, SEED_BYTES, len(data)))
+        raise KeyFault("%s: expected %d bytes, found %d" % (path, SEED_BYTES, len(data)))
     return data
 
 

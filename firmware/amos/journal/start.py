@@ -36,7 +36,9 @@ def start(medium, salt: int, reservation) -> tuple:
         ring.notes.append("what was reserved beside the key is damaged; it is written anew")
     else:
         text = "journal: expected a ring, or a whole %s.reserved, found neither: "
-        raise JournalFault(text % reservation.device_id.hex() + "its numbers may have been used; remove its key")
+        raise JournalFault(
+            text % reservation.device_id.hex() + "its numbers may have been used; put back its card or that file"
+        )
     return ring, found
 
 

@@ -1,4 +1,4 @@
-"""The ledger's answer to a usage message or an enrolment: a receipt, or a refusal by name (DESIGN 11, SPEC 9)."""
+"""The ledger's answer to a usage message or an enrolment: a receipt, or a refusal by name (SPEC section 9)."""
 
 from amos.protocol.errors import MessageError
 from amos.protocol.limits import ANSWER_BYTES_MAX, RECEIPT_BYTES_MAX
@@ -53,8 +53,10 @@ SENTENCES = (
 ENROLMENT_SEQUENCE = 0
 
 RECEIPTED = (ACCEPTED, DUPLICATE)
+HELD = (GAP, UNKNOWN_PACK)
+"""Verdicts with which the ledger keeps the segment until it can decide anew."""
 RETRY = (UNKNOWN_DEVICE, UNAVAILABLE)
-"""Verdicts after which the courier sends the same bytes again later. GAP and UNKNOWN_PACK are held by the ledger."""
+"""Verdicts after which the courier sends the same bytes again later."""
 
 
 class Answer(Record):

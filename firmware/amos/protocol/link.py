@@ -1,4 +1,4 @@
-"""Requests and responses between courier and player (DESIGN section 9, SPEC section 7).
+"""Requests and responses between courier and player (protocol/SPEC.md section 7).
 
 The courier asks, the player answers. Every request is idempotent: a lost answer is asked for again.
 Bytes that carry authority carry their own signature.
@@ -52,7 +52,6 @@ OFFERS = {
 
 BLOB_MANIFEST = 1
 BLOB_CONTENT = 2
-BLOB_KINDS = ("", "manifest", "content")
 """What BEGIN announces: a pack's manifest, or a blob that the manifest announced before it lists."""
 
 OFFER_CHUNK_BYTES_MAX = 192

@@ -191,7 +191,7 @@ class DeviceLink:
         return Response(id=number, code=BAD_OFFER, text=refused)
 
     def _take_offer(self, kind: int, sequence: int, data: bytes) -> "str | None":
-        """Have the player take it; its sentence when it refuses, else None."""
+        """Give the offer to the player. Returns its sentence when it refuses, else None."""
         player = self._player
         if kind == OFFER_RECEIPT:
             return _refusal(player.take_receipt, sequence, data)
@@ -214,7 +214,7 @@ class DeviceLink:
 
 
 def _refusal(act, *arguments) -> "str | None":
-    """Have the player act; its sentence when it refuses, else None."""
+    """Call `act`. Returns the sentence of the `ProtocolError` that it raises, else None."""
     try:
         act(*arguments)
     except ProtocolError as error:

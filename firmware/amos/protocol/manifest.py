@@ -1,4 +1,4 @@
-"""The pack's manifest: stems, score, serial and leases, signed by the publisher (DESIGN section 6, SPEC section 4)."""
+"""The pack's manifest: stems, score, serial and leases, signed by the publisher (SPEC section 4)."""
 
 from amos.protocol.cose import KID_BYTES, TYP_MANIFEST, open_typed, sign
 from amos.protocol.limits import MANIFEST_BYTES_MAX, SCORE_BYTES_MAX, SMALL_TEXT_BYTES_MAX, STEMS_MAX

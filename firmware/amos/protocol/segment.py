@@ -1,4 +1,4 @@
-"""The usage segment: what was metered, sealed, chained and signed by the device key (DESIGN section 7, SPEC 3)."""
+"""The usage segment: what was metered, sealed, chained and signed by the device key (SPEC section 3)."""
 
 from array import array
 

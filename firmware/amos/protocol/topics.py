@@ -1,4 +1,4 @@
-"""MQTT topics (DESIGN section 10): `amos/1/<site>/<device>/<leaf>`, device as 32 hex digits."""
+"""MQTT topics (SPEC section 9): `amos/1/<site>/<device>/<leaf>`, device as 32 hex digits."""
 
 from amos.protocol.errors import MessageError
 
@@ -6,7 +6,6 @@ PREFIX = "amos/1"
 USAGE = "usage"
 RECEIPT = "receipt"
 STATUS = "status"
-DIRECTIVE = "directive"
 TIME = "time"
 ANCHOR = "anchor"
 ENROLMENT = "enrolment"

@@ -36,8 +36,8 @@ class LeaseClock:
     unix_ms   Unix time in ms that leases are held against; None while nothing is known. Without anchors it falls behind
               by the time the player was off, and runs ahead by ten minutes a boot.
 
-    `kept` is a `KeptFile` or its twin; `now_ms` monotonic; `wall_unix_ms` the machine's wall clock, or None. A boot is
-    counted durably before anything else. Raises OSError when that cannot be stored.
+    `kept` is a `TwoSlotFile` or its twin; `now_ms` monotonic; `wall_unix_ms` the machine's wall clock, or None. A boot
+    is counted durably before anything else. Raises OSError when that cannot be stored.
     """
 
     def __init__(self, kept, now_ms: int, wall_unix_ms: "int | None"):

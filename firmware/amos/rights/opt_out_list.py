@@ -11,7 +11,7 @@ class OptOutsRefused(ProtocolError):
 
 
 class OptOutList:
-    """The list that `kept` (a `KeptFile` or its twin) holds, and those that come.
+    """The list that `kept` (a `TwoSlotFile` or its twin) holds, and those that come.
 
     current   OptOuts in force, or None
     note      a sentence when what was kept is no list of this publisher's, else None

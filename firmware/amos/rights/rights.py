@@ -1,6 +1,6 @@
 """What may sound on this player: the publisher's opt-out list, and the leases of packs and stems (RIGHTS.md)."""
 
-from amos.edges.kept import KeptFile
+from amos.edges.two_slot_file import TwoSlotFile
 from amos.edges.worker import InlineWorker
 from amos.protocol.limits import OPT_OUTS_BYTES_MAX
 from amos.rights.lease_clock import KEPT_BYTES_MAX, LeaseClock
@@ -22,7 +22,7 @@ class Rights:
         if opt_outs.current is not None:
             lease_clock.at_least(opt_outs.current.issued_unix_s * 1000)
 
-    def license(self, manifest) -> Licence:
+    def grant(self, manifest) -> Licence:
         """The licence to play a pack from here on."""
         self.licence = Licence(manifest, self.opt_outs, self.lease_clock)
         return self.licence
@@ -45,6 +45,6 @@ class Rights:
 
 def open_rights(directory: str, publisher_key: bytes, verify, clock, worker=None) -> Rights:
     """The rights kept in `directory`; counts the boot. `clock` is an `AnchoredClock`. Raises OSError."""
-    opt_outs = OptOutList(KeptFile(directory + "/opt-outs", OPT_OUTS_BYTES_MAX), publisher_key, verify)
-    kept = KeptFile(directory + "/time", KEPT_BYTES_MAX)
+    opt_outs = OptOutList(TwoSlotFile(directory + "/opt-outs", OPT_OUTS_BYTES_MAX), publisher_key, verify)
+    kept = TwoSlotFile(directory + "/time", KEPT_BYTES_MAX)
     return Rights(opt_outs, LeaseClock(kept, clock.now_ms(), clock.wall_unix_ms()), worker)

@@ -61,10 +61,10 @@ class Announcer:
     def fade_out(self, frame: int, fade: int, stops: list) -> int:
         """The piece ends: nothing more is announced, and what sounds fades. Gives the frame from which it is silent."""
         self._over = True
-        return self.hush(frame, fade, stops)
+        return self.silence(frame, fade, stops)
 
-    def hush(self, frame: int, fade: int, stops: list) -> int:
-        """What sounds fades, and what waits is not announced. Gives the frame from which it is silent."""
+    def silence(self, frame: int, fade: int, stops: list) -> int:
+        """The announcement that sounds fades out, and those that wait are dropped. Returns the frame of silence."""
         self.waiting = []
         self._busy_until = frame
         if self._ends <= frame:

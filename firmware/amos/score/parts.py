@@ -14,7 +14,7 @@ SECTIONS_MAX = 64
 LAYERS_MAX = 32
 """More layers than voices could never sound."""
 VOICES_MAX = 32
-"""Sums of 32 voices keep ten fractional bits in 32 bits (DESIGN section 5)."""
+"""Sums of 32 voices keep ten fractional bits in 32 bits."""
 POOLS_MAX = 256
 BARS_MAX = 4096
 """Over two hours at 120 bpm in 4/4."""

@@ -239,7 +239,7 @@ class Vm:
             return
         fade = self._stage.clock.frames(1)
         if not self.paused:
-            self._announcer.hush(frame, fade, self._stage.stops)
+            self._announcer.silence(frame, fade, self._stage.stops)
         self._conductor.pause(frame, fade)
 
     def _react(self, frame: int, kind: int, stem: int) -> None:

@@ -76,7 +76,7 @@ class Session:
         self._config = config
         self._clock = clock
         self._time = SessionTime(clock, self.rate_hz, config, None if before is None else before.time)
-        self.licence = device.rights.license(manifest)
+        self.licence = device.rights.grant(manifest)
         self._withdrawing: list = []
         seed = session_seed(device.device_id, pack.pack_id, journal.session)
         frames = [stem.frames for stem in manifest.stems]
@@ -291,8 +291,8 @@ class Session:
         if self._ahead is not None:
             self._ahead.stop()
 
-    def hush(self) -> None:
-        """Nothing may be metered any more, so nothing more may sound, but for a fade of what does."""
+    def break_off(self) -> None:
+        """Stop because the journal failed. Nothing can be metered any more, so what sounds fades out at once."""
         try:
             if self.output.fades:
                 self.output.write(self.performance.render(min(RAMP_FRAMES, self.block_frames)), True)

@@ -1,4 +1,4 @@
-"""What a player did in one life, added up over its sessions, and how it is told."""
+"""What a player did in one life, added up over its sessions, and what an operator reads of it."""
 
 
 class Totals:
@@ -43,7 +43,7 @@ class Totals:
         }
 
 
-def told(session, took_ms: int) -> list:
+def summary_lines(session, took_ms: int) -> list:
     """What an operator should know of a session that has ended, in lines."""
     line = "played %d frames (%d s) in %d.%03d s; %d placements; %d segments sealed" % (
         session.frame,

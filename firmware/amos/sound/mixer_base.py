@@ -10,7 +10,6 @@ VOICES_MAX = 32  # of which the mix, in whole samples, has 21 bits
 BLOCK_FRAMES_MAX = 65536  # 1.4 s at 48 kHz; larger blocks are no faster
 RATE_HZ_MAX = 192000
 EVENTS_PENDING_MAX = 1024  # a minute of the busiest score; more is a caller that forgot to render
-SAMPLE_BYTES = 2
 OUT_FRAME_BYTES = 4
 UNITY_BITS = 15  # a gain's
 ROOM_GAINS = 65535  # gains that may be added before the sum must be folded: 2**15 * 65535 + 2**14 < 2**31

@@ -21,7 +21,7 @@ from amos_tools.firmware_build import ARMHF, BuildError, build_firmware
 
 VOICES = 8
 BLOCK_FRAMES = 1024
-"""What I2S on boards wants (DESIGN section 3)."""
+"""What I2S on boards wants (daemon/DESIGN.md section 3)."""
 STEMS = 12
 BAR_S = 0.75
 REPEATS = 3

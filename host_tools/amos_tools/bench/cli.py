@@ -1,12 +1,13 @@
 """`amos bench`: the figures that are promised, measured on this machine."""
 
 import importlib
-import json
 from typing import Annotated
 
 import typer
 
-from amos_tools.bench.figure import Figure, print_table
+from amos_cli.names import hint
+from amos_cli.output import AsJson, Exit, print_json, refuse
+from amos_tools.bench.figure import Figure, print_figures
 
 SECTIONS = {
     "render": "amos_tools.bench.render",
@@ -19,19 +20,19 @@ def bench(
     sections: Annotated[
         list[str] | None, typer.Argument(metavar="[SECTION]...", help=f"Of {', '.join(SECTIONS)}; all by default.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
     scale: Annotated[float, typer.Option(min=0.001, max=10, help="Sizes, as a factor; 1 is what figures mean.")] = 1,
 ) -> None:
     """Measure speed and memory against yardsticks in the same run, and print one table."""
     chosen = sections or list(SECTIONS)
     for name in chosen:
         if name not in SECTIONS:
-            typer.echo(f"bench: expected sections of {', '.join(SECTIONS)}, found {name}", err=True)
-            raise typer.Exit(2)
+            sentence = f"expected sections of {', '.join(SECTIONS)}, found {name}{hint(name, SECTIONS)}"
+            refuse("bench", sentence, as_json, Exit.USAGE)
     figures: list[Figure] = []
     for name in dict.fromkeys(chosen):
         figures += importlib.import_module(SECTIONS[name]).measure(scale)
     if as_json:
-        print(json.dumps([figure.as_json() for figure in figures], indent=1))
+        print_json({"figures": [figure.as_json() for figure in figures]})
     else:
-        print_table(figures)
+        print_figures(figures)

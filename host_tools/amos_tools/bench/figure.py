@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from amos_cli.table import print_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def note_progress(text: str) -> None:
     print(f"  {text} ...", file=sys.stderr, flush=True)
 
 
-def print_table(figures: Iterable[Figure]) -> None:
+def print_figures(figures: Iterable[Figure]) -> None:
     """All figures as one table."""
     table = Table("section", "figure", "value", "wanted", "", "note")
     table.columns[2].justify = "right"
@@ -51,8 +52,7 @@ def print_table(figures: Iterable[Figure]) -> None:
         wanted = "" if figure.bound is None else f"{figure.bound[0]} {_number(figure.bound[1])}"
         mark = {True: "yes", False: "NO", None: ""}[figure.holds]
         table.add_row(figure.section, escape(figure.name), value, wanted, mark, escape(figure.note))
-    console = Console()
-    (console if console.is_terminal else Console(width=190)).print(table)
+    print_table(table)
 
 
 def _number(value: float) -> str:

@@ -4,7 +4,6 @@
 mean (15 slots make 16), an eighth of the time in a ramp. Gains are such that the limiter works now and then.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,8 +75,3 @@ def _facts(number: int, frames: int, tempo_bpm: float, rate_hz: int) -> StemFact
         opt_in=True,
         splits=(Split("bench", PPM),),
     )
-
-
-def mean_voices(stem_frames: Sequence[int], frames: int) -> float:
-    """How many voices sounded on the mean."""
-    return sum(stem_frames) / frames

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from amos_ledger.folder import Folder
-from amos_ledger.money import MoneyError, parse_currency, parse_income
-from amos_ledger.periods import period_at
+from amos_ledger.settlement.money import MoneyError, parse_currency, parse_income
+from amos_ledger.settlement.periods import period_at
 from amos_sync.report import report as spool_report
 from amos_tools import toolchain
 from amos_tools.demo.broker import start_broker

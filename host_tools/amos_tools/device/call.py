@@ -9,9 +9,9 @@ from select import select
 from amos import crypto
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import IDENTIFY_CONTEXT, Response, Status
-from amos.protocol.link_call_host import give_input, identify, read_logs, read_status
-from amos.protocol.link_host import HostLink, Ticket
-from amos.protocol.link_talk_host import Conversation, LinkLost, Pause
+from amos.protocol.link_courier import CourierLink, Ticket
+from amos.protocol.link_courier_call import give_input, identify, read_logs, read_status
+from amos.protocol.link_courier_talk import Conversation, LinkLost, Pause
 from amos.protocol.printable_host import printable
 from amos_cli.output import Exit
 from amos_sync.descriptor_port import Port
@@ -38,7 +38,7 @@ def _now_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
-def _hold(port: Port, link: HostLink, talk: Conversation) -> object:
+def _hold(port: Port, link: CourierLink, talk: Conversation) -> object:
     while not talk.done:
         data = link.outgoing(_now_ms())
         port.write(data)
@@ -49,7 +49,7 @@ def _hold(port: Port, link: HostLink, talk: Conversation) -> object:
     return talk.result
 
 
-def converse(address: str, steps: Callable[[HostLink], Steps], wait_s: float) -> object:
+def converse(address: str, steps: Callable[[CourierLink], Steps], wait_s: float) -> object:
     """The result of a conversation; waits up to `wait_s` for the port to appear. Raises `DeviceError`."""
     deadline = time.monotonic() + wait_s
     while True:
@@ -63,7 +63,7 @@ def converse(address: str, steps: Callable[[HostLink], Steps], wait_s: float) ->
         except SyncError as error:
             raise UnreachableError(str(error)) from None
     try:
-        link = HostLink(int.from_bytes(os.urandom(2), "big") or 1)
+        link = CourierLink(int.from_bytes(os.urandom(2), "big") or 1)
         return _hold(port, link, Conversation(steps(link)))
     except (SyncError, LinkLost) as error:
         raise UnreachableError(f"{address}: {error}") from None

@@ -18,7 +18,9 @@ from amos_ledger import registry
 from amos_ledger.errors import EnrolmentRefused, LedgerError
 from amos_ledger.folder import Folder
 from amos_mqtt.broker import Broker
-from amos_sync.mqtt import Denied, Down, Message, MqttEdge, Up
+from amos_mqtt.client import ClientSettings, MqttClient
+from amos_mqtt.happenings import Arrival, Denied, Down, Up
+from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
 
 RESEND_S = 5.0
 TURN_S = 0.2
@@ -63,38 +65,44 @@ def over_broker(broker: Broker, data: bytes, enrolment: Enrolment, ledger_key: b
     Raises `EnrolmentRefusedError`; `DeliveryError` when unavailable, without an answer, without a broker.
     """
     woken = threading.Event()
-    edge = MqttEdge(broker, f"amos-operator-{secrets.token_hex(4)}", None, woken.set)
-    edge.start(_now_ms())
+    settings = ClientSettings(f"amos-operator-{secrets.token_hex(4)}", PAYLOAD_BYTES_MAX)
+    client = MqttClient(broker, settings, read_message, woken.set)
+    client.start(_now_ms())
     try:
-        return _exchange(edge, woken, data, enrolment, ledger_key, time.monotonic() + wait_s)
+        return _exchange(client, woken, data, enrolment, ledger_key, time.monotonic() + wait_s)
     finally:
-        edge.stop()
+        client.stop()
 
 
 def _exchange(
-    edge: MqttEdge, woken: threading.Event, data: bytes, enrolment: Enrolment, ledger_key: bytes, end_s: float
+    client: MqttClient[Message],
+    woken: threading.Event,
+    data: bytes,
+    enrolment: Enrolment,
+    ledger_key: bytes,
+    end_s: float,
 ) -> Delivered:
     send = device_topic(enrolment.site, enrolment.device_id, ENROLMENT)
     hear = device_topic(enrolment.site, enrolment.device_id, ENROLLED)
-    last_said, resend_s = f"broker {edge.broker.name}: does not answer", 0.0
+    last_said, resend_s = f"broker {client.broker.name} does not answer", 0.0
     while time.monotonic() < end_s:
         woken.wait(TURN_S)
         woken.clear()
-        for happening in edge.poll(_now_ms()):
+        for happening in client.poll(_now_ms()):
             if isinstance(happening, Up):
-                edge.subscribe([hear])
-                last_said, resend_s = f"broker {edge.broker.name}: connected, but no answer of the ledger", 0.0
+                client.subscribe([hear])
+                last_said, resend_s = f"broker {client.broker.name} connected, but no answer of the ledger", 0.0
             elif isinstance(happening, Down):
-                last_said = f"broker {edge.broker.name}: {happening.reason}"
+                last_said = f"broker {client.broker.name} {happening.reason}"
             elif isinstance(happening, Denied):
-                last_said = f"broker {edge.broker.name}: does not permit {happening.what}; check its access rules"
-            elif isinstance(happening, Message) and happening.topic == hear:
-                answer = _answer_to(data, happening.payload)
+                last_said = f"broker {client.broker.name} does not permit {happening.what}; check its access rules"
+            elif isinstance(happening, Arrival) and happening.message.topic == hear:
+                answer = _answer_to(data, happening.message.payload)
                 if answer is not None and answer.verdict not in RETRY:
                     return _checked(answer, data, ledger_key)
                 last_said = f"the ledger: {answer.detail}" if answer else last_said
-        if edge.up and time.monotonic() >= resend_s:
-            edge.publish(send, data)
+        if client.up and time.monotonic() >= resend_s:
+            client.publish(send, data)
             resend_s = time.monotonic() + RESEND_S
     raise DeliveryError(last_said)
 

@@ -6,13 +6,21 @@ from typing import Annotated
 import typer
 
 from amos.crypto import public_key
-from amos.edges.key_store import KeyFault, load_or_make_seed
+from amos.edges.key_store import load_or_make_seed
+from amos_cli.output import AsJson, print_json, refusals
+from amos_tools.pack.keys import KeyFileError, read_key
 
 
-def key(file: Annotated[Path, typer.Argument(metavar="FILE", help="32 bytes, readable by its owner only.")]) -> None:
+def key(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="32 bytes or 64 hex digits, readable by its owner only.")
+    ],
+    as_json: AsJson = False,
+) -> None:
     """Print the public key of a key file; make the file first when there is none."""
-    try:
-        print(public_key(load_or_make_seed(str(file))).hex())
-    except (KeyFault, OSError) as error:
-        typer.echo(f"{type(error).__name__}: {error}", err=True)
-        raise typer.Exit(1) from None
+    with refusals(KeyFileError, OSError, as_json=as_json):
+        seed = read_key(file) if file.exists() or file.is_symlink() else load_or_make_seed(str(file))
+    public = public_key(seed).hex()
+    if as_json:
+        return print_json({"file": str(file), "public_key": public})
+    print(public)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.link import Response
-from amos.protocol.link_host import HostLink, Ticket
-from amos.protocol.link_pack_host import PackToSend, SendPack
-from amos.protocol.link_talk_host import Pause
+from amos.protocol.link_courier import CourierLink, Ticket
+from amos.protocol.link_courier_pack import PackToSend, SendPack
+from amos.protocol.link_courier_talk import Pause
 from amos_tools.device.call import DeviceError, converse
 
 STEP_BYTES = 1 << 18
@@ -46,7 +46,7 @@ def send_pack(address: str, folder: Path, progress: Progress, wait_s: float = 0)
     found = FolderPack(folder)
     sent = 0
 
-    def steps(link: HostLink) -> Generator[Ticket | Pause, Response | None, None]:
+    def steps(link: CourierLink) -> Generator[Ticket | Pause, Response | None, None]:
         nonlocal sent
         sending = SendPack(link, found.pack, found.read)
         while not (yield from sending.some(STEP_BYTES)):

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from amos.journal.errors import JournalError
 from amos.protocol.errors import LocalError
+from amos_cli.output import AsJson, Exit, print_json, refusals
 from amos_tools.journal.check import findings, notes
 from amos_tools.journal.ring_file import RingError, RingFile
 
@@ -19,9 +21,11 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="journal.ring of a pl
 
 
 @app.command()
-def inspect(file: File) -> None:
+def inspect(file: File, as_json: AsJson = False) -> None:
     """Print what stands at every offset: kind, number, size in bytes, and whether it counts."""
-    with _opened(file) as ring:
+    with _opened(file, as_json=as_json) as ring:
+        if as_json:
+            return print_json(_facts(ring) | {"records": [asdict(sight) for sight in ring.sights()]})
         state = ring.found.state
         print(f"device {ring.ring.device_id.hex() if ring.ring.device_id else 'not told'},", end=" ")
         print(f"boot {state.boot}, session {state.session}, last segment {state.last_sequence},", end=" ")
@@ -34,27 +38,39 @@ def inspect(file: File) -> None:
 
 
 @app.command()
-def fsck(file: File, beside: Beside = None) -> None:
+def fsck(file: File, beside: Beside = None, as_json: AsJson = False) -> None:
     """Check records, hashes and chain; one line for each finding. Exit code 0: none; 1: some; 2: no ring."""
-    with _opened(file, beside) as ring:
+    with _opened(file, beside, as_json) as ring:
         found = list(findings(ring))
-        for line in found:
-            print(line)
-        for line in notes(ring):
-            print(f"note: {line}")
-        last = ring.found.state.last_sequence
-        print(f"{file}: {len(found)} findings; {len(ring.found.segments)} segments wait, the last is {last}")
+        if as_json:
+            print_json(_facts(ring) | {"findings": found, "notes": list(notes(ring))})
+        else:
+            for line in found:
+                print(line)
+            for line in notes(ring):
+                print(f"note: {line}")
+            last = ring.found.state.last_sequence
+            print(f"{file}: {len(found)} findings; {len(ring.found.segments)} segments wait, the last is {last}")
     if found:
-        raise typer.Exit(1)
+        raise typer.Exit(Exit.FINDING)
+
+
+def _facts(ring: RingFile) -> dict[str, Any]:
+    state = ring.found.state
+    return {
+        "device_id": ring.ring.device_id.hex() if ring.ring.device_id else None,
+        "boot": state.boot,
+        "session": state.session,
+        "last_segment": state.last_sequence,
+        "receipted": state.receipted,
+        "waiting": len(ring.found.segments),
+    }
 
 
 @contextmanager
-def _opened(path: Path, beside: Path | None = None) -> Iterator[RingFile]:
-    try:
+def _opened(path: Path, beside: Path | None = None, as_json: bool = False) -> Iterator[RingFile]:
+    with refusals(RingError, JournalError, LocalError, OSError, as_json=as_json, code=Exit.USAGE):
         ring = RingFile(path, beside)
-    except (RingError, JournalError, LocalError, OSError) as error:
-        typer.echo(f"{type(error).__name__}: {error}", err=True)
-        raise typer.Exit(2) from None
     try:
         yield ring
     finally:

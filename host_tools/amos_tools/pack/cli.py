@@ -2,17 +2,20 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from amos.crypto import public_key, verify
+from amos.crypto.key_text import key_of_hex
 from amos.edges.stem_file import BlobError
 from amos.packs.folder import PackFolder, open_pack
 from amos.protocol.errors import ProtocolError
 from amos.protocol.manifest import CODEC_PCM16, CODECS, ROLES
+from amos_cli.files import OutputRefused, output_path
+from amos_cli.output import AsJson, Exit, print_json, refusals, refuse
+from amos_cli.table import print_table
 from amos_tools.boards import board_names, load_board
 from amos_tools.pack.build import build_pack
 from amos_tools.pack.errors import PackBuildError, TooManyVoices
@@ -25,7 +28,8 @@ app = typer.Typer(help="Make what a player plays, and look into it.", no_args_is
 _DAY_S = 86_400
 
 KeyFile = Annotated[
-    Path, typer.Option(metavar="FILE", help="Ed25519 key of the publisher: 32 bytes, or 64 hex digits.")
+    Path,
+    typer.Option(metavar="FILE", help="The publisher's secret key (amos key): 32 bytes, or 64 hex digits."),
 ]
 
 
@@ -35,7 +39,7 @@ def build(
     vault: Annotated[Path, typer.Option(metavar="DIR", help="The vault with its stems.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The pack's folder; a pack there is replaced.")],
     serial: Annotated[int, typer.Option(help="Above that of the pack before: players refuse to go back.")],
-    key: KeyFile,
+    publisher_key_file: KeyFile,
     board: Annotated[
         str, typer.Option(help="The board it is for (amos boards): no more than its rate and voices; or a class.")
     ] = "linux",
@@ -49,6 +53,7 @@ def build(
     issued: Annotated[
         int | None, typer.Option(metavar="UNIX_S", help="When it was made; else now, or unsaid with --lease-end.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Build a pack from a script and a vault."""
     from amos_tools.script import ScriptError, compile_script  # brings the parser in: `show` does without
@@ -58,9 +63,9 @@ def build(
     end = lease_end if lease_end is not None else now + lease_days * _DAY_S
     issued = now if issued is None and lease_end is None else issued
     facts = load_board(board).facts if board in board_names() else {}
-    try:
-        seed = read_key(key)
-        source = _read_script(script, SOURCE_BYTES_MAX)
+    with refusals(PackBuildError, VaultError, ScriptError, KeyFileError, as_json=as_json):
+        seed = read_key(publisher_key_file)
+        source = _read_script(script, SOURCE_BYTES_MAX, as_json)
         with Vault(vault) as opened:
             compiled = compile_script(source, opened.stems(), name=str(script), rate_hz_max=facts.get("audio.rate_hz"))
             if facts and compiled.voices > facts["audio.voices"]:
@@ -79,12 +84,18 @@ def build(
                 codec=codec or facts.get("codec", CODECS[CODEC_PCM16]),
                 issued_unix_s=issued,
             )
-    except (PackBuildError, VaultError) as error:
-        raise _refusal(f"{error.name}: {error}") from None
-    except ScriptError as error:
-        raise _refusal(error.render()) from None
-    except KeyFileError as error:
-        raise _refusal(f"KeyFileError: {error}") from None
+    if as_json:
+        return print_json(
+            {
+                "folder": str(out),
+                "pack": summary.pack_id.hex(),
+                "serial": serial,
+                "stems": summary.stems,
+                "blob_bytes": summary.blob_bytes,
+                "working_mlufs": summary.working_mlufs,
+                "warnings": [warning.render() for warning in compiled.warnings],
+            }
+        )
     for warning in compiled.warnings:
         typer.echo(warning.render(), err=True)
     print(f"{out}: pack {summary.pack_id.hex()[:16]}, serial {serial}, {summary.stems} stems")
@@ -94,51 +105,66 @@ def build(
 @app.command()
 def show(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The pack's folder.")],
-    key: Annotated[Path, typer.Option(metavar="FILE", help="The publisher's public key: 32 bytes, or 64 hex digits.")],
+    publisher_key: Annotated[str, typer.Option(metavar="HEX", help="The publisher's public key.")],
+    as_json: AsJson = False,
 ) -> None:
     """Check a pack as a player would, and list its stems. Exit code 1 when anything in it is wrong."""
-    try:
-        pack = open_pack(str(folder), read_key(key), verify)
-    except (KeyFileError, ProtocolError) as error:
-        raise _refusal(f"{type(error).__name__}: {error}") from None
-    console = Console()
-    table, faults = _table(pack)
-    (console if console.is_terminal else Console(width=160)).print(table)
+    publisher = key_of_hex(publisher_key)
+    if publisher is None:
+        refuse("publisher-key", f"expected 64 hex digits, found {publisher_key[:80]!r}", as_json, Exit.USAGE)
+    with refusals(ProtocolError, as_json=as_json):
+        pack = open_pack(str(folder), publisher, verify)
+    stems, faults = _stems(pack)
+    if as_json:
+        print_json(_facts(pack) | {"stems": stems, "faults": faults})
+    else:
+        _print(pack, stems)
+    pack.close()
+    if faults:
+        typer.echo("\n".join(faults), err=True)
+        raise typer.Exit(Exit.FINDING)
+
+
+def _print(pack: PackFolder, stems: list[dict[str, Any]]) -> None:
+    print_table(_table(stems, pack.manifest.rate_hz))
     manifest = pack.manifest
     print(f"{manifest.name}: pack {pack.pack_id.hex()[:16]}, serial {manifest.serial}, for {manifest.board_class}")
     end = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(manifest.lease_end_unix_s))
     print(f"{manifest.rate_hz} Hz, {manifest.voices} voices, lease ends {end}")
-    pack.close()
-    if faults:
-        raise _refusal("\n".join(faults))
+
+
+def _facts(pack: PackFolder) -> dict[str, Any]:
+    names = ("name", "serial", "board_class", "rate_hz", "voices", "lease_end_unix_s")
+    return {"pack": pack.pack_id.hex()} | {name: getattr(pack.manifest, name) for name in names}
 
 
 @app.command()
 def optouts(
     vault: Annotated[Path, typer.Option(metavar="DIR", help="The vault whose artists have opted out.")],
     serial: Annotated[int, typer.Option(help="Above that of the list before: players refuse to go back.")],
-    key: KeyFile,
+    publisher_key_file: KeyFile,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The signed list; one there is replaced.")],
     issued: Annotated[int | None, typer.Option(metavar="UNIX_S", help="When it was made, to repeat it.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Sign the list of every stem that was opted in once and is no more, for `amos ledger optouts` and couriers."""
-    try:
-        seed = read_key(key)
+    with refusals(PackBuildError, VaultError, KeyFileError, OutputRefused, as_json=as_json):
+        # What stands there must be this publisher's older list: `write_opt_outs` reads it.
+        target = output_path(out, ours=lambda _path: True)
+        seed = read_key(publisher_key_file)
         with Vault(vault) as opened:
             stems = withdrawn(opened)
         signed = make_opt_outs(stems, seed, serial, int(time.time()) if issued is None else issued)
-        write_opt_outs(out, signed, public_key(seed))
-    except (PackBuildError, VaultError) as error:
-        raise _refusal(f"{error.name}: {error}") from None
-    except KeyFileError as error:
-        raise _refusal(f"KeyFileError: {error}") from None
+        write_opt_outs(target, signed, public_key(seed))
+    if as_json:
+        return print_json({"file": str(out), "serial": serial, "stems": [stem.stem_id.hex() for stem in stems]})
     print(f"{out}: opt-out list {serial}, {len(stems)} stems")
 
 
-def _table(pack: PackFolder) -> tuple[Table, list[str]]:
+def _stems(pack: PackFolder) -> tuple[list[dict[str, Any]], list[str]]:
     """The stems, each verified, and what is wrong with the pack's blobs."""
-    faults = []
-    table = Table("index", "stem", "role", "key", "tempo", "length", "channels", "codec", "gain", "blob")
+    faults: list[str] = []
+    stems: list[dict[str, Any]] = []
     for index, stem in enumerate(pack.manifest.stems):
         state = "ok"
         try:
@@ -146,34 +172,49 @@ def _table(pack: PackFolder) -> tuple[Table, list[str]]:
         except BlobError as error:
             state = "bad"
             faults.append(f"BlobError: {error}")
-        table.add_row(
-            str(index),
-            stem.stem_id.hex()[:8],
-            ROLES[stem.role],
-            stem.key or "-",
-            "-" if stem.tempo_mbpm is None else f"{stem.tempo_mbpm / 1000:g}",
-            f"{stem.frames / pack.manifest.rate_hz:.2f} s",
-            str(stem.channels),
-            CODECS[stem.codec],
-            f"{stem.gain_q15 / 32768:.3f}",
-            state,
+        stems.append(
+            {
+                "index": index,
+                "stem": stem.stem_id.hex(),
+                "role": ROLES[stem.role],
+                "key": stem.key,
+                "tempo_mbpm": stem.tempo_mbpm,
+                "frames": stem.frames,
+                "channels": stem.channels,
+                "codec": CODECS[stem.codec],
+                "gain_q15": stem.gain_q15,
+                "blob": state,
+            }
         )
     try:
         pack.score()
     except BlobError as error:
         faults.append(f"BlobError: {error}")
-    return table, faults
+    return stems, faults
 
 
-def _read_script(path: Path, bytes_max: int) -> bytes:
+def _table(stems: list[dict[str, Any]], rate_hz: int) -> Table:
+    table = Table("index", "stem", "role", "key", "tempo", "length", "channels", "codec", "gain", "blob")
+    for stem in stems:
+        table.add_row(
+            str(stem["index"]),
+            stem["stem"][:8],
+            stem["role"],
+            stem["key"] or "-",
+            "-" if stem["tempo_mbpm"] is None else f"{stem['tempo_mbpm'] / 1000:g}",
+            f"{stem['frames'] / rate_hz:.2f} s",
+            str(stem["channels"]),
+            stem["codec"],
+            f"{stem['gain_q15'] / 32768:.3f}",
+            stem["blob"],
+        )
+    return table
+
+
+def _read_script(path: Path, bytes_max: int, as_json: bool) -> bytes:
     """At most one byte more than a script may have: the compiler refuses what is longer."""
     try:
         with path.open("rb") as file:
             return file.read(bytes_max + 1)
     except OSError as error:
-        raise _refusal(f"{path}: expected a readable script, found {error.strerror}") from None
-
-
-def _refusal(sentence: str) -> typer.Exit:
-    typer.echo(sentence, err=True)
-    return typer.Exit(1)
+        refuse("script", f"{path}: expected a readable script, found {error.strerror}", as_json)

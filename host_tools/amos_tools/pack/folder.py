@@ -7,17 +7,17 @@ takes away what it put there.
 """
 
 import hashlib
-import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from amos.edges.durable_host import write_whole
 from amos.packs.folder import BLOBS_NAME, MANIFEST_NAME
 from amos_tools.pack.errors import PackStorageFailed
-from amos_tools.vault.blobs import sync_folder
 
 CATALOGUE_NAME = "catalogue.cose"
-_STAGED = ".staged-"
+_STAGED = "*.new"
+"""As `write_whole` names what it has not yet put in place."""
+_OURS = (BLOBS_NAME, MANIFEST_NAME, CATALOGUE_NAME)
 
 
 class PackWriter:
@@ -27,6 +27,9 @@ class PackWriter:
         self.folder = folder
         self._blobs = folder / BLOBS_NAME
         self._kept: set[str] = set()
+        others = _others(folder)
+        if others:
+            raise PackStorageFailed(f"{folder}: expected a pack's folder or an empty one, found {others[0]!r} in it")
         self._added: set[Path] = set()
         self._made = [made for made in (self._blobs, folder) if not made.exists()]
         try:
@@ -60,11 +63,9 @@ class PackWriter:
     def commit(self, manifest: bytes, catalogue: bytes) -> None:
         """Make the pack the folder's pack."""
         try:
-            sync_folder(self._blobs)
             write_durably(self.folder / CATALOGUE_NAME, catalogue)
             write_durably(self.folder / MANIFEST_NAME, manifest)
-            sync_folder(self.folder)
-            for path in [*self._blobs.iterdir(), *self.folder.glob(_STAGED + "*")]:
+            for path in [*self._blobs.iterdir(), *self.folder.glob(f".{_STAGED}")]:
                 if path.is_file() and path.name not in self._kept:
                     path.unlink()
         except OSError as error:
@@ -72,21 +73,22 @@ class PackWriter:
 
 
 def write_durably(target: Path, data: bytes) -> None:
-    """Put `data` under this name, whole or not at all; its folder is yet to be synced. Raises `PackStorageFailed`."""
-    staged: Path | None = None
+    """Put `data` under this name, whole or not at all, durably. Raises `PackStorageFailed`."""
     try:
-        handle, name = tempfile.mkstemp(prefix=_STAGED, dir=target.parent)
-        staged = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        staged.chmod(0o644)
-        staged.replace(target)
+        write_whole(target, data)
     except OSError as error:
-        if staged is not None:
-            staged.unlink(missing_ok=True)
         raise _failed(target, error) from None
+
+
+def _others(folder: Path) -> list[str]:
+    """What is in the folder and no pack's: a build removes what a pack does not name, so it keeps out of there."""
+    try:
+        found = sorted(path for path in folder.iterdir() if path.name not in _OURS and not path.match(f".{_STAGED}"))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _failed(folder, error) from None
+    return [path.name for path in found]
 
 
 def _failed(path: Path, error: OSError) -> PackStorageFailed:

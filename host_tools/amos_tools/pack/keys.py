@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from amos.crypto.key_text import key_of_hex
+
 KEY_BYTES = 32
 _FILE_BYTES_MAX = 2 * KEY_BYTES + 2
 
@@ -19,10 +21,7 @@ def read_key(path: Path) -> bytes:
         raise KeyFileError(f"{path}: expected a readable key file, found {error.strerror}") from None
     if len(data) == KEY_BYTES:
         return data
-    try:
-        key = bytes.fromhex(data.decode("ascii").strip())
-    except ValueError:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise KeyFileError(f"{path}: expected {KEY_BYTES} bytes or {2 * KEY_BYTES} hex digits")
+    key = key_of_hex(data.decode("ascii", "replace").strip())
+    if key is None:
+        raise KeyFileError(f"{path}: expected {KEY_BYTES} bytes or {2 * KEY_BYTES} hex digits, found neither")
     return key

@@ -7,11 +7,10 @@ from amos.crypto import key_id, public_key, sign, verify
 from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.limits import OPT_OUTS_BYTES_MAX, OPT_OUTS_MAX
 from amos.protocol.opt_outs import list_opt_outs, open_opt_outs, sign_opt_outs
-from amos_tools.pack.errors import NotRepresentable, PackStorageFailed, SerialNotNewer, UnreadablePack
+from amos_tools.pack.errors import NotRepresentable, SerialNotNewer, UnreadablePack
 from amos_tools.pack.folder import write_durably
 from amos_tools.stems import StemFacts
 from amos_tools.vault import Vault
-from amos_tools.vault.blobs import sync_folder
 
 
 def withdrawn(vault: Vault) -> list[StemFacts]:
@@ -48,7 +47,3 @@ def write_opt_outs(path: Path, signed: bytes, publisher: bytes) -> None:
     if serial <= found:
         raise SerialNotNewer(f"{path}: expected a serial above {found}, found {serial} for another list")
     write_durably(path, signed)
-    try:
-        sync_folder(path.parent)
-    except OSError as error:
-        raise PackStorageFailed(f"{path}: expected it to be kept, found {error.strerror or error}") from None

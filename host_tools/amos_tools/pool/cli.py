@@ -1,20 +1,20 @@
 """`amos pool`: settle a period, and read a statement."""
 
-import json
-import shutil
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from amos_cli.files import OutputRefused, write_output
+from amos_cli.output import AsJson, print_json, refusals, refuse
+from amos_cli.table import print_table
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
-from amos_ledger.money import MoneyError, decimal, parse_currency, parse_income
-from amos_ledger.periods import PeriodError, parse_period, period_at
-from amos_ledger.settlement import SettlementError
-from amos_ledger.settling import Settled, settle_period
+from amos_ledger.settle_period import Settled, settle_period
+from amos_ledger.settlement.apportionment import SettlementError
+from amos_ledger.settlement.money import MoneyError, decimal, parse_currency, parse_income
+from amos_ledger.settlement.periods import PeriodError, parse_period, period_at
 from amos_tools.pool.tables import payout_table, statement_notes, statement_table
 from amos_tools.verify.errors import VerifyError
 from amos_tools.verify.published import read_file
@@ -42,10 +42,12 @@ def settle(
         ),
     ] = False,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Copy the statements there as well.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as data.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Copy over files that are no statements.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Close a period and divide its pool; the same again prints the same. A closed period never reopens."""
-    try:
+    kinds = (LedgerError, SettlementError, MoneyError, PeriodError, OutputRefused, OSError)
+    with refusals(*kinds, as_json=as_json):
         parse_period(period)
         income_micro = parse_income(income)
         parse_currency(currency)
@@ -54,12 +56,9 @@ def settle(
         if running and not close_now:
             _refuse_running(folder, period)
         settled = settle_period(folder, period, income_micro, currency)
-        copies = _copy(settled, out)
-    except (LedgerError, SettlementError, MoneyError, PeriodError, OSError) as error:
-        raise _refusal(error) from None
+        copies = _copy(settled, out, force)
     if as_json:
-        print(json.dumps(_data(settled, copies), indent=1, sort_keys=True))
-        return
+        return print_json(_data(settled, copies))
     if running and settled.closed.fresh:
         print(
             f"notice: {period} is not over; it is closed now, and what is played in it from here on counts for the next"
@@ -68,16 +67,20 @@ def settle(
 
 
 @app.command()
-def show(statement: Annotated[Path, typer.Argument(metavar="STATEMENT", help="A statement's JSON file.")]) -> None:
+def show(
+    statement: Annotated[Path, typer.Argument(metavar="STATEMENT", help="A statement's JSON file.")],
+    as_json: AsJson = False,
+) -> None:
     """Print a statement as a table. This checks nothing: `amos verify` does."""
-    try:
+    with refusals(VerifyError, as_json=as_json):
         core = read_statement(read_file(statement, STATEMENT_BYTES_MAX)).core
+    try:
         table, notes = statement_table(core), statement_notes(core)
-    except VerifyError as error:
-        raise _refusal(error) from None
     except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError):
-        raise _refusal(ValueError(f"{statement}: expected a statement, found other fields")) from None
-    _console().print(table)
+        refuse("ValueError", f"{statement}: expected a statement, found other fields", as_json)
+    if as_json:
+        return print_json(core)
+    print_table(table)
     for note in notes:
         print(f"  {note}")
 
@@ -90,17 +93,28 @@ def _refuse_running(folder: Folder, period: str) -> None:
             )
 
 
-def _copy(settled: Settled, out: Path | None) -> dict[str, Path]:
+def _copy(settled: Settled, out: Path | None, force: bool) -> dict[str, Path]:
     """Statements by payee, where the caller will look for them."""
     if out is None:
         return dict(settled.statements)
     out.mkdir(parents=True, exist_ok=True)
-    return {payee: Path(shutil.copy(path, out)) for payee, path in settled.statements.items()}
+    copies = {payee: out / path.name for payee, path in settled.statements.items()}
+    for payee, path in settled.statements.items():
+        write_output(copies[payee], path.read_bytes(), force, _is_statement)
+    return copies
+
+
+def _is_statement(path: Path) -> bool:
+    try:
+        read_statement(read_file(path, STATEMENT_BYTES_MAX))
+    except VerifyError:
+        return False
+    return True
 
 
 def _data(settled: Settled, files: dict[str, Path]) -> dict[str, object]:
-    reckoning = settled.closed.reckoning
-    closing = reckoning.closing
+    result = settled.closed.result
+    closing = result.closing
     return {
         "period": closing.period,
         "currency": closing.currency,
@@ -109,27 +123,26 @@ def _data(settled: Settled, files: dict[str, Path]) -> dict[str, object]:
         "pool_micro": closing.pool_micro,
         "carry_out_micro": closing.carry_out_micro,
         "closing_index": settled.closed.leaf_index,
-        "segments": len(reckoning.leaves),
-        "play_ms": f"{reckoning.settlement.play_ms.numerator}/{reckoning.settlement.play_ms.denominator}",
+        "segments": len(result.leaves),
+        "play_ms": f"{result.settlement.play_ms.numerator}/{result.settlement.play_ms.denominator}",
         "payees": [
             {"payee": payout.payee, "amount_micro": payout.amount_micro, "statement": str(files[payout.payee])}
-            for payout in reckoning.settlement.payouts
+            for payout in result.settlement.payouts
         ],
     }
 
 
 def _print(settled: Settled, folder: Folder) -> None:
-    reckoning = settled.closed.reckoning
-    closing = reckoning.closing
+    result = settled.closed.result
+    closing = result.closing
     carried = decimal(closing.carry_out_micro)
     title = f"Payout of {closing.period}"
-    console = _console()
-    console.print(payout_table(reckoning.cores, title, closing.currency, carried, decimal(closing.pool_micro)))
-    rate = reckoning.settlement.rate
-    devices = len({leaf.device for leaf in reckoning.leaves})
+    print_table(payout_table(result.cores, title, closing.currency, carried, decimal(closing.pool_micro)))
+    rate = result.settlement.rate
+    devices = len({leaf.device for leaf in result.leaves})
     print(
         f"  income {decimal(closing.income_micro)} and carry {decimal(closing.carry_in_micro)} {closing.currency},"
-        f" by {len(reckoning.leaves)} segments of {devices} devices"
+        f" by {len(result.leaves)} segments of {devices} devices"
     )
     print(f"  rate {rate.numerator}/{rate.denominator} micro-units per millisecond")
     print("  credited is exact and is what is owed, to the millionth; minor units are what a bank can move")
@@ -137,15 +150,3 @@ def _print(settled: Settled, folder: Folder) -> None:
         print(f"  nothing was played: {carried} {closing.currency} go to the account carry/{closing.currency}")
     print(f"  closing: entry {settled.closed.leaf_index} of the log")
     print(f"  statements: {folder.public / 'statements' / closing.period}")
-
-
-def _console() -> Console:
-    # Where nobody watches, a table must not be cut to 80 columns.
-    console = Console()
-    return console if console.is_terminal else Console(width=160)
-
-
-def _refusal(error: Exception) -> typer.Exit:
-    name = type(error).__name__
-    typer.echo(f"{name}: {error}", err=True)
-    return typer.Exit(1)

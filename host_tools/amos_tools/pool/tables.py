@@ -7,8 +7,12 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from amos.protocol.printable_host import printable
+
+TEXT_LETTERS_MAX = 1000
+"""Longer than anything that a vault takes as a title or a name."""
 Core = Mapping[str, Any]
-"""The core of a statement (`amos_ledger.statement`), of our own making or verified."""
+"""The core of a statement (`amos_ledger.settlement.statement`), of our own making or verified."""
 
 
 def payout_table(cores: Sequence[Core], title: str, currency: str, carried: str, pool: str) -> Table:
@@ -86,4 +90,4 @@ def percent(share: Fraction) -> str:
 
 def plain(text: str) -> str:
     """Text of somebody else: no markup, nothing that a terminal would obey."""
-    return escape("".join(letter if letter.isprintable() else "?" for letter in text))
+    return escape(printable(text, letters_max=TEXT_LETTERS_MAX))

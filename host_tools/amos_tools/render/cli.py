@@ -1,30 +1,34 @@
 """`amos render` and `amos provenance`: a file of exact length from a pack, and what such a file is made of."""
 
-import re
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from amos.crypto import verify
+from amos.crypto.key_text import key_of_hex
 from amos.packs.folder import open_pack
 from amos.protocol.errors import ProtocolError
 from amos.score.inputs import InputRefused
 from amos.score.score import Score, decode_score
-from amos_tools.render.check import Opened, open_rendered, own_difference, replay_difference
+from amos_cli.files import OutputRefused, output_path
+from amos_cli.names import hint, same_name
+from amos_cli.output import AsJson, Exit, print_json, refusals
+from amos_cli.table import print_table
+from amos_tools.render.check import open_rendered, own_difference, replay_difference
 from amos_tools.render.errors import HitRefused, LeaseOver, RenderError
 from amos_tools.render.make import render_file
 from amos_tools.render.plan import Hit, Plan
+from amos_tools.render.provenance import Provenance
 from amos_tools.simulate.durations import DurationError, frames_of
 from amos_tools.simulate.inputs import InputFileError, TimedInput, read_inputs
 from amos_tools.simulate.seed import SeedError, seed32
 
 PublisherKey = Annotated[str | None, typer.Option(metavar="HEX", help="The publisher's public key.")]
-_REFUSALS = (RenderError, ProtocolError, DurationError, InputFileError, InputRefused, SeedError)
+_REFUSALS = (OutputRefused, RenderError, ProtocolError, DurationError, InputFileError, InputRefused, SeedError)
 
 
 def render(
@@ -37,10 +41,13 @@ def render(
     hit: Annotated[list[str] | None, typer.Option(metavar="TIME=SECTION", help="Enter a section on time.")] = None,
     inputs: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="JSON lines of inputs.")] = None,
     fade: Annotated[str | None, typer.Option(help="Fade-out at the end, within the length.  [default: 1s]")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that `amos render` did not write.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Render a pack to a WAV of exact length that says which stems it is made of."""
     created = int(time.time())
-    try:
+    with refusals(*_REFUSALS, as_json=as_json):
+        target = output_path(out, force, _is_rendered)
         publisher = _key(publisher_key)
         opened = open_pack(str(pack), publisher, verify)
         if opened.manifest.lease_end_unix_s <= created:
@@ -54,11 +61,11 @@ def render(
         else:
             raise RenderError("render: expected --length, with --fade and --hit or without, or else --piece alone")
         started = time.perf_counter()
-        facts = render_file(opened, publisher, plan, out, created)
+        facts = render_file(opened, publisher, plan, target, created)
         took_s = time.perf_counter() - started
         opened.close()
-    except _REFUSALS as error:
-        raise _refusal(error) from None
+    if as_json:
+        return print_json({"file": str(out)} | _facts(facts))
     artists = len({stem.artist for stem in facts.stems})
     print(f"{out}: {plan.frames} frames at {facts.rate_hz} Hz, {len(facts.stems)} stems by {artists} artists")
     print(f"pcm {facts.pcm_sha256.hex()[:16]}, {plan.frames / facts.rate_hz / took_s:,.0f} times real time")
@@ -68,40 +75,55 @@ def provenance(
     file: Annotated[Path, typer.Argument(metavar="WAV", help="A file that `amos render` wrote.")],
     pack: Annotated[Path | None, typer.Option(metavar="DIR", help="The pack: render again, and compare.")] = None,
     publisher_key: PublisherKey = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print what a rendered file is made of; check it, with --pack by replay. Exit code 1 at any difference.
 
     Without --publisher-key the pack is read with the key that the file names: its id, a hash, must match in any case.
     """
-    try:
+    found: list[str] = []
+    replayed: str | None = None
+    with refusals(*_REFUSALS, OSError, as_json=as_json):
         opened = open_rendered(file)
-        _print_facts(opened)
+        if not as_json:
+            _print_facts(opened.facts)
         difference = own_difference(file, opened)
-        if difference is None:
-            print("samples  as rendered")
+        found += ["samples  as rendered"] if difference is None else []
         if pack is not None:
             publisher = opened.facts.publisher if publisher_key is None else _key(publisher_key)
             folder = open_pack(str(pack), publisher, verify)
             replayed = replay_difference(file, opened, folder)
             folder.close()
-            print("replay   the same samples and stems" if replayed is None else "replay   differs")
+            found.append("replay   the same samples and stems" if replayed is None else "replay   differs")
             difference = replayed or difference
-    except _REFUSALS as error:
-        raise _refusal(error) from None
-    except OSError as error:
-        typer.echo(f"{file}: {error.strerror or error}", err=True)
-        raise typer.Exit(1) from None
+    if as_json:
+        checked = {"difference": difference, "replayed": pack is not None}
+        print_json({"file": str(file)} | _facts(opened.facts) | checked)
+    else:
+        print("\n".join(found))
     if difference is not None:
         typer.echo(f"first difference: {difference}", err=True)
-        raise typer.Exit(1)
+        raise typer.Exit(Exit.FINDING)
+
+
+def _is_rendered(path: Path) -> bool:
+    """Whether `amos render` wrote the file."""
+    try:
+        open_rendered(path)
+    except (RenderError, ProtocolError, OSError):
+        return False
+    return True
 
 
 def _piece(score: Score, name: str, seed: bytes, inputs: tuple[TimedInput, ...]) -> Plan:
-    plans = {plan.name: plan for plan in score.renders or ()}
-    if name not in plans:
-        known = ", ".join(f"“{known}”" for known in plans) or "none"
-        raise RenderError(f"piece: expected one that the script renders ({known}), found {name[:80]!r}")
-    found = plans[name]
+    plans = list(score.renders or ())
+    found = next((plan for plan in plans if same_name(plan.name, name)), None)
+    if found is None:
+        names = [plan.name for plan in plans]
+        known = ", ".join(f"“{known}”" for known in names) or "none"
+        raise RenderError(
+            f"piece: expected one that the script renders ({known}), found {name[:80]!r}" + hint(name, names)
+        )
     hits = tuple(Hit(hit.frame, hit.section) for hit in found.hits)
     return Plan(seed, found.length_frames, found.fade_frames, inputs, hits)
 
@@ -120,19 +142,49 @@ def _plan(score: Score, seed: bytes, length: str, fade: str, hits: list[str], in
 def _hit(text: str, score: Score) -> Hit:
     at, found, name = text.partition("=")
     names = [section.name for section in score.sections]
-    if not found or name not in names:
-        raise HitRefused(f"hit: expected TIME=SECTION with one of {', '.join(names)}, found {text[:80]!r}")
-    return Hit(frames_of(at, score.rate_hz), names.index(name))
+    section = next((index for index, known in enumerate(names) if same_name(known, name)), None)
+    if not found or section is None:
+        raise HitRefused(
+            f"hit: expected TIME=SECTION with one of {', '.join(names)}, found {text[:80]!r}" + hint(name, names)
+        )
+    return Hit(frames_of(at, score.rate_hz), section)
 
 
 def _key(text: str) -> bytes:
-    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+    key = key_of_hex(text)
+    if key is None:
         raise RenderError("publisher-key: expected 64 hex digits")
-    return bytes.fromhex(text)
+    return key
 
 
-def _print_facts(opened: Opened) -> None:
-    facts = opened.facts
+def _facts(facts: Provenance) -> dict[str, Any]:
+    plan = facts.plan
+    return {
+        "name": facts.name,
+        "frames": plan.frames,
+        "rate_hz": facts.rate_hz,
+        "pack": facts.pack_id.hex(),
+        "pack_serial": facts.pack_serial,
+        "publisher_key": facts.publisher.hex(),
+        "score_sha256": facts.score_sha256.hex(),
+        "pcm_sha256": facts.pcm_sha256.hex(),
+        "seed": plan.seed.hex(),
+        "inputs": len(plan.inputs),
+        "hits": len(plan.hits),
+        "stems": [
+            {
+                "stem": stem.stem_id.hex(),
+                "title": stem.title,
+                "artist": stem.artist,
+                "isrc": stem.isrc,
+                "intervals": [{"start_frame": start, "frames": count} for start, count in stem.intervals],
+            }
+            for stem in facts.stems
+        ],
+    }
+
+
+def _print_facts(facts: Provenance) -> None:
     plan = facts.plan
     seconds = plan.frames / facts.rate_hz
     print(f"{facts.name}: {plan.frames} frames at {facts.rate_hz} Hz ({seconds:.3f} s), engine output")
@@ -151,10 +203,4 @@ def _print_facts(opened: Opened) -> None:
             f"{frames * 1000 // facts.rate_hz:,}",
             f"{min((start for start, _count in stem.intervals), default=0) / facts.rate_hz:.3f} s",
         )
-    console = Console()
-    (console if console.is_terminal else Console(width=140)).print(table)
-
-
-def _refusal(error: Exception) -> typer.Exit:
-    typer.echo(f"{type(error).__name__}: {error}", err=True)
-    return typer.Exit(1)
+    print_table(table)

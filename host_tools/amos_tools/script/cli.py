@@ -1,14 +1,18 @@
 """`amos script …`: check a script against a vault before it is deployed, and ask why it plays what it plays."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from amos.protocol.printable_host import printable
 from amos.score.inputs import INPUT_CLOCK
 from amos.score.score import decode_score
+from amos_cli.files import OutputRefused, write_output
+from amos_cli.output import AsJson, Exit, print_json, refusals, refuse
 from amos_tools.pack.build import stretched_stems
 from amos_tools.pack.conform import has_stretcher
 from amos_tools.pack.errors import PackBuildError
@@ -44,12 +48,14 @@ def script() -> None:
 
 
 @app.command()
-def check(file: ScriptFile, vault: VaultFolder) -> None:
+def check(file: ScriptFile, vault: VaultFolder, as_json: AsJson = False) -> None:
     """Compile FILE against a vault; print what is wrong with it, or a short summary."""
-    compiled = _compiled(file, vault)
+    compiled = _compiled(file, vault, as_json)
+    lacking = _lacking_stretcher(compiled)
+    if as_json:
+        return print_json({**check_facts(compiled), "lacking": lacking})
     for warning in compiled.warnings:
         typer.echo(warning.render() + "\n", err=True)
-    lacking = _lacking_stretcher(compiled)
     if lacking:
         typer.echo(lacking + "\n", err=True)
     typer.echo(summary(compiled))
@@ -76,20 +82,18 @@ def format_command(
 ) -> None:
     """Print FILE in the canonical form; comments and meaning stay."""
     source = _read(file)
-    try:
+    with refusals(ScriptError):
         text = format_script(source, name=str(file))
-    except ScriptError as error:
-        typer.echo(error.render(), err=True)
-        raise typer.Exit(1) from None
     same = text.encode() == source
     if check_only:
         if not same:
             typer.echo(f"{file} is not in canonical form", err=True)
-            raise typer.Exit(1)
+            raise typer.Exit(Exit.FINDING)
     elif not write:
         typer.echo(text, nl=False)
     elif not same:
-        file.write_text(text, encoding="utf-8", newline="")
+        with refusals(OutputRefused):
+            write_output(file, text.encode(), force=True)
         typer.echo(f"formatted {file}")
 
 
@@ -102,14 +106,14 @@ def explain(
     placement: Annotated[int | None, typer.Option(min=1, metavar="K", help="The K-th placement.")] = None,
     clock: Annotated[str, typer.Option(metavar="DAY TIME", help="It starts then; `none`: without a clock.")] = MIDNIGHT,
     inputs: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="JSON lines of inputs.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Tell why a stem plays in what `simulate` plays: pool, candidates, draw, and the rules that gave way."""
     if (at is None) == (placement is None):
-        typer.echo("error: expected one of --at and --placement", err=True)
-        raise typer.Exit(2)
-    seconds = 0.0 if at is None else _seconds(at)
-    source = _read(file)
-    try:
+        refuse("error", "expected one of --at and --placement", as_json, Exit.USAGE)
+    seconds = 0.0 if at is None else _seconds(at, as_json)
+    source = _read(file, as_json)
+    with _script_refusals(as_json):
         start = clock_of(clock)
         timed = [] if start is None else [TimedInput(0, INPUT_CLOCK, start)]
         seed_bytes = seed32(seed)
@@ -121,48 +125,68 @@ def explain(
             story: str | None = explain_at(play, int(seconds * compiled.rate_hz))
         else:
             story = explain_placement(play, placement, HOURS_MAX)
-    except ScriptError as error:
-        typer.echo(error.render(), err=True)
-        raise typer.Exit(1) from None
-    except (VaultError, PackBuildError, ValueError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
     if story is None:
-        typer.echo(f"error: fewer than {placement} placements in {HOURS_MAX} h", err=True)
-        raise typer.Exit(1)
+        refuse("error", f"fewer than {placement} placements in {HOURS_MAX} h", as_json)
+    if as_json:
+        return print_json({"story": story.splitlines()})
     typer.echo(story)
 
 
-def _seconds(text: str) -> float:
+@contextmanager
+def _script_refusals(as_json: bool) -> Iterator[None]:
+    """What is wrong in a script is a finding; the rest is an option or a file that cannot be used."""
+    with (
+        refusals(VaultError, PackBuildError, ValueError, as_json=as_json, code=Exit.USAGE),
+        refusals(ScriptError, as_json=as_json),
+    ):
+        yield
+
+
+def _seconds(text: str, as_json: bool) -> float:
     """Seconds of `90`, `1:30` or `0:01:30.5`, with or without ` s`."""
     match = re.fullmatch(r"(?:(?:(\d{1,3}):)?(\d{1,4}):)?(\d{1,7}(?:\.\d{1,6})?)(?: ?s)?", text.strip())
     total = float(match[3]) + 60 * int(match[2] or 0) + 3600 * int(match[1] or 0) if match else -1.0
     if not 0 <= total <= HOURS_MAX * 3600:
-        typer.echo(f"error: --at: expected a time up to {HOURS_MAX} h such as 90 or 1:30, found {text!r}", err=True)
-        raise typer.Exit(2)
+        sentence = f"--at: expected a time up to {HOURS_MAX} h such as 90 or 1:30, found {text!r}"
+        refuse("error", sentence, as_json, Exit.USAGE)
     return total
 
 
-def _read(file: Path) -> bytes:
+def _read(file: Path, as_json: bool = False) -> bytes:
     try:
         with file.open("rb") as handle:
             return handle.read(SOURCE_BYTES_MAX + 1)
     except OSError as error:
-        typer.echo(f"error: cannot read {file}: {error.strerror or error}", err=True)
-        raise typer.Exit(2) from None
+        refuse("error", f"cannot read {file}: {error.strerror or error}", as_json, Exit.USAGE)
 
 
-def _compiled(file: Path, vault: Path) -> Compiled:
-    source = _read(file)
-    try:
-        with Vault(vault) as opened:
-            return compile_script(source, opened.stems(), name=str(file))
-    except ScriptError as error:
-        typer.echo(error.render(), err=True)
-        raise typer.Exit(1) from None
-    except VaultError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
+def _compiled(file: Path, vault: Path, as_json: bool) -> Compiled:
+    source = _read(file, as_json)
+    with _script_refusals(as_json), Vault(vault) as opened:
+        return compile_script(source, opened.stems(), name=str(file))
+    raise AssertionError("a refusal ends the command")
+
+
+def check_facts(compiled: Compiled) -> dict[str, Any]:
+    """What `summary` tells, and the warnings."""
+    return {
+        "name": compiled.name,
+        "sections": len(compiled.sections),
+        "stems": len(compiled.stems),
+        "score_bytes": len(compiled.score),
+        "voices": compiled.voices,
+        "voices_most": compiled.voices_worst,
+        "target_mlufs": compiled.target_mlufs,
+        "peak_mdb": compiled.peak_mdb,
+        "rate_hz": compiled.rate_hz,
+        "decisions_per_hour_max": compiled.decisions_per_hour_max,
+        "heap_bytes": compiled.heap_bytes,
+        "boards_hold_it": {board: compiled.heap_bytes <= limit for board, limit in BOARDS.items()},
+        "renders": [
+            {"name": plan.name, "length_frames": plan.length_frames, "hits": plan.hits} for plan in compiled.renders
+        ],
+        "warnings": [warning.render() for warning in compiled.warnings],
+    }
 
 
 def summary(compiled: Compiled) -> str:

@@ -1,16 +1,16 @@
 """`amos script simulate`: what hours of a script come to, before it is deployed."""
 
-import json
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from amos.score.day_clock import DAY_SECONDS
 from amos.score.inputs import INPUT_CLOCK
 from amos.score.score import Score, decode_score
+from amos_cli.files import OutputRefused, begins_with, write_output
+from amos_cli.output import AsJson, print_json, refusals
 from amos_tools.pack.errors import PackBuildError
 from amos_tools.script.compile import compile_script
 from amos_tools.script.parse import SOURCE_BYTES_MAX
@@ -37,10 +37,11 @@ def simulate_command(
     clock: Annotated[str, typer.Option(metavar="DAY TIME", help="It starts then; `none`: without a clock.")] = MIDNIGHT,
     inputs: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="JSON lines of inputs.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="SVG", help="Draw the day.")] = None,
-    as_json_text: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Draw over a file that is no drawing.")] = False,
+    as_json_text: AsJson = False,
 ) -> None:
     """Play a script without audio, thousands of times faster than time; print shares, rests and repeats."""
-    try:
+    with refusals(ScriptError, VaultError, PackBuildError, OutputRefused, ValueError, OSError, as_json=as_json_text):
         if not 0 < hours <= HOURS_MAX:
             raise ValueError(f"hours: expected more than 0 and at most {HOURS_MAX}, found {hours}")
         if out is not None and out.suffix.lower() != ".svg":
@@ -56,19 +57,12 @@ def simulate_command(
         elapsed = time.perf_counter() - started
         if out is not None:
             subtitle = f"{hours:g} h, seed {seed}" + ("" if start is None else f", from {clock}")
-            out.write_text(day_svg(score, stems, tally, day, subtitle, second), encoding="utf-8")
-    except ScriptError as error:
-        raise _refusal(error.render()) from None
-    except (VaultError, PackBuildError, ValueError) as error:
-        raise _refusal(f"{type(error).__name__}: {error}") from None
-    except OSError as error:
-        raise _refusal(f"{error.filename or out}: {error.strerror or error}") from None
+            drawing = day_svg(score, stems, tally, day, subtitle, second)
+            write_output(out, drawing.encode(), force, begins_with(b"<svg"))
     report = as_json(score, stems, tally)
     if as_json_text:
-        print(json.dumps(report, indent=1))
-        return
-    console = Console()
-    print_report(console if console.is_terminal else Console(width=140), report)
+        return print_json(report)
+    print_report(report)
     print("\n".join(lines(report)))
     print(f"{score.name}: {hours:g} h in {elapsed:.2f} s, {hours * 3600 / elapsed:,.0f} times real time")
     if out is not None:
@@ -89,8 +83,3 @@ def _run(score: Score, stems: list[SimStem], seed: bytes, hours: float, inputs: 
     day = Day(score, len(stems), frames_in(hours, score.rate_hz))
     watch(score, stems, seed, hours, [tally, day], inputs)
     return tally, day
-
-
-def _refusal(sentence: str) -> typer.Exit:
-    typer.echo(sentence, err=True)
-    return typer.Exit(1)

@@ -36,7 +36,7 @@ from amos.score.inputs import (
 )
 from amos.score.score import Score
 from amos.sound.limiter import UNITY_Q15
-from amos_cli.names import same_name, with_nearest
+from amos_cli.names import hint, same_name
 from amos_tools.script.times import clock_of
 from amos_tools.simulate.durations import DurationError, frames_of
 
@@ -179,7 +179,8 @@ def _announcement(name: str, score: Score | None) -> int:
     for number, known in enumerate(names):
         if same_name(known, name):
             return number
-    raise InputFileError(f"announce: expected one of {', '.join(names) or 'none'}, found {with_nearest(name, names)!r}")
+    listed = ", ".join(names) or "none"
+    raise InputFileError(f"announce: expected one of {listed}, found {printable(name, 40)!r}{hint(name, names)}")
 
 
 def _clock(text: str) -> int:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from amos.score.score import Score
+from amos_cli.table import print_table
 from amos_tools.simulate.run import SimStem
 from amos_tools.simulate.tally import Tally
 
@@ -58,7 +58,7 @@ def as_json(score: Score, stems: Sequence[SimStem], tally: Tally) -> dict[str, A
     }
 
 
-def print_report(console: Console, report: dict[str, Any]) -> None:
+def print_report(report: dict[str, Any]) -> None:
     """The report of `as_json` as tables."""
     total_ms = max(1, report["ms"])
     stem_ms = max(1, sum(stem["ms"] for stem in report["stems"]))
@@ -84,7 +84,7 @@ def print_report(console: Console, report: dict[str, Any]) -> None:
         for column in table.columns:
             if column.header in ("visits", "plays", "ms", "share", "shortest return"):
                 column.justify = "right"
-        console.print(table)
+        print_table(table)
 
 
 def lines(report: dict[str, Any]) -> list[str]:

@@ -110,7 +110,9 @@ def _fetch_source(bundle: Bundle, workspace: Path, root: Path) -> None:
     archives = _download(bundle, ["source", "--download-only", *bundle.packages], workspace, root)
     try:
         with tarfile.open(next(archives.glob("*.orig.tar.*"))) as archive:
-            archive.extractall(archives / "tree", filter="data")
+            if hasattr(tarfile, "data_filter"):  # Python 3.11.4 and later; Debian 12 has 3.11.2
+                archive.extraction_filter = tarfile.data_filter
+            archive.extractall(archives / "tree")  # apt has checked who made it
     except (StopIteration, tarfile.TarError) as error:
         raise ToolMissing(f"{bundle.name}'s source could not be unpacked: {error}") from error
     (tree,) = (archives / "tree").iterdir()

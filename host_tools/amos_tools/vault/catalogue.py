@@ -73,7 +73,7 @@ class Catalogue:
             except sqlite3.OperationalError as error:
                 raise NotAVault(path, "catalogue", "the tables of a vault", str(error)) from None
         if row is None or row[0] != SCHEMA_VERSION:
-            raise NotAVault(path, "schema version", str(SCHEMA_VERSION), "none" if row is None else row[0])
+            raise NotAVault(path, "schema version", str(SCHEMA_VERSION), _found_version(row))
         return cls(path, connection, row[1])
 
     def put(self, stems: Sequence[StemFacts]) -> None:
@@ -105,6 +105,13 @@ class Catalogue:
     def close(self) -> None:
         """Close the file; SQLite folds the write-ahead log in."""
         self._connection.close()
+
+
+def _found_version(row: tuple[int, int] | None) -> str:
+    if row is None:
+        return "none"
+    newer = row[0] > SCHEMA_VERSION
+    return f"{row[0]}, which a newer amos made: update this one" if newer else str(row[0])
 
 
 def _facts(row: Sequence[object], splits: dict[bytes, list[Split]]) -> StemFacts:

@@ -1,13 +1,15 @@
 """`amos vault`: keep stems, their facts and their artists' consent."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from amos_cli.names import nearest, nfc, same_name
+from amos_cli.output import AsJson, Exit, print_json, refusals
+from amos_cli.table import print_table
 from amos_tools.stems import StemFacts
 from amos_tools.vault.batch import import_paths
 from amos_tools.vault.errors import NoSuchStem, VaultError
@@ -22,12 +24,13 @@ VaultFolder = Annotated[Path, typer.Argument(metavar="DIR", help="The vault's fo
 def init(
     folder: VaultFolder,
     rate: Annotated[int, typer.Option(help="Sample rate of the vault in Hz: 22050, 44100 or 48000.")] = 44_100,
+    as_json: AsJson = False,
 ) -> None:
     """Make an empty vault."""
-    try:
+    with refusals(VaultError, as_json=as_json):
         Vault.init(folder, rate).close()
-    except VaultError as error:
-        raise _refusal(error) from None
+    if as_json:
+        return print_json({"vault": str(folder), "rate_hz": rate})
     print(f"{folder}: an empty vault at {rate} Hz")
 
 
@@ -39,29 +42,32 @@ def import_(
         Path | None,
         typer.Option(help="One CSV: file,title,artist,splits,role,key,tempo,beats,opt_in,isrc. Else name.json beside."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Import audio (WAV, FLAC, AIFF, OGG) with its facts; a bad file, or one the engine made, is refused alone."""
-    try:
-        with Vault(folder) as vault:
-            report = import_paths(vault, paths, sidecar)
-    except VaultError as error:
-        raise _refusal(error) from None
-    print(f"{len(report.imported)} imported, {len(report.refused)} refused")
+    with refusals(VaultError, as_json=as_json), Vault(folder) as vault:
+        report = import_paths(vault, paths, sidecar)
+    if as_json:
+        names = ("file", "name", "field", "expected", "found")
+        refused = [{name: getattr(error, name) for name in names} for error in report.refused]
+        print_json({"imported": [_stem_facts(stem) for stem in report.imported], "refused": refused})
+    else:
+        print(f"{len(report.imported)} imported, {len(report.refused)} refused")
+        if report.refused:
+            print_table(_refused_table(report.refused))
     if report.refused:
-        _console().print(_refused_table(report.refused))
-        raise typer.Exit(1)
+        raise typer.Exit(Exit.FINDING)
 
 
 @app.command("list")
-def list_(folder: VaultFolder) -> None:
+def list_(folder: VaultFolder, as_json: AsJson = False) -> None:
     """List the stems."""
-    try:
-        with Vault(folder) as vault:
-            stems, rate_hz = vault.stems(), vault.rate_hz
-    except VaultError as error:
-        raise _refusal(error) from None
+    with refusals(VaultError, as_json=as_json), Vault(folder) as vault:
+        stems, rate_hz = vault.stems(), vault.rate_hz
     stems.sort(key=lambda stem: (stem.artist, stem.title, stem.stem_id))
-    _console().print(_stems_table(stems))
+    if as_json:
+        return print_json({"rate_hz": rate_hz, "stems": [_stem_facts(stem) for stem in stems]})
+    print_table(_stems_table(stems))
     opted_in = sum(stem.opt_in for stem in stems)
     seconds = sum(stem.frames for stem in stems) // rate_hz
     print(f"{len(stems)} stems, {opted_in} opted in, {seconds // 60}:{seconds % 60:02} at {rate_hz} Hz")
@@ -72,14 +78,14 @@ def optout(
     folder: VaultFolder,
     stems: Annotated[list[str] | None, typer.Argument(metavar="STEM...", help="Ids, or their first 8 digits.")] = None,
     artist: Annotated[str | None, typer.Option(help="Every stem of this artist.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """End the consent to stems: no pack takes them any more, and the next `amos pack optouts` silences them."""
-    try:
-        with Vault(folder) as vault:
-            ended = _named(vault, stems or [], artist)
-            vault.opt_out([stem.stem_id for stem in ended])
-    except VaultError as error:
-        raise _refusal(error) from None
+    with refusals(VaultError, as_json=as_json), Vault(folder) as vault:
+        ended = _named(vault, stems or [], artist)
+        vault.opt_out([stem.stem_id for stem in ended])
+    if as_json:
+        return print_json({"opted_out": [_stem_facts(stem) | {"opt_in": False} for stem in ended]})
     for stem in ended:
         print(f"{stem.stem_id.hex()} opted out: {stem.title}, {stem.artist}")
 
@@ -87,9 +93,11 @@ def optout(
 def _named(vault: Vault, names: list[str], artist: str | None) -> list[StemFacts]:
     """The stems that the names and the artist mean. Raises `NoSuchStem`."""
     held = vault.stems()
-    found = [stem for stem in held if stem.artist == artist]
+    found = [stem for stem in held if artist is not None and same_name(stem.artist, artist)]
     if artist is not None and not found:
-        raise NoSuchStem(vault.path, "artist", "one of the vault's", artist)
+        close = nearest(artist, {stem.artist for stem in held})
+        expected = "one of the vault's" if close is None else f"one of the vault's, such as {close}"
+        raise NoSuchStem(vault.path, "artist", expected, nfc(artist))
     for name in names:
         meant = [stem for stem in held if len(name) >= 8 and stem.stem_id.hex().startswith(name.lower())]
         if len(meant) != 1:
@@ -127,12 +135,8 @@ def _stems_table(stems: list[StemFacts]) -> Table:
     return table
 
 
-def _console() -> Console:
-    """Rich's own width on a terminal; wide enough for a whole row in a pipe."""
-    console = Console()
-    return console if console.is_terminal else Console(width=200)
-
-
-def _refusal(error: VaultError) -> typer.Exit:
-    typer.echo(f"{error.name}: {error}", err=True)
-    return typer.Exit(1)
+def _stem_facts(stem: StemFacts) -> dict[str, Any]:
+    facts = {name: getattr(stem, name) for name in ("title", "artist", "role", "key", "tempo_mbpm", "beats", "isrc")}
+    measured = {name: getattr(stem, name) for name in ("frames", "rate_hz", "loudness_mlufs", "opt_in")}
+    splits = [{"payee": split.payee, "ppm": split.ppm} for split in stem.splits]
+    return {"stem": stem.stem_id.hex()} | facts | measured | {"splits": splits}

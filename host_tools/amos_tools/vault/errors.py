@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from amos.protocol.printable_host import printable
+
 
 class VaultError(Exception):
     """Base of every refusal; `str()` is one sentence an operator can act on.
@@ -28,8 +30,7 @@ class VaultError(Exception):
 
 def _shortened(found: object) -> str:
     text = found if isinstance(found, str) else repr(found)
-    text = "".join(character if character.isprintable() else "?" for character in text)
-    return text if len(text) <= 80 else text[:77] + "..."
+    return printable(text, letters_max=80)
 
 
 class NotAVault(VaultError):

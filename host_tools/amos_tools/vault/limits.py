@@ -10,7 +10,7 @@ SOURCE_RATE_HZ_MAX = 192_000
 """Telephone to studio; outside it a header is more likely damaged than meant."""
 
 VAULT_RATES_HZ = (22_050, 44_100, 48_000)
-"""The rates a pack may have (DESIGN section 5)."""
+"""The rates a pack may have (daemon/DESIGN.md section 5)."""
 
 PEAK_MAX = 2.0
 """Lossy codecs overshoot full scale by a decibel or two; 6 dB over is integer data marked as float."""

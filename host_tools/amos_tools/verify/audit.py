@@ -10,11 +10,11 @@ from functools import lru_cache
 
 from amos.crypto import verify
 from amos.protocol.catalogue import open_catalogue
+from amos.protocol.closing import CLOSING_BYTES_MAX, Closing, open_closing
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import CATALOGUE_BYTES_MAX, CHECKPOINT_BYTES_MAX, MANIFEST_BYTES_MAX
 from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.merkle import leaf_hash, root_from_path
-from amos_ledger.closing import CLOSING_BYTES_MAX, Closing, open_closing
 from amos_tools.verify.errors import Difference, same
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.log import Log, walk
@@ -25,7 +25,7 @@ from amos_tools.verify.recompute import cores, roll_up
 from amos_tools.verify.tree import check_tiles, leaf_hashes, read_entries, root_of
 
 USAGE_PROOFS_MAX = 256
-"""Paths that a statement carries; see `amos_ledger.statement`."""
+"""Paths that a statement carries; see `amos_ledger.settlement.statement`."""
 
 
 @dataclass(frozen=True)

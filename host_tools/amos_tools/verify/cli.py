@@ -1,11 +1,11 @@
 """`amos verify`: yes, or the first difference."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from amos_cli.output import AsJson, Exit, print_json
 from amos_tools.verify.audit import Audit, Verified
 from amos_tools.verify.errors import Difference, Unreadable, VerifyError
 from amos_tools.verify.keys import Keys, pin_keys
@@ -30,7 +30,7 @@ def verify(
     ledger_key: Key = None,
     publisher_key: Key = None,
     operator_key: Key = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as data.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Recompute a statement from published data and pinned keys: yes, or the first difference (exit code 1)."""
     path: Path | None = None
@@ -46,7 +46,7 @@ def verify(
             results.append((path, audit.check(data)))
     except VerifyError as error:
         _say_no(path, error, as_json)
-        raise typer.Exit(1) from None
+        raise typer.Exit(Exit.FINDING) from None
     _say_yes(results, as_json)
 
 
@@ -83,8 +83,7 @@ def _say_yes(results: list[tuple[Path, Verified]], as_json: bool) -> None:
             }
             for path, item in results
         ]
-        print(json.dumps({"verified": True, "statements": items}, indent=1, sort_keys=True))
-        return
+        return print_json({"verified": True, "statements": items})
     for _path, item in results:
         amount = f"{item.amount_micro // 1_000_000}.{item.amount_micro % 1_000_000:06}"
         print(f"yes: {item.payee} earns {amount} {item.currency} in {item.period}")
@@ -101,4 +100,4 @@ def _say_no(path: Path | None, error: VerifyError, as_json: bool) -> None:
     item: dict[str, object] = {"verified": False, "file": str(path or ""), "error": str(error)}
     if isinstance(error, Difference):
         item["difference"] = {"field": error.field, "expected": error.expected, "found": error.found}
-    print(json.dumps(item, indent=1, sort_keys=True))
+    print_json(item)

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from amos.crypto import key_id, verify
+from amos.protocol.closing import Closing, open_closing
 from amos.protocol.cose import HEADER_TYP, TYP_ENROLMENT, TYP_STATEMENT, TYP_USAGE, parse
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, FIRST_PREVIOUS, Usage, open_usage
-from amos_ledger.closing import Closing, open_closing
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.tree import ENTRY_BYTES_MAX
 
 PLAY_AGE_S_MAX = 400 * 24 * 3600
-"""Play older than this at reception is a wrong clock, which the ledger does not believe (`amos_ledger.periods`)."""
+"""Play older than this at reception is a wrong clock, which the ledger does not believe (`periods.py`)."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from amos.protocol.catalogue import Catalogue, Work
+from amos.protocol.closing import Closing
 from amos.protocol.manifest import Manifest
-from amos_ledger.closing import Closing
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.log import Reading
 

@@ -1,0 +1,164 @@
+"""Close a period on a real ledger.
+
+Contract: when `close_period` returns, the closing is an entry of the log, durably, or it was one before; nothing else
+was changed. Work happens outside of the write lock, so that intake goes on meanwhile, and is redone when the ground
+moved.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from amos.crypto import key_id, verify
+from amos.protocol.closing import Closing, open_closing, sign_closing
+from amos_ledger.errors import LedgerError, PeriodClosed
+from amos_ledger.settlement.money import INCOME_UNITS_MAX, MICRO, decimal
+from amos_ledger.settlement.period_result import PeriodResult, Terms, work_out
+from amos_ledger.settlement.rollup import Rollup, merge
+from amos_ledger.store.store import Store
+
+_ATTEMPTS = 3
+"""Reckonings without the write lock before one is made with it."""
+
+
+class EarlierPeriodOpen(LedgerError):
+    """Periods are closed in their order: usage of an earlier one waits."""
+
+
+class NoCatalogue(LedgerError):
+    """No catalogue was published, so nobody is known who could be paid."""
+
+
+class PoolTooLarge(LedgerError):
+    """Income and carry exceed what an account can hold."""
+
+
+class LedgerInconsistent(LedgerError):
+    """What the ledger added up at intake is not what its log says."""
+
+
+@dataclass(frozen=True)
+class ClosedNow:
+    """A period that is closed: `fresh` when it was this call that did it."""
+
+    result: PeriodResult
+    entry: bytes
+    leaf_index: int
+    fresh: bool
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What a result rests on; when it is the same later, so is the result."""
+
+    terms: Terms
+    leaves: tuple[int, ...]
+    rollup: Rollup
+
+
+def close_period(
+    store: Store, sign_message: Callable[[bytes], bytes], period: str, income_micro: int, currency: str
+) -> ClosedNow:
+    """Settle and close the period; a period that is closed already is worked out again, and nothing is written.
+
+    Raises `PeriodClosed` when it was closed with another income or currency, another `LedgerError` when it cannot be
+    settled, `SettlementError` when a split or a manifest is missing.
+    """
+    for _ in range(_ATTEMPTS):
+        closed = _closed_before(store, period, income_micro, currency)
+        if closed is not None:
+            return closed
+        ground = _ground(store, period, income_micro, currency)
+        drafted = _work_out(store, ground)
+        with store.transaction():
+            if period not in store.closed_periods() and _ground(store, period, income_micro, currency) == ground:
+                return _append(store, sign_message, drafted)
+    with store.transaction():
+        closed = _closed_before(store, period, income_micro, currency)
+        if closed is not None:
+            return closed
+        return _append(store, sign_message, _work_out(store, _ground(store, period, income_micro, currency)))
+
+
+def result_from_log(store: Store, period: str) -> ClosedNow | None:
+    """A closed period worked out from the log; None when it is open. Raises `LedgerInconsistent` if that gives another
+    closing than the log has."""
+    closings = store.closings()
+    found = next((item for item in closings if item.period == period), None)
+    if found is None:
+        return None
+    closing = open_closing(found.entry, store.public_key, verify)
+    catalogue = store.documents.bytes_of("catalogues", closing.catalogue_sha256)
+    terms = Terms(
+        period,
+        closing.currency,
+        closing.income_micro,
+        closing.carry_in_micro,
+        closing.previous,
+        {item.period: item.leaf_index for item in closings if item.leaf_index < found.leaf_index},
+        catalogue,
+    )
+    result = _work_out(store, _Ground(terms, tuple(closing.leaves()), store.rollup(period)))
+    if result.closing.encode() != closing.encode():
+        raise LedgerInconsistent(f"{period}: expected the log to give the closing at leaf {found.leaf_index} again")
+    return ClosedNow(result, found.entry, found.leaf_index, False)
+
+
+def _closed_before(store: Store, period: str, income_micro: int, currency: str) -> ClosedNow | None:
+    closed = result_from_log(store, period)
+    if closed is None:
+        return None
+    closing = closed.result.closing
+    if (closing.income_micro, closing.currency) != (income_micro, currency):
+        was = f"{decimal(closing.income_micro)} {closing.currency}"
+        raise PeriodClosed(
+            f"{period}: expected the income it was closed with, {was}, found {decimal(income_micro)} {currency}"
+        )
+    return closed
+
+
+def _ground(store: Store, period: str, income_micro: int, currency: str) -> _Ground:
+    with store.snapshot():
+        closings = store.closings()
+        closed = {item.period: item.leaf_index for item in closings}
+        earlier = [item for item in store.periods() if item < period and item not in closed]
+        if earlier:
+            raise EarlierPeriodOpen(
+                f"{period}: expected every earlier period closed, found usage of {earlier[0]}; settle that first"
+            )
+        catalogue = store.latest_catalogue()
+        if catalogue is None:
+            raise NoCatalogue("catalogue: expected one published to this ledger, found none")
+        carry_micro = _carry(store, [item.entry for item in closings], currency)
+        if income_micro + carry_micro > INCOME_UNITS_MAX * MICRO:
+            raise PoolTooLarge(
+                f"pool: expected at most {INCOME_UNITS_MAX}, found {decimal(income_micro + carry_micro)}"
+            )
+        previous = closings[-1].leaf_index if closings else None
+        leaves = tuple(store.usage_leaves(period))
+        rollup = store.rollup(period)
+    terms = Terms(period, currency, income_micro, carry_micro, previous, closed, catalogue)
+    return _Ground(terms, leaves, rollup)
+
+
+def _carry(store: Store, entries: list[bytes], currency: str) -> int:
+    """What the last closing in this currency carried out."""
+    for entry in reversed(entries):
+        closing: Closing = open_closing(entry, store.public_key, verify)
+        if closing.currency == currency:
+            return closing.carry_out_micro
+    return 0
+
+
+def _work_out(store: Store, ground: _Ground) -> PeriodResult:
+    segments = ((index, next(store.entries(index, index + 1))[1]) for index in ground.leaves)
+    result = work_out(ground.terms, segments, store.manifest)
+    if merge(leaf.rollup for leaf in result.leaves) != ground.rollup:
+        raise LedgerInconsistent(
+            f"{ground.terms.period}: expected the roll-up that the log gives, found another in the store"
+        )
+    return result
+
+
+def _append(store: Store, sign_message: Callable[[bytes], bytes], result: PeriodResult) -> ClosedNow:
+    entry = sign_closing(result.closing, key_id(store.public_key), sign_message)
+    return ClosedNow(result, entry, store.append_closing(result.closing.period, entry), True)

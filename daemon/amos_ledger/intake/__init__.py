@@ -1,0 +1,1 @@
+"""What is decided about a message: caps, signature, payload, the one table. Pure."""

@@ -1,0 +1,1 @@
+"""The Merkle log as the world reads it: tree, checkpoints, tiles. Pure."""

@@ -1,0 +1,99 @@
+"""Settle a period of a ledger's folder: close it, publish the log, write the statements.
+
+The order, and what a crash leaves:
+  before the closing is committed  nothing; settle again
+  after it                         a closed period whose statements are missing; settle again with the same income
+  after the log is published       the same
+  while statements are written     each is whole or absent; settle again
+  after `closings/<period>.cose`   everything is there; settling again finds it so
+Statements follow from the log alone: their proofs lead to a checkpoint over the entries up to the closing, which is
+signed anew with the same bytes each time (Ed25519 is deterministic). So settling again writes the same files.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from amos.protocol.errors import ProtocolError
+from amos.protocol.merkle import leaf_hash
+from amos_ledger.close_period import ClosedNow, close_period
+from amos_ledger.errors import StorageFailed
+from amos_ledger.folder import Folder
+from amos_ledger.log import tree
+from amos_ledger.log.checkpoint import Checkpoint, sign_checkpoint
+from amos_ledger.public import Public
+from amos_ledger.settlement.statement import USAGE_PROOFS_MAX, Proof, UsageProof, file_bytes, statement
+from amos_ledger.settlement.statements_tree import StatementsTree
+from amos_ledger.store.store import Store
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A settled period: what was closed, and the statement of each payee, by payee."""
+
+    closed: ClosedNow
+    statements: Mapping[str, Path]
+
+
+def settle_period(folder: Folder, period: str, income_micro: int, currency: str) -> Settled:
+    """Settle the period; again with the same income gives the same.
+
+    Raises `LedgerError` (`StorageFailed` when disk or database refuse), `SettlementError`.
+    """
+    try:
+        with folder.open_store() as store:
+            closed = close_period(store, folder.sign, period, income_micro, currency)
+            public = Public(folder.public, folder.public_key, folder.sign)
+            with folder.publishing():
+                public.publish(store, _nobody)
+                return Settled(closed, _write(folder, store, public, closed))
+    except (OSError, sqlite3.Error, ProtocolError) as error:
+        raise StorageFailed(f"{folder.path}: {error}") from None
+
+
+def _nobody(_step: str) -> None:
+    """Settlement has nothing to do between the steps of publication."""
+
+
+def _write(folder: Folder, store: Store, public: Public, closed: ClosedNow) -> dict[str, Path]:
+    period = closed.result.closing.period
+    written = {}
+    for payee, data in _statements(folder, store, closed):
+        name = f"statements/{period}/{payee}.json"
+        public.write(name, data)
+        written[payee] = public.root / name
+    public.write(f"closings/{period}.cose", closed.entry)
+    return written
+
+
+def _statements(folder: Folder, store: Store, closed: ClosedNow) -> list[tuple[str, bytes]]:
+    """(payee, file's bytes) of every statement."""
+    size = closed.leaf_index + 1
+    read = store.log.cached()
+    head = Checkpoint(store.origin, size, tree.root(size, read))
+    note = sign_checkpoint(head, folder.public_key, folder.sign).decode()
+    closing_path = tree.inclusion_path(closed.leaf_index, size, read)
+    statements_tree = StatementsTree(closed.result.core_bytes)
+    result = []
+    for number, (payee, core) in enumerate(zip(closed.result.payees, closed.result.cores, strict=True)):
+        leaves = _leaves(core)
+        usage = [_usage_proof(store, index, size, read) for index in leaves[:USAGE_PROOFS_MAX]]
+        path = statements_tree.path(number)
+        left_out = len(leaves[USAGE_PROOFS_MAX:])
+        proof = Proof(note, closed.leaf_index, closed.entry, closing_path, number, path, usage, left_out)
+        result.append((payee, file_bytes(statement(core, proof))))
+    return result
+
+
+def _usage_proof(store: Store, index: int, size: int, read: tree.Read) -> UsageProof:
+    entry = next(store.entries(index, index + 1))[1]
+    return UsageProof(index, leaf_hash(entry), tree.inclusion_path(index, size, read))
+
+
+def _leaves(core: Mapping[str, object]) -> list[int]:
+    """The leaf indexes that a core lists as runs."""
+    usage = core["usage"]
+    assert isinstance(usage, Mapping)
+    runs: Sequence[Sequence[int]] = usage["leaves"]
+    return [index for first, count in runs for index in range(first, first + count)]

@@ -1,0 +1,1 @@
+"""Who earns what in a period: play by stem, apportionment, statements. Pure, exact integers."""

@@ -1,0 +1,101 @@
+"""A period worked out: from its segments' bytes to the closing and the cores of all statements. Pure.
+
+The same inputs give the same bytes, so a closing that is in the log can be worked out again from the log at any time:
+that is how an interrupted settlement is finished, and why settling twice changes nothing.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from amos.protocol.catalogue import Catalogue
+from amos.protocol.closing import VERSION, Closing, settled_of
+from amos.protocol.cose import TYP_CATALOGUE, TYP_USAGE, parse_typed
+from amos.protocol.limits import CATALOGUE_BYTES_MAX, SEGMENT_BYTES_MAX
+from amos.protocol.manifest import Manifest
+from amos.protocol.segment import Usage
+from amos_ledger.settlement.apportionment import Settlement, SettlementError, settle
+from amos_ledger.settlement.rollup import merge, roll_up
+from amos_ledger.settlement.statement import LeafFacts, accrual, core_bytes, cores
+from amos_ledger.settlement.statements_tree import StatementsTree
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is settled, and with what.
+
+    previous  leaf index of the closing before, None for the first
+    closed    periods closed so far and the leaf index of each closing
+    catalogue the publisher's signed catalogue, bytes; it was verified when it was taken in
+    """
+
+    period: str
+    currency: str
+    income_micro: int
+    carry_in_micro: int
+    previous: int | None
+    closed: Mapping[str, int]
+    catalogue: bytes
+
+
+@dataclass(frozen=True)
+class PeriodResult:
+    """A period worked out. `cores` and their bytes are in order of payee, as are the payouts."""
+
+    settlement: Settlement
+    closing: Closing
+    cores: Sequence[Mapping[str, object]]
+    core_bytes: Sequence[bytes]
+    leaves: Sequence[LeafFacts]
+
+    @property
+    def payees(self) -> list[str]:
+        return [payout.payee for payout in self.settlement.payouts]
+
+
+def work_out(
+    terms: Terms, segments: Iterable[tuple[int, bytes]], manifest_of: Callable[[bytes], Manifest | None]
+) -> PeriodResult:
+    """Settle the period over its accepted segments, given as (leaf index, bytes).
+
+    Raises `SettlementError` for a pack without a manifest or a stem without splits.
+    """
+    leaves = [_facts(terms, index, segment, manifest_of) for index, segment in segments]
+    leaves.sort(key=lambda leaf: leaf.index)
+    works = {work.stem_id: work for work in _decode(terms.catalogue).works}
+    splits = {stem_id: [(share.payee, share.ppm) for share in work.splits] for stem_id, work in works.items()}
+    pool_micro = terms.income_micro + terms.carry_in_micro
+    settlement = settle(terms.period, pool_micro, merge(leaf.rollup for leaf in leaves), splits)
+    closing = Closing(
+        version=VERSION,
+        period=terms.period,
+        currency=terms.currency,
+        income_micro=terms.income_micro,
+        carry_in_micro=terms.carry_in_micro,
+        pool_micro=pool_micro,
+        carry_out_micro=settlement.carried_micro,
+        catalogue_sha256=hashlib.sha256(terms.catalogue).digest(),
+        previous=terms.previous,
+        settled=settled_of(leaf.index for leaf in leaves),
+        statements_root=bytes(32),
+        statements=len(settlement.payouts),
+    )
+    facts = cores(settlement, closing, works, leaves)
+    hashed = [core_bytes(core) for core in facts]
+    closing.statements_root = StatementsTree(hashed).root
+    return PeriodResult(settlement, closing, facts, hashed, leaves)
+
+
+def _decode(catalogue: bytes) -> Catalogue:
+    payload = parse_typed(catalogue, TYP_CATALOGUE, CATALOGUE_BYTES_MAX).payload
+    decoded: Catalogue = Catalogue.decode(payload)
+    return decoded
+
+
+def _facts(terms: Terms, index: int, segment: bytes, manifest_of: Callable[[bytes], Manifest | None]) -> LeafFacts:
+    usage: Usage = Usage.decode(parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX).payload)
+    manifest = manifest_of(usage.pack)
+    if manifest is None:
+        raise SettlementError(f"entry {index}: expected the manifest of its pack {usage.pack.hex()}, found none")
+    closed_before = {period for period, closing_index in terms.closed.items() if closing_index < index}
+    return LeafFacts(index, usage.device_id, accrual(usage, terms.period, closed_before), roll_up(usage, manifest))

@@ -1,0 +1,52 @@
+"""Frames in play per stem, tier and rate (daemon/DESIGN.md section 11). Pure, NumPy, exact: integers only.
+
+Tier is kept apart so that it can be reported; settlement adds tiers together.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from amos.protocol.errors import MessageError
+from amos.protocol.manifest import Manifest
+from amos.protocol.segment import Usage
+
+RollupKey = tuple[bytes, int, int]
+"""(stem id, tier, rate in Hz)."""
+
+Rollup = dict[RollupKey, int]
+"""Frames in play by key; every value is at least 1."""
+
+
+def roll_up(usage: Usage, manifest: Manifest) -> Rollup:
+    """The roll-up of one segment; `manifest` is that of its pack.
+
+    Raises `MessageError` when a row names a stem that the pack does not have, or the rate is not the pack's.
+    """
+    if usage.rate_hz != manifest.rate_hz:
+        raise MessageError(f"usage.rate_hz: expected the pack's {manifest.rate_hz}, found {usage.rate_hz}")
+    if not len(usage.stems):
+        return {}
+    # Wide integers before adding: 1,200 rows of 32-bit frames do not fit 32 bits.
+    stems = np.frombuffer(usage.stems, dtype=np.uint16).astype(np.int64)
+    frames = np.frombuffer(usage.frames, dtype=np.uint32).astype(np.int64)
+    highest = int(stems.max())
+    if highest >= len(manifest.stems):
+        raise MessageError(f"usage.stems: expected stems below {len(manifest.stems)} of the pack, found {highest}")
+    totals = np.zeros(len(manifest.stems), dtype=np.int64)
+    np.add.at(totals, stems, frames)
+    result: Rollup = {}
+    for index in np.flatnonzero(totals):
+        # Two indexes of a pack may carry one stem, so they are added.
+        key = (manifest.stems[index].stem_id, usage.tier, usage.rate_hz)
+        result[key] = result.get(key, 0) + int(totals[index])
+    return result
+
+
+def merge(rollups: Iterable[Mapping[RollupKey, int]]) -> Rollup:
+    """The sum of roll-ups; the same in any order."""
+    total: Rollup = {}
+    for rollup in rollups:
+        for key, frames in rollup.items():
+            total[key] = total.get(key, 0) + frames
+    return total

@@ -1,0 +1,32 @@
+"""The Merkle tree that cuts a statement and its closing apart, since each proves the other. Pure.
+
+The closing holds the RFC 9162 root over the *cores* of the statements in order of payee (`statement.core_bytes`); the
+proofs around a core are outside of what is hashed.
+"""
+
+from collections.abc import Sequence
+
+from amos.protocol.merkle import leaf_hash
+from amos_ledger.log.tree import grow, inclusion_path, root
+
+
+class StatementsTree:
+    """The RFC 9162 tree over the cores of a period's statements, in order of payee."""
+
+    def __init__(self, cores: Sequence[bytes]) -> None:
+        self._count = len(cores)
+        self._hashes: dict[tuple[int, int], bytes] = {}
+        for level, index, value in grow(0, map(leaf_hash, cores), self._read):
+            self._hashes[level, index] = value
+
+    @property
+    def root(self) -> bytes:
+        """Of no statements, the hash of nothing (RFC 9162 §2.1.1)."""
+        return root(self._count, self._read)
+
+    def path(self, index: int) -> list[bytes]:
+        """From core `index` up to the root."""
+        return inclusion_path(index, self._count, self._read)
+
+    def _read(self, level: int, index: int) -> bytes:
+        return self._hashes[level, index]

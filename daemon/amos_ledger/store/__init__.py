@@ -1,0 +1,1 @@
+"""What the ledger keeps, in SQLite. It decides nothing."""

@@ -1,0 +1,59 @@
+"""The append-only log in the database: entries, the tree's stored hashes, roots and proofs."""
+
+from collections.abc import Iterator, Sequence
+
+from amos.protocol.errors import LocalError
+from amos.protocol.merkle import leaf_hash
+from amos_ledger.log import tree
+from amos_ledger.log.tiles import ENTRY_BYTES_MAX
+from amos_ledger.store.database import Database
+
+
+class Log:
+    """The log of `database`. Nothing about it is cached between calls: other processes append too."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def size(self) -> int:
+        """Count of entries."""
+        row = self._database.one("SELECT max(leaf_index) FROM entry")
+        return 0 if row is None or row[0] is None else int(row[0]) + 1
+
+    def append(self, entries: Sequence[bytes]) -> int:
+        """Append in one transaction; the leaf index of the first. Raises `LocalError` beyond 65,535 bytes."""
+        for entry in entries:
+            if len(entry) > ENTRY_BYTES_MAX:
+                raise LocalError(f"entry: expected at most {ENTRY_BYTES_MAX} bytes, found {len(entry)}")
+        with self._database.transaction():
+            first = self.size()
+            self._database.run_many("INSERT INTO entry VALUES (?, ?)", list(enumerate(entries, first)))
+            grown = tree.grow(first, map(leaf_hash, entries), self.read)
+            hashes = [(tree.stored_position(level, index), value) for level, index, value in grown]
+            self._database.run_many("INSERT INTO node VALUES (?, ?)", hashes)
+        return first
+
+    def read(self, level: int, index: int) -> bytes:
+        """The stored hash of a complete subtree."""
+        row = self._database.one("SELECT hash FROM node WHERE position = ?", (tree.stored_position(level, index),))
+        if row is None:
+            raise LookupError(f"tree: expected a stored hash at level {level}, index {index}")
+        return bytes(row[0])
+
+    def cached(self) -> tree.Read:
+        """`read` with a memory, for many proofs at one size; a stored hash never changes."""
+        known: dict[tuple[int, int], bytes] = {}
+
+        def read(level: int, index: int) -> bytes:
+            found = known.get((level, index))
+            if found is None:
+                found = known[level, index] = self.read(level, index)
+            return found
+
+        return read
+
+    def entries(self, first: int, end: int) -> Iterator[tuple[int, bytes]]:
+        """(leaf index, bytes) of leaves [first, end)."""
+        sql = "SELECT leaf_index, bytes FROM entry WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index"
+        for index, entry in self._database.each(sql, (first, end)):
+            yield index, bytes(entry)

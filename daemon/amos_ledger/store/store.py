@@ -1,0 +1,215 @@
+"""Everything the ledger keeps, in one SQLite file.
+
+Contract: what a method wrote inside `transaction()` is durable when that ends, or never happened. Reads see what is
+committed by any process. Raises `sqlite3.Error` when the disk or the file refuses; the caller says what that means.
+
+What goes on with devices and segments at intake is in `chain.py`; this file holds the log and what settlement reads.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from amos.protocol.answer import DUPLICATE, HELD, RECEIPTED
+from amos.protocol.manifest import Manifest
+from amos_ledger.errors import NotALedger, PeriodClosed, StorageFailed
+from amos_ledger.log import tree
+from amos_ledger.records import ClosedPeriod, DeviceTotals, Totals, verdict_name, with_places
+from amos_ledger.settlement.rollup import RollupKey
+from amos_ledger.store.chain import Chain
+from amos_ledger.store.database import Database
+from amos_ledger.store.documents import Documents
+from amos_ledger.store.entries import Log
+from amos_ledger.store.schema import SCHEMA, SCHEMA_VERSION
+
+
+class Store:
+    """The open store of the file `path`. Not shared between threads. Raises `NotALedger` for another file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._database = Database(path)
+        try:
+            found = path.stat()
+            self._file_id = found.st_dev, found.st_ino
+            self.origin, self.public_key = _identity(self._database, path)
+        except BaseException:
+            self._database.close()
+            raise
+        self.log = Log(self._database)
+        self.chain = Chain(self._database)
+        self.documents = Documents(self._database)
+
+    @classmethod
+    def create(cls, path: Path, origin: str, public_key: bytes, genesis: bytes) -> None:
+        """Make the file, with `genesis` as leaf 0; all of it or nothing usable."""
+        database = Database(path, create=True)
+        try:
+            with database.transaction():
+                database.run_script(SCHEMA)
+                database.run("INSERT INTO ledger VALUES (?, ?, ?)", (SCHEMA_VERSION, origin, public_key))
+                Log(database).append([genesis])
+        finally:
+            database.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def check_in_place(self) -> None:
+        """Raise `StorageFailed` when the file under this name is not the open one, which SQLite would not notice."""
+        try:
+            found = self._path.stat()
+        except OSError as error:
+            raise StorageFailed(f"{self._path}: {error.strerror}") from None
+        if (found.st_dev, found.st_ino) != self._file_id:
+            raise StorageFailed(f"{self._path}: expected the file that was opened, found another")
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All inside happens, durably, or nothing; no other process writes meanwhile. May be nested."""
+        return self._database.transaction()
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """All reads inside see one moment."""
+        return self._database.snapshot()
+
+    # The log.
+
+    def size(self) -> int:
+        """Count of entries in the log."""
+        return self.log.size()
+
+    def root(self, size: int | None = None) -> bytes:
+        """Root of the first `size` entries, of all when None."""
+        return tree.root(self.log.size() if size is None else size, self.log.read)
+
+    def entries(self, first: int, end: int) -> Iterator[tuple[int, bytes]]:
+        """(leaf index, bytes) of leaves [first, end)."""
+        return self.log.entries(first, end)
+
+    def append(self, entries: Sequence[bytes]) -> int:
+        """Append entries that need no row of their own; the leaf index of the first."""
+        return self.log.append(entries)
+
+    def inclusion_path(self, index: int, size: int) -> list[bytes]:
+        """From leaf `index` to the root of the first `size`. Raises `ProofError` for a leaf outside."""
+        return tree.inclusion_path(index, size, self.log.read)
+
+    def consistency_proof(self, old: int, new: int) -> list[bytes]:
+        """That the first `old` entries are a prefix of the first `new`. Raises `ProofError`."""
+        return tree.consistency_proof(old, new, self.log.read)
+
+    # What settlement reads and writes.
+
+    def usage_leaves(self, period: str) -> list[int]:
+        """Leaf indexes of the usage that accrues to the period, ascending."""
+        sql = "SELECT leaf_index FROM usage WHERE period = ? ORDER BY leaf_index"
+        return [index for (index,) in self._database.each(sql, (period,))]
+
+    def usage_facts(self, period: str) -> list[tuple[int, int, bool]]:
+        """(leaf index, reception in Unix seconds, late) of the usage that accrues to the period."""
+        sql = "SELECT leaf_index, received_unix_s, late FROM usage WHERE period = ? ORDER BY leaf_index"
+        return [(index, received, bool(late)) for index, received, late in self._database.each(sql, (period,))]
+
+    def rollup(self, period: str) -> dict[RollupKey, int]:
+        """(stem id, tier, rate in Hz) → frames in play, of the usage that accrues to the period."""
+        sql = "SELECT stem_id, tier, rate_hz, frames FROM rollup WHERE period = ?"
+        return {
+            (bytes(stem), tier, rate_hz): frames for stem, tier, rate_hz, frames in self._database.each(sql, (period,))
+        }
+
+    def add_rollup(self, period: str, rollup: Mapping[RollupKey, int]) -> None:
+        """Add one segment's frames to the period."""
+        sql = (
+            "INSERT INTO rollup VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (period, stem_id, tier, rate_hz) DO UPDATE SET frames = frames + excluded.frames"
+        )
+        self._database.run_many(sql, [(period, *key, frames) for key, frames in rollup.items()])
+
+    def periods(self) -> list[str]:
+        """Periods to which usage accrues, ascending."""
+        return [period for (period,) in self._database.rows("SELECT DISTINCT period FROM usage ORDER BY period")]
+
+    def closings(self) -> list[ClosedPeriod]:
+        """Closed periods, in the order in which they were closed."""
+        sql = "SELECT period, leaf_index, bytes FROM closing JOIN entry USING (leaf_index) ORDER BY leaf_index"
+        return [ClosedPeriod(period, index, bytes(entry)) for period, index, entry in self._database.each(sql)]
+
+    def closed_periods(self) -> set[str]:
+        """Names of the closed periods."""
+        return {period for (period,) in self._database.rows("SELECT period FROM closing")}
+
+    def append_closing(self, period: str, entry: bytes) -> int:
+        """Close the period with this signed entry; its leaf index.
+
+        Read what the closing rests on inside the same `transaction()`: usage that arrives between would be in neither
+        period. Raises `PeriodClosed`.
+        """
+        with self.transaction():
+            if period in self.closed_periods():
+                raise PeriodClosed(f"{period}: expected an open period, found one that is closed")
+            index = self.log.append([entry])
+            self._database.run("INSERT INTO closing VALUES (?, ?)", (period, index))
+        return index
+
+    def latest_catalogue(self) -> bytes | None:
+        """The signed catalogue with the highest serial."""
+        return self.documents.latest_catalogue()
+
+    def manifest(self, pack: bytes) -> Manifest | None:
+        """The published manifest whose bytes have this SHA-256."""
+        return self.documents.manifest(pack)
+
+    # What is reported.
+
+    def count(self, verdicts: Mapping[int, int]) -> None:
+        """Add to the tally of messages by verdict."""
+        sql = (
+            "INSERT INTO tally VALUES (?, ?)"
+            " ON CONFLICT (verdict) DO UPDATE SET messages = messages + excluded.messages"
+        )
+        self._database.run_many(sql, sorted(verdicts.items()))
+
+    def totals(self) -> Totals:
+        """The ledger at this moment."""
+        with self.snapshot():
+            devices = self._device_totals()
+            tally: dict[int, int] = dict(self._database.rows("SELECT verdict, messages FROM tally ORDER BY verdict"))
+            counted = (*RECEIPTED, *HELD)
+            evidence = self._database.one("SELECT count(*) FROM evidence")
+            return Totals(
+                accepted=sum(device.segments for device in devices),
+                frames=sum(device.frames for device in devices),
+                duplicates=tally.get(DUPLICATE, 0),
+                held=sum(device.held for device in devices),
+                refused={verdict_name(key): value for key, value in tally.items() if key not in counted},
+                evidence=evidence[0] if evidence else 0,
+                log_size=self.size(),
+                devices=devices,
+            )
+
+    def _device_totals(self) -> list[DeviceTotals]:
+        sql = """
+            SELECT lower(hex(device)), name, device.site, count(sequence), coalesce(sum(played_frames), 0),
+                (SELECT count(*) FROM held WHERE held.device = device.device), coalesce(max(sequence), 0), quarantine,
+                nullif(lower(hex(predecessor)), ''),
+                (SELECT lower(hex(later.device)) FROM device later WHERE later.predecessor = device.device)
+            FROM device LEFT JOIN usage USING (device) GROUP BY device.device ORDER BY device.name, device.device
+        """
+        return with_places([DeviceTotals(*row) for row in self._database.rows(sql)])
+
+
+def _identity(database: Database, path: Path) -> tuple[str, bytes]:
+    if database.one("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'ledger'") is None:
+        raise NotALedger(f"{path}: expected a ledger's database, found another file")
+    row = database.one("SELECT schema_version, origin, public_key FROM ledger")
+    if row is None or row[0] != SCHEMA_VERSION:
+        found = "no version" if row is None else row[0]
+        raise NotALedger(f"{path}: expected schema version {SCHEMA_VERSION}, found {found}")
+    return str(row[1]), bytes(row[2])

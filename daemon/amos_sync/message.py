@@ -1,0 +1,22 @@
+"""What a courier or an operator takes from the broker: answers, anchors, opt-out lists."""
+
+from dataclasses import dataclass
+
+from amos.protocol import topics
+from amos.protocol.limits import ANSWER_BYTES_MAX, OPT_OUTS_BYTES_MAX
+
+PAYLOAD_BYTES_MAX = OPT_OUTS_BYTES_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something arrived on a topic."""
+
+    topic: str
+    payload: bytes
+
+
+def read_message(topic: str, payload: bytes) -> Message | None:
+    """The message, or None: forged bytes may be of any size, and only what can be for us is worth a place."""
+    bytes_max = PAYLOAD_BYTES_MAX if topic == topics.OPT_OUTS else ANSWER_BYTES_MAX
+    return Message(topic, payload) if len(payload) <= bytes_max else None

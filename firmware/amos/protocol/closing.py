@@ -1,0 +1,130 @@
+"""The closing of a period: the ledger's signed entry in its own log, which fixes what was settled (SPEC.md section 12).
+
+It is a COSE_Sign1 of type `amos-statement+cose` by the ledger's key. Amounts are micro-units of the currency. The pool
+is the income plus what the closing before carried in that currency; what nobody earned is carried out.
+"""
+
+from amos.protocol.cose import TYP_STATEMENT, open_typed, sign
+from amos.protocol.errors import LocalError
+from amos.protocol.record import U8, U32, U64, Record
+
+VERSION = 1
+
+CLOSING_BYTES_MAX = 65_535
+"""An entry of a tlog-tiles bundle has a 16-bit length."""
+
+RANGE_NUMBERS_MAX = 16_384
+"""8,192 ranges of settled leaves; with gaps and counts below 65,536 they take at most 48 KiB."""
+
+
+class Closing(Record):
+    """Payload of a closing.
+
+    `settled` holds runs of leaf indexes, ascending, as pairs: gap since the end of the run before, and count.
+    """
+
+    NAME = "closing"
+    FIELDS = (
+        (1, "version", "uint", U8),
+        (2, "period", "text", 7),
+        (3, "currency", "text", 3),
+        (4, "income_micro", "uint", U64),
+        (5, "carry_in_micro", "uint", U64),
+        (6, "pool_micro", "uint", U64),
+        (7, "carry_out_micro", "uint", U64),
+        (8, "catalogue_sha256", "bytes", 32),
+        (9, "previous", "uint?", U64),
+        (10, "settled", "uints", (U64, RANGE_NUMBERS_MAX)),
+        (11, "statements_root", "bytes", 32),
+        (12, "statements", "uint", U32),
+    )
+
+    version: int
+    period: str
+    currency: str
+    income_micro: int
+    carry_in_micro: int
+    pool_micro: int
+    carry_out_micro: int
+    catalogue_sha256: bytes
+    previous: "int | None"
+    settled: "list[int]"
+    statements_root: bytes
+    statements: int
+
+    def fault(self) -> "str | None":
+        if self.version != VERSION:
+            return "version: expected %d, found %d" % (VERSION, self.version)
+        if not _is_month(self.period):
+            return "period: expected a year and month like 2026-11, found %s" % self.period
+        if len(self.currency) != 3 or not all(["A" <= letter <= "Z" for letter in self.currency]):
+            return "currency: expected three capital letters, found %s" % self.currency
+        if self.pool_micro != self.income_micro + self.carry_in_micro:
+            return "pool_micro: expected income and carry, %d + %d" % (self.income_micro, self.carry_in_micro)
+        if self.carry_out_micro not in (0, self.pool_micro):
+            return "carry_out_micro: expected 0 or the whole pool of %d" % self.pool_micro
+        if self.previous is None and self.carry_in_micro:
+            return "carry_in_micro: expected 0 in the first closing"
+        if len(self.settled) % 2 or 0 in self.settled[1::2] or 0 in self.settled[2::2]:
+            return "settled: expected pairs of a gap and a count, both above 0 but for the first gap"
+        return None
+
+    def ranges(self) -> "list[tuple[int, int]]":
+        """Settled leaf indexes as (first, count), ascending."""
+        result = []
+        at = 0
+        for gap, count in zip(self.settled[::2], self.settled[1::2]):
+            result.append((at + gap, count))
+            at += gap + count
+        return result
+
+    def leaves(self) -> "list[int]":
+        """Settled leaf indexes, ascending. Bound `ranges` by the size of the log before calling."""
+        return [index for first, count in self.ranges() for index in range(first, first + count)]
+
+
+def _is_month(text: str) -> bool:
+    digits = text[:4] + text[5:]
+    if len(text) != 7 or text[4] != "-" or not all(["0" <= digit <= "9" for digit in digits]):
+        return False
+    return text[:4] != "0000" and 1 <= int(text[5:]) <= 12
+
+
+def runs(leaves) -> "list[tuple[int, int]]":
+    """(first, count) of each run of consecutive indexes. Raises `LocalError` when an index comes twice."""
+    result: list = []
+    for index in sorted(leaves):
+        first, count = result[-1] if result else (index, 0)
+        if index == first + count:
+            result[-1:] = [(first, count + 1)]
+        elif index < first + count:
+            raise LocalError("leaves: expected each once, found %d twice" % index)
+        else:
+            result.append((index, 1))
+    return result
+
+
+def settled_of(leaves) -> "list[int]":
+    """The field `settled` for these leaf indexes, in any order."""
+    numbers = []
+    at = 0
+    for first, count in runs(leaves):
+        numbers += [first - at, count]
+        at = first + count
+    if len(numbers) > RANGE_NUMBERS_MAX:
+        told = (RANGE_NUMBERS_MAX // 2, len(numbers) // 2)
+        raise LocalError("closing.settled: expected at most %d ranges, found %d" % told)
+    return numbers
+
+
+def sign_closing(closing: Closing, ledger: bytes, sign_message) -> bytes:
+    """The entry's bytes; `ledger` is the key id of the ledger's key. Raises `LocalError` when they do not fit one."""
+    entry = sign(closing.encode(), TYP_STATEMENT, ledger, sign_message)
+    if len(entry) > CLOSING_BYTES_MAX:
+        raise LocalError("closing: expected at most %d bytes, found %d" % (CLOSING_BYTES_MAX, len(entry)))
+    return entry
+
+
+def open_closing(entry: bytes, ledger_key: bytes, verify) -> Closing:
+    """Verify, then decode. Raises `CoseError`, `SignatureError`, `CborError`, `MessageError`."""
+    return Closing.decode(open_typed(entry, TYP_STATEMENT, CLOSING_BYTES_MAX, ledger_key, verify))
