@@ -449,3 +449,9 @@ def test_what_it_did_is_printed_as_data_too_and_so_is_a_refusal(site: Site) -> N
     ):
         done = CliRunner().invoke(app, ["device", *words, "--json"])
         assert done.exit_code == 0 and json.loads(done.stdout), (words, done.output)
+    words = ["enrol", site.port("bar"), "--site=s", "--name=n", f"--key={site.operator}"]
+    assert CliRunner().invoke(app, ["device", *words, f"--out={out}"]).exit_code == 0
+    out.write_bytes(b"something else")
+    refused = CliRunner().invoke(app, ["device", *words, f"--out={out}"])
+    assert refused.exit_code == 1 and "OutputRefused: " in refused.output
+    assert out.read_bytes() == b"something else"

@@ -99,9 +99,9 @@ def test_a_board_of_another_kind_is_refused_before_anything_is_written(operate: 
 
 def test_a_port_without_a_prompt_is_refused_by_name(operate: Operator, board: StandInBoard, tmp_path: Path) -> None:
     code, lines = operate.provision(board, f"--port={board.link}")  # the link's line: nobody answers as a prompt
-    assert code == 1 and lines == [f"PromptError: {board.link}: no MicroPython prompt answers there"]
+    assert code == 3 and lines == [f"PromptError: {board.link}: no MicroPython prompt answers there"]
     code, lines = operate.provision(board, "--port=serial:/dev/no-such-line")
-    assert code == 1 and lines[-1].startswith("PromptError: serial:/dev/no-such-line: ")
+    assert code == 3 and lines[-1].startswith("PromptError: serial:/dev/no-such-line: ")
 
 
 def test_an_interrupt_that_a_booting_board_loses_is_repeated(

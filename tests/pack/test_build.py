@@ -3,6 +3,7 @@
 import hashlib
 import math
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -206,13 +207,32 @@ def test_a_cut_at_any_step_leaves_the_old_pack_or_the_new_one_whole(
     raise AssertionError("never came to the end")
 
 
-def test_a_full_disk_is_one_sentence(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_one_sentence(build: Build, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(errors.PackStorageFailed, match="No space left"):
         build()
+    assert not (tmp_path / "pack").exists()
+
+
+def test_a_build_that_is_refused_leaves_the_folder_as_it_was(build: Build, vault: Vault, script: str) -> None:
+    path = build().path
+    before = contents(path)
+    other = compile_script(script.replace("tempo 84", "tempo 83"), vault.stems())
+    with pytest.raises(errors.SerialNotNewer):
+        build(other, serial=0)
+    assert contents(path) == before
+
+
+def test_without_a_stretcher_no_half_pack_is_left(
+    build: Build, vault: Vault, script: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "python_stretch", None)
+    with pytest.raises(errors.ConformingUnavailable):
+        build(compile_script(script.replace("tempo 84", "tempo 83"), vault.stems()))
+    assert not (tmp_path / "pack").exists()
 
 
 def test_a_file_where_the_folder_should_be_is_refused(build: Build, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 from script_samples import EXAMPLE, VAULT
 from typer.testing import CliRunner
 
-from amos_tools.script import cli
+from amos_tools.pack.build import stretched_stems
+from amos_tools.script import cli, compile_script
 from amos_tools.stems import StemFacts
 from amos_tools.vault import Vault
 
@@ -51,6 +52,18 @@ def test_prints_a_summary(check: Check) -> None:
     assert "harbour cafe: 3 sections, 13 stems" in result.output and "8 at most, of 8" in result.output
     assert "pico-2-w holds it (24 KiB)" in result.output and "“promo”, 30 s, 1 hit" in result.output
     assert "warning: pool `warm` has 4 pads, too few for the rules of `avoid`" in result.output
+
+
+def test_says_when_this_machine_lacks_what_stretches_stems(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = EXAMPLE.replace("tempo 84", "tempo 82").encode()
+    monkeypatch.setattr(cli, "has_stretcher", lambda: False)
+    stretched = [stem.title for stem in stretched_stems(compile_script(source, VAULT, name="cafe"))]
+    result = check(source)
+    assert result.exit_code == 0
+    assert stretched and all(title in result.output for title in stretched[:3])
+    assert "a pack needs python-stretch, which this machine lacks: pip install python-stretch" in result.output
+    monkeypatch.setattr(cli, "has_stretcher", lambda: True)
+    assert "python-stretch" not in check(source).output
 
 
 def test_prints_errors_with_carets(check: Check) -> None:

@@ -1,15 +1,18 @@
 """Seeds, lengths of time and files of inputs: what is taken, and what is refused with a sentence."""
 
+import copy
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from amos.score.inputs import INPUT_ANNOUNCE
+from amos.score.rules import Announcement
 from amos.score.score import Score
 from amos_tools.simulate import InputFileError, SeedError, TimedInput, read_inputs, seed32
 from amos_tools.simulate.durations import DurationError, frames_of
-from amos_tools.simulate.inputs import parse_input
+from amos_tools.simulate.inputs import parse_input, word_input
 
 
 def test_a_number_or_the_digits_of_a_session_make_a_seed() -> None:
@@ -110,3 +113,18 @@ def test_a_file_is_read_in_order_and_a_fault_names_its_line(score: Score, tmp_pa
         read_inputs(path, score)
     with pytest.raises(InputFileError, match="readable"):
         read_inputs(tmp_path / "none", score)
+
+
+def test_an_announcement_is_known_by_its_name_or_its_number(score: Score) -> None:
+    told = copy.copy(score)
+    plain = {"stem": None, "minute": None, "days": 0, "exact": False, "duck": True, "gain_q15": 32768, "frames": 64}
+    told.announcements = [Announcement(name=name, **plain) for name in ("welcome", "Café closes")]
+    assert word_input("announce", "Cafe\u0301 closes", told) == (INPUT_ANNOUNCE, 1)
+    assert word_input("announce", "0", told) == word_input("announce", "0", None) == (INPUT_ANNOUNCE, 0)
+    assert parse_input('{"frame": 7, "kind": "announce", "value": "welcome"}', told) == (7, INPUT_ANNOUNCE, 0)
+    with pytest.raises(
+        InputFileError, match=r"expected one of welcome, Café closes, found 'welcom'; the nearest is welcome"
+    ):
+        word_input("announce", "welcom", told)
+    with pytest.raises(InputFileError, match="announce: expected its number, or --pack for its name, found 'welcome'"):
+        word_input("announce", "welcome", None)

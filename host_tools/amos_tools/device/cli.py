@@ -9,9 +9,10 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from amos.edges.durable_host import write_whole
+from amos.crypto import public_key
 from amos.protocol.link import OUTPUTS, STATES
 from amos.protocol.segment import CLOCK_LETTERS
+from amos_cli.files import write_output
 from amos_cli.output import AsJson, print_json
 from amos_tools.boards import load_board
 from amos_tools.device.call import ask_identity, ask_logs, ask_status, send_input
@@ -20,6 +21,7 @@ from amos_tools.device.prepare import check_fit, read_score, write_wiring
 from amos_tools.device.prepare import enrol as enrol_device
 from amos_tools.device.prepare import prepare as prepare_directory
 from amos_tools.device.provision_cli import provision, replace
+from amos_tools.device.records import is_enrolment
 from amos_tools.device.refusals import device_refusals
 from amos_tools.device.send import send_pack
 from amos_tools.device.settings import silence_in, wanted
@@ -77,7 +79,9 @@ def enrol(
     """Let a running player prove its key, and sign its enrolment as the operator."""
     with device_refusals(as_json):
         identity = ask_identity(port, wait_s)
-        write_whole(out, enrol_device(identity, read_key(key), site=site, name=name, tier=tier))
+        seed = read_key(key)
+        enrolment = enrol_device(identity, seed, site=site, name=name, tier=tier)
+        write_output(out, enrolment, ours=lambda path: is_enrolment(path, public_key(seed)))
     if as_json:
         device_id = identity.device_id.hex()
         print_json({"device_id": device_id, "site": site, "name": name, "tier": tier, "path": str(out)})

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from amos_cli.output import Exit
 from amos_tools.device.call import DeviceError
 
 CHUNK_BYTES = 3072
@@ -65,6 +66,8 @@ print(repr((sys.implementation[0], tuple(sys.implementation[1])[:2], os.uname()[
 
 class PromptError(DeviceError):
     """No MicroPython prompt is at the port, or what was asked of it failed."""
+
+    exit_code = Exit.FINDING
 
 
 class Prompt:
@@ -191,4 +194,6 @@ def _named(port: str) -> Iterator[None]:
         reason = str(error)
         if "could not enter raw repl" in reason:
             reason = "no MicroPython prompt answers there"
-        raise PromptError(f"{port}: {reason}") from None
+        fault = PromptError(f"{port}: {reason}")
+        fault.exit_code = Exit.UNREACHABLE
+        raise fault from None

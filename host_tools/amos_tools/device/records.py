@@ -23,6 +23,17 @@ class Record:
     enrolment: Enrolment
 
 
+def is_enrolment(path: Path, operator_key: bytes) -> bool:
+    """Whether the file is an enrolment that this operator signed, which may be signed anew. Raises OSError."""
+    with path.open("rb") as file:
+        data = file.read(ENROLMENT_BYTES_MAX + 1)
+    try:
+        open_enrolment(data, operator_key, crypto.verify)
+    except ProtocolError:
+        return False
+    return True
+
+
 class Records:
     """The folder of kept enrolments, one file for each place: `<site>.<name>.cose`.
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from amos.config import ConfigError
 from amos.protocol.errors import LocalError, ProtocolError
 from amos.score.score import ScoreError
+from amos_cli.files import OutputRefused
 from amos_cli.output import Exit, refusals
 from amos_ledger.errors import LedgerError
 from amos_mqtt.broker import BrokerSettingError
@@ -19,7 +20,8 @@ from amos_tools.pack.keys import KeyFileError
 from amos_tools.simulate.inputs import InputFileError
 
 USAGE = (BoardError, BrokerSettingError, ConfigError, InputFileError, KeyFileError)
-FINDINGS = (DeliveryError, DeviceError, LedgerError, LocalError, PlaceError, ProtocolError, RecordError, ScoreError)
+FINDINGS = (DeliveryError, DeviceError, LedgerError, LocalError, OutputRefused, PlaceError, ProtocolError, RecordError)
+FINDINGS += (ScoreError,)  # type: ignore[assignment]
 
 
 @contextmanager

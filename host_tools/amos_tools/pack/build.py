@@ -77,27 +77,39 @@ def build_pack(
     score = _score(compiled)
     stems = _checked_stems(compiled.stems, vault)
     writer = PackWriter(out_dir)
-    prepared = _prepared(stems, compiled, Workshop(vault, score.rate_hz, codec, writer.put_blob))
-    working, gains_q15 = _levels(score, prepared)
-    records = [_record(stem, codec, gain, lease_end_unix_s) for stem, gain in zip(prepared, gains_q15, strict=True)]
-    manifest = Manifest(
-        version=VERSION,
-        serial=serial,
-        name=score.name,
-        rate_hz=score.rate_hz,
-        board_class=board_class,
-        voices=score.voices,
-        lease_end_unix_s=lease_end_unix_s,
-        score_sha256=writer.put_blob(compiled.score),
-        score_bytes=len(compiled.score),
-        stems=records,
-        issued_unix_s=issued_unix_s,
-    )
-    signed = _signed(manifest, publisher_seed)
-    _refuse_rollback(out_dir, signed, serial, public_key(publisher_seed))
-    writer.commit(signed, export_catalogue(vault, publisher_seed, serial))
+    try:
+        prepared = _prepared(stems, compiled, Workshop(vault, score.rate_hz, codec, writer.put_blob))
+        working, gains_q15 = _levels(score, prepared)
+        records = [_record(stem, codec, gain, lease_end_unix_s) for stem, gain in zip(prepared, gains_q15, strict=True)]
+        manifest = Manifest(
+            version=VERSION,
+            serial=serial,
+            name=score.name,
+            rate_hz=score.rate_hz,
+            board_class=board_class,
+            voices=score.voices,
+            lease_end_unix_s=lease_end_unix_s,
+            score_sha256=writer.put_blob(compiled.score),
+            score_bytes=len(compiled.score),
+            stems=records,
+            issued_unix_s=issued_unix_s,
+        )
+        signed = _signed(manifest, publisher_seed)
+        _refuse_rollback(out_dir, signed, serial, public_key(publisher_seed))
+        catalogue = export_catalogue(vault, publisher_seed, serial)
+    except (Exception, KeyboardInterrupt):
+        writer.abandon()
+        raise
+    writer.commit(signed, catalogue)
     blob_bytes = len(compiled.score) + sum({record.sha256: record.size_bytes for record in records}.values())
     return PackSummary(out_dir, hashlib.sha256(signed).digest(), serial, len(records), blob_bytes, working)
+
+
+def stretched_stems(compiled: CompiledScript) -> list[StemFacts]:
+    """The stems of the script that a pack has at another tempo or in another key."""
+    tempo_mbpm, key = _score(compiled).tempo_mbpm, compiled.key
+    plans = [(stem, _plan(stem, tempo_mbpm, key)) for stem in compiled.stems]
+    return [stem for stem, plan in plans if plan is not None and plan.changes]
 
 
 def stem_table(compiled: CompiledScript, vault: Vault) -> list[tuple[StemFacts, int, int]]:

@@ -7,6 +7,7 @@ A stem may also run at half or double tempo, and be in the key's relative. What 
 work is Signalsmith Stretch's (MIT), seeded: the same samples and plan give the same bytes on one machine.
 """
 
+import importlib.util
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -73,6 +74,11 @@ def can_conform(stem: StemFacts, tempo_mbpm: int | None, key: str | None) -> Pla
         key=stem.key if not semitones else _transposed(stem.key, semitones, key),
         beats=stem.beats if _is_loop(stem) else None,
     )
+
+
+def has_stretcher() -> bool:
+    """Whether this machine has what stretches and transposes."""
+    return importlib.util.find_spec("python_stretch") is not None
 
 
 def conform(samples: Int16Frames, plan: Plan, rate_hz: int) -> Int16Frames:

@@ -2,10 +2,12 @@
 
 Contract: `manifest.cose` is the commit. Blobs and catalogue are written, fsynced and renamed before it; it is renamed
 over the old one; only then are blobs that it does not name removed. A crash anywhere leaves the old pack or the new one
-whole, with at most some files too many, which the next build removes.
+whole, with at most some files too many, which the next build removes. A build that is refused
+takes away what it put there.
 """
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 from amos.edges.durable_host import write_whole
@@ -28,6 +30,8 @@ class PackWriter:
         others = _others(folder)
         if others:
             raise PackStorageFailed(f"{folder}: expected a pack's folder or an empty one, found {others[0]!r} in it")
+        self._added: set[Path] = set()
+        self._made = [made for made in (self._blobs, folder) if not made.exists()]
         try:
             self._blobs.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -43,8 +47,18 @@ class PackWriter:
         except OSError:
             whole = False
         if not whole:
+            if not target.exists():
+                self._added.add(target)
             write_durably(target, data)
         return sha256
+
+    def abandon(self) -> None:
+        """Take away what this build has put there; call it in place of `commit`. A pack that was there stays whole."""
+        with suppress(OSError):
+            for path in self._added:
+                path.unlink(missing_ok=True)
+            for made in self._made:
+                made.rmdir()  # unless somebody else has put something there
 
     def commit(self, manifest: bytes, catalogue: bytes) -> None:
         """Make the pack the folder's pack."""

@@ -8,10 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from amos.protocol.printable_host import printable
 from amos.score.inputs import INPUT_CLOCK
 from amos.score.score import decode_score
 from amos_cli.files import OutputRefused, write_output
 from amos_cli.output import AsJson, Exit, print_json, refusals, refuse
+from amos_tools.pack.build import stretched_stems
+from amos_tools.pack.conform import has_stretcher
 from amos_tools.pack.errors import PackBuildError
 from amos_tools.script.compile import Compiled, compile_script
 from amos_tools.script.explain import Play, explain_at, explain_placement
@@ -29,6 +32,9 @@ from amos_tools.vault import Vault, VaultError
 HOURS_MAX = 72
 """How far `explain` looks ahead."""
 
+STEMS_NAMED_MAX = 3
+"""In one line; the rest is counted."""
+
 app = typer.Typer(help="Aimi Script: check what a script will do.", no_args_is_help=True)
 app.command("simulate")(simulate_command)
 
@@ -45,11 +51,27 @@ def script() -> None:
 def check(file: ScriptFile, vault: VaultFolder, as_json: AsJson = False) -> None:
     """Compile FILE against a vault; print what is wrong with it, or a short summary."""
     compiled = _compiled(file, vault, as_json)
+    lacking = _lacking_stretcher(compiled)
     if as_json:
-        return print_json(check_facts(compiled))
+        return print_json({**check_facts(compiled), "lacking": lacking})
     for warning in compiled.warnings:
         typer.echo(warning.render() + "\n", err=True)
+    if lacking:
+        typer.echo(lacking + "\n", err=True)
     typer.echo(summary(compiled))
+
+
+def _lacking_stretcher(compiled: Compiled) -> str | None:
+    """What to install before a pack of this script can be built here; None where all is there."""
+    stretched = [] if has_stretcher() else stretched_stems(compiled)
+    if not stretched:
+        return None
+    titles = ", ".join(printable(stem.title, 40) for stem in stretched[:STEMS_NAMED_MAX])
+    more = f" and {len(stretched) - STEMS_NAMED_MAX} more" if len(stretched) > STEMS_NAMED_MAX else ""
+    return (
+        f"warning: {titles}{more}: of another tempo or key than the script, so a pack needs python-stretch, which this"
+        " machine lacks: pip install python-stretch, or build the pack on a desk's machine (on ARM there is none)"
+    )
 
 
 @app.command(name="format")

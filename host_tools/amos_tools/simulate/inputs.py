@@ -2,6 +2,7 @@
 
 {"time": "90s", "kind": "intensity", "value": 0.7}     a slider of the script, in its own units
 {"frame": 5292000, "kind": "skip"}
+{"time": "2m", "kind": "announce", "value": "closing"} an announcement of the script, by its name or its number
 {"time": "2m", "kind": "dislike", "value": 3}          also like, shuffle, announce, block, leave: values as in SCORE.md
 {"time": "0s", "kind": "clock", "value": "mon 07:30"}  the time of day it is then
 {"time": "3m", "kind": "volume", "value": -6}          in dB, down to -60; also pause and resume, without a value
@@ -16,6 +17,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from amos.protocol.printable_host import printable
 from amos.score.inputs import (
     INPUT_ANNOUNCE,
     INPUT_BLOCK,
@@ -34,7 +36,7 @@ from amos.score.inputs import (
 )
 from amos.score.score import Score
 from amos.sound.limiter import UNITY_Q15
-from amos_cli.names import hint, nfc
+from amos_cli.names import hint, nfc, same_name
 from amos_cli.text import TextFault, decode_text
 from amos_tools.script.times import clock_of
 from amos_tools.simulate.durations import DurationError, frames_of
@@ -129,7 +131,9 @@ def word_input(kind: str, value: str | None, score: Score | None) -> tuple[int, 
     Without a score sliders have no names, and whether a stem or an announcement exists is for the player to say.
     """
     number: Any = 0
-    if value is not None:
+    if kind == "announce" and value is not None and not value.isdecimal():
+        number = value
+    elif value is not None:
         try:
             number = int(value) if re.fullmatch(r"[-+]?[0-9]{1,12}", value) else Decimal(value)
         except InvalidOperation:
@@ -146,6 +150,8 @@ def _kind_value(kind: Any, value: Any, score: Score | None) -> tuple[int, int]:
         return INPUT_CLOCK, _clock(value)
     if kind == "volume":
         return INPUT_VOLUME, _volume_q15(value)
+    if kind == "announce" and isinstance(value, str):
+        return INPUT_ANNOUNCE, _announcement(value, score)
     if isinstance(kind, str):
         kind = nfc(kind)
         kind = NAMED_KINDS.get(kind, kind)
@@ -167,6 +173,18 @@ def _kind_value(kind: Any, value: Any, score: Score | None) -> tuple[int, int]:
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)) or not low <= _fraction(value) <= high:
         raise InputFileError(f"value: expected {float(low):g} to {float(high):g} for {kind}, found {str(value)[:40]}")
     return INPUT_SLIDER + names.index(kind), round((_fraction(value) - low) * POSITION_MAX / (high - low))
+
+
+def _announcement(name: str, score: Score | None) -> int:
+    """The number of the announcement of that name."""
+    if score is None:
+        raise InputFileError(f"announce: expected its number, or --pack for its name, found {printable(name, 40)!r}")
+    names = [item.name for item in score.announcements or ()]
+    for number, known in enumerate(names):
+        if same_name(known, name):
+            return number
+    listed = ", ".join(names) or "none"
+    raise InputFileError(f"announce: expected one of {listed}, found {printable(name, 40)!r}{hint(name, names)}")
 
 
 def _clock(text: str) -> int:
