@@ -6,7 +6,7 @@ In the project, `python -m amos_tools.firmware_files` writes it anew.
 
 import json
 
-from amos.device import FIRMWARE as VERSION
+from amos.identity import FIRMWARE as VERSION
 from amos_tools.firmware_reach import reachable
 from amos_tools.package_data import FIRMWARE
 

@@ -61,7 +61,7 @@ def test_play_goes_on_by_itself_when_receipts_have_made_room(
     given = keys | {"pack": str(pack), "pace": "free"}
     player = Player(Config(str(tmp_path), given), said.append, heartbeat=turn)
     player.run()
-    assert full and player.device.state == STATE_STOPPED
+    assert full and player.device.player_state.state == STATE_STOPPED
     assert len([line for line in said if "playing:" in line]) == plays
     store = FileSectorDevice(str(tmp_path / "journal.ring"), RING_BYTES)
     journal = Journal(store, bytes(8))
