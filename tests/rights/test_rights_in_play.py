@@ -307,7 +307,7 @@ def test_an_anchor_dates_the_segments_to_come_and_tells_the_score_the_time(pack:
     anchor = signed_anchor(nonce, NOON_MS)
     venue.device.take_anchor(anchor)
     assert venue.device.status().clock == CLOCK_SYNCHRONISED
-    assert venue.device.rights.lease_seconds_left() == LEASE_END_S - NOON_MS // 1000 - 1  # rounded down, half the way here
+    assert venue.device.rights.lease_seconds_left() == LEASE_END_S - NOON_MS // 1000 - 1  # rounded down
     frame = venue.session._vm.frame
     venue.play(1)
     assert venue.session._vm.slider_values() == [32768], "the daypart"
