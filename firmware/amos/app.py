@@ -135,8 +135,8 @@ class Player:
         self._lock.release()
 
     def _begin(self, handover: "Handover | None") -> "Session | None":
-        """A session with the best pack there is, as soon as it may be played; None if it may not. Raises
-        `JournalError`, OSError, what is wrong with the last resort."""
+        """Begin a session with the best pack there is, as soon as it may be played; None if it may not. Raises
+        `JournalError`, OSError, and what the last pack to try raises."""
         device, packs = self.device, self._packs
         while True:
             if refusal_of(packs, device.rights) and handover is not None:
@@ -160,8 +160,8 @@ class Player:
         return session
 
     def _permitted(self):
-        """The pack, if it may be played, else None. That is said then, and a player that lingers for ever waits until
-        it, or one that comes meanwhile, may."""
+        """The pack, if it may be played, else None. The status says why it may not. A player that lingers for ever
+        waits here until this pack or another one may be played."""
         state = self._state
         while not self._stopping:
             reason = refusal_of(self._packs, self.device.rights)
@@ -181,8 +181,8 @@ class Player:
         return None
 
     def _has_room_again(self) -> bool:
-        """Where the journal is full, wait until it no longer is; whether that is so. Only a player that lingers for
-        ever waits: nobody in the venue would start it again."""
+        """Wait while the journal is full; returns whether it has room again. Only a player that lingers for ever waits,
+        because nobody in the venue would start it again."""
         device = self.device
         while self._state.state == STATE_FULL and self._config.linger == "forever" and not self._stopping:
             if device.journal.spare_segments:

@@ -166,7 +166,7 @@ class Session:
         return self.output.block_frames(self._config.block_frames)
 
     def anchored(self) -> None:
-        """The clock has a new anchor: the VM is told the time at once, segments carry it from the next one on."""
+        """The clock has a new anchor. The VM hears the time at once; segments carry it from the next one on."""
         self._time.date(self.frame)
         self._tell_time(True)
 
@@ -254,7 +254,7 @@ class Session:
         self._device.journal.remember(self._vm.memory())
 
     def leave(self) -> bool:
-        """Another pack waits: at the next section everything fades out. Whether the VM could take that, as an input."""
+        """Another pack waits: tell the VM to fade all out at the next section. Returns whether it took that input."""
         try:
             self._take_input(INPUT_LEAVE, 0)
         except InputRefused:
@@ -278,7 +278,7 @@ class Session:
         return Handover(self.output, self.rate_hz, self._time)
 
     def finish(self, reason: int) -> None:
-        """The output stops here: what was taken sounds out, what would go on is aborted, all is sealed."""
+        """Close the output after what it has taken has sounded, abort the placements that would go on, and seal all."""
         try:
             self._deliver(self.output.close())
         except OSError:
