@@ -9,8 +9,10 @@ from amos.device import Device
 from amos.edges.clock import SystemClock
 from amos.edges.sector_device import MemorySectorDevice
 from amos.edges.two_slot_file import TwoSlotMemory
+from amos.identity import Identity
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal
+from amos.player_state import PlayerState
 from amos.protocol.errors import CborError, CoseError, ProofError, ProtocolError, SignatureError
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.receipt import sign_receipt
@@ -44,10 +46,11 @@ class Silence:
 def device() -> Device:
     """A device with three sealed segments."""
     journal = Journal(MemorySectorDevice(), bytes(8))
-    device = Device(SEED, journal, Settings(), SystemClock(), None, bytes(32))
     lease_clock = LeaseClock(TwoSlotMemory(), 0, None)
-    device.rights = Rights(OptOutList(TwoSlotMemory(), crypto.public_key(STRANGER), crypto.verify), lease_clock)
-    log = UsageLog(journal, device.device_id, device.sign_pieces)
+    rights = Rights(OptOutList(TwoSlotMemory(), crypto.public_key(STRANGER), crypto.verify), lease_clock)
+    identity, state = Identity(SEED, Settings()), PlayerState(bytes(32), Settings.tier)
+    device = Device(identity, state, rights, journal, SystemClock(), Settings.ledger_key)
+    log = UsageLog(journal, identity.device_id, identity.sign_pieces)
     for number in range(3):
         facts = {"boot": 1, "session": 1, "start_state": bytes(32), "rate_hz": 44100, "start_ms": number, "clock": 0}
         opened = Opened(first_frame=number * 1000, pack=bytes(32), score=bytes(32), tier=0, **facts)
@@ -69,7 +72,7 @@ def stored(device: Device, sequence: int) -> bytes:
 
 def test_a_receipt_trims_its_segment_and_by_the_chain_all_before(device: Device) -> None:
     for sequence in (1, 2, 3):
-        usage = open_usage(stored(device, sequence), device.public_key, crypto.verify)
+        usage = open_usage(stored(device, sequence), device.identity.public_key, crypto.verify)
         assert usage.sequence == sequence
     receipt = receipt_for(stored(device, 2))
     device.take_receipt(2, receipt)
@@ -133,7 +136,7 @@ def test_tier_and_inputs_from_outside_are_checked(device: Device) -> None:
 
 def test_identity_is_signed_in_a_context_of_its_own(device: Device) -> None:
     nonce = bytes(32)
-    signature = device.sign_identity(nonce)
-    assert crypto.verify(device.public_key, b"amos/1/identify\x00" + nonce, signature)
-    assert not crypto.verify(device.public_key, nonce, signature)
-    assert device.device_id == hashlib.sha256(device.public_key).digest()[:16]
+    signature = device.identity.sign_identity(nonce)
+    assert crypto.verify(device.identity.public_key, b"amos/1/identify\x00" + nonce, signature)
+    assert not crypto.verify(device.identity.public_key, nonce, signature)
+    assert device.identity.device_id == hashlib.sha256(device.identity.public_key).digest()[:16]

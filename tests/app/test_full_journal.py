@@ -9,9 +9,9 @@ from test_device import LEDGER, receipt_for
 from amos import crypto
 from amos.app import Player
 from amos.config import Config
-from amos.device import UNHEARD
 from amos.edges.sector_device import FileSectorDevice
 from amos.journal.journal import Journal
+from amos.player_state import UNHEARD
 from amos.protocol.link import OUTPUT_NONE, STATE_FULL, STATE_PLAYING, STATE_STOPPED
 from amos.protocol.segment import open_usage
 
@@ -62,7 +62,7 @@ def test_play_goes_on_by_itself_when_receipts_have_made_room(
     given = keys | {"pack": str(pack), "pace": "free"}
     player = Player(Config(str(tmp_path), given), said.append, heartbeat=turn)
     player.run()
-    assert full and player.device.state == STATE_STOPPED
+    assert full and player.device.player_state.state == STATE_STOPPED
     assert len([line for line in said if "playing:" in line]) == plays
     store = FileSectorDevice(str(tmp_path / "journal.ring"), RING_BYTES)
     journal = Journal(store, bytes(8))

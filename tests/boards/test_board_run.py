@@ -16,10 +16,10 @@ from boards_pack import PUBLISHER, RATE_HZ, make_pack
 from typer.testing import CliRunner
 
 from amos import crypto
-from amos.device import device_id_of
 from amos.edges.hardware import hardware_ids
 from amos.edges.key_store import load_or_make_device_seed
 from amos.edges.sector_device import FileSectorDevice
+from amos.identity import device_id_of
 from amos.journal.journal import Journal
 from amos.protocol.frames import frame
 from amos.protocol.limits import READ_CHUNK_BYTES_MAX

@@ -15,6 +15,7 @@ from amos.app import Player
 from amos.edges import notify_host
 from amos.edges.clock import SystemClock
 from amos.edges.notify_host import Heartbeat, heartbeat
+from amos.link_service import LinkService
 from amos_tools.device.run import micropython_environment
 
 
@@ -107,7 +108,7 @@ class Turns:
     def __init__(self, sounding: bool) -> None:
         self.blocks = self.frame = 0
         self.sounding = sounding
-        self.performance = self.log = self.output = self.intake = self
+        self.performance = self.log = self.output = self.packs = self
         self.busy = self.left = self.waiting = False
         self.lost = ""
 
@@ -130,8 +131,8 @@ def test_the_players_loop_beats_for_each_block_that_sounds(sounding: bool, expec
     turns = Turns(sounding)
     player = Player.__new__(Player)
     player._config = type("Config", (), {"minutes": 0, "pace": "free"})
-    player._stopping, player._link, player._port = False, None, turns
-    player._packs, player._clock = turns, SystemClock()
+    player._stopping, player._packs = False, turns
+    player._service = LinkService(turns, turns, None, SystemClock())
     player._heartbeat = lambda: beats.append(turns.blocks)
     with pytest.raises(OSError, match="never returns"):
         player._play_frames(turns)

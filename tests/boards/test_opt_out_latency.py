@@ -66,7 +66,7 @@ def test_an_accepted_opt_out_is_heard_within_100_ms_and_the_fade(
     player = player_on(name, tmp_path, pack, port, outputs, monkeypatch)
     player.run()
     (card,) = outputs.made
-    assert port.accepted_frame is not None and player.device.underruns == card.ran_dry == 0
+    assert port.accepted_frame is not None and player.device.player_state.underruns == card.ran_dry == 0
     heard = np.frombuffer(bytes(card.heard), "<i2").reshape(-1, 2)
     assert np.abs(heard[port.accepted_frame - rate_hz : port.accepted_frame]).max() > 1000
     last_frame = int(np.flatnonzero(heard.any(axis=1))[-1])

@@ -65,7 +65,7 @@ def test_an_i2s_unit_that_fails_stops_play_and_metering_until_it_is_back(
     first, second = outputs.made
     assert stood <= len(first.heard) // 4, "what is counted was heard"
     store = FileSectorDevice(str(tmp_path / "player" / "journal.ring"), load_board(name)["storage.journal_bytes"])
-    journal, key = Journal(store, bytes(8)), player.device.public_key
+    journal, key = Journal(store, bytes(8)), player.device.identity.public_key
     usages = [open_usage(journal.read(n, 0, 1 << 16), key, crypto.verify) for n in sorted(journal.segments)]
     delivered = sum(usage.delivered_frames for usage in usages)
     assert delivered == stood + len(second.heard) // 4 and len(usages) > 1

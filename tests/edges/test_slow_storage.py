@@ -16,9 +16,11 @@ from amos.edges.alsa_host import AlsaSink
 from amos.edges.sector_device import MemorySectorDevice
 from amos.edges.worker import InlineWorker
 from amos.edges.worker_host import ThreadWorker
+from amos.identity import Identity
 from amos.journal.journal import Journal, JournalError
 from amos.packs import folder as pack_folder
-from amos.protocol.segment import SEAL_OUTPUT, SEAL_SHUTDOWN, open_usage
+from amos.player_state import PlayerState
+from amos.protocol.segment import SEAL_OUTPUT, SEAL_SHUTDOWN, Usage, open_usage
 from amos.rights.rights import open_rights
 from amos.session.session import Session
 
@@ -74,19 +76,29 @@ class Scene:
         monkeypatch.setattr(
             "amos.session.session.open_sink", lambda *_told: AlsaSink(self.card.reopened(), RATE_HZ, 68 * 48, clock)
         )
-        self.device = Device(SEED, self.journal, config, clock, None, opened.pack_id, worker)
-        self.device.rights = open_rights(str(folder), config.publisher_key, crypto.verify, clock, worker)
-        self.session = self.device.session = Session(self.device, opened, config, clock)
+        rights = open_rights(str(folder), config.publisher_key, crypto.verify, clock, worker)
+        state = PlayerState(opened.pack_id, config.tier)
+        key = config.ledger_key
+        self.device = Device(Identity(SEED, config), state, rights, self.journal, clock, key, worker=worker)
+        self.session = Session(self.device, opened, config, clock)
+        state.begin_session(self.session, opened.pack_id)
 
     def play(self, ms: int) -> None:
         until = self.clock.now_ms() + ms
         while self.clock.now_ms() < until:
             self.session.step(BLOCK)
 
+    def sealed(self) -> list[Usage]:
+        """The first two segments, signatures checked."""
+        journal, key = self.device.journal, self.device.identity.public_key
+        return [open_usage(journal.read(n, 0, 1 << 16), key, crypto.verify) for n in (1, 2)]
+
     def kept_frames(self) -> int:
         """What a power cut at this moment would leave of the session."""
         left = Journal(self.storage.after_power_cut(lambda _index: False), bytes(8))
-        sealed = [open_usage(left.read(n, 0, 1 << 16), self.device.public_key, crypto.verify) for n in left.segments]
+        sealed = [
+            open_usage(left.read(n, 0, 1 << 16), self.device.identity.public_key, crypto.verify) for n in left.segments
+        ]
         return left.unsealed.end_frame if left.unsealed else sealed[-1].end_frame if sealed else 0
 
 
@@ -152,7 +164,7 @@ def test_whoever_asks_the_device_waits_for_storage(scene: Scene) -> None:
 def test_a_seal_is_work_for_storage_too(scene: Scene) -> None:
     scene.play(700)
     wait_until_idle(scene)
-    scene.device.tier = 3
+    scene.device.set_tier(3)
     scene.storage.go_on.clear()
     scene.session.step(BLOCK)
     assert scene.session.log.busy and scene.session.unsealed_ms() == 0
@@ -161,9 +173,7 @@ def test_a_seal_is_work_for_storage_too(scene: Scene) -> None:
     scene.storage.go_on.set()
     scene.play(2000)
     scene.session.finish(SEAL_SHUTDOWN)
-    usages = [
-        open_usage(scene.device.journal.read(n, 0, 1 << 16), scene.device.public_key, crypto.verify) for n in (1, 2)
-    ]
+    usages = scene.sealed()
     assert [usage.tier for usage in usages] == [0, 3]
     assert usages[0].end_frame == usages[1].first_frame and usages[1].end_frame == scene.session.frame
     assert sum(usage.delivered_frames for usage in usages) == len(scene.card.heard) // 4
@@ -204,9 +214,7 @@ def test_a_lost_output_is_sealed_after_a_while_and_the_next_segment_begins_at_it
         scene.clock.sleep_ms(50)
     scene.play(1000)
     session.finish(SEAL_SHUTDOWN)
-    usages = [
-        open_usage(scene.device.journal.read(n, 0, 1 << 16), scene.device.public_key, crypto.verify) for n in (1, 2)
-    ]
+    usages = scene.sealed()
     assert usages[0].reason == SEAL_OUTPUT and usages[0].end_frame == usages[1].first_frame == frame
     assert usages[0].end_ms <= back_ms - 25000 and back_ms <= usages[1].start_ms < back_ms + 1100
 
@@ -215,16 +223,14 @@ def test_underruns_are_told_for_each_segment_and_since_boot(scene: Scene) -> Non
     scene.play(500)
     scene.clock.sleep_ms(300)
     scene.play(500)
-    scene.device.tier = 1
+    scene.device.set_tier(1)
     scene.play(1500)
     for _ in range(2):
         scene.clock.sleep_ms(300)
         scene.play(500)
     assert scene.device.status().underruns == 3
     scene.session.finish(SEAL_SHUTDOWN)
-    usages = [
-        open_usage(scene.device.journal.read(n, 0, 1 << 16), scene.device.public_key, crypto.verify) for n in (1, 2)
-    ]
+    usages = scene.sealed()
     assert [usage.underruns for usage in usages] == [1, 2]
     assert sum(usage.delivered_frames for usage in usages) == len(scene.card.heard) // 4
 

@@ -164,13 +164,13 @@ class Talk:
         if chance.percent(40):
             self._receipt_all()
         if chance.percent(20):
-            self._world.device.tier ^= 1
+            self._world.device.set_tier(1 - self._world.device.player_state.tier)
             self._world.play()
         return TAKEN if settled else "broken off, or not done"
 
     def _receipt_all(self) -> None:
         """The ledger has everything that came through so far."""
-        courier, device = self._courier, self._world.device.device_id
+        courier, device = self._courier, self._world.device.identity.device_id
         courier.devices[:] = []
         answers = []
         for slot in courier.outbox.open_slots(device):
@@ -207,7 +207,7 @@ class Talk:
         self._now_ms += 10 * max(EDGES[:13])
         self._run(0, 400)
         kept = {}
-        for slot in self._courier.outbox.open_slots(self._world.device.device_id):
+        for slot in self._courier.outbox.open_slots(self._world.device.identity.device_id):
             kept.setdefault(slot.sequence, set()).add(unwrap(self._courier.spool.payload(slot.id)))
         for sequence in sorted(self._world.journal.segments):
             assert self._world.journal.read(sequence, 0, 1 << 16) in kept[sequence], sequence

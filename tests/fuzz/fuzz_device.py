@@ -8,9 +8,11 @@ from amos.edges.clock import SystemClock
 from amos.edges.sector_device import MemorySectorDevice
 from amos.edges.stem_memory import MemoryStem
 from amos.edges.two_slot_file import TwoSlotMemory
+from amos.identity import Identity
 from amos.journal.journal import Journal
 from amos.packs.intake import PackIntake
 from amos.packs.store import PackStore
+from amos.player_state import PlayerState
 from amos.protocol.cbor import dumps
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.manifest import Manifest
@@ -78,21 +80,24 @@ class World:
         packs = PackIntake(
             PackStore(MemoryFolder(), publisher, crypto.verify), lambda _manifest: None, lambda _pack: None
         )
-        self.device = Device(SEED, journal, Settings(), clock, packs, MemoryPack.pack_id)
         opt_outs = OptOutList(TwoSlotMemory(), publisher, crypto.verify)
-        self.device.rights = Rights(opt_outs, LeaseClock(TwoSlotMemory(), clock.now_ms(), None))
+        rights = Rights(opt_outs, LeaseClock(TwoSlotMemory(), clock.now_ms(), None))
+        self._state = state = PlayerState(MemoryPack.pack_id, Settings.tier)
+        identity = Identity(SEED, Settings())
+        self.device = Device(identity, state, rights, journal, clock, Settings.ledger_key, packs)
         self.link = DeviceLink(self.device)
         self.device.attach(self.link)
-        self.device.session = session = Session(self.device, MemoryPack(), Settings(), clock)
+        session = Session(self.device, MemoryPack(), Settings(), clock)
+        state.begin_session(session, MemoryPack.pack_id)
         while journal.last_sequence < SEALED:
-            self.device.tier ^= 1  # a change of tier seals
+            self.device.set_tier(1 - state.tier)  # a change of tier seals
             session.step(BLOCK_FRAMES)
         self.receipts = {sequence: self._receipt(sequence) for sequence in sorted(journal.segments)}
 
     def play(self) -> None:
         """One block more."""
-        if self.device.session is not None:
-            self.device.session.step(BLOCK_FRAMES)
+        if self._state.session is not None:
+            self._state.session.step(BLOCK_FRAMES)
 
     def _receipt(self, sequence: int) -> bytes:
         segment = self.journal.read(sequence, 0, 1 << 16)

@@ -27,6 +27,7 @@ class Player:
 
     def __init__(self):
         self.segments = {3: bytes(range(256)) * 10, 4: b"four"}
+        self.identity = self
         self.taken: list = []
         self.said = b""
         self.packs = PackIntake(PackStore(MemoryFolder(), self.public_key, _never), _fits, _fits)

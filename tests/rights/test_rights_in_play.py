@@ -17,8 +17,10 @@ from amos.config import Config
 from amos.device import Device
 from amos.edges.sector_device import MemorySectorDevice
 from amos.edges.two_slot_file import TwoSlotFile, TwoSlotMemory
+from amos.identity import Identity
 from amos.journal.journal import Journal
 from amos.packs.folder import PackFolder, open_pack
+from amos.player_state import PlayerState
 from amos.protocol.anchor import Anchor, sign_anchor
 from amos.protocol.errors import MessageError, SignatureError
 from amos.protocol.limits import INPUT_NONCES_MAX
@@ -130,13 +132,15 @@ class Venue:
         self.time = TwoSlotMemory()
         journal = Journal(MemorySectorDevice(1 << 15), bytes(8))
         journal.begin_boot()
-        self.device = Device(SEED, journal, config, self.clock, None, pack.pack_id)
         lease_clock = LeaseClock(self.time, self.wall.ms, None)
-        self.device.rights = Rights(OptOutList(TwoSlotMemory(), key, crypto.verify), lease_clock)
+        rights = Rights(OptOutList(TwoSlotMemory(), key, crypto.verify), lease_clock)
+        identity, state = Identity(SEED, config), PlayerState(pack.pack_id, config.tier)
+        self.device = Device(identity, state, rights, journal, self.clock, config.ledger_key)
         self.begin()
 
     def begin(self) -> Session:
-        self.session = self.device.session = Session(self.device, self.pack, self.config, self.clock)
+        self.session = Session(self.device, self.pack, self.config, self.clock)
+        self.device.player_state.begin_session(self.session, self.pack.pack_id)
         return self.session
 
     def play(self, seconds: float) -> None:
@@ -151,8 +155,8 @@ class Venue:
     def finish(self) -> list[Usage]:
         """Every segment of the session, signatures checked."""
         self.session.finish(SEAL_SHUTDOWN)
-        self.device.session = None
-        journal, key = self.device.journal, self.device.public_key
+        self.device.player_state.end_session()
+        journal, key = self.device.journal, self.device.identity.public_key
         found = [open_usage(journal.read(n, 0, 1 << 16), key, crypto.verify) for n in sorted(journal.segments)]
         return [usage for usage in found if usage.session == journal.session]
 
@@ -262,11 +266,11 @@ def test_the_end_of_a_stems_lease_is_as_an_opt_out(pack: PackFolder, tmp_path: P
         stem.lease_end_unix_s = LEASE_END_S - 1000 + index * 5  # one every five seconds
     venue = Venue(pack, tmp_path / "player")
     venue.device.rights.lease_clock.set((LEASE_END_S - 1000) * 1000 - 2500)
-    assert venue.device.lease_seconds_left() == 1003
+    assert venue.device.rights.lease_seconds_left() == 1003
     while venue.session.over() is None:
         venue.session.step(BLOCK_FRAMES)
     usages = venue.finish()
-    assert venue.device.lease_seconds_left() in range(960, 968)
+    assert venue.device.rights.lease_seconds_left() in range(960, 968)
     found = rows(usages)
     for stem in range(8):
         ends = (5 * stem * 2 + 5) * RATE_HZ // 2
@@ -278,13 +282,13 @@ def test_the_end_of_a_stems_lease_is_as_an_opt_out(pack: PackFolder, tmp_path: P
 
 def test_no_wall_clock_ends_a_lease_and_none_makes_it_longer(pack: PackFolder, tmp_path: Path) -> None:
     venue = Venue(pack, tmp_path / "player")
-    left = venue.device.lease_seconds_left() or 0
+    left = venue.device.rights.lease_seconds_left() or 0
     assert left == 30 * 86400, "nothing tells the time"
     for wall_ms in (0, NOON_MS, 3_000_000_000_000, 5):
         venue.wall.wall_ms = wall_ms
         venue.play(60)
         assert venue.session.over() is None
-    assert left - 4 * 61 <= (venue.device.lease_seconds_left() or 0) <= left - 4 * 59
+    assert left - 4 * 61 <= (venue.device.rights.lease_seconds_left() or 0) <= left - 4 * 59
 
 
 def signed_anchor(nonce: bytes, unix_ms: int, seed: bytes = LEDGER, device: bytes | None = None) -> bytes:
@@ -303,7 +307,7 @@ def test_an_anchor_dates_the_segments_to_come_and_tells_the_score_the_time(pack:
     anchor = signed_anchor(nonce, NOON_MS)
     venue.device.take_anchor(anchor)
     assert venue.device.status().clock == CLOCK_SYNCHRONISED
-    assert venue.device.lease_seconds_left() == LEASE_END_S - NOON_MS // 1000 - 1  # rounded down, half the way here
+    assert venue.device.rights.lease_seconds_left() == LEASE_END_S - NOON_MS // 1000 - 1  # rounded down
     frame = venue.session._vm.frame
     venue.play(1)
     assert venue.session._vm.slider_values() == [32768], "the daypart"

@@ -70,7 +70,7 @@ def test_the_way_of_an_opt_out(tmp_path: Path) -> None:
     accepted: list[int] = []
 
     def turn() -> None:
-        session = player.device.session
+        session = player.device.player_state.session
         if session is not None and session.frame > 45 * RATE_HZ and not accepted:
             accepted.append(session.performance.frame)
             player.device.take_opt_outs(published(folder) or b"")
@@ -82,7 +82,7 @@ def test_the_way_of_an_opt_out(tmp_path: Path) -> None:
     player = Player(config, [].append)
     journal, device = player.device.journal, player.device
     segments = [bytes(journal.read(number, 0, 1 << 16)) for number in sorted(journal.segments)]
-    usages = [open_usage(segment, device.public_key, crypto.verify) for segment in segments]
+    usages = [open_usage(segment, device.identity.public_key, crypto.verify) for segment in segments]
     pack = open_pack(str(tmp_path / "pack"), publisher, crypto.verify)
     index = next(index for index, stem in enumerate(pack.manifest.stems) if stem.stem_id == ada.stem_id)
     hers = [row for found in rows(usages) for row in found if row[0] == index]
@@ -93,12 +93,14 @@ def test_the_way_of_an_opt_out(tmp_path: Path) -> None:
 
     # 4. The ledger takes the segments, the month closes, and she is paid for every frame until the silence.
     nonce = bytes(range(32))
-    response = type("Identified", (), {"public_key": device.public_key, "signature": device.sign_identity(nonce)})
-    response.board, response.voices = "linux", device.voices
+    response = type(
+        "Identified", (), {"public_key": device.identity.public_key, "signature": device.identity.sign_identity(nonce)}
+    )
+    response.board, response.voices = "linux", device.identity.voices
     with folder.open_store() as store:
         registry.enrol(folder, store, enrol(Identity(response, nonce), OPERATOR, site="cafe", name="bar", tier=1))  # type: ignore[arg-type]
     ledger = Ledger(folder)
-    topic = device_topic("cafe", device.device_id, USAGE)
+    topic = device_topic("cafe", device.identity.device_id, USAGE)
     replies = ledger.take([Message.of(topic, wrap(segment)) for segment in segments], int(time.time()))
     assert {reply.answer.verdict for reply in replies} == {ACCEPTED}
     ledger.close()

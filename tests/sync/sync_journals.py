@@ -64,6 +64,7 @@ class FakePlayer:
     firmware, board, voices = "0.1.0", "fake", 8
 
     def __init__(self, seed: bytes, segments: list[bytes], ledger_key: bytes = LEDGER_KEY):
+        self.identity = self
         self.seed = seed
         self.public_key = crypto.public_key(seed)
         self.device_id = crypto.key_id(self.public_key)

@@ -72,7 +72,7 @@ class Incoming:
 
     @property
     def publishing(self) -> bool:
-        """Whether it is on its way out of here: no more is written then."""
+        """Whether `publish` was called: nothing is written after that."""
         return self._published is not None
 
     def close(self) -> None:

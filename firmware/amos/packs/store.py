@@ -59,7 +59,7 @@ class PackStore:
 
     @property
     def pending(self) -> "bytes | None":
-        """Id of the pack that waits, or None. A refused one waits no more, even where that could not be stored."""
+        """Id of the pack that waits, or None. A refused pack does not wait, even if the refusal is not stored."""
         pending = self._record.pending
         return None if pending == NONE or pending in self.refused else pending
 

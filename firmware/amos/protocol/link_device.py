@@ -2,10 +2,8 @@
 
 `DeviceLink(player)` needs of `player`:
 
-    device_id, public_key      bytes (16, 32)
-    firmware, board         str
-    voices                  int
-    sign_identity(nonce)    -> bytes (64), over `IDENTIFY_CONTEXT` and the nonce
+    identity                device_id, public_key: bytes (16, 32); firmware, board: str; voices: int;
+                            sign_identity(nonce) -> bytes (64), over `IDENTIFY_CONTEXT` and the nonce
     status()                -> Status
     list_segments(first)    -> list of (sequence, size, sha256), sealed and not trimmed, from `first` on, at most
                                LIST_ENTRIES_MAX
@@ -140,16 +138,16 @@ class DeviceLink:
     # One method a verb: the request's id, then the fields of `REQUEST_NEEDS`, which `Request.fault` has checked.
 
     def _identify(self, number: int, nonce: bytes) -> Response:
-        player = self._player
+        identity = self._player.identity
         return Response(
             id=number,
             code=OK,
-            device_id=player.device_id,
-            public_key=player.public_key,
-            signature=player.sign_identity(nonce),
-            firmware=player.firmware,
-            board=player.board,
-            voices=player.voices,
+            device_id=identity.device_id,
+            public_key=identity.public_key,
+            signature=identity.sign_identity(nonce),
+            firmware=identity.firmware,
+            board=identity.board,
+            voices=identity.voices,
         )
 
     def _status(self, number: int) -> Response:

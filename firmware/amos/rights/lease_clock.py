@@ -89,7 +89,7 @@ class LeaseClock:
 
     def _put(self, unix_ms: int) -> None:
         self.unix_ms = unix_ms
-        self._wall_before_ms = None  # what was before the boot is no more to be added
+        self._wall_before_ms = None  # the time before the boot is part of `unix_ms` by then
 
     @property
     def due(self) -> bool:

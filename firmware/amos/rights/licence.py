@@ -27,7 +27,7 @@ class Licence:
         return max(0, self._manifest.lease_end_unix_s - self._unix_s())
 
     def withdraw(self) -> list:
-        """Stems (indexes, ascending) that may sound no more and were not told before. Nearly always at once empty."""
+        """The stems (indexes, ascending) that lost their permission since the last call. Nearly always empty."""
         unix_s, opt_outs = self._unix_s(), self._opt_outs.current
         if opt_outs is self._asked_of and unix_s < self._next_end_s:
             return []

@@ -220,7 +220,7 @@ class Chooser:
         self._withdrawn.pop(stem, None)
 
     def withdraw(self, stem: int) -> None:
-        """Draw `stem` no more in this session. It is nobody's taste, so nothing of it is learned."""
+        """Never draw `stem` again in this session. Nobody disliked it, so the memory of tastes stays as it is."""
         if self.weights_q8[stem] != BLOCKED:
             self._withdrawn[stem] = self.weights_q8[stem]
             self.weights_q8[stem] = BLOCKED

@@ -126,7 +126,7 @@ class Output:
         self._zero_frames = self._zero_frames + audible_frames if _all_zeros(pcm) else 0
 
     def close(self):
-        """Let sound what can; the PCM that has reached the output since, and no more will."""
+        """Let the output play out and close it. Returns the last PCM that reached it."""
         if self._sink is None:
             return self._reached(self._frame)
         frame = self._base_frame + self._sink.close()
@@ -135,8 +135,8 @@ class Output:
         return self._reached(frame)
 
     def go_on(self) -> None:
-        """Another session begins with what is written next: its frames count from 0. What the last one left here and
-        has not sounded yet sounds before, uncounted; so that has to be silence, which nobody is paid for."""
+        """Another session begins with what is written next: its frames count from 0. What the last one left here sounds
+        first and is not counted, so it has to be silence, for which nobody is paid."""
         taken = self._frame + len(self._held) // FRAME_BYTES
         self._base_frame -= taken
         self._frame -= taken

@@ -78,7 +78,7 @@ class Session:
         self._time = SessionTime(clock, self.rate_hz, config, None if before is None else before.time)
         self.licence = device.rights.grant(manifest)
         self._withdrawing: list = []
-        seed = session_seed(device.device_id, pack.pack_id, journal.session)
+        seed = session_seed(device.identity.device_id, pack.pack_id, journal.session)
         frames = [stem.frames for stem in manifest.stems]
         self._vm = recall_vm(score, frames, [s.gain_q15 for s in manifest.stems], seed, journal.memory)
         self._tells_time = bool(score.dayparts or score.announcements)
@@ -88,14 +88,13 @@ class Session:
             manifest.rate_hz, manifest.voices, config.block_frames, ceiling=ceiling, buffers=mixer_buffers
         )
         self.performance = Performance(self._vm, mixer, self._meter, pack.stem, BlobError)
-        self.log = UsageLog(journal, device.device_id, device.sign_pieces, device.worker)
+        self.log = UsageLog(journal, device.identity.device_id, device.identity.sign_pieces, device.worker)
         self._pack = pack
         self._start_state = hashlib.sha256(self._vm.start_state()).digest()
         self.output = self._open_output(before)
         self.log.underruns = self.output.underruns
-        self._underruns_before = device.underruns - self.output.underruns
         self._sealed_for_loss = False
-        self._tier = device.tier
+        self._tier = device.player_state.tier
         try:
             self._open_segment()
         except JournalError:
@@ -167,12 +166,13 @@ class Session:
         return self.output.block_frames(self._config.block_frames)
 
     def anchored(self) -> None:
-        """The clock has a new anchor: the VM is told the time at once, segments carry it from the next one on."""
+        """The clock has a new anchor. The VM hears the time at once; segments carry it from the next one on."""
         self._time.date(self.frame)
         self._tell_time(True)
 
     def _withdraw(self) -> None:
-        """Have what may sound no more fade out, and not begin again. At frame 0 that is what never may."""
+        """Tell the VM which stems may no longer sound: it fades them out and does not start them again. At frame 0 they
+        are those that may never sound in this session."""
         self._device.rights.tick(self._now_ms(), self._clock.wall_unix_ms())
         self._withdrawing.extend(self.licence.withdraw())
         if not self._withdrawing:
@@ -224,7 +224,7 @@ class Session:
     def _take(self, pcm) -> None:
         """Meter what has reached the output, and seal when that is due."""
         reason = self._deliver(pcm)
-        if self._device.tier != self._tier and not self.log.busy:
+        if self._device.player_state.tier != self._tier and not self.log.busy:
             reason = reason or SEAL_TIER
         if reason:
             self._turn(reason)
@@ -235,8 +235,9 @@ class Session:
         frames, silent = self.output.frame - self.frame, meter.silent_frames
         self.performance.delivered(self.output.frame)
         self.frame = self.output.frame
-        self._device.underruns = self._underruns_before + self.output.underruns
-        self.log.underruns = self.output.underruns
+        underruns = self.output.underruns
+        self._device.player_state.add_underruns(underruns - self.log.underruns)
+        self.log.underruns = underruns
         self.output.judge(pcm, frames - (meter.silent_frames - silent))
         reason = self.log.delivered(pcm, meter, self._now_ms())
         self.output.forget(pcm)
@@ -244,7 +245,7 @@ class Session:
 
     def _turn(self, reason: int) -> None:
         """Seal what was delivered, and go on in the next segment."""
-        self._tier = self._device.tier
+        self._tier = self._device.player_state.tier
         self.log.turn(self._meter, self._now_ms(), reason, self._vm.memory(), self._opened())
         self._tell_time(True)
 
@@ -253,7 +254,7 @@ class Session:
         self._device.journal.remember(self._vm.memory())
 
     def leave(self) -> bool:
-        """Another pack waits: at the next section everything fades out. Whether the VM could take that, as an input."""
+        """Another pack waits: tell the VM to fade all out at the next section. Returns whether it took that input."""
         try:
             self._take_input(INPUT_LEAVE, 0)
         except InputRefused:
@@ -277,7 +278,7 @@ class Session:
         return Handover(self.output, self.rate_hz, self._time)
 
     def finish(self, reason: int) -> None:
-        """The output stops here: what was taken sounds out, what would go on is aborted, all is sealed."""
+        """Close the output after what it has taken has sounded, abort the placements that would go on, and seal all."""
         try:
             self._deliver(self.output.close())
         except OSError:

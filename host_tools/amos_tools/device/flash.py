@@ -33,7 +33,7 @@ if board['card'].strip('/') not in os.listdir('/'):
  mount(board['card'], board['spi'])
 """
 KEY = """
-from amos.device import device_id_of
+from amos.identity import device_id_of
 from amos.edges.hardware import hardware_ids
 from amos.edges.key_store import KeyFault, load_or_make_device_seed
 try:

@@ -1,0 +1,50 @@
+"""When the player serves the courier: between two blocks of play, and all the time while nothing plays."""
+
+IDLE_POLL_MS = 50
+TURNAROUND_MS = 2
+"""How long a courier that has just been answered takes to ask again."""
+
+LAST_ANSWER_POLLS = 10
+LAST_ANSWER_POLLS_MAX = 60
+"""Idle polls (at most so many in all) after the last receipt, so that a courier hears its last answer."""
+
+
+class LinkService:
+    """Polls `port` for `link` (a DeviceLink of `device`). `heartbeat()`, where one is given, is called for each idle
+    poll."""
+
+    def __init__(self, device, port, link, clock, heartbeat=None):
+        self._device = device
+        self._port = port
+        self._link = link
+        self._clock = clock
+        self._heartbeat = heartbeat
+
+    def serve_between_blocks(self, log, most_ms: int) -> None:
+        """Serve the courier for as long as it keeps asking, but at most for `most_ms`. Not while the session's `log` is
+        busy with storage: most requests would have to wait for it."""
+        until_ms = self._clock.now_ms() + most_ms
+        timeout_ms = 0
+        while not log.busy and self._port.poll(self._link, timeout_ms) and self._clock.now_ms() < until_ms:
+            timeout_ms = TURNAROUND_MS
+        self._device.packs.tidy()
+
+    def idle(self) -> bool:
+        """Serve the courier for a moment without play, in which leases run all the same; whether it asked."""
+        served = self._port.poll(self._link, IDLE_POLL_MS)
+        self._device.packs.tidy()
+        if self._heartbeat is not None:
+            self._heartbeat()
+        self._device.rights.tick(self._clock.now_ms(), self._clock.wall_unix_ms())
+        return served
+
+    def linger(self, until: str, stopping) -> None:
+        """After play, serve the courier until `stopping()`, or as the setting `linger` says (config.py)."""
+        journal = self._device.journal
+        while not stopping() and (until == "forever" or (until == "receipted" and journal.segments)):
+            self.idle()
+        quiet = 0
+        for _poll in range(LAST_ANSWER_POLLS_MAX):
+            if stopping() or until != "receipted" or quiet >= LAST_ANSWER_POLLS:
+                break
+            quiet = 0 if self.idle() else quiet + 1
