@@ -22,6 +22,7 @@ from amos.protocol.receipt import parse_receipt
 from amos_mqtt.broker import LEVEL_NAMES, Broker
 from amos_mqtt.client import ClientSettings, MqttClient
 from amos_mqtt.happenings import Arrival, Denied, Down, Happening, Up
+from amos_sync.clock import clock_ms, jitter_permille
 from amos_sync.courier_status import OFFLINE, ONLINE, CourierStatus
 from amos_sync.device import Device
 from amos_sync.errors import SpoolError
@@ -32,7 +33,7 @@ from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import Outbox, Slot, State, final_refusals
 from amos_sync.pack_shelf import PackShelf
 from amos_sync.pack_source import open_source
-from amos_sync.players import Players, clock_ms, jitter_permille
+from amos_sync.players import Players
 from amos_sync.session import Session
 from amos_sync.spool import Spool
 
@@ -84,7 +85,6 @@ class Courier:
         self.shelf = self._open_shelf()
         self.players = Players(settings.site, self.spool, self.outbox, self.mqtt, self.notes, lists, self.shelf)
         self.devices = [Device(address, self.players, self.notes, clock_ms) for address in settings.addresses]
-        self.players.serve(self.devices)
         self._own_status: tuple[int, bytes] = (0, b"")
         self._spool_retry_ms = 0
 
@@ -112,7 +112,7 @@ class Courier:
             for happening in happenings:
                 self._happened(happening, now_ms)
             for device in self.devices:
-                self.players.ended(device.work(now_ms))
+                device.work(now_ms)
             messages = self._stage_sends(now_ms)
             if self.spool.staged:
                 for device in self.devices:
@@ -124,7 +124,7 @@ class Courier:
         for topic, payload in messages:
             self.mqtt.publish(topic, payload)
         for device in self.devices:
-            self.players.ended(device.flush(now_ms))
+            device.flush(now_ms)
         self._publish_own_status(now_ms)
         if self.shelf is not None and self.shelf.problem:
             self.notes.say("packs", f"packs: {self.shelf.problem}; looking again later")
@@ -221,7 +221,7 @@ class Courier:
         self.notes.often("spool", f"{error}; nothing is pulled or sent until it works again", now_ms)
         self._spool_retry_ms = now_ms + SPOOL_RETRY_MS
         for device in self.devices:
-            self.players.ended(device.close())
+            device.close()
         with contextlib.suppress(SpoolError):
             self.spool.rollback()
             self._load()
@@ -236,7 +236,7 @@ class Courier:
         messages = []
         for slot in self.outbox.send(now_ms, self.mqtt.room, jitter_permille()):
             payload = self.spool.payload(slot.id)
-            self.spool.stage_sent(slot.id)
+            self.spool.stage_sent(slot)
             messages.append((topics.device_topic(self.settings.site, slot.device, topics.USAGE), payload))
         return messages
 
@@ -289,7 +289,7 @@ class Courier:
         if self.outbox.answered(answer.message_sha256, answer.verdict, now_ms, jitter_permille()) is None:
             return
         if answer.receipt is not None:
-            self.spool.stage_receipt(slot.id, answer.receipt)
+            self.spool.stage_answer(slot, receipt=answer.receipt)
             self._wake_device(device)
             return
         self.spool.stage_answer(slot, printable(answer.detail) or None)

@@ -63,27 +63,28 @@ class Device:
         if isinstance(awaited, Pause):
             awaited.wake()
 
-    def work(self, now_ms: int) -> Session | None:
-        """Take what arrived and go on with the talk; write nothing. The session, if the connection ended just now."""
-        if self._port is None:
-            if now_ms >= self._retry_at_ms:
-                self._open(now_ms)
-            return None
-        return self._guarded(self._take, now_ms)
+    def work(self, now_ms: int) -> None:
+        """Take what arrived and go on with the talk; write nothing."""
+        if self._port is not None:
+            self._guarded(self._take, now_ms)
+        elif now_ms >= self._retry_at_ms:
+            self._open(now_ms)
 
-    def flush(self, now_ms: int) -> Session | None:
-        """Write what the talk has to say: after the spool's commit. The session, if the connection ended just now."""
-        return None if self._port is None else self._guarded(self._give, now_ms)
+    def flush(self, now_ms: int) -> None:
+        """Write what the talk has to say: after the spool's commit."""
+        if self._port is not None:
+            self._guarded(self._give, now_ms)
 
-    def close(self) -> Session | None:
-        """Hang up; the session that ended, if any."""
+    def close(self) -> None:
+        """Hang up, and tell the hub which session ended."""
         session, self.session = self.session, None
         if session is not None and session.device is not None:
             self.done = session.device if session.settled and session.has_pack else None
         if self._port is not None:
             self._port.close()
         self._port = self._link = self._talk = None
-        return session
+        if session is not None:
+            self._hub.ended(session)
 
     def take_line_bytes(self) -> int:
         """Bytes that crossed the line, both ways, since the last call."""
@@ -103,14 +104,13 @@ class Device:
         self._damaged_told = 0
         self._guarded(self._take, now_ms)
 
-    def _guarded(self, act: Callable[[int], None], now_ms: int) -> Session | None:
+    def _guarded(self, act: Callable[[int], None], now_ms: int) -> None:
         try:
             act(now_ms)
         except (PortError, ProtocolError) as error:
             self._notes.say(self.address, f"{_prefixed(self.address, str(error))}; trying again")
             self._retry_later(now_ms)
-            return self.close()
-        return None
+            self.close()
 
     def _take(self, now_ms: int) -> None:
         if self._port is None or self._link is None or self._talk is None:

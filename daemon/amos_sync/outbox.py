@@ -70,6 +70,9 @@ NEXT = {
 }
 """(state, event) -> state. A receipt outweighs every later refusal; only the player ends a segment's way."""
 
+PULL_STATE = NEXT[State.RETURNED, Event.PULL]
+"""Of a segment that was just pulled, for the first time or again."""
+
 EVENT_OF_VERDICT = {
     answers.ACCEPTED: Event.RECEIPT,
     answers.DUPLICATE: Event.RECEIPT,
@@ -131,7 +134,7 @@ class _Lane:
 
 
 class Outbox:
-    """Every segment that is not yet returned. Each method that changes a slot returns it, for the spool to store.
+    """Every segment that is not yet returned. Each method that changes a slot returns it: the spool stores its state.
 
     unanswered_max   fresh segments of one device on their way at once
     """

@@ -1,39 +1,27 @@
 """The courier's answers to the players' sessions (`session.Hub`), from spool and outbox. Nothing here waits."""
 
 import hashlib
-import random
 import secrets
-import time
 
 from amos.protocol import topics
 from amos.protocol.envelope_host import wrap
 from amos.protocol.link import STATES, Entry, Response
 from amos_mqtt.client import MqttClient
 from amos_sync.anchors import Anchors
-from amos_sync.device import Device
+from amos_sync.clock import clock_ms, jitter_permille
 from amos_sync.errors import PlayerError
 from amos_sync.limits import SEQUENCE_MAX, STATUS_MS
 from amos_sync.message import Message
 from amos_sync.notes import Notes, printable
 from amos_sync.opt_outs import OptOutLists
-from amos_sync.outbox import Outbox, Slot, State
+from amos_sync.outbox import PULL_STATE, Outbox, Slot, State
 from amos_sync.pack_shelf import PackShelf, ShelvedPack
 from amos_sync.session import Offer, Session
 from amos_sync.spool import Spool
 
 
-def clock_ms() -> int:
-    """Monotonic milliseconds."""
-    return time.monotonic_ns() // 1_000_000
-
-
-def jitter_permille() -> int:
-    """For `back_off_ms`."""
-    return random.randint(0, 1000)
-
-
 class Players:
-    """The hub of every session. `devices` is shared with the courier, which fills it."""
+    """The hub of every session; it knows no ports, and learns of a player when it proves its key."""
 
     def __init__(
         self,
@@ -51,14 +39,10 @@ class Players:
         self._outbox = outbox
         self._mqtt = mqtt
         self._notes = notes
-        self._devices: list[Device] = []
+        self._sessions: dict[bytes, Session] = {}  # of the players that are connected
         self._published: dict[bytes, tuple[int, bytes]] = {}  # device -> when, and state and text of its status
         self.opt_out_lists = opt_out_lists
         self.anchors = Anchors()
-
-    def serve(self, devices: list[Device]) -> None:
-        """These are the courier's devices."""
-        self._devices = devices
 
     def broker_up(self) -> None:
         """Every status is published again: the broker may have lost what it retained."""
@@ -70,10 +54,11 @@ class Players:
     def connected(self, session: Session, identity: Response) -> None:
         """A player proved its key. Raises `PlayerError` when it is connected on another port already."""
         device = identity.device_id or b""
-        for other in self._devices:
-            if other.session not in (None, session) and other.session.device == device:
-                session.device = None
-                raise PlayerError(f"{session.address}: player {device.hex()[:8]} is at {other.address} already")
+        other = self._sessions.get(device)
+        if other is not None and other is not session:
+            session.device = None
+            raise PlayerError(f"{session.address}: player {device.hex()[:8]} is at {other.address} already")
+        self._sessions[device] = session
         before = self._spool.stage_device(device, session.address)
         if before is not None:
             sentence = f"{session.address}: another player than before: {device.hex()[:8]} instead of {before[:8]}"
@@ -93,7 +78,7 @@ class Players:
             return
         returned = self._outbox.player_at(status.device_id, status.last_receipted)
         if returned:
-            self._spool.stage_returned([slot.id for slot in returned])
+            self._spool.stage_returned(returned)
         told_ms, told = self._published.get(status.device_id, (-STATUS_MS, b""))
         mood = bytes((status.state,)) + (status.text or "").encode()
         if mood != told:
@@ -151,7 +136,7 @@ class Players:
         """The player did not take a receipt: ask the ledger again."""
         now_ms = clock_ms()
         self._outbox.player_refused(offer.slot, now_ms, jitter_permille())
-        self._spool.stage_receipt(offer.slot.id, None)
+        self._spool.stage_answer(offer.slot)
         sentence = f"{session.name}: did not take the receipt for {offer.slot.sequence}; asking the ledger again"
         self._notes.often(session.address + " offer", sentence, now_ms)
 
@@ -188,8 +173,8 @@ class Players:
         """A segment came through whole: it is spooled with this turn's commit, and sent after it."""
         message = wrap(segment)
         sha256 = hashlib.sha256(message).digest()
-        id = self._spool.stage_pull(device, entry.sequence, entry.sha256, len(segment), message, sha256)
-        self._outbox.add(Slot(id, device, entry.sequence, sha256, State.PULLED))
+        id = self._spool.stage_pull(device, entry.sequence, entry.sha256, len(segment), message, sha256, PULL_STATE)
+        self._outbox.add(Slot(id, device, entry.sequence, sha256, PULL_STATE))
 
     def settled(self, session: Session) -> None:
         """Everything that the player lists is receipted, and it took the receipts."""
@@ -217,10 +202,11 @@ class Players:
         sentence = f"{session.name}: does not take {shelved.name}: {printable(reason)}; offering it again later"
         self._notes.say(session.address + " pack", sentence)
 
-    def ended(self, session: Session | None) -> None:
-        """A connection ended, if it is one."""
+    def ended(self, session: Session) -> None:
+        """A connection ended."""
         # A retained status outlives its truth: empty means that nobody knows.
-        if session is not None and session.device is not None:
+        if session.device is not None:
+            self._sessions.pop(session.device, None)
             self._published.pop(session.device, None)
             self.anchors.forget(session.device)
             topic = topics.device_topic(self._site, session.device, topics.STATUS)

@@ -151,7 +151,14 @@ class Spool:
             self._database.execute("UPDATE devices SET line_bytes = line_bytes + ? WHERE device = ?", (count, device))
 
     def stage_pull(
-        self, device: bytes, sequence: int, segment_sha256: bytes, segment_bytes: int, message: bytes, sha256: bytes
+        self,
+        device: bytes,
+        sequence: int,
+        segment_sha256: bytes,
+        segment_bytes: int,
+        message: bytes,
+        sha256: bytes,
+        state: State,
     ) -> int:
         """Keep a pulled segment as the message that will carry it (`sha256` is the message's); the entry's id."""
         with self._staging():
@@ -160,42 +167,37 @@ class Spool:
                 " state, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (device, sequence, segment_sha256)"
                 " DO UPDATE SET message_sha256 = excluded.message_sha256, message_bytes = excluded.message_bytes,"
                 " state = excluded.state, payload = excluded.payload RETURNING id",
-                (device, sequence, segment_sha256, sha256, segment_bytes, len(message), State.PULLED, message),
+                (device, sequence, segment_sha256, sha256, segment_bytes, len(message), state, message),
             )
             id = int(cursor.fetchone()[0])
         self.used_bytes += len(message)
         self.open_entries += 1
         return id
 
-    def stage_sent(self, id: int) -> None:
+    def stage_sent(self, slot: Slot) -> None:
         """The message was given to the broker once more."""
         with self._staging():
-            self._database.execute("UPDATE entries SET state = ?, sends = sends + 1 WHERE id = ?", (State.SENT, id))
-
-    def stage_answer(self, slot: Slot, detail: str | None) -> None:
-        """The ledger's refusal or hold, as the slot has it."""
-        with self._staging():
             self._database.execute(
-                "UPDATE entries SET state = ?, verdict = ?, detail = ? WHERE id = ?",
-                (slot.state, slot.verdict, detail, slot.id),
+                "UPDATE entries SET state = ?, sends = sends + 1 WHERE id = ?", (slot.state, slot.id)
             )
 
-    def stage_receipt(self, id: int, receipt: bytes | None) -> None:
-        """The ledger's receipt; None forgets one that the player refused, and the segment waits to be sent again."""
-        state = State.PULLED if receipt is None else State.RECEIPTED
+    def stage_answer(self, slot: Slot, detail: str | None = None, receipt: bytes | None = None) -> None:
+        """What the ledger says of a segment, as the slot has it; without `receipt` an earlier one is forgotten."""
         with self._staging():
             self._database.execute(
-                "UPDATE entries SET state = ?, receipt = ?, verdict = NULL, detail = NULL WHERE id = ?",
-                (state, receipt, id),
+                "UPDATE entries SET state = ?, verdict = ?, detail = ?, receipt = ? WHERE id = ?",
+                (slot.state, slot.verdict, detail, receipt, slot.id),
             )
 
-    def stage_returned(self, ids: list[int]) -> None:
+    def stage_returned(self, slots: list[Slot]) -> None:
         """The player took a receipt that covers these: only a compact row of each remains."""
         with self._staging():
-            for id in ids:
-                (size,) = self._database.execute("SELECT message_bytes FROM entries WHERE id = ?", (id,)).fetchone()
+            for slot in slots:
+                (size,) = self._database.execute(
+                    "SELECT message_bytes FROM entries WHERE id = ?", (slot.id,)
+                ).fetchone()
                 self._database.execute(
-                    "UPDATE entries SET state = ?, payload = NULL, receipt = NULL WHERE id = ?", (State.RETURNED, id)
+                    "UPDATE entries SET state = ?, payload = NULL, receipt = NULL WHERE id = ?", (slot.state, slot.id)
                 )
                 self.used_bytes -= size
                 self.open_entries -= 1
