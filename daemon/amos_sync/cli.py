@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from amos.crypto.key_text import key_of_hex
 from amos.edges.notify_host import heartbeat
 from amos_mqtt.broker import LEVELS, Broker, BrokerSettingError, broker_at
 from amos_sync.clock import clock_ms
@@ -137,11 +138,8 @@ def _site(text: str) -> str:
 def _key(name: str, text: str | None) -> bytes | None:
     if text is None:
         return None
-    try:
-        key = bytes.fromhex(text)
-    except ValueError:
-        key = b""
-    if len(key) != 32:
+    key: bytes | None = key_of_hex(text)
+    if key is None:
         raise SettingError(f"{name} {text!r}: expected 64 hex digits")
     return key
 

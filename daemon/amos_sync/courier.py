@@ -18,6 +18,7 @@ from amos.protocol import topics
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import ANCHOR_BYTES_MAX
+from amos.protocol.printable_host import printable
 from amos.protocol.receipt import parse_receipt
 from amos_mqtt.broker import LEVEL_NAMES, Broker
 from amos_mqtt.client import ClientSettings, MqttClient
@@ -28,7 +29,7 @@ from amos_sync.device import Device
 from amos_sync.errors import SpoolError
 from amos_sync.limits import SPOOL_BYTES_MAX, SPOOL_RETRY_MS, STATUS_MS, UNANSWERED_MAX
 from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
-from amos_sync.notes import Notes, printable
+from amos_sync.notes import Notes
 from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import Outbox, Slot, State, final_refusals
 from amos_sync.pack_shelf import PackShelf
@@ -145,10 +146,10 @@ class Courier:
 
     def _brought(self, device: Device) -> bool:
         session = device.session
-        if session is not None and session.device is not None:
+        if session is not None and session.device_id is not None:
             if not self._has_pack(session):
                 return False
-            return session.settled and not self.outbox.open_slots(session.device)
+            return session.settled and not self.outbox.open_slots(session.device_id)
         return device.done is not None and not self.outbox.open_slots(device.done)
 
     def _has_pack(self, session: Session) -> bool:
@@ -156,7 +157,7 @@ class Courier:
 
     def stuck(self) -> list[Slot]:
         """Slots whose refusal time does not change, once nothing else is left to do; else nothing."""
-        waiting = [slot for name in self.outbox.devices() for slot in self.outbox.open_slots(name)]
+        waiting = [slot for device_id in self.outbox.device_ids() for slot in self.outbox.open_slots(device_id)]
         refused = final_refusals(waiting)
         return refused if len(refused) == len(waiting) else []
 
@@ -169,10 +170,10 @@ class Courier:
             session = device.session
             if self._brought(device):
                 continue
-            if session is None or session.device is None:
+            if session is None or session.device_id is None:
                 sentences.append(f"{device.address} does not answer")
                 continue
-            slots = self.outbox.open_slots(session.device)
+            slots = self.outbox.open_slots(session.device_id)
             for state in State:
                 count = sum(slot.state is state for slot in slots)
                 if count:
@@ -227,17 +228,17 @@ class Courier:
             self._load()
 
     def _stage_line_bytes(self, device: Device) -> None:
-        if device.session is not None and device.session.device is not None:
+        if device.session is not None and device.session.device_id is not None:
             count = device.take_line_bytes()
             if count:
-                self.spool.stage_line_bytes(device.session.device, count)
+                self.spool.stage_line_bytes(device.session.device_id, count)
 
     def _stage_sends(self, now_ms: int) -> list[tuple[str, bytes]]:
         messages = []
         for slot in self.outbox.send(now_ms, self.mqtt.room, jitter_permille()):
             payload = self.spool.payload(slot.id)
             self.spool.stage_sent(slot)
-            messages.append((topics.device_topic(self.settings.site, slot.device, topics.USAGE), payload))
+            messages.append((topics.device_topic(self.settings.site, slot.device_id, topics.USAGE), payload))
         return messages
 
     # --- the broker's side
@@ -248,8 +249,10 @@ class Courier:
             self.notes.say("broker", f"{name} connected, {LEVEL_NAMES[happening.level]}")
             self.players.broker_up()
             self._own_status = (0, b"")
-            known = set(self.outbox.devices()) | {device.session.device for device in self.devices if device.session}
-            names = [name for device in known if device for name in self.players.topics_of(device)]
+            known = set(self.outbox.device_ids()) | {
+                device.session.device_id for device in self.devices if device.session
+            }
+            names = [name for device_id in known if device_id for name in self.players.topics_of(device_id)]
             self.mqtt.subscribe([topics.OPT_OUTS, *names])
         elif isinstance(happening, Down):
             self.notes.say("broker", f"{name} {happening.reason}; trying again")
@@ -266,21 +269,21 @@ class Courier:
             self.players.opt_out_lists.came(message.payload)
             self._wake_device(None)
             return
-        site, device, leaf = topics.parse_device_topic(message.topic)
+        site, device_id, leaf = topics.parse_device_topic(message.topic)
         if site != self.settings.site:
             return
         if leaf == topics.RECEIPT:
-            self._answered(device, message, now_ms)
-        elif leaf == topics.ANCHOR and self.players.anchors.came(device, message.payload[:ANCHOR_BYTES_MAX]):
-            self._wake_device(device)
+            self._answered(device_id, message, now_ms)
+        elif leaf == topics.ANCHOR and self.players.anchors.came(device_id, message.payload[:ANCHOR_BYTES_MAX]):
+            self._wake_device(device_id)
 
-    def _answered(self, device: bytes, message: Message, now_ms: int) -> None:
+    def _answered(self, device_id: bytes, message: Message, now_ms: int) -> None:
         answer = answers.decode_answer(message.payload)
         slot = self.outbox.find(answer.message_sha256)
         if slot is None or slot.state is State.RECEIPTED:
             return  # an answer to what is done already: resends bring such
-        named = answer.device_id in (None, device) and answer.sequence in (None, slot.sequence)
-        if slot.device != device or not named:
+        named = answer.device_id in (None, device_id) and answer.sequence in (None, slot.sequence)
+        if slot.device_id != device_id or not named:
             raise ProtocolError("answer: expected device and sequence of the message that its hash names")
         if answer.receipt is not None:
             receipt = parse_receipt(answer.receipt)
@@ -290,21 +293,22 @@ class Courier:
             return
         if answer.receipt is not None:
             self.spool.stage_answer(slot, receipt=answer.receipt)
-            self._wake_device(device)
+            self._wake_device(device_id)
             return
-        self.spool.stage_answer(slot, printable(answer.detail) or None)
-        detail = f" ({printable(answer.detail)})" if answer.detail else ""
+        detail = printable(answer.detail) if answer.detail else None
+        self.spool.stage_answer(slot, detail)
+        aside = f" ({detail})" if detail else ""
         self.notes.often(
-            f"{device.hex()} {answer.verdict}",
-            f"{device.hex()[:8]}: segment {slot.sequence}: {answers.VERDICTS[answer.verdict]}."
-            f" {answers.SENTENCES[answer.verdict]}{detail}",
+            f"{device_id.hex()} {answer.verdict}",
+            f"{device_id.hex()[:8]}: segment {slot.sequence}: {answers.VERDICTS[answer.verdict]}."
+            f" {answers.SENTENCES[answer.verdict]}{aside}",
             now_ms,
         )
 
-    def _wake_device(self, name: bytes | None) -> None:
+    def _wake_device(self, device_id: bytes | None) -> None:
         """There is something for this player, or with None for every one."""
         for device in self.devices:
-            if device.session is not None and name in (None, device.session.device):
+            if device.session is not None and device_id in (None, device.session.device_id):
                 device.wake()
 
     def _publish_own_status(self, now_ms: int) -> None:
@@ -313,7 +317,7 @@ class Courier:
         status = CourierStatus(
             state=ONLINE,
             version=VERSION,
-            devices=sum(device.session is not None and device.session.device is not None for device in self.devices),
+            devices=sum(device.session is not None and device.session.device_id is not None for device in self.devices),
             waiting=len(self.outbox),
             spool_bytes=self.spool.used_bytes,
             full=self.spool.full,

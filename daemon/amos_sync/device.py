@@ -78,8 +78,8 @@ class Device:
     def close(self) -> None:
         """Hang up, and tell the hub which session ended."""
         session, self.session = self.session, None
-        if session is not None and session.device is not None:
-            self.done = session.device if session.settled and session.has_pack else None
+        if session is not None and session.device_id is not None:
+            self.done = session.device_id if session.settled and session.has_pack else None
         if self._port is not None:
             self._port.close()
         self._port = self._link = self._talk = None

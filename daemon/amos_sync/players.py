@@ -6,13 +6,14 @@ import secrets
 from amos.protocol import topics
 from amos.protocol.envelope_host import wrap
 from amos.protocol.link import STATES, Entry, Response
+from amos.protocol.printable_host import printable
 from amos_mqtt.client import MqttClient
 from amos_sync.anchors import Anchors
 from amos_sync.clock import clock_ms, jitter_permille
 from amos_sync.errors import PlayerError
 from amos_sync.limits import SEQUENCE_MAX, STATUS_MS
 from amos_sync.message import Message
-from amos_sync.notes import Notes, printable
+from amos_sync.notes import Notes
 from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import PULL_STATE, Outbox, Slot, State
 from amos_sync.pack_shelf import PackShelf, ShelvedPack
@@ -53,23 +54,23 @@ class Players:
 
     def connected(self, session: Session, identity: Response) -> None:
         """A player proved its key. Raises `PlayerError` when it is connected on another port already."""
-        device = identity.device_id or b""
-        other = self._sessions.get(device)
+        device_id = identity.device_id or b""
+        other = self._sessions.get(device_id)
         if other is not None and other is not session:
-            session.device = None
-            raise PlayerError(f"{session.address}: player {device.hex()[:8]} is at {other.address} already")
-        self._sessions[device] = session
-        before = self._spool.stage_device(device, session.address)
+            session.device_id = None
+            raise PlayerError(f"{session.address}: player {device_id.hex()[:8]} is at {other.address} already")
+        self._sessions[device_id] = session
+        before = self._spool.stage_device(device_id, session.address)
         if before is not None:
-            sentence = f"{session.address}: another player than before: {device.hex()[:8]} instead of {before[:8]}"
+            sentence = f"{session.address}: another player than before: {device_id.hex()[:8]} instead of {before[:8]}"
             self._notes.say(session.address, sentence)
         about = f"{printable(identity.board)}, firmware {printable(identity.firmware)}"
         self._notes.say(session.address, f"{session.name}: connected, {about}")
-        self._mqtt.subscribe(self.topics_of(device))
+        self._mqtt.subscribe(self.topics_of(device_id))
 
-    def topics_of(self, device: bytes) -> list[str]:
+    def topics_of(self, device_id: bytes) -> list[str]:
         """Where the ledger's answers for it come."""
-        return [topics.device_topic(self._site, device, leaf) for leaf in (topics.RECEIPT, topics.ANCHOR)]
+        return [topics.device_topic(self._site, device_id, leaf) for leaf in (topics.RECEIPT, topics.ANCHOR)]
 
     def looked(self, session: Session, raw: bytes) -> None:
         """A player's status came: return what it took receipts for, and pass the status on."""
@@ -107,15 +108,15 @@ class Players:
 
     def challenged(self, session: Session, nonce: bytes | None) -> None:
         """The player gave a nonce for the ledger to sign, or does not know how."""
-        if session.device is None:
+        if session.device_id is None:
             return
-        self.anchors.asked(session.device, clock_ms())
+        self.anchors.asked(session.device_id, clock_ms())
         if nonce is not None:
-            self._mqtt.publish(topics.device_topic(self._site, session.device, topics.TIME), nonce)
+            self._mqtt.publish(topics.device_topic(self._site, session.device_id, topics.TIME), nonce)
 
     def next_anchor(self, session: Session) -> bytes | None:
         """The anchor that came for the player."""
-        return self.anchors.take(session.device or b"")
+        return self.anchors.take(session.device_id or b"")
 
     def anchor_offered(self, session: Session, refusal: str | None) -> None:
         """The player took its anchor, or said why not."""
@@ -125,11 +126,11 @@ class Players:
 
     def awaits_anchor(self, session: Session) -> bool:
         """Whether one is on its way."""
-        return self.anchors.waiting(session.device or b"", clock_ms())
+        return self.anchors.waiting(session.device_id or b"", clock_ms())
 
-    def next_offer(self, device: bytes, last_receipted: int) -> Offer | None:
+    def next_offer(self, device_id: bytes, last_receipted: int) -> Offer | None:
         """The receipt to hand over next."""
-        slot = self._outbox.next_offer(device, last_receipted)
+        slot = self._outbox.next_offer(device_id, last_receipted)
         return Offer(slot, self._spool.receipt(slot.id)) if slot is not None else None
 
     def offer_refused(self, session: Session, offer: Offer) -> None:
@@ -153,11 +154,11 @@ class Players:
 
     def wanted(self, session: Session, entries: list[Entry]) -> list[Entry]:
         """Which of these listed segments to pull: those whose bytes are not in the spool."""
-        if not entries or session.device is None:
+        if not entries or session.device_id is None:
             return []
         if entries[-1].sequence > SEQUENCE_MAX:
             raise PlayerError(f"{session.name}: expected sequences up to {SEQUENCE_MAX}, found {entries[-1].sequence}")
-        known = self._spool.held(session.device, entries[0].sequence, entries[-1].sequence)
+        known = self._spool.held(session.device_id, entries[0].sequence, entries[-1].sequence)
         wanted = []
         for entry in entries:
             kept = [held for held in known.get(entry.sequence, []) if held.state is not State.RETURNED]
@@ -169,17 +170,17 @@ class Players:
             wanted.append(entry)
         return wanted
 
-    def pulled(self, device: bytes, entry: Entry, segment: bytes) -> None:
+    def pulled(self, device_id: bytes, entry: Entry, segment: bytes) -> None:
         """A segment came through whole: it is spooled with this turn's commit, and sent after it."""
         message = wrap(segment)
         sha256 = hashlib.sha256(message).digest()
-        id = self._spool.stage_pull(device, entry.sequence, entry.sha256, len(segment), message, sha256, PULL_STATE)
-        self._outbox.add(Slot(id, device, entry.sequence, sha256, PULL_STATE))
+        id = self._spool.stage_pull(device_id, entry.sequence, entry.sha256, len(segment), message, sha256, PULL_STATE)
+        self._outbox.add(Slot(id, device_id, entry.sequence, sha256, PULL_STATE))
 
     def settled(self, session: Session) -> None:
         """Everything that the player lists is receipted, and it took the receipts."""
         last = session.status.last_receipted if session.status else 0
-        if last and session.device is not None and not self._outbox.open_slots(session.device):
+        if last and session.device_id is not None and not self._outbox.open_slots(session.device_id):
             sentence = f"{session.name}: all segments up to {last} are receipted"
             self._notes.say(session.address + " synced", sentence)
 
@@ -205,9 +206,9 @@ class Players:
     def ended(self, session: Session) -> None:
         """A connection ended."""
         # A retained status outlives its truth: empty means that nobody knows.
-        if session.device is not None:
-            self._sessions.pop(session.device, None)
-            self._published.pop(session.device, None)
-            self.anchors.forget(session.device)
-            topic = topics.device_topic(self._site, session.device, topics.STATUS)
+        if session.device_id is not None:
+            self._sessions.pop(session.device_id, None)
+            self._published.pop(session.device_id, None)
+            self.anchors.forget(session.device_id)
+            topic = topics.device_topic(self._site, session.device_id, topics.STATUS)
             self._mqtt.publish(topic, b"", retain=True)

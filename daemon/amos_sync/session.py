@@ -59,11 +59,11 @@ class Hub(Protocol):
     def next_anchor(self, session: "Session") -> bytes | None: ...
     def anchor_offered(self, session: "Session", refusal: str | None) -> None: ...
     def awaits_anchor(self, session: "Session") -> bool: ...
-    def next_offer(self, device: bytes, last_receipted: int) -> Offer | None: ...
+    def next_offer(self, device_id: bytes, last_receipted: int) -> Offer | None: ...
     def offer_refused(self, session: "Session", offer: Offer) -> None: ...
     def has_room(self) -> bool: ...
     def wanted(self, session: "Session", entries: list[Entry]) -> list[Entry]: ...
-    def pulled(self, device: bytes, entry: Entry, segment: bytes) -> None: ...
+    def pulled(self, device_id: bytes, entry: Entry, segment: bytes) -> None: ...
     def settled(self, session: "Session") -> None: ...
     def unreadable(self, session: "Session", entry: Entry, reason: str) -> None: ...
     def pack(self) -> ShelvedPack | None: ...
@@ -94,7 +94,7 @@ class Session:
 
     def __init__(self, address: str, link: CourierLink, hub: Hub, clock_ms: Callable[[], int], partial: Partial):
         self.address = address
-        self.device: bytes | None = None
+        self.device_id: bytes | None = None
         self.status: Status | None = None
         self._link = link
         self._hub = hub
@@ -114,7 +114,7 @@ class Session:
     @property
     def name(self) -> str:
         """For people: where it is and the first digits of who it is."""
-        return f"{self.address} ({self.device.hex()[:8]})" if self.device else self.address
+        return f"{self.address} ({self.device_id.hex()[:8]})" if self.device_id else self.address
 
     @property
     def settled(self) -> bool:
@@ -150,14 +150,14 @@ class Session:
             identity = yield from identify(self._link, nonce)
             key, signature = identity.public_key or b"", identity.signature or b""
             if key_id(key) == identity.device_id and verify(key, IDENTIFY_CONTEXT + nonce, signature):
-                self.device = identity.device_id
+                self.device_id = identity.device_id
                 self._hub.connected(self, identity)
                 return
         raise PlayerError(f"{self.address}: what answers there does not prove that it holds its key")
 
     def _look(self) -> Generator[Ticket | Pause, Response | None, Status]:
         status, raw = yield from read_status(self._link)
-        if status.device_id != self.device:
+        if status.device_id != self.device_id:
             raise PlayerError(f"{self.name}: its status is that of {status.device_id.hex()[:8]}")
         self.status = status
         self._hub.looked(self, raw)
@@ -227,7 +227,7 @@ class Session:
             self._skip(entry, str(error))
         else:
             self._partial.held = None
-            self._hub.pulled(self.device or b"", entry, segment)
+            self._hub.pulled(self.device_id or b"", entry, segment)
 
     def _bring_pack(self, status: Status) -> Generator[Ticket | Pause, Response | None, bool]:
         """Send a slice of the pack that there is for the player, if it plays another, or what it found spoilt of this

@@ -380,7 +380,7 @@ def test_one_player_on_two_ports_is_served_on_one(venue: Venue) -> None:
     venue.start_ledger()
     courier = venue.start(line.address, twin.address)
     venue.run(lambda: line.player.last_receipted == 2 or twin.player.last_receipted == 2 or venue.heard(" is at "))
-    assert sum(device.session is not None and device.session.device is not None for device in courier.devices) == 1
+    assert sum(device.session is not None and device.session.device_id is not None for device in courier.devices) == 1
     twin.stop()
 
 
