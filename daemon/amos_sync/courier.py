@@ -32,7 +32,7 @@ from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
 from amos_sync.notes import Notes
 from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import Outbox, Slot, State, final_refusals
-from amos_sync.pack_shelf import PackShelf
+from amos_sync.pack_cache import PackCache
 from amos_sync.pack_source import open_source
 from amos_sync.players import Players
 from amos_sync.session import Session
@@ -83,16 +83,16 @@ class Courier:
         self.mqtt = MqttClient(settings.broker, client, read_message, self._wake)
         self.mqtt.start(clock_ms())
         lists = OptOutLists(settings.opt_outs, clock_ms)
-        self.shelf = self._open_shelf()
-        self.players = Players(settings.site, self.spool, self.outbox, self.mqtt, self.notes, lists, self.shelf)
+        self.pack_cache = self._open_pack_cache()
+        self.players = Players(settings.site, self.spool, self.outbox, self.mqtt, self.notes, lists, self.pack_cache)
         self.devices = [Device(address, self.players, self.notes, clock_ms) for address in settings.addresses]
         self._own_status: tuple[int, bytes] = (0, b"")
         self._spool_retry_ms = 0
 
     def close(self) -> None:
         """Hang up everywhere. What is in the spool stays."""
-        if self.shelf is not None:
-            self.shelf.stop()
+        if self.pack_cache is not None:
+            self.pack_cache.stop()
         for device in self.devices:
             device.close()
         self.mqtt.stop(CourierStatus(state=OFFLINE, version=VERSION).encode())
@@ -127,22 +127,22 @@ class Courier:
         for device in self.devices:
             device.flush(now_ms)
         self._publish_own_status(now_ms)
-        if self.shelf is not None and self.shelf.problem:
-            self.notes.say("packs", f"packs: {self.shelf.problem}; looking again later")
+        if self.pack_cache is not None and self.pack_cache.problem:
+            self.notes.say("packs", f"packs: {self.pack_cache.problem}; looking again later")
 
     @property
     def idle(self) -> bool:
         """Whether every sealed segment of every device is receipted, and the players took receipts and pack."""
         return all(self._brought(device) for device in self.devices)
 
-    def _open_shelf(self) -> PackShelf | None:
+    def _open_pack_cache(self) -> PackCache | None:
         settings = self.settings
         if settings.packs is None:
             return None
         source = open_source(settings.packs, settings.spool / "packs")
-        shelf = PackShelf(source, settings.publisher_key, self._wake)
-        shelf.start()
-        return shelf
+        pack_cache = PackCache(source, settings.publisher_key, self._wake)
+        pack_cache.start()
+        return pack_cache
 
     def _brought(self, device: Device) -> bool:
         session = device.session
@@ -153,7 +153,7 @@ class Courier:
         return device.done is not None and not self.outbox.open_slots(device.done)
 
     def _has_pack(self, session: Session) -> bool:
-        return session.has_pack and (self.shelf is None or self.shelf.looked)
+        return session.has_pack and (self.pack_cache is None or self.pack_cache.looked)
 
     def stuck(self) -> list[Slot]:
         """Slots whose refusal time does not change, once nothing else is left to do; else nothing."""

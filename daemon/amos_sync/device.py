@@ -12,7 +12,7 @@ from amos_sync.errors import PortBusy, PortError, PortMissing
 from amos_sync.limits import PORT_RETRY_MS
 from amos_sync.notes import Notes
 from amos_sync.ports import open_port
-from amos_sync.session import Hub, Partial, Session
+from amos_sync.session import Partial, PlayerEvents, Session
 
 
 class Device:
@@ -23,11 +23,11 @@ class Device:
               is receipted does not have the courier wait for it
     """
 
-    def __init__(self, address: str, hub: Hub, notes: Notes, clock_ms: Callable[[], int]):
+    def __init__(self, address: str, events: PlayerEvents, notes: Notes, clock_ms: Callable[[], int]):
         self.address = address
         self.session: Session | None = None
         self.done: bytes | None = None
-        self._hub = hub
+        self._events = events
         self._notes = notes
         self._clock_ms = clock_ms
         self._port: Port | None = None
@@ -76,7 +76,7 @@ class Device:
             self._guarded(self._give, now_ms)
 
     def close(self) -> None:
-        """Hang up, and tell the hub which session ended."""
+        """Hang up, and tell which session ended."""
         session, self.session = self.session, None
         if session is not None and session.device_id is not None:
             self.done = session.device_id if session.settled and session.has_pack else None
@@ -84,7 +84,7 @@ class Device:
             self._port.close()
         self._port = self._link = self._talk = None
         if session is not None:
-            self._hub.ended(session)
+            self._events.ended(session)
 
     def take_line_bytes(self) -> int:
         """Bytes that crossed the line, both ways, since the last call."""
@@ -99,7 +99,7 @@ class Device:
             self._retry_later(now_ms)
             return
         self._link = CourierLink(random.randint(1, 0xFFFF))
-        self.session = Session(self.address, self._link, self._hub, self._clock_ms, self._partial)
+        self.session = Session(self.address, self._link, self._events, self._clock_ms, self._partial)
         self._talk = Conversation(self.session.run())
         self._damaged_told = 0
         self._guarded(self._take, now_ms)

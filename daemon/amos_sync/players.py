@@ -1,4 +1,4 @@
-"""The courier's answers to the players' sessions (`session.Hub`), from spool and outbox. Nothing here waits."""
+"""What the courier does about its players, and answers to their sessions, from spool and outbox. Nothing waits."""
 
 import hashlib
 import secrets
@@ -16,13 +16,13 @@ from amos_sync.message import Message
 from amos_sync.notes import Notes
 from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import PULL_STATE, Outbox, Slot, State
-from amos_sync.pack_shelf import PackShelf, ShelvedPack
+from amos_sync.pack_cache import CachedPack, PackCache
 from amos_sync.session import Offer, Session
 from amos_sync.spool import Spool
 
 
 class Players:
-    """The hub of every session; it knows no ports, and learns of a player when it proves its key."""
+    """The `PlayerEvents` of every session; it knows no ports, and learns of a player when it proves its key."""
 
     def __init__(
         self,
@@ -32,9 +32,9 @@ class Players:
         mqtt: MqttClient[Message],
         notes: Notes,
         opt_out_lists: OptOutLists,
-        shelf: PackShelf | None,
+        pack_cache: PackCache | None,
     ):
-        self._shelf = shelf
+        self._pack_cache = pack_cache
         self._site = site
         self._spool = spool
         self._outbox = outbox
@@ -189,18 +189,18 @@ class Players:
         sentence = f"{session.name}: cannot read segment {entry.sequence}: {printable(reason)}; trying again later"
         self._notes.often(session.address + " unreadable", sentence, clock_ms())
 
-    def pack(self) -> ShelvedPack | None:
+    def pack(self) -> CachedPack | None:
         """The pack that players should have, if there is one."""
-        return self._shelf.current if self._shelf is not None else None
+        return self._pack_cache.current if self._pack_cache is not None else None
 
-    def pack_taken(self, session: Session, shelved: ShelvedPack, sent_bytes: int) -> None:
+    def pack_taken(self, session: Session, cached: CachedPack, sent_bytes: int) -> None:
         """The player has the whole pack, and will play it from its next section on."""
-        sentence = f"{session.name}: has {shelved.name}, {sent_bytes} bytes sent; it plays it from its next section on"
+        sentence = f"{session.name}: has {cached.name}, {sent_bytes} bytes sent; it plays it from its next section on"
         self._notes.say(session.address + " pack", sentence)
 
-    def pack_refused(self, session: Session, shelved: ShelvedPack, reason: str) -> None:
+    def pack_refused(self, session: Session, cached: CachedPack, reason: str) -> None:
         """The player does not want the pack, or it could not be sent; it is offered again later."""
-        sentence = f"{session.name}: does not take {shelved.name}: {printable(reason)}; offering it again later"
+        sentence = f"{session.name}: does not take {cached.name}: {printable(reason)}; offering it again later"
         self._notes.say(session.address + " pack", sentence)
 
     def ended(self, session: Session) -> None:
