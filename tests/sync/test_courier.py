@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 from patience import Patience, wait_until
 from sync_brokers import AmqttBroker, TestBroker
 from sync_ledgers import FakeLedger, truthful
@@ -481,3 +483,25 @@ def test_kill_9_in_the_middle_changes_none_of_the_totals(venue: Venue) -> None:
         text=True,
     )
     assert json.loads(shown.stdout) == found
+
+
+def test_a_courier_that_ends_leaves_no_status_of_its_players(venue: Venue) -> None:
+    heard: dict[str, bytes] = {}
+    client = paho.Client(CallbackAPIVersion.VERSION2, "watcher", protocol=paho.MQTTv311)
+    client.on_message = lambda _client, _data, message: heard.update({message.topic: message.payload})
+    client.connect("127.0.0.1", venue.port)
+    client.subscribe("amos/1/+/+/status", 1)
+    client.loop_start()
+    try:
+        line = venue.player(SEED_A, 2)
+        venue.start_ledger()
+        courier = venue.start()
+        venue.run_until_idle()
+        topic = topics.device_topic(courier.settings.site, line.player.device_id, topics.STATUS)
+        venue.run(lambda: bool(heard.get(topic)))
+        courier.close()
+        venue.courier = None
+        wait_until(lambda: heard[topic] == b"", "the empty status")
+    finally:
+        client.disconnect()
+        client.loop_stop()
