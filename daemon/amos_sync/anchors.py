@@ -19,37 +19,37 @@ class Anchors:
     def __init__(self) -> None:
         self._asking: dict[bytes, _Asking] = {}
 
-    def due(self, device: bytes, clock: int, now_ms: int) -> bool:
+    def due(self, device_id: bytes, clock: int, now_ms: int) -> bool:
         """Whether to ask: at once after connecting, once a day, and each minute while its clock is not synchronised."""
-        asking = self._asking.get(device)
+        asking = self._asking.get(device_id)
         wait_ms = ANCHOR_AGAIN_MS if clock == CLOCK_SYNCHRONISED else ANCHOR_RETRY_MS
         return asking is None or now_ms - asking.asked_ms >= wait_ms
 
-    def asked(self, device: bytes, now_ms: int) -> None:
+    def asked(self, device_id: bytes, now_ms: int) -> None:
         """Its nonce is on the way to the ledger."""
-        self._asking[device] = _Asking(now_ms)
+        self._asking[device_id] = _Asking(now_ms)
 
-    def came(self, device: bytes, payload: bytes) -> bool:
+    def came(self, device_id: bytes, payload: bytes) -> bool:
         """An anchor, or something else, came for it; whether it waits for one."""
-        asking = self._asking.get(device)
+        asking = self._asking.get(device_id)
         if asking is None or asking.answered:
             return False
         asking.came = payload
         return True
 
-    def take(self, device: bytes) -> bytes | None:
+    def take(self, device_id: bytes) -> bytes | None:
         """What there is to hand over, once."""
-        asking = self._asking.get(device)
+        asking = self._asking.get(device_id)
         if asking is None or asking.came is None:
             return None
         payload, asking.came, asking.answered = asking.came, None, True
         return payload
 
-    def waiting(self, device: bytes, now_ms: int) -> bool:
+    def waiting(self, device_id: bytes, now_ms: int) -> bool:
         """Whether an answer may still come soon, so that a courier about to leave should wait for it."""
-        asking = self._asking.get(device)
+        asking = self._asking.get(device_id)
         return asking is not None and not asking.answered and now_ms - asking.asked_ms < ANCHOR_WAIT_MS
 
-    def forget(self, device: bytes) -> None:
+    def forget(self, device_id: bytes) -> None:
         """Its connection ended: it is asked anew with the next."""
-        self._asking.pop(device, None)
+        self._asking.pop(device_id, None)

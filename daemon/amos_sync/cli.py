@@ -16,10 +16,10 @@ from amos.protocol.printable_host import printable
 from amos_cli.output import AsJson, Exit, error_sentence, print_json, refuse
 from amos_cli.table import print_table
 from amos_mqtt.broker import LEVELS, Broker, BrokerSettingError, broker_at
+from amos_sync.clock import clock_ms
 from amos_sync.courier import Courier, Settings
 from amos_sync.errors import SettingError, SyncError
 from amos_sync.limits import SPOOL_BYTES_MAX
-from amos_sync.players import clock_ms
 from amos_sync.ports import check_address
 from amos_sync.report import report
 

@@ -18,21 +18,23 @@ from amos.protocol import topics
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import ANCHOR_BYTES_MAX
+from amos.protocol.printable_host import printable
 from amos.protocol.receipt import parse_receipt
 from amos_mqtt.broker import LEVEL_NAMES, Broker
 from amos_mqtt.client import ClientSettings, MqttClient
 from amos_mqtt.happenings import Arrival, Denied, Down, Happening, Up
+from amos_sync.clock import clock_ms, jitter_permille
 from amos_sync.courier_status import OFFLINE, ONLINE, CourierStatus
 from amos_sync.device import Device
 from amos_sync.errors import SpoolError
 from amos_sync.limits import SPOOL_BYTES_MAX, SPOOL_RETRY_MS, STATUS_MS, UNANSWERED_MAX
 from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
-from amos_sync.notes import Notes, printable
+from amos_sync.notes import Notes
 from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import Outbox, Slot, State, final_refusals
-from amos_sync.pack_shelf import PackShelf
+from amos_sync.pack_cache import PackCache
 from amos_sync.pack_source import open_source
-from amos_sync.players import Players, clock_ms, jitter_permille
+from amos_sync.players import Players
 from amos_sync.session import Session
 from amos_sync.spool import Spool
 
@@ -81,17 +83,16 @@ class Courier:
         self.mqtt = MqttClient(settings.broker, client, read_message, self._wake)
         self.mqtt.start(clock_ms())
         lists = OptOutLists(settings.opt_outs, clock_ms)
-        self.shelf = self._open_shelf()
-        self.players = Players(settings.site, self.spool, self.outbox, self.mqtt, self.notes, lists, self.shelf)
+        self.pack_cache = self._open_pack_cache()
+        self.players = Players(settings.site, self.spool, self.outbox, self.mqtt, self.notes, lists, self.pack_cache)
         self.devices = [Device(address, self.players, self.notes, clock_ms) for address in settings.addresses]
-        self.players.serve(self.devices)
         self._own_status: tuple[int, bytes] = (0, b"")
         self._spool_retry_ms = 0
 
     def close(self) -> None:
         """Hang up everywhere. What is in the spool stays."""
-        if self.shelf is not None:
-            self.shelf.stop()
+        if self.pack_cache is not None:
+            self.pack_cache.stop()
         for device in self.devices:
             device.close()
         self.mqtt.stop(CourierStatus(state=OFFLINE, version=VERSION).encode())
@@ -112,7 +113,7 @@ class Courier:
             for happening in happenings:
                 self._happened(happening, now_ms)
             for device in self.devices:
-                self.players.ended(device.work(now_ms))
+                device.work(now_ms)
             messages = self._stage_sends(now_ms)
             if self.spool.staged:
                 for device in self.devices:
@@ -124,39 +125,39 @@ class Courier:
         for topic, payload in messages:
             self.mqtt.publish(topic, payload)
         for device in self.devices:
-            self.players.ended(device.flush(now_ms))
+            device.flush(now_ms)
         self._publish_own_status(now_ms)
-        if self.shelf is not None and self.shelf.problem:
-            self.notes.say("packs", f"packs: {self.shelf.problem}; looking again later")
+        if self.pack_cache is not None and self.pack_cache.problem:
+            self.notes.say("packs", f"packs: {self.pack_cache.problem}; looking again later")
 
     @property
     def idle(self) -> bool:
         """Whether every sealed segment of every device is receipted, and the players took receipts and pack."""
         return all(self._brought(device) for device in self.devices)
 
-    def _open_shelf(self) -> PackShelf | None:
+    def _open_pack_cache(self) -> PackCache | None:
         settings = self.settings
         if settings.packs is None:
             return None
         source = open_source(settings.packs, settings.spool / "packs")
-        shelf = PackShelf(source, settings.publisher_key, self._wake)
-        shelf.start()
-        return shelf
+        pack_cache = PackCache(source, settings.publisher_key, self._wake)
+        pack_cache.start()
+        return pack_cache
 
     def _brought(self, device: Device) -> bool:
         session = device.session
-        if session is not None and session.device is not None:
+        if session is not None and session.device_id is not None:
             if not self._has_pack(session):
                 return False
-            return session.settled and not self.outbox.open_slots(session.device)
+            return session.settled and not self.outbox.open_slots(session.device_id)
         return device.done is not None and not self.outbox.open_slots(device.done)
 
     def _has_pack(self, session: Session) -> bool:
-        return session.has_pack and (self.shelf is None or self.shelf.looked)
+        return session.has_pack and (self.pack_cache is None or self.pack_cache.looked)
 
     def stuck(self) -> list[Slot]:
         """Slots whose refusal time does not change, once nothing else is left to do; else nothing."""
-        waiting = [slot for name in self.outbox.devices() for slot in self.outbox.open_slots(name)]
+        waiting = [slot for device_id in self.outbox.device_ids() for slot in self.outbox.open_slots(device_id)]
         refused = final_refusals(waiting)
         return refused if len(refused) == len(waiting) else []
 
@@ -169,10 +170,10 @@ class Courier:
             session = device.session
             if self._brought(device):
                 continue
-            if session is None or session.device is None:
+            if session is None or session.device_id is None:
                 sentences.append(f"{device.address} does not answer")
                 continue
-            slots = self.outbox.open_slots(session.device)
+            slots = self.outbox.open_slots(session.device_id)
             for state in State:
                 count = sum(slot.state is state for slot in slots)
                 if count:
@@ -221,23 +222,23 @@ class Courier:
         self.notes.often("spool", f"{error}; nothing is pulled or sent until it works again", now_ms)
         self._spool_retry_ms = now_ms + SPOOL_RETRY_MS
         for device in self.devices:
-            self.players.ended(device.close())
+            device.close()
         with contextlib.suppress(SpoolError):
             self.spool.rollback()
             self._load()
 
     def _stage_line_bytes(self, device: Device) -> None:
-        if device.session is not None and device.session.device is not None:
+        if device.session is not None and device.session.device_id is not None:
             count = device.take_line_bytes()
             if count:
-                self.spool.stage_line_bytes(device.session.device, count)
+                self.spool.stage_line_bytes(device.session.device_id, count)
 
     def _stage_sends(self, now_ms: int) -> list[tuple[str, bytes]]:
         messages = []
         for slot in self.outbox.send(now_ms, self.mqtt.room, jitter_permille()):
             payload = self.spool.payload(slot.id)
-            self.spool.stage_sent(slot.id)
-            messages.append((topics.device_topic(self.settings.site, slot.device, topics.USAGE), payload))
+            self.spool.stage_sent(slot)
+            messages.append((topics.device_topic(self.settings.site, slot.device_id, topics.USAGE), payload))
         return messages
 
     # --- the broker's side
@@ -248,8 +249,10 @@ class Courier:
             self.notes.say("broker", f"{name} connected, {LEVEL_NAMES[happening.level]}")
             self.players.broker_up()
             self._own_status = (0, b"")
-            known = set(self.outbox.devices()) | {device.session.device for device in self.devices if device.session}
-            names = [name for device in known if device for name in self.players.topics_of(device)]
+            known = set(self.outbox.device_ids()) | {
+                device.session.device_id for device in self.devices if device.session
+            }
+            names = [name for device_id in known if device_id for name in self.players.topics_of(device_id)]
             self.mqtt.subscribe([topics.OPT_OUTS, *names])
         elif isinstance(happening, Down):
             self.notes.say("broker", f"{name} {happening.reason}; trying again")
@@ -266,21 +269,21 @@ class Courier:
             self.players.opt_out_lists.came(message.payload)
             self._wake_device(None)
             return
-        site, device, leaf = topics.parse_device_topic(message.topic)
+        site, device_id, leaf = topics.parse_device_topic(message.topic)
         if site != self.settings.site:
             return
         if leaf == topics.RECEIPT:
-            self._answered(device, message, now_ms)
-        elif leaf == topics.ANCHOR and self.players.anchors.came(device, message.payload[:ANCHOR_BYTES_MAX]):
-            self._wake_device(device)
+            self._answered(device_id, message, now_ms)
+        elif leaf == topics.ANCHOR and self.players.anchors.came(device_id, message.payload[:ANCHOR_BYTES_MAX]):
+            self._wake_device(device_id)
 
-    def _answered(self, device: bytes, message: Message, now_ms: int) -> None:
+    def _answered(self, device_id: bytes, message: Message, now_ms: int) -> None:
         answer = answers.decode_answer(message.payload)
         slot = self.outbox.find(answer.message_sha256)
         if slot is None or slot.state is State.RECEIPTED:
             return  # an answer to what is done already: resends bring such
-        named = answer.device_id in (None, device) and answer.sequence in (None, slot.sequence)
-        if slot.device != device or not named:
+        named = answer.device_id in (None, device_id) and answer.sequence in (None, slot.sequence)
+        if slot.device_id != device_id or not named:
             raise ProtocolError("answer: expected device and sequence of the message that its hash names")
         if answer.receipt is not None:
             receipt = parse_receipt(answer.receipt)
@@ -289,22 +292,23 @@ class Courier:
         if self.outbox.answered(answer.message_sha256, answer.verdict, now_ms, jitter_permille()) is None:
             return
         if answer.receipt is not None:
-            self.spool.stage_receipt(slot.id, answer.receipt)
-            self._wake_device(device)
+            self.spool.stage_answer(slot, receipt=answer.receipt)
+            self._wake_device(device_id)
             return
-        self.spool.stage_answer(slot, printable(answer.detail) or None)
-        detail = f" ({printable(answer.detail)})" if answer.detail else ""
+        detail = printable(answer.detail) if answer.detail else None
+        self.spool.stage_answer(slot, detail)
+        aside = f" ({detail})" if detail else ""
         self.notes.often(
-            f"{device.hex()} {answer.verdict}",
-            f"{device.hex()[:8]}: segment {slot.sequence}: {answers.VERDICTS[answer.verdict]}."
-            f" {answers.SENTENCES[answer.verdict]}{detail}",
+            f"{device_id.hex()} {answer.verdict}",
+            f"{device_id.hex()[:8]}: segment {slot.sequence}: {answers.VERDICTS[answer.verdict]}."
+            f" {answers.SENTENCES[answer.verdict]}{aside}",
             now_ms,
         )
 
-    def _wake_device(self, name: bytes | None) -> None:
+    def _wake_device(self, device_id: bytes | None) -> None:
         """There is something for this player, or with None for every one."""
         for device in self.devices:
-            if device.session is not None and name in (None, device.session.device):
+            if device.session is not None and device_id in (None, device.session.device_id):
                 device.wake()
 
     def _publish_own_status(self, now_ms: int) -> None:
@@ -313,7 +317,7 @@ class Courier:
         status = CourierStatus(
             state=ONLINE,
             version=VERSION,
-            devices=sum(device.session is not None and device.session.device is not None for device in self.devices),
+            devices=sum(device.session is not None and device.session.device_id is not None for device in self.devices),
             waiting=len(self.outbox),
             spool_bytes=self.spool.used_bytes,
             full=self.spool.full,

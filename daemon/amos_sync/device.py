@@ -12,7 +12,7 @@ from amos_sync.errors import PortBusy, PortError, PortMissing
 from amos_sync.limits import PORT_RETRY_MS
 from amos_sync.notes import Notes
 from amos_sync.ports import open_port
-from amos_sync.session import Hub, Partial, Session
+from amos_sync.session import Partial, PlayerEvents, Session
 
 
 class Device:
@@ -23,11 +23,11 @@ class Device:
               is receipted does not have the courier wait for it
     """
 
-    def __init__(self, address: str, hub: Hub, notes: Notes, clock_ms: Callable[[], int]):
+    def __init__(self, address: str, events: PlayerEvents, notes: Notes, clock_ms: Callable[[], int]):
         self.address = address
         self.session: Session | None = None
         self.done: bytes | None = None
-        self._hub = hub
+        self._events = events
         self._notes = notes
         self._clock_ms = clock_ms
         self._port: Port | None = None
@@ -63,27 +63,28 @@ class Device:
         if isinstance(awaited, Pause):
             awaited.wake()
 
-    def work(self, now_ms: int) -> Session | None:
-        """Take what arrived and go on with the talk; write nothing. The session, if the connection ended just now."""
-        if self._port is None:
-            if now_ms >= self._retry_at_ms:
-                self._open(now_ms)
-            return None
-        return self._guarded(self._take, now_ms)
+    def work(self, now_ms: int) -> None:
+        """Take what arrived and go on with the talk; write nothing."""
+        if self._port is not None:
+            self._guarded(self._take, now_ms)
+        elif now_ms >= self._retry_at_ms:
+            self._open(now_ms)
 
-    def flush(self, now_ms: int) -> Session | None:
-        """Write what the talk has to say: after the spool's commit. The session, if the connection ended just now."""
-        return None if self._port is None else self._guarded(self._give, now_ms)
+    def flush(self, now_ms: int) -> None:
+        """Write what the talk has to say: after the spool's commit."""
+        if self._port is not None:
+            self._guarded(self._give, now_ms)
 
-    def close(self) -> Session | None:
-        """Hang up; the session that ended, if any."""
+    def close(self) -> None:
+        """Hang up, and tell which session ended."""
         session, self.session = self.session, None
-        if session is not None and session.device is not None:
-            self.done = session.device if session.settled and session.has_pack else None
+        if session is not None and session.device_id is not None:
+            self.done = session.device_id if session.settled and session.has_pack else None
         if self._port is not None:
             self._port.close()
         self._port = self._link = self._talk = None
-        return session
+        if session is not None:
+            self._events.ended(session)
 
     def take_line_bytes(self) -> int:
         """Bytes that crossed the line, both ways, since the last call."""
@@ -98,19 +99,18 @@ class Device:
             self._retry_later(now_ms)
             return
         self._link = CourierLink(random.randint(1, 0xFFFF))
-        self.session = Session(self.address, self._link, self._hub, self._clock_ms, self._partial)
+        self.session = Session(self.address, self._link, self._events, self._clock_ms, self._partial)
         self._talk = Conversation(self.session.run())
         self._damaged_told = 0
         self._guarded(self._take, now_ms)
 
-    def _guarded(self, act: Callable[[int], None], now_ms: int) -> Session | None:
+    def _guarded(self, act: Callable[[int], None], now_ms: int) -> None:
         try:
             act(now_ms)
         except (PortError, ProtocolError) as error:
             self._notes.say(self.address, f"{_prefixed(self.address, str(error))}; trying again")
             self._retry_later(now_ms)
-            return self.close()
-        return None
+            self.close()
 
     def _take(self, now_ms: int) -> None:
         if self._port is None or self._link is None or self._talk is None:

@@ -9,11 +9,6 @@ REPEAT_MS = 60_000
 """A sentence about the same subject that keeps changing is told at most once a minute."""
 
 
-def printable(text: str | None) -> str:
-    """Text from outside as one harmless line."""
-    return "".join(letter if letter.isprintable() else "?" for letter in (text or ""))[:200]
-
-
 class Notes:
     """Says a sentence about a subject when it differs from the last one; `often` also limits how often."""
 

@@ -70,6 +70,9 @@ NEXT = {
 }
 """(state, event) -> state. A receipt outweighs every later refusal; only the player ends a segment's way."""
 
+PULL_STATE = NEXT[State.RETURNED, Event.PULL]
+"""Of a segment that was just pulled, for the first time or again."""
+
 EVENT_OF_VERDICT = {
     answers.ACCEPTED: Event.RECEIPT,
     answers.DUPLICATE: Event.RECEIPT,
@@ -106,11 +109,11 @@ WAIT_MS = {
 class Slot:
     """One segment in the outbox; `id` is the spool's. `verdict` is the last refusal or hold, if any."""
 
-    __slots__ = ("attempts", "device", "due_ms", "id", "message_sha256", "sequence", "state", "verdict")
+    __slots__ = ("attempts", "device_id", "due_ms", "id", "message_sha256", "sequence", "state", "verdict")
 
-    def __init__(self, id: int, device: bytes, sequence: int, message_sha256: bytes, state: State):
+    def __init__(self, id: int, device_id: bytes, sequence: int, message_sha256: bytes, state: State):
         self.id = id
-        self.device = device
+        self.device_id = device_id
         self.sequence = sequence
         self.message_sha256 = message_sha256
         self.state = state
@@ -131,7 +134,7 @@ class _Lane:
 
 
 class Outbox:
-    """Every segment that is not yet returned. Each method that changes a slot returns it, for the spool to store.
+    """Every segment that is not yet returned. Each method that changes a slot returns it: the spool stores its state.
 
     unanswered_max   fresh segments of one device on their way at once
     """
@@ -148,7 +151,7 @@ class Outbox:
 
     def add(self, slot: Slot) -> None:
         """Take a slot in: just pulled, or found in the spool at the start (then everything unanswered is due)."""
-        lane = self._lanes.setdefault(slot.device, _Lane())
+        lane = self._lanes.setdefault(slot.device_id, _Lane())
         if slot.state in (State.SENT, State.HELD, State.REFUSED):
             slot.state = State.PULLED
         lane.slots[slot.id] = slot
@@ -177,7 +180,7 @@ class Outbox:
                 chosen.append(slot)
         # Whoever was served last goes to the end, so that turns stay fair when there is room for one at a time.
         if chosen:
-            last = chosen[-1].device
+            last = chosen[-1].device_id
             self._lanes[last] = self._lanes.pop(last)
         return chosen
 
@@ -207,12 +210,12 @@ class Outbox:
         """The slot whose payload has this hash."""
         return self._by_message.get(message_sha256)
 
-    def player_at(self, device: bytes, last_receipted: int) -> list[Slot]:
+    def player_at(self, device_id: bytes, last_receipted: int) -> list[Slot]:
         """The player holds receipts up to this sequence: what the ledger receipted up to there is returned.
 
         Segments without a receipt of the ledger stay, whatever the player says.
         """
-        lane = self._lanes.get(device)
+        lane = self._lanes.get(device_id)
         if lane is None:
             return []
         taken = [slot for slot in lane.receipted.values() if slot.sequence <= last_receipted]
@@ -220,9 +223,9 @@ class Outbox:
             self._move(slot, Event.PLAYER_TOOK)
         return taken
 
-    def next_offer(self, device: bytes, last_receipted: int) -> Slot | None:
+    def next_offer(self, device_id: bytes, last_receipted: int) -> Slot | None:
         """The newest receipted slot beyond what the player has: by the chain it confirms every earlier one too."""
-        lane = self._lanes.get(device)
+        lane = self._lanes.get(device_id)
         ahead = [slot for slot in lane.receipted.values() if slot.sequence > last_receipted] if lane else []
         return max(ahead, key=lambda slot: slot.sequence, default=None)
 
@@ -233,14 +236,14 @@ class Outbox:
         self._wait(slot, now_ms, PLAYER_REFUSED_WAIT_MS, jitter_permille)
         return slot
 
-    def open_slots(self, device: bytes) -> list[Slot]:
+    def open_slots(self, device_id: bytes) -> list[Slot]:
         """The device's slots that are not yet returned."""
-        lane = self._lanes.get(device)
+        lane = self._lanes.get(device_id)
         return list(lane.slots.values()) if lane else []
 
-    def devices(self) -> list[bytes]:
+    def device_ids(self) -> list[bytes]:
         """Devices with open slots."""
-        return [device for device, lane in self._lanes.items() if lane.slots]
+        return [device_id for device_id, lane in self._lanes.items() if lane.slots]
 
     def __len__(self) -> int:
         return len(self._by_message)
@@ -254,7 +257,7 @@ class Outbox:
         state = NEXT.get((slot.state, event))
         if state is None:
             return False
-        lane = self._lanes[slot.device]
+        lane = self._lanes[slot.device_id]
         lane.unanswered += (state is State.SENT) - (slot.state is State.SENT)
         slot.state = state
         if state is State.RECEIPTED:
@@ -268,7 +271,7 @@ class Outbox:
 
     def _wait(self, slot: Slot, now_ms: int, bounds: tuple[int, int], jitter_permille: int) -> None:
         slot.due_ms = now_ms + back_off_ms(bounds, max(slot.attempts, 1), jitter_permille)
-        heapq.heappush(self._lanes[slot.device].later, (slot.due_ms, slot.id))
+        heapq.heappush(self._lanes[slot.device_id].later, (slot.due_ms, slot.id))
 
 
 def final_refusals(slots: Iterable[Slot]) -> list[Slot]:

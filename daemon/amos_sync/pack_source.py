@@ -1,7 +1,7 @@
 """Where the courier finds the pack for its players: a folder, or the same folder on a static web server.
 
 `read_manifest()` and `blob(sha256, size)`, a path of a file of that hash, raise `PackSourceError` and may take long: a
-thread of `PackShelf` calls them.
+thread of `PackCache` calls them.
 """
 
 import hashlib

@@ -1,39 +1,28 @@
-"""The courier's answers to the players' sessions (`session.Hub`), from spool and outbox. Nothing here waits."""
+"""What the courier does about its players, and answers to their sessions, from spool and outbox. Nothing waits."""
 
 import hashlib
-import random
 import secrets
-import time
 
 from amos.protocol import topics
 from amos.protocol.envelope_host import wrap
 from amos.protocol.link import STATES, Entry, Response
+from amos.protocol.printable_host import printable
 from amos_mqtt.client import MqttClient
 from amos_sync.anchors import Anchors
-from amos_sync.device import Device
+from amos_sync.clock import clock_ms, jitter_permille
 from amos_sync.errors import PlayerError
 from amos_sync.limits import SEQUENCE_MAX, STATUS_MS
 from amos_sync.message import Message
-from amos_sync.notes import Notes, printable
+from amos_sync.notes import Notes
 from amos_sync.opt_outs import OptOutLists
-from amos_sync.outbox import Outbox, Slot, State
-from amos_sync.pack_shelf import PackShelf, ShelvedPack
+from amos_sync.outbox import PULL_STATE, Outbox, Slot, State
+from amos_sync.pack_cache import CachedPack, PackCache
 from amos_sync.session import Offer, Session
 from amos_sync.spool import Spool
 
 
-def clock_ms() -> int:
-    """Monotonic milliseconds."""
-    return time.monotonic_ns() // 1_000_000
-
-
-def jitter_permille() -> int:
-    """For `back_off_ms`."""
-    return random.randint(0, 1000)
-
-
 class Players:
-    """The hub of every session. `devices` is shared with the courier, which fills it."""
+    """The `PlayerEvents` of every session; it knows no ports, and learns of a player when it proves its key."""
 
     def __init__(
         self,
@@ -43,22 +32,18 @@ class Players:
         mqtt: MqttClient[Message],
         notes: Notes,
         opt_out_lists: OptOutLists,
-        shelf: PackShelf | None,
+        pack_cache: PackCache | None,
     ):
-        self._shelf = shelf
+        self._pack_cache = pack_cache
         self._site = site
         self._spool = spool
         self._outbox = outbox
         self._mqtt = mqtt
         self._notes = notes
-        self._devices: list[Device] = []
+        self._sessions: dict[bytes, Session] = {}  # of the players that are connected
         self._published: dict[bytes, tuple[int, bytes]] = {}  # device -> when, and state and text of its status
         self.opt_out_lists = opt_out_lists
         self.anchors = Anchors()
-
-    def serve(self, devices: list[Device]) -> None:
-        """These are the courier's devices."""
-        self._devices = devices
 
     def broker_up(self) -> None:
         """Every status is published again: the broker may have lost what it retained."""
@@ -69,22 +54,23 @@ class Players:
 
     def connected(self, session: Session, identity: Response) -> None:
         """A player proved its key. Raises `PlayerError` when it is connected on another port already."""
-        device = identity.device_id or b""
-        for other in self._devices:
-            if other.session not in (None, session) and other.session.device == device:
-                session.device = None
-                raise PlayerError(f"{session.address}: player {device.hex()[:8]} is at {other.address} already")
-        before = self._spool.stage_device(device, session.address)
+        device_id = identity.device_id or b""
+        other = self._sessions.get(device_id)
+        if other is not None and other is not session:
+            session.device_id = None
+            raise PlayerError(f"{session.address}: player {device_id.hex()[:8]} is at {other.address} already")
+        self._sessions[device_id] = session
+        before = self._spool.stage_device(device_id, session.address)
         if before is not None:
-            sentence = f"{session.address}: another player than before: {device.hex()[:8]} instead of {before[:8]}"
+            sentence = f"{session.address}: another player than before: {device_id.hex()[:8]} instead of {before[:8]}"
             self._notes.say(session.address, sentence)
         about = f"{printable(identity.board)}, firmware {printable(identity.firmware)}"
         self._notes.say(session.address, f"{session.name}: connected, {about}")
-        self._mqtt.subscribe(self.topics_of(device))
+        self._mqtt.subscribe(self.topics_of(device_id))
 
-    def topics_of(self, device: bytes) -> list[str]:
+    def topics_of(self, device_id: bytes) -> list[str]:
         """Where the ledger's answers for it come."""
-        return [topics.device_topic(self._site, device, leaf) for leaf in (topics.RECEIPT, topics.ANCHOR)]
+        return [topics.device_topic(self._site, device_id, leaf) for leaf in (topics.RECEIPT, topics.ANCHOR)]
 
     def looked(self, session: Session, raw: bytes) -> None:
         """A player's status came: return what it took receipts for, and pass the status on."""
@@ -93,7 +79,7 @@ class Players:
             return
         returned = self._outbox.player_at(status.device_id, status.last_receipted)
         if returned:
-            self._spool.stage_returned([slot.id for slot in returned])
+            self._spool.stage_returned(returned)
         told_ms, told = self._published.get(status.device_id, (-STATUS_MS, b""))
         mood = bytes((status.state,)) + (status.text or "").encode()
         if mood != told:
@@ -122,15 +108,15 @@ class Players:
 
     def challenged(self, session: Session, nonce: bytes | None) -> None:
         """The player gave a nonce for the ledger to sign, or does not know how."""
-        if session.device is None:
+        if session.device_id is None:
             return
-        self.anchors.asked(session.device, clock_ms())
+        self.anchors.asked(session.device_id, clock_ms())
         if nonce is not None:
-            self._mqtt.publish(topics.device_topic(self._site, session.device, topics.TIME), nonce)
+            self._mqtt.publish(topics.device_topic(self._site, session.device_id, topics.TIME), nonce)
 
     def next_anchor(self, session: Session) -> bytes | None:
         """The anchor that came for the player."""
-        return self.anchors.take(session.device or b"")
+        return self.anchors.take(session.device_id or b"")
 
     def anchor_offered(self, session: Session, refusal: str | None) -> None:
         """The player took its anchor, or said why not."""
@@ -140,18 +126,18 @@ class Players:
 
     def awaits_anchor(self, session: Session) -> bool:
         """Whether one is on its way."""
-        return self.anchors.waiting(session.device or b"", clock_ms())
+        return self.anchors.waiting(session.device_id or b"", clock_ms())
 
-    def next_offer(self, device: bytes, last_receipted: int) -> Offer | None:
+    def next_offer(self, device_id: bytes, last_receipted: int) -> Offer | None:
         """The receipt to hand over next."""
-        slot = self._outbox.next_offer(device, last_receipted)
+        slot = self._outbox.next_offer(device_id, last_receipted)
         return Offer(slot, self._spool.receipt(slot.id)) if slot is not None else None
 
     def offer_refused(self, session: Session, offer: Offer) -> None:
         """The player did not take a receipt: ask the ledger again."""
         now_ms = clock_ms()
         self._outbox.player_refused(offer.slot, now_ms, jitter_permille())
-        self._spool.stage_receipt(offer.slot.id, None)
+        self._spool.stage_answer(offer.slot)
         sentence = f"{session.name}: did not take the receipt for {offer.slot.sequence}; asking the ledger again"
         self._notes.often(session.address + " offer", sentence, now_ms)
 
@@ -168,11 +154,11 @@ class Players:
 
     def wanted(self, session: Session, entries: list[Entry]) -> list[Entry]:
         """Which of these listed segments to pull: those whose bytes are not in the spool."""
-        if not entries or session.device is None:
+        if not entries or session.device_id is None:
             return []
         if entries[-1].sequence > SEQUENCE_MAX:
             raise PlayerError(f"{session.name}: expected sequences up to {SEQUENCE_MAX}, found {entries[-1].sequence}")
-        known = self._spool.held(session.device, entries[0].sequence, entries[-1].sequence)
+        known = self._spool.held(session.device_id, entries[0].sequence, entries[-1].sequence)
         wanted = []
         for entry in entries:
             kept = [held for held in known.get(entry.sequence, []) if held.state is not State.RETURNED]
@@ -184,17 +170,17 @@ class Players:
             wanted.append(entry)
         return wanted
 
-    def pulled(self, device: bytes, entry: Entry, segment: bytes) -> None:
+    def pulled(self, device_id: bytes, entry: Entry, segment: bytes) -> None:
         """A segment came through whole: it is spooled with this turn's commit, and sent after it."""
         message = wrap(segment)
         sha256 = hashlib.sha256(message).digest()
-        id = self._spool.stage_pull(device, entry.sequence, entry.sha256, len(segment), message, sha256)
-        self._outbox.add(Slot(id, device, entry.sequence, sha256, State.PULLED))
+        id = self._spool.stage_pull(device_id, entry.sequence, entry.sha256, len(segment), message, sha256, PULL_STATE)
+        self._outbox.add(Slot(id, device_id, entry.sequence, sha256, PULL_STATE))
 
     def settled(self, session: Session) -> None:
         """Everything that the player lists is receipted, and it took the receipts."""
         last = session.status.last_receipted if session.status else 0
-        if last and session.device is not None and not self._outbox.open_slots(session.device):
+        if last and session.device_id is not None and not self._outbox.open_slots(session.device_id):
             sentence = f"{session.name}: all segments up to {last} are receipted"
             self._notes.say(session.address + " synced", sentence)
 
@@ -203,25 +189,26 @@ class Players:
         sentence = f"{session.name}: cannot read segment {entry.sequence}: {printable(reason)}; trying again later"
         self._notes.often(session.address + " unreadable", sentence, clock_ms())
 
-    def pack(self) -> ShelvedPack | None:
+    def pack(self) -> CachedPack | None:
         """The pack that players should have, if there is one."""
-        return self._shelf.current if self._shelf is not None else None
+        return self._pack_cache.current if self._pack_cache is not None else None
 
-    def pack_taken(self, session: Session, shelved: ShelvedPack, sent_bytes: int) -> None:
+    def pack_taken(self, session: Session, cached: CachedPack, sent_bytes: int) -> None:
         """The player has the whole pack, and will play it from its next section on."""
-        sentence = f"{session.name}: has {shelved.name}, {sent_bytes} bytes sent; it plays it from its next section on"
+        sentence = f"{session.name}: has {cached.name}, {sent_bytes} bytes sent; it plays it from its next section on"
         self._notes.say(session.address + " pack", sentence)
 
-    def pack_refused(self, session: Session, shelved: ShelvedPack, reason: str) -> None:
+    def pack_refused(self, session: Session, cached: CachedPack, reason: str) -> None:
         """The player does not want the pack, or it could not be sent; it is offered again later."""
-        sentence = f"{session.name}: does not take {shelved.name}: {printable(reason)}; offering it again later"
+        sentence = f"{session.name}: does not take {cached.name}: {printable(reason)}; offering it again later"
         self._notes.say(session.address + " pack", sentence)
 
-    def ended(self, session: Session | None) -> None:
-        """A connection ended, if it is one."""
+    def ended(self, session: Session) -> None:
+        """A connection ended."""
         # A retained status outlives its truth: empty means that nobody knows.
-        if session is not None and session.device is not None:
-            self._published.pop(session.device, None)
-            self.anchors.forget(session.device)
-            topic = topics.device_topic(self._site, session.device, topics.STATUS)
+        if session.device_id is not None:
+            self._sessions.pop(session.device_id, None)
+            self._published.pop(session.device_id, None)
+            self.anchors.forget(session.device_id)
+            topic = topics.device_topic(self._site, session.device_id, topics.STATUS)
             self._mqtt.publish(topic, b"", retain=True)

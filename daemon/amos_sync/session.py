@@ -1,8 +1,8 @@
 """The talk with one player, from top to bottom: prove, look, hand receipts over, pull, wait, look again.
 
-A generator over `amos.protocol.link_courier_talk`; what it learns goes to the hub (the courier), which answers from
-spool and outbox. Everything here can be broken off at any point and started anew: the player and the spool know where
-they stand.
+A generator over `amos.protocol.link_courier_talk`; what it learns goes to `PlayerEvents` (the courier), which answers
+from spool and outbox. Everything here can be broken off at any point and started anew: the player and the spool know
+where they stand.
 """
 
 from collections.abc import Callable, Generator
@@ -30,7 +30,7 @@ from amos_sync.errors import PlayerError
 from amos_sync.limits import PACK_MEND_MS, PACK_RETRY_MS, PACK_SLICE_BYTES, POLL_MS, RELIST_MS, SEQUENCE_MAX
 from amos_sync.opt_outs import Offered
 from amos_sync.outbox import Slot
-from amos_sync.pack_shelf import ShelvedPack
+from amos_sync.pack_cache import CachedPack
 
 Steps = Generator[Ticket | Pause, Response | None, None]
 
@@ -46,7 +46,7 @@ class Offer:
     receipt: bytes
 
 
-class Hub(Protocol):
+class PlayerEvents(Protocol):
     """What a session needs of the courier. None of these waits."""
 
     def nonce(self) -> bytes: ...
@@ -59,16 +59,17 @@ class Hub(Protocol):
     def next_anchor(self, session: "Session") -> bytes | None: ...
     def anchor_offered(self, session: "Session", refusal: str | None) -> None: ...
     def awaits_anchor(self, session: "Session") -> bool: ...
-    def next_offer(self, device: bytes, last_receipted: int) -> Offer | None: ...
+    def next_offer(self, device_id: bytes, last_receipted: int) -> Offer | None: ...
     def offer_refused(self, session: "Session", offer: Offer) -> None: ...
     def has_room(self) -> bool: ...
     def wanted(self, session: "Session", entries: list[Entry]) -> list[Entry]: ...
-    def pulled(self, device: bytes, entry: Entry, segment: bytes) -> None: ...
+    def pulled(self, device_id: bytes, entry: Entry, segment: bytes) -> None: ...
     def settled(self, session: "Session") -> None: ...
     def unreadable(self, session: "Session", entry: Entry, reason: str) -> None: ...
-    def pack(self) -> ShelvedPack | None: ...
-    def pack_taken(self, session: "Session", shelved: ShelvedPack, sent_bytes: int) -> None: ...
-    def pack_refused(self, session: "Session", shelved: ShelvedPack, reason: str) -> None: ...
+    def pack(self) -> CachedPack | None: ...
+    def pack_taken(self, session: "Session", cached: CachedPack, sent_bytes: int) -> None: ...
+    def pack_refused(self, session: "Session", cached: CachedPack, reason: str) -> None: ...
+    def ended(self, session: "Session") -> None: ...
 
 
 @dataclass
@@ -91,12 +92,14 @@ class Session:
     player took. `has_pack` is True while it plays, has taken or has refused the pack that there is for it, if any.
     """
 
-    def __init__(self, address: str, link: CourierLink, hub: Hub, clock_ms: Callable[[], int], partial: Partial):
+    def __init__(
+        self, address: str, link: CourierLink, events: PlayerEvents, clock_ms: Callable[[], int], partial: Partial
+    ):
         self.address = address
-        self.device: bytes | None = None
+        self.device_id: bytes | None = None
         self.status: Status | None = None
         self._link = link
-        self._hub = hub
+        self._events = events
         self._clock_ms = clock_ms
         self._partial = partial
         self._offered = Offered()
@@ -107,24 +110,24 @@ class Session:
         self._relist_at_ms: int | None = None
         self._sending: SendPack | None = None
         self._pack_retry_at_ms: int | None = None
-        self._pack_done: ShelvedPack | None = None
+        self._pack_done: CachedPack | None = None
         self._mend_from_ms = 0
 
     @property
     def name(self) -> str:
         """For people: where it is and the first digits of who it is."""
-        return f"{self.address} ({self.device.hex()[:8]})" if self.device else self.address
+        return f"{self.address} ({self.device_id.hex()[:8]})" if self.device_id else self.address
 
     @property
     def settled(self) -> bool:
         status = self.status
         if status is None or not self._caught_up or status.next_sequence != self._caught_up_before:
             return False
-        return status.last_receipted >= self._highest_listed and not self._hub.awaits_anchor(self)
+        return status.last_receipted >= self._highest_listed and not self._events.awaits_anchor(self)
 
     @property
     def has_pack(self) -> bool:
-        return self._pack_done is self._hub.pack()
+        return self._pack_done is self._events.pack()
 
     def run(self) -> Steps:
         """The whole talk; it ends only by an error: `LinkError`, `ProtocolError` or `PlayerError`."""
@@ -133,48 +136,48 @@ class Session:
             status = yield from self._look()
             yield from self._hand_opt_outs()
             yield from self._bring_time()
-            receipt = self._hub.next_offer(status.device_id, status.last_receipted)
+            receipt = self._events.next_offer(status.device_id, status.last_receipted)
             if receipt is not None:
                 yield from self._hand_over(receipt)
                 continue
             if not (yield from self._pull_page(status)):
                 if self.settled:
-                    self._hub.settled(self)
+                    self._events.settled(self)
                 if not (yield from self._bring_pack(status)):
                     yield Pause(POLL_MS)
 
     def _prove(self) -> Steps:
         for _try in range(PROOFS_MAX):
-            nonce = self._hub.nonce()
+            nonce = self._events.nonce()
             identity = yield from identify(self._link, nonce)
             key, signature = identity.public_key or b"", identity.signature or b""
             if key_id(key) == identity.device_id and verify(key, IDENTIFY_CONTEXT + nonce, signature):
-                self.device = identity.device_id
-                self._hub.connected(self, identity)
+                self.device_id = identity.device_id
+                self._events.connected(self, identity)
                 return
         raise PlayerError(f"{self.address}: what answers there does not prove that it holds its key")
 
     def _look(self) -> Generator[Ticket | Pause, Response | None, Status]:
         status, raw = yield from read_status(self._link)
-        if status.device_id != self.device:
+        if status.device_id != self.device_id:
             raise PlayerError(f"{self.name}: its status is that of {status.device_id.hex()[:8]}")
         self.status = status
-        self._hub.looked(self, raw)
+        self._events.looked(self, raw)
         return status
 
     def _hand_opt_outs(self) -> Steps:
         """Before anything else that takes long: each minute counts for somebody."""
-        while (data := self._offered.next(self._hub.opt_outs(), self._clock_ms())) is not None:
+        while (data := self._offered.next(self._events.opt_outs(), self._clock_ms())) is not None:
             refusal = yield from offer(self._link, OFFER_OPT_OUTS, 0, data)
             self._offered.done(data, refusal, self._clock_ms())
-            self._hub.opt_outs_offered(self, refusal)
+            self._events.opt_outs_offered(self, refusal)
 
     def _bring_time(self) -> Steps:
         """Ask for the player's nonce when a time anchor is due, and hand over the one that came."""
-        anchor = self._hub.next_anchor(self)
+        anchor = self._events.next_anchor(self)
         if anchor is not None:
-            self._hub.anchor_offered(self, (yield from offer(self._link, OFFER_ANCHOR, 0, anchor)))
-        if not self._hub.wants_time(self):
+            self._events.anchor_offered(self, (yield from offer(self._link, OFFER_ANCHOR, 0, anchor)))
+        if not self._events.wants_time(self):
             return
         try:
             nonce = yield from challenge(self._link)
@@ -182,14 +185,14 @@ class Session:
             if error.code != UNKNOWN_VERB:
                 raise
             nonce = None  # an older player: asked again with the next connection
-        self._hub.challenged(self, nonce)
+        self._events.challenged(self, nonce)
 
     def _hand_over(self, receipt: Offer) -> Steps:
         yield from offer_receipt(self._link, receipt.slot.sequence, receipt.receipt)
         # The status alone tells whether it was taken: an answer may be lost, and an earlier try may have succeeded.
         status = yield from self._look()
         if status.last_receipted < receipt.slot.sequence:
-            self._hub.offer_refused(self, receipt)
+            self._events.offer_refused(self, receipt)
 
     def _pull_page(self, status: Status) -> Generator[Ticket | Pause, Response | None, bool]:
         """List and pull up to one page; whether there may be more at once."""
@@ -199,12 +202,12 @@ class Session:
         if status.next_sequence < self._cursor:
             self._cursor, self._highest_listed = 0, 0  # another card, or a restored one: its segments count from anew
         first = max(self._cursor, status.last_receipted + 1)
-        if not self._hub.has_room() or first > SEQUENCE_MAX:
+        if not self._events.has_room() or first > SEQUENCE_MAX:
             self._caught_up = False
             return False
         entries = (yield from list_page(self._link, first)) if status.next_sequence > first else []
-        for entry in self._hub.wanted(self, entries):
-            if not self._hub.has_room():
+        for entry in self._events.wanted(self, entries):
+            if not self._events.has_room():
                 self._cursor = entry.sequence
                 return False
             yield from self._pull(entry)
@@ -226,37 +229,37 @@ class Session:
             self._skip(entry, str(error))
         else:
             self._partial.held = None
-            self._hub.pulled(self.device or b"", entry, segment)
+            self._events.pulled(self.device_id or b"", entry, segment)
 
     def _bring_pack(self, status: Status) -> Generator[Ticket | Pause, Response | None, bool]:
         """Send a slice of the pack that there is for the player, if it plays another, or what it found spoilt of this
         one; whether more is to be sent."""
-        shelved = self._hub.pack()
-        plays = shelved is not None and shelved.pack.pack_id == status.pack
-        if shelved is None or (plays and not status.spoilt_blobs):
-            self._sending, self._pack_done = None, shelved
+        cached = self._events.pack()
+        plays = cached is not None and cached.pack.pack_id == status.pack
+        if cached is None or (plays and not status.spoilt_blobs):
+            self._sending, self._pack_done = None, cached
             return False
         if plays and (self._sending is None or self._sending.is_sent):
             if self._clock_ms() < self._mend_from_ms:
                 return False
             self._sending, self._mend_from_ms = None, self._clock_ms() + PACK_MEND_MS
-        if self._sending is None or self._sending.pack is not shelved.pack:
-            self._sending = SendPack(self._link, shelved.pack, shelved.read)
+        if self._sending is None or self._sending.pack is not cached.pack:
+            self._sending = SendPack(self._link, cached.pack, cached.read)
             self._pack_retry_at_ms = None
         if self._pack_retry_at_ms is not None and self._clock_ms() < self._pack_retry_at_ms:
             return False
         try:
             taken = yield from self._sending.some(PACK_SLICE_BYTES)
         except (RequestRefused, TransferError) as error:
-            self._sending = SendPack(self._link, shelved.pack, shelved.read)
-            self._pack_retry_at_ms, self._pack_done = self._clock_ms() + PACK_RETRY_MS, shelved
-            self._hub.pack_refused(self, shelved, str(error))
+            self._sending = SendPack(self._link, cached.pack, cached.read)
+            self._pack_retry_at_ms, self._pack_done = self._clock_ms() + PACK_RETRY_MS, cached
+            self._events.pack_refused(self, cached, str(error))
             return False
         if taken:
-            self._pack_done = shelved
-            self._hub.pack_taken(self, shelved, self._sending.sent_bytes)
+            self._pack_done = cached
+            self._events.pack_taken(self, cached, self._sending.sent_bytes)
         return not taken
 
     def _skip(self, entry: Entry, reason: str) -> None:
         self._relist_at_ms = self._clock_ms() + RELIST_MS
-        self._hub.unreadable(self, entry, reason)
+        self._events.unreadable(self, entry, reason)

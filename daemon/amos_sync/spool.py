@@ -103,14 +103,16 @@ class Spool:
                 "SELECT id, device, sequence, message_sha256, state FROM entries WHERE state != 6 "
                 "ORDER BY device, sequence, id"
             ).fetchall()
-        return [Slot(id, device, sequence, message, State(state)) for id, device, sequence, message, state in rows]
+        return [
+            Slot(id, device_id, sequence, message, State(state)) for id, device_id, sequence, message, state in rows
+        ]
 
-    def held(self, device: bytes, first: int, last: int) -> dict[int, list[Held]]:
+    def held(self, device_id: bytes, first: int, last: int) -> dict[int, list[Held]]:
         """Sequence -> what is known of it; two entries under one number are a fork, and both are kept."""
         with _named("read"):
             rows = self._database.execute(
                 "SELECT sequence, id, segment_sha256, state FROM entries WHERE device = ? AND sequence BETWEEN ? AND ?",
-                (device, first, last),
+                (device_id, first, last),
             ).fetchall()
         known: dict[int, list[Held]] = {}
         for sequence, id, segment_sha256, state in rows:
@@ -132,26 +134,35 @@ class Spool:
             raise SpoolError(f"spool: expected a {column} with entry {id}, found none; the file was changed by others")
         return bytes(row[0])
 
-    def stage_device(self, device: bytes, port: str) -> str | None:
+    def stage_device(self, device_id: bytes, port: str) -> str | None:
         """Note where a device answers; the hex name of another device that was last seen there, or None."""
         with self._staging():
             row = self._database.execute(
-                "SELECT device FROM devices WHERE port = ? AND device != ?", (port, device)
+                "SELECT device FROM devices WHERE port = ? AND device != ?", (port, device_id)
             ).fetchone()
-            self._database.execute("UPDATE devices SET port = '' WHERE port = ? AND device != ?", (port, device))
+            self._database.execute("UPDATE devices SET port = '' WHERE port = ? AND device != ?", (port, device_id))
             self._database.execute(
                 "INSERT INTO devices (device, port) VALUES (?, ?) ON CONFLICT DO UPDATE SET port = excluded.port",
-                (device, port),
+                (device_id, port),
             )
         return bytes(row[0]).hex() if row else None
 
-    def stage_line_bytes(self, device: bytes, count: int) -> None:
+    def stage_line_bytes(self, device_id: bytes, count: int) -> None:
         """Add to the bytes that crossed the line of a device, both ways."""
         with self._staging():
-            self._database.execute("UPDATE devices SET line_bytes = line_bytes + ? WHERE device = ?", (count, device))
+            self._database.execute(
+                "UPDATE devices SET line_bytes = line_bytes + ? WHERE device = ?", (count, device_id)
+            )
 
     def stage_pull(
-        self, device: bytes, sequence: int, segment_sha256: bytes, segment_bytes: int, message: bytes, sha256: bytes
+        self,
+        device_id: bytes,
+        sequence: int,
+        segment_sha256: bytes,
+        segment_bytes: int,
+        message: bytes,
+        sha256: bytes,
+        state: State,
     ) -> int:
         """Keep a pulled segment as the message that will carry it (`sha256` is the message's); the entry's id."""
         with self._staging():
@@ -160,42 +171,37 @@ class Spool:
                 " state, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (device, sequence, segment_sha256)"
                 " DO UPDATE SET message_sha256 = excluded.message_sha256, message_bytes = excluded.message_bytes,"
                 " state = excluded.state, payload = excluded.payload RETURNING id",
-                (device, sequence, segment_sha256, sha256, segment_bytes, len(message), State.PULLED, message),
+                (device_id, sequence, segment_sha256, sha256, segment_bytes, len(message), state, message),
             )
             id = int(cursor.fetchone()[0])
         self.used_bytes += len(message)
         self.open_entries += 1
         return id
 
-    def stage_sent(self, id: int) -> None:
+    def stage_sent(self, slot: Slot) -> None:
         """The message was given to the broker once more."""
         with self._staging():
-            self._database.execute("UPDATE entries SET state = ?, sends = sends + 1 WHERE id = ?", (State.SENT, id))
-
-    def stage_answer(self, slot: Slot, detail: str | None) -> None:
-        """The ledger's refusal or hold, as the slot has it."""
-        with self._staging():
             self._database.execute(
-                "UPDATE entries SET state = ?, verdict = ?, detail = ? WHERE id = ?",
-                (slot.state, slot.verdict, detail, slot.id),
+                "UPDATE entries SET state = ?, sends = sends + 1 WHERE id = ?", (slot.state, slot.id)
             )
 
-    def stage_receipt(self, id: int, receipt: bytes | None) -> None:
-        """The ledger's receipt; None forgets one that the player refused, and the segment waits to be sent again."""
-        state = State.PULLED if receipt is None else State.RECEIPTED
+    def stage_answer(self, slot: Slot, detail: str | None = None, receipt: bytes | None = None) -> None:
+        """What the ledger says of a segment, as the slot has it; without `receipt` an earlier one is forgotten."""
         with self._staging():
             self._database.execute(
-                "UPDATE entries SET state = ?, receipt = ?, verdict = NULL, detail = NULL WHERE id = ?",
-                (state, receipt, id),
+                "UPDATE entries SET state = ?, verdict = ?, detail = ?, receipt = ? WHERE id = ?",
+                (slot.state, slot.verdict, detail, receipt, slot.id),
             )
 
-    def stage_returned(self, ids: list[int]) -> None:
+    def stage_returned(self, slots: list[Slot]) -> None:
         """The player took a receipt that covers these: only a compact row of each remains."""
         with self._staging():
-            for id in ids:
-                (size,) = self._database.execute("SELECT message_bytes FROM entries WHERE id = ?", (id,)).fetchone()
+            for slot in slots:
+                (size,) = self._database.execute(
+                    "SELECT message_bytes FROM entries WHERE id = ?", (slot.id,)
+                ).fetchone()
                 self._database.execute(
-                    "UPDATE entries SET state = ?, payload = NULL, receipt = NULL WHERE id = ?", (State.RETURNED, id)
+                    "UPDATE entries SET state = ?, payload = NULL, receipt = NULL WHERE id = ?", (slot.state, slot.id)
                 )
                 self.used_bytes -= size
                 self.open_entries -= 1
@@ -245,11 +251,11 @@ class Spool:
             "SELECT device, count(*) FROM entries WHERE state = 6 GROUP BY device HAVING count(*) > ?",
             (RETURNED_ROWS_MAX,),
         ).fetchall()
-        for device, count in devices:
+        for device_id, count in devices:
             self._database.execute("BEGIN IMMEDIATE")
             (limit,) = self._database.execute(
                 "SELECT id FROM entries WHERE state = 6 AND device = ? ORDER BY id LIMIT 1 OFFSET ?",
-                (device, count - RETURNED_ROWS_MAX),
+                (device_id, count - RETURNED_ROWS_MAX),
             ).fetchone()
             rows = "FROM entries WHERE state = 6 AND device = ?1 AND id < ?2"
             self._database.execute(
@@ -257,9 +263,9 @@ class Spool:
                 " folded_sent_bytes) = (SELECT folded_segments + count(*), folded_segment_bytes + sum(segment_bytes),"
                 " folded_message_bytes + sum(message_bytes), folded_sends + sum(sends),"
                 f" folded_sent_bytes + sum(sends * message_bytes) {rows}) WHERE device = ?1",
-                (device, limit),
+                (device_id, limit),
             )
-            self._database.execute(f"DELETE {rows}", (device, limit))
+            self._database.execute(f"DELETE {rows}", (device_id, limit))
             self._database.execute("COMMIT")
 
 

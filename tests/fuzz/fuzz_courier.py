@@ -20,7 +20,7 @@ from amos_sync.courier import Courier, Settings
 from amos_sync.device import Device
 from amos_sync.message import Message
 from amos_sync.notes import Notes
-from amos_sync.outbox import Slot, State
+from amos_sync.outbox import PULL_STATE, Slot, State
 from fuzz_chance import EDGES, Chance, spoil, twisted
 from fuzz_device import LEDGER, World
 from fuzz_link import spoilt_answers
@@ -61,8 +61,10 @@ class Answers:
         for sequence, segment in enumerate(self._segments, 1):
             message, digest = wrap(segment), hashlib.sha256(wrap(segment)).digest()
             segment_sha256 = hashlib.sha256(segment).digest()
-            id = courier.spool.stage_pull(self._device, sequence, segment_sha256, len(segment), message, digest)
-            self._slots.append(Slot(id, self._device, sequence, digest, State.PULLED))
+            id = courier.spool.stage_pull(
+                self._device, sequence, segment_sha256, len(segment), message, digest, PULL_STATE
+            )
+            self._slots.append(Slot(id, self._device, sequence, digest, PULL_STATE))
             courier.outbox.add(self._slots[-1])
         courier.spool.commit()
         self._true = [receipt_for(segment) for segment in self._segments]
@@ -192,12 +194,12 @@ class Talk:
         try:
             for _turn in range(turns):
                 self._now_ms += self._chance.pick((1, 60, 2500))
-                courier.players.ended(device.work(self._now_ms))
+                device.work(self._now_ms)
                 if courier.spool.staged:
                     courier.spool.commit()
-                courier.players.ended(device.flush(self._now_ms))
+                device.flush(self._now_ms)
                 settled |= device.session is not None and device.session.settled
-            courier.players.ended(device.close())
+            device.close()
         finally:
             device_module.open_port = opened
         return settled

@@ -18,6 +18,8 @@ RUN = ["run", "--site", "cafe", "--broker", "127.0.0.1:1", "--device", "unix:/no
         (["--site", "Café"], "expected 1 to 64 of a-z"),
         (["--broker", "host:port"], "expected HOST or HOST:PORT"),
         (["--ledger-key", "abc"], "expected 64 hex digits"),
+        (["--ledger-key", "ab " * 32], "expected 64 hex digits"),
+        (["--publisher-key", "ab " * 32], "expected 64 hex digits"),
         (["--mqtt-version", "6"], "expected auto, 5, 3.1.1"),
         (["--tls-ca", "/nowhere/ca.pem"], "TLS files"),
         (["--spool", "/dev/null/spool"], "spool: cannot use"),

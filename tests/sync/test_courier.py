@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 from patience import Patience, wait_until
 from sync_brokers import AmqttBroker, TestBroker
 from sync_ledgers import FakeLedger, truthful
@@ -380,7 +382,7 @@ def test_one_player_on_two_ports_is_served_on_one(venue: Venue) -> None:
     venue.start_ledger()
     courier = venue.start(line.address, twin.address)
     venue.run(lambda: line.player.last_receipted == 2 or twin.player.last_receipted == 2 or venue.heard(" is at "))
-    assert sum(device.session is not None and device.session.device is not None for device in courier.devices) == 1
+    assert sum(device.session is not None and device.session.device_id is not None for device in courier.devices) == 1
     twin.stop()
 
 
@@ -481,3 +483,25 @@ def test_kill_9_in_the_middle_changes_none_of_the_totals(venue: Venue) -> None:
         text=True,
     )
     assert json.loads(shown.stdout) == found
+
+
+def test_a_courier_that_ends_leaves_no_status_of_its_players(venue: Venue) -> None:
+    heard: dict[str, bytes] = {}
+    client = paho.Client(CallbackAPIVersion.VERSION2, "watcher", protocol=paho.MQTTv311)
+    client.on_message = lambda _client, _data, message: heard.update({message.topic: message.payload})
+    client.connect("127.0.0.1", venue.port)
+    client.subscribe("amos/1/+/+/status", 1)
+    client.loop_start()
+    try:
+        line = venue.player(SEED_A, 2)
+        venue.start_ledger()
+        courier = venue.start()
+        venue.run_until_idle()
+        topic = topics.device_topic(courier.settings.site, line.player.device_id, topics.STATUS)
+        venue.run(lambda: bool(heard.get(topic)))
+        courier.close()
+        venue.courier = None
+        wait_until(lambda: heard[topic] == b"", "the empty status")
+    finally:
+        client.disconnect()
+        client.loop_stop()

@@ -15,11 +15,11 @@ from sync_players import FakePlayer, PlayerThread, sealed
 
 from amos import crypto
 from amos_mqtt.broker import Broker
-from amos_sync import limits, pack_shelf, session
+from amos_sync import limits, pack_cache, session
 from amos_sync.courier import Courier, Settings
 from amos_sync.errors import PackSourceError
 from amos_sync.notes import Notes
-from amos_sync.pack_shelf import PackShelf
+from amos_sync.pack_cache import PackCache
 from amos_sync.pack_source import FolderSource, WebSource, open_source
 from pack_examples import PUBLISHER, Pack
 
@@ -93,7 +93,7 @@ class Venue:
 @pytest.fixture
 def venue(tmp_path: Path, broker: TestBroker, monkeypatch: pytest.MonkeyPatch) -> Iterator[Venue]:
     monkeypatch.setattr(session, "POLL_MS", 50)
-    monkeypatch.setattr(pack_shelf, "PACK_LOOK_S", 0.1)
+    monkeypatch.setattr(pack_cache, "PACK_LOOK_S", 0.1)
     place = Venue(tmp_path, broker.port)
     yield place
     place.end()
@@ -207,10 +207,10 @@ def test_a_half_copied_folder_is_not_sent(venue: Venue, tmp_path: Path) -> None:
 
 def test_a_source_is_checked_before_anything_is_sent(web: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def problem(source: FolderSource | WebSource, key: bytes | None = None) -> str:
-        shelf = PackShelf(source, key, lambda: None)
-        shelf.look()
-        assert shelf.looked and shelf.current is None and shelf.problem
-        return shelf.problem
+        pack_cache = PackCache(source, key, lambda: None)
+        pack_cache.look()
+        assert pack_cache.looked and pack_cache.current is None and pack_cache.problem
+        return pack_cache.problem
 
     served, cache = tmp_path / "web", tmp_path / "cache"
     served.mkdir()
@@ -228,7 +228,7 @@ def test_a_source_is_checked_before_anything_is_sent(web: str, tmp_path: Path, m
     for wrong in (b"", bytes(600), bytes(100_000)):
         blob.write_bytes(wrong)
         assert "of that SHA-256" in problem(WebSource(web, cache))
-    monkeypatch.setattr(pack_shelf, "PACK_BYTES_MAX", 1000)
+    monkeypatch.setattr(pack_cache, "PACK_BYTES_MAX", 1000)
     assert "at most 0 MiB" in problem(FolderSource(served))
     assert not list((cache / "blobs").glob("*.part"))
 

@@ -140,7 +140,7 @@ def test_devices_take_turns() -> None:
     turns = []
     for _ in range(4):
         (slot,) = outbox.send(0, 1, 0)
-        turns.append(slot.device)
+        turns.append(slot.device_id)
     assert turns in ([A, B, A, B], [B, A, B, A])
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from amos_sync import limits, spool
 from amos_sync.errors import SpoolBusy, SpoolError
-from amos_sync.outbox import Slot, State
+from amos_sync.outbox import PULL_STATE, Slot, State
 from amos_sync.report import report
 from amos_sync.spool import Spool
 
@@ -27,7 +27,12 @@ def sha(data: bytes) -> bytes:
 
 def pull(kept: Spool, sequence: int, message: bytes = b"\x00segment") -> int:
     message += sequence.to_bytes(8, "big")
-    return kept.stage_pull(A, sequence, sha(message), 8, message, sha(message))
+    return kept.stage_pull(A, sequence, sha(message), 8, message, sha(message), PULL_STATE)
+
+
+def as_it_is(id: int, state: State) -> Slot:
+    """A slot as the outbox leaves it."""
+    return Slot(id, A, 1, bytes(32), state)
 
 
 def states(kept: Spool) -> list[tuple[int, State]]:
@@ -67,11 +72,11 @@ def test_a_returned_entry_leaves_a_compact_row_and_can_come_back(tmp_path: Path)
     kept = Spool(tmp_path)
     kept.stage_device(A, "unix:/a")
     id = pull(kept, 7)
-    kept.stage_sent(id)
-    kept.stage_receipt(id, b"receipt")
+    kept.stage_sent(as_it_is(id, State.SENT))
+    kept.stage_answer(as_it_is(id, State.RECEIPTED), receipt=b"receipt")
     kept.commit()
     assert kept.receipt(id) == b"receipt"
-    kept.stage_returned([id])
+    kept.stage_returned([as_it_is(id, State.RETURNED)])
     kept.commit()
     assert (kept.used_bytes, kept.open_entries, states(kept)) == (0, 0, [])
     assert [held.state for held in kept.held(A, 7, 7)[7]] == [State.RETURNED]
@@ -96,7 +101,7 @@ def test_a_full_spool_says_so_until_receipts_make_room(tmp_path: Path) -> None:
     ids = [pull(kept, number) for number in (1, 2, 3)]
     kept.commit()
     assert kept.full
-    kept.stage_returned(ids[:2])
+    kept.stage_returned([as_it_is(id, State.RETURNED) for id in ids[:2]])
     kept.commit()
     assert not kept.full
     kept.close()
@@ -111,7 +116,8 @@ def test_a_refusal_is_kept_for_the_operator(tmp_path: Path) -> None:
     kept.commit()
     (device,) = report(tmp_path)["devices"]
     assert device["refusals"] == [{"sequence": 1, "verdict": "fork", "detail": "seen at another venue"}]
-    kept.stage_receipt(slot.id, b"receipt")
+    slot.state, slot.verdict = State.RECEIPTED, None
+    kept.stage_answer(slot, receipt=b"receipt")
     kept.commit()
     assert report(tmp_path)["devices"][0]["refusals"] == []
     kept.close()
@@ -175,8 +181,8 @@ def test_old_compact_rows_are_folded_into_sums(tmp_path: Path, monkeypatch: pyte
     kept.stage_device(A, "unix:/a")
     ids = [pull(kept, number) for number in range(1, 11)]
     for id in ids:
-        kept.stage_sent(id)
-    kept.stage_returned(ids[:9])
+        kept.stage_sent(as_it_is(id, State.SENT))
+    kept.stage_returned([as_it_is(id, State.RETURNED) for id in ids[:9]])
     kept.commit()
     kept.close()
     before = report(tmp_path)
@@ -191,6 +197,7 @@ def test_old_compact_rows_are_folded_into_sums(tmp_path: Path, monkeypatch: pyte
 WRITER = """
 import hashlib, sys
 from pathlib import Path
+from amos_sync.outbox import PULL_STATE, Slot, State
 from amos_sync.spool import Spool
 kept = Spool(Path(sys.argv[1]))
 number = int(sys.argv[2])
@@ -199,8 +206,9 @@ while True:
         number += 1
         message = number.to_bytes(8, "big") * 40
         digest = hashlib.sha256(message).digest()
-        id = kept.stage_pull(b"a" * 16, number, digest, 320, message, digest)
-    kept.stage_receipt(id, b"receipt of " + message)
+        id = kept.stage_pull(b"a" * 16, number, digest, 320, message, digest, PULL_STATE)
+    slot = Slot(id, b"a" * 16, number, digest, State.RECEIPTED)
+    kept.stage_answer(slot, receipt=b"receipt of " + message)
     kept.commit()
     print(number, flush=True)
 """

@@ -18,7 +18,7 @@ from amos_sync.limits import PACK_BYTES_MAX, PACK_LOOK_S
 from amos_sync.pack_source import PackSource
 
 
-class ShelvedPack:
+class CachedPack:
     """A checked pack: `pack` says what it is, `read` gives its bytes, b"" where they are gone."""
 
     def __init__(self, pack: PackToSend, paths: dict[bytes, Path]):
@@ -46,14 +46,14 @@ class ShelvedPack:
             self._open = None
 
 
-class PackShelf:
+class PackCache:
     """`current` is the newest checked pack, or None; `looked` is True once the source was looked at.
 
-    `changed()` is called on the shelf's own thread when either changes. `problem` says what is wrong with the source.
+    `changed()` is called on the cache's own thread when either changes. `problem` says what is wrong with the source.
     """
 
     def __init__(self, source: PackSource, publisher_key: bytes | None, changed: Callable[[], None]):
-        self.current: ShelvedPack | None = None
+        self.current: CachedPack | None = None
         self.looked = False
         self.problem: str | None = None
         self.name = source.name
@@ -84,15 +84,15 @@ class PackShelf:
             self.problem = f"{self.name}: {error}"
         self.looked = True
 
-    def _checked(self, signed: bytes) -> ShelvedPack:
+    def _checked(self, signed: bytes) -> CachedPack:
         if self._publisher_key is not None:
             open_manifest(signed, self._publisher_key, verify)
         pack = PackToSend(signed)
         if pack.size_bytes > PACK_BYTES_MAX:
             raise PackSourceError(f"{self.name}: expected a pack of at most {PACK_BYTES_MAX >> 20} MiB")
-        shelved = ShelvedPack(pack, {sha256: self._source.blob(sha256, size) for sha256, size in pack.blobs})
+        cached = CachedPack(pack, {sha256: self._source.blob(sha256, size) for sha256, size in pack.blobs})
         self._source.keep_only({sha256.hex() for sha256, _size in pack.blobs})
-        return shelved
+        return cached
 
     def _run(self) -> None:
         while not self._stopping.is_set():
