@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -180,21 +181,21 @@ def test_a_cut_at_any_step_leaves_the_old_pack_or_the_new_one_whole(
     seen = set()
     for cut_at in range(200):
         steps = 0
-        real = {name: getattr(Path, name) for name in ("replace", "unlink", "chmod")}
+        real = {name: getattr(os, name) for name in ("replace", "unlink", "fchmod", "fsync")}
 
         def stepping(name: str) -> Callable[..., object]:
-            def step(self: Path, *arguments: object, **options: object) -> object:
+            def step(*arguments: object, **options: object) -> object:
                 nonlocal steps
                 if steps == cut_at:  # noqa: B023 - called before the loop goes on
                     raise PowerCut
                 steps += 1
-                return real[name](self, *arguments, **options)  # noqa: B023
+                return real[name](*arguments, **options)  # noqa: B023
 
             return step
 
         with monkeypatch.context() as patch:
             for name in real:
-                patch.setattr(Path, name, stepping(name))
+                patch.setattr(os, name, stepping(name))
             try:
                 build(fewer, serial=2 + cut_at)
             except PowerCut:
