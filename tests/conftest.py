@@ -46,6 +46,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A parallel run tells its workers how wide the terminal is; what a test prints goes to none."""
+    os.environ.pop("COLUMNS", None)
+
+
 @pytest.fixture(scope="session")
 def micropython() -> list[str]:
     """The start of a command line that runs MicroPython for this machine, in the heap of the smallest board."""

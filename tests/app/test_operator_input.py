@@ -30,6 +30,7 @@ from amos.session.start import session_seed
 from amos.sound.limiter import ceiling_for
 from amos.sound.meter import Meter
 from amos.sound.mixer import make_mixer
+from amos_cli.output import Exit
 from amos_tools.cli import app
 from amos_tools.device.call import ask_status
 from amos_tools.device.run import micropython_environment
@@ -202,4 +203,4 @@ def test_a_stem_that_is_refused_is_told_in_the_status(pack: Path, tmp_path: Path
 def test_what_cannot_be_is_refused_in_a_sentence(pack: Path, tmp_path: Path, words: list[str], sentence: str) -> None:
     key = ["--pack", str(pack), "--publisher-key", crypto.public_key(PUBLISHER).hex()]
     result = CliRunner().invoke(app, ["device", "input", f"unix:{tmp_path}/none", *words, *key])
-    assert result.exit_code == 1 and sentence in result.output
+    assert result.exit_code == Exit.USAGE and sentence in result.output

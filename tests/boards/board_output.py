@@ -87,6 +87,7 @@ class Outputs:
         vars(i2s).update(TX=1, STEREO=1)
         monkeypatch.setitem(sys.modules, "machine", SimpleNamespace(I2S=i2s, Pin=int))  # type: ignore[arg-type]
         monkeypatch.setattr(alsa_host, "load", lambda: None)
+        monkeypatch.setattr(alsa_host, "is_known", lambda _library, _device: True)
         monkeypatch.setattr(alsa_host, "Pcm", self._card)
         for module in (alsa_host, audio_out, i2s_out):
             monkeypatch.setattr(module, "sleep_ms", clock.sleep_ms)

@@ -44,7 +44,7 @@ def test_a_board_from_nothing_to_enrolled_interrupted_and_again(
     assert code == 1 and lines[0].startswith("firmware: ") and "0 others removed" in lines[0]
     assert lines[-1].startswith("PromptError: sdcard: expected it at http://127.0.0.1:9, found ")
     (board.flash / "amos" / "app.mpy").unlink()
-    (board.flash / "amos" / "said.mpy").write_bytes(b"half")
+    (board.flash / "amos" / "log_ring.mpy").write_bytes(b"half")
     (board.flash / "amos" / "of_another_version.py").write_bytes(b"")
 
     code, lines = operate.provision(board)

@@ -10,9 +10,13 @@ from amos.crypto.key_text import key_of_hex
 from amos.edges.durable_host import write_whole
 from amos.packs.folder import PackFolder, open_pack
 from amos.score.score import Score, decode_score
-from amos_tools.boards import Board, BoardError
+from amos_tools.boards import Board
 from amos_tools.device.call import Identity
 from amos_tools.device.place import Place, enrolment_for
+
+
+class PackDoesNotFit(Exception):
+    """A board cannot play the pack that is meant for it."""
 
 
 def prepare(directory: Path, settings: dict[str, object]) -> None:
@@ -24,11 +28,12 @@ def prepare(directory: Path, settings: dict[str, object]) -> None:
 
 
 def check_fit(board: Board, pack: Path, publisher_key: str) -> None:
-    """Refuse a pack that the board cannot play. Raises `BoardError`, `ConfigError`, `PackError`, `ProtocolError`."""
+    """Refuse a pack that the board cannot play. Raises `PackDoesNotFit`, `ConfigError`, `PackError`,
+    `ProtocolError`."""
     manifest = _opened(pack, publisher_key).manifest
     for found, limit, unit in ((manifest.voices, "audio.voices", "voices"), (manifest.rate_hz, "audio.rate_hz", "Hz")):
         if found > board[limit]:
-            raise BoardError(f"pack: expected at most {board[limit]} {unit} on {board.name}, found {found}")
+            raise PackDoesNotFit(f"pack: expected at most {board[limit]} {unit} on {board.name}, found {found}")
 
 
 def read_score(pack: Path, publisher_key: str) -> Score:

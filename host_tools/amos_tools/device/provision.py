@@ -55,8 +55,8 @@ def provision(
 ) -> Record:
     """All the steps; the enrolment in force. Each step is said.
 
-    Raises `DeviceError`, `PlaceError`, `RecordError`, `DeliveryError`, `LedgerError`, `BoardError`, `ConfigError` and
-    OSError.
+    Raises `DeviceError`, `PlaceError`, `RecordError`, `DeliveryError`, `LedgerError`, `PackDoesNotFit`, `ConfigError`
+    and OSError.
     """
     kind = "micropython" if device.board is not None and device.board["runtime"] == "micropython" else "linux"
     expected = {"micropython": "serial:", "linux": "unix:"}[kind]

@@ -15,13 +15,14 @@ from amos_tools.boards import BoardError
 from amos_tools.device.call import DeviceError
 from amos_tools.device.deliver import DeliveryError
 from amos_tools.device.place import PlaceError
+from amos_tools.device.prepare import PackDoesNotFit
 from amos_tools.device.records import RecordError
 from amos_tools.pack.keys import KeyFileError
 from amos_tools.simulate.inputs import InputFileError
 
 USAGE = (BoardError, BrokerSettingError, ConfigError, InputFileError, KeyFileError)
 FINDINGS = (DeliveryError, DeviceError, LedgerError, LocalError, OutputRefused, PlaceError, ProtocolError, RecordError)
-FINDINGS += (ScoreError,)  # type: ignore[assignment]
+FINDINGS += (PackDoesNotFit, ScoreError)  # type: ignore[assignment]
 
 
 @contextmanager
