@@ -99,7 +99,7 @@ def test_a_player_that_died_is_told_at_once_with_its_last_words(tmp_path: Path) 
 
 def keys(folder: Path) -> list[str]:
     run_amos("key", str(folder / "operator.key"))
-    return [f"--key={folder / 'operator.key'}", f"--out={folder / 'e.cose'}", "--wait-s=3600"]
+    return [f"--operator-key-file={folder / 'operator.key'}", f"--out={folder / 'e.cose'}", "--wait-s=3600"]
 
 
 def test_a_player_that_does_nothing_is_told_too(

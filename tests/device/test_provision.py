@@ -47,7 +47,7 @@ class Site:
         process.wait(60)
 
     def call(self, command: str, name: str, *words: str, wait_s: int = 60) -> tuple[int, list[str]]:
-        common = [f"--key={self.operator}", f"--records={self.folder / 'kept'}"]
+        common = [f"--operator-key-file={self.operator}", f"--records={self.folder / 'kept'}"]
         common += [f"--pack={self.pack}"] if self.pack is not None else []
         common += [f"--directory={self.folder / name}", f"--wait-s={wait_s}", "--setting=pace=clocked"]
         if not any(word.startswith("--port") for word in words):
@@ -221,7 +221,7 @@ def test_another_device_at_the_port_and_a_device_of_another_place_are_refused(si
         (["--broker=127.0.0.1:1883"], "ConfigError: ledger_key: expected 64 hex digits, or --ledger DIR, found None"),
         (["--setting=tier"], "ConfigError: tier: expected name=value"),
         (["--setting=songs=3"], "ConfigError: songs: expected one of"),
-        (["--key=/nonexistent"], "KeyFileError: /nonexistent"),
+        (["--operator-key-file=/nonexistent"], "KeyFileError: /nonexistent"),
         (
             ["--broker=host:x", "--ledger-key=" + "00" * 32],
             "BrokerSettingError: broker: expected HOST or",
@@ -444,12 +444,12 @@ def test_what_it_did_is_printed_as_data_too_and_so_is_a_refusal(site: Site) -> N
         ["logs", site.port("bar")],
         ["input", site.port("bar"), "volume", "-6"],
         ["pack", site.port("bar"), str(site.pack)],
-        ["enrol", site.port("bar"), "--site=s", "--name=n", f"--key={site.operator}", f"--out={out}"],
+        ["enrol", site.port("bar"), "--site=s", "--name=n", f"--operator-key-file={site.operator}", f"--out={out}"],
         ["prepare", str(site.folder / "hall"), "--publisher-key=" + "00" * 32, "--ledger-key=" + "00" * 32],
     ):
         done = CliRunner().invoke(app, ["device", *words, "--json"])
         assert done.exit_code == 0 and json.loads(done.stdout), (words, done.output)
-    words = ["enrol", site.port("bar"), "--site=s", "--name=n", f"--key={site.operator}"]
+    words = ["enrol", site.port("bar"), "--site=s", "--name=n", f"--operator-key-file={site.operator}"]
     assert CliRunner().invoke(app, ["device", *words, f"--out={out}"]).exit_code == 0
     out.write_bytes(b"something else")
     refused = CliRunner().invoke(app, ["device", *words, f"--out={out}"])

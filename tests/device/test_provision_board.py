@@ -21,7 +21,7 @@ class Operator:
 
     def __init__(self, folder: Path, key: Path, ledger: Folder, pack: Path, index: PackageIndex):
         self.pack = [f"--pack={pack}"]
-        self.words = [f"--key={key}", f"--ledger={ledger.path}", f"--records={folder / 'kept'}"]
+        self.words = [f"--operator-key-file={key}", f"--ledger={ledger.path}", f"--records={folder / 'kept'}"]
         self.words += ["--site=harbour", "--name=bar", "--tier=1", f"--index={index.url}", "--wait-s=60"]
 
     def provision(self, board: StandInBoard, *words: str) -> tuple[int, list[str]]:

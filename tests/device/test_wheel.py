@@ -107,7 +107,7 @@ def test_a_board_is_provisioned(
     amos: Amos, board: StandInBoard, operator: Path, ledger: Folder, pack: Path, index: PackageIndex, tmp_path: Path
 ) -> None:
     words = ["--site=harbour", "--name=bar", "--tier=1", "--board=pico-2-w", "--wait-s=60", f"--index={index.url}"]
-    words += [f"--port={board.prompt}", f"--link={board.link}", f"--pack={pack}", f"--key={operator}"]
+    words += [f"--port={board.prompt}", f"--link={board.link}", f"--pack={pack}", f"--operator-key-file={operator}"]
     done = amos("device", "provision", *words, f"--ledger={ledger.path}", f"--records={tmp_path / 'kept'}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "ledger: enrolled; play counts from here on"
@@ -134,7 +134,12 @@ def test_a_linux_player_is_provisioned_and_plays(
 ) -> None:
     port = f"unix:{tmp_path / 'bar.sock'}"
     words = ["--site=harbour", "--name=bar", "--tier=1", "--board=pi-4", "--setting=out=null", f"--pack={pack}"]
-    words += [f"--port={port}", f"--key={operator}", f"--ledger={ledger.path}", f"--records={tmp_path / 'kept'}"]
+    words += [
+        f"--port={port}",
+        f"--operator-key-file={operator}",
+        f"--ledger={ledger.path}",
+        f"--records={tmp_path / 'kept'}",
+    ]
     words += [f"--setting=link={port}", f"--directory={tmp_path / 'bar'}", "--setting=board_class=mcu"]
     first = amos("device", "provision", *words, "--wait-s=0")
     assert first.returncode == 3 and first.stdout.startswith("settings: written to "), first.stdout + first.stderr

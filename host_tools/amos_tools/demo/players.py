@@ -84,6 +84,6 @@ def enrol_player(work: Workdir, player: DemoPlayer, process: Process) -> None:
     file = work.player(player.name) / "enrolment.cose"
     if not file.exists():
         words = ["device", "enrol", player.courier_address, f"--site={SITE}", f"--name={player.name}"]
-        words += [f"--key={work.key(OPERATOR)}", f"--out={file}", f"--wait-s={LINK_WAIT_S}"]
+        words += [f"--operator-key-file={work.key(OPERATOR)}", f"--out={file}", f"--wait-s={LINK_WAIT_S}"]
         run_amos(*words, beside=process)
     run_amos("ledger", "enrol", str(work.ledger), str(file))

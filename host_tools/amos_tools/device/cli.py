@@ -70,7 +70,7 @@ def enrol(
     port: Port,
     site: Annotated[str, typer.Option(help="The venue: letters a-z, digits, - and _.")],
     name: Annotated[str, typer.Option(help="The player's name there.")],
-    key: Annotated[Path, typer.Option(metavar="FILE", help="The operator's key file.")],
+    operator_key_file: Annotated[Path, typer.Option(metavar="FILE", help="The operator's key file.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the signed enrolment goes, for amos ledger enrol.")],
     tier: Annotated[int, typer.Option(min=0, max=255, help="User tier, reported with all its play.")] = 0,
     wait_s: Annotated[float, typer.Option(min=0, help="Wait this long for the player to appear.")] = 0,
@@ -79,7 +79,7 @@ def enrol(
     """Let a running player prove its key, and sign its enrolment as the operator."""
     with device_refusals(as_json):
         identity = ask_identity(port, wait_s)
-        seed = read_key(key)
+        seed = read_key(operator_key_file)
         enrolment = enrol_device(identity, seed, site=site, name=name, tier=tier)
         write_output(out, enrolment, ours=lambda path: is_enrolment(path, public_key(seed)))
     if as_json:

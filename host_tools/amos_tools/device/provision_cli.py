@@ -31,7 +31,7 @@ Port = Annotated[
     str, typer.Option(metavar="PORT", help="unix:PATH of the player's link; a board's prompt: serial:PATH.")
 ]
 Site = Annotated[str, typer.Option(help="The venue: letters a-z, digits, - and _.")]
-Key = Annotated[Path, typer.Option(metavar="FILE", help="The operator's key file.")]
+OperatorKeyFile = Annotated[Path, typer.Option(metavar="FILE", help="The operator's key file.")]
 Pack = Annotated[
     Path | None, typer.Option(metavar="DIR", help="The pack it plays at first; without one it waits for a courier's.")
 ]
@@ -64,7 +64,7 @@ TlsKey = Annotated[Path | None, typer.Option(help="Its private key (PEM).")]
 def provision(
     port: Port,
     site: Site,
-    key: Key,
+    operator_key_file: OperatorKeyFile,
     pack: Pack = None,
     name: Annotated[str, typer.Option(help="The player's name there.")] = "player",
     tier: Annotated[
@@ -91,7 +91,7 @@ def provision(
     with device_refusals(as_json):
         where = _ledger(ledger, _broker(broker, tls_ca, tls_certificate, tls_key), ledger_key)
         pinned = {"publisher_key": _publisher_key(publisher_key, ledger), "ledger_key": where.public_key.hex()}
-        seed = read_key(key)
+        seed = read_key(operator_key_file)
         kept = Records(records, crypto.public_key(seed))
         before = _at_place(kept, site, name, ledger) if tier is None else None
         place = Place(site, name, before.enrolment.tier if before else tier)
@@ -102,7 +102,7 @@ def provision(
 def replace(
     port: Port,
     old: Annotated[str, typer.Option(metavar="DEVICE", help="The device to be replaced: SITE/NAME, or 32 hex digits.")],
-    key: Key,
+    operator_key_file: OperatorKeyFile,
     pack: Pack = None,
     board: BoardName = None,
     ledger: LedgerFolder = None,
@@ -123,7 +123,7 @@ def replace(
     """Put another device in the place of one, under its name, site and tier; its history stays with the place."""
     with device_refusals(as_json):
         where = _ledger(ledger, _broker(broker, tls_ca, tls_certificate, tls_key), ledger_key)
-        seed = read_key(key)
+        seed = read_key(operator_key_file)
         kept = Records(records, crypto.public_key(seed))
         before = _before(kept, old, ledger).enrolment
         place = Place(before.site, before.name, before.tier, before.device_id, by_name="/" in old)
