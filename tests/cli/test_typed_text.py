@@ -1,6 +1,7 @@
 """Text that people write or that a file system gives: composed or not, with a byte order mark, or no text at all."""
 
 import json
+import os
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -104,3 +105,21 @@ def test_a_key_file_is_bytes_or_digits_and_nothing_is_advised_to_go(tmp_path: Pa
         refused = run("key", file)
         assert refused.exit_code == 1 and "expected 32 bytes or 64 hex digits" in refused.output
         assert "remove" not in refused.output and file.read_bytes() == data
+
+
+def test_a_key_that_others_can_read_and_a_name_that_is_no_file_are_said(tmp_path: Path) -> None:
+    file = tmp_path / "a.key"
+    assert run("key", file).stderr == ""
+    file.chmod(0o644)
+    shown = run("key", file)
+    assert shown.exit_code == 0 and shown.stderr == (
+        f"warning: {file} can be read by others than its owner: chmod 600 {file}\n"
+    )
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)  # opening it would wait for whoever writes
+    for path, said in (
+        (pipe, "expected a file, found something else"),
+        (tmp_path / "no" / "b.key", "expected a folder"),
+    ):
+        refused = run("key", path)
+        assert refused.exit_code == 1 and said in refused.stderr and ".new" not in refused.stderr

@@ -116,7 +116,7 @@ def test_a_key_is_64_digits_and_nothing_between_them(past, verifier, pinned) -> 
     settle_period(past.folder, "2026-11", 10**9, "EUR")
     spaced = past.folder.public_key.hex(" ")
     result = run(verifier, past.statement("ann"), "--keys", pinned, "--ledger-key", spaced)
-    assert result.exit_code == 1 and "keys.ledger: expected 64 hexadecimal digits" in result.stderr
+    assert result.exit_code == 2 and "keys.ledger: expected 64 hexadecimal digits" in result.stderr
 
 
 def test_show_prints_a_statement_and_obeys_nothing_in_it(past) -> None:
@@ -159,18 +159,18 @@ def test_verify_without_what_it_needs(past, verifier, pinned, tmp_path) -> None:
     bad_keys = tmp_path / "bad.json"
     bad_keys.write_text("{")
     short = ["--ledger-key", "00", "--publisher-key", "00" * 32, "--operator-key", "00" * 32]
-    for words, said in (
-        ([statement], "keys.ledger: expected the ledger's public key"),
-        ([statement, *short], "keys.ledger: expected 64 hexadecimal digits, found '00'"),
-        ([statement, "--keys", bad_keys], "bad.json: expected JSON"),
-        ([statement, "--keys", tmp_path / "none.json"], "No such file"),
-        ([tmp_path / "none.json", "--keys", pinned], "No such file"),
-        ([copy, "--keys", pinned], "expected a public directory around it"),
-        ([copy, "--keys", pinned, "--published", tmp_path], "checkpoint: expected a readable file"),
-        ([past.folder.public / "tile", "--keys", pinned], "expected statements"),
+    for code, words, said in (
+        (2, [statement], "keys.ledger: expected the ledger's public key"),
+        (2, [statement, *short], "keys.ledger: expected 64 hexadecimal digits, found '00'"),
+        (2, [statement, "--keys", bad_keys], "bad.json: expected JSON"),
+        (2, [statement, "--keys", tmp_path / "none.json"], "No such file"),
+        (1, [tmp_path / "none.json", "--keys", pinned], "No such file"),
+        (1, [copy, "--keys", pinned], "expected a public directory around it"),
+        (1, [copy, "--keys", pinned, "--published", tmp_path], "checkpoint: expected a readable file"),
+        (1, [past.folder.public / "tile", "--keys", pinned], "expected statements"),
     ):
         result = run(verifier, *words)
-        assert (result.exit_code, result.stderr.count("\n")) == (1, 1), result.output
+        assert (result.exit_code, result.stderr.count("\n")) == (code, 1), result.output
         assert said in result.stderr
 
 
@@ -179,3 +179,10 @@ def test_keys_by_hand_win_over_the_file(past, verifier, pinned) -> None:
     words = [past.statement("ann"), "--keys", pinned]
     assert run(verifier, *words, "--ledger-key", past.keys.ledger.hex()).exit_code == 0
     assert run(verifier, *words, "--ledger-key", public_key(b"x" * 32).hex()).exit_code == 1
+
+
+def test_a_folder_of_all_periods_is_checked_period_by_period(past, verifier, pinned) -> None:
+    settle_period(past.folder, "2026-11", 10**9, "EUR")
+    folder = past.statement("ann").parent.parent
+    checked = run(verifier, folder, "--keys", pinned, "--json")
+    assert checked.exit_code == 0 and len(json.loads(checked.stdout)["statements"]) >= 2

@@ -54,7 +54,8 @@ def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
         address = f"127.0.0.1:{port}"
         ledger = processes.start("ledger", amos_command("ledger", "serve", str(work.ledger), f"--broker={address}"))
         running = {p.name: start_player(work, p, content, options.minutes, processes) for p in players}
-        say(f"{broker} at {address}, the ledger, and {len(players)} players run; {options.minutes} minutes each")
+        length = "1 minute" if options.minutes == 1 else f"{options.minutes} minutes"
+        say(f"{broker} at {address}, the ledger, and {len(players)} players run; {length} each")
         for player in players:
             enrol_player(work, player, running[player.name])
         say("each player proved its key and is enrolled")

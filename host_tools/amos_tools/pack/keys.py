@@ -16,6 +16,8 @@ class KeyFileError(Exception):
 def read_key(path: Path) -> bytes:
     """The 32-byte seed or public key in `path`. Raises `KeyFileError`."""
     try:
+        if path.exists() and not path.is_file():
+            raise KeyFileError(f"{path}: expected a file, found something else of that name")
         with path.open("rb") as file:
             data = file.read(_FILE_BYTES_MAX + 1)
     except OSError as error:

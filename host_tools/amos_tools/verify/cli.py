@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from amos_cli.output import AsJson, Exit, print_json
+from amos_cli.output import AsJson, Exit, print_json, refusals
 from amos_tools.verify.audit import Audit, Verified
 from amos_tools.verify.errors import Difference, Unreadable, VerifyError
 from amos_tools.verify.keys import Keys, pin_keys
@@ -33,11 +33,11 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Recompute a statement from published data and pinned keys: yes, or the first difference (exit code 1)."""
+    with refusals(VerifyError, as_json=as_json, code=Exit.USAGE):  # nothing was checked, so nothing is found wrong
+        pinned = pin_keys(keys, {"ledger": ledger_key, "publisher": publisher_key, "operator": operator_key})
     path: Path | None = None
     results: list[tuple[Path, Verified]] = []
     try:
-        given = {"ledger": ledger_key, "publisher": publisher_key, "operator": operator_key}
-        pinned = pin_keys(keys, given)
         audit: Audit | None = None
         for path in _files(statements):
             data = read_file(path, STATEMENT_BYTES_MAX)
@@ -63,7 +63,9 @@ def open_audit(statement: Path, published: Path | None, keys: Keys) -> Audit:
 def _files(statements: list[Path]) -> list[Path]:
     files = []
     for path in statements:
-        found = sorted(path.glob("*.json")) if path.is_dir() else [path]
+        found = [path]
+        if path.is_dir():  # of one period, or of all of them
+            found = sorted(path.glob("*.json")) or sorted(path.glob("*/*.json"))
         if not found:
             raise Unreadable(f"{path}: expected statements (*.json), found none")
         files += found
