@@ -6,6 +6,7 @@ Tier is kept apart so that it can be reported; settlement adds tiers together.
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from amos.protocol.errors import MessageError
 from amos.protocol.manifest import Manifest
@@ -25,11 +26,18 @@ def roll_up(usage: Usage, manifest: Manifest) -> Rollup:
     """
     if usage.rate_hz != manifest.rate_hz:
         raise MessageError(f"usage.rate_hz: expected the pack's {manifest.rate_hz}, found {usage.rate_hz}")
+    return add_rows(usage, manifest, None)
+
+
+def add_rows(usage: Usage, manifest: Manifest, rows: npt.NDArray[np.bool_] | None) -> Rollup:
+    """The frames of these rows of the segment, of all when None. Raises `MessageError` as `roll_up` does."""
     if not len(usage.stems):
         return {}
     # Wide integers before adding: 1,200 rows of 32-bit frames do not fit 32 bits.
     stems = np.frombuffer(usage.stems, dtype=np.uint16).astype(np.int64)
     frames = np.frombuffer(usage.frames, dtype=np.uint32).astype(np.int64)
+    if rows is not None:
+        stems, frames = stems[rows], frames[rows]
     highest = int(stems.max())
     if highest >= len(manifest.stems):
         raise MessageError(f"usage.stems: expected stems below {len(manifest.stems)} of the pack, found {highest}")

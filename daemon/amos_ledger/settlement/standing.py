@@ -1,0 +1,159 @@
+"""What stands against paying a segment's play, or paying it as any other (daemon/DESIGN.md section 12). Pure.
+
+Two kinds. *Flags* are of a whole segment and follow from when it was taken in: they are set at intake and shown.
+*Reasons* are why rows earn nothing; they are looked for when the period is closed. Both follow from the log alone, so
+that a verifier comes to the same: from enrolments, batch entries (reception), opt-out lists, and signed manifests.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from amos.protocol.manifest import Manifest
+from amos.protocol.opt_outs import OptOuts
+from amos.protocol.segment import TIER_RENDERER, Usage
+from amos_ledger.settlement.periods import period_at, period_of, plausible, played_unix_s
+from amos_ledger.settlement.rollup import Rollup, RollupKey, add_rows, roll_up
+
+UNDATED = 1
+"""The player knew no time; the play accrues by its reception."""
+FAR_DATED = 2
+"""The player's time is impossible, after its reception or over 400 days before; the play accrues by its reception."""
+BEFORE_ENROLMENT = 4
+"""Dated before the device was enrolled; the play accrues to the period of the enrolment, at the earliest."""
+OVER_TIME = 8
+"""The device has by then delivered more than real time since its enrolment. Earns nothing."""
+
+FLAG_NAMES = {UNDATED: "undated", FAR_DATED: "far_dated", BEFORE_ENROLMENT: "before_enrolment", OVER_TIME: "over_time"}
+
+POST_LEASE = "post_lease"
+"""The row began after the lease of its pack."""
+STEM_LEASE = "stem_lease"
+"""The row began after the lease of its stem."""
+POST_OPT_OUT = "post_opt_out"
+"""The row began while its stem was on the opt-out list in force."""
+REASONS = (FLAG_NAMES[OVER_TIME], POST_LEASE, STEM_LEASE, POST_OPT_OUT)
+
+GRACE_S = 60
+"""A row that begins so soon after an end is not late: an anchor is wrong by half a minute at most, and fades last."""
+
+OVER_TIME_SLACK_S = 3600
+"""Play before the enrolment that nobody dated, and time that began to run before the first block."""
+
+FAST_PPM = 1000
+"""An oscillator may run so much too fast."""
+
+Unpaid = dict[tuple[str, bytes, int, int], int]
+"""(reason, stem id, tier, rate in Hz) → frames in play."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A device at the moment of reception. `since_unix_s`: its first enrolment; `played_ms`: `counted_ms` so far."""
+
+    since_unix_s: int
+    played_ms: int
+
+
+def flag_names(flags: int) -> list[str]:
+    """The flags in words."""
+    return [name for flag, name in FLAG_NAMES.items() if flags & flag]
+
+
+def flags_of(usage: Usage, received_unix_s: int, enrolled: Enrolled) -> int:
+    """The flags of a segment that the ledger takes in at that minute."""
+    flags = 0
+    played_s = played_unix_s(usage)
+    if played_s is None:
+        flags |= UNDATED
+    elif not plausible(played_s, received_unix_s):
+        flags |= FAR_DATED
+    elif played_s < enrolled.since_unix_s - GRACE_S:
+        return BEFORE_ENROLMENT
+    real_s = max(received_unix_s - enrolled.since_unix_s, 0)
+    most_ms = real_s * (1000 + FAST_PPM // 1000) + OVER_TIME_SLACK_S * 1000
+    # A renderer is enrolled to be faster than time, and says so in every segment.
+    if usage.tier != TIER_RENDERER and enrolled.played_ms + _delivered_ms(usage) > most_ms:
+        flags |= OVER_TIME
+    return flags
+
+
+def counted_ms(usage: Usage, flags: int) -> int:
+    """What the segment takes of the time since enrolment: nothing if it is not of that time, or was not granted it."""
+    return 0 if flags & (BEFORE_ENROLMENT | OVER_TIME) else _delivered_ms(usage)
+
+
+def natural_period(usage: Usage, received_unix_s: int, flags: int, enrolled: Enrolled) -> str:
+    """The period to which the segment accrues while that is open."""
+    period = period_of(usage, received_unix_s)
+    return max(period, period_at(enrolled.since_unix_s)) if flags & BEFORE_ENROLMENT else period
+
+
+def _delivered_ms(usage: Usage) -> int:
+    return usage.delivered_frames * 1000 // usage.rate_hz
+
+
+class OptOutHistory:
+    """Which stems were withdrawn when: the opt-out lists of the log, in its order. Each holds until the next."""
+
+    def __init__(self, lists: Iterable[OptOuts] = ()) -> None:
+        self._lists = list(lists)
+        self._issued = [item.issued_unix_s for item in self._lists]
+
+    def __bool__(self) -> bool:
+        return bool(self._lists)
+
+    def withdrawn(self, stem_id: bytes, unix_s: int) -> bool:
+        """Whether the stem was on the list in force `GRACE_S` before that moment, and still is at it."""
+        return all(self._listed(stem_id, at) for at in (unix_s - GRACE_S, unix_s))
+
+    def _listed(self, stem_id: bytes, unix_s: int) -> bool:
+        index = bisect_right(self._issued, unix_s) - 1
+        return index >= 0 and stem_id in self._lists[index]
+
+
+def divide(usage: Usage, manifest: Manifest, flags: int, history: OptOutHistory) -> tuple[Rollup, Unpaid]:
+    """The segment's roll-up, and what of its rows earns nothing and why. The sum of both is all it says.
+
+    Rows are dated by the player's own clock; of play that nobody can date, no row is known to be late.
+    """
+    if flags & OVER_TIME:
+        return {}, {(FLAG_NAMES[OVER_TIME], *key): frames for key, frames in roll_up(usage, manifest).items()}
+    played_s = played_unix_s(usage)
+    if played_s is None or flags & FAR_DATED or not _anything_ends(usage, manifest, history, played_s):
+        return roll_up(usage, manifest), {}
+    starts_s = _row_starts_s(usage, played_s)
+    reasons = [_reason(manifest, history, stem, int(at)) for stem, at in zip(usage.stems, starts_s, strict=True)]
+    paid: Rollup = {}
+    unpaid: Unpaid = {}
+    for reason in dict.fromkeys(reasons):
+        rows = np.array([item == reason for item in reasons])
+        found: Mapping[RollupKey, int] = add_rows(usage, manifest, rows)
+        if reason is None:
+            paid = dict(found)
+        else:
+            unpaid |= {(reason, *key): frames for key, frames in found.items()}
+    return paid, unpaid
+
+
+def _anything_ends(usage: Usage, manifest: Manifest, history: OptOutHistory, played_s: int) -> bool:
+    """Whether some row may be late; spares the look at each."""
+    ends_s = played_s + (usage.end_frame - usage.first_frame) // usage.rate_hz + 1
+    first_end_s = min(manifest.lease_end_unix_s, *(stem.lease_end_unix_s for stem in manifest.stems))
+    return bool(history) or ends_s >= first_end_s + GRACE_S
+
+
+def _row_starts_s(usage: Usage, played_s: int) -> npt.NDArray[np.int64]:
+    offsets = np.cumsum(np.frombuffer(usage.starts, dtype=np.uint32).astype(np.int64))
+    return played_s + offsets // usage.rate_hz
+
+
+def _reason(manifest: Manifest, history: OptOutHistory, stem: int, unix_s: int) -> str | None:
+    if unix_s >= manifest.lease_end_unix_s + GRACE_S:
+        return POST_LEASE
+    if unix_s >= manifest.stems[stem].lease_end_unix_s + GRACE_S:
+        return STEM_LEASE
+    return POST_OPT_OUT if history.withdrawn(manifest.stems[stem].stem_id, unix_s) else None
