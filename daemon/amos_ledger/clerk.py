@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 from amos.crypto import verify
 from amos.protocol.answer import ACCEPTED, GAP, HELD, UNKNOWN_PACK
-from amos.protocol.segment import Usage
-from amos_ledger.intake.decision import CONDEMNING, EVIDENCE, Decision, Facts, decide
+from amos.protocol.segment import NO_SEED_ROOT, Usage
+from amos_ledger.intake.clocks import dated_ms, rests_on_anchor
+from amos_ledger.intake.decision import CONDEMNING, EVIDENCE, decide
+from amos_ledger.intake.facts import Facts
+from amos_ledger.intake.placements import sounding_after
 from amos_ledger.intake.reading import Reading, open_reading, reread
-from amos_ledger.records import verdict_name
-from amos_ledger.settlement.periods import assign_period, period_of
+from amos_ledger.records import Accepted, DatedPlay, Decided, IssuedAnchor, Sealed, SeedRoot, verdict_name
+from amos_ledger.settlement.periods import assign_period, period_of, plausible, played_unix_s
 from amos_ledger.settlement.rollup import roll_up
 from amos_ledger.store.store import Store
 
@@ -70,6 +73,7 @@ def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts,
         return Facts(enrolled=True, signed=signed, undecodable=fault), None
     before, after = chain.neighbours(device.device_id, usage.sequence)
     stored, held, held_count = chain.kept(device.device_id, usage.sequence)
+    anchor = _anchor(store, usage)
     facts = Facts(
         enrolled=True,
         signed=True,
@@ -83,11 +87,43 @@ def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts,
         held_count=held_count,
         before=before,
         after=after,
+        before_usage=_of_boot(store, before, usage.boot),
+        after_usage=_of_boot(store, after, usage.boot),
         lost=chain.lost(device.device_id),
         voices=device.voices,
+        tier=device.tier,
+        enrolled_s=device.first_enrolled_unix_s,
         manifest=store.manifest(usage.pack),
+        in_session=chain.sessions.of_session(device.device_id, usage.session),
+        in_boot=chain.sessions.of_boot(device.device_id, usage.boot),
+        anchor=anchor,
+        elsewhere=_elsewhere(store, usage, anchor),
+        seed_root=_seed_root(store, usage),
     )
     return facts, usage
+
+
+def _of_boot(store: Store, sealed: Sealed | None, boot: int) -> Usage | None:
+    return store.chain.payload(sealed) if sealed is not None and sealed.boot == boot else None
+
+
+def _anchor(store: Store, usage: Usage) -> IssuedAnchor | None:
+    if usage.anchor_unix_ms is None or not rests_on_anchor(usage):
+        return None
+    return store.chain.anchors.issued(usage.device_id, usage.anchor_unix_ms)
+
+
+def _elsewhere(store: Store, usage: Usage, anchor: IssuedAnchor | None) -> tuple[DatedPlay, ...]:
+    times = dated_ms(usage)
+    if times is None or anchor is None or not anchor.issued:
+        return ()
+    return store.chain.anchors.elsewhere(usage.device_id, anchor.epoch, times[0])
+
+
+def _seed_root(store: Store, usage: Usage) -> SeedRoot | None:
+    if usage.seed_root in (None, NO_SEED_ROOT):
+        return None
+    return store.chain.anchors.seed_root(usage.device_id, usage.sequence, usage.seed_root)
 
 
 def _decide_and_keep(store: Store, reading: Reading, received_unix_s: int) -> Outcome:
@@ -100,7 +136,7 @@ def _decide_and_keep(store: Store, reading: Reading, received_unix_s: int) -> Ou
     return Outcome(reading.message_sha256, reading.site, reading.device_id, sequence, decision.verdict, detail)
 
 
-def _keep(store: Store, reading: Reading, facts: Facts, decision: Decision, received_unix_s: int) -> str:
+def _keep(store: Store, reading: Reading, facts: Facts, decision: Decided, received_unix_s: int) -> str:
     """Do what the verdict says; the sentence for the answer's detail."""
     usage, verdict = facts.segment, decision.verdict
     if usage.lost_first is not None and (verdict == ACCEPTED or verdict in HELD):
@@ -110,7 +146,7 @@ def _keep(store: Store, reading: Reading, facts: Facts, decision: Decision, rece
     elif verdict in HELD:
         store.chain.hold(reading, usage, verdict, facts.missing, received_unix_s)
     elif verdict in EVIDENCE:
-        kept = store.chain.keep_evidence(reading, usage.sequence, verdict, decision.detail, received_unix_s)
+        kept = store.chain.keep_evidence(reading, usage.sequence, decision, received_unix_s)
         if verdict in CONDEMNING:
             reason = f"{verdict_name(verdict)}: sequence {usage.sequence}: {decision.detail}"
             store.chain.quarantine(usage.device_id, reason)
@@ -120,9 +156,36 @@ def _keep(store: Store, reading: Reading, facts: Facts, decision: Decision, rece
 
 
 def _accept(store: Store, reading: Reading, facts: Facts, received_unix_s: int) -> None:
-    usage, manifest = facts.segment, facts.manifest
-    assert manifest is not None
+    usage, manifest, anchor = facts.segment, facts.pack, facts.anchor
     period, late = assign_period(period_of(usage, received_unix_s), store.closed_periods())
-    leaf_index = store.append([reading.segment])
-    store.chain.accept(reading, usage, leaf_index, (period, late), received_unix_s)
+    before, _after = facts.next_to
+    goes_on = before is not None and before.session == usage.session
+    real_time = facts.dated and facts.clocked and anchor is not None and anchor.issued
+    accepted = Accepted(
+        leaf_index=store.append([reading.segment]),
+        period=period,
+        late=late,
+        received_s=received_unix_s,
+        flags=_flags(facts, received_unix_s),
+        sounding=sounding_after(usage, before.sounding if before is not None and goes_on else None),
+        epoch=anchor.epoch if anchor is not None and real_time else None,
+        dated_ms=dated_ms(usage) if real_time else None,
+    )
+    store.chain.accept(reading, usage, accepted)
+    if anchor is not None and anchor.issued and usage.anchor_unix_ms is not None:
+        store.chain.anchors.use(usage.device_id, usage.anchor_unix_ms, usage.boot)
     store.add_rollup(period, roll_up(usage, manifest))
+
+
+def _flags(facts: Facts, received_unix_s: int) -> dict[str, int]:
+    """What is odd about an accepted segment and proves nothing, each with the frames of play that it concerns."""
+    usage = facts.segment
+    began_s = played_unix_s(usage)
+    if began_s is None:
+        return {"undated": usage.played_frames()}
+    flags = []
+    if not plausible(began_s, received_unix_s):
+        flags.append("far_dated")
+    if began_s < facts.enrolled_s:
+        flags.append("before_enrolment")
+    return {flag: usage.played_frames() for flag in flags}

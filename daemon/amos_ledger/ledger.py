@@ -88,19 +88,23 @@ class Ledger:
             return [self._unavailable(reading) for reading in readings]
         return self._answer(outcomes)
 
-    def date(self, message: Message, unix_ms: int) -> tuple[str, bytes] | None:
-        """(topic, time anchor) for an enrolled player's nonce; None for anything else. Never raises for it."""
+    def date(self, messages: Sequence[Message], unix_ms: int) -> list[tuple[str, bytes] | None]:
+        """(topic, time anchor) for the nonce of each enrolled player; None for anything else. Never raises for it.
+
+        What is signed was remembered before: a segment that rests on another anchor proves a forgery.
+        """
+        anchors: list[tuple[str, Anchor] | None] = []
         try:
-            site, device_id = time_request(message)
-            if self._opened().chain.device(device_id) is None:
-                return None
-        except ProtocolError:
-            return None
+            store = self._opened()
+            with store.transaction():
+                store.chain.anchors.note_clock(unix_ms)
+                for message in messages:
+                    anchors.append(_anchor(store, message, unix_ms))
         except STORAGE_ERRORS as error:
             self._note(error)
-            return None
-        anchor = Anchor(version=VERSION, device_id=device_id, nonce=message.payload, unix_ms=unix_ms)
-        return device_topic(site, device_id, ANCHOR), sign_anchor(anchor, self.folder.key_id, self.folder.sign)
+            return [None] * len(messages)
+        key_id, sign = self.folder.key_id, self.folder.sign
+        return [None if item is None else (item[0], sign_anchor(item[1], key_id, sign)) for item in anchors]
 
     def tick(self) -> list[Reply]:
         """Do what waits: publish, receipt, and release segments whose pack has been published since."""
@@ -158,6 +162,7 @@ class Ledger:
         outcomes: list[Outcome] = []
         store = self._opened()
         with store.transaction():
+            store.chain.anchors.note_clock(received_unix_s * 1000)
             for reading in readings:
                 outcomes += clerk.take(store, reading, received_unix_s)
             _count(store, outcomes)
@@ -197,7 +202,7 @@ class Ledger:
         while waiting:
             receipted = self._sign_receipts(store, head, waiting)
             with store.transaction():
-                store.chain.keep_receipts(receipted)
+                store.chain.keep_receipts(receipted, head.size, head.root)
             result += receipted
             waiting = store.chain.without_receipt(head.size, BATCH_MESSAGES_MAX)
         self._at("receipted")
@@ -249,6 +254,18 @@ class Ledger:
         if outcome.site is None or outcome.device_id is None:
             return Reply(None, answer)
         return Reply(device_topic(outcome.site, outcome.device_id, RECEIPT), answer)
+
+
+def _anchor(store: Store, message: Message, unix_ms: int) -> tuple[str, Anchor] | None:
+    try:
+        site, device_id = time_request(message)
+    except ProtocolError:
+        return None
+    if store.chain.device(device_id) is None:
+        return None
+    store.chain.anchors.issue(device_id, unix_ms)
+    anchor = Anchor(version=VERSION, device_id=device_id, nonce=message.payload, unix_ms=unix_ms)
+    return device_topic(site, device_id, ANCHOR), anchor
 
 
 def _originals(store: Store, outcomes: Iterable[Outcome]) -> dict[tuple[bytes | None, int | None], bytes]:

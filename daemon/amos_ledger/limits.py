@@ -15,6 +15,9 @@ EVIDENCE_SEGMENTS_MAX = 1024
 MANIFESTS_CACHED_MAX = 64
 """Decoded manifests in memory; a fleet plays few packs at a time."""
 
+PAYLOADS_CACHED_MAX = 256
+"""Decoded segments in memory, 16 KiB each at most: the last one of as many devices as a batch has messages."""
+
 NUMBER_MAX = (1 << 63) - 1
 """SQLite's largest integer. At 192 kHz, frames reach it after 1.5 million years."""
 

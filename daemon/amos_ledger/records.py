@@ -1,5 +1,6 @@
 """Rows of the ledger's tables as values: what intake decides about and the store keeps."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from amos.protocol.answer import VERDICTS
@@ -21,6 +22,7 @@ class Device:
     voices: int
     quarantine: str | None
     retired_unix_s: int | None
+    first_enrolled_unix_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,94 @@ class Sealed:
     session: int
     first_frame: int
     end_frame: int
+    leaf_index: int
+    sounding: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPlay:
+    """What the accepted segments of one session, or of all sessions of a boot, say together.
+
+    sessions      how many
+    first_frame   of the earliest;  start_ms, end_ms  from the earliest to the latest, by the monotonic clock
+    delivered_ms  of their samples
+    """
+
+    sessions: int
+    first_frame: int
+    start_ms: int
+    end_ms: int
+    delivered_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedAnchor:
+    """What the ledger remembers of the anchor that a segment rests on.
+
+    issued   whether this ledger signed it for this device
+    epoch    counts how often the ledger's own clock was set back before; instants of two epochs are not compared
+    current  whether that is the present one
+    boot     the boot in which it was first used, None: in none yet
+    """
+
+    issued: bool
+    epoch: int = 0
+    current: bool = False
+    boot: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatedPlay:
+    """An accepted segment of another boot, in the ledger's time: Unix milliseconds."""
+
+    sequence: int
+    boot: int
+    start_unix_ms: int
+    end_unix_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeedRoot:
+    """What the ledger knows of the root that a session's seed drew on.
+
+    size      of the tree that has this root and that a receipt was given for, None: there is none
+    received  whether such a receipt was for an earlier segment of the same device
+    """
+
+    size: int | None
+    received: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A verdict of `amos.protocol.answer`, and what to add to its sentence (may be empty).
+
+    `finding` names what is impossible, and stands at the beginning of the detail too.
+    """
+
+    verdict: int
+    detail: str
+    finding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the store keeps of an accepted segment beside what it says.
+
+    period, late  where it accrues
+    flags         what makes it odd, and the frames of play concerned
+    sounding      placements that sound on (intake.placements)
+    epoch, dated_ms  where the ledger dated it in real time: its epoch, and start and end in Unix ms
+    """
+
+    leaf_index: int
+    period: str
+    late: bool
+    received_s: int
+    flags: Mapping[str, int]
+    sounding: bytes
+    epoch: int | None
+    dated_ms: tuple[int, int] | None
 
 
 def severed(usage: Usage) -> bool:

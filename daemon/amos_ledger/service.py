@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from amos.protocol.answer import ACCEPTED, FORK, OVER_CAP
+from amos.protocol.answer import ACCEPTED, FORK, IMPOSSIBLE
 from amos_ledger.intake.reading import Message, asks_time
 from amos_ledger.ledger import Ledger, Reply
 from amos_ledger.limits import BATCH_MESSAGES_MAX
@@ -76,8 +76,9 @@ class Service:
 
     def _date(self, messages: list[Message]) -> None:
         """Answer nonces at once: their players' clocks are wrong by half of what this takes."""
-        for message in messages:
-            dated = self._ledger.date(message, time.time_ns() // 1_000_000)
+        if not messages:
+            return
+        for dated in self._ledger.date(messages, time.time_ns() // 1_000_000):
             self._counts["time asked, not by a player enrolled" if dated is None else "time anchors"] += 1
             if dated is not None and not self._edge.publish(*dated):
                 self._counts["answers not sent"] += 1
@@ -86,7 +87,7 @@ class Service:
         for reply in replies:
             verdict = reply.answer.verdict
             self._counts[verdict_name(verdict)] += 1
-            if verdict in (FORK, OVER_CAP) and reply.answer.device_id is not None:
+            if verdict in (FORK, IMPOSSIBLE) and reply.answer.device_id is not None:
                 device_id = reply.answer.device_id.hex()
                 self._report(f"quarantine: {device_id}: {verdict_name(verdict)}: {reply.answer.detail}")
             if reply.topic is not None and not self._edge.publish(reply.topic, reply.answer.encode()):

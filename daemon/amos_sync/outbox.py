@@ -82,7 +82,7 @@ EVENT_OF_VERDICT = {
     answers.UNKNOWN_DEVICE: Event.REFUSE,
     answers.BAD_SIGNATURE: Event.REFUSE,
     answers.MALFORMED: Event.REFUSE,
-    answers.OVER_CAP: Event.REFUSE,
+    answers.IMPOSSIBLE: Event.REFUSE,
     answers.QUARANTINED: Event.REFUSE,
     answers.UNAVAILABLE: Event.REFUSE,
     answers.RETIRED: Event.REFUSE,

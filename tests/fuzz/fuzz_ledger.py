@@ -12,7 +12,7 @@ from array import array
 from pathlib import Path
 
 from amos import crypto
-from amos.protocol.answer import ACCEPTED, FORK, OVER_CAP, QUARANTINED, UNAVAILABLE, VERDICTS, Answer
+from amos.protocol.answer import ACCEPTED, FORK, IMPOSSIBLE, QUARANTINED, UNAVAILABLE, VERDICTS, Answer
 from amos.protocol.cose import HEADER_TYP, TYP_CATALOGUE, TYP_ENROLMENT, TYP_MANIFEST, TYP_USAGE, parse
 from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.envelope_host import wrap
@@ -144,7 +144,7 @@ class Intake:
             player = self._players.get(answer.device_id or b"")
             if answer.verdict == ACCEPTED:
                 self._sent[answer.message_sha256][0].take(self._sent[answer.message_sha256][1])
-            elif player is not None and answer.verdict in (FORK, OVER_CAP, QUARANTINED):
+            elif player is not None and answer.verdict in (FORK, IMPOSSIBLE, QUARANTINED):
                 player.condemned = True
         verdicts = [VERDICTS[reply.answer.verdict] for reply in replies][:BATCH]
         return [TAKEN if verdict == VERDICTS[ACCEPTED] else verdict for verdict in verdicts]

@@ -33,9 +33,11 @@ from signed_usage import columns, sign_usage
 
 RATE_HZ = 44_100
 SPAN = 60 * RATE_HZ
+STEM_FRAMES = SPAN
 NOON = 1_793_534_400
 """2026-11-01 12:00 UTC."""
 SITE = "harbour"
+CLOCK_OF_SAMPLES = (("start_ms", "first_frame"), ("end_ms", "end_frame"))
 
 
 class Signer:
@@ -72,7 +74,16 @@ class Pack:
             "lease_end_unix_s": NOON * 2,
         }
         listed = [
-            PackStem(stem_id=stem, sha256=bytes(32), size_bytes=40, codec=0, frames=10, channels=2, role=0, **facts)
+            PackStem(
+                stem_id=stem,
+                sha256=bytes(32),
+                size_bytes=4 * STEM_FRAMES,
+                codec=0,
+                frames=STEM_FRAMES,
+                channels=2,
+                role=0,
+                **facts,
+            )
             for stem in stem_ids
         ]
         manifest = Manifest(
@@ -119,13 +130,15 @@ class Device:
         facts = {
             "version": 1, "device_id": self.key.id, "sequence": self.sequence + 1, "previous": self.previous, "boot": 1,
             "session": 1, "start_state": bytes(32), "first_frame": first, "end_frame": first + SPAN,
-            "rate_hz": RATE_HZ, "start_ms": 0, "end_ms": 60_000, "clock": 0, "pack": self.pack, "score": bytes(32),
+            "rate_hz": RATE_HZ, "clock": 0, "pack": self.pack, "score": bytes(32),
             "tier": 1, "stems": stems, "starts": starts, "frames": frames, "flags": flags,
             "input_starts": array("I"), "input_kinds": array("B"), "input_values": array("i"),
             "delivered_frames": SPAN, "underruns": 0, "silent_frames": 0, "pcm_sha256": bytes(32),
             "reason": SEAL_INTERVAL,
         }  # fmt: skip
-        return Usage(**(facts | changes))
+        facts |= changes
+        times = {name: facts[frame] * 1000 // RATE_HZ for name, frame in CLOCK_OF_SAMPLES}
+        return Usage(**(times | facts))
 
     def seal(self, rows: list[tuple[int, int, int]] | None = None, **changes: Any) -> bytes:
         """Seal the next segment and go on after it."""

@@ -77,13 +77,13 @@ def test_status_says_what_was_refused_and_who_is_in_quarantine(world: Any) -> No
     world.ledger.take([Message.of("x", b"")], 0)
     facts = json.loads(run("status", world.path, "--json").output)
     assert (facts["accepted"], facts["held"], facts["duplicates"]) == (1, 0, 0)
-    assert facts["refused"] == {"malformed": 1, "over the physical cap": 1}
+    assert facts["refused"] == {"malformed": 1, "impossible": 1}
     assert facts["quarantined"] == [device.key.id.hex()]
     (listed,) = facts["devices"]
     assert (listed["segments"], listed["frames"], listed["last_sequence"]) == (1, facts["frames"], 1)
     lines = run("status", world.path).output.splitlines()
     assert lines[1].startswith("1 accepted, 0 duplicates, 0 held, 2 refused, 1 devices in quarantine, ")
-    assert "quarantined: over the physical cap: sequence 2: stems: expected below" in lines[-1]
+    assert "quarantined: impossible: sequence 2: stem_not_in_pack: stems: expected below" in lines[-1]
 
 
 def test_a_later_enrolment_takes_the_place_of_an_earlier_one(tmp_path: Path, world: Any) -> None:

@@ -188,7 +188,10 @@ def test_a_chain_that_names_another_predecessor_is_a_fork(world: Any) -> None:
 def test_over_the_cap_is_evidence_and_quarantine_and_never_counted(world: Any) -> None:
     device = world.device()
     refused = one(world.take(device, device.seal([(9, 0, 1)])))
-    assert (refused.verdict, refused.detail) == (answer.OVER_CAP, "stems: expected below the pack's 4, found 9")
+    assert (refused.verdict, refused.detail) == (
+        answer.IMPOSSIBLE,
+        "stem_not_in_pack: stems: expected below the pack's 4, found 9",
+    )
     totals = world.totals()
     assert (totals.accepted, totals.frames, totals.evidence, len(totals.quarantined)) == (0, 0, 1, 1)
 

@@ -32,15 +32,15 @@ def opt_outs(signer: Any, serial: int, *names: str) -> bytes:
 
 def test_an_enrolled_players_nonce_is_dated_and_nothing_else(world: Any) -> None:
     device, stranger = world.device(), world.device(2, enrolled=False)
-    topic, anchor = world.ledger.date(Message.of(device.topic(topics.TIME), NONCE), 1234567)
+    ((topic, anchor),) = world.ledger.date([Message.of(device.topic(topics.TIME), NONCE)], 1234567)
     assert topic == device.topic(topics.ANCHOR)
     found = open_anchor(anchor, world.folder.public_key, verify)
     assert (found.device_id, found.nonce, found.unix_ms) == (device.key.id, NONCE, 1234567)
-    assert Ledger(world.folder).date(Message.of(stranger.topic(topics.TIME), NONCE), 1) is None
+    assert Ledger(world.folder).date([Message.of(stranger.topic(topics.TIME), NONCE)], 1) == [None]
     for payload in (b"", NONCE[:15], NONCE + b"x", bytes(1 << 20)):
-        assert world.ledger.date(Message.of(device.topic(topics.TIME), payload), 1) is None
+        assert world.ledger.date([Message.of(device.topic(topics.TIME), payload)], 1) == [None]
     for wrong in (device.topic(), "amos/1/x/y/time", device.topic(topics.TIME).upper(), "x/time", "/time"):
-        assert world.ledger.date(Message.of(wrong, NONCE), 1) is None
+        assert world.ledger.date([Message.of(wrong, NONCE)], 1) == [None]
     assert asks_time(Message.of(device.topic(topics.TIME), NONCE)) and not asks_time(Message.of(device.topic(), NONCE))
 
 
@@ -50,9 +50,9 @@ def test_a_ledger_that_cannot_read_says_no_time(world: Any) -> None:
     away = world.path / "away.sqlite"
     world.ledger.close()
     database.rename(away)
-    assert world.ledger.date(Message.of(device.topic(topics.TIME), NONCE), 1) is None and world.ledger.trouble
+    assert world.ledger.date([Message.of(device.topic(topics.TIME), NONCE)], 1) == [None] and world.ledger.trouble
     away.rename(database)
-    assert world.ledger.date(Message.of(device.topic(topics.TIME), NONCE), 1) is not None
+    assert world.ledger.date([Message.of(device.topic(topics.TIME), NONCE)], 1) != [None]
 
 
 def test_the_list_in_force_is_the_publishers_newest(world: Any) -> None:

@@ -1,46 +1,72 @@
 """The tables of `ledger.sqlite`; DESIGN.md says what each is for."""
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 SCHEMA = """
-CREATE TABLE ledger (schema_version INTEGER NOT NULL, origin TEXT NOT NULL, public_key BLOB NOT NULL);
+CREATE TABLE ledger (
+    schema_version INTEGER NOT NULL, origin TEXT NOT NULL, public_key BLOB NOT NULL,
+    anchors_since_ms INTEGER NOT NULL DEFAULT 0, clock_ms INTEGER NOT NULL DEFAULT 0,
+    clock_epoch INTEGER NOT NULL DEFAULT 0
+);
 
 CREATE TABLE entry (leaf_index INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 CREATE TABLE node (position INTEGER PRIMARY KEY, hash BLOB NOT NULL CHECK (length(hash) = 32));
 
 CREATE TABLE device (
-    device BLOB PRIMARY KEY, leaf_index INTEGER NOT NULL, public_key BLOB NOT NULL, site TEXT NOT NULL,
+    device_id BLOB PRIMARY KEY, leaf_index INTEGER NOT NULL, public_key BLOB NOT NULL, site TEXT NOT NULL,
     name TEXT NOT NULL, tier INTEGER NOT NULL, voices INTEGER NOT NULL, enrolled_unix_s INTEGER NOT NULL,
-    quarantine TEXT, predecessor BLOB UNIQUE, retired_unix_s INTEGER
+    quarantine TEXT, predecessor BLOB UNIQUE, retired_unix_s INTEGER, first_enrolled_unix_s INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
 CREATE TABLE usage (
-    device BLOB NOT NULL, sequence INTEGER NOT NULL, sha256 BLOB NOT NULL, previous BLOB,
+    device_id BLOB NOT NULL, sequence INTEGER NOT NULL, sha256 BLOB NOT NULL, previous BLOB,
     leaf_index INTEGER NOT NULL UNIQUE, boot INTEGER NOT NULL, session INTEGER NOT NULL,
     first_frame INTEGER NOT NULL, end_frame INTEGER NOT NULL, played_frames INTEGER NOT NULL,
     period TEXT NOT NULL, late INTEGER NOT NULL, received_unix_s INTEGER NOT NULL,
     site TEXT NOT NULL, message_sha256 BLOB NOT NULL, receipt BLOB,
-    PRIMARY KEY (device, sequence)
+    head_size INTEGER, sounding BLOB, pcm_sha256 BLOB, clock_epoch INTEGER, start_unix_ms INTEGER, end_unix_ms INTEGER,
+    PRIMARY KEY (device_id, sequence)
 ) WITHOUT ROWID;
 CREATE INDEX usage_of_period ON usage (period, leaf_index);
 CREATE INDEX usage_without_receipt ON usage (leaf_index) WHERE receipt IS NULL;
+CREATE INDEX usage_receipted_at ON usage (device_id, head_size);
+CREATE INDEX usage_dated ON usage (device_id, clock_epoch, start_unix_ms) WHERE start_unix_ms IS NOT NULL;
+
+CREATE TABLE session (
+    device_id BLOB NOT NULL, session INTEGER NOT NULL, boot INTEGER NOT NULL, version INTEGER NOT NULL,
+    output_kind INTEGER, pace INTEGER, seed_root BLOB, first_frame INTEGER NOT NULL, start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL, delivered_ms INTEGER NOT NULL, segments INTEGER NOT NULL, played_frames INTEGER NOT NULL,
+    PRIMARY KEY (device_id, session)
+) WITHOUT ROWID;
+CREATE INDEX session_of_boot ON session (device_id, boot);
+
+CREATE TABLE flag (
+    device_id BLOB NOT NULL, sequence INTEGER NOT NULL, flag TEXT NOT NULL, frames INTEGER NOT NULL,
+    PRIMARY KEY (device_id, flag, sequence)
+) WITHOUT ROWID;
+
+CREATE TABLE anchor (
+    device_id BLOB NOT NULL, unix_ms INTEGER NOT NULL, clock_epoch INTEGER NOT NULL, boot INTEGER,
+    PRIMARY KEY (device_id, unix_ms)
+) WITHOUT ROWID;
+CREATE TABLE head (size INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE);
 
 CREATE TABLE held (
-    device BLOB NOT NULL, sequence INTEGER NOT NULL, sha256 BLOB NOT NULL, segment BLOB NOT NULL,
+    device_id BLOB NOT NULL, sequence INTEGER NOT NULL, sha256 BLOB NOT NULL, segment BLOB NOT NULL,
     site TEXT NOT NULL, message_sha256 BLOB NOT NULL, verdict INTEGER NOT NULL, waits_for INTEGER NOT NULL,
     pack BLOB NOT NULL, received_unix_s INTEGER NOT NULL,
-    PRIMARY KEY (device, sequence)
+    PRIMARY KEY (device_id, sequence)
 ) WITHOUT ROWID;
 
 CREATE TABLE lost (
-    device BLOB NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, declared_by INTEGER NOT NULL,
-    PRIMARY KEY (device, first, last)
+    device_id BLOB NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, declared_by INTEGER NOT NULL,
+    PRIMARY KEY (device_id, first, last)
 ) WITHOUT ROWID;
 
 CREATE TABLE evidence (
-    device BLOB NOT NULL, sha256 BLOB NOT NULL, sequence INTEGER NOT NULL, segment BLOB NOT NULL,
-    verdict INTEGER NOT NULL, detail TEXT NOT NULL, received_unix_s INTEGER NOT NULL,
-    PRIMARY KEY (device, sha256)
+    device_id BLOB NOT NULL, sha256 BLOB NOT NULL, sequence INTEGER NOT NULL, segment BLOB NOT NULL,
+    verdict INTEGER NOT NULL, detail TEXT NOT NULL, received_unix_s INTEGER NOT NULL, finding TEXT,
+    PRIMARY KEY (device_id, sha256)
 ) WITHOUT ROWID;
 
 CREATE TABLE manifest (pack BLOB PRIMARY KEY, bytes BLOB NOT NULL);

@@ -6,6 +6,7 @@ committed by any process. Raises `sqlite3.Error` when the disk or the file refus
 What goes on with devices and segments at intake is in `chain.py`; this file holds the log and what settlement reads.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -20,11 +21,13 @@ from amos_ledger.store.chain import Chain
 from amos_ledger.store.database import Database
 from amos_ledger.store.documents import Documents
 from amos_ledger.store.entries import Log
+from amos_ledger.store.migration import migrate
 from amos_ledger.store.schema import SCHEMA, SCHEMA_VERSION
 
 
 class Store:
-    """The open store of the file `path`. Not shared between threads. Raises `NotALedger` for another file."""
+    """The open store of the file `path`, which is brought to the present schema. Not shared between threads. Raises
+    `NotALedger` for another file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -47,7 +50,8 @@ class Store:
         try:
             with database.transaction():
                 database.run_script(SCHEMA)
-                database.run("INSERT INTO ledger VALUES (?, ?, ?)", (SCHEMA_VERSION, origin, public_key))
+                sql = "INSERT INTO ledger (schema_version, origin, public_key) VALUES (?, ?, ?)"
+                database.run(sql, (SCHEMA_VERSION, origin, public_key))
                 Log(database).append([genesis])
         finally:
             database.close()
@@ -187,11 +191,11 @@ class Store:
 
     def _device_totals(self) -> list[DeviceTotals]:
         sql = """
-            SELECT lower(hex(device)), name, device.site, count(sequence), coalesce(sum(played_frames), 0),
-                (SELECT count(*) FROM held WHERE held.device = device.device), coalesce(max(sequence), 0), quarantine,
+            SELECT lower(hex(device.device_id)), name, device.site, count(sequence), coalesce(sum(played_frames), 0),
+                (SELECT count(*) FROM held WHERE held.device_id = device.device_id), coalesce(max(sequence), 0), quarantine,
                 nullif(lower(hex(predecessor)), ''),
-                (SELECT lower(hex(later.device)) FROM device later WHERE later.predecessor = device.device)
-            FROM device LEFT JOIN usage USING (device) GROUP BY device.device ORDER BY device.name, device.device
+                (SELECT lower(hex(later.device_id)) FROM device later WHERE later.predecessor = device.device_id)
+            FROM device LEFT JOIN usage USING (device_id) GROUP BY device.device_id ORDER BY device.name, device.device_id
         """
         return with_places([DeviceTotals(*row) for row in self._database.rows(sql)])
 
@@ -200,7 +204,7 @@ def _identity(database: Database, path: Path) -> tuple[str, bytes]:
     if database.one("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'ledger'") is None:
         raise NotALedger(f"{path}: expected a ledger's database, found another file")
     row = database.one("SELECT schema_version, origin, public_key FROM ledger")
-    if row is None or row[0] != SCHEMA_VERSION:
-        found = "no version" if row is None else row[0]
+    found = "no version" if row is None else migrate(database, row[0], time.time_ns() // 1_000_000)
+    if row is None or found != SCHEMA_VERSION:
         raise NotALedger(f"{path}: expected schema version {SCHEMA_VERSION}, found {found}")
     return str(row[1]), bytes(row[2])

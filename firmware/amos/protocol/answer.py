@@ -12,7 +12,7 @@ UNKNOWN_DEVICE = 4
 UNKNOWN_PACK = 5
 BAD_SIGNATURE = 6
 MALFORMED = 7
-OVER_CAP = 8
+IMPOSSIBLE = 8
 QUARANTINED = 9
 UNAVAILABLE = 10
 RETIRED = 11
@@ -27,7 +27,7 @@ VERDICTS = (
     "unknown pack",
     "bad signature",
     "malformed",
-    "over the physical cap",
+    "impossible",
     "quarantined",
     "unavailable",
     "retired",
@@ -43,7 +43,7 @@ SENTENCES = (
     "No published manifest has this pack's hash; publish the pack to the ledger, and the held segment is accepted.",
     "The signature does not verify with the enrolled key; the device's key or the bytes were changed.",
     "The bytes are not a usage segment; the courier or the player runs another version, or the message was damaged.",
-    "More play than the board has voices and time, or overlapping sessions; kept as evidence, the device quarantined.",
+    "No unmodified player can have played this; the detail names what. Kept as evidence, the device quarantined.",
     "The device is quarantined; the segment is kept as evidence until an operator decides.",
     "The ledger cannot store at this moment; the courier keeps the segment and tries again.",
     "The device was replaced before this was played; kept as evidence until an operator decides.",

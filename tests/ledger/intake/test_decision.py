@@ -13,10 +13,11 @@ from amos.protocol.limits import ENVELOPE_BYTES_MAX
 from amos.protocol.manifest import open_manifest
 from amos.protocol.segment import CLOCK_INFORMATIVE, LOST_STORAGE, Usage
 from amos_ledger.intake import decision as intake
-from amos_ledger.intake.decision import Decision, Facts, decide
+from amos_ledger.intake.decision import decide
+from amos_ledger.intake.facts import Facts
 from amos_ledger.intake.reading import Message, open_reading, read
 from amos_ledger.limits import HELD_SEGMENTS_MAX
-from amos_ledger.records import Sealed
+from amos_ledger.records import Decided, Sealed
 from signed_usage import sign_usage
 
 HASH, OTHER = b"a" * 32, b"b" * 32
@@ -37,7 +38,14 @@ def manifest(offline: Any) -> Any:
 
 
 def sealed(sequence: int = 6, sha256: bytes = HASH, **changes: Any) -> Sealed:
-    facts = {"previous": OTHER, "boot": 1, "session": 1, "first_frame": SPAN * 5, "end_frame": SPAN * 6} | changes
+    facts = {
+        "previous": OTHER,
+        "boot": 1,
+        "session": 1,
+        "first_frame": SPAN * 5,
+        "end_frame": SPAN * 6,
+        "leaf_index": 6,
+    } | changes
     return Sealed(sequence=sequence, sha256=sha256, **facts)
 
 
@@ -56,15 +64,15 @@ def verdict(*arguments: Any, **changes: Any) -> int:
 
 def test_every_verdict_of_the_protocol_but_the_table_s_own_has_a_row() -> None:
     of_segments = set(range(len(answer.VERDICTS))) - {answer.ENROLMENT_REFUSED}
-    assert {number for number, _ in intake.TABLE} == of_segments
+    assert {number for number, _finding, _question in intake.TABLE} == of_segments
 
 
 def test_nothing_wrong_is_accepted(device: Any, manifest: Any) -> None:
-    assert decide(facts(device.usage(), manifest)) == Decision(answer.ACCEPTED, "")
+    assert decide(facts(device.usage(), manifest)) == Decided(answer.ACCEPTED, "")
 
 
 def test_the_first_segment_needs_none_before(device: Any, manifest: Any) -> None:
-    first = device.usage(sequence=1, previous=bytes(32))
+    first = device.usage(sequence=1, previous=bytes(32), first_frame=0, end_frame=SPAN)
     assert verdict(first, manifest, before=None) == answer.ACCEPTED
     refused = decide(facts(device.usage(sequence=1), manifest, before=None))
     assert (refused.verdict, refused.detail) == (
@@ -119,7 +127,7 @@ ROWS: dict[str, tuple[int, dict[str, Any], dict[str, Any]]] = {
         {},
     ),
     "on behind a reserved block, boots counted anew": (
-        answer.ACCEPTED,
+        answer.IMPOSSIBLE,
         LOSS | {"lost_last": 63, "sequence": 64, "boot": 0, "first_frame": 0, "end_frame": SPAN},
         {},
     ),
@@ -127,7 +135,7 @@ ROWS: dict[str, tuple[int, dict[str, Any], dict[str, Any]]] = {
     "gap of which a part is declared lost": (answer.GAP, LOSS | {"lost_first": 8}, {}),
     "loss that names what is here": (answer.ACCEPTED, LOSS | {"lost_first": 2}, {}),
     "after a loss nobody knows the hash": (answer.ACCEPTED, LOSS | {"previous": bytes(32)}, {}),
-    "after a loss counters begin anew": (answer.ACCEPTED, LOSS | {"boot": 0, "session": 0, "first_frame": 0,
+    "after a loss counters begin anew": (answer.IMPOSSIBLE, LOSS | {"boot": 0, "session": 0, "first_frame": 0,
                                                                    "end_frame": SPAN}, {}),
     "gap that another segment declared lost": (answer.ACCEPTED, {"sequence": 9}, {"lost": ((8, 8), (7, 7))}),
     "gap of which another segment declared a part lost": (answer.GAP, {"sequence": 9}, {"lost": ((8, 8), (1, 6))}),
@@ -139,15 +147,17 @@ ROWS: dict[str, tuple[int, dict[str, Any], dict[str, Any]]] = {
     ),
     "unknown pack": (answer.UNKNOWN_PACK, {}, {"manifest": None}),
     "unknown pack, no room": (answer.UNAVAILABLE, {}, {"manifest": None, "held_count": HELD_SEGMENTS_MAX}),
-    "boot falls": (answer.OVER_CAP, {"boot": 0, "session": 9}, {}),
-    "session falls": (answer.OVER_CAP, {"session": 0}, {}),
-    "frames overlap": (answer.OVER_CAP, {"first_frame": SPAN * 6 - 1, "end_frame": SPAN * 7 - 1}, {}),
-    "frames skipped": (answer.ACCEPTED, {"first_frame": SPAN * 8, "end_frame": SPAN * 9}, {}),
+    "boot falls": (answer.IMPOSSIBLE, {"boot": 0, "session": 9}, {}),
+    "session falls": (answer.IMPOSSIBLE, {"session": 0}, {}),
+    "frames overlap": (answer.IMPOSSIBLE, {"first_frame": SPAN * 6 - 1, "end_frame": SPAN * 7 - 1}, {}),
+    "frames skipped": (answer.IMPOSSIBLE, {"first_frame": SPAN * 8, "end_frame": SPAN * 9}, {}),
     "a new session begins at 0": (answer.ACCEPTED, {"session": 2, "first_frame": 0, "end_frame": SPAN}, {}),
-    "a new boot begins at 0": (answer.ACCEPTED, {"boot": 2, "session": 0, "first_frame": 0, "end_frame": SPAN}, {}),
-    "another rate": (answer.OVER_CAP, {"rate_hz": 8000}, {}),
-    "found again": (answer.ACCEPTED, {}, {"after": sealed(9, previous=None, boot=0)}),
-    "found again, a hole before": (answer.ACCEPTED, {"sequence": 8}, {"after": sealed(9, previous=None)}),
+    "a new boot counts sessions anew": (answer.IMPOSSIBLE, {"boot": 2, "session": 0, "first_frame": 0, "end_frame": SPAN}, {}),
+    "a new boot begins at 0": (answer.ACCEPTED, {"boot": 2, "session": 2, "first_frame": 0, "end_frame": SPAN}, {}),
+    "another rate": (answer.IMPOSSIBLE, {"rate_hz": 8000}, {}),
+    "found again": (answer.ACCEPTED, {}, {"after": sealed(9, previous=None, first_frame=SPAN * 9)}),
+    "found again, of a later boot than the next": (answer.IMPOSSIBLE, {}, {"after": sealed(9, previous=None, boot=0)}),
+    "found again, a hole before": (answer.ACCEPTED, {"sequence": 8}, {"after": sealed(9, previous=None, first_frame=SPAN * 7)}),
     "found again, named by the next": (
         answer.ACCEPTED,
         {},
@@ -155,7 +165,7 @@ ROWS: dict[str, tuple[int, dict[str, Any], dict[str, Any]]] = {
     ),
     "found again, but another is named": (answer.FORK, {}, {"after": sealed(8, previous=OTHER, first_frame=SPAN * 7)}),
     "found again, overlaps the next": (
-        answer.OVER_CAP,
+        answer.IMPOSSIBLE,
         {},
         {"after": sealed(8, previous=sha256(b"7").digest(), first_frame=SPAN * 7 - 1)},
     ),
@@ -173,10 +183,10 @@ def test_row(name: str, device: Any, manifest: Any) -> None:
 
 CAPS = {
     "all voices all the time": (answer.ACCEPTED, [(0, 0, SPAN)] * 8),
-    "one frame more": (answer.OVER_CAP, [(0, 0, SPAN)] * 8 + [(1, 0, 1)]),
+    "one frame more": (answer.IMPOSSIBLE, [(0, 0, SPAN)] * 8 + [(1, 0, 1)]),
     "silence": (answer.ACCEPTED, []),
     "last stem of the pack": (answer.ACCEPTED, [(3, 0, 1)]),
-    "stem the pack does not have": (answer.OVER_CAP, [(4, 0, 1)]),
+    "stem the pack does not have": (answer.IMPOSSIBLE, [(4, 0, 1)]),
 }
 
 
@@ -189,7 +199,7 @@ def test_physical_cap(name: str, device: Any, manifest: Any) -> None:
 def test_the_board_s_voices_bound_as_well_as_the_pack_s(device: Any, manifest: Any) -> None:
     usage = device.usage([(0, 0, SPAN)] * 3)
     assert verdict(usage, manifest, voices=3) == answer.ACCEPTED
-    assert verdict(usage, manifest, voices=2) == answer.OVER_CAP
+    assert verdict(usage, manifest, voices=2) == answer.IMPOSSIBLE
 
 
 def test_an_empty_span_cannot_hold_play(device: Any, manifest: Any) -> None:

@@ -1,0 +1,85 @@
+"""What the ledger has signed and devices may rest on, in the database: time anchors, and roots of the log in receipts.
+
+Anchors are remembered for as long as play that rests on them is dated by it (`ANCHOR_DAYS`); older ones are not judged.
+Each setting back of the ledger's own clock begins another epoch, and instants of two epochs are not compared: a wrong
+clock here is no device's fault.
+"""
+
+from amos_ledger.records import DatedPlay, IssuedAnchor, SeedRoot
+from amos_ledger.store.database import Database
+
+ANCHOR_DAYS = 402
+"""The 400 days after which play is dated by its arrival, and the day for which an anchor dates it."""
+
+CLOCK_BACK_MS = 1000
+"""A clock that is set back by less was only disciplined."""
+
+_DAY_MS = 86_400_000
+
+
+class Anchors:
+    """The tables `anchor` and `head`, and the ledger's clock. Writes belong inside the store's transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def note_clock(self, now_ms: int) -> None:
+        """The ledger's clock shows `now_ms`."""
+        sql = (
+            "UPDATE ledger SET clock_epoch = clock_epoch + (clock_ms - ?1 > ?2), clock_ms = ?1"
+            " WHERE clock_ms NOT BETWEEN ?1 - ?2 AND ?1 + ?2"
+        )
+        self._database.run(sql, (now_ms, CLOCK_BACK_MS))
+
+    def issue(self, device_id: bytes, unix_ms: int) -> None:
+        """Remember an anchor that is about to be signed, and forget those that are too old to be judged."""
+        sql = (
+            "INSERT INTO anchor SELECT ?, ?, clock_epoch, NULL FROM ledger WHERE true"
+            " ON CONFLICT (device_id, unix_ms) DO UPDATE SET clock_epoch = excluded.clock_epoch, boot = NULL"
+        )
+        self._database.run(sql, (device_id, unix_ms))
+        old = "DELETE FROM anchor WHERE device_id = ? AND unix_ms < ?"
+        self._database.run(old, (device_id, unix_ms - ANCHOR_DAYS * _DAY_MS))
+
+    def issued(self, device_id: bytes, unix_ms: int) -> IssuedAnchor | None:
+        """What is remembered of the device's anchor of this moment; None where that was before what is remembered."""
+        sql = (
+            "SELECT anchors_since_ms, clock_ms, ledger.clock_epoch, anchor.clock_epoch, boot FROM ledger"
+            " LEFT JOIN anchor ON device_id = ? AND unix_ms = ?"
+        )
+        row = self._database.one(sql, (device_id, unix_ms))
+        assert row is not None
+        since_ms, clock_ms, current, epoch, boot = row
+        if epoch is not None:
+            return IssuedAnchor(True, epoch, epoch == current, boot)
+        return IssuedAnchor(False) if unix_ms >= max(since_ms, clock_ms - ANCHOR_DAYS * _DAY_MS) else None
+
+    def use(self, device_id: bytes, unix_ms: int, boot: int) -> None:
+        """Note the boot in which an anchor was used first."""
+        sql = "UPDATE anchor SET boot = ? WHERE device_id = ? AND unix_ms = ? AND boot IS NULL"
+        self._database.run(sql, (boot, device_id, unix_ms))
+
+    def elsewhere(self, device_id: bytes, epoch: int, start_ms: int) -> tuple[DatedPlay, ...]:
+        """The accepted segments that the ledger dated in this epoch, nearest to `start_ms` before and from it on."""
+        found = []
+        for comparison, order in (("<", "DESC"), (">=", "ASC")):
+            sql = (
+                "SELECT sequence, boot, start_unix_ms, end_unix_ms FROM usage WHERE device_id = ? AND clock_epoch = ?"
+                f" AND start_unix_ms {comparison} ? ORDER BY start_unix_ms {order} LIMIT 1"
+            )
+            row = self._database.one(sql, (device_id, epoch, start_ms))
+            if row is not None:
+                found.append(DatedPlay(*row))
+        return tuple(found)
+
+    def sign_head(self, size: int, root: bytes) -> None:
+        """Receipts are given for this tree."""
+        self._database.run("INSERT OR IGNORE INTO head VALUES (?, ?)", (size, root))
+
+    def seed_root(self, device_id: bytes, sequence: int, root: bytes) -> SeedRoot:
+        """What is known of a root that the device's segment names."""
+        row = self._database.one("SELECT size FROM head WHERE root = ?", (root,))
+        if row is None:
+            return SeedRoot(None, False)
+        sql = "SELECT 1 FROM usage WHERE device_id = ? AND head_size = ? AND sequence < ? LIMIT 1"
+        return SeedRoot(row[0], self._database.one(sql, (device_id, row[0], sequence)) is not None)

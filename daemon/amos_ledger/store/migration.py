@@ -1,0 +1,102 @@
+"""Older versions of the schema brought to the present one: a step for each, each in one transaction with its number."""
+
+from collections.abc import Callable
+
+from amos.protocol.cose import TYP_ENROLMENT, TYP_USAGE, parse_typed
+from amos.protocol.enrolment import Enrolment
+from amos.protocol.errors import ProtocolError
+from amos.protocol.limits import ENROLMENT_BYTES_MAX, SEGMENT_BYTES_MAX
+from amos.protocol.receipt import parse_receipt
+from amos.protocol.segment import Usage
+from amos_ledger.log import tree
+from amos_ledger.store.database import Database
+from amos_ledger.store.entries import Log
+from amos_ledger.store.sessions import Sessions
+
+_TO_3 = """
+ALTER TABLE ledger ADD COLUMN anchors_since_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ledger ADD COLUMN clock_ms INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE ledger ADD COLUMN clock_epoch INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE device RENAME COLUMN device TO device_id;
+ALTER TABLE device ADD COLUMN first_enrolled_unix_s INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE usage RENAME COLUMN device TO device_id;
+ALTER TABLE held RENAME COLUMN device TO device_id;
+ALTER TABLE lost RENAME COLUMN device TO device_id;
+ALTER TABLE evidence RENAME COLUMN device TO device_id;
+ALTER TABLE evidence ADD COLUMN finding TEXT;
+ALTER TABLE usage ADD COLUMN head_size INTEGER;
+ALTER TABLE usage ADD COLUMN sounding BLOB;
+ALTER TABLE usage ADD COLUMN pcm_sha256 BLOB;
+ALTER TABLE usage ADD COLUMN clock_epoch INTEGER;
+ALTER TABLE usage ADD COLUMN start_unix_ms INTEGER;
+ALTER TABLE usage ADD COLUMN end_unix_ms INTEGER;
+CREATE INDEX usage_receipted_at ON usage (device_id, head_size);
+CREATE INDEX usage_dated ON usage (device_id, clock_epoch, start_unix_ms) WHERE start_unix_ms IS NOT NULL;
+CREATE TABLE session (
+    device_id BLOB NOT NULL, session INTEGER NOT NULL, boot INTEGER NOT NULL, version INTEGER NOT NULL,
+    output_kind INTEGER, pace INTEGER, seed_root BLOB, first_frame INTEGER NOT NULL, start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL, delivered_ms INTEGER NOT NULL, segments INTEGER NOT NULL, played_frames INTEGER NOT NULL,
+    PRIMARY KEY (device_id, session)
+) WITHOUT ROWID;
+CREATE INDEX session_of_boot ON session (device_id, boot);
+CREATE TABLE flag (
+    device_id BLOB NOT NULL, sequence INTEGER NOT NULL, flag TEXT NOT NULL, frames INTEGER NOT NULL,
+    PRIMARY KEY (device_id, flag, sequence)
+) WITHOUT ROWID;
+CREATE TABLE anchor (
+    device_id BLOB NOT NULL, unix_ms INTEGER NOT NULL, clock_epoch INTEGER NOT NULL, boot INTEGER,
+    PRIMARY KEY (device_id, unix_ms)
+) WITHOUT ROWID;
+CREATE TABLE head (size INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE);
+"""
+
+
+def _to_3(database: Database, now_ms: int) -> None:
+    """What findings and reports rest on. Sessions and the roots of receipts follow from what is stored; anchors were
+    not remembered, so that those from before this moment are not judged."""
+    database.run_script(_TO_3)
+    database.run("UPDATE ledger SET anchors_since_ms = ?", (now_ms,))
+    log, sessions = Log(database), Sessions(database)
+    sizes = set()
+    for device_id, sequence, leaf_index, receipt in database.rows(
+        "SELECT device_id, sequence, leaf_index, receipt FROM usage"
+    ):
+        segment = next(log.entries(leaf_index, leaf_index + 1))[1]
+        sessions.add(Usage.decode(parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX).payload))
+        if receipt is not None:
+            size = parse_receipt(receipt).tree_size
+            sizes.add(size)
+            database.run(
+                "UPDATE usage SET head_size = ? WHERE device_id = ? AND sequence = ?", (size, device_id, sequence)
+            )
+    _first_enrolments(database)
+    read = log.cached()
+    database.run_many("INSERT INTO head VALUES (?, ?)", [(size, tree.root(size, read)) for size in sorted(sizes)])
+
+
+def _first_enrolments(database: Database) -> None:
+    sql = "SELECT bytes FROM entry WHERE leaf_index NOT IN (SELECT leaf_index FROM usage) ORDER BY leaf_index DESC"
+    for (entry,) in database.rows(sql):
+        try:
+            enrolment = Enrolment.decode(parse_typed(entry, TYP_ENROLMENT, ENROLMENT_BYTES_MAX).payload)
+        except ProtocolError:
+            continue  # another kind of entry; what was verified when it came need not be again
+        sql = "UPDATE device SET first_enrolled_unix_s = ? WHERE device_id = ?"
+        database.run(sql, (enrolment.unix_s, enrolment.device_id))
+
+
+_STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3}
+"""Version → what makes the next one of it."""
+
+
+def migrate(database: Database, version: int, now_ms: int) -> int:
+    """The version to which a store of `version` could be brought, durably; the same when no step leads on."""
+    while version in _STEPS:
+        with database.transaction():
+            row = database.one("SELECT schema_version FROM ledger")
+            assert row is not None
+            if row[0] == version:  # else another process was here between
+                _STEPS[version](database, now_ms)
+                database.run("UPDATE ledger SET schema_version = ?", (version + 1,))
+        version += 1
+    return version

@@ -1,0 +1,42 @@
+"""Sessions of devices in the database: what the accepted segments of each say together."""
+
+from amos.protocol.segment import Usage
+from amos_ledger.records import SessionPlay
+from amos_ledger.store.database import Database
+
+_PLAY = "count(*), min(first_frame), min(start_ms), max(end_ms), sum(delivered_ms)"
+
+
+class Sessions:
+    """The table `session`. Writes belong inside the store's transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, usage: Usage) -> None:
+        """Add an accepted segment to its session."""
+        sql = (
+            "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)"
+            " ON CONFLICT (device_id, session) DO UPDATE SET first_frame = min(first_frame, excluded.first_frame),"
+            " start_ms = min(start_ms, excluded.start_ms), end_ms = max(end_ms, excluded.end_ms),"
+            " delivered_ms = delivered_ms + excluded.delivered_ms, segments = segments + 1,"
+            " played_frames = played_frames + excluded.played_frames"
+        )
+        source = (usage.version, usage.output_kind, usage.pace, usage.seed_root)
+        delivered_ms = usage.delivered_frames * 1000 // usage.rate_hz
+        span = (usage.first_frame, usage.start_ms, usage.end_ms, delivered_ms)
+        row = (usage.device_id, usage.session, usage.boot, *source, *span, usage.played_frames())
+        self._database.run(sql, row)
+
+    def of_session(self, device_id: bytes, session: int) -> SessionPlay | None:
+        """What is accepted of one session, or None."""
+        return self._play("session", device_id, session)
+
+    def of_boot(self, device_id: bytes, boot: int) -> SessionPlay | None:
+        """What is accepted of one boot, or None."""
+        return self._play("boot", device_id, boot)
+
+    def _play(self, column: str, device_id: bytes, number: int) -> SessionPlay | None:
+        sql = f"SELECT {_PLAY} FROM session WHERE device_id = ? AND {column} = ?"
+        row = self._database.one(sql, (device_id, number))
+        return SessionPlay(*row) if row and row[0] else None
