@@ -11,7 +11,8 @@ from amos.protocol.segment import Usage
 class Device:
     """An enrolled device; `quarantine` says why its segments are only kept as evidence, None when they count.
 
-    What it began to play after `retired_unix_s`, when another device took its place, does not count either.
+    What it began to play after `retired_unix_s`, when another device took its place, does not count either. `counted_ms` is
+    what it has taken of the time since its first enrolment (settlement.standing).
     """
 
     device_id: bytes
@@ -23,6 +24,7 @@ class Device:
     quarantine: str | None
     retired_unix_s: int | None
     first_enrolled_unix_s: int
+    counted_ms: int
 
 
 @dataclass(frozen=True, slots=True)

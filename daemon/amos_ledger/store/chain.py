@@ -29,7 +29,9 @@ class Chain:
 
     def device(self, device_id: bytes) -> Device | None:
         """The enrolled device, or None."""
-        facts = "device_id, public_key, site, name, tier, voices, quarantine, retired_unix_s, first_enrolled_unix_s"
+        facts = (
+            "device_id, public_key, site, name, tier, voices, quarantine, retired_unix_s, first_enrolled_unix_s, counted_ms"
+        )
         row = self._database.one(f"SELECT {facts} FROM device WHERE device_id = ?", (device_id,))
         return Device(*row) if row else None
 
@@ -49,7 +51,7 @@ class Chain:
     def enrol(self, enrolment: Enrolment, leaf_index: int) -> None:
         """Put the enrolment in force, and retire the device it replaces; a quarantine stays."""
         sql = (
-            "INSERT INTO device VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, NULL, ?) ON CONFLICT (device_id) DO UPDATE SET"
+            "INSERT INTO device VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, NULL, ?, 0) ON CONFLICT (device_id) DO UPDATE SET"
             " leaf_index = excluded.leaf_index, site = excluded.site, name = excluded.name, tier = excluded.tier,"
             " voices = excluded.voices, enrolled_unix_s = excluded.enrolled_unix_s,"
             " predecessor = coalesce(excluded.predecessor, predecessor)"
@@ -60,6 +62,11 @@ class Chain:
         if enrolment.predecessor is not None:
             sql = "UPDATE device SET retired_unix_s = ? WHERE device_id = ? AND retired_unix_s IS NULL"
             self._database.run(sql, (enrolment.unix_s, enrolment.predecessor))
+
+    def count_time(self, device_id: bytes, milliseconds: int) -> None:
+        """Add to what the device has taken of the time since its enrolment."""
+        sql = "UPDATE device SET counted_ms = counted_ms + ? WHERE device_id = ?"
+        self._database.run(sql, (milliseconds, device_id))
 
     def predecessor(self, device_id: bytes) -> bytes | None:
         """The device that this one replaced, or None."""

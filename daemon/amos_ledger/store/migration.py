@@ -19,6 +19,7 @@ ALTER TABLE ledger ADD COLUMN clock_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE ledger ADD COLUMN clock_epoch INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE device RENAME COLUMN device TO device_id;
 ALTER TABLE device ADD COLUMN first_enrolled_unix_s INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE device ADD COLUMN counted_ms INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE usage RENAME COLUMN device TO device_id;
 ALTER TABLE held RENAME COLUMN device TO device_id;
 ALTER TABLE lost RENAME COLUMN device TO device_id;
@@ -48,6 +49,8 @@ CREATE TABLE anchor (
     PRIMARY KEY (device_id, unix_ms)
 ) WITHOUT ROWID;
 CREATE TABLE head (size INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE);
+CREATE TABLE batch (leaf_index INTEGER PRIMARY KEY, unix_s INTEGER NOT NULL);
+CREATE TABLE opt_out_list (serial INTEGER PRIMARY KEY, leaf_index INTEGER NOT NULL UNIQUE);
 """
 
 
@@ -69,6 +72,8 @@ def _to_3(database: Database, now_ms: int) -> None:
             database.run(
                 "UPDATE usage SET head_size = ? WHERE device_id = ? AND sequence = ?", (size, device_id, sequence)
             )
+    counted = "SELECT coalesce(sum(delivered_ms), 0) FROM session WHERE session.device_id = device.device_id"
+    database.run(f"UPDATE device SET counted_ms = ({counted})")
     _first_enrolments(database)
     read = log.cached()
     database.run_many("INSERT INTO head VALUES (?, ?)", [(size, tree.root(size, read)) for size in sorted(sizes)])

@@ -15,7 +15,8 @@ CREATE TABLE node (position INTEGER PRIMARY KEY, hash BLOB NOT NULL CHECK (lengt
 CREATE TABLE device (
     device_id BLOB PRIMARY KEY, leaf_index INTEGER NOT NULL, public_key BLOB NOT NULL, site TEXT NOT NULL,
     name TEXT NOT NULL, tier INTEGER NOT NULL, voices INTEGER NOT NULL, enrolled_unix_s INTEGER NOT NULL,
-    quarantine TEXT, predecessor BLOB UNIQUE, retired_unix_s INTEGER, first_enrolled_unix_s INTEGER NOT NULL DEFAULT 0
+    quarantine TEXT, predecessor BLOB UNIQUE, retired_unix_s INTEGER, first_enrolled_unix_s INTEGER NOT NULL DEFAULT 0,
+    counted_ms INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
 CREATE TABLE usage (
@@ -71,6 +72,9 @@ CREATE TABLE evidence (
 
 CREATE TABLE manifest (pack BLOB PRIMARY KEY, bytes BLOB NOT NULL);
 CREATE TABLE catalogue (serial INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL);
+
+CREATE TABLE batch (leaf_index INTEGER PRIMARY KEY, unix_s INTEGER NOT NULL);
+CREATE TABLE opt_out_list (serial INTEGER PRIMARY KEY, leaf_index INTEGER NOT NULL UNIQUE);
 
 CREATE TABLE rollup (
     period TEXT NOT NULL, stem_id BLOB NOT NULL, tier INTEGER NOT NULL, rate_hz INTEGER NOT NULL,

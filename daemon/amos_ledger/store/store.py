@@ -12,7 +12,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from amos.protocol.answer import DUPLICATE, HELD, RECEIPTED
+from amos.protocol.batch import batch_entry
+from amos.protocol.cose import TYP_OPT_OUTS, parse_typed
+from amos.protocol.limits import OPT_OUTS_BYTES_MAX
 from amos.protocol.manifest import Manifest
+from amos.protocol.opt_outs import OptOuts
 from amos_ledger.errors import NotALedger, PeriodClosed, StorageFailed
 from amos_ledger.log import tree
 from amos_ledger.records import ClosedPeriod, DeviceTotals, Totals, verdict_name, with_places
@@ -101,6 +105,31 @@ class Store:
         """Append entries that need no row of their own; the leaf index of the first."""
         return self.log.append(entries)
 
+    def append_usage(self, segment: bytes, received_unix_s: int) -> int:
+        """Append a segment that was received in that minute, behind a batch entry that says so; its leaf index."""
+        row = self._database.one("SELECT unix_s FROM batch ORDER BY leaf_index DESC LIMIT 1")
+        if row is not None and row[0] == received_unix_s:
+            return self.log.append([segment])
+        first = self.log.append([batch_entry(received_unix_s), segment])
+        self._database.run("INSERT INTO batch VALUES (?, ?)", (first, received_unix_s))
+        return first + 1
+
+    def append_opt_outs(self, serial: int, data: bytes) -> bool:
+        """Put a verified opt-out list into the log, unless it is there; whether it was not."""
+        with self.transaction():
+            if self._database.one("SELECT 1 FROM opt_out_list WHERE serial = ?", (serial,)) is not None:
+                return False
+            self._database.run("INSERT INTO opt_out_list VALUES (?, ?)", (serial, self.log.append([data])))
+        return True
+
+    def opt_out_lists(self, size: int) -> list[OptOuts]:
+        """The opt-out lists in the first `size` entries of the log, in their order."""
+        sql = (
+            "SELECT bytes FROM opt_out_list JOIN entry USING (leaf_index) WHERE leaf_index < ? ORDER BY leaf_index"
+        )
+        entries = [bytes(entry) for (entry,) in self._database.rows(sql, (size,))]
+        return [OptOuts.decode(parse_typed(entry, TYP_OPT_OUTS, OPT_OUTS_BYTES_MAX).payload) for entry in entries]
+
     def inclusion_path(self, index: int, size: int) -> list[bytes]:
         """From leaf `index` to the root of the first `size`. Raises `ProofError` for a leaf outside."""
         return tree.inclusion_path(index, size, self.log.read)
@@ -111,6 +140,14 @@ class Store:
         """Leaf indexes of the usage that accrues to the period, ascending."""
         sql = "SELECT leaf_index FROM usage WHERE period = ? ORDER BY leaf_index"
         return [index for (index,) in self._database.each(sql, (period,))]
+
+    def flags(self, period: str) -> dict[int, list[str]]:
+        """Leaf index → what is odd about the segment there, of the usage that accrues to the period."""
+        sql = "SELECT leaf_index, flag FROM usage JOIN flag USING (device_id, sequence) WHERE period = ? ORDER BY flag"
+        found: dict[int, list[str]] = {}
+        for index, flag in self._database.each(sql, (period,)):
+            found.setdefault(index, []).append(flag)
+        return found
 
     def rollup(self, period: str) -> dict[RollupKey, int]:
         """(stem id, tier, rate in Hz) → frames in play, of the usage that accrues to the period."""
