@@ -20,7 +20,7 @@ from amos_ledger.folder import Folder, init_folder, parse_key
 from amos_ledger.ledger import Ledger
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.opt_outs import add_opt_outs, read_opt_outs
-from amos_ledger.records import Totals
+from amos_ledger.records import DeviceTotals, Totals
 from amos_ledger.service import Service
 from amos_mqtt.broker import BrokerSettingError, broker_at
 
@@ -156,20 +156,49 @@ def status(
     for name, count in totals.refused.items():
         typer.echo(f"  refused as {name}: {count}")
     for device in totals.devices:
-        typer.echo(
-            f"  {device.device} {device.name} at {device.site}: {device.segments} segments, {device.frames} frames"
-            + (f", {device.held} held" if device.held else "")
-            + (f", quarantined: {device.quarantine}" if device.quarantine else "")
-            + (f", replaced by {device.successor}" if device.successor else "")
-        )
-        if device.predecessor:
-            place = f"{device.place_segments} segments, {device.place_frames} frames"
-            typer.echo(f"    in the place of {device.predecessor}: {place} in all")
+        for line in _device_lines(device):
+            typer.echo(line)
+
+
+def _device_lines(device: DeviceTotals) -> Iterator[str]:
+    yield (
+        f"  {device.device_id} {device.name} at {device.site}: {device.segments} segments, {device.frames} frames"
+        + (", renderer" if device.renderer else "")
+        + (f", {device.held} held" if device.held else "")
+        + (f", quarantined: {device.quarantine}" if device.quarantine else "")
+        + (f", replaced by {device.successor}" if device.successor else "")
+    )
+    if device.sessions:
+        without = f"{device.sessions_without_play} of them without play"
+        yield f"    {device.sessions} sessions in {device.boots} boots, {without}"
+    for flag, flagged in device.flags.items():
+        yield f"    {flag}: {flagged.segments} segments, {flagged.frames} frames"
+    for finding, count in device.findings.items():
+        yield f"    impossible, {finding}: {count}"
+    if device.predecessor:
+        place = f"{device.place_segments} segments, {device.place_frames} frames"
+        yield f"    in the place of {device.predecessor}: {place} in all"
+
+
+@app.command()
+def plausibility(
+    folder: LedgerFolder,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is odd about devices' play, and how odd; works while the ledger serves."""
+    with _one_line_errors(folder, as_json), Folder(folder).open_store() as store:
+        oddities = store.oddities()
+    if as_json:
+        return print_json({"oddities": [asdict(odd) | {"share": round(odd.share, 6)} for odd in oddities]})
+    for odd in oddities:
+        typer.echo(f"{odd.device_id} {odd.name}: {odd.oddity}: {odd.count} of {odd.whole} {odd.unit} ({odd.share:.1%})")
+    if not oddities:
+        typer.echo("nothing odd")
 
 
 def _facts(folder: Folder, totals: Totals) -> dict[str, Any]:
     facts = {"origin": folder.trust.origin, "public_key": folder.public_key.hex()} | asdict(totals)
-    return facts | {"quarantined": [device.device for device in totals.quarantined]}
+    return facts | {"quarantined": [device.device_id for device in totals.quarantined]}
 
 
 @contextmanager

@@ -83,7 +83,33 @@ def test_status_says_what_was_refused_and_who_is_in_quarantine(world: Any) -> No
     assert (listed["segments"], listed["frames"], listed["last_sequence"]) == (1, facts["frames"], 1)
     lines = run("status", world.path).output.splitlines()
     assert lines[1].startswith("1 accepted, 0 duplicates, 0 held, 2 refused, 1 devices in quarantine, ")
-    assert "quarantined: impossible: sequence 2: stem_not_in_pack: stems: expected below" in lines[-1]
+    assert "quarantined: impossible: sequence 2: stem_not_in_pack: stems: expected below" in lines[-4]
+    assert lines[-3:] == [
+        "    1 sessions in 1 boots, 0 of them without play",
+        f"    undated: 1 segments, {facts['frames']} frames",
+        "    impossible, stem_not_in_pack: 1",
+    ]
+    assert listed["flags"] == {"undated": {"segments": 1, "frames": facts["frames"]}}
+    assert (listed["device_id"], listed["findings"]) == (device.key.id.hex(), {"stem_not_in_pack": 1})
+
+
+def test_plausibility_says_what_is_odd_and_how_odd(world: Any) -> None:
+    assert run("plausibility", world.path).output == "nothing odd\n"
+    device = world.device()
+    world.take(device, device.seal())
+    played = device.frame
+    device.frame = 0
+    world.take(device, device.seal([], boot=9, session=4, end_frame=played))
+    found = json.loads(run("plausibility", world.path, "--json").output)["oddities"]
+    odd = {(item["oddity"], item["unit"]): (item["count"], item["whole"], item["share"]) for item in found}
+    frames = world.totals().frames
+    assert odd == {
+        ("undated", "frames"): (frames, frames, 1.0),
+        ("output_not_said", "frames"): (frames, frames, 1.0),
+        ("sessions_without_play", "sessions"): (3, 4, 0.75),
+    }
+    lines = run("plausibility", world.path).output.splitlines()
+    assert f"{device.key.id.hex()} player-1: sessions_without_play: 3 of 4 sessions (75.0%)" in lines
 
 
 def test_a_later_enrolment_takes_the_place_of_an_earlier_one(tmp_path: Path, world: Any) -> None:

@@ -175,3 +175,29 @@ def test_status_shows_who_stands_in_whose_place(world: Any) -> None:
     out = CliRunner().invoke(app, ["status", str(world.path)]).output
     assert f"replaced by {new.key.id.hex()}" in out
     assert f"in the place of {old.key.id.hex()}: 1 segments, " in out
+
+
+SOURCE = {"version": 2, "output_kind": 1, "pace": 1, "seed_root": bytes(32)}
+
+
+def test_a_player_becomes_a_renderer_only_while_it_has_not_said_what_it_plays_into(world: Any) -> None:
+    device = world.device()
+    registry_of = world.folder.open_store
+    with registry_of() as store:
+        data = device.enrolment(world.operator, tier=255, unix_s=NOON + 1)
+        assert registry.enrol(world.folder, store, data)[0].tier == 255
+        registry.enrol(world.folder, store, device.enrolment(world.operator, tier=3, unix_s=NOON + 2))
+    (accepted,) = world.take(device, device.seal(**SOURCE))
+    assert accepted.verdict == answer.ACCEPTED
+    with registry_of() as store:
+        with pytest.raises(EnrolmentRefused, match="tier: expected a player's, as which it has played, found 255"):
+            registry.enrol(world.folder, store, device.enrolment(world.operator, tier=255, unix_s=NOON + 3))
+        assert registry.enrol(world.folder, store, device.enrolment(world.operator, tier=4, unix_s=NOON + 4))[1]
+
+
+def test_a_renderer_stays_one(world: Any) -> None:
+    device = world.device(tier=255)
+    (accepted,) = world.take(device, device.seal(**SOURCE | {"pace": 2, "output_kind": 4}, tier=255))
+    assert accepted.verdict == answer.ACCEPTED
+    with world.folder.open_store() as store, pytest.raises(EnrolmentRefused, match="tier: expected a renderer's"):
+        registry.enrol(world.folder, store, device.enrolment(world.operator, tier=1, unix_s=NOON + 1))

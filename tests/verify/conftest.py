@@ -51,8 +51,8 @@ def unix_s(*date: int) -> int:
 def manifest_bytes(rate_hz: int) -> bytes:
     stems = [
         PackStem(
-            **{"stem_id": stem_id, "sha256": bytes(32), "size_bytes": 4 << 28, "codec": 0, "frames": 1 << 28, "channels": 2},
-            **{"role": 0, "gain_q15": 32767, "artist_id": bytes(16), "lease_end_unix_s": 2**40},
+            **{"stem_id": stem_id, "sha256": bytes(32), "size_bytes": 4 << 28, "codec": 0, "frames": 1 << 28},
+            **{"channels": 2, "role": 0, "gain_q15": 32767, "artist_id": bytes(16), "lease_end_unix_s": 2**40},
         )
         for stem_id in STEMS
     ]

@@ -181,6 +181,17 @@ def elapsed(less_ms: int) -> Changes:
     }
 
 
+def after(less_ms: int) -> Changes:
+    """The same, from where the segment before ends."""
+
+    def made(case: Case) -> dict[str, Any]:
+        begun_ms = case.before.end_ms
+        lasts_ms = case.base.delivered_frames * 1000 // case.base.rate_hz
+        return {"start_ms": begun_ms, "end_ms": begun_ms + lasts_ms - less_ms}
+
+    return made
+
+
 def open_row(frames: int) -> Changes:
     """One row, which ends with the segment and sounds on."""
 
@@ -207,8 +218,8 @@ def lost_power(case: Case) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Row:
-    """`prefix` is accepted; then so is `legal`, and in its stead `forged` is found out. Each step is a segment of the run
-    and its changes. `anchors`: moments of the ledger's time that it signed for the device before."""
+    """`prefix` is accepted; then so is `legal`, and in its stead `forged` is found out. Each step is a segment of the
+    run and its changes. `anchors`: moments of the ledger's time that it signed for the device before."""
 
     legal: Step
     forged: Step
@@ -339,6 +350,9 @@ TABLE: dict[str, list[Row]] = {
         Row((A, elapsed(clocks.SLACK_MS)), (A, elapsed(clocks.SLACK_MS + 602))),
         Row((A, both(elapsed(clocks.SLACK_MS), to(**FREE))), (A, both(elapsed(clocks.SLACK_MS + 602), to(**FREE))), (),
             RENDERER),
+        Row((B, both(going_on(), after(0))), (B, both(going_on(), after(1400))), ((A, elapsed(1400)),)),
+        Row((C, both(after(1400), to(boot=1, output_kind=OUTPUT_KIND_WAV))), (C, both(after(1400), to(boot=1))),
+            ((A, elapsed(1400)),)),
     ],
     "anchor_missing": [
         Row((A, dated(T)), (A, to(clock=CLOCK_SYNCHRONISED)), anchors=(T,)),
