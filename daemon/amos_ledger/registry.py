@@ -70,7 +70,7 @@ def _renderer_fault(chain: Chain, enrolment: Enrolment) -> str | None:
         return None
     played_as = "renderer" if present.tier == TIER_RENDERER else "player"
     return (
-        f"tier: expected a {played_as}'s, as which it has played, found {enrolment.tier}; give it a new key for another"
+        f"tier: expected a {played_as}'s, as it has played, found {enrolment.tier}; give it a new key for another"
     )
 
 

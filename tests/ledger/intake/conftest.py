@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +97,13 @@ def sealed(folder: Path) -> Iterator[Usage]:
         yield open_usage(bytes(journal.read(number, 0, 1 << 16)), public_key, crypto.verify)
     player.stop()
     player.run()
+
+
+@pytest.fixture
+def stage(world: Any, run: Any) -> Any:
+    """The world, with the run's pack and its twin published."""
+    with world.folder.open_store() as store:
+        for manifest in (run.manifest, run.other_pack()):
+            store.documents.add_manifest(sha256(manifest).digest(), manifest)
+    world.other_pack = sha256(run.other_pack()).digest()
+    return world

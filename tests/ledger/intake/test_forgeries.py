@@ -8,7 +8,6 @@ from array import array
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -393,16 +392,6 @@ TABLE: dict[str, list[Row]] = {
 }  # fmt: skip
 
 ROWS = [pytest.param(name, row, id=f"{name}-{at}") for name, listed in TABLE.items() for at, row in enumerate(listed)]
-
-
-@pytest.fixture
-def stage(world: Any, run: Any) -> Any:
-    """The world, with the run's pack and its twin published."""
-    with world.folder.open_store() as store:
-        for manifest in (run.manifest, run.other_pack()):
-            store.documents.add_manifest(sha256(manifest).digest(), manifest)
-    world.other_pack = sha256(run.other_pack()).digest()
-    return world
 
 
 def prepared(world: Any, run: Any, row: Row, number: int) -> Case:
