@@ -4,6 +4,7 @@ import logging
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -178,6 +179,20 @@ def _device_lines(device: DeviceTotals) -> Iterator[str]:
     if device.predecessor:
         place = f"{device.place_segments} segments, {device.place_frames} frames"
         yield f"    in the place of {device.predecessor}: {place} in all"
+
+
+@app.command()
+def restored(
+    folder: LedgerFolder,
+    as_json: AsJson = False,
+) -> None:
+    """Say that the folder is a copy put back: time anchors signed until this moment are not judged."""
+    now_ms = time.time_ns() // 1_000_000
+    with _one_line_errors(folder, as_json), Folder(folder).open_store() as store, store.transaction():
+        store.chain.anchors.forget(now_ms)
+    if as_json:
+        return print_json({"anchors_since_unix_ms": now_ms})
+    typer.echo("anchors signed until now are not judged")
 
 
 @app.command()

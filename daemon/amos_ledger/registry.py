@@ -69,9 +69,7 @@ def _renderer_fault(chain: Chain, enrolment: Enrolment) -> str | None:
     if not chain.says_output(enrolment.device_id):
         return None
     played_as = "renderer" if present.tier == TIER_RENDERER else "player"
-    return (
-        f"tier: expected a {played_as}'s, as it has played, found {enrolment.tier}; give it a new key for another"
-    )
+    return f"tier: expected a {played_as}'s, as it has played, found {enrolment.tier}; give it a new key for another"
 
 
 def _replacement_fault(chain: Chain, enrolment: Enrolment) -> str | None:

@@ -99,7 +99,8 @@ class Player:
             previous=hashlib.sha256(self.accepted[-1]).digest() if last else FIRST_PREVIOUS,
             boot=last.boot if last else 1, session=last.session if last else 1, start_state=bytes(32),
             first_frame=first, end_frame=first + SPAN, rate_hz=RATE_HZ, start_ms=first * 1000 // RATE_HZ,
-            end_ms=(first + SPAN) * 1000 // RATE_HZ, clock=0, pack=self._pack, score=SCORE, tier=1, stems=stems, starts=starts, frames=frames, flags=flags,
+            end_ms=(first + SPAN) * 1000 // RATE_HZ, clock=0, pack=self._pack, score=SCORE, tier=1,
+            stems=stems, starts=starts, frames=frames, flags=flags,
             input_starts=array("I"), input_kinds=array("B"), input_values=array("i"), delivered_frames=SPAN,
             underruns=0, silent_frames=0, pcm_sha256=bytes(32), reason=1,
         )  # fmt: skip

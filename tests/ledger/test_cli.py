@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from amos.protocol import answer
 from amos.protocol.catalogue import Catalogue, sign_catalogue
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos_ledger.cli import app
@@ -227,3 +229,15 @@ def test_an_opt_out_list_comes_into_force(tmp_path: Path, world: Any) -> None:
     assert "OptOutsRefused: " in refused("optouts", world.path, tmp_path / "nothing")
     (tmp_path / "list").write_bytes(bytes(1 << 20))
     assert "expected at most" in refused("optouts", world.path, tmp_path / "list")
+
+
+def test_a_ledger_that_was_put_back_judges_no_anchor_from_before(world: Any) -> None:
+    device = world.device()
+    now_ms = time.time_ns() // 1_000_000
+    dated = {"clock": 2, "anchor_unix_ms": now_ms - 5000, "anchor_ms": 0}
+    assert run("restored", world.path).output == "anchors signed until now are not judged\n"
+    (accepted,) = world.take(device, device.seal(**dated))
+    assert accepted.verdict == answer.ACCEPTED
+    (refused_one,) = world.take(device, device.seal(**dated | {"anchor_unix_ms": now_ms + 100_000}))
+    assert refused_one.verdict == answer.IMPOSSIBLE and refused_one.detail.startswith("anchor_ahead: ")
+    assert json.loads(run("restored", world.path, "--json").output)["anchors_since_unix_ms"] >= now_ms

@@ -54,6 +54,10 @@ class Anchors:
             return IssuedAnchor(True, epoch, epoch == current, boot)
         return IssuedAnchor(False) if unix_ms >= max(since_ms, clock_ms - ANCHOR_DAYS * _DAY_MS) else None
 
+    def forget(self, now_ms: int) -> None:
+        """Judge no anchor from before this moment: some may have been signed that are not remembered."""
+        self._database.run("UPDATE ledger SET anchors_since_ms = max(anchors_since_ms, ?)", (now_ms,))
+
     def use(self, device_id: bytes, unix_ms: int, boot: int) -> None:
         """Note the boot in which an anchor was used first."""
         sql = "UPDATE anchor SET boot = ? WHERE device_id = ? AND unix_ms = ? AND boot IS NULL"

@@ -4,15 +4,18 @@ Each row is a forgery beside the nearest segment that an unmodified player may s
 segments of a real run, with the right signature, through the whole ledger. What a row forges is named by its finding.
 """
 
+import re
 from array import array
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 from forger import Forger, power_lost, with_rows
 
+import amos_ledger
 from amos.anchored_clock import SYNCHRONISED_MS
 from amos.protocol.answer import ACCEPTED, IMPOSSIBLE, QUARANTINED
 from amos.protocol.segment import (
@@ -405,6 +408,12 @@ def prepared(world: Any, run: Any, row: Row, number: int) -> Case:
 
 def test_every_finding_has_its_forgery_and_none_is_missing() -> None:
     assert set(TABLE) == {name for name, _question in FINDINGS}
+
+
+def test_the_findings_stand_in_the_design_as_they_are_judged() -> None:
+    text = (Path(amos_ledger.__file__).parent / "DESIGN.md").read_text()
+    table = text.partition("| finding |")[2].partition("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == [name for name, _question in FINDINGS]
 
 
 @pytest.mark.parametrize(("finding", "row"), ROWS)
