@@ -19,9 +19,12 @@ SLACK_PER_THOUSAND = 1
 ANCHOR_FRESH_MS = 25 * 3_600_000
 """How long a player counts as synchronised (`anchored_clock.SYNCHRONISED_MS`)."""
 
+ANCHOR_WRONG_MS = 30_000
+"""By which an anchor may be wrong: half of the longest round trip (`anchored_clock.ROUND_TRIP_MS_MAX`)."""
+
 APART_MS = 120_000
-"""Two anchors are wrong by half a minute each, and a clock by a tenth of a per cent of 25 hours at most: together two
-instants that the ledger dated differ by no more than this from the truth."""
+"""By which two instants that the ledger dated may be further apart or nearer than they were: two anchors are wrong by
+half a minute each, and an oscillator of 100 ppm by 9 seconds in the 25 hours after each."""
 
 _ANCHORED = (CLOCK_SYNCHRONISED, CLOCK_RELATIVE)
 
@@ -136,7 +139,8 @@ def anchor_moved(facts: Facts) -> str | None:
         same = rests_on_anchor(earlier) and rests_on_anchor(later) and earlier.anchor_unix_ms == later.anchor_unix_ms
         if not same or not facts.clocked or earlier.anchor_ms is None or later.anchor_ms is None:
             continue
-        if abs(later.anchor_ms - earlier.anchor_ms) > SLACK_MS:
+        # Two nonces that reach the ledger in one batch get one moment, and each is wrong in its own way.
+        if abs(later.anchor_ms - earlier.anchor_ms) > 2 * ANCHOR_WRONG_MS + SLACK_MS:
             return f"anchor_ms: expected {earlier.anchor_ms} for the same anchor, found {later.anchor_ms}"
     return None
 

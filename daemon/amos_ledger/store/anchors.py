@@ -31,6 +31,12 @@ class Anchors:
         )
         self._database.run(sql, (now_ms, CLOCK_BACK_MS))
 
+    def issued_within(self, device_id: bytes, since_ms: int, until_ms: int) -> int:
+        """How many anchors of the device are of these moments."""
+        sql = "SELECT count(*) FROM anchor WHERE device_id = ? AND unix_ms BETWEEN ? AND ?"
+        row = self._database.one(sql, (device_id, since_ms, until_ms))
+        return row[0] if row else 0
+
     def issue(self, device_id: bytes, unix_ms: int) -> None:
         """Remember an anchor that is about to be signed, and forget those that are too old to be judged."""
         sql = (

@@ -168,6 +168,11 @@ def again(began_ms: int) -> Changes:
     return both(dated(began_ms), to(boot=2, session=2))
 
 
+def moved(by_ms: int) -> Changes:
+    """The same anchor, at another moment of the boot."""
+    return lambda case: going_on(anchor_ms=case.before.anchor_ms - by_ms)(case)
+
+
 def flags(change: Callable[[int], int]) -> Changes:
     return lambda case: {"flags": array("B", [change(bits) for bits in case.base.flags])}
 
@@ -374,8 +379,7 @@ TABLE: dict[str, list[Row]] = {
             anchors=(T - SYNCHRONISED_MS - 2000, T - SYNCHRONISED_MS)),
     ],
     "anchor_moved": [
-        Row((B, going_on()), (B, lambda case: going_on(anchor_ms=case.before.anchor_ms - 2000)(case)),
-            ((A, dated(T, AGE)),), anchors=(T - AGE,)),
+        Row((B, moved(60_000)), (B, moved(62_000)), ((A, dated(T, AGE)),), anchors=(T - AGE,)),
     ],
     "anchor_forgotten": [
         Row((B, going_on(clock=CLOCK_RELATIVE)), (B, going_on(clock=CLOCK_INFORMATIVE)), ((A, dated(T)),),
