@@ -92,8 +92,8 @@ class Ledger:
         return self._answer(outcomes)
 
     def date(self, messages: Sequence[Message], unix_ms: int) -> list[tuple[str, bytes] | None]:
-        """(topic, time anchor) for the nonce of each enrolled player; None for anything else, and for one that asks without
-        end. Never raises for it.
+        """(topic, time anchor) for the nonce of each enrolled player; None for anything else, and for one that asks
+        without end. Never raises for it.
 
         What is signed was remembered before: a segment that rests on another anchor proves a forgery.
         """
