@@ -1,4 +1,4 @@
-"""One question to the player, one answer: who it is, how it fares, what it said, what names it knows (SPEC section 7)."""
+"""One question to the player, one answer: who it is, how it is, what it said, which names it has (SPEC section 7)."""
 
 from amos.protocol.limits import READ_CHUNK_BYTES_MAX, TIME_NONCE_BYTES
 from amos.protocol.link import (
