@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from needed import missing
 from patience import Patience
 from typer.testing import CliRunner
 
@@ -34,6 +35,7 @@ from amos.sound.limiter import ceiling_for
 from amos.sound.meter import Meter
 from amos.sound.mixer import make_mixer
 from amos_cli.output import Exit
+from amos_tools import toolchain
 from amos_tools.cli import app
 from amos_tools.device.call import ask_status
 from amos_tools.device.run import micropython_environment
@@ -207,6 +209,26 @@ def test_names_need_no_pack_and_a_wrong_one_is_refused_with_the_nearest(speaking
     (usage,) = segments(tmp_path / "player")
     taken = [(kind, value) for _frame, kind, value in inputs_of(usage) if kind != INPUT_CLOCK]
     assert taken == [(INPUT_SLIDER, 24576), (INPUT_ANNOUNCE, 0)]
+
+
+def test_a_player_on_micropython_tells_the_same_names(speaking: Path, tmp_path: Path) -> None:
+    player = Running(tmp_path / "player", speaking)
+    interpreter = toolchain.micropython("compiling") or toolchain.micropython()
+    if interpreter is None:
+        missing(toolchain.explain("micropython"))
+    command = [*interpreter, "-X", "heapsize=4m", "-m", "amos", str(player.folder), f"link=pty:{player.folder}/pty"]
+    player.port = f"serial:{player.folder}/pty"
+    process = subprocess.Popen(command, env=micropython_environment(), stdout=subprocess.PIPE)
+    try:
+        ask_status(player.port, 60)
+        player.until(lambda _state, frame: frame > 0)
+        assert player.tell("energy", "7.5") == (0, "energy 7.5: taken\n")
+        assert player.tell("announce", "closing time") == (0, "announce closing time: taken\n")
+        code, output = player.tell("enrgy", "1")
+        assert code == Exit.USAGE and "the nearest is energy" in " ".join(output.split())
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
 
 
 class OlderLink(DeviceLink):
