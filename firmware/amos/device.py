@@ -146,16 +146,17 @@ class Device:
         session = self.player_state.session
         if session is None:
             raise ProtocolError("names: expected while a session plays")
-        if kind not in (SLIDERS, ANNOUNCEMENTS):
-            raise ProtocolError("names: expected kind 1 or 2, found %d" % kind)
-        rows = session.score.sliders if kind == SLIDERS else session.score.announcements or ()
-        # Not sliced with what came from outside: a board's indexes are small integers.
-        chosen = rows[first : first + NAMES_MAX] if first < len(rows) else ()
+        score = session.score
         if kind == SLIDERS:
-            names = [Name(name=row.name, lo_q15=row.lo_q15, hi_q15=row.hi_q15) for row in chosen]
+            count = len(score.sliders)
+            names = [Name(name=row.name, lo_q15=row.lo_q15, hi_q15=row.hi_q15) for row in _page(score.sliders, first)]
+        elif kind == ANNOUNCEMENTS:
+            spoken = score.announcements or ()
+            count = len(spoken)
+            names = [Name(name=row.name) for row in _page(spoken, first)]
         else:
-            names = [Name(name=row.name) for row in chosen]
-        return self.player_state.pack_id, len(rows), names
+            raise ProtocolError("names: expected kind 1 or 2, found %d" % kind)
+        return self.player_state.pack_id, count, names
 
     def set_tier(self, value: int) -> None:
         self.player_state.set_tier(value)
@@ -170,3 +171,8 @@ class Device:
         session.input(kind, value)
         self._inputs_taken = self._inputs_taken[1 - INPUT_NONCES_MAX :]
         self._inputs_taken.append(nonce)
+
+
+def _page(rows, first: int):
+    """Rows from `first` on that fit into one answer. No slice has bounds from outside: a board's are small integers."""
+    return rows[first : first + NAMES_MAX] if first < len(rows) else ()

@@ -136,7 +136,8 @@ def word_input(kind: str, value: str | None, words: Vocabulary) -> tuple[int, in
     """Kind and value as the VM takes them, of words on a command line. Raises `InputFileError`."""
     kind = nfc(kind)
     if kind in PLAIN_KINDS and value is not None:
-        raise InputFileError(f"{kind}: expected no value, found {printable(value, 40)!r}")
+        why = "; the script draws the section that follows" if kind == "skip" else ""
+        raise InputFileError(f"{kind}: expected no value, found {printable(value, 40)!r}{why}")
     if kind == "announce" and value is not None and not re.fullmatch("[0-9]+", value):
         return INPUT_ANNOUNCE, _announcement(value, words)
     number: int | Decimal | None = 0 if kind in ABOUT_ALL else None
