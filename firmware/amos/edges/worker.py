@@ -7,6 +7,8 @@ flush_after_ms   of play not yet flushed: when to begin a flush
 wait_after_ms    and when not to play on before one is done
 """
 
+from amos.compat import MICROPYTHON
+
 
 class InlineWorker:
     """Does it at once, in `submit`: where there are no threads, and where every run has to be the same."""
@@ -19,3 +21,12 @@ class InlineWorker:
 
     def settle(self) -> None:
         return None
+
+
+def open_worker(free: bool):
+    """A thread where there are any; not while running free, where every run has to be the same."""
+    if MICROPYTHON or free:
+        return InlineWorker()
+    from amos.edges.worker_host import ThreadWorker
+
+    return ThreadWorker()

@@ -116,6 +116,11 @@ class Session:
         return Output(lambda: open_sink(config, rate_hz, clock), rate_hz, clock)
 
     @property
+    def score(self):
+        """The score that is played."""
+        return self._vm.score
+
+    @property
     def paused(self) -> bool:
         """Whether an operator has paused the music; silence is delivered meanwhile, and nothing is counted."""
         return self._vm.paused
