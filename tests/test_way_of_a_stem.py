@@ -18,7 +18,8 @@ from amos.protocol.envelope_host import wrap
 from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_call import identify
 from amos.protocol.link_courier_offer import offer_receipt
-from amos.protocol.link_courier_segment import list_all, read_segment
+from amos.protocol.link_courier_segment import read_segment
+from listing import list_all
 from amos.protocol.link_courier_talk import Conversation
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.segment import open_usage

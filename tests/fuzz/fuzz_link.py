@@ -18,7 +18,8 @@ from amos.protocol.link import (
 from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_call import identify, read_status
 from amos.protocol.link_courier_offer import offer_receipt
-from amos.protocol.link_courier_segment import list_all, read_segment
+from amos.protocol.link_courier_segment import read_segment
+from listing import list_all
 from amos.protocol.link_courier_talk import Conversation
 from fuzz_chance import EDGES, encoded, spoil, twist
 from fuzz_device import SEALED, World
