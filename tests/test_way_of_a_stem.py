@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile as sf
+from listing import list_all
 
 from amos import crypto
 from amos.app import Player
@@ -19,7 +20,6 @@ from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_call import identify
 from amos.protocol.link_courier_offer import offer_receipt
 from amos.protocol.link_courier_segment import read_segment
-from listing import list_all
 from amos.protocol.link_courier_talk import Conversation
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.segment import open_usage

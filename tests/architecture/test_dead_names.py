@@ -29,7 +29,7 @@ FOR_WITNESSES = {
     "daemon/amos_ledger/log/tree.py: consistency_proof",
     "daemon/amos_ledger/log/tree.py: check_consistency",
 }
-"""What a witness asks for before it cosigns (c2sp.org/tlog-witness). Nobody asks yet: the crash tests alone use them."""
+"""What a witness asks for before it cosigns (c2sp.org/tlog-witness). No witness does yet; the crash tests use them."""
 
 
 @cache

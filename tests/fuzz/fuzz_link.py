@@ -1,5 +1,7 @@
 """The link from both ends: a device that hears anything, and a courier to whom a device says anything."""
 
+from listing import list_all
+
 from amos.protocol.errors import ProtocolError
 from amos.protocol.frames import FrameReader, frame
 from amos.protocol.limits import LIST_ENTRIES_MAX, NONCE_BYTES_MIN, RESPONSE_BYTES_MAX
@@ -19,7 +21,6 @@ from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_call import identify, read_status
 from amos.protocol.link_courier_offer import offer_receipt
 from amos.protocol.link_courier_segment import read_segment
-from listing import list_all
 from amos.protocol.link_courier_talk import Conversation
 from fuzz_chance import EDGES, encoded, spoil, twist
 from fuzz_device import SEALED, World

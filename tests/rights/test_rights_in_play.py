@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from listing import list_all
 from replay import replay, rows
 
 from amos import crypto
@@ -29,7 +30,6 @@ from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_call import challenge, give_input, read_status
 from amos.protocol.link_courier_offer import offer
 from amos.protocol.link_courier_segment import read_segment
-from listing import list_all
 from amos.protocol.link_courier_talk import Conversation
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
