@@ -60,7 +60,7 @@ class Limiter:
         self._wanted = master_gain_q15  # both gains at that border
         self._changes = []  # [borders until it holds, operator gain] to come
 
-    def turn(self, borders: int, gain_q15: int) -> None:
+    def set_volume(self, borders: int, gain_q15: int) -> None:
         """The operator gain goes to `gain_q15` from the border on that comes after `borders` others; the last
         one given for it holds."""
         if self._changes and self._changes[-1][0] == borders:

@@ -106,12 +106,12 @@ class Mixer:
         self._ducking.add(event)
         self._last_event_frame = event.frame
 
-    def turn(self, frame: int, operator_gain_q15: int) -> None:
+    def set_volume(self, frame: int, operator_gain_q15: int) -> None:
         """The operator gain goes to `operator_gain_q15` (1 .. 32768, unity at first) from `frame` on, in the order of
         the events. ValueError as for `start`."""
         _expect("operator_gain_q15", operator_gain_q15, 1, UNITY_Q15)
         self._expect_in_order(frame)
-        self._limiter.turn((frame - self.event_frame + CELL_MASK) // CELL_FRAMES, operator_gain_q15)
+        self._limiter.set_volume((frame - self.event_frame + CELL_MASK) // CELL_FRAMES, operator_gain_q15)
         self._last_event_frame = frame
 
     def render(self, frames: int) -> memoryview:
