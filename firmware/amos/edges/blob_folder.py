@@ -15,7 +15,7 @@ Contract of a blob folder, whichever its medium; names are `blobs/HEX`, `incomin
     write_in_place(name, data)      small; written means that it survives. A cut leaves it torn.
     free_bytes() -> int
 
-Every call may raise OSError; what it was to do has then happened, partly happened or not happened.
+Every call may raise OSError; the change that was asked for has then been made, made in part, or not made.
 """
 
 import os
