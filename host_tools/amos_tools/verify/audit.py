@@ -64,7 +64,7 @@ class Audit:
         self._leaves = leaf_hashes(read_entries(published, self._checkpoint.size))
         tiles = check_tiles(published, self._leaves)
         same("root of the published entries", self._checkpoint.root, root_of(self._leaves))
-        self._checked = (
+        self._checked: tuple[str, ...] = (
             f"checkpoint of {self._checkpoint.size} entries by the pinned ledger key",
             f"{self._checkpoint.size} published entries give its root, and {_counted(tiles, 'hash tile')} agree",
         )
