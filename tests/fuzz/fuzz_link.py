@@ -1,5 +1,7 @@
 """The link from both ends: a device that hears anything, and a courier to whom a device says anything."""
 
+from listing import list_all
+
 from amos.protocol.errors import ProtocolError
 from amos.protocol.frames import FrameReader, frame
 from amos.protocol.limits import LIST_ENTRIES_MAX, NAMES_MAX, NONCE_BYTES_MIN, RESPONSE_BYTES_MAX
@@ -18,7 +20,7 @@ from amos.protocol.link import (
 from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_call import NAMES_REQUESTS_MAX, identify, read_names, read_status
 from amos.protocol.link_courier_offer import offer_receipt
-from amos.protocol.link_courier_segment import list_all, read_segment
+from amos.protocol.link_courier_segment import read_segment
 from amos.protocol.link_courier_talk import Conversation
 from amos.protocol.link_name import ANNOUNCEMENTS, SLIDERS
 from fuzz_chance import EDGES, encoded, spoil, twist

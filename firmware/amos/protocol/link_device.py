@@ -134,7 +134,7 @@ class DeviceLink:
         try:
             return verb(request.id, *[getattr(request, name) for name in REQUEST_NEEDS[request.verb]])
         except MemoryError:
-            # A board plays on; what was too much for it may come again when there is more room, or less of it.
+            # The board plays on. The courier may ask again: there may be more room then, or a shorter answer.
             self._offer, self._offered, self._offer_of = bytearray(), 0, (0, 0, 0)
             code = BAD_OFFER if request.verb == OFFER else NOT_NOW
             return Response(id=request.id, code=code, text=NO_ROOM)
