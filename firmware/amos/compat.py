@@ -1,6 +1,7 @@
 """Every shim for what MicroPython lacks or does otherwise, each with its reason."""
 
 import sys
+from errno import ENOENT
 
 MICROPYTHON = sys.implementation.name == "micropython"
 
@@ -45,3 +46,10 @@ else:
     def readinto(file, buffer, count: int) -> int:
         """As above; CPython's takes the size from the buffer."""
         return file.readinto(memoryview(buffer)[:count])
+
+
+def error_words(error: OSError) -> str:
+    """What the system says, in words. MicroPython has a number alone, and a name for some."""
+    if error.args and error.args[0] == ENOENT:
+        return "none of that name"
+    return getattr(error, "strerror", None) or "system error %s" % error
