@@ -163,7 +163,7 @@ RULES = (
         *("amos_ledger.log", "amos_ledger.errors", "amos.protocol"),
     ),
     rule("amos_ledger", "amos.protocol", "amos.crypto", "amos.edges.durable_host", "amos_mqtt"),
-    rule("amos_cli", "amos.edges.durable_host", "amos.protocol.printable_host"),
+    rule("amos_cli", "amos.edges.durable_host", "amos.protocol.printable_host", "amos.crypto.key_text"),
     rule("amos_mqtt.back_off", outside=PURE_HOST, pure=True),
     rule("amos_mqtt", outside={*sys.stdlib_module_names, "paho"}),
     rule("amos_tools.bootstrap", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from amos_cli.output import AsJson, Exit, print_json, refusals
+from amos_cli.output import AsJson, Exit, print_json, refusal_facts, refusals
+from amos_cli.paths import file_option, folder_option, path_argument
 from amos_tools.verify.audit import Audit, Verified
-from amos_tools.verify.errors import Difference, Unreadable, VerifyError
+from amos_tools.verify.errors import Difference, KeyNotGiven, Unreadable, VerifyError
 from amos_tools.verify.keys import Keys, pin_keys
 from amos_tools.verify.published import Published, read_file
 from amos_tools.verify.reader import STATEMENT_BYTES_MAX
@@ -16,16 +17,16 @@ Key = Annotated[str | None, typer.Option(metavar="HEX", help="Ed25519 public key
 
 
 def verify(
-    statements: Annotated[
-        list[Path], typer.Argument(metavar="STATEMENT...", help="A statement, or a folder of them.", show_default=False)
-    ],
+    statements: Annotated[list[Path], path_argument("STATEMENT...", help="A statement, or a folder of them.")],
     published: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="The ledger's public directory; default: the one the statement lies in."),
+        folder_option(help="The ledger's public directory; default: the one the statement lies in."),
     ] = None,
     keys: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help='JSON: {"ledger": HEX, "publisher": HEX, "operator": HEX, "origin": NAME}.'),
+        file_option(
+            help='JSON: {"ledger": HEX, "publisher": HEX, "operator": HEX}, and "origin": NAME to pin the log too.',
+        ),
     ] = None,
     ledger_key: Key = None,
     publisher_key: Key = None,
@@ -33,7 +34,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Recompute a statement from published data and pinned keys: yes, or the first difference (exit code 1)."""
-    with refusals(VerifyError, as_json=as_json, code=Exit.USAGE):  # nothing was checked, so nothing is found wrong
+    with refusals(VerifyError, usage=(KeyNotGiven,), as_json=as_json):
         pinned = pin_keys(keys, {"ledger": ledger_key, "publisher": publisher_key, "operator": operator_key})
     path: Path | None = None
     results: list[tuple[Path, Verified]] = []
@@ -99,7 +100,7 @@ def _say_no(path: Path | None, error: VerifyError, as_json: bool) -> None:
         named = path is None or str(error).startswith(place)
         typer.echo(f"no: {'' if named else place}{error}", err=True)
         return
-    item: dict[str, object] = {"verified": False, "file": str(path or ""), "error": str(error)}
+    item: dict[str, object] = {"verified": False, "file": str(path or ""), "refusal": refusal_facts(error)}
     if isinstance(error, Difference):
         item["difference"] = {"field": error.field, "expected": error.expected, "found": error.found}
     print_json(item)
