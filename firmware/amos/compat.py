@@ -1,7 +1,6 @@
 """Every shim for what MicroPython lacks or does otherwise, each with its reason."""
 
 import sys
-from errno import ENOENT
 
 MICROPYTHON = sys.implementation.name == "micropython"
 
@@ -50,6 +49,6 @@ else:
 
 def error_words(error: OSError) -> str:
     """What the system says, in words. MicroPython has a number alone, and a name for some."""
-    if error.args and error.args[0] == ENOENT:
+    if error.args and error.args[0] == 2:  # ENOENT, everywhere
         return "none of that name"
     return getattr(error, "strerror", None) or "system error %s" % error

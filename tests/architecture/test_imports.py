@@ -81,7 +81,7 @@ def rule(part: str, *ours: str, outside: set[str] | None = None, pure: bool = Fa
 # What stands beside the rooms of the player; `amos.app` alone knows them all.
 TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "anchored_clock": (("amos.protocol",), set()),
-    "config": (("amos.crypto.key_text", "amos.protocol.limits"), {"json", "os"}),
+    "config": (("amos.compat", "amos.crypto.key_text", "amos.protocol.limits"), {"json", "os"}),
     "device": (("amos.crypto", "amos.protocol", "amos.edges.worker", "amos.log_ring"), set()),
     "heap": (("amos.compat",), {"gc"}),
     "identity": (("amos.crypto", "amos.protocol.link"), set()),

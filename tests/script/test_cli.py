@@ -1,5 +1,6 @@
 """`amos script check`."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,18 +31,17 @@ class FactsOnly:
         return list(VAULT)
 
 
-Check = Callable[[bytes | None], Any]
+Check = Callable[..., Any]
 
 
 @pytest.fixture
 def check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Check:
     monkeypatch.setattr(cli, "Vault", FactsOnly)
 
-    def run(source: bytes | None) -> Any:
+    def run(source: bytes, *words: str) -> Any:
         file = tmp_path / "cafe.aimi"
-        if source is not None:
-            file.write_bytes(source)
-        return CliRunner().invoke(cli.app, ["check", str(file), "--vault", str(tmp_path)])
+        file.write_bytes(source)
+        return CliRunner().invoke(cli.app, ["check", str(file), "--vault", str(tmp_path), *words])
 
     return run
 
@@ -69,6 +69,12 @@ def test_says_when_this_machine_lacks_what_stretches_stems(check: Check, monkeyp
 def test_prints_errors_with_carets(check: Check) -> None:
     result = check(EXAMPLE.replace("avoid", "avid").encode())
     assert result.exit_code == 1 and "cafe.aimi:7:1" in result.output and "^^^^" in result.output
+
+
+def test_json_keeps_the_hint(check: Check) -> None:
+    refused = check(EXAMPLE.replace("avoid", "avid").encode(), "--json")
+    refusal = json.loads(refused.stdout)["refusal"]
+    assert refusal["name"] == "ScriptError" and "did you mean `avoid`?" in refusal["hint"]
 
 
 @pytest.mark.parametrize("source", [b"\xff\xfe", b"#" * 300_000])
