@@ -81,7 +81,7 @@ def rule(part: str, *ours: str, outside: set[str] | None = None, pure: bool = Fa
 # What stands beside the rooms of the player; `amos.app` alone knows them all.
 TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "anchored_clock": (("amos.protocol",), set()),
-    "config": (("amos.crypto.key_text", "amos.protocol.limits"), {"json", "os"}),
+    "config": (("amos.compat", "amos.crypto.key_text", "amos.protocol.limits"), {"json", "os"}),
     "device": (("amos.crypto", "amos.protocol", "amos.edges.worker", "amos.log_ring"), set()),
     "heap": (("amos.compat",), {"gc"}),
     "identity": (("amos.crypto", "amos.protocol.link"), set()),
@@ -164,7 +164,7 @@ RULES = (
         *("amos_ledger.log", "amos_ledger.errors", "amos.protocol"),
     ),
     rule("amos_ledger", "amos.protocol", "amos.crypto", "amos.edges.durable_host", "amos_mqtt"),
-    rule("amos_cli", "amos.edges.durable_host", "amos.protocol.printable_host"),
+    rule("amos_cli", "amos.edges.durable_host", "amos.protocol.printable_host", "amos.crypto.key_text"),
     rule("amos_mqtt.back_off", outside=PURE_HOST, pure=True),
     rule("amos_mqtt", outside={*sys.stdlib_module_names, "paho"}),
     rule("amos_tools.bootstrap", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),

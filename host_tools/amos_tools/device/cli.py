@@ -15,6 +15,7 @@ from amos.protocol.segment import CLOCK_LETTERS
 from amos_cli.files import write_output
 from amos_cli.numbers import finite
 from amos_cli.output import AsJson, print_json
+from amos_cli.paths import file_option, folder_argument, folder_option
 from amos_tools.boards import load_board
 from amos_tools.device.call import ask_identity, ask_logs, ask_status, send_input
 from amos_tools.device.linux_player import settings_of
@@ -41,7 +42,7 @@ def prepare(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The player's directory; made when absent.")],
     publisher_key: Annotated[str, typer.Option(metavar="HEX", help="Public key that signs packs.")],
     ledger_key: Annotated[str, typer.Option(metavar="HEX", help="Public key that signs receipts.")],
-    pack: Annotated[Path | None, typer.Option(metavar="DIR", help="The pack it plays until another comes.")] = None,
+    pack: Annotated[Path | None, folder_option(help="The pack it plays until another comes.")] = None,
     board: Annotated[str | None, typer.Option(metavar="NAME", help="Settings of this board (amos boards).")] = None,
     setting: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other setting.")] = None,
     as_json: AsJson = False,
@@ -73,7 +74,7 @@ def enrol(
     port: Port,
     site: Annotated[str, typer.Option(help="The venue: letters a-z, digits, - and _.")],
     name: Annotated[str, typer.Option(help="The player's name there.")],
-    operator_key_file: Annotated[Path, typer.Option(metavar="FILE", help="The operator's key file.")],
+    operator_key_file: Annotated[Path, file_option(help="The operator's key file.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the signed enrolment goes, for amos ledger enrol.")],
     tier: Annotated[int, typer.Option(min=0, max=255, help="User tier, reported with all its play.")] = 0,
     wait_s: Annotated[float, typer.Option(min=0, callback=finite, help="Wait this long for the player to appear.")] = 0,
@@ -143,7 +144,7 @@ def give_input(
         str | None, typer.Argument(help="volume: dB, 0 to -60. announce: its name. A slider: its own units.")
     ] = None,
     pack: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The pack it plays, where its player is too old to tell names.")
+        Path | None, folder_option(help="The pack it plays, where its player is too old to tell names.")
     ] = None,
     publisher_key: Annotated[str, typer.Option(metavar="HEX", help="Public key that signs packs.")] = "",
     as_json: AsJson = False,
@@ -162,7 +163,7 @@ def give_input(
 @app.command()
 def pack(
     port: Port,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The pack.")],
+    folder: Annotated[Path, folder_argument("DIR", help="The pack.")],
     wait_s: Annotated[float, typer.Option(min=0, callback=finite, help="Wait this long for the player to appear.")] = 0,
     as_json: AsJson = False,
 ) -> None:

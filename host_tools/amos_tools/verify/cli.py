@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from amos.protocol.limits import CHECKPOINT_BYTES_MAX
-from amos_cli.output import AsJson, Exit, print_json, refusals
+from amos_cli.output import AsJson, Exit, print_json, refusal_facts, refusals
+from amos_cli.paths import file_option, folder_option, path_argument
 from amos_tools.verify.audit import Audit, Verified
-from amos_tools.verify.errors import Difference, Unreadable, VerifyError
+from amos_tools.verify.errors import Difference, KeyNotGiven, NothingToVerify, Unreadable, VerifyError
 from amos_tools.verify.keys import pin_keys
 from amos_tools.verify.published import Published, read_file
 from amos_tools.verify.reader import STATEMENT_BYTES_MAX
@@ -18,11 +19,11 @@ from amos_tools.verify.reader import STATEMENT_BYTES_MAX
 Key = Annotated[str | None, typer.Option(metavar="HEX", help="Ed25519 public key, 64 hexadecimal digits.")]
 Statements = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="[STATEMENT...]", help="A statement, or a folder of them.", show_default=False),
+    path_argument("[STATEMENT...]", help="A statement, or a folder of them."),
 ]
 Since = Annotated[
     Path | None,
-    typer.Option(metavar="CHECKPOINT", help="A checkpoint that you kept: the log must begin with its entries."),
+    file_option(metavar="CHECKPOINT", help="A checkpoint that you kept: the log must begin with its entries."),
 ]
 
 
@@ -30,11 +31,13 @@ def verify(
     statements: Statements = None,
     published: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="The ledger's public directory; default: the one the statement lies in."),
+        folder_option(help="The ledger's public directory; default: the one the statement lies in."),
     ] = None,
     keys: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help='JSON: {"ledger": HEX, "publisher": HEX, "operator": HEX, "origin": NAME}.'),
+        file_option(
+            help='JSON: {"ledger": HEX, "publisher": HEX, "operator": HEX}, and "origin": NAME to pin the log too.',
+        ),
     ] = None,
     ledger_key: Key = None,
     publisher_key: Key = None,
@@ -43,10 +46,10 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Recompute statements from published data and pinned keys: yes, or the first difference (exit code 1)."""
-    with refusals(VerifyError, as_json=as_json, code=Exit.USAGE):  # nothing was checked, so nothing is found wrong
+    with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
         pinned = pin_keys(keys, {"ledger": ledger_key, "publisher": publisher_key, "operator": operator_key})
         if not statements and (since is None or published is None):
-            raise Unreadable("expected a STATEMENT, or --since CHECKPOINT with --published DIR; found neither")
+            raise NothingToVerify("expected a STATEMENT, or --since CHECKPOINT with --published DIR; found neither")
     with _no_of(statements[0] if statements else published, as_json):
         files = _files(statements or [])
         audit = Audit(_published(files, published), pinned)
@@ -86,8 +89,6 @@ def _files(statements: list[Path]) -> list[Path]:
         found = [path]
         if path.is_dir():  # of one period, or of all of them
             found = sorted(path.glob("*.json")) or sorted(path.glob("*/*.json"))
-        elif not path.exists():
-            raise Unreadable(f"{path}: expected a statement, or a folder of them, found: No such file or directory")
         if not found:
             raise Unreadable(f"{path}: expected statements (*.json), found none")
         files += found
@@ -123,7 +124,7 @@ def _say_no(path: Path | None, error: VerifyError, as_json: bool) -> None:
         named = path is None or str(error).startswith(place)
         typer.echo(f"no: {'' if named else place}{error}", err=True)
         return
-    item: dict[str, object] = {"verified": False, "file": str(path or ""), "error": str(error)}
+    item: dict[str, object] = {"verified": False, "file": str(path or ""), "refusal": refusal_facts(error)}
     if isinstance(error, Difference):
         item["difference"] = {"field": error.field, "expected": error.expected, "found": error.found}
     print_json(item)
