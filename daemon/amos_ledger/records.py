@@ -67,12 +67,14 @@ class IssuedAnchor:
     epoch    counts how often the ledger's own clock was set back before; instants of two epochs are not compared
     current  whether that is the present one
     boot     the boot in which it was first used, None: in none yet
+    own_ms   the moment of the player's monotonic clock that it was first said to be
     """
 
     issued: bool
     epoch: int = 0
     current: bool = False
     boot: int | None = None
+    own_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -386,7 +386,11 @@ TABLE: dict[str, list[Row]] = {
             anchors=(T,)),
     ],
     "anchor_of_another_boot": [
-        Row((C, dated(T + HOUR_MS)), (C, dated(T + HOUR_MS, HOUR_MS)), ((A, dated(T)),), anchors=(T, T + HOUR_MS)),
+        Row((C, dated(T + HOUR_MS)), (C, dated(T + HOUR_MS, HOUR_MS, start_ms=HOUR_MS, end_ms=2 * HOUR_MS,
+                                               anchor_ms=0)),
+            ((A, dated(T)),), anchors=(T, T + HOUR_MS)),
+        Row((C, going_on()), (C, going_on(anchor_ms=199 * HOUR_MS)), ((A, dated(T)),),
+            anchors=(T,)),
     ],
     "played_ahead": [
         Row((A, dated(NOON_MS - 600_000)), (A, dated(NOON_MS - 300_000)),
