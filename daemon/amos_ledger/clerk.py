@@ -173,7 +173,7 @@ def _accept(store: Store, reading: Reading, facts: Facts, received_unix_s: int) 
     )
     store.chain.accept(reading, usage, accepted)
     if anchor is not None and anchor.issued and usage.anchor_unix_ms is not None:
-        store.chain.anchors.use(usage.device_id, usage.anchor_unix_ms, usage.boot)
+        store.chain.anchors.use(usage.device_id, usage.anchor_unix_ms, usage.boot, usage.anchor_ms)
     store.add_rollup(period, roll_up(usage, manifest))
 
 

@@ -28,7 +28,7 @@ from amos_ledger.clerk import Outcome
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
 from amos_ledger.intake.reading import Message, Reading, read, shortened, time_request
-from amos_ledger.limits import BATCH_MESSAGES_MAX
+from amos_ledger.limits import ANCHORS_PER_HOUR_MAX, BATCH_MESSAGES_MAX
 from amos_ledger.log import tree
 from amos_ledger.log.checkpoint import Checkpoint
 from amos_ledger.public import Public
@@ -37,6 +37,9 @@ from amos_ledger.store.store import Store
 
 STORAGE_ERRORS = (sqlite3.Error, OSError, LedgerError)
 """What makes the ledger unavailable, not the message wrong."""
+
+
+_HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ class Ledger:
         return self._answer(outcomes)
 
     def date(self, messages: Sequence[Message], unix_ms: int) -> list[tuple[str, bytes] | None]:
-        """(topic, time anchor) for the nonce of each enrolled player; None for anything else. Never raises for it.
+        """(topic, time anchor) for the nonce of each enrolled player; None for anything else, and for one that asks
+        without end. Never raises for it.
 
         What is signed was remembered before: a segment that rests on another anchor proves a forgery.
         """
@@ -262,6 +266,8 @@ def _anchor(store: Store, message: Message, unix_ms: int) -> tuple[str, Anchor] 
     except ProtocolError:
         return None
     if store.chain.device(device_id) is None:
+        return None
+    if store.chain.anchors.issued_within(device_id, unix_ms - _HOUR_MS, unix_ms) >= ANCHORS_PER_HOUR_MAX:
         return None
     store.chain.anchors.issue(device_id, unix_ms)
     anchor = Anchor(version=VERSION, device_id=device_id, nonce=message.payload, unix_ms=unix_ms)

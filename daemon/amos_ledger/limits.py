@@ -15,6 +15,9 @@ EVIDENCE_SEGMENTS_MAX = 1024
 MANIFESTS_CACHED_MAX = 64
 """Decoded manifests in memory; a fleet plays few packs at a time."""
 
+ANCHORS_PER_HOUR_MAX = 120
+"""Time anchors for one device, each of which is remembered: a courier asks once a minute while a clock is not set."""
+
 PAYLOADS_CACHED_MAX = 256
 """Decoded segments in memory, 16 KiB each at most: the last one of as many devices as a batch has messages."""
 

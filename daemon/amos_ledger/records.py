@@ -69,12 +69,14 @@ class IssuedAnchor:
     epoch    counts how often the ledger's own clock was set back before; instants of two epochs are not compared
     current  whether that is the present one
     boot     the boot in which it was first used, None: in none yet
+    own_ms   the moment of the player's monotonic clock that it was first said to be
     """
 
     issued: bool
     epoch: int = 0
     current: bool = False
     boot: int | None = None
+    own_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,21 +169,56 @@ class ClosedPeriod:
 
 
 @dataclass(frozen=True, slots=True)
+class Flagged:
+    """How many accepted segments of a device have a flag, and how many frames of their stem-time it concerns."""
+
+    segments: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Oddity:
+    """Something odd about a device that proves nothing alone: `count` out of `whole` units, as "frames"."""
+
+    device_id: str
+    name: str
+    oddity: str
+    unit: str
+    count: int
+    whole: int
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1."""
+        return self.count / self.whole if self.whole else 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceTotals:
     """What one device has in the ledger; `frames` is stem-time, added over all rows of all its accepted segments.
 
+    renderer    whether it is enrolled to render, and need not play in real time
+    boots, sessions  as its own counters say; `sessions_without_play` of these left no play in an accepted segment:
+                broken off before anything sounded, not sent yet, or skipped when a card was changed
+    flags       what is odd about accepted segments;  findings  what was impossible, and is evidence
     predecessor, successor  the devices (hex) that it replaced and that replaced it, in the same place at the site
     place_segments, place_frames  of this device and all before it in its place
     """
 
-    device: str
+    device_id: str
     name: str
     site: str
+    renderer: bool
     segments: int
     frames: int
     held: int
     last_sequence: int
     quarantine: str | None
+    boots: int
+    sessions: int
+    sessions_without_play: int
+    flags: Mapping[str, Flagged]
+    findings: Mapping[str, int]
     predecessor: str | None = None
     successor: str | None = None
     place_segments: int = 0
@@ -217,7 +254,7 @@ class Totals:
 
 def with_places(devices: list[DeviceTotals]) -> list[DeviceTotals]:
     """The same, with what each device and all before it in its place have in the ledger."""
-    known = {device.device: device for device in devices}
+    known = {device.device_id: device for device in devices}
     summed = []
     for device in devices:
         segments = frames = 0

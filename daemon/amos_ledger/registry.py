@@ -14,6 +14,7 @@ from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import CATALOGUE_BYTES_MAX, ENROLMENT_BYTES_MAX, MANIFEST_BYTES_MAX
 from amos.protocol.manifest import Manifest, open_manifest
+from amos.protocol.segment import TIER_RENDERER
 from amos_ledger.errors import EnrolmentRefused, LedgerError, PackRefused, StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.log.checkpoint import Checkpoint
@@ -52,11 +53,23 @@ def enrol(
             return enrolment, False
         if present is not None and present[0] >= enrolment.unix_s:
             raise EnrolmentRefused(f"enrolment.unix_s: expected after {present[0]}, found {enrolment.unix_s}")
-        fault = _replacement_fault(store.chain, enrolment)
+        fault = _renderer_fault(store.chain, enrolment) or _replacement_fault(store.chain, enrolment)
         if fault is not None:
             raise EnrolmentRefused(f"enrolment.{fault}")
         store.chain.enrol(enrolment, store.append([data]))
     return enrolment, True
+
+
+def _renderer_fault(chain: Chain, enrolment: Enrolment) -> str | None:
+    """Why the device may not become a renderer, or cease to be one: what it played as the other would be impossible
+    when it arrives later."""
+    present = chain.device(enrolment.device_id)
+    if present is None or (present.tier == TIER_RENDERER) == (enrolment.tier == TIER_RENDERER):
+        return None
+    if not chain.says_output(enrolment.device_id):
+        return None
+    played_as = "renderer" if present.tier == TIER_RENDERER else "player"
+    return f"tier: expected a {played_as}'s, as it has played, found {enrolment.tier}; give it a new key for another"
 
 
 def _replacement_fault(chain: Chain, enrolment: Enrolment) -> str | None:

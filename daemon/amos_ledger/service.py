@@ -79,7 +79,7 @@ class Service:
         if not messages:
             return
         for dated in self._ledger.date(messages, time.time_ns() // 1_000_000):
-            self._counts["time asked, not by a player enrolled" if dated is None else "time anchors"] += 1
+            self._counts["time asked, and not told" if dated is None else "time anchors"] += 1
             if dated is not None and not self._edge.publish(*dated):
                 self._counts["answers not sent"] += 1
 

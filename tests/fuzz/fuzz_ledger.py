@@ -38,6 +38,8 @@ NOON = 1_793_534_400
 SITE = "harbour"
 RATE_HZ = 48_000
 SPAN = 60 * RATE_HZ
+STEM_FRAMES = 10 * RATE_HZ
+SCORE = hashlib.sha256(b"score").digest()
 STRANGE_TOPICS = ("", "/", "amos/1/+/#", "amos/1//x/usage", "amos/1/harbour/" + "g" * 32 + "/usage", "é" * 300, "\0")
 
 _TEMPLATE: list[tempfile.TemporaryDirectory[str]] = []
@@ -90,14 +92,15 @@ class Player:
         """The segment that follows, with a few rows."""
         last = self._last
         first = last.end_frame if last else 0
-        rows = [(chance.below(2), first + chance.below(SPAN // 2), 1 + chance.below(SPAN // 2), 5) for _ in range(6)]
+        rows = [(chance.below(2), first + chance.below(SPAN // 2), 1 + chance.below(STEM_FRAMES), 5) for _ in range(6)]
         stems, starts, frames, flags = columns(rows, first)
         return Usage(
             version=1, device_id=self.party.id, sequence=last.sequence + 1 if last else 1,
             previous=hashlib.sha256(self.accepted[-1]).digest() if last else FIRST_PREVIOUS,
             boot=last.boot if last else 1, session=last.session if last else 1, start_state=bytes(32),
-            first_frame=first, end_frame=first + SPAN, rate_hz=RATE_HZ, start_ms=0, end_ms=60_000, clock=0,
-            pack=self._pack, score=bytes(32), tier=1, stems=stems, starts=starts, frames=frames, flags=flags,
+            first_frame=first, end_frame=first + SPAN, rate_hz=RATE_HZ, start_ms=first * 1000 // RATE_HZ,
+            end_ms=(first + SPAN) * 1000 // RATE_HZ, clock=0, pack=self._pack, score=SCORE, tier=1,
+            stems=stems, starts=starts, frames=frames, flags=flags,
             input_starts=array("I"), input_kinds=array("B"), input_values=array("i"), delivered_frames=SPAN,
             underruns=0, silent_frames=0, pcm_sha256=bytes(32), reason=1,
         )  # fmt: skip

@@ -131,9 +131,9 @@ def test_a_replacement_goes_on_in_the_place_and_retires_the_one_before(world: An
     assert counted.verdict == answer.ACCEPTED
     totals = world.totals()
     assert totals.evidence == 2 and not totals.quarantined and totals.refused["retired"] == 2
-    by_id = {item.device: item for item in totals.devices}
+    by_id = {item.device_id: item for item in totals.devices}
     was, is_now = by_id[old.key.id.hex()], by_id[new.key.id.hex()]
-    assert (was.successor, is_now.predecessor) == (is_now.device, was.device)
+    assert (was.successor, is_now.predecessor) == (is_now.device_id, was.device_id)
     assert (was.segments, is_now.segments, is_now.place_segments) == (2, 1, 3)
     assert is_now.place_frames == was.frames + is_now.frames > is_now.frames > 0
 
@@ -153,7 +153,7 @@ def test_a_place_goes_from_one_to_the_next_and_nobody_returns(world: Any) -> Non
         with world.folder.open_store() as store, pytest.raises(EnrolmentRefused, match=said):
             registry.enrol(world.folder, store, device.enrolment(world.operator, **changes))
     world.enrol(three, predecessor=two.key.id)
-    last = {item.device: item for item in world.totals().devices}[three.key.id.hex()]
+    last = {item.device_id: item for item in world.totals().devices}[three.key.id.hex()]
     assert last.predecessor == two.key.id.hex() and last.successor is None
     with world.folder.open_store() as store:
         assert store.chain.at_place(SITE, "player-3") == three.key.id
@@ -175,3 +175,29 @@ def test_status_shows_who_stands_in_whose_place(world: Any) -> None:
     out = CliRunner().invoke(app, ["status", str(world.path)]).output
     assert f"replaced by {new.key.id.hex()}" in out
     assert f"in the place of {old.key.id.hex()}: 1 segments, " in out
+
+
+SOURCE = {"version": 2, "output_kind": 1, "pace": 1, "seed_root": bytes(32)}
+
+
+def test_a_player_becomes_a_renderer_only_while_it_has_not_said_what_it_plays_into(world: Any) -> None:
+    device = world.device()
+    registry_of = world.folder.open_store
+    with registry_of() as store:
+        data = device.enrolment(world.operator, tier=255, unix_s=NOON + 1)
+        assert registry.enrol(world.folder, store, data)[0].tier == 255
+        registry.enrol(world.folder, store, device.enrolment(world.operator, tier=3, unix_s=NOON + 2))
+    (accepted,) = world.take(device, device.seal(**SOURCE))
+    assert accepted.verdict == answer.ACCEPTED
+    with registry_of() as store:
+        with pytest.raises(EnrolmentRefused, match="tier: expected a player's, as it has played, found 255"):
+            registry.enrol(world.folder, store, device.enrolment(world.operator, tier=255, unix_s=NOON + 3))
+        assert registry.enrol(world.folder, store, device.enrolment(world.operator, tier=4, unix_s=NOON + 4))[1]
+
+
+def test_a_renderer_stays_one(world: Any) -> None:
+    device = world.device(tier=255)
+    (accepted,) = world.take(device, device.seal(**SOURCE | {"pace": 2, "output_kind": 4}, tier=255))
+    assert accepted.verdict == answer.ACCEPTED
+    with world.folder.open_store() as store, pytest.raises(EnrolmentRefused, match="tier: expected a renderer's"):
+        registry.enrol(world.folder, store, device.enrolment(world.operator, tier=1, unix_s=NOON + 1))

@@ -1,11 +1,13 @@
 """Ledgers that earlier versions left behind open, and go on, as if this one had made them.
 
-`kept/schema_2.tar.gz` is a ledger's folder as version 2 of the database's schema wrote it: two players,
-two packs, six segments, and November 2026 closed with 1,000 EUR. A change that cannot read it needs a version bump and
-a migration, and this file stays as it is.
+`kept/schema_N.tar.gz` is a ledger's folder as version N of the database's schema wrote it: two players, two packs, six
+segments, and November 2026 closed with 1,000 EUR. A change that cannot read them needs a version bump and a migration,
+and these files stay as they are.
 """
 
 import shutil
+import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -16,11 +18,13 @@ from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.envelope_host import wrap
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import SEGMENT_BYTES_MAX
+from amos.protocol.receipt import parse_receipt
 from amos.protocol.topics import USAGE, device_topic
 from amos_ledger import registry
-from amos_ledger.folder import Folder
+from amos_ledger.folder import Folder, init_folder
 from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger
+from amos_ledger.records import SeedRoot
 from amos_ledger.settle_period import settle_period
 from amos_ledger.store.schema import SCHEMA_VERSION
 from amos_tools.verify.audit import Audit
@@ -34,8 +38,15 @@ LOG_SIZE = 10
 """The genesis, two enrolments, the segments, and the closing."""
 
 
+@pytest.fixture(params=[2, 3])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
+    shutil.unpack_archive(KEPT / f"schema_{request.param}.tar.gz", tmp_path)
+    return Folder(tmp_path / "ledger")
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
+def older(tmp_path: Path) -> Folder:
+    """One that was not opened since version 2."""
     shutil.unpack_archive(KEPT / "schema_2.tar.gz", tmp_path)
     return Folder(tmp_path / "ledger")
 
@@ -108,3 +119,64 @@ def test_its_log_goes_on(folder: Folder) -> None:
         store.append([b"one more"])
         head = registry.publish(folder, store)
         assert (head.size, store.root(LOG_SIZE)) == (LOG_SIZE + 1, old_root)
+
+
+def tables(folder: Folder) -> dict[str, list[tuple[str, str]]]:
+    """Each table's columns, by name and type, in no order of their making."""
+    connection = sqlite3.connect(folder.path / "ledger.sqlite")
+    try:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        indexes = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")]
+        columns = {name: connection.execute(f"SELECT name, type FROM pragma_table_info('{name}')") for name in names}
+        found = {name: sorted(rows.fetchall()) for name, rows in columns.items()}
+        return found | {"indexes": [(name, "") for name in sorted(indexes)]}
+    finally:
+        connection.close()
+
+
+def test_a_migrated_ledger_has_the_tables_of_a_new_one(older: Folder, tmp_path: Path) -> None:
+    with older.open_store():
+        pass
+    fresh = init_folder(tmp_path / "fresh", "test.example/amos", public_key(OPERATOR), public_key(PUBLISHER))
+    assert tables(older) == tables(fresh)
+
+
+def test_a_migrated_ledger_knows_sessions_and_the_roots_of_its_receipts(older: Folder) -> None:
+    with older.open_store() as store:
+        devices = store.totals().devices
+        told = [(device.sessions, device.sessions_without_play, device.renderer) for device in devices]
+        assert told == [(1, 0, False)] * 2
+        device_id = bytes.fromhex(devices[0].device_id)
+        receipt = store.chain.receipt(device_id, 1)
+        assert receipt is not None
+        size = parse_receipt(receipt).tree_size
+        anchors = store.chain.anchors
+        assert anchors.seed_root(device_id, 2, store.root(size)) == SeedRoot(size, True)
+        assert anchors.seed_root(device_id, 1, store.root(size)) == SeedRoot(size, False)
+        assert anchors.seed_root(device_id, 2, bytes(32)) == SeedRoot(None, False)
+        enrolled = store.chain.device(device_id)
+        assert enrolled is not None and enrolled.first_enrolled_unix_s == 1
+
+
+def test_anchors_from_before_the_migration_are_not_judged_and_later_ones_are(older: Folder) -> None:
+    before_ms = time.time_ns() // 1_000_000 - 1000
+    with older.open_store() as store:
+        device_id = bytes.fromhex(store.totals().devices[0].device_id)
+        assert store.chain.anchors.issued(device_id, before_ms) is None
+        later = store.chain.anchors.issued(device_id, before_ms + 100_000)
+        assert later is not None and not later.issued
+
+
+def test_a_migration_that_is_killed_leaves_the_old_file(older: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def die(_usage: object) -> None:
+        raise OSError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("amos_ledger.store.sessions.Sessions.add", lambda self, usage: die(usage))
+        with pytest.raises(OSError, match="killed"):
+            older.open_store()
+    connection = sqlite3.connect(older.path / "ledger.sqlite")
+    assert connection.execute("SELECT schema_version FROM ledger").fetchone() == (2,)
+    connection.close()
+    with older.open_store() as store:
+        assert store.totals().accepted == SEGMENTS

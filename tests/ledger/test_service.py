@@ -103,8 +103,8 @@ def test_usage_goes_in_receipts_come_out_and_garbage_disturbs_nobody(
     assert courier.answers[-1].verdict == answer.DUPLICATE
 
     late = make_pack(world.publisher, 2)
-    device.pack = late.id
-    waiting = device.seal()
+    device.pack, device.frame = late.id, 0
+    waiting = device.seal(session=2)
     courier.send(device, waiting)
     wait_until(lambda: courier.answers[-1].verdict == answer.UNKNOWN_PACK, "a segment held for its pack")
     world.publish(late)

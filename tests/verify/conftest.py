@@ -51,8 +51,8 @@ def unix_s(*date: int) -> int:
 def manifest_bytes(rate_hz: int) -> bytes:
     stems = [
         PackStem(
-            **{"stem_id": stem_id, "sha256": bytes(32), "size_bytes": 400, "codec": 0, "frames": 100, "channels": 2},
-            **{"role": 0, "gain_q15": 32767, "artist_id": bytes(16), "lease_end_unix_s": 2**40},
+            **{"stem_id": stem_id, "sha256": bytes(32), "size_bytes": 4 << 28, "codec": 0, "frames": 1 << 28},
+            **{"channels": 2, "role": 0, "gain_q15": 32767, "artist_id": bytes(16), "lease_end_unix_s": 2**40},
         )
         for stem_id in STEMS
     ]
@@ -107,15 +107,16 @@ class Player:
     def play(self, rows: list[tuple[int, int]], played_unix_s: int | None, tier: int = 0, **changes: object) -> bytes:
         """A segment with (stem, frames) rows that starts at that time, or at none that the player knows."""
         span = max([frames for _stem, frames in rows], default=1)
-        stems, starts, frames, flags = columns([(stem, self.end_frame, n, 7) for stem, n in rows], self.end_frame)
+        stems, starts, frames, flags = columns([(stem, self.end_frame, n, 5) for stem, n in rows], self.end_frame)
+        start_ms, end_ms = (frame * 1000 // self.rate_hz for frame in (self.end_frame, self.end_frame + span))
         pack = hashlib.sha256(manifest_bytes(self.rate_hz)).digest()
         facts: dict[str, object] = dict(
             **{"version": 1, "device_id": self.device, "sequence": self.sequence + 1, "previous": self.previous},
             **{"boot": 1, "session": 1, "start_state": bytes(32), "first_frame": self.end_frame},
-            **{"end_frame": self.end_frame + span, "rate_hz": self.rate_hz, "start_ms": 1000, "end_ms": 2000},
-            **{"clock": 0 if played_unix_s is None else 2, "pack": pack, "score": bytes(32), "tier": tier},
-            anchor_unix_ms=None if played_unix_s is None else played_unix_s * 1000 + 5,
-            anchor_ms=None if played_unix_s is None else 1005,
+            **{"end_frame": self.end_frame + span, "rate_hz": self.rate_hz, "start_ms": start_ms, "end_ms": end_ms},
+            **{"clock": 0 if played_unix_s is None else 1, "pack": pack, "score": bytes(32), "tier": tier},
+            anchor_unix_ms=None if played_unix_s is None else played_unix_s * 1000,
+            anchor_ms=None if played_unix_s is None else start_ms,
             **{"stems": stems, "starts": starts, "frames": frames, "flags": flags, "input_starts": array("I")},
             **{"input_kinds": array("B"), "input_values": array("i"), "delivered_frames": span, "underruns": 0},
             **{"silent_frames": 0, "pcm_sha256": bytes(32), "reason": 1},

@@ -19,9 +19,12 @@ SLACK_PER_THOUSAND = 1
 ANCHOR_FRESH_MS = 25 * 3_600_000
 """How long a player counts as synchronised (`anchored_clock.SYNCHRONISED_MS`)."""
 
+ANCHOR_WRONG_MS = 30_000
+"""By which an anchor may be wrong: half of the longest round trip (`anchored_clock.ROUND_TRIP_MS_MAX`)."""
+
 APART_MS = 120_000
-"""Two anchors are wrong by half a minute each, and a clock by a tenth of a per cent of 25 hours at most: together two
-instants that the ledger dated differ by no more than this from the truth."""
+"""By which two instants that the ledger dated may be further apart or nearer than they were: two anchors are wrong by
+half a minute each, and an oscillator of 100 ppm by 9 seconds in the 25 hours after each."""
 
 _ANCHORED = (CLOCK_SYNCHRONISED, CLOCK_RELATIVE)
 
@@ -136,7 +139,7 @@ def anchor_moved(facts: Facts) -> str | None:
         same = rests_on_anchor(earlier) and rests_on_anchor(later) and earlier.anchor_unix_ms == later.anchor_unix_ms
         if not same or not facts.clocked or earlier.anchor_ms is None or later.anchor_ms is None:
             continue
-        if abs(later.anchor_ms - earlier.anchor_ms) > SLACK_MS:
+        if _moved(earlier.anchor_ms, later.anchor_ms):
             return f"anchor_ms: expected {earlier.anchor_ms} for the same anchor, found {later.anchor_ms}"
     return None
 
@@ -150,11 +153,21 @@ def anchor_forgotten(facts: Facts) -> str | None:
 
 
 def anchor_of_another_boot(facts: Facts) -> str | None:
-    """An anchor answers the nonce of one boot (`AnchoredClock.challenge`)."""
+    """An anchor answers the nonce of one process, whose clock runs on through each boot that it counts
+    (`AnchoredClock.challenge`, `JournalKeeper.begin_again`)."""
     usage, anchor = facts.segment, facts.anchor
-    if anchor is None or not anchor.issued or anchor.boot in (None, usage.boot):
+    if anchor is None or anchor.boot in (None, usage.boot) or not facts.clocked:
         return None
-    return f"anchor: expected in boot {anchor.boot} alone, found in {usage.boot}"
+    if anchor.own_ms is None or usage.anchor_ms is None or not _moved(anchor.own_ms, usage.anchor_ms):
+        return None
+    expected = f"{anchor.own_ms} as in boot {anchor.boot}"
+    return f"anchor_ms: expected {expected}, found {usage.anchor_ms} in boot {usage.boot}"
+
+
+def _moved(first_ms: int, second_ms: int) -> bool:
+    """Whether one anchor cannot have been both moments. Two nonces that reach the ledger in one batch get one moment,
+    and each is wrong in its own way."""
+    return abs(second_ms - first_ms) > 2 * ANCHOR_WRONG_MS + SLACK_MS
 
 
 def played_ahead(facts: Facts) -> str | None:

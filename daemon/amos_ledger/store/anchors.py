@@ -31,11 +31,18 @@ class Anchors:
         )
         self._database.run(sql, (now_ms, CLOCK_BACK_MS))
 
+    def issued_within(self, device_id: bytes, since_ms: int, until_ms: int) -> int:
+        """How many anchors of the device are of these moments."""
+        sql = "SELECT count(*) FROM anchor WHERE device_id = ? AND unix_ms BETWEEN ? AND ?"
+        row = self._database.one(sql, (device_id, since_ms, until_ms))
+        return row[0] if row else 0
+
     def issue(self, device_id: bytes, unix_ms: int) -> None:
         """Remember an anchor that is about to be signed, and forget those that are too old to be judged."""
         sql = (
-            "INSERT INTO anchor SELECT ?, ?, clock_epoch, NULL FROM ledger WHERE true"
-            " ON CONFLICT (device_id, unix_ms) DO UPDATE SET clock_epoch = excluded.clock_epoch, boot = NULL"
+            "INSERT INTO anchor SELECT ?, ?, clock_epoch, NULL, NULL FROM ledger WHERE true"
+            " ON CONFLICT (device_id, unix_ms) DO UPDATE SET clock_epoch = excluded.clock_epoch,"
+            " boot = NULL, own_ms = NULL"
         )
         self._database.run(sql, (device_id, unix_ms))
         old = "DELETE FROM anchor WHERE device_id = ? AND unix_ms < ?"
@@ -44,20 +51,24 @@ class Anchors:
     def issued(self, device_id: bytes, unix_ms: int) -> IssuedAnchor | None:
         """What is remembered of the device's anchor of this moment; None where that was before what is remembered."""
         sql = (
-            "SELECT anchors_since_ms, clock_ms, ledger.clock_epoch, anchor.clock_epoch, boot FROM ledger"
+            "SELECT anchors_since_ms, clock_ms, ledger.clock_epoch, anchor.clock_epoch, boot, own_ms FROM ledger"
             " LEFT JOIN anchor ON device_id = ? AND unix_ms = ?"
         )
         row = self._database.one(sql, (device_id, unix_ms))
         assert row is not None
-        since_ms, clock_ms, current, epoch, boot = row
+        since_ms, clock_ms, current, epoch, boot, own_ms = row
         if epoch is not None:
-            return IssuedAnchor(True, epoch, epoch == current, boot)
+            return IssuedAnchor(True, epoch, epoch == current, boot, own_ms)
         return IssuedAnchor(False) if unix_ms >= max(since_ms, clock_ms - ANCHOR_DAYS * _DAY_MS) else None
 
-    def use(self, device_id: bytes, unix_ms: int, boot: int) -> None:
-        """Note the boot in which an anchor was used first."""
-        sql = "UPDATE anchor SET boot = ? WHERE device_id = ? AND unix_ms = ? AND boot IS NULL"
-        self._database.run(sql, (boot, device_id, unix_ms))
+    def forget(self, now_ms: int) -> None:
+        """Judge no anchor from before this moment: some may have been signed that are not remembered."""
+        self._database.run("UPDATE ledger SET anchors_since_ms = max(anchors_since_ms, ?)", (now_ms,))
+
+    def use(self, device_id: bytes, unix_ms: int, boot: int, own_ms: int | None) -> None:
+        """Note the boot in which an anchor was used first, and the moment of the player's clock that it was there."""
+        sql = "UPDATE anchor SET boot = ?, own_ms = ? WHERE device_id = ? AND unix_ms = ? AND boot IS NULL"
+        self._database.run(sql, (boot, own_ms, device_id, unix_ms))
 
     def elsewhere(self, device_id: bytes, epoch: int, start_ms: int) -> tuple[DatedPlay, ...]:
         """The accepted segments that the ledger dated in this epoch, nearest to `start_ms` before and from it on."""

@@ -9,6 +9,7 @@ from amos.protocol.limits import ENROLMENT_BYTES_MAX, SEGMENT_BYTES_MAX
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.segment import Usage
 from amos_ledger.log import tree
+from amos_ledger.store.anchors import Anchors
 from amos_ledger.store.database import Database
 from amos_ledger.store.entries import Log
 from amos_ledger.store.sessions import Sessions
@@ -45,7 +46,7 @@ CREATE TABLE flag (
     PRIMARY KEY (device_id, flag, sequence)
 ) WITHOUT ROWID;
 CREATE TABLE anchor (
-    device_id BLOB NOT NULL, unix_ms INTEGER NOT NULL, clock_epoch INTEGER NOT NULL, boot INTEGER,
+    device_id BLOB NOT NULL, unix_ms INTEGER NOT NULL, clock_epoch INTEGER NOT NULL, boot INTEGER, own_ms INTEGER,
     PRIMARY KEY (device_id, unix_ms)
 ) WITHOUT ROWID;
 CREATE TABLE head (size INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE);
@@ -58,7 +59,7 @@ def _to_3(database: Database, now_ms: int) -> None:
     """What findings and reports rest on. Sessions and the roots of receipts follow from what is stored; anchors were
     not remembered, so that those from before this moment are not judged."""
     database.run_script(_TO_3)
-    database.run("UPDATE ledger SET anchors_since_ms = ?", (now_ms,))
+    Anchors(database).forget(now_ms)
     log, sessions = Log(database), Sessions(database)
     sizes = set()
     for device_id, sequence, leaf_index, receipt in database.rows(

@@ -47,7 +47,7 @@ CREATE TABLE flag (
 ) WITHOUT ROWID;
 
 CREATE TABLE anchor (
-    device_id BLOB NOT NULL, unix_ms INTEGER NOT NULL, clock_epoch INTEGER NOT NULL, boot INTEGER,
+    device_id BLOB NOT NULL, unix_ms INTEGER NOT NULL, clock_epoch INTEGER NOT NULL, boot INTEGER, own_ms INTEGER,
     PRIMARY KEY (device_id, unix_ms)
 ) WITHOUT ROWID;
 CREATE TABLE head (size INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE);

@@ -19,13 +19,14 @@ from amos.protocol.manifest import Manifest
 from amos.protocol.opt_outs import OptOuts
 from amos_ledger.errors import NotALedger, PeriodClosed, StorageFailed
 from amos_ledger.log import tree
-from amos_ledger.records import ClosedPeriod, DeviceTotals, Totals, verdict_name, with_places
+from amos_ledger.records import ClosedPeriod, Oddity, Totals, verdict_name
 from amos_ledger.settlement.rollup import RollupKey
 from amos_ledger.store.chain import Chain
 from amos_ledger.store.database import Database
 from amos_ledger.store.documents import Documents
 from amos_ledger.store.entries import Log
 from amos_ledger.store.migration import migrate
+from amos_ledger.store.reports import Reports
 from amos_ledger.store.schema import SCHEMA, SCHEMA_VERSION
 
 
@@ -46,6 +47,7 @@ class Store:
         self.log = Log(self._database)
         self.chain = Chain(self._database)
         self.documents = Documents(self._database)
+        self._reports = Reports(self._database)
 
     @classmethod
     def create(cls, path: Path, origin: str, public_key: bytes, genesis: bytes) -> None:
@@ -211,7 +213,7 @@ class Store:
     def totals(self) -> Totals:
         """The ledger at this moment."""
         with self.snapshot():
-            devices = self._device_totals()
+            devices = self._reports.device_totals()
             tally: dict[int, int] = dict(self._database.rows("SELECT verdict, messages FROM tally ORDER BY verdict"))
             counted = (*RECEIPTED, *HELD)
             evidence = self._database.one("SELECT count(*) FROM evidence")
@@ -226,15 +228,10 @@ class Store:
                 devices=devices,
             )
 
-    def _device_totals(self) -> list[DeviceTotals]:
-        sql = """
-            SELECT lower(hex(device.device_id)), name, device.site, count(sequence), coalesce(sum(played_frames), 0),
-                (SELECT count(*) FROM held WHERE held.device_id = device.device_id), coalesce(max(sequence), 0), quarantine,
-                nullif(lower(hex(predecessor)), ''),
-                (SELECT lower(hex(later.device_id)) FROM device later WHERE later.predecessor = device.device_id)
-            FROM device LEFT JOIN usage USING (device_id) GROUP BY device.device_id ORDER BY device.name, device.device_id
-        """
-        return with_places([DeviceTotals(*row) for row in self._database.rows(sql)])
+    def oddities(self) -> list[Oddity]:
+        """What is odd about each device at this moment."""
+        with self.snapshot():
+            return self._reports.oddities()
 
 
 def _identity(database: Database, path: Path) -> tuple[str, bytes]:

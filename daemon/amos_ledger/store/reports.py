@@ -1,0 +1,137 @@
+"""What the database says of its devices, for people: totals, and what is odd about their play."""
+
+from amos.protocol.segment import TIER_RENDERER
+from amos_ledger.records import DeviceTotals, Flagged, Oddity, with_places
+from amos_ledger.store.database import Database
+
+_DEVICES = """
+SELECT device_id, name, site, tier, quarantine, predecessor,
+    (SELECT later.device_id FROM device later WHERE later.predecessor = device.device_id),
+    (SELECT count(*) FROM held WHERE held.device_id = device.device_id),
+    (SELECT coalesce(max(sequence), 0) FROM usage WHERE usage.device_id = device.device_id)
+FROM device ORDER BY name, device_id
+"""
+
+_SESSIONS = """
+SELECT device_id, sum(segments), sum(played_frames), max(session), count(nullif(played_frames, 0)), max(boot)
+FROM session GROUP BY device_id
+"""
+
+_ODD: dict[str, tuple[str, str]] = {
+    "output_not_said": (
+        "frames",
+        """
+        SELECT device_id, coalesce(sum(played_frames) FILTER (WHERE version = 1), 0), sum(played_frames)
+        FROM session GROUP BY device_id""",
+    ),
+    "seed_without_receipt": (
+        "sessions",
+        """
+        SELECT device_id, count(*) FILTER (WHERE seed_root = zeroblob(32)), count(*)
+        FROM session later WHERE seed_root IS NOT NULL AND EXISTS (
+            SELECT 1 FROM session earlier WHERE earlier.device_id = later.device_id
+                AND earlier.session < later.session AND earlier.seed_root != zeroblob(32))
+        GROUP BY device_id""",
+    ),
+    "older_version_again": (
+        "sessions",
+        """
+        SELECT device_id, count(*), (SELECT count(*) FROM session every WHERE every.device_id = later.device_id)
+        FROM session later WHERE version < (
+            SELECT max(version) FROM session earlier
+            WHERE earlier.device_id = later.device_id AND earlier.session < later.session)
+        GROUP BY device_id""",
+    ),
+    "sound_again": (
+        "segments",
+        """
+        SELECT device_id, sum(times - 1), sum(times) FROM (
+            SELECT device_id, count(DISTINCT session) AS times FROM usage
+            WHERE pcm_sha256 IS NOT NULL GROUP BY device_id, pcm_sha256)
+        GROUP BY device_id""",
+    ),
+    "segments_lost": (
+        "segments",
+        """
+        SELECT device_id, sum(last - first + 1 - (
+            SELECT count(*) FROM usage WHERE usage.device_id = lost.device_id AND sequence BETWEEN first AND last)),
+            (SELECT max(sequence) FROM usage WHERE usage.device_id = lost.device_id)
+        FROM lost GROUP BY device_id""",
+    ),
+}
+"""Oddity → (what is counted, query of device, how often, out of how many)."""
+
+
+class Reports:
+    """Reads only; whoever asks holds a snapshot."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def device_totals(self) -> list[DeviceTotals]:
+        """Every enrolled device, by name."""
+        sessions = {row[0]: row[1:] for row in self._database.rows(_SESSIONS)}
+        flags, findings = self._flags(), self._findings()
+        listed = []
+        for device_id, name, site, tier, quarantine, predecessor, successor, held, last in self._database.rows(
+            _DEVICES
+        ):
+            segments, frames, numbered, played, boots = sessions.get(device_id, (0, 0, 0, 0, 0))
+            totals = DeviceTotals(
+                device_id=device_id.hex(),
+                name=name,
+                site=site,
+                renderer=tier == TIER_RENDERER,
+                segments=segments,
+                frames=frames,
+                held=held,
+                last_sequence=last,
+                quarantine=quarantine,
+                boots=boots,
+                sessions=numbered,
+                sessions_without_play=numbered - played,
+                flags=flags.get(device_id, {}),
+                findings=findings.get(device_id, {}),
+                predecessor=predecessor.hex() if predecessor else None,
+                successor=successor.hex() if successor else None,
+            )
+            listed.append(totals)
+        return with_places(listed)
+
+    def oddities(self) -> list[Oddity]:
+        """What is odd about each device's play, and out of how much; by device, most first."""
+        found: list[Oddity] = []
+        counted = self._counted()
+        for totals in self.device_totals():
+            facts = [(name, "segments", count, totals.segments + count) for name, count in totals.findings.items()]
+            facts += [(name, "frames", flagged.frames, totals.frames) for name, flagged in totals.flags.items()]
+            facts.append(("sessions_without_play", "sessions", totals.sessions_without_play, totals.sessions))
+            facts += counted.get(totals.device_id, [])
+            rows = [Oddity(totals.device_id, totals.name, *fact) for fact in facts if fact[2]]
+            found += sorted(rows, key=lambda odd: (-odd.share, odd.oddity))
+        return found
+
+    def _counted(self) -> dict[str, list[tuple[str, str, int, int]]]:
+        """Device → (oddity, what is counted, how often, out of how many)."""
+        found: dict[str, list[tuple[str, str, int, int]]] = {}
+        for name, (unit, sql) in _ODD.items():
+            for device_id, count, whole in self._database.rows(sql):
+                found.setdefault(device_id.hex(), []).append((name, unit, count, whole))
+        return found
+
+    def _flags(self) -> dict[bytes, dict[str, Flagged]]:
+        sql = "SELECT device_id, flag, count(*), sum(frames) FROM flag GROUP BY device_id, flag ORDER BY flag"
+        found: dict[bytes, dict[str, Flagged]] = {}
+        for device_id, flag, segments, frames in self._database.rows(sql):
+            found.setdefault(device_id, {})[flag] = Flagged(segments, frames)
+        return found
+
+    def _findings(self) -> dict[bytes, dict[str, int]]:
+        sql = (
+            "SELECT device_id, finding, count(*) FROM evidence WHERE finding IS NOT NULL"
+            " GROUP BY device_id, finding ORDER BY finding"
+        )
+        found: dict[bytes, dict[str, int]] = {}
+        for device_id, finding, count in self._database.rows(sql):
+            found.setdefault(device_id, {})[finding] = count
+        return found
