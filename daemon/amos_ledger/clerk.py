@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from amos.crypto import verify
 from amos.protocol.answer import ACCEPTED, GAP, HELD, UNKNOWN_PACK
+from amos.protocol.batch import minute_of
 from amos.protocol.segment import NO_SEED_ROOT, Usage
 from amos_ledger.intake.clocks import dated_ms, rests_on_anchor
 from amos_ledger.intake.decision import CONDEMNING, EVIDENCE, decide
@@ -15,8 +16,9 @@ from amos_ledger.intake.facts import Facts
 from amos_ledger.intake.placements import sounding_after
 from amos_ledger.intake.reading import Reading, open_reading, reread
 from amos_ledger.records import Accepted, DatedPlay, Decided, IssuedAnchor, Sealed, SeedRoot, verdict_name
-from amos_ledger.settlement.periods import assign_period, period_of, plausible, played_unix_s
+from amos_ledger.settlement.periods import assign_period
 from amos_ledger.settlement.rollup import roll_up
+from amos_ledger.settlement.standing import Enrolled, counted_ms, flag_names, flags_of, natural_period
 from amos_ledger.store.store import Store
 
 _MOVING = (ACCEPTED, GAP, UNKNOWN_PACK, *CONDEMNING)
@@ -93,6 +95,7 @@ def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts,
         voices=device.voices,
         tier=device.tier,
         enrolled_s=device.first_enrolled_unix_s,
+        counted_ms=device.counted_ms,
         manifest=store.manifest(usage.pack),
         in_session=chain.sessions.of_session(device.device_id, usage.session),
         in_boot=chain.sessions.of_boot(device.device_id, usage.boot),
@@ -157,35 +160,26 @@ def _keep(store: Store, reading: Reading, facts: Facts, decision: Decided, recei
 
 def _accept(store: Store, reading: Reading, facts: Facts, received_unix_s: int) -> None:
     usage, manifest, anchor = facts.segment, facts.pack, facts.anchor
-    period, late = assign_period(period_of(usage, received_unix_s), store.closed_periods())
+    received_minute_s = minute_of(received_unix_s)
+    enrolled = Enrolled(facts.enrolled_s, facts.counted_ms)
+    flags = flags_of(usage, received_minute_s, enrolled)
+    natural = natural_period(usage, received_minute_s, flags, enrolled)
+    period, late = assign_period(natural, store.closed_periods())
     before, _after = facts.next_to
     goes_on = before is not None and before.session == usage.session
     real_time = facts.dated and facts.clocked and anchor is not None and anchor.issued
     accepted = Accepted(
-        leaf_index=store.append([reading.segment]),
+        leaf_index=store.append_usage(reading.segment, received_minute_s),
         period=period,
         late=late,
         received_s=received_unix_s,
-        flags=_flags(facts, received_unix_s),
+        flags={name: usage.played_frames() for name in flag_names(flags)},
         sounding=sounding_after(usage, before.sounding if before is not None and goes_on else None),
         epoch=anchor.epoch if anchor is not None and real_time else None,
         dated_ms=dated_ms(usage) if real_time else None,
     )
     store.chain.accept(reading, usage, accepted)
+    store.chain.count_time(usage.device_id, counted_ms(usage, flags))
     if anchor is not None and anchor.issued and usage.anchor_unix_ms is not None:
         store.chain.anchors.use(usage.device_id, usage.anchor_unix_ms, usage.boot, usage.anchor_ms)
     store.add_rollup(period, roll_up(usage, manifest))
-
-
-def _flags(facts: Facts, received_unix_s: int) -> dict[str, int]:
-    """What is odd about an accepted segment and proves nothing, each with the frames of play that it concerns."""
-    usage = facts.segment
-    began_s = played_unix_s(usage)
-    if began_s is None:
-        return {"undated": usage.played_frames()}
-    flags = []
-    if not plausible(began_s, received_unix_s):
-        flags.append("far_dated")
-    if began_s < facts.enrolled_s:
-        flags.append("before_enrolment")
-    return {flag: usage.played_frames() for flag in flags}

@@ -5,7 +5,7 @@ was changed. Work happens outside of the write lock, so that intake goes on mean
 moved.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from amos.crypto import key_id, verify
@@ -14,6 +14,7 @@ from amos_ledger.errors import LedgerError, PeriodClosed
 from amos_ledger.settlement.money import INCOME_UNITS_MAX, MICRO, decimal
 from amos_ledger.settlement.period_result import PeriodResult, Terms, work_out
 from amos_ledger.settlement.rollup import Rollup, merge
+from amos_ledger.settlement.standing import OptOutHistory, flags_named
 from amos_ledger.store.store import Store
 
 _ATTEMPTS = 3
@@ -52,6 +53,7 @@ class _Ground:
 
     terms: Terms
     leaves: tuple[int, ...]
+    flags: Mapping[int, list[str]]
     rollup: Rollup
 
 
@@ -96,8 +98,11 @@ def result_from_log(store: Store, period: str) -> ClosedNow | None:
         closing.previous,
         {item.period: item.leaf_index for item in closings if item.leaf_index < found.leaf_index},
         catalogue,
+        OptOutHistory(store.opt_out_lists(found.leaf_index)),
+        closing.version,
     )
-    result = _work_out(store, _Ground(terms, tuple(closing.leaves()), store.rollup(period)))
+    ground = _Ground(terms, tuple(closing.leaves()), store.flags(period), store.rollup(period))
+    result = _work_out(store, ground)
     if result.closing.encode() != closing.encode():
         raise LedgerInconsistent(f"{period}: expected the log to give the closing at leaf {found.leaf_index} again")
     return ClosedNow(result, found.entry, found.leaf_index, False)
@@ -135,9 +140,10 @@ def _ground(store: Store, period: str, income_micro: int, currency: str) -> _Gro
             )
         previous = closings[-1].leaf_index if closings else None
         leaves = tuple(store.usage_leaves(period))
-        rollup = store.rollup(period)
-    terms = Terms(period, currency, income_micro, carry_micro, previous, closed, catalogue)
-    return _Ground(terms, leaves, rollup)
+        flags, rollup = store.flags(period), store.rollup(period)
+        opt_outs = OptOutHistory(store.opt_out_lists(store.size()))
+    terms = Terms(period, currency, income_micro, carry_micro, previous, closed, catalogue, opt_outs)
+    return _Ground(terms, leaves, flags, rollup)
 
 
 def _carry(store: Store, entries: list[bytes], currency: str) -> int:
@@ -150,9 +156,12 @@ def _carry(store: Store, entries: list[bytes], currency: str) -> int:
 
 
 def _work_out(store: Store, ground: _Ground) -> PeriodResult:
-    segments = ((index, next(store.entries(index, index + 1))[1]) for index in ground.leaves)
+    segments = (
+        (index, next(store.entries(index, index + 1))[1], flags_named(ground.flags.get(index, ())))
+        for index in ground.leaves
+    )
     result = work_out(ground.terms, segments, store.manifest)
-    if merge(leaf.rollup for leaf in result.leaves) != ground.rollup:
+    if merge(leaf.whole for leaf in result.leaves) != ground.rollup:
         raise LedgerInconsistent(
             f"{ground.terms.period}: expected the roll-up that the log gives, found another in the store"
         )

@@ -1,9 +1,11 @@
-"""The publisher's opt-out list: published as a file, and handed to every courier as a retained message.
+"""The publisher's opt-out list: an entry of the log, published as a file, and retained at the broker for every courier.
 
-The list is not in the log: it earns nobody anything and says nothing about play. Players check it themselves.
+It is in the log because it decides what is paid: play of a stem that began while the list in force named it earns
+nothing. Players check the list themselves.
 """
 
 import hashlib
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from amos_ledger.errors import LedgerError, OptOutsRefused, StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.public import Public
 from amos_ledger.registry import read_capped
+from amos_ledger.store.store import Store
 
 NAME = "opt-outs.cose"
 
@@ -24,17 +27,36 @@ def add_opt_outs(folder: Folder, data: bytes) -> tuple[OptOuts, bool]:
     """(list, whether it was not in force before). Raises `OptOutsRefused`, `StorageFailed`."""
     opt_outs = _opened(folder, data)
     try:
-        with folder.publishing():
+        with folder.publishing(), folder.open_store() as store:
             present = published(folder)
+            if present != data and present is not None:
+                _check_later(opt_outs, _opened(folder, present))
+            # Logged first: a list that players obey and no settlement knows would be paid against.
+            store.append_opt_outs(opt_outs.serial, data)
             if present == data:
                 return opt_outs, False
-            serial = -1 if present is None else _opened(folder, present).serial
-            if opt_outs.serial <= serial:
-                raise OptOutsRefused(f"opt-outs.serial: expected above {serial}, found {opt_outs.serial}")
             Public(folder.public, folder.public_key, folder.sign).write(NAME, data)
-    except OSError as error:
+    except (OSError, sqlite3.Error) as error:
         raise StorageFailed(f"{folder.public}: {error}") from None
     return opt_outs, True
+
+
+def log_published(folder: Folder, store: Store) -> None:
+    """Put the list in force into the log, if an earlier version of the ledger published it without."""
+    data = published(folder)
+    if data is not None:
+        store.append_opt_outs(_opened(folder, data).serial, data)
+
+
+def _check_later(opt_outs: OptOuts, present: OptOuts) -> None:
+    if opt_outs.serial <= present.serial:
+        raise OptOutsRefused(f"opt-outs.serial: expected above {present.serial}, found {opt_outs.serial}")
+    # Which list is in force at a moment follows from their instants.
+    if opt_outs.issued_unix_s < present.issued_unix_s:
+        raise OptOutsRefused(
+            f"opt-outs.issued_unix_s: expected from {present.issued_unix_s}, when the list in force was issued,"
+            f" found {opt_outs.issued_unix_s}"
+        )
 
 
 def read_opt_outs(path: Path) -> bytes:

@@ -11,8 +11,8 @@ from amos.protocol.segment import Usage
 class Device:
     """An enrolled device; `quarantine` says why its segments are only kept as evidence, None when they count.
 
-    What it began to play after `retired_unix_s`, when another device took its place, does not count either. `counted_ms` is
-    what it has taken of the time since its first enrolment (settlement.standing).
+    What it began to play after `retired_unix_s`, when another device took its place, does not count either. What it has
+    taken of the time since its first enrolment is `counted_ms` (settlement.standing).
     """
 
     device_id: bytes

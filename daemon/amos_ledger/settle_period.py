@@ -22,6 +22,7 @@ from amos_ledger.errors import StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.log import tree
 from amos_ledger.log.checkpoint import Checkpoint, sign_checkpoint
+from amos_ledger.opt_outs import log_published
 from amos_ledger.public import Public
 from amos_ledger.settlement.statement import USAGE_PROOFS_MAX, Proof, UsageProof, file_bytes, statement
 from amos_ledger.settlement.statements_tree import StatementsTree
@@ -43,6 +44,7 @@ def settle_period(folder: Folder, period: str, income_micro: int, currency: str)
     """
     try:
         with folder.open_store() as store:
+            log_published(folder, store)
             closed = close_period(store, folder.sign, period, income_micro, currency)
             public = Public(folder.public, folder.public_key, folder.sign)
             with folder.publishing():

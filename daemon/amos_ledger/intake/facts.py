@@ -28,6 +28,7 @@ class Facts:
     before_usage, after_usage   their payloads, where they are of the same boot
     lost         ranges (first, last) of sequence numbers that other segments of the device declared lost
     voices, tier of the enrolled board;  enrolled_s  when the operator first signed for it
+    counted_ms   what the device has taken of the time since then (settlement.standing)
     manifest     of the segment's pack
     in_session, in_boot   what is accepted of the same session and of the same boot; None: nothing
     anchor       what the ledger remembers of the segment's anchor; None: it rests on none, or on one too old to tell
@@ -55,6 +56,7 @@ class Facts:
     voices: int = 0
     tier: int = 0
     enrolled_s: int = 0
+    counted_ms: int = 0
     manifest: Manifest | None = None
     in_session: SessionPlay | None = None
     in_boot: SessionPlay | None = None

@@ -11,15 +11,22 @@ The same method then attributes a payee's amount to the lines of the statement, 
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
+from types import MappingProxyType
 
 from amos.protocol.limits import PPM
 from amos_ledger.settlement.rollup import RollupKey
 
 Splits = Mapping[bytes, Sequence[tuple[str, int]]]
 """Stem id → (payee, ppm) of each of its payees; the ppm of a stem sum to 1,000,000."""
+
+
+Unpaid = Mapping[tuple[str, bytes, int, int], int]
+"""(reason, stem id, tier, rate in Hz) → frames in play that earn nothing."""
+
+NOTHING: Unpaid = MappingProxyType({})
 
 
 class SettlementError(ValueError):
@@ -41,12 +48,26 @@ class Line:
 
 
 @dataclass(frozen=True)
+class UnpaidLine:
+    """What one stem played that earns nothing, and why; `frames` as in `Line`, of the whole stem."""
+
+    stem_id: bytes
+    reason: str
+    ppm: int
+    frames: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True)
 class Payout:
-    """A payee's amount and the lines it consists of, by stem id; the lines sum to the amount."""
+    """A payee's amount and the lines it consists of, by stem id; the lines sum to the amount.
+
+    unpaid  what else the payee's stems played, by stem id and reason; of a payee who has nothing else the amount is 0
+    """
 
     payee: str
     amount_micro: int
     lines: tuple[Line, ...]
+    unpaid: tuple[UnpaidLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,8 +119,14 @@ def tie_key(period: str, payee: str, stem_id: bytes = b"") -> bytes:
     return hashlib.sha256(b"\0".join((period.encode(), payee.encode(), stem_id))).digest()
 
 
-def settle(period: str, pool_micro: int, rollup: Mapping[RollupKey, int], splits: Splits) -> Settlement:
-    """Divide the pool strictly by time in play.
+def settle(
+    period: str,
+    pool_micro: int,
+    rollup: Mapping[RollupKey, int],
+    splits: Splits,
+    unpaid: Unpaid = NOTHING,
+) -> Settlement:
+    """Divide the pool strictly by time in play; what is `unpaid` is only told to its payees (standing.Unpaid).
 
     Raises `SettlementError` when a stem was played whose splits are not known, or do not sum to 1,000,000 ppm.
     """
@@ -129,8 +156,26 @@ def settle(period: str, pool_micro: int, rollup: Mapping[RollupKey, int], splits
             for stem_id, part in zip(stems, parts, strict=True)
         )
         payouts.append(Payout(payee, amount, lines))
+    payouts = _with_unpaid(payouts, unpaid, splits)
     carried = pool_micro - sum(amounts)
     return Settlement(period, pool_micro, tuple(payouts), carried, Fraction(total_ticks * 1000, ticks_per_s))
+
+
+def _with_unpaid(payouts: Sequence[Payout], unpaid: Unpaid, splits: Splits) -> list[Payout]:
+    """The payouts by payee, those of payees among them who have unpaid play only."""
+    lines: dict[str, list[UnpaidLine]] = {}
+    for reason in sorted({reason for reason, _stem, _tier, _rate in unpaid}):
+        of_reason = {(stem, tier, rate): n for (why, stem, tier, rate), n in unpaid.items() if why == reason}
+        for stem_id, frames in _by_stem(of_reason).items():
+            for payee, ppm in _splits_of(stem_id, splits):
+                lines.setdefault(payee, []).append(UnpaidLine(stem_id, reason, ppm, frames))
+    known = {payout.payee: payout for payout in payouts}
+    result = []
+    for payee in sorted(known.keys() | lines.keys()):
+        payout = known.get(payee, Payout(payee, 0, ()))
+        of_payee = sorted(lines.get(payee, []), key=lambda line: (line.stem_id, line.reason))
+        result.append(replace(payout, unpaid=tuple(of_payee)))
+    return result
 
 
 def milliseconds(frames: Sequence[tuple[int, int, int]]) -> Fraction:

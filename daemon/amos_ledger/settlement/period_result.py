@@ -6,16 +6,17 @@ that is how an interrupted settlement is finished, and why settling twice change
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from amos.protocol.catalogue import Catalogue
-from amos.protocol.closing import VERSION, Closing, settled_of
+from amos.protocol.closing import VERSION, VERSION_ALL_PAID, Closing, settled_of
 from amos.protocol.cose import TYP_CATALOGUE, TYP_USAGE, parse_typed
 from amos.protocol.limits import CATALOGUE_BYTES_MAX, SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest
 from amos.protocol.segment import Usage
 from amos_ledger.settlement.apportionment import Settlement, SettlementError, settle
 from amos_ledger.settlement.rollup import merge, roll_up
+from amos_ledger.settlement.standing import OptOutHistory, divide
 from amos_ledger.settlement.statement import LeafFacts, accrual, core_bytes, cores
 from amos_ledger.settlement.statements_tree import StatementsTree
 
@@ -27,6 +28,8 @@ class Terms:
     previous  leaf index of the closing before, None for the first
     closed    periods closed so far and the leaf index of each closing
     catalogue the publisher's signed catalogue, bytes; it was verified when it was taken in
+    opt_outs  the lists in the log by then
+    version   of the closing: one of version 1 pays every row
     """
 
     period: str
@@ -36,6 +39,8 @@ class Terms:
     previous: int | None
     closed: Mapping[str, int]
     catalogue: bytes
+    opt_outs: OptOutHistory = field(default_factory=OptOutHistory)
+    version: int = VERSION
 
 
 @dataclass(frozen=True)
@@ -54,20 +59,21 @@ class PeriodResult:
 
 
 def work_out(
-    terms: Terms, segments: Iterable[tuple[int, bytes]], manifest_of: Callable[[bytes], Manifest | None]
+    terms: Terms, segments: Iterable[tuple[int, bytes, int]], manifest_of: Callable[[bytes], Manifest | None]
 ) -> PeriodResult:
-    """Settle the period over its accepted segments, given as (leaf index, bytes).
+    """Settle the period over its accepted segments, given as (leaf index, bytes, flags).
 
     Raises `SettlementError` for a pack without a manifest or a stem without splits.
     """
-    leaves = [_facts(terms, index, segment, manifest_of) for index, segment in segments]
+    leaves = [_facts(terms, index, segment, flags, manifest_of) for index, segment, flags in segments]
     leaves.sort(key=lambda leaf: leaf.index)
     works = {work.stem_id: work for work in _decode(terms.catalogue).works}
     splits = {stem_id: [(share.payee, share.ppm) for share in work.splits] for stem_id, work in works.items()}
     pool_micro = terms.income_micro + terms.carry_in_micro
-    settlement = settle(terms.period, pool_micro, merge(leaf.rollup for leaf in leaves), splits)
+    paid, unpaid = merge(leaf.rollup for leaf in leaves), merge(leaf.unpaid for leaf in leaves)
+    settlement = settle(terms.period, pool_micro, paid, splits, unpaid)
     closing = Closing(
-        version=VERSION,
+        version=terms.version,
         period=terms.period,
         currency=terms.currency,
         income_micro=terms.income_micro,
@@ -92,10 +98,16 @@ def _decode(catalogue: bytes) -> Catalogue:
     return decoded
 
 
-def _facts(terms: Terms, index: int, segment: bytes, manifest_of: Callable[[bytes], Manifest | None]) -> LeafFacts:
+def _facts(
+    terms: Terms, index: int, segment: bytes, flags: int, manifest_of: Callable[[bytes], Manifest | None]
+) -> LeafFacts:
     usage: Usage = Usage.decode(parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX).payload)
     manifest = manifest_of(usage.pack)
     if manifest is None:
         raise SettlementError(f"entry {index}: expected the manifest of its pack {usage.pack.hex()}, found none")
     closed_before = {period for period, closing_index in terms.closed.items() if closing_index < index}
-    return LeafFacts(index, usage.device_id, accrual(usage, terms.period, closed_before), roll_up(usage, manifest))
+    if terms.version == VERSION_ALL_PAID:
+        how = accrual(usage, terms.period, closed_before, 0)
+        return LeafFacts(index, usage.device_id, how, 0, roll_up(usage, manifest), {})
+    paid, unpaid = divide(usage, manifest, flags, terms.opt_outs)
+    return LeafFacts(index, usage.device_id, accrual(usage, terms.period, closed_before, flags), flags, paid, unpaid)

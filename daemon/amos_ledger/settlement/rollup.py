@@ -4,6 +4,7 @@ Tier is kept apart so that it can be reported; settlement adds tiers together.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,8 @@ import numpy.typing as npt
 from amos.protocol.errors import MessageError
 from amos.protocol.manifest import Manifest
 from amos.protocol.segment import Usage
+
+Key = TypeVar("Key")
 
 RollupKey = tuple[bytes, int, int]
 """(stem id, tier, rate in Hz)."""
@@ -51,9 +54,9 @@ def add_rows(usage: Usage, manifest: Manifest, rows: npt.NDArray[np.bool_] | Non
     return result
 
 
-def merge(rollups: Iterable[Mapping[RollupKey, int]]) -> Rollup:
+def merge(rollups: Iterable[Mapping[Key, int]]) -> dict[Key, int]:
     """The sum of roll-ups; the same in any order."""
-    total: Rollup = {}
+    total: dict[Key, int] = {}
     for rollup in rollups:
         for key, frames in rollup.items():
             total[key] = total.get(key, 0) + frames

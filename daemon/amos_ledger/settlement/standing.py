@@ -46,7 +46,8 @@ OVER_TIME_SLACK_S = 3600
 FAST_PPM = 1000
 """An oscillator may run so much too fast."""
 
-Unpaid = dict[tuple[str, bytes, int, int], int]
+
+UnpaidRollup = dict[tuple[str, bytes, int, int], int]
 """(reason, stem id, tier, rate in Hz) → frames in play."""
 
 
@@ -61,6 +62,12 @@ class Enrolled:
 def flag_names(flags: int) -> list[str]:
     """The flags in words."""
     return [name for flag, name in FLAG_NAMES.items() if flags & flag]
+
+
+def flags_named(names: Iterable[str]) -> int:
+    """The flags that `flag_names` gives these words for; others, of which some may be kept beside them, count for 0."""
+    found = set(names)
+    return sum(flag for flag, name in FLAG_NAMES.items() if name in found)
 
 
 def flags_of(usage: Usage, received_unix_s: int, enrolled: Enrolled) -> int:
@@ -101,10 +108,17 @@ class OptOutHistory:
 
     def __init__(self, lists: Iterable[OptOuts] = ()) -> None:
         self._lists = list(lists)
+        self._serials = [item.serial for item in self._lists]
         self._issued = [item.issued_unix_s for item in self._lists]
 
     def __bool__(self) -> bool:
         return bool(self._lists)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OptOutHistory) and self._serials == other._serials
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._serials))
 
     def withdrawn(self, stem_id: bytes, unix_s: int) -> bool:
         """Whether the stem was on the list in force `GRACE_S` before that moment, and still is at it."""
@@ -115,7 +129,7 @@ class OptOutHistory:
         return index >= 0 and stem_id in self._lists[index]
 
 
-def divide(usage: Usage, manifest: Manifest, flags: int, history: OptOutHistory) -> tuple[Rollup, Unpaid]:
+def divide(usage: Usage, manifest: Manifest, flags: int, history: OptOutHistory) -> tuple[Rollup, UnpaidRollup]:
     """The segment's roll-up, and what of its rows earns nothing and why. The sum of both is all it says.
 
     Rows are dated by the player's own clock; of play that nobody can date, no row is known to be late.
@@ -128,7 +142,7 @@ def divide(usage: Usage, manifest: Manifest, flags: int, history: OptOutHistory)
     starts_s = _row_starts_s(usage, played_s)
     reasons = [_reason(manifest, history, stem, int(at)) for stem, at in zip(usage.stems, starts_s, strict=True)]
     paid: Rollup = {}
-    unpaid: Unpaid = {}
+    unpaid: UnpaidRollup = {}
     for reason in dict.fromkeys(reasons):
         rows = np.array([item == reason for item in reasons])
         found: Mapping[RollupKey, int] = add_rows(usage, manifest, rows)

@@ -15,32 +15,48 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from amos.protocol.catalogue import Work
-from amos.protocol.closing import Closing, runs
+from amos.protocol.closing import VERSION, VERSION_ALL_PAID, Closing, runs
 from amos.protocol.segment import Usage
-from amos_ledger.settlement.apportionment import Line, Payout, Settlement, milliseconds
+from amos_ledger.settlement.apportionment import Line, Payout, Settlement, UnpaidLine, milliseconds
 from amos_ledger.settlement.money import decimal, minor_units
 from amos_ledger.settlement.periods import PeriodError, assign_period, period_at, played_unix_s
-from amos_ledger.settlement.rollup import Rollup
+from amos_ledger.settlement.rollup import Rollup, merge
+from amos_ledger.settlement.standing import BEFORE_ENROLMENT, FAR_DATED, FLAG_NAMES, REASONS, UnpaidRollup
 
-FORMAT = "amos-statement/1"
+FORMATS = {VERSION_ALL_PAID: "amos-statement/1", VERSION: "amos-statement/2"}
+"""By the version of the closing. The first knew no play that earns nothing."""
 
 USAGE_PROOFS_MAX = 256
 """Paths carried for a payee's segments, the first ones by leaf index: about 1.4 KB each in a log of a million, so the
 file stays below half a megabyte. All leaf indexes are listed; further paths follow from the published tiles."""
 
-BY_CLOCK, LATE, BY_RECEPTION = "by_clock", "late", "by_reception"
-"""Why a segment accrues to a period: its own clock says so; that says an earlier one which was closed; or the ledger's
-clock at reception decided, because the player had no clock or an impossible one."""
+BY_CLOCK, LATE, BY_RECEPTION, BY_ENROLMENT = "by_clock", "late", "by_reception", "by_enrolment"
+"""Why a segment accrues to a period: its own clock says so; that says an earlier one which was closed; the ledger's
+clock at reception decided, because the player had no clock or an impossible one; or it says a time before the device's
+enrolment, to whose period it accrues."""
 
 
 @dataclass(frozen=True)
 class LeafFacts:
-    """One settled segment: where it stands in the log, who played it, why it accrues here, and what sounded in it."""
+    """One settled segment: where it stands in the log, who played it, why it accrues here, and what sounded in it, paid
+    and not."""
 
     index: int
     device_id: bytes
     accrual: str
+    flags: int
     rollup: Rollup
+    unpaid: UnpaidRollup
+
+    @property
+    def whole(self) -> Rollup:
+        """All that sounded, as it was added up when the segment was taken in."""
+        return merge([self.rollup, *({key[1:]: frames} for key, frames in self.unpaid.items())])
+
+    @property
+    def stems(self) -> set[bytes]:
+        """Ids of the stems that sounded."""
+        return {key[0] for key in self.rollup} | {key[1] for key in self.unpaid}
 
 
 @dataclass(frozen=True)
@@ -66,10 +82,10 @@ class Proof:
     usage_left_out: int
 
 
-def accrual(usage: Usage, period: str, closed_before: Container[str]) -> str:
+def accrual(usage: Usage, period: str, closed_before: Container[str], flags: int) -> str:
     """Why the segment accrues to `period`, given the periods whose closing stands before it in the log."""
     played_s = played_unix_s(usage)
-    if played_s is None:
+    if played_s is None or flags & FAR_DATED:
         return BY_RECEPTION
     try:
         claimed = period_at(played_s)
@@ -77,7 +93,7 @@ def accrual(usage: Usage, period: str, closed_before: Container[str]) -> str:
         return BY_RECEPTION
     accrues_to, late = assign_period(claimed, closed_before)
     if accrues_to != period:
-        return BY_RECEPTION
+        return BY_ENROLMENT if flags & BEFORE_ENROLMENT else BY_RECEPTION
     return LATE if late else BY_CLOCK
 
 
@@ -86,7 +102,7 @@ def cores(
 ) -> list[dict[str, object]]:
     """The core of each payee's statement, by payee. The closing's root and count of statements are not looked at."""
     pool = _pool(settlement, closing, leaves)
-    return [_core(payout, pool, settlement.period, closing.currency, works, leaves) for payout in settlement.payouts]
+    return [_core(payout, pool, closing, works, leaves) for payout in settlement.payouts]
 
 
 def core_bytes(core: Mapping[str, object]) -> bytes:
@@ -126,7 +142,7 @@ def fraction_text(value: Fraction) -> str:
 
 
 def _pool(settlement: Settlement, closing: Closing, leaves: Sequence[LeafFacts]) -> dict[str, object]:
-    return {
+    pool = {
         "income_micro": closing.income_micro,
         "carry_in_micro": closing.carry_in_micro,
         "pool_micro": closing.pool_micro,
@@ -136,33 +152,46 @@ def _pool(settlement: Settlement, closing: Closing, leaves: Sequence[LeafFacts])
         "rate_micro_per_ms": fraction_text(settlement.rate),
         "payees": len(settlement.payouts),
         "catalogue_sha256": closing.catalogue_sha256.hex(),
-        **_counts(leaves),
+        **_counts(leaves, closing.version),
     }
+    if closing.version != VERSION_ALL_PAID:
+        unpaid = merge(leaf.unpaid for leaf in leaves)
+        pool["unpaid_ms"] = {reason: fraction_text(_unpaid_ms(unpaid, reason)) for reason in REASONS}
+    return pool
 
 
-def _counts(leaves: Sequence[LeafFacts]) -> dict[str, object]:
+def _unpaid_ms(unpaid: UnpaidRollup, reason: str) -> Fraction:
+    frames = [(rate, tier, count) for (why, _stem, tier, rate), count in unpaid.items() if why == reason]
+    return milliseconds(frames)
+
+
+def _counts(leaves: Sequence[LeafFacts], version: int) -> dict[str, object]:
+    kinds = (BY_CLOCK, LATE, BY_RECEPTION)
+    flags: Mapping[int, str] = {}
+    if version != VERSION_ALL_PAID:
+        kinds, flags = (*kinds, BY_ENROLMENT), FLAG_NAMES
     return {
         "segments": len(leaves),
         "devices": len({leaf.device_id for leaf in leaves}),
-        **{f"segments_{kind}": sum(leaf.accrual == kind for leaf in leaves) for kind in (BY_CLOCK, LATE, BY_RECEPTION)},
+        **{f"segments_{kind}": sum(leaf.accrual == kind for leaf in leaves) for kind in kinds},
+        **{f"segments_{name}": sum(bool(leaf.flags & flag) for leaf in leaves) for flag, name in flags.items()},
     }
 
 
 def _core(
     payout: Payout,
     pool: Mapping[str, object],
-    period: str,
-    currency: str,
+    closing: Closing,
     works: Mapping[bytes, Work],
     leaves: Iterable[LeafFacts],
 ) -> dict[str, object]:
-    stems = {line.stem_id for line in payout.lines}
-    own = [leaf for leaf in leaves if any(stem in stems for stem, _tier, _rate in leaf.rollup)]
-    minor = minor_units(payout.amount_micro, currency)
-    return {
-        "format": FORMAT,
-        "period": period,
-        "currency": currency,
+    stems = {line.stem_id for line in (*payout.lines, *payout.unpaid)}
+    own = [leaf for leaf in leaves if stems & leaf.stems]
+    minor = minor_units(payout.amount_micro, closing.currency)
+    core: dict[str, object] = {
+        "format": FORMATS[closing.version],
+        "period": closing.period,
+        "currency": closing.currency,
         "payee": payout.payee,
         "pool": dict(pool),
         "amount_micro": payout.amount_micro,
@@ -171,8 +200,11 @@ def _core(
         "play_ms": fraction_text(sum((milliseconds(line.frames) for line in payout.lines), Fraction(0))),
         "earning_ms": fraction_text(sum((_earning_ms(line) for line in payout.lines), Fraction(0))),
         "lines": [_line(line, works[line.stem_id]) for line in payout.lines],
-        "usage": {**_counts(own), "leaves": [list(run) for run in runs(leaf.index for leaf in own)]},
+        "usage": {**_counts(own, closing.version), "leaves": [list(run) for run in runs(leaf.index for leaf in own)]},
     }
+    if closing.version != VERSION_ALL_PAID:
+        core["unpaid"] = [_unpaid_line(line, works[line.stem_id]) for line in payout.unpaid]
+    return core
 
 
 def _earning_ms(line: Line) -> Fraction:
@@ -181,6 +213,14 @@ def _earning_ms(line: Line) -> Fraction:
 
 
 def _line(line: Line, work: Work) -> dict[str, object]:
+    return {**_played(line, work), "amount_micro": line.amount_micro}
+
+
+def _unpaid_line(line: UnpaidLine, work: Work) -> dict[str, object]:
+    return {**_played(line, work), "reason": line.reason}
+
+
+def _played(line: Line | UnpaidLine, work: Work) -> dict[str, object]:
     return {
         "stem": line.stem_id.hex(),
         "title": work.title,
@@ -189,5 +229,4 @@ def _line(line: Line, work: Work) -> dict[str, object]:
         "ppm": line.ppm,
         "frames": [{"rate_hz": rate, "tier": tier, "frames": count} for rate, tier, count in line.frames],
         "play_ms": fraction_text(milliseconds(line.frames)),
-        "amount_micro": line.amount_micro,
     }

@@ -30,7 +30,8 @@ class Chain:
     def device(self, device_id: bytes) -> Device | None:
         """The enrolled device, or None."""
         facts = (
-            "device_id, public_key, site, name, tier, voices, quarantine, retired_unix_s, first_enrolled_unix_s, counted_ms"
+            "device_id, public_key, site, name, tier, voices, quarantine, retired_unix_s, first_enrolled_unix_s,"
+            " counted_ms"
         )
         row = self._database.one(f"SELECT {facts} FROM device WHERE device_id = ?", (device_id,))
         return Device(*row) if row else None
@@ -51,7 +52,8 @@ class Chain:
     def enrol(self, enrolment: Enrolment, leaf_index: int) -> None:
         """Put the enrolment in force, and retire the device it replaces; a quarantine stays."""
         sql = (
-            "INSERT INTO device VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, NULL, ?, 0) ON CONFLICT (device_id) DO UPDATE SET"
+            "INSERT INTO device VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, NULL, ?, 0)"
+            " ON CONFLICT (device_id) DO UPDATE SET"
             " leaf_index = excluded.leaf_index, site = excluded.site, name = excluded.name, tier = excluded.tier,"
             " voices = excluded.voices, enrolled_unix_s = excluded.enrolled_unix_s,"
             " predecessor = coalesce(excluded.predecessor, predecessor)"

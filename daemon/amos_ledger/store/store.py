@@ -126,9 +126,7 @@ class Store:
 
     def opt_out_lists(self, size: int) -> list[OptOuts]:
         """The opt-out lists in the first `size` entries of the log, in their order."""
-        sql = (
-            "SELECT bytes FROM opt_out_list JOIN entry USING (leaf_index) WHERE leaf_index < ? ORDER BY leaf_index"
-        )
+        sql = "SELECT bytes FROM opt_out_list JOIN entry USING (leaf_index) WHERE leaf_index < ? ORDER BY leaf_index"
         entries = [bytes(entry) for (entry,) in self._database.rows(sql, (size,))]
         return [OptOuts.decode(parse_typed(entry, TYP_OPT_OUTS, OPT_OUTS_BYTES_MAX).payload) for entry in entries]
 

@@ -9,7 +9,9 @@ from amos.protocol.errors import LocalError
 from amos.protocol.limits import CLOSING_BYTES_MAX
 from amos.protocol.record import U8, U32, U64, Record
 
-VERSION = 1
+VERSION = 2
+VERSION_ALL_PAID = 1
+"""Written by ledgers that paid every row; readers take both."""
 
 RANGE_NUMBERS_MAX = 16_384
 """8,192 ranges of settled leaves; with gaps and counts below 65,536 they take at most 48 KiB."""
@@ -55,8 +57,8 @@ class Closing(Record):
     statements: int
 
     def fault(self) -> "str | None":
-        if self.version != VERSION:
-            return "version: expected %d, found %d" % (VERSION, self.version)
+        if self.version not in (VERSION_ALL_PAID, VERSION):
+            return "version: expected %d or %d, found %d" % (VERSION_ALL_PAID, VERSION, self.version)
         text_fault = period_fault(self.period) or currency_fault(self.currency)
         if text_fault:
             return text_fault

@@ -147,8 +147,9 @@ class Audit:
         except ProtocolError as error:
             raise Difference("catalogue", "one by the pinned publisher key", error) from None
         manifests = _Manifests(self._published, self._keys.publisher)
-        by_payee = {str(core["payee"]): core for core in cores(roll_up(log.readings, manifests.of), catalogue, closing)}
-        played = bool(by_payee)
+        period = roll_up(log.readings, manifests.of, log.opt_outs, closing.version)
+        by_payee = {str(core["payee"]): core for core in cores(period, catalogue, closing)}
+        played = bool(period.frames)
         same("closing.carry_out_micro", 0 if played else closing.pool_micro, closing.carry_out_micro)
         same("closing.statements", len(by_payee), closing.statements)
         root = root_of([leaf_hash(_core_bytes(core)) for core in by_payee.values()])

@@ -10,30 +10,32 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from amos.crypto import key_id, verify
+from amos.protocol.batch import batch_unix_s
 from amos.protocol.closing import Closing, open_closing
-from amos.protocol.cose import HEADER_TYP, TYP_ENROLMENT, TYP_STATEMENT, TYP_USAGE, parse
+from amos.protocol.cose import HEADER_TYP, TYP_ENROLMENT, TYP_OPT_OUTS, TYP_STATEMENT, TYP_USAGE, parse
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
+from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, FIRST_PREVIOUS, Usage, open_usage
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.keys import Keys
+from amos_tools.verify.standing import PLAY_AGE_S_MAX, Hours, flags
 from amos_tools.verify.tree import ENTRY_BYTES_MAX
-
-PLAY_AGE_S_MAX = 400 * 24 * 3600
-"""Play older than this at reception is a wrong clock, which the ledger does not believe (`periods.py`)."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a settled segment says. `rows` are (stem's index in the pack, frames)."""
+    """What a settled segment says. `rows` are (stem's index in the pack, frames, Unix seconds of the beginning by the
+    player's clock, None where that is not believed)."""
 
     index: int
     device_id: bytes
     accrual: str
+    flags: frozenset[str]
     pack: bytes
     tier: int
     rate_hz: int
-    rows: tuple[tuple[int, int], ...]
+    rows: tuple[tuple[int, int, int | None], ...]
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Device:
 
     public_key: bytes
     voices: int
+    hours: Hours
     site: str = ""
     predecessor: bytes | None = None
     successor: bytes | None = None
@@ -71,7 +74,10 @@ class Log:
     target    index of the closing whose readings are kept
     closed    periods closed so far, with the index of the closing
     carries   what each currency's last closing carried out
-    unsettled leaf index of usage that no closing has settled, with the period it accrues to by the player's clock
+    unsettled leaf index of usage that no closing has settled, with the period it accrues to; before the first batch
+              entry that is by the player's clock alone, and None where the ledger's own decided
+    received  when what follows was received, in Unix seconds; None before the first batch entry
+    opt_outs  the lists logged before the target
     """
 
     keys: Keys
@@ -83,6 +89,8 @@ class Log:
     carries: dict[str, int] = field(default_factory=dict)
     last_closing: int | None = None
     unsettled: dict[int, str | None] = field(default_factory=dict)
+    received: int | None = None
+    opt_outs: list[OptOuts] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     segments: int = 0
     target_leaves: frozenset[int] = frozenset()
@@ -110,16 +118,22 @@ def _take(log: Log, index: int, entry: bytes) -> None:
             raise Difference(f"{label}: genesis", genesis.decode().strip(), entry.decode(errors="replace"))
         return
     try:
+        received = batch_unix_s(entry)
+        if received is not None:
+            log.received = received
+            return
         typ = parse(entry, ENTRY_BYTES_MAX).header.get(HEADER_TYP)
         if typ == TYP_USAGE:
             _take_usage(log, index, entry)
         elif typ == TYP_ENROLMENT:
             _take_enrolment(log, label, open_enrolment(entry, log.keys.operator, verify))
+        elif typ == TYP_OPT_OUTS:
+            _take_opt_outs(log, index, open_opt_outs(entry, log.keys.publisher, verify))
         elif typ == TYP_STATEMENT:
             _check_gaps(log)
             _take_closing(log, index, open_closing(entry, log.keys.ledger, verify))
         else:
-            raise Difference(f"{label}: typ", "usage, enrolment or closing", typ)
+            raise Difference(f"{label}: typ", "usage, enrolment, opt-outs or closing", typ)
     except SignatureError as error:
         raise Difference(f"{label}: signature", "one that verifies", f"one that does not ({error})") from None
     except ProtocolError as error:
@@ -130,7 +144,8 @@ def _take_enrolment(log: Log, label: str, enrolment: Enrolment) -> None:
     """Whoever is in a place got it from nobody, or from the one device that it replaced, which does not return."""
     if enrolment.device_id != key_id(enrolment.public_key):
         raise Difference(f"{label}: enrolment.device_id", key_id(enrolment.public_key), enrolment.device_id)
-    known = log.devices.setdefault(enrolment.device_id, Device(enrolment.public_key, enrolment.voices))
+    new = Device(enrolment.public_key, enrolment.voices, Hours(enrolment.unix_s))
+    known = log.devices.setdefault(enrolment.device_id, new)
     known.voices = max(known.voices, enrolment.voices)
     known.site = enrolment.site
     if known.successor is not None:
@@ -147,6 +162,20 @@ def _take_enrolment(log: Log, label: str, enrolment: Enrolment) -> None:
     predecessor.successor, known.predecessor = enrolment.device_id, enrolment.predecessor
 
 
+def _take_opt_outs(log: Log, index: int, opt_outs: OptOuts) -> None:
+    """Serials rise, and instants do not fall, or it would be unclear which list was in force."""
+    if log.opt_outs and index < log.target:
+        before = log.opt_outs[-1]
+        if opt_outs.serial <= before.serial:
+            raise Difference(f"entry {index}: opt-outs.serial", f"above {before.serial}", opt_outs.serial)
+        if opt_outs.issued_unix_s < before.issued_unix_s:
+            raise Difference(
+                f"entry {index}: opt-outs.issued_unix_s", f"from {before.issued_unix_s}", opt_outs.issued_unix_s
+            )
+    if index < log.target:
+        log.opt_outs.append(opt_outs)
+
+
 def _take_usage(log: Log, index: int, entry: bytes) -> None:
     label = f"entry {index}"
     device_id = bytes(parse(entry, ENTRY_BYTES_MAX).kid)
@@ -159,11 +188,30 @@ def _take_usage(log: Log, index: int, entry: bytes) -> None:
     if sum(usage.frames) > device.voices * span:
         raise Difference(f"{label}: usage.frames", f"at most {device.voices} voices x {span} frames", sum(usage.frames))
     log.segments += 1
-    log.unsettled[index] = _open_period(claimed_period(usage), log.closed)
+    odd = flags(usage, claimed_s(usage), log.received, device.hours)
+    natural = _natural_period(log, usage, odd, device)
+    log.unsettled[index] = _open_period(natural, log.closed)
     if index in log.target_leaves:
-        kind = _accrual(log, label, usage)
-        rows = tuple((stem, frames) for stem, _start, frames, _flags in usage.rows())
-        log.readings.append(Reading(index, usage.device_id, kind, usage.pack, usage.tier, usage.rate_hz, rows))
+        kind = _accrual(log, label, usage, odd, log.unsettled[index])
+        began_s = None if "far_dated" in odd else claimed_s(usage)
+        rows = tuple((stem, frames, _row_s(usage, began_s, start)) for stem, start, frames, _flags in usage.rows())
+        log.readings.append(Reading(index, usage.device_id, kind, odd, usage.pack, usage.tier, usage.rate_hz, rows))
+
+
+def _row_s(usage: Usage, began_s: int | None, start: int) -> int | None:
+    return None if began_s is None else began_s + (start - usage.first_frame) // usage.rate_hz
+
+
+def _natural_period(log: Log, usage: Usage, odd: frozenset[str], device: Device) -> str | None:
+    """The month to which the play belongs; None where the ledger's clock decided and did not log what it said."""
+    if log.received is None:
+        return claimed_period(usage)
+    if odd & {"undated", "far_dated"}:
+        return month_of(log.received)
+    claimed = claimed_period(usage)
+    if "before_enrolment" in odd:
+        return max(claimed or "", month_of(device.hours.since_unix_s) or "")
+    return claimed
 
 
 def _check_chain(label: str, usage: Usage, device: Device, sha256: bytes) -> None:
@@ -216,11 +264,15 @@ def claimed_s(usage: Usage) -> int | None:
 
 def claimed_period(usage: Usage) -> str | None:
     """The month of `claimed_s`, None for a clock that names no month of the years 2000 to 9998."""
-    played = claimed_s(usage)
+    return month_of(claimed_s(usage))
+
+
+def month_of(unix_s: int | None) -> str | None:
+    """The UTC month of that moment, None outside the years 2000 to 9998."""
     # 946684800 is the start of 2000, 253370764800 that of 9999.
-    if played is None or not 946_684_800 <= played < 253_370_764_800:
+    if unix_s is None or not 946_684_800 <= unix_s < 253_370_764_800:
         return None
-    return datetime.fromtimestamp(played, UTC).strftime("%Y-%m")
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m")
 
 
 def _open_period(claimed: str | None, closed: dict[str, int]) -> str | None:
@@ -231,15 +283,22 @@ def _open_period(claimed: str | None, closed: dict[str, int]) -> str | None:
     return claimed
 
 
-def _accrual(log: Log, label: str, usage: Usage) -> str:
+def _accrual(log: Log, label: str, usage: Usage, odd: frozenset[str], accrues_to: str | None) -> str:
     """Why the segment accrues to the target's period; the ledger may not just choose one."""
     period = log.target_closing.period
     claimed = claimed_period(usage)
+    if log.received is not None:
+        if accrues_to != period:
+            raise Difference(f"{label}: period", accrues_to, period)
+        if odd & {"undated", "far_dated"}:
+            return "by_reception"
+        if claimed == period:
+            return "by_clock"
+        return "late" if _open_period(claimed, log.closed) == period else "by_enrolment"
     if claimed == period:
         return "by_clock"
     if claimed is None:
         return "by_reception"
-    accrues_to = _open_period(claimed, log.closed)
     if accrues_to == period:
         return "late"
     # The ledger's clock may decide against the player's only where no reception in the period makes the play possible.

@@ -1,0 +1,72 @@
+"""What is odd about a segment, and which of its rows earn nothing: the ledger's rules a second time, in its own words.
+
+All follows from the log: when the ledger received it (batch entries), when the device was enrolled, which opt-out list
+was in force, and what the signed manifest leases.
+"""
+
+from dataclasses import dataclass
+
+from amos.protocol.manifest import Manifest
+from amos.protocol.opt_outs import OptOuts
+from amos.protocol.segment import TIER_RENDERER, Usage
+
+PLAY_AGE_S_MAX = 400 * 24 * 3600
+PLAY_AHEAD_S_MAX = 24 * 3600
+"""Play older than the first at reception, or after it by more than the second, is a wrong clock's."""
+
+GRACE_S = 60
+OVER_TIME_SLACK_S = 3600
+OVER_TIME_PER_MILLE = 1
+
+FLAGS = ("undated", "far_dated", "before_enrolment", "over_time")
+REASONS = ("over_time", "post_lease", "stem_lease", "post_opt_out")
+
+
+@dataclass
+class Hours:
+    """Real time of a device: since when it is enrolled, and how many milliseconds of play it has had of it."""
+
+    since_unix_s: int
+    taken_ms: int = 0
+
+
+def possible(played_s: int, received_s: int) -> bool:
+    """Whether play at the one moment can have been received at the other."""
+    return -PLAY_AHEAD_S_MAX <= received_s - played_s <= PLAY_AGE_S_MAX
+
+
+def flags(usage: Usage, played_s: int | None, received_s: int | None, hours: Hours) -> frozenset[str]:
+    """What is odd, and count its time. Of what came before the first batch entry nothing is known to be."""
+    lasted_ms = 1000 * usage.delivered_frames // usage.rate_hz
+    found = set()
+    if received_s is not None:
+        if played_s is None:
+            found.add("undated")
+        elif not possible(played_s, received_s):
+            found.add("far_dated")
+        elif played_s + GRACE_S < hours.since_unix_s:
+            return frozenset(["before_enrolment"])
+        most_ms = max(0, received_s - hours.since_unix_s) * (1000 + OVER_TIME_PER_MILLE) + 1000 * OVER_TIME_SLACK_S
+        if hours.taken_ms + lasted_ms > most_ms and usage.tier != TIER_RENDERER:
+            return frozenset([*found, "over_time"])
+    hours.taken_ms += lasted_ms
+    return frozenset(found)
+
+
+def reason(manifest: Manifest, stem: int, began_s: int | None, lists: list[OptOuts]) -> str | None:
+    """Why a row earns nothing that began at that moment, None for one that does; of an undated one nothing is known."""
+    if began_s is None:
+        return None
+    if began_s - GRACE_S >= manifest.lease_end_unix_s:
+        return "post_lease"
+    if began_s - GRACE_S >= manifest.stems[stem].lease_end_unix_s:
+        return "stem_lease"
+    stem_id = manifest.stems[stem].stem_id
+    gone = _in_force(lists, began_s), _in_force(lists, began_s - GRACE_S)
+    return "post_opt_out" if all(found is not None and stem_id in found for found in gone) else None
+
+
+def _in_force(lists: list[OptOuts], unix_s: int) -> OptOuts | None:
+    """The list that holds at that moment: the last one issued by then."""
+    issued = [item for item in lists if item.issued_unix_s <= unix_s]
+    return issued[-1] if issued else None
