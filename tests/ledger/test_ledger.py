@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from amos.crypto import verify
 from amos.protocol import answer
+from amos.protocol.batch import batch_unix_s
 from amos.protocol.errors import ProtocolError
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.segment import LOST_STORAGE
@@ -42,8 +43,8 @@ def test_a_batch_is_accepted_receipted_and_rolled_up(world: Any) -> None:
     assert (totals.accepted, totals.frames, totals.held, totals.refused) == (3, frames, 0, {})
     with world.folder.open_store() as store:
         assert sum(store.rollup("2026-11").values()) == frames
-        assert store.usage_leaves("2026-11") == [2, 3, 4]
-        assert [entry for _, entry in store.entries(2, 5)] == segments
+        assert store.usage_leaves("2026-11") == [3, 4, 5]
+        assert [entry for _, entry in store.entries(3, 6)] == segments
         assert next(store.entries(0, 1))[1] == b"amos-ledger/1 ledger.example/amos\n"
 
 
@@ -110,7 +111,8 @@ def test_any_order_and_any_resending_ends_with_each_segment_once(world: Any, ord
         got |= {item.sequence for item in world.take(device, segments[index]) if item.receipt}
     assert got == set(range(1, 8))
     with world.folder.open_store() as store:
-        assert [entry for _, entry in store.entries(size + 1, store.size())] == segments
+        entries = [entry for _, entry in store.entries(size + 1, store.size())]
+        assert [entry for entry in entries if batch_unix_s(entry) is None] == segments
 
 
 def test_a_declared_loss_closes_the_gap_and_a_found_segment_is_taken_back(world: Any) -> None:
@@ -370,9 +372,9 @@ def test_late_usage_goes_to_the_next_open_period(world: Any) -> None:
         assert [(item.period, item.entry) for item in store.closings()] == [("2026-11", b"closing")]
     world.take(device, second)
     with world.folder.open_store() as store:
-        assert (store.usage_leaves("2026-11"), store.usage_leaves("2026-12")) == ([2], [4])
+        assert (store.usage_leaves("2026-11"), store.usage_leaves("2026-12")) == ([3], [5])
         sql = "SELECT leaf_index, received_unix_s, late FROM usage WHERE period = '2026-12'"
-        assert sqlite3.connect(world.path / "ledger.sqlite").execute(sql).fetchall() == [(4, NOON, 1)]
+        assert sqlite3.connect(world.path / "ledger.sqlite").execute(sql).fetchall() == [(5, NOON, 1)]
         assert sum(store.rollup("2026-11").values()) + sum(store.rollup("2026-12").values()) == world.totals().frames
 
 

@@ -166,7 +166,7 @@ def _unpaid_ms(unpaid: UnpaidRollup, reason: str) -> Fraction:
 
 
 def _counts(leaves: Sequence[LeafFacts], version: int) -> dict[str, object]:
-    kinds = (BY_CLOCK, LATE, BY_RECEPTION)
+    kinds: tuple[str, ...] = (BY_CLOCK, LATE, BY_RECEPTION)
     flags: Mapping[int, str] = {}
     if version != VERSION_ALL_PAID:
         kinds, flags = (*kinds, BY_ENROLMENT), FLAG_NAMES
@@ -185,7 +185,7 @@ def _core(
     works: Mapping[bytes, Work],
     leaves: Iterable[LeafFacts],
 ) -> dict[str, object]:
-    stems = {line.stem_id for line in (*payout.lines, *payout.unpaid)}
+    stems = {line.stem_id for line in payout.lines} | {line.stem_id for line in payout.unpaid}
     own = [leaf for leaf in leaves if stems & leaf.stems]
     minor = minor_units(payout.amount_micro, closing.currency)
     core: dict[str, object] = {
