@@ -106,6 +106,8 @@ def accepted_of(store: Any, device_id: bytes) -> list[Usage]:
         after = sealed.sequence
 
 
+LONG = ("start_ms", "end_ms", "first_frame", "end_frame", "delivered_frames")
+WITHOUT_OUTPUT = {"version": 1, "output_kind": None, "pace": None, "seed_root": None}
 EDGES = st.sampled_from((0, 1, 1000, (1 << 63) - 1, 1 << 63, (1 << 64) - 1))
 
 
@@ -116,15 +118,14 @@ def test_numbers_at_the_edges_are_decided_about_too(stage: Any, run: Any, data: 
     forger = Forger(next(FORGERS))
     with stage.folder.open_store() as store:
         registry.enrol(stage.folder, store, forger.enrolment(stage.operator))
-    names = ("start_ms", "end_ms", "anchor_unix_ms", "anchor_ms", "first_frame", "end_frame", "delivered_frames")
+    issued_ms = (NOON_S - 3600) * 1000
+    assert stage.ledger.date([forger.nonce()], issued_ms) != [None]
     for session in range(1, data.draw(st.integers(2, 6))):
         usage = run.usages[0]
-        changed = {name: data.draw(EDGES) for name in data.draw(st.sets(st.sampled_from(names), min_size=1))}
-        source = {"version": 1, "output_kind": None, "pace": None, "seed_root": None}
-        facts = changed | (source if data.draw(st.booleans()) else {}) | with_rows([])
-        facts |= {"clock": data.draw(st.integers(0, 3)), "session": session, "silent_frames": 0}
-        if ("anchor_unix_ms" in facts) != ("anchor_ms" in facts):
-            facts |= {"anchor_unix_ms": 5, "anchor_ms": 5}
+        facts = {name: data.draw(EDGES) for name in data.draw(st.sets(st.sampled_from(LONG)))}
+        facts |= {"anchor_unix_ms": data.draw(EDGES | st.just(issued_ms)), "anchor_ms": data.draw(EDGES)}
+        facts |= {"clock": data.draw(st.integers(0, 3)), "session": session, "silent_frames": 0} | with_rows([])
+        facts |= WITHOUT_OUTPUT if data.draw(st.booleans()) else {}
         try:
             segment = forger.seal(usage, **facts)
         except LocalError:
@@ -140,9 +141,9 @@ def test_sums_of_the_longest_sessions_are_held(stage: Any, run: Any) -> None:
     with stage.folder.open_store() as store:
         registry.enrol(stage.folder, store, forger.enrolment(stage.operator))
     most = (1 << 63) - 1
-    source = {"version": 1, "output_kind": None, "pace": None, "seed_root": None, "silent_frames": 0}
+    source = WITHOUT_OUTPUT | {"silent_frames": 0}
     long = {"end_frame": most, "delivered_frames": most, "start_ms": 0, "end_ms": most, "rate_hz": 22_050}
-    for session in range(1, 12):
+    for session in range(1, 25):
         segment = forger.seal(run.usages[0], **source, **long, **with_rows([]), session=session)
         (reply,) = stage.ledger.take([forger.message(segment)], NOON_S)
         assert (reply.answer.verdict, stage.ledger.trouble) == (ACCEPTED, None)
