@@ -7,6 +7,7 @@ own, whose anchors the ledger remembers.
 from amos.protocol.segment import CLOCK_RELATIVE, CLOCK_SYNCHRONISED, OUTPUT_KIND_WAV, Usage
 from amos_ledger.intake.facts import Facts
 from amos_ledger.intake.order import usages_in_order
+from amos_ledger.limits import NUMBER_MAX
 from amos_ledger.records import SessionPlay
 
 SLACK_MS = 1500
@@ -30,11 +31,12 @@ _ANCHORED = (CLOCK_SYNCHRONISED, CLOCK_RELATIVE)
 
 
 def dated_ms(usage: Usage) -> tuple[int, int] | None:
-    """(start, end) in Unix milliseconds by the segment's anchor, or None."""
+    """(start, end) in Unix milliseconds by the segment's anchor, or None; what is beyond every calendar is cut."""
     if usage.anchor_unix_ms is None or usage.anchor_ms is None:
         return None
     offset = usage.anchor_unix_ms - usage.anchor_ms
-    return usage.start_ms + offset, usage.end_ms + offset
+    start_ms, end_ms = (max(-NUMBER_MAX, min(at_ms + offset, NUMBER_MAX)) for at_ms in (usage.start_ms, usage.end_ms))
+    return start_ms, end_ms
 
 
 def delivered_ms(usage: Usage) -> int:

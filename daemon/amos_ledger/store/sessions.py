@@ -4,6 +4,9 @@ from amos.protocol.segment import Usage
 from amos_ledger.records import SessionPlay
 from amos_ledger.store.database import Database
 
+DELIVERED_MS_MAX = 1 << 40
+"""35 years: so much of one segment is added at most, so that no sum leaves what a database holds."""
+
 _PLAY = "count(*), min(first_frame), min(start_ms), max(end_ms), sum(delivered_ms)"
 
 
@@ -23,7 +26,7 @@ class Sessions:
             " played_frames = played_frames + excluded.played_frames"
         )
         source = (usage.version, usage.output_kind, usage.pace, usage.seed_root)
-        delivered_ms = usage.delivered_frames * 1000 // usage.rate_hz
+        delivered_ms = min(usage.delivered_frames * 1000 // usage.rate_hz, DELIVERED_MS_MAX)
         span = (usage.first_frame, usage.start_ms, usage.end_ms, delivered_ms)
         row = (usage.device_id, usage.session, usage.boot, *source, *span, usage.played_frames())
         self._database.run(sql, row)

@@ -5,11 +5,11 @@ from array import array
 from itertools import count
 from typing import Any
 
-from forger import PLAYED, Forger
+from forger import PLAYED, Forger, with_rows
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from amos.protocol.answer import ACCEPTED, IMPOSSIBLE, VERDICTS
+from amos.protocol.answer import ACCEPTED, IMPOSSIBLE, UNAVAILABLE, VERDICTS
 from amos.protocol.errors import LocalError
 from amos.protocol.segment import Usage
 from amos_ledger import registry
@@ -68,7 +68,7 @@ def payable_bound(usages: list[Usage]) -> int:
     return frames
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_one_changed_field_pays_no_more_than_time_and_voices(stage: Any, run: Any, data: st.DataObject) -> None:
     at, name, value = data.draw(changes(run.usages))
@@ -104,3 +104,47 @@ def accepted_of(store: Any, device_id: bytes) -> list[Usage]:
             return found
         found.append(store.chain.payload(sealed))
         after = sealed.sequence
+
+
+LONG = ("start_ms", "end_ms", "first_frame", "end_frame", "delivered_frames")
+WITHOUT_OUTPUT = {"version": 1, "output_kind": None, "pace": None, "seed_root": None}
+EDGES = st.sampled_from((0, 1, 1000, (1 << 63) - 1, 1 << 63, (1 << 64) - 1))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_numbers_at_the_edges_are_decided_about_too(stage: Any, run: Any, data: st.DataObject) -> None:
+    """None of them makes the ledger fail, or is an error of its own making."""
+    forger = Forger(next(FORGERS))
+    with stage.folder.open_store() as store:
+        registry.enrol(stage.folder, store, forger.enrolment(stage.operator))
+    issued_ms = (NOON_S - 3600) * 1000
+    assert stage.ledger.date([forger.nonce()], issued_ms) != [None]
+    for session in range(1, data.draw(st.integers(2, 6))):
+        usage = run.usages[0]
+        facts = {name: data.draw(EDGES) for name in data.draw(st.sets(st.sampled_from(LONG)))}
+        facts |= {"anchor_unix_ms": data.draw(EDGES | st.just(issued_ms)), "anchor_ms": data.draw(EDGES)}
+        facts |= {"clock": data.draw(st.integers(0, 3)), "session": session, "silent_frames": 0} | with_rows([])
+        facts |= WITHOUT_OUTPUT if data.draw(st.booleans()) else {}
+        try:
+            segment = forger.seal(usage, **facts)
+        except LocalError:
+            continue
+        (reply, *_more) = stage.ledger.take([forger.message(segment)], NOON_S)
+        assert stage.ledger.trouble is None
+        assert reply.answer.verdict != UNAVAILABLE
+        stage.totals()
+
+
+def test_sums_of_the_longest_sessions_are_held(stage: Any, run: Any) -> None:
+    forger = Forger(next(FORGERS))
+    with stage.folder.open_store() as store:
+        registry.enrol(stage.folder, store, forger.enrolment(stage.operator))
+    most = (1 << 63) - 1
+    source = WITHOUT_OUTPUT | {"silent_frames": 0}
+    long = {"end_frame": most, "delivered_frames": most, "start_ms": 0, "end_ms": most, "rate_hz": 22_050}
+    for session in range(1, 25):
+        segment = forger.seal(run.usages[0], **source, **long, **with_rows([]), session=session)
+        (reply,) = stage.ledger.take([forger.message(segment)], NOON_S)
+        assert (reply.answer.verdict, stage.ledger.trouble) == (ACCEPTED, None)
+    assert stage.totals().devices
