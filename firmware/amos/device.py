@@ -58,6 +58,10 @@ class Device:
         self.worker.settle()
         return self._journal
 
+    def change_journal(self, journal) -> None:
+        """Go on with this one, in place of one whose storage failed."""
+        self._journal = journal
+
     def attach(self, link) -> None:
         """The link whose damage count the status shows."""
         self._link = link
