@@ -2,11 +2,14 @@
 
 from amos import crypto
 from amos.edges.worker import InlineWorker
+from amos.journal.errors import JournalError
 from amos.log_ring import LogRing
 from amos.protocol.anchor import open_anchor
-from amos.protocol.errors import ProofError, ProtocolError
-from amos.protocol.limits import INPUT_NONCES_MAX, LIST_ENTRIES_MAX
+from amos.protocol.errors import NotNow, ProofError, ProtocolError
+from amos.protocol.limits import INPUT_NONCES_MAX, LIST_ENTRIES_MAX, NAMES_MAX
 from amos.protocol.link import Status
+from amos.protocol.link_name import ANNOUNCEMENTS, SLIDERS, Name
+from amos.protocol.printable import sentence
 from amos.protocol.receipt import parse_receipt
 
 TYPE_CHECKING = False
@@ -92,7 +95,7 @@ class Device:
             underruns=player.underruns,
             damaged_frames=self._link.damaged if self._link else 0,
             trimmed=self.trimmed,
-            text=_short(text) if text else None,
+            text=sentence(text) if text else None,
             output=player.output_health,
             spare_segments=journal.spare_segments,
             failed_writes=journal.failed_writes,
@@ -111,7 +114,7 @@ class Device:
         return stored.size if stored else None
 
     def read_segment(self, sequence: int, offset: int, length: int):
-        return self.journal.read(sequence, offset, length)
+        return _unless_storage_fails(self.journal.read, sequence, offset, length)
 
     def take_receipt(self, sequence: int, data: bytes) -> None:
         """Trim what the ledger vouches for: this segment and, by the chain, all before it. Idempotent."""
@@ -121,8 +124,8 @@ class Device:
         if size is None:
             raise ProofError("receipt: expected one for a segment stored here, found %d" % sequence)
         receipt = parse_receipt(data)
-        receipt.check(self.journal.read(sequence, 0, size), self._ledger_key, crypto.verify)
-        self.trimmed += self.journal.trim(sequence)
+        receipt.check(self.read_segment(sequence, 0, size), self._ledger_key, crypto.verify)
+        self.trimmed += _unless_storage_fails(self.journal.trim, sequence)
 
     def take_opt_outs(self, data: bytes) -> None:
         """The session places these stems no more, and fades out those that sound. Raises `ProtocolError`."""
@@ -143,6 +146,23 @@ class Device:
         first, data = self._log_ring.read(offset, length)
         return first, data, self._log_ring.end
 
+    def names(self, kind: int, first: int) -> tuple:
+        """(pack, how many names of that kind its score has, some of them from `first` on). Raises `ProtocolError`."""
+        session = self.player_state.session
+        if session is None:
+            raise ProtocolError("names: expected while a session plays")
+        score = session.score
+        if kind == SLIDERS:
+            count = len(score.sliders)
+            names = [Name(name=row.name, lo_q15=row.lo_q15, hi_q15=row.hi_q15) for row in _page(score.sliders, first)]
+        elif kind == ANNOUNCEMENTS:
+            spoken = score.announcements or ()
+            count = len(spoken)
+            names = [Name(name=row.name) for row in _page(spoken, first)]
+        else:
+            raise ProtocolError("names: expected kind 1 or 2, found %d" % kind)
+        return self.player_state.pack_id, count, names
+
     def set_tier(self, value: int) -> None:
         self.player_state.set_tier(value)
 
@@ -158,6 +178,14 @@ class Device:
         self._inputs_taken.append(nonce)
 
 
-def _short(text: str) -> str:
-    # Printable ASCII only, so that 160 letters are 160 bytes whatever the sentence quotes.
-    return "".join([letter if " " <= letter <= "~" else "?" for letter in text[:160]])
+def _page(rows, first: int):
+    """Rows from `first` on that fit into one answer. No slice has bounds from outside: a board's are small integers."""
+    return rows[first : first + NAMES_MAX] if first < len(rows) else ()
+
+
+def _unless_storage_fails(act, *arguments):
+    """What `act` gives. Raises `NotNow` when storage fails: the courier may ask again later."""
+    try:
+        return act(*arguments)
+    except JournalError as error:
+        raise NotNow(str(error))

@@ -1,4 +1,4 @@
-"""The journal of a player through failures of its storage: while that is away nothing is stored, and so nothing played."""
+"""The journal of a player through failures of its storage."""
 
 from amos.journal.errors import JournalFault
 from amos.journal.journal import Journal

@@ -82,12 +82,15 @@ def rule(part: str, *ours: str, outside: set[str] | None = None, pure: bool = Fa
 TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "anchored_clock": (("amos.protocol",), set()),
     "config": (("amos.crypto.key_text", "amos.protocol.limits"), {"json", "os"}),
-    "device": (("amos.crypto", "amos.protocol", "amos.edges.worker", "amos.log_ring"), set()),
+    "back_off": ((), set()),
+    "device": (("amos.crypto", "amos.journal.errors", "amos.protocol", "amos.edges.worker", "amos.log_ring"), set()),
     "heap": (("amos.compat",), {"gc"}),
     "identity": (("amos.crypto", "amos.protocol.link"), set()),
+    "journal_keeper": (("amos.journal",), set()),
     "link_service": ((), set()),
     "log_ring": ((), set()),
     "player_state": (("amos.protocol",), set()),
+    "standby": (("amos.packs.permission", "amos.protocol.link"), set()),
 }
 
 # The most particular rule for a module is the one that holds.
@@ -127,7 +130,7 @@ RULES = (
         outside=BYTES | {"os"},
     ),
     *(rule(f"amos.{name}", *ours, outside=outside) for name, (ours, outside) in TOP_LEVEL.items()),
-    rule("amos.app", "amos", outside={"json", "os"}),
+    rule("amos.app", "amos", outside={"os"}),
     rule("amos.__main__", "amos", outside={"sys"}),
     rule("amos", outside=set()),
     rule("boot", "amos.edges.usb_link", "amos.edges.watchdog", outside=set()),

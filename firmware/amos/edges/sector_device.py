@@ -15,8 +15,8 @@ Contract of a SectorDevice, whichever its medium:
                                     reads as before or as written, and is on the medium when this returns
     close()                         release the medium; the device is not used again
 
-Every call may raise OSError; what it was to do has then happened, partly happened or not happened. A sector that was
-written and synced is left alone by writes to others: no erase block is damaged by its neighbour.
+Every call may raise OSError; the change that was asked for has then been made, made in part, or not made. Writes to
+other sectors do not change a sector that was written and synced: they damage no erase block beside their own.
 
 After a sync that failed, the system may show what was written and never store it: a later sync does not mend that,
 only `reopen` does, which writes it again.
