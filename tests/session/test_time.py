@@ -168,7 +168,8 @@ def test_micropython_reads_the_zone_file_again_too(micropython: list[str], tmp_p
     path = tmp_path / "localtime"
     path.symlink_to("/usr/share/zoneinfo/Asia/Kolkata")
     code = (
-        "import sys; from amos.edges import clock; from time import sleep_ms; clock.ZONE_MS = 0; c = clock.SystemClock()\n"
+        "import sys; from amos.edges import clock; from time import sleep_ms\n"
+        "clock.ZONE_MS = 0; c = clock.SystemClock()\n"
         f"for _ in range(2): print(c.local({TUESDAY_S})[2] // 3600); sys.stdin.readline(); sleep_ms(5)"
     )
     environment = micropython_environment() | {"TZ": f":{path}"}

@@ -45,7 +45,7 @@ class _Away:
     def seek(self, *_told):
         raise OSError("the medium is away")
 
-    flush = seek
+    read = write = flush = seek
 
     def close(self) -> None:
         return None

@@ -7,17 +7,15 @@ from amos.compat import MICROPYTHON
 __all__ = ("read_zone",)
 
 if not MICROPYTHON:
-    from time import tzset
-
-    _putenv = os.environ.__setitem__
+    from amos.edges.time_zone_host import putenv, tzset
 else:
     try:
         import ffi
 
         tzset = ffi.open(None).func("v", "tzset", "")
-        _putenv = getattr(os, "putenv", None)
     except ImportError:
-        tzset = _putenv = None  # boards have no time zone
+        tzset = None  # boards have no time zone
+    putenv = getattr(os, "putenv", None)
 
 
 def read_zone() -> None:
@@ -25,9 +23,9 @@ def read_zone() -> None:
     if tzset is None:
         return
     name = os.getenv("TZ")
-    if name is not None and _putenv is not None:
+    if name is not None and putenv is not None:
         # The library looks at a file again only when it is told another name in between.
-        _putenv("TZ", "UTC0")
+        putenv("TZ", "UTC0")
         tzset()
-        _putenv("TZ", name)
+        putenv("TZ", name)
     tzset()
