@@ -2,9 +2,10 @@
 
 from amos import crypto
 from amos.edges.worker import InlineWorker
+from amos.journal.errors import JournalError
 from amos.log_ring import LogRing
 from amos.protocol.anchor import open_anchor
-from amos.protocol.errors import ProofError, ProtocolError
+from amos.protocol.errors import NotNow, ProofError, ProtocolError
 from amos.protocol.limits import INPUT_NONCES_MAX, LIST_ENTRIES_MAX, NAMES_MAX
 from amos.protocol.link import Status
 from amos.protocol.link_name import ANNOUNCEMENTS, SLIDERS, Name
@@ -60,6 +61,10 @@ class Device:
         self.worker.settle()
         return self._journal
 
+    def change_journal(self, journal) -> None:
+        """Go on with this one, in place of one whose storage failed."""
+        self._journal = journal
+
     def attach(self, link) -> None:
         """The link whose damage count the status shows."""
         self._link = link
@@ -109,7 +114,7 @@ class Device:
         return stored.size if stored else None
 
     def read_segment(self, sequence: int, offset: int, length: int):
-        return self.journal.read(sequence, offset, length)
+        return _unless_storage_fails(self.journal.read, sequence, offset, length)
 
     def take_receipt(self, sequence: int, data: bytes) -> None:
         """Trim what the ledger vouches for: this segment and, by the chain, all before it. Idempotent."""
@@ -119,8 +124,8 @@ class Device:
         if size is None:
             raise ProofError("receipt: expected one for a segment stored here, found %d" % sequence)
         receipt = parse_receipt(data)
-        receipt.check(self.journal.read(sequence, 0, size), self._ledger_key, crypto.verify)
-        self.trimmed += self.journal.trim(sequence)
+        receipt.check(self.read_segment(sequence, 0, size), self._ledger_key, crypto.verify)
+        self.trimmed += _unless_storage_fails(self.journal.trim, sequence)
 
     def take_opt_outs(self, data: bytes) -> None:
         """The session places these stems no more, and fades out those that sound. Raises `ProtocolError`."""
@@ -176,3 +181,11 @@ class Device:
 def _page(rows, first: int):
     """Rows from `first` on that fit into one answer. No slice has bounds from outside: a board's are small integers."""
     return rows[first : first + NAMES_MAX] if first < len(rows) else ()
+
+
+def _unless_storage_fails(act, *arguments):
+    """What `act` gives. Raises `NotNow` when storage fails: the courier may ask again later."""
+    try:
+        return act(*arguments)
+    except JournalError as error:
+        raise NotNow(str(error))

@@ -82,9 +82,11 @@ def rule(part: str, *ours: str, outside: set[str] | None = None, pure: bool = Fa
 TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "anchored_clock": (("amos.protocol",), set()),
     "config": (("amos.compat", "amos.crypto.key_text", "amos.protocol.limits"), {"json", "os"}),
-    "device": (("amos.crypto", "amos.protocol", "amos.edges.worker", "amos.log_ring"), set()),
+    "back_off": ((), set()),
+    "device": (("amos.crypto", "amos.journal.errors", "amos.protocol", "amos.edges.worker", "amos.log_ring"), set()),
     "heap": (("amos.compat",), {"gc"}),
     "identity": (("amos.crypto", "amos.protocol.link"), set()),
+    "journal_keeper": (("amos.journal",), set()),
     "link_service": ((), set()),
     "log_ring": ((), set()),
     "player_state": (("amos.protocol",), set()),

@@ -6,6 +6,7 @@ status says how far the wall clock can be trusted: the letters of signed energy 
 import time
 
 from amos.compat import MICROPYTHON
+from amos.edges.time_zone import read_zone
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_UNKNOWN
 
 if MICROPYTHON:
@@ -19,12 +20,16 @@ UNIX_MS_PLAUSIBLE = 1735689600000
 """2025-01-01: a wall clock before this was never set."""
 
 
+ZONE_MS = 10_000
+"""The machine's time zone may be another one after so long."""
+
+
 class SystemClock:
     """The machine's own clocks: milliseconds since this object was made, and a wall clock nobody vouches for."""
 
     def __init__(self):
         self._last = ticks_ms()
-        self._elapsed_ms = 0
+        self._elapsed_ms = self._zone_ms = 0
 
     def now_ms(self) -> int:
         """Milliseconds since the start; folds MicroPython's wrapping ticks, so call it at least once a day."""
@@ -39,7 +44,12 @@ class SystemClock:
         return now if now >= UNIX_MS_PLAUSIBLE else None
 
     def local(self, unix_s: int) -> "tuple[str, int, int]":
-        """(date like 2026-12-25, weekday with Monday 0, second of the day) of a moment, by the machine's time zone."""
+        """(date like 2026-12-25, weekday with Monday 0, second of the day) of a moment, by the machine's time zone,
+        as that is set at present."""
+        now_ms = self.now_ms()
+        if now_ms - self._zone_ms >= ZONE_MS:
+            self._zone_ms = now_ms
+            read_zone()
         year, month, day, hour, minute, second, weekday, _yearday = time.localtime(unix_s)[:8]
         return "%04d-%02d-%02d" % (year, month, day), weekday, (hour * 60 + minute) * 60 + second
 

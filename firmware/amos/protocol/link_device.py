@@ -20,7 +20,7 @@
     packs                   what `link_pack_device.PackVerbs` needs
 """
 
-from amos.protocol.errors import ProtocolError
+from amos.protocol.errors import NotNow, ProtocolError
 from amos.protocol.frames import FrameReader, FrameWriter
 from amos.protocol.limits import READ_CHUNK_BYTES_MAX, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX
 from amos.protocol.link import (
@@ -138,6 +138,8 @@ class DeviceLink:
             self._offer, self._offered, self._offer_of = bytearray(), 0, (0, 0, 0)
             code = BAD_OFFER if request.verb == OFFER else NOT_NOW
             return Response(id=request.id, code=code, text=NO_ROOM)
+        except NotNow as error:
+            return Response(id=request.id, code=NOT_NOW, text=sentence(error))
 
     # One method a verb: the request's id, then the fields of `REQUEST_NEEDS`, which `Request.fault` has checked.
 
