@@ -21,6 +21,7 @@ from amos.rights.lease_clock import LeaseClock
 from amos.rights.opt_out_list import OptOutList
 from amos.rights.rights import Rights
 from amos.session.usage_log import UsageLog
+from amos.tier_kept import TierKept
 
 LEDGER, STRANGER, SEED = b"l" * 32, b"x" * 32, b"d" * 32
 
@@ -48,7 +49,7 @@ def device() -> Device:
     journal = Journal(MemorySectorDevice(), bytes(8))
     lease_clock = LeaseClock(TwoSlotMemory(), 0, None)
     rights = Rights(OptOutList(TwoSlotMemory(), crypto.public_key(STRANGER), crypto.verify), lease_clock)
-    identity, state = Identity(SEED, Settings()), PlayerState(bytes(32), Settings.tier)
+    identity, state = Identity(SEED, Settings()), PlayerState(bytes(32), TierKept(TwoSlotMemory(), Settings.tier))
     device = Device(identity, state, rights, journal, SystemClock(), Settings.ledger_key)
     log = UsageLog(journal, identity.device_id, identity.sign_pieces)
     for number in range(3):
