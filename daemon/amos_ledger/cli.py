@@ -18,6 +18,7 @@ from amos_ledger import registry
 from amos_ledger.errors import BrokerUnusable, LedgerError, StorageFailed
 from amos_ledger.folder import Folder, init_folder, parse_key
 from amos_ledger.ledger import Ledger
+from amos_ledger.log.checkpoint import verifier_key
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.opt_outs import add_opt_outs, read_opt_outs
 from amos_ledger.records import Totals
@@ -168,8 +169,9 @@ def status(
 
 
 def _facts(folder: Folder, totals: Totals) -> dict[str, Any]:
-    facts = {"origin": folder.trust.origin, "public_key": folder.public_key.hex()} | asdict(totals)
-    return facts | {"quarantined": [device.device for device in totals.quarantined]}
+    origin, public_key = folder.trust.origin, folder.public_key
+    named = {"origin": origin, "public_key": public_key.hex(), "verifier_key": verifier_key(origin, public_key)}
+    return named | asdict(totals) | {"quarantined": [device.device for device in totals.quarantined]}
 
 
 @contextmanager

@@ -88,6 +88,7 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "link_service": ((), set()),
     "log_ring": ((), set()),
     "player_state": (("amos.protocol",), set()),
+    "standby": (("amos.packs.permission", "amos.protocol.link"), set()),
 }
 
 # The most particular rule for a module is the one that holds.
@@ -127,7 +128,7 @@ RULES = (
         outside=BYTES | {"os"},
     ),
     *(rule(f"amos.{name}", *ours, outside=outside) for name, (ours, outside) in TOP_LEVEL.items()),
-    rule("amos.app", "amos", outside={"json", "os"}),
+    rule("amos.app", "amos", outside={"os"}),
     rule("amos.__main__", "amos", outside={"sys"}),
     rule("amos", outside=set()),
     rule("boot", "amos.edges.usb_link", "amos.edges.watchdog", outside=set()),

@@ -16,6 +16,7 @@ from amos.protocol.catalogue import Catalogue, sign_catalogue
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos_ledger.cli import app
 from amos_ledger.intake.reading import Message
+from amos_ledger.log.checkpoint import verifier_key
 
 ORIGIN = "ledger.example/amos"
 
@@ -66,6 +67,7 @@ def test_a_ledger_from_nothing(tmp_path: Path, world: Any, pack_folder: Path) ->
     assert "was published before: pack 1" in run("publish", folder, pack_folder).output
     facts = json.loads(run("status", folder, "--json").output)
     assert facts["public_key"] == made.output.strip()
+    assert facts["verifier_key"] == verifier_key(ORIGIN, bytes.fromhex(facts["public_key"]))
     assert (facts["accepted"], facts["log_size"], facts["quarantined"]) == (0, 2, [])
     assert (folder / "public" / "checkpoint").read_text().startswith(f"{ORIGIN}\n2\n")
 

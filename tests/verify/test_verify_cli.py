@@ -8,6 +8,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from amos.crypto import public_key
+from amos_ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from amos_ledger.settle_period import settle_period
 from amos_tools.pool.cli import app as pool
 from amos_tools.verify.cli import verify
@@ -172,6 +173,33 @@ def test_verify_without_what_it_needs(past, verifier, pinned, tmp_path) -> None:
         result = run(verifier, *words)
         assert (result.exit_code, result.stderr.count("\n")) == (code, 1), result.output
         assert said in result.stderr
+
+
+def test_a_checkpoint_kept_is_compared_with_and_without_statements(past, verifier, pinned, tmp_path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_bytes((past.folder.public / "checkpoint").read_bytes())
+    settle_period(past.folder, "2026-11", 10**9, "EUR")
+    since = ["--keys", pinned, "--since", kept]
+    alone = run(verifier, *since, "--published", past.folder.public)
+    line = "  since the checkpoint kept, of 9 entries, entries were only added\n"
+    assert alone.exit_code == 0 and alone.output.startswith("yes: the log begins with") and line in alone.output
+    both = run(verifier, past.statement("ann"), *since)
+    assert both.exit_code == 0 and both.output.startswith("yes: ann earns ") and line in both.output
+    facts = json.loads(run(verifier, *since, "--published", past.folder.public, "--json").output)
+    assert (facts["verified"], facts["statements"]) == (True, []) and line.strip() in facts["checked"]
+
+
+def test_a_split_view_since_a_checkpoint_kept_is_said(past, verifier, pinned, tmp_path) -> None:
+    kept = tmp_path / "kept"
+    other = Checkpoint(past.keys.origin, 3, b"\xab" * 32)
+    kept.write_bytes(sign_checkpoint(other, past.folder.public_key, past.folder.sign))
+    words = ["--keys", pinned, "--since", kept, "--published", past.folder.public]
+    said = run(verifier, *words)
+    assert said.exit_code == 1 and said.stderr.startswith(f"no: {kept}: since.root: expected ")
+    assert json.loads(run(verifier, *words, "--json").stdout)["difference"]["field"] == "since.root"
+    for incomplete in ([], ["--since", kept], ["--published", past.folder.public]):
+        refused = run(verifier, "--keys", pinned, *incomplete)
+        assert refused.exit_code == 2 and "expected a STATEMENT, or --since" in refused.stderr
 
 
 def test_keys_by_hand_win_over_the_file(past, verifier, pinned) -> None:

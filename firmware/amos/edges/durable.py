@@ -4,7 +4,7 @@ import os
 
 from amos.compat import MICROPYTHON
 
-__all__ = ("append_line", "fsync_file", "sync_folder")
+__all__ = ("fsync_file", "sync_folder")
 
 if not MICROPYTHON:
     from amos.edges.durable_host import sync_folder
@@ -37,9 +37,3 @@ else:
 
         def sync_folder(path: str) -> None:
             getattr(os, "sync", int)()
-
-
-def append_line(path: str, line: str) -> None:
-    """Add a line of text to a file that people read; not synced."""
-    with open(path, "a") as file:
-        file.write(line + "\n")

@@ -11,6 +11,7 @@ from amos.config import ConfigError
 from amos.crypto.key_text import key_of_hex
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.printable_host import printable
+from amos_cli.numbers import finite
 from amos_cli.output import AsJson, print_json
 from amos_ledger.folder import Folder
 from amos_mqtt.broker import Broker, broker_at
@@ -55,7 +56,7 @@ Index = Annotated[
     str | None, typer.Option(metavar="URL", help="Board: package index for two libraries; else MicroPython's.")
 ]
 Setting = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other setting of the player.")]
-Wait = Annotated[float, typer.Option(min=0, help="Wait this long for player and ledger, each.")]
+Wait = Annotated[float, typer.Option(min=0, callback=finite, help="Wait this long for player and ledger, each.")]
 TlsCa = Annotated[Path | None, typer.Option(help="Broker's CA certificate (PEM): use TLS.")]
 TlsCertificate = Annotated[Path | None, typer.Option(help="The operator's certificate (PEM).")]
 TlsKey = Annotated[Path | None, typer.Option(help="Its private key (PEM).")]

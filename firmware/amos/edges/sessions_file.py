@@ -1,0 +1,13 @@
+"""`sessions.jsonl`: a line about each life of a player, for people and tools."""
+
+import json
+
+
+def append_session(directory: str, facts: dict) -> "str | None":
+    """Add a line, not synced: nothing depends on it. Returns a sentence when there is no room for it, else None."""
+    try:
+        with open(directory + "/sessions.jsonl", "a") as file:
+            file.write(json.dumps(facts) + "\n")
+    except OSError as error:
+        return "sessions.jsonl: expected room for a line, found %s; nothing depends on it" % error
+    return None
