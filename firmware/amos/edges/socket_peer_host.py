@@ -12,7 +12,7 @@ READ_BYTES = 16384
 SETTLE_MS = 1000
 """A peer that has just come is left so long to say something."""
 
-MIDDLE_MS = 5000
+MIDDLE_MS = 2000
 """So long a peer may be in the middle of a request or an answer without a break, before it counts as idle."""
 
 
