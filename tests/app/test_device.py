@@ -127,11 +127,15 @@ def test_status_counts_what_is_not_synced(device: Device) -> None:
 
 
 def test_tier_and_inputs_from_outside_are_checked(device: Device) -> None:
-    device.set_tier(7)
-    assert device.status().tier == 7
     for value in (-1, 256):
         with pytest.raises(ProtocolError, match="tier: expected 0 to 255"):
             device.set_tier(value)
+    device.set_tier(7)
+    assert device.status().tier == 7
+    device.set_tier(7)
+    with pytest.raises(ProtocolError, match="tier: expected one change within 10 s"):
+        device.set_tier(8)
+    assert device.status().tier == 7
     with pytest.raises(ProtocolError, match="while a session plays"):
         device.input(bytes(16), 0, 0)
 

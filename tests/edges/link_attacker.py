@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from amos.protocol.frames import frame
 from amos.protocol.limits import PUT_CHUNK_BYTES_MAX
 from amos.protocol.link import BEGIN, BLOB_MANIFEST, CHALLENGE, IDENTIFY, INPUT, PUT, SET_TIER, STATUS, Request
+from amos.score.inputs import INPUT_SKIP
 
 PEERS = 4
 BURST = 200
@@ -81,7 +82,9 @@ def half_sent() -> list[Request]:
 
 
 def inputs() -> list[Request]:
-    return [Request(id=1, verb=INPUT, nonce=RANDOM.randbytes(16), kind=1, value=RANDOM.randrange(100)) for _ in range(9)]
+    return [
+        Request(id=1, verb=INPUT, nonce=RANDOM.randbytes(16), kind=1, value=RANDOM.randrange(100)) for _ in range(9)
+    ]
 
 
 def garbage() -> Iterator[bytes]:

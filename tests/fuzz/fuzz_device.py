@@ -91,7 +91,7 @@ class World:
         session = Session(self.device, MemoryPack(), Settings(), clock)
         state.begin_session(session, MemoryPack.pack_id)
         while journal.last_sequence < SEALED:
-            self.device.set_tier(1 - state.tier)  # a change of tier seals
+            state.set_tier(1 - state.tier)  # a change of tier seals
             session.step(BLOCK_FRAMES)
         self.receipts = {sequence: self._receipt(sequence) for sequence in sorted(journal.segments)}
 
