@@ -82,9 +82,8 @@ def half_sent() -> list[Request]:
 
 
 def inputs() -> list[Request]:
-    return [
-        Request(id=1, verb=INPUT, nonce=RANDOM.randbytes(16), kind=1, value=RANDOM.randrange(100)) for _ in range(9)
-    ]
+    fresh = [RANDOM.randbytes(16) for _ in range(9)]
+    return [Request(id=1, verb=INPUT, nonce=nonce, kind=INPUT_SKIP, value=0) for nonce in fresh]
 
 
 def garbage() -> Iterator[bytes]:
