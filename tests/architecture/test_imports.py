@@ -80,15 +80,16 @@ def rule(part: str, *ours: str, outside: set[str] | None = None, pure: bool = Fa
 
 # What stands beside the rooms of the player; `amos.app` alone knows them all.
 TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
-    "anchored_clock": (("amos.protocol",), set()),
+    "anchored_clock": (("amos.protocol",), {"hashlib"}),
     "config": (("amos.crypto.key_text", "amos.protocol.limits"), {"json", "os"}),
     "device": (("amos.crypto", "amos.protocol", "amos.edges.worker", "amos.log_ring"), set()),
     "heap": (("amos.compat",), {"gc"}),
     "identity": (("amos.crypto", "amos.protocol.link"), set()),
     "link_service": ((), set()),
     "log_ring": ((), set()),
-    "player_state": (("amos.protocol",), set()),
+    "player_state": (("amos.protocol", "amos.tier_kept"), set()),
     "standby": (("amos.packs.permission", "amos.protocol.link"), set()),
+    "tier_kept": (("amos.protocol",), set()),
 }
 
 # The most particular rule for a module is the one that holds.
