@@ -231,9 +231,29 @@ def test_half_sent_blobs_fill_no_medium_whoever_restarts():
     crowded = Shelf(MemoryFolder({"incoming/" + sha256(bytes((n,))).hex(): bytes(9) for n in range(100)}))
     half_sent(crowded, 1)
     assert len(crowded.folder.names("incoming")) <= PARTIALS_MAX, "what an earlier life let in goes too"
-    names = ["a", "b"]
-    wide = Partials(MemoryFolder({"incoming/" + name: bytes(PARTIAL_BYTES_MAX // 2 + 1) for name in names}))
-    assert wide.make_room("c", lambda name: False, 0) and wide._folder.names("incoming") == ["b"], "the oldest went"
+
+
+class WideFolder:
+    """Two parts of half of what may lie there and a byte, without their bytes."""
+
+    def __init__(self):
+        self.parts = [("a", PARTIAL_BYTES_MAX // 2 + 1), ("b", PARTIAL_BYTES_MAX // 2 + 1)]
+
+    def incoming(self):
+        return self.parts
+
+    def free_bytes(self):
+        return 1 << 40
+
+    def remove(self, name):
+        self.parts = [part for part in self.parts if "incoming/" + part[0] != name]
+
+
+def test_parts_of_many_bytes_go_the_oldest_first_and_unlisted_before_listed():
+    for listed, left in (("", "b"), ("a", "a"), ("ab", "b")):
+        folder = WideFolder()
+        assert Partials(folder).make_room("c", lambda name, listed=listed: name in listed, 0)
+        assert [name for name, _size in folder.parts] == [left]
 
 
 def test_what_an_accepted_manifest_lists_outlives_what_nobody_signed():
