@@ -16,6 +16,7 @@ from amos.edges.journal_store import RESERVED_BLOCK, open_reserved, open_store
 from amos.edges.key_store import load_or_make_device_seed
 from amos.edges.link_ports import open_port
 from amos.edges.sessions_file import append_session
+from amos.edges.two_slot_file import TwoSlotFile
 from amos.edges.worker import open_worker
 from amos.heap import begin_play, begin_work
 from amos.identity import Identity, device_id_of
@@ -36,6 +37,8 @@ from amos.session.totals import Totals, summary_lines
 from amos.session.usage_log import UsageLog
 from amos.sound.mixer import make_buffers
 from amos.standby import Standby
+from amos.tier_kept import KEPT_BYTES_MAX as TIER_BYTES_MAX
+from amos.tier_kept import TierKept
 
 AGAIN = "; tried again within a minute: look after the card or disk"
 
@@ -74,7 +77,8 @@ class Player:
         rights = open_rights(config.directory, config.publisher_key, crypto.verify, clock, worker)
         if rights.opt_outs.note:
             self._say(rights.opt_outs.note)
-        self._state = state = PlayerState(packs.pack_id, config.tier, config.out == "null")
+        tier = TierKept(TwoSlotFile(config.directory + "/tier", TIER_BYTES_MAX), config.tier)
+        self._state = state = PlayerState(packs.pack_id, tier, config.out == "null")
         self.device = device = Device(
             identity, state, rights, keeper.journal, clock, config.ledger_key, packs.intake, worker, self._log_ring
         )

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from amos.player_state import PlayerState
     from amos.rights.rights import Rights
 
+TIER_AGAIN_MS = 10_000
+"""So soon after a change of tier there is no other: whoever changes it all the time would fill the journal."""
+
 
 class Device:
     """The rooms of one player, and the link's questions answered from them. It keeps nothing of its own but `trimmed`.
@@ -54,6 +57,7 @@ class Device:
         self.trimmed = 0
         self._link = None
         self._inputs_taken: list = []
+        self._tier_ms: int | None = None
 
     @property
     def journal(self):
@@ -164,7 +168,13 @@ class Device:
         return self.player_state.pack_id, count, names
 
     def set_tier(self, value: int) -> None:
+        """Each change seals a segment, so there are not many in a short time. Raises `ProtocolError`."""
+        now_ms, before = self._clock.now_ms(), self.player_state.tier
+        if value != before and self._tier_ms is not None and now_ms - self._tier_ms < TIER_AGAIN_MS:
+            raise ProtocolError("tier: expected one change within %d s" % (TIER_AGAIN_MS // 1000))
         self.player_state.set_tier(value)
+        if value != before:
+            self._tier_ms = now_ms
 
     def input(self, nonce: bytes, kind: int, value: int) -> None:
         """Take an input, once for each nonce: a courier that has not heard the answer asks again."""

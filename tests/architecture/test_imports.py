@@ -80,7 +80,7 @@ def rule(part: str, *ours: str, outside: set[str] | None = None, pure: bool = Fa
 
 # What stands beside the rooms of the player; `amos.app` alone knows them all.
 TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
-    "anchored_clock": (("amos.protocol",), set()),
+    "anchored_clock": (("amos.protocol",), {"hashlib"}),
     "config": (("amos.compat", "amos.crypto.key_text", "amos.protocol.limits"), {"json", "os"}),
     "back_off": ((), set()),
     "device": (("amos.crypto", "amos.journal.errors", "amos.protocol", "amos.edges.worker", "amos.log_ring"), set()),
@@ -89,8 +89,9 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "journal_keeper": (("amos.journal",), set()),
     "link_service": ((), set()),
     "log_ring": ((), set()),
-    "player_state": (("amos.protocol",), set()),
+    "player_state": (("amos.protocol", "amos.tier_kept"), set()),
     "standby": (("amos.packs.permission", "amos.protocol.link"), set()),
+    "tier_kept": (("amos.protocol",), set()),
 }
 
 # The most particular rule for a module is the one that holds.

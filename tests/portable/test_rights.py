@@ -4,14 +4,22 @@ from amos import crypto
 from amos.anchored_clock import ROUND_TRIP_MS_MAX, SYNCHRONISED_MS, AnchoredClock, AnchorRefused
 from amos.edges import two_slot_file
 from amos.edges.two_slot_file import TwoSlotMemory
+from amos.player_state import PlayerState
 from amos.protocol.anchor import Anchor
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
-from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_RELATIVE, CLOCK_SYNCHRONISED, CLOCK_UNKNOWN
+from amos.protocol.segment import (
+    CLOCK_INFORMATIVE,
+    CLOCK_RELATIVE,
+    CLOCK_SYNCHRONISED,
+    CLOCK_UNKNOWN,
+    TIER_RENDERER,
+)
 from amos.rights.lease_clock import AWAY_MS_MAX, BOOT_ADDS_MS, PRESUMED_MS, SAVE_EVERY_MS, LeaseClock
 from amos.rights.licence import Licence
 from amos.rights.opt_out_list import OptOutList, OptOutsRefused
 from amos.rights.rights import Rights
+from amos.tier_kept import TierKept
 from protocol_examples import Party, a_manifest, id_of
 
 DAY_MS = 86400000
@@ -213,21 +221,64 @@ def test_an_anchor_is_wrong_by_half_of_its_way_at_most():
 
 def test_an_anchor_answers_one_challenge_of_this_player_in_time():
     ticks, clock = anchored()
-    assert "nonce" in refused(AnchorRefused, clock.take, answer(b""), DEVICE)
+    assert "nonce" in refused(AnchorRefused, clock.take, answer(bytes(16)), DEVICE)
     first = clock.challenge()
-    assert clock.challenge() == first, "asked again at once: the first answer may only be late"
     assert "device" in refused(AnchorRefused, clock.take, answer(first, device=bytes(16)), DEVICE)
     clock.take(answer(first), DEVICE)
     assert "nonce" in refused(AnchorRefused, clock.take, answer(first, NOON_MS + DAY_MS), DEVICE), "a replay"
+    ticks.ms += 1
     second = clock.challenge()
-    ticks.ms += 5001
+    ticks.ms += 1
     third = clock.challenge()
     assert len({first, second, third}) == 3
-    assert "nonce" in refused(AnchorRefused, clock.take, answer(second), DEVICE), "superseded"
+    forged = second[:6] + third[6:]
+    assert "nonce" in refused(AnchorRefused, clock.take, answer(forged), DEVICE), "a moment with another's hash"
+    clock.take(answer(third), DEVICE)
+    assert "older" in refused(AnchorRefused, clock.take, answer(second), DEVICE), "a later one was answered"
+    ticks.ms += 1
+    late = clock.challenge()
     ticks.ms += ROUND_TRIP_MS_MAX + 1
-    assert "60 s" in refused(AnchorRefused, clock.take, answer(third), DEVICE)
-    assert "nonce" in refused(AnchorRefused, clock.take, answer(third), DEVICE), "late once is late for ever"
+    assert "60 s" in refused(AnchorRefused, clock.take, answer(late), DEVICE)
     assert clock.anchor[0] == NOON_MS
+    rebooted = AnchoredClock(ticks, lambda size: b"z" * size)
+    assert "boot" in refused(AnchorRefused, rebooted.take, answer(clock.challenge()), DEVICE)
+
+
+def test_no_peer_takes_the_nonce_of_another_away_however_often_it_asks():
+    ticks, clock = anchored()
+    nonce = clock.challenge()
+    for _asked in range(200):
+        ticks.ms += ROUND_TRIP_MS_MAX // 200
+        clock.challenge()
+    clock.take(answer(nonce), DEVICE)
+    assert clock.anchor[0] == NOON_MS
+
+
+def test_a_tier_told_over_the_link_outlives_the_boot_until_the_setting_changes():
+    kept = TwoSlotMemory()
+    TierKept(kept, 1).keep(1)
+    assert kept.writes == 0, "nothing to keep"
+    TierKept(kept, 1).keep(7)
+    assert [TierKept(kept, setting).tier for setting in (1, 2)] == [7, 2]
+    for content in (b"", b"\xa0", kept.content[:-1], kept.content + b"\x00"):
+        assert TierKept(TwoSlotMemory(content), 1).tier == 1, "what is not ours counts as nothing"
+
+
+def test_a_tier_that_cannot_be_kept_is_refused_and_the_old_one_holds():
+    kept = TwoSlotMemory()
+    state = PlayerState(bytes(32), TierKept(kept, 1))
+    kept.fails = True
+    assert "room to keep it" in refused(ProtocolError, state.set_tier, 7)
+    assert state.tier == TierKept(kept, 1).tier == 1
+
+
+def test_no_word_over_the_link_makes_or_unmakes_a_renderer():
+    for setting, told, kind in ((1, TIER_RENDERER, "player"), (TIER_RENDERER, 1, "renderer")):
+        kept = TwoSlotMemory()
+        state = PlayerState(bytes(32), TierKept(kept, setting))
+        assert "tier: expected one of a " + kind in refused(ProtocolError, state.set_tier, told)
+        state.set_tier(setting)
+        assert state.tier == setting and kept.writes == 0
 
 
 PUBLISHER = Party(3)

@@ -47,6 +47,7 @@ from amos.rights.opt_out_list import OptOutList, OptOutsRefused
 from amos.rights.rights import Rights
 from amos.score.inputs import INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK, INPUT_SKIP, INPUT_SLIDER
 from amos.session.session import Session
+from amos.tier_kept import TierKept
 from amos_tools.device.call import converse
 from amos_tools.device.run import micropython_environment
 from amos_tools.pack import build_pack
@@ -135,7 +136,7 @@ class Venue:
         journal.begin_boot()
         lease_clock = LeaseClock(self.time, self.wall.ms, None)
         rights = Rights(OptOutList(TwoSlotMemory(), key, crypto.verify), lease_clock)
-        identity, state = Identity(SEED, config), PlayerState(pack.pack_id, config.tier)
+        identity, state = Identity(SEED, config), PlayerState(pack.pack_id, TierKept(TwoSlotMemory(), config.tier))
         self.device = Device(identity, state, rights, journal, self.clock, config.ledger_key)
         self.begin()
 

@@ -7,6 +7,7 @@ Contract of a blob folder, whichever its medium; names are `blobs/HEX`, `incomin
     path(name) -> str               where it is, here or next door
     read(name, size_max) -> bytes   its bytes, or the first so many; b"" when there is none
     names(part) -> list             file names in `blobs` or `incoming`
+    incoming() -> list              (file name, size) of those in `incoming`, the one longest unwritten first
     open(name) -> BlobFile          to read and write; made when absent
     remove(name)                    gone, or back after a power cut; no error when it was not there
     publish(file, name, new_name)   a function: True once the file is closed and its bytes under the new name survive a
@@ -88,6 +89,13 @@ class DiskFolder:
 
     def names(self, part: str) -> list:
         return os.listdir(self._own(part))
+
+    def incoming(self) -> list:
+        found = []
+        for name in self.names("incoming"):
+            facts = os.stat(self._own("incoming/" + name))
+            found.append((facts[8], name, facts[6]))
+        return [one[1:] for one in sorted(found)]
 
     def open(self, name: str) -> BlobFile:
         return BlobFile(self._own(name))
