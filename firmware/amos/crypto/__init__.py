@@ -27,7 +27,8 @@ What this protects, and what it does not:
   code here can prevent that; the ledger's part is to notice two logs under one key.
 - A machine id goes along when a whole disk is copied. Where a machine shows no lasting number, the file is the key,
   and the player says so when it starts.
-- A host's keys (publisher, operator, ledger) are plain files, for their owner alone to read.
+- A host's keys (publisher, operator, ledger) are plain files. They, a device's key and what players, couriers, vaults
+  and ledgers keep are made for their owner alone to read (`edges/private.py`).
 - There is no forward secrecy: whoever has the seed can also sign readings for the past.
 """
 

@@ -3,6 +3,7 @@
 import os
 
 from amos.compat import MICROPYTHON
+from amos.edges.private import open_private
 
 __all__ = ("append_line", "fsync_file", "sync_folder")
 
@@ -40,6 +41,6 @@ else:
 
 
 def append_line(path: str, line: str) -> None:
-    """Add a line of text to a file that people read; not synced."""
-    with open(path, "a") as file:
-        file.write(line + "\n")
+    """Add a line of text to a file that its owner reads; not synced."""
+    with open_private(path, "ab") as file:
+        file.write((line + "\n").encode())

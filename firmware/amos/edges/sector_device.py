@@ -20,6 +20,7 @@ import os
 
 from amos.compat import MICROPYTHON
 from amos.edges.durable import fsync_file, sync_folder
+from amos.edges.private import create_private, open_private
 
 if MICROPYTHON:
 
@@ -42,7 +43,7 @@ class FileSectorDevice:
             os.stat(path)
         except OSError:
             _preallocate(path, size_bytes)
-        self._open(open(path, "r+b"), sector_bytes)
+        self._open(open_private(path, "r+b"), sector_bytes)
         if not self.sector_count:
             self.grow(size_bytes // sector_bytes)
 
@@ -117,7 +118,7 @@ def _write_zeros(file, size_bytes: int) -> None:
 def _preallocate(path: str, size_bytes: int) -> None:
     """The file appears under its name when every byte of it is allocated: no write to it can run out of space."""
     unfinished = path + ".unfinished"
-    file = open(unfinished, "wb")
+    file = create_private(unfinished)
     try:
         try:
             _write_zeros(file, size_bytes)
