@@ -68,14 +68,25 @@ class Player:
         device_id = identity.device_id
         self._reserved = open_reserved(config.directory, device_id)
         self._store = open_store(config.journal, config.directory, config.journal_bytes)
-        journal = Journal(self._store, os.urandom(8), Reservation(self._reserved, device_id, RESERVED_BLOCK))
+        reservation = Reservation(self._reserved, device_id, RESERVED_BLOCK)
+        ran_before = reservation.holds_anything
+        journal = Journal(self._store, os.urandom(8), reservation)
         for note in journal.notes:
             self._say("journal: " + note)
-        journal.begin_boot()
         worker, clock = _worker(config), self._clock
-        rights = open_rights(config.directory, config.publisher_key, crypto.verify, clock, worker)
+        # Before the boot is counted in the journal: a cut in between must not look as if the time had been lost.
+        rights = open_rights(
+            config.directory,
+            config.publisher_key,
+            crypto.verify,
+            clock,
+            worker,
+            device_id=device_id,
+            ran_before=ran_before or journal.boot > 0,
+        )
         if rights.opt_outs.note:
             self._say(rights.opt_outs.note)
+        journal.begin_boot()
         self._state = state = PlayerState(packs.pack_id, config.tier, config.out == "null")
         self.device = device = Device(
             identity, state, rights, journal, clock, config.ledger_key, packs.intake, worker, self._log_ring
