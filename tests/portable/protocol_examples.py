@@ -51,6 +51,9 @@ from amos.protocol.segment import (
     FIRST_PREVIOUS,
     FLAG_BEGIN,
     FLAG_END,
+    NO_SEED_ROOT,
+    OUTPUT_KIND_ALSA,
+    PACE_CLOCKED,
     SEAL_SHUTDOWN,
     Usage,
     input_columns,
@@ -139,7 +142,7 @@ def a_usage(device: bytes, pack: bytes) -> Usage:
     stems, starts, frames, flags = columns(rows, 0)
     input_starts, input_kinds, input_values = input_columns([(240000, 16, 9830)], 0)
     return Usage(
-        version=1,
+        version=2,
         device_id=device,
         sequence=1,
         previous=FIRST_PREVIOUS,
@@ -169,7 +172,17 @@ def a_usage(device: bytes, pack: bytes) -> Usage:
         silent_frames=0,
         pcm_sha256=sha256(b"pcm"),
         reason=SEAL_SHUTDOWN,
+        output_kind=OUTPUT_KIND_ALSA,
+        pace=PACE_CLOCKED,
+        seed_root=NO_SEED_ROOT,
     )
+
+
+def a_usage_of_version_1(device: bytes, pack: bytes) -> Usage:
+    """The same as a player wrote it that did not yet say what it played into."""
+    usage = a_usage(device, pack)
+    usage.version, usage.output_kind, usage.pace, usage.seed_root = 1, None, None, None
+    return usage
 
 
 def a_status(device: bytes, pack: bytes) -> Status:
@@ -271,6 +284,8 @@ class Examples:
         usage = a_usage(self.device.id, self.pack)
         self.records["usage"] = usage
         self.messages["usage"] = sign_usage(usage, self.device.sign)
+        earlier = a_usage_of_version_1(self.device.id, self.pack)
+        self.messages["usage-1"] = sign_usage(earlier, self.device.sign)
 
     def _linked(self) -> None:
         device, usage = self.device, self.messages["usage"]

@@ -149,10 +149,26 @@ def usage_with(**changes) -> bytes:
     return dumps(fields)
 
 
+def test_usage_of_version_1_is_readable_and_says_nothing_of_its_output():
+    usage = open_usage(EXAMPLES.messages["usage-1"], EXAMPLES.device.public_key, crypto.verify)
+    assert (usage.version, usage.output_kind, usage.pace, usage.seed_root) == (1, None, None, None)
+    assert usage.played_frames() == EXAMPLES.records["usage"].played_frames()
+
+
 def test_usage_that_contradicts_itself_is_refused():
     assert Usage.decode(usage_with()).sequence == 1
     for changes in (
-        {"version": 2},
+        {"version": 0},
+        {"version": 1},  # which has no fields 34 to 36
+        {"version": 3},
+        {"output_kind": None},
+        {"output_kind": 0},
+        {"output_kind": 5},
+        {"pace": None},
+        {"pace": 0},
+        {"pace": 3},
+        {"seed_root": None},
+        {"seed_root": bytes(31)},
         {"sequence": 0},
         {"reason": 0},
         {"reason": 9},

@@ -71,8 +71,12 @@ def usages(draw: st.DrawFn) -> Usage:
     sequence = draw(st.integers(2, U64))
     start_ms = draw(st.integers(0, U64 >> 1))
     silent, delivered = sorted([draw(st.integers(0, span)), draw(st.integers(0, span))])
+    version = draw(st.integers(1, 2))
     fixed: dict[str, Any] = {
-        "version": 1,
+        "version": version,
+        "output_kind": draw(st.integers(1, 4)) if version == 2 else None,
+        "pace": draw(st.integers(1, 2)) if version == 2 else None,
+        "seed_root": draw(st.binary(min_size=32, max_size=32)) if version == 2 else None,
         "sequence": sequence,
         "first_frame": first_frame,
         "end_frame": first_frame + span,

@@ -155,6 +155,8 @@ TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "flags": flag_rows,
     "seal reasons": numbered(segment.SEAL_REASONS),
     "lost reasons": numbered(segment.LOST_REASONS),
+    "output kinds": numbered(segment.OUTPUT_KINDS),
+    "paces": numbered(segment.PACES),
     "clocks": numbered(tuple(segment.CLOCK_LETTERS)),
     "roles": numbered(ROLES),
     "codecs": numbered(CODECS),

@@ -8,7 +8,12 @@ from amos.protocol.errors import LocalError, MessageError
 from amos.protocol.limits import SEGMENT_BYTES_MAX, SEGMENT_INPUTS_MAX, SEGMENT_ROWS_MAX, STEMS_MAX
 from amos.protocol.record import U8, U32, U64, Record
 
-VERSION = 1
+VERSION = 2
+VERSION_WITHOUT_OUTPUT = 1
+"""Written by players that did not yet say what they played into; readers take both."""
+
+TIER_RENDERER = 255
+"""The tier of devices enrolled to render: faster than real time, into files or nowhere. A player is never in it."""
 
 FLAG_BEGIN = 1
 """The placement begins in this row."""
@@ -44,6 +49,21 @@ SEAL_REASONS = ("", "interval", "full", "pack", "tier", "session", "shutdown", "
 LOST_STORAGE = 1
 LOST_DAMAGED = 2
 LOST_REASONS = ("", "storage lost", "records damaged")
+
+OUTPUT_KIND_ALSA = 1
+OUTPUT_KIND_I2S = 2
+OUTPUT_KIND_WAV = 3
+OUTPUT_KIND_NULL = 4
+OUTPUT_KINDS = ("", "alsa", "i2s", "wav", "null")
+"""What the samples were delivered to."""
+
+PACE_CLOCKED = 1
+PACE_FREE = 2
+PACES = ("", "clocked", "free")
+"""In real time, or as fast as the machine could."""
+
+NO_SEED_ROOT = bytes(32)
+"""`seed_root` of a player that has had no receipt yet."""
 
 FIRST_PREVIOUS = bytes(32)
 """`previous` of a device's first segment."""
@@ -87,6 +107,9 @@ class Usage(Record):
         (31, "lost_first", "uint?", U64),
         (32, "lost_last", "uint?", U64),
         (33, "lost_reason", "uint?", len(LOST_REASONS) - 1),
+        (34, "output_kind", "uint?", len(OUTPUT_KINDS) - 1),
+        (35, "pace", "uint?", len(PACES) - 1),
+        (36, "seed_root", "bytes?", 32),
     )
 
     version: int
@@ -122,10 +145,16 @@ class Usage(Record):
     lost_first: "int | None"
     lost_last: "int | None"
     lost_reason: "int | None"
+    output_kind: "int | None"
+    pace: "int | None"
+    seed_root: "bytes | None"
 
     def fault(self) -> "str | None":
-        if self.version != VERSION:
-            return "version: expected %d, found %d" % (VERSION, self.version)
+        if self.version not in (VERSION_WITHOUT_OUTPUT, VERSION):
+            return "version: expected %d or %d, found %d" % (VERSION_WITHOUT_OUTPUT, VERSION, self.version)
+        fault = self._source_fault()
+        if fault:
+            return fault
         if self.sequence < 1 or self.reason < 1 or self.rate_hz < 8000:
             return "sequence, reason and rate: expected at least 1, 1 and 8000"
         span = self.end_frame - self.first_frame
@@ -146,6 +175,14 @@ class Usage(Record):
         if self.lost_reason == 0:
             return "lost_reason: expected 1 or 2, found 0"
         return self._row_fault(span) or self._input_fault(span)
+
+    def _source_fault(self) -> "str | None":
+        present = [value is not None for value in (self.output_kind, self.pace, self.seed_root)]
+        if present != [self.version == VERSION] * 3:
+            return "output_kind, pace and seed_root: expected all three in version %d, none before" % VERSION
+        if self.output_kind == 0 or self.pace == 0:
+            return "output_kind and pace: expected at least 1"
+        return None
 
     def _row_fault(self, span: int) -> "str | None":
         if not len(self.stems) == len(self.starts) == len(self.frames) == len(self.flags):
