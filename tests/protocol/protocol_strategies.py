@@ -16,7 +16,7 @@ from amos.protocol.limits import PPM, SPLITS_MAX
 from amos.protocol.link import OFFER, OFFER_CHUNK_BYTES_MAX, REQUEST_NEEDS, Entry, Request, Response, Status
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts, list_opt_outs
-from amos.protocol.record import U32, U64, Record
+from amos.protocol.record import U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
 from amos.protocol.segment import FLAGS_ALL, Usage
 
 RECORDS: dict[str, type[Record]] = {
@@ -60,7 +60,7 @@ def fields(record: type[Record], **fixed: st.SearchStrategy[Any]) -> st.SearchSt
 
 @st.composite
 def usages(draw: st.DrawFn) -> Usage:
-    first_frame = draw(st.integers(0, U64 >> 1))
+    first_frame = draw(st.integers(0, U63 >> 1))
     # Each row begins where the sum of the starts has come to and ends within the span.
     starts = draw(st.lists(st.integers(0, U32 >> 4), max_size=LENGTH))
     frames = draw(st.lists(st.integers(1, U32 >> 4), min_size=len(starts), max_size=len(starts)))
@@ -68,8 +68,8 @@ def usages(draw: st.DrawFn) -> Usage:
     inputs = draw(st.lists(st.integers(0, U32 >> 4), max_size=LENGTH))
     span = max([0, sum(inputs), *ends]) + draw(st.integers(0, 1 << 40))
     rows, taken = len(starts), len(inputs)
-    sequence = draw(st.integers(2, U64))
-    start_ms = draw(st.integers(0, U64 >> 1))
+    sequence = draw(st.integers(2, U63))
+    start_ms = draw(st.integers(0, U63 >> 1))
     silent, delivered = sorted([draw(st.integers(0, span)), draw(st.integers(0, span))])
     version = draw(st.integers(1, 2))
     fixed: dict[str, Any] = {
@@ -82,7 +82,7 @@ def usages(draw: st.DrawFn) -> Usage:
         "end_frame": first_frame + span,
         "rate_hz": draw(st.integers(8000, 192000)),
         "start_ms": start_ms,
-        "end_ms": start_ms + draw(st.integers(0, U64 >> 1)),
+        "end_ms": start_ms + draw(st.integers(0, U63 >> 1)),
         "anchor_unix_ms": None,
         "anchor_ms": None,
         "stems": array("H", draw(st.lists(st.integers(0, 1023), min_size=rows, max_size=rows))),
@@ -100,7 +100,7 @@ def usages(draw: st.DrawFn) -> Usage:
         "lost_reason": None,
     }
     if draw(st.booleans()):
-        fixed |= {"anchor_unix_ms": draw(st.integers(0, U64)), "anchor_ms": draw(st.integers(0, U64))}
+        fixed |= {"anchor_unix_ms": draw(st.integers(0, UNIX_MS_MAX)), "anchor_ms": draw(st.integers(0, U63))}
     if draw(st.booleans()):
         first = draw(st.integers(1, sequence - 1))
         fixed |= {
@@ -170,16 +170,15 @@ def answers(draw: st.DrawFn) -> Answer:
 
 def opt_out_lists() -> st.SearchStrategy[OptOuts]:
     """Lists of any stems."""
-    uint = st.integers(0, U64)
     ids = st.lists(st.binary(min_size=16, max_size=16), max_size=LENGTH)
-    return st.builds(list_opt_outs, uint, uint, ids)
+    return st.builds(list_opt_outs, st.integers(0, U63), st.integers(0, UNIX_S_MAX), ids)
 
 
 @st.composite
 def closings(draw: st.DrawFn) -> Closing:
     """A closing that keeps the rules between its fields."""
-    income, previous = draw(st.integers(0, 1 << 62)), draw(st.none() | st.integers(0, U64))
-    carry = draw(st.integers(0, 1 << 62)) if previous is not None else 0
+    income, previous = draw(st.integers(0, 1 << 61)), draw(st.none() | st.integers(0, U63))
+    carry = draw(st.integers(0, 1 << 61)) if previous is not None else 0
     return Closing(
         version=1,
         period=f"{draw(st.integers(2000, 9998))}-{draw(st.integers(1, 12)):02}",

@@ -1,7 +1,7 @@
 """The time by which leases end: what is certain, and where nothing is, what has at least gone by (RIGHTS.md)."""
 
 from amos.protocol.errors import ProtocolError
-from amos.protocol.record import U8, U64, Record
+from amos.protocol.record import U8, UNIX_MS_MAX, Record
 
 VERSION = 2
 KEPT_BYTES_MAX = 64
@@ -34,8 +34,8 @@ class TimeKept(Record):
     NAME = "time kept"
     FIELDS = (
         (1, "version", "uint", U8),
-        (2, "unix_ms", "uint?", U64),
-        (3, "wall_unix_ms", "uint?", U64),
+        (2, "unix_ms", "uint?", UNIX_MS_MAX),
+        (3, "wall_unix_ms", "uint?", UNIX_MS_MAX),
         (4, "device_id", "bytes?", DEVICE_ID_BYTES),
         (5, "lost", "bool?", None),
     )
@@ -87,8 +87,8 @@ class LeaseClock:
         self._write()
 
     def tick(self, now_ms: int, wall_unix_ms: "int | None", trusted_unix_ms: "int | None" = None) -> None:
-        """Time has gone on. `now_ms` before an earlier one (another clock) counts as no time. `trusted_unix_ms`: what an
-        anchor of this boot makes of it, which the lease clock is never behind."""
+        """Time has gone on. `now_ms` before an earlier one (another clock) counts as no time. `trusted_unix_ms`: what
+        an anchor of this boot makes of it, which the lease clock is never behind."""
         passed = now_ms - self._last_ms
         self._wall_ms = wall_unix_ms
         if passed > 0:
@@ -150,14 +150,19 @@ class LeaseClock:
         unix_ms = self.unix_ms
         kept = TimeKept(
             version=VERSION,
-            unix_ms=unix_ms,
-            wall_unix_ms=self._wall_ms,
+            unix_ms=_capped(unix_ms),
+            wall_unix_ms=_capped(self._wall_ms),
             device_id=self._device_id,
             lost=self.lost,
         )
         self._unsaved_ms = 0
         self._kept.write(kept.encode())
         self._saved_ms = unix_ms
+
+
+def _capped(unix_ms: "int | None") -> "int | None":
+    """What can be stored: every lease has ended by then."""
+    return None if unix_ms is None else min(unix_ms, UNIX_MS_MAX)
 
 
 def _decode(content: "bytes | None", device_id: bytes) -> "TimeKept | None":

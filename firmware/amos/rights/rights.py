@@ -28,7 +28,7 @@ class Rights:
         return self.licence
 
     def tick(self, now_ms: int, clock) -> None:
-        """Time has gone on to `now_ms`, which may be the samples'; `clock` is an `AnchoredClock`. Saved when that is due."""
+        """Time has gone on to `now_ms`, which may be the samples'; `clock` is an `AnchoredClock`. Saved when due."""
         self.lease_clock.tick(now_ms, clock.wall_unix_ms(), clock.trusted_unix_ms())
         if self.lease_clock.due and not self._worker.busy:
             self._worker.submit(self.lease_clock.save)
