@@ -20,6 +20,7 @@ BARS_S = 4
 NEEDS = {
     "a broker",
     "a courier's spool",
+    "a device to revoke",
     "a month's play",
     "a Raspberry Pi",
     "a statement",

@@ -17,13 +17,14 @@ from amos.protocol.link import OFFER, OFFER_CHUNK_BYTES_MAX, REQUEST_NEEDS, Entr
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts, list_opt_outs
 from amos.protocol.record import U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
+from amos.protocol.revocation import Revocation
 from amos.protocol.segment import FLAGS_ALL, Usage
 
 RECORDS: dict[str, type[Record]] = {
     record.NAME: record
     for record in (
         Usage, Manifest, PackStem, Catalogue, Work, Share, Enrolment, Request, Response, Entry, Status, Answer,
-        OptOuts, Anchor, Closing,
+        OptOuts, Anchor, Closing, Revocation,
     )
 }  # fmt: skip
 SLUG_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -216,7 +217,7 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         stems = st.lists(pack_stems(), min_size=1, max_size=3)
         rate = st.integers(8000, 192000)
         fixed = {"version": version, "stems": stems, "rate_hz": rate, "voices": st.integers(1, 32)}
-    if name == "anchor":
+    if name in ("anchor", "revocation"):
         fixed = {"version": version}
     if name == "catalogue":
         fixed = {"version": version, "works": st.lists(works(), max_size=3, unique_by=lambda work: work.stem_id)}
