@@ -44,7 +44,7 @@ class BlobFile:
     def __init__(self, path: str):
         if _size(path) is None:
             create_private(path).close()
-        self.file = open_private(path, "r+b") if MICROPYTHON else open_private(path, "r+b", 0)
+        self.file = open_private(path, "r+b", 0)
 
     def read(self, offset: int, size: int) -> bytes:
         """Up to `size` bytes from `offset` on."""

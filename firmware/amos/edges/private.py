@@ -4,7 +4,9 @@ Contract: what is made or opened for writing here has mode 0600, a folder 0700, 
 without modes keeps its own. A symbolic link under the name is never followed: OSError, or it gives way to the new file.
 
 create_private(path)             a file for writing that nobody else holds: what stood under the name is removed
-open_private(path, mode)         "wb" and "ab" make it when absent, "r+b" does not
+open_private(path, mode, buffering=-1)
+                                 "wb" and "ab" make it when absent, "r+b" does not; buffering 0 means none, which
+                                 MicroPython never has
 keep_private(file)               an open file is its owner's alone from here on, where the system lets us say so
 make_private_folder(path)        OSError when it is there
 """
@@ -27,7 +29,7 @@ else:
             """Boards have neither users nor links."""
             return open(path, "wb")
 
-        def open_private(path: str, mode: str):
+        def open_private(path: str, mode: str, buffering: int = -1):
             """As above."""
             return open(path, mode)
 

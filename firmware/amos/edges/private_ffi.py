@@ -44,7 +44,7 @@ def create_private(path: str):
     return _opened(path, _WAYS["wb"] | _O_EXCL, "wb")
 
 
-def open_private(path: str, mode: str):
+def open_private(path: str, mode: str, buffering: int = -1):
     return _opened(path, _WAYS[mode] | _O_NOFOLLOW, mode)
 
 
