@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile as sf
+from listing import list_all
 
 from amos import crypto
 from amos.app import Player
@@ -18,7 +19,7 @@ from amos.protocol.envelope_host import wrap
 from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_call import identify
 from amos.protocol.link_courier_offer import offer_receipt
-from amos.protocol.link_courier_segment import list_all, read_segment
+from amos.protocol.link_courier_segment import read_segment
 from amos.protocol.link_courier_talk import Conversation
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.segment import open_usage

@@ -14,11 +14,14 @@ from typing import Annotated, Any
 import typer
 
 from amos.protocol.errors import MessageError
-from amos_cli.output import AsJson, Exit, error_sentence, print_json, refusals, refuse
+from amos_cli.keys import public_key_of
+from amos_cli.output import AsJson, error_sentence, print_json, refusals, refuse
+from amos_cli.paths import file_argument, file_option, folder_argument
 from amos_ledger import registry
 from amos_ledger.errors import BrokerUnusable, LedgerError, StorageFailed
-from amos_ledger.folder import Folder, init_folder, parse_key
+from amos_ledger.folder import Folder, init_folder
 from amos_ledger.ledger import Ledger
+from amos_ledger.log.checkpoint import verifier_key
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.opt_outs import add_opt_outs, read_opt_outs
 from amos_ledger.records import Totals
@@ -27,20 +30,21 @@ from amos_mqtt.broker import BrokerSettingError, broker_at
 
 app = typer.Typer(help="Keep the ledger: enrol devices, publish packs, serve couriers.", no_args_is_help=True)
 
-LedgerFolder = Annotated[Path, typer.Argument(metavar="DIR", help="The ledger's folder.")]
+NewFolder = Annotated[Path, typer.Argument(metavar="DIR", help="The ledger's folder; made when absent.")]
+LedgerFolder = Annotated[Path, folder_argument("DIR", help="The ledger's folder.")]
 
 
 @app.command()
 def init(
-    folder: LedgerFolder,
+    folder: NewFolder,
     origin: Annotated[str, typer.Option(metavar="NAME", help="The log's name for all time, e.g. ledger.example/amos.")],
     operator_key: Annotated[str, typer.Option(metavar="HEX", help="Public key whose enrolments count.")],
     publisher_key: Annotated[str, typer.Option(metavar="HEX", help="Public key whose packs and catalogues count.")],
     as_json: AsJson = False,
 ) -> None:
     """Make a ledger with a key of its own, and print its public key."""
-    with _one_line_errors(folder, as_json):
-        keys = parse_key(operator_key, "operator-key"), parse_key(publisher_key, "publisher-key")
+    with _one_line_errors(folder, as_json, usage=(MessageError,)):  # the only message that it makes is the origin
+        keys = public_key_of(operator_key, "--operator-key"), public_key_of(publisher_key, "--publisher-key")
         made = init_folder(folder, origin, *keys)
         with made.open_store() as store:
             registry.publish(made, store)
@@ -52,7 +56,7 @@ def init(
 @app.command()
 def enrol(
     folder: LedgerFolder,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The signed enrolment.")],
+    file: Annotated[Path, file_argument("FILE", help="The signed enrolment.")],
     as_json: AsJson = False,
 ) -> None:
     """Let a device's segments count. The same enrolment again is no error."""
@@ -98,7 +102,7 @@ def _utc(unix_s: int) -> str:
 @app.command()
 def publish(
     folder: LedgerFolder,
-    pack_folder: Annotated[Path, typer.Argument(metavar="PACKDIR", help="Holds manifest.cose and catalogue.cose.")],
+    pack_folder: Annotated[Path, folder_argument("PACKDIR", help="Holds manifest.cose and catalogue.cose.")],
     as_json: AsJson = False,
 ) -> None:
     """Let play of a pack's stems count. The same pack again is no error."""
@@ -118,7 +122,7 @@ def publish(
 @app.command()
 def optouts(
     folder: LedgerFolder,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="From amos pack optouts.")],
+    file: Annotated[Path, file_argument("FILE", help="From amos pack optouts.")],
     as_json: AsJson = False,
 ) -> None:
     """Hand the publisher's opt-out list to every courier. The same list again is no error."""
@@ -137,9 +141,9 @@ def serve(
     once_idle: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="End after this long without a message.")
     ] = None,
-    tls_ca: Annotated[Path | None, typer.Option(help="Broker's CA certificate (PEM): use TLS.")] = None,
-    tls_certificate: Annotated[Path | None, typer.Option(help="The ledger's certificate (PEM).")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
+    tls_ca: Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")] = None,
+    tls_certificate: Annotated[Path | None, file_option(help="The ledger's certificate (PEM).")] = None,
+    tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
 ) -> None:
     """Take usage from the broker, answer with receipts or refusals, until ended (SIGTERM, Ctrl-C)."""
     logging.basicConfig(format="%(asctime)s ledger: %(message)s", level=logging.INFO)
@@ -194,15 +198,16 @@ def status(
 
 
 def _facts(folder: Folder, totals: Totals) -> dict[str, Any]:
-    facts = {"origin": folder.trust.origin, "public_key": folder.public_key.hex()} | asdict(totals)
-    return facts | {"quarantined": [device.device for device in totals.quarantined]}
+    origin, public_key = folder.trust.origin, folder.public_key
+    named = {"origin": origin, "public_key": public_key.hex(), "verifier_key": verifier_key(origin, public_key)}
+    return named | asdict(totals) | {"quarantined": [device.device for device in totals.quarantined]}
 
 
 @contextmanager
-def _one_line_errors(folder: Path, as_json: bool = False) -> Iterator[None]:
-    kinds = (LedgerError, MessageError, BrokerSettingError)
+def _one_line_errors(folder: Path, as_json: bool = False, usage: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    kinds = (LedgerError, MessageError)
     try:
-        with refusals(*kinds, as_json=as_json), refusals(BrokerUnusable, as_json=as_json, code=Exit.UNREACHABLE):
+        with refusals(*kinds, usage=(BrokerSettingError, *usage), unreachable=(BrokerUnusable,), as_json=as_json):
             yield
     except (OSError, sqlite3.Error) as error:
-        refuse(StorageFailed.__name__, f"{folder}: {error_sentence(error)}", as_json)
+        refuse(StorageFailed(f"{folder}: {error_sentence(error)}"), as_json)

@@ -12,7 +12,13 @@ LEVELS = {"auto": (5, 4), "5": (5,), "3.1.1": (4,)}
 
 
 class BrokerSettingError(Exception):
-    """An address that is none, or TLS files that are none."""
+    """An address that is none, or a private key without its certificate."""
+
+
+class TlsFileError(BrokerSettingError):
+    """A TLS file that is there, and is none."""
+
+    exit_code = 1
 
 
 @dataclass(frozen=True)
@@ -57,8 +63,9 @@ def _context(ca: Path | None, certificate: Path | None, key: Path | None) -> ssl
         context = ssl.create_default_context(cafile=ca)
         if certificate is not None:
             context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError) as error:
-        raise BrokerSettingError(f"TLS files: {error}") from error
+    except OSError as error:  # `ssl.SSLError` is one; neither says which file
+        named = ", ".join(str(path) for path in (ca, certificate, key) if path is not None)
+        raise TlsFileError(f"TLS: expected PEM files that belong together in {named}, found others") from error
     return context
 
 

@@ -10,10 +10,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from amos.crypto.key_text import key_of_hex
 from amos.edges.notify_host import heartbeat
 from amos.protocol.printable_host import printable
-from amos_cli.output import AsJson, Exit, error_sentence, print_json, refuse
+from amos_cli.keys import public_key_of
+from amos_cli.output import AsJson, Exit, print_json, refusals
+from amos_cli.paths import file_option, folder_option
 from amos_cli.table import print_table
 from amos_mqtt.broker import LEVELS, Broker, BrokerSettingError, broker_at
 from amos_sync.clock import clock_ms
@@ -47,42 +48,38 @@ def run(
     until_idle: Annotated[bool, typer.Option(help="End (0) once every sealed segment is receipted.")] = False,
     timeout_s: Annotated[int, typer.Option(min=0, help="With --until-idle: give up (1) after this; 0 never.")] = 0,
     mqtt_version: Annotated[str, typer.Option(help="auto, 5 or 3.1.1.")] = "auto",
-    tls_ca: Annotated[Path | None, typer.Option(help="Broker's CA certificate (PEM): use TLS.")] = None,
-    tls_certificate: Annotated[Path | None, typer.Option(help="This courier's certificate (PEM).")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
+    tls_ca: Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")] = None,
+    tls_certificate: Annotated[Path | None, file_option(help="This courier's certificate (PEM).")] = None,
+    tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
     spool_mib: Annotated[int, typer.Option(min=1, help="Stop pulling at this size.")] = SPOOL_BYTES_MAX >> 20,
     opt_outs: Annotated[Path | None, typer.Option(help="The publisher's opt-out list, beside the broker's.")] = None,
 ) -> None:
     """Pull, send, resend until receipted, hand receipts back."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s courier: %(message)s")
-    try:
+    with refusals(SyncError, usage=(BrokerSettingError, SettingError)):
         settings = Settings(
             site=_site(site),
             addresses=tuple(dict.fromkeys(check_address(address) for address in device)),
             broker=_broker(broker, mqtt_version, tls_ca, tls_certificate, tls_key),
             spool=spool,
-            ledger_key=_key("ledger key", ledger_key),
+            ledger_key=_key("--ledger-key", ledger_key),
             spool_bytes_max=spool_mib << 20,
             opt_outs=opt_outs,
             packs=packs,
-            publisher_key=_key("publisher key", publisher_key),
+            publisher_key=_key("--publisher-key", publisher_key),
         )
         courier = Courier(settings)
-    except (SyncError, BrokerSettingError) as error:
-        refuse("courier", error_sentence(error), code=Exit.USAGE)
     raise typer.Exit(_drive(courier, until_idle, timeout_s))
 
 
 @app.command()
 def status(
-    spool: Annotated[Path, typer.Option(help="The courier's folder.")],
+    spool: Annotated[Path, folder_option(help="The courier's folder.")],
     as_json: AsJson = False,
 ) -> None:
     """Show what is in a spool; works beside a running courier."""
-    try:
+    with refusals(SyncError, as_json=as_json):
         found = report(spool)
-    except SyncError as error:
-        refuse("courier", error_sentence(error), as_json, Exit.USAGE)
     if as_json:
         return print_json(found)
     table = Table("player", "port", "last", "pulled", "sent", "held", "refused", "receipted", "returned", "sent bytes")
@@ -130,13 +127,8 @@ def _site(text: str) -> str:
     return text
 
 
-def _key(name: str, text: str | None) -> bytes | None:
-    if text is None:
-        return None
-    key = key_of_hex(text)
-    if key is None:
-        raise SettingError(f"{name} {text!r}: expected 64 hex digits")
-    return key
+def _key(option: str, text: str | None) -> bytes | None:
+    return None if text is None else public_key_of(text, option)
 
 
 def _broker(text: str, version: str, ca: Path | None, certificate: Path | None, key: Path | None) -> Broker:

@@ -3,21 +3,19 @@
 What a crash leaves: everything flushed (at most a second of play is not), to be sealed at the next boot.
 """
 
-import json
 import os
 
 from amos import crypto
 from amos.anchored_clock import AnchoredClock
-from amos.compat import MICROPYTHON
 from amos.device import Device
 from amos.edges.clock import SystemClock
 from amos.edges.directory_lock import DirectoryLock
-from amos.edges.durable import append_line
 from amos.edges.hardware import hardware_ids
 from amos.edges.journal_store import RESERVED_BLOCK, open_reserved, open_store
 from amos.edges.key_store import load_or_make_device_seed
 from amos.edges.link_ports import open_port
-from amos.edges.worker import InlineWorker
+from amos.edges.sessions_file import append_session
+from amos.edges.worker import open_worker
 from amos.heap import begin_play, begin_work
 from amos.identity import Identity, device_id_of
 from amos.journal.journal import Journal, JournalError, JournalFull
@@ -36,9 +34,7 @@ from amos.session.session import Handover, Session
 from amos.session.totals import Totals, summary_lines
 from amos.session.usage_log import UsageLog
 from amos.sound.mixer import make_buffers
-
-PERMIT_POLLS = 20
-"""Idle polls until the player asks again whether it may play."""
+from amos.standby import Standby
 
 
 class Player:
@@ -73,7 +69,7 @@ class Player:
         journal = Journal(self._store, os.urandom(8), reservation)
         for note in journal.notes:
             self._say("journal: " + note)
-        worker, clock = _worker(config), self._clock
+        worker, clock = open_worker(config.pace == "free"), self._clock
         # Before the boot is counted in the journal: a cut in between must not look as if the time had been lost.
         rights = open_rights(
             config.directory,
@@ -94,7 +90,8 @@ class Player:
         port = open_port(config.link)
         link = DeviceLink(device, port.request_bytes_max)
         device.attach(link)
-        self._service = LinkService(device, port, link, clock, heartbeat)
+        self._service = service = LinkService(device, port, link, clock, heartbeat)
+        self._standby = Standby(device, packs, service, config.linger == "forever", self._say, self._is_stopping)
         self._stopping = False
         self.refused = False
         self._session = None
@@ -123,7 +120,7 @@ class Player:
             self._session = self._begin(None)
         except JournalError as error:
             self._halt(error)
-        while self._session is not None or self._has_room_again():
+        while self._session is not None or self._standby.has_room_again():
             if self._session is None:
                 self._session = self._succeed(None)
                 continue
@@ -138,10 +135,9 @@ class Player:
                 self._session = self._succeed(handover)
         self._service.linger(self._config.linger, self._is_stopping)
         self._totals.add_log(recovered)
-        try:
-            append_line(self._config.directory + "/sessions.jsonl", json.dumps(self._totals.summary(device)))
-        except OSError as error:
-            self._say("sessions.jsonl: expected room for a line, found %s; nothing depends on it" % error)
+        note = append_session(self._config.directory, self._totals.summary(device))
+        if note:
+            self._say(note)
         device.rights.lease_clock.save()
         self._store.close()
         self._reserved.close()
@@ -156,7 +152,7 @@ class Player:
             if refusal_of(packs, device.rights) and handover is not None:
                 handover.output.close()  # it may be long until a pack may be played
                 handover = None
-            pack = self._permitted()
+            pack = self._standby.permitted()
             if pack is None:
                 return None
             try:
@@ -172,37 +168,6 @@ class Player:
             self._state.set_state(STATE_PLAYING, packs.refusal)
             self._say("playing: session %d, pack %d" % (device.journal.session, pack.manifest.serial))
         return session
-
-    def _permitted(self):
-        """The pack, if it may be played, else None. The status says why it may not. A player that lingers for ever
-        waits here until this pack or another one may be played."""
-        state = self._state
-        while not self._stopping:
-            reason = refusal_of(self._packs, self.device.rights)
-            if reason is None:
-                return self._packs.pack
-            state.choose_pack(self._packs.pack_id)
-            if state.text != reason:
-                state.set_state(STATE_STOPPED, reason)
-                self._say("stopped: " + reason)
-            if self._config.linger != "forever":
-                break
-            for _poll in range(PERMIT_POLLS):
-                if not self._stopping and not self._packs.waiting:
-                    self._service.idle()
-            if self._packs.waiting:
-                self._packs.change()
-        return None
-
-    def _has_room_again(self) -> bool:
-        """Wait while the journal is full; returns whether it has room again. Only a player that lingers for ever waits,
-        because nobody in the venue would start it again."""
-        device = self.device
-        while self._state.state == STATE_FULL and self._config.linger == "forever" and not self._stopping:
-            if device.journal.spare_segments:
-                return True
-            self._service.idle()
-        return False
 
     def _succeed(self, handover: "Handover | None") -> "Session | None":
         """The session after one that gave way, was over or found the journal full, or None if there is none; the status
@@ -284,12 +249,3 @@ class Player:
     def _halt(self, error) -> None:
         self._state.set_state(STATE_FULL if isinstance(error, JournalFull) else STATE_FAULT, str(error))
         self._say("stopped: %s" % error)
-
-
-def _worker(config):
-    """A thread where there are any, for storage; not while running free, where every run has to be the same."""
-    if MICROPYTHON or config.pace == "free":
-        return InlineWorker()
-    from amos.edges.worker_host import ThreadWorker
-
-    return ThreadWorker()

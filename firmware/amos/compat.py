@@ -45,3 +45,10 @@ else:
     def readinto(file, buffer, count: int) -> int:
         """As above; CPython's takes the size from the buffer."""
         return file.readinto(memoryview(buffer)[:count])
+
+
+def error_words(error: OSError) -> str:
+    """What the system says, in words. MicroPython has a number alone, and a name for some."""
+    if error.args and error.args[0] == 2:  # ENOENT, everywhere
+        return "none of that name"
+    return getattr(error, "strerror", None) or "system error %s" % error

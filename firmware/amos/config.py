@@ -3,6 +3,7 @@
 import json
 import os
 
+from amos.compat import error_words
 from amos.crypto.key_text import key_of_hex
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 
@@ -142,7 +143,7 @@ def load(directory: str, words) -> Config:
             # MicroPython allocates what it is asked to read, whether or not the file has it.
             data = file.read(min(os.stat(path)[6], CONFIG_BYTES_MAX) + 1)
     except OSError as error:
-        raise ConfigError("%s: expected a file, found %s; `amos device prepare` makes it" % (path, error))
+        raise ConfigError("%s: expected a file, found %s; `amos device prepare` makes it" % (path, error_words(error)))
     try:
         values = json.loads(data.decode()) if len(data) <= CONFIG_BYTES_MAX else None
     except (ValueError, RuntimeError):  # on either runtime: no JSON, no text, too deep

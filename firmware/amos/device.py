@@ -5,8 +5,10 @@ from amos.edges.worker import InlineWorker
 from amos.log_ring import LogRing
 from amos.protocol.anchor import open_anchor
 from amos.protocol.errors import ProofError, ProtocolError
-from amos.protocol.limits import INPUT_NONCES_MAX, LIST_ENTRIES_MAX
+from amos.protocol.limits import INPUT_NONCES_MAX, LIST_ENTRIES_MAX, NAMES_MAX
 from amos.protocol.link import Status
+from amos.protocol.link_name import ANNOUNCEMENTS, SLIDERS, Name
+from amos.protocol.printable import sentence
 from amos.protocol.receipt import parse_receipt
 
 TYPE_CHECKING = False
@@ -88,7 +90,7 @@ class Device:
             underruns=player.underruns,
             damaged_frames=self._link.damaged if self._link else 0,
             trimmed=self.trimmed,
-            text=_short(text) if text else None,
+            text=sentence(text) if text else None,
             output=player.output_health,
             spare_segments=journal.spare_segments,
             failed_writes=journal.failed_writes,
@@ -138,6 +140,23 @@ class Device:
         first, data = self._log_ring.read(offset, length)
         return first, data, self._log_ring.end
 
+    def names(self, kind: int, first: int) -> tuple:
+        """(pack, how many names of that kind its score has, some of them from `first` on). Raises `ProtocolError`."""
+        session = self.player_state.session
+        if session is None:
+            raise ProtocolError("names: expected while a session plays")
+        score = session.score
+        if kind == SLIDERS:
+            count = len(score.sliders)
+            names = [Name(name=row.name, lo_q15=row.lo_q15, hi_q15=row.hi_q15) for row in _page(score.sliders, first)]
+        elif kind == ANNOUNCEMENTS:
+            spoken = score.announcements or ()
+            count = len(spoken)
+            names = [Name(name=row.name) for row in _page(spoken, first)]
+        else:
+            raise ProtocolError("names: expected kind 1 or 2, found %d" % kind)
+        return self.player_state.pack_id, count, names
+
     def set_tier(self, value: int) -> None:
         self.player_state.set_tier(value)
 
@@ -153,6 +172,6 @@ class Device:
         self._inputs_taken.append(nonce)
 
 
-def _short(text: str) -> str:
-    # Printable ASCII only, so that 160 letters are 160 bytes whatever the sentence quotes.
-    return "".join([letter if " " <= letter <= "~" else "?" for letter in text[:160]])
+def _page(rows, first: int):
+    """Rows from `first` on that fit into one answer. No slice has bounds from outside: a board's are small integers."""
+    return rows[first : first + NAMES_MAX] if first < len(rows) else ()

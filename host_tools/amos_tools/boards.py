@@ -97,6 +97,12 @@ OF_RUNTIME = {
 """The edges that each runtime has."""
 
 
+class BoardFileError(BoardError):
+    """A board's file is there, and does not hold what one has to."""
+
+    exit_code = 1
+
+
 @dataclass(frozen=True)
 class Board:
     """A checked board. `facts`: dotted key -> value, as in `SCHEMA`."""
@@ -171,16 +177,16 @@ def heap_option(name: str, word_bytes: int) -> list[str]:
 def parse_board(name: str, data: bytes, file: str) -> Board:
     """The board in the TOML `data`; errors name `file` and the key. Raises `BoardError`."""
     if len(data) > FILE_BYTES_MAX:
-        raise BoardError(f"{file}: expected at most {FILE_BYTES_MAX} bytes, found more")
+        raise BoardFileError(f"{file}: expected at most {FILE_BYTES_MAX} bytes, found more")
     if not re.fullmatch(r"[a-z0-9-]{1,32}", name):
-        raise BoardError(f"{file}: expected a name of 1 to 32 of a-z, digits and -, found {name!r}")
+        raise BoardFileError(f"{file}: expected a name of 1 to 32 of a-z, digits and -, found {name!r}")
     try:
         facts = _flat(tomllib.loads(decode_text(data)))
     except (TextFault, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BoardError(f"{file}: expected TOML, found {error}") from None
+        raise BoardFileError(f"{file}: expected TOML, found {error}") from None
     fault = _fault(facts)
     if fault:
-        raise BoardError(f"{file}: {fault}")
+        raise BoardFileError(f"{file}: {fault}")
     return Board(name, facts)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from amos_cli.files import OutputRefused
 from amos_cli.output import AsJson, print_json, refusals
 from amos_cli.table import print_table
 from amos_tools.boards import Board, BoardError, board_names, load_board
@@ -27,7 +28,7 @@ def boards(
     as_json: AsJson = False,
 ) -> None:
     """List the boards, or check one and show everything about it."""
-    with refusals(BoardError, OSError, as_json=as_json):
+    with refusals(OutputRefused, OSError, usage=(BoardError,), as_json=as_json):
         if units:
             _tell({"units": str(UNITS)}, str(UNITS), as_json)
         elif firmware is not None:
@@ -60,9 +61,9 @@ def _list(known: list[Board], as_json: bool) -> None:
 
 
 def _write_firmware(folder: Path) -> int:
-    """The project's folder of that name, as far as boards get it; how many files. Raises OSError."""
+    """The project's folder of that name, as far as boards get it; how many files. Raises `OutputRefused`, OSError."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FileExistsError(f"{folder}: expected an empty folder or none, found other things")
+        raise OutputRefused(f"{folder}: expected an empty folder or none, found other things")
     sources = {name: firmware_file(name) for name in board_files()} | {name: FIRMWARE / name for name in FOR_A_BUILD}
     for name, source in sources.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

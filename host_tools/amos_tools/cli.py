@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
+from amos_cli.output import asks_json, usage_refusals
 from amos_tools.extras import DISTRIBUTION, advice
 
 COMMANDS = {
@@ -33,7 +34,16 @@ COMMANDS = {
 
 
 class Doors(TyperGroup):
-    """A group whose commands are imported when they are asked for."""
+    """A group whose commands are imported when they are asked for. Its parser's refusals are those of every command."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        self.as_json = asks_json(args)
+        with usage_refusals(self.as_json):
+            return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        with usage_refusals(self.as_json):
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from kill_venue import OPERATOR, PUBLISHER, RATE_HZ, SCRIPT, SITE
 from kill_venue import Player as Enrolled
+from listing import list_all
 from patience import wait_until
 
 from amos import crypto
@@ -36,7 +37,7 @@ from amos.protocol.link import (
 from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_offer import offer, offer_receipt
 from amos.protocol.link_courier_pack import SendPack
-from amos.protocol.link_courier_segment import list_all, read_segment
+from amos.protocol.link_courier_segment import read_segment
 from amos.protocol.segment import Usage, open_usage
 from amos.protocol.topics import USAGE, device_topic
 from amos.score.inputs import INPUT_LIKE, INPUT_PAUSE, INPUT_SKIP, INPUT_VOLUME

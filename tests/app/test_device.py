@@ -14,6 +14,7 @@ from amos.journal.facts import Opened
 from amos.journal.journal import Journal
 from amos.player_state import PlayerState
 from amos.protocol.errors import CborError, CoseError, ProofError, ProtocolError, SignatureError
+from amos.protocol.link_name import SLIDERS
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.receipt import sign_receipt
 from amos.protocol.segment import open_usage
@@ -132,6 +133,11 @@ def test_tier_and_inputs_from_outside_are_checked(device: Device) -> None:
             device.set_tier(value)
     with pytest.raises(ProtocolError, match="while a session plays"):
         device.input(bytes(16), 0, 0)
+
+
+def test_names_are_told_while_a_session_plays(device: Device) -> None:
+    with pytest.raises(ProtocolError, match="names: expected while a session plays"):
+        device.names(SLIDERS, 0)
 
 
 def test_identity_is_signed_in_a_context_of_its_own(device: Device) -> None:

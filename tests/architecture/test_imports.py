@@ -81,13 +81,14 @@ def rule(part: str, *ours: str, outside: set[str] | None = None, pure: bool = Fa
 # What stands beside the rooms of the player; `amos.app` alone knows them all.
 TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "anchored_clock": (("amos.protocol",), set()),
-    "config": (("amos.crypto.key_text", "amos.protocol.limits"), {"json", "os"}),
+    "config": (("amos.compat", "amos.crypto.key_text", "amos.protocol.limits"), {"json", "os"}),
     "device": (("amos.crypto", "amos.protocol", "amos.edges.worker", "amos.log_ring"), set()),
     "heap": (("amos.compat",), {"gc"}),
     "identity": (("amos.crypto", "amos.protocol.link"), set()),
     "link_service": ((), set()),
     "log_ring": ((), set()),
     "player_state": (("amos.protocol",), set()),
+    "standby": (("amos.packs.permission", "amos.protocol.link"), set()),
 }
 
 # The most particular rule for a module is the one that holds.
@@ -127,7 +128,7 @@ RULES = (
         outside=BYTES | {"os"},
     ),
     *(rule(f"amos.{name}", *ours, outside=outside) for name, (ours, outside) in TOP_LEVEL.items()),
-    rule("amos.app", "amos", outside={"json", "os"}),
+    rule("amos.app", "amos", outside={"os"}),
     rule("amos.__main__", "amos", outside={"sys"}),
     rule("amos", outside=set()),
     rule("boot", "amos.edges.usb_link", "amos.edges.watchdog", outside=set()),
@@ -174,7 +175,7 @@ RULES = (
     rule(
         "amos_ledger", "amos.protocol", "amos.crypto", "amos.edges.durable_host", "amos.edges.private_host", "amos_mqtt"
     ),
-    rule("amos_cli", "amos.edges.durable_host", "amos.protocol.printable_host"),
+    rule("amos_cli", "amos.edges.durable_host", "amos.protocol.printable_host", "amos.crypto.key_text"),
     rule("amos_mqtt.back_off", outside=PURE_HOST, pure=True),
     rule("amos_mqtt", outside={*sys.stdlib_module_names, "paho"}),
     rule("amos_tools.bootstrap", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),

@@ -19,6 +19,7 @@ RATE_HZ = 44_100
 BARS_S = 4
 NEEDS = {
     "a broker",
+    "a checkpoint kept",
     "a courier's spool",
     "a device to revoke",
     "a month's play",

@@ -134,7 +134,7 @@ def player_on(
     board = load_board(name)
     monkeypatch.setattr(audio_out, "MICROPYTHON", board["runtime"] == "micropython")
     monkeypatch.setattr(app, "SystemClock", lambda: outputs.clock)
-    monkeypatch.setattr(app, "_worker", lambda config: InlineWorker())
+    monkeypatch.setattr(app, "open_worker", lambda _free: InlineWorker())
     monkeypatch.setattr(app, "open_port", lambda address: port)
     monkeypatch.setattr(session, "_stems_ahead", lambda pack, config: None)
     keys = {"publisher_key": public_key(PUBLISHER).hex(), "ledger_key": "00" * 32}

@@ -164,7 +164,7 @@ def test_amos_boards_lists_and_checks() -> None:
     assert all(name in listed for name in LINUX | BOARDS)
     assert "audio.voices" in CliRunner().invoke(app, ["boards", "pi-4"]).output
     refused = CliRunner().invoke(app, ["boards", "pi-9"])
-    assert refused.exit_code == 1 and "pi-zero-2w" in refused.output
+    assert refused.exit_code == 2 and "pi-zero-2w" in refused.output
 
 
 def test_amos_boards_prints_data_too(tmp_path: Path) -> None:
@@ -175,4 +175,4 @@ def test_amos_boards_prints_data_too(tmp_path: Path) -> None:
     written = json.loads(CliRunner().invoke(app, ["boards", "--firmware", str(tmp_path / "f"), "--json"]).stdout)
     assert written["files"] == sum(path.is_file() for path in (tmp_path / "f").rglob("*"))
     refused = CliRunner().invoke(app, ["boards", "pi-9", "--json"])
-    assert refused.exit_code == 1 and json.loads(refused.stdout)["refusal"]["name"] == "BoardError"
+    assert refused.exit_code == 2 and json.loads(refused.stdout)["refusal"]["name"] == "BoardError"

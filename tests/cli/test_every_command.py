@@ -6,15 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.main import get_command
+from commands import COMMANDS, options
+from needed import missing
 from typer.testing import CliRunner
 
 from amos_cli.output import Exit
+from amos_tools import toolchain
 from amos_tools.cli import app
 
 OPERATING = Path(__file__).resolve().parents[2] / "host_tools" / "OPERATING.md"
@@ -24,24 +24,6 @@ NO_FACTS = {
     "courier run": "runs and logs",
     "ledger serve": "runs and logs",
 }
-
-
-def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """Each command with its name."""
-    group = get_command(app) if group is None else group
-    for name in group.list_commands(None):
-        found = group.get_command(None, name)
-        if hasattr(found, "list_commands"):
-            yield from commands(found, (*path, name))
-        else:
-            yield " ".join((*path, name)), found
-
-
-def options(command: Any) -> set[str]:
-    return {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
-
-
-COMMANDS = dict(commands())
 
 
 def test_what_prints_facts_has_json() -> None:
@@ -90,7 +72,7 @@ def test_a_refusal_is_one_json_object_too(words: list[str], tmp_path: Path) -> N
     result = CliRunner().invoke(app, [*(word.format(tmp_path) for word in words), "--json"])
     assert result.exit_code in (Exit.FINDING, Exit.USAGE), result.output
     found = json.loads(result.stdout)
-    assert found.get("verified") is False or set(found["refusal"]) == {"name", "sentence"}
+    assert set(found["refusal"]) == {"name", "sentence", "hint"}
     assert "Traceback" not in result.output
 
 
@@ -101,9 +83,9 @@ def test_the_version_is_the_distributions() -> None:
 
 def completed(shell: str, home: Path, script: str) -> str:
     """What the shell prints after `amos --install-completion`, started anew with its start file."""
-    program = shutil.which(shell)
+    program = toolchain.zsh() if shell == "zsh" else shutil.which(shell)
     if program is None:
-        pytest.skip(f"{shell} is not here")
+        missing(toolchain.explain(shell))
     commands_at = Path(sys.executable).parent
     environment = {"HOME": str(home), "PATH": f"{commands_at}:{os.environ['PATH']}", "LANG": "C.UTF-8"}
     outputs = []

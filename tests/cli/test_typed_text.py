@@ -117,9 +117,13 @@ def test_a_key_that_others_can_read_and_a_name_that_is_no_file_are_said(tmp_path
     )
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)  # opening it would wait for whoever writes
-    for path, said in (
-        (pipe, "expected a file, found something else"),
-        (tmp_path / "no" / "b.key", "expected a folder"),
+    link = tmp_path / "link"
+    link.symlink_to("nothing")
+    for path, code, said in (
+        (pipe, 1, "expected a file, found something else"),
+        (tmp_path / "no" / "b.key", 2, "expected a folder"),
+        (link, 2, "expected a file or a free name, found a link to nothing, where no file is"),
+        (tmp_path, 2, "is a directory"),
     ):
         refused = run("key", path)
-        assert refused.exit_code == 1 and said in refused.stderr and ".new" not in refused.stderr
+        assert refused.exit_code == code and said in refused.stderr and ".new" not in refused.stderr

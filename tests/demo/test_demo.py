@@ -98,7 +98,7 @@ def test_demo_with_a_killed_courier_and_a_second_run(tmp_path: Path, micropython
 def test_demo_says_what_is_wrong_in_one_line(tmp_path: Path, words: list[str], said: str) -> None:
     command = [*DEMO, f"--workdir={tmp_path}", *words]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert result.returncode == 1 and "Traceback" not in result.stderr
+    assert result.returncode == 2 and "Traceback" not in result.stderr
     assert said in result.stderr and len(result.stderr.strip().splitlines()) <= 3
 
 

@@ -217,11 +217,11 @@ def test_another_device_at_the_port_and_a_device_of_another_place_are_refused(si
         (["--port=serial:/dev/ttyACM0"], "DeviceError: port: expected unix:PATH for a linux player"),
         (["--board=pico-2-w"], "DeviceError: port: expected serial:PATH for a micropython player"),
         (["--board=amiga"], "BoardError: board 'amiga'"),
-        (["--ledger-key=00", "--publisher-key=00"], "ConfigError: ledger_key: expected 64 hex digits"),
-        (["--broker=127.0.0.1:1883"], "ConfigError: ledger_key: expected 64 hex digits, or --ledger DIR, found None"),
+        (["--ledger-key=00", "--publisher-key=00"], "UsageError: --ledger-key: expected a public key of 64 hex digits"),
+        (["--broker=127.0.0.1:1883"], "UsageError: expected --ledger-key HEX, or --ledger DIR, which knows it"),
         (["--setting=tier"], "ConfigError: tier: expected name=value"),
         (["--setting=songs=3"], "ConfigError: songs: expected one of"),
-        (["--operator-key-file=/nonexistent"], "KeyFileError: /nonexistent"),
+        (["--operator-key-file=/nonexistent"], "UsageError: Invalid value for '--operator-key-file'"),
         (
             ["--broker=host:x", "--ledger-key=" + "00" * 32],
             "BrokerSettingError: broker: expected HOST or",
@@ -330,7 +330,7 @@ def test_settings_that_cannot_be_read_are_not_written_over(site: Site) -> None:
     path = site.folder / "bar" / "player.json"
     path.write_text('{"out": ')
     code, lines = site.provision("bar", wait_s=0)
-    assert code == 2 and lines[-1].startswith(f"ConfigError: {path}: expected a JSON object")
+    assert code == 1 and lines[-1].startswith(f"SettingsFileError: {path}: expected a JSON object")
     assert path.read_text() == '{"out": '
 
 

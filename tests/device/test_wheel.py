@@ -99,7 +99,7 @@ def test_the_firmware_can_be_written_out_and_is_the_projects(amos: Amos, tmp_pat
 
     again = amos("boards", "--firmware", str(out))
     assert again.returncode == 1
-    assert again.stderr == f"FileExistsError: {out}: expected an empty folder or none, found other things\n"
+    assert again.stderr == f"OutputRefused: {out}: expected an empty folder or none, found other things\n"
 
 
 @pytest.mark.long

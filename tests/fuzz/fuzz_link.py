@@ -1,8 +1,10 @@
 """The link from both ends: a device that hears anything, and a courier to whom a device says anything."""
 
+from listing import list_all
+
 from amos.protocol.errors import ProtocolError
 from amos.protocol.frames import FrameReader, frame
-from amos.protocol.limits import LIST_ENTRIES_MAX, NONCE_BYTES_MIN, RESPONSE_BYTES_MAX
+from amos.protocol.limits import LIST_ENTRIES_MAX, NAMES_MAX, NONCE_BYTES_MIN, RESPONSE_BYTES_MAX
 from amos.protocol.link import (
     CODES,
     OFFER,
@@ -16,10 +18,11 @@ from amos.protocol.link import (
     decode_status,
 )
 from amos.protocol.link_courier import CourierLink
-from amos.protocol.link_courier_call import identify, read_status
+from amos.protocol.link_courier_call import NAMES_REQUESTS_MAX, identify, read_names, read_status
 from amos.protocol.link_courier_offer import offer_receipt
-from amos.protocol.link_courier_segment import list_all, read_segment
+from amos.protocol.link_courier_segment import read_segment
 from amos.protocol.link_courier_talk import Conversation
+from amos.protocol.link_name import ANNOUNCEMENTS, SLIDERS
 from fuzz_chance import EDGES, encoded, spoil, twist
 from fuzz_device import SEALED, World
 from fuzz_messages import TAKEN
@@ -135,6 +138,9 @@ def _courier(link: CourierLink, receipts: dict):
     """What a courier asks, all of it."""
     yield from identify(link, bytes(16))
     yield from read_status(link)
+    for kind in (SLIDERS, ANNOUNCEMENTS):
+        names = yield from read_names(link, kind)
+        assert len(names) <= NAMES_REQUESTS_MAX * NAMES_MAX
     entries = yield from list_all(link, 1)
     for entry in entries[:3]:
         yield from read_segment(link, entry)
@@ -154,6 +160,8 @@ def spoilt_answers(chance, answer: bytes, kept: list) -> bytes:
         item = response.to_map()
         if 8 in item and chance.percent(30):
             item[8] = item[8] * chance.below(LIST_ENTRIES_MAX)
+        if 15 in item and chance.percent(50):
+            item[15] = item[15] * chance.below(NAMES_MAX + 2)
         found.append(frame(encoded(twist(chance, item)) or b"\0"))
     return b"".join(found)
 

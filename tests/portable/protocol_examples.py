@@ -28,6 +28,7 @@ from amos.protocol.link import (
     INPUT,
     LIST,
     LOGS,
+    NAMES,
     OFFER,
     OFFER_RECEIPT,
     OK,
@@ -42,6 +43,7 @@ from amos.protocol.link import (
     Response,
     Status,
 )
+from amos.protocol.link_name import SLIDERS, Name
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem, sign_manifest
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
@@ -329,6 +331,10 @@ class Examples:
         self._keep("request-logs", Request(id=8, verb=LOGS, offset=0, length=1024))
         said = b"      0.412  playing: session 2, pack 7\n"
         self._keep("response-logs", Response(id=8, code=OK, offset=0, size=len(said), data=said))
+        self._keep("request-names", Request(id=8, verb=NAMES, kind=SLIDERS, offset=0))
+        name = Name(name="energy", lo_q15=0, hi_q15=10 * 32768)
+        self.records["name"] = name
+        self._keep("response-names", Response(id=8, code=OK, size=1, offset=0, pack=self.pack, names=[name]))
         manifest = self.messages["manifest"]
         begin = Request(id=8, verb=BEGIN, kind=BLOB_MANIFEST, size=len(manifest), sha256=self.pack)
         self._keep("request-begin", begin)

@@ -4,7 +4,9 @@ from amos.edges.blob_memory import MemoryFolder
 from amos.packs.intake import PackIntake
 from amos.packs.store import PackStore
 from amos.protocol.errors import MessageError
+from amos.protocol.limits import NAMES_MAX
 from amos.protocol.link import IDENTIFY_CONTEXT
+from amos.protocol.link_name import ANNOUNCEMENTS, SLIDERS, Name
 from protocol_examples import a_status
 
 
@@ -30,6 +32,7 @@ class Player:
         self.identity = self
         self.taken: list = []
         self.said = b""
+        self.named: dict = {SLIDERS: [Name(name="energy", lo_q15=0, hi_q15=327680)], ANNOUNCEMENTS: []}
         self.packs = PackIntake(PackStore(MemoryFolder(), self.public_key, _never), _fits, _fits)
 
     def sign_identity(self, nonce):
@@ -54,6 +57,12 @@ class Player:
 
     def read_logs(self, offset, length):
         return offset, self.said[offset : offset + length], len(self.said)
+
+    def names(self, kind, first):
+        if kind not in self.named:
+            raise MessageError("names: expected kind 1 or 2, found %d" % kind)
+        names = self.named[kind]
+        return bytes(32), len(names), names[first : first + NAMES_MAX] if first < len(names) else []
 
     def set_tier(self, value):
         if value not in (1, 2):

@@ -77,7 +77,7 @@ def play(
     if events is None:
         events = piece()
     else:
-        mixer.turn(0, 30000)
+        mixer.set_volume(0, 30000)
     digest = hashlib.sha256()
     turn = 0
     while mixer.frame < PIECE_FRAMES:
@@ -89,7 +89,7 @@ def play(
                 mixer.start(event, STEMS[event.stem])
             elif isinstance(event, Duck):
                 mixer.duck(event)
-                mixer.turn(event.frame, 32768 - event.gain_q15)
+                mixer.set_volume(event.frame, 32768 - event.gain_q15)
             else:
                 mixer.stop(event)
         digest.update(mixer.render(frames))

@@ -6,7 +6,7 @@ from amos.score.inputs import INPUT_ANNOUNCE, INPUT_PAUSE, INPUT_SKIP, INPUT_VOL
 from amos.score.memory import volume_q15_of
 from amos.score.score import RenderPlan
 from amos.session.performance import Performance
-from amos.sound.events import Section, Start, Stop, Turn
+from amos.sound.events import Section, Start, Stop, Volume
 from amos.sound.meter import Meter
 from amos.sound.mixer import make_mixer
 from test_mixer import noise
@@ -112,7 +112,7 @@ def test_values_out_of_range_are_refused():
 
 
 def turns(events):
-    return [(event.frame, event.gain_q15) for event in events if isinstance(event, Turn)]
+    return [(event.frame, event.gain_q15) for event in events if isinstance(event, Volume)]
 
 
 def test_the_volume_is_turned_at_the_frame_and_the_last_word_of_a_frame_holds():

@@ -2,7 +2,7 @@
 
 from amos.edges.blob_memory import MemoryFolder
 from amos.packs.intake import RESERVE_BYTES
-from amos.packs.record import NONE, PackRecord, load_record
+from amos.packs.kept_state import NONE, KeptState, load_kept_state
 from amos.packs.store import TRIES_MAX
 from amos.protocol.cbor import dumps
 from amos.protocol.errors import ProtocolError
@@ -271,16 +271,16 @@ def test_a_wide_line_takes_larger_pieces_and_a_narrow_one_refuses_them():
 
 def test_the_whole_record_of_two_holds():
     folder = MemoryFolder()
-    assert load_record(folder).generation == 0
-    one, two = PackRecord(7, 3, b"a" * 32, b"b" * 32, 2), PackRecord(8, 4, b"c" * 32)
+    assert load_kept_state(folder).generation == 0
+    one, two = KeptState(7, 3, b"a" * 32, b"b" * 32, 2), KeptState(8, 4, b"c" * 32)
     one.store(folder)
     two.store(folder)
-    assert load_record(folder).active == b"c" * 32
+    assert load_kept_state(folder).active == b"c" * 32
     newer = bytes(folder.files["record.0"])
     for at in range(len(newer)):
         folder.files["record.0"] = bytearray(newer)
         folder.files["record.0"][at] ^= 4
-        found = load_record(folder)
+        found = load_kept_state(folder)
         assert (found.generation, found.serial, found.active, found.pending, found.tries) == (
             7,
             3,
@@ -288,7 +288,7 @@ def test_the_whole_record_of_two_holds():
             b"b" * 32,
             2,
         )
-    assert PackRecord().pending == NONE
+    assert KeptState().pending == NONE
 
 
 def test_a_manifest_of_another_kind_is_no_error_of_ours():

@@ -8,7 +8,7 @@ from amos.log_ring import LOG_BYTES_MAX, LogRing
 from amos.protocol.cbor import dumps
 from amos.protocol.errors import FrameError, LocalError, ProtocolError
 from amos.protocol.frames import FrameReader, FrameWriter, frame, stuffed_bytes_max
-from amos.protocol.limits import READ_CHUNK_BYTES_MAX, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX
+from amos.protocol.limits import NAMES_MAX, READ_CHUNK_BYTES_MAX, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX
 from amos.protocol.link import (
     BAD_FRAME,
     BAD_OFFER,
@@ -20,6 +20,7 @@ from amos.protocol.link import (
     INPUT,
     LIST,
     LOGS,
+    NAMES,
     NOT_NOW,
     OFFER,
     OFFER_ANCHOR,
@@ -41,9 +42,11 @@ from amos.protocol.link import (
     decode_status,
 )
 from amos.protocol.link_courier import CourierLink
+from amos.protocol.link_courier_call import read_names
 from amos.protocol.link_courier_segment import read_segment
 from amos.protocol.link_courier_talk import Conversation, TransferError
 from amos.protocol.link_device import DeviceLink
+from amos.protocol.link_name import ANNOUNCEMENTS, SLIDERS, Name
 from protocol_examples import NONCE
 from protocol_player import Player, fed
 from stuffing import by_the_paper, stuffed, unstuffed
@@ -77,6 +80,10 @@ class Line:
     def ask(self, **fields):
         (response,) = self.responses(frame(Request(**fields).encode()))
         assert response.id == fields["id"]
+        return response
+
+    def answer_to(self, body: bytes):
+        (response,) = self.responses(frame(body))
         return response
 
 
@@ -405,6 +412,92 @@ def test_logs_are_read_by_offset():
     assert (answer.code, answer.offset, answer.size, answer.data) == (OK, 4, 8, b"two\n")
     answer = line.ask(id=9, verb=LOGS, offset=8, length=1024)
     assert (answer.code, answer.offset, answer.size, answer.data) == (OK, 8, 8, None)
+
+
+def test_names_are_told_in_answers_that_fit_and_only_of_kinds_that_are_known():
+    line = Line()
+    # As many as a score has, as long and with bounds as wide as they come: no byte of a letter is ASCII.
+    longest = [
+        Name(name=chr(0x3B1 + number) * 32, lo_q15=-(1 << 31), hi_q15=(1 << 31) - 1) for number in range(2 * NAMES_MAX)
+    ]
+    line.player.named[SLIDERS] = longest
+    assert len(Request(id=65535, verb=NAMES, kind=255, offset=0xFFFFFFFF).encode()) <= REQUEST_BYTES_MAX
+    told = []
+    while len(told) < len(longest):
+        answer = line.ask(id=65535, verb=NAMES, kind=SLIDERS, offset=len(told))
+        assert (answer.code, answer.offset, answer.size, answer.pack) == (OK, len(told), len(longest), bytes(32))
+        assert len(answer.names) == NAMES_MAX and len(answer.encode()) <= RESPONSE_BYTES_MAX
+        told += answer.names
+    assert [(one.name, one.lo_q15, one.hi_q15) for one in told] == [
+        (one.name, one.lo_q15, one.hi_q15) for one in longest
+    ]
+    for kind, offset, count in ((SLIDERS, 32, 32), (SLIDERS, 0xFFFFFFFF, 32), (ANNOUNCEMENTS, 0, 0)):
+        answer = line.ask(id=1, verb=NAMES, kind=kind, offset=offset)
+        assert (answer.code, answer.size, answer.names) == (OK, count, [])
+    for kind in (0, 3, 255):
+        answer = line.ask(id=1, verb=NAMES, kind=kind, offset=0)
+        assert (answer.code, answer.names) == (NOT_NOW, None) and "kind 1 or 2" in answer.text
+    for low, high in ((1, None), (None, 1), (1, 1), (2, 1)):
+        body = {1: 1, 2: OK, 15: [{1: "x", 2: low, 3: high}]}
+        body[15][0] = {key: value for key, value in body[15][0].items() if value is not None}
+        try:
+            decode_response(dumps(body))
+        except ProtocolError:
+            continue
+        raise AssertionError((low, high))
+
+
+def names_of(tell):
+    """What a courier makes of the names that `tell(offset)` gives: (pack, count, names)."""
+    line = Line()
+    line.player.names = lambda _kind, offset: tell(offset)
+    host = CourierLink(1)
+    talk = Conversation(read_names(host, SLIDERS))
+    for _turn in range(100):
+        host.feed(fed(line.link, host.outgoing(0)), 0)
+        talk.advance(0)
+        if talk.done:
+            return [one.name for one in talk.result]
+    raise AssertionError("no end")
+
+
+def test_a_courier_reads_names_whole_and_of_one_pack():
+    names = [Name(name="name %d" % number) for number in range(20)]
+    assert names_of(lambda offset: (bytes(32), 20, names[offset : offset + 9])) == [one.name for one in names]
+    assert names_of(lambda _offset: (bytes(32), 0, [])) == []
+    turns = []
+
+    def changing(offset):
+        turns.append(offset)
+        pack = b"a" * 32 if len(turns) == 1 else b"b" * 32
+        return pack, 4, [Name(name="%s%d" % (chr(pack[0]), offset + number)) for number in range(2)]
+
+    assert names_of(changing) == ["b0", "b1", "b2", "b3"]
+    for wrong in (
+        lambda _offset: (bytes(32), 9, []),
+        lambda _offset: (bytes(32), 1, names[:2]),
+        lambda _offset: (bytes(32), 0xFFFFFFFF, names[:16]),
+        lambda offset: (bytes([offset % 251]) * 32, 9, names[:1]),
+    ):
+        try:
+            names_of(wrong)
+        except TransferError as error:
+            assert "names: expected" in str(error)
+            continue
+        raise AssertionError("taken")
+
+
+def test_a_value_that_is_no_whole_number_is_no_request():
+    line = Line()
+    head = dumps({1: 7, 2: SET_TIER})[1:]
+    # value, as a float of each size: 1.0, 0.5, infinity, not a number; and undefined, text, a number of nine bytes.
+    for value in ("f93c00", "f93800", "f97c00", "f97e00", "fa7f800000", "fb7ff8000000000000", "f7", "6131"):
+        body = b"\xa3" + head + b"\x0a" + binascii.unhexlify(value)
+        answer = line.answer_to(body)
+        assert (answer.id, answer.code) == (0, BAD_REQUEST), value
+    answer = line.answer_to(b"\xa3" + head + b"\x0a" + binascii.unhexlify("1b0000000100000000"))
+    assert answer.code == BAD_REQUEST and line.player.taken == []
+    assert line.answer_to(b"\xa3" + head + b"\x0a\x02").code == OK
 
 
 class Ticks:

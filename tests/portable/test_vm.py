@@ -8,7 +8,7 @@ from amos.score.draw import below, draw
 from amos.score.inputs import INPUT_SKIP, INPUT_SLIDER, InputRefused
 from amos.score.score import ScoreError, decode_score
 from amos.score.vm import Vm
-from amos.sound.events import Duck, Section, Start, Stop, Turn
+from amos.sound.events import Duck, Section, Start, Stop, Volume
 from test_score import follow, indexes, layer, score_map, section, words
 
 SEED = bytes(range(32))
@@ -41,7 +41,7 @@ def row(event):
         return event.frame, "duck", event.until_frame, event.gain_q15, event.ramp_frames, event.voice
     if isinstance(event, Stop):
         return event.frame, "stop", event.voice, event.fade
-    if isinstance(event, Turn):
+    if isinstance(event, Volume):
         return event.frame, "turn", event.gain_q15
     return event.frame, "section", event.section
 

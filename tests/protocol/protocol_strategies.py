@@ -14,6 +14,7 @@ from amos.protocol.closing import Closing, settled_of
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.limits import PPM, SPLITS_MAX
 from amos.protocol.link import OFFER, OFFER_CHUNK_BYTES_MAX, REQUEST_NEEDS, Entry, Request, Response, Status
+from amos.protocol.link_name import Name
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts, list_opt_outs
 from amos.protocol.record import U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
@@ -23,8 +24,8 @@ from amos.protocol.segment import FLAGS_ALL, Usage
 RECORDS: dict[str, type[Record]] = {
     record.NAME: record
     for record in (
-        Usage, Manifest, PackStem, Catalogue, Work, Share, Enrolment, Request, Response, Entry, Status, Answer,
-        OptOuts, Anchor, Closing, Revocation,
+        Usage, Manifest, PackStem, Catalogue, Work, Share, Enrolment, Request, Response, Entry, Name, Status,
+        Answer, OptOuts, Anchor, Closing, Revocation,
     )
 }  # fmt: skip
 SLUG_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -169,6 +170,16 @@ def answers(draw: st.DrawFn) -> Answer:
     return Answer(**values)
 
 
+@st.composite
+def names(draw: st.DrawFn) -> Name:
+    """A name, with bounds or without."""
+    text = draw(a_field("text", 64))
+    if draw(st.booleans()):
+        return Name(name=text)
+    low, high = sorted(draw(st.sets(a_field("int", U32 // 2), min_size=2, max_size=2)))
+    return Name(name=text, lo_q15=low, hi_q15=high)
+
+
 def opt_out_lists() -> st.SearchStrategy[OptOuts]:
     """Lists of any stems."""
     ids = st.lists(st.binary(min_size=16, max_size=16), max_size=LENGTH)
@@ -205,6 +216,7 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         "work": works,
         "enrolment": enrolments,
         "request": requests,
+        "name": names,
         "answer": answers,
         "opt-outs": opt_out_lists,
         "closing": closings,

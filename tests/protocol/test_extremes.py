@@ -12,7 +12,7 @@ EXAMPLES = Examples()
 
 
 def examples_of(name: str) -> list[dict[int, object]]:
-    return [record.to_map() for record in EXAMPLES.records.values() if record.NAME == name]
+    return [record.to_map() for record in EXAMPLES.records.values() if name == record.NAME]
 
 
 @pytest.mark.parametrize("name", sorted(RECORDS))

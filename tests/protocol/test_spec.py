@@ -22,6 +22,7 @@ from amos.protocol.closing import Closing
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.link import Entry, Request, Response, Status
+from amos.protocol.link_name import Name
 from amos.protocol.manifest import CODECS, ROLES, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts
 from amos.protocol.record import U8, U16, U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
@@ -45,6 +46,7 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "request": (Request, "request-offer"),
     "response": (Response, "response-identify"),
     "entry": (Entry, "entry"),
+    "name": (Name, "name"),
     "status": (Status, "status"),
     "answer": (Answer, "answer-accepted"),
     "opt-outs": (OptOuts, "opt-outs"),
@@ -104,7 +106,7 @@ def record_rows(name: str) -> Iterator[Row]:
 
 def verb_rows() -> Iterator[Row]:
     verbs = ("IDENTIFY", "STATUS", "LIST", "READ", "OFFER", "SET_TIER", "INPUT")
-    verbs += ("BEGIN", "PUT", "FINISH", "ACTIVATE", "CHALLENGE", "LOGS")
+    verbs += ("BEGIN", "PUT", "FINISH", "ACTIVATE", "CHALLENGE", "LOGS", "NAMES")
     assert sorted(getattr(link, verb) for verb in verbs) == sorted(link.REQUEST_NEEDS)
     for verb in verbs:
         number = getattr(link, verb)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from listing import list_all
 from replay import replay, rows
 
 from amos import crypto
@@ -29,7 +30,7 @@ from amos.protocol.link import OFFER_ANCHOR, OFFER_OPT_OUTS, STATE_STOPPED
 from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_call import challenge, give_input, read_status
 from amos.protocol.link_courier_offer import offer
-from amos.protocol.link_courier_segment import list_all, read_segment
+from amos.protocol.link_courier_segment import read_segment
 from amos.protocol.link_courier_talk import Conversation
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs

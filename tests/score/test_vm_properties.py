@@ -22,7 +22,7 @@ from amos.score.inputs import (
 )
 from amos.score.score import Hit, RenderPlan, Score, ScoreError, decode_score
 from amos.score.vm import Vm
-from amos.sound.events import Duck, Section, Start, Stop, Turn
+from amos.sound.events import Duck, Section, Start, Stop, Volume
 from test_score import follow, indexes, layer, score_map, section, words
 from test_vm import announced, rows
 
@@ -187,7 +187,7 @@ def played(score: Score, lengths: list[int], seed: bytes, inputs: Any, step: int
 
 
 def check_voices(score: Score, lengths: list[int], events: list[Any]) -> None:
-    ranks = {kind: rank for rank, kind in enumerate((Turn, Duck, Stop, Section, Start))}
+    ranks = {kind: rank for rank, kind in enumerate((Volume, Duck, Stop, Section, Start))}
     busy_until = [0] * score.voices
     previous = (0, 0)
     section_now = -1

@@ -1,5 +1,6 @@
 """`amos script check`."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,18 +31,17 @@ class FactsOnly:
         return list(VAULT)
 
 
-Check = Callable[[bytes | None], Any]
+Check = Callable[..., Any]
 
 
 @pytest.fixture
 def check(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Check:
     monkeypatch.setattr(cli, "Vault", FactsOnly)
 
-    def run(source: bytes | None) -> Any:
+    def run(source: bytes, *words: str) -> Any:
         file = tmp_path / "cafe.aimi"
-        if source is not None:
-            file.write_bytes(source)
-        return CliRunner().invoke(cli.app, ["check", str(file), "--vault", str(tmp_path)])
+        file.write_bytes(source)
+        return CliRunner().invoke(cli.app, ["check", str(file), "--vault", str(tmp_path), *words])
 
     return run
 
@@ -71,10 +71,16 @@ def test_prints_errors_with_carets(check: Check) -> None:
     assert result.exit_code == 1 and "cafe.aimi:7:1" in result.output and "^^^^" in result.output
 
 
-@pytest.mark.parametrize("source", [None, b"\xff\xfe", b"#" * 300_000])
-def test_no_traceback_for_what_is_no_script(check: Check, source: bytes | None) -> None:
+def test_json_keeps_the_hint(check: Check) -> None:
+    refused = check(EXAMPLE.replace("avoid", "avid").encode(), "--json")
+    refusal = json.loads(refused.stdout)["refusal"]
+    assert refusal["name"] == "ScriptError" and "did you mean `avoid`?" in refusal["hint"]
+
+
+@pytest.mark.parametrize("source", [b"\xff\xfe", b"#" * 300_000])
+def test_no_traceback_for_what_is_no_script(check: Check, source: bytes) -> None:
     result = check(source)
-    assert result.exit_code in (1, 2) and "error: " in result.output
+    assert result.exit_code == 1 and "error: " in result.output
     assert isinstance(result.exception, SystemExit)
 
 
@@ -84,5 +90,5 @@ def test_a_real_vault_and_none(tmp_path: Path) -> None:
     Vault.init(tmp_path / "vault").close()
     empty = CliRunner().invoke(cli.app, ["check", str(script), "--vault", str(tmp_path / "vault")])
     assert empty.exit_code == 1 and "the vault has 0 stems with opt-in" in empty.output
-    missing = CliRunner().invoke(cli.app, ["check", str(script), "--vault", str(tmp_path / "nowhere")])
-    assert missing.exit_code == 2 and missing.output.startswith("NotAVault: ")
+    missing = CliRunner().invoke(cli.app, ["check", str(script), "--vault", str(tmp_path)])
+    assert missing.exit_code == 1 and missing.output.startswith("NotAVault: ")

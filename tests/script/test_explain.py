@@ -157,10 +157,9 @@ def test_the_command_refuses(folder: Path, tmp_path: Path) -> None:
         ("--at", "1", "--placement", "1"),
         ("--at", "1", "--clock", "noon"),
         ("--at", "1", "--seed", "x"),
-        ("--at", "1", "--input", tmp_path / "none"),
     ):
         code, text = command(folder, "explain", *words)
-        assert code == 2 and re.match(r"error: |\w*Error: ", text), text
+        assert code == 2 and re.match(r"\w+Error: ", text), text
 
 
 def test_a_vault_that_cannot_be_written_is_a_sentence(folder: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from amos.score.score import Score
 from amos_tools.simulate import InputFileError, SeedError, TimedInput, read_inputs, seed32
 from amos_tools.simulate.durations import DurationError, frames_of
 from amos_tools.simulate.inputs import parse_input, word_input
+from amos_tools.simulate.vocabulary import ScoreVocabulary
 
 
 def test_a_number_or_the_digits_of_a_session_make_a_seed() -> None:
@@ -119,12 +120,42 @@ def test_an_announcement_is_known_by_its_name_or_its_number(score: Score) -> Non
     told = copy.copy(score)
     plain = {"stem": None, "minute": None, "days": 0, "exact": False, "duck": True, "gain_q15": 32768, "frames": 64}
     told.announcements = [Announcement(name=name, **plain) for name in ("welcome", "Café closes")]
-    assert word_input("announce", "Cafe\u0301 closes", told) == (INPUT_ANNOUNCE, 1)
-    assert word_input("announce", "0", told) == word_input("announce", "0", None) == (INPUT_ANNOUNCE, 0)
+    words = ScoreVocabulary(told)
+    assert word_input("announce", "Cafe\u0301 closes", words) == (INPUT_ANNOUNCE, 1)
+    assert word_input("announce", "0", words) == (INPUT_ANNOUNCE, 0)
     assert parse_input('{"frame": 7, "kind": "announce", "value": "welcome"}', told) == (7, INPUT_ANNOUNCE, 0)
     with pytest.raises(
         InputFileError, match=r"expected one of welcome, Café closes, found 'welcom'; the nearest is welcome"
     ):
-        word_input("announce", "welcom", told)
-    with pytest.raises(InputFileError, match="announce: expected its number, or --pack for its name, found 'welcome'"):
-        word_input("announce", "welcome", None)
+        word_input("announce", "welcom", words)
+
+
+NO_NUMBERS = ["nan", "NaN", "snan", "inf", "-inf", "Infinity", "1e999", "1e-999", "", " ", " 1", "1_0", "0x1", "\u0663"]
+NO_NUMBERS += ["9" * 13, "9" * 5000, "0." + "1" * 5000, ".", "-", "+-1", "1,5", "1\n"]
+
+
+@pytest.mark.parametrize("kind", ["volume", "like", "block", "slider"])
+@pytest.mark.parametrize("text", NO_NUMBERS, ids=lambda text: ascii(text[:14]))
+def test_a_word_that_is_no_plain_number_is_refused_in_a_sentence(score: Score, kind: str, text: str) -> None:
+    named = score.sliders[0].name if kind == "slider" else kind
+    with pytest.raises(InputFileError, match=r"^value: expected a number, found '") as refused:
+        word_input(named, text, ScoreVocabulary(score))
+    assert len(str(refused.value)) < 100 and str(refused.value).isprintable()
+
+
+def test_a_value_is_given_where_one_is_needed_and_nowhere_else(score: Score) -> None:
+    words = ScoreVocabulary(score)
+    for kind in ("skip", "pause", "resume"):
+        with pytest.raises(InputFileError, match=f"{kind}: expected no value, found 'chorus'"):
+            word_input(kind, "chorus", words)
+    for kind in ("volume", "announce", "block", score.sliders[0].name):
+        with pytest.raises(InputFileError, match=r"expected .*, found none"):
+            word_input(kind, None, words)
+    assert word_input("like", None, words)[1] == 0
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999", "true", "null", "[]", "9" * 400, '"1"'])
+def test_a_line_with_a_value_that_is_no_number_is_refused_in_a_sentence(score: Score, value: str) -> None:
+    for kind in ("volume", "like", score.sliders[0].name):
+        with pytest.raises(InputFileError, match=r"^(value|volume): expected .*, found "):
+            parse_input(f'{{"frame": 7, "kind": "{kind}", "value": {value}}}', score)

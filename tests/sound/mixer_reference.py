@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 from hypothesis import strategies as st
 
-from amos.sound.events import LINEAR_IN, LINEAR_OUT, Duck, Start, Stop, Turn
+from amos.sound.events import LINEAR_IN, LINEAR_OUT, Duck, Start, Stop, Volume
 from amos.sound.fade_table import FADE_Q15
 
-Event = Start | Stop | Duck | Turn
+Event = Start | Stop | Duck | Volume
 
 
 @dataclass
@@ -116,11 +116,11 @@ def lines(events: list[Event], ducked: bool = True) -> Iterator[Line]:
 
 def operator_gains(events: list[Event], borders: int) -> list[int]:
     """The operator gain at each border of cells."""
-    turns = [event for event in events if isinstance(event, Turn)]
-    target = next((turn.gain_q15 for turn in reversed(turns) if turn.frame == 0), 32768)
+    volumes = [event for event in events if isinstance(event, Volume)]
+    target = next((turn.gain_q15 for turn in reversed(volumes) if turn.frame == 0), 32768)
     gains = [target]
     for border in range(1, borders):
-        target = next((turn.gain_q15 for turn in reversed(turns) if turn.frame <= 64 * border), 32768)
+        target = next((turn.gain_q15 for turn in reversed(volumes) if turn.frame <= 64 * border), 32768)
         gains.append(gains[-1] + max(-256, min(256, target - gains[-1])))
     return gains
 
@@ -191,8 +191,10 @@ def scripts(draw: st.DrawFn, voices: int, length_max: int, stems: int) -> list[E
 
 @st.composite
 def whole_scripts(draw: st.DrawFn, voices: int, length_max: int, stems: int) -> list[Event]:
-    """Placements, ducks and turns of the operator's gain."""
-    turns = st.builds(Turn, st.integers(0, length_max), st.one_of(st.sampled_from((1, 32768)), st.integers(1, 32768)))
-    events = [*draw(st.lists(ducks(voices, length_max), max_size=3)), *draw(st.lists(turns, max_size=3))]
+    """Placements, ducks and volumes of the operator's gain."""
+    volumes = st.builds(
+        Volume, st.integers(0, length_max), st.one_of(st.sampled_from((1, 32768)), st.integers(1, 32768))
+    )
+    events = [*draw(st.lists(ducks(voices, length_max), max_size=3)), *draw(st.lists(volumes, max_size=3))]
     events += draw(scripts(voices, length_max, stems))
     return sorted(events, key=lambda event: event.frame)

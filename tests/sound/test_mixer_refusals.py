@@ -71,21 +71,21 @@ def test_ducks_and_turns_without_end_are_refused_at_some_point() -> None:
     with pytest.raises(ValueError, match="ducks: expected at most"):
         mixer.duck(Duck(0, 100, 9, 0))
     for border in range(OPERATOR_CHANGES_MAX):
-        mixer.turn(64 * border, 9)
+        mixer.set_volume(64 * border, 9)
     last = 64 * OPERATOR_CHANGES_MAX
-    mixer.turn(last - 64, 10)
+    mixer.set_volume(last - 64, 10)
     with pytest.raises(ValueError, match="operator gains pending"):
-        mixer.turn(last, 9)
+        mixer.set_volume(last, 9)
     for _ in range(2):
         mixer.render(256)
     mixer.duck(Duck(last, last + 100, 9, 0))
-    mixer.turn(last, 9)
+    mixer.set_volume(last, 9)
 
 
 @pytest.mark.parametrize(("frame", "gain"), [(-1, 9), (0, 0), (0, 32769)])
 def test_turn_refuses(frame: int, gain: int) -> None:
     with pytest.raises(ValueError, match="expected"):
-        mixer_for().turn(frame, gain)
+        mixer_for().set_volume(frame, gain)
 
 
 def test_refused_start_leaves_the_voice_free() -> None:

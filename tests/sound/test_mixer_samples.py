@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mixer_reference import Event, Stem, level, noise, render, scripts, whole_scripts
 
 import test_mixer as portable
-from amos.sound.events import Duck, Start, Stop, Turn
+from amos.sound.events import Duck, Start, Stop, Volume
 from amos.sound.mixer import LOOKAHEAD_FRAMES, make_mixer
 
 STEMS = [noise(700, 2, 1), noise(700, 1, 2), noise(700, 2, 3, 300, in_place=False), noise(700, 1, 4, in_place=False)]
@@ -37,8 +37,8 @@ def play(
                 mixer.start(event, stems[event.stem])
             elif isinstance(event, Duck):
                 mixer.duck(event)
-            elif isinstance(event, Turn):
-                mixer.turn(event.frame, event.gain_q15)
+            elif isinstance(event, Volume):
+                mixer.set_volume(event.frame, event.gain_q15)
             else:
                 mixer.stop(event)
         pcm += bytes(mixer.render(block))
@@ -166,7 +166,12 @@ def test_a_duck_turns_the_others_down_and_back_without_a_click(backend: str) -> 
 
 
 def test_operator_gain_moves_without_a_click_and_holds_the_ceiling() -> None:
-    events: list[Event] = [Start(0, 0, 0, 65536, 32767, 0, 0), Turn(0, 8192), Turn(1000, 32768), Turn(40000, 4096)]
+    events: list[Event] = [
+        Start(0, 0, 0, 65536, 32767, 0, 0),
+        Volume(0, 8192),
+        Volume(1000, 32768),
+        Volume(40000, 4096),
+    ]
     heard = samples(play("numpy", events, [level(65536, 30000)], 65536, (4096,), 32768, 16384))[:, 0]
     assert (heard[:960] == 7500).all()
     assert heard.max() == 16384 and (heard[39000:40000] == 16384).all()

@@ -32,7 +32,7 @@ for voice in range(8):
     mixer.start(event, stems[voice])
     meter.start(event)
 mixer.duck(Duck(1000, 5000, 8000, 3000, 0))
-mixer.turn(6000, 9000)
+mixer.set_volume(6000, 9000)
 while mixer.frame < 12288:
     mixer.render(1024)
     meter.delivered(mixer.frame)

@@ -17,12 +17,10 @@ RUN = ["run", "--site", "cafe", "--broker", "127.0.0.1:1", "--device", "unix:/no
         (["--device", "usb0"], "expected unix:/path/to.sock or serial:/dev/ttyACM0"),
         (["--site", "Café"], "expected 1 to 64 of a-z"),
         (["--broker", "host:port"], "expected HOST or HOST:PORT"),
-        (["--ledger-key", "abc"], "expected 64 hex digits"),
-        (["--ledger-key", "ab " * 32], "expected 64 hex digits"),
-        (["--publisher-key", "ab " * 32], "expected 64 hex digits"),
+        (["--ledger-key", "abc"], "expected a public key of 64 hex digits"),
+        (["--ledger-key", "ab " * 32], "expected a public key of 64 hex digits"),
+        (["--publisher-key", "ab " * 32], "expected a public key of 64 hex digits"),
         (["--mqtt-version", "6"], "expected auto, 5, 3.1.1"),
-        (["--tls-ca", "/nowhere/ca.pem"], "TLS files"),
-        (["--spool", "/dev/null/spool"], "spool: cannot use"),
     ],
 )
 def test_a_wrong_setting_is_named(change: list[str], sentence: str, tmp_path: Path) -> None:
@@ -30,6 +28,18 @@ def test_a_wrong_setting_is_named(change: list[str], sentence: str, tmp_path: Pa
     assert result.exit_code == 2
     assert sentence in result.output
     assert "Traceback" not in result.output
+
+
+def test_what_is_no_spool_and_no_certificate_is_refused(tmp_path: Path) -> None:
+    pem = tmp_path / "ca.pem"
+    pem.write_text("none")
+    tls = f"TlsFileError: TLS: expected PEM files that belong together in {pem}"
+    for change, sentence in (
+        (["--spool", "/dev/null/spool"], "SpoolError: spool: cannot use"),
+        (["--spool", str(tmp_path), "--tls-ca", str(pem)], tls),
+    ):
+        result = CliRunner().invoke(app, [*RUN, *change])
+        assert result.exit_code == 1 and sentence in result.output
 
 
 def test_nothing_there_is_told_until_the_time_is_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -50,6 +60,6 @@ def test_nothing_there_is_told_until_the_time_is_over(tmp_path: Path, caplog: py
 def test_status_of_no_spool(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["status", "--spool", str(tmp_path)])
     assert (result.exit_code, result.output.strip()) == (
-        2,
-        f"courier: spool {tmp_path}: none there yet; run the courier first",
+        1,
+        f"SpoolError: spool {tmp_path}: none there yet; run the courier first",
     )

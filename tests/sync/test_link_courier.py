@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from listing import list_all
 from sync_ledgers import path_of, root_of
 from sync_players import LEDGER_KEY, LEDGER_SEED, FakePlayer
 
@@ -16,7 +17,7 @@ from amos.protocol.link import IDENTIFY_CONTEXT, OK, UNKNOWN_SEQUENCE, Entry, Re
 from amos.protocol.link_courier import TRIES_MAX, WINDOW_BYTES, WINDOW_REQUESTS, CourierLink
 from amos.protocol.link_courier_call import LOGS_REQUESTS_MAX, identify, read_logs, read_status
 from amos.protocol.link_courier_offer import offer_receipt
-from amos.protocol.link_courier_segment import list_all, read_segment
+from amos.protocol.link_courier_segment import read_segment
 from amos.protocol.link_courier_talk import Conversation, LinkLost, Pause, RequestRefused, TransferError
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.merkle import leaf_hash

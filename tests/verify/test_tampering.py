@@ -1,5 +1,6 @@
 """Whatever is changed, by a stranger or by the ledger itself, verification says so and names the place."""
 
+import hashlib
 import json
 import re
 from fractions import Fraction
@@ -286,8 +287,51 @@ def test_a_statement_from_the_future_of_the_log_is_refused(settled, dates, tmp_p
     old = settled.copy(tmp_path / "mirror")
     settled.play(0, [(0, 5)], dates(2026, 12, 1), dates(2026, 12, 2))
     settle_period(settled.folder, "2026-12", 5, "EUR")
-    with pytest.raises(Difference, match=r"proof\.checkpoint\.size: expected 1 to 10, as published, found 12"):
+    with pytest.raises(Difference, match=r"proof\.checkpoint\.size: expected at most 10, as published, found 12"):
         Audit(Published(old), settled.keys).check(settled.statement("ann", "2026-12").read_bytes())
+
+
+def test_a_checkpoint_kept_holds_while_the_log_grows(settled, dates) -> None:
+    kept = (settled.folder.public / "checkpoint").read_bytes()
+    for note in (kept, signed_head(settled, 0, hashlib.sha256(b"").digest())):
+        Audit(Published(settled.folder.public), settled.keys).check_since(note)
+    settled.play(0, [(0, 5)], dates(2026, 12, 1), dates(2026, 12, 2))
+    settle_period(settled.folder, "2026-12", 5, "EUR")
+    audit = Audit(Published(settled.folder.public), settled.keys)
+    audit.check_since(kept)
+    assert audit.checked[-1] == "since the checkpoint kept, of 10 entries, entries were only added"
+    assert audit.checked[-1] in audit.check(settled.statement("ann").read_bytes()).checked
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 10])
+def test_a_split_view_between_a_checkpoint_kept_and_the_log_is_found(settled, size: int) -> None:
+    """The ledger signed a history for one reader, and published another."""
+    audit = Audit(Published(settled.folder.public), settled.keys)
+    with pytest.raises(Difference, match=rf"since\.root: expected [0-9a-f]{{64}}, found {'ab' * 32}"):
+        audit.check_since(signed_head(settled, size, b"\xab" * 32))
+
+
+def test_a_log_that_lost_entries_since_a_checkpoint_kept_is_found(settled, dates, tmp_path) -> None:
+    old = settled.copy(tmp_path / "mirror")
+    settled.play(0, [(0, 5)], dates(2026, 12, 1), dates(2026, 12, 2))
+    settle_period(settled.folder, "2026-12", 5, "EUR")
+    kept = (settled.folder.public / "checkpoint").read_bytes()
+    with pytest.raises(Difference, match=r"since\.size: expected at most 10, as published, found 12"):
+        Audit(Published(old), settled.keys).check_since(kept)
+
+
+def test_a_checkpoint_kept_of_another_log_or_key_is_no_evidence(settled) -> None:
+    audit = Audit(Published(settled.folder.public), settled.keys)
+    with pytest.raises(Difference, match=r"since\.origin: expected amos\.example/ledger, found other"):
+        audit.check_since(signed_head(settled, 10, bytes(32), "other"))
+    forged = sign_checkpoint(Checkpoint(settled.keys.origin, 10, bytes(32)), settled.keys.ledger, lambda _: bytes(64))
+    with pytest.raises(Difference, match=r"since\.signature: expected one by the pinned ledger key"):
+        audit.check_since(forged)
+
+
+def signed_head(world, size: int, root: bytes, origin: str = "amos.example/ledger") -> bytes:
+    """A tree head that the ledger signs, whatever its log holds."""
+    return sign_checkpoint(Checkpoint(origin, size, root), world.folder.public_key, world.folder.sign)
 
 
 def test_unreadable_names_the_file(settled, tmp_path) -> None:

@@ -1,6 +1,7 @@
 """The commands as an operator meets them: one line for every fault, no traceback, exit codes."""
 
 import json
+import re
 import time
 
 import pytest
@@ -8,6 +9,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from amos.crypto import public_key
+from amos_ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from amos_ledger.settle_period import settle_period
 from amos_tools.pool.cli import app as pool
 from amos_tools.verify.cli import verify
@@ -91,12 +93,12 @@ def test_a_running_month_needs_to_be_told(november, monkeypatch, dates) -> None:
 )
 def test_settle_refuses_in_one_line(past, words: list[str], said: str) -> None:
     result = run(pool, "settle", *words, "--ledger", past.path)
-    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert said in result.stderr
 
 
 def test_settle_without_a_ledger(past, tmp_path) -> None:
-    result = run(pool, *SETTLE, "--period", "2026-11", "--ledger", tmp_path / "nowhere")
+    result = run(pool, *SETTLE, "--period", "2026-11", "--ledger", tmp_path)
     assert result.exit_code == 1 and result.stderr.startswith("NotALedger: ")
 
 
@@ -127,12 +129,14 @@ def test_show_prints_a_statement_and_obeys_nothing_in_it(past) -> None:
     assert "micro-units per millisecond" in result.output
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{\n "core": {},\n "proof": {}\n}\n', "[]"])
+@pytest.mark.parametrize("text", ["", "hello", "{1", "{}", '{\n "core": {},\n "proof": {}\n}\n', "[]"])
 def test_show_refuses_in_one_line(tmp_path, text: str) -> None:
     path = tmp_path / "statement.json"
     path.write_text(text)
     result = run(pool, "show", path)
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith(f"NotAStatement: {path}: ")
+    assert not re.search(r"Expecting|char \d|Errno|Error:", result.stderr), "no words of Python's or of its JSON reader"
 
 
 def test_verify_says_no_and_where(past, verifier, pinned) -> None:
@@ -147,7 +151,7 @@ def test_verify_says_no_and_where(past, verifier, pinned) -> None:
     assert result.exit_code == 1
     assert result.stderr == f"no: {path}: core.amount_micro: expected {amount}, found {amount + 1}\n"
     data = json.loads(run(verifier, path, "--keys", pinned, "--json").stdout)
-    assert data["verified"] is False
+    assert data["verified"] is False and data["refusal"]["name"] == "Difference"
     assert data["difference"] == {"field": "core.amount_micro", "expected": str(amount), "found": str(amount + 1)}
 
 
@@ -162,9 +166,7 @@ def test_verify_without_what_it_needs(past, verifier, pinned, tmp_path) -> None:
     for code, words, said in (
         (2, [statement], "keys.ledger: expected the ledger's public key"),
         (2, [statement, *short], "keys.ledger: expected 64 hexadecimal digits, found '00'"),
-        (2, [statement, "--keys", bad_keys], "bad.json: expected JSON"),
-        (2, [statement, "--keys", tmp_path / "none.json"], "No such file"),
-        (1, [tmp_path / "none.json", "--keys", pinned], "No such file"),
+        (1, [statement, "--keys", bad_keys], "bad.json: expected JSON"),
         (1, [copy, "--keys", pinned], "expected a public directory around it"),
         (1, [copy, "--keys", pinned, "--published", tmp_path], "checkpoint: expected a readable file"),
         (1, [past.folder.public / "tile", "--keys", pinned], "expected statements"),
@@ -172,6 +174,33 @@ def test_verify_without_what_it_needs(past, verifier, pinned, tmp_path) -> None:
         result = run(verifier, *words)
         assert (result.exit_code, result.stderr.count("\n")) == (code, 1), result.output
         assert said in result.stderr
+
+
+def test_a_checkpoint_kept_is_compared_with_and_without_statements(past, verifier, pinned, tmp_path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_bytes((past.folder.public / "checkpoint").read_bytes())
+    settle_period(past.folder, "2026-11", 10**9, "EUR")
+    since = ["--keys", pinned, "--since", kept]
+    alone = run(verifier, *since, "--published", past.folder.public)
+    line = "  since the checkpoint kept, of 9 entries, entries were only added\n"
+    assert alone.exit_code == 0 and alone.output.startswith("yes: the log begins with") and line in alone.output
+    both = run(verifier, past.statement("ann"), *since)
+    assert both.exit_code == 0 and both.output.startswith("yes: ann earns ") and line in both.output
+    facts = json.loads(run(verifier, *since, "--published", past.folder.public, "--json").output)
+    assert (facts["verified"], facts["statements"]) == (True, []) and line.strip() in facts["checked"]
+
+
+def test_a_split_view_since_a_checkpoint_kept_is_said(past, verifier, pinned, tmp_path) -> None:
+    kept = tmp_path / "kept"
+    other = Checkpoint(past.keys.origin, 3, b"\xab" * 32)
+    kept.write_bytes(sign_checkpoint(other, past.folder.public_key, past.folder.sign))
+    words = ["--keys", pinned, "--since", kept, "--published", past.folder.public]
+    said = run(verifier, *words)
+    assert said.exit_code == 1 and said.stderr.startswith(f"no: {kept}: since.root: expected ")
+    assert json.loads(run(verifier, *words, "--json").stdout)["difference"]["field"] == "since.root"
+    for incomplete in ([], ["--since", kept], ["--published", past.folder.public]):
+        refused = run(verifier, "--keys", pinned, *incomplete)
+        assert refused.exit_code == 2 and "expected a STATEMENT, or --since" in refused.stderr
 
 
 def test_keys_by_hand_win_over_the_file(past, verifier, pinned) -> None:

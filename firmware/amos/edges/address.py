@@ -6,4 +6,4 @@ class AddressError(ValueError):
 
 
 class LinkTaken(OSError):
-    """Another player has the link's address, or something that is no link."""
+    """Another player listens at the link's address, or a file that is no link stands there."""

@@ -15,22 +15,23 @@ and what waits in the buffer (`buffer_ms`); so less than 100 ms in all."""
 BUFFER_MS_MIN, BUFFER_MS_MAX = 20, 68
 
 STALL_MS = 1000
-"""An output that takes nothing and lets nothing sound for so long is gone."""
+"""An output is gone when it has taken no frame and played no frame for so long."""
 
 DRY_MAX = 3
-"""So often in a row, with nothing taken between, is not running dry any more."""
+"""An output is gone when it has run dry so often in a row and has taken no frame in between."""
 
 FAST_MS = 2000
 FAST_PERCENT = 2
-"""An output that lets frames sound so much faster than they last has no clock, and must not be metered. The worst
-crystal is off by 0.1 %; what was in the buffer when the clock began is far less than this."""
+"""An output that plays frames so much faster than real time has no clock, and the player must not meter it. The worst
+crystal is off by 0.1 %; the frames in the buffer when the clock began are far fewer than this."""
 
 
 class AlsaSink:
     """ALSA on an open `pcm` (`alsa_library_host.Pcm`), at most `ahead_frames` before its sound.
 
-    Delivered is what has sounded: frames written, less what the device says it still holds; at a device that is gone,
-    what it said last. Where it ran dry, everything written before has sounded, and the silence counts for nothing.
+    Frames are delivered when they have sounded: those written, less those that the device says it still holds. If the
+    device is gone, its last word counts. If it ran dry, all that was written before has sounded; the silence does not
+    count.
     """
 
     clocked = fades = True
@@ -71,7 +72,7 @@ class AlsaSink:
         except RanDry:
             self._delivered = self._written
         except OSError:
-            pass  # what had not sounded by the last that is known does not count
+            pass  # frames that had not sounded when the device last told do not count
         self._pcm.close()
         return self._delivered
 

@@ -46,7 +46,7 @@ _SIGNATURES = {
 
 
 class RanDry(Exception):
-    """The device had nothing left to play, or slept (EPIPE, ESTRPIPE): all that was written is over. `prepare` it."""
+    """The device had nothing left to play, or slept (EPIPE, ESTRPIPE): all frames written are gone. Call `prepare`."""
 
 
 def load(name: str = LIBRARY) -> ctypes.CDLL:
@@ -68,9 +68,9 @@ def load(name: str = LIBRARY) -> ctypes.CDLL:
 
 
 def is_known(library: ctypes.CDLL, device: str) -> bool:
-    """Whether ALSA's configuration has an output of that name. One that it has may come back, as a card that is plugged
-    in again; one that it has not never opens. A definition in place of a name, and a configuration that cannot be read,
-    are for `Pcm` to refuse."""
+    """Whether ALSA's configuration has an output of that name. An output in it may come back, as when its card is
+    plugged in again; one that is not in it can never open. `Pcm` refuses a definition in place of a name, and a
+    configuration that cannot be read."""
     name = device.partition(":")[0]
     if not name.replace("_", "").replace("-", "").isalnum() or library.snd_config_update() < 0:
         return True

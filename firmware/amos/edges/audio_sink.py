@@ -9,8 +9,8 @@
     block_frames_max   int, where it is heard too late after larger blocks
 
 `write` may wait (that is what clocks the player). It raises `OutputGone` when the output may come back, to be opened
-anew, and another OSError when it will not; of that block nothing is counted as delivered. After an error `close` waits
-for nothing, and still tells what had been delivered.
+anew, and another OSError when it will not; no frame of that block counts as delivered. After an error `close` does not
+wait, and still returns what had been delivered.
 """
 
 FRAME_BYTES = 4

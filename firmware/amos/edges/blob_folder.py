@@ -1,4 +1,4 @@
-"""Where a player keeps the packs it was sent: a folder of blobs, of blobs on their way in, and of two small records.
+"""Where a player keeps the packs it was sent: a folder of blobs, whole and incoming, and two small files of state.
 
 Contract of a blob folder, whichever its medium; names are `blobs/HEX`, `incoming/HEX`, `record.0`, `record.1`:
 
@@ -12,10 +12,10 @@ Contract of a blob folder, whichever its medium; names are `blobs/HEX`, `incomin
     publish(file, name, new_name)   a function: True once the file is closed and its bytes under the new name survive a
                                     power cut. Until then a cut leaves the bytes written so far, each as written or not,
                                     under one of both names, but never less than all of them under the new one.
-    write_record(name, data)        small, in place; written means that it survives. A cut leaves it torn.
+    write_in_place(name, data)      small; written means that it survives. A cut leaves it torn.
     free_bytes() -> int
 
-Every call may raise OSError; what it was to do has then happened, partly happened or not happened.
+Every call may raise OSError; the change that was asked for has then been made, made in part, or not made.
 """
 
 import os
@@ -115,7 +115,7 @@ class DiskFolder:
         with open(path, "rb") as file:
             return file.read(min(size, size_max))  # MicroPython allocates what it is asked for
 
-    def write_record(self, name: str, data: bytes) -> None:
+    def write_in_place(self, name: str, data: bytes) -> None:
         fresh = self.size(name) is None
         file = self.open(name)
         try:

@@ -114,7 +114,7 @@ class MemoryFolder:
     def read(self, name: str, size_max: int) -> bytes:
         return bytes(self.files.get(name, self.next_door.get(name, b""))[:size_max])
 
-    def write_record(self, name: str, data: bytes) -> None:
+    def write_in_place(self, name: str, data: bytes) -> None:
         def act(share: int) -> None:
             content = self.files.setdefault(name, bytearray())
             written = data[: len(data) * share // 2]

@@ -1,8 +1,8 @@
 """The journal's partition of a board's SD card: a SectorDevice (contract in sector_device.py) beside the file system.
 
-A file system's own writes can lose what a journal has acknowledged when power is cut; sectors outside of it are left
-alone. The partition is the first of type DA (data that is no file system) in the card's table (MBR), so that no
-computer offers to format it. `boards/README.md` says how to make one.
+When power is cut, a file system's own writes can destroy what a journal inside it has acknowledged. They do not touch
+sectors outside of it. The partition is the first of type DA (data that is no file system) in the card's table (MBR), so
+that no computer offers to format it. `boards/README.md` says how to make one.
 """
 
 BLOCK_BYTES = 512
@@ -87,6 +87,6 @@ class CardSectorDevice:
 
 
 def _check(result, act: str) -> None:
-    """Drivers raise OSError, answer False, or a negative number; None, True and 0 are well."""
+    """A driver reports a failure by OSError, by False or by a negative number; None, True and 0 mean success."""
     if result is False or (result is not None and result is not True and result < 0):
         raise OSError("SD card: %s failed" % act)

@@ -37,8 +37,8 @@ class DirectoryInUse(OSError):
 
 
 class DirectoryLock:
-    """Keeps a directory to this player until `release`. The system gives it back when the process ends in any way:
-    there is nothing to remove. Raises `DirectoryInUse`, OSError."""
+    """Keeps a directory to this player until `release`. The system releases it however the process ends, so no file
+    is left that somebody would have to remove. Raises `DirectoryInUse`, OSError."""
 
     def __init__(self, directory: str):
         self._descriptor = lock_folder(directory)

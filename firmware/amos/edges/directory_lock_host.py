@@ -15,7 +15,7 @@ def lock_folder(path: str) -> int | None:
         os.close(descriptor)
         return None
     except OSError:
-        pass  # a file system without locks: better unguarded than silent
+        pass  # On a file system without locks the player rather plays unguarded than not at all.
     return descriptor
 
 

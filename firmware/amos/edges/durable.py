@@ -3,9 +3,8 @@
 import os
 
 from amos.compat import MICROPYTHON
-from amos.edges.private import open_private
 
-__all__ = ("append_line", "fsync_file", "sync_folder")
+__all__ = ("fsync_file", "sync_folder")
 
 if not MICROPYTHON:
     from amos.edges.durable_host import sync_folder
@@ -38,9 +37,3 @@ else:
 
         def sync_folder(path: str) -> None:
             getattr(os, "sync", int)()
-
-
-def append_line(path: str, line: str) -> None:
-    """Add a line of text to a file that its owner reads; not synced."""
-    with open_private(path, "ab") as file:
-        file.write((line + "\n").encode())

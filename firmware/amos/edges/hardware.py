@@ -1,7 +1,8 @@
 """What tells this machine from others of its kind: numbers that its maker or its first start gave it.
 
-They are not secret: a Pi shows its serial number to every program, a board shows its own over USB. What rests on them
-is bound to a machine, not hidden from someone who has it (see the threat model in `amos.crypto`).
+They are not secret: a Pi shows its serial number to every program, a board shows its own over USB. A key that is bound
+to them works on one machine only, but it is not hidden from someone who has that machine (see the
+threat model in `amos.crypto`).
 """
 
 SOC = 1

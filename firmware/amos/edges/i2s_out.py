@@ -43,9 +43,9 @@ BLOCK_BYTES_MAX = 1024 * FRAME_BYTES
 class I2sSink:
     """`i2s`: a `machine.I2S` for writing, blocking, 16 bit, stereo, whose ring has `ring_bytes`.
 
-    Delivered is what can no longer be in ring or DMA; so neither a power cut nor a loss counts what was not heard: when
-    the output is back, what may have sounded before it was lost sounds again. `underruns` are the pauses between two
-    blocks in which the whole ring has run dry for certain.
+    Frames count as delivered when they can no longer be in the ring or in DMA. So after a power cut or a loss no frame
+    counts that was not heard; when the output is back, frames that may have sounded before the loss sound again.
+    `underruns` are the pauses between two blocks in which the whole ring has run dry for certain.
     """
 
     clocked = fades = True
@@ -89,7 +89,7 @@ class I2sSink:
         return max(self._frames - self._held_frames, 0)
 
     def close(self) -> int:
-        # The driver plays silence when its ring is empty, and tells nobody that it is: wait as long as it can hold.
+        # The driver plays silence when its ring is empty, and does not tell: wait as long as a full ring lasts.
         if self._frames and not self._gone:
             sleep_ms(self._held_ms)
         try:

@@ -120,7 +120,7 @@ def _read(path: str, found=None):
 
 
 def _finish(path: str):
-    """The bound key that a cut left under its staged name: FAT takes the old name away before it gives it anew."""
+    """The bound key that a cut left under its staged name: FAT removes the old file before it renames the new one."""
     staged = _read(path + ".new")
     if staged is None or len(staged) != BOUND_BYTES or _fault(staged):
         return None
@@ -130,7 +130,7 @@ def _finish(path: str):
 
 
 def _write(path: str, data: bytes) -> None:
-    """In place of what stands there, at once or not at all."""
+    """Replace the file as a whole: after a failure the old one is there unchanged."""
     staged = path + ".new"
     with create_private(staged) as file:
         file.write(data)

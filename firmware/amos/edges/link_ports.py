@@ -47,7 +47,7 @@ class NoPort:
 
     def poll(self, link, timeout_ms: int) -> bool:
         if timeout_ms:
-            sleep_ms(timeout_ms)  # even of nothing a sleep gives the processor away
+            sleep_ms(timeout_ms)  # even a sleep of 0 lets other programs run
         return False
 
 

@@ -1,6 +1,6 @@
 """Telling systemd that a loop turns: the sd_notify protocol (man 3 sd_notify), on CPython. Player and courier use it.
 
-Contract: a lost message is no error. The supervisor's answer to silence, a restart, is what silence is for.
+Contract: a lost message is no error. When messages stop, the supervisor restarts the program, as it should.
 """
 
 import os

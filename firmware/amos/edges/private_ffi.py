@@ -1,4 +1,9 @@
-"""`private` on MicroPython's unix port, whose own `open` and `mkdir` know no modes: the C library's calls."""
+"""`private` on MicroPython's unix port, whose own `open` and `mkdir` know no modes: the C library's calls.
+
+They know nothing of a file system that MicroPython has mounted itself. What is on one is protected by what it is on.
+"""
+
+import os
 
 import ffi
 
@@ -9,6 +14,7 @@ _unlink = _c.func("i", "unlink", "s")
 _fchmod = _c.func("i", "fchmod", "ii")
 _chmod = _c.func("i", "chmod", "si")
 _mkdir = _c.func("i", "mkdir", "si")
+_access = _c.func("i", "access", "si")
 
 _O_CREAT = 0o100
 _O_EXCL = 0o200
@@ -31,7 +37,13 @@ def _no_follow() -> int:
 _O_NOFOLLOW = _no_follow()
 
 
+def _is_mounted_by_us(path: str) -> bool:
+    return _access(path.rpartition("/")[0] or ("/" if path.startswith("/") else "."), 0) != 0
+
+
 def _opened(path: str, flags: int, mode: str):
+    if _is_mounted_by_us(path):
+        return open(path, mode)
     descriptor = _open(path, flags, _FILE_MODE)
     if descriptor < 0:
         raise OSError("%s: expected a file to write that is no link" % path)
@@ -53,6 +65,9 @@ def keep_private(file) -> None:
 
 
 def make_private_folder(path: str) -> None:
+    if _is_mounted_by_us(path):
+        os.mkdir(path)
+        return
     if _mkdir(path, _FOLDER_MODE):
         raise OSError("%s: expected a free name for a folder" % path)
     _chmod(path, _FOLDER_MODE)

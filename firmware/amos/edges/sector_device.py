@@ -12,8 +12,8 @@ Contract of a SectorDevice, whichever its medium:
     regroup(sector_bytes)           sectors of another size from now on; OSError where the medium cannot
     close()                         release the medium; the device is not used again
 
-Every call may raise OSError; what it was to do has then happened, partly happened or not happened. A sector that was
-written and synced is left alone by writes to others: no erase block is damaged by its neighbour.
+Every call may raise OSError; the change that was asked for has then been made, made in part, or not made. Writes to
+other sectors do not change a sector that was written and synced: they damage no erase block beside their own.
 """
 
 import os

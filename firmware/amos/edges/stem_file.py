@@ -1,6 +1,6 @@
 """A stem on a card or disk, read as it is played. One file a codec: `stem_file_qoa`; `stem_file_numpy` for hosts."""
 
-from amos.compat import readinto
+from amos.compat import error_words, readinto
 from amos.protocol.errors import ProtocolError
 
 
@@ -46,7 +46,7 @@ class FileStem:
                     raise BlobError("%s: expected %d more bytes, found the end" % (self._path, size_bytes - done))
                 done += count
         except OSError as error:
-            raise BlobError("%s: expected a readable file, found %s" % (self._path, error))
+            raise BlobError("%s: expected a readable file, found %s" % (self._path, error_words(error)))
 
     def close(self) -> None:
         """Give the file back to the system; the next read opens it again."""

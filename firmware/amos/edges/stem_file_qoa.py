@@ -11,7 +11,8 @@ from amos.edges.stem_file import BlobError, FileStem
 from amos.sound import qoa
 
 CURSORS_MAX = 4
-"""Places of one stem that are read by turns: a stem may sound on two voices while each fades; more would re-read."""
+"""Places of one stem that are read alternately: a stem may sound on two voices while each fades. A further reader would
+make the decoder begin a frame again."""
 
 _READ_SLICES = 64
 _scratch = bytearray(2 * _READ_SLICES * qoa.SLICE_BYTES)  # shared: a read leaves nothing in it

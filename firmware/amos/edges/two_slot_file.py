@@ -1,4 +1,4 @@
-"""Something small that outlives every power cut, in two files written in turn.
+"""A small content that survives every power cut, in two files written alternately.
 
 Contract: when `write` returns, what it was given survives; when it raises OSError, or power is lost meanwhile, the next
 start finds that or what was kept before, whole. There is no renaming over a file, which FAT cannot do in one step.

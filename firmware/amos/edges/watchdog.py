@@ -1,9 +1,9 @@
 """A board's watchdog: a reset after TIMEOUT_MS without a sign of life. Once started it cannot be stopped.
 
-So somebody has to feed it always. While a player plays, that is its loop, by `heartbeat()`, and nobody else: a loop
-that hangs ends in a reset, and the next start seals what was played. At all other times (while the player starts, at
-the prompt, while files are copied) a timer does it. `boot.py` calls `keep()`; it runs after every reset, also a soft
-one, which ends timers but not the watchdog.
+So it must be fed at all times. While a player plays, only the player's loop feeds it, by `heartbeat()`: when the loop
+hangs, the watchdog resets the board, and the next start seals what was played. At all other times (while the player
+starts, at the prompt, while files are copied) a timer does it. `boot.py` calls `keep()`; it runs after every reset,
+also a soft one, which ends timers but not the watchdog.
 """
 
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false
@@ -30,7 +30,7 @@ def keep() -> None:
 
 
 def rest() -> None:
-    """Nobody plays: the timer feeds."""
+    """No player runs: the timer feeds the watchdog."""
     if _kept:
         dog, timer = _kept
         dog.feed()

@@ -9,7 +9,7 @@ class ThreadWorker:
 
     flush_after_ms = 500
     wait_after_ms = 850
-    """With what is in the output's buffer and sounds meanwhile, less than a second. Storage has 350 ms for a sync."""
+    """Together with the frames in the output's buffer, this is less than a second of play. A sync may take 350 ms."""
 
     def __init__(self) -> None:
         self._act: Callable[[], object] | None = None
@@ -42,6 +42,6 @@ class ThreadWorker:
             assert act is not None
             try:
                 act()
-            except Exception as error:  # whatever it is, it is for the one who waits
+            except Exception as error:  # of any kind: `settle` raises it where the caller waits
                 self._error = error
             self._done.set()

@@ -77,14 +77,14 @@ class Journal:
         while self._ring.missing:
             self._stored(lambda: self._ring.keep(self._state()))
         if found.rows_damaged:
-            self._stored(self._snapshot)  # or every boot would find, and report, the same again
+            self._stored(self._snapshot)  # otherwise every boot would find and report the same damage again
         self._stored(self._advance_tail)
 
     @property
     def lost(self):
         if not self._losses:
             return None
-        # First what parts the next segment from the one before: without it, the ledger has to hold the segment.
+        # First the gap just before the next segment: unless it is declared, the ledger has to hold that segment.
         first, last = self._losses[-1 if self._losses[-1][1] == self.last_sequence else 0]
         skipped = first <= self._skipped[1] and last >= self._skipped[0]
         return first, last, LOST_STORAGE if skipped else LOST_DAMAGED
@@ -176,7 +176,7 @@ class Journal:
         self._append(record.STATE, lambda: self._state(receipted=sequence).encode())
         self.receipted = sequence
         count = self.segments.drop_until(sequence)
-        self._losses = without(self._losses, 1, sequence)  # the ledger has what was damaged here
+        self._losses = without(self._losses, 1, sequence)  # the ledger has the segment that is damaged here
         self._stored(self._advance_tail)
         self._reserve()
         return count
@@ -288,7 +288,7 @@ class Journal:
         for stored in self.segments.values():
             header = zone.header_at(stored.position)
             if header is None:
-                return  # damaged since; reading it will tell
+                return  # It was damaged since; whoever reads it is told.
             tail, number = stored.position, header.number
             break
         zone.tail, zone.tail_number = tail, number

@@ -67,7 +67,7 @@ def encode_header(kind: int, number: int, previous: bytes, payload: Pieces, salt
 
 
 def in_sectors(pieces: Pieces, sector_bytes: int, window: memoryview):
-    """Yield whole sectors of `pieces`, zeros behind, as many at once as `window` holds, in which they are."""
+    """Yield whole sectors of `pieces` with zeros behind: `window`, filled as often as needed."""
     at = 0
     for part in pieces.parts:
         view, begin = memoryview(part), 0

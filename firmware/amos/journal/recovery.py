@@ -19,7 +19,7 @@ class Found:
 
     state       State with the newest counters; its `segments_*` are not kept up to date
     unsealed    SegmentBuilder or None: metered and not sealed
-    rows        Rows, which the builders have by turns
+    rows        Rows, which each builder uses after the one before
     memory      bytes or None
     segments    Segments
     losses      list of (first, last) sequence numbers that are gone and that no stored segment declares
@@ -61,7 +61,7 @@ class Found:
         self.rows_damaged = any([end is not None for _start, end in zone.damage])
         self._note_damage("rows", zone)
         if self._ring.rescued:
-            # From the oldest record on there would be no room to go on; these say all that still holds.
+            # With the tail at the oldest record the zone would be full; the others say all that still holds.
             needed.pop(record.FLUSH, None)
             zone.tail, zone.tail_number = min(needed.values()) if needed else (zone.head, zone.number)
 
@@ -95,7 +95,7 @@ class Found:
         state = State.decode(payload)
         if state.segments_head >= self._certain[0]:
             self._certain = (state.segments_head, state.segments_number)
-        # Damage may have set aside newer counters than these; none of them ever steps back.
+        # Damage may have destroyed newer counters than these; a counter must never go back.
         state.boot = max(state.boot, self.state.boot)
         state.session = max(state.session, self.state.session)
         state.receipted = max(state.receipted, self.state.receipted)
@@ -105,7 +105,7 @@ class Found:
         zone, state, segments = self._ring.segments, self.state, self.segments
         if self._ring.rescued:
             self._ring.place_segments(state)
-        # With damage among the rows, what they said last may be gone, and every segment has to speak for itself.
+        # Damage in the rows zone may have destroyed the newest counters, so every segment is checked by itself.
         doubtful = self.rows_damaged or self._ring.rescued
         for position, header in zone.scan(None if doubtful else self._certain):
             head = SealedHead.decode(zone.read(position, 0, min(HEAD_BYTES, header.length)))

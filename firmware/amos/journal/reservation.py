@@ -1,8 +1,8 @@
 """What is kept beside the device's key, apart from the journal, so that no sequence number is ever used twice.
 
-A card may be swapped, restored from an image or wiped, and the ring with it; the key stays, and with the key a number
-twice would be a forked log. So a number is reserved here, durably, before anyone can see the segment that has it, in
-blocks: of 1 where a write is silent, so that nothing is skipped; of more where each write is heard.
+Somebody may swap a card, restore it from an image or wipe it, and the ring with it. The key stays, and a number that is
+used twice under one key is a forked log. So the player reserves a number here, durably, before anyone can see the
+segment that has it. It reserves one at a time where nobody hears a write, so that it skips none; elsewhere a block.
 
 The medium: a SectorDevice of two sectors, written in turn. A blank one is that of a device that has sealed nothing.
 """
@@ -50,12 +50,12 @@ class Reservation:
         if self.last.device_id != device_id:
             told = (device_id.hex(), self.last.device_id.hex())
             raise JournalFault("reservation: expected device %s, found %s" % told)
-        # Both are written before anything rests on the first word: with one still blank, that was never said.
+        # Nobody relies on the first word before both sectors hold it; while one is blank, it does not count.
         self.lost = not self.last.generation and not any([slot.is_blank(data) for data in sectors])
 
     @property
     def salt(self):
-        """Of the ring used last, or None."""
+        """The salt of the ring used last, or None."""
         return self.last.salt if self.last.generation else None
 
     @property
@@ -64,16 +64,16 @@ class Reservation:
         return self.lost or self.last.generation > 0
 
     def is_past(self, state) -> bool:
-        """Whether a ring with these counters (State) is of an earlier time than the last word here.
+        """Whether a ring with these counters (State) is older than what was last written here.
 
-        In blocks of 1 the number alone tells. In longer ones a segment sealed since may not have been noted, so the
-        boot tells too: each is noted before anything is sealed in it.
+        In blocks of 1 the number alone tells. In longer blocks a segment may have been sealed and not noted, so the
+        boot counts too: each boot is noted before a segment is sealed in it.
         """
         last = self.last
         return state.last_sequence < last.sealed or (self._block > 1 and state.boot < last.boot)
 
     def has_to_note(self, journal) -> bool:
-        """Whether the journal's counters are not covered by what was written."""
+        """Whether the journal's counters have to be written here before the journal may go on."""
         last = self.last
         return (
             journal.last_sequence >= last.until

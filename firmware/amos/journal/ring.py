@@ -18,7 +18,7 @@ GROWN_BYTES_MAX = 1 << 30
 """The largest file that the settings allow: no superblock makes one longer."""
 
 BLANK_BYTES = 128 * 1024
-"""A medium that is blank for so long holds no file system: those in use say before that they are there."""
+"""A medium whose first bytes, so many, are blank holds no file system: every usual one writes something before that."""
 
 
 class Ring:
@@ -42,7 +42,7 @@ class Ring:
         self._medium = medium
         self.notes: list = []
         self.rescued = False
-        medium.sync()  # what a killed process has written and not synced must not be trusted before it is
+        medium.sync()  # A killed process may have written without a sync: sync before anything is read.
         blocks = [] if anew else superblock.load(medium)
         traces = None
         if not blocks and not anew:
@@ -125,7 +125,7 @@ class Ring:
         return True
 
     def _rescue(self, salt: int) -> None:
-        """Found by its records. What no superblock tells, the records do: the rows first, then `place_segments`."""
+        """Build the ring from its records, in place of superblocks: first the rows zone, then `place_segments`."""
         self._begin([self._first_block(0, salt, NOBODY)])
         self.notes = ["both superblocks were damaged; the ring was found by its records"]
         self.device_id, self.missing, self.rescued = None, 2, True

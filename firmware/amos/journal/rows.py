@@ -1,4 +1,4 @@
-"""Rows in columns: 11 bytes each, in arrays taken once; 1,200 tuples would take a board's heap to pieces."""
+"""Rows in columns: 11 bytes each, in arrays made once; 1,200 tuples would fragment a board's heap."""
 
 from array import array
 
@@ -61,7 +61,7 @@ class Rows:
         return self._views(0)
 
     def _leave_steps(self) -> None:
-        """Count every start as the caller does, whatever became of the segment."""
+        """Count every start as the caller does again, whether or not the segment was stored."""
         if self._in_steps:
             starts = self._starts
             for index in range(1, self._count):

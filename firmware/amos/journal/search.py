@@ -11,10 +11,10 @@ from amos.journal.zone import marked
 
 AGREEING_MIN = 2
 SALTS_MAX = 64
-"""As many are counted at once; those met once only make room for more."""
+"""So many salts are counted at once; when there are more, those that were found only once are dropped."""
 
 TELLING_MIN = 16
-"""So many records do not all stand at even sectors by chance."""
+"""When so many records all begin at even sectors, that is no chance: the sectors are larger."""
 
 _POLYNOMIAL = 0xEDB88320
 
@@ -70,7 +70,7 @@ def _marked(medium, mark: bytes):
 
 
 def _count(salts: dict, data: bytes, salt: int, offset: int) -> None:
-    """Another record of the salt; one that says the same as the last is a copy, and proves nothing."""
+    """Count another record of the salt. A record with the same number as the last is a copy and proves nothing."""
     header = record.decode_header(data, salt)
     count, offsets, last = salts.get(salt, (0, 0, None))
     if header is None or header.number == last:
@@ -112,7 +112,7 @@ def _salt_of(header: bytes, backwards: list) -> int:
 def place(zone, position: int, number: int) -> None:
     """Set the zone's tail to the oldest record it still holds, where `position` was to be that of record `number`.
 
-    Positions are told from sectors by the laps that the writer has gone: they count on from what it last said.
+    A sector gives a position once the number of laps is known; the laps are counted on from the newest State.
     """
     newest, end = None, 0
     for at, header in zone.headers(0, zone.count):

@@ -1,6 +1,6 @@
 """The sealed segments that are stored: a mapping from sequence number to `Stored`, 12 bytes each in RAM.
 
-What else there is to know of a segment is read from its record's head when asked for: months of play fit a board.
+All else about a segment is read from its record's head when asked for, so that months of play fit a board.
 """
 
 import hashlib
@@ -142,7 +142,7 @@ class Segments:
         return low
 
     def can_add(self, sequence: int) -> bool:
-        """Whether it rises, and not further than a number of 32 bits tells."""
+        """Whether it is higher than the last, by no more than 32 bits can hold."""
         if not self._offsets:
             return True
         offset = sequence - self._base
@@ -189,7 +189,7 @@ class Segments:
 
 
 def add_range(ranges: list, low: int, high: int) -> list:
-    """The (first, last) ranges and one more, in order, those that touch as one."""
+    """The (first, last) ranges with one more, in order; ranges that touch are joined."""
     ranges = list(ranges)
     ranges.append((low, high))
     found: list = []

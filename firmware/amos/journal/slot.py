@@ -1,6 +1,6 @@
-"""A message in a sector of its own, of which the newest of two counts: superblocks, and what is kept beside the key.
+"""A message in a sector of its own; the newer of two such sectors counts. For superblocks and for the reservation.
 
-Two sectors are written in turn, so that a cut or a failing sector spoils one of them, and the other still holds.
+Two sectors are written alternately, so that a cut or a failing sector damages one of them and not the other.
 """
 
 from amos.journal import record

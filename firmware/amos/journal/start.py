@@ -1,6 +1,6 @@
 """What a boot begins with: the ring as it is found, held against what is reserved beside the key.
 
-The table of what it may be, and what then, is in SPEC.md, "Beside the key".
+SPEC.md, "Beside the key", has a table of every case and what the player does then.
 """
 
 from amos.journal.errors import JournalFault
@@ -58,7 +58,7 @@ def _owner(ring, found, reservation) -> bytes:
 
 
 def _go_on(found, reservation) -> None:
-    """Change the counters found to such as no other medium has used."""
+    """Raise the counters found above all that any other medium has used."""
     state, last = found.state, reservation.last
     past = reservation.is_past(state)
     if past or state.boot < last.boot:

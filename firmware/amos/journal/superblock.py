@@ -23,7 +23,7 @@ def decode(data: bytes):
 def load(medium) -> list:
     """The whole superblocks of a medium, the newest first. Raises OSError.
 
-    The first sector's knows where the last sector was, should the medium have another size than once.
+    The superblock in the first sector names the last sector, in case the medium's size has changed.
     """
     found = []
     last = medium.sector_count - 1

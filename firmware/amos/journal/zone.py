@@ -1,7 +1,7 @@
 """A zone of the ring: records one after another, each from a fresh sector on, round and round.
 
-Positions count sectors from the first ever written and never wrap; a position's sector is its remainder. Between
-`tail` and `head` lies what may be needed. Nothing from `floor` on is overwritten: `floor` is the older tail of the two
+Positions count sectors from the first ever written and never wrap; a position's sector is its remainder. Records
+between `tail` and `head` may be needed. Nothing from `floor` on is overwritten: `floor` is the older tail of the two
 superblocks, so that recovery may start from either.
 """
 
@@ -89,7 +89,7 @@ class Zone:
         return self._header_in(self._first_sector(position))
 
     def _header_in(self, data):
-        # The other zone's records have the same salt: what a confused card put here is none of ours.
+        # Records of the other zone have the same salt; a faulty card may have put one here, where it does not count.
         header = record.decode_header(data, self._salt)
         return header if header is not None and header.kind in self._kinds else None
 
@@ -197,7 +197,7 @@ class Zone:
                 yield at, header
 
     def _looks_torn(self, position: int, number: int) -> bool:
-        """Whether a record began at the head and did not come whole. In the first lap anything but zeros tells."""
+        """Whether a record began at the head and was not written whole. In the first lap any byte but zero shows it."""
         data = self.read_sectors(position, 1)
         if data[:3] == record.MAGIC + bytes((record.VERSION,)):
             header = self._header_in(data)

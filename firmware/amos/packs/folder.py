@@ -17,7 +17,7 @@ import hashlib
 import os
 from binascii import hexlify
 
-from amos.compat import MICROPYTHON
+from amos.compat import MICROPYTHON, error_words
 from amos.edges.stem_file import BlobError, FileStem
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import MANIFEST_BYTES_MAX, SCORE_BYTES_MAX
@@ -109,7 +109,7 @@ class PackFolder:
                 return BlobError("%s: expected %d bytes, found %d" % (label, facts.size_bytes, size_bytes))
             found = _file_sha256(path, expect_chunks)
         except OSError as error:
-            return BlobError("%s: expected a readable blob, found %s" % (label, error))
+            return BlobError("%s: expected a readable blob, found %s" % (label, error_words(error)))
         except BlobError as error:
             return BlobError("%s: %s" % (label, error))
         if found != facts.sha256:
@@ -147,7 +147,7 @@ def _read_capped(path: str, bytes_max: int, error_class) -> bytes:
             # MicroPython allocates what it is asked to read, whether or not the file has it.
             data = file.read(min(os.stat(path)[6], bytes_max) + 1)
     except OSError as error:
-        raise error_class("%s: expected a readable file, found %s" % (path, error))
+        raise error_class("%s: expected a readable file, found %s" % (path, error_words(error)))
     if len(data) > bytes_max:
         raise error_class("%s: expected at most %d bytes, found more" % (path, bytes_max))
     return data

@@ -6,7 +6,7 @@ from amos.config import NO_PACK
 from amos.edges.blob_folder import DiskFolder
 from amos.packs.folder import PackError, open_pack
 from amos.packs.intake import PackIntake
-from amos.packs.record import NONE
+from amos.packs.kept_state import NONE
 from amos.packs.store import PackStore
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import BAD_SCORE

@@ -3,8 +3,8 @@
 The player tries the `pending` pack at the next section, or at its next start, and says `commit` or `refuse`; the active
 one stays until then. How a pack comes in is in `intake.py`.
 
-What a cut leaves: a record that names the old pack, or the new one as pending, or the new one as active; and the blobs
-of every pack that it names.
+What a cut leaves: a kept state that names the old pack, or the new one as pending, or the new one as active; and the
+blobs of every pack that it names.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import hashlib
 from amos.edges.stem_file import BlobError
 from amos.packs.folder import PackError, PackFolder
 from amos.packs.incoming import hex_name
-from amos.packs.record import NONE, PackRecord, load_record
+from amos.packs.kept_state import NONE, KeptState, load_kept_state
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.link import BAD_SCORE
 from amos.protocol.manifest import Manifest, open_manifest
@@ -55,37 +55,37 @@ class PackStore:
         self.playing = (NONE, 0)
         self.refused = {}
         self.spoilt: list = []
-        self._record = load_record(folder)
+        self._kept = load_kept_state(folder)
 
     @property
     def pending(self) -> "bytes | None":
         """Id of the pack that waits, or None. A refused pack does not wait, even if the refusal is not stored."""
-        pending = self._record.pending
+        pending = self._kept.pending
         return None if pending == NONE or pending in self.refused else pending
 
     @property
     def serial(self) -> int:
         """The highest serial that ever played here; there is no way back to an older one."""
-        return max(self._record.serial, self.playing[1])
+        return max(self._kept.serial, self.playing[1])
 
     def held(self) -> list:
         """Ids of the packs whose blobs must stay, as far as the store has them itself."""
-        named = {self._record.active, self._record.pending, self.playing[0]} - {NONE}
+        named = {self._kept.active, self._kept.pending, self.playing[0]} - {NONE}
         return [pack_id for pack_id in sorted(named) if self._has(pack_id)]
 
     def begin_life(self) -> None:
         """At each start: count the try of a pending pack, or give it up. Raises OSError."""
-        record = self._record
-        if record.pending == NONE:
+        kept = self._kept
+        if kept.pending == NONE:
             return
-        if record.tries >= TRIES_MAX:
-            self.refuse(record.pending, BAD_SCORE, "pack: did not start in %d tries" % TRIES_MAX)
+        if kept.tries >= TRIES_MAX:
+            self.refuse(kept.pending, BAD_SCORE, "pack: did not start in %d tries" % TRIES_MAX)
         else:
-            self._write(record.active, record.pending, record.serial, record.tries + 1)
+            self._write(kept.active, kept.pending, kept.serial, kept.tries + 1)
 
     def choices(self) -> list:
         """Ids of the packs to play, the best first."""
-        named = (self._record.pending, self._record.active)
+        named = (self._kept.pending, self._kept.active)
         return [pack_id for pack_id in named if pack_id != NONE and pack_id not in self.refused]
 
     def signed_manifest(self, pack_id: bytes) -> bytes:
@@ -116,30 +116,30 @@ class PackStore:
 
     def wait(self, pack_id: bytes) -> None:
         """This one, of which everything is here, is pending when this returns. Raises OSError."""
-        self._write(self._record.active, pack_id, self._record.serial)
+        self._write(self._kept.active, pack_id, self._kept.serial)
 
     def commit(self, pack) -> bool:
         """`pack` plays; whether that is a change: it was pending, and is active when this returns. Raises OSError."""
         serial = pack.manifest.serial
         self.playing = (pack.pack_id, serial)
-        if pack.pack_id != self._record.pending:
+        if pack.pack_id != self._kept.pending:
             return False
-        self._write(pack.pack_id, NONE, max(serial, self._record.serial))
+        self._write(pack.pack_id, NONE, max(serial, self._kept.serial))
         return True
 
     def refuse(self, pack_id: bytes, code: int, text: str) -> None:
         """This pack cannot be played; it is not taken again in this life. Raises OSError."""
         self.refused[pack_id] = (code, text)
-        if pack_id == self._record.pending:
-            self._write(self._record.active, NONE, self._record.serial)
+        if pack_id == self._kept.pending:
+            self._write(self._kept.active, NONE, self._kept.serial)
 
     def _has(self, pack_id: bytes) -> bool:
         return self.folder.size(hex_name("blobs", pack_id)) is not None
 
     def _write(self, active: bytes, pending: bytes, serial: int, tries: int = 0) -> None:
-        record = PackRecord(self._record.generation + 1, serial, active, pending, tries)
-        record.store(self.folder)
-        self._record = record
+        kept = KeptState(self._kept.generation + 1, serial, active, pending, tries)
+        kept.store(self.folder)
+        self._kept = kept
 
 
 def _good(_key: bytes, _message: bytes, _signature: bytes) -> bool:

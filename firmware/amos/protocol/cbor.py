@@ -12,7 +12,7 @@ from amos.protocol.errors import CborError, LocalError
 from amos.protocol.limits import CBOR_DEPTH_MAX
 
 GATHERED_BYTES_MAX = 64
-"""Byte strings up to a signature's size are rather copied than kept where they were."""
+"""Byte strings up to a signature's size are copied; longer ones stay where they are."""
 
 
 class Pieces:
@@ -156,7 +156,7 @@ def _text(utf8: bytes) -> "str | None":
     except (UnicodeError, ValueError):
         return None
     if len(text) < len(utf8):
-        # MicroPython lets through overlong forms, surrogates and what lies beyond U+10FFFF.
+        # MicroPython accepts overlong forms, surrogates and characters beyond U+10FFFF.
         codes = [ord(letter) for letter in text]
         if max(codes) > 0x10FFFF or any(0xD800 <= code <= 0xDFFF for code in codes):
             return None

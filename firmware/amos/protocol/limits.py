@@ -79,6 +79,9 @@ READ_CHUNK_BYTES_MAX = 1024
 LIST_ENTRIES_MAX = 16
 """Segments named in one list answer: 16 x about 45 bytes."""
 
+NAMES_MAX = 16
+"""Names told in one answer: 16 x 80 bytes at most, and 60 bytes around them."""
+
 NONCE_BYTES_MIN = 16
 NONCE_BYTES_MAX = 64
 

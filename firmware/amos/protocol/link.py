@@ -8,6 +8,7 @@ from amos.protocol.errors import MessageError
 from amos.protocol.limits import (
     ANCHOR_BYTES_MAX,
     LIST_ENTRIES_MAX,
+    NAMES_MAX,
     NONCE_BYTES_MAX,
     NONCE_BYTES_MIN,
     OPT_OUTS_BYTES_MAX,
@@ -20,6 +21,7 @@ from amos.protocol.limits import (
     SMALL_TEXT_BYTES_MAX,
     STATUS_BYTES_MAX,
 )
+from amos.protocol.link_name import Name
 from amos.protocol.record import U8, U16, U32, U63, Record
 
 IDENTIFY = 1
@@ -35,6 +37,7 @@ FINISH = 10
 ACTIVATE = 11
 CHALLENGE = 16
 LOGS = 20
+NAMES = 21
 
 IDENTIFY_CONTEXT = b"amos/1/identify\x00"
 """Put before a courier's nonce before the device signs it, so that no other message can be meant."""
@@ -71,6 +74,7 @@ REQUEST_NEEDS = {
     ACTIVATE: ("sha256",),
     CHALLENGE: (),
     LOGS: ("offset", "length"),
+    NAMES: ("kind", "offset"),
 }
 """Verb -> the fields its request carries, no more and no fewer."""
 
@@ -190,6 +194,8 @@ class Response(Record):
         (12, "board", "text?", SMALL_TEXT_BYTES_MAX),
         (13, "voices", "uint?", 32),
         (14, "length", "uint?", PUT_CHUNK_BYTES_MAX),
+        (15, "names", "records?", (Name, NAMES_MAX)),
+        (16, "pack", "bytes?", 32),
     )
 
     id: int
@@ -206,6 +212,8 @@ class Response(Record):
     board: "str | None"
     voices: "int | None"
     length: "int | None"
+    names: "list[Name] | None"
+    pack: "bytes | None"
 
 
 STATE_STOPPED = 0

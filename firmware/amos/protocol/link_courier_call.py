@@ -1,7 +1,18 @@
-"""One question to the player, one answer: who it is, how it fares, what it said, an input, a nonce (SPEC section 7)."""
+"""One question to the player, one answer: who it is, how it is, what it said, which names it has (SPEC section 7)."""
 
 from amos.protocol.limits import READ_CHUNK_BYTES_MAX, TIME_NONCE_BYTES
-from amos.protocol.link import CHALLENGE, IDENTIFY, INPUT, LOGS, STATUS, Request, Response, Status, decode_status
+from amos.protocol.link import (
+    CHALLENGE,
+    IDENTIFY,
+    INPUT,
+    LOGS,
+    NAMES,
+    STATUS,
+    Request,
+    Response,
+    Status,
+    decode_status,
+)
 from amos.protocol.link_courier import CourierLink, Ticket
 from amos.protocol.link_courier_talk import Pause, TransferError, checked, need
 
@@ -9,8 +20,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from amos.protocol.link_name import Name
+
 LOGS_REQUESTS_MAX = 64
 """Answers of 1,024 bytes: 16 times what a player keeps, so that one that keeps talking is not read for ever."""
+
+NAMES_REQUESTS_MAX = 16
+"""A score has at most 32 names of a kind, which is two answers; packs may change meanwhile."""
 
 
 def identify(link: CourierLink, nonce: bytes) -> "Generator[Ticket | Pause, Response | None, Response]":
@@ -47,6 +63,28 @@ def read_logs(link: CourierLink) -> "Generator[Ticket | Pause, Response | None, 
         said.extend(data)
         offset = first + len(data)
     return bytes(said)
+
+
+def read_names(link: CourierLink, kind: int) -> "Generator[Ticket | Pause, Response | None, list[Name]]":
+    """The names of that kind (`link_name`) in the pack that plays, in the score's order."""
+    names: list[Name] = []
+    pack, count = None, 1
+    for _turn in range(NAMES_REQUESTS_MAX):
+        if len(names) >= count:
+            break
+        response = checked(NAMES, (yield link.submit(Request(id=0, verb=NAMES, kind=kind, offset=len(names)))))
+        need(NAMES, response, ("size", "offset", "names", "pack"))
+        if pack not in (None, response.pack):
+            # Another pack has begun to play; what the one before called so is of no use.
+            names, pack = [], None
+            continue
+        pack, count, told = response.pack, response.size or 0, response.names or []
+        if response.offset != len(names) or len(names) + len(told) > count or (len(names) < count and not told):
+            raise TransferError("names: expected some from %d of %d, found %d" % (len(names), count, len(told)))
+        names += told
+    if len(names) < count:
+        raise TransferError("names: expected all in %d answers, found more" % NAMES_REQUESTS_MAX)
+    return names
 
 
 def give_input(

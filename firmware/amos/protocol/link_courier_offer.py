@@ -22,7 +22,7 @@ OFFER_TIMEOUT_MS = 6000
 """First wait for an offer: its last piece has the player verify an Ed25519 signature, seconds on a small board."""
 
 OFFER_RESTARTS_MAX = 8
-"""Out-of-order answers to one offer; more mean that two sides disagree for good."""
+"""Out-of-order answers to one offer; after more of them the two sides will never agree."""
 
 
 def offer_receipt(

@@ -42,10 +42,10 @@ BUSY_ANSWERS_MAX = 30_000
 """Ten minutes: a card over SPI hashes 256 KB a second, 64 KB an answer."""
 
 RESTARTS_MAX = 8
-"""Times that a blob begins anew without any progress; more mean that two sides disagree for good."""
+"""How often a blob may begin anew without any progress; after that the two sides will never agree."""
 
 WRONG_HASHES_MAX = 2
-"""Times that a blob comes through whole and wrong; more mean that what is sent is not what the manifest lists."""
+"""How often a blob may arrive whole with a wrong hash; after that the courier's blob is not the one in the manifest."""
 
 
 class PackToSend:
@@ -120,7 +120,7 @@ class SendPack:
                 yield from _patiently(self._link, FINISH, sha256=sha256)
                 return True
             except RequestRefused as error:
-                # Begun no more after its reboot, or spoilt by a power cut before: it says anew what it has.
+                # The player rebooted and has forgotten the blob, or a power cut spoilt it: ask it again what it has.
                 self._restarts += 1
                 wrong_hashes += error.code == WRONG_HASH
                 again = error.code in (NOT_BEGUN, OUT_OF_ORDER, WRONG_HASH)

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from amos.protocol.limits import LIST_ENTRIES_MAX, READ_CHUNK_BYTES_MAX, SEGMENT_BYTES_MAX
+from amos.protocol.limits import READ_CHUNK_BYTES_MAX, SEGMENT_BYTES_MAX
 from amos.protocol.link import LIST, READ, Entry, Request, Response
 from amos.protocol.link_courier import WINDOW_REQUESTS, CourierLink, Ticket
 from amos.protocol.link_courier_talk import Pause, TransferError, checked, need
@@ -10,9 +10,6 @@ from amos.protocol.link_courier_talk import Pause, TransferError, checked, need
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator
-
-LIST_PAGES_MAX = 65536
-"""Pages of one whole list: a million segments, nineteen years of play."""
 
 
 def list_page(link: CourierLink, first: int) -> "Generator[Ticket | Pause, Response | None, list[Entry]]":
@@ -29,18 +26,6 @@ def list_page(link: CourierLink, first: int) -> "Generator[Ticket | Pause, Respo
             )
         expected = entry.sequence + 1
     return entries
-
-
-def list_all(link: CourierLink, first: int) -> "Generator[Ticket | Pause, Response | None, list[Entry]]":
-    """Every sealed segment from sequence `first` on, page by page until an empty one."""
-    entries: list[Entry] = []
-    for _page in range(LIST_PAGES_MAX):
-        page = yield from list_page(link, first)
-        if not page:
-            return entries
-        entries.extend(page)
-        first = page[-1].sequence + 1
-    raise TransferError("list: expected an end after %d pages of %d" % (LIST_PAGES_MAX, LIST_ENTRIES_MAX))
 
 
 def read_segment(

@@ -14,6 +14,8 @@
     challenge()             -> bytes (16), the nonce that a time anchor is to answer
     set_tier(value), input(nonce, kind, value) -> None; raise ProtocolError when it cannot be taken now; an input that
                                was taken with that nonce does nothing more
+    names(kind, first)      -> (pack id, how many there are, at most NAMES_MAX `Name`s from `first` on); raises
+                               ProtocolError when none of that kind can be told now
     read_logs(offset, length) -> (offset of the first byte, bytes, maybe none, offset after the last byte said)
     packs                   what `link_pack_device.PackVerbs` needs
 """
@@ -33,6 +35,7 @@ from amos.protocol.link import (
     INPUT,
     LIST,
     LOGS,
+    NAMES,
     NOT_NOW,
     OFFER,
     OFFER_OPT_OUTS,
@@ -83,6 +86,7 @@ class DeviceLink:
             INPUT: self._input,
             CHALLENGE: self._challenge,
             LOGS: self._logs,
+            NAMES: self._names,
             BEGIN: packs.begin,
             PUT: packs.put,
             FINISH: packs.finish,
@@ -130,7 +134,7 @@ class DeviceLink:
         try:
             return verb(request.id, *[getattr(request, name) for name in REQUEST_NEEDS[request.verb]])
         except MemoryError:
-            # A board plays on; what was too much for it may come again when there is more room, or less of it.
+            # The board plays on. The courier may ask again: there may be more room then, or a shorter answer.
             self._offer, self._offered, self._offer_of = bytearray(), 0, (0, 0, 0)
             code = BAD_OFFER if request.verb == OFFER else NOT_NOW
             return Response(id=request.id, code=code, text=NO_ROOM)
@@ -209,6 +213,13 @@ class DeviceLink:
     def _logs(self, number: int, offset: int, length: int) -> Response:
         first, data, end = self._player.read_logs(offset, min(length, READ_CHUNK_BYTES_MAX))
         return Response(id=number, code=OK, offset=first, size=end, data=data or None)
+
+    def _names(self, number: int, kind: int, first: int) -> Response:
+        try:
+            pack, count, names = self._player.names(kind, first)
+        except ProtocolError as error:
+            return Response(id=number, code=NOT_NOW, text=sentence(error))
+        return Response(id=number, code=OK, pack=pack, size=count, offset=first, names=names)
 
 
 def _refusal(act, *arguments) -> "str | None":

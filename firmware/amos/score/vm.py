@@ -41,7 +41,7 @@ from amos.score.rules import (
 from amos.score.score import AT_BAR, AT_BEAT, AT_END, RELAX_PLAYS, RenderPlan, Score, ScoreError
 from amos.score.sliders import Sliders
 from amos.score.stage import Stage
-from amos.sound.events import Section, Turn
+from amos.sound.events import Section, Volume
 from amos.sound.limiter import UNITY_Q15
 
 _NOWHERE = const(-1)
@@ -192,7 +192,7 @@ class Vm:
         self._announcer.due(frame, ducks, stage.starts)
         if self.volume_q15 != self._turned_q15:
             self._turned_q15 = self.volume_q15
-            events.append(Turn(frame, self.volume_q15))
+            events.append(Volume(frame, self.volume_q15))
         events.extend(ducks)
         events.extend(stage.stops)
         if self.visit != entered:

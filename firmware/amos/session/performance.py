@@ -9,7 +9,7 @@ placement silent and unmetered (it is noted in `refused`); the session goes on.
 """
 
 from amos.protocol.segment import FLAG_OPT_OUT
-from amos.sound.events import Duck, Section, Start, Turn
+from amos.sound.events import Duck, Section, Start, Volume
 from amos.sound.mixer import LOOKAHEAD_FRAMES
 
 REFUSED_NOTES_MAX = 16
@@ -43,8 +43,8 @@ class Performance:
                 self.section = event.section
             elif isinstance(event, Duck):
                 self._mixer.duck(event)
-            elif isinstance(event, Turn):
-                self._mixer.turn(event.frame, event.gain_q15)
+            elif isinstance(event, Volume):
+                self._mixer.set_volume(event.frame, event.gain_q15)
             elif event.voice not in self._mute_voices:
                 self._mixer.stop(event)
                 self._meter.stop(event, FLAG_OPT_OUT if event.withdrawn else 0)

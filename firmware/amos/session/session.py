@@ -116,6 +116,11 @@ class Session:
         return Output(lambda: open_sink(config, rate_hz, clock), rate_hz, clock)
 
     @property
+    def score(self):
+        """The score that is played."""
+        return self._vm.score
+
+    @property
     def paused(self) -> bool:
         """Whether an operator has paused the music; silence is delivered meanwhile, and nothing is counted."""
         return self._vm.paused
@@ -212,7 +217,7 @@ class Session:
             if not self._sealed_for_loss and self._clock.now_ms() - self.output.lost_ms >= LOST_SEAL_MS:
                 self._sealed_for_loss = True
                 if self._unsealed_frames():
-                    self._turn(SEAL_OUTPUT)
+                    self._next_segment(SEAL_OUTPUT)
             return False
         if self._sealed_for_loss:
             self._sealed_for_loss = False
@@ -227,7 +232,7 @@ class Session:
         if self._device.player_state.tier != self._tier and not self.log.busy:
             reason = reason or SEAL_TIER
         if reason:
-            self._turn(reason)
+            self._next_segment(reason)
 
     def _deliver(self, pcm) -> "int | None":
         """Meter the PCM that has reached the output: all up to the output's frame."""
@@ -243,10 +248,10 @@ class Session:
         self.output.forget(pcm)
         return reason
 
-    def _turn(self, reason: int) -> None:
+    def _next_segment(self, reason: int) -> None:
         """Seal what was delivered, and go on in the next segment."""
         self._tier = self._device.player_state.tier
-        self.log.turn(self._meter, self._now_ms(), reason, self._vm.memory(), self._opened())
+        self.log.next_segment(self._meter, self._now_ms(), reason, self._vm.memory(), self._opened())
         self._tell_time(True)
 
     def _seal(self, reason: int) -> None:

@@ -121,7 +121,7 @@ class UsageLog:
         self._advance(meter.cut(), [], meter, now_ms)
         self._store(self._builder, self._pcm.digest(), reason)
 
-    def turn(self, meter, now_ms: int, reason: int, memory: bytes, opened: Opened) -> None:
+    def next_segment(self, meter, now_ms: int, reason: int, memory: bytes, opened: Opened) -> None:
         """Seal all that is metered so far, keep what the VM has learned, and open the next segment, as one piece of
         work. Metering may go on meanwhile. Not while `busy`."""
         self._worker.settle()

@@ -7,7 +7,7 @@ from amos.sound.envelope import CELL_MASK, fade_gain
 from amos.sound.events import Duck
 
 UNITY_Q15 = 32768
-DUCKS_MAX = 64  # announcements whose ramps overlap; more is a caller that made a mistake
+DUCKS_MAX = 64  # announcements whose ramps overlap; a caller that gives more has made a mistake
 DUCK_FRAMES_MAX = (1 << 30) - 1 - 65536  # from its start to its ramp's end: offsets in a block stay small ints
 
 

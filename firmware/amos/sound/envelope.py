@@ -1,14 +1,14 @@
 """The integer gain of one placement at every frame. `SPEC.md`, "Envelope", is the reference.
 
 Positions (`pos`) count frames from the placement's start, so they stay small however long the session has run.
-The gain is exact at *nodes* and linear between them. Mixer and meter both take it from here: what the meter counts as
-audible is by construction what the mixer multiplied by.
+The gain is exact at *nodes* and linear between them. Mixer and meter both take it from here, so the
+meter counts as audible exactly the frames that the mixer multiplied by a gain above 0.
 """
 
 from amos.sound.events import LINEAR_IN, LINEAR_OUT, Start
 from amos.sound.fade_table import FADE_Q15, FADE_STEPS
 
-CELL_FRAMES = 64  # the absolute grid all envelopes and the limiter hang on; a power of two
+CELL_FRAMES = 64  # frames of a cell, the grid of all envelopes and of the limiter; a power of two
 CELL_MASK = CELL_FRAMES - 1
 RAMP_BITS = 14  # fraction bits of a gain on its way between two nodes: 15 + 14 bits fit a 31-bit small int
 RAMP_ONE = 1 << RAMP_BITS
@@ -103,7 +103,7 @@ class Envelope:
         self.linear_out = bool(start.curves & LINEAR_OUT)
 
     def takes_stop(self, pos: int, fade: int) -> bool:
-        """False if the placement, or an earlier Stop's fade, is over sooner than this one would be."""
+        """False if the placement, or an earlier Stop's fade, ends before this fade would."""
         return pos < self.end and not 0 <= self.stop_end <= pos + fade
 
     def stop(self, pos: int, fade: int, linear: bool) -> None:

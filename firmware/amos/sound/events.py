@@ -1,6 +1,6 @@
 """What the VM tells the mixer and the meter, in frames of the session's sample clock.
 
-Events come in order of `frame`; at one frame: `Turn`, `Duck`, `Stop`, `Section`, `Start`. All numbers are integers.
+Events come in order of `frame`; at one frame: `Volume`, `Duck`, `Stop`, `Section`, `Start`. All numbers are integers.
 """
 
 from amos.compat import const
@@ -78,7 +78,7 @@ class Duck:
         self.voice = voice
 
 
-class Turn:
+class Volume:
     """The operator's gain glides to `gain_q15`, 1 .. 32768, from `frame` on."""
 
     __slots__ = ("frame", "gain_q15")

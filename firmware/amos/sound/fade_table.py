@@ -1,6 +1,6 @@
 """First quarter of a sine, Q15: the equal-power fade. Generated, because players must not use floats.
 
-FADE_Q15[k] = round(32768 * sin(pi/2 * k / FADE_STEPS)); `tests/player/test_mixer_fade.py` recomputes it and prints what
+FADE_Q15[k] = round(32768 * sin(pi/2 * k / FADE_STEPS)); `tests/sound/test_mixer_fade.py` recomputes it and prints what
 belongs here if the number of steps is changed.
 """
 

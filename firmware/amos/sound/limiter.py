@@ -10,7 +10,7 @@ OPERATOR_STEP = 256  # the operator gain's change a cell at most: 171 ms from en
 OPERATOR_CHANGES_MAX = 1026  # given and not yet rendered: one for each border of the largest block and its look-ahead
 CEILING_MIN = 1024  # -30 dB; below 32 the limiter's gain could become 0
 TRUE_PEAK_MARGIN_MDB = 1000
-"""What the ceiling on samples leaves for the wave between them."""
+"""The ceiling on samples is so much lower, because the wave between them may be higher than they are."""
 
 _ONE_DB_Q15 = 29205  # 32768 * 10 ** (-1 / 20), rounded
 
@@ -33,8 +33,9 @@ def ceiling_for(peak_mdb: int) -> int:
 class Limiter:
     """Hands out the gain at each border between two cells, from the peaks of both.
 
-    Every border of a cell has at most the gain that the cell's peak bears, and the gain between two borders is linear:
-    so no sample of the cell can pass the ceiling, nor its product with the gain 31 bits, and nothing has to be clipped.
+    The gain at both borders of a cell is at most the one that brings the cell's peak to the ceiling, and between two
+    borders it is linear. So no sample of the cell can exceed the ceiling, no product of a sample and a gain exceeds 31
+    bits, and nothing has to be clipped.
     """
 
     __slots__ = (
@@ -60,7 +61,7 @@ class Limiter:
         self._wanted = master_gain_q15  # both gains at that border
         self._changes = []  # [borders until it holds, operator gain] to come
 
-    def turn(self, borders: int, gain_q15: int) -> None:
+    def set_volume(self, borders: int, gain_q15: int) -> None:
         """The operator gain goes to `gain_q15` from the border on that comes after `borders` others; the last
         one given for it holds."""
         if self._changes and self._changes[-1][0] == borders:

@@ -15,7 +15,7 @@ from amos.protocol.segment import FLAG_ABORTED, FLAG_BEGIN, FLAG_CONTINUE, FLAG_
 from amos.sound.envelope import CELL_FRAMES, CELL_MASK, Envelope
 from amos.sound.events import Start, Stop
 
-PLACEMENTS_MAX = 1024  # open ones and ended rows not yet taken; more is a caller that forgot to take them
+PLACEMENTS_MAX = 1024  # open ones and ended rows not yet taken; a caller that has more forgot to take them
 
 
 class Placement:
@@ -183,7 +183,7 @@ class Meter:
         self._latest = [None] * len(self._latest)
 
     def _expect_in_time(self, event) -> None:
-        """A cell that was delivered even in part, and the limiter's look-ahead, are past changing."""
+        """Refuse an event in a cell that was delivered, even in part, or in the limiter's look-ahead: it is counted."""
         earliest = 0
         if self.frame:
             earliest = (self.frame + CELL_MASK & ~CELL_MASK) + CELL_FRAMES

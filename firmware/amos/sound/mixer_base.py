@@ -9,7 +9,7 @@ LOOKAHEAD_FRAMES = CELL_FRAMES
 VOICES_MAX = 32  # of which the mix, in whole samples, has 21 bits
 BLOCK_FRAMES_MAX = 65536  # 1.4 s at 48 kHz; larger blocks are no faster
 RATE_HZ_MAX = 192000
-EVENTS_PENDING_MAX = 1024  # a minute of the busiest score; more is a caller that forgot to render
+EVENTS_PENDING_MAX = 1024  # a minute of the busiest score; a caller that gives more forgot to render
 OUT_FRAME_BYTES = 4
 UNITY_BITS = 15  # a gain's
 ROOM_GAINS = 65535  # gains that may be added before the sum must be folded: 2**15 * 65535 + 2**14 < 2**31
@@ -106,12 +106,12 @@ class Mixer:
         self._ducking.add(event)
         self._last_event_frame = event.frame
 
-    def turn(self, frame: int, operator_gain_q15: int) -> None:
+    def set_volume(self, frame: int, operator_gain_q15: int) -> None:
         """The operator gain goes to `operator_gain_q15` (1 .. 32768, unity at first) from `frame` on, in the order of
         the events. ValueError as for `start`."""
         _expect("operator_gain_q15", operator_gain_q15, 1, UNITY_Q15)
         self._expect_in_order(frame)
-        self._limiter.turn((frame - self.event_frame + CELL_MASK) // CELL_FRAMES, operator_gain_q15)
+        self._limiter.set_volume((frame - self.event_frame + CELL_MASK) // CELL_FRAMES, operator_gain_q15)
         self._last_event_frame = frame
 
     def render(self, frames: int) -> memoryview:

@@ -6,8 +6,8 @@ on a 32-bit machine. Importing this fails where the port has no native emitter.
 
 The shape is for the code generator's sake and more than halves the instructions: it keeps a function's first three
 names in registers (hence the order of arguments, two of which, where to begin in `pcm` and in `data`, go on as what is
-used most); a product with a sign costs half a branch; and four samples a turn save the moves of history, sample by
-sample.
+used most); a product with a sign costs half as much as a branch; and four samples in each pass of the loop save
+moving the history for each sample.
 """
 
 from array import array

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from amos_cli.names import hint
-from amos_cli.output import AsJson, Exit, print_json, refuse
+from amos_cli.output import AsJson, UsageError, print_json, refusals
 from amos_tools.bench.figure import Figure, print_figures
 
 SECTIONS = {
@@ -25,10 +25,9 @@ def bench(
 ) -> None:
     """Measure speed and memory against yardsticks in the same run, and print one table."""
     chosen = sections or list(SECTIONS)
-    for name in chosen:
-        if name not in SECTIONS:
-            sentence = f"expected sections of {', '.join(SECTIONS)}, found {name}{hint(name, SECTIONS)}"
-            refuse("bench", sentence, as_json, Exit.USAGE)
+    with refusals(as_json=as_json):
+        for name in set(chosen) - set(SECTIONS):
+            raise UsageError(f"expected sections of {', '.join(SECTIONS)}, found {name}{hint(name, SECTIONS)}")
     figures: list[Figure] = []
     for name in dict.fromkeys(chosen):
         figures += importlib.import_module(SECTIONS[name]).measure(scale)

@@ -1,12 +1,14 @@
 """`amos demo`: players render, meter and sign; a courier syncs; the ledger proves; the pool is divided."""
 
-import json
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from amos_cli.output import AsJson, Exit, print_json, refusals
+from amos_cli.paths import file_option, folder_option
+from amos_ledger.settlement.money import MoneyError
 from amos_tools.demo.content import check_installed, starter_script
 from amos_tools.demo.processes import DemoError
 from amos_tools.demo.report import print_report
@@ -24,14 +26,12 @@ def demo(
             help="Keep everything there; a second run continues. By default in the user's cache, until the next demo.",
         ),
     ] = None,
-    stems: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Your own stems instead of the starter vault.")
-    ] = None,
-    sidecar: Annotated[Path | None, typer.Option(metavar="CSV", help="Facts about those stems.")] = None,
-    script: Annotated[Path | None, typer.Option(metavar="FILE", help="Your own Aimi Script.")] = None,
+    stems: Annotated[Path | None, folder_option(help="Your own stems instead of the starter vault.")] = None,
+    sidecar: Annotated[Path | None, file_option(metavar="CSV", help="Facts about those stems.")] = None,
+    script: Annotated[Path | None, file_option(help="Your own Aimi Script.")] = None,
     income: Annotated[str, typer.Option(metavar="DECIMAL", help="What the pool takes in.")] = "1000.00",
     currency: Annotated[str, typer.Option(metavar="CODE", help="Its currency.")] = "EUR",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as data, and nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the way of a stem: from a synthesised starter vault to a verified payout, with real processes."""
     started = time.monotonic()
@@ -42,19 +42,17 @@ def demo(
 
     options = Options(minutes, income, currency, stems, sidecar, script or starter_script())
     try:
-        check_installed()
-        with workdir_of(workdir) as work:
-            facts = run_demo(work, options, say)
-    except (DemoError, ToolMissing, OSError) as error:
-        typer.echo(f"amos demo: {error}", err=True)
-        raise typer.Exit(1) from None
+        with refusals(DemoError, ToolMissing, OSError, usage=(MoneyError,), as_json=as_json):
+            check_installed()
+            with workdir_of(workdir) as work:
+                facts = run_demo(work, options, say)
     except KeyboardInterrupt:
         again = "begin anew" if workdir is None else "continue"
         typer.echo(f"amos demo: stopped; the same command again will {again}", err=True)
         raise typer.Exit(130) from None
     if as_json:
-        print(json.dumps(facts, indent=1))
+        print_json(facts)
     else:
         print_report(facts, work)
     if not (facts["verified"] and facts["totals"]["frames_agree"] and facts["totals"]["pool_agrees"]):
-        raise typer.Exit(1)
+        raise typer.Exit(Exit.FINDING)

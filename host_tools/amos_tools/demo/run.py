@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from amos_ledger.folder import Folder
-from amos_ledger.settlement.money import MoneyError, parse_currency, parse_income
+from amos_ledger.settlement.money import parse_currency, parse_income
 from amos_ledger.settlement.periods import period_at
 from amos_sync.report import report as spool_report
 from amos_tools import toolchain
@@ -86,15 +86,9 @@ def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
 
 
 def _check(options: Options) -> None:
-    """Refuse at once what would only be found out at the end."""
-    try:
-        parse_income(options.income)
-        parse_currency(options.currency)
-    except MoneyError as error:
-        raise DemoError(str(error)) from None
-    for path in (options.script, options.stems, options.sidecar):
-        if path is not None and not path.exists():
-            raise DemoError(f"{path}: expected a file or folder, found none")
+    """Refuse at once what would only be found out at the end. Raises `MoneyError`."""
+    parse_income(options.income)
+    parse_currency(options.currency)
 
 
 def _courier_command(

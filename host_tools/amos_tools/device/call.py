@@ -8,10 +8,11 @@ from select import select
 
 from amos import crypto
 from amos.protocol.errors import ProtocolError
-from amos.protocol.link import IDENTIFY_CONTEXT, Response, Status
+from amos.protocol.link import IDENTIFY_CONTEXT, UNKNOWN_VERB, Response, Status
 from amos.protocol.link_courier import CourierLink, Ticket
-from amos.protocol.link_courier_call import give_input, identify, read_logs, read_status
-from amos.protocol.link_courier_talk import Conversation, LinkLost, Pause
+from amos.protocol.link_courier_call import give_input, identify, read_logs, read_names, read_status
+from amos.protocol.link_courier_talk import Conversation, LinkError, LinkLost, Pause, RequestRefused
+from amos.protocol.link_name import Name
 from amos.protocol.printable_host import printable
 from amos_cli.output import Exit
 from amos_sync.descriptor_port import Port
@@ -113,6 +114,22 @@ def ask_logs(address: str, wait_s: float = 0) -> str:
     assert isinstance(said, bytes)
     text = said.decode(errors="replace")
     return "\n".join(printable(line, len(said)) for line in text.split("\n"))
+
+
+def ask_names(address: str, kind: int) -> list[Name]:
+    """Names of that kind (`link_name`) in what the player at `address` plays. Raises `DeviceError`."""
+    names = converse(address, lambda link: _names(link, kind), 0)
+    assert isinstance(names, list)
+    return names
+
+
+def _names(link: CourierLink, kind: int) -> Steps:
+    try:
+        return (yield from read_names(link, kind))
+    except RequestRefused as error:
+        if error.code != UNKNOWN_VERB:
+            raise
+        raise LinkError("this player's firmware is older and tells no names; give --pack") from None
 
 
 def send_input(address: str, kind: int, value: int, wait_s: float = 0) -> None:

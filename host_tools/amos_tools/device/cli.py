@@ -13,10 +13,13 @@ from amos.crypto import public_key
 from amos.protocol.link import OUTPUTS, STATES
 from amos.protocol.segment import CLOCK_LETTERS
 from amos_cli.files import write_output
+from amos_cli.numbers import finite
 from amos_cli.output import AsJson, print_json
+from amos_cli.paths import file_option, folder_argument, folder_option
 from amos_tools.boards import load_board
 from amos_tools.device.call import ask_identity, ask_logs, ask_status, send_input
 from amos_tools.device.linux_player import settings_of
+from amos_tools.device.player_vocabulary import PlayerVocabulary
 from amos_tools.device.prepare import check_fit, read_score, write_wiring
 from amos_tools.device.prepare import enrol as enrol_device
 from amos_tools.device.prepare import prepare as prepare_directory
@@ -28,6 +31,7 @@ from amos_tools.device.send import send_pack
 from amos_tools.device.settings import silence_in, wanted
 from amos_tools.pack.keys import read_key
 from amos_tools.simulate.inputs import word_input
+from amos_tools.simulate.vocabulary import ScoreVocabulary
 
 app = typer.Typer(help="Prepare players, enrol them, ask how they are.", no_args_is_help=True)
 
@@ -39,7 +43,7 @@ def prepare(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="The player's directory; made when absent.")],
     publisher_key: Annotated[str, typer.Option(metavar="HEX", help="Public key that signs packs.")],
     ledger_key: Annotated[str, typer.Option(metavar="HEX", help="Public key that signs receipts.")],
-    pack: Annotated[Path | None, typer.Option(metavar="DIR", help="The pack it plays until another comes.")] = None,
+    pack: Annotated[Path | None, folder_option(help="The pack it plays until another comes.")] = None,
     board: Annotated[str | None, typer.Option(metavar="NAME", help="Settings of this board (amos boards).")] = None,
     setting: Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other setting.")] = None,
     as_json: AsJson = False,
@@ -71,10 +75,10 @@ def enrol(
     port: Port,
     site: Annotated[str, typer.Option(help="The venue: letters a-z, digits, - and _.")],
     name: Annotated[str, typer.Option(help="The player's name there.")],
-    operator_key_file: Annotated[Path, typer.Option(metavar="FILE", help="The operator's key file.")],
+    operator_key_file: Annotated[Path, file_option(help="The operator's key file.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the signed enrolment goes, for amos ledger enrol.")],
     tier: Annotated[int, typer.Option(min=0, max=255, help="User tier, reported with all its play.")] = 0,
-    wait_s: Annotated[float, typer.Option(min=0, help="Wait this long for the player to appear.")] = 0,
+    wait_s: Annotated[float, typer.Option(min=0, callback=finite, help="Wait this long for the player to appear.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Let a running player prove its key, and sign its enrolment as the operator."""
@@ -138,15 +142,18 @@ def give_input(
         str, typer.Argument(help="pause, resume, volume, skip, like, dislike, shuffle, announce, or a slider.")
     ],
     value: Annotated[
-        str | None, typer.Argument(help="volume: dB, 0 to -60. A slider: its own units. Others: a number.")
+        str | None, typer.Argument(help="volume: dB, 0 to -60. announce: its name. A slider: its own units.")
     ] = None,
-    pack: Annotated[Path | None, typer.Option(metavar="DIR", help="The pack it plays, for its sliders' names.")] = None,
+    pack: Annotated[
+        Path | None, folder_option(help="The pack it plays, where its player is too old to tell names.")
+    ] = None,
     publisher_key: Annotated[str, typer.Option(metavar="HEX", help="Public key that signs packs.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Tell a running player something, as a visitor or an operator would. It is logged with its play."""
     with device_refusals(as_json):
-        found, number = word_input(kind, value, read_score(pack, publisher_key) if pack else None)
+        words = ScoreVocabulary(read_score(pack, publisher_key)) if pack else PlayerVocabulary(port)
+        found, number = word_input(kind, value, words)
         send_input(port, found, number)
     if as_json:
         print_json({"kind": kind, "value": value, "input_kind": found, "input_value": number})
@@ -157,8 +164,8 @@ def give_input(
 @app.command()
 def pack(
     port: Port,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The pack.")],
-    wait_s: Annotated[float, typer.Option(min=0, help="Wait this long for the player to appear.")] = 0,
+    folder: Annotated[Path, folder_argument("DIR", help="The pack.")],
+    wait_s: Annotated[float, typer.Option(min=0, callback=finite, help="Wait this long for the player to appear.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Send a running player a pack, as far as it does not have it; it plays it from its next section on."""

@@ -7,25 +7,28 @@ import typer
 
 from amos.crypto import public_key
 from amos.edges.key_store import load_or_make_seed
-from amos_cli.output import AsJson, print_json, refusals
+from amos_cli.output import AsJson, UsageError, print_json, refusals
 from amos_tools.pack.keys import KeyFileError, read_key
 
 
 def _made(file: Path) -> bytes:
+    if file.is_symlink():
+        raise UsageError(f"{file}: expected a file or a free name, found a link to {file.readlink()}, where no file is")
     if not file.parent.is_dir():
-        raise KeyFileError(f"{file}: expected a folder {file.parent} to make it in, found none")
+        raise UsageError(f"{file}: expected a folder {file.parent} to make it in, found none")
     return bytes(load_or_make_seed(str(file)))
 
 
 def key(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="32 bytes or 64 hex digits, readable by its owner only.")
+        Path,
+        typer.Argument(metavar="FILE", help="32 bytes or 64 hex digits, readable by its owner only.", dir_okay=False),
     ],
     as_json: AsJson = False,
 ) -> None:
     """Print the public key of a key file; make the file first when there is none."""
     with refusals(KeyFileError, OSError, as_json=as_json):
-        seed = read_key(file) if file.exists() or file.is_symlink() else _made(file)
+        seed = read_key(file) if file.exists() else _made(file)
     if file.stat().st_mode & 0o077:
         typer.echo(f"warning: {file} can be read by others than its owner: chmod 600 {file}", err=True)
     public = public_key(seed).hex()

@@ -5,12 +5,12 @@ import time
 from pathlib import Path
 
 from amos import crypto
-from amos.config import SETTINGS, Config, ConfigError
-from amos.crypto.key_text import key_of_hex
+from amos.config import SETTINGS, Config
 from amos.edges.durable_host import write_whole
 from amos.edges.private_host import make_private_folders
 from amos.packs.folder import PackFolder, open_pack
 from amos.score.score import Score, decode_score
+from amos_cli.keys import public_key_of
 from amos_tools.boards import Board
 from amos_tools.device.call import Identity
 from amos_tools.device.place import Place, enrolment_for
@@ -29,7 +29,7 @@ def prepare(directory: Path, settings: dict[str, object]) -> None:
 
 
 def check_fit(board: Board, pack: Path, publisher_key: str) -> None:
-    """Refuse a pack that the board cannot play. Raises `PackDoesNotFit`, `ConfigError`, `PackError`,
+    """Refuse a pack that the board cannot play. Raises `PackDoesNotFit`, `UsageError`, `PackError`,
     `ProtocolError`."""
     manifest = _opened(pack, publisher_key).manifest
     for found, limit, unit in ((manifest.voices, "audio.voices", "voices"), (manifest.rate_hz, "audio.rate_hz", "Hz")):
@@ -38,15 +38,12 @@ def check_fit(board: Board, pack: Path, publisher_key: str) -> None:
 
 
 def read_score(pack: Path, publisher_key: str) -> Score:
-    """The score of a pack. Raises `ConfigError`, `PackError`, `ProtocolError`, `ScoreError`."""
+    """The score of a pack. Raises `UsageError`, `PackError`, `ProtocolError`, `ScoreError`."""
     return decode_score(_opened(pack, publisher_key).score())
 
 
 def _opened(pack: Path, publisher_key: str) -> PackFolder:
-    key = key_of_hex(publisher_key)
-    if key is None:
-        raise ConfigError(f"publisher_key: expected 64 hex digits, found {publisher_key!r}")
-    return open_pack(str(pack), key, crypto.verify)
+    return open_pack(str(pack), public_key_of(publisher_key, "--publisher-key"), crypto.verify)
 
 
 def write_wiring(directory: Path, board: Board) -> dict[str, object] | None:

@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from amos import crypto
-from amos.config import ConfigError
-from amos.crypto.key_text import key_of_hex
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.printable_host import printable
-from amos_cli.output import AsJson, print_json
+from amos_cli.keys import public_key_of
+from amos_cli.numbers import finite
+from amos_cli.output import AsJson, UsageError, print_json
+from amos_cli.paths import file_option, folder_option
 from amos_ledger.folder import Folder
 from amos_mqtt.broker import Broker, broker_at
 from amos_tools.boards import load_board
@@ -31,14 +32,10 @@ Port = Annotated[
     str, typer.Option(metavar="PORT", help="unix:PATH of the player's link; a board's prompt: serial:PATH.")
 ]
 Site = Annotated[str, typer.Option(help="The venue: letters a-z, digits, - and _.")]
-OperatorKeyFile = Annotated[Path, typer.Option(metavar="FILE", help="The operator's key file.")]
-Pack = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="The pack it plays at first; without one it waits for a courier's.")
-]
+OperatorKeyFile = Annotated[Path, file_option(help="The operator's key file.")]
+Pack = Annotated[Path | None, folder_option(help="The pack it plays at first; without one it waits for a courier's.")]
 BoardName = Annotated[str | None, typer.Option(metavar="NAME", help="Which board it is (amos boards).")]
-LedgerFolder = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="The ledger's folder, where it is on this machine.")
-]
+LedgerFolder = Annotated[Path | None, folder_option(help="The ledger's folder, where it is on this machine.")]
 BrokerName = Annotated[str | None, typer.Option(metavar="HOST:PORT", help="The broker to a ledger elsewhere.")]
 LedgerKey = Annotated[
     str | None, typer.Option(metavar="HEX", help="Public key that signs receipts; --ledger knows it.")
@@ -55,10 +52,10 @@ Index = Annotated[
     str | None, typer.Option(metavar="URL", help="Board: package index for two libraries; else MicroPython's.")
 ]
 Setting = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="Any other setting of the player.")]
-Wait = Annotated[float, typer.Option(min=0, help="Wait this long for player and ledger, each.")]
-TlsCa = Annotated[Path | None, typer.Option(help="Broker's CA certificate (PEM): use TLS.")]
-TlsCertificate = Annotated[Path | None, typer.Option(help="The operator's certificate (PEM).")]
-TlsKey = Annotated[Path | None, typer.Option(help="Its private key (PEM).")]
+Wait = Annotated[float, typer.Option(min=0, callback=finite, help="Wait this long for player and ledger, each.")]
+TlsCa = Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")]
+TlsCertificate = Annotated[Path | None, file_option(help="The operator's certificate (PEM).")]
+TlsKey = Annotated[Path | None, file_option(help="Its private key (PEM).")]
 
 
 def provision(
@@ -180,20 +177,19 @@ def _broker(name: str | None, ca: Path | None, certificate: Path | None, key: Pa
 def _ledger(folder: Path | None, broker: Broker | None, key: str | None) -> Ledger:
     known = Folder(folder).public_key.hex() if folder is not None else None
     if known is not None and key not in (None, known):
-        raise ConfigError(f"ledger_key: expected {known} of {folder}, found {key}")
-    return Ledger(_key("ledger_key", known or key), folder, broker)
+        raise UsageError(f"--ledger-key: expected {known} of {folder}, found {key}")
+    return Ledger(_key("--ledger-key", known or key), folder, broker)
 
 
 def _publisher_key(key: str | None, folder: Path | None) -> str:
     known = Folder(folder).trust.publisher_key.hex() if folder is not None else None
-    return _key("publisher_key", key or known).hex()
+    return _key("--publisher-key", key or known).hex()
 
 
-def _key(name: str, text: str | None) -> bytes:
-    key = key_of_hex(text)
-    if key is None:
-        raise ConfigError(f"{name}: expected 64 hex digits, or --ledger DIR, found {text!r}")
-    return key
+def _key(option: str, text: str | None) -> bytes:
+    if text is None:
+        raise UsageError(f"expected {option} HEX, or --ledger DIR, which knows it; found neither")
+    return public_key_of(text, option)
 
 
 def _device(

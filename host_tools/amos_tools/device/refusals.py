@@ -8,7 +8,7 @@ from amos.config import ConfigError
 from amos.protocol.errors import LocalError, ProtocolError
 from amos.score.score import ScoreError
 from amos_cli.files import OutputRefused
-from amos_cli.output import Exit, refusals
+from amos_cli.output import refusals
 from amos_ledger.errors import LedgerError
 from amos_mqtt.broker import BrokerSettingError
 from amos_tools.boards import BoardError
@@ -20,16 +20,15 @@ from amos_tools.device.records import RecordError
 from amos_tools.pack.keys import KeyFileError
 from amos_tools.simulate.inputs import InputFileError
 
-USAGE = (BoardError, BrokerSettingError, ConfigError, InputFileError, KeyFileError)
+USAGE = (BoardError, BrokerSettingError, ConfigError, InputFileError)
+"""An `InputFileError` is about the words of an input here: no command reads a file of them."""
+
 FINDINGS = (DeliveryError, DeviceError, LedgerError, LocalError, OutputRefused, PlaceError, ProtocolError, RecordError)
-FINDINGS += (PackDoesNotFit, ScoreError)  # type: ignore[assignment]
+FINDINGS += (KeyFileError, PackDoesNotFit, ScoreError)  # type: ignore[assignment]
 
 
 @contextmanager
 def device_refusals(as_json: bool = False) -> Iterator[None]:
     """Every refusal as one line that names it, with its exit code."""
-    with (
-        refusals(*FINDINGS, OSError, sqlite3.Error, as_json=as_json),
-        refusals(*USAGE, as_json=as_json, code=Exit.USAGE),
-    ):
+    with refusals(*FINDINGS, OSError, sqlite3.Error, usage=USAGE, as_json=as_json):
         yield

@@ -9,6 +9,8 @@ import typer
 import amos
 from amos.__main__ import main as run_firmware
 from amos.config import ConfigError, load
+from amos_cli.output import UsageError, refusals
+from amos_cli.paths import folder_argument
 from amos_tools import toolchain
 from amos_tools.boards import board_names, heap_option
 
@@ -21,7 +23,7 @@ def micropython_environment() -> dict[str, str]:
 
 
 def player(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The player's directory (amos device prepare).")],
+    directory: Annotated[Path, folder_argument("DIR", help="The player's directory (amos device prepare).")],
     settings: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Settings for this run: minutes=10 pace=free.")
     ] = None,
@@ -31,15 +33,11 @@ def player(
     words = [str(directory), *(settings or [])]
     if runtime == "cpython":
         raise typer.Exit(run_firmware(words))
-    command = toolchain.micropython("compiling") or toolchain.micropython()
-    if command is None:
-        typer.echo(toolchain.explain("micropython"), err=True)
-        raise typer.Exit(2)
-    try:
+    with refusals(usage=(ConfigError,)):
+        command = toolchain.micropython("compiling") or toolchain.micropython()
+        if command is None:
+            raise UsageError(toolchain.explain("micropython"))
         board = load(words[0], words[1:]).board
-    except ConfigError as error:
-        typer.echo(f"amos player: ConfigError: {error}", err=True)
-        raise typer.Exit(2) from None
     # A board that is named has its own heap. Elsewhere 4-byte words get as much as 8-byte ones: all the code is in it.
     word_bytes = toolchain.word_bytes(command) if board in board_names() else WORD_BYTES_MAX
     arguments = [*command, *heap_option(board, word_bytes), "-m", "amos", *words]

@@ -46,6 +46,12 @@ def wanted(board: Board | None, player: str, pack: Path | None, named: Settings,
     return Wanted(with_words(named, words), of_board)
 
 
+class SettingsFileError(ConfigError):
+    """A player's settings file holds none: nobody's command line is wrong."""
+
+    exit_code = 1
+
+
 def with_words(settings: Settings, words: list[str] | None) -> Settings:
     """The settings, overridden by `name=value` words. Raises `ConfigError`."""
     told = dict(settings)
@@ -62,7 +68,7 @@ def with_words(settings: Settings, words: list[str] | None) -> Settings:
 def read_settings(where: str, data: bytes | None) -> Settings | None:
     """The settings in the bytes of a `player.json`; None where there is none.
 
-    Raises `ConfigError` for a file that holds none: to write over it would lose what somebody chose.
+    Raises `SettingsFileError` for a file that holds none: to write over it would lose what somebody chose.
     """
     if data is None:
         return None
@@ -71,7 +77,9 @@ def read_settings(where: str, data: bytes | None) -> Settings | None:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise ConfigError(f"{where}: expected a JSON object of at most {CONFIG_BYTES_MAX} bytes; correct it first")
+        raise SettingsFileError(
+            f"{where}: expected a JSON object of at most {CONFIG_BYTES_MAX} bytes; correct it first"
+        )
     return found
 
 

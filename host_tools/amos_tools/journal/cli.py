@@ -11,13 +11,14 @@ import typer
 from amos.journal.errors import JournalError
 from amos.protocol.errors import LocalError
 from amos_cli.output import AsJson, Exit, print_json, refusals
+from amos_cli.paths import file_argument, folder_option
 from amos_tools.journal.check import findings, notes
 from amos_tools.journal.ring_file import RingError, RingFile
 
 app = typer.Typer(help="Look into a player's journal, and check it.", no_args_is_help=True)
 
-Beside = Annotated[Path | None, typer.Option(help="Folder of the key and of what is reserved beside it; else FILE's.")]
-File = Annotated[Path, typer.Argument(metavar="FILE", help="journal.ring of a player, or a card's partition.")]
+Beside = Annotated[Path | None, folder_option(help="Folder of the key and of what is reserved beside it; else FILE's.")]
+File = Annotated[Path, file_argument("FILE", help="journal.ring of a player, or a card's partition.")]
 
 
 @app.command()
@@ -39,7 +40,7 @@ def inspect(file: File, as_json: AsJson = False) -> None:
 
 @app.command()
 def fsck(file: File, beside: Beside = None, as_json: AsJson = False) -> None:
-    """Check records, hashes and chain; one line for each finding. Exit code 0: none; 1: some; 2: no ring."""
+    """Check records, hashes and chain; one line for each finding. Exit code 0: none; 1: some, or no ring."""
     with _opened(file, beside, as_json) as ring:
         found = list(findings(ring))
         if as_json:
@@ -69,7 +70,7 @@ def _facts(ring: RingFile) -> dict[str, Any]:
 
 @contextmanager
 def _opened(path: Path, beside: Path | None = None, as_json: bool = False) -> Iterator[RingFile]:
-    with refusals(RingError, JournalError, LocalError, OSError, as_json=as_json, code=Exit.USAGE):
+    with refusals(RingError, JournalError, LocalError, OSError, as_json=as_json):
         ring = RingFile(path, beside)
     try:
         yield ring

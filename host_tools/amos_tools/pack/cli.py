@@ -1,6 +1,7 @@
 """`amos pack`: make what a player plays, and look into it."""
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,16 +9,17 @@ import typer
 from rich.table import Table
 
 from amos.crypto import public_key, verify
-from amos.crypto.key_text import key_of_hex
 from amos.edges.stem_file import BlobError
 from amos.packs.folder import PackFolder, open_pack
 from amos.protocol.errors import ProtocolError
 from amos.protocol.manifest import CODEC_PCM16, CODECS, ROLES
 from amos_cli.files import OutputRefused, output_path
-from amos_cli.output import AsJson, Exit, print_json, refusals, refuse
+from amos_cli.keys import public_key_of
+from amos_cli.output import AsJson, Exit, print_json, refusals
+from amos_cli.paths import file_argument, file_option, folder_argument, folder_option
 from amos_cli.table import print_table
 from amos_tools.boards import board_names, load_board
-from amos_tools.pack.build import build_pack
+from amos_tools.pack.build import PackSummary, build_pack
 from amos_tools.pack.errors import PackBuildError, TooManyVoices
 from amos_tools.pack.keys import KeyFileError, read_key
 from amos_tools.pack.opt_outs import make_opt_outs, withdrawn, write_opt_outs
@@ -29,14 +31,14 @@ _DAY_S = 86_400
 
 KeyFile = Annotated[
     Path,
-    typer.Option(metavar="FILE", help="The publisher's secret key (amos key): 32 bytes, or 64 hex digits."),
+    file_option(help="The publisher's secret key (amos key): 32 bytes, or 64 hex digits."),
 ]
 
 
 @app.command()
 def build(
-    script: Annotated[Path, typer.Argument(metavar="SCRIPT", help="Aimi Script.")],
-    vault: Annotated[Path, typer.Option(metavar="DIR", help="The vault with its stems.")],
+    script: Annotated[Path, file_argument("SCRIPT", help="Aimi Script.")],
+    vault: Annotated[Path, folder_option(help="The vault with its stems.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The pack's folder; a pack there is replaced.")],
     serial: Annotated[int, typer.Option(help="Above that of the pack before: players refuse to go back.")],
     publisher_key_file: KeyFile,
@@ -56,64 +58,87 @@ def build(
     as_json: AsJson = False,
 ) -> None:
     """Build a pack from a script and a vault."""
-    from amos_tools.script import ScriptError, compile_script  # brings the parser in: `show` does without
-    from amos_tools.script.parse import SOURCE_BYTES_MAX
-
     now = int(time.time())
     end = lease_end if lease_end is not None else now + lease_days * _DAY_S
     issued = now if issued is None and lease_end is None else issued
-    facts = load_board(board).facts if board in board_names() else {}
-    with refusals(PackBuildError, VaultError, ScriptError, KeyFileError, as_json=as_json):
-        seed = read_key(publisher_key_file)
-        source = _read_script(script, SOURCE_BYTES_MAX, as_json)
-        with Vault(vault) as opened:
-            compiled = compile_script(source, opened.stems(), name=str(script), rate_hz_max=facts.get("audio.rate_hz"))
-            if facts and compiled.voices > facts["audio.voices"]:
-                raise TooManyVoices(
-                    f"voices: expected at most {facts['audio.voices']} on {board}, found {compiled.voices} in the"
-                    " script's `mix`"
-                )
-            summary = build_pack(
-                compiled,
-                opened,
-                out,
-                publisher_seed=seed,
-                serial=serial,
-                board_class=facts.get("class", board),
-                lease_end_unix_s=end,
-                codec=codec or facts.get("codec", CODECS[CODEC_PCM16]),
-                issued_unix_s=issued,
-            )
+    order = _Order(script, out, publisher_key_file, serial, board, codec, end, issued)
+    summary, warnings = _build(order, vault, as_json)
     if as_json:
-        return print_json(
-            {
-                "folder": str(out),
-                "pack": summary.pack_id.hex(),
-                "serial": serial,
-                "stems": summary.stems,
-                "blob_bytes": summary.blob_bytes,
-                "working_mlufs": summary.working_mlufs,
-                "warnings": [warning.render() for warning in compiled.warnings],
-            }
-        )
-    for warning in compiled.warnings:
-        typer.echo(warning.render(), err=True)
+        return print_json(_summary_facts(out, serial, summary, warnings))
+    for warning in warnings:
+        typer.echo(warning, err=True)
     print(f"{out}: pack {summary.pack_id.hex()[:16]}, serial {serial}, {summary.stems} stems")
     print(f"{summary.blob_bytes / 1e6:.1f} MB, stems brought to {summary.working_mlufs / 1000:.1f} LUFS")
 
 
+@dataclass(frozen=True)
+class _Order:
+    """What is to be built; `board` is a board's name, or a class of boards."""
+
+    script: Path
+    out: Path
+    key_file: Path
+    serial: int
+    board: str
+    codec: str | None
+    lease_end_unix_s: int
+    issued_unix_s: int | None
+
+
+def _build(order: _Order, vault: Path, as_json: bool) -> tuple[PackSummary, list[str]]:
+    """The pack that was built, and the script's warnings."""
+    from amos_tools.script import ScriptError, compile_script  # brings the parser in: `show` does without
+    from amos_tools.script.parse import read_source
+
+    facts = load_board(order.board).facts if order.board in board_names() else {}
+    rate_hz_max = facts.get("audio.rate_hz")
+    with (
+        refusals(PackBuildError, VaultError, ScriptError, KeyFileError, OSError, as_json=as_json),
+        Vault(vault) as opened,
+    ):
+        seed = read_key(order.key_file)
+        source = read_source(order.script)
+        compiled = compile_script(source, opened.stems(), name=str(order.script), rate_hz_max=rate_hz_max)
+        if facts and compiled.voices > facts["audio.voices"]:
+            raise TooManyVoices(
+                f"voices: expected at most {facts['audio.voices']} on {order.board}, found {compiled.voices} in the"
+                " script's `mix`"
+            )
+        summary = build_pack(
+            compiled,
+            opened,
+            order.out,
+            publisher_seed=seed,
+            serial=order.serial,
+            board_class=facts.get("class", order.board),
+            lease_end_unix_s=order.lease_end_unix_s,
+            codec=order.codec or facts.get("codec", CODECS[CODEC_PCM16]),
+            issued_unix_s=order.issued_unix_s,
+        )
+    return summary, [warning.render() for warning in compiled.warnings]
+
+
+def _summary_facts(out: Path, serial: int, summary: PackSummary, warnings: list[str]) -> dict[str, Any]:
+    return {
+        "folder": str(out),
+        "pack": summary.pack_id.hex(),
+        "serial": serial,
+        "stems": summary.stems,
+        "blob_bytes": summary.blob_bytes,
+        "working_mlufs": summary.working_mlufs,
+        "warnings": warnings,
+    }
+
+
 @app.command()
 def show(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The pack's folder.")],
+    folder: Annotated[Path, folder_argument("DIR", help="The pack's folder.")],
     publisher_key: Annotated[str, typer.Option(metavar="HEX", help="The publisher's public key.")],
     as_json: AsJson = False,
 ) -> None:
     """Check a pack as a player would, and list its stems. Exit code 1 when anything in it is wrong."""
-    publisher = key_of_hex(publisher_key)
-    if publisher is None:
-        refuse("publisher-key", f"expected 64 hex digits, found {publisher_key[:80]!r}", as_json, Exit.USAGE)
     with refusals(ProtocolError, as_json=as_json):
-        pack = open_pack(str(folder), publisher, verify)
+        pack = open_pack(str(folder), public_key_of(publisher_key, "--publisher-key"), verify)
     stems, faults = _stems(pack)
     if as_json:
         print_json(_facts(pack) | {"stems": stems, "faults": faults})
@@ -140,7 +165,7 @@ def _facts(pack: PackFolder) -> dict[str, Any]:
 
 @app.command()
 def optouts(
-    vault: Annotated[Path, typer.Option(metavar="DIR", help="The vault whose artists have opted out.")],
+    vault: Annotated[Path, folder_option(help="The vault whose artists have opted out.")],
     serial: Annotated[int, typer.Option(help="Above that of the list before: players refuse to go back.")],
     publisher_key_file: KeyFile,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The signed list; one there is replaced.")],
@@ -209,12 +234,3 @@ def _table(stems: list[dict[str, Any]], rate_hz: int) -> Table:
             stem["blob"],
         )
     return table
-
-
-def _read_script(path: Path, bytes_max: int, as_json: bool) -> bytes:
-    """At most one byte more than a script may have: the compiler refuses what is longer."""
-    try:
-        with path.open("rb") as file:
-            return file.read(bytes_max + 1)
-    except OSError as error:
-        refuse("script", f"{path}: expected a readable script, found {error.strerror}", as_json)

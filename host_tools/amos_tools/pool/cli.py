@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
 from amos_cli.files import OutputRefused, write_output
-from amos_cli.output import AsJson, print_json, refusals, refuse
+from amos_cli.output import AsJson, print_json, refusals
+from amos_cli.paths import file_argument, folder_option
 from amos_cli.table import print_table
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
@@ -15,7 +17,7 @@ from amos_ledger.settle_period import Settled, settle_period
 from amos_ledger.settlement.apportionment import SettlementError
 from amos_ledger.settlement.money import MoneyError, decimal, parse_currency, parse_income
 from amos_ledger.settlement.periods import PeriodError, parse_period, period_at
-from amos_tools.pool.tables import payout_table, statement_notes, statement_table
+from amos_tools.pool.tables import Core, payout_table, statement_notes, statement_table
 from amos_tools.verify.errors import VerifyError
 from amos_tools.verify.published import read_file
 from amos_tools.verify.reader import STATEMENT_BYTES_MAX, read_statement
@@ -27,6 +29,10 @@ class PeriodRunning(LedgerError):
     """The month is not over, and closing it is for good."""
 
 
+class NotAStatement(Exception):
+    """The file is none that `amos pool settle` wrote."""
+
+
 @app.command()
 def settle(
     period: Annotated[str, typer.Option(metavar="YYYY-MM", help="The month, UTC.")],
@@ -34,7 +40,7 @@ def settle(
         str, typer.Option(metavar="DECIMAL", help="What the pool takes in: 1000.00, at most 6 decimals.")
     ],
     currency: Annotated[str, typer.Option(metavar="CODE", help="ISO 4217, like EUR.")],
-    ledger: Annotated[Path, typer.Option(metavar="DIR", help="The ledger's folder.")],
+    ledger: Annotated[Path, folder_option(help="The ledger's folder.")],
     close_now: Annotated[
         bool,
         typer.Option(
@@ -46,8 +52,8 @@ def settle(
     as_json: AsJson = False,
 ) -> None:
     """Close a period and divide its pool; the same again prints the same. A closed period never reopens."""
-    kinds = (LedgerError, SettlementError, MoneyError, PeriodError, OutputRefused, OSError)
-    with refusals(*kinds, as_json=as_json):
+    kinds = (LedgerError, SettlementError, OutputRefused, OSError)
+    with refusals(*kinds, usage=(MoneyError, PeriodError), as_json=as_json):
         parse_period(period)
         income_micro = parse_income(income)
         parse_currency(currency)
@@ -68,21 +74,29 @@ def settle(
 
 @app.command()
 def show(
-    statement: Annotated[Path, typer.Argument(metavar="STATEMENT", help="A statement's JSON file.")],
+    statement: Annotated[Path, file_argument("STATEMENT", help="A statement's JSON file.")],
     as_json: AsJson = False,
 ) -> None:
     """Print a statement as a table. This checks nothing: `amos verify` does."""
-    with refusals(VerifyError, as_json=as_json):
-        core = read_statement(read_file(statement, STATEMENT_BYTES_MAX)).core
-    try:
-        table, notes = statement_table(core), statement_notes(core)
-    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError):
-        refuse("ValueError", f"{statement}: expected a statement, found other fields", as_json)
+    with refusals(NotAStatement, as_json=as_json):
+        core, table, notes = _read_tables(statement)
     if as_json:
         return print_json(core)
     print_table(table)
     for note in notes:
         print(f"  {note}")
+
+
+def _read_tables(path: Path) -> tuple[Core, Table, list[str]]:
+    """What a statement holds, and how it is shown. Raises `NotAStatement`."""
+    try:
+        core = read_statement(read_file(path, STATEMENT_BYTES_MAX)).core
+        return core, statement_table(core), statement_notes(core)
+    except VerifyError as error:
+        place = "" if str(error).startswith(f"{path}: ") else f"{path}: "
+        raise NotAStatement(f"{place}{error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError):
+        raise NotAStatement(f"{path}: expected a statement, found other fields") from None
 
 
 def _refuse_running(folder: Folder, period: str) -> None:

@@ -9,17 +9,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from amos.crypto import verify
-from amos.crypto.key_text import key_of_hex
 from amos.packs.folder import open_pack
 from amos.protocol.errors import ProtocolError
 from amos.score.inputs import InputRefused
 from amos.score.score import Score, decode_score
 from amos_cli.files import OutputRefused, output_path
+from amos_cli.keys import public_key_of
 from amos_cli.names import hint, same_name
-from amos_cli.output import AsJson, Exit, print_json, refusals
+from amos_cli.output import AsJson, Exit, UsageError, print_json, refusals
+from amos_cli.paths import file_argument, file_option, folder_argument, folder_option
 from amos_cli.table import print_table
 from amos_tools.render.check import open_rendered, own_difference, replay_difference
-from amos_tools.render.errors import HitRefused, LeaseOver, RenderError
+from amos_tools.render.errors import HitRefused, LeaseOver, PieceUnknown, RenderError
 from amos_tools.render.make import render_file
 from amos_tools.render.plan import Hit, Plan
 from amos_tools.render.provenance import Provenance
@@ -28,27 +29,28 @@ from amos_tools.simulate.inputs import InputFileError, TimedInput, read_inputs
 from amos_tools.simulate.seed import SeedError, seed32
 
 PublisherKey = Annotated[str | None, typer.Option(metavar="HEX", help="The publisher's public key.")]
-_REFUSALS = (OutputRefused, RenderError, ProtocolError, DurationError, InputFileError, InputRefused, SeedError)
+_REFUSALS = (OutputRefused, RenderError, ProtocolError, InputFileError, InputRefused)
+_USAGE = (DurationError, SeedError)
 
 
 def render(
-    pack: Annotated[Path, typer.Argument(metavar="PACK", help="The pack's folder.")],
+    pack: Annotated[Path, folder_argument("PACK", help="The pack's folder.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="WAV", help="The file to write.")],
     publisher_key: Annotated[str, typer.Option(metavar="HEX", help="The publisher's public key.")],
     length: Annotated[str | None, typer.Option(help="Exact length: 30s, 1m30s, 1323000f (frames).")] = None,
     piece: Annotated[str | None, typer.Option(metavar="NAME", help="A `render` of the script, as it says.")] = None,
     seed: Annotated[str, typer.Option(metavar="N", help="A number, or 64 hex digits of a session's seed.")] = "1",
     hit: Annotated[list[str] | None, typer.Option(metavar="TIME=SECTION", help="Enter a section on time.")] = None,
-    inputs: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="JSON lines of inputs.")] = None,
+    inputs: Annotated[Path | None, file_option("--input", help="JSON lines of inputs.")] = None,
     fade: Annotated[str | None, typer.Option(help="Fade-out at the end, within the length.  [default: 1s]")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file that `amos render` did not write.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Render a pack to a WAV of exact length that says which stems it is made of."""
     created = int(time.time())
-    with refusals(*_REFUSALS, as_json=as_json):
+    with refusals(*_REFUSALS, usage=_USAGE, as_json=as_json):
         target = output_path(out, force, _is_rendered)
-        publisher = _key(publisher_key)
+        publisher = public_key_of(publisher_key, "--publisher-key")
         opened = open_pack(str(pack), publisher, verify)
         if opened.manifest.lease_end_unix_s <= created:
             raise LeaseOver(f"{pack}: expected a lease that runs, found one that has ended: build the pack anew")
@@ -59,7 +61,7 @@ def render(
         elif piece is None and length is not None:
             plan = _plan(score, seed32(seed), length, fade or "1s", hit or [], timed)
         else:
-            raise RenderError("render: expected --length, with --fade and --hit or without, or else --piece alone")
+            raise UsageError("expected --length, with --fade and --hit or without, or else --piece alone")
         started = time.perf_counter()
         facts = render_file(opened, publisher, plan, target, created)
         took_s = time.perf_counter() - started
@@ -72,8 +74,8 @@ def render(
 
 
 def provenance(
-    file: Annotated[Path, typer.Argument(metavar="WAV", help="A file that `amos render` wrote.")],
-    pack: Annotated[Path | None, typer.Option(metavar="DIR", help="The pack: render again, and compare.")] = None,
+    file: Annotated[Path, file_argument("WAV", help="A file that `amos render` wrote.")],
+    pack: Annotated[Path | None, folder_option(help="The pack: render again, and compare.")] = None,
     publisher_key: PublisherKey = None,
     as_json: AsJson = False,
 ) -> None:
@@ -83,14 +85,16 @@ def provenance(
     """
     found: list[str] = []
     replayed: str | None = None
-    with refusals(*_REFUSALS, OSError, as_json=as_json):
+    with refusals(*_REFUSALS, OSError, usage=_USAGE, as_json=as_json):
         opened = open_rendered(file)
         if not as_json:
             _print_facts(opened.facts)
         difference = own_difference(file, opened)
         found += ["samples  as rendered"] if difference is None else []
         if pack is not None:
-            publisher = opened.facts.publisher if publisher_key is None else _key(publisher_key)
+            publisher = (
+                opened.facts.publisher if publisher_key is None else public_key_of(publisher_key, "--publisher-key")
+            )
             folder = open_pack(str(pack), publisher, verify)
             replayed = replay_difference(file, opened, folder)
             folder.close()
@@ -121,7 +125,7 @@ def _piece(score: Score, name: str, seed: bytes, inputs: tuple[TimedInput, ...])
     if found is None:
         names = [plan.name for plan in plans]
         known = ", ".join(f"“{known}”" for known in names) or "none"
-        raise RenderError(
+        raise PieceUnknown(
             f"piece: expected one that the script renders ({known}), found {name[:80]!r}" + hint(name, names)
         )
     hits = tuple(Hit(hit.frame, hit.section) for hit in found.hits)
@@ -148,13 +152,6 @@ def _hit(text: str, score: Score) -> Hit:
             f"hit: expected TIME=SECTION with one of {', '.join(names)}, found {text[:80]!r}" + hint(name, names)
         )
     return Hit(frames_of(at, score.rate_hz), section)
-
-
-def _key(text: str) -> bytes:
-    key = key_of_hex(text)
-    if key is None:
-        raise RenderError("publisher-key: expected 64 hex digits")
-    return key
 
 
 def _facts(facts: Provenance) -> dict[str, Any]:

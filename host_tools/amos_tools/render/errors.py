@@ -18,6 +18,10 @@ class HitRefused(RenderError):
     """A hit-point that cannot be met on its frame."""
 
 
+class PieceUnknown(RenderError):
+    """The script has no `render` of that name."""
+
+
 class StemUnplayable(RenderError):
     """A stem of the pack is missing or is not what the manifest says: a render lacks no voice."""
 

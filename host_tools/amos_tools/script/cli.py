@@ -12,7 +12,8 @@ from amos.protocol.printable_host import printable
 from amos.score.inputs import INPUT_CLOCK
 from amos.score.score import decode_score
 from amos_cli.files import OutputRefused, write_output
-from amos_cli.output import AsJson, Exit, print_json, refusals, refuse
+from amos_cli.output import AsJson, Exit, UsageError, print_json, refusals
+from amos_cli.paths import file_argument, file_option, folder_option
 from amos_tools.pack.build import stretched_stems
 from amos_tools.pack.conform import has_stretcher
 from amos_tools.pack.errors import PackBuildError
@@ -20,17 +21,22 @@ from amos_tools.script.compile import Compiled, compile_script
 from amos_tools.script.explain import Play, explain_at, explain_placement
 from amos_tools.script.format import format_script
 from amos_tools.script.memory import BOARDS
-from amos_tools.script.parse import SOURCE_BYTES_MAX
+from amos_tools.script.parse import read_source
 from amos_tools.script.problems import ScriptError
-from amos_tools.script.times import clock_of
+from amos_tools.script.times import ClockError, clock_of
 from amos_tools.simulate.cli import MIDNIGHT, simulate_command
-from amos_tools.simulate.inputs import TimedInput, read_inputs
-from amos_tools.simulate.seed import seed32
+from amos_tools.simulate.inputs import InputFileError, TimedInput, read_inputs
+from amos_tools.simulate.seed import SeedError, seed32
 from amos_tools.simulate.stems import script_stems
 from amos_tools.vault import Vault, VaultError
 
 HOURS_MAX = 72
 """How far `explain` looks ahead."""
+
+
+class NothingPlays(Exception):
+    """The script places fewer stems than were asked for."""
+
 
 STEMS_NAMED_MAX = 3
 """In one line; the rest is counted."""
@@ -38,8 +44,8 @@ STEMS_NAMED_MAX = 3
 app = typer.Typer(help="Aimi Script: check what a script will do.", no_args_is_help=True)
 app.command("simulate")(simulate_command)
 
-ScriptFile = Annotated[Path, typer.Argument(help="The script.")]
-VaultFolder = Annotated[Path, typer.Option(help="The vault whose stems it plays.")]
+ScriptFile = Annotated[Path, file_argument("FILE", help="The script.")]
+VaultFolder = Annotated[Path, folder_option(help="The vault whose stems it plays.")]
 
 
 @app.callback()
@@ -81,8 +87,8 @@ def format_command(
     write: Annotated[bool, typer.Option("--write", "-w", help="Rewrite FILE instead of printing.")] = False,
 ) -> None:
     """Print FILE in the canonical form; comments and meaning stay."""
-    source = _read(file)
-    with refusals(ScriptError):
+    with refusals(ScriptError, OSError):
+        source = read_source(file)
         text = format_script(source, name=str(file))
     same = text.encode() == source
     if check_only:
@@ -105,15 +111,15 @@ def explain(
     at: Annotated[str | None, typer.Option(metavar="TIME", help="Since the start: 90, 1:30 or 0:01:30.5.")] = None,
     placement: Annotated[int | None, typer.Option(min=1, metavar="K", help="The K-th placement.")] = None,
     clock: Annotated[str, typer.Option(metavar="DAY TIME", help="It starts then; `none`: without a clock.")] = MIDNIGHT,
-    inputs: Annotated[Path | None, typer.Option("--input", metavar="FILE", help="JSON lines of inputs.")] = None,
+    inputs: Annotated[Path | None, file_option("--input", help="JSON lines of inputs.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell why a stem plays in what `simulate` plays: pool, candidates, draw, and the rules that gave way."""
-    if (at is None) == (placement is None):
-        refuse("error", "expected one of --at and --placement", as_json, Exit.USAGE)
-    seconds = 0.0 if at is None else _seconds(at, as_json)
-    source = _read(file, as_json)
     with _script_refusals(as_json):
+        if (at is None) == (placement is None):
+            raise UsageError("expected one of --at and --placement")
+        seconds = 0.0 if at is None else _seconds(at)
+        source = read_source(file)
         start = clock_of(clock)
         timed = [] if start is None else [TimedInput(0, INPUT_CLOCK, start)]
         seed_bytes = seed32(seed)
@@ -125,8 +131,8 @@ def explain(
             story: str | None = explain_at(play, int(seconds * compiled.rate_hz))
         else:
             story = explain_placement(play, placement, HOURS_MAX)
-    if story is None:
-        refuse("error", f"fewer than {placement} placements in {HOURS_MAX} h", as_json)
+        if story is None:
+            raise NothingPlays(f"expected {placement} placements in {HOURS_MAX} h, found fewer")
     if as_json:
         return print_json({"story": story.splitlines()})
     typer.echo(story)
@@ -134,36 +140,23 @@ def explain(
 
 @contextmanager
 def _script_refusals(as_json: bool) -> Iterator[None]:
-    """What is wrong in a script is a finding; the rest is an option or a file that cannot be used."""
-    with (
-        refusals(VaultError, PackBuildError, ValueError, as_json=as_json, code=Exit.USAGE),
-        refusals(ScriptError, as_json=as_json),
-    ):
+    kinds = (ScriptError, VaultError, PackBuildError, InputFileError, OSError)
+    with refusals(*kinds, usage=(ClockError, SeedError), as_json=as_json):
         yield
 
 
-def _seconds(text: str, as_json: bool) -> float:
+def _seconds(text: str) -> float:
     """Seconds of `90`, `1:30` or `0:01:30.5`, with or without ` s`."""
     match = re.fullmatch(r"(?:(?:(\d{1,3}):)?(\d{1,4}):)?(\d{1,7}(?:\.\d{1,6})?)(?: ?s)?", text.strip())
     total = float(match[3]) + 60 * int(match[2] or 0) + 3600 * int(match[1] or 0) if match else -1.0
     if not 0 <= total <= HOURS_MAX * 3600:
-        sentence = f"--at: expected a time up to {HOURS_MAX} h such as 90 or 1:30, found {text!r}"
-        refuse("error", sentence, as_json, Exit.USAGE)
+        raise UsageError(f"--at: expected a time up to {HOURS_MAX} h such as 90 or 1:30, found {text!r}")
     return total
 
 
-def _read(file: Path, as_json: bool = False) -> bytes:
-    try:
-        with file.open("rb") as handle:
-            return handle.read(SOURCE_BYTES_MAX + 1)
-    except OSError as error:
-        refuse("error", f"cannot read {file}: {error.strerror or error}", as_json, Exit.USAGE)
-
-
 def _compiled(file: Path, vault: Path, as_json: bool) -> Compiled:
-    source = _read(file, as_json)
     with _script_refusals(as_json), Vault(vault) as opened:
-        return compile_script(source, opened.stems(), name=str(file))
+        return compile_script(read_source(file), opened.stems(), name=str(file))
     raise AssertionError("a refusal ends the command")
 
 

@@ -5,7 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from amos.protocol.record import U16
-from amos.score.score import HISTORY_MAX, VERSION, Score, decode_score
+from amos.score.score import (
+    HISTORY_MAX,
+    VERSION,
+    Announcement,
+    Daypart,
+    Reaction,
+    RenderPlan,
+    Score,
+    ScoreSection,
+    Slider,
+    decode_score,
+)
 from amos_tools.script.announcements import announcements
 from amos_tools.script.avoidance import AvoidFacts, avoidance, warn_idle_rules, warn_small_pools
 from amos_tools.script.budget import Budget
@@ -20,7 +31,8 @@ from amos_tools.script.program import Program, gather
 from amos_tools.script.reactions import reactions
 from amos_tools.script.renders import renders
 from amos_tools.script.sections import Sections, Transitions
-from amos_tools.script.settings import clock, experience, mix, sliders
+from amos_tools.script.settings import MixFacts, clock, experience, mix, sliders
+from amos_tools.script.units import ClockFacts
 from amos_tools.stems import StemFacts
 
 EDGE_IN_FRAMES = 64
@@ -86,10 +98,47 @@ def compile_script(
     return compiled
 
 
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What the script's statements say, each of them without an error of its own."""
+
+    name: str
+    seed: int | None
+    clock: ClockFacts
+    avoid: AvoidFacts
+    mix: MixFacts
+    sliders: list[Slider]
+    pools: Pools
+    sections: list[ScoreSection]
+    transitions: Transitions
+    dayparts: list[Daypart]
+    reactions: list[Reaction]
+    renders: list[RenderPlan]
+
+
 def _compile(
     program: Program, stems: Sequence[StemFacts], rate_hz_max: int | None, problems: Problems
 ) -> Compiled | None:
     """The script compiled, or None with errors noted."""
+    checked = _check(program, stems, rate_hz_max, problems)
+    if checked is None:
+        return None
+    spoken = announcements(program, checked.pools, checked.clock, problems)
+    speaks = any(row.stem is not None for row in spoken)
+    budget = Budget(program, checked.sections, checked.transitions, checked.clock, speaks, problems)
+    forced = {hit.section for plan in checked.renders for hit in plan.hits}
+    budget.check_all(checked.mix.voices, checked.mix.voices_span, forced)
+    if problems.errors:
+        return None
+    score = _score(checked, spoken)
+    _check_history(program, score, checked.avoid, problems)
+    return None if problems.errors else _finish(score, checked.clock.key, checked.pools, budget, problems)
+
+
+def _check(
+    program: Program, stems: Sequence[StemFacts], rate_hz_max: int | None, problems: Problems
+) -> _Checked | None:
+    """Every statement by itself, in an order in which each finds what it refers to; None with errors noted."""
     name, seed = experience(program, problems)
     clock_facts = clock(program, problems)
     avoid = avoidance(program, problems)
@@ -111,49 +160,53 @@ def _compile(
     plans = renders(program, sections, clock_facts, problems)
     warn_idle_rules(program, avoid, problems)
     warn_small_pools(layers.uses, avoid, problems)
-    if not problems.errors and not any(section.layers for section in table):
+    _check_plays(program, table, problems)
+    if problems.errors:
+        return None
+    return _Checked(
+        name, seed, clock_facts, avoid, mix_facts, slider_table, pools, table, transitions, parts, answers, plans
+    )
+
+
+def _check_plays(program: Program, sections: list[ScoreSection], problems: Problems) -> None:
+    if not problems.errors and not any(section.layers for section in sections):
         first = next(iter(program.blocks.values())).section.name
         problems.error(first.span, "the script plays nothing", expected=["a `play` line in a section"])
-    if problems.errors:
-        return None
-    spoken = announcements(program, pools, clock_facts, problems)
-    budget = Budget(program, table, transitions, clock_facts, any(row.stem is not None for row in spoken), problems)
-    forced = {hit.section for plan in plans for hit in plan.hits}
-    budget.check_all(mix_facts.voices, mix_facts.voices_span, forced)
-    if problems.errors:
-        return None
-    score = Score(
+
+
+def _score(checked: _Checked, spoken: list[Announcement]) -> Score:
+    clock_facts, mix_facts, avoid, stems = checked.clock, checked.mix, checked.avoid, checked.pools.table()
+    by_artist = avoid.artist_plays or any(answer.block for answer in checked.reactions)
+    return Score(
         version=VERSION,
-        name=name,
+        name=checked.name,
         rate_hz=clock_facts.rate_hz,
         tempo_mbpm=clock_facts.tempo_mbpm,
         beats_per_bar=clock_facts.beats_per_bar,
         voices=mix_facts.voices,
-        stems=len(pools.table()),
+        stems=len(stems),
         target_mlufs=mix_facts.target_mlufs,
         peak_mdb=mix_facts.peak_mdb,
         edge_in_frames=EDGE_IN_FRAMES,
         edge_out_frames=EDGE_OUT_FRAMES,
-        sliders=slider_table,
-        pools=pools.rows(),
-        sections=table,
-        transitions=transitions.rules,
-        seed=seed,
+        sliders=checked.sliders,
+        pools=checked.pools.rows(),
+        sections=checked.sections,
+        transitions=checked.transitions.rules,
+        seed=checked.seed,
         stem_plays=avoid.stem_plays,
         stem_seconds=avoid.stem_seconds,
         artist_plays=avoid.artist_plays,
         keep_history=avoid.keep_history,
         relax=list(avoid.relax) or None,
-        artists=_artists(pools.table()) if avoid.artist_plays or any(answer.block for answer in answers) else None,
-        reactions=answers or None,
-        dayparts=parts or None,
+        artists=_artists(stems) if by_artist else None,
+        reactions=checked.reactions or None,
+        dayparts=checked.dayparts or None,
         announcements=spoken or None,
         duck_gain_q15=mix_facts.duck_gain_q15 if spoken else None,
         duck_ramp_frames=mix_facts.duck_ramp_frames if spoken else None,
-        renders=plans or None,
+        renders=checked.renders or None,
     )
-    _check_history(program, score, avoid, problems)
-    return None if problems.errors else _finish(score, clock_facts.key, pools, budget, problems)
 
 
 def _artists(stems: list[StemFacts]) -> "array[int]":

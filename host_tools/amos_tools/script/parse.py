@@ -4,6 +4,7 @@ import functools
 import re
 import threading
 from importlib import resources
+from pathlib import Path
 
 from lark import Lark, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
@@ -39,6 +40,12 @@ def _parser() -> tuple[Lark, Builder]:
         transformer=builder,
     )
     return parser, builder
+
+
+def read_source(path: Path) -> bytes:
+    """At most one byte more than a script may have: the compiler refuses what is longer. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(SOURCE_BYTES_MAX + 1)
 
 
 def source_lines(source: str | bytes, name: str) -> list[str]:

@@ -48,12 +48,18 @@ class Problem:
             f"{self.span.line} | {shown}".rstrip(),
             f"{gutter} | {' ' * before}{'^' * max(1, under)}",
         ]
-        if self.expected:
-            lines.append(f"{gutter} = expected {_one_of(self.expected)}")
-        if self.suggestion is not None:
-            lines.append(f"{gutter} = did you mean `{self.suggestion}`?")
-        lines.extend(f"{gutter} = {note}" for note in self.notes)
+        lines.extend(f"{gutter} = {hint}" for hint in self._hints())
         return "\n".join(lines)
+
+    @property
+    def hint(self) -> str | None:
+        """What would fit there, and what else is known, on one line."""
+        return "; ".join(self._hints()) or None
+
+    def _hints(self) -> list[str]:
+        expected = [f"expected {_one_of(self.expected)}"] if self.expected else []
+        meant = [f"did you mean `{self.suggestion}`?"] if self.suggestion is not None else []
+        return [*expected, *meant, *self.notes]
 
 
 class ScriptError(Exception):
@@ -69,6 +75,11 @@ class ScriptError(Exception):
         self.expected = first.expected
         self.suggestion = first.suggestion
         super().__init__(f"{first.name}:{self.line}:{self.column}: {self.message}")
+
+    @property
+    def hint(self) -> str | None:
+        """What would fit in the place of the first problem, and what is known about it."""
+        return self.problems[0].hint
 
     def render(self) -> str:
         """All problems, the way a compiler prints them."""

@@ -44,16 +44,20 @@ def minute_of(time: tree.Text, problems: Problems, last: int = MINUTES_OF_DAY - 
     return minute
 
 
+class ClockError(ValueError):
+    """What was given is no day and time."""
+
+
 def clock_of(text: str) -> int | None:
     """Value of an `INPUT_CLOCK` for such as `mon 07:30`, `holiday 09:00` (a Monday), or None for `none`.
 
-    Raises ValueError with a sentence.
+    Raises `ClockError`.
     """
     if text.strip() == "none":
         return None
     match = re.fullmatch(r"([a-z]+) +(\d{1,2}):(\d{2})", text.strip())
     if not match or match[1] not in DAY_NAMES or int(match[2]) > 23 or int(match[3]) > 59:
-        raise ValueError(f'clock: expected a day and time such as "mon 07:30", found {text[:40]!r}')
+        raise ClockError(f'clock: expected a day and time such as "mon 07:30", found {text[:40]!r}')
     holiday = match[1] == "holiday"
     weekday = 0 if holiday else DAY_NAMES.index(match[1])
     return clock_value(weekday, holiday, int(match[2]) * 3600 + int(match[3]) * 60)

@@ -31,7 +31,6 @@ from amos.score.inputs import (
     INPUT_SLIDER,
     INPUT_VOLUME,
     POSITION_MAX,
-    InputQueue,
     InputRefused,
 )
 from amos.score.score import Score
@@ -40,11 +39,13 @@ from amos_cli.names import hint, nfc, same_name
 from amos_cli.text import TextFault, decode_text
 from amos_tools.script.times import clock_of
 from amos_tools.simulate.durations import DurationError, frames_of
+from amos_tools.simulate.vocabulary import Bounded, ScoreVocabulary, Vocabulary
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
 INPUTS_MAX = 20_000
 """One every four seconds of a day."""
 FRAME_MAX = 2**53
+NAME_LETTERS_SHOWN = 64
 NAMED_KINDS = {
     "like": INPUT_LIKE,
     "dislike": INPUT_DISLIKE,
@@ -56,7 +57,11 @@ NAMED_KINDS = {
 }
 PLAIN_KINDS = {"skip": (INPUT_SKIP, 0), "pause": (INPUT_PAUSE, 1), "resume": (INPUT_PAUSE, 0)}
 """Kinds that take no value."""
+ABOUT_ALL = ("like", "dislike", "shuffle")
+"""Kinds that are about all that sounds, when no value says which stem."""
 VOLUME_DB_MIN = -60
+PLAIN_NUMBER = re.compile(r"[-+]?(?:[0-9]{1,12}(?:\.[0-9]{0,12})?|\.[0-9]{1,12})")
+"""What a command line takes for a number: neither letters nor exponents, and no more digits than mean something."""
 _FIELDS = {"frame", "time", "kind", "value"}
 
 
@@ -107,7 +112,9 @@ def parse_input(line: str, score: Score) -> TimedInput:
         raise InputFileError(f"expected a line of JSON, found {error}") from None
     if not isinstance(fields, dict) or not fields.keys() <= _FIELDS or "kind" not in fields:
         raise InputFileError(f"expected fields frame or time, kind, value; found {line.strip()[:80]!r}")
-    return TimedInput(_frame(fields, score.rate_hz), *_kind_value(fields["kind"], fields.get("value", 0), score))
+    return TimedInput(
+        _frame(fields, score.rate_hz), *_kind_value(fields["kind"], fields.get("value", 0), ScoreVocabulary(score))
+    )
 
 
 def _frame(fields: dict[str, Any], rate_hz: int) -> int:
@@ -125,66 +132,77 @@ def _frame(fields: dict[str, Any], rate_hz: int) -> int:
     return frame
 
 
-def word_input(kind: str, value: str | None, score: Score | None) -> tuple[int, int]:
-    """Kind and value as the VM takes them, of words on a command line. Raises `InputFileError`.
+def word_input(kind: str, value: str | None, words: Vocabulary) -> tuple[int, int]:
+    """Kind and value as the VM takes them, of words on a command line. Raises `InputFileError`."""
+    kind = nfc(kind)
+    if kind in PLAIN_KINDS and value is not None:
+        why = "; the script draws the section that follows" if kind == "skip" else ""
+        raise InputFileError(f"{kind}: expected no value, found {printable(value, 40)!r}{why}")
+    if kind == "announce" and value is not None and not re.fullmatch("[0-9]+", value):
+        return INPUT_ANNOUNCE, _announcement(value, words)
+    number: int | Decimal | None = 0 if kind in ABOUT_ALL else None
+    if value is not None:
+        if not PLAIN_NUMBER.fullmatch(value):
+            raise InputFileError(f"value: expected a number, found {printable(value, 40)!r}")
+        number = Decimal(value) if "." in value else int(value)
+    return _kind_value(kind, number, words)
 
-    Without a score sliders have no names, and whether a stem or an announcement exists is for the player to say.
-    """
-    number: Any = 0
-    if kind == "announce" and value is not None and not value.isdecimal():
-        number = value
-    elif value is not None:
-        try:
-            number = int(value) if re.fullmatch(r"[-+]?[0-9]{1,12}", value) else Decimal(value)
-        except InvalidOperation:
-            raise InputFileError(f"value: expected a number, found {value[:40]!r}") from None
-    return _kind_value(kind, number, score)
 
-
-def _kind_value(kind: Any, value: Any, score: Score | None) -> tuple[int, int]:
+def _kind_value(kind: Any, value: Any, words: Vocabulary) -> tuple[int, int]:
     if type(kind) is int and kind == INPUT_SKIP:
         return INPUT_SKIP, 0
-    if isinstance(kind, str) and kind in PLAIN_KINDS:
-        return PLAIN_KINDS[kind]
-    if kind == "clock" and isinstance(value, str):
-        return INPUT_CLOCK, _clock(value)
-    if kind == "volume":
-        return INPUT_VOLUME, _volume_q15(value)
-    if kind == "announce" and isinstance(value, str):
-        return INPUT_ANNOUNCE, _announcement(value, score)
     if isinstance(kind, str):
         kind = nfc(kind)
+        if kind in PLAIN_KINDS:
+            return PLAIN_KINDS[kind]
+        if kind == "clock" and isinstance(value, str):
+            return INPUT_CLOCK, _clock(value)
+        if kind == "volume":
+            return INPUT_VOLUME, _volume_q15(value)
+        if kind == "announce" and isinstance(value, str):
+            return INPUT_ANNOUNCE, _announcement(value, words)
         kind = NAMED_KINDS.get(kind, kind)
-    if type(kind) is int:
-        if type(value) is not int:
-            raise InputFileError(f"value: expected a whole number, found {str(value)[:40]}")
-        try:
-            if score is not None:
-                InputQueue(score).put(kind, value, 0)
-        except InputRefused as error:
-            raise InputFileError(str(error)) from None
-        return kind, value
-    names = [slider.name for slider in score.sliders] if score is not None else []
-    if score is None or kind not in names:
-        known = [*PLAIN_KINDS, "volume", *NAMED_KINDS, *names]
-        raise InputFileError(f"kind: expected {', '.join(known)}; found {str(kind)[:40]!r}{hint(str(kind), known)}")
-    slider = score.sliders[names.index(kind)]
-    low, high = Fraction(slider.lo_q15, 32768), Fraction(slider.hi_q15, 32768)
+    if type(kind) is not int:
+        return _slider(kind, value, words.sliders())
+    if type(value) is not int:
+        raise InputFileError(f"value: expected a whole number, found {_shown(value)}")
+    try:
+        words.check(kind, value)
+    except InputRefused as error:
+        raise InputFileError(str(error)) from None
+    return kind, value
+
+
+def _slider(kind: Any, value: Any, sliders: Sequence[Bounded]) -> tuple[int, int]:
+    """Kind and position of the slider of that name."""
+    names = [slider.name for slider in sliders]
+    known = [*PLAIN_KINDS, "volume", *NAMED_KINDS, *names]
+    place = next((place for place, name in enumerate(names) if same_name(name, str(kind))), None)
+    if place is None:
+        listed = ", ".join(printable(name, NAME_LETTERS_SHOWN) for name in known)
+        close = printable(hint(str(kind), known))
+        raise InputFileError(f"kind: expected {listed}; found {printable(kind, 40)!r}{close}")
+    low, high = Fraction(sliders[place].lo_q15, 32768), Fraction(sliders[place].hi_q15, 32768)
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)) or not low <= _fraction(value) <= high:
-        raise InputFileError(f"value: expected {float(low):g} to {float(high):g} for {kind}, found {str(value)[:40]}")
-    return INPUT_SLIDER + names.index(kind), round((_fraction(value) - low) * POSITION_MAX / (high - low))
+        raise InputFileError(
+            f"value: expected {float(low):g} to {float(high):g} for {printable(kind, 40)}, found {_shown(value)}"
+        )
+    return INPUT_SLIDER + place, round((_fraction(value) - low) * POSITION_MAX / (high - low))
 
 
-def _announcement(name: str, score: Score | None) -> int:
+def _shown(value: Any) -> str:
+    return "none" if value is None else printable(value, 40)
+
+
+def _announcement(name: str, words: Vocabulary) -> int:
     """The number of the announcement of that name."""
-    if score is None:
-        raise InputFileError(f"announce: expected its number, or --pack for its name, found {printable(name, 40)!r}")
-    names = [item.name for item in score.announcements or ()]
+    names = words.announcements()
     for number, known in enumerate(names):
         if same_name(known, name):
             return number
-    listed = ", ".join(names) or "none"
-    raise InputFileError(f"announce: expected one of {listed}, found {printable(name, 40)!r}{hint(name, names)}")
+    listed = ", ".join(printable(known, NAME_LETTERS_SHOWN) for known in names) or "none"
+    close = printable(hint(name, names))
+    raise InputFileError(f"announce: expected one of {listed}, found {printable(name, 40)!r}{close}")
 
 
 def _clock(text: str) -> int:
@@ -198,8 +216,9 @@ def _clock(text: str) -> int:
 
 
 def _volume_q15(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, Decimal)) or not VOLUME_DB_MIN <= value <= 0:
-        raise InputFileError(f"volume: expected {VOLUME_DB_MIN} to 0 dB, found {str(value)[:40]}")
+    good = type(value) is int or (isinstance(value, Decimal) and value.is_finite())
+    if not good or not VOLUME_DB_MIN <= value <= 0:
+        raise InputFileError(f"volume: expected {VOLUME_DB_MIN} to 0 dB, found {_shown(value)}")
     return round(UNITY_Q15 * 10 ** (float(value) / 20))
 
 

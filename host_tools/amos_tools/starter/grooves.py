@@ -34,7 +34,7 @@ def chords(changes: Sequence[tuple[float, tuple[int, ...], float]], bars: int, s
             note = notes.electric_piano(midi, 0.6 if midi < 60 else 1.0)
             place(loop, note, _at(beat, seed, index) + voice * 420, gain / len(chord), pan=(voice % 2 - 0.5) * 0.5)
     loop[0] *= wave(bars * 2, frames, 0.72, 1.0)
-    loop[1] *= wave(bars * 2, frames, 0.72, 1.0, turns=0.5)
+    loop[1] *= wave(bars * 2, frames, 0.72, 1.0, phase_cycles=0.5)
     return room(loop, wet)
 
 

@@ -105,8 +105,8 @@ def sub(midi: int, beats: float) -> Signal:
 def kick() -> Signal:
     """A soft bass drum: a fall from 95 to 48 Hz and a felt beater."""
     frames = _frames(0.45)
-    turns = np.cumsum(48 + 47 * decay(frames, 0.022)) / RATE_HZ
-    drum = sine(0.0, frames, turns) * decay(frames, 0.075)
+    phase_cycles = np.cumsum(48 + 47 * decay(frames, 0.022)) / RATE_HZ
+    drum = sine(0.0, frames, phase_cycles) * decay(frames, 0.075)
     drum[:1200] += 0.06 * stretch(band_noise(331, 300, 2200), 0, 1200) * decay(1200, 0.004)
     return drum * swell(frames, 60, 4000)
 

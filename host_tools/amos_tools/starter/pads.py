@@ -32,7 +32,7 @@ def pad(
     """
     frames = bars * BAR_FRAMES
     loop = stereo(frames)
-    filter_open = wave(1, frames, 0.0, 1.0, turns=-0.25)
+    filter_open = wave(1, frames, 0.0, 1.0, phase_cycles=-0.25)
     each = frames // len(chords)
     attack, release = int(1.1 * RATE_HZ), int(1.5 * RATE_HZ)
     for at, chord in enumerate(chords):

@@ -31,10 +31,10 @@ def hertz(midi: float) -> float:
     return float(440.0 * 2.0 ** ((midi - 69) / 12))
 
 
-def sine(frequency_hz: float, frames: int, modulation: Signal | None = None, turns: float = 0.0) -> Signal:
-    """A sine of `frames`, starting at phase `turns`; `modulation` (in turns) is added to its phase."""
+def sine(frequency_hz: float, frames: int, modulation: Signal | None = None, phase_cycles: float = 0.0) -> Signal:
+    """A sine of `frames`, starting at phase `phase_cycles`; `modulation` (in cycles) is added to its phase."""
     step = round(frequency_hz / RATE_HZ * (1 << _PHASE_BITS))
-    phase = np.arange(frames, dtype=np.int64) * step + round(turns * (1 << _PHASE_BITS))
+    phase = np.arange(frames, dtype=np.int64) * step + round(phase_cycles * (1 << _PHASE_BITS))
     index = phase >> (_PHASE_BITS - _TABLE_BITS)
     if modulation is not None:
         index += (modulation * (1 << _TABLE_BITS)).astype(np.int64)
@@ -42,10 +42,10 @@ def sine(frequency_hz: float, frames: int, modulation: Signal | None = None, tur
     return tone
 
 
-def wave(cycles: int, frames: int, low: float, high: float, turns: float = 0.0) -> Signal:
+def wave(cycles: int, frames: int, low: float, high: float, phase_cycles: float = 0.0) -> Signal:
     """A slow sine between `low` and `high`, `cycles` whole times in `frames` (so that it loops)."""
     middle, depth = (high + low) / 2, (high - low) / 2
-    return middle + depth * sine(cycles * RATE_HZ / frames, frames, turns=turns)
+    return middle + depth * sine(cycles * RATE_HZ / frames, frames, phase_cycles=phase_cycles)
 
 
 def decay(frames: int, half_life_s: float) -> Signal:

@@ -24,6 +24,7 @@ __all__ = [
     "qemu_system_arm",
     "scsynth",
     "word_bytes",
+    "zsh",
 ]
 
 _reasons: dict[str, str] = {}
@@ -115,6 +116,15 @@ def alsa() -> str | None:
         return programs.alsa()
     except ToolMissing as missing:
         _reasons["alsa"] = str(missing)
+        return None
+
+
+def zsh() -> str | None:
+    """The path of zsh, in which the tests complete commands."""
+    try:
+        return programs.zsh()
+    except ToolMissing as missing:
+        _reasons["zsh"] = str(missing)
         return None
 
 

@@ -35,6 +35,7 @@ ARM_GCC = (
     *("libgmp10", "libisl23", "libmpc3", "libmpfr6"),
 )
 ARM_GCC_RELEASE = "bookworm"  # as for ALSA: its programs start each other, with the machine's own C library
+ZSH_RELEASE = "bookworm"  # as for ALSA: it runs with the C library and the terminal library of the machine
 QEMU_ARM = "usr/bin/qemu-arm"  # linked statically, so nothing else is needed
 START_TIMEOUT_S = 60
 
@@ -192,6 +193,19 @@ def alsa() -> str:
         return ctypes.CDLL(str(path))._name
     except OSError as error:
         raise ToolMissing(f"{ALSA} was fetched but cannot be loaded here: {error}") from None
+
+
+def zsh() -> str:
+    """The shell, installed or fetched. Raises `ToolMissing`."""
+    installed = shutil.which("zsh")
+    if installed is not None:
+        return installed
+
+    def program(root: Path) -> str:
+        return str(next((path for name in ("bin", "usr/bin") if (path := root / name / "zsh").exists()), root))
+
+    bundle = Bundle("zsh", ("zsh",), architecture(), release=ZSH_RELEASE)
+    return program(unpacked(bundle, lambda root: _check_output([program(root), "--version"], "zsh ")))
 
 
 def debian_data(package: str) -> Path:

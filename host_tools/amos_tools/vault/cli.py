@@ -9,6 +9,7 @@ from rich.table import Table
 
 from amos_cli.names import nearest, nfc, same_name
 from amos_cli.output import AsJson, Exit, print_json, refusals
+from amos_cli.paths import file_option, folder_argument, path_argument
 from amos_cli.table import print_table
 from amos_tools.stems import StemFacts
 from amos_tools.vault.batch import import_paths
@@ -17,12 +18,13 @@ from amos_tools.vault.vault import Vault
 
 app = typer.Typer(help="Keep stems, their facts and their artists' consent.", no_args_is_help=True)
 
-VaultFolder = Annotated[Path, typer.Argument(metavar="DIR", help="The vault's folder.")]
+NewFolder = Annotated[Path, typer.Argument(metavar="DIR", help="The vault's folder; made when absent.")]
+VaultFolder = Annotated[Path, folder_argument("DIR", help="The vault's folder.")]
 
 
 @app.command()
 def init(
-    folder: VaultFolder,
+    folder: NewFolder,
     rate: Annotated[int, typer.Option(help="Sample rate of the vault in Hz: 22050, 44100 or 48000.")] = 44_100,
     as_json: AsJson = False,
 ) -> None:
@@ -37,10 +39,13 @@ def init(
 @app.command("import")
 def import_(
     folder: VaultFolder,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Audio files, or folders of them.")],
+    paths: Annotated[list[Path], path_argument("PATH...", help="Audio files, or folders of them.")],
     sidecar: Annotated[
         Path | None,
-        typer.Option(help="One CSV: file,title,artist,splits,role,key,tempo,beats,opt_in,isrc. Else name.json beside."),
+        file_option(
+            metavar="CSV",
+            help="One CSV: file,title,artist,splits,role,key,tempo,beats,opt_in,isrc. Else name.json beside.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from amos_cli.names import hint, nfc, same_name
@@ -95,28 +95,56 @@ class Sheet:
 
 def read_sheet(path: Path) -> Sheet:
     """Read a CSV with the columns `file` and those of `FIELDS`. Raises `BadSidecar` when the sheet itself is wrong."""
-    text = _read_text(path, CSV_BYTES_MAX)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        _check_header(path, header)
-        lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
-    except csv.Error as error:
-        raise errors.BadSidecar(path, "csv", f"comma-separated values in line {reader.line_num}", str(error)) from None
+    lines = _filled_rows(path, _read_text(path, CSV_BYTES_MAX))
+    first, names = lines[0] if lines else (1, [])
+    header = [name.strip() for name in names]
+    _check_header(path, first, header)
     rows: dict[str, dict[str, str] | errors.VaultError] = {}
-    for line, cells in lines:
+    for line, cells in lines[1:]:
         name, row = _row(path, line, header, cells)
         rows[name] = errors.DuplicateRow(name, "file", f"one row in {path.name}", "two") if name in rows else row
     return Sheet(path, rows)
 
 
-def _check_header(path: Path, header: Sequence[str]) -> None:
+class _Lines:
+    """The lines of a CSV for its reader, with an empty one in place of each comment, so that numbers stay right."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = io.StringIO(text, newline="")
+        self.row_begins = True  # inside a quoted cell a line that begins with # is text
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        comment = self.row_begins and line.lstrip().startswith("#")
+        self.row_begins = False
+        return "\n" if comment else line
+
+
+def _filled_rows(path: Path, text: str) -> list[tuple[int, list[str]]]:
+    """Each row with anything in it, after the number of its last line. Raises `BadSidecar`."""
+    lines = _Lines(text)
+    reader = csv.reader(lines, strict=True)
+    rows = []
+    try:
+        while (cells := next(reader, None)) is not None:
+            lines.row_begins = True
+            if any(cell.strip() for cell in cells):
+                rows.append((reader.line_num, cells))
+    except csv.Error as error:
+        raise errors.BadSidecar(path, "csv", f"comma-separated values in line {reader.line_num}", str(error)) from None
+    return rows
+
+
+def _check_header(path: Path, line: int, header: Sequence[str]) -> None:
     known = ("file", *FIELDS)
     for name in header:
         if name not in known:
             raise errors.BadSidecar(
                 path,
-                "header in line 1",
+                f"header in line {line}",
                 "only the columns " + ", ".join(known) + hint(name, known),
                 name or "an empty name",
             )

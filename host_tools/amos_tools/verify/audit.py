@@ -64,11 +64,25 @@ class Audit:
         self._leaves = leaf_hashes(read_entries(published, self._checkpoint.size))
         tiles = check_tiles(published, self._leaves)
         same("root of the published entries", self._checkpoint.root, root_of(self._leaves))
-        self._checked = (
+        self._checked: tuple[str, ...] = (
             f"checkpoint of {self._checkpoint.size} entries by the pinned ledger key",
             f"{self._checkpoint.size} published entries give its root, and {_counted(tiles, 'hash tile')} agree",
         )
         self._periods: dict[bytes, PeriodFacts] = {}
+
+    @property
+    def checked(self) -> tuple[str, ...]:
+        """What was looked at in the log itself, in a few lines."""
+        return self._checked
+
+    def check_since(self, note: bytes) -> None:
+        """Verify that the published log begins with the entries of an earlier checkpoint, which the caller kept.
+
+        `Difference` means that the ledger has signed two histories (a split view) or has published fewer entries than
+        it once signed.
+        """
+        then = self._open_earlier("since", note)
+        self._checked += (f"since the checkpoint kept, of {then.size} entries, entries were only added",)
 
     def check(self, data: bytes) -> Verified:
         """Verify one statement's file."""
@@ -95,19 +109,20 @@ class Audit:
 
     def _check_proved(self, statement: Statement) -> Checkpoint:
         """The statement's own checkpoint is of this log, at this size or before, and covers its closing."""
-        note = statement.checkpoint.encode(errors="replace")
-        then = open_checkpoint("proof.checkpoint", note, self._keys.ledger, self._checkpoint.origin)
-        if not 0 < then.size <= self._checkpoint.size:
-            raise Difference("proof.checkpoint.size", f"1 to {self._checkpoint.size}, as published", then.size)
-        if then.size != self._checkpoint.size:
-            same("proof.checkpoint.root", root_of(self._leaves[: then.size]), then.root)
-        else:
-            same("proof.checkpoint.root", self._checkpoint.root, then.root)
+        then = self._open_earlier("proof.checkpoint", statement.checkpoint.encode(errors="replace"))
         closing = statement.closing
         if closing.index >= then.size:
             raise Difference("proof.closing.index", f"below {then.size}", closing.index)
         same("proof.closing.entry, leaf hash", self._leaves[closing.index], leaf_hash(statement.closing_entry))
         _check_path("proof.closing.path", self._leaves[closing.index], closing, then.size, then.root)
+        return then
+
+    def _open_earlier(self, label: str, note: bytes) -> Checkpoint:
+        """A checkpoint of this log whose entries are the first of the published ones."""
+        then = open_checkpoint(label, note, self._keys.ledger, self._checkpoint.origin)
+        if then.size > self._checkpoint.size:
+            raise Difference(f"{label}.size", f"at most {self._checkpoint.size}, as published", then.size)
+        same(f"{label}.root", root_of(self._leaves[: then.size]), then.root)
         return then
 
     def _period(self, statement: Statement) -> PeriodFacts:

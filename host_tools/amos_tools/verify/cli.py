@@ -1,63 +1,86 @@
 """`amos verify`: yes, or the first difference."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from amos_cli.output import AsJson, Exit, print_json, refusals
+from amos.protocol.limits import CHECKPOINT_BYTES_MAX
+from amos_cli.output import AsJson, Exit, print_json, refusal_facts, refusals
+from amos_cli.paths import file_option, folder_option, path_argument
 from amos_tools.verify.audit import Audit, Verified
-from amos_tools.verify.errors import Difference, Unreadable, VerifyError
-from amos_tools.verify.keys import Keys, pin_keys
+from amos_tools.verify.errors import Difference, KeyNotGiven, NothingToVerify, Unreadable, VerifyError
+from amos_tools.verify.keys import pin_keys
 from amos_tools.verify.published import Published, read_file
 from amos_tools.verify.reader import STATEMENT_BYTES_MAX
 
 Key = Annotated[str | None, typer.Option(metavar="HEX", help="Ed25519 public key, 64 hexadecimal digits.")]
+Statements = Annotated[
+    list[Path] | None,
+    path_argument("[STATEMENT...]", help="A statement, or a folder of them."),
+]
+Since = Annotated[
+    Path | None,
+    file_option(metavar="CHECKPOINT", help="A checkpoint that you kept: the log must begin with its entries."),
+]
 
 
 def verify(
-    statements: Annotated[
-        list[Path], typer.Argument(metavar="STATEMENT...", help="A statement, or a folder of them.", show_default=False)
-    ],
+    statements: Statements = None,
     published: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="The ledger's public directory; default: the one the statement lies in."),
+        folder_option(help="The ledger's public directory; default: the one the statement lies in."),
     ] = None,
     keys: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help='JSON: {"ledger": HEX, "publisher": HEX, "operator": HEX, "origin": NAME}.'),
+        file_option(
+            help='JSON: {"ledger": HEX, "publisher": HEX, "operator": HEX}, and "origin": NAME to pin the log too.',
+        ),
     ] = None,
     ledger_key: Key = None,
     publisher_key: Key = None,
     operator_key: Key = None,
+    since: Since = None,
     as_json: AsJson = False,
 ) -> None:
-    """Recompute a statement from published data and pinned keys: yes, or the first difference (exit code 1)."""
-    with refusals(VerifyError, as_json=as_json, code=Exit.USAGE):  # nothing was checked, so nothing is found wrong
+    """Recompute statements from published data and pinned keys: yes, or the first difference (exit code 1)."""
+    with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
         pinned = pin_keys(keys, {"ledger": ledger_key, "publisher": publisher_key, "operator": operator_key})
-    path: Path | None = None
+        if not statements and (since is None or published is None):
+            raise NothingToVerify("expected a STATEMENT, or --since CHECKPOINT with --published DIR; found neither")
+    with _no_of(statements[0] if statements else published, as_json):
+        files = _files(statements or [])
+        audit = Audit(_published(files, published), pinned)
+    if since is not None:
+        with _no_of(since, as_json):
+            audit.check_since(read_file(since, CHECKPOINT_BYTES_MAX))
     results: list[tuple[Path, Verified]] = []
+    for path in files:
+        with _no_of(path, as_json):
+            results.append((path, audit.check(read_file(path, STATEMENT_BYTES_MAX))))
+    _say_yes(audit, results, as_json)
+
+
+@contextmanager
+def _no_of(path: Path | None, as_json: bool) -> Iterator[None]:
+    """The first difference ends the command; it is told as one of this file or folder."""
     try:
-        audit: Audit | None = None
-        for path in _files(statements):
-            data = read_file(path, STATEMENT_BYTES_MAX)
-            if audit is None:
-                audit = open_audit(path, published, pinned)
-            results.append((path, audit.check(data)))
+        yield
     except VerifyError as error:
         _say_no(path, error, as_json)
         raise typer.Exit(Exit.FINDING) from None
-    _say_yes(results, as_json)
 
 
-def open_audit(statement: Path, published: Path | None, keys: Keys) -> Audit:
-    """The audit of the public directory named, else of the one that holds `statements/<period>/<payee>.json`."""
-    folder = published
+def _published(files: list[Path], folder: Path | None) -> Published:
+    """The public directory named, else the one that holds `statements/<period>/<payee>.json`."""
     if folder is None:
-        folder = next((parent for parent in statement.resolve().parents if (parent / "checkpoint").is_file()), None)
+        parents = files[0].resolve().parents
+        folder = next((parent for parent in parents if (parent / "checkpoint").is_file()), None)
     if folder is None:
-        raise Unreadable(f"{statement}: expected a public directory around it, or --published DIR; found neither")
-    return Audit(Published(folder), keys)
+        raise Unreadable(f"{files[0]}: expected a public directory around it, or --published DIR; found neither")
+    return Published(folder)
 
 
 def _files(statements: list[Path]) -> list[Path]:
@@ -72,7 +95,7 @@ def _files(statements: list[Path]) -> list[Path]:
     return files
 
 
-def _say_yes(results: list[tuple[Path, Verified]], as_json: bool) -> None:
+def _say_yes(audit: Audit, results: list[tuple[Path, Verified]], as_json: bool) -> None:
     if as_json:
         items = [
             {
@@ -85,11 +108,13 @@ def _say_yes(results: list[tuple[Path, Verified]], as_json: bool) -> None:
             }
             for path, item in results
         ]
-        return print_json({"verified": True, "statements": items})
+        return print_json({"verified": True, "checked": list(audit.checked), "statements": items})
     for _path, item in results:
         amount = f"{item.amount_micro // 1_000_000}.{item.amount_micro % 1_000_000:06}"
         print(f"yes: {item.payee} earns {amount} {item.currency} in {item.period}")
-    for line in results[-1][1].checked:
+    if not results:
+        print("yes: the log begins with the entries of that checkpoint")
+    for line in results[-1][1].checked if results else audit.checked:
         print(f"  {line}")
 
 
@@ -99,7 +124,7 @@ def _say_no(path: Path | None, error: VerifyError, as_json: bool) -> None:
         named = path is None or str(error).startswith(place)
         typer.echo(f"no: {'' if named else place}{error}", err=True)
         return
-    item: dict[str, object] = {"verified": False, "file": str(path or ""), "error": str(error)}
+    item: dict[str, object] = {"verified": False, "file": str(path or ""), "refusal": refusal_facts(error)}
     if isinstance(error, Difference):
         item["difference"] = {"field": error.field, "expected": error.expected, "found": error.found}
     print_json(item)

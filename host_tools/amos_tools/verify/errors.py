@@ -11,6 +11,14 @@ class Unreadable(VerifyError):
     """A file is missing, too large, or not of its format: nothing can be said about what it should hold."""
 
 
+class KeyNotGiven(VerifyError):
+    """A key that is needed is not on the command line, nor in the file named there; or what is typed is none."""
+
+
+class NothingToVerify(VerifyError):
+    """Neither a statement nor a checkpoint to compare with was named."""
+
+
 class Difference(VerifyError):
     """A value is not what signatures, hashes or arithmetic say it must be.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amos.crypto.key_text import key_of_hex
-from amos_tools.verify.errors import Unreadable
+from amos_tools.verify.errors import KeyNotGiven, Unreadable
 from amos_tools.verify.published import read_file
 
 KEYS_FILE_BYTES_MAX = 64 * 1024
@@ -25,11 +25,12 @@ class Keys:
 def pin_keys(file: Path | None, given: dict[str, str | None]) -> Keys:
     """Keys of a JSON file {"ledger": hex, "publisher": hex, "operator": hex, "origin": text}; those given by hand win.
 
-    Raises `Unreadable` when one is missing or no 32-byte key in hexadecimal.
+    Raises `KeyNotGiven` when one is missing, or typed as no 32-byte key in hexadecimal; `Unreadable` for a file that
+    holds none.
     """
     texts: dict[str, object] = {} if file is None else _read(file)
-    texts.update({name: text for name, text in given.items() if text is not None})
-    keys = {name: _key(name, texts.get(name)) for name in KEY_NAMES}
+    typed = {name: text for name, text in given.items() if text is not None}
+    keys = {name: _key(name, (texts | typed).get(name), name in typed) for name in KEY_NAMES}
     origin = texts.get("origin")
     if origin is not None and not isinstance(origin, str):
         raise Unreadable(f"keys.origin: expected text, found {origin!r:.40}")
@@ -46,12 +47,13 @@ def _read(file: Path) -> dict[str, object]:
     return item
 
 
-def _key(name: str, text: object) -> bytes:
+def _key(name: str, text: object, typed: bool) -> bytes:
     if text is None:
-        raise Unreadable(
+        raise KeyNotGiven(
             f"keys.{name}: expected the {name}'s public key, by --{name}-key or in the keys file; found none"
         )
     key = key_of_hex(text)
     if key is None:
-        raise Unreadable(f"keys.{name}: expected 64 hexadecimal digits, found {str(text)[:80]!r}")
+        error = KeyNotGiven if typed else Unreadable
+        raise error(f"keys.{name}: expected 64 hexadecimal digits, found {str(text)[:80]!r}")
     return key

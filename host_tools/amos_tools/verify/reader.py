@@ -67,7 +67,7 @@ def _json(data: bytes) -> dict[str, object]:
         whole = json.loads(data.decode(), parse_float=no_float, parse_constant=no_float)
         spelled = (json.dumps(whole, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"statement: expected JSON of integers and text, found: {str(error)[:120]}") from None
+        raise Unreadable(f"expected a statement: JSON of whole numbers and text, found {_other(error)}") from None
     if spelled != data:
         at = next((at for at, (a, b) in enumerate(zip(data, spelled, strict=False)) if a != b), len(spelled))
         line = data[:at].count(b"\n") + 1
@@ -75,6 +75,13 @@ def _json(data: bytes) -> dict[str, object]:
             "statement: spelling", "sorted keys, each once, one space of indent", f"otherwise in line {line}"
         )
     return _object("statement", whole)
+
+
+def _other(error: Exception) -> str:
+    """What stands there in its place, as far as it tells a person where to look."""
+    if isinstance(error, json.JSONDecodeError):
+        return "an empty file" if not error.doc else f"other text in line {error.lineno}, column {error.colno}"
+    return "bytes that are no text" if isinstance(error, UnicodeDecodeError) else "other values"
 
 
 def _object(label: str, item: object) -> dict[str, object]:
