@@ -23,7 +23,7 @@ from test_rights_in_play import (
 from amos import crypto
 from amos.edges.two_slot_file import TwoSlotMemory
 from amos.packs.folder import PackFolder, open_pack
-from amos.packs.record import PackRecord
+from amos.packs.kept_state import KeptState
 from amos.protocol.anchor import Anchor
 from amos.protocol.cbor import dumps
 from amos.protocol.errors import ProtocolError
@@ -128,7 +128,7 @@ def test_any_numbers_of_a_manifest(at_pack: Venue, values: dict[int, int], known
         rights.lease_clock.tick((boot + 1) << 40, (1 << 63) - 1)
         assert rights.lease_clock.save()
         assert not LeaseClock(TwoSlotMemory(store.content), 0, None).lost
-    PackRecord(serial=manifest.serial, pending=hashlib.sha256(data).digest()).encode()
+    KeptState(serial=manifest.serial, pending=hashlib.sha256(data).digest()).encode()
     rights.lease_clock = before
     rights.grant(at_pack.pack.manifest)
 
