@@ -79,6 +79,7 @@ class DeviceTotals:
     """What one device has in the ledger; `frames` is stem-time, added over all rows of all its accepted segments.
 
     predecessor, successor  the devices (hex) that it replaced and that replaced it, in the same place at the site
+    retired_unix_s  since when its play does not count, because it was replaced or revoked; None while it does
     place_segments, place_frames  of this device and all before it in its place
     """
 
@@ -92,6 +93,7 @@ class DeviceTotals:
     quarantine: str | None
     predecessor: str | None = None
     successor: str | None = None
+    retired_unix_s: int | None = None
     place_segments: int = 0
     place_frames: int = 0
 

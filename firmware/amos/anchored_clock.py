@@ -53,6 +53,10 @@ class AnchoredClock:
             return self._clock.unix_ms()
         return self.anchor[0] + self._clock.now_ms() - self.anchor[1]
 
+    def trusted_unix_ms(self) -> "int | None":
+        """The time by the last anchor of this boot, or None."""
+        return None if self.anchor is None else self.unix_ms()
+
     def status(self) -> int:
         """CLOCK_SYNCHRONISED on a fresh anchor, CLOCK_RELATIVE on an old one; without one, the machine's own."""
         if self.anchor is None:

@@ -74,9 +74,19 @@ class Player:
         self._back_off = BackOff()
         self._storage_fails = False
         worker, clock = open_worker(config.pace == "free"), self._clock
-        rights = open_rights(config.directory, config.publisher_key, crypto.verify, clock, worker)
+        # Before the boot is counted in the journal: a cut in between must not look as if the time had been lost.
+        rights = open_rights(
+            config.directory,
+            config.publisher_key,
+            crypto.verify,
+            clock,
+            worker,
+            device_id=device_id,
+            ran_before=keeper.ran_before,
+        )
         if rights.opt_outs.note:
             self._say(rights.opt_outs.note)
+        keeper.journal.begin_boot()
         tier = TierKept(TwoSlotFile(config.directory + "/tier", TIER_BYTES_MAX), config.tier)
         self._state = state = PlayerState(packs.pack_id, tier, config.out == "null")
         self.device = device = Device(

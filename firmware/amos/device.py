@@ -142,7 +142,6 @@ class Device:
         """Set the clocks to what the ledger says. Raises `ProtocolError`."""
         self._clock.take(open_anchor(data, self._ledger_key, crypto.verify), self.identity.device_id)
         self.rights.lease_clock.set(self._clock.unix_ms())
-        self.rights.lease_clock.save()
         if self.player_state.session is not None:
             self.player_state.session.anchored()
 

@@ -6,7 +6,9 @@ from amos.journal.reservation import Reservation
 
 
 class JournalKeeper:
-    """journal: the Journal on `store` and beside the key on `reserved` (SectorDevices), its boot counted.
+    """journal: the Journal on `store` and beside the key on `reserved` (SectorDevices); its boot is to be counted.
+
+    ran_before  whether the device has had a boot before this one, as far as either medium tells
 
     `block` numbers are reserved at once; `random(n)` gives n fresh random bytes; `say(line)` is told what an operator
     should know. Construction raises `JournalError`, OSError.
@@ -19,14 +21,16 @@ class JournalKeeper:
         self._block = block
         self._random = random
         self._say = say
+        self.ran_before = False
         self.journal = self._read()
-        self.journal.begin_boot()
 
     def _read(self) -> Journal:
         reservation = Reservation(self._reserved, self._device_id, self._block)
+        self.ran_before = reservation.holds_anything
         journal = Journal(self._store, self._random(8), reservation)
         for note in journal.notes:
             self._say("journal: " + note)
+        self.ran_before = self.ran_before or journal.boot > 0
         return journal
 
     def begin_again(self) -> None:

@@ -49,7 +49,7 @@ class LinkService:
         self._device.packs.tidy()
         if self._heartbeat is not None:
             self._heartbeat()
-        self._device.rights.tick(self._clock.now_ms(), self._clock.wall_unix_ms())
+        self._device.rights.tick(self._clock.now_ms(), self._clock)
         return served
 
     def linger(self, until: str, stopping) -> None:

@@ -148,7 +148,15 @@ RULES = (
     ),
     rule("amos_ledger.cli", "amos_ledger", "amos_cli", "amos.protocol", "amos.crypto", "amos_mqtt"),
     # A word to the supervisor and a durable write know nothing of players; each has one owner.
-    rule("amos_sync", "amos.protocol", "amos.crypto", "amos.edges.notify_host", "amos.edges.durable_host", "amos_mqtt"),
+    rule(
+        "amos_sync",
+        "amos.protocol",
+        "amos.crypto",
+        "amos.edges.notify_host",
+        "amos.edges.durable_host",
+        "amos.edges.private_host",
+        "amos_mqtt",
+    ),
     rule("amos_ledger.log", "amos.protocol", outside=PURE_HOST, pure=True),
     rule("amos_ledger.settlement", "amos_ledger.log", "amos.protocol", outside=PURE_HOST, pure=True),
     rule(
@@ -162,11 +170,14 @@ RULES = (
     # It keeps what was decided elsewhere, and reads the values that are decided about.
     rule(
         "amos_ledger.store",
+        "amos.edges.private_host",
         *VALUES_OF_THE_LEDGER,
         *("amos_ledger.intake.reading", "amos_ledger.settlement.rollup"),
         *("amos_ledger.log", "amos_ledger.errors", "amos.protocol"),
     ),
-    rule("amos_ledger", "amos.protocol", "amos.crypto", "amos.edges.durable_host", "amos_mqtt"),
+    rule(
+        "amos_ledger", "amos.protocol", "amos.crypto", "amos.edges.durable_host", "amos.edges.private_host", "amos_mqtt"
+    ),
     rule("amos_cli", "amos.edges.durable_host", "amos.protocol.printable_host", "amos.crypto.key_text"),
     rule("amos_mqtt.back_off", outside=PURE_HOST, pure=True),
     rule("amos_mqtt", outside={*sys.stdlib_module_names, "paho"}),

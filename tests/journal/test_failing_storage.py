@@ -14,7 +14,9 @@ TRIES_MAX = 20
 
 
 def keeper_of(media: Media, block: int) -> JournalKeeper:
-    return JournalKeeper(media.ring, media.reserved, DEVICE, block, lambda _count: SALT, lambda _line: None)
+    keeper = JournalKeeper(media.ring, media.reserved, DEVICE, block, lambda _count: SALT, lambda _line: None)
+    keeper.journal.begin_boot()
+    return keeper
 
 
 def taken_up_again(media: Media) -> int:

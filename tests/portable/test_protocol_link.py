@@ -388,7 +388,7 @@ def test_a_request_carries_what_its_verb_needs_and_no_more():
         id=65535,
         verb=OFFER,
         kind=255,
-        sequence=(1 << 64) - 1,
+        sequence=(1 << 63) - 1,
         size=0xFFFFFFFF,
         offset=0xFFFFFFFF,
         data=bytes(OFFER_CHUNK_BYTES_MAX),

@@ -54,6 +54,10 @@ class Chain:
             sql = "UPDATE device SET retired_unix_s = ? WHERE device = ? AND retired_unix_s IS NULL"
             self._database.run(sql, (enrolment.unix_s, enrolment.predecessor))
 
+    def revoke(self, device_id: bytes, unix_s: int) -> None:
+        """What the device began to play after this instant does not count; it was retired later, or not at all."""
+        self._database.run("UPDATE device SET retired_unix_s = ? WHERE device = ?", (unix_s, device_id))
+
     def predecessor(self, device_id: bytes) -> bytes | None:
         """The device that this one replaced, or None."""
         row = self._database.one("SELECT predecessor FROM device WHERE device = ?", (device_id,))

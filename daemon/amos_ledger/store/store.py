@@ -190,7 +190,8 @@ class Store:
             SELECT lower(hex(device)), name, device.site, count(sequence), coalesce(sum(played_frames), 0),
                 (SELECT count(*) FROM held WHERE held.device = device.device), coalesce(max(sequence), 0), quarantine,
                 nullif(lower(hex(predecessor)), ''),
-                (SELECT lower(hex(later.device)) FROM device later WHERE later.predecessor = device.device)
+                (SELECT lower(hex(later.device)) FROM device later WHERE later.predecessor = device.device),
+                retired_unix_s
             FROM device LEFT JOIN usage USING (device) GROUP BY device.device ORDER BY device.name, device.device
         """
         return with_places([DeviceTotals(*row) for row in self._database.rows(sql)])

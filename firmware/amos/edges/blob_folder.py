@@ -23,6 +23,7 @@ import os
 
 from amos.compat import MICROPYTHON
 from amos.edges.durable import fsync_file, sync_folder
+from amos.edges.private import create_private, make_private_folder, open_private
 
 if MICROPYTHON:
 
@@ -43,8 +44,8 @@ class BlobFile:
 
     def __init__(self, path: str):
         if _size(path) is None:
-            open(path, "wb").close()
-        self.file = open(path, "r+b") if MICROPYTHON else open(path, "r+b", 0)
+            create_private(path).close()
+        self.file = open_private(path, "r+b", 0)
 
     def read(self, offset: int, size: int) -> bytes:
         """Up to `size` bytes from `offset` on."""
@@ -73,7 +74,7 @@ class DiskFolder:
         self._next_door = next_door
         for folder in (path, path + "/blobs", path + "/incoming"):
             try:
-                os.mkdir(folder)
+                make_private_folder(folder)
             except OSError:
                 pass  # it is there, or the first write to it will say what is wrong
 

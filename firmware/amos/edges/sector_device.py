@@ -26,6 +26,7 @@ import os
 
 from amos.compat import MICROPYTHON
 from amos.edges.durable import fsync_file, sync_folder
+from amos.edges.private import create_private, open_private
 
 if MICROPYTHON:
 
@@ -137,7 +138,7 @@ class PartitionSectorDevice(FileSectorDevice):
 
 
 def _open_file(path: str):
-    return open(path, "r+b")
+    return open_private(path, "r+b")
 
 
 def _write_all(file, data: bytes) -> None:
@@ -160,7 +161,7 @@ def _write_zeros(file, size_bytes: int) -> None:
 def _preallocate(path: str, size_bytes: int) -> None:
     """The file appears under its name when every byte of it is allocated: no write to it can run out of space."""
     unfinished = path + ".unfinished"
-    file = open(unfinished, "wb")
+    file = create_private(unfinished)
     try:
         try:
             _write_zeros(file, size_bytes)

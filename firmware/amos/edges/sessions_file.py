@@ -2,13 +2,15 @@
 
 import json
 
+from amos.edges.private import open_private
+
 
 def append_session(directory: str, facts: dict) -> "str | None":
     """Add a line, not synced: nothing depends on it. Returns a sentence when there is no room for it, else None."""
     path, line = directory + "/sessions.jsonl", json.dumps(facts) + "\n"
     try:
-        with open(path, "a") as file:
-            file.write("\n" + line if _is_cut(path) else line)
+        with open_private(path, "ab") as file:
+            file.write(("\n" + line if _is_cut(path) else line).encode())
     except OSError as error:
         return "sessions.jsonl: expected room for a line, found %s; nothing depends on it" % error
     return None
