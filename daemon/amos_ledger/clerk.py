@@ -15,7 +15,6 @@ from amos_ledger.intake.decision import CONDEMNING, EVIDENCE, decide
 from amos_ledger.intake.facts import Facts
 from amos_ledger.intake.placements import sounding_after
 from amos_ledger.intake.reading import Reading, open_reading, reread
-from amos_ledger.limits import NUMBER_MAX
 from amos_ledger.records import Accepted, DatedPlay, Decided, IssuedAnchor, Sealed, SeedRoot, verdict_name
 from amos_ledger.settlement.periods import assign_period
 from amos_ledger.settlement.rollup import roll_up
@@ -114,8 +113,6 @@ def _of_boot(store: Store, sealed: Sealed | None, boot: int) -> Usage | None:
 def _anchor(store: Store, usage: Usage) -> IssuedAnchor | None:
     if usage.anchor_unix_ms is None or not rests_on_anchor(usage):
         return None
-    if usage.anchor_unix_ms > NUMBER_MAX:
-        return IssuedAnchor(False)  # beyond what a clock shows and a database holds
     return store.chain.anchors.issued(usage.device_id, usage.anchor_unix_ms)
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -73,6 +74,30 @@ def enrol(
     state = "enrolled" if fresh else "was enrolled before"
     place = f" in the place of {predecessor}" if predecessor else ""
     typer.echo(f"{enrolment.device_id.hex()} {state}: {enrolment.name} at {enrolment.site}{place}")
+
+
+@app.command()
+def revoke(
+    folder: LedgerFolder,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="From amos device revoke.")],
+    as_json: AsJson = False,
+) -> None:
+    """Let what a device plays from an instant on count no longer. The same revocation again is no error."""
+    with _one_line_errors(folder, as_json):
+        ledger = Folder(folder)
+        data = registry.read_revocation(file)
+        with ledger.open_store() as store:
+            revocation, fresh = registry.revoke(ledger, store, data)
+            registry.publish(ledger, store)
+    if as_json:
+        device_id = revocation.device_id.hex()
+        return print_json({"device_id": device_id, "unix_s": revocation.unix_s, "fresh": fresh})
+    state = "revoked" if fresh else "was revoked before"
+    typer.echo(f"{revocation.device_id.hex()} {state}: what it plays after {_utc(revocation.unix_s)} does not count")
+
+
+def _utc(unix_s: int) -> str:
+    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 @app.command()
@@ -172,6 +197,7 @@ def _device_lines(device: DeviceTotals) -> Iterator[str]:
         + (f", {device.held} held" if device.held else "")
         + (f", quarantined: {device.quarantine}" if device.quarantine else "")
         + (f", replaced by {device.successor}" if device.successor else "")
+        + (f", retired at {_utc(device.retired_unix_s)}" if device.retired_unix_s is not None else "")
     )
     if device.sessions:
         without = f"{device.sessions_without_play} of them without play"

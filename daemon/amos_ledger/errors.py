@@ -30,6 +30,10 @@ class PackRefused(LedgerError):
     """The manifest or the catalogue is not one that this ledger may accept."""
 
 
+class RevocationRefused(LedgerError):
+    """The revocation is not one that this ledger may take into its log."""
+
+
 class OptOutsRefused(LedgerError):
     """The opt-out list is not one that this ledger may hand to couriers."""
 

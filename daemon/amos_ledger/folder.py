@@ -16,12 +16,16 @@ from pathlib import Path
 from amos.crypto import key_id, public_key, sign
 from amos.crypto.key_text import key_of_hex
 from amos.edges.durable_host import write_whole
+from amos.edges.private_host import open_private
 from amos.protocol.errors import MessageError
 from amos_ledger.errors import AlreadyServing, KeyUnusable, LedgerExists, NotALedger, StorageFailed
 from amos_ledger.log.checkpoint import check_origin
 from amos_ledger.store.store import Store
 
 _KEY, _TRUST, _STORE = "ledger.key", "trust.json", "ledger.sqlite"
+
+_FOLDER_MODE = 0o711
+"""Others may pass through to `public`, which a web server of another user serves, and list nothing."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class Folder:
 @contextmanager
 def _locked(path: Path, wait: bool) -> Iterator[None]:
     """Hold the lock file; the kernel lets go of it when the process ends, however it ends."""
-    with path.open("ab") as file:
+    with open_private(path, "ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -97,14 +101,14 @@ def init_folder(path: Path, origin: str, operator_key: bytes, publisher_key: byt
     check_origin(origin)
     trust = Trust(origin, operator_key, publisher_key)
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
         if (path / _STORE).exists() and (path / _TRUST).exists() and _read_trust(path / _TRUST) != trust:
             raise LedgerExists(f"{path}: a ledger with another origin or other keys is here already")
         if not (path / _KEY).exists():
             write_whole(path / _KEY, secrets.token_bytes(32), 0o600)
         facts = {"origin": origin, "operator": operator_key.hex(), "publisher": publisher_key.hex()}
         if not (path / _STORE).exists() or not (path / _TRUST).exists():
-            write_whole(path / _TRUST, json.dumps(facts, indent=2).encode() + b"\n")
+            write_whole(path / _TRUST, json.dumps(facts, indent=2).encode() + b"\n", 0o600)
         own_key = public_key(_read_seed(path / _KEY))
         if not _has_tables(path / _STORE):
             Store.create(path / _STORE, origin, own_key, f"amos-ledger/1 {origin}\n".encode())

@@ -202,6 +202,7 @@ class DeviceTotals:
                 broken off before anything sounded, not sent yet, or skipped when a card was changed
     flags       what is odd about accepted segments;  findings  what was impossible, and is evidence
     predecessor, successor  the devices (hex) that it replaced and that replaced it, in the same place at the site
+    retired_unix_s  since when its play does not count, because it was replaced or revoked; None while it does
     place_segments, place_frames  of this device and all before it in its place
     """
 
@@ -221,6 +222,7 @@ class DeviceTotals:
     findings: Mapping[str, int]
     predecessor: str | None = None
     successor: str | None = None
+    retired_unix_s: int | None = None
     place_segments: int = 0
     place_frames: int = 0
 

@@ -12,10 +12,11 @@ from amos.crypto import verify
 from amos.protocol.catalogue import Catalogue, open_catalogue
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError
-from amos.protocol.limits import CATALOGUE_BYTES_MAX, ENROLMENT_BYTES_MAX, MANIFEST_BYTES_MAX
+from amos.protocol.limits import CATALOGUE_BYTES_MAX, ENROLMENT_BYTES_MAX, MANIFEST_BYTES_MAX, REVOCATION_BYTES_MAX
 from amos.protocol.manifest import Manifest, open_manifest
+from amos.protocol.revocation import Revocation, open_revocation
 from amos.protocol.segment import TIER_RENDERER
-from amos_ledger.errors import EnrolmentRefused, LedgerError, PackRefused, StorageFailed
+from amos_ledger.errors import EnrolmentRefused, LedgerError, PackRefused, RevocationRefused, StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.log.checkpoint import Checkpoint
 from amos_ledger.public import Public
@@ -72,11 +73,43 @@ def _renderer_fault(chain: Chain, enrolment: Enrolment) -> str | None:
     return f"tier: expected a {played_as}'s, as it has played, found {enrolment.tier}; give it a new key for another"
 
 
+def revoke(folder: Folder, store: Store, data: bytes) -> tuple[Revocation, bool]:
+    """(revocation, whether it was not in force before). It becomes a leaf of the log.
+
+    What the ledger took in before stays; what comes from then on and began after the instant is evidence. Raises
+    `RevocationRefused`, and has changed nothing then.
+    """
+    try:
+        revocation: Revocation = open_revocation(data, folder.trust.operator_key, verify)
+    except ProtocolError as error:
+        raise RevocationRefused(f"revocation: {error}") from None
+    with store.transaction():
+        device = store.chain.device(revocation.device_id)
+        if device is None:
+            raise RevocationRefused(
+                f"revocation.device_id: expected an enrolled device, found {revocation.device_id.hex()}"
+            )
+        retired_s = device.retired_unix_s
+        if retired_s is not None and store.log.holds(data):
+            return revocation, False
+        if retired_s is not None and retired_s <= revocation.unix_s:
+            raise RevocationRefused(
+                f"revocation.unix_s: expected before {retired_s}, when the device was revoked or replaced,"
+                f" found {revocation.unix_s}"
+            )
+        store.append([data])
+        store.chain.revoke(revocation.device_id, revocation.unix_s)
+    return revocation, True
+
+
 def _replacement_fault(chain: Chain, enrolment: Enrolment) -> str | None:
     """Why the device may not take this place, or None. Nobody returns to a place, so places never form a ring."""
     successor = chain.successor(enrolment.device_id)
     if successor is not None:
         return f"device: was replaced by {successor.hex()}; give it a new key and enrol it as another device"
+    present = chain.device(enrolment.device_id)
+    if present is not None and present.retired_unix_s is not None:
+        return "device: was revoked; give it a new key and enrol it as another device"
     if enrolment.predecessor is None:
         return None
     predecessor, before = chain.device(enrolment.predecessor), chain.predecessor(enrolment.device_id)
@@ -119,6 +152,11 @@ def add_pack(folder: Folder, store: Store, manifest_data: bytes, catalogue_data:
 def read_enrolment(path: Path) -> bytes:
     """A file's bytes, capped as an enrolment. Raises `EnrolmentRefused`."""
     return read_capped(path, ENROLMENT_BYTES_MAX, EnrolmentRefused)
+
+
+def read_revocation(path: Path) -> bytes:
+    """A file's bytes, capped as a revocation. Raises `RevocationRefused`."""
+    return read_capped(path, REVOCATION_BYTES_MAX, RevocationRefused)
 
 
 def read_pack(folder: Path) -> tuple[bytes, bytes]:

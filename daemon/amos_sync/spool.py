@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from amos.edges.private_host import claim_private, make_private_folders
 from amos_sync.errors import SpoolBusy, SpoolError
 from amos_sync.limits import RETURNED_ROWS_MAX, SPOOL_BYTES_MAX, SPOOL_ENTRIES_MAX
 from amos_sync.outbox import Slot, State
@@ -74,7 +75,7 @@ class Spool:
         self.folder = folder
         self.bytes_max = bytes_max
         with _named(f"use {folder}"):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private_folders(folder)
             self._lock = _lock(folder / LOCK_NAME)
         try:
             with _named(f"open {folder / FILE_NAME}"):
@@ -270,7 +271,7 @@ class Spool:
 
 
 def _lock(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         # The kernel gives it back when the process ends, in whatever way.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -281,6 +282,7 @@ def _lock(path: Path) -> int:
 
 
 def _open(path: Path) -> sqlite3.Connection:
+    claim_private(path)  # what SQLite puts beside it takes its mode
     database = sqlite3.connect(path, isolation_level=None, timeout=10)
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")

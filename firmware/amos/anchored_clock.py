@@ -1,4 +1,10 @@
-"""The player's clock: the machine's own, and what the ledger says the time is."""
+"""The player's clock: the machine's own, and what the ledger says the time is.
+
+A nonce of `challenge` carries the moment that it was given, under a key of this boot, so that nothing is kept for it:
+however many peers ask, none of them takes another's nonce away, or any of the player's memory.
+"""
+
+import hashlib
 
 from amos.protocol.anchor import Anchor
 from amos.protocol.errors import ProtocolError
@@ -8,8 +14,8 @@ from amos.protocol.segment import CLOCK_RELATIVE, CLOCK_SYNCHRONISED
 ROUND_TRIP_MS_MAX = 60_000
 """An anchor is wrong by at most half of the time from challenge to answer: by half a minute."""
 
-CHALLENGE_AGAIN_MS = 5_000
-"""A challenge that is asked for again so soon is the same: the answer to the first asking may only be late."""
+ASKED_BYTES = 6
+"""Of a nonce, the moment that it was given; the rest is the hash that nobody else can make."""
 
 SYNCHRONISED_MS = 25 * 3_600_000
 """How long an anchor counts as synchronised: a day and an hour, so that a daily one never lapses. At 100 ppm the
@@ -28,9 +34,8 @@ class AnchoredClock:
 
     def __init__(self, clock, random):
         self._clock = clock
-        self._random = random
-        self._nonce = b""
-        self._asked_ms = 0
+        self._key = random(32)
+        self._answered_ms = -1
         self.anchor: tuple[int, int] | None = None
         self.local = clock.local
 
@@ -48,6 +53,10 @@ class AnchoredClock:
             return self._clock.unix_ms()
         return self.anchor[0] + self._clock.now_ms() - self.anchor[1]
 
+    def trusted_unix_ms(self) -> "int | None":
+        """The time by the last anchor of this boot, or None."""
+        return None if self.anchor is None else self.unix_ms()
+
     def status(self) -> int:
         """CLOCK_SYNCHRONISED on a fresh anchor, CLOCK_RELATIVE on an old one; without one, the machine's own."""
         if self.anchor is None:
@@ -56,25 +65,28 @@ class AnchoredClock:
         return CLOCK_SYNCHRONISED if fresh else CLOCK_RELATIVE
 
     def challenge(self) -> bytes:
-        """The nonce for the next anchor to answer."""
-        now_ms = self._clock.now_ms()
-        if not self._nonce or now_ms - self._asked_ms > CHALLENGE_AGAIN_MS:
-            self._nonce = self._random(TIME_NONCE_BYTES)
-            self._asked_ms = now_ms
-        return self._nonce
+        """A nonce for an anchor to answer."""
+        return self._nonce_of(self._clock.now_ms())
+
+    def _nonce_of(self, asked_ms: int) -> bytes:
+        asked = asked_ms.to_bytes(ASKED_BYTES, "big")
+        return (asked + hashlib.sha256(self._key + asked).digest())[:TIME_NONCE_BYTES]
 
     def take(self, anchor: Anchor, device_id: bytes) -> None:
-        """Rest on a verified anchor. Each nonce is answered once. Raises `AnchorRefused`."""
+        """Rest on a verified anchor. Each nonce is answered once, and none that was given before one that has been
+        answered. Raises `AnchorRefused`."""
         if anchor.device_id != device_id:
             raise AnchorRefused("anchor.device_id: expected %s, found %s" % (device_id.hex(), anchor.device_id.hex()))
-        if not self._nonce or anchor.nonce != self._nonce:
-            raise AnchorRefused("anchor.nonce: expected the one given last, found another, or a second answer")
-        now_ms = self._clock.now_ms()
-        round_trip_ms = now_ms - self._asked_ms
-        self._nonce = b""
+        asked_ms = int.from_bytes(anchor.nonce[:ASKED_BYTES], "big")
+        if anchor.nonce != self._nonce_of(asked_ms):
+            raise AnchorRefused("anchor.nonce: expected one that was given since the boot, found another")
+        if asked_ms <= self._answered_ms:
+            raise AnchorRefused("anchor.nonce: expected one given after the last that was answered, found an older one")
+        round_trip_ms = self._clock.now_ms() - asked_ms
         if round_trip_ms > ROUND_TRIP_MS_MAX:
             raise AnchorRefused(
                 "anchor: expected within %d s of its nonce, found %d s"
                 % (ROUND_TRIP_MS_MAX // 1000, round_trip_ms // 1000)
             )
-        self.anchor = anchor.unix_ms, self._asked_ms + round_trip_ms // 2
+        self._answered_ms = asked_ms
+        self.anchor = anchor.unix_ms, asked_ms + round_trip_ms // 2

@@ -7,6 +7,7 @@ import os
 
 from amos import crypto
 from amos.anchored_clock import AnchoredClock
+from amos.back_off import BackOff
 from amos.device import Device
 from amos.edges.clock import SystemClock
 from amos.edges.directory_lock import DirectoryLock
@@ -15,11 +16,12 @@ from amos.edges.journal_store import RESERVED_BLOCK, open_reserved, open_store
 from amos.edges.key_store import load_or_make_device_seed
 from amos.edges.link_ports import open_port
 from amos.edges.sessions_file import append_session
+from amos.edges.two_slot_file import TwoSlotFile
 from amos.edges.worker import open_worker
 from amos.heap import begin_play, begin_work
 from amos.identity import Identity, device_id_of
-from amos.journal.journal import Journal, JournalError, JournalFull
-from amos.journal.reservation import Reservation
+from amos.journal.errors import JournalError, JournalFull
+from amos.journal_keeper import JournalKeeper
 from amos.link_service import LinkService
 from amos.log_ring import LogRing
 from amos.packs.permission import check_taken, refusal_of
@@ -35,6 +37,10 @@ from amos.session.totals import Totals, summary_lines
 from amos.session.usage_log import UsageLog
 from amos.sound.mixer import make_buffers
 from amos.standby import Standby
+from amos.tier_kept import KEPT_BYTES_MAX as TIER_BYTES_MAX
+from amos.tier_kept import TierKept
+
+AGAIN = "; tried again within a minute: look after the card or disk"
 
 
 class Player:
@@ -62,19 +68,29 @@ class Player:
         self._packs = packs = Repertoire(config, self._say, lambda pack: check_taken(pack, self.device.rights))
         identity = Identity(seed, config)
         device_id = identity.device_id
-        self._reserved = open_reserved(config.directory, device_id)
-        self._store = open_store(config.journal, config.directory, config.journal_bytes)
-        journal = Journal(self._store, os.urandom(8), Reservation(self._reserved, device_id, RESERVED_BLOCK))
-        for note in journal.notes:
-            self._say("journal: " + note)
-        journal.begin_boot()
+        reserved = open_reserved(config.directory, device_id)
+        store = open_store(config.journal, config.directory, config.journal_bytes)
+        self._keeper = keeper = JournalKeeper(store, reserved, device_id, RESERVED_BLOCK, os.urandom, self._say)
+        self._back_off = BackOff()
+        self._storage_fails = False
         worker, clock = open_worker(config.pace == "free"), self._clock
-        rights = open_rights(config.directory, config.publisher_key, crypto.verify, clock, worker)
+        # Before the boot is counted in the journal: a cut in between must not look as if the time had been lost.
+        rights = open_rights(
+            config.directory,
+            config.publisher_key,
+            crypto.verify,
+            clock,
+            worker,
+            device_id=device_id,
+            ran_before=keeper.ran_before,
+        )
         if rights.opt_outs.note:
             self._say(rights.opt_outs.note)
-        self._state = state = PlayerState(packs.pack_id, config.tier, config.out == "null")
+        keeper.journal.begin_boot()
+        tier = TierKept(TwoSlotFile(config.directory + "/tier", TIER_BYTES_MAX), config.tier)
+        self._state = state = PlayerState(packs.pack_id, tier, config.out == "null")
         self.device = device = Device(
-            identity, state, rights, journal, clock, config.ledger_key, packs.intake, worker, self._log_ring
+            identity, state, rights, keeper.journal, clock, config.ledger_key, packs.intake, worker, self._log_ring
         )
         port = open_port(config.link)
         link = DeviceLink(device, port.request_bytes_max)
@@ -98,18 +114,16 @@ class Player:
         return self._stopping
 
     def run(self) -> None:
-        """Recover, play one session after the other, linger. A failed journal stops play, and is said; so does a full
-        one, until receipts have made room."""
+        """Recover, play one session after the other, linger. A journal whose storage fails stops play, and is said,
+        until the storage works again; so does a full one, until receipts have made room."""
         device = self.device
         begin_work()
-        recovered = UsageLog(device.journal, device.identity.device_id, device.identity.sign_pieces)
         try:
-            if recovered.seal_power_loss():
-                self._say("sealed segment %d after a power cut" % device.journal.last_sequence)
+            self._seal_leftover("a power cut")
             self._session = self._begin(None)
         except JournalError as error:
             self._halt(error)
-        while self._session is not None or self._standby.has_room_again():
+        while self._session is not None or self._may_try_again():
             if self._session is None:
                 self._session = self._succeed(None)
                 continue
@@ -123,15 +137,21 @@ class Player:
             if handover is not None or ended:
                 self._session = self._succeed(handover)
         self._service.linger(self._config.linger, self._is_stopping)
-        self._totals.add_log(recovered)
         note = append_session(self._config.directory, self._totals.summary(device))
         if note:
             self._say(note)
         device.rights.lease_clock.save()
-        self._store.close()
-        self._reserved.close()
+        self._keeper.close()
         self._packs.close()
         self._lock.release()
+
+    def _seal_leftover(self, after: str) -> None:
+        """Seal what was metered and not sealed before `after`. Raises `JournalError`."""
+        device = self.device
+        recovered = UsageLog(device.journal, device.identity.device_id, device.identity.sign_pieces)
+        if recovered.seal_power_loss():
+            self._say("sealed segment %d after %s" % (device.journal.last_sequence, after))
+        self._totals.add_log(recovered)
 
     def _begin(self, handover: "Handover | None") -> "Session | None":
         """Begin a session with the best pack there is, as soon as it may be played; None if it may not. Raises
@@ -157,6 +177,34 @@ class Player:
             self._state.set_state(STATE_PLAYING, packs.refusal)
             self._say("playing: session %d, pack %d" % (device.journal.session, pack.manifest.serial))
         return session
+
+    def _may_try_again(self) -> bool:
+        """Wait while the journal is full or its storage fails; returns whether to try to play again. Only a player that
+        lingers for ever waits, because nobody in the venue would start it again."""
+        while self._config.linger == "forever" and not self._stopping:
+            if self._storage_fails:
+                if self._back_off.is_due(self._clock.now_ms()) and self._has_storage_again():
+                    return True
+            elif self._state.state != STATE_FULL:
+                break
+            elif self.device.journal.spare_segments:
+                return True
+            self._service.idle()
+        return False
+
+    def _has_storage_again(self) -> bool:
+        """Take up the journal's storage anew, and seal what the failure left."""
+        begin_work()
+        try:
+            self._keeper.begin_again()
+            self.device.change_journal(self._keeper.journal)
+            self._seal_leftover("its storage failed")
+        except JournalError as error:
+            self._halt(error)
+            return False
+        self._storage_fails = False
+        self._say("journal: its storage works again")
+        return True
 
     def _succeed(self, handover: "Handover | None") -> "Session | None":
         """The session after one that gave way, was over or found the journal full, or None if there is none; the status
@@ -236,5 +284,13 @@ class Player:
             self._say("playing: the output is there")
 
     def _halt(self, error) -> None:
-        self._state.set_state(STATE_FULL if isinstance(error, JournalFull) else STATE_FAULT, str(error))
-        self._say("stopped: %s" % error)
+        """Nothing can be metered, so nothing is played, until there is room or the storage works again."""
+        full, text = isinstance(error, JournalFull), str(error)
+        if not full:
+            self._back_off.failed(self._clock.now_ms())
+            text += AGAIN if self._config.linger == "forever" else ""
+        self._storage_fails = not full
+        repeated = self._state.text == text
+        self._state.set_state(STATE_FULL if full else STATE_FAULT, text)
+        if not repeated:
+            self._say("stopped: " + text)

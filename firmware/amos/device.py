@@ -2,9 +2,10 @@
 
 from amos import crypto
 from amos.edges.worker import InlineWorker
+from amos.journal.errors import JournalError
 from amos.log_ring import LogRing
 from amos.protocol.anchor import open_anchor
-from amos.protocol.errors import ProofError, ProtocolError
+from amos.protocol.errors import NotNow, ProofError, ProtocolError
 from amos.protocol.limits import INPUT_NONCES_MAX, LIST_ENTRIES_MAX, NAMES_MAX
 from amos.protocol.link import Status
 from amos.protocol.link_name import ANNOUNCEMENTS, SLIDERS, Name
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from amos.identity import Identity
     from amos.player_state import PlayerState
     from amos.rights.rights import Rights
+
+TIER_AGAIN_MS = 10_000
+"""So soon after a change of tier there is no other: whoever changes it all the time would fill the journal."""
 
 
 class Device:
@@ -53,12 +57,17 @@ class Device:
         self.trimmed = 0
         self._link = None
         self._inputs_taken: list = []
+        self._tier_ms: int | None = None
 
     @property
     def journal(self):
         """The journal. While the worker writes to it nobody else may, so this waits. Raises `JournalError`."""
         self.worker.settle()
         return self._journal
+
+    def change_journal(self, journal) -> None:
+        """Go on with this one, in place of one whose storage failed."""
+        self._journal = journal
 
     def attach(self, link) -> None:
         """The link whose damage count the status shows."""
@@ -109,7 +118,7 @@ class Device:
         return stored.size if stored else None
 
     def read_segment(self, sequence: int, offset: int, length: int):
-        return self.journal.read(sequence, offset, length)
+        return _unless_storage_fails(self.journal.read, sequence, offset, length)
 
     def take_receipt(self, sequence: int, data: bytes) -> None:
         """Trim what the ledger vouches for: this segment and, by the chain, all before it. Idempotent."""
@@ -119,8 +128,8 @@ class Device:
         if size is None:
             raise ProofError("receipt: expected one for a segment stored here, found %d" % sequence)
         receipt = parse_receipt(data)
-        receipt.check(self.journal.read(sequence, 0, size), self._ledger_key, crypto.verify)
-        self.trimmed += self.journal.trim(sequence)
+        receipt.check(self.read_segment(sequence, 0, size), self._ledger_key, crypto.verify)
+        self.trimmed += _unless_storage_fails(self.journal.trim, sequence)
 
     def take_opt_outs(self, data: bytes) -> None:
         """The session places these stems no more, and fades out those that sound. Raises `ProtocolError`."""
@@ -133,7 +142,6 @@ class Device:
         """Set the clocks to what the ledger says. Raises `ProtocolError`."""
         self._clock.take(open_anchor(data, self._ledger_key, crypto.verify), self.identity.device_id)
         self.rights.lease_clock.set(self._clock.unix_ms())
-        self.rights.lease_clock.save()
         if self.player_state.session is not None:
             self.player_state.session.anchored()
 
@@ -159,7 +167,13 @@ class Device:
         return self.player_state.pack_id, count, names
 
     def set_tier(self, value: int) -> None:
+        """Each change seals a segment, so there are not many in a short time. Raises `ProtocolError`."""
+        now_ms, before = self._clock.now_ms(), self.player_state.tier
+        if value != before and self._tier_ms is not None and now_ms - self._tier_ms < TIER_AGAIN_MS:
+            raise ProtocolError("tier: expected one change within %d s" % (TIER_AGAIN_MS // 1000))
         self.player_state.set_tier(value)
+        if value != before:
+            self._tier_ms = now_ms
 
     def input(self, nonce: bytes, kind: int, value: int) -> None:
         """Take an input, once for each nonce: a courier that has not heard the answer asks again."""
@@ -176,3 +190,11 @@ class Device:
 def _page(rows, first: int):
     """Rows from `first` on that fit into one answer. No slice has bounds from outside: a board's are small integers."""
     return rows[first : first + NAMES_MAX] if first < len(rows) else ()
+
+
+def _unless_storage_fails(act, *arguments):
+    """What `act` gives. Raises `NotNow` when storage fails: the courier may ask again later."""
+    try:
+        return act(*arguments)
+    except JournalError as error:
+        raise NotNow(str(error))

@@ -19,23 +19,37 @@ class LinkService:
         self._link = link
         self._clock = clock
         self._heartbeat = heartbeat
+        self._spare_ms = 0  # for requests, before the next block; below 0 where one took too long
 
     def serve_between_blocks(self, log, most_ms: int) -> None:
-        """Serve the courier for as long as it keeps asking, but at most for `most_ms`. Not while the session's `log` is
-        busy with storage: most requests would have to wait for it."""
-        until_ms = self._clock.now_ms() + most_ms
-        timeout_ms = 0
-        while not log.busy and self._port.poll(self._link, timeout_ms) and self._clock.now_ms() < until_ms:
-            timeout_ms = TURNAROUND_MS
+        """Serve the courier for as long as it keeps asking, but at most for `most_ms`; 0 is one request. Not while the
+        session's `log` is busy with storage: most requests would have to wait for it.
+
+        A request that took longer, for no request is broken off, is made up for after the blocks that follow: whatever
+        is asked, play has the rest of the time.
+        """
+        self._spare_ms = min(self._spare_ms + most_ms, most_ms)
+        if self._spare_ms > 0 or most_ms == 0:
+            began_ms = self._clock.now_ms()
+            self._serve(0, began_ms + self._spare_ms, log)
+            self._spare_ms -= self._clock.now_ms() - began_ms
         self._device.packs.tidy()
+
+    def _serve(self, timeout_ms: int, until_ms: int, log=None) -> bool:
+        served = False
+        while not (log and log.busy) and self._port.poll(self._link, timeout_ms):
+            served, timeout_ms = True, TURNAROUND_MS
+            if self._clock.now_ms() >= until_ms:
+                break
+        return served
 
     def idle(self) -> bool:
         """Serve the courier for a moment without play, in which leases run all the same; whether it asked."""
-        served = self._port.poll(self._link, IDLE_POLL_MS)
+        served = self._serve(IDLE_POLL_MS, self._clock.now_ms() + IDLE_POLL_MS)
         self._device.packs.tidy()
         if self._heartbeat is not None:
             self._heartbeat()
-        self._device.rights.tick(self._clock.now_ms(), self._clock.wall_unix_ms())
+        self._device.rights.tick(self._clock.now_ms(), self._clock)
         return served
 
     def linger(self, until: str, stopping) -> None:

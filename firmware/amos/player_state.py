@@ -2,6 +2,8 @@
 
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import OUTPUT_NONE, STATE_PAUSED, STATE_PLAYING, STATE_STOPPED
+from amos.protocol.segment import TIER_RENDERER
+from amos.tier_kept import TierKept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ class PlayerState:
     text        why, as a sentence, or None
     session     the Session that plays, or None
     pack_id     of the pack at hand, zeros without one
-    tier        of the venue's tariff; the operator sets it over the link
+    tier        of the venue's tariff; the operator sets it over the link, and `kept` keeps it
     underruns   of all outputs since the boot
     unheard     whether the output is one that makes no sound (given once)
     """
@@ -25,12 +27,12 @@ class PlayerState:
     session: "Session | None"
     text: "str | None"
 
-    def __init__(self, pack_id: bytes, tier: int, unheard: bool = False):
+    def __init__(self, pack_id: bytes, kept: TierKept, unheard: bool = False):
         self.state = STATE_STOPPED
         self.text = None
         self.session = None
         self.pack_id = pack_id
-        self.tier = tier
+        self._kept = kept
         self.underruns = 0
         self._unheard = unheard
 
@@ -71,11 +73,23 @@ class PlayerState:
         """Nothing plays until another session begins."""
         self.session = None
 
+    @property
+    def tier(self) -> int:
+        return self._kept.tier
+
     def set_tier(self, value: int) -> None:
-        """The session notices it with its next block. Raises `ProtocolError`."""
+        """It holds for good when this returns; the session notices it with its next block. Raises `ProtocolError`."""
         if not 0 <= value <= 255:
             raise ProtocolError("tier: expected 0 to 255, found %d" % value)
-        self.tier = value
+        if value != self.tier and TIER_RENDERER in (value, self.tier):
+            raise ProtocolError(
+                "tier: expected one of a %s, as this device was enrolled, found %d"
+                % ("renderer" if self.tier == TIER_RENDERER else "player", value)
+            )
+        try:
+            self._kept.keep(value)
+        except OSError as error:
+            raise ProtocolError("tier: expected room to keep it, found %s" % error)
 
     def add_underruns(self, count: int) -> None:
         """The output ran dry so many times more."""

@@ -1,7 +1,7 @@
 """While nothing plays: waiting until something may."""
 
 from amos.packs.permission import refusal_of
-from amos.protocol.link import STATE_FULL, STATE_STOPPED
+from amos.protocol.link import STATE_STOPPED
 
 PERMIT_POLLS = 20
 """Idle polls until the player asks again whether it may play."""
@@ -44,13 +44,3 @@ class Standby:
             if packs.waiting:
                 packs.change()
         return None
-
-    def has_room_again(self) -> bool:
-        """Wait while the journal is full; returns whether it has room again. Only a player that lingers for ever waits,
-        because nobody in the venue would start it again."""
-        device = self._device
-        while device.player_state.state == STATE_FULL and self._lingers and not self._stopping():
-            if device.journal.spare_segments:
-                return True
-            self._service.idle()
-        return False

@@ -22,6 +22,7 @@ from amos.rights.lease_clock import LeaseClock
 from amos.rights.opt_out_list import OptOutList
 from amos.rights.rights import Rights
 from amos.session.usage_log import UsageLog
+from amos.tier_kept import TierKept
 
 LEDGER, STRANGER, SEED = b"l" * 32, b"x" * 32, b"d" * 32
 
@@ -49,7 +50,7 @@ def device() -> Device:
     journal = Journal(MemorySectorDevice(), bytes(8))
     lease_clock = LeaseClock(TwoSlotMemory(), 0, None)
     rights = Rights(OptOutList(TwoSlotMemory(), crypto.public_key(STRANGER), crypto.verify), lease_clock)
-    identity, state = Identity(SEED, Settings()), PlayerState(bytes(32), Settings.tier)
+    identity, state = Identity(SEED, Settings()), PlayerState(bytes(32), TierKept(TwoSlotMemory(), Settings.tier))
     device = Device(identity, state, rights, journal, SystemClock(), Settings.ledger_key)
     log = UsageLog(journal, identity.device_id, identity.sign_pieces)
     for number in range(3):
@@ -126,11 +127,15 @@ def test_status_counts_what_is_not_synced(device: Device) -> None:
 
 
 def test_tier_and_inputs_from_outside_are_checked(device: Device) -> None:
-    device.set_tier(7)
-    assert device.status().tier == 7
     for value in (-1, 256):
         with pytest.raises(ProtocolError, match="tier: expected 0 to 255"):
             device.set_tier(value)
+    device.set_tier(7)
+    assert device.status().tier == 7
+    device.set_tier(7)
+    with pytest.raises(ProtocolError, match="tier: expected one change within 10 s"):
+        device.set_tier(8)
+    assert device.status().tier == 7
     with pytest.raises(ProtocolError, match="while a session plays"):
         device.input(bytes(16), 0, 0)
 

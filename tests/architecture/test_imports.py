@@ -80,15 +80,18 @@ def rule(part: str, *ours: str, outside: set[str] | None = None, pure: bool = Fa
 
 # What stands beside the rooms of the player; `amos.app` alone knows them all.
 TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
-    "anchored_clock": (("amos.protocol",), set()),
+    "anchored_clock": (("amos.protocol",), {"hashlib"}),
     "config": (("amos.compat", "amos.crypto.key_text", "amos.protocol.limits"), {"json", "os"}),
-    "device": (("amos.crypto", "amos.protocol", "amos.edges.worker", "amos.log_ring"), set()),
+    "back_off": ((), set()),
+    "device": (("amos.crypto", "amos.journal.errors", "amos.protocol", "amos.edges.worker", "amos.log_ring"), set()),
     "heap": (("amos.compat",), {"gc"}),
     "identity": (("amos.crypto", "amos.protocol.link"), set()),
+    "journal_keeper": (("amos.journal",), set()),
     "link_service": ((), set()),
     "log_ring": ((), set()),
-    "player_state": (("amos.protocol",), set()),
+    "player_state": (("amos.protocol", "amos.tier_kept"), set()),
     "standby": (("amos.packs.permission", "amos.protocol.link"), set()),
+    "tier_kept": (("amos.protocol",), set()),
 }
 
 # The most particular rule for a module is the one that holds.
@@ -145,7 +148,15 @@ RULES = (
     ),
     rule("amos_ledger.cli", "amos_ledger", "amos_cli", "amos.protocol", "amos.crypto", "amos_mqtt"),
     # A word to the supervisor and a durable write know nothing of players; each has one owner.
-    rule("amos_sync", "amos.protocol", "amos.crypto", "amos.edges.notify_host", "amos.edges.durable_host", "amos_mqtt"),
+    rule(
+        "amos_sync",
+        "amos.protocol",
+        "amos.crypto",
+        "amos.edges.notify_host",
+        "amos.edges.durable_host",
+        "amos.edges.private_host",
+        "amos_mqtt",
+    ),
     rule("amos_ledger.log", "amos.protocol", outside=PURE_HOST, pure=True),
     rule("amos_ledger.settlement", "amos_ledger.log", "amos.protocol", outside=PURE_HOST, pure=True),
     rule(
@@ -159,11 +170,14 @@ RULES = (
     # It keeps what was decided elsewhere, and reads the values that are decided about.
     rule(
         "amos_ledger.store",
+        "amos.edges.private_host",
         *VALUES_OF_THE_LEDGER,
         *("amos_ledger.intake.reading", "amos_ledger.settlement.rollup"),
         *("amos_ledger.log", "amos_ledger.errors", "amos.protocol"),
     ),
-    rule("amos_ledger", "amos.protocol", "amos.crypto", "amos.edges.durable_host", "amos_mqtt"),
+    rule(
+        "amos_ledger", "amos.protocol", "amos.crypto", "amos.edges.durable_host", "amos.edges.private_host", "amos_mqtt"
+    ),
     rule("amos_cli", "amos.edges.durable_host", "amos.protocol.printable_host", "amos.crypto.key_text"),
     rule("amos_mqtt.back_off", outside=PURE_HOST, pure=True),
     rule("amos_mqtt", outside={*sys.stdlib_module_names, "paho"}),

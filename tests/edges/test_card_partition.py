@@ -125,7 +125,7 @@ def test_the_card_is_the_one_that_is_mounted(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(sd_card, "_cards", [])
     with pytest.raises(OSError, match="expected one that is mounted"):
         open_store("raw:sd", "/nowhere", 1 << 20)
-    monkeypatch.setattr(sd_card, "_cards", [Card(table(OURS))])
+    monkeypatch.setattr(sd_card, "_cards", [(Card(table(OURS)), 20_000_000)])
     assert open_store("raw:sd", "/nowhere", 1 << 20).sector_count == COUNT
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,8 @@ import pytest
 from amos.edges import posix
 from amos.edges.address import AddressError, LinkTaken
 from amos.edges.link_ports import PtyPort, open_port
+from amos.edges.socket_host import PEERS_MAX, SocketPort
+from amos.edges.socket_peer_host import MIDDLE_MS, SETTLE_MS
 from amos.protocol.frames import FrameReader, frame
 from amos.protocol.limits import RESPONSE_BYTES_MAX
 from amos.protocol.link import Request, decode_response
@@ -19,15 +20,26 @@ from amos.protocol.link_device import DeviceLink
 
 
 class Flood:
-    """A link that answers every byte with far too much, for as long as it is taken."""
+    """A link that answers every byte with more than a line takes at once, and counts the bytes it was given."""
 
-    def feed(self, data: bytes, write: Callable[[bytes], bool]) -> None:
-        assert not all(write(b"x" * 10_000) for _byte in data)
+    within = False
+
+    def __init__(self) -> None:
+        self.served = 0
+
+    def another(self) -> "Flood":
+        return self
+
+    def serve(self, data: bytes, start: int, write: Callable[[bytes], None]) -> int:
+        self.served += 1
+        write(b"x" * 1_000_000)
+        return start + 1
 
 
 class Echo:
-    def feed(self, data: bytes, write: Callable[[bytes], bool]) -> None:
-        assert write(data)
+    def serve(self, data: bytes, start: int, write: Callable[[bytes], None]) -> int:
+        write(data[start:])
+        return len(data)
 
 
 def test_a_pty_carries_every_byte_value_both_ways(tmp_path: Path) -> None:
@@ -46,9 +58,14 @@ def test_a_courier_that_stops_reading_does_not_stop_the_player(tmp_path: Path) -
     port = PtyPort(str(tmp_path / "serial"))
     courier = os.open(tmp_path / "serial", os.O_RDWR | os.O_NOCTTY)
     os.write(courier, b"some requests")
-    started = time.monotonic()
-    assert port.poll(Flood(), 1000)
-    assert time.monotonic() - started < 60
+    link = Flood()
+    assert port.poll(link, 1000) and not any(port.poll(link, 0) for _poll in range(100))
+    assert link.served == 1, "what does not read its answer is asked nothing more"
+    read = 0
+    while link.served == 1:
+        read += len(os.read(courier, 65536))
+        port.poll(link, 1000)
+    assert read >= 900_000, "the next request waits for the whole answer to the first"
     os.close(courier)
 
 
@@ -154,18 +171,14 @@ def test_a_socket_serves_two_peers_apart(tmp_path: Path) -> None:
 
 
 def test_a_peer_that_stops_reading_does_not_stop_the_player(tmp_path: Path) -> None:
-    class Torrent(Flood):
-        def another(self) -> "Torrent":
-            return self
-
     port = open_port(f"unix:{tmp_path}/link.sock")
     peer = socket.socket(socket.AF_UNIX)
     peer.connect(f"{tmp_path}/link.sock")
     peer.send(bytes(4000))
-    started = time.monotonic()
-    for _ in range(3):
-        port.poll(Torrent(), 50)
-    assert time.monotonic() - started < 60
+    link = Flood()
+    while not link.served:
+        port.poll(link, 50)
+    assert not any(port.poll(link, 0) for _poll in range(100)) and link.served == 1
     peer.close()
 
 
@@ -176,3 +189,100 @@ def test_readable_waits_no_longer_than_told() -> None:
     assert posix.readable(reader, 1) and posix.read_some(reader, 10) == b"x"
     os.close(reader)
     os.close(writer)
+
+
+class Ticks:
+    def __init__(self) -> None:
+        self.ms = 0
+
+    def now_ms(self) -> int:
+        return self.ms
+
+
+class Crowd:
+    """A socket port with a clock that the test moves, and its peers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = Ticks()
+        self.path = f"{folder}/link.sock"
+        self.port = SocketPort(self.path, self.clock)  # type: ignore[arg-type]
+        self.link = DeviceLink(None)
+
+    def come(self, data: bytes = b"") -> socket.socket:
+        peer = socket.socket(socket.AF_UNIX)
+        peer.connect(self.path)
+        peer.send(data)
+        self.settle()
+        return peer
+
+    def settle(self) -> None:
+        for _poll in range(20):
+            self.port.poll(self.link, 0)
+
+    def is_out(self, peer: socket.socket) -> bool:
+        peer.setblocking(False)
+        try:
+            return peer.recv(1 << 16, socket.MSG_PEEK) == b""
+        except BlockingIOError:
+            return False
+        except ConnectionResetError:
+            return True
+
+
+def test_the_peer_that_is_quiet_for_longest_makes_room_for_a_newcomer(tmp_path: Path) -> None:
+    crowd = Crowd(tmp_path)
+    peers = []
+    for _peer in range(PEERS_MAX):
+        peers.append(crowd.come())
+        crowd.clock.ms += 10
+    peers[0].send(request(1))
+    crowd.settle()
+    fifth = crowd.come(request(7))
+    assert not any(crowd.is_out(peer) for peer in peers), "each is left a moment to say something"
+    crowd.clock.ms += SETTLE_MS
+    crowd.settle()
+    assert answers(fifth) == [7]
+    assert [crowd.is_out(peer) for peer in peers] == [False, True, False, False]
+
+
+def test_a_peer_in_the_middle_of_a_frame_or_an_answer_stays_but_not_for_ever(tmp_path: Path) -> None:
+    crowd = Crowd(tmp_path)
+    half = request(3)
+    middle = [crowd.come(half[:5]), crowd.come(half[:3])]
+    unread = crowd.come(request(1) * 500)
+    while unread_waits(crowd):
+        unread.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            unread.send(request(1) * 500)
+        crowd.settle()
+    idle = crowd.come()
+    crowd.clock.ms += SETTLE_MS
+    fifth = crowd.come(request(7))
+    assert answers(fifth) == [7] and crowd.is_out(idle), "of all, the one that is in the middle of nothing"
+    assert not any(crowd.is_out(peer) for peer in [*middle, unread])
+    middle[0].send(half[5:])
+    crowd.settle()
+    assert answers(middle[0]) == [3]
+    for peer in (middle[0], fifth):
+        peer.send(half[:4])
+    crowd.settle()
+    sixth = crowd.come(request(8))
+    crowd.clock.ms += MIDDLE_MS
+    crowd.settle()
+    assert answers(sixth) == [8], "four that never end a frame lock nobody out"
+
+
+def unread_waits(crowd: Crowd) -> bool:
+    return not any(peer.line.unsent for peer in crowd.port._peers)
+
+
+def test_peers_are_served_one_request_each_in_turn(tmp_path: Path) -> None:
+    crowd = Crowd(tmp_path)
+    greedy, modest = (socket.socket(socket.AF_UNIX) for _ in range(2))
+    greedy.connect(crowd.path)
+    greedy.send(b"".join(request(number) for number in range(1, 200)))
+    modest.connect(crowd.path)
+    modest.send(request(500))
+    for _poll in range(6):  # two come, and each has two turns at most
+        crowd.port.poll(crowd.link, 0)
+    assert answers(modest) == [500] and len(answers(greedy)) <= 5

@@ -14,6 +14,7 @@ from amos.config import Config
 from amos.device import Device
 from amos.edges.alsa_host import AlsaSink
 from amos.edges.sector_device import MemorySectorDevice
+from amos.edges.two_slot_file import TwoSlotMemory
 from amos.edges.worker import InlineWorker
 from amos.edges.worker_host import ThreadWorker
 from amos.identity import Identity
@@ -23,6 +24,7 @@ from amos.player_state import PlayerState
 from amos.protocol.segment import SEAL_OUTPUT, SEAL_SHUTDOWN, Usage, open_usage
 from amos.rights.rights import open_rights
 from amos.session.session import Session
+from amos.tier_kept import TierKept
 
 RATE_HZ, BLOCK = 48000, 1024
 SEED, PUBLISHER = b"d" * 32, b"p" * 32
@@ -77,7 +79,7 @@ class Scene:
             "amos.session.session.open_sink", lambda *_told: AlsaSink(self.card.reopened(), RATE_HZ, 68 * 48, clock)
         )
         rights = open_rights(str(folder), config.publisher_key, crypto.verify, clock, worker)
-        state = PlayerState(opened.pack_id, config.tier)
+        state = PlayerState(opened.pack_id, TierKept(TwoSlotMemory(), config.tier))
         key = config.ledger_key
         self.device = Device(Identity(SEED, config), state, rights, self.journal, clock, key, worker=worker)
         self.session = Session(self.device, opened, config, clock)

@@ -166,7 +166,7 @@ class Talk:
         if chance.percent(40):
             self._receipt_all()
         if chance.percent(20):
-            self._world.device.set_tier(1 - self._world.device.player_state.tier)
+            self._world.device.player_state.set_tier(1 - self._world.device.player_state.tier)
             self._world.play()
         return TAKEN if settled else "broken off, or not done"
 

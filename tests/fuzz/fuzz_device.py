@@ -22,6 +22,7 @@ from amos.rights.lease_clock import LeaseClock
 from amos.rights.opt_out_list import OptOutList
 from amos.rights.rights import Rights
 from amos.session.session import Session
+from amos.tier_kept import TierKept
 from protocol_examples import a_stem
 from test_score import score_map
 
@@ -82,7 +83,7 @@ class World:
         )
         opt_outs = OptOutList(TwoSlotMemory(), publisher, crypto.verify)
         rights = Rights(opt_outs, LeaseClock(TwoSlotMemory(), clock.now_ms(), None))
-        self._state = state = PlayerState(MemoryPack.pack_id, Settings.tier)
+        self._state = state = PlayerState(MemoryPack.pack_id, TierKept(TwoSlotMemory(), Settings.tier))
         identity = Identity(SEED, Settings())
         self.device = Device(identity, state, rights, journal, clock, Settings.ledger_key, packs)
         self.link = DeviceLink(self.device)
@@ -90,7 +91,7 @@ class World:
         session = Session(self.device, MemoryPack(), Settings(), clock)
         state.begin_session(session, MemoryPack.pack_id)
         while journal.last_sequence < SEALED:
-            self.device.set_tier(1 - state.tier)  # a change of tier seals
+            state.set_tier(1 - state.tier)  # a change of tier seals
             session.step(BLOCK_FRAMES)
         self.receipts = {sequence: self._receipt(sequence) for sequence in sorted(journal.segments)}
 

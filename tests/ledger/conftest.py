@@ -216,6 +216,12 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return World(tmp_path_factory.mktemp("made") / "ledger").path
 
 
+@pytest.fixture(scope="module")
+def shared_world(made_once: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """One ledger for all examples of a module's tests."""
+    return World(Path(shutil.copytree(made_once, tmp_path_factory.mktemp("shared") / "ledger")))
+
+
 @pytest.fixture
 def world(tmp_path: Path, made_once: Path) -> World:
     return World(Path(shutil.copytree(made_once, tmp_path / "ledger")))

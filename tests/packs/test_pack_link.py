@@ -132,9 +132,10 @@ class Liar:
         self._reader = DeviceLink(None)._reader
         self._answer = answer
 
-    def feed(self, data: bytes, write: Callable[[bytes], bool]) -> None:
-        for body in self._reader.feed(data):
+    def serve(self, data: bytes, start: int, write: Callable[[bytes], None]) -> int:
+        for body in self._reader.feed(data[start:]):
             write(frame(Response(id=decode_request(body).id, code=OK, **self._answer).encode()))
+        return len(data)
 
     def tidy(self) -> None: ...
 

@@ -74,7 +74,7 @@ class Pack:
             self.blobs[sha256(blob)] = blob
             facts = {"stem_id": sha256(blob)[:16], "sha256": sha256(blob), "size_bytes": len(blob), "channels": 1}
             facts.update(codec=CODEC_PCM16, frames=frames, role=0, gain_q15=32767, artist_id=bytes(16))
-            stems.append(PackStem(lease_end_unix_s=1 << 40, **facts))
+            stems.append(PackStem(lease_end_unix_s=1 << 37, **facts))
         told = {
             "version": 1,
             "serial": serial,
@@ -83,7 +83,7 @@ class Pack:
             "board_class": "any",
             "voices": VOICES,
         }
-        told.update(lease_end_unix_s=1 << 40, score_sha256=sha256(score), score_bytes=len(score), stems=stems)
+        told.update(lease_end_unix_s=1 << 37, score_sha256=sha256(score), score_bytes=len(score), stems=stems)
         told.update(changes)
         publisher = crypto.key_id(crypto.public_key(seed))
         self.signed = sign_manifest(Manifest(**told), publisher, signed_by(seed))

@@ -48,6 +48,7 @@ from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem, sign_manifes
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos.protocol.receipt import sign_receipt
+from amos.protocol.revocation import Revocation, sign_revocation
 from amos.protocol.segment import (
     CLOCK_SYNCHRONISED,
     FIRST_PREVIOUS,
@@ -229,6 +230,7 @@ class Examples:
         self.records: dict = {}
         self._published()
         self._enrolled()
+        self._revoked()
         self._sealed()
         self._linked()
         self._receipted()
@@ -281,6 +283,11 @@ class Examples:
         values["predecessor"] = id_of("bar-1 of last year")
         replacing = Enrolment(**values)
         self.messages["enrolment-replacing"] = sign_enrolment(replacing, self.operator.id, self.operator.sign)
+
+    def _revoked(self) -> None:
+        revocation = Revocation(version=1, device_id=id_of("bar-1 of last year"), unix_s=1767225600)
+        self.records["revocation"] = revocation
+        self.messages["revocation"] = sign_revocation(revocation, self.operator.id, self.operator.sign)
 
     def _sealed(self) -> None:
         usage = a_usage(self.device.id, self.pack)

@@ -88,11 +88,8 @@ class Player:
 
 def fed(link, data) -> bytes:
     """What a `DeviceLink` answers to `data`, all of it."""
-    sent = bytearray()
+    sent, at = bytearray(), 0
 
-    def take(answer):
-        sent.extend(answer)
-        return True
-
-    link.feed(data, take)
+    while at < len(data):
+        at = link.serve(data, at, sent.extend)
     return bytes(sent)

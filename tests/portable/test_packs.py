@@ -3,6 +3,7 @@
 from amos.edges.blob_memory import MemoryFolder
 from amos.packs.intake import RESERVE_BYTES
 from amos.packs.kept_state import NONE, KeptState, load_kept_state
+from amos.packs.partials import PARTIAL_BYTES_MAX, PARTIALS_MAX, Partials
 from amos.packs.store import TRIES_MAX
 from amos.protocol.cbor import dumps
 from amos.protocol.errors import ProtocolError
@@ -212,6 +213,69 @@ def test_a_full_or_failing_storage_is_named_and_loses_nothing():
     assert shelf.send(pack) == STORAGE_FULL
     shelf.folder.room = None
     assert shelf.send(pack) == OK
+
+
+def half_sent(shelf, count, size=2000):
+    """Announce manifests that nobody signed, and send half of each."""
+    for number in range(count):
+        data = number.to_bytes(4, "big") * (size // 4)
+        assert shelf.send_blob(BLOB_MANIFEST, data, until=size // 2) == OK
+
+
+def test_half_sent_blobs_fill_no_medium_whoever_restarts():
+    shelf = Shelf()
+    for _life in range(3):
+        half_sent(shelf, 40)
+        assert len(shelf.folder.names("incoming")) <= PARTIALS_MAX
+        shelf = Shelf(shelf.folder.after_cut(lambda _name: True))
+    crowded = Shelf(MemoryFolder({"incoming/" + sha256(bytes((n,))).hex(): bytes(9) for n in range(100)}))
+    half_sent(crowded, 1)
+    assert len(crowded.folder.names("incoming")) <= PARTIALS_MAX, "what an earlier life let in goes too"
+
+
+class WideFolder:
+    """Two parts of half of what may lie there and a byte, without their bytes."""
+
+    def __init__(self):
+        self.parts = [("a", PARTIAL_BYTES_MAX // 2 + 1), ("b", PARTIAL_BYTES_MAX // 2 + 1)]
+
+    def incoming(self):
+        return self.parts
+
+    def free_bytes(self):
+        return 1 << 40
+
+    def remove(self, name):
+        self.parts = [part for part in self.parts if "incoming/" + part[0] != name]
+
+
+def test_parts_of_many_bytes_go_the_oldest_first_and_unlisted_before_listed():
+    for listed, left in (("", "b"), ("a", "a"), ("ab", "b")):
+        folder = WideFolder()
+        assert Partials(folder).make_room("c", lambda name, listed=listed: name in listed, 0)
+        assert [name for name, _size in folder.parts] == [left]
+
+
+def test_what_an_accepted_manifest_lists_outlives_what_nobody_signed():
+    pack, shelf = Pack(1), Shelf()
+    assert shelf.send_blob(BLOB_MANIFEST, pack.signed) == OK
+    blob = pack.blobs[max(pack.blobs, key=lambda name: len(pack.blobs[name]))]
+    assert shelf.send_blob(BLOB_CONTENT, blob, until=len(blob) // 2) == OK
+    half_sent(shelf, 10)
+    assert shelf.ask(BEGIN, kind=BLOB_CONTENT, size=len(blob), sha256=sha256(blob)).offset == len(blob) // 2
+    assert shelf.send(pack) == OK and shelf.is_whole(pack)
+
+
+def test_old_parts_make_room_before_a_blob_is_refused_and_a_full_medium_keeps_none():
+    pack, shelf = Pack(1), Shelf()
+    half_sent(shelf, 3, 8000)
+    shelf.folder.room = RESERVE_BYTES + pack.size_bytes() + len(pack.signed) + 1000
+    assert shelf.send(pack) == OK and shelf.is_whole(pack)
+    shelf = Shelf()
+    shelf.folder.free_bytes = lambda: 1 << 40  # whatever it says, it is full before the blob is whole
+    shelf.folder.room = 3000
+    assert shelf.send_blob(BLOB_MANIFEST, bytes(8000)) == STORAGE_FULL
+    assert not shelf.folder.names("incoming"), "the little room that there is belongs to play"
 
 
 def test_a_slow_medium_makes_it_busy_not_wrong():

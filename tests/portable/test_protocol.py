@@ -303,7 +303,7 @@ def test_the_largest_segment_fits():
     stems, starts, frames, flags = columns(rows, 0)
     inputs = [(33554432 * index, 255, -(1 << 31)) for index in range(SEGMENT_INPUTS_MAX)]
     input_starts, input_kinds, input_values = input_columns(inputs, 0)
-    big = (1 << 64) - 1
+    big = (1 << 63) - 1
     usage = a_usage(EXAMPLES.device.id, bytes(32))
     changes = {
         "stems": stems,
@@ -316,7 +316,7 @@ def test_the_largest_segment_fits():
         "sequence": big,
         "end_frame": big,
         "end_ms": big,
-        "anchor_unix_ms": big,
+        "anchor_unix_ms": 253402300799999,
         "anchor_ms": big,
         "boot": 0xFFFFFFFF,
         "session": 0xFFFFFFFF,

@@ -4,18 +4,27 @@ from amos import crypto
 from amos.anchored_clock import ROUND_TRIP_MS_MAX, SYNCHRONISED_MS, AnchoredClock, AnchorRefused
 from amos.edges import two_slot_file
 from amos.edges.two_slot_file import TwoSlotMemory
+from amos.player_state import PlayerState
 from amos.protocol.anchor import Anchor
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
-from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_RELATIVE, CLOCK_SYNCHRONISED, CLOCK_UNKNOWN
-from amos.rights.lease_clock import AWAY_MS_MAX, BOOT_ADDS_MS, PRESUMED_MS, SAVE_EVERY_MS, LeaseClock
+from amos.protocol.segment import (
+    CLOCK_INFORMATIVE,
+    CLOCK_RELATIVE,
+    CLOCK_SYNCHRONISED,
+    CLOCK_UNKNOWN,
+    TIER_RENDERER,
+)
+from amos.rights.lease_clock import AWAY_MS_MAX, BOOT_ADDS_MS, PRESUMED_MS, SAVE_EVERY_MS, LeaseClock, TimeKept
 from amos.rights.licence import Licence
 from amos.rights.opt_out_list import OptOutList, OptOutsRefused
 from amos.rights.rights import Rights
+from amos.tier_kept import TierKept
 from protocol_examples import Party, a_manifest, id_of
 
 DAY_MS = 86400000
 NOON_MS = 1800000000000
+UNIX_MS_OLD = 1735689600000  # a wall clock that is years behind
 DEVICE = bytes(range(16))
 
 
@@ -213,21 +222,64 @@ def test_an_anchor_is_wrong_by_half_of_its_way_at_most():
 
 def test_an_anchor_answers_one_challenge_of_this_player_in_time():
     ticks, clock = anchored()
-    assert "nonce" in refused(AnchorRefused, clock.take, answer(b""), DEVICE)
+    assert "nonce" in refused(AnchorRefused, clock.take, answer(bytes(16)), DEVICE)
     first = clock.challenge()
-    assert clock.challenge() == first, "asked again at once: the first answer may only be late"
     assert "device" in refused(AnchorRefused, clock.take, answer(first, device=bytes(16)), DEVICE)
     clock.take(answer(first), DEVICE)
     assert "nonce" in refused(AnchorRefused, clock.take, answer(first, NOON_MS + DAY_MS), DEVICE), "a replay"
+    ticks.ms += 1
     second = clock.challenge()
-    ticks.ms += 5001
+    ticks.ms += 1
     third = clock.challenge()
     assert len({first, second, third}) == 3
-    assert "nonce" in refused(AnchorRefused, clock.take, answer(second), DEVICE), "superseded"
+    forged = second[:6] + third[6:]
+    assert "nonce" in refused(AnchorRefused, clock.take, answer(forged), DEVICE), "a moment with another's hash"
+    clock.take(answer(third), DEVICE)
+    assert "older" in refused(AnchorRefused, clock.take, answer(second), DEVICE), "a later one was answered"
+    ticks.ms += 1
+    late = clock.challenge()
     ticks.ms += ROUND_TRIP_MS_MAX + 1
-    assert "60 s" in refused(AnchorRefused, clock.take, answer(third), DEVICE)
-    assert "nonce" in refused(AnchorRefused, clock.take, answer(third), DEVICE), "late once is late for ever"
+    assert "60 s" in refused(AnchorRefused, clock.take, answer(late), DEVICE)
     assert clock.anchor[0] == NOON_MS
+    rebooted = AnchoredClock(ticks, lambda size: b"z" * size)
+    assert "boot" in refused(AnchorRefused, rebooted.take, answer(clock.challenge()), DEVICE)
+
+
+def test_no_peer_takes_the_nonce_of_another_away_however_often_it_asks():
+    ticks, clock = anchored()
+    nonce = clock.challenge()
+    for _asked in range(200):
+        ticks.ms += ROUND_TRIP_MS_MAX // 200
+        clock.challenge()
+    clock.take(answer(nonce), DEVICE)
+    assert clock.anchor[0] == NOON_MS
+
+
+def test_a_tier_told_over_the_link_outlives_the_boot_until_the_setting_changes():
+    kept = TwoSlotMemory()
+    TierKept(kept, 1).keep(1)
+    assert kept.writes == 0, "nothing to keep"
+    TierKept(kept, 1).keep(7)
+    assert [TierKept(kept, setting).tier for setting in (1, 2)] == [7, 2]
+    for content in (b"", b"\xa0", kept.content[:-1], kept.content + b"\x00"):
+        assert TierKept(TwoSlotMemory(content), 1).tier == 1, "what is not ours counts as nothing"
+
+
+def test_a_tier_that_cannot_be_kept_is_refused_and_the_old_one_holds():
+    kept = TwoSlotMemory()
+    state = PlayerState(bytes(32), TierKept(kept, 1))
+    kept.fails = True
+    assert "room to keep it" in refused(ProtocolError, state.set_tier, 7)
+    assert state.tier == TierKept(kept, 1).tier == 1
+
+
+def test_no_word_over_the_link_makes_or_unmakes_a_renderer():
+    for setting, told, kind in ((1, TIER_RENDERER, "player"), (TIER_RENDERER, 1, "renderer")):
+        kept = TwoSlotMemory()
+        state = PlayerState(bytes(32), TierKept(kept, setting))
+        assert "tier: expected one of a " + kind in refused(ProtocolError, state.set_tier, told)
+        state.set_tier(setting)
+        assert state.tier == setting and kept.writes == 0
 
 
 PUBLISHER = Party(3)
@@ -289,6 +341,187 @@ def test_what_is_kept_is_whole_or_nothing():
         changed[at] ^= 4
         assert two_slot_file.decode(bytes(changed)) is None
     assert two_slot_file.decode(whole + b"\x00") is None
+
+
+# What a boot finds, and what a pack then has left. The lease of 90 days ends at END_MS; ISSUED_MS is 90 days before.
+END_MS = 1900000000000
+ISSUED_MS = END_MS - 90 * DAY_MS
+OTHER = b"another device's"
+TRUE_MS = END_MS - 10 * DAY_MS  # the right time, unless the row says that the lease has ended
+ENDED_MS = END_MS + 10 * DAY_MS
+
+# files, ran before, wall clock, issued, anchor of this boot -> milliseconds left, None: no lease runs until an anchor
+CASES = (
+    ("kept", True, None, True, None, 10 * DAY_MS - BOOT_ADDS_MS),
+    ("kept", True, TRUE_MS, True, None, 10 * DAY_MS - BOOT_ADDS_MS),
+    ("kept", True, TRUE_MS + 5 * DAY_MS, True, None, 9 * DAY_MS),  # right after five days off: a day of them counts
+    ("kept", True, UNIX_MS_OLD, True, None, 10 * DAY_MS - BOOT_ADDS_MS),
+    ("kept", True, END_MS + 9999 * DAY_MS, True, None, 9 * DAY_MS),
+    ("kept", True, None, False, None, 10 * DAY_MS - BOOT_ADDS_MS),
+    ("kept", True, None, True, TRUE_MS, 10 * DAY_MS),
+    ("kept", True, None, True, ENDED_MS, 0),
+    ("kept", True, TRUE_MS, True, ENDED_MS, 0),
+    ("version 1", True, None, True, None, 10 * DAY_MS - BOOT_ADDS_MS),
+    # The player kept the time before, and it is gone: nobody's guess but the ledger's word.
+    ("lost", True, None, True, None, None),
+    ("lost", True, None, False, None, None),
+    ("lost", True, TRUE_MS, True, None, None),
+    ("lost", True, ENDED_MS, True, None, None),
+    ("lost", True, UNIX_MS_OLD, True, None, None),
+    ("lost", True, UNIX_MS_OLD, False, None, None),
+    ("lost", True, END_MS + 9999 * DAY_MS, True, None, None),
+    ("lost", True, None, True, TRUE_MS, 10 * DAY_MS),
+    ("lost", True, UNIX_MS_OLD, False, TRUE_MS, 10 * DAY_MS),
+    ("lost", True, END_MS + 9999 * DAY_MS, True, TRUE_MS, 10 * DAY_MS),
+    ("lost", True, None, True, ENDED_MS, 0),
+    ("torn", True, TRUE_MS, True, None, None),
+    ("torn", True, None, True, TRUE_MS, 10 * DAY_MS),
+    ("another's", True, TRUE_MS, True, None, None),
+    ("another's", True, None, True, TRUE_MS, 10 * DAY_MS),
+    ("known lost", True, TRUE_MS, True, None, None),
+    ("known lost", True, None, True, TRUE_MS, 10 * DAY_MS),
+    # The first boot of a player.
+    ("lost", False, None, True, None, 90 * DAY_MS),
+    ("lost", False, None, False, None, PRESUMED_MS),
+    ("lost", False, TRUE_MS, True, None, 10 * DAY_MS),
+    ("lost", False, TRUE_MS, False, None, 10 * DAY_MS),
+    ("lost", False, TRUE_MS - 40 * DAY_MS, False, None, PRESUMED_MS),
+    ("lost", False, ENDED_MS, True, None, 0),
+    ("lost", False, ENDED_MS, False, None, 0),
+    ("lost", False, UNIX_MS_OLD, True, None, 90 * DAY_MS),
+    ("lost", False, UNIX_MS_OLD, False, None, PRESUMED_MS),
+    ("lost", False, END_MS + 9999 * DAY_MS, True, None, 0),
+    ("lost", False, END_MS + 9999 * DAY_MS, True, TRUE_MS, 10 * DAY_MS),
+    ("torn", False, None, True, None, 90 * DAY_MS),
+    ("another's", False, None, True, None, 90 * DAY_MS),
+    ("another's", False, TRUE_MS, True, ENDED_MS, 0),
+)
+
+
+def files(kind):
+    """What the boot finds of a player whose time was right when it was saved."""
+    if kind in ("kept", "another's"):
+        store = TwoSlotMemory()
+        LeaseClock(store, 0, None, DEVICE if kind == "kept" else OTHER).set(TRUE_MS)
+        before = TimeKept.decode(store.content)
+        before.wall_unix_ms = TRUE_MS
+        return TwoSlotMemory(before.encode())
+    if kind == "version 1":
+        return TwoSlotMemory(TimeKept(version=1, unix_ms=TRUE_MS, wall_unix_ms=TRUE_MS).encode())
+    if kind == "known lost":
+        store = TwoSlotMemory()
+        lost = LeaseClock(store, 0, None, DEVICE, True)
+        lost.at_least(ISSUED_MS)
+        return TwoSlotMemory(store.content)
+    return TwoSlotMemory(b"\xa3\x01" if kind == "torn" else None)
+
+
+def case_manifest(issued):
+    manifest = a_manifest()
+    manifest.lease_end_unix_s = END_MS // 1000
+    manifest.issued_unix_s = ISSUED_MS // 1000 if issued else None
+    for stem in manifest.stems:
+        stem.lease_end_unix_s = END_MS // 1000
+    return manifest
+
+
+def test_what_is_left_of_a_lease_in_every_case():
+    for case in CASES:
+        kind, ran_before, wall_ms, issued, anchor_ms, left_ms = case
+        clock = LeaseClock(files(kind), 0, wall_ms, DEVICE, ran_before)
+        rights = Rights(opt_out_list(TwoSlotMemory()), clock)
+        licence = rights.grant(case_manifest(issued))
+        if anchor_ms is not None:
+            clock.set(anchor_ms)
+            licence = rights.grant(case_manifest(issued))
+        licence.withdraw()
+        assert rights.lease_seconds_left() == (left_ms or 0) // 1000, case
+        assert clock.lost == (left_ms is None), case
+        reason = licence.over() or ""
+        assert ("found it lost" in reason) == (left_ms is None) and bool(reason) == (not left_ms), case
+
+
+def test_after_each_case_restarts_never_lengthen_what_is_left():
+    for case in CASES:
+        kind, ran_before, wall_ms, issued, anchor_ms, left_ms = case
+        store = files(kind)
+        clock = LeaseClock(store, 0, wall_ms, DEVICE, ran_before)
+        rights = Rights(opt_out_list(TwoSlotMemory()), clock)
+        rights.grant(case_manifest(issued))
+        if anchor_ms is not None:
+            clock.set(anchor_ms)
+        for _boot in range(3):
+            clock = LeaseClock(store, 0, None, DEVICE, True)
+            rights = Rights(opt_out_list(TwoSlotMemory()), clock)
+            rights.grant(case_manifest(issued))
+            left = rights.lease_seconds_left()
+            assert left <= (left_ms or 0) // 1000 and clock.lost == (left_ms is None), case
+            store = TwoSlotMemory(store.content)
+
+
+def test_a_lease_of_two_hours_ends_under_restarts_each_second():
+    for known in ("anchored", "presumed"):
+        store = TwoSlotMemory()
+        clock = LeaseClock(store, 0, None, DEVICE)
+        manifest = case_manifest(True)
+        if known == "anchored":
+            clock.set(END_MS - 2 * 3600000)
+        else:
+            manifest.issued_unix_s = END_MS // 1000 - 2 * 3600
+        played_s = 0
+        while True:
+            clock = LeaseClock(store, 0, None, DEVICE, True)
+            licence = Licence(manifest, opt_out_list(TwoSlotMemory()), clock)
+            if licence.over():
+                break
+            clock.tick(1000, None)
+            played_s += 1
+            assert played_s <= 2 * 3600, known
+            store = TwoSlotMemory(store.content)  # the power is cut
+        assert played_s
+
+
+def test_what_is_put_is_kept_at_once_and_flash_is_written_seldom():
+    store = TwoSlotMemory()
+    clock = LeaseClock(store, 0, None, DEVICE)
+    for put in (clock.set, clock.at_least, lambda unix_ms: clock.presume(unix_ms + PRESUMED_MS)):
+        clock.unix_ms = None
+        put(NOON_MS)
+        assert TimeKept.decode(store.content).unix_ms == NOON_MS
+        clock.unix_ms, clock._saved_ms = None, None
+    clock.set(NOON_MS)
+    writes = store.writes
+    for second in range(60):  # a courier that comes each second
+        clock.tick(second * 1000, None)
+        clock.set(NOON_MS + second * 1000)
+    assert store.writes == writes
+    clock.set(NOON_MS - DAY_MS)
+    assert store.writes == writes + 1 and TimeKept.decode(store.content).unix_ms == NOON_MS - DAY_MS
+
+
+def test_a_clock_that_could_not_be_saved_is_saved_within_a_minute():
+    store = TwoSlotMemory()
+    clock = LeaseClock(store, 0, None, DEVICE)
+    store.fails = True
+    clock.set(NOON_MS)
+    store.fails = False
+    assert not clock.due
+    clock.tick(60000, None)
+    assert clock.due
+
+
+def test_the_lease_clock_is_never_behind_an_anchor_of_this_boot():
+    clock = LeaseClock(TwoSlotMemory(), 0, None, DEVICE)
+    ticks, trusted = anchored()
+    trusted.take(answer(trusted.challenge()), DEVICE)
+    rights = Rights(opt_out_list(TwoSlotMemory()), clock)
+    clock.set(NOON_MS)
+    clock.tick(5000000, None)  # time of samples that were rendered faster than they last
+    clock.set(NOON_MS)
+    for passed_ms in range(0, 3 * 3600000, 600000):
+        rights.tick(ticks.ms, trusted)
+        assert clock.unix_ms == NOON_MS + passed_ms
+        ticks.ms += 600000
 
 
 def test_a_licence_tells_once_of_each_stem_withdrawn():

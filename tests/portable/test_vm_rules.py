@@ -391,6 +391,20 @@ def test_an_announcement_is_exact_ducks_ahead_and_has_its_own_voice():
     assert (duck.gain_q15, duck.ramp_frames, duck.voice) == (8192, SECOND // 4, 2)
 
 
+def test_an_announcement_of_the_skipped_hour_is_not_made_and_one_of_the_doubled_hour_once():
+    for minute, made in ((150, []), (179, [10 * SECOND])):
+        vm = announcing(announcements=[announced("closing", 3, minute)])
+        vm.input(INPUT_CLOCK, clock_value(6, False, 7200 - 10), 0)
+        vm.input(INPUT_CLOCK, clock_value(6, False, 10800), 10 * SECOND)
+        assert [event.frame for event in starts(vm.advance(200 * SECOND), (3,))] == made
+    vm = announcing(announcements=[announced("closing", 3, 150)])
+    vm.input(INPUT_CLOCK, clock_value(6, False, 9000 - 10), 0)
+    heard = starts(vm.advance(1810 * SECOND), (3,))
+    vm.input(INPUT_CLOCK, clock_value(6, False, 7200), vm.frame)
+    heard += starts(vm.advance(vm.frame + 3600 * SECOND), (3,))
+    assert [event.frame for event in heard] == [10 * SECOND]
+
+
 def test_a_corrected_clock_makes_up_for_an_announcement_and_never_repeats_it():
     vm = announcing()
     vm.input(INPUT_CLOCK, clock_value(0, False, 36000 - 60), 0)

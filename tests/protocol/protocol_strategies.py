@@ -17,14 +17,15 @@ from amos.protocol.link import OFFER, OFFER_CHUNK_BYTES_MAX, REQUEST_NEEDS, Entr
 from amos.protocol.link_name import Name
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts, list_opt_outs
-from amos.protocol.record import U32, U64, Record
+from amos.protocol.record import U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
+from amos.protocol.revocation import Revocation
 from amos.protocol.segment import FLAGS_ALL, Usage
 
 RECORDS: dict[str, type[Record]] = {
     record.NAME: record
     for record in (
         Usage, Manifest, PackStem, Catalogue, Work, Share, Enrolment, Request, Response, Entry, Name, Status,
-        Answer, OptOuts, Anchor, Closing,
+        Answer, OptOuts, Anchor, Closing, Revocation,
     )
 }  # fmt: skip
 SLUG_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -61,7 +62,7 @@ def fields(record: type[Record], **fixed: st.SearchStrategy[Any]) -> st.SearchSt
 
 @st.composite
 def usages(draw: st.DrawFn) -> Usage:
-    first_frame = draw(st.integers(0, U64 >> 1))
+    first_frame = draw(st.integers(0, U63 >> 1))
     # Each row begins where the sum of the starts has come to and ends within the span.
     starts = draw(st.lists(st.integers(0, U32 >> 4), max_size=LENGTH))
     frames = draw(st.lists(st.integers(1, U32 >> 4), min_size=len(starts), max_size=len(starts)))
@@ -69,8 +70,8 @@ def usages(draw: st.DrawFn) -> Usage:
     inputs = draw(st.lists(st.integers(0, U32 >> 4), max_size=LENGTH))
     span = max([0, sum(inputs), *ends]) + draw(st.integers(0, 1 << 40))
     rows, taken = len(starts), len(inputs)
-    sequence = draw(st.integers(2, U64))
-    start_ms = draw(st.integers(0, U64 >> 1))
+    sequence = draw(st.integers(2, U63))
+    start_ms = draw(st.integers(0, U63 >> 1))
     silent, delivered = sorted([draw(st.integers(0, span)), draw(st.integers(0, span))])
     version = draw(st.integers(1, 2))
     fixed: dict[str, Any] = {
@@ -83,7 +84,7 @@ def usages(draw: st.DrawFn) -> Usage:
         "end_frame": first_frame + span,
         "rate_hz": draw(st.integers(8000, 192000)),
         "start_ms": start_ms,
-        "end_ms": start_ms + draw(st.integers(0, U64 >> 1)),
+        "end_ms": start_ms + draw(st.integers(0, U63 >> 1)),
         "anchor_unix_ms": None,
         "anchor_ms": None,
         "stems": array("H", draw(st.lists(st.integers(0, 1023), min_size=rows, max_size=rows))),
@@ -101,7 +102,7 @@ def usages(draw: st.DrawFn) -> Usage:
         "lost_reason": None,
     }
     if draw(st.booleans()):
-        fixed |= {"anchor_unix_ms": draw(st.integers(0, U64)), "anchor_ms": draw(st.integers(0, U64))}
+        fixed |= {"anchor_unix_ms": draw(st.integers(0, UNIX_MS_MAX)), "anchor_ms": draw(st.integers(0, U63))}
     if draw(st.booleans()):
         first = draw(st.integers(1, sequence - 1))
         fixed |= {
@@ -181,16 +182,15 @@ def names(draw: st.DrawFn) -> Name:
 
 def opt_out_lists() -> st.SearchStrategy[OptOuts]:
     """Lists of any stems."""
-    uint = st.integers(0, U64)
     ids = st.lists(st.binary(min_size=16, max_size=16), max_size=LENGTH)
-    return st.builds(list_opt_outs, uint, uint, ids)
+    return st.builds(list_opt_outs, st.integers(0, U63), st.integers(0, UNIX_S_MAX), ids)
 
 
 @st.composite
 def closings(draw: st.DrawFn) -> Closing:
     """A closing that keeps the rules between its fields."""
-    income, previous = draw(st.integers(0, 1 << 62)), draw(st.none() | st.integers(0, U64))
-    carry = draw(st.integers(0, 1 << 62)) if previous is not None else 0
+    income, previous = draw(st.integers(0, 1 << 61)), draw(st.none() | st.integers(0, U63))
+    carry = draw(st.integers(0, 1 << 61)) if previous is not None else 0
     return Closing(
         version=1,
         period=f"{draw(st.integers(2000, 9998))}-{draw(st.integers(1, 12)):02}",
@@ -229,7 +229,7 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         stems = st.lists(pack_stems(), min_size=1, max_size=3)
         rate = st.integers(8000, 192000)
         fixed = {"version": version, "stems": stems, "rate_hz": rate, "voices": st.integers(1, 32)}
-    if name == "anchor":
+    if name in ("anchor", "revocation"):
         fixed = {"version": version}
     if name == "catalogue":
         fixed = {"version": version, "works": st.lists(works(), max_size=3, unique_by=lambda work: work.stem_id)}

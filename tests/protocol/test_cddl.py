@@ -24,7 +24,7 @@ ENGINE_CDDL = re.sub(r'\.regexp "([^"]*)"', r'.regexp "^\1$"', re.sub(r"bstr \.c
 EXAMPLES = Examples()
 MESSAGES = EXAMPLES.messages
 
-SIGNED = ("usage", "manifest", "catalogue", "enrolment", "opt-outs", "anchor", "closing")
+SIGNED = ("usage", "manifest", "catalogue", "enrolment", "opt-outs", "anchor", "closing", "revocation")
 
 # Name of an example -> its rule; what the bytes embed -> the rules of that.
 PLAIN = [name for name in MESSAGES if name.partition("-")[0] in ("request", "answer")]
@@ -39,6 +39,7 @@ RULES = {
     "opt-outs": "signed-opt-outs",
     "anchor": "signed-anchor",
     "closing": "signed-closing",
+    "revocation": "signed-revocation",
     "enrolment-replacing": "signed-enrolment",
     "receipt": "receipt",
 }

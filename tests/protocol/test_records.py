@@ -40,7 +40,8 @@ from amos.protocol.link import (
 from amos.protocol.manifest import open_manifest
 from amos.protocol.opt_outs import list_opt_outs, open_opt_outs, sign_opt_outs
 from amos.protocol.receipt import PATH_HASHES_MAX, parse_receipt, sign_receipt
-from amos.protocol.record import U16, U32, U64, Record
+from amos.protocol.record import U16, U32, U63, U64, UNIX_S_MAX, Record
+from amos.protocol.revocation import open_revocation
 from amos.protocol.segment import open_usage
 from protocol_examples import Examples
 
@@ -81,12 +82,13 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
         "opt-outs": (open_opt_outs, EXAMPLES.publisher),
         "anchor": (open_anchor, EXAMPLES.ledger),
         "closing": (open_closing, EXAMPLES.ledger),
+        "revocation": (open_revocation, EXAMPLES.operator),
     }
     function, party = opened[name]
     return lambda data, verify: function(data, party.public_key, verify)
 
 
-SIGNED = ("usage", "manifest", "catalogue", "enrolment", "opt-outs", "anchor", "closing", "receipt")
+SIGNED = ("usage", "manifest", "catalogue", "enrolment", "opt-outs", "anchor", "closing", "revocation", "receipt")
 PLAIN: dict[str, Callable[[bytes], Record]] = {
     name: decode
     for kind, decode in {
@@ -160,9 +162,9 @@ def test_refusal_names_field_expected_and_found() -> None:
 
 
 def test_largest_link_messages_fit_their_frames() -> None:
-    offer = Request(id=U16, verb=OFFER, kind=255, sequence=U64, size=U32, offset=U32, data=bytes(OFFER_CHUNK_BYTES_MAX))
+    offer = Request(id=U16, verb=OFFER, kind=255, sequence=U63, size=U32, offset=U32, data=bytes(OFFER_CHUNK_BYTES_MAX))
     assert len(offer.encode()) <= REQUEST_BYTES_MAX
-    entries = [Entry(sequence=U64, size=U32, sha256=bytes(32))] * LIST_ENTRIES_MAX
+    entries = [Entry(sequence=U63, size=U32, sha256=bytes(32))] * LIST_ENTRIES_MAX
     assert len(Response(id=U16, code=0, entries=entries).encode()) <= RESPONSE_BYTES_MAX
     piece = Response(id=U16, code=0, size=U32, offset=U32, data=bytes(READ_CHUNK_BYTES_MAX), text="x" * 160)
     assert len(piece.encode()) <= RESPONSE_BYTES_MAX
@@ -181,7 +183,7 @@ def test_a_list_holds_what_was_put_in_and_nothing_else(stem_ids: set[bytes], oth
 
 def test_longest_opt_out_list_fits_and_a_longer_one_has_no_place() -> None:
     ids = [number.to_bytes(16, "big") for number in range(OPT_OUTS_MAX + 1)]
-    signed = sign_opt_outs(list_opt_outs(U64, U64, ids[1:]), bytes(16), lambda _message: bytes(64))
+    signed = sign_opt_outs(list_opt_outs(U63, UNIX_S_MAX, ids[1:]), bytes(16), lambda _message: bytes(64))
     assert len(signed) <= OPT_OUTS_BYTES_MAX
     assert len(open_opt_outs(signed, bytes(32), lambda *_arguments: True)) == OPT_OUTS_MAX
     with pytest.raises(LocalError, match="ids"):

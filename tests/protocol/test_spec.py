@@ -25,7 +25,8 @@ from amos.protocol.link import Entry, Request, Response, Status
 from amos.protocol.link_name import Name
 from amos.protocol.manifest import CODECS, ROLES, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts
-from amos.protocol.record import U8, U16, U32, U64, Record
+from amos.protocol.record import U8, U16, U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
+from amos.protocol.revocation import Revocation
 from amos.protocol.segment import Usage
 from protocol_examples import NAMES_OF_SEEDS, Examples
 
@@ -51,8 +52,9 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "opt-outs": (OptOuts, "opt-outs"),
     "anchor": (Anchor, "anchor"),
     "closing": (Closing, "closing"),
+    "revocation": (Revocation, "revocation"),
 }
-WIDTHS = {U8: "uint8", U16: "uint16", U32: "uint32", U64: "uint64"}
+WIDTHS = {U8: "uint8", U16: "uint16", U32: "uint32", U63: "count", UNIX_S_MAX: "unix-s", UNIX_MS_MAX: "unix-ms"}
 COLUMNS = {"B": "uint8", "H": "uint16", "I": "uint32", "i": "int32"}
 
 Row = tuple[str, ...]

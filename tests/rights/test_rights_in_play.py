@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +48,7 @@ from amos.rights.opt_out_list import OptOutList, OptOutsRefused
 from amos.rights.rights import Rights
 from amos.score.inputs import INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK, INPUT_SKIP, INPUT_SLIDER
 from amos.session.session import Session
+from amos.tier_kept import TierKept
 from amos_tools.device.call import converse
 from amos_tools.device.run import micropython_environment
 from amos_tools.pack import build_pack
@@ -135,7 +137,7 @@ class Venue:
         journal.begin_boot()
         lease_clock = LeaseClock(self.time, self.wall.ms, None)
         rights = Rights(OptOutList(TwoSlotMemory(), key, crypto.verify), lease_clock)
-        identity, state = Identity(SEED, config), PlayerState(pack.pack_id, config.tier)
+        identity, state = Identity(SEED, config), PlayerState(pack.pack_id, TierKept(TwoSlotMemory(), config.tier))
         self.device = Device(identity, state, rights, journal, self.clock, config.ledger_key)
         self.begin()
 
@@ -470,6 +472,59 @@ def test_a_list_over_the_line_silences_a_stem_now_and_after_a_reboot(
     assert status[0].boot == 2  # type: ignore[index]
 
 
+def put_right(link: CourierLink, unix_ms: int):  # type: ignore[no-untyped-def]
+    nonce = yield from challenge(link)
+    return (yield from offer(link, OFFER_ANCHOR, 0, signed_anchor(nonce, unix_ms)))
+
+
+@pytest.mark.parametrize("runtime", ["cpython", "micropython"])
+def test_a_player_whose_time_was_taken_away_waits_for_the_ledgers(
+    request: pytest.FixtureRequest, pack_folder: Path, tmp_path: Path, runtime: str
+) -> None:
+    command = [sys.executable] if runtime == "cpython" else request.getfixturevalue("micropython")
+    folder = tmp_path / "player"
+    player = Process(command, pack_folder, folder, minutes=1)
+    while player.ask(read_status)[0].state != STATE_STOPPED:  # type: ignore[index]
+        pass
+    player.kill()
+    for name in ("time.0", "time.1"):
+        (folder / name).unlink(missing_ok=True)
+    for _boot in range(2):
+        player = Process(command, pack_folder, folder, minutes=1)
+        status = player.ask(read_status)[0]  # type: ignore[index]
+        assert (status.state, status.frame) == (STATE_STOPPED, 0) and "found it lost" in status.text
+        assert status.lease_seconds_left == 0
+        player.kill()
+    player = Process(command, pack_folder, folder, minutes=1)
+    assert player.ask(lambda link: put_right(link, NOON_MS)) is None
+    while player.ask(read_status)[0].session < 2:  # type: ignore[index]
+        pass
+    player.kill()
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("runtime", ["cpython", "micropython"])
+def test_a_lease_of_two_hours_ends_while_the_player_is_restarted_each_second(
+    request: pytest.FixtureRequest, pack_folder: Path, tmp_path: Path, runtime: str
+) -> None:
+    command = [sys.executable] if runtime == "cpython" else request.getfixturevalue("micropython")
+    folder = tmp_path / "player"
+    player = Process(command, pack_folder, folder, pace="clocked")
+    assert player.ask(lambda link: put_right(link, (LEASE_END_S - 7200) * 1000)) is None
+    left = [7200]
+    while left[-1]:
+        assert len(left) < 7200
+        time.sleep(1)
+        player.kill()
+        player = Process(command, pack_folder, folder, pace="clocked")
+        left.append(player.ask(read_status)[0].lease_seconds_left)  # type: ignore[index]
+        assert left[-1] < left[-2]
+    status = player.ask(read_status)[0]  # type: ignore[index]
+    player.kill()
+    assert status.state == STATE_STOPPED and "lease" in status.text
+    print(f"{runtime}: a lease of 2 h ended after {len(left) - 1} restarts, a second apart")
+
+
 @pytest.mark.parametrize("runtime", ["cpython", "micropython"])
 def test_a_lease_that_has_ended_stops_the_player_which_serves_on_and_plays_when_the_time_is_put_right(
     request: pytest.FixtureRequest, pack_folder: Path, pack: PackFolder, tmp_path: Path, runtime: str
@@ -477,18 +532,13 @@ def test_a_lease_that_has_ended_stops_the_player_which_serves_on_and_plays_when_
     command = [sys.executable] if runtime == "cpython" else request.getfixturevalue("micropython")
     folder = tmp_path / "player"
     folder.mkdir()
-    clock = LeaseClock(TwoSlotFile(str(folder / "time"), 64), 0, None)
+    clock = LeaseClock(TwoSlotFile(str(folder / "time"), 64), 0, None, crypto.key_id(crypto.public_key(SEED)))
     clock.set(LEASE_END_S * 1000)
-    clock.save()
     player = Process(command, pack_folder, folder, minutes=1)
     status = player.ask(read_status)[0]  # type: ignore[index]
     assert (status.state, status.frame) == (STATE_STOPPED, 0) and "lease: expected a pack" in status.text
 
-    def put_right(link: CourierLink):  # type: ignore[no-untyped-def]
-        nonce = yield from challenge(link)
-        return (yield from offer(link, OFFER_ANCHOR, 0, signed_anchor(nonce, NOON_MS)))
-
-    assert player.ask(put_right) is None
+    assert player.ask(lambda link: put_right(link, NOON_MS)) is None
     while (status := player.ask(read_status)[0]).session == 0:  # type: ignore[index]
         pass
     usages = player.usages()

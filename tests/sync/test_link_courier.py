@@ -167,7 +167,7 @@ def test_no_more_in_flight_than_a_board_can_take() -> None:
 
 def test_a_request_frame_never_overruns_a_boards_ring() -> None:
     host = CourierLink(0xFFFF)
-    next(offer_receipt(host, (1 << 64) - 1, bytes(2048)))
+    next(offer_receipt(host, (1 << 63) - 1, bytes(2048)))
     assert len(host.outgoing(0)) <= REQUEST_BYTES_MAX + 8 <= 256
 
 

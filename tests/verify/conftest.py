@@ -52,13 +52,13 @@ def manifest_bytes(rate_hz: int) -> bytes:
     stems = [
         PackStem(
             **{"stem_id": stem_id, "sha256": bytes(32), "size_bytes": 4 << 28, "codec": 0, "frames": 1 << 28},
-            **{"channels": 2, "role": 0, "gain_q15": 32767, "artist_id": bytes(16), "lease_end_unix_s": 2**40},
+            **{"channels": 2, "role": 0, "gain_q15": 32767, "artist_id": bytes(16), "lease_end_unix_s": 2**37},
         )
         for stem_id in STEMS
     ]
     manifest = Manifest(
         **{"version": 1, "serial": 1, "name": "harbour", "rate_hz": rate_hz, "board_class": "linux", "voices": 8},
-        **{"lease_end_unix_s": 2**40, "score_sha256": bytes(32), "score_bytes": 1, "stems": stems},
+        **{"lease_end_unix_s": 2**37, "score_sha256": bytes(32), "score_bytes": 1, "stems": stems},
     )
     return sign_manifest(manifest, key_id(public_key(PUBLISHER)), signer(PUBLISHER))
 

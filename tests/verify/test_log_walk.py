@@ -9,10 +9,12 @@ from amos.crypto import sign as sign_with
 from amos.protocol.answer import ACCEPTED, GAP
 from amos.protocol.cose import TYP_MANIFEST, TYP_USAGE, sign
 from amos.protocol.enrolment import Enrolment, open_enrolment, sign_enrolment
-from amos_ledger.registry import enrol
+from amos.protocol.revocation import Revocation, sign_revocation
+from amos_ledger.registry import enrol, revoke
 from amos_ledger.settle_period import settle_period
 from amos_tools.verify.errors import Difference
 
+OPERATOR = b"o" * 32
 NOVEMBER = ("2026-11", 1_000_000_000, "EUR")
 ROWS = [(0, 1000)]
 
@@ -170,3 +172,40 @@ def test_a_place_given_twice_or_taken_back_is_found(november, entry, said: str) 
     with pytest.raises(Difference) as caught:
         november.verify("ann")
     assert str(caught.value).startswith(f"entry 12: {said}")
+
+
+def revoked(device: bytes, unix_s: int = 5, seed: bytes = OPERATOR) -> bytes:
+    said = Revocation(version=1, device_id=device, unix_s=unix_s)
+    return sign_revocation(said, key_id(public_key(seed)), lambda message: sign_with(seed, message))
+
+
+def test_a_revoked_device_and_its_successor_pass(november) -> None:
+    old, new = november.players[0], another(november)
+    with november.folder.open_store() as store:
+        revoke(november.folder, store, revoked(old.device, 5))
+        revoke(november.folder, store, revoked(old.device, 4))
+        enrol(november.folder, store, new.enrolment(predecessor=old.device))
+        revoke(november.folder, store, revoked(old.device, 3))
+    settle_period(november.folder, *NOVEMBER)
+    assert november.verify("ann").payee == "ann"
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (lambda _november, _device: revoked(b"n" * 16), "revocation.device_id: expected one enrolled before"),
+        (lambda _november, device: revoked(device, 5), "revocation.unix_s: expected before 5, found 5"),
+        (lambda _november, device: revoked(device, 1, b"m" * 32), "signature: expected one that verifies"),
+        (
+            lambda november, _device: november.players[0].enrolment(unix_s=9),
+            "enrolment.device_id: expected one that is not revoked",
+        ),
+    ],
+)
+def test_a_revocation_that_intake_would_have_refused_is_found(november, entry, said: str) -> None:
+    device = november.players[0].device
+    november.append(revoked(device), entry(november, device))
+    settle_period(november.folder, *NOVEMBER)
+    with pytest.raises(Difference) as caught:
+        november.verify("ann")
+    assert str(caught.value).startswith(f"entry 11: {said}")

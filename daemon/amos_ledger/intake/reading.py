@@ -14,7 +14,7 @@ from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.limits import ENVELOPE_BYTES_MAX, SEGMENT_BYTES_MAX, TIME_NONCE_BYTES
 from amos.protocol.segment import Usage
 from amos.protocol.topics import TIME, USAGE, device_topic, parse_device_topic
-from amos_ledger.limits import DETAIL_BYTES_MAX, NUMBER_MAX, TOPIC_CHARACTERS_MAX
+from amos_ledger.limits import DETAIL_BYTES_MAX, TOPIC_CHARACTERS_MAX
 
 Verify = Callable[[bytes, bytes, bytes], bool]
 
@@ -119,14 +119,7 @@ def open_reading(reading: Reading, public_key: bytes, verify: Verify) -> tuple[b
         usage: Usage = Usage.decode(reading.message.payload)
     except ProtocolError as error:
         return True, None, str(error)
-    fault = _numbers_fault(usage)
+    fault = None
     if usage.device_id != reading.message.kid:
         fault = f"usage.device_id: expected the signer, found {usage.device_id.hex()}"
     return True, None if fault else usage, fault
-
-
-def _numbers_fault(usage: Usage) -> str | None:
-    for name in ("sequence", "end_frame", "end_ms"):
-        if getattr(usage, name) > NUMBER_MAX:
-            return f"usage.{name}: expected below 2^63, found {getattr(usage, name)}"
-    return None

@@ -70,6 +70,10 @@ class Chain:
         sql = "UPDATE device SET counted_ms = counted_ms + ? WHERE device_id = ?"
         self._database.run(sql, (milliseconds, device_id))
 
+    def revoke(self, device_id: bytes, unix_s: int) -> None:
+        """What the device began to play after this instant does not count; it was retired later, or not at all."""
+        self._database.run("UPDATE device SET retired_unix_s = ? WHERE device_id = ?", (unix_s, device_id))
+
     def predecessor(self, device_id: bytes) -> bytes | None:
         """The device that this one replaced, or None."""
         row = self._database.one("SELECT predecessor FROM device WHERE device_id = ?", (device_id,))

@@ -10,6 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from amos.edges.private_host import claim_private
+
 WAIT_S = 10.0
 """How long a transaction waits for another process's: the longest of ours is a batch or a closing, well below."""
 
@@ -21,6 +23,8 @@ class Database:
 
     def __init__(self, path: Path, create: bool = False) -> None:
         mode = "rwc" if create else "rw"  # a file that is gone must not come back empty
+        if create:
+            claim_private(path)  # what SQLite puts beside it takes its mode
         uri = f"{path.absolute().as_uri()}?mode={mode}"
         self._connection = sqlite3.connect(uri, uri=True, timeout=WAIT_S, isolation_level=None)
         self._depth = 0

@@ -33,6 +33,10 @@ class Log:
             self._database.run_many("INSERT INTO node VALUES (?, ?)", hashes)
         return first
 
+    def holds(self, entry: bytes) -> bool:
+        """Whether these bytes are an entry. Reads the whole log: for what an operator brings."""
+        return self._database.one("SELECT 1 FROM entry WHERE bytes = ?", (entry,)) is not None
+
     def read(self, level: int, index: int) -> bytes:
         """The stored hash of a complete subtree."""
         row = self._database.one("SELECT hash FROM node WHERE position = ?", (tree.stored_position(level, index),))

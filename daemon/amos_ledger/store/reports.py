@@ -5,7 +5,7 @@ from amos_ledger.records import DeviceTotals, Flagged, Oddity, with_places
 from amos_ledger.store.database import Database
 
 _DEVICES = """
-SELECT device_id, name, site, tier, quarantine, predecessor,
+SELECT device_id, name, site, tier, quarantine, predecessor, retired_unix_s,
     (SELECT later.device_id FROM device later WHERE later.predecessor = device.device_id),
     (SELECT count(*) FROM held WHERE held.device_id = device.device_id),
     (SELECT coalesce(max(sequence), 0) FROM usage WHERE usage.device_id = device.device_id)
@@ -73,9 +73,8 @@ class Reports:
         sessions = {row[0]: row[1:] for row in self._database.rows(_SESSIONS)}
         flags, findings = self._flags(), self._findings()
         listed = []
-        for device_id, name, site, tier, quarantine, predecessor, successor, held, last in self._database.rows(
-            _DEVICES
-        ):
+        for device_id, name, site, tier, quarantine, predecessor, retired_s, *more in self._database.rows(_DEVICES):
+            successor, held, last = more
             segments, frames, numbered, played, boots = sessions.get(device_id, (0, 0, 0, 0, 0))
             totals = DeviceTotals(
                 device_id=device_id.hex(),
@@ -94,6 +93,7 @@ class Reports:
                 findings=findings.get(device_id, {}),
                 predecessor=predecessor.hex() if predecessor else None,
                 successor=successor.hex() if successor else None,
+                retired_unix_s=retired_s,
             )
             listed.append(totals)
         return with_places(listed)

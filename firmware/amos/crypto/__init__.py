@@ -25,9 +25,13 @@ What this protects, and what it does not:
   it, or asks the board's prompt. An SD card or flash may still hold a plain key that was bound later, in worn blocks.
 - The boards' flash and RAM can be read out. Whoever holds the board can copy its seed, or sign what never sounded. No
   code here can prevent that; the ledger's part is to notice two logs under one key.
+- A device key that is known to be stolen is revoked by the operator (protocol/SPEC.md section 13): play dated later is
+  never paid. Play that the thief dates back, or not at all, is bounded by what one board can have played, and by the
+  chain, where two who use one key show as a fork.
 - A machine id goes along when a whole disk is copied. Where a machine shows no lasting number, the file is the key,
   and the player says so when it starts.
-- A host's keys (publisher, operator, ledger) are plain files, for their owner alone to read.
+- A host's keys (publisher, operator, ledger) are plain files. They, a device's key and what players, couriers, vaults
+  and ledgers keep are made for their owner alone to read (`edges/private.py`).
 - There is no forward secrecy: whoever has the seed can also sign readings for the past.
 """
 

@@ -7,6 +7,7 @@ Contract of a blob folder, whichever its medium; names are `blobs/HEX`, `incomin
     path(name) -> str               where it is, here or next door
     read(name, size_max) -> bytes   its bytes, or the first so many; b"" when there is none
     names(part) -> list             file names in `blobs` or `incoming`
+    incoming() -> list              (file name, size) of those in `incoming`, the one longest unwritten first
     open(name) -> BlobFile          to read and write; made when absent
     remove(name)                    gone, or back after a power cut; no error when it was not there
     publish(file, name, new_name)   a function: True once the file is closed and its bytes under the new name survive a
@@ -22,6 +23,7 @@ import os
 
 from amos.compat import MICROPYTHON
 from amos.edges.durable import fsync_file, sync_folder
+from amos.edges.private import create_private, make_private_folder, open_private
 
 if MICROPYTHON:
 
@@ -42,8 +44,8 @@ class BlobFile:
 
     def __init__(self, path: str):
         if _size(path) is None:
-            open(path, "wb").close()
-        self.file = open(path, "r+b") if MICROPYTHON else open(path, "r+b", 0)
+            create_private(path).close()
+        self.file = open_private(path, "r+b", 0)
 
     def read(self, offset: int, size: int) -> bytes:
         """Up to `size` bytes from `offset` on."""
@@ -72,7 +74,7 @@ class DiskFolder:
         self._next_door = next_door
         for folder in (path, path + "/blobs", path + "/incoming"):
             try:
-                os.mkdir(folder)
+                make_private_folder(folder)
             except OSError:
                 pass  # it is there, or the first write to it will say what is wrong
 
@@ -88,6 +90,13 @@ class DiskFolder:
 
     def names(self, part: str) -> list:
         return os.listdir(self._own(part))
+
+    def incoming(self) -> list:
+        found = []
+        for name in self.names("incoming"):
+            facts = os.stat(self._own("incoming/" + name))
+            found.append((facts[8], name, facts[6]))
+        return [one[1:] for one in sorted(found)]
 
     def open(self, name: str) -> BlobFile:
         return BlobFile(self._own(name))

@@ -75,6 +75,9 @@ class MemoryFolder:
     def names(self, part: str) -> list:
         return [name.split("/")[1] for name in self.files if name.startswith(part + "/")]
 
+    def incoming(self) -> list:
+        return [(name, len(self.files["incoming/" + name])) for name in self.names("incoming")]
+
     def open(self, name: str) -> MemoryFile:
         return MemoryFile(self, name)
 

@@ -51,16 +51,23 @@ def find_partition(table: bytes, block_count: int) -> tuple:
 
 
 class CardSectorDevice:
-    """The partition on `card`, a MicroPython block device (readblocks, writeblocks, ioctl) of 512-byte blocks."""
+    """The partition on `card`, a MicroPython block device (readblocks, writeblocks, ioctl) of 512-byte blocks.
+    `restart()`, where the driver needs it, makes a card that was away ready again."""
 
-    def __init__(self, card):
+    def __init__(self, card, restart=None):
         self._card = card
+        self._restart = restart
         block_bytes = card.ioctl(IOCTL_BLOCK_BYTES, 0)
         if block_bytes not in (None, BLOCK_BYTES):
             raise PartitionError("SD card: expected blocks of 512 bytes, found %d" % block_bytes)
         self.sector_bytes = BLOCK_BYTES
         self._first = 0
-        self._first, self.sector_count = find_partition(self.read(0, 1), card.ioctl(IOCTL_BLOCKS, 0) or 0)
+        self._first, self.sector_count = self._find()
+
+    def _find(self) -> tuple:
+        table = bytearray(BLOCK_BYTES)
+        _check(self._card.readblocks(0, table), "read")
+        return find_partition(bytes(table), self._card.ioctl(IOCTL_BLOCKS, 0) or 0)
 
     def read(self, sector: int, count: int) -> bytes:
         data = bytearray(count * BLOCK_BYTES)
@@ -81,6 +88,13 @@ class CardSectorDevice:
 
     def regroup(self, sector_bytes: int) -> None:
         raise PartitionError("SD card: expected sectors of %d bytes, found %d" % (sector_bytes, BLOCK_BYTES))
+
+    def reopen(self) -> None:
+        # The driver stores each write before it returns: nothing is left to be written again.
+        if self._restart is not None:
+            self._restart()
+        if self._find() != (self._first, self.sector_count):
+            raise PartitionError("SD card: expected the card that was here, found another")
 
     def close(self) -> None:
         return None

@@ -31,7 +31,7 @@ def open_store(address: str, directory: str, size_bytes: int):
     kind, _colon, path = address.partition(":")
     if kind != "raw" or not path:
         raise AddressError("journal: expected file, raw:sd or raw:PATH, found %s" % address)
-    return CardSectorDevice(sd_card.mounted()) if path == "sd" else PartitionSectorDevice(path)
+    return CardSectorDevice(sd_card.mounted(), sd_card.restart) if path == "sd" else PartitionSectorDevice(path)
 
 
 def open_reserved(directory: str, device_id: bytes):

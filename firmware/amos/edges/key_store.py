@@ -1,7 +1,8 @@
 """Keys in files: a host's as it is, a device's bound to the hardware it was made on.
 
 Contract: when a function here returns, the seed survives a power cut. A key that exists is never replaced by another;
-a device's plain file gives way to its bound form, which holds the same seed. What the binding protects against, and
+a device's plain file gives way to its bound form, which holds the same seed. A device's file is read by its owner only
+(`private.py`), also one that was put there otherwise. What the binding protects against, and
 what not: the threat model in `amos.crypto`.
 
 A bound file is 89 bytes: `AMK1`, the kind of hardware id (`hardware.py`, 1 byte), the device id (16), a salt (32), the
@@ -14,18 +15,9 @@ import os
 from binascii import crc32
 from errno import ENOENT
 
-from amos.compat import MICROPYTHON
 from amos.edges.durable import fsync_file, sync_folder
 from amos.edges.hardware import NAMES
-
-if MICROPYTHON:
-
-    def create_private(path: str):
-        """MicroPython has no file modes; there the directory protects the file."""
-        return open(path, "wb")
-
-else:
-    from amos.edges.private_host import create_private
+from amos.edges.private import create_private, keep_private
 
 SEED_BYTES = 32
 SALT_BYTES = 32
@@ -56,7 +48,7 @@ def load_or_make_device_seed(path: str, hardware: list, device_id_of) -> tuple:
     `hardware` is `hardware.hardware_ids()`; with none, the file is plain and stays so until there is one.
     `device_id_of(seed)` is the device id of a seed. Raises `KeyFault`, OSError.
     """
-    data = _read(path)
+    data = _read(path, keep_private)
     if data is None:
         data = _finish(path) or os.urandom(SEED_BYTES)
         if len(data) == SEED_BYTES and not hardware:
@@ -114,10 +106,12 @@ def _unbind(path: str, data: bytes, hardware: list, device_id_of) -> bytes:
     raise KeyFault(text % (path, device_id.hex(), NAMES[kind]))
 
 
-def _read(path: str):
-    """What is in the file, at most one byte more than a key has; None where there is no file."""
+def _read(path: str, found=None):
+    """What is in the file, at most one byte more than a key has; None where there is no file. `found(file)` is told."""
     try:
         with open(path, "rb") as file:
+            if found is not None:
+                found(file)
             return file.read(BOUND_BYTES + 1)
     except OSError as error:
         if error.args and error.args[0] == ENOENT:

@@ -1,18 +1,18 @@
 """Where the courier reaches the player: a pty, a Unix socket, or a board's USB channel.
 
-Contract of a port: `poll(link, timeout_ms)` waits at most that long for bytes, feeds them to the `DeviceLink`, sends
-what it answers, and returns whether anything came. A courier that goes away in the middle leaves nothing behind but a
-damaged frame, which the link drops. Never raises for what the other side does. `request_bytes_max` is the longest body
-of a request that the line's input holds beside another.
+Contract of a port: `poll(link, timeout_ms)` waits at most that long for a request, lets the `DeviceLink` answer it, one
+at most, and returns whether anything came; with several peers each has its turn. So who calls decides how long requests
+are served, however many a peer sends at once. It never waits for a peer that does not read its answer; that one is
+served again when it has. A courier that goes away in the middle leaves nothing behind but a damaged frame, which the
+link drops. Never raises for what the other side does. `request_bytes_max` is the longest body of a request that the
+line's input holds beside another.
 """
 
 from amos.compat import MICROPYTHON
 from amos.edges.address import AddressError, LinkTaken
 from amos.edges.clock import sleep_ms
+from amos.edges.link_line import Line
 from amos.protocol.limits import REQUEST_BYTES_MAX, REQUEST_WIDE_BYTES_MAX
-
-WRITE_WAIT_MS = 50
-"""How long a courier that has stopped reading may hold the player up, once."""
 
 READ_BYTES = 1024 if MICROPYTHON else 16384
 """Twice the longest request. On MicroPython little more than a board has for it, where it is in the same heap."""
@@ -29,15 +29,21 @@ class PtyPort:
         self._posix = posix
         self._fd, slave = posix.open_pty()
         posix.link_name(slave, path)
+        self._line = Line(self._read, self._write)
 
     def poll(self, link, timeout_ms: int) -> bool:
-        if not self._posix.readable(self._fd, timeout_ms):
+        line = self._line
+        if line.unsent:
+            self._posix.writable(self._fd, timeout_ms)
+        elif not line.waits and not self._posix.readable(self._fd, timeout_ms):
             return False
-        link.feed(self._posix.read_some(self._fd, READ_BYTES), self._write)
-        return True
+        return line.serve(link)
 
-    def _write(self, answer) -> bool:
-        return self._posix.write_some(self._fd, answer, WRITE_WAIT_MS)
+    def _read(self) -> bytes:
+        return self._posix.read_some(self._fd, READ_BYTES)
+
+    def _write(self, answer) -> int:
+        return self._posix.write_some(self._fd, answer)
 
 
 class NoPort:

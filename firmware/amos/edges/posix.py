@@ -2,10 +2,10 @@
 
 open_pty() -> (master, slave path)   raw, the master non-blocking; the slave is held open for couriers to come and go
 read_some(fd, size) -> bytes         what is there, b"" when nothing is
-write_some(fd, data, timeout_ms) -> bool
-                                     whether the line has taken everything; False when it took nothing more for that
-                                     long: a reader that has stopped must not stop the player
+write_some(fd, data) -> int          what the line has taken of it at once, maybe nothing: a reader that has stopped
+                                     must not stop the player
 readable(fd, timeout_ms) -> bool
+writable(fd, timeout_ms) -> bool
 link_name(target, path)              a symbolic link in place of one at `path`; OSError for any other file there
 """
 
@@ -18,22 +18,24 @@ if MICROPYTHON:
 else:
     from amos.edges.posix_host import link_name, open_pty, read_fd, write_fd
 
-__all__ = ("link_name", "open_pty", "read_some", "readable", "write_some")
+__all__ = ("link_name", "open_pty", "read_some", "readable", "writable", "write_some")
+
+write_some = write_fd
 
 
 def readable(fd: int, timeout_ms: int) -> bool:
+    return _comes(fd, select.POLLIN, timeout_ms)
+
+
+def writable(fd: int, timeout_ms: int) -> bool:
+    return _comes(fd, select.POLLOUT, timeout_ms)
+
+
+def _comes(fd: int, event: int, timeout_ms: int) -> bool:
     poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return any([event[1] & select.POLLIN for event in poll.poll(timeout_ms)])
+    poll.register(fd, event)
+    return any([found[1] & event for found in poll.poll(timeout_ms)])
 
 
 def read_some(fd: int, size: int) -> bytes:
     return read_fd(fd, size) if readable(fd, 0) else b""
-
-
-def write_some(fd: int, data: "bytes | memoryview", timeout_ms: int) -> bool:
-    poll = select.poll()
-    poll.register(fd, select.POLLOUT)
-    while data and poll.poll(timeout_ms):
-        data = data[write_fd(fd, data) :]
-    return not data

@@ -27,7 +27,7 @@ def mount(path: str, spi: dict):
     bus = SPI(spi["id"], sck=Pin(spi["sck"]), mosi=Pin(spi["mosi"]), miso=Pin(spi["miso"]))
     card = SDCard(bus, Pin(spi["cs"]), baudrate=baudrate_hz)
     vfs.mount(card, path)
-    _cards[:] = [card]
+    _cards[:] = [(card, baudrate_hz)]
     return card
 
 
@@ -35,4 +35,12 @@ def mounted():
     """The block device of the card that was mounted last. Raises OSError when none was."""
     if not _cards:
         raise OSError("SD card: expected one that is mounted, found none")
-    return _cards[0]
+    return _cards[0][0]
+
+
+def restart() -> None:
+    """Make the card that was mounted last ready anew, after it was away. Raises OSError when it is not there."""
+    if not _cards:
+        raise OSError("SD card: expected one that is mounted, found none")
+    card, baudrate_hz = _cards[0]
+    card.init_card(baudrate_hz)

@@ -10,16 +10,23 @@ Contract of a SectorDevice, whichever its medium:
     grow(sector_count)              that many sectors from now on, zeros behind what was there, durable; OSError
                                     where the medium cannot
     regroup(sector_bytes)           sectors of another size from now on; OSError where the medium cannot
+    reopen()                        take up the medium anew after an error, once it is back; OSError while it is not, or
+                                    where another size is found. What was written since the last sync that succeeded
+                                    reads as before or as written, and is on the medium when this returns
     close()                         release the medium; the device is not used again
 
 Every call may raise OSError; the change that was asked for has then been made, made in part, or not made. Writes to
 other sectors do not change a sector that was written and synced: they damage no erase block beside their own.
+
+After a sync that failed, the system may show what was written and never store it: a later sync does not mend that,
+only `reopen` does, which writes it again.
 """
 
 import os
 
 from amos.compat import MICROPYTHON
 from amos.edges.durable import fsync_file, sync_folder
+from amos.edges.private import create_private, open_private
 
 if MICROPYTHON:
 
@@ -33,6 +40,18 @@ else:
 ZEROS_BYTES = 1 << 12
 
 
+class _Away:
+    """In place of a file that could not be opened again."""
+
+    def seek(self, *_told):
+        raise OSError("the medium is away")
+
+    read = write = flush = seek
+
+    def close(self) -> None:
+        return None
+
+
 class FileSectorDevice:
     """A preallocated file. One that exists keeps its size, whatever `size_bytes` says; an empty one gets it."""
 
@@ -42,12 +61,14 @@ class FileSectorDevice:
             os.stat(path)
         except OSError:
             _preallocate(path, size_bytes)
-        self._open(open(path, "r+b"), sector_bytes)
+        self._open(path, _open_file, sector_bytes)
         if not self.sector_count:
             self.grow(size_bytes // sector_bytes)
 
-    def _open(self, file, sector_bytes: int) -> None:
-        self._file = file
+    def _open(self, path: str, open_it, sector_bytes: int) -> None:
+        self._path, self._open_it = path, open_it
+        self._unsynced: list = []
+        self._file = file = open_it(path)
         self.sector_bytes = sector_bytes
         self.sector_count = file.seek(0, 2) // sector_bytes
 
@@ -63,12 +84,16 @@ class FileSectorDevice:
         return data
 
     def write(self, sector: int, data: bytes) -> None:
+        written = sector, len(data) // self.sector_bytes
+        if written not in self._unsynced:
+            self._unsynced.append(written)
         self._file.seek(sector * self.sector_bytes)
         _write_all(self._file, data)
 
     def sync(self) -> None:
         self._file.flush()
         fsync_file(self._file)
+        self._unsynced = []
 
     def grow(self, sector_count: int) -> None:
         self._file.seek(self.sector_count * self.sector_bytes)
@@ -79,6 +104,21 @@ class FileSectorDevice:
     def regroup(self, sector_bytes: int) -> None:
         self.sector_count = self.sector_count * self.sector_bytes // sector_bytes
         self.sector_bytes = sector_bytes
+
+    def reopen(self) -> None:
+        try:
+            self._file.close()
+        except OSError:
+            pass  # what waited to be written counts as not written
+        self._file = _Away()
+        self._file = file = self._open_it(self._path)  # never made anew: an empty folder is where a card was
+        size_bytes = file.seek(0, 2)
+        if size_bytes // self.sector_bytes != self.sector_count:
+            told = (self._path, self.sector_count * self.sector_bytes, size_bytes)
+            raise OSError("%s: expected %d bytes, found %d" % told)
+        for sector, count in list(self._unsynced):
+            self.write(sector, self.read(sector, count))
+        self.sync()
 
     def close(self) -> None:
         self._file.close()
@@ -91,10 +131,14 @@ class PartitionSectorDevice(FileSectorDevice):
     """
 
     def __init__(self, path: str, sector_bytes: int = 4096):
-        self._open(open_exclusive(path), sector_bytes)
+        self._open(path, open_exclusive, sector_bytes)
 
     def grow(self, sector_count: int) -> None:
         raise OSError("expected a partition of %d sectors, found %d" % (sector_count, self.sector_count))
+
+
+def _open_file(path: str):
+    return open_private(path, "r+b")
 
 
 def _write_all(file, data: bytes) -> None:
@@ -117,7 +161,7 @@ def _write_zeros(file, size_bytes: int) -> None:
 def _preallocate(path: str, size_bytes: int) -> None:
     """The file appears under its name when every byte of it is allocated: no write to it can run out of space."""
     unfinished = path + ".unfinished"
-    file = open(unfinished, "wb")
+    file = create_private(unfinished)
     try:
         try:
             _write_zeros(file, size_bytes)
@@ -137,7 +181,8 @@ class MemorySectorDevice:
 
     sectors             dict, sector -> bytes; those not in it are zeros
     operations          int, writes and syncs so far
-    fail_at             int or None: the operation of that number (from 0) raises OSError
+    fail_at             int or None: the operations from that number (from 0) on raise OSError
+    fail_until          int or None: those from that number on do not
     persist             bool, whether the failing operation does its work all the same
     sectors_read, sectors_written   int
     unsynced            list of (sector, bytes before, bytes), in the order of their writing
@@ -150,8 +195,9 @@ class MemorySectorDevice:
         self.unsynced: list = []
         self._zeros = bytes(sector_bytes)
         self.operations = self.sectors_read = self.sectors_written = 0
-        self.fail_at = None
+        self.fail_at = self.fail_until = None
         self.persist = False
+        self._dropped = 0  # of `unsynced`, so many from its beginning no sync stores any more
 
     def read(self, sector: int, count: int) -> bytes:
         self._check(sector, count)
@@ -166,7 +212,12 @@ class MemorySectorDevice:
 
     def _fails(self) -> bool:
         self.operations += 1
-        return self.fail_at is not None and self.operations > self.fail_at
+        number = self.operations - 1
+        return (
+            self.fail_at is not None
+            and number >= self.fail_at
+            and (self.fail_until is None or number < self.fail_until)
+        )
 
     def write(self, sector: int, data: bytes) -> None:
         size = self.sector_bytes
@@ -186,9 +237,20 @@ class MemorySectorDevice:
     def sync(self) -> None:
         fails = self._fails()
         if not fails or self.persist:
-            self.unsynced = []
+            self.unsynced = self.unsynced[: self._dropped]
         if fails:
+            self._dropped = len(self.unsynced)
             raise OSError("sync failed")
+
+    def reopen(self) -> None:
+        for sector in sorted({sector for sector, _before, _written in self.unsynced}):
+            self.write(sector, self.read(sector, 1))
+        dropped, self._dropped = self._dropped, 0
+        try:
+            self.sync()
+        except OSError:
+            self._dropped = max(dropped, self._dropped)
+            raise
 
     def grow(self, sector_count: int) -> None:
         self.sector_count = sector_count

@@ -9,6 +9,7 @@ start finds that or what was kept before, whole. There is no renaming over a fil
 import binascii
 
 from amos.edges.durable import fsync_file, sync_folder
+from amos.edges.private import open_private
 
 MAGIC = b"AMOSKEPT"
 HEAD_BYTES = 8 + 8 + 4
@@ -65,7 +66,7 @@ class TwoSlotFile:
         """Keep `content` from here on. Raises OSError."""
         generation = self._generation + 1
         before, after = frame(generation, content)
-        with open(self._path + SLOTS[generation % 2], "wb") as file:
+        with open_private(self._path + SLOTS[generation % 2], "wb") as file:
             for part in (before, content, after):
                 file.write(part)
             file.flush()

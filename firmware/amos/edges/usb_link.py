@@ -6,14 +6,13 @@
 
 from amos.edges.address import AddressError
 from amos.edges.clock import SystemClock, sleep_ms
+from amos.edges.link_line import Line
 from amos.protocol.limits import REQUEST_BYTES_MAX
 
 READ_BYTES = 512
 """The input ring: two link frames of at most 256 bytes."""
 
 WRITE_BYTES = 1024
-WRITE_WAIT_MS = 50
-"""How long a courier that has stopped reading may hold the player up, once."""
 
 _channels: list = []
 
@@ -37,36 +36,22 @@ class UsbPort:
     def __init__(self, stream, clock):
         self._stream = stream
         self._clock = clock
+        self._line = Line(self._read, self._write)
 
     def poll(self, link, timeout_ms: int) -> bool:
-        data = self._read(timeout_ms)
-        if not data:
-            return False
-        link.feed(data, self._write)
-        return True
-
-    def _read(self, timeout_ms: int):
         # The channel is Python's own, and moves bytes only while the scheduler runs: sleeping a millisecond lets it.
         until_ms = self._clock.now_ms() + timeout_ms
-        while True:
-            data = self._stream.read(READ_BYTES)
-            if data or self._clock.now_ms() >= until_ms:
-                return data
-            sleep_ms(1)
-
-    def _write(self, answer) -> bool:
-        left = memoryview(answer)
-        moved_ms = self._clock.now_ms()
-        while len(left):
-            count = self._stream.write(left)
-            if count:
-                left = left[count:]
-                moved_ms = self._clock.now_ms()
-            elif self._clock.now_ms() - moved_ms >= WRITE_WAIT_MS:
+        while not self._line.serve(link):
+            if self._clock.now_ms() >= until_ms:
                 return False
-            else:
-                sleep_ms(1)
+            sleep_ms(1)
         return True
+
+    def _read(self) -> bytes:
+        return self._stream.read(READ_BYTES) or b""
+
+    def _write(self, answer) -> int:
+        return self._stream.write(answer) or 0
 
 
 def open_usb() -> UsbPort:

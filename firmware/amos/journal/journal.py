@@ -1,8 +1,9 @@
 """The journal: rows as they are metered and segments as they are sealed, in a ring of sectors (SPEC.md).
 
 Contract: when `open`, `flush`, `seal` or `trim` returns, what it was given survives a power cut. When one raises
-`JournalFault`, the journal refuses everything further until the next boot, whose recovery decides what was stored: a
-failed sync cannot be repeated (the operating system may have dropped the bytes already).
+`JournalFault`, this object refuses everything further: a failed sync cannot be repeated (the operating system may have
+dropped the bytes already). The media are to be reopened and another Journal made on them, whose recovery decides what
+was stored, as at a boot.
 
 A crash leaves: before a record's sync, a torn tail, which recovery cuts; before a superblock's sync, the other one,
 whose tails still hold.
@@ -49,7 +50,7 @@ class Journal:
     segments          Segments, sequence -> Stored, sealed and not trimmed
     lost              None or (first, last, reason): sequence numbers found to be gone, for the next segment to declare
     memory            bytes or None, what the score VM had learned by the last `remember`
-    failed_writes     int, operations of the storage that failed in this life; after one nothing more is stored
+    failed_writes     int, operations of the storage that failed; after one nothing more is stored
     notes             list of str, what recovery had to do, and damage found since
     """
 
@@ -148,12 +149,12 @@ class Journal:
         lost = self.lost
         head = SealedHead.of(sequence, delivered_ms, segment, lost and lost[:2], self.boot, self.session)
         position = self._stored(lambda: self._zone.append(record.SEALED, segment.after(head.encode())))
-        self.segments.add(sequence, delivered_ms, position)
         self.last_sequence, self.last_sha256 = sequence, head.sha256
         self.unsealed = None
         if lost:
             self._losses = without(self._losses, lost[0], lost[1])
         self._reserve()  # before anyone can ask for it
+        self.segments.add(sequence, delivered_ms, position)
 
     def _can_add(self, sequence: int) -> None:
         if not self.segments.can_add(sequence):

@@ -58,6 +58,11 @@ class Reservation:
         """The salt of the ring used last, or None."""
         return self.last.salt if self.last.generation else None
 
+    @property
+    def holds_anything(self) -> bool:
+        """Whether the device has had a boot before, whatever became of its ring."""
+        return self.lost or self.last.generation > 0
+
     def is_past(self, state) -> bool:
         """Whether a ring with these counters (State) is older than what was last written here.
 

@@ -11,8 +11,11 @@ What a cut leaves: of the blob on its way, the pieces written so far, perhaps a 
 gives away: then that blob comes anew. Everything that `finish` answered for stays.
 """
 
+import binascii
+
 from amos.packs.folder import PackError
 from amos.packs.incoming import Incoming, hex_name
+from amos.packs.partials import Partials
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.link import (
@@ -37,7 +40,8 @@ from amos.protocol.manifest import Manifest
 RESERVE_BYTES = 1 << 20
 """Left free on the medium: the key, settings and summaries live there too. The journal has its room already."""
 
-_ENOSPC = 28
+_NO_ROOM = (28, 122)
+"""ENOSPC, and EDQUOT where a quota ends sooner."""
 
 
 class Staged:
@@ -73,6 +77,7 @@ class PackIntake:
         self._mended: set = set()
         self._untidy = False
         self._junk = []
+        self._partials = Partials(store.folder)
 
     @property
     def spoilt(self) -> int:
@@ -103,7 +108,7 @@ class PackIntake:
             try:
                 coming.put(offset, data)
             except OSError as error:
-                self._drop_coming()
+                self._give_up_coming(error)
                 raise _failed(error)
         return coming.held
 
@@ -119,7 +124,7 @@ class PackIntake:
         try:
             self._finish(coming)
         except OSError as error:
-            self._drop_coming()
+            self._give_up_coming(error)
             raise _failed(error)
 
     def activate(self, sha256: bytes) -> None:
@@ -203,11 +208,19 @@ class PackIntake:
             self._drop_coming()
             if sha256 in self._store.spoilt:
                 self._folder.remove(hex_name("blobs", sha256))  # a card's file system does not replace it
-            self._expect_room(size - min(size, self._folder.size(hex_name("incoming", sha256)) or 0))
+            self._make_room(sha256, size - min(size, self._folder.size(hex_name("incoming", sha256)) or 0))
             self._coming = Incoming(self._folder, sha256, size, kind == BLOB_MANIFEST)
         return self._coming.held
 
-    def _expect_room(self, size: int) -> None:
+    def _is_listed(self, name: str) -> bool:
+        try:
+            return self._staged is not None and binascii.unhexlify(name) in self._staged.needs
+        except ValueError:
+            return False  # not the name of a blob
+
+    def _make_room(self, sha256: bytes, size: int) -> None:
+        if not self._partials.make_room(sha256.hex(), self._is_listed, size + RESERVE_BYTES):
+            raise PackRefused(BUSY, "storage: making room")
         free = self._folder.free_bytes() - RESERVE_BYTES
         if size <= free:
             return
@@ -285,13 +298,27 @@ class PackIntake:
         if coming is not None:
             coming.close()
 
+    def _give_up_coming(self, error) -> None:
+        """It is resumed another time, but on a full medium what there is of it takes the room of everything else."""
+        if _is_full(error) and self._coming is not None and not self._coming.publishing:
+            try:
+                self._discard_coming()
+            except OSError:
+                pass  # the medium fails; what is left there is counted the next time a blob comes
+        else:
+            self._drop_coming()
+
     def _discard_coming(self) -> None:
         coming, self._coming = self._coming, None
         if coming is not None:
             coming.discard()
 
 
+def _is_full(error) -> bool:
+    return bool(error.args) and error.args[0] in _NO_ROOM
+
+
 def _failed(error) -> PackRefused:
-    if error.args and error.args[0] == _ENOSPC:
+    if _is_full(error):
         return PackRefused(STORAGE_FULL, "storage: expected room, found none")
     return PackRefused(STORAGE_FAILED, "storage: %s" % error)

@@ -2,7 +2,7 @@
 
 from amos.protocol.cose import KID_BYTES, TYP_ANCHOR, open_typed, sign
 from amos.protocol.limits import ANCHOR_BYTES_MAX, TIME_NONCE_BYTES
-from amos.protocol.record import U8, U64, Record
+from amos.protocol.record import U8, UNIX_MS_MAX, Record
 
 VERSION = 1
 
@@ -15,7 +15,7 @@ class Anchor(Record):
         (1, "version", "uint", U8),
         (2, "device_id", "bytes", KID_BYTES),
         (3, "nonce", "bytes", TIME_NONCE_BYTES),
-        (4, "unix_ms", "uint", U64),
+        (4, "unix_ms", "uint", UNIX_MS_MAX),
     )
 
     version: int

@@ -2,7 +2,7 @@
 
 from amos.protocol.errors import MessageError
 from amos.protocol.limits import ANSWER_BYTES_MAX, RECEIPT_BYTES_MAX
-from amos.protocol.record import U64, Record
+from amos.protocol.record import U63, Record
 
 ACCEPTED = 0
 DUPLICATE = 1
@@ -70,7 +70,7 @@ class Answer(Record):
         (1, "message_sha256", "bytes", 32),
         (2, "verdict", "uint", len(VERDICTS) - 1),
         (3, "device_id", "bytes?", 16),
-        (4, "sequence", "uint?", U64),
+        (4, "sequence", "uint?", U63),
         (5, "receipt", "blob?", RECEIPT_BYTES_MAX),
         (6, "detail", "text?", 200),
     )

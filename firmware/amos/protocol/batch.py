@@ -1,4 +1,4 @@
-"""A batch entry of the log: when the ledger took in the usage that follows it (SPEC section 13).
+"""A batch entry of the log: when the ledger took in the usage that follows it (SPEC section 14).
 
 It is text, like the log's first entry, and signed as that is, by every checkpoint above it.
 """

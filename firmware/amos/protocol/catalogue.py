@@ -2,7 +2,7 @@
 
 from amos.protocol.cose import TYP_CATALOGUE, open_typed, sign
 from amos.protocol.limits import CATALOGUE_BYTES_MAX, PPM, SMALL_TEXT_BYTES_MAX, SPLITS_MAX, TITLE_BYTES_MAX
-from amos.protocol.record import U8, U16, U64, Record
+from amos.protocol.record import U8, U16, U63, Record
 
 VERSION = 1
 
@@ -50,7 +50,7 @@ class Catalogue(Record):
     NAME = "catalogue"
     FIELDS = (
         (1, "version", "uint", U8),
-        (2, "serial", "uint", U64),
+        (2, "serial", "uint", U63),
         (3, "works", "records", (Work, U16)),
     )
 

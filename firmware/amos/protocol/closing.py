@@ -7,7 +7,7 @@ is the income plus what the closing before carried in that currency; what nobody
 from amos.protocol.cose import TYP_STATEMENT, open_typed, sign
 from amos.protocol.errors import LocalError
 from amos.protocol.limits import CLOSING_BYTES_MAX
-from amos.protocol.record import U8, U32, U64, Record
+from amos.protocol.record import U8, U32, U63, Record
 
 VERSION = 2
 VERSION_ALL_PAID = 1
@@ -32,13 +32,13 @@ class Closing(Record):
         (1, "version", "uint", U8),
         (2, "period", "text", 7),
         (3, "currency", "text", 3),
-        (4, "income_micro", "uint", U64),
-        (5, "carry_in_micro", "uint", U64),
-        (6, "pool_micro", "uint", U64),
-        (7, "carry_out_micro", "uint", U64),
+        (4, "income_micro", "uint", U63),
+        (5, "carry_in_micro", "uint", U63),
+        (6, "pool_micro", "uint", U63),
+        (7, "carry_out_micro", "uint", U63),
         (8, "catalogue_sha256", "bytes", 32),
-        (9, "previous", "uint?", U64),
-        (10, "settled", "uints", (U64, RANGE_NUMBERS_MAX)),
+        (9, "previous", "uint?", U63),
+        (10, "settled", "uints", (U63, RANGE_NUMBERS_MAX)),
         (11, "statements_root", "bytes", 32),
         (12, "statements", "uint", U32),
     )

@@ -6,7 +6,7 @@ from amos.protocol.cose import KID_BYTES, TYP_ENROLMENT, open_typed, sign
 from amos.protocol.errors import SignatureError
 from amos.protocol.limits import ENROLMENT_BYTES_MAX, NONCE_BYTES_MAX, NONCE_BYTES_MIN, SMALL_TEXT_BYTES_MAX
 from amos.protocol.link import IDENTIFY_CONTEXT
-from amos.protocol.record import U8, U64, Record
+from amos.protocol.record import U8, UNIX_S_MAX, Record
 
 VERSION = 1
 
@@ -29,7 +29,7 @@ class Enrolment(Record):
         (8, "voices", "uint", 32),
         (9, "nonce", "blob", NONCE_BYTES_MAX),
         (10, "possession", "bytes", 64),
-        (11, "unix_s", "uint", U64),
+        (11, "unix_s", "uint", UNIX_S_MAX),
         (12, "predecessor", "bytes?", KID_BYTES),
     )
 

@@ -32,5 +32,9 @@ class ProofError(ProtocolError):
     """A Merkle proof does not lead to the signed root."""
 
 
+class NotNow(Exception):
+    """What was asked for is right, and cannot be done at this moment: it may be asked for again."""
+
+
 class LocalError(ValueError):
     """Our own caller passed a value that has no place in the format."""

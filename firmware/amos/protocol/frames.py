@@ -105,17 +105,32 @@ class FrameReader:
 
     def feed(self, data) -> list:
         """Bodies completed by `data` (bytes or bytearray), in order. Never raises; damage is counted."""
-        bodies = []
-        view, start = memoryview(data), 0
-        while True:
-            end = data.find(b"\x00", start)
-            self._collect(view[start : len(data) if end < 0 else end])
-            if end < 0:
-                return bodies
-            body = self._finish()
+        bodies, start = [], 0
+        while start < len(data):
+            body, start = self.next(data, start)
             if body is not None:
                 bodies.append(body)
-            start = end + 1
+        return bodies
+
+    def next(self, data, start: int) -> tuple:
+        """(body, end): the body of the first frame that ends in `data[start:]`, None where it is damaged or none ends;
+        and where that frame's bytes end. Never raises."""
+        view, damaged_before = memoryview(data), self.damaged
+        while start < len(data):
+            end = data.find(b"\x00", start)
+            if end < 0:
+                self._collect(view[start:])
+                break
+            self._collect(view[start:end])
+            body, start = self._finish(), end + 1
+            if body is not None or self.damaged > damaged_before:
+                return body, start
+        return None, len(data)
+
+    @property
+    def within(self) -> bool:
+        """Whether a frame has begun and not ended."""
+        return self._skipping or self._held > 0
 
     def _collect(self, piece) -> None:
         held = self._held + len(piece)

@@ -43,6 +43,10 @@ TIME_NONCE_BYTES = 16
 """A player's challenge for a time anchor."""
 
 ENROLMENT_BYTES_MAX = 1024
+
+REVOCATION_BYTES_MAX = 512
+"""A revocation is about 150 bytes."""
+
 CHECKPOINT_BYTES_MAX = 1024
 
 CLOSING_BYTES_MAX = 65_535

@@ -22,7 +22,7 @@ from amos.protocol.limits import (
     STATUS_BYTES_MAX,
 )
 from amos.protocol.link_name import Name
-from amos.protocol.record import U8, U16, U32, U64, Record
+from amos.protocol.record import U8, U16, U32, U63, Record
 
 IDENTIFY = 1
 STATUS = 2
@@ -128,7 +128,7 @@ class Request(Record):
         (1, "id", "uint", U16),
         (2, "verb", "uint", U8),
         (3, "nonce", "blob?", NONCE_BYTES_MAX),
-        (4, "sequence", "uint?", U64),
+        (4, "sequence", "uint?", U63),
         (5, "offset", "uint?", U32),
         (6, "length", "uint?", READ_CHUNK_BYTES_MAX),
         (7, "size", "uint?", U32),
@@ -168,7 +168,7 @@ class Entry(Record):
     """A sealed segment as named in a list answer."""
 
     NAME = "entry"
-    FIELDS = ((1, "sequence", "uint", U64), (2, "size", "uint", U32), (3, "sha256", "bytes", 32))
+    FIELDS = ((1, "sequence", "uint", U63), (2, "size", "uint", U32), (3, "sha256", "bytes", 32))
 
     sequence: int
     size: int
@@ -241,24 +241,24 @@ class Status(Record):
         (3, "firmware", "text", SMALL_TEXT_BYTES_MAX),
         (4, "boot", "uint", U32),
         (5, "session", "uint", U32),
-        (6, "frame", "uint", U64),
+        (6, "frame", "uint", U63),
         (7, "rate_hz", "uint", 192000),
-        (8, "uptime_ms", "uint", U64),
-        (9, "next_sequence", "uint", U64),
-        (10, "last_receipted", "uint", U64),
-        (11, "unsynced_ms", "uint", U64),
+        (8, "uptime_ms", "uint", U63),
+        (9, "next_sequence", "uint", U63),
+        (10, "last_receipted", "uint", U63),
+        (11, "unsynced_ms", "uint", U63),
         (12, "clock", "uint", 3),
         (13, "pack", "bytes", 32),
         (14, "tier", "uint", U8),
         (15, "underruns", "uint", U32),
         (16, "damaged_frames", "uint", U32),
-        (17, "trimmed", "uint", U64),
+        (17, "trimmed", "uint", U63),
         (18, "text", "text?", 160),
         (19, "output", "uint", len(OUTPUTS) - 1),
         (20, "spare_segments", "uint", U32),
         (21, "failed_writes", "uint", U32),
-        (22, "lease_seconds_left", "uint?", U64),
-        (23, "opt_outs_serial", "uint?", U64),
+        (22, "lease_seconds_left", "uint?", U63),
+        (23, "opt_outs_serial", "uint?", U63),
         (24, "spoilt_blobs", "uint", U32),
     )
 

@@ -20,7 +20,7 @@
     packs                   what `link_pack_device.PackVerbs` needs
 """
 
-from amos.protocol.errors import ProtocolError
+from amos.protocol.errors import NotNow, ProtocolError
 from amos.protocol.frames import FrameReader, FrameWriter
 from amos.protocol.limits import READ_CHUNK_BYTES_MAX, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX
 from amos.protocol.link import (
@@ -102,19 +102,25 @@ class DeviceLink:
         """Frames dropped so far because they were damaged."""
         return self._reader.damaged
 
-    def feed(self, data, write) -> None:
-        """Take bytes (or a bytearray) from the line in any pieces, and `write` each answer before the next is made: so
-        however many requests come at once, a board needs room for one answer.
+    @property
+    def within(self) -> bool:
+        """Whether a request has begun and not ended."""
+        return self._reader.within
 
-        `write(answer)` says whether the line took all of it; after one that it did not take, what is left is done and
-        not answered. `answer` is a view of a buffer that the next answer overwrites.
+    def serve(self, data, start: int, write) -> int:
+        """Take bytes (or a bytearray) from `data[start:]`, in whatever pieces the line gave them, up to the end of one
+        request, and `write(answer)`. Where the next request begins: who calls says when that is served, and a board
+        needs room for one answer however many requests come at once.
+
+        `answer` is a view of a buffer that the next answer overwrites.
         """
-        damaged_before, taking = self._reader.damaged, True
-        for body in self._reader.feed(data):
-            answer = self._answer(body)
-            taking = taking and write(self._framed(answer))
-        if taking and self._reader.damaged > damaged_before:
+        damaged_before = self._reader.damaged
+        body, end = self._reader.next(data, start)
+        if body is not None:
+            write(self._framed(self._answer(body)))
+        elif self._reader.damaged > damaged_before:
             write(self._framed(Response(id=0, code=BAD_FRAME, text=sentence(self._reader.last_error))))
+        return end
 
     def _framed(self, answer: Response) -> memoryview:
         try:
@@ -138,6 +144,8 @@ class DeviceLink:
             self._offer, self._offered, self._offer_of = bytearray(), 0, (0, 0, 0)
             code = BAD_OFFER if request.verb == OFFER else NOT_NOW
             return Response(id=request.id, code=code, text=NO_ROOM)
+        except NotNow as error:
+            return Response(id=request.id, code=NOT_NOW, text=sentence(error))
 
     # One method a verb: the request's id, then the fields of `REQUEST_NEEDS`, which `Request.fault` has checked.
 

@@ -2,7 +2,7 @@
 
 from amos.protocol.cose import KID_BYTES, TYP_MANIFEST, open_typed, sign
 from amos.protocol.limits import MANIFEST_BYTES_MAX, SCORE_BYTES_MAX, SMALL_TEXT_BYTES_MAX, STEMS_MAX
-from amos.protocol.record import U8, U32, U64, Record
+from amos.protocol.record import U8, U32, U63, UNIX_S_MAX, Record
 
 VERSION = 1
 
@@ -12,6 +12,10 @@ CODECS = ("pcm16", "qoa")
 
 ROLES = ("beats", "bass", "harmony", "pads", "tops", "melody", "fx")
 """AMOS's seven groups; a stem's `role` is an index into this."""
+
+
+LEASE_END_UNIX_S_MAX = 1 << 40
+"""Further off than the calendar goes: 0.1.0 took such ends, and packs that say so stay packs."""
 
 
 class PackStem(Record):
@@ -30,7 +34,7 @@ class PackStem(Record):
         (9, "tempo_mbpm", "uint?", 1000000),
         (10, "gain_q15", "uint", 32767),
         (11, "artist_id", "bytes", 16),
-        (12, "lease_end_unix_s", "uint", U64),
+        (12, "lease_end_unix_s", "uint", LEASE_END_UNIX_S_MAX),
     )
 
     stem_id: bytes
@@ -60,16 +64,16 @@ class Manifest(Record):
     NAME = "manifest"
     FIELDS = (
         (1, "version", "uint", U8),
-        (2, "serial", "uint", U64),
+        (2, "serial", "uint", U63),
         (3, "name", "text", SMALL_TEXT_BYTES_MAX),
         (4, "rate_hz", "uint", 192000),
         (5, "board_class", "text", SMALL_TEXT_BYTES_MAX),
         (6, "voices", "uint", 32),
-        (7, "lease_end_unix_s", "uint", U64),
+        (7, "lease_end_unix_s", "uint", LEASE_END_UNIX_S_MAX),
         (8, "score_sha256", "bytes", 32),
         (9, "score_bytes", "uint", SCORE_BYTES_MAX),
         (10, "stems", "records", (PackStem, STEMS_MAX)),
-        (11, "issued_unix_s", "uint?", U64),
+        (11, "issued_unix_s", "uint?", UNIX_S_MAX),
     )
 
     version: int

@@ -2,7 +2,7 @@
 
 from amos.protocol.cose import TYP_OPT_OUTS, open_typed, sign
 from amos.protocol.limits import OPT_OUTS_BYTES_MAX, OPT_OUTS_MAX
-from amos.protocol.record import U8, U64, Record
+from amos.protocol.record import U8, U63, UNIX_S_MAX, Record
 
 VERSION = 1
 STEM_ID_BYTES = 16
@@ -17,8 +17,8 @@ class OptOuts(Record):
     NAME = "opt-outs"
     FIELDS = (
         (1, "version", "uint", U8),
-        (2, "serial", "uint", U64),
-        (3, "issued_unix_s", "uint", U64),
+        (2, "serial", "uint", U63),
+        (3, "issued_unix_s", "uint", UNIX_S_MAX),
         (4, "ids", "blob?", OPT_OUTS_MAX * STEM_ID_BYTES),
     )
 

@@ -25,7 +25,15 @@ from amos.protocol.errors import LocalError, MessageError
 U8 = (1 << 8) - 1
 U16 = (1 << 16) - 1
 U32 = (1 << 32) - 1
+
+U63 = (1 << 63) - 1
+"""The bound of every count in a message: the largest integer of SQLite, where ledger and courier keep them."""
+
 U64 = (1 << 64) - 1
+
+UNIX_S_MAX = 253_402_300_799
+UNIX_MS_MAX = UNIX_S_MAX * 1000 + 999
+"""The last moment of the year 9999, and of every calendar that we compute with."""
 
 _ARRAY_TAGS = {"B": 64, "H": 69, "I": 70, "i": 78}
 _ITEM_BYTES = {"B": 1, "H": 2, "I": 4, "i": 4}

@@ -6,7 +6,7 @@ from amos.protocol.cbor import Pieces
 from amos.protocol.cose import TYP_USAGE, parse_typed, sign_pieces
 from amos.protocol.errors import LocalError, MessageError
 from amos.protocol.limits import SEGMENT_BYTES_MAX, SEGMENT_INPUTS_MAX, SEGMENT_ROWS_MAX, STEMS_MAX
-from amos.protocol.record import U8, U32, U64, Record
+from amos.protocol.record import U8, U32, U63, UNIX_MS_MAX, Record
 
 VERSION = 2
 VERSION_WITHOUT_OUTPUT = 1
@@ -76,19 +76,19 @@ class Usage(Record):
     FIELDS = (
         (1, "version", "uint", U8),
         (2, "device_id", "bytes", 16),
-        (3, "sequence", "uint", U64),
+        (3, "sequence", "uint", U63),
         (4, "previous", "bytes", 32),
         (5, "boot", "uint", U32),
         (6, "session", "uint", U32),
         (7, "start_state", "bytes", 32),
-        (8, "first_frame", "uint", U64),
-        (9, "end_frame", "uint", U64),
+        (8, "first_frame", "uint", U63),
+        (9, "end_frame", "uint", U63),
         (10, "rate_hz", "uint", 192000),
-        (11, "start_ms", "uint", U64),
-        (12, "end_ms", "uint", U64),
+        (11, "start_ms", "uint", U63),
+        (12, "end_ms", "uint", U63),
         (13, "clock", "uint", 3),
-        (14, "anchor_unix_ms", "uint?", U64),
-        (15, "anchor_ms", "uint?", U64),
+        (14, "anchor_unix_ms", "uint?", UNIX_MS_MAX),
+        (15, "anchor_ms", "uint?", U63),
         (16, "pack", "bytes", 32),
         (17, "score", "bytes", 32),
         (18, "tier", "uint", U8),
@@ -99,13 +99,13 @@ class Usage(Record):
         (23, "input_starts", "I", SEGMENT_INPUTS_MAX),
         (24, "input_kinds", "B", SEGMENT_INPUTS_MAX),
         (25, "input_values", "i", SEGMENT_INPUTS_MAX),
-        (26, "delivered_frames", "uint", U64),
+        (26, "delivered_frames", "uint", U63),
         (27, "underruns", "uint", U32),
-        (28, "silent_frames", "uint", U64),
+        (28, "silent_frames", "uint", U63),
         (29, "pcm_sha256", "bytes", 32),
         (30, "reason", "uint", len(SEAL_REASONS) - 1),
-        (31, "lost_first", "uint?", U64),
-        (32, "lost_last", "uint?", U64),
+        (31, "lost_first", "uint?", U63),
+        (32, "lost_last", "uint?", U63),
         (33, "lost_reason", "uint?", len(LOST_REASONS) - 1),
         (34, "output_kind", "uint?", len(OUTPUT_KINDS) - 1),
         (35, "pace", "uint?", len(PACES) - 1),

@@ -1,16 +1,21 @@
 """The time by which leases end: what is certain, and where nothing is, what has at least gone by (RIGHTS.md)."""
 
 from amos.protocol.errors import ProtocolError
-from amos.protocol.record import U8, U64, Record
+from amos.protocol.record import U8, UNIX_MS_MAX, Record
 
-VERSION = 1
+VERSION = 2
 KEPT_BYTES_MAX = 64
+DEVICE_ID_BYTES = 16
 
 SAVE_EVERY_MS = 600_000
-"""Between two savings; a power cut loses at most so much of what has gone by."""
+"""Between two savings while nothing puts the clock; a power cut loses at most so much of what has gone by."""
 
 BOOT_ADDS_MS = SAVE_EVERY_MS
 """So a boot counts for as much, and no rhythm of restarts makes a lease longer."""
+
+PUT_APART_MS = 60_000
+"""What was put is saved at once, but for an anchor that says, within a minute, what is kept already: couriers that come
+and go each second would wear a flash out. It is saved with the next ten minutes; a boot adds more than that."""
 
 AWAY_MS_MAX = 86_400_000
 """So long may a wall clock nobody vouches for say that the player was off: a night, not the years it may err."""
@@ -20,14 +25,33 @@ PRESUMED_MS = 30 * 86_400_000
 
 
 class TimeKept(Record):
-    """What outlives a boot. `unix_ms`: the lease clock; `wall_unix_ms`: the machine's own clock at that moment."""
+    """What outlives a boot. `unix_ms`: the lease clock; `wall_unix_ms`: the machine's own clock at that moment.
+
+    device_id   whose time it is; version 1 has none and is the player's own
+    lost        what had been kept was found lost, and no anchor has come since; version 2 only
+    """
 
     NAME = "time kept"
-    FIELDS = ((1, "version", "uint", U8), (2, "unix_ms", "uint?", U64), (3, "wall_unix_ms", "uint?", U64))
+    FIELDS = (
+        (1, "version", "uint", U8),
+        (2, "unix_ms", "uint?", UNIX_MS_MAX),
+        (3, "wall_unix_ms", "uint?", UNIX_MS_MAX),
+        (4, "device_id", "bytes?", DEVICE_ID_BYTES),
+        (5, "lost", "bool?", None),
+    )
 
     version: int
     unix_ms: "int | None"
     wall_unix_ms: "int | None"
+    device_id: "bytes | None"
+    lost: "bool | None"
+
+    def fault(self) -> "str | None":
+        if self.version not in (1, VERSION):
+            return "version: expected at most %d, found %d" % (VERSION, self.version)
+        if (self.version == 1) != (self.device_id is None and self.lost is None):
+            return "device_id and lost: expected in version 2"
+        return None
 
 
 class LeaseClock:
@@ -35,28 +59,36 @@ class LeaseClock:
 
     unix_ms   Unix time in ms that leases are held against; None while nothing is known. Without anchors it falls behind
               by the time the player was off, and runs ahead by ten minutes a boot.
+    lost      this player kept the time before, and what it kept is gone: no lease runs until an anchor comes
 
-    `kept` is a `TwoSlotFile` or its twin; `now_ms` monotonic; `wall_unix_ms` the machine's wall clock, or None. A boot
-    is counted durably before anything else. Raises OSError when that cannot be stored.
+    `kept` is a `TwoSlotFile` or its twin; `now_ms` monotonic; `wall_unix_ms` the machine's wall clock, or None.
+    `ran_before`: the journal or what is beside it tells of an earlier boot of this player. A boot is counted durably
+    before anything else. Raises OSError when that cannot be stored.
     """
 
-    def __init__(self, kept, now_ms: int, wall_unix_ms: "int | None"):
-        before = _decode(kept.read())
+    def __init__(
+        self, kept, now_ms: int, wall_unix_ms: "int | None", device_id=bytes(DEVICE_ID_BYTES), ran_before: bool = False
+    ):
+        before = _decode(kept.read(), device_id)
         self._kept = kept
+        self._device_id = device_id
         self._last_ms = now_ms
         self._elapsed_ms = 0  # since the boot
         self._unsaved_ms = 0
+        self._saved_ms: int | None = None
         self._wall_ms = wall_unix_ms
         self._wall_before_ms = before.wall_unix_ms if before else None
         self._away_ms = BOOT_ADDS_MS  # counted for the time before the boot
+        self.lost = bool(before.lost) if before else ran_before
         self.unix_ms = before.unix_ms if before else None
         if self.unix_ms is not None:
             self.unix_ms += BOOT_ADDS_MS
         self.tick(now_ms, wall_unix_ms)
-        kept.write(self._encoded())
+        self._write()
 
-    def tick(self, now_ms: int, wall_unix_ms: "int | None") -> None:
-        """Time has gone on. `now_ms` before an earlier one (another clock) counts as no time."""
+    def tick(self, now_ms: int, wall_unix_ms: "int | None", trusted_unix_ms: "int | None" = None) -> None:
+        """Time has gone on. `now_ms` before an earlier one (another clock) counts as no time. `trusted_unix_ms`: what
+        an anchor of this boot makes of it, which the lease clock is never behind."""
         passed = now_ms - self._last_ms
         self._wall_ms = wall_unix_ms
         if passed > 0:
@@ -72,24 +104,33 @@ class LeaseClock:
                 self.unix_ms += away - self._away_ms
                 self._unsaved_ms += away - self._away_ms
                 self._away_ms = away
+        if trusted_unix_ms is not None and trusted_unix_ms > self.unix_ms:
+            self._unsaved_ms += trusted_unix_ms - self.unix_ms
+            self.unix_ms = trusted_unix_ms
 
     def at_least(self, unix_ms: int) -> None:
-        """Something signed is of that time, so it is as late as that."""
-        if self.unix_ms is None or self.unix_ms < unix_ms:
+        """Something signed is of that time, so it is as late as that. Where nothing was known the machine's wall clock
+        may know more: nobody vouches for it, so it only ever makes a lease shorter."""
+        if self.unix_ms is None:
+            self._put(max(unix_ms, self._wall_ms or 0))
+        elif self.unix_ms < unix_ms:
             self._put(unix_ms)
 
     def presume(self, lease_end_unix_ms: int) -> None:
         """There is a lease, and maybe nothing that tells how much of it is left."""
         if self.unix_ms is None:
-            self._put(max(0, lease_end_unix_ms - PRESUMED_MS))
+            self.at_least(max(0, min(lease_end_unix_ms, UNIX_MS_MAX) - PRESUMED_MS))
 
     def set(self, unix_ms: int) -> None:
         """The ledger has answered a fresh nonce: it is that time, whatever was thought before."""
-        self._put(unix_ms)
+        was_lost, self.lost = self.lost, False
+        self._put(unix_ms, anyway=was_lost)
 
-    def _put(self, unix_ms: int) -> None:
+    def _put(self, unix_ms: int, anyway: bool = False) -> None:
         self.unix_ms = unix_ms
         self._wall_before_ms = None  # the time before the boot is part of `unix_ms` by then
+        if anyway or self._saved_ms is None or abs(unix_ms - self._saved_ms) > PUT_APART_MS:
+            self.save()
 
     @property
     def due(self) -> bool:
@@ -97,23 +138,39 @@ class LeaseClock:
         return self._unsaved_ms >= SAVE_EVERY_MS
 
     def save(self) -> bool:
-        """Keep the time for the next boot; whether that could be stored. If not, it is due again later."""
-        self._unsaved_ms = 0
+        """Keep the time for the next boot; whether that could be stored. If not, it is due again a minute later."""
         try:
-            self._kept.write(self._encoded())
+            self._write()
         except OSError:
+            self._unsaved_ms = SAVE_EVERY_MS - PUT_APART_MS
             return False
         return True
 
-    def _encoded(self) -> bytes:
-        return TimeKept(version=VERSION, unix_ms=self.unix_ms, wall_unix_ms=self._wall_ms).encode()
+    def _write(self) -> None:
+        unix_ms = self.unix_ms
+        kept = TimeKept(
+            version=VERSION,
+            unix_ms=_capped(unix_ms),
+            wall_unix_ms=_capped(self._wall_ms),
+            device_id=self._device_id,
+            lost=self.lost,
+        )
+        self._unsaved_ms = 0
+        self._kept.write(kept.encode())
+        self._saved_ms = unix_ms
 
 
-def _decode(content: "bytes | None") -> "TimeKept | None":
+def _capped(unix_ms: "int | None") -> "int | None":
+    """What can be stored: every lease has ended by then."""
+    return None if unix_ms is None else min(unix_ms, UNIX_MS_MAX)
+
+
+def _decode(content: "bytes | None", device_id: bytes) -> "TimeKept | None":
+    """What this player kept; None where there is nothing, or what another one kept."""
     if content is None:
         return None
     try:
         kept = TimeKept.decode(content)
     except ProtocolError:
         return None
-    return kept if kept.version == VERSION else None
+    return kept if kept.device_id in (None, device_id) else None

@@ -1,5 +1,8 @@
 """A licence to play one pack: all of its stems but those opted out, each until its lease ends."""
 
+_NEVER_S = 1 << 62
+"""After every lease."""
+
 
 class Licence:
     """`manifest` of the pack, `opt_outs` (OptOutList) and `lease_clock` (LeaseClock) of the player.
@@ -20,6 +23,8 @@ class Licence:
         lease_clock.presume(manifest.lease_end_unix_s * 1000)
 
     def _unix_s(self) -> int:
+        if self._clock.lost:
+            return _NEVER_S
         return (self._clock.unix_ms or 0) // 1000
 
     def seconds_left(self) -> int:
@@ -45,11 +50,13 @@ class Licence:
                 self._next_end_s = min(self._next_end_s, end_s)
         self._left -= len(found)
         if not self._left:
-            self._next_end_s = 1 << 62  # nothing is left to end
+            self._next_end_s = _NEVER_S  # nothing is left to end
         return found
 
     def over(self) -> "str | None":
         """Why nothing of the pack may sound any more, else None."""
+        if self._clock.lost:
+            return "lease: expected the time as it was kept, found it lost; a courier brings it from the ledger"
         if not self.seconds_left():
             return "lease: expected a pack whose lease runs, found one that has ended; bring a newer one"
         if not self._left:

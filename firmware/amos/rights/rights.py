@@ -27,9 +27,9 @@ class Rights:
         self.licence = Licence(manifest, self.opt_outs, self.lease_clock)
         return self.licence
 
-    def tick(self, now_ms: int, wall_unix_ms: "int | None") -> None:
-        """Time has gone on, as `LeaseClock.tick`; saved when that is due."""
-        self.lease_clock.tick(now_ms, wall_unix_ms)
+    def tick(self, now_ms: int, clock) -> None:
+        """Time has gone on to `now_ms`, which may be the samples'; `clock` is an `AnchoredClock`. Saved when due."""
+        self.lease_clock.tick(now_ms, clock.wall_unix_ms(), clock.trusted_unix_ms())
         if self.lease_clock.due and not self._worker.busy:
             self._worker.submit(self.lease_clock.save)
 
@@ -43,8 +43,12 @@ class Rights:
         return None if self.licence is None else self.licence.seconds_left()
 
 
-def open_rights(directory: str, publisher_key: bytes, verify, clock, worker=None) -> Rights:
-    """The rights kept in `directory`; counts the boot. `clock` is an `AnchoredClock`. Raises OSError."""
+def open_rights(
+    directory: str, publisher_key: bytes, verify, clock, worker=None, *, device_id: bytes, ran_before: bool
+) -> Rights:
+    """The rights that the player `device_id` keeps in `directory`; counts the boot. `clock` is an `AnchoredClock`,
+    `ran_before` as in `LeaseClock`. Raises OSError."""
     opt_outs = OptOutList(TwoSlotFile(directory + "/opt-outs", OPT_OUTS_BYTES_MAX), publisher_key, verify)
     kept = TwoSlotFile(directory + "/time", KEPT_BYTES_MAX)
-    return Rights(opt_outs, LeaseClock(kept, clock.now_ms(), clock.wall_unix_ms()), worker)
+    lease_clock = LeaseClock(kept, clock.now_ms(), clock.wall_unix_ms(), device_id, ran_before)
+    return Rights(opt_outs, lease_clock, worker)

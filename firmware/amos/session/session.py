@@ -178,7 +178,7 @@ class Session:
     def _withdraw(self) -> None:
         """Tell the VM which stems may no longer sound: it fades them out and does not start them again. At frame 0 they
         are those that may never sound in this session."""
-        self._device.rights.tick(self._now_ms(), self._clock.wall_unix_ms())
+        self._device.rights.tick(self._now_ms(), self._clock)
         self._withdrawing.extend(self.licence.withdraw())
         if not self._withdrawing:
             return

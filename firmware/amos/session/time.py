@@ -2,11 +2,14 @@
 
 from amos.score.day_clock import clock_value
 
+DRIFT_S_MAX = 15
+"""The time of day may be wrong by so much before it is told anew: dayparts and announcements count in minutes."""
+
 
 class SessionTime:
     """Two clocks. The own one counts monotonic milliseconds; running free it follows the samples, as if they had been
     played in real time. The date rests on the newest anchor; without any, on the first moment at which the machine knew
-    the time.
+    the time, and again on its wall clock when that was set to another time; but not while running free.
 
     dated   (Unix ms, own ms) of one moment, or None
     `frame` is always the session's: delivered so far. `before` is the time of a session that gave way to this one.
@@ -20,6 +23,7 @@ class SessionTime:
         self._started_ms = clock.now_ms()
         self._anchor: tuple[int, int] | None = None
         self._told_day = None
+        self._told = (0, 0)  # the local second told last, counted from its day's midnight, and at which frame it is
         self.dated: tuple[int, int] | None = None
         if before is not None and self._free:  # the samples' own clock goes on
             self._started_ms, self.dated, self._anchor = before._ended_ms, before.dated, before._anchor
@@ -42,18 +46,26 @@ class SessionTime:
             self._anchor = anchor
             # Running free, our own time is another than the clock's.
             self.dated = anchor[0], max(0, self.now_ms(frame) - self._clock.now_ms() + anchor[1])
-        elif self.dated is None:
-            unix_ms = self._clock.unix_ms()
-            self.dated = None if unix_ms is None else (unix_ms, self.now_ms(frame))
+        elif self.dated is None or (anchor is None and not self._free):
+            unix_ms, now_ms = self._clock.unix_ms(), self.now_ms(frame)
+            if unix_ms is not None and (self.dated is None or self._is_off(unix_ms, now_ms, self.dated)):
+                self.dated = unix_ms, now_ms
+
+    def _is_off(self, unix_ms: int, now_ms: int, dated: tuple) -> bool:
+        return abs(unix_ms - dated[0] - (now_ms - dated[1])) > DRIFT_S_MAX * 1000
 
     def news(self, frame: int, frames_ahead: int, anyway: bool) -> "int | None":
-        """The VM's clock value `frames_ahead` of `frame`, when a day has begun since the last or it is asked for
-        `anyway`; None when there is none to tell or the date is unknown."""
+        """The VM's clock value `frames_ahead` of `frame`, when a day has begun since the last, when the VM's own
+        count has become wrong (summer time, another zone, a wall clock that was set, a break in play), or when it is
+        asked for `anyway`; None when there is none to tell or the date is unknown."""
+        self.date(frame)
         if self.dated is None:
             return None
         since_ms = self.now_ms(frame) + frames_ahead * 1000 // self._rate_hz - self.dated[1]
         day, weekday, second = self._clock.local((self.dated[0] + since_ms) // 1000)
-        if day == self._told_day and not anyway:
+        at_frame = frame + frames_ahead
+        counted = self._told[0] + (at_frame - self._told[1]) // self._rate_hz
+        if day == self._told_day and abs(second - counted) <= DRIFT_S_MAX and not anyway:
             return None
-        self._told_day = day
+        self._told_day, self._told = day, (second, at_frame)
         return clock_value(weekday, day in self._holidays, second)

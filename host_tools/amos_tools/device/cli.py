@@ -26,6 +26,7 @@ from amos_tools.device.prepare import prepare as prepare_directory
 from amos_tools.device.provision_cli import provision, replace
 from amos_tools.device.records import is_enrolment
 from amos_tools.device.refusals import device_refusals
+from amos_tools.device.revoke import revoke
 from amos_tools.device.send import send_pack
 from amos_tools.device.settings import silence_in, wanted
 from amos_tools.pack.keys import read_key
@@ -182,3 +183,4 @@ def pack(
 
 app.command()(provision)
 app.command()(replace)
+app.command()(revoke)

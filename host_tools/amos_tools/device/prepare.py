@@ -7,6 +7,7 @@ from pathlib import Path
 from amos import crypto
 from amos.config import SETTINGS, Config
 from amos.edges.durable_host import write_whole
+from amos.edges.private_host import make_private_folders
 from amos.packs.folder import PackFolder, open_pack
 from amos.score.score import Score, decode_score
 from amos_cli.keys import public_key_of
@@ -21,7 +22,7 @@ class PackDoesNotFit(Exception):
 
 def prepare(directory: Path, settings: dict[str, object]) -> None:
     """Write `player.json`, checked as the player checks it. Raises `ConfigError`, OSError."""
-    directory.mkdir(parents=True, exist_ok=True)
+    make_private_folders(directory)
     Config(str(directory), settings)
     ordered = {name: settings[name] for name in SETTINGS if name in settings}
     _write(directory / "player.json", ordered)
@@ -54,7 +55,7 @@ def write_wiring(directory: Path, board: Board) -> dict[str, object] | None:
 
 
 def _write(path: Path, content: dict[str, object]) -> None:
-    write_whole(path, (json.dumps(content, indent=2) + "\n").encode())
+    write_whole(path, (json.dumps(content, indent=2) + "\n").encode(), 0o600)
 
 
 def enrol(identity: Identity, operator_seed: bytes, *, site: str, name: str, tier: int) -> bytes:

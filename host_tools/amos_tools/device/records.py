@@ -5,6 +5,7 @@ from pathlib import Path
 
 from amos import crypto
 from amos.edges.durable_host import write_whole
+from amos.edges.private_host import make_private_folders
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import ENROLMENT_BYTES_MAX
@@ -59,8 +60,8 @@ class Records:
 
     def stage(self, record: Record) -> None:
         """Durably note that it is on its way."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        write_whole(self.path(record.enrolment.site, record.enrolment.name).with_suffix(".pending"), record.data)
+        make_private_folders(self._folder)
+        write_whole(self.path(record.enrolment.site, record.enrolment.name).with_suffix(".pending"), record.data, 0o600)
 
     def drop_pending(self, record: Record) -> None:
         """It has arrived, or was refused."""
@@ -108,11 +109,11 @@ class Records:
         enrolment = record.enrolment
         before = self.find(enrolment.site, enrolment.name)
         path = self.path(enrolment.site, enrolment.name)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_private_folders(self._folder)
         if before is not None and before.enrolment.device_id != enrolment.device_id:
             old = before.enrolment.device_id.hex()
-            write_whole(path.with_suffix(f".{old}.cose"), before.data)
-        write_whole(path, record.data)
+            write_whole(path.with_suffix(f".{old}.cose"), before.data, 0o600)
+        write_whole(path, record.data, 0o600)
         self.drop_pending(record)
 
     def _opened(self, where: str, data: bytes) -> Record:

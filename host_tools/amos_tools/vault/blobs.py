@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from amos.edges.durable_host import sync_folder
+from amos.edges.private_host import make_private_folders
 from amos_tools.vault.errors import BlobDamaged, StorageFailed
 
 
@@ -21,8 +22,8 @@ class Blobs:
 
     def create(self) -> None:
         """Make the folders."""
-        (self.root / "blobs").mkdir(parents=True, exist_ok=True)
-        (self.root / "tmp").mkdir(exist_ok=True)
+        make_private_folders(self.root / "blobs")
+        make_private_folders(self.root / "tmp")
 
     def path(self, sha256: bytes) -> Path:
         """Where the blob is or would be."""
@@ -59,7 +60,7 @@ class Blobs:
     def _write(self, target: Path, data: bytes) -> None:
         folder = target.parent
         if not folder.is_dir():
-            folder.mkdir(exist_ok=True)
+            make_private_folders(folder)
             sync_folder(folder)
         handle, staged = tempfile.mkstemp(dir=self.root / "tmp")
         try:
@@ -67,7 +68,6 @@ class Blobs:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(staged).chmod(0o644)
             Path(staged).replace(target)
         except OSError:
             Path(staged).unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from amos.edges.private_host import claim_private
 from amos_cli.names import nfc
 from amos_tools.stems import Split, StemFacts
 from amos_tools.vault.errors import CatalogueDamaged, NotAVault
@@ -56,6 +57,7 @@ class Catalogue:
     def create(cls, path: Path, rate_hz: int) -> "Catalogue":
         """Make an empty catalogue for stems at `rate_hz`."""
         with _named_errors(path):
+            claim_private(path)  # what SQLite puts beside it takes its mode
             connection = _connect(path)
             with connection:
                 connection.executescript("BEGIN;" + _SCHEMA)
@@ -137,5 +139,5 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _named_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise CatalogueDamaged(path, "catalogue", "a working SQLite file", str(error)) from None

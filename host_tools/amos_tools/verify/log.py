@@ -12,10 +12,19 @@ from datetime import UTC, datetime
 from amos.crypto import key_id, verify
 from amos.protocol.batch import batch_unix_s
 from amos.protocol.closing import Closing, open_closing
-from amos.protocol.cose import HEADER_TYP, TYP_ENROLMENT, TYP_OPT_OUTS, TYP_STATEMENT, TYP_USAGE, parse
+from amos.protocol.cose import (
+    HEADER_TYP,
+    TYP_ENROLMENT,
+    TYP_OPT_OUTS,
+    TYP_REVOCATION,
+    TYP_STATEMENT,
+    TYP_USAGE,
+    parse,
+)
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
+from amos.protocol.revocation import Revocation, open_revocation
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, FIRST_PREVIOUS, Usage, open_usage
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.keys import Keys
@@ -53,6 +62,7 @@ class Device:
     gaps      (first, last, label): numbers skipped so far, and the entry that skipped them
     declared  (first, last): numbers that a signed segment says are lost
     predecessor, successor  the devices before and after it in its place at the site
+    retired_s   since when its play does not count: another took its place, or its key was revoked
     """
 
     public_key: bytes
@@ -61,6 +71,7 @@ class Device:
     site: str = ""
     predecessor: bytes | None = None
     successor: bytes | None = None
+    retired_s: int | None = None
     sequences: list[int] = field(default_factory=list)
     sealed: dict[int, Sealed] = field(default_factory=dict)
     gaps: list[tuple[int, int, str]] = field(default_factory=list)
@@ -129,11 +140,13 @@ def _take(log: Log, index: int, entry: bytes) -> None:
             _take_enrolment(log, label, open_enrolment(entry, log.keys.operator, verify))
         elif typ == TYP_OPT_OUTS:
             _take_opt_outs(log, index, open_opt_outs(entry, log.keys.publisher, verify))
+        elif typ == TYP_REVOCATION:
+            _take_revocation(log, label, open_revocation(entry, log.keys.operator, verify))
         elif typ == TYP_STATEMENT:
             _check_gaps(log)
             _take_closing(log, index, open_closing(entry, log.keys.ledger, verify))
         else:
-            raise Difference(f"{label}: typ", "usage, enrolment, opt-outs or closing", typ)
+            raise Difference(f"{label}: typ", "usage, enrolment, revocation, opt-outs or closing", typ)
     except SignatureError as error:
         raise Difference(f"{label}: signature", "one that verifies", f"one that does not ({error})") from None
     except ProtocolError as error:
@@ -150,6 +163,8 @@ def _take_enrolment(log: Log, label: str, enrolment: Enrolment) -> None:
     known.site = enrolment.site
     if known.successor is not None:
         raise Difference(f"{label}: enrolment.device_id", "one that nothing has replaced", enrolment.device_id)
+    if known.retired_s is not None:
+        raise Difference(f"{label}: enrolment.device_id", "one that is not revoked", enrolment.device_id)
     if enrolment.predecessor is None:
         return
     predecessor = log.devices.get(enrolment.predecessor)
@@ -160,6 +175,18 @@ def _take_enrolment(log: Log, label: str, enrolment: Enrolment) -> None:
     if known.predecessor not in (None, enrolment.predecessor):
         raise Difference(f"{label}: enrolment.predecessor", known.predecessor, enrolment.predecessor)
     predecessor.successor, known.predecessor = enrolment.device_id, enrolment.predecessor
+    if predecessor.retired_s is None:
+        predecessor.retired_s = enrolment.unix_s
+
+
+def _take_revocation(log: Log, label: str, revocation: Revocation) -> None:
+    """Of an enrolled device, and for an earlier instant than it was retired at before."""
+    device = log.devices.get(revocation.device_id)
+    if device is None:
+        raise Difference(f"{label}: revocation.device_id", "one enrolled before", revocation.device_id)
+    if device.retired_s is not None and device.retired_s <= revocation.unix_s:
+        raise Difference(f"{label}: revocation.unix_s", f"before {device.retired_s}", revocation.unix_s)
+    device.retired_s = revocation.unix_s
 
 
 def _take_opt_outs(log: Log, index: int, opt_outs: OptOuts) -> None:

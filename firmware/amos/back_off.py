@@ -1,0 +1,25 @@
+"""When something that failed is tried again."""
+
+FIRST_MS = 1_000
+MOST_MS = 60_000
+CALM_MS = 600_000
+"""After so long without a failure the next one is the first again: storage that fails with every flush lets a second of
+music play each minute, not each second."""
+
+
+class BackOff:
+    """Tries after a second, and after twice as long each time, up to a minute."""
+
+    def __init__(self):
+        self._wait_ms = 0
+        self._failed_ms = 0
+
+    def failed(self, now_ms: int) -> None:
+        """It has failed, at that moment of a monotonic clock."""
+        calm = now_ms - self._failed_ms >= CALM_MS
+        self._wait_ms = FIRST_MS if calm or not self._wait_ms else min(2 * self._wait_ms, MOST_MS)
+        self._failed_ms = now_ms
+
+    def is_due(self, now_ms: int) -> bool:
+        """Whether to try again."""
+        return now_ms - self._failed_ms >= self._wait_ms
