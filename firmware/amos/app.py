@@ -7,6 +7,7 @@ import os
 
 from amos import crypto
 from amos.anchored_clock import AnchoredClock
+from amos.config import NULL_OUTPUT
 from amos.device import Device
 from amos.edges.clock import SystemClock
 from amos.edges.directory_lock import DirectoryLock
@@ -72,7 +73,7 @@ class Player:
         rights = open_rights(config.directory, config.publisher_key, crypto.verify, clock, worker)
         if rights.opt_outs.note:
             self._say(rights.opt_outs.note)
-        self._state = state = PlayerState(packs.pack_id, config.tier, config.out == "null")
+        self._state = state = PlayerState(packs.pack_id, config.tier, config.out == NULL_OUTPUT)
         self.device = device = Device(
             identity, state, rights, journal, clock, config.ledger_key, packs.intake, worker, self._log_ring
         )

@@ -2,6 +2,7 @@
 
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import OUTPUT_NONE, STATE_PAUSED, STATE_PLAYING, STATE_STOPPED
+from amos.protocol.segment import TIER_RENDERER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,6 +76,9 @@ class PlayerState:
         """The session notices it with its next block. Raises `ProtocolError`."""
         if not 0 <= value <= 255:
             raise ProtocolError("tier: expected 0 to 255, found %d" % value)
+        if (value == TIER_RENDERER) != (self.tier == TIER_RENDERER):
+            told = "tier: expected to stay %d, found %d; an enrolment makes a renderer, and no word over the link"
+            raise ProtocolError(told % (self.tier, value))
         self.tier = value
 
     def add_underruns(self, count: int) -> None:

@@ -98,6 +98,8 @@ class Player:
             "pack": str(pack),
             "publisher_key": crypto.public_key(PUBLISHER).hex(),
             "ledger_key": ledger_key.hex(),
+            "tier": TIER_RENDERER,
+            "out": "null",
             "link": self._link,
             "journal_bytes": 1 << 20,
         }
@@ -107,7 +109,7 @@ class Player:
     def enrolment(self) -> bytes:
         nonce = bytes(16)
         enrolment = Enrolment(
-            version=1, device_id=self.device_id, public_key=self.public_key, site=SITE, name=self.name, tier=0,
+            version=1, device_id=self.device_id, public_key=self.public_key, site=SITE, name=self.name, tier=TIER_RENDERER,
             board="linux", voices=VOICES, nonce=nonce, unix_s=1_793_534_400,
             possession=crypto.sign(self.seed, IDENTIFY_CONTEXT + nonce),
         )  # fmt: skip

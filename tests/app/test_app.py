@@ -67,7 +67,7 @@ class Player:
         folder.mkdir(exist_ok=True)
         (folder / "device.key").write_bytes(SEED)
         settings = {"pack": str(pack), "publisher_key": crypto.public_key(PUBLISHER).hex(), "ledger_key": "00" * 32}
-        self.settings: dict[str, object] = settings | {"linger": "no", "out": "null", "pace": "free"}
+        self.settings: dict[str, object] = settings | {"linger": "no", "out": "null", "pace": "free", "tier": 255}
 
     def start(self, **settings: object) -> "subprocess.Popen[str]":
         (self.folder / "player.json").write_text(json.dumps(self.settings | settings))

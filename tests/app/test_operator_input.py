@@ -97,7 +97,7 @@ class Running:
         folder.mkdir(exist_ok=True)
         (folder / "device.key").write_bytes(SEED)
         settings = {"pack": str(pack), "publisher_key": crypto.public_key(PUBLISHER).hex(), "ledger_key": "00" * 32}
-        settings |= {"linger": "no", "out": "null", "link": self.port}
+        settings |= {"linger": "no", "out": "null", "tier": 255, "link": self.port}
         (folder / "player.json").write_text(json.dumps(settings | {"block_frames": 1024}))
 
     def __enter__(self) -> "Running":

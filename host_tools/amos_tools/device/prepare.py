@@ -21,8 +21,8 @@ class PackDoesNotFit(Exception):
 
 def prepare(directory: Path, settings: dict[str, object]) -> None:
     """Write `player.json`, checked as the player checks it. Raises `ConfigError`, OSError."""
-    directory.mkdir(parents=True, exist_ok=True)
     Config(str(directory), settings)
+    directory.mkdir(parents=True, exist_ok=True)
     ordered = {name: settings[name] for name in SETTINGS if name in settings}
     _write(directory / "player.json", ordered)
 
