@@ -7,8 +7,8 @@ import os
 
 from amos import crypto
 from amos.anchored_clock import AnchoredClock
-from amos.config import NULL_OUTPUT
 from amos.device import Device
+from amos.edges.audio_out import output_kind_of
 from amos.edges.clock import SystemClock
 from amos.edges.directory_lock import DirectoryLock
 from amos.edges.hardware import hardware_ids
@@ -16,6 +16,7 @@ from amos.edges.journal_store import RESERVED_BLOCK, open_reserved, open_store
 from amos.edges.key_store import load_or_make_device_seed
 from amos.edges.link_ports import open_port
 from amos.edges.sessions_file import append_session
+from amos.edges.two_slot_file import TwoSlotFile
 from amos.edges.worker import open_worker
 from amos.heap import begin_play, begin_work
 from amos.identity import Identity, device_id_of
@@ -29,8 +30,9 @@ from amos.player_state import PlayerState
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import STATE_FAULT, STATE_FULL, STATE_PLAYING, STATE_STOPPED
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.segment import SEAL_SHUTDOWN
+from amos.protocol.segment import PACES, SEAL_SHUTDOWN
 from amos.rights.rights import open_rights
+from amos.session.seed_root import ROOT_BYTES, SeedRoot
 from amos.session.session import Handover, Session
 from amos.session.totals import Totals, summary_lines
 from amos.session.usage_log import UsageLog
@@ -73,9 +75,20 @@ class Player:
         rights = open_rights(config.directory, config.publisher_key, crypto.verify, clock, worker)
         if rights.opt_outs.note:
             self._say(rights.opt_outs.note)
-        self._state = state = PlayerState(packs.pack_id, config.tier, config.out == NULL_OUTPUT)
+        self._state = state = PlayerState(
+            packs.pack_id, config.tier, output_kind_of(config.out) or None, PACES.index(config.pace)
+        )
         self.device = device = Device(
-            identity, state, rights, journal, clock, config.ledger_key, packs.intake, worker, self._log_ring
+            identity,
+            state,
+            rights,
+            journal,
+            clock,
+            config.ledger_key,
+            packs.intake,
+            worker,
+            self._log_ring,
+            SeedRoot(TwoSlotFile(config.directory + "/seed-root", ROOT_BYTES)),
         )
         port = open_port(config.link)
         link = DeviceLink(device, port.request_bytes_max)

@@ -2,7 +2,7 @@
 
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import OUTPUT_NONE, STATE_PAUSED, STATE_PLAYING, STATE_STOPPED
-from amos.protocol.segment import TIER_RENDERER
+from amos.protocol.segment import OUTPUT_KIND_NULL, TIER_RENDERER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,25 +20,31 @@ class PlayerState:
     pack_id     of the pack at hand, zeros without one
     tier        of the venue's tariff; the operator sets it over the link
     underruns   of all outputs since the boot
-    unheard     whether the output is one that makes no sound (given once)
+    output_kind, pace   `segment.OUTPUT_KIND_*` and `PACE_*`, given once; None where nobody said
     """
 
     session: "Session | None"
     text: "str | None"
 
-    def __init__(self, pack_id: bytes, tier: int, unheard: bool = False):
+    def __init__(self, pack_id: bytes, tier: int, output_kind: "int | None" = None, pace: "int | None" = None):
         self.state = STATE_STOPPED
         self.text = None
         self.session = None
         self.pack_id = pack_id
         self.tier = tier
         self.underruns = 0
-        self._unheard = unheard
+        self.output_kind = output_kind
+        self.pace = pace
 
     def set_state(self, state: int, text: "str | None") -> None:
         """The player does something else from here on; `text` says why, or is None."""
         self.state = state
         self.text = text
+
+    @property
+    def _unheard(self) -> bool:
+        """Whether the output is one that makes no sound."""
+        return self.output_kind == OUTPUT_KIND_NULL
 
     @property
     def reported_state(self) -> int:

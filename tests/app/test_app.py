@@ -211,6 +211,9 @@ def test_a_full_journal_stops_play_and_says_so(player: Player) -> None:
     [
         ({"out": "flac:x"}, "out: expected wav:PATH"),
         ({"out": "wav:/nonexistent/x.wav"}, "/nonexistent/x.wav"),
+        ({"out": "wav:/dev/null"}, "out: expected wav: and the name of a file, found /dev/null"),
+        ({"tier": 0}, "pace=free: expected another with tier=255"),
+        ({"tier": 0, "pace": "clocked"}, "out=null: expected another with tier=255"),
         ({"pack": "/nonexistent"}, "PackError"),
         ({"voices": 1}, "PackError: voices: expected at most 1, found 4"),
         ({"rate_hz": 8000}, "PackError: rate_hz: expected at most 8000, found 22050"),

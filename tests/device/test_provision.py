@@ -100,7 +100,7 @@ def test_one_command_from_nothing_to_enrolled_and_the_same_again_changes_nothing
     assert lines[3] == "ledger: enrolled; play counts from here on"
     (device,) = site.devices().values()
     assert (device["name"], device["site"]) == ("bar", "harbour")
-    assert lines[2] == f"device: {device['device']} holds its key; it signed our nonce"
+    assert lines[1] == f"device: {device['device']} holds its key; it signed our nonce"
 
     before = {path: path.read_bytes() for path in site.folder.glob("kept/*")}
     code, again = site.provision("bar")
@@ -182,7 +182,7 @@ def test_another_tier_is_enrolled_anew(site: Site) -> None:
     assert site.provision("bar")[0] == 0
     code, lines = site.call("provision", "bar", "--site=harbour", "--name=bar", "--tier=7")
     assert code == 0 and lines[0] == "settings: changed in tier"
-    assert lines[2].startswith("player: restart it") and lines[-1].startswith("ledger: enrolled")
+    assert lines[1].startswith("player: restart it") and lines[-1].startswith("ledger: enrolled")
     assert len(site.devices()) == 1
 
 
@@ -309,7 +309,9 @@ def test_settings_that_nobody_named_stay_as_the_player_has_them(site: Site) -> N
     assert json.loads(path.read_text()) == before
     words = ("--site=harbour", "--name=bar", "--setting=out=null")
     code, refused = site.call("provision", "bar", *words, "--tier=2", wait_s=0)
-    assert code == 1 and refused == ["ConfigError: " + FOR_RENDERERS % ("out", "null", 2, "play into nothing", 255, 255)]
+    assert code == 1 and refused == [
+        "ConfigError: " + FOR_RENDERERS % ("out", "null", 2, "play into nothing", 255, 255)
+    ]
     assert json.loads(path.read_text()) == before
     lines = site.call("provision", "bar", *words, "--tier=255", wait_s=0)[1]
     assert lines[:2] == ["settings: changed in out, tier", "output: null, it plays into nothing; to hear it:" + SOUND]
@@ -453,7 +455,13 @@ def test_what_it_did_is_printed_as_data_too_and_so_is_a_refusal(site: Site) -> N
         ["input", site.port("bar"), "volume", "-6"],
         ["pack", site.port("bar"), str(site.pack)],
         ["enrol", site.port("bar"), "--site=s", "--name=n", f"--operator-key-file={site.operator}", f"--out={out}"],
-        ["prepare", str(site.folder / "hall"), "--publisher-key=" + "00" * 32, "--ledger-key=" + "00" * 32, "--setting=out=wav:x"],
+        [
+            "prepare",
+            str(site.folder / "hall"),
+            "--publisher-key=" + "00" * 32,
+            "--ledger-key=" + "00" * 32,
+            "--setting=out=wav:x",
+        ],
     ):
         done = CliRunner().invoke(app, ["device", *words, "--json"])
         assert done.exit_code == 0 and json.loads(done.stdout), (words, done.output)

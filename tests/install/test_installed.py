@@ -47,7 +47,9 @@ def _plays(environment: Environment, folder: Path) -> None:
     content = make_content(work, None, None, starter_script())
     keys = [f"--publisher-key={content.publisher_public}", f"--ledger-key={content.ledger_public}"]
     player, heard = folder / "player", folder / "heard.wav"
-    done = environment.amos("device", "prepare", str(player), f"--pack={work.pack}", *keys, f"--setting=out=wav:{heard}")
+    done = environment.amos(
+        "device", "prepare", str(player), f"--pack={work.pack}", *keys, f"--setting=out=wav:{heard}"
+    )
     assert done.returncode == 0, done.stderr
     settings = ["pace=free", "tier=255", f"minutes={SECONDS // 60}", "linger=no", f"link=unix:{folder}/link"]
     done = environment.amos("player", str(player), *settings)

@@ -126,7 +126,9 @@ class Venue:
         folder.mkdir(exist_ok=True)
         key = crypto.public_key(PUBLISHER)
         settings = {"pack": pack.path, "publisher_key": key.hex(), "ledger_key": crypto.public_key(LEDGER).hex()}
-        config = Config(str(folder), settings | {"out": "null", "pace": "free", "tier": 255, "block_frames": block_frames})
+        config = Config(
+            str(folder), settings | {"out": "null", "pace": "free", "tier": 255, "block_frames": block_frames}
+        )
         self.pack, self.config, self.block = pack, config, block_frames
         self.wall = Wall()
         self.clock = AnchoredClock(self.wall, os.urandom)
@@ -413,7 +415,13 @@ class Process:
         folder.mkdir(exist_ok=True)
         (folder / "device.key").write_bytes(SEED)
         told: dict[str, object] = {"pack": str(pack), "publisher_key": crypto.public_key(PUBLISHER).hex()}
-        told |= {"ledger_key": crypto.public_key(LEDGER).hex(), "out": "null", "pace": "free", "tier": 255, "link": f"pty:{folder}/line"}
+        told |= {
+            "ledger_key": crypto.public_key(LEDGER).hex(),
+            "out": "null",
+            "pace": "free",
+            "tier": 255,
+            "link": f"pty:{folder}/line",
+        }
         (folder / "player.json").write_text(json.dumps(told | settings))
         self.line = f"serial:{folder}/line"
         (folder / "line").unlink(missing_ok=True)

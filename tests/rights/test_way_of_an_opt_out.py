@@ -66,7 +66,9 @@ def test_the_way_of_an_opt_out(tmp_path: Path) -> None:
     vault.close()
     settings = {"pack": str(tmp_path / "pack"), "publisher_key": publisher.hex(), "ledger_key": folder.public_key.hex()}
     (tmp_path / "player").mkdir()
-    config = Config(str(tmp_path / "player"), settings | {"out": "null", "pace": "free", "tier": 255, "minutes": 3, "linger": "no"})
+    config = Config(
+        str(tmp_path / "player"), settings | {"out": "null", "pace": "free", "tier": 255, "minutes": 3, "linger": "no"}
+    )
     accepted: list[int] = []
 
     def turn() -> None:
