@@ -81,8 +81,8 @@ def rule(part: str, *ours: str, outside: set[str] | None = None, pure: bool = Fa
 # What stands beside the rooms of the player; `amos.app` alone knows them all.
 TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "anchored_clock": (("amos.protocol",), set()),
-    "config": (("amos.crypto.key_text", "amos.protocol.limits"), {"json", "os"}),
-    "device": (("amos.crypto", "amos.protocol", "amos.edges.worker", "amos.log_ring"), set()),
+    "config": (("amos.crypto.key_text", "amos.protocol.limits", "amos.protocol.segment"), {"json", "os"}),
+    "device": (("amos.crypto", "amos.protocol", "amos.edges.worker", "amos.log_ring", "amos.session.seed_root"), set()),
     "heap": (("amos.compat",), {"gc"}),
     "identity": (("amos.crypto", "amos.protocol.link"), set()),
     "link_service": ((), set()),
