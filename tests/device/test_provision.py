@@ -309,7 +309,7 @@ def test_settings_that_nobody_named_stay_as_the_player_has_them(site: Site) -> N
     assert json.loads(path.read_text()) == before
     words = ("--site=harbour", "--name=bar", "--setting=out=null")
     code, refused = site.call("provision", "bar", *words, "--tier=2", wait_s=0)
-    assert code == 1 and refused == [
+    assert code == 2 and refused == [
         "ConfigError: " + FOR_RENDERERS % ("out", "null", 2, "play into nothing", 255, 255)
     ]
     assert json.loads(path.read_text()) == before
