@@ -92,7 +92,7 @@ def test_the_way_of_a_stem(tmp_path: Path) -> None:
     settings = {"pack": str(tmp_path / "pack"), "publisher_key": publisher_public.hex()}
     settings |= {"ledger_key": folder.public_key.hex(), "out": f"wav:{tmp_path / 'out.wav'}"}
     (tmp_path / "player").mkdir()
-    config = Config(str(tmp_path / "player"), settings | {"pace": "free", "minutes": 1, "linger": "no"})
+    config = Config(str(tmp_path / "player"), settings | {"pace": "free", "tier": 255, "minutes": 1, "linger": "no"})
     lines: list[str] = []
     Player(config, lines.append).run()
     heard, rate_hz = sf.read(tmp_path / "out.wav", dtype="int16")
@@ -103,7 +103,7 @@ def test_the_way_of_a_stem(tmp_path: Path) -> None:
     device, link = DeviceLink(player.device), CourierLink(1)
     nonce = bytes(range(32))
     identity = Identity(talk(link, device, identify(link, nonce)), nonce)  # type: ignore[arg-type]
-    enrolment = enrol(identity, OPERATOR, site="cafe", name="bar", tier=2)
+    enrolment = enrol(identity, OPERATOR, site="cafe", name="bar", tier=255)
     with folder.open_store() as store:
         registry.enrol(folder, store, enrolment)
 

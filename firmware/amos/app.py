@@ -9,6 +9,7 @@ from amos import crypto
 from amos.anchored_clock import AnchoredClock
 from amos.back_off import BackOff
 from amos.device import Device
+from amos.edges.audio_out import output_kind_of
 from amos.edges.clock import SystemClock
 from amos.edges.directory_lock import DirectoryLock
 from amos.edges.hardware import hardware_ids
@@ -30,8 +31,9 @@ from amos.player_state import PlayerState
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import STATE_FAULT, STATE_FULL, STATE_PLAYING, STATE_STOPPED
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.segment import SEAL_SHUTDOWN
+from amos.protocol.segment import PACES, SEAL_SHUTDOWN
 from amos.rights.rights import open_rights
+from amos.session.seed_root import ROOT_BYTES, SeedRoot
 from amos.session.session import Handover, Session
 from amos.session.totals import Totals, summary_lines
 from amos.session.usage_log import UsageLog
@@ -88,9 +90,19 @@ class Player:
             self._say(rights.opt_outs.note)
         keeper.journal.begin_boot()
         tier = TierKept(TwoSlotFile(config.directory + "/tier", TIER_BYTES_MAX), config.tier)
-        self._state = state = PlayerState(packs.pack_id, tier, config.out == "null")
+        kind = output_kind_of(config.out) or None
+        self._state = state = PlayerState(packs.pack_id, tier, kind, PACES.index(config.pace))
         self.device = device = Device(
-            identity, state, rights, keeper.journal, clock, config.ledger_key, packs.intake, worker, self._log_ring
+            identity,
+            state,
+            rights,
+            keeper.journal,
+            clock,
+            config.ledger_key,
+            packs.intake,
+            worker,
+            self._log_ring,
+            SeedRoot(TwoSlotFile(config.directory + "/seed-root", ROOT_BYTES)),
         )
         port = open_port(config.link)
         link = DeviceLink(device, port.request_bytes_max)

@@ -6,6 +6,7 @@ import os
 from amos.compat import error_words
 from amos.crypto.key_text import key_of_hex
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
+from amos.protocol.segment import TIER_RENDERER
 
 CONFIG_BYTES_MAX = 8192
 TEXT_LETTERS_MAX = 256
@@ -29,7 +30,7 @@ SETTINGS = {
     "rate_hz": ("int", 192000, 8000, 192000),
     "tier": ("int", 0, 0, 255),
     "link": ("text", "none", None, None),
-    "out": ("text", "null", None, None),
+    "out": ("text", None, None, None),
     "pace": ("text", "clocked", None, None),
     "block_frames": ("int", 4096, 64, 65536),
     "buffer_ms": ("int", 68, 20, 68),
@@ -46,11 +47,22 @@ pack     folder of the pack to begin with; once another was sent and played, tha
 board_class   of packs for several boards; packs for any board, for this one and for its runtime are taken too
 voices, rate_hz   the most that the board can play; a pack that needs more is refused
 holidays dates on which the script's dayparts for holidays hold: 2026-12-25,2027-01-01
-pace     `clocked`: real time; `free`: as fast as the machine can, on a clock that follows the samples
+out      where the music goes (edges/audio_out.py); nobody may mean `null` by saying nothing, so there is no default
+tier     of the venue's tariff; 255, `TIER_RENDERER`, where the device is enrolled to render
+pace     `clocked`: real time; `free`, for renderers: as fast as the machine can, on a clock that follows the samples
 minutes  length of the session, 0 = until stopped
 journal  `file` in the player's directory, or a partition: `raw:sd` of a board's card, `raw:/dev/...` of the system
 linger   after the session keep serving the courier: `forever`, or until every segment is `receipted`, or `no`
 """
+
+NULL_OUTPUT = "null"
+FREE_PACE = "free"
+
+WANTED_OUT = "out: expected alsa:DEVICE, i2s:PINS or wav:PATH, found none; say where the music goes"
+
+FOR_RENDERERS = "%s=%s: expected another with tier=%d, because only a renderer may %s; "
+FOR_RENDERERS += "a device that renders is enrolled with tier %d and has the setting tier=%d"
+"""Why a player refuses what only a renderer may do."""
 
 CHOICES = {"pace": ("clocked", "free"), "linger": ("forever", "receipted", "no")}
 
@@ -129,10 +141,22 @@ class Config:
         for name in SETTINGS:
             default = SETTINGS[name][1]
             if name not in values and default is None:
-                raise ConfigError("%s: expected a value, found none" % name)
+                raise ConfigError(WANTED_OUT if name == "out" else "%s: expected a value, found none" % name)
             setattr(self, name, _value(name, values[name]) if name in values else default)
         if self.block_frames % 64:
             raise ConfigError("block_frames: expected a multiple of 64, found %d" % self.block_frames)
+        if self.tier != TIER_RENDERER:
+            self._check_is_heard()
+
+    def _check_is_heard(self) -> None:
+        """A player is paid for what venues hear: in real time, and into something that keeps it."""
+        for name, refused, what in (
+            ("pace", FREE_PACE, "play faster than real time"),
+            ("out", NULL_OUTPUT, "play into nothing"),
+        ):
+            if getattr(self, name) == refused:
+                told = (name, refused, self.tier, what, TIER_RENDERER, TIER_RENDERER)
+                raise ConfigError(FOR_RENDERERS % told)
 
 
 def load(directory: str, words) -> Config:

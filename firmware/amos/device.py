@@ -11,6 +11,7 @@ from amos.protocol.link import Status
 from amos.protocol.link_name import ANNOUNCEMENTS, SLIDERS, Name
 from amos.protocol.printable import sentence
 from amos.protocol.receipt import parse_receipt
+from amos.session.seed_root import SeedRoot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Device:
     rights         what may sound
     packs          a PackIntake, which takes packs in; None where none can come
     worker         (edges/worker.py) writes to the journal while music goes on
+    seed_root      a SeedRoot, which receipts renew for the next boot; without one nothing is kept
     trimmed        segments that receipts have freed since the boot
     """
 
@@ -44,6 +46,7 @@ class Device:
         packs=None,
         worker=None,
         log_ring=None,
+        seed_root=None,
     ):
         self.identity = identity
         self.player_state = player_state
@@ -54,6 +57,7 @@ class Device:
         self.packs = packs
         self.worker = worker or InlineWorker()
         self._log_ring = log_ring or LogRing(clock)
+        self.seed_root = seed_root or SeedRoot()
         self.trimmed = 0
         self._link = None
         self._inputs_taken: list = []
@@ -106,6 +110,8 @@ class Device:
             lease_seconds_left=self.rights.lease_seconds_left(),
             opt_outs_serial=opt_outs.serial if opt_outs else None,
             spoilt_blobs=self.packs.spoilt if self.packs else 0,
+            output_kind=player.output_kind,
+            pace=player.pace,
         )
 
     def list_segments(self, first: int) -> list:
@@ -128,8 +134,10 @@ class Device:
         if size is None:
             raise ProofError("receipt: expected one for a segment stored here, found %d" % sequence)
         receipt = parse_receipt(data)
-        receipt.check(self.read_segment(sequence, 0, size), self._ledger_key, crypto.verify)
+        root = receipt.check(self.read_segment(sequence, 0, size), self._ledger_key, crypto.verify)
         self.trimmed += _unless_storage_fails(self.journal.trim, sequence)
+        self.worker.settle()
+        self.worker.submit(lambda: self.seed_root.keep(root))
 
     def take_opt_outs(self, data: bytes) -> None:
         """The session places these stems no more, and fades out those that sound. Raises `ProtocolError`."""

@@ -2,7 +2,7 @@
 
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import OUTPUT_NONE, STATE_PAUSED, STATE_PLAYING, STATE_STOPPED
-from amos.protocol.segment import TIER_RENDERER
+from amos.protocol.segment import OUTPUT_KIND_NULL, TIER_RENDERER
 from amos.tier_kept import TierKept
 
 TYPE_CHECKING = False
@@ -21,25 +21,31 @@ class PlayerState:
     pack_id     of the pack at hand, zeros without one
     tier        of the venue's tariff; the operator sets it over the link, and `kept` keeps it
     underruns   of all outputs since the boot
-    unheard     whether the output is one that makes no sound (given once)
+    output_kind, pace   `segment.OUTPUT_KIND_*` and `PACE_*`, given once; None where nobody said
     """
 
     session: "Session | None"
     text: "str | None"
 
-    def __init__(self, pack_id: bytes, kept: TierKept, unheard: bool = False):
+    def __init__(self, pack_id: bytes, kept: TierKept, output_kind: "int | None" = None, pace: "int | None" = None):
         self.state = STATE_STOPPED
         self.text = None
         self.session = None
         self.pack_id = pack_id
         self._kept = kept
         self.underruns = 0
-        self._unheard = unheard
+        self.output_kind = output_kind
+        self.pace = pace
 
     def set_state(self, state: int, text: "str | None") -> None:
         """The player does something else from here on; `text` says why, or is None."""
         self.state = state
         self.text = text
+
+    @property
+    def _unheard(self) -> bool:
+        """Whether the output is one that makes no sound."""
+        return self.output_kind == OUTPUT_KIND_NULL
 
     @property
     def reported_state(self) -> int:
@@ -81,11 +87,9 @@ class PlayerState:
         """It holds for good when this returns; the session notices it with its next block. Raises `ProtocolError`."""
         if not 0 <= value <= 255:
             raise ProtocolError("tier: expected 0 to 255, found %d" % value)
-        if value != self.tier and TIER_RENDERER in (value, self.tier):
-            raise ProtocolError(
-                "tier: expected one of a %s, as this device was enrolled, found %d"
-                % ("renderer" if self.tier == TIER_RENDERER else "player", value)
-            )
+        if (value == TIER_RENDERER) != (self.tier == TIER_RENDERER):
+            told = "tier: expected to stay %d, found %d; an enrolment makes a renderer, and no word over the link"
+            raise ProtocolError(told % (self.tier, value))
         try:
             self._kept.keep(value)
         except OSError as error:

@@ -22,7 +22,7 @@ from amos.edges.audio_out import WAV_HEADER_BYTES
 from amos.edges.audio_sink import FRAME_BYTES
 from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.link import IDENTIFY_CONTEXT
-from amos.protocol.segment import Usage, open_usage
+from amos.protocol.segment import TIER_RENDERER, Usage, open_usage
 from amos_ledger import registry
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.records import Totals
@@ -98,6 +98,8 @@ class Player:
             "pack": str(pack),
             "publisher_key": crypto.public_key(PUBLISHER).hex(),
             "ledger_key": ledger_key.hex(),
+            "tier": TIER_RENDERER,
+            "out": "null",
             "link": self._link,
             "journal_bytes": 1 << 20,
         }
@@ -107,8 +109,8 @@ class Player:
     def enrolment(self) -> bytes:
         nonce = bytes(16)
         enrolment = Enrolment(
-            version=1, device_id=self.device_id, public_key=self.public_key, site=SITE, name=self.name, tier=0,
-            board="linux", voices=VOICES, nonce=nonce, unix_s=1_793_534_400,
+            version=1, device_id=self.device_id, public_key=self.public_key, site=SITE, name=self.name,
+            tier=TIER_RENDERER, board="linux", voices=VOICES, nonce=nonce, unix_s=1_793_534_400,
             possession=crypto.sign(self.seed, IDENTIFY_CONTEXT + nonce),
         )  # fmt: skip
         operator = crypto.key_id(crypto.public_key(OPERATOR))

@@ -67,7 +67,7 @@ class Player:
         folder.mkdir(exist_ok=True)
         (folder / "device.key").write_bytes(SEED)
         settings = {"pack": str(pack), "publisher_key": crypto.public_key(PUBLISHER).hex(), "ledger_key": "00" * 32}
-        self.settings: dict[str, object] = settings | {"linger": "no", "out": "null", "pace": "free"}
+        self.settings: dict[str, object] = settings | {"linger": "no", "out": "null", "pace": "free", "tier": 255}
 
     def start(self, **settings: object) -> "subprocess.Popen[str]":
         (self.folder / "player.json").write_text(json.dumps(self.settings | settings))
@@ -211,6 +211,9 @@ def test_a_full_journal_stops_play_and_says_so(player: Player) -> None:
     [
         ({"out": "flac:x"}, "out: expected wav:PATH"),
         ({"out": "wav:/nonexistent/x.wav"}, "/nonexistent/x.wav"),
+        ({"out": "wav:/dev/null"}, "out: expected wav: and the name of a file, found /dev/null"),
+        ({"tier": 0}, "pace=free: expected another with tier=0, because only a renderer"),
+        ({"tier": 0, "pace": "clocked"}, "out=null: expected another with tier=0, because only a renderer"),
         ({"pack": "/nonexistent"}, "PackError"),
         ({"voices": 1}, "PackError: voices: expected at most 1, found 4"),
         ({"rate_hz": 8000}, "PackError: rate_hz: expected at most 8000, found 22050"),

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from amos.config import CONFIG_BYTES_MAX, SETTINGS, ConfigError, load
+from amos.config import CONFIG_BYTES_MAX, FOR_RENDERERS, SETTINGS, ConfigError, load
 
-GIVEN = {"publisher_key": "11" * 32, "ledger_key": "22" * 32}
+GIVEN = {"publisher_key": "11" * 32, "ledger_key": "22" * 32, "out": "alsa:default"}
 
 
 def written(folder: Path, content: bytes) -> str:
@@ -74,3 +74,23 @@ def test_what_is_meant_is_taken(tmp_path: Path) -> None:
     folder = written(tmp_path, json.dumps(GIVEN | {"tier": 7, "holidays": "", "pack": "/srv/café"}).encode())
     assert (load(folder, []).tier, load(folder, []).pack, load(folder, ["tier=12"]).tier) == (7, "/srv/café", 12)
     assert load(folder, ["holidays=2026-12-25,2027-01-01"]).holidays == "2026-12-25,2027-01-01"
+
+
+@pytest.mark.parametrize(
+    ("word", "what"), [("pace=free", "play faster than real time"), ("out=null", "play into nothing")]
+)
+@pytest.mark.parametrize("tier", [0, 254])
+def test_only_a_renderer_plays_faster_or_into_nothing(word: str, what: str, tier: int, tmp_path: Path) -> None:
+    folder = written(tmp_path, json.dumps(GIVEN | {"tier": tier}).encode())
+    with pytest.raises(ConfigError) as refused:
+        load(folder, [word])
+    assert str(refused.value) == FOR_RENDERERS % (*word.split("="), tier, what, 255, 255)
+    config = load(folder, [word, "tier=255"])
+    assert word in (f"pace={config.pace}", f"out={config.out}")
+    assert load(folder, ["out=wav:a.wav", "pace=clocked"]).tier == tier
+
+
+def test_nobody_means_an_output_by_saying_nothing(tmp_path: Path) -> None:
+    silent = json.dumps({name: key for name, key in GIVEN.items() if name != "out"}).encode()
+    with pytest.raises(ConfigError, match=r"^out: expected alsa:DEVICE, .*say where the music goes"):
+        load(written(tmp_path, silent), [])

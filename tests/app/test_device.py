@@ -21,6 +21,7 @@ from amos.protocol.segment import open_usage
 from amos.rights.lease_clock import LeaseClock
 from amos.rights.opt_out_list import OptOutList
 from amos.rights.rights import Rights
+from amos.session.seed_root import SeedRoot
 from amos.session.usage_log import UsageLog
 from amos.tier_kept import TierKept
 
@@ -82,6 +83,26 @@ def test_a_receipt_trims_its_segment_and_by_the_chain_all_before(device: Device)
     device.take_receipt(2, receipt)
     device.take_receipt(1, b"anything: it is receipted")
     assert device.trimmed == 2
+
+
+def test_the_root_of_a_receipt_is_kept_for_the_next_boot(device: Device) -> None:
+    kept = TwoSlotMemory()
+    device.seed_root = SeedRoot(kept)
+    with pytest.raises(SignatureError):
+        device.take_receipt(2, receipt_for(stored(device, 2), STRANGER))
+    assert kept.content is None
+    root = node_hash(leaf_hash(b"genesis"), leaf_hash(stored(device, 2)))
+    device.take_receipt(2, receipt_for(stored(device, 2)))
+    assert (kept.content, device.seed_root.root, SeedRoot(kept).root) == (root, bytes(32), root)
+
+
+@pytest.mark.parametrize(("tier", "other"), [(0, 255), (255, 0), (255, 254)])
+def test_no_word_over_the_link_makes_or_unmakes_a_renderer(device: Device, tier: int, other: int) -> None:
+    device.player_state.tier = tier
+    with pytest.raises(ProtocolError, match=f"tier: expected to stay {tier}, found {other}"):
+        device.set_tier(other)
+    device.set_tier(tier)
+    assert device.player_state.tier == tier
 
 
 @pytest.mark.parametrize(

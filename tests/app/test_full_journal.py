@@ -59,7 +59,7 @@ def test_play_goes_on_by_itself_when_receipts_have_made_room(
             if status.frame > 30 * status.rate_hz:
                 player.stop()
 
-    given = keys | {"pack": str(pack), "pace": "free"}
+    given = keys | {"pack": str(pack), "out": "null", "pace": "free", "tier": 255}
     player = Player(Config(str(tmp_path), given), said.append, heartbeat=turn)
     player.run()
     assert full and player.device.player_state.state == STATE_STOPPED

@@ -97,7 +97,7 @@ class Running:
         folder.mkdir(exist_ok=True)
         (folder / "device.key").write_bytes(SEED)
         settings = {"pack": str(pack), "publisher_key": crypto.public_key(PUBLISHER).hex(), "ledger_key": "00" * 32}
-        settings |= {"linger": "no", "out": "null", "link": self.port}
+        settings |= {"linger": "no", "out": "null", "tier": 255, "link": self.port}
         (folder / "player.json").write_text(json.dumps(settings | {"block_frames": 1024}))
 
     def __enter__(self) -> "Running":
@@ -148,7 +148,7 @@ def replayed(pack: Path, usage: Usage) -> tuple[bytes, list[tuple[int, int, int]
     opened = open_pack(str(pack), crypto.public_key(PUBLISHER), crypto.verify)
     score = decode_score(opened.score())
     stems = opened.manifest.stems
-    seed = session_seed(usage.device_id, opened.pack_id, usage.session)
+    seed = session_seed(usage.device_id, opened.pack_id, usage.session, usage.seed_root)
     vm = Vm(score, [stem.frames for stem in stems], [stem.gain_q15 for stem in stems], seed)
     assert hashlib.sha256(vm.start_state()).digest() == usage.start_state
     for frame, kind, value in inputs_of(usage):

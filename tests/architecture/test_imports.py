@@ -81,9 +81,22 @@ def rule(part: str, *ours: str, outside: set[str] | None = None, pure: bool = Fa
 # What stands beside the rooms of the player; `amos.app` alone knows them all.
 TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "anchored_clock": (("amos.protocol",), {"hashlib"}),
-    "config": (("amos.compat", "amos.crypto.key_text", "amos.protocol.limits"), {"json", "os"}),
+    "config": (
+        ("amos.compat", "amos.crypto.key_text", "amos.protocol.limits", "amos.protocol.segment"),
+        {"json", "os"},
+    ),
     "back_off": ((), set()),
-    "device": (("amos.crypto", "amos.journal.errors", "amos.protocol", "amos.edges.worker", "amos.log_ring"), set()),
+    "device": (
+        (
+            "amos.crypto",
+            "amos.journal.errors",
+            "amos.protocol",
+            "amos.edges.worker",
+            "amos.log_ring",
+            "amos.session.seed_root",
+        ),
+        set(),
+    ),
     "heap": (("amos.compat",), {"gc"}),
     "identity": (("amos.crypto", "amos.protocol.link"), set()),
     "journal_keeper": (("amos.journal",), set()),

@@ -86,7 +86,14 @@ def play(
     """Boot in `directory`'s parent and play so many minutes in the board's heap times `heap_factor`; what it said."""
     folder = directory.parent
     # No courier takes receipts here, and a full journal would stop play.
-    settings = [f"pack={pack}", "pace=free", f"minutes={minutes}", "linger=no", f"journal_bytes={RING_BYTES}"]
+    settings = [
+        f"pack={pack}",
+        "pace=free",
+        "tier=255",
+        f"minutes={minutes}",
+        "linger=no",
+        f"journal_bytes={RING_BYTES}",
+    ]
     code, out = prepare(directory, pack, board, *settings)
     assert code == 0 and "/sd/player" in out
     wiring = json.loads((directory / "board.json").read_text())

@@ -174,4 +174,13 @@ def test_the_processes_say_so_for_as_long_as_they_run(
 def prepare_player(directory: Path, pack: Path, key: str) -> None:
     from amos_tools.device.prepare import prepare
 
-    prepare(directory, {"pack": str(pack), "publisher_key": key, "ledger_key": "00" * 32, "linger": "no"})
+    prepare(
+        directory,
+        {
+            "pack": str(pack),
+            "publisher_key": key,
+            "ledger_key": "00" * 32,
+            "linger": "no",
+            "out": f"wav:{directory}/heard.wav",
+        },
+    )

@@ -15,6 +15,7 @@ from sync_brokers import TestBroker
 from typer.testing import CliRunner
 
 from amos import crypto
+from amos.config import FOR_RENDERERS
 from amos.protocol.link import STATE_PLAYING, STATE_STOPPED
 from amos_ledger.folder import Folder, init_folder
 from amos_tools.cli import app
@@ -50,6 +51,8 @@ class Site:
         common = [f"--operator-key-file={self.operator}", f"--records={self.folder / 'kept'}"]
         common += [f"--pack={self.pack}"] if self.pack is not None else []
         common += [f"--directory={self.folder / name}", f"--wait-s={wait_s}", "--setting=pace=clocked"]
+        if not any(word.startswith(("--setting=out=", "--board=")) for word in words):
+            common.append(f"--setting=out=wav:{self.folder / name}.wav")
         if not any(word.startswith("--port") for word in words):
             common.append(f"--port={self.port(name)}")
         if not any(word.startswith(("--broker", "--ledger")) for word in words):
@@ -82,7 +85,7 @@ def first_words(lines: list[str]) -> list[str]:
 def test_one_command_from_nothing_to_enrolled_and_the_same_again_changes_nothing(site: Site) -> None:
     code, lines = site.provision("bar", wait_s=0)
     assert code == 3 and lines[0] == f"settings: written to {site.folder / 'bar'}"
-    assert lines[1].startswith("output: null, it plays into nothing")
+    assert lines[1].startswith("player: start it: ")
     assert lines[-1].startswith("UnreachableError: unix:") and "no player listens there" in lines[-1]
     settings = json.loads((site.folder / "bar" / "player.json").read_text())
     assert settings["ledger_key"] == site.ledger.public_key.hex() and settings["tier"] == 2
@@ -91,18 +94,18 @@ def test_one_command_from_nothing_to_enrolled_and_the_same_again_changes_nothing
     site.start("bar")
     code, lines = site.provision("bar")
     assert code == 0, lines
-    assert first_words(lines) == ["settings", "output", "device", "enrolment", "ledger"]
+    assert first_words(lines) == ["settings", "device", "enrolment", "ledger"]
     assert lines[0].endswith("as they were")
-    assert lines[3] == "enrolment: signed for bar at harbour, tier 2"
-    assert lines[4] == "ledger: enrolled; play counts from here on"
+    assert lines[2] == "enrolment: signed for bar at harbour, tier 2"
+    assert lines[3] == "ledger: enrolled; play counts from here on"
     (device,) = site.devices().values()
     assert (device["name"], device["site"]) == ("bar", "harbour")
-    assert lines[2] == f"device: {device['device']} holds its key; it signed our nonce"
+    assert lines[1] == f"device: {device['device']} holds its key; it signed our nonce"
 
     before = {path: path.read_bytes() for path in site.folder.glob("kept/*")}
     code, again = site.provision("bar")
-    assert code == 0 and again[:3] == lines[:3]
-    assert again[3:] == ["enrolment: was signed for bar at harbour, tier 2", "ledger: had it; nothing changed"]
+    assert code == 0 and again[:2] == lines[:2]
+    assert again[2:] == ["enrolment: was signed for bar at harbour, tier 2", "ledger: had it; nothing changed"]
     assert {path: path.read_bytes() for path in site.folder.glob("kept/*")} == before
     done = CliRunner().invoke(app, ["device", "logs", site.port("bar")])
     assert done.exit_code == 0 and "playing: session 1" in done.output and "key: bound to" in done.output
@@ -179,7 +182,7 @@ def test_another_tier_is_enrolled_anew(site: Site) -> None:
     assert site.provision("bar")[0] == 0
     code, lines = site.call("provision", "bar", "--site=harbour", "--name=bar", "--tier=7")
     assert code == 0 and lines[0] == "settings: changed in tier"
-    assert lines[2].startswith("player: restart it") and lines[-1].startswith("ledger: enrolled")
+    assert lines[1].startswith("player: restart it") and lines[-1].startswith("ledger: enrolled")
     assert len(site.devices()) == 1
 
 
@@ -223,7 +226,7 @@ def test_another_device_at_the_port_and_a_device_of_another_place_are_refused(si
         (["--setting=songs=3"], "ConfigError: songs: expected one of"),
         (["--operator-key-file=/nonexistent"], "UsageError: Invalid value for '--operator-key-file'"),
         (
-            ["--broker=host:x", "--ledger-key=" + "00" * 32],
+            ["--broker=host:x", "--ledger-key=" + "00" * 32, "--setting=out=wav:x"],
             "BrokerSettingError: broker: expected HOST or",
         ),
     ],
@@ -300,11 +303,18 @@ def test_settings_that_nobody_named_stay_as_the_player_has_them(site: Site) -> N
     before = json.loads(path.read_text())
     assert (before["out"], before["tier"], before["pack"]) == ("wav:music.wav", 2, str(site.pack))
     site.pack = None
-    lines = site.call("provision", "bar", "--site=harbour", "--name=bar", wait_s=0)[1]
+    kept = ("--site=harbour", "--name=bar", "--setting=out=wav:music.wav")
+    lines = site.call("provision", "bar", *kept, wait_s=0)[1]
     assert lines[0] == "settings: as they were" and not any(line.startswith("output:") for line in lines)
     assert json.loads(path.read_text()) == before
-    lines = site.call("provision", "bar", "--site=harbour", "--name=bar", "--setting=out=null", wait_s=0)[1]
-    assert lines[:2] == ["settings: changed in out", "output: null, it plays into nothing; to hear it:" + SOUND]
+    words = ("--site=harbour", "--name=bar", "--setting=out=null")
+    code, refused = site.call("provision", "bar", *words, "--tier=2", wait_s=0)
+    assert code == 2 and refused == [
+        "ConfigError: " + FOR_RENDERERS % ("out", "null", 2, "play into nothing", 255, 255)
+    ]
+    assert json.loads(path.read_text()) == before
+    lines = site.call("provision", "bar", *words, "--tier=255", wait_s=0)[1]
+    assert lines[:2] == ["settings: changed in out, tier", "output: null, it plays into nothing; to hear it:" + SOUND]
 
 
 SOUND = " --setting out=alsa:DEVICE"
@@ -314,7 +324,7 @@ def test_a_board_gives_an_output_with_sound_and_another_board_takes_its_place(si
     site.pack = None
     site.provision("bar", wait_s=0)
     path = site.folder / "bar" / "player.json"
-    assert "out" not in json.loads(path.read_text())
+    assert json.loads(path.read_text())["out"].startswith("wav:")
     lines = site.provision("bar", "--board=pi-4", wait_s=0)[1]
     assert json.loads(path.read_text())["out"] == "alsa:default" and not any("null" in line for line in lines)
     site.provision("bar", "--board=pi-4", "--setting=out=alsa:hw:1", wait_s=0)
@@ -391,10 +401,10 @@ def test_where_systemd_is_the_unit_is_enabled_started_and_restarted(
     unit = "amos-player@bar.service"
     try:
         code, lines = site.provision("bar")
-        assert code == 0 and lines[2] == f"service: {unit} enabled and started", lines
+        assert code == 0 and lines[1] == f"service: {unit} enabled and started", lines
         assert note.read_text().splitlines()[-2:] == [f"enable {unit}", f"start {unit}"]
         code, lines = site.provision("bar")
-        assert code == 0 and lines[2] == f"service: {unit} runs, as it did"
+        assert code == 0 and lines[1] == f"service: {unit} runs, as it did"
         (tmp_path / "broken").touch()
         code, lines = site.call("provision", "bar", "--site=harbour", "--name=bar", "--tier=3")
         assert code == 1 and lines[-1] == f"DeviceError: systemctl restart {unit}: Job failed."
@@ -445,7 +455,13 @@ def test_what_it_did_is_printed_as_data_too_and_so_is_a_refusal(site: Site) -> N
         ["input", site.port("bar"), "volume", "-6"],
         ["pack", site.port("bar"), str(site.pack)],
         ["enrol", site.port("bar"), "--site=s", "--name=n", f"--operator-key-file={site.operator}", f"--out={out}"],
-        ["prepare", str(site.folder / "hall"), "--publisher-key=" + "00" * 32, "--ledger-key=" + "00" * 32],
+        [
+            "prepare",
+            str(site.folder / "hall"),
+            "--publisher-key=" + "00" * 32,
+            "--ledger-key=" + "00" * 32,
+            "--setting=out=wav:x",
+        ],
     ):
         done = CliRunner().invoke(app, ["device", *words, "--json"])
         assert done.exit_code == 0 and json.loads(done.stdout), (words, done.output)

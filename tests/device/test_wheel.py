@@ -133,7 +133,7 @@ def test_a_linux_player_is_provisioned_and_plays(
     amos: Amos, player: Callable[[], None], operator: Path, ledger: Folder, pack: Path, tmp_path: Path
 ) -> None:
     port = f"unix:{tmp_path / 'bar.sock'}"
-    words = ["--site=harbour", "--name=bar", "--tier=1", "--board=pi-4", "--setting=out=null", f"--pack={pack}"]
+    words = ["--site=harbour", "--name=bar", "--tier=255", "--board=pi-4", "--setting=out=null", f"--pack={pack}"]
     words += [
         f"--port={port}",
         f"--operator-key-file={operator}",

@@ -66,7 +66,7 @@ class Player:
         if "/" in alsa:
             self.environment["LD_LIBRARY_PATH"] = os.path.dirname(alsa)
         self.settings: dict[str, object] = {"pack": str(pack), "publisher_key": crypto.public_key(PUBLISHER).hex()}
-        self.settings |= {"ledger_key": "00" * 32, "linger": "no", "link": self.link, "block_frames": 1024}
+        self.settings |= {"ledger_key": "00" * 32, "tier": 255, "linger": "no", "link": self.link, "block_frames": 1024}
 
     def configure(self, card: bool = True) -> None:
         """Write ALSA's configuration, which it reads again at each opening when it has changed."""

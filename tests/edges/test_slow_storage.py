@@ -73,6 +73,7 @@ class Scene:
         self.storage = SlowDevice()
         self.journal = Journal(self.storage, bytes(8))
         settings = {"pack": str(pack), "publisher_key": crypto.public_key(PUBLISHER).hex(), "ledger_key": "00" * 32}
+        settings["out"] = "wav:unused"
         config = Config(str(folder), settings | {"block_frames": BLOCK})
         opened = pack_folder.open_pack(str(pack), config.publisher_key, crypto.verify)
         monkeypatch.setattr(

@@ -47,9 +47,11 @@ def _plays(environment: Environment, folder: Path) -> None:
     content = make_content(work, None, None, starter_script())
     keys = [f"--publisher-key={content.publisher_public}", f"--ledger-key={content.ledger_public}"]
     player, heard = folder / "player", folder / "heard.wav"
-    done = environment.amos("device", "prepare", str(player), f"--pack={work.pack}", *keys)
+    done = environment.amos(
+        "device", "prepare", str(player), f"--pack={work.pack}", *keys, f"--setting=out=wav:{heard}"
+    )
     assert done.returncode == 0, done.stderr
-    settings = [f"out=wav:{heard}", "pace=free", f"minutes={SECONDS // 60}", "linger=no", f"link=unix:{folder}/link"]
+    settings = ["pace=free", "tier=255", f"minutes={SECONDS // 60}", "linger=no", f"link=unix:{folder}/link"]
     done = environment.amos("player", str(player), *settings)
     assert done.returncode == 0, done.stdout + done.stderr
     assert heard.stat().st_size >= SECONDS * 44_100 * 4

@@ -145,6 +145,7 @@ class Life:
     def open(self) -> None:
         journal = self.journal
         facts = {"start_state": bytes(32), "rate_hz": SECOND, "start_ms": 0, "clock": 0, "tier": 0, "score": bytes(32)}
+        facts |= {"output_kind": 1, "pace": 1, "seed_root": b"r" * 32}
         opened = Opened(
             boot=journal.boot, session=journal.session, first_frame=self.frame, pack=bytes([self.pack]) * 32, **facts
         )

@@ -33,6 +33,8 @@ class Player:
             "pack": str(pack),
             "publisher_key": crypto.public_key(PUBLISHER).hex(),
             "ledger_key": "00" * 32,
+            "out": "null",
+            "tier": 255,
             "link": f"{link}:{folder}/link",
             "linger": "forever",
             "block_frames": 1024,

@@ -75,7 +75,7 @@ def replayed(folder: Path, usage: Usage, frames: int) -> bytes:
     """PCM of a session from its pack, seed and journalled inputs, in blocks of another size."""
     pack = open_pack(str(folder), PUBLISHER_KEY, crypto.verify)
     manifest, score = pack.manifest, decode_score(pack.score())
-    seed = session_seed(crypto.key_id(crypto.public_key(SEED)), pack.pack_id, usage.session)
+    seed = session_seed(crypto.key_id(crypto.public_key(SEED)), pack.pack_id, usage.session, usage.seed_root)
     stems = manifest.stems
     vm = Vm(score, [stem.frames for stem in stems], [stem.gain_q15 for stem in stems], seed)
     at = usage.first_frame

@@ -23,6 +23,7 @@ from amos.protocol.link import (
     BLOB_MANIFEST,
     CHALLENGE,
     FINISH,
+    FULL_STATUS,
     IDENTIFY,
     IDENTIFY_CONTEXT,
     INPUT,
@@ -37,7 +38,6 @@ from amos.protocol.link import (
     READ,
     SET_TIER,
     STATE_PLAYING,
-    STATUS,
     Entry,
     Request,
     Response,
@@ -214,6 +214,8 @@ def a_status(device: bytes, pack: bytes) -> Status:
         lease_seconds_left=864000,
         opt_outs_serial=3,
         spoilt_blobs=0,
+        output_kind=OUTPUT_KIND_ALSA,
+        pace=PACE_CLOCKED,
     )
 
 
@@ -311,7 +313,7 @@ class Examples:
             voices=8,
         )
         self._keep("response-identify", identity)
-        self._keep("request-status", Request(id=2, verb=STATUS))
+        self._keep("request-status", Request(id=2, verb=FULL_STATUS))
         status = self._keep("status", a_status(device.id, self.pack))
         self._keep("response-status", Response(id=2, code=OK, data=status))
         self._keep("request-list", Request(id=3, verb=LIST, sequence=1))

@@ -11,7 +11,7 @@ from amos.journal.journal import Journal, JournalFault, JournalFull
 from amos.journal.reservation import Reservation
 from amos.journal.rows import Rows
 from amos.protocol.errors import MessageError
-from amos.protocol.segment import SEAL_FULL, sign_usage_pieces
+from amos.protocol.segment import OUTPUT_KIND_I2S, PACE_CLOCKED, SEAL_FULL, sign_usage_pieces
 from signed_usage import columns, sign_usage
 
 SALT = b"saltsalt"
@@ -29,7 +29,28 @@ def opened(journal, first_frame=0):
         pack=bytes(32),
         score=bytes(32),
         tier=3,
+        output_kind=OUTPUT_KIND_I2S,
+        pace=PACE_CLOCKED,
+        seed_root=b"r" * 32,
     )
+
+
+def test_a_session_without_rows_is_a_gap_in_the_session_numbers_of_the_chain():
+    device = MemorySectorDevice(512)
+    found = []
+    for life in range(6):
+        journal = Journal(device, SALT)
+        journal.begin_boot()
+        journal.begin_session()
+        builder = journal.open(opened(journal))
+        if life % 3 == 0:  # the others are cut before their first flush, and whoever cut them liked no music of theirs
+            builder.advance(44100, 1000, 0, [(1, 0, 44100, 5)], [])
+            journal.flush()
+            usage = builder.usage(bytes(16), journal.last_sequence + 1, journal.last_sha256, bytes(32), SEAL_FULL)
+            segment = sign_usage_pieces(usage, lambda _message: bytes(64), byte_view).join()
+            journal.seal(usage.sequence, segment, 1000)
+            found.append((usage.sequence, usage.session))
+    assert found == [(1, 1), (2, 4)] and Journal(device, SALT).session == 6
 
 
 def rows_of(builder) -> list:

@@ -15,6 +15,7 @@ from amos.protocol.link import (
     BAD_REQUEST,
     CHALLENGE,
     CODES,
+    FULL_STATUS,
     IDENTIFY,
     IDENTIFY_CONTEXT,
     INPUT,
@@ -191,7 +192,11 @@ def test_every_verb_is_answered():
     identity = line.ask(id=1, verb=IDENTIFY, nonce=NONCE)
     assert (identity.code, identity.device_id, identity.voices) == (OK, line.player.device_id, 8)
     assert identity.signature.startswith(IDENTIFY_CONTEXT + NONCE)
-    assert decode_status(line.ask(id=2, verb=STATUS).data).next_sequence == 2
+    status = decode_status(line.ask(id=2, verb=STATUS).data)
+    # A courier of 0.1.0 knows no further fields, and refuses a status that has any.
+    assert (status.next_sequence, status.output_kind, status.pace) == (2, None, None)
+    status = decode_status(line.ask(id=2, verb=FULL_STATUS).data)
+    assert (status.next_sequence, status.output_kind, status.pace) == (2, 1, 1)
     entries = line.ask(id=3, verb=LIST, sequence=0).entries
     assert [(entry.sequence, entry.size) for entry in entries] == [(3, 2560), (4, 4)]
     assert line.ask(id=4, verb=LIST, sequence=5).entries == []

@@ -31,7 +31,7 @@ def replay(pack: PackFolder, usages: list[Usage], memory: bytes | None = None) -
     """The rows of each segment of one whole session, as the log lets them be computed."""
     first = usages[0]
     stems = pack.manifest.stems
-    seed = session_seed(first.device_id, pack.pack_id, first.session)
+    seed = session_seed(first.device_id, pack.pack_id, first.session, first.seed_root)
     score = decode_score(pack.score())
     vm = Vm(score, [stem.frames for stem in stems], [stem.gain_q15 for stem in stems], seed, memory)
     meter = Meter(pack.manifest.voices)

@@ -128,7 +128,9 @@ class Venue:
         folder.mkdir(exist_ok=True)
         key = crypto.public_key(PUBLISHER)
         settings = {"pack": pack.path, "publisher_key": key.hex(), "ledger_key": crypto.public_key(LEDGER).hex()}
-        config = Config(str(folder), settings | {"pace": "free", "block_frames": block_frames})
+        config = Config(
+            str(folder), settings | {"out": "null", "pace": "free", "tier": 255, "block_frames": block_frames}
+        )
         self.pack, self.config, self.block = pack, config, block_frames
         self.wall = Wall()
         self.clock = AnchoredClock(self.wall, os.urandom)
@@ -314,7 +316,7 @@ def test_an_anchor_dates_the_segments_to_come_and_tells_the_score_the_time(pack:
     frame = venue.session._vm.frame
     venue.play(1)
     assert venue.session._vm.slider_values() == [32768], "the daypart"
-    venue.device.set_tier(3)
+    venue.device.player_state.tier = 3
     venue.play(2)
     before, after = venue.finish()
     assert (before.clock, before.anchor_unix_ms) == (CLOCK_UNKNOWN, None)
@@ -415,7 +417,13 @@ class Process:
         folder.mkdir(exist_ok=True)
         (folder / "device.key").write_bytes(SEED)
         told: dict[str, object] = {"pack": str(pack), "publisher_key": crypto.public_key(PUBLISHER).hex()}
-        told |= {"ledger_key": crypto.public_key(LEDGER).hex(), "pace": "free", "link": f"pty:{folder}/line"}
+        told |= {
+            "ledger_key": crypto.public_key(LEDGER).hex(),
+            "out": "null",
+            "pace": "free",
+            "tier": 255,
+            "link": f"pty:{folder}/line",
+        }
         (folder / "player.json").write_text(json.dumps(told | settings))
         self.line = f"serial:{folder}/line"
         (folder / "line").unlink(missing_ok=True)

@@ -66,7 +66,9 @@ def test_the_way_of_an_opt_out(tmp_path: Path) -> None:
     vault.close()
     settings = {"pack": str(tmp_path / "pack"), "publisher_key": publisher.hex(), "ledger_key": folder.public_key.hex()}
     (tmp_path / "player").mkdir()
-    config = Config(str(tmp_path / "player"), settings | {"pace": "free", "minutes": 3, "linger": "no"})
+    config = Config(
+        str(tmp_path / "player"), settings | {"out": "null", "pace": "free", "tier": 255, "minutes": 3, "linger": "no"}
+    )
     accepted: list[int] = []
 
     def turn() -> None:
@@ -98,7 +100,7 @@ def test_the_way_of_an_opt_out(tmp_path: Path) -> None:
     )
     response.board, response.voices = "linux", device.identity.voices
     with folder.open_store() as store:
-        registry.enrol(folder, store, enrol(Identity(response, nonce), OPERATOR, site="cafe", name="bar", tier=1))  # type: ignore[arg-type]
+        registry.enrol(folder, store, enrol(Identity(response, nonce), OPERATOR, site="cafe", name="bar", tier=255))  # type: ignore[arg-type]
     ledger = Ledger(folder)
     topic = device_topic("cafe", device.identity.device_id, USAGE)
     replies = ledger.take([Message.of(topic, wrap(segment)) for segment in segments], int(time.time()))

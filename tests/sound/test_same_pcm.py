@@ -65,7 +65,7 @@ def play(command: list[str], pack: Path, folder: Path, block_frames: int) -> tup
     folder.mkdir()
     (folder / "device.key").write_bytes(SEED)
     settings = {"pack": str(pack), "publisher_key": crypto.public_key(PUBLISHER).hex(), "ledger_key": "00" * 32}
-    settings |= {"pace": "free", "linger": "no", "out": f"wav:{folder}/out.wav"}
+    settings |= {"pace": "free", "tier": 255, "linger": "no", "out": f"wav:{folder}/out.wav"}
     (folder / "player.json").write_text(json.dumps(settings | {"minutes": 1, "block_frames": block_frames}))
     run = subprocess.run([*command, "-m", "amos", str(folder)], env=micropython_environment(), capture_output=True)
     assert run.returncode == 0, run.stderr + run.stdout

@@ -7,12 +7,18 @@ from amos.edges.address import AddressError
 from amos.edges.audio_sink import FRAME_BYTES
 from amos.edges.clock import sleep_ms
 from amos.edges.durable import fsync_file
+from amos.protocol.segment import OUTPUT_KINDS
 
 WAV_HEADER_BYTES = 44
+FILE_TYPE, REGULAR_FILE = 0o170000, 0o100000
+"""In the mode that `os.stat` gives, on every runtime."""
 WAV_DATA_BYTES_MAX = 0xFFFFFFFF - WAV_HEADER_BYTES
 
 CLOCKED_AHEAD_MS = 500
 """How far an output without a clock of its own (a file) may run ahead."""
+
+CLOCKED_BEHIND_MS = 500
+"""How much of a standstill it makes up for: a machine that stood still for an hour does not play that hour at once."""
 
 
 class NullSink:
@@ -77,7 +83,11 @@ def _wav_header(rate_hz: int, data_bytes: int) -> bytes:
 
 
 class ClockedSink:
-    """A sink without a clock of its own, slowed down to real time: never more than `ahead_frames` before it."""
+    """A sink without a clock of its own, slowed down to real time: never more than `ahead_frames` before it.
+
+    What it has fallen behind by more than `CLOCKED_BEHIND_MS` is lost, as on an output that ran dry. So between any two
+    moments it takes at most ahead and behind, 1,000 ms, more than the time between them.
+    """
 
     clocked, fades = True, False
     underruns = held_bytes_max = 0
@@ -88,9 +98,12 @@ class ClockedSink:
         self._clock = clock
         self._ahead_frames = ahead_frames
         self._started_ms = clock.now_ms()
+        self._frames = 0
 
     def write(self, pcm, last: bool = False) -> int:
-        frames = self._sink.write(pcm)
+        frames_ms = self._frames * 1000 // self._rate_hz
+        self._started_ms = max(self._started_ms, self._clock.now_ms() - frames_ms - CLOCKED_BEHIND_MS)
+        self._frames = frames = self._sink.write(pcm)
         ahead = frames - self._ahead_frames - (self._clock.now_ms() - self._started_ms) * self._rate_hz // 1000
         if ahead > 0:
             sleep_ms(ahead * 1000 // self._rate_hz)
@@ -98,6 +111,12 @@ class ClockedSink:
 
     def close(self) -> int:
         return self._sink.close()
+
+
+def output_kind_of(address: str) -> int:
+    """One of `segment.OUTPUT_KIND_*`, 0 for an address that no output has."""
+    kind = address.partition(":")[0]
+    return OUTPUT_KINDS.index(kind) if kind in OUTPUT_KINDS else 0
 
 
 def open_sink(config, rate_hz: int, clock):
@@ -136,13 +155,19 @@ def _open(config, rate_hz: int, clock):
 
 
 def _fresh_name(path: str) -> str:
-    """`path`, or with -2, -3 ... before its ending when that file exists: an earlier session's music stays."""
+    """`path`, or with -2, -3 ... before its ending when that file exists: an earlier session's music stays.
+
+    Raises `AddressError` where what exists is no file: a device or a pipe keeps no music, and a file of its own beside
+    it is not what was meant.
+    """
     stem, dot, ending = path.rpartition(".")
     number, name = 1, path
     while True:
         try:
-            os.stat(name)
+            mode = os.stat(name)[0]
         except OSError:
             return name
+        if mode & FILE_TYPE != REGULAR_FILE:
+            raise AddressError("out: expected wav: and the name of a file, found %s, which is none" % name)
         number += 1
         name = "%s-%d%s%s" % (stem or ending, number, dot, ending if stem else "")

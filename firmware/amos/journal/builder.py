@@ -5,7 +5,7 @@ from array import array
 from amos.journal.facts import Flushed, Opened
 from amos.journal.rows import Rows
 from amos.protocol.limits import SEGMENT_INPUTS_MAX, SEGMENT_INPUTS_OWN_MAX, SEGMENT_ROWS_MAX
-from amos.protocol.segment import FLAG_ABORTED, FLAG_POWER_LOSS, VERSION_WITHOUT_OUTPUT, Usage, input_columns
+from amos.protocol.segment import FLAG_ABORTED, FLAG_POWER_LOSS, Usage, input_columns
 
 PCM_UNKNOWN = bytes(32)
 """`pcm_sha256` of a segment sealed after a power cut: the running hash was lost, the rows were not."""
@@ -120,7 +120,7 @@ class SegmentBuilder:
         stems, starts, frames, flags = self.rows.segment_columns()
         input_starts, input_kinds, input_values = input_columns(self.inputs, opened.first_frame)
         return Usage(
-            version=VERSION_WITHOUT_OUTPUT,
+            version=opened.usage_version,
             device_id=device_id,
             sequence=sequence,
             previous=previous,
@@ -153,4 +153,7 @@ class SegmentBuilder:
             lost_first=lost[0] if lost else None,
             lost_last=lost[1] if lost else None,
             lost_reason=lost[2] if lost else None,
+            output_kind=opened.output_kind,
+            pace=opened.pace,
+            seed_root=opened.seed_root,
         )

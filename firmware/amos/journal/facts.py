@@ -5,7 +5,7 @@ from array import array
 from amos.journal.record import COUNT_MAX
 from amos.protocol.limits import SEGMENT_INPUTS_MAX, SEGMENT_ROWS_MAX
 from amos.protocol.record import U8, U32, U64, Record
-from amos.protocol.segment import FIRST_PREVIOUS
+from amos.protocol.segment import FIRST_PREVIOUS, OUTPUT_KINDS, PACES, VERSION, VERSION_WITHOUT_OUTPUT
 
 SECTOR_BYTES = (512, 1024, 2048, 4096)
 DEVICE_BYTES = 16
@@ -154,6 +154,9 @@ class Opened(Record):
         (10, "pack", "bytes", 32),
         (11, "score", "bytes", 32),
         (12, "tier", "uint", U8),
+        (13, "output_kind", "uint?", len(OUTPUT_KINDS) - 1),
+        (14, "pace", "uint?", len(PACES) - 1),
+        (15, "seed_root", "bytes?", 32),
     )
 
     boot: int
@@ -168,6 +171,20 @@ class Opened(Record):
     pack: bytes
     score: bytes
     tier: int
+    output_kind: "int | None"
+    pace: "int | None"
+    seed_root: "bytes | None"
+
+    def fault(self) -> "str | None":
+        present = [value is not None for value in (self.output_kind, self.pace, self.seed_root)]
+        if present != [present[0]] * 3 or 0 in (self.output_kind, self.pace):
+            return "output_kind, pace and seed_root: expected all three, or none as before record version 2"
+        return None
+
+    @property
+    def usage_version(self) -> int:
+        """The version of the segment that begins here: an older firmware may have opened it."""
+        return VERSION_WITHOUT_OUTPUT if self.output_kind is None else VERSION
 
 
 class Flushed(Record):

@@ -11,6 +11,9 @@ from amos.protocol.cbor import Pieces
 
 MAGIC = b"AJ"
 VERSION = 1
+VERSION_OPENED = 2
+"""Of OPEN and CARRY, since their `Opened` says what is played into. Those of version 1 do not, and are read as well."""
+VERSIONS = (VERSION, VERSION_OPENED)
 HEADER_BYTES = 2 + 1 + 1 + 4 + 8 + 8 + 4 + 4
 CRC_BYTES = 4
 LINK_BYTES = 8
@@ -27,6 +30,7 @@ MEMORY = 5
 SEALED = 6
 ROWS_KINDS = (STATE, OPEN, FLUSH, CARRY, MEMORY)
 SEGMENTS_KINDS = (SEALED,)
+OPENING_KINDS = (OPEN, CARRY)
 KINDS = ("", "state", "open", "flush", "carry", "memory", "sealed")
 
 
@@ -58,7 +62,8 @@ def checksum(data, salt: int = 0) -> bytes:
 
 
 def encode_header(kind: int, number: int, previous: bytes, payload: Pieces, salt: int) -> bytes:
-    head = MAGIC + bytes((VERSION, kind)) + len(payload).to_bytes(4, "little") + number.to_bytes(8, "little")
+    version = VERSION_OPENED if kind in OPENING_KINDS else VERSION
+    head = MAGIC + bytes((version, kind)) + len(payload).to_bytes(4, "little") + number.to_bytes(8, "little")
     value = salt
     for part in payload.parts:
         value = binascii.crc32(part, value)
@@ -95,7 +100,10 @@ def decode_header(data, salt: int):
     if data[:2] != MAGIC or len(data) < HEADER_BYTES:
         return None
     data = data[:HEADER_BYTES]
-    if data[2] != VERSION or data[HEADER_BYTES - CRC_BYTES :] != checksum(data[: HEADER_BYTES - CRC_BYTES], salt):
+    newest = VERSION_OPENED if data[3] in OPENING_KINDS else VERSION
+    if not VERSION <= data[2] <= newest:
+        return None
+    if data[HEADER_BYTES - CRC_BYTES :] != checksum(data[: HEADER_BYTES - CRC_BYTES], salt):
         return None
     kind, length = data[3], int.from_bytes(data[4:8], "little")
     number = int.from_bytes(data[8:16], "little")

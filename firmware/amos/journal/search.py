@@ -41,9 +41,8 @@ def search(medium, known_salt=None) -> Traces:
     """
     backwards = _backwards()
     salts: dict = {}  # salt: (records, the bits of all their offsets, number of the last)
-    mark = record.MAGIC + bytes((record.VERSION,))
-    for offset, data in _marked(medium, mark[:1]):
-        if data[: len(mark)] == mark:
+    for offset, data in _marked(medium, record.MAGIC[:1]):
+        if data[:2] == record.MAGIC and data[2] in record.VERSIONS:
             _count(salts, data, _salt_of(data[: record.HEADER_BYTES], backwards), offset)
             continue
         block = superblock.decode(data)

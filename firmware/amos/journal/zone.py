@@ -199,7 +199,7 @@ class Zone:
     def _looks_torn(self, position: int, number: int) -> bool:
         """Whether a record began at the head and was not written whole. In the first lap any byte but zero shows it."""
         data = self.read_sectors(position, 1)
-        if data[:3] == record.MAGIC + bytes((record.VERSION,)):
+        if data[:2] == record.MAGIC and data[2] in record.VERSIONS:
             header = self._header_in(data)
             return header is None or header.number >= number
         return position < self.count and data.count(b"\0") < len(data)

@@ -23,6 +23,7 @@ from amos.protocol.limits import (
 )
 from amos.protocol.link_name import Name
 from amos.protocol.record import U8, U16, U32, U63, Record
+from amos.protocol.segment import OUTPUT_KINDS, PACES
 
 IDENTIFY = 1
 STATUS = 2
@@ -38,6 +39,7 @@ ACTIVATE = 11
 CHALLENGE = 16
 LOGS = 20
 NAMES = 21
+FULL_STATUS = 22
 
 IDENTIFY_CONTEXT = b"amos/1/identify\x00"
 """Put before a courier's nonce before the device signs it, so that no other message can be meant."""
@@ -75,6 +77,7 @@ REQUEST_NEEDS = {
     CHALLENGE: (),
     LOGS: ("offset", "length"),
     NAMES: ("kind", "offset"),
+    FULL_STATUS: (),
 }
 """Verb -> the fields its request carries, no more and no fewer."""
 
@@ -232,7 +235,10 @@ OUTPUTS = ("none", "ok", "silent", "lost")
 
 
 class Status(Record):
-    """What a player says of itself; the courier publishes it (retained) with the device's topic."""
+    """What a player says of itself; the courier publishes it (retained) with the device's topic.
+
+    Verb STATUS answers without fields 25 and 26, which couriers of 0.1.0 do not know; FULL_STATUS has them.
+    """
 
     NAME = "status"
     FIELDS = (
@@ -260,6 +266,8 @@ class Status(Record):
         (22, "lease_seconds_left", "uint?", U63),
         (23, "opt_outs_serial", "uint?", U63),
         (24, "spoilt_blobs", "uint", U32),
+        (25, "output_kind", "uint?", len(OUTPUT_KINDS) - 1),
+        (26, "pace", "uint?", len(PACES) - 1),
     )
 
     device_id: bytes
@@ -286,6 +294,8 @@ class Status(Record):
     lease_seconds_left: "int | None"
     opt_outs_serial: "int | None"
     spoilt_blobs: int
+    output_kind: "int | None"
+    pace: "int | None"
 
 
 def put_chunk_bytes(request_bytes_max: int) -> int:

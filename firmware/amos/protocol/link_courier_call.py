@@ -3,18 +3,20 @@
 from amos.protocol.limits import READ_CHUNK_BYTES_MAX, TIME_NONCE_BYTES
 from amos.protocol.link import (
     CHALLENGE,
+    FULL_STATUS,
     IDENTIFY,
     INPUT,
     LOGS,
     NAMES,
     STATUS,
+    UNKNOWN_VERB,
     Request,
     Response,
     Status,
     decode_status,
 )
 from amos.protocol.link_courier import CourierLink, Ticket
-from amos.protocol.link_courier_talk import Pause, TransferError, checked, need
+from amos.protocol.link_courier_talk import Pause, RequestRefused, TransferError, checked, need
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +43,12 @@ def identify(link: CourierLink, nonce: bytes) -> "Generator[Ticket | Pause, Resp
 
 def read_status(link: CourierLink) -> "Generator[Ticket | Pause, Response | None, tuple[Status, bytes]]":
     """What the player says of itself, and the same as it came, for passing on."""
-    response = checked(STATUS, (yield link.submit(Request(id=0, verb=STATUS))))
+    try:
+        response = checked(FULL_STATUS, (yield link.submit(Request(id=0, verb=FULL_STATUS))))
+    except RequestRefused as error:
+        if error.code != UNKNOWN_VERB:
+            raise
+        response = checked(STATUS, (yield link.submit(Request(id=0, verb=STATUS))))  # a player of 0.1.0
     need(STATUS, response, ("data",))
     data = response.data or b""
     return decode_status(data), data

@@ -31,6 +31,7 @@ from amos.protocol.link import (
     BEGIN,
     CHALLENGE,
     FINISH,
+    FULL_STATUS,
     IDENTIFY,
     INPUT,
     LIST,
@@ -87,6 +88,7 @@ class DeviceLink:
             CHALLENGE: self._challenge,
             LOGS: self._logs,
             NAMES: self._names,
+            FULL_STATUS: self._full_status,
             BEGIN: packs.begin,
             PUT: packs.put,
             FINISH: packs.finish,
@@ -163,6 +165,11 @@ class DeviceLink:
         )
 
     def _status(self, number: int) -> Response:
+        status = self._player.status()
+        status.output_kind = status.pace = None  # a courier of 0.1.0 asks, and refuses a field that it does not know
+        return Response(id=number, code=OK, data=status.encode())
+
+    def _full_status(self, number: int) -> Response:
         return Response(id=number, code=OK, data=self._player.status().encode())
 
     def _list(self, number: int, first: int) -> Response:

@@ -36,10 +36,12 @@ class Receipt:
         self.leaf_index = leaf_index
         self.path = path
 
-    def check(self, entry, public_key: bytes, verify) -> None:
-        """Raise `ProofError` or `SignatureError` unless the ledger with this key vouches for exactly these bytes."""
+    def check(self, entry, public_key: bytes, verify) -> bytes:
+        """The root that is proven, 32 bytes. Raises `ProofError` or `SignatureError` unless the ledger with this key
+        vouches for exactly these bytes."""
         root = root_from_path(leaf_hash(entry), self.leaf_index, self.tree_size, self.path)
         self.message.check(public_key, verify, root)
+        return root
 
 
 def sign_receipt(tree_size: int, leaf_index: int, path, root: bytes, ledger: bytes, sign_message) -> bytes:

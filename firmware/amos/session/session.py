@@ -3,13 +3,13 @@
 import hashlib
 
 from amos.compat import MICROPYTHON
-from amos.edges.audio_out import open_sink
+from amos.edges.audio_out import open_sink, output_kind_of
 from amos.edges.stem_file import BlobError
 from amos.journal.errors import JournalError
 from amos.journal.facts import Opened
 from amos.protocol.errors import MessageError
 from amos.protocol.limits import SEGMENT_INPUTS_OWN_MAX
-from amos.protocol.segment import SEAL_OUTPUT, SEAL_PACK, SEAL_TIER
+from amos.protocol.segment import PACES, SEAL_OUTPUT, SEAL_PACK, SEAL_TIER
 from amos.score.inputs import (
     INPUT_BLOCK,
     INPUT_BLOCK_MANY,
@@ -78,7 +78,7 @@ class Session:
         self._time = SessionTime(clock, self.rate_hz, config, None if before is None else before.time)
         self.licence = device.rights.grant(manifest)
         self._withdrawing: list = []
-        seed = session_seed(device.identity.device_id, pack.pack_id, journal.session)
+        seed = session_seed(device.identity.device_id, pack.pack_id, journal.session, device.seed_root.root)
         frames = [stem.frames for stem in manifest.stems]
         self._vm = recall_vm(score, frames, [s.gain_q15 for s in manifest.stems], seed, journal.memory)
         self._tells_time = bool(score.dayparts or score.announcements)
@@ -152,6 +152,9 @@ class Session:
             pack=self._pack.pack_id,
             score=self._pack.manifest.score_sha256,
             tier=self._tier,
+            output_kind=output_kind_of(self._config.out),
+            pace=PACES.index(self._config.pace),
+            seed_root=self._device.seed_root.root,
         )
 
     def _open_segment(self) -> None:

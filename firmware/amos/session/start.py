@@ -5,12 +5,16 @@ import hashlib
 from amos.score.score import ScoreError, decode_score
 from amos.score.vm import Vm
 
-SEED_CONTEXT = b"amos/1/session-seed\x00"
+SEED_CONTEXT = b"amos/2/session-seed\x00"
+SEED_CONTEXT_1 = b"amos/1/session-seed\x00"
 
 
-def session_seed(device_id: bytes, pack_id: bytes, session: int) -> bytes:
-    """32 bytes that a venue cannot choose: hash of device, pack and session number."""
-    return hashlib.sha256(SEED_CONTEXT + device_id + pack_id + session.to_bytes(4, "big")).digest()
+def session_seed(device_id: bytes, pack_id: bytes, session: int, seed_root: "bytes | None") -> bytes:
+    """32 bytes that a venue cannot choose: device, pack, session number, and a root of the ledger's tree from before
+    the boot, which nobody knew when the pack was made. `seed_root` None: of a session in segments of version 1."""
+    head = SEED_CONTEXT_1 if seed_root is None else SEED_CONTEXT
+    context = head + device_id + pack_id + (seed_root or b"")
+    return hashlib.sha256(context + session.to_bytes(4, "big")).digest()
 
 
 def recall_vm(score, frames, gains_q15, seed: bytes, memory) -> Vm:

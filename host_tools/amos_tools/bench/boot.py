@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from amos.crypto import public_key
+from amos.protocol.segment import TIER_RENDERER
 from amos_tools import toolchain
 from amos_tools.bench.board import HERE, board_environment, smallest_heap_kb
 from amos_tools.bench.figure import Figure, note_progress
@@ -42,6 +43,7 @@ def write_player(folder: Path, board: Board, pack: Path) -> Path:
         "block_frames": board["audio.block_frames"],
         "journal_bytes": board["storage.journal_bytes"],
         "pace": "free",
+        "tier": TIER_RENDERER,
         "linger": "no",
         "minutes": 1,
     }

@@ -5,7 +5,7 @@ import hashlib
 from amos.edges.sector_device import MemorySectorDevice
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal
-from amos.protocol.segment import CLOCK_INFORMATIVE
+from amos.protocol.segment import CLOCK_INFORMATIVE, NO_SEED_ROOT, OUTPUT_KIND_ALSA, PACE_CLOCKED
 from amos.score.score import decode_score
 from amos.score.vm import Vm
 from amos.session.performance import Performance
@@ -109,6 +109,9 @@ def _opened(rate_hz: int, frame: int) -> Opened:
         pack=bytes(32),
         score=bytes(32),
         tier=0,
+        output_kind=OUTPUT_KIND_ALSA,
+        pace=PACE_CLOCKED,
+        seed_root=NO_SEED_ROOT,
     )
 
 

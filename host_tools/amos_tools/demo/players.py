@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from amos.protocol.segment import TIER_RENDERER
 from amos_tools import toolchain
 from amos_tools.demo.content import Content
 from amos_tools.demo.processes import Process, Processes, amos_command, run_amos
@@ -70,6 +71,7 @@ def start_player(work: Workdir, player: DemoPlayer, content: Content, minutes: i
         "link": player.link,
         "out": f"wav:{work.audio / player.name}.wav",
         "pace": "free",
+        "tier": TIER_RENDERER,
         "minutes": minutes,
         "linger": "receipted",
     }
@@ -83,7 +85,15 @@ def enrol_player(work: Workdir, player: DemoPlayer, process: Process) -> None:
     """Let the running player prove its key, sign the enrolment, hand it to the ledger. The same again is no error."""
     file = work.player(player.name) / "enrolment.cose"
     if not file.exists():
-        words = ["device", "enrol", player.courier_address, f"--site={SITE}", f"--name={player.name}"]
-        words += [f"--operator-key-file={work.key(OPERATOR)}", f"--out={file}", f"--wait-s={LINK_WAIT_S}"]
+        words = [
+            "device",
+            "enrol",
+            player.courier_address,
+            f"--site={SITE}",
+            f"--name={player.name}",
+            f"--tier={TIER_RENDERER}",
+        ]
+        words += [f"--tier={TIER_RENDERER}", f"--operator-key-file={work.key(OPERATOR)}"]
+        words += [f"--out={file}", f"--wait-s={LINK_WAIT_S}"]
         run_amos(*words, beside=process)
     run_amos("ledger", "enrol", str(work.ledger), str(file))

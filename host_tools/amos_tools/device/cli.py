@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from amos.crypto import public_key
 from amos.protocol.link import OUTPUTS, STATES
-from amos.protocol.segment import CLOCK_LETTERS
+from amos.protocol.segment import CLOCK_LETTERS, OUTPUT_KINDS, PACES
 from amos_cli.files import write_output
 from amos_cli.numbers import finite
 from amos_cli.output import AsJson, print_json
@@ -101,6 +101,8 @@ def status(port: Port, as_json: AsJson = False) -> None:
         found = ask_status(port)
     facts = {name: getattr(found, name) for _key, name, _kind, _bound in found.FIELDS}
     facts |= {"state": STATES[found.state], "clock": CLOCK_LETTERS[found.clock], "output": OUTPUTS[found.output]}
+    facts["output_kind"] = None if found.output_kind is None else OUTPUT_KINDS[found.output_kind]
+    facts["pace"] = None if found.pace is None else PACES[found.pace]
     facts = {name: value.hex() if isinstance(value, bytes) else value for name, value in facts.items()}
     if as_json:
         print_json(facts)

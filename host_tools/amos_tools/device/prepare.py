@@ -22,8 +22,8 @@ class PackDoesNotFit(Exception):
 
 def prepare(directory: Path, settings: dict[str, object]) -> None:
     """Write `player.json`, checked as the player checks it. Raises `ConfigError`, OSError."""
-    make_private_folders(directory)
     Config(str(directory), settings)
+    make_private_folders(directory)
     ordered = {name: settings[name] for name in SETTINGS if name in settings}
     _write(directory / "player.json", ordered)
 

@@ -87,7 +87,10 @@ def _check_before(device: Device, place: Place, records: Records, ledger: Ledger
     when its prompt has been opened."""
     holder = _holder(place, records, ledger)
     if kind != "linux":
+        if "tier" in device.wanted.named:  # else what the board has decides
+            Config(str(device.directory), device.wanted.over(None))
         return
+    Config(str(device.directory), device.wanted.over(linux_player.settings_of(device.directory)))
     kept_id = linux_player.device_in(device.directory)
     try:
         found_id: bytes | None = ask_identity(device.port).device_id

@@ -210,4 +210,6 @@ def _device(
     if port.startswith("unix:"):
         named["link"] = port
     asked = wanted(known, place.name, pack, named, words)
+    if place.tier is not None and str(asked.named["tier"]) != str(place.tier):
+        raise ConfigError(f"tier: expected {place.tier} as the enrolment says, found {asked.named['tier']}")
     return Device(port, known, pack, asked, directory or UNIT_STATE / place.name, link, index)

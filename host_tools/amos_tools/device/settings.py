@@ -4,12 +4,10 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from amos.config import CONFIG_BYTES_MAX, NO_PACK, SETTINGS, ConfigError
+from amos.config import CONFIG_BYTES_MAX, NO_PACK, NULL_OUTPUT, SETTINGS, ConfigError
 from amos_tools.boards import Board
 
 Settings = dict[str, object]
-
-NULL_OUTPUT = "null"
 
 
 @dataclass(frozen=True)
@@ -85,6 +83,6 @@ def read_settings(where: str, data: bytes | None) -> Settings | None:
 
 def silence_in(settings: Settings) -> str | None:
     """One line about settings with which nothing is heard; None where something is."""
-    if settings.get("out", SETTINGS["out"][1]) != NULL_OUTPUT:
+    if settings.get("out") != NULL_OUTPUT:
         return None
     return "output: null, it plays into nothing; to hear it: --setting out=alsa:DEVICE"
