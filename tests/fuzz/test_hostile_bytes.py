@@ -43,7 +43,8 @@ def test_shares_are_of_a_thousand() -> None:
 
 def test_hostile_bytes_on_micropython(micropython: list[str], record_property: Note) -> None:
     words = [*micropython, "-X", "heapsize=16m", str(HERE / "fuzz_run.py"), str(SEED), str(MICROPYTHON_CASES)]
-    path = ":".join(str(folder) for folder in (HERE.parents[1] / "firmware", HERE, HERE.parent / "portable"))
+    tests = HERE.parent
+    path = ":".join(map(str, (tests.parent / "firmware", HERE, tests / "portable", tests / "helpers")))
     run = subprocess.run(words, env=os.environ | {"MICROPYPATH": path}, capture_output=True, text=True, timeout=1800)
     total = re.search(r"(\d+) cases, no violation\n$", run.stdout)
     assert run.returncode == 0 and total is not None, run.stdout + run.stderr

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from amos import crypto
+from amos.config import ConfigError
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.printable_host import printable
 from amos_cli.keys import public_key_of

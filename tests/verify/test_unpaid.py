@@ -1,0 +1,197 @@
+"""Play that earns nothing, and play that is odd: kept, shown to payees, and worked out alike by ledger and verifier."""
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from settled_world import PUBLISHER, STEMS, Player, World, catalogue_bytes, manifest_bytes, signer
+
+from amos.crypto import key_id, public_key
+from amos.protocol.cose import TYP_USAGE, parse_typed
+from amos.protocol.limits import SEGMENT_BYTES_MAX
+from amos.protocol.manifest import Manifest, open_manifest, sign_manifest
+from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
+from amos.protocol.segment import Usage
+from amos_ledger.errors import OptOutsRefused
+from amos_ledger.opt_outs import add_opt_outs
+from amos_ledger.registry import add_pack, enrol
+from amos_ledger.settle_period import settle_period
+from amos_ledger.settlement import period_result, standing
+from amos_tools.verify import standing as verifier
+from amos_tools.verify.errors import Difference
+from signed_usage import columns
+
+NOVEMBER = ("2026-11", 1_000_000_000, "EUR")
+SECOND = 44_100
+
+
+def withdraw(world: World, serial: int, issued: int, *stems: bytes) -> None:
+    listed = list_opt_outs(serial, issued, stems)
+    add_opt_outs(world.folder, sign_opt_outs(listed, key_id(public_key(PUBLISHER)), signer(PUBLISHER)))
+
+
+def leased(world: World, pack_end: int, stem_end: int) -> dict[str, bytes]:
+    """A pack of player 0 whose lease ends, and that of its first stem."""
+    manifest: Manifest = open_manifest(manifest_bytes(SECOND), public_key(PUBLISHER), lambda *_: True)
+    manifest.lease_end_unix_s, manifest.stems[0].lease_end_unix_s, manifest.serial = pack_end, stem_end, 2
+    data = sign_manifest(manifest, key_id(public_key(PUBLISHER)), signer(PUBLISHER))
+    with world.folder.open_store() as store:
+        add_pack(world.folder, store, data, catalogue_bytes())
+    return {"pack": hashlib.sha256(data).digest()}
+
+
+def joined(world: World, enrolled: int) -> None:
+    """A third player, enrolled at that moment."""
+    player = Player(b"Z" * 32, "bar-2", SECOND)
+    world.players.append(player)
+    with world.folder.open_store() as store:
+        enrol(world.folder, store, player.enrolment(unix_s=enrolled))
+
+
+def sent(world: World, number: int, received: int, rows: Any, played: int | None, **changes: Any) -> None:
+    assert world.send(number, world.players[number].play(rows, played, **changes), received) == [0]
+
+
+def core(world: World, payee: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(world.statement(payee).read_bytes())["core"]
+    assert world.verify(payee).amount_micro == found["amount_micro"]
+    return found
+
+
+@pytest.fixture
+def world(tmp_path: Any) -> World:
+    return World(tmp_path / "ledger")
+
+
+@pytest.fixture
+def noon(dates: Any) -> int:
+    return int(dates(2026, 11, 5, 12))
+
+
+def told(found: dict[str, Any]) -> list[tuple[str, str, int]]:
+    return [(line["stem"][:2], line["reason"], line["frames"][0]["frames"]) for line in found["unpaid"]]
+
+
+def test_a_withdrawn_stem_earns_until_it_is_withdrawn_and_is_shown_after(world: World, noon: int) -> None:
+    withdraw(world, 1, noon, STEMS[0])
+    sent(world, 0, noon + 999, [(0, SECOND), (1, SECOND)], noon - 5)
+    sent(world, 0, noon + 999, [(0, 2 * SECOND)], noon + 59)  # it may be fading
+    sent(world, 0, noon + 999, [(0, 4 * SECOND), (1, SECOND)], noon + 61)
+    withdraw(world, 2, noon + 600)  # the artist is back
+    sent(world, 0, noon + 999, [(0, 8 * SECOND)], noon + 601)
+    settle_period(world.folder, *NOVEMBER)
+    found = core(world, "ann")
+    assert found["lines"][0]["frames"] == [{"rate_hz": SECOND, "tier": 0, "frames": 11 * SECOND}]
+    assert told(found) == [("01", "post_opt_out", 4 * SECOND)]
+    assert found["pool"]["play_ms"] == "13000/1" and found["pool"]["unpaid_ms"]["post_opt_out"] == "4000/1"
+    assert told(core(world, "bob")) == []
+
+
+def test_play_after_a_lease_earns_nothing(world: World, noon: int) -> None:
+    pack = leased(world, noon + 1000, noon)
+    sent(world, 0, noon + 9999, [(0, SECOND), (1, SECOND)], noon + 59, **pack)
+    sent(world, 0, noon + 9999, [(0, SECOND), (1, SECOND)], noon + 60, **pack)
+    sent(world, 0, noon + 9999, [(0, SECOND), (1, SECOND)], noon + 1059, **pack)
+    sent(world, 0, noon + 9999, [(0, SECOND), (1, SECOND)], noon + 1060, **pack)
+    sent(world, 0, noon + 9999, [(0, SECOND)], None, **pack)  # nobody can say that it was late
+    settle_period(world.folder, *NOVEMBER)
+    found = core(world, "ann")
+    frames = [line["frames"][0]["frames"] // SECOND for line in found["lines"]]
+    assert frames == [2, 3]
+    assert told(found) == [
+        ("01", "post_lease", SECOND),
+        ("01", "stem_lease", 2 * SECOND),
+        ("02", "post_lease", SECOND),
+    ]
+    assert found["pool"]["segments_undated"] == 1
+
+
+def test_who_has_only_unpaid_play_is_told_and_gets_nothing(world: World, noon: int) -> None:
+    withdraw(world, 1, noon, STEMS[0])
+    sent(world, 0, noon + 999, [(0, SECOND)], noon + 100)
+    settled = settle_period(world.folder, *NOVEMBER)
+    found = core(world, "ann")
+    assert (found["amount_micro"], found["lines"], told(found)) == (0, [], [("01", "post_opt_out", SECOND)])
+    assert settled.closed.result.closing.carry_out_micro == 1_000_000_000
+
+
+def test_more_play_than_time_since_the_enrolment_earns_nothing(world: World, noon: int) -> None:
+    joined(world, noon)
+    sent(world, 2, noon + 120, [(0, 3600 * SECOND)], None)
+    sent(world, 2, noon + 120, [(0, 120 * SECOND)], None)
+    sent(world, 2, noon + 120, [(0, 1 * SECOND)], None)
+    sent(world, 2, noon + 180, [(0, 50 * SECOND)], None)  # time has gone on
+    settle_period(world.folder, *NOVEMBER)
+    found = core(world, "ann")
+    assert told(found) == [("01", "over_time", SECOND)]
+    assert found["pool"]["segments_over_time"] == 1 and found["pool"]["segments_undated"] == 4
+
+
+def test_play_dated_before_the_enrolment_accrues_to_its_period(world: World, noon: int, dates: Any) -> None:
+    joined(world, noon)
+    sent(world, 2, noon + 60, [(0, SECOND)], dates(2026, 9, 1))
+    sent(world, 2, noon + 60, [(0, SECOND)], dates(2024, 9, 1))  # impossible: by reception
+    settle_period(world.folder, *NOVEMBER)
+    pool = core(world, "ann")["pool"]
+    assert [pool[f"segments_{name}"] for name in ("by_enrolment", "before_enrolment", "far_dated", "by_reception")] == [
+        *(1, 1),
+        *(1, 1),
+    ]
+
+
+def test_a_ledger_that_pays_what_earns_nothing_is_found(world: World, noon: int, monkeypatch: Any) -> None:
+    withdraw(world, 1, noon, STEMS[0])
+    sent(world, 0, noon + 999, [(0, SECOND), (1, SECOND)], noon + 100)
+    monkeypatch.setattr(period_result, "divide", lambda usage, pack, *_: (standing.roll_up(usage, pack), {}))
+    settle_period(world.folder, *NOVEMBER)
+    with pytest.raises(Difference):
+        world.verify("ann")
+
+
+def test_a_list_that_goes_back_in_time_is_refused(world: World, noon: int) -> None:
+    withdraw(world, 1, noon, STEMS[0])
+    with pytest.raises(OptOutsRefused, match="issued_unix_s: expected from"):
+        withdraw(world, 2, noon - 1)
+
+
+INSTANTS = st.integers(0, 400)
+
+
+@given(
+    issued=st.lists(INSTANTS, max_size=4),
+    listed=st.lists(st.sets(st.sampled_from(STEMS)), min_size=4, max_size=4),
+    ends=st.lists(INSTANTS, min_size=5, max_size=5),
+    rows=st.lists(st.tuples(st.integers(0, 3), INSTANTS), max_size=8),
+    began=INSTANTS,
+)
+def test_ledger_and_verifier_find_the_same_rows_unpaid(
+    issued: Any, listed: Any, ends: Any, rows: Any, began: int
+) -> None:
+    lists = [list_opt_outs(number, at, listed[number]) for number, at in enumerate(sorted(issued))]
+    manifest: Manifest = open_manifest(manifest_bytes(SECOND), public_key(PUBLISHER), lambda *_: True)
+    manifest.lease_end_unix_s, *stem_ends = ends
+    for stem, end in zip(manifest.stems, stem_ends, strict=True):
+        stem.lease_end_unix_s = end
+    rows = sorted(rows, key=lambda row: row[1])
+    usage = usage_of(rows, began)
+    paid, unpaid = standing.divide(usage, manifest, 0, standing.OptOutHistory(lists))
+    expected: dict[Any, int] = {}
+    for stem, offset in rows:
+        why = verifier.reason(manifest, stem, began + offset, lists)
+        key = (why, STEMS[stem], 0, SECOND)
+        expected[key] = expected.get(key, 0) + 10
+    found = {(None, *key): frames for key, frames in paid.items()} | dict(unpaid)
+    assert found == expected
+
+
+def usage_of(rows: list[tuple[int, int]], began: int) -> Any:
+    """Ten frames of each stem, so many seconds after the beginning."""
+    stems, starts, frames, flags = columns([(stem, offset * SECOND, 10, 5) for stem, offset in rows], 0)
+    span = 500 * SECOND
+    data = Player(b"A" * 32, "x", SECOND).play(
+        [], began, end_frame=span, delivered_frames=span, stems=stems, starts=starts, frames=frames, flags=flags
+    )
+    return Usage.decode(parse_typed(data, TYP_USAGE, SEGMENT_BYTES_MAX).payload)
