@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from listing import list_all
-from replay import replay, rows
 
 from amos import crypto
 from amos.anchored_clock import AnchoredClock, AnchorRefused
@@ -52,6 +51,7 @@ from amos.tier_kept import TierKept
 from amos_tools.device.call import converse
 from amos_tools.device.run import micropython_environment
 from amos_tools.pack import build_pack
+from amos_tools.replay.rows import replay, rows
 from amos_tools.script import compile_script
 from amos_tools.vault import Vault, parse_facts
 from protocol_player import fed

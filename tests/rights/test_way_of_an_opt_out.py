@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from replay import replay, rows
 
 from amos import crypto
 from amos.app import Player
@@ -25,6 +24,7 @@ from amos_tools.device.call import Identity
 from amos_tools.device.prepare import enrol
 from amos_tools.pack import build_pack
 from amos_tools.pack.opt_outs import make_opt_outs, withdrawn
+from amos_tools.replay.rows import replay, rows
 from amos_tools.script import compile_script
 from amos_tools.vault import Vault, parse_facts
 from amos_tools.verify.audit import Audit
