@@ -79,7 +79,7 @@ def enrol(
 @app.command()
 def revoke(
     folder: LedgerFolder,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="From amos device revoke.")],
+    file: Annotated[Path, file_argument("FILE", help="From amos device revoke.")],
     as_json: AsJson = False,
 ) -> None:
     """Let what a device plays from an instant on count no longer. The same revocation again is no error."""

@@ -7,13 +7,13 @@ from amos.heap import begin_work
 
 begin_work()  # before the imports that fill it
 
-# The longest chain of imports begins at the top: an import within another takes stack, of which boards have little.
+# The longest chains of imports begin at the top: an import within another takes stack, of which boards have little.
 from amos.sound import mixer  # noqa: E402, F401, I001
+from amos.journal.journal import JournalError  # noqa: E402
 from amos.app import Player  # noqa: E402
 from amos.config import ConfigError, load  # noqa: E402
 from amos.edges.address import AddressError  # noqa: E402
 from amos.edges.key_store import KeyFault  # noqa: E402
-from amos.journal.journal import JournalError  # noqa: E402
 from amos.protocol.errors import ProtocolError  # noqa: E402
 
 REFUSED = 2

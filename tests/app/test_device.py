@@ -98,7 +98,7 @@ def test_the_root_of_a_receipt_is_kept_for_the_next_boot(device: Device) -> None
 
 @pytest.mark.parametrize(("tier", "other"), [(0, 255), (255, 0), (255, 254)])
 def test_no_word_over_the_link_makes_or_unmakes_a_renderer(device: Device, tier: int, other: int) -> None:
-    device.player_state.tier = tier
+    device.player_state._kept = TierKept(TwoSlotMemory(), tier)
     with pytest.raises(ProtocolError, match=f"tier: expected to stay {tier}, found {other}"):
         device.set_tier(other)
     device.set_tier(tier)

@@ -34,7 +34,14 @@ def command(request: pytest.FixtureRequest) -> list[str]:
 def run_player(command: list[str], folder: Path, umask: int, pack: Path) -> None:
     """A player plays for a minute of its music and leaves."""
     settings: dict[str, object] = {"publisher_key": crypto.public_key(PUBLISHER).hex(), "ledger_key": "00" * 32}
-    settings |= {"pack": str(pack), "linger": "no", "out": "null", "pace": "free", "link": f"pty:{folder}/link"}
+    settings |= {
+        "pack": str(pack),
+        "linger": "no",
+        "out": "null",
+        "pace": "free",
+        "tier": 255,
+        "link": f"pty:{folder}/link",
+    }
     (folder / "player.json").write_text(json.dumps(settings | {"minutes": 1}))
     done = subprocess.run(
         [*command, "-m", "amos", str(folder)],

@@ -64,6 +64,6 @@ def test_a_spool_is_its_owners(folder: Path) -> None:
 
 
 def test_a_prepared_player_is_its_owners(folder: Path) -> None:
-    prepare(folder / "player", {"publisher_key": "00" * 32, "ledger_key": "00" * 32})
+    prepare(folder / "player", {"publisher_key": "00" * 32, "ledger_key": "00" * 32, "out": "wav:x.wav"})
     assert_private(folder, {"player.json"})
     assert modes(iter([folder / "player"])) == {0o700}

@@ -21,6 +21,7 @@ MADE_OR_AWAITED = {
     ("render", "--out"),
     ("device prepare", "DIR"),
     ("device enrol", "--out"),
+    ("device revoke", "--out"),
     ("device provision", "--records"),
     ("device provision", "--directory"),
     ("device replace", "--records"),

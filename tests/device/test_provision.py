@@ -67,7 +67,7 @@ class Site:
     def devices(self) -> dict[str, dict[str, object]]:
         """By name, as the ledger has them; a place's last holder counts."""
         done = CliRunner().invoke(app, ["ledger", "status", str(self.ledger.path), "--json"])
-        return {item["device"]: item for item in json.loads(done.output)["devices"]}
+        return {item["device_id"]: item for item in json.loads(done.output)["devices"]}
 
 
 @pytest.fixture
@@ -360,7 +360,7 @@ def test_a_replacement_by_name_is_checked_before_anything_is_written_and_is_idem
         site.provision(name, wait_s=0)
         site.start(name)
         assert site.provision(name)[0] == 0
-    bar = next(item["device"] for item in site.devices().values() if item["name"] == "bar")
+    bar = next(item["device_id"] for item in site.devices().values() if item["name"] == "bar")
     settings = (site.folder / "hall" / "player.json").read_bytes()
     for wrong, said in (
         ("harbour/none", "PlaceError: old: expected a device whose enrolment is kept here"),
@@ -442,7 +442,7 @@ def test_what_it_did_is_printed_as_data_too_and_so_is_a_refusal(site: Site) -> N
     (device,) = site.devices().values()
     assert code == 0 and told.pop("steps")[-1] == "ledger: enrolled; play counts from here on"
     assert told == {
-        "device_id": device["device"],
+        "device_id": device["device_id"],
         "site": "harbour",
         "name": "bar",
         "tier": 2,

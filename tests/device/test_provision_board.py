@@ -60,7 +60,7 @@ def test_a_board_from_nothing_to_enrolled_interrupted_and_again(
     assert lines[-1] == "ledger: enrolled; play counts from here on"
     with ledger.open_store() as store:
         (device,) = store.totals().devices
-    assert lines[-3] == f"device: {device.device} holds its key; it signed our nonce"
+    assert lines[-3] == f"device: {device.device_id} holds its key; it signed our nonce"
     said = CliRunner().invoke(app, ["device", "logs", board.link]).output
     assert "key: bound to the board's unique id" in said and "playing: session 1" in said
 
@@ -75,7 +75,7 @@ def test_a_board_from_nothing_to_enrolled_interrupted_and_again(
         code, lines = operate.provision(thief)
     finally:
         thief.stop()
-    assert code == 1 and f"holds the key of device {device.device}, which is bound to another board" in lines[-1]
+    assert code == 1 and f"holds the key of device {device.device_id}, which is bound to another board" in lines[-1]
 
 
 def test_a_board_without_a_pack_is_enrolled_and_waits(operate: Operator, board: StandInBoard) -> None:

@@ -316,7 +316,7 @@ def test_an_anchor_dates_the_segments_to_come_and_tells_the_score_the_time(pack:
     frame = venue.session._vm.frame
     venue.play(1)
     assert venue.session._vm.slider_values() == [32768], "the daypart"
-    venue.device.player_state.tier = 3
+    venue.device.player_state._kept = TierKept(TwoSlotMemory(), 3)  # as no word over the link may, with a renderer
     venue.play(2)
     before, after = venue.finish()
     assert (before.clock, before.anchor_unix_ms) == (CLOCK_UNKNOWN, None)

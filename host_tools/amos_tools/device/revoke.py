@@ -13,6 +13,7 @@ from amos.protocol.limits import REVOCATION_BYTES_MAX
 from amos.protocol.revocation import VERSION, Revocation, open_revocation, sign_revocation
 from amos_cli.files import write_output
 from amos_cli.output import AsJson, print_json
+from amos_cli.paths import file_option
 from amos_tools.device.refusals import device_refusals
 from amos_tools.pack.keys import read_key
 
@@ -39,7 +40,7 @@ def is_revocation(path: Path, operator_key: bytes) -> bool:
 
 def revoke(
     device: Annotated[str, typer.Argument(metavar="DEVICE", help="The device's 32 digits (amos ledger status).")],
-    operator_key_file: Annotated[Path, typer.Option(metavar="FILE", help="The operator's key file.")],
+    operator_key_file: Annotated[Path, file_option(help="The operator's key file.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the revocation goes, for amos ledger revoke.")],
     since: Annotated[
         datetime | None, typer.Option(help="What it plays after this moment (UTC) does not count; else from now on.")
