@@ -100,7 +100,7 @@ def test_one_command_from_nothing_to_enrolled_and_the_same_again_changes_nothing
     assert lines[3] == "ledger: enrolled; play counts from here on"
     (device,) = site.devices().values()
     assert (device["name"], device["site"]) == ("bar", "harbour")
-    assert lines[1] == f"device: {device['device']} holds its key; it signed our nonce"
+    assert lines[1] == f"device: {device['device_id']} holds its key; it signed our nonce"
 
     before = {path: path.read_bytes() for path in site.folder.glob("kept/*")}
     code, again = site.provision("bar")

@@ -79,10 +79,12 @@ class Scene:
         monkeypatch.setattr(
             "amos.session.session.open_sink", lambda *_told: AlsaSink(self.card.reopened(), RATE_HZ, 68 * 48, clock)
         )
-        rights = open_rights(str(folder), config.publisher_key, crypto.verify, clock, worker)
+        identity = Identity(SEED, config)
+        life = {"device_id": identity.device_id, "ran_before": False}
+        rights = open_rights(str(folder), config.publisher_key, crypto.verify, clock, worker, **life)
         state = PlayerState(opened.pack_id, TierKept(TwoSlotMemory(), config.tier))
         key = config.ledger_key
-        self.device = Device(Identity(SEED, config), state, rights, self.journal, clock, key, worker=worker)
+        self.device = Device(identity, state, rights, self.journal, clock, key, worker=worker)
         self.session = Session(self.device, opened, config, clock)
         state.begin_session(self.session, opened.pack_id)
 
