@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from settled_world import PUBLISHER, STEMS, Player, World, catalogue_bytes, manifest_bytes, signer
+from typer.testing import CliRunner
 
 from amos.crypto import key_id, public_key
 from amos.protocol.cose import TYP_USAGE, parse_typed
@@ -20,6 +21,7 @@ from amos_ledger.opt_outs import add_opt_outs
 from amos_ledger.registry import add_pack, enrol
 from amos_ledger.settle_period import settle_period
 from amos_ledger.settlement import period_result, standing
+from amos_tools.cli import app
 from amos_tools.verify import standing as verifier
 from amos_tools.verify.errors import Difference
 from signed_usage import columns
@@ -195,3 +197,24 @@ def usage_of(rows: list[tuple[int, int]], began: int) -> Any:
         [], began, end_frame=span, delivered_frames=span, stems=stems, starts=starts, frames=frames, flags=flags
     )
     return Usage.decode(parse_typed(data, TYP_USAGE, SEGMENT_BYTES_MAX).payload)
+
+
+def test_a_payee_is_shown_what_was_not_paid_and_why(world: World, noon: int) -> None:
+    withdraw(world, 1, noon, STEMS[0])
+    sent(world, 0, noon + 999, [(0, SECOND)], noon + 100)
+    words = [
+        "pool",
+        "settle",
+        "--ledger",
+        str(world.folder.path),
+        "--period",
+        "2026-11",
+        "--income",
+        "1000",
+        "--currency",
+        "EUR",
+    ]
+    done = CliRunner().invoke(app, [*words, "--close-now"])
+    assert done.exit_code == 0 and "0.00 %" in done.output, done.output
+    shown = CliRunner().invoke(app, ["pool", "show", str(world.statement("ann"))])
+    assert "not paid, begun after it was withdrawn: 0:00:01.000 of Títle [0]" in shown.output

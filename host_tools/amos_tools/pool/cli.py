@@ -17,7 +17,7 @@ from amos_ledger.settle_period import Settled, settle_period
 from amos_ledger.settlement.apportionment import SettlementError
 from amos_ledger.settlement.money import MoneyError, decimal, parse_currency, parse_income
 from amos_ledger.settlement.periods import PeriodError, parse_period, period_at
-from amos_tools.pool.tables import Core, payout_table, statement_notes, statement_table
+from amos_tools.pool.tables import Core, payout_table, statement_notes, statement_table, unpaid_notes
 from amos_tools.verify.errors import VerifyError
 from amos_tools.verify.published import read_file
 from amos_tools.verify.reader import STATEMENT_BYTES_MAX, read_statement
@@ -91,7 +91,7 @@ def _read_tables(path: Path) -> tuple[Core, Table, list[str]]:
     """What a statement holds, and how it is shown. Raises `NotAStatement`."""
     try:
         core = read_statement(read_file(path, STATEMENT_BYTES_MAX)).core
-        return core, statement_table(core), statement_notes(core)
+        return core, statement_table(core), [*unpaid_notes(core), *statement_notes(core)]
     except VerifyError as error:
         place = "" if str(error).startswith(f"{path}: ") else f"{path}: "
         raise NotAStatement(f"{place}{error}") from None

@@ -11,6 +11,13 @@ from amos.protocol.printable_host import printable
 
 TEXT_LETTERS_MAX = 1000
 """Longer than anything that a vault takes as a title or a name."""
+UNPAID = {
+    "post_opt_out": "begun after it was withdrawn",
+    "post_lease": "begun after the lease of its pack",
+    "stem_lease": "begun after its lease",
+    "over_time": "more play than time since the device was enrolled",
+}
+"""Reasons of `amos_ledger.settlement.standing` in words."""
 Core = Mapping[str, Any]
 """The core of a statement (`amos_ledger.settlement.statement`), of our own making or verified."""
 
@@ -24,12 +31,12 @@ def payout_table(cores: Sequence[Core], title: str, currency: str, carried: str,
     )
     total_ms = sum((Fraction(core["earning_ms"]) for core in cores), Fraction(0))
     table.add_column("time earned", justify="right", footer=clock(total_ms))
-    table.add_column("share", justify="right", footer="100.00 %" if cores else "")
+    table.add_column("share", justify="right", footer="100.00 %" if total_ms else "")
     table.add_column(f"credited, {currency}", justify="right", footer=pool)
     table.add_column("in minor units", justify="right")
     for core in cores:
         earned = Fraction(core["earning_ms"])
-        share = percent(earned / total_ms)
+        share = percent(earned / total_ms if total_ms else Fraction(0))
         row = (core["payee"], str(len(core["lines"])), clock(earned), share, core["amount"], payable(core))
         table.add_row(*map(plain, row))
     if Fraction(carried):
@@ -53,6 +60,15 @@ def statement_table(core: Core) -> Table:
         row = (line["stem"][:8], line["title"], line["artist"], clock(Fraction(line["play_ms"])), split, amount)
         table.add_row(*map(plain, row))
     return table
+
+
+def unpaid_notes(core: Core) -> list[str]:
+    """What played and earns nothing, and why; a statement of format 1 knows of none."""
+    return [
+        f"not paid, {plain(UNPAID.get(line['reason'], line['reason']))}:"
+        f" {clock(Fraction(line['play_ms']))} of {plain(line['title'])}"
+        for line in core.get("unpaid", ())
+    ]
 
 
 def statement_notes(core: Core) -> list[str]:
