@@ -56,7 +56,7 @@ def broker_at(
 
 def _context(ca: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
     if key is not None and certificate is None:
-        raise BrokerSettingError("TLS files: expected a certificate with the private key")
+        raise BrokerSettingError("TLS: expected a certificate with the private key")
     if ca is None and certificate is None:
         return None
     try:

@@ -149,7 +149,7 @@ def test_files_that_are_none_are_named(files: Files, tmp_path: Path) -> None:
         {"ca": files.ca, "certificate": files.ca, "key": files.key},
         {"key": files.key},
     ):
-        with pytest.raises(BrokerSettingError, match=r"^TLS: expected PEM files"):
+        with pytest.raises(BrokerSettingError, match=r"^TLS: expected "):
             broker_at("broker.example", **words)
     assert told(8883, files).tls is not None
     assert broker_at("broker.example", files.ca).port == 8883
