@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from interrupts import interrupt
 from test_app import Player, pack
 
 from amos.edges.sessions_file import append_session
@@ -62,8 +63,7 @@ def test_a_player_goes_on_when_its_storage_works_again(player: Player) -> None:
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard, hard))
         read_until(process, "its storage works again")
         read_until(process, "playing: session 2")
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
+        interrupt(process)
     finally:
         process.kill()
         process.communicate()
