@@ -18,7 +18,7 @@ from amos_ledger.intake.reading import Reading, open_reading, reread
 from amos_ledger.records import Accepted, DatedPlay, Decided, IssuedAnchor, Sealed, SeedRoot, verdict_name
 from amos_ledger.settlement.periods import assign_period
 from amos_ledger.settlement.rollup import roll_up
-from amos_ledger.settlement.standing import Enrolled, counted_ms, flag_names, flags_of, natural_period
+from amos_ledger.settlement.standing import Enrolled, counted_ms, flags_of, natural_period
 from amos_ledger.store.store import Store
 
 _MOVING = (ACCEPTED, GAP, UNKNOWN_PACK, *CONDEMNING)
@@ -173,7 +173,7 @@ def _accept(store: Store, reading: Reading, facts: Facts, received_unix_s: int) 
         period=period,
         late=late,
         received_s=received_unix_s,
-        flags={name: usage.played_frames() for name in flag_names(flags)},
+        flags={name: usage.played_frames() for name in flags},
         sounding=sounding_after(usage, before.sounding if before is not None and goes_on else None),
         epoch=anchor.epoch if anchor is not None and real_time else None,
         dated_ms=dated_ms(usage) if real_time else None,

@@ -6,6 +6,7 @@ moved.
 """
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from amos.crypto import key_id, verify
@@ -14,7 +15,6 @@ from amos_ledger.errors import LedgerError, PeriodClosed
 from amos_ledger.settlement.money import INCOME_UNITS_MAX, MICRO, decimal
 from amos_ledger.settlement.period_result import PeriodResult, Terms, work_out
 from amos_ledger.settlement.rollup import Rollup, merge
-from amos_ledger.settlement.standing import OptOutHistory, flags_named
 from amos_ledger.store.store import Store
 
 _ATTEMPTS = 3
@@ -53,7 +53,7 @@ class _Ground:
 
     terms: Terms
     leaves: tuple[int, ...]
-    flags: Mapping[int, list[str]]
+    flags: Mapping[int, AbstractSet[str]]
     rollup: Rollup
 
 
@@ -98,7 +98,7 @@ def result_from_log(store: Store, period: str) -> ClosedNow | None:
         closing.previous,
         {item.period: item.leaf_index for item in closings if item.leaf_index < found.leaf_index},
         catalogue,
-        OptOutHistory(store.opt_out_lists(found.leaf_index)),
+        store.opt_out_lists(found.leaf_index),
         closing.version,
     )
     ground = _Ground(terms, tuple(closing.leaves()), store.flags(period), store.rollup(period))
@@ -141,7 +141,7 @@ def _ground(store: Store, period: str, income_micro: int, currency: str) -> _Gro
         previous = closings[-1].leaf_index if closings else None
         leaves = tuple(store.usage_leaves(period))
         flags, rollup = store.flags(period), store.rollup(period)
-        opt_outs = OptOutHistory(store.opt_out_lists(store.size()))
+        opt_outs = store.opt_out_lists(store.size())
     terms = Terms(period, currency, income_micro, carry_micro, previous, closed, catalogue, opt_outs)
     return _Ground(terms, leaves, flags, rollup)
 
@@ -157,7 +157,7 @@ def _carry(store: Store, entries: list[bytes], currency: str) -> int:
 
 def _work_out(store: Store, ground: _Ground) -> PeriodResult:
     segments = (
-        (index, next(store.entries(index, index + 1))[1], flags_named(ground.flags.get(index, ())))
+        (index, next(store.entries(index, index + 1))[1], ground.flags.get(index, frozenset()))
         for index in ground.leaves
     )
     result = work_out(ground.terms, segments, store.manifest)

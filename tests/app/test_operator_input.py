@@ -314,36 +314,11 @@ def test_what_cannot_be_is_refused_in_a_sentence(pack: Path, tmp_path: Path, wor
 def test_an_option_that_is_no_number_is_refused_in_a_sentence(tmp_path: Path, number: str) -> None:
     key = "00" * 32
     ready = ["prepare", str(tmp_path / "p"), "--publisher-key", key, "--ledger-key", key, "--setting"]
+    enrol = ["enrol", "unix:none", "--site", "s", "--name", "n", "--operator-key-file", "k", "--out", "o"]
     for words in (
         ["pack", "unix:none", str(tmp_path), "--wait-s", number],
-        [
-            "enrol",
-            "unix:none",
-            "--site",
-            "s",
-            "--name",
-            "n",
-            "--operator-key-file",
-            "k",
-            "--out",
-            "o",
-            "--wait-s",
-            number,
-        ],
-        [
-            "enrol",
-            "unix:none",
-            "--site",
-            "s",
-            "--name",
-            "n",
-            "--operator-key-file",
-            "k",
-            "--out",
-            "o",
-            "--tier",
-            number,
-        ],
+        [*enrol, "--wait-s", number],
+        [*enrol, "--tier", number],
         *([*ready, f"{name}={number}"] for name in ("tier", "minutes", "voices", "block_frames", "journal_bytes")),
     ):
         result = CliRunner().invoke(app, ["device", *words])

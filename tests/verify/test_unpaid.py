@@ -179,7 +179,7 @@ def test_ledger_and_verifier_find_the_same_rows_unpaid(
         stem.lease_end_unix_s = end
     rows = sorted(rows, key=lambda row: row[1])
     usage = usage_of(rows, began)
-    paid, unpaid = standing.divide(usage, manifest, 0, standing.OptOutHistory(lists))
+    paid, unpaid = standing.divide(usage, manifest, frozenset(), standing.OptOutHistory(lists))
     expected: dict[Any, int] = {}
     for stem, offset in rows:
         why = verifier.reason(manifest, stem, began + offset, lists)

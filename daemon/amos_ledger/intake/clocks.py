@@ -39,11 +39,6 @@ def dated_ms(usage: Usage) -> tuple[int, int] | None:
     return start_ms, end_ms
 
 
-def delivered_ms(usage: Usage) -> int:
-    """How long the delivered frames last."""
-    return usage.delivered_frames * 1000 // usage.rate_hz
-
-
 def rests_on_anchor(usage: Usage) -> bool:
     """Whether its clock status says that the ledger told the time in this boot."""
     return usage.clock in _ANCHORED
@@ -61,7 +56,7 @@ def ms_back(facts: Facts) -> str | None:
 def clock_slower_than_samples(facts: Facts) -> str | None:
     """Samples sound in real time; running free, the clock follows the samples (`SessionTime.now_ms`)."""
     usage = facts.segment
-    own = SessionPlay(1, usage.first_frame, usage.start_ms, usage.end_ms, delivered_ms(usage))
+    own = SessionPlay(1, usage.first_frame, usage.start_ms, usage.end_ms, usage.delivered_ms())
     spans = [("segment", own, 1), ("session", _joined(own, facts.in_session), 1)]
     if facts.clocked:
         boot = _joined(own, facts.in_boot)

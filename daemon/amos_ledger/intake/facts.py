@@ -27,8 +27,8 @@ class Facts:
     after        accepted segment with the next higher one: then this one was declared lost, and is found again
     before_usage, after_usage   their payloads, where they are of the same boot
     lost         ranges (first, last) of sequence numbers that other segments of the device declared lost
-    voices, tier of the enrolled board;  enrolled_s  when the operator first signed for it
-    counted_ms   what the device has taken of the time since then (settlement.standing)
+    voices, tier of the enrolled board
+    enrolled_s, counted_ms   when it was first enrolled, and what it has taken of the time since (settlement.standing)
     manifest     of the segment's pack
     in_session, in_boot   what is accepted of the same session and of the same boot; None: nothing
     anchor       what the ledger remembers of the segment's anchor; None: it rests on none, or on one too old to tell

@@ -6,13 +6,15 @@ that is how an interrupted settlement is finished, and why settling twice change
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from amos.protocol.catalogue import Catalogue
 from amos.protocol.closing import VERSION, VERSION_ALL_PAID, Closing, settled_of
-from amos.protocol.cose import TYP_CATALOGUE, TYP_USAGE, parse_typed
-from amos.protocol.limits import CATALOGUE_BYTES_MAX, SEGMENT_BYTES_MAX
+from amos.protocol.cose import TYP_CATALOGUE, TYP_OPT_OUTS, TYP_USAGE, parse_typed
+from amos.protocol.limits import CATALOGUE_BYTES_MAX, OPT_OUTS_BYTES_MAX, SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest
+from amos.protocol.opt_outs import OptOuts
 from amos.protocol.segment import Usage
 from amos_ledger.settlement.apportionment import Settlement, SettlementError, settle
 from amos_ledger.settlement.rollup import merge, roll_up
@@ -28,7 +30,7 @@ class Terms:
     previous  leaf index of the closing before, None for the first
     closed    periods closed so far and the leaf index of each closing
     catalogue the publisher's signed catalogue, bytes; it was verified when it was taken in
-    opt_outs  the lists in the log by then
+    opt_outs  the opt-out lists in the log by then, bytes, as the catalogue
     version   of the closing: one of version 1 pays every row
     """
 
@@ -39,7 +41,7 @@ class Terms:
     previous: int | None
     closed: Mapping[str, int]
     catalogue: bytes
-    opt_outs: OptOutHistory = field(default_factory=OptOutHistory)
+    opt_outs: Sequence[bytes] = ()
     version: int = VERSION
 
 
@@ -59,13 +61,16 @@ class PeriodResult:
 
 
 def work_out(
-    terms: Terms, segments: Iterable[tuple[int, bytes, int]], manifest_of: Callable[[bytes], Manifest | None]
+    terms: Terms,
+    segments: Iterable[tuple[int, bytes, AbstractSet[str]]],
+    manifest_of: Callable[[bytes], Manifest | None],
 ) -> PeriodResult:
     """Settle the period over its accepted segments, given as (leaf index, bytes, flags).
 
     Raises `SettlementError` for a pack without a manifest or a stem without splits.
     """
-    leaves = [_facts(terms, index, segment, flags, manifest_of) for index, segment, flags in segments]
+    history = OptOutHistory(map(_decode_opt_outs, terms.opt_outs))
+    leaves = [_facts(terms, history, index, segment, flags, manifest_of) for index, segment, flags in segments]
     leaves.sort(key=lambda leaf: leaf.index)
     works = {work.stem_id: work for work in _decode(terms.catalogue).works}
     splits = {stem_id: [(share.payee, share.ppm) for share in work.splits] for stem_id, work in works.items()}
@@ -98,8 +103,18 @@ def _decode(catalogue: bytes) -> Catalogue:
     return decoded
 
 
+def _decode_opt_outs(data: bytes) -> OptOuts:
+    decoded: OptOuts = OptOuts.decode(parse_typed(data, TYP_OPT_OUTS, OPT_OUTS_BYTES_MAX).payload)
+    return decoded
+
+
 def _facts(
-    terms: Terms, index: int, segment: bytes, flags: int, manifest_of: Callable[[bytes], Manifest | None]
+    terms: Terms,
+    history: OptOutHistory,
+    index: int,
+    segment: bytes,
+    flags: AbstractSet[str],
+    manifest_of: Callable[[bytes], Manifest | None],
 ) -> LeafFacts:
     usage: Usage = Usage.decode(parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX).payload)
     manifest = manifest_of(usage.pack)
@@ -107,7 +122,7 @@ def _facts(
         raise SettlementError(f"entry {index}: expected the manifest of its pack {usage.pack.hex()}, found none")
     closed_before = {period for period, closing_index in terms.closed.items() if closing_index < index}
     if terms.version == VERSION_ALL_PAID:
-        how = accrual(usage, terms.period, closed_before, 0)
-        return LeafFacts(index, usage.device_id, how, 0, roll_up(usage, manifest), {})
-    paid, unpaid = divide(usage, manifest, flags, terms.opt_outs)
+        how = accrual(usage, terms.period, closed_before, frozenset())
+        return LeafFacts(index, usage.device_id, how, frozenset(), roll_up(usage, manifest), {})
+    paid, unpaid = divide(usage, manifest, flags, history)
     return LeafFacts(index, usage.device_id, accrual(usage, terms.period, closed_before, flags), flags, paid, unpaid)

@@ -7,6 +7,7 @@ that a verifier comes to the same: from enrolments, batch entries (reception), o
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,16 +19,16 @@ from amos.protocol.segment import TIER_RENDERER, Usage
 from amos_ledger.settlement.periods import period_at, period_of, plausible, played_unix_s
 from amos_ledger.settlement.rollup import Rollup, RollupKey, add_rows, roll_up
 
-UNDATED = 1
+UNDATED = "undated"
 """The player knew no time; the play accrues by its reception."""
-FAR_DATED = 2
+FAR_DATED = "far_dated"
 """The player's time is impossible, after its reception or over 400 days before; the play accrues by its reception."""
-BEFORE_ENROLMENT = 4
+BEFORE_ENROLMENT = "before_enrolment"
 """Dated before the device was enrolled; the play accrues to the period of the enrolment, at the earliest."""
-OVER_TIME = 8
+OVER_TIME = "over_time"
 """The device has by then delivered more than real time since its enrolment. Earns nothing."""
 
-FLAG_NAMES = {UNDATED: "undated", FAR_DATED: "far_dated", BEFORE_ENROLMENT: "before_enrolment", OVER_TIME: "over_time"}
+FLAGS = (UNDATED, FAR_DATED, BEFORE_ENROLMENT, OVER_TIME)
 
 POST_LEASE = "post_lease"
 """The row began after the lease of its pack."""
@@ -35,7 +36,7 @@ STEM_LEASE = "stem_lease"
 """The row began after the lease of its stem."""
 POST_OPT_OUT = "post_opt_out"
 """The row began while its stem was on the opt-out list in force."""
-REASONS = (FLAG_NAMES[OVER_TIME], POST_LEASE, STEM_LEASE, POST_OPT_OUT)
+REASONS = (OVER_TIME, POST_LEASE, STEM_LEASE, POST_OPT_OUT)
 
 GRACE_S = 60
 """A row that begins so soon after an end is not late: an anchor is wrong by half a minute at most, and fades last."""
@@ -59,48 +60,33 @@ class Enrolled:
     played_ms: int
 
 
-def flag_names(flags: int) -> list[str]:
-    """The flags in words."""
-    return [name for flag, name in FLAG_NAMES.items() if flags & flag]
-
-
-def flags_named(names: Iterable[str]) -> int:
-    """The flags that `flag_names` gives these words for; others, of which some may be kept beside them, count for 0."""
-    found = set(names)
-    return sum(flag for flag, name in FLAG_NAMES.items() if name in found)
-
-
-def flags_of(usage: Usage, received_unix_s: int, enrolled: Enrolled) -> int:
+def flags_of(usage: Usage, received_unix_s: int, enrolled: Enrolled) -> frozenset[str]:
     """The flags of a segment that the ledger takes in at that minute."""
-    flags = 0
+    flags: set[str] = set()
     played_s = played_unix_s(usage)
     if played_s is None:
-        flags |= UNDATED
+        flags.add(UNDATED)
     elif not plausible(played_s, received_unix_s):
-        flags |= FAR_DATED
+        flags.add(FAR_DATED)
     elif played_s < enrolled.since_unix_s - GRACE_S:
-        return BEFORE_ENROLMENT
+        return frozenset([BEFORE_ENROLMENT])
     real_s = max(received_unix_s - enrolled.since_unix_s, 0)
     most_ms = real_s * (1000 + FAST_PPM // 1000) + OVER_TIME_SLACK_S * 1000
     # A renderer is enrolled to be faster than time, and says so in every segment.
-    if usage.tier != TIER_RENDERER and enrolled.played_ms + _delivered_ms(usage) > most_ms:
-        flags |= OVER_TIME
-    return flags
+    if usage.tier != TIER_RENDERER and enrolled.played_ms + usage.delivered_ms() > most_ms:
+        flags.add(OVER_TIME)
+    return frozenset(flags)
 
 
-def counted_ms(usage: Usage, flags: int) -> int:
+def counted_ms(usage: Usage, flags: AbstractSet[str]) -> int:
     """What the segment takes of the time since enrolment: nothing if it is not of that time, or was not granted it."""
-    return 0 if flags & (BEFORE_ENROLMENT | OVER_TIME) else _delivered_ms(usage)
+    return 0 if flags & {BEFORE_ENROLMENT, OVER_TIME} else usage.delivered_ms()
 
 
-def natural_period(usage: Usage, received_unix_s: int, flags: int, enrolled: Enrolled) -> str:
+def natural_period(usage: Usage, received_unix_s: int, flags: AbstractSet[str], enrolled: Enrolled) -> str:
     """The period to which the segment accrues while that is open."""
     period = period_of(usage, received_unix_s)
-    return max(period, period_at(enrolled.since_unix_s)) if flags & BEFORE_ENROLMENT else period
-
-
-def _delivered_ms(usage: Usage) -> int:
-    return usage.delivered_frames * 1000 // usage.rate_hz
+    return max(period, period_at(enrolled.since_unix_s)) if BEFORE_ENROLMENT in flags else period
 
 
 class OptOutHistory:
@@ -108,17 +94,10 @@ class OptOutHistory:
 
     def __init__(self, lists: Iterable[OptOuts] = ()) -> None:
         self._lists = list(lists)
-        self._serials = [item.serial for item in self._lists]
         self._issued = [item.issued_unix_s for item in self._lists]
 
     def __bool__(self) -> bool:
         return bool(self._lists)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, OptOutHistory) and self._serials == other._serials
-
-    def __hash__(self) -> int:
-        return hash(tuple(self._serials))
 
     def withdrawn(self, stem_id: bytes, unix_s: int) -> bool:
         """Whether the stem was on the list in force `GRACE_S` before that moment, and still is at it."""
@@ -129,15 +108,17 @@ class OptOutHistory:
         return index >= 0 and stem_id in self._lists[index]
 
 
-def divide(usage: Usage, manifest: Manifest, flags: int, history: OptOutHistory) -> tuple[Rollup, UnpaidRollup]:
+def divide(
+    usage: Usage, manifest: Manifest, flags: AbstractSet[str], history: OptOutHistory
+) -> tuple[Rollup, UnpaidRollup]:
     """The segment's roll-up, and what of its rows earns nothing and why. The sum of both is all it says.
 
     Rows are dated by the player's own clock; of play that nobody can date, no row is known to be late.
     """
-    if flags & OVER_TIME:
-        return {}, {(FLAG_NAMES[OVER_TIME], *key): frames for key, frames in roll_up(usage, manifest).items()}
+    if OVER_TIME in flags:
+        return {}, {(OVER_TIME, *key): frames for key, frames in roll_up(usage, manifest).items()}
     played_s = played_unix_s(usage)
-    if played_s is None or flags & FAR_DATED or not _anything_ends(usage, manifest, history, played_s):
+    if played_s is None or FAR_DATED in flags or not _anything_ends(usage, manifest, history, played_s):
         return roll_up(usage, manifest), {}
     starts_s = _row_starts_s(usage, played_s)
     reasons = [_reason(manifest, history, stem, int(at)) for stem, at in zip(usage.stems, starts_s, strict=True)]

@@ -11,6 +11,7 @@ them with 64 bits. The file's bytes are a function of the object (`file_bytes`),
 import json
 from base64 import b64encode
 from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -21,7 +22,7 @@ from amos_ledger.settlement.apportionment import Line, Payout, Settlement, Unpai
 from amos_ledger.settlement.money import decimal, minor_units
 from amos_ledger.settlement.periods import PeriodError, assign_period, period_at, played_unix_s
 from amos_ledger.settlement.rollup import Rollup, merge
-from amos_ledger.settlement.standing import BEFORE_ENROLMENT, FAR_DATED, FLAG_NAMES, REASONS, UnpaidRollup
+from amos_ledger.settlement.standing import BEFORE_ENROLMENT, FAR_DATED, FLAGS, REASONS, UnpaidRollup
 
 FORMATS = {VERSION_ALL_PAID: "amos-statement/1", VERSION: "amos-statement/2"}
 """By the version of the closing. The first knew no play that earns nothing."""
@@ -44,7 +45,7 @@ class LeafFacts:
     index: int
     device_id: bytes
     accrual: str
-    flags: int
+    flags: AbstractSet[str]
     rollup: Rollup
     unpaid: UnpaidRollup
 
@@ -82,10 +83,10 @@ class Proof:
     usage_left_out: int
 
 
-def accrual(usage: Usage, period: str, closed_before: Container[str], flags: int) -> str:
+def accrual(usage: Usage, period: str, closed_before: Container[str], flags: AbstractSet[str]) -> str:
     """Why the segment accrues to `period`, given the periods whose closing stands before it in the log."""
     played_s = played_unix_s(usage)
-    if played_s is None or flags & FAR_DATED:
+    if played_s is None or FAR_DATED in flags:
         return BY_RECEPTION
     try:
         claimed = period_at(played_s)
@@ -93,7 +94,7 @@ def accrual(usage: Usage, period: str, closed_before: Container[str], flags: int
         return BY_RECEPTION
     accrues_to, late = assign_period(claimed, closed_before)
     if accrues_to != period:
-        return BY_ENROLMENT if flags & BEFORE_ENROLMENT else BY_RECEPTION
+        return BY_ENROLMENT if BEFORE_ENROLMENT in flags else BY_RECEPTION
     return LATE if late else BY_CLOCK
 
 
@@ -167,14 +168,14 @@ def _unpaid_ms(unpaid: UnpaidRollup, reason: str) -> Fraction:
 
 def _counts(leaves: Sequence[LeafFacts], version: int) -> dict[str, object]:
     kinds: tuple[str, ...] = (BY_CLOCK, LATE, BY_RECEPTION)
-    flags: Mapping[int, str] = {}
+    flags: tuple[str, ...] = ()
     if version != VERSION_ALL_PAID:
-        kinds, flags = (*kinds, BY_ENROLMENT), FLAG_NAMES
+        kinds, flags = (*kinds, BY_ENROLMENT), FLAGS
     return {
         "segments": len(leaves),
         "devices": len({leaf.device_id for leaf in leaves}),
         **{f"segments_{kind}": sum(leaf.accrual == kind for leaf in leaves) for kind in kinds},
-        **{f"segments_{name}": sum(bool(leaf.flags & flag) for leaf in leaves) for flag, name in flags.items()},
+        **{f"segments_{flag}": sum(flag in leaf.flags for leaf in leaves) for flag in flags},
     }
 
 

@@ -26,8 +26,8 @@ class Sessions:
             " played_frames = played_frames + excluded.played_frames"
         )
         source = (usage.version, usage.output_kind, usage.pace, usage.seed_root)
-        delivered_ms = min(usage.delivered_frames * 1000 // usage.rate_hz, DELIVERED_MS_MAX)
-        span = (usage.first_frame, usage.start_ms, usage.end_ms, delivered_ms)
+        lasted_ms = min(usage.delivered_ms(), DELIVERED_MS_MAX)
+        span = (usage.first_frame, usage.start_ms, usage.end_ms, lasted_ms)
         row = (usage.device_id, usage.session, usage.boot, *source, *span, usage.played_frames())
         self._database.run(sql, row)
 

@@ -13,10 +13,7 @@ from pathlib import Path
 
 from amos.protocol.answer import DUPLICATE, HELD, RECEIPTED
 from amos.protocol.batch import batch_entry
-from amos.protocol.cose import TYP_OPT_OUTS, parse_typed
-from amos.protocol.limits import OPT_OUTS_BYTES_MAX
 from amos.protocol.manifest import Manifest
-from amos.protocol.opt_outs import OptOuts
 from amos_ledger.errors import NotALedger, PeriodClosed, StorageFailed
 from amos_ledger.log import tree
 from amos_ledger.records import ClosedPeriod, Oddity, Totals, verdict_name
@@ -124,11 +121,10 @@ class Store:
             self._database.run("INSERT INTO opt_out_list VALUES (?, ?)", (serial, self.log.append([data])))
         return True
 
-    def opt_out_lists(self, size: int) -> list[OptOuts]:
-        """The opt-out lists in the first `size` entries of the log, in their order."""
+    def opt_out_lists(self, size: int) -> tuple[bytes, ...]:
+        """The signed opt-out lists in the first `size` entries of the log, in their order."""
         sql = "SELECT bytes FROM opt_out_list JOIN entry USING (leaf_index) WHERE leaf_index < ? ORDER BY leaf_index"
-        entries = [bytes(entry) for (entry,) in self._database.rows(sql, (size,))]
-        return [OptOuts.decode(parse_typed(entry, TYP_OPT_OUTS, OPT_OUTS_BYTES_MAX).payload) for entry in entries]
+        return tuple(bytes(entry) for (entry,) in self._database.rows(sql, (size,)))
 
     def inclusion_path(self, index: int, size: int) -> list[bytes]:
         """From leaf `index` to the root of the first `size`. Raises `ProofError` for a leaf outside."""
@@ -141,12 +137,12 @@ class Store:
         sql = "SELECT leaf_index FROM usage WHERE period = ? ORDER BY leaf_index"
         return [index for (index,) in self._database.each(sql, (period,))]
 
-    def flags(self, period: str) -> dict[int, list[str]]:
+    def flags(self, period: str) -> dict[int, set[str]]:
         """Leaf index → what is odd about the segment there, of the usage that accrues to the period."""
-        sql = "SELECT leaf_index, flag FROM usage JOIN flag USING (device_id, sequence) WHERE period = ? ORDER BY flag"
-        found: dict[int, list[str]] = {}
+        sql = "SELECT leaf_index, flag FROM usage JOIN flag USING (device_id, sequence) WHERE period = ?"
+        found: dict[int, set[str]] = {}
         for index, flag in self._database.each(sql, (period,)):
-            found.setdefault(index, []).append(flag)
+            found.setdefault(index, set()).add(flag)
         return found
 
     def rollup(self, period: str) -> dict[RollupKey, int]:

@@ -217,6 +217,10 @@ class Usage(Record):
         """Sum of the rows' frames: stem-time of the segment."""
         return sum(self.frames)
 
+    def delivered_ms(self) -> int:
+        """How long the delivered frames last, in whole milliseconds."""
+        return self.delivered_frames * 1000 // self.rate_hz
+
 
 def input_columns(inputs, first_frame: int):
     """(starts, kinds, values) of inputs (frame, kind, value) in order of frame."""

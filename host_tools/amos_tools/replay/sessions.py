@@ -67,12 +67,13 @@ def replay_all(usages: Iterable[Usage], packs: Mapping[bytes, PackFolder]) -> It
     by_session: dict[tuple[bytes, int], list[Usage]] = {}
     for usage in usages:
         by_session.setdefault((usage.device_id, usage.session), []).append(usage)
-    device_id, memories = b"", [None]
-    for key in sorted(by_session):
-        found: list[bytes | None] = memories if key[0] == device_id else [None]  # type: ignore[assignment]
-        session = sorted(by_session[key], key=lambda usage: usage.sequence)
-        outcome, left = _replay(session, packs, found)
-        device_id, memories = key[0], [None, *found[1:], *left]  # type: ignore[list-item]
+    last, memories = b"", list[bytes]()
+    for device_id, number in sorted(by_session):
+        session = sorted(by_session[device_id, number], key=lambda usage: usage.sequence)
+        memories = memories if device_id == last else []
+        outcome, left = _replay(session, packs, [None, *memories])
+        # A session that could not be replayed may have left what was there before, where it broke off early.
+        last, memories = device_id, left or memories
         yield outcome
 
 

@@ -13,7 +13,7 @@ from amos.protocol.answer import ACCEPTED, IMPOSSIBLE, UNAVAILABLE, VERDICTS
 from amos.protocol.errors import LocalError
 from amos.protocol.segment import Usage
 from amos_ledger import registry
-from amos_ledger.intake.clocks import SLACK_MS, delivered_ms
+from amos_ledger.intake.clocks import SLACK_MS
 from amos_ledger.intake.findings import FINDINGS
 
 NOON_S = 1_793_534_400
@@ -63,7 +63,7 @@ def payable_bound(usages: list[Usage]) -> int:
         of_boot = [usage for usage in usages if usage.boot == boot]
         elapsed_ms = max(usage.end_ms for usage in of_boot) - min(usage.start_ms for usage in of_boot)
         delivered = sum(usage.delivered_frames - usage.silent_frames for usage in of_boot)
-        assert sum(map(delivered_ms, of_boot)) <= elapsed_ms * 1.001 + SLACK_MS * len(of_boot)
+        assert sum(usage.delivered_ms() for usage in of_boot) <= elapsed_ms * 1.001 + SLACK_MS * len(of_boot)
         frames += VOICES * delivered
     return frames
 
