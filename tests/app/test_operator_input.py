@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from interrupts import interrupt
 from needed import missing
 from patience import Patience
 from typer.testing import CliRunner
@@ -228,7 +227,8 @@ def test_a_player_on_micropython_tells_the_same_names(speaking: Path, tmp_path: 
         code, output = player.tell("enrgy", "1")
         assert code == Exit.USAGE and "the nearest is energy" in " ".join(output.split())
     finally:
-        interrupt(process)
+        process.terminate()
+        process.communicate(timeout=60)
 
 
 class OlderLink(DeviceLink):

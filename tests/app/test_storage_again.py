@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from interrupts import interrupt
 from test_app import Player, pack
 
 from amos.edges.sessions_file import append_session
@@ -63,7 +62,8 @@ def test_a_player_goes_on_when_its_storage_works_again(player: Player) -> None:
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard, hard))
         read_until(process, "its storage works again")
         read_until(process, "playing: session 2")
-        interrupt(process)
+        process.terminate()
+        process.wait(60)
     finally:
         process.kill()
         process.communicate()
