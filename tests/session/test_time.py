@@ -116,7 +116,8 @@ ZONES += ["Africa/Cairo", "Antarctica/Troll", "Asia/Gaza", "America/Nuuk", "Asia
 
 def edges(year: int) -> list[int]:
     """The Unix seconds at which a year, its leap day and its last day begin or end in Greenwich."""
-    return [int(datetime(year, month, day, tzinfo=UTC).timestamp()) for month, day in ((1, 1), (2, 28), (3, 1), (12, 31))]
+    days = (1, 1), (2, 28), (3, 1), (12, 31)
+    return [int(datetime(year, month, day, tzinfo=UTC).timestamp()) for month, day in days]
 
 
 def turns(zone: str, year: int) -> list[int]:
