@@ -27,7 +27,7 @@ def _no_follow() -> int:
     """O_NOFOLLOW of this processor. x86 and ARM number it and O_LARGEFILE differently, so a link that is always there
     is opened with each: the one that refuses it is meant. 0 where neither does.
 
-    An emulator of a processor answers for /proc/self/exe itself, and follows it whatever the flag; /proc/self it does not.
+    Not /proc/self/exe: an emulator of a processor opens that itself, whatever the flag.
     """
     for flag in (0o400000, 0o100000):
         descriptor = _open("/proc/self", flag, 0)
