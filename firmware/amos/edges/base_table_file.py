@@ -1,7 +1,8 @@
 """`amos.crypto.base_table` of a board whose firmware is not frozen: the table stays in the flash's file system.
 
 `amos_tools.firmware_build` compiles this in that module's place and puts the table beside it, `base_table.bin`: the
-24,576 bytes, then their SHA-256. A signature reads 32 entries of 96 bytes; in the heap they would be there all the time.
+24,576 bytes, then their SHA-256. A signature reads 32 entries of 96 bytes; in the heap all of
+them would be there all the time.
 """
 
 import hashlib
