@@ -11,6 +11,7 @@ from amos.protocol.link import Status
 from amos.protocol.link_name import ANNOUNCEMENTS, SLIDERS, Name
 from amos.protocol.printable import sentence
 from amos.protocol.receipt import parse_receipt
+from amos.session.input_allowance import InputAllowance
 from amos.session.seed_root import SeedRoot
 
 TYPE_CHECKING = False
@@ -32,6 +33,7 @@ class Device:
     packs          a PackIntake, which takes packs in; None where none can come
     worker         (edges/worker.py) writes to the journal while music goes on
     seed_root      a SeedRoot, which receipts renew for the next boot; without one nothing is kept
+    input_allowance   an InputAllowance: how many inputs others may give, whatever session plays
     trimmed        segments that receipts have freed since the boot
     """
 
@@ -60,6 +62,7 @@ class Device:
         self.seed_root = seed_root or SeedRoot()
         self.trimmed = 0
         self._link = None
+        self.input_allowance = InputAllowance()
         self._inputs_taken: list = []
         self._tier_ms: int | None = None
 

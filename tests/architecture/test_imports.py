@@ -93,6 +93,7 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
             "amos.protocol",
             "amos.edges.worker",
             "amos.log_ring",
+            "amos.session.input_allowance",
             "amos.session.seed_root",
         ),
         set(),

@@ -110,6 +110,10 @@ class ClockedSink:
         return frames
 
     def close(self) -> int:
+        """Waits until real time has caught up: each session that ends would add what it is ahead."""
+        ahead_ms = self._frames * 1000 // self._rate_hz - (self._clock.now_ms() - self._started_ms)
+        if ahead_ms > 0:
+            sleep_ms(ahead_ms)
         return self._sink.close()
 
 

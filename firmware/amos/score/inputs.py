@@ -49,6 +49,11 @@ def blocked(value: int) -> list:
     return [(value >> 16) * 16 + bit for bit in range(16) if value >> bit & 1]
 
 
+def sets_a_position(kind: int) -> bool:
+    """Whether an input of this kind replaces what an earlier one of it has said: a slider, or the volume."""
+    return kind == INPUT_VOLUME or kind >= INPUT_SLIDER
+
+
 class InputRefused(ValueError):
     """An input has an unknown kind, a value out of range, or a frame that is already over."""
 
@@ -74,21 +79,26 @@ class InputQueue:
             INPUT_VOLUME: UNITY_Q15,
         }
 
+    def check(self, kind: int, value: int) -> None:
+        """Raises `InputRefused` unless there is such a kind, and this value is one of its."""
+        if kind in (INPUT_SKIP, INPUT_LEAVE):
+            return
+        limit = POSITION_MAX
+        if kind in self.values_max:
+            limit = self.values_max[kind]
+        elif not 0 <= kind - INPUT_SLIDER < self.slider_count:
+            raise InputRefused(
+                "kind: expected 0 to 10 or one of %d sliders from 16, found %d" % (self.slider_count, kind)
+            )
+        least = 1 if kind == INPUT_VOLUME else 0
+        if not least <= value <= limit:
+            raise InputRefused("value: expected %d to %d, found %d" % (least, limit, value))
+        if kind == INPUT_BLOCK_MANY and (blocked(value) or [self.stem_count])[-1] >= self.stem_count:
+            raise InputRefused("value: expected stems below %d, found %d" % (self.stem_count, value))
+
     def put(self, kind: int, value: int, frame: int) -> None:
         """Raises `InputRefused`; the queue is unchanged then."""
-        if kind not in (INPUT_SKIP, INPUT_LEAVE):
-            limit = POSITION_MAX
-            if kind in self.values_max:
-                limit = self.values_max[kind]
-            elif not 0 <= kind - INPUT_SLIDER < self.slider_count:
-                raise InputRefused(
-                    "kind: expected 0 to 10 or one of %d sliders from 16, found %d" % (self.slider_count, kind)
-                )
-            least = 1 if kind == INPUT_VOLUME else 0
-            if not least <= value <= limit:
-                raise InputRefused("value: expected %d to %d, found %d" % (least, limit, value))
-            if kind == INPUT_BLOCK_MANY and (blocked(value) or [self.stem_count])[-1] >= self.stem_count:
-                raise InputRefused("value: expected stems below %d, found %d" % (self.stem_count, value))
+        self.check(kind, value)
         if len(self.items) >= INPUTS_PENDING_MAX:
             raise InputRefused("inputs: expected at most %d ahead of play" % INPUTS_PENDING_MAX)
         at = len(self.items)

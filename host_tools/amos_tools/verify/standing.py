@@ -19,7 +19,8 @@ OVER_TIME_SLACK_S = 3600
 OVER_TIME_PER_MILLE = 1
 
 FLAGS = ("undated", "far_dated", "before_enrolment", "over_time")
-REASONS = ("over_time", "post_lease", "stem_lease", "post_opt_out")
+REASONS = ("over_time", "post_lease", "stem_lease", "post_opt_out", "revoked")
+"""The last one since closings of version 3."""
 
 
 @dataclass
