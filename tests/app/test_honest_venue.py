@@ -1,0 +1,70 @@
+"""An honest player is never taken for a forger, whatever happens to it, to its courier and to the ledger.
+
+Each walk is an hour or more of a machine's time. `make sweep` takes many walks, the ordinary suite a few.
+"""
+
+from pathlib import Path
+
+import pytest
+from honest_venue import BEGIN_MS, OPERATOR, PUBLISHER, Plan, Venue, make_packs
+from virtual_machine import Machine
+
+from amos import crypto
+from amos.protocol.cose import TYP_USAGE, parse_typed
+from amos.protocol.limits import SEGMENT_BYTES_MAX
+from amos.protocol.segment import Usage
+from amos_ledger.settle_period import settle_period
+from amos_tools.verify.audit import Audit
+from amos_tools.verify.keys import Keys
+from amos_tools.verify.published import Published
+
+SAMPLE_SEEDS, SAMPLE_HOURS = range(3), 1.0
+SWEEP_SEEDS, SWEEP_HOURS = range(200), 2.0
+
+
+@pytest.fixture(scope="module")
+def packs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return make_packs(tmp_path_factory.mktemp("packs"))
+
+
+def usages_of(venue: Venue) -> list[Usage]:
+    payloads = [parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX).payload for segment in venue.sealed.values()]
+    return [Usage.decode(payload) for payload in payloads]
+
+
+def check(venue: Venue) -> int:
+    """All that left the player is in the ledger, once, and counted as it was metered; how many segments."""
+    usages = usages_of(venue)
+    assert not venue.refusals, venue.refusals[:3]
+    with venue.folder.open_store() as store:
+        totals = store.totals()
+    assert not totals.quarantined and not totals.evidence and not totals.held
+    assert totals.accepted == len(usages) == len({usage.sequence for usage in usages})
+    assert totals.frames == sum(usage.played_frames() for usage in usages)
+    return len(usages)
+
+
+def check_published(venue: Venue) -> None:
+    """The month that was played in can be settled, and its statement verifies."""
+    settle_period(venue.folder, "2026-11", 1_000_000_000, "EUR")
+    keys = Keys(venue.folder.public_key, crypto.public_key(PUBLISHER), crypto.public_key(OPERATOR), None)
+    statement = (venue.folder.public / "statements" / "2026-11" / "a.json").read_bytes()
+    assert Audit(Published(venue.folder.public), keys).check(statement)
+
+
+def walked(tmp_path: Path, packs: list[Path], plan: Plan) -> Venue:
+    machine = Machine(BEGIN_MS)
+    with pytest.MonkeyPatch.context() as patch:
+        machine.run_players(patch)
+        venue = Venue(tmp_path, packs, plan, machine)
+        venue.walk()
+    venue.ledger.close()
+    return venue
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", SAMPLE_SEEDS)
+def test_a_walk_condemns_nobody(seed: int, tmp_path: Path, packs: list[Path]) -> None:
+    venue = walked(tmp_path, packs, Plan(seed, SAMPLE_HOURS))
+    assert check(venue) > 5 and len(venue.happened) > 10
+    check_published(venue)
