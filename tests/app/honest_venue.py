@@ -23,7 +23,7 @@ from amos.journal.errors import JournalError
 from amos.protocol.answer import ACCEPTED, DUPLICATE, GAP, UNAVAILABLE, UNKNOWN_DEVICE, UNKNOWN_PACK
 from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.envelope_host import wrap
-from amos.protocol.errors import ProtocolError
+from amos.protocol.errors import NotNow, ProtocolError
 from amos.protocol.link import IDENTIFY_CONTEXT
 from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_pack import PackToSend, SendPack
@@ -83,10 +83,10 @@ class Killed(BaseException):
 
 @dataclass(frozen=True)
 class Plan:
-    """A walk: so many hours of the machine's time, by this seed, with something happening every so often."""
+    """A walk by this seed: so many things happen, one every so often."""
 
     seed: int
-    hours: float
+    acts: int
     every_s: float = 40
 
 
@@ -126,9 +126,8 @@ class Venue:
     # What runs.
 
     def walk(self) -> None:
-        """Lives of the player until the time is over, then one that hands over all it has."""
-        end_ms = self.machine.now_ms + int(self.plan.hours * HOUR_MS)
-        while self.machine.now_ms < end_ms:
+        """Lives of the player until enough has happened, then one that hands over all it has."""
+        while self.happened.total() < self.plan.acts:
             self._live()
             self.machine.sleep(self.chance.choice([100, 5000, 10 * MINUTE_MS, 9 * HOUR_MS]))
         self._ending = True
@@ -158,7 +157,7 @@ class Venue:
 
     def _turn(self) -> None:
         """The player's heartbeat: what is due happens."""
-        if self._ending:
+        if self._ending or self.happened.total() >= self.plan.acts:
             self._hand_over()
             return
         if self.machine.now_ms >= self._well_ms:
@@ -174,7 +173,7 @@ class Venue:
     def _hand_over(self) -> None:
         """At the end everything arrives, in order or not."""
         self.enrol()
-        while self._published < PACKS:
+        while self._published <= PACKS:
             self.publish()
         self.fetch()
         self._sent.clear()
@@ -211,12 +210,12 @@ class Venue:
         self.machine.wall_ms = self.chance.choice([0, 0, -HOUR_MS, HOUR_MS, 40 * 24 * HOUR_MS, -BEGIN_MS])
 
     def change_tier(self) -> None:
-        with contextlib.suppress(ProtocolError):
+        with contextlib.suppress(ProtocolError, NotNow):
             self.device.set_tier(self.chance.randrange(4))
 
     def turn_input(self) -> None:
         kind, value = self.chance.choice([(INPUT_PAUSE, 1), (INPUT_PAUSE, 0), (INPUT_PAUSE, 0), (INPUT_SKIP, 0)])
-        with contextlib.suppress(ProtocolError):
+        with contextlib.suppress(ProtocolError, NotNow):
             self.device.input(self.chance.randbytes(8), kind, value)
 
     def pull_card(self) -> None:
@@ -299,7 +298,7 @@ class Venue:
     def hand_receipts(self, most: int = 4) -> None:
         for _count in range(min(most, len(self._receipts))):
             number, receipt = self._receipts.pop(self.chance.randrange(len(self._receipts)))
-            with contextlib.suppress(ProtocolError):
+            with contextlib.suppress(ProtocolError, NotNow):
                 self.device.take_receipt(number, receipt)
 
     def ask_time(self) -> None:
@@ -315,7 +314,7 @@ class Venue:
         for told in self.ledger.date(asked, self.ledger_ms):
             if told is not None:
                 self.machine.sleep(self.chance.choice([1, 100, 20 * SECOND_MS]))
-                with contextlib.suppress(ProtocolError):
+                with contextlib.suppress(ProtocolError, NotNow):
                     self.device.take_anchor(told[1])
 
     @property
