@@ -157,6 +157,7 @@ class Venue:
 
     def _turn(self) -> None:
         """The player's heartbeat: what is due happens."""
+        self.ledger.watch_clock(self.ledger_ms)
         if self._ending or self.happened.total() >= self.plan.acts:
             self._hand_over()
             return

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from amos.protocol.answer import ACCEPTED, IMPOSSIBLE
 from amos.protocol.topics import TIME
 from amos_ledger.intake.reading import Message
@@ -85,6 +87,22 @@ def test_without_that_the_same_play_is_found_out(world: Any) -> None:
     twice = dated(NOON_MS - 7_140_000, 0) | times | {"boot": 2, "session": 2}
     (refused,) = world.take(device, device.seal(**twice))
     assert refused.detail.startswith("times_overlap: ")
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_clock_that_was_set_back_while_nobody_sent_anything_condemns_nobody(world: Any, restarts: bool) -> None:
+    """The anchor is right, a day of play follows, and the clock is two hours behind when that arrives."""
+    device = world.device()
+    assert ask(world, device, NOON_MS - 24 * HOUR_MS)
+    day = 24 * 3600 * 44_100
+    played = dated(NOON_MS - 24 * HOUR_MS, 0) | {"end_frame": day, "delivered_frames": day, "end_ms": 24 * HOUR_MS}
+    if restarts:
+        world.restart()
+    else:
+        world.ledger.watch_clock(NOON_MS - 1000)
+        world.ledger.watch_clock(NOON_MS - 2 * HOUR_MS)
+    (reply,) = world.ledger.take([device.message(device.seal([], **played))], NOON - 7200)
+    assert (reply.answer.verdict, reply.answer.detail) == (ACCEPTED, None)
 
 
 def test_play_ahead_of_a_clock_that_was_set_back_is_no_finding(world: Any) -> None:

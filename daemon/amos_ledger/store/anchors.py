@@ -1,8 +1,8 @@
 """What the ledger has signed and devices may rest on, in the database: time anchors, and roots of the log in receipts.
 
 Anchors are remembered for as long as play that rests on them is dated by it (`ANCHOR_DAYS`); older ones are not judged.
-Each setting back of the ledger's own clock begins another epoch, and instants of two epochs are not compared: a wrong
-clock here is no device's fault.
+Each setting back of the ledger's own clock begins another epoch, and so does each process, since nobody saw what the
+clock did before it; instants of two epochs are not compared: a wrong clock here is no device's fault.
 """
 
 from amos_ledger.records import DatedPlay, IssuedAnchor, SeedRoot
@@ -23,13 +23,13 @@ class Anchors:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def note_clock(self, now_ms: int) -> None:
-        """The ledger's clock shows `now_ms`."""
+    def note_clock(self, now_ms: int, begins_epoch: bool) -> None:
+        """The ledger's clock shows `now_ms`, and was seen to be set back or not seen at all before, or goes on."""
         sql = (
-            "UPDATE ledger SET clock_epoch = clock_epoch + (clock_ms - ?1 > ?2), clock_ms = ?1"
-            " WHERE clock_ms NOT BETWEEN ?1 - ?2 AND ?1 + ?2"
+            "UPDATE ledger SET clock_epoch = clock_epoch + ?3, clock_ms = ?1"
+            " WHERE ?3 OR clock_ms NOT BETWEEN ?1 - ?2 AND ?1 + ?2"
         )
-        self._database.run(sql, (now_ms, CLOCK_BACK_MS))
+        self._database.run(sql, (now_ms, CLOCK_BACK_MS, begins_epoch))
 
     def issued_within(self, device_id: bytes, since_ms: int, until_ms: int) -> int:
         """How many anchors of the device are of these moments."""
