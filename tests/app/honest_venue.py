@@ -58,6 +58,7 @@ section loop 2 bars
 """
 WAITING = (GAP, UNKNOWN_DEVICE, UNKNOWN_PACK, UNAVAILABLE)
 BATCH = 20
+HAND_OVERS = 3
 SECOND_MS, MINUTE_MS, HOUR_MS = 1000, 60_000, 3_600_000
 
 
@@ -110,7 +111,7 @@ class Venue:
         self._ledger_ms = 0
         self._published = 1
         self._next_ms = self._well_ms = 0
-        self._ending = False
+        self._handed_over = 0
         keys = crypto.public_key(OPERATOR), crypto.public_key(PUBLISHER)
         self.folder = init_folder(folder / "ledger", "ledger.example/honest", *keys)
         self.ledger = Ledger(self.folder)
@@ -130,7 +131,6 @@ class Venue:
         while self.happened.total() < self.plan.acts:
             self._live()
             self.machine.sleep(self.chance.choice([100, 5000, 10 * MINUTE_MS, 9 * HOUR_MS]))
-        self._ending = True
         self.mend()
         self._live()
 
@@ -158,7 +158,7 @@ class Venue:
     def _turn(self) -> None:
         """The player's heartbeat: what is due happens."""
         self.ledger.watch_clock(self.ledger_ms)
-        if self._ending or self.happened.total() >= self.plan.acts:
+        if self.happened.total() >= self.plan.acts:
             self._hand_over()
             return
         if self.machine.now_ms >= self._well_ms:
@@ -173,6 +173,9 @@ class Venue:
 
     def _hand_over(self) -> None:
         """At the end everything arrives, in order or not."""
+        if self.machine.now_ms < self._next_ms:
+            return
+        self._next_ms = self.machine.now_ms + 10 * SECOND_MS
         self.enrol()
         while self._published <= PACKS:
             self.publish()
@@ -180,7 +183,8 @@ class Venue:
         self._sent.clear()
         self.send(len(self.sealed))
         self.hand_receipts(len(self._receipts))
-        if self.machine.now_ms > self._next_ms + MINUTE_MS:
+        self._handed_over += 1
+        if self._handed_over == HAND_OVERS:
             self.player.stop()
 
     @property
