@@ -184,7 +184,7 @@ class Venue:
         self.send(len(self.sealed))
         self.hand_receipts(len(self._receipts))
         self._handed_over += 1
-        if self._handed_over == HAND_OVERS:
+        if self._handed_over >= HAND_OVERS:
             self.player.stop()
 
     @property
