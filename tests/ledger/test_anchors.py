@@ -122,3 +122,17 @@ def test_what_was_rolled_back_is_not_remembered_as_accepted(world: Any, monkeypa
         assert world.take(device, segment)[0].verdict != ACCEPTED
     device.sequence, device.previous, device.frame = 0, lost.previous, 0
     assert [item.verdict for item in world.take(device, device.seal(), device.seal())] == [ACCEPTED] * 2
+
+
+def test_a_root_that_was_put_back_is_counted(world: Any) -> None:
+    """Whoever keeps copies of what a player remembers may choose among them, and so choose the music."""
+    device, roots = world.device(), [bytes(32)]
+    for session, chosen in enumerate([0, 1, 2, 1, 2], 1):
+        device.frame = 0
+        place = {"boot": session, "session": session, "seed_root": roots[chosen]}
+        (accepted,) = world.take(device, device.seal(**dated(NOON_MS, 0) | {"clock": 1} | place))
+        assert accepted.verdict == ACCEPTED
+        with world.folder.open_store() as store:
+            roots.append(store.root())
+            found = [(odd.count, odd.whole) for odd in store.oddities() if odd.oddity == "seed_root_back"]
+        assert found == ([(1, session - 1)] if session > 3 else [])
