@@ -59,7 +59,8 @@ section loop 2 bars
 WAITING = (GAP, UNKNOWN_DEVICE, UNKNOWN_PACK, UNAVAILABLE)
 BATCH = 20
 HAND_OVERS = 3
-SECOND_MS, MINUTE_MS, HOUR_MS = 1000, 60_000, 3_600_000
+SECOND_MS, MINUTE_MS, HOUR_MS, DAY_MS = 1000, 60_000, 3_600_000, 86_400_000
+WRONG_CLOCKS_MS = (-40 * DAY_MS, 40 * DAY_MS, 1000 * DAY_MS)
 
 
 def make_packs(folder: Path) -> list[Path]:
@@ -212,7 +213,7 @@ class Venue:
         self.machine.sleep(self.chance.choice([300, 2000, 10 * SECOND_MS, 5 * MINUTE_MS, 26 * HOUR_MS]))
 
     def set_wall_clock(self) -> None:
-        self.machine.wall_ms = self.chance.choice([0, 0, -HOUR_MS, HOUR_MS, 40 * 24 * HOUR_MS, -BEGIN_MS])
+        self.machine.wall_ms = self.chance.choice([0, 0, -HOUR_MS, HOUR_MS, 40 * DAY_MS, -300 * DAY_MS, -BEGIN_MS])
 
     def change_tier(self) -> None:
         with contextlib.suppress(ProtocolError, NotNow):
@@ -353,7 +354,7 @@ class Venue:
             self._answered(self.ledger.tick())
 
     def set_ledger_clock(self) -> None:
-        self._ledger_ms = self.chance.choice([0, 0, 0, -2 * HOUR_MS, 3 * HOUR_MS, -900, -30 * MINUTE_MS])
+        self._ledger_ms = self.chance.choice([0, 0, 0, -900, -30 * MINUTE_MS, -2 * HOUR_MS, 3 * HOUR_MS, *WRONG_CLOCKS_MS])
 
     def restart_ledger(self) -> None:
         self.ledger.close()

@@ -124,6 +124,17 @@ def test_what_was_rolled_back_is_not_remembered_as_accepted(world: Any, monkeypa
     assert [item.verdict for item in world.take(device, device.seal(), device.seal())] == [ACCEPTED] * 2
 
 
+def test_anchors_that_a_wrong_clock_made_forget_are_not_judged(world: Any) -> None:
+    device = world.device()
+    assert ask(world, device, NOON_MS - HOUR_MS)
+    assert ask(world, device, NOON_MS + 1000 * DAY_MS)  # the ledger's clock is years ahead for a moment
+    assert ask(world, device, NOON_MS - HOUR_MS // 2)
+    (accepted,) = world.take(device, device.seal(**dated(NOON_MS - HOUR_MS, 0)))
+    assert (accepted.verdict, accepted.detail) == (ACCEPTED, None)
+    (refused,) = world.take(device, device.seal(**dated(NOON_MS - HOUR_MS // 4, 60_000)))
+    assert refused.detail.startswith("anchor_never_issued: ")
+
+
 def test_a_root_that_was_put_back_is_counted(world: Any) -> None:
     """Whoever keeps copies of what a player remembers may choose among them, and so choose the music."""
     device, roots = world.device(), [bytes(32)]

@@ -38,15 +38,19 @@ class Anchors:
         return row[0] if row else 0
 
     def issue(self, device_id: bytes, unix_ms: int) -> None:
-        """Remember an anchor that is about to be signed, and forget those that are too old to be judged."""
+        """Remember an anchor that is about to be signed, and forget those that are too old to be judged. What is forgotten
+        is never judged: they may not be old at all, where this clock is wrong."""
         sql = (
             "INSERT INTO anchor SELECT ?, ?, clock_epoch, NULL, NULL FROM ledger WHERE true"
             " ON CONFLICT (device_id, unix_ms) DO UPDATE SET clock_epoch = excluded.clock_epoch,"
             " boot = NULL, own_ms = NULL"
         )
         self._database.run(sql, (device_id, unix_ms))
-        old = "DELETE FROM anchor WHERE device_id = ? AND unix_ms < ?"
-        self._database.run(old, (device_id, unix_ms - ANCHOR_DAYS * _DAY_MS))
+        old = device_id, unix_ms - ANCHOR_DAYS * _DAY_MS
+        row = self._database.one("SELECT max(unix_ms) FROM anchor WHERE device_id = ? AND unix_ms < ?", old)
+        if row is not None and row[0] is not None:
+            self.forget(row[0] + 1)
+            self._database.run("DELETE FROM anchor WHERE device_id = ? AND unix_ms < ?", old)
 
     def issued(self, device_id: bytes, unix_ms: int) -> IssuedAnchor | None:
         """What is remembered of the device's anchor of this moment; None where that was before what is remembered."""
