@@ -3,6 +3,8 @@
 Each walk is an hour or more of a machine's time. `make sweep` takes many walks, the ordinary suite a few.
 """
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -10,17 +12,18 @@ from honest_venue import BEGIN_MS, OPERATOR, PUBLISHER, Plan, Venue, make_packs
 from virtual_machine import Machine
 
 from amos import crypto
+from amos.packs.folder import open_pack
 from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.segment import Usage
 from amos_ledger.settle_period import settle_period
+from amos_tools.replay.sessions import DIFFERENT, SAME, replay_all
 from amos_tools.verify.audit import Audit
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.published import Published
 
-SAMPLE_SEEDS, SAMPLE_ACTS = range(3), 150
-SWEEP_SEEDS, SWEEP_ACTS = range(100), 400
-PERIODS = ["2026-11", "2026-12", *(f"2027-{month:02}" for month in range(1, 13))]
+SAMPLE_SEEDS, SAMPLE_ACTS = range(2), 120
+SWEEP_SEEDS, SWEEP_ACTS = range(100, 160), 250
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +49,30 @@ def check(venue: Venue) -> int:
     return len(usages)
 
 
+def periods_of(venue: Venue) -> list[str]:
+    with contextlib.closing(sqlite3.connect(venue.folder.path / "ledger.sqlite")) as database:
+        return [period for (period,) in database.execute("SELECT DISTINCT period FROM usage ORDER BY period")]
+
+
 def check_published(venue: Venue) -> None:
     """The months can be settled, and a statement of each that has any play verifies."""
     keys = Keys(venue.folder.public_key, crypto.public_key(PUBLISHER), crypto.public_key(OPERATOR), None)
-    for period in PERIODS:
+    for period in periods_of(venue):
         settle_period(venue.folder, period, 1_000_000_000, "EUR")
     statements = sorted((venue.folder.public / "statements").rglob("a.json"))
     assert statements
     for statement in statements:
         assert Audit(Published(venue.folder.public), keys).check(statement.read_bytes())
+
+
+def check_replayed(venue: Venue) -> int:
+    """No session is another than its score decides; how many could be decided anew."""
+    opened = [open_pack(str(path), crypto.public_key(PUBLISHER), crypto.verify) for path in venue.packs]
+    outcomes = list(replay_all(usages_of(venue), {pack.pack_id: pack for pack in opened}))
+    for pack in opened:
+        pack.close()
+    assert not [outcome for outcome in outcomes if outcome.result == DIFFERENT]
+    return sum(outcome.result == SAME for outcome in outcomes)
 
 
 def walked(tmp_path: Path, packs: list[Path], plan: Plan) -> Venue:
@@ -73,3 +91,14 @@ def test_a_walk_condemns_nobody(seed: int, tmp_path: Path, packs: list[Path]) ->
     venue = walked(tmp_path, packs, Plan(seed, SAMPLE_ACTS))
     assert check(venue) > 5 and len(venue.happened) > 10
     check_published(venue)
+    assert check_replayed(venue)
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("seed", SWEEP_SEEDS)
+def test_no_walk_condemns_anybody(seed: int, tmp_path: Path, packs: list[Path]) -> None:
+    venue = walked(tmp_path, packs, Plan(seed, SWEEP_ACTS))
+    segments = check(venue)
+    check_published(venue)
+    told = ", ".join(f"{count} {act}" for act, count in venue.happened.most_common())
+    print(f"\nwalk {seed}: {segments} segments, {check_replayed(venue)} sessions replayed; {told}")
