@@ -24,7 +24,6 @@ from amos.protocol.answer import ACCEPTED, DUPLICATE, GAP, UNAVAILABLE, UNKNOWN_
 from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.envelope_host import wrap
 from amos.protocol.errors import NotNow, ProtocolError
-from amos.protocol.link import IDENTIFY_CONTEXT
 from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_pack import PackToSend, SendPack
 from amos.protocol.link_courier_talk import Conversation, RequestRefused, TransferError
@@ -354,7 +353,9 @@ class Venue:
             self._answered(self.ledger.tick())
 
     def set_ledger_clock(self) -> None:
-        self._ledger_ms = self.chance.choice([0, 0, 0, -900, -30 * MINUTE_MS, -2 * HOUR_MS, 3 * HOUR_MS, *WRONG_CLOCKS_MS])
+        self._ledger_ms = self.chance.choice(
+            [0, 0, 0, -900, -30 * MINUTE_MS, -2 * HOUR_MS, 3 * HOUR_MS, *WRONG_CLOCKS_MS]
+        )
 
     def restart_ledger(self) -> None:
         self.ledger.close()

@@ -4,8 +4,8 @@ A second of play takes some milliseconds, and a machine may stand still for hour
 """
 
 import random
-from collections.abc import Callable
 import time as system_time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 

@@ -38,8 +38,8 @@ class Anchors:
         return row[0] if row else 0
 
     def issue(self, device_id: bytes, unix_ms: int) -> None:
-        """Remember an anchor that is about to be signed, and forget those that are too old to be judged. What is forgotten
-        is never judged: they may not be old at all, where this clock is wrong."""
+        """Remember an anchor that is about to be signed, and forget those that are too old to be judged. What was
+        forgotten is not judged: it may not be old at all, where this clock is wrong."""
         sql = (
             "INSERT INTO anchor SELECT ?, ?, clock_epoch, NULL, NULL FROM ledger WHERE true"
             " ON CONFLICT (device_id, unix_ms) DO UPDATE SET clock_epoch = excluded.clock_epoch,"
