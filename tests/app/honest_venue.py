@@ -59,7 +59,7 @@ WAITING = (GAP, UNKNOWN_DEVICE, UNKNOWN_PACK, UNAVAILABLE)
 BATCH = 20
 HAND_OVERS = 3
 SECOND_MS, MINUTE_MS, HOUR_MS, DAY_MS = 1000, 60_000, 3_600_000, 86_400_000
-WRONG_CLOCKS_MS = (-40 * DAY_MS, 40 * DAY_MS, 1000 * DAY_MS)
+WRONG_CLOCKS_MS = (0, 0, 0, -900, -30 * MINUTE_MS, -2 * HOUR_MS, 3 * HOUR_MS, -10 * HOUR_MS, 12 * HOUR_MS)
 
 
 def make_packs(folder: Path) -> list[Path]:
@@ -353,9 +353,7 @@ class Venue:
             self._answered(self.ledger.tick())
 
     def set_ledger_clock(self) -> None:
-        self._ledger_ms = self.chance.choice(
-            [0, 0, 0, -900, -30 * MINUTE_MS, -2 * HOUR_MS, 3 * HOUR_MS, *WRONG_CLOCKS_MS]
-        )
+        self._ledger_ms = self.chance.choice(WRONG_CLOCKS_MS)
 
     def restart_ledger(self) -> None:
         self.ledger.close()
