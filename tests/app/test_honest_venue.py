@@ -23,7 +23,7 @@ from amos_tools.verify.keys import Keys
 from amos_tools.verify.published import Published
 
 SAMPLE_SEEDS, SAMPLE_ACTS = range(2), 120
-SWEEP_SEEDS, SWEEP_ACTS = range(100, 160), 250
+SWEEP_SEEDS, SWEEP_ACTS = range(100, 140), 250
 
 
 @pytest.fixture(scope="module")
