@@ -17,7 +17,7 @@ from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest, open_manifest, sign_manifest
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos.protocol.revocation import Revocation, sign_revocation
-from amos.protocol.segment import Usage
+from amos.protocol.segment import TIER_RENDERER, Usage
 from amos_ledger import registry
 from amos_ledger.errors import OptOutsRefused
 from amos_ledger.opt_outs import add_opt_outs
@@ -56,8 +56,10 @@ def joined(world: World, enrolled: int) -> None:
         enrol(world.folder, store, player.enrolment(unix_s=enrolled))
 
 
-def sent(world: World, number: int, received: int, rows: Any, played: int | None, **changes: Any) -> None:
-    assert world.send(number, world.players[number].play(rows, played, **changes), received) == [0]
+def sent(
+    world: World, number: int, received: int, rows: Any, played: int | None, tier: int = 0, **changes: Any
+) -> None:
+    assert world.send(number, world.players[number].play(rows, played, tier, **changes), received) == [0]
 
 
 def core(world: World, payee: str) -> dict[str, Any]:
@@ -123,16 +125,32 @@ def test_who_has_only_unpaid_play_is_told_and_gets_nothing(world: World, noon: i
     assert settled.closed.result.closing.carry_out_micro == 1_000_000_000
 
 
+DAY_S = 86_400
+
+
 def test_more_play_than_time_since_the_enrolment_earns_nothing(world: World, noon: int) -> None:
     joined(world, noon)
-    sent(world, 2, noon + 120, [(0, 3600 * SECOND)], None)
+    for _part in range(16):
+        sent(world, 2, noon + 120, [(0, DAY_S // 16 * SECOND)], None)
     sent(world, 2, noon + 120, [(0, 120 * SECOND)], None)
     sent(world, 2, noon + 120, [(0, 1 * SECOND)], None)
     sent(world, 2, noon + 180, [(0, 50 * SECOND)], None)  # time has gone on
     settle_period(world.folder, *NOVEMBER)
     found = core(world, "ann")
     assert told(found) == [("01", "over_time", SECOND)]
-    assert found["pool"]["segments_over_time"] == 1 and found["pool"]["segments_undated"] == 4
+    assert found["pool"]["segments_over_time"] == 1 and found["pool"]["segments_undated"] == 19
+
+
+@pytest.mark.parametrize("tier", [0, TIER_RENDERER])
+def test_play_before_the_enrolment_is_a_day_at_most_in_whatever_tier(world: World, noon: int, tier: int) -> None:
+    joined(world, noon)
+    for days in range(20, 1, -1):
+        sent(world, 2, noon + 120, [(0, DAY_S // 16 * SECOND)], noon - days * DAY_S, tier)
+    sent(world, 2, noon + 120, [(0, 100 * SECOND)], noon, tier)  # what time has passed since is there still
+    settle_period(world.folder, *NOVEMBER)
+    found = core(world, "ann")
+    assert told(found) == [("01", "over_time", 3 * DAY_S // 16 * SECOND)]
+    assert found["lines"][0]["frames"] == [{"rate_hz": SECOND, "tier": tier, "frames": (DAY_S + 100) * SECOND}]
 
 
 def revoke(world: World, number: int, unix_s: int) -> None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from amos.protocol.manifest import Manifest
 from amos.protocol.opt_outs import OptOuts
-from amos.protocol.segment import TIER_RENDERER, Usage
+from amos.protocol.segment import TIER_RENDERER, VERSION_WITHOUT_OUTPUT, Usage
 from amos_ledger.settlement.periods import period_at, period_of, plausible, played_unix_s
 from amos_ledger.settlement.rollup import Rollup, RollupKey, add_rows, roll_up
 
@@ -45,8 +45,8 @@ REASONS = (*REASONS_BEFORE_REVOKED, REVOKED)
 GRACE_S = 60
 """A row that begins so soon after an end is not late: an anchor is wrong by half a minute at most, and fades last."""
 
-OVER_TIME_SLACK_S = 3600
-"""Play before the enrolment that nobody dated, and time that began to run before the first block."""
+OVER_TIME_SLACK_S = 24 * 3600
+"""So much a player may have played before it was enrolled, dated or not, in all its life."""
 
 FAST_PPM = 1000
 """An oscillator may run so much too fast."""
@@ -73,18 +73,23 @@ def flags_of(usage: Usage, received_unix_s: int, enrolled: Enrolled) -> frozense
     elif not plausible(played_s, received_unix_s):
         flags.add(FAR_DATED)
     elif played_s < enrolled.since_unix_s - GRACE_S:
-        return frozenset([BEFORE_ENROLMENT])
+        flags.add(BEFORE_ENROLMENT)
     real_s = max(received_unix_s - enrolled.since_unix_s, 0)
     most_ms = real_s * (1000 + FAST_PPM // 1000) + OVER_TIME_SLACK_S * 1000
-    # A renderer is enrolled to be faster than time, and says so in every segment.
-    if usage.tier != TIER_RENDERER and enrolled.played_ms + usage.delivered_ms() > most_ms:
+    if not _rendered(usage) and enrolled.played_ms + usage.delivered_ms() > most_ms:
         flags.add(OVER_TIME)
     return frozenset(flags)
 
 
+def _rendered(usage: Usage) -> bool:
+    """Whether it is a renderer's, which is enrolled to be faster than time. Intake lets nobody else say so in segments
+    that say their output; in those that do not, anybody may have set that tier."""
+    return usage.tier == TIER_RENDERER and usage.version > VERSION_WITHOUT_OUTPUT
+
+
 def counted_ms(usage: Usage, flags: AbstractSet[str]) -> int:
-    """What the segment takes of the time since enrolment: nothing if it is not of that time, or was not granted it."""
-    return 0 if flags & {BEFORE_ENROLMENT, OVER_TIME} else usage.delivered_ms()
+    """What the segment takes of the device's time: nothing if it was not granted any."""
+    return 0 if OVER_TIME in flags else usage.delivered_ms()
 
 
 def natural_period(usage: Usage, received_unix_s: int, flags: AbstractSet[str], enrolled: Enrolled) -> str:
