@@ -28,7 +28,7 @@ INPUT_BLOCK_MANY = const(10)
 INPUT_SLIDER = const(16)
 """INPUT_SLIDER + i sets slider i to a position of 0 .. 32768 between its bounds."""
 POSITION_MAX = const(32768)
-INPUTS_PENDING_MAX = const(128)
+_INPUTS_PENDING_MAX = const(128)
 """Inputs ahead of play; as many as one usage segment holds."""
 
 
@@ -89,8 +89,8 @@ class InputQueue:
                 raise InputRefused("value: expected %d to %d, found %d" % (least, limit, value))
             if kind == INPUT_BLOCK_MANY and (blocked(value) or [self.stem_count])[-1] >= self.stem_count:
                 raise InputRefused("value: expected stems below %d, found %d" % (self.stem_count, value))
-        if len(self.items) >= INPUTS_PENDING_MAX:
-            raise InputRefused("inputs: expected at most %d ahead of play" % INPUTS_PENDING_MAX)
+        if len(self.items) >= _INPUTS_PENDING_MAX:
+            raise InputRefused("inputs: expected at most %d ahead of play" % _INPUTS_PENDING_MAX)
         at = len(self.items)
         while at and self.items[at - 1][0] > frame:
             at -= 1
