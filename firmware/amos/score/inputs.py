@@ -28,7 +28,7 @@ INPUT_BLOCK_MANY = const(10)
 INPUT_SLIDER = const(16)
 """INPUT_SLIDER + i sets slider i to a position of 0 .. 32768 between its bounds."""
 POSITION_MAX = const(32768)
-INPUTS_PENDING_MAX = const(128)
+_INPUTS_PENDING_MAX = const(128)
 """Inputs ahead of play; as many as one usage segment holds."""
 
 
@@ -99,8 +99,8 @@ class InputQueue:
     def put(self, kind: int, value: int, frame: int) -> None:
         """Raises `InputRefused`; the queue is unchanged then."""
         self.check(kind, value)
-        if len(self.items) >= INPUTS_PENDING_MAX:
-            raise InputRefused("inputs: expected at most %d ahead of play" % INPUTS_PENDING_MAX)
+        if len(self.items) >= _INPUTS_PENDING_MAX:
+            raise InputRefused("inputs: expected at most %d ahead of play" % _INPUTS_PENDING_MAX)
         at = len(self.items)
         while at and self.items[at - 1][0] > frame:
             at -= 1

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from amos.compat import MICROPYTHON
+from amos.compat import MICROPYTHON, const
 from amos.edges.audio_out import open_sink, output_kind_of
 from amos.edges.stem_file import BlobError
 from amos.journal.errors import JournalError
@@ -34,7 +34,7 @@ from amos.sound.meter import Meter
 from amos.sound.mixer import make_mixer
 from amos.sound.ramp import RAMP_FRAMES
 
-LOST_SEAL_MS = 10000
+_LOST_SEAL_MS = const(10000)
 """An output gone for so long is a break in play: what was delivered before it is sealed and does not wait for more."""
 
 OWN_INPUTS = (INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK, INPUT_LEAVE)
@@ -222,7 +222,7 @@ class Session:
         """While the output is lost: try again from time to time; whether it is back. Raises `JournalError`, OSError."""
         pcm = self.output.reopen()
         if pcm is None:
-            if not self._sealed_for_loss and self._clock.now_ms() - self.output.lost_ms >= LOST_SEAL_MS:
+            if not self._sealed_for_loss and self._clock.now_ms() - self.output.lost_ms >= _LOST_SEAL_MS:
                 self._sealed_for_loss = True
                 if self._unsealed_frames():
                     self._next_segment(SEAL_OUTPUT)
