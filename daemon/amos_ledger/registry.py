@@ -54,23 +54,23 @@ def enrol(
             return enrolment, False
         if present is not None and present[0] >= enrolment.unix_s:
             raise EnrolmentRefused(f"enrolment.unix_s: expected after {present[0]}, found {enrolment.unix_s}")
-        fault = _renderer_fault(store.chain, enrolment) or _replacement_fault(store.chain, enrolment)
+        fault = _kind_fault(store.chain, enrolment) or _replacement_fault(store.chain, enrolment)
         if fault is not None:
             raise EnrolmentRefused(f"enrolment.{fault}")
         store.chain.enrol(enrolment, store.append([data]))
     return enrolment, True
 
 
-def _renderer_fault(chain: Chain, enrolment: Enrolment) -> str | None:
-    """Why the device may not become a renderer, or cease to be one: what it played as the other would be impossible
-    when it arrives later."""
+def _kind_fault(chain: Chain, enrolment: Enrolment) -> str | None:
+    """Why the device may not become a renderer, or cease to be one. A key's first enrolment says which it is: what it
+    played as the other may be under way however long, and would be impossible when it arrives."""
     present = chain.device(enrolment.device_id)
     if present is None or (present.tier == TIER_RENDERER) == (enrolment.tier == TIER_RENDERER):
         return None
-    if not chain.says_output(enrolment.device_id):
-        return None
-    played_as = "renderer" if present.tier == TIER_RENDERER else "player"
-    return f"tier: expected a {played_as}'s, as it has played, found {enrolment.tier}; give it a new key for another"
+    kind, other = ("renderer", "player") if present.tier == TIER_RENDERER else ("player", "renderer")
+    return (
+        f"tier: expected a {kind}'s, as its key was enrolled first, found {enrolment.tier}; a {other} needs a new key"
+    )
 
 
 def revoke(folder: Folder, store: Store, data: bytes) -> tuple[Revocation, bool]:

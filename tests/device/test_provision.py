@@ -186,6 +186,21 @@ def test_another_tier_is_enrolled_anew(site: Site) -> None:
     assert len(site.devices()) == 1
 
 
+def test_a_player_made_a_renderer_is_refused_before_anything_is_written(site: Site) -> None:
+    site.provision("bar", wait_s=0)
+    site.start("bar")
+    assert site.provision("bar")[0] == 0
+    before = (site.folder / "bar" / "player.json").read_bytes()
+    for running in (True, False):
+        code, lines = site.call("provision", "bar", "--site=harbour", "--name=bar", "--tier=255")
+        (device_id,) = site.devices()
+        told = f"PlaceError: tier: expected a player's, as device {device_id} is enrolled, found 255"
+        assert code == 1 and lines == [f"{told}; a renderer needs a new key"]
+        assert (site.folder / "bar" / "player.json").read_bytes() == before
+        if running:
+            site.stop("bar")
+
+
 def test_another_device_at_the_port_and_a_device_of_another_place_are_refused(site: Site) -> None:
     for name in ("bar", "hall"):
         site.provision(name, wait_s=0)

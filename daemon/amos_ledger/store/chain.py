@@ -94,15 +94,6 @@ class Chain:
         row = self._database.one(sql, (site, name))
         return bytes(row[0]) if row else None
 
-    def says_output(self, device_id: bytes) -> bool:
-        """Whether anything accepted or held of the device may say what it was played into."""
-        sql = (
-            "SELECT EXISTS (SELECT 1 FROM session WHERE device_id = ?1 AND output_kind IS NOT NULL)"
-            " OR EXISTS (SELECT 1 FROM held WHERE device_id = ?1)"
-        )
-        row = self._database.one(sql, (device_id,))
-        return bool(row and row[0])
-
     def quarantine(self, device_id: bytes, reason: str) -> None:
         """From this moment on the device's segments are only kept as evidence; the first reason stays."""
         self._database.run(

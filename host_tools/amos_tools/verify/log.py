@@ -25,7 +25,15 @@ from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.revocation import Revocation, open_revocation
-from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, FIRST_PREVIOUS, Usage, open_usage
+from amos.protocol.segment import (
+    CLOCK_INFORMATIVE,
+    CLOCK_SYNCHRONISED,
+    FIRST_PREVIOUS,
+    TIER_RENDERER,
+    VERSION_WITHOUT_OUTPUT,
+    Usage,
+    open_usage,
+)
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.standing import PLAY_AGE_S_MAX, Hours, flags
@@ -60,6 +68,7 @@ class Sealed:
 class Device:
     """A player as enrolled, and its chain: sequence numbers ascending, and what was sealed under each.
 
+    renderer  whether it is enrolled to render
     gaps      (first, last, label): numbers skipped so far, and the entry that skipped them
     declared  (first, last): numbers that a signed segment says are lost
     predecessor, successor  the devices before and after it in its place at the site
@@ -69,6 +78,7 @@ class Device:
     public_key: bytes
     voices: int
     hours: Hours
+    renderer: bool = False
     site: str = ""
     predecessor: bytes | None = None
     successor: bytes | None = None
@@ -159,8 +169,10 @@ def _take_enrolment(log: Log, label: str, enrolment: Enrolment) -> None:
     """Whoever is in a place got it from nobody, or from the one device that it replaced, which does not return."""
     if enrolment.device_id != key_id(enrolment.public_key):
         raise Difference(f"{label}: enrolment.device_id", key_id(enrolment.public_key), enrolment.device_id)
-    new = Device(enrolment.public_key, enrolment.voices, Hours(enrolment.unix_s))
+    renderer = enrolment.tier == TIER_RENDERER
+    new = Device(enrolment.public_key, enrolment.voices, Hours(enrolment.unix_s), renderer)
     known = log.devices.setdefault(enrolment.device_id, new)
+    _take_kind(log, label, known, enrolment)
     known.voices = max(known.voices, enrolment.voices)
     known.site = enrolment.site
     if known.successor is not None:
@@ -179,6 +191,23 @@ def _take_enrolment(log: Log, label: str, enrolment: Enrolment) -> None:
     predecessor.successor, known.predecessor = enrolment.device_id, enrolment.predecessor
     if predecessor.retired_s is None:
         predecessor.retired_s = enrolment.unix_s
+
+
+def _take_kind(log: Log, label: str, known: Device, enrolment: Enrolment) -> None:
+    """Whoever is enrolled as a renderer, or as a player, stays one. Before the first batch entry there were none."""
+    renderer = enrolment.tier == TIER_RENDERER
+    if log.received is not None and known.renderer != renderer:
+        kind = "a renderer's" if known.renderer else "a player's"
+        raise Difference(f"{label}: enrolment.tier", f"{kind}, as the device was enrolled before", enrolment.tier)
+    known.renderer = renderer
+
+
+def _check_kind(label: str, usage: Usage, device: Device) -> None:
+    """A renderer's play is a renderer's, and nobody else's is; those of version 1 knew no renderers."""
+    if usage.version == VERSION_WITHOUT_OUTPUT or (usage.tier == TIER_RENDERER) == device.renderer:
+        return
+    kind = "a renderer's" if device.renderer else "a player's"
+    raise Difference(f"{label}: usage.tier", f"{kind}, as the device is enrolled", usage.tier)
 
 
 def _take_revocation(log: Log, label: str, revocation: Revocation) -> None:
@@ -212,6 +241,7 @@ def _take_usage(log: Log, index: int, entry: bytes) -> None:
     if device is None:
         raise Difference(f"{label}: usage.device_id", "one enrolled before", device_id)
     usage = open_usage(entry, device.public_key, verify)
+    _check_kind(label, usage, device)
     _check_chain(label, usage, device, hashlib.sha256(entry).digest())
     span = usage.end_frame - usage.first_frame
     if sum(usage.frames) > device.voices * span:
