@@ -83,7 +83,7 @@ def test_demo_with_a_killed_courier_and_a_second_run(tmp_path: Path, micropython
     again = finish(start(tmp_path, environment_without_mosquitto()))
     assert again["broker"] == "amqtt"
     check(again, 2)
-    assert [player["device"] for player in again["players"]] == [player["device"] for player in facts["players"]]
+    assert [player["device_id"] for player in again["players"]] == [player["device_id"] for player in facts["players"]]
     assert again["settlement"]["period"] > facts["settlement"]["period"]
 
 
