@@ -429,6 +429,22 @@ def test_where_systemd_is_the_unit_is_enabled_started_and_restarted(
         wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "the end of the service")
 
 
+def test_without_the_units_it_is_refused_before_anything_is_written(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    systemctl = tmp_path / "programs" / "systemctl"
+    systemctl.parent.mkdir()
+    systemctl.write_text('#!/bin/sh\ntest $1 = cat || exit 0\necho "No files found for $2." >&2; exit 1\n')
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{systemctl.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(linux_player, "UNIT_STATE", tmp_path)
+    code, lines = site.provision("bar")
+    assert code == 1 and len(lines) == 1, lines
+    assert lines[0].startswith("DeviceError: amos-player@bar.service: expected amos's units installed here (No files")
+    assert 'boards/README.md, "Linux: install"' in lines[0]
+    assert not (tmp_path / "bar").exists() and not (tmp_path / "kept").exists()
+
+
 def test_over_a_broker_with_the_ledger_elsewhere(site: Site, broker: TestBroker) -> None:
     site.provision("bar", wait_s=0)
     site.start("bar")

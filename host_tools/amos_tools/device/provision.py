@@ -100,6 +100,9 @@ def _check_before(device: Device, place: Place, records: Records, ledger: Ledger
         found_id = kept_id  # it is started later, with its settings
     if None not in (kept_id, found_id) and kept_id != found_id:
         raise _wrong_device(device.port, kept_id, found_id)
+    unit = linux_player.unit_of(device.directory)
+    if unit is not None:
+        linux_player.check_unit(unit)
     if found_id is not None:
         check(place.settled_by(holder, found_id), holder, found_id, records.places_of(found_id))
 
