@@ -48,6 +48,25 @@ def test_report_and_drawing(folder: Path, tmp_path: Path) -> None:
         assert ticks[0] == first and (f"1 h, seed 1, from {clock}" in out.read_text()) == (clock != "none")
 
 
+@pytest.mark.parametrize(
+    ("count", "every_ms", "soon"),
+    [(40, 0, 0), (41, 0, 1), (60, 0, 20), (100, 5000, 0), (100, 4000, 0), (300, 4000, 20)],
+)
+def test_inputs_that_a_player_would_not_take_so_soon_are_counted(
+    folder: Path, tmp_path: Path, count: int, every_ms: int, soon: int
+) -> None:
+    """A player's own are not. What it takes is worked out anew from the rule: 40 from rest, one each 5 s."""
+    path = tmp_path / "inputs.jsonl"
+    listed = [{"time": f"{every_ms * number}ms", "kind": "volume", "value": -6} for number in range(count)]
+    own = [{"time": "1s", "kind": "clock", "value": "mon 07:30"}] * 50
+    path.write_text("\n".join(json.dumps(line) for line in [*listed, *own]))
+    code, text = simulate(folder, "--hours", "0.5", "--input", str(path), "--json")
+    assert code == 0 and json.loads(text)["inputs_too_soon"] == soon
+    code, text = simulate(folder, "--hours", "0.01", "--input", str(path))
+    told = f"{soon} inputs come too soon: a player takes 40 from rest, and then one each 5 s"
+    assert code == 0 and (told in text) == bool(soon)
+
+
 def test_json_is_the_same_for_the_same_seed(folder: Path) -> None:
     code, text = simulate(folder, "--hours", "1", "--seed", "7", "--json")
     assert code == 0
