@@ -99,7 +99,7 @@ def test_a_board_of_another_kind_is_refused_before_anything_is_written(operate: 
     assert lines[0] == (
         f"PromptError: {board.prompt}: expected a ESP32S3 for esp32-s3, found a Raspberry Pi Pico 2 W with RP2350"
     )
-    assert sorted(path.name for path in board.flash.iterdir()) == ["frozen", "unique_id"]
+    assert sorted(path.name for path in board.flash.iterdir()) == ["unique_id"]
 
 
 def test_a_port_without_a_prompt_is_refused_by_name(operate: Operator, board: StandInBoard, tmp_path: Path) -> None:
