@@ -24,7 +24,7 @@ from amos.protocol.manifest import open_manifest
 from amos.protocol.merkle import leaf_hash, root_from_path
 from amos.protocol.opt_outs import OptOuts, list_opt_outs, open_opt_outs
 from amos.protocol.receipt import parse_receipt
-from amos.protocol.segment import Usage, input_columns, open_usage, sign_usage_pieces, signer
+from amos.protocol.segment import Usage, claimed_device_id, input_columns, open_usage, sign_usage_pieces
 from amos.protocol.topics import device_topic, parse_device_topic
 from protocol_examples import GENESIS, NONCE, Examples, a_usage, hex_of_spec
 from signed_usage import columns, sign_usage
@@ -61,7 +61,7 @@ def test_signed_messages_open_to_the_facts_that_were_signed():
         ("closing", open_closing(MESSAGES["closing"], EXAMPLES.ledger.public_key, crypto.verify)),
     ):
         assert opened.to_map() == EXAMPLES.records[name].to_map()
-    assert signer(MESSAGES["usage"]) == device.id
+    assert claimed_device_id(MESSAGES["usage"]) == device.id
 
 
 def test_plain_messages_decode_to_the_facts_that_were_encoded():

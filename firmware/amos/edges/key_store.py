@@ -1,7 +1,8 @@
 """Keys in files: a host's as it is, a device's bound to the hardware it was made on.
 
 Contract: when a function here returns, the seed survives a power cut. A key that exists is never replaced by another;
-a device's plain file gives way to its bound form, which holds the same seed. A device's file is read by its owner only
+a device's plain file gives way to its bound form, which holds the same seed, and a device's key to the next one by a
+rotation (key_rotation.py). A device's file is read by its owner only
 (`private.py`), also one that was put there otherwise. What the binding protects against, and
 what not: the threat model in `amos.crypto`.
 
@@ -15,6 +16,7 @@ import os
 from binascii import crc32
 from errno import ENOENT
 
+from amos.crypto import key_id, public_key
 from amos.edges.durable import fsync_file, sync_folder
 from amos.edges.hardware import NAMES
 from amos.edges.private import create_private, keep_private
@@ -63,6 +65,22 @@ def load_or_make_device_seed(path: str, hardware: list, device_id_of) -> tuple:
         _write(path, data)
         return seed, _sentence(data)
     return _unbind(path, data, hardware, device_id_of), _sentence(data)
+
+
+def device_id_in(path: str) -> "bytes | None":
+    """The key id that a device's bound file names, or that of a plain file's seed; None where there is no whole key."""
+    data = _read(path, keep_private)
+    if data is None or _fault(data):
+        return None
+    return data[5:21] if len(data) == BOUND_BYTES else key_id(public_key(data))
+
+
+def replace_key(path: str, other: str) -> None:
+    """Put the whole key of `other` in the place of `path`'s; `other` stays. Raises `KeyFault`, OSError."""
+    data = _read(other, keep_private)
+    if data is None or _fault(data):
+        raise KeyFault("%s: expected a device's key, found none" % other)
+    _write(path, data)
 
 
 def _sentence(data: bytes) -> str:
