@@ -62,6 +62,17 @@ def release(store: Store, device_id: bytes) -> Iterator[Outcome]:
         yield outcome
 
 
+def judge_again(store: Store, device_id: bytes, first_sequence: int) -> None:
+    """Decide anew about what is held from this number on, since another key signs from there on. Nobody is answered:
+    the player from which the held ones could have come has signed none of them."""
+    for held in store.chain.held_from(device_id, first_sequence):
+        outcome = _decide_and_keep(
+            store, reread(held.segment, held.message_sha256, held.site, device_id), held.received_unix_s
+        )
+        if outcome.verdict not in HELD and outcome.sequence is not None:
+            store.chain.release(device_id, outcome.sequence)
+
+
 def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts, Usage | None]:
     """The facts about one message, in the order in which they may be known: no payload before its signature."""
     if reading.fault is not None or reading.device_id is None:
@@ -70,7 +81,14 @@ def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts,
     device = chain.device(reading.device_id)
     if device is None:
         return Facts(), None
-    signed, usage, fault = open_reading(reading, device.public_key, verify)
+    assert reading.message is not None
+    kid = reading.message.kid
+    key = device.key(kid)
+    if key is None:
+        if chain.device(kid) is not None:
+            return Facts(unreadable=f"usage.device_id: expected the topic's, found {kid.hex()}"), None
+        return Facts(enrolled=True, unknown_key=kid), None
+    signed, usage, fault = open_reading(reading, key.public_key, verify)
     if usage is None:
         return Facts(enrolled=True, signed=signed, undecodable=fault), None
     before, after = chain.neighbours(device.device_id, usage.sequence)
@@ -79,6 +97,7 @@ def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts,
     facts = Facts(
         enrolled=True,
         signed=True,
+        key=key,
         usage=usage,
         sha256=reading.sha256,
         quarantine=device.quarantine,

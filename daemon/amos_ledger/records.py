@@ -8,6 +8,16 @@ from amos.protocol.segment import Usage
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceKey:
+    """A key of a device, which signs the sequence numbers from `first_sequence` up to before `until`, None: in force."""
+
+    key_id: bytes
+    public_key: bytes
+    first_sequence: int
+    until: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """An enrolled device; `quarantine` says why its segments are only kept as evidence, None when they count.
 
@@ -16,7 +26,6 @@ class Device:
     """
 
     device_id: bytes
-    public_key: bytes
     site: str
     name: str
     tier: int
@@ -25,6 +34,11 @@ class Device:
     retired_unix_s: int | None
     first_enrolled_unix_s: int
     counted_ms: int
+    keys: tuple[DeviceKey, ...]
+
+    def key(self, key_id: bytes) -> DeviceKey | None:
+        """The key of this id that the device has or had, or None."""
+        return next((key for key in self.keys if key.key_id == key_id), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ def test_enrolments_that_are_refused(tmp_path: Path, world: Any) -> None:
     path.write_bytes(b"garbage")
     assert "EnrolmentRefused: enrolment: " in refused("enrol", world.path, path)
     path.write_bytes(bytes(5000))
-    assert "expected at most 1024 bytes" in refused("enrol", world.path, path)
+    assert "expected at most 2048 bytes" in refused("enrol", world.path, path)
 
 
 def test_packs_that_are_refused(world: Any, pack_folder: Path, make_pack: Callable[..., Any]) -> None:
