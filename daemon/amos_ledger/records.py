@@ -9,7 +9,7 @@ from amos.protocol.segment import Usage
 
 @dataclass(frozen=True, slots=True)
 class DeviceKey:
-    """A key of a device, which signs the sequence numbers from `first_sequence` up to before `until`, None: in force."""
+    """A key of a device. It signs the sequence numbers from `first_sequence` up to before `until`, None: in force."""
 
     key_id: bytes
     public_key: bytes
@@ -25,6 +25,7 @@ class Device:
     taken of the time since its first enrolment is `counted_ms` (settlement.standing).
     """
 
+    keys: tuple[DeviceKey, ...]
     device_id: bytes
     site: str
     name: str
@@ -34,7 +35,6 @@ class Device:
     retired_unix_s: int | None
     first_enrolled_unix_s: int
     counted_ms: int
-    keys: tuple[DeviceKey, ...]
 
     def key(self, key_id: bytes) -> DeviceKey | None:
         """The key of this id that the device has or had, or None."""

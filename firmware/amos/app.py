@@ -14,12 +14,13 @@ from amos.edges.clock import SystemClock
 from amos.edges.directory_lock import DirectoryLock
 from amos.edges.hardware import hardware_ids
 from amos.edges.journal_store import RESERVED_BLOCK, open_reserved, open_store
+from amos.edges.key_files import NEXT_KEY, REQUEST, exists
 from amos.edges.link_ports import open_port
 from amos.edges.sessions_file import append_session
 from amos.edges.two_slot_file import TwoSlotFile
 from amos.edges.worker import open_worker
 from amos.heap import begin_play, begin_work
-from amos.identity import NEXT_KEY, REQUEST, Identity, exists, load_key
+from amos.identity import Identity, load_key
 from amos.journal.errors import JournalError, JournalFull
 from amos.journal_keeper import JournalKeeper
 from amos.link_service import LinkService
@@ -125,8 +126,9 @@ class Player:
         return self._stopping
 
     def run(self) -> None:
-        """Recover, play one session after the other, linger. Raises `KeyFault` when a rotation of the key broke off. A journal whose storage fails stops play, and is said,
-        until the storage works again; so does a full one, until receipts have made room."""
+        """Recover, play one session after the other, linger. A journal whose storage fails stops play, and is said,
+        until the storage works again; so does a full one, until receipts have made room. Raises `KeyFault` when the
+        storage failed just as the key was handed over."""
         device = self.device
         begin_work()
         try:

@@ -1,29 +1,13 @@
 """Who a player is: its key, and what its board is. Only a rotation changes the key, before anything is played."""
 
-import os
-
 from amos import __version__, crypto
+from amos.edges.key_files import HISTORY, KEY, exists
 from amos.edges.key_store import KeyFault, load_or_make_device_seed
 from amos.protocol.link import IDENTIFY_CONTEXT
 
-KEY = "/device.key"
-NEXT_KEY = "/next.key"
-HISTORY = "/key-history"
-REQUEST = "/rotate-key"
-"""In the player's directory; key_rotation.py says what each is for."""
 
-
-def exists(path: str) -> bool:
-    """Whether there is a file of that name."""
-    try:
-        os.stat(path)
-    except OSError:
-        return False
-    return True
-
-
-def device_id_of(seed: bytes) -> bytes:
-    """The device id of a seed that is a device's first key; of any, its key id."""
+def key_id_of(seed: bytes) -> bytes:
+    """The key id of a seed; that of a device's first key is the device's id."""
     return crypto.key_id(crypto.public_key(seed))
 
 
@@ -35,9 +19,9 @@ def load_key(directory: str, hardware: list) -> tuple:
         from amos.key_rotation import finish
 
         history = finish(directory)
-    seed, bound = load_or_make_device_seed(directory + KEY, hardware, device_id_of)
+    seed, bound = load_or_make_device_seed(directory + KEY, hardware, key_id_of)
     if history is not None and crypto.public_key(seed) != history.public_key:
-        told = (directory + KEY, crypto.key_id(history.public_key).hex(), device_id_of(seed).hex())
+        told = (directory + KEY, crypto.key_id(history.public_key).hex(), key_id_of(seed).hex())
         raise KeyFault("%s: expected the key %s, to which the one before gave way, found %s; restore it" % told)
     return seed, history, bound
 

@@ -11,23 +11,18 @@ Files of the player's directory, and what a power cut after each step leaves; th
     4  device.key     the old secret is overwritten, then the file is the new one
     5                 `next.key` is renamed, overwritten under that name and removed
 
-Up to step 3 `device.key` is whole and in force, from there on `next.key` or its copy is. The folder's history decides,
-never the order of the files' times. Flash keeps old blocks until they are used again, which no program can prevent.
+Up to step 3 `device.key` is whole and in force, from there on `next.key` or its copy is. `key-history`
+decides which key signs, nothing else does.
 """
 
-import os
-
 from amos import crypto
-from amos.edges.durable import fsync_file, sync_folder
-from amos.edges.key_store import KeyFault, device_id_in, load_or_make_device_seed, replace_key
-from amos.edges.private import open_private
+from amos.edges.key_files import HISTORY, KEY, NEXT_KEY, REQUEST, SPENT_KEY, exists, overwrite, remove, rename
+from amos.edges.key_store import KeyFault, key_id_in, load_or_make_device_seed, replace_key
 from amos.edges.two_slot_file import TwoSlotFile
-from amos.identity import HISTORY, KEY, NEXT_KEY, REQUEST, device_id_of, exists
+from amos.identity import key_id_of
 from amos.protocol.errors import ProtocolError
 from amos.protocol.handover import VERSION, Handover, KeyHistory, handover_message
 from amos.protocol.limits import HANDOVERS_MAX, KEY_HISTORY_BYTES_MAX
-
-SPENT_KEY = "/next.key.old"
 
 
 def read_history(directory: str) -> "KeyHistory | None":
@@ -49,7 +44,7 @@ def finish(directory: str) -> "KeyHistory | None":
     """Do steps 4 and 5 of a rotation whose handover is kept; the history. Raises `KeyFault`, OSError."""
     history = read_history(directory)
     _forget(directory)
-    if history is not None and device_id_in(directory + NEXT_KEY) == crypto.key_id(history.public_key):
+    if history is not None and key_id_in(directory + NEXT_KEY, key_id_of) == crypto.key_id(history.public_key):
         _put_in_force(directory, history)
     return history
 
@@ -64,10 +59,13 @@ def rotate(directory: str, identity, first_sequence: int, hardware: list) -> str
     history = read_history(directory)
     handovers = list(history.handovers) if history else []
     if len(handovers) >= HANDOVERS_MAX:
-        _remove(directory, REQUEST)
-        return "key: not rotated, it was %d times; give the board a key as another device" % HANDOVERS_MAX
-    seed, _bound = load_or_make_device_seed(directory + NEXT_KEY, hardware, device_id_of)
-    _remove(directory, REQUEST)
+        remove(directory + REQUEST)
+        return (
+            "key: not rotated, it changed %d times already; enrol the board as another device, with a fresh key"
+            % HANDOVERS_MAX
+        )
+    seed, _bound = load_or_make_device_seed(directory + NEXT_KEY, hardware, key_id_of)
+    remove(directory + REQUEST)
     public_key = crypto.public_key(seed)
     signature = identity.sign(handover_message(identity.device_id, first_sequence, public_key))
     handovers.append(Handover(first_sequence=first_sequence, public_key=public_key, signature=signature))
@@ -92,30 +90,13 @@ def _keep(directory: str, history: KeyHistory) -> None:
 
 def _put_in_force(directory: str, history: KeyHistory) -> None:
     _keep(directory, history)  # the other slot too: a damaged sector must not take the device's id with it
-    _overwrite(directory + KEY)
+    overwrite(directory + KEY)
     replace_key(directory + KEY, directory + NEXT_KEY)
     # Under another name first: a secret half overwritten must not be taken for the next key.
-    os.rename(directory + NEXT_KEY, directory + SPENT_KEY)
-    sync_folder(directory + SPENT_KEY)
+    rename(directory + NEXT_KEY, directory + SPENT_KEY)
     _forget(directory)
 
 
 def _forget(directory: str) -> None:
-    _overwrite(directory + SPENT_KEY)
-    _remove(directory, SPENT_KEY)
-
-
-def _overwrite(path: str) -> None:
-    """Zeros over a secret that nobody needs; where there is no such file, nothing."""
-    if not exists(path):
-        return
-    with open_private(path, "r+b") as file:
-        file.write(bytes(os.stat(path)[6]))
-        file.flush()
-        fsync_file(file)
-
-
-def _remove(directory: str, name: str) -> None:
-    if exists(directory + name):
-        os.remove(directory + name)
-        sync_folder(directory + name)
+    overwrite(directory + SPENT_KEY)
+    remove(directory + SPENT_KEY)

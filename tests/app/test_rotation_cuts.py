@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from amos import crypto
-from amos.identity import NEXT_KEY, REQUEST, Identity, exists, load_key
+from amos.edges.key_files import NEXT_KEY, REQUEST, exists
+from amos.identity import Identity, load_key
 from amos.key_rotation import rotate
 from amos.protocol.handover import open_key_history
 

@@ -41,9 +41,7 @@ def by_old_key(device: Any, **changes: Any) -> bytes:
 
 def check_log(world: Any) -> None:
     """The verifier, which shares no code with the ledger, comes to the same."""
-    keys = Keys(
-        world.folder.public_key, world.publisher.public, world.operator.public, world.folder.trust.origin
-    )
+    keys = Keys(world.folder.public_key, world.publisher.public, world.operator.public, world.folder.trust.origin)
     Audit(Published(world.folder.public), keys)
 
 
@@ -158,9 +156,7 @@ def test_enrolled_anew_with_the_same_keys_and_never_with_fewer(world: Any) -> No
 
 
 def signed_by(signer: Any, device_id: bytes, first: int, said: int, key: bytes) -> Handover:
-    return Handover(
-        first_sequence=first, public_key=key, signature=signer.sign(handover_message(device_id, said, key))
-    )
+    return Handover(first_sequence=first, public_key=key, signature=signer.sign(handover_message(device_id, said, key)))
 
 
 FORGED: dict[str, tuple[Callable[[Any, Any, bytes], Handover], str]] = {

@@ -1,9 +1,9 @@
 """Devices and their chains of segments in the database: accepted, held, and kept as evidence."""
 
-from amos.crypto import key_id
 from amos.protocol.answer import GAP
 from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.enrolment import Enrolment
+from amos.protocol.handover import key_id
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.segment import Usage
 from amos_ledger.intake.reading import Reading
@@ -18,7 +18,8 @@ _HELD = "segment, site, message_sha256, received_unix_s"
 
 
 class Chain:
-    """The tables `device`, `device_key`, `usage`, `flag`, `held` and `evidence`. Writes belong inside the store's transaction."""
+    """The tables `device`, `device_key`, `usage`, `flag`, `held` and `evidence`. Writes belong inside the store's
+    transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -30,12 +31,9 @@ class Chain:
 
     def device(self, device_id: bytes) -> Device | None:
         """The enrolled device, or None."""
-        facts = (
-            "device_id, site, name, tier, voices, quarantine, retired_unix_s, first_enrolled_unix_s,"
-            " counted_ms"
-        )
+        facts = "device_id, site, name, tier, voices, quarantine, retired_unix_s, first_enrolled_unix_s, counted_ms"
         row = self._database.one(f"SELECT {facts} FROM device WHERE device_id = ?", (device_id,))
-        return Device(*row, self._keys(device_id)) if row else None
+        return Device(self._keys(device_id), *row) if row else None
 
     def keys(self, device_id: bytes) -> list[tuple[int, bytes]]:
         """(first sequence number, public key that signs from there on), in order; none of a device not enrolled."""

@@ -14,7 +14,8 @@ CREATE TABLE node (position INTEGER PRIMARY KEY, hash BLOB NOT NULL CHECK (lengt
 
 CREATE TABLE device (
     device_id BLOB PRIMARY KEY, leaf_index INTEGER NOT NULL, site TEXT NOT NULL, name TEXT NOT NULL,
-    tier INTEGER NOT NULL, voices INTEGER NOT NULL, enrolled_unix_s INTEGER NOT NULL, quarantine TEXT, predecessor BLOB UNIQUE, retired_unix_s INTEGER, first_enrolled_unix_s INTEGER NOT NULL DEFAULT 0,
+    tier INTEGER NOT NULL, voices INTEGER NOT NULL, enrolled_unix_s INTEGER NOT NULL,
+    quarantine TEXT, predecessor BLOB UNIQUE, retired_unix_s INTEGER, first_enrolled_unix_s INTEGER NOT NULL DEFAULT 0,
     counted_ms INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 

@@ -2,7 +2,7 @@
 
 from amos.protocol.cose import KID_BYTES, TYP_ENROLMENT, open_typed, sign
 from amos.protocol.errors import SignatureError
-from amos.protocol.handover import Handover, check_handovers, device_id_of_key, handovers_fault, keys_of
+from amos.protocol.handover import Handover, check_handovers, handovers_fault, key_id, keys_of
 from amos.protocol.limits import (
     ENROLMENT_BYTES_MAX,
     HANDOVERS_MAX,
@@ -82,7 +82,7 @@ class Enrolment(Record):
         rotated = self.version == VERSION_WITH_HANDOVERS
         if [self.first_key is not None, self.handovers is not None] != [rotated] * 2:
             return "first_key and handovers: expected both in version %d, none before" % VERSION_WITH_HANDOVERS
-        if self.device_id != device_id_of_key(self.keys[0][1]):
+        if self.device_id != key_id(self.keys[0][1]):
             return "device_id: expected the key id of %s, found %s" % (
                 "first_key" if rotated else "public_key",
                 self.device_id.hex(),

@@ -38,7 +38,7 @@ class Handover(Record):
 class KeyHistory(Record):
     """All handovers of a device since its first key: what it keeps and tells. Verified by `open_key_history` only."""
 
-    NAME = "key history"
+    NAME = "key-history"
     FIELDS = (
         (1, "version", "uint", U8),
         (2, "first_key", "bytes", 32),
@@ -52,7 +52,7 @@ class KeyHistory(Record):
     @property
     def device_id(self) -> bytes:
         """The id that the device keeps."""
-        return device_id_of_key(self.first_key)
+        return key_id(self.first_key)
 
     @property
     def public_key(self) -> bytes:
@@ -65,9 +65,9 @@ class KeyHistory(Record):
         return handovers_fault(self.first_key, self.handovers)
 
 
-def device_id_of_key(first_key: bytes) -> bytes:
-    """The id of the device whose first public key this is."""
-    return hashlib.sha256(first_key).digest()[:KID_BYTES]
+def key_id(public_key: bytes) -> bytes:
+    """The key id of a public key; that of a device's first one is the device's id."""
+    return hashlib.sha256(public_key).digest()[:KID_BYTES]
 
 
 def handovers_fault(first_key: bytes, handovers) -> "str | None":
@@ -92,7 +92,7 @@ def handover_message(device_id: bytes, first_sequence: int, public_key: bytes) -
 
 def check_handovers(first_key: bytes, handovers, verify) -> None:
     """Follow the keys from the first to the last. Raises `SignatureError`."""
-    device_id, key = device_id_of_key(first_key), first_key
+    device_id, key = key_id(first_key), first_key
     for handover in handovers:
         message = handover_message(device_id, handover.first_sequence, handover.public_key)
         if not verify(key, message, handover.signature):

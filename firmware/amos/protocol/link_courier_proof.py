@@ -1,7 +1,7 @@
 """Whether a player is the device that it names: it holds a key, and that key is the device's (SPEC section 7)."""
 
 from amos.protocol.errors import ProtocolError
-from amos.protocol.handover import device_id_of_key, open_key_history
+from amos.protocol.handover import key_id, open_key_history
 from amos.protocol.link import IDENTIFY_CONTEXT, KEY_HISTORY, UNKNOWN_VERB, Request, Response
 from amos.protocol.link_courier import CourierLink, Ticket
 from amos.protocol.link_courier_call import identify
@@ -43,7 +43,7 @@ def prove(
     proof = Proof((yield from identify(link, nonce)), nonce)
     if not verify(proof.public_key, IDENTIFY_CONTEXT + nonce, proof.possession):
         return None
-    if device_id_of_key(proof.public_key) == proof.device_id:
+    if key_id(proof.public_key) == proof.device_id:
         return proof
     proof.history = history = yield from _read_history(link, verify)
     if history is None or (history.device_id, history.public_key) != (proof.device_id, proof.public_key):

@@ -33,12 +33,12 @@ if board['card'].strip('/') not in os.listdir('/'):
  mount(board['card'], board['spi'])
 """
 KEY = """
-from amos.identity import device_id_of, load_key
+from amos.identity import key_id_of, load_key
 from amos.edges.hardware import hardware_ids
 from amos.edges.key_store import KeyFault
 try:
  seed, history, bound = load_key({player!r}, hardware_ids())
- print(repr(((device_id_of(seed) if history is None else history.device_id).hex(), bound)))
+ print(repr(((key_id_of(seed) if history is None else history.device_id).hex(), bound)))
 except KeyFault as error:
  print(repr(('', str(error))))
 """

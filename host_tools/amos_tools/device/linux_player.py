@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from amos.config import CONFIG_BYTES_MAX
-from amos.edges.key_store import KeyFault, device_id_in
+from amos.edges.key_files import KEY
+from amos.edges.key_store import KeyFault, key_id_in
+from amos.identity import key_id_of
 from amos.key_rotation import read_history
 from amos_tools.device.call import DeviceError
 from amos_tools.device.prepare import prepare
@@ -47,15 +49,9 @@ def device_in(directory: Path) -> bytes | None:
     nothing."""
     try:
         history = read_history(str(directory))
-        return history.device_id if history is not None else key_id_in(directory)
+        return history.device_id if history is not None else key_id_in(f"{directory}{KEY}", key_id_of)
     except (KeyFault, OSError):
         return None
-
-
-def key_id_in(directory: Path) -> bytes | None:
-    """The id of the key that signs there, as `device_in`. Raises OSError but for a file that is not there."""
-    path = directory / "device.key"
-    return device_id_in(str(path)) if path.is_file() else None
 
 
 def unit_of(directory: Path) -> str | None:

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from amos.edges.durable_host import write_whole
+from amos.edges.key_files import NEXT_KEY, REQUEST
 from amos.edges.key_store import KeyFault
-from amos.identity import NEXT_KEY, REQUEST
 from amos.key_rotation import read_history
 from amos.protocol.limits import HANDOVERS_MAX
 from amos_cli.output import AsJson, UsageError, print_json
@@ -65,7 +65,7 @@ def _ask_linux(directory: Path, say: Callable[[str], None]) -> None:
         raise DeviceError(str(error)) from None
     if history is not None and len(history.handovers) >= HANDOVERS_MAX:
         raise DeviceError(
-            f"{directory}: expected a device whose key changed less than {HANDOVERS_MAX} times; give it a key as another"
+            f"{directory}: expected a key that changed less than {HANDOVERS_MAX} times; enrol it as another device"
         )
     request, next_key = Path(f"{directory}{REQUEST}"), Path(f"{directory}{NEXT_KEY}")
     if request.exists() or next_key.exists():
@@ -85,7 +85,7 @@ def _ask_board(port: str, say: Callable[[str], None]) -> None:
         prompt.run(MOUNT)
         ((player, knows, has_key),) = prompt.run(BOARD)
         if not knows:
-            raise PromptError(f"{port}: expected a firmware that changes keys; bring it up to date: amos device provision")
+            raise PromptError(f"{port}: expected a firmware that changes keys; amos device provision brings one")
         if not has_key:
             raise PromptError(f"{port}: expected a player with its key in {player}, found none")
         prompt.write(f"{player}{REQUEST}", CONTENT)

@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterator
 
 from amos.journal.segments import HEAD_BYTES, Stored
-from amos.protocol.errors import ProtocolError
 from amos.protocol.cose import TYP_USAGE, parse_typed
+from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.segment import Usage
 from amos_tools.journal.ring_file import RingFile

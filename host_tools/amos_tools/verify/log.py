@@ -26,7 +26,14 @@ from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.record import U63 as SEQUENCE_MAX
 from amos.protocol.revocation import Revocation, open_revocation
-from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, FIRST_PREVIOUS, Usage, claimed_device_id, open_usage
+from amos.protocol.segment import (
+    CLOCK_INFORMATIVE,
+    CLOCK_SYNCHRONISED,
+    FIRST_PREVIOUS,
+    Usage,
+    claimed_device_id,
+    open_usage,
+)
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.standing import PLAY_AGE_S_MAX, Hours, flags

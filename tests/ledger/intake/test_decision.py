@@ -81,8 +81,6 @@ def test_the_first_segment_needs_none_before(device: Any, manifest: Any) -> None
     )
 
 
-
-
 def key(first: int = 1, until: int | None = None) -> DeviceKey:
     return DeviceKey(bytes(16), bytes(32), first, until)
 
