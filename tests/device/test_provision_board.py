@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from board_standin import PackageIndex, StandInBoard
+from patience import wait_until
 from typer.testing import CliRunner
 
 from amos.protocol.link import STATE_STOPPED
@@ -129,3 +130,33 @@ def test_what_the_board_says_of_a_failure_is_named(board: StandInBoard) -> None:
         assert (board.flash / "a/b/c.bin").read_bytes() == bytes(range(256)) * 40
         assert prompt.files_below("/a") == ["/a/b/c.bin"] and prompt.files_below("/none") == []
         assert prompt.hashes(["/none"]) == {"/none": None}
+
+
+@pytest.mark.long
+def test_a_board_changes_its_key_and_is_enrolled_anew(
+    operate: Operator, board: StandInBoard, ledger: Folder, tmp_path: Path
+) -> None:
+    asked = ["device", "rotate-key", board.prompt]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 1 and done.output.startswith("PromptError: ")
+    code, lines = operate.provision(board)
+    assert code == 0, lines
+    with ledger.open_store() as store:
+        (device,) = store.totals().devices
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    assert done.output.splitlines() == ["request: written to /sd/player/rotate-key", "board: restarted"]
+    wait_until(
+        lambda: (
+            not (board.card / "player" / "next.key").exists() and any((board.card / "player").glob("key-history.*"))
+        ),
+        "the rotation",
+    )
+    code, lines = operate.provision(board)
+    assert code == 0, lines
+    assert lines[-3] == f"device: {device.device_id} holds its key; it signed our nonce"
+    assert lines[-2].startswith("enrolment: signed for bar") and lines[-1].startswith("ledger: enrolled")
+    with ledger.open_store() as store:
+        (found,) = store.totals().devices
+        assert found.device_id == device.device_id
+        assert len(store.chain.keys(bytes.fromhex(device.device_id))) == 2
