@@ -9,7 +9,7 @@ import pytest
 from amos.protocol import answer
 from amos.protocol.handover import Handover, handover_message
 from amos.protocol.revocation import Revocation, sign_revocation
-from amos.protocol.segment import CLOCK_INFORMATIVE
+from amos.protocol.segment import CLOCK_INFORMATIVE, LOST_STORAGE
 from amos_ledger import registry
 from amos_ledger.errors import EnrolmentRefused
 from amos_tools.verify.audit import Audit
@@ -107,6 +107,21 @@ def test_what_a_stolen_key_had_held_gives_way_to_the_device_s_own(world: Any) ->
     fresh = device.seal()
     assert verdicts(world, device, missing, own, device.sealed[3], fresh) == [answer.ACCEPTED] * 4
     assert world.totals().quarantined == []
+
+
+def test_a_loss_that_a_stolen_key_declared_is_taken_back(world: Any) -> None:
+    device = world.device()
+    assert verdicts(world, device, device.seal()) == [answer.ACCEPTED]
+    device.seal()
+    # It waits for 2, and says that 3 is lost, which the device has.
+    loss = {"lost_first": 3, "lost_last": 3, "lost_reason": LOST_STORAGE, "previous": bytes(32)}
+    assert verdicts(world, device, by_old_key(device, sequence=4, **loss)) == [answer.GAP]
+    device.rotate()
+    world.enrol(device)
+    third, fourth = device.seal(), device.seal()
+    assert verdicts(world, device, device.sealed[1], fourth) == [answer.ACCEPTED, answer.GAP]
+    assert verdicts(world, device, third) == [answer.ACCEPTED] * 2
+    check_log(world)
 
 
 def test_the_new_key_signs_nothing_from_before(world: Any) -> None:

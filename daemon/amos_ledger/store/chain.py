@@ -210,6 +210,10 @@ class Chain:
         sql = "INSERT OR IGNORE INTO lost VALUES (?, ?, ?, ?)"
         self._database.run(sql, (usage.device_id, usage.lost_first, usage.lost_last, usage.sequence))
 
+    def take_back_loss(self, device_id: bytes, declared_by: int) -> None:
+        """Forget what a segment declared that did not come to be accepted."""
+        self._database.run("DELETE FROM lost WHERE device_id = ? AND declared_by = ?", (device_id, declared_by))
+
     def lost(self, device_id: bytes) -> tuple[tuple[int, int], ...]:
         """Ranges (first, last) of sequence numbers that the device declared lost."""
         return tuple(self._database.rows("SELECT first, last FROM lost WHERE device_id = ?", (device_id,)))
