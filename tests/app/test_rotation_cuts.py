@@ -8,6 +8,7 @@ import pytest
 
 from amos import crypto
 from amos.edges.key_files import NEXT_KEY, REQUEST, exists
+from amos.edges.key_store import KeyFault
 from amos.identity import Identity, load_key
 from amos.key_rotation import rotate
 from amos.protocol.handover import open_key_history
@@ -148,3 +149,49 @@ def test_every_cut_leaves_a_key_and_one_rotation(tmp_path: Path, asked: Content)
             whole(tmp_path / "found", device_id, old_key)
             again += 1
     assert again > 200
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, at: int) -> list[int]:
+    """The `at`th sync of a file fails; the count of those before."""
+    synced: list[int] = []
+    sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append(descriptor)
+        if len(synced) == at:
+            raise OSError("no")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return synced
+
+
+def test_storage_that_fails_never_leaves_two_keys_that_sign(tmp_path: Path, asked: Content) -> None:
+    """Either the old key signs on, or the new one does, or the player ends and the next start knows."""
+    old_key = asked["device.key"]
+    restore(tmp_path / "first", {"device.key": old_key})
+    first = start(tmp_path / "first")
+    ended, old, new = 0, 0, 0
+    for at in range(1, 30):
+        restore(tmp_path / "found", asked)
+        seed, _history, _bound = load_key(str(tmp_path / "found"), HARDWARE)
+        identity = Identity(seed, Board)
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            synced = failing(monkeypatch, at)
+            try:
+                rotate(str(tmp_path / "found"), identity, FIRST, HARDWARE)
+                in_force: bytes | None = identity.key_id
+            except KeyFault:
+                in_force, ended = None, ended + 1
+            except OSError:
+                in_force, old = identity.key_id, old + 1
+                assert in_force == first.key_id
+        if len(synced) < at:
+            break
+        if in_force not in (None, first.key_id):
+            new += 1
+            assert load_key(str(tmp_path / "found"), HARDWARE)[1].public_key == identity.public_key
+        whole(tmp_path / "found", first.device_id, old_key)
+    else:
+        raise AssertionError("expected an end")
+    assert ended >= 1 and old >= 1 and new >= 3
