@@ -28,10 +28,11 @@ What this protects, and what it does not:
 - A device key that is known to be stolen is revoked by the operator (protocol/SPEC.md section 13): play dated later is
   never paid. Play that the thief dates back, or not at all, is bounded by what one board can have played, and by the
   chain, where two who use one key show as a fork.
-- A device's key may give way to another (protocol/SPEC.md section 6): once the operator has enrolled the change, what
-  a stolen old key signs from there on neither counts nor brings the device into quarantine. It still is the key of the segments before: until those have come, its thief can send others in their place, which shows as a
-  fork. The old secret is overwritten; a card or flash may hold it in worn blocks all the same. Who can read the card
-  reads the new key too, so a change helps against a theft that is over, not against one that goes on.
+- A device's key may give way to another (protocol/SPEC.md section 6). Once the operator has enrolled the change, what a
+  stolen old key signs from there on neither counts nor brings the device into quarantine. It still is the key of the
+  segments before: until those have come, its thief can send others in their place, which shows as a fork. The old
+  secret is overwritten; a card or flash may hold it in worn blocks all the same. Who can read the card reads the new
+  key too, so a change helps against a theft that is over, not against one that goes on.
 - A machine id goes along when a whole disk is copied. Where a machine shows no lasting number, the file is the key,
   and the player says so when it starts.
 - A host's keys (publisher, operator, ledger) are plain files. They, a device's key and what players, couriers, vaults
