@@ -4,7 +4,7 @@
     sign(seed32, *message) -> bytes64                 the message in one piece or several
     verify(public32, message, signature64) -> bool    strict as libsodium; False, never an error, for any bytes
     sha512(*parts) -> bytes64
-    key_id(public32) -> bytes16                       names a key everywhere; that of a device's first one is its device id
+    key_id(public32) -> bytes16                       names a key; that of a device's first one is its device id
 
 Arguments are bytes, bytearray or memoryview. A caller's mistake raises a `CryptoError`: `KeyLengthError` or
 `ArgumentTypeError`. Signing needs no randomness, so the same seed and message give the same signature on every runtime.
