@@ -119,7 +119,7 @@ class SeedRoot:
 class Decided:
     """A verdict of `amos.protocol.answer`, and what to add to its sentence (may be empty).
 
-    `finding` names what is impossible, and stands at the beginning of the detail too.
+    `finding` names what is wrong where the verdict does not, and stands at the beginning of the detail too.
     """
 
     verdict: int
@@ -214,7 +214,7 @@ class DeviceTotals:
     renderer    whether it is enrolled to render, and need not play in real time
     boots, sessions  as its own counters say; `sessions_without_play` of these left no play in an accepted segment:
                 broken off before anything sounded, not sent yet, or skipped when a card was changed
-    flags       what is odd about accepted segments;  findings  what was impossible, and is evidence
+    flags       what is odd about accepted segments;  findings  what is evidence, by what is wrong with it
     predecessor, successor  the devices (hex) that it replaced and that replaced it, in the same place at the site
     retired_unix_s  since when its play does not count, because it was replaced or revoked; None while it does
     place_segments, place_frames  of this device and all before it in its place

@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from amos.protocol import answer
 from amos.protocol.handover import Handover, handover_message
@@ -12,6 +13,7 @@ from amos.protocol.revocation import Revocation, sign_revocation
 from amos.protocol.segment import CLOCK_INFORMATIVE, LOST_STORAGE
 from amos_ledger import registry
 from amos_ledger.errors import EnrolmentRefused
+from amos_tools.cli import app
 from amos_tools.verify.audit import Audit
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.keys import Keys
@@ -90,6 +92,8 @@ def test_a_stolen_old_key_adds_nothing_and_condemns_nobody(world: Any) -> None:
     assert verdicts(world, device, own, another, held, forged) == [answer.ACCEPTED] + [answer.RETIRED] * 3
     totals = world.totals()
     assert (totals.accepted, totals.evidence, totals.quarantined) == (3, 3, [])
+    said = CliRunner().invoke(app, ["ledger", "status", str(world.path)]).output
+    assert "evidence, key_handed_over: 3" in said, "an operator sees that an old key is in use"
 
 
 def test_what_a_stolen_key_had_held_gives_way_to_the_device_s_own(world: Any) -> None:
