@@ -11,8 +11,8 @@ Files of the player's directory, and what a power cut after each step leaves; th
     4  device.key     the old secret is overwritten, then the file is the new one
     5                 `next.key` is renamed, overwritten under that name and removed
 
-Up to step 3 `device.key` is whole and in force, from there on `next.key` or its copy is. `key-history`
-decides which key signs, nothing else does.
+Up to step 3 `device.key` is whole and in force, from there on `next.key` or its copy is. `key-history` decides which key
+signs, nothing else does. Where steps 4 and 5 fail, on a full disk for example, the player signs with `next.key` where it is.
 """
 
 from amos import crypto
@@ -40,13 +40,22 @@ def read_history(directory: str) -> "KeyHistory | None":
         raise KeyFault("%s: expected the handovers of the device's key: %s" % (directory + HISTORY, error))
 
 
-def finish(directory: str) -> "KeyHistory | None":
-    """Do steps 4 and 5 of a rotation whose handover is kept; the history. Raises `KeyFault`, OSError."""
+def finish(directory: str) -> "tuple[KeyHistory | None, str]":
+    """Do steps 4 and 5 of a rotation whose handover is kept; (the history, the file of the key in force). Raises
+    `KeyFault`, OSError."""
     history = read_history(directory)
-    _forget(directory)
-    if history is not None and key_id_in(directory + NEXT_KEY, key_id_of) == crypto.key_id(history.public_key):
-        _put_in_force(directory, history)
-    return history
+    try:
+        _forget(directory)
+        if _is_under_way(directory, history):
+            _put_in_force(directory, history)
+    except OSError:
+        pass  # tried again at the next start
+    return history, directory + (NEXT_KEY if _is_under_way(directory, history) else KEY)
+
+
+def _is_under_way(directory: str, history: "KeyHistory | None") -> bool:
+    """Whether `next.key` is in force, and not in its place yet."""
+    return history is not None and key_id_in(directory + NEXT_KEY, key_id_of) == crypto.key_id(history.public_key)
 
 
 def rotate(directory: str, identity, first_sequence: int, hardware: list) -> str:
@@ -57,6 +66,8 @@ def rotate(directory: str, identity, first_sequence: int, hardware: list) -> str
     known which key is in force, OSError when the old one still is.
     """
     history = read_history(directory)
+    if _is_under_way(directory, history):
+        return "key: the last change waits for room on the disk or card, and another one waits for that"
     handovers = list(history.handovers) if history else []
     if len(handovers) >= HANDOVERS_MAX:
         remove(directory + REQUEST)

@@ -10,7 +10,7 @@ from amos import crypto
 from amos.edges.key_files import NEXT_KEY, REQUEST, exists
 from amos.edges.key_store import KeyFault
 from amos.identity import Identity, load_key
-from amos.key_rotation import rotate
+from amos.key_rotation import read_history, rotate
 from amos.protocol.handover import open_key_history
 
 HARDWARE = [(1, b"10000000a1b2c3d4")]
@@ -110,7 +110,7 @@ def cuts_of(folder: Path, content: Content) -> list[Content]:
     return list(unique.values())
 
 
-@pytest.fixture(params=["bound", "plain"])
+@pytest.fixture(params=["bound", "plain", "again"])
 def asked(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Content]:
     """A player's folder with a key of its own and a request."""
     if request.param == "plain":
@@ -119,16 +119,26 @@ def asked(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     folder.mkdir()
     start(folder)
     (folder / REQUEST[1:]).touch()
+    if request.param == "again":  # a key that was rotated before
+        start(folder)
+        (folder / REQUEST[1:]).touch()
     yield {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def whole(folder: Path, device_id: bytes, old_key: bytes) -> None:
-    """The rotation happened once, from `FIRST` on, and the old secret is gone."""
+def restored(folder: Path, asked: Content) -> int:
+    """The folder before it was asked for a rotation; how many there were."""
+    restore(folder, {name: data for name, data in asked.items() if name != REQUEST[1:]})
+    history = read_history(str(folder))
+    return len(history.handovers) if history else 0
+
+
+def whole(folder: Path, device_id: bytes, old_key: bytes, before: int) -> None:
+    """The rotation happened once, from `FIRST` on and after those `before`, and the old secret is gone."""
     identity = start(folder)
     assert identity.device_id == device_id
     assert identity.key_history is not None
     history = open_key_history(identity.key_history, crypto.verify)
-    assert [handover.first_sequence for handover in history.handovers] == [FIRST]
+    assert [handover.first_sequence for handover in history.handovers] == [FIRST] * (before + 1)
     assert history.public_key == identity.public_key != history.first_key
     assert sorted(path.name for path in folder.iterdir()) == ["device.key", "key-history.0", "key-history.1"]
     assert all(old_key not in path.read_bytes() for path in folder.iterdir())
@@ -136,29 +146,29 @@ def whole(folder: Path, device_id: bytes, old_key: bytes) -> None:
 
 def test_every_cut_leaves_a_key_and_one_rotation(tmp_path: Path, asked: Content) -> None:
     old_key = asked["device.key"]
-    restore(tmp_path / "first", {"device.key": old_key})
+    before = restored(tmp_path / "first", asked)
     device_id = start(tmp_path / "first").device_id
     cuts = cuts_of(tmp_path / "cut", asked)
     assert len(cuts) > 25
     again = 0
     for cut in cuts:
         restore(tmp_path / "found", cut)
-        whole(tmp_path / "found", device_id, old_key)
+        whole(tmp_path / "found", device_id, old_key, before)
         for second in cuts_of(tmp_path / "cut", cut):
             restore(tmp_path / "found", second)
-            whole(tmp_path / "found", device_id, old_key)
+            whole(tmp_path / "found", device_id, old_key, before)
             again += 1
     assert again > 200
 
 
-def failing(monkeypatch: pytest.MonkeyPatch, at: int) -> list[int]:
-    """The `at`th sync of a file fails; the count of those before."""
+def failing(monkeypatch: pytest.MonkeyPatch, at: int, for_good: bool = False) -> list[int]:
+    """The `at`th sync fails, and all after it `for_good`; those that were asked for."""
     synced: list[int] = []
     sync = os.fsync
 
     def fsync(descriptor: int) -> None:
         synced.append(descriptor)
-        if len(synced) == at:
+        if len(synced) == at or (for_good and len(synced) > at):
             raise OSError("no")
         sync(descriptor)
 
@@ -169,13 +179,13 @@ def failing(monkeypatch: pytest.MonkeyPatch, at: int) -> list[int]:
 def test_storage_that_fails_never_leaves_two_keys_that_sign(tmp_path: Path, asked: Content) -> None:
     """Either the old key signs on, or the new one does, or the player ends and the next start knows."""
     old_key = asked["device.key"]
-    restore(tmp_path / "first", {"device.key": old_key})
+    before = restored(tmp_path / "first", asked)
     first = start(tmp_path / "first")
     ended, old, new = 0, 0, 0
     for at in range(1, 30):
         restore(tmp_path / "found", asked)
-        seed, _history, _bound = load_key(str(tmp_path / "found"), HARDWARE)
-        identity = Identity(seed, Board)
+        seed, history, _bound = load_key(str(tmp_path / "found"), HARDWARE)
+        identity = Identity(seed, Board, history)
         with pytest.MonkeyPatch.context() as monkeypatch:
             synced = failing(monkeypatch, at)
             try:
@@ -191,7 +201,35 @@ def test_storage_that_fails_never_leaves_two_keys_that_sign(tmp_path: Path, aske
         if in_force not in (None, first.key_id):
             new += 1
             assert load_key(str(tmp_path / "found"), HARDWARE)[1].public_key == identity.public_key
-        whole(tmp_path / "found", first.device_id, old_key)
+        whole(tmp_path / "found", first.device_id, old_key, before)
     else:
         raise AssertionError("expected an end")
     assert ended >= 1 and old >= 1 and new >= 3
+
+
+def test_a_player_starts_with_its_new_key_where_its_file_cannot_be_put_in_place(tmp_path: Path, asked: Content) -> None:
+    """A disk that is full from the handover on: whatever fails, at each start the same key signs."""
+    before = restored(tmp_path / "first", asked)
+    first = start(tmp_path / "first")
+    tried = 0
+    for at in range(1, 30):
+        restore(tmp_path / "found", asked)
+        seed, history, _bound = load_key(str(tmp_path / "found"), HARDWARE)
+        identity = Identity(seed, Board, history)
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            synced = failing(monkeypatch, at, for_good=True)
+            try:
+                rotate(str(tmp_path / "found"), identity, FIRST, HARDWARE)
+            except (KeyFault, OSError):
+                continue
+            if identity.key_id == first.key_id or len(synced) < at:
+                break
+            tried += 1
+            for _life in range(2):
+                seed, history, _bound = load_key(str(tmp_path / "found"), HARDWARE)
+                found = Identity(seed, Board, history)
+                assert (found.key_id, found.device_id) == (identity.key_id, first.device_id)
+                if exists(str(tmp_path / "found") + NEXT_KEY):
+                    assert "the last change waits" in rotate(str(tmp_path / "found"), found, FIRST, HARDWARE)
+        whole(tmp_path / "found", first.device_id, asked["device.key"], before)
+    assert tried >= 3

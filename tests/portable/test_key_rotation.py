@@ -117,7 +117,7 @@ def test_damaged_handovers_are_refused_and_one_damaged_slot_is_not_missed():
             file.write(b"damage")
         if slot == ".0":
             assert start().key_id == identity.key_id
-            assert finish(FOLDER).public_key == identity.public_key
+            assert finish(FOLDER)[0].public_key == identity.public_key
     try:
         start()
     except KeyFault as error:
