@@ -11,8 +11,8 @@ Files of the player's directory, and what a power cut after each step leaves; th
     4  device.key     the old secret is overwritten, then the file is the new one
     5                 `next.key` is renamed, overwritten under that name and removed
 
-Up to step 3 `device.key` is whole and in force, from there on `next.key` or its copy is. `key-history` decides which key
-signs, nothing else does. Where steps 4 and 5 fail, on a full disk for example, the player signs with `next.key` where it is.
+Up to step 3 `device.key` is whole and in force, from there on `next.key` or its copy is. `key-history` decides which
+key signs, nothing else does. Where steps 4 and 5 fail, on a full disk for example, the player signs with `next.key`.
 """
 
 from amos import crypto
