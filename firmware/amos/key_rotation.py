@@ -46,7 +46,7 @@ def finish(directory: str) -> "tuple[KeyHistory | None, str]":
     history = read_history(directory)
     try:
         _forget(directory)
-        if _is_under_way(directory, history):
+        if history is not None and _is_under_way(directory, history):
             _put_in_force(directory, history)
     except OSError:
         pass  # tried again at the next start
