@@ -25,9 +25,12 @@ _FOLDER_MODE = 0o700
 
 def _no_follow() -> int:
     """O_NOFOLLOW of this processor. x86 and ARM number it and O_LARGEFILE differently, so a link that is always there
-    is opened with each: the one that refuses it is meant. 0 where neither does."""
+    is opened with each: the one that refuses it is meant. 0 where neither does.
+
+    Not /proc/self/exe: an emulator of a processor opens that itself, whatever the flag.
+    """
     for flag in (0o400000, 0o100000):
-        descriptor = _open("/proc/self/exe", flag, 0)
+        descriptor = _open("/proc/self", flag, 0)
         if descriptor < 0:
             return flag
         _close(descriptor)
