@@ -205,7 +205,7 @@ def _device_lines(device: DeviceTotals) -> Iterator[str]:
     for flag, flagged in device.flags.items():
         yield f"    {flag}: {flagged.segments} segments, {flagged.frames} frames"
     for finding, count in device.findings.items():
-        yield f"    impossible, {finding}: {count}"
+        yield f"    evidence, {finding}: {count}"
     if device.predecessor:
         place = f"{device.place_segments} segments, {device.place_frames} frames"
         yield f"    in the place of {device.predecessor}: {place} in all"

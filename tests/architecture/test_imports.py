@@ -99,8 +99,29 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
         set(),
     ),
     "heap": ((), {"gc"}),
-    "identity": (("amos.crypto", "amos.protocol.link"), set()),
+    # A rotation is looked for with each start, and imported only where there is one.
+    "identity": (
+        (
+            "amos.crypto",
+            "amos.protocol.link",
+            "amos.edges.key_files",
+            "amos.edges.key_store",
+            "amos.key_rotation",
+        ),
+        set(),
+    ),
     "journal_keeper": (("amos.journal",), set()),
+    "key_rotation": (
+        (
+            "amos.crypto",
+            "amos.protocol",
+            "amos.edges.key_files",
+            "amos.edges.key_store",
+            "amos.edges.two_slot_file",
+            "amos.identity",
+        ),
+        set(),
+    ),
     "link_service": ((), set()),
     "log_ring": ((), set()),
     "player_state": (("amos.protocol", "amos.tier_kept"), set()),

@@ -91,7 +91,7 @@ def test_status_says_what_was_refused_and_who_is_in_quarantine(world: Any) -> No
     assert lines[-3:] == [
         "    1 sessions in 1 boots, 0 of them without play",
         f"    undated: 1 segments, {facts['frames']} frames",
-        "    impossible, stem_not_in_pack: 1",
+        "    evidence, stem_not_in_pack: 1",
     ]
     assert listed["flags"] == {"undated": {"segments": 1, "frames": facts["frames"]}}
     assert (listed["device_id"], listed["findings"]) == (device.key.id.hex(), {"stem_not_in_pack": 1})
@@ -134,7 +134,7 @@ def test_enrolments_that_are_refused(tmp_path: Path, world: Any) -> None:
     path.write_bytes(b"garbage")
     assert "EnrolmentRefused: enrolment: " in refused("enrol", world.path, path)
     path.write_bytes(bytes(5000))
-    assert "expected at most 1024 bytes" in refused("enrol", world.path, path)
+    assert "expected at most 2048 bytes" in refused("enrol", world.path, path)
 
 
 def test_packs_that_are_refused(world: Any, pack_folder: Path, make_pack: Callable[..., Any]) -> None:

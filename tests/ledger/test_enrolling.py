@@ -68,7 +68,7 @@ def test_every_refusal_is_answered_and_changes_nothing(world: Any) -> None:
     for data, topic, said in (
         (device.enrolment(world.publisher), mine, "signature"),
         (b"", mine, "enrolment"),
-        (bytes(5000), mine, "at most 1024 bytes, found 5000"),
+        (bytes(5000), mine, "at most 2048 bytes, found 5000"),
         (good, device_topic(SITE, other.key.id, ENROLMENT), "topic: expected that of"),
         (good, device_topic("elsewhere", device.key.id, ENROLMENT), "topic: expected that of"),
         (device.enrolment(world.operator, predecessor=other.key.id), mine, "predecessor: expected an enrolled device"),

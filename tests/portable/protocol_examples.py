@@ -16,6 +16,7 @@ from amos.protocol.closing import Closing, settled_of, sign_closing
 from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_TYP, sign, signature_input
 from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.frames import frame
+from amos.protocol.handover import Handover, KeyHistory, handover_message
 from amos.protocol.link import (
     ACTIVATE,
     BAD_OFFER,
@@ -65,6 +66,10 @@ from signed_usage import columns, sign_usage
 
 NAMES_OF_SEEDS = {1: "device", 2: "operator", 3: "publisher", 4: "ledger"}
 SPEC = __file__.rsplit("/", 1)[0] + "/../../firmware/amos/protocol/SPEC.md"
+
+
+NEXT_DEVICE_SEED = 0x05
+"""Of the key to which the device's first one gives way."""
 
 
 class Party:
@@ -285,6 +290,27 @@ class Examples:
         values["predecessor"] = id_of("bar-1 of last year")
         replacing = Enrolment(**values)
         self.messages["enrolment-replacing"] = sign_enrolment(replacing, self.operator.id, self.operator.sign)
+        self._rotated(enrolment)
+
+    def _rotated(self, enrolment) -> None:
+        """From segment 2 on another key signs, which the device's first one hands over to."""
+        device, following = self.device, Party(NEXT_DEVICE_SEED)
+        said = handover_message(device.id, 2, following.public_key)
+        self.messages["handover"] = said
+        self.messages["handover-signature"] = device.sign(said)
+        handover = Handover(
+            first_sequence=2, public_key=following.public_key, signature=self.messages["handover-signature"]
+        )
+        history = KeyHistory(version=1, first_key=device.public_key, handovers=[handover])
+        self._keep("key-history", history)
+        self.records["handover"] = handover
+        values = {name: getattr(enrolment, name) for _key, name, _kind, _bound in Enrolment.FIELDS}
+        values["unix_s"] += 86400
+        values["version"], values["public_key"] = 2, following.public_key
+        values["possession"] = following.sign(IDENTIFY_CONTEXT + NONCE)
+        values["first_key"], values["handovers"] = device.public_key, [handover]
+        self.records["enrolment-rotated"] = rotated = Enrolment(**values)
+        self.messages["enrolment-rotated"] = sign_enrolment(rotated, self.operator.id, self.operator.sign)
 
     def _revoked(self) -> None:
         revocation = Revocation(version=1, device_id=id_of("bar-1 of last year"), unix_s=1767225600)

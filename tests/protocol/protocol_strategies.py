@@ -12,7 +12,8 @@ from amos.protocol.catalogue import Catalogue, Share, Work
 from amos.protocol.cbor import Tag
 from amos.protocol.closing import Closing, settled_of
 from amos.protocol.enrolment import Enrolment
-from amos.protocol.limits import PPM, SPLITS_MAX
+from amos.protocol.handover import Handover, KeyHistory
+from amos.protocol.limits import HANDOVERS_MAX, PPM, SPLITS_MAX
 from amos.protocol.link import OFFER, OFFER_CHUNK_BYTES_MAX, REQUEST_NEEDS, Entry, Request, Response, Status
 from amos.protocol.link_name import Name
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
@@ -25,7 +26,7 @@ RECORDS: dict[str, type[Record]] = {
     record.NAME: record
     for record in (
         Usage, Manifest, PackStem, Catalogue, Work, Share, Enrolment, Request, Response, Entry, Name, Status,
-        Answer, OptOuts, Anchor, Closing, Revocation,
+        Answer, OptOuts, Anchor, Closing, Revocation, Handover, KeyHistory,
     )
 }  # fmt: skip
 SLUG_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -133,12 +134,27 @@ def works(draw: st.DrawFn) -> Work:
 
 
 @st.composite
+def key_histories(draw: st.DrawFn) -> KeyHistory:
+    keys = draw(st.lists(st.binary(min_size=32, max_size=32), min_size=2, max_size=HANDOVERS_MAX + 1, unique=True))
+    firsts = sorted(draw(st.lists(st.integers(1, U63), min_size=len(keys) - 1, max_size=len(keys) - 1)))
+    signature = a_field("bytes", 64)
+    handovers = [
+        Handover(first_sequence=first, public_key=key, signature=draw(signature))
+        for first, key in zip(firsts, keys[1:], strict=True)
+    ]
+    return KeyHistory(version=1, first_key=keys[0], handovers=handovers)
+
+
+@st.composite
 def enrolments(draw: st.DrawFn) -> Enrolment:
-    public_key = draw(st.binary(min_size=32, max_size=32))
+    history = draw(key_histories())
+    rotated = draw(st.booleans())
     fixed = {
-        "version": st.just(1),
-        "public_key": st.just(public_key),
-        "device_id": st.just(hashlib.sha256(public_key).digest()[:16]),
+        "version": st.just(2 if rotated else 1),
+        "public_key": st.just(history.public_key if rotated else history.first_key),
+        "first_key": st.just(history.first_key if rotated else None),
+        "handovers": st.just(history.handovers if rotated else None),
+        "device_id": st.just(hashlib.sha256(history.first_key).digest()[:16]),
         "nonce": st.binary(min_size=16, max_size=64),
         "voices": st.integers(1, 32),
     }
@@ -215,6 +231,7 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         "stem": pack_stems,
         "work": works,
         "enrolment": enrolments,
+        "key-history": key_histories,
         "request": requests,
         "name": names,
         "answer": answers,
@@ -229,6 +246,8 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         stems = st.lists(pack_stems(), min_size=1, max_size=3)
         rate = st.integers(8000, 192000)
         fixed = {"version": version, "stems": stems, "rate_hz": rate, "voices": st.integers(1, 32)}
+    if name == "handover":
+        fixed = {"first_sequence": st.integers(1, U63)}
     if name in ("anchor", "revocation"):
         fixed = {"version": version}
     if name == "catalogue":

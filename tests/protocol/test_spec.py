@@ -21,6 +21,7 @@ from amos.protocol.catalogue import Catalogue, Share, Work
 from amos.protocol.closing import Closing
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.envelope_host import unwrap
+from amos.protocol.handover import Handover, KeyHistory
 from amos.protocol.link import Entry, Request, Response, Status
 from amos.protocol.link_name import Name
 from amos.protocol.manifest import CODECS, ROLES, Manifest, PackStem
@@ -42,7 +43,9 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "catalogue": (Catalogue, "catalogue"),
     "work": (Work, "work"),
     "share": (Share, "share"),
-    "enrolment": (Enrolment, "enrolment"),
+    "enrolment": (Enrolment, "enrolment-rotated"),
+    "handover": (Handover, "handover"),
+    "key-history": (KeyHistory, "key-history"),
     "request": (Request, "request-offer"),
     "response": (Response, "response-identify"),
     "entry": (Entry, "entry"),
@@ -106,7 +109,7 @@ def record_rows(name: str) -> Iterator[Row]:
 
 def verb_rows() -> Iterator[Row]:
     verbs = ("IDENTIFY", "STATUS", "LIST", "READ", "OFFER", "SET_TIER", "INPUT")
-    verbs += ("BEGIN", "PUT", "FINISH", "ACTIVATE", "CHALLENGE", "LOGS", "NAMES", "FULL_STATUS")
+    verbs += ("BEGIN", "PUT", "FINISH", "ACTIVATE", "CHALLENGE", "LOGS", "NAMES", "FULL_STATUS", "KEY_HISTORY")
     assert sorted(getattr(link, verb) for verb in verbs) == sorted(link.REQUEST_NEEDS)
     for verb in verbs:
         number = getattr(link, verb)

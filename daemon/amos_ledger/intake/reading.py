@@ -73,8 +73,6 @@ def read(arrived: Message) -> Reading:
         message = parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX)
     except ProtocolError as error:
         return _faulty(arrived, site, device_id, str(error))
-    if message.kid != device_id:
-        return _faulty(arrived, site, device_id, f"usage.device_id: expected the topic's, found {message.kid.hex()}")
     return Reading(arrived.sha256, site, device_id, segment, hashlib.sha256(segment).digest(), message, None)
 
 
@@ -120,6 +118,6 @@ def open_reading(reading: Reading, public_key: bytes, verify: Verify) -> tuple[b
     except ProtocolError as error:
         return True, None, str(error)
     fault = None
-    if usage.device_id != reading.message.kid:
-        fault = f"usage.device_id: expected the signer, found {usage.device_id.hex()}"
+    if usage.device_id != reading.device_id:
+        fault = f"usage.device_id: expected the topic's, found {usage.device_id.hex()}"
     return True, None if fault else usage, fault

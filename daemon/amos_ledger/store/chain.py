@@ -3,11 +3,12 @@
 from amos.protocol.answer import GAP
 from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.enrolment import Enrolment
+from amos.protocol.handover import key_id
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.segment import Usage
 from amos_ledger.intake.reading import Reading
 from amos_ledger.limits import EVIDENCE_SEGMENTS_MAX, PAYLOADS_CACHED_MAX
-from amos_ledger.records import Accepted, Decided, Device, Held, Receipted, Sealed, severed
+from amos_ledger.records import Accepted, Decided, Device, DeviceKey, Held, Receipted, Sealed, severed
 from amos_ledger.store.anchors import Anchors
 from amos_ledger.store.database import Database, Row
 from amos_ledger.store.sessions import Sessions
@@ -17,7 +18,8 @@ _HELD = "segment, site, message_sha256, received_unix_s"
 
 
 class Chain:
-    """The tables `device`, `usage`, `flag`, `held` and `evidence`. Writes belong inside the store's transaction."""
+    """The tables `device`, `device_key`, `usage`, `flag`, `held` and `evidence`. Writes belong inside the store's
+    transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -29,12 +31,19 @@ class Chain:
 
     def device(self, device_id: bytes) -> Device | None:
         """The enrolled device, or None."""
-        facts = (
-            "device_id, public_key, site, name, tier, voices, quarantine, retired_unix_s, first_enrolled_unix_s,"
-            " counted_ms"
-        )
+        facts = "device_id, site, name, tier, voices, quarantine, retired_unix_s, first_enrolled_unix_s, counted_ms"
         row = self._database.one(f"SELECT {facts} FROM device WHERE device_id = ?", (device_id,))
-        return Device(*row) if row else None
+        return Device(self._keys(device_id), *row) if row else None
+
+    def keys(self, device_id: bytes) -> list[tuple[int, bytes]]:
+        """(first sequence number, public key that signs from there on), in order; none of a device not enrolled."""
+        sql = "SELECT first_sequence, public_key FROM device_key WHERE device_id = ? ORDER BY number"
+        return [(first, bytes(public_key)) for first, public_key in self._database.rows(sql, (device_id,))]
+
+    def _keys(self, device_id: bytes) -> tuple[DeviceKey, ...]:
+        keys = self.keys(device_id)
+        ends = [*(first for first, _key in keys[1:]), None]
+        return tuple(DeviceKey(key_id(key), key, first, until) for (first, key), until in zip(keys, ends, strict=True))
 
     def enrolment(self, device_id: bytes) -> tuple[int, bytes] | None:
         """(Unix seconds, signed bytes) of the enrolment in force, or None."""
@@ -53,15 +62,17 @@ class Chain:
         """Put the enrolment in force, and retire the device it replaces; a quarantine stays. So does the highest number
         of voices that it was ever enrolled with: what it played with them may be under way."""
         sql = (
-            "INSERT INTO device VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, NULL, ?, 0)"
+            "INSERT INTO device VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, NULL, ?, 0)"
             " ON CONFLICT (device_id) DO UPDATE SET"
             " leaf_index = excluded.leaf_index, site = excluded.site, name = excluded.name, tier = excluded.tier,"
             " voices = max(voices, excluded.voices), enrolled_unix_s = excluded.enrolled_unix_s,"
             " predecessor = coalesce(excluded.predecessor, predecessor)"
         )
         facts = (enrolment.site, enrolment.name, enrolment.tier, enrolment.voices, enrolment.unix_s)
-        row = (enrolment.device_id, leaf_index, enrolment.public_key, *facts, enrolment.predecessor, enrolment.unix_s)
+        row = (enrolment.device_id, leaf_index, *facts, enrolment.predecessor, enrolment.unix_s)
         self._database.run(sql, row)
+        keys = [(enrolment.device_id, number, *key) for number, key in enumerate(enrolment.keys, 1)]
+        self._database.run_many("INSERT OR IGNORE INTO device_key VALUES (?, ?, ?, ?)", keys)
         if enrolment.predecessor is not None:
             sql = "UPDATE device SET retired_unix_s = ? WHERE device_id = ? AND retired_unix_s IS NULL"
             self._database.run(sql, (enrolment.unix_s, enrolment.predecessor))
@@ -93,6 +104,11 @@ class Chain:
         )
         row = self._database.one(sql, (site, name))
         return bytes(row[0]) if row else None
+
+    def last_sequence(self, device_id: bytes) -> int:
+        """The highest sequence number accepted of the device, 0 for none."""
+        row = self._database.one("SELECT max(sequence) FROM usage WHERE device_id = ?", (device_id,))
+        return row[0] if row and row[0] is not None else 0
 
     def says_output(self, device_id: bytes) -> bool:
         """Whether anything accepted or held of the device may say what it was played into."""
@@ -195,6 +211,10 @@ class Chain:
         sql = "INSERT OR IGNORE INTO lost VALUES (?, ?, ?, ?)"
         self._database.run(sql, (usage.device_id, usage.lost_first, usage.lost_last, usage.sequence))
 
+    def take_back_loss(self, device_id: bytes, declared_by: int) -> None:
+        """Forget what a segment declared that did not come to be accepted."""
+        self._database.run("DELETE FROM lost WHERE device_id = ? AND declared_by = ?", (device_id, declared_by))
+
     def lost(self, device_id: bytes) -> tuple[tuple[int, int], ...]:
         """Ranges (first, last) of sequence numbers that the device declared lost."""
         return tuple(self._database.rows("SELECT first, last FROM lost WHERE device_id = ?", (device_id,)))
@@ -227,6 +247,11 @@ class Chain:
         """
         row = self._database.one(sql, (device_id, GAP))
         return Held(*row) if row else None
+
+    def held_from(self, device_id: bytes, sequence: int) -> list[Held]:
+        """The held segments of the device from this number on."""
+        sql = f"SELECT {_HELD} FROM held WHERE device_id = ? AND sequence >= ? ORDER BY sequence"
+        return [Held(*row) for row in self._database.rows(sql, (device_id, sequence))]
 
     def devices_with_published_packs(self) -> list[bytes]:
         """Devices of which a held segment's pack has been published since."""

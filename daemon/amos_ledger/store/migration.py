@@ -91,7 +91,26 @@ def _first_enrolments(database: Database) -> None:
         database.run(sql, (enrolment.unix_s, enrolment.device_id))
 
 
-_STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3}
+_TO_4_KEYS = """
+CREATE TABLE device_key (
+    device_id BLOB NOT NULL, number INTEGER NOT NULL, first_sequence INTEGER NOT NULL, public_key BLOB NOT NULL,
+    PRIMARY KEY (device_id, number)
+) WITHOUT ROWID;
+INSERT INTO device_key SELECT device_id, 1, 1, public_key FROM device;
+ALTER TABLE device DROP COLUMN public_key;
+"""
+
+
+def _to_4(database: Database, _now_ms: int) -> None:
+    _to_4_keys(database)
+
+
+def _to_4_keys(database: Database) -> None:
+    """A device may have several keys, each from a sequence number on."""
+    database.run_script(_TO_4_KEYS)
+
+
+_STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3, 3: _to_4}
 """Version → what makes the next one of it."""
 
 

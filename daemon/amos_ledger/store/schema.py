@@ -1,6 +1,6 @@
 """The tables of `ledger.sqlite`; DESIGN.md says what each is for."""
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 SCHEMA = """
 CREATE TABLE ledger (
@@ -13,10 +13,15 @@ CREATE TABLE entry (leaf_index INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 CREATE TABLE node (position INTEGER PRIMARY KEY, hash BLOB NOT NULL CHECK (length(hash) = 32));
 
 CREATE TABLE device (
-    device_id BLOB PRIMARY KEY, leaf_index INTEGER NOT NULL, public_key BLOB NOT NULL, site TEXT NOT NULL,
-    name TEXT NOT NULL, tier INTEGER NOT NULL, voices INTEGER NOT NULL, enrolled_unix_s INTEGER NOT NULL,
+    device_id BLOB PRIMARY KEY, leaf_index INTEGER NOT NULL, site TEXT NOT NULL, name TEXT NOT NULL,
+    tier INTEGER NOT NULL, voices INTEGER NOT NULL, enrolled_unix_s INTEGER NOT NULL,
     quarantine TEXT, predecessor BLOB UNIQUE, retired_unix_s INTEGER, first_enrolled_unix_s INTEGER NOT NULL DEFAULT 0,
     counted_ms INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+CREATE TABLE device_key (
+    device_id BLOB NOT NULL, number INTEGER NOT NULL, first_sequence INTEGER NOT NULL, public_key BLOB NOT NULL,
+    PRIMARY KEY (device_id, number)
 ) WITHOUT ROWID;
 
 CREATE TABLE usage (

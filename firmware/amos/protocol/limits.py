@@ -42,7 +42,15 @@ ANCHOR_BYTES_MAX = 512
 TIME_NONCE_BYTES = 16
 """A player's challenge for a time anchor."""
 
-ENROLMENT_BYTES_MAX = 1024
+HANDOVERS_MAX = 8
+"""Keys that a device may have had before the one in force: one a year for eight years, and the whole list fits into one
+answer of the link. After that the board gets a key as another device."""
+
+KEY_HISTORY_BYTES_MAX = 1024
+"""8 handovers of 113 bytes, and 39 around them."""
+
+ENROLMENT_BYTES_MAX = 2048
+"""What a device is takes 450 bytes at most, its handovers 950."""
 
 REVOCATION_BYTES_MAX = 512
 """A revocation is about 150 bytes."""

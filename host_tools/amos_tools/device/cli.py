@@ -27,6 +27,7 @@ from amos_tools.device.provision_cli import provision, replace
 from amos_tools.device.records import is_enrolment
 from amos_tools.device.refusals import device_refusals
 from amos_tools.device.revoke import revoke
+from amos_tools.device.rotate_key import rotate_key
 from amos_tools.device.send import send_pack
 from amos_tools.device.settings import silence_in, wanted
 from amos_tools.pack.keys import read_key
@@ -186,3 +187,4 @@ def pack(
 app.command()(provision)
 app.command()(replace)
 app.command()(revoke)
+app.command()(rotate_key)

@@ -24,8 +24,16 @@ from amos.protocol.cose import (
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
+from amos.protocol.record import U63 as SEQUENCE_MAX
 from amos.protocol.revocation import Revocation, open_revocation
-from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, FIRST_PREVIOUS, Usage, open_usage
+from amos.protocol.segment import (
+    CLOCK_INFORMATIVE,
+    CLOCK_SYNCHRONISED,
+    FIRST_PREVIOUS,
+    Usage,
+    claimed_device_id,
+    open_usage,
+)
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.standing import PLAY_AGE_S_MAX, Hours, flags
@@ -62,11 +70,12 @@ class Device:
 
     gaps      (first, last, label): numbers skipped so far, and the entry that skipped them
     declared  (first, last): numbers that a signed segment says are lost
+    keys      (first sequence number, public key that signs from there on), in order
     predecessor, successor  the devices before and after it in its place at the site
     retired_s   since when its play does not count: another took its place, or its key was revoked
     """
 
-    public_key: bytes
+    keys: list[tuple[int, bytes]]
     voices: int
     hours: Hours
     site: str = ""
@@ -157,10 +166,11 @@ def _take(log: Log, index: int, entry: bytes) -> None:
 
 def _take_enrolment(log: Log, label: str, enrolment: Enrolment) -> None:
     """Whoever is in a place got it from nobody, or from the one device that it replaced, which does not return."""
-    if enrolment.device_id != key_id(enrolment.public_key):
-        raise Difference(f"{label}: enrolment.device_id", key_id(enrolment.public_key), enrolment.device_id)
-    new = Device(enrolment.public_key, enrolment.voices, Hours(enrolment.unix_s))
+    if enrolment.device_id != key_id(enrolment.keys[0][1]):
+        raise Difference(f"{label}: enrolment.device_id", key_id(enrolment.keys[0][1]), enrolment.device_id)
+    new = Device(enrolment.keys, enrolment.voices, Hours(enrolment.unix_s))
     known = log.devices.setdefault(enrolment.device_id, new)
+    _take_keys(label, known, enrolment.keys)
     known.voices = max(known.voices, enrolment.voices)
     known.site = enrolment.site
     if known.successor is not None:
@@ -179,6 +189,29 @@ def _take_enrolment(log: Log, label: str, enrolment: Enrolment) -> None:
     predecessor.successor, known.predecessor = enrolment.device_id, enrolment.predecessor
     if predecessor.retired_s is None:
         predecessor.retired_s = enrolment.unix_s
+
+
+def _take_keys(label: str, device: Device, keys: list[tuple[int, bytes]]) -> None:
+    """The keys that a device had stay, and one that follows them begins after all that is in the log by then.
+
+    `open_enrolment` has followed the signatures from the first key to the last.
+    """
+    known, fresh = keys[: len(device.keys)], keys[len(device.keys) :]
+    if known != device.keys:
+        raise Difference(f"{label}: enrolment.handovers", f"to begin with the {len(device.keys)} keys known", "others")
+    reached = device.sequences[-1] if device.sequences else 0
+    if fresh and fresh[0][0] <= reached:
+        raise Difference(f"{label}: enrolment.handovers, first sequence", f"above {reached}", fresh[0][0])
+    device.keys = keys
+
+
+def _key_in_force(label: str, device: Device, kid: bytes) -> tuple[bytes, range]:
+    """(public key of this id, the sequence numbers that it signs)."""
+    for number, (first, key) in enumerate(device.keys):
+        if key_id(key) == kid:
+            until = device.keys[number + 1][0] if number + 1 < len(device.keys) else SEQUENCE_MAX + 1
+            return key, range(first, until)
+    raise Difference(f"{label}: usage, key id", "that of a key of the device's enrolments", kid)
 
 
 def _take_revocation(log: Log, label: str, revocation: Revocation) -> None:
@@ -207,11 +240,16 @@ def _take_opt_outs(log: Log, index: int, opt_outs: OptOuts) -> None:
 
 def _take_usage(log: Log, index: int, entry: bytes) -> None:
     label = f"entry {index}"
-    device_id = bytes(parse(entry, ENTRY_BYTES_MAX).kid)
+    kid = bytes(parse(entry, ENTRY_BYTES_MAX).kid)
+    # A device that never changed its key has that key's id; of another, only the payload tells whose it is.
+    device_id = kid if kid in log.devices else claimed_device_id(entry)
     device = log.devices.get(device_id)
     if device is None:
         raise Difference(f"{label}: usage.device_id", "one enrolled before", device_id)
-    usage = open_usage(entry, device.public_key, verify)
+    key, signs = _key_in_force(label, device, kid)
+    usage = open_usage(entry, key, verify, device_id)
+    if usage.sequence not in signs:
+        raise Difference(f"{label}: usage.sequence", f"one that key {kid.hex()} signs", usage.sequence)
     _check_chain(label, usage, device, hashlib.sha256(entry).digest())
     span = usage.end_frame - usage.first_frame
     if sum(usage.frames) > device.voices * span:
