@@ -70,7 +70,7 @@ def test_a_ledger_from_nothing(tmp_path: Path, world: Any, pack_folder: Path) ->
     facts = json.loads(run("status", folder, "--json").output)
     assert facts["public_key"] == made.output.strip()
     assert facts["verifier_key"] == verifier_key(ORIGIN, bytes.fromhex(facts["public_key"]))
-    assert (facts["accepted"], facts["log_size"], facts["quarantined"]) == (0, 2, [])
+    assert (facts["accepted"], facts["log_size"], facts["quarantined"]) == (0, 4, [])
     assert (folder / "public" / "checkpoint").read_text().startswith(f"{ORIGIN}\n2\n")
 
 

@@ -23,6 +23,7 @@ from amos_ledger.store.database import Database
 from amos_ledger.store.documents import Documents
 from amos_ledger.store.entries import Log
 from amos_ledger.store.migration import migrate
+from amos_ledger.store.quarantines import Quarantines
 from amos_ledger.store.reports import Reports
 from amos_ledger.store.schema import SCHEMA, SCHEMA_VERSION
 
@@ -42,8 +43,9 @@ class Store:
             self._database.close()
             raise
         self.log = Log(self._database)
-        self.chain = Chain(self._database)
-        self.documents = Documents(self._database)
+        self.chain = Chain(self._database, self.log)
+        self.documents = Documents(self._database, self.log)
+        self.quarantines = Quarantines(self._database, self.log)
         self._reports = Reports(self._database)
 
     @classmethod
@@ -123,8 +125,8 @@ class Store:
 
     def opt_out_lists(self, size: int) -> tuple[bytes, ...]:
         """The signed opt-out lists in the first `size` entries of the log, in their order."""
-        sql = "SELECT bytes FROM opt_out_list JOIN entry USING (leaf_index) WHERE leaf_index < ? ORDER BY leaf_index"
-        return tuple(bytes(entry) for (entry,) in self._database.rows(sql, (size,)))
+        sql = "SELECT leaf_index FROM opt_out_list WHERE leaf_index < ? ORDER BY leaf_index"
+        return tuple(self.log.entry(index) for (index,) in self._database.rows(sql, (size,)))
 
     def inclusion_path(self, index: int, size: int) -> list[bytes]:
         """From leaf `index` to the root of the first `size`. Raises `ProofError` for a leaf outside."""
@@ -166,8 +168,8 @@ class Store:
 
     def closings(self) -> list[ClosedPeriod]:
         """Closed periods, in the order in which they were closed."""
-        sql = "SELECT period, leaf_index, bytes FROM closing JOIN entry USING (leaf_index) ORDER BY leaf_index"
-        return [ClosedPeriod(period, index, bytes(entry)) for period, index, entry in self._database.each(sql)]
+        sql = "SELECT period, leaf_index FROM closing ORDER BY leaf_index"
+        return [ClosedPeriod(period, index, self.log.entry(index)) for period, index in self._database.rows(sql)]
 
     def closed_periods(self) -> set[str]:
         """Names of the closed periods."""
