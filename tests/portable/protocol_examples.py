@@ -47,8 +47,8 @@ from amos.protocol.link_name import SLIDERS, Name
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem, sign_manifest
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
-from amos.protocol.receipt import sign_receipt
 from amos.protocol.quarantine import LIFT, REJECT, Ruling, sign_ruling
+from amos.protocol.receipt import sign_receipt
 from amos.protocol.revocation import Revocation, sign_revocation
 from amos.protocol.segment import (
     CLOCK_SYNCHRONISED,

@@ -17,8 +17,8 @@ from amos.protocol.link import OFFER, OFFER_CHUNK_BYTES_MAX, REQUEST_NEEDS, Entr
 from amos.protocol.link_name import Name
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts, list_opt_outs
-from amos.protocol.record import U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
 from amos.protocol.quarantine import LIFT, REJECT, Ruling
+from amos.protocol.record import U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
 from amos.protocol.revocation import Revocation
 from amos.protocol.segment import FLAGS_ALL, Usage
 

@@ -25,8 +25,8 @@ from amos.protocol.link import Entry, Request, Response, Status
 from amos.protocol.link_name import Name
 from amos.protocol.manifest import CODECS, ROLES, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts
-from amos.protocol.record import U8, U16, U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
 from amos.protocol.quarantine import Ruling
+from amos.protocol.record import U8, U16, U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
 from amos.protocol.revocation import Revocation
 from amos.protocol.segment import Usage
 from protocol_examples import NAMES_OF_SEEDS, Examples

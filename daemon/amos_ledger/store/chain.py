@@ -145,6 +145,11 @@ class Chain:
         self.sessions.add(usage)
         self.keep_payload(reading.sha256, usage)
 
+    def move(self, usage: Usage, period: str, late: bool) -> None:
+        """The accepted segment accrues to this period."""
+        sql = "UPDATE usage SET period = ?, late = ? WHERE device_id = ? AND sequence = ?"
+        self._database.run(sql, (period, late, usage.device_id, usage.sequence))
+
     def payload(self, sealed: Sealed) -> Usage:
         """What an accepted segment says, from the log. A device's next segment asks for its last one, so the latest of
         many devices are kept; under their hash, since what was not committed may be among them."""
