@@ -1,4 +1,4 @@
-"""The entries, hashes and documents in a published directory, read back. Nothing read is trusted: who reads compares."""
+"""The entries, hashes and documents in a published directory, read back. Nothing is trusted: who reads compares."""
 
 from pathlib import Path
 

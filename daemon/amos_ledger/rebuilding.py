@@ -4,8 +4,8 @@ What a crash leaves:
   before the swap  `ledger.sqlite.new`, of no use to anyone; the next rebuild begins it anew
   at the swap      the old database under its name, or the new one: a name is replaced at once
   after it         the new database, and the old one as `ledger.sqlite.old-N`, which is nobody's but the operator's
-An entry comes from the store, or from the published bundles where the store's bytes are not those of its leaf hash. When
-some entry is sound in neither, or what is published does not follow, nothing is changed.
+An entry comes from the store, or from the published bundles where the store's bytes are not those of its leaf hash.
+When some entry is sound in neither, or what is published does not follow, nothing is changed.
 """
 
 import hashlib
@@ -52,7 +52,7 @@ class Rebuilt:
 def rebuild_folder(folder: Folder, now_ms: int, at: Callable[[str], None] = lambda step: None) -> Rebuilt:
     """Rebuild the store of a ledger that nobody serves; `at` is told of each step.
 
-    Raises `NotRebuilt`, `AlreadyServing`, another `LedgerError`, `OSError`, `sqlite3.Error`, and has changed nothing then.
+    Raises `NotRebuilt`, `AlreadyServing`, another `LedgerError`, `OSError`, `sqlite3.Error`; then nothing was changed.
     """
     with folder.serving(), folder.publishing():
         head, fault = published_head(folder)
@@ -108,6 +108,7 @@ def _fill(folder: Folder, store: Store, head: Checkpoint | None, now_ms: int) ->
         if head is not None and store.root(head.size) != head.root:
             raise NotRebuilt("public/checkpoint: expected the root of the entries, found another; nothing was changed")
         left = _carry(store, live, now_ms)
+        _drop_damaged(store)
         receipts = _without_unsound_receipts(folder, store)
     return Rebuilt(store.size(), tuple(source.mended), tuple(left), receipts, folder.store_path)
 
@@ -184,6 +185,14 @@ def _carry(store: Store, live: Comparison | None, now_ms: int) -> list[str]:
         with store.transaction():
             store.chain.anchors.forget(now_ms)
     return left
+
+
+def _drop_damaged(store: Store) -> None:
+    """Keep no message beside the log whose bytes are not those of its hash: its courier still has it."""
+    with store.transaction():
+        for table, device_id, sha256, segment in list(store.kept_segments()):
+            if hashlib.sha256(segment).digest() != sha256:
+                store.drop(table, device_id, sha256)
 
 
 def _without_unsound_receipts(folder: Folder, store: Store) -> int:

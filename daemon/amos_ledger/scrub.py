@@ -29,9 +29,9 @@ from amos_ledger.store.store import Store
 from amos_ledger.usage_of_entry import usage_of
 
 REBUILD = "run `amos ledger fsck --rebuild`"
+DROP = f"{REBUILD}, which drops it; its courier still has it"
 PUBLISH_AGAIN = "remove the file; the next publication writes it again"
 PUT_BACK = "put the newer store back, or rebuild from the published log with `amos ledger fsck --rebuild`"
-ENTRY_GONE = "get the entry from a mirror of the published log, then run `amos ledger fsck --rebuild`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class _Scrub:
             for device_id, sequence, sha256, segment in self._live.each(sql):
                 if hashlib.sha256(segment).digest() != sha256:
                     where = f"{table} segment {sequence} of {device_id.hex()}"
-                    yield Finding(where, "its bytes are not those of its hash", "its courier has it; run " + REBUILD[4:])
+                    yield Finding(where, "its bytes are not those of its hash", DROP)
 
     def _document(self, kind: str, sha256: bytes) -> bytes:
         column = {"manifest": "pack", "catalogue": "sha256"}[kind]

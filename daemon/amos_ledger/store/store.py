@@ -159,6 +159,16 @@ class Store:
         sql = "UPDATE usage SET receipt = NULL, head_size = NULL WHERE leaf_index = ?"
         self._database.run_many(sql, [(index,) for index in leaves])
 
+    def kept_segments(self) -> Iterator[tuple[str, bytes, bytes, bytes]]:
+        """(table, device, SHA-256, bytes) of every segment that is kept and is not in the log."""
+        for table in ("held", "evidence"):
+            for row in self._database.each(f"SELECT device_id, sha256, segment FROM {table}"):
+                yield table, *row
+
+    def drop(self, table: str, device_id: bytes, sha256: bytes) -> None:
+        """Keep it no longer."""
+        self._database.run(f"DELETE FROM {table} WHERE device_id = ? AND sha256 = ?", (device_id, sha256))
+
     # What settlement reads and writes.
 
     def usage_leaves(self, period: str) -> list[int]:
