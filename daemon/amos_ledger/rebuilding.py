@@ -20,13 +20,16 @@ from amos.edges.durable_host import sync_folder
 from amos.protocol.merkle import leaf_hash
 from amos_ledger.errors import LedgerError, NotRebuilt
 from amos_ledger.folder import Folder
+from amos_ledger.intake.clocks import dated_ms
 from amos_ledger.log import tree
 from amos_ledger.log.checkpoint import Checkpoint
 from amos_ledger.published_log import PublishedLog
+from amos_ledger.receipts import receipt_fault
 from amos_ledger.replay import rebuild
-from amos_ledger.scrub import keys_of, published_head, receipt_fault
+from amos_ledger.scrub import keys_of, published_head
 from amos_ledger.store.comparison import CARRIED, Comparison
 from amos_ledger.store.store import Store
+from amos_ledger.usage_of_entry import usage_of
 
 _BESIDE = ("-wal", "-shm")
 
@@ -109,6 +112,7 @@ def _fill(folder: Folder, store: Store, head: Checkpoint | None, now_ms: int) ->
             raise NotRebuilt("public/checkpoint: expected the root of the entries, found another; nothing was changed")
         left = _carry(store, live, now_ms)
         _drop_damaged(store)
+        _mend_dates(store)
         receipts = _without_unsound_receipts(folder, store)
     return Rebuilt(store.size(), tuple(source.mended), tuple(left), receipts, folder.store_path)
 
@@ -195,15 +199,33 @@ def _drop_damaged(store: Store) -> None:
                 store.drop(table, device_id, sha256)
 
 
+def _mend_dates(store: Store) -> None:
+    """Play that the ledger's clock dates was at the instants that its segment says."""
+    with store.transaction():
+        for index, times in list(store.dates()):
+            said = dated_ms(usage_of(store.log.entry(index)))
+            if said != times:
+                store.date(index, said)
+
+
 def _without_unsound_receipts(folder: Folder, store: Store) -> int:
-    """Forget the receipts that do not verify: others, as good, are given for these segments. How many."""
+    """Forget the receipts that do not verify: others, as good, are given for these segments. How many. And know the
+    heads that the others were given for, whatever the old database knew of them."""
     roots: dict[int, bytes] = {}
+    sizes = set()
     bad = []
     for index, receipt, head_size in store.receipts():
         if receipt_fault(store, store.log.entry(index), receipt, index, head_size, folder.public_key, roots):
             bad.append(index)
+        else:
+            sizes.add(head_size)
     with store.transaction():
         store.forget_receipts(bad)
+        for size, root in store.chain.anchors.heads():
+            if not 0 < size <= store.size() or store.root(size) != root:
+                store.chain.anchors.forget_head(size)
+        for size in sizes:
+            store.chain.anchors.sign_head(size, store.root(size))
     return len(bad)
 
 

@@ -11,18 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from amos.crypto import verify
-from amos.protocol.errors import ProtocolError
 from amos.protocol.merkle import leaf_hash
-from amos.protocol.receipt import parse_receipt
-from amos_ledger.errors import EntryDamaged, LedgerError, NotRebuilt, RolledBack
+from amos_ledger.errors import EntryDamaged, NotRebuilt, RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.intake.clocks import dated_ms
 from amos_ledger.log import tree
 from amos_ledger.log.checkpoint import Checkpoint
-from amos_ledger.log.tiles import bundle, tiles_between
+from amos_ledger.log.tiles import TILE_LEVELS, Tile, bundle, tiles_between
 from amos_ledger.public import Public
 from amos_ledger.published_log import PublishedLog
+from amos_ledger.receipts import receipt_fault
 from amos_ledger.replay import LogKeys, rebuild
 from amos_ledger.store.comparison import COUNTING, Comparison
 from amos_ledger.store.store import Store
@@ -75,9 +73,8 @@ class _Scrub:
         self._size = live.size()
 
     def findings(self) -> Iterator[Finding]:
-        damaged = list(self._damaged_entries())
+        damaged = [*self._damaged_entries(), *self._documents()]
         yield from damaged
-        yield from self._documents()
         yield from self._kept()
         if damaged:
             return  # what would follow from the log cannot be told
@@ -172,16 +169,18 @@ class _Scrub:
         published = PublishedLog(self._folder.public, head.size)
         read = self._again.log.cached()
         for tile in tiles_between(0, head.size):
-            if tile.level is None:
-                wanted = bundle(entry for _, entry in self._again.entries(tile.first, tile.first + tile.width))
-            else:
-                hashes = range(tile.first, tile.first + tile.width)
-                wanted = b"".join(read(tile.level * 8, index) for index in hashes)
-            found = published.bytes_of(tile)
-            if found != wanted:
-                what = "is not there" if found is None else "is not what the log gives"
-                yield Finding(f"public/{tile.path}", what, PUBLISH_AGAIN)
+            for form in {tile, *published.partials(tile)}:
+                found = published.bytes_of(form)
+                if found != self._wanted(form, read):
+                    what = "is not there" if found is None else "is not what the log gives"
+                    yield Finding(f"public/{form.path}", what, PUBLISH_AGAIN)
         yield from self._published_documents()
+
+    def _wanted(self, tile: Tile, read: tree.Read) -> bytes:
+        if tile.level is None:
+            return bundle(entry for _, entry in self._again.entries(tile.first, tile.first + tile.width))
+        hashes = range(tile.first, tile.first + tile.width)
+        return b"".join(read(tile.level * TILE_LEVELS, index) for index in hashes)
 
     def _published_documents(self) -> Iterator[Finding]:
         for folder, sha256 in self._again.documents.names():
@@ -203,22 +202,6 @@ def published_head(folder: Folder) -> tuple[Checkpoint | None, str]:
         return Public(folder.public, folder.public_key, folder.sign).last(folder.trust.origin), ""
     except RolledBack as error:
         return None, str(error)
-
-
-def receipt_fault(
-    store: Store, entry: bytes, receipt: bytes, index: int, head_size: int, key: bytes, roots: dict[int, bytes]
-) -> str:
-    """What is wrong with the receipt of the entry at `index`, "" for nothing. `roots` remembers those of `store`."""
-    try:
-        parsed = parse_receipt(receipt)
-        root, size = parsed.check(entry, key, verify), parsed.tree_size
-        if size not in roots:
-            roots[size] = store.root(size)
-        if (parsed.leaf_index, size, root) != (index, head_size, roots[size]):
-            return "is for another entry or another tree"
-    except (ProtocolError, LookupError, LedgerError, sqlite3.Error) as error:
-        return f"does not verify: {error}"
-    return ""
 
 
 def _row_text(columns: str, row: tuple[object, ...]) -> str:

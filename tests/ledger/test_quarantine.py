@@ -42,7 +42,7 @@ def hash_of(segment: bytes) -> str:
 
 
 def test_its_beginning_is_an_entry_of_the_log_once(world: Any) -> None:
-    device, segments, forged = forked(world)
+    device, _segments, forged = forked(world)
     with world.folder.open_store() as store:
         found = [read_quarantine(entry) for _index, entry in store.entries(0, store.size())]
     (begun,) = [item for item in found if item is not None]

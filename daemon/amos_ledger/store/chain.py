@@ -172,6 +172,12 @@ class Chain:
         row = self._database.one(sql, (device_id, sequence))
         return bytes(row[0]) if row and row[0] is not None else None
 
+    def receipted(self, device_id: bytes, sequence: int) -> tuple[int, bytes] | None:
+        """(leaf index, original receipt) of an accepted segment; None while it has none."""
+        sql = "SELECT leaf_index, receipt FROM usage WHERE device_id = ? AND sequence = ? AND receipt IS NOT NULL"
+        row = self._database.one(sql, (device_id, sequence))
+        return (row[0], bytes(row[1])) if row else None
+
     def without_receipt(self, size: int, count: int) -> list[Row]:
         """(leaf index, device, sequence, site, message hash) of segments without receipt below leaf `size`."""
         sql = (
