@@ -184,6 +184,12 @@ RULES = (
         pure=True,
     ),
     # It keeps what was decided elsewhere, and reads the values that are decided about.
+    # What an older version did not reckon is reckoned when its store is brought to the present schema.
+    rule(
+        "amos_ledger.store.migration",
+        *("amos_ledger.store", "amos_ledger.records", "amos_ledger.intake.placements"),
+        *("amos_ledger.log", "amos.protocol"),
+    ),
     rule(
         "amos_ledger.store",
         "amos.edges.private_host",
