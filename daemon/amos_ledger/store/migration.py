@@ -123,7 +123,8 @@ def _to_4_sound(database: Database) -> None:
         row = None if severed(usage) else database.one(before, (device_id, sequence - 1, leaf_index))
         sounding = sounding_after(usage, row[1] if row is not None and row[0] == usage.session else None)
         sound = usage.pcm_sha256 if len(usage.stems) and any(usage.pcm_sha256) else None
-        database.run("UPDATE usage SET sounding = ?, pcm_sha256 = ? WHERE leaf_index = ?", (sounding, sound, leaf_index))
+        known = "UPDATE usage SET sounding = ?, pcm_sha256 = ? WHERE leaf_index = ?"
+        database.run(known, (sounding, sound, leaf_index))
 
 
 def _to_4_documents(database: Database) -> None:
