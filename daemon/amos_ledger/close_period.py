@@ -100,6 +100,7 @@ def result_from_log(store: Store, period: str) -> ClosedNow | None:
         catalogue,
         store.opt_out_lists(found.leaf_index),
         closing.version,
+        store.revocations(),
     )
     ground = _Ground(terms, tuple(closing.leaves()), store.flags(period), store.rollup(period))
     result = _work_out(store, ground)
@@ -141,8 +142,8 @@ def _ground(store: Store, period: str, income_micro: int, currency: str) -> _Gro
         previous = closings[-1].leaf_index if closings else None
         leaves = tuple(store.usage_leaves(period))
         flags, rollup = store.flags(period), store.rollup(period)
-        opt_outs = store.opt_out_lists(store.size())
-    terms = Terms(period, currency, income_micro, carry_micro, previous, closed, catalogue, opt_outs)
+        opt_outs, revoked = store.opt_out_lists(store.size()), store.revocations()
+    terms = Terms(period, currency, income_micro, carry_micro, previous, closed, catalogue, opt_outs, revoked=revoked)
     return _Ground(terms, leaves, flags, rollup)
 
 

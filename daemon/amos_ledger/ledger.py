@@ -35,6 +35,7 @@ from amos_ledger.log.checkpoint import Checkpoint
 from amos_ledger.public import Public
 from amos_ledger.receipts import check_receipt
 from amos_ledger.records import Receipted
+from amos_ledger.store.anchors import CLOCK_BACK_MS
 from amos_ledger.store.store import Store
 
 STORAGE_ERRORS = (sqlite3.Error, OSError, LedgerError)
@@ -65,6 +66,8 @@ class Ledger:
         self._store: Store | None = None
         self._public = Public(folder.public, folder.public_key, folder.sign)
         self._published_size = -1
+        self._clock_ms: int | None = None
+        self._begins_epoch = True
         self.trouble: str | None = None
 
     def close(self) -> None:
@@ -72,6 +75,13 @@ class Ledger:
         if self._store is not None:
             self._store.close()
             self._store = None
+
+    def watch_clock(self, unix_ms: int) -> None:
+        """What the clock shows at this moment. To be told often: a clock that was set back by an hour shows later times
+        again after an hour, and play that was dated before seems to be ahead of its arrival."""
+        if self._clock_ms is not None and unix_ms < self._clock_ms - CLOCK_BACK_MS:
+            self._begins_epoch = True
+        self._clock_ms = unix_ms
 
     def take(self, messages: Sequence[Message], received_unix_s: int) -> list[Reply]:
         """Decide about a batch and answer. Never raises for what a message holds or for what the disk does."""
@@ -100,13 +110,15 @@ class Ledger:
         What is signed was remembered before: a segment that rests on another anchor proves a forgery.
         """
         anchors: list[tuple[str, Anchor] | None] = []
+        self.watch_clock(unix_ms)
         try:
             store = self._opened()
             with store.transaction():
                 store.chain.anchors.check_clock(unix_ms)
-                store.chain.anchors.note_clock(unix_ms)
+                store.chain.anchors.note_clock(unix_ms, self._begins_epoch)
                 for message in messages:
                     anchors.append(_anchor(store, message, unix_ms))
+            self._begins_epoch = False
         except STORAGE_ERRORS as error:
             self._note(error)
             return [None] * len(messages)
@@ -167,13 +179,15 @@ class Ledger:
 
     def _persist(self, readings: Iterable[Reading], received_unix_s: int) -> list[Outcome]:
         outcomes: list[Outcome] = []
+        self.watch_clock(received_unix_s * 1000)
         store = self._opened()
         with store.transaction():
             store.chain.anchors.check_clock(received_unix_s * 1000)
-            store.chain.anchors.note_clock(received_unix_s * 1000)
+            store.chain.anchors.note_clock(received_unix_s * 1000, self._begins_epoch)
             for reading in readings:
                 outcomes += clerk.take(store, reading, received_unix_s)
             _count(store, outcomes)
+        self._begins_epoch = False
         self._at("persisted")
         return outcomes
 

@@ -52,6 +52,7 @@ class Service:
             while not self._stop.is_set():
                 batch = self._edge.next_batch(BATCH_MESSAGES_MAX, POLL_S)
                 now_s = time.monotonic()
+                self._ledger.watch_clock(_now_ms())
                 if batch:
                     busy_s = now_s
                     messages = [item.message for item in batch]
@@ -78,7 +79,7 @@ class Service:
         """Answer nonces at once: their players' clocks are wrong by half of what this takes."""
         if not messages:
             return
-        for dated in self._ledger.date(messages, time.time_ns() // 1_000_000):
+        for dated in self._ledger.date(messages, _now_ms()):
             self._counts["time asked, and not told" if dated is None else "time anchors"] += 1
             if dated is not None and not self._edge.publish(*dated):
                 self._counts["answers not sent"] += 1
@@ -111,3 +112,7 @@ class Service:
             self._report(", ".join(f"{count} {name}" for name, count in order))
             self._counts.clear()
             self._summarised_s = time.monotonic()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

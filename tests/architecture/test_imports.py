@@ -78,11 +78,11 @@ def rule(part: str, *ours: str, outside: set[str] | None = None, pure: bool = Fa
     return Rule(part, (part, *ours), None if outside is None else frozenset(outside), pure, frozenset(cpython.split()))
 
 
-# What stands beside the rooms of the player; `amos.app` alone knows them all.
+# What stands beside the rooms of the player; `amos.app` alone knows them all, and `amos.compat` is anybody's.
 TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "anchored_clock": (("amos.protocol",), {"hashlib"}),
     "config": (
-        ("amos.compat", "amos.crypto.key_text", "amos.protocol.limits", "amos.protocol.segment"),
+        ("amos.crypto.key_text", "amos.protocol.limits", "amos.protocol.segment"),
         {"json", "os"},
     ),
     "back_off": ((), set()),
@@ -93,11 +93,12 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
             "amos.protocol",
             "amos.edges.worker",
             "amos.log_ring",
+            "amos.session.input_allowance",
             "amos.session.seed_root",
         ),
         set(),
     ),
-    "heap": (("amos.compat",), {"gc"}),
+    "heap": ((), {"gc"}),
     "identity": (("amos.crypto", "amos.protocol.link"), set()),
     "journal_keeper": (("amos.journal",), set()),
     "link_service": ((), set()),
@@ -124,7 +125,7 @@ RULES = (
     # Leases and opt-outs: values, and what an edge keeps of them.
     rule(
         "amos.rights",
-        *("amos.protocol", "amos.edges.two_slot_file", "amos.edges.worker"),
+        *("amos.protocol", "amos.compat", "amos.edges.two_slot_file", "amos.edges.worker"),
         outside=BYTES,
         pure=True,
     ),
@@ -143,7 +144,7 @@ RULES = (
         *("amos.edges.blob_folder", "amos.edges.stem_file", "amos.edges.stem_file_numpy", "amos.edges.stem_file_qoa"),
         outside=BYTES | {"os"},
     ),
-    *(rule(f"amos.{name}", *ours, outside=outside) for name, (ours, outside) in TOP_LEVEL.items()),
+    *(rule(f"amos.{name}", "amos.compat", *ours, outside=outside) for name, (ours, outside) in TOP_LEVEL.items()),
     rule("amos.app", "amos", outside={"os"}),
     rule("amos.__main__", "amos", outside={"sys"}),
     rule("amos", outside=set()),

@@ -201,3 +201,13 @@ def test_a_renderer_stays_one(world: Any) -> None:
     assert accepted.verdict == answer.ACCEPTED
     with world.folder.open_store() as store, pytest.raises(EnrolmentRefused, match="tier: expected a renderer's"):
         registry.enrol(world.folder, store, device.enrolment(world.operator, tier=1, unix_s=NOON + 1))
+
+
+def test_what_was_played_with_more_voices_counts_after_an_enrolment_with_fewer(world: Any) -> None:
+    device = world.device(voices=2)
+    with world.folder.open_store() as store:
+        registry.enrol(world.folder, store, device.enrolment(world.operator, voices=1, unix_s=NOON + 1))
+    (accepted,) = world.take(device, device.seal([(0, 0, 1000), (1, 0, 1000)]))
+    assert accepted.verdict == answer.ACCEPTED
+    (refused,) = world.take(device, device.seal([(stem, 0, 1000) for stem in range(3)]))
+    assert refused.verdict == answer.IMPOSSIBLE

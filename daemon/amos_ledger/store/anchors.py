@@ -1,8 +1,8 @@
 """What the ledger has signed and devices may rest on, in the database: time anchors, and roots of the log in receipts.
 
 Anchors are remembered for as long as play that rests on them is dated by it (`ANCHOR_DAYS`); older ones are not judged.
-Each setting back of the ledger's own clock begins another epoch, and instants of two epochs are not compared: a wrong
-clock here is no device's fault.
+Each setting back of the ledger's own clock begins another epoch, and so does each process, since nobody saw what the
+clock did before it; instants of two epochs are not compared: a wrong clock here is no device's fault.
 """
 
 from amos_ledger.errors import ClockWrong
@@ -52,15 +52,15 @@ class Anchors:
 
     def accept_clock(self, now_ms: int) -> None:
         """The operator says that the clock is right, whatever it showed before."""
-        self.note_clock(now_ms)
+        self.note_clock(now_ms, True)
 
-    def note_clock(self, now_ms: int) -> None:
-        """The ledger's clock shows `now_ms`."""
+    def note_clock(self, now_ms: int, begins_epoch: bool) -> None:
+        """The ledger's clock shows `now_ms`, and was seen to be set back or not seen at all before, or goes on."""
         sql = (
-            "UPDATE ledger SET clock_epoch = clock_epoch + (clock_ms - ?1 > ?2), clock_ms = ?1"
-            " WHERE clock_ms NOT BETWEEN ?1 - ?2 AND ?1 + ?2"
+            "UPDATE ledger SET clock_epoch = clock_epoch + ?3, clock_ms = ?1"
+            " WHERE ?3 OR clock_ms NOT BETWEEN ?1 - ?2 AND ?1 + ?2"
         )
-        self._database.run(sql, (now_ms, CLOCK_BACK_MS))
+        self._database.run(sql, (now_ms, CLOCK_BACK_MS, begins_epoch))
 
     def issued_within(self, device_id: bytes, since_ms: int, until_ms: int) -> int:
         """How many anchors of the device are of these moments."""
@@ -69,15 +69,19 @@ class Anchors:
         return row[0] if row else 0
 
     def issue(self, device_id: bytes, unix_ms: int) -> None:
-        """Remember an anchor that is about to be signed, and forget those that are too old to be judged."""
+        """Remember an anchor that is about to be signed, and forget those that are too old to be judged. What was
+        forgotten is not judged: it may not be old at all, where this clock is wrong."""
         sql = (
             "INSERT INTO anchor SELECT ?, ?, clock_epoch, NULL, NULL FROM ledger WHERE true"
             " ON CONFLICT (device_id, unix_ms) DO UPDATE SET clock_epoch = excluded.clock_epoch,"
             " boot = NULL, own_ms = NULL"
         )
         self._database.run(sql, (device_id, unix_ms))
-        old = "DELETE FROM anchor WHERE device_id = ? AND unix_ms < ?"
-        self._database.run(old, (device_id, unix_ms - ANCHOR_DAYS * _DAY_MS))
+        old = device_id, unix_ms - ANCHOR_DAYS * _DAY_MS
+        row = self._database.one("SELECT max(unix_ms) FROM anchor WHERE device_id = ? AND unix_ms < ?", old)
+        if row is not None and row[0] is not None:
+            self.forget(row[0] + 1)
+            self._database.run("DELETE FROM anchor WHERE device_id = ? AND unix_ms < ?", old)
 
     def issued(self, device_id: bytes, unix_ms: int) -> IssuedAnchor | None:
         """What is remembered of the device's anchor of this moment; None where that was before what is remembered."""

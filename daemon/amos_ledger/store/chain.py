@@ -52,12 +52,13 @@ class Chain:
         return int(row[0])
 
     def enrol(self, enrolment: Enrolment, leaf_index: int) -> None:
-        """Put the enrolment in force, and retire the device it replaces; a quarantine stays."""
+        """Put the enrolment in force, and retire the device it replaces; a quarantine stays. So does the highest number
+        of voices that it was ever enrolled with: what it played with them may be under way."""
         sql = (
             "INSERT INTO device VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, NULL, ?, 0)"
             " ON CONFLICT (device_id) DO UPDATE SET"
             " leaf_index = excluded.leaf_index, site = excluded.site, name = excluded.name, tier = excluded.tier,"
-            " voices = excluded.voices, enrolled_unix_s = excluded.enrolled_unix_s,"
+            " voices = max(voices, excluded.voices), enrolled_unix_s = excluded.enrolled_unix_s,"
             " predecessor = coalesce(excluded.predecessor, predecessor)"
         )
         facts = (enrolment.site, enrolment.name, enrolment.tier, enrolment.voices, enrolment.unix_s)

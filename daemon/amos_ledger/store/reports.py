@@ -33,6 +33,14 @@ _ODD: dict[str, tuple[str, str]] = {
                 AND earlier.session < later.session AND earlier.seed_root != zeroblob(32))
         GROUP BY device_id""",
     ),
+    "seed_root_back": (
+        "sessions",
+        """
+        SELECT device_id, count(*) FILTER (WHERE size < newest), count(*) FROM (
+            SELECT device_id, size, max(size) OVER (PARTITION BY device_id ORDER BY session) AS newest
+            FROM session JOIN head ON root = seed_root)
+        GROUP BY device_id""",
+    ),
     "older_version_again": (
         "sessions",
         """

@@ -14,6 +14,7 @@ from pathlib import Path
 from amos.protocol.answer import DUPLICATE, HELD, RECEIPTED
 from amos.protocol.batch import batch_entry
 from amos.protocol.manifest import Manifest
+from amos.protocol.revocation import revoked_device
 from amos_ledger.errors import NotALedger, PeriodClosed, StorageFailed
 from amos_ledger.log import tree
 from amos_ledger.records import ClosedPeriod, Oddity, Totals, verdict_name
@@ -148,6 +149,19 @@ class Store:
         """The signed opt-out lists in the first `size` entries of the log, in their order."""
         sql = "SELECT leaf_index FROM opt_out_list WHERE leaf_index < ? ORDER BY leaf_index"
         return tuple(self.log.entry(index) for (index,) in self._database.rows(sql, (size,)))
+
+    def revocations(self) -> dict[bytes, int]:
+        """Device id → leaf index of the first revocation of its key. What is neither usage nor a batch is looked
+        through, where any device has left its place."""
+        if self._database.one("SELECT 1 FROM device WHERE retired_unix_s IS NOT NULL") is None:
+            return {}
+        others = "leaf_index NOT IN (SELECT leaf_index FROM usage) AND leaf_index NOT IN (SELECT leaf_index FROM batch)"
+        found: dict[bytes, int] = {}
+        for (index,) in self._database.rows(f"SELECT leaf_index FROM entry WHERE {others} ORDER BY 1"):
+            device_id = revoked_device(self.log.entry(index))
+            if device_id is not None:
+                found.setdefault(device_id, index)
+        return found
 
     def inclusion_path(self, index: int, size: int) -> list[bytes]:
         """From leaf `index` to the root of the first `size`. Raises `ProofError` for a leaf outside."""

@@ -15,12 +15,13 @@ import os
 from binascii import crc32
 from errno import ENOENT
 
+from amos.compat import const
 from amos.edges.durable import fsync_file, sync_folder
 from amos.edges.hardware import NAMES
 from amos.edges.private import create_private, keep_private
 
 SEED_BYTES = 32
-SALT_BYTES = 32
+_SALT_BYTES = const(32)
 MAGIC = b"AMK1"
 BOUND_BYTES = 89
 CONTEXT = b"amos/1/device-key\x00"
@@ -88,7 +89,7 @@ def _combined(first: bytes, second: bytes) -> bytes:
 
 def _bind(seed: bytes, hardware, device_id: bytes) -> bytes:
     kind, hardware_id = hardware
-    salt = os.urandom(SALT_BYTES)
+    salt = os.urandom(_SALT_BYTES)
     data = MAGIC + bytes([kind]) + device_id + salt + _combined(seed, _pad(kind, hardware_id, salt))
     return data + crc32(data).to_bytes(4, "little")
 

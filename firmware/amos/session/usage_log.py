@@ -9,7 +9,7 @@ for it only when a second of music would else be at stake. While it is `busy` th
 
 import hashlib
 
-from amos.compat import byte_view
+from amos.compat import byte_view, const
 from amos.edges.worker import InlineWorker
 from amos.heap import collect
 from amos.journal.builder import PCM_UNKNOWN, SegmentBuilder
@@ -17,8 +17,8 @@ from amos.journal.facts import Opened
 from amos.protocol.limits import SEGMENT_INPUTS_MAX
 from amos.protocol.segment import SEAL_FULL, SEAL_INTERVAL, SEAL_POWER_LOSS, sign_usage_pieces
 
-SEAL_INTERVAL_S = 600
-ROWS_COMING_MAX = 64
+_SEAL_INTERVAL_S = const(600)
+_ROWS_COMING_MAX = const(64)
 """Rows that one second of play can add at most, to seal in time: twice the voices of the largest board."""
 
 
@@ -88,13 +88,13 @@ class UsageLog:
             return None
         worker.settle()
         self._kept_frame = self._staged_frame
-        if meter.frame - self._first >= SEAL_INTERVAL_S * self._rate_hz:
+        if meter.frame - self._first >= _SEAL_INTERVAL_S * self._rate_hz:
             return SEAL_INTERVAL
         if self._at_stake_ms(meter, self._staged_frame) <= worker.flush_after_ms:
             return None
         collect()  # here, where the largest pieces of memory are asked for next
         self._advance(meter.take_ended(), meter.open_rows(), meter, now_ms)
-        if self._builder.nearly_full(ROWS_COMING_MAX):
+        if self._builder.nearly_full(_ROWS_COMING_MAX):
             return SEAL_FULL
         self._staged_frame = meter.frame
         worker.submit(self._journal.flush)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from amos import __version__
 from amos.config import CONFIG_BYTES_MAX, Config
 from amos_tools.boards import Board
 from amos_tools.device.call import DeviceError
@@ -63,8 +64,9 @@ def flash(
     """
     with open_prompt(port) as prompt:
         _check(port, prompt, board)
-        _firmware(prompt, board, say)
-        _libraries(prompt, index or MIP_INDEX, say)
+        if not _is_frozen(port, prompt, say):
+            _firmware(prompt, board, say)
+            _libraries(prompt, index or MIP_INDEX, say)
         wiring = board.wiring()
         assert wiring is not None
         _texts(prompt, {"/board.json": wiring}, "wiring", say)
@@ -86,6 +88,24 @@ def _check(port: str, prompt: Prompt, board: Board) -> None:
         raise PromptError(f"{port}: expected MicroPython {'.'.join(map(str, VERSION_MIN))} or later, found {found}")
     if board["machine"] not in machine:
         raise PromptError(f"{port}: expected a {board['machine']} for {board.name}, found a {machine}")
+
+
+def _is_frozen(port: str, prompt: Prompt, say: Say) -> bool:
+    """Whether the board's MicroPython has this version of the firmware and its libraries frozen into it. Files of an
+    unfrozen one, which would be found before it, are taken away."""
+    version = prompt.frozen_version()
+    if version is None:
+        return False
+    if version != __version__:
+        raise PromptError(
+            f"{port}: expected amos {__version__} frozen into the board's MicroPython, found {version}; build that anew"
+            " with firmware/manifest.py, or install MicroPython's own"
+        )
+    hiding = prompt.files_below("/amos")
+    if hiding:
+        prompt.remove(hiding)
+    say(f"firmware: frozen into the board, amos {version}" + (f"; {len(hiding)} files removed" if hiding else ""))
+    return True
 
 
 def _firmware(prompt: Prompt, board: Board, say: Say) -> None:

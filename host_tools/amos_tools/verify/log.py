@@ -38,7 +38,7 @@ from amos_tools.verify.tree import ENTRY_BYTES_MAX
 @dataclass(frozen=True)
 class Reading:
     """What a settled segment says. `rows` are (stem's index in the pack, frames, Unix seconds of the beginning by the
-    player's clock, None where that is not believed)."""
+    player's clock, None where that is not believed). `revoked`: a revocation of its key stands before it in the log."""
 
     index: int
     device_id: bytes
@@ -48,6 +48,7 @@ class Reading:
     tier: int
     rate_hz: int
     rows: tuple[tuple[int, int, int | None], ...]
+    revoked: bool
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,7 @@ class Device:
     predecessor: bytes | None = None
     successor: bytes | None = None
     retired_s: int | None = None
+    revoked: bool = False
     sequences: list[int] = field(default_factory=list)
     sealed: dict[int, Sealed] = field(default_factory=dict)
     gaps: list[tuple[int, int, str]] = field(default_factory=list)
@@ -201,7 +203,7 @@ def _take_revocation(log: Log, label: str, revocation: Revocation) -> None:
         raise Difference(f"{label}: revocation.device_id", "one enrolled before", revocation.device_id)
     if device.retired_s is not None and device.retired_s <= revocation.unix_s:
         raise Difference(f"{label}: revocation.unix_s", f"before {device.retired_s}", revocation.unix_s)
-    device.retired_s = revocation.unix_s
+    device.retired_s, device.revoked = revocation.unix_s, True
 
 
 def _take_opt_outs(log: Log, index: int, opt_outs: OptOuts) -> None:
@@ -239,7 +241,8 @@ def _take_usage(log: Log, index: int, entry: bytes) -> None:
         kind = _accrual(log, label, usage, odd, log.unsettled[index])
         began_s = None if "far_dated" in odd else claimed_s(usage)
         rows = tuple((stem, frames, _row_s(usage, began_s, start)) for stem, start, frames, _flags in usage.rows())
-        log.readings.append(Reading(index, usage.device_id, kind, odd, usage.pack, usage.tier, usage.rate_hz, rows))
+        told = (usage.pack, usage.tier, usage.rate_hz, rows, device.revoked)
+        log.readings.append(Reading(index, usage.device_id, kind, odd, *told))
 
 
 def _row_s(usage: Usage, began_s: int | None, start: int) -> int | None:
