@@ -3,12 +3,14 @@
 Runs inside the store's transaction; nothing here commits, publishes or sends.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from amos.crypto import verify
 from amos.protocol.answer import ACCEPTED, GAP, HELD, UNKNOWN_PACK
 from amos.protocol.batch import minute_of
+from amos.protocol.envelope_host import wrap
 from amos.protocol.segment import NO_SEED_ROOT, Usage
 from amos_ledger.intake.clocks import dated_ms, rests_on_anchor
 from amos_ledger.intake.decision import CONDEMNING, EVIDENCE, decide
@@ -75,6 +77,24 @@ def _decide_anew(store: Store, device_id: bytes, held: Held) -> Outcome:
     return outcome
 
 
+def reconsider(store: Store, device_id: bytes) -> list[Outcome]:
+    """Decide anew about what is kept as evidence of the device and was not rejected, as if it came now in its order.
+
+    Each keeps the time of its reception, so that it accrues as if it had been decided then.
+    """
+    device = store.chain.device(device_id)
+    assert device is not None
+    outcomes: list[Outcome] = []
+    for kept in store.quarantines.evidence(device_id):
+        if kept.ruling is not None:
+            continue
+        store.quarantines.take_back(device_id, kept.sha256)
+        message_sha256 = kept.message_sha256 or hashlib.sha256(wrap(kept.segment)).digest()
+        reading = reread(kept.segment, message_sha256, kept.site or device.site, device_id)
+        outcomes += take(store, reading, kept.received_unix_s)
+    return outcomes
+
+
 def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts, Usage | None]:
     """The facts about one message, in the order in which they may be known: no payload before its signature."""
     if reading.fault is not None or reading.device_id is None:
@@ -112,6 +132,7 @@ def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts,
         after=after,
         before_usage=_of_boot(store, before, usage.boot),
         after_usage=_of_boot(store, after, usage.boot),
+        rejected=store.quarantines.rejected(device.device_id, reading.sha256),
         lost=chain.lost(device.device_id),
         voices=device.voices,
         tier=device.tier,
@@ -173,7 +194,7 @@ def _keep(store: Store, reading: Reading, facts: Facts, decision: Decided, recei
         kept = store.chain.keep_evidence(reading, usage.sequence, decision, received_unix_s)
         if verdict in CONDEMNING:
             reason = f"{verdict_name(verdict)}: sequence {usage.sequence}: {decision.detail}"
-            store.chain.quarantine(usage.device_id, reason)
+            store.quarantines.begin(usage.device_id, usage.sequence, reading.sha256, reason)
         if not kept:
             return f"{decision.detail}; not kept, there is evidence enough"
     return decision.detail

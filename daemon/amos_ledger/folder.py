@@ -50,6 +50,11 @@ class Folder:
         self.key_id = key_id(self.public_key)
 
     @property
+    def store_path(self) -> Path:
+        """The store's file."""
+        return self.path / _STORE
+
+    @property
     def public(self) -> Path:
         """The folder to publish."""
         return self.path / "public"

@@ -76,6 +76,11 @@ def _key_not_yet(facts: Facts) -> str | None:
     return f"key {key.key_id.hex()} signs from sequence {key.first_sequence} on, found {sequence}"
 
 
+def _rejected(facts: Facts) -> str | None:
+    """It proves nothing more, so it quarantines nobody a second time."""
+    return None if facts.rejected is None else f"rejected by the operator, entry {facts.rejected} of the log"
+
+
 def _other_bytes(facts: Facts) -> str | None:
     for kept, place in ((facts.stored, "accepted"), (facts.held, "held")):
         if kept is not None and kept != facts.sha256:
@@ -139,6 +144,7 @@ TABLE: tuple[tuple[int, str | None, Question], ...] = (
     (BAD_SIGNATURE, None, _unsigned),
     (MALFORMED, None, _undecodable),
     (DUPLICATE, None, _stored_before),  # also in quarantine: what was receipted stays receipted
+    (QUARANTINED, None, _rejected),
     # Before anything that condemns: a stolen key must not bring the device into quarantine that it was taken from.
     (RETIRED, "key_handed_over", _key_handed_over),
     (RETIRED, "key_not_yet", _key_not_yet),

@@ -55,6 +55,12 @@ ENROLMENT_BYTES_MAX = 2048
 REVOCATION_BYTES_MAX = 512
 """A revocation is about 150 bytes."""
 
+RULED_SEGMENTS_MAX = 1024
+"""Segments that one ruling rejects: as many as a ledger keeps as evidence of one device."""
+
+RULING_BYTES_MAX = 34 * RULED_SEGMENTS_MAX + 1024
+"""Hashes of 32 bytes and their heads, the reason and the envelope: below what an entry of the log holds."""
+
 CHECKPOINT_BYTES_MAX = 1024
 
 CLOSING_BYTES_MAX = 65_535

@@ -17,6 +17,7 @@ from amos.protocol.cose import (
     TYP_ENROLMENT,
     TYP_OPT_OUTS,
     TYP_REVOCATION,
+    TYP_RULING,
     TYP_STATEMENT,
     TYP_USAGE,
     parse,
@@ -24,6 +25,7 @@ from amos.protocol.cose import (
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
+from amos.protocol.quarantine import open_ruling
 from amos.protocol.record import U63 as SEQUENCE_MAX
 from amos.protocol.revocation import Revocation, open_revocation
 from amos.protocol.segment import (
@@ -34,6 +36,7 @@ from amos.protocol.segment import (
     claimed_device_id,
     open_usage,
 )
+from amos_tools.verify.decided import Decided
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.standing import PLAY_AGE_S_MAX, Hours, flags
@@ -100,6 +103,8 @@ class Log:
               entry that is by the player's clock alone, and None where the ledger's own decided
     received  when what follows was received, in Unix seconds; None before the first batch entry
     opt_outs  the lists logged before the target
+    decided   documents and quarantines in force
+    catalogue_serial  under which the log names the catalogue of the target; None where it names none
     """
 
     keys: Keys
@@ -113,6 +118,8 @@ class Log:
     unsettled: dict[int, str | None] = field(default_factory=dict)
     received: int | None = None
     opt_outs: list[OptOuts] = field(default_factory=list)
+    decided: Decided = field(default_factory=Decided)
+    catalogue_serial: int | None = None
     readings: list[Reading] = field(default_factory=list)
     segments: int = 0
     target_leaves: frozenset[int] = frozenset()
@@ -144,6 +151,8 @@ def _take(log: Log, index: int, entry: bytes) -> None:
         if received is not None:
             log.received = received
             return
+        if log.decided.take_text(index, entry, log.devices.keys()):
+            return
         typ = parse(entry, ENTRY_BYTES_MAX).header.get(HEADER_TYP)
         if typ == TYP_USAGE:
             _take_usage(log, index, entry)
@@ -153,11 +162,17 @@ def _take(log: Log, index: int, entry: bytes) -> None:
             _take_opt_outs(log, index, open_opt_outs(entry, log.keys.publisher, verify))
         elif typ == TYP_REVOCATION:
             _take_revocation(log, label, open_revocation(entry, log.keys.operator, verify))
+        elif typ == TYP_RULING:
+            log.decided.take_ruling(label, open_ruling(entry, log.keys.operator, verify))
         elif typ == TYP_STATEMENT:
             _check_gaps(log)
-            _take_closing(log, index, open_closing(entry, log.keys.ledger, verify))
+            closing = open_closing(entry, log.keys.ledger, verify)
+            log.decided.check_closing(label, closing)
+            if index == log.target:
+                log.catalogue_serial = log.decided.paying_serial
+            _take_closing(log, index, closing)
         else:
-            raise Difference(f"{label}: typ", "usage, enrolment, revocation, opt-outs or closing", typ)
+            raise Difference(f"{label}: typ", "usage, enrolment, revocation, ruling, opt-outs or closing", typ)
     except SignatureError as error:
         raise Difference(f"{label}: signature", "one that verifies", f"one that does not ({error})") from None
     except ProtocolError as error:
@@ -250,7 +265,9 @@ def _take_usage(log: Log, index: int, entry: bytes) -> None:
     usage = open_usage(entry, key, verify, device_id)
     if usage.sequence not in signs:
         raise Difference(f"{label}: usage.sequence", f"one that key {kid.hex()} signs", usage.sequence)
-    _check_chain(label, usage, device, hashlib.sha256(entry).digest())
+    sha256 = hashlib.sha256(entry).digest()
+    log.decided.check_usage(label, device_id, sha256, usage.pack)
+    _check_chain(label, usage, device, sha256)
     span = usage.end_frame - usage.first_frame
     if sum(usage.frames) > device.voices * span:
         raise Difference(f"{label}: usage.frames", f"at most {device.voices} voices x {span} frames", sum(usage.frames))
