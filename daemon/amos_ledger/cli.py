@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from amos.protocol.checkpoint_host import verifier_key
 from amos.protocol.errors import MessageError
 from amos_cli.keys import public_key_of
 from amos_cli.output import AsJson, error_sentence, print_json, refusals, refuse
@@ -21,8 +22,8 @@ from amos_cli.paths import file_argument, file_option, folder_argument
 from amos_ledger import registry
 from amos_ledger.errors import BrokerUnusable, LedgerError, StorageFailed
 from amos_ledger.folder import Folder, init_folder
+from amos_ledger.heads import checked_store
 from amos_ledger.ledger import Ledger
-from amos_ledger.log.checkpoint import verifier_key
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.opt_outs import add_opt_outs, read_opt_outs
 from amos_ledger.records import DeviceTotals, Totals
@@ -64,7 +65,7 @@ def enrol(
     with _one_line_errors(folder, as_json):
         ledger = Folder(folder)
         data = registry.read_enrolment(file)
-        with ledger.open_store() as store:
+        with checked_store(ledger) as store:
             enrolment, fresh = registry.enrol(ledger, store, data)
             registry.publish(ledger, store)
     predecessor = enrolment.predecessor.hex() if enrolment.predecessor else None
@@ -86,7 +87,7 @@ def revoke(
     with _one_line_errors(folder, as_json):
         ledger = Folder(folder)
         data = registry.read_revocation(file)
-        with ledger.open_store() as store:
+        with checked_store(ledger) as store:
             revocation, fresh = registry.revoke(ledger, store, data)
             registry.publish(ledger, store)
     if as_json:
@@ -110,7 +111,7 @@ def publish(
     with _one_line_errors(folder, as_json):
         ledger = Folder(folder)
         files = registry.read_pack(pack_folder)
-        with ledger.open_store() as store:
+        with checked_store(ledger) as store:
             pack, manifest, fresh = registry.add_pack(ledger, store, *files)
             registry.publish(ledger, store)
     if as_json:

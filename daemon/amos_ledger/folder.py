@@ -2,6 +2,7 @@
 
 ledger.sqlite   the store                       ledger.key   32-byte seed, mode 0600
 trust.json      origin, operator, publisher     public/      what any static web server may serve
+ahead/          signed tree heads that the log does not contain, while there are such
 """
 
 import fcntl
@@ -17,9 +18,9 @@ from amos.crypto import key_id, public_key, sign
 from amos.crypto.key_text import key_of_hex
 from amos.edges.durable_host import write_whole
 from amos.edges.private_host import open_private
+from amos.protocol.checkpoint_host import check_origin
 from amos.protocol.errors import MessageError
 from amos_ledger.errors import AlreadyServing, KeyUnusable, LedgerExists, NotALedger, StorageFailed
-from amos_ledger.log.checkpoint import check_origin
 from amos_ledger.store.store import Store
 
 _KEY, _TRUST, _STORE = "ledger.key", "trust.json", "ledger.sqlite"
@@ -53,6 +54,11 @@ class Folder:
     def public(self) -> Path:
         """The folder to publish."""
         return self.path / "public"
+
+    @property
+    def ahead(self) -> Path:
+        """Where tree heads are kept that the log does not contain (`heads.py`)."""
+        return self.path / "ahead"
 
     def sign(self, message: bytes) -> bytes:
         """The ledger's signature, 64 bytes."""

@@ -20,17 +20,18 @@ from dataclasses import dataclass
 
 from amos.protocol.anchor import VERSION, Anchor, sign_anchor
 from amos.protocol.answer import ACCEPTED, DUPLICATE, HELD, UNAVAILABLE, Answer
+from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.errors import ProtocolError
 from amos.protocol.receipt import sign_receipt
 from amos.protocol.topics import ANCHOR, RECEIPT, device_topic
 from amos_ledger import clerk, enrolling
 from amos_ledger.clerk import Outcome
-from amos_ledger.errors import LedgerError
+from amos_ledger.errors import LedgerError, RolledBack
 from amos_ledger.folder import Folder
+from amos_ledger.heads import Heads, Standing
 from amos_ledger.intake.reading import Message, Reading, read, shortened, time_request
 from amos_ledger.limits import ANCHORS_PER_HOUR_MAX, BATCH_MESSAGES_MAX
 from amos_ledger.log import tree
-from amos_ledger.log.checkpoint import Checkpoint
 from amos_ledger.public import Public
 from amos_ledger.records import Receipted
 from amos_ledger.store.store import Store
@@ -54,7 +55,8 @@ class Ledger:
     """The ledger of one `folder` at work. Not shared between threads.
 
     `trouble` says why it cannot store at this moment, None when it can. The database is opened anew after an error, so
-    that a disk that was full or away and is back is all that recovery takes.
+    that a disk that was full or away and is back is all that recovery takes. `behind` says whether that is because
+    this ledger signed more than its log has.
     """
 
     def __init__(self, folder: Folder, at: Callable[[str], None] = lambda step: None) -> None:
@@ -63,7 +65,9 @@ class Ledger:
         self._store: Store | None = None
         self._public = Public(folder.public, folder.public_key, folder.sign)
         self._published_size = -1
+        self._heads = Heads(folder)
         self.trouble: str | None = None
+        self.behind = False
 
     def close(self) -> None:
         """Close the store."""
@@ -110,6 +114,19 @@ class Ledger:
         key_id, sign = self.folder.key_id, self.folder.sign
         return [None if item is None else (item[0], sign_anchor(item[1], key_id, sign)) for item in anchors]
 
+    def hear(self, notes: Sequence[bytes]) -> list[Standing]:
+        """Hold tree heads that others show against the log. One that it lacks stops everything that is signed, until
+        the log has it. Raises nothing: what the disk refuses to keep is `trouble`, and is shown again."""
+        standings: list[Standing] = []
+        try:
+            store = self._in_place()
+            for note in notes:
+                standings.append(self._heads.take(store, note))
+            self._heads.check(store)
+        except STORAGE_ERRORS as error:
+            self._note(error)
+        return standings
+
     def tick(self) -> list[Reply]:
         """Do what waits: publish, receipt, and release segments whose pack has been published since."""
         try:
@@ -151,6 +168,12 @@ class Ledger:
             return None
 
     def _opened(self) -> Store:
+        """The store, of a ledger that may sign."""
+        store = self._in_place()
+        self._heads.check(store)
+        return store
+
+    def _in_place(self) -> Store:
         if self._store is None:
             self._store = self.folder.open_store()
         self._store.check_in_place()
@@ -159,6 +182,7 @@ class Ledger:
     def _note(self, error: Exception) -> None:
         """Remember why nothing can be stored; the next batch opens the database anew."""
         text = " ".join(str(error).split())
+        self.behind = isinstance(error, RolledBack)
         self.trouble = text if isinstance(error, STORAGE_ERRORS) else f"internal error: {type(error).__name__}: {text}"
         self.close()
 
@@ -182,7 +206,7 @@ class Ledger:
             fresh = self._receipt(store)
             receipts = {(item.device_id, item.sequence): item.receipt for item in fresh}
             receipts |= _originals(store, outcomes)
-            self.trouble = None
+            self.trouble, self.behind = None, False
         except STORAGE_ERRORS as error:
             self._note(error)
         told = {(item.device_id, item.sequence) for item in fresh}

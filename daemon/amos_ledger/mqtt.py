@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 
 from amos.protocol.limits import ENVELOPE_BYTES_MAX
-from amos.protocol.topics import ALL_ENROLMENTS, ALL_TIME, ALL_USAGE
+from amos.protocol.topics import ALL_COURIER_CHECKPOINTS, ALL_ENROLMENTS, ALL_TIME, ALL_USAGE, CHECKPOINT
 from amos_ledger.intake.reading import Message
 from amos_mqtt.broker import LEVEL_NAMES, Broker
 from amos_mqtt.client import ClientSettings, MqttClient
@@ -93,7 +93,7 @@ class MqttEdge:
             self._arrived.append(happening)
         elif isinstance(happening, Up):
             self._said.clear()
-            self._client.subscribe([ALL_USAGE, ALL_TIME, ALL_ENROLMENTS])
+            self._client.subscribe([CHECKPOINT, ALL_COURIER_CHECKPOINTS, ALL_USAGE, ALL_TIME, ALL_ENROLMENTS])
             while self._unsent:
                 self._client.publish(*self._unsent.popleft())
             self.reached = True

@@ -15,6 +15,9 @@ ALL_TIME = PREFIX + "/+/+/" + TIME
 ALL_ENROLMENTS = PREFIX + "/+/+/" + ENROLMENT
 OPT_OUTS = PREFIX + "/opt-outs"
 """One retained message for every player: the publisher's opt-out list."""
+CHECKPOINT = PREFIX + "/checkpoint"
+"""One retained message for every courier: the ledger's tree head."""
+ALL_COURIER_CHECKPOINTS = PREFIX + "/+/courier/checkpoint"
 
 
 def device_topic(site: str, device_id: bytes, leaf: str) -> str:
@@ -25,6 +28,19 @@ def device_topic(site: str, device_id: bytes, leaf: str) -> str:
 def courier_status_topic(site: str) -> str:
     """Topic of the courier's own retained status."""
     return "%s/%s/courier/status" % (PREFIX, site)
+
+
+def courier_checkpoint_topic(site: str) -> str:
+    """Topic on which the courier shows the ledger a tree head that it keeps."""
+    return "%s/%s/courier/checkpoint" % (PREFIX, site)
+
+
+def is_checkpoint_topic(topic: str) -> bool:
+    """Whether tree heads of the ledger are shown there, by itself or by a courier."""
+    parts = topic.split("/")
+    return topic == CHECKPOINT or (
+        len(parts) == 5 and topic.startswith(PREFIX + "/") and parts[3] == "courier" and parts[4] == "checkpoint"
+    )
 
 
 def parse_device_topic(topic: str):
