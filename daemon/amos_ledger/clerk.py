@@ -10,6 +10,7 @@ from amos.crypto import verify
 from amos.protocol.answer import ACCEPTED, GAP, HELD, UNKNOWN_PACK
 from amos.protocol.batch import minute_of
 from amos.protocol.segment import NO_SEED_ROOT, Usage
+from amos_ledger.errors import MissingManifest
 from amos_ledger.intake.clocks import dated_ms, rests_on_anchor
 from amos_ledger.intake.decision import CONDEMNING, EVIDENCE, decide
 from amos_ledger.intake.facts import Facts
@@ -60,6 +61,16 @@ def release(store: Store, device_id: bytes) -> Iterator[Outcome]:
         if outcome.verdict not in HELD:
             store.chain.release(device_id, outcome.sequence)
         yield outcome
+
+
+def accept_logged(store: Store, reading: Reading, received_unix_s: int) -> None:
+    """Keep a segment that the log has, whatever would be decided about it today. Raises `MissingManifest`."""
+    facts, usage = gather(store, reading, received_unix_s)
+    if usage is None or facts.manifest is None:
+        raise MissingManifest("segment: expected one of an enrolled device, with a pack that is published")
+    if usage.lost_first is not None:
+        store.chain.declare_lost(usage)
+    _accept(store, reading, facts, received_unix_s)
 
 
 def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts, Usage | None]:

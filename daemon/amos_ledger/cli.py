@@ -19,7 +19,7 @@ from amos.protocol.errors import MessageError
 from amos_cli.keys import public_key_of
 from amos_cli.output import AsJson, error_sentence, print_json, refusals, refuse
 from amos_cli.paths import file_argument, file_option, folder_argument
-from amos_ledger import registry
+from amos_ledger import recovery, registry
 from amos_ledger.errors import BrokerUnusable, LedgerError, StorageFailed
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.heads import checked_store
@@ -210,6 +210,29 @@ def _device_lines(device: DeviceTotals) -> Iterator[str]:
     if device.predecessor:
         place = f"{device.place_segments} segments, {device.place_frames} frames"
         yield f"    in the place of {device.predecessor}: {place} in all"
+
+
+@app.command()
+def recover(
+    folder: LedgerFolder,
+    mirrors: Annotated[
+        list[str],
+        typer.Option("--from", metavar="FOLDER|URL", help="A copy of the public directory; may be given again."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Make the log and all that follows from it again from what was published. Needs the ledger's key in its folder."""
+    with _one_line_errors(folder, as_json):
+        recovered = recovery.recover(Folder(folder, recovered=True), mirrors, lambda line: typer.echo(line, err=True))
+    if as_json:
+        return print_json(asdict(recovered))
+    typer.echo(f"{recovered.entries} entries are in the log; {recovered.before} were there before")
+    for failure in recovered.failures:
+        typer.echo(f"  no help: {failure}")
+    if recovered.missing:
+        typer.echo(
+            f"  {recovered.missing} more were signed, as others show: recover from a later mirror, or forgo them"
+        )
 
 
 @app.command()

@@ -56,3 +56,11 @@ class PeriodClosed(LedgerError):
 
 class BrokerUnusable(LedgerError):
     """The broker was never reached."""
+
+
+class MissingManifest(LedgerError):
+    """A segment of the log is of a pack that is not published, or of a device that is not enrolled."""
+
+
+class RecoveryFailed(LedgerError):
+    """The log cannot be brought back from what is published."""

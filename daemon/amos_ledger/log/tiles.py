@@ -16,6 +16,9 @@ TILE_LEVELS = 8
 ENTRY_BYTES_MAX = 65_535
 """A bundle prefixes each entry with a 16-bit length."""
 
+BUNDLE_BYTES_MAX = TILE_WIDTH * (2 + ENTRY_BYTES_MAX)
+"""A full bundle of the longest entries."""
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -78,3 +81,15 @@ def bundle(entries: Iterable[bytes]) -> bytes:
             raise LocalError(f"entry: expected at most {ENTRY_BYTES_MAX} bytes, found {len(entry)}")
         parts += [len(entry).to_bytes(2, "big"), entry]
     return b"".join(parts)
+
+
+def entries_of(data: bytes) -> list[bytes] | None:
+    """The entries of a bundle, None when it ends within one."""
+    entries, at = [], 0
+    while at < len(data):
+        end = at + 2 + int.from_bytes(data[at : at + 2], "big")
+        if end > len(data) or at + 2 > len(data):
+            return None
+        entries.append(data[at + 2 : end])
+        at = end
+    return entries

@@ -113,6 +113,10 @@ class Store:
         self._database.run("INSERT INTO batch VALUES (?, ?)", (first, received_unix_s))
         return first + 1
 
+    def append_batch(self, entry: bytes, received_unix_s: int) -> None:
+        """Append a batch entry as the log had it."""
+        self._database.run("INSERT INTO batch VALUES (?, ?)", (self.log.append([entry]), received_unix_s))
+
     def append_opt_outs(self, serial: int, data: bytes) -> bool:
         """Put a verified opt-out list into the log, unless it is there; whether it was not."""
         with self.transaction():
