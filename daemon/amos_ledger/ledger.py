@@ -15,7 +15,7 @@ rests on is published.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from amos.protocol.anchor import VERSION, Anchor, sign_anchor
@@ -203,7 +203,7 @@ class Ledger:
         receipts: dict[tuple[bytes | None, int | None], bytes] = {}
         try:
             store = self._opened()
-            fresh = self._receipt(store)
+            fresh = list(self._receipt(store))
             receipts = {(item.device_id, item.sequence): item.receipt for item in fresh}
             receipts |= _originals(store, outcomes)
             self.trouble, self.behind = None, False
@@ -216,25 +216,28 @@ class Ledger:
                 replies.append(self._reply(outcome, receipts.get(outcome.key)))
         return replies
 
-    def _receipt(self, store: Store) -> list[Receipted]:
+    def make_receipts(self) -> int:
+        """Publish, and make the receipts that are missing, which nobody is sent: a recovered log has been receipted
+        before. How many. Raises what `STORAGE_ERRORS` names."""
+        return sum(1 for _ in self._receipt(self._opened()))
+
+    def _receipt(self, store: Store) -> Iterator[Receipted]:
         """Publish what is not, then sign and keep the receipts that are missing."""
         size = store.size()
         waiting = store.chain.without_receipt(size, BATCH_MESSAGES_MAX)
         if size == self._published_size and not waiting:
-            return []
+            return
         with self.folder.publishing():
             head = self._public.publish(store, self._at)
         self._published_size = head.size
         self._at("published")
-        result: list[Receipted] = []
         while waiting:
             receipted = self._sign_receipts(store, head, waiting)
             with store.transaction():
                 store.chain.keep_receipts(receipted, head.size, head.root)
-            result += receipted
+            yield from receipted
             waiting = store.chain.without_receipt(head.size, BATCH_MESSAGES_MAX)
         self._at("receipted")
-        return result
 
     def _sign_receipts(
         self, store: Store, head: Checkpoint, waiting: Sequence[tuple[int, bytes, int, str, bytes]]

@@ -28,6 +28,7 @@ from amos_ledger import opt_outs
 from amos_ledger.errors import RecoveryFailed
 from amos_ledger.folder import STORE_NAME, Folder
 from amos_ledger.heads import Heads, Standing
+from amos_ledger.ledger import Ledger
 from amos_ledger.log.tiles import Tile, entries_of
 from amos_ledger.log_references import references
 from amos_ledger.mirror import Mirror, MirrorFailed, open_mirror
@@ -58,17 +59,20 @@ def recover(folder: Folder, places: Sequence[str], say: Callable[[str], None] = 
     Raises `RecoveryFailed`, `NoMirror`, `TwoHistories`, `MirrorFailed`, `AlreadyServing`, `OSError`, `sqlite3.Error`;
     the old store is in its place then.
     """
-    with folder.serving(), folder.publishing():
+    with folder.serving():
         sources, failures = _sources(folder, places)
         log = PublishedLog(sources, _spare(folder.path / _FETCHED))
         before = _present_size(folder)
         _check_no_less(folder, log)
         _fetch(folder, log, say)
         staged = _build(folder, log, [source.mirror for source in sources], say)
-        _put_in_place(folder, staged)
+        with folder.publishing():
+            _put_in_place(folder, staged)
         with folder.open_store() as store:
             _publish(folder, store)
             missing = _missing(folder, store)
+        if not missing:
+            _make_receipts(folder)
         shutil.rmtree(folder.path / _FETCHED, ignore_errors=True)
     return Recovered(log.head.size, before, missing, tuple(failures + log.failures))
 
@@ -149,6 +153,7 @@ def _build(folder: Folder, log: PublishedLog, mirrors: Sequence[Mirror], say: Ca
         log.check_others(store.log.cached())
         with store.transaction():
             store.chain.anchors.forget(time.time_ns() // 1_000_000)
+            store.chain.anchors.forget_heads()
     return path
 
 
@@ -211,10 +216,20 @@ def _publish(folder: Folder, store: Store) -> None:
     else:
         shutil.rmtree(folder.public / "tile", ignore_errors=True)  # partial ones may be of entries never signed
     public = Public(folder.public, folder.public_key, folder.sign)
-    public.publish(store, lambda step: None)
+    with folder.publishing():
+        public.publish(store, lambda step: None)
     lists = store.opt_out_lists(store.size())
     if lists:
         public.write(opt_outs.NAME, lists[-1])
+
+
+def _make_receipts(folder: Folder) -> None:
+    """For what couriers ask again about: the log was receipted before, and serving begins with what is new."""
+    ledger = Ledger(folder)
+    try:
+        ledger.make_receipts()
+    finally:
+        ledger.close()
 
 
 def _missing(folder: Folder, store: Store) -> int:

@@ -1,4 +1,4 @@
-"""A folder put back as it was: what was signed since stops it, whoever shows it; and what is published brings it back."""
+"""A folder put back as it was: what was signed since stops it, whoever shows it."""
 
 import shutil
 from pathlib import Path

@@ -54,6 +54,11 @@ CREATE TABLE batch (leaf_index INTEGER PRIMARY KEY, unix_s INTEGER NOT NULL);
 CREATE TABLE opt_out_list (serial INTEGER PRIMARY KEY, leaf_index INTEGER NOT NULL UNIQUE);
 """
 
+_TO_4_HEADS = """
+ALTER TABLE ledger ADD COLUMN heads_forgotten INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE forgone_head (root BLOB PRIMARY KEY, size INTEGER NOT NULL, leaf_index INTEGER NOT NULL);
+"""
+
 
 def _to_3(database: Database, now_ms: int) -> None:
     """What findings and reports rest on. Sessions and the roots of receipts follow from what is stored; anchors were
@@ -91,7 +96,16 @@ def _first_enrolments(database: Database) -> None:
         database.run(sql, (enrolment.unix_s, enrolment.device_id))
 
 
-_STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3}
+def _to_4(database: Database, now_ms: int) -> None:
+    _to_4_heads(database)
+
+
+def _to_4_heads(database: Database) -> None:
+    """What a recovered ledger has to forgive, and the heads that were given up."""
+    database.run_script(_TO_4_HEADS)
+
+
+_STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3, 3: _to_4}
 """Version → what makes the next one of it."""
 
 
