@@ -19,10 +19,10 @@ from amos.protocol.errors import MessageError
 from amos_cli.keys import public_key_of
 from amos_cli.output import AsJson, error_sentence, print_json, refusals, refuse
 from amos_cli.paths import file_argument, file_option, folder_argument
-from amos_ledger import recovery, registry
+from amos_ledger import forgoing, recovery, registry
 from amos_ledger.errors import BrokerUnusable, LedgerError, StorageFailed
 from amos_ledger.folder import Folder, init_folder
-from amos_ledger.heads import checked_store
+from amos_ledger.heads import Heads, checked_store
 from amos_ledger.ledger import Ledger
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.opt_outs import add_opt_outs, read_opt_outs
@@ -176,9 +176,13 @@ def status(
         ledger = Folder(folder)
         with ledger.open_store() as store:
             totals = store.totals()
+        ahead = Heads(ledger).highest()
     if as_json:
-        return print_json(_facts(ledger, totals))
+        lost = None if ahead is None else {"size": ahead.size, "root": ahead.root.hex()}
+        return print_json(_facts(ledger, totals) | {"ahead": lost})
     typer.echo(f"{ledger.trust.origin}, key {ledger.public_key.hex()}, {totals.log_size} entries in the log")
+    if ahead is not None:
+        typer.echo(f"signs nothing: it signed a tree of {ahead.size} entries before, root {ahead.root.hex()}")
     refused = sum(totals.refused.values())
     typer.echo(
         f"{totals.accepted} accepted, {totals.duplicates} duplicates, {totals.held} held, {refused} refused,"
@@ -230,9 +234,22 @@ def recover(
     for failure in recovered.failures:
         typer.echo(f"  no help: {failure}")
     if recovered.missing:
-        typer.echo(
-            f"  {recovered.missing} more were signed, as others show: recover from a later mirror, or forgo them"
-        )
+        typer.echo(f"  {recovered.missing} more were signed, as others show: amos ledger status says which")
+
+
+@app.command()
+def forgo(
+    folder: LedgerFolder,
+    file: Annotated[Path, file_argument("FILE", help="From amos device forgo.")],
+    as_json: AsJson = False,
+) -> None:
+    """Go on without what was signed and cannot be recovered; couriers are asked for it. The same again is no error."""
+    with _one_line_errors(folder, as_json):
+        forgone, fresh = forgoing.forgo(Folder(folder), forgoing.read_file(file))
+    if as_json:
+        return print_json({"kept_size": forgone.kept_size, "lost_size": forgone.lost_size, "fresh": fresh})
+    state = "given up" if fresh else "was given up before"
+    typer.echo(f"the tree of {forgone.lost_size} entries {state}; the log goes on after {forgone.kept_size}")
 
 
 @app.command()

@@ -38,6 +38,10 @@ class OptOutsRefused(LedgerError):
     """The opt-out list is not one that this ledger may hand to couriers."""
 
 
+class ForgoneRefused(LedgerError):
+    """What the operator gives up is not what this ledger has lost."""
+
+
 class StorageFailed(LedgerError):
     """Database or disk refuses: full, gone, damaged, or locked for too long."""
 

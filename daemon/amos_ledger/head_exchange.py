@@ -19,11 +19,15 @@ SHOW_S = 10.0
 
 
 class HeadExchange:
-    """`publish(topic, payload, retain)` gives a message to the broker, and says whether that went."""
+    """`publish(topic, payload, retain)` gives a message to the broker, and says whether that went; `forgone()` is what
+    couriers are asked with to send again, or None."""
 
-    def __init__(self, folder: Folder, publish: Callable[[str, bytes, bool], bool]) -> None:
+    def __init__(
+        self, folder: Folder, publish: Callable[[str, bytes, bool], bool], forgone: Callable[[], bytes | None]
+    ) -> None:
         self._path = folder.public / CHECKPOINT
         self._publish = publish
+        self._forgone = forgone
         self._connected_s: float | None = None
         self._shown: tuple[int, bytes] | None = None
         self._shown_s = 0.0
@@ -51,3 +55,6 @@ class HeadExchange:
             return  # not published yet
         if self._shown != (connection, note) and self._publish(topics.CHECKPOINT, note, True):
             self._shown, self._shown_s = (connection, note), now_s
+            forgone = self._forgone() if again else None
+            if forgone is not None:
+                self._publish(topics.FORGONE, forgone, True)

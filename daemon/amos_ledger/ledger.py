@@ -114,18 +114,26 @@ class Ledger:
         key_id, sign = self.folder.key_id, self.folder.sign
         return [None if item is None else (item[0], sign_anchor(item[1], key_id, sign)) for item in anchors]
 
-    def hear(self, notes: Sequence[bytes]) -> list[Standing]:
-        """Hold tree heads that others show against the log. One that it lacks stops everything that is signed, until
-        the log has it. Raises nothing: what the disk refuses to keep is `trouble`, and is shown again."""
+    def hear(self, shown: Sequence[bytes]) -> list[Standing]:
+        """Hold tree heads and receipts that others show against the log. What it lacks stops everything that is signed,
+        until the log has it. Raises nothing: what the disk refuses to keep is `trouble`, and is shown again."""
         standings: list[Standing] = []
         try:
             store = self._in_place()
-            for note in notes:
-                standings.append(self._heads.take(store, note))
+            for item in shown:
+                standings.append(self._heads.take(store, item))
             self._heads.check(store)
         except STORAGE_ERRORS as error:
             self._note(error)
         return standings
+
+    def forgone(self) -> bytes | None:
+        """The operator's last signed word that heads are given up, for couriers to send again what was under them."""
+        try:
+            return next(reversed(self._opened().forgone()), None)
+        except STORAGE_ERRORS as error:
+            self._note(error)
+            return None
 
     def tick(self) -> list[Reply]:
         """Do what waits: publish, receipt, and release segments whose pack has been published since."""

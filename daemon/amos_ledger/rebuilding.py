@@ -8,6 +8,7 @@ from amos.protocol.closing import open_closing
 from amos.protocol.cose import (
     HEADER_TYP,
     TYP_ENROLMENT,
+    TYP_FORGONE,
     TYP_OPT_OUTS,
     TYP_REVOCATION,
     TYP_STATEMENT,
@@ -16,6 +17,7 @@ from amos.protocol.cose import (
 )
 from amos.protocol.envelope_host import wrap
 from amos.protocol.errors import ProtocolError
+from amos.protocol.forgone import FORGONE_LEAF
 from amos.protocol.opt_outs import open_opt_outs
 from amos_ledger import clerk, registry
 from amos_ledger.errors import LedgerError, RecoveryFailed
@@ -52,7 +54,9 @@ class Rebuilder:
             return
         try:
             received_s = batch_unix_s(entry)
-            if received_s is not None:
+            if entry == FORGONE_LEAF:
+                self._store.append([entry])
+            elif received_s is not None:
                 self._received_s = received_s
                 self._store.append_batch(entry, received_s)
             else:
@@ -73,6 +77,8 @@ class Rebuilder:
             registry.revoke(folder, store, entry)
         elif typ == TYP_OPT_OUTS:
             store.append_opt_outs(open_opt_outs(entry, folder.trust.publisher_key, verify).serial, entry)
+        elif typ == TYP_FORGONE:
+            store.append_forgone([entry])
         elif typ == TYP_STATEMENT:
             store.append_closing(open_closing(entry, folder.public_key, verify).period, entry)
         else:

@@ -43,7 +43,7 @@ class Service:
         self._report = report
         self._stop = stop
         self._opt_out_publisher = OptOutPublisher(ledger.folder, edge.publish)
-        self._exchange = HeadExchange(ledger.folder, edge.publish)
+        self._exchange = HeadExchange(ledger.folder, edge.publish, ledger.forgone)
         self._waiting: list[Arrival[Message]] = []
         self._counts: Counter[str] = Counter()
         self._summarised_s = 0.0
@@ -87,14 +87,14 @@ class Service:
 
     def _hear(self, batch: list[Arrival[Message]]) -> list[Arrival[Message]]:
         """Take the tree heads out of a batch. What else has arrived so far, or nothing while heads are waited for."""
-        shown = [item for item in batch if topics.is_checkpoint_topic(item.message.topic)]
+        shown = [item for item in batch if topics.shows_head(item.message.topic)]
         if shown:
             standings = self._ledger.hear([item.message.payload for item in shown])
             forged = sum(standing == Standing.FORGED for standing in standings)
             self._counts["tree heads not signed by this ledger"] += forged
             for arrival in shown:
                 self._edge.acknowledge(arrival)
-        self._waiting += [item for item in batch if not topics.is_checkpoint_topic(item.message.topic)]
+        self._waiting += [item for item in batch if not topics.shows_head(item.message.topic)]
         if not self._exchange.heard:
             return []
         ready, self._waiting = self._waiting, []

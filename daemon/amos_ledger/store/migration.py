@@ -56,7 +56,7 @@ CREATE TABLE opt_out_list (serial INTEGER PRIMARY KEY, leaf_index INTEGER NOT NU
 
 _TO_4_HEADS = """
 ALTER TABLE ledger ADD COLUMN heads_forgotten INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE forgone_head (root BLOB PRIMARY KEY, size INTEGER NOT NULL, leaf_index INTEGER NOT NULL);
+CREATE TABLE forgone (leaf_index INTEGER PRIMARY KEY);
 """
 
 

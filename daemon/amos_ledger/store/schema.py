@@ -51,7 +51,7 @@ CREATE TABLE anchor (
     PRIMARY KEY (device_id, unix_ms)
 ) WITHOUT ROWID;
 CREATE TABLE head (size INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE);
-CREATE TABLE forgone_head (root BLOB PRIMARY KEY, size INTEGER NOT NULL, leaf_index INTEGER NOT NULL);
+CREATE TABLE forgone (leaf_index INTEGER PRIMARY KEY);
 
 CREATE TABLE held (
     device_id BLOB NOT NULL, sequence INTEGER NOT NULL, sha256 BLOB NOT NULL, segment BLOB NOT NULL,

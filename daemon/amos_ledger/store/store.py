@@ -117,6 +117,16 @@ class Store:
         """Append a batch entry as the log had it."""
         self._database.run("INSERT INTO batch VALUES (?, ?)", (self.log.append([entry]), received_unix_s))
 
+    def append_forgone(self, entries: Sequence[bytes]) -> None:
+        """Append a signed entry that gives up a tree head, and the leaves that follow it."""
+        with self.transaction():
+            self._database.run("INSERT INTO forgone VALUES (?)", (self.log.append(entries),))
+
+    def forgone(self) -> tuple[bytes, ...]:
+        """The signed entries that give up tree heads, in their order."""
+        sql = "SELECT bytes FROM forgone JOIN entry USING (leaf_index) ORDER BY leaf_index"
+        return tuple(bytes(entry) for (entry,) in self._database.rows(sql))
+
     def append_opt_outs(self, serial: int, data: bytes) -> bool:
         """Put a verified opt-out list into the log, unless it is there; whether it was not."""
         with self.transaction():

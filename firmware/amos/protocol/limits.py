@@ -47,7 +47,13 @@ ENROLMENT_BYTES_MAX = 1024
 REVOCATION_BYTES_MAX = 512
 """A revocation is about 150 bytes."""
 
+FORGONE_BYTES_MAX = 512
+"""About 190 bytes."""
+
 CHECKPOINT_BYTES_MAX = 1024
+
+RECEIPTED_BYTES_MAX = RECEIPT_BYTES_MAX + SEGMENT_BYTES_MAX + 32
+"""A receipt and the envelope that it was given for."""
 
 CLOSING_BYTES_MAX = 65_535
 """An entry of a tlog-tiles bundle has a 16-bit length."""

@@ -8,6 +8,7 @@ RECEIPT = "receipt"
 STATUS = "status"
 TIME = "time"
 ANCHOR = "anchor"
+RECEIPTED = "receipted"
 ENROLMENT = "enrolment"
 ENROLLED = "enrolled"
 ALL_USAGE = PREFIX + "/+/+/" + USAGE
@@ -17,6 +18,9 @@ OPT_OUTS = PREFIX + "/opt-outs"
 """One retained message for every player: the publisher's opt-out list."""
 CHECKPOINT = PREFIX + "/checkpoint"
 """One retained message for every courier: the ledger's tree head."""
+FORGONE = PREFIX + "/forgone"
+"""One retained message for every courier: what was receipted and is to be sent again."""
+ALL_RECEIPTED = PREFIX + "/+/+/" + RECEIPTED
 ALL_COURIER_CHECKPOINTS = PREFIX + "/+/courier/checkpoint"
 
 
@@ -35,12 +39,9 @@ def courier_checkpoint_topic(site: str) -> str:
     return "%s/%s/courier/checkpoint" % (PREFIX, site)
 
 
-def is_checkpoint_topic(topic: str) -> bool:
-    """Whether tree heads of the ledger are shown there, by itself or by a courier."""
-    parts = topic.split("/")
-    return topic == CHECKPOINT or (
-        len(parts) == 5 and topic.startswith(PREFIX + "/") and parts[3] == "courier" and parts[4] == "checkpoint"
-    )
+def shows_head(topic: str) -> bool:
+    """Whether what comes there shows the ledger something that it signed."""
+    return topic == CHECKPOINT or topic.endswith(("/courier/checkpoint", "/" + RECEIPTED))
 
 
 def parse_device_topic(topic: str):

@@ -18,6 +18,7 @@ from amos_cli.output import AsJson, print_json
 from amos_cli.paths import file_option, folder_argument, folder_option
 from amos_tools.boards import load_board
 from amos_tools.device.call import ask_identity, ask_logs, ask_status, send_input
+from amos_tools.device.forgo import forgo
 from amos_tools.device.linux_player import settings_of
 from amos_tools.device.player_vocabulary import PlayerVocabulary
 from amos_tools.device.prepare import check_fit, read_score, write_wiring
@@ -186,3 +187,4 @@ def pack(
 app.command()(provision)
 app.command()(replace)
 app.command()(revoke)
+app.command()(forgo)
