@@ -22,11 +22,13 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from amos.edges.private_host import claim_private, make_private_folders
+from amos.protocol.errors import ProtocolError
+from amos.protocol.receipt import parse_receipt
 from amos_sync.errors import SpoolBusy, SpoolError
 from amos_sync.limits import KEPT_BYTES_MAX, KEPT_DAYS, RETURNED_ROWS_MAX, SPOOL_BYTES_MAX, SPOOL_ENTRIES_MAX
 from amos_sync.outbox import PULL_STATE, Slot, State
@@ -393,7 +395,19 @@ def _open(path: Path) -> sqlite3.Connection:
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version in (0, 1):
         script = _KEPT_SCHEMA if version else _SCHEMA + _KEPT_SCHEMA
-        database.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        database.executescript(f"BEGIN IMMEDIATE; {script}")
+        _note_leaves(database)
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        database.execute("COMMIT")
     elif version != SCHEMA_VERSION:
         raise SpoolError(f"spool {path}: expected schema version {SCHEMA_VERSION}, found {version}")
     return database
+
+
+def _note_leaves(database: sqlite3.Connection) -> None:
+    """Version 1 kept receipts of segments on their way to players, without where they stand in the log."""
+    rows = database.execute("SELECT id, receipt FROM entries WHERE receipt IS NOT NULL").fetchall()
+    for id, receipt in rows:
+        with suppress(ProtocolError):
+            leaf_index = parse_receipt(receipt).leaf_index
+            database.execute("UPDATE entries SET leaf_index = ? WHERE id = ?", (leaf_index, id))
