@@ -3,14 +3,15 @@
 Runs inside the store's transaction; nothing here commits, publishes or sends.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from amos.crypto import verify
 from amos.protocol.answer import ACCEPTED, GAP, HELD, UNKNOWN_PACK
 from amos.protocol.batch import minute_of
+from amos.protocol.envelope_host import wrap
 from amos.protocol.segment import NO_SEED_ROOT, Usage
-from amos_ledger.errors import MissingManifest
 from amos_ledger.intake.clocks import dated_ms, rests_on_anchor
 from amos_ledger.intake.decision import CONDEMNING, EVIDENCE, decide
 from amos_ledger.intake.facts import Facts
@@ -63,14 +64,22 @@ def release(store: Store, device_id: bytes) -> Iterator[Outcome]:
         yield outcome
 
 
-def accept_logged(store: Store, reading: Reading, received_unix_s: int) -> None:
-    """Keep a segment that the log has, whatever would be decided about it today. Raises `MissingManifest`."""
-    facts, usage = gather(store, reading, received_unix_s)
-    if usage is None or facts.manifest is None:
-        raise MissingManifest("segment: expected one of an enrolled device, with a pack that is published")
-    if usage.lost_first is not None:
-        store.chain.declare_lost(usage)
-    _accept(store, reading, facts, received_unix_s)
+def reconsider(store: Store, device_id: bytes) -> list[Outcome]:
+    """Decide anew about what is kept as evidence of the device and was not rejected, as if it came now in its order.
+
+    Each keeps the time of its reception, so that it accrues as if it had been decided then.
+    """
+    device = store.chain.device(device_id)
+    assert device is not None
+    outcomes: list[Outcome] = []
+    for kept in store.quarantines.evidence(device_id):
+        if kept.ruling is not None:
+            continue
+        store.quarantines.take_back(device_id, kept.sha256)
+        message_sha256 = kept.message_sha256 or hashlib.sha256(wrap(kept.segment)).digest()
+        reading = reread(kept.segment, message_sha256, kept.site or device.site, device_id)
+        outcomes += take(store, reading, kept.received_unix_s)
+    return outcomes
 
 
 def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts, Usage | None]:
@@ -102,6 +111,7 @@ def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts,
         after=after,
         before_usage=_of_boot(store, before, usage.boot),
         after_usage=_of_boot(store, after, usage.boot),
+        rejected=store.quarantines.rejected(device.device_id, reading.sha256),
         lost=chain.lost(device.device_id),
         voices=device.voices,
         tier=device.tier,
@@ -163,7 +173,7 @@ def _keep(store: Store, reading: Reading, facts: Facts, decision: Decided, recei
         kept = store.chain.keep_evidence(reading, usage.sequence, decision, received_unix_s)
         if verdict in CONDEMNING:
             reason = f"{verdict_name(verdict)}: sequence {usage.sequence}: {decision.detail}"
-            store.chain.quarantine(usage.device_id, reason)
+            store.quarantines.begin(usage.device_id, usage.sequence, reading.sha256, reason)
         if not kept:
             return f"{decision.detail}; not kept, there is evidence enough"
     return decision.detail

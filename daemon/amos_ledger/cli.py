@@ -2,11 +2,9 @@
 
 import logging
 import signal
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,23 +15,27 @@ import typer
 from amos.protocol.checkpoint_host import verifier_key
 from amos.protocol.errors import MessageError
 from amos_cli.keys import public_key_of
-from amos_cli.output import AsJson, error_sentence, print_json, refusals, refuse
+from amos_cli.output import AsJson, print_json
 from amos_cli.paths import file_argument, file_option, folder_argument
 from amos_ledger import forgoing, recovery, registry
-from amos_ledger.errors import BrokerUnusable, LedgerError, StorageFailed
+from amos_ledger.errors import BrokerUnusable
 from amos_ledger.folder import Folder, init_folder
+from amos_ledger.fsck_cli import fsck
 from amos_ledger.heads import Heads, checked_store
 from amos_ledger.ledger import Ledger
 from amos_ledger.mqtt import MqttEdge
+from amos_ledger.one_line import one_line_errors
 from amos_ledger.opt_outs import add_opt_outs, read_opt_outs
 from amos_ledger.records import DeviceTotals, Totals
 from amos_ledger.service import Service
-from amos_mqtt.broker import BrokerSettingError, broker_at
+from amos_mqtt.broker import broker_at
 
 app = typer.Typer(help="Keep the ledger: enrol devices, publish packs, serve couriers.", no_args_is_help=True)
 
 NewFolder = Annotated[Path, typer.Argument(metavar="DIR", help="The ledger's folder; made when absent.")]
 LedgerFolder = Annotated[Path, folder_argument("DIR", help="The ledger's folder.")]
+
+app.command()(fsck)
 
 
 @app.command()
@@ -45,7 +47,7 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Make a ledger with a key of its own, and print its public key."""
-    with _one_line_errors(folder, as_json, usage=(MessageError,)):  # the only message that it makes is the origin
+    with one_line_errors(folder, as_json, usage=(MessageError,)):  # the only message that it makes is the origin
         keys = public_key_of(operator_key, "--operator-key"), public_key_of(publisher_key, "--publisher-key")
         made = init_folder(folder, origin, *keys)
         with made.open_store() as store:
@@ -62,7 +64,7 @@ def enrol(
     as_json: AsJson = False,
 ) -> None:
     """Let a device's segments count. The same enrolment again is no error."""
-    with _one_line_errors(folder, as_json):
+    with one_line_errors(folder, as_json):
         ledger = Folder(folder)
         data = registry.read_enrolment(file)
         with checked_store(ledger) as store:
@@ -84,7 +86,7 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Let what a device plays from an instant on count no longer. The same revocation again is no error."""
-    with _one_line_errors(folder, as_json):
+    with one_line_errors(folder, as_json):
         ledger = Folder(folder)
         data = registry.read_revocation(file)
         with checked_store(ledger) as store:
@@ -108,7 +110,7 @@ def publish(
     as_json: AsJson = False,
 ) -> None:
     """Let play of a pack's stems count. The same pack again is no error."""
-    with _one_line_errors(folder, as_json):
+    with one_line_errors(folder, as_json):
         ledger = Folder(folder)
         files = registry.read_pack(pack_folder)
         with checked_store(ledger) as store:
@@ -128,7 +130,7 @@ def optouts(
     as_json: AsJson = False,
 ) -> None:
     """Hand the publisher's opt-out list to every courier. The same list again is no error."""
-    with _one_line_errors(folder, as_json):
+    with one_line_errors(folder, as_json):
         opt_outs, fresh = add_opt_outs(Folder(folder), read_opt_outs(file))
     if as_json:
         return print_json({"serial": opt_outs.serial, "stems": len(opt_outs), "fresh": fresh})
@@ -150,7 +152,7 @@ def serve(
     """Take usage from the broker, answer with receipts or refusals, until ended (SIGTERM, Ctrl-C)."""
     logging.basicConfig(format="%(asctime)s ledger: %(message)s", level=logging.INFO)
     report = logging.getLogger("amos.ledger").info
-    with _one_line_errors(folder):
+    with one_line_errors(folder):
         where = broker_at(broker, tls_ca, tls_certificate, tls_key)
         ledger = Folder(folder)
         ledger.open_store().close()
@@ -172,7 +174,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Say what the ledger holds; works while it serves."""
-    with _one_line_errors(folder, as_json):
+    with one_line_errors(folder, as_json):
         ledger = Folder(folder)
         with ledger.open_store() as store:
             totals = store.totals()
@@ -226,7 +228,7 @@ def recover(
     as_json: AsJson = False,
 ) -> None:
     """Make the log and all that follows from it again from what was published. Needs the ledger's key in its folder."""
-    with _one_line_errors(folder, as_json):
+    with one_line_errors(folder, as_json):
         recovered = recovery.recover(Folder(folder, recovered=True), mirrors, lambda line: typer.echo(line, err=True))
     if as_json:
         return print_json(asdict(recovered))
@@ -244,7 +246,7 @@ def forgo(
     as_json: AsJson = False,
 ) -> None:
     """Go on without what was signed and cannot be recovered; couriers are asked for it. The same again is no error."""
-    with _one_line_errors(folder, as_json):
+    with one_line_errors(folder, as_json):
         forgone, fresh = forgoing.forgo(Folder(folder), forgoing.read_file(file))
     if as_json:
         return print_json({"kept_size": forgone.kept_size, "lost_size": forgone.lost_size, "fresh": fresh})
@@ -259,7 +261,7 @@ def restored(
 ) -> None:
     """Say that the folder is a copy put back: time anchors signed until this moment are not judged."""
     now_ms = time.time_ns() // 1_000_000
-    with _one_line_errors(folder, as_json), Folder(folder).open_store() as store, store.transaction():
+    with one_line_errors(folder, as_json), Folder(folder).open_store() as store, store.transaction():
         store.chain.anchors.forget(now_ms)
     if as_json:
         return print_json({"anchors_since_unix_ms": now_ms})
@@ -272,7 +274,7 @@ def plausibility(
     as_json: AsJson = False,
 ) -> None:
     """Say what is odd about devices' play, and how odd; works while the ledger serves."""
-    with _one_line_errors(folder, as_json), Folder(folder).open_store() as store:
+    with one_line_errors(folder, as_json), Folder(folder).open_store() as store:
         oddities = store.oddities()
     if as_json:
         return print_json({"oddities": [asdict(odd) | {"share": round(odd.share, 6)} for odd in oddities]})
@@ -286,13 +288,3 @@ def _facts(folder: Folder, totals: Totals) -> dict[str, Any]:
     origin, public_key = folder.trust.origin, folder.public_key
     named = {"origin": origin, "public_key": public_key.hex(), "verifier_key": verifier_key(origin, public_key)}
     return named | asdict(totals) | {"quarantined": [device.device_id for device in totals.quarantined]}
-
-
-@contextmanager
-def _one_line_errors(folder: Path, as_json: bool = False, usage: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    kinds = (LedgerError, MessageError)
-    try:
-        with refusals(*kinds, usage=(BrokerSettingError, *usage), unreachable=(BrokerUnusable,), as_json=as_json):
-            yield
-    except (OSError, sqlite3.Error) as error:
-        refuse(StorageFailed(f"{folder}: {error_sentence(error)}"), as_json)

@@ -46,6 +46,22 @@ class StorageFailed(LedgerError):
     """Database or disk refuses: full, gone, damaged, or locked for too long."""
 
 
+class EntryDamaged(LedgerError):
+    """What the store holds is not what its hash says: the disk has lost or changed bits."""
+
+
+class ClockWrong(LedgerError):
+    """This machine's clock is before what the ledger has stored, or years after it."""
+
+
+class RulingRefused(LedgerError):
+    """The operator's ruling is not one that fits the quarantine, or there is none."""
+
+
+class NotRebuilt(LedgerError):
+    """No sound log could be put together, so nothing was changed."""
+
+
 class RolledBack(LedgerError):
     """The published checkpoint knows more, or something else, than the store: an older store was put in place."""
 
@@ -60,10 +76,6 @@ class PeriodClosed(LedgerError):
 
 class BrokerUnusable(LedgerError):
     """The broker was never reached."""
-
-
-class MissingManifest(LedgerError):
-    """A segment of the log is of a pack that is not published, or of a device that is not enrolled."""
 
 
 class RecoveryFailed(LedgerError):

@@ -53,6 +53,11 @@ class Folder:
         self.key_id = key_id(self.public_key)
 
     @property
+    def store_path(self) -> Path:
+        """The store's file."""
+        return self.path / STORE_NAME
+
+    @property
     def public(self) -> Path:
         """The folder to publish."""
         return self.path / "public"

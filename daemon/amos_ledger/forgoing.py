@@ -37,7 +37,7 @@ def forgo(folder: Folder, data: bytes) -> tuple[Forgone, bool]:
                         raise ForgoneRefused(
                             f"forgone.kept_size: expected the log's {store.size()} entries, found {forgone.kept_size}"
                         )
-                    store.append_forgone([data] + [FORGONE_LEAF] * forgone.leaves())
+                    store.note_forgone(store.append([data] + [FORGONE_LEAF] * forgone.leaves()))
                     store.chain.anchors.forget_heads()
                     store.chain.anchors.forget(forgone.unix_s * 1000)
             Heads(folder).check(store)

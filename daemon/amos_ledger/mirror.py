@@ -43,10 +43,6 @@ class Mirror(Protocol):
         """The file's bytes."""
         ...
 
-    def names(self, folder: str) -> list[str]:
-        """What is in a folder, where a mirror can tell; a web server cannot."""
-        ...
-
 
 class FolderMirror:
     """A mirror in a folder of this machine."""
@@ -63,12 +59,6 @@ class FolderMirror:
             raise NotThere(f"{self.name}: expected {name}, found none") from None
         except OSError as error:
             raise MirrorFailed(f"{self.name}/{name}: {error.strerror or error}") from None
-
-    def names(self, folder: str) -> list[str]:
-        try:
-            return sorted(f"{folder}/{path.name}" for path in (self._folder / folder).iterdir() if path.is_file())
-        except OSError:
-            return []
 
 
 class WebMirror:
@@ -87,9 +77,6 @@ class WebMirror:
             except MirrorFailed:
                 self._sleep(pause_s)
         return self._fetch(name, bytes_max)
-
-    def names(self, folder: str) -> list[str]:
-        return []
 
     def _fetch(self, name: str, bytes_max: int) -> bytes:
         url = f"{self.name}/{urllib.parse.quote(name)}"

@@ -149,6 +149,52 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A held segment as it is reported. `waits_for` is a sequence number, or 0 when it waits for its pack."""
+
+    device_id: bytes
+    name: str
+    site: str
+    sequence: int
+    verdict: int
+    waits_for: int
+    pack: bytes
+    received_unix_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A segment that is kept and does not count. `ruling` is the index of the entry that rejected it, None: none did.
+
+    site, message_sha256  whom to answer; None for what was kept before schema 4
+    """
+
+    sequence: int
+    sha256: bytes
+    segment: bytes
+    verdict: int
+    detail: str
+    finding: str | None
+    received_unix_s: int
+    site: str | None
+    message_sha256: bytes | None
+    ruling: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A device in quarantine since the entry `leaf_index`; `evidence` segments are kept, `rejected` of them for good."""
+
+    device_id: bytes
+    name: str
+    site: str
+    leaf_index: int
+    reason: str
+    evidence: int
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
 class Receipted:
     """An accepted segment that has its first receipt, and whom to answer."""
 

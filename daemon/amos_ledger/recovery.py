@@ -19,27 +19,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from amos.crypto import verify
 from amos.edges.durable_host import sync_folder, write_whole
-from amos.protocol.catalogue import open_catalogue
+from amos.protocol.document import CATALOGUE, MANIFEST
 from amos.protocol.limits import CATALOGUE_BYTES_MAX, MANIFEST_BYTES_MAX
-from amos.protocol.manifest import open_manifest
 from amos_ledger import opt_outs
 from amos_ledger.errors import RecoveryFailed
 from amos_ledger.folder import STORE_NAME, Folder
 from amos_ledger.heads import Heads, Standing
 from amos_ledger.ledger import Ledger
-from amos_ledger.log.tiles import Tile, entries_of
-from amos_ledger.log_references import references
+from amos_ledger.log.tiles import Tile, bundle_entries
 from amos_ledger.mirror import Mirror, MirrorFailed, open_mirror
+from amos_ledger.mirrored_log import MirroredLog, NoMirror, Source, read_head
 from amos_ledger.public import CHECKPOINT, Public
-from amos_ledger.published_log import NoMirror, PublishedLog, Source, read_head
-from amos_ledger.rebuilding import Rebuilder
+from amos_ledger.replay import DocumentOf, rebuild
+from amos_ledger.scrub import keys_of
 from amos_ledger.store.store import Store
 
 _STAGED = "ledger.recovered.sqlite"
 _FETCHED = "recovering"
 _SIDE_FILES = ("", "-wal", "-shm")
+_DOCUMENTS = {MANIFEST: ("manifests", MANIFEST_BYTES_MAX), CATALOGUE: ("catalogues", CATALOGUE_BYTES_MAX)}
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,11 @@ def recover(folder: Folder, places: Sequence[str], say: Callable[[str], None] = 
     """
     with folder.serving():
         sources, failures = _sources(folder, places)
-        log = PublishedLog(sources, _spare(folder.path / _FETCHED))
+        log = MirroredLog(sources, _spare(folder.path / _FETCHED))
         before = _present_size(folder)
         _check_no_less(folder, log)
         _fetch(folder, log, say)
-        staged = _build(folder, log, [source.mirror for source in sources], say)
+        staged = _build(folder, log, [source.mirror for source in sources])
         with folder.publishing():
             _put_in_place(folder, staged)
         with folder.open_store() as store:
@@ -109,7 +108,7 @@ def _present_size(folder: Folder) -> int:
         return 0
 
 
-def _check_no_less(folder: Folder, log: PublishedLog) -> None:
+def _check_no_less(folder: Folder, log: MirroredLog) -> None:
     """A store that has all of the mirror's log and more is not thrown away for less."""
     try:
         store = folder.open_store()
@@ -124,7 +123,7 @@ def _check_no_less(folder: Folder, log: PublishedLog) -> None:
             )
 
 
-def _fetch(folder: Folder, log: PublishedLog, say: Callable[[str], None]) -> None:
+def _fetch(folder: Folder, log: MirroredLog, say: Callable[[str], None]) -> None:
     """Every bundle into `recovering/`, checked and durable."""
     fetched = folder.path / _FETCHED
     fetched.mkdir(0o700, exist_ok=True)
@@ -137,17 +136,15 @@ def _fetch(folder: Folder, log: PublishedLog, say: Callable[[str], None]) -> Non
             say(f"{tile.first + tile.width} of {log.head.size} entries fetched")
 
 
-def _build(folder: Folder, log: PublishedLog, mirrors: Sequence[Mirror], say: Callable[[str], None]) -> Path:
+def _build(folder: Folder, log: MirroredLog, mirrors: Sequence[Mirror]) -> Path:
     """A whole store under another name, checked to have the signed root."""
     path = folder.path / _STAGED
     for suffix in _SIDE_FILES:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     Store.create(path, folder.trust.origin, folder.public_key, f"amos-ledger/1 {folder.trust.origin}\n".encode())
     with Store(path) as store:
-        _documents(folder, store, log, mirrors, say)
-        rebuilder = Rebuilder(folder, store)
-        for tile, data in log.bundles():
-            rebuilder.add(tile.first, entries_of(data) or [])
+        entries = (entry for _tile, data in log.bundles() for entry in bundle_entries(data))
+        rebuild(entries, store, keys_of(folder), _documents(mirrors))
         if store.size() != log.head.size or store.root() != log.head.root:
             raise RecoveryFailed(f"{path}: expected the signed root over {log.head.size} entries, found another")
         log.check_others(store.log.cached())
@@ -157,44 +154,25 @@ def _build(folder: Folder, log: PublishedLog, mirrors: Sequence[Mirror], say: Ca
     return path
 
 
-def _documents(
-    folder: Folder, store: Store, log: PublishedLog, mirrors: Sequence[Mirror], say: Callable[[str], None]
-) -> None:
-    """Manifests and catalogues that the log refers to must be had; others are taken where a mirror lists them."""
-    manifests, catalogues = references(entry for _tile, data in log.bundles() for entry in entries_of(data) or [])
-    for name in sorted({name for mirror in mirrors for name in mirror.names("manifests")}):
-        manifests.add(bytes.fromhex(Path(name).stem)) if _is_hash(name) else None
-    for name in sorted({name for mirror in mirrors for name in mirror.names("catalogues")}):
-        catalogues.add(bytes.fromhex(Path(name).stem)) if _is_hash(name) else None
-    with store.transaction():
-        for sha256 in sorted(manifests):
-            data = _document(mirrors, f"manifests/{sha256.hex()}.cose", sha256, MANIFEST_BYTES_MAX)
-            open_manifest(data, folder.trust.publisher_key, verify)
-            store.documents.add_manifest(sha256, data)
-        for sha256 in sorted(catalogues):
-            data = _document(mirrors, f"catalogues/{sha256.hex()}.cose", sha256, CATALOGUE_BYTES_MAX)
-            store.documents.add_catalogue(open_catalogue(data, folder.trust.publisher_key, verify).serial, sha256, data)
-    if not catalogues:
-        say("no catalogue was found: publish the newest pack again before the next closing")
+def _documents(mirrors: Sequence[Mirror]) -> DocumentOf:
+    """The documents that the log names, from whichever mirror has them right."""
 
+    def document(kind: str, sha256: bytes) -> bytes:
+        folder, bytes_max = _DOCUMENTS[kind]
+        name = f"{folder}/{sha256.hex()}.cose"
+        failures = []
+        for mirror in mirrors:
+            try:
+                data = mirror.read(name, bytes_max)
+            except MirrorFailed as error:
+                failures.append(str(error))
+                continue
+            if hashlib.sha256(data).digest() == sha256:
+                return data
+            failures.append(f"{mirror.name}/{name}: expected bytes with that SHA-256")
+        raise RecoveryFailed(f"{name}: {'; '.join(failures)}; put the file there, and recover again")
 
-def _is_hash(name: str) -> bool:
-    stem = Path(name).stem
-    return name.endswith(".cose") and len(stem) == 64 and all(digit in "0123456789abcdef" for digit in stem)
-
-
-def _document(mirrors: Sequence[Mirror], name: str, sha256: bytes, bytes_max: int) -> bytes:
-    failures = []
-    for mirror in mirrors:
-        try:
-            data = mirror.read(name, bytes_max)
-        except MirrorFailed as error:
-            failures.append(str(error))
-            continue
-        if hashlib.sha256(data).digest() == sha256:
-            return data
-        failures.append(f"{mirror.name}/{name}: expected bytes with that SHA-256")
-    raise RecoveryFailed(f"{name}: {'; '.join(failures)}; put the file there, and recover again")
+    return document
 
 
 def _put_in_place(folder: Folder, staged: Path) -> None:

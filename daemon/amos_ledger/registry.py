@@ -144,7 +144,7 @@ def add_pack(folder: Folder, store: Store, manifest_data: bytes, catalogue_data:
             raise PackRefused(
                 f"catalogue.serial: expected a number not used yet, found {catalogue.serial} with other works"
             )
-        fresh = store.documents.add_manifest(pack, manifest_data)
+        fresh = store.documents.add_manifest(manifest.serial, pack, manifest_data)
         fresh |= store.documents.add_catalogue(catalogue.serial, sha256, catalogue_data)
     return pack, manifest, fresh
 

@@ -90,8 +90,7 @@ def _statements(folder: Folder, store: Store, closed: ClosedNow) -> list[tuple[s
 
 
 def _usage_proof(store: Store, index: int, size: int, read: tree.Read) -> UsageProof:
-    entry = next(store.entries(index, index + 1))[1]
-    return UsageProof(index, leaf_hash(entry), tree.inclusion_path(index, size, read))
+    return UsageProof(index, leaf_hash(store.log.entry(index)), tree.inclusion_path(index, size, read))
 
 
 def _leaves(core: Mapping[str, object]) -> list[int]:

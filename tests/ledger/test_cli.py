@@ -70,8 +70,8 @@ def test_a_ledger_from_nothing(tmp_path: Path, world: Any, pack_folder: Path) ->
     facts = json.loads(run("status", folder, "--json").output)
     assert facts["public_key"] == made.output.strip()
     assert facts["verifier_key"] == verifier_key(ORIGIN, bytes.fromhex(facts["public_key"]))
-    assert (facts["accepted"], facts["log_size"], facts["quarantined"]) == (0, 2, [])
-    assert (folder / "public" / "checkpoint").read_text().startswith(f"{ORIGIN}\n2\n")
+    assert (facts["accepted"], facts["log_size"], facts["quarantined"]) == (0, 4, [])
+    assert (folder / "public" / "checkpoint").read_text().startswith(f"{ORIGIN}\n4\n")
 
 
 def test_status_says_what_was_refused_and_who_is_in_quarantine(world: Any) -> None:

@@ -37,7 +37,7 @@ def test_an_enrolment_is_answered_with_a_receipt_for_its_entry(world: Any) -> No
     again = send(world, device, data)
     assert again.answer.verdict == answer.DUPLICATE
     world.check_receipt(data, again.answer.receipt)
-    assert world.totals().log_size == 2 and world.totals().duplicates == 0
+    assert world.totals().log_size == 4 and world.totals().duplicates == 0
     (accepted,) = world.take(device, device.seal())
     assert accepted.verdict == answer.ACCEPTED
 
@@ -78,7 +78,7 @@ def test_every_refusal_is_answered_and_changes_nothing(world: Any) -> None:
         assert said in (reply.answer.detail or "") and len((reply.answer.detail or "").encode()) <= DETAIL_BYTES_MAX
         assert reply.topic == topic.replace(ENROLMENT, ENROLLED)
     assert send(world, device, good, "nonsense/enrolment").topic is None
-    assert world.totals().refused["enrolment refused"] == 7 and world.totals().log_size == 1
+    assert world.totals().refused["enrolment refused"] == 7 and world.totals().log_size == 3
     assert send(world, device, good).answer.verdict == answer.ACCEPTED
 
 

@@ -17,7 +17,7 @@ from amos_ledger import recovery
 from amos_ledger.errors import AlreadyServing, KeyUnusable, RecoveryFailed
 from amos_ledger.folder import Folder
 from amos_ledger.heads import Heads
-from amos_ledger.published_log import NoMirror, TwoHistories
+from amos_ledger.mirrored_log import NoMirror, TwoHistories
 from amos_ledger.recovery import recover
 from amos_ledger.settle_period import settle_period
 

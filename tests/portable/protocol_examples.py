@@ -47,6 +47,7 @@ from amos.protocol.link_name import SLIDERS, Name
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem, sign_manifest
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
+from amos.protocol.quarantine import LIFT, REJECT, Ruling, sign_ruling
 from amos.protocol.receipt import sign_receipt
 from amos.protocol.revocation import Revocation, sign_revocation
 from amos.protocol.segment import (
@@ -290,6 +291,13 @@ class Examples:
         revocation = Revocation(version=1, device_id=id_of("bar-1 of last year"), unix_s=1767225600)
         self.records["revocation"] = revocation
         self.messages["revocation"] = sign_revocation(revocation, self.operator.id, self.operator.sign)
+        rejected = sorted(hashlib.sha256(name).digest() for name in (b"forged", b"forged too"))
+        facts = {"version": 1, "device_id": self.device.id, "quarantine": 40, "unix_s": 1767225600}
+        ruling = Ruling(action=REJECT, rejected=rejected, reason="a copy of its card played elsewhere", **facts)
+        self.records["ruling"] = ruling
+        self.messages["ruling"] = sign_ruling(ruling, self.operator.id, self.operator.sign)
+        lifting = Ruling(action=LIFT, rejected=[], reason="the copy is destroyed", **facts)
+        self.messages["ruling-lifting"] = sign_ruling(lifting, self.operator.id, self.operator.sign)
 
     def _sealed(self) -> None:
         usage = a_usage(self.device.id, self.pack)

@@ -17,6 +17,7 @@ from amos.protocol.link import OFFER, OFFER_CHUNK_BYTES_MAX, REQUEST_NEEDS, Entr
 from amos.protocol.link_name import Name
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts, list_opt_outs
+from amos.protocol.quarantine import LIFT, REJECT, Ruling
 from amos.protocol.record import U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
 from amos.protocol.revocation import Revocation
 from amos.protocol.segment import FLAGS_ALL, Usage
@@ -25,7 +26,7 @@ RECORDS: dict[str, type[Record]] = {
     record.NAME: record
     for record in (
         Usage, Manifest, PackStem, Catalogue, Work, Share, Enrolment, Request, Response, Entry, Name, Status,
-        Answer, OptOuts, Anchor, Closing, Revocation,
+        Answer, OptOuts, Anchor, Closing, Revocation, Ruling,
     )
 }  # fmt: skip
 SLUG_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -220,6 +221,7 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         "answer": answers,
         "opt-outs": opt_out_lists,
         "closing": closings,
+        "ruling": rulings,
     }
     if name in strategies:
         made: st.SearchStrategy[Any] = strategies[name]()
@@ -235,6 +237,13 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         fixed = {"version": version, "works": st.lists(works(), max_size=3, unique_by=lambda work: work.stem_id)}
     record = RECORDS[name]
     return fields(record, **fixed).map(lambda values: record(**values))
+
+
+@st.composite
+def rulings(draw: st.DrawFn) -> Ruling:
+    hashes = sorted(draw(st.sets(st.binary(min_size=32, max_size=32), max_size=3)))
+    fixed = {"version": st.just(1), "rejected": st.just(hashes), "action": st.just(REJECT if hashes else LIFT)}
+    return Ruling(**draw(fields(Ruling, **fixed)))
 
 
 integers = st.integers(-(1 << 64), (1 << 64) - 1) | st.sampled_from(

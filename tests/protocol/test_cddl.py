@@ -24,7 +24,7 @@ ENGINE_CDDL = re.sub(r'\.regexp "([^"]*)"', r'.regexp "^\1$"', re.sub(r"bstr \.c
 EXAMPLES = Examples()
 MESSAGES = EXAMPLES.messages
 
-SIGNED = ("usage", "manifest", "catalogue", "enrolment", "opt-outs", "anchor", "closing", "revocation")
+SIGNED = ("usage", "manifest", "catalogue", "enrolment", "opt-outs", "anchor", "closing", "revocation", "ruling")
 
 # Name of an example -> its rule; what the bytes embed -> the rules of that.
 PLAIN = [name for name in MESSAGES if name.partition("-")[0] in ("request", "answer")]
@@ -40,6 +40,8 @@ RULES = {
     "anchor": "signed-anchor",
     "closing": "signed-closing",
     "revocation": "signed-revocation",
+    "ruling": "signed-ruling",
+    "ruling-lifting": "signed-ruling",
     "enrolment-replacing": "signed-enrolment",
     "receipt": "receipt",
 }

@@ -39,6 +39,7 @@ from amos.protocol.link import (
 )
 from amos.protocol.manifest import open_manifest
 from amos.protocol.opt_outs import list_opt_outs, open_opt_outs, sign_opt_outs
+from amos.protocol.quarantine import open_ruling
 from amos.protocol.receipt import PATH_HASHES_MAX, parse_receipt, sign_receipt
 from amos.protocol.record import U16, U32, U63, U64, UNIX_S_MAX, Record
 from amos.protocol.revocation import open_revocation
@@ -83,12 +84,15 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
         "anchor": (open_anchor, EXAMPLES.ledger),
         "closing": (open_closing, EXAMPLES.ledger),
         "revocation": (open_revocation, EXAMPLES.operator),
+        "ruling": (open_ruling, EXAMPLES.operator),
     }
     function, party = opened[name]
     return lambda data, verify: function(data, party.public_key, verify)
 
 
-SIGNED = ("usage", "manifest", "catalogue", "enrolment", "opt-outs", "anchor", "closing", "revocation", "receipt")
+SIGNED = (
+    "usage", "manifest", "catalogue", "enrolment", "opt-outs", "anchor", "closing", "revocation", "ruling", "receipt",
+)  # fmt: skip
 PLAIN: dict[str, Callable[[bytes], Record]] = {
     name: decode
     for kind, decode in {

@@ -25,6 +25,7 @@ from amos.protocol.link import Entry, Request, Response, Status
 from amos.protocol.link_name import Name
 from amos.protocol.manifest import CODECS, ROLES, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts
+from amos.protocol.quarantine import Ruling
 from amos.protocol.record import U8, U16, U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
 from amos.protocol.revocation import Revocation
 from amos.protocol.segment import Usage
@@ -53,6 +54,7 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "anchor": (Anchor, "anchor"),
     "closing": (Closing, "closing"),
     "revocation": (Revocation, "revocation"),
+    "ruling": (Ruling, "ruling"),
 }
 WIDTHS = {U8: "uint8", U16: "uint16", U32: "uint32", U63: "count", UNIX_S_MAX: "unix-s", UNIX_MS_MAX: "unix-ms"}
 COLUMNS = {"B": "uint8", "H": "uint16", "I": "uint32", "i": "int32"}
@@ -74,6 +76,8 @@ def type_text(kind: str, bound: Any) -> str:
         text = f"bytes 1..{bound}"
     elif kind == "records":
         text = f"{bound[0].NAME} × 0..{bound[1]}"
+    elif kind == "blobs":
+        text = f"bytes 1..{bound[0]} × 0..{bound[1]}"
     elif kind == "uints":
         text = f"{WIDTHS[bound[0]]} × 0..{bound[1]}"
     elif kind in COLUMNS:
@@ -94,6 +98,8 @@ def value_text(value: Any) -> str:
     if isinstance(value, array):
         return str(value.tolist())
     if isinstance(value, list):
+        if isinstance(value[0], bytes):
+            return f"{len(value)} of {value_text(value[0])}"
         return f"{len(value)} of {value[0].NAME}" if isinstance(value[0], Record) else str(value)
     return str(value)
 

@@ -53,6 +53,11 @@ def _stored_before(facts: Facts) -> str | None:
     return "" if facts.stored == facts.sha256 else None
 
 
+def _rejected(facts: Facts) -> str | None:
+    """It proves nothing more, so it quarantines nobody a second time."""
+    return None if facts.rejected is None else f"rejected by the operator, entry {facts.rejected} of the log"
+
+
 def _other_bytes(facts: Facts) -> str | None:
     for kept, place in ((facts.stored, "accepted"), (facts.held, "held")):
         if kept is not None and kept != facts.sha256:
@@ -115,6 +120,7 @@ TABLE: tuple[tuple[int, str | None, Question], ...] = (
     (BAD_SIGNATURE, None, _unsigned),
     (MALFORMED, None, _undecodable),
     (DUPLICATE, None, _stored_before),  # also in quarantine: what was receipted stays receipted
+    (QUARANTINED, None, _rejected),
     (FORK, None, _other_bytes),
     (QUARANTINED, None, _in_quarantine),
     (RETIRED, None, _begun_after_retirement),

@@ -21,6 +21,7 @@ class Facts:
     retired_s    when another device took its place, in Unix seconds
     received_s   when the message arrived
     stored       hash of the accepted segment with this sequence number
+    rejected     index of the ruling by which this very segment never counts
     held         hash of the held segment with this sequence number
     held_count   held segments of the device
     before       accepted segment with the next lower sequence number
@@ -46,6 +47,7 @@ class Facts:
     retired_s: int | None = None
     received_s: int = 0
     stored: bytes | None = None
+    rejected: int | None = None
     held: bytes | None = None
     held_count: int = 0
     before: Sealed | None = None

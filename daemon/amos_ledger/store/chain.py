@@ -10,6 +10,7 @@ from amos_ledger.limits import EVIDENCE_SEGMENTS_MAX, PAYLOADS_CACHED_MAX
 from amos_ledger.records import Accepted, Decided, Device, Held, Receipted, Sealed, severed
 from amos_ledger.store.anchors import Anchors
 from amos_ledger.store.database import Database, Row
+from amos_ledger.store.entries import Log
 from amos_ledger.store.sessions import Sessions
 
 _SEALED = "sequence, sha256, previous, boot, session, first_frame, end_frame, leaf_index, sounding"
@@ -19,8 +20,9 @@ _HELD = "segment, site, message_sha256, received_unix_s"
 class Chain:
     """The tables `device`, `usage`, `flag`, `held` and `evidence`. Writes belong inside the store's transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, log: Log) -> None:
         self._database = database
+        self._log = log
         self._payloads: dict[bytes, Usage] = {}
         self.sessions = Sessions(database)
         self.anchors = Anchors(database)
@@ -38,9 +40,9 @@ class Chain:
 
     def enrolment(self, device_id: bytes) -> tuple[int, bytes] | None:
         """(Unix seconds, signed bytes) of the enrolment in force, or None."""
-        sql = "SELECT enrolled_unix_s, bytes FROM device JOIN entry USING (leaf_index) WHERE device_id = ?"
+        sql = "SELECT enrolled_unix_s, leaf_index FROM device WHERE device_id = ?"
         row = self._database.one(sql, (device_id,))
-        return (row[0], bytes(row[1])) if row else None
+        return (row[0], self._log.entry(row[1])) if row else None
 
     def enrolment_leaf(self, device_id: bytes) -> int:
         """Leaf index of the enrolment in force. Raises `LookupError`."""
@@ -102,12 +104,6 @@ class Chain:
         row = self._database.one(sql, (device_id,))
         return bool(row and row[0])
 
-    def quarantine(self, device_id: bytes, reason: str) -> None:
-        """From this moment on the device's segments are only kept as evidence; the first reason stays."""
-        self._database.run(
-            "UPDATE device SET quarantine = ? WHERE device_id = ? AND quarantine IS NULL", (reason, device_id)
-        )
-
     # Accepted segments.
 
     def neighbours(self, device_id: bytes, sequence: int) -> tuple[Sealed | None, Sealed | None]:
@@ -149,14 +145,18 @@ class Chain:
         self.sessions.add(usage)
         self.keep_payload(reading.sha256, usage)
 
+    def move(self, usage: Usage, period: str, late: bool) -> None:
+        """The accepted segment accrues to this period."""
+        sql = "UPDATE usage SET period = ?, late = ? WHERE device_id = ? AND sequence = ?"
+        self._database.run(sql, (period, late, usage.device_id, usage.sequence))
+
     def payload(self, sealed: Sealed) -> Usage:
         """What an accepted segment says, from the log. A device's next segment asks for its last one, so the latest of
         many devices are kept; under their hash, since what was not committed may be among them."""
         usage = self._payloads.pop(sealed.sha256, None)
         if usage is None:
-            row = self._database.one("SELECT bytes FROM entry WHERE leaf_index = ?", (sealed.leaf_index,))
-            assert row is not None
-            usage = Usage.decode(parse_typed(row[0], TYP_USAGE, SEGMENT_BYTES_MAX).payload)
+            segment = self._log.entry(sealed.leaf_index)
+            usage = Usage.decode(parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX).payload)
         self.keep_payload(sealed.sha256, usage)
         return usage
 
@@ -244,5 +244,6 @@ class Chain:
             return False
         about = (reading.device_id, reading.sha256, sequence, reading.segment)
         values = (*about, decided.verdict, decided.detail, received_s, decided.finding)
-        self._database.run("INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        row = (*values, reading.site, reading.message_sha256)
+        self._database.run("INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         return True

@@ -68,7 +68,13 @@ CREATE TABLE lost (
 CREATE TABLE evidence (
     device_id BLOB NOT NULL, sha256 BLOB NOT NULL, sequence INTEGER NOT NULL, segment BLOB NOT NULL,
     verdict INTEGER NOT NULL, detail TEXT NOT NULL, received_unix_s INTEGER NOT NULL, finding TEXT,
+    site TEXT, message_sha256 BLOB,
     PRIMARY KEY (device_id, sha256)
+) WITHOUT ROWID;
+
+CREATE TABLE quarantine (leaf_index INTEGER PRIMARY KEY, device_id BLOB NOT NULL, lifted_leaf_index INTEGER);
+CREATE TABLE rejected (
+    device_id BLOB NOT NULL, sha256 BLOB NOT NULL, leaf_index INTEGER NOT NULL, PRIMARY KEY (device_id, sha256)
 ) WITHOUT ROWID;
 
 CREATE TABLE manifest (pack BLOB PRIMARY KEY, bytes BLOB NOT NULL);

@@ -25,6 +25,7 @@ TYP_ANCHOR = "amos-anchor+cose"
 TYP_ENROLMENT = "amos-enrolment+cose"
 TYP_REVOCATION = "amos-revocation+cose"
 TYP_FORGONE = "amos-forgone+cose"
+TYP_RULING = "amos-ruling+cose"
 TYP_STATEMENT = "amos-statement+cose"
 
 

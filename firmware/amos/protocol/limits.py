@@ -50,6 +50,12 @@ REVOCATION_BYTES_MAX = 512
 FORGONE_BYTES_MAX = 512
 """About 190 bytes."""
 
+RULED_SEGMENTS_MAX = 1024
+"""Segments that one ruling rejects: as many as a ledger keeps as evidence of one device."""
+
+RULING_BYTES_MAX = 34 * RULED_SEGMENTS_MAX + 1024
+"""Hashes of 32 bytes and their heads, the reason and the envelope: below what an entry of the log holds."""
+
 CHECKPOINT_BYTES_MAX = 1024
 
 RECEIPTED_BYTES_MAX = RECEIPT_BYTES_MAX + SEGMENT_BYTES_MAX + 32

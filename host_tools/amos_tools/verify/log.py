@@ -17,6 +17,7 @@ from amos.protocol.cose import (
     TYP_ENROLMENT,
     TYP_OPT_OUTS,
     TYP_REVOCATION,
+    TYP_RULING,
     TYP_STATEMENT,
     TYP_USAGE,
     parse,
@@ -24,8 +25,10 @@ from amos.protocol.cose import (
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
+from amos.protocol.quarantine import open_ruling
 from amos.protocol.revocation import Revocation, open_revocation
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, FIRST_PREVIOUS, Usage, open_usage
+from amos_tools.verify.decided import Decided
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.standing import PLAY_AGE_S_MAX, Hours, flags
@@ -89,6 +92,7 @@ class Log:
               entry that is by the player's clock alone, and None where the ledger's own decided
     received  when what follows was received, in Unix seconds; None before the first batch entry
     opt_outs  the lists logged before the target
+    decided   documents and quarantines in force
     """
 
     keys: Keys
@@ -102,6 +106,7 @@ class Log:
     unsettled: dict[int, str | None] = field(default_factory=dict)
     received: int | None = None
     opt_outs: list[OptOuts] = field(default_factory=list)
+    decided: Decided = field(default_factory=Decided)
     readings: list[Reading] = field(default_factory=list)
     segments: int = 0
     target_leaves: frozenset[int] = frozenset()
@@ -133,6 +138,8 @@ def _take(log: Log, index: int, entry: bytes) -> None:
         if received is not None:
             log.received = received
             return
+        if log.decided.take_text(index, entry, log.devices.keys()):
+            return
         typ = parse(entry, ENTRY_BYTES_MAX).header.get(HEADER_TYP)
         if typ == TYP_USAGE:
             _take_usage(log, index, entry)
@@ -142,11 +149,15 @@ def _take(log: Log, index: int, entry: bytes) -> None:
             _take_opt_outs(log, index, open_opt_outs(entry, log.keys.publisher, verify))
         elif typ == TYP_REVOCATION:
             _take_revocation(log, label, open_revocation(entry, log.keys.operator, verify))
+        elif typ == TYP_RULING:
+            log.decided.take_ruling(label, open_ruling(entry, log.keys.operator, verify))
         elif typ == TYP_STATEMENT:
             _check_gaps(log)
-            _take_closing(log, index, open_closing(entry, log.keys.ledger, verify))
+            closing = open_closing(entry, log.keys.ledger, verify)
+            log.decided.check_closing(label, closing)
+            _take_closing(log, index, closing)
         else:
-            raise Difference(f"{label}: typ", "usage, enrolment, revocation, opt-outs or closing", typ)
+            raise Difference(f"{label}: typ", "usage, enrolment, revocation, ruling, opt-outs or closing", typ)
     except SignatureError as error:
         raise Difference(f"{label}: signature", "one that verifies", f"one that does not ({error})") from None
     except ProtocolError as error:
@@ -210,7 +221,9 @@ def _take_usage(log: Log, index: int, entry: bytes) -> None:
     if device is None:
         raise Difference(f"{label}: usage.device_id", "one enrolled before", device_id)
     usage = open_usage(entry, device.public_key, verify)
-    _check_chain(label, usage, device, hashlib.sha256(entry).digest())
+    sha256 = hashlib.sha256(entry).digest()
+    log.decided.check_usage(label, device_id, sha256, usage.pack)
+    _check_chain(label, usage, device, sha256)
     span = usage.end_frame - usage.first_frame
     if sum(usage.frames) > device.voices * span:
         raise Difference(f"{label}: usage.frames", f"at most {device.voices} voices x {span} frames", sum(usage.frames))
