@@ -12,6 +12,7 @@ from amos.protocol.catalogue import Catalogue, Share, Work
 from amos.protocol.cbor import Tag
 from amos.protocol.closing import Closing, settled_of
 from amos.protocol.enrolment import Enrolment
+from amos.protocol.forgone import Forgone
 from amos.protocol.limits import PPM, SPLITS_MAX
 from amos.protocol.link import OFFER, OFFER_CHUNK_BYTES_MAX, REQUEST_NEEDS, Entry, Request, Response, Status
 from amos.protocol.link_name import Name
@@ -26,7 +27,7 @@ RECORDS: dict[str, type[Record]] = {
     record.NAME: record
     for record in (
         Usage, Manifest, PackStem, Catalogue, Work, Share, Enrolment, Request, Response, Entry, Name, Status,
-        Answer, OptOuts, Anchor, Closing, Revocation, Ruling,
+        Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Forgone,
     )
 }  # fmt: skip
 SLUG_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -233,6 +234,9 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         fixed = {"version": version, "stems": stems, "rate_hz": rate, "voices": st.integers(1, 32)}
     if name in ("anchor", "revocation"):
         fixed = {"version": version}
+    if name == "forgone":
+        sizes = st.integers(1, U63)
+        fixed = {"version": version, "kept_size": sizes, "lost_size": sizes}
     if name == "catalogue":
         fixed = {"version": version, "works": st.lists(works(), max_size=3, unique_by=lambda work: work.stem_id)}
     record = RECORDS[name]

@@ -16,6 +16,7 @@ from amos.protocol.catalogue import open_catalogue
 from amos.protocol.closing import open_closing
 from amos.protocol.enrolment import open_enrolment
 from amos.protocol.errors import LocalError, ProtocolError
+from amos.protocol.forgone import open_forgone
 from amos.protocol.limits import (
     OPT_OUTS_BYTES_MAX,
     OPT_OUTS_MAX,
@@ -85,13 +86,15 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
         "closing": (open_closing, EXAMPLES.ledger),
         "revocation": (open_revocation, EXAMPLES.operator),
         "ruling": (open_ruling, EXAMPLES.operator),
+        "forgone": (open_forgone, EXAMPLES.operator),
     }
     function, party = opened[name]
     return lambda data, verify: function(data, party.public_key, verify)
 
 
 SIGNED = (
-    "usage", "manifest", "catalogue", "enrolment", "opt-outs", "anchor", "closing", "revocation", "ruling", "receipt",
+    "usage", "manifest", "catalogue", "enrolment", "opt-outs", "anchor", "closing", "revocation", "ruling", "forgone",
+    "receipt",
 )  # fmt: skip
 PLAIN: dict[str, Callable[[bytes], Record]] = {
     name: decode

@@ -21,6 +21,7 @@ from amos.protocol.catalogue import Catalogue, Share, Work
 from amos.protocol.closing import Closing
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.envelope_host import unwrap
+from amos.protocol.forgone import Forgone
 from amos.protocol.link import Entry, Request, Response, Status
 from amos.protocol.link_name import Name
 from amos.protocol.manifest import CODECS, ROLES, Manifest, PackStem
@@ -54,6 +55,7 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "anchor": (Anchor, "anchor"),
     "closing": (Closing, "closing"),
     "revocation": (Revocation, "revocation"),
+    "forgone": (Forgone, "forgone"),
     "ruling": (Ruling, "ruling"),
 }
 WIDTHS = {U8: "uint8", U16: "uint16", U32: "uint32", U63: "count", UNIX_S_MAX: "unix-s", UNIX_MS_MAX: "unix-ms"}

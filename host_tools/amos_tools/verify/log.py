@@ -15,6 +15,7 @@ from amos.protocol.closing import Closing, open_closing
 from amos.protocol.cose import (
     HEADER_TYP,
     TYP_ENROLMENT,
+    TYP_FORGONE,
     TYP_OPT_OUTS,
     TYP_REVOCATION,
     TYP_RULING,
@@ -24,12 +25,14 @@ from amos.protocol.cose import (
 )
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
+from amos.protocol.forgone import open_forgone
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.quarantine import open_ruling
 from amos.protocol.revocation import Revocation, open_revocation
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, FIRST_PREVIOUS, Usage, open_usage
 from amos_tools.verify.decided import Decided
 from amos_tools.verify.errors import Difference
+from amos_tools.verify.forgone import GivenUp
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.standing import PLAY_AGE_S_MAX, Hours, flags
 from amos_tools.verify.tree import ENTRY_BYTES_MAX
@@ -109,6 +112,7 @@ class Log:
     decided: Decided = field(default_factory=Decided)
     readings: list[Reading] = field(default_factory=list)
     segments: int = 0
+    given_up: GivenUp = field(default_factory=GivenUp)
     target_leaves: frozenset[int] = frozenset()
 
 
@@ -134,6 +138,8 @@ def _take(log: Log, index: int, entry: bytes) -> None:
             raise Difference(f"{label}: genesis", genesis.decode().strip(), entry.decode(errors="replace"))
         return
     try:
+        if log.given_up.take_leaf(index, entry):
+            return
         received = batch_unix_s(entry)
         if received is not None:
             log.received = received
@@ -149,6 +155,8 @@ def _take(log: Log, index: int, entry: bytes) -> None:
             _take_opt_outs(log, index, open_opt_outs(entry, log.keys.publisher, verify))
         elif typ == TYP_REVOCATION:
             _take_revocation(log, label, open_revocation(entry, log.keys.operator, verify))
+        elif typ == TYP_FORGONE:
+            log.given_up.take(index, open_forgone(entry, log.keys.operator, verify))
         elif typ == TYP_RULING:
             log.decided.take_ruling(label, open_ruling(entry, log.keys.operator, verify))
         elif typ == TYP_STATEMENT:
@@ -157,7 +165,7 @@ def _take(log: Log, index: int, entry: bytes) -> None:
             log.decided.check_closing(label, closing)
             _take_closing(log, index, closing)
         else:
-            raise Difference(f"{label}: typ", "usage, enrolment, revocation, ruling, opt-outs or closing", typ)
+            raise Difference(f"{label}: typ", "usage, enrolment, revocation, ruling, forgone, opt-outs or closing", typ)
     except SignatureError as error:
         raise Difference(f"{label}: signature", "one that verifies", f"one that does not ({error})") from None
     except ProtocolError as error:
