@@ -22,6 +22,7 @@ MADE_OR_AWAITED = {
     ("device prepare", "DIR"),
     ("device enrol", "--out"),
     ("device revoke", "--out"),
+    ("device forgo", "--out"),
     ("device provision", "--records"),
     ("device provision", "--directory"),
     ("device replace", "--records"),

@@ -23,9 +23,11 @@ from amos.protocol.forgone import Forgone, sign_forgone
 from amos_ledger.errors import ForgoneRefused, RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.forgoing import forgo
-from amos_ledger.heads import Heads, Standing
+from amos_ledger.heads import Heads, Standing, checked_store
 from amos_ledger.ledger import Ledger
+from amos_ledger.mirror import MirrorFailed
 from amos_ledger.mqtt import MqttEdge
+from amos_ledger.outside import ask_outside
 from amos_ledger.recovery import recover
 from amos_ledger.service import Service
 from amos_mqtt.broker import Broker as Address
@@ -232,3 +234,25 @@ def test_what_no_mirror_has_is_given_up_and_comes_from_couriers(
     (again.path / "ledger.sqlite").unlink()
     whole = recover(Folder(world.path, recovered=True), [str(world.path.parent / "later")])
     assert whole.entries == opened(again, head_of(again)).size
+
+
+def test_a_command_that_signs_asks_mirrors_and_broker(world: Any, yesterday: Any, client: Client, broker: Any) -> None:
+    device, copy, segments = yesterday
+    world.restart()
+    world.take(device, segments[1])
+    world.ledger.close()
+    signed = head_of(world.folder)
+    mirror = Path(shutil.copytree(world.folder.public, world.path.parent / "mirror"))
+    folder = put_back(world.path, copy)
+    at = Address("127.0.0.1", broker.port)
+    ask_outside(folder, [], at)  # the broker retains nothing
+    with checked_store(folder):
+        pass
+    client.client.publish(topics.CHECKPOINT, signed, 1, retain=True).wait_for_publish(30)
+    for mirrors, where in (([], at), ([str(mirror)], None)):
+        shutil.rmtree(folder.ahead, ignore_errors=True)
+        ask_outside(folder, mirrors, where)
+        with pytest.raises(RolledBack), checked_store(folder):
+            pass
+    with pytest.raises(MirrorFailed, match="expected checkpoint, found none"):
+        ask_outside(folder, [str(copy)], None)
