@@ -26,6 +26,8 @@ from amos_ledger.ledger import Ledger
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.one_line import one_line_errors
 from amos_ledger.opt_outs import add_opt_outs, read_opt_outs
+from amos_ledger.quarantine_cli import app as quarantine_app
+from amos_ledger.quarantine_cli import held
 from amos_ledger.records import DeviceTotals, Totals
 from amos_ledger.service import Service
 from amos_mqtt.broker import broker_at
@@ -36,6 +38,8 @@ NewFolder = Annotated[Path, typer.Argument(metavar="DIR", help="The ledger's fol
 LedgerFolder = Annotated[Path, folder_argument("DIR", help="The ledger's folder.")]
 
 app.command()(fsck)
+app.command()(held)
+app.add_typer(quarantine_app, name="quarantine")
 
 
 @app.command()

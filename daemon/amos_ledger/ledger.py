@@ -22,17 +22,19 @@ from amos.protocol.anchor import VERSION, Anchor, sign_anchor
 from amos.protocol.answer import ACCEPTED, DUPLICATE, HELD, UNAVAILABLE, Answer
 from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.errors import ProtocolError
+from amos.protocol.merkle import root_from_path
 from amos.protocol.receipt import sign_receipt
 from amos.protocol.topics import ANCHOR, RECEIPT, device_topic
 from amos_ledger import clerk, enrolling
 from amos_ledger.clerk import Outcome
-from amos_ledger.errors import LedgerError, RolledBack
+from amos_ledger.errors import EntryDamaged, LedgerError, RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.heads import Heads, Standing
 from amos_ledger.intake.reading import Message, Reading, read, shortened, time_request
 from amos_ledger.limits import ANCHORS_PER_HOUR_MAX, BATCH_MESSAGES_MAX
 from amos_ledger.log import tree
 from amos_ledger.public import Public
+from amos_ledger.receipts import check_receipt
 from amos_ledger.records import Receipted
 from amos_ledger.store.store import Store
 
@@ -213,7 +215,7 @@ class Ledger:
             store = self._opened()
             fresh = list(self._receipt(store))
             receipts = {(item.device_id, item.sequence): item.receipt for item in fresh}
-            receipts |= _originals(store, outcomes)
+            receipts |= self._originals(store, outcomes)
             self.trouble, self.behind = None, False
         except STORAGE_ERRORS as error:
             self._note(error)
@@ -262,8 +264,24 @@ class Ledger:
         result = []
         for leaf_index, device_id, sequence, site, message_sha256 in waiting:
             path = tree.inclusion_path(leaf_index, head.size, hashes)
+            if root_from_path(hashes(0, leaf_index), leaf_index, head.size, path) != head.root:
+                raise EntryDamaged(
+                    f"tree: expected hashes that lead from entry {leaf_index} to the root of {head.size}, found others;"
+                    " the store is damaged, `amos ledger fsck` says where and what to do"
+                )
             receipt = sign_receipt(head.size, leaf_index, path, head.root, self.folder.key_id, sign_once)
             result.append(Receipted(device_id, sequence, site, message_sha256, receipt))
+        return result
+
+    def _originals(self, store: Store, outcomes: Iterable[Outcome]) -> dict[tuple[bytes | None, int | None], bytes]:
+        """The receipts that the batch's duplicates got when they were accepted. Raises `EntryDamaged`."""
+        result: dict[tuple[bytes | None, int | None], bytes] = {}
+        for outcome in outcomes:
+            if outcome.verdict == DUPLICATE and outcome.device_id is not None and outcome.sequence is not None:
+                found = store.chain.receipted(outcome.device_id, outcome.sequence)
+                if found is not None:
+                    check_receipt(store, *found, self.folder.public_key)
+                    result[outcome.key] = found[1]
         return result
 
     def _accepted(self, item: Receipted) -> Reply:
@@ -307,17 +325,6 @@ def _anchor(store: Store, message: Message, unix_ms: int) -> tuple[str, Anchor] 
     store.chain.anchors.issue(device_id, unix_ms)
     anchor = Anchor(version=VERSION, device_id=device_id, nonce=message.payload, unix_ms=unix_ms)
     return device_topic(site, device_id, ANCHOR), anchor
-
-
-def _originals(store: Store, outcomes: Iterable[Outcome]) -> dict[tuple[bytes | None, int | None], bytes]:
-    """The receipts that the batch's duplicates got when they were accepted."""
-    result: dict[tuple[bytes | None, int | None], bytes] = {}
-    for outcome in outcomes:
-        if outcome.verdict == DUPLICATE and outcome.device_id is not None and outcome.sequence is not None:
-            receipt = store.chain.receipt(outcome.device_id, outcome.sequence)
-            if receipt is not None:
-                result[outcome.key] = receipt
-    return result
 
 
 def _last_words(outcomes: Sequence[Outcome]) -> list[Outcome]:

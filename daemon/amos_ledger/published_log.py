@@ -1,5 +1,6 @@
-"""The entries, hashes and documents in a published directory, read back. Nothing read is trusted: who reads compares."""
+"""The entries, hashes and documents in a published directory, read back. Nothing is trusted: who reads compares."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from amos.protocol.errors import MessageError
@@ -28,6 +29,14 @@ class PublishedLog:
             return full[: 32 * tile.width]
         entries = _entries(full)[: tile.width]
         return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
+
+    def partials(self, tile: Tile) -> Iterator[Tile]:
+        """The forms of the tile that earlier, smaller trees left."""
+        folder = self._root / tile.partials
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            width = int(path.name) if path.name.isascii() and path.name.isdigit() else 0
+            if 0 < width < tile.width:
+                yield Tile(tile.level, tile.index, width)
 
     def entry(self, index: int) -> bytes | None:
         """The published entry at this leaf, or None."""

@@ -4,8 +4,8 @@ What a crash leaves:
   before the swap  `ledger.sqlite.new`, of no use to anyone; the next rebuild begins it anew
   at the swap      the old database under its name, or the new one: a name is replaced at once
   after it         the new database, and the old one as `ledger.sqlite.old-N`, which is nobody's but the operator's
-An entry comes from the store, or from the published bundles where the store's bytes are not those of its leaf hash. When
-some entry is sound in neither, or what is published does not follow, nothing is changed.
+An entry comes from the store, or from the published bundles where the store's bytes are not those of its leaf hash.
+When some entry is sound in neither, or what is published does not follow, nothing is changed.
 """
 
 import hashlib
@@ -21,12 +21,15 @@ from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.merkle import leaf_hash
 from amos_ledger.errors import LedgerError, NotRebuilt
 from amos_ledger.folder import Folder
+from amos_ledger.intake.clocks import dated_ms
 from amos_ledger.log import tree
 from amos_ledger.published_log import PublishedLog
+from amos_ledger.receipts import receipt_fault
 from amos_ledger.replay import rebuild
-from amos_ledger.scrub import keys_of, published_head, receipt_fault
+from amos_ledger.scrub import keys_of, published_head
 from amos_ledger.store.comparison import CARRIED, Comparison
 from amos_ledger.store.store import Store
+from amos_ledger.usage_of_entry import usage_of
 
 _BESIDE = ("-wal", "-shm")
 
@@ -52,7 +55,7 @@ class Rebuilt:
 def rebuild_folder(folder: Folder, now_ms: int, at: Callable[[str], None] = lambda step: None) -> Rebuilt:
     """Rebuild the store of a ledger that nobody serves; `at` is told of each step.
 
-    Raises `NotRebuilt`, `AlreadyServing`, another `LedgerError`, `OSError`, `sqlite3.Error`, and has changed nothing then.
+    Raises `NotRebuilt`, `AlreadyServing`, another `LedgerError`, `OSError`, `sqlite3.Error`; then nothing was changed.
     """
     with folder.serving(), folder.publishing():
         head, fault = published_head(folder)
@@ -108,6 +111,8 @@ def _fill(folder: Folder, store: Store, head: Checkpoint | None, now_ms: int) ->
         if head is not None and store.root(head.size) != head.root:
             raise NotRebuilt("public/checkpoint: expected the root of the entries, found another; nothing was changed")
         left = _carry(store, live, now_ms)
+        _drop_damaged(store)
+        _mend_dates(store)
         receipts = _without_unsound_receipts(folder, store)
     return Rebuilt(store.size(), tuple(source.mended), tuple(left), receipts, folder.store_path)
 
@@ -186,15 +191,41 @@ def _carry(store: Store, live: Comparison | None, now_ms: int) -> list[str]:
     return left
 
 
+def _drop_damaged(store: Store) -> None:
+    """Keep no message beside the log whose bytes are not those of its hash: its courier still has it."""
+    with store.transaction():
+        for table, device_id, sha256, segment in list(store.kept_segments()):
+            if hashlib.sha256(segment).digest() != sha256:
+                store.drop(table, device_id, sha256)
+
+
+def _mend_dates(store: Store) -> None:
+    """Play that the ledger's clock dates was at the instants that its segment says."""
+    with store.transaction():
+        for index, times in list(store.dates()):
+            said = dated_ms(usage_of(store.log.entry(index)))
+            if said != times:
+                store.date(index, said)
+
+
 def _without_unsound_receipts(folder: Folder, store: Store) -> int:
-    """Forget the receipts that do not verify: others, as good, are given for these segments. How many."""
+    """Forget the receipts that do not verify: others, as good, are given for these segments. How many. And know the
+    heads that the others were given for, whatever the old database knew of them."""
     roots: dict[int, bytes] = {}
+    sizes = set()
     bad = []
     for index, receipt, head_size in store.receipts():
         if receipt_fault(store, store.log.entry(index), receipt, index, head_size, folder.public_key, roots):
             bad.append(index)
+        else:
+            sizes.add(head_size)
     with store.transaction():
         store.forget_receipts(bad)
+        for size, root in store.chain.anchors.heads():
+            if not 0 < size <= store.size() or store.root(size) != root:
+                store.chain.anchors.forget_head(size)
+        for size in sizes:
+            store.chain.anchors.sign_head(size, store.root(size))
     return len(bad)
 
 

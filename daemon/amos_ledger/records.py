@@ -183,7 +183,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A device in quarantine since the entry `leaf_index`; `evidence` segments are kept, `rejected` of them for good."""
+    """A device in quarantine since the entry `leaf_index`; `evidence` segments are kept, of them `rejected`."""
 
     device_id: bytes
     name: str

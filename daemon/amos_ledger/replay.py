@@ -1,7 +1,7 @@
 """The store worked out again from the entries of the log alone: everything that decides what is paid is among them.
 
-`rebuild` is what `fsck` compares the live store with, what `fsck --rebuild` puts in its place, and what recovers a ledger
-from published bundles. What the log does not say is not there afterwards: DESIGN.md, "The database is a cache", lists it.
+`rebuild` is what `fsck` compares the live store with, what `fsck --rebuild` puts in its place, and what recovers a
+ledger from published bundles. What the log does not say is not there afterwards; DESIGN.md lists it.
 """
 
 import hashlib

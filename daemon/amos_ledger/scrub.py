@@ -11,27 +11,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from amos.crypto import verify
 from amos.protocol.checkpoint_host import Checkpoint
-from amos.protocol.errors import ProtocolError
 from amos.protocol.merkle import leaf_hash
-from amos.protocol.receipt import parse_receipt
-from amos_ledger.errors import EntryDamaged, LedgerError, NotRebuilt, RolledBack
+from amos_ledger.errors import EntryDamaged, NotRebuilt, RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.intake.clocks import dated_ms
 from amos_ledger.log import tree
-from amos_ledger.log.tiles import bundle, tiles_between
+from amos_ledger.log.tiles import TILE_LEVELS, Tile, bundle, tiles_between
 from amos_ledger.public import Public
 from amos_ledger.published_log import PublishedLog
+from amos_ledger.receipts import receipt_fault
 from amos_ledger.replay import LogKeys, rebuild
 from amos_ledger.store.comparison import COUNTING, Comparison
 from amos_ledger.store.store import Store
 from amos_ledger.usage_of_entry import usage_of
 
 REBUILD = "run `amos ledger fsck --rebuild`"
+DROP = f"{REBUILD}, which drops it; its courier still has it"
 PUBLISH_AGAIN = "remove the file; the next publication writes it again"
 PUT_BACK = "put the newer store back, or rebuild from the published log with `amos ledger fsck --rebuild`"
-ENTRY_GONE = "get the entry from a mirror of the published log, then run `amos ledger fsck --rebuild`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +73,8 @@ class _Scrub:
         self._size = live.size()
 
     def findings(self) -> Iterator[Finding]:
-        damaged = list(self._damaged_entries())
+        damaged = [*self._damaged_entries(), *self._documents()]
         yield from damaged
-        yield from self._documents()
         yield from self._kept()
         if damaged:
             return  # what would follow from the log cannot be told
@@ -118,9 +115,7 @@ class _Scrub:
             for device_id, sequence, sha256, segment in self._live.each(sql):
                 if hashlib.sha256(segment).digest() != sha256:
                     where = f"{table} segment {sequence} of {device_id.hex()}"
-                    yield Finding(
-                        where, "its bytes are not those of its hash", "its courier has it; run " + REBUILD[4:]
-                    )
+                    yield Finding(where, "its bytes are not those of its hash", DROP)
 
     def _document(self, kind: str, sha256: bytes) -> bytes:
         column = {"manifest": "pack", "catalogue": "sha256"}[kind]
@@ -174,16 +169,18 @@ class _Scrub:
         published = PublishedLog(self._folder.public, head.size)
         read = self._again.log.cached()
         for tile in tiles_between(0, head.size):
-            if tile.level is None:
-                wanted = bundle(entry for _, entry in self._again.entries(tile.first, tile.first + tile.width))
-            else:
-                hashes = range(tile.first, tile.first + tile.width)
-                wanted = b"".join(read(tile.level * 8, index) for index in hashes)
-            found = published.bytes_of(tile)
-            if found != wanted:
-                what = "is not there" if found is None else "is not what the log gives"
-                yield Finding(f"public/{tile.path}", what, PUBLISH_AGAIN)
+            for form in {tile, *published.partials(tile)}:
+                found = published.bytes_of(form)
+                if found != self._wanted(form, read):
+                    what = "is not there" if found is None else "is not what the log gives"
+                    yield Finding(f"public/{form.path}", what, PUBLISH_AGAIN)
         yield from self._published_documents()
+
+    def _wanted(self, tile: Tile, read: tree.Read) -> bytes:
+        if tile.level is None:
+            return bundle(entry for _, entry in self._again.entries(tile.first, tile.first + tile.width))
+        hashes = range(tile.first, tile.first + tile.width)
+        return b"".join(read(tile.level * TILE_LEVELS, index) for index in hashes)
 
     def _published_documents(self) -> Iterator[Finding]:
         for folder, sha256 in self._again.documents.names():
@@ -205,22 +202,6 @@ def published_head(folder: Folder) -> tuple[Checkpoint | None, str]:
         return Public(folder.public, folder.public_key, folder.sign).last(folder.trust.origin), ""
     except RolledBack as error:
         return None, str(error)
-
-
-def receipt_fault(
-    store: Store, entry: bytes, receipt: bytes, index: int, head_size: int, key: bytes, roots: dict[int, bytes]
-) -> str:
-    """What is wrong with the receipt of the entry at `index`, "" for nothing. `roots` remembers those of `store`."""
-    try:
-        parsed = parse_receipt(receipt)
-        root, size = parsed.check(entry, key, verify), parsed.tree_size
-        if size not in roots:
-            roots[size] = store.root(size)
-        if (parsed.leaf_index, size, root) != (index, head_size, roots[size]):
-            return "is for another entry or another tree"
-    except (ProtocolError, LookupError, LedgerError, sqlite3.Error) as error:
-        return f"does not verify: {error}"
-    return ""
 
 
 def _row_text(columns: str, row: tuple[object, ...]) -> str:

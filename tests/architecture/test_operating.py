@@ -22,6 +22,8 @@ NEEDS = {
     "a checkpoint kept",
     "a courier's spool",
     "a device to revoke",
+    "a ledger that lost something",
+    "a mirror",
     "a month's play",
     "a Raspberry Pi",
     "a statement",

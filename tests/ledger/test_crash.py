@@ -106,7 +106,7 @@ def test_dying_inside_the_first_transaction_leaves_nothing(world: Any, statement
     check_whole(world, device, before)
 
 
-@pytest.mark.parametrize("fatal", ["tile/entries/000.p/6", "tile/0/000.p/6", "checkpoint"])
+@pytest.mark.parametrize("fatal", ["tile/entries/000.p/8", "tile/0/000.p/8", "checkpoint"])
 def test_dying_while_a_file_is_written(world: Any, fatal: str) -> None:
     device = world.device()
     world.ledger.close()

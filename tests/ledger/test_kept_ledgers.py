@@ -35,7 +35,7 @@ KEPT = Path(__file__).parent / "kept"
 OPERATOR, PUBLISHER = b"o" * 32, b"p" * 32
 SEGMENTS = 6
 LOG_SIZES = {2: 13, 3: 14, 4: 14}
-"""The genesis, two enrolments, the segments, the closing, and documents; since version 3 a batch entry before the segments."""
+"""The genesis, two enrolments, the segments, the closing, documents; since version 3 a batch entry."""
 
 
 @pytest.fixture(params=[2, 3])

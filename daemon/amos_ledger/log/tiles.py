@@ -99,7 +99,7 @@ def bundle_entries(data: bytes) -> list[bytes]:
 def check_hashes(tile: Tile, hashes: bytes, read: Callable[[int, int], bytes]) -> None:
     """Raise `LookupError` unless these hashes of the tile lead to the stored hashes above them, as `read` gives them.
 
-    The tile folds into the largest complete subtrees that it covers; the roots of those are what tree heads are made of.
+    The tile folds into the largest complete subtrees that it covers, and of their roots tree heads are made.
     """
     assert tile.level is not None
     level, first = tile.level * TILE_LEVELS, tile.first

@@ -87,6 +87,14 @@ class Anchors:
         """Receipts are given for this tree."""
         self._database.run("INSERT OR IGNORE INTO head VALUES (?, ?)", (size, root))
 
+    def heads(self) -> list[tuple[int, bytes]]:
+        """(size, root) of the trees for which receipts were given."""
+        return [(size, bytes(root)) for size, root in self._database.rows("SELECT size, root FROM head")]
+
+    def forget_head(self, size: int) -> None:
+        """No tree of this size was signed."""
+        self._database.run("DELETE FROM head WHERE size = ?", (size,))
+
     def forget_heads(self) -> None:
         """Judge no root that is not known: receipts were given that are not remembered. A player may name a root for
         as long as it runs, so there is no end to it."""

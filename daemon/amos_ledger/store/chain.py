@@ -7,7 +7,7 @@ from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.segment import Usage
 from amos_ledger.intake.reading import Reading
 from amos_ledger.limits import EVIDENCE_SEGMENTS_MAX, PAYLOADS_CACHED_MAX
-from amos_ledger.records import Accepted, Decided, Device, Held, Receipted, Sealed, severed
+from amos_ledger.records import Accepted, Decided, Device, Held, Receipted, Sealed, Waiting, severed
 from amos_ledger.store.anchors import Anchors
 from amos_ledger.store.database import Database, Row
 from amos_ledger.store.entries import Log
@@ -172,6 +172,12 @@ class Chain:
         row = self._database.one(sql, (device_id, sequence))
         return bytes(row[0]) if row and row[0] is not None else None
 
+    def receipted(self, device_id: bytes, sequence: int) -> tuple[int, bytes] | None:
+        """(leaf index, original receipt) of an accepted segment; None while it has none."""
+        sql = "SELECT leaf_index, receipt FROM usage WHERE device_id = ? AND sequence = ? AND receipt IS NOT NULL"
+        row = self._database.one(sql, (device_id, sequence))
+        return (row[0], bytes(row[1])) if row else None
+
     def without_receipt(self, size: int, count: int) -> list[Row]:
         """(leaf index, device, sequence, site, message hash) of segments without receipt below leaf `size`."""
         sql = (
@@ -231,6 +237,14 @@ class Chain:
         """Devices of which a held segment's pack has been published since."""
         sql = "SELECT DISTINCT device_id FROM held JOIN manifest USING (pack) WHERE verdict != ?"
         return [bytes(device_id) for (device_id,) in self._database.rows(sql, (GAP,))]
+
+    def waiting(self) -> list[Waiting]:
+        """Every held segment, by device."""
+        sql = (
+            "SELECT device_id, name, device.site, sequence, verdict, waits_for, pack, received_unix_s"
+            " FROM held JOIN device USING (device_id) ORDER BY name, device_id, sequence"
+        )
+        return [Waiting(*row) for row in self._database.rows(sql)]
 
     # Evidence.
 

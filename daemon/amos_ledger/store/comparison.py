@@ -116,8 +116,8 @@ class Comparison:
         """Copy whom accepted segments were answered to, with what, and when they came to the second."""
         beside = ", ".join(f"found.{name.strip()}" for name in USAGE_BESIDE.split(","))
         return self._database.run(
-            f"UPDATE main.usage SET ({USAGE_BESIDE}) = ({beside}) FROM live.usage AS found"
-            " WHERE found.device_id = usage.device_id AND found.sequence = usage.sequence AND found.sha256 = usage.sha256"
+            f"UPDATE main.usage SET ({USAGE_BESIDE}) = ({beside}) FROM live.usage AS found WHERE"
+            " found.device_id = usage.device_id AND found.sequence = usage.sequence AND found.sha256 = usage.sha256"
         )
 
     def carry_clock(self) -> None:

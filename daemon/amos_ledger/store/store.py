@@ -168,6 +168,27 @@ class Store:
         sql = "UPDATE usage SET receipt = NULL, head_size = NULL WHERE leaf_index = ?"
         self._database.run_many(sql, [(index,) for index in leaves])
 
+    def dates(self) -> Iterator[tuple[int, tuple[int, int]]]:
+        """(leaf index, start and end in Unix ms) of play that the ledger's clock dates."""
+        sql = "SELECT leaf_index, start_unix_ms, end_unix_ms FROM usage WHERE start_unix_ms IS NOT NULL"
+        return ((index, (start, end)) for index, start, end in self._database.each(sql))
+
+    def date(self, leaf_index: int, times_ms: tuple[int, int] | None) -> None:
+        """Put right when the play at this leaf was; None: nobody knows."""
+        start, end = times_ms or (None, None)
+        sql = "UPDATE usage SET start_unix_ms = ?, end_unix_ms = ? WHERE leaf_index = ?"
+        self._database.run(sql, (start, end, leaf_index))
+
+    def kept_segments(self) -> Iterator[tuple[str, bytes, bytes, bytes]]:
+        """(table, device, SHA-256, bytes) of every segment that is kept and is not in the log."""
+        for table in ("held", "evidence"):
+            for row in self._database.each(f"SELECT device_id, sha256, segment FROM {table}"):
+                yield table, *row
+
+    def drop(self, table: str, device_id: bytes, sha256: bytes) -> None:
+        """Keep it no longer."""
+        self._database.run(f"DELETE FROM {table} WHERE device_id = ? AND sha256 = ?", (device_id, sha256))
+
     # What settlement reads and writes.
 
     def usage_leaves(self, period: str) -> list[int]:

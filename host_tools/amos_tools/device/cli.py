@@ -13,6 +13,7 @@ from amos.crypto import public_key
 from amos.protocol.link import OUTPUTS, STATES
 from amos.protocol.segment import CLOCK_LETTERS, OUTPUT_KINDS, PACES
 from amos_cli.files import write_output
+from amos_cli.key_files import read_key
 from amos_cli.numbers import finite
 from amos_cli.output import AsJson, print_json
 from amos_cli.paths import file_option, folder_argument, folder_option
@@ -30,7 +31,6 @@ from amos_tools.device.refusals import device_refusals
 from amos_tools.device.revoke import revoke
 from amos_tools.device.send import send_pack
 from amos_tools.device.settings import silence_in, wanted
-from amos_tools.pack.keys import read_key
 from amos_tools.simulate.inputs import word_input
 from amos_tools.simulate.vocabulary import ScoreVocabulary
 

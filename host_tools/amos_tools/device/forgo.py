@@ -11,10 +11,10 @@ from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.forgone import VERSION, Forgone, open_forgone, sign_forgone
 from amos.protocol.limits import FORGONE_BYTES_MAX
 from amos_cli.files import write_output
+from amos_cli.key_files import read_key
 from amos_cli.output import AsJson, print_json
 from amos_cli.paths import file_option
 from amos_tools.device.refusals import device_refusals
-from amos_tools.pack.keys import read_key
 
 ROOT_DIGITS = 64
 
