@@ -30,6 +30,8 @@ from amos_ledger.quarantine_cli import app as quarantine_app
 from amos_ledger.quarantine_cli import held
 from amos_ledger.records import DeviceTotals, Totals
 from amos_ledger.service import Service
+from amos_ledger.trust_cli import cosign, prove
+from amos_ledger.witnesses import Cosigning, read_policy_file
 from amos_mqtt.broker import broker_at
 
 app = typer.Typer(help="Keep the ledger: enrol devices, publish packs, serve couriers.", no_args_is_help=True)
@@ -39,6 +41,8 @@ LedgerFolder = Annotated[Path, folder_argument("DIR", help="The ledger's folder.
 
 app.command()(fsck)
 app.command()(held)
+app.command()(prove)
+app.command()(cosign)
 app.add_typer(quarantine_app, name="quarantine")
 
 
@@ -152,6 +156,9 @@ def serve(
     tls_ca: Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")] = None,
     tls_certificate: Annotated[Path | None, file_option(help="The ledger's certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
+    policy: Annotated[
+        Path | None, file_option(metavar="FILE", help="Have these witnesses cosign (c2sp.org/tlog-policy).")
+    ] = None,
 ) -> None:
     """Take usage from the broker, answer with receipts or refusals, until ended (SIGTERM, Ctrl-C)."""
     logging.basicConfig(format="%(asctime)s ledger: %(message)s", level=logging.INFO)
@@ -160,12 +167,15 @@ def serve(
         where = broker_at(broker, tls_ca, tls_certificate, tls_key)
         ledger = Folder(folder)
         ledger.open_store().close()
+        rule = None if policy is None else read_policy_file(policy)
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         with ledger.serving():
             edge = MqttEdge(where, f"amos-ledger-{ledger.key_id.hex()}", report)
             report(f"serving {folder}, origin {ledger.trust.origin}")
+            if rule is not None:
+                Cosigning(ledger, rule, report, stop).start()
             Service(Ledger(ledger), edge, report, stop).run(once_idle)
             report("ended")
         if once_idle is not None and not edge.reached:

@@ -42,6 +42,18 @@ class ForgoneRefused(LedgerError):
     """What the operator gives up is not what this ledger has lost."""
 
 
+class NoProof(LedgerError):
+    """There is nothing to prove, or no published head to prove it under."""
+
+
+class PolicyRefused(LedgerError):
+    """The file with the policy is none."""
+
+
+class WitnessFailed(LedgerError):
+    """A witness did not cosign, and said why or did not answer."""
+
+
 class StorageFailed(LedgerError):
     """Database or disk refuses: full, gone, damaged, or locked for too long."""
 

@@ -21,6 +21,8 @@ from amos_ledger.log.tiles import TILE_LEVELS, TILE_WIDTH, Tile, bundle, check_h
 from amos_ledger.store.store import Store
 
 CHECKPOINT = "checkpoint"
+WITNESSED = "checkpoint.witnessed"
+"""The last checkpoint that enough witnesses have cosigned."""
 
 
 class Public:

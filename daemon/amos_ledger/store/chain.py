@@ -172,6 +172,12 @@ class Chain:
         row = self._database.one(sql, (device_id, sequence))
         return bytes(row[0]) if row and row[0] is not None else None
 
+    def leaf_of(self, device_id: bytes, sequence: int) -> int | None:
+        """Where in the log an accepted segment stands."""
+        sql = "SELECT leaf_index FROM usage WHERE device_id = ? AND sequence = ?"
+        row = self._database.one(sql, (device_id, sequence))
+        return None if row is None else int(row[0])
+
     def receipted(self, device_id: bytes, sequence: int) -> tuple[int, bytes] | None:
         """(leaf index, original receipt) of an accepted segment; None while it has none."""
         sql = "SELECT leaf_index, receipt FROM usage WHERE device_id = ? AND sequence = ? AND receipt IS NOT NULL"

@@ -56,7 +56,8 @@ RULED_SEGMENTS_MAX = 1024
 RULING_BYTES_MAX = 34 * RULED_SEGMENTS_MAX + 1024
 """Hashes of 32 bytes and their heads, the reason and the envelope: below what an entry of the log holds."""
 
-CHECKPOINT_BYTES_MAX = 1024
+CHECKPOINT_BYTES_MAX = 8192
+"""A signed tree head is about 200 bytes, and each witness adds about 150."""
 
 RECEIPTED_BYTES_MAX = RECEIPT_BYTES_MAX + SEGMENT_BYTES_MAX + 32
 """A receipt and the envelope that it was given for."""
