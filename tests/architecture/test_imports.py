@@ -160,6 +160,7 @@ RULES = (
         "amos_sync.cli", "amos_sync", "amos_cli", "amos.protocol", "amos.edges.notify_host", "amos.crypto", "amos_mqtt"
     ),
     rule("amos_ledger.cli", "amos_ledger", "amos_cli", "amos.protocol", "amos.crypto", "amos_mqtt"),
+    rule("amos_ledger.trust_cli", "amos_ledger", "amos_cli"),
     # A word to the supervisor and a durable write know nothing of players; each has one owner.
     rule(
         "amos_sync",

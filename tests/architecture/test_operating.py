@@ -26,7 +26,9 @@ NEEDS = {
     "a mirror",
     "a month's play",
     "a Raspberry Pi",
+    "a proof",
     "a statement",
+    "witnesses",
 }
 SIDECAR = """file,title,artist,splits,role,key,tempo,beats,opt_in
 haze.wav,Haze,Ilse Maren,ilse-maren=700000;kite-publishing=300000,pads,A minor,60,4,yes

@@ -31,6 +31,7 @@ MADE_OR_AWAITED = {
     ("courier run", "--spool"),
     ("courier run", "--opt-outs"),  # an operator may put it there later
     ("ledger init", "DIR"),
+    ("ledger prove", "--out"),
     ("pool settle", "--out"),
     ("key", "FILE"),
 }

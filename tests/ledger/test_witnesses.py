@@ -15,6 +15,7 @@ import witness_process
 from nacl.signing import SigningKey, VerifyKey
 from typer.testing import CliRunner
 
+from amos.protocol.errors import MessageError
 from amos.protocol.policy_host import read_policy
 from amos_ledger.errors import NoProof
 from amos_ledger.folder import Folder
@@ -246,8 +247,6 @@ def test_a_witness_does_not_cosign_a_second_history(world: Any, witnesses: Witne
     ],
 )
 def test_policies_that_are_none(witnesses: Witnesses, lines: list[str], fault: str) -> None:
-    from amos.protocol.errors import MessageError
-
     with pytest.raises(MessageError, match=fault):
         read_policy(witnesses.policy(*lines))
 
