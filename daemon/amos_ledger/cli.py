@@ -283,6 +283,20 @@ def restored(
 
 
 @app.command()
+def clock(
+    folder: LedgerFolder,
+    as_json: AsJson = False,
+) -> None:
+    """Say that this machine's clock is right, though it is before what the ledger has stored, or years after."""
+    now_ms = time.time_ns() // 1_000_000
+    with one_line_errors(folder, as_json), Folder(folder).open_store() as store, store.transaction():
+        store.chain.anchors.accept_clock(now_ms)
+    if as_json:
+        return print_json({"clock_unix_ms": now_ms})
+    typer.echo(f"the ledger's clock is {_utc(now_ms // 1000)}")
+
+
+@app.command()
 def plausibility(
     folder: LedgerFolder,
     as_json: AsJson = False,

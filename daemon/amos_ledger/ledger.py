@@ -107,6 +107,7 @@ class Ledger:
         try:
             store = self._opened()
             with store.transaction():
+                store.chain.anchors.check_clock(unix_ms)
                 store.chain.anchors.note_clock(unix_ms)
                 for message in messages:
                     anchors.append(_anchor(store, message, unix_ms))
@@ -200,6 +201,7 @@ class Ledger:
         outcomes: list[Outcome] = []
         store = self._opened()
         with store.transaction():
+            store.chain.anchors.check_clock(received_unix_s * 1000)
             store.chain.anchors.note_clock(received_unix_s * 1000)
             for reading in readings:
                 outcomes += clerk.take(store, reading, received_unix_s)

@@ -144,9 +144,24 @@ def add_pack(folder: Folder, store: Store, manifest_data: bytes, catalogue_data:
             raise PackRefused(
                 f"catalogue.serial: expected a number not used yet, found {catalogue.serial} with other works"
             )
+        _check_played(store, catalogue)
         fresh = store.documents.add_manifest(manifest.serial, pack, manifest_data)
         fresh |= store.documents.add_catalogue(catalogue.serial, sha256, catalogue_data)
     return pack, manifest, fresh
+
+
+def _check_played(store: Store, catalogue: Catalogue) -> None:
+    """Nobody could be paid by a catalogue in force that lacks a stem of which there is play."""
+    latest = store.documents.latest_serial()
+    if latest is not None and catalogue.serial < latest:
+        return  # it is in force no more
+    owned = {work.stem_id for work in catalogue.works}
+    missing = sorted(store.played_stems() - owned)
+    if missing:
+        raise PackRefused(
+            f"catalogue.works: expected every stem of which there is play, found none with id {missing[0].hex()}"
+            + (f" and {len(missing) - 1} others" if len(missing) > 1 else "")
+        )
 
 
 def read_enrolment(path: Path) -> bytes:

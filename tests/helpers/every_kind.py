@@ -17,6 +17,7 @@ from amos_ledger.rulings import rule, ruling_on
 from amos_ledger.settle_period import settle_period
 
 NOON = 1_793_534_400
+LATER = NOON + 40 * 86_400
 
 
 def played(world: Any, segments: int = 6) -> Any:
@@ -45,6 +46,10 @@ def dated(device: Any, unix_s: int) -> bytes:
     return bytes(device.seal(clock=CLOCK_INFORMATIVE, anchor_unix_ms=unix_s * 1000, anchor_ms=0))
 
 
+def later(world: Any, device: Any, *segments: bytes) -> None:
+    world.answers(world.ledger.take([device.message(segment) for segment in segments], LATER))
+
+
 def with_every_kind(world: Any) -> Any:
     """Enrolments, one that replaces, a revocation, batches, segments of all standings, a loss, another pack and
     catalogue, an opt-out list, quarantines with rulings, held segments, evidence, and a closing."""
@@ -68,18 +73,18 @@ def with_every_kind(world: Any) -> Any:
     add_opt_outs(world.folder, signed_opt_outs(world, 1, NOON - 99))
     world.publish(type(world.pack).make(world.publisher, number=2, stems=5, serial=2))
     settle_period(world.folder, "2026-11", 10**9, "EUR")
-    world.answers(world.ledger.take([plain.message(plain.seal())], NOON + 40 * 86_400))
+    later(world, plain, plain.seal())
     with world.folder.open_store() as store:
         gone = Revocation(version=1, device_id=lost.key.id, unix_s=NOON + 60)
         registry.revoke(world.folder, store, sign_revocation(gone, world.operator.id, world.operator.sign))
     world.enrol(early, unix_s=NOON + 5, predecessor=lost.key.id)
-    world.take(lost, dated(lost, NOON + 90))
+    later(world, lost, dated(lost, NOON + 90))
     early.seal(lost_first=5, lost_last=5, lost_reason=1, sequence=6)
-    world.take(early, early.sealed[-1])
+    later(world, early, early.sealed[-1])
     bad = type(plain)(9, world.pack.id)
     world.enrol(bad)
-    world.take(bad, bad.seal(rows=[(0, 0, 99)], session=7), bad.seal(session=3))
-    world.ledger.date([Message(plain.topic(TIME), bytes(16), bytes(32), 16)], (NOON + 41 * 86_400) * 1000)
+    later(world, bad, bad.seal(rows=[(0, 0, 99)], session=7), bad.seal(session=3))
+    world.ledger.date([Message(plain.topic(TIME), bytes(16), bytes(32), 16)], (LATER + 86_400) * 1000)
     world.ledger.tick()
     world.ledger.close()
     return plain

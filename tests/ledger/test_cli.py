@@ -78,7 +78,7 @@ def test_status_says_what_was_refused_and_who_is_in_quarantine(world: Any) -> No
     device = world.device()
     world.take(device, device.seal())
     world.take(device, device.seal([(9, 0, 1)]))
-    world.ledger.take([Message.of("x", b"")], 0)
+    world.ledger.take([Message.of("x", b"")], 1_793_534_400)
     facts = json.loads(run("status", world.path, "--json").output)
     assert (facts["accepted"], facts["held"], facts["duplicates"]) == (1, 0, 0)
     assert facts["refused"] == {"malformed": 1, "impossible": 1}

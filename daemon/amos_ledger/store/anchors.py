@@ -5,11 +5,22 @@ Each setting back of the ledger's own clock begins another epoch, and instants o
 clock here is no device's fault.
 """
 
+from amos_ledger.errors import ClockWrong
+from amos_ledger.limits import NUMBER_MAX
 from amos_ledger.records import DatedPlay, IssuedAnchor, SeedRoot
 from amos_ledger.store.database import Database
 
 ANCHOR_DAYS = 402
 """The 400 days after which play is dated by its arrival, and the day for which an anchor dates it."""
+
+CLOCK_BEFORE_MS = 86_400_000
+"""A clock that goes back by less was wrong by its zone, or ran fast, and is right again."""
+
+CLOCK_AFTER_MS = 2 * 365 * 86_400_000
+"""Nobody leaves a ledger for so long, and a clock that fell to its end of time shows more."""
+
+PLAUSIBLE_MS = 1_577_836_800_000
+"""The year 2020. What was noted before is a machine without a clock that had not been told the time."""
 
 CLOCK_BACK_MS = 1000
 """A clock that is set back by less was only disciplined."""
@@ -22,6 +33,26 @@ class Anchors:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def check_clock(self, now_ms: int) -> None:
+        """Raise `ClockWrong` when the ledger's clock shows what it cannot: what is received now would be dated wrong, in
+        the log and for good."""
+        row = self._database.one("SELECT clock_ms FROM ledger")
+        assert row is not None
+        before_ms = row[0] - CLOCK_BEFORE_MS
+        after_ms = row[0] + CLOCK_AFTER_MS if row[0] >= PLAUSIBLE_MS else NUMBER_MAX
+        if not before_ms <= now_ms <= after_ms:
+            what = (
+                "before what the ledger has stored" if now_ms < before_ms else "years after what the ledger has stored"
+            )
+            raise ClockWrong(
+                f"clock: expected from {before_ms // 1000} to {after_ms // 1000} Unix seconds, found {now_ms // 1000},"
+                f" {what}; set this machine's clock, or say with `amos ledger clock` that it is right"
+            )
+
+    def accept_clock(self, now_ms: int) -> None:
+        """The operator says that the clock is right, whatever it showed before."""
+        self.note_clock(now_ms)
 
     def note_clock(self, now_ms: int) -> None:
         """The ledger's clock shows `now_ms`."""

@@ -62,6 +62,11 @@ class Documents:
         row = self._database.one("SELECT sha256 FROM catalogue WHERE serial = ?", (serial,))
         return bytes(row[0]) if row else None
 
+    def latest_serial(self) -> int | None:
+        """The highest serial of a catalogue, or None."""
+        row = self._database.one("SELECT max(serial) FROM catalogue")
+        return row[0] if row else None
+
     def latest_catalogue(self) -> bytes | None:
         """The signed catalogue with the highest serial."""
         row = self._database.one("SELECT sha256, bytes FROM catalogue ORDER BY serial DESC LIMIT 1")

@@ -211,6 +211,10 @@ class Store:
             (bytes(stem), tier, rate_hz): frames for stem, tier, rate_hz, frames in self._database.each(sql, (period,))
         }
 
+    def played_stems(self) -> set[bytes]:
+        """Every stem of which there is play, in whatever period."""
+        return {bytes(stem) for (stem,) in self._database.rows("SELECT DISTINCT stem_id FROM rollup")}
+
     def add_rollup(self, period: str, rollup: Mapping[RollupKey, int]) -> None:
         """Add one segment's frames to the period."""
         sql = (

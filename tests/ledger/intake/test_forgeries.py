@@ -88,6 +88,8 @@ class Case:
 
     def issue(self, *unix_ms: int) -> None:
         for moment in unix_ms:
+            with self.world.folder.open_store() as store, store.transaction():
+                store.chain.anchors.accept_clock(moment)  # the world's clock goes as the case needs it
             assert self.world.ledger.date([self.forger.nonce()], moment) != [None]
         self.anchors += unix_ms
 
