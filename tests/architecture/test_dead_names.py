@@ -31,7 +31,7 @@ IN_A_FORMAT = {
 FOR_WITNESSES = {
     "daemon/amos_ledger/log/tree.py: check_consistency",
 }
-"""What a witness asks for before it cosigns (c2sp.org/tlog-witness). No witness does yet; the crash tests use them."""
+"""What a witness does before it cosigns (c2sp.org/tlog-witness). The crash tests use it."""
 
 
 @cache
