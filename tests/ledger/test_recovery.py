@@ -167,8 +167,8 @@ def test_a_forged_or_foreign_mirror_is_none(settled: SettledWorld, mirror: Path,
     tile.write_bytes(bytes(len(tile.read_bytes())))
     with pytest.raises(NoMirror, match="tiles that give the root"):
         recover(folder, [str(mirror)])
-    (mirror / "checkpoint").write_bytes(b"x" * 5000)
-    with pytest.raises(NoMirror, match="at most 1024 bytes"):
+    (mirror / "checkpoint").write_bytes(b"x" * 10_000)
+    with pytest.raises(NoMirror, match="at most 8192 bytes"):
         recover(folder, [str(mirror)])
     assert not (settled.path / "ledger.sqlite").exists()
 

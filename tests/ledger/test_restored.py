@@ -135,6 +135,7 @@ def test_the_broker_keeps_the_head_and_the_ledger_asks_it_before_it_signs(
     assert client.of(topics.CHECKPOINT)[-1] == signed, "the last head is shown when the ledger ends"
 
     running = serve(put_back(world.path, copy))
+    wait_until(lambda: running.ledger.behind, "the ledger to know, before anybody sends it anything")
     client.client.publish(device.topic(), wrap(segments[2]), 1)
     wait_until(lambda: client.answers(device)[-1].verdict == UNAVAILABLE, "a refusal")
     assert "signed a tree of" in client.answers(device)[-1].detail
