@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from amos.edges.durable_host import sync_folder
@@ -177,7 +178,7 @@ def _carry(store: Store, live: Comparison | None, now_ms: int) -> list[str]:
             store.chain.anchors.forget(now_ms)
         return [*CARRIED, "usage", "ledger"]
     left = []
-    steps = [(table, lambda table=table: live.carry(table)) for table in CARRIED]
+    steps: list[tuple[str, Callable[[], object]]] = [(table, partial(live.carry, table)) for table in CARRIED]
     steps += [("usage", live.carry_usage), ("ledger", live.carry_clock)]
     for name, step in steps:
         try:

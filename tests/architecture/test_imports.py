@@ -161,6 +161,9 @@ RULES = (
     ),
     rule("amos_ledger.cli", "amos_ledger", "amos_cli", "amos.protocol", "amos.crypto", "amos_mqtt"),
     rule("amos_ledger.trust_cli", "amos_ledger", "amos_cli"),
+    rule("amos_ledger.fsck_cli", "amos_ledger", "amos_cli"),
+    rule("amos_ledger.quarantine_cli", "amos_ledger", "amos_cli", "amos.protocol"),
+    rule("amos_ledger.one_line", "amos_ledger", "amos_cli", "amos.protocol", "amos_mqtt"),
     # A word to the supervisor and a durable write know nothing of players; each has one owner.
     rule(
         "amos_sync",
@@ -182,6 +185,12 @@ RULES = (
         pure=True,
     ),
     # It keeps what was decided elsewhere, and reads the values that are decided about.
+    # What an older version did not reckon is reckoned when its store is brought to the present schema.
+    rule(
+        "amos_ledger.store.migration",
+        *("amos_ledger.store", "amos_ledger.records", "amos_ledger.intake.placements"),
+        *("amos_ledger.log", "amos.protocol"),
+    ),
     rule(
         "amos_ledger.store",
         "amos.edges.private_host",

@@ -21,6 +21,7 @@ NEEDS = {
     "a broker",
     "a checkpoint kept",
     "a courier's spool",
+    "a device in quarantine",
     "a device to revoke",
     "a ledger that lost something",
     "a mirror",

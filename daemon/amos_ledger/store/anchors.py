@@ -35,16 +35,16 @@ class Anchors:
         self._database = database
 
     def check_clock(self, now_ms: int) -> None:
-        """Raise `ClockWrong` when the ledger's clock shows what it cannot: what is received now would be dated wrong, in
-        the log and for good."""
+        """Raise `ClockWrong` when the ledger's clock shows what it cannot.
+
+        What is received now would be dated wrong, in the log and for good.
+        """
         row = self._database.one("SELECT clock_ms FROM ledger")
         assert row is not None
         before_ms = row[0] - CLOCK_BEFORE_MS
         after_ms = row[0] + CLOCK_AFTER_MS if row[0] >= PLAUSIBLE_MS else NUMBER_MAX
         if not before_ms <= now_ms <= after_ms:
-            what = (
-                "before what the ledger has stored" if now_ms < before_ms else "years after what the ledger has stored"
-            )
+            what = ("before" if now_ms < before_ms else "years after") + " what the ledger has stored"
             raise ClockWrong(
                 f"clock: expected from {before_ms // 1000} to {after_ms // 1000} Unix seconds, found {now_ms // 1000},"
                 f" {what}; set this machine's clock, or say with `amos ledger clock` that it is right"

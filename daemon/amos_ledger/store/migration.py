@@ -11,7 +11,9 @@ from amos.protocol.limits import ENROLMENT_BYTES_MAX, MANIFEST_BYTES_MAX, SEGMEN
 from amos.protocol.manifest import Manifest
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.segment import Usage
+from amos_ledger.intake.placements import sounding_after
 from amos_ledger.log import tree
+from amos_ledger.records import severed
 from amos_ledger.store.anchors import Anchors
 from amos_ledger.store.database import Database
 from amos_ledger.store.entries import Log
@@ -111,9 +113,24 @@ CREATE TABLE rejected (
 
 
 def _to_4(database: Database, _now_ms: int) -> None:
+    _to_4_sound(database)
     _to_4_documents(database)
     _to_4_quarantine(database)
     _to_4_heads(database)
+
+
+def _to_4_sound(database: Database) -> None:
+    """What sounds on after a segment, and the hash of its sound, of those from before version 3 too."""
+    log = Log(database)
+    before = "SELECT session, sounding FROM usage WHERE device_id = ? AND sequence = ? AND leaf_index < ?"
+    sql = "SELECT device_id, sequence, leaf_index FROM usage WHERE sounding IS NULL ORDER BY leaf_index"
+    for device_id, sequence, leaf_index in database.rows(sql):
+        usage = Usage.decode(parse_typed(log.entry(leaf_index), TYP_USAGE, SEGMENT_BYTES_MAX).payload)
+        row = None if severed(usage) else database.one(before, (device_id, sequence - 1, leaf_index))
+        sounding = sounding_after(usage, row[1] if row is not None and row[0] == usage.session else None)
+        sound = usage.pcm_sha256 if len(usage.stems) and any(usage.pcm_sha256) else None
+        known = "UPDATE usage SET sounding = ?, pcm_sha256 = ? WHERE leaf_index = ?"
+        database.run(known, (sounding, sound, leaf_index))
 
 
 def _to_4_documents(database: Database) -> None:

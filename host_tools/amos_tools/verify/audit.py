@@ -154,8 +154,8 @@ class Audit:
             catalogue = open_catalogue(catalogue_bytes, self._keys.publisher, verify)
         except ProtocolError as error:
             raise Difference("catalogue", "one by the pinned publisher key", error) from None
-        named = log.decided.catalogues.get(catalogue.serial, closing.catalogue_sha256)
-        same("catalogue.serial, as the log names it", named, closing.catalogue_sha256)
+        if log.catalogue_serial is not None:
+            same("catalogue.serial", log.catalogue_serial, catalogue.serial)
         manifests = _Manifests(self._published, self._keys.publisher)
         period = roll_up(log.readings, manifests.of, log.opt_outs, closing.version)
         by_payee = {str(core["payee"]): core for core in cores(period, catalogue, closing)}

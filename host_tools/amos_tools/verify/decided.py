@@ -20,12 +20,14 @@ class Decided:
     catalogues   serial → SHA-256
     quarantines  device → index of the entry since which it is in quarantine
     rejected     (device, SHA-256) of segments that never count
+    paying_serial  the serial under which the last closing's catalogue was named
     """
 
     manifests: set[bytes] = field(default_factory=set)
     catalogues: dict[int, bytes] = field(default_factory=dict)
     quarantines: dict[bytes, int] = field(default_factory=dict)
     rejected: set[tuple[bytes, bytes]] = field(default_factory=set)
+    paying_serial: int | None = None
 
     def take_text(self, index: int, entry: bytes, enrolled: Container[bytes]) -> bool:
         """Whether the entry is one of these texts, and noted. Raises `Difference`, `MessageError`."""
@@ -72,7 +74,8 @@ class Decided:
             raise Difference(f"{label}: usage.pack", "one whose manifest was named before", pack)
 
     def check_closing(self, label: str, closing: Closing) -> None:
-        """It pays by the latest catalogue."""
+        """It pays by the latest catalogue; the serial that this one was named with is kept for who reads it."""
+        self.paying_serial = max(self.catalogues, default=None)
         if self.catalogues:
             latest = self.catalogues[max(self.catalogues)]
             if closing.catalogue_sha256 != latest:

@@ -96,6 +96,7 @@ class Log:
     received  when what follows was received, in Unix seconds; None before the first batch entry
     opt_outs  the lists logged before the target
     decided   documents and quarantines in force
+    catalogue_serial  under which the log names the catalogue of the target; None where it names none
     """
 
     keys: Keys
@@ -110,6 +111,7 @@ class Log:
     received: int | None = None
     opt_outs: list[OptOuts] = field(default_factory=list)
     decided: Decided = field(default_factory=Decided)
+    catalogue_serial: int | None = None
     readings: list[Reading] = field(default_factory=list)
     segments: int = 0
     given_up: GivenUp = field(default_factory=GivenUp)
@@ -163,6 +165,8 @@ def _take(log: Log, index: int, entry: bytes) -> None:
             _check_gaps(log)
             closing = open_closing(entry, log.keys.ledger, verify)
             log.decided.check_closing(label, closing)
+            if index == log.target:
+                log.catalogue_serial = log.decided.paying_serial
             _take_closing(log, index, closing)
         else:
             raise Difference(f"{label}: typ", "usage, enrolment, revocation, ruling, forgone, opt-outs or closing", typ)
