@@ -17,7 +17,7 @@ from amos.protocol.errors import MessageError
 from amos_cli.keys import public_key_of
 from amos_cli.output import AsJson, print_json
 from amos_cli.paths import file_argument, file_option, folder_argument
-from amos_ledger import forgoing, recovery, registry
+from amos_ledger import forgoing, losing, recovery, registry
 from amos_ledger.errors import BrokerUnusable
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.fsck_cli import fsck
@@ -266,6 +266,22 @@ def forgo(
         return print_json({"kept_size": forgone.kept_size, "lost_size": forgone.lost_size, "fresh": fresh})
     state = "given up" if fresh else "was given up before"
     typer.echo(f"the tree of {forgone.lost_size} entries {state}; the log goes on after {forgone.kept_size}")
+
+
+@app.command()
+def lost(
+    folder: LedgerFolder,
+    file: Annotated[Path, file_argument("FILE", help="From amos device lost.")],
+    as_json: AsJson = False,
+) -> None:
+    """Let what waits for segments that are gone go on. The same again is no error."""
+    with one_line_errors(folder, as_json):
+        loss, released, fresh = losing.declare_loss(Folder(folder), losing.read_file(file))
+    if as_json:
+        named = {"device_id": loss.device_id.hex(), "first": loss.first, "last": loss.last}
+        return print_json(named | {"released": released, "fresh": fresh})
+    state = "are declared lost" if fresh else "were declared lost before"
+    typer.echo(f"segments {loss.first} to {loss.last} of {loss.device_id.hex()} {state}; {released} went on")
 
 
 @app.command()

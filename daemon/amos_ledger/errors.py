@@ -42,6 +42,10 @@ class ForgoneRefused(LedgerError):
     """What the operator gives up is not what this ledger has lost."""
 
 
+class LossRefused(LedgerError):
+    """The loss is not one that this ledger may take into its log."""
+
+
 class NoProof(LedgerError):
     """There is nothing to prove, or no published head to prove it under."""
 

@@ -17,6 +17,7 @@ from amos.protocol.cose import (
     HEADER_TYP,
     TYP_ENROLMENT,
     TYP_FORGONE,
+    TYP_LOSS,
     TYP_OPT_OUTS,
     TYP_REVOCATION,
     TYP_RULING,
@@ -29,6 +30,7 @@ from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.envelope_host import wrap
 from amos.protocol.errors import ProtocolError
 from amos.protocol.forgone import FORGONE_LEAF, open_forgone
+from amos.protocol.loss import Loss, open_loss
 from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.quarantine import Ruling, open_ruling, read_quarantine
@@ -143,6 +145,9 @@ class _Replay:
         elif typ == TYP_REVOCATION:
             revocation: Revocation = open_revocation(entry, keys.operator, verify)
             store.chain.revoke(revocation.device_id, revocation.unix_s)
+        elif typ == TYP_LOSS:
+            loss: Loss = open_loss(entry, keys.operator, verify)
+            store.chain.note_loss(loss.device_id, loss.first, loss.last)
         elif typ == TYP_FORGONE:
             open_forgone(entry, keys.operator, verify)
             store.note_forgone(index)

@@ -23,6 +23,7 @@ MADE_OR_AWAITED = {
     ("device enrol", "--out"),
     ("device revoke", "--out"),
     ("device forgo", "--out"),
+    ("device lost", "--out"),
     ("device provision", "--records"),
     ("device provision", "--directory"),
     ("device replace", "--records"),

@@ -7,6 +7,7 @@ from typing import Any
 
 from amos.protocol.answer import ACCEPTED
 from amos.protocol.forgone import Forgone, sign_forgone
+from amos.protocol.loss import Loss, sign_loss
 from amos.protocol.opt_outs import OptOuts, sign_opt_outs
 from amos.protocol.revocation import Revocation, sign_revocation
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED
@@ -14,6 +15,7 @@ from amos.protocol.topics import TIME
 from amos_ledger import registry
 from amos_ledger.forgoing import forgo
 from amos_ledger.intake.reading import Message
+from amos_ledger.losing import declare_loss
 from amos_ledger.opt_outs import add_opt_outs
 from amos_ledger.rulings import rule, ruling_on
 from amos_ledger.settle_period import settle_period
@@ -85,6 +87,8 @@ def with_every_kind(world: Any) -> Any:
     settle_period(world.folder, "2026-11", 10**9, "EUR")
     later(world, plain, plain.seal())
     give_up(world)
+    hole = Loss(version=1, device_id=plain.key.id, first=90, last=99, unix_s=1)
+    declare_loss(world.folder, sign_loss(hole, world.operator.id, world.operator.sign))
     with world.folder.open_store() as store:
         gone = Revocation(version=1, device_id=lost.key.id, unix_s=NOON + 60)
         registry.revoke(world.folder, store, sign_revocation(gone, world.operator.id, world.operator.sign))

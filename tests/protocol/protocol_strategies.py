@@ -16,6 +16,7 @@ from amos.protocol.forgone import Forgone
 from amos.protocol.limits import PPM, SPLITS_MAX
 from amos.protocol.link import OFFER, OFFER_CHUNK_BYTES_MAX, REQUEST_NEEDS, Entry, Request, Response, Status
 from amos.protocol.link_name import Name
+from amos.protocol.loss import Loss
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts, list_opt_outs
 from amos.protocol.quarantine import LIFT, REJECT, Ruling
@@ -27,7 +28,7 @@ RECORDS: dict[str, type[Record]] = {
     record.NAME: record
     for record in (
         Usage, Manifest, PackStem, Catalogue, Work, Share, Enrolment, Request, Response, Entry, Name, Status,
-        Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Forgone,
+        Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Forgone, Loss,
     )
 }  # fmt: skip
 SLUG_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -234,6 +235,8 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         fixed = {"version": version, "stems": stems, "rate_hz": rate, "voices": st.integers(1, 32)}
     if name in ("anchor", "revocation"):
         fixed = {"version": version}
+    if name == "loss":
+        fixed = {"version": version, "first": st.integers(1, 9), "last": st.integers(9, U63)}
     if name == "forgone":
         sizes = st.integers(1, U63)
         fixed = {"version": version, "kept_size": sizes, "lost_size": sizes}

@@ -35,6 +35,7 @@ SIGNED = (
     "revocation",
     "ruling",
     "forgone",
+    "loss",
 )
 
 # Name of an example -> its rule; what the bytes embed -> the rules of that.
@@ -53,6 +54,7 @@ RULES = {
     "revocation": "signed-revocation",
     "ruling": "signed-ruling",
     "forgone": "signed-forgone",
+    "loss": "signed-loss",
     "ruling-lifting": "signed-ruling",
     "enrolment-replacing": "signed-enrolment",
     "receipt": "receipt",

@@ -38,6 +38,7 @@ from amos.protocol.link import (
     decode_response,
     decode_status,
 )
+from amos.protocol.loss import open_loss
 from amos.protocol.manifest import open_manifest
 from amos.protocol.opt_outs import list_opt_outs, open_opt_outs, sign_opt_outs
 from amos.protocol.quarantine import open_ruling
@@ -86,6 +87,7 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
         "closing": (open_closing, EXAMPLES.ledger),
         "revocation": (open_revocation, EXAMPLES.operator),
         "ruling": (open_ruling, EXAMPLES.operator),
+        "loss": (open_loss, EXAMPLES.operator),
         "forgone": (open_forgone, EXAMPLES.operator),
     }
     function, party = opened[name]
@@ -93,7 +95,8 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
 
 
 SIGNED = (
-    "usage", "manifest", "catalogue", "enrolment", "opt-outs", "anchor", "closing", "revocation", "ruling", "forgone",
+    "usage", "manifest", "catalogue", "enrolment", "opt-outs", "anchor", "closing", "revocation", "ruling",
+    "forgone", "loss",
     "receipt",
 )  # fmt: skip
 PLAIN: dict[str, Callable[[bytes], Record]] = {

@@ -24,6 +24,7 @@ from amos.protocol.envelope_host import unwrap
 from amos.protocol.forgone import Forgone
 from amos.protocol.link import Entry, Request, Response, Status
 from amos.protocol.link_name import Name
+from amos.protocol.loss import Loss
 from amos.protocol.manifest import CODECS, ROLES, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts
 from amos.protocol.quarantine import Ruling
@@ -56,6 +57,7 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "closing": (Closing, "closing"),
     "revocation": (Revocation, "revocation"),
     "forgone": (Forgone, "forgone"),
+    "loss": (Loss, "loss"),
     "ruling": (Ruling, "ruling"),
 }
 WIDTHS = {U8: "uint8", U16: "uint16", U32: "uint32", U63: "count", UNIX_S_MAX: "unix-s", UNIX_MS_MAX: "unix-ms"}

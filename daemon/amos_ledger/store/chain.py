@@ -206,6 +206,10 @@ class Chain:
         sql = "INSERT OR IGNORE INTO lost VALUES (?, ?, ?, ?)"
         self._database.run(sql, (usage.device_id, usage.lost_first, usage.lost_last, usage.sequence))
 
+    def note_loss(self, device_id: bytes, first: int, last: int) -> None:
+        """Note a range that the operator declares lost: no segment does."""
+        self._database.run("INSERT OR IGNORE INTO lost VALUES (?, ?, ?, 0)", (device_id, first, last))
+
     def lost(self, device_id: bytes) -> tuple[tuple[int, int], ...]:
         """Ranges (first, last) of sequence numbers that the device declared lost."""
         return tuple(self._database.rows("SELECT first, last FROM lost WHERE device_id = ?", (device_id,)))

@@ -47,7 +47,8 @@ USAGE_BESIDE = "received_unix_s, site, message_sha256, receipt, head_size, clock
 LEDGER_BESIDE = "anchors_since_ms, clock_ms, clock_epoch, heads_forgotten"
 
 NOT_LOGGED_LOSS = (
-    "NOT EXISTS (SELECT 1 FROM {0}.usage WHERE usage.device_id = lost.device_id AND sequence = declared_by)"
+    "(declared_by > 0 AND NOT EXISTS"
+    " (SELECT 1 FROM {0}.usage WHERE usage.device_id = lost.device_id AND sequence = declared_by))"
 )
 """A loss that only a held segment declares so far, or one that is evidence."""
 

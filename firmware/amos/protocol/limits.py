@@ -47,6 +47,9 @@ ENROLMENT_BYTES_MAX = 1024
 REVOCATION_BYTES_MAX = 512
 """A revocation is about 150 bytes."""
 
+LOSS_BYTES_MAX = 512
+"""About 160 bytes."""
+
 FORGONE_BYTES_MAX = 512
 """About 190 bytes."""
 

@@ -16,6 +16,7 @@ from amos.protocol.cose import (
     HEADER_TYP,
     TYP_ENROLMENT,
     TYP_FORGONE,
+    TYP_LOSS,
     TYP_OPT_OUTS,
     TYP_REVOCATION,
     TYP_RULING,
@@ -26,6 +27,7 @@ from amos.protocol.cose import (
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.forgone import open_forgone
+from amos.protocol.loss import Loss, open_loss
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.quarantine import open_ruling
 from amos.protocol.revocation import Revocation, open_revocation
@@ -157,6 +159,8 @@ def _take(log: Log, index: int, entry: bytes) -> None:
             _take_opt_outs(log, index, open_opt_outs(entry, log.keys.publisher, verify))
         elif typ == TYP_REVOCATION:
             _take_revocation(log, label, open_revocation(entry, log.keys.operator, verify))
+        elif typ == TYP_LOSS:
+            _take_loss(log, label, open_loss(entry, log.keys.operator, verify))
         elif typ == TYP_FORGONE:
             log.given_up.take(index, open_forgone(entry, log.keys.operator, verify))
         elif typ == TYP_RULING:
@@ -169,7 +173,9 @@ def _take(log: Log, index: int, entry: bytes) -> None:
                 log.catalogue_serial = log.decided.paying_serial
             _take_closing(log, index, closing)
         else:
-            raise Difference(f"{label}: typ", "usage, enrolment, revocation, ruling, forgone, opt-outs or closing", typ)
+            raise Difference(
+                f"{label}: typ", "usage, enrolment, revocation, ruling, forgone, loss, opt-outs or closing", typ
+            )
     except SignatureError as error:
         raise Difference(f"{label}: signature", "one that verifies", f"one that does not ({error})") from None
     except ProtocolError as error:
@@ -200,6 +206,14 @@ def _take_enrolment(log: Log, label: str, enrolment: Enrolment) -> None:
     predecessor.successor, known.predecessor = enrolment.device_id, enrolment.predecessor
     if predecessor.retired_s is None:
         predecessor.retired_s = enrolment.unix_s
+
+
+def _take_loss(log: Log, label: str, loss: Loss) -> None:
+    """Of an enrolled device."""
+    device = log.devices.get(loss.device_id)
+    if device is None:
+        raise Difference(f"{label}: loss.device_id", "one enrolled before", loss.device_id)
+    device.declared.append((loss.first, loss.last))
 
 
 def _take_revocation(log: Log, label: str, revocation: Revocation) -> None:
