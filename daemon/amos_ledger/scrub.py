@@ -151,7 +151,7 @@ class _Scrub:
                 yield Finding(f"dates of entry {index}", "are not those of its anchor", REBUILD)
 
     def _heads(self) -> Iterator[Finding]:
-        read = self._again.log.cached()
+        read = self._again.log.read  # not kept in memory, of which a long log would take much
         for size, root in self._live.rows("SELECT size, root FROM live.head"):
             if not 0 < size <= self._size or tree.root(size, read) != root:
                 yield Finding(f"head of {size} entries", "is not the root of that many", REBUILD)
@@ -167,7 +167,7 @@ class _Scrub:
             yield Finding("public/checkpoint", what, PUT_BACK)
             return
         published = PublishedLog(self._folder.public, head.size)
-        read = self._again.log.cached()
+        read = self._again.log.read
         for tile in tiles_between(0, head.size):
             for form in {tile, *published.partials(tile)}:
                 found = published.bytes_of(form)

@@ -223,3 +223,14 @@ def test_a_rebuild_that_dies_leaves_one_ledger_or_the_other(ledger: Folder, step
 def test_one_that_is_served_or_open_is_not_rebuilt(ledger: Folder) -> None:
     with ledger.serving(), pytest.raises(LedgerError, match="found another process"):
         rebuild_folder(Folder(ledger.path), 0)
+    with ledger.open_store(), pytest.raises(NotRebuilt, match="locked; end what has it open"):
+        rebuild_folder(ledger, 0)
+    assert scrub(ledger) == []
+
+
+def test_a_store_whose_file_was_replaced_begins_no_transaction(ledger: Folder, tmp_path: Path) -> None:
+    shutil.copy(ledger.store_path, tmp_path / "other")
+    with ledger.open_store() as store:
+        (tmp_path / "other").replace(ledger.store_path)
+        with pytest.raises(LedgerError, match="expected the file that was opened"), store.transaction():
+            store.append([b"lost"])

@@ -97,7 +97,7 @@ def test_what_is_no_log_is_not_rebuilt(world: Any, tmp_path: Path, entries: Any,
         rebuild(entries(genesis), store, keys_of(world.folder), published.document)
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", [2, 3, 4])
 def test_a_ledger_of_an_earlier_version_is_sound_and_rebuilt_as_it_is(tmp_path: Path, version: int) -> None:
     shutil.unpack_archive(KEPT / f"schema_{version}.tar.gz", tmp_path)
     folder = Folder(tmp_path / "ledger")

@@ -38,7 +38,7 @@ LOG_SIZES = {2: 13, 3: 14, 4: 14}
 """The genesis, two enrolments, the segments, the closing, documents; since version 3 a batch entry."""
 
 
-@pytest.fixture(params=[2, 3])
+@pytest.fixture(params=[2, 3, 4])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
     shutil.unpack_archive(KEPT / f"schema_{request.param}.tar.gz", tmp_path)
     return Folder(tmp_path / "ledger")

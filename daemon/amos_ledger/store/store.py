@@ -8,7 +8,7 @@ What goes on with devices and segments at intake is in `chain.py`; this file hol
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from amos.protocol.answer import DUPLICATE, HELD, RECEIPTED
@@ -81,9 +81,13 @@ class Store:
         if (found.st_dev, found.st_ino) != self._file_id:
             raise StorageFailed(f"{self._path}: expected the file that was opened, found another")
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """All inside happens, durably, or nothing; no other process writes meanwhile. May be nested."""
-        return self._database.transaction()
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All inside happens, durably, or nothing; no other process writes meanwhile. May be nested. Raises
+        `StorageFailed` when another file took this one's name, as when it was rebuilt: nobody would read this one."""
+        with self._database.transaction():
+            self.check_in_place()
+            yield
 
     def snapshot(self) -> AbstractContextManager[None]:
         """All reads inside see one moment."""
