@@ -12,16 +12,17 @@ from typing import Annotated, Any
 
 import typer
 
+from amos.protocol.checkpoint_host import verifier_key
 from amos.protocol.errors import MessageError
 from amos_cli.keys import public_key_of
 from amos_cli.output import AsJson, print_json
 from amos_cli.paths import file_argument, file_option, folder_argument
-from amos_ledger import registry
+from amos_ledger import forgoing, losing, recovery, registry
 from amos_ledger.errors import BrokerUnusable
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.fsck_cli import fsck
+from amos_ledger.heads import Heads, checked_store
 from amos_ledger.ledger import Ledger
-from amos_ledger.log.checkpoint import verifier_key
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.one_line import one_line_errors
 from amos_ledger.opt_outs import add_opt_outs, read_opt_outs
@@ -29,6 +30,8 @@ from amos_ledger.quarantine_cli import app as quarantine_app
 from amos_ledger.quarantine_cli import held
 from amos_ledger.records import DeviceTotals, Totals
 from amos_ledger.service import Service
+from amos_ledger.trust_cli import cosign, prove
+from amos_ledger.witnesses import Cosigning, read_policy_file
 from amos_mqtt.broker import broker_at
 
 app = typer.Typer(help="Keep the ledger: enrol devices, publish packs, serve couriers.", no_args_is_help=True)
@@ -38,6 +41,8 @@ LedgerFolder = Annotated[Path, folder_argument("DIR", help="The ledger's folder.
 
 app.command()(fsck)
 app.command()(held)
+app.command()(prove)
+app.command()(cosign)
 app.add_typer(quarantine_app, name="quarantine")
 
 
@@ -70,7 +75,7 @@ def enrol(
     with one_line_errors(folder, as_json):
         ledger = Folder(folder)
         data = registry.read_enrolment(file)
-        with ledger.open_store() as store:
+        with checked_store(ledger) as store:
             enrolment, fresh = registry.enrol(ledger, store, data)
             registry.publish(ledger, store)
     predecessor = enrolment.predecessor.hex() if enrolment.predecessor else None
@@ -92,7 +97,7 @@ def revoke(
     with one_line_errors(folder, as_json):
         ledger = Folder(folder)
         data = registry.read_revocation(file)
-        with ledger.open_store() as store:
+        with checked_store(ledger) as store:
             revocation, fresh = registry.revoke(ledger, store, data)
             registry.publish(ledger, store)
     if as_json:
@@ -116,7 +121,7 @@ def publish(
     with one_line_errors(folder, as_json):
         ledger = Folder(folder)
         files = registry.read_pack(pack_folder)
-        with ledger.open_store() as store:
+        with checked_store(ledger) as store:
             pack, manifest, fresh = registry.add_pack(ledger, store, *files)
             registry.publish(ledger, store)
     if as_json:
@@ -151,6 +156,9 @@ def serve(
     tls_ca: Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")] = None,
     tls_certificate: Annotated[Path | None, file_option(help="The ledger's certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
+    policy: Annotated[
+        Path | None, file_option(metavar="FILE", help="Have these witnesses cosign (c2sp.org/tlog-policy).")
+    ] = None,
 ) -> None:
     """Take usage from the broker, answer with receipts or refusals, until ended (SIGTERM, Ctrl-C)."""
     logging.basicConfig(format="%(asctime)s ledger: %(message)s", level=logging.INFO)
@@ -159,12 +167,15 @@ def serve(
         where = broker_at(broker, tls_ca, tls_certificate, tls_key)
         ledger = Folder(folder)
         ledger.open_store().close()
+        rule = None if policy is None else read_policy_file(policy)
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         with ledger.serving():
             edge = MqttEdge(where, f"amos-ledger-{ledger.key_id.hex()}", report)
             report(f"serving {folder}, origin {ledger.trust.origin}")
+            if rule is not None:
+                Cosigning(ledger, rule, report, stop).start()
             Service(Ledger(ledger), edge, report, stop).run(once_idle)
             report("ended")
         if once_idle is not None and not edge.reached:
@@ -181,9 +192,13 @@ def status(
         ledger = Folder(folder)
         with ledger.open_store() as store:
             totals = store.totals()
+        ahead = Heads(ledger).highest()
     if as_json:
-        return print_json(_facts(ledger, totals))
+        lost = None if ahead is None else {"size": ahead.size, "root": ahead.root.hex()}
+        return print_json(_facts(ledger, totals) | {"ahead": lost})
     typer.echo(f"{ledger.trust.origin}, key {ledger.public_key.hex()}, {totals.log_size} entries in the log")
+    if ahead is not None:
+        typer.echo(f"signs nothing: it signed a tree of {ahead.size} entries before, root {ahead.root.hex()}")
     refused = sum(totals.refused.values())
     typer.echo(
         f"{totals.accepted} accepted, {totals.duplicates} duplicates, {totals.held} held, {refused} refused,"
@@ -215,6 +230,58 @@ def _device_lines(device: DeviceTotals) -> Iterator[str]:
     if device.predecessor:
         place = f"{device.place_segments} segments, {device.place_frames} frames"
         yield f"    in the place of {device.predecessor}: {place} in all"
+
+
+@app.command()
+def recover(
+    folder: LedgerFolder,
+    mirrors: Annotated[
+        list[str],
+        typer.Option("--from", metavar="FOLDER|URL", help="A copy of the public directory; may be given again."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Make the log and all that follows from it again from what was published. Needs the ledger's key in its folder."""
+    with one_line_errors(folder, as_json):
+        recovered = recovery.recover(Folder(folder, recovered=True), mirrors, lambda line: typer.echo(line, err=True))
+    if as_json:
+        return print_json(asdict(recovered))
+    typer.echo(f"{recovered.entries} entries are in the log; {recovered.before} were there before")
+    for failure in recovered.failures:
+        typer.echo(f"  no help: {failure}")
+    if recovered.missing:
+        typer.echo(f"  {recovered.missing} more were signed, as others show: amos ledger status says which")
+
+
+@app.command()
+def forgo(
+    folder: LedgerFolder,
+    file: Annotated[Path, file_argument("FILE", help="From amos device forgo.")],
+    as_json: AsJson = False,
+) -> None:
+    """Go on without what was signed and cannot be recovered; couriers are asked for it. The same again is no error."""
+    with one_line_errors(folder, as_json):
+        forgone, fresh = forgoing.forgo(Folder(folder), forgoing.read_file(file))
+    if as_json:
+        return print_json({"kept_size": forgone.kept_size, "lost_size": forgone.lost_size, "fresh": fresh})
+    state = "given up" if fresh else "was given up before"
+    typer.echo(f"the tree of {forgone.lost_size} entries {state}; the log goes on after {forgone.kept_size}")
+
+
+@app.command()
+def lost(
+    folder: LedgerFolder,
+    file: Annotated[Path, file_argument("FILE", help="From amos device lost.")],
+    as_json: AsJson = False,
+) -> None:
+    """Let what waits for segments that are gone go on. The same again is no error."""
+    with one_line_errors(folder, as_json):
+        loss, released, fresh = losing.declare_loss(Folder(folder), losing.read_file(file))
+    if as_json:
+        named = {"device_id": loss.device_id.hex(), "first": loss.first, "last": loss.last}
+        return print_json(named | {"released": released, "fresh": fresh})
+    state = "are declared lost" if fresh else "were declared lost before"
+    typer.echo(f"segments {loss.first} to {loss.last} of {loss.device_id.hex()} {state}; {released} went on")
 
 
 @app.command()

@@ -38,6 +38,26 @@ class OptOutsRefused(LedgerError):
     """The opt-out list is not one that this ledger may hand to couriers."""
 
 
+class ForgoneRefused(LedgerError):
+    """What the operator gives up is not what this ledger has lost."""
+
+
+class LossRefused(LedgerError):
+    """The loss is not one that this ledger may take into its log."""
+
+
+class NoProof(LedgerError):
+    """There is nothing to prove, or no published head to prove it under."""
+
+
+class PolicyRefused(LedgerError):
+    """The file with the policy is none."""
+
+
+class WitnessFailed(LedgerError):
+    """A witness did not cosign, and said why or did not answer."""
+
+
 class StorageFailed(LedgerError):
     """Database or disk refuses: full, gone, damaged, or locked for too long."""
 
@@ -72,3 +92,7 @@ class PeriodClosed(LedgerError):
 
 class BrokerUnusable(LedgerError):
     """The broker was never reached."""
+
+
+class RecoveryFailed(LedgerError):
+    """The log cannot be brought back from what is published."""

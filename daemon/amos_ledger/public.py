@@ -13,14 +13,16 @@ from pathlib import Path
 
 from amos.crypto import verify
 from amos.edges.durable_host import sync_folder, write_whole
+from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint, sign_checkpoint
 from amos.protocol.errors import ProtocolError
 from amos_ledger.errors import RolledBack
 from amos_ledger.log import tree
-from amos_ledger.log.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from amos_ledger.log.tiles import TILE_LEVELS, TILE_WIDTH, Tile, bundle, check_hashes, tiles_between
 from amos_ledger.store.store import Store
 
 CHECKPOINT = "checkpoint"
+WITNESSED = "checkpoint.witnessed"
+"""The last checkpoint that enough witnesses have cosigned."""
 
 
 class Public:

@@ -50,7 +50,7 @@ def list_(folder: LedgerFolder, as_json: AsJson = False) -> None:
 def show(folder: LedgerFolder, device: DeviceId, as_json: AsJson = False) -> None:
     """Say what is kept as evidence of a device, and what was decided about it."""
     with one_line_errors(folder, as_json), Folder(folder).open_store() as store:
-        device_id = _device_id(device)
+        device_id = device_id_of(device)
         evidence, history = store.quarantines.evidence(device_id), store.quarantines.history(device_id)
         reason = next((item.reason for item in store.quarantines.devices() if item.device_id == device_id), None)
     if as_json:
@@ -96,7 +96,7 @@ def _rule(
         ledger = Folder(folder)
         seed = read_key(key_file)
         with ledger.open_store() as store:
-            data = ruling_on(store, _device_id(device), segments, reason, seed, time.time)
+            data = ruling_on(store, device_id_of(device), segments, reason, seed, time.time)
             ruled = rule(ledger, store, data)
             registry.publish(ledger, store)
     if as_json:
@@ -142,7 +142,8 @@ def held(folder: LedgerFolder, as_json: AsJson = False) -> None:
         typer.echo("nothing waits")
 
 
-def _device_id(text: str) -> bytes:
+def device_id_of(text: str) -> bytes:
+    """The device id in exactly 32 hexadecimal digits. Raises `UsageError`."""
     if len(text) != DEVICE_DIGITS or not set(text) <= set("0123456789abcdefABCDEF"):
         raise UsageError(f"DEVICE: expected its {DEVICE_DIGITS} hexadecimal digits, found {text[:80]!r}")
     return bytes.fromhex(text)

@@ -18,12 +18,12 @@ from functools import partial
 from pathlib import Path
 
 from amos.edges.durable_host import sync_folder
+from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.merkle import leaf_hash
 from amos_ledger.errors import LedgerError, NotRebuilt
 from amos_ledger.folder import Folder
 from amos_ledger.intake.clocks import dated_ms
 from amos_ledger.log import tree
-from amos_ledger.log.checkpoint import Checkpoint
 from amos_ledger.published_log import PublishedLog
 from amos_ledger.receipts import receipt_fault
 from amos_ledger.replay import rebuild

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from amos.crypto import key_id, verify
 from amos.protocol.catalogue import Catalogue, open_catalogue
+from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import CATALOGUE_BYTES_MAX, ENROLMENT_BYTES_MAX, MANIFEST_BYTES_MAX, REVOCATION_BYTES_MAX
@@ -19,7 +20,6 @@ from amos.protocol.segment import TIER_RENDERER
 from amos_ledger.clerk import judge_again
 from amos_ledger.errors import EnrolmentRefused, LedgerError, PackRefused, RevocationRefused, StorageFailed
 from amos_ledger.folder import Folder
-from amos_ledger.log.checkpoint import Checkpoint
 from amos_ledger.public import Public
 from amos_ledger.store.chain import Chain
 from amos_ledger.store.store import Store

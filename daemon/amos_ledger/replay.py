@@ -16,6 +16,8 @@ from amos.protocol.closing import Closing, open_closing
 from amos.protocol.cose import (
     HEADER_TYP,
     TYP_ENROLMENT,
+    TYP_FORGONE,
+    TYP_LOSS,
     TYP_OPT_OUTS,
     TYP_REVOCATION,
     TYP_RULING,
@@ -27,6 +29,8 @@ from amos.protocol.document import CATALOGUE, MANIFEST, read_document
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.envelope_host import wrap
 from amos.protocol.errors import ProtocolError
+from amos.protocol.forgone import FORGONE_LEAF, open_forgone
+from amos.protocol.loss import Loss, open_loss
 from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.quarantine import Ruling, open_ruling, read_quarantine
@@ -128,7 +132,7 @@ class _Replay:
         elif quarantine is not None:
             device_id, _sequence, _sha256, reason = quarantine
             self._store.quarantines.note(index, device_id, reason)
-        return (received, document, quarantine) != (None, None, None)
+        return entry == FORGONE_LEAF or (received, document, quarantine) != (None, None, None)
 
     def _take_signed(self, index: int, entry: bytes) -> None:
         store, keys = self._store, self._keys
@@ -141,6 +145,12 @@ class _Replay:
         elif typ == TYP_REVOCATION:
             revocation: Revocation = open_revocation(entry, keys.operator, verify)
             store.chain.revoke(revocation.device_id, revocation.unix_s)
+        elif typ == TYP_LOSS:
+            loss: Loss = open_loss(entry, keys.operator, verify)
+            store.chain.note_loss(loss.device_id, loss.first, loss.last)
+        elif typ == TYP_FORGONE:
+            open_forgone(entry, keys.operator, verify)
+            store.note_forgone(index)
         elif typ == TYP_RULING:
             ruling: Ruling = open_ruling(entry, keys.operator, verify)
             store.quarantines.rule(ruling, index)

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.merkle import leaf_hash
 from amos_ledger.errors import EntryDamaged, NotRebuilt, RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.intake.clocks import dated_ms
 from amos_ledger.log import tree
-from amos_ledger.log.checkpoint import Checkpoint
 from amos_ledger.log.tiles import TILE_LEVELS, Tile, bundle, tiles_between
 from amos_ledger.public import Public
 from amos_ledger.published_log import PublishedLog

@@ -132,7 +132,7 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
 # The most particular rule for a module is the one that holds.
 RULES = (
     rule("amos.compat", outside={"micropython", "sys", "uctypes"}),
-    rule("amos.protocol", outside=BYTES, pure=True, cpython="cbor2 typing"),
+    rule("amos.protocol", outside=BYTES, pure=True, cpython="base64 binascii cbor2 collections dataclasses typing"),
     rule("amos.crypto", "amos.compat", outside=VIPER, pure=True, cpython="nacl"),
     rule("amos.sound", "amos.protocol", "amos.compat", outside=VIPER, pure=True, cpython="numpy typing"),
     rule("amos.score", "amos.protocol", "amos.sound", "amos.compat", outside=VIPER, pure=True),
@@ -182,6 +182,7 @@ RULES = (
         "amos_sync.cli", "amos_sync", "amos_cli", "amos.protocol", "amos.edges.notify_host", "amos.crypto", "amos_mqtt"
     ),
     rule("amos_ledger.cli", "amos_ledger", "amos_cli", "amos.protocol", "amos.crypto", "amos_mqtt"),
+    rule("amos_ledger.trust_cli", "amos_ledger", "amos_cli"),
     rule("amos_ledger.fsck_cli", "amos_ledger", "amos_cli"),
     rule("amos_ledger.quarantine_cli", "amos_ledger", "amos_cli", "amos.protocol"),
     rule("amos_ledger.one_line", "amos_ledger", "amos_cli", "amos.protocol", "amos_mqtt"),

@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from amos.protocol.answer import ACCEPTED
+from amos.protocol.forgone import Forgone, sign_forgone
+from amos.protocol.loss import Loss, sign_loss
 from amos.protocol.opt_outs import OptOuts, sign_opt_outs
 from amos.protocol.revocation import Revocation, sign_revocation
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED
 from amos.protocol.topics import TIME
 from amos_ledger import registry
+from amos_ledger.forgoing import forgo
 from amos_ledger.intake.reading import Message
+from amos_ledger.losing import declare_loss
 from amos_ledger.opt_outs import add_opt_outs
 from amos_ledger.rulings import rule, ruling_on
 from amos_ledger.settle_period import settle_period
@@ -50,9 +54,17 @@ def later(world: Any, device: Any, *segments: bytes) -> None:
     world.answers(world.ledger.take([device.message(segment) for segment in segments], LATER))
 
 
+def give_up(world: Any) -> None:
+    """A head over three more entries than there are was signed, and is lost."""
+    with world.folder.open_store() as store:
+        size = store.size()
+    facts = {"version": 1, "unix_s": 1, "kept_size": size, "lost_size": size + 3, "lost_root": bytes(32)}
+    forgo(world.folder, sign_forgone(Forgone(**facts), world.operator.id, world.operator.sign))
+
+
 def with_every_kind(world: Any) -> Any:
     """Enrolments, one that replaces, a revocation, batches, segments of all standings, a loss, another pack and
-    catalogue, an opt-out list, quarantines with rulings, held segments, evidence, and a closing."""
+    catalogue, an opt-out list, quarantines with rulings, held segments, evidence, a head given up, and a closing."""
     plain, forked, lost, early, sounding = (world.device(number) for number in range(1, 6))
     world.take(plain, *(plain.seal() for _ in range(3)), dated(plain, NOON - 900), dated(plain, NOON + 10**8))
     anchor_ms = (NOON - 700) * 1000
@@ -74,6 +86,9 @@ def with_every_kind(world: Any) -> Any:
     world.publish(type(world.pack).make(world.publisher, number=2, stems=5, serial=2))
     settle_period(world.folder, "2026-11", 10**9, "EUR")
     later(world, plain, plain.seal())
+    give_up(world)
+    hole = Loss(version=1, device_id=plain.key.id, first=90, last=99, unix_s=1)
+    declare_loss(world.folder, sign_loss(hole, world.operator.id, world.operator.sign))
     with world.folder.open_store() as store:
         gone = Revocation(version=1, device_id=lost.key.id, unix_s=NOON + 60)
         registry.revoke(world.folder, store, sign_revocation(gone, world.operator.id, world.operator.sign))

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from amos.crypto import verify
 from amos.protocol import answer
 from amos.protocol.batch import batch_unix_s
+from amos.protocol.checkpoint_host import open_checkpoint
 from amos.protocol.errors import ProtocolError
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.segment import LOST_STORAGE
 from amos_ledger import clerk, limits
 from amos_ledger.intake.reading import Message
-from amos_ledger.log.checkpoint import open_checkpoint
 
 NOON = 1_793_534_400
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from amos.crypto import verify
+from amos.protocol.checkpoint_host import open_checkpoint
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos_ledger import registry
 from amos_ledger.errors import RolledBack
-from amos_ledger.log.checkpoint import open_checkpoint
 from amos_ledger.log.tiles import TILE_WIDTH
 from amos_ledger.public import Public
 

@@ -15,6 +15,7 @@ from amos.protocol.cbor import Tag, dumps
 from amos.protocol.closing import Closing, settled_of, sign_closing
 from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_TYP, sign, signature_input
 from amos.protocol.enrolment import Enrolment, sign_enrolment
+from amos.protocol.forgone import Forgone, sign_forgone
 from amos.protocol.frames import frame
 from amos.protocol.handover import Handover, KeyHistory, handover_message
 from amos.protocol.link import (
@@ -45,6 +46,7 @@ from amos.protocol.link import (
     Status,
 )
 from amos.protocol.link_name import SLIDERS, Name
+from amos.protocol.loss import Loss, sign_loss
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem, sign_manifest
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
@@ -317,6 +319,13 @@ class Examples:
         revocation = Revocation(version=1, device_id=id_of("bar-1 of last year"), unix_s=1767225600)
         self.records["revocation"] = revocation
         self.messages["revocation"] = sign_revocation(revocation, self.operator.id, self.operator.sign)
+        lost_root = hashlib.sha256(b"lost").digest()
+        forgone = Forgone(version=1, unix_s=1767225600, kept_size=40, lost_size=52, lost_root=lost_root)
+        self.records["forgone"] = forgone
+        self.messages["forgone"] = sign_forgone(forgone, self.operator.id, self.operator.sign)
+        loss = Loss(version=1, device_id=self.device.id, first=7, last=9, unix_s=1767225600)
+        self.records["loss"] = loss
+        self.messages["loss"] = sign_loss(loss, self.operator.id, self.operator.sign)
         rejected = sorted(hashlib.sha256(name).digest() for name in (b"forged", b"forged too"))
         facts = {"version": 1, "device_id": self.device.id, "quarantine": 40, "unix_s": 1767225600}
         ruling = Ruling(action=REJECT, rejected=rejected, reason="a copy of its card played elsewhere", **facts)

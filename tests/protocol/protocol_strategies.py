@@ -12,10 +12,12 @@ from amos.protocol.catalogue import Catalogue, Share, Work
 from amos.protocol.cbor import Tag
 from amos.protocol.closing import Closing, settled_of
 from amos.protocol.enrolment import Enrolment
+from amos.protocol.forgone import Forgone
 from amos.protocol.handover import Handover, KeyHistory
 from amos.protocol.limits import HANDOVERS_MAX, PPM, SPLITS_MAX
 from amos.protocol.link import OFFER, OFFER_CHUNK_BYTES_MAX, REQUEST_NEEDS, Entry, Request, Response, Status
 from amos.protocol.link_name import Name
+from amos.protocol.loss import Loss
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts, list_opt_outs
 from amos.protocol.quarantine import LIFT, REJECT, Ruling
@@ -27,7 +29,7 @@ RECORDS: dict[str, type[Record]] = {
     record.NAME: record
     for record in (
         Usage, Manifest, PackStem, Catalogue, Work, Share, Enrolment, Request, Response, Entry, Name, Status,
-        Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Handover, KeyHistory,
+        Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Handover, KeyHistory, Forgone, Loss,
     )
 }  # fmt: skip
 SLUG_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -252,6 +254,11 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         fixed = {"first_sequence": st.integers(1, U63)}
     if name in ("anchor", "revocation"):
         fixed = {"version": version}
+    if name == "loss":
+        fixed = {"version": version, "first": st.integers(1, 9), "last": st.integers(9, U63)}
+    if name == "forgone":
+        sizes = st.integers(1, U63)
+        fixed = {"version": version, "kept_size": sizes, "lost_size": sizes}
     if name == "catalogue":
         fixed = {"version": version, "works": st.lists(works(), max_size=3, unique_by=lambda work: work.stem_id)}
     record = RECORDS[name]

@@ -24,7 +24,19 @@ ENGINE_CDDL = re.sub(r'\.regexp "([^"]*)"', r'.regexp "^\1$"', re.sub(r"bstr \.c
 EXAMPLES = Examples()
 MESSAGES = EXAMPLES.messages
 
-SIGNED = ("usage", "manifest", "catalogue", "enrolment", "opt-outs", "anchor", "closing", "revocation", "ruling")
+SIGNED = (
+    "usage",
+    "manifest",
+    "catalogue",
+    "enrolment",
+    "opt-outs",
+    "anchor",
+    "closing",
+    "revocation",
+    "ruling",
+    "forgone",
+    "loss",
+)
 
 # Name of an example -> its rule; what the bytes embed -> the rules of that.
 PLAIN = [name for name in MESSAGES if name.partition("-")[0] in ("request", "answer")]
@@ -41,6 +53,8 @@ RULES = {
     "closing": "signed-closing",
     "revocation": "signed-revocation",
     "ruling": "signed-ruling",
+    "forgone": "signed-forgone",
+    "loss": "signed-loss",
     "ruling-lifting": "signed-ruling",
     "enrolment-replacing": "signed-enrolment",
     "enrolment-rotated": "signed-enrolment",

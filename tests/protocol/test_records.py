@@ -16,6 +16,7 @@ from amos.protocol.catalogue import open_catalogue
 from amos.protocol.closing import open_closing
 from amos.protocol.enrolment import open_enrolment
 from amos.protocol.errors import LocalError, ProtocolError
+from amos.protocol.forgone import open_forgone
 from amos.protocol.handover import Handover, KeyHistory, open_key_history
 from amos.protocol.limits import (
     HANDOVERS_MAX,
@@ -40,6 +41,7 @@ from amos.protocol.link import (
     decode_response,
     decode_status,
 )
+from amos.protocol.loss import open_loss
 from amos.protocol.manifest import open_manifest
 from amos.protocol.opt_outs import list_opt_outs, open_opt_outs, sign_opt_outs
 from amos.protocol.quarantine import open_ruling
@@ -91,6 +93,8 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
         "closing": (open_closing, EXAMPLES.ledger),
         "revocation": (open_revocation, EXAMPLES.operator),
         "ruling": (open_ruling, EXAMPLES.operator),
+        "loss": (open_loss, EXAMPLES.operator),
+        "forgone": (open_forgone, EXAMPLES.operator),
     }
     function, party = opened[name]
     return lambda data, verify: function(data, party.public_key, verify)
@@ -98,7 +102,7 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
 
 SIGNED = (
     "usage", "manifest", "catalogue", "enrolment", "enrolment-rotated", "key-history", "opt-outs", "anchor", "closing",
-    "revocation", "ruling", "receipt",
+    "revocation", "ruling", "forgone", "loss", "receipt",
 )  # fmt: skip
 PLAIN: dict[str, Callable[[bytes], Record]] = {
     name: decode

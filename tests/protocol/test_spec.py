@@ -21,9 +21,11 @@ from amos.protocol.catalogue import Catalogue, Share, Work
 from amos.protocol.closing import Closing
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.envelope_host import unwrap
+from amos.protocol.forgone import Forgone
 from amos.protocol.handover import Handover, KeyHistory
 from amos.protocol.link import Entry, Request, Response, Status
 from amos.protocol.link_name import Name
+from amos.protocol.loss import Loss
 from amos.protocol.manifest import CODECS, ROLES, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts
 from amos.protocol.quarantine import Ruling
@@ -57,6 +59,8 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "anchor": (Anchor, "anchor"),
     "closing": (Closing, "closing"),
     "revocation": (Revocation, "revocation"),
+    "forgone": (Forgone, "forgone"),
+    "loss": (Loss, "loss"),
     "ruling": (Ruling, "ruling"),
 }
 WIDTHS = {U8: "uint8", U16: "uint16", U32: "uint32", U63: "count", UNIX_S_MAX: "unix-s", UNIX_MS_MAX: "unix-ms"}

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from amos.crypto import key_id, public_key
+from amos.protocol.checkpoint_host import Checkpoint, sign_checkpoint
 from amos.protocol.closing import sign_closing
 from amos_ledger import close_period
-from amos_ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from amos_ledger.settle_period import settle_period
 from amos_ledger.settlement import period_result
 from amos_ledger.settlement.apportionment import Payout, Settlement, settle

@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from amos.crypto import public_key
-from amos_ledger.log.checkpoint import Checkpoint, sign_checkpoint
+from amos.protocol.checkpoint_host import Checkpoint, sign_checkpoint
 from amos_ledger.settle_period import settle_period
 from amos_tools.pool.cli import app as pool
 from amos_tools.verify.cli import verify

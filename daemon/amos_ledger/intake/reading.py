@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from amos.protocol.cose import TYP_USAGE, Sign1, parse_typed
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError, SignatureError
-from amos.protocol.limits import ENVELOPE_BYTES_MAX, SEGMENT_BYTES_MAX, TIME_NONCE_BYTES
+from amos.protocol.limits import ENVELOPE_BYTES_MAX, RECEIPTED_BYTES_MAX, SEGMENT_BYTES_MAX, TIME_NONCE_BYTES
 from amos.protocol.segment import Usage
-from amos.protocol.topics import TIME, USAGE, device_topic, parse_device_topic
+from amos.protocol.topics import TIME, USAGE, device_topic, parse_device_topic, shows_head
 from amos_ledger.limits import DETAIL_BYTES_MAX, TOPIC_CHARACTERS_MAX
 
 Verify = Callable[[bytes, bytes, bytes], bool]
@@ -32,7 +32,8 @@ class Message:
     def of(cls, topic: str, payload: bytes) -> "Message":
         """Cut to the caps, so that a queue of messages is bounded in bytes."""
         digest = hashlib.sha256(payload).digest()
-        return cls(topic[:TOPIC_CHARACTERS_MAX], payload[: ENVELOPE_BYTES_MAX + 1], digest, len(payload))
+        bytes_max = RECEIPTED_BYTES_MAX if shows_head(topic) else ENVELOPE_BYTES_MAX
+        return cls(topic[:TOPIC_CHARACTERS_MAX], payload[: bytes_max + 1], digest, len(payload))
 
 
 @dataclass(frozen=True, slots=True)

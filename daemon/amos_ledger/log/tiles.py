@@ -17,6 +17,9 @@ TILE_LEVELS = 8
 ENTRY_BYTES_MAX = 65_535
 """A bundle prefixes each entry with a 16-bit length."""
 
+BUNDLE_BYTES_MAX = TILE_WIDTH * (2 + ENTRY_BYTES_MAX)
+"""A full bundle of the longest entries."""
+
 
 @dataclass(frozen=True)
 class Tile:

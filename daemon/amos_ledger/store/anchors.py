@@ -130,10 +130,19 @@ class Anchors:
         """No tree of this size was signed."""
         self._database.run("DELETE FROM head WHERE size = ?", (size,))
 
-    def seed_root(self, device_id: bytes, sequence: int, root: bytes) -> SeedRoot:
-        """What is known of a root that the device's segment names."""
+    def forget_heads(self) -> None:
+        """Judge no root that is not known: receipts were given that are not remembered. A player may name a root for
+        as long as it runs, so there is no end to it."""
+        self._database.run("UPDATE ledger SET heads_forgotten = 1")
+
+    def _heads_forgotten(self) -> bool:
+        row = self._database.one("SELECT heads_forgotten FROM ledger")
+        return row is not None and bool(row[0])
+
+    def seed_root(self, device_id: bytes, sequence: int, root: bytes) -> SeedRoot | None:
+        """What is known of a root that the device's segment names; None when it is not to be judged."""
         row = self._database.one("SELECT size FROM head WHERE root = ?", (root,))
         if row is None:
-            return SeedRoot(None, False)
+            return None if self._heads_forgotten() else SeedRoot(None, False)
         sql = "SELECT 1 FROM usage WHERE device_id = ? AND head_size = ? AND sequence < ? LIMIT 1"
         return SeedRoot(row[0], self._database.one(sql, (device_id, row[0], sequence)) is not None)

@@ -189,6 +189,12 @@ class Chain:
         row = self._database.one(sql, (device_id, sequence))
         return bytes(row[0]) if row and row[0] is not None else None
 
+    def leaf_of(self, device_id: bytes, sequence: int) -> int | None:
+        """Where in the log an accepted segment stands."""
+        sql = "SELECT leaf_index FROM usage WHERE device_id = ? AND sequence = ?"
+        row = self._database.one(sql, (device_id, sequence))
+        return None if row is None else int(row[0])
+
     def receipted(self, device_id: bytes, sequence: int) -> tuple[int, bytes] | None:
         """(leaf index, original receipt) of an accepted segment; None while it has none."""
         sql = "SELECT leaf_index, receipt FROM usage WHERE device_id = ? AND sequence = ? AND receipt IS NOT NULL"
@@ -220,6 +226,10 @@ class Chain:
     def take_back_loss(self, device_id: bytes, declared_by: int) -> None:
         """Forget what a segment declared that did not come to be accepted."""
         self._database.run("DELETE FROM lost WHERE device_id = ? AND declared_by = ?", (device_id, declared_by))
+
+    def note_loss(self, device_id: bytes, first: int, last: int) -> None:
+        """Note a range that the operator declares lost: no segment does."""
+        self._database.run("INSERT OR IGNORE INTO lost VALUES (?, ?, ?, 0)", (device_id, first, last))
 
     def lost(self, device_id: bytes) -> tuple[tuple[int, int], ...]:
         """Ranges (first, last) of sequence numbers that the device declared lost."""

@@ -35,6 +35,7 @@ COUNTING: dict[str, str] = {
     "opt_out_list": "serial, leaf_index",
     "rollup": "period, stem_id, tier, rate_hz, frames",
     "closing": "period, leaf_index",
+    "forgone": "leaf_index",
 }
 """Table → what of it follows from the log."""
 
@@ -44,10 +45,11 @@ CARRIED = ("held", "evidence", "anchor", "head", "tally", "lost")
 USAGE_BESIDE = "received_unix_s, site, message_sha256, receipt, head_size, clock_epoch, start_unix_ms, end_unix_ms"
 """Of accepted segments, in the same way."""
 
-LEDGER_BESIDE = "anchors_since_ms, clock_ms, clock_epoch"
+LEDGER_BESIDE = "anchors_since_ms, clock_ms, clock_epoch, heads_forgotten"
 
 NOT_LOGGED_LOSS = (
-    "NOT EXISTS (SELECT 1 FROM {0}.usage WHERE usage.device_id = lost.device_id AND sequence = declared_by)"
+    "(declared_by > 0 AND NOT EXISTS"
+    " (SELECT 1 FROM {0}.usage WHERE usage.device_id = lost.device_id AND sequence = declared_by))"
 )
 """A loss that only a held segment declares so far, or one that is evidence."""
 

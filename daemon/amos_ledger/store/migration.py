@@ -60,6 +60,11 @@ CREATE TABLE batch (leaf_index INTEGER PRIMARY KEY, unix_s INTEGER NOT NULL);
 CREATE TABLE opt_out_list (serial INTEGER PRIMARY KEY, leaf_index INTEGER NOT NULL UNIQUE);
 """
 
+_TO_4_HEADS = """
+ALTER TABLE ledger ADD COLUMN heads_forgotten INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE forgone (leaf_index INTEGER PRIMARY KEY);
+"""
+
 
 def _to_3(database: Database, now_ms: int) -> None:
     """What findings and reports rest on. Sessions and the roots of receipts follow from what is stored; anchors were
@@ -121,6 +126,7 @@ def _to_4(database: Database, _now_ms: int) -> None:
     _to_4_sound(database)
     _to_4_documents(database)
     _to_4_quarantine(database)
+    _to_4_heads(database)
 
 
 def _to_4_keys(database: Database) -> None:
@@ -165,6 +171,11 @@ def _to_4_quarantine(database: Database) -> None:
     for device_id, reason in database.rows(sql):
         sequence, sha256 = database.one(kept, (device_id, FORK, IMPOSSIBLE)) or (0, bytes(32))
         quarantines.begin(device_id, sequence, sha256, reason)
+
+
+def _to_4_heads(database: Database) -> None:
+    """What a recovered ledger has to forgive, and the heads that were given up."""
+    database.run_script(_TO_4_HEADS)
 
 
 _STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3, 3: _to_4}

@@ -6,7 +6,7 @@ SCHEMA = """
 CREATE TABLE ledger (
     schema_version INTEGER NOT NULL, origin TEXT NOT NULL, public_key BLOB NOT NULL,
     anchors_since_ms INTEGER NOT NULL DEFAULT 0, clock_ms INTEGER NOT NULL DEFAULT 0,
-    clock_epoch INTEGER NOT NULL DEFAULT 0
+    clock_epoch INTEGER NOT NULL DEFAULT 0, heads_forgotten INTEGER NOT NULL DEFAULT 0
 );
 
 CREATE TABLE entry (leaf_index INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
@@ -56,6 +56,7 @@ CREATE TABLE anchor (
     PRIMARY KEY (device_id, unix_ms)
 ) WITHOUT ROWID;
 CREATE TABLE head (size INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE);
+CREATE TABLE forgone (leaf_index INTEGER PRIMARY KEY);
 
 CREATE TABLE held (
     device_id BLOB NOT NULL, sequence INTEGER NOT NULL, sha256 BLOB NOT NULL, segment BLOB NOT NULL,

@@ -125,6 +125,15 @@ class Store:
         self.note_batch(first, received_unix_s)
         return first + 1
 
+    def note_forgone(self, index: int) -> None:
+        """The entry at `index` gives up a tree head."""
+        self._database.run("INSERT INTO forgone VALUES (?)", (index,))
+
+    def forgone(self) -> tuple[bytes, ...]:
+        """The signed entries that give up tree heads, in their order."""
+        sql = "SELECT bytes FROM forgone JOIN entry USING (leaf_index) ORDER BY leaf_index"
+        return tuple(bytes(entry) for (entry,) in self._database.rows(sql))
+
     def note_batch(self, index: int, received_unix_s: int) -> None:
         """The entry at `index` says when what follows was received."""
         self._database.run("INSERT INTO batch VALUES (?, ?)", (index, received_unix_s))

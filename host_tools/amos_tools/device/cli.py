@@ -19,7 +19,9 @@ from amos_cli.output import AsJson, print_json
 from amos_cli.paths import file_option, folder_argument, folder_option
 from amos_tools.boards import load_board
 from amos_tools.device.call import ask_identity, ask_logs, ask_status, send_input
+from amos_tools.device.forgo import forgo
 from amos_tools.device.linux_player import settings_of
+from amos_tools.device.lost import lost
 from amos_tools.device.player_vocabulary import PlayerVocabulary
 from amos_tools.device.prepare import check_fit, read_score, write_wiring
 from amos_tools.device.prepare import enrol as enrol_device
@@ -188,3 +190,5 @@ app.command()(provision)
 app.command()(replace)
 app.command()(revoke)
 app.command()(rotate_key)
+app.command()(forgo)
+app.command()(lost)

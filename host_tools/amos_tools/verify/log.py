@@ -15,6 +15,8 @@ from amos.protocol.closing import Closing, open_closing
 from amos.protocol.cose import (
     HEADER_TYP,
     TYP_ENROLMENT,
+    TYP_FORGONE,
+    TYP_LOSS,
     TYP_OPT_OUTS,
     TYP_REVOCATION,
     TYP_RULING,
@@ -24,6 +26,8 @@ from amos.protocol.cose import (
 )
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
+from amos.protocol.forgone import open_forgone
+from amos.protocol.loss import Loss, open_loss
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.quarantine import open_ruling
 from amos.protocol.record import U63 as SEQUENCE_MAX
@@ -38,6 +42,7 @@ from amos.protocol.segment import (
 )
 from amos_tools.verify.decided import Decided
 from amos_tools.verify.errors import Difference
+from amos_tools.verify.forgone import GivenUp
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.standing import PLAY_AGE_S_MAX, Hours, flags
 from amos_tools.verify.tree import ENTRY_BYTES_MAX
@@ -122,6 +127,7 @@ class Log:
     catalogue_serial: int | None = None
     readings: list[Reading] = field(default_factory=list)
     segments: int = 0
+    given_up: GivenUp = field(default_factory=GivenUp)
     target_leaves: frozenset[int] = frozenset()
 
 
@@ -147,6 +153,8 @@ def _take(log: Log, index: int, entry: bytes) -> None:
             raise Difference(f"{label}: genesis", genesis.decode().strip(), entry.decode(errors="replace"))
         return
     try:
+        if log.given_up.take_leaf(index, entry):
+            return
         received = batch_unix_s(entry)
         if received is not None:
             log.received = received
@@ -162,6 +170,10 @@ def _take(log: Log, index: int, entry: bytes) -> None:
             _take_opt_outs(log, index, open_opt_outs(entry, log.keys.publisher, verify))
         elif typ == TYP_REVOCATION:
             _take_revocation(log, label, open_revocation(entry, log.keys.operator, verify))
+        elif typ == TYP_LOSS:
+            _take_loss(log, label, open_loss(entry, log.keys.operator, verify))
+        elif typ == TYP_FORGONE:
+            log.given_up.take(index, open_forgone(entry, log.keys.operator, verify))
         elif typ == TYP_RULING:
             log.decided.take_ruling(label, open_ruling(entry, log.keys.operator, verify))
         elif typ == TYP_STATEMENT:
@@ -172,7 +184,9 @@ def _take(log: Log, index: int, entry: bytes) -> None:
                 log.catalogue_serial = log.decided.paying_serial
             _take_closing(log, index, closing)
         else:
-            raise Difference(f"{label}: typ", "usage, enrolment, revocation, ruling, opt-outs or closing", typ)
+            raise Difference(
+                f"{label}: typ", "usage, enrolment, revocation, ruling, forgone, loss, opt-outs or closing", typ
+            )
     except SignatureError as error:
         raise Difference(f"{label}: signature", "one that verifies", f"one that does not ({error})") from None
     except ProtocolError as error:
@@ -227,6 +241,14 @@ def _key_in_force(label: str, device: Device, kid: bytes) -> tuple[bytes, range]
             until = device.keys[number + 1][0] if number + 1 < len(device.keys) else SEQUENCE_MAX + 1
             return key, range(first, until)
     raise Difference(f"{label}: usage, key id", "that of a key of the device's enrolments", kid)
+
+
+def _take_loss(log: Log, label: str, loss: Loss) -> None:
+    """Of an enrolled device."""
+    device = log.devices.get(loss.device_id)
+    if device is None:
+        raise Difference(f"{label}: loss.device_id", "one enrolled before", loss.device_id)
+    device.declared.append((loss.first, loss.last))
 
 
 def _take_revocation(log: Log, label: str, revocation: Revocation) -> None:
