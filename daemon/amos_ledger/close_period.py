@@ -157,10 +157,7 @@ def _carry(store: Store, entries: list[bytes], currency: str) -> int:
 
 
 def _work_out(store: Store, ground: _Ground) -> PeriodResult:
-    segments = (
-        (index, next(store.entries(index, index + 1))[1], ground.flags.get(index, frozenset()))
-        for index in ground.leaves
-    )
+    segments = ((index, store.log.entry(index), ground.flags.get(index, frozenset())) for index in ground.leaves)
     result = work_out(ground.terms, segments, store.manifest)
     if merge(leaf.whole for leaf in result.leaves) != ground.rollup:
         raise LedgerInconsistent(

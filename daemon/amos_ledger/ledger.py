@@ -15,23 +15,26 @@ rests on is published.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from amos.protocol.anchor import VERSION, Anchor, sign_anchor
 from amos.protocol.answer import ACCEPTED, DUPLICATE, HELD, UNAVAILABLE, Answer
+from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.errors import ProtocolError
+from amos.protocol.merkle import root_from_path
 from amos.protocol.receipt import sign_receipt
 from amos.protocol.topics import ANCHOR, RECEIPT, device_topic
 from amos_ledger import clerk, enrolling
 from amos_ledger.clerk import Outcome
-from amos_ledger.errors import LedgerError
+from amos_ledger.errors import EntryDamaged, LedgerError, RolledBack
 from amos_ledger.folder import Folder
+from amos_ledger.heads import Heads, Standing
 from amos_ledger.intake.reading import Message, Reading, read, shortened, time_request
 from amos_ledger.limits import ANCHORS_PER_HOUR_MAX, BATCH_MESSAGES_MAX
 from amos_ledger.log import tree
-from amos_ledger.log.checkpoint import Checkpoint
 from amos_ledger.public import Public
+from amos_ledger.receipts import check_receipt
 from amos_ledger.records import Receipted
 from amos_ledger.store.anchors import CLOCK_BACK_MS
 from amos_ledger.store.store import Store
@@ -55,7 +58,8 @@ class Ledger:
     """The ledger of one `folder` at work. Not shared between threads.
 
     `trouble` says why it cannot store at this moment, None when it can. The database is opened anew after an error, so
-    that a disk that was full or away and is back is all that recovery takes.
+    that a disk that was full or away and is back is all that recovery takes. `behind` says whether that is because
+    this ledger signed more than its log has.
     """
 
     def __init__(self, folder: Folder, at: Callable[[str], None] = lambda step: None) -> None:
@@ -66,7 +70,9 @@ class Ledger:
         self._published_size = -1
         self._clock_ms: int | None = None
         self._begins_epoch = True
+        self._heads = Heads(folder)
         self.trouble: str | None = None
+        self.behind = False
 
     def close(self) -> None:
         """Close the store."""
@@ -112,6 +118,7 @@ class Ledger:
         try:
             store = self._opened()
             with store.transaction():
+                store.chain.anchors.check_clock(unix_ms)
                 store.chain.anchors.note_clock(unix_ms, self._begins_epoch)
                 for message in messages:
                     anchors.append(_anchor(store, message, unix_ms))
@@ -121,6 +128,27 @@ class Ledger:
             return [None] * len(messages)
         key_id, sign = self.folder.key_id, self.folder.sign
         return [None if item is None else (item[0], sign_anchor(item[1], key_id, sign)) for item in anchors]
+
+    def hear(self, shown: Sequence[bytes]) -> list[Standing]:
+        """Hold tree heads and receipts that others show against the log. What it lacks stops everything that is signed,
+        until the log has it. Raises nothing: what the disk refuses to keep is `trouble`, and is shown again."""
+        standings: list[Standing] = []
+        try:
+            store = self._in_place()
+            for item in shown:
+                standings.append(self._heads.take(store, item))
+            self._heads.check(store)
+        except STORAGE_ERRORS as error:
+            self._note(error)
+        return standings
+
+    def forgone(self) -> bytes | None:
+        """The operator's last signed word that heads are given up, for couriers to send again what was under them."""
+        try:
+            return next(reversed(self._opened().forgone()), None)
+        except STORAGE_ERRORS as error:
+            self._note(error)
+            return None
 
     def tick(self) -> list[Reply]:
         """Do what waits: publish, receipt, and release segments whose pack has been published since."""
@@ -163,6 +191,12 @@ class Ledger:
             return None
 
     def _opened(self) -> Store:
+        """The store, of a ledger that may sign."""
+        store = self._in_place()
+        self._heads.check(store)
+        return store
+
+    def _in_place(self) -> Store:
         if self._store is None:
             self._store = self.folder.open_store()
         self._store.check_in_place()
@@ -171,6 +205,7 @@ class Ledger:
     def _note(self, error: Exception) -> None:
         """Remember why nothing can be stored; the next batch opens the database anew."""
         text = " ".join(str(error).split())
+        self.behind = isinstance(error, RolledBack)
         self.trouble = text if isinstance(error, STORAGE_ERRORS) else f"internal error: {type(error).__name__}: {text}"
         self.close()
 
@@ -179,6 +214,7 @@ class Ledger:
         self.watch_clock(received_unix_s * 1000)
         store = self._opened()
         with store.transaction():
+            store.chain.anchors.check_clock(received_unix_s * 1000)
             store.chain.anchors.note_clock(received_unix_s * 1000, self._begins_epoch)
             for reading in readings:
                 outcomes += clerk.take(store, reading, received_unix_s)
@@ -193,10 +229,10 @@ class Ledger:
         receipts: dict[tuple[bytes | None, int | None], bytes] = {}
         try:
             store = self._opened()
-            fresh = self._receipt(store)
+            fresh = list(self._receipt(store))
             receipts = {(item.device_id, item.sequence): item.receipt for item in fresh}
-            receipts |= _originals(store, outcomes)
-            self.trouble = None
+            receipts |= self._originals(store, outcomes)
+            self.trouble, self.behind = None, False
         except STORAGE_ERRORS as error:
             self._note(error)
         told = {(item.device_id, item.sequence) for item in fresh}
@@ -206,25 +242,28 @@ class Ledger:
                 replies.append(self._reply(outcome, receipts.get(outcome.key)))
         return replies
 
-    def _receipt(self, store: Store) -> list[Receipted]:
+    def make_receipts(self) -> int:
+        """Publish, and make the receipts that are missing, which nobody is sent: a recovered log has been receipted
+        before. How many. Raises what `STORAGE_ERRORS` names."""
+        return sum(1 for _ in self._receipt(self._opened()))
+
+    def _receipt(self, store: Store) -> Iterator[Receipted]:
         """Publish what is not, then sign and keep the receipts that are missing."""
         size = store.size()
         waiting = store.chain.without_receipt(size, BATCH_MESSAGES_MAX)
         if size == self._published_size and not waiting:
-            return []
+            return
         with self.folder.publishing():
             head = self._public.publish(store, self._at)
         self._published_size = head.size
         self._at("published")
-        result: list[Receipted] = []
         while waiting:
             receipted = self._sign_receipts(store, head, waiting)
             with store.transaction():
                 store.chain.keep_receipts(receipted, head.size, head.root)
-            result += receipted
+            yield from receipted
             waiting = store.chain.without_receipt(head.size, BATCH_MESSAGES_MAX)
         self._at("receipted")
-        return result
 
     def _sign_receipts(
         self, store: Store, head: Checkpoint, waiting: Sequence[tuple[int, bytes, int, str, bytes]]
@@ -241,8 +280,24 @@ class Ledger:
         result = []
         for leaf_index, device_id, sequence, site, message_sha256 in waiting:
             path = tree.inclusion_path(leaf_index, head.size, hashes)
+            if root_from_path(hashes(0, leaf_index), leaf_index, head.size, path) != head.root:
+                raise EntryDamaged(
+                    f"tree: expected hashes that lead from entry {leaf_index} to the root of {head.size}, found others;"
+                    " the store is damaged, `amos ledger fsck` says where and what to do"
+                )
             receipt = sign_receipt(head.size, leaf_index, path, head.root, self.folder.key_id, sign_once)
             result.append(Receipted(device_id, sequence, site, message_sha256, receipt))
+        return result
+
+    def _originals(self, store: Store, outcomes: Iterable[Outcome]) -> dict[tuple[bytes | None, int | None], bytes]:
+        """The receipts that the batch's duplicates got when they were accepted. Raises `EntryDamaged`."""
+        result: dict[tuple[bytes | None, int | None], bytes] = {}
+        for outcome in outcomes:
+            if outcome.verdict == DUPLICATE and outcome.device_id is not None and outcome.sequence is not None:
+                found = store.chain.receipted(outcome.device_id, outcome.sequence)
+                if found is not None:
+                    check_receipt(store, *found, self.folder.public_key)
+                    result[outcome.key] = found[1]
         return result
 
     def _accepted(self, item: Receipted) -> Reply:
@@ -286,17 +341,6 @@ def _anchor(store: Store, message: Message, unix_ms: int) -> tuple[str, Anchor] 
     store.chain.anchors.issue(device_id, unix_ms)
     anchor = Anchor(version=VERSION, device_id=device_id, nonce=message.payload, unix_ms=unix_ms)
     return device_topic(site, device_id, ANCHOR), anchor
-
-
-def _originals(store: Store, outcomes: Iterable[Outcome]) -> dict[tuple[bytes | None, int | None], bytes]:
-    """The receipts that the batch's duplicates got when they were accepted."""
-    result: dict[tuple[bytes | None, int | None], bytes] = {}
-    for outcome in outcomes:
-        if outcome.verdict == DUPLICATE and outcome.device_id is not None and outcome.sequence is not None:
-            receipt = store.chain.receipt(outcome.device_id, outcome.sequence)
-            if receipt is not None:
-                result[outcome.key] = receipt
-    return result
 
 
 def _last_words(outcomes: Sequence[Outcome]) -> list[Outcome]:

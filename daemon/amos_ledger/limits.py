@@ -26,3 +26,9 @@ NUMBER_MAX = (1 << 63) - 1
 
 DETAIL_BYTES_MAX = 200
 """The answer's `detail` field."""
+
+AHEAD_HEADS_MAX = 64
+"""Tree heads kept that the log does not contain: one is enough to refuse, and the highest says what is missing."""
+
+FORGONE_LEAVES_MAX = 1_000_000
+"""Leaves that say nothing after an entry that gives up a tree head: ten minutes of the busiest ledger's entries."""

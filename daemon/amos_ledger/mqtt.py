@@ -11,8 +11,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from amos.protocol.limits import ENVELOPE_BYTES_MAX
-from amos.protocol.topics import ALL_ENROLMENTS, ALL_TIME, ALL_USAGE
+from amos.protocol.limits import RECEIPTED_BYTES_MAX
+from amos.protocol.topics import ALL_COURIER_CHECKPOINTS, ALL_ENROLMENTS, ALL_RECEIPTED, ALL_TIME, ALL_USAGE, CHECKPOINT
 from amos_ledger.intake.reading import Message
 from amos_mqtt.broker import LEVEL_NAMES, Broker
 from amos_mqtt.client import ClientSettings, MqttClient
@@ -34,7 +34,7 @@ class MqttEdge:
         self.reached = False
         self._report = report
         self._woken = threading.Event()
-        settings = ClientSettings(client_id, ENVELOPE_BYTES_MAX, lasting=True, acknowledges=True, pauses_s=pauses_s)
+        settings = ClientSettings(client_id, RECEIPTED_BYTES_MAX, lasting=True, acknowledges=True, pauses_s=pauses_s)
         self._client: MqttClient[Message] = MqttClient(broker, settings, Message.of, self._woken.set)
         self._arrived: deque[Arrival[Message]] = deque()
         self._unsent: deque[tuple[str, bytes, bool]] = deque()
@@ -93,6 +93,9 @@ class MqttEdge:
             self._arrived.append(happening)
         elif isinstance(happening, Up):
             self._said.clear()
+            self._client.subscribe(
+                [CHECKPOINT, ALL_COURIER_CHECKPOINTS, ALL_RECEIPTED]
+            )  # first: they may stop the ledger
             self._client.subscribe([ALL_USAGE, ALL_TIME, ALL_ENROLMENTS])
             while self._unsent:
                 self._client.publish(*self._unsent.popleft())

@@ -13,14 +13,16 @@ from pathlib import Path
 
 from amos.crypto import verify
 from amos.edges.durable_host import sync_folder, write_whole
+from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint, sign_checkpoint
 from amos.protocol.errors import ProtocolError
 from amos_ledger.errors import RolledBack
 from amos_ledger.log import tree
-from amos_ledger.log.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from amos_ledger.log.tiles import TILE_LEVELS, TILE_WIDTH, Tile, bundle, tiles_between
+from amos_ledger.log.tiles import TILE_LEVELS, TILE_WIDTH, Tile, bundle, check_hashes, tiles_between
 from amos_ledger.store.store import Store
 
 CHECKPOINT = "checkpoint"
+WITNESSED = "checkpoint.witnessed"
+"""The last checkpoint that enough witnesses have cosigned."""
 
 
 class Public:
@@ -37,7 +39,7 @@ class Public:
         size = store.size()
         read = store.log.cached()
         head = Checkpoint(store.origin, size, tree.root(size, read))
-        old = self._last(store.origin)
+        old = self.last(store.origin)
         if old is not None and (old.size > size or tree.root(old.size, read) != old.root):
             raise RolledBack(
                 f"{self.root / CHECKPOINT}: expected one over a part of the store's {size} entries, found one over"
@@ -75,12 +77,13 @@ class Public:
             else:
                 level = tile.level * TILE_LEVELS
                 data = b"".join(read(level, index) for index in range(tile.first, tile.first + tile.width))
+                check_hashes(tile, data, read)
             self.write(tile.path, data)
         if tile.width == TILE_WIDTH:
             # Partial forms of older checkpoints may go once the full tile is there.
             shutil.rmtree(self.root / tile.partials, ignore_errors=True)
 
-    def _last(self, origin: str) -> Checkpoint | None:
+    def last(self, origin: str) -> Checkpoint | None:
         """The published checkpoint, or None."""
         path = self.root / CHECKPOINT
         if not path.exists():

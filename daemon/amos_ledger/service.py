@@ -9,13 +9,17 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from amos.protocol import topics
 from amos.protocol.answer import ACCEPTED, FORK, IMPOSSIBLE
+from amos_ledger.head_exchange import HeadExchange
+from amos_ledger.heads import Standing
 from amos_ledger.intake.reading import Message, asks_time
 from amos_ledger.ledger import Ledger, Reply
 from amos_ledger.limits import BATCH_MESSAGES_MAX
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.opt_outs import OptOutPublisher
 from amos_ledger.records import verdict_name
+from amos_mqtt.happenings import Arrival
 
 TICK_S = 1.0
 """How soon a pack published by another process is noticed."""
@@ -39,6 +43,8 @@ class Service:
         self._report = report
         self._stop = stop
         self._opt_out_publisher = OptOutPublisher(ledger.folder, edge.publish)
+        self._exchange = HeadExchange(ledger.folder, edge.publish, ledger.forgone)
+        self._waiting: list[Arrival[Message]] = []
         self._counts: Counter[str] = Counter()
         self._summarised_s = 0.0
         self._trouble: str | None = None
@@ -50,9 +56,11 @@ class Service:
         ticked_s = 0.0
         try:
             while not self._stop.is_set():
-                batch = self._edge.next_batch(BATCH_MESSAGES_MAX, POLL_S)
+                batch = self._hear(self._edge.next_batch(BATCH_MESSAGES_MAX, POLL_S))
                 now_s = time.monotonic()
                 self._ledger.watch_clock(_now_ms())
+                if self._edge.connected.is_set():
+                    self._exchange.step(self._edge.connections, self._ledger.behind, now_s)
                 if batch:
                     busy_s = now_s
                     messages = [item.message for item in batch]
@@ -61,7 +69,8 @@ class Service:
                     self._send(self._ledger.take(usage, int(time.time())) if usage else [])
                     for arrival in batch:
                         self._edge.acknowledge(arrival)
-                awaited = self._edge.connected.is_set() or now_s - started_s >= FIRST_TICK_S
+                alone = not self._edge.connected.is_set() and now_s - started_s >= FIRST_TICK_S
+                awaited = self._exchange.heard or alone
                 if awaited and now_s - ticked_s >= TICK_S:
                     ticked_s = now_s
                     self._send(self._ledger.tick())
@@ -71,9 +80,26 @@ class Service:
                 if idle_s is not None and now_s - busy_s >= idle_s:
                     return
         finally:
+            if self._exchange.heard and not self._ledger.behind:
+                self._exchange.show(self._edge.connections, time.monotonic(), last=True)
             self._edge.stop()
             self._summarise()
             self._ledger.close()
+
+    def _hear(self, batch: list[Arrival[Message]]) -> list[Arrival[Message]]:
+        """Take the tree heads out of a batch. What else has arrived so far, or nothing while heads are waited for."""
+        shown = [item for item in batch if topics.shows_head(item.message.topic)]
+        if shown:
+            standings = self._ledger.hear([item.message.payload for item in shown])
+            forged = sum(standing == Standing.FORGED for standing in standings)
+            self._counts["tree heads not signed by this ledger"] += forged
+            for arrival in shown:
+                self._edge.acknowledge(arrival)
+        self._waiting += [item for item in batch if not topics.shows_head(item.message.topic)]
+        if not self._exchange.heard:
+            return []
+        ready, self._waiting = self._waiting, []
+        return ready
 
     def _date(self, messages: list[Message]) -> None:
         """Answer nonces at once: their players' clocks are wrong by half of what this takes."""
@@ -107,8 +133,8 @@ class Service:
         dropped = self._edge.take_dropped()
         if dropped:
             self._counts["dropped, the queue was full"] += dropped
-        if self._counts:
-            order = sorted(self._counts.items(), key=lambda item: (item[0] != verdict_name(ACCEPTED), item[0]))
+        if +self._counts:
+            order = sorted((+self._counts).items(), key=lambda item: (item[0] != verdict_name(ACCEPTED), item[0]))
             self._report(", ".join(f"{count} {name}" for name, count in order))
             self._counts.clear()
             self._summarised_s = time.monotonic()

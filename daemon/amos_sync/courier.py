@@ -17,6 +17,7 @@ from amos.protocol import answer as answers
 from amos.protocol import topics
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError
+from amos.protocol.forgone import read_forgone
 from amos.protocol.limits import ANCHOR_BYTES_MAX
 from amos.protocol.printable_host import printable
 from amos.protocol.receipt import parse_receipt
@@ -27,7 +28,7 @@ from amos_sync.clock import clock_ms, jitter_permille
 from amos_sync.courier_status import OFFLINE, ONLINE, CourierStatus
 from amos_sync.device import Device
 from amos_sync.errors import SpoolError
-from amos_sync.limits import SPOOL_BYTES_MAX, SPOOL_RETRY_MS, STATUS_MS, UNANSWERED_MAX
+from amos_sync.limits import FORGONE_AGAIN_MS, SPOOL_BYTES_MAX, SPOOL_RETRY_MS, STATUS_MS, UNANSWERED_MAX
 from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
 from amos_sync.notes import Notes
 from amos_sync.opt_outs import OptOutLists
@@ -37,6 +38,7 @@ from amos_sync.pack_source import open_source
 from amos_sync.players import Players
 from amos_sync.session import Session
 from amos_sync.spool import Spool
+from amos_sync.tree_heads import TreeHeads
 
 TURN_MS_MAX = 1000
 
@@ -88,6 +90,8 @@ class Courier:
         self.devices = [Device(address, self.players, self.notes, clock_ms) for address in settings.addresses]
         self._own_status: tuple[int, bytes] = (0, b"")
         self._spool_retry_ms = 0
+        self._forgone_ms = clock_ms()
+        self.tree_heads = TreeHeads(self.spool, settings.site, settings.ledger_key)
 
     def close(self) -> None:
         """Hang up everywhere. What is in the spool stays."""
@@ -253,7 +257,7 @@ class Courier:
                 device.session.device_id for device in self.devices if device.session
             }
             names = [name for device_id in known if device_id for name in self.players.topics_of(device_id)]
-            self.mqtt.subscribe([topics.OPT_OUTS, *names])
+            self.mqtt.subscribe([topics.OPT_OUTS, topics.CHECKPOINT, topics.FORGONE, *names])
         elif isinstance(happening, Down):
             self.notes.say("broker", f"{name} {happening.reason}; trying again")
         elif isinstance(happening, Denied):
@@ -269,6 +273,15 @@ class Courier:
             self.players.opt_out_lists.came(message.payload)
             self._wake_device(None)
             return
+        if message.topic == topics.CHECKPOINT:
+            objection = self.tree_heads.came(message.payload, now_ms, jitter_permille())
+            if objection is not None:
+                self.notes.often("head", "the ledger shows fewer entries than it has signed; it is told so", now_ms)
+                self.mqtt.publish(objection.topic, objection.payload)
+            return
+        if message.topic == topics.FORGONE:
+            self._send_again(message.payload, now_ms)
+            return
         site, device_id, leaf = topics.parse_device_topic(message.topic)
         if site != self.settings.site:
             return
@@ -276,6 +289,21 @@ class Courier:
             self._answered(device_id, message, now_ms)
         elif leaf == topics.ANCHOR and self.players.anchors.came(device_id, message.payload[:ANCHOR_BYTES_MAX]):
             self._wake_device(device_id)
+
+    def _send_again(self, message: bytes, now_ms: int) -> None:
+        """The ledger has given up what it signed from some leaf on: what was receipted there goes to it anew."""
+        if message == self.spool.forgone() or now_ms < self._forgone_ms:
+            return
+        forgone = read_forgone(message)
+        slots = self.spool.stage_again(forgone.kept_size, forgone.lost_size)
+        self.spool.stage_forgone(message)
+        self._forgone_ms = now_ms + FORGONE_AGAIN_MS
+        for slot in slots:
+            self.outbox.add(slot)
+        if slots:
+            self.notes.say("forgone", f"the ledger has lost {len(slots)} returned segments, which go to it again")
+            topics_of = {name for slot in slots for name in self.players.topics_of(slot.device_id)}
+            self.mqtt.subscribe(sorted(topics_of))
 
     def _answered(self, device_id: bytes, message: Message, now_ms: int) -> None:
         answer = answers.decode_answer(message.payload)
@@ -285,14 +313,16 @@ class Courier:
         named = answer.device_id in (None, device_id) and answer.sequence in (None, slot.sequence)
         if slot.device_id != device_id or not named:
             raise ProtocolError("answer: expected device and sequence of the message that its hash names")
+        leaf_index = None
         if answer.receipt is not None:
             receipt = parse_receipt(answer.receipt)
+            leaf_index = receipt.leaf_index
             if self.settings.ledger_key is not None:
                 receipt.check(unwrap(self.spool.payload(slot.id)), self.settings.ledger_key, verify)
         if self.outbox.answered(answer.message_sha256, answer.verdict, now_ms, jitter_permille()) is None:
             return
         if answer.receipt is not None:
-            self.spool.stage_answer(slot, receipt=answer.receipt)
+            self.spool.stage_answer(slot, receipt=answer.receipt, leaf_index=leaf_index)
             self._wake_device(device_id)
             return
         detail = printable(answer.detail) if answer.detail else None

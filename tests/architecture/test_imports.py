@@ -99,8 +99,29 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
         set(),
     ),
     "heap": ((), {"gc"}),
-    "identity": (("amos.crypto", "amos.protocol.link"), set()),
+    # A rotation is looked for with each start, and imported only where there is one.
+    "identity": (
+        (
+            "amos.crypto",
+            "amos.protocol.link",
+            "amos.edges.key_files",
+            "amos.edges.key_store",
+            "amos.key_rotation",
+        ),
+        set(),
+    ),
     "journal_keeper": (("amos.journal",), set()),
+    "key_rotation": (
+        (
+            "amos.crypto",
+            "amos.protocol",
+            "amos.edges.key_files",
+            "amos.edges.key_store",
+            "amos.edges.two_slot_file",
+            "amos.identity",
+        ),
+        set(),
+    ),
     "link_service": ((), set()),
     "log_ring": ((), set()),
     "player_state": (("amos.protocol", "amos.tier_kept"), set()),
@@ -111,7 +132,7 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
 # The most particular rule for a module is the one that holds.
 RULES = (
     rule("amos.compat", outside={"micropython", "sys", "uctypes"}),
-    rule("amos.protocol", outside=BYTES, pure=True, cpython="cbor2 typing"),
+    rule("amos.protocol", outside=BYTES, pure=True, cpython="base64 binascii cbor2 collections dataclasses typing"),
     rule("amos.crypto", "amos.compat", outside=VIPER, pure=True, cpython="nacl"),
     rule("amos.sound", "amos.protocol", "amos.compat", outside=VIPER, pure=True, cpython="numpy typing"),
     rule("amos.score", "amos.protocol", "amos.sound", "amos.compat", outside=VIPER, pure=True),
@@ -161,6 +182,10 @@ RULES = (
         "amos_sync.cli", "amos_sync", "amos_cli", "amos.protocol", "amos.edges.notify_host", "amos.crypto", "amos_mqtt"
     ),
     rule("amos_ledger.cli", "amos_ledger", "amos_cli", "amos.protocol", "amos.crypto", "amos_mqtt"),
+    rule("amos_ledger.trust_cli", "amos_ledger", "amos_cli"),
+    rule("amos_ledger.fsck_cli", "amos_ledger", "amos_cli"),
+    rule("amos_ledger.quarantine_cli", "amos_ledger", "amos_cli", "amos.protocol"),
+    rule("amos_ledger.one_line", "amos_ledger", "amos_cli", "amos.protocol", "amos_mqtt"),
     # A word to the supervisor and a durable write know nothing of players; each has one owner.
     rule(
         "amos_sync",
@@ -182,6 +207,12 @@ RULES = (
         pure=True,
     ),
     # It keeps what was decided elsewhere, and reads the values that are decided about.
+    # What an older version did not reckon is reckoned when its store is brought to the present schema.
+    rule(
+        "amos_ledger.store.migration",
+        *("amos_ledger.store", "amos_ledger.records", "amos_ledger.intake.placements"),
+        *("amos_ledger.log", "amos.protocol"),
+    ),
     rule(
         "amos_ledger.store",
         "amos.edges.private_host",

@@ -195,7 +195,7 @@ def test_a_player_made_a_renderer_is_refused_before_anything_is_written(site: Si
         code, lines = site.call("provision", "bar", "--site=harbour", "--name=bar", "--tier=255")
         (device_id,) = site.devices()
         told = f"PlaceError: tier: expected a player's, as device {device_id} is enrolled, found 255"
-        assert code == 1 and lines == [f"{told}; a renderer needs a new key"]
+        assert code == 1 and lines == [f"{told}; a renderer is another device, with a first key of its own"]
         assert (site.folder / "bar" / "player.json").read_bytes() == before
         if running:
             site.stop("bar")

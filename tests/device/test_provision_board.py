@@ -99,7 +99,7 @@ def test_a_board_of_another_kind_is_refused_before_anything_is_written(operate: 
     assert lines[0] == (
         f"PromptError: {board.prompt}: expected a ESP32S3 for esp32-s3, found a Raspberry Pi Pico 2 W with RP2350"
     )
-    assert sorted(path.name for path in board.flash.iterdir()) == ["frozen", "unique_id"]
+    assert sorted(path.name for path in board.flash.iterdir()) == ["unique_id"]
 
 
 def test_a_port_without_a_prompt_is_refused_by_name(operate: Operator, board: StandInBoard, tmp_path: Path) -> None:
@@ -134,6 +134,32 @@ def test_what_the_board_says_of_a_failure_is_named(board: StandInBoard) -> None:
         assert (board.flash / "a/b/c.bin").read_bytes() == bytes(range(256)) * 40
         assert prompt.files_below("/a") == ["/a/b/c.bin"] and prompt.files_below("/none") == []
         assert prompt.hashes(["/none"]) == {"/none": None}
+
+
+@pytest.mark.long
+def test_a_board_changes_its_key_and_is_enrolled_anew(
+    operate: Operator, board: StandInBoard, ledger: Folder, tmp_path: Path
+) -> None:
+    asked = ["device", "rotate-key", board.prompt]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 1 and done.output.startswith("PromptError: ")
+    code, lines = operate.provision(board)
+    assert code == 0, lines
+    with ledger.open_store() as store:
+        (device,) = store.totals().devices
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    assert done.output.splitlines() == ["request: written to /sd/player/rotate-key", "board: restarted"]
+    ask_status(board.link, 60)  # it plays by then, so that an interrupt meets no board that is about to start
+    assert any((board.card / "player").glob("key-history.*"))
+    code, lines = operate.provision(board)
+    assert code == 0, lines
+    assert lines[-3] == f"device: {device.device_id} holds its key; it signed our nonce"
+    assert lines[-2].startswith("enrolment: signed for bar") and lines[-1].startswith("ledger: enrolled")
+    with ledger.open_store() as store:
+        (found,) = store.totals().devices
+        assert found.device_id == device.device_id
+        assert len(store.chain.keys(bytes.fromhex(device.device_id))) == 2
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def test_an_enrolment_is_answered_with_a_receipt_for_its_entry(world: Any) -> No
     again = send(world, device, data)
     assert again.answer.verdict == answer.DUPLICATE
     world.check_receipt(data, again.answer.receipt)
-    assert world.totals().log_size == 2 and world.totals().duplicates == 0
+    assert world.totals().log_size == 4 and world.totals().duplicates == 0
     (accepted,) = world.take(device, device.seal())
     assert accepted.verdict == answer.ACCEPTED
 
@@ -68,7 +68,7 @@ def test_every_refusal_is_answered_and_changes_nothing(world: Any) -> None:
     for data, topic, said in (
         (device.enrolment(world.publisher), mine, "signature"),
         (b"", mine, "enrolment"),
-        (bytes(5000), mine, "at most 1024 bytes, found 5000"),
+        (bytes(5000), mine, "at most 2048 bytes, found 5000"),
         (good, device_topic(SITE, other.key.id, ENROLMENT), "topic: expected that of"),
         (good, device_topic("elsewhere", device.key.id, ENROLMENT), "topic: expected that of"),
         (device.enrolment(world.operator, predecessor=other.key.id), mine, "predecessor: expected an enrolled device"),
@@ -78,7 +78,7 @@ def test_every_refusal_is_answered_and_changes_nothing(world: Any) -> None:
         assert said in (reply.answer.detail or "") and len((reply.answer.detail or "").encode()) <= DETAIL_BYTES_MAX
         assert reply.topic == topic.replace(ENROLMENT, ENROLLED)
     assert send(world, device, good, "nonsense/enrolment").topic is None
-    assert world.totals().refused["enrolment refused"] == 7 and world.totals().log_size == 1
+    assert world.totals().refused["enrolment refused"] == 7 and world.totals().log_size == 3
     assert send(world, device, good).answer.verdict == answer.ACCEPTED
 
 
@@ -194,12 +194,16 @@ RENDERER = 255
         (
             0,
             RENDERER,
-            "tier: expected a player's, as its key was enrolled first, found 255; a renderer needs a new key",
+            "tier: expected a player's, as it was enrolled first, found 255; a renderer is another device",
         ),
-        (RENDERER, 3, "tier: expected a renderer's, as its key was enrolled first, found 3; a player needs a new key"),
+        (
+            RENDERER,
+            3,
+            "tier: expected a renderer's, as it was enrolled first, found 3; a player is another device",
+        ),
     ],
 )
-def test_a_key_is_a_player_s_or_a_renderer_s_for_ever_whatever_is_known_of_its_play(
+def test_a_device_is_a_player_or_a_renderer_for_ever_whatever_is_known_of_its_play(
     world: Any, tell: str, first: int, later: int, said: str | None
 ) -> None:
     """And what it played before, and sends later, is no fault of its own."""
@@ -223,7 +227,7 @@ def test_a_key_is_a_player_s_or_a_renderer_s_for_ever_whatever_is_known_of_its_p
     assert status.segments == 3 and not world.totals().quarantined
 
 
-def test_another_key_takes_the_place_as_a_renderer(world: Any) -> None:
+def test_another_device_takes_the_place_as_a_renderer(world: Any) -> None:
     player, renderer = world.device(1), world.device(2, enrolled=False)
     world.enrol(renderer, predecessor=player.key.id, tier=RENDERER)
     (rendered,) = world.take(renderer, renderer.seal(**RENDERED, tier=RENDERER))

@@ -8,7 +8,7 @@ What goes on with devices and segments at intake is in `chain.py`; this file hol
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from amos.protocol.answer import DUPLICATE, HELD, RECEIPTED
@@ -20,10 +20,12 @@ from amos_ledger.log import tree
 from amos_ledger.records import ClosedPeriod, Oddity, Totals, verdict_name
 from amos_ledger.settlement.rollup import RollupKey
 from amos_ledger.store.chain import Chain
+from amos_ledger.store.comparison import Comparison
 from amos_ledger.store.database import Database
 from amos_ledger.store.documents import Documents
 from amos_ledger.store.entries import Log
 from amos_ledger.store.migration import migrate
+from amos_ledger.store.quarantines import Quarantines
 from amos_ledger.store.reports import Reports
 from amos_ledger.store.schema import SCHEMA, SCHEMA_VERSION
 
@@ -43,8 +45,9 @@ class Store:
             self._database.close()
             raise
         self.log = Log(self._database)
-        self.chain = Chain(self._database)
-        self.documents = Documents(self._database)
+        self.chain = Chain(self._database, self.log)
+        self.documents = Documents(self._database, self.log)
+        self.quarantines = Quarantines(self._database, self.log)
         self._reports = Reports(self._database)
 
     @classmethod
@@ -79,13 +82,21 @@ class Store:
         if (found.st_dev, found.st_ino) != self._file_id:
             raise StorageFailed(f"{self._path}: expected the file that was opened, found another")
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """All inside happens, durably, or nothing; no other process writes meanwhile. May be nested."""
-        return self._database.transaction()
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All inside happens, durably, or nothing; no other process writes meanwhile. May be nested. Raises
+        `StorageFailed` when another file took this one's name, as when it was rebuilt: nobody would read this one."""
+        with self._database.transaction():
+            self.check_in_place()
+            yield
 
     def snapshot(self) -> AbstractContextManager[None]:
         """All reads inside see one moment."""
         return self._database.snapshot()
+
+    def beside(self, path: Path) -> Comparison:
+        """This store with another one of the file `path` beside it."""
+        return Comparison(self._database, path)
 
     # The log.
 
@@ -111,21 +122,42 @@ class Store:
         if row is not None and row[0] == received_unix_s:
             return self.log.append([segment])
         first = self.log.append([batch_entry(received_unix_s), segment])
-        self._database.run("INSERT INTO batch VALUES (?, ?)", (first, received_unix_s))
+        self.note_batch(first, received_unix_s)
         return first + 1
+
+    def note_forgone(self, index: int) -> None:
+        """The entry at `index` gives up a tree head."""
+        self._database.run("INSERT INTO forgone VALUES (?)", (index,))
+
+    def forgone(self) -> tuple[bytes, ...]:
+        """The signed entries that give up tree heads, in their order."""
+        sql = "SELECT bytes FROM forgone JOIN entry USING (leaf_index) ORDER BY leaf_index"
+        return tuple(bytes(entry) for (entry,) in self._database.rows(sql))
+
+    def note_batch(self, index: int, received_unix_s: int) -> None:
+        """The entry at `index` says when what follows was received."""
+        self._database.run("INSERT INTO batch VALUES (?, ?)", (index, received_unix_s))
+
+    def batches(self) -> Iterator[int]:
+        """What the batch entries say, in their order."""
+        return (unix_s for (unix_s,) in self._database.each("SELECT unix_s FROM batch ORDER BY leaf_index"))
 
     def append_opt_outs(self, serial: int, data: bytes) -> bool:
         """Put a verified opt-out list into the log, unless it is there; whether it was not."""
         with self.transaction():
             if self._database.one("SELECT 1 FROM opt_out_list WHERE serial = ?", (serial,)) is not None:
                 return False
-            self._database.run("INSERT INTO opt_out_list VALUES (?, ?)", (serial, self.log.append([data])))
+            self.note_opt_outs(serial, self.log.append([data]))
         return True
+
+    def note_opt_outs(self, serial: int, index: int) -> None:
+        """The entry at `index` is the list with this serial."""
+        self._database.run("INSERT INTO opt_out_list VALUES (?, ?)", (serial, index))
 
     def opt_out_lists(self, size: int) -> tuple[bytes, ...]:
         """The signed opt-out lists in the first `size` entries of the log, in their order."""
-        sql = "SELECT bytes FROM opt_out_list JOIN entry USING (leaf_index) WHERE leaf_index < ? ORDER BY leaf_index"
-        return tuple(bytes(entry) for (entry,) in self._database.rows(sql, (size,)))
+        sql = "SELECT leaf_index FROM opt_out_list WHERE leaf_index < ? ORDER BY leaf_index"
+        return tuple(self.log.entry(index) for (index,) in self._database.rows(sql, (size,)))
 
     def revocations(self) -> dict[bytes, int]:
         """Device id → leaf index of the first revocation of its key. What is neither usage nor a batch is looked
@@ -134,8 +166,8 @@ class Store:
             return {}
         others = "leaf_index NOT IN (SELECT leaf_index FROM usage) AND leaf_index NOT IN (SELECT leaf_index FROM batch)"
         found: dict[bytes, int] = {}
-        for index, entry in self._database.rows(f"SELECT leaf_index, bytes FROM entry WHERE {others} ORDER BY 1"):
-            device_id = revoked_device(bytes(entry))
+        for (index,) in self._database.rows(f"SELECT leaf_index FROM entry WHERE {others} ORDER BY 1"):
+            device_id = revoked_device(self.log.entry(index))
             if device_id is not None:
                 found.setdefault(device_id, index)
         return found
@@ -143,6 +175,37 @@ class Store:
     def inclusion_path(self, index: int, size: int) -> list[bytes]:
         """From leaf `index` to the root of the first `size`. Raises `ProofError` for a leaf outside."""
         return tree.inclusion_path(index, size, self.log.read)
+
+    def receipts(self) -> Iterator[tuple[int, bytes, int]]:
+        """(leaf index, receipt, size of its tree) of each receipt."""
+        sql = "SELECT leaf_index, receipt, head_size FROM usage WHERE receipt IS NOT NULL ORDER BY leaf_index"
+        return ((index, bytes(receipt), size) for index, receipt, size in self._database.each(sql))
+
+    def forget_receipts(self, leaves: Sequence[int]) -> None:
+        """The segments at these leaves have no receipt, and will be given one."""
+        sql = "UPDATE usage SET receipt = NULL, head_size = NULL WHERE leaf_index = ?"
+        self._database.run_many(sql, [(index,) for index in leaves])
+
+    def dates(self) -> Iterator[tuple[int, tuple[int, int]]]:
+        """(leaf index, start and end in Unix ms) of play that the ledger's clock dates."""
+        sql = "SELECT leaf_index, start_unix_ms, end_unix_ms FROM usage WHERE start_unix_ms IS NOT NULL"
+        return ((index, (start, end)) for index, start, end in self._database.each(sql))
+
+    def date(self, leaf_index: int, times_ms: tuple[int, int] | None) -> None:
+        """Put right when the play at this leaf was; None: nobody knows."""
+        start, end = times_ms or (None, None)
+        sql = "UPDATE usage SET start_unix_ms = ?, end_unix_ms = ? WHERE leaf_index = ?"
+        self._database.run(sql, (start, end, leaf_index))
+
+    def kept_segments(self) -> Iterator[tuple[str, bytes, bytes, bytes]]:
+        """(table, device, SHA-256, bytes) of every segment that is kept and is not in the log."""
+        for table in ("held", "evidence"):
+            for row in self._database.each(f"SELECT device_id, sha256, segment FROM {table}"):
+                yield table, *row
+
+    def drop(self, table: str, device_id: bytes, sha256: bytes) -> None:
+        """Keep it no longer."""
+        self._database.run(f"DELETE FROM {table} WHERE device_id = ? AND sha256 = ?", (device_id, sha256))
 
     # What settlement reads and writes.
 
@@ -166,6 +229,10 @@ class Store:
             (bytes(stem), tier, rate_hz): frames for stem, tier, rate_hz, frames in self._database.each(sql, (period,))
         }
 
+    def played_stems(self) -> set[bytes]:
+        """Every stem of which there is play, in whatever period."""
+        return {bytes(stem) for (stem,) in self._database.rows("SELECT DISTINCT stem_id FROM rollup")}
+
     def add_rollup(self, period: str, rollup: Mapping[RollupKey, int]) -> None:
         """Add one segment's frames to the period."""
         sql = (
@@ -180,8 +247,8 @@ class Store:
 
     def closings(self) -> list[ClosedPeriod]:
         """Closed periods, in the order in which they were closed."""
-        sql = "SELECT period, leaf_index, bytes FROM closing JOIN entry USING (leaf_index) ORDER BY leaf_index"
-        return [ClosedPeriod(period, index, bytes(entry)) for period, index, entry in self._database.each(sql)]
+        sql = "SELECT period, leaf_index FROM closing ORDER BY leaf_index"
+        return [ClosedPeriod(period, index, self.log.entry(index)) for period, index in self._database.rows(sql)]
 
     def closed_periods(self) -> set[str]:
         """Names of the closed periods."""
@@ -197,8 +264,12 @@ class Store:
             if period in self.closed_periods():
                 raise PeriodClosed(f"{period}: expected an open period, found one that is closed")
             index = self.log.append([entry])
-            self._database.run("INSERT INTO closing VALUES (?, ?)", (period, index))
+            self.note_closing(period, index)
         return index
+
+    def note_closing(self, period: str, index: int) -> None:
+        """The entry at `index` closed the period."""
+        self._database.run("INSERT INTO closing VALUES (?, ?)", (period, index))
 
     def latest_catalogue(self) -> bytes | None:
         """The signed catalogue with the highest serial."""

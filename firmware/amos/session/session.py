@@ -87,7 +87,8 @@ class Session:
             manifest.rate_hz, manifest.voices, config.block_frames, ceiling=ceiling, buffers=mixer_buffers
         )
         self.performance = Performance(self._vm, mixer, self._meter, pack.stem, BlobError)
-        self.log = UsageLog(journal, device.identity.device_id, device.identity.sign_pieces, device.worker)
+        identity = device.identity
+        self.log = UsageLog(journal, identity.device_id, identity.sign_pieces, device.worker, identity.key_id)
         self._pack = pack
         self._start_state = hashlib.sha256(self._vm.start_state()).digest()
         self.output = self._open_output(before)

@@ -23,7 +23,8 @@ _ROWS_COMING_MAX = const(64)
 
 
 class UsageLog:
-    """One device's log over its journal. `sign_message(message: Pieces) -> 64 bytes` holds the device key.
+    """One device's log over its journal. `sign_message(message: Pieces) -> 64 bytes` holds the device key, and `key_id`
+    is its id: without it, that of the device's first key.
 
     underruns   int, of the output so far; whoever knows sets it
     sealed_segments, sealed_rows, sealed_frames, sealed_bytes   int, of what this object has sealed
@@ -31,10 +32,11 @@ class UsageLog:
 
     _builder: SegmentBuilder  # since `begin`
 
-    def __init__(self, journal, device_id: bytes, sign_message, worker=None):
+    def __init__(self, journal, device_id: bytes, sign_message, worker=None, key_id=None):
         self._journal = journal
         self._device_id = device_id
         self._sign_message = sign_message
+        self._key_id = key_id
         self._worker = worker or InlineWorker()
         self._pcm = hashlib.sha256()
         self._first = 0
@@ -160,7 +162,7 @@ class UsageLog:
         sequence = journal.last_sequence + 1
         usage = builder.usage(self._device_id, sequence, journal.last_sha256, pcm_sha256, reason, journal.lost)
         delivered_ms = builder.delivered_frames * 1000 // builder.opened.rate_hz
-        segment = sign_usage_pieces(usage, self._sign_message, byte_view)
+        segment = sign_usage_pieces(usage, self._sign_message, byte_view, self._key_id)
         journal.seal(sequence, segment, delivered_ms)
         self.sealed_segments += 1
         self.sealed_rows += len(usage.stems)

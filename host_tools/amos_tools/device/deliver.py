@@ -17,6 +17,7 @@ from amos_cli.output import Exit
 from amos_ledger import registry
 from amos_ledger.errors import EnrolmentRefused, LedgerError
 from amos_ledger.folder import Folder
+from amos_ledger.heads import checked_store
 from amos_mqtt.broker import Broker
 from amos_mqtt.client import ClientSettings, MqttClient
 from amos_mqtt.happenings import Arrival, Denied, Down, Up
@@ -49,7 +50,7 @@ def into_folder(folder: Path, data: bytes) -> Delivered:
     """Enrol in the ledger of this machine. Raises `DeliveryError`."""
     try:
         ledger = Folder(folder)
-        with ledger.open_store() as store:
+        with checked_store(ledger) as store:
             _enrolment, fresh = registry.enrol(ledger, store, data)
             registry.publish(ledger, store)
     except EnrolmentRefused as error:

@@ -34,12 +34,12 @@ if board['card'].strip('/') not in os.listdir('/'):
  mount(board['card'], board['spi'])
 """
 KEY = """
-from amos.identity import device_id_of
+from amos.identity import key_id_of, load_key
 from amos.edges.hardware import hardware_ids
-from amos.edges.key_store import KeyFault, load_or_make_device_seed
+from amos.edges.key_store import KeyFault
 try:
- seed, bound = load_or_make_device_seed({path!r}, hardware_ids(), device_id_of)
- print(repr((device_id_of(seed).hex(), bound)))
+ seed, history, bound = load_key({player!r}, hardware_ids())
+ print(repr(((key_id_of(seed) if history is None else history.device_id).hex(), bound)))
 except KeyFault as error:
  print(repr(('', str(error))))
 """
@@ -72,7 +72,7 @@ def flash(
         _texts(prompt, {"/board.json": wiring}, "wiring", say)
         prompt.run(MOUNT)
         settings = _settings(prompt, f"{wiring['player']}/player.json", wanted, say)
-        device_id = _key(port, prompt, f"{wiring['player']}/device.key", say)
+        device_id = _key(port, prompt, str(wiring["player"]), say)
         if pack is not None:
             _pack(prompt, pack, str(settings["pack"]), say)
         prompt.restart()
@@ -159,9 +159,9 @@ def _settings(prompt: Prompt, path: str, wanted: Wanted, say: Say) -> Settings:
     return settings
 
 
-def _key(port: str, prompt: Prompt, path: str, say: Say) -> bytes:
+def _key(port: str, prompt: Prompt, player: str, say: Say) -> bytes:
     """Have the board make its key, or find it; only the device's id leaves the board."""
-    ((device_id, said),) = prompt.run(KEY.format(path=path))
+    ((device_id, said),) = prompt.run(KEY.format(player=player))
     if not device_id:
         raise PromptError(f"{port}: the board's key is refused: {said}")
     say(said)

@@ -10,6 +10,7 @@ from amos import crypto
 from amos.config import ConfigError
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.printable_host import printable
+from amos_cli.key_files import read_key
 from amos_cli.keys import public_key_of
 from amos_cli.numbers import finite
 from amos_cli.output import AsJson, UsageError, print_json
@@ -24,7 +25,6 @@ from amos_tools.device.provision import provision as provision_device
 from amos_tools.device.records import Record, Records
 from amos_tools.device.refusals import device_refusals
 from amos_tools.device.settings import wanted
-from amos_tools.pack.keys import read_key
 
 DEVICE_ID = re.compile(r"[0-9a-fA-F]{32}")
 PLACE_NAME = re.compile(r"[a-z0-9_-]{1,64}")

@@ -15,15 +15,22 @@ from amos.protocol.closing import Closing, open_closing
 from amos.protocol.cose import (
     HEADER_TYP,
     TYP_ENROLMENT,
+    TYP_FORGONE,
+    TYP_LOSS,
     TYP_OPT_OUTS,
     TYP_REVOCATION,
+    TYP_RULING,
     TYP_STATEMENT,
     TYP_USAGE,
     parse,
 )
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
+from amos.protocol.forgone import open_forgone
+from amos.protocol.loss import Loss, open_loss
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
+from amos.protocol.quarantine import open_ruling
+from amos.protocol.record import U63 as SEQUENCE_MAX
 from amos.protocol.revocation import Revocation, open_revocation
 from amos.protocol.segment import (
     CLOCK_INFORMATIVE,
@@ -32,9 +39,12 @@ from amos.protocol.segment import (
     TIER_RENDERER,
     VERSION_WITHOUT_OUTPUT,
     Usage,
+    claimed_device_id,
     open_usage,
 )
+from amos_tools.verify.decided import Decided
 from amos_tools.verify.errors import Difference
+from amos_tools.verify.forgone import GivenUp
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.standing import PLAY_AGE_S_MAX, Hours, flags
 from amos_tools.verify.tree import ENTRY_BYTES_MAX
@@ -71,11 +81,12 @@ class Device:
     renderer  whether it is enrolled to render
     gaps      (first, last, label): numbers skipped so far, and the entry that skipped them
     declared  (first, last): numbers that a signed segment says are lost
+    keys      (first sequence number, public key that signs from there on), in order
     predecessor, successor  the devices before and after it in its place at the site
     retired_s   since when its play does not count: another took its place, or its key was revoked
     """
 
-    public_key: bytes
+    keys: list[tuple[int, bytes]]
     voices: int
     hours: Hours
     renderer: bool = False
@@ -101,6 +112,8 @@ class Log:
               entry that is by the player's clock alone, and None where the ledger's own decided
     received  when what follows was received, in Unix seconds; None before the first batch entry
     opt_outs  the lists logged before the target
+    decided   documents and quarantines in force
+    catalogue_serial  under which the log names the catalogue of the target; None where it names none
     """
 
     keys: Keys
@@ -114,8 +127,11 @@ class Log:
     unsettled: dict[int, str | None] = field(default_factory=dict)
     received: int | None = None
     opt_outs: list[OptOuts] = field(default_factory=list)
+    decided: Decided = field(default_factory=Decided)
+    catalogue_serial: int | None = None
     readings: list[Reading] = field(default_factory=list)
     segments: int = 0
+    given_up: GivenUp = field(default_factory=GivenUp)
     target_leaves: frozenset[int] = frozenset()
 
 
@@ -141,9 +157,13 @@ def _take(log: Log, index: int, entry: bytes) -> None:
             raise Difference(f"{label}: genesis", genesis.decode().strip(), entry.decode(errors="replace"))
         return
     try:
+        if log.given_up.take_leaf(index, entry):
+            return
         received = batch_unix_s(entry)
         if received is not None:
             log.received = received
+            return
+        if log.decided.take_text(index, entry, log.devices.keys()):
             return
         typ = parse(entry, ENTRY_BYTES_MAX).header.get(HEADER_TYP)
         if typ == TYP_USAGE:
@@ -154,11 +174,23 @@ def _take(log: Log, index: int, entry: bytes) -> None:
             _take_opt_outs(log, index, open_opt_outs(entry, log.keys.publisher, verify))
         elif typ == TYP_REVOCATION:
             _take_revocation(log, label, open_revocation(entry, log.keys.operator, verify))
+        elif typ == TYP_LOSS:
+            _take_loss(log, label, open_loss(entry, log.keys.operator, verify))
+        elif typ == TYP_FORGONE:
+            log.given_up.take(index, open_forgone(entry, log.keys.operator, verify))
+        elif typ == TYP_RULING:
+            log.decided.take_ruling(label, open_ruling(entry, log.keys.operator, verify))
         elif typ == TYP_STATEMENT:
             _check_gaps(log)
-            _take_closing(log, index, open_closing(entry, log.keys.ledger, verify))
+            closing = open_closing(entry, log.keys.ledger, verify)
+            log.decided.check_closing(label, closing)
+            if index == log.target:
+                log.catalogue_serial = log.decided.paying_serial
+            _take_closing(log, index, closing)
         else:
-            raise Difference(f"{label}: typ", "usage, enrolment, revocation, opt-outs or closing", typ)
+            raise Difference(
+                f"{label}: typ", "usage, enrolment, revocation, ruling, forgone, loss, opt-outs or closing", typ
+            )
     except SignatureError as error:
         raise Difference(f"{label}: signature", "one that verifies", f"one that does not ({error})") from None
     except ProtocolError as error:
@@ -167,11 +199,12 @@ def _take(log: Log, index: int, entry: bytes) -> None:
 
 def _take_enrolment(log: Log, label: str, enrolment: Enrolment) -> None:
     """Whoever is in a place got it from nobody, or from the one device that it replaced, which does not return."""
-    if enrolment.device_id != key_id(enrolment.public_key):
-        raise Difference(f"{label}: enrolment.device_id", key_id(enrolment.public_key), enrolment.device_id)
+    if enrolment.device_id != key_id(enrolment.keys[0][1]):
+        raise Difference(f"{label}: enrolment.device_id", key_id(enrolment.keys[0][1]), enrolment.device_id)
     renderer = enrolment.tier == TIER_RENDERER
-    new = Device(enrolment.public_key, enrolment.voices, Hours(enrolment.unix_s), renderer)
+    new = Device(enrolment.keys, enrolment.voices, Hours(enrolment.unix_s), renderer)
     known = log.devices.setdefault(enrolment.device_id, new)
+    _take_keys(label, known, enrolment.keys)
     _take_kind(log, label, known, enrolment)
     known.voices = max(known.voices, enrolment.voices)
     known.site = enrolment.site
@@ -210,6 +243,37 @@ def _check_kind(label: str, usage: Usage, device: Device) -> None:
     raise Difference(f"{label}: usage.tier", f"{kind}, as the device is enrolled", usage.tier)
 
 
+def _take_keys(label: str, device: Device, keys: list[tuple[int, bytes]]) -> None:
+    """The keys that a device had stay, and one that follows them begins after all that is in the log by then.
+
+    `open_enrolment` has followed the signatures from the first key to the last.
+    """
+    known, fresh = keys[: len(device.keys)], keys[len(device.keys) :]
+    if known != device.keys:
+        raise Difference(f"{label}: enrolment.handovers", f"to begin with the {len(device.keys)} keys known", "others")
+    reached = device.sequences[-1] if device.sequences else 0
+    if fresh and fresh[0][0] <= reached:
+        raise Difference(f"{label}: enrolment.handovers, first sequence", f"above {reached}", fresh[0][0])
+    device.keys = keys
+
+
+def _key_in_force(label: str, device: Device, kid: bytes) -> tuple[bytes, range]:
+    """(public key of this id, the sequence numbers that it signs)."""
+    for number, (first, key) in enumerate(device.keys):
+        if key_id(key) == kid:
+            until = device.keys[number + 1][0] if number + 1 < len(device.keys) else SEQUENCE_MAX + 1
+            return key, range(first, until)
+    raise Difference(f"{label}: usage, key id", "that of a key of the device's enrolments", kid)
+
+
+def _take_loss(log: Log, label: str, loss: Loss) -> None:
+    """Of an enrolled device."""
+    device = log.devices.get(loss.device_id)
+    if device is None:
+        raise Difference(f"{label}: loss.device_id", "one enrolled before", loss.device_id)
+    device.declared.append((loss.first, loss.last))
+
+
 def _take_revocation(log: Log, label: str, revocation: Revocation) -> None:
     """Of an enrolled device, and for an earlier instant than it was retired at before."""
     device = log.devices.get(revocation.device_id)
@@ -236,13 +300,20 @@ def _take_opt_outs(log: Log, index: int, opt_outs: OptOuts) -> None:
 
 def _take_usage(log: Log, index: int, entry: bytes) -> None:
     label = f"entry {index}"
-    device_id = bytes(parse(entry, ENTRY_BYTES_MAX).kid)
+    kid = bytes(parse(entry, ENTRY_BYTES_MAX).kid)
+    # A device that never changed its key has that key's id; of another, only the payload tells whose it is.
+    device_id = kid if kid in log.devices else claimed_device_id(entry)
     device = log.devices.get(device_id)
     if device is None:
         raise Difference(f"{label}: usage.device_id", "one enrolled before", device_id)
-    usage = open_usage(entry, device.public_key, verify)
+    key, signs = _key_in_force(label, device, kid)
+    usage = open_usage(entry, key, verify, device_id)
+    if usage.sequence not in signs:
+        raise Difference(f"{label}: usage.sequence", f"one that key {kid.hex()} signs", usage.sequence)
     _check_kind(label, usage, device)
-    _check_chain(label, usage, device, hashlib.sha256(entry).digest())
+    sha256 = hashlib.sha256(entry).digest()
+    log.decided.check_usage(label, device_id, sha256, usage.pack)
+    _check_chain(label, usage, device, sha256)
     span = usage.end_frame - usage.first_frame
     if sum(usage.frames) > device.voices * span:
         raise Difference(f"{label}: usage.frames", f"at most {device.voices} voices x {span} frames", sum(usage.frames))
