@@ -16,6 +16,7 @@ from amos_ledger.limits import BATCH_MESSAGES_MAX
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.opt_outs import OptOutPublisher
 from amos_ledger.records import verdict_name
+from amos_mqtt.happenings import Arrival
 
 TICK_S = 1.0
 """How soon a pack published by another process is noticed."""
@@ -54,12 +55,7 @@ class Service:
                 now_s = time.monotonic()
                 if batch:
                     busy_s = now_s
-                    messages = [item.message for item in batch]
-                    self._date([message for message in messages if asks_time(message)])
-                    usage = [message for message in messages if not asks_time(message)]
-                    self._send(self._ledger.take(usage, int(time.time())) if usage else [])
-                    for arrival in batch:
-                        self._edge.acknowledge(arrival)
+                    self._take(batch)
                 awaited = self._edge.connected.is_set() or now_s - started_s >= FIRST_TICK_S
                 if awaited and now_s - ticked_s >= TICK_S:
                     ticked_s = now_s
@@ -73,6 +69,21 @@ class Service:
             self._edge.stop()
             self._summarise()
             self._ledger.close()
+
+    def _take(self, batch: list[Arrival[Message]]) -> None:
+        """Have a batch decided; each message is acknowledged as soon as what came of it is durable."""
+        questions = [arrival for arrival in batch if asks_time(arrival.message)]
+        usage = [arrival for arrival in batch if not asks_time(arrival.message)]
+        self._date([arrival.message for arrival in questions])
+        self._acknowledge(questions)
+        if usage:
+            replies = self._ledger.take([arrival.message for arrival in usage], int(time.time()))
+            self._acknowledge(usage)
+            self._send(replies)
+
+    def _acknowledge(self, arrivals: list[Arrival[Message]]) -> None:
+        for arrival in arrivals:
+            self._edge.acknowledge(arrival)
 
     def _date(self, messages: list[Message]) -> None:
         """Answer nonces at once: their players' clocks are wrong by half of what this takes."""

@@ -20,9 +20,10 @@ from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import ANCHOR_BYTES_MAX
 from amos.protocol.printable_host import printable
 from amos.protocol.receipt import parse_receipt
-from amos_mqtt.broker import LEVEL_NAMES, Broker
-from amos_mqtt.client import ClientSettings, MqttClient
-from amos_mqtt.happenings import Arrival, Denied, Down, Happening, Up
+from amos_mqtt.broker import Broker
+from amos_mqtt.client import MqttClient
+from amos_mqtt.happenings import Arrival, Happening, Said, Up
+from amos_mqtt.settings import ClientSettings
 from amos_sync.clock import clock_ms, jitter_permille
 from amos_sync.courier_status import OFFLINE, ONLINE, CourierStatus
 from amos_sync.device import Device
@@ -244,9 +245,7 @@ class Courier:
     # --- the broker's side
 
     def _happened(self, happening: Happening[Message], now_ms: int) -> None:
-        name = f"broker {self.settings.broker.name}"
         if isinstance(happening, Up):
-            self.notes.say("broker", f"{name} connected, {LEVEL_NAMES[happening.level]}")
             self.players.broker_up()
             self._own_status = (0, b"")
             known = set(self.outbox.device_ids()) | {
@@ -254,14 +253,13 @@ class Courier:
             }
             names = [name for device_id in known if device_id for name in self.players.topics_of(device_id)]
             self.mqtt.subscribe([topics.OPT_OUTS, *names])
-        elif isinstance(happening, Down):
-            self.notes.say("broker", f"{name} {happening.reason}; trying again")
-        elif isinstance(happening, Denied):
-            self.notes.often("denied", f"{name} does not permit {happening.what}; check its access rules", now_ms)
+        elif isinstance(happening, Said):
+            self.notes.tell(happening.sentence)
         elif isinstance(happening, Arrival):
             try:
                 self._arrived(happening.message, now_ms)
             except ProtocolError as error:
+                name = f"broker {self.settings.broker.name}"
                 self.notes.often("garbage", f"{name}: ignored a message: {printable(str(error))}", now_ms)
 
     def _arrived(self, message: Message, now_ms: int) -> None:
