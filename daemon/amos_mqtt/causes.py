@@ -45,7 +45,7 @@ _CODES = {
     132: "does not speak this version",
     133: "refuses the client id {client_id}",
     134: "refuses the name or the password",
-    135: "does not let us in: not authorised; check its access rules",
+    135: "does not let us in (not authorised); check the name, the password and its access rules",
     136: "refuses: it is not available at this moment",
     137: "refuses: it is busy",
     138: "refuses: this client is banned",

@@ -22,7 +22,7 @@ from amos.protocol.printable_host import printable
 from amos.protocol.receipt import parse_receipt
 from amos_mqtt.broker import Broker
 from amos_mqtt.client import MqttClient
-from amos_mqtt.happenings import Arrival, Happening, Said, Up
+from amos_mqtt.happenings import Arrival, Down, Happening, Said, Up
 from amos_mqtt.settings import ClientSettings
 from amos_sync.clock import clock_ms, jitter_permille
 from amos_sync.courier_status import OFFLINE, ONLINE, CourierStatus
@@ -38,6 +38,7 @@ from amos_sync.pack_source import open_source
 from amos_sync.players import Players
 from amos_sync.session import Session
 from amos_sync.spool import Spool
+from amos_sync.unanswered import Unanswered, silence
 
 TURN_MS_MAX = 1000
 
@@ -89,6 +90,7 @@ class Courier:
         self.devices = [Device(address, self.players, self.notes, clock_ms) for address in settings.addresses]
         self._own_status: tuple[int, bytes] = (0, b"")
         self._spool_retry_ms = 0
+        self._unanswered = Unanswered()
 
     def close(self) -> None:
         """Hang up everywhere. What is in the spool stays."""
@@ -124,7 +126,10 @@ class Courier:
             self._spool_failed(error, now_ms)
             return
         for topic, payload in messages:
-            self.mqtt.publish(topic, payload)
+            if self.mqtt.publish(topic, payload):
+                self._unanswered.sent(now_ms)
+        if self._unanswered.look(now_ms):
+            self.notes.tell(f"broker {self.settings.broker.name}: {silence(self.settings.site)}")
         for device in self.devices:
             device.flush(now_ms)
         self._publish_own_status(now_ms)
@@ -245,6 +250,8 @@ class Courier:
     # --- the broker's side
 
     def _happened(self, happening: Happening[Message], now_ms: int) -> None:
+        if isinstance(happening, Up | Down):
+            self._unanswered.interrupted()
         if isinstance(happening, Up):
             self.players.broker_up()
             self._own_status = (0, b"")
@@ -277,6 +284,8 @@ class Courier:
 
     def _answered(self, device_id: bytes, message: Message, now_ms: int) -> None:
         answer = answers.decode_answer(message.payload)
+        if self._unanswered.answered():
+            self.notes.tell(f"broker {self.settings.broker.name}: the ledger answers again")
         slot = self.outbox.find(answer.message_sha256)
         if slot is None or slot.state is State.RECEIPTED:
             return  # an answer to what is done already: resends bring such

@@ -52,7 +52,7 @@ EFFECTS = {"__import__", "breakpoint", "eval", "exec", "input", "open", "print"}
 CLOCKS = {"now", "today", "utcnow"}  # methods of datetime and date
 
 # The courier's decisions; what stores, sends and serves stands beside them in the same package.
-PURE_SYNC = ("outbox",)
+PURE_SYNC = ("outbox", "unanswered")
 
 # What intake and store of the ledger both speak of.
 VALUES_OF_THE_LEDGER = ("amos_ledger.limits", "amos_ledger.records")
@@ -152,7 +152,10 @@ RULES = (
     rule("manifest", outside={"json"}),  # MicroPython's build runs it
     *(
         rule(
-            f"amos_sync.{name}", "amos.protocol", "amos_sync.limits", "amos_mqtt.back_off", outside=PURE_HOST, pure=True
+            f"amos_sync.{name}",
+            *("amos.protocol", "amos_sync.limits", "amos_mqtt.back_off", "amos_mqtt.limits"),
+            outside=PURE_HOST,
+            pure=True,
         )
         for name in PURE_SYNC
     ),
@@ -193,6 +196,7 @@ RULES = (
     ),
     rule("amos_cli", "amos.edges.durable_host", "amos.protocol.printable_host", "amos.crypto.key_text"),
     rule("amos_mqtt.back_off", outside=PURE_HOST, pure=True),
+    rule("amos_mqtt.teller", "amos_mqtt.limits", outside=PURE_HOST, pure=True),
     rule("amos_mqtt", outside={*sys.stdlib_module_names, "paho"}),
     rule("amos_tools.bootstrap", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
     # The system's Python runs it; `render` is run in a root, by amos's.
