@@ -204,6 +204,8 @@ class DeviceTotals:
     predecessor, successor  the devices (hex) that it replaced and that replaced it, in the same place at the site
     retired_unix_s  since when its play does not count, because it was replaced or revoked; None while it does
     place_segments, place_frames  of this device and all before it in its place
+    enrolled_unix_s  when it was enrolled first;  last_seen_unix_s  when the ledger last took something of it in, or
+                told it the time, which a courier asks for once a day
     """
 
     device_id: str
@@ -225,6 +227,12 @@ class DeviceTotals:
     retired_unix_s: int | None = None
     place_segments: int = 0
     place_frames: int = 0
+    enrolled_unix_s: int = 0
+    last_seen_unix_s: int | None = None
+
+    def silent_s(self, now_s: int) -> int:
+        """For how long nothing was heard of it; one that never was heard of is silent since its enrolment."""
+        return now_s - (self.enrolled_unix_s if self.last_seen_unix_s is None else self.last_seen_unix_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,13 @@ _DEVICES = """
 SELECT device_id, name, site, tier, quarantine, predecessor, retired_unix_s,
     (SELECT later.device_id FROM device later WHERE later.predecessor = device.device_id),
     (SELECT count(*) FROM held WHERE held.device_id = device.device_id),
-    (SELECT coalesce(max(sequence), 0) FROM usage WHERE usage.device_id = device.device_id)
+    (SELECT coalesce(max(sequence), 0) FROM usage WHERE usage.device_id = device.device_id), first_enrolled_unix_s,
+    nullif(max(
+        coalesce((SELECT received_unix_s FROM usage WHERE usage.device_id = device.device_id
+            ORDER BY sequence DESC LIMIT 1), 0),
+        coalesce((SELECT max(received_unix_s) FROM held WHERE held.device_id = device.device_id), 0),
+        coalesce((SELECT max(received_unix_s) FROM evidence WHERE evidence.device_id = device.device_id), 0),
+        coalesce((SELECT max(unix_ms) FROM anchor WHERE anchor.device_id = device.device_id) / 1000, 0)), 0)
 FROM device ORDER BY name, device_id
 """
 
@@ -74,7 +80,7 @@ class Reports:
         flags, findings = self._flags(), self._findings()
         listed = []
         for device_id, name, site, tier, quarantine, predecessor, retired_s, *more in self._database.rows(_DEVICES):
-            successor, held, last = more
+            successor, held, last, enrolled_s, seen_s = more
             segments, frames, numbered, played, boots = sessions.get(device_id, (0, 0, 0, 0, 0))
             totals = DeviceTotals(
                 device_id=device_id.hex(),
@@ -94,6 +100,8 @@ class Reports:
                 predecessor=predecessor.hex() if predecessor else None,
                 successor=successor.hex() if successor else None,
                 retired_unix_s=retired_s,
+                enrolled_unix_s=enrolled_s,
+                last_seen_unix_s=seen_s,
             )
             listed.append(totals)
         return with_places(listed)

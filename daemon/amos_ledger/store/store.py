@@ -28,16 +28,17 @@ from amos_ledger.store.schema import SCHEMA, SCHEMA_VERSION
 
 
 class Store:
-    """The open store of the file `path`, which is brought to the present schema. Not shared between threads. Raises
-    `NotALedger` for another file."""
+    """The open store of the file `path`, which is brought to the present schema, unless it is opened `read_only`.
 
-    def __init__(self, path: Path) -> None:
+    Not shared between threads. Raises `NotALedger` for another file."""
+
+    def __init__(self, path: Path, read_only: bool = False) -> None:
         self._path = path
-        self._database = Database(path)
+        self._database = Database(path, read_only=read_only)
         try:
             found = path.stat()
             self._file_id = found.st_dev, found.st_ino
-            self.origin, self.public_key = _identity(self._database, path)
+            self.origin, self.public_key = _identity(self._database, path, read_only)
         except BaseException:
             self._database.close()
             raise
@@ -228,11 +229,13 @@ class Store:
             return self._reports.oddities()
 
 
-def _identity(database: Database, path: Path) -> tuple[str, bytes]:
+def _identity(database: Database, path: Path, read_only: bool) -> tuple[str, bytes]:
     if database.one("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'ledger'") is None:
         raise NotALedger(f"{path}: expected a ledger's database, found another file")
     row = database.one("SELECT schema_version, origin, public_key FROM ledger")
-    found = "no version" if row is None else migrate(database, row[0], time.time_ns() // 1_000_000)
+    found = "no version" if row is None else row[0]
+    if row is not None and not read_only:
+        found = migrate(database, row[0], time.time_ns() // 1_000_000)
     if row is None or found != SCHEMA_VERSION:
         raise NotALedger(f"{path}: expected schema version {SCHEMA_VERSION}, found {found}")
     return str(row[1]), bytes(row[2])
