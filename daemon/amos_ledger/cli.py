@@ -1,8 +1,5 @@
 """`amos ledger`: keep a ledger. Every error is one line that names it; nobody is shown a traceback."""
 
-import logging
-import signal
-import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -13,17 +10,13 @@ import typer
 from amos.protocol.errors import MessageError
 from amos_cli.keys import public_key_of
 from amos_cli.output import AsJson, print_json
-from amos_cli.paths import file_argument, file_option, folder_argument
+from amos_cli.paths import file_argument, folder_argument
 from amos_ledger import registry
+from amos_ledger.cli_serve import serve
 from amos_ledger.cli_status import status
 from amos_ledger.command import LedgerFolder, one_line_errors, utc
-from amos_ledger.errors import BrokerUnusable
 from amos_ledger.folder import Folder, init_folder
-from amos_ledger.ledger import Ledger
-from amos_ledger.mqtt import MqttEdge
 from amos_ledger.opt_outs import add_opt_outs, read_opt_outs
-from amos_ledger.service import Service
-from amos_mqtt.broker import broker_at
 
 app = typer.Typer(help="Keep the ledger: enrol devices, publish packs, serve couriers.", no_args_is_help=True)
 
@@ -126,36 +119,7 @@ def optouts(
     typer.echo(f"opt-outs {opt_outs.serial} {state}: {len(opt_outs)} stems")
 
 
-@app.command()
-def serve(
-    folder: LedgerFolder,
-    broker: Annotated[str, typer.Option(metavar="HOST:PORT", help="The MQTT broker; port 1883, with TLS 8883.")],
-    once_idle: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="End after this long without a message.")
-    ] = None,
-    tls_ca: Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")] = None,
-    tls_certificate: Annotated[Path | None, file_option(help="The ledger's certificate (PEM).")] = None,
-    tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
-) -> None:
-    """Take usage from the broker, answer with receipts or refusals, until ended (SIGTERM, Ctrl-C)."""
-    logging.basicConfig(format="%(asctime)s ledger: %(message)s", level=logging.INFO)
-    report = logging.getLogger("amos.ledger").info
-    with one_line_errors(folder):
-        where = broker_at(broker, tls_ca, tls_certificate, tls_key)
-        ledger = Folder(folder)
-        ledger.open_store().close()
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        with ledger.serving():
-            edge = MqttEdge(where, f"amos-ledger-{ledger.key_id.hex()}", report)
-            report(f"serving {folder}, origin {ledger.trust.origin}")
-            Service(Ledger(ledger), edge, report, stop).run(once_idle)
-            report("ended")
-        if once_idle is not None and not edge.reached:
-            raise BrokerUnusable(f"broker: expected one at {where.name}, found none in {once_idle:g} s")
-
-
+app.command()(serve)
 app.command()(status)
 
 

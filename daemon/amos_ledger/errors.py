@@ -56,3 +56,7 @@ class PeriodClosed(LedgerError):
 
 class BrokerUnusable(LedgerError):
     """The broker was never reached."""
+
+
+class MetricsUnusable(LedgerError):
+    """Metrics cannot be served: the address is taken, or the package for it is not there."""

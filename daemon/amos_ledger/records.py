@@ -262,6 +262,17 @@ class Totals:
         return [device for device in self.devices if device.quarantine is not None]
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Counts that are had at once, however large the ledger is."""
+
+    log_size: int
+    without_receipt: int
+    held: int
+    devices: int
+    quarantined: int
+
+
 def with_places(devices: list[DeviceTotals]) -> list[DeviceTotals]:
     """The same, with what each device and all before it in its place have in the ledger."""
     known = {device.device_id: device for device in devices}

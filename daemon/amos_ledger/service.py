@@ -13,9 +13,11 @@ from amos.protocol.answer import ACCEPTED, FORK, IMPOSSIBLE
 from amos_ledger.intake.reading import Message, asks_time
 from amos_ledger.ledger import Ledger, Reply
 from amos_ledger.limits import BATCH_MESSAGES_MAX
+from amos_ledger.metrics import Gauges
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.opt_outs import OptOutPublisher
 from amos_ledger.records import verdict_name
+from amos_ledger.refusal_log import RefusalLog
 from amos_mqtt.happenings import Arrival
 
 TICK_S = 1.0
@@ -34,7 +36,15 @@ SUMMARY_S = 10.0
 class Service:
     """Serves `ledger` over `edge` until `stop` is set."""
 
-    def __init__(self, ledger: Ledger, edge: MqttEdge, report: Callable[[str], None], stop: threading.Event) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        edge: MqttEdge,
+        report: Callable[[str], None],
+        stop: threading.Event,
+        gauges: Gauges | None = None,
+        beat: Callable[[], None] | None = None,
+    ) -> None:
         self._ledger = ledger
         self._edge = edge
         self._report = report
@@ -43,6 +53,9 @@ class Service:
         self._counts: Counter[str] = Counter()
         self._summarised_s = 0.0
         self._trouble: str | None = None
+        self._refusals = RefusalLog()
+        self._gauges = gauges or Gauges(ledger.folder.path)
+        self._beat = beat
 
     def run(self, idle_s: float | None = None) -> None:
         """Serve. What earlier processes left undone is done first."""
@@ -63,6 +76,7 @@ class Service:
                     if self._edge.connected.is_set():
                         self._opt_out_publisher.tell(self._edge.connections)
                 self._say()
+                self._note()
                 if idle_s is not None and now_s - busy_s >= idle_s:
                     return
         finally:
@@ -98,11 +112,24 @@ class Service:
         for reply in replies:
             verdict = reply.answer.verdict
             self._counts[verdict_name(verdict)] += 1
+            self._gauges.verdicts[verdict_name(verdict)] += 1
             if verdict in (FORK, IMPOSSIBLE) and reply.answer.device_id is not None:
                 device_id = reply.answer.device_id.hex()
                 self._report(f"quarantine: {device_id}: {verdict_name(verdict)}: {reply.answer.detail}")
+            for line in self._refusals.lines(reply.topic, reply.answer, time.monotonic_ns() // 1_000_000):
+                self._report(line)
             if reply.topic is not None and not self._edge.publish(reply.topic, reply.answer.encode()):
                 self._counts["answers not sent"] += 1
+
+    def _note(self) -> None:
+        """Say to whoever looks that the loop turns, and how it fares."""
+        gauges, edge = self._gauges, self._edge
+        gauges.turned_s = time.monotonic()
+        gauges.connected, gauges.connections = edge.connected.is_set(), edge.connections
+        gauges.queued_messages, gauges.unsent_answers = edge.waiting, edge.unsent
+        gauges.trouble = self._ledger.trouble
+        if self._beat is not None:
+            self._beat()
 
     def _say(self) -> None:
         """One line when storing begins to fail and one when it works again; a summary of the rest now and then."""

@@ -113,6 +113,22 @@ def broker_at(
     return Broker(host, port, levels, tls, login)
 
 
+def broker_of(
+    address: str,
+    version: str,
+    tls: tuple[Path | None, Path | None, Path | None],
+    username: str | None,
+    password_file: Path | None,
+) -> Broker:
+    """The broker as options name it: `version` is a key of `LEVELS`, `tls` are CA, certificate and key."""
+    if version not in LEVELS:
+        raise BrokerSettingError(f"MQTT version {version!r}: expected {', '.join(LEVELS)}")
+    if username is None and password_file is not None:
+        raise BrokerSettingError("broker: expected a user name with the password")
+    login = None if username is None else Login(username, password_file)
+    return broker_at(address, *tls, LEVELS[version], login)
+
+
 def _parsed(address: str, default_port: int) -> tuple[str, int]:
     host, colon, port = address.rpartition(":")
     if not colon or (address.count(":") > 1 and "]" not in address) or address.endswith("]"):

@@ -54,6 +54,14 @@ CLOCKS = {"now", "today", "utcnow"}  # methods of datetime and date
 # The courier's decisions; what stores, sends and serves stands beside them in the same package.
 PURE_SYNC = ("outbox", "unanswered")
 
+# Only what is a command speaks of the command line.
+COMMANDS_OF_THE_LEDGER = {
+    "cli": (),
+    "command": (),
+    "cli_status": (),
+    "cli_serve": ("amos.edges.notify_host",),
+}
+
 # What intake and store of the ledger both speak of.
 VALUES_OF_THE_LEDGER = ("amos_ledger.limits", "amos_ledger.records")
 
@@ -162,7 +170,10 @@ RULES = (
     rule(
         "amos_sync.cli", "amos_sync", "amos_cli", "amos.protocol", "amos.edges.notify_host", "amos.crypto", "amos_mqtt"
     ),
-    rule("amos_ledger.cli", "amos_ledger", "amos_cli", "amos.protocol", "amos.crypto", "amos_mqtt"),
+    *(
+        rule(f"amos_ledger.{name}", "amos_ledger", "amos_cli", "amos.protocol", "amos.crypto", "amos_mqtt", *more)
+        for name, more in COMMANDS_OF_THE_LEDGER.items()
+    ),
     # A word to the supervisor and a durable write know nothing of players; each has one owner.
     rule(
         "amos_sync",

@@ -116,7 +116,11 @@ def test_usage_goes_in_receipts_come_out_and_garbage_disturbs_nobody(
     assert totals.refused == {"malformed": 12}
     running.close()
     assert sum("connected" in line for line in running.lines) == 1
-    assert len(running.lines) <= 5  # a line for each class of event, not for each message
+    refusals = [line for line in running.lines if line.startswith("not taken, ")]
+    device_id = device.key.id.hex()
+    assert any(f"{device_id} at harbour, sequence 61: unknown pack" in line for line in refusals), refusals
+    assert any("a message that names no device: malformed" in line for line in refusals)
+    assert len(running.lines) - len(refusals) <= 6, running.lines  # a line for each class of event, not each message
 
 
 def test_a_broker_that_goes_away_is_said_once_and_found_again(world: Any, broker: Any) -> None:

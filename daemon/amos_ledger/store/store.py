@@ -16,7 +16,7 @@ from amos.protocol.batch import batch_entry
 from amos.protocol.manifest import Manifest
 from amos_ledger.errors import NotALedger, PeriodClosed, StorageFailed
 from amos_ledger.log import tree
-from amos_ledger.records import ClosedPeriod, Oddity, Totals, verdict_name
+from amos_ledger.records import Backlog, ClosedPeriod, Oddity, Totals, verdict_name
 from amos_ledger.settlement.rollup import RollupKey
 from amos_ledger.store.chain import Chain
 from amos_ledger.store.database import Database
@@ -222,6 +222,16 @@ class Store:
                 log_size=self.size(),
                 devices=devices,
             )
+
+    def backlog(self) -> Backlog:
+        """What waits at this moment."""
+        sql = (
+            "SELECT (SELECT count(*) FROM usage WHERE receipt IS NULL), (SELECT count(*) FROM held), count(*),"
+            " count(quarantine) FROM device"
+        )
+        with self.snapshot():
+            counts = self._database.one(sql)
+            return Backlog(self.size(), *(counts or (0, 0, 0, 0)))
 
     def oddities(self) -> list[Oddity]:
         """What is odd about each device at this moment."""
