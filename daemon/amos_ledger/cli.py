@@ -14,6 +14,7 @@ from amos_cli.paths import file_argument, folder_argument
 from amos_ledger import registry
 from amos_ledger.cli_serve import serve
 from amos_ledger.cli_status import status
+from amos_ledger.cli_watch import alerts, snooze, watch
 from amos_ledger.command import LedgerFolder, one_line_errors, utc
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.opt_outs import add_opt_outs, read_opt_outs
@@ -121,6 +122,9 @@ def optouts(
 
 app.command()(serve)
 app.command()(status)
+app.command()(watch)
+app.command()(alerts)
+app.command()(snooze)
 
 
 @app.command()
@@ -151,3 +155,7 @@ def plausibility(
         typer.echo(f"{odd.device_id} {odd.name}: {odd.oddity}: {odd.count} of {odd.whole} {odd.unit} ({odd.share:.1%})")
     if not oddities:
         typer.echo("nothing odd")
+
+
+if __name__ == "__main__":
+    app()

@@ -60,3 +60,7 @@ class BrokerUnusable(LedgerError):
 
 class MetricsUnusable(LedgerError):
     """Metrics cannot be served: the address is taken, or the package for it is not there."""
+
+
+class WatchStateUnusable(LedgerError):
+    """The file in which `watch` remembers what it has told is none of its own."""

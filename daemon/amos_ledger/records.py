@@ -263,6 +263,27 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """What alerts about a device rest on.
+
+    seen_unix_s    when it was last heard of, or enrolled
+    lease_end_unix_s  of the pack of its newest segment, None: that is not known
+    session_ms, delivered_ms  of its latest session: how long it lasted, and how much sound left it
+    """
+
+    device_id: str
+    name: str
+    site: str
+    renderer: bool
+    retired: bool
+    quarantine: str | None
+    seen_unix_s: int
+    lease_end_unix_s: int | None
+    session_ms: int
+    delivered_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Backlog:
     """Counts that are had at once, however large the ledger is."""
 

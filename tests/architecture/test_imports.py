@@ -60,6 +60,7 @@ COMMANDS_OF_THE_LEDGER = {
     "command": (),
     "cli_status": (),
     "cli_serve": ("amos.edges.notify_host",),
+    "cli_watch": ("amos.edges.notify_host",),
 }
 
 # What intake and store of the ledger both speak of.
@@ -193,6 +194,15 @@ RULES = (
         "amos.protocol",
         outside=PURE_HOST,
         pure=True,
+    ),
+    *(
+        rule(
+            f"amos_ledger.watch.{name}",
+            *("amos_ledger.records", "amos_ledger.watch.conditions", "amos.protocol.printable_host"),
+            outside=PURE_HOST,
+            pure=True,
+        )
+        for name in ("conditions", "alerts")
     ),
     # It keeps what was decided elsewhere, and reads the values that are decided about.
     rule(

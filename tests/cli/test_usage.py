@@ -30,6 +30,9 @@ MADE_OR_AWAITED = {
     ("courier run", "--spool"),
     ("courier run", "--opt-outs"),  # an operator may put it there later
     ("ledger init", "DIR"),
+    ("ledger watch", "--state"),
+    ("ledger alerts", "--state"),
+    ("ledger snooze", "--state"),
     ("pool settle", "--out"),
     ("key", "FILE"),
 }

@@ -106,6 +106,22 @@ class Reports:
             listed.append(totals)
         return with_places(listed)
 
+    def newest_leaves(self) -> dict[bytes, int]:
+        """Device → leaf index of its accepted segment with the highest sequence."""
+        sql = (
+            "SELECT device_id, (SELECT leaf_index FROM usage WHERE usage.device_id = device.device_id"
+            " ORDER BY sequence DESC LIMIT 1) AS leaf FROM device WHERE leaf IS NOT NULL"
+        )
+        return dict(self._database.rows(sql))
+
+    def latest_sessions(self) -> dict[bytes, tuple[int, int]]:
+        """Device → how long its latest session lasted, and how much sound left it, in milliseconds."""
+        sql = (
+            "SELECT device_id, end_ms - start_ms, delivered_ms FROM session latest WHERE session ="
+            " (SELECT max(session) FROM session WHERE session.device_id = latest.device_id)"
+        )
+        return {device_id: (lasted_ms, delivered_ms) for device_id, lasted_ms, delivered_ms in self._database.rows(sql)}
+
     def oddities(self) -> list[Oddity]:
         """What is odd about each device's play, and out of how much; by device, most first."""
         found: list[Oddity] = []

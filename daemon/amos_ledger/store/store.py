@@ -13,10 +13,13 @@ from pathlib import Path
 
 from amos.protocol.answer import DUPLICATE, HELD, RECEIPTED
 from amos.protocol.batch import batch_entry
+from amos.protocol.cose import TYP_USAGE, parse_typed
+from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest
+from amos.protocol.segment import Usage
 from amos_ledger.errors import NotALedger, PeriodClosed, StorageFailed
 from amos_ledger.log import tree
-from amos_ledger.records import Backlog, ClosedPeriod, Oddity, Totals, verdict_name
+from amos_ledger.records import Backlog, ClosedPeriod, Oddity, Totals, Watched, verdict_name
 from amos_ledger.settlement.rollup import RollupKey
 from amos_ledger.store.chain import Chain
 from amos_ledger.store.database import Database
@@ -232,6 +235,37 @@ class Store:
         with self.snapshot():
             counts = self._database.one(sql)
             return Backlog(self.size(), *(counts or (0, 0, 0, 0)))
+
+    def watched(self, packs: dict[int, bytes]) -> list[Watched]:
+        """What alerts rest on, by device. `packs` remembers, from one call to the next, leaf index → pack: a segment is
+        read once, and ten thousand devices are not read each minute."""
+        with self.snapshot():
+            newest, played = self._reports.newest_leaves(), self._reports.latest_sessions()
+            for gone in packs.keys() - set(newest.values()):
+                del packs[gone]
+            found = []
+            for device in self._reports.device_totals():
+                id = bytes.fromhex(device.device_id)
+                manifest = self._manifest_at(newest[id], packs) if id in newest else None
+                seen = device.last_seen_unix_s
+                found.append(
+                    Watched(
+                        *(device.device_id, device.name, device.site, device.renderer),
+                        retired=device.retired_unix_s is not None,
+                        quarantine=device.quarantine,
+                        seen_unix_s=device.enrolled_unix_s if seen is None else seen,
+                        lease_end_unix_s=manifest.lease_end_unix_s if manifest is not None else None,
+                        session_ms=played.get(id, (0, 0))[0],
+                        delivered_ms=played.get(id, (0, 0))[1],
+                    )
+                )
+        return found
+
+    def _manifest_at(self, leaf_index: int, packs: dict[int, bytes]) -> Manifest | None:
+        if leaf_index not in packs:
+            ((_index, entry),) = self.entries(leaf_index, leaf_index + 1)
+            packs[leaf_index] = Usage.decode(parse_typed(entry, TYP_USAGE, SEGMENT_BYTES_MAX).payload).pack
+        return self.manifest(packs[leaf_index])
 
     def oddities(self) -> list[Oddity]:
         """What is odd about each device at this moment."""
