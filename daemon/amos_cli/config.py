@@ -15,7 +15,7 @@ import typer
 CONFIG_BYTES_MAX = 1 << 20
 _KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number"}
 """Those of TOML's that an option may have; every other option takes a text, as on the command line."""
-_OWN = ("help", "config", "json")
+_OWN = ("help", "config", "json", "install-completion", "show-completion")
 """What says how to run the command at this moment, and has no place in a file."""
 
 
