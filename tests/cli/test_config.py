@@ -8,6 +8,8 @@ import typer
 from typer.testing import CliRunner
 
 from amos_cli.config import Config
+from amos_ledger.folder import init_folder
+from amos_tools.cli import app as amos
 
 app = typer.Typer()
 
@@ -65,8 +67,8 @@ def test_the_command_line_goes_before_the_file(told: Any) -> None:
         ("timeout-s = true", "timeout-s: expected a whole number, found True"),
         ("timeout-s = 1.5", "timeout-s: expected a whole number, found 1.5"),
         ('until-idle = "yes"', "until-idle: expected true or false, found 'yes'"),
-        ("timeout-s = -1", "-1 is not in the range"),
-        ("ratio = 1.5", "1.5 is not in the range"),
+        ("timeout-s = -1", "Invalid value for '--timeout-s'"),
+        ("ratio = 1.5", "Invalid value for '--ratio'"),
         ('spool = "/nowhere/at/all"', "does not exist"),
         ("broker =", "expected TOML"),
     ],
@@ -82,3 +84,23 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "bytes").write_bytes(b"\xff\xfe")
     for path in (tmp_path / "absent", tmp_path, tmp_path / "bytes"):
         assert CliRunner().invoke(app, ["--config", str(path)]).exit_code == 2
+
+
+def test_both_daemons_take_one(tmp_path: Path) -> None:
+    init_folder(tmp_path / "ledger", "ledger.example/amos", bytes(32), bytes(32))
+    (tmp_path / "ca.pem").write_text("none")
+    (tmp_path / "ledger.toml").write_text('broker = "127.0.0.1:1"\nonce-idle = 0.3\n')
+    words = ["ledger", "serve", str(tmp_path / "ledger"), "--config", str(tmp_path / "ledger.toml")]
+    done = CliRunner().invoke(amos, words)
+    assert done.exit_code == 3 and "expected one at 127.0.0.1:1, found none in 0.3 s" in done.output
+    done = CliRunner().invoke(amos, [*words, "--broker", "127.0.0.1:2"])
+    assert done.exit_code == 3 and "127.0.0.1:2" in done.output
+    (tmp_path / "courier.toml").write_text(
+        f'site = "harbour"\nbroker = "127.0.0.1:1"\ndevice = ["unix:{tmp_path}/none"]\nspool = "{tmp_path}/spool"\n'
+        "until-idle = true\ntimeout-s = 1\n"
+    )
+    words = ["courier", "run", "--config", str(tmp_path / "courier.toml")]
+    assert CliRunner().invoke(amos, words).exit_code == 1, "not done after a second: nobody is there"
+    for wrong in ("timeout-s = 1\ntls-ac = 'x'\n", f"tls-ca = '{tmp_path}/absent'\n", "mqtt-version = '3'\n"):
+        (tmp_path / "more.toml").write_text((tmp_path / "courier.toml").read_text().replace("timeout-s = 1\n", wrong))
+        assert CliRunner().invoke(amos, [*words[:-1], str(tmp_path / "more.toml")]).exit_code == 2, wrong
