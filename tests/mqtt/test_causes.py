@@ -414,3 +414,68 @@ def test_nonsense_of_a_broker_ends_the_line_and_not_the_daemon(daemon: Callable[
     with ScriptedBroker(script) as broker:
         running = daemon(Broker("127.0.0.1", broker.port))
         wait_until(lambda: running.run(0.02) or len(broker.levels) >= 2, lambda: running.said)
+
+
+@pytest.mark.parametrize("refusal", [b"\x84\x00", b"\x01", b"\x80\x00"])
+def test_a_broker_that_refuses_mqtt_5_by_a_code_is_spoken_to_in_3_1_1(
+    daemon: Callable[[Broker], Daemon], refusal: bytes
+) -> None:
+    """In MQTT 5's words, or in those of 3.1.1, which is all that it knows."""
+
+    def script(talk: Conversation) -> None:
+        if talk.level == 5:
+            talk.send(0x20, b"\0" + refusal)
+        else:
+            talk.accept()
+            talk.stay()
+
+    with ScriptedBroker(script) as broker:
+        running = daemon(Broker("127.0.0.1", broker.port))
+        running.until("connected, MQTT 3.1.1")
+        assert broker.levels == [5, 4] and len(running.said) == 1
+
+
+def test_two_that_take_each_others_place_do_so_ever_more_slowly(
+    daemon: Callable[[Broker], Daemon], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though each connection is of use: otherwise both would come back at once, for ever."""
+    attempts: list[int] = []
+
+    def pause(_bounds: tuple[int, int], attempt: int, _jitter: int) -> int:
+        attempts.append(attempt)
+        return 20
+
+    monkeypatch.setattr("amos_mqtt.client.back_off_ms", pause)
+
+    def script(talk: Conversation) -> None:
+        talk.accept()
+        talk.deliver(f"amos/1/harbour/{bytes(16).hex()}/receipt", b"x", 1)
+        talk.disconnect(0x8E)
+
+    with ScriptedBroker(script) as broker:
+        running = daemon(Broker("127.0.0.1", broker.port))
+        wait_until(lambda: running.run(0.02) or len(attempts) >= 6, lambda: running.said)
+        assert attempts[:6] == list(range(1, 7))
+        assert sum("let another client in our place" in sentence for sentence in running.said) == 1
+
+
+def test_a_connection_of_use_makes_the_pauses_short_again(
+    daemon: Callable[[Broker], Daemon], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts: list[int] = []
+
+    def pause(_bounds: tuple[int, int], attempt: int, _jitter: int) -> int:
+        attempts.append(attempt)
+        return 20
+
+    monkeypatch.setattr("amos_mqtt.client.back_off_ms", pause)
+
+    def script(talk: Conversation) -> None:
+        talk.accept()
+        if talk.number == 4:
+            talk.deliver(f"amos/1/harbour/{bytes(16).hex()}/receipt", b"x", 1)
+
+    with ScriptedBroker(script) as broker:
+        running = daemon(Broker("127.0.0.1", broker.port))
+        wait_until(lambda: running.run(0.02) or len(attempts) >= 6, lambda: running.said)
+        assert attempts[:6] == [1, 2, 3, 1, 2, 3]
