@@ -148,3 +148,7 @@ def test_ten_thousand_devices_take_less_than_two_seconds(world: Any) -> None:
         done = subprocess.run(words, capture_output=True, text=True, check=True, timeout=100)
         size, cpu_s = done.stdout.split()
         assert int(size) > 100_000 and float(cpu_s) < 2, (more, done.stdout)
+    started_s = time.process_time()
+    with world.folder.open_store_to_read() as store:
+        assert len(store.watched({})) == 10_000, "also where what was stored cannot be read any more"
+    assert time.process_time() - started_s < 2

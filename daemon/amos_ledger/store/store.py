@@ -8,12 +8,13 @@ What goes on with devices and segments at intake is in `chain.py`; this file hol
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from amos.protocol.answer import DUPLICATE, HELD, RECEIPTED
 from amos.protocol.batch import batch_entry
 from amos.protocol.cose import TYP_USAGE, parse_typed
+from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest
 from amos.protocol.segment import Usage
@@ -262,10 +263,12 @@ class Store:
         return found
 
     def _manifest_at(self, leaf_index: int, packs: dict[int, bytes]) -> Manifest | None:
+        """The manifest of the pack that the segment there played; None where either is not to be had."""
         if leaf_index not in packs:
-            ((_index, entry),) = self.entries(leaf_index, leaf_index + 1)
-            packs[leaf_index] = Usage.decode(parse_typed(entry, TYP_USAGE, SEGMENT_BYTES_MAX).payload).pack
-        return self.manifest(packs[leaf_index])
+            for _index, entry in self.entries(leaf_index, leaf_index + 1):
+                with suppress(ProtocolError):  # a damaged entry is for whoever checks the log, not for alerts
+                    packs[leaf_index] = Usage.decode(parse_typed(entry, TYP_USAGE, SEGMENT_BYTES_MAX).payload).pack
+        return self.manifest(packs[leaf_index]) if leaf_index in packs else None
 
     def oddities(self) -> list[Oddity]:
         """What is odd about each device at this moment."""
