@@ -138,8 +138,11 @@ def test_a_broker_that_is_cut_off_each_half_second(
 
 
 @pytest.mark.parametrize("level", [5, 4])
-def test_a_broker_that_hangs_up_after_three_messages(world: Any, serve: Callable[..., Running], level: int) -> None:
+def test_a_broker_that_hangs_up_after_three_messages(
+    world: Any, serve: Callable[..., Running], level: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It delivers what was not acknowledged again, as a broker has to, and hangs up before it reads what comes back."""
+    monkeypatch.setattr("amos_mqtt.client.back_off_ms", lambda *_: 20)
     device = world.device()
     waiting = [device.message(device.seal()) for _ in range(30)]
     delivered: set[int] = set()
