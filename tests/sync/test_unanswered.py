@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from mosquitto_process import mosquitto_with
 from sync_brokers import TestBroker
 from test_courier import Venue
 
+from amos_mqtt.broker import Broker, Login
 from amos_mqtt.limits import UNANSWERED_MS
 from amos_sync import unanswered
 from amos_sync.unanswered import Unanswered
@@ -40,3 +42,25 @@ def test_the_operator_is_told(tmp_path: Path, broker: TestBroker, monkeypatch: p
         assert sum("no answer of the ledger" in sentence for sentence in venue.said) == 1
     finally:
         venue.end()
+
+
+@pytest.mark.parametrize("level", [5, 4])
+def test_access_rules_that_forbid_it_are_thought_of(
+    level: int, tmp_path: Path, mosquitto: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Logged in as another site: in 3.1.1 the broker takes every segment, and gives it to nobody."""
+    monkeypatch.setattr(unanswered, "UNANSWERED_MS", 300)
+    rules = Path(__file__).parents[2] / "boards/linux/mosquitto.acl"
+    (tmp_path / "acl").write_bytes(rules.read_bytes())
+    (tmp_path / "acl").chmod(0o600)
+    with mosquitto_with(mosquitto, tmp_path, f"allow_anonymous true\nacl_file {tmp_path / 'acl'}\n") as port:
+        venue = Venue(tmp_path, port)
+        try:
+            venue.player(bytes(32), 2)
+            courier = venue.start()
+            courier.mqtt.broker = Broker("127.0.0.1", port, (level,), login=Login("another-site"))
+            venue.run(lambda: venue.heard("do the broker's access rules permit writing amos/1/"))
+            assert sum("no answer of the ledger" in sentence for sentence in venue.said) == 1
+            assert venue.heard("does not permit publishing amos/1/") == (level == 5), venue.said
+        finally:
+            venue.end()
