@@ -1,43 +1,32 @@
 """`amos ledger`: keep a ledger. Every error is one line that names it; nobody is shown a traceback."""
 
-import logging
-import signal
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from amos.protocol.checkpoint_host import verifier_key
 from amos.protocol.errors import MessageError
 from amos_cli.keys import public_key_of
 from amos_cli.output import AsJson, print_json
-from amos_cli.paths import file_argument, file_option, folder_argument
+from amos_cli.paths import file_argument, folder_argument
 from amos_ledger import forgoing, losing, recovery, registry
-from amos_ledger.errors import BrokerUnusable
+from amos_ledger.cli_serve import serve
+from amos_ledger.cli_status import status
+from amos_ledger.cli_watch import alerts, snooze, watch
+from amos_ledger.command import LedgerFolder, one_line_errors, utc
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.fsck_cli import fsck
-from amos_ledger.heads import Heads, checked_store
-from amos_ledger.ledger import Ledger
-from amos_ledger.mqtt import MqttEdge
-from amos_ledger.one_line import one_line_errors
+from amos_ledger.heads import checked_store
 from amos_ledger.opt_outs import add_opt_outs, read_opt_outs
 from amos_ledger.quarantine_cli import app as quarantine_app
 from amos_ledger.quarantine_cli import held
-from amos_ledger.records import DeviceTotals, Totals
-from amos_ledger.service import Service
 from amos_ledger.trust_cli import cosign, prove
-from amos_ledger.witnesses import Cosigning, read_policy_file
-from amos_mqtt.broker import broker_at
 
 app = typer.Typer(help="Keep the ledger: enrol devices, publish packs, serve couriers.", no_args_is_help=True)
 
 NewFolder = Annotated[Path, typer.Argument(metavar="DIR", help="The ledger's folder; made when absent.")]
-LedgerFolder = Annotated[Path, folder_argument("DIR", help="The ledger's folder.")]
 
 app.command()(fsck)
 app.command()(held)
@@ -104,11 +93,7 @@ def revoke(
         device_id = revocation.device_id.hex()
         return print_json({"device_id": device_id, "unix_s": revocation.unix_s, "fresh": fresh})
     state = "revoked" if fresh else "was revoked before"
-    typer.echo(f"{revocation.device_id.hex()} {state}: what it plays after {_utc(revocation.unix_s)} does not count")
-
-
-def _utc(unix_s: int) -> str:
-    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    typer.echo(f"{revocation.device_id.hex()} {state}: what it plays after {utc(revocation.unix_s)} does not count")
 
 
 @app.command()
@@ -146,90 +131,11 @@ def optouts(
     typer.echo(f"opt-outs {opt_outs.serial} {state}: {len(opt_outs)} stems")
 
 
-@app.command()
-def serve(
-    folder: LedgerFolder,
-    broker: Annotated[str, typer.Option(metavar="HOST:PORT", help="The MQTT broker; port 1883, with TLS 8883.")],
-    once_idle: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="End after this long without a message.")
-    ] = None,
-    tls_ca: Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")] = None,
-    tls_certificate: Annotated[Path | None, file_option(help="The ledger's certificate (PEM).")] = None,
-    tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
-    policy: Annotated[
-        Path | None, file_option(metavar="FILE", help="Have these witnesses cosign (c2sp.org/tlog-policy).")
-    ] = None,
-) -> None:
-    """Take usage from the broker, answer with receipts or refusals, until ended (SIGTERM, Ctrl-C)."""
-    logging.basicConfig(format="%(asctime)s ledger: %(message)s", level=logging.INFO)
-    report = logging.getLogger("amos.ledger").info
-    with one_line_errors(folder):
-        where = broker_at(broker, tls_ca, tls_certificate, tls_key)
-        ledger = Folder(folder)
-        ledger.open_store().close()
-        rule = None if policy is None else read_policy_file(policy)
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        with ledger.serving():
-            edge = MqttEdge(where, f"amos-ledger-{ledger.key_id.hex()}", report)
-            report(f"serving {folder}, origin {ledger.trust.origin}")
-            if rule is not None:
-                Cosigning(ledger, rule, report, stop).start()
-            Service(Ledger(ledger), edge, report, stop).run(once_idle)
-            report("ended")
-        if once_idle is not None and not edge.reached:
-            raise BrokerUnusable(f"broker: expected one at {where.name}, found none in {once_idle:g} s")
-
-
-@app.command()
-def status(
-    folder: LedgerFolder,
-    as_json: AsJson = False,
-) -> None:
-    """Say what the ledger holds; works while it serves."""
-    with one_line_errors(folder, as_json):
-        ledger = Folder(folder)
-        with ledger.open_store() as store:
-            totals = store.totals()
-        ahead = Heads(ledger).highest()
-    if as_json:
-        lost = None if ahead is None else {"size": ahead.size, "root": ahead.root.hex()}
-        return print_json(_facts(ledger, totals) | {"ahead": lost})
-    typer.echo(f"{ledger.trust.origin}, key {ledger.public_key.hex()}, {totals.log_size} entries in the log")
-    if ahead is not None:
-        typer.echo(f"signs nothing: it signed a tree of {ahead.size} entries before, root {ahead.root.hex()}")
-    refused = sum(totals.refused.values())
-    typer.echo(
-        f"{totals.accepted} accepted, {totals.duplicates} duplicates, {totals.held} held, {refused} refused,"
-        f" {len(totals.quarantined)} devices in quarantine, {totals.frames} frames"
-    )
-    for name, count in totals.refused.items():
-        typer.echo(f"  refused as {name}: {count}")
-    for device in totals.devices:
-        for line in _device_lines(device):
-            typer.echo(line)
-
-
-def _device_lines(device: DeviceTotals) -> Iterator[str]:
-    yield (
-        f"  {device.device_id} {device.name} at {device.site}: {device.segments} segments, {device.frames} frames"
-        + (", renderer" if device.renderer else "")
-        + (f", {device.held} held" if device.held else "")
-        + (f", quarantined: {device.quarantine}" if device.quarantine else "")
-        + (f", replaced by {device.successor}" if device.successor else "")
-        + (f", retired at {_utc(device.retired_unix_s)}" if device.retired_unix_s is not None else "")
-    )
-    if device.sessions:
-        without = f"{device.sessions_without_play} of them without play"
-        yield f"    {device.sessions} sessions in {device.boots} boots, {without}"
-    for flag, flagged in device.flags.items():
-        yield f"    {flag}: {flagged.segments} segments, {flagged.frames} frames"
-    for finding, count in device.findings.items():
-        yield f"    evidence, {finding}: {count}"
-    if device.predecessor:
-        place = f"{device.place_segments} segments, {device.place_frames} frames"
-        yield f"    in the place of {device.predecessor}: {place} in all"
+app.command()(serve)
+app.command()(status)
+app.command()(watch)
+app.command()(alerts)
+app.command()(snooze)
 
 
 @app.command()
@@ -309,7 +215,7 @@ def clock(
         store.chain.anchors.accept_clock(now_ms)
     if as_json:
         return print_json({"clock_unix_ms": now_ms})
-    typer.echo(f"the ledger's clock is {_utc(now_ms // 1000)}")
+    typer.echo(f"the ledger's clock is {utc(now_ms // 1000)}")
 
 
 @app.command()
@@ -328,7 +234,5 @@ def plausibility(
         typer.echo("nothing odd")
 
 
-def _facts(folder: Folder, totals: Totals) -> dict[str, Any]:
-    origin, public_key = folder.trust.origin, folder.public_key
-    named = {"origin": origin, "public_key": public_key.hex(), "verifier_key": verifier_key(origin, public_key)}
-    return named | asdict(totals) | {"quarantined": [device.device_id for device in totals.quarantined]}
+if __name__ == "__main__":
+    app()

@@ -73,7 +73,14 @@ class Folder:
 
     def open_store(self) -> Store:
         """The store, checked to be this key's. Raises `NotALedger`, `KeyUnusable`, `sqlite3.Error`."""
-        store = Store(self.path / STORE_NAME)
+        return self._checked(Store(self.path / STORE_NAME))
+
+    def open_store_to_read(self) -> Store:
+        """The same, for what only reads: works where nothing can be written, and changes nothing, not even an older
+        schema, which is refused."""
+        return self._checked(Store(self.path / STORE_NAME, read_only=True))
+
+    def _checked(self, store: Store) -> Store:
         if (store.origin, store.public_key) != (self.trust.origin, self.public_key):
             store.close()
             raise KeyUnusable(f"{self.path}: expected {_KEY} and {_TRUST} to be those of {STORE_NAME}, found others")

@@ -9,8 +9,8 @@ import typer
 
 from amos_cli.output import AsJson, print_json
 from amos_cli.paths import folder_argument
+from amos_ledger.command import one_line_errors
 from amos_ledger.folder import Folder
-from amos_ledger.one_line import one_line_errors
 from amos_ledger.rebuilding import Rebuilt, rebuild_folder
 from amos_ledger.scrub import Finding, scrub
 

@@ -16,8 +16,9 @@ from amos_ledger.heads import Heads
 from amos_ledger.mirror import open_mirror
 from amos_ledger.public import CHECKPOINT as CHECKPOINT_NAME
 from amos_mqtt.broker import Broker
-from amos_mqtt.client import ClientSettings, MqttClient
+from amos_mqtt.client import MqttClient
 from amos_mqtt.happenings import Arrival, Up
+from amos_mqtt.settings import ClientSettings
 
 REACH_S = 20.0
 """For a connection; a broker of MQTT 3.1.1 is found out within it."""

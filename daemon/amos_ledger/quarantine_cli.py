@@ -4,25 +4,24 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from amos.protocol.answer import GAP
+from amos_cli.durations import in_words
 from amos_cli.key_files import KeyFileError, read_key
 from amos_cli.output import AsJson, UsageError, print_json
-from amos_cli.paths import file_option, folder_argument
+from amos_cli.paths import file_option
 from amos_ledger import registry
+from amos_ledger.command import LedgerFolder, one_line_errors, utc
 from amos_ledger.folder import Folder
-from amos_ledger.one_line import one_line_errors
 from amos_ledger.records import Evidence, Quarantined, Waiting, verdict_name
 from amos_ledger.rulings import Ruled, rule, ruling_on
 
 app = typer.Typer(help="Devices of which nothing counts until an operator rules.", no_args_is_help=True)
 
-LedgerFolder = Annotated[Path, folder_argument("DIR", help="The ledger's folder.")]
 DeviceId = Annotated[str, typer.Argument(metavar="DEVICE", help="The device's 32 digits (amos ledger status).")]
 Reason = Annotated[str, typer.Option(help="Why, for whoever reads the log.")]
 OperatorKey = Annotated[Path, file_option(help="The operator's key file.")]
@@ -63,9 +62,7 @@ def show(folder: LedgerFolder, device: DeviceId, as_json: AsJson = False) -> Non
     for item in evidence:
         state = f"rejected by entry {item.ruling}" if item.ruling is not None else verdict_name(item.verdict)
         detail = f": {item.detail}" if item.detail else ""
-        typer.echo(
-            f"  {item.sha256.hex()[:16]} sequence {item.sequence}, {_utc(item.received_unix_s)}, {state}{detail}"
-        )
+        typer.echo(f"  {item.sha256.hex()[:16]} sequence {item.sequence}, {utc(item.received_unix_s)}, {state}{detail}")
 
 
 @app.command()
@@ -136,7 +133,7 @@ def held(folder: LedgerFolder, as_json: AsJson = False) -> None:
         for_what = f"sequence {item.waits_for}" if item.verdict == GAP else f"pack {item.pack.hex()}"
         typer.echo(
             f"{item.device_id.hex()} {item.name} at {item.site}: sequence {item.sequence} waits for {for_what},"
-            f" since {_utc(item.received_unix_s)}, {_lasted(now_s - item.received_unix_s)}"
+            f" since {utc(item.received_unix_s)}, {in_words(now_s - item.received_unix_s)}"
         )
     if not waiting:
         typer.echo("nothing waits")
@@ -177,14 +174,3 @@ def _waiting_facts(item: Waiting, now_s: int) -> dict[str, object]:
         "received_unix_s": item.received_unix_s,
         "waited_s": now_s - item.received_unix_s,
     }
-
-
-def _lasted(seconds: int) -> str:
-    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds // length} {unit}"
-    return f"{max(seconds, 0)} s"
-
-
-def _utc(unix_s: int) -> str:
-    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M:%S} UTC"

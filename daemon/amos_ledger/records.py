@@ -264,6 +264,8 @@ class DeviceTotals:
     predecessor, successor  the devices (hex) that it replaced and that replaced it, in the same place at the site
     retired_unix_s  since when its play does not count, because it was replaced or revoked; None while it does
     place_segments, place_frames  of this device and all before it in its place
+    enrolled_unix_s  when it was enrolled first;  last_seen_unix_s  when the ledger last took something of it in, or
+                told it the time, which a courier asks for once a day
     """
 
     device_id: str
@@ -285,6 +287,12 @@ class DeviceTotals:
     retired_unix_s: int | None = None
     place_segments: int = 0
     place_frames: int = 0
+    enrolled_unix_s: int = 0
+    last_seen_unix_s: int | None = None
+
+    def silent_s(self, now_s: int) -> int:
+        """For how long nothing was heard of it; one that never was heard of is silent since its enrolment."""
+        return now_s - (self.enrolled_unix_s if self.last_seen_unix_s is None else self.last_seen_unix_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +320,38 @@ class Totals:
     def quarantined(self) -> list[DeviceTotals]:
         """Devices in quarantine."""
         return [device for device in self.devices if device.quarantine is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What alerts about a device rest on.
+
+    seen_unix_s    when it was last heard of, or enrolled
+    lease_end_unix_s  of the pack of its newest segment, None: that is not known
+    session_ms, delivered_ms  of its latest session: how long it lasted, and how much sound left it
+    """
+
+    device_id: str
+    name: str
+    site: str
+    renderer: bool
+    retired: bool
+    quarantine: str | None
+    seen_unix_s: int
+    lease_end_unix_s: int | None
+    session_ms: int
+    delivered_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Counts that are had at once, however large the ledger is."""
+
+    log_size: int
+    without_receipt: int
+    held: int
+    devices: int
+    quarantined: int
 
 
 def with_places(devices: list[DeviceTotals]) -> list[DeviceTotals]:

@@ -16,9 +16,11 @@ from amos_ledger.heads import Standing
 from amos_ledger.intake.reading import Message, asks_time
 from amos_ledger.ledger import Ledger, Reply
 from amos_ledger.limits import BATCH_MESSAGES_MAX
+from amos_ledger.metrics import Gauges
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.opt_outs import OptOutPublisher
 from amos_ledger.records import verdict_name
+from amos_ledger.refusal_log import RefusalLog
 from amos_mqtt.happenings import Arrival
 
 TICK_S = 1.0
@@ -37,7 +39,15 @@ SUMMARY_S = 10.0
 class Service:
     """Serves `ledger` over `edge` until `stop` is set."""
 
-    def __init__(self, ledger: Ledger, edge: MqttEdge, report: Callable[[str], None], stop: threading.Event) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        edge: MqttEdge,
+        report: Callable[[str], None],
+        stop: threading.Event,
+        gauges: Gauges | None = None,
+        beat: Callable[[], None] | None = None,
+    ) -> None:
         self._ledger = ledger
         self._edge = edge
         self._report = report
@@ -48,6 +58,9 @@ class Service:
         self._counts: Counter[str] = Counter()
         self._summarised_s = 0.0
         self._trouble: str | None = None
+        self._refusals = RefusalLog()
+        self._gauges = gauges or Gauges(ledger.folder.path)
+        self._beat = beat
 
     def run(self, idle_s: float | None = None) -> None:
         """Serve. What earlier processes left undone is done first."""
@@ -63,12 +76,7 @@ class Service:
                     self._exchange.step(self._edge.connections, self._ledger.behind, now_s)
                 if batch:
                     busy_s = now_s
-                    messages = [item.message for item in batch]
-                    self._date([message for message in messages if asks_time(message)])
-                    usage = [message for message in messages if not asks_time(message)]
-                    self._send(self._ledger.take(usage, int(time.time())) if usage else [])
-                    for arrival in batch:
-                        self._edge.acknowledge(arrival)
+                    self._take(batch)
                 alone = not self._edge.connected.is_set() and now_s - started_s >= FIRST_TICK_S
                 awaited = self._exchange.heard or alone
                 if awaited and now_s - ticked_s >= TICK_S:
@@ -77,6 +85,7 @@ class Service:
                     if self._edge.connected.is_set():
                         self._opt_out_publisher.tell(self._edge.connections)
                 self._say()
+                self._note()
                 if idle_s is not None and now_s - busy_s >= idle_s:
                     return
         finally:
@@ -101,6 +110,21 @@ class Service:
         ready, self._waiting = self._waiting, []
         return ready
 
+    def _take(self, batch: list[Arrival[Message]]) -> None:
+        """Have a batch decided; each message is acknowledged as soon as what came of it is durable."""
+        questions = [arrival for arrival in batch if asks_time(arrival.message)]
+        usage = [arrival for arrival in batch if not asks_time(arrival.message)]
+        self._date([arrival.message for arrival in questions])
+        self._acknowledge(questions)
+        if usage:
+            replies = self._ledger.take([arrival.message for arrival in usage], int(time.time()))
+            self._acknowledge(usage)
+            self._send(replies)
+
+    def _acknowledge(self, arrivals: list[Arrival[Message]]) -> None:
+        for arrival in arrivals:
+            self._edge.acknowledge(arrival)
+
     def _date(self, messages: list[Message]) -> None:
         """Answer nonces at once: their players' clocks are wrong by half of what this takes."""
         if not messages:
@@ -114,11 +138,24 @@ class Service:
         for reply in replies:
             verdict = reply.answer.verdict
             self._counts[verdict_name(verdict)] += 1
+            self._gauges.verdicts[verdict_name(verdict)] += 1
             if verdict in (FORK, IMPOSSIBLE) and reply.answer.device_id is not None:
                 device_id = reply.answer.device_id.hex()
                 self._report(f"quarantine: {device_id}: {verdict_name(verdict)}: {reply.answer.detail}")
+            for line in self._refusals.lines(reply.topic, reply.answer, time.monotonic_ns() // 1_000_000):
+                self._report(line)
             if reply.topic is not None and not self._edge.publish(reply.topic, reply.answer.encode()):
                 self._counts["answers not sent"] += 1
+
+    def _note(self) -> None:
+        """Say to whoever looks that the loop turns, and how it fares."""
+        gauges, edge = self._gauges, self._edge
+        gauges.turned_s = time.monotonic()
+        gauges.connected, gauges.connections = edge.connected.is_set(), edge.connections
+        gauges.queued_messages, gauges.unsent_answers = edge.waiting, edge.unsent
+        gauges.trouble = self._ledger.trouble
+        if self._beat is not None:
+            self._beat()
 
     def _say(self) -> None:
         """One line when storing begins to fail and one when it works again; a summary of the rest now and then."""

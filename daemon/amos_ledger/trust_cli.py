@@ -8,13 +8,11 @@ import typer
 
 from amos_cli.files import OutputRefused, begins_with, write_output
 from amos_cli.output import AsJson, Exit, print_json, refusals
-from amos_cli.paths import file_option, folder_argument
+from amos_cli.paths import file_option
 from amos_ledger import proving, witnesses
+from amos_ledger.command import LedgerFolder, one_line_errors
 from amos_ledger.folder import Folder
-from amos_ledger.one_line import one_line_errors
 from amos_ledger.quarantine_cli import device_id_of
-
-LedgerFolder = Annotated[Path, folder_argument("DIR", help="The ledger's folder.")]
 
 
 def prove(

@@ -21,9 +21,10 @@ from amos.protocol.forgone import read_forgone
 from amos.protocol.limits import ANCHOR_BYTES_MAX
 from amos.protocol.printable_host import printable
 from amos.protocol.receipt import parse_receipt
-from amos_mqtt.broker import LEVEL_NAMES, Broker
-from amos_mqtt.client import ClientSettings, MqttClient
-from amos_mqtt.happenings import Arrival, Denied, Down, Happening, Up
+from amos_mqtt.broker import Broker
+from amos_mqtt.client import MqttClient
+from amos_mqtt.happenings import Arrival, Down, Happening, Said, Up
+from amos_mqtt.settings import ClientSettings
 from amos_sync.clock import clock_ms, jitter_permille
 from amos_sync.courier_status import OFFLINE, ONLINE, CourierStatus
 from amos_sync.device import Device
@@ -39,6 +40,7 @@ from amos_sync.players import Players
 from amos_sync.session import Session
 from amos_sync.spool import Spool
 from amos_sync.tree_heads import TreeHeads
+from amos_sync.unanswered import Unanswered, silence
 
 TURN_MS_MAX = 1000
 
@@ -92,6 +94,7 @@ class Courier:
         self._spool_retry_ms = 0
         self._forgone_ms = clock_ms()
         self.tree_heads = TreeHeads(self.spool, settings.site, settings.ledger_key)
+        self._unanswered = Unanswered()
 
     def close(self) -> None:
         """Hang up everywhere. What is in the spool stays."""
@@ -127,7 +130,10 @@ class Courier:
             self._spool_failed(error, now_ms)
             return
         for topic, payload in messages:
-            self.mqtt.publish(topic, payload)
+            if self.mqtt.publish(topic, payload):
+                self._unanswered.sent(now_ms)
+        if self._unanswered.look(now_ms):
+            self.notes.tell(f"broker {self.settings.broker.name}: {silence(self.settings.site)}")
         for device in self.devices:
             device.flush(now_ms)
         self._publish_own_status(now_ms)
@@ -248,9 +254,9 @@ class Courier:
     # --- the broker's side
 
     def _happened(self, happening: Happening[Message], now_ms: int) -> None:
-        name = f"broker {self.settings.broker.name}"
+        if isinstance(happening, Up | Down):
+            self._unanswered.interrupted()
         if isinstance(happening, Up):
-            self.notes.say("broker", f"{name} connected, {LEVEL_NAMES[happening.level]}")
             self.players.broker_up()
             self._own_status = (0, b"")
             known = set(self.outbox.device_ids()) | {
@@ -258,14 +264,13 @@ class Courier:
             }
             names = [name for device_id in known if device_id for name in self.players.topics_of(device_id)]
             self.mqtt.subscribe([topics.OPT_OUTS, topics.CHECKPOINT, topics.FORGONE, *names])
-        elif isinstance(happening, Down):
-            self.notes.say("broker", f"{name} {happening.reason}; trying again")
-        elif isinstance(happening, Denied):
-            self.notes.often("denied", f"{name} does not permit {happening.what}; check its access rules", now_ms)
+        elif isinstance(happening, Said):
+            self.notes.tell(happening.sentence)
         elif isinstance(happening, Arrival):
             try:
                 self._arrived(happening.message, now_ms)
             except ProtocolError as error:
+                name = f"broker {self.settings.broker.name}"
                 self.notes.often("garbage", f"{name}: ignored a message: {printable(str(error))}", now_ms)
 
     def _arrived(self, message: Message, now_ms: int) -> None:
@@ -307,6 +312,8 @@ class Courier:
 
     def _answered(self, device_id: bytes, message: Message, now_ms: int) -> None:
         answer = answers.decode_answer(message.payload)
+        if self._unanswered.answered():
+            self.notes.tell(f"broker {self.settings.broker.name}: the ledger answers again")
         slot = self.outbox.find(answer.message_sha256)
         if slot is None or slot.state is State.RECEIPTED:
             return  # an answer to what is done already: resends bring such

@@ -52,7 +52,19 @@ EFFECTS = {"__import__", "breakpoint", "eval", "exec", "input", "open", "print"}
 CLOCKS = {"now", "today", "utcnow"}  # methods of datetime and date
 
 # The courier's decisions; what stores, sends and serves stands beside them in the same package.
-PURE_SYNC = ("outbox",)
+PURE_SYNC = ("outbox", "unanswered")
+
+# Only what is a command speaks of the command line.
+COMMANDS_OF_THE_LEDGER = {
+    "cli": (),
+    "command": (),
+    "cli_status": (),
+    "cli_serve": ("amos.edges.notify_host",),
+    "cli_watch": ("amos.edges.notify_host",),
+    "fsck_cli": (),
+    "quarantine_cli": (),
+    "trust_cli": (),
+}
 
 # What intake and store of the ledger both speak of.
 VALUES_OF_THE_LEDGER = ("amos_ledger.limits", "amos_ledger.records")
@@ -174,18 +186,20 @@ RULES = (
     rule("manifest", outside={"json"}),  # MicroPython's build runs it
     *(
         rule(
-            f"amos_sync.{name}", "amos.protocol", "amos_sync.limits", "amos_mqtt.back_off", outside=PURE_HOST, pure=True
+            f"amos_sync.{name}",
+            *("amos.protocol", "amos_sync.limits", "amos_mqtt.back_off", "amos_mqtt.limits"),
+            outside=PURE_HOST,
+            pure=True,
         )
         for name in PURE_SYNC
     ),
     rule(
         "amos_sync.cli", "amos_sync", "amos_cli", "amos.protocol", "amos.edges.notify_host", "amos.crypto", "amos_mqtt"
     ),
-    rule("amos_ledger.cli", "amos_ledger", "amos_cli", "amos.protocol", "amos.crypto", "amos_mqtt"),
-    rule("amos_ledger.trust_cli", "amos_ledger", "amos_cli"),
-    rule("amos_ledger.fsck_cli", "amos_ledger", "amos_cli"),
-    rule("amos_ledger.quarantine_cli", "amos_ledger", "amos_cli", "amos.protocol"),
-    rule("amos_ledger.one_line", "amos_ledger", "amos_cli", "amos.protocol", "amos_mqtt"),
+    *(
+        rule(f"amos_ledger.{name}", "amos_ledger", "amos_cli", "amos.protocol", "amos.crypto", "amos_mqtt", *more)
+        for name, more in COMMANDS_OF_THE_LEDGER.items()
+    ),
     # A word to the supervisor and a durable write know nothing of players; each has one owner.
     rule(
         "amos_sync",
@@ -206,6 +220,15 @@ RULES = (
         outside=PURE_HOST,
         pure=True,
     ),
+    *(
+        rule(
+            f"amos_ledger.watch.{name}",
+            *("amos_ledger.records", "amos_ledger.watch.conditions", "amos.protocol.printable_host"),
+            outside=PURE_HOST,
+            pure=True,
+        )
+        for name in ("conditions", "alerts")
+    ),
     # It keeps what was decided elsewhere, and reads the values that are decided about.
     # What an older version did not reckon is reckoned when its store is brought to the present schema.
     rule(
@@ -225,6 +248,7 @@ RULES = (
     ),
     rule("amos_cli", "amos.edges.durable_host", "amos.protocol.printable_host", "amos.crypto.key_text"),
     rule("amos_mqtt.back_off", outside=PURE_HOST, pure=True),
+    rule("amos_mqtt.teller", "amos_mqtt.limits", outside=PURE_HOST, pure=True),
     rule("amos_mqtt", outside={*sys.stdlib_module_names, "paho"}),
     rule("amos_tools.bootstrap", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
     # The system's Python runs it; `render` is run in a root, by amos's.

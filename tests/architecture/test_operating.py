@@ -18,6 +18,7 @@ PAGE = (PROJECT / "host_tools" / "OPERATING.md").read_text()
 RATE_HZ = 44_100
 BARS_S = 4
 NEEDS = {
+    "an alert",
     "a broker",
     "a checkpoint kept",
     "a courier's spool",

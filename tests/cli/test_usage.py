@@ -33,6 +33,9 @@ MADE_OR_AWAITED = {
     ("courier run", "--opt-outs"),  # an operator may put it there later
     ("ledger init", "DIR"),
     ("ledger prove", "--out"),
+    ("ledger watch", "--state"),
+    ("ledger alerts", "--state"),
+    ("ledger snooze", "--state"),
     ("pool settle", "--out"),
     ("key", "FILE"),
 }

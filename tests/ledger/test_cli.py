@@ -208,7 +208,10 @@ def serving(world: Any) -> Iterator[subprocess.Popen[str]]:
 
 def test_serving_ends_cleanly_and_only_once_at_a_time(world: Any, serving: Any) -> None:
     assert "serving" in serving.stderr.readline()
-    assert "127.0.0.1:1 cannot be reached; trying again until it is there" in serving.stderr.readline()
+    assert (
+        "127.0.0.1:1 cannot be reached: nothing listens at this port; trying again until it is there"
+        in serving.stderr.readline()
+    )
     assert "AlreadyServing: " in refused("serve", world.path, "--broker", "127.0.0.1:1")
     assert run("status", world.path).exit_code == 0
     serving.send_signal(signal.SIGTERM)

@@ -8,16 +8,20 @@ What goes on with devices and segments at intake is in `chain.py`; this file hol
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from amos.protocol.answer import DUPLICATE, HELD, RECEIPTED
 from amos.protocol.batch import batch_entry
+from amos.protocol.cose import TYP_USAGE, parse_typed
+from amos.protocol.errors import ProtocolError
+from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest
 from amos.protocol.revocation import revoked_device
+from amos.protocol.segment import Usage
 from amos_ledger.errors import NotALedger, PeriodClosed, StorageFailed
 from amos_ledger.log import tree
-from amos_ledger.records import ClosedPeriod, Oddity, Totals, verdict_name
+from amos_ledger.records import Backlog, ClosedPeriod, Oddity, Totals, Watched, verdict_name
 from amos_ledger.settlement.rollup import RollupKey
 from amos_ledger.store.chain import Chain
 from amos_ledger.store.comparison import Comparison
@@ -31,16 +35,17 @@ from amos_ledger.store.schema import SCHEMA, SCHEMA_VERSION
 
 
 class Store:
-    """The open store of the file `path`, which is brought to the present schema. Not shared between threads. Raises
-    `NotALedger` for another file."""
+    """The open store of the file `path`, which is brought to the present schema, unless it is opened `read_only`.
 
-    def __init__(self, path: Path) -> None:
+    Not shared between threads. Raises `NotALedger` for another file."""
+
+    def __init__(self, path: Path, read_only: bool = False) -> None:
         self._path = path
-        self._database = Database(path)
+        self._database = Database(path, read_only=read_only)
         try:
             found = path.stat()
             self._file_id = found.st_dev, found.st_ino
-            self.origin, self.public_key = _identity(self._database, path)
+            self.origin, self.public_key = _identity(self._database, path, read_only)
         except BaseException:
             self._database.close()
             raise
@@ -307,17 +312,62 @@ class Store:
                 devices=devices,
             )
 
+    def backlog(self) -> Backlog:
+        """What waits at this moment."""
+        sql = (
+            "SELECT (SELECT count(*) FROM usage WHERE receipt IS NULL), (SELECT count(*) FROM held), count(*),"
+            " count(quarantine) FROM device"
+        )
+        with self.snapshot():
+            counts = self._database.one(sql)
+            return Backlog(self.size(), *(counts or (0, 0, 0, 0)))
+
+    def watched(self, packs: dict[int, bytes]) -> list[Watched]:
+        """What alerts rest on, by device. `packs` remembers, from one call to the next, leaf index → pack: a segment is
+        read once, and ten thousand devices are not read each minute."""
+        with self.snapshot():
+            newest, played = self._reports.newest_leaves(), self._reports.latest_sessions()
+            for gone in packs.keys() - set(newest.values()):
+                del packs[gone]
+            found = []
+            for device in self._reports.device_totals():
+                id = bytes.fromhex(device.device_id)
+                manifest = self._manifest_at(newest[id], packs) if id in newest else None
+                seen = device.last_seen_unix_s
+                found.append(
+                    Watched(
+                        *(device.device_id, device.name, device.site, device.renderer),
+                        retired=device.retired_unix_s is not None,
+                        quarantine=device.quarantine,
+                        seen_unix_s=device.enrolled_unix_s if seen is None else seen,
+                        lease_end_unix_s=manifest.lease_end_unix_s if manifest is not None else None,
+                        session_ms=played.get(id, (0, 0))[0],
+                        delivered_ms=played.get(id, (0, 0))[1],
+                    )
+                )
+        return found
+
+    def _manifest_at(self, leaf_index: int, packs: dict[int, bytes]) -> Manifest | None:
+        """The manifest of the pack that the segment there played; None where either is not to be had."""
+        if leaf_index not in packs:
+            for _index, entry in self.entries(leaf_index, leaf_index + 1):
+                with suppress(ProtocolError):  # a damaged entry is for whoever checks the log, not for alerts
+                    packs[leaf_index] = Usage.decode(parse_typed(entry, TYP_USAGE, SEGMENT_BYTES_MAX).payload).pack
+        return self.manifest(packs[leaf_index]) if leaf_index in packs else None
+
     def oddities(self) -> list[Oddity]:
         """What is odd about each device at this moment."""
         with self.snapshot():
             return self._reports.oddities()
 
 
-def _identity(database: Database, path: Path) -> tuple[str, bytes]:
+def _identity(database: Database, path: Path, read_only: bool) -> tuple[str, bytes]:
     if database.one("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'ledger'") is None:
         raise NotALedger(f"{path}: expected a ledger's database, found another file")
     row = database.one("SELECT schema_version, origin, public_key FROM ledger")
-    found = "no version" if row is None else migrate(database, row[0], time.time_ns() // 1_000_000)
+    found = "no version" if row is None else row[0]
+    if row is not None and not read_only:
+        found = migrate(database, row[0], time.time_ns() // 1_000_000)
     if row is None or found != SCHEMA_VERSION:
         raise NotALedger(f"{path}: expected schema version {SCHEMA_VERSION}, found {found}")
     return str(row[1]), bytes(row[2])
