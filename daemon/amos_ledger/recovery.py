@@ -71,7 +71,7 @@ def recover(folder: Folder, places: Sequence[str], say: Callable[[str], None] = 
             _publish(folder, store)
             missing = _missing(folder, store)
         if not missing:
-            _make_receipts(folder)
+            make_receipts(folder)
         shutil.rmtree(folder.path / _FETCHED, ignore_errors=True)
     return Recovered(log.head.size, before, missing, tuple(failures + log.failures))
 
@@ -201,7 +201,7 @@ def _publish(folder: Folder, store: Store) -> None:
         public.write(opt_outs.NAME, lists[-1])
 
 
-def _make_receipts(folder: Folder) -> None:
+def make_receipts(folder: Folder) -> None:
     """For what couriers ask again about: the log was receipted before, and serving begins with what is new."""
     ledger = Ledger(folder)
     try:

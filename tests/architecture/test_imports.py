@@ -61,9 +61,9 @@ COMMANDS_OF_THE_LEDGER = {
     "cli_status": (),
     "cli_serve": ("amos.edges.notify_host",),
     "cli_watch": ("amos.edges.notify_host",),
-    "fsck_cli": (),
-    "quarantine_cli": (),
-    "trust_cli": (),
+    "cli_fsck": (),
+    "cli_quarantine": (),
+    "cli_trust": (),
 }
 
 # What intake and store of the ledger both speak of.
