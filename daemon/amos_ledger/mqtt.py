@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from amos.protocol.limits import ENVELOPE_BYTES_MAX
+from amos.protocol.ledger_limits import ENVELOPE_BYTES_MAX
 from amos.protocol.topics import ALL_ENROLMENTS, ALL_TIME, ALL_USAGE
 from amos_ledger.intake.reading import Message
 from amos_mqtt.broker import LEVEL_NAMES, Broker

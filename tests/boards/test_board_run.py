@@ -28,7 +28,8 @@ from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_call import read_status
 from amos.protocol.link_courier_talk import Conversation
 from amos.protocol.link_device import NO_ROOM
-from amos.protocol.segment import Usage, open_usage
+from amos.protocol.segment import Usage
+from amos.protocol.usage_reader import open_usage
 from amos_tools.bench.profile import make_profile_pack
 from amos_tools.boards import UNIX_MORE_BYTES, load_board
 from amos_tools.cli import app

@@ -12,8 +12,9 @@ from output_card import FRAME_BYTES, Card, StepClock
 
 from amos.edges import alsa_host, audio_out, i2s_out
 from amos.edges.alsa_host import AlsaSink
-from amos.edges.audio_out import CLOCKED_AHEAD_MS, ClockedSink, NullSink
+from amos.edges.audio_out import NullSink
 from amos.edges.audio_sink import OutputGone
+from amos.edges.clocked_sink import AHEAD_MS, ClockedSink
 from amos.edges.i2s_out import I2sSink, ring_bytes_max
 from amos.protocol.segment import OUTPUT_KIND_ALSA, OUTPUT_KIND_I2S, OUTPUT_KIND_NULL, PACE_CLOCKED
 from amos.session.output import Output
@@ -160,7 +161,7 @@ def i2s(clock: StepClock, ppm: int, _fifo_frames: int) -> Station:
 
 
 def clocked(clock: StepClock, _ppm: int, _fifo_frames: int) -> Station:
-    ahead = CLOCKED_AHEAD_MS * RATE_HZ // 1000
+    ahead = AHEAD_MS * RATE_HZ // 1000
     return Station(clock, OUTPUT_KIND_NULL, None, lambda: ClockedSink(NullSink(), RATE_HZ, clock, ahead))
 
 

@@ -18,7 +18,7 @@ from amos.edges.stem_file_numpy import QoaArrayStem
 from amos.edges.stem_file_qoa import CURSORS_MAX, QoaStem
 from amos.packs import folder as pack_folder
 from amos.packs.folder import PackFolder, open_pack
-from amos.protocol.manifest import sign_manifest
+from amos.protocol.signing import sign_manifest
 from amos.sound import qoa
 from amos_tools.pack import PackBuildError, PackSummary
 from amos_tools.pack.qoa import encode_qoa

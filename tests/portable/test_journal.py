@@ -5,7 +5,8 @@ import os
 
 from amos.compat import byte_view
 from amos.edges.card_partition import CardSectorDevice
-from amos.edges.sector_device import FileSectorDevice, MemorySectorDevice
+from amos.edges.sector_device import FileSectorDevice
+from amos.edges.sector_memory import MemorySectorDevice
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal, JournalFault, JournalFull
 from amos.journal.reservation import Reservation

@@ -3,11 +3,10 @@
 from amos import crypto
 from amos.anchored_clock import ROUND_TRIP_MS_MAX, SYNCHRONISED_MS, AnchoredClock, AnchorRefused
 from amos.edges import two_slot_file
-from amos.edges.two_slot_file import TwoSlotMemory
+from amos.edges.two_slot_memory import TwoSlotMemory
 from amos.player_state import PlayerState
 from amos.protocol.anchor import Anchor
 from amos.protocol.errors import ProtocolError, SignatureError
-from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos.protocol.segment import (
     CLOCK_INFORMATIVE,
     CLOCK_RELATIVE,
@@ -15,6 +14,7 @@ from amos.protocol.segment import (
     CLOCK_UNKNOWN,
     TIER_RENDERER,
 )
+from amos.protocol.signing import list_opt_outs, sign_opt_outs
 from amos.rights.lease_clock import AWAY_MS_MAX, BOOT_ADDS_MS, PRESUMED_MS, SAVE_EVERY_MS, LeaseClock, TimeKept
 from amos.rights.licence import Licence
 from amos.rights.opt_out_list import OptOutList, OptOutsRefused

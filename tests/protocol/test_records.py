@@ -41,12 +41,13 @@ from amos.protocol.link import (
     decode_status,
 )
 from amos.protocol.manifest import open_manifest
-from amos.protocol.opt_outs import list_opt_outs, open_opt_outs, sign_opt_outs
+from amos.protocol.opt_outs import open_opt_outs
 from amos.protocol.quarantine import open_ruling
-from amos.protocol.receipt import PATH_HASHES_MAX, parse_receipt, sign_receipt
+from amos.protocol.receipt import PATH_HASHES_MAX, parse_receipt
 from amos.protocol.record import U16, U32, U63, U64, UNIX_S_MAX, Record
 from amos.protocol.revocation import open_revocation
-from amos.protocol.segment import open_usage
+from amos.protocol.signing import list_opt_outs, sign_opt_outs, sign_receipt
+from amos.protocol.usage_reader import open_usage
 from protocol_examples import Examples
 
 EXAMPLES = Examples()

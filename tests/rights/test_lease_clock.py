@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amos.edges.two_slot_file import TwoSlotMemory
+from amos.edges.two_slot_memory import TwoSlotMemory
 from amos.rights.lease_clock import AWAY_MS_MAX, SAVE_EVERY_MS, LeaseClock
 
 START_MS = 1_800_000_000_000

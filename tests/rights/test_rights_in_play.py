@@ -18,13 +18,14 @@ from amos import crypto
 from amos.anchored_clock import AnchoredClock, AnchorRefused
 from amos.config import Config
 from amos.device import Device
-from amos.edges.sector_device import MemorySectorDevice
-from amos.edges.two_slot_file import TwoSlotFile, TwoSlotMemory
+from amos.edges.sector_memory import MemorySectorDevice
+from amos.edges.two_slot_file import TwoSlotFile
+from amos.edges.two_slot_memory import TwoSlotMemory
 from amos.identity import Identity
 from amos.journal.journal import Journal
 from amos.packs.folder import PackFolder, open_pack
 from amos.player_state import PlayerState
-from amos.protocol.anchor import Anchor, sign_anchor
+from amos.protocol.anchor import Anchor
 from amos.protocol.errors import MessageError, SignatureError
 from amos.protocol.limits import INPUT_NONCES_MAX
 from amos.protocol.link import OFFER_ANCHOR, OFFER_OPT_OUTS, STATE_STOPPED
@@ -34,7 +35,6 @@ from amos.protocol.link_courier_offer import offer
 from amos.protocol.link_courier_segment import read_segment
 from amos.protocol.link_courier_talk import Conversation
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos.protocol.segment import (
     CLOCK_INFORMATIVE,
     CLOCK_SYNCHRONISED,
@@ -42,8 +42,9 @@ from amos.protocol.segment import (
     FLAG_OPT_OUT,
     SEAL_SHUTDOWN,
     Usage,
-    open_usage,
 )
+from amos.protocol.signing import list_opt_outs, sign_anchor, sign_opt_outs
+from amos.protocol.usage_reader import open_usage
 from amos.rights.lease_clock import LeaseClock
 from amos.rights.opt_out_list import OptOutList, OptOutsRefused
 from amos.rights.rights import Rights

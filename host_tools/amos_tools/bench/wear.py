@@ -2,7 +2,7 @@
 
 import hashlib
 
-from amos.edges.sector_device import MemorySectorDevice
+from amos.edges.sector_memory import MemorySectorDevice
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal
 from amos.protocol.segment import CLOCK_INFORMATIVE, NO_SEED_ROOT, OUTPUT_KIND_ALSA, PACE_CLOCKED

@@ -11,31 +11,16 @@ from datetime import UTC, datetime
 
 from amos.crypto import key_id, verify
 from amos.protocol.batch import batch_unix_s
-from amos.protocol.closing import Closing, open_closing
-from amos.protocol.cose import (
-    HEADER_TYP,
-    TYP_ENROLMENT,
-    TYP_OPT_OUTS,
-    TYP_REVOCATION,
-    TYP_RULING,
-    TYP_STATEMENT,
-    TYP_USAGE,
-    parse,
-)
-from amos.protocol.enrolment import Enrolment, open_enrolment
+from amos.protocol.closing import TYP_STATEMENT, Closing, open_closing
+from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_USAGE, parse
+from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
-from amos.protocol.quarantine import open_ruling
+from amos.protocol.quarantine import TYP_RULING, open_ruling
 from amos.protocol.record import U63 as SEQUENCE_MAX
-from amos.protocol.revocation import Revocation, open_revocation
-from amos.protocol.segment import (
-    CLOCK_INFORMATIVE,
-    CLOCK_SYNCHRONISED,
-    FIRST_PREVIOUS,
-    Usage,
-    claimed_device_id,
-    open_usage,
-)
+from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
+from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, FIRST_PREVIOUS, Usage, claimed_device_id
+from amos.protocol.usage_reader import open_usage
 from amos_tools.verify.decided import Decided
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.keys import Keys
