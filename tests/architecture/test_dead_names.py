@@ -25,7 +25,7 @@ STAND_INS = {
 
 IN_A_FORMAT = {
     "firmware/amos/protocol/segment.py: SEAL_SESSION",
-    "firmware/amos/protocol/segment.py: OUTPUT_KIND_I2S",
+    "firmware/amos/protocol/usage_reader.py: OUTPUT_KIND_I2S",
 }
 """Members of a numbered list that a page specifies: readers meet them, and no code of ours writes them."""
 

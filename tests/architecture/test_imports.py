@@ -132,7 +132,7 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
 # The most particular rule for a module is the one that holds.
 RULES = (
     rule("amos.compat", outside={"micropython", "sys", "uctypes"}),
-    rule("amos.protocol", outside=BYTES, pure=True, cpython="cbor2 typing"),
+    rule("amos.protocol", "amos.compat", outside=BYTES, pure=True, cpython="cbor2 typing"),
     rule("amos.crypto", "amos.compat", outside=VIPER, pure=True, cpython="nacl"),
     rule("amos.sound", "amos.protocol", "amos.compat", outside=VIPER, pure=True, cpython="numpy typing"),
     rule("amos.score", "amos.protocol", "amos.sound", "amos.compat", outside=VIPER, pure=True),

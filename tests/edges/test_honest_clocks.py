@@ -16,7 +16,8 @@ from amos.edges.audio_out import NullSink
 from amos.edges.audio_sink import OutputGone
 from amos.edges.clocked_sink import AHEAD_MS, ClockedSink
 from amos.edges.i2s_out import I2sSink, ring_bytes_max
-from amos.protocol.segment import OUTPUT_KIND_ALSA, OUTPUT_KIND_I2S, OUTPUT_KIND_NULL, PACE_CLOCKED
+from amos.protocol.segment import OUTPUT_KIND_NULL
+from amos.protocol.usage_reader import OUTPUT_KIND_ALSA, OUTPUT_KIND_I2S, PACE_CLOCKED
 from amos.session.output import Output
 from amos_ledger.intake.clocks import clock_slower_than_samples
 from amos_ledger.intake.facts import Facts

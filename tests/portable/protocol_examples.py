@@ -55,13 +55,12 @@ from amos.protocol.segment import (
     FLAG_BEGIN,
     FLAG_END,
     NO_SEED_ROOT,
-    OUTPUT_KIND_ALSA,
-    PACE_CLOCKED,
     SEAL_SHUTDOWN,
     Usage,
     input_columns,
 )
 from amos.protocol.signing import list_opt_outs, sign_anchor, sign_manifest, sign_opt_outs, sign_receipt
+from amos.protocol.usage_reader import OUTPUT_KIND_ALSA, PACE_CLOCKED
 from signed_usage import columns, sign_usage
 
 NAMES_OF_SEEDS = {1: "device", 2: "operator", 3: "publisher", 4: "ledger"}

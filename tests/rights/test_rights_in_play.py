@@ -49,7 +49,6 @@ from amos.rights.lease_clock import LeaseClock
 from amos.rights.opt_out_list import OptOutList, OptOutsRefused
 from amos.rights.rights import Rights
 from amos.score.inputs import INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK, INPUT_SKIP, INPUT_SLIDER, INPUT_VOLUME
-from amos.session.input_allowance import INPUT_EVERY_MS, INPUTS_AT_ONCE
 from amos.session.session import Session
 from amos.tier_kept import TierKept
 from amos_tools.device.call import converse
@@ -59,6 +58,9 @@ from amos_tools.replay.rows import replay, rows
 from amos_tools.script import compile_script
 from amos_tools.vault import Vault, parse_facts
 from protocol_player import fed
+
+INPUT_EVERY_MS = 5000
+INPUTS_AT_ONCE = 40
 
 RATE_HZ, BLOCK_FRAMES, BEAT_FRAMES = 22050, 2048, 11025
 SEED, PUBLISHER, LEDGER = b"d" * 32, b"p" * 32, b"l" * 32

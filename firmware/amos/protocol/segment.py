@@ -33,7 +33,6 @@ CLOCK_UNKNOWN = 0
 CLOCK_INFORMATIVE = 1
 CLOCK_SYNCHRONISED = 2
 CLOCK_RELATIVE = 3
-CLOCK_LETTERS = "UISR"
 """Clock status in the manner of signed energy meters (OCMF): unknown, informative, synchronised, relative."""
 
 SEAL_INTERVAL = 1
@@ -50,15 +49,10 @@ LOST_STORAGE = 1
 LOST_DAMAGED = 2
 LOST_REASONS = ("", "storage lost", "records damaged")
 
-OUTPUT_KIND_ALSA = 1
-OUTPUT_KIND_I2S = 2
-OUTPUT_KIND_WAV = 3
 OUTPUT_KIND_NULL = 4
 OUTPUT_KINDS = ("", "alsa", "i2s", "wav", "null")
 """What the samples were delivered to."""
 
-PACE_CLOCKED = 1
-PACE_FREE = 2
 PACES = ("", "clocked", "free")
 """In real time, or as fast as the machine could."""
 

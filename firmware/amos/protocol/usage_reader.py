@@ -3,7 +3,17 @@
 from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.errors import MessageError
 from amos.protocol.limits import SEGMENT_BYTES_MAX
-from amos.protocol.segment import Usage
+from amos.protocol.segment import OUTPUT_KINDS, PACES, Usage
+
+CLOCK_LETTERS = "UISR"
+"""Of each clock status, as signed energy meters have it (OCMF)."""
+
+OUTPUT_KIND_ALSA = OUTPUT_KINDS.index("alsa")
+OUTPUT_KIND_I2S = OUTPUT_KINDS.index("i2s")
+OUTPUT_KIND_WAV = OUTPUT_KINDS.index("wav")
+
+PACE_CLOCKED = PACES.index("clocked")
+PACE_FREE = PACES.index("free")
 
 
 def open_usage(data, public_key: bytes, verify, device_id=None) -> Usage:
