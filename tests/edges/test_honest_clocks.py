@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from output_card import FRAME_BYTES, Card, StepClock
 
-from amos.edges import alsa_host, audio_out, i2s_out
+from amos.edges import alsa_host, clocked_sink, i2s_out
 from amos.edges.alsa_host import AlsaSink
 from amos.edges.audio_out import NullSink
 from amos.edges.audio_sink import OutputGone
@@ -194,7 +194,7 @@ def short_sessions(station: Station, count: int, blocks: int) -> None:
 def slept(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[StepClock]]:
     """Sleeping moves the clock that the list's last item is."""
     clocks: list[StepClock] = []
-    for module in (alsa_host, audio_out, i2s_out):
+    for module in (alsa_host, clocked_sink, i2s_out):
         monkeypatch.setattr(module, "sleep_ms", lambda ms: clocks[-1].sleep_ms(ms))
     yield clocks
 
