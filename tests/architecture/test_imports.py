@@ -124,6 +124,8 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
     ),
     "link_service": ((), set()),
     "log_ring": ((), set()),
+    "outage": (("amos.back_off", "amos.heap", "amos.journal.errors", "amos.protocol.link"), set()),
+    "play_loop": (("amos.protocol.link",), set()),
     "player_state": (("amos.protocol", "amos.tier_kept"), set()),
     "standby": (("amos.packs.permission", "amos.protocol.link"), set()),
     "tier_kept": (("amos.protocol",), set()),

@@ -95,7 +95,7 @@ class Station:
             self._take(self.output.write(PCM))
 
     def wait(self, duration_ms: int) -> None:
-        """As `Player._await_output` does, and without a loss a process that stands still."""
+        """As `PlayLoop._await_output` does, and without a loss a process that stands still."""
         until_ms = self.clock.now_ms() + duration_ms
         while self.clock.now_ms() < until_ms:
             self.clock.us += 50_000
