@@ -160,8 +160,8 @@ def load_board(name: str) -> Board:
 
 UNIX_MORE_BYTES = 44 << 10
 """Where the unix port stands for a board, its heap has all code (275 KB), as on a board that does not freeze it, and
-what stands for its hardware: with 32 KB more than the smallest board's heap the fullest music plays there. The other 12 KB
-are for how a heap happens to be cut up."""
+what stands for its hardware: with 32 KB more than the smallest board's heap the fullest music plays there. The other
+12 KB are for how a heap happens to be cut up."""
 
 
 def heap_option(name: str, word_bytes: int) -> list[str]:
