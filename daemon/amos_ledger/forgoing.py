@@ -10,7 +10,7 @@ from pathlib import Path
 from amos.crypto import verify
 from amos.protocol.errors import ProtocolError
 from amos.protocol.forgone import FORGONE_LEAF, Forgone, open_forgone
-from amos.protocol.limits import FORGONE_BYTES_MAX
+from amos.protocol.ledger_limits import FORGONE_BYTES_MAX
 from amos_ledger import registry
 from amos_ledger.errors import ForgoneRefused, StorageFailed
 from amos_ledger.folder import Folder

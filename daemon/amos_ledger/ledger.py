@@ -18,12 +18,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from amos.protocol.anchor import VERSION, Anchor, sign_anchor
+from amos.protocol.anchor import VERSION, Anchor
 from amos.protocol.answer import ACCEPTED, DUPLICATE, HELD, UNAVAILABLE, Answer
 from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.errors import ProtocolError
 from amos.protocol.merkle import root_from_path
-from amos.protocol.receipt import sign_receipt
+from amos.protocol.signing import sign_anchor, sign_receipt
 from amos.protocol.topics import ANCHOR, RECEIPT, device_topic
 from amos_ledger import clerk, enrolling
 from amos_ledger.clerk import Outcome

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from amos.edges.durable_host import sync_folder, write_whole
 from amos.protocol.document import CATALOGUE, MANIFEST
-from amos.protocol.limits import CATALOGUE_BYTES_MAX, MANIFEST_BYTES_MAX
+from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX
+from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos_ledger import opt_outs
 from amos_ledger.errors import RecoveryFailed
 from amos_ledger.folder import STORE_NAME, Folder

@@ -13,7 +13,8 @@ from amos.protocol.catalogue import Catalogue, open_catalogue
 from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError
-from amos.protocol.limits import CATALOGUE_BYTES_MAX, ENROLMENT_BYTES_MAX, MANIFEST_BYTES_MAX, REVOCATION_BYTES_MAX
+from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, ENROLMENT_BYTES_MAX, REVOCATION_BYTES_MAX
+from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.revocation import Revocation, open_revocation
 from amos.protocol.segment import TIER_RENDERER

@@ -26,7 +26,7 @@ from amos.protocol.segment import (
     SEAL_SHUTDOWN,
     Usage,
 )
-from amos.protocol.segment import open_usage as open_signed
+from amos.protocol.usage_reader import open_usage as open_signed
 from amos_tools.device.run import micropython_environment
 from amos_tools.pack import build_pack
 from amos_tools.script import compile_script

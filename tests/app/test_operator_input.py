@@ -25,7 +25,8 @@ from amos.journal.journal import Journal
 from amos.packs.folder import open_pack
 from amos.protocol.link import NAMES, STATE_PAUSED, STATE_PLAYING
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.segment import Usage, open_usage
+from amos.protocol.segment import Usage
+from amos.protocol.usage_reader import open_usage
 from amos.score.inputs import INPUT_ANNOUNCE, INPUT_CLOCK, INPUT_PAUSE, INPUT_SLIDER, INPUT_VOLUME, OWN_INPUTS
 from amos.score.score import decode_score
 from amos.score.vm import Vm

@@ -11,11 +11,11 @@ from amos.protocol.segment import (
     FLAG_END,
     FLAG_POWER_LOSS,
     OUTPUT_KIND_NULL,
-    PACE_FREE,
     SEAL_POWER_LOSS,
     TIER_RENDERER,
     VERSION_WITHOUT_OUTPUT,
 )
+from amos.protocol.usage_reader import PACE_FREE
 from amos_ledger.intake.facts import Facts
 from amos_ledger.intake.placements import covered_frames, placement_frames, sounds_on, unmatched
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from amos.protocol.cose import TYP_USAGE, Sign1, parse_typed
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError, SignatureError
-from amos.protocol.limits import ENVELOPE_BYTES_MAX, RECEIPTED_BYTES_MAX, SEGMENT_BYTES_MAX, TIME_NONCE_BYTES
+from amos.protocol.ledger_limits import ENVELOPE_BYTES_MAX, RECEIPTED_BYTES_MAX
+from amos.protocol.limits import SEGMENT_BYTES_MAX, TIME_NONCE_BYTES
 from amos.protocol.segment import Usage
 from amos.protocol.topics import TIME, USAGE, device_topic, parse_device_topic, shows_head
 from amos_ledger.limits import DETAIL_BYTES_MAX, TOPIC_CHARACTERS_MAX

@@ -11,27 +11,16 @@ from datetime import UTC, datetime
 
 from amos.crypto import key_id, verify
 from amos.protocol.batch import batch_unix_s
-from amos.protocol.closing import Closing, open_closing
-from amos.protocol.cose import (
-    HEADER_TYP,
-    TYP_ENROLMENT,
-    TYP_FORGONE,
-    TYP_LOSS,
-    TYP_OPT_OUTS,
-    TYP_REVOCATION,
-    TYP_RULING,
-    TYP_STATEMENT,
-    TYP_USAGE,
-    parse,
-)
-from amos.protocol.enrolment import Enrolment, open_enrolment
+from amos.protocol.closing import TYP_STATEMENT, Closing, open_closing
+from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_USAGE, parse
+from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
-from amos.protocol.forgone import open_forgone
-from amos.protocol.loss import Loss, open_loss
+from amos.protocol.forgone import TYP_FORGONE, open_forgone
+from amos.protocol.loss import TYP_LOSS, Loss, open_loss
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
-from amos.protocol.quarantine import open_ruling
+from amos.protocol.quarantine import TYP_RULING, open_ruling
 from amos.protocol.record import U63 as SEQUENCE_MAX
-from amos.protocol.revocation import Revocation, open_revocation
+from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
 from amos.protocol.segment import (
     CLOCK_INFORMATIVE,
     CLOCK_SYNCHRONISED,
@@ -40,8 +29,8 @@ from amos.protocol.segment import (
     VERSION_WITHOUT_OUTPUT,
     Usage,
     claimed_device_id,
-    open_usage,
 )
+from amos.protocol.usage_reader import open_usage
 from amos_tools.verify.decided import Decided
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.forgone import GivenUp
