@@ -3,7 +3,12 @@
 Each question's first line says what is impossible; the line below it, why an unmodified player never writes it.
 """
 
-from amos.protocol.manifest import PackStem
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from amos.protocol.manifest import Manifest, PackStem
 from amos.protocol.segment import (
     FLAG_ABORTED,
     FLAG_BEGIN,
@@ -15,9 +20,18 @@ from amos.protocol.segment import (
     SEAL_POWER_LOSS,
     TIER_RENDERER,
     VERSION_WITHOUT_OUTPUT,
+    Usage,
 )
 from amos_ledger.intake.facts import Facts
-from amos_ledger.intake.placements import covered_frames, placement_frames, sounds_on, unmatched
+from amos_ledger.intake.placements import (
+    any_continues,
+    covered_frames,
+    kinds_of_rows,
+    placement_frames,
+    sounds_on,
+    unmatched,
+)
+from amos_ledger.limits import MANIFESTS_CACHED_MAX
 
 PCM_UNKNOWN = bytes(32)
 
@@ -87,6 +101,8 @@ def rows_in_silence(facts: Facts) -> str | None:
 def row_over_stem(facts: Facts) -> str | None:
     """A placement plays its stem once at most, from its beginning (`events.Start`)."""
     usage, stems = facts.segment, facts.pack.stems
+    if not _any_over_stem(usage, facts.pack):
+        return None
     for index, frames in zip(usage.stems, usage.frames, strict=True):
         if frames > stems[index].frames:
             return _over(index, stems[index], frames)
@@ -99,10 +115,22 @@ def placement_over_stem(facts: Facts) -> str | None:
     if before is None or before.session != facts.segment.session:
         return None
     stems = facts.pack.stems
+    if not any_continues(facts.segment) and not _any_over_stem(facts.segment, facts.pack):
+        return None
     for index, frames, _flags in placement_frames(facts.segment, before.sounding):
         if frames > stems[index].frames:
             return _over(index, stems[index], frames)
     return None
+
+
+def _any_over_stem(usage: Usage, pack: Manifest) -> bool:
+    frames = np.frombuffer(usage.frames, np.uint32)
+    return bool((frames > _stem_frames(pack)[np.frombuffer(usage.stems, np.uint16)]).any())
+
+
+@lru_cache(MANIFESTS_CACHED_MAX)
+def _stem_frames(pack: Manifest) -> npt.NDArray[np.int64]:
+    return np.array([item.frames for item in pack.stems], np.int64)
 
 
 def _over(index: int, stem_of_pack: PackStem, frames: int) -> str:
@@ -112,19 +140,29 @@ def _over(index: int, stem_of_pack: PackStem, frames: int) -> str:
 def row_flags(facts: Facts) -> str | None:
     """A row begins its placement or continues it; an end is not an abortion (`Meter.row`, `Meter.cut`)."""
     power_loss = facts.segment.reason == SEAL_POWER_LOSS
-    for index, flags in enumerate(facts.segment.flags):
-        if bool(flags & FLAG_BEGIN) == bool(flags & FLAG_CONTINUE):
-            return f"row {index}: expected to begin a placement or to continue one, found flags {flags}"
-        if flags & FLAG_END and flags & FLAG_ABORTED:
-            return f"row {index}: expected an end or an abortion, found both"
-        if flags & FLAG_POWER_LOSS and not (power_loss and flags & FLAG_ABORTED):
-            return f"row {index}: expected no loss of power, found flags {flags}"
+    faulty = {flags for flags in kinds_of_rows(facts.segment) if _flags_fault(flags, power_loss)}
+    for index, flags in enumerate(facts.segment.flags) if faulty else ():
+        fault = _flags_fault(flags, power_loss)
+        if fault:
+            return f"row {index}: expected {fault}"
+    return None
+
+
+def _flags_fault(flags: int, power_loss: bool) -> str | None:
+    if bool(flags & FLAG_BEGIN) == bool(flags & FLAG_CONTINUE):
+        return f"to begin a placement or to continue one, found flags {flags}"
+    if flags & FLAG_END and flags & FLAG_ABORTED:
+        return "an end or an abortion, found both"
+    if flags & FLAG_POWER_LOSS and not (power_loss and flags & FLAG_ABORTED):
+        return f"no loss of power, found flags {flags}"
     return None
 
 
 def row_unended(facts: Facts) -> str | None:
     """A row that does not end its placement goes up to the segment's end (`Meter.cut`, `Meter.abort`)."""
     usage = facts.segment
+    if all(flags & FLAG_END for flags in kinds_of_rows(usage)):
+        return None
     for _stem, start, frames, flags in usage.rows():
         if not flags & FLAG_END and start + frames != usage.end_frame:
             return f"rows: expected an end at {start + frames}, before the segment's end, found flags {flags}"
@@ -134,7 +172,7 @@ def row_unended(facts: Facts) -> str | None:
 def row_goes_on_after_power_loss(facts: Facts) -> str | None:
     """What sounded when power was lost ended there (`SegmentBuilder.lose_power`)."""
     usage = facts.segment
-    if usage.reason != SEAL_POWER_LOSS or not any(map(sounds_on, usage.flags)):
+    if usage.reason != SEAL_POWER_LOSS or not any(map(sounds_on, kinds_of_rows(usage))):
         return None
     return "rows: expected all to have ended with the power, found one that goes on"
 
@@ -142,6 +180,8 @@ def row_goes_on_after_power_loss(facts: Facts) -> str | None:
 def continues_inside(facts: Facts) -> str | None:
     """A row continues a placement from the segment's first frame on (`Meter.cut`)."""
     usage = facts.segment
+    if not any_continues(usage):
+        return None
     for _stem, start, _frames, flags in usage.rows():
         if flags & FLAG_CONTINUE and start != usage.first_frame:
             return f"rows: expected a continued placement at frame {usage.first_frame}, found one at {start}"
@@ -151,7 +191,7 @@ def continues_inside(facts: Facts) -> str | None:
 def continues_nothing(facts: Facts) -> str | None:
     """A session's first segment has no placement from before it (`Meter`)."""
     usage = facts.segment
-    if usage.first_frame or not any(flags & FLAG_CONTINUE for flags in usage.flags):
+    if usage.first_frame or not any_continues(usage):
         return None
     return "rows: expected none to continue a placement at the session's first frame"
 
