@@ -17,7 +17,10 @@ class Log:
 
     def size(self) -> int:
         """Count of entries."""
-        row = self._database.one("SELECT max(leaf_index) FROM entry")
+        return self._database.remembered("size", self._stored_size)
+
+    def _stored_size(self) -> int:
+        row = self._database.first("SELECT max(leaf_index) FROM entry")
         return 0 if row is None or row[0] is None else int(row[0]) + 1
 
     def append(self, entries: Sequence[bytes]) -> int:
@@ -27,10 +30,14 @@ class Log:
                 raise LocalError(f"entry: expected at most {ENTRY_BYTES_MAX} bytes, found {len(entry)}")
         with self._database.transaction():
             first = self.size()
-            self._database.run_many("INSERT INTO entry VALUES (?, ?)", list(enumerate(entries, first)))
-            grown = tree.grow(first, map(leaf_hash, entries), self.read)
-            hashes = [(tree.stored_position(level, index), value) for level, index, value in grown]
-            self._database.run_many("INSERT INTO node VALUES (?, ?)", hashes)
+            for index, entry in enumerate(entries, first):
+                self._database.later("INSERT INTO entry VALUES (?, ?)", (index, entry))
+            position = tree.stored_position(0, first)
+            for place, (level, index, value) in enumerate(tree.grow(first, map(leaf_hash, entries), self.read), position):
+                self._database.later("INSERT INTO node VALUES (?, ?)", (place, value))
+                if not index & 1:  # its right sibling completes the subtree above, and asks for it
+                    self._database.note(("node", level, index), value)
+            self._database.note("size", first + len(entries))
         return first
 
     def holds(self, entry: bytes) -> bool:
@@ -39,6 +46,9 @@ class Log:
 
     def read(self, level: int, index: int) -> bytes:
         """The stored hash of a complete subtree."""
+        noted: bytes | None = self._database.known(("node", level, index))
+        if noted is not None:
+            return noted
         row = self._database.one("SELECT hash FROM node WHERE position = ?", (tree.stored_position(level, index),))
         if row is None:
             raise LookupError(f"tree: expected a stored hash at level {level}, index {index}")

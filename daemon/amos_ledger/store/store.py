@@ -106,11 +106,13 @@ class Store:
 
     def append_usage(self, segment: bytes, received_unix_s: int) -> int:
         """Append a segment that was received in that minute, behind a batch entry that says so; its leaf index."""
-        row = self._database.one("SELECT unix_s FROM batch ORDER BY leaf_index DESC LIMIT 1")
+        sql = "SELECT unix_s FROM batch ORDER BY leaf_index DESC LIMIT 1"
+        row = self._database.remembered("batch", lambda: self._database.first(sql))
         if row is not None and row[0] == received_unix_s:
             return self.log.append([segment])
         first = self.log.append([batch_entry(received_unix_s), segment])
-        self._database.run("INSERT INTO batch VALUES (?, ?)", (first, received_unix_s))
+        self._database.later("INSERT INTO batch VALUES (?, ?)", (first, received_unix_s))
+        self._database.note("batch", (received_unix_s,))
         return first + 1
 
     def append_opt_outs(self, serial: int, data: bytes) -> bool:
@@ -171,7 +173,8 @@ class Store:
 
     def closed_periods(self) -> set[str]:
         """Names of the closed periods."""
-        return {period for (period,) in self._database.rows("SELECT period FROM closing")}
+        sql = "SELECT period FROM closing"
+        return self._database.remembered("closed", lambda: {period for (period,) in self._database.rows(sql)})
 
     def append_closing(self, period: str, entry: bytes) -> int:
         """Close the period with this signed entry; its leaf index.
