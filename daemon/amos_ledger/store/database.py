@@ -35,6 +35,7 @@ class Database:
         self._connection = sqlite3.connect(uri, uri=True, timeout=WAIT_S, isolation_level=None)
         self._depth = 0
         self._waiting: dict[str, list[Sequence[object]]] = {}
+        self._gathered: dict[Callable[[dict[Any, Any]], None], dict[Any, Any]] = {}
         self._memory: dict[Hashable, Any] = {}
         try:
             self._connection.execute("PRAGMA journal_mode=WAL")
@@ -82,6 +83,7 @@ class Database:
 
     def _forget(self) -> None:
         self._waiting.clear()
+        self._gathered.clear()
         self._memory.clear()
 
     def later(self, sql: str, row: Sequence[object]) -> None:
@@ -92,8 +94,16 @@ class Database:
         else:
             self._connection.execute(sql, row)
 
+    def gathered(self, write: Callable[[dict[Any, Any]], None]) -> dict[Any, Any]:
+        """What is gathered for `write`, which is called with it, and lets rows wait, when these are written."""
+        assert self._depth, "expected a transaction"
+        return self._gathered.setdefault(write, {})
+
     def write_waiting(self) -> None:
         """Write the rows that wait."""
+        while self._gathered:
+            write, gathered = self._gathered.popitem()
+            write(gathered)
         if self._waiting:
             waiting, self._waiting = self._waiting, {}
             for sql, rows in waiting.items():

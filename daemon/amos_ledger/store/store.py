@@ -11,13 +11,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from amos.protocol.answer import DUPLICATE, HELD, RECEIPTED
 from amos.protocol.batch import batch_entry
+from amos.protocol.errors import MessageError
 from amos.protocol.manifest import Manifest
+from amos.protocol.segment import Usage
 from amos_ledger.errors import NotALedger, PeriodClosed, StorageFailed
 from amos_ledger.log import tree
 from amos_ledger.records import ClosedPeriod, Oddity, Totals, verdict_name
-from amos_ledger.settlement.rollup import RollupKey
+from amos_ledger.settlement.rollup import RollupKey, by_stem_id, stem_frames
 from amos_ledger.store.chain import Chain
 from amos_ledger.store.database import Database
 from amos_ledger.store.documents import Documents
@@ -154,13 +159,28 @@ class Store:
             (bytes(stem), tier, rate_hz): frames for stem, tier, rate_hz, frames in self._database.each(sql, (period,))
         }
 
-    def add_rollup(self, period: str, rollup: Mapping[RollupKey, int]) -> None:
-        """Add one segment's frames to the period."""
+    def add_rollup(self, period: str, usage: Usage, manifest: Manifest) -> None:
+        """Add one segment's frames to the period; `manifest` is that of its pack."""
+        if usage.rate_hz != manifest.rate_hz:
+            raise MessageError(f"usage.rate_hz: expected the pack's {manifest.rate_hz}, found {usage.rate_hz}")
+        if not len(usage.stems):
+            return
+        totals = stem_frames(usage, manifest)
+        gathered = self._database.gathered(self._write_rollups)
+        key = (period, usage.pack, usage.tier)
+        if key in gathered:
+            gathered[key][1][:] += totals
+        else:
+            gathered[key] = manifest, totals
+
+    def _write_rollups(self, gathered: dict[tuple[str, bytes, int], tuple[Manifest, npt.NDArray[np.int64]]]) -> None:
         sql = (
             "INSERT INTO rollup VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (period, stem_id, tier, rate_hz) DO UPDATE SET frames = frames + excluded.frames"
         )
-        self._database.run_many(sql, [(period, *key, frames) for key, frames in rollup.items()])
+        for (period, _pack, tier), (manifest, totals) in gathered.items():
+            for key, frames in by_stem_id(totals, manifest, tier, manifest.rate_hz).items():
+                self._database.later(sql, (period, *key, frames))
 
     def periods(self) -> list[str]:
         """Periods to which usage accrues, ascending."""
