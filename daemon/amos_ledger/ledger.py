@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from amos.protocol.anchor import VERSION, Anchor, sign_anchor
 from amos.protocol.answer import ACCEPTED, DUPLICATE, HELD, UNAVAILABLE, Answer
 from amos.protocol.errors import ProtocolError
-from amos.protocol.receipt import sign_receipt
 from amos.protocol.topics import ANCHOR, RECEIPT, device_topic
 from amos_ledger import clerk, enrolling
 from amos_ledger.clerk import Outcome
@@ -29,8 +28,8 @@ from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
 from amos_ledger.intake.reading import Message, Reading, read, shortened, time_request
 from amos_ledger.limits import ANCHORS_PER_HOUR_MAX, BATCH_MESSAGES_MAX
-from amos_ledger.log import tree
 from amos_ledger.log.checkpoint import Checkpoint
+from amos_ledger.log.receipts import sign_receipts
 from amos_ledger.public import Public
 from amos_ledger.records import Receipted
 from amos_ledger.store.store import Store
@@ -215,21 +214,10 @@ class Ledger:
     def _sign_receipts(
         self, store: Store, head: Checkpoint, waiting: Sequence[tuple[int, bytes, int, str, bytes]]
     ) -> list[Receipted]:
-        hashes = store.log.cached()
-        signatures: dict[bytes, bytes] = {}
-
-        def sign_once(message: bytes) -> bytes:
-            # Receipts for one tree head sign the same bytes, so one signature serves the batch.
-            if message not in signatures:
-                signatures[message] = self.folder.sign(message)
-            return signatures[message]
-
-        result = []
-        for leaf_index, device_id, sequence, site, message_sha256 in waiting:
-            path = tree.inclusion_path(leaf_index, head.size, hashes)
-            receipt = sign_receipt(head.size, leaf_index, path, head.root, self.folder.key_id, sign_once)
-            result.append(Receipted(device_id, sequence, site, message_sha256, receipt))
-        return result
+        leaves = [leaf_index for leaf_index, *_about in waiting]
+        read = store.log.cached(leaves[0], head.size)
+        receipts = sign_receipts(head.size, head.root, leaves, read, self.folder.key_id, self.folder.sign)
+        return [Receipted(*about, receipt) for (_leaf, *about), receipt in zip(waiting, receipts, strict=True)]
 
     def _accepted(self, item: Receipted) -> Reply:
         outcome = Outcome(item.message_sha256, item.site, item.device_id, item.sequence, ACCEPTED, "")

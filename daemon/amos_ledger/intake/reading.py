@@ -14,7 +14,7 @@ from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.limits import ENVELOPE_BYTES_MAX, TIME_NONCE_BYTES
 from amos.protocol.segment import Usage
 from amos.protocol.topics import TIME, USAGE, device_topic, parse_device_topic
-from amos_ledger.intake.segment_parse import decode_usage, parse_segment
+from amos_ledger.intake.segment_parse import check_signature, decode_usage, parse_segment
 from amos_ledger.limits import DETAIL_BYTES_MAX, TOPIC_CHARACTERS_MAX
 
 Verify = Callable[[bytes, bytes, bytes], bool]
@@ -113,7 +113,7 @@ def open_reading(reading: Reading, public_key: bytes, verify: Verify) -> tuple[b
     """(signed by this key, usage, fault). The payload is decoded only when the signature is good. Never raises."""
     assert reading.message is not None
     try:
-        reading.message.check(public_key, verify)
+        check_signature(reading.message, public_key, verify)
     except SignatureError as error:
         return False, None, str(error)
     try:

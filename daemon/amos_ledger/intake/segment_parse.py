@@ -8,12 +8,24 @@ give the same values. cbor2 with a comparison of what it encodes again takes twi
 
 import re
 from array import array
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from amos.protocol.cbor import dumps
-from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_TYP, KID_BYTES, TYP_USAGE, Sign1, parse_typed
+from amos.protocol.cose import (
+    ALG_ED25519,
+    HEADER_ALG,
+    HEADER_KID,
+    HEADER_TYP,
+    KID_BYTES,
+    TYP_USAGE,
+    Sign1,
+    parse_typed,
+    signature_input,
+)
+from amos.protocol.errors import SignatureError
 from amos.protocol.limits import SEGMENT_BYTES_MAX, STEMS_MAX
 from amos.protocol.segment import FLAGS_ALL, Usage
 
@@ -28,6 +40,8 @@ _MESSAGE = re.compile(
     re.escape(_BEFORE_KID) + rb"(.{16})" + re.escape(_AFTER_KID) + rb"(?:\x58[\x18-\xff]|\x59(?!\x00)..)", re.DOTALL
 )
 _SIZE_AT = len(_BEFORE_KID) + KID_BYTES + len(_AFTER_KID) + 1
+_SIGNED = signature_input(_PROTECTED, b"")[: -len(_PROTECTED) - 2]
+"""The start of what is signed, up to the protected header's bytes."""
 _BEFORE_SIGNATURE = b"\x58\x40"
 _SIGNATURE_ITEM_BYTES = 66
 _HEADER_FROM, _HEADER_END = 4, 4 + len(_PROTECTED)
@@ -44,6 +58,17 @@ def parse_segment(segment: bytes) -> Sign1:
         return parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX)  # type: ignore[no-any-return]
     header = {HEADER_ALG: ALG_ED25519, HEADER_KID: found[1], HEADER_TYP: TYP_USAGE}
     return Sign1(segment[_HEADER_FROM:_HEADER_END], header, {}, segment[at:end], segment[end + 2 :])
+
+
+def check_signature(message: Sign1, public_key: bytes, verify: Callable[[bytes, bytes, bytes], bool]) -> None:
+    """As `message.check`, for a message with its payload. Raises `SignatureError`."""
+    size = len(message.payload)
+    if 255 < size < 65_536 and len(message.protected) == len(_PROTECTED):
+        signed = b"".join((_SIGNED, message.protected, b"\x40\x59", size.to_bytes(2, "big"), message.payload))
+        if not verify(public_key, signed, message.signature):
+            raise SignatureError(f"signature: expected one by key {message.kid.hex()}")
+    else:
+        message.check(public_key, verify)
 
 
 def _key(key: int) -> bytes:

@@ -136,6 +136,10 @@ class Database:
         row: Row | None = self._connection.execute(sql, values).fetchone()
         return row
 
+    def first_rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
+        """As `rows`, for `remembered`."""
+        return self._connection.execute(sql, values).fetchall()
+
     def run(self, sql: str, values: Sequence[object] = ()) -> int:
         """Execute one statement; the count of rows it changed."""
         self.write_waiting()

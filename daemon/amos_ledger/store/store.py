@@ -194,7 +194,7 @@ class Store:
     def closed_periods(self) -> set[str]:
         """Names of the closed periods."""
         sql = "SELECT period FROM closing"
-        return self._database.remembered("closed", lambda: {period for (period,) in self._database.rows(sql)})
+        return self._database.remembered("closed", lambda: {period for (period,) in self._database.first_rows(sql)})
 
     def append_closing(self, period: str, entry: bytes) -> int:
         """Close the period with this signed entry; its leaf index.
