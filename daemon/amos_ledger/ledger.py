@@ -32,6 +32,7 @@ from amos_ledger.log.checkpoint import Checkpoint
 from amos_ledger.log.receipts import sign_receipts
 from amos_ledger.public import Public
 from amos_ledger.records import Receipted
+from amos_ledger.store.database import Row
 from amos_ledger.store.store import Store
 
 STORAGE_ERRORS = (sqlite3.Error, OSError, LedgerError)
@@ -211,13 +212,14 @@ class Ledger:
         self._at("receipted")
         return result
 
-    def _sign_receipts(
-        self, store: Store, head: Checkpoint, waiting: Sequence[tuple[int, bytes, int, str, bytes]]
-    ) -> list[Receipted]:
-        leaves = [leaf_index for leaf_index, *_about in waiting]
+    def _sign_receipts(self, store: Store, head: Checkpoint, waiting: Sequence[Row]) -> list[Receipted]:
+        leaves = [row[0] for row in waiting]
         read = store.log.cached(leaves[0], head.size)
         receipts = sign_receipts(head.size, head.root, leaves, read, self.folder.key_id, self.folder.sign)
-        return [Receipted(*about, receipt) for (_leaf, *about), receipt in zip(waiting, receipts, strict=True)]
+        return [
+            Receipted(device_id, sequence, site, message_sha256, receipt)
+            for (_leaf, device_id, sequence, site, message_sha256), receipt in zip(waiting, receipts, strict=True)
+        ]
 
     def _accepted(self, item: Receipted) -> Reply:
         outcome = Outcome(item.message_sha256, item.site, item.device_id, item.sequence, ACCEPTED, "")

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from amos.score.vm import Vm
 from amos.sound.events import Start
 from amos_tools import toolchain
-from amos_tools.bench import board, boot, crypto, host_mix, render, share, simulation, supercollider, wear
+from amos_tools.bench import board, boot, crypto, host_mix, ledger, render, share, simulation, supercollider, wear
 from amos_tools.bench.figure import Figure
 from amos_tools.bench.profile import make_profile_pack
 from amos_tools.bench.scene import make_scene
@@ -58,6 +58,11 @@ def test_a_table_and_json_come_out(monkeypatch: pytest.MonkeyPatch) -> None:
     found = json.loads(text)["figures"]
     assert code == 0 and all(set(figure) == FIELDS for figure in found)
     assert [figure["holds"] for figure in found] == [True, False, None]
+
+
+def test_ledger_figures() -> None:
+    figures = ledger.measure(TINY)
+    assert all(figure.section == "ledger" and figure.value is not None and figure.value > 0 for figure in figures)
 
 
 def test_an_unknown_section_is_refused() -> None:

@@ -4,6 +4,7 @@ import random
 import shutil
 import sqlite3
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ LATER = {"clock": CLOCK_SYNCHRONISED, "anchor_unix_ms": NOON * 1000 + 5000, "anc
 
 @pytest.fixture(scope="module")
 def stage(shared_world: Any) -> Any:
-    """A ledger with three devices, which have anchors, a pack that nobody has published, and segments without receipt."""
+    """A ledger with three devices, which have anchors and a receipt each, and a pack that nobody has published."""
     world = shared_world
     world.devices = [world.device(number) for number in (1, 2, 3)]
     nonces = [Message.of(device.topic("time"), bytes(16)) for device in world.devices]
@@ -106,7 +107,9 @@ def history(stage: Any, device: Any, chance: random.Random) -> list[Message]:
             changes["seed_root"] = stage.root
         rows = changes.pop("rows", None)
         if hostile and chance.random() < 0.1:
-            messages.append(device.message(sign_usage(device.usage(rows, **changes | {"underruns": 1}), device.key.sign)))
+            messages.append(
+                device.message(sign_usage(device.usage(rows, **changes | {"underruns": 1}), device.key.sign))
+            )
         segment = device.seal(rows, **changes)
         messages.append(device.message(segment))
         if chance.random() < 0.1:
@@ -164,11 +167,13 @@ SEEN: Counter[int] = Counter()
 @given(st.integers(0, 1 << 32))
 @settings(max_examples=25)
 @example(1)
-def test_a_batch_leaves_what_single_messages_leave(stage: Any, tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
+def test_a_batch_leaves_what_single_messages_leave(
+    stage: Any, tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
     chance = random.Random(seed)
     messages = traffic(stage, chance)
     cuts = sorted({0, len(messages), *(chance.randrange(len(messages)) for _ in range(chance.choice((0, 0, 1, 3))))})
-    batches = [messages[first:end] for first, end in zip(cuts, cuts[1:], strict=False)]
+    batches = [messages[first:end] for first, end in pairwise(cuts)]
     path = tmp_path_factory.getbasetemp() / "compared"
     together = left_by(stage, path, batches)
     with pytest.MonkeyPatch.context() as patch:
@@ -182,4 +187,4 @@ def test_a_batch_leaves_what_single_messages_leave(stage: Any, tmp_path_factory:
 def test_the_traffic_had_every_kind_of_verdict() -> None:
     """Of those that messages can bring about: all but "unavailable" and "retired"."""
     if sum(SEEN.values()) > 200:
-        print(SEEN); assert len(SEEN) >= 9, SEEN
+        assert len(SEEN) >= 9, SEEN

@@ -1,9 +1,9 @@
 """The fast way from a usage segment's bytes to its `Usage`, beside the strict codec of `amos.protocol`. Pure.
 
 A pattern, made from the table of fields, matches the canonical encoding of a segment and nothing else: the shortest
-integers, definite lengths, keys once and ascending. What it does not match, or what is out of bounds, goes to the strict
-codec, which alone words refusals; so this can only be faster, and the tests hold that both accept the same bytes and
-give the same values. cbor2 with a comparison of what it encodes again takes twice as long, and is a dependency.
+integers, definite lengths, keys once and ascending. What it does not match, or what is out of bounds, goes to the
+strict codec, which alone words refusals; so this can only be faster, and the tests hold that both accept the same bytes
+and give the same values. cbor2 with a comparison of what it encodes again takes twice as long, and is a dependency.
 """
 
 import re
@@ -51,11 +51,11 @@ def parse_segment(segment: bytes) -> Sign1:
     """As `parse_typed` for a usage segment. Raises what that does."""
     found = _MESSAGE.match(segment)
     if found is None or len(segment) > SEGMENT_BYTES_MAX:
-        return parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX)  # type: ignore[no-any-return]
+        return parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX)
     at = found.end()
     end = at + int.from_bytes(segment[_SIZE_AT:at], "big")
     if end + _SIGNATURE_ITEM_BYTES != len(segment) or segment[end : end + 2] != _BEFORE_SIGNATURE:
-        return parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX)  # type: ignore[no-any-return]
+        return parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX)
     header = {HEADER_ALG: ALG_ED25519, HEADER_KID: found[1], HEADER_TYP: TYP_USAGE}
     return Sign1(segment[_HEADER_FROM:_HEADER_END], header, {}, segment[at:end], segment[end + 2 :])
 
@@ -103,7 +103,7 @@ _SCALARS = [(name, bound if kind.startswith("uint") else None) for _key_, name, 
 def decode_usage(payload: bytes) -> Usage:
     """As `Usage.decode`. Raises what that does."""
     usage = _decoded(payload)
-    return Usage.decode(payload) if usage is None else usage  # type: ignore[no-any-return]
+    return Usage.decode(payload) if usage is None else usage
 
 
 def _decoded(payload: bytes) -> Usage | None:

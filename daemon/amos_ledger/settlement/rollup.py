@@ -39,9 +39,7 @@ def add_rows(usage: Usage, manifest: Manifest, rows: npt.NDArray[np.bool_] | Non
     return by_stem_id(stem_frames(usage, manifest, rows), manifest, usage.tier, usage.rate_hz)
 
 
-def stem_frames(
-    usage: Usage, manifest: Manifest, rows: npt.NDArray[np.bool_] | None = None
-) -> npt.NDArray[np.int64]:
+def stem_frames(usage: Usage, manifest: Manifest, rows: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.int64]:
     """Frames in play of each stem of the pack, by its index. Raises `MessageError` as `roll_up` does."""
     # Wide integers before adding: 1,200 rows of 32-bit frames do not fit 32 bits.
     stems = np.frombuffer(usage.stems, dtype=np.uint16).astype(np.int64)

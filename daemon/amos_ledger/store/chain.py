@@ -236,7 +236,9 @@ class Chain:
     def lost(self, device_id: bytes) -> tuple[tuple[int, int], ...]:
         """Ranges (first, last) of sequence numbers that the device declared lost."""
         sql = "SELECT first, last FROM lost WHERE device_id = ?"
-        return self._database.remembered(("lost", device_id), lambda: tuple(self._database.first_rows(sql, (device_id,))))
+        return self._database.remembered(
+            ("lost", device_id), lambda: tuple(self._database.first_rows(sql, (device_id,)))
+        )
 
     # Held segments.
 

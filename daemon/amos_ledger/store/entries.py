@@ -33,7 +33,9 @@ class Log:
             for index, entry in enumerate(entries, first):
                 self._database.later("INSERT INTO entry VALUES (?, ?)", (index, entry))
             position = tree.stored_position(0, first)
-            for place, (level, index, value) in enumerate(tree.grow(first, map(leaf_hash, entries), self.read), position):
+            for place, (level, index, value) in enumerate(
+                tree.grow(first, map(leaf_hash, entries), self.read), position
+            ):
                 self._database.later("INSERT INTO node VALUES (?, ?)", (place, value))
                 if not index & 1:  # its right sibling completes the subtree above, and asks for it
                     self._database.note(("node", level, index), value)
@@ -56,8 +58,8 @@ class Log:
         return bytes(row[0])
 
     def cached(self, first: int = 0, end: int = 0) -> tree.Read:
-        """`read` with a memory, for many proofs at one size; a stored hash never changes. Those that leaves [first, end)
-        completed are read at once."""
+        """`read` with a memory, for many proofs at one size; a stored hash never changes. Those that leaves
+        [first, end) completed are read at once."""
         known: dict[tuple[int, int], bytes] = {}
         if first < end:
             places = (tree.stored_position(0, first), tree.stored_position(0, end))

@@ -86,7 +86,9 @@ def test_mutated_bytes_are_judged_alike(which: int, number: int) -> None:
 @settings(max_examples=400)
 def test_changed_fields_are_judged_alike(data: st.DataObject) -> None:
     fields = loads(data.draw(st.sampled_from(PAYLOADS)))
-    numbers = st.one_of(st.integers(0, 40), st.sampled_from([2**bits + add for bits in (8, 16, 32, 63) for add in (-1, 0)]))
+    numbers = st.one_of(
+        st.integers(0, 40), st.sampled_from([2**bits + add for bits in (8, 16, 32, 63) for add in (-1, 0)])
+    )
     values = st.one_of(
         numbers, st.integers(-3, -1), st.binary(max_size=40), st.none(), st.booleans(), st.text(max_size=2),
         st.builds(Tag, st.sampled_from((64, 69, 70, 78, 2)), st.binary(max_size=80)),
