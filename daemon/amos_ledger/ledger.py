@@ -14,12 +14,13 @@ rests on is published.
 """
 
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from amos.protocol.anchor import VERSION, Anchor, sign_anchor
-from amos.protocol.answer import ACCEPTED, DUPLICATE, HELD, UNAVAILABLE, Answer
+from amos.protocol.answer import ACCEPTED, DUPLICATE, HELD, RECEIPTED, UNAVAILABLE, Answer
 from amos.protocol.errors import ProtocolError
 from amos.protocol.topics import ANCHOR, RECEIPT, device_topic
 from amos_ledger import clerk, enrolling
@@ -31,6 +32,7 @@ from amos_ledger.limits import ANCHORS_PER_HOUR_MAX, BATCH_MESSAGES_MAX
 from amos_ledger.log.checkpoint import Checkpoint
 from amos_ledger.log.receipts import sign_receipts
 from amos_ledger.public import Public
+from amos_ledger.publish_pace import FREE_BYTES_MAX, PublishPace
 from amos_ledger.records import Receipted
 from amos_ledger.store.database import Row
 from amos_ledger.store.store import Store
@@ -57,13 +59,29 @@ class Ledger:
     that a disk that was full or away and is back is all that recovery takes.
     """
 
-    def __init__(self, folder: Folder, at: Callable[[str], None] = lambda step: None) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        at: Callable[[str], None] = lambda step: None,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.folder = folder
         self._at = at
+        self._monotonic_s = monotonic_s
+        self._pace = PublishPace()
         self._store: Store | None = None
         self._public = Public(folder.public, folder.public_key, folder.sign)
         self._published_size = -1
         self.trouble: str | None = None
+
+    @property
+    def published_bytes(self) -> int:
+        """Bytes that it has written to the published directory."""
+        return self._public.written_bytes
+
+    def spend_free_bytes(self) -> None:
+        """Publish as one that has been at work for long: with nothing left of what it may write for nothing."""
+        self._pace.published(0, FREE_BYTES_MAX)
 
     def close(self) -> None:
         """Close the store."""
@@ -110,8 +128,9 @@ class Ledger:
         key_id, sign = self.folder.key_id, self.folder.sign
         return [None if item is None else (item[0], sign_anchor(item[1], key_id, sign)) for item in anchors]
 
-    def tick(self) -> list[Reply]:
-        """Do what waits: publish, receipt, and release segments whose pack has been published since."""
+    def tick(self, at_once: bool = False) -> list[Reply]:
+        """Do what waits: publish, when it is time (`publish_pace`) or `at_once`, receipt, and release segments whose
+        pack has been published since."""
         try:
             store = self._opened()
             device_ids = store.chain.devices_with_published_packs()
@@ -124,7 +143,7 @@ class Ledger:
         except STORAGE_ERRORS as error:
             self._note(error)
             return []
-        return self._answer(outcomes)
+        return self._answer(outcomes, at_once)
 
     def _enrol(self, messages: Sequence[Message]) -> list[Reply]:
         """Admit, publish, answer: an enrolment is in force for the sender when there is a receipt for it."""
@@ -132,7 +151,7 @@ class Ledger:
             store = self._opened()
             with store.transaction():
                 admissions = enrolling.admit(self.folder, store, messages)
-            replies = self._answer([])
+            replies = self._answer([], at_once=True)
         except Exception as error:
             self._note(error)
             admissions, replies = [enrolling.undecided(message) for message in messages], []
@@ -173,13 +192,16 @@ class Ledger:
         self._at("persisted")
         return outcomes
 
-    def _answer(self, outcomes: Sequence[Outcome]) -> list[Reply]:
-        """Publish, make the receipts that are missing, and answer; without a receipt, with the reason why."""
+    def _answer(self, outcomes: Sequence[Outcome], at_once: bool = False) -> list[Reply]:
+        """Publish, make the receipts that are missing, and answer; without a receipt, with the reason why. What is
+        accepted while it is not yet time to publish is answered when it is."""
+        due = True
         fresh: list[Receipted] = []
         receipts: dict[tuple[bytes | None, int | None], bytes] = {}
         try:
             store = self._opened()
-            fresh = self._receipt(store)
+            due = at_once or self._due(store)
+            fresh = self._receipt(store) if due else []
             receipts = {(item.device_id, item.sequence): item.receipt for item in fresh}
             receipts |= _originals(store, outcomes)
             self.trouble = None
@@ -188,9 +210,26 @@ class Ledger:
         told = {(item.device_id, item.sequence) for item in fresh}
         replies = [self._accepted(item) for item in fresh]
         for outcome in _last_words(outcomes):
+            if not due and outcome.verdict in RECEIPTED and outcome.key not in receipts:
+                continue
             if outcome.verdict != ACCEPTED or outcome.key not in told:
                 replies.append(self._reply(outcome, receipts.get(outcome.key)))
         return replies
+
+    def _due(self, store: Store) -> bool:
+        """Whether it is time to publish. What an earlier process left over is published at once."""
+        size = store.size()
+        if self._published_size < 0 or size == self._published_size:
+            return True
+        return self._pace.due(store.log.bytes_from(self._published_size), self._monotonic_s())
+
+    def _publish(self, store: Store, size: int) -> Checkpoint:
+        stored_bytes = store.log.bytes_from(self._published_size) if 0 <= self._published_size < size else 0
+        before_bytes = self._public.written_bytes
+        with self.folder.publishing():
+            head = self._public.publish(store, self._at)
+        self._pace.published(stored_bytes, self._public.written_bytes - before_bytes)
+        return head
 
     def _receipt(self, store: Store) -> list[Receipted]:
         """Publish what is not, then sign and keep the receipts that are missing."""
@@ -198,8 +237,7 @@ class Ledger:
         waiting = store.chain.without_receipt(size, BATCH_MESSAGES_MAX)
         if size == self._published_size and not waiting:
             return []
-        with self.folder.publishing():
-            head = self._public.publish(store, self._at)
+        head = self._publish(store, size)
         self._published_size = head.size
         self._at("published")
         result: list[Receipted] = []

@@ -24,12 +24,14 @@ CHECKPOINT = "checkpoint"
 
 
 class Public:
-    """The published directory `root` of the ledger with this key; `sign_message` signs its checkpoints."""
+    """The published directory `root` of the ledger with this key; `sign_message` signs its checkpoints. `written_bytes`
+    counts what this object has written there."""
 
     def __init__(self, root: Path, public_key: bytes, sign_message: Callable[[bytes], bytes]) -> None:
         self.root = root
         self._public_key = public_key
         self._sign = sign_message
+        self.written_bytes = 0
         self._complete = False  # nothing is known of what an earlier process left behind
 
     def publish(self, store: Store, at: Callable[[str], None]) -> Checkpoint:
@@ -68,6 +70,7 @@ class Public:
         path = self.root / name
         _make_folder(path.parent)
         write_whole(path, data)
+        self.written_bytes += len(data)
 
     def _publish_tile(self, store: Store, tile: Tile, read: tree.Read) -> None:
         if not (self.root / tile.path).exists():

@@ -68,6 +68,7 @@ class Service:
                         self._opt_out_publisher.tell(self._edge.connections)
                 self._say()
                 if idle_s is not None and now_s - busy_s >= idle_s:
+                    self._send(self._ledger.tick(at_once=True))
                     return
         finally:
             self._edge.stop()

@@ -1,10 +1,11 @@
 """What is known of a message and of its device at the moment of decision: the input of the table in `decision.py`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from amos.protocol.manifest import Manifest
 from amos.protocol.segment import CLOCK_SYNCHRONISED, PACE_FREE, TIER_RENDERER, VERSION_WITHOUT_OUTPUT, Usage
 from amos_ledger.intake.losses import first_missing
+from amos_ledger.intake.placements import covered_frames
 from amos_ledger.records import DatedPlay, IssuedAnchor, Sealed, SeedRoot, SessionPlay, severed
 
 
@@ -63,6 +64,14 @@ class Facts:
     anchor: IssuedAnchor | None = None
     elsewhere: tuple[DatedPlay, ...] = ()
     seed_root: SeedRoot | None = None
+    _covered: list[tuple[int, int]] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    @property
+    def covered(self) -> tuple[int, int]:
+        """(frames that at least one row of the segment covers, most rows at once); worked out once."""
+        if not self._covered:
+            self._covered.append(covered_frames(self.segment.starts, self.segment.frames))
+        return self._covered[0]
 
     @property
     def segment(self) -> Usage:

@@ -25,7 +25,6 @@ from amos.protocol.segment import (
 from amos_ledger.intake.facts import Facts
 from amos_ledger.intake.placements import (
     any_continues,
-    covered_frames,
     kinds_of_rows,
     placement_frames,
     sounds_on,
@@ -86,14 +85,14 @@ def more_than_voices(facts: Facts) -> str | None:
 def voices_at_once(facts: Facts) -> str | None:
     """A voice plays one placement at a time (`Meter.start`)."""
     voices = min(facts.voices, facts.pack.voices)
-    _covered, most = covered_frames(facts.segment.starts, facts.segment.frames)
+    _covered, most = facts.covered
     return None if most <= voices else f"rows: expected at most {voices} at once, found {most}"
 
 
 def rows_in_silence(facts: Facts) -> str | None:
     """Frames are silent or in a row, never both (`Meter._silent_until`)."""
     usage = facts.segment
-    covered, _most = covered_frames(usage.starts, usage.frames)
+    covered, _most = facts.covered
     sounded = usage.delivered_frames - usage.silent_frames
     return None if covered <= sounded else f"rows: expected to cover at most the {sounded} with sound, found {covered}"
 

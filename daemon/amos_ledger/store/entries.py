@@ -75,6 +75,11 @@ class Log:
 
         return read
 
+    def bytes_from(self, first: int) -> int:
+        """Bytes of the entries from leaf `first` on."""
+        row = self._database.one("SELECT sum(length(bytes)) FROM entry WHERE leaf_index >= ?", (first,))
+        return row[0] or 0 if row else 0
+
     def entries(self, first: int, end: int) -> Iterator[tuple[int, bytes]]:
         """(leaf index, bytes) of leaves [first, end)."""
         sql = "SELECT leaf_index, bytes FROM entry WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index"
