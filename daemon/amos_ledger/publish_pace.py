@@ -12,8 +12,8 @@ WRITTEN_PER_STORED = 7
 FREE_BYTES_PER_S = 512
 """Besides, at all times: a third of a byte for each that a segment a second stores."""
 
-FREE_BYTES_MAX = 4 << 20
-"""So much of that is kept for when it is needed: twenty checkpoints of single segments at their dearest."""
+FREE_BYTES_MAX = 16 << 20
+"""So much of that is kept for when it is needed: forty checkpoints of single segments at their dearest."""
 
 WAIT_S_MAX = 30.0
 """A receipt is late by so much at most: a courier that gets no answer for a minute says so."""
