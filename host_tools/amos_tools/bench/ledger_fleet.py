@@ -18,6 +18,7 @@ from amos.protocol.segment import (
     CLOCK_SYNCHRONISED,
     FIRST_PREVIOUS,
     FLAG_BEGIN,
+    FLAG_CONTINUE,
     FLAG_END,
     NO_SEED_ROOT,
     OUTPUT_KIND_ALSA,
@@ -77,17 +78,18 @@ class Player:
     def seal(self) -> bytes:
         """The next segment."""
         first, rows = self._sequence * SPAN, range(self._rows)
-        step, length = SPAN // self._rows, SPAN // self._rows * (VOICES - 1)
+        step = SPAN // self._rows
+        length = step * (VOICES - 1)
         starts = [index * step for index in rows]
         usage = Usage(
             version=VERSION, device_id=self.key.id, sequence=self._sequence + 1, previous=self._previous, boot=1,
             session=1, start_state=bytes(32), first_frame=first, end_frame=first + SPAN, rate_hz=RATE_HZ,
             start_ms=self._sequence * SEGMENT_S * 1000, end_ms=(self._sequence + 1) * SEGMENT_S * 1000,
             clock=CLOCK_SYNCHRONISED, anchor_unix_ms=NOON * 1000, anchor_ms=0, pack=self._pack, score=bytes(32), tier=1,
-            stems=array("H", [(index * 7 + self._sequence) % STEMS for index in rows]),
+            stems=array("H", self._stems()),
             starts=array("I", [step if index else 0 for index in rows]),
-            frames=array("I", [min(length, SPAN - start) - index % 13 for index, start in enumerate(starts)]),
-            flags=array("B", [FLAG_BEGIN | FLAG_END] * self._rows),
+            frames=array("I", [min(length, SPAN - start) for start in starts]),
+            flags=array("B", self._flags()),
             input_starts=array("I"), input_kinds=array("B"), input_values=array("i"), delivered_frames=SPAN,
             underruns=0, silent_frames=0, pcm_sha256=sha256(b"%d" % self._sequence).digest(), reason=SEAL_INTERVAL,
             output_kind=OUTPUT_KIND_ALSA, pace=PACE_CLOCKED, seed_root=NO_SEED_ROOT,
@@ -95,6 +97,20 @@ class Player:
         segment: bytes = sign_cose(usage.encode(), TYP_USAGE, self.key.id, self.key.sign)
         self._sequence, self._previous = self._sequence + 1, sha256(segment).digest()
         return segment
+
+    def _stems(self) -> list[int]:
+        """The first row goes on with what the last of the segment before began."""
+        stems = [(index * 7 + self._sequence) % STEMS for index in range(self._rows)]
+        if self._rows > 1 and self._sequence:
+            stems[0] = ((self._rows - 1) * 7 + self._sequence - 1) % STEMS
+        return stems
+
+    def _flags(self) -> list[int]:
+        flags = [FLAG_BEGIN | FLAG_END] * self._rows
+        if self._rows > 1:
+            flags[0] = FLAG_CONTINUE | FLAG_END if self._sequence else flags[0]
+            flags[-1] = FLAG_BEGIN
+        return flags
 
     def message(self, segment: bytes) -> Message:
         """As it comes from the broker."""
