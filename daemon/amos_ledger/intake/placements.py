@@ -2,6 +2,7 @@
 
 import struct
 from array import array
+from itertools import accumulate
 
 import numpy as np
 
@@ -34,21 +35,43 @@ def any_continues(usage: Usage) -> bool:
 def sounding_after(usage: Usage, before: bytes | None) -> bytes:
     """What sounds on after the segment, packed; `before` is the same after the segment directly before it, None when
     that is not known: then the frames of this segment alone are counted."""
-    if not any(map(sounds_on, kinds_of_rows(usage))):
+    kinds = kinds_of_rows(usage)
+    if not any(map(sounds_on, kinds)):
         return b""
-    totals = placement_frames(usage, before)
+    concerned = {flags for flags in kinds if flags & FLAG_CONTINUE or sounds_on(flags)}
+    totals = placement_frames(usage, before, rows_of_kinds(usage, concerned))
     items = [(stem, frames) for stem, frames, flags in totals if sounds_on(flags)]
     return b"".join(_ITEM.pack(stem, frames) for stem, frames in sorted(items))
 
 
-def placement_frames(usage: Usage, before: bytes | None) -> list[tuple[int, int, int]]:
-    """(stem, frames of the whole placement so far, flags) of each row.
+def rows_of_kinds(usage: Usage, kinds: set[int]) -> list[int]:
+    """The rows, by index, that have these flags."""
+    return [index for index, flags in enumerate(usage.flags) if flags in kinds]
+
+
+def continued_rows(usage: Usage) -> list[int]:
+    """The rows, by index, that continue a placement."""
+    kinds = {flags for flags in kinds_of_rows(usage) if flags & FLAG_CONTINUE}
+    return rows_of_kinds(usage, kinds) if kinds else []
+
+
+def row_starts(usage: Usage) -> list[int]:
+    """Where each row starts, counted from the segment's first frame."""
+    return list(accumulate(usage.starts))
+
+
+def placement_frames(
+    usage: Usage, before: bytes | None, concerned: list[int] | None = None
+) -> list[tuple[int, int, int]]:
+    """(stem, frames of the whole placement so far, flags) of each row, or of the rows `concerned`, which are all that
+    continue a placement and may be others.
 
     Which placement of a stem a row continues is not said where several sound at once. The longest so far is taken to go
     on with the shortest row, and so on: if any choice keeps within the stem's length, this one does.
     """
     waiting = _unpacked(before or b"")
-    rows = list(zip(usage.stems, usage.frames, usage.flags, strict=True))
+    chosen = range(len(usage.stems)) if concerned is None else concerned
+    rows = [(usage.stems[index], usage.frames[index], usage.flags[index]) for index in chosen]
     result = []
     for stem, frames, flags in sorted(rows, key=lambda row: row[1]):
         so_far = waiting.get(stem)
@@ -59,14 +82,15 @@ def placement_frames(usage: Usage, before: bytes | None) -> list[tuple[int, int,
 
 def unmatched(usage: Usage, before: Usage) -> int | None:
     """A stem with more rows that continue a placement than the segment directly before left sounding, or None."""
-    if not any_continues(usage):
+    continued = continued_rows(usage)
+    if not continued:
         return None
     left = [stem for stem, flags in zip(before.stems, before.flags, strict=True) if sounds_on(flags)]
-    for stem, flags in zip(usage.stems, usage.flags, strict=True):
-        if flags & FLAG_CONTINUE:
-            if stem not in left:
-                return int(stem)
-            left.remove(stem)
+    for index in continued:
+        stem = usage.stems[index]
+        if stem not in left:
+            return int(stem)
+        left.remove(stem)
     return None
 
 

@@ -25,8 +25,11 @@ from amos.protocol.segment import (
 from amos_ledger.intake.facts import Facts
 from amos_ledger.intake.placements import (
     any_continues,
+    continued_rows,
     kinds_of_rows,
     placement_frames,
+    row_starts,
+    rows_of_kinds,
     sounds_on,
     unmatched,
 )
@@ -114,9 +117,9 @@ def placement_over_stem(facts: Facts) -> str | None:
     if before is None or before.session != facts.segment.session:
         return None
     stems = facts.pack.stems
-    if not any_continues(facts.segment) and not _any_over_stem(facts.segment, facts.pack):
-        return None
-    for index, frames, _flags in placement_frames(facts.segment, before.sounding):
+    # A row that continues nothing is its placement so far.
+    concerned = None if _any_over_stem(facts.segment, facts.pack) else continued_rows(facts.segment)
+    for index, frames, _flags in placement_frames(facts.segment, before.sounding, concerned):
         if frames > stems[index].frames:
             return _over(index, stems[index], frames)
     return None
@@ -160,11 +163,12 @@ def _flags_fault(flags: int, power_loss: bool) -> str | None:
 def row_unended(facts: Facts) -> str | None:
     """A row that does not end its placement goes up to the segment's end (`Meter.cut`, `Meter.abort`)."""
     usage = facts.segment
-    if all(flags & FLAG_END for flags in kinds_of_rows(usage)):
-        return None
-    for _stem, start, frames, flags in usage.rows():
-        if not flags & FLAG_END and start + frames != usage.end_frame:
-            return f"rows: expected an end at {start + frames}, before the segment's end, found flags {flags}"
+    kinds = {flags for flags in kinds_of_rows(usage) if not flags & FLAG_END}
+    starts = row_starts(usage) if kinds else []
+    for index in rows_of_kinds(usage, kinds) if kinds else ():
+        end = usage.first_frame + starts[index] + usage.frames[index]
+        if end != usage.end_frame:
+            return f"rows: expected an end at {end}, before the segment's end, found flags {usage.flags[index]}"
     return None
 
 
@@ -179,10 +183,11 @@ def row_goes_on_after_power_loss(facts: Facts) -> str | None:
 def continues_inside(facts: Facts) -> str | None:
     """A row continues a placement from the segment's first frame on (`Meter.cut`)."""
     usage = facts.segment
-    if not any_continues(usage):
-        return None
-    for _stem, start, _frames, flags in usage.rows():
-        if flags & FLAG_CONTINUE and start != usage.first_frame:
+    continued = continued_rows(usage)
+    starts = row_starts(usage) if continued else []
+    for index in continued:
+        if starts[index]:
+            start = usage.first_frame + starts[index]
             return f"rows: expected a continued placement at frame {usage.first_frame}, found one at {start}"
     return None
 
