@@ -17,8 +17,8 @@ from amos.config import Config
 from amos.protocol.answer import ACCEPTED, DUPLICATE
 from amos.protocol.envelope_host import wrap
 from amos.protocol.link_courier import CourierLink
-from amos.protocol.link_courier_call import identify
 from amos.protocol.link_courier_offer import offer_receipt
+from amos.protocol.link_courier_proof import Proof, prove
 from amos.protocol.link_courier_segment import read_segment
 from amos.protocol.link_courier_talk import Conversation
 from amos.protocol.link_device import DeviceLink
@@ -30,7 +30,6 @@ from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger
 from amos_ledger.settle_period import settle_period
 from amos_ledger.settlement.periods import period_at
-from amos_tools.device.call import Identity
 from amos_tools.device.prepare import enrol
 from amos_tools.pack import build_pack
 from amos_tools.script import compile_script
@@ -102,7 +101,8 @@ def test_the_way_of_a_stem(tmp_path: Path) -> None:
     player = Player(Config(config.directory, settings | {"linger": "no"}), lines.append)
     device, link = DeviceLink(player.device), CourierLink(1)
     nonce = bytes(range(32))
-    identity = Identity(talk(link, device, identify(link, nonce)), nonce)  # type: ignore[arg-type]
+    identity = talk(link, device, prove(link, nonce, crypto.verify))
+    assert isinstance(identity, Proof)
     enrolment = enrol(identity, OPERATOR, site="cafe", name="bar", tier=255)
     with folder.open_store() as store:
         registry.enrol(folder, store, enrolment)

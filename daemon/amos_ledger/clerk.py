@@ -3,19 +3,21 @@
 Runs inside the store's transaction; nothing here commits, publishes or sends.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from amos.crypto import verify
 from amos.protocol.answer import ACCEPTED, GAP, HELD, UNKNOWN_PACK
 from amos.protocol.batch import minute_of
+from amos.protocol.envelope_host import wrap
 from amos.protocol.segment import NO_SEED_ROOT, Usage
 from amos_ledger.intake.clocks import dated_ms, rests_on_anchor
 from amos_ledger.intake.decision import CONDEMNING, EVIDENCE, decide
 from amos_ledger.intake.facts import Facts
 from amos_ledger.intake.placements import sounding_after
 from amos_ledger.intake.reading import Reading, open_reading, reread
-from amos_ledger.records import Accepted, DatedPlay, Decided, IssuedAnchor, Sealed, SeedRoot, verdict_name
+from amos_ledger.records import Accepted, DatedPlay, Decided, Held, IssuedAnchor, Sealed, SeedRoot, verdict_name
 from amos_ledger.settlement.periods import assign_period
 from amos_ledger.settlement.standing import Enrolled, counted_ms, flags_of, natural_period
 from amos_ledger.store.store import Store
@@ -53,12 +55,43 @@ def take(store: Store, reading: Reading, received_unix_s: int) -> list[Outcome]:
 def release(store: Store, device_id: bytes) -> Iterator[Outcome]:
     """Decide anew about every held segment of the device that need not wait any longer."""
     while (held := store.chain.next_ready(device_id)) is not None:
-        reading = reread(held.segment, held.message_sha256, held.site, device_id)
-        outcome = _decide_and_keep(store, reading, held.received_unix_s)
-        assert outcome.sequence is not None
-        if outcome.verdict not in HELD:
-            store.chain.release(device_id, outcome.sequence)
-        yield outcome
+        yield _decide_anew(store, device_id, held)
+
+
+def judge_again(store: Store, device_id: bytes, first_sequence: int) -> None:
+    """Decide anew about what is held from this number on, since another key signs from there on. Nobody is answered:
+    the player from which the held ones could have come has signed none of them."""
+    for held in store.chain.held_from(device_id, first_sequence):
+        _decide_anew(store, device_id, held)
+
+
+def _decide_anew(store: Store, device_id: bytes, held: Held) -> Outcome:
+    reading = reread(held.segment, held.message_sha256, held.site, device_id)
+    outcome = _decide_and_keep(store, reading, held.received_unix_s)
+    assert outcome.sequence is not None
+    if outcome.verdict not in HELD:
+        store.chain.release(device_id, outcome.sequence)
+        if outcome.verdict != ACCEPTED:
+            store.chain.take_back_loss(device_id, outcome.sequence)  # or a segment could follow what no log says
+    return outcome
+
+
+def reconsider(store: Store, device_id: bytes) -> list[Outcome]:
+    """Decide anew about what is kept as evidence of the device and was not rejected, as if it came now in its order.
+
+    Each keeps the time of its reception, so that it accrues as if it had been decided then.
+    """
+    device = store.chain.device(device_id)
+    assert device is not None
+    outcomes: list[Outcome] = []
+    for kept in store.quarantines.evidence(device_id):
+        if kept.ruling is not None:
+            continue
+        store.quarantines.take_back(device_id, kept.sha256)
+        message_sha256 = kept.message_sha256 or hashlib.sha256(wrap(kept.segment)).digest()
+        reading = reread(kept.segment, message_sha256, kept.site or device.site, device_id)
+        outcomes += take(store, reading, kept.received_unix_s)
+    return outcomes
 
 
 def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts, Usage | None]:
@@ -69,7 +102,14 @@ def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts,
     device = chain.device(reading.device_id)
     if device is None:
         return Facts(), None
-    signed, usage, fault = open_reading(reading, device.public_key, verify)
+    assert reading.message is not None
+    kid = reading.message.kid
+    key = device.key(kid)
+    if key is None:
+        if chain.device(kid) is not None:
+            return Facts(unreadable=f"usage.device_id: expected the topic's, found {kid.hex()}"), None
+        return Facts(enrolled=True, unknown_key=kid), None
+    signed, usage, fault = open_reading(reading, key.public_key, verify)
     if usage is None:
         return Facts(enrolled=True, signed=signed, undecodable=fault), None
     before, after = chain.neighbours(device.device_id, usage.sequence)
@@ -78,6 +118,7 @@ def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts,
     facts = Facts(
         enrolled=True,
         signed=True,
+        key=key,
         usage=usage,
         sha256=reading.sha256,
         quarantine=device.quarantine,
@@ -90,6 +131,7 @@ def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts,
         after=after,
         before_usage=_of_boot(store, before, usage.boot),
         after_usage=_of_boot(store, after, usage.boot),
+        rejected=store.quarantines.rejected(device.device_id, reading.sha256),
         lost=chain.lost(device.device_id),
         voices=device.voices,
         tier=device.tier,
@@ -151,7 +193,7 @@ def _keep(store: Store, reading: Reading, facts: Facts, decision: Decided, recei
         kept = store.chain.keep_evidence(reading, usage.sequence, decision, received_unix_s)
         if verdict in CONDEMNING:
             reason = f"{verdict_name(verdict)}: sequence {usage.sequence}: {decision.detail}"
-            store.chain.quarantine(usage.device_id, reason)
+            store.quarantines.begin(usage.device_id, usage.sequence, reading.sha256, reason)
         if not kept:
             return f"{decision.detail}; not kept, there is evidence enough"
     return decision.detail

@@ -1,38 +1,38 @@
 """`amos ledger`: keep a ledger. Every error is one line that names it; nobody is shown a traceback."""
 
-import logging
-import signal
-import sqlite3
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from amos.protocol.errors import MessageError
 from amos_cli.keys import public_key_of
-from amos_cli.output import AsJson, error_sentence, print_json, refusals, refuse
-from amos_cli.paths import file_argument, file_option, folder_argument
-from amos_ledger import registry
-from amos_ledger.errors import BrokerUnusable, LedgerError, StorageFailed
+from amos_cli.output import AsJson, print_json
+from amos_cli.paths import file_argument, folder_argument
+from amos_ledger import forgoing, losing, recovery, registry
+from amos_ledger.cli_serve import serve
+from amos_ledger.cli_status import status
+from amos_ledger.cli_watch import alerts, snooze, watch
+from amos_ledger.command import LedgerFolder, one_line_errors, utc
 from amos_ledger.folder import Folder, init_folder
-from amos_ledger.ledger import Ledger
-from amos_ledger.log.checkpoint import verifier_key
-from amos_ledger.mqtt import MqttEdge
+from amos_ledger.fsck_cli import fsck
+from amos_ledger.heads import checked_store
 from amos_ledger.opt_outs import add_opt_outs, read_opt_outs
-from amos_ledger.records import DeviceTotals, Totals
-from amos_ledger.service import Service
-from amos_mqtt.broker import BrokerSettingError, broker_at
+from amos_ledger.quarantine_cli import app as quarantine_app
+from amos_ledger.quarantine_cli import held
+from amos_ledger.trust_cli import cosign, prove
 
 app = typer.Typer(help="Keep the ledger: enrol devices, publish packs, serve couriers.", no_args_is_help=True)
 
 NewFolder = Annotated[Path, typer.Argument(metavar="DIR", help="The ledger's folder; made when absent.")]
-LedgerFolder = Annotated[Path, folder_argument("DIR", help="The ledger's folder.")]
+
+app.command()(fsck)
+app.command()(held)
+app.command()(prove)
+app.command()(cosign)
+app.add_typer(quarantine_app, name="quarantine")
 
 
 @app.command()
@@ -44,7 +44,7 @@ def init(
     as_json: AsJson = False,
 ) -> None:
     """Make a ledger with a key of its own, and print its public key."""
-    with _one_line_errors(folder, as_json, usage=(MessageError,)):  # the only message that it makes is the origin
+    with one_line_errors(folder, as_json, usage=(MessageError,)):  # the only message that it makes is the origin
         keys = public_key_of(operator_key, "--operator-key"), public_key_of(publisher_key, "--publisher-key")
         made = init_folder(folder, origin, *keys)
         with made.open_store() as store:
@@ -61,10 +61,10 @@ def enrol(
     as_json: AsJson = False,
 ) -> None:
     """Let a device's segments count. The same enrolment again is no error."""
-    with _one_line_errors(folder, as_json):
+    with one_line_errors(folder, as_json):
         ledger = Folder(folder)
         data = registry.read_enrolment(file)
-        with ledger.open_store() as store:
+        with checked_store(ledger) as store:
             enrolment, fresh = registry.enrol(ledger, store, data)
             registry.publish(ledger, store)
     predecessor = enrolment.predecessor.hex() if enrolment.predecessor else None
@@ -83,21 +83,17 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Let what a device plays from an instant on count no longer. The same revocation again is no error."""
-    with _one_line_errors(folder, as_json):
+    with one_line_errors(folder, as_json):
         ledger = Folder(folder)
         data = registry.read_revocation(file)
-        with ledger.open_store() as store:
+        with checked_store(ledger) as store:
             revocation, fresh = registry.revoke(ledger, store, data)
             registry.publish(ledger, store)
     if as_json:
         device_id = revocation.device_id.hex()
         return print_json({"device_id": device_id, "unix_s": revocation.unix_s, "fresh": fresh})
     state = "revoked" if fresh else "was revoked before"
-    typer.echo(f"{revocation.device_id.hex()} {state}: what it plays after {_utc(revocation.unix_s)} does not count")
-
-
-def _utc(unix_s: int) -> str:
-    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    typer.echo(f"{revocation.device_id.hex()} {state}: what it plays after {utc(revocation.unix_s)} does not count")
 
 
 @app.command()
@@ -107,10 +103,10 @@ def publish(
     as_json: AsJson = False,
 ) -> None:
     """Let play of a pack's stems count. The same pack again is no error."""
-    with _one_line_errors(folder, as_json):
+    with one_line_errors(folder, as_json):
         ledger = Folder(folder)
         files = registry.read_pack(pack_folder)
-        with ledger.open_store() as store:
+        with checked_store(ledger) as store:
             pack, manifest, fresh = registry.add_pack(ledger, store, *files)
             registry.publish(ledger, store)
     if as_json:
@@ -127,7 +123,7 @@ def optouts(
     as_json: AsJson = False,
 ) -> None:
     """Hand the publisher's opt-out list to every courier. The same list again is no error."""
-    with _one_line_errors(folder, as_json):
+    with one_line_errors(folder, as_json):
         opt_outs, fresh = add_opt_outs(Folder(folder), read_opt_outs(file))
     if as_json:
         return print_json({"serial": opt_outs.serial, "stems": len(opt_outs), "fresh": fresh})
@@ -135,80 +131,63 @@ def optouts(
     typer.echo(f"opt-outs {opt_outs.serial} {state}: {len(opt_outs)} stems")
 
 
-@app.command()
-def serve(
-    folder: LedgerFolder,
-    broker: Annotated[str, typer.Option(metavar="HOST:PORT", help="The MQTT broker; port 1883, with TLS 8883.")],
-    once_idle: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="End after this long without a message.")
-    ] = None,
-    tls_ca: Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")] = None,
-    tls_certificate: Annotated[Path | None, file_option(help="The ledger's certificate (PEM).")] = None,
-    tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
-) -> None:
-    """Take usage from the broker, answer with receipts or refusals, until ended (SIGTERM, Ctrl-C)."""
-    logging.basicConfig(format="%(asctime)s ledger: %(message)s", level=logging.INFO)
-    report = logging.getLogger("amos.ledger").info
-    with _one_line_errors(folder):
-        where = broker_at(broker, tls_ca, tls_certificate, tls_key)
-        ledger = Folder(folder)
-        ledger.open_store().close()
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        with ledger.serving():
-            edge = MqttEdge(where, f"amos-ledger-{ledger.key_id.hex()}", report)
-            report(f"serving {folder}, origin {ledger.trust.origin}")
-            Service(Ledger(ledger), edge, report, stop).run(once_idle)
-            report("ended")
-        if once_idle is not None and not edge.reached:
-            raise BrokerUnusable(f"broker: expected one at {where.name}, found none in {once_idle:g} s")
+app.command()(serve)
+app.command()(status)
+app.command()(watch)
+app.command()(alerts)
+app.command()(snooze)
 
 
 @app.command()
-def status(
+def recover(
     folder: LedgerFolder,
+    mirrors: Annotated[
+        list[str],
+        typer.Option("--from", metavar="FOLDER|URL", help="A copy of the public directory; may be given again."),
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """Say what the ledger holds; works while it serves."""
-    with _one_line_errors(folder, as_json):
-        ledger = Folder(folder)
-        with ledger.open_store() as store:
-            totals = store.totals()
+    """Make the log and all that follows from it again from what was published. Needs the ledger's key in its folder."""
+    with one_line_errors(folder, as_json):
+        recovered = recovery.recover(Folder(folder, recovered=True), mirrors, lambda line: typer.echo(line, err=True))
     if as_json:
-        return print_json(_facts(ledger, totals))
-    typer.echo(f"{ledger.trust.origin}, key {ledger.public_key.hex()}, {totals.log_size} entries in the log")
-    refused = sum(totals.refused.values())
-    typer.echo(
-        f"{totals.accepted} accepted, {totals.duplicates} duplicates, {totals.held} held, {refused} refused,"
-        f" {len(totals.quarantined)} devices in quarantine, {totals.frames} frames"
-    )
-    for name, count in totals.refused.items():
-        typer.echo(f"  refused as {name}: {count}")
-    for device in totals.devices:
-        for line in _device_lines(device):
-            typer.echo(line)
+        return print_json(asdict(recovered))
+    typer.echo(f"{recovered.entries} entries are in the log; {recovered.before} were there before")
+    for failure in recovered.failures:
+        typer.echo(f"  no help: {failure}")
+    if recovered.missing:
+        typer.echo(f"  {recovered.missing} more were signed, as others show: amos ledger status says which")
 
 
-def _device_lines(device: DeviceTotals) -> Iterator[str]:
-    yield (
-        f"  {device.device_id} {device.name} at {device.site}: {device.segments} segments, {device.frames} frames"
-        + (", renderer" if device.renderer else "")
-        + (f", {device.held} held" if device.held else "")
-        + (f", quarantined: {device.quarantine}" if device.quarantine else "")
-        + (f", replaced by {device.successor}" if device.successor else "")
-        + (f", retired at {_utc(device.retired_unix_s)}" if device.retired_unix_s is not None else "")
-    )
-    if device.sessions:
-        without = f"{device.sessions_without_play} of them without play"
-        yield f"    {device.sessions} sessions in {device.boots} boots, {without}"
-    for flag, flagged in device.flags.items():
-        yield f"    {flag}: {flagged.segments} segments, {flagged.frames} frames"
-    for finding, count in device.findings.items():
-        yield f"    impossible, {finding}: {count}"
-    if device.predecessor:
-        place = f"{device.place_segments} segments, {device.place_frames} frames"
-        yield f"    in the place of {device.predecessor}: {place} in all"
+@app.command()
+def forgo(
+    folder: LedgerFolder,
+    file: Annotated[Path, file_argument("FILE", help="From amos device forgo.")],
+    as_json: AsJson = False,
+) -> None:
+    """Go on without what was signed and cannot be recovered; couriers are asked for it. The same again is no error."""
+    with one_line_errors(folder, as_json):
+        forgone, fresh = forgoing.forgo(Folder(folder), forgoing.read_file(file))
+    if as_json:
+        return print_json({"kept_size": forgone.kept_size, "lost_size": forgone.lost_size, "fresh": fresh})
+    state = "given up" if fresh else "was given up before"
+    typer.echo(f"the tree of {forgone.lost_size} entries {state}; the log goes on after {forgone.kept_size}")
+
+
+@app.command()
+def lost(
+    folder: LedgerFolder,
+    file: Annotated[Path, file_argument("FILE", help="From amos device lost.")],
+    as_json: AsJson = False,
+) -> None:
+    """Let what waits for segments that are gone go on. The same again is no error."""
+    with one_line_errors(folder, as_json):
+        loss, released, fresh = losing.declare_loss(Folder(folder), losing.read_file(file))
+    if as_json:
+        named = {"device_id": loss.device_id.hex(), "first": loss.first, "last": loss.last}
+        return print_json(named | {"released": released, "fresh": fresh})
+    state = "are declared lost" if fresh else "were declared lost before"
+    typer.echo(f"segments {loss.first} to {loss.last} of {loss.device_id.hex()} {state}; {released} went on")
 
 
 @app.command()
@@ -218,11 +197,25 @@ def restored(
 ) -> None:
     """Say that the folder is a copy put back: time anchors signed until this moment are not judged."""
     now_ms = time.time_ns() // 1_000_000
-    with _one_line_errors(folder, as_json), Folder(folder).open_store() as store, store.transaction():
+    with one_line_errors(folder, as_json), Folder(folder).open_store() as store, store.transaction():
         store.chain.anchors.forget(now_ms)
     if as_json:
         return print_json({"anchors_since_unix_ms": now_ms})
     typer.echo("anchors signed until now are not judged")
+
+
+@app.command()
+def clock(
+    folder: LedgerFolder,
+    as_json: AsJson = False,
+) -> None:
+    """Say that this machine's clock is right, though it is before what the ledger has stored, or years after."""
+    now_ms = time.time_ns() // 1_000_000
+    with one_line_errors(folder, as_json), Folder(folder).open_store() as store, store.transaction():
+        store.chain.anchors.accept_clock(now_ms)
+    if as_json:
+        return print_json({"clock_unix_ms": now_ms})
+    typer.echo(f"the ledger's clock is {utc(now_ms // 1000)}")
 
 
 @app.command()
@@ -231,7 +224,7 @@ def plausibility(
     as_json: AsJson = False,
 ) -> None:
     """Say what is odd about devices' play, and how odd; works while the ledger serves."""
-    with _one_line_errors(folder, as_json), Folder(folder).open_store() as store:
+    with one_line_errors(folder, as_json), Folder(folder).open_store() as store:
         oddities = store.oddities()
     if as_json:
         return print_json({"oddities": [asdict(odd) | {"share": round(odd.share, 6)} for odd in oddities]})
@@ -241,17 +234,5 @@ def plausibility(
         typer.echo("nothing odd")
 
 
-def _facts(folder: Folder, totals: Totals) -> dict[str, Any]:
-    origin, public_key = folder.trust.origin, folder.public_key
-    named = {"origin": origin, "public_key": public_key.hex(), "verifier_key": verifier_key(origin, public_key)}
-    return named | asdict(totals) | {"quarantined": [device.device_id for device in totals.quarantined]}
-
-
-@contextmanager
-def _one_line_errors(folder: Path, as_json: bool = False, usage: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    kinds = (LedgerError, MessageError)
-    try:
-        with refusals(*kinds, usage=(BrokerSettingError, *usage), unreachable=(BrokerUnusable,), as_json=as_json):
-            yield
-    except (OSError, sqlite3.Error) as error:
-        refuse(StorageFailed(f"{folder}: {error_sentence(error)}"), as_json)
+if __name__ == "__main__":
+    app()

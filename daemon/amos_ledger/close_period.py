@@ -100,6 +100,7 @@ def result_from_log(store: Store, period: str) -> ClosedNow | None:
         catalogue,
         store.opt_out_lists(found.leaf_index),
         closing.version,
+        store.revocations(),
     )
     ground = _Ground(terms, tuple(closing.leaves()), store.flags(period), store.rollup(period))
     result = _work_out(store, ground)
@@ -141,8 +142,8 @@ def _ground(store: Store, period: str, income_micro: int, currency: str) -> _Gro
         previous = closings[-1].leaf_index if closings else None
         leaves = tuple(store.usage_leaves(period))
         flags, rollup = store.flags(period), store.rollup(period)
-        opt_outs = store.opt_out_lists(store.size())
-    terms = Terms(period, currency, income_micro, carry_micro, previous, closed, catalogue, opt_outs)
+        opt_outs, revoked = store.opt_out_lists(store.size()), store.revocations()
+    terms = Terms(period, currency, income_micro, carry_micro, previous, closed, catalogue, opt_outs, revoked=revoked)
     return _Ground(terms, leaves, flags, rollup)
 
 
@@ -156,10 +157,7 @@ def _carry(store: Store, entries: list[bytes], currency: str) -> int:
 
 
 def _work_out(store: Store, ground: _Ground) -> PeriodResult:
-    segments = (
-        (index, next(store.entries(index, index + 1))[1], ground.flags.get(index, frozenset()))
-        for index in ground.leaves
-    )
+    segments = ((index, store.log.entry(index), ground.flags.get(index, frozenset())) for index in ground.leaves)
     result = work_out(ground.terms, segments, store.manifest)
     if merge(leaf.whole for leaf in result.leaves) != ground.rollup:
         raise LedgerInconsistent(

@@ -38,8 +38,44 @@ class OptOutsRefused(LedgerError):
     """The opt-out list is not one that this ledger may hand to couriers."""
 
 
+class ForgoneRefused(LedgerError):
+    """What the operator gives up is not what this ledger has lost."""
+
+
+class LossRefused(LedgerError):
+    """The loss is not one that this ledger may take into its log."""
+
+
+class NoProof(LedgerError):
+    """There is nothing to prove, or no published head to prove it under."""
+
+
+class PolicyRefused(LedgerError):
+    """The file with the policy is none."""
+
+
+class WitnessFailed(LedgerError):
+    """A witness did not cosign, and said why or did not answer."""
+
+
 class StorageFailed(LedgerError):
     """Database or disk refuses: full, gone, damaged, or locked for too long."""
+
+
+class EntryDamaged(LedgerError):
+    """What the store holds is not what its hash says: the disk has lost or changed bits."""
+
+
+class ClockWrong(LedgerError):
+    """This machine's clock is before what the ledger has stored, or years after it."""
+
+
+class RulingRefused(LedgerError):
+    """The operator's ruling is not one that fits the quarantine, or there is none."""
+
+
+class NotRebuilt(LedgerError):
+    """No sound log could be put together, so nothing was changed."""
 
 
 class RolledBack(LedgerError):
@@ -56,3 +92,15 @@ class PeriodClosed(LedgerError):
 
 class BrokerUnusable(LedgerError):
     """The broker was never reached."""
+
+
+class RecoveryFailed(LedgerError):
+    """The log cannot be brought back from what is published."""
+
+
+class MetricsUnusable(LedgerError):
+    """Metrics cannot be served: the address is taken, or the package for it is not there."""
+
+
+class WatchStateUnusable(LedgerError):
+    """The file in which `watch` remembers what it has told is none of its own."""

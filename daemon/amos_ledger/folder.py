@@ -2,6 +2,7 @@
 
 ledger.sqlite   the store                       ledger.key   32-byte seed, mode 0600
 trust.json      origin, operator, publisher     public/      what any static web server may serve
+ahead/          signed tree heads that the log does not contain, while there are such
 """
 
 import fcntl
@@ -17,12 +18,13 @@ from amos.crypto import key_id, public_key, sign
 from amos.crypto.key_text import key_of_hex
 from amos.edges.durable_host import write_whole
 from amos.edges.private_host import open_private
+from amos.protocol.checkpoint_host import check_origin
 from amos.protocol.errors import MessageError
 from amos_ledger.errors import AlreadyServing, KeyUnusable, LedgerExists, NotALedger, StorageFailed
-from amos_ledger.log.checkpoint import check_origin
 from amos_ledger.store.store import Store
 
-_KEY, _TRUST, _STORE = "ledger.key", "trust.json", "ledger.sqlite"
+STORE_NAME = "ledger.sqlite"
+_KEY, _TRUST = "ledger.key", "trust.json"
 
 _FOLDER_MODE = 0o711
 """Others may pass through to `public`, which a web server of another user serves, and list nothing."""
@@ -38,21 +40,32 @@ class Trust:
 
 
 class Folder:
-    """An existing ledger's folder. Raises `NotALedger`, `KeyUnusable`."""
+    """An existing ledger's folder; to be `recovered`, one that has its key and whom it trusts. Raises `NotALedger`,
+    `KeyUnusable`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, recovered: bool = False) -> None:
         self.path = path
-        if not (path / _STORE).is_file():
-            raise NotALedger(f"{path}: expected a ledger's folder with {_STORE}; make one with `init`")
+        if not recovered and not (path / STORE_NAME).is_file():
+            raise NotALedger(f"{path}: expected a ledger's folder with {STORE_NAME}; make one with `init`")
         self.trust = _read_trust(path / _TRUST)
         self._seed = _read_seed(path / _KEY)
         self.public_key = public_key(self._seed)
         self.key_id = key_id(self.public_key)
 
     @property
+    def store_path(self) -> Path:
+        """The store's file."""
+        return self.path / STORE_NAME
+
+    @property
     def public(self) -> Path:
         """The folder to publish."""
         return self.path / "public"
+
+    @property
+    def ahead(self) -> Path:
+        """Where tree heads are kept that the log does not contain (`heads.py`)."""
+        return self.path / "ahead"
 
     def sign(self, message: bytes) -> bytes:
         """The ledger's signature, 64 bytes."""
@@ -60,10 +73,17 @@ class Folder:
 
     def open_store(self) -> Store:
         """The store, checked to be this key's. Raises `NotALedger`, `KeyUnusable`, `sqlite3.Error`."""
-        store = Store(self.path / _STORE)
+        return self._checked(Store(self.path / STORE_NAME))
+
+    def open_store_to_read(self) -> Store:
+        """The same, for what only reads: works where nothing can be written, and changes nothing, not even an older
+        schema, which is refused."""
+        return self._checked(Store(self.path / STORE_NAME, read_only=True))
+
+    def _checked(self, store: Store) -> Store:
         if (store.origin, store.public_key) != (self.trust.origin, self.public_key):
             store.close()
-            raise KeyUnusable(f"{self.path}: expected {_KEY} and {_TRUST} to be those of {_STORE}, found others")
+            raise KeyUnusable(f"{self.path}: expected {_KEY} and {_TRUST} to be those of {STORE_NAME}, found others")
         return store
 
     @contextmanager
@@ -102,16 +122,16 @@ def init_folder(path: Path, origin: str, operator_key: bytes, publisher_key: byt
     trust = Trust(origin, operator_key, publisher_key)
     try:
         path.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
-        if (path / _STORE).exists() and (path / _TRUST).exists() and _read_trust(path / _TRUST) != trust:
+        if (path / STORE_NAME).exists() and (path / _TRUST).exists() and _read_trust(path / _TRUST) != trust:
             raise LedgerExists(f"{path}: a ledger with another origin or other keys is here already")
         if not (path / _KEY).exists():
             write_whole(path / _KEY, secrets.token_bytes(32), 0o600)
         facts = {"origin": origin, "operator": operator_key.hex(), "publisher": publisher_key.hex()}
-        if not (path / _STORE).exists() or not (path / _TRUST).exists():
+        if not (path / STORE_NAME).exists() or not (path / _TRUST).exists():
             write_whole(path / _TRUST, json.dumps(facts, indent=2).encode() + b"\n", 0o600)
         own_key = public_key(_read_seed(path / _KEY))
-        if not _has_tables(path / _STORE):
-            Store.create(path / _STORE, origin, own_key, f"amos-ledger/1 {origin}\n".encode())
+        if not _has_tables(path / STORE_NAME):
+            Store.create(path / STORE_NAME, origin, own_key, f"amos-ledger/1 {origin}\n".encode())
     except (OSError, sqlite3.Error) as error:
         raise StorageFailed(f"{path}: {error}") from None
     return Folder(path)

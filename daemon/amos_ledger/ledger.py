@@ -14,26 +14,27 @@ rests on is published.
 """
 
 import sqlite3
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from amos.protocol.anchor import VERSION, Anchor, sign_anchor
-from amos.protocol.answer import ACCEPTED, DUPLICATE, HELD, RECEIPTED, UNAVAILABLE, Answer
+from amos.protocol.answer import ACCEPTED, DUPLICATE, HELD, UNAVAILABLE, Answer
+from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.errors import ProtocolError
 from amos.protocol.topics import ANCHOR, RECEIPT, device_topic
 from amos_ledger import clerk, enrolling
 from amos_ledger.clerk import Outcome
-from amos_ledger.errors import LedgerError
+from amos_ledger.errors import EntryDamaged, LedgerError, RolledBack
 from amos_ledger.folder import Folder
+from amos_ledger.heads import Heads, Standing
 from amos_ledger.intake.reading import Message, Reading, read, shortened, time_request
 from amos_ledger.limits import ANCHORS_PER_HOUR_MAX, BATCH_MESSAGES_MAX
-from amos_ledger.log.checkpoint import Checkpoint
 from amos_ledger.log.receipts import sign_receipts
 from amos_ledger.public import Public
-from amos_ledger.publish_pace import FREE_BYTES_MAX, PublishPace
+from amos_ledger.receipts import check_receipt
 from amos_ledger.records import Receipted
+from amos_ledger.store.anchors import CLOCK_BACK_MS
 from amos_ledger.store.database import Row
 from amos_ledger.store.store import Store
 
@@ -56,38 +57,34 @@ class Ledger:
     """The ledger of one `folder` at work. Not shared between threads.
 
     `trouble` says why it cannot store at this moment, None when it can. The database is opened anew after an error, so
-    that a disk that was full or away and is back is all that recovery takes.
+    that a disk that was full or away and is back is all that recovery takes. `behind` says whether that is because
+    this ledger signed more than its log has.
     """
 
-    def __init__(
-        self,
-        folder: Folder,
-        at: Callable[[str], None] = lambda step: None,
-        monotonic_s: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, folder: Folder, at: Callable[[str], None] = lambda step: None) -> None:
         self.folder = folder
         self._at = at
-        self._monotonic_s = monotonic_s
-        self._pace = PublishPace()
         self._store: Store | None = None
         self._public = Public(folder.public, folder.public_key, folder.sign)
         self._published_size = -1
+        self._clock_ms: int | None = None
+        self._begins_epoch = True
+        self._heads = Heads(folder)
         self.trouble: str | None = None
-
-    @property
-    def published_bytes(self) -> int:
-        """Bytes that it has written to the published directory."""
-        return self._public.written_bytes
-
-    def spend_free_bytes(self) -> None:
-        """Publish as one that has been at work for long: with nothing left of what it may write for nothing."""
-        self._pace.published(0, FREE_BYTES_MAX)
+        self.behind = False
 
     def close(self) -> None:
         """Close the store."""
         if self._store is not None:
             self._store.close()
             self._store = None
+
+    def watch_clock(self, unix_ms: int) -> None:
+        """What the clock shows at this moment. To be told often: a clock that was set back by an hour shows later times
+        again after an hour, and play that was dated before seems to be ahead of its arrival."""
+        if self._clock_ms is not None and unix_ms < self._clock_ms - CLOCK_BACK_MS:
+            self._begins_epoch = True
+        self._clock_ms = unix_ms
 
     def take(self, messages: Sequence[Message], received_unix_s: int) -> list[Reply]:
         """Decide about a batch and answer. Never raises for what a message holds or for what the disk does."""
@@ -116,21 +113,44 @@ class Ledger:
         What is signed was remembered before: a segment that rests on another anchor proves a forgery.
         """
         anchors: list[tuple[str, Anchor] | None] = []
+        self.watch_clock(unix_ms)
         try:
             store = self._opened()
             with store.transaction():
-                store.chain.anchors.note_clock(unix_ms)
+                store.chain.anchors.check_clock(unix_ms)
+                store.chain.anchors.note_clock(unix_ms, self._begins_epoch)
                 for message in messages:
                     anchors.append(_anchor(store, message, unix_ms))
+            self._begins_epoch = False
         except STORAGE_ERRORS as error:
             self._note(error)
             return [None] * len(messages)
         key_id, sign = self.folder.key_id, self.folder.sign
         return [None if item is None else (item[0], sign_anchor(item[1], key_id, sign)) for item in anchors]
 
-    def tick(self, at_once: bool = False) -> list[Reply]:
-        """Do what waits: publish, when it is time (`publish_pace`) or `at_once`, receipt, and release segments whose
-        pack has been published since."""
+    def hear(self, shown: Sequence[bytes]) -> list[Standing]:
+        """Hold tree heads and receipts that others show against the log. What it lacks stops everything that is signed,
+        until the log has it. Raises nothing: what the disk refuses to keep is `trouble`, and is shown again."""
+        standings: list[Standing] = []
+        try:
+            store = self._in_place()
+            for item in shown:
+                standings.append(self._heads.take(store, item))
+            self._heads.check(store)
+        except STORAGE_ERRORS as error:
+            self._note(error)
+        return standings
+
+    def forgone(self) -> bytes | None:
+        """The operator's last signed word that heads are given up, for couriers to send again what was under them."""
+        try:
+            return next(reversed(self._opened().forgone()), None)
+        except STORAGE_ERRORS as error:
+            self._note(error)
+            return None
+
+    def tick(self) -> list[Reply]:
+        """Do what waits: publish, receipt, and release segments whose pack has been published since."""
         try:
             store = self._opened()
             device_ids = store.chain.devices_with_published_packs()
@@ -143,7 +163,7 @@ class Ledger:
         except STORAGE_ERRORS as error:
             self._note(error)
             return []
-        return self._answer(outcomes, at_once)
+        return self._answer(outcomes)
 
     def _enrol(self, messages: Sequence[Message]) -> list[Reply]:
         """Admit, publish, answer: an enrolment is in force for the sender when there is a receipt for it."""
@@ -151,7 +171,7 @@ class Ledger:
             store = self._opened()
             with store.transaction():
                 admissions = enrolling.admit(self.folder, store, messages)
-            replies = self._answer([], at_once=True)
+            replies = self._answer([])
         except Exception as error:
             self._note(error)
             admissions, replies = [enrolling.undecided(message) for message in messages], []
@@ -170,6 +190,12 @@ class Ledger:
             return None
 
     def _opened(self) -> Store:
+        """The store, of a ledger that may sign."""
+        store = self._in_place()
+        self._heads.check(store)
+        return store
+
+    def _in_place(self) -> Store:
         if self._store is None:
             self._store = self.folder.open_store()
         self._store.check_in_place()
@@ -178,86 +204,88 @@ class Ledger:
     def _note(self, error: Exception) -> None:
         """Remember why nothing can be stored; the next batch opens the database anew."""
         text = " ".join(str(error).split())
+        self.behind = isinstance(error, RolledBack)
         self.trouble = text if isinstance(error, STORAGE_ERRORS) else f"internal error: {type(error).__name__}: {text}"
         self.close()
 
     def _persist(self, readings: Iterable[Reading], received_unix_s: int) -> list[Outcome]:
         outcomes: list[Outcome] = []
+        self.watch_clock(received_unix_s * 1000)
         store = self._opened()
         with store.transaction():
-            store.chain.anchors.note_clock(received_unix_s * 1000)
+            store.chain.anchors.check_clock(received_unix_s * 1000)
+            store.chain.anchors.note_clock(received_unix_s * 1000, self._begins_epoch)
             for reading in readings:
                 outcomes += clerk.take(store, reading, received_unix_s)
             _count(store, outcomes)
+        self._begins_epoch = False
         self._at("persisted")
         return outcomes
 
-    def _answer(self, outcomes: Sequence[Outcome], at_once: bool = False) -> list[Reply]:
-        """Publish, make the receipts that are missing, and answer; without a receipt, with the reason why. What is
-        accepted while it is not yet time to publish is answered when it is."""
-        due = True
+    def _answer(self, outcomes: Sequence[Outcome]) -> list[Reply]:
+        """Publish, make the receipts that are missing, and answer; without a receipt, with the reason why."""
         fresh: list[Receipted] = []
         receipts: dict[tuple[bytes | None, int | None], bytes] = {}
         try:
             store = self._opened()
-            due = at_once or self._due(store)
-            fresh = self._receipt(store) if due else []
+            fresh = list(self._receipt(store))
             receipts = {(item.device_id, item.sequence): item.receipt for item in fresh}
-            receipts |= _originals(store, outcomes)
-            self.trouble = None
+            receipts |= self._originals(store, outcomes)
+            self.trouble, self.behind = None, False
         except STORAGE_ERRORS as error:
             self._note(error)
         told = {(item.device_id, item.sequence) for item in fresh}
         replies = [self._accepted(item) for item in fresh]
         for outcome in _last_words(outcomes):
-            if not due and outcome.verdict in RECEIPTED and outcome.key not in receipts:
-                continue
             if outcome.verdict != ACCEPTED or outcome.key not in told:
                 replies.append(self._reply(outcome, receipts.get(outcome.key)))
         return replies
 
-    def _due(self, store: Store) -> bool:
-        """Whether it is time to publish. What an earlier process left over is published at once."""
-        size = store.size()
-        if self._published_size < 0 or size == self._published_size:
-            return True
-        return self._pace.due(store.log.bytes_from(self._published_size), self._monotonic_s())
+    def make_receipts(self) -> int:
+        """Publish, and make the receipts that are missing, which nobody is sent: a recovered log has been receipted
+        before. How many. Raises what `STORAGE_ERRORS` names."""
+        return sum(1 for _ in self._receipt(self._opened()))
 
-    def _publish(self, store: Store, size: int) -> Checkpoint:
-        stored_bytes = store.log.bytes_from(self._published_size) if 0 <= self._published_size < size else 0
-        before_bytes = self._public.written_bytes
-        with self.folder.publishing():
-            head = self._public.publish(store, self._at)
-        self._pace.published(stored_bytes, self._public.written_bytes - before_bytes)
-        return head
-
-    def _receipt(self, store: Store) -> list[Receipted]:
+    def _receipt(self, store: Store) -> Iterator[Receipted]:
         """Publish what is not, then sign and keep the receipts that are missing."""
         size = store.size()
         waiting = store.chain.without_receipt(size, BATCH_MESSAGES_MAX)
         if size == self._published_size and not waiting:
-            return []
-        head = self._publish(store, size)
+            return
+        with self.folder.publishing():
+            head = self._public.publish(store, self._at)
         self._published_size = head.size
         self._at("published")
-        result: list[Receipted] = []
         while waiting:
             receipted = self._sign_receipts(store, head, waiting)
             with store.transaction():
                 store.chain.keep_receipts(receipted, head.size, head.root)
-            result += receipted
+            yield from receipted
             waiting = store.chain.without_receipt(head.size, BATCH_MESSAGES_MAX)
         self._at("receipted")
-        return result
 
     def _sign_receipts(self, store: Store, head: Checkpoint, waiting: Sequence[Row]) -> list[Receipted]:
         leaves = [row[0] for row in waiting]
-        read = store.log.cached(leaves[0], head.size)
-        receipts = sign_receipts(head.size, head.root, leaves, read, self.folder.key_id, self.folder.sign)
+        read = store.log.cached(leaves[0], min(leaves[-1] + 1, leaves[0] + 2 * BATCH_MESSAGES_MAX))
+        try:
+            receipts = sign_receipts(head.size, head.root, leaves, read, self.folder.key_id, self.folder.sign)
+        except LookupError as error:
+            raise EntryDamaged(f"{error}; the store is damaged, `amos ledger fsck` says where and what to do") from None
         return [
             Receipted(device_id, sequence, site, message_sha256, receipt)
             for (_leaf, device_id, sequence, site, message_sha256), receipt in zip(waiting, receipts, strict=True)
         ]
+
+    def _originals(self, store: Store, outcomes: Iterable[Outcome]) -> dict[tuple[bytes | None, int | None], bytes]:
+        """The receipts that the batch's duplicates got when they were accepted. Raises `EntryDamaged`."""
+        result: dict[tuple[bytes | None, int | None], bytes] = {}
+        for outcome in outcomes:
+            if outcome.verdict == DUPLICATE and outcome.device_id is not None and outcome.sequence is not None:
+                found = store.chain.receipted(outcome.device_id, outcome.sequence)
+                if found is not None:
+                    check_receipt(store, *found, self.folder.public_key)
+                    result[outcome.key] = found[1]
+        return result
 
     def _accepted(self, item: Receipted) -> Reply:
         outcome = Outcome(item.message_sha256, item.site, item.device_id, item.sequence, ACCEPTED, "")
@@ -300,17 +328,6 @@ def _anchor(store: Store, message: Message, unix_ms: int) -> tuple[str, Anchor] 
     store.chain.anchors.issue(device_id, unix_ms)
     anchor = Anchor(version=VERSION, device_id=device_id, nonce=message.payload, unix_ms=unix_ms)
     return device_topic(site, device_id, ANCHOR), anchor
-
-
-def _originals(store: Store, outcomes: Iterable[Outcome]) -> dict[tuple[bytes | None, int | None], bytes]:
-    """The receipts that the batch's duplicates got when they were accepted."""
-    result: dict[tuple[bytes | None, int | None], bytes] = {}
-    for outcome in outcomes:
-        if outcome.verdict == DUPLICATE and outcome.device_id is not None and outcome.sequence is not None:
-            receipt = store.chain.receipt(outcome.device_id, outcome.sequence)
-            if receipt is not None:
-                result[outcome.key] = receipt
-    return result
 
 
 def _last_words(outcomes: Sequence[Outcome]) -> list[Outcome]:

@@ -26,3 +26,18 @@ NUMBER_MAX = (1 << 63) - 1
 
 DETAIL_BYTES_MAX = 200
 """The answer's `detail` field."""
+
+AHEAD_HEADS_MAX = 64
+"""Tree heads kept that the log does not contain: one is enough to refuse, and the highest says what is missing."""
+
+FORGONE_LEAVES_MAX = 1_000_000
+"""Leaves that say nothing after an entry that gives up a tree head: ten minutes of the busiest ledger's entries."""
+
+REFUSAL_LINES_MAX = 60
+"""Refusals told one by one in a minute: a person reads no more, and a flood must not fill the log's disk."""
+
+DISK_FREE_BYTES_MIN = 256 << 20
+"""Below, the ledger says that it is not well: SQLite's log and a day of bundles need some room to end cleanly."""
+
+TURN_S_MAX = 60
+"""A service that has not turned for so long hangs: the longest batch waits for the disk, for seconds."""

@@ -1,9 +1,10 @@
 """The ledger's place at the broker: usage messages, nonces and enrolments in, answers out (`amos_mqtt.client`).
 
-Contract: a message is acknowledged to the broker when the service says so, after its answer is on the way; one that was
-not is delivered again. Delivery may repeat, never the effect: intake sees to that. When the queue is full a message is
-dropped and counted; its courier sends it again. `report` is told once that the broker is away, and once that it is
-there.
+Contract: a message is acknowledged to the broker when the service says so, when it is durably decided; one that was not
+is delivered again. Where the connection broke before that acknowledgement left, the message is delivered once more and
+acknowledged then without being decided again, so that the shortest connection gets on. Delivery may repeat, never the
+effect: intake sees to that. When the queue is full a message is dropped and counted; its courier sends it again.
+`report` is told what the operator should know of the connection, each thing once.
 """
 
 import threading
@@ -11,13 +12,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from amos.protocol.limits import ENVELOPE_BYTES_MAX
-from amos.protocol.topics import ALL_ENROLMENTS, ALL_TIME, ALL_USAGE
+from amos.protocol.limits import RECEIPTED_BYTES_MAX
+from amos.protocol.topics import ALL_COURIER_CHECKPOINTS, ALL_ENROLMENTS, ALL_RECEIPTED, ALL_TIME, ALL_USAGE, CHECKPOINT
 from amos_ledger.intake.reading import Message
-from amos_mqtt.broker import LEVEL_NAMES, Broker
-from amos_mqtt.client import ClientSettings, MqttClient
-from amos_mqtt.happenings import Arrival, Denied, Down, Happening, Up
+from amos_mqtt.broker import Broker
+from amos_mqtt.client import MqttClient
+from amos_mqtt.happenings import Arrival, Down, Happening, Said, Up
 from amos_mqtt.limits import OUTGOING_QUEUED_MAX, PAUSES_S
+from amos_mqtt.settings import ClientSettings
 
 
 class MqttEdge:
@@ -34,11 +36,10 @@ class MqttEdge:
         self.reached = False
         self._report = report
         self._woken = threading.Event()
-        settings = ClientSettings(client_id, ENVELOPE_BYTES_MAX, lasting=True, acknowledges=True, pauses_s=pauses_s)
+        settings = ClientSettings(client_id, RECEIPTED_BYTES_MAX, lasting=True, acknowledges=True, pauses_s=pauses_s)
         self._client: MqttClient[Message] = MqttClient(broker, settings, Message.of, self._woken.set)
         self._arrived: deque[Arrival[Message]] = deque()
         self._unsent: deque[tuple[str, bytes, bool]] = deque()
-        self._said: set[str] = set()
         self._dropped_taken = 0
 
     def start(self) -> None:
@@ -64,6 +65,16 @@ class MqttEdge:
             self._poll()
         return [self._arrived.popleft() for _ in range(min(count_max, len(self._arrived)))]
 
+    @property
+    def waiting(self) -> int:
+        """Messages that came and are not taken yet."""
+        return len(self._arrived) + self._client.waiting
+
+    @property
+    def unsent(self) -> int:
+        """Answers that wait for a connection."""
+        return len(self._unsent)
+
     def take_dropped(self) -> int:
         """Messages that found the queue full since the last call."""
         dropped, self._dropped_taken = self._client.dropped - self._dropped_taken, self._client.dropped
@@ -79,7 +90,7 @@ class MqttEdge:
         return True
 
     def acknowledge(self, arrival: Arrival[Message]) -> None:
-        """Let the broker forget a message."""
+        """It is durably decided: let the broker forget it."""
         self._client.acknowledge(arrival)
 
     def _poll(self) -> None:
@@ -88,28 +99,22 @@ class MqttEdge:
             self._happened(happening)
 
     def _happened(self, happening: Happening[Message]) -> None:
-        name = f"broker {self._client.broker.name}"
         if isinstance(happening, Arrival):
             self._arrived.append(happening)
         elif isinstance(happening, Up):
-            self._said.clear()
+            if happening.resumed:
+                self._arrived.clear()  # the broker delivers them again, and these could not be acknowledged any more
+            # Heads first: they may stop the ledger.
+            self._client.subscribe([CHECKPOINT, ALL_COURIER_CHECKPOINTS, ALL_RECEIPTED])
             self._client.subscribe([ALL_USAGE, ALL_TIME, ALL_ENROLMENTS])
             while self._unsent:
                 self._client.publish(*self._unsent.popleft())
             self.reached = True
-            self._report(f"{name} connected, {LEVEL_NAMES[happening.level]}")
             self.connected.set()
         elif isinstance(happening, Down):
             self.connected.clear()
-            self._say_once("away", f"{name} {happening.reason}; trying again until it is there")
-        elif isinstance(happening, Denied):
-            self._say_once(happening.what, f"{name} does not permit {happening.what}; check its access rules")
-
-    def _say_once(self, subject: str, sentence: str) -> None:
-        """At most once between two connections."""
-        if subject not in self._said:
-            self._report(sentence)
-            self._said.add(subject)
+        elif isinstance(happening, Said):
+            self._report(happening.sentence)
 
 
 def _clock_ms() -> int:

@@ -16,6 +16,7 @@ from amos.protocol.limits import OPT_OUTS_BYTES_MAX
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos_ledger.errors import LedgerError, OptOutsRefused, StorageFailed
 from amos_ledger.folder import Folder
+from amos_ledger.heads import checked_store
 from amos_ledger.public import Public
 from amos_ledger.registry import read_capped
 from amos_ledger.store.store import Store
@@ -27,7 +28,7 @@ def add_opt_outs(folder: Folder, data: bytes) -> tuple[OptOuts, bool]:
     """(list, whether it was not in force before). Raises `OptOutsRefused`, `StorageFailed`."""
     opt_outs = _opened(folder, data)
     try:
-        with folder.publishing(), folder.open_store() as store:
+        with folder.publishing(), checked_store(folder) as store:
             present = published(folder)
             if present != data and present is not None:
                 _check_later(opt_outs, _opened(folder, present))

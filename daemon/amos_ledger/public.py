@@ -13,31 +13,31 @@ from pathlib import Path
 
 from amos.crypto import verify
 from amos.edges.durable_host import sync_folder, write_whole
+from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint, sign_checkpoint
 from amos.protocol.errors import ProtocolError
 from amos_ledger.errors import RolledBack
 from amos_ledger.log import tree
-from amos_ledger.log.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from amos_ledger.log.tiles import TILE_LEVELS, TILE_WIDTH, Tile, bundle, tiles_between
+from amos_ledger.log.tiles import TILE_LEVELS, TILE_WIDTH, Tile, bundle, check_hashes, tiles_between
 from amos_ledger.store.store import Store
 
 CHECKPOINT = "checkpoint"
+WITNESSED = "checkpoint.witnessed"
+"""The last checkpoint that enough witnesses have cosigned."""
 
 
 class Public:
-    """The published directory `root` of the ledger with this key; `sign_message` signs its checkpoints. `written_bytes`
-    counts what this object has written there."""
+    """The published directory `root` of the ledger with this key; `sign_message` signs its checkpoints."""
 
     def __init__(self, root: Path, public_key: bytes, sign_message: Callable[[bytes], bytes]) -> None:
         self.root = root
         self._public_key = public_key
         self._sign = sign_message
-        self.written_bytes = 0
         self._complete = False  # nothing is known of what an earlier process left behind
 
     def publish(self, store: Store, at: Callable[[str], None]) -> Checkpoint:
         """Publish all that `store` holds; the checkpoint over it. `at` is told of each step. Raises `RolledBack`."""
         size = store.size()
-        old = self._last(store.origin)
+        old = self.last(store.origin)
         begun = old.size // TILE_WIDTH * TILE_WIDTH if old and self._complete else size
         read = store.log.cached(begun, size)
         head = Checkpoint(store.origin, size, tree.root(size, read))
@@ -70,7 +70,6 @@ class Public:
         path = self.root / name
         _make_folder(path.parent)
         write_whole(path, data)
-        self.written_bytes += len(data)
 
     def _publish_tile(self, store: Store, tile: Tile, read: tree.Read) -> None:
         if not (self.root / tile.path).exists():
@@ -79,12 +78,13 @@ class Public:
             else:
                 level = tile.level * TILE_LEVELS
                 data = b"".join(read(level, index) for index in range(tile.first, tile.first + tile.width))
+                check_hashes(tile, data, read)
             self.write(tile.path, data)
         if tile.width == TILE_WIDTH:
             # Partial forms of older checkpoints may go once the full tile is there.
             shutil.rmtree(self.root / tile.partials, ignore_errors=True)
 
-    def _last(self, origin: str) -> Checkpoint | None:
+    def last(self, origin: str) -> Checkpoint | None:
         """The published checkpoint, or None."""
         path = self.root / CHECKPOINT
         if not path.exists():

@@ -8,6 +8,16 @@ from amos.protocol.segment import Usage
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceKey:
+    """A key of a device. It signs the sequence numbers from `first_sequence` up to before `until`, None: in force."""
+
+    key_id: bytes
+    public_key: bytes
+    first_sequence: int
+    until: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """An enrolled device; `quarantine` says why its segments are only kept as evidence, None when they count.
 
@@ -15,8 +25,8 @@ class Device:
     taken of the time since its first enrolment is `counted_ms` (settlement.standing).
     """
 
+    keys: tuple[DeviceKey, ...]
     device_id: bytes
-    public_key: bytes
     site: str
     name: str
     tier: int
@@ -25,6 +35,10 @@ class Device:
     retired_unix_s: int | None
     first_enrolled_unix_s: int
     counted_ms: int
+
+    def key(self, key_id: bytes) -> DeviceKey | None:
+        """The key of this id that the device has or had, or None."""
+        return next((key for key in self.keys if key.key_id == key_id), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +119,7 @@ class SeedRoot:
 class Decided:
     """A verdict of `amos.protocol.answer`, and what to add to its sentence (may be empty).
 
-    `finding` names what is impossible, and stands at the beginning of the detail too.
+    `finding` names what is wrong where the verdict does not, and stands at the beginning of the detail too.
     """
 
     verdict: int
@@ -146,6 +160,52 @@ class Held:
     site: str
     message_sha256: bytes
     received_unix_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A held segment as it is reported. `waits_for` is a sequence number, or 0 when it waits for its pack."""
+
+    device_id: bytes
+    name: str
+    site: str
+    sequence: int
+    verdict: int
+    waits_for: int
+    pack: bytes
+    received_unix_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A segment that is kept and does not count. `ruling` is the index of the entry that rejected it, None: none did.
+
+    site, message_sha256  whom to answer; None for what was kept before schema 4
+    """
+
+    sequence: int
+    sha256: bytes
+    segment: bytes
+    verdict: int
+    detail: str
+    finding: str | None
+    received_unix_s: int
+    site: str | None
+    message_sha256: bytes | None
+    ruling: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A device in quarantine since the entry `leaf_index`; `evidence` segments are kept, of them `rejected`."""
+
+    device_id: bytes
+    name: str
+    site: str
+    leaf_index: int
+    reason: str
+    evidence: int
+    rejected: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +260,12 @@ class DeviceTotals:
     renderer    whether it is enrolled to render, and need not play in real time
     boots, sessions  as its own counters say; `sessions_without_play` of these left no play in an accepted segment:
                 broken off before anything sounded, not sent yet, or skipped when a card was changed
-    flags       what is odd about accepted segments;  findings  what was impossible, and is evidence
+    flags       what is odd about accepted segments;  findings  what is evidence, by what is wrong with it
     predecessor, successor  the devices (hex) that it replaced and that replaced it, in the same place at the site
     retired_unix_s  since when its play does not count, because it was replaced or revoked; None while it does
     place_segments, place_frames  of this device and all before it in its place
+    enrolled_unix_s  when it was enrolled first;  last_seen_unix_s  when the ledger last took something of it in, or
+                told it the time, which a courier asks for once a day
     """
 
     device_id: str
@@ -225,6 +287,12 @@ class DeviceTotals:
     retired_unix_s: int | None = None
     place_segments: int = 0
     place_frames: int = 0
+    enrolled_unix_s: int = 0
+    last_seen_unix_s: int | None = None
+
+    def silent_s(self, now_s: int) -> int:
+        """For how long nothing was heard of it; one that never was heard of is silent since its enrolment."""
+        return now_s - (self.enrolled_unix_s if self.last_seen_unix_s is None else self.last_seen_unix_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +320,38 @@ class Totals:
     def quarantined(self) -> list[DeviceTotals]:
         """Devices in quarantine."""
         return [device for device in self.devices if device.quarantine is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What alerts about a device rest on.
+
+    seen_unix_s    when it was last heard of, or enrolled
+    lease_end_unix_s  of the pack of its newest segment, None: that is not known
+    session_ms, delivered_ms  of its latest session: how long it lasted, and how much sound left it
+    """
+
+    device_id: str
+    name: str
+    site: str
+    renderer: bool
+    retired: bool
+    quarantine: str | None
+    seen_unix_s: int
+    lease_end_unix_s: int | None
+    session_ms: int
+    delivered_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """Counts that are had at once, however large the ledger is."""
+
+    log_size: int
+    without_receipt: int
+    held: int
+    devices: int
+    quarantined: int
 
 
 def with_places(devices: list[DeviceTotals]) -> list[DeviceTotals]:

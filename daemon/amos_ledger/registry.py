@@ -8,17 +8,18 @@ import hashlib
 import sqlite3
 from pathlib import Path
 
-from amos.crypto import verify
+from amos.crypto import key_id, verify
 from amos.protocol.catalogue import Catalogue, open_catalogue
+from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import CATALOGUE_BYTES_MAX, ENROLMENT_BYTES_MAX, MANIFEST_BYTES_MAX, REVOCATION_BYTES_MAX
 from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.revocation import Revocation, open_revocation
 from amos.protocol.segment import TIER_RENDERER
+from amos_ledger.clerk import judge_again
 from amos_ledger.errors import EnrolmentRefused, LedgerError, PackRefused, RevocationRefused, StorageFailed
 from amos_ledger.folder import Folder
-from amos_ledger.log.checkpoint import Checkpoint
 from amos_ledger.public import Public
 from amos_ledger.store.chain import Chain
 from amos_ledger.store.store import Store
@@ -54,11 +55,32 @@ def enrol(
             return enrolment, False
         if present is not None and present[0] >= enrolment.unix_s:
             raise EnrolmentRefused(f"enrolment.unix_s: expected after {present[0]}, found {enrolment.unix_s}")
-        fault = _renderer_fault(store.chain, enrolment) or _replacement_fault(store.chain, enrolment)
+        chain, known = store.chain, store.chain.keys(enrolment.device_id)
+        fault = (
+            _key_fault(chain, enrolment, known)
+            or _renderer_fault(chain, enrolment)
+            or _replacement_fault(chain, enrolment)
+        )
         if fault is not None:
             raise EnrolmentRefused(f"enrolment.{fault}")
-        store.chain.enrol(enrolment, store.append([data]))
+        chain.enrol(enrolment, store.append([data]))
+        for first_sequence, _key in enrolment.keys[max(len(known), 1) :][:1]:
+            judge_again(store, enrolment.device_id, first_sequence)
     return enrolment, True
+
+
+def _key_fault(chain: Chain, enrolment: Enrolment, known: list[tuple[int, bytes]]) -> str | None:
+    """Why these cannot be the device's keys: those that are known stay as they are, and a further one begins after all
+    that was accepted, or a segment would have been signed by a key that was not in force."""
+    claimed = enrolment.keys
+    if claimed[: len(known)] != known:
+        first, key = known[-1]
+        return f"public_key: expected a history with key {key_id(key).hex()} from segment {first} on, found another"
+    last = chain.last_sequence(enrolment.device_id)
+    for first, _key in claimed[max(len(known), 1) :][:1]:
+        if first <= last:
+            return f"handovers: expected a first sequence above {last}, which is accepted, found {first}"
+    return None
 
 
 def _renderer_fault(chain: Chain, enrolment: Enrolment) -> str | None:
@@ -144,9 +166,24 @@ def add_pack(folder: Folder, store: Store, manifest_data: bytes, catalogue_data:
             raise PackRefused(
                 f"catalogue.serial: expected a number not used yet, found {catalogue.serial} with other works"
             )
-        fresh = store.documents.add_manifest(pack, manifest_data)
+        _check_played(store, catalogue)
+        fresh = store.documents.add_manifest(manifest.serial, pack, manifest_data)
         fresh |= store.documents.add_catalogue(catalogue.serial, sha256, catalogue_data)
     return pack, manifest, fresh
+
+
+def _check_played(store: Store, catalogue: Catalogue) -> None:
+    """Nobody could be paid by a catalogue in force that lacks a stem of which there is play."""
+    latest = store.documents.latest_serial()
+    if latest is not None and catalogue.serial < latest:
+        return  # it is in force no more
+    owned = {work.stem_id for work in catalogue.works}
+    missing = sorted(store.played_stems() - owned)
+    if missing:
+        raise PackRefused(
+            f"catalogue.works: expected every stem of which there is play, found none with id {missing[0].hex()}"
+            + (f" and {len(missing) - 1} others" if len(missing) > 1 else "")
+        )
 
 
 def read_enrolment(path: Path) -> bytes:

@@ -9,13 +9,19 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+from amos.protocol import topics
 from amos.protocol.answer import ACCEPTED, FORK, IMPOSSIBLE
+from amos_ledger.head_exchange import HeadExchange
+from amos_ledger.heads import Standing
 from amos_ledger.intake.reading import Message, asks_time
 from amos_ledger.ledger import Ledger, Reply
 from amos_ledger.limits import BATCH_MESSAGES_MAX
+from amos_ledger.metrics import Gauges
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.opt_outs import OptOutPublisher
 from amos_ledger.records import verdict_name
+from amos_ledger.refusal_log import RefusalLog
+from amos_mqtt.happenings import Arrival
 
 TICK_S = 1.0
 """How soon a pack published by another process is noticed."""
@@ -33,15 +39,28 @@ SUMMARY_S = 10.0
 class Service:
     """Serves `ledger` over `edge` until `stop` is set."""
 
-    def __init__(self, ledger: Ledger, edge: MqttEdge, report: Callable[[str], None], stop: threading.Event) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        edge: MqttEdge,
+        report: Callable[[str], None],
+        stop: threading.Event,
+        gauges: Gauges | None = None,
+        beat: Callable[[], None] | None = None,
+    ) -> None:
         self._ledger = ledger
         self._edge = edge
         self._report = report
         self._stop = stop
         self._opt_out_publisher = OptOutPublisher(ledger.folder, edge.publish)
+        self._exchange = HeadExchange(ledger.folder, edge.publish, ledger.forgone)
+        self._waiting: list[Arrival[Message]] = []
         self._counts: Counter[str] = Counter()
         self._summarised_s = 0.0
         self._trouble: str | None = None
+        self._refusals = RefusalLog()
+        self._gauges = gauges or Gauges(ledger.folder.path)
+        self._beat = beat
 
     def run(self, idle_s: float | None = None) -> None:
         """Serve. What earlier processes left undone is done first."""
@@ -50,36 +69,67 @@ class Service:
         ticked_s = 0.0
         try:
             while not self._stop.is_set():
-                batch = self._edge.next_batch(BATCH_MESSAGES_MAX, POLL_S)
+                batch = self._hear(self._edge.next_batch(BATCH_MESSAGES_MAX, POLL_S))
                 now_s = time.monotonic()
+                self._ledger.watch_clock(_now_ms())
+                if self._edge.connected.is_set():
+                    self._exchange.step(self._edge.connections, self._ledger.behind, now_s)
                 if batch:
                     busy_s = now_s
-                    messages = [item.message for item in batch]
-                    self._date([message for message in messages if asks_time(message)])
-                    usage = [message for message in messages if not asks_time(message)]
-                    self._send(self._ledger.take(usage, int(time.time())) if usage else [])
-                    for arrival in batch:
-                        self._edge.acknowledge(arrival)
-                awaited = self._edge.connected.is_set() or now_s - started_s >= FIRST_TICK_S
+                    self._take(batch)
+                alone = not self._edge.connected.is_set() and now_s - started_s >= FIRST_TICK_S
+                awaited = self._exchange.heard or alone
                 if awaited and now_s - ticked_s >= TICK_S:
                     ticked_s = now_s
                     self._send(self._ledger.tick())
                     if self._edge.connected.is_set():
                         self._opt_out_publisher.tell(self._edge.connections)
                 self._say()
+                self._note()
                 if idle_s is not None and now_s - busy_s >= idle_s:
-                    self._send(self._ledger.tick(at_once=True))
                     return
         finally:
+            if self._exchange.heard and not self._ledger.behind:
+                self._exchange.show(self._edge.connections, time.monotonic(), last=True)
             self._edge.stop()
             self._summarise()
             self._ledger.close()
+
+    def _hear(self, batch: list[Arrival[Message]]) -> list[Arrival[Message]]:
+        """Take the tree heads out of a batch. What else has arrived so far, or nothing while heads are waited for."""
+        shown = [item for item in batch if topics.shows_head(item.message.topic)]
+        if shown:
+            standings = self._ledger.hear([item.message.payload for item in shown])
+            forged = sum(standing == Standing.FORGED for standing in standings)
+            self._counts["tree heads not signed by this ledger"] += forged
+            for arrival in shown:
+                self._edge.acknowledge(arrival)
+        self._waiting += [item for item in batch if not topics.shows_head(item.message.topic)]
+        if not self._exchange.heard:
+            return []
+        ready, self._waiting = self._waiting, []
+        return ready
+
+    def _take(self, batch: list[Arrival[Message]]) -> None:
+        """Have a batch decided; each message is acknowledged as soon as what came of it is durable."""
+        questions = [arrival for arrival in batch if asks_time(arrival.message)]
+        usage = [arrival for arrival in batch if not asks_time(arrival.message)]
+        self._date([arrival.message for arrival in questions])
+        self._acknowledge(questions)
+        if usage:
+            replies = self._ledger.take([arrival.message for arrival in usage], int(time.time()))
+            self._acknowledge(usage)
+            self._send(replies)
+
+    def _acknowledge(self, arrivals: list[Arrival[Message]]) -> None:
+        for arrival in arrivals:
+            self._edge.acknowledge(arrival)
 
     def _date(self, messages: list[Message]) -> None:
         """Answer nonces at once: their players' clocks are wrong by half of what this takes."""
         if not messages:
             return
-        for dated in self._ledger.date(messages, time.time_ns() // 1_000_000):
+        for dated in self._ledger.date(messages, _now_ms()):
             self._counts["time asked, and not told" if dated is None else "time anchors"] += 1
             if dated is not None and not self._edge.publish(*dated):
                 self._counts["answers not sent"] += 1
@@ -88,11 +138,24 @@ class Service:
         for reply in replies:
             verdict = reply.answer.verdict
             self._counts[verdict_name(verdict)] += 1
+            self._gauges.verdicts[verdict_name(verdict)] += 1
             if verdict in (FORK, IMPOSSIBLE) and reply.answer.device_id is not None:
                 device_id = reply.answer.device_id.hex()
                 self._report(f"quarantine: {device_id}: {verdict_name(verdict)}: {reply.answer.detail}")
+            for line in self._refusals.lines(reply.topic, reply.answer, time.monotonic_ns() // 1_000_000):
+                self._report(line)
             if reply.topic is not None and not self._edge.publish(reply.topic, reply.answer.encode()):
                 self._counts["answers not sent"] += 1
+
+    def _note(self) -> None:
+        """Say to whoever looks that the loop turns, and how it fares."""
+        gauges, edge = self._gauges, self._edge
+        gauges.turned_s = time.monotonic()
+        gauges.connected, gauges.connections = edge.connected.is_set(), edge.connections
+        gauges.queued_messages, gauges.unsent_answers = edge.waiting, edge.unsent
+        gauges.trouble = self._ledger.trouble
+        if self._beat is not None:
+            self._beat()
 
     def _say(self) -> None:
         """One line when storing begins to fail and one when it works again; a summary of the rest now and then."""
@@ -107,8 +170,12 @@ class Service:
         dropped = self._edge.take_dropped()
         if dropped:
             self._counts["dropped, the queue was full"] += dropped
-        if self._counts:
-            order = sorted(self._counts.items(), key=lambda item: (item[0] != verdict_name(ACCEPTED), item[0]))
+        if +self._counts:
+            order = sorted((+self._counts).items(), key=lambda item: (item[0] != verdict_name(ACCEPTED), item[0]))
             self._report(", ".join(f"{count} {name}" for name, count in order))
             self._counts.clear()
             self._summarised_s = time.monotonic()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

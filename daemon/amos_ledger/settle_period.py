@@ -15,13 +15,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from amos.protocol.checkpoint_host import Checkpoint, sign_checkpoint
 from amos.protocol.errors import ProtocolError
 from amos.protocol.merkle import leaf_hash
 from amos_ledger.close_period import ClosedNow, close_period
 from amos_ledger.errors import StorageFailed
 from amos_ledger.folder import Folder
+from amos_ledger.heads import checked_store
 from amos_ledger.log import tree
-from amos_ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from amos_ledger.opt_outs import log_published
 from amos_ledger.public import Public
 from amos_ledger.settlement.statement import USAGE_PROOFS_MAX, Proof, UsageProof, file_bytes, statement
@@ -43,7 +44,7 @@ def settle_period(folder: Folder, period: str, income_micro: int, currency: str)
     Raises `LedgerError` (`StorageFailed` when disk or database refuse), `SettlementError`.
     """
     try:
-        with folder.open_store() as store:
+        with checked_store(folder) as store:
             log_published(folder, store)
             closed = close_period(store, folder.sign, period, income_micro, currency)
             public = Public(folder.public, folder.public_key, folder.sign)
@@ -89,8 +90,7 @@ def _statements(folder: Folder, store: Store, closed: ClosedNow) -> list[tuple[s
 
 
 def _usage_proof(store: Store, index: int, size: int, read: tree.Read) -> UsageProof:
-    entry = next(store.entries(index, index + 1))[1]
-    return UsageProof(index, leaf_hash(entry), tree.inclusion_path(index, size, read))
+    return UsageProof(index, leaf_hash(store.log.entry(index)), tree.inclusion_path(index, size, read))
 
 
 def _leaves(core: Mapping[str, object]) -> list[int]:

@@ -1,66 +1,69 @@
-"""The client of courier, ledger and operator, over paho-mqtt 2: MQTT 5 where the broker speaks it, else 3.1.1.
+"""The client of courier, ledger and operator: MQTT 5 where the broker speaks it, else 3.1.1.
 
 Contract: at least once, nothing more. An acknowledgement of the broker says nothing about durability, so it only frees
-a place in flight. Messages may be lost, doubled, late or forged. paho's callbacks run on its own thread and only put
-events into a bounded queue; `poll` hands them to the loop of whoever uses the client, and everything else is called on
-that loop's thread. Connecting is retried for ever with growing pauses. Nothing raises for what broker or network do.
+a place in flight. Messages may be lost, doubled, late or forged. A `Line` is one connection, with a thread of its own
+that only puts events into a bounded queue; `poll` hands them to the loop of whoever uses the client, and everything
+else is called on that loop's thread. Connecting is tried for ever with growing pauses. Nothing raises for what broker
+or network do.
 
-Which level a broker speaks is found out by trying: a handshake that is refused, broken off or not answered is followed
-by one in the next level, at once until each was tried. So neither a broker that waits for the rest of a CONNECT in
-MQTT 5 (amqtt does) nor one that hung up by chance keeps the client in one level for good.
+Which level a broker speaks is found out by trying: a handshake that is refused for it, broken off or not answered is
+followed by one in the next level, at once until each was tried. So neither a broker that waits for the rest of a
+CONNECT in MQTT 5 (amqtt does) nor one that hung up by chance keeps the client in one level for good. Only a connection
+on which something came about, or that lasted, makes the pauses short again.
 """
 
 import random
-import threading
+import re
 import time
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-
+from amos_mqtt import causes
 from amos_mqtt.back_off import back_off_ms
 from amos_mqtt.broker import LEVEL_NAMES, Broker
-from amos_mqtt.happenings import Acknowledged, Arrival, Denied, Down, Event, Happening, Inbox, Opened, Up
-from amos_mqtt.limits import (
-    CONNACK_WAIT_MS,
-    INFLIGHT_MAX,
-    KEEPALIVE_S,
-    OUTGOING_QUEUED_MAX,
-    PAUSES_S,
-    QOS,
-    SESSION_EXPIRY_S,
+from amos_mqtt.decided import Decided
+from amos_mqtt.happenings import (
+    Acknowledged,
+    Arrival,
+    Denied,
+    Down,
+    Event,
+    Happening,
+    Inbox,
+    Opened,
+    Said,
+    Subscribed,
+    Up,
 )
+from amos_mqtt.limits import CONNACK_WAIT_MS, INFLIGHT_MAX, OUTGOING_QUEUED_MAX, SENDS_MAX, SHORT_LIVED_MAX, STEADY_MS
+from amos_mqtt.line import Line
+from amos_mqtt.settings import ClientSettings
+from amos_mqtt.teller import Teller
 
 T = TypeVar("T")
 
+_REFUSAL = 128
+_NOT_AUTHORISED = 135
+_HEADER_BYTES_MAX = 16
+"""Of a PUBLISH without properties, beside topic and payload."""
 
-@dataclass(frozen=True)
-class ClientSettings:
-    """Who speaks, and how.
 
-    payload_bytes_max   of a message for us; in MQTT 5 the broker keeps those of twice the size to itself
-    will                topic and payload that the broker retains when we are lost
-    lasting             whether the broker keeps messages for us while we are away
-    acknowledges        whether messages are acknowledged by `acknowledge` instead of on arrival
-    pauses_s            first and longest wait before connecting again
-    """
+@dataclass
+class _Outgoing:
+    """A message that the broker has not acknowledged; `sends` counts lines on which it was, and nothing came of it."""
 
-    client_id: str
-    payload_bytes_max: int
-    will: tuple[str, bytes] | None = None
-    lasting: bool = False
-    acknowledges: bool = False
-    pauses_s: tuple[int, int] = PAUSES_S
+    topic: str
+    payload: bytes
+    retain: bool
+    sends: int = 0
 
 
 class MqttClient(Generic[T]):
     """Construct, `start`, then `poll` until done, then `stop`.
 
-    `read(topic, payload)` runs on paho's thread and makes of a message what is worth a place in the queue, or None.
+    `read(topic, payload)` runs on the line's thread and makes of a message what is worth a place in the queue, or None.
     `wake` is called there when `poll` has something to do.
 
     up            bool, connected as far as `poll` has told
@@ -81,18 +84,32 @@ class MqttClient(Generic[T]):
         self._read = read
         self._wake = wake
         self._inbox: Inbox[T] = Inbox()
-        self._client: paho.Client | None = None
-        self._generation = 0
+        self._decided = Decided()
+        self._teller = Teller(broker.name)
+        self._line: Line[T] | None = None
+        self._number = 0
         self._level_index = 0
+        self._tried = 0
         self._attempt = 0
+        self._short_lived = 0
         self._start_ms: int | None = None
         self._opened_ms: int | None = None
-        self._unacknowledged: set[int] = set()
+        self._up_ms = 0
+        self._useful = False
+        self._sent: OrderedDict[int, _Outgoing] = OrderedDict()
+        self._queued: deque[_Outgoing] = deque()  # beyond what the broker takes at once
+        self._subscriptions: dict[int, list[str]] = {}
+        self._told: list[Happening[T]] = []
 
     @property
     def dropped(self) -> int:
         """Messages that found the queue full or were not worth a place in it."""
         return self._inbox.dropped
+
+    @property
+    def waiting(self) -> int:
+        """Messages that came and were not polled yet."""
+        return self._inbox.arrivals
 
     def start(self, now_ms: int) -> None:
         """Connect, and keep trying for ever."""
@@ -103,31 +120,35 @@ class MqttClient(Generic[T]):
 
         What is not acknowledged stays with the broker.
         """
-        client, self._client = self._client, None
+        line, self._line = self._line, None
         self._start_ms = self._opened_ms = None
-        if client is None:
+        if line is None:
             return
-        if self.up and self._settings.will:
-            info = client.publish(self._settings.will[0], farewell, qos=QOS, retain=True)
-            _wait_for(info, 1.0)
-        client.disconnect()
-        _join_later(client).join(wait_s)
+        if self.up:
+            will = self._settings.will
+            packet_id = line.publish(will[0], farewell, True) if will else None
+            self._settle({packet_id} if packet_id is not None else set(), 1.0 if will else 0.0)
+            self._settle(set(self._sent), wait_s)
+        line.close()
+        if self.up:
+            line.join(max(wait_s, 1.0))
         self.up = False
 
     def poll(self, now_ms: int) -> "list[Happening[T]]":
         """What happened since the last call; connects, and changes the protocol level where a handshake fails."""
-        happenings: list[Happening[T]] = []
-        for generation, event in self._inbox.take():
-            if generation == self._generation:
-                happening = self._digest(event, now_ms)
-                if happening is not None:
-                    happenings.append(happening)
+        for number, event in self._inbox.take():
+            if number == self._number:
+                self._digest(event, now_ms)
         if self._opened_ms is not None and now_ms - self._opened_ms >= CONNACK_WAIT_MS[self._level]:
-            happenings.append(self._handshake_failed("gives no answer", now_ms))
+            self._went_down(Down(causes.NO_ANSWER, other_level=True), now_ms)
+        if self.up and now_ms - self._up_ms >= STEADY_MS:
+            self._proved_useful()
+        self._say(self._teller.look(now_ms))
         if self._start_ms is not None and now_ms >= self._start_ms:
             self._start_ms = None
             self._connect()
-        return happenings
+        told, self._told = self._told, []
+        return told
 
     def next_due_ms(self) -> int | None:
         """When `poll` has something to do even if nothing happens."""
@@ -138,159 +159,184 @@ class MqttClient(Generic[T]):
     @property
     def room(self) -> int:
         """How many messages may be given to `publish` before the broker acknowledges one."""
-        return max(INFLIGHT_MAX - len(self._unacknowledged), 0) if self.up else 0
+        if self._line is None or not self.up:
+            return 0
+        return max(self._line.inflight_max - len(self._sent) - len(self._queued), 0)
 
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
         """Give a message to the broker; False when it cannot be. It may get lost: whoever needs it there asks again."""
-        if self._client is None or not self.up:
-            return False
-        try:
-            info = self._client.publish(topic, payload, qos=QOS, retain=retain)
-        except ValueError:
-            return False  # a topic with wildcards: nobody of ours listens there
-        if info.rc == paho.MQTT_ERR_SUCCESS:
-            self._unacknowledged.add(info.mid)
-        return info.rc in (paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_NO_CONN)  # the latter waits for the next connection
+        return self._publish(_Outgoing(topic, payload, retain))
 
     def subscribe(self, names: list[str]) -> None:
         """Subscribe; again after every `Up`, since the broker may have lost the session."""
-        if self._client is not None and self.up and names:
-            self._client.subscribe([(name, QOS) for name in names])
+        if self._line is not None and self.up and names:
+            packet_id = self._line.subscribe(names)
+            if packet_id is not None:
+                self._subscriptions[packet_id] = names
 
     def acknowledge(self, arrival: Arrival[T]) -> None:
-        """Let the broker forget a message; not one of an earlier connection, whose packet id may be another's."""
-        if self._client is not None and arrival.qos and arrival.connection == self.connections:
-            self._client.ack(arrival.packet_id, arrival.qos)
+        """The message is durably decided: let the broker forget it. One of an earlier line, whose packet id may be
+        another's, is acknowledged when the broker delivers it again."""
+        if arrival.qos:
+            self._decided.add(arrival.fingerprint)
+            if self._line is not None and arrival.connection == self._number:
+                self._line.acknowledge(arrival.packet_id, arrival.qos)
 
     @property
     def _level(self) -> int:
         return self.broker.levels[self._level_index]
 
-    def _digest(self, event: "Event[T]", now_ms: int) -> "Happening[T] | None":
-        if isinstance(event, Acknowledged):
-            self._unacknowledged.discard(event.packet_id)
-            return None
+    def _publish(self, outgoing: _Outgoing) -> bool:
+        if self._line is None or not self.up:
+            return False
+        size, size_max = len(outgoing.payload), self._line.packet_bytes_max
+        if size_max is not None and len(outgoing.topic.encode()) + size + _HEADER_BYTES_MAX > size_max:
+            about = f"takes messages of at most {size_max} bytes, and one for {_pattern(outgoing.topic)} has {size}"
+            self._denied(about, time.monotonic_ns() // 1_000_000)
+            return False
+        if self._line.inflight_max < INFLIGHT_MAX and len(self._sent) >= self._line.inflight_max:
+            if len(self._queued) >= OUTGOING_QUEUED_MAX:
+                return False
+            self._queued.append(outgoing)
+            return True
+        packet_id = self._line.publish(outgoing.topic, outgoing.payload, outgoing.retain)
+        if packet_id is None:
+            return False
+        self._sent[packet_id] = outgoing
+        return True
+
+    def _digest(self, event: "Event[T]", now_ms: int) -> None:
         if isinstance(event, Opened):
             self._opened_ms = now_ms
-            return None
-        if isinstance(event, Up):
-            self._opened_ms, self._attempt, self.up = None, 0, True
-        if isinstance(event, Down):
-            self.up = False
-            if self._opened_ms is not None:
-                return self._handshake_failed(event.reason, now_ms)
-        return event
+        elif isinstance(event, Acknowledged):
+            self._acknowledged(event, now_ms)
+        elif isinstance(event, Subscribed):
+            names = self._subscriptions.pop(event.packet_id, [])
+            for name, code in zip(names, event.codes, strict=False):
+                if code >= _REFUSAL:
+                    self._refused(f"subscribing to {_pattern(name)}", code, now_ms)
+        elif isinstance(event, Up):
+            self._went_up(event, now_ms)
+        elif isinstance(event, Down):
+            self._went_down(event, now_ms)
+        else:
+            self._proved_useful()
+            self._told.append(event)
 
-    def _handshake_failed(self, reason: str, now_ms: int) -> Down:
-        # paho would try the same level again for ever, so that client goes, and another with the next level comes.
-        client, self._client = self._client, None
-        self._generation += 1
+    def _acknowledged(self, event: Acknowledged, now_ms: int) -> None:
+        outgoing = self._sent.pop(event.packet_id, None)
+        if self._queued:
+            self._publish(self._queued.popleft())
+        if event.code < _REFUSAL:
+            self._proved_useful()
+        elif outgoing is not None:
+            self._refused(f"publishing {_pattern(outgoing.topic)}", event.code, now_ms)
+
+    def _refused(self, doing: str, code: int, now_ms: int) -> None:
+        if code in (_REFUSAL, _NOT_AUTHORISED):  # 3.1.1 knows only the former
+            self._denied(f"does not permit {doing}; check its access rules", now_ms)
+        else:
+            self._denied(f"{causes.of_code(code, self._settings.client_id)} ({doing})", now_ms)
+
+    def _went_up(self, event: Up, now_ms: int) -> None:
+        self._opened_ms, self.up, self._up_ms = None, True, now_ms
+        self._tried, self._useful = 0, False
+        self.connections += 1
+        self._told.append(event)
+        self._say(self._teller.up(LEVEL_NAMES[event.level], now_ms))
+        unsent = [*self._sent.values(), *self._queued]
+        self._sent.clear()
+        self._queued.clear()
+        for outgoing in unsent:
+            if outgoing.sends < SENDS_MAX:
+                self._publish(outgoing)
+        fatal = [outgoing for outgoing in unsent if outgoing.sends >= SENDS_MAX]
+        if fatal:
+            largest = max(fatal, key=lambda outgoing: len(outgoing.payload))
+            size, where = len(largest.payload), _pattern(largest.topic)
+            about = f"broke off {SENDS_MAX} times at a message of {size} bytes for {where}"
+            self._denied(f"{about}; its size limit may be smaller, or its access rules forbid it", now_ms)
+
+    def _went_down(self, event: Down, now_ms: int) -> None:
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
+        self._number += 1  # what is left of that line is of no use
         self._opened_ms, self.up = None, False
-        self._unacknowledged.clear()
-        if client is not None:
-            client.disconnect()
-            _join_later(client)
-        failed = LEVEL_NAMES[self._level]
-        self._level_index = (self._level_index + 1) % len(self.broker.levels)
-        self._attempt += 1
-        wait_ms = 0
-        if self._level_index == 0:
+        self._subscriptions.clear()
+        reason, wait = event.reason, True
+        if event.accepted:
+            reason = self._reason_of_loss(event, now_ms)
+        elif event.other_level:
+            reason = f"{reason} ({LEVEL_NAMES[self._level]})"
+            self._level_index = (self._level_index + 1) % len(self.broker.levels)
+            self._tried = (self._tried + 1) % len(self.broker.levels)
+            wait = self._tried == 0
+        self._told.append(Down(reason, event.accepted, event.other_level, event.code))
+        self._start_ms = now_ms
+        if wait:
+            self._tried = 0
+            self._attempt += 1
             first_s, longest_s = self._settings.pauses_s
-            wait_ms = back_off_ms((first_s * 1000, longest_s * 1000), self._attempt, random.randint(0, 1000))
-        self._start_ms = now_ms + wait_ms
-        return Down(f"{reason} ({failed})")
+            self._start_ms += back_off_ms((first_s * 1000, longest_s * 1000), self._attempt, random.randint(0, 1000))
+            self._say(self._teller.down(reason, now_ms))
+
+    def _reason_of_loss(self, event: Down, now_ms: int) -> str:
+        """What the broker does not say: that another client takes this one's place, or what it closes upon."""
+        if not self._useful:
+            for outgoing in self._sent.values():
+                outgoing.sends += 1
+        elif event.code != causes.TAKEN_OVER:
+            self._attempt = 0
+        self._short_lived = self._short_lived + 1 if now_ms - self._up_ms < STEADY_MS else 0
+        if event.code or self._short_lived < SHORT_LIVED_MAX:
+            return event.reason
+        return (
+            "breaks off each connection soon after it accepted it; another client may have the same client id"
+            f" {self._settings.client_id}, or its access rules forbid something of ours"
+        )
+
+    def _proved_useful(self) -> None:
+        self._useful = True
+        self._say(self._teller.useful())
+
+    def _denied(self, reason: str, now_ms: int) -> None:
+        self._told.append(Denied(reason))
+        self._say(self._teller.denied(reason, now_ms))
+
+    def _say(self, sentences: list[str]) -> None:
+        self._told += [Said(sentence) for sentence in sentences]
 
     def _connect(self) -> None:
-        client = self._client = self._make_client()
-        extra: dict[str, Any] = {}
-        if self._level == paho.MQTTv5:
-            properties: Any = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.SessionExpiryInterval = SESSION_EXPIRY_S if self._settings.lasting else 0
-            properties.ReceiveMaximum = INFLIGHT_MAX
-            properties.MaximumPacketSize = 2 * self._settings.payload_bytes_max
-            extra = {"clean_start": not self._settings.lasting, "properties": properties}
-        client.connect_async(self.broker.host, self.broker.port, KEEPALIVE_S, **extra)
-        client.loop_start()
+        number = self._number = self._number + 1
 
-    def _make_client(self) -> paho.Client:
-        settings = self._settings
-        self._generation += 1
-        client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=settings.client_id,
-            # In MQTT 5 `connect_async` says so instead.
-            clean_session=None if self._level == paho.MQTTv5 else not settings.lasting,
-            protocol=MQTTProtocolVersion(self._level),
-            manual_ack=settings.acknowledges,
-        )
-        client.max_inflight_messages_set(INFLIGHT_MAX)
-        client.max_queued_messages_set(OUTGOING_QUEUED_MAX)
-        client.reconnect_delay_set(*settings.pauses_s)
-        if settings.will:
-            client.will_set(settings.will[0], settings.will[1], qos=QOS, retain=True)
-        if self.broker.tls is not None:
-            client.tls_set_context(self.broker.tls)
-        self._listen(client, self._generation)
-        return client
-
-    def _listen(self, client: paho.Client, generation: int) -> None:
-        level = self._level
-
-        def put(event: "Event[T]") -> None:
-            self._inbox.put(generation, event)
+        def put(event: "Event[T]") -> bool:
+            taken = self._inbox.put(number, event)
             self._wake()
+            return taken
 
-        def on_message(_client: object, _data: object, message: paho.MQTTMessage) -> None:
-            read = self._read(_topic(message), bytes(message.payload))
-            if read is None:
+        def read(topic: str, payload: bytes) -> T | None:
+            made = self._read(topic, payload)
+            if made is None:
                 self._inbox.drop()
-            else:
-                put(Arrival(read, message.mid, message.qos, self.connections))
+            return made
 
-        def on_connect(_client: object, _data: object, _flags: object, reason: Any, _more: object) -> None:
-            if not reason.is_failure and generation == self._generation:
-                self.connections += 1
-            put(Down(f"refuses: {reason}") if reason.is_failure else Up(level))
+        last_try = self._tried == len(self.broker.levels) - 1
+        self._line = Line(self.broker, self._settings, self._level, number, put, read, self._decided, last_try)
+        self._line.start()
 
-        def on_publish(_client: object, _data: object, mid: int, reason: Any, _more: object) -> None:
-            put(Acknowledged(mid))
-            if reason.is_failure:
-                put(Denied(f"publishing: {reason}"))
-
-        def on_subscribe(_client: object, _data: object, _mid: int, reasons: Any, _more: object) -> None:
-            for reason in reasons:
-                if reason.is_failure:
-                    put(Denied(f"subscribing: {reason}"))
-
-        client.on_message = on_message
-        client.on_connect = on_connect
-        client.on_publish = on_publish
-        client.on_subscribe = on_subscribe
-        client.on_socket_open = lambda _client, _data, _socket: put(Opened())
-        client.on_connect_fail = lambda _client, _data: put(Down(self.broker.unreachable))
-        client.on_disconnect = lambda _client, _data, _flags, reason, _more: put(Down(f"lost: {reason}"))
+    def _settle(self, packet_ids: set[int], wait_s: float) -> None:
+        """Wait at most so long until the broker has these messages."""
+        end = time.monotonic() + wait_s
+        while packet_ids and time.monotonic() < end:
+            for number, event in self._inbox.take():
+                if number == self._number and isinstance(event, Down):
+                    return
+                if number == self._number and isinstance(event, Acknowledged):
+                    packet_ids.discard(event.packet_id)
+            time.sleep(0.01)
 
 
-def _join_later(client: paho.Client) -> threading.Thread:
-    """paho's thread may linger, and nobody need wait for it."""
-    thread = threading.Thread(target=client.loop_stop, daemon=True)
-    thread.start()
-    return thread
-
-
-def _topic(message: paho.MQTTMessage) -> str:
-    try:
-        return message.topic
-    except UnicodeDecodeError:
-        return ""  # not UTF-8: no topic of ours
-
-
-def _wait_for(info: paho.MQTTMessageInfo, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if info.is_published():
-                return
-        except (RuntimeError, ValueError):
-            return  # the line broke, or the queue was full: the will says the same
-        time.sleep(0.01)
+def _pattern(topic: str) -> str:
+    """The topic for any device: a sentence for each of ten thousand would be none."""
+    return re.sub(r"/[0-9a-f]{32}/", "/+/", topic)

@@ -12,11 +12,12 @@ from rich.table import Table
 
 from amos.edges.notify_host import heartbeat
 from amos.protocol.printable_host import printable
+from amos_cli.config import Config
 from amos_cli.keys import public_key_of
 from amos_cli.output import AsJson, Exit, print_json, refusals
 from amos_cli.paths import file_option, folder_option
 from amos_cli.table import print_table
-from amos_mqtt.broker import LEVELS, Broker, BrokerSettingError, broker_at
+from amos_mqtt.broker import BrokerSettingError, broker_of
 from amos_sync.clock import clock_ms
 from amos_sync.courier import Courier, Settings
 from amos_sync.errors import SettingError, SyncError
@@ -53,6 +54,9 @@ def run(
     tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
     spool_mib: Annotated[int, typer.Option(min=1, help="Stop pulling at this size.")] = SPOOL_BYTES_MAX >> 20,
     opt_outs: Annotated[Path | None, typer.Option(help="The publisher's opt-out list, beside the broker's.")] = None,
+    username: Annotated[str | None, typer.Option(metavar="NAME", help="Name to log in with at the broker.")] = None,
+    password_file: Annotated[Path | None, file_option(help="Its password, in the first line.")] = None,
+    config: Config = None,
 ) -> None:
     """Pull, send, resend until receipted, hand receipts back."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s courier: %(message)s")
@@ -60,7 +64,7 @@ def run(
         settings = Settings(
             site=_site(site),
             addresses=tuple(dict.fromkeys(check_address(address) for address in device)),
-            broker=_broker(broker, mqtt_version, tls_ca, tls_certificate, tls_key),
+            broker=broker_of(broker, mqtt_version, (tls_ca, tls_certificate, tls_key), username, password_file),
             spool=spool,
             ledger_key=_key("--ledger-key", ledger_key),
             spool_bytes_max=spool_mib << 20,
@@ -129,12 +133,6 @@ def _site(text: str) -> str:
 
 def _key(option: str, text: str | None) -> bytes | None:
     return None if text is None else public_key_of(text, option)
-
-
-def _broker(text: str, version: str, ca: Path | None, certificate: Path | None, key: Path | None) -> Broker:
-    if version not in LEVELS:
-        raise SettingError(f"MQTT version {version!r}: expected {', '.join(LEVELS)}")
-    return broker_at(text, ca, certificate, key, LEVELS[version])
 
 
 if __name__ == "__main__":

@@ -17,17 +17,19 @@ from amos.protocol import answer as answers
 from amos.protocol import topics
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError
+from amos.protocol.forgone import read_forgone
 from amos.protocol.limits import ANCHOR_BYTES_MAX
 from amos.protocol.printable_host import printable
 from amos.protocol.receipt import parse_receipt
-from amos_mqtt.broker import LEVEL_NAMES, Broker
-from amos_mqtt.client import ClientSettings, MqttClient
-from amos_mqtt.happenings import Arrival, Denied, Down, Happening, Up
+from amos_mqtt.broker import Broker
+from amos_mqtt.client import MqttClient
+from amos_mqtt.happenings import Arrival, Down, Happening, Said, Up
+from amos_mqtt.settings import ClientSettings
 from amos_sync.clock import clock_ms, jitter_permille
 from amos_sync.courier_status import OFFLINE, ONLINE, CourierStatus
 from amos_sync.device import Device
 from amos_sync.errors import SpoolError
-from amos_sync.limits import SPOOL_BYTES_MAX, SPOOL_RETRY_MS, STATUS_MS, UNANSWERED_MAX
+from amos_sync.limits import FORGONE_AGAIN_MS, SPOOL_BYTES_MAX, SPOOL_RETRY_MS, STATUS_MS, UNANSWERED_MAX
 from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
 from amos_sync.notes import Notes
 from amos_sync.opt_outs import OptOutLists
@@ -37,6 +39,8 @@ from amos_sync.pack_source import open_source
 from amos_sync.players import Players
 from amos_sync.session import Session
 from amos_sync.spool import Spool
+from amos_sync.tree_heads import TreeHeads
+from amos_sync.unanswered import Unanswered, silence
 
 TURN_MS_MAX = 1000
 
@@ -88,6 +92,9 @@ class Courier:
         self.devices = [Device(address, self.players, self.notes, clock_ms) for address in settings.addresses]
         self._own_status: tuple[int, bytes] = (0, b"")
         self._spool_retry_ms = 0
+        self._forgone_ms = clock_ms()
+        self.tree_heads = TreeHeads(self.spool, settings.site, settings.ledger_key)
+        self._unanswered = Unanswered()
 
     def close(self) -> None:
         """Hang up everywhere. What is in the spool stays."""
@@ -123,7 +130,10 @@ class Courier:
             self._spool_failed(error, now_ms)
             return
         for topic, payload in messages:
-            self.mqtt.publish(topic, payload)
+            if self.mqtt.publish(topic, payload):
+                self._unanswered.sent(now_ms)
+        if self._unanswered.look(now_ms):
+            self.notes.tell(f"broker {self.settings.broker.name}: {silence(self.settings.site)}")
         for device in self.devices:
             device.flush(now_ms)
         self._publish_own_status(now_ms)
@@ -244,30 +254,38 @@ class Courier:
     # --- the broker's side
 
     def _happened(self, happening: Happening[Message], now_ms: int) -> None:
-        name = f"broker {self.settings.broker.name}"
+        if isinstance(happening, Up | Down):
+            self._unanswered.interrupted()
         if isinstance(happening, Up):
-            self.notes.say("broker", f"{name} connected, {LEVEL_NAMES[happening.level]}")
             self.players.broker_up()
             self._own_status = (0, b"")
             known = set(self.outbox.device_ids()) | {
                 device.session.device_id for device in self.devices if device.session
             }
             names = [name for device_id in known if device_id for name in self.players.topics_of(device_id)]
-            self.mqtt.subscribe([topics.OPT_OUTS, *names])
-        elif isinstance(happening, Down):
-            self.notes.say("broker", f"{name} {happening.reason}; trying again")
-        elif isinstance(happening, Denied):
-            self.notes.often("denied", f"{name} does not permit {happening.what}; check its access rules", now_ms)
+            self.mqtt.subscribe([topics.OPT_OUTS, topics.CHECKPOINT, topics.FORGONE, *names])
+        elif isinstance(happening, Said):
+            self.notes.tell(happening.sentence)
         elif isinstance(happening, Arrival):
             try:
                 self._arrived(happening.message, now_ms)
             except ProtocolError as error:
+                name = f"broker {self.settings.broker.name}"
                 self.notes.often("garbage", f"{name}: ignored a message: {printable(str(error))}", now_ms)
 
     def _arrived(self, message: Message, now_ms: int) -> None:
         if message.topic == topics.OPT_OUTS:
             self.players.opt_out_lists.came(message.payload)
             self._wake_device(None)
+            return
+        if message.topic == topics.CHECKPOINT:
+            objection = self.tree_heads.came(message.payload, now_ms, jitter_permille())
+            if objection is not None:
+                self.notes.often("head", "the ledger shows fewer entries than it has signed; it is told so", now_ms)
+                self.mqtt.publish(objection.topic, objection.payload)
+            return
+        if message.topic == topics.FORGONE:
+            self._send_again(message.payload, now_ms)
             return
         site, device_id, leaf = topics.parse_device_topic(message.topic)
         if site != self.settings.site:
@@ -277,22 +295,41 @@ class Courier:
         elif leaf == topics.ANCHOR and self.players.anchors.came(device_id, message.payload[:ANCHOR_BYTES_MAX]):
             self._wake_device(device_id)
 
+    def _send_again(self, message: bytes, now_ms: int) -> None:
+        """The ledger has given up what it signed from some leaf on: what was receipted there goes to it anew."""
+        if message == self.spool.forgone() or now_ms < self._forgone_ms:
+            return
+        forgone = read_forgone(message)
+        slots = self.spool.stage_again(forgone.kept_size, forgone.lost_size)
+        self.spool.stage_forgone(message)
+        self._forgone_ms = now_ms + FORGONE_AGAIN_MS
+        for slot in slots:
+            self.outbox.add(slot)
+        if slots:
+            self.notes.say("forgone", f"the ledger has lost {len(slots)} returned segments, which go to it again")
+            topics_of = {name for slot in slots for name in self.players.topics_of(slot.device_id)}
+            self.mqtt.subscribe(sorted(topics_of))
+
     def _answered(self, device_id: bytes, message: Message, now_ms: int) -> None:
         answer = answers.decode_answer(message.payload)
+        if self._unanswered.answered():
+            self.notes.tell(f"broker {self.settings.broker.name}: the ledger answers again")
         slot = self.outbox.find(answer.message_sha256)
         if slot is None or slot.state is State.RECEIPTED:
             return  # an answer to what is done already: resends bring such
         named = answer.device_id in (None, device_id) and answer.sequence in (None, slot.sequence)
         if slot.device_id != device_id or not named:
             raise ProtocolError("answer: expected device and sequence of the message that its hash names")
+        leaf_index = None
         if answer.receipt is not None:
             receipt = parse_receipt(answer.receipt)
+            leaf_index = receipt.leaf_index
             if self.settings.ledger_key is not None:
                 receipt.check(unwrap(self.spool.payload(slot.id)), self.settings.ledger_key, verify)
         if self.outbox.answered(answer.message_sha256, answer.verdict, now_ms, jitter_permille()) is None:
             return
         if answer.receipt is not None:
-            self.spool.stage_answer(slot, receipt=answer.receipt)
+            self.spool.stage_answer(slot, receipt=answer.receipt, leaf_index=leaf_index)
             self._wake_device(device_id)
             return
         detail = printable(answer.detail) if answer.detail else None

@@ -9,6 +9,18 @@ SPOOL_ENTRIES_MAX = 200_000
 RETURNED_ROWS_MAX = 10_000
 """Compact rows of finished segments kept per device for the curious; the next start folds older ones into sums."""
 
+KEPT_DAYS = 35
+"""How long a returned segment is kept for a ledger that has lost it: longer than a month's closing waits."""
+
+KEPT_BYTES_MAX = 64 * 1024 * 1024
+"""Of returned segments with their receipts: of one player, a year; the oldest go first."""
+
+HEAD_AGAIN_MS = (1_000, 3_600_000)
+"""First and longest wait before a ledger that shows a lower tree head is shown the higher one again."""
+
+FORGONE_AGAIN_MS = 600_000
+"""Between two requests to send returned segments again: they are not signed for the courier."""
+
 SEQUENCE_MAX = (1 << 63) - 1
 """SQLite's integers are signed; at a segment a second a player gets there in 292 thousand million years."""
 

@@ -17,6 +17,10 @@ class Notes:
         self._last: dict[str, str] = {}
         self._told: dict[str, tuple[int, int]] = {}
 
+    def tell(self, sentence: str) -> None:
+        """Tell it: whoever made it sees to it that it is not told too often."""
+        self._say(sentence)
+
     def say(self, subject: str, sentence: str) -> None:
         """Tell, unless this was the last thing told about the subject."""
         if self._last.get(subject) != sentence:

@@ -9,9 +9,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Protocol
 
-from amos.crypto import key_id, verify
+from amos.crypto import verify
 from amos.protocol.link import (
-    IDENTIFY_CONTEXT,
     OFFER_ANCHOR,
     OFFER_OPT_OUTS,
     UNKNOWN_SEQUENCE,
@@ -21,9 +20,10 @@ from amos.protocol.link import (
     Status,
 )
 from amos.protocol.link_courier import CourierLink, Ticket
-from amos.protocol.link_courier_call import challenge, identify, read_status
+from amos.protocol.link_courier_call import challenge, read_status
 from amos.protocol.link_courier_offer import offer, offer_receipt
 from amos.protocol.link_courier_pack import SendPack
+from amos.protocol.link_courier_proof import prove
 from amos.protocol.link_courier_segment import list_page, read_segment
 from amos.protocol.link_courier_talk import Pause, RequestRefused, TransferError
 from amos_sync.errors import PlayerError
@@ -148,12 +148,10 @@ class Session:
 
     def _prove(self) -> Steps:
         for _try in range(PROOFS_MAX):
-            nonce = self._events.nonce()
-            identity = yield from identify(self._link, nonce)
-            key, signature = identity.public_key or b"", identity.signature or b""
-            if key_id(key) == identity.device_id and verify(key, IDENTIFY_CONTEXT + nonce, signature):
-                self.device_id = identity.device_id
-                self._events.connected(self, identity)
+            proof = yield from prove(self._link, self._events.nonce(), verify)
+            if proof is not None:
+                self.device_id = proof.device_id
+                self._events.connected(self, proof.response)
                 return
         raise PlayerError(f"{self.address}: what answers there does not prove that it holds its key")
 

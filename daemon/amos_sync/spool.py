@@ -10,7 +10,9 @@ request, no message) before the commit of what led to it:
     crash between the player's yes and
     the commit of `returned`               the player's status says so at the next start
 
-Payloads stay until a player took a receipt that covers them; then a compact row remains. A full spool takes no more
+Payloads stay until a player took a receipt that covers them, and for `KEPT_DAYS` more, with their receipts, within
+`KEPT_BYTES_MAX`: a ledger that is put back from a copy may have lost them, and the player no longer has them. Then a
+compact row remains. A full spool takes no more
 segments (`full`), and still takes receipts, which make room. Any failure of SQLite is a `SpoolError`; then `rollback`.
 """
 
@@ -18,19 +20,29 @@ import fcntl
 import os
 import secrets
 import sqlite3
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from amos.edges.private_host import claim_private, make_private_folders
+from amos.protocol.errors import ProtocolError
+from amos.protocol.receipt import parse_receipt
 from amos_sync.errors import SpoolBusy, SpoolError
-from amos_sync.limits import RETURNED_ROWS_MAX, SPOOL_BYTES_MAX, SPOOL_ENTRIES_MAX
-from amos_sync.outbox import Slot, State
+from amos_sync.limits import KEPT_BYTES_MAX, KEPT_DAYS, RETURNED_ROWS_MAX, SPOOL_BYTES_MAX, SPOOL_ENTRIES_MAX
+from amos_sync.outbox import PULL_STATE, Slot, State
 
 FILE_NAME = "spool.sqlite"
 LOCK_NAME = "spool.lock"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+_KEPT_SCHEMA = """
+ALTER TABLE entries ADD COLUMN leaf_index INTEGER;
+ALTER TABLE entries ADD COLUMN returned_unix_s INTEGER;
+CREATE INDEX entries_kept ON entries (returned_unix_s) WHERE state = 6 AND payload IS NOT NULL;
+CREATE INDEX entries_receipted ON entries (leaf_index) WHERE payload IS NOT NULL AND receipt IS NOT NULL;
+"""
 
 _SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -49,6 +61,16 @@ CREATE TABLE entries (
 );
 CREATE INDEX entries_open ON entries (device, sequence) WHERE state != 6;
 """
+
+
+@dataclass(frozen=True)
+class Receipted:
+    """A segment as it was sent, and the receipt that it got."""
+
+    device_id: bytes
+    leaf_index: int
+    payload: bytes
+    receipt: bytes
 
 
 @dataclass(frozen=True)
@@ -83,6 +105,8 @@ class Spool:
                 self._fold()
                 self.client_id = self._client_id()
                 self._count()
+                self._drop_old(int(time.time()))
+                self.commit()
         except BaseException:
             os.close(self._lock)
             raise
@@ -186,26 +210,104 @@ class Spool:
                 "UPDATE entries SET state = ?, sends = sends + 1 WHERE id = ?", (slot.state, slot.id)
             )
 
-    def stage_answer(self, slot: Slot, detail: str | None = None, receipt: bytes | None = None) -> None:
-        """What the ledger says of a segment, as the slot has it; without `receipt` an earlier one is forgotten."""
+    def stage_answer(
+        self, slot: Slot, detail: str | None = None, receipt: bytes | None = None, leaf_index: int | None = None
+    ) -> None:
+        """What the ledger says of a segment, as the slot has it; without `receipt`, which proves it at `leaf_index`, an
+        earlier one is forgotten."""
         with self._staging():
             self._database.execute(
-                "UPDATE entries SET state = ?, verdict = ?, detail = ?, receipt = ? WHERE id = ?",
-                (slot.state, slot.verdict, detail, receipt, slot.id),
+                "UPDATE entries SET state = ?, verdict = ?, detail = ?, receipt = ?, leaf_index = ? WHERE id = ?",
+                (slot.state, slot.verdict, detail, receipt, leaf_index, slot.id),
             )
 
-    def stage_returned(self, slots: list[Slot]) -> None:
-        """The player took a receipt that covers these: only a compact row of each remains."""
+    def stage_returned(self, slots: list[Slot], now_unix_s: int | None = None) -> None:
+        """The player took a receipt that covers these: they are kept for a while, in case the ledger loses them."""
+        now_unix_s = int(time.time()) if now_unix_s is None else now_unix_s
         with self._staging():
             for slot in slots:
                 (size,) = self._database.execute(
                     "SELECT message_bytes FROM entries WHERE id = ?", (slot.id,)
                 ).fetchone()
                 self._database.execute(
-                    "UPDATE entries SET state = ?, payload = NULL, receipt = NULL WHERE id = ?", (slot.state, slot.id)
+                    "UPDATE entries SET state = ?, returned_unix_s = ? WHERE id = ?", (slot.state, now_unix_s, slot.id)
                 )
                 self.used_bytes -= size
                 self.open_entries -= 1
+                self.kept_bytes += size
+        self._drop_old(now_unix_s)
+
+    def stage_again(self, first: int, end: int) -> list[Slot]:
+        """Returned segments that were receipted at leaf indexes [first, end) wait for the ledger again: as slots."""
+        with self._staging():
+            rows = self._database.execute(
+                "UPDATE entries SET state = ?, receipt = NULL, leaf_index = NULL, returned_unix_s = NULL"
+                " WHERE state = 6 AND payload IS NOT NULL AND leaf_index BETWEEN ? AND ?"
+                " RETURNING id, device, sequence, message_sha256, message_bytes",
+                (PULL_STATE, first, end - 1),
+            ).fetchall()
+        for row in rows:
+            self.used_bytes += row[4]
+            self.kept_bytes -= row[4]
+            self.open_entries += 1
+        rows.sort(key=lambda row: (row[1], row[2], row[0]))
+        return [Slot(id, device_id, sequence, sha256, PULL_STATE) for id, device_id, sequence, sha256, _size in rows]
+
+    def receipted_last(self) -> Receipted | None:
+        """The segment with the highest leaf index among those whose bytes are still here."""
+        with _named("read"):
+            row = self._database.execute(
+                "SELECT device, leaf_index, payload, receipt FROM entries WHERE payload IS NOT NULL AND"
+                " receipt IS NOT NULL AND leaf_index IS NOT NULL ORDER BY leaf_index DESC LIMIT 1"
+            ).fetchone()
+        return None if row is None else Receipted(*row)
+
+    def head(self) -> bytes | None:
+        """The highest tree head of the ledger that was shown, as signed."""
+        return self._fact("head")
+
+    def stage_head(self, note: bytes) -> None:
+        """Keep this head in place of the one before."""
+        self._stage_fact("head", note)
+
+    def forgone(self) -> bytes | None:
+        """The last request to send again that was met."""
+        return self._fact("forgone")
+
+    def stage_forgone(self, message: bytes) -> None:
+        """This request is met with this commit."""
+        self._stage_fact("forgone", message)
+
+    def _fact(self, name: str) -> bytes | None:
+        with _named("read"):
+            row = self._database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else bytes.fromhex(row[0])
+
+    def _stage_fact(self, name: str, value: bytes) -> None:
+        with self._staging():
+            self._database.execute(
+                "INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value.hex())
+            )
+
+    def _drop_old(self, now_unix_s: int) -> None:
+        """Let go of the bytes of segments that were kept for long enough, and of the oldest when they are too many."""
+        kept = "FROM entries WHERE state = 6 AND payload IS NOT NULL"
+        with self._staging():
+            rows = self._database.execute(
+                f"SELECT id, message_bytes {kept} AND returned_unix_s < ?", (now_unix_s - KEPT_DAYS * 86_400,)
+            ).fetchall()
+            excess = self.kept_bytes - sum(size for _id, size in rows) - KEPT_BYTES_MAX
+            if excess > 0:
+                gone = {id for id, _size in rows}
+                for id, size in self._database.execute(f"SELECT id, message_bytes {kept} ORDER BY returned_unix_s, id"):
+                    if excess <= 0:
+                        break
+                    if id not in gone:
+                        rows.append((id, size))
+                        excess -= size
+            for id, size in rows:
+                self._database.execute("UPDATE entries SET payload = NULL, receipt = NULL WHERE id = ?", (id,))
+                self.kept_bytes -= size
 
     @property
     def staged(self) -> bool:
@@ -238,6 +340,10 @@ class Spool:
             "SELECT count(*), coalesce(sum(message_bytes), 0) FROM entries WHERE state != 6"
         ).fetchone()
         self.open_entries, self.used_bytes = int(row[0]), int(row[1])
+        (kept,) = self._database.execute(
+            "SELECT coalesce(sum(message_bytes), 0) FROM entries WHERE state = 6 AND payload IS NOT NULL"
+        ).fetchone()
+        self.kept_bytes = int(kept)
 
     def _client_id(self) -> str:
         """The MQTT client id, kept so that the broker finds this courier's session again."""
@@ -287,8 +393,21 @@ def _open(path: Path) -> sqlite3.Connection:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
     (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version == 0:
-        database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    if version in (0, 1):
+        script = _KEPT_SCHEMA if version else _SCHEMA + _KEPT_SCHEMA
+        database.executescript(f"BEGIN IMMEDIATE; {script}")
+        _note_leaves(database)
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        database.execute("COMMIT")
     elif version != SCHEMA_VERSION:
         raise SpoolError(f"spool {path}: expected schema version {SCHEMA_VERSION}, found {version}")
     return database
+
+
+def _note_leaves(database: sqlite3.Connection) -> None:
+    """Version 1 kept receipts of segments on their way to players, without where they stand in the log."""
+    rows = database.execute("SELECT id, receipt FROM entries WHERE receipt IS NOT NULL").fetchall()
+    for id, receipt in rows:
+        with suppress(ProtocolError):
+            leaf_index = parse_receipt(receipt).leaf_index
+            database.execute("UPDATE entries SET leaf_index = ? WHERE id = ?", (leaf_index, id))

@@ -6,6 +6,7 @@ however many peers ask, none of them takes another's nonce away, or any of the p
 
 import hashlib
 
+from amos.compat import const
 from amos.protocol.anchor import Anchor
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import TIME_NONCE_BYTES
@@ -14,7 +15,7 @@ from amos.protocol.segment import CLOCK_RELATIVE, CLOCK_SYNCHRONISED
 ROUND_TRIP_MS_MAX = 60_000
 """An anchor is wrong by at most half of the time from challenge to answer: by half a minute."""
 
-ASKED_BYTES = 6
+_ASKED_BYTES = const(6)
 """Of a nonce, the moment that it was given; the rest is the hash that nobody else can make."""
 
 SYNCHRONISED_MS = 25 * 3_600_000
@@ -69,7 +70,7 @@ class AnchoredClock:
         return self._nonce_of(self._clock.now_ms())
 
     def _nonce_of(self, asked_ms: int) -> bytes:
-        asked = asked_ms.to_bytes(ASKED_BYTES, "big")
+        asked = asked_ms.to_bytes(_ASKED_BYTES, "big")
         return (asked + hashlib.sha256(self._key + asked).digest())[:TIME_NONCE_BYTES]
 
     def take(self, anchor: Anchor, device_id: bytes) -> None:
@@ -77,7 +78,7 @@ class AnchoredClock:
         answered. Raises `AnchorRefused`."""
         if anchor.device_id != device_id:
             raise AnchorRefused("anchor.device_id: expected %s, found %s" % (device_id.hex(), anchor.device_id.hex()))
-        asked_ms = int.from_bytes(anchor.nonce[:ASKED_BYTES], "big")
+        asked_ms = int.from_bytes(anchor.nonce[:_ASKED_BYTES], "big")
         if anchor.nonce != self._nonce_of(asked_ms):
             raise AnchorRefused("anchor.nonce: expected one that was given since the boot, found another")
         if asked_ms <= self._answered_ms:

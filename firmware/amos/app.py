@@ -14,13 +14,13 @@ from amos.edges.clock import SystemClock
 from amos.edges.directory_lock import DirectoryLock
 from amos.edges.hardware import hardware_ids
 from amos.edges.journal_store import RESERVED_BLOCK, open_reserved, open_store
-from amos.edges.key_store import load_or_make_device_seed
+from amos.edges.key_files import NEXT_KEY, REQUEST, exists
 from amos.edges.link_ports import open_port
 from amos.edges.sessions_file import append_session
 from amos.edges.two_slot_file import TwoSlotFile
 from amos.edges.worker import open_worker
 from amos.heap import begin_play, begin_work
-from amos.identity import Identity, device_id_of
+from amos.identity import Identity, load_key
 from amos.journal.errors import JournalError, JournalFull
 from amos.journal_keeper import JournalKeeper
 from amos.link_service import LinkService
@@ -65,10 +65,10 @@ class Player:
         self._heartbeat = heartbeat
         self._clock = AnchoredClock(SystemClock(), os.urandom)
         self._log_ring = LogRing(self._clock)
-        seed, bound = load_or_make_device_seed(config.directory + "/device.key", hardware_ids(), device_id_of)
+        seed, history, bound = load_key(config.directory, hardware_ids())
         self._say(bound)
         self._packs = packs = Repertoire(config, self._say, lambda pack: check_taken(pack, self.device.rights))
-        identity = Identity(seed, config)
+        identity = Identity(seed, config, history)
         device_id = identity.device_id
         reserved = open_reserved(config.directory, device_id)
         store = open_store(config.journal, config.directory, config.journal_bytes)
@@ -127,11 +127,13 @@ class Player:
 
     def run(self) -> None:
         """Recover, play one session after the other, linger. A journal whose storage fails stops play, and is said,
-        until the storage works again; so does a full one, until receipts have made room."""
+        until the storage works again; so does a full one, until receipts have made room. Raises `KeyFault` when the
+        storage failed just as the key was handed over."""
         device = self.device
         begin_work()
         try:
             self._seal_leftover("a power cut")
+            self._rotate_key()
             self._session = self._begin(None)
         except JournalError as error:
             self._halt(error)
@@ -160,10 +162,24 @@ class Player:
     def _seal_leftover(self, after: str) -> None:
         """Seal what was metered and not sealed before `after`. Raises `JournalError`."""
         device = self.device
-        recovered = UsageLog(device.journal, device.identity.device_id, device.identity.sign_pieces)
+        identity = device.identity
+        recovered = UsageLog(device.journal, identity.device_id, identity.sign_pieces, key_id=identity.key_id)
         if recovered.seal_power_loss():
             self._say("sealed segment %d after %s" % (device.journal.last_sequence, after))
         self._totals.add_log(recovered)
+
+    def _rotate_key(self) -> None:
+        """Where an operator asked for it, or a cut broke it off: from the next segment on another key signs. All that
+        was metered is sealed by then. Raises `KeyFault`."""
+        directory, device = self._config.directory, self.device
+        if not exists(directory + REQUEST) and not exists(directory + NEXT_KEY):
+            return
+        from amos.key_rotation import rotate
+
+        try:
+            self._say(rotate(directory, device.identity, device.journal.last_sequence + 1, hardware_ids()))
+        except OSError as error:
+            self._say("key: not rotated, the old one signs (%s); tried again at the next start" % error)
 
     def _begin(self, handover: "Handover | None") -> "Session | None":
         """Begin a session with the best pack there is, as soon as it may be played; None if it may not. Raises

@@ -1,8 +1,10 @@
 """When something that failed is tried again."""
 
-FIRST_MS = 1_000
-MOST_MS = 60_000
-CALM_MS = 600_000
+from amos.compat import const
+
+_FIRST_MS = const(1_000)
+_MOST_MS = const(60_000)
+_CALM_MS = const(600_000)
 """After so long without a failure the next one is the first again: storage that fails with every flush lets a second of
 music play each minute, not each second."""
 
@@ -16,8 +18,8 @@ class BackOff:
 
     def failed(self, now_ms: int) -> None:
         """It has failed, at that moment of a monotonic clock."""
-        calm = now_ms - self._failed_ms >= CALM_MS
-        self._wait_ms = FIRST_MS if calm or not self._wait_ms else min(2 * self._wait_ms, MOST_MS)
+        calm = now_ms - self._failed_ms >= _CALM_MS
+        self._wait_ms = _FIRST_MS if calm or not self._wait_ms else min(2 * self._wait_ms, _MOST_MS)
         self._failed_ms = now_ms
 
     def is_due(self, now_ms: int) -> bool:

@@ -3,14 +3,14 @@
 import json
 import os
 
-from amos.compat import error_words
+from amos.compat import const, error_words
 from amos.crypto.key_text import key_of_hex
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 from amos.protocol.segment import TIER_RENDERER
 
 CONFIG_BYTES_MAX = 8192
 TEXT_LETTERS_MAX = 256
-DIGITS_MAX = 18
+_DIGITS_MAX = const(18)
 
 
 class ConfigError(ValueError):
@@ -71,7 +71,7 @@ def _whole(raw):
     """A whole number, as JSON or as a word has it; None for anything else."""
     if isinstance(raw, str):
         digits = raw[1:] if raw[:1] == "-" else raw
-        return int(raw) if 1 <= len(digits) <= DIGITS_MAX and not digits.strip("0123456789") else None
+        return int(raw) if 1 <= len(digits) <= _DIGITS_MAX and not digits.strip("0123456789") else None
     return raw if isinstance(raw, int) and not isinstance(raw, bool) else None
 
 

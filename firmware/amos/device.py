@@ -1,6 +1,7 @@
 """What `protocol.link_device.DeviceLink` asks of a player: status, sealed segments, receipts, inputs."""
 
 from amos import crypto
+from amos.compat import const
 from amos.edges.worker import InlineWorker
 from amos.journal.errors import JournalError
 from amos.log_ring import LogRing
@@ -11,6 +12,7 @@ from amos.protocol.link import Status
 from amos.protocol.link_name import ANNOUNCEMENTS, SLIDERS, Name
 from amos.protocol.printable import sentence
 from amos.protocol.receipt import parse_receipt
+from amos.session.input_allowance import InputAllowance
 from amos.session.seed_root import SeedRoot
 
 TYPE_CHECKING = False
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from amos.player_state import PlayerState
     from amos.rights.rights import Rights
 
-TIER_AGAIN_MS = 10_000
+_TIER_AGAIN_MS = const(10_000)
 """So soon after a change of tier there is no other: whoever changes it all the time would fill the journal."""
 
 
@@ -32,6 +34,7 @@ class Device:
     packs          a PackIntake, which takes packs in; None where none can come
     worker         (edges/worker.py) writes to the journal while music goes on
     seed_root      a SeedRoot, which receipts renew for the next boot; without one nothing is kept
+    input_allowance   an InputAllowance: how many inputs others may give, whatever session plays
     trimmed        segments that receipts have freed since the boot
     """
 
@@ -60,6 +63,7 @@ class Device:
         self.seed_root = seed_root or SeedRoot()
         self.trimmed = 0
         self._link = None
+        self.input_allowance = InputAllowance()
         self._inputs_taken: list = []
         self._tier_ms: int | None = None
 
@@ -177,8 +181,8 @@ class Device:
     def set_tier(self, value: int) -> None:
         """Each change seals a segment, so there are not many in a short time. Raises `ProtocolError`."""
         now_ms, before = self._clock.now_ms(), self.player_state.tier
-        if value != before and self._tier_ms is not None and now_ms - self._tier_ms < TIER_AGAIN_MS:
-            raise ProtocolError("tier: expected one change within %d s" % (TIER_AGAIN_MS // 1000))
+        if value != before and self._tier_ms is not None and now_ms - self._tier_ms < _TIER_AGAIN_MS:
+            raise ProtocolError("tier: expected one change within %d s" % (_TIER_AGAIN_MS // 1000))
         self.player_state.set_tier(value)
         if value != before:
             self._tier_ms = now_ms

@@ -6,9 +6,9 @@ and no room for a segment of 16 KB is left. Collecting sooner keeps all of it at
 
 import gc
 
-from amos.compat import MICROPYTHON
+from amos.compat import MICROPYTHON, const
 
-WORK_COLLECT_BYTES = 8 << 10
+_WORK_COLLECT_BYTES = const(8 << 10)
 
 
 def begin_work() -> None:
@@ -16,7 +16,7 @@ def begin_work() -> None:
     has been allocated."""
     if MICROPYTHON:
         gc.collect()
-        gc.threshold(WORK_COLLECT_BYTES)  # pyright: ignore[reportAttributeAccessIssue] (CPython has set_threshold)
+        gc.threshold(_WORK_COLLECT_BYTES)  # pyright: ignore[reportAttributeAccessIssue] (CPython has set_threshold)
 
 
 def begin_play() -> None:

@@ -1,24 +1,56 @@
-"""Who a player is: its key, and what its board is. Nothing of this changes while the process lives."""
+"""Who a player is: its key, and what its board is. Only a rotation changes the key, before anything is played."""
 
 from amos import __version__, crypto
+from amos.edges.key_files import HISTORY, KEY, exists
+from amos.edges.key_store import KeyFault, load_or_make_device_seed
 from amos.protocol.link import IDENTIFY_CONTEXT
 
 
-def device_id_of(seed: bytes) -> bytes:
-    """The device id of a seed."""
+def key_id_of(seed: bytes) -> bytes:
+    """The key id of a seed; that of a device's first key is the device's id."""
     return crypto.key_id(crypto.public_key(seed))
 
 
-class Identity:
-    """Holds the device key and signs with it. `voices` is the most that the board plays; `config` names the board."""
+def load_key(directory: str, hardware: list) -> tuple:
+    """(seed of the key in force, KeyHistory of its handovers or None, a sentence on what the key is bound to); the key
+    is made when the directory has none. Raises `KeyFault`, OSError."""
+    history, path = None, directory + KEY
+    if exists(directory + HISTORY + ".1") or exists(directory + HISTORY + ".0"):
+        from amos.key_rotation import finish
 
-    def __init__(self, seed: bytes, config):
-        self._seed = seed
-        self.public_key = crypto.public_key(seed)
-        self.device_id = crypto.key_id(self.public_key)
+        history, path = finish(directory)
+    seed, bound = load_or_make_device_seed(path, hardware, key_id_of)
+    if history is not None and crypto.public_key(seed) != history.public_key:
+        told = (directory + KEY, crypto.key_id(history.public_key).hex(), key_id_of(seed).hex())
+        raise KeyFault("%s: expected the key %s, to which the one before gave way, found %s; restore it" % told)
+    return seed, history, bound
+
+
+class Identity:
+    """Holds the device key and signs with it. `voices` is the most that the board plays; `config` names the board.
+
+    device_id     the id of the device's first key
+    key_id        the id of the key in force, which is the same until the key is rotated
+    key_history   the encoded `KeyHistory`, None while there was no rotation
+    """
+
+    def __init__(self, seed: bytes, config, history=None):
+        self.take(seed, history)
+        self.device_id = self.key_id if history is None else history.device_id
         self.firmware = __version__
         self.board = config.board
         self.voices = config.voices
+
+    def take(self, seed: bytes, history) -> None:
+        """Sign with this key from here on."""
+        self._seed = seed
+        self.public_key = crypto.public_key(seed)
+        self.key_id = crypto.key_id(self.public_key)
+        self.key_history = None if history is None else history.encode()
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature, 64 bytes."""
+        return crypto.sign(self._seed, message)
 
     def sign_pieces(self, message) -> bytes:
         """The signature of a `Pieces`, 64 bytes."""
@@ -26,4 +58,4 @@ class Identity:
 
     def sign_identity(self, nonce: bytes) -> bytes:
         """The signature, 64 bytes, that answers a courier which asks who this is."""
-        return crypto.sign(self._seed, IDENTIFY_CONTEXT + nonce)
+        return self.sign(IDENTIFY_CONTEXT + nonce)

@@ -1,11 +1,13 @@
 """When the player serves the courier: between two blocks of play, and all the time while nothing plays."""
 
-IDLE_POLL_MS = 50
-TURNAROUND_MS = 2
+from amos.compat import const
+
+_IDLE_POLL_MS = const(50)
+_TURNAROUND_MS = const(2)
 """How long a courier that has just been answered takes to ask again."""
 
-LAST_ANSWER_POLLS = 10
-LAST_ANSWER_POLLS_MAX = 60
+_LAST_ANSWER_POLLS = const(10)
+_LAST_ANSWER_POLLS_MAX = const(60)
 """Idle polls (at most so many in all) after the last receipt, so that a courier hears its last answer."""
 
 
@@ -38,14 +40,14 @@ class LinkService:
     def _serve(self, timeout_ms: int, until_ms: int, log=None) -> bool:
         served = False
         while not (log and log.busy) and self._port.poll(self._link, timeout_ms):
-            served, timeout_ms = True, TURNAROUND_MS
+            served, timeout_ms = True, _TURNAROUND_MS
             if self._clock.now_ms() >= until_ms:
                 break
         return served
 
     def idle(self) -> bool:
         """Serve the courier for a moment without play, in which leases run all the same; whether it asked."""
-        served = self._serve(IDLE_POLL_MS, self._clock.now_ms() + IDLE_POLL_MS)
+        served = self._serve(_IDLE_POLL_MS, self._clock.now_ms() + _IDLE_POLL_MS)
         self._device.packs.tidy()
         if self._heartbeat is not None:
             self._heartbeat()
@@ -58,7 +60,7 @@ class LinkService:
         while not stopping() and (until == "forever" or (until == "receipted" and journal.segments)):
             self.idle()
         quiet = 0
-        for _poll in range(LAST_ANSWER_POLLS_MAX):
-            if stopping() or until != "receipted" or quiet >= LAST_ANSWER_POLLS:
+        for _poll in range(_LAST_ANSWER_POLLS_MAX):
+            if stopping() or until != "receipted" or quiet >= _LAST_ANSWER_POLLS:
                 break
             quiet = 0 if self.idle() else quiet + 1

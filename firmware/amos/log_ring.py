@@ -1,9 +1,11 @@
 """What the player said lately, kept in RAM so that whoever comes to its link can read it."""
 
+from amos.compat import const
+
 LOG_BYTES_MAX = 4096
 """About fifty lines: a start and some hours of ordinary play, and little beside a board's heap."""
 
-LINE_BYTES_MAX = 240
+_LINE_BYTES_MAX = const(240)
 
 
 class LogRing:
@@ -21,7 +23,7 @@ class LogRing:
     def note(self, line: str) -> None:
         now_ms = self._clock.now_ms()
         text = "%7d.%03d  %s" % (now_ms // 1000, now_ms % 1000, line.replace("\n", " "))
-        data = text.encode()[: LINE_BYTES_MAX - 1] + b"\n"
+        data = text.encode()[: _LINE_BYTES_MAX - 1] + b"\n"
         self._lines.append(data)
         self._held_bytes += len(data)
         self.end += len(data)

@@ -1,9 +1,10 @@
 """While nothing plays: waiting until something may."""
 
+from amos.compat import const
 from amos.packs.permission import refusal_of
 from amos.protocol.link import STATE_STOPPED
 
-PERMIT_POLLS = 20
+_PERMIT_POLLS = const(20)
 """Idle polls until the player asks again whether it may play."""
 
 
@@ -38,7 +39,7 @@ class Standby:
                 self._say("stopped: " + reason)
             if not self._lingers:
                 break
-            for _poll in range(PERMIT_POLLS):
+            for _poll in range(_PERMIT_POLLS):
                 if not self._stopping() and not packs.waiting:
                     self._service.idle()
             if packs.waiting:

@@ -46,6 +46,29 @@ class SetupError(Exception):
     """One line that says what is missing and how to get it."""
 
 
+class SwallowedInterrupts:
+    """A Ctrl-C that comes while Python clears up after an import is told to `sys.unraisablehook` and forgotten; here
+    it raises at the next step."""
+
+    def __init__(self) -> None:
+        self._came = False
+
+    def hook(self, unraisable: sys.UnraisableHookArgs) -> None:
+        """To be `sys.unraisablehook`."""
+        if unraisable.exc_type is KeyboardInterrupt:
+            self._came = True
+        else:
+            sys.__unraisablehook__(unraisable)
+
+    def check(self) -> None:
+        """Raises `KeyboardInterrupt` when one came."""
+        if self._came:
+            raise KeyboardInterrupt
+
+
+swallowed = SwallowedInterrupts()
+
+
 def main(kind: str) -> None:
     if sys.version_info < PYTHON_MIN:
         raise SetupError(f"amos needs Python 3.11 or later, and this is {sys.version.split()[0]}: make PYTHON=...")
@@ -143,8 +166,10 @@ def _pip(arguments: list[str | Path]) -> None:
 def _run(command: list[str | Path], failure: str, without_wheel: str = "") -> None:
     """Run it to its end. Raises `SetupError` with `failure` after what it said; on a machine for which a package has
     no wheel, with that package and the advice `without_wheel`."""
+    swallowed.check()
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
     done = subprocess.run([str(part) for part in command], cwd=PROJECT, env=environment, capture_output=True, text=True)
+    swallowed.check()
     if not done.returncode:
         return
     lacking = re.search(r"No matching distribution found for (\S+)", done.stderr)
@@ -159,6 +184,7 @@ def _run(command: list[str | Path], failure: str, without_wheel: str = "") -> No
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in INSTALLS:
         sys.exit("usage: bootstrap.py demo|test")
+    sys.unraisablehook = swallowed.hook
     try:
         main(sys.argv[1])
     except SetupError as error:

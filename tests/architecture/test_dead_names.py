@@ -29,10 +29,9 @@ IN_A_FORMAT = {
 """Members of a numbered list that a page specifies: readers meet them, and no code of ours writes them."""
 
 FOR_WITNESSES = {
-    "daemon/amos_ledger/log/tree.py: consistency_proof",
     "daemon/amos_ledger/log/tree.py: check_consistency",
 }
-"""What a witness asks for before it cosigns (c2sp.org/tlog-witness). No witness does yet; the crash tests use them."""
+"""What a witness does before it cosigns (c2sp.org/tlog-witness). The crash tests use it."""
 
 
 @cache

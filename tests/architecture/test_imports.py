@@ -52,7 +52,19 @@ EFFECTS = {"__import__", "breakpoint", "eval", "exec", "input", "open", "print"}
 CLOCKS = {"now", "today", "utcnow"}  # methods of datetime and date
 
 # The courier's decisions; what stores, sends and serves stands beside them in the same package.
-PURE_SYNC = ("outbox",)
+PURE_SYNC = ("outbox", "unanswered")
+
+# Only what is a command speaks of the command line.
+COMMANDS_OF_THE_LEDGER = {
+    "cli": (),
+    "command": (),
+    "cli_status": (),
+    "cli_serve": ("amos.edges.notify_host",),
+    "cli_watch": ("amos.edges.notify_host",),
+    "fsck_cli": (),
+    "quarantine_cli": (),
+    "trust_cli": (),
+}
 
 # What intake and store of the ledger both speak of.
 VALUES_OF_THE_LEDGER = ("amos_ledger.limits", "amos_ledger.records")
@@ -78,11 +90,11 @@ def rule(part: str, *ours: str, outside: set[str] | None = None, pure: bool = Fa
     return Rule(part, (part, *ours), None if outside is None else frozenset(outside), pure, frozenset(cpython.split()))
 
 
-# What stands beside the rooms of the player; `amos.app` alone knows them all.
+# What stands beside the rooms of the player; `amos.app` alone knows them all, and `amos.compat` is anybody's.
 TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "anchored_clock": (("amos.protocol",), {"hashlib"}),
     "config": (
-        ("amos.compat", "amos.crypto.key_text", "amos.protocol.limits", "amos.protocol.segment"),
+        ("amos.crypto.key_text", "amos.protocol.limits", "amos.protocol.segment"),
         {"json", "os"},
     ),
     "back_off": ((), set()),
@@ -93,13 +105,35 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
             "amos.protocol",
             "amos.edges.worker",
             "amos.log_ring",
+            "amos.session.input_allowance",
             "amos.session.seed_root",
         ),
         set(),
     ),
-    "heap": (("amos.compat",), {"gc"}),
-    "identity": (("amos.crypto", "amos.protocol.link"), set()),
+    "heap": ((), {"gc"}),
+    # A rotation is looked for with each start, and imported only where there is one.
+    "identity": (
+        (
+            "amos.crypto",
+            "amos.protocol.link",
+            "amos.edges.key_files",
+            "amos.edges.key_store",
+            "amos.key_rotation",
+        ),
+        set(),
+    ),
     "journal_keeper": (("amos.journal",), set()),
+    "key_rotation": (
+        (
+            "amos.crypto",
+            "amos.protocol",
+            "amos.edges.key_files",
+            "amos.edges.key_store",
+            "amos.edges.two_slot_file",
+            "amos.identity",
+        ),
+        set(),
+    ),
     "link_service": ((), set()),
     "log_ring": ((), set()),
     "player_state": (("amos.protocol", "amos.tier_kept"), set()),
@@ -110,7 +144,7 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
 # The most particular rule for a module is the one that holds.
 RULES = (
     rule("amos.compat", outside={"micropython", "sys", "uctypes"}),
-    rule("amos.protocol", outside=BYTES, pure=True, cpython="cbor2 typing"),
+    rule("amos.protocol", outside=BYTES, pure=True, cpython="base64 binascii cbor2 collections dataclasses typing"),
     rule("amos.crypto", "amos.compat", outside=VIPER, pure=True, cpython="nacl"),
     rule("amos.sound", "amos.protocol", "amos.compat", outside=VIPER, pure=True, cpython="numpy typing"),
     rule("amos.score", "amos.protocol", "amos.sound", "amos.compat", outside=VIPER, pure=True),
@@ -124,7 +158,7 @@ RULES = (
     # Leases and opt-outs: values, and what an edge keeps of them.
     rule(
         "amos.rights",
-        *("amos.protocol", "amos.edges.two_slot_file", "amos.edges.worker"),
+        *("amos.protocol", "amos.compat", "amos.edges.two_slot_file", "amos.edges.worker"),
         outside=BYTES,
         pure=True,
     ),
@@ -143,7 +177,7 @@ RULES = (
         *("amos.edges.blob_folder", "amos.edges.stem_file", "amos.edges.stem_file_numpy", "amos.edges.stem_file_qoa"),
         outside=BYTES | {"os"},
     ),
-    *(rule(f"amos.{name}", *ours, outside=outside) for name, (ours, outside) in TOP_LEVEL.items()),
+    *(rule(f"amos.{name}", "amos.compat", *ours, outside=outside) for name, (ours, outside) in TOP_LEVEL.items()),
     rule("amos.app", "amos", outside={"os"}),
     rule("amos.__main__", "amos", outside={"sys"}),
     rule("amos", outside=set()),
@@ -152,14 +186,20 @@ RULES = (
     rule("manifest", outside={"json"}),  # MicroPython's build runs it
     *(
         rule(
-            f"amos_sync.{name}", "amos.protocol", "amos_sync.limits", "amos_mqtt.back_off", outside=PURE_HOST, pure=True
+            f"amos_sync.{name}",
+            *("amos.protocol", "amos_sync.limits", "amos_mqtt.back_off", "amos_mqtt.limits"),
+            outside=PURE_HOST,
+            pure=True,
         )
         for name in PURE_SYNC
     ),
     rule(
         "amos_sync.cli", "amos_sync", "amos_cli", "amos.protocol", "amos.edges.notify_host", "amos.crypto", "amos_mqtt"
     ),
-    rule("amos_ledger.cli", "amos_ledger", "amos_cli", "amos.protocol", "amos.crypto", "amos_mqtt"),
+    *(
+        rule(f"amos_ledger.{name}", "amos_ledger", "amos_cli", "amos.protocol", "amos.crypto", "amos_mqtt", *more)
+        for name, more in COMMANDS_OF_THE_LEDGER.items()
+    ),
     # A word to the supervisor and a durable write know nothing of players; each has one owner.
     rule(
         "amos_sync",
@@ -180,7 +220,22 @@ RULES = (
         outside=PURE_HOST,
         pure=True,
     ),
+    *(
+        rule(
+            f"amos_ledger.watch.{name}",
+            *("amos_ledger.records", "amos_ledger.watch.conditions", "amos.protocol.printable_host"),
+            outside=PURE_HOST,
+            pure=True,
+        )
+        for name in ("conditions", "alerts")
+    ),
     # It keeps what was decided elsewhere, and reads the values that are decided about.
+    # What an older version did not reckon is reckoned when its store is brought to the present schema.
+    rule(
+        "amos_ledger.store.migration",
+        *("amos_ledger.store", "amos_ledger.records", "amos_ledger.intake.placements"),
+        *("amos_ledger.log", "amos.protocol"),
+    ),
     rule(
         "amos_ledger.store",
         "amos.edges.private_host",
@@ -193,6 +248,7 @@ RULES = (
     ),
     rule("amos_cli", "amos.edges.durable_host", "amos.protocol.printable_host", "amos.crypto.key_text"),
     rule("amos_mqtt.back_off", outside=PURE_HOST, pure=True),
+    rule("amos_mqtt.teller", "amos_mqtt.limits", outside=PURE_HOST, pure=True),
     rule("amos_mqtt", outside={*sys.stdlib_module_names, "paho"}),
     rule("amos_tools.bootstrap", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
     # The system's Python runs it; `render` is run in a root, by amos's.

@@ -18,13 +18,19 @@ PAGE = (PROJECT / "host_tools" / "OPERATING.md").read_text()
 RATE_HZ = 44_100
 BARS_S = 4
 NEEDS = {
+    "an alert",
     "a broker",
     "a checkpoint kept",
     "a courier's spool",
+    "a device in quarantine",
     "a device to revoke",
+    "a ledger that lost something",
+    "a mirror",
     "a month's play",
     "a Raspberry Pi",
+    "a proof",
     "a statement",
+    "witnesses",
 }
 SIDECAR = """file,title,artist,splits,role,key,tempo,beats,opt_in
 haze.wav,Haze,Ilse Maren,ilse-maren=700000;kite-publishing=300000,pads,A minor,60,4,yes

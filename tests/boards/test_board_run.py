@@ -19,7 +19,7 @@ from amos import crypto
 from amos.edges.hardware import hardware_ids
 from amos.edges.key_store import load_or_make_device_seed
 from amos.edges.sector_device import FileSectorDevice
-from amos.identity import device_id_of
+from amos.identity import key_id_of
 from amos.journal.journal import Journal
 from amos.protocol.frames import frame
 from amos.protocol.limits import READ_CHUNK_BYTES_MAX
@@ -184,6 +184,6 @@ def test_the_fullest_music_in_the_heap_of_a_pico_2_w(
 
 def segments(directory: Path) -> list[Usage]:
     journal = Journal(FileSectorDevice(str(directory / "journal.ring"), RING_BYTES), bytes(8))
-    seed, _bound = load_or_make_device_seed(str(directory / "device.key"), hardware_ids(), device_id_of)
+    seed, _bound = load_or_make_device_seed(str(directory / "device.key"), hardware_ids(), key_id_of)
     key = crypto.public_key(seed)
     return [open_usage(journal.read(number, 0, 1 << 16), key, crypto.verify) for number in sorted(journal.segments)]

@@ -11,7 +11,7 @@ import pytest
 from micropython_build import build_environment, make_library, micropython_source
 
 from amos_tools.boards import SCHEMA, board_names, load_board
-from amos_tools.device import flash
+from amos_tools.device import flash, rotate_key
 from amos_tools.firmware_files import LIST, STARTED_BY_NAME, board_files, package_json
 from amos_tools.firmware_reach import modules_of, reachable
 from amos_tools.package_data import firmware_file
@@ -31,7 +31,7 @@ def test_what_runs_on_a_board_is_reached_and_what_others_need_is_not() -> None:
 
 
 def test_what_provisioning_runs_at_a_boards_prompt_is_there() -> None:
-    prompted = modules_of(flash.MOUNT) | modules_of(flash.KEY.format(path=""))
+    prompted = modules_of(flash.MOUNT) | modules_of(flash.KEY.format(player="")) | modules_of(rotate_key.BOARD)
     assert "amos/edges/key_store.py" in prompted
     assert reachable(prompted) <= set(board_files())
 

@@ -10,7 +10,7 @@ import pytest
 from amos_tools import package_data
 from amos_tools.boards import board_names, load_board
 
-UNITS = ["amos-player@.service", "amos-courier.service"]
+UNITS = ["amos-player@.service", "amos-courier.service", "amos-ledger.service", "amos-ledger-watch.service"]
 EXPOSURE_MAX = 2.0
 TARGETS = ["sysinit", "basic", "shutdown", "multi-user", "network-online", "sound", "local-fs"]
 

@@ -22,6 +22,8 @@ MADE_OR_AWAITED = {
     ("device prepare", "DIR"),
     ("device enrol", "--out"),
     ("device revoke", "--out"),
+    ("device forgo", "--out"),
+    ("device lost", "--out"),
     ("device provision", "--records"),
     ("device provision", "--directory"),
     ("device replace", "--records"),
@@ -30,6 +32,10 @@ MADE_OR_AWAITED = {
     ("courier run", "--spool"),
     ("courier run", "--opt-outs"),  # an operator may put it there later
     ("ledger init", "DIR"),
+    ("ledger prove", "--out"),
+    ("ledger watch", "--state"),
+    ("ledger alerts", "--state"),
+    ("ledger snooze", "--state"),
     ("pool settle", "--out"),
     ("key", "FILE"),
 }

@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from every_kind import everything
 from patience import Patience
 
+from amos_ledger.folder import Folder
+from amos_ledger.rebuilding import rebuild_folder
+from amos_ledger.scrub import scrub
 from amos_tools.demo.players import cast
 from amos_tools.demo.workdir import Workdir
 
@@ -83,6 +87,10 @@ def test_demo_with_a_killed_courier_and_a_second_run(tmp_path: Path, micropython
     again = finish(start(tmp_path, environment_without_mosquitto()))
     assert again["broker"] == "amqtt"
     check(again, 2)
+    ledger = Folder(tmp_path / "ledger")
+    before = everything(ledger.store_path)
+    rebuild_folder(ledger, 0)
+    assert everything(ledger.store_path) == before and scrub(ledger) == []
     assert [player["device"] for player in again["players"]] == [player["device"] for player in facts["players"]]
     assert again["settlement"]["period"] > facts["settlement"]["period"]
 

@@ -91,7 +91,7 @@ def test_a_ledger_that_comes_late_still_answers(broker: TestBroker, ledger: Fold
 
 def test_nobody_there_is_said_by_name(operator: Path) -> None:
     data, enrolment = an_enrolment(operator)
-    with pytest.raises(DeliveryError, match=r"^broker 127.0.0.1:\d+ cannot be reached$"):
+    with pytest.raises(DeliveryError, match=r"^broker 127.0.0.1:\d+ cannot be reached: nothing listens at this port$"):
         over_broker(Broker("127.0.0.1", free_port()), data, enrolment, bytes(32), 1)
 
 

@@ -3,17 +3,22 @@
 What it cannot show is a board's own: USB enumeration, its file systems, how long copying takes.
 """
 
+import shutil
 from pathlib import Path
 
 import pytest
 from board_standin import PackageIndex, StandInBoard
 from typer.testing import CliRunner
 
+from amos import __version__
 from amos.protocol.link import STATE_STOPPED
 from amos_ledger.folder import Folder
 from amos_tools.cli import app
+from amos_tools.device import flash, prompt
 from amos_tools.device.call import ask_status
 from amos_tools.device.prompt import open_prompt
+
+PROJECT = Path(__file__).parents[2]
 
 
 class Operator:
@@ -129,3 +134,69 @@ def test_what_the_board_says_of_a_failure_is_named(board: StandInBoard) -> None:
         assert (board.flash / "a/b/c.bin").read_bytes() == bytes(range(256)) * 40
         assert prompt.files_below("/a") == ["/a/b/c.bin"] and prompt.files_below("/none") == []
         assert prompt.hashes(["/none"]) == {"/none": None}
+
+
+@pytest.mark.long
+def test_a_board_changes_its_key_and_is_enrolled_anew(
+    operate: Operator, board: StandInBoard, ledger: Folder, tmp_path: Path
+) -> None:
+    asked = ["device", "rotate-key", board.prompt]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 1 and done.output.startswith("PromptError: ")
+    code, lines = operate.provision(board)
+    assert code == 0, lines
+    with ledger.open_store() as store:
+        (device,) = store.totals().devices
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    assert done.output.splitlines() == ["request: written to /sd/player/rotate-key", "board: restarted"]
+    ask_status(board.link, 60)  # it plays by then, so that an interrupt meets no board that is about to start
+    assert any((board.card / "player").glob("key-history.*"))
+    code, lines = operate.provision(board)
+    assert code == 0, lines
+    assert lines[-3] == f"device: {device.device_id} holds its key; it signed our nonce"
+    assert lines[-2].startswith("enrolment: signed for bar") and lines[-1].startswith("ledger: enrolled")
+    with ledger.open_store() as store:
+        (found,) = store.totals().devices
+        assert found.device_id == device.device_id
+        assert len(store.chain.keys(bytes.fromhex(device.device_id))) == 2
+
+
+@pytest.fixture
+def frozen(board: StandInBoard, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package `amos` where the board finds what is frozen; here it is a folder of the stand-in's flash."""
+    package = board.flash / "frozen" / "amos"
+    package.parent.mkdir()
+    shutil.copytree(PROJECT / "firmware" / "amos", package)
+    monkeypatch.setattr(prompt, "FROZEN_PATH", "/frozen")
+    return package
+
+
+def test_a_board_that_has_the_firmware_frozen_gets_no_files_that_would_hide_it(
+    board: StandInBoard, frozen: Path
+) -> None:
+    (board.flash / "amos").mkdir()
+    (board.flash / "amos" / "app.mpy").write_bytes(b"of an older version")
+    said: list[str] = []
+    with open_prompt(board.prompt) as opened:
+        assert flash._is_frozen(board.prompt, opened, said.append)
+        assert flash._is_frozen(board.prompt, opened, said.append)
+    assert said == [
+        f"firmware: frozen into the board, amos {__version__}; 1 files removed",
+        f"firmware: frozen into the board, amos {__version__}",
+    ]
+    assert not list((board.flash / "amos").iterdir())
+
+
+def test_another_version_frozen_is_refused_before_anything_is_written(
+    operate: Operator, board: StandInBoard, frozen: Path
+) -> None:
+    (frozen / "__init__.py").write_text("__version__ = '0.0.9'\n")
+    code, lines = operate.provision(board)
+    assert code == 1 and f"expected amos {__version__} frozen into the board's MicroPython, found 0.0.9" in lines[-1]
+    assert sorted(path.name for path in board.flash.iterdir()) == ["frozen", "unique_id"]
+
+
+def test_a_board_without_it_has_none_frozen(board: StandInBoard) -> None:
+    with open_prompt(board.prompt) as opened:
+        assert opened.frozen_version() is None

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from amos.protocol.frames import frame
 from amos.protocol.limits import PUT_CHUNK_BYTES_MAX
 from amos.protocol.link import BEGIN, BLOB_MANIFEST, CHALLENGE, IDENTIFY, INPUT, PUT, SET_TIER, STATUS, Request
-from amos.score.inputs import INPUT_SKIP
+from amos.score.inputs import INPUT_SKIP, INPUT_VOLUME
 
 PEERS = 4
 BURST = 200
@@ -86,6 +86,16 @@ def inputs() -> list[Request]:
     return [Request(id=1, verb=INPUT, nonce=nonce, kind=INPUT_SKIP, value=0) for nonce in fresh]
 
 
+def positions() -> list[Request]:
+    """Of a volume that is turned without end: none is refused, and the last of each moment is heard in its turn."""
+    values = [RANDOM.randrange(1, 32768) for _ in range(9)]
+    nonces = [RANDOM.randbytes(16) for _ in values]
+    return [
+        Request(id=1, verb=INPUT, nonce=nonce, kind=INPUT_VOLUME, value=value)
+        for nonce, value in zip(nonces, values, strict=True)
+    ]
+
+
 def garbage() -> Iterator[bytes]:
     while True:
         yield RANDOM.randbytes(4096) + bytes(64) + b"\x01\x00" * 1000
@@ -127,6 +137,7 @@ ATTACKS: dict[str, Callable[[str], None]] = {
     "pipelined identify": lambda line: stream([Hose(line, repeated(verb=IDENTIFY, nonce=bytes(16)))]),
     "pipelined challenge": lambda line: stream([Hose(line, repeated(verb=CHALLENGE))]),
     "pipelined inputs": lambda line: stream([Hose(line, wires(inputs))]),
+    "dragged sliders": lambda line: stream([Hose(line, wires(positions))]),
     "tier to and fro": lambda line: stream([Hose(line, tiers())]),
     "answers never read": lambda line: stream([Hose(line, status(), reads=False)]),
     "garbage": lambda line: stream([Hose(line, garbage())]),

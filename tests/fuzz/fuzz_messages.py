@@ -20,6 +20,7 @@ from amos.protocol.cose import (
 from amos.protocol.enrolment import open_enrolment
 from amos.protocol.errors import ProtocolError
 from amos.protocol.frames import FrameReader, frame
+from amos.protocol.handover import open_key_history
 from amos.protocol.limits import RECEIPT_BYTES_MAX, REQUEST_BYTES_MAX
 from amos.protocol.link import decode_request, decode_response, decode_status
 from amos.protocol.manifest import open_manifest
@@ -39,6 +40,7 @@ PLAIN = (
     ("request", decode_request),
     ("response", decode_response),
     ("status", decode_status),
+    ("key-history", lambda data: open_key_history(data, lambda *_arguments: True)),
     ("answer", decode_answer),
 )
 """Prefix of the examples' names in SPEC.md, and what decodes them."""
@@ -47,6 +49,7 @@ SIGNED = (
     ("manifest", "publisher", TYP_MANIFEST, open_manifest),
     ("catalogue", "publisher", TYP_CATALOGUE, open_catalogue),
     ("enrolment", "operator", TYP_ENROLMENT, open_enrolment),
+    ("enrolment-rotated", "operator", TYP_ENROLMENT, open_enrolment),
     ("usage", "device", TYP_USAGE, open_usage),
     ("opt-outs", "publisher", TYP_OPT_OUTS, open_opt_outs),
     ("anchor", "ledger", TYP_ANCHOR, open_anchor),

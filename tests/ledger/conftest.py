@@ -19,6 +19,7 @@ from amos.protocol.answer import Answer
 from amos.protocol.catalogue import Catalogue, Share, Work, sign_catalogue
 from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.envelope_host import wrap
+from amos.protocol.handover import Handover, handover_message
 from amos.protocol.link import IDENTIFY_CONTEXT
 from amos.protocol.manifest import Manifest, PackStem, sign_manifest
 from amos.protocol.receipt import parse_receipt
@@ -109,15 +110,28 @@ class Device:
     sealed: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.key = Signer(1000 + self.number)
+        self.key = self.signer = Signer(1000 + self.number)
+        self.handovers: list[Handover] = []
+
+    def rotate(self, number: int = 1, first: int | None = None, by: Signer | None = None) -> Handover:
+        """Another key signs from the next segment on; the last one, or `by`, hands over."""
+        signer = Signer(10_000 * number + self.number)
+        first_sequence = self.sequence + 1 if first is None else first
+        signature = (by or self.signer).sign(handover_message(self.key.id, first_sequence, signer.public))
+        handover = Handover(first_sequence=first_sequence, public_key=signer.public, signature=signature)
+        self.handovers, self.signer = [*self.handovers, handover], signer
+        return handover
 
     def enrolment(self, operator: Signer, **changes: Any) -> bytes:
         nonce = bytes(16)
         facts = {
-            "version": 1, "device_id": self.key.id, "public_key": self.key.public, "site": SITE,
+            "version": 1, "device_id": self.key.id, "public_key": self.signer.public, "site": SITE,
             "name": f"player-{self.number}", "tier": 1, "board": "linux", "voices": 8, "nonce": nonce,
-            "possession": self.key.sign(IDENTIFY_CONTEXT + nonce), "unix_s": NOON,
-        } | changes  # fmt: skip
+            "possession": self.signer.sign(IDENTIFY_CONTEXT + nonce), "unix_s": NOON + len(self.handovers),
+        }  # fmt: skip
+        if self.handovers:
+            facts |= {"version": 2, "first_key": self.key.public, "handovers": self.handovers}
+        facts |= changes
         return sign_enrolment(Enrolment(**facts), operator.id, operator.sign)
 
     def usage(self, rows: list[tuple[int, int, int]] | None = None, **changes: Any) -> Usage:
@@ -143,7 +157,7 @@ class Device:
     def seal(self, rows: list[tuple[int, int, int]] | None = None, **changes: Any) -> bytes:
         """Seal the next segment and go on after it."""
         usage = self.usage(rows, **changes)
-        segment = sign_usage(usage, self.key.sign)
+        segment = sign_usage(usage, self.signer.sign, self.signer.id)
         self.sequence, self.previous, self.frame = usage.sequence, sha256(segment).digest(), usage.end_frame
         self.sealed.append(segment)
         return segment

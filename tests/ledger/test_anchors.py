@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from amos.protocol.answer import ACCEPTED, IMPOSSIBLE
 from amos.protocol.topics import TIME
 from amos_ledger.intake.reading import Message
@@ -87,6 +89,22 @@ def test_without_that_the_same_play_is_found_out(world: Any) -> None:
     assert refused.detail.startswith("times_overlap: ")
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_clock_that_was_set_back_while_nobody_sent_anything_condemns_nobody(world: Any, restarts: bool) -> None:
+    """The anchor is right, a day of play follows, and the clock is two hours behind when that arrives."""
+    device = world.device()
+    assert ask(world, device, NOON_MS - 24 * HOUR_MS)
+    day = 24 * 3600 * 44_100
+    played = dated(NOON_MS - 24 * HOUR_MS, 0) | {"end_frame": day, "delivered_frames": day, "end_ms": 24 * HOUR_MS}
+    if restarts:
+        world.restart()
+    else:
+        world.ledger.watch_clock(NOON_MS - 1000)
+        world.ledger.watch_clock(NOON_MS - 2 * HOUR_MS)
+    (reply,) = world.ledger.take([device.message(device.seal([], **played))], NOON - 7200)
+    assert (reply.answer.verdict, reply.answer.detail) == (ACCEPTED, None)
+
+
 def test_play_ahead_of_a_clock_that_was_set_back_is_no_finding(world: Any) -> None:
     device = world.device()
     assert ask(world, device, NOON_MS + HOUR_MS)  # the ledger's clock was an hour fast
@@ -104,3 +122,29 @@ def test_what_was_rolled_back_is_not_remembered_as_accepted(world: Any, monkeypa
         assert world.take(device, segment)[0].verdict != ACCEPTED
     device.sequence, device.previous, device.frame = 0, lost.previous, 0
     assert [item.verdict for item in world.take(device, device.seal(), device.seal())] == [ACCEPTED] * 2
+
+
+def test_anchors_that_a_wrong_clock_made_forget_are_not_judged(world: Any) -> None:
+    device = world.device()
+    assert ask(world, device, NOON_MS - HOUR_MS)
+    with world.folder.open_store() as store, store.transaction():  # the ledger's clock is years ahead for a moment
+        store.chain.anchors.issue(device.key.id, NOON_MS + 1000 * DAY_MS)
+    assert ask(world, device, NOON_MS - HOUR_MS // 2)
+    (accepted,) = world.take(device, device.seal(**dated(NOON_MS - HOUR_MS, 0)))
+    assert (accepted.verdict, accepted.detail) == (ACCEPTED, None)
+    (refused,) = world.take(device, device.seal(**dated(NOON_MS - HOUR_MS // 4, 60_000)))
+    assert refused.detail.startswith("anchor_never_issued: ")
+
+
+def test_a_root_that_was_put_back_is_counted(world: Any) -> None:
+    """Whoever keeps copies of what a player remembers may choose among them, and so choose the music."""
+    device, roots = world.device(), [bytes(32)]
+    for session, chosen in enumerate([0, 1, 2, 1, 2], 1):
+        device.frame = 0
+        place = {"boot": session, "session": session, "seed_root": roots[chosen]}
+        (accepted,) = world.take(device, device.seal(**dated(NOON_MS, 0) | {"clock": 1} | place))
+        assert accepted.verdict == ACCEPTED
+        with world.folder.open_store() as store:
+            roots.append(store.root())
+            found = [(odd.count, odd.whole) for odd in store.oddities() if odd.oddity == "seed_root_back"]
+        assert found == ([(1, session - 1)] if session > 3 else [])

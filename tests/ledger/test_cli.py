@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from amos.protocol import answer
 from amos.protocol.catalogue import Catalogue, sign_catalogue
+from amos.protocol.checkpoint_host import verifier_key
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos_ledger.cli import app
 from amos_ledger.intake.reading import Message
-from amos_ledger.log.checkpoint import verifier_key
 
 ORIGIN = "ledger.example/amos"
 
@@ -70,15 +70,15 @@ def test_a_ledger_from_nothing(tmp_path: Path, world: Any, pack_folder: Path) ->
     facts = json.loads(run("status", folder, "--json").output)
     assert facts["public_key"] == made.output.strip()
     assert facts["verifier_key"] == verifier_key(ORIGIN, bytes.fromhex(facts["public_key"]))
-    assert (facts["accepted"], facts["log_size"], facts["quarantined"]) == (0, 2, [])
-    assert (folder / "public" / "checkpoint").read_text().startswith(f"{ORIGIN}\n2\n")
+    assert (facts["accepted"], facts["log_size"], facts["quarantined"]) == (0, 4, [])
+    assert (folder / "public" / "checkpoint").read_text().startswith(f"{ORIGIN}\n4\n")
 
 
 def test_status_says_what_was_refused_and_who_is_in_quarantine(world: Any) -> None:
     device = world.device()
     world.take(device, device.seal())
     world.take(device, device.seal([(9, 0, 1)]))
-    world.ledger.take([Message.of("x", b"")], 0)
+    world.ledger.take([Message.of("x", b"")], 1_793_534_400)
     facts = json.loads(run("status", world.path, "--json").output)
     assert (facts["accepted"], facts["held"], facts["duplicates"]) == (1, 0, 0)
     assert facts["refused"] == {"malformed": 1, "impossible": 1}
@@ -91,7 +91,7 @@ def test_status_says_what_was_refused_and_who_is_in_quarantine(world: Any) -> No
     assert lines[-3:] == [
         "    1 sessions in 1 boots, 0 of them without play",
         f"    undated: 1 segments, {facts['frames']} frames",
-        "    impossible, stem_not_in_pack: 1",
+        "    evidence, stem_not_in_pack: 1",
     ]
     assert listed["flags"] == {"undated": {"segments": 1, "frames": facts["frames"]}}
     assert (listed["device_id"], listed["findings"]) == (device.key.id.hex(), {"stem_not_in_pack": 1})
@@ -134,7 +134,7 @@ def test_enrolments_that_are_refused(tmp_path: Path, world: Any) -> None:
     path.write_bytes(b"garbage")
     assert "EnrolmentRefused: enrolment: " in refused("enrol", world.path, path)
     path.write_bytes(bytes(5000))
-    assert "expected at most 1024 bytes" in refused("enrol", world.path, path)
+    assert "expected at most 2048 bytes" in refused("enrol", world.path, path)
 
 
 def test_packs_that_are_refused(world: Any, pack_folder: Path, make_pack: Callable[..., Any]) -> None:
@@ -208,7 +208,10 @@ def serving(world: Any) -> Iterator[subprocess.Popen[str]]:
 
 def test_serving_ends_cleanly_and_only_once_at_a_time(world: Any, serving: Any) -> None:
     assert "serving" in serving.stderr.readline()
-    assert "127.0.0.1:1 cannot be reached; trying again until it is there" in serving.stderr.readline()
+    assert (
+        "127.0.0.1:1 cannot be reached: nothing listens at this port; trying again until it is there"
+        in serving.stderr.readline()
+    )
     assert "AlreadyServing: " in refused("serve", world.path, "--broker", "127.0.0.1:1")
     assert run("status", world.path).exit_code == 0
     serving.send_signal(signal.SIGTERM)

@@ -10,12 +10,12 @@ import pytest
 
 from amos.crypto import verify
 from amos.protocol import answer
+from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint
 from amos.protocol.merkle import leaf_hash
 from amos.protocol.receipt import parse_receipt
 from amos_ledger.folder import Folder
 from amos_ledger.ledger import Ledger
 from amos_ledger.log import tree
-from amos_ledger.log.checkpoint import Checkpoint, open_checkpoint
 from amos_ledger.log.tiles import tiles_between
 from amos_ledger.public import Public
 from amos_ledger.store.database import Database
@@ -106,7 +106,7 @@ def test_dying_inside_the_first_transaction_leaves_nothing(world: Any, statement
     check_whole(world, device, before)
 
 
-@pytest.mark.parametrize("fatal", ["tile/entries/000.p/6", "tile/0/000.p/6", "checkpoint"])
+@pytest.mark.parametrize("fatal", ["tile/entries/000.p/8", "tile/0/000.p/8", "checkpoint"])
 def test_dying_while_a_file_is_written(world: Any, fatal: str) -> None:
     device = world.device()
     world.ledger.close()

@@ -37,7 +37,7 @@ def test_an_enrolment_is_answered_with_a_receipt_for_its_entry(world: Any) -> No
     again = send(world, device, data)
     assert again.answer.verdict == answer.DUPLICATE
     world.check_receipt(data, again.answer.receipt)
-    assert world.totals().log_size == 2 and world.totals().duplicates == 0
+    assert world.totals().log_size == 4 and world.totals().duplicates == 0
     (accepted,) = world.take(device, device.seal())
     assert accepted.verdict == answer.ACCEPTED
 
@@ -68,7 +68,7 @@ def test_every_refusal_is_answered_and_changes_nothing(world: Any) -> None:
     for data, topic, said in (
         (device.enrolment(world.publisher), mine, "signature"),
         (b"", mine, "enrolment"),
-        (bytes(5000), mine, "at most 1024 bytes, found 5000"),
+        (bytes(5000), mine, "at most 2048 bytes, found 5000"),
         (good, device_topic(SITE, other.key.id, ENROLMENT), "topic: expected that of"),
         (good, device_topic("elsewhere", device.key.id, ENROLMENT), "topic: expected that of"),
         (device.enrolment(world.operator, predecessor=other.key.id), mine, "predecessor: expected an enrolled device"),
@@ -78,7 +78,7 @@ def test_every_refusal_is_answered_and_changes_nothing(world: Any) -> None:
         assert said in (reply.answer.detail or "") and len((reply.answer.detail or "").encode()) <= DETAIL_BYTES_MAX
         assert reply.topic == topic.replace(ENROLMENT, ENROLLED)
     assert send(world, device, good, "nonsense/enrolment").topic is None
-    assert world.totals().refused["enrolment refused"] == 7 and world.totals().log_size == 1
+    assert world.totals().refused["enrolment refused"] == 7 and world.totals().log_size == 3
     assert send(world, device, good).answer.verdict == answer.ACCEPTED
 
 
@@ -201,3 +201,13 @@ def test_a_renderer_stays_one(world: Any) -> None:
     assert accepted.verdict == answer.ACCEPTED
     with world.folder.open_store() as store, pytest.raises(EnrolmentRefused, match="tier: expected a renderer's"):
         registry.enrol(world.folder, store, device.enrolment(world.operator, tier=1, unix_s=NOON + 1))
+
+
+def test_what_was_played_with_more_voices_counts_after_an_enrolment_with_fewer(world: Any) -> None:
+    device = world.device(voices=2)
+    with world.folder.open_store() as store:
+        registry.enrol(world.folder, store, device.enrolment(world.operator, voices=1, unix_s=NOON + 1))
+    (accepted,) = world.take(device, device.seal([(0, 0, 1000), (1, 0, 1000)]))
+    assert accepted.verdict == answer.ACCEPTED
+    (refused,) = world.take(device, device.seal([(stem, 0, 1000) for stem in range(3)]))
+    assert refused.verdict == answer.IMPOSSIBLE

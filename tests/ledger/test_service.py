@@ -18,6 +18,7 @@ from amos_ledger.mqtt import MqttEdge
 from amos_ledger.service import Service
 from amos_mqtt.broker import Broker as Address
 from amos_mqtt.limits import ARRIVALS_QUEUED_MAX
+from amos_mqtt.line import Line
 
 
 class Courier:
@@ -115,7 +116,11 @@ def test_usage_goes_in_receipts_come_out_and_garbage_disturbs_nobody(
     assert totals.refused == {"malformed": 12}
     running.close()
     assert sum("connected" in line for line in running.lines) == 1
-    assert len(running.lines) <= 5  # a line for each class of event, not for each message
+    refusals = [line for line in running.lines if line.startswith("not taken, ")]
+    device_id = device.key.id.hex()
+    assert any(f"{device_id} at harbour, sequence 61: unknown pack" in line for line in refusals), refusals
+    assert any("a message that names no device: malformed" in line for line in refusals)
+    assert len(running.lines) - len(refusals) <= 6, running.lines  # a line for each class of event, not each message
 
 
 def test_a_broker_that_goes_away_is_said_once_and_found_again(world: Any, broker: Any) -> None:
@@ -144,13 +149,26 @@ def test_a_broker_that_goes_away_is_said_once_and_found_again(world: Any, broker
     assert [("connected" in line) for line in connection] == [False, True, False, True], connection
 
 
+def line_of(edge: MqttEdge, number: int = 0) -> Any:
+    """One of the edge's lines, which is not connected."""
+    client: Any = edge._client
+    client._number = number - 1
+    started = Line.start
+    try:
+        Line.start = lambda self: None  # type: ignore[method-assign]
+        client._connect()
+    finally:
+        Line.start = started  # type: ignore[method-assign]
+    return client._line
+
+
 def test_a_flood_is_bounded_in_messages_and_bytes() -> None:
     edge = MqttEdge(Address("127.0.0.1", 1), "flooded", lambda line: None)
     flood = paho.MQTTMessage(mid=1, topic=b"amos/1/" + b"x" * 60_000 + b"/y/usage")
     flood.payload = bytes(1 << 17)
-    client: Any = edge._client._make_client()
+    line = line_of(edge)
     for _ in range(ARRIVALS_QUEUED_MAX + 500):
-        client.on_message(None, None, flood)
+        line._on_message(None, None, flood)
     batch = edge.next_batch(2 * ARRIVALS_QUEUED_MAX, 0)
     assert (len(batch), edge.take_dropped(), edge.take_dropped()) == (ARRIVALS_QUEUED_MAX, 500, 0)
     arrival = batch[0]
@@ -159,21 +177,27 @@ def test_a_flood_is_bounded_in_messages_and_bytes() -> None:
     assert arrival.message.sha256 == Message.of("", flood.payload).sha256
 
 
-def test_a_message_of_an_earlier_connection_is_not_acknowledged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_of_an_earlier_connection_is_acknowledged_when_it_comes_again_and_not_decided_again() -> None:
     edge = MqttEdge(Address("127.0.0.1", 1), "again", lambda line: None)
-    acknowledged: list[int] = []
-    client: Any = edge._client._make_client()
-    monkeypatch.setattr(edge._client, "_client", client)
-    monkeypatch.setattr(client, "ack", lambda mid, qos: acknowledged.append(mid))
-    for mid, connection in ((1, 0), (2, 1)):
-        edge._client.connections = connection
+    acknowledged: list[tuple[int, int]] = []
+
+    def arrives(number: int, mid: int, dup: bool) -> list[Any]:
+        line = line_of(edge, number)
+        line._client.ack = lambda mid, qos: acknowledged.append((number, mid))
         message = paho.MQTTMessage(mid=mid, topic=b"t")
-        message.qos = 1
-        client.on_message(None, None, message)
-    first, second = edge.next_batch(2, 0)
+        message.payload, message.qos, message.dup = b"usage", 1, dup
+        line._on_message(None, None, message)
+        return edge.next_batch(2, 0)
+
+    (first,) = arrives(1, 7, False)
+    assert arrives(2, 8, True) != [] and acknowledged == [], "it was not decided yet"
     edge.acknowledge(first)
-    edge.acknowledge(second)
-    assert acknowledged == [2]
+    assert acknowledged == [], "packet id 7 may be another message's by now"
+    assert arrives(3, 9, True) == [] and acknowledged == [(3, 9)]
+    (resent,) = arrives(4, 10, False)
+    assert acknowledged == [(3, 9)], "what its courier sends again is answered again"
+    edge.acknowledge(resent)
+    assert acknowledged == [(3, 9), (4, 10)]
 
 
 def test_an_answer_nobody_can_listen_for_is_no_error() -> None:

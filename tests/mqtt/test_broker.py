@@ -13,8 +13,9 @@ from patience import wait_until
 from amos.protocol.topics import USAGE, device_topic
 from amos_ledger.mqtt import MqttEdge
 from amos_mqtt.broker import Broker, BrokerSettingError, broker_at
-from amos_mqtt.client import ClientSettings, MqttClient
+from amos_mqtt.client import MqttClient
 from amos_mqtt.happenings import Down
+from amos_mqtt.settings import ClientSettings
 from amos_sync.message import PAYLOAD_BYTES_MAX, read_message
 from amos_tools.demo.broker import free_port
 
@@ -132,7 +133,7 @@ def test_who_is_not_trusted_is_not_spoken_to(port: int, files: Files, tmp_path: 
         wait_until(
             lambda: both_connected(courier, ledger) or (said and courier.reasons), lambda: [*said, *courier.reasons]
         )
-        reason = "cannot be reached, or one certificate is not trusted"
+        reason = "has a TLS certificate of an authority that is not trusted here; --tls-ca names the right one"
         assert said == [f"broker 127.0.0.1:{port} {reason}; trying again until it is there"]
         assert reason in courier.reasons[0] and not courier.edge.up and not ledger.reached
     finally:

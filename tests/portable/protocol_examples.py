@@ -15,7 +15,9 @@ from amos.protocol.cbor import Tag, dumps
 from amos.protocol.closing import Closing, settled_of, sign_closing
 from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_TYP, sign, signature_input
 from amos.protocol.enrolment import Enrolment, sign_enrolment
+from amos.protocol.forgone import Forgone, sign_forgone
 from amos.protocol.frames import frame
+from amos.protocol.handover import Handover, KeyHistory, handover_message
 from amos.protocol.link import (
     ACTIVATE,
     BAD_OFFER,
@@ -44,9 +46,11 @@ from amos.protocol.link import (
     Status,
 )
 from amos.protocol.link_name import SLIDERS, Name
+from amos.protocol.loss import Loss, sign_loss
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem, sign_manifest
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
+from amos.protocol.quarantine import LIFT, REJECT, Ruling, sign_ruling
 from amos.protocol.receipt import sign_receipt
 from amos.protocol.revocation import Revocation, sign_revocation
 from amos.protocol.segment import (
@@ -65,6 +69,10 @@ from signed_usage import columns, sign_usage
 
 NAMES_OF_SEEDS = {1: "device", 2: "operator", 3: "publisher", 4: "ledger"}
 SPEC = __file__.rsplit("/", 1)[0] + "/../../firmware/amos/protocol/SPEC.md"
+
+
+NEXT_DEVICE_SEED = 0x05
+"""Of the key to which the device's first one gives way."""
 
 
 class Party:
@@ -285,11 +293,46 @@ class Examples:
         values["predecessor"] = id_of("bar-1 of last year")
         replacing = Enrolment(**values)
         self.messages["enrolment-replacing"] = sign_enrolment(replacing, self.operator.id, self.operator.sign)
+        self._rotated(enrolment)
+
+    def _rotated(self, enrolment) -> None:
+        """From segment 2 on another key signs, which the device's first one hands over to."""
+        device, following = self.device, Party(NEXT_DEVICE_SEED)
+        said = handover_message(device.id, 2, following.public_key)
+        self.messages["handover"] = said
+        self.messages["handover-signature"] = device.sign(said)
+        handover = Handover(
+            first_sequence=2, public_key=following.public_key, signature=self.messages["handover-signature"]
+        )
+        history = KeyHistory(version=1, first_key=device.public_key, handovers=[handover])
+        self._keep("key-history", history)
+        self.records["handover"] = handover
+        values = {name: getattr(enrolment, name) for _key, name, _kind, _bound in Enrolment.FIELDS}
+        values["unix_s"] += 86400
+        values["version"], values["public_key"] = 2, following.public_key
+        values["possession"] = following.sign(IDENTIFY_CONTEXT + NONCE)
+        values["first_key"], values["handovers"] = device.public_key, [handover]
+        self.records["enrolment-rotated"] = rotated = Enrolment(**values)
+        self.messages["enrolment-rotated"] = sign_enrolment(rotated, self.operator.id, self.operator.sign)
 
     def _revoked(self) -> None:
         revocation = Revocation(version=1, device_id=id_of("bar-1 of last year"), unix_s=1767225600)
         self.records["revocation"] = revocation
         self.messages["revocation"] = sign_revocation(revocation, self.operator.id, self.operator.sign)
+        lost_root = hashlib.sha256(b"lost").digest()
+        forgone = Forgone(version=1, unix_s=1767225600, kept_size=40, lost_size=52, lost_root=lost_root)
+        self.records["forgone"] = forgone
+        self.messages["forgone"] = sign_forgone(forgone, self.operator.id, self.operator.sign)
+        loss = Loss(version=1, device_id=self.device.id, first=7, last=9, unix_s=1767225600)
+        self.records["loss"] = loss
+        self.messages["loss"] = sign_loss(loss, self.operator.id, self.operator.sign)
+        rejected = sorted(hashlib.sha256(name).digest() for name in (b"forged", b"forged too"))
+        facts = {"version": 1, "device_id": self.device.id, "quarantine": 40, "unix_s": 1767225600}
+        ruling = Ruling(action=REJECT, rejected=rejected, reason="a copy of its card played elsewhere", **facts)
+        self.records["ruling"] = ruling
+        self.messages["ruling"] = sign_ruling(ruling, self.operator.id, self.operator.sign)
+        lifting = Ruling(action=LIFT, rejected=[], reason="the copy is destroyed", **facts)
+        self.messages["ruling-lifting"] = sign_ruling(lifting, self.operator.id, self.operator.sign)
 
     def _sealed(self) -> None:
         usage = a_usage(self.device.id, self.pack)

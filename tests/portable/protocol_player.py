@@ -26,6 +26,7 @@ class Player:
     firmware = "0.1.0"
     board = "test"
     voices = 8
+    key_history = None
 
     def __init__(self):
         self.segments = {3: bytes(range(256)) * 10, 4: b"four"}

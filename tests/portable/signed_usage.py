@@ -6,9 +6,10 @@ from array import array
 from amos.protocol.cose import TYP_USAGE, sign
 
 
-def sign_usage(usage, sign_message) -> bytes:
-    """The segment's bytes; `sign_message(message) -> 64 bytes` by the device key."""
-    return sign(usage.encode(), TYP_USAGE, usage.device_id, sign_message)
+def sign_usage(usage, sign_message, kid=None) -> bytes:
+    """The segment's bytes; `sign_message(message) -> 64 bytes` by the device key, whose id is `kid`: its first one's
+    without."""
+    return sign(usage.encode(), TYP_USAGE, kid or usage.device_id, sign_message)
 
 
 def columns(rows, first_frame: int):

@@ -24,7 +24,7 @@ from amos.protocol.manifest import open_manifest
 from amos.protocol.merkle import leaf_hash, root_from_path
 from amos.protocol.opt_outs import OptOuts, list_opt_outs, open_opt_outs
 from amos.protocol.receipt import parse_receipt
-from amos.protocol.segment import Usage, input_columns, open_usage, sign_usage_pieces, signer
+from amos.protocol.segment import Usage, claimed_device_id, input_columns, open_usage, sign_usage_pieces
 from amos.protocol.topics import device_topic, parse_device_topic
 from protocol_examples import GENESIS, NONCE, Examples, a_usage, hex_of_spec
 from signed_usage import columns, sign_usage
@@ -61,7 +61,7 @@ def test_signed_messages_open_to_the_facts_that_were_signed():
         ("closing", open_closing(MESSAGES["closing"], EXAMPLES.ledger.public_key, crypto.verify)),
     ):
         assert opened.to_map() == EXAMPLES.records[name].to_map()
-    assert signer(MESSAGES["usage"]) == device.id
+    assert claimed_device_id(MESSAGES["usage"]) == device.id
 
 
 def test_plain_messages_decode_to_the_facts_that_were_encoded():
@@ -101,11 +101,11 @@ def test_a_message_of_another_type_is_refused():
     assert refused(CoseError, open_opt_outs, MESSAGES["manifest"], publisher.public_key, crypto.verify)
     assert refused(CoseError, open_anchor, MESSAGES["receipt"], EXAMPLES.ledger.public_key, crypto.verify)
     assert refused(CoseError, parse_receipt, MESSAGES["usage"])
-    assert refused(CoseError, signer, MESSAGES["receipt"])
+    assert refused(CoseError, claimed_device_id, MESSAGES["receipt"])
 
 
 def test_a_message_over_its_size_is_refused_first():
-    assert refused(CoseError, signer, bytes(SEGMENT_BYTES_MAX + 1))
+    assert refused(CoseError, claimed_device_id, bytes(SEGMENT_BYTES_MAX + 1))
     assert refused(MessageError, decode_request, bytes(241))
     assert refused(MessageError, decode_response, bytes(1537))
     assert refused(MessageError, decode_status, bytes(2049))
@@ -137,7 +137,7 @@ def test_unprotected_headers_and_absent_payloads_are_refused_where_there_are_non
     protected = dumps({1: -19, 4: bytes(16), 16: "amos-usage+cose"})
     more = dumps({1: -19, 3: 0, 4: bytes(16), 16: "amos-usage+cose"})
     for fields in ([protected, {4: b""}, b"", bytes(64)], [protected, {}, None, bytes(64)], [more, {}, b"", bytes(64)]):
-        assert refused(CoseError, signer, dumps(Tag(18, fields)))
+        assert refused(CoseError, claimed_device_id, dumps(Tag(18, fields)))
 
 
 def usage_with(**changes) -> bytes:

@@ -19,6 +19,7 @@ from amos.protocol.link import (
     IDENTIFY,
     IDENTIFY_CONTEXT,
     INPUT,
+    KEY_HISTORY,
     LIST,
     LOGS,
     NAMES,
@@ -197,6 +198,10 @@ def test_every_verb_is_answered():
     assert (status.next_sequence, status.output_kind, status.pace) == (2, None, None)
     status = decode_status(line.ask(id=2, verb=FULL_STATUS).data)
     assert (status.next_sequence, status.output_kind, status.pace) == (2, 1, 1)
+    told = line.ask(id=8, verb=KEY_HISTORY)
+    assert (told.code, told.data) == (OK, None)  # it has its first key
+    line.player.key_history = bytes(1000)
+    assert line.ask(id=9, verb=KEY_HISTORY).data == bytes(1000)
     entries = line.ask(id=3, verb=LIST, sequence=0).entries
     assert [(entry.sequence, entry.size) for entry in entries] == [(3, 2560), (4, 4)]
     assert line.ask(id=4, verb=LIST, sequence=5).entries == []

@@ -12,11 +12,15 @@ from amos.protocol.catalogue import Catalogue, Share, Work
 from amos.protocol.cbor import Tag
 from amos.protocol.closing import Closing, settled_of
 from amos.protocol.enrolment import Enrolment
-from amos.protocol.limits import PPM, SPLITS_MAX
+from amos.protocol.forgone import Forgone
+from amos.protocol.handover import Handover, KeyHistory
+from amos.protocol.limits import HANDOVERS_MAX, PPM, SPLITS_MAX
 from amos.protocol.link import OFFER, OFFER_CHUNK_BYTES_MAX, REQUEST_NEEDS, Entry, Request, Response, Status
 from amos.protocol.link_name import Name
+from amos.protocol.loss import Loss
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts, list_opt_outs
+from amos.protocol.quarantine import LIFT, REJECT, Ruling
 from amos.protocol.record import U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
 from amos.protocol.revocation import Revocation
 from amos.protocol.segment import FLAGS_ALL, Usage
@@ -25,7 +29,7 @@ RECORDS: dict[str, type[Record]] = {
     record.NAME: record
     for record in (
         Usage, Manifest, PackStem, Catalogue, Work, Share, Enrolment, Request, Response, Entry, Name, Status,
-        Answer, OptOuts, Anchor, Closing, Revocation,
+        Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Handover, KeyHistory, Forgone, Loss,
     )
 }  # fmt: skip
 SLUG_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -133,12 +137,27 @@ def works(draw: st.DrawFn) -> Work:
 
 
 @st.composite
+def key_histories(draw: st.DrawFn) -> KeyHistory:
+    keys = draw(st.lists(st.binary(min_size=32, max_size=32), min_size=2, max_size=HANDOVERS_MAX + 1, unique=True))
+    firsts = sorted(draw(st.lists(st.integers(1, U63), min_size=len(keys) - 1, max_size=len(keys) - 1)))
+    signature = a_field("bytes", 64)
+    handovers = [
+        Handover(first_sequence=first, public_key=key, signature=draw(signature))
+        for first, key in zip(firsts, keys[1:], strict=True)
+    ]
+    return KeyHistory(version=1, first_key=keys[0], handovers=handovers)
+
+
+@st.composite
 def enrolments(draw: st.DrawFn) -> Enrolment:
-    public_key = draw(st.binary(min_size=32, max_size=32))
+    history = draw(key_histories())
+    rotated = draw(st.booleans())
     fixed = {
-        "version": st.just(1),
-        "public_key": st.just(public_key),
-        "device_id": st.just(hashlib.sha256(public_key).digest()[:16]),
+        "version": st.just(2 if rotated else 1),
+        "public_key": st.just(history.public_key if rotated else history.first_key),
+        "first_key": st.just(history.first_key if rotated else None),
+        "handovers": st.just(history.handovers if rotated else None),
+        "device_id": st.just(hashlib.sha256(history.first_key).digest()[:16]),
         "nonce": st.binary(min_size=16, max_size=64),
         "voices": st.integers(1, 32),
     }
@@ -215,11 +234,13 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         "stem": pack_stems,
         "work": works,
         "enrolment": enrolments,
+        "key-history": key_histories,
         "request": requests,
         "name": names,
         "answer": answers,
         "opt-outs": opt_out_lists,
         "closing": closings,
+        "ruling": rulings,
     }
     if name in strategies:
         made: st.SearchStrategy[Any] = strategies[name]()
@@ -229,12 +250,26 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         stems = st.lists(pack_stems(), min_size=1, max_size=3)
         rate = st.integers(8000, 192000)
         fixed = {"version": version, "stems": stems, "rate_hz": rate, "voices": st.integers(1, 32)}
+    if name == "handover":
+        fixed = {"first_sequence": st.integers(1, U63)}
     if name in ("anchor", "revocation"):
         fixed = {"version": version}
+    if name == "loss":
+        fixed = {"version": version, "first": st.integers(1, 9), "last": st.integers(9, U63)}
+    if name == "forgone":
+        sizes = st.integers(1, U63)
+        fixed = {"version": version, "kept_size": sizes, "lost_size": sizes}
     if name == "catalogue":
         fixed = {"version": version, "works": st.lists(works(), max_size=3, unique_by=lambda work: work.stem_id)}
     record = RECORDS[name]
     return fields(record, **fixed).map(lambda values: record(**values))
+
+
+@st.composite
+def rulings(draw: st.DrawFn) -> Ruling:
+    hashes = sorted(draw(st.sets(st.binary(min_size=32, max_size=32), max_size=3)))
+    fixed = {"version": st.just(1), "rejected": st.just(hashes), "action": st.just(REJECT if hashes else LIFT)}
+    return Ruling(**draw(fields(Ruling, **fixed)))
 
 
 integers = st.integers(-(1 << 64), (1 << 64) - 1) | st.sampled_from(

@@ -16,7 +16,11 @@ from amos.protocol.catalogue import open_catalogue
 from amos.protocol.closing import open_closing
 from amos.protocol.enrolment import open_enrolment
 from amos.protocol.errors import LocalError, ProtocolError
+from amos.protocol.forgone import open_forgone
+from amos.protocol.handover import Handover, KeyHistory, open_key_history
 from amos.protocol.limits import (
+    HANDOVERS_MAX,
+    KEY_HISTORY_BYTES_MAX,
     OPT_OUTS_BYTES_MAX,
     OPT_OUTS_MAX,
     RECEIPT_BYTES_MAX,
@@ -37,8 +41,10 @@ from amos.protocol.link import (
     decode_response,
     decode_status,
 )
+from amos.protocol.loss import open_loss
 from amos.protocol.manifest import open_manifest
 from amos.protocol.opt_outs import list_opt_outs, open_opt_outs, sign_opt_outs
+from amos.protocol.quarantine import open_ruling
 from amos.protocol.receipt import PATH_HASHES_MAX, parse_receipt, sign_receipt
 from amos.protocol.record import U16, U32, U63, U64, UNIX_S_MAX, Record
 from amos.protocol.revocation import open_revocation
@@ -72,6 +78,8 @@ Verify = Callable[[bytes, bytes, bytes], bool]
 
 def opener(name: str) -> Callable[[bytes, Verify], object]:
     """What takes this signed message from outside."""
+    if name == "key-history":
+        return open_key_history
     if name == "receipt":
         return lambda data, verify: parse_receipt(data).check(MESSAGES["usage"], EXAMPLES.ledger.public_key, verify)
     opened: dict[str, tuple[Any, Any]] = {
@@ -79,16 +87,23 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
         "manifest": (open_manifest, EXAMPLES.publisher),
         "catalogue": (open_catalogue, EXAMPLES.publisher),
         "enrolment": (open_enrolment, EXAMPLES.operator),
+        "enrolment-rotated": (open_enrolment, EXAMPLES.operator),
         "opt-outs": (open_opt_outs, EXAMPLES.publisher),
         "anchor": (open_anchor, EXAMPLES.ledger),
         "closing": (open_closing, EXAMPLES.ledger),
         "revocation": (open_revocation, EXAMPLES.operator),
+        "ruling": (open_ruling, EXAMPLES.operator),
+        "loss": (open_loss, EXAMPLES.operator),
+        "forgone": (open_forgone, EXAMPLES.operator),
     }
     function, party = opened[name]
     return lambda data, verify: function(data, party.public_key, verify)
 
 
-SIGNED = ("usage", "manifest", "catalogue", "enrolment", "opt-outs", "anchor", "closing", "revocation", "receipt")
+SIGNED = (
+    "usage", "manifest", "catalogue", "enrolment", "enrolment-rotated", "key-history", "opt-outs", "anchor", "closing",
+    "revocation", "ruling", "forgone", "loss", "receipt",
+)  # fmt: skip
 PLAIN: dict[str, Callable[[bytes], Record]] = {
     name: decode
     for kind, decode in {
@@ -168,6 +183,10 @@ def test_largest_link_messages_fit_their_frames() -> None:
     assert len(Response(id=U16, code=0, entries=entries).encode()) <= RESPONSE_BYTES_MAX
     piece = Response(id=U16, code=0, size=U32, offset=U32, data=bytes(READ_CHUNK_BYTES_MAX), text="x" * 160)
     assert len(piece.encode()) <= RESPONSE_BYTES_MAX
+    keys = [bytes([number]) * 32 for number in range(HANDOVERS_MAX + 1)]
+    handovers = [Handover(first_sequence=U63, public_key=key, signature=bytes(64)) for key in keys[1:]]
+    history = KeyHistory(version=1, first_key=keys[0], handovers=handovers).encode()
+    assert len(history) <= min(KEY_HISTORY_BYTES_MAX, READ_CHUNK_BYTES_MAX)
     largest = {"uint": lambda bound: bound, "bytes": bytes, "text": lambda bound: "x" * bound}
     fields = {name: largest[kind.rstrip("?")](bound) for _key, name, kind, bound in Status.FIELDS}
     status = Status(**fields).encode()

@@ -21,10 +21,14 @@ from amos.protocol.catalogue import Catalogue, Share, Work
 from amos.protocol.closing import Closing
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.envelope_host import unwrap
+from amos.protocol.forgone import Forgone
+from amos.protocol.handover import Handover, KeyHistory
 from amos.protocol.link import Entry, Request, Response, Status
 from amos.protocol.link_name import Name
+from amos.protocol.loss import Loss
 from amos.protocol.manifest import CODECS, ROLES, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts
+from amos.protocol.quarantine import Ruling
 from amos.protocol.record import U8, U16, U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
 from amos.protocol.revocation import Revocation
 from amos.protocol.segment import Usage
@@ -42,7 +46,9 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "catalogue": (Catalogue, "catalogue"),
     "work": (Work, "work"),
     "share": (Share, "share"),
-    "enrolment": (Enrolment, "enrolment"),
+    "enrolment": (Enrolment, "enrolment-rotated"),
+    "handover": (Handover, "handover"),
+    "key-history": (KeyHistory, "key-history"),
     "request": (Request, "request-offer"),
     "response": (Response, "response-identify"),
     "entry": (Entry, "entry"),
@@ -53,6 +59,9 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "anchor": (Anchor, "anchor"),
     "closing": (Closing, "closing"),
     "revocation": (Revocation, "revocation"),
+    "forgone": (Forgone, "forgone"),
+    "loss": (Loss, "loss"),
+    "ruling": (Ruling, "ruling"),
 }
 WIDTHS = {U8: "uint8", U16: "uint16", U32: "uint32", U63: "count", UNIX_S_MAX: "unix-s", UNIX_MS_MAX: "unix-ms"}
 COLUMNS = {"B": "uint8", "H": "uint16", "I": "uint32", "i": "int32"}
@@ -74,6 +83,8 @@ def type_text(kind: str, bound: Any) -> str:
         text = f"bytes 1..{bound}"
     elif kind == "records":
         text = f"{bound[0].NAME} × 0..{bound[1]}"
+    elif kind == "blobs":
+        text = f"bytes 1..{bound[0]} × 0..{bound[1]}"
     elif kind == "uints":
         text = f"{WIDTHS[bound[0]]} × 0..{bound[1]}"
     elif kind in COLUMNS:
@@ -94,6 +105,8 @@ def value_text(value: Any) -> str:
     if isinstance(value, array):
         return str(value.tolist())
     if isinstance(value, list):
+        if isinstance(value[0], bytes):
+            return f"{len(value)} of {value_text(value[0])}"
         return f"{len(value)} of {value[0].NAME}" if isinstance(value[0], Record) else str(value)
     return str(value)
 
@@ -106,7 +119,7 @@ def record_rows(name: str) -> Iterator[Row]:
 
 def verb_rows() -> Iterator[Row]:
     verbs = ("IDENTIFY", "STATUS", "LIST", "READ", "OFFER", "SET_TIER", "INPUT")
-    verbs += ("BEGIN", "PUT", "FINISH", "ACTIVATE", "CHALLENGE", "LOGS", "NAMES", "FULL_STATUS")
+    verbs += ("BEGIN", "PUT", "FINISH", "ACTIVATE", "CHALLENGE", "LOGS", "NAMES", "FULL_STATUS", "KEY_HISTORY")
     assert sorted(getattr(link, verb) for verb in verbs) == sorted(link.REQUEST_NEEDS)
     for verb in verbs:
         number = getattr(link, verb)

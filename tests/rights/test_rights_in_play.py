@@ -1,7 +1,9 @@
 """Opt-outs, leases and anchors while music plays: how soon a stem is silent, and that the log tells it all."""
 
+import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -45,7 +47,8 @@ from amos.protocol.segment import (
 from amos.rights.lease_clock import LeaseClock
 from amos.rights.opt_out_list import OptOutList, OptOutsRefused
 from amos.rights.rights import Rights
-from amos.score.inputs import INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK, INPUT_SKIP, INPUT_SLIDER
+from amos.score.inputs import INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK, INPUT_SKIP, INPUT_SLIDER, INPUT_VOLUME
+from amos.session.input_allowance import INPUT_EVERY_MS, INPUTS_AT_ONCE
 from amos.session.session import Session
 from amos.tier_kept import TierKept
 from amos_tools.device.call import converse
@@ -404,10 +407,53 @@ def test_no_flood_of_inputs_ends_the_session_or_keeps_an_opt_out_waiting(pack: P
             rendered = venue.session.performance.frame
             venue.device.take_opt_outs(opt_outs(pack, 1, stem))
         venue.session.step(BLOCK_FRAMES)
-    assert taken > 200 and refused > 200
+    assert taken > 200 and refused > 200  # positions wait for their turn; a skip is refused
     usages = venue.finish()
     assert (rendered + 64, INPUT_BLOCK, stem) in inputs(usages)
     assert rows(usages) == replay(pack, usages)
+
+
+def test_a_flood_for_minutes_seals_no_segment_each_second_and_the_slider_ends_where_it_was_left(
+    pack: PackFolder, tmp_path: Path
+) -> None:
+    venue = Venue(pack, tmp_path / "player")
+    seconds, frames_before, told = 150, 0, ""
+    while venue.session.frame < seconds * RATE_HZ:
+        for number in range(12):
+            with contextlib.suppress(MessageError):
+                venue.device.input(os.urandom(16), INPUT_SLIDER, number * 2000)
+                venue.device.input(os.urandom(16), INPUT_VOLUME, 30000 + number)
+        try:
+            venue.device.input(os.urandom(16), INPUT_SKIP, 0)
+        except MessageError as error:
+            told = str(error)
+        venue.session.step(BLOCK_FRAMES)
+        venue.wall.ms += (venue.session.frame - frames_before) * 1000 // RATE_HZ
+        frames_before = venue.session.frame
+    with pytest.raises(MessageError, match="expected 0 to 32768, found 99999"):
+        venue.device.input(os.urandom(16), INPUT_SLIDER, 99999)
+    venue.wall.ms += 60_000
+    venue.play(1)  # a rest in which what waits comes to its turn
+    usages = venue.finish()
+    given = inputs(usages)
+    assert re.fullmatch("input: too many inputs; wait [1-5] s", told)
+    assert len(usages) <= 2 and len(given) <= INPUTS_AT_ONCE + (seconds + 60) * 1000 // INPUT_EVERY_MS + 1
+    last = {kind: value for _frame, kind, value in given}
+    assert (last[INPUT_SLIDER], last[INPUT_VOLUME]) == (22000, 30011)
+    assert rows(usages) == replay(pack, usages)
+
+
+def test_a_flood_of_anchors_tells_the_score_the_time_when_it_is_off_and_not_each_time(
+    pack: PackFolder, tmp_path: Path
+) -> None:
+    venue = Venue(pack, tmp_path / "player")
+    for second in range(200):
+        venue.device.take_anchor(signed_anchor(venue.device.challenge(), NOON_MS + second * 1000))
+        venue.wall.ms += 1000
+        venue.play(1)
+    usages = venue.finish()
+    assert len([kind for _frame, kind, _value in inputs(usages) if kind == INPUT_CLOCK]) <= 2
+    assert len(usages) == 1 and rows(usages) == replay(pack, usages)
 
 
 class Process:

@@ -11,6 +11,7 @@ from amos.config import Config
 from amos.packs.folder import open_pack
 from amos.protocol.answer import ACCEPTED
 from amos.protocol.envelope_host import wrap
+from amos.protocol.link_courier_proof import Proof
 from amos.protocol.segment import FLAG_OPT_OUT, open_usage
 from amos.protocol.topics import USAGE, device_topic
 from amos_ledger import registry
@@ -20,7 +21,6 @@ from amos_ledger.ledger import Ledger
 from amos_ledger.opt_outs import add_opt_outs, published
 from amos_ledger.settle_period import settle_period
 from amos_ledger.settlement.periods import period_at
-from amos_tools.device.call import Identity
 from amos_tools.device.prepare import enrol
 from amos_tools.pack import build_pack
 from amos_tools.pack.opt_outs import make_opt_outs, withdrawn
@@ -98,9 +98,10 @@ def test_the_way_of_an_opt_out(tmp_path: Path) -> None:
     response = type(
         "Identified", (), {"public_key": device.identity.public_key, "signature": device.identity.sign_identity(nonce)}
     )
+    response.device_id = device.identity.device_id
     response.board, response.voices = "linux", device.identity.voices
     with folder.open_store() as store:
-        registry.enrol(folder, store, enrol(Identity(response, nonce), OPERATOR, site="cafe", name="bar", tier=255))  # type: ignore[arg-type]
+        registry.enrol(folder, store, enrol(Proof(response, nonce), OPERATOR, site="cafe", name="bar", tier=255))  # type: ignore[arg-type]
     ledger = Ledger(folder)
     topic = device_topic("cafe", device.identity.device_id, USAGE)
     replies = ledger.take([Message.of(topic, wrap(segment)) for segment in segments], int(time.time()))

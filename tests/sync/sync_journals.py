@@ -62,6 +62,7 @@ class FakePlayer:
     """What `DeviceLink` needs, over a dict of segments; trims what a verified receipt covers."""
 
     firmware, board, voices = "0.1.0", "fake", 8
+    key_history: "bytes | None" = None
 
     def __init__(self, seed: bytes, segments: list[bytes], ledger_key: bytes = LEDGER_KEY):
         self.identity = self

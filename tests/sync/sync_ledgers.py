@@ -18,7 +18,7 @@ from amos.protocol.answer import ACCEPTED, DUPLICATE, RECEIPTED, UNKNOWN_DEVICE,
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.receipt import sign_receipt
-from amos.protocol.segment import open_usage, signer
+from amos.protocol.segment import claimed_device_id, open_usage
 
 
 def root_of(leaves: list[bytes]) -> bytes:
@@ -98,7 +98,7 @@ class FakeLedger:
         digest = hashlib.sha256(payload).digest()
         self.message_bytes += len(payload)
         segment = unwrap(payload)
-        if signer(segment) not in self.enrolled:
+        if claimed_device_id(segment) not in self.enrolled:
             return Answer(message_sha256=digest, verdict=UNKNOWN_DEVICE, device_id=device)
         usage = open_usage(segment, self.enrolled[device], crypto.verify)
         self.messages[digest] += 1

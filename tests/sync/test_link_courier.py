@@ -12,11 +12,13 @@ from sync_players import LEDGER_KEY, LEDGER_SEED, FakePlayer
 
 from amos import crypto
 from amos.protocol.frames import frame
+from amos.protocol.handover import Handover, KeyHistory, handover_message
 from amos.protocol.limits import REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX
-from amos.protocol.link import IDENTIFY_CONTEXT, OK, UNKNOWN_SEQUENCE, Entry, Response
+from amos.protocol.link import IDENTIFY_CONTEXT, KEY_HISTORY, OK, UNKNOWN_SEQUENCE, Entry, Response
 from amos.protocol.link_courier import TRIES_MAX, WINDOW_BYTES, WINDOW_REQUESTS, CourierLink
 from amos.protocol.link_courier_call import LOGS_REQUESTS_MAX, identify, read_logs, read_status
 from amos.protocol.link_courier_offer import offer_receipt
+from amos.protocol.link_courier_proof import Proof, prove
 from amos.protocol.link_courier_segment import read_segment
 from amos.protocol.link_courier_talk import Conversation, LinkLost, Pause, RequestRefused, TransferError
 from amos.protocol.link_device import DeviceLink
@@ -104,6 +106,67 @@ def test_everything_comes_through_in_pieces_of_any_size(piece: int) -> None:
     assert crypto.verify(identity.public_key, IDENTIFY_CONTEXT + NONCE, identity.signature)
     assert receipted == len(SEGMENTS)
     assert (line.host.damaged, line.host.stale, line.host.resent) == (0, 0, 0)
+
+
+def handed_over(seeds: list[bytes], **wrong: bytes) -> FakePlayer:
+    """A player that has had these keys, and signs with the last; `wrong` is what it says otherwise."""
+    keys = [crypto.public_key(seed) for seed in seeds]
+    device_id = crypto.key_id(keys[0])
+    handovers = [
+        Handover(
+            first_sequence=number,
+            public_key=key,
+            signature=crypto.sign(seed, handover_message(device_id, number, key)),
+        )
+        for number, (seed, key) in enumerate(zip(seeds, keys[1:], strict=False), 2)
+    ]
+    player = FakePlayer(seeds[-1], SEGMENTS)
+    player.device_id = device_id
+    player.key_history = KeyHistory(version=1, first_key=keys[0], handovers=handovers).encode()
+    for name, value in wrong.items():
+        setattr(player, name, value)
+    return player
+
+
+SEEDS = [b"1" * 32, b"2" * 32, b"3" * 32]
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_device_proves_a_key_that_its_first_one_leads_to(count: int) -> None:
+    player = handed_over(SEEDS[:count])
+    line = Line(player, piece=7)
+    proof = line.run(prove(line.host, NONCE, crypto.verify))
+    assert isinstance(proof, Proof) and proof.history is not None
+    assert (proof.device_id, proof.public_key) == (crypto.key_id(crypto.public_key(SEEDS[0])), player.public_key)
+    first = a_player()
+    line = Line(first)
+    proof = line.run(prove(line.host, NONCE, crypto.verify))
+    assert isinstance(proof, Proof) and (proof.history, proof.device_id) == (None, first.device_id)
+
+
+OTHERS = handed_over([b"4" * 32, SEEDS[1]])
+LIARS = {
+    "the id of another device": handed_over(SEEDS, device_id=OTHERS.device_id),
+    "a history of another device": handed_over(SEEDS[:2], key_history=OTHERS.key_history or b""),
+    "a history that ends before its key": handed_over(SEEDS, key_history=handed_over(SEEDS[:2]).key_history or b""),
+    "a history by keys that it does not hold": handed_over(SEEDS[:2], seed=b"5" * 32),
+    "no history": handed_over(SEEDS, key_history=None),  # type: ignore[arg-type]
+    "a history that is none": handed_over(SEEDS, key_history=b"none"),
+    "a signature changed": handed_over(SEEDS, key_history=(handed_over(SEEDS).key_history or b"")[:-1] + b"\x00"),
+}
+
+
+@pytest.mark.parametrize("told", LIARS)
+def test_a_player_that_is_not_led_to_its_key_proves_nothing(told: str) -> None:
+    line = Line(LIARS[told])
+    assert line.run(prove(line.host, NONCE, crypto.verify)) is None
+
+
+def test_a_player_of_an_older_firmware_has_its_first_key_or_none() -> None:
+    player = handed_over(SEEDS)
+    line = Line(player)
+    del line.device._verbs[KEY_HISTORY]
+    assert line.run(prove(line.host, NONCE, crypto.verify)) is None
 
 
 class Spoiler:

@@ -80,8 +80,11 @@ def test_a_returned_entry_leaves_a_compact_row_and_can_come_back(tmp_path: Path)
     kept.commit()
     assert (kept.used_bytes, kept.open_entries, states(kept)) == (0, 0, [])
     assert [held.state for held in kept.held(A, 7, 7)[7]] == [State.RETURNED]
+    assert kept.kept_bytes == len(kept.payload(id))
+    kept.stage_returned([], int(time.time()) + (limits.KEPT_DAYS + 1) * 86_400)
     with pytest.raises(SpoolError, match="expected a payload"):
         kept.payload(id)
+    assert kept.kept_bytes == 0
     assert pull(kept, 7) == id
     kept.commit()
     assert states(kept) == [(7, State.PULLED)]
@@ -151,7 +154,7 @@ def test_a_later_schema_is_refused_by_name(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / spool.FILE_NAME) as database:
         database.execute("PRAGMA user_version = 9")
     database.close()
-    with pytest.raises(SpoolError, match="expected schema version 1, found 9"):
+    with pytest.raises(SpoolError, match="expected schema version 2, found 9"):
         Spool(tmp_path)
 
 
@@ -237,3 +240,45 @@ def test_kill_9_at_any_moment_loses_nothing_committed(tmp_path: Path) -> None:
         receipted = sum(slot.state is State.RECEIPTED for slot in slots)
         assert len(slots) == 3 * receipted
         kept.close()
+
+
+def returned(kept: Spool, sequence: int, leaf_index: int, unix_s: int) -> int:
+    id = pull(kept, sequence)
+    kept.stage_answer(as_it_is(id, State.RECEIPTED), receipt=b"receipt", leaf_index=leaf_index)
+    kept.stage_returned([as_it_is(id, State.RETURNED)], unix_s)
+    return id
+
+
+def test_what_was_returned_is_sent_again_when_the_ledger_lost_it(tmp_path: Path) -> None:
+    kept, now_s = Spool(tmp_path), int(time.time())
+    for sequence in range(1, 6):
+        returned(kept, sequence, 100 + sequence, now_s)
+    kept.commit()
+    last = kept.receipted_last()
+    assert last is not None and (last.leaf_index, last.receipt, last.device_id) == (105, b"receipt", A)
+    again = kept.stage_again(102, 105)
+    assert [(slot.sequence, slot.state) for slot in again] == [(2, PULL_STATE), (3, PULL_STATE), (4, PULL_STATE)]
+    kept.commit()
+    size = len(kept.payload(again[0].id))
+    assert (kept.open_entries, kept.used_bytes, kept.kept_bytes) == (3, 3 * size, 2 * size)
+    kept.close()
+    later = Spool(tmp_path)
+    assert [slot.sequence for slot in later.slots()] == [2, 3, 4]
+    assert (later.open_entries, later.used_bytes, later.kept_bytes) == (3, 3 * size, 2 * size)
+    assert later.stage_again(0, 1000)[0].sequence == 1
+    later.close()
+
+
+def test_what_is_kept_is_bounded_in_bytes_and_the_oldest_goes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, now_s = Spool(tmp_path), int(time.time())
+    ids = [returned(kept, sequence, sequence, now_s + sequence) for sequence in range(1, 4)]
+    monkeypatch.setattr(spool, "KEPT_BYTES_MAX", kept.kept_bytes)
+    ids.append(returned(kept, 4, 4, now_s + 4))
+    kept.commit()
+    with pytest.raises(SpoolError, match="expected a payload"):
+        kept.payload(ids[0])
+    assert [len(kept.payload(id)) for id in ids[1:]] == [16, 16, 16]
+    assert kept.kept_bytes == 48
+    kept.close()

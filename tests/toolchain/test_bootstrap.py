@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,22 @@ def test_ctrl_c_is_one_line_and_no_traceback(tmp_path: Path) -> None:
         _out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err == "amos: stopped before .venv was complete; the next run makes it anew\n"
+
+
+def test_a_ctrl_c_that_python_swallows_stops_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Cleared:
+        pass
+
+    def interrupt(_reference: object) -> None:
+        raise KeyboardInterrupt
+
+    swallowed = bootstrap.SwallowedInterrupts()
+    monkeypatch.setattr(bootstrap, "swallowed", swallowed)
+    monkeypatch.setattr(sys, "unraisablehook", swallowed.hook)
+    bootstrap._run([sys.executable, "-c", ""], "failed")
+    cleared = Cleared()
+    reference = weakref.ref(cleared, interrupt)
+    del cleared  # the callback raises, as one of an import's does when Ctrl-C comes just then
+    assert reference() is None
+    with pytest.raises(KeyboardInterrupt):
+        bootstrap._run([sys.executable, "-c", ""], "failed")

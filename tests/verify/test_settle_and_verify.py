@@ -47,7 +47,7 @@ def test_a_period_is_settled_and_every_statement_verifies(november) -> None:
     assert core["usage"]["segments"] == 4
     assert core["pool"]["segments"] == 6
     assert core["pool"]["segments_by_reception"] == 1
-    assert core["usage"]["leaves"] == [[4, 2], [7, 1], [9, 1]]
+    assert core["usage"]["leaves"] == [[7, 2], [10, 1], [12, 1]]
 
 
 def test_settling_again_changes_nothing(november) -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from amos.crypto import key_id, public_key
+from amos.protocol.checkpoint_host import Checkpoint, sign_checkpoint
 from amos.protocol.closing import sign_closing
 from amos_ledger import close_period
-from amos_ledger.log.checkpoint import Checkpoint, sign_checkpoint
 from amos_ledger.settle_period import settle_period
 from amos_ledger.settlement import period_result
 from amos_ledger.settlement.apportionment import Payout, Settlement, settle
@@ -197,7 +197,7 @@ def test_a_segment_left_out_is_found(november, monkeypatch) -> None:
     monkeypatch.setattr(close_period.Store, "usage_leaves", lambda self, period: usage_leaves(self, period)[1:])
     monkeypatch.setattr(close_period, "merge", lambda _rollups: _Everything())
     settle_period(november.folder, *NOVEMBER)
-    with pytest.raises(Difference, match="leaf 4, which accrues to 2026-11, found it left out"):
+    with pytest.raises(Difference, match="leaf 7, which accrues to 2026-11, found it left out"):
         november.verify("bob")
 
 
@@ -212,10 +212,10 @@ def test_a_segment_paid_twice_is_found(november, monkeypatch, dates) -> None:
     settle_period(november.folder, *NOVEMBER)
     november.play(0, [(0, 5)], dates(2026, 12, 1), dates(2026, 12, 2))
     usage_leaves = close_period.Store.usage_leaves
-    monkeypatch.setattr(close_period.Store, "usage_leaves", lambda self, period: [4, *usage_leaves(self, period)])
+    monkeypatch.setattr(close_period.Store, "usage_leaves", lambda self, period: [7, *usage_leaves(self, period)])
     monkeypatch.setattr(close_period, "merge", lambda _rollups: _Everything())
     settle_period(november.folder, "2026-12", 5, "EUR")
-    with pytest.raises(Difference, match=r"entry 4: period: expected 2026-11|no period has settled"):
+    with pytest.raises(Difference, match=r"entry 7: period: expected 2026-11|no period has settled"):
         november.verify("ann", "2026-12")
 
 
@@ -225,7 +225,7 @@ def test_usage_moved_to_another_month_is_found(november, monkeypatch, dates) -> 
     monkeypatch.setattr(close_period.Store, "periods", lambda self: [])
     monkeypatch.setattr(close_period, "merge", lambda _rollups: _Everything())
     settle_period(november.folder, "2026-12", 5, "EUR")
-    with pytest.raises(Difference, match="entry 4: period: expected 2026-11, found 2026-12"):
+    with pytest.raises(Difference, match="entry 7: period: expected 2026-11, found 2026-12"):
         november.verify("ann", "2026-12")
 
 
@@ -250,9 +250,9 @@ def test_frames_that_no_player_signed_are_found(november, monkeypatch) -> None:
         ("previous", 3, "previous: expected None, found 3"),
         ("statements", 2, "statements: expected 3, found 2"),
         ("carry_out_micro", None, "carry_out_micro: expected 0"),
-        ("settled", [3, 99], "leaves below 10"),
+        ("settled", [3, 99], "leaves below 13"),
         ("settled", [2, 7], "leaf 2"),
-        ("settled", [0, 2**40], "leaves below 10"),
+        ("settled", [0, 2**40], "leaves below 13"),
     ],
 )
 def test_a_closing_that_does_not_follow_is_found(november, monkeypatch, field: str, value, said: str) -> None:
@@ -288,7 +288,7 @@ def test_a_statement_from_the_future_of_the_log_is_refused(settled, dates, tmp_p
     old = settled.copy(tmp_path / "mirror")
     settled.play(0, [(0, 5)], dates(2026, 12, 1), dates(2026, 12, 2))
     settle_period(settled.folder, "2026-12", 5, "EUR")
-    with pytest.raises(Difference, match=r"proof\.checkpoint\.size: expected at most 11, as published, found 14"):
+    with pytest.raises(Difference, match=r"proof\.checkpoint\.size: expected at most 14, as published, found 17"):
         Audit(Published(old), settled.keys).check(settled.statement("ann", "2026-12").read_bytes())
 
 
@@ -300,7 +300,7 @@ def test_a_checkpoint_kept_holds_while_the_log_grows(settled, dates) -> None:
     settle_period(settled.folder, "2026-12", 5, "EUR")
     audit = Audit(Published(settled.folder.public), settled.keys)
     audit.check_since(kept)
-    assert audit.checked[-1] == "since the checkpoint kept, of 11 entries, entries were only added"
+    assert audit.checked[-1] == "since the checkpoint kept, of 14 entries, entries were only added"
     assert audit.checked[-1] in audit.check(settled.statement("ann").read_bytes()).checked
 
 
@@ -317,7 +317,7 @@ def test_a_log_that_lost_entries_since_a_checkpoint_kept_is_found(settled, dates
     settled.play(0, [(0, 5)], dates(2026, 12, 1), dates(2026, 12, 2))
     settle_period(settled.folder, "2026-12", 5, "EUR")
     kept = (settled.folder.public / "checkpoint").read_bytes()
-    with pytest.raises(Difference, match=r"since\.size: expected at most 11, as published, found 14"):
+    with pytest.raises(Difference, match=r"since\.size: expected at most 14, as published, found 17"):
         Audit(Published(old), settled.keys).check_since(kept)
 
 

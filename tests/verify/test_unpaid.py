@@ -7,15 +7,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from settled_world import PUBLISHER, STEMS, Player, World, catalogue_bytes, manifest_bytes, signer
+from settled_world import OPERATOR, PUBLISHER, STEMS, Player, World, catalogue_bytes, manifest_bytes, signer
 from typer.testing import CliRunner
 
 from amos.crypto import key_id, public_key
+from amos.protocol.closing import VERSION_REVOKED_PAID
 from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest, open_manifest, sign_manifest
 from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
-from amos.protocol.segment import Usage
+from amos.protocol.revocation import Revocation, sign_revocation
+from amos.protocol.segment import TIER_RENDERER, Usage
+from amos_ledger import registry
 from amos_ledger.errors import OptOutsRefused
 from amos_ledger.opt_outs import add_opt_outs
 from amos_ledger.registry import add_pack, enrol
@@ -53,8 +56,10 @@ def joined(world: World, enrolled: int) -> None:
         enrol(world.folder, store, player.enrolment(unix_s=enrolled))
 
 
-def sent(world: World, number: int, received: int, rows: Any, played: int | None, **changes: Any) -> None:
-    assert world.send(number, world.players[number].play(rows, played, **changes), received) == [0]
+def sent(
+    world: World, number: int, received: int, rows: Any, played: int | None, tier: int = 0, **changes: Any
+) -> None:
+    assert world.send(number, world.players[number].play(rows, played, tier, **changes), received) == [0]
 
 
 def core(world: World, payee: str) -> dict[str, Any]:
@@ -120,16 +125,87 @@ def test_who_has_only_unpaid_play_is_told_and_gets_nothing(world: World, noon: i
     assert settled.closed.result.closing.carry_out_micro == 1_000_000_000
 
 
+DAY_S = 86_400
+
+
 def test_more_play_than_time_since_the_enrolment_earns_nothing(world: World, noon: int) -> None:
     joined(world, noon)
-    sent(world, 2, noon + 120, [(0, 3600 * SECOND)], None)
+    for _part in range(16):
+        sent(world, 2, noon + 120, [(0, DAY_S // 16 * SECOND)], None)
     sent(world, 2, noon + 120, [(0, 120 * SECOND)], None)
     sent(world, 2, noon + 120, [(0, 1 * SECOND)], None)
     sent(world, 2, noon + 180, [(0, 50 * SECOND)], None)  # time has gone on
     settle_period(world.folder, *NOVEMBER)
     found = core(world, "ann")
     assert told(found) == [("01", "over_time", SECOND)]
-    assert found["pool"]["segments_over_time"] == 1 and found["pool"]["segments_undated"] == 4
+    assert found["pool"]["segments_over_time"] == 1 and found["pool"]["segments_undated"] == 19
+
+
+@pytest.mark.parametrize("tier", [0, TIER_RENDERER])
+def test_play_before_the_enrolment_is_a_day_at_most_in_whatever_tier(world: World, noon: int, tier: int) -> None:
+    joined(world, noon)
+    for days in range(20, 1, -1):
+        sent(world, 2, noon + 120, [(0, DAY_S // 16 * SECOND)], noon - days * DAY_S, tier)
+    sent(world, 2, noon + 120, [(0, 100 * SECOND)], noon, tier)  # what time has passed since is there still
+    settle_period(world.folder, *NOVEMBER)
+    found = core(world, "ann")
+    assert told(found) == [("01", "over_time", 3 * DAY_S // 16 * SECOND)]
+    assert found["lines"][0]["frames"] == [{"rate_hz": SECOND, "tier": tier, "frames": (DAY_S + 100) * SECOND}]
+
+
+def revoke(world: World, number: int, unix_s: int) -> None:
+    device_id = world.players[number].device
+    data = sign_revocation(
+        Revocation(version=1, device_id=device_id, unix_s=unix_s), key_id(public_key(OPERATOR)), signer(OPERATOR)
+    )
+    with world.folder.open_store() as store:
+        registry.revoke(world.folder, store, data)
+
+
+def undated_around_a_revocation(world: World, noon: int) -> None:
+    """Three seconds undated before it; after it five undated, seven of an impossible date, eleven dated and a player's
+    thirteen that nobody revoked."""
+    sent(world, 0, noon, [(0, 3 * SECOND)], None)
+    revoke(world, 0, noon + 60)
+    sent(world, 0, noon + 60, [(0, 5 * SECOND)], None)
+    sent(world, 0, noon + 60, [(0, 7 * SECOND)], noon + 2 * 86_400)
+    sent(world, 0, noon + 60, [(0, 11 * SECOND)], noon + 30)
+    joined(world, noon - 9999)
+    sent(world, 2, noon + 60, [(0, 13 * SECOND)], None)
+
+
+def test_of_a_revoked_key_what_nobody_can_date_earns_nothing_from_then_on(world: World, noon: int) -> None:
+    undated_around_a_revocation(world, noon)
+    settle_period(world.folder, *NOVEMBER)
+    found = core(world, "ann")
+    assert told(found) == [("01", "revoked", 12 * SECOND)] and found["format"] == "amos-statement/3"
+    assert found["lines"][0]["frames"][0]["frames"] == 27 * SECOND
+    assert found["pool"]["unpaid_ms"]["revoked"] == "12000/1"
+
+
+def test_a_period_closed_by_the_version_before_is_worked_out_and_verified_as_it_was(
+    world: World, noon: int, monkeypatch: Any
+) -> None:
+    undated_around_a_revocation(world, noon)
+    with monkeypatch.context() as before:
+        before.setattr(period_result.Terms.__init__, "__defaults__", ((), VERSION_REVOKED_PAID, {}))
+        settle_period(world.folder, *NOVEMBER)
+    for _time in range(2):
+        found = core(world, "ann")
+        assert told(found) == [] and found["format"] == "amos-statement/2"
+        assert found["lines"][0]["frames"][0]["frames"] == 39 * SECOND
+        assert list(found["pool"]["unpaid_ms"]) == ["over_time", "post_lease", "post_opt_out", "stem_lease"]
+        settle_period(world.folder, *NOVEMBER)  # again: the same bytes
+
+
+def test_undated_play_of_a_player_that_was_replaced_is_paid(world: World, noon: int) -> None:
+    player = Player(b"Y" * 32, "bar-3", SECOND)
+    replaced = world.players[0].device
+    with world.folder.open_store() as store:
+        enrol(world.folder, store, player.enrolment(unix_s=noon, predecessor=replaced))
+    sent(world, 0, noon + 60, [(0, 5 * SECOND)], None)
+    settle_period(world.folder, *NOVEMBER)
+    assert told(core(world, "ann")) == []
 
 
 def test_play_dated_before_the_enrolment_accrues_to_its_period(world: World, noon: int, dates: Any) -> None:

@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from amos.crypto import public_key
-from amos_ledger.log.checkpoint import Checkpoint, sign_checkpoint
+from amos.protocol.checkpoint_host import Checkpoint, sign_checkpoint
 from amos_ledger.settle_period import settle_period
 from amos_tools.pool.cli import app as pool
 from amos_tools.verify.cli import verify
@@ -182,7 +182,7 @@ def test_a_checkpoint_kept_is_compared_with_and_without_statements(past, verifie
     settle_period(past.folder, "2026-11", 10**9, "EUR")
     since = ["--keys", pinned, "--since", kept]
     alone = run(verifier, *since, "--published", past.folder.public)
-    line = "  since the checkpoint kept, of 10 entries, entries were only added\n"
+    line = "  since the checkpoint kept, of 13 entries, entries were only added\n"
     assert alone.exit_code == 0 and alone.output.startswith("yes: the log begins with") and line in alone.output
     both = run(verifier, past.statement("ann"), *since)
     assert both.exit_code == 0 and both.output.startswith("yes: ann earns ") and line in both.output

@@ -4,7 +4,7 @@ Three clocks are held against each other: the sample clock of the output, the pl
 own, whose anchors the ledger remembers.
 """
 
-from amos.protocol.segment import CLOCK_RELATIVE, CLOCK_SYNCHRONISED, OUTPUT_KIND_WAV, Usage
+from amos.protocol.segment import CLOCK_RELATIVE, CLOCK_SYNCHRONISED, OUTPUT_KIND_NULL, OUTPUT_KIND_WAV, Usage
 from amos_ledger.intake.facts import Facts
 from amos_ledger.limits import NUMBER_MAX
 from amos_ledger.records import SessionPlay
@@ -12,6 +12,9 @@ from amos_ledger.records import SessionPlay
 SLACK_MS = 1500
 """What an output may be ahead of the clock: half a second by which a file runs ahead, and what a sound card reports in
 one piece. Also the jitter between two readings of one clock."""
+
+RUNS_AHEAD = (OUTPUT_KIND_WAV, OUTPUT_KIND_NULL)
+"""Outputs without a clock of their own: with pace `clocked` the player slows them down."""
 
 SLACK_PER_THOUSAND = 1
 """By which two oscillators may differ: ten times what the cheapest of boards do."""
@@ -60,8 +63,8 @@ def clock_slower_than_samples(facts: Facts) -> str | None:
     if facts.clocked:
         boot = _joined(own, facts.in_boot)
         sessions = boot.sessions - (facts.in_session is not None)
-        # A file runs ahead once for each time that it is opened; what sounds never does.
-        spans.append(("boot", boot, sessions if usage.output_kind == OUTPUT_KIND_WAV else 1))
+        # A file, or nothing, runs ahead once for each time that it is opened; what sounds never does.
+        spans.append(("boot", boot, sessions if usage.output_kind in RUNS_AHEAD else 1))
     for name, play, leads in spans:
         elapsed_ms = play.end_ms - play.start_ms
         if play.delivered_ms > elapsed_ms + elapsed_ms * SLACK_PER_THOUSAND // 1000 + leads * SLACK_MS:

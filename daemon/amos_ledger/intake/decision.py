@@ -41,6 +41,13 @@ def _unknown(facts: Facts) -> str | None:
     return None if facts.enrolled else ""
 
 
+def _unknown_key(facts: Facts) -> str | None:
+    """The device may have a new key whose handover has not come yet; nothing is lost until it has."""
+    if facts.unknown_key is None:
+        return None
+    return f"expected a key of the device's enrolment, found {facts.unknown_key.hex()}"
+
+
 def _unsigned(facts: Facts) -> str | None:
     return None if facts.signed else ""
 
@@ -51,6 +58,27 @@ def _undecodable(facts: Facts) -> str | None:
 
 def _stored_before(facts: Facts) -> str | None:
     return "" if facts.stored == facts.sha256 else None
+
+
+def _key_handed_over(facts: Facts) -> str | None:
+    """The key gave way before this sequence number: whoever signs with it has stolen or restored it."""
+    key, sequence = facts.key, facts.segment.sequence
+    if key is None or key.until is None or sequence < key.until:
+        return None
+    return f"key {key.key_id.hex()} signs up to before sequence {key.until}, found {sequence}"
+
+
+def _key_not_yet(facts: Facts) -> str | None:
+    """The key came into force after this sequence number."""
+    key, sequence = facts.key, facts.segment.sequence
+    if key is None or sequence >= key.first_sequence:
+        return None
+    return f"key {key.key_id.hex()} signs from sequence {key.first_sequence} on, found {sequence}"
+
+
+def _rejected(facts: Facts) -> str | None:
+    """It proves nothing more, so it quarantines nobody a second time."""
+    return None if facts.rejected is None else f"rejected by the operator, entry {facts.rejected} of the log"
 
 
 def _other_bytes(facts: Facts) -> str | None:
@@ -112,9 +140,14 @@ def _nothing_wrong(_facts: Facts) -> str | None:
 TABLE: tuple[tuple[int, str | None, Question], ...] = (
     (MALFORMED, None, _unreadable),
     (UNKNOWN_DEVICE, None, _unknown),
+    (UNKNOWN_DEVICE, "key_unknown", _unknown_key),
     (BAD_SIGNATURE, None, _unsigned),
     (MALFORMED, None, _undecodable),
     (DUPLICATE, None, _stored_before),  # also in quarantine: what was receipted stays receipted
+    (QUARANTINED, None, _rejected),
+    # Before anything that condemns: a stolen key must not bring the device into quarantine that it was taken from.
+    (RETIRED, "key_handed_over", _key_handed_over),
+    (RETIRED, "key_not_yet", _key_not_yet),
     (FORK, None, _other_bytes),
     (QUARANTINED, None, _in_quarantine),
     (RETIRED, None, _begun_after_retirement),

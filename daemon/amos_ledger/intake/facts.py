@@ -7,7 +7,7 @@ from amos.protocol.manifest import Manifest
 from amos.protocol.segment import CLOCK_SYNCHRONISED, PACE_FREE, TIER_RENDERER, VERSION_WITHOUT_OUTPUT, Usage
 from amos_ledger.intake.losses import first_missing
 from amos_ledger.intake.placements import covered_frames
-from amos_ledger.records import DatedPlay, IssuedAnchor, Sealed, SeedRoot, SessionPlay, severed
+from amos_ledger.records import DatedPlay, DeviceKey, IssuedAnchor, Sealed, SeedRoot, SessionPlay, severed
 
 
 @dataclass(frozen=True)
@@ -16,13 +16,16 @@ class Facts:
 
     unreadable   why it is no signed usage segment on its device's topic
     enrolled     the signer is
-    signed       with the enrolled key
+    unknown_key  id of the key that should have signed it, when no enrolment of the device has it
+    signed       with that key
+    key          the one, of those that the device has or had
     undecodable  why the signed payload is no usage
     sha256       of the segment's bytes
     quarantine   why the device is in quarantine
     retired_s    when another device took its place, in Unix seconds
     received_s   when the message arrived
     stored       hash of the accepted segment with this sequence number
+    rejected     index of the ruling by which this very segment never counts
     held         hash of the held segment with this sequence number
     held_count   held segments of the device
     before       accepted segment with the next lower sequence number
@@ -40,7 +43,9 @@ class Facts:
 
     unreadable: str | None = None
     enrolled: bool = False
+    unknown_key: bytes | None = None
     signed: bool = False
+    key: DeviceKey | None = None
     undecodable: str | None = None
     usage: Usage | None = None
     sha256: bytes = b""
@@ -48,6 +53,7 @@ class Facts:
     retired_s: int | None = None
     received_s: int = 0
     stored: bytes | None = None
+    rejected: int | None = None
     held: bytes | None = None
     held_count: int = 0
     before: Sealed | None = None

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from amos.protocol.cose import Sign1
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError, SignatureError
-from amos.protocol.limits import ENVELOPE_BYTES_MAX, TIME_NONCE_BYTES
+from amos.protocol.limits import ENVELOPE_BYTES_MAX, RECEIPTED_BYTES_MAX, TIME_NONCE_BYTES
 from amos.protocol.segment import Usage
-from amos.protocol.topics import TIME, USAGE, device_topic, parse_device_topic
+from amos.protocol.topics import TIME, USAGE, device_topic, parse_device_topic, shows_head
 from amos_ledger.intake.segment_parse import check_signature, decode_usage, parse_segment
 from amos_ledger.limits import DETAIL_BYTES_MAX, TOPIC_CHARACTERS_MAX
 
@@ -33,7 +33,8 @@ class Message:
     def of(cls, topic: str, payload: bytes) -> "Message":
         """Cut to the caps, so that a queue of messages is bounded in bytes."""
         digest = hashlib.sha256(payload).digest()
-        return cls(topic[:TOPIC_CHARACTERS_MAX], payload[: ENVELOPE_BYTES_MAX + 1], digest, len(payload))
+        bytes_max = RECEIPTED_BYTES_MAX if shows_head(topic) else ENVELOPE_BYTES_MAX
+        return cls(topic[:TOPIC_CHARACTERS_MAX], payload[: bytes_max + 1], digest, len(payload))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,6 @@ def read(arrived: Message) -> Reading:
         message = parse_segment(segment)
     except ProtocolError as error:
         return _faulty(arrived, site, device_id, str(error))
-    if message.kid != device_id:
-        return _faulty(arrived, site, device_id, f"usage.device_id: expected the topic's, found {message.kid.hex()}")
     return Reading(arrived.sha256, site, device_id, segment, hashlib.sha256(segment).digest(), message, None)
 
 
@@ -121,6 +120,6 @@ def open_reading(reading: Reading, public_key: bytes, verify: Verify) -> tuple[b
     except ProtocolError as error:
         return True, None, str(error)
     fault = None
-    if usage.device_id != reading.message.kid:
-        fault = f"usage.device_id: expected the signer, found {usage.device_id.hex()}"
+    if usage.device_id != reading.device_id:
+        fault = f"usage.device_id: expected the topic's, found {usage.device_id.hex()}"
     return True, None if fault else usage, fault

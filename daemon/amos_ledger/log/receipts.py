@@ -5,9 +5,11 @@ Gives the very bytes of `amos.protocol.receipt.sign_receipt`, which the tests ho
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from amos.protocol.cbor import dumps
 from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_VDP, HEADER_VDS, signature_input
+from amos.protocol.merkle import node_hash
 from amos.protocol.receipt import INCLUSION_PROOFS, VDS_RFC9162_SHA256
 from amos_ledger.log.tree import Read, split, subtree_root
 
@@ -21,39 +23,53 @@ _HASH = b"\x58\x20"
 def sign_receipts(
     size: int, root: bytes, leaves: Sequence[int], read: Read, ledger: bytes, sign: Callable[[bytes], bytes]
 ) -> list[bytes]:
-    """A receipt for each of the leaves, which ascend and are below `size`; `ledger` is the id of the ledger's key."""
+    """A receipt for each of the leaves, which ascend and are below `size`; `ledger` is the id of the ledger's key.
+    Raises `LookupError` when the stored hashes do not lead from each of them to `root`."""
     protected = dumps({HEADER_ALG: ALG_ED25519, HEADER_KID: ledger, HEADER_VDS: VDS_RFC9162_SHA256})
     before = _TAG_AND_ARRAY + dumps(protected) + _PROOFS
     after = _DETACHED + dumps(sign(signature_input(protected, root)))
     start = b"\x83" + dumps(size)
     result = []
-    for leaf, (count, path) in zip(leaves, encoded_paths(size, leaves, read), strict=True):
+    for leaf, (count, path) in zip(leaves, encoded_paths(size, root, leaves, read), strict=True):
         proof = start + dumps(leaf) + _array_head(count) + path
         result.append(before + _bytes_head(len(proof)) + proof + after)
     return result
 
 
-def encoded_paths(size: int, leaves: Sequence[int], read: Read) -> Iterator[tuple[int, bytes]]:
+def encoded_paths(size: int, root: bytes, leaves: Sequence[int], read: Read) -> Iterator[tuple[int, bytes]]:
     """(count, encoded items) of the hashes of each leaf's inclusion path (RFC 9162 §2.1.3.1), from the leaf up."""
-    yield from _below(0, size, leaves, 0, b"", read)
+    if leaves:
+        yield from _below(0, size, leaves, _Above(0, b"", root), read)
 
 
-def _below(
-    first: int, end: int, leaves: Sequence[int], above: int, path: bytes, read: Read
-) -> Iterator[tuple[int, bytes]]:
-    """Paths of the leaves in [first, end); `path` has the `above` hashes from that subtree up."""
+class _Above(NamedTuple):
+    """What the paths into a subtree have above it: how many hashes, and these; and the hash that it must have itself."""
+
+    depth: int
+    path: bytes
+    own: bytes
+
+
+def _below(first: int, end: int, leaves: Sequence[int], above: _Above, read: Read) -> Iterator[tuple[int, bytes]]:
+    """Paths of the leaves in [first, end). Every pair of hashes on the way down is held against the one above it, so
+    the paths that are given lead to the root."""
     if end - first == 1:
         for _leaf in leaves:
-            yield above, path
+            yield above.depth, above.path
         return
     middle = first + split(end - first)
+    left, right = subtree_root(first, middle, read), subtree_root(middle, end, read)
+    if node_hash(left, right) != above.own:
+        raise LookupError(f"tree: expected hashes that lead from entry {leaves[0]} to the signed root, found others")
     on_left = bisect_left(leaves, middle)
     if on_left:
-        sibling = _HASH + subtree_root(middle, end, read)
-        yield from _below(first, middle, leaves[:on_left], above + 1, sibling + path, read)
+        yield from _below(
+            first, middle, leaves[:on_left], _Above(above.depth + 1, _HASH + right + above.path, left), read
+        )
     if on_left < len(leaves):
-        sibling = _HASH + subtree_root(first, middle, read)
-        yield from _below(middle, end, leaves[on_left:], above + 1, sibling + path, read)
+        yield from _below(
+            middle, end, leaves[on_left:], _Above(above.depth + 1, _HASH + left + above.path, right), read
+        )
 
 
 def _array_head(count: int) -> bytes:

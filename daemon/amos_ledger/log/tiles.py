@@ -4,10 +4,11 @@ A tile is 256 hashes, a *bundle* the 256 entries below a tile of level 0. Both a
 one also by its width, so what stands under a name never changes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from amos.protocol.errors import LocalError
+from amos.protocol.errors import LocalError, MessageError
+from amos.protocol.merkle import node_hash
 
 TILE_WIDTH = 256
 TILE_LEVELS = 8
@@ -15,6 +16,9 @@ TILE_LEVELS = 8
 
 ENTRY_BYTES_MAX = 65_535
 """A bundle prefixes each entry with a 16-bit length."""
+
+BUNDLE_BYTES_MAX = TILE_WIDTH * (2 + ENTRY_BYTES_MAX)
+"""A full bundle of the longest entries."""
 
 
 @dataclass(frozen=True)
@@ -78,3 +82,30 @@ def bundle(entries: Iterable[bytes]) -> bytes:
             raise LocalError(f"entry: expected at most {ENTRY_BYTES_MAX} bytes, found {len(entry)}")
         parts += [len(entry).to_bytes(2, "big"), entry]
     return b"".join(parts)
+
+
+def bundle_entries(data: bytes) -> list[bytes]:
+    """The entries of a bundle. Raises `MessageError` when its lengths do not fit."""
+    entries, at = [], 0
+    while at < len(data):
+        end = at + 2 + int.from_bytes(data[at : at + 2], "big")
+        if end > len(data) or at + 2 > len(data):
+            raise MessageError(f"bundle: expected {end} bytes or more, found {len(data)}")
+        entries.append(data[at + 2 : end])
+        at = end
+    return entries
+
+
+def check_hashes(tile: Tile, hashes: bytes, read: Callable[[int, int], bytes]) -> None:
+    """Raise `LookupError` unless these hashes of the tile lead to the stored hashes above them, as `read` gives them.
+
+    The tile folds into the largest complete subtrees that it covers, and of their roots tree heads are made.
+    """
+    assert tile.level is not None
+    level, first = tile.level * TILE_LEVELS, tile.first
+    row = [hashes[at : at + 32] for at in range(0, len(hashes), 32)]
+    while row:
+        if len(row) & 1 and read(level, first + len(row) - 1) != row[-1]:
+            raise LookupError(f"tree: expected another hash at level {level}, index {first + len(row) - 1}")
+        row = [node_hash(*row[at : at + 2]) for at in range(0, len(row) - 1, 2)]
+        level, first = level + 1, first >> 1

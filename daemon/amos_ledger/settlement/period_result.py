@@ -7,10 +7,10 @@ that is how an interrupted settlement is finished, and why settling twice change
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from amos.protocol.catalogue import Catalogue
-from amos.protocol.closing import VERSION, VERSION_ALL_PAID, Closing, settled_of
+from amos.protocol.closing import VERSION, VERSION_ALL_PAID, VERSION_REVOKED_PAID, Closing, settled_of
 from amos.protocol.cose import TYP_CATALOGUE, TYP_OPT_OUTS, TYP_USAGE, parse_typed
 from amos.protocol.limits import CATALOGUE_BYTES_MAX, OPT_OUTS_BYTES_MAX, SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest
@@ -31,7 +31,8 @@ class Terms:
     closed    periods closed so far and the leaf index of each closing
     catalogue the publisher's signed catalogue, bytes; it was verified when it was taken in
     opt_outs  the opt-out lists in the log by then, bytes, as the catalogue
-    version   of the closing: one of version 1 pays every row
+    version   of the closing: one of version 1 pays every row, one of version 2 knows no revocations
+    revoked   device id → leaf index of the first revocation of its key
     """
 
     period: str
@@ -43,6 +44,7 @@ class Terms:
     catalogue: bytes
     opt_outs: Sequence[bytes] = ()
     version: int = VERSION
+    revoked: Mapping[bytes, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -124,5 +126,6 @@ def _facts(
     if terms.version == VERSION_ALL_PAID:
         how = accrual(usage, terms.period, closed_before, frozenset())
         return LeafFacts(index, usage.device_id, how, frozenset(), roll_up(usage, manifest), {})
-    paid, unpaid = divide(usage, manifest, flags, history)
+    revoked = terms.version > VERSION_REVOKED_PAID and index > terms.revoked.get(usage.device_id, index)
+    paid, unpaid = divide(usage, manifest, flags, history, revoked)
     return LeafFacts(index, usage.device_id, accrual(usage, terms.period, closed_before, flags), flags, paid, unpaid)

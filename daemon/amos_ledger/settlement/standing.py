@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from amos.protocol.manifest import Manifest
 from amos.protocol.opt_outs import OptOuts
-from amos.protocol.segment import TIER_RENDERER, Usage
+from amos.protocol.segment import TIER_RENDERER, VERSION_WITHOUT_OUTPUT, Usage
 from amos_ledger.settlement.periods import period_at, period_of, plausible, played_unix_s
 from amos_ledger.settlement.rollup import Rollup, RollupKey, add_rows, roll_up
 
@@ -36,13 +36,17 @@ STEM_LEASE = "stem_lease"
 """The row began after the lease of its stem."""
 POST_OPT_OUT = "post_opt_out"
 """The row began while its stem was on the opt-out list in force."""
-REASONS = (OVER_TIME, POST_LEASE, STEM_LEASE, POST_OPT_OUT)
+REVOKED = "revoked"
+"""Nobody can date it, and it came after its key was revoked: it may be a thief's."""
+REASONS_BEFORE_REVOKED = (OVER_TIME, POST_LEASE, STEM_LEASE, POST_OPT_OUT)
+REASONS = (*REASONS_BEFORE_REVOKED, REVOKED)
+"""The first are those that closings of version 2 know."""
 
 GRACE_S = 60
 """A row that begins so soon after an end is not late: an anchor is wrong by half a minute at most, and fades last."""
 
-OVER_TIME_SLACK_S = 3600
-"""Play before the enrolment that nobody dated, and time that began to run before the first block."""
+OVER_TIME_SLACK_S = 24 * 3600
+"""So much a player may have played before it was enrolled, dated or not, in all its life."""
 
 FAST_PPM = 1000
 """An oscillator may run so much too fast."""
@@ -69,18 +73,23 @@ def flags_of(usage: Usage, received_unix_s: int, enrolled: Enrolled) -> frozense
     elif not plausible(played_s, received_unix_s):
         flags.add(FAR_DATED)
     elif played_s < enrolled.since_unix_s - GRACE_S:
-        return frozenset([BEFORE_ENROLMENT])
+        flags.add(BEFORE_ENROLMENT)
     real_s = max(received_unix_s - enrolled.since_unix_s, 0)
     most_ms = real_s * (1000 + FAST_PPM // 1000) + OVER_TIME_SLACK_S * 1000
-    # A renderer is enrolled to be faster than time, and says so in every segment.
-    if usage.tier != TIER_RENDERER and enrolled.played_ms + usage.delivered_ms() > most_ms:
+    if not _rendered(usage) and enrolled.played_ms + usage.delivered_ms() > most_ms:
         flags.add(OVER_TIME)
     return frozenset(flags)
 
 
+def _rendered(usage: Usage) -> bool:
+    """Whether it is a renderer's, which is enrolled to be faster than time. Intake lets nobody else say so in segments
+    that say their output; in those that do not, anybody may have set that tier."""
+    return usage.tier == TIER_RENDERER and usage.version > VERSION_WITHOUT_OUTPUT
+
+
 def counted_ms(usage: Usage, flags: AbstractSet[str]) -> int:
-    """What the segment takes of the time since enrolment: nothing if it is not of that time, or was not granted it."""
-    return 0 if flags & {BEFORE_ENROLMENT, OVER_TIME} else usage.delivered_ms()
+    """What the segment takes of the device's time: nothing if it was not granted any."""
+    return 0 if OVER_TIME in flags else usage.delivered_ms()
 
 
 def natural_period(usage: Usage, received_unix_s: int, flags: AbstractSet[str], enrolled: Enrolled) -> str:
@@ -95,9 +104,15 @@ class OptOutHistory:
     def __init__(self, lists: Iterable[OptOuts] = ()) -> None:
         self._lists = list(lists)
         self._issued = [item.issued_unix_s for item in self._lists]
+        self._named: dict[bytes, frozenset[int]] = {}  # by pack
 
-    def __bool__(self) -> bool:
-        return bool(self._lists)
+    def named(self, pack: bytes, manifest: Manifest) -> frozenset[int]:
+        """Indexes of the stems of this pack that any list ever named; looked for once a pack."""
+        found = self._named.get(pack)
+        if found is None:
+            named = (n for n, stem in enumerate(manifest.stems) if any(stem.stem_id in item for item in self._lists))
+            found = self._named[pack] = frozenset(named)
+        return found
 
     def withdrawn(self, stem_id: bytes, unix_s: int) -> bool:
         """Whether the stem was on the list in force `GRACE_S` before that moment, and still is at it."""
@@ -109,19 +124,29 @@ class OptOutHistory:
 
 
 def divide(
-    usage: Usage, manifest: Manifest, flags: AbstractSet[str], history: OptOutHistory
+    usage: Usage, manifest: Manifest, flags: AbstractSet[str], history: OptOutHistory, revoked: bool = False
 ) -> tuple[Rollup, UnpaidRollup]:
     """The segment's roll-up, and what of its rows earns nothing and why. The sum of both is all it says.
+
+    `revoked`: the segment stands in the log behind a revocation of its device's key.
 
     Rows are dated by the player's own clock; of play that nobody can date, no row is known to be late.
     """
     if OVER_TIME in flags:
         return {}, {(OVER_TIME, *key): frames for key, frames in roll_up(usage, manifest).items()}
+    if revoked and flags & {UNDATED, FAR_DATED}:
+        return {}, {(REVOKED, *key): frames for key, frames in roll_up(usage, manifest).items()}
     played_s = played_unix_s(usage)
-    if played_s is None or FAR_DATED in flags or not _anything_ends(usage, manifest, history, played_s):
+    if played_s is None or FAR_DATED in flags:
+        return roll_up(usage, manifest), {}
+    named, lease_ends = history.named(usage.pack, manifest), _some_lease_ends(usage, manifest, played_s)
+    if not lease_ends and named.isdisjoint(usage.stems):
         return roll_up(usage, manifest), {}
     starts_s = _row_starts_s(usage, played_s)
-    reasons = [_reason(manifest, history, stem, int(at)) for stem, at in zip(usage.stems, starts_s, strict=True)]
+    reasons = [
+        _reason(manifest, history, stem, int(at)) if lease_ends or stem in named else None
+        for stem, at in zip(usage.stems, starts_s, strict=True)
+    ]
     paid: Rollup = {}
     unpaid: UnpaidRollup = {}
     for reason in dict.fromkeys(reasons):
@@ -134,11 +159,11 @@ def divide(
     return paid, unpaid
 
 
-def _anything_ends(usage: Usage, manifest: Manifest, history: OptOutHistory, played_s: int) -> bool:
-    """Whether some row may be late; spares the look at each."""
+def _some_lease_ends(usage: Usage, manifest: Manifest, played_s: int) -> bool:
+    """Whether some row may be later than a lease; spares the look at each."""
     ends_s = played_s + (usage.end_frame - usage.first_frame) // usage.rate_hz + 1
     first_end_s = min(manifest.lease_end_unix_s, *(stem.lease_end_unix_s for stem in manifest.stems))
-    return bool(history) or ends_s >= first_end_s + GRACE_S
+    return ends_s >= first_end_s + GRACE_S
 
 
 def _row_starts_s(usage: Usage, played_s: int) -> npt.NDArray[np.int64]:

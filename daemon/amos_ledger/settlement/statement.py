@@ -16,15 +16,22 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from amos.protocol.catalogue import Work
-from amos.protocol.closing import VERSION, VERSION_ALL_PAID, Closing, runs
+from amos.protocol.closing import VERSION, VERSION_ALL_PAID, VERSION_REVOKED_PAID, Closing, runs
 from amos.protocol.segment import Usage
 from amos_ledger.settlement.apportionment import Line, Payout, Settlement, UnpaidLine, milliseconds
 from amos_ledger.settlement.money import decimal, minor_units
 from amos_ledger.settlement.periods import PeriodError, assign_period, period_at, played_unix_s
 from amos_ledger.settlement.rollup import Rollup, merge
-from amos_ledger.settlement.standing import BEFORE_ENROLMENT, FAR_DATED, FLAGS, REASONS, UnpaidRollup
+from amos_ledger.settlement.standing import (
+    BEFORE_ENROLMENT,
+    FAR_DATED,
+    FLAGS,
+    REASONS,
+    REASONS_BEFORE_REVOKED,
+    UnpaidRollup,
+)
 
-FORMATS = {VERSION_ALL_PAID: "amos-statement/1", VERSION: "amos-statement/2"}
+FORMATS = {VERSION_ALL_PAID: "amos-statement/1", VERSION_REVOKED_PAID: "amos-statement/2", VERSION: "amos-statement/3"}
 """By the version of the closing. The first knew no play that earns nothing."""
 
 USAGE_PROOFS_MAX = 256
@@ -157,7 +164,8 @@ def _pool(settlement: Settlement, closing: Closing, leaves: Sequence[LeafFacts])
     }
     if closing.version != VERSION_ALL_PAID:
         unpaid = merge(leaf.unpaid for leaf in leaves)
-        pool["unpaid_ms"] = {reason: fraction_text(_unpaid_ms(unpaid, reason)) for reason in REASONS}
+        reasons = REASONS_BEFORE_REVOKED if closing.version == VERSION_REVOKED_PAID else REASONS
+        pool["unpaid_ms"] = {reason: fraction_text(_unpaid_ms(unpaid, reason)) for reason in reasons}
     return pool
 
 

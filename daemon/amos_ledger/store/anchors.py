@@ -1,17 +1,28 @@
 """What the ledger has signed and devices may rest on, in the database: time anchors, and roots of the log in receipts.
 
 Anchors are remembered for as long as play that rests on them is dated by it (`ANCHOR_DAYS`); older ones are not judged.
-Each setting back of the ledger's own clock begins another epoch, and instants of two epochs are not compared: a wrong
-clock here is no device's fault.
+Each setting back of the ledger's own clock begins another epoch, and so does each process, since nobody saw what the
+clock did before it; instants of two epochs are not compared: a wrong clock here is no device's fault.
 """
 
 from dataclasses import replace
 
+from amos_ledger.errors import ClockWrong
+from amos_ledger.limits import NUMBER_MAX
 from amos_ledger.records import DatedPlay, IssuedAnchor, SeedRoot
 from amos_ledger.store.database import Database
 
 ANCHOR_DAYS = 402
 """The 400 days after which play is dated by its arrival, and the day for which an anchor dates it."""
+
+CLOCK_BEFORE_MS = 86_400_000
+"""A clock that goes back by less was wrong by its zone, or ran fast, and is right again."""
+
+CLOCK_AFTER_MS = 2 * 365 * 86_400_000
+"""Nobody leaves a ledger for so long, and a clock that fell to its end of time shows more."""
+
+PLAUSIBLE_MS = 1_577_836_800_000
+"""The year 2020. What was noted before is a machine without a clock that had not been told the time."""
 
 CLOCK_BACK_MS = 1000
 """A clock that is set back by less was only disciplined."""
@@ -25,13 +36,33 @@ class Anchors:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def note_clock(self, now_ms: int) -> None:
-        """The ledger's clock shows `now_ms`."""
+    def check_clock(self, now_ms: int) -> None:
+        """Raise `ClockWrong` when the ledger's clock shows what it cannot.
+
+        What is received now would be dated wrong, in the log and for good.
+        """
+        row = self._database.one("SELECT clock_ms FROM ledger")
+        assert row is not None
+        before_ms = row[0] - CLOCK_BEFORE_MS
+        after_ms = row[0] + CLOCK_AFTER_MS if row[0] >= PLAUSIBLE_MS else NUMBER_MAX
+        if not before_ms <= now_ms <= after_ms:
+            what = ("before" if now_ms < before_ms else "years after") + " what the ledger has stored"
+            raise ClockWrong(
+                f"clock: expected from {before_ms // 1000} to {after_ms // 1000} Unix seconds, found {now_ms // 1000},"
+                f" {what}; set this machine's clock, or say with `amos ledger clock` that it is right"
+            )
+
+    def accept_clock(self, now_ms: int) -> None:
+        """The operator says that the clock is right, whatever it showed before."""
+        self.note_clock(now_ms, True)
+
+    def note_clock(self, now_ms: int, begins_epoch: bool) -> None:
+        """The ledger's clock shows `now_ms`, and was seen to be set back or not seen at all before, or goes on."""
         sql = (
-            "UPDATE ledger SET clock_epoch = clock_epoch + (clock_ms - ?1 > ?2), clock_ms = ?1"
-            " WHERE clock_ms NOT BETWEEN ?1 - ?2 AND ?1 + ?2"
+            "UPDATE ledger SET clock_epoch = clock_epoch + ?3, clock_ms = ?1"
+            " WHERE ?3 OR clock_ms NOT BETWEEN ?1 - ?2 AND ?1 + ?2"
         )
-        self._database.run(sql, (now_ms, CLOCK_BACK_MS))
+        self._database.run(sql, (now_ms, CLOCK_BACK_MS, begins_epoch))
 
     def issued_within(self, device_id: bytes, since_ms: int, until_ms: int) -> int:
         """How many anchors of the device are of these moments."""
@@ -40,15 +71,19 @@ class Anchors:
         return row[0] if row else 0
 
     def issue(self, device_id: bytes, unix_ms: int) -> None:
-        """Remember an anchor that is about to be signed, and forget those that are too old to be judged."""
+        """Remember an anchor that is about to be signed, and forget those that are too old to be judged. What was
+        forgotten is not judged: it may not be old at all, where this clock is wrong."""
         sql = (
             "INSERT INTO anchor SELECT ?, ?, clock_epoch, NULL, NULL FROM ledger WHERE true"
             " ON CONFLICT (device_id, unix_ms) DO UPDATE SET clock_epoch = excluded.clock_epoch,"
             " boot = NULL, own_ms = NULL"
         )
         self._database.run(sql, (device_id, unix_ms))
-        old = "DELETE FROM anchor WHERE device_id = ? AND unix_ms < ?"
-        self._database.run(old, (device_id, unix_ms - ANCHOR_DAYS * _DAY_MS))
+        old = device_id, unix_ms - ANCHOR_DAYS * _DAY_MS
+        row = self._database.one("SELECT max(unix_ms) FROM anchor WHERE device_id = ? AND unix_ms < ?", old)
+        if row is not None and row[0] is not None:
+            self.forget(row[0] + 1)
+            self._database.run("DELETE FROM anchor WHERE device_id = ? AND unix_ms < ?", old)
 
     def issued(self, device_id: bytes, unix_ms: int) -> IssuedAnchor | None:
         """What is remembered of the device's anchor of this moment; None where that was before what is remembered."""
@@ -117,9 +152,28 @@ class Anchors:
         """Receipts are given for this tree."""
         self._database.run("INSERT OR IGNORE INTO head VALUES (?, ?)", (size, root))
 
-    def seed_root(self, device_id: bytes, sequence: int, root: bytes) -> SeedRoot:
-        """What is known of a root that the device's segment names."""
+    def heads(self) -> list[tuple[int, bytes]]:
+        """(size, root) of the trees for which receipts were given."""
+        return [(size, bytes(root)) for size, root in self._database.rows("SELECT size, root FROM head")]
+
+    def forget_head(self, size: int) -> None:
+        """No tree of this size was signed."""
+        self._database.run("DELETE FROM head WHERE size = ?", (size,))
+
+    def forget_heads(self) -> None:
+        """Judge no root that is not known: receipts were given that are not remembered. A player may name a root for
+        as long as it runs, so there is no end to it."""
+        self._database.run("UPDATE ledger SET heads_forgotten = 1")
+
+    def _heads_forgotten(self) -> bool:
+        row = self._database.first("SELECT heads_forgotten FROM ledger")
+        return row is not None and bool(row[0])
+
+    def seed_root(self, device_id: bytes, sequence: int, root: bytes) -> SeedRoot | None:
+        """What is known of a root that the device's segment names; None when it is not to be judged."""
         size, first = self._database.remembered(("root", device_id, root), lambda: self._given(device_id, root))
+        if size is None and self._database.remembered("heads forgotten", self._heads_forgotten):
+            return None
         return SeedRoot(size, first is not None and first < sequence)
 
     def _given(self, device_id: bytes, root: bytes) -> tuple[int | None, int | None]:

@@ -5,13 +5,26 @@ from dataclasses import replace
 from amos.protocol.answer import GAP
 from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.enrolment import Enrolment
+from amos.protocol.handover import key_id
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.segment import Usage
 from amos_ledger.intake.reading import Reading
 from amos_ledger.limits import EVIDENCE_SEGMENTS_MAX, PAYLOADS_CACHED_MAX
-from amos_ledger.records import Accepted, DatedPlay, Decided, Device, Held, Receipted, Sealed, severed
+from amos_ledger.records import (
+    Accepted,
+    DatedPlay,
+    Decided,
+    Device,
+    DeviceKey,
+    Held,
+    Receipted,
+    Sealed,
+    Waiting,
+    severed,
+)
 from amos_ledger.store.anchors import Anchors
 from amos_ledger.store.database import Database, Row
+from amos_ledger.store.entries import Log
 from amos_ledger.store.sessions import Sessions
 
 _SEALED = "sequence, sha256, previous, boot, session, first_frame, end_frame, leaf_index, sounding"
@@ -19,10 +32,12 @@ _HELD = "segment, site, message_sha256, received_unix_s"
 
 
 class Chain:
-    """The tables `device`, `usage`, `flag`, `held` and `evidence`. Writes belong inside the store's transaction."""
+    """The tables `device`, `device_key`, `usage`, `flag`, `held` and `evidence`. Writes belong inside the store's
+    transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, log: Log) -> None:
         self._database = database
+        self._log = log
         self._payloads: dict[bytes, Usage] = {}
         self.sessions = Sessions(database)
         self.anchors = Anchors(database)
@@ -34,18 +49,25 @@ class Chain:
         return self._database.remembered(("device", device_id), lambda: self._stored_device(device_id))
 
     def _stored_device(self, device_id: bytes) -> Device | None:
-        facts = (
-            "device_id, public_key, site, name, tier, voices, quarantine, retired_unix_s, first_enrolled_unix_s,"
-            " counted_ms"
-        )
+        facts = "device_id, site, name, tier, voices, quarantine, retired_unix_s, first_enrolled_unix_s, counted_ms"
         row = self._database.first(f"SELECT {facts} FROM device WHERE device_id = ?", (device_id,))
-        return Device(*row) if row else None
+        return Device(self._keys(device_id), *row) if row else None
+
+    def keys(self, device_id: bytes) -> list[tuple[int, bytes]]:
+        """(first sequence number, public key that signs from there on), in order; none of a device not enrolled."""
+        sql = "SELECT first_sequence, public_key FROM device_key WHERE device_id = ? ORDER BY number"
+        return [(first, bytes(public_key)) for first, public_key in self._database.first_rows(sql, (device_id,))]
+
+    def _keys(self, device_id: bytes) -> tuple[DeviceKey, ...]:
+        keys = self.keys(device_id)
+        ends = [*(first for first, _key in keys[1:]), None]
+        return tuple(DeviceKey(key_id(key), key, first, until) for (first, key), until in zip(keys, ends, strict=True))
 
     def enrolment(self, device_id: bytes) -> tuple[int, bytes] | None:
         """(Unix seconds, signed bytes) of the enrolment in force, or None."""
-        sql = "SELECT enrolled_unix_s, bytes FROM device JOIN entry USING (leaf_index) WHERE device_id = ?"
+        sql = "SELECT enrolled_unix_s, leaf_index FROM device WHERE device_id = ?"
         row = self._database.one(sql, (device_id,))
-        return (row[0], bytes(row[1])) if row else None
+        return (row[0], self._log.entry(row[1])) if row else None
 
     def enrolment_leaf(self, device_id: bytes) -> int:
         """Leaf index of the enrolment in force. Raises `LookupError`."""
@@ -55,17 +77,20 @@ class Chain:
         return int(row[0])
 
     def enrol(self, enrolment: Enrolment, leaf_index: int) -> None:
-        """Put the enrolment in force, and retire the device it replaces; a quarantine stays."""
+        """Put the enrolment in force, and retire the device it replaces; a quarantine stays. So does the highest number
+        of voices that it was ever enrolled with: what it played with them may be under way."""
         sql = (
-            "INSERT INTO device VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, NULL, ?, 0)"
+            "INSERT INTO device VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, NULL, ?, 0)"
             " ON CONFLICT (device_id) DO UPDATE SET"
             " leaf_index = excluded.leaf_index, site = excluded.site, name = excluded.name, tier = excluded.tier,"
-            " voices = excluded.voices, enrolled_unix_s = excluded.enrolled_unix_s,"
+            " voices = max(voices, excluded.voices), enrolled_unix_s = excluded.enrolled_unix_s,"
             " predecessor = coalesce(excluded.predecessor, predecessor)"
         )
         facts = (enrolment.site, enrolment.name, enrolment.tier, enrolment.voices, enrolment.unix_s)
-        row = (enrolment.device_id, leaf_index, enrolment.public_key, *facts, enrolment.predecessor, enrolment.unix_s)
+        row = (enrolment.device_id, leaf_index, *facts, enrolment.predecessor, enrolment.unix_s)
         self._database.run(sql, row)
+        keys = [(enrolment.device_id, number, *key) for number, key in enumerate(enrolment.keys, 1)]
+        self._database.run_many("INSERT OR IGNORE INTO device_key VALUES (?, ?, ?, ?)", keys)
         if enrolment.predecessor is not None:
             sql = "UPDATE device SET retired_unix_s = ? WHERE device_id = ? AND retired_unix_s IS NULL"
             self._database.run(sql, (enrolment.unix_s, enrolment.predecessor))
@@ -102,6 +127,11 @@ class Chain:
         row = self._database.one(sql, (site, name))
         return bytes(row[0]) if row else None
 
+    def last_sequence(self, device_id: bytes) -> int:
+        """The highest sequence number accepted of the device, 0 for none."""
+        row = self._database.one("SELECT max(sequence) FROM usage WHERE device_id = ?", (device_id,))
+        return row[0] if row and row[0] is not None else 0
+
     def says_output(self, device_id: bytes) -> bool:
         """Whether anything accepted or held of the device may say what it was played into."""
         sql = (
@@ -110,12 +140,6 @@ class Chain:
         )
         row = self._database.one(sql, (device_id,))
         return bool(row and row[0])
-
-    def quarantine(self, device_id: bytes, reason: str) -> None:
-        """From this moment on the device's segments are only kept as evidence; the first reason stays."""
-        self._database.run(
-            "UPDATE device SET quarantine = ? WHERE device_id = ? AND quarantine IS NULL", (reason, device_id)
-        )
 
     # Accepted segments.
 
@@ -188,14 +212,18 @@ class Chain:
         self.sessions.add(usage)
         self.keep_payload(reading.sha256, usage)
 
+    def move(self, usage: Usage, period: str, late: bool) -> None:
+        """The accepted segment accrues to this period."""
+        sql = "UPDATE usage SET period = ?, late = ? WHERE device_id = ? AND sequence = ?"
+        self._database.run(sql, (period, late, usage.device_id, usage.sequence))
+
     def payload(self, sealed: Sealed) -> Usage:
         """What an accepted segment says, from the log. A device's next segment asks for its last one, so the latest of
         many devices are kept; under their hash, since what was not committed may be among them."""
         usage = self._payloads.pop(sealed.sha256, None)
         if usage is None:
-            row = self._database.one("SELECT bytes FROM entry WHERE leaf_index = ?", (sealed.leaf_index,))
-            assert row is not None
-            usage = Usage.decode(parse_typed(row[0], TYP_USAGE, SEGMENT_BYTES_MAX).payload)
+            segment = self._log.entry(sealed.leaf_index)
+            usage = Usage.decode(parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX).payload)
         self.keep_payload(sealed.sha256, usage)
         return usage
 
@@ -210,6 +238,18 @@ class Chain:
         sql = "SELECT receipt FROM usage WHERE device_id = ? AND sequence = ?"
         row = self._database.one(sql, (device_id, sequence))
         return bytes(row[0]) if row and row[0] is not None else None
+
+    def leaf_of(self, device_id: bytes, sequence: int) -> int | None:
+        """Where in the log an accepted segment stands."""
+        sql = "SELECT leaf_index FROM usage WHERE device_id = ? AND sequence = ?"
+        row = self._database.one(sql, (device_id, sequence))
+        return None if row is None else int(row[0])
+
+    def receipted(self, device_id: bytes, sequence: int) -> tuple[int, bytes] | None:
+        """(leaf index, original receipt) of an accepted segment; None while it has none."""
+        sql = "SELECT leaf_index, receipt FROM usage WHERE device_id = ? AND sequence = ? AND receipt IS NOT NULL"
+        row = self._database.one(sql, (device_id, sequence))
+        return (row[0], bytes(row[1])) if row else None
 
     def without_receipt(self, size: int, count: int) -> list[Row]:
         """(leaf index, device, sequence, site, message hash) of segments without receipt below leaf `size`."""
@@ -232,6 +272,14 @@ class Chain:
         """Note the range that the segment declares lost."""
         sql = "INSERT OR IGNORE INTO lost VALUES (?, ?, ?, ?)"
         self._database.run(sql, (usage.device_id, usage.lost_first, usage.lost_last, usage.sequence))
+
+    def take_back_loss(self, device_id: bytes, declared_by: int) -> None:
+        """Forget what a segment declared that did not come to be accepted."""
+        self._database.run("DELETE FROM lost WHERE device_id = ? AND declared_by = ?", (device_id, declared_by))
+
+    def note_loss(self, device_id: bytes, first: int, last: int) -> None:
+        """Note a range that the operator declares lost: no segment does."""
+        self._database.run("INSERT OR IGNORE INTO lost VALUES (?, ?, ?, 0)", (device_id, first, last))
 
     def lost(self, device_id: bytes) -> tuple[tuple[int, int], ...]:
         """Ranges (first, last) of sequence numbers that the device declared lost."""
@@ -271,10 +319,23 @@ class Chain:
         row = self._database.one(sql, (device_id, GAP))
         return Held(*row) if row else None
 
+    def held_from(self, device_id: bytes, sequence: int) -> list[Held]:
+        """The held segments of the device from this number on."""
+        sql = f"SELECT {_HELD} FROM held WHERE device_id = ? AND sequence >= ? ORDER BY sequence"
+        return [Held(*row) for row in self._database.rows(sql, (device_id, sequence))]
+
     def devices_with_published_packs(self) -> list[bytes]:
         """Devices of which a held segment's pack has been published since."""
         sql = "SELECT DISTINCT device_id FROM held JOIN manifest USING (pack) WHERE verdict != ?"
         return [bytes(device_id) for (device_id,) in self._database.rows(sql, (GAP,))]
+
+    def waiting(self) -> list[Waiting]:
+        """Every held segment, by device."""
+        sql = (
+            "SELECT device_id, name, device.site, sequence, verdict, waits_for, pack, received_unix_s"
+            " FROM held JOIN device USING (device_id) ORDER BY name, device_id, sequence"
+        )
+        return [Waiting(*row) for row in self._database.rows(sql)]
 
     # Evidence.
 
@@ -288,5 +349,6 @@ class Chain:
             return False
         about = (reading.device_id, reading.sha256, sequence, reading.segment)
         values = (*about, decided.verdict, decided.detail, received_s, decided.finding)
-        self._database.run("INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        row = (*values, reading.site, reading.message_sha256)
+        self._database.run("INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
         return True

@@ -27,16 +27,19 @@ Found = TypeVar("Found")
 class Database:
     """An open SQLite file. Not shared between threads; any number of processes may have it open."""
 
-    def __init__(self, path: Path, create: bool = False) -> None:
+    def __init__(self, path: Path, create: bool = False, read_only: bool = False) -> None:
+        self._depth = 0
+        self._waiting: dict[str, list[Sequence[object]]] = {}
+        self._gathered: dict[Callable[[dict[Any, Any]], None], dict[Any, Any]] = {}
+        self._memory: dict[Hashable, Any] = {}
+        if read_only:
+            self._connection = _connected_to_read(path)
+            return
         mode = "rwc" if create else "rw"  # a file that is gone must not come back empty
         if create:
             claim_private(path)  # what SQLite puts beside it takes its mode
         uri = f"{path.absolute().as_uri()}?mode={mode}"
         self._connection = sqlite3.connect(uri, uri=True, timeout=WAIT_S, isolation_level=None)
-        self._depth = 0
-        self._waiting: dict[str, list[Sequence[object]]] = {}
-        self._gathered: dict[Callable[[dict[Any, Any]], None], dict[Any, Any]] = {}
-        self._memory: dict[Hashable, Any] = {}
         try:
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
@@ -175,3 +178,22 @@ class Database:
         """Rows one by one."""
         self.write_waiting()
         yield from self._connection.execute(sql, values)
+
+
+def _connected_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that writes nothing, not even beside the file, where nothing can be written."""
+    uri = path.absolute().as_uri()
+    connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=WAIT_S, isolation_level=None)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        log = path.with_name(path.name + "-wal")
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or (log.exists() and log.stat().st_size):
+            raise
+        # SQLite wants a file beside it, to share it with who writes. There is nobody: the disk takes no writes.
+        return sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,25 +1,45 @@
-"""Signed manifests and catalogues in the database."""
+"""Signed manifests and catalogues in the database; each is named by an entry of the log."""
+
+import hashlib
 
 from amos.protocol.cose import TYP_MANIFEST, parse_typed
+from amos.protocol.document import CATALOGUE, MANIFEST, document_entry
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.manifest import Manifest
+from amos_ledger.errors import EntryDamaged
 from amos_ledger.limits import MANIFESTS_CACHED_MAX
 from amos_ledger.store.database import Database
+from amos_ledger.store.entries import Log
 
 
 class Documents:
     """What publishers signed; verified before it was put here."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, log: Log) -> None:
         self._database = database
+        self._log = log
         self._manifests: dict[bytes, Manifest] = {}
 
-    def add_manifest(self, pack: bytes, data: bytes) -> bool:
-        """Keep a verified manifest under its SHA-256; whether it was not there before."""
-        return self._database.run("INSERT OR IGNORE INTO manifest VALUES (?, ?)", (pack, data)) == 1
+    def add_manifest(self, serial: int, pack: bytes, data: bytes) -> bool:
+        """Keep a verified manifest under its SHA-256 and name it in the log; whether it was not there before."""
+        fresh = self.keep_manifest(pack, data)
+        if fresh:
+            self._log.append([document_entry(MANIFEST, serial, pack)])
+        return fresh
 
     def add_catalogue(self, serial: int, sha256: bytes, data: bytes) -> bool:
-        """Keep a verified catalogue; whether it was not there before."""
+        """Keep a verified catalogue and name it in the log; whether it was not there before."""
+        fresh = self.keep_catalogue(serial, sha256, data)
+        if fresh:
+            self._log.append([document_entry(CATALOGUE, serial, sha256)])
+        return fresh
+
+    def keep_manifest(self, pack: bytes, data: bytes) -> bool:
+        """Keep a verified manifest that the log names; whether it was not there before."""
+        return self._database.run("INSERT OR IGNORE INTO manifest VALUES (?, ?)", (pack, data)) == 1
+
+    def keep_catalogue(self, serial: int, sha256: bytes, data: bytes) -> bool:
+        """Keep a verified catalogue that the log names; whether it was not there before."""
         sql = "INSERT OR IGNORE INTO catalogue VALUES (?, ?, ?)"
         return self._database.run(sql, (serial, sha256, data)) == 1
 
@@ -30,7 +50,8 @@ class Documents:
             row = self._database.one("SELECT bytes FROM manifest WHERE pack = ?", (pack,))
             if row is None:
                 return None
-            found = Manifest.decode(parse_typed(row[0], TYP_MANIFEST, MANIFEST_BYTES_MAX).payload)
+            data = _sound("manifest", pack, row[0])
+            found = Manifest.decode(parse_typed(data, TYP_MANIFEST, MANIFEST_BYTES_MAX).payload)
             if len(self._manifests) >= MANIFESTS_CACHED_MAX:
                 self._manifests.clear()
             self._manifests[pack] = found
@@ -41,10 +62,15 @@ class Documents:
         row = self._database.one("SELECT sha256 FROM catalogue WHERE serial = ?", (serial,))
         return bytes(row[0]) if row else None
 
+    def latest_serial(self) -> int | None:
+        """The highest serial of a catalogue, or None."""
+        row = self._database.one("SELECT max(serial) FROM catalogue")
+        return row[0] if row else None
+
     def latest_catalogue(self) -> bytes | None:
         """The signed catalogue with the highest serial."""
-        row = self._database.one("SELECT bytes FROM catalogue ORDER BY serial DESC LIMIT 1")
-        return bytes(row[0]) if row else None
+        row = self._database.one("SELECT sha256, bytes FROM catalogue ORDER BY serial DESC LIMIT 1")
+        return _sound("catalogue", *row) if row else None
 
     def names(self) -> list[tuple[str, bytes]]:
         """(folder, SHA-256) of every document, for publication."""
@@ -57,4 +83,13 @@ class Documents:
         row = self._database.one(f"SELECT bytes FROM {table} WHERE {column} = ?", (sha256,))
         if row is None:
             raise LookupError(f"{folder}: expected {sha256.hex()}")
-        return bytes(row[0])
+        return _sound(table, sha256, row[0])
+
+
+def _sound(kind: str, sha256: bytes, data: bytes) -> bytes:
+    if hashlib.sha256(data).digest() != sha256:
+        raise EntryDamaged(
+            f"{kind} {sha256.hex()}: expected the bytes of this hash, found others; the store is damaged,"
+            " `amos ledger fsck` says where and what to do"
+        )
+    return bytes(data)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from amos.protocol.errors import LocalError
 from amos.protocol.merkle import leaf_hash
+from amos_ledger.errors import EntryDamaged
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import ENTRY_BYTES_MAX
 from amos_ledger.store.database import Database
@@ -65,7 +66,8 @@ class Log:
             places = (tree.stored_position(0, first), tree.stored_position(0, end))
             sql = "SELECT hash FROM node WHERE position >= ? AND position < ? ORDER BY position"
             hashes = self._database.rows(sql, places)
-            known = {place: hash_ for place, (hash_,) in zip(tree.completed(first, end), hashes, strict=True)}
+            if len(hashes) == places[1] - places[0]:  # else `read` says which one is missing
+                known = {place: hash_ for place, (hash_,) in zip(tree.completed(first, end), hashes, strict=True)}
 
         def read(level: int, index: int) -> bytes:
             found = known.get((level, index))
@@ -75,13 +77,23 @@ class Log:
 
         return read
 
-    def bytes_from(self, first: int) -> int:
-        """Bytes of the entries from leaf `first` on."""
-        row = self._database.one("SELECT sum(length(bytes)) FROM entry WHERE leaf_index >= ?", (first,))
-        return row[0] or 0 if row else 0
-
     def entries(self, first: int, end: int) -> Iterator[tuple[int, bytes]]:
-        """(leaf index, bytes) of leaves [first, end)."""
+        """(leaf index, bytes) of leaves [first, end). Raises `EntryDamaged`."""
         sql = "SELECT leaf_index, bytes FROM entry WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index"
         for index, entry in self._database.each(sql, (first, end)):
-            yield index, bytes(entry)
+            yield index, self._sound(index, bytes(entry))
+
+    def entry(self, index: int) -> bytes:
+        """The entry at this leaf. Raises `EntryDamaged`, also when there is none."""
+        row = self._database.one("SELECT bytes FROM entry WHERE leaf_index = ?", (index,))
+        return self._sound(index, b"" if row is None else bytes(row[0]))
+
+    def _sound(self, index: int, entry: bytes) -> bytes:
+        """Storage that rots must not be published, receipted or settled on: what the tree was grown from is known."""
+        row = self._database.one("SELECT hash FROM node WHERE position = ?", (tree.stored_position(0, index),))
+        if row is None or leaf_hash(entry) != row[0]:
+            raise EntryDamaged(
+                f"entry {index}: expected the bytes of its leaf hash, found others; the store is damaged,"
+                " `amos ledger fsck` says where and what to do"
+            )
+        return entry

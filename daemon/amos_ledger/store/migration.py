@@ -2,16 +2,22 @@
 
 from collections.abc import Callable
 
-from amos.protocol.cose import TYP_ENROLMENT, TYP_USAGE, parse_typed
+from amos.protocol.answer import FORK, IMPOSSIBLE
+from amos.protocol.cose import TYP_ENROLMENT, TYP_MANIFEST, TYP_USAGE, parse_typed
+from amos.protocol.document import CATALOGUE, MANIFEST, document_entry
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.errors import ProtocolError
-from amos.protocol.limits import ENROLMENT_BYTES_MAX, SEGMENT_BYTES_MAX
+from amos.protocol.limits import ENROLMENT_BYTES_MAX, MANIFEST_BYTES_MAX, SEGMENT_BYTES_MAX
+from amos.protocol.manifest import Manifest
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.segment import Usage
+from amos_ledger.intake.placements import sounding_after
 from amos_ledger.log import tree
+from amos_ledger.records import severed
 from amos_ledger.store.anchors import Anchors
 from amos_ledger.store.database import Database
 from amos_ledger.store.entries import Log
+from amos_ledger.store.quarantines import Quarantines
 from amos_ledger.store.sessions import Sessions
 
 _TO_3 = """
@@ -54,6 +60,11 @@ CREATE TABLE batch (leaf_index INTEGER PRIMARY KEY, unix_s INTEGER NOT NULL);
 CREATE TABLE opt_out_list (serial INTEGER PRIMARY KEY, leaf_index INTEGER NOT NULL UNIQUE);
 """
 
+_TO_4_HEADS = """
+ALTER TABLE ledger ADD COLUMN heads_forgotten INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE forgone (leaf_index INTEGER PRIMARY KEY);
+"""
+
 
 def _to_3(database: Database, now_ms: int) -> None:
     """What findings and reports rest on. Sessions and the roots of receipts follow from what is stored; anchors were
@@ -91,7 +102,83 @@ def _first_enrolments(database: Database) -> None:
         database.run(sql, (enrolment.unix_s, enrolment.device_id))
 
 
-_STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3}
+_TO_4_KEYS = """
+CREATE TABLE device_key (
+    device_id BLOB NOT NULL, number INTEGER NOT NULL, first_sequence INTEGER NOT NULL, public_key BLOB NOT NULL,
+    PRIMARY KEY (device_id, number)
+) WITHOUT ROWID;
+INSERT INTO device_key SELECT device_id, 1, 1, public_key FROM device;
+ALTER TABLE device DROP COLUMN public_key;
+"""
+
+_TO_4_QUARANTINE = """
+ALTER TABLE evidence ADD COLUMN site TEXT;
+ALTER TABLE evidence ADD COLUMN message_sha256 BLOB;
+CREATE TABLE quarantine (leaf_index INTEGER PRIMARY KEY, device_id BLOB NOT NULL, lifted_leaf_index INTEGER);
+CREATE TABLE rejected (
+    device_id BLOB NOT NULL, sha256 BLOB NOT NULL, leaf_index INTEGER NOT NULL, PRIMARY KEY (device_id, sha256)
+) WITHOUT ROWID
+"""
+
+
+def _to_4(database: Database, _now_ms: int) -> None:
+    _to_4_keys(database)
+    _to_4_sound(database)
+    _to_4_documents(database)
+    _to_4_quarantine(database)
+    _to_4_heads(database)
+
+
+def _to_4_keys(database: Database) -> None:
+    """A device may have several keys, each from a sequence number on."""
+    database.run_script(_TO_4_KEYS)
+
+
+def _to_4_sound(database: Database) -> None:
+    """What sounds on after a segment, and the hash of its sound, of those from before version 3 too."""
+    log = Log(database)
+    before = "SELECT session, sounding FROM usage WHERE device_id = ? AND sequence = ? AND leaf_index < ?"
+    sql = "SELECT device_id, sequence, leaf_index FROM usage WHERE sounding IS NULL ORDER BY leaf_index"
+    for device_id, sequence, leaf_index in database.rows(sql):
+        usage = Usage.decode(parse_typed(log.entry(leaf_index), TYP_USAGE, SEGMENT_BYTES_MAX).payload)
+        row = None if severed(usage) else database.one(before, (device_id, sequence - 1, leaf_index))
+        sounding = sounding_after(usage, row[1] if row is not None and row[0] == usage.session else None)
+        sound = usage.pcm_sha256 if len(usage.stems) and any(usage.pcm_sha256) else None
+        known = "UPDATE usage SET sounding = ?, pcm_sha256 = ? WHERE leaf_index = ?"
+        database.run(known, (sounding, sound, leaf_index))
+
+
+def _to_4_documents(database: Database) -> None:
+    """Every document in force is named in the log, as a later one will be when it is published."""
+    named = []
+    for pack, data in database.rows("SELECT pack, bytes FROM manifest ORDER BY rowid"):
+        manifest = Manifest.decode(parse_typed(data, TYP_MANIFEST, MANIFEST_BYTES_MAX).payload)
+        named.append(document_entry(MANIFEST, manifest.serial, pack))
+    for serial, sha256 in database.rows("SELECT serial, sha256 FROM catalogue ORDER BY serial"):
+        named.append(document_entry(CATALOGUE, serial, sha256))
+    Log(database).append(named)
+
+
+def _to_4_quarantine(database: Database) -> None:
+    """Quarantines in force become entries of the log, each with the segment that is kept as its first proof."""
+    database.run_script(_TO_4_QUARANTINE)
+    kept = (
+        "SELECT sequence, sha256 FROM evidence WHERE device_id = ? AND verdict IN (?, ?)"
+        " ORDER BY received_unix_s, sequence LIMIT 1"
+    )
+    quarantines = Quarantines(database, Log(database))
+    sql = "SELECT device_id, quarantine FROM device WHERE quarantine IS NOT NULL ORDER BY leaf_index"
+    for device_id, reason in database.rows(sql):
+        sequence, sha256 = database.one(kept, (device_id, FORK, IMPOSSIBLE)) or (0, bytes(32))
+        quarantines.begin(device_id, sequence, sha256, reason)
+
+
+def _to_4_heads(database: Database) -> None:
+    """What a recovered ledger has to forgive, and the heads that were given up."""
+    database.run_script(_TO_4_HEADS)
+
+
+_STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3, 3: _to_4}
 """Version → what makes the next one of it."""
 
 

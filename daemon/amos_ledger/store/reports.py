@@ -8,7 +8,13 @@ _DEVICES = """
 SELECT device_id, name, site, tier, quarantine, predecessor, retired_unix_s,
     (SELECT later.device_id FROM device later WHERE later.predecessor = device.device_id),
     (SELECT count(*) FROM held WHERE held.device_id = device.device_id),
-    (SELECT coalesce(max(sequence), 0) FROM usage WHERE usage.device_id = device.device_id)
+    (SELECT coalesce(max(sequence), 0) FROM usage WHERE usage.device_id = device.device_id), first_enrolled_unix_s,
+    nullif(max(
+        coalesce((SELECT received_unix_s FROM usage WHERE usage.device_id = device.device_id
+            ORDER BY sequence DESC LIMIT 1), 0),
+        coalesce((SELECT max(received_unix_s) FROM held WHERE held.device_id = device.device_id), 0),
+        coalesce((SELECT max(received_unix_s) FROM evidence WHERE evidence.device_id = device.device_id), 0),
+        coalesce((SELECT max(unix_ms) FROM anchor WHERE anchor.device_id = device.device_id) / 1000, 0)), 0)
 FROM device ORDER BY name, device_id
 """
 
@@ -31,6 +37,14 @@ _ODD: dict[str, tuple[str, str]] = {
         FROM session later WHERE seed_root IS NOT NULL AND EXISTS (
             SELECT 1 FROM session earlier WHERE earlier.device_id = later.device_id
                 AND earlier.session < later.session AND earlier.seed_root != zeroblob(32))
+        GROUP BY device_id""",
+    ),
+    "seed_root_back": (
+        "sessions",
+        """
+        SELECT device_id, count(*) FILTER (WHERE size < newest), count(*) FROM (
+            SELECT device_id, size, max(size) OVER (PARTITION BY device_id ORDER BY session) AS newest
+            FROM session JOIN head ON root = seed_root)
         GROUP BY device_id""",
     ),
     "older_version_again": (
@@ -74,7 +88,7 @@ class Reports:
         flags, findings = self._flags(), self._findings()
         listed = []
         for device_id, name, site, tier, quarantine, predecessor, retired_s, *more in self._database.rows(_DEVICES):
-            successor, held, last = more
+            successor, held, last, enrolled_s, seen_s = more
             segments, frames, numbered, played, boots = sessions.get(device_id, (0, 0, 0, 0, 0))
             totals = DeviceTotals(
                 device_id=device_id.hex(),
@@ -94,9 +108,27 @@ class Reports:
                 predecessor=predecessor.hex() if predecessor else None,
                 successor=successor.hex() if successor else None,
                 retired_unix_s=retired_s,
+                enrolled_unix_s=enrolled_s,
+                last_seen_unix_s=seen_s,
             )
             listed.append(totals)
         return with_places(listed)
+
+    def newest_leaves(self) -> dict[bytes, int]:
+        """Device → leaf index of its accepted segment with the highest sequence."""
+        sql = (
+            "SELECT device_id, (SELECT leaf_index FROM usage WHERE usage.device_id = device.device_id"
+            " ORDER BY sequence DESC LIMIT 1) AS leaf FROM device WHERE leaf IS NOT NULL"
+        )
+        return dict(self._database.rows(sql))
+
+    def latest_sessions(self) -> dict[bytes, tuple[int, int]]:
+        """Device → how long its latest session lasted, and how much sound left it, in milliseconds."""
+        sql = (
+            "SELECT device_id, end_ms - start_ms, delivered_ms FROM session latest WHERE session ="
+            " (SELECT max(session) FROM session WHERE session.device_id = latest.device_id)"
+        )
+        return {device_id: (lasted_ms, delivered_ms) for device_id, lasted_ms, delivered_ms in self._database.rows(sql)}
 
     def oddities(self) -> list[Oddity]:
         """What is odd about each device's play, and out of how much; by device, most first."""

@@ -1,22 +1,27 @@
 """The tables of `ledger.sqlite`; DESIGN.md says what each is for."""
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 SCHEMA = """
 CREATE TABLE ledger (
     schema_version INTEGER NOT NULL, origin TEXT NOT NULL, public_key BLOB NOT NULL,
     anchors_since_ms INTEGER NOT NULL DEFAULT 0, clock_ms INTEGER NOT NULL DEFAULT 0,
-    clock_epoch INTEGER NOT NULL DEFAULT 0
+    clock_epoch INTEGER NOT NULL DEFAULT 0, heads_forgotten INTEGER NOT NULL DEFAULT 0
 );
 
 CREATE TABLE entry (leaf_index INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 CREATE TABLE node (position INTEGER PRIMARY KEY, hash BLOB NOT NULL CHECK (length(hash) = 32));
 
 CREATE TABLE device (
-    device_id BLOB PRIMARY KEY, leaf_index INTEGER NOT NULL, public_key BLOB NOT NULL, site TEXT NOT NULL,
-    name TEXT NOT NULL, tier INTEGER NOT NULL, voices INTEGER NOT NULL, enrolled_unix_s INTEGER NOT NULL,
+    device_id BLOB PRIMARY KEY, leaf_index INTEGER NOT NULL, site TEXT NOT NULL, name TEXT NOT NULL,
+    tier INTEGER NOT NULL, voices INTEGER NOT NULL, enrolled_unix_s INTEGER NOT NULL,
     quarantine TEXT, predecessor BLOB UNIQUE, retired_unix_s INTEGER, first_enrolled_unix_s INTEGER NOT NULL DEFAULT 0,
     counted_ms INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+CREATE TABLE device_key (
+    device_id BLOB NOT NULL, number INTEGER NOT NULL, first_sequence INTEGER NOT NULL, public_key BLOB NOT NULL,
+    PRIMARY KEY (device_id, number)
 ) WITHOUT ROWID;
 
 CREATE TABLE usage (
@@ -51,6 +56,7 @@ CREATE TABLE anchor (
     PRIMARY KEY (device_id, unix_ms)
 ) WITHOUT ROWID;
 CREATE TABLE head (size INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE);
+CREATE TABLE forgone (leaf_index INTEGER PRIMARY KEY);
 
 CREATE TABLE held (
     device_id BLOB NOT NULL, sequence INTEGER NOT NULL, sha256 BLOB NOT NULL, segment BLOB NOT NULL,
@@ -67,7 +73,13 @@ CREATE TABLE lost (
 CREATE TABLE evidence (
     device_id BLOB NOT NULL, sha256 BLOB NOT NULL, sequence INTEGER NOT NULL, segment BLOB NOT NULL,
     verdict INTEGER NOT NULL, detail TEXT NOT NULL, received_unix_s INTEGER NOT NULL, finding TEXT,
+    site TEXT, message_sha256 BLOB,
     PRIMARY KEY (device_id, sha256)
+) WITHOUT ROWID;
+
+CREATE TABLE quarantine (leaf_index INTEGER PRIMARY KEY, device_id BLOB NOT NULL, lifted_leaf_index INTEGER);
+CREATE TABLE rejected (
+    device_id BLOB NOT NULL, sha256 BLOB NOT NULL, leaf_index INTEGER NOT NULL, PRIMARY KEY (device_id, sha256)
 ) WITHOUT ROWID;
 
 CREATE TABLE manifest (pack BLOB PRIMARY KEY, bytes BLOB NOT NULL);

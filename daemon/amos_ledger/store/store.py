@@ -8,7 +8,7 @@ What goes on with devices and segments at intake is in `chain.py`; this file hol
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,39 +16,46 @@ import numpy.typing as npt
 
 from amos.protocol.answer import DUPLICATE, HELD, RECEIPTED
 from amos.protocol.batch import batch_entry
-from amos.protocol.errors import MessageError
+from amos.protocol.cose import TYP_USAGE, parse_typed
+from amos.protocol.errors import MessageError, ProtocolError
+from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest
+from amos.protocol.revocation import revoked_device
 from amos.protocol.segment import Usage
 from amos_ledger.errors import NotALedger, PeriodClosed, StorageFailed
 from amos_ledger.log import tree
-from amos_ledger.records import ClosedPeriod, Oddity, Totals, verdict_name
+from amos_ledger.records import Backlog, ClosedPeriod, Oddity, Totals, Watched, verdict_name
 from amos_ledger.settlement.rollup import RollupKey, by_stem_id, stem_frames
 from amos_ledger.store.chain import Chain
+from amos_ledger.store.comparison import Comparison
 from amos_ledger.store.database import Database
 from amos_ledger.store.documents import Documents
 from amos_ledger.store.entries import Log
 from amos_ledger.store.migration import migrate
+from amos_ledger.store.quarantines import Quarantines
 from amos_ledger.store.reports import Reports
 from amos_ledger.store.schema import SCHEMA, SCHEMA_VERSION
 
 
 class Store:
-    """The open store of the file `path`, which is brought to the present schema. Not shared between threads. Raises
-    `NotALedger` for another file."""
+    """The open store of the file `path`, which is brought to the present schema, unless it is opened `read_only`.
 
-    def __init__(self, path: Path) -> None:
+    Not shared between threads. Raises `NotALedger` for another file."""
+
+    def __init__(self, path: Path, read_only: bool = False) -> None:
         self._path = path
-        self._database = Database(path)
+        self._database = Database(path, read_only=read_only)
         try:
             found = path.stat()
             self._file_id = found.st_dev, found.st_ino
-            self.origin, self.public_key = _identity(self._database, path)
+            self.origin, self.public_key = _identity(self._database, path, read_only)
         except BaseException:
             self._database.close()
             raise
         self.log = Log(self._database)
-        self.chain = Chain(self._database)
-        self.documents = Documents(self._database)
+        self.chain = Chain(self._database, self.log)
+        self.documents = Documents(self._database, self.log)
+        self.quarantines = Quarantines(self._database, self.log)
         self._reports = Reports(self._database)
 
     @classmethod
@@ -83,13 +90,21 @@ class Store:
         if (found.st_dev, found.st_ino) != self._file_id:
             raise StorageFailed(f"{self._path}: expected the file that was opened, found another")
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """All inside happens, durably, or nothing; no other process writes meanwhile. May be nested."""
-        return self._database.transaction()
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All inside happens, durably, or nothing; no other process writes meanwhile. May be nested. Raises
+        `StorageFailed` when another file took this one's name, as when it was rebuilt: nobody would read this one."""
+        with self._database.transaction():
+            self.check_in_place()
+            yield
 
     def snapshot(self) -> AbstractContextManager[None]:
         """All reads inside see one moment."""
         return self._database.snapshot()
+
+    def beside(self, path: Path) -> Comparison:
+        """This store with another one of the file `path` beside it."""
+        return Comparison(self._database, path)
 
     # The log.
 
@@ -116,26 +131,91 @@ class Store:
         if row is not None and row[0] == received_unix_s:
             return self.log.append([segment])
         first = self.log.append([batch_entry(received_unix_s), segment])
-        self._database.later("INSERT INTO batch VALUES (?, ?)", (first, received_unix_s))
-        self._database.note("batch", (received_unix_s,))
+        self.note_batch(first, received_unix_s)
         return first + 1
+
+    def note_forgone(self, index: int) -> None:
+        """The entry at `index` gives up a tree head."""
+        self._database.run("INSERT INTO forgone VALUES (?)", (index,))
+
+    def forgone(self) -> tuple[bytes, ...]:
+        """The signed entries that give up tree heads, in their order."""
+        sql = "SELECT bytes FROM forgone JOIN entry USING (leaf_index) ORDER BY leaf_index"
+        return tuple(bytes(entry) for (entry,) in self._database.rows(sql))
+
+    def note_batch(self, index: int, received_unix_s: int) -> None:
+        """The entry at `index` says when what follows was received."""
+        self._database.later("INSERT INTO batch VALUES (?, ?)", (index, received_unix_s))
+        self._database.note("batch", (received_unix_s,))
+
+    def batches(self) -> Iterator[int]:
+        """What the batch entries say, in their order."""
+        return (unix_s for (unix_s,) in self._database.each("SELECT unix_s FROM batch ORDER BY leaf_index"))
 
     def append_opt_outs(self, serial: int, data: bytes) -> bool:
         """Put a verified opt-out list into the log, unless it is there; whether it was not."""
         with self.transaction():
             if self._database.one("SELECT 1 FROM opt_out_list WHERE serial = ?", (serial,)) is not None:
                 return False
-            self._database.run("INSERT INTO opt_out_list VALUES (?, ?)", (serial, self.log.append([data])))
+            self.note_opt_outs(serial, self.log.append([data]))
         return True
+
+    def note_opt_outs(self, serial: int, index: int) -> None:
+        """The entry at `index` is the list with this serial."""
+        self._database.run("INSERT INTO opt_out_list VALUES (?, ?)", (serial, index))
 
     def opt_out_lists(self, size: int) -> tuple[bytes, ...]:
         """The signed opt-out lists in the first `size` entries of the log, in their order."""
-        sql = "SELECT bytes FROM opt_out_list JOIN entry USING (leaf_index) WHERE leaf_index < ? ORDER BY leaf_index"
-        return tuple(bytes(entry) for (entry,) in self._database.rows(sql, (size,)))
+        sql = "SELECT leaf_index FROM opt_out_list WHERE leaf_index < ? ORDER BY leaf_index"
+        return tuple(self.log.entry(index) for (index,) in self._database.rows(sql, (size,)))
+
+    def revocations(self) -> dict[bytes, int]:
+        """Device id → leaf index of the first revocation of its key. What is neither usage nor a batch is looked
+        through, where any device has left its place."""
+        if self._database.one("SELECT 1 FROM device WHERE retired_unix_s IS NOT NULL") is None:
+            return {}
+        others = "leaf_index NOT IN (SELECT leaf_index FROM usage) AND leaf_index NOT IN (SELECT leaf_index FROM batch)"
+        found: dict[bytes, int] = {}
+        for (index,) in self._database.rows(f"SELECT leaf_index FROM entry WHERE {others} ORDER BY 1"):
+            device_id = revoked_device(self.log.entry(index))
+            if device_id is not None:
+                found.setdefault(device_id, index)
+        return found
 
     def inclusion_path(self, index: int, size: int) -> list[bytes]:
         """From leaf `index` to the root of the first `size`. Raises `ProofError` for a leaf outside."""
         return tree.inclusion_path(index, size, self.log.read)
+
+    def receipts(self) -> Iterator[tuple[int, bytes, int]]:
+        """(leaf index, receipt, size of its tree) of each receipt."""
+        sql = "SELECT leaf_index, receipt, head_size FROM usage WHERE receipt IS NOT NULL ORDER BY leaf_index"
+        return ((index, bytes(receipt), size) for index, receipt, size in self._database.each(sql))
+
+    def forget_receipts(self, leaves: Sequence[int]) -> None:
+        """The segments at these leaves have no receipt, and will be given one."""
+        sql = "UPDATE usage SET receipt = NULL, head_size = NULL WHERE leaf_index = ?"
+        self._database.run_many(sql, [(index,) for index in leaves])
+
+    def dates(self) -> Iterator[tuple[int, tuple[int, int]]]:
+        """(leaf index, start and end in Unix ms) of play that the ledger's clock dates."""
+        sql = "SELECT leaf_index, start_unix_ms, end_unix_ms FROM usage WHERE start_unix_ms IS NOT NULL"
+        return ((index, (start, end)) for index, start, end in self._database.each(sql))
+
+    def date(self, leaf_index: int, times_ms: tuple[int, int] | None) -> None:
+        """Put right when the play at this leaf was; None: nobody knows."""
+        start, end = times_ms or (None, None)
+        sql = "UPDATE usage SET start_unix_ms = ?, end_unix_ms = ? WHERE leaf_index = ?"
+        self._database.run(sql, (start, end, leaf_index))
+
+    def kept_segments(self) -> Iterator[tuple[str, bytes, bytes, bytes]]:
+        """(table, device, SHA-256, bytes) of every segment that is kept and is not in the log."""
+        for table in ("held", "evidence"):
+            for row in self._database.each(f"SELECT device_id, sha256, segment FROM {table}"):
+                yield table, *row
+
+    def drop(self, table: str, device_id: bytes, sha256: bytes) -> None:
+        """Keep it no longer."""
+        self._database.run(f"DELETE FROM {table} WHERE device_id = ? AND sha256 = ?", (device_id, sha256))
 
     # What settlement reads and writes.
 
@@ -159,8 +239,13 @@ class Store:
             (bytes(stem), tier, rate_hz): frames for stem, tier, rate_hz, frames in self._database.each(sql, (period,))
         }
 
+    def played_stems(self) -> set[bytes]:
+        """Every stem of which there is play, in whatever period."""
+        return {bytes(stem) for (stem,) in self._database.rows("SELECT DISTINCT stem_id FROM rollup")}
+
     def add_rollup(self, period: str, usage: Usage, manifest: Manifest) -> None:
-        """Add one segment's frames to the period; `manifest` is that of its pack."""
+        """Add one segment's frames to the period; `manifest` is that of its pack. Raises `MessageError` when it is
+        not."""
         if usage.rate_hz != manifest.rate_hz:
             raise MessageError(f"usage.rate_hz: expected the pack's {manifest.rate_hz}, found {usage.rate_hz}")
         if not len(usage.stems):
@@ -188,8 +273,8 @@ class Store:
 
     def closings(self) -> list[ClosedPeriod]:
         """Closed periods, in the order in which they were closed."""
-        sql = "SELECT period, leaf_index, bytes FROM closing JOIN entry USING (leaf_index) ORDER BY leaf_index"
-        return [ClosedPeriod(period, index, bytes(entry)) for period, index, entry in self._database.each(sql)]
+        sql = "SELECT period, leaf_index FROM closing ORDER BY leaf_index"
+        return [ClosedPeriod(period, index, self.log.entry(index)) for period, index in self._database.rows(sql)]
 
     def closed_periods(self) -> set[str]:
         """Names of the closed periods."""
@@ -206,8 +291,12 @@ class Store:
             if period in self.closed_periods():
                 raise PeriodClosed(f"{period}: expected an open period, found one that is closed")
             index = self.log.append([entry])
-            self._database.run("INSERT INTO closing VALUES (?, ?)", (period, index))
+            self.note_closing(period, index)
         return index
+
+    def note_closing(self, period: str, index: int) -> None:
+        """The entry at `index` closed the period."""
+        self._database.run("INSERT INTO closing VALUES (?, ?)", (period, index))
 
     def latest_catalogue(self) -> bytes | None:
         """The signed catalogue with the highest serial."""
@@ -245,17 +334,62 @@ class Store:
                 devices=devices,
             )
 
+    def backlog(self) -> Backlog:
+        """What waits at this moment."""
+        sql = (
+            "SELECT (SELECT count(*) FROM usage WHERE receipt IS NULL), (SELECT count(*) FROM held), count(*),"
+            " count(quarantine) FROM device"
+        )
+        with self.snapshot():
+            counts = self._database.one(sql)
+            return Backlog(self.size(), *(counts or (0, 0, 0, 0)))
+
+    def watched(self, packs: dict[int, bytes]) -> list[Watched]:
+        """What alerts rest on, by device. `packs` remembers, from one call to the next, leaf index → pack: a segment is
+        read once, and ten thousand devices are not read each minute."""
+        with self.snapshot():
+            newest, played = self._reports.newest_leaves(), self._reports.latest_sessions()
+            for gone in packs.keys() - set(newest.values()):
+                del packs[gone]
+            found = []
+            for device in self._reports.device_totals():
+                id = bytes.fromhex(device.device_id)
+                manifest = self._manifest_at(newest[id], packs) if id in newest else None
+                seen = device.last_seen_unix_s
+                found.append(
+                    Watched(
+                        *(device.device_id, device.name, device.site, device.renderer),
+                        retired=device.retired_unix_s is not None,
+                        quarantine=device.quarantine,
+                        seen_unix_s=device.enrolled_unix_s if seen is None else seen,
+                        lease_end_unix_s=manifest.lease_end_unix_s if manifest is not None else None,
+                        session_ms=played.get(id, (0, 0))[0],
+                        delivered_ms=played.get(id, (0, 0))[1],
+                    )
+                )
+        return found
+
+    def _manifest_at(self, leaf_index: int, packs: dict[int, bytes]) -> Manifest | None:
+        """The manifest of the pack that the segment there played; None where either is not to be had."""
+        if leaf_index not in packs:
+            for _index, entry in self.entries(leaf_index, leaf_index + 1):
+                with suppress(ProtocolError):  # a damaged entry is for whoever checks the log, not for alerts
+                    packs[leaf_index] = Usage.decode(parse_typed(entry, TYP_USAGE, SEGMENT_BYTES_MAX).payload).pack
+        return self.manifest(packs[leaf_index]) if leaf_index in packs else None
+
     def oddities(self) -> list[Oddity]:
         """What is odd about each device at this moment."""
         with self.snapshot():
             return self._reports.oddities()
 
 
-def _identity(database: Database, path: Path) -> tuple[str, bytes]:
+def _identity(database: Database, path: Path, read_only: bool) -> tuple[str, bytes]:
     if database.one("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'ledger'") is None:
         raise NotALedger(f"{path}: expected a ledger's database, found another file")
     row = database.one("SELECT schema_version, origin, public_key FROM ledger")
-    found = "no version" if row is None else migrate(database, row[0], time.time_ns() // 1_000_000)
+    found = "no version" if row is None else row[0]
+    if row is not None and not read_only:
+        found = migrate(database, row[0], time.time_ns() // 1_000_000)
     if row is None or found != SCHEMA_VERSION:
         raise NotALedger(f"{path}: expected schema version {SCHEMA_VERSION}, found {found}")
     return str(row[1]), bytes(row[2])

@@ -4,7 +4,7 @@
     sign(seed32, *message) -> bytes64                 the message in one piece or several
     verify(public32, message, signature64) -> bool    strict as libsodium; False, never an error, for any bytes
     sha512(*parts) -> bytes64
-    key_id(public32) -> bytes16                       names a key everywhere; a device's is its device id
+    key_id(public32) -> bytes16                       names a key; that of a device's first one is its device id
 
 Arguments are bytes, bytearray or memoryview. A caller's mistake raises a `CryptoError`: `KeyLengthError` or
 `ArgumentTypeError`. Signing needs no randomness, so the same seed and message give the same signature on every runtime.
@@ -28,6 +28,11 @@ What this protects, and what it does not:
 - A device key that is known to be stolen is revoked by the operator (protocol/SPEC.md section 13): play dated later is
   never paid. Play that the thief dates back, or not at all, is bounded by what one board can have played, and by the
   chain, where two who use one key show as a fork.
+- A device's key may give way to another (protocol/SPEC.md section 6). Once the operator has enrolled the change, what a
+  stolen old key signs from there on neither counts nor brings the device into quarantine. It still is the key of the
+  segments before: until those have come, its thief can send others in their place, which shows as a fork. The old
+  secret is overwritten; a card or flash may hold it in worn blocks all the same. Who can read the card reads the new
+  key too, so a change helps against a theft that is over, not against one that goes on.
 - A machine id goes along when a whole disk is copied. Where a machine shows no lasting number, the file is the key,
   and the player says so when it starts.
 - A host's keys (publisher, operator, ledger) are plain files. They, a device's key and what players, couriers, vaults

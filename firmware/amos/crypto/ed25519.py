@@ -5,6 +5,7 @@ Verification multiplies the public key with a sliding window of five binary digi
 encoding; it accepts and refuses exactly what libsodium's `crypto_sign_verify_detached` does.
 """
 
+from amos.compat import const
 from amos.crypto.base_table import BASE_TABLE
 from amos.crypto.edwards import (
     IDENTITY,
@@ -22,7 +23,7 @@ from amos.crypto.edwards import (
 from amos.crypto.errors import checked_bytes, checked_key
 from amos.crypto.sha512_portable import sha512
 
-_Y_MASK = (1 << 255) - 1
+_Y_MASK = const((1 << 255) - 1)
 
 # y of the eight points whose order divides 8; 0 and the last two belong to two points each.
 _SMALL_ORDER_Y = (

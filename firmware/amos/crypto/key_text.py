@@ -1,6 +1,8 @@
 """Keys as people hand them on: 64 hexadecimal digits."""
 
-KEY_DIGITS = 64
+from amos.compat import const
+
+_KEY_DIGITS = const(64)
 _DIGITS = "0123456789abcdefABCDEF"
 
 
@@ -9,6 +11,6 @@ def key_of_hex(text) -> "bytes | None":
 
     `bytes.fromhex` alone takes spaces between the digits as well, so that two texts would name one key.
     """
-    if not isinstance(text, str) or len(text) != KEY_DIGITS or not all([letter in _DIGITS for letter in text]):
+    if not isinstance(text, str) or len(text) != _KEY_DIGITS or not all([letter in _DIGITS for letter in text]):
         return None
     return bytes.fromhex(text)

@@ -2,11 +2,12 @@
 
 import struct
 
+from amos.compat import const
 from amos.crypto.sha512_constants import ROUND_CONSTANTS
 
 WORK_WORDS = 16  # the state alone
 
-_MASK = (1 << 64) - 1
+_MASK = const((1 << 64) - 1)
 _ROUND = struct.unpack(">80Q", ROUND_CONSTANTS)
 
 

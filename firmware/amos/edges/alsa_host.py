@@ -6,6 +6,7 @@ from amos.edges.address import AddressError
 from amos.edges.alsa_library_host import Pcm, RanDry, is_known, load
 from amos.edges.audio_sink import FRAME_BYTES, OutputGone
 from amos.edges.clock import sleep_ms
+from amos.edges.lead_host import LEAD_MS_MAX, Lead
 from amos.sound.ramp import ramped
 
 BLOCKS_PER_S = 40
@@ -19,19 +20,17 @@ STALL_MS = 1000
 
 DRY_MAX = 3
 """An output is gone when it has run dry so often in a row and has taken no frame in between."""
-
-FAST_MS = 2000
-FAST_PERCENT = 2
-"""An output that plays frames so much faster than real time has no clock, and the player must not meter it. The worst
-crystal is off by 0.1 %; the frames in the buffer when the clock began are far fewer than this."""
+RUSHED_MAX = 20
+"""An output that ran dry so often in a row before half of what it took can have sounded takes frames as they come."""
 
 
 class AlsaSink:
     """ALSA on an open `pcm` (`alsa_library_host.Pcm`), at most `ahead_frames` before its sound.
 
     Frames are delivered when they have sounded: those written, less those that the device says it still holds. If the
-    device is gone, its last word counts. If it ran dry, all that was written before has sounded; the silence does not
-    count.
+    device is gone, its last word counts. If it ran dry, all that was written before has sounded, or is dropped from
+    queues of its own that it counted as sounded: it gets the time to sound before anything more does. The silence does
+    not count.
     """
 
     clocked = fades = True
@@ -43,7 +42,9 @@ class AlsaSink:
         self._ahead_frames = min(ahead_frames, pcm.buffer_frames)
         self._clock = clock
         self._free = free
-        self._began_ms: int | None = None
+        self._lead = Lead(rate_hz, clock)
+        self._rushed = 0  # times in a row that it ran dry before half of what it took can have sounded
+        self._waited_frames = 0
         self._written = 0
         self._delivered = 0
         self._fresh = True  # what comes next begins out of silence
@@ -73,6 +74,8 @@ class AlsaSink:
             self._delivered = self._written
         except OSError:
             pass  # frames that had not sounded when the device last told do not count
+        if not self._gone:
+            self._wait_out_lead()
         self._pcm.close()
         return self._delivered
 
@@ -131,15 +134,22 @@ class AlsaSink:
         self._delivered = self._written
         self._fresh = True
         self.underruns += 1
+        self._wait_out_lead()
 
     def _check_pace(self) -> None:
-        now_ms = self._clock.now_ms()
-        if self._began_ms is None:
-            self._began_ms = now_ms
-        most_ms = (now_ms - self._began_ms) * (100 + FAST_PERCENT) // 100 + FAST_MS
-        if not self._free and self._delivered * 1000 > most_ms * self._rate_hz:
+        if not self._free and (self._lead.ms(self._delivered) > LEAD_MS_MAX or self._rushed > RUSHED_MAX):
             self._gone = True
             raise OSError("expected an output that takes frames as they sound, found one that takes them faster")
+
+    def _wait_out_lead(self) -> None:
+        """What counts as sounded gets the time that it takes: short sessions, or starts after running dry, would add up
+        to more than the clock shows."""
+        lead_ms = 0 if self._free else self._lead.ms(self._delivered)
+        rushed = lead_ms * self._rate_hz > (self._delivered - self._waited_frames) * 500
+        self._rushed = self._rushed + 1 if rushed else 0
+        self._waited_frames = self._delivered
+        if lead_ms > 0:
+            sleep_ms(min(lead_ms, LEAD_MS_MAX))
 
     def _lost(self, reason: str) -> OutputGone:
         self._gone = True

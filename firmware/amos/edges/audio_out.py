@@ -2,7 +2,7 @@
 
 import os
 
-from amos.compat import MICROPYTHON
+from amos.compat import MICROPYTHON, const
 from amos.edges.address import AddressError
 from amos.edges.audio_sink import FRAME_BYTES
 from amos.edges.clock import sleep_ms
@@ -17,7 +17,7 @@ WAV_DATA_BYTES_MAX = 0xFFFFFFFF - WAV_HEADER_BYTES
 CLOCKED_AHEAD_MS = 500
 """How far an output without a clock of its own (a file) may run ahead."""
 
-CLOCKED_BEHIND_MS = 500
+_CLOCKED_BEHIND_MS = const(500)
 """How much of a standstill it makes up for: a machine that stood still for an hour does not play that hour at once."""
 
 
@@ -85,8 +85,8 @@ def _wav_header(rate_hz: int, data_bytes: int) -> bytes:
 class ClockedSink:
     """A sink without a clock of its own, slowed down to real time: never more than `ahead_frames` before it.
 
-    What it has fallen behind by more than `CLOCKED_BEHIND_MS` is lost, as on an output that ran dry. So between any two
-    moments it takes at most ahead and behind, 1,000 ms, more than the time between them.
+    What it has fallen behind by more than `_CLOCKED_BEHIND_MS` is lost, as on an output that ran dry. So between any
+    two moments it takes at most ahead and behind, 1,000 ms, more than the time between them.
     """
 
     clocked, fades = True, False
@@ -102,7 +102,7 @@ class ClockedSink:
 
     def write(self, pcm, last: bool = False) -> int:
         frames_ms = self._frames * 1000 // self._rate_hz
-        self._started_ms = max(self._started_ms, self._clock.now_ms() - frames_ms - CLOCKED_BEHIND_MS)
+        self._started_ms = max(self._started_ms, self._clock.now_ms() - frames_ms - _CLOCKED_BEHIND_MS)
         self._frames = frames = self._sink.write(pcm)
         ahead = frames - self._ahead_frames - (self._clock.now_ms() - self._started_ms) * self._rate_hz // 1000
         if ahead > 0:
@@ -110,6 +110,10 @@ class ClockedSink:
         return frames
 
     def close(self) -> int:
+        """Waits until real time has caught up: each session that ends would add what it is ahead."""
+        ahead_ms = self._frames * 1000 // self._rate_hz - (self._clock.now_ms() - self._started_ms)
+        if ahead_ms > 0:
+            sleep_ms(ahead_ms)
         return self._sink.close()
 
 

@@ -5,15 +5,17 @@ sectors outside of it. The partition is the first of type DA (data that is no fi
 that no computer offers to format it. `boards/README.md` says how to make one.
 """
 
-BLOCK_BYTES = 512
-TYPE = 0xDA
-_TABLE_AT = 446
-_ENTRY_BYTES = 16
-_ENTRIES = 4
+from amos.compat import const
 
-IOCTL_SYNC = 3
-IOCTL_BLOCKS = 4
-IOCTL_BLOCK_BYTES = 5
+BLOCK_BYTES = 512
+_TYPE = const(0xDA)
+_TABLE_AT = const(446)
+_ENTRY_BYTES = const(16)
+_ENTRIES = const(4)
+
+_IOCTL_SYNC = const(3)
+_IOCTL_BLOCKS = const(4)
+_IOCTL_BLOCK_BYTES = const(5)
 
 
 class PartitionError(OSError):
@@ -33,7 +35,7 @@ def find_partition(table: bytes, block_count: int) -> tuple:
         first, count = int.from_bytes(entry[8:12], "little"), int.from_bytes(entry[12:16], "little")
         if not entry[4]:
             continue
-        if entry[4] == TYPE and found is None:
+        if entry[4] == _TYPE and found is None:
             found = (first, count)
         else:
             others.append((first, count))
@@ -57,7 +59,7 @@ class CardSectorDevice:
     def __init__(self, card, restart=None):
         self._card = card
         self._restart = restart
-        block_bytes = card.ioctl(IOCTL_BLOCK_BYTES, 0)
+        block_bytes = card.ioctl(_IOCTL_BLOCK_BYTES, 0)
         if block_bytes not in (None, BLOCK_BYTES):
             raise PartitionError("SD card: expected blocks of 512 bytes, found %d" % block_bytes)
         self.sector_bytes = BLOCK_BYTES
@@ -67,7 +69,7 @@ class CardSectorDevice:
     def _find(self) -> tuple:
         table = bytearray(BLOCK_BYTES)
         _check(self._card.readblocks(0, table), "read")
-        return find_partition(bytes(table), self._card.ioctl(IOCTL_BLOCKS, 0) or 0)
+        return find_partition(bytes(table), self._card.ioctl(_IOCTL_BLOCKS, 0) or 0)
 
     def read(self, sector: int, count: int) -> bytes:
         data = bytearray(count * BLOCK_BYTES)
@@ -79,7 +81,7 @@ class CardSectorDevice:
 
     def sync(self) -> None:
         # The SPI driver waits for the card with each write, and knows no sync.
-        _check(self._card.ioctl(IOCTL_SYNC, 0), "sync")
+        _check(self._card.ioctl(_IOCTL_SYNC, 0), "sync")
 
     def grow(self, sector_count: int) -> None:
         raise PartitionError(

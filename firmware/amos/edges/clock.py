@@ -5,7 +5,7 @@ status says how far the wall clock can be trusted: the letters of signed energy 
 
 import time
 
-from amos.compat import MICROPYTHON
+from amos.compat import MICROPYTHON, const
 from amos.edges.time_zone import read_zone
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_UNKNOWN
 
@@ -16,7 +16,7 @@ else:
 
 __all__ = ("SystemClock", "sleep_ms")
 
-UNIX_MS_PLAUSIBLE = 1735689600000
+_UNIX_MS_PLAUSIBLE = const(1735689600000)
 """2025-01-01: a wall clock before this was never set."""
 
 
@@ -41,7 +41,7 @@ class SystemClock:
     def unix_ms(self):
         """Wall clock in Unix milliseconds, or None when it was obviously never set."""
         now = time.time_ns() // 1000000
-        return now if now >= UNIX_MS_PLAUSIBLE else None
+        return now if now >= _UNIX_MS_PLAUSIBLE else None
 
     def local(self, unix_s: int) -> "tuple[str, int, int]":
         """(date like 2026-12-25, weekday with Monday 0, second of the day) of a moment, by the machine's time zone,

@@ -5,12 +5,14 @@ to them works on one machine only, but it is not hidden from someone who has tha
 threat model in `amos.crypto`).
 """
 
+from amos.compat import const
+
 SOC = 1
 MACHINE = 2
 BOARD = 3
 NAMES = ("", "SoC serial number", "machine id", "board's unique id")
 
-ID_BYTES_MAX = 64
+_ID_BYTES_MAX = const(64)
 
 # systemd's ProcSubset=pid hides /proc/device-tree from the player, and leaves /sys.
 SOC_FILES = ("/sys/firmware/devicetree/base/serial-number", "/proc/device-tree/serial-number")
@@ -40,7 +42,7 @@ def _read(path: str) -> bytes:
     """The file's text, or nothing where it is absent or says nothing: zeros, or systemd's `uninitialized`."""
     try:
         with open(path, "rb") as file:
-            text = file.read(ID_BYTES_MAX).rstrip(b"\x00").strip()
+            text = file.read(_ID_BYTES_MAX).rstrip(b"\x00").strip()
     except OSError:
         return b""
     return b"" if text == b"uninitialized" or not text.strip(b"0") else text

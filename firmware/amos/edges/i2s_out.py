@@ -9,6 +9,7 @@ heard when the ring, the DMA's buffers and the limiter's look-ahead have sounded
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 # The stubs here are the unix port's, whose `machine` is not a board's.
 
+from amos.compat import const
 from amos.edges.address import AddressError
 from amos.edges.audio_sink import FRAME_BYTES, OutputGone
 from amos.edges.clock import SystemClock, sleep_ms
@@ -16,7 +17,7 @@ from amos.sound.mixer_base import LOOKAHEAD_FRAMES
 from amos.sound.ramp import ramped
 
 LATENCY_MS = 100
-RING_STEP_BYTES = 1024
+_RING_STEP_BYTES = const(1024)
 """An ESP32 makes whole DMA buffers of 256 frames of it, and leaves the rest."""
 
 DMA_BYTES = 512
@@ -28,7 +29,7 @@ _NAMES = ("buffer", "id", "sck", "sd", "ws")
 def ring_bytes_max(rate_hz: int) -> int:
     """The largest ring with which an input is heard within `LATENCY_MS` at that rate."""
     frames = LATENCY_MS * rate_hz // 1000 - 2 * LOOKAHEAD_FRAMES  # one cell ahead, and the cell in which it comes
-    return (frames * FRAME_BYTES - DMA_BYTES) // RING_STEP_BYTES * RING_STEP_BYTES
+    return (frames * FRAME_BYTES - DMA_BYTES) // _RING_STEP_BYTES * _RING_STEP_BYTES
 
 
 RING_BYTES_MIN = 4096

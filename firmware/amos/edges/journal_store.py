@@ -1,13 +1,11 @@
 """Where a player's journal stands (the setting `journal`), and what is kept beside its key."""
 
-from amos.compat import MICROPYTHON
-from amos.edges import sd_card
+from amos.compat import MICROPYTHON, const
 from amos.edges.address import AddressError
-from amos.edges.card_partition import CardSectorDevice
 from amos.edges.sector_device import FileSectorDevice, PartitionSectorDevice
 
 PAGE_BYTES = 4096
-RESERVATION_SECTORS = 2
+_RESERVATION_SECTORS = const(2)
 """A page each."""
 
 PAGED_BYTES_MIN = 256 * PAGE_BYTES
@@ -31,13 +29,19 @@ def open_store(address: str, directory: str, size_bytes: int):
     kind, _colon, path = address.partition(":")
     if kind != "raw" or not path:
         raise AddressError("journal: expected file, raw:sd or raw:PATH, found %s" % address)
-    return CardSectorDevice(sd_card.mounted(), sd_card.restart) if path == "sd" else PartitionSectorDevice(path)
+    if path != "sd":
+        return PartitionSectorDevice(path)
+    # Only here, at the start: most journals stand in a file, and need no room for it.
+    from amos.edges import sd_card
+    from amos.edges.card_partition import CardSectorDevice
+
+    return CardSectorDevice(sd_card.mounted(), sd_card.restart)
 
 
 def open_reserved(directory: str, device_id: bytes):
     """The SectorDevice of the reservation beside the key of `device`. Raises OSError."""
     path = directory + "/" + device_id.hex() + ".reserved"
-    store = FileSectorDevice(path, RESERVATION_SECTORS * PAGE_BYTES, PAGE_BYTES)
-    if store.sector_count < RESERVATION_SECTORS:
-        store.grow(RESERVATION_SECTORS)
+    store = FileSectorDevice(path, _RESERVATION_SECTORS * PAGE_BYTES, PAGE_BYTES)
+    if store.sector_count < _RESERVATION_SECTORS:
+        store.grow(_RESERVATION_SECTORS)
     return store

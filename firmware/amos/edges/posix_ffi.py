@@ -4,6 +4,8 @@ import termios
 
 import ffi
 
+from amos.compat import const
+
 _c = ffi.open(None)
 _grantpt = _c.func("i", "grantpt", "i")
 _unlockpt = _c.func("i", "unlockpt", "i")
@@ -14,9 +16,9 @@ _symlink = _c.func("i", "symlink", "ss")
 _readlink = _c.func("i", "readlink", "spi")
 _unlink = _c.func("i", "unlink", "s")
 _fcntl = _c.func("i", "fcntl", "iii")
-_F_SETFL = 4
-_O_RDWR = 2
-_O_NONBLOCK = 0o4000
+_F_SETFL = const(4)
+_O_RDWR = const(2)
+_O_NONBLOCK = const(0o4000)
 _buffer = bytearray(1024)  # taken once, and early: amid play a heap may not have so large a piece
 _held: list = []  # an unreferenced file would be closed by the collector
 

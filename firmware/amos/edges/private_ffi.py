@@ -7,6 +7,8 @@ import os
 
 import ffi
 
+from amos.compat import const
+
 _c = ffi.open(None)
 _open = _c.func("i", "open", "sii")
 _close = _c.func("i", "close", "i")
@@ -16,8 +18,8 @@ _chmod = _c.func("i", "chmod", "si")
 _mkdir = _c.func("i", "mkdir", "si")
 _access = _c.func("i", "access", "si")
 
-_O_CREAT = 0o100
-_O_EXCL = 0o200
+_O_CREAT = const(0o100)
+_O_EXCL = const(0o200)
 _WAYS = {"wb": 1 | _O_CREAT | 0o1000, "ab": 1 | _O_CREAT | 0o2000, "r+b": 2}
 _FILE_MODE = 0o600
 _FOLDER_MODE = 0o700
@@ -25,9 +27,12 @@ _FOLDER_MODE = 0o700
 
 def _no_follow() -> int:
     """O_NOFOLLOW of this processor. x86 and ARM number it and O_LARGEFILE differently, so a link that is always there
-    is opened with each: the one that refuses it is meant. 0 where neither does."""
+    is opened with each: the one that refuses it is meant. 0 where neither does.
+
+    Not /proc/self/exe: an emulator of a processor opens that itself, whatever the flag.
+    """
     for flag in (0o400000, 0o100000):
-        descriptor = _open("/proc/self/exe", flag, 0)
+        descriptor = _open("/proc/self", flag, 0)
         if descriptor < 0:
             return flag
         _close(descriptor)

@@ -24,7 +24,7 @@ only `reopen` does, which writes it again.
 
 import os
 
-from amos.compat import MICROPYTHON
+from amos.compat import MICROPYTHON, const
 from amos.edges.durable import fsync_file, sync_folder
 from amos.edges.private import create_private, open_private
 
@@ -37,7 +37,7 @@ if MICROPYTHON:
 else:
     from amos.edges.private_host import open_exclusive
 
-ZEROS_BYTES = 1 << 12
+_ZEROS_BYTES = const(1 << 12)
 
 
 class _Away:
@@ -151,7 +151,7 @@ def _write_all(file, data: bytes) -> None:
 
 
 def _write_zeros(file, size_bytes: int) -> None:
-    zeros = bytes(min(ZEROS_BYTES, size_bytes))
+    zeros = bytes(min(_ZEROS_BYTES, size_bytes))
     while size_bytes:
         piece = zeros[:size_bytes]
         _write_all(file, piece)

@@ -6,7 +6,7 @@ the file straight into the mixer's buffer, so no frame is ever held whole.
 
 from array import array
 
-from amos.compat import MICROPYTHON
+from amos.compat import MICROPYTHON, const
 from amos.edges.stem_file import BlobError, FileStem
 from amos.sound import qoa
 
@@ -14,7 +14,7 @@ CURSORS_MAX = 4
 """Places of one stem that are read alternately: a stem may sound on two voices while each fades. A further reader would
 make the decoder begin a frame again."""
 
-_READ_SLICES = 64
+_READ_SLICES = const(64)
 _scratch = bytearray(2 * _READ_SLICES * qoa.SLICE_BYTES)  # shared: a read leaves nothing in it
 
 

@@ -7,7 +7,7 @@ from amos.compat import MICROPYTHON
 __all__ = ("read_zone",)
 
 if not MICROPYTHON:
-    from amos.edges.time_zone_host import putenv, tzset
+    from amos.edges.time_zone_host import set_variable, tzset
 else:
     try:
         import ffi
@@ -15,17 +15,21 @@ else:
         tzset = ffi.open(None).func("v", "tzset", "")
     except ImportError:
         tzset = None  # boards have no time zone
-    putenv = getattr(os, "putenv", None)
+
+    def set_variable(value: "str | None") -> None:
+        if value is not None:
+            os.putenv("TZ", value)
+        else:
+            os.unsetenv("TZ")
 
 
 def read_zone() -> None:
     """From here on local times are of the zone that the machine has at this moment."""
     if tzset is None:
         return
+    # The library looks at a file again only when it is told another name in between, or the file has another date.
     name = os.getenv("TZ")
-    if name is not None and putenv is not None:
-        # The library looks at a file again only when it is told another name in between.
-        putenv("TZ", "UTC0")
-        tzset()
-        putenv("TZ", name)
+    set_variable("UTC0")
+    tzset()
+    set_variable(name)
     tzset()

@@ -3,12 +3,15 @@
 import os
 import time
 
-__all__ = ("putenv", "tzset")
+__all__ = ("set_variable", "tzset")
 
 
 def tzset() -> None:
     time.tzset()
 
 
-def putenv(name: str, value: str) -> None:
-    os.environ[name] = value
+def set_variable(value: "str | None") -> None:
+    if value is not None:
+        os.environ["TZ"] = value
+    else:
+        os.environ.pop("TZ", None)

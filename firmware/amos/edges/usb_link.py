@@ -4,6 +4,7 @@
 `open_usb` then finds the channel here. The prompt keeps the first one, so that a board in the field can be updated.
 """
 
+from amos.compat import const
 from amos.edges.address import AddressError
 from amos.edges.clock import SystemClock, sleep_ms
 from amos.edges.link_line import Line
@@ -12,7 +13,7 @@ from amos.protocol.limits import REQUEST_BYTES_MAX
 READ_BYTES = 512
 """The input ring: two link frames of at most 256 bytes."""
 
-WRITE_BYTES = 1024
+_WRITE_BYTES = const(1024)
 
 _channels: list = []
 
@@ -23,7 +24,7 @@ def enable() -> None:
     from usb.device.cdc import CDCInterface  # pyright: ignore[reportMissingImports]
 
     # A timeout of 0: reads give what is there, writes what fits.
-    channel = CDCInterface(timeout=0, txbuf=WRITE_BYTES, rxbuf=READ_BYTES)
+    channel = CDCInterface(timeout=0, txbuf=_WRITE_BYTES, rxbuf=READ_BYTES)
     usb.device.get().init(channel, builtin_driver=True)
     _channels.append(channel)
 

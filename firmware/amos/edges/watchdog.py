@@ -6,13 +6,15 @@ starts, at the prompt, while files are copied) a timer does it. `boot.py` calls 
 also a soft one, which ends timers but not the watchdog.
 """
 
+from amos.compat import const
+
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 # The stubs here are the unix port's, whose `machine` is not a board's.
 
 TIMEOUT_MS = 8000
 """An RP2350 counts to 8388 at most."""
 
-KEEP_MS = 2000
+_KEEP_MS = const(2000)
 
 _kept: list = []  # the watchdog and its timer, once there are any
 
@@ -34,7 +36,7 @@ def rest() -> None:
     if _kept:
         dog, timer = _kept
         dog.feed()
-        timer.init(period=KEEP_MS, callback=lambda _timer: dog.feed())
+        timer.init(period=_KEEP_MS, callback=lambda _timer: dog.feed())
 
 
 def heartbeat():

@@ -2,14 +2,15 @@
 
 from array import array
 
+from amos.compat import const
 from amos.journal.record import COUNT_MAX
 from amos.protocol.limits import SEGMENT_INPUTS_MAX, SEGMENT_ROWS_MAX
 from amos.protocol.record import U8, U32, U64, Record
 from amos.protocol.segment import FIRST_PREVIOUS, OUTPUT_KINDS, PACES, VERSION, VERSION_WITHOUT_OUTPUT
 
 SECTOR_BYTES = (512, 1024, 2048, 4096)
-DEVICE_BYTES = 16
-NOBODY = bytes(DEVICE_BYTES)
+_DEVICE_BYTES = const(16)
+NOBODY = bytes(_DEVICE_BYTES)
 
 
 class State(Record):
@@ -75,7 +76,7 @@ class Superblock(Record):
         (8, "segments_tail", "uint", COUNT_MAX),
         (9, "segments_number", "uint", COUNT_MAX),
         (10, "state", "records", (State, 1)),
-        (11, "device_id", "bytes", DEVICE_BYTES),
+        (11, "device_id", "bytes", _DEVICE_BYTES),
     )
 
     generation: int
@@ -111,7 +112,7 @@ class Reserved(Record):
     NAME = "reserved"
     FIELDS = (
         (1, "generation", "uint", COUNT_MAX),
-        (2, "device_id", "bytes", DEVICE_BYTES),
+        (2, "device_id", "bytes", _DEVICE_BYTES),
         (3, "salt", "uint", U32),
         (4, "boot", "uint", U32),
         (5, "session", "uint", U32),

@@ -11,7 +11,7 @@ whose tails still hold.
 
 from binascii import crc32
 
-from amos.compat import byte_view
+from amos.compat import byte_view, const
 from amos.journal import record
 from amos.journal.builder import SegmentBuilder
 from amos.journal.errors import JournalError, JournalFault, JournalFull
@@ -29,13 +29,13 @@ __all__ = ("Journal", "JournalError", "JournalFault", "JournalFull")
 MEMORY_BYTES_MAX = 16 * 1024
 """What the score VM may have learned: 1,024 weights and what each pool played last take 4 KB."""
 
-SEGMENT_BYTES_MEAN = 2048
-SEGMENTS_MIN = 1024
+_SEGMENT_BYTES_MEAN = const(2048)
+_SEGMENTS_MIN = const(1024)
 """As many segments may wait as the zone holds of this size, so that their index in RAM (12 bytes each) is at most 0.6 %
 of the ring. Ten minutes of ordinary play seal about 2 KB; shorter segments come from restarts."""
 
-SNAPSHOT_RECORDS_MAX = 3
-NOTES_MAX = 64
+_SNAPSHOT_RECORDS_MAX = const(3)
+_NOTES_MAX = const(64)
 
 
 class Journal:
@@ -71,8 +71,8 @@ class Journal:
         self._checked = 0
         self.failed_writes = 0
         self.notes: list = self._ring.notes + found.notes
-        if len(self.notes) > NOTES_MAX:
-            self.notes[NOTES_MAX:] = ["and %d more" % (len(self.notes) - NOTES_MAX)]
+        if len(self.notes) > _NOTES_MAX:
+            self.notes[_NOTES_MAX:] = ["and %d more" % (len(self.notes) - _NOTES_MAX)]
         if self._ring.rescued:
             self._follow_tail()
         while self._ring.missing:
@@ -92,14 +92,14 @@ class Journal:
 
     @property
     def _segments_max(self) -> int:
-        return max(SEGMENTS_MIN, self._zone.count * self._zone.sector_bytes // SEGMENT_BYTES_MEAN)
+        return max(_SEGMENTS_MIN, self._zone.count * self._zone.sector_bytes // _SEGMENT_BYTES_MEAN)
 
     @property
     def spare_segments(self) -> int:
         """How many more segments of ordinary size, ten minutes of play each, fit before the ring is full."""
         zone = self._zone
         sectors = zone.count - (zone.head - zone.tail) - zone.sectors_of(HEAD_BYTES + SEGMENT_BYTES_MAX)
-        fit = sectors // zone.sectors_of(HEAD_BYTES + SEGMENT_BYTES_MEAN)
+        fit = sectors // zone.sectors_of(HEAD_BYTES + _SEGMENT_BYTES_MEAN)
         return max(0, min(fit, self._segments_max - len(self.segments)))
 
     def begin_boot(self) -> None:
@@ -248,7 +248,7 @@ class Journal:
         zone = self._rows
         largest = zone.sectors_of(record.PAYLOAD_BYTES_MAX)
         if zone.head - zone.tail >= zone.count // 4:
-            while zone.room < SNAPSHOT_RECORDS_MAX * largest and zone.floor < zone.tail:
+            while zone.room < _SNAPSHOT_RECORDS_MAX * largest and zone.floor < zone.tail:
                 self._ring.keep(self._state())
             self._snapshot()
         while zone.room < largest and zone.floor < zone.tail:

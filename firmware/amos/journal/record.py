@@ -7,13 +7,14 @@ covers the payload's, so that a reader may hop from header to header and still t
 import binascii
 import hashlib
 
+from amos.compat import const
 from amos.protocol.cbor import Pieces
 
 MAGIC = b"AJ"
 VERSION = 1
-VERSION_OPENED = 2
+_VERSION_OPENED = const(2)
 """Of OPEN and CARRY, since their `Opened` says what is played into. Those of version 1 do not, and are read as well."""
-VERSIONS = (VERSION, VERSION_OPENED)
+VERSIONS = (VERSION, _VERSION_OPENED)
 HEADER_BYTES = 2 + 1 + 1 + 4 + 8 + 8 + 4 + 4
 CRC_BYTES = 4
 LINK_BYTES = 8
@@ -62,7 +63,7 @@ def checksum(data, salt: int = 0) -> bytes:
 
 
 def encode_header(kind: int, number: int, previous: bytes, payload: Pieces, salt: int) -> bytes:
-    version = VERSION_OPENED if kind in OPENING_KINDS else VERSION
+    version = _VERSION_OPENED if kind in OPENING_KINDS else VERSION
     head = MAGIC + bytes((version, kind)) + len(payload).to_bytes(4, "little") + number.to_bytes(8, "little")
     value = salt
     for part in payload.parts:
@@ -100,7 +101,7 @@ def decode_header(data, salt: int):
     if data[:2] != MAGIC or len(data) < HEADER_BYTES:
         return None
     data = data[:HEADER_BYTES]
-    newest = VERSION_OPENED if data[3] in OPENING_KINDS else VERSION
+    newest = _VERSION_OPENED if data[3] in OPENING_KINDS else VERSION
     if not VERSION <= data[2] <= newest:
         return None
     if data[HEADER_BYTES - CRC_BYTES :] != checksum(data[: HEADER_BYTES - CRC_BYTES], salt):

@@ -1,23 +1,24 @@
 """The ring on its medium: two superblocks, the rows zone, the segments zone; and which sectors may be used again."""
 
+from amos.compat import const
 from amos.journal import record, search, superblock
 from amos.journal.errors import JournalFault
 from amos.journal.facts import NOBODY, SECTOR_BYTES, State, Superblock, no_state
 from amos.journal.slot import is_blank
 from amos.journal.zone import WINDOW_BYTES, Zone, make_window
 
-ROWS_BYTES_MAX = 512 * 1024
+_ROWS_BYTES_MAX = const(512 * 1024)
 """Rows zone: ten minutes of flushes, so that a segment is carried forward once at most; read whole at each boot."""
 
 RING_BYTES_MIN = 256 * 1024
-RING_SECTORS_MIN = 128
+_RING_SECTORS_MIN = const(128)
 """Half of it rows: room for what is carried forward three times over, so that one superblock may fail at any moment
 (journal.py). The rest holds seven segments of the largest size."""
 
-GROWN_BYTES_MAX = 1 << 30
+_GROWN_BYTES_MAX = const(1 << 30)
 """The largest file that the settings allow: no superblock makes one longer."""
 
-BLANK_BYTES = 128 * 1024
+_BLANK_BYTES = const(128 * 1024)
 """A medium whose first bytes, so many, are blank holds no file system: every usual one writes something before that."""
 
 
@@ -96,7 +97,7 @@ class Ring:
             self.notes.append("the ring has %d sectors, and leaves the rest of the medium's %d alone" % told)
         elif told[1] < told[0]:
             try:
-                if block.sector_count * block.sector_bytes > GROWN_BYTES_MAX:
+                if block.sector_count * block.sector_bytes > _GROWN_BYTES_MAX:
                     raise OSError("too long")
                 medium.grow(block.sector_count)
             except OSError:
@@ -119,7 +120,7 @@ class Ring:
     def _begins_blank(self) -> bool:
         medium = self._medium
         window = WINDOW_BYTES // medium.sector_bytes or 1
-        for sector in range(0, min(BLANK_BYTES // medium.sector_bytes, medium.sector_count - window), window):
+        for sector in range(0, min(_BLANK_BYTES // medium.sector_bytes, medium.sector_count - window), window):
             if not is_blank(medium.read(sector, window)):
                 return False
         return True
@@ -146,7 +147,7 @@ class Ring:
         """A superblock of a ring on the whole medium, from its beginning on."""
         medium = self._medium
         size = medium.sector_bytes * medium.sector_count
-        expected = max(RING_BYTES_MIN, RING_SECTORS_MIN * medium.sector_bytes)
+        expected = max(RING_BYTES_MIN, _RING_SECTORS_MIN * medium.sector_bytes)
         if medium.sector_bytes not in SECTOR_BYTES or size < expected:
             raise JournalFault("journal: expected at least %d bytes, found %d" % (expected, size))
         return Superblock(
@@ -154,7 +155,7 @@ class Ring:
             salt=salt,
             sector_bytes=medium.sector_bytes,
             sector_count=medium.sector_count,
-            rows_sectors=min(ROWS_BYTES_MAX, size // 2) // medium.sector_bytes,
+            rows_sectors=min(_ROWS_BYTES_MAX, size // 2) // medium.sector_bytes,
             rows_tail=0,
             rows_number=0,
             segments_tail=0,

@@ -4,19 +4,20 @@ The salt enters a checksum only as the value from which it starts, and a CRC can
 back the salt under which it is right. A salt on which headers agree is a ring's.
 """
 
+from amos.compat import const
 from amos.journal import record, superblock
 from amos.journal.errors import JournalFault
 from amos.journal.facts import SECTOR_BYTES
 from amos.journal.zone import marked
 
-AGREEING_MIN = 2
-SALTS_MAX = 64
+_AGREEING_MIN = const(2)
+_SALTS_MAX = const(64)
 """So many salts are counted at once; when there are more, those that were found only once are dropped."""
 
-TELLING_MIN = 16
+_TELLING_MIN = const(16)
 """When so many records all begin at even sectors, that is no chance: the sectors are larger."""
 
-_POLYNOMIAL = 0xEDB88320
+_POLYNOMIAL = const(0xEDB88320)
 
 
 class Traces:
@@ -54,7 +55,7 @@ def search(medium, known_salt=None) -> Traces:
     best = known_salt
     if known_salt not in salts:
         best = max(salts, key=lambda salt: salts[salt][0]) if salts else None
-        if best is None or salts[best][0] < AGREEING_MIN:
+        if best is None or salts[best][0] < _AGREEING_MIN:
             return Traces(None, None, medium.sector_bytes)
     return Traces(None, best, _sector_bytes(medium, *salts[best][:2]))
 
@@ -74,17 +75,17 @@ def _count(salts: dict, data: bytes, salt: int, offset: int) -> None:
     count, offsets, last = salts.get(salt, (0, 0, None))
     if header is None or header.number == last:
         return
-    if len(salts) >= SALTS_MAX and not count:
-        for once in [known for known in salts if salts[known][0] < AGREEING_MIN]:
+    if len(salts) >= _SALTS_MAX and not count:
+        for once in [known for known in salts if salts[known][0] < _AGREEING_MIN]:
             del salts[once]
-    if len(salts) < SALTS_MAX or count:
+    if len(salts) < _SALTS_MAX or count:
         salts[salt] = (count + 1, offsets | offset, header.number)
 
 
 def _sector_bytes(medium, count: int, offsets: int) -> int:
     """The medium's own size, unless the offsets of `count` records tell another."""
     size = max([size for size in SECTOR_BYTES if not offsets % size])
-    return size if count >= TELLING_MIN or size < medium.sector_bytes else medium.sector_bytes
+    return size if count >= _TELLING_MIN or size < medium.sector_bytes else medium.sector_bytes
 
 
 def _backwards() -> list:

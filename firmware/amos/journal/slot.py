@@ -3,10 +3,11 @@
 Two sectors are written alternately, so that a cut or a failing sector damages one of them and not the other.
 """
 
+from amos.compat import const
 from amos.journal import record
 from amos.protocol.errors import ProtocolError
 
-MAGIC_BYTES = 8
+_MAGIC_BYTES = const(8)
 
 
 def encode(magic: bytes, message, sector_bytes: int) -> bytes:
@@ -19,9 +20,9 @@ def encode(magic: bytes, message, sector_bytes: int) -> bytes:
 
 def decode(magic: bytes, kind, data: bytes):
     """The message of class `kind` in a sector, or None when there is no whole one."""
-    start = MAGIC_BYTES + 2
-    end = start + int.from_bytes(data[MAGIC_BYTES:start], "little")
-    if data[:MAGIC_BYTES] != magic or data[end : end + record.CRC_BYTES] != record.checksum(data[:end]):
+    start = _MAGIC_BYTES + 2
+    end = start + int.from_bytes(data[_MAGIC_BYTES:start], "little")
+    if data[:_MAGIC_BYTES] != magic or data[end : end + record.CRC_BYTES] != record.checksum(data[:end]):
         return None
     try:
         return kind.decode(data[start:end])

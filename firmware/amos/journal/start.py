@@ -9,7 +9,7 @@ from amos.journal.recovery import Found
 from amos.journal.ring import Ring
 from amos.journal.segments import HEAD_BYTES
 from amos.protocol.errors import ProtocolError
-from amos.protocol.segment import signer
+from amos.protocol.segment import claimed_device_id
 
 
 def start(medium, salt: int, reservation) -> tuple:
@@ -51,7 +51,7 @@ def _owner(ring, found, reservation) -> bytes:
     owner = NOBODY
     for stored in found.segments.values():
         try:
-            owner = signer(ring.segments.read(stored.position, HEAD_BYTES, stored.size))
+            owner = claimed_device_id(ring.segments.read(stored.position, HEAD_BYTES, stored.size))
         except ProtocolError:
             continue
     return owner

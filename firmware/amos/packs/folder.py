@@ -17,7 +17,7 @@ import hashlib
 import os
 from binascii import hexlify
 
-from amos.compat import MICROPYTHON, error_words
+from amos.compat import MICROPYTHON, const, error_words
 from amos.edges.stem_file import BlobError, FileStem
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import MANIFEST_BYTES_MAX, SCORE_BYTES_MAX
@@ -28,7 +28,7 @@ BLOBS_NAME = "blobs"
 OPEN_STEMS_MAX = 40
 """32 voices and a few that fade; the usual limit of a process is 1,024 files."""
 
-OPEN_STEMS_SPARE = 4
+_OPEN_STEMS_SPARE = const(4)
 """On boards as many stems are open as the pack has voices, and so many more: each takes 1 KB or more of the heap."""
 
 _CHUNK_BYTES = 4096 if MICROPYTHON else 1 << 20
@@ -118,7 +118,7 @@ class PackFolder:
 
     def admit(self, stem: "FileStem") -> None:
         """Called by a stem that opens its file: closes the one longest open when there are too many."""
-        open_max = min(OPEN_STEMS_MAX, self.manifest.voices + OPEN_STEMS_SPARE) if MICROPYTHON else OPEN_STEMS_MAX
+        open_max = min(OPEN_STEMS_MAX, self.manifest.voices + _OPEN_STEMS_SPARE) if MICROPYTHON else OPEN_STEMS_MAX
         while len(self._open) >= open_max:
             self._open.pop(0).close()
         self._open.append(stem)

@@ -4,13 +4,15 @@ They are counted where they lie, so that a restart forgets none. Those that no a
 these the one longest untouched.
 """
 
+from amos.compat import const
+
 PARTIALS_MAX = 4
 """A courier sends one blob after the other; there may be a few couriers."""
 
 PARTIAL_BYTES_MAX = 64 << 20
 """Of all but the one that comes: about as much as a large stem."""
 
-REMOVALS_MAX = 8
+_REMOVALS_MAX = const(8)
 """Files removed for one request, which a card may take milliseconds for."""
 
 
@@ -25,7 +27,7 @@ class Partials:
         """Before the blob `name` comes: remove others beyond the bounds, or as long as less is free than it needs.
         `listed(name)` says whether an accepted manifest lists one. Whether all is done; if not, ask again."""
         others = self._in_order(name, listed)
-        for _removal in range(REMOVALS_MAX):
+        for _removal in range(_REMOVALS_MAX):
             if not self._too_much(others, free_bytes_needed):
                 break
             self._folder.remove("incoming/" + others.pop(0)[0])

@@ -39,14 +39,14 @@ SENTENCES = (
     "Stored before; this is the original receipt.",
     "An earlier segment of this device is missing; held until it comes or the player declares it lost.",
     "Another segment with this sequence number is stored; both are kept as evidence and the device is quarantined.",
-    "No enrolment names this device; enrol it, and the courier's next resend is accepted.",
+    "No enrolment names this device, or its key; enrol it, and the courier's next resend is accepted.",
     "No published manifest has this pack's hash; publish the pack to the ledger, and the held segment is accepted.",
     "The signature does not verify with the enrolled key; the device's key or the bytes were changed.",
     "The bytes are not a usage segment; the courier or the player runs another version, or the message was damaged.",
     "No unmodified player can have played this; the detail names what. Kept as evidence, the device quarantined.",
     "The device is quarantined; the segment is kept as evidence until an operator decides.",
     "The ledger cannot store at this moment; the courier keeps the segment and tries again.",
-    "The device was replaced before this was played; kept as evidence until an operator decides.",
+    "The device or the key gave way before this was played; kept as evidence until an operator decides.",
     "The ledger may not accept this enrolment; the detail says why.",
 )
 

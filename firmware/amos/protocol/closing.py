@@ -9,9 +9,11 @@ from amos.protocol.errors import LocalError
 from amos.protocol.limits import CLOSING_BYTES_MAX
 from amos.protocol.record import U8, U32, U63, Record
 
-VERSION = 2
+VERSION = 3
 VERSION_ALL_PAID = 1
-"""Written by ledgers that paid every row; readers take both."""
+"""Written by ledgers that paid every row."""
+VERSION_REVOKED_PAID = 2
+"""Written by ledgers that paid what nobody can date of a key that was revoked. Readers take all three."""
 
 RANGE_NUMBERS_MAX = 16_384
 """8,192 ranges of settled leaves; with gaps and counts below 65,536 they take at most 48 KiB."""
@@ -57,8 +59,8 @@ class Closing(Record):
     statements: int
 
     def fault(self) -> "str | None":
-        if self.version not in (VERSION_ALL_PAID, VERSION):
-            return "version: expected %d or %d, found %d" % (VERSION_ALL_PAID, VERSION, self.version)
+        if not VERSION_ALL_PAID <= self.version <= VERSION:
+            return "version: expected %d to %d, found %d" % (VERSION_ALL_PAID, VERSION, self.version)
         text_fault = period_fault(self.period) or currency_fault(self.currency)
         if text_fault:
             return text_fault

@@ -24,6 +24,9 @@ TYP_OPT_OUTS = "amos-opt-outs+cose"
 TYP_ANCHOR = "amos-anchor+cose"
 TYP_ENROLMENT = "amos-enrolment+cose"
 TYP_REVOCATION = "amos-revocation+cose"
+TYP_LOSS = "amos-loss+cose"
+TYP_FORGONE = "amos-forgone+cose"
+TYP_RULING = "amos-ruling+cose"
 TYP_STATEMENT = "amos-statement+cose"
 
 

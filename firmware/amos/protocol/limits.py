@@ -42,12 +42,36 @@ ANCHOR_BYTES_MAX = 512
 TIME_NONCE_BYTES = 16
 """A player's challenge for a time anchor."""
 
-ENROLMENT_BYTES_MAX = 1024
+HANDOVERS_MAX = 8
+"""Keys that a device may have had before the one in force: one a year for eight years, and the whole list fits into one
+answer of the link. After that the board gets a key as another device."""
+
+KEY_HISTORY_BYTES_MAX = 1024
+"""8 handovers of 113 bytes, and 39 around them."""
+
+ENROLMENT_BYTES_MAX = 2048
+"""What a device is takes 450 bytes at most, its handovers 950."""
 
 REVOCATION_BYTES_MAX = 512
 """A revocation is about 150 bytes."""
 
-CHECKPOINT_BYTES_MAX = 1024
+LOSS_BYTES_MAX = 512
+"""About 160 bytes."""
+
+FORGONE_BYTES_MAX = 512
+"""About 190 bytes."""
+
+RULED_SEGMENTS_MAX = 1024
+"""Segments that one ruling rejects: as many as a ledger keeps as evidence of one device."""
+
+RULING_BYTES_MAX = 34 * RULED_SEGMENTS_MAX + 1024
+"""Hashes of 32 bytes and their heads, the reason and the envelope: below what an entry of the log holds."""
+
+CHECKPOINT_BYTES_MAX = 8192
+"""A signed tree head is about 200 bytes, and each witness adds about 150."""
+
+RECEIPTED_BYTES_MAX = RECEIPT_BYTES_MAX + SEGMENT_BYTES_MAX + 32
+"""A receipt and the envelope that it was given for."""
 
 CLOSING_BYTES_MAX = 65_535
 """An entry of a tlog-tiles bundle has a 16-bit length."""

@@ -40,6 +40,7 @@ CHALLENGE = 16
 LOGS = 20
 NAMES = 21
 FULL_STATUS = 22
+KEY_HISTORY = 23
 
 IDENTIFY_CONTEXT = b"amos/1/identify\x00"
 """Put before a courier's nonce before the device signs it, so that no other message can be meant."""
@@ -78,6 +79,7 @@ REQUEST_NEEDS = {
     LOGS: ("offset", "length"),
     NAMES: ("kind", "offset"),
     FULL_STATUS: (),
+    KEY_HISTORY: (),
 }
 """Verb -> the fields its request carries, no more and no fewer."""
 

@@ -3,6 +3,7 @@
 `DeviceLink(player)` needs of `player`:
 
     identity                device_id, public_key: bytes (16, 32); firmware, board: str; voices: int;
+                            key_history: bytes, or None when the key never changed;
                             sign_identity(nonce) -> bytes (64), over `IDENTIFY_CONTEXT` and the nonce
     status()                -> Status
     list_segments(first)    -> list of (sequence, size, sha256), sealed and not trimmed, from `first` on, at most
@@ -34,6 +35,7 @@ from amos.protocol.link import (
     FULL_STATUS,
     IDENTIFY,
     INPUT,
+    KEY_HISTORY,
     LIST,
     LOGS,
     NAMES,
@@ -89,6 +91,7 @@ class DeviceLink:
             LOGS: self._logs,
             NAMES: self._names,
             FULL_STATUS: self._full_status,
+            KEY_HISTORY: self._key_history,
             BEGIN: packs.begin,
             PUT: packs.put,
             FINISH: packs.finish,
@@ -171,6 +174,9 @@ class DeviceLink:
 
     def _full_status(self, number: int) -> Response:
         return Response(id=number, code=OK, data=self._player.status().encode())
+
+    def _key_history(self, number: int) -> Response:
+        return Response(id=number, code=OK, data=self._player.identity.key_history)
 
     def _list(self, number: int, first: int) -> Response:
         segments = self._player.list_segments(first)

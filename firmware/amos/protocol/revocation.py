@@ -1,6 +1,7 @@
 """The revocation of a device's key, signed by the operator: what it signs counts no longer (SPEC section 13)."""
 
-from amos.protocol.cose import KID_BYTES, TYP_REVOCATION, open_typed, sign
+from amos.protocol.cose import KID_BYTES, TYP_REVOCATION, open_typed, parse_typed, sign
+from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import REVOCATION_BYTES_MAX
 from amos.protocol.record import U8, UNIX_S_MAX, Record
 
@@ -35,3 +36,12 @@ def sign_revocation(revocation: Revocation, operator: bytes, sign_message) -> by
 def open_revocation(data, operator_key: bytes, verify) -> Revocation:
     """Verify, then decode. Raises `CoseError`, `SignatureError`, `CborError`, `MessageError`."""
     return Revocation.decode(open_typed(data, TYP_REVOCATION, REVOCATION_BYTES_MAX, operator_key, verify))
+
+
+def revoked_device(entry: bytes) -> "bytes | None":
+    """Whose key an entry of the log revokes; None for an entry of another kind. It was verified when it came."""
+    try:
+        revocation = Revocation.decode(parse_typed(entry, TYP_REVOCATION, REVOCATION_BYTES_MAX).payload)
+    except ProtocolError:
+        return None
+    return revocation.device_id

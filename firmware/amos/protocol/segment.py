@@ -241,23 +241,25 @@ def input_columns(inputs, first_frame: int):
     return starts, kinds, values
 
 
-def sign_usage_pieces(usage: Usage, sign_message, content) -> Pieces:
+def sign_usage_pieces(usage: Usage, sign_message, content, kid=None) -> Pieces:
     """The segment's bytes, at most `SEGMENT_BYTES_MAX`, without a copy of the columns, whose bytes `content(column)`
-    gives; `sign_message(message: Pieces) -> 64 bytes` by the device key."""
-    return sign_pieces(usage.encode_pieces(content), TYP_USAGE, usage.device_id, sign_message)
+    gives; `sign_message(message: Pieces) -> 64 bytes` by the device key, whose id is `kid`: its first key without."""
+    return sign_pieces(usage.encode_pieces(content), TYP_USAGE, kid or usage.device_id, sign_message)
 
 
-def open_usage(data, public_key: bytes, verify) -> Usage:
-    """Verify, then decode. Raises `CoseError`, `SignatureError`, `CborError`, `MessageError`."""
+def open_usage(data, public_key: bytes, verify, device_id=None) -> Usage:
+    """Verify, then decode; `device_id` is whose segment it must be, without it that of the signer's first key. Whether
+    the key was in force at that sequence is for whoever knows the handovers. Raises `CoseError`, `SignatureError`,
+    `CborError`, `MessageError`."""
     message = parse_typed(data, TYP_USAGE, SEGMENT_BYTES_MAX)
     message.check(public_key, verify)
     usage = Usage.decode(message.payload)
-    if usage.device_id != message.kid:
-        told = (message.kid.hex(), usage.device_id.hex())
-        raise MessageError("usage.device_id: expected the signer %s, found %s" % told)
+    expected = message.kid if device_id is None else device_id
+    if usage.device_id != expected:
+        raise MessageError("usage.device_id: expected %s, found %s" % (expected.hex(), usage.device_id.hex()))
     return usage
 
 
-def signer(data) -> bytes:
-    """The device id a segment claims, unverified: for looking up the key."""
-    return parse_typed(data, TYP_USAGE, SEGMENT_BYTES_MAX).kid
+def claimed_device_id(data) -> bytes:
+    """Whose a segment says that it is, unverified. Raises `CoseError`, `CborError`, `MessageError`."""
+    return Usage.decode(parse_typed(data, TYP_USAGE, SEGMENT_BYTES_MAX).payload).device_id

@@ -8,6 +8,7 @@ RECEIPT = "receipt"
 STATUS = "status"
 TIME = "time"
 ANCHOR = "anchor"
+RECEIPTED = "receipted"
 ENROLMENT = "enrolment"
 ENROLLED = "enrolled"
 ALL_USAGE = PREFIX + "/+/+/" + USAGE
@@ -15,6 +16,12 @@ ALL_TIME = PREFIX + "/+/+/" + TIME
 ALL_ENROLMENTS = PREFIX + "/+/+/" + ENROLMENT
 OPT_OUTS = PREFIX + "/opt-outs"
 """One retained message for every player: the publisher's opt-out list."""
+CHECKPOINT = PREFIX + "/checkpoint"
+"""One retained message for every courier: the ledger's tree head."""
+FORGONE = PREFIX + "/forgone"
+"""One retained message for every courier: what was receipted and is to be sent again."""
+ALL_RECEIPTED = PREFIX + "/+/+/" + RECEIPTED
+ALL_COURIER_CHECKPOINTS = PREFIX + "/+/courier/checkpoint"
 
 
 def device_topic(site: str, device_id: bytes, leaf: str) -> str:
@@ -25,6 +32,16 @@ def device_topic(site: str, device_id: bytes, leaf: str) -> str:
 def courier_status_topic(site: str) -> str:
     """Topic of the courier's own retained status."""
     return "%s/%s/courier/status" % (PREFIX, site)
+
+
+def courier_checkpoint_topic(site: str) -> str:
+    """Topic on which the courier shows the ledger a tree head that it keeps."""
+    return "%s/%s/courier/checkpoint" % (PREFIX, site)
+
+
+def shows_head(topic: str) -> bool:
+    """Whether what comes there shows the ledger something that it signed."""
+    return topic == CHECKPOINT or topic.endswith(("/courier/checkpoint", "/" + RECEIPTED))
 
 
 def parse_device_topic(topic: str):

@@ -1,11 +1,12 @@
 """The time by which leases end: what is certain, and where nothing is, what has at least gone by (RIGHTS.md)."""
 
+from amos.compat import const
 from amos.protocol.errors import ProtocolError
 from amos.protocol.record import U8, UNIX_MS_MAX, Record
 
 VERSION = 2
 KEPT_BYTES_MAX = 64
-DEVICE_ID_BYTES = 16
+_DEVICE_ID_BYTES = const(16)
 
 SAVE_EVERY_MS = 600_000
 """Between two savings while nothing puts the clock; a power cut loses at most so much of what has gone by."""
@@ -13,7 +14,7 @@ SAVE_EVERY_MS = 600_000
 BOOT_ADDS_MS = SAVE_EVERY_MS
 """So a boot counts for as much, and no rhythm of restarts makes a lease longer."""
 
-PUT_APART_MS = 60_000
+_PUT_APART_MS = const(60_000)
 """What was put is saved at once, but for an anchor that says, within a minute, what is kept already: couriers that come
 and go each second would wear a flash out. It is saved with the next ten minutes; a boot adds more than that."""
 
@@ -36,7 +37,7 @@ class TimeKept(Record):
         (1, "version", "uint", U8),
         (2, "unix_ms", "uint?", UNIX_MS_MAX),
         (3, "wall_unix_ms", "uint?", UNIX_MS_MAX),
-        (4, "device_id", "bytes?", DEVICE_ID_BYTES),
+        (4, "device_id", "bytes?", _DEVICE_ID_BYTES),
         (5, "lost", "bool?", None),
     )
 
@@ -67,7 +68,7 @@ class LeaseClock:
     """
 
     def __init__(
-        self, kept, now_ms: int, wall_unix_ms: "int | None", device_id=bytes(DEVICE_ID_BYTES), ran_before: bool = False
+        self, kept, now_ms: int, wall_unix_ms: "int | None", device_id=bytes(_DEVICE_ID_BYTES), ran_before: bool = False
     ):
         before = _decode(kept.read(), device_id)
         self._kept = kept
@@ -129,7 +130,7 @@ class LeaseClock:
     def _put(self, unix_ms: int, anyway: bool = False) -> None:
         self.unix_ms = unix_ms
         self._wall_before_ms = None  # the time before the boot is part of `unix_ms` by then
-        if anyway or self._saved_ms is None or abs(unix_ms - self._saved_ms) > PUT_APART_MS:
+        if anyway or self._saved_ms is None or abs(unix_ms - self._saved_ms) > _PUT_APART_MS:
             self.save()
 
     @property
@@ -142,7 +143,7 @@ class LeaseClock:
         try:
             self._write()
         except OSError:
-            self._unsaved_ms = SAVE_EVERY_MS - PUT_APART_MS
+            self._unsaved_ms = SAVE_EVERY_MS - _PUT_APART_MS
             return False
         return True
 

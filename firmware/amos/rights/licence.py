@@ -1,6 +1,8 @@
 """A licence to play one pack: all of its stems but those opted out, each until its lease ends."""
 
-_NEVER_S = 1 << 62
+from amos.compat import const
+
+_NEVER_S = const(1 << 62)
 """After every lease."""
 
 

@@ -5,9 +5,9 @@ from amos.score.memory import BLOCKED
 from amos.score.score import Score
 from amos.sound.events import Duck, Start, Stop
 
-WAITING_MAX = const(8)
+_WAITING_MAX = const(8)
 """More than this waiting would no longer be about anything."""
-NO_VOICE = const(-1)
+_NO_VOICE = const(-1)
 
 
 class Announcer:
@@ -45,7 +45,7 @@ class Announcer:
 
     def plan(self, index: int, at_frame: int, frame: int) -> None:
         """Announce `index` at `at_frame`, or as soon as the one before it has ended."""
-        if self._over or len(self.waiting) >= WAITING_MAX:
+        if self._over or len(self.waiting) >= _WAITING_MAX:
             return
         at_frame = max(at_frame, self._busy_until)
         ramp = self._score.duck_ramp_frames or 0
@@ -95,7 +95,7 @@ class Announcer:
 
     def _duck(self, index: int, frame: int, at_frame: int) -> Duck:
         score = self._score
-        voice = NO_VOICE if self._items[index].stem is None else score.voices - 1
+        voice = _NO_VOICE if self._items[index].stem is None else score.voices - 1
         gain = 32768 if score.duck_gain_q15 is None else score.duck_gain_q15
         return Duck(frame, at_frame + self.frames(index), gain, score.duck_ramp_frames or 0, voice)
 

@@ -32,7 +32,7 @@ from amos.sound.limiter import UNITY_Q15
 
 RELAX_DOUBLE = const(5)
 """A stem that sounds already sounds twice; the last thing given up."""
-STARVED = const(6)
+_STARVED = const(6)
 """Every stem of the pool is blocked."""
 RULE_NAMES = ("artist", "stem.hours", "stem.plays", "key", "tempo", "double", "blocked")
 DEFAULT_RELAX = (RELAX_ARTIST, RELAX_HOURS, RELAX_PLAYS)
@@ -168,7 +168,7 @@ class Chooser:
                 return found, relaxed
         relaxed.append(RELAX_DOUBLE)
         found = self._doubles(pool)
-        return found, relaxed if found else [STARVED]
+        return found, relaxed if found else [_STARVED]
 
     def _wider(self, pool: int, rule: int):
         held = self.score.pools[pool]

@@ -9,10 +9,10 @@ from amos.score.score import Score
 
 DAY_SECONDS = const(86400)
 CLOCK_VALUE_MAX = const(14 * 86400 - 1)
-HOLIDAY_BIT = const(7)
-LATE_SECONDS_MAX = const(120)
+_HOLIDAY_BIT = const(7)
+_LATE_SECONDS_MAX = const(120)
 """An announcement that a correction of the clock jumps over is made up for when it is no later than this."""
-AGAIN_SECONDS_MIN = const(7200)
+_AGAIN_SECONDS_MIN = const(7200)
 """After a correction back (an hour, when summer time ends) nothing is announced twice."""
 NEVER = const(-1)
 
@@ -76,7 +76,7 @@ class DayClock:
         midnight = frame - second * self._rate
         missed = []
         if self._known:
-            late = LATE_SECONDS_MAX * self._rate
+            late = _LATE_SECONDS_MAX * self._rate
             for offset, index in self._marks:
                 if index != NEVER and frame - late < midnight + offset < frame <= before + offset:
                     missed.append(index)
@@ -110,13 +110,13 @@ class DayClock:
     def _announce(self, index: int, frame: int):
         item = (self._score.announcements or ())[index]
         last = self._announced[index]
-        if not item.days >> self._day() & 1 or (last != NEVER and frame - last < AGAIN_SECONDS_MIN * self._rate):
+        if not item.days >> self._day() & 1 or (last != NEVER and frame - last < _AGAIN_SECONDS_MIN * self._rate):
             return None
         self._announced[index] = frame
         return index, max(frame, self._midnight + (item.minute or 0) * 60 * self._rate)
 
     def _day(self) -> int:
-        return HOLIDAY_BIT if self._holiday else self._weekday
+        return _HOLIDAY_BIT if self._holiday else self._weekday
 
     def positions(self, frame: int) -> list:
         """[(slider, position)] that dayparts set at `frame`; the first that covers it holds. Empty without a time."""

@@ -28,7 +28,7 @@ INPUT_BLOCK_MANY = const(10)
 INPUT_SLIDER = const(16)
 """INPUT_SLIDER + i sets slider i to a position of 0 .. 32768 between its bounds."""
 POSITION_MAX = const(32768)
-INPUTS_PENDING_MAX = const(128)
+_INPUTS_PENDING_MAX = const(128)
 """Inputs ahead of play; as many as one usage segment holds."""
 
 
@@ -47,6 +47,11 @@ def block_inputs(stems) -> list:
 def blocked(value: int) -> list:
     """The stems of an `INPUT_BLOCK_MANY`."""
     return [(value >> 16) * 16 + bit for bit in range(16) if value >> bit & 1]
+
+
+def sets_a_position(kind: int) -> bool:
+    """Whether an input of this kind replaces what an earlier one of it has said: a slider, or the volume."""
+    return kind == INPUT_VOLUME or kind >= INPUT_SLIDER
 
 
 class InputRefused(ValueError):
@@ -74,23 +79,28 @@ class InputQueue:
             INPUT_VOLUME: UNITY_Q15,
         }
 
+    def check(self, kind: int, value: int) -> None:
+        """Raises `InputRefused` unless there is such a kind, and this value is one of its."""
+        if kind in (INPUT_SKIP, INPUT_LEAVE):
+            return
+        limit = POSITION_MAX
+        if kind in self.values_max:
+            limit = self.values_max[kind]
+        elif not 0 <= kind - INPUT_SLIDER < self.slider_count:
+            raise InputRefused(
+                "kind: expected 0 to 10 or one of %d sliders from 16, found %d" % (self.slider_count, kind)
+            )
+        least = 1 if kind == INPUT_VOLUME else 0
+        if not least <= value <= limit:
+            raise InputRefused("value: expected %d to %d, found %d" % (least, limit, value))
+        if kind == INPUT_BLOCK_MANY and (blocked(value) or [self.stem_count])[-1] >= self.stem_count:
+            raise InputRefused("value: expected stems below %d, found %d" % (self.stem_count, value))
+
     def put(self, kind: int, value: int, frame: int) -> None:
         """Raises `InputRefused`; the queue is unchanged then."""
-        if kind not in (INPUT_SKIP, INPUT_LEAVE):
-            limit = POSITION_MAX
-            if kind in self.values_max:
-                limit = self.values_max[kind]
-            elif not 0 <= kind - INPUT_SLIDER < self.slider_count:
-                raise InputRefused(
-                    "kind: expected 0 to 10 or one of %d sliders from 16, found %d" % (self.slider_count, kind)
-                )
-            least = 1 if kind == INPUT_VOLUME else 0
-            if not least <= value <= limit:
-                raise InputRefused("value: expected %d to %d, found %d" % (least, limit, value))
-            if kind == INPUT_BLOCK_MANY and (blocked(value) or [self.stem_count])[-1] >= self.stem_count:
-                raise InputRefused("value: expected stems below %d, found %d" % (self.stem_count, value))
-        if len(self.items) >= INPUTS_PENDING_MAX:
-            raise InputRefused("inputs: expected at most %d ahead of play" % INPUTS_PENDING_MAX)
+        self.check(kind, value)
+        if len(self.items) >= _INPUTS_PENDING_MAX:
+            raise InputRefused("inputs: expected at most %d ahead of play" % _INPUTS_PENDING_MAX)
         at = len(self.items)
         while at and self.items[at - 1][0] > frame:
             at -= 1

@@ -10,7 +10,7 @@ from amos.score.score import Score, ScoreError
 from amos.sound.limiter import UNITY_Q15
 
 NONE = const(0xFFFF)
-WEIGHT_ONE = const(256)
+_WEIGHT_ONE = const(256)
 WEIGHT_MIN = const(16)
 WEIGHT_MAX = const(4096)
 """Learning stays within a sixteenth and sixteen times, so that no taste is final."""
@@ -57,7 +57,7 @@ def fresh(score: Score) -> Memory:
     return Memory(
         version=MEMORY_VERSION,
         score=score.sha256,
-        weights_q8=array("H", [WEIGHT_ONE] * score.stems),
+        weights_q8=array("H", [_WEIGHT_ONE] * score.stems),
         recent=_nothing(score.history_depth() * len(score.pools)),
         ages=_nothing(score.stems) if score.stem_seconds else None,
     )

@@ -1,5 +1,6 @@
 """The parts of a score: sliders, pools, layers, sections and transitions. SCORE.md is the reference."""
 
+from amos.compat import const
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX, STEMS_MAX
 from amos.protocol.record import U16, U32, Record
@@ -23,7 +24,7 @@ FADE_FRAMES_MAX = 1 << 24
 """Almost six minutes at 48 kHz."""
 SLEW_FRAMES_MAX = 1 << 30
 """Over six hours at 48 kHz."""
-SLIDER_Q15_MAX = 1000 << 15
+_SLIDER_Q15_MAX = const(1000 << 15)
 """Sliders run within -1000 .. 1000."""
 ANY = 0
 """In a transition: any section. Sections are counted from 1 there."""
@@ -49,8 +50,8 @@ class Slider(Record):
     NAME = "slider"
     FIELDS = (
         (1, "name", "text", SMALL_TEXT_BYTES_MAX),
-        (2, "lo_q15", "int", SLIDER_Q15_MAX),
-        (3, "hi_q15", "int", SLIDER_Q15_MAX),
+        (2, "lo_q15", "int", _SLIDER_Q15_MAX),
+        (3, "hi_q15", "int", _SLIDER_Q15_MAX),
         (4, "start_q15", "uint", 32768),
         (5, "section_scope", "bool?", None),
         (6, "slew_frames", "uint?", SLEW_FRAMES_MAX),

@@ -1,5 +1,6 @@
 """The rules of a score beyond its sections: reactions, dayparts, announcements and render plans. See SCORE.md."""
 
+from amos.compat import const
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX, STEMS_MAX
 from amos.protocol.record import U32, Record
 from amos.score.parts import (
@@ -23,7 +24,7 @@ REACT_SKIP = 2
 REACT_SHUFFLE = 3
 BLOCK_STEM = 1
 BLOCK_ARTIST = 2
-FACTOR_Q8_MAX = 16 << 8
+_FACTOR_Q8_MAX = const(16 << 8)
 
 
 class Reaction(Record):
@@ -37,7 +38,7 @@ class Reaction(Record):
     NAME = "reaction"
     FIELDS = (
         (1, "kind", "uint", REACT_SHUFFLE),
-        (2, "factor_q8", "uint?", FACTOR_Q8_MAX),
+        (2, "factor_q8", "uint?", _FACTOR_Q8_MAX),
         (3, "swap", "uint?", AT_END),
         (4, "block", "uint?", BLOCK_ARTIST),
     )

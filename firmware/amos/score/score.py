@@ -6,6 +6,7 @@ outlast a section and voices beyond the budget are all found here, before the fi
 
 from hashlib import sha256
 
+from amos.compat import const
 from amos.protocol.limits import SCORE_BYTES_MAX, SMALL_TEXT_BYTES_MAX, STEMS_MAX
 from amos.protocol.record import U8, U64, Record
 from amos.score.expression import fault
@@ -71,11 +72,11 @@ VERSION = 1
 
 SLIDERS_MAX = 32
 TRANSITIONS_MAX = 64
-REACTIONS_MAX = 4
+_REACTIONS_MAX = const(4)
 DAYPARTS_MAX = 128
 ANNOUNCEMENTS_MAX = 32
 RENDERS_MAX = 16
-EDGE_FRAMES_MAX = 1024
+_EDGE_FRAMES_MAX = const(1024)
 """A fraction of the shortest beat."""
 RATES_HZ = (48000, 44100, 22050)
 TEMPO_MBPM_MIN = 20_000
@@ -115,8 +116,8 @@ class Score(Record):
         (7, "stems", "uint", STEMS_MAX),
         (8, "target_mlufs", "int", 70_000),
         (9, "peak_mdb", "int", 70_000),
-        (10, "edge_in_frames", "uint", EDGE_FRAMES_MAX),
-        (11, "edge_out_frames", "uint", EDGE_FRAMES_MAX),
+        (10, "edge_in_frames", "uint", _EDGE_FRAMES_MAX),
+        (11, "edge_out_frames", "uint", _EDGE_FRAMES_MAX),
         (12, "sliders", "records", (Slider, SLIDERS_MAX)),
         (13, "pools", "records", (Pool, POOLS_MAX)),
         (14, "sections", "records", (ScoreSection, SECTIONS_MAX)),
@@ -128,7 +129,7 @@ class Score(Record):
         (20, "keep_history", "bool?", None),
         (21, "relax", "uints?", (RELAX_TEMPO, RELAX_TEMPO + 1)),
         (22, "artists", "H?", STEMS_MAX),
-        (23, "reactions", "records?", (Reaction, REACTIONS_MAX)),
+        (23, "reactions", "records?", (Reaction, _REACTIONS_MAX)),
         (24, "dayparts", "records?", (Daypart, DAYPARTS_MAX)),
         (25, "announcements", "records?", (Announcement, ANNOUNCEMENTS_MAX)),
         (26, "duck_gain_q15", "uint?", 32768),

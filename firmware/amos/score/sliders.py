@@ -2,7 +2,7 @@
 
 from amos.compat import const
 
-POSITION_ONE = const(32768)
+_POSITION_ONE = const(32768)
 
 
 class Sliders:
@@ -54,7 +54,7 @@ class Sliders:
         slew = self._table[index].slew_frames
         if not slew or start == target:
             return target
-        moved = (frame - self._since[index]) * POSITION_ONE // slew
+        moved = (frame - self._since[index]) * _POSITION_ONE // slew
         return min(target, start + moved) if target > start else max(target, start - moved)
 
     def values(self, frame: int) -> "list[int]":

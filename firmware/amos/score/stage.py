@@ -1,5 +1,6 @@
 """What sounds in a section: its layers decide, stem by stem, and say so in Starts and Stops."""
 
+from amos.compat import const
 from amos.score.beats import BeatClock
 from amos.score.chooser import Chooser
 from amos.score.draw import below, draw
@@ -11,7 +12,7 @@ from amos.score.voice_table import VoiceTable
 from amos.sound.envelope import fade_gain
 from amos.sound.events import LINEAR_IN, LINEAR_OUT, Start, Stop
 
-_NEVER = 1 << 62
+_NEVER = const(1 << 62)
 
 
 class Stage:

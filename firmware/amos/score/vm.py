@@ -145,6 +145,10 @@ class Vm:
         self._chooser.explain = True
         self._stage.on_choice = chosen
 
+    def check_input(self, kind: int, value: int) -> None:
+        """Raises `InputRefused` if no such input can be taken at any frame."""
+        self._inputs.check(kind, value)
+
     def input(self, kind: int, value: int, frame: int) -> None:
         """Take an input that is effective from `frame` on. Raises `InputRefused`; the session is unchanged then."""
         if frame < self.frame:

@@ -8,11 +8,12 @@
 placement silent and unmetered (it is noted in `refused`); the session goes on.
 """
 
+from amos.compat import const
 from amos.protocol.segment import FLAG_OPT_OUT
 from amos.sound.events import Duck, Section, Start, Volume
 from amos.sound.mixer import LOOKAHEAD_FRAMES
 
-REFUSED_NOTES_MAX = 16
+_REFUSED_NOTES_MAX = const(16)
 
 
 class Performance:
@@ -56,7 +57,7 @@ class Performance:
         except self._refusal as error:
             self._mute_voices.add(event.voice)
             sentence = str(error)
-            if sentence not in self.refused and len(self.refused) < REFUSED_NOTES_MAX:
+            if sentence not in self.refused and len(self.refused) < _REFUSED_NOTES_MAX:
                 self.refused.append(sentence)
             return
         self._mute_voices.discard(event.voice)

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from amos.compat import MICROPYTHON
+from amos.compat import MICROPYTHON, const
 from amos.edges.audio_out import open_sink, output_kind_of
 from amos.edges.stem_file import BlobError
 from amos.journal.errors import JournalError
@@ -18,9 +18,11 @@ from amos.score.inputs import (
     INPUT_VOLUME,
     InputRefused,
     block_inputs,
+    sets_a_position,
 )
 from amos.score.memory import volume_q15_of
 from amos.score.score import decode_score
+from amos.session.input_allowance import WaitingPositions
 from amos.session.output import Output
 from amos.session.performance import Performance
 from amos.session.start import recall_vm, session_seed
@@ -32,7 +34,7 @@ from amos.sound.meter import Meter
 from amos.sound.mixer import make_mixer
 from amos.sound.ramp import RAMP_FRAMES
 
-LOST_SEAL_MS = 10000
+_LOST_SEAL_MS = const(10000)
 """An output gone for so long is a break in play: what was delivered before it is sealed and does not wait for more."""
 
 OWN_INPUTS = (INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK, INPUT_LEAVE)
@@ -78,6 +80,7 @@ class Session:
         self._time = SessionTime(clock, self.rate_hz, config, None if before is None else before.time)
         self.licence = device.rights.grant(manifest)
         self._withdrawing: list = []
+        self._positions = WaitingPositions()
         seed = session_seed(device.identity.device_id, pack.pack_id, journal.session, device.seed_root.root)
         frames = [stem.frames for stem in manifest.stems]
         self._vm = recall_vm(score, frames, [s.gain_q15 for s in manifest.stems], seed, journal.memory)
@@ -88,7 +91,8 @@ class Session:
             manifest.rate_hz, manifest.voices, config.block_frames, ceiling=ceiling, buffers=mixer_buffers
         )
         self.performance = Performance(self._vm, mixer, self._meter, pack.stem, BlobError)
-        self.log = UsageLog(journal, device.identity.device_id, device.identity.sign_pieces, device.worker)
+        identity = device.identity
+        self.log = UsageLog(journal, identity.device_id, identity.sign_pieces, device.worker, identity.key_id)
         self._pack = pack
         self._start_state = hashlib.sha256(self._vm.start_state()).digest()
         self.output = self._open_output(before)
@@ -174,9 +178,10 @@ class Session:
         return self.output.block_frames(self._config.block_frames)
 
     def anchored(self) -> None:
-        """The clock has a new anchor. The VM hears the time at once; segments carry it from the next one on."""
+        """The clock has a new anchor. The VM hears the time at once if what it counts is wrong, not with each of many
+        anchors that a courier fetches; segments carry the anchor from the next one on."""
         self._time.date(self.frame)
-        self._tell_time(True)
+        self._tell_time(False)
 
     def _withdraw(self) -> None:
         """Tell the VM which stems may no longer sound: it fades them out and does not start them again. At frame 0 they
@@ -200,6 +205,7 @@ class Session:
         """Render the next `frames` frames, of which the `last` fade out; meter what has reached the output. Not while
         the output is lost. Raises `JournalError`, OSError."""
         self._withdraw()
+        self._give_positions()
         self._tell_time(False)
         end_frame = self._vm.end_frame
         if end_frame is not None and end_frame > self.performance.frame:
@@ -217,7 +223,7 @@ class Session:
         """While the output is lost: try again from time to time; whether it is back. Raises `JournalError`, OSError."""
         pcm = self.output.reopen()
         if pcm is None:
-            if not self._sealed_for_loss and self._clock.now_ms() - self.output.lost_ms >= LOST_SEAL_MS:
+            if not self._sealed_for_loss and self._clock.now_ms() - self.output.lost_ms >= _LOST_SEAL_MS:
                 self._sealed_for_loss = True
                 if self._unsealed_frames():
                     self._next_segment(SEAL_OUTPUT)
@@ -317,15 +323,35 @@ class Session:
         return self._unsealed_frames() * 1000 // self.rate_hz
 
     def input(self, kind: int, value: int) -> None:
-        """An input of the courier, effective at the next frame the VM has not yet decided. Raises `MessageError`."""
+        """An input of the courier, effective at the next frame the VM has not yet decided. Beyond the allowance the
+        last position of each slider, and of the volume, waits for its turn. Raises `MessageError`."""
         if kind in OWN_INPUTS:
             raise MessageError("input: expected a kind for others to give, found %d" % kind)
-        if self.log.inputs_room <= SEGMENT_INPUTS_OWN_MAX:
-            raise MessageError("input: expected fewer within a second")
         try:
-            self._take_input(kind, value)
+            wait_ms = self._input_wait_ms()
+            if sets_a_position(kind) and (wait_ms or self._positions.has(kind)):
+                self._vm.check_input(kind, value)
+                self._positions.put(kind, value)
+            elif wait_ms:
+                raise MessageError("input: too many inputs; wait %d s" % -(-wait_ms // 1000))
+            else:
+                self._take_input(kind, value)
+                self._device.input_allowance.take(self._clock.now_ms())
         except InputRefused as error:
             raise MessageError("input: %s" % error)
+
+    def _input_wait_ms(self) -> int:
+        """How long until others may give one more input."""
+        if self.log.inputs_room <= SEGMENT_INPUTS_OWN_MAX:
+            return 1000  # the segment is sealed within that
+        return self._device.input_allowance.wait_ms(self._clock.now_ms())
+
+    def _give_positions(self) -> None:
+        """Give the VM the positions that waited, as far as the allowance reaches."""
+        while self._positions.rows and not self._input_wait_ms():
+            kind, value = self._positions.rows.pop(0)
+            self._take_input(kind, value)
+            self._device.input_allowance.take(self._clock.now_ms())
 
     def _take_input(self, kind: int, value: int) -> None:
         frame = self._vm.frame

@@ -1,8 +1,9 @@
 """What time it is in a session: its own, which runs on whatever the clocks do, and the date that rests on it."""
 
+from amos.compat import const
 from amos.score.day_clock import clock_value
 
-DRIFT_S_MAX = 15
+_DRIFT_S_MAX = const(15)
 """The time of day may be wrong by so much before it is told anew: dayparts and announcements count in minutes."""
 
 
@@ -52,7 +53,7 @@ class SessionTime:
                 self.dated = unix_ms, now_ms
 
     def _is_off(self, unix_ms: int, now_ms: int, dated: tuple) -> bool:
-        return abs(unix_ms - dated[0] - (now_ms - dated[1])) > DRIFT_S_MAX * 1000
+        return abs(unix_ms - dated[0] - (now_ms - dated[1])) > _DRIFT_S_MAX * 1000
 
     def news(self, frame: int, frames_ahead: int, anyway: bool) -> "int | None":
         """The VM's clock value `frames_ahead` of `frame`, when a day has begun since the last, when the VM's own
@@ -65,7 +66,7 @@ class SessionTime:
         day, weekday, second = self._clock.local((self.dated[0] + since_ms) // 1000)
         at_frame = frame + frames_ahead
         counted = self._told[0] + (at_frame - self._told[1]) // self._rate_hz
-        if day == self._told_day and abs(second - counted) <= DRIFT_S_MAX and not anyway:
+        if day == self._told_day and abs(second - counted) <= _DRIFT_S_MAX and not anyway:
             return None
         self._told_day, self._told = day, (second, at_frame)
         return clock_value(weekday, day in self._holidays, second)

@@ -9,7 +9,7 @@ for it only when a second of music would else be at stake. While it is `busy` th
 
 import hashlib
 
-from amos.compat import byte_view
+from amos.compat import byte_view, const
 from amos.edges.worker import InlineWorker
 from amos.heap import collect
 from amos.journal.builder import PCM_UNKNOWN, SegmentBuilder
@@ -17,13 +17,14 @@ from amos.journal.facts import Opened
 from amos.protocol.limits import SEGMENT_INPUTS_MAX
 from amos.protocol.segment import SEAL_FULL, SEAL_INTERVAL, SEAL_POWER_LOSS, sign_usage_pieces
 
-SEAL_INTERVAL_S = 600
-ROWS_COMING_MAX = 64
+_SEAL_INTERVAL_S = const(600)
+_ROWS_COMING_MAX = const(64)
 """Rows that one second of play can add at most, to seal in time: twice the voices of the largest board."""
 
 
 class UsageLog:
-    """One device's log over its journal. `sign_message(message: Pieces) -> 64 bytes` holds the device key.
+    """One device's log over its journal. `sign_message(message: Pieces) -> 64 bytes` holds the device key, and `key_id`
+    is its id: without it, that of the device's first key.
 
     underruns   int, of the output so far; whoever knows sets it
     sealed_segments, sealed_rows, sealed_frames, sealed_bytes   int, of what this object has sealed
@@ -31,10 +32,11 @@ class UsageLog:
 
     _builder: SegmentBuilder  # since `begin`
 
-    def __init__(self, journal, device_id: bytes, sign_message, worker=None):
+    def __init__(self, journal, device_id: bytes, sign_message, worker=None, key_id=None):
         self._journal = journal
         self._device_id = device_id
         self._sign_message = sign_message
+        self._key_id = key_id
         self._worker = worker or InlineWorker()
         self._pcm = hashlib.sha256()
         self._first = 0
@@ -88,13 +90,13 @@ class UsageLog:
             return None
         worker.settle()
         self._kept_frame = self._staged_frame
-        if meter.frame - self._first >= SEAL_INTERVAL_S * self._rate_hz:
+        if meter.frame - self._first >= _SEAL_INTERVAL_S * self._rate_hz:
             return SEAL_INTERVAL
         if self._at_stake_ms(meter, self._staged_frame) <= worker.flush_after_ms:
             return None
         collect()  # here, where the largest pieces of memory are asked for next
         self._advance(meter.take_ended(), meter.open_rows(), meter, now_ms)
-        if self._builder.nearly_full(ROWS_COMING_MAX):
+        if self._builder.nearly_full(_ROWS_COMING_MAX):
             return SEAL_FULL
         self._staged_frame = meter.frame
         worker.submit(self._journal.flush)
@@ -160,7 +162,7 @@ class UsageLog:
         sequence = journal.last_sequence + 1
         usage = builder.usage(self._device_id, sequence, journal.last_sha256, pcm_sha256, reason, journal.lost)
         delivered_ms = builder.delivered_frames * 1000 // builder.opened.rate_hz
-        segment = sign_usage_pieces(usage, self._sign_message, byte_view)
+        segment = sign_usage_pieces(usage, self._sign_message, byte_view, self._key_id)
         journal.seal(sequence, segment, delivered_ms)
         self.sealed_segments += 1
         self.sealed_rows += len(usage.stems)

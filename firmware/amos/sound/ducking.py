@@ -3,12 +3,13 @@
 Gains are asked for at nodes, by frames from the start of the block under way, so that numbers stay small.
 """
 
+from amos.compat import const
 from amos.sound.envelope import CELL_MASK, fade_gain
 from amos.sound.events import Duck
 
 UNITY_Q15 = 32768
 DUCKS_MAX = 64  # announcements whose ramps overlap; a caller that gives more has made a mistake
-DUCK_FRAMES_MAX = (1 << 30) - 1 - 65536  # from its start to its ramp's end: offsets in a block stay small ints
+_DUCK_FRAMES_MAX = const((1 << 30) - 1 - 65536)  # from its start to its ramp's end: offsets in a block stay small ints
 
 
 class Ducking:
@@ -28,9 +29,9 @@ class Ducking:
         if not 0 <= duck.gain_q15 <= UNITY_Q15:
             raise ValueError("duck.gain_q15: expected 0 to %d, got %r" % (UNITY_Q15, duck.gain_q15))
         frames = duck.until_frame - duck.frame
-        if frames < 0 or duck.ramp_frames < 0 or frames + duck.ramp_frames > DUCK_FRAMES_MAX:
+        if frames < 0 or duck.ramp_frames < 0 or frames + duck.ramp_frames > _DUCK_FRAMES_MAX:
             raise ValueError("duck: expected 0 to %d frames with its ramp, got %d and %d" % (
-                DUCK_FRAMES_MAX, frames, duck.ramp_frames))  # fmt: skip
+                _DUCK_FRAMES_MAX, frames, duck.ramp_frames))  # fmt: skip
         if len(self._ducks) >= DUCKS_MAX:
             raise ValueError("ducks: expected at most %d at once" % DUCKS_MAX)
         self._ducks.append(duck)

@@ -3,16 +3,18 @@
 `SPEC.md`, "Limiter", is the reference.
 """
 
+from amos.compat import const
+
 UNITY_Q15 = 32768
 FULL_SCALE = 32767
-RELEASE_BITS = 7  # time constant of the recovery, 2**7 cells: 171 ms at 48 kHz
-OPERATOR_STEP = 256  # the operator gain's change a cell at most: 171 ms from end to end
+_RELEASE_BITS = const(7)  # time constant of the recovery, 2**7 cells: 171 ms at 48 kHz
+_OPERATOR_STEP = const(256)  # the operator gain's change a cell at most: 171 ms from end to end
 OPERATOR_CHANGES_MAX = 1026  # given and not yet rendered: one for each border of the largest block and its look-ahead
 CEILING_MIN = 1024  # -30 dB; below 32 the limiter's gain could become 0
-TRUE_PEAK_MARGIN_MDB = 1000
+_TRUE_PEAK_MARGIN_MDB = const(1000)
 """The ceiling on samples is so much lower, because the wave between them may be higher than they are."""
 
-_ONE_DB_Q15 = 29205  # 32768 * 10 ** (-1 / 20), rounded
+_ONE_DB_Q15 = const(29205)  # 32768 * 10 ** (-1 / 20), rounded
 
 
 def ceiling_for(peak_mdb: int) -> int:
@@ -22,7 +24,7 @@ def ceiling_for(peak_mdb: int) -> int:
     """
     if peak_mdb > 0:
         raise ValueError("peak_mdb: expected 0 or less, got %d" % peak_mdb)
-    decibels, rest = divmod(TRUE_PEAK_MARGIN_MDB - peak_mdb, 1000)
+    decibels, rest = divmod(_TRUE_PEAK_MARGIN_MDB - peak_mdb, 1000)
     gain = UNITY_Q15
     for _ in range(min(decibels, 40)):
         gain = gain * _ONE_DB_Q15 >> 15
@@ -83,7 +85,7 @@ class Limiter:
         gain = self.gain
         wanted = self._wanted
         if gain < wanted:
-            gain += ((wanted - gain) >> RELEASE_BITS) + 1
+            gain += ((wanted - gain) >> _RELEASE_BITS) + 1
         bears = self._cell_bears
         if gain > bears:
             gain = bears
@@ -121,5 +123,5 @@ class Limiter:
         while self._changes and self._changes[0][0] < 0:
             self._target = self._changes.pop(0)[1]
         change = self._target - self._operator
-        self._operator += max(-OPERATOR_STEP, min(OPERATOR_STEP, change))
+        self._operator += max(-_OPERATOR_STEP, min(_OPERATOR_STEP, change))
         self._wanted = self._both()

@@ -1,5 +1,6 @@
 """What all mixers share: events, voices and the sample clock (`mixer` says how one is used)."""
 
+from amos.compat import const
 from amos.sound.ducking import Ducking
 from amos.sound.envelope import CELL_FRAMES, CELL_MASK, Envelope
 from amos.sound.events import Duck, Start, Stop
@@ -7,7 +8,7 @@ from amos.sound.limiter import CEILING_MIN, FULL_SCALE, UNITY_Q15, Limiter
 
 LOOKAHEAD_FRAMES = CELL_FRAMES
 VOICES_MAX = 32  # of which the mix, in whole samples, has 21 bits
-BLOCK_FRAMES_MAX = 65536  # 1.4 s at 48 kHz; larger blocks are no faster
+_BLOCK_FRAMES_MAX = const(65536)  # 1.4 s at 48 kHz; larger blocks are no faster
 RATE_HZ_MAX = 192000
 EVENTS_PENDING_MAX = 1024  # a minute of the busiest score; a caller that gives more forgot to render
 OUT_FRAME_BYTES = 4
@@ -58,7 +59,7 @@ class Mixer:
         """`out`: room for a block's PCM or more; None makes it."""
         _expect("rate_hz", rate_hz, 1, RATE_HZ_MAX)
         _expect("voices_max", voices_max, 1, VOICES_MAX)
-        _expect("block_frames_max", block_frames_max, CELL_FRAMES, BLOCK_FRAMES_MAX)
+        _expect("block_frames_max", block_frames_max, CELL_FRAMES, _BLOCK_FRAMES_MAX)
         _expect("block_frames_max % 64", block_frames_max % CELL_FRAMES, 0, 0)
         _expect("master_gain_q15", master_gain_q15, 1, UNITY_Q15)
         _expect("ceiling", ceiling, CEILING_MIN, FULL_SCALE)

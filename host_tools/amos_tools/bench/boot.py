@@ -43,6 +43,7 @@ def write_player(folder: Path, board: Board, pack: Path) -> Path:
         "block_frames": board["audio.block_frames"],
         "journal_bytes": board["storage.journal_bytes"],
         "pace": "free",
+        "out": "null",
         "tier": TIER_RENDERER,
         "linger": "no",
         "minutes": 1,

@@ -9,7 +9,6 @@ from amos.crypto import verify
 from amos.protocol.answer import ACCEPTED
 from amos.protocol.cose import TYP_USAGE, parse_typed, signature_input
 from amos.protocol.limits import SEGMENT_BYTES_MAX
-from amos_ledger.ledger import Ledger
 from amos_tools.bench import ledger_size
 from amos_tools.bench.figure import Figure, note_progress
 from amos_tools.bench.ledger_fleet import NOON, SEGMENT_S, Fleet, Player
@@ -18,38 +17,13 @@ PLAYERS, ROWS, SEGMENTS = 32, 100, 4096
 BATCHES = ((256, 2.5), (20, 4.0))
 """Messages of a batch, and how many times the CPU of bare verification it may take."""
 
-SECONDS, WRITTEN_MAX = 1024, 8.0
-"""Four bundles, one segment a second."""
-
 Sealed = Sequence[tuple[Player, bytes]]
 
 
 def measure(scale: float) -> list[Figure]:
     """All figures of the section."""
     found = [_intake(batch, wanted, scale) for batch, wanted in BATCHES]
-    return [*found, _written(scale), *ledger_size.figures(scale)]
-
-
-def _written(scale: float) -> Figure:
-    """Bytes written to publish for each byte of a segment, one a second."""
-    name = "bytes written to publish a byte stored, a segment a second"
-    note_progress(name)
-    now_s = 0.0
-    with tempfile.TemporaryDirectory(prefix="amos-bench-") as folder:
-        fleet = Fleet(Path(folder) / "ledger", PLAYERS, ROWS)
-        ledger = Ledger(fleet.folder, monotonic_s=lambda: now_s)
-        ledger.tick()
-        ledger.spend_free_bytes()
-        before, stored = ledger.published_bytes, 0
-        for player, segment in fleet.sealed(max(PLAYERS, round(SECONDS * scale))):
-            now_s += 1
-            stored += len(segment)
-            ledger.take([player.message(segment)], NOON + SECONDS * SEGMENT_S)
-        ledger.tick(at_once=True)
-        written = ledger.published_bytes - before
-        ledger.close()
-        fleet.ledger.close()
-    return Figure("ledger", name, written / stored, "x", ("at most", WRITTEN_MAX), f"{stored:,} bytes stored")
+    return [*found, *ledger_size.figures(scale)]
 
 
 def _intake(batch: int, wanted: float, scale: float) -> Figure:
@@ -87,7 +61,7 @@ def verification_s(sealed: Sealed) -> float:
 def intake_s(fleet: Fleet, sealed: Sealed, batch: int) -> float:
     """CPU seconds from messages to answers."""
     messages = [player.message(segment) for player, segment in sealed]
-    at_s = NOON + len(sealed) * SEGMENT_S * SEGMENTS
+    at_s = NOON + SEGMENTS * SEGMENT_S  # after all that is played, and by a clock that the ledger believes
     replies = []
     began = time.process_time()
     for first in range(0, len(messages), batch):

@@ -8,9 +8,10 @@ from select import select
 
 from amos import crypto
 from amos.protocol.errors import ProtocolError
-from amos.protocol.link import IDENTIFY_CONTEXT, UNKNOWN_VERB, Response, Status
+from amos.protocol.link import UNKNOWN_VERB, Response, Status
 from amos.protocol.link_courier import CourierLink, Ticket
-from amos.protocol.link_courier_call import give_input, identify, read_logs, read_names, read_status
+from amos.protocol.link_courier_call import give_input, read_logs, read_names, read_status
+from amos.protocol.link_courier_proof import Proof, prove
 from amos.protocol.link_courier_talk import Conversation, LinkError, LinkLost, Pause, RequestRefused
 from amos.protocol.link_name import Name
 from amos.protocol.printable_host import printable
@@ -74,28 +75,13 @@ def converse(address: str, steps: Callable[[CourierLink], Steps], wait_s: float)
         port.close()
 
 
-class Identity:
-    """What a player proved of itself: `response` with keys and board, and `nonce`, which its signature covers."""
-
-    def __init__(self, response: Response, nonce: bytes):
-        assert response.public_key is not None and response.signature is not None
-        self.response = response
-        self.nonce = nonce
-        self.public_key = response.public_key
-        self.possession = response.signature
-        self.device_id = crypto.key_id(response.public_key)
-
-
-def ask_identity(address: str, wait_s: float = 0) -> Identity:
+def ask_identity(address: str, wait_s: float = 0) -> Proof:
     """Identity of the player at `unix:PATH` or `serial:PATH`; its key is proven by a nonce. Raises `DeviceError`."""
     nonce = secrets.token_bytes(NONCE_BYTES)
-    response = converse(address, lambda link: identify(link, nonce), wait_s)
-    assert isinstance(response, Response)
-    found = Identity(response, nonce)
-    if response.device_id != found.device_id or not crypto.verify(
-        found.public_key, IDENTIFY_CONTEXT + nonce, found.possession
-    ):
-        raise DeviceError(f"{address}: the player does not hold the key it names")
+    found = converse(address, lambda link: prove(link, nonce, crypto.verify), wait_s)
+    if found is None:
+        raise DeviceError(f"{address}: the player does not hold the key of the device it names")
+    assert isinstance(found, Proof)
     return found
 
 

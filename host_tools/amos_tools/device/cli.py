@@ -13,12 +13,15 @@ from amos.crypto import public_key
 from amos.protocol.link import OUTPUTS, STATES
 from amos.protocol.segment import CLOCK_LETTERS, OUTPUT_KINDS, PACES
 from amos_cli.files import write_output
+from amos_cli.key_files import read_key
 from amos_cli.numbers import finite
 from amos_cli.output import AsJson, print_json
 from amos_cli.paths import file_option, folder_argument, folder_option
 from amos_tools.boards import load_board
 from amos_tools.device.call import ask_identity, ask_logs, ask_status, send_input
+from amos_tools.device.forgo import forgo
 from amos_tools.device.linux_player import settings_of
+from amos_tools.device.lost import lost
 from amos_tools.device.player_vocabulary import PlayerVocabulary
 from amos_tools.device.prepare import check_fit, read_score, write_wiring
 from amos_tools.device.prepare import enrol as enrol_device
@@ -27,9 +30,9 @@ from amos_tools.device.provision_cli import provision, replace
 from amos_tools.device.records import is_enrolment
 from amos_tools.device.refusals import device_refusals
 from amos_tools.device.revoke import revoke
+from amos_tools.device.rotate_key import rotate_key
 from amos_tools.device.send import send_pack
 from amos_tools.device.settings import silence_in, wanted
-from amos_tools.pack.keys import read_key
 from amos_tools.simulate.inputs import word_input
 from amos_tools.simulate.vocabulary import ScoreVocabulary
 
@@ -186,3 +189,6 @@ def pack(
 app.command()(provision)
 app.command()(replace)
 app.command()(revoke)
+app.command()(rotate_key)
+app.command()(forgo)
+app.command()(lost)

@@ -17,9 +17,11 @@ from amos_cli.output import Exit
 from amos_ledger import registry
 from amos_ledger.errors import EnrolmentRefused, LedgerError
 from amos_ledger.folder import Folder
+from amos_ledger.heads import checked_store
 from amos_mqtt.broker import Broker
-from amos_mqtt.client import ClientSettings, MqttClient
+from amos_mqtt.client import MqttClient
 from amos_mqtt.happenings import Arrival, Denied, Down, Up
+from amos_mqtt.settings import ClientSettings
 from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
 
 RESEND_S = 5.0
@@ -49,7 +51,7 @@ def into_folder(folder: Path, data: bytes) -> Delivered:
     """Enrol in the ledger of this machine. Raises `DeliveryError`."""
     try:
         ledger = Folder(folder)
-        with ledger.open_store() as store:
+        with checked_store(ledger) as store:
             _enrolment, fresh = registry.enrol(ledger, store, data)
             registry.publish(ledger, store)
     except EnrolmentRefused as error:
@@ -92,10 +94,8 @@ def _exchange(
             if isinstance(happening, Up):
                 client.subscribe([hear])
                 last_said, resend_s = f"broker {client.broker.name} connected, but no answer of the ledger", 0.0
-            elif isinstance(happening, Down):
+            elif isinstance(happening, Down | Denied):
                 last_said = f"broker {client.broker.name} {happening.reason}"
-            elif isinstance(happening, Denied):
-                last_said = f"broker {client.broker.name} does not permit {happening.what}; check its access rules"
             elif isinstance(happening, Arrival) and happening.message.topic == hear:
                 answer = _answer_to(data, happening.message.payload)
                 if answer is not None and answer.verdict not in RETRY:

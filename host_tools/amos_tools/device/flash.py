@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from amos import __version__
 from amos.config import CONFIG_BYTES_MAX, Config
 from amos_tools.boards import Board
 from amos_tools.device.call import DeviceError
@@ -33,12 +34,12 @@ if board['card'].strip('/') not in os.listdir('/'):
  mount(board['card'], board['spi'])
 """
 KEY = """
-from amos.identity import device_id_of
+from amos.identity import key_id_of, load_key
 from amos.edges.hardware import hardware_ids
-from amos.edges.key_store import KeyFault, load_or_make_device_seed
+from amos.edges.key_store import KeyFault
 try:
- seed, bound = load_or_make_device_seed({path!r}, hardware_ids(), device_id_of)
- print(repr((device_id_of(seed).hex(), bound)))
+ seed, history, bound = load_key({player!r}, hardware_ids())
+ print(repr(((key_id_of(seed) if history is None else history.device_id).hex(), bound)))
 except KeyFault as error:
  print(repr(('', str(error))))
 """
@@ -63,14 +64,15 @@ def flash(
     """
     with open_prompt(port) as prompt:
         _check(port, prompt, board)
-        _firmware(prompt, board, say)
-        _libraries(prompt, index or MIP_INDEX, say)
+        if not _is_frozen(port, prompt, say):
+            _firmware(prompt, board, say)
+            _libraries(prompt, index or MIP_INDEX, say)
         wiring = board.wiring()
         assert wiring is not None
         _texts(prompt, {"/board.json": wiring}, "wiring", say)
         prompt.run(MOUNT)
         settings = _settings(prompt, f"{wiring['player']}/player.json", wanted, say)
-        device_id = _key(port, prompt, f"{wiring['player']}/device.key", say)
+        device_id = _key(port, prompt, str(wiring["player"]), say)
         if pack is not None:
             _pack(prompt, pack, str(settings["pack"]), say)
         prompt.restart()
@@ -86,6 +88,24 @@ def _check(port: str, prompt: Prompt, board: Board) -> None:
         raise PromptError(f"{port}: expected MicroPython {'.'.join(map(str, VERSION_MIN))} or later, found {found}")
     if board["machine"] not in machine:
         raise PromptError(f"{port}: expected a {board['machine']} for {board.name}, found a {machine}")
+
+
+def _is_frozen(port: str, prompt: Prompt, say: Say) -> bool:
+    """Whether the board's MicroPython has this version of the firmware and its libraries frozen into it. Files of an
+    unfrozen one, which would be found before it, are taken away."""
+    version = prompt.frozen_version()
+    if version is None:
+        return False
+    if version != __version__:
+        raise PromptError(
+            f"{port}: expected amos {__version__} frozen into the board's MicroPython, found {version}; build that anew"
+            " with firmware/manifest.py, or install MicroPython's own"
+        )
+    hiding = prompt.files_below("/amos")
+    if hiding:
+        prompt.remove(hiding)
+    say(f"firmware: frozen into the board, amos {version}" + (f"; {len(hiding)} files removed" if hiding else ""))
+    return True
 
 
 def _firmware(prompt: Prompt, board: Board, say: Say) -> None:
@@ -139,9 +159,9 @@ def _settings(prompt: Prompt, path: str, wanted: Wanted, say: Say) -> Settings:
     return settings
 
 
-def _key(port: str, prompt: Prompt, path: str, say: Say) -> bytes:
+def _key(port: str, prompt: Prompt, player: str, say: Say) -> bytes:
     """Have the board make its key, or find it; only the device's id leaves the board."""
-    ((device_id, said),) = prompt.run(KEY.format(path=path))
+    ((device_id, said),) = prompt.run(KEY.format(player=player))
     if not device_id:
         raise PromptError(f"{port}: the board's key is refused: {said}")
     say(said)

@@ -7,8 +7,8 @@ import typer
 
 from amos.crypto import public_key
 from amos.edges.key_store import load_or_make_seed
+from amos_cli.key_files import KeyFileError, read_key
 from amos_cli.output import AsJson, UsageError, print_json, refusals
-from amos_tools.pack.keys import KeyFileError, read_key
 
 
 def _made(file: Path) -> bytes:

@@ -5,9 +5,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from amos import crypto
 from amos.config import CONFIG_BYTES_MAX
-from amos.edges.key_store import BOUND_BYTES, MAGIC, SEED_BYTES
+from amos.edges.key_files import KEY
+from amos.edges.key_store import KeyFault, key_id_in
+from amos.identity import key_id_of
+from amos.key_rotation import read_history
 from amos_tools.device.call import DeviceError
 from amos_tools.device.prepare import prepare
 from amos_tools.device.settings import Settings, read_settings
@@ -43,15 +45,13 @@ def write_settings(directory: Path, settings: Settings) -> list[str] | None:
 
 
 def device_in(directory: Path) -> bytes | None:
-    """The device whose key is in the directory, as far as its file says; None where it has none yet or says nothing."""
+    """The device whose key is in the directory, as far as its files say; None where it has none yet or they say
+    nothing."""
     try:
-        with (directory / "device.key").open("rb") as file:
-            data = file.read(BOUND_BYTES)
-    except OSError:
+        history = read_history(str(directory))
+        return history.device_id if history is not None else key_id_in(f"{directory}{KEY}", key_id_of)
+    except (KeyFault, OSError):
         return None
-    if len(data) == SEED_BYTES:  # bound to nothing, on a machine without a number of its own
-        return crypto.key_id(crypto.public_key(data))
-    return data[5:21] if len(data) == BOUND_BYTES and data.startswith(MAGIC) else None
 
 
 def unit_of(directory: Path) -> str | None:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from amos import crypto
-from amos.protocol.enrolment import VERSION, Enrolment, sign_enrolment
-from amos_tools.device.call import Identity
+from amos.protocol.enrolment import VERSION, VERSION_WITH_HANDOVERS, Enrolment, sign_enrolment
+from amos.protocol.link_courier_proof import Proof
 from amos_tools.device.records import Record
 
 
@@ -57,11 +57,11 @@ def check(place: Place, holder: Record | None, device_id: bytes, elsewhere: Sequ
 
 
 def _said(enrolment: Enrolment) -> tuple[object, ...]:
-    facts = enrolment.site, enrolment.name, enrolment.tier, enrolment.board, enrolment.voices, enrolment.predecessor
-    return facts
+    place = enrolment.site, enrolment.name, enrolment.tier, enrolment.predecessor
+    return *place, enrolment.board, enrolment.voices, enrolment.public_key
 
 
-def enrolment_for(place: Place, holder: Record | None, identity: Identity, operator_seed: bytes, now_s: int) -> Record:
+def enrolment_for(place: Place, holder: Record | None, identity: Proof, operator_seed: bytes, now_s: int) -> Record:
     """The holder's enrolment when it says the same already, else one signed by the operator. Call `check` first.
 
     Raises `LocalError` for a site or name that is no slug.
@@ -69,12 +69,12 @@ def enrolment_for(place: Place, holder: Record | None, identity: Identity, opera
     assert place.tier is not None
     before = holder.enrolment if holder is not None and holder.enrolment.device_id == identity.device_id else None
     predecessor = place.predecessor or (before.predecessor if before else None)
-    response = identity.response
-    said = (place.site, place.name, place.tier, response.board, response.voices, predecessor)
+    response, history = identity.response, identity.history
+    said = (place.site, place.name, place.tier, predecessor, response.board, response.voices, identity.public_key)
     if holder is not None and before is not None and said == _said(before):
         return holder
     enrolment = Enrolment(
-        version=VERSION,
+        version=VERSION if history is None else VERSION_WITH_HANDOVERS,
         device_id=identity.device_id,
         public_key=identity.public_key,
         site=place.site,
@@ -87,6 +87,8 @@ def enrolment_for(place: Place, holder: Record | None, identity: Identity, opera
         # The ledger takes a later one only, whatever this machine's clock says.
         unix_s=max(now_s, holder.enrolment.unix_s + 1 if holder else 0),
         predecessor=predecessor,
+        first_key=None if history is None else history.first_key,
+        handovers=None if history is None else history.handovers,
     )
     operator = crypto.key_id(crypto.public_key(operator_seed))
     return Record(sign_enrolment(enrolment, operator, lambda message: crypto.sign(operator_seed, message)), enrolment)

@@ -9,10 +9,10 @@ from amos.config import SETTINGS, Config
 from amos.edges.durable_host import write_whole
 from amos.edges.private_host import make_private_folders
 from amos.packs.folder import PackFolder, open_pack
+from amos.protocol.link_courier_proof import Proof
 from amos.score.score import Score, decode_score
 from amos_cli.keys import public_key_of
 from amos_tools.boards import Board
-from amos_tools.device.call import Identity
 from amos_tools.device.place import Place, enrolment_for
 
 
@@ -58,6 +58,6 @@ def _write(path: Path, content: dict[str, object]) -> None:
     write_whole(path, (json.dumps(content, indent=2) + "\n").encode(), 0o600)
 
 
-def enrol(identity: Identity, operator_seed: bytes, *, site: str, name: str, tier: int) -> bytes:
+def enrol(identity: Proof, operator_seed: bytes, *, site: str, name: str, tier: int) -> bytes:
     """The enrolment's bytes, signed by the operator. Raises `LocalError` for a site or name that is no slug."""
     return enrolment_for(Place(site, name, tier), None, identity, operator_seed, int(time.time())).data

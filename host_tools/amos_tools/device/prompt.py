@@ -62,6 +62,23 @@ FACTS = """
 import os, sys
 print(repr((sys.implementation[0], tuple(sys.implementation[1])[:2], os.uname()[4])))
 """
+FROZEN_PATH = ".frozen"
+"""Where MicroPython finds modules that its build froze."""
+
+FROZEN = """
+import sys
+_path, _module = sys.path[:], sys.modules.pop('amos', None)
+sys.path[:] = [{path!r}]
+try:
+ from amos import __version__ as _version
+except ImportError:
+ _version = None
+sys.path[:] = _path
+sys.modules.pop('amos', None)
+if _module:
+ sys.modules['amos'] = _module
+print(repr(_version))
+"""
 
 
 class PromptError(DeviceError):
@@ -96,6 +113,11 @@ class Prompt:
         """(implementation, its version, the board's own name)."""
         ((implementation, version, machine),) = self.run(FACTS)
         return str(implementation), version, str(machine)
+
+    def frozen_version(self) -> str | None:
+        """The version of the amos that is frozen into the board's MicroPython; None when none is."""
+        (version,) = self.run(FROZEN.format(path=FROZEN_PATH))
+        return None if version is None else str(version)
 
     def hashes(self, names: Sequence[str]) -> dict[str, str | None]:
         """SHA-256 in hex of each file there; None where there is none."""

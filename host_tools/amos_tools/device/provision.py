@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from amos.config import Config
+from amos.protocol.link_courier_proof import Proof
 from amos_mqtt.broker import Broker
 from amos_tools.boards import Board
 from amos_tools.device import linux_player
-from amos_tools.device.call import DeviceError, Identity, UnreachableError, ask_identity
+from amos_tools.device.call import DeviceError, UnreachableError, ask_identity
 from amos_tools.device.deliver import Delivered, EnrolmentRefusedError, into_folder, over_broker
 from amos_tools.device.flash import flash
 from amos_tools.device.place import Place, check, enrolment_for
@@ -145,7 +146,7 @@ def _say_silence(settings: Settings, say: Say) -> None:
         say(silence)
 
 
-def _check(link: str, settings: Settings, identity: Identity, expected_id: bytes | None) -> None:
+def _check(link: str, settings: Settings, identity: Proof, expected_id: bytes | None) -> None:
     """Refuse what answers when it is not what has been set up: the wrong port."""
     expected, found = settings.get("board", "linux"), identity.response.board
     if found != expected:
@@ -155,7 +156,7 @@ def _check(link: str, settings: Settings, identity: Identity, expected_id: bytes
 
 
 def _enrolled(
-    place: Place, identity: Identity, operator_seed: bytes, records: Records, ledger: Ledger, say: Say
+    place: Place, identity: Proof, operator_seed: bytes, records: Records, ledger: Ledger, say: Say
 ) -> Record:
     kept = records.find(place.site, place.name)
     pending = records.find_pending(place.site, place.name)

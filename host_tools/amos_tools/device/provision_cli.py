@@ -10,12 +10,13 @@ from amos import crypto
 from amos.config import ConfigError
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.printable_host import printable
+from amos_cli.key_files import read_key
 from amos_cli.keys import public_key_of
 from amos_cli.numbers import finite
 from amos_cli.output import AsJson, UsageError, print_json
 from amos_cli.paths import file_option, folder_option
 from amos_ledger.folder import Folder
-from amos_mqtt.broker import Broker, broker_at
+from amos_mqtt.broker import Broker, broker_of
 from amos_tools.boards import load_board
 from amos_tools.device.linux_player import UNIT_STATE
 from amos_tools.device.place import Place, PlaceError
@@ -24,7 +25,6 @@ from amos_tools.device.provision import provision as provision_device
 from amos_tools.device.records import Record, Records
 from amos_tools.device.refusals import device_refusals
 from amos_tools.device.settings import wanted
-from amos_tools.pack.keys import read_key
 
 DEVICE_ID = re.compile(r"[0-9a-fA-F]{32}")
 PLACE_NAME = re.compile(r"[a-z0-9_-]{1,64}")
@@ -57,6 +57,8 @@ Wait = Annotated[float, typer.Option(min=0, callback=finite, help="Wait this lon
 TlsCa = Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")]
 TlsCertificate = Annotated[Path | None, file_option(help="The operator's certificate (PEM).")]
 TlsKey = Annotated[Path | None, file_option(help="Its private key (PEM).")]
+Username = Annotated[str | None, typer.Option(metavar="NAME", help="Name to log in with at the broker.")]
+PasswordFile = Annotated[Path | None, file_option(help="Its password, in the first line.")]
 
 
 def provision(
@@ -83,11 +85,14 @@ def provision(
     tls_ca: TlsCa = None,
     tls_certificate: TlsCertificate = None,
     tls_key: TlsKey = None,
+    username: Username = None,
+    password_file: PasswordFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Set a device up, let it make and prove its key, enrol it. The same again changes nothing."""
     with device_refusals(as_json):
-        where = _ledger(ledger, _broker(broker, tls_ca, tls_certificate, tls_key), ledger_key)
+        tls = tls_ca, tls_certificate, tls_key
+        where = _ledger(ledger, _broker(broker, tls, username, password_file), ledger_key)
         pinned = {"publisher_key": _publisher_key(publisher_key, ledger), "ledger_key": where.public_key.hex()}
         seed = read_key(operator_key_file)
         kept = Records(records, crypto.public_key(seed))
@@ -116,11 +121,14 @@ def replace(
     tls_ca: TlsCa = None,
     tls_certificate: TlsCertificate = None,
     tls_key: TlsKey = None,
+    username: Username = None,
+    password_file: PasswordFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Put another device in the place of one, under its name, site and tier; its history stays with the place."""
     with device_refusals(as_json):
-        where = _ledger(ledger, _broker(broker, tls_ca, tls_certificate, tls_key), ledger_key)
+        tls = tls_ca, tls_certificate, tls_key
+        where = _ledger(ledger, _broker(broker, tls, username, password_file), ledger_key)
         seed = read_key(operator_key_file)
         kept = Records(records, crypto.public_key(seed))
         before = _before(kept, old, ledger).enrolment
@@ -171,8 +179,10 @@ def _at_place(records: Records, site: str, name: str, ledger: Path | None) -> Re
     return held or records.find(site, name)
 
 
-def _broker(name: str | None, ca: Path | None, certificate: Path | None, key: Path | None) -> Broker | None:
-    return None if name is None else broker_at(name, ca, certificate, key)
+def _broker(
+    name: str | None, tls: tuple[Path | None, Path | None, Path | None], user: str | None, password_file: Path | None
+) -> Broker | None:
+    return None if name is None else broker_of(name, "auto", tls, user, password_file)
 
 
 def _ledger(folder: Path | None, broker: Broker | None, key: str | None) -> Ledger:

@@ -8,6 +8,7 @@ from amos.config import ConfigError
 from amos.protocol.errors import LocalError, ProtocolError
 from amos.score.score import ScoreError
 from amos_cli.files import OutputRefused
+from amos_cli.key_files import KeyFileError
 from amos_cli.output import refusals
 from amos_ledger.errors import LedgerError
 from amos_mqtt.broker import BrokerSettingError
@@ -17,7 +18,6 @@ from amos_tools.device.deliver import DeliveryError
 from amos_tools.device.place import PlaceError
 from amos_tools.device.prepare import PackDoesNotFit
 from amos_tools.device.records import RecordError
-from amos_tools.pack.keys import KeyFileError
 from amos_tools.simulate.inputs import InputFileError
 
 USAGE = (BoardError, BrokerSettingError, ConfigError, InputFileError)

@@ -12,10 +12,10 @@ from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.limits import REVOCATION_BYTES_MAX
 from amos.protocol.revocation import VERSION, Revocation, open_revocation, sign_revocation
 from amos_cli.files import write_output
+from amos_cli.key_files import read_key
 from amos_cli.output import AsJson, print_json
 from amos_cli.paths import file_option
 from amos_tools.device.refusals import device_refusals
-from amos_tools.pack.keys import read_key
 
 DEVICE_DIGITS = 32
 

@@ -4,8 +4,10 @@ import hashlib
 from collections.abc import Iterator
 
 from amos.journal.segments import HEAD_BYTES, Stored
+from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.errors import ProtocolError
-from amos.protocol.segment import open_usage
+from amos.protocol.limits import SEGMENT_BYTES_MAX
+from amos.protocol.segment import Usage
 from amos_tools.journal.ring_file import RingFile
 
 
@@ -71,7 +73,7 @@ def _faults(file: RingFile, stored: Stored, before: Stored | None) -> Iterator[s
     if hashlib.sha256(segment).digest() != stored.sha256:
         yield "expected the hash that its head names"
     try:
-        usage = open_usage(segment, bytes(32), lambda *_arguments: True)
+        usage: Usage = Usage.decode(parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX).payload)
     except ProtocolError as error:
         yield f"expected a usage segment: {error}"
         return

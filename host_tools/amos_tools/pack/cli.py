@@ -14,6 +14,7 @@ from amos.packs.folder import PackFolder, open_pack
 from amos.protocol.errors import ProtocolError
 from amos.protocol.manifest import CODEC_PCM16, CODECS, ROLES
 from amos_cli.files import OutputRefused, output_path
+from amos_cli.key_files import KeyFileError, read_key
 from amos_cli.keys import public_key_of
 from amos_cli.output import AsJson, Exit, print_json, refusals
 from amos_cli.paths import file_argument, file_option, folder_argument, folder_option
@@ -21,7 +22,6 @@ from amos_cli.table import print_table
 from amos_tools.boards import board_names, load_board
 from amos_tools.pack.build import PackSummary, build_pack
 from amos_tools.pack.errors import PackBuildError, TooManyVoices
-from amos_tools.pack.keys import KeyFileError, read_key
 from amos_tools.pack.opt_outs import make_opt_outs, withdrawn, write_opt_outs
 from amos_tools.vault import Vault, VaultError
 

@@ -9,14 +9,16 @@ from rich.table import Table
 
 from amos_cli.files import OutputRefused, write_output
 from amos_cli.output import AsJson, print_json, refusals
-from amos_cli.paths import file_argument, folder_option
+from amos_cli.paths import file_argument, file_option, folder_option
 from amos_cli.table import print_table
-from amos_ledger.errors import LedgerError
+from amos_ledger.errors import BrokerUnusable, LedgerError
 from amos_ledger.folder import Folder
+from amos_ledger.outside import ask_outside
 from amos_ledger.settle_period import Settled, settle_period
 from amos_ledger.settlement.apportionment import SettlementError
 from amos_ledger.settlement.money import MoneyError, decimal, parse_currency, parse_income
 from amos_ledger.settlement.periods import PeriodError, parse_period, period_at
+from amos_mqtt.broker import BrokerSettingError, broker_at
 from amos_tools.pool.tables import Core, payout_table, statement_notes, statement_table, unpaid_notes
 from amos_tools.verify.errors import VerifyError
 from amos_tools.verify.published import read_file
@@ -47,20 +49,31 @@ def settle(
             "--close-now", help="Close a month that is not over; what is played in it later counts for the next."
         ),
     ] = False,
+    heads: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FOLDER|URL", help="A mirror to ask first what the ledger signed; may be given again."),
+    ] = None,
+    broker: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="A broker to ask the same.")] = None,
+    tls_ca: Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")] = None,
+    tls_certificate: Annotated[Path | None, file_option(help="The ledger's certificate (PEM).")] = None,
+    tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Copy the statements there as well.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Copy over files that are no statements.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Close a period and divide its pool; the same again prints the same. A closed period never reopens."""
     kinds = (LedgerError, SettlementError, OutputRefused, OSError)
-    with refusals(*kinds, usage=(MoneyError, PeriodError), as_json=as_json):
+    usage = (MoneyError, PeriodError, BrokerSettingError)
+    with refusals(*kinds, usage=usage, unreachable=(BrokerUnusable,), as_json=as_json):
         parse_period(period)
         income_micro = parse_income(income)
         parse_currency(currency)
+        where = broker_at(broker, tls_ca, tls_certificate, tls_key) if broker is not None else None
         folder = Folder(ledger)
         running = period >= period_at(int(time.time()))
         if running and not close_now:
             _refuse_running(folder, period)
+        ask_outside(folder, heads or [], where)
         settled = settle_period(folder, period, income_micro, currency)
         copies = _copy(settled, out, force)
     if as_json:

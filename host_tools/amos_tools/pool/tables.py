@@ -15,6 +15,7 @@ UNPAID = {
     "post_opt_out": "begun after it was withdrawn",
     "post_lease": "begun after the lease of its pack",
     "stem_lease": "begun after its lease",
+    "revoked": "undated, and came after the player's key was revoked",
     "over_time": "more play than time since the device was enrolled",
 }
 """Reasons of `amos_ledger.settlement.standing` in words."""

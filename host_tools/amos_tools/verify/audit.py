@@ -16,6 +16,7 @@ from amos.protocol.limits import CATALOGUE_BYTES_MAX, CHECKPOINT_BYTES_MAX, CLOS
 from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.merkle import leaf_hash, root_from_path
 from amos_tools.verify.errors import Difference, same
+from amos_tools.verify.forgone import given_up_in
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.log import Log, walk
 from amos_tools.verify.note import Checkpoint, open_checkpoint
@@ -122,7 +123,14 @@ class Audit:
         then = open_checkpoint(label, note, self._keys.ledger, self._checkpoint.origin)
         if then.size > self._checkpoint.size:
             raise Difference(f"{label}.size", f"at most {self._checkpoint.size}, as published", then.size)
-        same(f"{label}.root", root_of(self._leaves[: then.size]), then.root)
+        root = root_of(self._leaves[: then.size])
+        if root != then.root:
+            entries = read_entries(self._published, self._checkpoint.size)
+            index = given_up_in(entries, self._keys.operator, then.size, then.root)
+            if index is not None:
+                given_up = f"{then.root.hex()}, which the operator gave up as lost in entry {index}"
+                raise Difference(f"{label}.root", root, given_up)
+        same(f"{label}.root", root, then.root)
         return then
 
     def _period(self, statement: Statement) -> PeriodFacts:
@@ -146,6 +154,8 @@ class Audit:
             catalogue = open_catalogue(catalogue_bytes, self._keys.publisher, verify)
         except ProtocolError as error:
             raise Difference("catalogue", "one by the pinned publisher key", error) from None
+        if log.catalogue_serial is not None:
+            same("catalogue.serial", log.catalogue_serial, catalogue.serial)
         manifests = _Manifests(self._published, self._keys.publisher)
         period = roll_up(log.readings, manifests.of, log.opt_outs, closing.version)
         by_payee = {str(core["payee"]): core for core in cores(period, catalogue, closing)}

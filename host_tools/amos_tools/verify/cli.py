@@ -13,6 +13,7 @@ from amos_cli.paths import file_option, folder_option, path_argument
 from amos_tools.verify.audit import Audit, Verified
 from amos_tools.verify.errors import Difference, KeyNotGiven, NothingToVerify, Unreadable, VerifyError
 from amos_tools.verify.keys import pin_keys
+from amos_tools.verify.proof import PROOF_BYTES_MAX, check_proof, trusted_by
 from amos_tools.verify.published import Published, read_file
 from amos_tools.verify.reader import STATEMENT_BYTES_MAX
 
@@ -43,9 +44,20 @@ def verify(
     publisher_key: Key = None,
     operator_key: Key = None,
     since: Since = None,
+    proof: Annotated[
+        Path | None, file_option(metavar="FILE", help="From amos ledger prove: one segment, without anything else.")
+    ] = None,
+    policy: Annotated[
+        Path | None, file_option(metavar="FILE", help="Logs and witnesses to believe (c2sp.org/tlog-policy).")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Recompute statements from published data and pinned keys: yes, or the first difference (exit code 1)."""
+    """Recompute statements from published data and pinned keys: yes, or the first difference (exit code 1).
+
+    With --proof, one segment is verified offline, by --ledger-key or --policy alone.
+    """
+    if proof is not None:
+        return _verify_proof(proof, policy, ledger_key, bool(statements or published or keys or since), as_json)
     with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
         pinned = pin_keys(keys, {"ledger": ledger_key, "publisher": publisher_key, "operator": operator_key})
         if not statements and (since is None or published is None):
@@ -61,6 +73,19 @@ def verify(
         with _no_of(path, as_json):
             results.append((path, audit.check(read_file(path, STATEMENT_BYTES_MAX))))
     _say_yes(audit, results, as_json)
+
+
+def _verify_proof(proof: Path, policy: Path | None, ledger_key: str | None, more: bool, as_json: bool) -> None:
+    with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
+        if more:
+            raise NothingToVerify("expected --proof with --ledger-key or --policy and nothing else")
+        trusted = trusted_by(policy, ledger_key)
+    with _no_of(proof, as_json):
+        proved = check_proof(read_file(proof, PROOF_BYTES_MAX), trusted)
+    if as_json:
+        return print_json({"verified": True} | proved.facts())
+    for line in proved.lines():
+        print(line)
 
 
 @contextmanager

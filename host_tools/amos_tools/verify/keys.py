@@ -37,6 +37,11 @@ def pin_keys(file: Path | None, given: dict[str, str | None]) -> Keys:
     return Keys(keys["ledger"], keys["publisher"], keys["operator"], origin)
 
 
+def key_given(name: str, text: str) -> bytes:
+    """A key typed on the command line. Raises `KeyNotGiven`."""
+    return _key(name, text, True)
+
+
 def _read(file: Path) -> dict[str, object]:
     try:
         item = json.loads(read_file(file, KEYS_FILE_BYTES_MAX))

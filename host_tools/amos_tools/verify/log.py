@@ -15,18 +15,34 @@ from amos.protocol.closing import Closing, open_closing
 from amos.protocol.cose import (
     HEADER_TYP,
     TYP_ENROLMENT,
+    TYP_FORGONE,
+    TYP_LOSS,
     TYP_OPT_OUTS,
     TYP_REVOCATION,
+    TYP_RULING,
     TYP_STATEMENT,
     TYP_USAGE,
     parse,
 )
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
+from amos.protocol.forgone import open_forgone
+from amos.protocol.loss import Loss, open_loss
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
+from amos.protocol.quarantine import open_ruling
+from amos.protocol.record import U63 as SEQUENCE_MAX
 from amos.protocol.revocation import Revocation, open_revocation
-from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, FIRST_PREVIOUS, Usage, open_usage
+from amos.protocol.segment import (
+    CLOCK_INFORMATIVE,
+    CLOCK_SYNCHRONISED,
+    FIRST_PREVIOUS,
+    Usage,
+    claimed_device_id,
+    open_usage,
+)
+from amos_tools.verify.decided import Decided
 from amos_tools.verify.errors import Difference
+from amos_tools.verify.forgone import GivenUp
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.standing import PLAY_AGE_S_MAX, Hours, flags
 from amos_tools.verify.tree import ENTRY_BYTES_MAX
@@ -35,7 +51,7 @@ from amos_tools.verify.tree import ENTRY_BYTES_MAX
 @dataclass(frozen=True)
 class Reading:
     """What a settled segment says. `rows` are (stem's index in the pack, frames, Unix seconds of the beginning by the
-    player's clock, None where that is not believed)."""
+    player's clock, None where that is not believed). `revoked`: a revocation of its key stands before it in the log."""
 
     index: int
     device_id: bytes
@@ -45,6 +61,7 @@ class Reading:
     tier: int
     rate_hz: int
     rows: tuple[tuple[int, int, int | None], ...]
+    revoked: bool
 
 
 @dataclass(frozen=True)
@@ -61,17 +78,19 @@ class Device:
 
     gaps      (first, last, label): numbers skipped so far, and the entry that skipped them
     declared  (first, last): numbers that a signed segment says are lost
+    keys      (first sequence number, public key that signs from there on), in order
     predecessor, successor  the devices before and after it in its place at the site
     retired_s   since when its play does not count: another took its place, or its key was revoked
     """
 
-    public_key: bytes
+    keys: list[tuple[int, bytes]]
     voices: int
     hours: Hours
     site: str = ""
     predecessor: bytes | None = None
     successor: bytes | None = None
     retired_s: int | None = None
+    revoked: bool = False
     sequences: list[int] = field(default_factory=list)
     sealed: dict[int, Sealed] = field(default_factory=dict)
     gaps: list[tuple[int, int, str]] = field(default_factory=list)
@@ -89,6 +108,8 @@ class Log:
               entry that is by the player's clock alone, and None where the ledger's own decided
     received  when what follows was received, in Unix seconds; None before the first batch entry
     opt_outs  the lists logged before the target
+    decided   documents and quarantines in force
+    catalogue_serial  under which the log names the catalogue of the target; None where it names none
     """
 
     keys: Keys
@@ -102,8 +123,11 @@ class Log:
     unsettled: dict[int, str | None] = field(default_factory=dict)
     received: int | None = None
     opt_outs: list[OptOuts] = field(default_factory=list)
+    decided: Decided = field(default_factory=Decided)
+    catalogue_serial: int | None = None
     readings: list[Reading] = field(default_factory=list)
     segments: int = 0
+    given_up: GivenUp = field(default_factory=GivenUp)
     target_leaves: frozenset[int] = frozenset()
 
 
@@ -129,9 +153,13 @@ def _take(log: Log, index: int, entry: bytes) -> None:
             raise Difference(f"{label}: genesis", genesis.decode().strip(), entry.decode(errors="replace"))
         return
     try:
+        if log.given_up.take_leaf(index, entry):
+            return
         received = batch_unix_s(entry)
         if received is not None:
             log.received = received
+            return
+        if log.decided.take_text(index, entry, log.devices.keys()):
             return
         typ = parse(entry, ENTRY_BYTES_MAX).header.get(HEADER_TYP)
         if typ == TYP_USAGE:
@@ -142,11 +170,23 @@ def _take(log: Log, index: int, entry: bytes) -> None:
             _take_opt_outs(log, index, open_opt_outs(entry, log.keys.publisher, verify))
         elif typ == TYP_REVOCATION:
             _take_revocation(log, label, open_revocation(entry, log.keys.operator, verify))
+        elif typ == TYP_LOSS:
+            _take_loss(log, label, open_loss(entry, log.keys.operator, verify))
+        elif typ == TYP_FORGONE:
+            log.given_up.take(index, open_forgone(entry, log.keys.operator, verify))
+        elif typ == TYP_RULING:
+            log.decided.take_ruling(label, open_ruling(entry, log.keys.operator, verify))
         elif typ == TYP_STATEMENT:
             _check_gaps(log)
-            _take_closing(log, index, open_closing(entry, log.keys.ledger, verify))
+            closing = open_closing(entry, log.keys.ledger, verify)
+            log.decided.check_closing(label, closing)
+            if index == log.target:
+                log.catalogue_serial = log.decided.paying_serial
+            _take_closing(log, index, closing)
         else:
-            raise Difference(f"{label}: typ", "usage, enrolment, revocation, opt-outs or closing", typ)
+            raise Difference(
+                f"{label}: typ", "usage, enrolment, revocation, ruling, forgone, loss, opt-outs or closing", typ
+            )
     except SignatureError as error:
         raise Difference(f"{label}: signature", "one that verifies", f"one that does not ({error})") from None
     except ProtocolError as error:
@@ -155,10 +195,11 @@ def _take(log: Log, index: int, entry: bytes) -> None:
 
 def _take_enrolment(log: Log, label: str, enrolment: Enrolment) -> None:
     """Whoever is in a place got it from nobody, or from the one device that it replaced, which does not return."""
-    if enrolment.device_id != key_id(enrolment.public_key):
-        raise Difference(f"{label}: enrolment.device_id", key_id(enrolment.public_key), enrolment.device_id)
-    new = Device(enrolment.public_key, enrolment.voices, Hours(enrolment.unix_s))
+    if enrolment.device_id != key_id(enrolment.keys[0][1]):
+        raise Difference(f"{label}: enrolment.device_id", key_id(enrolment.keys[0][1]), enrolment.device_id)
+    new = Device(enrolment.keys, enrolment.voices, Hours(enrolment.unix_s))
     known = log.devices.setdefault(enrolment.device_id, new)
+    _take_keys(label, known, enrolment.keys)
     known.voices = max(known.voices, enrolment.voices)
     known.site = enrolment.site
     if known.successor is not None:
@@ -179,6 +220,37 @@ def _take_enrolment(log: Log, label: str, enrolment: Enrolment) -> None:
         predecessor.retired_s = enrolment.unix_s
 
 
+def _take_keys(label: str, device: Device, keys: list[tuple[int, bytes]]) -> None:
+    """The keys that a device had stay, and one that follows them begins after all that is in the log by then.
+
+    `open_enrolment` has followed the signatures from the first key to the last.
+    """
+    known, fresh = keys[: len(device.keys)], keys[len(device.keys) :]
+    if known != device.keys:
+        raise Difference(f"{label}: enrolment.handovers", f"to begin with the {len(device.keys)} keys known", "others")
+    reached = device.sequences[-1] if device.sequences else 0
+    if fresh and fresh[0][0] <= reached:
+        raise Difference(f"{label}: enrolment.handovers, first sequence", f"above {reached}", fresh[0][0])
+    device.keys = keys
+
+
+def _key_in_force(label: str, device: Device, kid: bytes) -> tuple[bytes, range]:
+    """(public key of this id, the sequence numbers that it signs)."""
+    for number, (first, key) in enumerate(device.keys):
+        if key_id(key) == kid:
+            until = device.keys[number + 1][0] if number + 1 < len(device.keys) else SEQUENCE_MAX + 1
+            return key, range(first, until)
+    raise Difference(f"{label}: usage, key id", "that of a key of the device's enrolments", kid)
+
+
+def _take_loss(log: Log, label: str, loss: Loss) -> None:
+    """Of an enrolled device."""
+    device = log.devices.get(loss.device_id)
+    if device is None:
+        raise Difference(f"{label}: loss.device_id", "one enrolled before", loss.device_id)
+    device.declared.append((loss.first, loss.last))
+
+
 def _take_revocation(log: Log, label: str, revocation: Revocation) -> None:
     """Of an enrolled device, and for an earlier instant than it was retired at before."""
     device = log.devices.get(revocation.device_id)
@@ -186,7 +258,7 @@ def _take_revocation(log: Log, label: str, revocation: Revocation) -> None:
         raise Difference(f"{label}: revocation.device_id", "one enrolled before", revocation.device_id)
     if device.retired_s is not None and device.retired_s <= revocation.unix_s:
         raise Difference(f"{label}: revocation.unix_s", f"before {device.retired_s}", revocation.unix_s)
-    device.retired_s = revocation.unix_s
+    device.retired_s, device.revoked = revocation.unix_s, True
 
 
 def _take_opt_outs(log: Log, index: int, opt_outs: OptOuts) -> None:
@@ -205,12 +277,19 @@ def _take_opt_outs(log: Log, index: int, opt_outs: OptOuts) -> None:
 
 def _take_usage(log: Log, index: int, entry: bytes) -> None:
     label = f"entry {index}"
-    device_id = bytes(parse(entry, ENTRY_BYTES_MAX).kid)
+    kid = bytes(parse(entry, ENTRY_BYTES_MAX).kid)
+    # A device that never changed its key has that key's id; of another, only the payload tells whose it is.
+    device_id = kid if kid in log.devices else claimed_device_id(entry)
     device = log.devices.get(device_id)
     if device is None:
         raise Difference(f"{label}: usage.device_id", "one enrolled before", device_id)
-    usage = open_usage(entry, device.public_key, verify)
-    _check_chain(label, usage, device, hashlib.sha256(entry).digest())
+    key, signs = _key_in_force(label, device, kid)
+    usage = open_usage(entry, key, verify, device_id)
+    if usage.sequence not in signs:
+        raise Difference(f"{label}: usage.sequence", f"one that key {kid.hex()} signs", usage.sequence)
+    sha256 = hashlib.sha256(entry).digest()
+    log.decided.check_usage(label, device_id, sha256, usage.pack)
+    _check_chain(label, usage, device, sha256)
     span = usage.end_frame - usage.first_frame
     if sum(usage.frames) > device.voices * span:
         raise Difference(f"{label}: usage.frames", f"at most {device.voices} voices x {span} frames", sum(usage.frames))
@@ -222,7 +301,8 @@ def _take_usage(log: Log, index: int, entry: bytes) -> None:
         kind = _accrual(log, label, usage, odd, log.unsettled[index])
         began_s = None if "far_dated" in odd else claimed_s(usage)
         rows = tuple((stem, frames, _row_s(usage, began_s, start)) for stem, start, frames, _flags in usage.rows())
-        log.readings.append(Reading(index, usage.device_id, kind, odd, usage.pack, usage.tier, usage.rate_hz, rows))
+        told = (usage.pack, usage.tier, usage.rate_hz, rows, device.revoked)
+        log.readings.append(Reading(index, usage.device_id, kind, odd, *told))
 
 
 def _row_s(usage: Usage, began_s: int | None, start: int) -> int | None:

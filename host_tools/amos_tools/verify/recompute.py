@@ -53,7 +53,7 @@ def roll_up(
             if stem >= len(manifest.stems):
                 raise Difference(f"{label}.stems", f"below {len(manifest.stems)}", stem)
             stem_id = manifest.stems[stem].stem_id
-            why = None if version == 1 else _why_unpaid(reading, manifest, stem, began_s, opt_outs)
+            why = None if version == 1 else _why_unpaid(reading, manifest, stem, began_s, opt_outs, version)
             if why is None:
                 by_rate = period.frames.setdefault(stem_id, {})
             else:
@@ -67,9 +67,13 @@ def roll_up(
 
 
 def _why_unpaid(
-    reading: Reading, manifest: Manifest, stem: int, began_s: int | None, opt_outs: list[OptOuts]
+    reading: Reading, manifest: Manifest, stem: int, began_s: int | None, opt_outs: list[OptOuts], version: int
 ) -> str | None:
-    return "over_time" if "over_time" in reading.flags else reason(manifest, stem, began_s, opt_outs)
+    if "over_time" in reading.flags:
+        return "over_time"
+    if version > 2 and reading.revoked and reading.flags & {"undated", "far_dated"}:
+        return "revoked"
+    return reason(manifest, stem, began_s, opt_outs)
 
 
 def divide(pool: int, shares: dict[str, Fraction], lot: Callable[[str], bytes]) -> dict[str, int]:
@@ -123,7 +127,7 @@ def _pool(period: Period, closing: Closing, payees: int) -> dict[str, object]:
     played = sum((_stem_ms(period, stem_id) for stem_id in period.frames), Fraction(0))
     rate = closing.pool_micro / played if played else Fraction(0)
     unpaid_ms = {}
-    for why in REASONS:
+    for why in REASONS if closing.version > 2 else REASONS[:-1]:
         parts = [_ms(reasons.get(why, {})) for reasons in period.unpaid.values()]
         unpaid_ms[why] = _fraction(sum(parts, Fraction(0)))
     return {

@@ -8,18 +8,19 @@ from dataclasses import dataclass
 
 from amos.protocol.manifest import Manifest
 from amos.protocol.opt_outs import OptOuts
-from amos.protocol.segment import TIER_RENDERER, Usage
+from amos.protocol.segment import TIER_RENDERER, VERSION_WITHOUT_OUTPUT, Usage
 
 PLAY_AGE_S_MAX = 400 * 24 * 3600
 PLAY_AHEAD_S_MAX = 24 * 3600
 """Play older than the first at reception, or after it by more than the second, is a wrong clock's."""
 
 GRACE_S = 60
-OVER_TIME_SLACK_S = 3600
+OVER_TIME_SLACK_S = 86_400
 OVER_TIME_PER_MILLE = 1
 
 FLAGS = ("undated", "far_dated", "before_enrolment", "over_time")
-REASONS = ("over_time", "post_lease", "stem_lease", "post_opt_out")
+REASONS = ("over_time", "post_lease", "stem_lease", "post_opt_out", "revoked")
+"""The last one since closings of version 3."""
 
 
 @dataclass
@@ -45,9 +46,10 @@ def flags(usage: Usage, played_s: int | None, received_s: int | None, hours: Hou
         elif not possible(played_s, received_s):
             found.add("far_dated")
         elif played_s + GRACE_S < hours.since_unix_s:
-            return frozenset(["before_enrolment"])
+            found.add("before_enrolment")
         most_ms = max(0, received_s - hours.since_unix_s) * (1000 + OVER_TIME_PER_MILLE) + 1000 * OVER_TIME_SLACK_S
-        if hours.taken_ms + lasted_ms > most_ms and usage.tier != TIER_RENDERER:
+        renderer = usage.tier == TIER_RENDERER and usage.version != VERSION_WITHOUT_OUTPUT
+        if hours.taken_ms + lasted_ms > most_ms and not renderer:
             return frozenset([*found, "over_time"])
     hours.taken_ms += lasted_ms
     return frozenset(found)

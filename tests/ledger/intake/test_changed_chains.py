@@ -82,7 +82,6 @@ def test_one_changed_field_pays_no_more_than_time_and_voices(stage: Any, run: An
     except LocalError:
         return  # no such bytes can be made
     replies = stage.ledger.take([forger.message(segment) for segment in segments], NOON_S)
-    replies += stage.ledger.tick(at_once=True)  # so many small batches may have to wait
     assert stage.ledger.trouble is None
     for reply in replies:
         detail = reply.answer.detail or ""

@@ -17,7 +17,8 @@ from amos_ledger.intake.decision import decide
 from amos_ledger.intake.facts import Facts
 from amos_ledger.intake.reading import Message, open_reading, read
 from amos_ledger.limits import HELD_SEGMENTS_MAX
-from amos_ledger.records import Decided, Sealed
+from amos_ledger.records import Decided, DeviceKey, Sealed
+from signed_usage import sign_usage
 
 HASH, OTHER = b"a" * 32, b"b" * 32
 SPAN = 60 * 44_100
@@ -80,11 +81,16 @@ def test_the_first_segment_needs_none_before(device: Any, manifest: Any) -> None
     )
 
 
+def key(first: int = 1, until: int | None = None) -> DeviceKey:
+    return DeviceKey(bytes(16), bytes(32), first, until)
+
+
 DATED = {"clock": CLOCK_INFORMATIVE, "anchor_unix_ms": NOON * 1000 + 999, "anchor_ms": 0, "start_ms": 0}
 LOSS = {"lost_first": 7, "lost_last": 8, "lost_reason": LOST_STORAGE, "sequence": 9}
 ROWS: dict[str, tuple[int, dict[str, Any], dict[str, Any]]] = {
     # name: (verdict, changes of the usage, changes of the facts)
     "unreadable": (answer.MALFORMED, {}, {"unreadable": "why", "enrolled": False}),
+    "unknown key": (answer.UNKNOWN_DEVICE, {}, {"unknown_key": bytes(16), "usage": None}),
     "unknown device": (answer.UNKNOWN_DEVICE, {}, {"enrolled": False}),
     "bad signature": (answer.BAD_SIGNATURE, {}, {"signed": False, "usage": None}),
     "undecodable": (answer.MALFORMED, {}, {"undecodable": "why", "usage": None}),
@@ -94,6 +100,17 @@ ROWS: dict[str, tuple[int, dict[str, Any], dict[str, Any]]] = {
         {},
         {"stored": sha256(b"7").digest(), "quarantine": "fork"},
     ),
+    "key handed over": (answer.RETIRED, {}, {"key": key(until=7)}),
+    "key handed over, the last that it signs": (answer.ACCEPTED, {}, {"key": key(until=8)}),
+    "key handed over, and other bytes are accepted": (answer.RETIRED, {}, {"key": key(until=7), "stored": OTHER}),
+    "key handed over, and it waits": (answer.RETIRED, {"sequence": 9}, {"key": key(until=8)}),
+    "key handed over, same bytes again": (
+        answer.DUPLICATE,
+        {},
+        {"key": key(until=7), "stored": sha256(b"7").digest()},
+    ),
+    "key not yet": (answer.RETIRED, {}, {"key": key(8)}),
+    "key not yet, the first that it signs": (answer.ACCEPTED, {}, {"key": key(7)}),
     "other bytes of an accepted one": (answer.FORK, {}, {"stored": OTHER}),
     "other bytes of an accepted one, in quarantine": (answer.FORK, {}, {"stored": OTHER, "quarantine": "fork"}),
     "other bytes of a held one": (answer.FORK, {}, {"held": OTHER}),
@@ -263,8 +280,10 @@ def test_a_topic_that_is_no_device_s_has_nobody_to_answer(topic: str, offline: A
 
 def test_the_topic_s_device_must_be_the_segment_s(offline: Any) -> None:
     first, second = offline.device(1), offline.device(2)
-    reading = reading_of(offline, wrap(first.seal()), second.topic())
-    assert reading.fault and "expected the topic's" in reading.fault
+    segment = sign_usage(first.usage(), second.key.sign, second.key.id)
+    reading = reading_of(offline, wrap(segment), second.topic())
+    signed, usage, fault = open_reading(reading, second.key.public, verify)
+    assert signed and usage is None and fault and "expected the topic's" in fault
     assert reading.device_id == second.key.id  # who sent it gets the answer
 
 

@@ -34,6 +34,7 @@ from amos.protocol.segment import (
     Usage,
 )
 from amos_ledger import registry
+from amos_ledger.errors import ClockWrong
 from amos_ledger.intake import clocks
 from amos_ledger.intake.findings import FINDINGS
 
@@ -88,6 +89,11 @@ class Case:
 
     def issue(self, *unix_ms: int) -> None:
         for moment in unix_ms:
+            with self.world.folder.open_store() as store, store.transaction():
+                try:
+                    store.chain.anchors.check_clock(moment)
+                except ClockWrong:  # this world's clock goes as the case needs it
+                    store.chain.anchors.accept_clock(moment)
             assert self.world.ledger.date([self.forger.nonce()], moment) != [None]
         self.anchors += unix_ms
 

@@ -58,8 +58,8 @@ def test_another_key_or_type_is_refused() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"version": 0}, "version: expected 1 or 2"),
-        ({"version": 3}, "version: expected 1 or 2"),
+        ({"version": 0}, "version: expected 1 to 3"),
+        ({"version": 4}, "version: expected 1 to 3"),
         ({"period": "2026-13"}, "period: expected"),
         ({"period": "1999-12"}, "period: expected a year from 2000 to 9998, found 1999"),
         ({"period": "9999-01"}, "period: expected a year from 2000 to 9998, found 9999"),

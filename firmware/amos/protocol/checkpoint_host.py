@@ -71,9 +71,9 @@ def open_checkpoint(note: bytes, origin: str, public_key: bytes, verify: Verify)
 
     Raises `MessageError` for a note of another form, `SignatureError` without a good signature by this key.
     """
-    text, lines = _split_note(note)
+    text, lines = split_note(note)
     key_id = note_key_id(origin, public_key)
-    ours = [signature for name, found, signature in map(_signature, lines) if (name, found) == (origin, key_id)]
+    ours = [signature for name, found, signature in map(signature_of, lines) if (name, found) == (origin, key_id)]
     if not ours or not all(
         len(signature) == _SIGNATURE_BYTES and verify(public_key, text, signature) for signature in ours
     ):
@@ -81,7 +81,8 @@ def open_checkpoint(note: bytes, origin: str, public_key: bytes, verify: Verify)
     return _decode(text, origin)
 
 
-def _split_note(note: bytes) -> tuple[bytes, list[str]]:
+def split_note(note: bytes) -> tuple[bytes, list[str]]:
+    """(text, signature lines) of a signed note, nothing verified. Raises `MessageError`."""
     if len(note) > CHECKPOINT_BYTES_MAX:
         raise MessageError(f"checkpoint: expected at most {CHECKPOINT_BYTES_MAX} bytes, found {len(note)}")
     try:
@@ -96,8 +97,8 @@ def _split_note(note: bytes) -> tuple[bytes, list[str]]:
     return (text + "\n").encode(), signatures[:-1].split("\n")
 
 
-def _signature(line: str) -> tuple[str, bytes, bytes]:
-    """(key name, key id, signature) of a signature line."""
+def signature_of(line: str) -> tuple[str, bytes, bytes]:
+    """(key name, key id, signature) of a signature line. Raises `MessageError`."""
     name, space, encoded = line.removeprefix(_MARK).partition(" ")
     content = _base64(encoded) if line.startswith(_MARK) and space and name and "+" not in name else b""
     if len(content) <= _KEY_ID_BYTES:

@@ -8,8 +8,7 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import SigningKey, VerifyKey
 
 from amos.crypto import public_key, sign, verify
-from amos.protocol.errors import MessageError, SignatureError
-from amos_ledger.log.checkpoint import (
+from amos.protocol.checkpoint_host import (
     Checkpoint,
     check_origin,
     note_key_id,
@@ -17,6 +16,7 @@ from amos_ledger.log.checkpoint import (
     sign_checkpoint,
     verifier_key,
 )
+from amos.protocol.errors import MessageError, SignatureError
 
 SEED = bytes(range(32))
 KEY = public_key(SEED)

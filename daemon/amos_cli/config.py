@@ -1,0 +1,89 @@
+"""Options in a TOML file, beside the command line: the same names without the dashes, checked as those are.
+
+What stands on the command line goes before what stands in the file. A key that is none, and a value of another kind,
+are refused with the file and the key, and the nearest key that is one.
+"""
+
+import difflib
+import inspect
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import typer
+
+CONFIG_BYTES_MAX = 1 << 20
+_KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number"}
+"""Those of TOML's that an option may have; every other option takes a text, as on the command line."""
+_OWN = ("help", "config", "json", "install-completion", "show-completion")
+"""What says how to run the command at this moment, and has no place in a file."""
+
+
+def _apply(context: typer.Context, path: Path | None) -> Path | None:
+    if path is not None and not context.resilient_parsing:
+        options = {_key(option): option for option in context.command.params if _is_option(option)}
+        hints = get_type_hints(inspect.unwrap(context.command.callback or _apply))
+        defaults = dict(context.default_map or {})
+        for key, value in _read(path).items():
+            option = options.get(key)
+            if option is None:
+                near = difflib.get_close_matches(key, options, 1)
+                hint = f"; did you mean {near[0]}?" if near else f"; expected one of {', '.join(sorted(options))}"
+                raise typer.BadParameter(f"{path}: {key}: no setting of this command{hint}")
+            defaults[str(option.name)] = _checked(path, key, hints.get(str(option.name), str), value)
+        context.default_map = defaults
+    return path
+
+
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Options in TOML, by their names without dashes; the command line goes before it.",
+        exists=True,
+        dir_okay=False,
+        is_eager=True,
+        callback=_apply,
+    ),
+]
+
+
+def _is_option(parameter: Any) -> bool:
+    return parameter.param_type_name == "option" and _key(parameter) not in _OWN
+
+
+def _key(option: Any) -> str:
+    return str(max(option.opts, key=len)).lstrip("-")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(CONFIG_BYTES_MAX + 1)
+        if len(text) > CONFIG_BYTES_MAX:
+            raise typer.BadParameter(f"{path}: expected at most {CONFIG_BYTES_MAX} bytes")
+        return tomllib.loads(text.decode())
+    except OSError as error:
+        raise typer.BadParameter(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise typer.BadParameter(f"{path}: expected TOML: {error}") from None
+
+
+def _checked(path: Path, key: str, kind: Any, value: Any) -> Any:
+    """The value as the option takes it; its range and meaning are checked where those of the command line are."""
+    if get_origin(kind) is list:
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return value
+        raise typer.BadParameter(f"{path}: {key}: expected a list of texts, found {_shown(value)}")
+    kinds = {each for each in get_args(kind) or (kind,) if each is not type(None)}
+    expected, named = next((row for row in _KINDS.items() if row[0] in kinds), (str, "a text"))
+    if expected is float and type(value) is int:
+        value = float(value)
+    if type(value) is not expected:
+        raise typer.BadParameter(f"{path}: {key}: expected {named}, found {_shown(value)}")
+    return value
+
+
+def _shown(value: Any) -> str:
+    return repr(value)[:60]

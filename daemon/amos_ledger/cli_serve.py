@@ -1,0 +1,65 @@
+"""`amos ledger serve`: the ledger at the broker, until it is ended."""
+
+import logging
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from amos.edges.notify_host import heartbeat
+from amos_cli.config import Config
+from amos_cli.paths import file_option
+from amos_ledger.command import LedgerFolder, one_line_errors
+from amos_ledger.errors import BrokerUnusable
+from amos_ledger.folder import Folder
+from amos_ledger.ledger import Ledger
+from amos_ledger.metrics import Gauges, serving_metrics
+from amos_ledger.mqtt import MqttEdge
+from amos_ledger.service import Service
+from amos_ledger.witnesses import Cosigning, read_policy_file
+from amos_mqtt.broker import broker_of
+
+
+def serve(
+    folder: LedgerFolder,
+    broker: Annotated[str, typer.Option(metavar="HOST:PORT", help="The MQTT broker; port 1883, with TLS 8883.")],
+    once_idle: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="End after this long without a message.")
+    ] = None,
+    mqtt_version: Annotated[str, typer.Option(help="auto, 5 or 3.1.1.")] = "auto",
+    tls_ca: Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")] = None,
+    tls_certificate: Annotated[Path | None, file_option(help="The ledger's certificate (PEM).")] = None,
+    tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
+    username: Annotated[str | None, typer.Option(metavar="NAME", help="Name to log in with at the broker.")] = None,
+    password_file: Annotated[Path | None, file_option(help="Its password, in the first line.")] = None,
+    metrics: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Serve /metrics (Prometheus) and /health there.")
+    ] = None,
+    policy: Annotated[
+        Path | None, file_option(metavar="FILE", help="Have these witnesses cosign (c2sp.org/tlog-policy).")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Take usage from the broker, answer with receipts or refusals, until ended (SIGTERM, Ctrl-C)."""
+    logging.basicConfig(format="%(asctime)s ledger: %(message)s", level=logging.INFO)
+    report = logging.getLogger("amos.ledger").info
+    with one_line_errors(folder):
+        where = broker_of(broker, mqtt_version, (tls_ca, tls_certificate, tls_key), username, password_file)
+        ledger = Folder(folder)
+        ledger.open_store().close()
+        rule = None if policy is None else read_policy_file(policy)
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        gauges = Gauges(ledger.path)
+        with ledger.serving(), serving_metrics(metrics, gauges):
+            edge = MqttEdge(where, f"amos-ledger-{ledger.key_id.hex()}", report)
+            report(f"serving {folder}, origin {ledger.trust.origin}")
+            if rule is not None:
+                Cosigning(ledger, rule, report, stop).start()
+            Service(Ledger(ledger), edge, report, stop, gauges, heartbeat()).run(once_idle)
+            report("ended")
+        if once_idle is not None and not edge.reached:
+            raise BrokerUnusable(f"broker: expected one at {where.name}, found none in {once_idle:g} s")

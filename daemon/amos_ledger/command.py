@@ -1,0 +1,32 @@
+"""What the ledger's commands share: their folder, and how they refuse."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from amos.protocol.errors import MessageError
+from amos_cli.output import error_sentence, refusals, refuse
+from amos_cli.paths import folder_argument
+from amos_ledger.errors import BrokerUnusable, LedgerError, StorageFailed
+from amos_mqtt.broker import BrokerSettingError
+
+LedgerFolder = Annotated[Path, folder_argument("DIR", help="The ledger's folder.")]
+
+
+@contextmanager
+def one_line_errors(folder: Path, as_json: bool = False, usage: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Every error ends the command as one line that names it."""
+    kinds = (LedgerError, MessageError)
+    try:
+        with refusals(*kinds, usage=(BrokerSettingError, *usage), unreachable=(BrokerUnusable,), as_json=as_json):
+            yield
+    except (OSError, sqlite3.Error) as error:
+        refuse(StorageFailed(f"{folder}: {error_sentence(error)}"), as_json)
+
+
+def utc(unix_s: int) -> str:
+    """The instant, for people."""
+    return f"{datetime.fromtimestamp(unix_s, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,62 @@
+"""What the ledger signed and cannot get back is given up: an entry of the log, signed by the operator.
+
+The next tree head is over more entries than the one that was given up, so that no two heads are over as many: leaves
+that say nothing follow the entry. Couriers are asked for the segments that were receipted there (`head_exchange.py`).
+"""
+
+import sqlite3
+from pathlib import Path
+
+from amos.crypto import verify
+from amos.protocol.errors import ProtocolError
+from amos.protocol.forgone import FORGONE_LEAF, Forgone, open_forgone
+from amos.protocol.limits import FORGONE_BYTES_MAX
+from amos_ledger import registry
+from amos_ledger.errors import ForgoneRefused, StorageFailed
+from amos_ledger.folder import Folder
+from amos_ledger.heads import Heads
+from amos_ledger.ledger import Ledger
+from amos_ledger.limits import FORGONE_LEAVES_MAX
+
+
+def forgo(folder: Folder, data: bytes) -> tuple[Forgone, bool]:
+    """(what is given up, whether it was not before). Nobody may serve meanwhile. Raises `ForgoneRefused`,
+    `AlreadyServing`, `RolledBack` while more than this is missing, `StorageFailed`."""
+    try:
+        forgone: Forgone = open_forgone(data, folder.trust.operator_key, verify)
+    except ProtocolError as error:
+        raise ForgoneRefused(f"forgone: {error}") from None
+    if forgone.leaves() > FORGONE_LEAVES_MAX:
+        raise ForgoneRefused(f"forgone.lost_size: expected at most {FORGONE_LEAVES_MAX} more than kept_size")
+    try:
+        with folder.serving(), folder.open_store() as store:
+            fresh = data not in store.forgone()
+            if fresh:
+                with store.transaction():
+                    if store.size() != forgone.kept_size:
+                        raise ForgoneRefused(
+                            f"forgone.kept_size: expected the log's {store.size()} entries, found {forgone.kept_size}"
+                        )
+                    store.note_forgone(store.append([data] + [FORGONE_LEAF] * forgone.leaves()))
+                    store.chain.anchors.forget_heads()
+                    store.chain.anchors.forget(forgone.unix_s * 1000)
+            Heads(folder).check(store)
+            registry.publish(folder, store)
+        _make_receipts(folder)
+    except (OSError, sqlite3.Error) as error:
+        raise StorageFailed(f"{folder.path}: {error}") from None
+    return forgone, fresh
+
+
+def read_file(path: Path) -> bytes:
+    """A file's bytes, capped. Raises `ForgoneRefused`."""
+    return registry.read_capped(path, FORGONE_BYTES_MAX, ForgoneRefused)
+
+
+def _make_receipts(folder: Folder) -> None:
+    """What was recovered was receipted before: serving begins with what is new."""
+    ledger = Ledger(folder)
+    try:
+        ledger.make_receipts()
+    finally:
+        ledger.close()

@@ -1,0 +1,162 @@
+"""What this ledger signed and others keep, held against its own log.
+
+A folder that is put back as it was yesterday does not know what was signed since, and would sign a second history.
+The broker, couriers, mirrors and witnesses do know: they keep signed tree heads, and couriers keep segments with the
+receipts that they got for them. What is shown and the log does not contain is kept in the folder's `ahead/`, durably
+and for every process, and as long as it is there nothing is signed. It goes when the log contains it, or when an entry
+of the operator gives it up.
+
+Only this ledger's signature counts: whatever else is shown is counted, and changes nothing.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+
+from amos.crypto import verify
+from amos.edges.durable_host import sync_folder, write_whole
+from amos.protocol.cbor import loads
+from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint
+from amos.protocol.cose import TYP_USAGE, parse_typed
+from amos.protocol.envelope_host import unwrap
+from amos.protocol.errors import ProtocolError
+from amos.protocol.forgone import open_forgone
+from amos.protocol.limits import RECEIPTED_BYTES_MAX, SEGMENT_BYTES_MAX
+from amos.protocol.receipt import parse_receipt
+from amos.protocol.segment import Usage
+from amos_ledger.errors import RolledBack
+from amos_ledger.folder import Folder
+from amos_ledger.limits import AHEAD_HEADS_MAX
+from amos_ledger.store.store import Store
+
+_PAIR = b"\x82"
+"""How a pair of receipt and envelope begins in CBOR; no text does."""
+
+
+class Standing(IntEnum):
+    """How something shown stands to the log."""
+
+    FORGED = 0
+    """Not signed by this ledger, or nothing that it signs."""
+    CONTAINED = 1
+    AHEAD = 2
+    """Signed by this ledger, and over entries that the log does not have, or has otherwise."""
+
+
+@dataclass(frozen=True)
+class _Receipted:
+    """A segment that this ledger signed a receipt for. A receipt does not bind the size that it names, so it is by the
+    segment that the log is asked."""
+
+    size: int
+    root: bytes
+    device_id: bytes
+    sequence: int
+    sha256: bytes
+
+
+class Heads:
+    """What is kept for `folder`. Raises `OSError` and `sqlite3.Error` for what disk and database do."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    def take(self, store: Store, shown: bytes) -> Standing:
+        """Judge a signed note, or a receipt with its envelope; keep one that the log does not contain."""
+        opened = self._opened(shown)
+        if opened is None:
+            return Standing.FORGED
+        if self._contains(store, opened):
+            return Standing.CONTAINED
+        self._keep(opened, shown)
+        return Standing.AHEAD
+
+    def check(self, store: Store) -> None:
+        """Raise `RolledBack` while the log lacks something that this ledger signed. Call it before anything is signed
+        or appended."""
+        for name, opened in self._kept():
+            # What is shown was read first, and the log only grows: what it contains is found so.
+            if not self._contains(store, opened):
+                raise RolledBack(
+                    f"{self._folder.path}: this ledger signed a tree of {opened.size} entries that its log of"
+                    f" {store.size()} does not contain: an older copy was put in its place, or another process signs"
+                    " with its key; `amos ledger recover` gets back what was published"
+                )
+            (self._folder.ahead / name).unlink(missing_ok=True)
+
+    def highest(self) -> Checkpoint | None:
+        """The head over the most entries that the log does not contain, as far as is known."""
+        origin = self._folder.trust.origin
+        heads = [Checkpoint(origin, opened.size, opened.root) for _name, opened in self._kept()]
+        return max(heads, key=lambda head: head.size, default=None)
+
+    def _contains(self, store: Store, opened: Checkpoint | _Receipted) -> bool:
+        if isinstance(opened, Checkpoint):
+            contained = contains(store, opened)
+        else:
+            contained = store.chain.kept(opened.device_id, opened.sequence)[0] == opened.sha256
+        return contained or any(
+            open_forgone(entry, self._folder.trust.operator_key, verify).covers(opened.size, opened.root)
+            for entry in store.forgone()
+        )
+
+    def _kept(self) -> Iterator[tuple[str, Checkpoint | _Receipted]]:
+        """(file's name, what it says), the highest first."""
+        if not self._folder.ahead.is_dir():
+            return
+        names = [path.name for path in self._folder.ahead.iterdir() if not path.name.startswith(".")]
+        for name in sorted(names, reverse=True):
+            opened = self._opened((self._folder.ahead / name).read_bytes())
+            if opened is not None:
+                yield name, opened
+
+    def _keep(self, opened: Checkpoint | _Receipted, shown: bytes) -> None:
+        folder = self._folder.ahead
+        if not folder.is_dir():
+            folder.mkdir(0o700, exist_ok=True)
+            sync_folder(folder)
+        path = folder / f"{opened.size:020}-{hashlib.sha256(shown).hexdigest()[:16]}"
+        names = sorted(item.name for item in folder.iterdir())
+        if path.name in names:
+            return
+        if len(names) >= AHEAD_HEADS_MAX:
+            if path.name < names[0]:
+                return  # higher ones say as much
+            (folder / names[0]).unlink(missing_ok=True)
+        write_whole(path, shown, 0o600)
+
+    def _opened(self, shown: bytes) -> Checkpoint | _Receipted | None:
+        try:
+            if shown.startswith(_PAIR):
+                return _open_receipted(shown, self._folder.public_key)
+            return open_checkpoint(shown, self._folder.trust.origin, self._folder.public_key, verify)
+        except ProtocolError:
+            return None
+
+
+def _open_receipted(shown: bytes, ledger_key: bytes) -> _Receipted | None:
+    if len(shown) > RECEIPTED_BYTES_MAX:
+        return None
+    pair = loads(shown)
+    if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(item, bytes) for item in pair):
+        return None
+    receipt, segment = parse_receipt(pair[0]), unwrap(pair[1])
+    root = receipt.check(segment, ledger_key, verify)
+    usage: Usage = Usage.decode(parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX).payload)
+    sha256 = hashlib.sha256(segment).digest()
+    return _Receipted(receipt.tree_size, root, usage.device_id, usage.sequence, sha256)
+
+
+def contains(store: Store, head: Checkpoint) -> bool:
+    """Whether the log begins with the entries that the head is over."""
+    return head.size <= store.size() and store.root(head.size) == head.root
+
+
+@contextmanager
+def checked_store(folder: Folder) -> Iterator[Store]:
+    """The store of a ledger that may sign and append. Raises `RolledBack` and what `Folder.open_store` raises."""
+    with folder.open_store() as store:
+        Heads(folder).check(store)
+        yield store

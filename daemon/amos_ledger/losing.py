@@ -1,0 +1,45 @@
+"""Segments that are gone for good: an entry of the log, signed by the operator, so that what waits for them goes on.
+
+A player declares what it lost itself. It cannot declare what it had a receipt for and has freed: when the ledger
+lost that and no courier has it, the operator does.
+"""
+
+import sqlite3
+from pathlib import Path
+
+from amos.crypto import verify
+from amos.protocol.errors import ProtocolError
+from amos.protocol.limits import LOSS_BYTES_MAX
+from amos.protocol.loss import Loss, open_loss
+from amos_ledger import clerk, registry
+from amos_ledger.errors import LossRefused, StorageFailed
+from amos_ledger.folder import Folder
+from amos_ledger.heads import checked_store
+
+
+def declare_loss(folder: Folder, data: bytes) -> tuple[Loss, int, bool]:
+    """(loss, how many held segments it let go on, whether it was not declared before). Works while the ledger serves.
+    Raises `LossRefused`, `RolledBack`, `StorageFailed`."""
+    try:
+        loss: Loss = open_loss(data, folder.trust.operator_key, verify)
+    except ProtocolError as error:
+        raise LossRefused(f"loss: {error}") from None
+    try:
+        with checked_store(folder) as store:
+            with store.transaction():
+                if store.chain.device(loss.device_id) is None:
+                    raise LossRefused(f"loss.device_id: expected an enrolled device, found {loss.device_id.hex()}")
+                fresh = (loss.first, loss.last) not in store.chain.lost(loss.device_id)
+                if fresh:
+                    store.append([data])
+                    store.chain.note_loss(loss.device_id, loss.first, loss.last)
+                released = list(clerk.release(store, loss.device_id))
+            registry.publish(folder, store)
+    except (OSError, sqlite3.Error) as error:
+        raise StorageFailed(f"{folder.path}: {error}") from None
+    return loss, len(released), fresh
+
+
+def read_file(path: Path) -> bytes:
+    """A file's bytes, capped. Raises `LossRefused`."""
+    return registry.read_capped(path, LOSS_BYTES_MAX, LossRefused)

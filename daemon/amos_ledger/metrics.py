@@ -1,0 +1,161 @@
+"""How the ledger fares, for machines: /metrics as Prometheus reads it, and /health for whoever asks whether it works.
+
+The service notes what it knows, each turn; what the store and the disk know is looked up when somebody asks, on the
+thread that answers. A name that is lost to a crash or a restart begins at nought again, as Prometheus expects. The
+package `prometheus-client` (extra `metrics`) writes the format, and is needed only where `--metrics` is used.
+"""
+
+import json
+import shutil
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from amos_ledger.errors import LedgerError, MetricsUnusable
+from amos_ledger.folder import Folder
+from amos_ledger.limits import DISK_FREE_BYTES_MIN, TURN_S_MAX
+from amos_ledger.records import Backlog
+from amos_mqtt.broker import BrokerSettingError, broker_at
+
+_PREFIX = "amos_ledger_"
+
+
+@dataclass
+class Gauges:
+    """What the service of `path` says of itself; each field is replaced whole, so that any thread may read it."""
+
+    path: Path
+    turned_s: float = field(default_factory=time.monotonic)
+    connected: bool = False
+    connections: int = 0
+    queued_messages: int = 0
+    unsent_answers: int = 0
+    trouble: str | None = None
+    verdicts: Counter[str] = field(default_factory=Counter)
+
+    def problems(self) -> list[str]:
+        """Why it does not work at this moment, in sentences; none: it works."""
+        found = []
+        still_s = time.monotonic() - self.turned_s
+        if still_s > TURN_S_MAX:
+            found.append(f"the service has not turned for {still_s:.0f} s")
+        if not self.connected:
+            found.append("the broker is not connected")
+        if self.trouble is not None:
+            found.append(f"cannot store: {self.trouble}")
+        free = shutil.disk_usage(self.path).free
+        if free < DISK_FREE_BYTES_MIN:
+            found.append(f"the disk has {free >> 20} MiB left")
+        return found
+
+
+@contextmanager
+def serving_metrics(address: str | None, gauges: Gauges) -> Iterator[None]:
+    """Answer at HOST:PORT as long as inside; None: nobody asks. Raises `MetricsUnusable`."""
+    if address is None:
+        yield
+        return
+    server = _server(address, gauges)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Threading(ThreadingMixIn, WSGIServer):
+    """One slow reader keeps nobody waiting."""
+
+    daemon_threads = True
+
+
+_Quiet = type("_Quiet", (WSGIRequestHandler,), {"timeout": 10, "log_message": lambda *_: None})
+"""A line for each scrape would fill the log; and whoever asks and then says nothing is not waited for."""
+
+
+def _server(address: str, gauges: Gauges) -> WSGIServer:
+    try:
+        from prometheus_client import CollectorRegistry, make_wsgi_app
+    except ImportError:
+        raise MetricsUnusable("metrics: expected the package prometheus-client; install 'amos[metrics]'") from None
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collector(gauges))
+    metrics = make_wsgi_app(registry)
+
+    def answer(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/metrics":
+            shown: Iterable[bytes] = metrics(environ, start)
+            return shown
+        if path != "/health":
+            start("404 Not Found", [("Content-Type", "text/plain")])
+            return [b"/metrics and /health\n"]
+        problems = gauges.problems()
+        start("503 Service Unavailable" if problems else "200 OK", [("Content-Type", "application/json")])
+        return [json.dumps({"healthy": not problems, "problems": problems}).encode() + b"\n"]
+
+    try:
+        where = broker_at(address)
+        return make_server(where.host, where.port, answer, server_class=_Threading, handler_class=_Quiet)
+    except (OSError, BrokerSettingError) as error:
+        raise MetricsUnusable(f"metrics: expected a free HOST:PORT, found {address[:80]!r}: {error}") from None
+
+
+class _Collector:
+    """Makes the metrics of each scrape."""
+
+    def __init__(self, gauges: Gauges) -> None:
+        self._gauges = gauges
+
+    def collect(self) -> Iterator[Any]:
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        for name, (text, value) in {**self._own(), **self._stored()}.items():
+            yield GaugeMetricFamily(_PREFIX + name, text, value)
+        verdicts = CounterMetricFamily(_PREFIX + "answers", "Messages answered since the start.", labels=["verdict"])
+        for verdict, count in sorted(self._gauges.verdicts.copy().items()):
+            verdicts.add_metric([verdict], count)
+        yield verdicts
+
+    def _own(self) -> dict[str, tuple[str, float]]:
+        gauges = self._gauges
+        disk = shutil.disk_usage(gauges.path)
+        return {
+            "broker_connected": ("Whether the broker is connected.", gauges.connected),
+            "broker_connections": ("Connections since the start.", gauges.connections),
+            "queued_messages": ("Messages that came and are not decided yet.", gauges.queued_messages),
+            "unsent_answers": ("Answers that wait for a connection.", gauges.unsent_answers),
+            "storing_fails": ("Whether nothing can be stored at this moment.", gauges.trouble is not None),
+            "seconds_since_turn": ("Since the service's loop turned.", time.monotonic() - gauges.turned_s),
+            "disk_free_bytes": ("Free on the ledger's disk.", disk.free),
+            "disk_size_bytes": ("Of the ledger's disk.", disk.total),
+        }
+
+    def _stored(self) -> dict[str, tuple[str, float]]:
+        """What store and published folder say; left out while they cannot be read."""
+        found: dict[str, tuple[str, float]] = {}
+        try:
+            folder = Folder(self._gauges.path)
+            published_s = (folder.public / "checkpoint").stat().st_mtime
+            with folder.open_store_to_read() as store:
+                backlog: Backlog = store.backlog()
+        except (OSError, sqlite3.Error, LedgerError):
+            return found
+        return {
+            "checkpoint_age_seconds": ("Since the last checkpoint.", max(time.time() - published_s, 0.0)),
+            "log_entries": ("Entries of the log.", backlog.log_size),
+            "segments_without_receipt": ("Accepted segments that have no receipt yet.", backlog.without_receipt),
+            "held_segments": ("Segments that wait for something else.", backlog.held),
+            "devices": ("Devices enrolled.", backlog.devices),
+            "quarantined_devices": ("Devices in quarantine.", backlog.quarantined),
+        }

@@ -1,0 +1,74 @@
+"""Tree heads of this ledger asked for where others keep them, before a command signs: mirrors and the broker.
+
+Contract: who is asked and does not answer is an error, since a head that nobody was asked about stops nothing.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+
+from amos.protocol.limits import CHECKPOINT_BYTES_MAX
+from amos.protocol.topics import CHECKPOINT
+from amos_ledger.errors import BrokerUnusable
+from amos_ledger.folder import Folder
+from amos_ledger.heads import Heads
+from amos_ledger.mirror import open_mirror
+from amos_ledger.public import CHECKPOINT as CHECKPOINT_NAME
+from amos_mqtt.broker import Broker
+from amos_mqtt.client import MqttClient
+from amos_mqtt.happenings import Arrival, Up
+from amos_mqtt.settings import ClientSettings
+
+REACH_S = 20.0
+"""For a connection; a broker of MQTT 3.1.1 is found out within it."""
+
+RETAINED_S = 2.0
+"""For what the broker retains, once connected."""
+
+
+def ask_outside(folder: Folder, mirrors: Sequence[str], broker: Broker | None) -> None:
+    """Hold the heads that are kept there against the log; one that it lacks is kept, and stops what is signed.
+
+    Raises `MirrorFailed`, `BrokerUnusable`, and what `Folder.open_store` and `Heads` raise.
+    """
+    notes = [open_mirror(place).read(CHECKPOINT_NAME, CHECKPOINT_BYTES_MAX) for place in mirrors]
+    if broker is not None:
+        notes += _retained(broker)
+    with folder.open_store() as store:
+        for note in notes:
+            Heads(folder).take(store, note)
+
+
+def _retained(broker: Broker) -> list[bytes]:
+    """What the broker retains as the ledger's head; nothing when it has none."""
+    woken = threading.Event()
+    settings = ClientSettings(f"amos-heads-{secrets.token_hex(6)}", CHECKPOINT_BYTES_MAX, pauses_s=(1, 2))
+    client: MqttClient[bytes] = MqttClient(broker, settings, _note, woken.set)
+    client.start(_clock_ms())
+    end_s = time.monotonic() + REACH_S
+    reached = False
+    found: list[bytes] = []
+    try:
+        while time.monotonic() < end_s and not found:
+            woken.wait(0.05)
+            woken.clear()
+            for happening in client.poll(_clock_ms()):
+                if isinstance(happening, Up) and not reached:
+                    reached, end_s = True, time.monotonic() + RETAINED_S
+                    client.subscribe([CHECKPOINT])
+                elif isinstance(happening, Arrival):
+                    found.append(happening.message)
+    finally:
+        client.stop()
+    if not reached:
+        raise BrokerUnusable(f"broker: expected one at {broker.name}, found none in {REACH_S:g} s")
+    return found
+
+
+def _note(topic: str, payload: bytes) -> bytes | None:
+    return payload if topic == CHECKPOINT and len(payload) <= CHECKPOINT_BYTES_MAX else None
+
+
+def _clock_ms() -> int:
+    return time.monotonic_ns() // 1_000_000

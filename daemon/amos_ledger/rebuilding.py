@@ -1,0 +1,256 @@
+"""`amos ledger fsck --rebuild`: a new database from the log's entries, put in the place of the old one.
+
+What a crash leaves:
+  before the swap  `ledger.sqlite.new`, of no use to anyone; the next rebuild begins it anew
+  at the swap      the old database under its name, or the new one: a name is replaced at once
+  after it         the new database, and the old one as `ledger.sqlite.old-N`, which is nobody's but the operator's
+An entry comes from the store, or from the published bundles where the store's bytes are not those of its leaf hash.
+When some entry is sound in neither, or what is published does not follow, nothing is changed.
+"""
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from amos.edges.durable_host import sync_folder
+from amos.protocol.checkpoint_host import Checkpoint
+from amos.protocol.merkle import leaf_hash
+from amos_ledger.errors import LedgerError, NotRebuilt
+from amos_ledger.folder import Folder
+from amos_ledger.intake.clocks import dated_ms
+from amos_ledger.log import tree
+from amos_ledger.published_log import PublishedLog
+from amos_ledger.receipts import receipt_fault
+from amos_ledger.replay import rebuild
+from amos_ledger.scrub import keys_of, published_head
+from amos_ledger.store.comparison import CARRIED, Comparison
+from amos_ledger.store.store import Store
+from amos_ledger.usage_of_entry import usage_of
+
+_BESIDE = ("-wal", "-shm")
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What a rebuild came to.
+
+    size      entries of the log
+    mended    indexes of the entries that came from the published bundles
+    left      what of the old database's own knowledge could not be carried over
+    receipts  how many were not sound and will be given anew
+    kept      the old database
+    """
+
+    size: int
+    mended: tuple[int, ...]
+    left: tuple[str, ...]
+    receipts: int
+    kept: Path
+
+
+def rebuild_folder(folder: Folder, now_ms: int, at: Callable[[str], None] = lambda step: None) -> Rebuilt:
+    """Rebuild the store of a ledger that nobody serves; `at` is told of each step.
+
+    Raises `NotRebuilt`, `AlreadyServing`, another `LedgerError`, `OSError`, `sqlite3.Error`; then nothing was changed.
+    """
+    with folder.serving(), folder.publishing():
+        head, fault = published_head(folder)
+        if fault:
+            raise NotRebuilt(fault)
+        new = folder.store_path.with_name(folder.store_path.name + ".new")
+        for suffix in ("", *_BESIDE):
+            new.with_name(new.name + suffix).unlink(missing_ok=True)
+        with ExitStack() as held:
+            old = _lock(folder, held)
+            Store.create(new, folder.trust.origin, folder.public_key, _genesis(folder))
+            with Store(new) as store:
+                made = _fill(folder, store, head, now_ms)
+            at("made")
+            return replace(made, kept=_swap(folder.store_path, new, old, at))
+
+
+def _genesis(folder: Folder) -> bytes:
+    return f"amos-ledger/1 {folder.trust.origin}\n".encode()
+
+
+def _lock(folder: Folder, held: ExitStack) -> sqlite3.Connection | None:
+    """Let nobody write to the old database until it is replaced. All of it is in its main file then, for it keeps no
+    write-ahead log any more, which SQLite would find by its name and play into the new one.
+
+    None for a file that is no database: nobody writes to that.
+    """
+    try:
+        with suppress(LedgerError):  # a damaged one may still be read; an older one is brought to the present schema
+            folder.open_store().close()
+        connection = sqlite3.connect(folder.store_path, isolation_level=None, timeout=10.0)
+        held.callback(connection.close)
+        connection.execute("PRAGMA journal_mode=DELETE")
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        raise NotRebuilt(f"{folder.store_path}: {error}; end what has it open; nothing was changed") from None
+    except sqlite3.DatabaseError:
+        return None
+    return connection
+
+
+def _fill(folder: Folder, store: Store, head: Checkpoint | None, now_ms: int) -> Rebuilt:
+    published = PublishedLog(folder.public, 0 if head is None else head.size)
+    live: Comparison | None
+    try:
+        live = store.beside(folder.store_path)
+        size = live.size()
+    except sqlite3.DatabaseError:
+        live, size = None, published.size
+    source = _Source(live, published)
+    with store.snapshot():  # a transaction that takes no lock of the old database
+        rebuild(source.entries(max(size, published.size)), store, keys_of(folder), source.document)
+        if head is not None and store.root(head.size) != head.root:
+            raise NotRebuilt("public/checkpoint: expected the root of the entries, found another; nothing was changed")
+        left = _carry(store, live, now_ms)
+        _drop_damaged(store)
+        _mend_dates(store)
+        receipts = _without_unsound_receipts(folder, store)
+    return Rebuilt(store.size(), tuple(source.mended), tuple(left), receipts, folder.store_path)
+
+
+class _Source:
+    """Sound entries and documents: of the old store where they are, else of what is published."""
+
+    def __init__(self, live: Comparison | None, published: PublishedLog) -> None:
+        self._live = live
+        self._published = published
+        self.mended: list[int] = []
+
+    def entries(self, size: int) -> Iterator[bytes]:
+        """The first `size` entries. Raises `NotRebuilt` for one that is sound nowhere."""
+        for index in range(size):
+            stored, hashes = self._stored(index)
+            if stored is not None and leaf_hash(stored) in hashes:
+                yield stored
+                continue
+            found = self._published.entry(index)
+            if found is None or leaf_hash(found) not in hashes:
+                raise NotRebuilt(
+                    f"entry {index}: expected it sound in the store or in the published bundles, found it in neither;"
+                    " get its bundle from a mirror; nothing was changed"
+                )
+            self.mended.append(index)
+            yield found
+
+    def _stored(self, index: int) -> tuple[bytes | None, set[bytes]]:
+        """(the store's bytes, the leaf hashes that they may have). What is published is what was signed."""
+        leaf = self._published.leaf(index)
+        row: tuple[object, object] = (None, None)
+        if self._live is not None:
+            sql = (
+                f"SELECT (SELECT bytes FROM live.entry WHERE leaf_index = {index}),"
+                f" (SELECT hash FROM live.node WHERE position = {tree.stored_position(0, index)})"
+            )
+            with suppress(sqlite3.DatabaseError):
+                row = self._live.rows(sql)[0]
+        entry, node = (bytes(value) if isinstance(value, bytes) else None for value in row)
+        return entry, {value for value in (leaf, node) if value is not None}
+
+    def document(self, kind: str, sha256: bytes) -> bytes:
+        """The document; its hash is the caller's to compare. Raises `LookupError`."""
+        if self._live is not None:
+            column = {"manifest": "pack", "catalogue": "sha256"}[kind]
+            with suppress(sqlite3.DatabaseError):
+                rows = self._live.rows(f"SELECT bytes FROM live.{kind} WHERE {column} = x'{sha256.hex()}'")
+                if rows and _sha256(rows[0][0]) == sha256:
+                    return bytes(rows[0][0])
+        return self._published.document(kind, sha256)
+
+
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def _carry(store: Store, live: Comparison | None, now_ms: int) -> list[str]:
+    """Copy what the log does not give; the names of what could not be. Anchors that are not known are not judged."""
+    if live is None:
+        with store.transaction():
+            store.chain.anchors.forget(now_ms)
+        return [*CARRIED, "usage", "ledger"]
+    left = []
+    steps: list[tuple[str, Callable[[], object]]] = [(table, partial(live.carry, table)) for table in CARRIED]
+    steps += [("usage", live.carry_usage), ("ledger", live.carry_clock)]
+    for name, step in steps:
+        try:
+            with store.transaction():
+                step()
+        except sqlite3.DatabaseError:
+            left.append(name)
+    if {"anchor", "ledger"} & set(left):
+        with store.transaction():
+            store.chain.anchors.forget(now_ms)
+    return left
+
+
+def _drop_damaged(store: Store) -> None:
+    """Keep no message beside the log whose bytes are not those of its hash: its courier still has it."""
+    with store.transaction():
+        for table, device_id, sha256, segment in list(store.kept_segments()):
+            if hashlib.sha256(segment).digest() != sha256:
+                store.drop(table, device_id, sha256)
+
+
+def _mend_dates(store: Store) -> None:
+    """Play that the ledger's clock dates was at the instants that its segment says."""
+    with store.transaction():
+        for index, times in list(store.dates()):
+            said = dated_ms(usage_of(store.log.entry(index)))
+            if said != times:
+                store.date(index, said)
+
+
+def _without_unsound_receipts(folder: Folder, store: Store) -> int:
+    """Forget the receipts that do not verify: others, as good, are given for these segments. How many. And know the
+    heads that the others were given for, whatever the old database knew of them."""
+    roots: dict[int, bytes] = {}
+    sizes = set()
+    bad = []
+    for index, receipt, head_size in store.receipts():
+        if receipt_fault(store, store.log.entry(index), receipt, index, head_size, folder.public_key, roots):
+            bad.append(index)
+        else:
+            sizes.add(head_size)
+    with store.transaction():
+        store.forget_receipts(bad)
+        for size, root in store.chain.anchors.heads():
+            if not 0 < size <= store.size() or store.root(size) != root:
+                store.chain.anchors.forget_head(size)
+        for size in sizes:
+            store.chain.anchors.sign_head(size, store.root(size))
+    return len(bad)
+
+
+def _swap(path: Path, new: Path, old: sqlite3.Connection | None, at: Callable[[str], None]) -> Path:
+    """Put `new` in the place of `path`, durably; where the old one is kept."""
+    number = 1
+    while (kept := path.with_name(f"{path.name}.old-{number}")).exists():
+        number += 1
+    os.link(path, kept)
+    sync_folder(path.parent)
+    at("kept")
+    # What stands in a write-ahead log beside a file that is no database must not be played into the new one.
+    for suffix in _BESIDE:
+        beside = path.with_name(path.name + suffix)
+        if old is None and beside.exists():
+            beside.rename(kept.with_name(kept.name + suffix))
+    _sync(new)
+    at("ready")
+    os.replace(new, path)
+    sync_folder(path.parent)
+    at("swapped")
+    return kept
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

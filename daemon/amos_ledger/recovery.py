@@ -1,0 +1,223 @@
+"""A ledger's folder made again from what is published: any mirror of the public directory is a full back-up.
+
+What must be there is the ledger's key and whom it trusts (`ledger.key`, `trust.json`). The order, and what a crash
+leaves:
+
+    while bundles are fetched      those that fit are in `recovering/`; the next attempt does not fetch them again
+    while the store is rebuilt     a store under another name; the next attempt makes it anew
+    after the old store is moved   no store; `recover` again
+    after the new one has its name a ledger that continues the highest head of the mirrors
+
+Nothing is signed but what the log signed before: the same entries give the same checkpoint. What intake kept beside the
+log (held segments, evidence, anchors) is not published; couriers bring again what waits.
+"""
+
+import hashlib
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from amos.edges.durable_host import sync_folder, write_whole
+from amos.protocol.document import CATALOGUE, MANIFEST
+from amos.protocol.limits import CATALOGUE_BYTES_MAX, MANIFEST_BYTES_MAX
+from amos_ledger import opt_outs
+from amos_ledger.errors import RecoveryFailed
+from amos_ledger.folder import STORE_NAME, Folder
+from amos_ledger.heads import Heads, Standing
+from amos_ledger.ledger import Ledger
+from amos_ledger.log.tiles import Tile, bundle_entries
+from amos_ledger.mirror import Mirror, MirrorFailed, open_mirror
+from amos_ledger.mirrored_log import MirroredLog, NoMirror, Source, read_head
+from amos_ledger.public import CHECKPOINT, Public
+from amos_ledger.replay import DocumentOf, rebuild
+from amos_ledger.scrub import keys_of
+from amos_ledger.store.store import Store
+
+_STAGED = "ledger.recovered.sqlite"
+_FETCHED = "recovering"
+_SIDE_FILES = ("", "-wal", "-shm")
+_DOCUMENTS = {MANIFEST: ("manifests", MANIFEST_BYTES_MAX), CATALOGUE: ("catalogues", CATALOGUE_BYTES_MAX)}
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What the ledger has: `entries` in its log; `before` of them were there; `missing` more were signed, as far as is
+    known; `failures` says which mirrors could not help."""
+
+    entries: int
+    before: int
+    missing: int
+    failures: tuple[str, ...]
+
+
+def recover(folder: Folder, places: Sequence[str], say: Callable[[str], None] = lambda line: None) -> Recovered:
+    """Rebuild the store of `folder` from the highest of the mirrors. Nobody may serve meanwhile.
+
+    Raises `RecoveryFailed`, `NoMirror`, `TwoHistories`, `MirrorFailed`, `AlreadyServing`, `OSError`, `sqlite3.Error`;
+    the old store is in its place then.
+    """
+    with folder.serving():
+        sources, failures = _sources(folder, places)
+        log = MirroredLog(sources, _spare(folder.path / _FETCHED))
+        before = _present_size(folder)
+        _check_no_less(folder, log)
+        _fetch(folder, log, say)
+        staged = _build(folder, log, [source.mirror for source in sources])
+        with folder.publishing():
+            _put_in_place(folder, staged)
+        with folder.open_store() as store:
+            _publish(folder, store)
+            missing = _missing(folder, store)
+        if not missing:
+            _make_receipts(folder)
+        shutil.rmtree(folder.path / _FETCHED, ignore_errors=True)
+    return Recovered(log.head.size, before, missing, tuple(failures + log.failures))
+
+
+def _sources(folder: Folder, places: Sequence[str]) -> tuple[list[Source], list[str]]:
+    sources, failures = [], []
+    for place in places:
+        try:
+            sources.append(read_head(open_mirror(place), folder.trust.origin, folder.public_key))
+        except MirrorFailed as error:
+            failures.append(str(error))
+    if not sources:
+        raise NoMirror("; ".join(failures))
+    return sources, failures
+
+
+def _spare(fetched: Path) -> Callable[[Tile], bytes | None]:
+    def spare(tile: Tile) -> bytes | None:
+        path = fetched / _file_name(tile)
+        return path.read_bytes() if path.is_file() else None
+
+    return spare
+
+
+def _file_name(tile: Tile) -> str:
+    return f"{tile.index:016}-{tile.width}"
+
+
+def _present_size(folder: Folder) -> int:
+    try:
+        with folder.open_store() as store:
+            return store.size()
+    except Exception:  # damaged or absent: that is why it is made anew
+        return 0
+
+
+def _check_no_less(folder: Folder, log: MirroredLog) -> None:
+    """A store that has all of the mirror's log and more is not thrown away for less."""
+    try:
+        store = folder.open_store()
+    except Exception:
+        return
+    with store:
+        standing = Heads(folder).take(store, log.note)
+        if standing is Standing.CONTAINED and store.size() > log.head.size:
+            raise RecoveryFailed(
+                f"{folder.path}: has {store.size()} entries, which begin with the {log.head.size} of the mirror;"
+                " nothing is to be had there"
+            )
+
+
+def _fetch(folder: Folder, log: MirroredLog, say: Callable[[str], None]) -> None:
+    """Every bundle into `recovering/`, checked and durable."""
+    fetched = folder.path / _FETCHED
+    fetched.mkdir(0o700, exist_ok=True)
+    told_s = time.monotonic()
+    for tile, data in log.bundles():
+        if not (fetched / _file_name(tile)).is_file() or (fetched / _file_name(tile)).read_bytes() != data:
+            write_whole(fetched / _file_name(tile), data, 0o600)
+        if time.monotonic() - told_s >= 10:
+            told_s = time.monotonic()
+            say(f"{tile.first + tile.width} of {log.head.size} entries fetched")
+
+
+def _build(folder: Folder, log: MirroredLog, mirrors: Sequence[Mirror]) -> Path:
+    """A whole store under another name, checked to have the signed root."""
+    path = folder.path / _STAGED
+    for suffix in _SIDE_FILES:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    Store.create(path, folder.trust.origin, folder.public_key, f"amos-ledger/1 {folder.trust.origin}\n".encode())
+    with Store(path) as store:
+        entries = (entry for _tile, data in log.bundles() for entry in bundle_entries(data))
+        rebuild(entries, store, keys_of(folder), _documents(mirrors))
+        if store.size() != log.head.size or store.root() != log.head.root:
+            raise RecoveryFailed(f"{path}: expected the signed root over {log.head.size} entries, found another")
+        log.check_others(store.log.cached())
+        with store.transaction():
+            store.chain.anchors.forget(time.time_ns() // 1_000_000)
+            store.chain.anchors.forget_heads()
+    return path
+
+
+def _documents(mirrors: Sequence[Mirror]) -> DocumentOf:
+    """The documents that the log names, from whichever mirror has them right."""
+
+    def document(kind: str, sha256: bytes) -> bytes:
+        folder, bytes_max = _DOCUMENTS[kind]
+        name = f"{folder}/{sha256.hex()}.cose"
+        failures = []
+        for mirror in mirrors:
+            try:
+                data = mirror.read(name, bytes_max)
+            except MirrorFailed as error:
+                failures.append(str(error))
+                continue
+            if hashlib.sha256(data).digest() == sha256:
+                return data
+            failures.append(f"{mirror.name}/{name}: expected bytes with that SHA-256")
+        raise RecoveryFailed(f"{name}: {'; '.join(failures)}; put the file there, and recover again")
+
+    return document
+
+
+def _put_in_place(folder: Folder, staged: Path) -> None:
+    """The old store keeps a name of its own: what it had beside the log may be wanted."""
+    aside = _unused(folder.path / f"{STORE_NAME}.before-recovery")
+    for suffix in _SIDE_FILES:
+        old = folder.path / (STORE_NAME + suffix)
+        if old.exists():
+            old.rename(aside.with_name(aside.name + suffix))
+    staged.rename(folder.path / STORE_NAME)
+    sync_folder(folder.path / STORE_NAME)
+
+
+def _publish(folder: Folder, store: Store) -> None:
+    """Publish the log; what another history left in the public directory goes aside."""
+    checkpoint = folder.public / CHECKPOINT
+    if checkpoint.exists() and Heads(folder).take(store, checkpoint.read_bytes()) is not Standing.CONTAINED:
+        folder.public.rename(_unused(folder.path / "public.before-recovery"))
+    else:
+        shutil.rmtree(folder.public / "tile", ignore_errors=True)  # partial ones may be of entries never signed
+    public = Public(folder.public, folder.public_key, folder.sign)
+    with folder.publishing():
+        public.publish(store, lambda step: None)
+    lists = store.opt_out_lists(store.size())
+    if lists:
+        public.write(opt_outs.NAME, lists[-1])
+
+
+def _make_receipts(folder: Folder) -> None:
+    """For what couriers ask again about: the log was receipted before, and serving begins with what is new."""
+    ledger = Ledger(folder)
+    try:
+        ledger.make_receipts()
+    finally:
+        ledger.close()
+
+
+def _missing(folder: Folder, store: Store) -> int:
+    """How many entries more than the log has were signed, as far as is known."""
+    highest = Heads(folder).highest()
+    return 0 if highest is None else max(highest.size - store.size(), 0)
+
+
+def _unused(path: Path) -> Path:
+    number, candidate = 1, path
+    while candidate.exists():
+        number, candidate = number + 1, path.with_name(f"{path.name}-{number}")
+    return candidate

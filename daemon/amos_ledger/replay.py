@@ -1,0 +1,242 @@
+"""The store worked out again from the entries of the log alone: everything that decides what is paid is among them.
+
+`rebuild` is what `fsck` compares the live store with, what `fsck --rebuild` puts in its place, and what recovers a
+ledger from published bundles. What the log does not say is not there afterwards; DESIGN.md lists it.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+
+from amos.crypto import verify
+from amos.protocol.batch import batch_unix_s
+from amos.protocol.catalogue import Catalogue, open_catalogue
+from amos.protocol.closing import Closing, open_closing
+from amos.protocol.cose import (
+    HEADER_TYP,
+    TYP_ENROLMENT,
+    TYP_FORGONE,
+    TYP_LOSS,
+    TYP_OPT_OUTS,
+    TYP_REVOCATION,
+    TYP_RULING,
+    TYP_STATEMENT,
+    TYP_USAGE,
+    parse,
+)
+from amos.protocol.document import CATALOGUE, MANIFEST, read_document
+from amos.protocol.enrolment import Enrolment, open_enrolment
+from amos.protocol.envelope_host import wrap
+from amos.protocol.errors import ProtocolError
+from amos.protocol.forgone import FORGONE_LEAF, open_forgone
+from amos.protocol.loss import Loss, open_loss
+from amos.protocol.manifest import Manifest, open_manifest
+from amos.protocol.opt_outs import OptOuts, open_opt_outs
+from amos.protocol.quarantine import Ruling, open_ruling, read_quarantine
+from amos.protocol.revocation import Revocation, open_revocation
+from amos.protocol.segment import Usage, claimed_device_id, open_usage
+from amos_ledger.errors import NotRebuilt
+from amos_ledger.intake.placements import sounding_after
+from amos_ledger.intake.reading import reread
+from amos_ledger.log.tiles import ENTRY_BYTES_MAX
+from amos_ledger.records import Accepted, Device, Sealed, severed
+from amos_ledger.settlement.periods import PeriodError, assign_period, period_at, played_unix_s
+from amos_ledger.settlement.rollup import roll_up
+from amos_ledger.settlement.standing import Enrolled, counted_ms, flags_of, natural_period
+from amos_ledger.store.sessions import DELIVERED_MS_MAX
+from amos_ledger.store.store import Store
+
+CHUNK = 1024
+"""Entries of one transaction."""
+
+DocumentOf = Callable[[str, bytes], bytes]
+"""The signed bytes of the document of this kind (`MANIFEST`, `CATALOGUE`) with this SHA-256. Raises `LookupError`."""
+
+
+@dataclass(frozen=True)
+class LogKeys:
+    """Whose signatures the entries must have."""
+
+    ledger: bytes
+    operator: bytes
+    publisher: bytes
+
+
+@dataclass
+class _Undated:
+    """Usage from before the first batch entry, when receptions were in no entry: its closing says where it accrued."""
+
+    usage: Usage
+    manifest: Manifest
+    claimed: str | None
+
+
+def rebuild(entries: Iterable[bytes], store: Store, keys: LogKeys, document_of: DocumentOf) -> int:
+    """Fill `store`, fresh from `Store.create` with the log's first entry, with all entries of the log; how many.
+
+    Signatures are verified again, and documents held against their hashes, so entries may come from anywhere; that they
+    are those of a signed checkpoint is the caller's to compare (`store.root`). What would make a log that no ledger
+    writes, as a segment of a device in quarantine, `amos verify` finds. Raises `NotRebuilt`.
+    """
+    replay = _Replay(store, keys, document_of)
+    rest = iter(entries)
+    if next(rest, None) != store.log.entry(0):
+        raise NotRebuilt("entry 0: expected the first entry of this ledger's log")
+    while chunk := list(islice(rest, CHUNK)):
+        with store.transaction():
+            first = store.append(chunk)
+            for index, entry in enumerate(chunk, first):
+                replay.take(index, entry)
+    with store.transaction():
+        replay.finish()
+    return store.size()
+
+
+class _Replay:
+    """One pass over the log."""
+
+    def __init__(self, store: Store, keys: LogKeys, document_of: DocumentOf) -> None:
+        self._store = store
+        self._keys = keys
+        self._document_of = document_of
+        self._manifests: dict[bytes, Manifest] = {}
+        self._received: int | None = None
+        self._undated: dict[int, _Undated] = {}
+
+    def take(self, index: int, entry: bytes) -> None:
+        """Do what the entry did. Raises `NotRebuilt`."""
+        try:
+            if not self._take_text(index, entry):
+                self._take_signed(index, entry)
+        except (ProtocolError, PeriodError, LookupError) as error:
+            raise NotRebuilt(f"entry {index}: {error}") from None
+
+    def finish(self) -> None:
+        """Usage that no reception dates and no closing has settled accrues by its own clock, or to the first month of
+        which the log knows that the ledger received something."""
+        first = next(iter(self._store.batches()), None)
+        for index, found in list(self._undated.items()):
+            natural = found.claimed or (period_at(first) if first is not None else None)
+            if natural is None:
+                raise NotRebuilt(f"entry {index}: expected a later entry that dates the play")
+            self._settle(index, assign_period(natural, self._store.closed_periods())[0])
+
+    def _take_text(self, index: int, entry: bytes) -> bool:
+        received, document, quarantine = batch_unix_s(entry), read_document(entry), read_quarantine(entry)
+        if received is not None:
+            self._store.note_batch(index, received)
+            self._received = received
+        elif document is not None:
+            self._take_document(*document)
+        elif quarantine is not None:
+            device_id, _sequence, _sha256, reason = quarantine
+            self._store.quarantines.note(index, device_id, reason)
+        return entry == FORGONE_LEAF or (received, document, quarantine) != (None, None, None)
+
+    def _take_signed(self, index: int, entry: bytes) -> None:
+        store, keys = self._store, self._keys
+        typ = parse(entry, ENTRY_BYTES_MAX).header.get(HEADER_TYP)
+        if typ == TYP_USAGE:
+            self._take_usage(index, entry)
+        elif typ == TYP_ENROLMENT:
+            enrolment: Enrolment = open_enrolment(entry, keys.operator, verify)
+            store.chain.enrol(enrolment, index)
+        elif typ == TYP_REVOCATION:
+            revocation: Revocation = open_revocation(entry, keys.operator, verify)
+            store.chain.revoke(revocation.device_id, revocation.unix_s)
+        elif typ == TYP_LOSS:
+            loss: Loss = open_loss(entry, keys.operator, verify)
+            store.chain.note_loss(loss.device_id, loss.first, loss.last)
+        elif typ == TYP_FORGONE:
+            open_forgone(entry, keys.operator, verify)
+            store.note_forgone(index)
+        elif typ == TYP_RULING:
+            ruling: Ruling = open_ruling(entry, keys.operator, verify)
+            store.quarantines.rule(ruling, index)
+        elif typ == TYP_OPT_OUTS:
+            opt_outs: OptOuts = open_opt_outs(entry, keys.publisher, verify)
+            store.note_opt_outs(opt_outs.serial, index)
+        elif typ == TYP_STATEMENT:
+            self._take_closing(index, open_closing(entry, keys.ledger, verify))
+        else:
+            raise LookupError(f"typ: expected one that this version knows, found {typ}")
+
+    def _take_document(self, kind: str, serial: int, sha256: bytes) -> None:
+        data = self._document(kind, sha256)
+        if kind == MANIFEST:
+            self._store.documents.keep_manifest(sha256, data)
+            return
+        catalogue: Catalogue = open_catalogue(data, self._keys.publisher, verify)
+        if catalogue.serial != serial:
+            raise LookupError(f"catalogue.serial: expected {serial}, as the entry says, found {catalogue.serial}")
+        self._store.documents.keep_catalogue(serial, sha256, data)
+
+    def _document(self, kind: str, sha256: bytes) -> bytes:
+        data = self._document_of(kind, sha256)
+        if kind not in (MANIFEST, CATALOGUE) or hashlib.sha256(data).digest() != sha256:
+            raise LookupError(f"{kind} {sha256.hex()}: expected the bytes of this hash, found others")
+        return data
+
+    def _manifest(self, pack: bytes) -> Manifest:
+        if pack not in self._manifests:
+            self._manifests[pack] = open_manifest(self._document(MANIFEST, pack), self._keys.publisher, verify)
+        return self._manifests[pack]
+
+    def _take_usage(self, index: int, entry: bytes) -> None:
+        store = self._store
+        kid = bytes(parse(entry, ENTRY_BYTES_MAX).kid)
+        # A device that never changed its key has that key's id; of another, only the payload tells whose it is.
+        device = store.chain.device(kid) or store.chain.device(claimed_device_id(entry))
+        key = None if device is None else device.key(kid)
+        if device is None or key is None:
+            raise LookupError("usage: expected a key of a device enrolled before")
+        usage: Usage = open_usage(entry, key.public_key, verify, device.device_id)
+        reading = reread(entry, hashlib.sha256(wrap(entry)).digest(), device.site, device.device_id)
+        manifest = self._manifest(usage.pack)
+        if self._received is None:
+            accepted, counted = self._undated_play(index, usage, manifest), min(usage.delivered_ms(), DELIVERED_MS_MAX)
+        else:
+            accepted, counted = self._dated_play(index, usage, device, self._received)
+            store.add_rollup(accepted.period, usage, manifest)
+        if usage.lost_first is not None:
+            store.chain.declare_lost(usage)
+        store.chain.accept(reading, usage, accepted)
+        store.chain.count_time(usage.device_id, counted)
+
+    def _dated_play(self, index: int, usage: Usage, device: Device, received: int) -> tuple[Accepted, int]:
+        enrolled = Enrolled(device.first_enrolled_unix_s, device.counted_ms)
+        flags = flags_of(usage, received, enrolled)
+        natural = natural_period(usage, received, flags, enrolled)
+        period, late = assign_period(natural, self._store.closed_periods())
+        frames = {name: usage.played_frames() for name in flags}
+        accepted = Accepted(index, period, late, received, frames, self._sounding(usage), None, None)
+        return accepted, counted_ms(usage, flags)
+
+    def _undated_play(self, index: int, usage: Usage, manifest: Manifest) -> Accepted:
+        roll_up(usage, manifest)  # what is wrong with it is wrong with this entry, not with its closing
+        played_s = played_unix_s(usage)
+        try:
+            claimed = None if played_s is None else period_at(played_s)
+        except PeriodError:
+            claimed = None
+        self._undated[index] = _Undated(usage, manifest, claimed)
+        return Accepted(index, claimed or "", False, 0, {}, self._sounding(usage), None, None)
+
+    def _sounding(self, usage: Usage) -> bytes:
+        before: Sealed | None = self._store.chain.neighbours(usage.device_id, usage.sequence)[0]
+        follows = before is not None and before.sequence == usage.sequence - 1 and not severed(usage)
+        goes_on = before is not None and follows and before.session == usage.session
+        return sounding_after(usage, before.sounding if before is not None and goes_on else None)
+
+    def _take_closing(self, index: int, closing: Closing) -> None:
+        for leaf in closing.leaves() if self._undated else ():
+            if leaf in self._undated:
+                self._settle(leaf, closing.period)
+        self._store.note_closing(closing.period, index)
+
+    def _settle(self, leaf: int, period: str) -> None:
+        found = self._undated.pop(leaf)
+        late = found.claimed is not None and found.claimed < period
+        self._store.chain.move(found.usage, period, late)
+        self._store.add_rollup(period, found.usage, found.manifest)

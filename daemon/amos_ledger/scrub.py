@@ -1,0 +1,213 @@
+"""`amos ledger fsck`: everything that is stored held against what it must be. It changes nothing.
+
+Entries are held against their leaf hashes, and from sound entries the whole store is worked out again in a file of its
+own (`replay`) and compared. Beside it: published files, documents, receipts, heads, and what is kept of messages.
+"""
+
+import hashlib
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from amos.protocol.checkpoint_host import Checkpoint
+from amos.protocol.merkle import leaf_hash
+from amos_ledger.errors import EntryDamaged, NotRebuilt, RolledBack
+from amos_ledger.folder import Folder
+from amos_ledger.intake.clocks import dated_ms
+from amos_ledger.log import tree
+from amos_ledger.log.tiles import TILE_LEVELS, Tile, bundle, tiles_between
+from amos_ledger.public import Public
+from amos_ledger.published_log import PublishedLog
+from amos_ledger.receipts import receipt_fault
+from amos_ledger.replay import LogKeys, rebuild
+from amos_ledger.store.comparison import COUNTING, Comparison
+from amos_ledger.store.store import Store
+from amos_ledger.usage_of_entry import usage_of
+
+REBUILD = "run `amos ledger fsck --rebuild`"
+DROP = f"{REBUILD}, which drops it; its courier still has it"
+PUBLISH_AGAIN = "remove the file; the next publication writes it again"
+PUT_BACK = "put the newer store back, or rebuild from the published log with `amos ledger fsck --rebuild`"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not what it must be: where, what it is, and what to do."""
+
+    where: str
+    what: str
+    remedy: str
+
+
+def scrub(folder: Folder) -> list[Finding]:
+    """All that is wrong, none when nothing is. Raises `LedgerError` when it cannot look, `sqlite3.Error`, `OSError`."""
+    try:
+        folder.open_store().close()  # an older one is brought to the present schema
+        return _scrubbed(folder)
+    except sqlite3.OperationalError:
+        raise  # the disk refuses, or somebody holds it: that says nothing of what is stored
+    except (sqlite3.DatabaseError, EntryDamaged) as error:
+        return [Finding(folder.store_path.name, f"is damaged: {error}", REBUILD)]
+
+
+def _scrubbed(folder: Folder) -> list[Finding]:
+    with tempfile.TemporaryDirectory(prefix="amos-fsck-") as scratch:
+        path = Path(scratch) / "again.sqlite"
+        genesis = f"amos-ledger/1 {folder.trust.origin}\n".encode()
+        Store.create(path, folder.trust.origin, folder.public_key, genesis)
+        with Store(path) as again:
+            live = again.beside(folder.store_path)
+            with again.snapshot():
+                return list(_Scrub(folder, again, live).findings())
+
+
+class _Scrub:
+    """One look at one moment of the live store; `again` is filled with what its log gives."""
+
+    def __init__(self, folder: Folder, again: Store, live: Comparison) -> None:
+        self._folder = folder
+        self._again = again
+        self._live = live
+        self._size = live.size()
+
+    def findings(self) -> Iterator[Finding]:
+        damaged = [*self._damaged_entries(), *self._documents()]
+        yield from damaged
+        yield from self._kept()
+        if damaged:
+            return  # what would follow from the log cannot be told
+        try:
+            rebuild(self._entries(), self._again, keys_of(self._folder), self._document)
+        except NotRebuilt as error:
+            yield Finding("log", str(error), "nothing may be settled; look at the entry, and at `amos verify`")
+            return
+        yield from self._tables()
+        yield from self._receipts()
+        yield from self._heads()
+        yield from self._published()
+
+    def _entries(self) -> Iterator[bytes]:
+        return (entry for _index, entry in self._live.entries(0, self._size))
+
+    def _damaged_entries(self) -> Iterator[Finding]:
+        expected = 0
+        for index, entry in self._live.entries(0, self._size):
+            if index != expected:
+                yield Finding(f"entry {expected}", "is not in the store", REBUILD)
+            expected = index + 1
+            found = self._live.rows(
+                f"SELECT hash FROM live.node WHERE position = {tree.stored_position(0, index)}",
+            )
+            if not found or found[0][0] != leaf_hash(entry):
+                yield Finding(f"entry {index}", "its bytes are not those of its leaf hash", REBUILD)
+
+    def _documents(self) -> Iterator[Finding]:
+        for kind, column in (("manifest", "pack"), ("catalogue", "sha256")):
+            for sha256, data in self._live.each(f"SELECT {column}, bytes FROM live.{kind}"):
+                if hashlib.sha256(data).digest() != sha256:
+                    yield Finding(f"{kind} {sha256.hex()}", "its bytes are not those of its hash", REBUILD)
+
+    def _kept(self) -> Iterator[Finding]:
+        for table in ("held", "evidence"):
+            sql = f"SELECT device_id, sequence, sha256, segment FROM live.{table}"
+            for device_id, sequence, sha256, segment in self._live.each(sql):
+                if hashlib.sha256(segment).digest() != sha256:
+                    where = f"{table} segment {sequence} of {device_id.hex()}"
+                    yield Finding(where, "its bytes are not those of its hash", DROP)
+
+    def _document(self, kind: str, sha256: bytes) -> bytes:
+        column = {"manifest": "pack", "catalogue": "sha256"}[kind]
+        found = self._live.rows(f"SELECT bytes FROM live.{kind} WHERE {column} = x'{sha256.hex()}'")
+        if not found:
+            raise LookupError(f"{kind} {sha256.hex()}: expected it in the store, found nothing")
+        return bytes(found[0][0])
+
+    def _tables(self) -> Iterator[Finding]:
+        for table, columns in COUNTING.items():
+            for label, rows in (
+                ("does not have what its log gives", self._live.missing(table)),
+                ("has what its log does not give", self._live.surplus(table)),
+            ):
+                for row in rows:
+                    yield Finding(f"table {table}", f"{label}: {_row_text(columns, row)}", REBUILD)
+        for row in self._live.losses():
+            yield Finding("table lost", f"differs from the log: {_row_text('device_id, first, last', row)}", REBUILD)
+
+    def _receipts(self) -> Iterator[Finding]:
+        roots: dict[int, bytes] = {}
+        sql = (
+            "SELECT leaf_index, receipt, head_size, clock_epoch, start_unix_ms, end_unix_ms FROM live.usage"
+            " WHERE receipt IS NOT NULL OR start_unix_ms IS NOT NULL"
+        )
+        for index, receipt, head_size, epoch, start_ms, end_ms in self._live.each(sql):
+            entry = self._again.log.entry(index)
+            if receipt is not None:
+                what = receipt_fault(self._again, entry, receipt, index, head_size, self._folder.public_key, roots)
+                if what:
+                    yield Finding(f"receipt of entry {index}", what, REBUILD)
+            if start_ms is not None and (epoch is None or dated_ms(usage_of(entry)) != (start_ms, end_ms)):
+                yield Finding(f"dates of entry {index}", "are not those of its anchor", REBUILD)
+
+    def _heads(self) -> Iterator[Finding]:
+        read = self._again.log.read  # not kept in memory, of which a long log would take much
+        for size, root in self._live.rows("SELECT size, root FROM live.head"):
+            if not 0 < size <= self._size or tree.root(size, read) != root:
+                yield Finding(f"head of {size} entries", "is not the root of that many", REBUILD)
+
+    def _published(self) -> Iterator[Finding]:
+        head, fault = published_head(self._folder)
+        if fault:
+            yield Finding("public/checkpoint", fault, "move it away, and publish again")
+        if head is None:
+            return
+        if head.size > self._size or self._again.root(head.size) != head.root:
+            what = f"is of {head.size} entries that the store's {self._size} do not begin with"
+            yield Finding("public/checkpoint", what, PUT_BACK)
+            return
+        published = PublishedLog(self._folder.public, head.size)
+        read = self._again.log.read
+        for tile in tiles_between(0, head.size):
+            for form in {tile, *published.partials(tile)}:
+                found = published.bytes_of(form)
+                if found != self._wanted(form, read):
+                    what = "is not there" if found is None else "is not what the log gives"
+                    yield Finding(f"public/{form.path}", what, PUBLISH_AGAIN)
+        yield from self._published_documents()
+
+    def _wanted(self, tile: Tile, read: tree.Read) -> bytes:
+        if tile.level is None:
+            return bundle(entry for _, entry in self._again.entries(tile.first, tile.first + tile.width))
+        hashes = range(tile.first, tile.first + tile.width)
+        return b"".join(read(tile.level * TILE_LEVELS, index) for index in hashes)
+
+    def _published_documents(self) -> Iterator[Finding]:
+        for folder, sha256 in self._again.documents.names():
+            path = self._folder.public / folder / f"{sha256.hex()}.cose"
+            found = hashlib.sha256(path.read_bytes()).digest() if path.is_file() else None
+            if found != sha256:
+                what = "is not there" if found is None else "has not the bytes of its hash"
+                yield Finding(f"public/{folder}/{sha256.hex()}.cose", what, PUBLISH_AGAIN)
+
+
+def keys_of(folder: Folder) -> LogKeys:
+    """Whose signatures the folder's log must have."""
+    return LogKeys(folder.public_key, folder.trust.operator_key, folder.trust.publisher_key)
+
+
+def published_head(folder: Folder) -> tuple[Checkpoint | None, str]:
+    """(the published checkpoint, what is wrong with it): None and nothing where none is published yet."""
+    try:
+        return Public(folder.public, folder.public_key, folder.sign).last(folder.trust.origin), ""
+    except RolledBack as error:
+        return None, str(error)
+
+
+def _row_text(columns: str, row: tuple[object, ...]) -> str:
+    """A row as a person can look for it: its columns, long ones cut."""
+    shown = []
+    for name, value in zip(columns.split(","), row, strict=True):
+        text = value.hex() if isinstance(value, bytes) else str(value)
+        shown.append(f"{name.strip()} {text[:32]}")
+    return ", ".join(shown[:6])

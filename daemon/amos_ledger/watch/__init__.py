@@ -1,0 +1,1 @@
+"""Alerts about devices: what is wrong, what was told of it, and how it is told."""

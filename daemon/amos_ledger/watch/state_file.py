@@ -1,0 +1,41 @@
+"""What was told, on disk: whole after every crash, and one process at a time."""
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from amos.edges.durable_host import write_whole
+from amos.edges.private_host import open_private
+from amos_ledger.errors import WatchStateUnusable
+from amos_ledger.watch.alerts import Alerts
+
+VERSION = 1
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Nobody else reads and writes the state meanwhile."""
+    with open_private(path.with_name(path.name + ".lock"), "ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def read_state(path: Path) -> Alerts:
+    """What stands there; nothing, where nothing does. Raises `WatchStateUnusable`."""
+    try:
+        data = json.loads(path.read_bytes())
+        if data["version"] != VERSION:
+            raise ValueError
+        return Alerts.of_facts(data["alerts"])
+    except FileNotFoundError:
+        return Alerts()
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise WatchStateUnusable(f"{path}: expected what `watch` has written; move it away to begin anew") from None
+
+
+def write_state(path: Path, alerts: Alerts) -> None:
+    """When this returns, it survives a power cut. Raises `OSError`."""
+    text = json.dumps({"version": VERSION, "alerts": alerts.facts()}, indent=1, ensure_ascii=False)
+    write_whole(path, text.encode() + b"\n", 0o600)

@@ -1,0 +1,81 @@
+"""The ledger's tree head as this courier knows it: the highest that was ever shown, verified and durable.
+
+A ledger that shows a lower one than before has lost what it signed since: it was put back from a copy, and nobody may
+have told it. So the courier shows it what it keeps: the higher head, or a segment with the receipt that it got for it,
+whichever the shown head lacks. Only a courier that knows the ledger's key can tell.
+"""
+
+from dataclasses import dataclass
+
+from amos.crypto import verify
+from amos.protocol import topics
+from amos.protocol.cbor import dumps
+from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint
+from amos.protocol.errors import ProtocolError
+from amos_mqtt.back_off import back_off_ms
+from amos_sync.limits import HEAD_AGAIN_MS
+from amos_sync.spool import Spool
+
+
+@dataclass(frozen=True)
+class Objection:
+    """What to publish where, so that the ledger learns what it lacks."""
+
+    topic: str
+    payload: bytes
+
+
+class TreeHeads:
+    """The head that `spool` keeps. Without `ledger_key` nothing is kept and nothing objected to."""
+
+    def __init__(self, spool: Spool, site: str, ledger_key: bytes | None) -> None:
+        self._spool = spool
+        self._site = site
+        self._key = ledger_key
+        self._objections = 0
+        self._again_ms = 0
+
+    def came(self, note: bytes, now_ms: int, jitter_permille: int) -> Objection | None:
+        """The broker retains this note: stage a higher head; object to a lower one, again and again, with growing
+        pauses. Raises `ProtocolError` for a note that the ledger did not sign."""
+        if self._key is None:
+            return None
+        shown = _opened(note, self._key)
+        kept = self._spool.head()
+        highest = None if kept is None else _opened(kept, self._key)
+        if highest is not None and highest.origin != shown.origin:
+            raise ProtocolError(f"checkpoint.origin: expected {highest.origin}, found {shown.origin}")
+        if highest is None or shown.size > highest.size:
+            self._spool.stage_head(note)
+            self._objections = self._again_ms = 0
+        return self._objection(shown, highest, kept, now_ms, jitter_permille)
+
+    def _objection(
+        self, shown: Checkpoint, highest: Checkpoint | None, kept: bytes | None, now_ms: int, jitter_permille: int
+    ) -> Objection | None:
+        if now_ms < self._again_ms:
+            return None
+        objection = None
+        other = highest is not None and (shown.size, shown.root) != (highest.size, highest.root)
+        if other and highest is not None and kept is not None and shown.size <= highest.size:
+            objection = Objection(topics.courier_checkpoint_topic(self._site), kept)
+        if objection is None:
+            objection = self._receipted_after(shown.size)
+        if objection is not None:
+            self._objections += 1
+            self._again_ms = now_ms + back_off_ms(HEAD_AGAIN_MS, self._objections, jitter_permille)
+        return objection
+
+    def _receipted_after(self, size: int) -> Objection | None:
+        """A segment that was receipted under a leaf index which the shown tree does not have."""
+        found = self._spool.receipted_last()
+        if found is None or found.leaf_index < size:
+            return None
+        topic = topics.device_topic(self._site, found.device_id, topics.RECEIPTED)
+        return Objection(topic, dumps([found.receipt, found.payload]))
+
+
+def _opened(note: bytes, key: bytes) -> Checkpoint:
+    """Verified with the ledger's key; its name is the log's own, which the note says."""
+    origin = note.split(b"\n", 1)[0].decode(errors="replace")
+    return open_checkpoint(note, origin, key, verify)

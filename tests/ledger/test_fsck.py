@@ -1,0 +1,121 @@
+"""The database is a cache: what its log gives is what it has, and a new one made from the log takes its place."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from every_kind import NOON, everything, played, with_every_kind
+from typer.testing import CliRunner
+
+from amos.protocol.answer import ACCEPTED
+from amos.protocol.document import document_entry
+from amos_ledger import registry
+from amos_ledger.errors import NotRebuilt
+from amos_ledger.folder import Folder
+from amos_ledger.published_log import PublishedLog
+from amos_ledger.rebuilding import rebuild_folder
+from amos_ledger.replay import rebuild
+from amos_ledger.scrub import keys_of, published_head, scrub
+from amos_ledger.store.comparison import CARRIED, COUNTING
+from amos_ledger.store.store import Store
+from amos_tools.cli import app
+
+KEPT = Path(__file__).parent / "kept"
+
+
+def test_every_table_counts_or_is_carried(world: Any) -> None:
+    assert set(everything(world.folder.store_path)) == {*COUNTING, *CARRIED}
+
+
+def test_a_rebuilt_ledger_is_the_live_one(world: Any) -> None:
+    played(world)
+    world.ledger.close()
+    before = everything(world.folder.store_path)
+    rebuilt = rebuild_folder(world.folder, 0)
+    assert everything(world.folder.store_path) == before
+    assert everything(rebuilt.kept) == before
+    assert (rebuilt.left, rebuilt.mended, rebuilt.receipts, scrub(world.folder)) == ((), (), 0, [])
+
+
+def test_a_ledger_with_every_kind_of_entry_is_rebuilt_as_it_is(world: Any) -> None:
+    with_every_kind(world)
+    before = everything(world.folder.store_path)
+    assert {name for name, rows in before.items() if not rows} == set()
+    assert scrub(world.folder) == []
+    rebuilt = rebuild_folder(world.folder, 0)
+    assert everything(world.folder.store_path) == before
+    assert (rebuilt.left, rebuilt.mended, rebuilt.receipts, scrub(world.folder)) == ((), (), 0, [])
+
+
+def test_a_ledger_of_thousands_of_segments_is_rebuilt_as_it_is(world: Any) -> None:
+    devices = [world.device(number) for number in range(1, 9)]
+    for _ in range(10):
+        messages = [device.message(device.seal()) for device in devices for _ in range(32)]
+        assert {reply.answer.verdict for reply in world.ledger.take(messages, NOON)} == {ACCEPTED}
+    world.ledger.close()
+    before = everything(world.folder.store_path)
+    assert len(before["usage"]) == 2560
+    rebuild_folder(world.folder, 0)
+    assert everything(world.folder.store_path) == before and scrub(world.folder) == []
+
+
+def test_what_published_bundles_alone_give_is_what_counts(world: Any, tmp_path: Path) -> None:
+    with_every_kind(world)
+    head, _fault = published_head(world.folder)
+    assert head is not None
+    published = PublishedLog(world.folder.public, head.size)
+    entries = [published.entry(index) for index in range(head.size)]
+    assert None not in entries
+    path = tmp_path / "recovered.sqlite"
+    Store.create(path, world.folder.trust.origin, world.folder.public_key, entries[0])
+    with Store(path) as store:
+        assert rebuild(entries, store, keys_of(world.folder), published.document) == head.size
+        assert store.root() == head.root
+        live = store.beside(world.folder.store_path)
+        assert [table for table in COUNTING if live.missing(table) or live.surplus(table)] == []
+        assert live.losses() == []
+
+
+@pytest.mark.parametrize(
+    "entries, said",
+    [
+        (lambda genesis: [], "entry 0: expected the first entry"),
+        (lambda genesis: [genesis + b"x"], "entry 0: expected the first entry"),
+        (lambda genesis: [genesis, b"junk"], "entry 1: "),
+        (lambda genesis: [genesis, document_entry("manifest", 1, bytes(32))], "entry 1: .* found nothing"),
+        (lambda genesis: [genesis, b"amos-batch/1 7\n"], "entry 1: batch: expected a whole minute"),
+    ],
+)
+def test_what_is_no_log_is_not_rebuilt(world: Any, tmp_path: Path, entries: Any, said: str) -> None:
+    with world.folder.open_store() as store:
+        genesis = store.log.entry(0)
+    Store.create(tmp_path / "new.sqlite", world.folder.trust.origin, world.folder.public_key, genesis)
+    published = PublishedLog(world.folder.public, 1)
+    with Store(tmp_path / "new.sqlite") as store, pytest.raises(NotRebuilt, match=said):
+        rebuild(entries(genesis), store, keys_of(world.folder), published.document)
+
+
+@pytest.mark.parametrize("version", [2, 3, 4])
+def test_a_ledger_of_an_earlier_version_is_sound_and_rebuilt_as_it_is(tmp_path: Path, version: int) -> None:
+    shutil.unpack_archive(KEPT / f"schema_{version}.tar.gz", tmp_path)
+    folder = Folder(tmp_path / "ledger")
+    with folder.open_store() as store:
+        registry.publish(folder, store)
+    assert scrub(folder) == []
+    before = everything(folder.store_path)
+    rebuild_folder(folder, 0)
+    assert everything(folder.store_path) == before and scrub(folder) == []
+
+
+def test_by_command(world: Any) -> None:
+    played(world)
+    world.ledger.close()
+    run = CliRunner().invoke
+    assert run(app, ["ledger", "fsck", str(world.path)]).output == "nothing wrong\n"
+    said = run(app, ["ledger", "fsck", "--rebuild", str(world.path)])
+    assert said.exit_code == 0 and said.output.startswith("rebuilt from 11 entries; the old database is ")
+    facts = json.loads(run(app, ["ledger", "fsck", "--rebuild", str(world.path), "--json"]).output)
+    assert (facts["rebuilt"]["size"], facts["findings"]) == (11, [])
+    assert facts["rebuilt"]["kept"].endswith("ledger.sqlite.old-2")
