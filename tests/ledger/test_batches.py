@@ -1,9 +1,11 @@
-"""A batch leaves what its messages leave one at a time, byte for byte in every table."""
+"""A batch leaves what its messages leave one at a time, byte for byte in every table. The operator has a word between
+batches, and what he says is done in one transaction too."""
 
 import random
 import shutil
 import sqlite3
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from amos.protocol.answer import FORK
 from amos.protocol.envelope_host import wrap
+from amos.protocol.forgone import Forgone, sign_forgone
 from amos.protocol.segment import (
     CLOCK_SYNCHRONISED,
     FLAG_BEGIN,
@@ -23,9 +27,14 @@ from amos.protocol.segment import (
     PACE_CLOCKED,
     VERSION,
 )
+from amos_ledger import registry
+from amos_ledger.clerk import Outcome
+from amos_ledger.errors import EnrolmentRefused
 from amos_ledger.folder import Folder
+from amos_ledger.forgoing import forgo
 from amos_ledger.intake.reading import Message, read
 from amos_ledger.ledger import Ledger
+from amos_ledger.rulings import rule, ruling_on
 from amos_ledger.store.database import Database
 from signed_usage import columns, sign_usage
 
@@ -33,6 +42,9 @@ NOON, RATE_HZ, SPAN = 1_793_534_400, 44_100, 60 * 44_100
 AT = NOON + 7 * 86_400
 PLAYED = {"version": VERSION, "output_kind": OUTPUT_KIND_ALSA, "pace": PACE_CLOCKED, "seed_root": NO_SEED_ROOT}
 DATED = {"clock": CLOCK_SYNCHRONISED, "anchor_unix_ms": NOON * 1000, "anchor_ms": 0}
+Step = Callable[[Folder], Any]
+"""What the operator does between two batches."""
+
 LATER = {"clock": CLOCK_SYNCHRONISED, "anchor_unix_ms": NOON * 1000 + 5000, "anchor_ms": 5000}
 
 
@@ -46,12 +58,17 @@ def stage(shared_world: Any) -> Any:
     world.unknown_pack = type(world.pack).make(world.publisher, 9).id
     world.stranger = world.device(4, enrolled=False)
     for device in world.devices:  # so that roots of receipts can be named
-        world.take(device, device.seal(**PLAYED, **DATED))
+        world.take(device, device.seal(**honest(device)))
     with sqlite3.connect(world.path / "ledger.sqlite") as database:
         world.root = database.execute("SELECT root FROM head ORDER BY size").fetchone()[0]
     world.begun = [(device.sequence, device.previous, device.frame) for device in world.devices]
     world.ledger.close()
     return world
+
+
+def honest(device: Any) -> dict[str, Any]:
+    """What its segments say beside their rows; the third device never asks for the time."""
+    return PLAYED if device.number == 3 else PLAYED | DATED
 
 
 CHANGES: tuple[dict[str, Any], ...] = (
@@ -89,7 +106,7 @@ def history(stage: Any, device: Any, chance: random.Random) -> list[Message]:
     messages, hostile = [], chance.random() < 0.5
     continued = False
     for _ in range(chance.randrange(1, 9)):
-        changes: dict[str, Any] = {**PLAYED, **DATED}
+        changes: dict[str, Any] = {**honest(device)}
         if chance.random() < 0.4:
             changes |= sounding_on(device.frame, continued)
             continued = True
@@ -102,14 +119,19 @@ def history(stage: Any, device: Any, chance: random.Random) -> list[Message]:
         if chance.random() < 0.1:
             changes |= {"pack": stage.unknown_pack, "session": 3, "boot": 1}
         if hostile and chance.random() < 0.3:
-            changes |= chance.choice(CHANGES)
+            change = chance.choice(CHANGES)
+            changes = (DATED if {"anchor_unix_ms", "anchor_ms"} & change.keys() else {}) | changes | change
         if chance.random() < 0.1:
             changes["seed_root"] = stage.root
         rows = changes.pop("rows", None)
         if hostile and chance.random() < 0.1:
             messages.append(
-                device.message(sign_usage(device.usage(rows, **changes | {"underruns": 1}), device.key.sign))
+                device.message(
+                    sign_usage(device.usage(rows, **changes | {"underruns": 1}), device.signer.sign, device.signer.id)
+                )
             )
+        if device.handovers and chance.random() < 0.2:  # by the key that handed over
+            messages.append(device.message(sign_usage(device.usage(rows, **changes), device.key.sign)))
         segment = device.seal(rows, **changes)
         messages.append(device.message(segment))
         if chance.random() < 0.1:
@@ -122,10 +144,8 @@ def history(stage: Any, device: Any, chance: random.Random) -> list[Message]:
     return messages
 
 
-def traffic(stage: Any, chance: random.Random) -> list[Message]:
+def mixed(stage: Any, chance: random.Random) -> list[Message]:
     """What all of them send, mixed."""
-    for device, (sequence, previous, frame) in zip(stage.devices, stage.begun, strict=True):
-        device.sequence, device.previous, device.frame = sequence, previous, frame
     lines = [history(stage, device, chance) for device in stage.devices]
     lines.append([stage.stranger.message(stage.stranger.seal()), Message.of("amos/1/x", b"?")])
     result = []
@@ -135,20 +155,96 @@ def traffic(stage: Any, chance: random.Random) -> list[Message]:
     return result
 
 
+def traffic(stage: Any, chance: random.Random) -> list[list[Message] | Step]:
+    """Batches, and what the operator does between them: a key changed, segments rejected, quarantines lifted, a tree
+    head given up; and then what comes again and what goes on."""
+    for device, (sequence, previous, frame) in zip(stage.devices, stage.begun, strict=True):
+        device.sequence, device.previous, device.frame = sequence, previous, frame
+        device.signer, device.handovers = device.key, []
+    before = mixed(stage, chance)
+    turns: list[list[Message] | Step] = cut(before, chance)
+    rotating = chance.choice(stage.devices)
+    rotating.rotate(first=max(2, rotating.sequence + chance.choice((1, 1, 0, -2))))
+    early = [rotating.message(rotating.seal(**honest(rotating))) for _ in range(chance.randrange(3))]
+    if early:  # before the enrolment with their key
+        turns.append(early)
+    turns.append(enrolment(rotating.enrolment(stage.operator)))
+    if chance.random() < 0.7:
+        turns.append(ruling(stage.operator, lifts=False))
+    if chance.random() < 0.7:
+        turns.append(ruling(stage.operator, lifts=True))
+    if chance.random() < 0.3:
+        turns.append(giving_up(stage.operator))
+    again = [chance.choice(before) for _ in range(chance.randrange(6))]
+    return turns + cut(again + early + mixed(stage, chance), chance)
+
+
+def cut(messages: list[Message], chance: random.Random) -> list[Any]:
+    """In batches of any size."""
+    cuts = sorted({0, len(messages), *(chance.randrange(len(messages)) for _ in range(chance.choice((0, 0, 1, 3))))})
+    return [messages[first:end] for first, end in pairwise(cuts)]
+
+
+def enrolment(data: bytes) -> Step:
+    """Enrols a device with its other key."""
+
+    def step(folder: Folder) -> Any:
+        with folder.open_store() as store:
+            try:
+                return registry.enrol(folder, store, data)[1]
+            except EnrolmentRefused as error:  # something after the handover is accepted
+                return str(error)
+
+    return step
+
+
+def ruling(operator: Any, lifts: bool) -> Step:
+    """Rejects half of what each device in quarantine has, and what proves a fork; or lifts every quarantine."""
+
+    def step(folder: Folder) -> Any:
+        said = []
+        with folder.open_store() as store:
+            for device in store.quarantines.devices():
+                kept = store.quarantines.evidence(device.device_id)
+                chosen = [item.sha256.hex() for item in kept if item.verdict == FORK or item.sha256[0] & 1]
+                if lifts or chosen:
+                    named = None if lifts else chosen
+                    data = ruling_on(store, device.device_id, named, "looked into", operator.seed, lambda: AT)
+                    said.append(rule(folder, store, data).outcomes)
+        return said
+
+    return step
+
+
+def giving_up(operator: Any) -> Step:
+    """Gives up a tree head over two entries more than the log has."""
+
+    def step(folder: Folder) -> Any:
+        with folder.open_store() as store:
+            size = store.size()
+        forgone = Forgone(version=1, unix_s=AT, kept_size=size, lost_size=size + 2, lost_root=bytes(32))
+        return forgo(folder, sign_forgone(forgone, operator.id, operator.sign))[1]
+
+    return step
+
+
 def everything(path: Path) -> dict[str, list[Any]]:
     with sqlite3.connect(path / "ledger.sqlite") as database:
         names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {name: sorted(database.execute(f"SELECT * FROM {name}"), key=repr) for name in names}
 
 
-def left_by(stage: Any, path: Path, batches: list[list[Message]]) -> tuple[list[Any], dict[str, list[Any]], Any]:
-    """(outcomes, every table, answers at the end) of these batches taken in by a copy of the stage's ledger."""
+def left_by(stage: Any, path: Path, turns: list[Any]) -> tuple[list[Any], dict[str, list[Any]], Any]:
+    """(outcomes, every table, answers at the end) of these turns taken in by a copy of the stage's ledger."""
     shutil.rmtree(path, ignore_errors=True)
     shutil.copytree(stage.path, path)
     ledger = Ledger(Folder(path))
     outcomes: list[Any] = []
-    for batch in batches:
-        outcomes += ledger._persist([read(message) for message in batch], AT)
+    for turn in turns:
+        if callable(turn):
+            outcomes.append(turn(Folder(path)))
+        else:
+            outcomes += ledger._persist([read(message) for message in turn], AT)
     answers = [(reply.topic, reply.answer.encode()) for reply in ledger.tick()]
     ledger.close()
     return outcomes, everything(path), answers
@@ -162,6 +258,7 @@ def at_once(patch: pytest.MonkeyPatch) -> None:
 
 
 SEEN: Counter[int] = Counter()
+FILLED: Counter[str] = Counter()
 
 
 @given(st.integers(0, 1 << 32))
@@ -170,21 +267,28 @@ SEEN: Counter[int] = Counter()
 def test_a_batch_leaves_what_single_messages_leave(
     stage: Any, tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:
-    chance = random.Random(seed)
-    messages = traffic(stage, chance)
-    cuts = sorted({0, len(messages), *(chance.randrange(len(messages)) for _ in range(chance.choice((0, 0, 1, 3))))})
-    batches = [messages[first:end] for first, end in pairwise(cuts)]
+    turns = traffic(stage, random.Random(seed))
     path = tmp_path_factory.getbasetemp() / "compared"
-    together = left_by(stage, path, batches)
+    together = left_by(stage, path, turns)
     with pytest.MonkeyPatch.context() as patch:
         at_once(patch)
-        single = left_by(stage, path, [[message] for message in messages])
+        single = left_by(stage, path, [one for turn in turns for one in alone(turn)])
     for found, expected in zip(together, single, strict=True):
         assert found == expected
-    SEEN.update(outcome.verdict for outcome in together[0])
+    SEEN.update(outcome.verdict for outcome in together[0] if isinstance(outcome, Outcome))
+    FILLED.update(name for name, rows in together[1].items() if rows)
+    FILLED["keys that followed"] += sum(number > 1 for _id, number, *_ in together[1]["device_key"])
+    FILLED["quarantines lifted"] += sum(lifted is not None for *_, lifted in together[1]["quarantine"])
 
 
-def test_the_traffic_had_every_kind_of_verdict() -> None:
-    """Of those that messages can bring about: all but "unavailable" and "retired"."""
-    if sum(SEEN.values()) > 200:
-        assert len(SEEN) >= 9, SEEN
+def alone(turn: Any) -> list[Any]:
+    """The turn, a message at a time."""
+    return [turn] if callable(turn) else [[message] for message in turn]
+
+
+def test_the_traffic_had_every_kind_of_verdict_and_filled_every_table() -> None:
+    """Of those that messages can bring about: all but "unavailable"; and all tables that intake and rulings fill."""
+    if sum(SEEN.values()) > 500:
+        assert len(SEEN) >= 10, SEEN
+        wanted = ("device_key", "quarantine", "rejected", "forgone", "evidence", "held", "flag", "lost", "rollup")
+        assert all(FILLED[name] for name in (*wanted, "keys that followed", "quarantines lifted")), FILLED

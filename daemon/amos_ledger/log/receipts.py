@@ -43,7 +43,7 @@ def encoded_paths(size: int, root: bytes, leaves: Sequence[int], read: Read) -> 
 
 
 class _Above(NamedTuple):
-    """What the paths into a subtree have above it: how many hashes, and these; and the hash that it must have itself."""
+    """What the paths into a subtree have above it: how many hashes, which, and the hash that it must have itself."""
 
     depth: int
     path: bytes
