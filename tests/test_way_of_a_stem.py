@@ -22,8 +22,8 @@ from amos.protocol.link_courier_proof import Proof, prove
 from amos.protocol.link_courier_segment import read_segment
 from amos.protocol.link_courier_talk import Conversation
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.segment import open_usage
 from amos.protocol.topics import USAGE, device_topic
+from amos.protocol.usage_reader import open_usage
 from amos_ledger import registry
 from amos_ledger.folder import init_folder
 from amos_ledger.intake.reading import Message

@@ -12,17 +12,17 @@ from amos_cli.keys import public_key_of
 from amos_cli.output import AsJson, print_json
 from amos_cli.paths import file_argument, folder_argument
 from amos_ledger import forgoing, losing, recovery, registry
+from amos_ledger.cli_fsck import fsck
+from amos_ledger.cli_quarantine import app as quarantine_app
+from amos_ledger.cli_quarantine import held
 from amos_ledger.cli_serve import serve
 from amos_ledger.cli_status import status
+from amos_ledger.cli_trust import cosign, prove
 from amos_ledger.cli_watch import alerts, snooze, watch
 from amos_ledger.command import LedgerFolder, one_line_errors, utc
 from amos_ledger.folder import Folder, init_folder
-from amos_ledger.fsck_cli import fsck
 from amos_ledger.heads import checked_store
 from amos_ledger.opt_outs import add_opt_outs, read_opt_outs
-from amos_ledger.quarantine_cli import app as quarantine_app
-from amos_ledger.quarantine_cli import held
-from amos_ledger.trust_cli import cosign, prove
 
 app = typer.Typer(help="Keep the ledger: enrol devices, publish packs, serve couriers.", no_args_is_help=True)
 

@@ -16,8 +16,8 @@ from amos.protocol.answer import (
     Answer,
 )
 from amos.protocol.errors import ProtocolError
-from amos.protocol.limits import ENROLMENT_BYTES_MAX
-from amos.protocol.receipt import sign_receipt
+from amos.protocol.ledger_limits import ENROLMENT_BYTES_MAX
+from amos.protocol.signing import sign_receipt
 from amos.protocol.topics import ENROLLED, ENROLMENT, device_topic, parse_device_topic
 from amos_ledger import registry
 from amos_ledger.errors import EnrolmentRefused

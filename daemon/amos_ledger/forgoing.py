@@ -10,13 +10,13 @@ from pathlib import Path
 from amos.crypto import verify
 from amos.protocol.errors import ProtocolError
 from amos.protocol.forgone import FORGONE_LEAF, Forgone, open_forgone
-from amos.protocol.limits import FORGONE_BYTES_MAX
+from amos.protocol.ledger_limits import FORGONE_BYTES_MAX
 from amos_ledger import registry
 from amos_ledger.errors import ForgoneRefused, StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.heads import Heads
-from amos_ledger.ledger import Ledger
 from amos_ledger.limits import FORGONE_LEAVES_MAX
+from amos_ledger.recovery import make_receipts
 
 
 def forgo(folder: Folder, data: bytes) -> tuple[Forgone, bool]:
@@ -42,7 +42,7 @@ def forgo(folder: Folder, data: bytes) -> tuple[Forgone, bool]:
                     store.chain.anchors.forget(forgone.unix_s * 1000)
             Heads(folder).check(store)
             registry.publish(folder, store)
-        _make_receipts(folder)
+        make_receipts(folder)
     except (OSError, sqlite3.Error) as error:
         raise StorageFailed(f"{folder.path}: {error}") from None
     return forgone, fresh
@@ -51,12 +51,3 @@ def forgo(folder: Folder, data: bytes) -> tuple[Forgone, bool]:
 def read_file(path: Path) -> bytes:
     """A file's bytes, capped. Raises `ForgoneRefused`."""
     return registry.read_capped(path, FORGONE_BYTES_MAX, ForgoneRefused)
-
-
-def _make_receipts(folder: Folder) -> None:
-    """What was recovered was receipted before: serving begins with what is new."""
-    ledger = Ledger(folder)
-    try:
-        ledger.make_receipts()
-    finally:
-        ledger.close()

@@ -23,7 +23,8 @@ from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError
 from amos.protocol.forgone import open_forgone
-from amos.protocol.limits import RECEIPTED_BYTES_MAX, SEGMENT_BYTES_MAX
+from amos.protocol.ledger_limits import RECEIPTED_BYTES_MAX
+from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.segment import Usage
 from amos_ledger.errors import RolledBack

@@ -18,10 +18,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from amos.protocol.anchor import VERSION, Anchor, sign_anchor
+from amos.protocol.anchor import VERSION, Anchor
 from amos.protocol.answer import ACCEPTED, DUPLICATE, HELD, UNAVAILABLE, Answer
 from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.errors import ProtocolError
+from amos.protocol.signing import sign_anchor
 from amos.protocol.topics import ANCHOR, RECEIPT, device_topic
 from amos_ledger import clerk, enrolling
 from amos_ledger.clerk import Outcome

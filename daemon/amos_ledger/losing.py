@@ -9,7 +9,7 @@ from pathlib import Path
 
 from amos.crypto import verify
 from amos.protocol.errors import ProtocolError
-from amos.protocol.limits import LOSS_BYTES_MAX
+from amos.protocol.ledger_limits import LOSS_BYTES_MAX
 from amos.protocol.loss import Loss, open_loss
 from amos_ledger import clerk, registry
 from amos_ledger.errors import LossRefused, StorageFailed

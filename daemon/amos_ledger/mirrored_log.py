@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from amos.crypto import verify
 from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint
 from amos.protocol.errors import MessageError, ProtocolError
-from amos.protocol.limits import CHECKPOINT_BYTES_MAX
+from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
 from amos.protocol.merkle import leaf_hash
 from amos_ledger.errors import LedgerError
 from amos_ledger.log import tree

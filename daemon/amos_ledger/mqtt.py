@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from amos.protocol.limits import RECEIPTED_BYTES_MAX
+from amos.protocol.ledger_limits import RECEIPTED_BYTES_MAX
 from amos.protocol.topics import ALL_COURIER_CHECKPOINTS, ALL_ENROLMENTS, ALL_RECEIPTED, ALL_TIME, ALL_USAGE, CHECKPOINT
 from amos_ledger.intake.reading import Message
 from amos_mqtt.broker import Broker

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 
-from amos.protocol.limits import CHECKPOINT_BYTES_MAX
+from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
 from amos.protocol.topics import CHECKPOINT
 from amos_ledger.errors import BrokerUnusable
 from amos_ledger.folder import Folder

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from amos.protocol.errors import MessageError
-from amos.protocol.limits import CATALOGUE_BYTES_MAX
+from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX
 from amos_ledger.log.tiles import ENTRY_BYTES_MAX, TILE_WIDTH, Tile, bundle_entries
 
 _FOLDERS = {"manifest": "manifests", "catalogue": "catalogues"}

@@ -21,7 +21,8 @@ from pathlib import Path
 
 from amos.edges.durable_host import sync_folder, write_whole
 from amos.protocol.document import CATALOGUE, MANIFEST
-from amos.protocol.limits import CATALOGUE_BYTES_MAX, MANIFEST_BYTES_MAX
+from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX
+from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos_ledger import opt_outs
 from amos_ledger.errors import RecoveryFailed
 from amos_ledger.folder import STORE_NAME, Folder
@@ -71,7 +72,7 @@ def recover(folder: Folder, places: Sequence[str], say: Callable[[str], None] = 
             _publish(folder, store)
             missing = _missing(folder, store)
         if not missing:
-            _make_receipts(folder)
+            make_receipts(folder)
         shutil.rmtree(folder.path / _FETCHED, ignore_errors=True)
     return Recovered(log.head.size, before, missing, tuple(failures + log.failures))
 
@@ -201,7 +202,7 @@ def _publish(folder: Folder, store: Store) -> None:
         public.write(opt_outs.NAME, lists[-1])
 
 
-def _make_receipts(folder: Folder) -> None:
+def make_receipts(folder: Folder) -> None:
     """For what couriers ask again about: the log was receipted before, and serving begins with what is new."""
     ledger = Ledger(folder)
     try:

@@ -13,7 +13,8 @@ from amos.protocol.catalogue import Catalogue, open_catalogue
 from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError
-from amos.protocol.limits import CATALOGUE_BYTES_MAX, ENROLMENT_BYTES_MAX, MANIFEST_BYTES_MAX, REVOCATION_BYTES_MAX
+from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, ENROLMENT_BYTES_MAX, REVOCATION_BYTES_MAX
+from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.revocation import Revocation, open_revocation
 from amos.protocol.segment import TIER_RENDERER
@@ -57,9 +58,7 @@ def enrol(
             raise EnrolmentRefused(f"enrolment.unix_s: expected after {present[0]}, found {enrolment.unix_s}")
         chain, known = store.chain, store.chain.keys(enrolment.device_id)
         fault = (
-            _key_fault(chain, enrolment, known)
-            or _renderer_fault(chain, enrolment)
-            or _replacement_fault(chain, enrolment)
+            _key_fault(chain, enrolment, known) or _kind_fault(chain, enrolment) or _replacement_fault(chain, enrolment)
         )
         if fault is not None:
             raise EnrolmentRefused(f"enrolment.{fault}")
@@ -83,16 +82,14 @@ def _key_fault(chain: Chain, enrolment: Enrolment, known: list[tuple[int, bytes]
     return None
 
 
-def _renderer_fault(chain: Chain, enrolment: Enrolment) -> str | None:
-    """Why the device may not become a renderer, or cease to be one: what it played as the other would be impossible
-    when it arrives later."""
+def _kind_fault(chain: Chain, enrolment: Enrolment) -> str | None:
+    """Why the device may not become a renderer, or cease to be one. Its first enrolment says which it is: what it
+    played as the other may be under way however long, and would be impossible when it arrives."""
     present = chain.device(enrolment.device_id)
     if present is None or (present.tier == TIER_RENDERER) == (enrolment.tier == TIER_RENDERER):
         return None
-    if not chain.says_output(enrolment.device_id):
-        return None
-    played_as = "renderer" if present.tier == TIER_RENDERER else "player"
-    return f"tier: expected a {played_as}'s, as it has played, found {enrolment.tier}; give it a new key for another"
+    kind, other = ("renderer", "player") if present.tier == TIER_RENDERER else ("player", "renderer")
+    return f"tier: expected a {kind}'s, as it was enrolled first, found {enrolment.tier}; a {other} is another device"
 
 
 def revoke(folder: Folder, store: Store, data: bytes) -> tuple[Revocation, bool]:

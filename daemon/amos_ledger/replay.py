@@ -12,30 +12,20 @@ from itertools import islice
 from amos.crypto import verify
 from amos.protocol.batch import batch_unix_s
 from amos.protocol.catalogue import Catalogue, open_catalogue
-from amos.protocol.closing import Closing, open_closing
-from amos.protocol.cose import (
-    HEADER_TYP,
-    TYP_ENROLMENT,
-    TYP_FORGONE,
-    TYP_LOSS,
-    TYP_OPT_OUTS,
-    TYP_REVOCATION,
-    TYP_RULING,
-    TYP_STATEMENT,
-    TYP_USAGE,
-    parse,
-)
+from amos.protocol.closing import TYP_STATEMENT, Closing, open_closing
+from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_USAGE, parse
 from amos.protocol.document import CATALOGUE, MANIFEST, read_document
-from amos.protocol.enrolment import Enrolment, open_enrolment
+from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.envelope_host import wrap
 from amos.protocol.errors import ProtocolError
-from amos.protocol.forgone import FORGONE_LEAF, open_forgone
-from amos.protocol.loss import Loss, open_loss
+from amos.protocol.forgone import FORGONE_LEAF, TYP_FORGONE, open_forgone
+from amos.protocol.loss import TYP_LOSS, Loss, open_loss
 from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
-from amos.protocol.quarantine import Ruling, open_ruling, read_quarantine
-from amos.protocol.revocation import Revocation, open_revocation
-from amos.protocol.segment import Usage, claimed_device_id, open_usage
+from amos.protocol.quarantine import TYP_RULING, Ruling, open_ruling, read_quarantine
+from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
+from amos.protocol.segment import Usage, claimed_device_id
+from amos.protocol.usage_reader import open_usage
 from amos_ledger.errors import NotRebuilt
 from amos_ledger.intake.placements import sounding_after
 from amos_ledger.intake.reading import reread

@@ -20,7 +20,7 @@ from amos.crypto import verify
 from amos.edges.durable_host import write_whole
 from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint, signature_of
 from amos.protocol.errors import ProtocolError
-from amos.protocol.limits import CHECKPOINT_BYTES_MAX
+from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
 from amos.protocol.policy_host import POLICY_BYTES_MAX, Policy, Witness, read_policy
 from amos_ledger.errors import NoProof, PolicyRefused, WitnessFailed
 from amos_ledger.folder import Folder

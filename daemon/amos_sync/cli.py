@@ -89,12 +89,12 @@ def status(
     table = Table("player", "port", "last", "pulled", "sent", "held", "refused", "receipted", "returned", "sent bytes")
     names = ("last_sequence", "pulled", "sent", "held", "refused", "receipted", "returned", "sent_bytes")
     for row in found["devices"]:
-        table.add_row(row["device"][:8], escape(row["port"]), *[str(row[name]) for name in names])
+        table.add_row(row["device_id"][:8], escape(row["port"]), *[str(row[name]) for name in names])
     print_table(table)
     for row in found["devices"]:
         for refusal in row["refusals"]:
             detail = f" ({refusal['detail']})" if refusal["detail"] else ""
-            print(printable(f"{row['device'][:8]}: segment {refusal['sequence']}: {refusal['verdict']}{detail}"))
+            print(printable(f"{row['device_id'][:8]}: segment {refusal['sequence']}: {refusal['verdict']}{detail}"))
 
 
 def _drive(courier: Courier, until_idle: bool, timeout_s: int) -> int:

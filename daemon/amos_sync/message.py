@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from amos.protocol import topics
-from amos.protocol.limits import ANSWER_BYTES_MAX, OPT_OUTS_BYTES_MAX
+from amos.protocol.ledger_limits import ANSWER_BYTES_MAX
+from amos.protocol.limits import OPT_OUTS_BYTES_MAX
 
 PAYLOAD_BYTES_MAX = OPT_OUTS_BYTES_MAX
 

@@ -59,7 +59,7 @@ def _reading(folder: Path) -> Iterator[sqlite3.Connection]:
 
 def _device(database: sqlite3.Connection, row: sqlite3.Row) -> dict[str, Any]:
     device: dict[str, Any] = {
-        "device": bytes(row["device"]).hex(),
+        "device_id": bytes(row["device"]).hex(),
         "port": row["port"],
         "last_sequence": 0,
         "segments": row["folded_segments"],

@@ -2,7 +2,7 @@
 
 import sys
 
-from amos.compat import MICROPYTHON
+from amos.compat import MICROPYTHON, const
 from amos.heap import begin_work
 
 begin_work()  # before the imports that fill it
@@ -16,14 +16,14 @@ from amos.edges.address import AddressError  # noqa: E402
 from amos.edges.key_store import KeyFault  # noqa: E402
 from amos.protocol.errors import ProtocolError  # noqa: E402
 
-REFUSED = 2
+_REFUSED = const(2)
 
 
 def main(arguments) -> int:
     """Exit code 0, or 2 after one line that says what is wrong: a setting, a file, or an output that is refused."""
     if not arguments:
         print("usage: python -m amos DIRECTORY [name=value ...]")
-        return REFUSED
+        return _REFUSED
     try:
         if MICROPYTHON:
             from amos.edges.watchdog import heartbeat
@@ -39,7 +39,7 @@ def main(arguments) -> int:
                 on_stop(player.stop)
             player.run()
             if player.refused:
-                return REFUSED
+                return _REFUSED
         except KeyboardInterrupt:
             pass  # on boards: as after a power cut, the next start seals what was flushed
         if MICROPYTHON:
@@ -48,7 +48,7 @@ def main(arguments) -> int:
             rest()  # somebody is at the prompt; after an error nobody is, and the watchdog bites
     except (ConfigError, AddressError, KeyFault, JournalError, ProtocolError, OSError) as error:
         print("amos player: %s: %s" % (type(error).__name__, error))
-        return REFUSED
+        return _REFUSED
     return 0
 
 

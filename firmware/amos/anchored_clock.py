@@ -12,13 +12,13 @@ from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import TIME_NONCE_BYTES
 from amos.protocol.segment import CLOCK_RELATIVE, CLOCK_SYNCHRONISED
 
-ROUND_TRIP_MS_MAX = 60_000
+_ROUND_TRIP_MS_MAX = const(60_000)
 """An anchor is wrong by at most half of the time from challenge to answer: by half a minute."""
 
 _ASKED_BYTES = const(6)
 """Of a nonce, the moment that it was given; the rest is the hash that nobody else can make."""
 
-SYNCHRONISED_MS = 25 * 3_600_000
+_SYNCHRONISED_MS = const(25 * 3_600_000)
 """How long an anchor counts as synchronised: a day and an hour, so that a daily one never lapses. At 100 ppm the
 oscillator is 9 s off by then."""
 
@@ -62,7 +62,7 @@ class AnchoredClock:
         """CLOCK_SYNCHRONISED on a fresh anchor, CLOCK_RELATIVE on an old one; without one, the machine's own."""
         if self.anchor is None:
             return self._clock.status()
-        fresh = self._clock.now_ms() - self.anchor[1] <= SYNCHRONISED_MS
+        fresh = self._clock.now_ms() - self.anchor[1] <= _SYNCHRONISED_MS
         return CLOCK_SYNCHRONISED if fresh else CLOCK_RELATIVE
 
     def challenge(self) -> bytes:
@@ -84,10 +84,10 @@ class AnchoredClock:
         if asked_ms <= self._answered_ms:
             raise AnchorRefused("anchor.nonce: expected one given after the last that was answered, found an older one")
         round_trip_ms = self._clock.now_ms() - asked_ms
-        if round_trip_ms > ROUND_TRIP_MS_MAX:
+        if round_trip_ms > _ROUND_TRIP_MS_MAX:
             raise AnchorRefused(
                 "anchor: expected within %d s of its nonce, found %d s"
-                % (ROUND_TRIP_MS_MAX // 1000, round_trip_ms // 1000)
+                % (_ROUND_TRIP_MS_MAX // 1000, round_trip_ms // 1000)
             )
         self._answered_ms = asked_ms
         self.anchor = anchor.unix_ms, asked_ms + round_trip_ms // 2

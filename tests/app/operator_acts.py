@@ -21,8 +21,8 @@ from listing import list_all
 from patience import wait_until
 
 from amos import crypto
-from amos.edges.audio_out import WAV_HEADER_BYTES
 from amos.edges.audio_sink import FRAME_BYTES
+from amos.edges.wav_out import HEADER_BYTES as WAV_HEADER_BYTES
 from amos.protocol.answer import GAP, RECEIPTED, VERDICTS
 from amos.protocol.envelope_host import wrap
 from amos.protocol.link import (
@@ -38,8 +38,9 @@ from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_offer import offer, offer_receipt
 from amos.protocol.link_courier_pack import SendPack
 from amos.protocol.link_courier_segment import read_segment
-from amos.protocol.segment import Usage, open_usage
+from amos.protocol.segment import Usage
 from amos.protocol.topics import USAGE, device_topic
+from amos.protocol.usage_reader import open_usage
 from amos.score.inputs import INPUT_LIKE, INPUT_PAUSE, INPUT_SKIP, INPUT_VOLUME
 from amos_ledger import registry
 from amos_ledger.folder import Folder, init_folder

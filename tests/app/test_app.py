@@ -26,7 +26,7 @@ from amos.protocol.segment import (
     SEAL_SHUTDOWN,
     Usage,
 )
-from amos.protocol.segment import open_usage as open_signed
+from amos.protocol.usage_reader import open_usage as open_signed
 from amos_tools.device.run import micropython_environment
 from amos_tools.pack import build_pack
 from amos_tools.script import compile_script
@@ -203,6 +203,7 @@ def test_a_full_journal_stops_play_and_says_so(player: Player) -> None:
     code, out = player.run(minutes=60, journal_bytes=256 << 10)
     assert code == 0 and "stopped: journal: expected room" in out and "sync the player" in out
     life = json.loads((player.folder / "sessions.jsonl").read_text())
+    assert len(bytes.fromhex(life["device_id"])) == 16 and "device" not in life
     assert life["segments"] <= 1 and life["last_sequence"] == 7 + life["segments"]
 
 

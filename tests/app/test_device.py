@@ -7,8 +7,8 @@ import pytest
 from amos import crypto
 from amos.device import Device
 from amos.edges.clock import SystemClock
-from amos.edges.sector_device import MemorySectorDevice
-from amos.edges.two_slot_file import TwoSlotMemory
+from amos.edges.sector_memory import MemorySectorDevice
+from amos.edges.two_slot_memory import TwoSlotMemory
 from amos.identity import Identity
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal
@@ -16,8 +16,8 @@ from amos.player_state import PlayerState
 from amos.protocol.errors import CborError, CoseError, ProofError, ProtocolError, SignatureError
 from amos.protocol.link_name import SLIDERS
 from amos.protocol.merkle import leaf_hash, node_hash
-from amos.protocol.receipt import sign_receipt
-from amos.protocol.segment import open_usage
+from amos.protocol.signing import sign_receipt
+from amos.protocol.usage_reader import open_usage
 from amos.rights.lease_clock import LeaseClock
 from amos.rights.opt_out_list import OptOutList
 from amos.rights.rights import Rights

@@ -13,7 +13,7 @@ from amos.edges.sector_device import FileSectorDevice
 from amos.journal.journal import Journal
 from amos.player_state import UNHEARD
 from amos.protocol.link import OUTPUT_NONE, STATE_FULL, STATE_PLAYING, STATE_STOPPED
-from amos.protocol.segment import open_usage
+from amos.protocol.usage_reader import open_usage
 
 __all__ = ("pack",)  # a fixture
 

@@ -25,8 +25,9 @@ from amos.journal.journal import Journal
 from amos.packs.folder import open_pack
 from amos.protocol.link import NAMES, STATE_PAUSED, STATE_PLAYING
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.segment import Usage, open_usage
-from amos.score.inputs import INPUT_ANNOUNCE, INPUT_CLOCK, INPUT_PAUSE, INPUT_SLIDER, INPUT_VOLUME
+from amos.protocol.segment import Usage
+from amos.protocol.usage_reader import open_usage
+from amos.score.inputs import INPUT_ANNOUNCE, INPUT_CLOCK, INPUT_PAUSE, INPUT_SLIDER, INPUT_VOLUME, OWN_INPUTS
 from amos.score.score import decode_score
 from amos.score.vm import Vm
 from amos.session.performance import Performance
@@ -37,10 +38,11 @@ from amos.sound.mixer import make_mixer
 from amos_cli.output import Exit
 from amos_tools import toolchain
 from amos_tools.cli import app
-from amos_tools.device.call import ask_status
+from amos_tools.device.call import DeviceError, ask_status, send_input
 from amos_tools.device.run import micropython_environment
 from amos_tools.pack import build_pack
 from amos_tools.script import compile_script
+from amos_tools.simulate.inputs import GIVEN_KINDS, NAMED_KINDS, PLAIN_KINDS
 from amos_tools.vault import Vault, parse_facts
 from protocol_player import Player as ProtocolPlayer
 
@@ -200,7 +202,7 @@ def test_names_need_no_pack_and_a_wrong_one_is_refused_with_the_nearest(speaking
             ),
             (["skip", "loop"], "skip: expected no value, found 'loop'"),
             (["volume", "nan"], "value: expected a number, found 'nan'"),
-            (["block", "9999999999"], "value: expected 0 to 2147483647, found 9999999999"),
+            (["shuffle", "9999999999"], "value: expected 0 to 2147483647, found 9999999999"),
         ):
             code, output = player.tell(*words)
             assert code == Exit.USAGE and sentence in " ".join(output.split()), output
@@ -229,6 +231,26 @@ def test_a_player_on_micropython_tells_the_same_names(speaking: Path, tmp_path: 
     finally:
         process.terminate()
         process.communicate(timeout=60)
+
+
+def test_a_player_takes_every_kind_that_the_command_lists_and_no_other(speaking: Path, tmp_path: Path) -> None:
+    """Of those that inputs of `amos script simulate` may have, so that both agree on what a person may do."""
+    words = {"announce": ["0"], "volume": ["-6"], "energy": ["7"]}
+    with Running(tmp_path / "player", speaking) as player:
+        player.until(lambda _state, frame: frame > 0)
+        code, output = player.tell("nothing-such")
+        listed = " ".join(output.split()).partition("kind: expected ")[2].partition(";")[0].split(", ")
+        assert code == Exit.USAGE and set(listed) == {*PLAIN_KINDS, *GIVEN_KINDS, "volume", "energy"}
+        for kind in listed:
+            assert player.tell(kind, *words.get(kind, []))[0] == 0, kind
+        own = NAMED_KINDS.keys() - set(listed)
+        assert own == {"clock", "block", "leave"}
+        for kind in own:
+            code, output = player.tell(kind, "0")
+            assert code == Exit.USAGE and f"found '{kind}'" in " ".join(output.split())
+        for number in OWN_INPUTS:
+            with pytest.raises(DeviceError, match=f"input: expected a kind for others to give, found {number}"):
+                send_input(player.port, number, 0)
 
 
 class OlderLink(DeviceLink):

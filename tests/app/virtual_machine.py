@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from amos import app
-from amos.edges import alsa_host, audio_out, clock, link_ports
+from amos.edges import alsa_host, clock, clocked_sink, link_ports, wav_out
 from amos.edges.audio_out import NullSink
 from amos.edges.audio_sink import FRAME_BYTES, OutputGone
 from amos.edges.sector_device import FileSectorDevice
@@ -40,9 +40,9 @@ class Machine:
         walls = SimpleNamespace(time_ns=lambda: (self.now_ms + self.wall_ms) * 1_000_000, localtime=_utc)
         patch.setattr(clock, "ticks_ms", lambda: self.now_ms)
         patch.setattr(clock, "time", walls)
-        for module in (audio_out, link_ports):
+        for module in (clocked_sink, link_ports):
             patch.setattr(module, "sleep_ms", self.sleep)
-        patch.setattr(audio_out, "WavSink", lambda _name, _rate_hz: NullSink())
+        patch.setattr(wav_out, "WavSink", lambda _name, _rate_hz: NullSink())
         patch.setattr(alsa_host, "open_alsa", lambda _name, rate_hz, _config, _clock: Card(self, rate_hz))
         patch.setattr(app, "open_worker", lambda _free: InlineWorker())
         patch.setattr(session, "_stems_ahead", lambda _pack, _config: None)

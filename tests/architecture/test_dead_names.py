@@ -16,15 +16,16 @@ GRAMMAR = "host_tools/amos_tools/script/grammar.lark"
 
 STAND_INS = {
     "firmware/amos/edges/blob_memory.py": "a folder of blobs",
-    "firmware/amos/edges/two_slot_file.py: TwoSlotMemory": "a two-slot file",
-    "firmware/amos/edges/sector_device.py: spoil": "a medium that rots",
-    "firmware/amos/edges/sector_device.py: after_power_cut": "a medium after a power cut",
+    "firmware/amos/edges/two_slot_memory.py": "a two-slot file",
+    "firmware/amos/edges/two_slot_memory.py: TwoSlotMemory": "a two-slot file",
+    "firmware/amos/edges/sector_memory.py: spoil": "a medium that rots",
+    "firmware/amos/edges/sector_memory.py: after_power_cut": "a medium after a power cut",
 }
 """Edges in memory, for tests on every runtime and for whoever embeds the firmware -> what each stands in for."""
 
 IN_A_FORMAT = {
     "firmware/amos/protocol/segment.py: SEAL_SESSION",
-    "firmware/amos/protocol/segment.py: OUTPUT_KIND_I2S",
+    "firmware/amos/protocol/usage_reader.py: OUTPUT_KIND_I2S",
 }
 """Members of a numbered list that a page specifies: readers meet them, and no code of ours writes them."""
 

@@ -61,9 +61,9 @@ COMMANDS_OF_THE_LEDGER = {
     "cli_status": (),
     "cli_serve": ("amos.edges.notify_host",),
     "cli_watch": ("amos.edges.notify_host",),
-    "fsck_cli": (),
-    "quarantine_cli": (),
-    "trust_cli": (),
+    "cli_fsck": (),
+    "cli_quarantine": (),
+    "cli_trust": (),
 }
 
 # What intake and store of the ledger both speak of.
@@ -136,6 +136,8 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
     ),
     "link_service": ((), set()),
     "log_ring": ((), set()),
+    "outage": (("amos.back_off", "amos.heap", "amos.journal.errors", "amos.protocol.link"), set()),
+    "play_loop": (("amos.protocol.link",), set()),
     "player_state": (("amos.protocol", "amos.tier_kept"), set()),
     "standby": (("amos.packs.permission", "amos.protocol.link"), set()),
     "tier_kept": (("amos.protocol",), set()),
@@ -144,7 +146,13 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
 # The most particular rule for a module is the one that holds.
 RULES = (
     rule("amos.compat", outside={"micropython", "sys", "uctypes"}),
-    rule("amos.protocol", outside=BYTES, pure=True, cpython="base64 binascii cbor2 collections dataclasses typing"),
+    rule(
+        "amos.protocol",
+        "amos.compat",
+        outside=BYTES,
+        pure=True,
+        cpython="base64 binascii cbor2 collections dataclasses typing",
+    ),
     rule("amos.crypto", "amos.compat", outside=VIPER, pure=True, cpython="nacl"),
     rule("amos.sound", "amos.protocol", "amos.compat", outside=VIPER, pure=True, cpython="numpy typing"),
     rule("amos.score", "amos.protocol", "amos.sound", "amos.compat", outside=VIPER, pure=True),

@@ -10,7 +10,20 @@ from typer.testing import CliRunner
 from amos.score.vm import Vm
 from amos.sound.events import Start
 from amos_tools import toolchain
-from amos_tools.bench import board, boot, crypto, host_mix, ledger, render, share, simulation, supercollider, wear
+from amos_tools.bench import (
+    board,
+    boot,
+    crypto,
+    device,
+    figure,
+    host_mix,
+    ledger,
+    render,
+    share,
+    simulation,
+    supercollider,
+    wear,
+)
 from amos_tools.bench.figure import Figure
 from amos_tools.bench.profile import make_profile_pack
 from amos_tools.bench.scene import make_scene
@@ -18,7 +31,7 @@ from amos_tools.boards import load_board
 from amos_tools.cli import app
 
 TINY = 0.002
-FIELDS = {"section", "name", "value", "unit", "bound", "note", "holds"}
+FIELDS = {"section", "name", "value", "unit", "bound", "note", "broken", "holds"}
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -74,6 +87,53 @@ def test_crypto_on_micropython(micropython: list[str], monkeypatch: pytest.Monke
     monkeypatch.setattr(toolchain, "micropython", lambda arch="native": micropython if arch == "native" else None)
     found = crypto.figures(TINY)
     assert [figure.value is None for figure in found] == [False] * 5 + [True]
+
+
+def test_what_does_not_work_is_told_from_a_tool_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> list[Figure]:
+        raise RuntimeError("board_player.py: expected figures, found MemoryError")
+
+    for reason, exit_code, word in ((fails, 1, "broken"), (lambda: [Figure("render", "c", None, "x")], 0, "missing")):
+        found = figure.measured("render", "a part", reason)
+        monkeypatch.setattr(render, "measure", lambda scale, found=found: [*found, Figure("render", "b", 1, "x")])
+        code, text = run("render")
+        assert code == exit_code and word in text.split()
+        code, text = run("render", "--json")
+        told = json.loads(text)["figures"]
+        assert code == exit_code and [item["broken"] for item in told] == [word == "broken", False]
+    assert "MemoryError" in figure.measured("render", "a part", fails)[0].note
+
+
+def test_a_player_that_plays_in_no_heap_is_broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(toolchain, "micropython", lambda arch="native": ["true"])
+    monkeypatch.setattr(boot, "build_firmware", lambda folder, arch: folder)
+    monkeypatch.setattr(boot, "_plays", lambda *_: False)
+    [found] = boot.heap(load_board("pico-2-w"), tmp_path)
+    assert found.broken and found.value is None and found.note.startswith("does not even play in")
+
+
+def working(found: list[Figure], tools: set[str]) -> list[Figure]:
+    """Those that have a value. The others want for one of these tools, and nothing else."""
+    absent = [item for item in found if item.value is None]
+    assert not [item for item in absent if item.broken], absent
+    assert {item.note for item in absent} <= {toolchain.explain(tool) for tool in tools}, absent
+    return [item for item in found if item.value is not None]
+
+
+@pytest.mark.long
+def test_every_figure_without_the_32_bit_build_can_be_measured(
+    micropython: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toolchain, "micropython", lambda arch="native": micropython if arch == "native" else None)
+    assert len(working(render.measure(TINY), {"armhf", "scsynth"})) >= 10
+    assert len(working(device.measure(TINY), {"armhf"})) == 10
+
+
+@pytest.mark.sweep  # minutes of music on an emulated processor, and instructions counted there
+def test_every_figure_can_be_measured(micropython: list[str], micropython_armhf: list[str]) -> None:
+    if "qemu-arm" not in micropython_armhf[0]:
+        pytest.skip("this machine runs ARM programs itself")
+    assert len(working(render.measure(TINY), {"scsynth"})) >= 14 and len(working(device.measure(TINY), set())) == 24
 
 
 @pytest.mark.long

@@ -28,7 +28,9 @@ from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_call import read_status
 from amos.protocol.link_courier_talk import Conversation
 from amos.protocol.link_device import NO_ROOM
-from amos.protocol.segment import Usage, open_usage
+from amos.protocol.segment import Usage
+from amos.protocol.usage_reader import open_usage
+from amos_tools.bench.boot import board_words, plays_and_answers, write_player
 from amos_tools.bench.profile import make_profile_pack
 from amos_tools.boards import UNIX_MORE_BYTES, load_board
 from amos_tools.cli import app
@@ -182,8 +184,22 @@ def test_the_fullest_music_in_the_heap_of_a_pico_2_w(
     print(f"{minutes} minutes of {runtime}: heap holds {held[0]} bytes after one, {held[-1]} at the end")
 
 
-def segments(directory: Path) -> list[Usage]:
-    journal = Journal(FileSectorDevice(str(directory / "journal.ring"), RING_BYTES), bytes(8))
+@pytest.mark.long
+def test_a_board_that_does_not_freeze_its_firmware_has_heap_enough(
+    tmp_path: Path, micropython_armhf: list[str]
+) -> None:
+    """The fullest music in the board's own heap with all compiled code in it, beside the ring of I2S."""
+    board = load_board("pico-2-w")
+    firmware = build_firmware(tmp_path / "firmware", ARMHF)
+    pack, _script = make_profile_pack(board, tmp_path, 4)
+    directory = write_player(tmp_path, board, pack)
+    heap = f"heapsize={board['memory.heap_bytes']}"
+    assert plays_and_answers([*micropython_armhf, "-X", heap, *board_words(board, directory)], directory, firmware)
+    assert sum(usage.delivered_frames for usage in segments(directory, board["storage.journal_bytes"])) >= 60 * RATE_HZ
+
+
+def segments(directory: Path, ring_bytes: int = RING_BYTES) -> list[Usage]:
+    journal = Journal(FileSectorDevice(str(directory / "journal.ring"), ring_bytes), bytes(8))
     seed, _bound = load_or_make_device_seed(str(directory / "device.key"), hardware_ids(), key_id_of)
     key = crypto.public_key(seed)
     return [open_usage(journal.read(number, 0, 1 << 16), key, crypto.verify) for number in sorted(journal.segments)]

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from amos.app import Player
 from amos.edges import notify_host
 from amos.edges.clock import SystemClock
 from amos.edges.notify_host import Heartbeat, heartbeat
 from amos.link_service import LinkService
+from amos.play_loop import PlayLoop
 from amos_tools.device.run import micropython_environment
 
 
@@ -129,13 +129,11 @@ class Turns:
 def test_the_players_loop_beats_for_each_block_that_sounds(sounding: bool, expected: list[int]) -> None:
     beats: list[int] = []
     turns = Turns(sounding)
-    player = Player.__new__(Player)
-    player._config = type("Config", (), {"minutes": 0, "pace": "free"})
-    player._stopping, player._packs = False, turns
-    player._service = LinkService(turns, turns, None, SystemClock())
-    player._heartbeat = lambda: beats.append(turns.blocks)
+    config = type("Config", (), {"minutes": 0, "pace": "free"})
+    service = LinkService(turns, turns, None, SystemClock())
+    loop = PlayLoop(config, None, service, turns, print, lambda: False, lambda: beats.append(turns.blocks))
     with pytest.raises(OSError, match="never returns"):
-        player._play_frames(turns)
+        loop.play(turns, 0)
     assert beats == expected
 
 

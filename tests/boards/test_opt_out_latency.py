@@ -15,7 +15,7 @@ from amos.protocol.link import OFFER_OPT_OUTS
 from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_offer import offer
 from amos.protocol.link_courier_talk import Conversation
-from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
+from amos.protocol.signing import list_opt_outs, sign_opt_outs
 from amos_tools.boards import board_names, load_board
 from protocol_player import fed
 

@@ -12,7 +12,7 @@ from amos.edges.i2s_out import LATENCY_MS
 from amos.edges.sector_device import FileSectorDevice
 from amos.journal.journal import Journal
 from amos.protocol.link import OUTPUT_LOST, OUTPUT_OK, STATE_FAULT, STATE_PLAYING, Status
-from amos.protocol.segment import open_usage
+from amos.protocol.usage_reader import open_usage
 from amos_tools.boards import board_names, load_board
 
 MICROPYTHON = [name for name in board_names() if load_board(name)["runtime"] == "micropython"]

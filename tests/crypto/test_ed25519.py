@@ -175,7 +175,7 @@ def test_curve_constants_follow_from_their_definitions() -> None:
     p = edwards.P
     assert p == 2**255 - 19
     assert -121665 * pow(121666, -1, p) % p == edwards.D
-    assert 2 * edwards.D % p == edwards.D2
+    assert 2 * edwards._D % p == edwards.D2
     assert pow(edwards.ROOT_OF_MINUS_ONE, 2, p) == p - 1
     assert edwards.encode(edwards.BASE) == (4 * pow(5, -1, p) % p).to_bytes(32, "little")
     small = {int.from_bytes(reference.point_compress(point), "little") & ((1 << 255) - 1) for point in TORSION}

@@ -91,7 +91,7 @@ def test_demo_with_a_killed_courier_and_a_second_run(tmp_path: Path, micropython
     before = everything(ledger.store_path)
     rebuild_folder(ledger, 0)
     assert everything(ledger.store_path) == before and scrub(ledger) == []
-    assert [player["device"] for player in again["players"]] == [player["device"] for player in facts["players"]]
+    assert [player["device_id"] for player in again["players"]] == [player["device_id"] for player in facts["players"]]
     assert again["settlement"]["period"] > facts["settlement"]["period"]
 
 

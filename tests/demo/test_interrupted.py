@@ -69,19 +69,22 @@ def test_a_vault_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytes
         assert len(vault.stems()) == 29
 
 
-def test_a_players_session_that_nobody_told_of_is_counted(tmp_path: Path) -> None:
-    """A player that was killed has metered what its ledger gets, and left no line about it."""
+@pytest.mark.parametrize("name", ["device_id", "device"])
+def test_a_players_session_that_nobody_told_of_is_counted(tmp_path: Path, name: str) -> None:
+    """A player that was killed has metered what its ledger gets, and left no line about it. One of 0.1.0 has another
+    name for its id."""
     work = Workdir(tmp_path)
     (player,) = [Told()]
     work.player("bar").mkdir(parents=True)
-    life = {"device": "d", "session": 3, "rate_hz": 44_100, "receipted": 2}
+    life = {name: "d", "session": 3, "rate_hz": 44_100, "receipted": 2}
     numbers = dict.fromkeys(
         ("frames", "took_ms", "placements", "segments", "rows", "played_frames", "segment_bytes", "trimmed"), 1
     )
     lines = [json.dumps(life | numbers | {"session": session}) for session in (1, 3)]
     (work.player("bar") / "sessions.jsonl").write_text("\n".join(lines) + "\n")
-    sent = {"device": "d", "message_bytes": 1, "sends": 1, "sent_bytes": 1}
+    sent = {"device_id": "d", "message_bytes": 1, "sends": 1, "sent_bytes": 1}
     (facts,) = player_facts(work, [player], {"devices": [sent]})  # type: ignore[list-item]
+    assert facts["device_id"] == "d"
     assert (facts["sessions"], facts["untold_sessions"]) == (2, 1)
 
 

@@ -17,7 +17,7 @@ from amos import crypto
 from amos.protocol.answer import ACCEPTED, ENROLMENT_REFUSED, Answer
 from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.link import IDENTIFY_CONTEXT
-from amos.protocol.receipt import sign_receipt
+from amos.protocol.signing import sign_receipt
 from amos.protocol.topics import ALL_ENROLMENTS, ENROLLED
 from amos_ledger.folder import Folder
 from amos_ledger.ledger import Ledger

@@ -186,6 +186,21 @@ def test_another_tier_is_enrolled_anew(site: Site) -> None:
     assert len(site.devices()) == 1
 
 
+def test_a_player_made_a_renderer_is_refused_before_anything_is_written(site: Site) -> None:
+    site.provision("bar", wait_s=0)
+    site.start("bar")
+    assert site.provision("bar")[0] == 0
+    before = (site.folder / "bar" / "player.json").read_bytes()
+    for running in (True, False):
+        code, lines = site.call("provision", "bar", "--site=harbour", "--name=bar", "--tier=255")
+        (device_id,) = site.devices()
+        told = f"PlaceError: tier: expected a player's, as device {device_id} is enrolled, found 255"
+        assert code == 1 and lines == [f"{told}; a renderer is another device, with a first key of its own"]
+        assert (site.folder / "bar" / "player.json").read_bytes() == before
+        if running:
+            site.stop("bar")
+
+
 def test_another_device_at_the_port_and_a_device_of_another_place_are_refused(site: Site) -> None:
     for name in ("bar", "hall"):
         site.provision(name, wait_s=0)
@@ -412,6 +427,22 @@ def test_where_systemd_is_the_unit_is_enabled_started_and_restarted(
         pid = int((tmp_path / "pid").read_text())
         os.kill(pid, 15)
         wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "the end of the service")
+
+
+def test_without_the_units_it_is_refused_before_anything_is_written(
+    site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    systemctl = tmp_path / "programs" / "systemctl"
+    systemctl.parent.mkdir()
+    systemctl.write_text('#!/bin/sh\ntest $1 = cat || exit 0\necho "No files found for $2." >&2; exit 1\n')
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{systemctl.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(linux_player, "UNIT_STATE", tmp_path)
+    code, lines = site.provision("bar")
+    assert code == 1 and len(lines) == 1, lines
+    assert lines[0].startswith("DeviceError: amos-player@bar.service: expected amos's units installed here (No files")
+    assert 'boards/README.md, "Linux: install"' in lines[0]
+    assert not (tmp_path / "bar").exists() and not (tmp_path / "kept").exists()
 
 
 def test_over_a_broker_with_the_ledger_elsewhere(site: Site, broker: TestBroker) -> None:

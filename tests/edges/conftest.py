@@ -12,13 +12,13 @@ sys.path.append(str(Path(__file__).parent))
 from output_card import Card, StepClock
 from output_player import Player, make_pack
 
-from amos.edges import alsa_host, audio_out
+from amos.edges import alsa_host, clocked_sink
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> StepClock:
     stepped = StepClock()
-    for module in (alsa_host, audio_out):
+    for module in (alsa_host, clocked_sink):
         monkeypatch.setattr(module, "sleep_ms", stepped.sleep_ms)
     return stepped
 

@@ -10,12 +10,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from output_card import FRAME_BYTES, Card, StepClock
 
-from amos.edges import alsa_host, audio_out, i2s_out
+from amos.edges import alsa_host, clocked_sink, i2s_out
 from amos.edges.alsa_host import AlsaSink
-from amos.edges.audio_out import CLOCKED_AHEAD_MS, ClockedSink, NullSink
+from amos.edges.audio_out import NullSink
 from amos.edges.audio_sink import OutputGone
+from amos.edges.clocked_sink import AHEAD_MS, ClockedSink
 from amos.edges.i2s_out import I2sSink, ring_bytes_max
-from amos.protocol.segment import OUTPUT_KIND_ALSA, OUTPUT_KIND_I2S, OUTPUT_KIND_NULL, PACE_CLOCKED
+from amos.protocol.segment import OUTPUT_KIND_NULL
+from amos.protocol.usage_reader import OUTPUT_KIND_ALSA, OUTPUT_KIND_I2S, PACE_CLOCKED
 from amos.session.output import Output
 from amos_ledger.intake.clocks import clock_slower_than_samples
 from amos_ledger.intake.facts import Facts
@@ -93,7 +95,7 @@ class Station:
             self._take(self.output.write(PCM))
 
     def wait(self, duration_ms: int) -> None:
-        """As `Player._await_output` does, and without a loss a process that stands still."""
+        """As `PlayLoop._await_output` does, and without a loss a process that stands still."""
         until_ms = self.clock.now_ms() + duration_ms
         while self.clock.now_ms() < until_ms:
             self.clock.us += 50_000
@@ -160,7 +162,7 @@ def i2s(clock: StepClock, ppm: int, _fifo_frames: int) -> Station:
 
 
 def clocked(clock: StepClock, _ppm: int, _fifo_frames: int) -> Station:
-    ahead = CLOCKED_AHEAD_MS * RATE_HZ // 1000
+    ahead = AHEAD_MS * RATE_HZ // 1000
     return Station(clock, OUTPUT_KIND_NULL, None, lambda: ClockedSink(NullSink(), RATE_HZ, clock, ahead))
 
 
@@ -192,7 +194,7 @@ def short_sessions(station: Station, count: int, blocks: int) -> None:
 def slept(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[StepClock]]:
     """Sleeping moves the clock that the list's last item is."""
     clocks: list[StepClock] = []
-    for module in (alsa_host, audio_out, i2s_out):
+    for module in (alsa_host, clocked_sink, i2s_out):
         monkeypatch.setattr(module, "sleep_ms", lambda ms: clocks[-1].sleep_ms(ms))
     yield clocks
 

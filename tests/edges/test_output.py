@@ -8,9 +8,14 @@ from test_alsa_sink import AHEAD, BLOCK, RATE_HZ, block
 
 from amos.edges import alsa_host
 from amos.edges.alsa_host import AlsaSink
-from amos.edges.audio_out import ClockedSink, NullSink
+from amos.edges.audio_out import NullSink
+from amos.edges.clocked_sink import ClockedSink
 from amos.protocol.link import OUTPUT_LOST, OUTPUT_OK, OUTPUT_SILENT
-from amos.session.output import REOPEN_MS, SILENT_S, STALL_MS, Output
+from amos.session.output import Output
+
+REOPEN_MS = 1000
+SILENT_S = 20
+STALL_MS = 3000
 
 
 def output_on(card: Card) -> Output:

@@ -13,15 +13,16 @@ from amos import crypto
 from amos.config import Config
 from amos.device import Device
 from amos.edges.alsa_host import AlsaSink
-from amos.edges.sector_device import MemorySectorDevice
-from amos.edges.two_slot_file import TwoSlotMemory
+from amos.edges.sector_memory import MemorySectorDevice
+from amos.edges.two_slot_memory import TwoSlotMemory
 from amos.edges.worker import InlineWorker
 from amos.edges.worker_host import ThreadWorker
 from amos.identity import Identity
 from amos.journal.journal import Journal, JournalError
 from amos.packs import folder as pack_folder
 from amos.player_state import PlayerState
-from amos.protocol.segment import SEAL_OUTPUT, SEAL_SHUTDOWN, Usage, open_usage
+from amos.protocol.segment import SEAL_OUTPUT, SEAL_SHUTDOWN, Usage
+from amos.protocol.usage_reader import open_usage
 from amos.rights.rights import open_rights
 from amos.session.session import Session
 from amos.tier_kept import TierKept

@@ -19,9 +19,10 @@ from output_player import RATE_HZ, Player
 from patience import Patience
 from test_alsa import FIRST, OTHERS, finish
 
-from amos.packs.partials import PARTIALS_MAX
 from amos.protocol.link import STATE_PLAYING, Status
 from amos_tools.device.call import DeviceError, ask_status
+
+PARTIALS_MAX = 4
 
 SECONDS = 10
 ASK_EVERY_S = 0.1

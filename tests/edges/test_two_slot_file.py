@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from amos.edges.two_slot_file import TwoSlotFile
-from amos.rights.lease_clock import BOOT_ADDS_MS, KEPT_BYTES_MAX, SAVE_EVERY_MS, LeaseClock
+from amos.rights.lease_clock import KEPT_BYTES_MAX, LeaseClock
+
+BOOT_ADDS_MS = 600_000
+SAVE_EVERY_MS = 600_000
 
 BYTES_MAX = 100
 

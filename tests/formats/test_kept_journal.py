@@ -12,7 +12,8 @@ from amos.edges.sector_device import FileSectorDevice
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal
 from amos.journal.reservation import Reservation
-from amos.protocol.segment import SEAL_POWER_LOSS, VERSION, open_usage
+from amos.protocol.segment import SEAL_POWER_LOSS, VERSION
+from amos.protocol.usage_reader import open_usage
 from amos.session.usage_log import UsageLog
 
 KEPT = Path(__file__).parent / "kept_0_1_0" / "journal"

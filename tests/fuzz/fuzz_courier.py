@@ -12,7 +12,8 @@ from amos.protocol import topics
 from amos.protocol.answer import ACCEPTED, DUPLICATE, VERDICTS, Answer
 from amos.protocol.envelope_host import unwrap, wrap
 from amos.protocol.merkle import leaf_hash, node_hash
-from amos.protocol.receipt import parse_receipt, sign_receipt
+from amos.protocol.receipt import parse_receipt
+from amos.protocol.signing import sign_receipt
 from amos_mqtt.broker import Broker
 from amos_mqtt.happenings import Arrival
 from amos_sync import device as device_module

@@ -5,9 +5,9 @@ from amos.anchored_clock import AnchoredClock
 from amos.device import Device
 from amos.edges.blob_memory import MemoryFolder
 from amos.edges.clock import SystemClock
-from amos.edges.sector_device import MemorySectorDevice
+from amos.edges.sector_memory import MemorySectorDevice
 from amos.edges.stem_memory import MemoryStem
-from amos.edges.two_slot_file import TwoSlotMemory
+from amos.edges.two_slot_memory import TwoSlotMemory
 from amos.identity import Identity
 from amos.journal.journal import Journal
 from amos.packs.intake import PackIntake
@@ -17,7 +17,7 @@ from amos.protocol.cbor import dumps
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.manifest import Manifest
 from amos.protocol.merkle import leaf_hash, node_hash
-from amos.protocol.receipt import sign_receipt
+from amos.protocol.signing import sign_receipt
 from amos.rights.lease_clock import LeaseClock
 from amos.rights.opt_out_list import OptOutList
 from amos.rights.rights import Rights

@@ -5,7 +5,7 @@ Spoilt at random, and by someone who knows the format: records and superblocks w
 
 from binascii import crc32
 
-from amos.edges.sector_device import MemorySectorDevice
+from amos.edges.sector_memory import MemorySectorDevice
 from amos.journal import record, superblock
 from amos.journal.builder import PCM_UNKNOWN
 from amos.journal.errors import JournalError

@@ -13,14 +13,17 @@ from pathlib import Path
 
 from amos import crypto
 from amos.protocol.answer import ACCEPTED, FORK, IMPOSSIBLE, QUARANTINED, UNAVAILABLE, VERDICTS, Answer
-from amos.protocol.cose import HEADER_TYP, TYP_CATALOGUE, TYP_ENROLMENT, TYP_MANIFEST, TYP_USAGE, parse
-from amos.protocol.enrolment import Enrolment, sign_enrolment
+from amos.protocol.catalogue import TYP_CATALOGUE
+from amos.protocol.cose import HEADER_TYP, TYP_MANIFEST, TYP_USAGE, parse
+from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, sign_enrolment
 from amos.protocol.envelope_host import wrap
-from amos.protocol.limits import ENVELOPE_BYTES_MAX, SEGMENT_BYTES_MAX
+from amos.protocol.ledger_limits import ENVELOPE_BYTES_MAX
+from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.link import IDENTIFY_CONTEXT
 from amos.protocol.merkle import leaf_hash
-from amos.protocol.segment import FIRST_PREVIOUS, Usage, open_usage
+from amos.protocol.segment import FIRST_PREVIOUS, Usage
 from amos.protocol.topics import USAGE, device_topic
+from amos.protocol.usage_reader import open_usage
 from amos_ledger import registry
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder, init_folder

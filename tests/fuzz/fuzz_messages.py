@@ -6,18 +6,10 @@ What is taken must be the canonical encoding of what was read; everything else i
 from amos import crypto
 from amos.protocol.anchor import open_anchor
 from amos.protocol.answer import decode_answer
-from amos.protocol.catalogue import open_catalogue
+from amos.protocol.catalogue import TYP_CATALOGUE, open_catalogue
 from amos.protocol.cbor import loads
-from amos.protocol.cose import (
-    TYP_ANCHOR,
-    TYP_CATALOGUE,
-    TYP_ENROLMENT,
-    TYP_MANIFEST,
-    TYP_OPT_OUTS,
-    TYP_USAGE,
-    parse,
-)
-from amos.protocol.enrolment import open_enrolment
+from amos.protocol.cose import TYP_ANCHOR, TYP_MANIFEST, TYP_OPT_OUTS, TYP_USAGE, parse
+from amos.protocol.enrolment import TYP_ENROLMENT, open_enrolment
 from amos.protocol.errors import ProtocolError
 from amos.protocol.frames import FrameReader, frame
 from amos.protocol.handover import open_key_history
@@ -25,8 +17,9 @@ from amos.protocol.limits import RECEIPT_BYTES_MAX, REQUEST_BYTES_MAX
 from amos.protocol.link import decode_request, decode_response, decode_status
 from amos.protocol.manifest import open_manifest
 from amos.protocol.opt_outs import open_opt_outs
-from amos.protocol.receipt import parse_receipt, sign_receipt
-from amos.protocol.segment import open_usage
+from amos.protocol.receipt import parse_receipt
+from amos.protocol.signing import sign_receipt
+from amos.protocol.usage_reader import open_usage
 from amos.score.score import decode_score
 from amos.score.vm import Vm
 from fuzz_chance import EDGES, encoded, resigned, spoil, twist, twisted

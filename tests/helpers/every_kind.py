@@ -8,9 +8,10 @@ from typing import Any
 from amos.protocol.answer import ACCEPTED
 from amos.protocol.forgone import Forgone, sign_forgone
 from amos.protocol.loss import Loss, sign_loss
-from amos.protocol.opt_outs import OptOuts, sign_opt_outs
+from amos.protocol.opt_outs import OptOuts
 from amos.protocol.revocation import Revocation, sign_revocation
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED
+from amos.protocol.signing import sign_opt_outs
 from amos.protocol.topics import TIME
 from amos_ledger import registry
 from amos_ledger.forgoing import forgo

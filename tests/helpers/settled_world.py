@@ -14,8 +14,9 @@ from amos.protocol.catalogue import Catalogue, Share, Work, sign_catalogue
 from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.envelope_host import wrap
 from amos.protocol.link import IDENTIFY_CONTEXT
-from amos.protocol.manifest import Manifest, PackStem, sign_manifest
+from amos.protocol.manifest import Manifest, PackStem
 from amos.protocol.segment import FIRST_PREVIOUS, Usage
+from amos.protocol.signing import sign_manifest
 from amos.protocol.topics import USAGE, device_topic
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.intake.reading import Message

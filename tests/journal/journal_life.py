@@ -4,12 +4,13 @@ from copy import copy
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from amos.edges.sector_device import MemorySectorDevice
+from amos.edges.sector_memory import MemorySectorDevice
 from amos.journal.builder import PCM_UNKNOWN
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal, JournalFull
 from amos.journal.reservation import Reservation
-from amos.protocol.segment import SEAL_INTERVAL, SEAL_PACK, SEAL_POWER_LOSS, Usage, open_usage
+from amos.protocol.segment import SEAL_INTERVAL, SEAL_PACK, SEAL_POWER_LOSS, Usage
+from amos.protocol.usage_reader import open_usage
 from signed_usage import sign_usage
 
 SALT = b"saltsalt"

@@ -6,7 +6,7 @@ import pytest
 from journal_cuts import check_boot, check_frames, go_on
 from journal_life import DEVICE, SALT, Life, Media, Recording, usage_of, whole_life
 
-from amos.edges.sector_device import MemorySectorDevice
+from amos.edges.sector_memory import MemorySectorDevice
 from amos.journal.errors import JournalError, JournalFault
 from amos.journal_keeper import JournalKeeper
 

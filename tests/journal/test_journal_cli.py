@@ -7,7 +7,7 @@ import pytest
 from journal_life import DEVICE, SECTOR_COUNT, Life, Media, Recording, whole_life
 from typer.testing import CliRunner, Result
 
-from amos.edges.sector_device import MemorySectorDevice
+from amos.edges.sector_memory import MemorySectorDevice
 from amos.journal.journal import Journal
 from amos_tools.journal.cli import app
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal_life import SALT, SECTOR_COUNT, Life, Media, Promise, Recording, whole_life
 
-from amos.edges.sector_device import MemorySectorDevice
+from amos.edges.sector_memory import MemorySectorDevice
 from amos.journal import record, slot, superblock
 from amos.journal.facts import Superblock
 from amos.journal.journal import Journal, JournalError, JournalFault, JournalFull

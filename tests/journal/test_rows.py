@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from journal_life import DEVICE
 
 from amos.compat import byte_view
-from amos.edges.sector_device import MemorySectorDevice
+from amos.edges.sector_memory import MemorySectorDevice
 from amos.journal.builder import SegmentBuilder
 from amos.journal.facts import Flushed, Opened
 from amos.journal.journal import Journal

@@ -11,7 +11,7 @@ import pytest
 from journal_cuts import check_boot, play_on
 from journal_life import DEVICE, SECTOR_COUNT, Life, Media, Promise, Recording, usage_of, whole_life
 
-from amos.edges.sector_device import MemorySectorDevice
+from amos.edges.sector_memory import MemorySectorDevice
 from amos.journal.journal import Journal, JournalFault
 from amos.protocol.segment import LOST_STORAGE, Usage
 

@@ -21,9 +21,10 @@ from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.envelope_host import wrap
 from amos.protocol.handover import Handover, handover_message
 from amos.protocol.link import IDENTIFY_CONTEXT
-from amos.protocol.manifest import Manifest, PackStem, sign_manifest
+from amos.protocol.manifest import Manifest, PackStem
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.segment import FIRST_PREVIOUS, FLAG_BEGIN, FLAG_END, SEAL_INTERVAL, Usage
+from amos.protocol.signing import sign_manifest
 from amos.protocol.topics import RECEIPT, USAGE, device_topic
 from amos_ledger import registry
 from amos_ledger.folder import Folder, init_folder

@@ -23,10 +23,9 @@ from amos.protocol.segment import (
     FLAG_CONTINUE,
     FLAG_END,
     NO_SEED_ROOT,
-    OUTPUT_KIND_ALSA,
-    PACE_CLOCKED,
     VERSION,
 )
+from amos.protocol.usage_reader import OUTPUT_KIND_ALSA, PACE_CLOCKED
 from amos_ledger import registry
 from amos_ledger.clerk import Outcome
 from amos_ledger.errors import EnrolmentRefused

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from amos.protocol import answer
 from amos.protocol.catalogue import Catalogue, sign_catalogue
 from amos.protocol.checkpoint_host import verifier_key
-from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
+from amos.protocol.signing import list_opt_outs, sign_opt_outs
 from amos_ledger.cli import app
 from amos_ledger.intake.reading import Message
 

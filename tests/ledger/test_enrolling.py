@@ -180,27 +180,59 @@ def test_status_shows_who_stands_in_whose_place(world: Any) -> None:
 SOURCE = {"version": 2, "output_kind": 1, "pace": 1, "seed_root": bytes(32)}
 
 
-def test_a_player_becomes_a_renderer_only_while_it_has_not_said_what_it_plays_into(world: Any) -> None:
-    device = world.device()
-    registry_of = world.folder.open_store
-    with registry_of() as store:
-        data = device.enrolment(world.operator, tier=255, unix_s=NOON + 1)
-        assert registry.enrol(world.folder, store, data)[0].tier == 255
-        registry.enrol(world.folder, store, device.enrolment(world.operator, tier=3, unix_s=NOON + 2))
-    (accepted,) = world.take(device, device.seal(**SOURCE))
-    assert accepted.verdict == answer.ACCEPTED
-    with registry_of() as store:
-        with pytest.raises(EnrolmentRefused, match="tier: expected a player's, as it has played, found 255"):
-            registry.enrol(world.folder, store, device.enrolment(world.operator, tier=255, unix_s=NOON + 3))
-        assert registry.enrol(world.folder, store, device.enrolment(world.operator, tier=4, unix_s=NOON + 4))[1]
+RENDERED = SOURCE | {"pace": 2, "output_kind": 4}
+RENDERER = 255
 
 
-def test_a_renderer_stays_one(world: Any) -> None:
-    device = world.device(tier=255)
-    (accepted,) = world.take(device, device.seal(**SOURCE | {"pace": 2, "output_kind": 4}, tier=255))
-    assert accepted.verdict == answer.ACCEPTED
-    with world.folder.open_store() as store, pytest.raises(EnrolmentRefused, match="tier: expected a renderer's"):
-        registry.enrol(world.folder, store, device.enrolment(world.operator, tier=1, unix_s=NOON + 1))
+@pytest.mark.parametrize("tell", ["nothing", "held", "accepted"])
+@pytest.mark.parametrize(
+    ("first", "later", "said"),
+    [
+        (0, 254, None),
+        (3, 0, None),
+        (RENDERER, RENDERER, None),
+        (
+            0,
+            RENDERER,
+            "tier: expected a player's, as it was enrolled first, found 255; a renderer is another device",
+        ),
+        (
+            RENDERER,
+            3,
+            "tier: expected a renderer's, as it was enrolled first, found 3; a player is another device",
+        ),
+    ],
+)
+def test_a_device_is_a_player_or_a_renderer_for_ever_whatever_is_known_of_its_play(
+    world: Any, tell: str, first: int, later: int, said: str | None
+) -> None:
+    """And what it played before, and sends later, is no fault of its own."""
+    device = world.device(tier=first)
+    facts = {**(RENDERED if first == RENDERER else SOURCE), "tier": first}
+    played = [device.seal(**facts) for _ in range(3)]
+    early = {"nothing": [], "held": played[1:2], "accepted": played[:1]}[tell]
+    world.take(device, *early)
+    again = device.enrolment(world.operator, tier=later, unix_s=NOON + 1)
+    size = world.totals().log_size
+    with world.folder.open_store() as store:
+        if said is None:
+            assert registry.enrol(world.folder, store, again)[1]
+        else:
+            with pytest.raises(EnrolmentRefused, match=f"enrolment.{said}"):
+                registry.enrol(world.folder, store, again)
+    assert (world.totals().log_size == size) == (said is not None)
+    sent = world.take(device, *(segment for segment in played if segment not in early))
+    assert {item.verdict for item in sent} == {answer.ACCEPTED}
+    (status,) = world.totals().devices
+    assert status.segments == 3 and not world.totals().quarantined
+
+
+def test_another_device_takes_the_place_as_a_renderer(world: Any) -> None:
+    player, renderer = world.device(1), world.device(2, enrolled=False)
+    world.enrol(renderer, predecessor=player.key.id, tier=RENDERER)
+    (rendered,) = world.take(renderer, renderer.seal(**RENDERED, tier=RENDERER))
+    (played,) = world.take(player, player.seal(**SOURCE))
+    assert (rendered.verdict, played.verdict) == (answer.ACCEPTED, answer.ACCEPTED)
 
 
 def test_what_was_played_with_more_voices_counts_after_an_enrolment_with_fewer(world: Any) -> None:

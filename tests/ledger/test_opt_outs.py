@@ -13,7 +13,7 @@ from patience import wait_until
 from amos.crypto import verify
 from amos.protocol import topics
 from amos.protocol.anchor import open_anchor
-from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
+from amos.protocol.signing import list_opt_outs, sign_opt_outs
 from amos_ledger.errors import OptOutsRefused
 from amos_ledger.intake.reading import Message, asks_time
 from amos_ledger.ledger import Ledger

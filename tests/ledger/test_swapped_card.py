@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from amos.edges.sector_device import MemorySectorDevice
+from amos.edges.sector_memory import MemorySectorDevice
 from amos.journal.builder import PCM_UNKNOWN
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal

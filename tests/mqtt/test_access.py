@@ -4,7 +4,6 @@ A topic that SPEC names and this table does not fails the test, and so does one 
 """
 
 import re
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +11,12 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
+from mosquitto_process import mosquitto_with
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 from patience import wait_until
 
 from amos.protocol import topics
-from amos_tools.demo.broker import free_port
 
 PROJECT = Path(__file__).parents[2]
 RULES = PROJECT / "boards/linux/mosquitto.acl"
@@ -77,14 +76,11 @@ def spec_topics() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def port(mosquitto: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """mosquitto with the shipped rules, and somebody who may do everything."""
-    folder, number = tmp_path_factory.mktemp("access"), free_port()
+    folder = tmp_path_factory.mktemp("access")
     (folder / "acl").write_text(RULES.read_text() + f"\nuser {GOD}\ntopic readwrite #\n")
-    conf = f"listener {number} 127.0.0.1\nallow_anonymous true\nuser root\nacl_file {folder / 'acl'}\n"
-    (folder / "conf").write_text(conf)
     (folder / "acl").chmod(0o600)
-    with subprocess.Popen([*mosquitto, "-c", str(folder / "conf")], stderr=subprocess.DEVNULL) as process:
+    with mosquitto_with(mosquitto, folder, f"allow_anonymous true\nacl_file {folder / 'acl'}\n") as number:
         yield number
-        process.kill()
 
 
 class Client:

@@ -1,6 +1,5 @@
 """Addresses and TLS files, and the clients of courier and ledger over TLS, to a real broker that asks for theirs."""
 
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import pytest
 import trustme
+from mosquitto_process import mosquitto_with
 from patience import wait_until
 
 from amos.protocol.topics import USAGE, device_topic
@@ -17,7 +17,6 @@ from amos_mqtt.client import MqttClient
 from amos_mqtt.happenings import Down
 from amos_mqtt.settings import ClientSettings
 from amos_sync.message import PAYLOAD_BYTES_MAX, read_message
-from amos_tools.demo.broker import free_port
 
 
 @pytest.mark.parametrize(
@@ -63,14 +62,9 @@ def files(tmp_path: Path) -> Files:
 @pytest.fixture
 def port(mosquitto: list[str], files: Files, tmp_path: Path) -> Iterator[int]:
     """mosquitto, which lets in whom its authority vouches for."""
-    number = free_port()
-    (tmp_path / "conf").write_text(
-        f"listener {number} 127.0.0.1\nallow_anonymous true\nuser root\ncafile {files.ca}\n"
-        f"certfile {files.broker}\nkeyfile {files.broker}\nrequire_certificate true\n"
-    )
-    with subprocess.Popen([*mosquitto, "-c", str(tmp_path / "conf")]) as process:
+    rules = f"certfile {files.broker}\nkeyfile {files.broker}\nrequire_certificate true\n"
+    with mosquitto_with(mosquitto, tmp_path, f"allow_anonymous true\ncafile {files.ca}\n{rules}") as number:
         yield number
-        process.kill()
 
 
 def told(port: int, files: Files) -> Broker:

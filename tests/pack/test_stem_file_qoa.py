@@ -15,13 +15,15 @@ from amos.crypto import key_id, public_key, sign, verify
 from amos.edges import stem_file_numpy
 from amos.edges.stem_file import BlobError, FileStem
 from amos.edges.stem_file_numpy import QoaArrayStem
-from amos.edges.stem_file_qoa import CURSORS_MAX, QoaStem
+from amos.edges.stem_file_qoa import QoaStem
 from amos.packs import folder as pack_folder
 from amos.packs.folder import PackFolder, open_pack
-from amos.protocol.manifest import sign_manifest
+from amos.protocol.signing import sign_manifest
 from amos.sound import qoa
 from amos_tools.pack import PackBuildError, PackSummary
 from amos_tools.pack.qoa import encode_qoa
+
+CURSORS_MAX = 4
 
 FIRMWARE = Path(pack_folder.__file__).parents[2]
 SEED = bytes(range(32))

@@ -12,7 +12,8 @@ from amos import crypto
 from amos.edges.sector_device import FileSectorDevice
 from amos.journal.journal import Journal
 from amos.protocol.link import Status
-from amos.protocol.segment import Usage, open_usage
+from amos.protocol.segment import Usage
+from amos.protocol.usage_reader import open_usage
 from amos_tools.device.call import DeviceError, ask_status
 from amos_tools.device.run import micropython_environment
 

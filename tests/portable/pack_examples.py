@@ -22,7 +22,8 @@ from amos.protocol.link import (
     decode_response,
 )
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem, sign_manifest
+from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
+from amos.protocol.signing import sign_manifest
 from amos.session.start import check_playable
 from protocol_player import fed
 from test_score import score_map

@@ -8,7 +8,7 @@ import hashlib
 from binascii import unhexlify
 
 from amos import crypto
-from amos.protocol.anchor import Anchor, sign_anchor
+from amos.protocol.anchor import Anchor
 from amos.protocol.answer import ACCEPTED, UNKNOWN_PACK, Answer
 from amos.protocol.catalogue import Catalogue, Share, Work, sign_catalogue
 from amos.protocol.cbor import Tag, dumps
@@ -47,11 +47,9 @@ from amos.protocol.link import (
 )
 from amos.protocol.link_name import SLIDERS, Name
 from amos.protocol.loss import Loss, sign_loss
-from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem, sign_manifest
+from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.merkle import leaf_hash, node_hash
-from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos.protocol.quarantine import LIFT, REJECT, Ruling, sign_ruling
-from amos.protocol.receipt import sign_receipt
 from amos.protocol.revocation import Revocation, sign_revocation
 from amos.protocol.segment import (
     CLOCK_SYNCHRONISED,
@@ -59,12 +57,12 @@ from amos.protocol.segment import (
     FLAG_BEGIN,
     FLAG_END,
     NO_SEED_ROOT,
-    OUTPUT_KIND_ALSA,
-    PACE_CLOCKED,
     SEAL_SHUTDOWN,
     Usage,
     input_columns,
 )
+from amos.protocol.signing import list_opt_outs, sign_anchor, sign_manifest, sign_opt_outs, sign_receipt
+from amos.protocol.usage_reader import OUTPUT_KIND_ALSA, PACE_CLOCKED
 from signed_usage import columns, sign_usage
 
 NAMES_OF_SEEDS = {1: "device", 2: "operator", 3: "publisher", 4: "ledger"}

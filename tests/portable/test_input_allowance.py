@@ -1,7 +1,10 @@
 """How many inputs others may give, on every runtime: the bounds of protocol/SPEC.md section 7."""
 
 from amos.protocol.limits import SEGMENT_INPUTS_MAX, SEGMENT_INPUTS_OWN_MAX
-from amos.session.input_allowance import INPUT_EVERY_MS, INPUTS_AT_ONCE, InputAllowance, WaitingPositions
+from amos.session.input_allowance import InputAllowance, WaitingPositions
+
+INPUT_EVERY_MS = 5000
+INPUTS_AT_ONCE = 40
 
 SEGMENT_MS = 600_000
 

@@ -5,13 +5,15 @@ import os
 
 from amos.compat import byte_view
 from amos.edges.card_partition import CardSectorDevice
-from amos.edges.sector_device import FileSectorDevice, MemorySectorDevice
+from amos.edges.sector_device import FileSectorDevice
+from amos.edges.sector_memory import MemorySectorDevice
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal, JournalFault, JournalFull
 from amos.journal.reservation import Reservation
 from amos.journal.rows import Rows
 from amos.protocol.errors import MessageError
-from amos.protocol.segment import OUTPUT_KIND_I2S, PACE_CLOCKED, SEAL_FULL, sign_usage_pieces
+from amos.protocol.segment import SEAL_FULL, sign_usage_pieces
+from amos.protocol.usage_reader import OUTPUT_KIND_I2S, PACE_CLOCKED
 from signed_usage import columns, sign_usage
 
 SALT = b"saltsalt"

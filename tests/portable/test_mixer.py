@@ -6,10 +6,12 @@ from array import array
 
 from amos.compat import MICROPYTHON
 from amos.edges.stem_memory import MemoryStem
-from amos.sound.envelope import FADE_RUN_FRAMES_MAX, fade_gain
+from amos.sound.envelope import fade_gain
 from amos.sound.events import Duck, Start, Stop
 from amos.sound.mixer import LOOKAHEAD_FRAMES, make_mixer
 from amos.sound.mixer_cells import FADE_TABLE, CellBuffers
+
+FADE_RUN_FRAMES_MAX = 1 << 21
 
 BACKENDS = ("viper", "plain") if MICROPYTHON else ("numpy", "plain")
 PIECE_FRAMES = 4096

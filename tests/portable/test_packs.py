@@ -1,9 +1,8 @@
 """Packs over the link into a player's store: taken, resumed, refused by name, never half, never backwards."""
 
 from amos.edges.blob_memory import MemoryFolder
-from amos.packs.intake import RESERVE_BYTES
 from amos.packs.kept_state import NONE, KeptState, load_kept_state
-from amos.packs.partials import PARTIAL_BYTES_MAX, PARTIALS_MAX, Partials
+from amos.packs.partials import Partials
 from amos.packs.store import TRIES_MAX
 from amos.protocol.cbor import dumps
 from amos.protocol.errors import ProtocolError
@@ -31,6 +30,11 @@ from amos.protocol.link import (
     WRONG_HASH,
 )
 from pack_examples import Pack, Shelf, sha256
+
+RESERVE_BYTES = 1 << 20
+
+PARTIAL_BYTES_MAX = 64 << 20
+PARTIALS_MAX = 4
 
 
 def test_a_pack_comes_in_and_becomes_active():

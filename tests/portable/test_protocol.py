@@ -22,10 +22,12 @@ from amos.protocol.limits import SEGMENT_BYTES_MAX, SEGMENT_INPUTS_MAX, SEGMENT_
 from amos.protocol.link import IDENTIFY_CONTEXT, Status, decode_request, decode_response, decode_status
 from amos.protocol.manifest import open_manifest
 from amos.protocol.merkle import leaf_hash, root_from_path
-from amos.protocol.opt_outs import OptOuts, list_opt_outs, open_opt_outs
+from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.receipt import parse_receipt
-from amos.protocol.segment import Usage, claimed_device_id, input_columns, open_usage, sign_usage_pieces
+from amos.protocol.segment import Usage, claimed_device_id, input_columns, sign_usage_pieces
+from amos.protocol.signing import list_opt_outs
 from amos.protocol.topics import device_topic, parse_device_topic
+from amos.protocol.usage_reader import open_usage
 from protocol_examples import GENESIS, NONCE, Examples, a_usage, hex_of_spec
 from signed_usage import columns, sign_usage
 

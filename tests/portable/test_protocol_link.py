@@ -4,7 +4,7 @@ import binascii
 import gc
 import sys
 
-from amos.log_ring import LOG_BYTES_MAX, LogRing
+from amos.log_ring import LogRing
 from amos.protocol.cbor import dumps
 from amos.protocol.errors import FrameError, LocalError, ProtocolError
 from amos.protocol.frames import FrameReader, FrameWriter, frame, stuffed_bytes_max
@@ -52,6 +52,8 @@ from amos.protocol.link_name import ANNOUNCEMENTS, SLIDERS, Name
 from protocol_examples import NONCE
 from protocol_player import Player, fed
 from stuffing import by_the_paper, stuffed, unstuffed
+
+LOG_BYTES_MAX = 4096
 
 # Of the paper and its usual tests: plain, encoded.
 RUN_254 = bytes(range(1, 255))

@@ -1,13 +1,12 @@
 """What may sound and what time it is, on every runtime: the tables of RIGHTS.md, and every refusal."""
 
 from amos import crypto
-from amos.anchored_clock import ROUND_TRIP_MS_MAX, SYNCHRONISED_MS, AnchoredClock, AnchorRefused
+from amos.anchored_clock import AnchoredClock, AnchorRefused
 from amos.edges import two_slot_file
-from amos.edges.two_slot_file import TwoSlotMemory
+from amos.edges.two_slot_memory import TwoSlotMemory
 from amos.player_state import PlayerState
 from amos.protocol.anchor import Anchor
 from amos.protocol.errors import ProtocolError, SignatureError
-from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos.protocol.segment import (
     CLOCK_INFORMATIVE,
     CLOCK_RELATIVE,
@@ -15,12 +14,21 @@ from amos.protocol.segment import (
     CLOCK_UNKNOWN,
     TIER_RENDERER,
 )
-from amos.rights.lease_clock import AWAY_MS_MAX, BOOT_ADDS_MS, PRESUMED_MS, SAVE_EVERY_MS, LeaseClock, TimeKept
+from amos.protocol.signing import list_opt_outs, sign_opt_outs
+from amos.rights.lease_clock import LeaseClock, TimeKept
 from amos.rights.licence import Licence
 from amos.rights.opt_out_list import OptOutList, OptOutsRefused
 from amos.rights.rights import Rights
 from amos.tier_kept import TierKept
 from protocol_examples import Party, a_manifest, id_of
+
+ROUND_TRIP_MS_MAX = 60_000
+SYNCHRONISED_MS = 25 * 3_600_000
+
+AWAY_MS_MAX = 86_400_000
+BOOT_ADDS_MS = 600_000
+PRESUMED_MS = 30 * 86_400_000
+SAVE_EVERY_MS = 600_000
 
 DAY_MS = 86400000
 NOON_MS = 1800000000000

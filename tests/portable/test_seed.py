@@ -1,6 +1,6 @@
 """What a session's draws start from, on every runtime: the vectors of protocol/SPEC.md section 3, and what is kept."""
 
-from amos.edges.two_slot_file import TwoSlotMemory
+from amos.edges.two_slot_memory import TwoSlotMemory
 from amos.session.seed_root import SeedRoot
 from amos.session.start import session_seed
 

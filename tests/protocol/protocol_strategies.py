@@ -14,16 +14,18 @@ from amos.protocol.closing import Closing, settled_of
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.forgone import Forgone
 from amos.protocol.handover import Handover, KeyHistory
-from amos.protocol.limits import HANDOVERS_MAX, PPM, SPLITS_MAX
+from amos.protocol.ledger_limits import PPM, SPLITS_MAX
+from amos.protocol.limits import HANDOVERS_MAX
 from amos.protocol.link import OFFER, OFFER_CHUNK_BYTES_MAX, REQUEST_NEEDS, Entry, Request, Response, Status
 from amos.protocol.link_name import Name
 from amos.protocol.loss import Loss
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
-from amos.protocol.opt_outs import OptOuts, list_opt_outs
+from amos.protocol.opt_outs import OptOuts
 from amos.protocol.quarantine import LIFT, REJECT, Ruling
 from amos.protocol.record import U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
 from amos.protocol.revocation import Revocation
 from amos.protocol.segment import FLAGS_ALL, Usage
+from amos.protocol.signing import list_opt_outs
 
 RECORDS: dict[str, type[Record]] = {
     record.NAME: record

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from amos.protocol.envelope_host import DEFLATED, PLAIN, unwrap, wrap
 from amos.protocol.errors import MessageError
-from amos.protocol.limits import ENVELOPE_BYTES_MAX, SEGMENT_BYTES_MAX
+from amos.protocol.ledger_limits import ENVELOPE_BYTES_MAX
+from amos.protocol.limits import SEGMENT_BYTES_MAX
 from protocol_examples import Examples
 
 

@@ -8,7 +8,8 @@ import pytest
 from amos import crypto
 from amos.protocol.errors import ProofError, ProtocolError, SignatureError
 from amos.protocol.merkle import leaf_hash, root_from_path
-from amos.protocol.receipt import parse_receipt, sign_receipt
+from amos.protocol.receipt import parse_receipt
+from amos.protocol.signing import sign_receipt
 from protocol_examples import Party
 
 SIZE_MAX = 70

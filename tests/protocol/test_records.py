@@ -21,18 +21,18 @@ from amos.protocol.handover import Handover, KeyHistory, open_key_history
 from amos.protocol.limits import (
     HANDOVERS_MAX,
     KEY_HISTORY_BYTES_MAX,
+    LIST_ENTRIES_MAX,
     OPT_OUTS_BYTES_MAX,
     OPT_OUTS_MAX,
+    READ_CHUNK_BYTES_MAX,
     RECEIPT_BYTES_MAX,
     REQUEST_BYTES_MAX,
     RESPONSE_BYTES_MAX,
     STATUS_BYTES_MAX,
 )
 from amos.protocol.link import (
-    LIST_ENTRIES_MAX,
     OFFER,
     OFFER_CHUNK_BYTES_MAX,
-    READ_CHUNK_BYTES_MAX,
     Entry,
     Request,
     Response,
@@ -43,12 +43,13 @@ from amos.protocol.link import (
 )
 from amos.protocol.loss import open_loss
 from amos.protocol.manifest import open_manifest
-from amos.protocol.opt_outs import list_opt_outs, open_opt_outs, sign_opt_outs
+from amos.protocol.opt_outs import open_opt_outs
 from amos.protocol.quarantine import open_ruling
-from amos.protocol.receipt import PATH_HASHES_MAX, parse_receipt, sign_receipt
+from amos.protocol.receipt import PATH_HASHES_MAX, parse_receipt
 from amos.protocol.record import U16, U32, U63, U64, UNIX_S_MAX, Record
 from amos.protocol.revocation import open_revocation
-from amos.protocol.segment import open_usage
+from amos.protocol.signing import list_opt_outs, sign_opt_outs, sign_receipt
+from amos.protocol.usage_reader import open_usage
 from protocol_examples import Examples
 
 EXAMPLES = Examples()

@@ -14,7 +14,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "portable"))
 
-from amos.protocol import limits, link, segment
+from amos.protocol import ledger_limits, limits, link, segment
 from amos.protocol.anchor import Anchor
 from amos.protocol.answer import RECEIPTED, RETRY, SENTENCES, VERDICTS, Answer
 from amos.protocol.catalogue import Catalogue, Share, Work
@@ -32,6 +32,7 @@ from amos.protocol.quarantine import Ruling
 from amos.protocol.record import U8, U16, U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
 from amos.protocol.revocation import Revocation
 from amos.protocol.segment import Usage
+from amos.protocol.usage_reader import CLOCK_LETTERS
 from protocol_examples import NAMES_OF_SEEDS, Examples
 
 SPEC = Path(__file__).parents[2] / "firmware/amos/protocol/SPEC.md"
@@ -152,9 +153,10 @@ def party_rows() -> Iterator[Row]:
 
 
 def size_rows() -> Iterator[Row]:
-    for name in dir(limits):
+    sizes = vars(limits) | vars(ledger_limits)
+    for name in sorted(sizes):
         if name.endswith("_BYTES_MAX") and "TEXT" not in name and "TITLE" not in name and "NONCE" not in name:
-            yield name.removesuffix("_BYTES_MAX").lower().replace("_", " "), f"{getattr(limits, name):,}"
+            yield name.removesuffix("_BYTES_MAX").lower().replace("_", " "), f"{sizes[name]:,}"
 
 
 def numbered(names: tuple[str, ...]) -> Callable[[], Iterator[Row]]:
@@ -174,7 +176,7 @@ TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "lost reasons": numbered(segment.LOST_REASONS),
     "output kinds": numbered(segment.OUTPUT_KINDS),
     "paces": numbered(segment.PACES),
-    "clocks": numbered(tuple(segment.CLOCK_LETTERS)),
+    "clocks": numbered(tuple(CLOCK_LETTERS)),
     "roles": numbered(ROLES),
     "codecs": numbered(CODECS),
     "parties": party_rows,

@@ -21,7 +21,7 @@ from test_rights_in_play import (
 )
 
 from amos import crypto
-from amos.edges.two_slot_file import TwoSlotMemory
+from amos.edges.two_slot_memory import TwoSlotMemory
 from amos.packs.folder import PackFolder, open_pack
 from amos.packs.kept_state import KeptState
 from amos.protocol.anchor import Anchor

@@ -5,8 +5,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amos.edges.two_slot_file import TwoSlotMemory
-from amos.rights.lease_clock import AWAY_MS_MAX, SAVE_EVERY_MS, LeaseClock
+from amos.edges.two_slot_memory import TwoSlotMemory
+from amos.rights.lease_clock import LeaseClock
+
+AWAY_MS_MAX = 86_400_000
+SAVE_EVERY_MS = 600_000
 
 START_MS = 1_800_000_000_000
 WALLS = st.none() | st.integers(0, 1 << 42) | st.integers(START_MS - 10**8, START_MS + 10**8)

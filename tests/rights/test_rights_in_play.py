@@ -18,13 +18,14 @@ from amos import crypto
 from amos.anchored_clock import AnchoredClock, AnchorRefused
 from amos.config import Config
 from amos.device import Device
-from amos.edges.sector_device import MemorySectorDevice
-from amos.edges.two_slot_file import TwoSlotFile, TwoSlotMemory
+from amos.edges.sector_memory import MemorySectorDevice
+from amos.edges.two_slot_file import TwoSlotFile
+from amos.edges.two_slot_memory import TwoSlotMemory
 from amos.identity import Identity
 from amos.journal.journal import Journal
 from amos.packs.folder import PackFolder, open_pack
 from amos.player_state import PlayerState
-from amos.protocol.anchor import Anchor, sign_anchor
+from amos.protocol.anchor import Anchor
 from amos.protocol.errors import MessageError, SignatureError
 from amos.protocol.limits import INPUT_NONCES_MAX
 from amos.protocol.link import OFFER_ANCHOR, OFFER_OPT_OUTS, STATE_STOPPED
@@ -34,7 +35,6 @@ from amos.protocol.link_courier_offer import offer
 from amos.protocol.link_courier_segment import read_segment
 from amos.protocol.link_courier_talk import Conversation
 from amos.protocol.link_device import DeviceLink
-from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
 from amos.protocol.segment import (
     CLOCK_INFORMATIVE,
     CLOCK_SYNCHRONISED,
@@ -42,13 +42,13 @@ from amos.protocol.segment import (
     FLAG_OPT_OUT,
     SEAL_SHUTDOWN,
     Usage,
-    open_usage,
 )
+from amos.protocol.signing import list_opt_outs, sign_anchor, sign_opt_outs
+from amos.protocol.usage_reader import open_usage
 from amos.rights.lease_clock import LeaseClock
 from amos.rights.opt_out_list import OptOutList, OptOutsRefused
 from amos.rights.rights import Rights
 from amos.score.inputs import INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK, INPUT_SKIP, INPUT_SLIDER, INPUT_VOLUME
-from amos.session.input_allowance import INPUT_EVERY_MS, INPUTS_AT_ONCE
 from amos.session.session import Session
 from amos.tier_kept import TierKept
 from amos_tools.device.call import converse
@@ -58,6 +58,9 @@ from amos_tools.replay.rows import replay, rows
 from amos_tools.script import compile_script
 from amos_tools.vault import Vault, parse_facts
 from protocol_player import fed
+
+INPUT_EVERY_MS = 5000
+INPUTS_AT_ONCE = 40
 
 RATE_HZ, BLOCK_FRAMES, BEAT_FRAMES = 22050, 2048, 11025
 SEED, PUBLISHER, LEDGER = b"d" * 32, b"p" * 32, b"l" * 32

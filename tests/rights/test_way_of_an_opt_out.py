@@ -12,8 +12,9 @@ from amos.packs.folder import open_pack
 from amos.protocol.answer import ACCEPTED
 from amos.protocol.envelope_host import wrap
 from amos.protocol.link_courier_proof import Proof
-from amos.protocol.segment import FLAG_OPT_OUT, open_usage
+from amos.protocol.segment import FLAG_OPT_OUT
 from amos.protocol.topics import USAGE, device_topic
+from amos.protocol.usage_reader import open_usage
 from amos_ledger import registry
 from amos_ledger.folder import init_folder
 from amos_ledger.intake.reading import Message

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from amos.edges.audio_out import WAV_HEADER_BYTES, WavSink
 from amos.edges.audio_sink import FRAME_BYTES
-from amos.edges.sector_device import MemorySectorDevice
+from amos.edges.sector_memory import MemorySectorDevice
+from amos.edges.wav_out import HEADER_BYTES as WAV_HEADER_BYTES
+from amos.edges.wav_out import WavSink
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal
 from amos.session.usage_log import UsageLog

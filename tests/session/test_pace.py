@@ -4,8 +4,9 @@ import random
 
 import pytest
 
-from amos.edges import audio_out
-from amos.edges.audio_out import ClockedSink, NullSink
+from amos.edges import clocked_sink
+from amos.edges.audio_out import NullSink
+from amos.edges.clocked_sink import AHEAD_MS, ClockedSink
 
 RATE_HZ = 44_100
 AHEAD_MS_MAX = 1_000
@@ -31,8 +32,8 @@ def test_a_file_never_gains_more_on_the_clock_than_is_stated(
     block_frames: int, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock, chance = Clock(), random.Random(seed)
-    monkeypatch.setattr(audio_out, "sleep_ms", clock.pass_ms)
-    sink = ClockedSink(NullSink(), RATE_HZ, clock, audio_out.CLOCKED_AHEAD_MS * RATE_HZ // 1000)
+    monkeypatch.setattr(clocked_sink, "sleep_ms", clock.pass_ms)
+    sink = ClockedSink(NullSink(), RATE_HZ, clock, AHEAD_MS * RATE_HZ // 1000)
     lowest_ms, gained_ms, frames = 0.0, 0.0, 0
     for _block in range(20_000):
         clock.pass_ms(

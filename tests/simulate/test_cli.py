@@ -10,9 +10,12 @@ from typer.testing import CliRunner
 
 from amos.crypto import public_key, verify
 from amos.packs.folder import open_pack
+from amos.score.inputs import INPUT_CLOCK, INPUT_VOLUME
 from amos_tools.cli import app
 from amos_tools.pack import build_pack
 from amos_tools.script import compile_script
+from amos_tools.simulate.allowance import too_soon
+from amos_tools.simulate.inputs import TimedInput
 from amos_tools.simulate.stems import script_stems
 from amos_tools.starter import make_starter_vault
 
@@ -46,6 +49,25 @@ def test_report_and_drawing(folder: Path, tmp_path: Path) -> None:
         assert simulate(folder, "--hours", "1", "--clock", clock, "--out", str(out))[0] == 0
         ticks = re.findall(r'text-anchor="middle">([^<]+)<', out.read_text())
         assert ticks[0] == first and (f"1 h, seed 1, from {clock}" in out.read_text()) == (clock != "none")
+
+
+@pytest.mark.parametrize(
+    ("count", "every_ms", "soon"),
+    [(40, 0, 0), (41, 0, 1), (60, 0, 20), (100, 5000, 0), (100, 4000, 0), (300, 4000, 300 - 40 - 1196 // 5)],
+)
+def test_inputs_that_a_player_would_not_take_so_soon_are_counted(count: int, every_ms: int, soon: int) -> None:
+    """A player's own are not."""
+    given = [TimedInput(44_100 * every_ms // 1000 * number, INPUT_VOLUME, 9000) for number in range(count)]
+    assert too_soon([*[TimedInput(0, INPUT_CLOCK, 0)] * 50, *given], 44_100) == soon
+
+
+def test_inputs_that_come_too_soon_are_told(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "inputs.jsonl"
+    path.write_text('{"frame": 1, "kind": "skip"}\n' * 43)
+    words = ("--hours", "0.01", "--input", str(path))
+    assert json.loads(simulate(folder, *words, "--json")[1])["inputs_too_soon"] == 3
+    told = "3 inputs come too soon: a player takes 40 from rest, and then one each 5 s"
+    assert told in simulate(folder, *words)[1] and "too soon" not in simulate(folder, *words[:2])[1]
 
 
 def test_json_is_the_same_for_the_same_seed(folder: Path) -> None:

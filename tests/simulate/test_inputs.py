@@ -1,6 +1,7 @@
 """Seeds, lengths of time and files of inputs: what is taken, and what is refused with a sentence."""
 
 import copy
+import json
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from amos.score.rules import Announcement
 from amos.score.score import Score
 from amos_tools.simulate import InputFileError, SeedError, TimedInput, read_inputs, seed32
 from amos_tools.simulate.durations import DurationError, frames_of
-from amos_tools.simulate.inputs import parse_input, word_input
+from amos_tools.simulate.inputs import NAMED_KINDS, parse_input, word_input
 from amos_tools.simulate.vocabulary import ScoreVocabulary
 
 
@@ -134,7 +135,7 @@ NO_NUMBERS = ["nan", "NaN", "snan", "inf", "-inf", "Infinity", "1e999", "1e-999"
 NO_NUMBERS += ["9" * 13, "9" * 5000, "0." + "1" * 5000, ".", "-", "+-1", "1,5", "1\n"]
 
 
-@pytest.mark.parametrize("kind", ["volume", "like", "block", "slider"])
+@pytest.mark.parametrize("kind", ["volume", "like", "shuffle", "slider"])
 @pytest.mark.parametrize("text", NO_NUMBERS, ids=lambda text: ascii(text[:14]))
 def test_a_word_that_is_no_plain_number_is_refused_in_a_sentence(score: Score, kind: str, text: str) -> None:
     named = score.sliders[0].name if kind == "slider" else kind
@@ -148,10 +149,17 @@ def test_a_value_is_given_where_one_is_needed_and_nowhere_else(score: Score) -> 
     for kind in ("skip", "pause", "resume"):
         with pytest.raises(InputFileError, match=f"{kind}: expected no value, found 'chorus'"):
             word_input(kind, "chorus", words)
-    for kind in ("volume", "announce", "block", score.sliders[0].name):
+    for kind in ("volume", "announce", score.sliders[0].name):
         with pytest.raises(InputFileError, match=r"expected .*, found none"):
             word_input(kind, None, words)
     assert word_input("like", None, words)[1] == 0
+
+
+@pytest.mark.parametrize("kind", ["clock", "block", "leave"])
+def test_what_a_player_tells_itself_stands_in_files_only(score: Score, kind: str) -> None:
+    assert parse_input(json.dumps({"frame": 7, "kind": kind, "value": 0}), score) == (7, NAMED_KINDS[kind], 0)
+    with pytest.raises(InputFileError, match=f"^kind: expected skip, .*, shuffle, announce, intensity; found '{kind}'"):
+        word_input(kind, "0", ScoreVocabulary(score))
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999", "true", "null", "[]", "9" * 400, '"1"'])

@@ -5,10 +5,12 @@ from collections.abc import Callable
 import pytest
 from mixer_reference import level
 
-from amos.sound.ducking import DUCKS_MAX
 from amos.sound.events import Duck, Start, Stop
-from amos.sound.limiter import OPERATOR_CHANGES_MAX
 from amos.sound.mixer import EVENTS_PENDING_MAX, Mixer, make_mixer
+
+OPERATOR_CHANGES_MAX = 1026
+
+DUCKS_MAX = 64
 
 STEM = level(1000, 1000)
 

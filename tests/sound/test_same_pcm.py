@@ -13,7 +13,8 @@ import pytest
 from amos import crypto
 from amos.edges.sector_device import FileSectorDevice
 from amos.journal.journal import Journal
-from amos.protocol.segment import Usage, open_usage
+from amos.protocol.segment import Usage
+from amos.protocol.usage_reader import open_usage
 from amos_tools.device.run import micropython_environment
 from amos_tools.pack import build_pack
 from amos_tools.script import compile_script

@@ -13,12 +13,13 @@ from sync_players import LEDGER_KEY, LEDGER_SEED
 
 from amos import crypto
 from amos.protocol import topics
-from amos.protocol.anchor import Anchor, sign_anchor
+from amos.protocol.anchor import Anchor
 from amos.protocol.answer import ACCEPTED, DUPLICATE, RECEIPTED, UNKNOWN_DEVICE, Answer
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.merkle import leaf_hash, node_hash
-from amos.protocol.receipt import sign_receipt
-from amos.protocol.segment import claimed_device_id, open_usage
+from amos.protocol.segment import claimed_device_id
+from amos.protocol.signing import sign_anchor, sign_receipt
+from amos.protocol.usage_reader import open_usage
 
 
 def root_of(leaves: list[bytes]) -> bytes:

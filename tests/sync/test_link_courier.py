@@ -23,7 +23,7 @@ from amos.protocol.link_courier_segment import read_segment
 from amos.protocol.link_courier_talk import Conversation, LinkLost, Pause, RequestRefused, TransferError
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.merkle import leaf_hash
-from amos.protocol.receipt import sign_receipt
+from amos.protocol.signing import sign_receipt
 from protocol_player import fed
 
 SEED = b"d" * 32

@@ -33,13 +33,13 @@ def folder(tmp_path: Path) -> Path:
 def test_its_report_says_what_it_said(folder: Path) -> None:
     first, second = report(folder)["devices"]
     counts = {name: first[name] for name in ("returned", "receipted", "refused", "held", "sent", "pulled")}
-    assert (first["device"], first["port"], first["line_bytes"]) == (A.hex(), "unix:/a", 1234)
+    assert (first["device_id"], first["port"], first["line_bytes"]) == (A.hex(), "unix:/a", 1234)
     assert counts == dict.fromkeys(counts, 1)
     assert [(row["sequence"], row["verdict"]) for row in first["refusals"]] == [
         (3, answer.VERDICTS[answer.FORK]),
         (4, answer.VERDICTS[answer.GAP]),
     ]
-    assert (second["device"], second["pulled"], second["segments"]) == (B.hex(), 1, 1)
+    assert (second["device_id"], second["pulled"], second["segments"]) == (B.hex(), 1, 1)
 
 
 def test_its_segments_go_on(folder: Path) -> None:

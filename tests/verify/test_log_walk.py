@@ -10,6 +10,7 @@ from amos.protocol.answer import ACCEPTED, GAP
 from amos.protocol.cose import TYP_MANIFEST, TYP_USAGE, sign
 from amos.protocol.enrolment import Enrolment, open_enrolment, sign_enrolment
 from amos.protocol.revocation import Revocation, sign_revocation
+from amos.protocol.segment import TIER_RENDERER
 from amos_ledger.registry import enrol, revoke
 from amos_ledger.settle_period import settle_period
 from amos_tools.verify.errors import Difference
@@ -108,9 +109,19 @@ def replacing_elsewhere(world, dates) -> bytes:
     return another(world).enrolment(predecessor=world.players[0].device, site="elsewhere")
 
 
+def renderers(world, dates) -> bytes:
+    source = {"version": 2, "output_kind": 1, "pace": 1, "seed_root": bytes(32)}
+    return world.players[0].play(ROWS, dates(2026, 11, 9), tier=TIER_RENDERER, **source)
+
+
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
+        (renderers, "entry 13: usage.tier: expected a player's, as the device is enrolled, found 255"),
+        (
+            lambda world, _dates: world.players[0].enrolment(unix_s=9, tier=TIER_RENDERER),
+            "entry 13: enrolment.tier: expected a player's, as the device was enrolled before, found 255",
+        ),
         (stranger_enrolled, "entry 13: signature: expected one that verifies"),
         (replacing_nobody, "entry 13: enrolment.predecessor: expected one enrolled and not replaced"),
         (replacing_elsewhere, "entry 13: enrolment.site: expected cafe, found elsewhere"),

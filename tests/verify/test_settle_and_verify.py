@@ -6,7 +6,7 @@ from subprocess import run
 
 import pytest
 
-from amos.protocol.limits import PPM
+from amos.protocol.ledger_limits import PPM
 from amos_ledger import close_period
 from amos_ledger import settle_period as settling
 from amos_ledger.close_period import EarlierPeriodOpen, NoCatalogue, PoolTooLarge

@@ -14,10 +14,10 @@ from amos.crypto import key_id, public_key
 from amos.protocol.closing import VERSION_REVOKED_PAID
 from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.limits import SEGMENT_BYTES_MAX
-from amos.protocol.manifest import Manifest, open_manifest, sign_manifest
-from amos.protocol.opt_outs import list_opt_outs, sign_opt_outs
+from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.revocation import Revocation, sign_revocation
 from amos.protocol.segment import TIER_RENDERER, Usage
+from amos.protocol.signing import list_opt_outs, sign_manifest, sign_opt_outs
 from amos_ledger import registry
 from amos_ledger.errors import OptOutsRefused
 from amos_ledger.opt_outs import add_opt_outs

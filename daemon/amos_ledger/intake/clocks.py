@@ -4,7 +4,8 @@ Three clocks are held against each other: the sample clock of the output, the pl
 own, whose anchors the ledger remembers.
 """
 
-from amos.protocol.segment import CLOCK_RELATIVE, CLOCK_SYNCHRONISED, OUTPUT_KIND_NULL, OUTPUT_KIND_WAV, Usage
+from amos.protocol.segment import CLOCK_RELATIVE, CLOCK_SYNCHRONISED, OUTPUT_KIND_NULL, Usage
+from amos.protocol.usage_reader import OUTPUT_KIND_WAV
 from amos_ledger.intake.facts import Facts
 from amos_ledger.limits import NUMBER_MAX
 from amos_ledger.records import SessionPlay

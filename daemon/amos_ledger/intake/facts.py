@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from amos.protocol.manifest import Manifest
-from amos.protocol.segment import CLOCK_SYNCHRONISED, PACE_FREE, TIER_RENDERER, VERSION_WITHOUT_OUTPUT, Usage
+from amos.protocol.segment import CLOCK_SYNCHRONISED, TIER_RENDERER, VERSION_WITHOUT_OUTPUT, Usage
+from amos.protocol.usage_reader import PACE_FREE
 from amos_ledger.intake.losses import first_missing
 from amos_ledger.intake.placements import covered_frames
 from amos_ledger.records import DatedPlay, DeviceKey, IssuedAnchor, Sealed, SeedRoot, SessionPlay, severed

@@ -16,12 +16,12 @@ from amos.protocol.segment import (
     FLAG_END,
     FLAG_POWER_LOSS,
     OUTPUT_KIND_NULL,
-    PACE_FREE,
     SEAL_POWER_LOSS,
     TIER_RENDERER,
     VERSION_WITHOUT_OUTPUT,
     Usage,
 )
+from amos.protocol.usage_reader import PACE_FREE
 from amos_ledger.intake.facts import Facts
 from amos_ledger.intake.placements import (
     any_continues,

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from amos.protocol.cose import Sign1
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError, SignatureError
-from amos.protocol.limits import ENVELOPE_BYTES_MAX, RECEIPTED_BYTES_MAX, TIME_NONCE_BYTES
+from amos.protocol.ledger_limits import ENVELOPE_BYTES_MAX, RECEIPTED_BYTES_MAX
+from amos.protocol.limits import TIME_NONCE_BYTES
 from amos.protocol.segment import Usage
 from amos.protocol.topics import TIME, USAGE, device_topic, parse_device_topic, shows_head
 from amos_ledger.intake.segment_parse import check_signature, decode_usage, parse_segment

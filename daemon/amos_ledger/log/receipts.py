@@ -1,6 +1,6 @@
 """Receipts for many leaves of one tree at once: one signature, and what paths share is hashed once. Pure.
 
-Gives the very bytes of `amos.protocol.receipt.sign_receipt`, which the tests hold it against.
+Gives the very bytes of `amos.protocol.signing.sign_receipt`, which the tests hold it against.
 """
 
 from bisect import bisect_left

@@ -16,7 +16,7 @@ from fractions import Fraction
 from math import lcm
 from types import MappingProxyType
 
-from amos.protocol.limits import PPM
+from amos.protocol.ledger_limits import PPM
 from amos_ledger.settlement.rollup import RollupKey
 
 Splits = Mapping[bytes, Sequence[tuple[str, int]]]

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from amos.protocol.catalogue import Catalogue
+from amos.protocol.catalogue import TYP_CATALOGUE, Catalogue
 from amos.protocol.closing import VERSION, VERSION_ALL_PAID, VERSION_REVOKED_PAID, Closing, settled_of
-from amos.protocol.cose import TYP_CATALOGUE, TYP_OPT_OUTS, TYP_USAGE, parse_typed
-from amos.protocol.limits import CATALOGUE_BYTES_MAX, OPT_OUTS_BYTES_MAX, SEGMENT_BYTES_MAX
+from amos.protocol.cose import TYP_OPT_OUTS, TYP_USAGE, parse_typed
+from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX
+from amos.protocol.limits import OPT_OUTS_BYTES_MAX, SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest
 from amos.protocol.opt_outs import OptOuts
 from amos.protocol.segment import Usage

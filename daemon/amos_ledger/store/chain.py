@@ -132,15 +132,6 @@ class Chain:
         row = self._database.one("SELECT max(sequence) FROM usage WHERE device_id = ?", (device_id,))
         return row[0] if row and row[0] is not None else 0
 
-    def says_output(self, device_id: bytes) -> bool:
-        """Whether anything accepted or held of the device may say what it was played into."""
-        sql = (
-            "SELECT EXISTS (SELECT 1 FROM session WHERE device_id = ?1 AND output_kind IS NOT NULL)"
-            " OR EXISTS (SELECT 1 FROM held WHERE device_id = ?1)"
-        )
-        row = self._database.one(sql, (device_id,))
-        return bool(row and row[0])
-
     # Accepted segments.
 
     def neighbours(self, device_id: bytes, sequence: int) -> tuple[Sealed | None, Sealed | None]:

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 from amos.protocol.answer import FORK, IMPOSSIBLE
-from amos.protocol.cose import TYP_ENROLMENT, TYP_MANIFEST, TYP_USAGE, parse_typed
+from amos.protocol.cose import TYP_MANIFEST, TYP_USAGE, parse_typed
 from amos.protocol.document import CATALOGUE, MANIFEST, document_entry
-from amos.protocol.enrolment import Enrolment
+from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment
 from amos.protocol.errors import ProtocolError
-from amos.protocol.limits import ENROLMENT_BYTES_MAX, MANIFEST_BYTES_MAX, SEGMENT_BYTES_MAX
+from amos.protocol.ledger_limits import ENROLMENT_BYTES_MAX
+from amos.protocol.limits import MANIFEST_BYTES_MAX, SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.segment import Usage

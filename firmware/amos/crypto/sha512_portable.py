@@ -3,7 +3,7 @@
 import struct
 from array import array
 
-from amos.compat import MICROPYTHON
+from amos.compat import MICROPYTHON, const
 from amos.crypto.errors import checked_piece
 from amos.crypto.sha512_constants import INITIAL_STATE
 
@@ -15,7 +15,7 @@ if MICROPYTHON:
 else:
     from amos.crypto.sha512_plain import WORK_WORDS, compress
 
-BLOCK_BYTES = 128
+_BLOCK_BYTES = const(128)
 
 _work = array("I", bytes(4 * WORK_WORDS))  # kept: so large a piece may not be there again
 
@@ -35,16 +35,16 @@ def sha512(*parts: bytes) -> bytes:
         length += len(part)
         start = 0
         if tail:
-            start = min(BLOCK_BYTES - len(tail), len(part))
+            start = min(_BLOCK_BYTES - len(tail), len(part))
             tail += bytes(part[:start])
-            if len(tail) < BLOCK_BYTES:
+            if len(tail) < _BLOCK_BYTES:
                 continue
             compress(work, tail, 0, 1)
-        count = (len(part) - start) // BLOCK_BYTES
+        count = (len(part) - start) // _BLOCK_BYTES
         compress(work, part, start, count)
-        tail = bytes(part[start + BLOCK_BYTES * count :])
+        tail = bytes(part[start + _BLOCK_BYTES * count :])
     # A one bit, zeros, and the length in bits as 128-bit big-endian, to a whole number of blocks.
-    padding_bytes = (111 - length) % BLOCK_BYTES
+    padding_bytes = (111 - length) % _BLOCK_BYTES
     tail += b"\x80" + bytes(padding_bytes) + (8 * length).to_bytes(16, "big")
-    compress(work, tail, 0, len(tail) // BLOCK_BYTES)
+    compress(work, tail, 0, len(tail) // _BLOCK_BYTES)
     return struct.pack(">16I", *work[:16])

@@ -4,11 +4,11 @@ from amos.compat import MICROPYTHON, const
 from amos.edges.address import AddressError
 from amos.edges.sector_device import FileSectorDevice, PartitionSectorDevice
 
-PAGE_BYTES = 4096
+_PAGE_BYTES = const(4096)
 _RESERVATION_SECTORS = const(2)
 """A page each."""
 
-PAGED_BYTES_MIN = 256 * PAGE_BYTES
+_PAGED_BYTES_MIN = const(256 * _PAGE_BYTES)
 """From this size on, files on Linux have sectors of a page. The system writes whole pages: with smaller ones, a page
 that a cut turns into garbage could take acknowledged neighbours along. A smaller ring would have too few for rows."""
 
@@ -23,8 +23,8 @@ def open_store(address: str, directory: str, size_bytes: int):
     """
     if address == "file":
         store = FileSectorDevice(directory + "/journal.ring", size_bytes)
-        if not MICROPYTHON and store.sector_count * store.sector_bytes >= PAGED_BYTES_MIN:
-            store.regroup(PAGE_BYTES)
+        if not MICROPYTHON and store.sector_count * store.sector_bytes >= _PAGED_BYTES_MIN:
+            store.regroup(_PAGE_BYTES)
         return store
     kind, _colon, path = address.partition(":")
     if kind != "raw" or not path:
@@ -41,7 +41,7 @@ def open_store(address: str, directory: str, size_bytes: int):
 def open_reserved(directory: str, device_id: bytes):
     """The SectorDevice of the reservation beside the key of `device`. Raises OSError."""
     path = directory + "/" + device_id.hex() + ".reserved"
-    store = FileSectorDevice(path, _RESERVATION_SECTORS * PAGE_BYTES, PAGE_BYTES)
+    store = FileSectorDevice(path, _RESERVATION_SECTORS * _PAGE_BYTES, _PAGE_BYTES)
     if store.sector_count < _RESERVATION_SECTORS:
         store.grow(_RESERVATION_SECTORS)
     return store

@@ -24,7 +24,7 @@ from amos.edges.private import create_private, keep_private
 SEED_BYTES = 32
 _SALT_BYTES = const(32)
 MAGIC = b"AMK1"
-BOUND_BYTES = 89
+_BOUND_BYTES = const(89)
 CONTEXT = b"amos/1/device-key\x00"
 UNBOUND = "key: bound to nothing, this machine shows no number of its own; who copies the file has the key"
 
@@ -73,7 +73,7 @@ def key_id_in(path: str, key_id_of) -> "bytes | None":
     data = _read(path, keep_private)
     if data is None or _fault(data):
         return None
-    return data[5:21] if len(data) == BOUND_BYTES else key_id_of(data)
+    return data[5:21] if len(data) == _BOUND_BYTES else key_id_of(data)
 
 
 def replace_key(path: str, other: str) -> None:
@@ -92,7 +92,7 @@ def _fault(data: bytes):
     """Why these are no key's bytes, or None."""
     if len(data) == SEED_BYTES:
         return None
-    if len(data) != BOUND_BYTES or data[:4] != MAGIC or not 1 <= data[4] < len(NAMES):
+    if len(data) != _BOUND_BYTES or data[:4] != MAGIC or not 1 <= data[4] < len(NAMES):
         return "%d other bytes" % len(data)
     return None if crc32(data[:-4]).to_bytes(4, "little") == data[-4:] else "damage"
 
@@ -131,7 +131,7 @@ def _read(path: str, found=None):
         with open(path, "rb") as file:
             if found is not None:
                 found(file)
-            return file.read(BOUND_BYTES + 1)
+            return file.read(_BOUND_BYTES + 1)
     except OSError as error:
         if error.args and error.args[0] == ENOENT:
             return None
@@ -141,7 +141,7 @@ def _read(path: str, found=None):
 def _finish(path: str):
     """The bound key that a cut left under its staged name: FAT removes the old file before it renames the new one."""
     staged = _read(path + ".new")
-    if staged is None or len(staged) != BOUND_BYTES or _fault(staged):
+    if staged is None or len(staged) != _BOUND_BYTES or _fault(staged):
         return None
     os.rename(path + ".new", path)
     sync_folder(path)

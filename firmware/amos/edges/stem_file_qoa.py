@@ -10,7 +10,7 @@ from amos.compat import MICROPYTHON, const
 from amos.edges.stem_file import BlobError, FileStem
 from amos.sound import qoa
 
-CURSORS_MAX = 4
+_CURSORS_MAX = const(4)
 """Places of one stem that are read alternately: a stem may sound on two voices while each fades. A further reader would
 make the decoder begin a frame again."""
 
@@ -133,7 +133,7 @@ class QoaStem(FileStem):
             if not 0 <= cursor.frame < self.frames:
                 found = cursor
         if found is None:
-            found = cursors[0] if len(cursors) >= CURSORS_MAX else _Cursor(self.channels)
+            found = cursors[0] if len(cursors) >= _CURSORS_MAX else _Cursor(self.channels)
         if found in cursors:
             cursors.remove(found)
         cursors.append(found)

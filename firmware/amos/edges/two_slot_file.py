@@ -75,22 +75,3 @@ class TwoSlotFile:
             sync_folder(self._path)  # the file is new in its folder
         # Only here: a write that failed is tried again in the same file, never in the one that holds.
         self._generation = generation
-
-
-class TwoSlotMemory:
-    """The same without files, for tests. `fails`: the next writes raise OSError. `writes` counts those that did not."""
-
-    def __init__(self, content: "bytes | None" = None):
-        self.content = content
-        self.damaged = False
-        self.fails = False
-        self.writes = 0
-
-    def read(self) -> "bytes | None":
-        return self.content
-
-    def write(self, content: bytes) -> None:
-        if self.fails:
-            raise OSError("write failed")
-        self.content = content
-        self.writes += 1

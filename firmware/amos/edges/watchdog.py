@@ -1,4 +1,4 @@
-"""A board's watchdog: a reset after TIMEOUT_MS without a sign of life. Once started it cannot be stopped.
+"""A board's watchdog: a reset after _TIMEOUT_MS without a sign of life. Once started it cannot be stopped.
 
 So it must be fed at all times. While a player plays, only the player's loop feeds it, by `heartbeat()`: when the loop
 hangs, the watchdog resets the board, and the next start seals what was played. At all other times (while the player
@@ -11,7 +11,7 @@ from amos.compat import const
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 # The stubs here are the unix port's, whose `machine` is not a board's.
 
-TIMEOUT_MS = 8000
+_TIMEOUT_MS = const(8000)
 """An RP2350 counts to 8388 at most."""
 
 _KEEP_MS = const(2000)
@@ -27,7 +27,7 @@ def keep() -> None:
         timer = Timer(-1)  # of software, where the port has those
     except ValueError:
         timer = Timer(0)
-    _kept[:] = [WDT(timeout=TIMEOUT_MS), timer]
+    _kept[:] = [WDT(timeout=_TIMEOUT_MS), timer]
     rest()
 
 

@@ -7,13 +7,14 @@ segment that has it. It reserves one at a time where nobody hears a write, so th
 The medium: a SectorDevice of two sectors, written in turn. A blank one is that of a device that has sealed nothing.
 """
 
+from amos.compat import const
 from amos.journal import slot
 from amos.journal.errors import JournalFault
 from amos.journal.facts import Reserved
 from amos.protocol.segment import FIRST_PREVIOUS
 
 MAGIC = b"AMOSRSRV"
-SECTORS = 2
+_SECTORS = const(2)
 
 
 class Reservation:
@@ -25,8 +26,8 @@ class Reservation:
     """
 
     def __init__(self, medium, device_id: bytes, block: int = 1):
-        if medium.sector_count < SECTORS:
-            raise JournalFault("reservation: expected %d sectors, found %d" % (SECTORS, medium.sector_count))
+        if medium.sector_count < _SECTORS:
+            raise JournalFault("reservation: expected %d sectors, found %d" % (_SECTORS, medium.sector_count))
         self._medium = medium
         self._block = block
         self.device_id = device_id
@@ -42,7 +43,7 @@ class Reservation:
             until=1,
         )
         medium.sync()
-        sectors = [medium.read(sector, 1) for sector in range(SECTORS)]
+        sectors = [medium.read(sector, 1) for sector in range(_SECTORS)]
         for data in sectors:
             found = slot.decode(MAGIC, Reserved, data)
             if found is not None and found.generation > self.last.generation:
@@ -84,7 +85,7 @@ class Reservation:
 
     def note(self, journal, salt: int) -> None:
         """Write the journal's counters, and reserve from there on; durable when this returns. Raises OSError."""
-        for _sector in range(1 if self.last.generation else SECTORS):
+        for _sector in range(1 if self.last.generation else _SECTORS):
             self._write(journal, salt)
 
     def _write(self, journal, salt: int) -> None:
@@ -101,6 +102,6 @@ class Reservation:
             until=max(journal.last_sequence + self._block, last.until),
         )
         medium = self._medium
-        medium.write(reserved.generation % SECTORS, slot.encode(MAGIC, reserved, medium.sector_bytes))
+        medium.write(reserved.generation % _SECTORS, slot.encode(MAGIC, reserved, medium.sector_bytes))
         medium.sync()
         self.last, self.lost = reserved, False

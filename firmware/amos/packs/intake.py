@@ -13,6 +13,7 @@ gives away: then that blob comes anew. Everything that `finish` answered for sta
 
 import binascii
 
+from amos.compat import const
 from amos.packs.folder import PackError
 from amos.packs.incoming import Incoming, hex_name
 from amos.packs.partials import Partials
@@ -37,7 +38,7 @@ from amos.protocol.link import (
 from amos.protocol.link_pack_device import PackRefused
 from amos.protocol.manifest import Manifest
 
-RESERVE_BYTES = 1 << 20
+_RESERVE_BYTES = const(1 << 20)
 """Left free on the medium: the key, settings and summaries live there too. The journal has its room already."""
 
 _NO_ROOM = (28, 122)
@@ -219,9 +220,9 @@ class PackIntake:
             return False  # not the name of a blob
 
     def _make_room(self, sha256: bytes, size: int) -> None:
-        if not self._partials.make_room(sha256.hex(), self._is_listed, size + RESERVE_BYTES):
+        if not self._partials.make_room(sha256.hex(), self._is_listed, size + _RESERVE_BYTES):
             raise PackRefused(BUSY, "storage: making room")
-        free = self._folder.free_bytes() - RESERVE_BYTES
+        free = self._folder.free_bytes() - _RESERVE_BYTES
         if size <= free:
             return
         if self._untidy or self._junk:

@@ -6,10 +6,10 @@ these the one longest untouched.
 
 from amos.compat import const
 
-PARTIALS_MAX = 4
+_PARTIALS_MAX = const(4)
 """A courier sends one blob after the other; there may be a few couriers."""
 
-PARTIAL_BYTES_MAX = 64 << 20
+_PARTIAL_BYTES_MAX = const(64 << 20)
 """Of all but the one that comes: about as much as a large stem."""
 
 _REMOVALS_MAX = const(8)
@@ -40,7 +40,7 @@ class Partials:
     def _too_much(self, others: list, free_bytes_needed: int) -> bool:
         if not others:
             return False
-        if len(others) >= PARTIALS_MAX or sum([size for _name, size in others]) > PARTIAL_BYTES_MAX:
+        if len(others) >= _PARTIALS_MAX or sum([size for _name, size in others]) > _PARTIAL_BYTES_MAX:
             return True
         return self._folder.free_bytes() < free_bytes_needed
 

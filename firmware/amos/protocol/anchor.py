@@ -1,6 +1,6 @@
 """A time anchor: the ledger's word for what time it is, in answer to one player's nonce (SPEC section 11)."""
 
-from amos.protocol.cose import KID_BYTES, TYP_ANCHOR, open_typed, sign
+from amos.protocol.cose import KID_BYTES, TYP_ANCHOR, open_typed
 from amos.protocol.limits import ANCHOR_BYTES_MAX, TIME_NONCE_BYTES
 from amos.protocol.record import U8, UNIX_MS_MAX, Record
 
@@ -27,11 +27,6 @@ class Anchor(Record):
         if self.version != VERSION:
             return "version: expected %d, found %d" % (VERSION, self.version)
         return None
-
-
-def sign_anchor(anchor: Anchor, ledger: bytes, sign_message) -> bytes:
-    """The anchor's bytes; `ledger` is the key id of the ledger's key."""
-    return sign(anchor.encode(), TYP_ANCHOR, ledger, sign_message)
 
 
 def open_anchor(data, public_key: bytes, verify) -> Anchor:

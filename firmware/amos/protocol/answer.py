@@ -1,7 +1,8 @@
 """The ledger's answer to a usage message or an enrolment: a receipt, or a refusal by name (SPEC section 9)."""
 
 from amos.protocol.errors import MessageError
-from amos.protocol.limits import ANSWER_BYTES_MAX, RECEIPT_BYTES_MAX
+from amos.protocol.ledger_limits import ANSWER_BYTES_MAX
+from amos.protocol.limits import RECEIPT_BYTES_MAX
 from amos.protocol.record import U63, Record
 
 ACCEPTED = 0

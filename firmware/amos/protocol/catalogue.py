@@ -1,8 +1,11 @@
 """The published catalogue: whose each stem is and how its income is split, signed by the publisher (SPEC section 5)."""
 
-from amos.protocol.cose import TYP_CATALOGUE, open_typed, sign
-from amos.protocol.limits import CATALOGUE_BYTES_MAX, PPM, SMALL_TEXT_BYTES_MAX, SPLITS_MAX, TITLE_BYTES_MAX
+from amos.protocol.cose import open_typed, sign
+from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, PPM, SPLITS_MAX, TITLE_BYTES_MAX
+from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 from amos.protocol.record import U8, U16, U63, Record
+
+TYP_CATALOGUE = "amos-catalogue+cose"
 
 VERSION = 1
 

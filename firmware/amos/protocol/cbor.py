@@ -8,10 +8,11 @@ encoded anew), and then takes 58 us for a segment where this takes 68, with far 
 strangers. The tests hold the two against each other.
 """
 
+from amos.compat import const
 from amos.protocol.errors import CborError, LocalError
 from amos.protocol.limits import CBOR_DEPTH_MAX
 
-GATHERED_BYTES_MAX = 64
+_GATHERED_BYTES_MAX = const(64)
 """Byte strings up to a signature's size are copied; longer ones stay where they are."""
 
 
@@ -65,7 +66,7 @@ class _Gathered:
         self._small = None
 
     def append(self, part) -> None:
-        if not isinstance(part, bytes) or len(part) > GATHERED_BYTES_MAX:
+        if not isinstance(part, bytes) or len(part) > _GATHERED_BYTES_MAX:
             self._small = None
             self.parts.append(part)
         elif self._small is None:

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from amos.protocol.errors import MessageError, SignatureError
-from amos.protocol.limits import CHECKPOINT_BYTES_MAX, SMALL_TEXT_BYTES_MAX
+from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
+from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 
 TYPE_ED25519 = b"\x01"
 SIZE_MAX = (1 << 63) - 1

@@ -4,10 +4,12 @@ It is a COSE_Sign1 of type `amos-statement+cose` by the ledger's key. Amounts ar
 is the income plus what the closing before carried in that currency; what nobody earned is carried out.
 """
 
-from amos.protocol.cose import TYP_STATEMENT, open_typed, sign
+from amos.protocol.cose import open_typed, sign
 from amos.protocol.errors import LocalError
-from amos.protocol.limits import CLOSING_BYTES_MAX
+from amos.protocol.ledger_limits import CLOSING_BYTES_MAX
 from amos.protocol.record import U8, U32, U63, Record
+
+TYP_STATEMENT = "amos-statement+cose"
 
 VERSION = 3
 VERSION_ALL_PAID = 1

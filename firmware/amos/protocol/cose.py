@@ -4,6 +4,7 @@ The algorithm is pinned: any other is refused before the signature is looked at.
 functions, so that this module stays pure and each runtime brings its own Ed25519.
 """
 
+from amos.compat import const
 from amos.protocol.cbor import Pieces, Tag, dump_pieces, dumps, loads
 from amos.protocol.errors import CoseError, SignatureError
 
@@ -15,19 +16,12 @@ HEADER_VDS = 395
 HEADER_VDP = 396
 TAG_SIGN1 = 18
 KID_BYTES = 16
-SIGNATURE_BYTES = 64
+_SIGNATURE_BYTES = const(64)
 
 TYP_USAGE = "amos-usage+cose"
 TYP_MANIFEST = "amos-manifest+cose"
-TYP_CATALOGUE = "amos-catalogue+cose"
 TYP_OPT_OUTS = "amos-opt-outs+cose"
 TYP_ANCHOR = "amos-anchor+cose"
-TYP_ENROLMENT = "amos-enrolment+cose"
-TYP_REVOCATION = "amos-revocation+cose"
-TYP_LOSS = "amos-loss+cose"
-TYP_FORGONE = "amos-forgone+cose"
-TYP_RULING = "amos-ruling+cose"
-TYP_STATEMENT = "amos-statement+cose"
 
 
 def signature_input(protected: bytes, payload: bytes) -> bytes:
@@ -94,7 +88,7 @@ def parse(data, bytes_max: int) -> Sign1:
         raise CoseError("header: expected bytes and a map")
     if not isinstance(payload, bytes) and payload is not None:
         raise CoseError("payload: expected bytes or null")
-    if not isinstance(signature, bytes) or len(signature) != SIGNATURE_BYTES:
+    if not isinstance(signature, bytes) or len(signature) != _SIGNATURE_BYTES:
         raise CoseError("signature: expected 64 bytes")
     header = loads(protected)
     if not isinstance(header, dict) or header.get(HEADER_ALG) != ALG_ED25519:

@@ -1,17 +1,14 @@
 """A device's enrolment, signed by the operator, with the device's proof that it holds its key (SPEC section 6)."""
 
-from amos.protocol.cose import KID_BYTES, TYP_ENROLMENT, open_typed, sign
+from amos.protocol.cose import KID_BYTES, open_typed, sign
 from amos.protocol.errors import SignatureError
 from amos.protocol.handover import Handover, check_handovers, handovers_fault, key_id, keys_of
-from amos.protocol.limits import (
-    ENROLMENT_BYTES_MAX,
-    HANDOVERS_MAX,
-    NONCE_BYTES_MAX,
-    NONCE_BYTES_MIN,
-    SMALL_TEXT_BYTES_MAX,
-)
+from amos.protocol.ledger_limits import ENROLMENT_BYTES_MAX
+from amos.protocol.limits import HANDOVERS_MAX, NONCE_BYTES_MAX, NONCE_BYTES_MIN, SMALL_TEXT_BYTES_MAX
 from amos.protocol.link import IDENTIFY_CONTEXT
 from amos.protocol.record import U8, UNIX_S_MAX, Record
+
+TYP_ENROLMENT = "amos-enrolment+cose"
 
 VERSION = 1
 """Of a device that signs with its first key."""

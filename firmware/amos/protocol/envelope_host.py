@@ -6,7 +6,8 @@ Used on hosts only: the player stores and hands out plain segments, so that it n
 import zlib
 
 from amos.protocol.errors import MessageError
-from amos.protocol.limits import ENVELOPE_BYTES_MAX, SEGMENT_BYTES_MAX
+from amos.protocol.ledger_limits import ENVELOPE_BYTES_MAX
+from amos.protocol.limits import SEGMENT_BYTES_MAX
 
 PLAIN = 0
 DEFLATED = 1

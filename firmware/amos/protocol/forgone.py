@@ -1,10 +1,11 @@
 """What a ledger signed and has lost for good, given up by the operator's signature (SPEC section 14)."""
 
-from amos.protocol.cose import TYP_FORGONE, open_typed, parse_typed, sign
-from amos.protocol.limits import FORGONE_BYTES_MAX
+from amos.protocol.cose import open_typed, parse_typed, sign
+from amos.protocol.ledger_limits import FORGONE_BYTES_MAX
 from amos.protocol.record import U8, U63, UNIX_S_MAX, Record
 
 VERSION = 1
+TYP_FORGONE = "amos-forgone+cose"
 FORGONE_LEAF = b"amos-forgone/1\n"
 """What follows in the log, until it has more entries than the tree that was given up."""
 

@@ -18,8 +18,6 @@ SEGMENT_INPUTS_OWN_MAX = 72
 MANIFEST_BYTES_MAX = 256 * 1024
 """1,024 stems of about 180 bytes, with room."""
 
-CATALOGUE_BYTES_MAX = 16 * 1024 * 1024
-"""Titles and splits of a whole repertoire: about 60,000 stems."""
 
 SCORE_BYTES_MAX = 64 * 1024
 """A compiled score must stay in the RAM of a 520 KB board."""
@@ -49,37 +47,10 @@ answer of the link. After that the board gets a key as another device."""
 KEY_HISTORY_BYTES_MAX = 1024
 """8 handovers of 113 bytes, and 39 around them."""
 
-ENROLMENT_BYTES_MAX = 2048
-"""What a device is takes 450 bytes at most, its handovers 950."""
-
-REVOCATION_BYTES_MAX = 512
-"""A revocation is about 150 bytes."""
-
-LOSS_BYTES_MAX = 512
-"""About 160 bytes."""
-
-FORGONE_BYTES_MAX = 512
-"""About 190 bytes."""
-
-RULED_SEGMENTS_MAX = 1024
-"""Segments that one ruling rejects: as many as a ledger keeps as evidence of one device."""
-
-RULING_BYTES_MAX = 34 * RULED_SEGMENTS_MAX + 1024
-"""Hashes of 32 bytes and their heads, the reason and the envelope: below what an entry of the log holds."""
-
-CHECKPOINT_BYTES_MAX = 8192
-"""A signed tree head is about 200 bytes, and each witness adds about 150."""
-
-RECEIPTED_BYTES_MAX = RECEIPT_BYTES_MAX + SEGMENT_BYTES_MAX + 32
-"""A receipt and the envelope that it was given for."""
-
-CLOSING_BYTES_MAX = 65_535
-"""An entry of a tlog-tiles bundle has a 16-bit length."""
 
 SMALL_TEXT_BYTES_MAX = 64
 """Payees, sites, roles, board names."""
 
-TITLE_BYTES_MAX = 256
 
 REQUEST_BYTES_MAX = 240
 """CBOR body of a request: with CRC, COBS and delimiter at most 247 bytes; a Pico's USB input ring is 512."""
@@ -113,16 +84,5 @@ INPUT_NONCES_MAX = 8
 """Inputs that a player remembers to have taken: a courier has three requests under way, and may come back on a second
 line."""
 
-ENVELOPE_BYTES_MAX = SEGMENT_BYTES_MAX + 16
-"""An MQTT usage message: content marker plus a segment that deflate could not shrink."""
-
-ANSWER_BYTES_MAX = RECEIPT_BYTES_MAX + 512
-"""An MQTT answer of the ledger: receipt or refusal with its sentence."""
 
 STATUS_BYTES_MAX = 2048
-
-SPLITS_MAX = 32
-"""Payees of one stem."""
-
-PPM = 1_000_000
-"""Splits are parts per million and sum to this."""

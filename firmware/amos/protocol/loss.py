@@ -1,10 +1,11 @@
 """Segments of a device that are gone for good, declared by the operator's signature (SPEC section 14)."""
 
-from amos.protocol.cose import KID_BYTES, TYP_LOSS, open_typed, sign
-from amos.protocol.limits import LOSS_BYTES_MAX
+from amos.protocol.cose import KID_BYTES, open_typed, sign
+from amos.protocol.ledger_limits import LOSS_BYTES_MAX
 from amos.protocol.record import U8, U63, UNIX_S_MAX, Record
 
 VERSION = 1
+TYP_LOSS = "amos-loss+cose"
 
 
 class Loss(Record):

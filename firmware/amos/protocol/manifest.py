@@ -1,6 +1,7 @@
 """The pack's manifest: stems, score, serial and leases, signed by the publisher (SPEC section 4)."""
 
-from amos.protocol.cose import KID_BYTES, TYP_MANIFEST, open_typed, sign
+from amos.compat import const
+from amos.protocol.cose import TYP_MANIFEST, open_typed
 from amos.protocol.limits import MANIFEST_BYTES_MAX, SCORE_BYTES_MAX, SMALL_TEXT_BYTES_MAX, STEMS_MAX
 from amos.protocol.record import U8, U32, U63, UNIX_S_MAX, Record
 
@@ -14,7 +15,7 @@ ROLES = ("beats", "bass", "harmony", "pads", "tops", "melody", "fx")
 """AMOS's seven groups; a stem's `role` is an index into this."""
 
 
-LEASE_END_UNIX_S_MAX = 1 << 40
+_LEASE_END_UNIX_S_MAX = const(1 << 40)
 """Further off than the calendar goes: 0.1.0 took such ends, and packs that say so stay packs."""
 
 
@@ -34,7 +35,7 @@ class PackStem(Record):
         (9, "tempo_mbpm", "uint?", 1000000),
         (10, "gain_q15", "uint", 32767),
         (11, "artist_id", "bytes", 16),
-        (12, "lease_end_unix_s", "uint", LEASE_END_UNIX_S_MAX),
+        (12, "lease_end_unix_s", "uint", _LEASE_END_UNIX_S_MAX),
     )
 
     stem_id: bytes
@@ -69,7 +70,7 @@ class Manifest(Record):
         (4, "rate_hz", "uint", 192000),
         (5, "board_class", "text", SMALL_TEXT_BYTES_MAX),
         (6, "voices", "uint", 32),
-        (7, "lease_end_unix_s", "uint", LEASE_END_UNIX_S_MAX),
+        (7, "lease_end_unix_s", "uint", _LEASE_END_UNIX_S_MAX),
         (8, "score_sha256", "bytes", 32),
         (9, "score_bytes", "uint", SCORE_BYTES_MAX),
         (10, "stems", "records", (PackStem, STEMS_MAX)),
@@ -94,12 +95,6 @@ class Manifest(Record):
         if not self.stems or not self.voices or self.rate_hz < 8000:
             return "stems, voices and rate: expected at least 1, 1 and 8000"
         return None
-
-
-def sign_manifest(manifest: Manifest, publisher: bytes, sign_message) -> bytes:
-    """The manifest's bytes; `publisher` is the key id of the publisher's key."""
-    assert len(publisher) == KID_BYTES
-    return sign(manifest.encode(), TYP_MANIFEST, publisher, sign_message)
 
 
 def open_manifest(data, public_key: bytes, verify) -> Manifest:

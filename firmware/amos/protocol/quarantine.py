@@ -1,10 +1,12 @@
 """Quarantine in the log: the ledger's entry that it began, and the operator's signed ruling on it (SPEC section 14)."""
 
-from amos.protocol.cose import KID_BYTES, TYP_RULING, open_typed, sign
+from amos.protocol.cose import KID_BYTES, open_typed, sign
 from amos.protocol.errors import LocalError, MessageError
-from amos.protocol.limits import RULED_SEGMENTS_MAX, RULING_BYTES_MAX, TITLE_BYTES_MAX
+from amos.protocol.ledger_limits import RULED_SEGMENTS_MAX, RULING_BYTES_MAX, TITLE_BYTES_MAX
 from amos.protocol.log_text import count_word, hex_word, printable_ascii, words_of
 from amos.protocol.record import U8, U63, UNIX_S_MAX, Record
+
+TYP_RULING = "amos-ruling+cose"
 
 PREFIX = b"amos-quarantine/1 "
 

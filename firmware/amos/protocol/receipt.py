@@ -4,17 +4,12 @@ A receipt confirms the segment whose bytes lead to the root, and by the chain of
 that device. It says nothing about the segment itself, so a verifier needs the segment's bytes.
 """
 
-from amos.protocol.cbor import Tag, dumps, loads
+from amos.protocol.cbor import loads
 from amos.protocol.cose import (
-    ALG_ED25519,
-    HEADER_ALG,
-    HEADER_KID,
     HEADER_VDP,
     HEADER_VDS,
-    TAG_SIGN1,
     Sign1,
     parse,
-    signature_input,
 )
 from amos.protocol.errors import CoseError, MessageError
 from amos.protocol.limits import RECEIPT_BYTES_MAX
@@ -42,14 +37,6 @@ class Receipt:
         root = root_from_path(leaf_hash(entry), self.leaf_index, self.tree_size, self.path)
         self.message.check(public_key, verify, root)
         return root
-
-
-def sign_receipt(tree_size: int, leaf_index: int, path, root: bytes, ledger: bytes, sign_message) -> bytes:
-    """The receipt's bytes; `ledger` is the key id of the ledger's key. The root is signed, but not carried."""
-    protected = dumps({HEADER_ALG: ALG_ED25519, HEADER_KID: ledger, HEADER_VDS: VDS_RFC9162_SHA256})
-    proof = dumps([tree_size, leaf_index, list(path)])
-    signature = sign_message(signature_input(protected, root))
-    return dumps(Tag(TAG_SIGN1, [protected, {HEADER_VDP: {INCLUSION_PROOFS: [proof]}}, None, signature]))
 
 
 def parse_receipt(data) -> Receipt:

@@ -1,9 +1,11 @@
 """The revocation of a device's key, signed by the operator: what it signs counts no longer (SPEC section 13)."""
 
-from amos.protocol.cose import KID_BYTES, TYP_REVOCATION, open_typed, parse_typed, sign
+from amos.protocol.cose import KID_BYTES, open_typed, parse_typed, sign
 from amos.protocol.errors import ProtocolError
-from amos.protocol.limits import REVOCATION_BYTES_MAX
+from amos.protocol.ledger_limits import REVOCATION_BYTES_MAX
 from amos.protocol.record import U8, UNIX_S_MAX, Record
+
+TYP_REVOCATION = "amos-revocation+cose"
 
 VERSION = 1
 

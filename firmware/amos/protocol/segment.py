@@ -4,7 +4,7 @@ from array import array
 
 from amos.protocol.cbor import Pieces
 from amos.protocol.cose import TYP_USAGE, parse_typed, sign_pieces
-from amos.protocol.errors import LocalError, MessageError
+from amos.protocol.errors import LocalError
 from amos.protocol.limits import SEGMENT_BYTES_MAX, SEGMENT_INPUTS_MAX, SEGMENT_ROWS_MAX, STEMS_MAX
 from amos.protocol.record import U8, U32, U63, UNIX_MS_MAX, Record
 
@@ -33,7 +33,6 @@ CLOCK_UNKNOWN = 0
 CLOCK_INFORMATIVE = 1
 CLOCK_SYNCHRONISED = 2
 CLOCK_RELATIVE = 3
-CLOCK_LETTERS = "UISR"
 """Clock status in the manner of signed energy meters (OCMF): unknown, informative, synchronised, relative."""
 
 SEAL_INTERVAL = 1
@@ -50,15 +49,10 @@ LOST_STORAGE = 1
 LOST_DAMAGED = 2
 LOST_REASONS = ("", "storage lost", "records damaged")
 
-OUTPUT_KIND_ALSA = 1
-OUTPUT_KIND_I2S = 2
-OUTPUT_KIND_WAV = 3
 OUTPUT_KIND_NULL = 4
 OUTPUT_KINDS = ("", "alsa", "i2s", "wav", "null")
 """What the samples were delivered to."""
 
-PACE_CLOCKED = 1
-PACE_FREE = 2
 PACES = ("", "clocked", "free")
 """In real time, or as fast as the machine could."""
 
@@ -245,19 +239,6 @@ def sign_usage_pieces(usage: Usage, sign_message, content, kid=None) -> Pieces:
     """The segment's bytes, at most `SEGMENT_BYTES_MAX`, without a copy of the columns, whose bytes `content(column)`
     gives; `sign_message(message: Pieces) -> 64 bytes` by the device key, whose id is `kid`: its first key without."""
     return sign_pieces(usage.encode_pieces(content), TYP_USAGE, kid or usage.device_id, sign_message)
-
-
-def open_usage(data, public_key: bytes, verify, device_id=None) -> Usage:
-    """Verify, then decode; `device_id` is whose segment it must be, without it that of the signer's first key. Whether
-    the key was in force at that sequence is for whoever knows the handovers. Raises `CoseError`, `SignatureError`,
-    `CborError`, `MessageError`."""
-    message = parse_typed(data, TYP_USAGE, SEGMENT_BYTES_MAX)
-    message.check(public_key, verify)
-    usage = Usage.decode(message.payload)
-    expected = message.kid if device_id is None else device_id
-    if usage.device_id != expected:
-        raise MessageError("usage.device_id: expected %s, found %s" % (expected.hex(), usage.device_id.hex()))
-    return usage
 
 
 def claimed_device_id(data) -> bytes:

@@ -8,20 +8,20 @@ VERSION = 2
 KEPT_BYTES_MAX = 64
 _DEVICE_ID_BYTES = const(16)
 
-SAVE_EVERY_MS = 600_000
+_SAVE_EVERY_MS = const(600_000)
 """Between two savings while nothing puts the clock; a power cut loses at most so much of what has gone by."""
 
-BOOT_ADDS_MS = SAVE_EVERY_MS
+_BOOT_ADDS_MS = const(_SAVE_EVERY_MS)
 """So a boot counts for as much, and no rhythm of restarts makes a lease longer."""
 
 _PUT_APART_MS = const(60_000)
 """What was put is saved at once, but for an anchor that says, within a minute, what is kept already: couriers that come
 and go each second would wear a flash out. It is saved with the next ten minutes; a boot adds more than that."""
 
-AWAY_MS_MAX = 86_400_000
+_AWAY_MS_MAX = const(86_400_000)
 """So long may a wall clock nobody vouches for say that the player was off: a night, not the years it may err."""
 
-PRESUMED_MS = 30 * 86_400_000
+_PRESUMED_MS = const(30 * 86_400_000)
 """What is left of a lease where nothing at all tells the time: a month of play."""
 
 
@@ -79,11 +79,11 @@ class LeaseClock:
         self._saved_ms: int | None = None
         self._wall_ms = wall_unix_ms
         self._wall_before_ms = before.wall_unix_ms if before else None
-        self._away_ms = BOOT_ADDS_MS  # counted for the time before the boot
+        self._away_ms = _BOOT_ADDS_MS  # counted for the time before the boot
         self.lost = bool(before.lost) if before else ran_before
         self.unix_ms = before.unix_ms if before else None
         if self.unix_ms is not None:
-            self.unix_ms += BOOT_ADDS_MS
+            self.unix_ms += _BOOT_ADDS_MS
         self.tick(now_ms, wall_unix_ms)
         self._write()
 
@@ -100,7 +100,7 @@ class LeaseClock:
             return
         self.unix_ms += max(passed, 0)
         if wall_unix_ms is not None and self._wall_before_ms is not None:
-            away = min(wall_unix_ms - self._wall_before_ms - self._elapsed_ms, AWAY_MS_MAX)
+            away = min(wall_unix_ms - self._wall_before_ms - self._elapsed_ms, _AWAY_MS_MAX)
             if away > self._away_ms:
                 self.unix_ms += away - self._away_ms
                 self._unsaved_ms += away - self._away_ms
@@ -120,7 +120,7 @@ class LeaseClock:
     def presume(self, lease_end_unix_ms: int) -> None:
         """There is a lease, and maybe nothing that tells how much of it is left."""
         if self.unix_ms is None:
-            self.at_least(max(0, min(lease_end_unix_ms, UNIX_MS_MAX) - PRESUMED_MS))
+            self.at_least(max(0, min(lease_end_unix_ms, UNIX_MS_MAX) - _PRESUMED_MS))
 
     def set(self, unix_ms: int) -> None:
         """The ledger has answered a fresh nonce: it is that time, whatever was thought before."""
@@ -136,14 +136,14 @@ class LeaseClock:
     @property
     def due(self) -> bool:
         """Whether it is time to save."""
-        return self._unsaved_ms >= SAVE_EVERY_MS
+        return self._unsaved_ms >= _SAVE_EVERY_MS
 
     def save(self) -> bool:
         """Keep the time for the next boot; whether that could be stored. If not, it is due again a minute later."""
         try:
             self._write()
         except OSError:
-            self._unsaved_ms = SAVE_EVERY_MS - _PUT_APART_MS
+            self._unsaved_ms = _SAVE_EVERY_MS - _PUT_APART_MS
             return False
         return True
 

@@ -25,6 +25,8 @@ INPUT_LEAVE = const(9)
 """The pack gives way to another: at the next section all fades out, and nothing more begins. The value is ignored."""
 INPUT_BLOCK_MANY = const(10)
 """The same for up to 16 stems: `value` is g << 16 | mask; bit i of the mask is stem 16 g + i."""
+OWN_INPUTS = (INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK, INPUT_LEAVE)
+"""What only the player tells the VM: a courier could silence an artist with the first, and is believed no time."""
 INPUT_SLIDER = const(16)
 """INPUT_SLIDER + i sets slider i to a position of 0 .. 32768 between its bounds."""
 POSITION_MAX = const(32768)

@@ -102,14 +102,3 @@ def volume_q15_of(data: "bytes | None") -> int:
         return Memory.decode(data).volume_q15 or UNITY_Q15
     except ProtocolError:
         return UNITY_Q15
-
-
-def usable(score: Score, data: "bytes | None") -> "bytes | None":
-    """`data` if a session with `score` can start from it, else None: a new score begins with a blank memory."""
-    if data is None:
-        return None
-    try:
-        recall(score, data)
-    except ScoreError:
-        return None
-    return data

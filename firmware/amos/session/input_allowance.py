@@ -1,9 +1,11 @@
 """How many inputs others may give: each is in the log, and a segment full of them is sealed before its time."""
 
-INPUTS_AT_ONCE = 40
+from amos.compat import const
+
+INPUTS_AT_ONCE = const(40)
 """From rest. Fewer than the 56 that one segment holds beside the player's own, so that no burst fills one."""
 
-INPUT_EVERY_MS = 5000
+INPUT_EVERY_MS = const(5000)
 """And then one in so long: at most 160 within the ten minutes of a segment, which seal two more; a flood without a
 bound seals one a second."""
 

@@ -3,16 +3,17 @@
 Frames count from the session's first. Nothing is lost or counted twice by a loss: what had not sounded sounds later.
 """
 
+from amos.compat import const
 from amos.edges.address import AddressError
 from amos.edges.audio_sink import FRAME_BYTES, OutputGone
 from amos.protocol.link import OUTPUT_LOST, OUTPUT_OK, OUTPUT_SILENT
 from amos.session.held_pcm import HeldPcm
 
-REOPEN_MS = 1000
-SILENT_S = 20
+_REOPEN_MS = const(1000)
+_SILENT_S = const(20)
 """So much digital silence in a row where placements should sound is not music that pauses."""
 
-STALL_MS = 3000
+_STALL_MS = const(3000)
 """A sink that takes frames and lets none sound for so long is as good as gone, whatever it says."""
 
 ZEROS = bytes(1024)
@@ -56,7 +57,7 @@ class Output:
         """OUTPUT_OK, OUTPUT_LOST, or OUTPUT_SILENT when only zeros are delivered though something should sound."""
         if self._sink is None:
             return OUTPUT_LOST
-        return OUTPUT_SILENT if self._zero_frames >= SILENT_S * self._rate_hz else OUTPUT_OK
+        return OUTPUT_SILENT if self._zero_frames >= _SILENT_S * self._rate_hz else OUTPUT_OK
 
     @property
     def fades(self) -> bool:
@@ -86,7 +87,7 @@ class Output:
         self._held.put(pcm)
         if frame > self._frame:
             self._moved_ms = self._clock.now_ms()
-        elif self._clock.now_ms() - self._moved_ms >= STALL_MS:
+        elif self._clock.now_ms() - self._moved_ms >= _STALL_MS:
             self._lose("takes music and lets nothing sound")
             frame = self._base_frame
         return self._reached(frame)
@@ -95,7 +96,7 @@ class Output:
         """About once a second, try to open it anew, and go on with what had not sounded. The PCM that has reached the
         output, or None while it is lost. Raises OSError."""
         now_ms = self._clock.now_ms()
-        if now_ms - self._tried_ms < REOPEN_MS:
+        if now_ms - self._tried_ms < _REOPEN_MS:
             return None
         lost_ms = self.lost_ms
         self._open()

@@ -11,11 +11,10 @@ from amos.protocol.errors import MessageError
 from amos.protocol.limits import SEGMENT_INPUTS_OWN_MAX
 from amos.protocol.segment import PACES, SEAL_OUTPUT, SEAL_PACK, SEAL_TIER
 from amos.score.inputs import (
-    INPUT_BLOCK,
-    INPUT_BLOCK_MANY,
     INPUT_CLOCK,
     INPUT_LEAVE,
     INPUT_VOLUME,
+    OWN_INPUTS,
     InputRefused,
     block_inputs,
     sets_a_position,
@@ -36,9 +35,6 @@ from amos.sound.ramp import RAMP_FRAMES
 
 _LOST_SEAL_MS = const(10000)
 """An output gone for so long is a break in play: what was delivered before it is sealed and does not wait for more."""
-
-OWN_INPUTS = (INPUT_BLOCK, INPUT_BLOCK_MANY, INPUT_CLOCK, INPUT_LEAVE)
-"""What only the player tells the VM: a courier could silence an artist with the first, and is believed no time."""
 
 
 def _stems_ahead(pack, config):

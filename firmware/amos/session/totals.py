@@ -26,7 +26,7 @@ class Totals:
     def summary(self, device) -> dict:
         """One life, for people and tools; nothing depends on it."""
         return {
-            "device": device.identity.device_id.hex(),
+            "device_id": device.identity.device_id.hex(),
             "boot": device.journal.boot,
             "session": device.journal.session,
             "frames": self.frames,

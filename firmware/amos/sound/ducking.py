@@ -8,7 +8,7 @@ from amos.sound.envelope import CELL_MASK, fade_gain
 from amos.sound.events import Duck
 
 UNITY_Q15 = 32768
-DUCKS_MAX = 64  # announcements whose ramps overlap; a caller that gives more has made a mistake
+_DUCKS_MAX = const(64)  # announcements whose ramps overlap; a caller that gives more has made a mistake
 _DUCK_FRAMES_MAX = const((1 << 30) - 1 - 65536)  # from its start to its ramp's end: offsets in a block stay small ints
 
 
@@ -32,8 +32,8 @@ class Ducking:
         if frames < 0 or duck.ramp_frames < 0 or frames + duck.ramp_frames > _DUCK_FRAMES_MAX:
             raise ValueError("duck: expected 0 to %d frames with its ramp, got %d and %d" % (
                 _DUCK_FRAMES_MAX, frames, duck.ramp_frames))  # fmt: skip
-        if len(self._ducks) >= DUCKS_MAX:
-            raise ValueError("ducks: expected at most %d at once" % DUCKS_MAX)
+        if len(self._ducks) >= _DUCKS_MAX:
+            raise ValueError("ducks: expected at most %d at once" % _DUCKS_MAX)
         self._ducks.append(duck)
 
     def begin_block(self, first_frame: int, frames: int) -> None:

@@ -5,6 +5,7 @@ The gain is exact at *nodes* and linear between them. Mixer and meter both take 
 meter counts as audible exactly the frames that the mixer multiplied by a gain above 0.
 """
 
+from amos.compat import const
 from amos.sound.events import LINEAR_IN, LINEAR_OUT, Start
 from amos.sound.fade_table import FADE_Q15, FADE_STEPS
 
@@ -13,7 +14,7 @@ CELL_MASK = CELL_FRAMES - 1
 RAMP_BITS = 14  # fraction bits of a gain on its way between two nodes: 15 + 14 bits fit a 31-bit small int
 RAMP_ONE = 1 << RAMP_BITS
 FADE_FACTS = 5
-FADE_RUN_FRAMES_MAX = 1 << 21  # of a fade in a run: products of its length and of steps of the curve fit 31 bits
+_FADE_RUN_FRAMES_MAX = const(1 << 21)  # of a fade in a run: its length times steps of the curve fit 31 bits
 LINEAR_BITS = 8  # a linear fade goes up by 2**8 a step: FADE_STEPS of them are unity
 
 
@@ -161,7 +162,7 @@ class Envelope:
             facts[1] = self.frames - pos
             facts[3] = self.frames - self.fade_out_pos
             facts[4] = self.linear_out
-        if facts[3] > FADE_RUN_FRAMES_MAX or until < pos:
+        if facts[3] > _FADE_RUN_FRAMES_MAX or until < pos:
             return 0
         return (until - pos) // CELL_FRAMES
 

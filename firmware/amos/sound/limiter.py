@@ -9,7 +9,7 @@ UNITY_Q15 = 32768
 FULL_SCALE = 32767
 _RELEASE_BITS = const(7)  # time constant of the recovery, 2**7 cells: 171 ms at 48 kHz
 _OPERATOR_STEP = const(256)  # the operator gain's change a cell at most: 171 ms from end to end
-OPERATOR_CHANGES_MAX = 1026  # given and not yet rendered: one for each border of the largest block and its look-ahead
+_OPERATOR_CHANGES_MAX = const(1026)  # not yet rendered: one for each border of the largest block and its look-ahead
 CEILING_MIN = 1024  # -30 dB; below 32 the limiter's gain could become 0
 _TRUE_PEAK_MARGIN_MDB = const(1000)
 """The ceiling on samples is so much lower, because the wave between them may be higher than they are."""
@@ -68,8 +68,8 @@ class Limiter:
         one given for it holds."""
         if self._changes and self._changes[-1][0] == borders:
             self._changes.pop()
-        if len(self._changes) >= OPERATOR_CHANGES_MAX:
-            raise ValueError("operator gains pending: expected at most %d" % OPERATOR_CHANGES_MAX)
+        if len(self._changes) >= _OPERATOR_CHANGES_MAX:
+            raise ValueError("operator gains pending: expected at most %d" % _OPERATOR_CHANGES_MAX)
         self._changes.append([borders, gain_q15])
 
     def start(self) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 import amos
 import amos_tools
 from amos_tools import toolchain
-from amos_tools.bench.figure import Figure, note_progress
+from amos_tools.bench.figure import Figure, measured, note_progress
 from amos_tools.bench.scene import BARS, RATE_HZ, make_scene
 from amos_tools.boards import SMALLEST_BOARD, heap_option, load_board
-from amos_tools.firmware_build import ARMHF, BuildError, build_firmware
+from amos_tools.firmware_build import ARMHF, BuildError, build_firmware, has_compiler
 
 VOICES = 8
 BLOCK_FRAMES = 1024
@@ -33,8 +33,12 @@ _PATH = os.pathsep.join([str(Path(amos.__file__ or "").parents[1]), _TOOLS])
 
 def figures(scale: float) -> list[Figure]:
     """All that can be measured here; what cannot says why."""
-    ratios = [_time_ratio(arch, label, scale) for arch, label in (("native", "MicroPython"), ("armhf", "armhf"))]
-    return [*ratios, *_instructions(scale), *_heap(scale)]
+    return [
+        *measured("render", "MicroPython", lambda: [_time_ratio("native", "MicroPython", scale)]),
+        *measured("render", "armhf", lambda: [_time_ratio("armhf", "armhf", scale)]),
+        *measured("render", "armhf viper, instructions", lambda: _instructions(scale)),
+        *measured("render", "armhf, smallest heap", lambda: _heap(scale)),
+    ]
 
 
 def _time_ratio(arch: str, label: str, scale: float) -> Figure:
@@ -149,7 +153,7 @@ def _heap(scale: float) -> list[Figure]:
         try:
             firmware = build_firmware(Path(folder) / "firmware", ARMHF)
         except BuildError as error:
-            return [Figure("render", name, None, "KB", bound, str(error))]
+            return [Figure("render", name, None, "KB", bound, str(error), broken=has_compiler())]
         blocks = max(4, round(20 * rate_hz / block_frames * scale))
         words = _player_words(Path(folder), blocks, voices // 2, rate_hz, block_frames)
         free = run_board([*argv, "-X", "heapsize=4m"], words, firmware)

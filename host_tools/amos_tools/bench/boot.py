@@ -19,7 +19,7 @@ from amos_tools.bench.figure import Figure, note_progress
 from amos_tools.bench.profile import PUBLISHER_SEED
 from amos_tools.boards import Board, heap_option
 from amos_tools.device.call import DeviceError, ask_status
-from amos_tools.firmware_build import ARMHF, BuildError, build_firmware
+from amos_tools.firmware_build import ARMHF, BuildError, build_firmware, has_compiler
 
 REPEATS = 3
 TIMEOUT_S = 300
@@ -107,18 +107,17 @@ def heap(board: Board, pack: Path) -> list[Figure]:
         try:
             firmware = build_firmware(Path(folder) / "firmware", ARMHF)
         except BuildError as error:
-            return [Figure("device", name, None, "KB", bound, str(error))]
+            return [Figure("device", name, None, "KB", bound, str(error), broken=has_compiler())]
         directory = write_player(Path(folder), board, pack)
-        ring = 2 * board["audio.buffer_bytes"] + HELD_BLOCK_BYTES
-        words = [str(HERE / "board_boot.py"), str(ring), str(directory)]
+        words = board_words(board, directory)
 
-        def plays(heap_kb: int) -> bool:
-            return _plays([*argv, "-X", f"heapsize={heap_kb}k", *words], directory, firmware)
+        def enough(heap_kb: int) -> bool:
+            return plays_and_answers([*argv, "-X", f"heapsize={heap_kb}k", *words], directory, firmware)
 
         high = HEAP_HIGH_KB
-        if not plays(high):
-            return [Figure("device", name, None, "KB", bound, f"does not even play in {high} KB")]
-        least = smallest_heap_kb(HEAP_LOW_KB, high, plays, 8)
+        if not enough(high):
+            return [Figure("device", name, None, "KB", bound, f"does not even play in {high} KB", broken=True)]
+        least = smallest_heap_kb(HEAP_LOW_KB, high, enough, 8)
         measured = subprocess.run(
             [*argv, "-X", "heapsize=4m", "-c", _CODE], env=board_environment(firmware), capture_output=True, check=True
         )
@@ -130,7 +129,14 @@ def heap(board: Board, pack: Path) -> list[Figure]:
     ]
 
 
-def _plays(command: list[str], directory: Path, firmware: Path) -> bool:
+def board_words(board: Board, directory: Path) -> list[str]:
+    """What MicroPython is told to run the player of that directory beside the board's I2S ring."""
+    ring = 2 * board["audio.buffer_bytes"] + HELD_BLOCK_BYTES
+    return [str(HERE / "board_boot.py"), str(ring), str(directory)]
+
+
+def plays_and_answers(command: list[str], directory: Path, firmware: Path) -> bool:
+    """Whether the player plays to its end, its status asked meanwhile."""
     line = directory / "serial"
     process = subprocess.Popen(
         [*command, f"link=pty:{line}"],

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from amos_cli.names import hint
-from amos_cli.output import AsJson, UsageError, print_json, refusals
+from amos_cli.output import AsJson, Exit, UsageError, print_json, refusals
 from amos_tools.bench.figure import Figure, print_figures
 
 SECTIONS = {
@@ -24,7 +24,10 @@ def bench(
     as_json: AsJson = False,
     scale: Annotated[float, typer.Option(min=0.001, max=10, help="Sizes, as a factor; 1 is what figures mean.")] = 1,
 ) -> None:
-    """Measure speed and memory against yardsticks in the same run, and print one table."""
+    """Measure speed and memory against yardsticks in the same run, and print one table.
+
+    Ends with 1 where something that is to be measured does not work.
+    """
     chosen = sections or list(SECTIONS)
     with refusals(as_json=as_json):
         for name in set(chosen) - set(SECTIONS):
@@ -36,3 +39,5 @@ def bench(
         print_json({"figures": [figure.as_json() for figure in figures]})
     else:
         print_figures(figures)
+    if any(figure.broken for figure in figures):
+        raise typer.Exit(Exit.FINDING)

@@ -13,7 +13,7 @@ from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.envelope_host import wrap
 from amos.protocol.limits import TIME_NONCE_BYTES
 from amos.protocol.link import IDENTIFY_CONTEXT
-from amos.protocol.manifest import Manifest, PackStem, sign_manifest
+from amos.protocol.manifest import Manifest, PackStem
 from amos.protocol.segment import (
     CLOCK_SYNCHRONISED,
     FIRST_PREVIOUS,
@@ -21,13 +21,13 @@ from amos.protocol.segment import (
     FLAG_CONTINUE,
     FLAG_END,
     NO_SEED_ROOT,
-    OUTPUT_KIND_ALSA,
-    PACE_CLOCKED,
     SEAL_INTERVAL,
     VERSION,
     Usage,
 )
+from amos.protocol.signing import sign_manifest
 from amos.protocol.topics import TIME, USAGE, device_topic
+from amos.protocol.usage_reader import OUTPUT_KIND_ALSA, PACE_CLOCKED
 from amos_ledger import registry
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.intake.reading import Message

@@ -2,7 +2,7 @@
 
 from amos_tools import toolchain
 from amos_tools.bench import board, simulation, supercollider
-from amos_tools.bench.figure import Figure, note_progress
+from amos_tools.bench.figure import Figure, measured, note_progress
 from amos_tools.bench.host_mix import bare_s, player_s, read_bytes_per_s
 from amos_tools.bench.scene import RATE_HZ, Scene, make_scene
 
@@ -22,7 +22,11 @@ _FRAME_BYTES = 4
 def measure(scale: float) -> list[Figure]:
     """All figures of the section."""
     scene = make_scene(SLOTS, STEMS, max(BAR_S_MIN, BAR_S * min(1, scale)))
-    return [*_host(scene, scale), *board.figures(scale), *simulation.figures(scale)]
+    return [
+        *measured("render", "NumPy", lambda: _host(scene, scale)),
+        *board.figures(scale),
+        *measured("render", "simulation", lambda: simulation.figures(scale)),
+    ]
 
 
 def _host(scene: Scene, scale: float) -> list[Figure]:

@@ -2,10 +2,11 @@
 
 import hashlib
 
-from amos.edges.sector_device import MemorySectorDevice
+from amos.edges.sector_memory import MemorySectorDevice
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal
-from amos.protocol.segment import CLOCK_INFORMATIVE, NO_SEED_ROOT, OUTPUT_KIND_ALSA, PACE_CLOCKED
+from amos.protocol.segment import CLOCK_INFORMATIVE, NO_SEED_ROOT
+from amos.protocol.usage_reader import OUTPUT_KIND_ALSA, PACE_CLOCKED
 from amos.score.score import decode_score
 from amos.score.vm import Vm
 from amos.session.performance import Performance

@@ -14,20 +14,20 @@ SUMMED = ("frames", "took_ms", "placements", "segments", "rows", "played_frames"
 
 def player_facts(work: Workdir, players: list[DemoPlayer], spool: dict[str, Any]) -> list[dict[str, Any]]:
     """Per player: what its own lives say, and what the courier sent for it."""
-    sent = {device["device"]: device for device in spool["devices"]}
+    sent = {device["device_id"]: device for device in spool["devices"]}
     facts = []
     for player in players:
         lives = work.lives(player.name)
-        device = lives[-1]["device"]
+        device_id = lives[-1]["device_id"]
         sums = {name: sum(life[name] for life in lives) for name in SUMMED}
         facts.append(
-            {"name": player.name, "runtime": player.runtime, "line": player.line, "device": device}
+            {"name": player.name, "runtime": player.runtime, "line": player.line, "device_id": device_id}
             # A killed player has metered, but not said what.
             | {"untold_sessions": lives[-1]["session"] - len(lives)}
             | {"sessions": len(lives), "music_s": sum(life["frames"] // max(life["rate_hz"], 1) for life in lives)}
             | sums
-            | {"receipted": lives[-1]["receipted"], "wire_bytes": sent[device]["message_bytes"]}
-            | {"sends": sent[device]["sends"], "sent_bytes": sent[device]["sent_bytes"]}
+            | {"receipted": lives[-1]["receipted"], "wire_bytes": sent[device_id]["message_bytes"]}
+            | {"sends": sent[device_id]["sends"], "sent_bytes": sent[device_id]["sent_bytes"]}
         )
     return facts
 

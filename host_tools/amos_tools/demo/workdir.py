@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from amos_tools.demo.processes import DemoError
 from amos_tools.toolchain import cache
@@ -94,10 +95,11 @@ class Workdir:
     def player(self, name: str) -> Path:
         return self.root / "players" / name
 
-    def lives(self, name: str) -> list[dict[str, int]]:
-        """What each life of a player's process left in `sessions.jsonl`."""
+    def lives(self, name: str) -> list[dict[str, Any]]:
+        """What each life of a player's process left in `sessions.jsonl`. Players of 0.1.0 called their id `device`."""
         path = self.player(name) / "sessions.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        lives = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return [{"device_id" if name == "device" else name: fact for name, fact in life.items()} for life in lives]
 
     def music_s(self, name: str) -> int:
         """How much of its music a player has written so far."""

@@ -11,7 +11,8 @@ from rich.progress import Progress
 
 from amos.crypto import public_key
 from amos.protocol.link import OUTPUTS, STATES
-from amos.protocol.segment import CLOCK_LETTERS, OUTPUT_KINDS, PACES
+from amos.protocol.segment import OUTPUT_KINDS, PACES
+from amos.protocol.usage_reader import CLOCK_LETTERS
 from amos_cli.files import write_output
 from amos_cli.key_files import read_key
 from amos_cli.numbers import finite

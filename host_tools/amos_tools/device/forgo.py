@@ -9,7 +9,7 @@ import typer
 from amos import crypto
 from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.forgone import VERSION, Forgone, open_forgone, sign_forgone
-from amos.protocol.limits import FORGONE_BYTES_MAX
+from amos.protocol.ledger_limits import FORGONE_BYTES_MAX
 from amos_cli.files import write_output
 from amos_cli.key_files import read_key
 from amos_cli.output import AsJson, print_json

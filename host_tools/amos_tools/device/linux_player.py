@@ -61,6 +61,17 @@ def unit_of(directory: Path) -> str | None:
     return f"amos-player@{directory.name}.service"
 
 
+def check_unit(unit: str) -> None:
+    """Raise `DeviceError` where systemd here does not know the unit, so that a player set up for it would never run."""
+    done = _systemctl("cat", unit)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+        raise DeviceError(
+            f"{unit}: expected amos's units installed here ({reason}); the steps are in boards/README.md,"
+            ' "Linux: install". Or give another --directory, and start its player yourself'
+        )
+
+
 def run_unit(unit: str, changed: bool, say: Callable[[str], None]) -> None:
     """Have the unit run, and with each start of the machine; anew when settings changed. Raises `DeviceError`."""
     enabled, active = (

@@ -8,7 +8,7 @@ import typer
 
 from amos import crypto
 from amos.protocol.errors import ProtocolError
-from amos.protocol.limits import LOSS_BYTES_MAX
+from amos.protocol.ledger_limits import LOSS_BYTES_MAX
 from amos.protocol.loss import VERSION, Loss, open_loss, sign_loss
 from amos_cli.files import write_output
 from amos_cli.key_files import read_key

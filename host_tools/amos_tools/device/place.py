@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from amos import crypto
 from amos.protocol.enrolment import VERSION, VERSION_WITH_HANDOVERS, Enrolment, sign_enrolment
 from amos.protocol.link_courier_proof import Proof
+from amos.protocol.segment import TIER_RENDERER
 from amos_tools.device.records import Record
 
 
@@ -39,6 +40,9 @@ class Place:
 def check(place: Place, holder: Record | None, device_id: bytes, elsewhere: Sequence[Record]) -> None:
     """Raise `PlaceError` unless `device_id` holds the place already, or may have it; `elsewhere` is what it holds."""
     old = place.predecessor
+    for record in (*elsewhere, *([holder] if holder is not None else [])):
+        if record.enrolment.device_id == device_id:
+            check_kind(place, record.enrolment)
     for record in elsewhere:
         other = record.enrolment
         if (other.site, other.name) != (place.site, place.name):
@@ -54,6 +58,17 @@ def check(place: Place, holder: Record | None, device_id: bytes, elsewhere: Sequ
             f" to put it in that one's place: amos device replace --old {found}"
         )
     raise PlaceError(f"{place.name} at {place.site} is device {found}, not {old.hex()}, which is to be replaced")
+
+
+def check_kind(place: Place, enrolment: Enrolment) -> None:
+    """Raise `PlaceError` where the enrolled device would become a renderer, or cease to be one: ledgers refuse it."""
+    if place.tier is None or (place.tier == TIER_RENDERER) == (enrolment.tier == TIER_RENDERER):
+        return
+    kind, other = ("renderer", "player") if enrolment.tier == TIER_RENDERER else ("player", "renderer")
+    raise PlaceError(
+        f"tier: expected a {kind}'s, as device {enrolment.device_id.hex()} is enrolled, found {place.tier};"
+        f" a {other} is another device, with a first key of its own"
+    )
 
 
 def _said(enrolment: Enrolment) -> tuple[object, ...]:

@@ -18,7 +18,7 @@ from amos_tools.device import linux_player
 from amos_tools.device.call import DeviceError, UnreachableError, ask_identity
 from amos_tools.device.deliver import Delivered, EnrolmentRefusedError, into_folder, over_broker
 from amos_tools.device.flash import flash
-from amos_tools.device.place import Place, check, enrolment_for
+from amos_tools.device.place import Place, check, check_kind, enrolment_for
 from amos_tools.device.prepare import check_fit
 from amos_tools.device.records import Record, Records
 from amos_tools.device.settings import Settings, Wanted, silence_in
@@ -87,6 +87,8 @@ def _check_before(device: Device, place: Place, records: Records, ledger: Ledger
     """Refuse, before anything is written, what is wrong as far as it can be known by then: a board's key only shows
     when its prompt has been opened."""
     holder = _holder(place, records, ledger)
+    if holder is not None and place.predecessor is None:
+        check_kind(place, holder.enrolment)
     if kind != "linux":
         if "tier" in device.wanted.named:  # else what the board has decides
             Config(str(device.directory), device.wanted.over(None))
@@ -99,6 +101,9 @@ def _check_before(device: Device, place: Place, records: Records, ledger: Ledger
         found_id = kept_id  # it is started later, with its settings
     if None not in (kept_id, found_id) and kept_id != found_id:
         raise _wrong_device(device.port, kept_id, found_id)
+    unit = linux_player.unit_of(device.directory)
+    if unit is not None:
+        linux_player.check_unit(unit)
     if found_id is not None:
         check(place.settled_by(holder, found_id), holder, found_id, records.places_of(found_id))
 

@@ -8,7 +8,7 @@ from amos.edges.durable_host import write_whole
 from amos.edges.private_host import make_private_folders
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError
-from amos.protocol.limits import ENROLMENT_BYTES_MAX
+from amos.protocol.ledger_limits import ENROLMENT_BYTES_MAX
 from amos_ledger.folder import Folder
 
 

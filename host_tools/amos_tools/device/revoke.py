@@ -9,7 +9,7 @@ import typer
 
 from amos import crypto
 from amos.protocol.errors import LocalError, ProtocolError
-from amos.protocol.limits import REVOCATION_BYTES_MAX
+from amos.protocol.ledger_limits import REVOCATION_BYTES_MAX
 from amos.protocol.revocation import VERSION, Revocation, open_revocation, sign_revocation
 from amos_cli.files import write_output
 from amos_cli.key_files import read_key

@@ -12,7 +12,8 @@ from amos.crypto import key_id, public_key, sign, verify
 from amos.packs.folder import MANIFEST_NAME
 from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.limits import MANIFEST_BYTES_MAX, STEMS_MAX
-from amos.protocol.manifest import CODECS, VERSION, Manifest, PackStem, open_manifest, sign_manifest
+from amos.protocol.manifest import CODECS, VERSION, Manifest, PackStem, open_manifest
+from amos.protocol.signing import sign_manifest
 from amos.score.score import Score, decode_score
 from amos_tools.pack import errors
 from amos_tools.pack.catalogue import export_catalogue

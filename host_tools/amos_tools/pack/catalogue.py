@@ -3,7 +3,7 @@
 from amos.crypto import key_id, public_key, sign
 from amos.protocol.catalogue import VERSION, Catalogue, Share, Work, sign_catalogue
 from amos.protocol.errors import LocalError
-from amos.protocol.limits import CATALOGUE_BYTES_MAX
+from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX
 from amos_tools.pack.errors import NotRepresentable
 from amos_tools.stems import StemFacts
 from amos_tools.vault import Vault

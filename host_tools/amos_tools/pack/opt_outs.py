@@ -6,7 +6,8 @@ from pathlib import Path
 from amos.crypto import key_id, public_key, sign, verify
 from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.limits import OPT_OUTS_BYTES_MAX, OPT_OUTS_MAX
-from amos.protocol.opt_outs import list_opt_outs, open_opt_outs, sign_opt_outs
+from amos.protocol.opt_outs import open_opt_outs
+from amos.protocol.signing import list_opt_outs, sign_opt_outs
 from amos_tools.pack.errors import NotRepresentable, SerialNotNewer, UnreadablePack
 from amos_tools.pack.folder import write_durably
 from amos_tools.stems import StemFacts

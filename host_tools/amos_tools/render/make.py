@@ -6,7 +6,7 @@ from amos.crypto import verify
 from amos.packs.folder import PackFolder
 from amos.protocol.catalogue import Work, open_catalogue
 from amos.protocol.errors import ProtocolError
-from amos.protocol.limits import CATALOGUE_BYTES_MAX
+from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX
 from amos_tools.pack.folder import CATALOGUE_NAME
 from amos_tools.render.bext import bext
 from amos_tools.render.engine import Rendered, render

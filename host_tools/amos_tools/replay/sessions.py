@@ -9,7 +9,8 @@ from amos.journal.segments import HEAD_BYTES
 from amos.packs.folder import PackFolder
 from amos.protocol.cose import HEADER_TYP, TYP_USAGE, parse, parse_typed
 from amos.protocol.errors import ProtocolError
-from amos.protocol.limits import CHECKPOINT_BYTES_MAX, CLOSING_BYTES_MAX, SEGMENT_BYTES_MAX
+from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX, CLOSING_BYTES_MAX
+from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.segment import FLAG_ABORTED, FLAG_POWER_LOSS, SEAL_POWER_LOSS, Usage
 from amos_tools.journal.ring_file import RingFile
 from amos_tools.replay.rows import Replay, Row

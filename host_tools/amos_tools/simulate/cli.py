@@ -17,6 +17,7 @@ from amos_tools.script.compile import compile_script
 from amos_tools.script.parse import read_source
 from amos_tools.script.problems import ScriptError
 from amos_tools.script.times import ClockError, clock_of
+from amos_tools.simulate.allowance import TOLD, too_soon
 from amos_tools.simulate.day import Day
 from amos_tools.simulate.inputs import InputFileError, TimedInput, read_inputs
 from amos_tools.simulate.report import as_json, lines, print_report
@@ -61,11 +62,14 @@ def simulate_command(
             subtitle = f"{hours:g} h, seed {seed}" + ("" if start is None else f", from {clock}")
             drawing = day_svg(score, stems, tally, day, subtitle, second)
             write_output(out, drawing.encode(), force, begins_with(b"<svg"))
-    report = as_json(score, stems, tally)
+    soon = too_soon(timed, score.rate_hz)
+    report = as_json(score, stems, tally) | {"inputs_too_soon": soon}
     if as_json_text:
         return print_json(report)
     print_report(report)
     print("\n".join(lines(report)))
+    if soon:
+        print(f"{soon} inputs come too soon: {TOLD}")
     print(f"{score.name}: {hours:g} h in {elapsed:.2f} s, {hours * 3600 / elapsed:,.0f} times real time")
     if out is not None:
         print(f"drawn in {out}")

@@ -11,7 +11,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from pathlib import Path
@@ -30,6 +30,7 @@ from amos.score.inputs import (
     INPUT_SKIP,
     INPUT_SLIDER,
     INPUT_VOLUME,
+    OWN_INPUTS,
     POSITION_MAX,
     InputRefused,
 )
@@ -55,6 +56,8 @@ NAMED_KINDS = {
     "block": INPUT_BLOCK,
     "leave": INPUT_LEAVE,
 }
+GIVEN_KINDS = {name: kind for name, kind in NAMED_KINDS.items() if kind not in OWN_INPUTS}
+"""Those that a running player takes from others."""
 PLAIN_KINDS = {"skip": (INPUT_SKIP, 0), "pause": (INPUT_PAUSE, 1), "resume": (INPUT_PAUSE, 0)}
 """Kinds that take no value."""
 ABOUT_ALL = ("like", "dislike", "shuffle")
@@ -133,7 +136,7 @@ def _frame(fields: dict[str, Any], rate_hz: int) -> int:
 
 
 def word_input(kind: str, value: str | None, words: Vocabulary) -> tuple[int, int]:
-    """Kind and value as the VM takes them, of words on a command line. Raises `InputFileError`."""
+    """Kind and value as the VM takes them, of words for a running player on a command line. Raises `InputFileError`."""
     kind = nfc(kind)
     if kind in PLAIN_KINDS and value is not None:
         why = "; the script draws the section that follows" if kind == "skip" else ""
@@ -145,25 +148,25 @@ def word_input(kind: str, value: str | None, words: Vocabulary) -> tuple[int, in
         if not PLAIN_NUMBER.fullmatch(value):
             raise InputFileError(f"value: expected a number, found {printable(value, 40)!r}")
         number = Decimal(value) if "." in value else int(value)
-    return _kind_value(kind, number, words)
+    return _kind_value(kind, number, words, GIVEN_KINDS)
 
 
-def _kind_value(kind: Any, value: Any, words: Vocabulary) -> tuple[int, int]:
+def _kind_value(kind: Any, value: Any, words: Vocabulary, named: Mapping[str, int] = NAMED_KINDS) -> tuple[int, int]:
     if type(kind) is int and kind == INPUT_SKIP:
         return INPUT_SKIP, 0
     if isinstance(kind, str):
         kind = nfc(kind)
         if kind in PLAIN_KINDS:
             return PLAIN_KINDS[kind]
-        if kind == "clock" and isinstance(value, str):
+        if kind == "clock" and kind in named and isinstance(value, str):
             return INPUT_CLOCK, _clock(value)
         if kind == "volume":
             return INPUT_VOLUME, _volume_q15(value)
         if kind == "announce" and isinstance(value, str):
             return INPUT_ANNOUNCE, _announcement(value, words)
-        kind = NAMED_KINDS.get(kind, kind)
+        kind = named.get(kind, kind)
     if type(kind) is not int:
-        return _slider(kind, value, words.sliders())
+        return _slider(kind, value, words.sliders(), named)
     if type(value) is not int:
         raise InputFileError(f"value: expected a whole number, found {_shown(value)}")
     try:
@@ -173,10 +176,10 @@ def _kind_value(kind: Any, value: Any, words: Vocabulary) -> tuple[int, int]:
     return kind, value
 
 
-def _slider(kind: Any, value: Any, sliders: Sequence[Bounded]) -> tuple[int, int]:
+def _slider(kind: Any, value: Any, sliders: Sequence[Bounded], named: Mapping[str, int]) -> tuple[int, int]:
     """Kind and position of the slider of that name."""
     names = [slider.name for slider in sliders]
-    known = [*PLAIN_KINDS, "volume", *NAMED_KINDS, *names]
+    known = [*PLAIN_KINDS, "volume", *named, *names]
     place = next((place for place, name in enumerate(names) if same_name(name, str(kind))), None)
     if place is None:
         listed = ", ".join(printable(name, NAME_LETTERS_SHOWN) for name in known)

@@ -1,6 +1,7 @@
 """Bounds of what the vault takes in, each with its reason."""
 
-from amos.protocol.limits import SMALL_TEXT_BYTES_MAX, SPLITS_MAX, TITLE_BYTES_MAX
+from amos.protocol.ledger_limits import SPLITS_MAX, TITLE_BYTES_MAX
+from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 
 STEM_SECONDS_MAX = 30 * 60
 """A stem is a loop or a take, not an album; bounds memory while measuring to about 2 GB in the worst case."""

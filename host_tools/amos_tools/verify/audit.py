@@ -12,7 +12,8 @@ from amos.crypto import verify
 from amos.protocol.catalogue import open_catalogue
 from amos.protocol.closing import Closing, open_closing
 from amos.protocol.errors import ProtocolError
-from amos.protocol.limits import CATALOGUE_BYTES_MAX, CHECKPOINT_BYTES_MAX, CLOSING_BYTES_MAX, MANIFEST_BYTES_MAX
+from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, CHECKPOINT_BYTES_MAX, CLOSING_BYTES_MAX
+from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.merkle import leaf_hash, root_from_path
 from amos_tools.verify.errors import Difference, same

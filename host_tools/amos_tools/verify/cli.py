@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from amos.protocol.limits import CHECKPOINT_BYTES_MAX
+from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
 from amos_cli.output import AsJson, Exit, print_json, refusal_facts, refusals
 from amos_cli.paths import file_option, folder_option, path_argument
 from amos_tools.verify.audit import Audit, Verified

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from amos.crypto import verify
-from amos.protocol.cose import HEADER_TYP, TYP_FORGONE, parse
+from amos.protocol.cose import HEADER_TYP, parse
 from amos.protocol.errors import ProtocolError
-from amos.protocol.forgone import FORGONE_LEAF, Forgone, open_forgone
+from amos.protocol.forgone import FORGONE_LEAF, TYP_FORGONE, Forgone, open_forgone
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.tree import ENTRY_BYTES_MAX
 

@@ -11,35 +11,26 @@ from datetime import UTC, datetime
 
 from amos.crypto import key_id, verify
 from amos.protocol.batch import batch_unix_s
-from amos.protocol.closing import Closing, open_closing
-from amos.protocol.cose import (
-    HEADER_TYP,
-    TYP_ENROLMENT,
-    TYP_FORGONE,
-    TYP_LOSS,
-    TYP_OPT_OUTS,
-    TYP_REVOCATION,
-    TYP_RULING,
-    TYP_STATEMENT,
-    TYP_USAGE,
-    parse,
-)
-from amos.protocol.enrolment import Enrolment, open_enrolment
+from amos.protocol.closing import TYP_STATEMENT, Closing, open_closing
+from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_USAGE, parse
+from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
-from amos.protocol.forgone import open_forgone
-from amos.protocol.loss import Loss, open_loss
+from amos.protocol.forgone import TYP_FORGONE, open_forgone
+from amos.protocol.loss import TYP_LOSS, Loss, open_loss
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
-from amos.protocol.quarantine import open_ruling
+from amos.protocol.quarantine import TYP_RULING, open_ruling
 from amos.protocol.record import U63 as SEQUENCE_MAX
-from amos.protocol.revocation import Revocation, open_revocation
+from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
 from amos.protocol.segment import (
     CLOCK_INFORMATIVE,
     CLOCK_SYNCHRONISED,
     FIRST_PREVIOUS,
+    TIER_RENDERER,
+    VERSION_WITHOUT_OUTPUT,
     Usage,
     claimed_device_id,
-    open_usage,
 )
+from amos.protocol.usage_reader import open_usage
 from amos_tools.verify.decided import Decided
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.forgone import GivenUp
@@ -76,6 +67,7 @@ class Sealed:
 class Device:
     """A player as enrolled, and its chain: sequence numbers ascending, and what was sealed under each.
 
+    renderer  whether it is enrolled to render
     gaps      (first, last, label): numbers skipped so far, and the entry that skipped them
     declared  (first, last): numbers that a signed segment says are lost
     keys      (first sequence number, public key that signs from there on), in order
@@ -86,6 +78,7 @@ class Device:
     keys: list[tuple[int, bytes]]
     voices: int
     hours: Hours
+    renderer: bool = False
     site: str = ""
     predecessor: bytes | None = None
     successor: bytes | None = None
@@ -197,9 +190,11 @@ def _take_enrolment(log: Log, label: str, enrolment: Enrolment) -> None:
     """Whoever is in a place got it from nobody, or from the one device that it replaced, which does not return."""
     if enrolment.device_id != key_id(enrolment.keys[0][1]):
         raise Difference(f"{label}: enrolment.device_id", key_id(enrolment.keys[0][1]), enrolment.device_id)
-    new = Device(enrolment.keys, enrolment.voices, Hours(enrolment.unix_s))
+    renderer = enrolment.tier == TIER_RENDERER
+    new = Device(enrolment.keys, enrolment.voices, Hours(enrolment.unix_s), renderer)
     known = log.devices.setdefault(enrolment.device_id, new)
     _take_keys(label, known, enrolment.keys)
+    _take_kind(log, label, known, enrolment)
     known.voices = max(known.voices, enrolment.voices)
     known.site = enrolment.site
     if known.successor is not None:
@@ -218,6 +213,23 @@ def _take_enrolment(log: Log, label: str, enrolment: Enrolment) -> None:
     predecessor.successor, known.predecessor = enrolment.device_id, enrolment.predecessor
     if predecessor.retired_s is None:
         predecessor.retired_s = enrolment.unix_s
+
+
+def _take_kind(log: Log, label: str, known: Device, enrolment: Enrolment) -> None:
+    """Whoever is enrolled as a renderer, or as a player, stays one. Before the first batch entry there were none."""
+    renderer = enrolment.tier == TIER_RENDERER
+    if log.received is not None and known.renderer != renderer:
+        kind = "a renderer's" if known.renderer else "a player's"
+        raise Difference(f"{label}: enrolment.tier", f"{kind}, as the device was enrolled before", enrolment.tier)
+    known.renderer = renderer
+
+
+def _check_kind(label: str, usage: Usage, device: Device) -> None:
+    """A renderer's play is a renderer's, and nobody else's is; those of version 1 knew no renderers."""
+    if usage.version == VERSION_WITHOUT_OUTPUT or (usage.tier == TIER_RENDERER) == device.renderer:
+        return
+    kind = "a renderer's" if device.renderer else "a player's"
+    raise Difference(f"{label}: usage.tier", f"{kind}, as the device is enrolled", usage.tier)
 
 
 def _take_keys(label: str, device: Device, keys: list[tuple[int, bytes]]) -> None:
@@ -287,6 +299,7 @@ def _take_usage(log: Log, index: int, entry: bytes) -> None:
     usage = open_usage(entry, key, verify, device_id)
     if usage.sequence not in signs:
         raise Difference(f"{label}: usage.sequence", f"one that key {kid.hex()} signs", usage.sequence)
+    _check_kind(label, usage, device)
     sha256 = hashlib.sha256(entry).digest()
     log.decided.check_usage(label, device_id, sha256, usage.pack)
     _check_chain(label, usage, device, sha256)

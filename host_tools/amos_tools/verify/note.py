@@ -6,7 +6,7 @@ from binascii import Error as Base64Error
 from dataclasses import dataclass
 
 from amos.crypto import verify
-from amos.protocol.limits import CHECKPOINT_BYTES_MAX
+from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
 from amos_tools.verify.errors import Difference, Unreadable
 
 _ED25519 = b"\x01"

@@ -12,7 +12,8 @@ from typing import Any
 from amos.crypto import verify
 from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.errors import MessageError, ProofError, ProtocolError
-from amos.protocol.limits import CHECKPOINT_BYTES_MAX, SEGMENT_BYTES_MAX
+from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
+from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.merkle import leaf_hash, root_from_path
 from amos.protocol.policy_host import POLICY_BYTES_MAX, Policy, read_policy
 from amos.protocol.segment import Usage

@@ -14,8 +14,10 @@ import soundfile as sf
 from amos import crypto
 from amos.app import Player
 from amos.config import Config
-from amos.protocol.manifest import Manifest, open_manifest, sign_manifest
-from amos.protocol.segment import TIER_RENDERER, Usage, open_usage
+from amos.protocol.manifest import Manifest, open_manifest
+from amos.protocol.segment import TIER_RENDERER, Usage
+from amos.protocol.signing import sign_manifest
+from amos.protocol.usage_reader import open_usage
 from amos_tools.pack import build_pack
 from amos_tools.script import compile_script
 from amos_tools.vault import Vault, parse_facts

@@ -16,13 +16,12 @@ from amos.protocol.segment import (
     FLAG_END,
     FLAG_POWER_LOSS,
     NO_SEED_ROOT,
-    OUTPUT_KIND_ALSA,
-    PACE_CLOCKED,
     SEAL_POWER_LOSS,
     VERSION,
     Usage,
 )
 from amos.protocol.topics import TIME, USAGE, device_topic
+from amos.protocol.usage_reader import OUTPUT_KIND_ALSA, PACE_CLOCKED
 from amos_ledger.intake.reading import Message
 from signed_usage import columns, sign_usage
 

@@ -9,7 +9,7 @@ from amos.crypto import verify
 from amos.protocol import answer
 from amos.protocol.cose import TYP_MANIFEST, TYP_USAGE, sign
 from amos.protocol.envelope_host import wrap
-from amos.protocol.limits import ENVELOPE_BYTES_MAX
+from amos.protocol.ledger_limits import ENVELOPE_BYTES_MAX
 from amos.protocol.manifest import open_manifest
 from amos.protocol.segment import CLOCK_INFORMATIVE, LOST_STORAGE, Usage
 from amos_ledger.intake import decision as intake

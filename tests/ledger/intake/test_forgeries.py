@@ -16,7 +16,6 @@ import pytest
 from forger import Forger, power_lost, with_rows
 
 import amos_ledger
-from amos.anchored_clock import SYNCHRONISED_MS
 from amos.protocol.answer import ACCEPTED, IMPOSSIBLE, QUARANTINED
 from amos.protocol.segment import (
     CLOCK_INFORMATIVE,
@@ -27,16 +26,17 @@ from amos.protocol.segment import (
     FLAG_CONTINUE,
     FLAG_END,
     OUTPUT_KIND_NULL,
-    OUTPUT_KIND_WAV,
-    PACE_FREE,
     TIER_RENDERER,
     VERSION_WITHOUT_OUTPUT,
     Usage,
 )
+from amos.protocol.usage_reader import OUTPUT_KIND_WAV, PACE_FREE
 from amos_ledger import registry
 from amos_ledger.errors import ClockWrong
 from amos_ledger.intake import clocks
 from amos_ledger.intake.findings import FINDINGS
+
+SYNCHRONISED_MS = 25 * 3_600_000
 
 NOON_MS = 1_793_534_400_000
 HOUR_MS = 3_600_000

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import pytest
 
-from amos.protocol.receipt import sign_receipt
+from amos.protocol.signing import sign_receipt
 from amos_ledger.log import tree
 from amos_ledger.log.receipts import sign_receipts
 

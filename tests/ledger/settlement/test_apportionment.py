@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from amos.protocol.limits import PPM
+from amos.protocol.ledger_limits import PPM
 from amos_ledger.settlement.apportionment import SettlementError, apportion, settle, tie_key
 
 RATES = (22_050, 44_100, 48_000, 8_001, 191_999)

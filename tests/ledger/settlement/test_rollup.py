@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amos.protocol.errors import MessageError
-from amos.protocol.segment import SEGMENT_ROWS_MAX
+from amos.protocol.limits import SEGMENT_ROWS_MAX
 from amos_ledger.settlement.rollup import merge, roll_up
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from amos.crypto import key_id, public_key, sign, verify
 from amos.protocol.closing import RANGE_NUMBERS_MAX, Closing, open_closing, runs, settled_of, sign_closing
 from amos.protocol.errors import CoseError, LocalError, MessageError, SignatureError
-from amos.protocol.limits import CLOSING_BYTES_MAX
+from amos.protocol.ledger_limits import CLOSING_BYTES_MAX
 from amos.protocol.merkle import leaf_hash, root_from_path
 from amos_ledger.settlement.statement import core_bytes, file_bytes, fraction_text
 from amos_ledger.settlement.statements_tree import StatementsTree

@@ -10,9 +10,9 @@ from amos_cli.files import OutputRefused, begins_with, write_output
 from amos_cli.output import AsJson, Exit, print_json, refusals
 from amos_cli.paths import file_option
 from amos_ledger import proving, witnesses
+from amos_ledger.cli_quarantine import device_id_of
 from amos_ledger.command import LedgerFolder, one_line_errors
 from amos_ledger.folder import Folder
-from amos_ledger.quarantine_cli import device_id_of
 
 
 def prove(

@@ -1,0 +1,47 @@
+"""Sizes and counts of the messages that no player reads, each with its reason."""
+
+from amos.protocol.limits import RECEIPT_BYTES_MAX, SEGMENT_BYTES_MAX
+
+CATALOGUE_BYTES_MAX = 16 * 1024 * 1024
+"""Titles and splits of a whole repertoire: about 60,000 stems."""
+
+ENROLMENT_BYTES_MAX = 2048
+"""What a device is takes 450 bytes at most, its handovers 950."""
+
+REVOCATION_BYTES_MAX = 512
+"""A revocation is about 150 bytes."""
+
+RULED_SEGMENTS_MAX = 1024
+"""Segments that one ruling rejects: as many as a ledger keeps as evidence of one device."""
+
+RULING_BYTES_MAX = 34 * RULED_SEGMENTS_MAX + 1024
+"""Hashes of 32 bytes and their heads, the reason and the envelope: below what an entry of the log holds."""
+
+LOSS_BYTES_MAX = 512
+"""About 160 bytes."""
+
+FORGONE_BYTES_MAX = 512
+"""About 190 bytes."""
+
+CHECKPOINT_BYTES_MAX = 8192
+"""A signed tree head is about 200 bytes, and each witness adds about 150."""
+
+RECEIPTED_BYTES_MAX = RECEIPT_BYTES_MAX + SEGMENT_BYTES_MAX + 32
+"""A receipt and the envelope that it was given for."""
+
+CLOSING_BYTES_MAX = 65_535
+"""An entry of a tlog-tiles bundle has a 16-bit length."""
+
+TITLE_BYTES_MAX = 256
+
+ENVELOPE_BYTES_MAX = SEGMENT_BYTES_MAX + 16
+"""An MQTT usage message: content marker plus a segment that deflate could not shrink."""
+
+ANSWER_BYTES_MAX = RECEIPT_BYTES_MAX + 512
+"""An MQTT answer of the ledger: receipt or refusal with its sentence."""
+
+SPLITS_MAX = 32
+"""Payees of one stem."""
+
+PPM = 1_000_000
+"""Splits are parts per million and sum to this."""
