@@ -19,7 +19,6 @@ from amos_ledger.intake.placements import sounding_after
 from amos_ledger.intake.reading import Reading, open_reading, reread
 from amos_ledger.records import Accepted, DatedPlay, Decided, Held, IssuedAnchor, Sealed, SeedRoot, verdict_name
 from amos_ledger.settlement.periods import assign_period
-from amos_ledger.settlement.rollup import roll_up
 from amos_ledger.settlement.standing import Enrolled, counted_ms, flags_of, natural_period
 from amos_ledger.store.store import Store
 
@@ -224,4 +223,4 @@ def _accept(store: Store, reading: Reading, facts: Facts, received_unix_s: int) 
     store.chain.count_time(usage.device_id, counted_ms(usage, flags))
     if anchor is not None and anchor.issued and usage.anchor_unix_ms is not None:
         store.chain.anchors.use(usage.device_id, usage.anchor_unix_ms, usage.boot, usage.anchor_ms)
-    store.add_rollup(period, roll_up(usage, manifest))
+    store.add_rollup(period, usage, manifest)

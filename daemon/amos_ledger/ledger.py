@@ -22,8 +22,7 @@ from amos.protocol.anchor import VERSION, Anchor
 from amos.protocol.answer import ACCEPTED, DUPLICATE, HELD, UNAVAILABLE, Answer
 from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.errors import ProtocolError
-from amos.protocol.merkle import root_from_path
-from amos.protocol.signing import sign_anchor, sign_receipt
+from amos.protocol.signing import sign_anchor
 from amos.protocol.topics import ANCHOR, RECEIPT, device_topic
 from amos_ledger import clerk, enrolling
 from amos_ledger.clerk import Outcome
@@ -32,11 +31,12 @@ from amos_ledger.folder import Folder
 from amos_ledger.heads import Heads, Standing
 from amos_ledger.intake.reading import Message, Reading, read, shortened, time_request
 from amos_ledger.limits import ANCHORS_PER_HOUR_MAX, BATCH_MESSAGES_MAX
-from amos_ledger.log import tree
+from amos_ledger.log.receipts import sign_receipts
 from amos_ledger.public import Public
 from amos_ledger.receipts import check_receipt
 from amos_ledger.records import Receipted
 from amos_ledger.store.anchors import CLOCK_BACK_MS
+from amos_ledger.store.database import Row
 from amos_ledger.store.store import Store
 
 STORAGE_ERRORS = (sqlite3.Error, OSError, LedgerError)
@@ -265,29 +265,17 @@ class Ledger:
             waiting = store.chain.without_receipt(head.size, BATCH_MESSAGES_MAX)
         self._at("receipted")
 
-    def _sign_receipts(
-        self, store: Store, head: Checkpoint, waiting: Sequence[tuple[int, bytes, int, str, bytes]]
-    ) -> list[Receipted]:
-        hashes = store.log.cached()
-        signatures: dict[bytes, bytes] = {}
-
-        def sign_once(message: bytes) -> bytes:
-            # Receipts for one tree head sign the same bytes, so one signature serves the batch.
-            if message not in signatures:
-                signatures[message] = self.folder.sign(message)
-            return signatures[message]
-
-        result = []
-        for leaf_index, device_id, sequence, site, message_sha256 in waiting:
-            path = tree.inclusion_path(leaf_index, head.size, hashes)
-            if root_from_path(hashes(0, leaf_index), leaf_index, head.size, path) != head.root:
-                raise EntryDamaged(
-                    f"tree: expected hashes that lead from entry {leaf_index} to the root of {head.size}, found others;"
-                    " the store is damaged, `amos ledger fsck` says where and what to do"
-                )
-            receipt = sign_receipt(head.size, leaf_index, path, head.root, self.folder.key_id, sign_once)
-            result.append(Receipted(device_id, sequence, site, message_sha256, receipt))
-        return result
+    def _sign_receipts(self, store: Store, head: Checkpoint, waiting: Sequence[Row]) -> list[Receipted]:
+        leaves = [row[0] for row in waiting]
+        read = store.log.cached(leaves[0], min(leaves[-1] + 1, leaves[0] + 2 * BATCH_MESSAGES_MAX))
+        try:
+            receipts = sign_receipts(head.size, head.root, leaves, read, self.folder.key_id, self.folder.sign)
+        except LookupError as error:
+            raise EntryDamaged(f"{error}; the store is damaged, `amos ledger fsck` says where and what to do") from None
+        return [
+            Receipted(device_id, sequence, site, message_sha256, receipt)
+            for (_leaf, device_id, sequence, site, message_sha256), receipt in zip(waiting, receipts, strict=True)
+        ]
 
     def _originals(self, store: Store, outcomes: Iterable[Outcome]) -> dict[tuple[bytes | None, int | None], bytes]:
         """The receipts that the batch's duplicates got when they were accepted. Raises `EntryDamaged`."""

@@ -37,9 +37,10 @@ class Public:
     def publish(self, store: Store, at: Callable[[str], None]) -> Checkpoint:
         """Publish all that `store` holds; the checkpoint over it. `at` is told of each step. Raises `RolledBack`."""
         size = store.size()
-        read = store.log.cached()
-        head = Checkpoint(store.origin, size, tree.root(size, read))
         old = self.last(store.origin)
+        begun = old.size // TILE_WIDTH * TILE_WIDTH if old and self._complete else size
+        read = store.log.cached(begun, size)
+        head = Checkpoint(store.origin, size, tree.root(size, read))
         if old is not None and (old.size > size or tree.root(old.size, read) != old.root):
             raise RolledBack(
                 f"{self.root / CHECKPOINT}: expected one over a part of the store's {size} entries, found one over"

@@ -32,7 +32,7 @@ from amos_ledger.intake.reading import reread
 from amos_ledger.log.tiles import ENTRY_BYTES_MAX
 from amos_ledger.records import Accepted, Device, Sealed, severed
 from amos_ledger.settlement.periods import PeriodError, assign_period, period_at, played_unix_s
-from amos_ledger.settlement.rollup import Rollup, roll_up
+from amos_ledger.settlement.rollup import roll_up
 from amos_ledger.settlement.standing import Enrolled, counted_ms, flags_of, natural_period
 from amos_ledger.store.sessions import DELIVERED_MS_MAX
 from amos_ledger.store.store import Store
@@ -58,7 +58,7 @@ class _Undated:
     """Usage from before the first batch entry, when receptions were in no entry: its closing says where it accrued."""
 
     usage: Usage
-    rollup: Rollup
+    manifest: Manifest
     claimed: str | None
 
 
@@ -183,12 +183,12 @@ class _Replay:
             raise LookupError("usage: expected a key of a device enrolled before")
         usage: Usage = open_usage(entry, key.public_key, verify, device.device_id)
         reading = reread(entry, hashlib.sha256(wrap(entry)).digest(), device.site, device.device_id)
-        rollup = roll_up(usage, self._manifest(usage.pack))
+        manifest = self._manifest(usage.pack)
         if self._received is None:
-            accepted, counted = self._undated_play(index, usage, rollup), min(usage.delivered_ms(), DELIVERED_MS_MAX)
+            accepted, counted = self._undated_play(index, usage, manifest), min(usage.delivered_ms(), DELIVERED_MS_MAX)
         else:
             accepted, counted = self._dated_play(index, usage, device, self._received)
-            store.add_rollup(accepted.period, rollup)
+            store.add_rollup(accepted.period, usage, manifest)
         if usage.lost_first is not None:
             store.chain.declare_lost(usage)
         store.chain.accept(reading, usage, accepted)
@@ -203,13 +203,14 @@ class _Replay:
         accepted = Accepted(index, period, late, received, frames, self._sounding(usage), None, None)
         return accepted, counted_ms(usage, flags)
 
-    def _undated_play(self, index: int, usage: Usage, rollup: Rollup) -> Accepted:
+    def _undated_play(self, index: int, usage: Usage, manifest: Manifest) -> Accepted:
+        roll_up(usage, manifest)  # what is wrong with it is wrong with this entry, not with its closing
         played_s = played_unix_s(usage)
         try:
             claimed = None if played_s is None else period_at(played_s)
         except PeriodError:
             claimed = None
-        self._undated[index] = _Undated(usage, rollup, claimed)
+        self._undated[index] = _Undated(usage, manifest, claimed)
         return Accepted(index, claimed or "", False, 0, {}, self._sounding(usage), None, None)
 
     def _sounding(self, usage: Usage) -> bytes:
@@ -228,4 +229,4 @@ class _Replay:
         found = self._undated.pop(leaf)
         late = found.claimed is not None and found.claimed < period
         self._store.chain.move(found.usage, period, late)
-        self._store.add_rollup(period, found.rollup)
+        self._store.add_rollup(period, found.usage, found.manifest)

@@ -17,6 +17,7 @@ from amos_tools.bench import (
     device,
     figure,
     host_mix,
+    ledger,
     render,
     share,
     simulation,
@@ -70,6 +71,11 @@ def test_a_table_and_json_come_out(monkeypatch: pytest.MonkeyPatch) -> None:
     found = json.loads(text)["figures"]
     assert code == 0 and all(set(figure) == FIELDS for figure in found)
     assert [figure["holds"] for figure in found] == [True, False, None]
+
+
+def test_ledger_figures() -> None:
+    figures = ledger.measure(TINY)
+    assert all(figure.section == "ledger" and figure.value is not None and figure.value > 0 for figure in figures)
 
 
 def test_an_unknown_section_is_refused() -> None:

@@ -7,7 +7,6 @@ own, whose anchors the ledger remembers.
 from amos.protocol.segment import CLOCK_RELATIVE, CLOCK_SYNCHRONISED, OUTPUT_KIND_NULL, Usage
 from amos.protocol.usage_reader import OUTPUT_KIND_WAV
 from amos_ledger.intake.facts import Facts
-from amos_ledger.intake.order import usages_in_order
 from amos_ledger.limits import NUMBER_MAX
 from amos_ledger.records import SessionPlay
 
@@ -50,7 +49,7 @@ def rests_on_anchor(usage: Usage) -> bool:
 
 def ms_back(facts: Facts) -> str | None:
     """The monotonic clock of a process only rises (`SystemClock.now_ms`); running free, that of a session does."""
-    for earlier, later in usages_in_order(facts):
+    for earlier, later in facts.usages_in_order:
         compared = earlier.session == later.session or facts.clocked
         if compared and later.start_ms < earlier.end_ms:
             return f"start_ms: expected at least {earlier.end_ms} in boot {later.boot}, found {later.start_ms}"
@@ -136,7 +135,7 @@ def anchor_stale(facts: Facts) -> str | None:
 
 def anchor_moved(facts: Facts) -> str | None:
     """An anchor is one moment of the boot in which it came (`AnchoredClock.anchor`)."""
-    for earlier, later in usages_in_order(facts):
+    for earlier, later in facts.usages_in_order:
         same = rests_on_anchor(earlier) and rests_on_anchor(later) and earlier.anchor_unix_ms == later.anchor_unix_ms
         if not same or not facts.clocked or earlier.anchor_ms is None or later.anchor_ms is None:
             continue
@@ -147,7 +146,7 @@ def anchor_moved(facts: Facts) -> str | None:
 
 def anchor_forgotten(facts: Facts) -> str | None:
     """A clock that the ledger has set stays so until the next boot (`AnchoredClock.status`)."""
-    for earlier, later in usages_in_order(facts):
+    for earlier, later in facts.usages_in_order:
         if rests_on_anchor(earlier) and not rests_on_anchor(later):
             return f"clock: expected to rest on an anchor as before in boot {later.boot}, found {later.clock}"
     return None

@@ -1,17 +1,19 @@
 """What is known of a message and of its device at the moment of decision: the input of the table in `decision.py`."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from amos.protocol.manifest import Manifest
 from amos.protocol.segment import CLOCK_SYNCHRONISED, TIER_RENDERER, VERSION_WITHOUT_OUTPUT, Usage
 from amos.protocol.usage_reader import PACE_FREE
 from amos_ledger.intake.losses import first_missing
+from amos_ledger.intake.placements import covered_frames
 from amos_ledger.records import DatedPlay, DeviceKey, IssuedAnchor, Sealed, SeedRoot, SessionPlay, severed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Facts:
-    """Later fields rest on earlier ones.
+    """Later fields rest on earlier ones. What follows from them is worked out once: each question of the table asks.
 
     unreadable   why it is no signed usage segment on its device's topic
     enrolled     the signer is
@@ -71,34 +73,46 @@ class Facts:
     elsewhere: tuple[DatedPlay, ...] = ()
     seed_root: SeedRoot | None = None
 
-    @property
+    @cached_property
+    def covered(self) -> tuple[int, int]:
+        """(frames that at least one row of the segment covers, most rows at once)."""
+        return covered_frames(self.segment.starts, self.segment.frames)
+
+    @cached_property
+    def usages_in_order(self) -> tuple[tuple[Usage, Usage], ...]:
+        """(earlier, later) of the segment and its accepted neighbours of the same boot."""
+        before = () if self.before_usage is None else ((self.before_usage, self.segment),)
+        after = () if self.after_usage is None else ((self.segment, self.after_usage),)
+        return before + after
+
+    @cached_property
     def segment(self) -> Usage:
         """The usage, in rows of the table below the one that refuses a message without."""
         assert self.usage is not None
         return self.usage
 
-    @property
+    @cached_property
     def pack(self) -> Manifest:
         """The manifest, in rows below the one that holds a segment without."""
         assert self.manifest is not None
         return self.manifest
 
-    @property
+    @cached_property
     def renderer(self) -> bool:
         """Whether the device is enrolled to render, faster than real time or into nothing."""
         return self.tier == TIER_RENDERER
 
-    @property
+    @cached_property
     def clocked(self) -> bool:
         """Whether the segment says that its monotonic clock and its samples ran in real time."""
         return self.segment.version > VERSION_WITHOUT_OUTPUT and self.segment.pace != PACE_FREE
 
-    @property
+    @cached_property
     def dated(self) -> bool:
         """Whether the segment says that its instants are the ledger's own, from an anchor of a day at most."""
         return self.segment.clock == CLOCK_SYNCHRONISED
 
-    @property
+    @cached_property
     def next_to(self) -> tuple[Sealed | None, Sealed | None]:
         """The accepted segments directly before and after, with no loss between."""
         before, after, sequence = self.before, self.after, self.segment.sequence
@@ -106,7 +120,7 @@ class Facts:
         leads = after is not None and after.sequence == sequence + 1 and after.previous is not None
         return before if follows else None, after if leads else None
 
-    @property
+    @cached_property
     def missing(self) -> int | None:
         """The sequence number for which the segment has to wait, or None.
 

@@ -72,7 +72,7 @@ def session_begins_late(facts: Facts) -> str | None:
 
 def goes_on_after_power_loss(facts: Facts) -> str | None:
     """A session ends with the power (`UsageLog.seal_power_loss`)."""
-    for earlier, later in usages_in_order(facts):
+    for earlier, later in facts.usages_in_order:
         if earlier.session == later.session and earlier.reason == SEAL_POWER_LOSS:
             return f"session {later.session}: expected to have ended with the power at frame {earlier.end_frame}"
     return None
@@ -109,7 +109,7 @@ def seed_root_changed(facts: Facts) -> str | None:
 
 
 def _changed(facts: Facts, name: str, within: str) -> str | None:
-    for earlier, later in usages_in_order(facts):
+    for earlier, later in facts.usages_in_order:
         if getattr(earlier, within) == getattr(later, within) and getattr(earlier, name) != getattr(later, name):
             expected, found = (_text(getattr(usage, name)) for usage in (earlier, later))
             return f"{name}: expected {expected} throughout {within} {getattr(later, within)}, found {found}"
@@ -118,14 +118,6 @@ def _changed(facts: Facts, name: str, within: str) -> str | None:
 
 def _text(value: object) -> str:
     return value.hex()[:16] if isinstance(value, bytes) else str(value)
-
-
-def usages_in_order(facts: Facts) -> Iterator[tuple[Usage, Usage]]:
-    """(earlier, later) of the segment and its accepted neighbours of the same boot."""
-    if facts.before_usage is not None:
-        yield facts.before_usage, facts.segment
-    if facts.after_usage is not None:
-        yield facts.segment, facts.after_usage
 
 
 def _neighbours(facts: Facts) -> Iterator[tuple[Place, Place]]:

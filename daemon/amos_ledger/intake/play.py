@@ -3,7 +3,12 @@
 Each question's first line says what is impossible; the line below it, why an unmodified player never writes it.
 """
 
-from amos.protocol.manifest import PackStem
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from amos.protocol.manifest import Manifest, PackStem
 from amos.protocol.segment import (
     FLAG_ABORTED,
     FLAG_BEGIN,
@@ -14,10 +19,21 @@ from amos.protocol.segment import (
     SEAL_POWER_LOSS,
     TIER_RENDERER,
     VERSION_WITHOUT_OUTPUT,
+    Usage,
 )
 from amos.protocol.usage_reader import PACE_FREE
 from amos_ledger.intake.facts import Facts
-from amos_ledger.intake.placements import covered_frames, placement_frames, sounds_on, unmatched
+from amos_ledger.intake.placements import (
+    any_continues,
+    continued_rows,
+    kinds_of_rows,
+    placement_frames,
+    row_starts,
+    rows_of_kinds,
+    sounds_on,
+    unmatched,
+)
+from amos_ledger.limits import MANIFESTS_CACHED_MAX
 
 PCM_UNKNOWN = bytes(32)
 
@@ -72,14 +88,14 @@ def more_than_voices(facts: Facts) -> str | None:
 def voices_at_once(facts: Facts) -> str | None:
     """A voice plays one placement at a time (`Meter.start`)."""
     voices = min(facts.voices, facts.pack.voices)
-    _covered, most = covered_frames(facts.segment.starts, facts.segment.frames)
+    _covered, most = facts.covered
     return None if most <= voices else f"rows: expected at most {voices} at once, found {most}"
 
 
 def rows_in_silence(facts: Facts) -> str | None:
     """Frames are silent or in a row, never both (`Meter._silent_until`)."""
     usage = facts.segment
-    covered, _most = covered_frames(usage.starts, usage.frames)
+    covered, _most = facts.covered
     sounded = usage.delivered_frames - usage.silent_frames
     return None if covered <= sounded else f"rows: expected to cover at most the {sounded} with sound, found {covered}"
 
@@ -87,6 +103,8 @@ def rows_in_silence(facts: Facts) -> str | None:
 def row_over_stem(facts: Facts) -> str | None:
     """A placement plays its stem once at most, from its beginning (`events.Start`)."""
     usage, stems = facts.segment, facts.pack.stems
+    if not _any_over_stem(usage, facts.pack):
+        return None
     for index, frames in zip(usage.stems, usage.frames, strict=True):
         if frames > stems[index].frames:
             return _over(index, stems[index], frames)
@@ -99,10 +117,22 @@ def placement_over_stem(facts: Facts) -> str | None:
     if before is None or before.session != facts.segment.session:
         return None
     stems = facts.pack.stems
-    for index, frames, _flags in placement_frames(facts.segment, before.sounding):
+    # A row that continues nothing is its placement so far.
+    concerned = None if _any_over_stem(facts.segment, facts.pack) else continued_rows(facts.segment)
+    for index, frames, _flags in placement_frames(facts.segment, before.sounding, concerned):
         if frames > stems[index].frames:
             return _over(index, stems[index], frames)
     return None
+
+
+def _any_over_stem(usage: Usage, pack: Manifest) -> bool:
+    frames = np.frombuffer(usage.frames, np.uint32)
+    return bool((frames > _stem_frames(pack)[np.frombuffer(usage.stems, np.uint16)]).any())
+
+
+@lru_cache(MANIFESTS_CACHED_MAX)
+def _stem_frames(pack: Manifest) -> npt.NDArray[np.int64]:
+    return np.array([item.frames for item in pack.stems], np.int64)
 
 
 def _over(index: int, stem_of_pack: PackStem, frames: int) -> str:
@@ -112,29 +142,40 @@ def _over(index: int, stem_of_pack: PackStem, frames: int) -> str:
 def row_flags(facts: Facts) -> str | None:
     """A row begins its placement or continues it; an end is not an abortion (`Meter.row`, `Meter.cut`)."""
     power_loss = facts.segment.reason == SEAL_POWER_LOSS
-    for index, flags in enumerate(facts.segment.flags):
-        if bool(flags & FLAG_BEGIN) == bool(flags & FLAG_CONTINUE):
-            return f"row {index}: expected to begin a placement or to continue one, found flags {flags}"
-        if flags & FLAG_END and flags & FLAG_ABORTED:
-            return f"row {index}: expected an end or an abortion, found both"
-        if flags & FLAG_POWER_LOSS and not (power_loss and flags & FLAG_ABORTED):
-            return f"row {index}: expected no loss of power, found flags {flags}"
+    faulty = {flags for flags in kinds_of_rows(facts.segment) if _flags_fault(flags, power_loss)}
+    for index, flags in enumerate(facts.segment.flags) if faulty else ():
+        fault = _flags_fault(flags, power_loss)
+        if fault:
+            return f"row {index}: expected {fault}"
+    return None
+
+
+def _flags_fault(flags: int, power_loss: bool) -> str | None:
+    if bool(flags & FLAG_BEGIN) == bool(flags & FLAG_CONTINUE):
+        return f"to begin a placement or to continue one, found flags {flags}"
+    if flags & FLAG_END and flags & FLAG_ABORTED:
+        return "an end or an abortion, found both"
+    if flags & FLAG_POWER_LOSS and not (power_loss and flags & FLAG_ABORTED):
+        return f"no loss of power, found flags {flags}"
     return None
 
 
 def row_unended(facts: Facts) -> str | None:
     """A row that does not end its placement goes up to the segment's end (`Meter.cut`, `Meter.abort`)."""
     usage = facts.segment
-    for _stem, start, frames, flags in usage.rows():
-        if not flags & FLAG_END and start + frames != usage.end_frame:
-            return f"rows: expected an end at {start + frames}, before the segment's end, found flags {flags}"
+    kinds = {flags for flags in kinds_of_rows(usage) if not flags & FLAG_END}
+    starts = row_starts(usage) if kinds else []
+    for index in rows_of_kinds(usage, kinds) if kinds else ():
+        end = usage.first_frame + starts[index] + usage.frames[index]
+        if end != usage.end_frame:
+            return f"rows: expected an end at {end}, before the segment's end, found flags {usage.flags[index]}"
     return None
 
 
 def row_goes_on_after_power_loss(facts: Facts) -> str | None:
     """What sounded when power was lost ended there (`SegmentBuilder.lose_power`)."""
     usage = facts.segment
-    if usage.reason != SEAL_POWER_LOSS or not any(map(sounds_on, usage.flags)):
+    if usage.reason != SEAL_POWER_LOSS or not any(map(sounds_on, kinds_of_rows(usage))):
         return None
     return "rows: expected all to have ended with the power, found one that goes on"
 
@@ -142,8 +183,11 @@ def row_goes_on_after_power_loss(facts: Facts) -> str | None:
 def continues_inside(facts: Facts) -> str | None:
     """A row continues a placement from the segment's first frame on (`Meter.cut`)."""
     usage = facts.segment
-    for _stem, start, _frames, flags in usage.rows():
-        if flags & FLAG_CONTINUE and start != usage.first_frame:
+    continued = continued_rows(usage)
+    starts = row_starts(usage) if continued else []
+    for index in continued:
+        if starts[index]:
+            start = usage.first_frame + starts[index]
             return f"rows: expected a continued placement at frame {usage.first_frame}, found one at {start}"
     return None
 
@@ -151,7 +195,7 @@ def continues_inside(facts: Facts) -> str | None:
 def continues_nothing(facts: Facts) -> str | None:
     """A session's first segment has no placement from before it (`Meter`)."""
     usage = facts.segment
-    if usage.first_frame or not any(flags & FLAG_CONTINUE for flags in usage.flags):
+    if usage.first_frame or not any_continues(usage):
         return None
     return "rows: expected none to continue a placement at the session's first frame"
 

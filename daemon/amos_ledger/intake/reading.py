@@ -8,13 +8,14 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from amos.protocol.cose import TYP_USAGE, Sign1, parse_typed
+from amos.protocol.cose import Sign1
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.ledger_limits import ENVELOPE_BYTES_MAX, RECEIPTED_BYTES_MAX
-from amos.protocol.limits import SEGMENT_BYTES_MAX, TIME_NONCE_BYTES
+from amos.protocol.limits import TIME_NONCE_BYTES
 from amos.protocol.segment import Usage
 from amos.protocol.topics import TIME, USAGE, device_topic, parse_device_topic, shows_head
+from amos_ledger.intake.segment_parse import check_signature, decode_usage, parse_segment
 from amos_ledger.limits import DETAIL_BYTES_MAX, TOPIC_CHARACTERS_MAX
 
 Verify = Callable[[bytes, bytes, bytes], bool]
@@ -72,7 +73,7 @@ def read(arrived: Message) -> Reading:
         if arrived.size > ENVELOPE_BYTES_MAX:
             return _faulty(arrived, site, device_id, f"envelope: expected at most {ENVELOPE_BYTES_MAX} bytes")
         segment = unwrap(arrived.payload)
-        message = parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX)
+        message = parse_segment(segment)
     except ProtocolError as error:
         return _faulty(arrived, site, device_id, str(error))
     return Reading(arrived.sha256, site, device_id, segment, hashlib.sha256(segment).digest(), message, None)
@@ -80,7 +81,7 @@ def read(arrived: Message) -> Reading:
 
 def reread(segment: bytes, message_sha256: bytes, site: str, device_id: bytes) -> Reading:
     """The reading of a segment that was read before and held."""
-    message = parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX)
+    message = parse_segment(segment)
     return Reading(message_sha256, site, device_id, segment, hashlib.sha256(segment).digest(), message, None)
 
 
@@ -112,11 +113,11 @@ def open_reading(reading: Reading, public_key: bytes, verify: Verify) -> tuple[b
     """(signed by this key, usage, fault). The payload is decoded only when the signature is good. Never raises."""
     assert reading.message is not None
     try:
-        reading.message.check(public_key, verify)
+        check_signature(reading.message, public_key, verify)
     except SignatureError as error:
         return False, None, str(error)
     try:
-        usage: Usage = Usage.decode(reading.message.payload)
+        usage = decode_usage(reading.message.payload)
     except ProtocolError as error:
         return True, None, str(error)
     fault = None

@@ -44,7 +44,17 @@ def grow(size: int, leaf_hashes: Iterable[bytes], read: Read) -> Iterator[tuple[
         fresh[level, index] = result
 
 
-def _split(count: int) -> int:
+def completed(first: int, end: int) -> Iterator[tuple[int, int]]:
+    """(level, index) of each subtree that leaves [first, end) complete, in stored order."""
+    for leaf in range(first, end):
+        level, index = 0, leaf
+        yield level, index
+        while index & 1:
+            level, index = level + 1, index >> 1
+            yield level, index
+
+
+def split(count: int) -> int:
     """The largest power of two below `count`."""
     return 1 << ((count - 1).bit_length() - 1)
 
@@ -55,7 +65,7 @@ def subtree_root(first: int, end: int, read: Read) -> bytes:
     if count & (count - 1) == 0:
         level = count.bit_length() - 1
         return read(level, first >> level)
-    middle = first + _split(count)
+    middle = first + split(count)
     return node_hash(subtree_root(first, middle, read), subtree_root(middle, end, read))
 
 
@@ -71,7 +81,7 @@ def inclusion_path(index: int, size: int, read: Read) -> list[bytes]:
     path: list[bytes] = []
     first, end = 0, size
     while end - first > 1:
-        middle = first + _split(end - first)
+        middle = first + split(end - first)
         if index < middle:
             path.append(subtree_root(middle, end, read))
             end = middle
@@ -89,7 +99,7 @@ def consistency_proof(old: int, new: int, read: Read) -> list[bytes]:
     proof: list[bytes] = []
     first, end, whole = 0, new, True
     while old != end:
-        middle = first + _split(end - first)
+        middle = first + split(end - first)
         if old <= middle:
             proof.append(subtree_root(middle, end, read))
             end = middle

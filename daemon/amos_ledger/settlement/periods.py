@@ -6,9 +6,14 @@ plausible; otherwise the ledger's own clock at reception does.
 
 from collections.abc import Container
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from amos.protocol.closing import YEAR_MAX, YEAR_MIN, period_fault
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, Usage
+
+DAY_S = 86_400
+DAYS_REMEMBERED = 1024
+"""Days whose period is in memory: all that play can be of."""
 
 PLAY_AHEAD_S_MAX = 24 * 3600
 """A play this far after its reception is a clock that is wrong, not a play: time zones are not involved."""
@@ -46,11 +51,18 @@ def period_of(usage: Usage, received_unix_s: int) -> str:
 def period_at(unix_s: int) -> str:
     """The period that holds this instant. Raises `PeriodError` for one outside the years 2000 to 9998."""
     try:
-        moment = datetime.fromtimestamp(unix_s, UTC)
+        return _period_of_day(unix_s // DAY_S)
+    except PeriodError:
+        raise
     except (OverflowError, OSError, ValueError):
         raise PeriodError(
             f"unix_s: expected an instant in the years {YEAR_MIN} to {YEAR_MAX}, found {unix_s}"
         ) from None
+
+
+@lru_cache(DAYS_REMEMBERED)
+def _period_of_day(day: int) -> str:
+    moment = datetime.fromtimestamp(day * DAY_S, UTC)
     period = f"{moment.year:04}-{moment.month:02}"
     parse_period(period)
     return period

@@ -36,20 +36,30 @@ def add_rows(usage: Usage, manifest: Manifest, rows: npt.NDArray[np.bool_] | Non
     """The frames of these rows of the segment, of all when None. Raises `MessageError` as `roll_up` does."""
     if not len(usage.stems):
         return {}
+    return by_stem_id(stem_frames(usage, manifest, rows), manifest, usage.tier, usage.rate_hz)
+
+
+def stem_frames(usage: Usage, manifest: Manifest, rows: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.int64]:
+    """Frames in play of each stem of the pack, by its index. Raises `MessageError` as `roll_up` does."""
     # Wide integers before adding: 1,200 rows of 32-bit frames do not fit 32 bits.
     stems = np.frombuffer(usage.stems, dtype=np.uint16).astype(np.int64)
     frames = np.frombuffer(usage.frames, dtype=np.uint32).astype(np.int64)
     if rows is not None:
         stems, frames = stems[rows], frames[rows]
-    highest = int(stems.max())
+    highest = int(stems.max(initial=0))
     if highest >= len(manifest.stems):
         raise MessageError(f"usage.stems: expected stems below {len(manifest.stems)} of the pack, found {highest}")
     totals = np.zeros(len(manifest.stems), dtype=np.int64)
     np.add.at(totals, stems, frames)
+    return totals
+
+
+def by_stem_id(totals: npt.NDArray[np.int64], manifest: Manifest, tier: int, rate_hz: int) -> Rollup:
+    """The roll-up of frames by index."""
     result: Rollup = {}
     for index in np.flatnonzero(totals):
         # Two indexes of a pack may carry one stem, so they are added.
-        key = (manifest.stems[index].stem_id, usage.tier, usage.rate_hz)
+        key = (manifest.stems[index].stem_id, tier, rate_hz)
         result[key] = result.get(key, 0) + int(totals[index])
     return result
 

@@ -5,6 +5,8 @@ Each setting back of the ledger's own clock begins another epoch, and so does ea
 clock did before it; instants of two epochs are not compared: a wrong clock here is no device's fault.
 """
 
+from dataclasses import replace
+
 from amos_ledger.errors import ClockWrong
 from amos_ledger.limits import NUMBER_MAX
 from amos_ledger.records import DatedPlay, IssuedAnchor, SeedRoot
@@ -85,11 +87,14 @@ class Anchors:
 
     def issued(self, device_id: bytes, unix_ms: int) -> IssuedAnchor | None:
         """What is remembered of the device's anchor of this moment; None where that was before what is remembered."""
+        return self._database.remembered(("anchor", device_id, unix_ms), lambda: self._issued(device_id, unix_ms))
+
+    def _issued(self, device_id: bytes, unix_ms: int) -> IssuedAnchor | None:
         sql = (
             "SELECT anchors_since_ms, clock_ms, ledger.clock_epoch, anchor.clock_epoch, boot, own_ms FROM ledger"
             " LEFT JOIN anchor ON device_id = ? AND unix_ms = ?"
         )
-        row = self._database.one(sql, (device_id, unix_ms))
+        row = self._database.first(sql, (device_id, unix_ms))
         assert row is not None
         since_ms, clock_ms, current, epoch, boot, own_ms = row
         if epoch is not None:
@@ -102,11 +107,18 @@ class Anchors:
 
     def use(self, device_id: bytes, unix_ms: int, boot: int, own_ms: int | None) -> None:
         """Note the boot in which an anchor was used first, and the moment of the player's clock that it was there."""
+        anchor = self.issued(device_id, unix_ms)
+        if anchor is None or not anchor.issued or anchor.boot is not None:
+            return
         sql = "UPDATE anchor SET boot = ?, own_ms = ? WHERE device_id = ? AND unix_ms = ? AND boot IS NULL"
-        self._database.run(sql, (boot, own_ms, device_id, unix_ms))
+        self._database.later(sql, (boot, own_ms, device_id, unix_ms))
+        self._database.note(("anchor", device_id, unix_ms), replace(anchor, boot=boot, own_ms=own_ms))
 
     def elsewhere(self, device_id: bytes, epoch: int, start_ms: int) -> tuple[DatedPlay, ...]:
         """The accepted segments that the ledger dated in this epoch, nearest to `start_ms` before and from it on."""
+        latest = self._latest(device_id, epoch)
+        if latest is None or start_ms > latest.start_unix_ms:
+            return () if latest is None else (latest,)
         found = []
         for comparison, order in (("<", "DESC"), (">=", "ASC")):
             sql = (
@@ -117,6 +129,24 @@ class Anchors:
             if row is not None:
                 found.append(DatedPlay(*row))
         return tuple(found)
+
+    def _latest(self, device_id: bytes, epoch: int) -> DatedPlay | None:
+        """The last of those that `elsewhere` chooses from."""
+        return self._database.remembered(("dated", device_id, epoch), lambda: self._stored_latest(device_id, epoch))
+
+    def _stored_latest(self, device_id: bytes, epoch: int) -> DatedPlay | None:
+        sql = (
+            "SELECT sequence, boot, start_unix_ms, end_unix_ms FROM usage WHERE device_id = ? AND clock_epoch = ?"
+            " AND start_unix_ms IS NOT NULL ORDER BY start_unix_ms DESC, sequence DESC LIMIT 1"
+        )
+        row = self._database.first(sql, (device_id, epoch))
+        return DatedPlay(*row) if row else None
+
+    def note_dated(self, device_id: bytes, epoch: int, play: DatedPlay) -> None:
+        """A segment that is dated in this epoch is accepted; called before its row waits to be written."""
+        latest = self._latest(device_id, epoch)
+        if latest is None or (play.start_unix_ms, play.sequence) > (latest.start_unix_ms, latest.sequence):
+            self._database.note(("dated", device_id, epoch), play)
 
     def sign_head(self, size: int, root: bytes) -> None:
         """Receipts are given for this tree."""
@@ -136,13 +166,22 @@ class Anchors:
         self._database.run("UPDATE ledger SET heads_forgotten = 1")
 
     def _heads_forgotten(self) -> bool:
-        row = self._database.one("SELECT heads_forgotten FROM ledger")
+        row = self._database.first("SELECT heads_forgotten FROM ledger")
         return row is not None and bool(row[0])
 
     def seed_root(self, device_id: bytes, sequence: int, root: bytes) -> SeedRoot | None:
         """What is known of a root that the device's segment names; None when it is not to be judged."""
-        row = self._database.one("SELECT size FROM head WHERE root = ?", (root,))
+        size, first = self._database.remembered(("root", device_id, root), lambda: self._given(device_id, root))
+        if size is None and self._database.remembered("heads forgotten", self._heads_forgotten):
+            return None
+        return SeedRoot(size, first is not None and first < sequence)
+
+    def _given(self, device_id: bytes, root: bytes) -> tuple[int | None, int | None]:
+        """(size of the tree with this root, the device's first segment with a receipt for it). What waits to be written
+        has no receipt."""
+        row = self._database.first("SELECT size FROM head WHERE root = ?", (root,))
         if row is None:
-            return None if self._heads_forgotten() else SeedRoot(None, False)
-        sql = "SELECT 1 FROM usage WHERE device_id = ? AND head_size = ? AND sequence < ? LIMIT 1"
-        return SeedRoot(row[0], self._database.one(sql, (device_id, row[0], sequence)) is not None)
+            return None, None
+        sql = "SELECT min(sequence) FROM usage WHERE device_id = ? AND head_size = ?"
+        found = self._database.first(sql, (device_id, row[0]))
+        return row[0], found[0] if found else None

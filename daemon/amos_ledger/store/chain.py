@@ -1,5 +1,7 @@
 """Devices and their chains of segments in the database: accepted, held, and kept as evidence."""
 
+from dataclasses import replace
+
 from amos.protocol.answer import GAP
 from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.enrolment import Enrolment
@@ -8,7 +10,18 @@ from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.segment import Usage
 from amos_ledger.intake.reading import Reading
 from amos_ledger.limits import EVIDENCE_SEGMENTS_MAX, PAYLOADS_CACHED_MAX
-from amos_ledger.records import Accepted, Decided, Device, DeviceKey, Held, Receipted, Sealed, Waiting, severed
+from amos_ledger.records import (
+    Accepted,
+    DatedPlay,
+    Decided,
+    Device,
+    DeviceKey,
+    Held,
+    Receipted,
+    Sealed,
+    Waiting,
+    severed,
+)
 from amos_ledger.store.anchors import Anchors
 from amos_ledger.store.database import Database, Row
 from amos_ledger.store.entries import Log
@@ -33,14 +46,17 @@ class Chain:
 
     def device(self, device_id: bytes) -> Device | None:
         """The enrolled device, or None."""
+        return self._database.remembered(("device", device_id), lambda: self._stored_device(device_id))
+
+    def _stored_device(self, device_id: bytes) -> Device | None:
         facts = "device_id, site, name, tier, voices, quarantine, retired_unix_s, first_enrolled_unix_s, counted_ms"
-        row = self._database.one(f"SELECT {facts} FROM device WHERE device_id = ?", (device_id,))
+        row = self._database.first(f"SELECT {facts} FROM device WHERE device_id = ?", (device_id,))
         return Device(self._keys(device_id), *row) if row else None
 
     def keys(self, device_id: bytes) -> list[tuple[int, bytes]]:
         """(first sequence number, public key that signs from there on), in order; none of a device not enrolled."""
         sql = "SELECT first_sequence, public_key FROM device_key WHERE device_id = ? ORDER BY number"
-        return [(first, bytes(public_key)) for first, public_key in self._database.rows(sql, (device_id,))]
+        return [(first, bytes(public_key)) for first, public_key in self._database.first_rows(sql, (device_id,))]
 
     def _keys(self, device_id: bytes) -> tuple[DeviceKey, ...]:
         keys = self.keys(device_id)
@@ -81,8 +97,12 @@ class Chain:
 
     def count_time(self, device_id: bytes, milliseconds: int) -> None:
         """Add to what the device has taken of the time since its enrolment."""
+        device = self.device(device_id)
         sql = "UPDATE device SET counted_ms = counted_ms + ? WHERE device_id = ?"
-        self._database.run(sql, (milliseconds, device_id))
+        self._database.later(sql, (milliseconds, device_id))
+        if device is not None:
+            counted = replace(device, counted_ms=device.counted_ms + milliseconds)
+            self._database.note(("device", device_id), counted)
 
     def revoke(self, device_id: bytes, unix_s: int) -> None:
         """What the device began to play after this instant does not count; it was retired later, or not at all."""
@@ -116,6 +136,9 @@ class Chain:
 
     def neighbours(self, device_id: bytes, sequence: int) -> tuple[Sealed | None, Sealed | None]:
         """The accepted segments before and after this sequence number."""
+        last = self._last(device_id)
+        if last is None or sequence > last.sequence:
+            return last, None
         before = f"SELECT {_SEALED} FROM usage WHERE device_id = ? AND sequence < ? ORDER BY sequence DESC LIMIT 1"
         after = f"SELECT {_SEALED} FROM usage WHERE device_id = ? AND sequence > ? ORDER BY sequence LIMIT 1"
         return tuple(  # type: ignore[return-value]
@@ -123,8 +146,26 @@ class Chain:
             for row in (self._database.one(sql, (device_id, sequence)) for sql in (before, after))
         )
 
+    def _last(self, device_id: bytes) -> Sealed | None:
+        """The device's accepted segment with the highest sequence number."""
+        return self._database.remembered(("last", device_id), lambda: self._stored_last(device_id))
+
+    def _stored_last(self, device_id: bytes) -> Sealed | None:
+        sql = f"SELECT {_SEALED} FROM usage WHERE device_id = ? ORDER BY sequence DESC LIMIT 1"
+        row = self._database.first(sql, (device_id,))
+        return Sealed(*row) if row else None
+
+    def _any_held(self, device_id: bytes) -> bool:
+        sql = "SELECT 1 FROM held WHERE device_id = ? LIMIT 1"
+        return self._database.remembered(
+            ("held", device_id), lambda: self._database.first(sql, (device_id,)) is not None
+        )
+
     def kept(self, device_id: bytes, sequence: int) -> tuple[bytes | None, bytes | None, int]:
         """(hash of the accepted segment with this number, of the held one, how many of the device are held)."""
+        last = self._last(device_id)
+        if (last is None or sequence > last.sequence) and not self._any_held(device_id):
+            return None, None, 0
         sql = """
             SELECT (SELECT sha256 FROM usage WHERE device_id = ?1 AND sequence = ?2),
                 (SELECT sha256 FROM held WHERE device_id = ?1 AND sequence = ?2),
@@ -147,9 +188,18 @@ class Chain:
         sound = usage.pcm_sha256 if len(usage.stems) and any(usage.pcm_sha256) else None
         times = (accepted.epoch, *(accepted.dated_ms or (None, None)))
         row = (usage.device_id, *sealed, *place, None, accepted.sounding, sound, *times)
-        self._database.run(f"INSERT INTO usage VALUES ({', '.join('?' * len(row))})", row)
+        last = self._last(usage.device_id)
+        if accepted.epoch is not None and accepted.dated_ms is not None:
+            dated = DatedPlay(usage.sequence, usage.boot, *accepted.dated_ms)
+            self.anchors.note_dated(usage.device_id, accepted.epoch, dated)
+        self._database.later(f"INSERT INTO usage VALUES ({', '.join('?' * len(row))})", row)
+        if last is None or usage.sequence > last.sequence:
+            number, sha256, previous, leaf_index, boot, session, first_frame, end_frame, _played = sealed
+            facts = (number, sha256, previous, boot, session, first_frame, end_frame, leaf_index, accepted.sounding)
+            self._database.note(("last", usage.device_id), Sealed(*facts))
         for flag, frames in accepted.flags.items():
-            self._database.run("INSERT INTO flag VALUES (?, ?, ?, ?)", (usage.device_id, usage.sequence, flag, frames))
+            flagged = (usage.device_id, usage.sequence, flag, frames)
+            self._database.later("INSERT INTO flag VALUES (?, ?, ?, ?)", flagged)
         self.sessions.add(usage)
         self.keep_payload(reading.sha256, usage)
 
@@ -224,7 +274,10 @@ class Chain:
 
     def lost(self, device_id: bytes) -> tuple[tuple[int, int], ...]:
         """Ranges (first, last) of sequence numbers that the device declared lost."""
-        return tuple(self._database.rows("SELECT first, last FROM lost WHERE device_id = ?", (device_id,)))
+        sql = "SELECT first, last FROM lost WHERE device_id = ?"
+        return self._database.remembered(
+            ("lost", device_id), lambda: tuple(self._database.first_rows(sql, (device_id,)))
+        )
 
     # Held segments.
 
@@ -243,6 +296,8 @@ class Chain:
 
     def next_ready(self, device_id: bytes) -> Held | None:
         """The first held segment of the device that can be decided anew, or None."""
+        if not self._any_held(device_id):
+            return None
         sql = f"""
             SELECT {_HELD} FROM held WHERE device_id = ?1 AND (
                 EXISTS (SELECT 1 FROM device WHERE device_id = ?1 AND quarantine IS NOT NULL)

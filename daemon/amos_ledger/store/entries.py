@@ -18,7 +18,10 @@ class Log:
 
     def size(self) -> int:
         """Count of entries."""
-        row = self._database.one("SELECT max(leaf_index) FROM entry")
+        return self._database.remembered("size", self._stored_size)
+
+    def _stored_size(self) -> int:
+        row = self._database.first("SELECT max(leaf_index) FROM entry")
         return 0 if row is None or row[0] is None else int(row[0]) + 1
 
     def append(self, entries: Sequence[bytes]) -> int:
@@ -28,10 +31,16 @@ class Log:
                 raise LocalError(f"entry: expected at most {ENTRY_BYTES_MAX} bytes, found {len(entry)}")
         with self._database.transaction():
             first = self.size()
-            self._database.run_many("INSERT INTO entry VALUES (?, ?)", list(enumerate(entries, first)))
-            grown = tree.grow(first, map(leaf_hash, entries), self.read)
-            hashes = [(tree.stored_position(level, index), value) for level, index, value in grown]
-            self._database.run_many("INSERT INTO node VALUES (?, ?)", hashes)
+            for index, entry in enumerate(entries, first):
+                self._database.later("INSERT INTO entry VALUES (?, ?)", (index, entry))
+            position = tree.stored_position(0, first)
+            for place, (level, index, value) in enumerate(
+                tree.grow(first, map(leaf_hash, entries), self.read), position
+            ):
+                self._database.later("INSERT INTO node VALUES (?, ?)", (place, value))
+                if not index & 1:  # its right sibling completes the subtree above, and asks for it
+                    self._database.note(("node", level, index), value)
+            self._database.note("size", first + len(entries))
         return first
 
     def holds(self, entry: bytes) -> bool:
@@ -40,14 +49,25 @@ class Log:
 
     def read(self, level: int, index: int) -> bytes:
         """The stored hash of a complete subtree."""
-        row = self._database.one("SELECT hash FROM node WHERE position = ?", (tree.stored_position(level, index),))
+        noted: bytes | None = self._database.known(("node", level, index))
+        if noted is not None:
+            return noted
+        sql, place = "SELECT hash FROM node WHERE position = ?", (tree.stored_position(level, index),)
+        row = self._database.first(sql, place) or self._database.one(sql, place)  # the second after what waits
         if row is None:
             raise LookupError(f"tree: expected a stored hash at level {level}, index {index}")
         return bytes(row[0])
 
-    def cached(self) -> tree.Read:
-        """`read` with a memory, for many proofs at one size; a stored hash never changes."""
+    def cached(self, first: int = 0, end: int = 0) -> tree.Read:
+        """`read` with a memory, for many proofs at one size; a stored hash never changes. Those that leaves
+        [first, end) completed are read at once."""
         known: dict[tuple[int, int], bytes] = {}
+        if first < end:
+            places = (tree.stored_position(0, first), tree.stored_position(0, end))
+            sql = "SELECT hash FROM node WHERE position >= ? AND position < ? ORDER BY position"
+            hashes = self._database.rows(sql, places)
+            if len(hashes) == places[1] - places[0]:  # else `read` says which one is missing
+                known = {place: hash_ for place, (hash_,) in zip(tree.completed(first, end), hashes, strict=True)}
 
         def read(level: int, index: int) -> bytes:
             found = known.get((level, index))

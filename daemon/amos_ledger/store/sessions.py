@@ -29,7 +29,13 @@ class Sessions:
         lasted_ms = min(usage.delivered_ms(), DELIVERED_MS_MAX)
         span = (usage.first_frame, usage.start_ms, usage.end_ms, lasted_ms)
         row = (usage.device_id, usage.session, usage.boot, *source, *span, usage.played_frames())
-        self._database.run(sql, row)
+        own = SessionPlay(1, *span)
+        in_session = self.of_session(usage.device_id, usage.session)
+        in_boot = self.of_boot(usage.device_id, usage.boot)
+        self._database.later(sql, row)
+        sessions = 0 if in_session else 1
+        self._database.note(("session", usage.device_id, usage.session), _joined(in_session, own, 0))
+        self._database.note(("boot", usage.device_id, usage.boot), _joined(in_boot, own, sessions))
 
     def of_session(self, device_id: bytes, session: int) -> SessionPlay | None:
         """What is accepted of one session, or None."""
@@ -40,6 +46,22 @@ class Sessions:
         return self._play("boot", device_id, boot)
 
     def _play(self, column: str, device_id: bytes, number: int) -> SessionPlay | None:
+        return self._database.remembered((column, device_id, number), lambda: self._stored(column, device_id, number))
+
+    def _stored(self, column: str, device_id: bytes, number: int) -> SessionPlay | None:
         sql = f"SELECT {_PLAY} FROM session WHERE device_id = ? AND {column} = ?"
-        row = self._database.one(sql, (device_id, number))
+        row = self._database.first(sql, (device_id, number))
         return SessionPlay(*row) if row and row[0] else None
+
+
+def _joined(before: SessionPlay | None, own: SessionPlay, sessions: int) -> SessionPlay:
+    """Both together; `sessions` are added to those before."""
+    if before is None:
+        return own
+    return SessionPlay(
+        before.sessions + sessions,
+        min(before.first_frame, own.first_frame),
+        min(before.start_ms, own.start_ms),
+        max(before.end_ms, own.end_ms),
+        before.delivered_ms + own.delivered_ms,
+    )

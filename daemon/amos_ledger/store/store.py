@@ -11,10 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from amos.protocol.answer import DUPLICATE, HELD, RECEIPTED
 from amos.protocol.batch import batch_entry
 from amos.protocol.cose import TYP_USAGE, parse_typed
-from amos.protocol.errors import ProtocolError
+from amos.protocol.errors import MessageError, ProtocolError
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest
 from amos.protocol.revocation import revoked_device
@@ -22,7 +25,7 @@ from amos.protocol.segment import Usage
 from amos_ledger.errors import NotALedger, OlderSchema, PeriodClosed, StorageFailed
 from amos_ledger.log import tree
 from amos_ledger.records import Backlog, ClosedPeriod, Oddity, Totals, Watched, verdict_name
-from amos_ledger.settlement.rollup import RollupKey
+from amos_ledger.settlement.rollup import RollupKey, by_stem_id, stem_frames
 from amos_ledger.store.chain import Chain
 from amos_ledger.store.comparison import Comparison
 from amos_ledger.store.database import Database
@@ -123,7 +126,8 @@ class Store:
 
     def append_usage(self, segment: bytes, received_unix_s: int) -> int:
         """Append a segment that was received in that minute, behind a batch entry that says so; its leaf index."""
-        row = self._database.one("SELECT unix_s FROM batch ORDER BY leaf_index DESC LIMIT 1")
+        sql = "SELECT unix_s FROM batch ORDER BY leaf_index DESC LIMIT 1"
+        row = self._database.remembered("batch", lambda: self._database.first(sql))
         if row is not None and row[0] == received_unix_s:
             return self.log.append([segment])
         first = self.log.append([batch_entry(received_unix_s), segment])
@@ -141,7 +145,8 @@ class Store:
 
     def note_batch(self, index: int, received_unix_s: int) -> None:
         """The entry at `index` says when what follows was received."""
-        self._database.run("INSERT INTO batch VALUES (?, ?)", (index, received_unix_s))
+        self._database.later("INSERT INTO batch VALUES (?, ?)", (index, received_unix_s))
+        self._database.note("batch", (received_unix_s,))
 
     def batches(self) -> Iterator[int]:
         """What the batch entries say, in their order."""
@@ -238,13 +243,29 @@ class Store:
         """Every stem of which there is play, in whatever period."""
         return {bytes(stem) for (stem,) in self._database.rows("SELECT DISTINCT stem_id FROM rollup")}
 
-    def add_rollup(self, period: str, rollup: Mapping[RollupKey, int]) -> None:
-        """Add one segment's frames to the period."""
+    def add_rollup(self, period: str, usage: Usage, manifest: Manifest) -> None:
+        """Add one segment's frames to the period; `manifest` is that of its pack. Raises `MessageError` when it is
+        not."""
+        if usage.rate_hz != manifest.rate_hz:
+            raise MessageError(f"usage.rate_hz: expected the pack's {manifest.rate_hz}, found {usage.rate_hz}")
+        if not len(usage.stems):
+            return
+        totals = stem_frames(usage, manifest)
+        gathered = self._database.gathered(self._write_rollups)
+        key = (period, usage.pack, usage.tier)
+        if key in gathered:
+            gathered[key][1][:] += totals
+        else:
+            gathered[key] = manifest, totals
+
+    def _write_rollups(self, gathered: dict[tuple[str, bytes, int], tuple[Manifest, npt.NDArray[np.int64]]]) -> None:
         sql = (
             "INSERT INTO rollup VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (period, stem_id, tier, rate_hz) DO UPDATE SET frames = frames + excluded.frames"
         )
-        self._database.run_many(sql, [(period, *key, frames) for key, frames in rollup.items()])
+        for (period, _pack, tier), (manifest, totals) in gathered.items():
+            for key, frames in by_stem_id(totals, manifest, tier, manifest.rate_hz).items():
+                self._database.later(sql, (period, *key, frames))
 
     def periods(self) -> list[str]:
         """Periods to which usage accrues, ascending."""
@@ -257,7 +278,8 @@ class Store:
 
     def closed_periods(self) -> set[str]:
         """Names of the closed periods."""
-        return {period for (period,) in self._database.rows("SELECT period FROM closing")}
+        sql = "SELECT period FROM closing"
+        return self._database.remembered("closed", lambda: {period for (period,) in self._database.first_rows(sql)})
 
     def append_closing(self, period: str, entry: bytes) -> int:
         """Close the period with this signed entry; its leaf index.

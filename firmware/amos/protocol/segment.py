@@ -144,6 +144,11 @@ class Usage(Record):
     seed_root: "bytes | None"
 
     def fault(self) -> "str | None":
+        span = self.end_frame - self.first_frame
+        return self.facts_fault() or self._row_fault(span) or self._input_fault(span)
+
+    def facts_fault(self) -> "str | None":
+        """As `fault`, but for the columns."""
         if self.version not in (VERSION_WITHOUT_OUTPUT, VERSION):
             return "version: expected %d or %d, found %d" % (VERSION_WITHOUT_OUTPUT, VERSION, self.version)
         fault = self._source_fault()
@@ -168,7 +173,7 @@ class Usage(Record):
             return "lost: expected 1 <= first <= last < %d" % self.sequence
         if self.lost_reason == 0:
             return "lost_reason: expected 1 or 2, found 0"
-        return self._row_fault(span) or self._input_fault(span)
+        return None
 
     def _source_fault(self) -> "str | None":
         present = [value is not None for value in (self.output_kind, self.pace, self.seed_root)]

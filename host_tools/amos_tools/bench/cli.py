@@ -12,6 +12,7 @@ from amos_tools.bench.figure import Figure, print_figures
 SECTIONS = {
     "render": "amos_tools.bench.render",
     "device": "amos_tools.bench.device",
+    "ledger": "amos_tools.bench.ledger",
 }
 """Section -> module with `measure(scale: float) -> list[Figure]`; a scale below 1 measures less and tells less."""
 
