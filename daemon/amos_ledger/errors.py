@@ -14,6 +14,10 @@ class NotALedger(LedgerError):
     """The folder holds no ledger, or one that this version cannot read."""
 
 
+class OlderSchema(NotALedger):
+    """The ledger's database is of an older version, and was opened to be read only."""
+
+
 class LedgerExists(LedgerError):
     """`init` found a ledger with other facts already there."""
 

@@ -20,7 +20,7 @@ from amos.edges.durable_host import write_whole
 from amos.edges.private_host import open_private
 from amos.protocol.checkpoint_host import check_origin
 from amos.protocol.errors import MessageError
-from amos_ledger.errors import AlreadyServing, KeyUnusable, LedgerExists, NotALedger, StorageFailed
+from amos_ledger.errors import AlreadyServing, KeyUnusable, LedgerExists, NotALedger, OlderSchema, StorageFailed
 from amos_ledger.store.store import Store
 
 STORE_NAME = "ledger.sqlite"
@@ -76,9 +76,12 @@ class Folder:
         return self._checked(Store(self.path / STORE_NAME))
 
     def open_store_to_read(self) -> Store:
-        """The same, for what only reads: works where nothing can be written, and changes nothing, not even an older
-        schema, which is refused."""
-        return self._checked(Store(self.path / STORE_NAME, read_only=True))
+        """The same, for what only reads: works where nothing can be written, and changes nothing, but that an older
+        schema is brought to the present one."""
+        try:
+            return self._checked(Store(self.path / STORE_NAME, read_only=True))
+        except OlderSchema:
+            return self.open_store()
 
     def _checked(self, store: Store) -> Store:
         if (store.origin, store.public_key) != (self.trust.origin, self.public_key):

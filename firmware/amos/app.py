@@ -8,6 +8,7 @@ import os
 from amos import crypto
 from amos.anchored_clock import AnchoredClock
 from amos.device import Device
+from amos.device_key import load_key
 from amos.edges.audio_out import output_kind_of
 from amos.edges.clock import SystemClock
 from amos.edges.directory_lock import DirectoryLock
@@ -19,7 +20,7 @@ from amos.edges.sessions_file import append_session
 from amos.edges.two_slot_file import TwoSlotFile
 from amos.edges.worker import open_worker
 from amos.heap import begin_play, begin_work
-from amos.identity import Identity, load_key
+from amos.identity import Identity
 from amos.journal.errors import JournalError
 from amos.journal_keeper import JournalKeeper
 from amos.link_service import LinkService

@@ -1,29 +1,12 @@
 """Who a player is: its key, and what its board is. Only a rotation changes the key, before anything is played."""
 
 from amos import __version__, crypto
-from amos.edges.key_files import HISTORY, KEY, exists
-from amos.edges.key_store import KeyFault, load_or_make_device_seed
 from amos.protocol.link import IDENTIFY_CONTEXT
 
 
 def key_id_of(seed: bytes) -> bytes:
     """The key id of a seed; that of a device's first key is the device's id."""
     return crypto.key_id(crypto.public_key(seed))
-
-
-def load_key(directory: str, hardware: list) -> tuple:
-    """(seed of the key in force, KeyHistory of its handovers or None, a sentence on what the key is bound to); the key
-    is made when the directory has none. Raises `KeyFault`, OSError."""
-    history, path = None, directory + KEY
-    if exists(directory + HISTORY + ".1") or exists(directory + HISTORY + ".0"):
-        from amos.key_rotation import finish
-
-        history, path = finish(directory)
-    seed, bound = load_or_make_device_seed(path, hardware, key_id_of)
-    if history is not None and crypto.public_key(seed) != history.public_key:
-        told = (directory + KEY, crypto.key_id(history.public_key).hex(), key_id_of(seed).hex())
-        raise KeyFault("%s: expected the key %s, to which the one before gave way, found %s; restore it" % told)
-    return seed, history, bound
 
 
 class Identity:

@@ -163,6 +163,10 @@ UNIX_MORE_BYTES = 44 << 10
 what stands for its hardware: with 32 KB more than the smallest board's heap the fullest music plays there. The other
 12 KB are for how a heap happens to be cut up."""
 
+SOURCE_MORE_BYTES = 48 << 10
+"""What a firmware that is run from source, as on this machine, needs beyond a compiled one: paths in place of names of
+modules, the table of the signatures, and what compiling leaves behind."""
+
 
 def heap_option(name: str, word_bytes: int) -> list[str]:
     """MicroPython's words for the heap of the board of that name (`SMALLEST_BOARD` where it is no MicroPython board),
@@ -170,7 +174,7 @@ def heap_option(name: str, word_bytes: int) -> list[str]:
     board = load_board(name if name in board_names() else SMALLEST_BOARD)
     if board["runtime"] != "micropython":
         board = load_board(SMALLEST_BOARD)
-    heap = board["memory.heap_bytes"] + UNIX_MORE_BYTES
+    heap = board["memory.heap_bytes"] + UNIX_MORE_BYTES + SOURCE_MORE_BYTES
     return ["-X", f"heapsize={heap * word_bytes // BOARD_WORD_BYTES}"]
 
 

@@ -107,7 +107,7 @@ def test_what_does_not_work_is_told_from_a_tool_that_is_missing(monkeypatch: pyt
 def test_a_player_that_plays_in_no_heap_is_broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(toolchain, "micropython", lambda arch="native": ["true"])
     monkeypatch.setattr(boot, "build_firmware", lambda folder, arch: folder)
-    monkeypatch.setattr(boot, "_plays", lambda *_: False)
+    monkeypatch.setattr(boot, "plays_and_answers", lambda *_: False)
     [found] = boot.heap(load_board("pico-2-w"), tmp_path)
     assert found.broken and found.value is None and found.note.startswith("does not even play in")
 

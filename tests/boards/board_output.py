@@ -18,7 +18,7 @@ from amos import app
 from amos.app import Player
 from amos.config import Config
 from amos.crypto import public_key
-from amos.edges import alsa_host, audio_out, i2s_out
+from amos.edges import alsa_host, audio_out, clocked_sink, i2s_out
 from amos.edges.alsa_library_host import RanDry
 from amos.edges.worker import InlineWorker
 from amos.session import session
@@ -89,7 +89,7 @@ class Outputs:
         monkeypatch.setattr(alsa_host, "load", lambda: None)
         monkeypatch.setattr(alsa_host, "is_known", lambda _library, _device: True)
         monkeypatch.setattr(alsa_host, "Pcm", self._card)
-        for module in (alsa_host, audio_out, i2s_out):
+        for module in (alsa_host, clocked_sink, i2s_out):
             monkeypatch.setattr(module, "sleep_ms", clock.sleep_ms)
         monkeypatch.setattr(i2s_out, "SystemClock", lambda: clock)
 

@@ -174,7 +174,7 @@ def test_inverse(value: int) -> None:
 def test_curve_constants_follow_from_their_definitions() -> None:
     p = edwards.P
     assert p == 2**255 - 19
-    assert -121665 * pow(121666, -1, p) % p == edwards.D
+    assert -121665 * pow(121666, -1, p) % p == edwards._D
     assert 2 * edwards._D % p == edwards.D2
     assert pow(edwards.ROOT_OF_MINUS_ONE, 2, p) == p - 1
     assert edwards.encode(edwards.BASE) == (4 * pow(5, -1, p) % p).to_bytes(32, "little")

@@ -17,8 +17,9 @@ from typer.testing import CliRunner
 
 from amos import crypto
 from amos.config import load
+from amos.device_key import load_key
 from amos.edges.hardware import hardware_ids
-from amos.identity import Identity, load_key
+from amos.identity import Identity
 from amos.key_rotation import rotate
 from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.errors import ProtocolError

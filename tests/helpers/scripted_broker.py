@@ -8,6 +8,9 @@ from types import TracebackType
 
 CONNECT, PUBLISH, PUBACK, SUBSCRIBE, DISCONNECT = 0x10, 0x30, 0x40, 0x82, 0xE0
 
+CLOSING_S = 5
+"""For a client to hang up when the broker has."""
+
 
 class Conversation:
     """One connection of a client, up to its CONNECT, which is of this `level`."""
@@ -128,3 +131,7 @@ class ScriptedBroker:
             talk = Conversation(line, len(self.levels) + 1, first)
             self.levels.append(talk.level)
             self._script(talk)
+            # What was sent last is lost when a line is closed with something unread.
+            line.shutdown(socket.SHUT_WR)
+            line.settimeout(CLOSING_S)
+            talk.stay()

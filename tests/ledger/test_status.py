@@ -1,6 +1,7 @@
 """`amos ledger status`: last seen, selections, a disk that takes no writes, and ten thousand devices."""
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from amos_ledger.cli import app
+from amos_ledger.store.schema import SCHEMA_VERSION
 
 DAY_S = 86_400
 
@@ -100,13 +102,20 @@ def test_a_disk_that_takes_no_writes_any_more_is_read_with_what_was_last_written
         assert facts_of(world.path)["accepted"] == 1
 
 
-def test_an_older_schema_is_not_migrated_by_reading(world: Any) -> None:
+def test_an_older_schema_is_brought_to_the_present_one(tmp_path: Path) -> None:
+    shutil.unpack_archive(Path(__file__).parent / "kept" / "schema_3.tar.gz", tmp_path)
+    assert len(facts_of(tmp_path / "ledger")["devices"]) == 2
+    with sqlite3.connect(tmp_path / "ledger" / "ledger.sqlite") as database:
+        assert database.execute("SELECT schema_version FROM ledger").fetchone() == (SCHEMA_VERSION,)
+
+
+def test_an_unknown_schema_is_refused_and_stays(world: Any) -> None:
     with sqlite3.connect(world.path / "ledger.sqlite") as database:
-        database.execute("UPDATE ledger SET schema_version = 2")
+        database.execute("UPDATE ledger SET schema_version = 99")
     done = run("status", world.path)
     assert done.exit_code == 1 and "expected schema version" in done.output
     with sqlite3.connect(world.path / "ledger.sqlite") as database:
-        assert database.execute("SELECT schema_version FROM ledger").fetchone() == (2,)
+        assert database.execute("SELECT schema_version FROM ledger").fetchone() == (99,)
 
 
 def grown(world: Any, devices: int, each: int) -> None:

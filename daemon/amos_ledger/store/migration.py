@@ -182,6 +182,8 @@ def _to_4_heads(database: Database) -> None:
 _STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3, 3: _to_4}
 """Version → what makes the next one of it."""
 
+MIGRATED_FROM = frozenset(_STEPS)
+
 
 def migrate(database: Database, version: int, now_ms: int) -> int:
     """The version to which a store of `version` could be brought, durably; the same when no step leads on."""

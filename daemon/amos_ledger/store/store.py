@@ -22,7 +22,7 @@ from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest
 from amos.protocol.revocation import revoked_device
 from amos.protocol.segment import Usage
-from amos_ledger.errors import NotALedger, PeriodClosed, StorageFailed
+from amos_ledger.errors import NotALedger, OlderSchema, PeriodClosed, StorageFailed
 from amos_ledger.log import tree
 from amos_ledger.records import Backlog, ClosedPeriod, Oddity, Totals, Watched, verdict_name
 from amos_ledger.settlement.rollup import RollupKey, by_stem_id, stem_frames
@@ -31,7 +31,7 @@ from amos_ledger.store.comparison import Comparison
 from amos_ledger.store.database import Database
 from amos_ledger.store.documents import Documents
 from amos_ledger.store.entries import Log
-from amos_ledger.store.migration import migrate
+from amos_ledger.store.migration import MIGRATED_FROM, migrate
 from amos_ledger.store.quarantines import Quarantines
 from amos_ledger.store.reports import Reports
 from amos_ledger.store.schema import SCHEMA, SCHEMA_VERSION
@@ -390,6 +390,8 @@ def _identity(database: Database, path: Path, read_only: bool) -> tuple[str, byt
     found = "no version" if row is None else row[0]
     if row is not None and not read_only:
         found = migrate(database, row[0], time.time_ns() // 1_000_000)
+    elif row is not None and row[0] in MIGRATED_FROM:
+        raise OlderSchema(f"{path}: expected schema version {SCHEMA_VERSION}, found {found}")
     if row is None or found != SCHEMA_VERSION:
         raise NotALedger(f"{path}: expected schema version {SCHEMA_VERSION}, found {found}")
     return str(row[1]), bytes(row[2])

@@ -34,7 +34,8 @@ if board['card'].strip('/') not in os.listdir('/'):
  mount(board['card'], board['spi'])
 """
 KEY = """
-from amos.identity import key_id_of, load_key
+from amos.device_key import load_key
+from amos.identity import key_id_of
 from amos.edges.hardware import hardware_ids
 from amos.edges.key_store import KeyFault
 try:
