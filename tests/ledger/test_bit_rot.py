@@ -234,3 +234,14 @@ def test_a_store_whose_file_was_replaced_begins_no_transaction(ledger: Folder, t
         (tmp_path / "other").replace(ledger.store_path)
         with pytest.raises(LedgerError, match="expected the file that was opened"), store.transaction():
             store.append([b"lost"])
+
+
+def test_hashes_that_are_gone_stop_the_ledger_by_name(world: Any) -> None:
+    device = played(world)
+    world.ledger.close()
+    with sqlite3.connect(world.folder.path / "ledger.sqlite") as database:
+        database.execute("DELETE FROM node WHERE position = ?", (stored_position(3, 0),))
+    ledger = Ledger(world.folder)
+    (reply,) = ledger.take([device.message(device.seal())], NOON)
+    assert reply.answer.verdict == UNAVAILABLE
+    assert ledger.trouble is not None and "`amos ledger fsck` says where" in ledger.trouble

@@ -29,7 +29,7 @@ class Courier:
         self.answers: list[Any] = []
         self.subscriptions = 0
         self.client = paho.Client(CallbackAPIVersion.VERSION2, "courier", protocol=paho.MQTTv311, clean_session=False)
-        self.client.on_message = lambda _client, _data, message: self.answers.append(decode_answer(message.payload))
+        self.client.on_message = self._on_message
         self.client.on_connect = lambda client, *_: client.subscribe("amos/1/+/+/receipt", 1)
         self.client.on_subscribe = self._on_subscribe
         self.client.reconnect_delay_set(1, 1)
@@ -38,6 +38,10 @@ class Courier:
 
     def _on_subscribe(self, *_: object) -> None:
         self.subscriptions += 1
+
+    def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
+        if message.topic.endswith("/receipt"):  # amqtt brings what is retained elsewhere, too
+            self.answers.append(decode_answer(message.payload))
 
     def send(self, device: Any, *segments: bytes) -> None:
         for segment in segments:
