@@ -69,6 +69,9 @@ class StorageFailed(LedgerError):
 class EntryDamaged(LedgerError):
     """What the store holds is not what its hash says: the disk has lost or changed bits."""
 
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}; the store is damaged, `amos ledger fsck` says where and what to do")
+
 
 class ClockWrong(LedgerError):
     """This machine's clock is before what the ledger has stored, or years after it."""

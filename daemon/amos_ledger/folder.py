@@ -134,7 +134,7 @@ def init_folder(path: Path, origin: str, operator_key: bytes, publisher_key: byt
             write_whole(path / _TRUST, json.dumps(facts, indent=2).encode() + b"\n", 0o600)
         own_key = public_key(_read_seed(path / _KEY))
         if not _has_tables(path / STORE_NAME):
-            Store.create(path / STORE_NAME, origin, own_key, f"amos-ledger/1 {origin}\n".encode())
+            Store.create(path / STORE_NAME, origin, own_key)
     except (OSError, sqlite3.Error) as error:
         raise StorageFailed(f"{path}: {error}") from None
     return Folder(path)

@@ -16,7 +16,6 @@ rests on is published.
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from amos.protocol.anchor import VERSION, Anchor
@@ -254,7 +253,7 @@ class Ledger:
         waiting = store.chain.without_receipt(size, BATCH_MESSAGES_MAX)
         if size == self._published_size and not waiting:
             return
-        with self.folder.publishing(), _damage_named():
+        with self.folder.publishing():
             head = self._public.publish(store, self._at)
         self._published_size = head.size
         self._at("published")
@@ -269,8 +268,10 @@ class Ledger:
     def _sign_receipts(self, store: Store, head: Checkpoint, waiting: Sequence[Row]) -> list[Receipted]:
         leaves = [row[0] for row in waiting]
         read = store.log.cached(leaves[0], min(leaves[-1] + 1, leaves[0] + 2 * BATCH_MESSAGES_MAX))
-        with _damage_named():
+        try:
             receipts = sign_receipts(head.size, head.root, leaves, read, self.folder.key_id, self.folder.sign)
+        except LookupError as error:
+            raise EntryDamaged(str(error)) from None
         return [
             Receipted(device_id, sequence, site, message_sha256, receipt)
             for (_leaf, device_id, sequence, site, message_sha256), receipt in zip(waiting, receipts, strict=True)
@@ -314,15 +315,6 @@ class Ledger:
         if outcome.site is None or outcome.device_id is None:
             return Reply(None, answer)
         return Reply(device_topic(outcome.site, outcome.device_id, RECEIPT), answer)
-
-
-@contextmanager
-def _damage_named() -> Iterator[None]:
-    """A hash of the tree that is missing or does not fit is damage, which has a name and a way out."""
-    try:
-        yield
-    except LookupError as error:
-        raise EntryDamaged(f"{error}; the store is damaged, `amos ledger fsck` says where and what to do") from None
 
 
 def _anchor(store: Store, message: Message, unix_ms: int) -> tuple[str, Anchor] | None:

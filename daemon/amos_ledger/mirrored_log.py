@@ -15,11 +15,9 @@ from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
 from amos.protocol.merkle import leaf_hash
 from amos_ledger.errors import LedgerError
 from amos_ledger.log import tree
-from amos_ledger.log.tiles import BUNDLE_BYTES_MAX, TILE_LEVELS, TILE_WIDTH, Tile, bundle_entries
+from amos_ledger.log.tiles import BUNDLE_BYTES_MAX, HASH_BYTES, TILE_LEVELS, TILE_WIDTH, Tile, bundle_entries, narrowed
 from amos_ledger.mirror import Mirror, MirrorFailed, NotThere
 from amos_ledger.public import CHECKPOINT
-
-_HASH_BYTES = 32
 
 
 class NoMirror(LedgerError):
@@ -130,10 +128,10 @@ def _level(mirror: Mirror, level: int, first: int, count: int) -> list[bytes]:
     hashes: list[bytes] = []
     for at in range(first, first + count, TILE_WIDTH):
         width = min(TILE_WIDTH, first + count - at)
-        data = _read_tile(mirror, Tile(level, at // TILE_WIDTH, width), TILE_WIDTH * _HASH_BYTES)
-        if len(data) != width * _HASH_BYTES:
+        data = _read_tile(mirror, Tile(level, at // TILE_WIDTH, width), TILE_WIDTH * HASH_BYTES)
+        if len(data) != width * HASH_BYTES:
             raise MirrorFailed(f"{mirror.name}: expected {width} hashes in a tile of level {level}, found another size")
-        hashes += [data[start : start + _HASH_BYTES] for start in range(0, len(data), _HASH_BYTES)]
+        hashes += [data[start : start + HASH_BYTES] for start in range(0, len(data), HASH_BYTES)]
     return hashes
 
 
@@ -145,12 +143,7 @@ def _read_tile(mirror: Mirror, tile: Tile, bytes_max: int) -> bytes:
         if tile.width == TILE_WIDTH:
             raise
         whole = mirror.read(Tile(tile.level, tile.index, TILE_WIDTH).path, bytes_max)
-    if tile.level is not None:
-        return whole[: tile.width * _HASH_BYTES]
-    end = 0
-    for _ in range(tile.width):
-        end += 2 + int.from_bytes(whole[end : end + 2], "big")
-    return whole[:end]
+    return narrowed(tile, whole)
 
 
 def _over(tail: Sequence[bytes], hashes: Sequence[bytes]) -> tree.Read:

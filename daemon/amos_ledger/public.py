@@ -15,7 +15,7 @@ from amos.crypto import verify
 from amos.edges.durable_host import sync_folder, write_whole
 from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint, sign_checkpoint
 from amos.protocol.errors import ProtocolError
-from amos_ledger.errors import RolledBack
+from amos_ledger.errors import EntryDamaged, RolledBack
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import TILE_LEVELS, TILE_WIDTH, Tile, bundle, check_hashes, tiles_between
 from amos_ledger.store.store import Store
@@ -35,7 +35,8 @@ class Public:
         self._complete = False  # nothing is known of what an earlier process left behind
 
     def publish(self, store: Store, at: Callable[[str], None]) -> Checkpoint:
-        """Publish all that `store` holds; the checkpoint over it. `at` is told of each step. Raises `RolledBack`."""
+        """Publish all that `store` holds; the checkpoint over it. `at` is told of each step. Raises `RolledBack`,
+        `EntryDamaged`."""
         size = store.size()
         old = self.last(store.origin)
         begun = old.size // TILE_WIDTH * TILE_WIDTH if old and self._complete else size
@@ -78,7 +79,10 @@ class Public:
             else:
                 level = tile.level * TILE_LEVELS
                 data = b"".join(read(level, index) for index in range(tile.first, tile.first + tile.width))
-                check_hashes(tile, data, read)
+                try:
+                    check_hashes(tile, data, read)
+                except LookupError as error:
+                    raise EntryDamaged(str(error)) from None
             self.write(tile.path, data)
         if tile.width == TILE_WIDTH:
             # Partial forms of older checkpoints may go once the full tile is there.

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from amos.protocol.errors import MessageError
 from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX
-from amos_ledger.log.tiles import ENTRY_BYTES_MAX, TILE_WIDTH, Tile, bundle_entries
+from amos_ledger.log.tiles import BUNDLE_BYTES_MAX, HASH_BYTES, TILE_WIDTH, Tile, bundle_entries, narrowed
 
 _FOLDERS = {"manifest": "manifests", "catalogue": "catalogues"}
-_BUNDLE_BYTES_MAX = TILE_WIDTH * (ENTRY_BYTES_MAX + 2)
 
 
 class PublishedLog:
@@ -25,10 +24,7 @@ class PublishedLog:
         full = self._read(Tile(tile.level, tile.index, TILE_WIDTH).path)
         if full is None or tile.width == TILE_WIDTH:
             return full if tile.width == TILE_WIDTH else self._read(tile.path)
-        if tile.level is not None:
-            return full[: 32 * tile.width]
-        entries = _entries(full)[: tile.width]
-        return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
+        return narrowed(tile, full)
 
     def partials(self, tile: Tile) -> Iterator[Tile]:
         """The forms of the tile that earlier, smaller trees left."""
@@ -51,8 +47,8 @@ class PublishedLog:
         number, place = divmod(index, TILE_WIDTH)
         if self._tile[0] != number:
             self._tile = number, self.bytes_of(self._tile_at(0, number)) or b""
-        found = self._tile[1][32 * place : 32 * place + 32]
-        return found if index < self.size and len(found) == 32 else None
+        found = self._tile[1][HASH_BYTES * place : HASH_BYTES * (place + 1)]
+        return found if index < self.size and len(found) == HASH_BYTES else None
 
     def document(self, kind: str, sha256: bytes) -> bytes:
         """The document of this kind. Raises `LookupError`."""
@@ -64,7 +60,7 @@ class PublishedLog:
     def _tile_at(self, level: int | None, number: int) -> Tile:
         return Tile(level, number, max(1, min(TILE_WIDTH, self.size - number * TILE_WIDTH)))
 
-    def _read(self, name: str, bytes_max: int = _BUNDLE_BYTES_MAX) -> bytes | None:
+    def _read(self, name: str, bytes_max: int = BUNDLE_BYTES_MAX) -> bytes | None:
         try:
             with (self._root / name).open("rb") as file:
                 data = file.read(bytes_max + 1)

@@ -30,7 +30,6 @@ from amos_ledger.replay import rebuild
 from amos_ledger.scrub import keys_of, published_head
 from amos_ledger.store.comparison import CARRIED, Comparison
 from amos_ledger.store.store import Store
-from amos_ledger.usage_of_entry import usage_of
 
 _BESIDE = ("-wal", "-shm")
 
@@ -67,15 +66,11 @@ def rebuild_folder(folder: Folder, now_ms: int, at: Callable[[str], None] = lamb
             new.with_name(new.name + suffix).unlink(missing_ok=True)
         with ExitStack() as held:
             old = _lock(folder, held)
-            Store.create(new, folder.trust.origin, folder.public_key, _genesis(folder))
+            Store.create(new, folder.trust.origin, folder.public_key)
             with Store(new) as store:
                 made = _fill(folder, store, head, now_ms)
             at("made")
             return replace(made, kept=_swap(folder.store_path, new, old, at))
-
-
-def _genesis(folder: Folder) -> bytes:
-    return f"amos-ledger/1 {folder.trust.origin}\n".encode()
 
 
 def _lock(folder: Folder, held: ExitStack) -> sqlite3.Connection | None:
@@ -159,16 +154,11 @@ class _Source:
     def document(self, kind: str, sha256: bytes) -> bytes:
         """The document; its hash is the caller's to compare. Raises `LookupError`."""
         if self._live is not None:
-            column = {"manifest": "pack", "catalogue": "sha256"}[kind]
             with suppress(sqlite3.DatabaseError):
-                rows = self._live.rows(f"SELECT bytes FROM live.{kind} WHERE {column} = x'{sha256.hex()}'")
-                if rows and _sha256(rows[0][0]) == sha256:
-                    return bytes(rows[0][0])
+                found = self._live.document(kind, sha256)
+                if found is not None and hashlib.sha256(found).digest() == sha256:
+                    return found
         return self._published.document(kind, sha256)
-
-
-def _sha256(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
 
 
 def _carry(store: Store, live: Comparison | None, now_ms: int) -> list[str]:
@@ -204,7 +194,7 @@ def _mend_dates(store: Store) -> None:
     """Play that the ledger's clock dates was at the instants that its segment says."""
     with store.transaction():
         for index, times in list(store.dates()):
-            said = dated_ms(usage_of(store.log.entry(index)))
+            said = dated_ms(store.log.usage(index))
             if said != times:
                 store.date(index, said)
 

@@ -20,7 +20,7 @@ def receipt_fault(
             roots[size] = store.root(size)
         if (parsed.leaf_index, size, root) != (index, head_size, roots[size]):
             return "is for another entry or another tree"
-    except (ProtocolError, LookupError, LedgerError, sqlite3.Error) as error:
+    except (ProtocolError, LedgerError, sqlite3.Error) as error:
         return f"does not verify: {error}"
     return ""
 
@@ -34,7 +34,4 @@ def check_receipt(store: Store, index: int, receipt: bytes, key: bytes) -> None:
     except ProtocolError:
         good = False
     if not good:
-        raise EntryDamaged(
-            f"receipt of entry {index}: expected one that verifies, found other bytes; the store is damaged,"
-            " `amos ledger fsck` says where and what to do"
-        )
+        raise EntryDamaged(f"receipt of entry {index}: expected one that verifies, found other bytes")

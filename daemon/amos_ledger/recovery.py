@@ -62,8 +62,7 @@ def recover(folder: Folder, places: Sequence[str], say: Callable[[str], None] = 
     with folder.serving():
         sources, failures = _sources(folder, places)
         log = MirroredLog(sources, _spare(folder.path / _FETCHED))
-        before = _present_size(folder)
-        _check_no_less(folder, log)
+        before = _size_before(folder, log)
         _fetch(folder, log, say)
         staged = _build(folder, log, [source.mirror for source in sources])
         with folder.publishing():
@@ -101,27 +100,21 @@ def _file_name(tile: Tile) -> str:
     return f"{tile.index:016}-{tile.width}"
 
 
-def _present_size(folder: Folder) -> int:
-    try:
-        with folder.open_store() as store:
-            return store.size()
-    except Exception:  # damaged or absent: that is why it is made anew
-        return 0
-
-
-def _check_no_less(folder: Folder, log: MirroredLog) -> None:
-    """A store that has all of the mirror's log and more is not thrown away for less."""
+def _size_before(folder: Folder, log: MirroredLog) -> int:
+    """Count of the entries of the present store. One that has all of the mirror's log and more is not thrown away for
+    less."""
     try:
         store = folder.open_store()
-    except Exception:
-        return
+    except Exception:  # damaged or absent: that is why it is made anew
+        return 0
     with store:
-        standing = Heads(folder).take(store, log.note)
-        if standing is Standing.CONTAINED and store.size() > log.head.size:
-            raise RecoveryFailed(
-                f"{folder.path}: has {store.size()} entries, which begin with the {log.head.size} of the mirror;"
-                " nothing is to be had there"
-            )
+        size, standing = store.size(), Heads(folder).take(store, log.note)
+    if standing is Standing.CONTAINED and size > log.head.size:
+        raise RecoveryFailed(
+            f"{folder.path}: has {size} entries, which begin with the {log.head.size} of the mirror; nothing is to be"
+            " had there"
+        )
+    return size
 
 
 def _fetch(folder: Folder, log: MirroredLog, say: Callable[[str], None]) -> None:
@@ -142,7 +135,7 @@ def _build(folder: Folder, log: MirroredLog, mirrors: Sequence[Mirror]) -> Path:
     path = folder.path / _STAGED
     for suffix in _SIDE_FILES:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-    Store.create(path, folder.trust.origin, folder.public_key, f"amos-ledger/1 {folder.trust.origin}\n".encode())
+    Store.create(path, folder.trust.origin, folder.public_key)
     with Store(path) as store:
         entries = (entry for _tile, data in log.bundles() for entry in bundle_entries(data))
         rebuild(entries, store, keys_of(folder), _documents(mirrors))

@@ -24,7 +24,6 @@ from amos_ledger.receipts import receipt_fault
 from amos_ledger.replay import LogKeys, rebuild
 from amos_ledger.store.comparison import COUNTING, Comparison
 from amos_ledger.store.store import Store
-from amos_ledger.usage_of_entry import usage_of
 
 REBUILD = "run `amos ledger fsck --rebuild`"
 DROP = f"{REBUILD}, which drops it; its courier still has it"
@@ -55,8 +54,7 @@ def scrub(folder: Folder) -> list[Finding]:
 def _scrubbed(folder: Folder) -> list[Finding]:
     with tempfile.TemporaryDirectory(prefix="amos-fsck-") as scratch:
         path = Path(scratch) / "again.sqlite"
-        genesis = f"amos-ledger/1 {folder.trust.origin}\n".encode()
-        Store.create(path, folder.trust.origin, folder.public_key, genesis)
+        Store.create(path, folder.trust.origin, folder.public_key)
         with Store(path) as again:
             live = again.beside(folder.store_path)
             with again.snapshot():
@@ -118,11 +116,10 @@ class _Scrub:
                     yield Finding(where, "its bytes are not those of its hash", DROP)
 
     def _document(self, kind: str, sha256: bytes) -> bytes:
-        column = {"manifest": "pack", "catalogue": "sha256"}[kind]
-        found = self._live.rows(f"SELECT bytes FROM live.{kind} WHERE {column} = x'{sha256.hex()}'")
-        if not found:
+        found = self._live.document(kind, sha256)
+        if found is None:
             raise LookupError(f"{kind} {sha256.hex()}: expected it in the store, found nothing")
-        return bytes(found[0][0])
+        return found
 
     def _tables(self) -> Iterator[Finding]:
         for table, columns in COUNTING.items():
@@ -147,7 +144,7 @@ class _Scrub:
                 what = receipt_fault(self._again, entry, receipt, index, head_size, self._folder.public_key, roots)
                 if what:
                     yield Finding(f"receipt of entry {index}", what, REBUILD)
-            if start_ms is not None and (epoch is None or dated_ms(usage_of(entry)) != (start_ms, end_ms)):
+            if start_ms is not None and (epoch is None or dated_ms(self._again.log.usage(index)) != (start_ms, end_ms)):
                 yield Finding(f"dates of entry {index}", "are not those of its anchor", REBUILD)
 
     def _heads(self) -> Iterator[Finding]:

@@ -100,8 +100,8 @@ class Service:
         shown = [item for item in batch if topics.shows_head(item.message.topic)]
         if shown:
             standings = self._ledger.hear([item.message.payload for item in shown])
-            forged = sum(standing == Standing.FORGED for standing in standings)
-            self._counts["tree heads not signed by this ledger"] += forged
+            if forged := sum(standing == Standing.FORGED for standing in standings):
+                self._counts["tree heads not signed by this ledger"] += forged
             for arrival in shown:
                 self._edge.acknowledge(arrival)
         self._waiting += [item for item in batch if not topics.shows_head(item.message.topic)]
@@ -170,8 +170,8 @@ class Service:
         dropped = self._edge.take_dropped()
         if dropped:
             self._counts["dropped, the queue was full"] += dropped
-        if +self._counts:
-            order = sorted((+self._counts).items(), key=lambda item: (item[0] != verdict_name(ACCEPTED), item[0]))
+        if self._counts:
+            order = sorted(self._counts.items(), key=lambda item: (item[0] != verdict_name(ACCEPTED), item[0]))
             self._report(", ".join(f"{count} {name}" for name, count in order))
             self._counts.clear()
             self._summarised_s = time.monotonic()

@@ -266,7 +266,8 @@ class MqttClient(Generic[T]):
         self._subscriptions.clear()
         reason, wait = event.reason, True
         if event.accepted:
-            reason = self._reason_of_loss(event, now_ms)
+            self._count_loss(event, now_ms)
+            reason = self._reason_of_loss(event)
         elif event.other_level:
             reason = f"{reason} ({LEVEL_NAMES[self._level]})"
             self._level_index = (self._level_index + 1) % len(self.broker.levels)
@@ -281,14 +282,17 @@ class MqttClient(Generic[T]):
             self._start_ms += back_off_ms((first_s * 1000, longest_s * 1000), self._attempt, random.randint(0, 1000))
             self._say(self._teller.down(reason, now_ms))
 
-    def _reason_of_loss(self, event: Down, now_ms: int) -> str:
-        """What the broker does not say: that another client takes this one's place, or what it closes upon."""
+    def _count_loss(self, event: Down, now_ms: int) -> None:
+        """What it tells of the next connections: how soon to try, and what the broker may close upon."""
         if not self._useful:
             for outgoing in self._sent.values():
                 outgoing.sends += 1
         elif event.code != causes.TAKEN_OVER:
             self._attempt = 0
         self._short_lived = self._short_lived + 1 if now_ms - self._up_ms < STEADY_MS else 0
+
+    def _reason_of_loss(self, event: Down) -> str:
+        """What the broker does not say: that another client takes this one's place, or what it closes upon."""
         if event.code or self._short_lived < SHORT_LIVED_MAX:
             return event.reason
         return (

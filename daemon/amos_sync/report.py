@@ -9,7 +9,7 @@ from typing import Any
 from amos.protocol.answer import VERDICTS
 from amos_sync.errors import SpoolError
 from amos_sync.outbox import State
-from amos_sync.spool import FILE_NAME
+from amos_sync.spool_file import FILE_NAME
 
 REFUSALS_SHOWN_MAX = 20
 

@@ -16,51 +16,20 @@ compact row remains. A full spool takes no more
 segments (`full`), and still takes receipts, which make room. Any failure of SQLite is a `SpoolError`; then `rollback`.
 """
 
-import fcntl
 import os
 import secrets
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from amos.edges.private_host import claim_private, make_private_folders
-from amos.protocol.errors import ProtocolError
-from amos.protocol.receipt import parse_receipt
-from amos_sync.errors import SpoolBusy, SpoolError
+from amos.edges.private_host import make_private_folders
+from amos_sync.errors import SpoolError
 from amos_sync.limits import KEPT_BYTES_MAX, KEPT_DAYS, RETURNED_ROWS_MAX, SPOOL_BYTES_MAX, SPOOL_ENTRIES_MAX
 from amos_sync.outbox import PULL_STATE, Slot, State
-
-FILE_NAME = "spool.sqlite"
-LOCK_NAME = "spool.lock"
-SCHEMA_VERSION = 2
-
-_KEPT_SCHEMA = """
-ALTER TABLE entries ADD COLUMN leaf_index INTEGER;
-ALTER TABLE entries ADD COLUMN returned_unix_s INTEGER;
-CREATE INDEX entries_kept ON entries (returned_unix_s) WHERE state = 6 AND payload IS NOT NULL;
-CREATE INDEX entries_receipted ON entries (leaf_index) WHERE payload IS NOT NULL AND receipt IS NOT NULL;
-"""
-
-_SCHEMA = """
-CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE devices (
-    device BLOB PRIMARY KEY, port TEXT NOT NULL, line_bytes INTEGER NOT NULL DEFAULT 0,
-    folded_segments INTEGER NOT NULL DEFAULT 0, folded_segment_bytes INTEGER NOT NULL DEFAULT 0,
-    folded_message_bytes INTEGER NOT NULL DEFAULT 0, folded_sends INTEGER NOT NULL DEFAULT 0,
-    folded_sent_bytes INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
-CREATE TABLE entries (
-    id INTEGER PRIMARY KEY, device BLOB NOT NULL, sequence INTEGER NOT NULL, segment_sha256 BLOB NOT NULL,
-    message_sha256 BLOB NOT NULL, segment_bytes INTEGER NOT NULL, message_bytes INTEGER NOT NULL,
-    state INTEGER NOT NULL, sends INTEGER NOT NULL DEFAULT 0, verdict INTEGER, detail TEXT,
-    payload BLOB, receipt BLOB,
-    UNIQUE (device, sequence, segment_sha256)
-);
-CREATE INDEX entries_open ON entries (device, sequence) WHERE state != 6;
-"""
+from amos_sync.spool_file import FILE_NAME, LOCK_NAME, lock_spool, open_database
 
 
 @dataclass(frozen=True)
@@ -98,10 +67,10 @@ class Spool:
         self.bytes_max = bytes_max
         with _named(f"use {folder}"):
             make_private_folders(folder)
-            self._lock = _lock(folder / LOCK_NAME)
+            self._lock = lock_spool(folder / LOCK_NAME)
         try:
             with _named(f"open {folder / FILE_NAME}"):
-                self._database = _open(folder / FILE_NAME)
+                self._database = open_database(folder / FILE_NAME)
                 self._fold()
                 self.client_id = self._client_id()
                 self._count()
@@ -374,40 +343,3 @@ class Spool:
             )
             self._database.execute(f"DELETE {rows}", (device_id, limit))
             self._database.execute("COMMIT")
-
-
-def _lock(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        # The kernel gives it back when the process ends, in whatever way.
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise SpoolBusy(f"spool {path.parent}: another courier uses it; stop it or name another folder") from error
-    return descriptor
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    claim_private(path)  # what SQLite puts beside it takes its mode
-    database = sqlite3.connect(path, isolation_level=None, timeout=10)
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = FULL")
-    (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version in (0, 1):
-        script = _KEPT_SCHEMA if version else _SCHEMA + _KEPT_SCHEMA
-        database.executescript(f"BEGIN IMMEDIATE; {script}")
-        _note_leaves(database)
-        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        database.execute("COMMIT")
-    elif version != SCHEMA_VERSION:
-        raise SpoolError(f"spool {path}: expected schema version {SCHEMA_VERSION}, found {version}")
-    return database
-
-
-def _note_leaves(database: sqlite3.Connection) -> None:
-    """Version 1 kept receipts of segments on their way to players, without where they stand in the log."""
-    rows = database.execute("SELECT id, receipt FROM entries WHERE receipt IS NOT NULL").fetchall()
-    for id, receipt in rows:
-        with suppress(ProtocolError):
-            leaf_index = parse_receipt(receipt).leaf_index
-            database.execute("UPDATE entries SET leaf_index = ? WHERE id = ?", (leaf_index, id))

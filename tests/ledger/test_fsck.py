@@ -69,7 +69,7 @@ def test_what_published_bundles_alone_give_is_what_counts(world: Any, tmp_path: 
     entries = [published.entry(index) for index in range(head.size)]
     assert None not in entries
     path = tmp_path / "recovered.sqlite"
-    Store.create(path, world.folder.trust.origin, world.folder.public_key, entries[0])
+    Store.create(path, world.folder.trust.origin, world.folder.public_key)
     with Store(path) as store:
         assert rebuild(entries, store, keys_of(world.folder), published.document) == head.size
         assert store.root() == head.root
@@ -91,7 +91,7 @@ def test_what_published_bundles_alone_give_is_what_counts(world: Any, tmp_path: 
 def test_what_is_no_log_is_not_rebuilt(world: Any, tmp_path: Path, entries: Any, said: str) -> None:
     with world.folder.open_store() as store:
         genesis = store.log.entry(0)
-    Store.create(tmp_path / "new.sqlite", world.folder.trust.origin, world.folder.public_key, genesis)
+    Store.create(tmp_path / "new.sqlite", world.folder.trust.origin, world.folder.public_key)
     published = PublishedLog(world.folder.public, 1)
     with Store(tmp_path / "new.sqlite") as store, pytest.raises(NotRebuilt, match=said):
         rebuild(entries(genesis), store, keys_of(world.folder), published.document)

@@ -110,7 +110,7 @@ def test_what_it_receipted_gets_the_same_receipt(folder: Folder) -> None:
         (reply,) = ledger.take([Message.of(device_topic("cafe", device_id, USAGE), wrap(segment))], 1_796_000_000)
         assert reply.answer.verdict == DUPLICATE
         with folder.open_store() as store:
-            assert reply.answer.receipt == store.chain.receipt(device_id, reply.answer.sequence)
+            assert reply.answer.receipt == store.chain.receipted(device_id, reply.answer.sequence)[1]
     ledger.close()
 
 
@@ -148,7 +148,7 @@ def test_a_migrated_ledger_knows_sessions_and_the_roots_of_its_receipts(older: F
         told = [(device.sessions, device.sessions_without_play, device.renderer) for device in devices]
         assert told == [(1, 0, False)] * 2
         device_id = bytes.fromhex(devices[0].device_id)
-        receipt = store.chain.receipt(device_id, 1)
+        _leaf, receipt = store.chain.receipted(device_id, 1)
         assert receipt is not None
         size = parse_receipt(receipt).tree_size
         anchors = store.chain.anchors
@@ -181,3 +181,15 @@ def test_a_migration_that_is_killed_leaves_the_old_file(older: Folder, monkeypat
     connection.close()
     with older.open_store() as store:
         assert store.totals().accepted == SEGMENTS
+
+
+def test_play_before_the_enrolment_takes_of_the_devices_time_from_version_4_on(tmp_path: Path) -> None:
+    shutil.unpack_archive(KEPT / "schema_3.tar.gz", tmp_path)
+    with sqlite3.connect(tmp_path / "ledger" / "ledger.sqlite") as database:
+        before = dict(database.execute("SELECT device_id, counted_ms FROM device"))
+        device_id, sequence, leaf = database.execute("SELECT device_id, sequence, leaf_index FROM usage").fetchone()
+        database.execute("INSERT INTO flag VALUES (?, ?, 'before_enrolment', 1)", (device_id, sequence))
+    with Folder(tmp_path / "ledger").open_store() as store:
+        taken_ms = store.log.usage(leaf).delivered_ms()
+        after = {key: store.chain.device(key).counted_ms for key in before}
+    assert taken_ms > 0 and after == before | {device_id: before[device_id] + taken_ms}

@@ -435,17 +435,23 @@ def test_a_broker_that_refuses_mqtt_5_by_a_code_is_spoken_to_in_3_1_1(
         assert broker.levels == [5, 4] and len(running.said) == 1
 
 
-def test_two_that_take_each_others_place_do_so_ever_more_slowly(
-    daemon: Callable[[Broker], Daemon], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Though each connection is of use: otherwise both would come back at once, for ever."""
-    attempts: list[int] = []
+@pytest.fixture
+def attempts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of the attempts before which a daemon pauses; each pause is short."""
+    made: list[int] = []
 
     def pause(_bounds: tuple[int, int], attempt: int, _jitter: int) -> int:
-        attempts.append(attempt)
+        made.append(attempt)
         return 20
 
     monkeypatch.setattr("amos_mqtt.client.back_off_ms", pause)
+    return made
+
+
+def test_two_that_take_each_others_place_do_so_ever_more_slowly(
+    daemon: Callable[[Broker], Daemon], attempts: list[int]
+) -> None:
+    """Though each connection is of use: otherwise both would come back at once, for ever."""
 
     def script(talk: Conversation) -> None:
         talk.accept()
@@ -460,16 +466,8 @@ def test_two_that_take_each_others_place_do_so_ever_more_slowly(
 
 
 def test_a_connection_of_use_makes_the_pauses_short_again(
-    daemon: Callable[[Broker], Daemon], monkeypatch: pytest.MonkeyPatch
+    daemon: Callable[[Broker], Daemon], attempts: list[int]
 ) -> None:
-    attempts: list[int] = []
-
-    def pause(_bounds: tuple[int, int], attempt: int, _jitter: int) -> int:
-        attempts.append(attempt)
-        return 20
-
-    monkeypatch.setattr("amos_mqtt.client.back_off_ms", pause)
-
     def script(talk: Conversation) -> None:
         talk.accept()
         if talk.number == 4:

@@ -14,7 +14,8 @@ from amos.protocol import answer
 from amos_sync.limits import UNANSWERED_MAX
 from amos_sync.outbox import Outbox, State
 from amos_sync.report import report
-from amos_sync.spool import FILE_NAME, Spool
+from amos_sync.spool import Spool
+from amos_sync.spool_file import FILE_NAME
 
 MADE_BEFORE = Path(__file__).parent / "spool_schema_1.sqlite"
 A, B = b"a" * 16, b"b" * 16

@@ -14,6 +14,8 @@ TILE_WIDTH = 256
 TILE_LEVELS = 8
 """Tree levels between one tile level and the next: a full tile is one hash of the tile above."""
 
+HASH_BYTES = 32
+
 ENTRY_BYTES_MAX = 65_535
 """A bundle prefixes each entry with a 16-bit length."""
 
@@ -96,6 +98,17 @@ def bundle_entries(data: bytes) -> list[bytes]:
     return entries
 
 
+def narrowed(tile: Tile, full: bytes) -> bytes:
+    """The bytes of a partial tile, which those of the full one begin with. Of bytes that are no tile, some that fit
+    no hash."""
+    if tile.level is not None:
+        return full[: tile.width * HASH_BYTES]
+    end = 0
+    for _ in range(tile.width):
+        end += 2 + int.from_bytes(full[end : end + 2], "big")
+    return full[:end]
+
+
 def check_hashes(tile: Tile, hashes: bytes, read: Callable[[int, int], bytes]) -> None:
     """Raise `LookupError` unless these hashes of the tile lead to the stored hashes above them, as `read` gives them.
 
@@ -103,7 +116,7 @@ def check_hashes(tile: Tile, hashes: bytes, read: Callable[[int, int], bytes]) -
     """
     assert tile.level is not None
     level, first = tile.level * TILE_LEVELS, tile.first
-    row = [hashes[at : at + 32] for at in range(0, len(hashes), 32)]
+    row = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
     while row:
         if len(row) & 1 and read(level, first + len(row) - 1) != row[-1]:
             raise LookupError(f"tree: expected another hash at level {level}, index {first + len(row) - 1}")

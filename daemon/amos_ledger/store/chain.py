@@ -3,10 +3,8 @@
 from dataclasses import replace
 
 from amos.protocol.answer import GAP
-from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.handover import key_id
-from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.segment import Usage
 from amos_ledger.intake.reading import Reading
 from amos_ledger.limits import EVIDENCE_SEGMENTS_MAX, PAYLOADS_CACHED_MAX
@@ -213,8 +211,7 @@ class Chain:
         many devices are kept; under their hash, since what was not committed may be among them."""
         usage = self._payloads.pop(sealed.sha256, None)
         if usage is None:
-            segment = self._log.entry(sealed.leaf_index)
-            usage = Usage.decode(parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX).payload)
+            usage = self._log.usage(sealed.leaf_index)
         self.keep_payload(sealed.sha256, usage)
         return usage
 
@@ -223,12 +220,6 @@ class Chain:
         self._payloads[sha256] = usage
         if len(self._payloads) > PAYLOADS_CACHED_MAX:
             del self._payloads[next(iter(self._payloads))]
-
-    def receipt(self, device_id: bytes, sequence: int) -> bytes | None:
-        """The original receipt of an accepted segment; None while it has none."""
-        sql = "SELECT receipt FROM usage WHERE device_id = ? AND sequence = ?"
-        row = self._database.one(sql, (device_id, sequence))
-        return bytes(row[0]) if row and row[0] is not None else None
 
     def leaf_of(self, device_id: bytes, sequence: int) -> int | None:
         """Where in the log an accepted segment stands."""

@@ -7,6 +7,7 @@ carried from the one to the other.
 from collections.abc import Iterator
 from pathlib import Path
 
+from amos.protocol.document import CATALOGUE, MANIFEST
 from amos_ledger.store.database import Database, Row
 
 COUNTING: dict[str, str] = {
@@ -79,6 +80,12 @@ class Comparison:
     def each(self, sql: str) -> Iterator[Row]:
         """The same one by one."""
         return self._database.each(sql)
+
+    def document(self, kind: str, sha256: bytes) -> bytes | None:
+        """The bytes that the live store has for a document that the log names, sound or not."""
+        column = {MANIFEST: "pack", CATALOGUE: "sha256"}[kind]
+        rows = self._database.rows(f"SELECT bytes FROM live.{kind} WHERE {column} = ?", (sha256,))
+        return bytes(rows[0][0]) if rows else None
 
     def missing(self, table: str) -> list[Row]:
         """Up to four rows of the table that follow from the log and that the live store does not have."""

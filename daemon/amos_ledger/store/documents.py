@@ -88,8 +88,5 @@ class Documents:
 
 def _sound(kind: str, sha256: bytes, data: bytes) -> bytes:
     if hashlib.sha256(data).digest() != sha256:
-        raise EntryDamaged(
-            f"{kind} {sha256.hex()}: expected the bytes of this hash, found others; the store is damaged,"
-            " `amos ledger fsck` says where and what to do"
-        )
+        raise EntryDamaged(f"{kind} {sha256.hex()}: expected the bytes of this hash, found others")
     return bytes(data)

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.errors import LocalError
+from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.merkle import leaf_hash
+from amos.protocol.segment import Usage
 from amos_ledger.errors import EntryDamaged
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import ENTRY_BYTES_MAX
@@ -48,14 +51,14 @@ class Log:
         return self._database.one("SELECT 1 FROM entry WHERE bytes = ?", (entry,)) is not None
 
     def read(self, level: int, index: int) -> bytes:
-        """The stored hash of a complete subtree."""
+        """The stored hash of a complete subtree. Raises `EntryDamaged` when there is none."""
         noted: bytes | None = self._database.known(("node", level, index))
         if noted is not None:
             return noted
         sql, place = "SELECT hash FROM node WHERE position = ?", (tree.stored_position(level, index),)
         row = self._database.first(sql, place) or self._database.one(sql, place)  # the second after what waits
         if row is None:
-            raise LookupError(f"tree: expected a stored hash at level {level}, index {index}")
+            raise EntryDamaged(f"tree: expected a stored hash at level {level}, index {index}, found none")
         return bytes(row[0])
 
     def cached(self, first: int = 0, end: int = 0) -> tree.Read:
@@ -88,12 +91,15 @@ class Log:
         row = self._database.one("SELECT bytes FROM entry WHERE leaf_index = ?", (index,))
         return self._sound(index, b"" if row is None else bytes(row[0]))
 
+    def usage(self, index: int) -> Usage:
+        """What the accepted segment at this leaf says; its signature was verified when it was taken in. Raises
+        `EntryDamaged`."""
+        usage: Usage = Usage.decode(parse_typed(self.entry(index), TYP_USAGE, SEGMENT_BYTES_MAX).payload)
+        return usage
+
     def _sound(self, index: int, entry: bytes) -> bytes:
         """Storage that rots must not be published, receipted or settled on: what the tree was grown from is known."""
         row = self._database.one("SELECT hash FROM node WHERE position = ?", (tree.stored_position(0, index),))
         if row is None or leaf_hash(entry) != row[0]:
-            raise EntryDamaged(
-                f"entry {index}: expected the bytes of its leaf hash, found others; the store is damaged,"
-                " `amos ledger fsck` says where and what to do"
-            )
+            raise EntryDamaged(f"entry {index}: expected the bytes of its leaf hash, found others")
         return entry

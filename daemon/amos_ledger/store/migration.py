@@ -3,15 +3,14 @@
 from collections.abc import Callable
 
 from amos.protocol.answer import FORK, IMPOSSIBLE
-from amos.protocol.cose import TYP_MANIFEST, TYP_USAGE, parse_typed
+from amos.protocol.cose import TYP_MANIFEST, parse_typed
 from amos.protocol.document import CATALOGUE, MANIFEST, document_entry
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment
 from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import ENROLMENT_BYTES_MAX
-from amos.protocol.limits import MANIFEST_BYTES_MAX, SEGMENT_BYTES_MAX
+from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.manifest import Manifest
 from amos.protocol.receipt import parse_receipt
-from amos.protocol.segment import Usage
 from amos_ledger.intake.placements import sounding_after
 from amos_ledger.log import tree
 from amos_ledger.records import severed
@@ -19,7 +18,7 @@ from amos_ledger.store.anchors import Anchors
 from amos_ledger.store.database import Database
 from amos_ledger.store.entries import Log
 from amos_ledger.store.quarantines import Quarantines
-from amos_ledger.store.sessions import Sessions
+from amos_ledger.store.sessions import DELIVERED_MS_MAX, Sessions
 
 _TO_3 = """
 ALTER TABLE ledger ADD COLUMN anchors_since_ms INTEGER NOT NULL DEFAULT 0;
@@ -77,8 +76,7 @@ def _to_3(database: Database, now_ms: int) -> None:
     for device_id, sequence, leaf_index, receipt in database.rows(
         "SELECT device_id, sequence, leaf_index, receipt FROM usage"
     ):
-        segment = next(log.entries(leaf_index, leaf_index + 1))[1]
-        sessions.add(Usage.decode(parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX).payload))
+        sessions.add(log.usage(leaf_index))
         if receipt is not None:
             size = parse_receipt(receipt).tree_size
             sizes.add(size)
@@ -128,6 +126,7 @@ def _to_4(database: Database, _now_ms: int) -> None:
     _to_4_documents(database)
     _to_4_quarantine(database)
     _to_4_heads(database)
+    _to_4_time(database)
 
 
 def _to_4_keys(database: Database) -> None:
@@ -141,7 +140,7 @@ def _to_4_sound(database: Database) -> None:
     before = "SELECT session, sounding FROM usage WHERE device_id = ? AND sequence = ? AND leaf_index < ?"
     sql = "SELECT device_id, sequence, leaf_index FROM usage WHERE sounding IS NULL ORDER BY leaf_index"
     for device_id, sequence, leaf_index in database.rows(sql):
-        usage = Usage.decode(parse_typed(log.entry(leaf_index), TYP_USAGE, SEGMENT_BYTES_MAX).payload)
+        usage = log.usage(leaf_index)
         row = None if severed(usage) else database.one(before, (device_id, sequence - 1, leaf_index))
         sounding = sounding_after(usage, row[1] if row is not None and row[0] == usage.session else None)
         sound = usage.pcm_sha256 if len(usage.stems) and any(usage.pcm_sha256) else None
@@ -177,6 +176,16 @@ def _to_4_quarantine(database: Database) -> None:
 def _to_4_heads(database: Database) -> None:
     """What a recovered ledger has to forgive, and the heads that were given up."""
     database.run_script(_TO_4_HEADS)
+
+
+def _to_4_time(database: Database) -> None:
+    """Play that is dated before the enrolment takes of the device's time, as all does."""
+    sql = (
+        "SELECT device_id, leaf_index FROM usage JOIN flag USING (device_id, sequence) WHERE flag = 'before_enrolment'"
+    )
+    for device_id, leaf_index in database.rows(sql):
+        taken_ms = min(Log(database).usage(leaf_index).delivered_ms(), DELIVERED_MS_MAX)
+        database.run("UPDATE device SET counted_ms = counted_ms + ? WHERE device_id = ?", (taken_ms, device_id))
 
 
 _STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3, 3: _to_4}

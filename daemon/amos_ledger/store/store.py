@@ -16,13 +16,12 @@ import numpy.typing as npt
 
 from amos.protocol.answer import DUPLICATE, HELD, RECEIPTED
 from amos.protocol.batch import batch_entry
-from amos.protocol.cose import TYP_USAGE, parse_typed
-from amos.protocol.errors import MessageError, ProtocolError
-from amos.protocol.limits import SEGMENT_BYTES_MAX
+from amos.protocol.errors import MessageError
+from amos.protocol.log_text import genesis_entry
 from amos.protocol.manifest import Manifest
 from amos.protocol.revocation import revoked_device
 from amos.protocol.segment import Usage
-from amos_ledger.errors import NotALedger, OlderSchema, PeriodClosed, StorageFailed
+from amos_ledger.errors import EntryDamaged, NotALedger, OlderSchema, PeriodClosed, StorageFailed
 from amos_ledger.log import tree
 from amos_ledger.records import Backlog, ClosedPeriod, Oddity, Totals, Watched, verdict_name
 from amos_ledger.settlement.rollup import RollupKey, by_stem_id, stem_frames
@@ -59,15 +58,15 @@ class Store:
         self._reports = Reports(self._database)
 
     @classmethod
-    def create(cls, path: Path, origin: str, public_key: bytes, genesis: bytes) -> None:
-        """Make the file, with `genesis` as leaf 0; all of it or nothing usable."""
+    def create(cls, path: Path, origin: str, public_key: bytes) -> None:
+        """Make the file, with the log's first entry; all of it or nothing usable."""
         database = Database(path, create=True)
         try:
             with database.transaction():
                 database.run_script(SCHEMA)
                 sql = "INSERT INTO ledger (schema_version, origin, public_key) VALUES (?, ?, ?)"
                 database.run(sql, (SCHEMA_VERSION, origin, public_key))
-                Log(database).append([genesis])
+                Log(database).append([genesis_entry(origin)])
         finally:
             database.close()
 
@@ -140,8 +139,8 @@ class Store:
 
     def forgone(self) -> tuple[bytes, ...]:
         """The signed entries that give up tree heads, in their order."""
-        sql = "SELECT bytes FROM forgone JOIN entry USING (leaf_index) ORDER BY leaf_index"
-        return tuple(bytes(entry) for (entry,) in self._database.rows(sql))
+        sql = "SELECT leaf_index FROM forgone ORDER BY leaf_index"
+        return tuple(self.log.entry(index) for (index,) in self._database.rows(sql))
 
     def note_batch(self, index: int, received_unix_s: int) -> None:
         """The entry at `index` says when what follows was received."""
@@ -372,9 +371,8 @@ class Store:
     def _manifest_at(self, leaf_index: int, packs: dict[int, bytes]) -> Manifest | None:
         """The manifest of the pack that the segment there played; None where either is not to be had."""
         if leaf_index not in packs:
-            for _index, entry in self.entries(leaf_index, leaf_index + 1):
-                with suppress(ProtocolError):  # a damaged entry is for whoever checks the log, not for alerts
-                    packs[leaf_index] = Usage.decode(parse_typed(entry, TYP_USAGE, SEGMENT_BYTES_MAX).payload).pack
+            with suppress(EntryDamaged):  # that is for whoever checks the log, not for alerts
+                packs[leaf_index] = self.log.usage(leaf_index).pack
         return self.manifest(packs[leaf_index]) if leaf_index in packs else None
 
     def oddities(self) -> list[Oddity]:

@@ -10,6 +10,11 @@ from amos.protocol.record import U63
 HEX_DIGITS = "0123456789abcdef"
 
 
+def genesis_entry(origin: str) -> bytes:
+    """The first entry of the log of that name."""
+    return b"amos-ledger/1 " + origin.encode() + b"\n"
+
+
 def words_of(entry: bytes, prefix: bytes, count: int) -> "list[str] | None":
     """The `count` words behind the prefix, the last of which may hold spaces; None for an entry of another kind.
 

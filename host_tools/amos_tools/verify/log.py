@@ -1,41 +1,43 @@
 """Every entry of the log in order: who signed it, and whether it follows from those before.
 
-Kept apart per device is the chain (sequence, hash of the segment before); kept of the settled period are the readings.
+What is said of each device is held together in `devices.py`; kept of the settled period are the readings.
 """
 
 import hashlib
-from bisect import bisect
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from amos.crypto import key_id, verify
+from amos.crypto import verify
 from amos.protocol.batch import batch_unix_s
 from amos.protocol.closing import TYP_STATEMENT, Closing, open_closing
 from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_USAGE, parse
-from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
+from amos.protocol.enrolment import TYP_ENROLMENT, open_enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.forgone import TYP_FORGONE, open_forgone
-from amos.protocol.loss import TYP_LOSS, Loss, open_loss
+from amos.protocol.log_text import genesis_entry
+from amos.protocol.loss import TYP_LOSS, open_loss
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.quarantine import TYP_RULING, open_ruling
-from amos.protocol.record import U63 as SEQUENCE_MAX
-from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
-from amos.protocol.segment import (
-    CLOCK_INFORMATIVE,
-    CLOCK_SYNCHRONISED,
-    FIRST_PREVIOUS,
-    TIER_RENDERER,
-    VERSION_WITHOUT_OUTPUT,
-    Usage,
-    claimed_device_id,
-)
+from amos.protocol.revocation import TYP_REVOCATION, open_revocation
+from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, Usage, claimed_device_id
 from amos.protocol.usage_reader import open_usage
 from amos_tools.verify.decided import Decided
+from amos_tools.verify.devices import (
+    Device,
+    Devices,
+    check_chain,
+    check_gaps,
+    check_kind,
+    key_in_force,
+    take_enrolment,
+    take_loss,
+    take_revocation,
+)
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.forgone import GivenUp
 from amos_tools.verify.keys import Keys
-from amos_tools.verify.standing import PLAY_AGE_S_MAX, Hours, flags
+from amos_tools.verify.standing import PLAY_AGE_S_MAX, flags
 from amos_tools.verify.tree import ENTRY_BYTES_MAX
 
 
@@ -53,41 +55,6 @@ class Reading:
     rate_hz: int
     rows: tuple[tuple[int, int, int | None], ...]
     revoked: bool
-
-
-@dataclass(frozen=True)
-class Sealed:
-    """A segment as its successor refers to it. `end` is boot, session and end frame."""
-
-    sha256: bytes
-    end: tuple[int, int, int]
-
-
-@dataclass
-class Device:
-    """A player as enrolled, and its chain: sequence numbers ascending, and what was sealed under each.
-
-    renderer  whether it is enrolled to render
-    gaps      (first, last, label): numbers skipped so far, and the entry that skipped them
-    declared  (first, last): numbers that a signed segment says are lost
-    keys      (first sequence number, public key that signs from there on), in order
-    predecessor, successor  the devices before and after it in its place at the site
-    retired_s   since when its play does not count: another took its place, or its key was revoked
-    """
-
-    keys: list[tuple[int, bytes]]
-    voices: int
-    hours: Hours
-    renderer: bool = False
-    site: str = ""
-    predecessor: bytes | None = None
-    successor: bytes | None = None
-    retired_s: int | None = None
-    revoked: bool = False
-    sequences: list[int] = field(default_factory=list)
-    sealed: dict[int, Sealed] = field(default_factory=dict)
-    gaps: list[tuple[int, int, str]] = field(default_factory=list)
-    declared: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass
@@ -109,7 +76,7 @@ class Log:
     origin: str
     target: int
     target_closing: Closing
-    devices: dict[bytes, Device] = field(default_factory=dict)
+    devices: Devices = field(default_factory=dict)
     closed: dict[str, int] = field(default_factory=dict)
     carries: dict[str, int] = field(default_factory=dict)
     last_closing: int | None = None
@@ -134,14 +101,14 @@ def walk(entries: Iterable[bytes], origin: str, target: int, closing: Closing, k
     log = Log(keys, origin, target, closing, target_leaves=frozenset(closing.leaves()))
     for index, entry in enumerate(entries):
         _take(log, index, entry)
-    _check_gaps(log)
+    check_gaps(log.devices)
     return log
 
 
 def _take(log: Log, index: int, entry: bytes) -> None:
     label = f"entry {index}"
     if index == 0:
-        genesis = f"amos-ledger/1 {log.origin}\n".encode()
+        genesis = genesis_entry(log.origin)
         if entry != genesis:
             raise Difference(f"{label}: genesis", genesis.decode().strip(), entry.decode(errors="replace"))
         return
@@ -158,19 +125,20 @@ def _take(log: Log, index: int, entry: bytes) -> None:
         if typ == TYP_USAGE:
             _take_usage(log, index, entry)
         elif typ == TYP_ENROLMENT:
-            _take_enrolment(log, label, open_enrolment(entry, log.keys.operator, verify))
+            enrolment = open_enrolment(entry, log.keys.operator, verify)
+            take_enrolment(log.devices, label, enrolment, log.received is not None)
         elif typ == TYP_OPT_OUTS:
             _take_opt_outs(log, index, open_opt_outs(entry, log.keys.publisher, verify))
         elif typ == TYP_REVOCATION:
-            _take_revocation(log, label, open_revocation(entry, log.keys.operator, verify))
+            take_revocation(log.devices, label, open_revocation(entry, log.keys.operator, verify))
         elif typ == TYP_LOSS:
-            _take_loss(log, label, open_loss(entry, log.keys.operator, verify))
+            take_loss(log.devices, label, open_loss(entry, log.keys.operator, verify))
         elif typ == TYP_FORGONE:
             log.given_up.take(index, open_forgone(entry, log.keys.operator, verify))
         elif typ == TYP_RULING:
             log.decided.take_ruling(label, open_ruling(entry, log.keys.operator, verify))
         elif typ == TYP_STATEMENT:
-            _check_gaps(log)
+            check_gaps(log.devices)
             closing = open_closing(entry, log.keys.ledger, verify)
             log.decided.check_closing(label, closing)
             if index == log.target:
@@ -184,93 +152,6 @@ def _take(log: Log, index: int, entry: bytes) -> None:
         raise Difference(f"{label}: signature", "one that verifies", f"one that does not ({error})") from None
     except ProtocolError as error:
         raise Difference(label, "a message of its format", f"a fault ({error})") from None
-
-
-def _take_enrolment(log: Log, label: str, enrolment: Enrolment) -> None:
-    """Whoever is in a place got it from nobody, or from the one device that it replaced, which does not return."""
-    if enrolment.device_id != key_id(enrolment.keys[0][1]):
-        raise Difference(f"{label}: enrolment.device_id", key_id(enrolment.keys[0][1]), enrolment.device_id)
-    renderer = enrolment.tier == TIER_RENDERER
-    new = Device(enrolment.keys, enrolment.voices, Hours(enrolment.unix_s), renderer)
-    known = log.devices.setdefault(enrolment.device_id, new)
-    _take_keys(label, known, enrolment.keys)
-    _take_kind(log, label, known, enrolment)
-    known.voices = max(known.voices, enrolment.voices)
-    known.site = enrolment.site
-    if known.successor is not None:
-        raise Difference(f"{label}: enrolment.device_id", "one that nothing has replaced", enrolment.device_id)
-    if known.retired_s is not None:
-        raise Difference(f"{label}: enrolment.device_id", "one that is not revoked", enrolment.device_id)
-    if enrolment.predecessor is None:
-        return
-    predecessor = log.devices.get(enrolment.predecessor)
-    if predecessor is None or predecessor.successor not in (None, enrolment.device_id):
-        raise Difference(f"{label}: enrolment.predecessor", "one enrolled and not replaced", enrolment.predecessor)
-    if predecessor.site != enrolment.site:
-        raise Difference(f"{label}: enrolment.site", predecessor.site, enrolment.site)
-    if known.predecessor not in (None, enrolment.predecessor):
-        raise Difference(f"{label}: enrolment.predecessor", known.predecessor, enrolment.predecessor)
-    predecessor.successor, known.predecessor = enrolment.device_id, enrolment.predecessor
-    if predecessor.retired_s is None:
-        predecessor.retired_s = enrolment.unix_s
-
-
-def _take_kind(log: Log, label: str, known: Device, enrolment: Enrolment) -> None:
-    """Whoever is enrolled as a renderer, or as a player, stays one. Before the first batch entry there were none."""
-    renderer = enrolment.tier == TIER_RENDERER
-    if log.received is not None and known.renderer != renderer:
-        kind = "a renderer's" if known.renderer else "a player's"
-        raise Difference(f"{label}: enrolment.tier", f"{kind}, as the device was enrolled before", enrolment.tier)
-    known.renderer = renderer
-
-
-def _check_kind(label: str, usage: Usage, device: Device) -> None:
-    """A renderer's play is a renderer's, and nobody else's is; those of version 1 knew no renderers."""
-    if usage.version == VERSION_WITHOUT_OUTPUT or (usage.tier == TIER_RENDERER) == device.renderer:
-        return
-    kind = "a renderer's" if device.renderer else "a player's"
-    raise Difference(f"{label}: usage.tier", f"{kind}, as the device is enrolled", usage.tier)
-
-
-def _take_keys(label: str, device: Device, keys: list[tuple[int, bytes]]) -> None:
-    """The keys that a device had stay, and one that follows them begins after all that is in the log by then.
-
-    `open_enrolment` has followed the signatures from the first key to the last.
-    """
-    known, fresh = keys[: len(device.keys)], keys[len(device.keys) :]
-    if known != device.keys:
-        raise Difference(f"{label}: enrolment.handovers", f"to begin with the {len(device.keys)} keys known", "others")
-    reached = device.sequences[-1] if device.sequences else 0
-    if fresh and fresh[0][0] <= reached:
-        raise Difference(f"{label}: enrolment.handovers, first sequence", f"above {reached}", fresh[0][0])
-    device.keys = keys
-
-
-def _key_in_force(label: str, device: Device, kid: bytes) -> tuple[bytes, range]:
-    """(public key of this id, the sequence numbers that it signs)."""
-    for number, (first, key) in enumerate(device.keys):
-        if key_id(key) == kid:
-            until = device.keys[number + 1][0] if number + 1 < len(device.keys) else SEQUENCE_MAX + 1
-            return key, range(first, until)
-    raise Difference(f"{label}: usage, key id", "that of a key of the device's enrolments", kid)
-
-
-def _take_loss(log: Log, label: str, loss: Loss) -> None:
-    """Of an enrolled device."""
-    device = log.devices.get(loss.device_id)
-    if device is None:
-        raise Difference(f"{label}: loss.device_id", "one enrolled before", loss.device_id)
-    device.declared.append((loss.first, loss.last))
-
-
-def _take_revocation(log: Log, label: str, revocation: Revocation) -> None:
-    """Of an enrolled device, and for an earlier instant than it was retired at before."""
-    device = log.devices.get(revocation.device_id)
-    if device is None:
-        raise Difference(f"{label}: revocation.device_id", "one enrolled before", revocation.device_id)
-    if device.retired_s is not None and device.retired_s <= revocation.unix_s:
-        raise Difference(f"{label}: revocation.unix_s", f"before {device.retired_s}", revocation.unix_s)
-    device.retired_s, device.revoked = revocation.unix_s, True
 
 
 def _take_opt_outs(log: Log, index: int, opt_outs: OptOuts) -> None:
@@ -295,14 +176,14 @@ def _take_usage(log: Log, index: int, entry: bytes) -> None:
     device = log.devices.get(device_id)
     if device is None:
         raise Difference(f"{label}: usage.device_id", "one enrolled before", device_id)
-    key, signs = _key_in_force(label, device, kid)
+    key, signs = key_in_force(label, device, kid)
     usage = open_usage(entry, key, verify, device_id)
     if usage.sequence not in signs:
         raise Difference(f"{label}: usage.sequence", f"one that key {kid.hex()} signs", usage.sequence)
-    _check_kind(label, usage, device)
+    check_kind(label, usage, device)
     sha256 = hashlib.sha256(entry).digest()
     log.decided.check_usage(label, device_id, sha256, usage.pack)
-    _check_chain(label, usage, device, sha256)
+    check_chain(label, usage, device, sha256)
     span = usage.end_frame - usage.first_frame
     if sum(usage.frames) > device.voices * span:
         raise Difference(f"{label}: usage.frames", f"at most {device.voices} voices x {span} frames", sum(usage.frames))
@@ -332,45 +213,6 @@ def _natural_period(log: Log, usage: Usage, odd: frozenset[str], device: Device)
     if "before_enrolment" in odd:
         return max(claimed or "", month_of(device.hours.since_unix_s) or "")
     return claimed
-
-
-def _check_chain(label: str, usage: Usage, device: Device, sha256: bytes) -> None:
-    """Each sequence number once, the hash of the segment before, and no time twice.
-
-    A loss may be declared by a later segment than the one that follows it, which the ledger then logs with it, so gaps
-    are judged at closings and at the end. A segment that was declared lost may be found again, and then stands in the
-    log after its successors.
-    """
-    at = bisect(device.sequences, usage.sequence)
-    reached = device.sequences[at - 1] if at else 0
-    if reached == usage.sequence:
-        raise Difference(f"{label}: usage.sequence", "one that comes once", usage.sequence)
-    if usage.lost_first is not None and usage.lost_last is not None:
-        device.declared.append((usage.lost_first, usage.lost_last))
-    if at == len(device.sequences) and usage.sequence > reached + 1:
-        device.gaps.append((reached + 1, usage.sequence - 1, label))
-    if usage.sequence == reached + 1 and usage.lost_last != reached:
-        before = device.sealed.get(reached, Sealed(FIRST_PREVIOUS, (0, 0, 0)))
-        if usage.previous != before.sha256:
-            raise Difference(f"{label}: usage.previous", before.sha256, usage.previous)
-        start = (usage.boot, usage.session, usage.first_frame)
-        if start < before.end:
-            raise Difference(f"{label}: usage boot, session, first frame", f"from {before.end}", start)
-    device.sequences.insert(at, usage.sequence)
-    device.sealed[usage.sequence] = Sealed(sha256, (usage.boot, usage.session, usage.end_frame))
-
-
-def _check_gaps(log: Log) -> None:
-    """Every number that was skipped so far was declared lost by some segment."""
-    for device in log.devices.values():
-        for first, last, label in device.gaps:
-            missing = first
-            for lost_first, lost_last in sorted(device.declared):
-                if lost_first <= missing:
-                    missing = max(missing, lost_last + 1)
-            if missing <= last:
-                raise Difference(f"{label}: usage.sequence", missing, last + 1)
-        device.gaps.clear()
 
 
 def claimed_s(usage: Usage) -> int | None:

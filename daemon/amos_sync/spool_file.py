@@ -1,0 +1,80 @@
+"""The courier's spool as a file: its lock, its tables, and how one of an earlier version is brought to the present."""
+
+import fcntl
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+from amos.edges.private_host import claim_private
+from amos.protocol.errors import ProtocolError
+from amos.protocol.receipt import parse_receipt
+from amos_sync.errors import SpoolBusy, SpoolError
+
+FILE_NAME = "spool.sqlite"
+LOCK_NAME = "spool.lock"
+SCHEMA_VERSION = 2
+
+_KEPT_SCHEMA = """
+ALTER TABLE entries ADD COLUMN leaf_index INTEGER;
+ALTER TABLE entries ADD COLUMN returned_unix_s INTEGER;
+CREATE INDEX entries_kept ON entries (returned_unix_s) WHERE state = 6 AND payload IS NOT NULL;
+CREATE INDEX entries_receipted ON entries (leaf_index) WHERE payload IS NOT NULL AND receipt IS NOT NULL;
+"""
+
+_SCHEMA = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE devices (
+    device BLOB PRIMARY KEY, port TEXT NOT NULL, line_bytes INTEGER NOT NULL DEFAULT 0,
+    folded_segments INTEGER NOT NULL DEFAULT 0, folded_segment_bytes INTEGER NOT NULL DEFAULT 0,
+    folded_message_bytes INTEGER NOT NULL DEFAULT 0, folded_sends INTEGER NOT NULL DEFAULT 0,
+    folded_sent_bytes INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE entries (
+    id INTEGER PRIMARY KEY, device BLOB NOT NULL, sequence INTEGER NOT NULL, segment_sha256 BLOB NOT NULL,
+    message_sha256 BLOB NOT NULL, segment_bytes INTEGER NOT NULL, message_bytes INTEGER NOT NULL,
+    state INTEGER NOT NULL, sends INTEGER NOT NULL DEFAULT 0, verdict INTEGER, detail TEXT,
+    payload BLOB, receipt BLOB,
+    UNIQUE (device, sequence, segment_sha256)
+);
+CREATE INDEX entries_open ON entries (device, sequence) WHERE state != 6;
+"""
+
+
+def lock_spool(path: Path) -> int:
+    """The lock file's descriptor, for as long as the spool is used. Raises `SpoolBusy` when another courier has it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        # The kernel gives it back when the process ends, in whatever way.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise SpoolBusy(f"spool {path.parent}: another courier uses it; stop it or name another folder") from error
+    return descriptor
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """The spool's file, made when it is absent, in the present version. Raises `SpoolError` for one that is later."""
+    claim_private(path)  # what SQLite puts beside it takes its mode
+    database = sqlite3.connect(path, isolation_level=None, timeout=10)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version in (0, 1):
+        script = _KEPT_SCHEMA if version else _SCHEMA + _KEPT_SCHEMA
+        database.executescript(f"BEGIN IMMEDIATE; {script}")
+        _note_leaves(database)
+        database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        database.execute("COMMIT")
+    elif version != SCHEMA_VERSION:
+        raise SpoolError(f"spool {path}: expected schema version {SCHEMA_VERSION}, found {version}")
+    return database
+
+
+def _note_leaves(database: sqlite3.Connection) -> None:
+    """Version 1 kept receipts of segments on their way to players, without where they stand in the log."""
+    rows = database.execute("SELECT id, receipt FROM entries WHERE receipt IS NOT NULL").fetchall()
+    for id, receipt in rows:
+        with suppress(ProtocolError):
+            leaf_index = parse_receipt(receipt).leaf_index
+            database.execute("UPDATE entries SET leaf_index = ? WHERE id = ?", (leaf_index, id))
