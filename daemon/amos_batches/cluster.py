@@ -81,7 +81,6 @@ class Cluster:
     def _result(self, future: Any) -> Any:
         """Wait for it as long as there is somebody to work on it."""
         from distributed import KilledWorker
-        from distributed.comm import CommClosedError
 
         alone_since_s = None
         while True:
@@ -90,7 +89,7 @@ class Cluster:
             except TimeoutError:
                 now_s = time.monotonic()
                 alone_since_s = (alone_since_s or now_s) if not self._workers() else None
-            except (CancelledError, CommClosedError, KilledWorker, OSError) as error:
+            except (CancelledError, KilledWorker, OSError) as error:
                 raise self._lost(error) from None
             if alone_since_s is not None and now_s - alone_since_s >= self._alone_s:
                 raise ClusterLost(f"{self._address}: expected a worker, found none for {self._alone_s:g} s")

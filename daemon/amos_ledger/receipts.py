@@ -25,13 +25,14 @@ ROOTS_KEPT = 1024
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An entry and what is stored beside it: its receipt, for the tree of `head_size`, and when it was played."""
+    """An entry and what is stored beside it: its receipt, for the tree of `head_size`, and when it was played, from and
+    to."""
 
     index: int
     entry: bytes
     receipt: bytes | None
     head_size: int | None
-    dated_ms: tuple[int, int] | None
+    dated_ms: tuple[int, int | None] | None
 
 
 @dataclass(frozen=True, slots=True)

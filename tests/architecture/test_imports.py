@@ -205,7 +205,16 @@ RULES = (
         "amos_sync.cli", "amos_sync", "amos_cli", "amos.protocol", "amos.edges.notify_host", "amos.crypto", "amos_mqtt"
     ),
     *(
-        rule(f"amos_ledger.{name}", "amos_ledger", "amos_batches", "amos_cli", "amos.protocol", "amos.crypto", "amos_mqtt", *more)
+        rule(
+            f"amos_ledger.{name}",
+            "amos_ledger",
+            "amos_batches",
+            "amos_cli",
+            "amos.protocol",
+            "amos.crypto",
+            "amos_mqtt",
+            *more,
+        )
         for name, more in COMMANDS_OF_THE_LEDGER.items()
     ),
     # A word to the supervisor and a durable write know nothing of players; each has one owner.
