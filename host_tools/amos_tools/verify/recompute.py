@@ -195,7 +195,7 @@ def _pool(period: Period, closing: Closing, payees: int) -> dict[str, object]:
 
 
 def _counts(tally: Tally, version: int) -> dict[str, object]:
-    named = ("by_clock", "late", "by_reception")
+    named: tuple[str, ...] = ("by_clock", "late", "by_reception")
     if version != 1:
         named = (*named, "by_enrolment", *FLAGS)
     counted = {"segments_" + name: tally.standing[name] for name in named}
