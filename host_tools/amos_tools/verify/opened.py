@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from itertools import islice
 
 from amos.crypto import key_id, verify
-from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_USAGE, Sign1, parse, parse_typed
+from amos.protocol.cose import HEADER_KID, HEADER_TYP, TYP_OPT_OUTS, TYP_USAGE, parse, parse_typed
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.ledger_limits import ENROLMENT_BYTES_MAX
 from amos.protocol.limits import OPT_OUTS_BYTES_MAX, SEGMENT_BYTES_MAX
 from amos.protocol.merkle import leaf_hash
 from amos.protocol.opt_outs import OptOuts
-from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, Usage
+from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, Usage, claimed_device_id
+from amos.protocol.usage_reader import ANY_DEVICE, open_usage
 from amos_batches.runner import Runner
 from amos_tools.verify.tree import ENTRY_BYTES_MAX, TILE_WIDTH
 
@@ -169,30 +170,28 @@ def _opt_outs(entry: bytes) -> list[OptOuts]:
 
 def _said(entry: bytes, keys: Mapping[bytes, bytes]) -> Said:
     try:
-        typ = parse(entry, ENTRY_BYTES_MAX).header.get(HEADER_TYP)
+        header = parse(entry, ENTRY_BYTES_MAX).header
     except ProtocolError:
         return None  # text, or what the walk refuses
-    if typ != TYP_USAGE:
+    if header.get(HEADER_TYP) != TYP_USAGE:
         return None
+    kid = bytes(header[HEADER_KID])
     try:
-        message = parse_typed(entry, TYP_USAGE, SEGMENT_BYTES_MAX)
-        kid = bytes(message.kid)
         if kid not in keys:
-            return Unsigned(kid, Usage.decode(message.payload).device_id)
-        message.check(keys[kid], verify)
-        return _usage_said(entry, message, Usage.decode(message.payload))
+            return Unsigned(kid, claimed_device_id(entry))
+        return _usage_said(entry, kid, open_usage(entry, keys[kid], verify, ANY_DEVICE))
     except SignatureError as error:
         return Fault(True, str(error))
     except ProtocolError as error:
         return Fault(False, str(error))
 
 
-def _usage_said(entry: bytes, message: Sign1, usage: Usage) -> UsageSaid:
+def _usage_said(entry: bytes, kid: bytes, usage: Usage) -> UsageSaid:
     stems: dict[int, int] = {}
     for stem, frames in zip(usage.stems, usage.frames, strict=True):
         stems[stem] = stems.get(stem, 0) + frames
     return UsageSaid(
-        kid=bytes(message.kid),
+        kid=kid,
         sha256=hashlib.sha256(entry).digest(),
         version=usage.version,
         device_id=usage.device_id,
