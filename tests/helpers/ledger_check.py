@@ -144,7 +144,9 @@ class Check:
                 self._right(path)
         for folder in ("manifests", "catalogues"):
             for path in (self.public / folder).glob("[!.]*"):
-                assert sha256(path.read_bytes()).hexdigest() == path.stem, f"{path}: another document than its name says"
+                assert sha256(path.read_bytes()).hexdigest() == path.stem, (
+                    f"{path}: another document than its name says"
+                )
 
     def _complete(self, head: Head) -> None:
         """A reader of the published checkpoint finds each tile and bundle, in its partial or in its full form."""
