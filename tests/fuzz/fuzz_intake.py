@@ -103,13 +103,14 @@ class Player:
         first = last.end_frame if goes_on else 0
         rows = [(chance.below(2), first + chance.below(SPAN // 2), 1 + chance.below(STEM_FRAMES), 5) for _ in range(6)]
         stems, starts, frames, flags = columns(rows, first)
-        started_ms = last.end_ms if last is not None else 0
+        started_ms = min(last.end_ms, FAR) if last is not None else 0
+        session = last.session if goes_on else min(last.session, FAR) + 1 if last is not None else 1
         version = last.version if last else 1 + chance.below(2)
         source = {"output_kind": 1, "pace": 1, "seed_root": NO_SEED_ROOT} if version == 2 else {}
         return Usage(
-            version=version, device_id=self.party.id, sequence=last.sequence + 1 if last else 1,
+            version=version, device_id=self.party.id, sequence=min(last.sequence, FAR) + 1 if last else 1,
             previous=hashlib.sha256(self.accepted[-1]).digest() if last else FIRST_PREVIOUS,
-            boot=last.boot if last else 1, session=(last.session if goes_on else last.session + 1) if last else 1,
+            boot=last.boot if last else 1, session=session,
             start_state=bytes(32), first_frame=first, end_frame=first + SPAN, rate_hz=RATE_HZ, start_ms=started_ms,
             end_ms=started_ms + 1000 * SPAN // RATE_HZ, clock=0, score=SCORE, tier=1,
             pack=last.pack if goes_on else self._packs[chance.below(8) == 0],

@@ -1,7 +1,6 @@
 """The ledger's desk: what an operator brings from others. What comes over the broker is in `fuzz_intake.py`."""
 
 import hashlib
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -26,9 +25,6 @@ SPAN = 60 * RATE_HZ
 STEM_FRAMES = 10 * RATE_HZ
 SCORE = hashlib.sha256(b"score").digest()
 
-FAST = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-"""Where the disk need not be waited for: nothing is unplugged here."""
-
 _TEMPLATE: list[tempfile.TemporaryDirectory[str]] = []
 
 
@@ -51,7 +47,7 @@ def parties() -> list[Party]:
 def a_ledger() -> tempfile.TemporaryDirectory[str]:
     """A copy of a ledger with a pack and every device enrolled; making one waits for the disk many times."""
     if not _TEMPLATE:
-        _TEMPLATE.append(tempfile.TemporaryDirectory(prefix="fuzz", dir=FAST))
+        _TEMPLATE.append(tempfile.TemporaryDirectory(prefix="fuzz"))
         examples = Examples()
         path = Path(_TEMPLATE[0].name) / "ledger"
         folder = init_folder(path, "ledger.example/fuzz", examples.operator.public_key, examples.publisher.public_key)
@@ -60,7 +56,7 @@ def a_ledger() -> tempfile.TemporaryDirectory[str]:
             for party in parties():
                 registry.enrol(folder, store, enrolment_of(party, examples.operator))
             registry.publish(folder, store)
-    copied = tempfile.TemporaryDirectory(prefix="fuzz", dir=FAST)
+    copied = tempfile.TemporaryDirectory(prefix="fuzz")
     shutil.copytree(Path(_TEMPLATE[0].name) / "ledger", Path(copied.name) / "ledger")
     return copied
 

@@ -1,4 +1,4 @@
-"""Judges a ledger by what the world saw of it, in words that share nothing with the ledger or with the codecs of `amos`.
+"""Judges a ledger by what the world saw of it; shares nothing with the ledger or with the codecs of `amos`.
 
 Given what couriers sent, the receipts that they got and the checkpoints that ever stood published, it asserts of the
 ledger's database and published folder:
@@ -29,7 +29,7 @@ COSE = b"\xd2"
 
 @dataclass
 class Seen:
-    """What the world saw: `receipts` are (segment, receipt) pairs, `checkpoints` signed notes, None is not looked at."""
+    """What the world saw: `receipts` are (segment, receipt) pairs, `checkpoints` signed notes; None is not known."""
 
     receipts: set[tuple[bytes, bytes]] = field(default_factory=set)
     checkpoints: set[bytes] = field(default_factory=set)

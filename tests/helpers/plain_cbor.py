@@ -1,4 +1,4 @@
-"""A reader of CBOR and of COSE_Sign1 that shares nothing with the codecs of `amos`: what judges them may not trust them.
+"""A reader of CBOR and COSE_Sign1 that shares nothing with the codecs of `amos`: what judges them may not trust them.
 
 It reads more than the project's subset and refuses nothing but what it cannot read; it verifies Ed25519 by PyNaCl.
 """
