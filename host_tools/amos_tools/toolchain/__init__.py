@@ -23,6 +23,7 @@ __all__ = [
     "mosquitto",
     "qemu_system_arm",
     "scsynth",
+    "strace",
     "word_bytes",
     "zsh",
 ]
@@ -125,6 +126,15 @@ def zsh() -> str | None:
         return programs.zsh()
     except ToolMissing as missing:
         _reasons["zsh"] = str(missing)
+        return None
+
+
+def strace() -> list[str] | None:
+    """The start of a command line that runs strace, with which tests kill a process at any system call."""
+    try:
+        return programs.strace()
+    except ToolMissing as missing:
+        _reasons["strace"] = str(missing)
         return None
 
 

@@ -35,6 +35,8 @@ ARM_GCC = (
     *("libgmp10", "libisl23", "libmpc3", "libmpfr6"),
 )
 ARM_GCC_RELEASE = "bookworm"  # as for ALSA: its programs start each other, with the machine's own C library
+# What `ld.so --list strace` names.
+STRACE = ("strace", "libc6", "libunwind8", "liblzma5", "libgcc-s1")
 ZSH_RELEASE = "bookworm"  # as for ALSA: it runs with the C library and the terminal library of the machine
 QEMU_ARM = "usr/bin/qemu-arm"  # linked statically, so nothing else is needed
 START_TIMEOUT_S = 60
@@ -206,6 +208,16 @@ def zsh() -> str:
 
     bundle = Bundle("zsh", ("zsh",), architecture(), release=ZSH_RELEASE)
     return program(unpacked(bundle, lambda root: _check_output([program(root), "--version"], "zsh ")))
+
+
+def strace() -> list[str]:
+    """The tracer of system calls, installed or fetched. Raises `ToolMissing`."""
+    installed = shutil.which("strace")
+    if installed is not None:
+        return [installed]
+    start = partial(_own_loader, program="usr/bin/strace")
+    bundle = Bundle("strace", STRACE, architecture())
+    return start(unpacked(bundle, lambda root: _check_output([*start(root), "-V"], "strace -- version")))
 
 
 def debian_data(package: str) -> Path:
