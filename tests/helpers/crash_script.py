@@ -4,6 +4,7 @@ Couriers send again what they have no receipt for, and operators repeat a comman
 the whole script runs again on a ledger that was killed, and comes to the same end.
 """
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -12,7 +13,7 @@ from typing import Any
 from every_kind import signed_opt_outs
 from ledger_check import Check, Seen
 
-from amos.protocol.answer import RECEIPTED
+from amos.protocol.answer import RECEIPTED, UNAVAILABLE
 from amos.protocol.loss import Loss, sign_loss
 from amos.protocol.revocation import Revocation, sign_revocation
 from amos.protocol.topics import ENROLMENT, TIME
@@ -27,9 +28,15 @@ from amos_ledger.rulings import rule, ruling_on
 from amos_ledger.settle_period import settle_period
 
 NOON = 1_793_534_400
-LATER = NOON + 40 * 86_400
+LATER = NOON + 3600
+"""After the closing, and near enough to `NOON` that the day can be begun again: a ledger refuses a clock a day back."""
+
 OLD_SEGMENTS = 236
 """In the log before the day begins, so that the 256th entry, which fills a tile, comes in it."""
+
+COMMANDS = ("pack", "ruling", "opt-outs", "loss", "closing", "revocation")
+COMMANDS_SAY = (LedgerError, OSError, sqlite3.Error)
+"""What a command may end with (`one_line_errors` makes a sentence of it). The ledger at work raises nothing at all."""
 
 Tell = Callable[[Any], None]
 
@@ -71,6 +78,7 @@ class Script:
             Revocation(version=1, device_id=forked.key.id, unix_s=NOON - 60), world.operator.id, world.operator.sign
         )
         begun, _lost, _also, after = (new.seal() for _ in range(4))
+        shown = (world.path / "public" / "checkpoint").read_bytes()
         forked_segments = [forked.seal(), twin.seal([(0, 0, 9)]), forked.seal()]
         played = [*self.old, *first, *second, *third, *fourth, *waiting, *forked.sealed, begun, after]
         self.counting = set(played)
@@ -87,14 +95,14 @@ class Script:
             ("ruling", lambda _ledger: self._rule(forked.key.id, twin.sealed[0])),
             ("tick", Ledger.tick),
             ("time", lambda ledger: ledger.date([nonce], (NOON + 60) * 1000)),
-            ("heads", lambda ledger: ledger.hear([(world.path / "public" / "checkpoint").read_bytes()])),
+            ("heads", lambda ledger: ledger.hear([shown])),
             ("opt-outs", lambda _ledger: add_opt_outs(self.folder, signed_opt_outs(world, 1, NOON - 99))),
             ("new device", self._take(NOON + 120, new, begun, after)),
             ("loss", lambda _ledger: declare_loss(self.folder, hole)),
             ("tick", Ledger.tick),
             ("closing", lambda _ledger: settle_period(self.folder, "2026-11", 10**9, "EUR")),
             ("revocation", lambda _ledger: self._revoke(gone)),
-            ("next month", self._take(LATER, plain, *fourth)),
+            ("after the closing", self._take(LATER, plain, *fourth)),
         ]
 
     @property
@@ -124,34 +132,39 @@ class Script:
             registry.revoke(self.folder, store, data)
             registry.publish(self.folder, store)
 
-    def run(self, tell: Tell) -> None:
-        """All of it, with one ledger at work. What is refused by name is told; nothing else may be raised."""
+    def run(self, tell: Tell, days: int = 1) -> None:
+        """All of it, with one ledger at work, `days` times. What is refused by name is told; nothing else may be
+        raised."""
         ledger = Ledger(self.folder)
-        for name, step in self.steps:
-            tell(("step", name))
-            try:
-                found = step(ledger)
-            except LedgerError as error:
-                tell(("refused", f"{name}: {error.name}: {error}"))
-                found = ()
-            tell(("saw", self.seen(found)))
+        for day in range(days):
+            tell(("day", day))
+            for name, step in self.steps:
+                try:
+                    found = step(ledger)
+                except COMMANDS_SAY as error:
+                    assert name in COMMANDS, f"{name}: {error!r}"
+                    tell(("refused", f"{name}: {error!r}"))
+                    found = ()
+                tell(("saw", self.seen(found)))
         ledger.close()
 
-    def seen(self, found: Any) -> tuple[list[tuple[bytes, int, bytes | None]], bytes]:
-        """(message, verdict, receipt) of the answers, and the checkpoint that stands published."""
+    def seen(self, found: Any) -> tuple[list[tuple[bytes, int, bytes | None, str | None]], bytes | None]:
+        """(message, verdict, receipt, detail) of the answers, and the checkpoint that stands published."""
         replies = found if isinstance(found, list) else []
         answers = [reply.answer for reply in replies if hasattr(reply, "answer")]
-        told = [(answer.message_sha256, answer.verdict, answer.receipt) for answer in answers]
-        return told, (self.world.path / "public" / "checkpoint").read_bytes()
+        told = [(answer.message_sha256, answer.verdict, answer.receipt, answer.detail) for answer in answers]
+        try:
+            return told, (self.world.path / "public" / "checkpoint").read_bytes()
+        except OSError:
+            return told, None  # reading fails as well, where everything does
 
 
 @dataclass
 class Witness:
-    """Gathers what the world saw, and judges the ledger by it."""
+    """Gathers what the world saw, and judges the ledger by it. `refusals` are those of the last day."""
 
     script: Script
     seen: Seen = field(default_factory=Seen)
-    verdicts: list[int] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -162,11 +175,13 @@ class Witness:
         assert kind != "raised", content
         if kind == "refused":
             self.refusals.append(content)
+        elif kind == "day":
+            self.refusals.clear()
         elif kind == "saw":
             answers, checkpoint = content
-            self.seen.checkpoints.add(checkpoint)
-            self.verdicts = [verdict for _message, verdict, _receipt in answers] or self.verdicts
-            for message, verdict, receipt in answers:
+            self.seen.checkpoints |= {checkpoint} - {None}
+            self.refusals += [f"unavailable: {detail}" for *_, verdict, _, detail in answers if verdict == UNAVAILABLE]
+            for message, verdict, receipt, _detail in answers:
                 assert (receipt is not None) == (verdict in RECEIPTED)
                 if message in self.script.sent and receipt is not None:
                     self.seen.receipts.add((self.script.sent[message], receipt))
@@ -183,8 +198,11 @@ class Witness:
         """A fresh process begins the day again; in the end everything is there that should be."""
         for reply in Ledger(self.script.folder).tick():
             self.hear(("saw", self.script.seen([reply])))
-        self.refusals.clear()
         self.script.run(self.hear)
+        return self.judge_end()
+
+    def judge_end(self) -> Check:
+        """What holds when the last day went undisturbed."""
         assert not self.refusals, self.refusals
         check = self.judge()
         assert {check.entries[index] for index in check.segments} == self.script.counting

@@ -6,10 +6,8 @@ sample runs always.
 """
 
 import random
-import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from crash_script import Script, Witness
@@ -17,25 +15,6 @@ from storage_faults import OPERATIONS, Operation, killed_at, recorded
 
 SAMPLE = 24
 TILE_WIDTH = 256
-
-
-@pytest.fixture(scope="module")
-def script(shared_world: Any) -> Script:
-    return Script(shared_world)
-
-
-@pytest.fixture(scope="module")
-def fresh(script: Script, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Witness]:
-    """Puts the ledger back as it was when the day began."""
-    path = script.world.path
-    kept = Path(shutil.copytree(path, tmp_path_factory.mktemp("kept") / "ledger"))
-
-    def again() -> Witness:
-        shutil.rmtree(path)
-        shutil.copytree(kept, path)
-        return Witness(script)
-
-    return again
 
 
 def kill_and_go_on(strace: list[str], witness: Witness, operation: Operation) -> bool:
