@@ -186,6 +186,13 @@ class Witness:
                 if message in self.script.sent and receipt is not None:
                     self.seen.receipts.add((self.script.sent[message], receipt))
 
+    def copy(self) -> "Witness":
+        """One that has seen the same so far."""
+        other = Witness(self.script)
+        other.seen.receipts |= self.seen.receipts
+        other.seen.checkpoints |= self.seen.checkpoints
+        return other
+
     def judge(self) -> Check:
         """What holds at any moment, whatever was interrupted."""
         world = self.script.world
