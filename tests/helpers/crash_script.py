@@ -47,9 +47,11 @@ class Script:
 
     sent      message's SHA-256 → the segment inside
     counting  the segments that the log has in the end
+    database  the address of the database, where it is not a file of the ledger's folder
     """
 
     world: Any
+    database: str | None = None
     steps: list[tuple[str, Callable[[Ledger], Any]]] = field(default_factory=list)
     sent: dict[bytes, bytes] = field(default_factory=dict)
     counting: set[bytes] = field(default_factory=set)
@@ -197,7 +199,7 @@ class Witness:
         """What holds at any moment, whatever was interrupted."""
         world = self.script.world
         self.seen.checkpoints.add((world.path / "public" / "checkpoint").read_bytes())
-        check = Check(world.path, world.folder.trust.origin, world.folder.public_key)
+        check = Check(world.path, world.folder.trust.origin, world.folder.public_key, self.script.database)
         check.all(self.seen)
         return check
 

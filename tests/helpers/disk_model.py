@@ -15,7 +15,7 @@ from typing import TypeVar
 
 SECTOR_BYTES = 512
 TRACED = (
-    *("open", "openat", "lseek", "write", "pwrite64", "ftruncate", "fsync", "fdatasync", "sendto"),
+    *("open", "openat", "lseek", "write", "pwrite64", "ftruncate", "fsync", "fdatasync", "sendmsg"),
     *("rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat", "rmdir", "mkdir", "mkdirat"),
 )
 STRACE_FLAGS = ("-y", "-xx", "-s", str(1 << 24))

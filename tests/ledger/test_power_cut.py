@@ -47,7 +47,7 @@ def moments(recording: list[Call], fresh: Callable[[], Witness]) -> Iterator[tup
     disk = Disk(witness.script.world.path)
     count = 0
     for call in recording:
-        if call.name == "sendto":
+        if call.name == "sendmsg":
             witness.hear(pickle.loads(call.strings[0]))
             continue
         disk.do(call)
