@@ -134,7 +134,7 @@ class Script:
             registry.revoke(self.folder, store, data)
             registry.publish(self.folder, store)
 
-    def run(self, tell: Tell, days: int = 1) -> None:
+    def run(self, tell: Tell, days: int = 1, close: bool = True) -> None:
         """All of it, with one ledger at work, `days` times. What is refused by name is told; nothing else may be
         raised."""
         ledger = Ledger(self.folder)
@@ -148,7 +148,8 @@ class Script:
                     tell(("refused", f"{name}: {error!r}"))
                     found = ()
                 tell(("saw", self.seen(found)))
-        ledger.close()
+        if close:
+            ledger.close()
 
     def seen(self, found: Any) -> tuple[list[tuple[bytes, int, bytes | None, str | None]], bytes | None]:
         """(message, verdict, receipt, detail) of the answers, and the checkpoint that stands published."""

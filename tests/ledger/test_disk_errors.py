@@ -31,7 +31,10 @@ def live_on(ran: Ran, witness: Witness) -> None:
 def operations(
     strace: list[str], script: Script, fresh: Callable[[], Witness], tmp_path_factory: Any
 ) -> list[Operation]:
-    return recorded(strace, FAILING, fresh().script.run, tmp_path_factory.mktemp("trace") / "trace")
+    """Those of the first day, which a second one may follow in the same process."""
+    return recorded(
+        strace, FAILING, partial(fresh().script.run, close=False), tmp_path_factory.mktemp("trace") / "trace"
+    )
 
 
 @pytest.mark.parametrize("error", ERRORS)
