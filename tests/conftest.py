@@ -74,6 +74,12 @@ def alsa() -> str:
 
 
 @pytest.fixture(scope="session")
+def strace() -> list[str]:
+    """The start of a command line that runs strace."""
+    return toolchain.strace() or missing(toolchain.explain("strace"))
+
+
+@pytest.fixture(scope="session")
 def mosquitto() -> list[str]:
     """The start of a command line that runs the mosquitto broker."""
     return toolchain.mosquitto() or missing(toolchain.explain("mosquitto"))

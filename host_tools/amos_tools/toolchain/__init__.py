@@ -24,6 +24,7 @@ __all__ = [
     "mosquitto",
     "qemu_system_arm",
     "scsynth",
+    "strace",
     "word_bytes",
     "zsh",
 ]
@@ -136,6 +137,15 @@ def go() -> Path | None:
         return programs.go()
     except ToolMissing as missing:
         _reasons["go"] = str(missing)
+        return None
+
+
+def strace() -> list[str] | None:
+    """The start of a command line that runs strace, with which tests kill a process at any system call."""
+    try:
+        return programs.strace()
+    except ToolMissing as missing:
+        _reasons["strace"] = str(missing)
         return None
 
 

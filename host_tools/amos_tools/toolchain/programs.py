@@ -35,6 +35,8 @@ ARM_GCC = (
     *("libgmp10", "libisl23", "libmpc3", "libmpfr6"),
 )
 ARM_GCC_RELEASE = "bookworm"  # as for ALSA: its programs start each other, with the machine's own C library
+# What `ld.so --list strace` names.
+STRACE = ("strace", "libc6", "libunwind8", "liblzma5", "libgcc-s1")
 ZSH_RELEASE = "bookworm"  # as for ALSA: it runs with the C library and the terminal library of the machine
 # With Go's library for signed notes and Merkle logs, which the tests check ours with.
 GO = ("golang-1.19-go", "golang-golang-x-mod-dev")
@@ -246,6 +248,16 @@ def go() -> Path:
         _check_output([str(compiler), "-V"], "compile version go1.19")
 
     return unpacked(Bundle("go", GO, architecture(), only=GO_ONLY, release=GO_RELEASE), check)
+
+
+def strace() -> list[str]:
+    """The tracer of system calls, installed or fetched. Raises `ToolMissing`."""
+    installed = shutil.which("strace")
+    if installed is not None:
+        return [installed]
+    start = partial(_own_loader, program="usr/bin/strace")
+    bundle = Bundle("strace", STRACE, architecture())
+    return start(unpacked(bundle, lambda root: _check_output([*start(root), "-V"], "strace -- version")))
 
 
 def debian_data(package: str) -> Path:
