@@ -91,7 +91,8 @@ class Player:
         usage = Usage(
             version=VERSION, device_id=self.key.id, sequence=self._sequence + 1, previous=self._previous,
             boot=self._session, session=self._session, start_state=bytes(32), first_frame=first,
-            end_frame=first + SPAN, rate_hz=RATE_HZ, start_ms=played * SEGMENT_S * 1000, end_ms=(played + 1) * SEGMENT_S * 1000,
+            end_frame=first + SPAN, rate_hz=RATE_HZ,
+            start_ms=played * SEGMENT_S * 1000, end_ms=(played + 1) * SEGMENT_S * 1000,
             clock=CLOCK_SYNCHRONISED, anchor_unix_ms=self._anchor_s * 1000, anchor_ms=0, pack=self._pack,
             score=bytes(32), tier=1, stems=array("H", self._stems()),
             starts=array("I", [step if index else 0 for index in rows]),

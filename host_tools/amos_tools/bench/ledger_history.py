@@ -1,5 +1,5 @@
-"""The past of a fleet, written into a ledger's database as intake would have left it: how section `ledger` gets a log of
-millions of segments in minutes.
+"""The past of a fleet, written into a ledger's database as intake would have left it: how section `ledger` gets a log
+of millions of segments in minutes.
 
 Each row is a copy of one that intake wrote, with its own place, number and hash. Entries are random bytes; the tree
 over them is grown as ever, so roots, receipts and published files are what they would be.
@@ -151,8 +151,7 @@ class History:
 
 
 def path_hashes(leaf: int, size: int) -> int:
-    """Count of hashes from a leaf to the root of `size` leaves: all levels below the first tree that ends behind it, and
-    one for each complete subtree beside it."""
+    """Count of hashes from a leaf to the root of `size` leaves (RFC 9162 §2.1.3.1)."""
     last, count = size - 1, 0
     while last > 0:
         if leaf & 1 or leaf < last:

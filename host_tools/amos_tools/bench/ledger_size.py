@@ -1,4 +1,4 @@
-"""How what the ledger does grows with its log: appending, taking in, a receipt of any leaf, starting, looking, storing."""
+"""How what the ledger does grows with its log: appending, taking in, a receipt of any leaf, starting, storing."""
 
 import random
 import sqlite3
@@ -162,30 +162,23 @@ def _receipt_ms(fleet: Fleet, store: Store) -> float:
 
 def flatness(small: Size, large: Size) -> list[Figure]:
     """What grows, as the ratio of a large log to a small one, and what is promised of any."""
-    of = f"{large.leaves:,} leaves / {small.leaves:,}"
-    ratios = {
-        "time per append": (large.append_us / small.append_us, f"{large.append_us:.0f} us"),
-        "intake of a segment": (large.intake / small.intake, f"{large.intake_us:.0f} us, {large.intake:.1f} x bare"),
-        "database bytes per segment": (
-            large.database_bytes / small.database_bytes,
-            f"{large.database_bytes:,.0f} bytes",
-        ),
-        "published bytes per segment": (
-            large.published_bytes / small.published_bytes,
-            f"{large.published_bytes:,.0f} bytes",
-        ),
-    }
-    bounds = {
-        f"a receipt of any of {large.leaves:,} leaves": (large.receipt_ms, "ms", RECEIPT_MS_MAX),
-        f"starting with {large.leaves:,} leaves": (large.start_s, "s", START_S_MAX),
-    }
-    looks = {"status": (large.status_s * 1000, "ms"), "a scrape of metrics": (large.metrics_ms, "ms")}
+    of, leaves = f"{large.leaves:,} leaves / {small.leaves:,}", f"{large.leaves:,} leaves"
+    flat = ("at most", FLAT)
+
+    def ratio(name: str, of_large: float, of_small: float, note: str) -> Figure:
+        return Figure("ledger", f"{name}, {of}", of_large / of_small, "x", flat, note)
+
+    stored, published = large.database_bytes, large.published_bytes
     note = f"CPU, {large.devices:,} devices"
     return [
-        *(
-            Figure("ledger", f"{name}, {of}", value, "x", ("at most", FLAT), note)
-            for name, (value, note) in ratios.items()
+        ratio("time per append", large.append_us, small.append_us, f"{large.append_us:.0f} us"),
+        ratio(
+            "intake of a segment", large.intake, small.intake, f"{large.intake_us:.0f} us, {large.intake:.1f} x bare"
         ),
-        *(Figure("ledger", name, value, unit, ("at most", limit)) for name, (value, unit, limit) in bounds.items()),
-        *(Figure("ledger", f"{name} of {large.leaves:,} leaves", *found, None, note) for name, found in looks.items()),
+        ratio("database bytes per segment", stored, small.database_bytes, f"{stored:,.0f} bytes"),
+        ratio("published bytes per segment", published, small.published_bytes, f"{published:,.0f} bytes"),
+        Figure("ledger", f"a receipt of any of {leaves}", large.receipt_ms, "ms", ("at most", RECEIPT_MS_MAX)),
+        Figure("ledger", f"starting with {leaves}", large.start_s, "s", ("at most", START_S_MAX)),
+        Figure("ledger", f"status of {leaves}", large.status_s * 1000, "ms", None, note),
+        Figure("ledger", f"a scrape of metrics of {leaves}", large.metrics_ms, "ms", None, note),
     ]
