@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from amos_tools.bench import ledger_size
+from amos_tools.bench import ledger_setup, ledger_size
 from amos_tools.bench.figure import Figure, note_progress
 from amos_tools.bench.ledger_fleet import NOON, SEGMENT_S, Fleet
 from amos_tools.bench.ledger_intake import intake_s, verification_s
@@ -23,7 +23,9 @@ def measure(scale: float) -> list[Figure]:
     players = max(32, round(ledger_size.PLAYERS * min(scale, 1)))
     sizes = [round(size * scale) for size in (ledger_size.SMALL, ledger_size.LARGE)]
     small, large = (measured_size(leaves, ledger_size.SEGMENTS, players) for leaves in sizes)
-    return [*found, *ledger_size.flatness(small, large)]
+    stored = large.database_bytes + large.published_bytes
+    found += ledger_size.flatness(small, large)
+    return found + ledger_setup.figures(large.verification_us, large.intake, stored)
 
 
 def _intake(batch: int, wanted: float, scale: float) -> Figure:
