@@ -20,6 +20,8 @@ from amos.edges.durable_host import write_whole
 from amos.edges.private_host import open_private
 from amos.protocol.checkpoint_host import check_origin
 from amos.protocol.errors import MessageError
+from amos.protocol.key_line_host import KeyLine
+from amos.protocol.rotation import OPERATOR
 from amos_ledger.errors import AlreadyServing, KeyUnusable, LedgerExists, NotALedger, OlderSchema, StorageFailed
 from amos_ledger.store.store import Store
 
@@ -32,7 +34,8 @@ _FOLDER_MODE = 0o711
 
 @dataclass(frozen=True)
 class Trust:
-    """Whose signatures count: of enrolments the operator's, of packs and catalogues the publisher's."""
+    """Whose signatures count: of enrolments the operator's, of packs and catalogues the publisher's. The operator's key
+    may have given way to another since (`Folder.operator_line`)."""
 
     origin: str
     operator_key: bytes
@@ -88,6 +91,17 @@ class Folder:
             store.close()
             raise KeyUnusable(f"{self.path}: expected {_KEY} and {_TRUST} to be those of {STORE_NAME}, found others")
         return store
+
+    def operator_line(self, store: Store) -> KeyLine:
+        """The operator's keys as the log has them: which is in force follows from the log, so that an older trust.json
+        brings none back. trust.json keeps the first. Raises `KeyUnusable`."""
+        line = store.rotations.line(OPERATOR, self.trust.operator_key)
+        if self.trust.operator_key != line.keys[0]:
+            raise KeyUnusable(
+                f"{self.path / _TRUST}: expected the operator's key with which the log began, {line.keys[0].hex()},"
+                f" found {self.trust.operator_key.hex()}"
+            )
+        return line
 
     @contextmanager
     def publishing(self) -> Iterator[None]:

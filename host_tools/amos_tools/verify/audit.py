@@ -16,15 +16,16 @@ from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, CHECKPOINT_BYTES_MA
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.merkle import leaf_hash, root_from_path
-from amos_tools.verify.errors import Difference, same
+from amos_tools.verify.errors import Difference, VerifyError, same
 from amos_tools.verify.forgone import given_up_in
 from amos_tools.verify.keys import Keys
+from amos_tools.verify.lines import LineReader, Lines
 from amos_tools.verify.log import Log, walk
-from amos_tools.verify.note import Checkpoint, open_checkpoint
+from amos_tools.verify.note import Checkpoint, Note, check_note, read_note
 from amos_tools.verify.published import Published
 from amos_tools.verify.reader import PathTo, Statement, read_statement
 from amos_tools.verify.recompute import cores, roll_up
-from amos_tools.verify.tree import check_tiles, leaf_hashes, read_entries, root_of
+from amos_tools.verify.tree import check_tiles, read_entries, root_of
 
 USAGE_PROOFS_MAX = 256
 """Paths that a statement carries; see `amos_ledger.settlement.statement`."""
@@ -61,14 +62,14 @@ class Audit:
     def __init__(self, published: Published, keys: Keys) -> None:
         self._published = published
         self._keys = keys
-        note = published.read("checkpoint", CHECKPOINT_BYTES_MAX)
-        self._checkpoint = open_checkpoint("checkpoint", note, keys.ledger, keys.origin)
-        self._leaves = leaf_hashes(read_entries(published, self._checkpoint.size))
+        note = read_note("checkpoint", published.read("checkpoint", CHECKPOINT_BYTES_MAX), keys.origin)
+        self._checkpoint, self._leaves, self._lines = _read_log(published, keys, note)
         tiles = check_tiles(published, self._leaves)
         same("root of the published entries", self._checkpoint.root, root_of(self._leaves))
         self._checked: tuple[str, ...] = (
             f"checkpoint of {self._checkpoint.size} entries by the pinned ledger key",
             f"{self._checkpoint.size} published entries give its root, and {_counted(tiles, 'hash tile')} agree",
+            *self._lines.said(),
         )
         self._periods: dict[bytes, PeriodFacts] = {}
 
@@ -121,13 +122,13 @@ class Audit:
 
     def _open_earlier(self, label: str, note: bytes) -> Checkpoint:
         """A checkpoint of this log whose entries are the first of the published ones."""
-        then = open_checkpoint(label, note, self._keys.ledger, self._checkpoint.origin)
+        then = self._lines.check_note(label, read_note(label, note, self._checkpoint.origin))
         if then.size > self._checkpoint.size:
             raise Difference(f"{label}.size", f"at most {self._checkpoint.size}, as published", then.size)
         root = root_of(self._leaves[: then.size])
         if root != then.root:
             entries = read_entries(self._published, self._checkpoint.size)
-            index = given_up_in(entries, self._keys.operator, then.size, then.root)
+            index = given_up_in(entries, self._lines.operator, then.size, then.root)
             if index is not None:
                 given_up = f"{then.root.hex()}, which the operator gave up as lost in entry {index}"
                 raise Difference(f"{label}.root", root, given_up)
@@ -138,7 +139,7 @@ class Audit:
         entry = statement.closing_entry
         if entry not in self._periods:
             try:
-                closing = open_closing(entry, self._keys.ledger, verify)
+                closing = open_closing(entry, self._lines.ledger.at(statement.closing.index), verify)
             except ProtocolError as error:
                 raise Difference("proof.closing.entry", "a closing by the pinned ledger key", error) from None
             self._periods[entry] = self._recompute(closing, statement.closing.index, entry)
@@ -149,7 +150,7 @@ class Audit:
         if self._published.read(name, CLOSING_BYTES_MAX) != entry:
             raise Difference(name, f"entry {index} of the log", "other bytes")
         entries = read_entries(self._published, self._checkpoint.size)
-        log = walk(entries, self._checkpoint.origin, index, closing, self._keys)
+        log = walk(entries, self._checkpoint.origin, index, closing, self._keys.publisher, self._lines)
         catalogue_bytes = self._published.read_hashed("catalogues", closing.catalogue_sha256, CATALOGUE_BYTES_MAX)
         try:
             catalogue = open_catalogue(catalogue_bytes, self._keys.publisher, verify)
@@ -185,6 +186,26 @@ class Audit:
             same(f"{label}.leaf_hash", self._leaves[leaf], found)
             _check_path(f"{label}.path", found, step, then.size, then.root)
         return len(statement.usage)
+
+
+def _read_log(published: Published, keys: Keys, note: Note) -> tuple[Checkpoint, list[bytes], Lines]:
+    """The published checkpoint, verified, the leaf hashes of its entries, and the lines of keys that these tell of."""
+    refused: Difference | None = None
+    try:
+        check_note("checkpoint", note, keys.ledger)
+    except Difference as error:
+        refused = error  # it may be by a later key of the line, of which the entries tell
+    leaves, reader = [], LineReader(note.says.origin, keys)
+    try:
+        for index, entry in enumerate(read_entries(published, note.says.size)):
+            leaves.append(leaf_hash(entry))
+            reader.take(index, entry)
+        lines = reader.lines()
+        return lines.check_note("checkpoint", note), leaves, lines
+    except VerifyError:
+        if refused is not None and not reader.followed:
+            raise refused from None
+        raise
 
 
 class _Manifests:

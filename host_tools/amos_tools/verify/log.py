@@ -4,7 +4,7 @@ What is said of each device is held together in `devices.py`; kept of the settle
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -12,14 +12,16 @@ from amos.crypto import verify
 from amos.protocol.batch import batch_unix_s
 from amos.protocol.closing import TYP_STATEMENT, Closing, open_closing
 from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_USAGE, parse
-from amos.protocol.enrolment import TYP_ENROLMENT, open_enrolment
+from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
-from amos.protocol.forgone import TYP_FORGONE, open_forgone
+from amos.protocol.forgone import TYP_FORGONE, Forgone, open_forgone
+from amos.protocol.key_line_host import Verify
 from amos.protocol.log_text import genesis_entry
-from amos.protocol.loss import TYP_LOSS, open_loss
+from amos.protocol.loss import TYP_LOSS, Loss, open_loss
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
-from amos.protocol.quarantine import TYP_RULING, open_ruling
-from amos.protocol.revocation import TYP_REVOCATION, open_revocation
+from amos.protocol.quarantine import TYP_RULING, Ruling, open_ruling
+from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
+from amos.protocol.rotation import TYP_ROTATION
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, Usage, claimed_device_id
 from amos.protocol.usage_reader import open_usage
 from amos_tools.verify.decided import Decided
@@ -36,9 +38,19 @@ from amos_tools.verify.devices import (
 )
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.forgone import GivenUp
-from amos_tools.verify.keys import Keys
+from amos_tools.verify.lines import Lines
 from amos_tools.verify.standing import PLAY_AGE_S_MAX, flags
 from amos_tools.verify.tree import ENTRY_BYTES_MAX
+
+
+WORDS: dict[object, Callable[[bytes, bytes, Verify], object]] = {
+    TYP_ENROLMENT: open_enrolment,
+    TYP_REVOCATION: open_revocation,
+    TYP_LOSS: open_loss,
+    TYP_FORGONE: open_forgone,
+    TYP_RULING: open_ruling,
+}
+"""Type → what opens it, of what the operator signs."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +84,8 @@ class Log:
     catalogue_serial  under which the log names the catalogue of the target; None where it names none
     """
 
-    keys: Keys
+    publisher_key: bytes
+    lines: Lines
     origin: str
     target: int
     target_closing: Closing
@@ -91,14 +104,17 @@ class Log:
     target_leaves: frozenset[int] = frozenset()
 
 
-def walk(entries: Iterable[bytes], origin: str, target: int, closing: Closing, keys: Keys) -> Log:
-    """Check every entry; keep the readings that `closing`, the entry at `target`, settles. Raises `Difference`."""
+def walk(
+    entries: Iterable[bytes], origin: str, target: int, closing: Closing, publisher_key: bytes, lines: Lines
+) -> Log:
+    """Check every entry; keep the readings that `closing`, the entry at `target`, settles. `lines` are those that the
+    same entries gave. Raises `Difference`."""
     for first, count in closing.ranges():
         if first + count > target:
             raise Difference(
                 f"entry {target}: closing.settled", f"leaves below {target}", f"{first} to {first + count - 1}"
             )
-    log = Log(keys, origin, target, closing, target_leaves=frozenset(closing.leaves()))
+    log = Log(publisher_key, lines, origin, target, closing, target_leaves=frozenset(closing.leaves()))
     for index, entry in enumerate(entries):
         _take(log, index, entry)
     check_gaps(log.devices)
@@ -124,34 +140,43 @@ def _take(log: Log, index: int, entry: bytes) -> None:
         typ = parse(entry, ENTRY_BYTES_MAX).header.get(HEADER_TYP)
         if typ == TYP_USAGE:
             _take_usage(log, index, entry)
-        elif typ == TYP_ENROLMENT:
-            enrolment = open_enrolment(entry, log.keys.operator, verify)
-            take_enrolment(log.devices, label, enrolment, log.received is not None)
         elif typ == TYP_OPT_OUTS:
-            _take_opt_outs(log, index, open_opt_outs(entry, log.keys.publisher, verify))
-        elif typ == TYP_REVOCATION:
-            take_revocation(log.devices, label, open_revocation(entry, log.keys.operator, verify))
-        elif typ == TYP_LOSS:
-            take_loss(log.devices, label, open_loss(entry, log.keys.operator, verify))
-        elif typ == TYP_FORGONE:
-            log.given_up.take(index, open_forgone(entry, log.keys.operator, verify))
-        elif typ == TYP_RULING:
-            log.decided.take_ruling(label, open_ruling(entry, log.keys.operator, verify))
+            _take_opt_outs(log, index, open_opt_outs(entry, log.publisher_key, verify))
         elif typ == TYP_STATEMENT:
             check_gaps(log.devices)
-            closing = open_closing(entry, log.keys.ledger, verify)
+            closing = open_closing(entry, log.lines.ledger.at(index), verify)
             log.decided.check_closing(label, closing)
             if index == log.target:
                 log.catalogue_serial = log.decided.paying_serial
             _take_closing(log, index, closing)
+        elif typ in WORDS:
+            _take_word(log, index, log.lines.operator.open_at(index, entry, WORDS[typ], verify))
+        elif typ == TYP_ROTATION:
+            pass  # it is one that the lines were made of
         else:
             raise Difference(
-                f"{label}: typ", "usage, enrolment, revocation, ruling, forgone, loss, opt-outs or closing", typ
+                f"{label}: typ", "usage, enrolment, revocation, ruling, forgone, loss, rotation, opt-outs or closing", typ
             )
     except SignatureError as error:
         raise Difference(f"{label}: signature", "one that verifies", f"one that does not ({error})") from None
     except ProtocolError as error:
         raise Difference(label, "a message of its format", f"a fault ({error})") from None
+
+
+def _take_word(log: Log, index: int, word: object) -> None:
+    """What the operator signed."""
+    label = f"entry {index}"
+    if isinstance(word, Enrolment):
+        take_enrolment(log.devices, label, word, log.received is not None)
+    elif isinstance(word, Revocation):
+        take_revocation(log.devices, label, word)
+    elif isinstance(word, Loss):
+        take_loss(log.devices, label, word)
+    elif isinstance(word, Forgone):
+        log.given_up.take(index, word)
+    else:
+        assert isinstance(word, Ruling)
+        log.decided.take_ruling(label, word)
 
 
 def _take_opt_outs(log: Log, index: int, opt_outs: OptOuts) -> None:
