@@ -17,6 +17,7 @@ from amos_tools.cli import app
 from amos_tools.verify.audit import Audit
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.keys import Keys
+from amos_tools.verify.lines import LineReader
 from amos_tools.verify.log import walk
 from amos_tools.verify.published import Published
 from signed_usage import sign_usage
@@ -279,7 +280,9 @@ def test_the_verifier_finds_a_segment_by_a_key_that_was_not_in_force(world: Any)
             return []
 
     def walked(*more: bytes) -> int:
-        return walk([*entries, *more], keys.origin or "", len(entries) + 9, Never(), keys).segments  # type: ignore[arg-type]
+        lines = LineReader(keys.origin or "", keys).lines()
+        found = walk([*entries, *more], keys.origin or "", len(entries) + 9, Never(), keys.publisher, lines)  # type: ignore[arg-type]
+        return found.segments
 
     assert walked(good) == 2
     for entry, said in (

@@ -83,9 +83,7 @@ def open_by(
         raise
 
 
-def _opens(
-    key: bytes, data: bytes, open_message: Callable[[bytes, bytes, Verify], Opened], verify: Verify
-) -> bool:
+def _opens(key: bytes, data: bytes, open_message: Callable[[bytes, bytes, Verify], Opened], verify: Verify) -> bool:
     try:
         open_message(data, key, verify)
     except ProtocolError:
@@ -105,7 +103,7 @@ def rotation_of(entry: bytes, verify: Verify) -> Rotation | None:
 
 
 class LinesOfLog:
-    """The lines of keys that a log has, found by taking its entries one by one; `pinned` is role → a key of its line."""
+    """The lines of keys that a log has, found by taking its entries in order; `pinned` is role → a key of its line."""
 
     def __init__(self, origin: str, pinned: Mapping[int, bytes], verify: Verify) -> None:
         self._origin = origin
@@ -114,7 +112,8 @@ class LinesOfLog:
         self._found: dict[int, KeyLine] = {}
 
     def take(self, index: int, entry: bytes) -> Rotation | None:
-        """The rotation that the entry at `index` is, None for another entry. Raises `ProtocolError` for one that goes on no line."""
+        """The rotation that the entry at `index` is, None for another entry. Raises `ProtocolError` for one that
+        goes on no line."""
         rotation = rotation_of(entry, self._verify)
         if rotation is not None:
             line = self._found.setdefault(rotation.role, KeyLine(rotation.role, self._origin, rotation.old_key))

@@ -25,9 +25,7 @@ def signed_rotation(role: int, origin: str, number: int, old: bytes, new: bytes,
     draft = Rotation(**facts, until_unix_s=None, possession=bytes(64))
     proof = crypto.sign(new, draft.possession_message())
     return bytes(
-        sign_rotation(
-            Rotation(**facts, until_unix_s=None, possession=proof), lambda message: crypto.sign(old, message)
-        )
+        sign_rotation(Rotation(**facts, until_unix_s=None, possession=proof), lambda message: crypto.sign(old, message))
     )
 
 

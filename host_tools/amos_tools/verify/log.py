@@ -42,7 +42,6 @@ from amos_tools.verify.lines import Lines
 from amos_tools.verify.standing import PLAY_AGE_S_MAX, flags
 from amos_tools.verify.tree import ENTRY_BYTES_MAX
 
-
 WORDS: dict[object, Callable[[bytes, bytes, Verify], object]] = {
     TYP_ENROLMENT: open_enrolment,
     TYP_REVOCATION: open_revocation,
@@ -155,7 +154,9 @@ def _take(log: Log, index: int, entry: bytes) -> None:
             pass  # it is one that the lines were made of
         else:
             raise Difference(
-                f"{label}: typ", "usage, enrolment, revocation, ruling, forgone, loss, rotation, opt-outs or closing", typ
+                f"{label}: typ",
+                "usage, enrolment, revocation, ruling, forgone, loss, rotation, opt-outs, closing",
+                typ,
             )
     except SignatureError as error:
         raise Difference(f"{label}: signature", "one that verifies", f"one that does not ({error})") from None

@@ -53,8 +53,8 @@ def read_note(label: str, note: bytes, origin: str | None) -> Note:
 
 
 def open_checkpoint(label: str, note: bytes, ledger_key: bytes, origin: str | None) -> Checkpoint:
-    """Read, and verify the ledger's signature. Lines of other signers (witnesses, another key of the ledger's) are passed
-    over. Raises `Unreadable` or `Difference`."""
+    """Read, and verify the ledger's signature. Lines of other signers (witnesses, another key of the ledger's) are
+    passed over. Raises `Unreadable` or `Difference`."""
     return check_note(label, read_note(label, note, origin), ledger_key)
 
 
