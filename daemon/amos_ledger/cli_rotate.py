@@ -1,12 +1,16 @@
-"""`amos ledger rotate-operator`: another key of the operator's counts from here on."""
+"""`amos ledger rotate-operator` and `rotate-key`: another key of the operator's, or of the ledger's, from here on."""
 
 from pathlib import Path
 from typing import Annotated
 
-from amos_cli.output import AsJson, print_json
+import typer
+
+from amos.protocol.limits import ROTATIONS_MAX, TRANSITION_S_MAX
+from amos_cli.durations import seconds_of
+from amos_cli.output import AsJson, UsageError, print_json
 from amos_cli.paths import file_argument
 from amos_ledger import registry, rotating
-from amos_ledger.command import LedgerFolder, one_line_errors
+from amos_ledger.command import LedgerFolder, one_line_errors, utc
 from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
 
@@ -28,3 +32,29 @@ def rotate_operator(
         return print_json({"number": rotation.number, "operator_key": key, "fresh": fresh})
     state = "counts from here on" if fresh else "was brought before"
     print(f"key {rotation.number} of the operator's {state}: {key}")
+
+
+def rotate_key(
+    folder: LedgerFolder,
+    transition: Annotated[
+        str, typer.Option(metavar="TIME", help="So long the old key signs beside, e.g. 90d; 0d where it was stolen.")
+    ] = "90d",
+    number: Annotated[
+        int | None,
+        typer.Option(min=1, max=ROTATIONS_MAX, help="Which change it is to be, counted from 1; again is no error."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make another key of the ledger's own and sign with it from here on. Not while the ledger serves."""
+    with one_line_errors(folder, as_json):
+        transition_s = 0 if transition == "0d" else seconds_of(transition, "--transition")
+        if transition_s > TRANSITION_S_MAX:
+            raise UsageError(f"--transition: expected at most {TRANSITION_S_MAX // 86_400}d, found {transition}")
+        rotation, fresh = rotating.rotate_ledger(Folder(folder), transition_s, number)
+    key, until_unix_s = rotation.new_key.hex(), rotation.until_unix_s or 0
+    if as_json:
+        facts = {"number": rotation.number, "public_key": key, "old_key": rotation.old_key.hex()}
+        return print_json(facts | {"until_unix_s": until_unix_s, "fresh": fresh})
+    state = "signs from here on" if fresh else "signs already"
+    print(f"key {rotation.number} of the ledger's {state}: {key}")
+    print(f"  the one before signs beside it until {utc(until_unix_s)}: {rotation.old_key.hex()}")

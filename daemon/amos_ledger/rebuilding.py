@@ -66,7 +66,7 @@ def rebuild_folder(folder: Folder, now_ms: int, at: Callable[[str], None] = lamb
             new.with_name(new.name + suffix).unlink(missing_ok=True)
         with ExitStack() as held:
             old = _lock(folder, held)
-            Store.create(new, folder.trust.origin, folder.public_key)
+            Store.create(new, folder.trust.origin, folder.line.keys[0])
             with Store(new) as store:
                 made = _fill(folder, store, head, now_ms)
             at("made")
@@ -206,7 +206,7 @@ def _without_unsound_receipts(folder: Folder, store: Store) -> int:
     sizes = set()
     bad = []
     for index, receipt, head_size in store.receipts():
-        if receipt_fault(store, store.log.entry(index), receipt, index, head_size, folder.public_key, roots):
+        if receipt_fault(store, store.log.entry(index), receipt, index, head_size, folder.line, roots):
             bad.append(index)
         else:
             sizes.add(head_size)

@@ -1,21 +1,31 @@
 """Receipts as they are stored, held against the entry and the tree that they are for."""
 
 import sqlite3
+from functools import partial
 
-from amos.crypto import verify
-from amos.protocol.errors import ProtocolError
-from amos.protocol.receipt import parse_receipt
+from amos.crypto import key_id, verify
+from amos.protocol.errors import ProtocolError, SignatureError
+from amos.protocol.key_line_host import KeyLine
+from amos.protocol.receipt import Receipt, parse_receipt
+from amos.protocol.signing import sign_receipt
 from amos_ledger.errors import EntryDamaged, LedgerError
+from amos_ledger.folder import Folder
 from amos_ledger.store.store import Store
 
 
 def receipt_fault(
-    store: Store, entry: bytes, receipt: bytes, index: int, head_size: int | None, key: bytes, roots: dict[int, bytes]
+    store: Store,
+    entry: bytes,
+    receipt: bytes,
+    index: int,
+    head_size: int | None,
+    line: KeyLine,
+    roots: dict[int, bytes],
 ) -> str:
     """What is wrong with the receipt of the entry at `index`, "" for nothing. `roots` remembers those of `store`."""
     try:
         parsed = parse_receipt(receipt)
-        root, size = parsed.check(entry, key, verify), parsed.tree_size
+        root, size = parsed.check(entry, key_of(line, parsed), verify), parsed.tree_size
         if size not in roots:
             roots[size] = store.root(size)
         if (parsed.leaf_index, size, root) != (index, head_size, roots[size]):
@@ -25,13 +35,30 @@ def receipt_fault(
     return ""
 
 
-def check_receipt(store: Store, index: int, receipt: bytes, key: bytes) -> None:
-    """Raise `EntryDamaged` unless the ledger with this key vouches by it for the entry at `index`."""
+def key_of(line: KeyLine, receipt: Receipt) -> bytes:
+    """The key of the ledger's that the receipt names. Raises `SignatureError`."""
+    key = line.by_id(receipt.message.kid)
+    if key is None:
+        raise SignatureError(f"receipt: expected one by a key of the ledger's, found {receipt.message.kid.hex()}")
+    return key
+
+
+def check_receipt(store: Store, index: int, receipt: bytes, line: KeyLine) -> tuple[Receipt, bytes]:
+    """(the receipt, its root). Raise `EntryDamaged` unless the ledger vouches by it for the entry at `index`."""
     try:
         parsed = parse_receipt(receipt)
-        parsed.check(store.log.entry(index), key, verify)
+        root = parsed.check(store.log.entry(index), key_of(line, parsed), verify)
         good = parsed.leaf_index == index
     except ProtocolError:
         good = False
     if not good:
         raise EntryDamaged(f"receipt of entry {index}: expected one that verifies, found other bytes")
+    return parsed, root
+
+
+def signed_by(folder: Folder, key: bytes, receipt: bytes, parsed: Receipt, root: bytes) -> bytes:
+    """A receipt that says the same, by this key of the ledger's; the same bytes where that one signed it already."""
+    if parsed.message.kid == key_id(key):
+        return receipt
+    sign = partial(folder.sign_by, key)
+    return bytes(sign_receipt(parsed.tree_size, parsed.leaf_index, parsed.path, root, key_id(key), sign))

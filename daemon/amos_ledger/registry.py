@@ -31,7 +31,7 @@ def publish(folder: Folder, store: Store) -> Checkpoint:
     """Publish all that the store holds; the checkpoint over it. Raises `RolledBack`, `StorageFailed`."""
     try:
         with folder.publishing():
-            return Public(folder.public, folder.public_key, folder.sign).publish(store, lambda step: None)
+            return Public(folder).publish(store, lambda step: None)
     except (OSError, sqlite3.Error) as error:
         raise StorageFailed(f"{folder.public}: {error}") from None
 

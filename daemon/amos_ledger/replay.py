@@ -19,13 +19,13 @@ from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.envelope_host import wrap
 from amos.protocol.errors import ProtocolError
 from amos.protocol.forgone import FORGONE_LEAF, TYP_FORGONE, Forgone, open_forgone
-from amos.protocol.key_line_host import KeyLine, Verify
+from amos.protocol.key_line_host import KeyLine, Verify, open_proved
 from amos.protocol.loss import TYP_LOSS, Loss, open_loss
 from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.quarantine import TYP_RULING, Ruling, open_ruling, read_quarantine
 from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
-from amos.protocol.rotation import OPERATOR, TYP_ROTATION, Rotation, open_rotation
+from amos.protocol.rotation import LEDGER, OPERATOR, TYP_ROTATION, Rotation, read_rotation
 from amos.protocol.segment import Usage, claimed_device_id
 from amos.protocol.usage_reader import open_usage
 from amos_ledger.errors import NotRebuilt
@@ -58,7 +58,7 @@ _WORDS: dict[object, Callable[[bytes, bytes, Verify], object]] = {
 
 @dataclass(frozen=True)
 class LogKeys:
-    """Whose signatures the entries must have; of the operator the key with which the log began."""
+    """Whose signatures the entries must have; of ledger and operator the keys with which the log began."""
 
     ledger: bytes
     operator: bytes
@@ -101,7 +101,10 @@ class _Replay:
     def __init__(self, store: Store, keys: LogKeys, document_of: DocumentOf) -> None:
         self._store = store
         self._keys = keys
-        self._operators = KeyLine(OPERATOR, store.origin, keys.operator)
+        self._lines = {
+            OPERATOR: KeyLine(OPERATOR, store.origin, keys.operator),
+            LEDGER: KeyLine(LEDGER, store.origin, keys.ledger),
+        }
         self._document_of = document_of
         self._manifests: dict[bytes, Manifest] = {}
         self._received: int | None = None
@@ -143,14 +146,14 @@ class _Replay:
         if typ == TYP_USAGE:
             self._take_usage(index, entry)
         elif typ in _WORDS:
-            self._take_word(index, self._operators.open_at(index, entry, _WORDS[typ], verify))
+            self._take_word(index, self._lines[OPERATOR].open_at(index, entry, _WORDS[typ], verify))
         elif typ == TYP_ROTATION:
             self._take_rotation(index, entry)
         elif typ == TYP_OPT_OUTS:
             opt_outs: OptOuts = open_opt_outs(entry, keys.publisher, verify)
             store.note_opt_outs(opt_outs.serial, index)
         elif typ == TYP_STATEMENT:
-            self._take_closing(index, open_closing(entry, keys.ledger, verify))
+            self._take_closing(index, self._lines[LEDGER].open_at(index, entry, open_closing, verify))
         else:
             raise LookupError(f"typ: expected one that this version knows, found {typ}")
 
@@ -237,8 +240,9 @@ class _Replay:
             store.note_forgone(index)
 
     def _take_rotation(self, index: int, entry: bytes) -> None:
-        rotation: Rotation = self._operators.open_at(index, entry, open_rotation, verify)
-        self._operators.add(index, rotation)
+        line = self._lines[read_rotation(entry).role]
+        rotation: Rotation = line.open_at(index, entry, open_proved, verify)
+        line.add(index, rotation)
         self._store.rotations.note(index, rotation)
 
     def _take_closing(self, index: int, closing: Closing) -> None:

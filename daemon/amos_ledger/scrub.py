@@ -54,7 +54,7 @@ def scrub(folder: Folder) -> list[Finding]:
 def _scrubbed(folder: Folder) -> list[Finding]:
     with tempfile.TemporaryDirectory(prefix="amos-fsck-") as scratch:
         path = Path(scratch) / "again.sqlite"
-        Store.create(path, folder.trust.origin, folder.public_key)
+        Store.create(path, folder.trust.origin, folder.line.keys[0])
         with Store(path) as again:
             live = again.beside(folder.store_path)
             with again.snapshot():
@@ -141,7 +141,7 @@ class _Scrub:
         for index, receipt, head_size, epoch, start_ms, end_ms in self._live.each(sql):
             entry = self._again.log.entry(index)
             if receipt is not None:
-                what = receipt_fault(self._again, entry, receipt, index, head_size, self._folder.public_key, roots)
+                what = receipt_fault(self._again, entry, receipt, index, head_size, self._folder.line, roots)
                 if what:
                     yield Finding(f"receipt of entry {index}", what, REBUILD)
             if start_ms is not None and (epoch is None or dated_ms(self._again.log.usage(index)) != (start_ms, end_ms)):
@@ -190,13 +190,13 @@ class _Scrub:
 
 def keys_of(folder: Folder) -> LogKeys:
     """Whose signatures the folder's log must have."""
-    return LogKeys(folder.public_key, folder.trust.operator_key, folder.trust.publisher_key)
+    return LogKeys(folder.line.keys[0], folder.trust.operator_key, folder.trust.publisher_key)
 
 
 def published_head(folder: Folder) -> tuple[Checkpoint | None, str]:
     """(the published checkpoint, what is wrong with it): None and nothing where none is published yet."""
     try:
-        return Public(folder.public, folder.public_key, folder.sign).last(folder.trust.origin), ""
+        return Public(folder).last(), ""
     except RolledBack as error:
         return None, str(error)
 

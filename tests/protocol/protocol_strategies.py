@@ -14,8 +14,8 @@ from amos.protocol.closing import Closing, settled_of
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.forgone import Forgone
 from amos.protocol.handover import Handover, KeyHistory
-from amos.protocol.ledger_limits import PPM, ROTATIONS_MAX, SPLITS_MAX, TRANSITION_S_MAX
-from amos.protocol.limits import HANDOVERS_MAX
+from amos.protocol.ledger_limits import PPM, SPLITS_MAX
+from amos.protocol.limits import HANDOVERS_MAX, ROTATIONS_MAX, TRANSITION_S_MAX
 from amos.protocol.link import OFFER, OFFER_CHUNK_BYTES_MAX, REQUEST_NEEDS, Entry, Request, Response, Status
 from amos.protocol.link_name import Name
 from amos.protocol.loss import Loss

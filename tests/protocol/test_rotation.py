@@ -12,8 +12,8 @@ from amos.crypto import key_id, public_key, sign, verify
 from amos.protocol.cose import sign as sign_cose
 from amos.protocol.enrolment import TYP_ENROLMENT
 from amos.protocol.errors import LocalError, MessageError, ProtocolError, SignatureError
-from amos.protocol.key_line_host import KeyLine, LinesOfLog, rotation_of
-from amos.protocol.rotation import LEDGER, OPERATOR, Rotation, open_rotation, read_rotation, sign_rotation
+from amos.protocol.key_line_host import KeyLine, LinesOfLog, open_proved, rotation_of
+from amos.protocol.rotation import LEDGER, OPERATOR, Rotation, read_rotation, sign_rotation
 
 ORIGIN = "ledger.example/amos"
 
@@ -107,20 +107,20 @@ def test_of_two_successors_of_one_key_the_first_in_the_log_counts() -> None:
         lines([*entries, rotation(KEYS[0], thief, 2)], KEYS[0].public)
     line = lines(entries, KEYS[0].public)
     with pytest.raises(SignatureError, match=r"which is in force, found one by .* of the same line"):
-        line.open_at(9, branch, open_rotation, verify)
+        line.open_at(9, branch, open_proved, verify)
 
 
 def test_both_keys_must_have_signed_just_this() -> None:
     old, new, other = KEYS[:3]
     good = rotation(old, new, 1)
-    assert open_rotation(good, old.public, verify).new_key == new.public
+    assert open_proved(good, old.public, verify).new_key == new.public
     for forged in (
         rotation(old, new, 1, by=other),
         rotation(old, new, 1, proof_by=other),
         rotation(old, new, 1, proof_by=old),
     ):
         with pytest.raises(SignatureError):
-            open_rotation(forged, old.public, verify)
+            open_proved(forged, old.public, verify)
     # The proof of one rotation serves no other: not with another number, time, origin, role or predecessor.
     proof = read_rotation(good).possession
     facts = {name: getattr(read_rotation(good), name) for _key, name, _kind, _bound in Rotation.FIELDS}
@@ -132,7 +132,7 @@ def test_both_keys_must_have_signed_just_this() -> None:
         signer = other if "old_key" in change else old
         replayed = sign_rotation(Rotation(**(facts | change | {"possession": proof})), signer.sign)
         with pytest.raises(SignatureError, match="possession"):
-            open_rotation(replayed, signer.public, verify)
+            open_proved(replayed, signer.public, verify)
 
 
 @given(st.data())
@@ -143,7 +143,7 @@ def test_no_changed_bit_passes(data: st.DataObject) -> None:
     changed = bytearray(good)
     changed[at // 8] ^= 1 << at % 8
     with pytest.raises(ProtocolError):
-        open_rotation(bytes(changed), KEYS[0].public, verify)
+        open_proved(bytes(changed), KEYS[0].public, verify)
 
 
 @pytest.mark.parametrize(

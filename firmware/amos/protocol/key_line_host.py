@@ -3,11 +3,20 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
+from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint
 from amos.protocol.cose import HEADER_TYP, parse
 from amos.protocol.errors import MessageError, ProtocolError, SignatureError
 from amos.protocol.handover import key_id
-from amos.protocol.ledger_limits import ROTATION_BYTES_MAX
-from amos.protocol.rotation import LEDGER, OPERATOR, TYP_ROTATION, Rotation, open_rotation, read_rotation
+from amos.protocol.limits import ROTATION_BYTES_MAX
+from amos.protocol.rotation import (
+    LEDGER,
+    OPERATOR,
+    TYP_ROTATION,
+    Rotation,
+    check_possession,
+    open_rotation,
+    read_rotation,
+)
 
 ROLE_NAMES = {OPERATOR: "operator", LEDGER: "ledger"}
 
@@ -32,6 +41,10 @@ class KeyLine:
     def at(self, index: int) -> bytes:
         """The key in force for the entry at this leaf, and for a tree of that many leaves."""
         return self.keys[sum(leaf < index for leaf, _rotation in self.rotations)]
+
+    def by_id(self, kid: bytes) -> bytes | None:
+        """The key of the line with this key id."""
+        return next((key for key in self.keys if key_id(key) == kid), None)
 
     def fault(self, rotation: Rotation) -> str | None:
         """Why this cannot go on the line, though both of its keys say so; else None."""
@@ -91,6 +104,33 @@ def _opens(key: bytes, data: bytes, open_message: Callable[[bytes, bytes, Verify
     return True
 
 
+def open_proved(data: bytes, old_key: bytes, verify: Verify) -> Rotation:
+    """A rotation that both of its keys signed. Raises `ProtocolError`."""
+    rotation: Rotation = open_rotation(data, old_key, verify)
+    check_possession(rotation, verify)
+    return rotation
+
+
+def open_head(note: bytes, line: KeyLine, verify: Verify) -> tuple[Checkpoint, bytes]:
+    """(tree head, the key that signed it): by the ledger's key in force after its entries, or a later one. An earlier
+    one cannot have signed it. Raises `MessageError`, `SignatureError`."""
+    refusal: ProtocolError | None = None
+    for place, key in reversed(list(enumerate(line.keys))):
+        try:
+            head = open_checkpoint(note, line.origin, key, verify)
+        except SignatureError as error:
+            refusal = refusal or error
+            continue
+        if place == len(line.rotations) or head.size <= line.rotations[place][0]:
+            return head, key
+        refusal = SignatureError(
+            f"checkpoint: expected a signature by {key_id(line.at(head.size)).hex()}, which is in force since entry"
+            f" {line.rotations[place][0]}, found one by {key_id(key).hex()}"
+        )
+    assert refusal is not None
+    raise refusal
+
+
 def rotation_of(entry: bytes, verify: Verify) -> Rotation | None:
     """The rotation that an entry of the log is, None for another entry. Raises `ProtocolError`."""
     if TYP_ROTATION.encode() not in entry or len(entry) > ROTATION_BYTES_MAX:
@@ -99,7 +139,7 @@ def rotation_of(entry: bytes, verify: Verify) -> Rotation | None:
         typ = parse(entry, ROTATION_BYTES_MAX).header.get(HEADER_TYP)
     except ProtocolError:
         return None
-    return open_rotation(entry, read_rotation(entry).old_key, verify) if typ == TYP_ROTATION else None
+    return open_proved(entry, read_rotation(entry).old_key, verify) if typ == TYP_ROTATION else None
 
 
 class LinesOfLog:

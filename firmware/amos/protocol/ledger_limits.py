@@ -23,15 +23,6 @@ LOSS_BYTES_MAX = 512
 FORGONE_BYTES_MAX = 512
 """About 190 bytes."""
 
-ROTATIONS_MAX = 64
-"""Keys that the operator or the ledger of a log may have had before the one in force: one a year for a long life."""
-
-ROTATION_BYTES_MAX = 512
-"""A rotation is about 370 bytes, its log's name included."""
-
-TRANSITION_S_MAX = 1096 * 86_400
-"""Three years: a player that lay in a drawer for two is still in the time of transition."""
-
 CHECKPOINT_BYTES_MAX = 8192
 """A signed tree head is about 200 bytes, and each witness adds about 150."""
 

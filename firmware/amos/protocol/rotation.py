@@ -5,11 +5,18 @@ Who has one key of the line can follow it both ways: forward, since the old key 
 new key signs which one it follows.
 """
 
+from amos.protocol.cbor import dumps, loads
 from amos.protocol.cose import open_typed, parse_typed, sign
 from amos.protocol.errors import MessageError, SignatureError
 from amos.protocol.handover import key_id
-from amos.protocol.ledger_limits import ROTATION_BYTES_MAX, ROTATIONS_MAX, TRANSITION_S_MAX
-from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
+from amos.protocol.limits import (
+    APPOINTMENT_BYTES_MAX,
+    ROTATION_BYTES_MAX,
+    ROTATIONS_MAX,
+    SMALL_TEXT_BYTES_MAX,
+    TRANSITION_S_MAX,
+)
+from amos.protocol.receipt import parse_receipt
 from amos.protocol.record import U8, UNIX_S_MAX, Record
 
 VERSION = 1
@@ -78,16 +85,48 @@ def sign_rotation(rotation: Rotation, sign_by_old) -> bytes:
 
 
 def open_rotation(data, old_key: bytes, verify) -> Rotation:
-    """Verify that `old_key` gives way, and that the new key is there; whether it is the next one of the line is the
-    caller's to know. Raises `CoseError`, `SignatureError`, `CborError`, `MessageError`."""
+    """Verify that `old_key` gives way; whether it is the next one of the line, and whether the new key is there
+    (`check_possession`), is the caller's to ask. Raises `CoseError`, `SignatureError`, `CborError`, `MessageError`."""
     rotation = Rotation.decode(open_typed(data, TYP_ROTATION, ROTATION_BYTES_MAX, old_key, verify))
     if rotation.old_key != old_key:
         raise MessageError("rotation.old_key: expected the key that signed, found another")
+    return rotation
+
+
+def check_possession(rotation: Rotation, verify) -> None:
+    """Raise `SignatureError` unless the new key says so too."""
     if not verify(rotation.new_key, rotation.possession_message(), rotation.possession):
         raise SignatureError("rotation.possession: expected the new key's signature")
-    return rotation
 
 
 def read_rotation(data) -> Rotation:
     """Decode without verifying, to learn which key to verify with. Raises `CoseError`, `CborError`, `MessageError`."""
     return Rotation.decode(parse_typed(data, TYP_ROTATION, ROTATION_BYTES_MAX).payload)
+
+
+def appointment(rotation: bytes, receipt: bytes) -> bytes:
+    """A rotation of the ledger's key with the new key's receipt for its entry: what players are brought."""
+    return dumps([rotation, receipt])
+
+
+def open_appointment(data, old_key: bytes, verify) -> Rotation:
+    """What `old_key` and the key after it say: that the one gives way to the other, and that it is in the log.
+
+    Raises `CoseError`, `SignatureError`, `CborError`, `MessageError`, `ProofError`.
+    """
+    rotation, receipt = split_appointment(data)
+    opened = open_rotation(rotation, old_key, verify)
+    if opened.role != LEDGER:
+        raise MessageError("rotation.role: expected %d, found %d" % (LEDGER, opened.role))
+    parse_receipt(receipt).check(rotation, opened.new_key, verify)
+    return opened
+
+
+def split_appointment(data) -> "tuple[bytes, bytes]":
+    """(rotation, receipt), nothing verified. Raises `CborError`, `MessageError`."""
+    if len(data) > APPOINTMENT_BYTES_MAX:
+        raise MessageError("appointment: expected at most %d bytes, found %d" % (APPOINTMENT_BYTES_MAX, len(data)))
+    pair = loads(data)
+    if not isinstance(pair, list) or len(pair) != 2 or not all([isinstance(item, bytes) for item in pair]):
+        raise MessageError("appointment: expected a rotation and a receipt")
+    return pair[0], pair[1]

@@ -9,8 +9,10 @@ from amos.edges.durable_host import write_whole
 from amos.edges.private_host import make_private_folders
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError
-from amos.protocol.ledger_limits import ENROLMENT_BYTES_MAX, ROTATION_BYTES_MAX
-from amos.protocol.rotation import open_rotation, read_rotation
+from amos.protocol.key_line_host import open_proved
+from amos.protocol.ledger_limits import ENROLMENT_BYTES_MAX
+from amos.protocol.limits import ROTATION_BYTES_MAX
+from amos.protocol.rotation import read_rotation
 from amos_ledger.folder import Folder
 
 
@@ -128,7 +130,7 @@ class Records:
         for path in sorted(self._folder.glob("*.rotation")):
             try:
                 data = path.read_bytes()[: ROTATION_BYTES_MAX + 1]
-                rotation = open_rotation(data, read_rotation(data).old_key, crypto.verify)
+                rotation = open_proved(data, read_rotation(data).old_key, crypto.verify)
             except (ProtocolError, OSError) as error:
                 raise RecordError(f"{path}: expected a rotation of an operator's key: {error}") from None
             before[rotation.new_key] = rotation.old_key

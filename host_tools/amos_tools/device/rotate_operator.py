@@ -9,7 +9,7 @@ import typer
 from amos import crypto
 from amos.protocol.checkpoint_host import check_origin
 from amos.protocol.errors import ProtocolError
-from amos.protocol.ledger_limits import ROTATION_BYTES_MAX, ROTATIONS_MAX
+from amos.protocol.limits import ROTATION_BYTES_MAX, ROTATIONS_MAX
 from amos.protocol.rotation import OPERATOR, VERSION, Rotation, open_rotation, sign_rotation
 from amos_cli.files import write_output
 from amos_cli.key_files import read_key
