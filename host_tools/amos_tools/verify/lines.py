@@ -19,16 +19,21 @@ class Lines:
     operator: KeyLine
 
     def check_note(self, label: str, note: Note) -> Checkpoint:
-        """A tree head is by the ledger's key in force after its entries. Raises `Unreadable` or `Difference`."""
+        """A tree head is by the ledger's key in force after its entries, or by a later one: an earlier one had no say
+        any more. Raises `Unreadable` or `Difference`."""
         key = self.ledger.at(note.says.size)
-        try:
-            return check_note(label, note, key)
-        except Difference:
-            if key != self.ledger.keys[0]:
-                rotation = max(leaf for leaf, _rotation in self.ledger.rotations if leaf < note.says.size)
-                expected = f"one by the ledger's key since entry {rotation}, {key.hex()}"
-                raise Difference(f"{label}.signature", expected, "none that verifies") from None
-            raise
+        refusal: Difference | None = None
+        for good in self.ledger.keys[self.ledger.keys.index(key) :]:
+            try:
+                return check_note(label, note, good)
+            except Difference as error:
+                refusal = refusal or error
+        assert refusal is not None
+        if key == self.ledger.keys[0]:
+            raise refusal
+        rotation = max(leaf for leaf, _rotation in self.ledger.rotations if leaf < note.says.size)
+        expected = f"one by the ledger's key since entry {rotation}, {key.hex()}, or a later one"
+        raise Difference(f"{label}.signature", expected, "none that verifies")
 
     def said(self) -> tuple[str, ...]:
         """What was followed, in a line for each role that has a line."""
