@@ -127,6 +127,9 @@ def split_appointment(data) -> "tuple[bytes, bytes]":
     if len(data) > APPOINTMENT_BYTES_MAX:
         raise MessageError("appointment: expected at most %d bytes, found %d" % (APPOINTMENT_BYTES_MAX, len(data)))
     pair = loads(data)
-    if not isinstance(pair, list) or len(pair) != 2 or not all([isinstance(item, bytes) for item in pair]):
+    if not isinstance(pair, list) or len(pair) != 2:
         raise MessageError("appointment: expected a rotation and a receipt")
-    return pair[0], pair[1]
+    rotation, receipt = pair
+    if not isinstance(rotation, bytes) or not isinstance(receipt, bytes):
+        raise MessageError("appointment: expected a rotation and a receipt as byte strings")
+    return rotation, receipt
