@@ -13,7 +13,7 @@ from amos.crypto import verify
 from amos.protocol.batch import batch_unix_s
 from amos.protocol.catalogue import Catalogue, open_catalogue
 from amos.protocol.closing import TYP_STATEMENT, Closing, open_closing
-from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_USAGE, parse
+from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_ROTATION, TYP_USAGE, parse
 from amos.protocol.document import CATALOGUE, MANIFEST, read_document
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.envelope_host import wrap
@@ -25,7 +25,7 @@ from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.quarantine import TYP_RULING, Ruling, open_ruling, read_quarantine
 from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
-from amos.protocol.rotation import LEDGER, OPERATOR, TYP_ROTATION, Rotation, read_rotation
+from amos.protocol.rotation import LEDGER, OPERATOR, Rotation, read_rotation
 from amos.protocol.segment import Usage, claimed_device_id
 from amos.protocol.usage_reader import open_usage
 from amos_ledger.errors import NotRebuilt

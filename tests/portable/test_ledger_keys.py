@@ -69,7 +69,7 @@ def test_it_follows_no_step_that_it_cannot_check():
         (appointed(first, THIEF, 2, signed_by=THIEF), "signature"),
         (appointed(first, THIEF, 2, receipt_by=first), "signature"),
         (appointed(PARTIES[0], THIEF, 2), "rotation.old_key: expected"),
-        (appointed(first, second, 2, role=OPERATOR), "rotation.role: expected 2"),
+        (appointed(first, second, 2, role=OPERATOR), "role 2"),
         (LINE[1][:-1], ""),
         (b"\x82\x40\x40", ""),
     ):

@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint
-from amos.protocol.cose import HEADER_TYP, parse
+from amos.protocol.cose import HEADER_TYP, TYP_ROTATION, parse
 from amos.protocol.errors import MessageError, ProtocolError, SignatureError
 from amos.protocol.handover import key_id
 from amos.protocol.limits import ROTATION_BYTES_MAX
 from amos.protocol.rotation import (
     LEDGER,
     OPERATOR,
-    TYP_ROTATION,
     Rotation,
     check_possession,
     open_rotation,

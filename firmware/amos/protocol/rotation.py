@@ -6,7 +6,7 @@ new key signs which one it follows.
 """
 
 from amos.protocol.cbor import dumps, loads
-from amos.protocol.cose import open_typed, parse_typed, sign
+from amos.protocol.cose import TYP_ROTATION, open_typed, parse_typed, sign
 from amos.protocol.errors import MessageError, SignatureError
 from amos.protocol.handover import key_id
 from amos.protocol.limits import (
@@ -20,7 +20,6 @@ from amos.protocol.receipt import parse_receipt
 from amos.protocol.record import U8, UNIX_S_MAX, Record
 
 VERSION = 1
-TYP_ROTATION = "amos-rotation+cose"
 
 ROTATION_CONTEXT = b"amos/1/rotation\x00"
 """Put before what the new key signs, so that no other message can be meant."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from amos.crypto import verify
 from amos.protocol.batch import batch_unix_s
 from amos.protocol.closing import TYP_STATEMENT, Closing, open_closing
-from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_USAGE, parse
+from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_ROTATION, TYP_USAGE, parse
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.forgone import TYP_FORGONE, Forgone, open_forgone
@@ -21,7 +21,6 @@ from amos.protocol.loss import TYP_LOSS, Loss, open_loss
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.quarantine import TYP_RULING, Ruling, open_ruling
 from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
-from amos.protocol.rotation import TYP_ROTATION
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, Usage, claimed_device_id
 from amos.protocol.usage_reader import open_usage
 from amos_tools.verify.decided import Decided
