@@ -76,7 +76,6 @@ def _told(payload) -> "tuple[int, str, bytes, bytes]":
         raise MessageError("rotation: expected version 1, role 2, an origin and a number")
     if not 0 < number < 256 or not 0 < len(origin.encode()) <= SMALL_TEXT_BYTES_MAX:
         raise MessageError("rotation: expected a number from 1 to 255 and an origin of at most 64 bytes")
-    for key in (old_key, new_key):
-        if not isinstance(key, bytes) or len(key) != 32:
-            raise MessageError("rotation: expected keys of 32 bytes")
+    if not isinstance(old_key, bytes) or not isinstance(new_key, bytes) or not len(old_key) == len(new_key) == 32:
+        raise MessageError("rotation: expected keys of 32 bytes")
     return number, origin, old_key, new_key
