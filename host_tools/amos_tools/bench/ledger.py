@@ -9,7 +9,7 @@ from amos.crypto import verify
 from amos.protocol.answer import ACCEPTED
 from amos.protocol.cose import TYP_USAGE, parse_typed, signature_input
 from amos.protocol.limits import SEGMENT_BYTES_MAX
-from amos_tools.bench import ledger_size
+from amos_tools.bench import ledger_size, ledger_whole
 from amos_tools.bench.figure import Figure, note_progress
 from amos_tools.bench.ledger_fleet import NOON, SEGMENT_S, Fleet, Player
 
@@ -23,7 +23,7 @@ Sealed = Sequence[tuple[Player, bytes]]
 def measure(scale: float) -> list[Figure]:
     """All figures of the section."""
     found = [_intake(batch, wanted, scale) for batch, wanted in BATCHES]
-    return [*found, *ledger_size.figures(scale)]
+    return [*found, *ledger_size.figures(scale), *ledger_whole.figures(scale)]
 
 
 def _intake(batch: int, wanted: float, scale: float) -> Figure:
