@@ -8,20 +8,25 @@ moved.
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 from amos.crypto import key_id, verify
-from amos.protocol.closing import Closing, open_closing, sign_closing
+from amos.protocol.closing import Closing, open_closing, runs, sign_closing
 from amos.protocol.rotation import LEDGER
+from amos.protocol.segment import Usage
 from amos_ledger.errors import LedgerError, PeriodClosed
+from amos_ledger.intake.segment_parse import decode_usage, parse_segment
 from amos_ledger.records import ClosedPeriod
 from amos_ledger.settlement.money import INCOME_UNITS_MAX, MICRO, decimal
 from amos_ledger.settlement.period_result import PeriodResult, Terms, work_out
-from amos_ledger.settlement.rollup import Rollup, merge
+from amos_ledger.settlement.rollup import Rollup
 from amos_ledger.store.store import Store
 
 SignBy = Callable[[bytes, bytes], bytes]
 """(key of the ledger's, message) → signature."""
+
+MANIFESTS_KEPT = 64
+"""In memory: packs that are played at one time."""
 
 _ATTEMPTS = 3
 """Reckonings without the write lock before one is made with it."""
@@ -55,10 +60,10 @@ class ClosedNow:
 
 @dataclass(frozen=True)
 class _Ground:
-    """What a result rests on; when it is the same later, so is the result."""
+    """What a result rests on; when it is the same later, so is the result. `leaves` are runs, (first, count)."""
 
     terms: Terms
-    leaves: tuple[int, ...]
+    leaves: tuple[tuple[int, int], ...]
     flags: Mapping[int, AbstractSet[str]]
     rollup: Rollup
 
@@ -106,7 +111,7 @@ def result_from_log(store: Store, period: str) -> ClosedNow | None:
         closing.version,
         store.revocations(),
     )
-    ground = _Ground(terms, tuple(closing.leaves()), store.flags(period), store.rollup(period))
+    ground = _Ground(terms, tuple(closing.ranges()), store.flags(period), store.rollup(period))
     result = _work_out(store, ground)
     if result.closing.encode() != closing.encode():
         raise LedgerInconsistent(f"{period}: expected the log to give the closing at leaf {found.leaf_index} again")
@@ -144,7 +149,7 @@ def _ground(store: Store, period: str, income_micro: int, currency: str) -> _Gro
                 f"pool: expected at most {INCOME_UNITS_MAX}, found {decimal(income_micro + carry_micro)}"
             )
         previous = closings[-1].leaf_index if closings else None
-        leaves = tuple(store.usage_leaves(period))
+        leaves = tuple(runs(store.usage_leaves(period)))
         flags, rollup = store.flags(period), store.rollup(period)
         opt_outs, revoked = store.opt_out_lists(store.size()), store.revocations()
     terms = Terms(period, currency, income_micro, carry_micro, previous, closed, catalogue, opt_outs, revoked=revoked)
@@ -168,13 +173,21 @@ def _carry(store: Store, closings: list[ClosedPeriod], currency: str) -> int:
 
 
 def _work_out(store: Store, ground: _Ground) -> PeriodResult:
-    segments = ((index, store.log.entry(index), ground.flags.get(index, frozenset())) for index in ground.leaves)
-    result = work_out(ground.terms, segments, store.manifest)
-    if merge(leaf.whole for leaf in result.leaves) != ground.rollup:
+    segments = (
+        (index, _usage(store, index), ground.flags.get(index, frozenset()))
+        for first, count in ground.leaves
+        for index in range(first, first + count)
+    )
+    result = work_out(ground.terms, segments, lru_cache(MANIFESTS_KEPT)(store.manifest))
+    if result.rollup != ground.rollup:
         raise LedgerInconsistent(
             f"{ground.terms.period}: expected the roll-up that the log gives, found another in the store"
         )
     return result
+
+
+def _usage(store: Store, index: int) -> Usage:
+    return decode_usage(parse_segment(store.log.entry(index)).payload)
 
 
 def _append(store: Store, sign_by: SignBy, result: PeriodResult) -> ClosedNow:

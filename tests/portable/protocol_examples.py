@@ -443,7 +443,7 @@ class Examples:
             pool_micro=1000000000,
             carry_out_micro=0,
             catalogue_sha256=sha256(self.messages["catalogue"]),
-            settled=settled_of([2]),
+            settled=settled_of([(2, 1)]),
             statements_root=node_hash(leaf_hash(b"ada"), leaf_hash(b"cy-records")),
             statements=2,
         )

@@ -10,7 +10,7 @@ from amos.protocol.anchor import Anchor
 from amos.protocol.answer import RECEIPTED, Answer
 from amos.protocol.catalogue import Catalogue, Share, Work
 from amos.protocol.cbor import Tag
-from amos.protocol.closing import Closing, settled_of
+from amos.protocol.closing import Closing, runs, settled_of
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.forgone import Forgone
 from amos.protocol.handover import Handover, KeyHistory
@@ -223,7 +223,7 @@ def closings(draw: st.DrawFn) -> Closing:
         carry_out_micro=draw(st.sampled_from([0, income + carry])),
         catalogue_sha256=draw(st.binary(min_size=32, max_size=32)),
         previous=previous,
-        settled=settled_of(draw(st.sets(st.integers(0, 100), max_size=LENGTH))),
+        settled=settled_of(runs(sorted(draw(st.sets(st.integers(0, 100), max_size=LENGTH))))),
         statements_root=draw(st.binary(min_size=32, max_size=32)),
         statements=draw(st.integers(0, U32)),
     )
