@@ -18,6 +18,7 @@ from amos_tools.verify.audit import Audit
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.log import walk
+from amos_tools.verify.opened import Entries, key_table, open_entries, survey
 from amos_tools.verify.published import Published
 from signed_usage import sign_usage
 
@@ -279,7 +280,12 @@ def test_the_verifier_finds_a_segment_by_a_key_that_was_not_in_force(world: Any)
             return []
 
     def walked(*more: bytes) -> int:
-        return walk([*entries, *more], keys.origin or "", len(entries) + 9, Never(), keys).segments  # type: ignore[arg-type]
+        every = (*entries, *more)
+        named = key_table(survey(Entries(0, every, {})).keys)
+        said = open_entries(Entries(0, every, named)).said
+        target = len(entries) + 9
+        pairs = zip(every, said, strict=True)
+        return walk(pairs, keys.origin or "", target, Never(), keys, lambda reading: None).segments  # type: ignore[arg-type]
 
     assert walked(good) == 2
     for entry, said in (
