@@ -232,6 +232,12 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return World(tmp_path_factory.mktemp("made") / "ledger").path
 
 
+@pytest.fixture(scope="session")
+def make_world() -> Callable[[Path], World]:
+    """A world around a ledger's folder."""
+    return World
+
+
 @pytest.fixture(scope="module")
 def shared_world(made_once: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
     """One ledger for all examples of a module's tests."""
