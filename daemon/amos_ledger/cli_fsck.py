@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from amos_batches.runner import open_runner
+from amos_cli.cluster import ClusterAddress
 from amos_cli.output import AsJson, print_json
 from amos_cli.paths import folder_argument
 from amos_ledger.command import one_line_errors
@@ -23,15 +25,16 @@ def fsck(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="First make a new database from the log; end the service before.")
     ] = False,
+    cluster: ClusterAddress = None,
     as_json: AsJson = False,
 ) -> None:
     """Hold everything stored against its hashes, its signatures and the log; exit code 1 if anything is wrong."""
     rebuilt: Rebuilt | None = None
-    with one_line_errors(folder, as_json):
+    with one_line_errors(folder, as_json), open_runner(cluster) as runner:
         ledger = Folder(folder)
         if rebuild:
-            rebuilt = rebuild_folder(ledger, time.time_ns() // 1_000_000)
-        findings = scrub(ledger)
+            rebuilt = rebuild_folder(ledger, time.time_ns() // 1_000_000, runner=runner)
+        findings = scrub(ledger, runner)
     if as_json:
         facts = None if rebuilt is None else asdict(rebuilt) | {"kept": str(rebuilt.kept)}
         print_json({"rebuilt": facts, "findings": [asdict(finding) for finding in findings]})

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from amos.protocol.errors import MessageError
+from amos_batches.errors import BatchError
 from amos_cli.output import error_sentence, refusals, refuse
 from amos_cli.paths import folder_argument
 from amos_ledger.errors import BrokerUnusable, LedgerError, StorageFailed
@@ -19,7 +20,7 @@ LedgerFolder = Annotated[Path, folder_argument("DIR", help="The ledger's folder.
 @contextmanager
 def one_line_errors(folder: Path, as_json: bool = False, usage: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Every error ends the command as one line that names it."""
-    kinds = (LedgerError, MessageError)
+    kinds = (LedgerError, MessageError, BatchError)
     try:
         with refusals(*kinds, usage=(BrokerSettingError, *usage), unreachable=(BrokerUnusable,), as_json=as_json):
             yield

@@ -20,12 +20,12 @@ from pathlib import Path
 from amos.edges.durable_host import sync_folder
 from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.merkle import leaf_hash
+from amos_batches.runner import InProcess, Runner
 from amos_ledger.errors import LedgerError, NotRebuilt
 from amos_ledger.folder import Folder
-from amos_ledger.intake.clocks import dated_ms
 from amos_ledger.log import tree
 from amos_ledger.published_log import PublishedLog
-from amos_ledger.receipts import receipt_fault
+from amos_ledger.receipts import Kept, checked
 from amos_ledger.replay import rebuild
 from amos_ledger.scrub import keys_of, published_head
 from amos_ledger.store.comparison import CARRIED, Comparison
@@ -52,25 +52,37 @@ class Rebuilt:
     kept: Path
 
 
-def rebuild_folder(folder: Folder, now_ms: int, at: Callable[[str], None] = lambda step: None) -> Rebuilt:
-    """Rebuild the store of a ledger that nobody serves; `at` is told of each step.
+def rebuild_folder(
+    folder: Folder, now_ms: int, at: Callable[[str], None] = lambda step: None, runner: Runner | None = None
+) -> Rebuilt:
+    """Rebuild the store of a ledger that nobody serves; `at` is told of each step, and `runner` works on the entries,
+    this process where there is none.
 
-    Raises `NotRebuilt`, `AlreadyServing`, another `LedgerError`, `OSError`, `sqlite3.Error`; then nothing was changed.
+    Raises `NotRebuilt`, `AlreadyServing`, another `LedgerError`, `BatchError`, `OSError`, `sqlite3.Error`; then nothing
+    was changed.
     """
     with folder.serving(), folder.publishing():
         head, fault = published_head(folder)
         if fault:
             raise NotRebuilt(fault)
         new = folder.store_path.with_name(folder.store_path.name + ".new")
-        for suffix in ("", *_BESIDE):
-            new.with_name(new.name + suffix).unlink(missing_ok=True)
+        _remove(new)
         with ExitStack() as held:
             old = _lock(folder, held)
-            Store.create(new, folder.trust.origin, folder.line.keys[0])
-            with Store(new) as store:
-                made = _fill(folder, store, head, now_ms)
+            try:
+                Store.create(new, folder.trust.origin, folder.line.keys[0])
+                with Store(new) as store:
+                    made = _fill(folder, store, head, now_ms, runner or InProcess())
+            except BaseException:
+                _remove(new)
+                raise
             at("made")
             return replace(made, kept=_swap(folder.store_path, new, old, at))
+
+
+def _remove(new: Path) -> None:
+    for suffix in ("", *_BESIDE):
+        new.with_name(new.name + suffix).unlink(missing_ok=True)
 
 
 def _lock(folder: Folder, held: ExitStack) -> sqlite3.Connection | None:
@@ -93,7 +105,7 @@ def _lock(folder: Folder, held: ExitStack) -> sqlite3.Connection | None:
     return connection
 
 
-def _fill(folder: Folder, store: Store, head: Checkpoint | None, now_ms: int) -> Rebuilt:
+def _fill(folder: Folder, store: Store, head: Checkpoint | None, now_ms: int, runner: Runner) -> Rebuilt:
     published = PublishedLog(folder.public, 0 if head is None else head.size)
     live: Comparison | None
     try:
@@ -103,13 +115,12 @@ def _fill(folder: Folder, store: Store, head: Checkpoint | None, now_ms: int) ->
         live, size = None, published.size
     source = _Source(live, published)
     with store.snapshot():  # a transaction that takes no lock of the old database
-        rebuild(source.entries(max(size, published.size)), store, keys_of(folder), source.document)
+        rebuild(source.entries(max(size, published.size)), store, keys_of(folder), source.document, runner)
         if head is not None and store.root(head.size) != head.root:
             raise NotRebuilt("public/checkpoint: expected the root of the entries, found another; nothing was changed")
         left = _carry(store, live, now_ms)
         _drop_damaged(store)
-        _mend_dates(store)
-        receipts = _without_unsound_receipts(folder, store)
+        receipts = _mend_beside(folder, store, runner)
     return Rebuilt(store.size(), tuple(source.mended), tuple(left), receipts, folder.store_path)
 
 
@@ -190,27 +201,21 @@ def _drop_damaged(store: Store) -> None:
                 store.drop(table, device_id, sha256)
 
 
-def _mend_dates(store: Store) -> None:
-    """Play that the ledger's clock dates was at the instants that its segment says."""
+def _mend_beside(folder: Folder, store: Store, runner: Runner) -> int:
+    """Date play at the instants that its segment says, and forget the receipts that do not verify: others, as good, are
+    given for these segments; how many. And know the heads that the others were given for, whatever the old database
+    knew of them."""
+    sizes, bad, wrong = set(), [], []
+    for kept, found in checked(_kept(store), store, folder.line, runner):
+        if found.fault:
+            bad.append(kept.index)
+        elif found.vouched is not None:
+            sizes.add(found.vouched[1])
+        if found.dated_ms != kept.dated_ms:
+            wrong.append((kept.index, found.dated_ms))
     with store.transaction():
-        for index, times in list(store.dates()):
-            said = dated_ms(store.log.usage(index))
-            if said != times:
-                store.date(index, said)
-
-
-def _without_unsound_receipts(folder: Folder, store: Store) -> int:
-    """Forget the receipts that do not verify: others, as good, are given for these segments. How many. And know the
-    heads that the others were given for, whatever the old database knew of them."""
-    roots: dict[int, bytes] = {}
-    sizes = set()
-    bad = []
-    for index, receipt, head_size in store.receipts():
-        if receipt_fault(store, store.log.entry(index), receipt, index, head_size, folder.line, roots):
-            bad.append(index)
-        else:
-            sizes.add(head_size)
-    with store.transaction():
+        for index, said in wrong:
+            store.date(index, said)
         store.forget_receipts(bad)
         for size, root in store.chain.anchors.heads():
             if not 0 < size <= store.size() or store.root(size) != root:
@@ -218,6 +223,11 @@ def _without_unsound_receipts(folder: Folder, store: Store) -> int:
         for size in sizes:
             store.chain.anchors.sign_head(size, store.root(size))
     return len(bad)
+
+
+def _kept(store: Store) -> Iterator[Kept]:
+    for index, receipt, head_size, dated in store.kept_beside():
+        yield Kept(index, store.log.entry(index), receipt, head_size, dated)
 
 
 def _swap(path: Path, new: Path, old: sqlite3.Connection | None, at: Callable[[str], None]) -> Path:

@@ -7,16 +7,16 @@ ledger from published bundles. What the log does not say is not there afterwards
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice
+from functools import lru_cache
+from itertools import chain, islice
 
 from amos.crypto import verify
 from amos.protocol.batch import batch_unix_s
 from amos.protocol.catalogue import Catalogue, open_catalogue
 from amos.protocol.closing import TYP_STATEMENT, Closing, open_closing
-from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_ROTATION, TYP_USAGE, parse
+from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_ROTATION, parse
 from amos.protocol.document import CATALOGUE, MANIFEST, read_document
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
-from amos.protocol.envelope_host import wrap
 from amos.protocol.errors import ProtocolError
 from amos.protocol.forgone import FORGONE_LEAF, TYP_FORGONE, Forgone, open_forgone
 from amos.protocol.key_line_host import KeyLine, Verify, open_proved
@@ -26,11 +26,12 @@ from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.quarantine import TYP_RULING, Ruling, open_ruling, read_quarantine
 from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
 from amos.protocol.rotation import LEDGER, OPERATOR, Rotation, read_rotation
-from amos.protocol.segment import Usage, claimed_device_id
-from amos.protocol.usage_reader import open_usage
+from amos.protocol.segment import Usage
+from amos_batches.runner import InProcess, Runner
+from amos_ledger.entry_batches import Opened, OpenedUsage, Unopened, entry_batches, open_batch
 from amos_ledger.errors import NotRebuilt
 from amos_ledger.intake.placements import sounding_after
-from amos_ledger.intake.reading import reread
+from amos_ledger.intake.reading import Reading
 from amos_ledger.log.tiles import ENTRY_BYTES_MAX
 from amos_ledger.records import Accepted, Device, Sealed, severed
 from amos_ledger.settlement.periods import PeriodError, assign_period, period_at, played_unix_s
@@ -39,8 +40,10 @@ from amos_ledger.settlement.standing import Enrolled, counted_ms, flags_of, natu
 from amos_ledger.store.sessions import DELIVERED_MS_MAX
 from amos_ledger.store.store import Store
 
-CHUNK = 1024
-"""Entries of one transaction."""
+BATCHES_A_TRANSACTION = 4
+
+MANIFESTS_KEPT = 64
+"""In memory: packs that are played at one time."""
 
 DocumentOf = Callable[[str, bytes], bytes]
 """The signed bytes of the document of this kind (`MANIFEST`, `CATALOGUE`) with this SHA-256. Raises `LookupError`."""
@@ -65,31 +68,28 @@ class LogKeys:
     publisher: bytes
 
 
-@dataclass
-class _Undated:
-    """Usage from before the first batch entry, when receptions were in no entry: its closing says where it accrued."""
-
-    usage: Usage
-    manifest: Manifest
-    claimed: str | None
-
-
-def rebuild(entries: Iterable[bytes], store: Store, keys: LogKeys, document_of: DocumentOf) -> int:
+def rebuild(
+    entries: Iterable[bytes], store: Store, keys: LogKeys, document_of: DocumentOf, runner: Runner | None = None
+) -> int:
     """Fill `store`, fresh from `Store.create` with the log's first entry, with all entries of the log; how many.
 
     Signatures are verified again, and documents held against their hashes, so entries may come from anywhere; that they
     are those of a signed checkpoint is the caller's to compare (`store.root`). What would make a log that no ledger
-    writes, as a segment of a device in quarantine, `amos verify` finds. Raises `NotRebuilt`.
+    writes, as a segment of a device in quarantine, `amos verify` finds. `runner` opens the segments, this process where
+    there is none. Raises `NotRebuilt`, `BatchError`.
     """
     replay = _Replay(store, keys, document_of)
     rest = iter(entries)
     if next(rest, None) != store.log.entry(0):
         raise NotRebuilt("entry 0: expected the first entry of this ledger's log")
-    while chunk := list(islice(rest, CHUNK)):
+    opened = (runner or InProcess()).pairs(open_batch, entry_batches(rest))
+    while pairs := list(islice(opened, BATCHES_A_TRANSACTION)):
         with store.transaction():
+            chunk = list(chain.from_iterable(batch.entries for batch, _found in pairs))
             first = store.append(chunk)
-            for index, entry in enumerate(chunk, first):
-                replay.take(index, entry)
+            found = chain.from_iterable(found for _batch, found in pairs)
+            for index, (entry, usage) in enumerate(zip(chunk, found, strict=True), first):
+                replay.take(index, entry, usage)
     with store.transaction():
         replay.finish()
     return store.size()
@@ -106,14 +106,20 @@ class _Replay:
             LEDGER: KeyLine(LEDGER, store.origin, keys.ledger),
         }
         self._document_of = document_of
-        self._manifests: dict[bytes, Manifest] = {}
+        self._manifest = lru_cache(MANIFESTS_KEPT)(self._open_manifest)
         self._received: int | None = None
-        self._undated: dict[int, _Undated] = {}
+        # Usage from before the first batch entry, when receptions were in no entry: its leaf → the month by the
+        # player's clock. The closing says where it accrued.
+        self._undated: dict[int, str | None] = {}
 
-    def take(self, index: int, entry: bytes) -> None:
+    def take(self, index: int, entry: bytes, opened: Opened) -> None:
         """Do what the entry did. Raises `NotRebuilt`."""
         try:
-            if not self._take_text(index, entry):
+            if isinstance(opened, Unopened):
+                raise LookupError(opened.fault)
+            if opened is not None:
+                self._take_usage(index, entry, opened)
+            elif not self._take_text(index, entry):
                 self._take_signed(index, entry)
         except (ProtocolError, PeriodError, LookupError) as error:
             raise NotRebuilt(f"entry {index}: {error}") from None
@@ -122,8 +128,8 @@ class _Replay:
         """Usage that no reception dates and no closing has settled accrues by its own clock, or to the first month of
         which the log knows that the ledger received something."""
         first = next(iter(self._store.batches()), None)
-        for index, found in list(self._undated.items()):
-            natural = found.claimed or (period_at(first) if first is not None else None)
+        for index, claimed in list(self._undated.items()):
+            natural = claimed or (period_at(first) if first is not None else None)
             if natural is None:
                 raise NotRebuilt(f"entry {index}: expected a later entry that dates the play")
             self._settle(index, assign_period(natural, self._store.closed_periods())[0])
@@ -143,9 +149,7 @@ class _Replay:
     def _take_signed(self, index: int, entry: bytes) -> None:
         store, keys = self._store, self._keys
         typ = parse(entry, ENTRY_BYTES_MAX).header.get(HEADER_TYP)
-        if typ == TYP_USAGE:
-            self._take_usage(index, entry)
-        elif typ in _WORDS:
+        if typ in _WORDS:
             self._take_word(index, self._lines[OPERATOR].open_at(index, entry, _WORDS[typ], verify))
         elif typ == TYP_ROTATION:
             self._take_rotation(index, entry)
@@ -173,21 +177,18 @@ class _Replay:
             raise LookupError(f"{kind} {sha256.hex()}: expected the bytes of this hash, found others")
         return data
 
-    def _manifest(self, pack: bytes) -> Manifest:
-        if pack not in self._manifests:
-            self._manifests[pack] = open_manifest(self._document(MANIFEST, pack), self._keys.publisher, verify)
-        return self._manifests[pack]
+    def _open_manifest(self, pack: bytes) -> Manifest:
+        manifest: Manifest = open_manifest(self._document(MANIFEST, pack), self._keys.publisher, verify)
+        return manifest
 
-    def _take_usage(self, index: int, entry: bytes) -> None:
-        store = self._store
-        kid = bytes(parse(entry, ENTRY_BYTES_MAX).kid)
-        # A device that never changed its key has that key's id; of another, only the payload tells whose it is.
-        device = store.chain.device(kid) or store.chain.device(claimed_device_id(entry))
-        key = None if device is None else device.key(kid)
-        if device is None or key is None:
+    def _take_usage(self, index: int, entry: bytes, opened: OpenedUsage) -> None:
+        store, usage = self._store, opened.usage
+        device = store.chain.device(usage.device_id)
+        key = None if device is None else device.key(opened.key_id)
+        if device is None or key is None or key.public_key != opened.public_key:
             raise LookupError("usage: expected a key of a device enrolled before")
-        usage: Usage = open_usage(entry, key.public_key, verify, device.device_id)
-        reading = reread(entry, hashlib.sha256(wrap(entry)).digest(), device.site, device.device_id)
+        digests = opened.message_sha256, opened.sha256
+        reading = Reading(digests[0], device.site, device.device_id, entry, digests[1], None, None)
         manifest = self._manifest(usage.pack)
         if self._received is None:
             accepted, counted = self._undated_play(index, usage, manifest), min(usage.delivered_ms(), DELIVERED_MS_MAX)
@@ -215,7 +216,7 @@ class _Replay:
             claimed = None if played_s is None else period_at(played_s)
         except PeriodError:
             claimed = None
-        self._undated[index] = _Undated(usage, manifest, claimed)
+        self._undated[index] = claimed
         return Accepted(index, claimed or "", False, 0, {}, self._sounding(usage), None, None)
 
     def _sounding(self, usage: Usage) -> bytes:
@@ -252,7 +253,7 @@ class _Replay:
         self._store.note_closing(closing.period, index)
 
     def _settle(self, leaf: int, period: str) -> None:
-        found = self._undated.pop(leaf)
-        late = found.claimed is not None and found.claimed < period
-        self._store.chain.move(found.usage, period, late)
-        self._store.add_rollup(period, found.usage, found.manifest)
+        claimed = self._undated.pop(leaf)
+        usage = self._store.log.usage(leaf)
+        self._store.chain.move(usage, period, claimed is not None and claimed < period)
+        self._store.add_rollup(period, usage, self._manifest(usage.pack))

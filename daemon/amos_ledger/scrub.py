@@ -13,14 +13,14 @@ from pathlib import Path
 
 from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.merkle import leaf_hash
+from amos_batches.runner import InProcess, Runner
 from amos_ledger.errors import EntryDamaged, NotRebuilt, RolledBack
 from amos_ledger.folder import Folder
-from amos_ledger.intake.clocks import dated_ms
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import TILE_LEVELS, Tile, bundle, tiles_between
 from amos_ledger.public import Public
 from amos_ledger.published_log import PublishedLog
-from amos_ledger.receipts import receipt_fault
+from amos_ledger.receipts import Kept, checked
 from amos_ledger.replay import LogKeys, rebuild
 from amos_ledger.store.comparison import COUNTING, Comparison
 from amos_ledger.store.store import Store
@@ -40,34 +40,36 @@ class Finding:
     remedy: str
 
 
-def scrub(folder: Folder) -> list[Finding]:
-    """All that is wrong, none when nothing is. Raises `LedgerError` when it cannot look, `sqlite3.Error`, `OSError`."""
+def scrub(folder: Folder, runner: Runner | None = None) -> list[Finding]:
+    """All that is wrong, none when nothing is. `runner` works on the entries, this process where there is none. Raises
+    `LedgerError` when it cannot look, `BatchError`, `sqlite3.Error`, `OSError`."""
     try:
         folder.open_store().close()  # an older one is brought to the present schema
-        return _scrubbed(folder)
+        return _scrubbed(folder, runner or InProcess())
     except sqlite3.OperationalError:
         raise  # the disk refuses, or somebody holds it: that says nothing of what is stored
     except (sqlite3.DatabaseError, EntryDamaged) as error:
         return [Finding(folder.store_path.name, f"is damaged: {error}", REBUILD)]
 
 
-def _scrubbed(folder: Folder) -> list[Finding]:
+def _scrubbed(folder: Folder, runner: Runner) -> list[Finding]:
     with tempfile.TemporaryDirectory(prefix="amos-fsck-") as scratch:
         path = Path(scratch) / "again.sqlite"
         Store.create(path, folder.trust.origin, folder.line.keys[0])
         with Store(path) as again:
             live = again.beside(folder.store_path)
             with again.snapshot():
-                return list(_Scrub(folder, again, live).findings())
+                return list(_Scrub(folder, again, live, runner).findings())
 
 
 class _Scrub:
     """One look at one moment of the live store; `again` is filled with what its log gives."""
 
-    def __init__(self, folder: Folder, again: Store, live: Comparison) -> None:
+    def __init__(self, folder: Folder, again: Store, live: Comparison, runner: Runner) -> None:
         self._folder = folder
         self._again = again
         self._live = live
+        self._runner = runner
         self._size = live.size()
 
     def findings(self) -> Iterator[Finding]:
@@ -77,7 +79,7 @@ class _Scrub:
         if damaged:
             return  # what would follow from the log cannot be told
         try:
-            rebuild(self._entries(), self._again, keys_of(self._folder), self._document)
+            rebuild(self._entries(), self._again, keys_of(self._folder), self._document, self._runner)
         except NotRebuilt as error:
             yield Finding("log", str(error), "nothing may be settled; look at the entry, and at `amos verify`")
             return
@@ -133,23 +135,25 @@ class _Scrub:
             yield Finding("table lost", f"differs from the log: {_row_text('device_id, first, last', row)}", REBUILD)
 
     def _receipts(self) -> Iterator[Finding]:
-        roots: dict[int, bytes] = {}
+        for kept, found in checked(self._kept_beside(), self._again, self._folder.line, self._runner):
+            if found.fault:
+                yield Finding(f"receipt of entry {kept.index}", found.fault, REBUILD)
+            if found.dated_ms != kept.dated_ms:
+                yield Finding(f"dates of entry {kept.index}", "are not those of its anchor", REBUILD)
+
+    def _kept_beside(self) -> Iterator[Kept]:
         sql = (
             "SELECT leaf_index, receipt, head_size, clock_epoch, start_unix_ms, end_unix_ms FROM live.usage"
             " WHERE receipt IS NOT NULL OR start_unix_ms IS NOT NULL"
         )
         for index, receipt, head_size, epoch, start_ms, end_ms in self._live.each(sql):
-            entry = self._again.log.entry(index)
-            if receipt is not None:
-                what = receipt_fault(self._again, entry, receipt, index, head_size, self._folder.line, roots)
-                if what:
-                    yield Finding(f"receipt of entry {index}", what, REBUILD)
-            if start_ms is not None and (epoch is None or dated_ms(self._again.log.usage(index)) != (start_ms, end_ms)):
-                yield Finding(f"dates of entry {index}", "are not those of its anchor", REBUILD)
+            # What no clock of the ledger's dates has no dates; such a pair is not of this entry, whatever it says.
+            dated = None if start_ms is None else (start_ms, end_ms if epoch is not None else None)
+            yield Kept(index, self._again.log.entry(index), receipt, head_size, dated)
 
     def _heads(self) -> Iterator[Finding]:
         read = self._again.log.read  # not kept in memory, of which a long log would take much
-        for size, root in self._live.rows("SELECT size, root FROM live.head"):
+        for size, root in self._live.each("SELECT size, root FROM live.head"):
             if not 0 < size <= self._size or tree.root(size, read) != root:
                 yield Finding(f"head of {size} entries", "is not the root of that many", REBUILD)
 

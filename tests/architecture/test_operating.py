@@ -21,6 +21,7 @@ NEEDS = {
     "an alert",
     "a broker",
     "a checkpoint kept",
+    "a cluster",
     "a courier's spool",
     "a device in quarantine",
     "a device to revoke",

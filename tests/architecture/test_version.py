@@ -14,6 +14,7 @@ SOURCES = ("firmware", "daemon", "host_tools")
 PACKAGES = (
     "firmware/amos",
     "daemon/amos_cli",
+    "daemon/amos_batches",
     "daemon/amos_mqtt",
     "daemon/amos_sync",
     "daemon/amos_ledger",

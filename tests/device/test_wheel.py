@@ -60,7 +60,8 @@ def amos(installed: Path, environment: dict[str, str], tmp_path: Path) -> Amos:
 
 
 def test_it_is_the_wheel_that_is_tested(installed: Path, environment: dict[str, str]) -> None:
-    code = "import amos, amos_ledger, amos_sync, amos_mqtt, amos_tools as last; print(amos.__file__, last.__file__)"
+    names = "amos, amos_ledger, amos_sync, amos_mqtt, amos_batches, amos_tools as last"
+    code = f"import {names}; print(amos.__file__, last.__file__)"
     command = [str(installed / "bin/python"), "-c", code]
     done = subprocess.run(command, cwd=installed, env=environment, capture_output=True, text=True, check=True)
     assert all(Path(path).is_relative_to(installed) for path in done.stdout.split())

@@ -49,14 +49,15 @@ def test_a_ledger_with_every_kind_of_entry_is_rebuilt_as_it_is(world: Any) -> No
     assert (rebuilt.left, rebuilt.mended, rebuilt.receipts, scrub(world.folder)) == ((), (), 0, [])
 
 
-def test_a_ledger_of_thousands_of_segments_is_rebuilt_as_it_is(world: Any) -> None:
-    devices = [world.device(number) for number in range(1, 9)]
+@pytest.mark.parametrize("players", [8, pytest.param(64, marks=pytest.mark.sweep)])
+def test_a_ledger_of_thousands_of_segments_is_rebuilt_as_it_is(world: Any, players: int) -> None:
+    devices = [world.device(number) for number in range(1, players + 1)]
     for _ in range(10):
         messages = [device.message(device.seal()) for device in devices for _ in range(32)]
         assert {reply.answer.verdict for reply in world.ledger.take(messages, NOON)} == {ACCEPTED}
     world.ledger.close()
     before = everything(world.folder.store_path)
-    assert len(before["usage"]) == 2560
+    assert len(before["usage"]) == 320 * players
     rebuild_folder(world.folder, 0)
     assert everything(world.folder.store_path) == before and scrub(world.folder) == []
 

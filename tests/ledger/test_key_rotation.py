@@ -19,6 +19,7 @@ from amos_tools.verify.errors import Difference
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.lines import LineReader
 from amos_tools.verify.log import walk
+from amos_tools.verify.opened import Entries, key_table, open_entries, survey
 from amos_tools.verify.published import Published
 from signed_usage import sign_usage
 
@@ -280,8 +281,19 @@ def test_the_verifier_finds_a_segment_by_a_key_that_was_not_in_force(world: Any)
             return []
 
     def walked(*more: bytes) -> int:
-        lines = LineReader(keys.origin or "", keys).lines()
-        found = walk([*entries, *more], keys.origin or "", len(entries) + 9, Never(), keys.publisher, lines)  # type: ignore[arg-type]
+        every = (*entries, *more)
+        surveyed = survey(Entries(0, every, {}))
+        said = open_entries(Entries(0, every, key_table(surveyed.keys))).said
+        target, lines = len(entries) + 9, LineReader(keys.origin or "", keys).lines()
+        found = walk(
+            zip(every, said, strict=True),
+            keys.origin or "",
+            target,
+            Never(),  # type: ignore[arg-type]
+            keys.publisher,
+            lines,
+            lambda reading: None,
+        )
         return found.segments
 
     assert walked(good) == 2

@@ -187,20 +187,20 @@ class Store:
         """From leaf `index` to the root of the first `size`. Raises `ProofError` for a leaf outside."""
         return tree.inclusion_path(index, size, self.log.read)
 
-    def receipts(self) -> Iterator[tuple[int, bytes, int]]:
-        """(leaf index, receipt, size of its tree) of each receipt."""
-        sql = "SELECT leaf_index, receipt, head_size FROM usage WHERE receipt IS NOT NULL ORDER BY leaf_index"
-        return ((index, bytes(receipt), size) for index, receipt, size in self._database.each(sql))
+    def kept_beside(self) -> Iterator[tuple[int, bytes | None, int | None, tuple[int, int] | None]]:
+        """(leaf index, receipt, size of its tree, start and end in Unix ms) of each segment that has a receipt or that
+        the ledger's clock dates."""
+        sql = (
+            "SELECT leaf_index, receipt, head_size, start_unix_ms, end_unix_ms FROM usage"
+            " WHERE receipt IS NOT NULL OR start_unix_ms IS NOT NULL ORDER BY leaf_index"
+        )
+        for index, receipt, size, start, end in self._database.each(sql):
+            yield index, receipt, size, None if start is None else (start, end)
 
     def forget_receipts(self, leaves: Sequence[int]) -> None:
         """The segments at these leaves have no receipt, and will be given one."""
         sql = "UPDATE usage SET receipt = NULL, head_size = NULL WHERE leaf_index = ?"
         self._database.run_many(sql, [(index,) for index in leaves])
-
-    def dates(self) -> Iterator[tuple[int, tuple[int, int]]]:
-        """(leaf index, start and end in Unix ms) of play that the ledger's clock dates."""
-        sql = "SELECT leaf_index, start_unix_ms, end_unix_ms FROM usage WHERE start_unix_ms IS NOT NULL"
-        return ((index, (start, end)) for index, start, end in self._database.each(sql))
 
     def date(self, leaf_index: int, times_ms: tuple[int, int] | None) -> None:
         """Put right when the play at this leaf was; None: nobody knows."""

@@ -15,15 +15,18 @@ OUTPUT_KIND_WAV = OUTPUT_KINDS.index("wav")
 PACE_CLOCKED = PACES.index("clocked")
 PACE_FREE = PACES.index("free")
 
+ANY_DEVICE = b""
+"""No device's id: the segment says whose it is."""
+
 
 def open_usage(data, public_key: bytes, verify, device_id=None) -> Usage:
     """Verify, then decode; `device_id` is whose segment it must be, without it that of the signer's first key. Whether
-    the key was in force at that sequence is for whoever knows the handovers. Raises `CoseError`, `SignatureError`,
-    `CborError`, `MessageError`."""
+    the key was in force at that sequence, and with `ANY_DEVICE` whether it is the device's, is for whoever knows the
+    handovers. Raises `CoseError`, `SignatureError`, `CborError`, `MessageError`."""
     message = parse_typed(data, TYP_USAGE, SEGMENT_BYTES_MAX)
     message.check(public_key, verify)
     usage = Usage.decode(message.payload)
     expected = message.kid if device_id is None else device_id
-    if usage.device_id != expected:
+    if device_id != ANY_DEVICE and usage.device_id != expected:
         raise MessageError("usage.device_id: expected %s, found %s" % (expected.hex(), usage.device_id.hex()))
     return usage

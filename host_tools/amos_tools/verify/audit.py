@@ -4,7 +4,7 @@ Each step rests only on what the steps before have established; the first that f
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,16 +16,20 @@ from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, CHECKPOINT_BYTES_MA
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.merkle import leaf_hash, root_from_path
+from amos.protocol.opt_outs import OptOuts
+from amos_batches.runner import InProcess, Runner
 from amos_tools.verify.errors import Difference, VerifyError, same
 from amos_tools.verify.forgone import given_up_in
+from amos_tools.verify.hashed import Hashed
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.lines import LineReader, Lines
 from amos_tools.verify.log import Log, walk
 from amos_tools.verify.note import Checkpoint, Note, check_note, read_note
+from amos_tools.verify.opened import Said, batches, key_table, read_log, survey
 from amos_tools.verify.published import Published
 from amos_tools.verify.reader import PathTo, Statement, read_statement
-from amos_tools.verify.recompute import cores, roll_up
-from amos_tools.verify.tree import check_tiles, read_entries, root_of
+from amos_tools.verify.recompute import Period, cores
+from amos_tools.verify.tree import read_entries, root_of
 
 USAGE_PROOFS_MAX = 256
 """Paths that a statement carries; see `amos_ledger.settlement.statement`."""
@@ -59,19 +63,49 @@ class Audit:
     Raises `Difference` or `Unreadable` at the first fault.
     """
 
-    def __init__(self, published: Published, keys: Keys) -> None:
+    def __init__(self, published: Published, keys: Keys, runner: Runner | None = None) -> None:
         self._published = published
         self._keys = keys
+        self._runner = runner or InProcess()
         note = read_note("checkpoint", published.read("checkpoint", CHECKPOINT_BYTES_MAX), keys.origin)
-        self._checkpoint, self._leaves, self._lines = _read_log(published, keys, note)
-        tiles = check_tiles(published, self._leaves)
-        same("root of the published entries", self._checkpoint.root, root_of(self._leaves))
+        self._leaves = Hashed(published, note.says.size)
+        self._named: dict[bytes, bytes] = {}
+        self._opt_outs: list[tuple[int, OptOuts]] = []
+        self._checkpoint, self._lines = self._read_first(note)
+        tiles = self._leaves.check_above()
+        same("root of the published entries", self._checkpoint.root, self._leaves.root(self._checkpoint.size))
         self._checked: tuple[str, ...] = (
             f"checkpoint of {self._checkpoint.size} entries by the pinned ledger key",
             f"{self._checkpoint.size} published entries give its root, and {_counted(tiles, 'hash tile')} agree",
             *self._lines.said(),
         )
         self._periods: dict[bytes, PeriodFacts] = {}
+
+    def _read_first(self, note: Note) -> tuple[Checkpoint, Lines]:
+        """The first reading of all entries: the published checkpoint, verified, and the lines of keys that they tell
+        of."""
+        refused: Difference | None = None
+        try:
+            check_note("checkpoint", note, self._keys.ledger)
+        except Difference as error:
+            refused = error  # it may be by a later key of the line, of which the entries tell
+        reader = LineReader(note.says.origin, self._keys)
+        try:
+            for _batch, found in self._runner.pairs(survey, batches(read_entries(self._published, note.says.size), {})):
+                self._leaves.add(found.hashes)
+                self._named.update(key_table(found.keys))
+                self._opt_outs += found.opt_outs
+                for index, entry in found.rotations:
+                    reader.take(index, entry)
+            lines = reader.lines()
+            return lines.check_note("checkpoint", note), lines
+        except VerifyError:
+            if refused is not None and not reader.followed:
+                raise refused from None
+            raise
+
+    def _entries(self) -> Iterator[bytes]:
+        return read_entries(self._published, self._checkpoint.size)
 
     @property
     def checked(self) -> tuple[str, ...]:
@@ -116,8 +150,8 @@ class Audit:
         closing = statement.closing
         if closing.index >= then.size:
             raise Difference("proof.closing.index", f"below {then.size}", closing.index)
-        same("proof.closing.entry, leaf hash", self._leaves[closing.index], leaf_hash(statement.closing_entry))
-        _check_path("proof.closing.path", self._leaves[closing.index], closing, then.size, then.root)
+        same("proof.closing.entry, leaf hash", self._leaves.leaf(closing.index), leaf_hash(statement.closing_entry))
+        _check_path("proof.closing.path", self._leaves.leaf(closing.index), closing, then.size, then.root)
         return then
 
     def _open_earlier(self, label: str, note: bytes) -> Checkpoint:
@@ -125,10 +159,9 @@ class Audit:
         then = self._lines.check_note(label, read_note(label, note, self._checkpoint.origin))
         if then.size > self._checkpoint.size:
             raise Difference(f"{label}.size", f"at most {self._checkpoint.size}, as published", then.size)
-        root = root_of(self._leaves[: then.size])
+        root = self._leaves.root(then.size)
         if root != then.root:
-            entries = read_entries(self._published, self._checkpoint.size)
-            index = given_up_in(entries, self._lines.operator, then.size, then.root)
+            index = given_up_in(self._entries(), self._lines.operator, then.size, then.root)
             if index is not None:
                 given_up = f"{then.root.hex()}, which the operator gave up as lost in entry {index}"
                 raise Difference(f"{label}.root", root, given_up)
@@ -149,23 +182,34 @@ class Audit:
         name = f"closings/{closing.period}.cose"
         if self._published.read(name, CLOSING_BYTES_MAX) != entry:
             raise Difference(name, f"entry {index} of the log", "other bytes")
-        entries = read_entries(self._published, self._checkpoint.size)
-        log = walk(entries, self._checkpoint.origin, index, closing, self._keys.publisher, self._lines)
         catalogue_bytes = self._published.read_hashed("catalogues", closing.catalogue_sha256, CATALOGUE_BYTES_MAX)
         try:
             catalogue = open_catalogue(catalogue_bytes, self._keys.publisher, verify)
         except ProtocolError as error:
             raise Difference("catalogue", "one by the pinned publisher key", error) from None
+        manifests = _Manifests(self._published, self._keys.publisher)
+        lists = [item for at, item in self._opt_outs if at < index]
+        period = Period(catalogue, manifests.of, lists, closing.version)
+        log = walk(
+            self._read(), self._checkpoint.origin, index, closing, self._keys.publisher, self._lines, period.take
+        )
+        same("opt-out lists before the closing", len(log.opt_outs), len(lists))
         if log.catalogue_serial is not None:
             same("catalogue.serial", log.catalogue_serial, catalogue.serial)
-        manifests = _Manifests(self._published, self._keys.publisher)
-        period = roll_up(log.readings, manifests.of, log.opt_outs, closing.version)
-        by_payee = {str(core["payee"]): core for core in cores(period, catalogue, closing)}
+        by_payee = {str(core["payee"]): core for core in cores(period, closing)}
         played = bool(period.frames)
         same("closing.carry_out_micro", 0 if played else closing.pool_micro, closing.carry_out_micro)
         same("closing.statements", len(by_payee), closing.statements)
         root = root_of([leaf_hash(_core_bytes(core)) for core in by_payee.values()])
-        return PeriodFacts(closing, by_payee, root, (*_said(log, closing, index), manifests.said()))
+        return PeriodFacts(
+            closing, by_payee, root, (*_said(log, period.whole.segments, closing, index), manifests.said())
+        )
+
+    def _read(self) -> Iterator[tuple[bytes, Said]]:
+        """Every entry again, and what it says by itself."""
+        for batch, opened in read_log(self._entries(), self._runner, self._named):
+            self._leaves.check_again(batch.first, opened.hashes)
+            yield from zip(batch.entries, opened.said, strict=True)
 
     def _check_place(self, statement: Statement, facts: PeriodFacts, core: dict[str, object]) -> None:
         closing = facts.closing
@@ -183,29 +227,9 @@ class Audit:
         for number, (leaf, (step, found)) in enumerate(zip(leaves, statement.usage, strict=False)):
             label = f"proof.usage[{number}]"
             same(f"{label}.index", leaf, step.index)
-            same(f"{label}.leaf_hash", self._leaves[leaf], found)
+            same(f"{label}.leaf_hash", self._leaves.leaf(leaf), found)
             _check_path(f"{label}.path", found, step, then.size, then.root)
         return len(statement.usage)
-
-
-def _read_log(published: Published, keys: Keys, note: Note) -> tuple[Checkpoint, list[bytes], Lines]:
-    """The published checkpoint, verified, the leaf hashes of its entries, and the lines of keys that these tell of."""
-    refused: Difference | None = None
-    try:
-        check_note("checkpoint", note, keys.ledger)
-    except Difference as error:
-        refused = error  # it may be by a later key of the line, of which the entries tell
-    leaves, reader = [], LineReader(note.says.origin, keys)
-    try:
-        for index, entry in enumerate(read_entries(published, note.says.size)):
-            leaves.append(leaf_hash(entry))
-            reader.take(index, entry)
-        lines = reader.lines()
-        return lines.check_note("checkpoint", note), leaves, lines
-    except VerifyError:
-        if refused is not None and not reader.followed:
-            raise refused from None
-        raise
 
 
 class _Manifests:
@@ -266,8 +290,7 @@ def _counted(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def _said(log: Log, closing: Closing, index: int) -> tuple[str, ...]:
-    settled = len(log.readings)
+def _said(log: Log, settled: int, closing: Closing, index: int) -> tuple[str, ...]:
     return (
         f"{_counted(log.segments, 'usage segment')} of {_counted(len(log.devices), 'enrolled device')}:"
         " signatures, sequence, chain",

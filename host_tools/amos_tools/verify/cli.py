@@ -8,11 +8,14 @@ from typing import Annotated
 import typer
 
 from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
+from amos_batches.errors import BatchError
+from amos_batches.runner import Runner, open_runner
+from amos_cli.cluster import ClusterAddress
 from amos_cli.output import AsJson, Exit, print_json, refusal_facts, refusals
 from amos_cli.paths import file_option, folder_option, path_argument
 from amos_tools.verify.audit import Audit, Verified
 from amos_tools.verify.errors import Difference, KeyNotGiven, NothingToVerify, Unreadable, VerifyError
-from amos_tools.verify.keys import pin_keys
+from amos_tools.verify.keys import Keys, pin_keys
 from amos_tools.verify.proof import PROOF_BYTES_MAX, check_proof, trusted_by
 from amos_tools.verify.published import Published, read_file
 from amos_tools.verify.reader import STATEMENT_BYTES_MAX
@@ -50,6 +53,7 @@ def verify(
     policy: Annotated[
         Path | None, file_option(metavar="FILE", help="Logs and witnesses to believe (c2sp.org/tlog-policy).")
     ] = None,
+    cluster: ClusterAddress = None,
     as_json: AsJson = False,
 ) -> None:
     """Recompute statements from published data and pinned keys: yes, or the first difference (exit code 1).
@@ -57,14 +61,23 @@ def verify(
     With --proof, one segment is verified offline, by --ledger-key or --policy alone.
     """
     if proof is not None:
-        return _verify_proof(proof, policy, ledger_key, bool(statements or published or keys or since), as_json)
+        return _verify_proof(
+            proof, policy, ledger_key, bool(statements or published or keys or since or cluster), as_json
+        )
     with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
         pinned = pin_keys(keys, {"ledger": ledger_key, "publisher": publisher_key, "operator": operator_key})
         if not statements and (since is None or published is None):
             raise NothingToVerify("expected a STATEMENT, or --since CHECKPOINT with --published DIR; found neither")
+    with refusals(BatchError, as_json=as_json), open_runner(cluster) as runner:
+        _verify_statements(statements or [], published, pinned, since, runner, as_json)
+
+
+def _verify_statements(
+    statements: list[Path], published: Path | None, pinned: Keys, since: Path | None, runner: Runner, as_json: bool
+) -> None:
     with _no_of(statements[0] if statements else published, as_json):
-        files = _files(statements or [])
-        audit = Audit(_published(files, published), pinned)
+        files = _files(statements)
+        audit = Audit(_published(files, published), pinned, runner)
     if since is not None:
         with _no_of(since, as_json):
             audit.check_since(read_file(since, CHECKPOINT_BYTES_MAX))

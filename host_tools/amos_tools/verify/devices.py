@@ -8,8 +8,9 @@ from amos.protocol.enrolment import Enrolment
 from amos.protocol.loss import Loss
 from amos.protocol.record import U63 as SEQUENCE_MAX
 from amos.protocol.revocation import Revocation
-from amos.protocol.segment import FIRST_PREVIOUS, TIER_RENDERER, VERSION_WITHOUT_OUTPUT, Usage
+from amos.protocol.segment import FIRST_PREVIOUS, TIER_RENDERER, VERSION_WITHOUT_OUTPUT
 from amos_tools.verify.errors import Difference
+from amos_tools.verify.opened import UsageSaid
 from amos_tools.verify.standing import Hours
 
 
@@ -22,8 +23,17 @@ class Sealed:
 
 
 @dataclass
+class Run:
+    """Segments with sequence numbers one after the other; only the last can still be followed."""
+
+    first: int
+    last: int
+    sealed: Sealed
+
+
+@dataclass
 class Device:
-    """A player as enrolled, and its chain: sequence numbers ascending, and what was sealed under each.
+    """A player as enrolled, and its chain as runs of sequence numbers, ascending.
 
     renderer  whether it is enrolled to render
     gaps      (first, last, label): numbers skipped so far, and the entry that skipped them
@@ -42,8 +52,7 @@ class Device:
     successor: bytes | None = None
     retired_s: int | None = None
     revoked: bool = False
-    sequences: list[int] = field(default_factory=list)
-    sealed: dict[int, Sealed] = field(default_factory=dict)
+    runs: list[Run] = field(default_factory=list)
     gaps: list[tuple[int, int, str]] = field(default_factory=list)
     declared: list[tuple[int, int]] = field(default_factory=list)
 
@@ -91,7 +100,7 @@ def _take_kind(label: str, known: Device, enrolment: Enrolment, dated: bool) -> 
     known.renderer = renderer
 
 
-def check_kind(label: str, usage: Usage, device: Device) -> None:
+def check_kind(label: str, usage: UsageSaid, device: Device) -> None:
     """A renderer's play is a renderer's, and nobody else's is; those of version 1 knew no renderers."""
     if usage.version == VERSION_WITHOUT_OUTPUT or (usage.tier == TIER_RENDERER) == device.renderer:
         return
@@ -107,7 +116,7 @@ def _take_keys(label: str, device: Device, keys: list[tuple[int, bytes]]) -> Non
     known, fresh = keys[: len(device.keys)], keys[len(device.keys) :]
     if known != device.keys:
         raise Difference(f"{label}: enrolment.handovers", f"to begin with the {len(device.keys)} keys known", "others")
-    reached = device.sequences[-1] if device.sequences else 0
+    reached = device.runs[-1].last if device.runs else 0
     if fresh and fresh[0][0] <= reached:
         raise Difference(f"{label}: enrolment.handovers, first sequence", f"above {reached}", fresh[0][0])
     device.keys = keys
@@ -140,30 +149,39 @@ def take_revocation(devices: Devices, label: str, revocation: Revocation) -> Non
     device.retired_s, device.revoked = revocation.unix_s, True
 
 
-def check_chain(label: str, usage: Usage, device: Device, sha256: bytes) -> None:
+def check_chain(label: str, usage: UsageSaid, device: Device) -> None:
     """Each sequence number once, the hash of the segment before, and no time twice.
 
     A loss may be declared by a later segment than the one that follows it, which the ledger then logs with it, so gaps
     are judged at closings and at the end. A segment that was declared lost may be found again, and then stands in the
     log after its successors.
     """
-    at = bisect(device.sequences, usage.sequence)
-    reached = device.sequences[at - 1] if at else 0
-    if reached == usage.sequence:
+    at = bisect(device.runs, usage.sequence, key=lambda run: run.first)
+    before = device.runs[at - 1] if at else Run(0, 0, Sealed(FIRST_PREVIOUS, (0, 0, 0)))
+    reached = before.last
+    if usage.sequence <= reached:
         raise Difference(f"{label}: usage.sequence", "one that comes once", usage.sequence)
     if usage.lost_first is not None and usage.lost_last is not None:
         device.declared.append((usage.lost_first, usage.lost_last))
-    if at == len(device.sequences) and usage.sequence > reached + 1:
+    if at == len(device.runs) and usage.sequence > reached + 1:
         device.gaps.append((reached + 1, usage.sequence - 1, label))
     if usage.sequence == reached + 1 and usage.lost_last != reached:
-        before = device.sealed.get(reached, Sealed(FIRST_PREVIOUS, (0, 0, 0)))
-        if usage.previous != before.sha256:
-            raise Difference(f"{label}: usage.previous", before.sha256, usage.previous)
+        if usage.previous != before.sealed.sha256:
+            raise Difference(f"{label}: usage.previous", before.sealed.sha256, usage.previous)
         start = (usage.boot, usage.session, usage.first_frame)
-        if start < before.end:
-            raise Difference(f"{label}: usage boot, session, first frame", f"from {before.end}", start)
-    device.sequences.insert(at, usage.sequence)
-    device.sealed[usage.sequence] = Sealed(sha256, (usage.boot, usage.session, usage.end_frame))
+        if start < before.sealed.end:
+            raise Difference(f"{label}: usage boot, session, first frame", f"from {before.sealed.end}", start)
+    _seal(device.runs, at, usage)
+
+
+def _seal(runs: list[Run], at: int, usage: UsageSaid) -> None:
+    """Put the segment before the run `at`, and join what it completes."""
+    sealed = Sealed(usage.sha256, (usage.boot, usage.session, usage.end_frame))
+    runs.insert(at, Run(usage.sequence, usage.sequence, sealed))
+    for left in (at, at - 1):
+        if 0 <= left < len(runs) - 1 and runs[left].last + 1 == runs[left + 1].first:
+            runs[left + 1].first = runs[left].first
+            del runs[left]
 
 
 def check_gaps(devices: Devices) -> None:

@@ -1,9 +1,9 @@
 """Every entry of the log in order: who signed it, and whether it follows from those before.
 
-What is said of each device is held together in `devices.py`; kept of the settled period are the readings.
+What is said of each device is held together in `devices.py`; what each entry says by itself was read before
+(`opened.py`).
 """
 
-import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from amos.crypto import verify
 from amos.protocol.batch import batch_unix_s
 from amos.protocol.closing import TYP_STATEMENT, Closing, open_closing
-from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_ROTATION, TYP_USAGE, parse
+from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_ROTATION, parse
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
-from amos.protocol.errors import ProtocolError, SignatureError
+from amos.protocol.errors import MessageError, ProtocolError, SignatureError
 from amos.protocol.forgone import TYP_FORGONE, Forgone, open_forgone
 from amos.protocol.key_line_host import Verify
 from amos.protocol.log_text import genesis_entry
@@ -21,8 +21,6 @@ from amos.protocol.loss import TYP_LOSS, Loss, open_loss
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.quarantine import TYP_RULING, Ruling, open_ruling
 from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
-from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, Usage, claimed_device_id
-from amos.protocol.usage_reader import open_usage
 from amos_tools.verify.decided import Decided
 from amos_tools.verify.devices import (
     Device,
@@ -37,9 +35,12 @@ from amos_tools.verify.devices import (
 )
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.forgone import GivenUp
+from amos_tools.verify.leaf_runs import LeafRuns
 from amos_tools.verify.lines import Lines
+from amos_tools.verify.opened import Fault, Said, Unsigned, UsageSaid
 from amos_tools.verify.standing import PLAY_AGE_S_MAX, flags
 from amos_tools.verify.tree import ENTRY_BYTES_MAX
+from amos_tools.verify.unsettled import Unsettled
 
 WORDS: dict[object, Callable[[bytes, bytes, Verify], object]] = {
     TYP_ENROLMENT: open_enrolment,
@@ -51,19 +52,17 @@ WORDS: dict[object, Callable[[bytes, bytes, Verify], object]] = {
 """Type → what opens it, of what the operator signs."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """What a settled segment says. `rows` are (stem's index in the pack, frames, Unix seconds of the beginning by the
-    player's clock, None where that is not believed). `revoked`: a revocation of its key stands before it in the log."""
+    """A settled segment and how it stands. `began_s`: when it began by the player's clock, None where that is not
+    believed. `revoked`: a revocation of its key stands before it in the log."""
 
     index: int
-    device_id: bytes
+    entry: bytes
+    usage: UsageSaid
     accrual: str
     flags: frozenset[str]
-    pack: bytes
-    tier: int
-    rate_hz: int
-    rows: tuple[tuple[int, int, int | None], ...]
+    began_s: int | None
     revoked: bool
 
 
@@ -71,11 +70,11 @@ class Reading:
 class Log:
     """What the walk found.
 
-    target    index of the closing whose readings are kept
+    target    index of the closing whose readings are taken
+    take      takes them
     closed    periods closed so far, with the index of the closing
     carries   what each currency's last closing carried out
-    unsettled leaf index of usage that no closing has settled, with the period it accrues to; before the first batch
-              entry that is by the player's clock alone, and None where the ledger's own decided
+    unsettled usage that no closing has settled; before the first batch entry it accrues by the player's clock alone
     received  when what follows was received, in Unix seconds; None before the first batch entry
     opt_outs  the lists logged before the target
     decided   documents and quarantines in force
@@ -87,39 +86,45 @@ class Log:
     origin: str
     target: int
     target_closing: Closing
+    take: Callable[[Reading], None]
     devices: Devices = field(default_factory=dict)
     closed: dict[str, int] = field(default_factory=dict)
     carries: dict[str, int] = field(default_factory=dict)
     last_closing: int | None = None
-    unsettled: dict[int, str | None] = field(default_factory=dict)
+    unsettled: Unsettled = field(default_factory=Unsettled)
     received: int | None = None
     opt_outs: list[OptOuts] = field(default_factory=list)
     decided: Decided = field(default_factory=Decided)
     catalogue_serial: int | None = None
-    readings: list[Reading] = field(default_factory=list)
     segments: int = 0
     given_up: GivenUp = field(default_factory=GivenUp)
-    target_leaves: frozenset[int] = frozenset()
+    target_leaves: LeafRuns = field(default_factory=LeafRuns)
 
 
 def walk(
-    entries: Iterable[bytes], origin: str, target: int, closing: Closing, publisher_key: bytes, lines: Lines
+    entries: Iterable[tuple[bytes, Said]],
+    origin: str,
+    target: int,
+    closing: Closing,
+    publisher_key: bytes,
+    lines: Lines,
+    take: Callable[[Reading], None],
 ) -> Log:
-    """Check every entry; keep the readings that `closing`, the entry at `target`, settles. `lines` are those that the
-    same entries gave. Raises `Difference`."""
+    """Check every entry; give `take` the readings that `closing`, the entry at `target`, settles, in their order.
+    `lines` are those that the same entries gave. Raises `Difference`."""
     for first, count in closing.ranges():
         if first + count > target:
             raise Difference(
                 f"entry {target}: closing.settled", f"leaves below {target}", f"{first} to {first + count - 1}"
             )
-    log = Log(publisher_key, lines, origin, target, closing, target_leaves=frozenset(closing.leaves()))
-    for index, entry in enumerate(entries):
-        _take(log, index, entry)
+    log = Log(publisher_key, lines, origin, target, closing, take, target_leaves=LeafRuns(closing.ranges()))
+    for index, (entry, said) in enumerate(entries):
+        _take(log, index, entry, said)
     check_gaps(log.devices)
     return log
 
 
-def _take(log: Log, index: int, entry: bytes) -> None:
+def _take(log: Log, index: int, entry: bytes, said: Said) -> None:
     label = f"entry {index}"
     if index == 0:
         genesis = genesis_entry(log.origin)
@@ -135,10 +140,11 @@ def _take(log: Log, index: int, entry: bytes) -> None:
             return
         if log.decided.take_text(index, entry, log.devices.keys()):
             return
+        if said is not None:
+            _take_usage(log, index, entry, _signed(log, label, said))
+            return
         typ = parse(entry, ENTRY_BYTES_MAX).header.get(HEADER_TYP)
-        if typ == TYP_USAGE:
-            _take_usage(log, index, entry)
-        elif typ == TYP_OPT_OUTS:
+        if typ == TYP_OPT_OUTS:
             _take_opt_outs(log, index, open_opt_outs(entry, log.publisher_key, verify))
         elif typ == TYP_STATEMENT:
             check_gaps(log.devices)
@@ -193,42 +199,45 @@ def _take_opt_outs(log: Log, index: int, opt_outs: OptOuts) -> None:
         log.opt_outs.append(opt_outs)
 
 
-def _take_usage(log: Log, index: int, entry: bytes) -> None:
-    label = f"entry {index}"
-    kid = bytes(parse(entry, ENTRY_BYTES_MAX).kid)
+def _signed(log: Log, label: str, said: UsageSaid | Unsigned | Fault) -> UsageSaid:
+    """Usage that verifies, of a device and by a key that were enrolled before."""
+    if isinstance(said, Fault):
+        raise SignatureError(said.text) if said.signature else MessageError(said.text)
     # A device that never changed its key has that key's id; of another, only the payload tells whose it is.
-    device_id = kid if kid in log.devices else claimed_device_id(entry)
+    device_id = said.kid if said.kid in log.devices else said.device_id
     device = log.devices.get(device_id)
     if device is None:
         raise Difference(f"{label}: usage.device_id", "one enrolled before", device_id)
-    key, signs = key_in_force(label, device, kid)
-    usage = open_usage(entry, key, verify, device_id)
-    if usage.sequence not in signs:
-        raise Difference(f"{label}: usage.sequence", f"one that key {kid.hex()} signs", usage.sequence)
+    _key, signs = key_in_force(label, device, said.kid)
+    if isinstance(said, Unsigned):
+        raise Difference(f"{label}: usage, key id", "that of a key that an enrolment names", said.kid)
+    if said.device_id != device_id:
+        raise MessageError(f"usage.device_id: expected {device_id.hex()}, found {said.device_id.hex()}")
+    if said.sequence not in signs:
+        raise Difference(f"{label}: usage.sequence", f"one that key {said.kid.hex()} signs", said.sequence)
+    return said
+
+
+def _take_usage(log: Log, index: int, entry: bytes, usage: UsageSaid) -> None:
+    label = f"entry {index}"
+    device = log.devices[usage.device_id]
     check_kind(label, usage, device)
-    sha256 = hashlib.sha256(entry).digest()
-    log.decided.check_usage(label, device_id, sha256, usage.pack)
-    check_chain(label, usage, device, sha256)
+    log.decided.check_usage(label, usage.device_id, usage.sha256, usage.pack)
+    check_chain(label, usage, device)
     span = usage.end_frame - usage.first_frame
-    if sum(usage.frames) > device.voices * span:
-        raise Difference(f"{label}: usage.frames", f"at most {device.voices} voices x {span} frames", sum(usage.frames))
+    if usage.frames > device.voices * span:
+        raise Difference(f"{label}: usage.frames", f"at most {device.voices} voices x {span} frames", usage.frames)
     log.segments += 1
-    odd = flags(usage, claimed_s(usage), log.received, device.hours)
-    natural = _natural_period(log, usage, odd, device)
-    log.unsettled[index] = _open_period(natural, log.closed)
+    odd = flags(usage, log.received, device.hours)
+    accrues_to = _open_period(_natural_period(log, usage, odd, device), log.closed)
+    log.unsettled.add(index, accrues_to)
     if index in log.target_leaves:
-        kind = _accrual(log, label, usage, odd, log.unsettled[index])
-        began_s = None if "far_dated" in odd else claimed_s(usage)
-        rows = tuple((stem, frames, _row_s(usage, began_s, start)) for stem, start, frames, _flags in usage.rows())
-        told = (usage.pack, usage.tier, usage.rate_hz, rows, device.revoked)
-        log.readings.append(Reading(index, usage.device_id, kind, odd, *told))
+        kind = _accrual(log, label, usage, odd, accrues_to)
+        began_s = None if "far_dated" in odd else usage.claimed_s
+        log.take(Reading(index, entry, usage, kind, odd, began_s, device.revoked))
 
 
-def _row_s(usage: Usage, began_s: int | None, start: int) -> int | None:
-    return None if began_s is None else began_s + (start - usage.first_frame) // usage.rate_hz
-
-
-def _natural_period(log: Log, usage: Usage, odd: frozenset[str], device: Device) -> str | None:
+def _natural_period(log: Log, usage: UsageSaid, odd: frozenset[str], device: Device) -> str | None:
     """The month to which the play belongs; None where the ledger's clock decided and did not log what it said."""
     if log.received is None:
         return claimed_period(usage)
@@ -240,18 +249,9 @@ def _natural_period(log: Log, usage: Usage, odd: frozenset[str], device: Device)
     return claimed
 
 
-def claimed_s(usage: Usage) -> int | None:
-    """When the play started by the player's own clock, in Unix seconds; None when that rests on no anchor."""
-    if usage.clock not in (CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED):
-        return None
-    if usage.anchor_unix_ms is None or usage.anchor_ms is None:
-        return None
-    return (usage.anchor_unix_ms - usage.anchor_ms + usage.start_ms) // 1000
-
-
-def claimed_period(usage: Usage) -> str | None:
-    """The month of `claimed_s`, None for a clock that names no month of the years 2000 to 9998."""
-    return month_of(claimed_s(usage))
+def claimed_period(usage: UsageSaid) -> str | None:
+    """The month of the player's clock, None for a clock that names no month of the years 2000 to 9998."""
+    return month_of(usage.claimed_s)
 
 
 def month_of(unix_s: int | None) -> str | None:
@@ -270,7 +270,7 @@ def _open_period(claimed: str | None, closed: dict[str, int]) -> str | None:
     return claimed
 
 
-def _accrual(log: Log, label: str, usage: Usage, odd: frozenset[str], accrues_to: str | None) -> str:
+def _accrual(log: Log, label: str, usage: UsageSaid, odd: frozenset[str], accrues_to: str | None) -> str:
     """Why the segment accrues to the target's period; the ledger may not just choose one."""
     period = log.target_closing.period
     claimed = claimed_period(usage)
@@ -289,7 +289,7 @@ def _accrual(log: Log, label: str, usage: Usage, odd: frozenset[str], accrues_to
     if accrues_to == period:
         return "late"
     # The ledger's clock may decide against the player's only where no reception in the period makes the play possible.
-    played = claimed_s(usage)
+    played = usage.claimed_s
     year, month = int(period[:4]), int(period[5:])
     end_s = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp()
     if claimed < period and played is not None and end_s <= played + PLAY_AGE_S_MAX:
@@ -306,14 +306,7 @@ def _take_closing(log: Log, index: int, closing: Closing) -> None:
     carry = log.carries.get(closing.currency, 0)
     if closing.carry_in_micro != carry:
         raise Difference(f"{label}.carry_in_micro", carry, closing.carry_in_micro)
-    for first, count in closing.ranges():
-        for leaf in range(first, min(first + count, index + 1)):
-            if leaf not in log.unsettled:
-                raise Difference(f"{label}.settled", "usage before it that no period has settled", f"leaf {leaf}")
-            del log.unsettled[leaf]
-    for leaf, period in log.unsettled.items():
-        if period == closing.period:
-            raise Difference(f"{label}.settled", f"leaf {leaf}, which accrues to {period}", "it left out")
+    log.unsettled.settle(label, index, closing)
     log.closed[closing.period] = index
     log.carries[closing.currency] = closing.carry_out_micro
     log.last_closing = index

@@ -4,17 +4,24 @@ Plain integers and `Fraction`; nothing is taken from the statement or from the l
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 
 from amos.protocol.catalogue import Catalogue, Work
 from amos.protocol.closing import Closing
 from amos.protocol.manifest import Manifest
 from amos.protocol.opt_outs import OptOuts
 from amos_tools.verify.errors import Difference
+from amos_tools.verify.leaf_runs import LeafRuns
 from amos_tools.verify.log import Reading
-from amos_tools.verify.standing import FLAGS, REASONS, reason
+from amos_tools.verify.opened import rows_of
+from amos_tools.verify.standing import FLAGS, REASONS, all_earn, reason
+
+PACKS_KEPT = 64
+"""In memory: packs that are played at one time."""
 
 MINOR_DIGITS = {
     0: ["CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"],
@@ -23,57 +30,101 @@ MINOR_DIGITS = {
 
 
 @dataclass
+class Tally:
+    """Of some settled segments: how many, how they stand, of which devices, and their leaves."""
+
+    segments: int = 0
+    devices: set[bytes] = field(default_factory=set)
+    standing: Counter[str] = field(default_factory=Counter)
+    leaves: LeafRuns = field(default_factory=LeafRuns)
+
+    def add(self, reading: Reading) -> None:
+        """One more, after all those before it."""
+        self.segments += 1
+        self.devices.add(reading.usage.device_id)
+        self.standing.update((reading.accrual, *reading.flags))
+        self.leaves.add(reading.index)
+
+
 class Period:
-    """The roll-up of a period.
+    """A period while its readings are added up, in the order of their leaves.
 
     frames  stem id → (rate in Hz, tier) → frames that earn
     unpaid  stem id → reason → (rate in Hz, tier) → frames that do not
-    leaves  stem id → indexes of the leaves in which it sounded
+    whole   of all segments
+    payees  of the segments in which a stem sounded of which the payee has a share
     """
 
-    frames: dict[bytes, dict[tuple[int, int], int]]
-    unpaid: dict[bytes, dict[str, dict[tuple[int, int], int]]]
-    leaves: dict[bytes, list[int]]
-    readings: dict[int, Reading]
+    def __init__(
+        self, catalogue: Catalogue, manifest_of: Callable[[bytes], Manifest], opt_outs: list[OptOuts], version: int
+    ) -> None:
+        """`opt_outs`: all lists before the closing, which has this version."""
+        self.works = {work.stem_id: work for work in catalogue.works}
+        self.frames: dict[bytes, dict[tuple[int, int], int]] = {}
+        self.unpaid: dict[bytes, dict[str, dict[tuple[int, int], int]]] = {}
+        self.whole = Tally()
+        self.payees: dict[str, Tally] = {}
+        self._manifest_of, self._opt_outs, self._version = manifest_of, opt_outs, version
+        self._named = lru_cache(PACKS_KEPT)(self._named_stems)
 
-
-def roll_up(
-    readings: Iterable[Reading], manifest_of: Callable[[bytes], Manifest], opt_outs: list[OptOuts], version: int
-) -> Period:
-    """Add up every row of every reading, as a closing of that version does. Raises `Difference` for a row that its pack
-    cannot have."""
-    period = Period({}, {}, {}, {})
-    for reading in readings:
-        period.readings[reading.index] = reading
-        manifest = manifest_of(reading.pack)
+    def take(self, reading: Reading) -> None:
+        """Add every row. Raises `Difference` for a row that its pack cannot have."""
+        usage = reading.usage
+        manifest = self._manifest_of(usage.pack)
         label = f"entry {reading.index}: usage"
-        if reading.rate_hz != manifest.rate_hz:
-            raise Difference(f"{label}.rate_hz", f"the pack's {manifest.rate_hz}", reading.rate_hz)
-        for stem, frames, began_s in reading.rows:
+        if usage.rate_hz != manifest.rate_hz:
+            raise Difference(f"{label}.rate_hz", f"the pack's {manifest.rate_hz}", usage.rate_hz)
+        for stem, _frames in usage.stems:
             if stem >= len(manifest.stems):
                 raise Difference(f"{label}.stems", f"below {len(manifest.stems)}", stem)
+        for stem, frames, why in self._judged(reading, manifest):
             stem_id = manifest.stems[stem].stem_id
-            why = None if version == 1 else _why_unpaid(reading, manifest, stem, began_s, opt_outs, version)
             if why is None:
-                by_rate = period.frames.setdefault(stem_id, {})
+                by_rate = self.frames.setdefault(stem_id, {})
             else:
-                by_rate = period.unpaid.setdefault(stem_id, {}).setdefault(why, {})
-            key = (reading.rate_hz, reading.tier)
+                by_rate = self.unpaid.setdefault(stem_id, {}).setdefault(why, {})
+            key = (usage.rate_hz, usage.tier)
             by_rate[key] = by_rate.get(key, 0) + frames
-            leaves = period.leaves.setdefault(stem_id, [])
-            if not leaves or leaves[-1] != reading.index:
-                leaves.append(reading.index)
-    return period
+        self.whole.add(reading)
+        for payee in self._payees_of({manifest.stems[stem].stem_id for stem, _frames in usage.stems}):
+            self.payees.setdefault(payee, Tally()).add(reading)
 
+    def _judged(self, reading: Reading, manifest: Manifest) -> Iterable[tuple[int, int, str | None]]:
+        """(stem's index in the pack, frames, why they earn nothing) of all that sounded."""
+        usage, began_s = reading.usage, reading.began_s
+        why = self._why_nothing_earns(reading)
+        if why is not None or self._version == 1 or began_s is None:
+            return [(stem, frames, why) for stem, frames in usage.stems]
+        last_s = began_s + (usage.last_frame - usage.first_frame) // usage.rate_hz
+        if all_earn(manifest, [stem for stem, _frames in usage.stems], last_s, self._named(usage.pack)):
+            return [(stem, frames, None) for stem, frames in usage.stems]
+        return [
+            (stem, frames, self._why(manifest, stem, began_s + (start - usage.first_frame) // usage.rate_hz))
+            for stem, frames, start in rows_of(reading.entry)
+        ]
 
-def _why_unpaid(
-    reading: Reading, manifest: Manifest, stem: int, began_s: int | None, opt_outs: list[OptOuts], version: int
-) -> str | None:
-    if "over_time" in reading.flags:
-        return "over_time"
-    if version > 2 and reading.revoked and reading.flags & {"undated", "far_dated"}:
-        return "revoked"
-    return reason(manifest, stem, began_s, opt_outs)
+    def _why_nothing_earns(self, reading: Reading) -> str | None:
+        """Why no row of the segment does, None where each is to be asked."""
+        if self._version == 1:
+            return None
+        if "over_time" in reading.flags:
+            return "over_time"
+        undatable = self._version > 2 and reading.revoked and reading.flags & {"undated", "far_dated"}
+        return "revoked" if undatable else None
+
+    def _why(self, manifest: Manifest, stem: int, unix_s: int) -> str | None:
+        return reason(manifest, stem, unix_s, self._opt_outs)
+
+    def _named_stems(self, pack: bytes) -> frozenset[int]:
+        """Stems of the pack, by index, that some list names."""
+        stems = self._manifest_of(pack).stems
+        return frozenset(
+            number for number, stem in enumerate(stems) if any(stem.stem_id in item for item in self._opt_outs)
+        )
+
+    def _payees_of(self, stem_ids: set[bytes]) -> set[str]:
+        works = [self.works[stem_id] for stem_id in stem_ids if stem_id in self.works]
+        return {share.payee for work in works for share in work.splits if share.ppm}
 
 
 def divide(pool: int, shares: dict[str, Fraction], lot: Callable[[str], bytes]) -> dict[str, int]:
@@ -87,9 +138,9 @@ def divide(pool: int, shares: dict[str, Fraction], lot: Callable[[str], bytes]) 
     return amounts
 
 
-def cores(period: Period, catalogue: Catalogue, closing: Closing) -> list[dict[str, object]]:
+def cores(period: Period, closing: Closing) -> list[dict[str, object]]:
     """The core of every payee's statement, by payee. Raises `Difference` for a stem that the catalogue lacks."""
-    works = {work.stem_id: work for work in catalogue.works}
+    works = period.works
     earned: dict[str, dict[str, Fraction]] = {}
     told: set[str] = set()
     for stem_id in period.frames.keys() | period.unpaid.keys():
@@ -106,8 +157,7 @@ def cores(period: Period, catalogue: Catalogue, closing: Closing) -> list[dict[s
     payees = sorted(told | totals.keys())
     pool = _pool(period, closing, len(payees))
     return [
-        _core(payee, amounts.get(payee, 0), earned.get(payee, {}), period, works, closing) | {"pool": pool}
-        for payee in payees
+        _core(payee, amounts.get(payee, 0), earned.get(payee, {}), period, closing) | {"pool": pool} for payee in payees
     ]
 
 
@@ -141,21 +191,15 @@ def _pool(period: Period, closing: Closing, payees: int) -> dict[str, object]:
         "payees": payees,
         "catalogue_sha256": closing.catalogue_sha256.hex(),
         **({} if closing.version == 1 else {"unpaid_ms": unpaid_ms}),
-    } | _counts(list(period.readings.values()), closing.version)
+    } | _counts(period.whole, closing.version)
 
 
-def _counts(readings: Sequence[Reading], version: int) -> dict[str, object]:
-    result: dict[str, object] = {
-        "segments": len(readings),
-        "devices": len({reading.device_id for reading in readings}),
-    }
-    for kind in ("by_clock", "late", "by_reception"):
-        result["segments_" + kind] = len([reading for reading in readings if reading.accrual == kind])
+def _counts(tally: Tally, version: int) -> dict[str, object]:
+    named: tuple[str, ...] = ("by_clock", "late", "by_reception")
     if version != 1:
-        result["segments_by_enrolment"] = len([reading for reading in readings if reading.accrual == "by_enrolment"])
-        for flag in FLAGS:
-            result["segments_" + flag] = len([reading for reading in readings if flag in reading.flags])
-    return result
+        named = (*named, "by_enrolment", *FLAGS)
+    counted = {"segments_" + name: tally.standing[name] for name in named}
+    return {"segments": tally.segments, "devices": len(tally.devices), **counted}
 
 
 def _core(
@@ -163,13 +207,12 @@ def _core(
     amount: int,
     earned: dict[str, Fraction],
     period: Period,
-    works: dict[bytes, Work],
     closing: Closing,
 ) -> dict[str, object]:
+    works, tally = period.works, period.payees[payee]
     parts = divide(amount, earned, lambda stem_hex: _lot(closing.period, payee, stem_hex))
     stems = [bytes.fromhex(stem_hex) for stem_hex in sorted(earned)]
     unpaid = sorted(id_ for id_ in period.unpaid if _ppm(payee, works[id_]))
-    leaves = sorted({leaf for stem_id in {*stems, *unpaid} for leaf in period.leaves[stem_id]})
     digits = next((count for count, codes in MINOR_DIGITS.items() if closing.currency in codes), 2)
     whole, rest = divmod(amount, 10 ** (6 - digits))
     core = {
@@ -183,7 +226,7 @@ def _core(
         "play_ms": _fraction(sum((_stem_ms(period, stem_id) for stem_id in stems), Fraction(0))),
         "earning_ms": _fraction(sum(earned.values(), Fraction(0))),
         "lines": [_line(payee, works[stem_id], period, parts[stem_id.hex()]) for stem_id in stems],
-        "usage": _counts([period.readings[leaf] for leaf in leaves], closing.version) | {"leaves": _leaf_runs(leaves)},
+        "usage": _counts(tally, closing.version) | {"leaves": tally.leaves.pairs()},
     }
     if closing.version != 1:
         core["unpaid"] = [
@@ -216,13 +259,3 @@ def _played(payee: str, work: Work, frames: dict[tuple[int, int], int]) -> dict[
         "frames": [{"rate_hz": rate, "tier": tier, "frames": n} for (rate, tier), n in sorted(frames.items())],
         "play_ms": _fraction(_ms(frames)),
     }
-
-
-def _leaf_runs(leaves: Sequence[int]) -> list[list[int]]:
-    result: list[list[int]] = []
-    for leaf in leaves:
-        if result and sum(result[-1]) == leaf:
-            result[-1][1] += 1
-        else:
-            result.append([leaf, 1])
-    return result

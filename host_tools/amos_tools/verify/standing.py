@@ -4,11 +4,13 @@ All follows from the log: when the ledger received it (batch entries), when the 
 was in force, and what the signed manifest leases.
 """
 
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 
 from amos.protocol.manifest import Manifest
 from amos.protocol.opt_outs import OptOuts
-from amos.protocol.segment import TIER_RENDERER, VERSION_WITHOUT_OUTPUT, Usage
+from amos.protocol.segment import TIER_RENDERER, VERSION_WITHOUT_OUTPUT
+from amos_tools.verify.opened import UsageSaid
 
 PLAY_AGE_S_MAX = 400 * 24 * 3600
 PLAY_AHEAD_S_MAX = 24 * 3600
@@ -36,8 +38,9 @@ def possible(played_s: int, received_s: int) -> bool:
     return -PLAY_AHEAD_S_MAX <= received_s - played_s <= PLAY_AGE_S_MAX
 
 
-def flags(usage: Usage, played_s: int | None, received_s: int | None, hours: Hours) -> frozenset[str]:
+def flags(usage: UsageSaid, received_s: int | None, hours: Hours) -> frozenset[str]:
     """What is odd, and count its time. Of what came before the first batch entry nothing is known to be."""
+    played_s = usage.claimed_s
     lasted_ms = 1000 * usage.delivered_frames // usage.rate_hz
     found = set()
     if received_s is not None:
@@ -66,6 +69,13 @@ def reason(manifest: Manifest, stem: int, began_s: int | None, lists: list[OptOu
     stem_id = manifest.stems[stem].stem_id
     gone = _in_force(lists, began_s), _in_force(lists, began_s - GRACE_S)
     return "post_opt_out" if all(found is not None and stem_id in found for found in gone) else None
+
+
+def all_earn(manifest: Manifest, stems: Collection[int], last_s: int, named: Container[int]) -> bool:
+    """Whether rows of these stems, none of which begins later than `last_s`, all earn, as far as can be told without a
+    look at each. `named`: the stems of the pack that some opt-out list names."""
+    ends_s = [manifest.lease_end_unix_s, *(manifest.stems[stem].lease_end_unix_s for stem in stems)]
+    return last_s - GRACE_S < min(ends_s) and not any(stem in named for stem in stems)
 
 
 def _in_force(lists: list[OptOuts], unix_s: int) -> OptOuts | None:

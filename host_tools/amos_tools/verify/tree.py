@@ -1,8 +1,8 @@
 """The published tree: entry bundles and hash tiles (c2sp.org/tlog-tiles) against a signed root (RFC 9162 §2.1)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from amos.protocol.merkle import leaf_hash, node_hash
+from amos.protocol.merkle import node_hash
 from amos_tools.verify.errors import Difference, Unreadable
 from amos_tools.verify.published import Published
 
@@ -49,23 +49,24 @@ def read_entries(published: Published, size: int) -> Iterator[bytes]:
             raise Unreadable(f"{name}: expected {width} entries, found {len(bundle) - at} more bytes")
 
 
-def check_tiles(published: Published, leaves: Sequence[bytes]) -> int:
-    """Compare every hash tile over these leaf hashes; returns their number. Raises `Difference`, `Unreadable`."""
+def check_tiles(published: Published, roots: Sequence[bytes]) -> int:
+    """Compare every hash tile above the leaves, given the roots of the full tiles of leaves; returns their number.
+    Raises `Difference`, `Unreadable`."""
     count = 0
-    level = 0
-    hashes = leaves
+    level = 1
+    hashes = roots
     while hashes:
         for number in range(-(-len(hashes) // TILE_WIDTH)):
-            expected = hashes[number * TILE_WIDTH : (number + 1) * TILE_WIDTH]
-            name, tile = read_tile(published, str(level), number, len(expected), TILE_WIDTH * HASH_BYTES)
-            _check_tile(name, level, number, expected, tile)
+            check_tile(published, level, number, hashes[number * TILE_WIDTH : (number + 1) * TILE_WIDTH])
             count += 1
         hashes = [root_of(hashes[at : at + TILE_WIDTH]) for at in range(0, len(hashes) - TILE_WIDTH + 1, TILE_WIDTH)]
         level += 1
     return count
 
 
-def _check_tile(name: str, level: int, number: int, expected: Sequence[bytes], tile: bytes) -> None:
+def check_tile(published: Published, level: int, number: int, expected: Sequence[bytes]) -> None:
+    """Compare one hash tile. Raises `Difference`, `Unreadable`."""
+    name, tile = read_tile(published, str(level), number, len(expected), TILE_WIDTH * HASH_BYTES)
     for item, value in enumerate(expected):
         found = tile[item * HASH_BYTES : (item + 1) * HASH_BYTES]
         if found != value:
@@ -79,22 +80,21 @@ def _check_tile(name: str, level: int, number: int, expected: Sequence[bytes], t
 
 def root_of(hashes: Sequence[bytes]) -> bytes:
     """RFC 9162 root over leaf hashes (or over roots of complete subtrees of one size)."""
-    if not hashes:
-        return EMPTY_ROOT
-    # Complete subtrees waiting for a sibling, largest first, as (leaves, root): the binary digits of the count.
+    return root_of_sized([(1, value) for value in hashes])
+
+
+def root_of_sized(subtrees: Iterable[tuple[int, bytes]]) -> bytes:
+    """The same over (leaves, root) of complete subtrees one after the other, none larger than the one before."""
+    # Complete subtrees waiting for a sibling, largest first: the binary digits of the count.
     waiting: list[tuple[int, bytes]] = []
-    for value in hashes:
-        size = 1
+    for size, value in subtrees:
         while waiting and waiting[-1][0] == size:
             value = node_hash(waiting.pop()[1], value)
             size *= 2
         waiting.append((size, value))
+    if not waiting:
+        return EMPTY_ROOT
     root = waiting.pop()[1]
     while waiting:
         root = node_hash(waiting.pop()[1], root)
     return root
-
-
-def leaf_hashes(entries: Iterator[bytes]) -> list[bytes]:
-    """The leaf hash of each entry."""
-    return [leaf_hash(entry) for entry in entries]
