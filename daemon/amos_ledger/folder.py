@@ -20,7 +20,7 @@ from amos.edges.durable_host import write_whole
 from amos.edges.private_host import open_private
 from amos.protocol.checkpoint_host import check_origin
 from amos.protocol.errors import MessageError, ProtocolError
-from amos.protocol.key_line_host import KeyLine, LinesOfLog
+from amos.protocol.key_line_host import KeyLine, LinesOfLog, open_head
 from amos.protocol.limits import ROTATIONS_MAX
 from amos.protocol.printable_host import printable
 from amos.protocol.receipt import parse_receipt
@@ -40,6 +40,8 @@ STORE_NAME = "ledger.sqlite"
 _KEY, _TRUST = "ledger.key", "trust.json"
 _NEXT_KEY = "ledger-{}.key"
 """After so many rotations."""
+
+_CHECKPOINT = "checkpoint"
 
 ROTATION_NAME = "rotations/ledger-{}.cbor"
 """In the public folder: the rotation of that number with the receipt for its entry."""
@@ -166,8 +168,8 @@ class Folder:
         return store
 
     def _line_without_store(self) -> KeyLine:
-        """What the published rotations tell, where the store cannot be read: at least the latest key that is here."""
-        found = LinesOfLog(self.trust.origin, {LEDGER: next(iter(self._seeds))}, verify)
+        """What the published rotations and checkpoint tell, where the store cannot be read."""
+        found = LinesOfLog(self.trust.origin, {}, verify)
         try:
             for number in range(1, ROTATIONS_MAX + 1):
                 path = self.public / ROTATION_NAME.format(number)
@@ -175,9 +177,25 @@ class Folder:
                     break
                 rotation, receipt = split_appointment(path.read_bytes())
                 found.take(parse_receipt(receipt).leaf_index, rotation)
-            return found.line(LEDGER)
+            checkpoint = self.public / _CHECKPOINT
+            return self.line_among(found, checkpoint.read_bytes() if checkpoint.exists() else None)
         except (ProtocolError, OSError) as error:
             raise KeyUnusable(f"{self.path}: expected to find out which key is in force; {error}") from None
+
+    def line_among(self, found: LinesOfLog, note: bytes | None) -> KeyLine:
+        """The line of one of the keys whose seeds are here, which signed the tree head `note`. A seed may have been
+        made for a rotation that never came to be. Raises `ProtocolError`."""
+        refusal: ProtocolError | None = None
+        for key in self._seeds if note is not None else [*self._seeds][-1:]:
+            try:
+                line = found.line(LEDGER, key)
+                if note is not None:
+                    open_head(note, line, verify)
+                return line
+            except ProtocolError as error:
+                refusal = error
+        assert refusal is not None
+        raise refusal
 
     def take_line(self, store: Store) -> None:
         """The store's keys may be others than when it was opened."""

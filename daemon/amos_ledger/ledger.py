@@ -140,8 +140,8 @@ class Ledger:
         return [None if item is None else (item[0], sign_anchor(item[1], own, sign)) for item in anchors]
 
     def by_key_before(self, dated: tuple[str, bytes]) -> tuple[str, bytes] | None:
-        """The same anchor by the ledger's key before the one in force, in a time of transition. To be sent after the
-        other: couriers that know no rotation hand over the last that came."""
+        """The same anchor by the ledger's key before the one in force, in a time of transition. To be sent well before
+        the other: couriers that know no rotation hand over the first."""
         key = self.folder.key_before(time.time())
         if key is None:
             return None
