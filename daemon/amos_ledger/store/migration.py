@@ -121,6 +121,7 @@ CREATE TABLE rejected (
 
 
 def _to_4(database: Database, _now_ms: int) -> None:
+    _to_5_head(database)
     _to_4_keys(database)
     _to_4_sound(database)
     _to_4_documents(database)
@@ -188,7 +189,23 @@ def _to_4_time(database: Database) -> None:
         database.run("UPDATE device SET counted_ms = counted_ms + ? WHERE device_id = ?", (taken_ms, device_id))
 
 
-_STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3, 3: _to_4}
+_TO_5_HEAD = """
+CREATE TABLE log_head (size INTEGER NOT NULL, decided INTEGER NOT NULL);
+INSERT INTO log_head SELECT count(*), (SELECT count(*) FROM closing) FROM entry
+"""
+
+
+def _to_5(database: Database, _now_ms: int) -> None:
+    _to_5_head(database)
+
+
+def _to_5_head(database: Database) -> None:
+    """The row under whose lock indexes are given. Whatever an earlier step appended needed it already."""
+    if not database.has_table("log_head"):
+        database.run_script(_TO_5_HEAD)
+
+
+_STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3, 3: _to_4, 4: _to_5}
 """Version → what makes the next one of it."""
 
 MIGRATED_FROM = frozenset(_STEPS)
