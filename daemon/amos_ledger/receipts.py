@@ -1,11 +1,10 @@
 """Receipts as they are stored, held against the entry and the tree that they are for."""
 
-import sqlite3
-
 from amos.crypto import verify
 from amos.protocol.errors import ProtocolError
 from amos.protocol.receipt import parse_receipt
 from amos_ledger.errors import EntryDamaged, LedgerError
+from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_ledger.store.store import Store
 
 
@@ -20,7 +19,7 @@ def receipt_fault(
             roots[size] = store.root(size)
         if (parsed.leaf_index, size, root) != (index, head_size, roots[size]):
             return "is for another entry or another tree"
-    except (ProtocolError, LedgerError, sqlite3.Error) as error:
+    except (ProtocolError, LedgerError, *DATABASE_ERRORS) as error:
         return f"does not verify: {error}"
     return ""
 

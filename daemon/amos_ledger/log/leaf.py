@@ -23,5 +23,3 @@ class Leaf:
         self.index = index
         for row, column in self._rows:
             row[column] = index
-
-

@@ -18,10 +18,10 @@ from amos.protocol.merkle import leaf_hash
 from amos.protocol.segment import Usage
 from amos_ledger.errors import EntryDamaged
 from amos_ledger.log import tree
+from amos_ledger.log.leaf import Leaf
 from amos_ledger.log.tiles import ENTRY_BYTES_MAX
 from amos_ledger.store.database import Database, marks
 from amos_ledger.store.failures import Conflict
-from amos_ledger.log.leaf import Leaf
 
 READ_AT_ONCE = 256
 """Entries read from the database by one statement."""

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,14 @@ class Place(ABC):
     @abstractmethod
     def open(self, create: bool = False, read_only: bool = False) -> Database:
         """The open database; to `create` makes an empty one, for whose tables the caller cares."""
+
+    @abstractmethod
+    def exists(self) -> bool:
+        """Whether there is something at this place."""
+
+    @abstractmethod
+    def empty(self) -> bool:
+        """Whether what is there has no tables."""
 
     @abstractmethod
     def identity(self) -> Hashable:
@@ -41,6 +50,13 @@ class SqlitePlace(Place):
 
     def open(self, create: bool = False, read_only: bool = False) -> Database:
         return SqliteDatabase(self.path, create, read_only)
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def empty(self) -> bool:
+        with closing(SqliteDatabase(self.path)) as database:
+            return database.one("SELECT 1 FROM sqlite_master LIMIT 1") is None
 
     def identity(self) -> Hashable:
         try:

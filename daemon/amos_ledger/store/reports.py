@@ -158,10 +158,7 @@ class Reports:
         return found
 
     def _findings(self) -> dict[bytes, dict[str, int]]:
-        sql = (
-            "SELECT device_id, finding, count(*) FROM evidence WHERE finding IS NOT NULL"
-            " GROUP BY device_id, finding"
-        )
+        sql = "SELECT device_id, finding, count(*) FROM evidence WHERE finding IS NOT NULL GROUP BY device_id, finding"
         found: dict[bytes, dict[str, int]] = {}
         for device_id, finding, count in sorted(self._database.rows(sql)):
             found.setdefault(device_id, {})[finding] = count

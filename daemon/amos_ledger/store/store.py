@@ -22,6 +22,7 @@ from amos.protocol.revocation import revoked_device
 from amos.protocol.segment import Usage
 from amos_ledger.errors import EntryDamaged, NotALedger, OlderSchema, PeriodClosed, StorageFailed
 from amos_ledger.log import tree
+from amos_ledger.log.leaf import Leaf
 from amos_ledger.records import Backlog, ClosedPeriod, Oddity, Totals, Watched, verdict_name
 from amos_ledger.settlement.rollup import RollupKey, by_stem_id, stem_frames
 from amos_ledger.store.chain import Chain
@@ -29,7 +30,6 @@ from amos_ledger.store.comparison import Comparison
 from amos_ledger.store.database import Database
 from amos_ledger.store.documents import Documents
 from amos_ledger.store.entries import Log
-from amos_ledger.log.leaf import Leaf
 from amos_ledger.store.migration import MIGRATED_FROM, migrate
 from amos_ledger.store.place import Place, place_of
 from amos_ledger.store.quarantines import Quarantines
