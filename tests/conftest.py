@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from needed import IN_CI, missing
+from postgres_process import Server, running
 
 from amos_tools import toolchain
 from amos_tools.boards import BOARD_WORD_BYTES, SMALLEST_BOARD, heap_option
@@ -76,6 +77,14 @@ def alsa() -> str:
 def mosquitto() -> list[str]:
     """The start of a command line that runs the mosquitto broker."""
     return toolchain.mosquitto() or missing(toolchain.explain("mosquitto"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server for the tests of this process; each takes databases of its own."""
+    programs, variables = toolchain.postgres() or missing(toolchain.explain("postgres"))
+    with running(programs, variables) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
