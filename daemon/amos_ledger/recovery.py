@@ -60,7 +60,7 @@ class Recovered:
 def recover(folder: Folder, places: Sequence[str], say: Callable[[str], None] = lambda line: None) -> Recovered:
     """Rebuild the store of `folder` from the highest of the mirrors. Nobody may serve meanwhile.
 
-    Raises `RecoveryFailed`, `NoMirror`, `TwoHistories`, `MirrorFailed`, `AlreadyServing`, `OSError`, `sqlite3.Error`;
+    Raises `RecoveryFailed`, `NoMirror`, `TwoHistories`, `MirrorFailed`, `AlreadyServing`, `OSError`, `DATABASE_ERRORS`;
     the old store is in its place then.
     """
     with folder.serving():

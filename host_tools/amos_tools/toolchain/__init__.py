@@ -22,6 +22,7 @@ __all__ = [
     "micropython_source",
     "micropython_version",
     "mosquitto",
+    "postgres",
     "qemu_system_arm",
     "scsynth",
     "strace",
@@ -100,6 +101,16 @@ def mosquitto(on_path: bool = False) -> list[str] | None:
         return programs.mosquitto_on_path() if on_path else programs.mosquitto()
     except ToolMissing as missing:
         _reasons["mosquitto"] = str(missing)
+        return None
+
+
+def postgres() -> tuple[Path, dict[str, str]] | None:
+    """The folder with `postgres` and `initdb`, and the environment variables with which they start. Neither starts as
+    root."""
+    try:
+        return programs.postgres()
+    except ToolMissing as missing:
+        _reasons["postgres"] = str(missing)
         return None
 
 
