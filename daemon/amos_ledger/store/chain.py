@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from amos.protocol.answer import GAP
+from amos.protocol.answer import GAP, UNKNOWN_PACK
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.handover import key_id
 from amos.protocol.segment import Usage
@@ -328,8 +328,8 @@ class Chain:
 
     def devices_with_published_packs(self) -> list[bytes]:
         """Devices of which a held segment's pack has been published since."""
-        sql = "SELECT DISTINCT device_id FROM held JOIN manifest USING (pack) WHERE verdict != ?"
-        return [bytes(device_id) for (device_id,) in self._database.rows(sql, (GAP,))]
+        sql = "SELECT DISTINCT device_id FROM held JOIN manifest USING (pack) WHERE verdict = ?"
+        return [bytes(device_id) for (device_id,) in self._database.rows(sql, (UNKNOWN_PACK,))]
 
     def waiting(self) -> list[Waiting]:
         """Every held segment, by device."""

@@ -204,6 +204,7 @@ INSERT INTO log_head SELECT count(*), (SELECT count(*) FROM closing) FROM entry
 def _to_5(database: Database, _now_ms: int) -> None:
     _to_5_head(database)
     _to_5_rotate(database)
+    database.run_script("CREATE INDEX held_for_pack ON held (verdict, pack)")
 
 
 def _to_5_head(database: Database) -> None:

@@ -68,6 +68,7 @@ CREATE TABLE held (
     pack BLOB NOT NULL, received_unix_s INTEGER NOT NULL,
     PRIMARY KEY (device_id, sequence)
 ) WITHOUT ROWID;
+CREATE INDEX held_for_pack ON held (verdict, pack);
 
 CREATE TABLE lost (
     device_id BLOB NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, declared_by INTEGER NOT NULL,

@@ -77,6 +77,7 @@ class History:
             for table, rows in self._chunk(self._size(), min(_CHUNK, missing)).items():
                 places = ", ".join("?" * len(rows[0]))
                 self._database.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({places})", rows)
+        self._database.execute("UPDATE log_head SET size = ?", (self._size(),))
         self._database.execute("COMMIT")
 
     def _model(self, table: str, device_id: bytes) -> dict[str, Any]:
