@@ -2,6 +2,7 @@
 
 ledger.sqlite   the store                       ledger.key   32-byte seed, mode 0600
 trust.json      origin, operator, publisher     public/      what any static web server may serve
+broker.json     the broker that it served last
 ahead/          signed tree heads that the log does not contain, while there are such
 """
 
