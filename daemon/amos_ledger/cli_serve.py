@@ -17,6 +17,7 @@ from amos_ledger.folder import Folder
 from amos_ledger.ledger import Ledger
 from amos_ledger.metrics import Gauges, serving_metrics
 from amos_ledger.mqtt import MqttEdge
+from amos_ledger.served_broker import remember
 from amos_ledger.service import Service
 from amos_ledger.witnesses import Cosigning, read_policy_file
 from amos_mqtt.broker import broker_of
@@ -55,6 +56,7 @@ def serve(
             signal.signal(number, lambda *_: stop.set())
         gauges = Gauges(ledger.path)
         with ledger.serving(), serving_metrics(metrics, gauges):
+            remember(ledger, where)
             edge = MqttEdge(where, f"amos-ledger-{ledger.key_id.hex()}", report)
             report(f"serving {folder}, origin {ledger.trust.origin}")
             if rule is not None:

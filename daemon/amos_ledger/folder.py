@@ -2,6 +2,7 @@
 
 ledger.sqlite   the store                       ledger.key   32-byte seed, mode 0600; ledger-1.key after a rotation
 trust.json      origin, operator, publisher     public/      what any static web server may serve
+broker.json     the broker that it served last
 ahead/          signed tree heads that the log does not contain, while there are such
 database        in place of ledger.sqlite: the URL of the PostgreSQL database that is the store, mode 0600
 """

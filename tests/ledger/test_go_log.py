@@ -4,6 +4,7 @@ The other tests of ledgers that were migrated, restored or made again ask Go as 
 """
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import pytest
 import witness_process
 from go_log import GoLog, GoRefuses
 from nacl.signing import SigningKey
+from typer.testing import CliRunner
 
 from amos_ledger.folder import Folder
 from amos_ledger.proving import prove
+from amos_tools.cli import app
 
 
 def checkpoint(folder: Folder) -> bytes:
@@ -77,6 +80,24 @@ def test_a_flipped_bit_in_any_file_is_refused(log: tuple[Folder, bytes], go_log:
     go_log.follows(before, folder)
 
 
+def verdict(world: Any, note: bytes, tmp_path: Path) -> int:
+    """The exit code of `amos verify --since` with that checkpoint."""
+    (tmp_path / "since").write_bytes(note)
+    keys = {"ledger": world.folder.public_key, "publisher": world.publisher.public, "operator": world.operator.public}
+    pinned = {name: key.hex() for name, key in keys.items()} | {"origin": world.folder.trust.origin}
+    (tmp_path / "keys.json").write_text(json.dumps(pinned))
+    words = [
+        "verify",
+        "--since",
+        tmp_path / "since",
+        "--published",
+        world.folder.public,
+        "--keys",
+        tmp_path / "keys.json",
+    ]
+    return CliRunner().invoke(app, [str(word) for word in words]).exit_code
+
+
 def test_another_history_of_the_same_ledger_is_refused(world: Any, go_log: GoLog, tmp_path: Path) -> None:
     """The second history is whole in itself; only the head that was kept shows that it is another."""
     device, other = world.device(), world.device(2)
@@ -93,6 +114,7 @@ def test_another_history_of_the_same_ledger_is_refused(world: Any, go_log: GoLog
     world.restart()
     world.take(other, *(other.seal() for _ in range(3)))
     go_log.follows(common, world.folder)
+    assert [verdict(world, note, tmp_path) for note in (common, kept)] == [0, 1], "amos verify says what Go says"
     with pytest.raises(GoRefuses, match="two histories"):
         go_log.follows(kept, world.folder)
     with pytest.raises(GoRefuses, match="behind"):

@@ -1,9 +1,11 @@
 """A folder put back from yesterday, over real brokers: who keeps what was signed since stops it, and what couriers keep
 brings it back."""
 
+import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from go_log import GoLog, GoRefuses
 from paho.mqtt.enums import CallbackAPIVersion
 from patience import wait_until
+from typer.testing import CliRunner
 
 from amos.crypto import verify
 from amos.protocol import topics
@@ -30,8 +33,12 @@ from amos_ledger.mirror import MirrorFailed
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.outside import ask_outside
 from amos_ledger.recovery import recover
+from amos_ledger.served_broker import recall, remember
 from amos_ledger.service import Service
 from amos_mqtt.broker import Broker as Address
+from amos_mqtt.broker import Login
+from amos_tools.cli import app as amos
+from amos_tools.demo.broker import free_port
 
 
 class Running:
@@ -270,3 +277,55 @@ def test_a_command_that_signs_asks_mirrors_and_broker(world: Any, yesterday: Any
             pass
     with pytest.raises(MirrorFailed, match="expected checkpoint, found none"):
         ask_outside(folder, [str(copy)], None)
+
+
+def settle(world: Any, *words: str) -> Any:
+    command = ["pool", "settle", "--period", "2026-10", "--income", "1", "--currency", "EUR", "--ledger", world.path]
+    return CliRunner().invoke(amos, [str(word) for word in (*command, "--json", *words)])
+
+
+def test_settlement_asks_the_broker_that_was_served_without_being_told(
+    world: Any, yesterday: Any, broker: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in a folder that was put back, which remembers it; a broker that is away closes no month."""
+    device, copy, segments = yesterday
+    assert json.loads(settle(world).stdout)["asked"] == [], "this ledger never served anybody"
+    shutil.rmtree(world.path)
+    shutil.copytree(copy, world.path)
+    at = f"127.0.0.1:{broker.port}"
+    done = CliRunner().invoke(amos, ["ledger", "serve", str(world.path), "--broker", at, "--once-idle", "3"])
+    assert done.exit_code == 0, done.output
+    copy = Path(shutil.copytree(world.path, world.path.parent / "served"))
+    world.folder = Folder(world.path)
+    world.restart()
+    world.take(device, segments[1])
+    world.ledger.close()
+    client.client.publish(topics.CHECKPOINT, head_of(world.folder), 1, retain=True).wait_for_publish(30)
+    put_back(world.path, copy)
+    refused = settle(world)
+    assert refused.exit_code == 1 and "RolledBack" in refused.output, refused.output
+    with Folder(world.path).open_store() as store:
+        assert not store.closings()
+    monkeypatch.setattr("amos_ledger.outside.REACH_S", 1.0)
+    remember(world.folder, Address("127.0.0.1", free_port()))
+    away = settle(world)
+    assert away.exit_code == 3 and "--unasked" in away.output, (away.exit_code, away.output)
+    (world.path / "broker.json").write_text("{}")
+    assert settle(world).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        Address("127.0.0.1", 1883),
+        Address("::1", 8883, (4,), None, Login("ledger", Path("/nowhere/password"))),
+        Address("broker.example", 1, (5,)),
+    ],
+)
+def test_a_broker_is_remembered_as_it_is(world: Any, known: Address, tmp_path: Path) -> None:
+    if known.login is not None:
+        (tmp_path / "password").write_text("secret\n")
+        known = replace(known, login=replace(known.login, password_file=tmp_path / "password"))
+    remember(world.folder, known)
+    assert recall(world.folder) == known
+    assert "secret" not in (world.path / "broker.json").read_text()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import witness_process
+from go_log import GoLog, GoRefuses
 from nacl.signing import SigningKey, VerifyKey
 from typer.testing import CliRunner
 
@@ -111,7 +112,9 @@ def independent(proof: bytes, log_vkey: str, witness_keys: dict[str, bytes]) -> 
     return entry, index, seen - {"log"}
 
 
-def test_a_proof_with_a_quorum_stands_by_itself(world: Any, witnesses: Witnesses, tmp_path: Path) -> None:
+def test_a_proof_with_a_quorum_stands_by_itself(
+    world: Any, witnesses: Witnesses, tmp_path: Path, go_log: GoLog
+) -> None:
     device = world.device()
     segments = [device.seal() for _ in range(5)]
     world.take(device, *segments)
@@ -126,8 +129,21 @@ def test_a_proof_with_a_quorum_stands_by_itself(world: Any, witnesses: Witnesses
     keys = {f"{name}.example/w": bytes(SigningKey(hashlib.sha256(name.encode()).digest()).verify_key)
             for name in ("ada", "ben", "cyd")}  # fmt: skip
     log_vkey = witness_process.vkey(ORIGIN, 1, world.folder.public_key)
-    entry, _index, seen = independent(out.read_bytes(), log_vkey, keys)
+    entry, index, seen = independent(out.read_bytes(), log_vkey, keys)
     assert entry == segments[2] and seen == set(keys)
+    known = tuple(witness_process.vkey(name, 4, key) for name, key in keys.items())
+    by_go = go_log.proven(world.folder, out.read_bytes(), known)
+    assert by_go["cosigners"].keys() == seen and by_go["index"] == index
+    assert base64.b64decode(by_go["sha256"]) == hashlib.sha256(segments[2]).digest()
+    witnessed = (world.folder.public / "checkpoint.witnessed").read_bytes()
+    assert go_log.opened(world.folder, witnessed, known)["cosigners"] == by_go["cosigners"]
+    go_log.follows(witnessed, world.folder)
+    mark = witnessed.index("— ada".encode())
+    spoilt = (
+        witnessed[: mark + 40] + (b"A" if witnessed[mark + 40 : mark + 41] != b"A" else b"B") + witnessed[mark + 41 :]
+    )
+    with pytest.raises(GoRefuses):
+        go_log.opened(world.folder, spoilt, known)
 
     told = run("verify", "--proof", out, "--policy", tmp_path / "policy", "--json")
     assert told.exit_code == 0, told.output

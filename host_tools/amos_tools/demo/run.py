@@ -124,7 +124,10 @@ def _until_receipted(work: Workdir, running: dict[str, Process], services: list[
 
 
 def _settle(work: Workdir, options: Options) -> dict[str, Any]:
-    """Close the first month from today on that is still open: this one, or for a later run on it, the next."""
+    """Close the first month from today on that is still open: this one, or for a later run on it, the next.
+
+    The demo's broker has ended by then, so nobody can be asked for the ledger's head.
+    """
     with Folder(work.ledger).open_store() as store:
         closed = set(store.closed_periods())
     period = period_at(int(time.time()))
@@ -133,7 +136,7 @@ def _settle(work: Workdir, options: Options) -> dict[str, Any]:
         period = f"{year + month // 12:04}-{month % 12 + 1:02}"
     words = ["pool", "settle", f"--period={period}", f"--income={options.income}", f"--currency={options.currency}"]
     folder = work.statements / period
-    result = run_amos(*words, f"--ledger={work.ledger}", f"--out={folder}", "--close-now", "--json")
+    result = run_amos(*words, f"--ledger={work.ledger}", f"--out={folder}", "--close-now", "--unasked", "--json")
     settled: dict[str, Any] = json.loads(result)
     return settled | {"statements": str(folder)}
 

@@ -14,11 +14,12 @@ from amos_cli.table import print_table
 from amos_ledger.errors import BrokerUnusable, LedgerError
 from amos_ledger.folder import Folder
 from amos_ledger.outside import ask_outside
+from amos_ledger.served_broker import recall
 from amos_ledger.settle_period import Settled, settle_period
 from amos_ledger.settlement.apportionment import SettlementError
 from amos_ledger.settlement.money import MoneyError, decimal, parse_currency, parse_income
 from amos_ledger.settlement.periods import PeriodError, parse_period, period_at
-from amos_mqtt.broker import BrokerSettingError, broker_at
+from amos_mqtt.broker import Broker, BrokerSettingError, broker_at
 from amos_tools.pool.tables import Core, payout_table, statement_notes, statement_table, unpaid_notes
 from amos_tools.verify.errors import VerifyError
 from amos_tools.verify.published import read_file
@@ -53,7 +54,13 @@ def settle(
         list[str] | None,
         typer.Option(metavar="FOLDER|URL", help="A mirror to ask first what the ledger signed; may be given again."),
     ] = None,
-    broker: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="A broker to ask the same.")] = None,
+    broker: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="A broker to ask the same; without either, the one that it serves."),
+    ] = None,
+    unasked: Annotated[
+        bool, typer.Option("--unasked", help="Ask nobody, not even the broker that the ledger serves.")
+    ] = False,
     tls_ca: Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")] = None,
     tls_certificate: Annotated[Path | None, file_option(help="The ledger's certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
@@ -73,16 +80,19 @@ def settle(
         running = period >= period_at(int(time.time()))
         if running and not close_now:
             _refuse_running(folder, period)
-        ask_outside(folder, heads or [], where)
+        if where is None and not heads and not unasked:
+            where = recall(folder)
+        asked = _ask(folder, heads or [], where)
         settled = settle_period(folder, period, income_micro, currency)
         copies = _copy(settled, out, force)
     if as_json:
-        return print_json(_data(settled, copies))
+        return print_json(_data(settled, copies) | {"asked": asked})
     if running and settled.closed.fresh:
         print(
             f"notice: {period} is not over; it is closed now, and what is played in it from here on counts for the next"
         )
     _print(settled, folder)
+    print(f"  asked what the ledger signed before: {', '.join(asked) or 'nobody'}")
 
 
 @app.command()
@@ -110,6 +120,18 @@ def _read_tables(path: Path) -> tuple[Core, Table, list[str]]:
         raise NotAStatement(f"{place}{error}") from None
     except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError):
         raise NotAStatement(f"{path}: expected a statement, found other fields") from None
+
+
+def _ask(folder: Folder, mirrors: list[str], broker: Broker | None) -> list[str]:
+    """Hold what others keep of the ledger's heads against its log; who was asked."""
+    try:
+        ask_outside(folder, mirrors, broker)
+    except BrokerUnusable as error:
+        raise BrokerUnusable(
+            f"{error}; it keeps what this ledger signed, and a closing is for good; --heads asks a mirror in its place,"
+            " --unasked nobody"
+        ) from None
+    return [*mirrors, *([f"the broker at {broker.name}"] if broker is not None else [])]
 
 
 def _refuse_running(folder: Folder, period: str) -> None:
