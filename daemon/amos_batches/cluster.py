@@ -6,6 +6,7 @@ it, and a worker that lies is believed: the cluster is trusted as this machine i
 """
 
 import logging
+import pickle
 import re
 import time
 from collections import deque
@@ -74,7 +75,7 @@ class Cluster:
 
     def _submit(self, work: Callable[[Batch], Found], batch: Batch) -> Any:
         try:
-            return self._client.submit(run_here, __version__, work, batch, pure=False)
+            return self._client.submit(run_here, __version__, pickle.dumps((work, batch)), pure=False)
         except Exception as error:
             raise self._lost(error) from None
 
@@ -85,7 +86,7 @@ class Cluster:
         alone_since_s = None
         while True:
             try:
-                return future.result(timeout=_LOOK_S)
+                return pickle.loads(future.result(timeout=_LOOK_S))
             except TimeoutError:
                 now_s = time.monotonic()
                 alone_since_s = (alone_since_s or now_s) if not self._workers() else None
@@ -105,11 +106,13 @@ class Cluster:
         return ClusterLost(f"{self._address}: the scheduler or its workers went away: {_line(error)}")
 
 
-def run_here(version: str, work: Callable[[Batch], Found], batch: Batch) -> Found:
-    """What a worker runs."""
+def run_here(version: str, task: bytes) -> bytes:
+    """What a worker runs: work and batch pickled, as is the result, so that whoever passes them on need not look inside
+    and another version does not try."""
     if version != __version__:
         raise ClusterDiffers(f"cluster: expected workers with amos {version}, found {__version__}")
-    return work(batch)
+    work, batch = pickle.loads(task)
+    return pickle.dumps(work(batch))
 
 
 def version_here() -> str:

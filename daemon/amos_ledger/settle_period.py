@@ -13,6 +13,7 @@ signed anew with the same bytes each time (Ed25519 is deterministic). So settlin
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from amos.protocol.checkpoint_host import Checkpoint, sign_checkpoint
@@ -46,8 +47,8 @@ def settle_period(folder: Folder, period: str, income_micro: int, currency: str)
     try:
         with checked_store(folder) as store:
             log_published(folder, store)
-            closed = close_period(store, folder.sign, period, income_micro, currency)
-            public = Public(folder.public, folder.public_key, folder.sign)
+            closed = close_period(store, folder.sign_by, period, income_micro, currency)
+            public = Public(folder)
             with folder.publishing():
                 public.publish(store, _nobody)
                 return Settled(closed, _write(folder, store, public, closed))
@@ -81,9 +82,10 @@ def _statements(folder: Folder, store: Store, closed: ClosedNow) -> list[tuple[s
     result = []
     for number, (payee, core) in enumerate(zip(closed.result.payees, closed.result.cores, strict=True)):
         leaves = _leaves(core)
-        usage = [_usage_proof(store, index, size, read) for index in leaves[:USAGE_PROOFS_MAX]]
+        first = islice((index for first, count in leaves for index in range(first, first + count)), USAGE_PROOFS_MAX)
+        usage = [_usage_proof(store, index, size, read) for index in first]
         path = statements_tree.path(number)
-        left_out = len(leaves[USAGE_PROOFS_MAX:])
+        left_out = sum(count for _first, count in leaves) - len(usage)
         proof = Proof(note, closed.leaf_index, closed.entry, closing_path, number, path, usage, left_out)
         result.append((payee, file_bytes(statement(core, proof))))
     return result
@@ -93,9 +95,9 @@ def _usage_proof(store: Store, index: int, size: int, read: tree.Read) -> UsageP
     return UsageProof(index, leaf_hash(store.log.entry(index)), tree.inclusion_path(index, size, read))
 
 
-def _leaves(core: Mapping[str, object]) -> list[int]:
-    """The leaf indexes that a core lists as runs."""
+def _leaves(core: Mapping[str, object]) -> Sequence[Sequence[int]]:
+    """The leaf indexes that a core lists, as runs (first, count)."""
     usage = core["usage"]
     assert isinstance(usage, Mapping)
     runs: Sequence[Sequence[int]] = usage["leaves"]
-    return [index for first, count in runs for index in range(first, first + count)]
+    return runs

@@ -89,7 +89,7 @@ def test_play_under_a_lifted_quarantine_accrues_as_if_decided_when_it_came(world
     ruled(world, device, [hash_of(forged)])
     ruled(world, device)
     with world.folder.open_store() as store:
-        assert store.periods() == ["2026-11"] and len(store.usage_leaves("2026-11")) == 4
+        assert store.periods() == ["2026-11"] and len(list(store.usage_leaves("2026-11"))) == 4
         assert [unix_s for unix_s in store.batches()] == [NOON]
 
 

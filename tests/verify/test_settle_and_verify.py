@@ -151,7 +151,7 @@ def test_usage_that_arrives_meanwhile_is_settled_too(november, monkeypatch, date
 
     monkeypatch.setattr(close_period, "work_out", slow)
     settled = settle_period(november.folder, *NOVEMBER)
-    assert len(settled.closed.result.leaves) == 7
+    assert settled.closed.result.whole.segments == 7
     november.verify("cy-dee")
 
 
@@ -167,7 +167,7 @@ def test_usage_that_never_stops_arriving_cannot_keep_a_period_open(november, mon
 
     monkeypatch.setattr(close_period, "work_out", slow)
     settled = settle_period(november.folder, *NOVEMBER)
-    assert len(settled.closed.result.leaves) == 6 + close_period._ATTEMPTS
+    assert settled.closed.result.whole.segments == 6 + close_period._ATTEMPTS
     november.verify("cy-dee")
 
 

@@ -13,7 +13,7 @@ from amos.protocol.checkpoint_host import Checkpoint, sign_checkpoint
 from amos.protocol.closing import sign_closing
 from amos_ledger import close_period
 from amos_ledger.settle_period import settle_period
-from amos_ledger.settlement import period_result
+from amos_ledger.settlement import period_result, period_tally
 from amos_ledger.settlement.apportionment import Payout, Settlement, settle
 from amos_ledger.settlement.statement import file_bytes
 from amos_tools.verify.audit import Audit
@@ -194,8 +194,8 @@ def test_a_micro_unit_moved_from_one_payee_to_another_is_found(november, monkeyp
 
 def test_a_segment_left_out_is_found(november, monkeypatch) -> None:
     usage_leaves = close_period.Store.usage_leaves
-    monkeypatch.setattr(close_period.Store, "usage_leaves", lambda self, period: usage_leaves(self, period)[1:])
-    monkeypatch.setattr(close_period, "merge", lambda _rollups: _Everything())
+    monkeypatch.setattr(close_period.Store, "usage_leaves", lambda self, period: list(usage_leaves(self, period))[1:])
+    monkeypatch.setattr(period_tally.PeriodTally, "rollup", _Everything())
     settle_period(november.folder, *NOVEMBER)
     with pytest.raises(Difference, match="leaf 7, which accrues to 2026-11, found it left out"):
         november.verify("bob")
@@ -213,7 +213,7 @@ def test_a_segment_paid_twice_is_found(november, monkeypatch, dates) -> None:
     november.play(0, [(0, 5)], dates(2026, 12, 1), dates(2026, 12, 2))
     usage_leaves = close_period.Store.usage_leaves
     monkeypatch.setattr(close_period.Store, "usage_leaves", lambda self, period: [7, *usage_leaves(self, period)])
-    monkeypatch.setattr(close_period, "merge", lambda _rollups: _Everything())
+    monkeypatch.setattr(period_tally.PeriodTally, "rollup", _Everything())
     settle_period(november.folder, "2026-12", 5, "EUR")
     with pytest.raises(Difference, match=r"entry 7: period: expected 2026-11|no period has settled"):
         november.verify("ann", "2026-12")
@@ -223,7 +223,7 @@ def test_usage_moved_to_another_month_is_found(november, monkeypatch, dates) -> 
     usage_leaves = close_period.Store.usage_leaves
     monkeypatch.setattr(close_period.Store, "usage_leaves", lambda self, period: usage_leaves(self, "2026-11"))
     monkeypatch.setattr(close_period.Store, "periods", lambda self: [])
-    monkeypatch.setattr(close_period, "merge", lambda _rollups: _Everything())
+    monkeypatch.setattr(period_tally.PeriodTally, "rollup", _Everything())
     settle_period(november.folder, "2026-12", 5, "EUR")
     with pytest.raises(Difference, match="entry 7: period: expected 2026-11, found 2026-12"):
         november.verify("ann", "2026-12")
@@ -237,7 +237,7 @@ def test_frames_that_no_player_signed_are_found(november, monkeypatch) -> None:
         return {key: frames * 2 if key[0][0] == 1 else frames for key, frames in paid.items()}, unpaid
 
     monkeypatch.setattr(period_result, "divide", generous)
-    monkeypatch.setattr(close_period, "merge", lambda _rollups: _Everything())
+    monkeypatch.setattr(period_tally.PeriodTally, "rollup", _Everything())
     settle_period(november.folder, *NOVEMBER)
     with pytest.raises(Difference, match=r"^core\.amount"):
         november.verify("ann")

@@ -1,4 +1,4 @@
-"""A period worked out: from its segments' bytes to the closing and the cores of all statements. Pure.
+"""A period worked out: from what its segments say to the closing and the cores of all statements. Pure.
 
 The same inputs give the same bytes, so a closing that is in the log can be worked out again from the log at any time:
 that is how an interrupted settlement is finished, and why settling twice changes nothing.
@@ -11,16 +11,17 @@ from dataclasses import dataclass, field
 
 from amos.protocol.catalogue import TYP_CATALOGUE, Catalogue
 from amos.protocol.closing import VERSION, VERSION_ALL_PAID, VERSION_REVOKED_PAID, Closing, settled_of
-from amos.protocol.cose import TYP_OPT_OUTS, TYP_USAGE, parse_typed
+from amos.protocol.cose import TYP_OPT_OUTS, parse_typed
 from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX
-from amos.protocol.limits import OPT_OUTS_BYTES_MAX, SEGMENT_BYTES_MAX
+from amos.protocol.limits import OPT_OUTS_BYTES_MAX
 from amos.protocol.manifest import Manifest
 from amos.protocol.opt_outs import OptOuts
 from amos.protocol.segment import Usage
 from amos_ledger.settlement.apportionment import Settlement, SettlementError, settle
-from amos_ledger.settlement.rollup import merge, roll_up
+from amos_ledger.settlement.period_tally import LeafFacts, PeriodTally, Tally
+from amos_ledger.settlement.rollup import Rollup, roll_up
 from amos_ledger.settlement.standing import OptOutHistory, divide
-from amos_ledger.settlement.statement import LeafFacts, accrual, core_bytes, cores
+from amos_ledger.settlement.statement import accrual, core_bytes, cores
 from amos_ledger.settlement.statements_tree import StatementsTree
 
 
@@ -50,13 +51,15 @@ class Terms:
 
 @dataclass(frozen=True)
 class PeriodResult:
-    """A period worked out. `cores` and their bytes are in order of payee, as are the payouts."""
+    """A period worked out. `cores` and their bytes are in order of payee, as are the payouts. `whole` and `rollup` are
+    of all its segments, and of all that sounded, paid or not."""
 
     settlement: Settlement
     closing: Closing
     cores: Sequence[Mapping[str, object]]
     core_bytes: Sequence[bytes]
-    leaves: Sequence[LeafFacts]
+    whole: Tally
+    rollup: Rollup
 
     @property
     def payees(self) -> list[str]:
@@ -65,21 +68,22 @@ class PeriodResult:
 
 def work_out(
     terms: Terms,
-    segments: Iterable[tuple[int, bytes, AbstractSet[str]]],
+    segments: Iterable[tuple[int, Usage, AbstractSet[str]]],
     manifest_of: Callable[[bytes], Manifest | None],
 ) -> PeriodResult:
-    """Settle the period over its accepted segments, given as (leaf index, bytes, flags).
+    """Settle the period over its accepted segments, given as (leaf index, what it says, flags), by ascending index.
+    They are added up one by one and not kept.
 
     Raises `SettlementError` for a pack without a manifest or a stem without splits.
     """
     history = OptOutHistory(map(_decode_opt_outs, terms.opt_outs))
-    leaves = [_facts(terms, history, index, segment, flags, manifest_of) for index, segment, flags in segments]
-    leaves.sort(key=lambda leaf: leaf.index)
     works = {work.stem_id: work for work in _decode(terms.catalogue).works}
     splits = {stem_id: [(share.payee, share.ppm) for share in work.splits] for stem_id, work in works.items()}
     pool_micro = terms.income_micro + terms.carry_in_micro
-    paid, unpaid = merge(leaf.rollup for leaf in leaves), merge(leaf.unpaid for leaf in leaves)
-    settlement = settle(terms.period, pool_micro, paid, splits, unpaid)
+    period = PeriodTally(splits)
+    for index, usage, flags in segments:
+        period.add(_facts(terms, history, index, usage, flags, manifest_of))
+    settlement = settle(terms.period, pool_micro, period.paid, splits, period.unpaid)
     closing = Closing(
         version=terms.version,
         period=terms.period,
@@ -90,14 +94,14 @@ def work_out(
         carry_out_micro=settlement.carried_micro,
         catalogue_sha256=hashlib.sha256(terms.catalogue).digest(),
         previous=terms.previous,
-        settled=settled_of(leaf.index for leaf in leaves),
+        settled=settled_of(period.whole.runs),
         statements_root=bytes(32),
         statements=len(settlement.payouts),
     )
-    facts = cores(settlement, closing, works, leaves)
+    facts = cores(settlement, closing, works, period)
     hashed = [core_bytes(core) for core in facts]
     closing.statements_root = StatementsTree(hashed).root
-    return PeriodResult(settlement, closing, facts, hashed, leaves)
+    return PeriodResult(settlement, closing, facts, hashed, period.whole, period.rollup)
 
 
 def _decode(catalogue: bytes) -> Catalogue:
@@ -115,11 +119,10 @@ def _facts(
     terms: Terms,
     history: OptOutHistory,
     index: int,
-    segment: bytes,
+    usage: Usage,
     flags: AbstractSet[str],
     manifest_of: Callable[[bytes], Manifest | None],
 ) -> LeafFacts:
-    usage: Usage = Usage.decode(parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX).payload)
     manifest = manifest_of(usage.pack)
     if manifest is None:
         raise SettlementError(f"entry {index}: expected the manifest of its pack {usage.pack.hex()}, found none")

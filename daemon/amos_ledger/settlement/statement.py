@@ -10,18 +10,18 @@ them with 64 bits. The file's bytes are a function of the object (`file_bytes`),
 
 import json
 from base64 import b64encode
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from fractions import Fraction
 
 from amos.protocol.catalogue import Work
-from amos.protocol.closing import VERSION, VERSION_ALL_PAID, VERSION_REVOKED_PAID, Closing, runs
+from amos.protocol.closing import VERSION, VERSION_ALL_PAID, VERSION_REVOKED_PAID, Closing
 from amos.protocol.segment import Usage
 from amos_ledger.settlement.apportionment import Line, Payout, Settlement, UnpaidLine, milliseconds
 from amos_ledger.settlement.money import decimal, minor_units
+from amos_ledger.settlement.period_tally import PeriodTally, Tally
 from amos_ledger.settlement.periods import PeriodError, assign_period, period_at, played_unix_s
-from amos_ledger.settlement.rollup import Rollup, merge
 from amos_ledger.settlement.standing import (
     BEFORE_ENROLMENT,
     FAR_DATED,
@@ -42,29 +42,6 @@ BY_CLOCK, LATE, BY_RECEPTION, BY_ENROLMENT = "by_clock", "late", "by_reception",
 """Why a segment accrues to a period: its own clock says so; that says an earlier one which was closed; the ledger's
 clock at reception decided, because the player had no clock or an impossible one; or it says a time before the device's
 enrolment, to whose period it accrues."""
-
-
-@dataclass(frozen=True)
-class LeafFacts:
-    """One settled segment: where it stands in the log, who played it, why it accrues here, and what sounded in it, paid
-    and not."""
-
-    index: int
-    device_id: bytes
-    accrual: str
-    flags: AbstractSet[str]
-    rollup: Rollup
-    unpaid: UnpaidRollup
-
-    @property
-    def whole(self) -> Rollup:
-        """All that sounded, as it was added up when the segment was taken in."""
-        return merge([self.rollup, *({key[1:]: frames} for key, frames in self.unpaid.items())])
-
-    @property
-    def stems(self) -> set[bytes]:
-        """Ids of the stems that sounded."""
-        return {key[0] for key in self.rollup} | {key[1] for key in self.unpaid}
 
 
 @dataclass(frozen=True)
@@ -106,11 +83,11 @@ def accrual(usage: Usage, period: str, closed_before: Container[str], flags: Abs
 
 
 def cores(
-    settlement: Settlement, closing: Closing, works: Mapping[bytes, Work], leaves: Sequence[LeafFacts]
+    settlement: Settlement, closing: Closing, works: Mapping[bytes, Work], period: PeriodTally
 ) -> list[dict[str, object]]:
     """The core of each payee's statement, by payee. The closing's root and count of statements are not looked at."""
-    pool = _pool(settlement, closing, leaves)
-    return [_core(payout, pool, closing, works, leaves) for payout in settlement.payouts]
+    pool = _pool(settlement, closing, period)
+    return [_core(payout, pool, closing, works, period.payees[payout.payee]) for payout in settlement.payouts]
 
 
 def core_bytes(core: Mapping[str, object]) -> bytes:
@@ -149,7 +126,7 @@ def fraction_text(value: Fraction) -> str:
     return f"{value.numerator}/{value.denominator}"
 
 
-def _pool(settlement: Settlement, closing: Closing, leaves: Sequence[LeafFacts]) -> dict[str, object]:
+def _pool(settlement: Settlement, closing: Closing, period: PeriodTally) -> dict[str, object]:
     pool = {
         "income_micro": closing.income_micro,
         "carry_in_micro": closing.carry_in_micro,
@@ -160,12 +137,11 @@ def _pool(settlement: Settlement, closing: Closing, leaves: Sequence[LeafFacts])
         "rate_micro_per_ms": fraction_text(settlement.rate),
         "payees": len(settlement.payouts),
         "catalogue_sha256": closing.catalogue_sha256.hex(),
-        **_counts(leaves, closing.version),
+        **_counts(period.whole, closing.version),
     }
     if closing.version != VERSION_ALL_PAID:
-        unpaid = merge(leaf.unpaid for leaf in leaves)
         reasons = REASONS_BEFORE_REVOKED if closing.version == VERSION_REVOKED_PAID else REASONS
-        pool["unpaid_ms"] = {reason: fraction_text(_unpaid_ms(unpaid, reason)) for reason in reasons}
+        pool["unpaid_ms"] = {reason: fraction_text(_unpaid_ms(period.unpaid, reason)) for reason in reasons}
     return pool
 
 
@@ -174,16 +150,16 @@ def _unpaid_ms(unpaid: UnpaidRollup, reason: str) -> Fraction:
     return milliseconds(frames)
 
 
-def _counts(leaves: Sequence[LeafFacts], version: int) -> dict[str, object]:
+def _counts(tally: Tally, version: int) -> dict[str, object]:
     kinds: tuple[str, ...] = (BY_CLOCK, LATE, BY_RECEPTION)
     flags: tuple[str, ...] = ()
     if version != VERSION_ALL_PAID:
         kinds, flags = (*kinds, BY_ENROLMENT), FLAGS
     return {
-        "segments": len(leaves),
-        "devices": len({leaf.device_id for leaf in leaves}),
-        **{f"segments_{kind}": sum(leaf.accrual == kind for leaf in leaves) for kind in kinds},
-        **{f"segments_{flag}": sum(flag in leaf.flags for leaf in leaves) for flag in flags},
+        "segments": tally.segments,
+        "devices": len(tally.devices),
+        **{f"segments_{kind}": tally.accruals[kind] for kind in kinds},
+        **{f"segments_{flag}": tally.flags[flag] for flag in flags},
     }
 
 
@@ -192,10 +168,8 @@ def _core(
     pool: Mapping[str, object],
     closing: Closing,
     works: Mapping[bytes, Work],
-    leaves: Iterable[LeafFacts],
+    own: Tally,
 ) -> dict[str, object]:
-    stems = {line.stem_id for line in payout.lines} | {line.stem_id for line in payout.unpaid}
-    own = [leaf for leaf in leaves if stems & leaf.stems]
     minor = minor_units(payout.amount_micro, closing.currency)
     core: dict[str, object] = {
         "format": FORMATS[closing.version],
@@ -209,7 +183,7 @@ def _core(
         "play_ms": fraction_text(sum((milliseconds(line.frames) for line in payout.lines), Fraction(0))),
         "earning_ms": fraction_text(sum((_earning_ms(line) for line in payout.lines), Fraction(0))),
         "lines": [_line(line, works[line.stem_id]) for line in payout.lines],
-        "usage": {**_counts(own, closing.version), "leaves": [list(run) for run in runs(leaf.index for leaf in own)]},
+        "usage": {**_counts(own, closing.version), "leaves": [list(run) for run in own.runs]},
     }
     if closing.version != VERSION_ALL_PAID:
         core["unpaid"] = [_unpaid_line(line, works[line.stem_id]) for line in payout.unpaid]

@@ -33,6 +33,7 @@ from amos_ledger.store.entries import Log
 from amos_ledger.store.migration import MIGRATED_FROM, migrate
 from amos_ledger.store.quarantines import Quarantines
 from amos_ledger.store.reports import Reports
+from amos_ledger.store.rotations import Rotations
 from amos_ledger.store.schema import SCHEMA, SCHEMA_VERSION
 
 
@@ -55,6 +56,7 @@ class Store:
         self.chain = Chain(self._database, self.log)
         self.documents = Documents(self._database, self.log)
         self.quarantines = Quarantines(self._database, self.log)
+        self.rotations = Rotations(self._database, self.log, self.origin)
         self._reports = Reports(self._database)
 
     @classmethod
@@ -218,17 +220,19 @@ class Store:
 
     # What settlement reads and writes.
 
-    def usage_leaves(self, period: str) -> list[int]:
+    def usage_leaves(self, period: str) -> Iterator[int]:
         """Leaf indexes of the usage that accrues to the period, ascending."""
         sql = "SELECT leaf_index FROM usage WHERE period = ? ORDER BY leaf_index"
-        return [index for (index,) in self._database.each(sql, (period,))]
+        return (index for (index,) in self._database.each(sql, (period,)))
 
-    def flags(self, period: str) -> dict[int, set[str]]:
+    def flags(self, period: str) -> dict[int, frozenset[str]]:
         """Leaf index → what is odd about the segment there, of the usage that accrues to the period."""
         sql = "SELECT leaf_index, flag FROM usage JOIN flag USING (device_id, sequence) WHERE period = ?"
-        found: dict[int, set[str]] = {}
+        found: dict[int, frozenset[str]] = {}
+        same: dict[frozenset[str], frozenset[str]] = {}  # one set for all segments that have these flags
         for index, flag in self._database.each(sql, (period,)):
-            found.setdefault(index, set()).add(flag)
+            flags = found.get(index, frozenset()) | {flag}
+            found[index] = same.setdefault(flags, flags)
         return found
 
     def rollup(self, period: str) -> dict[RollupKey, int]:

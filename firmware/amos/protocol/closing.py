@@ -109,24 +109,29 @@ def currency_fault(text: str) -> "str | None":
 
 
 def runs(leaves) -> "list[tuple[int, int]]":
-    """(first, count) of each run of consecutive indexes. Raises `LocalError` when an index comes twice."""
+    """(first, count) of each run of consecutive indexes. Raises `LocalError` unless they ascend, each once."""
     result: list = []
-    for index in sorted(leaves):
-        first, count = result[-1] if result else (index, 0)
-        if index == first + count:
-            result[-1:] = [(first, count + 1)]
-        elif index < first + count:
-            raise LocalError("leaves: expected each once, found %d twice" % index)
-        else:
-            result.append((index, 1))
+    for index in leaves:
+        add_to_runs(result, index)
     return result
 
 
-def settled_of(leaves) -> "list[int]":
-    """The field `settled` for these leaf indexes, in any order."""
+def add_to_runs(result: list, index: int) -> None:
+    """One more index, above all that are in the runs. Raises `LocalError`."""
+    first, count = result[-1] if result else (index, 0)
+    if index < first + count:
+        raise LocalError("leaves: expected above %d, found %d" % (first + count - 1, index))
+    if index == first + count:
+        result[-1:] = [(first, count + 1)]
+    else:
+        result.append((index, 1))
+
+
+def settled_of(ranges) -> "list[int]":
+    """The field `settled` for these runs of leaf indexes."""
     numbers = []
     at = 0
-    for first, count in runs(leaves):
+    for first, count in ranges:
         numbers += [first - at, count]
         at = first + count
     if len(numbers) > RANGE_NUMBERS_MAX:

@@ -150,7 +150,7 @@ def _data(settled: Settled, files: dict[str, Path]) -> dict[str, object]:
         "pool_micro": closing.pool_micro,
         "carry_out_micro": closing.carry_out_micro,
         "closing_index": settled.closed.leaf_index,
-        "segments": len(result.leaves),
+        "segments": result.whole.segments,
         "play_ms": f"{result.settlement.play_ms.numerator}/{result.settlement.play_ms.denominator}",
         "payees": [
             {"payee": payout.payee, "amount_micro": payout.amount_micro, "statement": str(files[payout.payee])}
@@ -166,10 +166,9 @@ def _print(settled: Settled, folder: Folder) -> None:
     title = f"Payout of {closing.period}"
     print_table(payout_table(result.cores, title, closing.currency, carried, decimal(closing.pool_micro)))
     rate = result.settlement.rate
-    devices = len({leaf.device_id for leaf in result.leaves})
     print(
         f"  income {decimal(closing.income_micro)} and carry {decimal(closing.carry_in_micro)} {closing.currency},"
-        f" by {len(result.leaves)} segments of {devices} devices"
+        f" by {result.whole.segments} segments of {len(result.whole.devices)} devices"
     )
     print(f"  rate {rate.numerator}/{rate.denominator} micro-units per millisecond")
     print("  credited is exact and is what is owed, to the millionth; minor units are what a bank can move")

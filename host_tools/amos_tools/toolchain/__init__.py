@@ -131,7 +131,7 @@ def zsh() -> str | None:
 
 
 def go() -> Path | None:
-    """The folder with Go's compiler, linker and compiled library, and the source of its `golang.org/x/mod/sumdb`, at the
+    """The folder with Go's compiler, linker and compiled library, and the source of `golang.org/x/mod/sumdb`, at the
     paths of Debian's packages: `usr/lib/go-1.19/pkg`, `usr/share/gocode/src`."""
     try:
         return programs.go()

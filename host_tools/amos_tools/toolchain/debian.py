@@ -29,8 +29,8 @@ TIMEOUT_S = 600
 class Bundle:
     """Packages of one architecture that are unpacked into one folder, named `name` in the cache.
 
-    only    when not empty, the only paths to unpack (qemu-user holds 465 MB of emulators for one we want); a folder stands
-            for all in it, and each name may have wildcards (fnmatch)
+    only    when not empty, the only paths to unpack (qemu-user holds 465 MB of emulators for one we want); a folder
+            stands for all in it, and each name may have wildcards (fnmatch)
     release of Debian; a library that this process is to load must be as old as its C library
     closure whether all that the packages depend on comes too, as apt finds it
     """
