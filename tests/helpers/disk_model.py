@@ -2,8 +2,8 @@
 
 Contract of a disk, as POSIX gives it and no more: what was written to a file is there for certain when an fsync of the
 file has returned since, and a name when one of its folder has. What is not synced may be there, may be missing, and a
-write may be torn between sectors. Names in one folder appear in the order in which they were made. A file of SQLite's
-shared memory (`-shm`) is in memory only.
+write may be torn between sectors; so with names, which a journal keeps in their order and other file systems need not.
+A file of SQLite's shared memory (`-shm`) is in memory only.
 """
 
 import random
@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 SECTOR_BYTES = 512
 TRACED = (
@@ -24,12 +23,8 @@ STRACE_FLAGS = ("-y", "-xx", "-s", str(1 << 24))
 _CALL = re.compile(r"(\w+)\((.*)\) += (-?\d+)(?:<([^>]*)>)?")
 _STRING = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 _DESCRIPTOR = re.compile(r"(?:AT_FDCWD|(\d+))<([^>]*)>")
-_REMOVEDIR = "AT_REMOVEDIR"
-
 Change = tuple[int, bytes | None]
 """Of a file: (where, what was written), or (length, None) where it was cut or made longer."""
-
-Item = TypeVar("Item")
 
 
 def _bytes(text: str) -> bytes:
@@ -87,37 +82,56 @@ class File:
 
 @dataclass
 class Directory:
-    """The names in a folder: for certain, at this moment, and each as it was when they changed since."""
+    """The names in a folder: for certain, at this moment, and what became of which since, None where a name went."""
 
     certain: "dict[str, File | Directory]" = field(default_factory=dict)
     now: "dict[str, File | Directory]" = field(default_factory=dict)
-    since: "list[dict[str, File | Directory]]" = field(default_factory=list)
+    since: "list[Naming]" = field(default_factory=list)
 
-    def note(self) -> None:
-        self.since.append(dict(self.now))
+    def name(self, changes: "Naming") -> None:
+        """Change these names at once."""
+        self.since.append(changes)
+        _name(self.now, changes)
+
+
+Naming = dict[str, "File | Directory | None"]
+
+
+def _name(names: "dict[str, File | Directory]", changes: Naming) -> None:
+    for name, node in changes.items():
+        if node is None:
+            names.pop(name, None)
+        else:
+            names[name] = node
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What a power cut leaves of what is not certain: of a list of versions one, and some of a file's changes."""
+    """What a power cut leaves of what is not certain: of the changes of a folder's names, and of those of a file."""
 
-    version: Callable[[int], int]
+    names: Callable[[list[Naming]], list[Naming]]
     changes: Callable[[list[Change]], list[Change]]
 
 
-NOTHING = Kept(lambda count: 0, lambda changes: [])
+NOTHING = Kept(lambda names: [], lambda changes: [])
 """Nothing that was not synced."""
 
-NAMES = Kept(lambda count: count, lambda changes: [])
+NAMES = Kept(list, lambda changes: [])
 """All names, and no bytes."""
 
-EVERYTHING = Kept(lambda count: count, list)
+EVERYTHING = Kept(list, list)
 """As when only the process dies."""
 
 
 def torn(seed: str) -> Kept:
-    """Some of it, by chance; of some writes only some sectors."""
+    """Some of it, by chance; of some writes only some sectors. Every other time names keep their order."""
     chance = random.Random(seed)
+    ordered = chance.random() < 0.5
+
+    def names(since: list[Naming]) -> list[Naming]:
+        if ordered:
+            return since[: chance.randint(0, len(since))]
+        return [change for change in since if chance.random() < 0.5]
 
     def changes(since: list[Change]) -> list[Change]:
         left: list[Change] = []
@@ -131,7 +145,7 @@ def torn(seed: str) -> Kept:
                 left.append((where + first, piece[first:end]))
         return left
 
-    return Kept(lambda count: chance.randint(0, count), changes)
+    return Kept(names, changes)
 
 
 class Disk:
@@ -177,8 +191,7 @@ class Disk:
             return
         folder = self._folder(parts[:-1]) if parts else self._top
         if "O_CREAT" in call.words and parts[-1] not in folder.now:
-            folder.now[parts[-1]] = File()
-            folder.note()
+            folder.name({parts[-1]: File()})
         if "O_TRUNC" in call.words:
             node = folder.now[parts[-1]]
             assert isinstance(node, File)
@@ -209,17 +222,14 @@ class Disk:
         first = self._folder(paths[0][:-1])
         name = paths[0][-1]
         if call.name.startswith("mkdir"):
-            first.now[name] = Directory()
+            first.name({name: Directory()})
         elif call.name.startswith("rename"):
             assert paths[0][:-1] == paths[1][:-1], f"a move from one folder to another: {paths}"
-            first.now[paths[1][-1]] = first.now.pop(name)
+            first.name({name: None, paths[1][-1]: first.now[name]})
         elif call.name.startswith("link"):
-            self._folder(paths[1][:-1]).now[paths[1][-1]] = first.now[name]
-            self._folder(paths[1][:-1]).note()
-            return
+            self._folder(paths[1][:-1]).name({paths[1][-1]: first.now[name]})
         else:
-            del first.now[name]
-        first.note()
+            first.name({name: None})
 
     def read(self, name: str) -> bytes | None:
         """What whoever reads the file at this moment finds."""
@@ -251,7 +261,9 @@ def _loaded(path: Path) -> Directory:
 
 def _restore(folder: Directory, target: Path, kept: Kept) -> None:
     target.mkdir()
-    names = [folder.certain, *folder.since][kept.version(len(folder.since))]
+    names = dict(folder.certain)
+    for change in kept.names(folder.since):
+        _name(names, change)
     for name, node in names.items():
         if isinstance(node, Directory):
             _restore(node, target / name, kept)
