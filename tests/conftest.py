@@ -9,6 +9,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from go_log import GoLog
 from hypothesis import HealthCheck, settings
 from needed import IN_CI, missing
 
@@ -73,9 +74,23 @@ def alsa() -> str:
 
 
 @pytest.fixture(scope="session")
+def strace() -> list[str]:
+    """The start of a command line that runs strace."""
+    return toolchain.strace() or missing(toolchain.explain("strace"))
+
+
+@pytest.fixture(scope="session")
 def mosquitto() -> list[str]:
     """The start of a command line that runs the mosquitto broker."""
     return toolchain.mosquitto() or missing(toolchain.explain("mosquitto"))
+
+
+@pytest.fixture(scope="session")
+def go_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoLog]:
+    """Another implementation that checks logs; what it needs is fetched when it is asked for the first time."""
+    made = GoLog(tmp_path_factory.mktemp("go_log"))
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from amos_ledger import forgoing, losing, recovery, registry
 from amos_ledger.cli_fsck import fsck
 from amos_ledger.cli_quarantine import app as quarantine_app
 from amos_ledger.cli_quarantine import held
+from amos_ledger.cli_rotate import rotate_key, rotate_operator
 from amos_ledger.cli_serve import serve
 from amos_ledger.cli_status import status
 from amos_ledger.cli_trust import cosign, prove
@@ -32,6 +33,8 @@ app.command()(fsck)
 app.command()(held)
 app.command()(prove)
 app.command()(cosign)
+app.command()(rotate_operator)
+app.command()(rotate_key)
 app.add_typer(quarantine_app, name="quarantine")
 
 

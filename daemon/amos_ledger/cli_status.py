@@ -32,11 +32,12 @@ def status(
         ledger = Folder(folder)
         with ledger.open_store_to_read() as store:
             totals = store.totals()
+            operator_key = ledger.operator_line(store).present
         ahead = Heads(ledger).highest()
     devices = [device for device in totals.devices if _selected(device, silent_s, site, now_s)]
     if as_json:
         lost = None if ahead is None else {"size": ahead.size, "root": ahead.root.hex()}
-        return print_json(_facts(ledger, totals, devices) | {"ahead": lost})
+        return print_json(_facts(ledger, totals, devices) | {"ahead": lost, "operator_key": operator_key.hex()})
     typer.echo(f"{ledger.trust.origin}, key {ledger.public_key.hex()}, {totals.log_size} entries in the log")
     if ahead is not None:
         typer.echo(f"signs nothing: it signed a tree of {ahead.size} entries before, root {ahead.root.hex()}")

@@ -8,17 +8,22 @@ moved.
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from amos.crypto import key_id, verify
 from amos.protocol.closing import Closing, open_closing, runs, sign_closing
+from amos.protocol.rotation import LEDGER
 from amos.protocol.segment import Usage
 from amos_ledger.errors import LedgerError, PeriodClosed
 from amos_ledger.intake.segment_parse import decode_usage, parse_segment
+from amos_ledger.records import ClosedPeriod
 from amos_ledger.settlement.money import INCOME_UNITS_MAX, MICRO, decimal
 from amos_ledger.settlement.period_result import PeriodResult, Terms, work_out
 from amos_ledger.settlement.rollup import Rollup
 from amos_ledger.store.store import Store
+
+SignBy = Callable[[bytes, bytes], bytes]
+"""(key of the ledger's, message) → signature."""
 
 MANIFESTS_KEPT = 64
 """In memory: packs that are played at one time."""
@@ -63,9 +68,7 @@ class _Ground:
     rollup: Rollup
 
 
-def close_period(
-    store: Store, sign_message: Callable[[bytes], bytes], period: str, income_micro: int, currency: str
-) -> ClosedNow:
+def close_period(store: Store, sign_by: SignBy, period: str, income_micro: int, currency: str) -> ClosedNow:
     """Settle and close the period; a period that is closed already is worked out again, and nothing is written.
 
     Raises `PeriodClosed` when it was closed with another income or currency, another `LedgerError` when it cannot be
@@ -79,12 +82,12 @@ def close_period(
         drafted = _work_out(store, ground)
         with store.transaction():
             if period not in store.closed_periods() and _ground(store, period, income_micro, currency) == ground:
-                return _append(store, sign_message, drafted)
+                return _append(store, sign_by, drafted)
     with store.transaction():
         closed = _closed_before(store, period, income_micro, currency)
         if closed is not None:
             return closed
-        return _append(store, sign_message, _work_out(store, _ground(store, period, income_micro, currency)))
+        return _append(store, sign_by, _work_out(store, _ground(store, period, income_micro, currency)))
 
 
 def result_from_log(store: Store, period: str) -> ClosedNow | None:
@@ -94,7 +97,7 @@ def result_from_log(store: Store, period: str) -> ClosedNow | None:
     found = next((item for item in closings if item.period == period), None)
     if found is None:
         return None
-    closing = open_closing(found.entry, store.public_key, verify)
+    closing = _opened(store, found.leaf_index, found.entry)
     catalogue = store.documents.bytes_of("catalogues", closing.catalogue_sha256)
     terms = Terms(
         period,
@@ -140,7 +143,7 @@ def _ground(store: Store, period: str, income_micro: int, currency: str) -> _Gro
         catalogue = store.latest_catalogue()
         if catalogue is None:
             raise NoCatalogue("catalogue: expected one published to this ledger, found none")
-        carry_micro = _carry(store, [item.entry for item in closings], currency)
+        carry_micro = _carry(store, closings, currency)
         if income_micro + carry_micro > INCOME_UNITS_MAX * MICRO:
             raise PoolTooLarge(
                 f"pool: expected at most {INCOME_UNITS_MAX}, found {decimal(income_micro + carry_micro)}"
@@ -153,10 +156,17 @@ def _ground(store: Store, period: str, income_micro: int, currency: str) -> _Gro
     return _Ground(terms, leaves, flags, rollup)
 
 
-def _carry(store: Store, entries: list[bytes], currency: str) -> int:
+def _opened(store: Store, index: int, entry: bytes) -> Closing:
+    """The closing at that leaf, by the ledger's key that was in force."""
+    line = store.rotations.line(LEDGER, store.public_key)
+    closing: Closing = line.open_at(index, entry, open_closing, verify)
+    return closing
+
+
+def _carry(store: Store, closings: list[ClosedPeriod], currency: str) -> int:
     """What the last closing in this currency carried out."""
-    for entry in reversed(entries):
-        closing: Closing = open_closing(entry, store.public_key, verify)
+    for item in reversed(closings):
+        closing = _opened(store, item.leaf_index, item.entry)
         if closing.currency == currency:
             return closing.carry_out_micro
     return 0
@@ -180,6 +190,7 @@ def _usage(store: Store, index: int) -> Usage:
     return decode_usage(parse_segment(store.log.entry(index)).payload)
 
 
-def _append(store: Store, sign_message: Callable[[bytes], bytes], result: PeriodResult) -> ClosedNow:
-    entry = sign_closing(result.closing, key_id(store.public_key), sign_message)
+def _append(store: Store, sign_by: SignBy, result: PeriodResult) -> ClosedNow:
+    key = store.rotations.line(LEDGER, store.public_key).present
+    entry = sign_closing(result.closing, key_id(key), partial(sign_by, key))
     return ClosedNow(result, entry, store.append_closing(result.closing.period, entry), True)

@@ -46,6 +46,10 @@ class ForgoneRefused(LedgerError):
     """What the operator gives up is not what this ledger has lost."""
 
 
+class RotationRefused(LedgerError):
+    """The rotation is not the next one of the line of keys that this ledger has."""
+
+
 class LossRefused(LedgerError):
     """The loss is not one that this ledger may take into its log."""
 

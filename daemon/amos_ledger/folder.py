@@ -1,6 +1,6 @@
 """The ledger's folder: who is trusted, the ledger's own key, and where everything is.
 
-ledger.sqlite   the store                       ledger.key   32-byte seed, mode 0600
+ledger.sqlite   the store                       ledger.key   32-byte seed, mode 0600; ledger-1.key after a rotation
 trust.json      origin, operator, publisher     public/      what any static web server may serve
 ahead/          signed tree heads that the log does not contain, while there are such
 """
@@ -14,17 +14,35 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from amos.crypto import key_id, public_key, sign
+from amos.crypto import key_id, public_key, sign, verify
 from amos.crypto.key_text import key_of_hex
 from amos.edges.durable_host import write_whole
 from amos.edges.private_host import open_private
 from amos.protocol.checkpoint_host import check_origin
-from amos.protocol.errors import MessageError
-from amos_ledger.errors import AlreadyServing, KeyUnusable, LedgerExists, NotALedger, OlderSchema, StorageFailed
+from amos.protocol.errors import MessageError, ProtocolError
+from amos.protocol.key_line_host import KeyLine, LinesOfLog
+from amos.protocol.limits import ROTATIONS_MAX
+from amos.protocol.printable_host import printable
+from amos.protocol.receipt import parse_receipt
+from amos.protocol.rotation import LEDGER, OPERATOR, split_appointment
+from amos_ledger.errors import (
+    AlreadyServing,
+    KeyUnusable,
+    LedgerError,
+    LedgerExists,
+    NotALedger,
+    OlderSchema,
+    StorageFailed,
+)
 from amos_ledger.store.store import Store
 
 STORE_NAME = "ledger.sqlite"
 _KEY, _TRUST = "ledger.key", "trust.json"
+_NEXT_KEY = "ledger-{}.key"
+"""After so many rotations."""
+
+ROTATION_NAME = "rotations/ledger-{}.cbor"
+"""In the public folder: the rotation of that number with the receipt for its entry."""
 
 _FOLDER_MODE = 0o711
 """Others may pass through to `public`, which a web server of another user serves, and list nothing."""
@@ -32,7 +50,8 @@ _FOLDER_MODE = 0o711
 
 @dataclass(frozen=True)
 class Trust:
-    """Whose signatures count: of enrolments the operator's, of packs and catalogues the publisher's."""
+    """Whose signatures count: of enrolments the operator's, of packs and catalogues the publisher's. The operator's key
+    may have given way to another since (`Folder.operator_line`)."""
 
     origin: str
     operator_key: bytes
@@ -48,9 +67,8 @@ class Folder:
         if not recovered and not (path / STORE_NAME).is_file():
             raise NotALedger(f"{path}: expected a ledger's folder with {STORE_NAME}; make one with `init`")
         self.trust = _read_trust(path / _TRUST)
-        self._seed = _read_seed(path / _KEY)
-        self.public_key = public_key(self._seed)
-        self.key_id = key_id(self.public_key)
+        self._seeds = _read_seeds(path)
+        self._line: KeyLine | None = None
 
     @property
     def store_path(self) -> Path:
@@ -67,9 +85,57 @@ class Folder:
         """Where tree heads are kept that the log does not contain (`heads.py`)."""
         return self.path / "ahead"
 
+    @property
+    def line(self) -> KeyLine:
+        """The ledger's keys, as the store has them that was opened last."""
+        if self._line is None:
+            try:
+                self.open_store_to_read().close()
+            except (LedgerError, sqlite3.Error, OSError):
+                self._line = self._line_without_store()
+        assert self._line is not None
+        return self._line
+
+    @property
+    def public_key(self) -> bytes:
+        """The ledger's key in force."""
+        return self.line.present
+
+    @property
+    def key_id(self) -> bytes:
+        """Its id."""
+        return key_id(self.public_key)
+
+    @property
+    def own_keys(self) -> list[bytes]:
+        """The public keys of which the folder has the seeds, the latest first."""
+        return list(self._seeds)
+
     def sign(self, message: bytes) -> bytes:
-        """The ledger's signature, 64 bytes."""
-        return sign(self._seed, message)
+        """The ledger's signature, 64 bytes. Raises `KeyUnusable`."""
+        return self.sign_by(self.public_key, message)
+
+    def sign_by(self, key: bytes, message: bytes) -> bytes:
+        """The signature by this key of the line. Raises `KeyUnusable` when its file is not there."""
+        if key not in self._seeds:
+            raise KeyUnusable(f"{self.path}: expected the file of the ledger's key {key.hex()}, found none")
+        return sign(self._seeds[key], message)
+
+    def key_before(self, unix_s: float) -> bytes | None:
+        """The key before the one in force, while the transition lasts and its file is there: it signs beside."""
+        if not self.line.rotations or self.line.keys[-2] not in self._seeds:
+            return None
+        until = self.line.rotations[-1][1].until_unix_s
+        return self.line.keys[-2] if until is not None and unix_s < until else None
+
+    def make_next_seed(self) -> bytes:
+        """The seed of the key after the one in force, durably in a file of its own; the same again after a crash."""
+        path = self.path / _NEXT_KEY.format(len(self.line.keys))
+        if not path.exists():
+            write_whole(path, secrets.token_bytes(32), 0o600)
+        seed = _read_seed(path)
+        self._seeds = {public_key(seed): seed} | self._seeds
+        return seed
 
     def open_store(self) -> Store:
         """The store, checked to be this key's. Raises `NotALedger`, `KeyUnusable`, `sqlite3.Error`."""
@@ -84,10 +150,49 @@ class Folder:
             return self.open_store()
 
     def _checked(self, store: Store) -> Store:
-        if (store.origin, store.public_key) != (self.trust.origin, self.public_key):
+        try:
+            line = store.rotations.line(LEDGER, store.public_key)
+            if line.present not in self._seeds:
+                self._seeds = _read_seeds(self.path)  # another process may have made it
+            if store.origin != self.trust.origin or line.present not in self._seeds:
+                raise KeyUnusable(
+                    f"{self.path}: expected the key's file and {_TRUST} to be those of {STORE_NAME}, found others; in"
+                    f" force is key {line.present.hex()} of {printable(store.origin)}"
+                )
+        except BaseException:
             store.close()
-            raise KeyUnusable(f"{self.path}: expected {_KEY} and {_TRUST} to be those of {STORE_NAME}, found others")
+            raise
+        self._line = line
         return store
+
+    def _line_without_store(self) -> KeyLine:
+        """What the published rotations tell, where the store cannot be read: at least the latest key that is here."""
+        found = LinesOfLog(self.trust.origin, {LEDGER: next(iter(self._seeds))}, verify)
+        try:
+            for number in range(1, ROTATIONS_MAX + 1):
+                path = self.public / ROTATION_NAME.format(number)
+                if not path.exists():
+                    break
+                rotation, receipt = split_appointment(path.read_bytes())
+                found.take(parse_receipt(receipt).leaf_index, rotation)
+            return found.line(LEDGER)
+        except (ProtocolError, OSError) as error:
+            raise KeyUnusable(f"{self.path}: expected to find out which key is in force; {error}") from None
+
+    def take_line(self, store: Store) -> None:
+        """The store's keys may be others than when it was opened."""
+        self._line = store.rotations.line(LEDGER, store.public_key)
+
+    def operator_line(self, store: Store) -> KeyLine:
+        """The operator's keys as the log has them: which is in force follows from the log, so that an older trust.json
+        brings none back. trust.json keeps the first. Raises `KeyUnusable`."""
+        line = store.rotations.line(OPERATOR, self.trust.operator_key)
+        if self.trust.operator_key != line.keys[0]:
+            raise KeyUnusable(
+                f"{self.path / _TRUST}: expected the operator's key with which the log began, {line.keys[0].hex()},"
+                f" found {self.trust.operator_key.hex()}"
+            )
+        return line
 
     @contextmanager
     def publishing(self) -> Iterator[None]:
@@ -159,6 +264,16 @@ def _has_tables(path: Path) -> bool:
                 raise
         return False
     return True
+
+
+def _read_seeds(path: Path) -> dict[bytes, bytes]:
+    """Public key → seed, of every key of the ledger's that is here, the latest first. Raises `KeyUnusable`."""
+    numbered = [(number, path / _NEXT_KEY.format(number)) for number in range(1, ROTATIONS_MAX + 1)]
+    files = [file for _number, file in reversed(numbered) if file.exists()]
+    if not files or (path / _KEY).exists():
+        files.append(path / _KEY)
+    seeds = [_read_seed(file) for file in files]
+    return {public_key(seed): seed for seed in seeds}
 
 
 def _read_seed(path: Path) -> bytes:

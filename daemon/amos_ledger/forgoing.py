@@ -7,7 +7,6 @@ that say nothing follow the entry. Couriers are asked for the segments that were
 import sqlite3
 from pathlib import Path
 
-from amos.crypto import verify
 from amos.protocol.errors import ProtocolError
 from amos.protocol.forgone import FORGONE_LEAF, Forgone, open_forgone
 from amos.protocol.ledger_limits import FORGONE_BYTES_MAX
@@ -16,21 +15,18 @@ from amos_ledger.errors import ForgoneRefused, StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.heads import Heads
 from amos_ledger.limits import FORGONE_LEAVES_MAX
+from amos_ledger.operators_word import open_word
 from amos_ledger.recovery import make_receipts
+from amos_ledger.store.store import Store
 
 
 def forgo(folder: Folder, data: bytes) -> tuple[Forgone, bool]:
     """(what is given up, whether it was not before). Nobody may serve meanwhile. Raises `ForgoneRefused`,
     `AlreadyServing`, `RolledBack` while more than this is missing, `StorageFailed`."""
     try:
-        forgone: Forgone = open_forgone(data, folder.trust.operator_key, verify)
-    except ProtocolError as error:
-        raise ForgoneRefused(f"forgone: {error}") from None
-    if forgone.leaves() > FORGONE_LEAVES_MAX:
-        raise ForgoneRefused(f"forgone.lost_size: expected at most {FORGONE_LEAVES_MAX} more than kept_size")
-    try:
         with folder.serving(), folder.open_store() as store:
             fresh = data not in store.forgone()
+            forgone = _opened(folder, store, data)
             if fresh:
                 with store.transaction():
                     if store.size() != forgone.kept_size:
@@ -46,6 +42,16 @@ def forgo(folder: Folder, data: bytes) -> tuple[Forgone, bool]:
     except (OSError, sqlite3.Error) as error:
         raise StorageFailed(f"{folder.path}: {error}") from None
     return forgone, fresh
+
+
+def _opened(folder: Folder, store: Store, data: bytes) -> Forgone:
+    try:
+        forgone: Forgone = open_word(folder, store, data, open_forgone, lambda opened: data in store.forgone())
+    except ProtocolError as error:
+        raise ForgoneRefused(f"forgone: {error}") from None
+    if forgone.leaves() > FORGONE_LEAVES_MAX:
+        raise ForgoneRefused(f"forgone.lost_size: expected at most {FORGONE_LEAVES_MAX} more than kept_size")
+    return forgone
 
 
 def read_file(path: Path) -> bytes:

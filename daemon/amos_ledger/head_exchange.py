@@ -20,14 +20,19 @@ SHOW_S = 10.0
 
 class HeadExchange:
     """`publish(topic, payload, retain)` gives a message to the broker, and says whether that went; `forgone()` is what
-    couriers are asked with to send again, or None."""
+    couriers are asked with to send again, or None; `appointments()` the rotations of the ledger's key for players."""
 
     def __init__(
-        self, folder: Folder, publish: Callable[[str, bytes, bool], bool], forgone: Callable[[], bytes | None]
+        self,
+        folder: Folder,
+        publish: Callable[[str, bytes, bool], bool],
+        forgone: Callable[[], bytes | None],
+        appointments: Callable[[], dict[int, bytes]],
     ) -> None:
         self._path = folder.public / CHECKPOINT
         self._publish = publish
         self._forgone = forgone
+        self._appointments = appointments
         self._connected_s: float | None = None
         self._shown: tuple[int, bytes] | None = None
         self._shown_s = 0.0
@@ -58,3 +63,5 @@ class HeadExchange:
             forgone = self._forgone() if again else None
             if forgone is not None:
                 self._publish(topics.FORGONE, forgone, True)
+            for number, appointment in self._appointments().items() if again else ():
+                self._publish(topics.rotation_topic(number), appointment, True)

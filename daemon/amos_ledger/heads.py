@@ -6,10 +6,14 @@ receipts that they got for them. What is shown and the log does not contain is k
 and for every process, and as long as it is there nothing is signed. It goes when the log contains it, or when an entry
 of the operator gives it up.
 
-Only this ledger's signature counts: whatever else is shown is counted, and changes nothing.
+Only this ledger's signature counts: whatever else is shown is counted, and changes nothing. A key that gave way to
+another proves nothing that the log does not contain: the one who uses it may have stolen it. Within the time of
+transition it does, since the ledger itself signs beside with it. A copy from before a rotation knows the key after it
+by the rotation, which the broker and mirrors keep.
 """
 
 import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,14 +22,16 @@ from enum import IntEnum
 from amos.crypto import verify
 from amos.edges.durable_host import sync_folder, write_whole
 from amos.protocol.cbor import loads
-from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint
+from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.envelope_host import unwrap
-from amos.protocol.errors import ProtocolError
-from amos.protocol.forgone import open_forgone
+from amos.protocol.errors import MessageError, ProtocolError
+from amos.protocol.forgone import read_forgone
+from amos.protocol.key_line_host import KeyLine, open_head, open_proved
 from amos.protocol.ledger_limits import RECEIPTED_BYTES_MAX
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.receipt import parse_receipt
+from amos.protocol.rotation import read_rotation, split_appointment
 from amos.protocol.segment import Usage
 from amos_ledger.errors import RolledBack
 from amos_ledger.folder import Folder
@@ -66,11 +72,13 @@ class Heads:
 
     def take(self, store: Store, shown: bytes) -> Standing:
         """Judge a signed note, or a receipt with its envelope; keep one that the log does not contain."""
-        opened = self._opened(shown)
+        opened, counts = self._opened(shown)
         if opened is None:
             return Standing.FORGED
         if self._contains(store, opened):
             return Standing.CONTAINED
+        if not counts:
+            return Standing.FORGED
         self._keep(opened, shown)
         return Standing.AHEAD
 
@@ -99,7 +107,7 @@ class Heads:
         else:
             contained = store.chain.kept(opened.device_id, opened.sequence)[0] == opened.sha256
         return contained or any(
-            open_forgone(entry, self._folder.trust.operator_key, verify).covers(opened.size, opened.root)
+            read_forgone(entry).covers(opened.size, opened.root)  # verified when it became an entry
             for entry in store.forgone()
         )
 
@@ -109,8 +117,8 @@ class Heads:
             return
         names = [path.name for path in self._folder.ahead.iterdir() if not path.name.startswith(".")]
         for name in sorted(names, reverse=True):
-            opened = self._opened((self._folder.ahead / name).read_bytes())
-            if opened is not None:
+            opened, counts = self._opened((self._folder.ahead / name).read_bytes())
+            if opened is not None and counts:
                 yield name, opened
 
     def _keep(self, opened: Checkpoint | _Receipted, shown: bytes) -> None:
@@ -128,26 +136,49 @@ class Heads:
             (folder / names[0]).unlink(missing_ok=True)
         write_whole(path, shown, 0o600)
 
-    def _opened(self, shown: bytes) -> Checkpoint | _Receipted | None:
+    def _opened(self, shown: bytes) -> tuple[Checkpoint | _Receipted | None, bool]:
+        """(what it says, whether the key that signed it can prove what the log does not contain)."""
+        line = self._folder.line
         try:
             if shown.startswith(_PAIR):
-                return _open_receipted(shown, self._folder.public_key)
-            return open_checkpoint(shown, self._folder.trust.origin, self._folder.public_key, verify)
+                opened, key = _open_pair(shown, line)
+            else:
+                opened, key = open_head(shown, line, verify)
         except ProtocolError:
-            return None
+            return None, False
+        return opened, key in (None, line.present, self._folder.key_before(time.time()))
 
 
-def _open_receipted(shown: bytes, ledger_key: bytes) -> _Receipted | None:
+def _open_pair(shown: bytes, line: KeyLine) -> tuple[Checkpoint | _Receipted, bytes | None]:
+    """A receipt with the envelope that it was given for, or a rotation with the receipt for its entry; (what it says,
+    the key that signed the receipt, None for a key that this log does not know and the present one appoints)."""
     if len(shown) > RECEIPTED_BYTES_MAX:
-        return None
+        raise MessageError(f"pair: expected at most {RECEIPTED_BYTES_MAX} bytes, found {len(shown)}")
     pair = loads(shown)
     if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(item, bytes) for item in pair):
-        return None
+        raise MessageError("pair: expected two byte strings")
+    try:
+        rotation = read_rotation(pair[0])
+    except ProtocolError:
+        return _open_receipted(pair, line)
+    if rotation.origin != line.origin or rotation.old_key not in line.keys:
+        raise MessageError(f"rotation: expected one of a key of {line.origin}'s, found another")
+    open_proved(pair[0], rotation.old_key, verify)
+    receipt = parse_receipt(split_appointment(shown)[1])
+    root = receipt.check(pair[0], rotation.new_key, verify)
+    signer = None if rotation.old_key == line.present else rotation.old_key
+    return Checkpoint(line.origin, receipt.tree_size, root), signer
+
+
+def _open_receipted(pair: list[bytes], line: KeyLine) -> tuple[_Receipted, bytes]:
     receipt, segment = parse_receipt(pair[0]), unwrap(pair[1])
-    root = receipt.check(segment, ledger_key, verify)
+    key = line.by_id(receipt.message.kid)
+    if key is None:
+        raise MessageError("receipt: expected one by a key of this ledger's")
+    root = receipt.check(segment, key, verify)
     usage: Usage = Usage.decode(parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX).payload)
     sha256 = hashlib.sha256(segment).digest()
-    return _Receipted(receipt.tree_size, root, usage.device_id, usage.sequence, sha256)
+    return _Receipted(receipt.tree_size, root, usage.device_id, usage.sequence, sha256), key
 
 
 def contains(store: Store, head: Checkpoint) -> bool:

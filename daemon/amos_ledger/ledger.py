@@ -14,17 +14,22 @@ rests on is published.
 """
 
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
+from amos.crypto import key_id
 from amos.protocol.anchor import VERSION, Anchor
 from amos.protocol.answer import ACCEPTED, DUPLICATE, HELD, UNAVAILABLE, Answer
 from amos.protocol.checkpoint_host import Checkpoint
+from amos.protocol.cose import TYP_ANCHOR, parse_typed
 from amos.protocol.errors import ProtocolError
+from amos.protocol.receipt import parse_receipt
 from amos.protocol.signing import sign_anchor
 from amos.protocol.topics import ANCHOR, RECEIPT, device_topic
-from amos_ledger import clerk, enrolling
+from amos_ledger import clerk, enrolling, rotating
 from amos_ledger.clerk import Outcome
 from amos_ledger.errors import EntryDamaged, LedgerError, RolledBack
 from amos_ledger.folder import Folder
@@ -33,7 +38,7 @@ from amos_ledger.intake.reading import Message, Reading, read, shortened, time_r
 from amos_ledger.limits import ANCHORS_PER_HOUR_MAX, BATCH_MESSAGES_MAX
 from amos_ledger.log.receipts import sign_receipts
 from amos_ledger.public import Public
-from amos_ledger.receipts import check_receipt
+from amos_ledger.receipts import check_receipt, signed_by
 from amos_ledger.records import Receipted
 from amos_ledger.store.anchors import CLOCK_BACK_MS
 from amos_ledger.store.database import Row
@@ -48,10 +53,15 @@ _HOUR_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer, and the topic to publish it on; None when the message named no device, so that nobody waits for it."""
+    """An answer, and the topic to publish it on; None when the message named no device, so that nobody waits for it.
+
+    `before` says the same with a receipt by the ledger's key before the one in force, while the transition between them
+    lasts. It goes first: who knows the present key passes it over, and who does not has no other.
+    """
 
     topic: str | None
     answer: Answer
+    before: Answer | None = None
 
 
 class Ledger:
@@ -66,7 +76,7 @@ class Ledger:
         self.folder = folder
         self._at = at
         self._store: Store | None = None
-        self._public = Public(folder.public, folder.public_key, folder.sign)
+        self._public = Public(folder)
         self._published_size = -1
         self._clock_ms: int | None = None
         self._begins_epoch = True
@@ -126,8 +136,17 @@ class Ledger:
         except STORAGE_ERRORS as error:
             self._note(error)
             return [None] * len(messages)
-        key_id, sign = self.folder.key_id, self.folder.sign
-        return [None if item is None else (item[0], sign_anchor(item[1], key_id, sign)) for item in anchors]
+        own, sign = self.folder.key_id, self.folder.sign
+        return [None if item is None else (item[0], sign_anchor(item[1], own, sign)) for item in anchors]
+
+    def by_key_before(self, dated: tuple[str, bytes]) -> tuple[str, bytes] | None:
+        """The same anchor by the ledger's key before the one in force, in a time of transition. To be sent after the
+        other: couriers that know no rotation hand over the last that came."""
+        key = self.folder.key_before(time.time())
+        if key is None:
+            return None
+        anchor = Anchor.decode(parse_typed(dated[1], TYP_ANCHOR, len(dated[1])).payload)
+        return dated[0], sign_anchor(anchor, key_id(key), partial(self.folder.sign_by, key))
 
     def hear(self, shown: Sequence[bytes]) -> list[Standing]:
         """Hold tree heads and receipts that others show against the log. What it lacks stops everything that is signed,
@@ -149,6 +168,14 @@ class Ledger:
         except STORAGE_ERRORS as error:
             self._note(error)
             return None
+
+    def appointments(self) -> dict[int, bytes]:
+        """The rotations of the ledger's key, by their numbers, as couriers bring them to players."""
+        try:
+            return rotating.appointments(self.folder, self._opened())
+        except STORAGE_ERRORS as error:
+            self._note(error)
+            return {}
 
     def tick(self) -> list[Reply]:
         """Do what waits: publish, receipt, and release segments whose pack has been published since."""
@@ -179,7 +206,31 @@ class Ledger:
         for admission in admissions:
             receipt = self._enrolment_receipt(admission)
             replies.append(Reply(admission.topic, admission.answer(receipt, self.trouble)))
-        return replies
+        return self._with_key_before(replies)
+
+    def _with_key_before(self, replies: list[Reply]) -> list[Reply]:
+        """The replies; in a time of transition those with a receipt have one by the key before, too."""
+        key = self.folder.key_before(time.time())
+        if key is None:
+            return replies
+        roots: dict[int, bytes] = {}
+        try:
+            store = self._opened()
+            return [reply if reply.before else self._with_twin(store, reply, key, roots) for reply in replies]
+        except STORAGE_ERRORS as error:
+            self._note(error)
+            return replies
+
+    def _with_twin(self, store: Store, reply: Reply, key: bytes, roots: dict[int, bytes]) -> Reply:
+        answer = reply.answer
+        if answer.receipt is None:
+            return reply
+        parsed = parse_receipt(answer.receipt)
+        if parsed.tree_size not in roots:
+            roots[parsed.tree_size] = store.root(parsed.tree_size)
+        twin = signed_by(self.folder, key, answer.receipt, parsed, roots[parsed.tree_size])
+        facts = {name: getattr(answer, name) for _key, name, _kind, _bound in Answer.FIELDS}
+        return replace(reply, before=Answer(**(facts | {"receipt": twin})))
 
     def _enrolment_receipt(self, admission: enrolling.Admission) -> bytes | None:
         if not admission.in_force or self.trouble is not None:
@@ -240,7 +291,7 @@ class Ledger:
         for outcome in _last_words(outcomes):
             if outcome.verdict != ACCEPTED or outcome.key not in told:
                 replies.append(self._reply(outcome, receipts.get(outcome.key)))
-        return replies
+        return self._with_key_before(replies)
 
     def make_receipts(self) -> int:
         """Publish, and make the receipts that are missing, which nobody is sent: a recovered log has been receipted
@@ -284,8 +335,8 @@ class Ledger:
             if outcome.verdict == DUPLICATE and outcome.device_id is not None and outcome.sequence is not None:
                 found = store.chain.receipted(outcome.device_id, outcome.sequence)
                 if found is not None:
-                    check_receipt(store, *found, self.folder.public_key)
-                    result[outcome.key] = found[1]
+                    parsed, root = check_receipt(store, *found, self.folder.line)
+                    result[outcome.key] = signed_by(self.folder, self.folder.public_key, found[1], parsed, root)
         return result
 
     def _accepted(self, item: Receipted) -> Reply:

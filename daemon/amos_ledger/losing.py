@@ -7,7 +7,6 @@ lost that and no courier has it, the operator does.
 import sqlite3
 from pathlib import Path
 
-from amos.crypto import verify
 from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import LOSS_BYTES_MAX
 from amos.protocol.loss import Loss, open_loss
@@ -15,18 +14,17 @@ from amos_ledger import clerk, registry
 from amos_ledger.errors import LossRefused, StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
+from amos_ledger.operators_word import open_word
+from amos_ledger.store.store import Store
 
 
 def declare_loss(folder: Folder, data: bytes) -> tuple[Loss, int, bool]:
     """(loss, how many held segments it let go on, whether it was not declared before). Works while the ledger serves.
     Raises `LossRefused`, `RolledBack`, `StorageFailed`."""
     try:
-        loss: Loss = open_loss(data, folder.trust.operator_key, verify)
-    except ProtocolError as error:
-        raise LossRefused(f"loss: {error}") from None
-    try:
         with checked_store(folder) as store:
             with store.transaction():
+                loss = _opened(folder, store, data)
                 if store.chain.device(loss.device_id) is None:
                     raise LossRefused(f"loss.device_id: expected an enrolled device, found {loss.device_id.hex()}")
                 fresh = (loss.first, loss.last) not in store.chain.lost(loss.device_id)
@@ -38,6 +36,16 @@ def declare_loss(folder: Folder, data: bytes) -> tuple[Loss, int, bool]:
     except (OSError, sqlite3.Error) as error:
         raise StorageFailed(f"{folder.path}: {error}") from None
     return loss, len(released), fresh
+
+
+def _opened(folder: Folder, store: Store, data: bytes) -> Loss:
+    def in_force(loss: Loss) -> bool:
+        return (loss.first, loss.last) in store.chain.lost(loss.device_id)
+
+    try:
+        return open_word(folder, store, data, open_loss, in_force)
+    except ProtocolError as error:
+        raise LossRefused(f"loss: {error}") from None
 
 
 def read_file(path: Path) -> bytes:

@@ -37,13 +37,17 @@ class Source:
     note: bytes
 
 
-def read_head(mirror: Mirror, origin: str, public_key: bytes) -> Source:
-    """Raises `MirrorFailed` for a mirror without this ledger's checkpoint."""
+def read_head(mirror: Mirror, origin: str, own_keys: Sequence[bytes]) -> Source:
+    """By any of these keys, of which the entries tell later whether it was the one in force. Raises `MirrorFailed` for
+    a mirror without this ledger's checkpoint."""
     note = mirror.read(CHECKPOINT, CHECKPOINT_BYTES_MAX)
-    try:
-        return Source(mirror, open_checkpoint(note, origin, public_key, verify), note)
-    except ProtocolError as error:
-        raise MirrorFailed(f"{mirror.name}: {error}") from None
+    refusal: ProtocolError | None = None
+    for key in own_keys:
+        try:
+            return Source(mirror, open_checkpoint(note, origin, key, verify), note)
+        except ProtocolError as error:
+            refusal = refusal or error
+    raise MirrorFailed(f"{mirror.name}: {refusal}")
 
 
 class MirroredLog:

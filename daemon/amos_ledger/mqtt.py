@@ -13,7 +13,15 @@ from collections import deque
 from collections.abc import Callable
 
 from amos.protocol.ledger_limits import RECEIPTED_BYTES_MAX
-from amos.protocol.topics import ALL_COURIER_CHECKPOINTS, ALL_ENROLMENTS, ALL_RECEIPTED, ALL_TIME, ALL_USAGE, CHECKPOINT
+from amos.protocol.topics import (
+    ALL_COURIER_CHECKPOINTS,
+    ALL_ENROLMENTS,
+    ALL_RECEIPTED,
+    ALL_TIME,
+    ALL_USAGE,
+    CHECKPOINT,
+    ROTATIONS,
+)
 from amos_ledger.intake.reading import Message
 from amos_mqtt.broker import Broker
 from amos_mqtt.client import MqttClient
@@ -105,7 +113,7 @@ class MqttEdge:
             if happening.resumed:
                 self._arrived.clear()  # the broker delivers them again, and these could not be acknowledged any more
             # Heads first: they may stop the ledger.
-            self._client.subscribe([CHECKPOINT, ALL_COURIER_CHECKPOINTS, ALL_RECEIPTED])
+            self._client.subscribe([CHECKPOINT, ROTATIONS, ALL_COURIER_CHECKPOINTS, ALL_RECEIPTED])
             self._client.subscribe([ALL_USAGE, ALL_TIME, ALL_ENROLMENTS])
             while self._unsent:
                 self._client.publish(*self._unsent.popleft())

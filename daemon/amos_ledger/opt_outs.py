@@ -36,7 +36,7 @@ def add_opt_outs(folder: Folder, data: bytes) -> tuple[OptOuts, bool]:
             store.append_opt_outs(opt_outs.serial, data)
             if present == data:
                 return opt_outs, False
-            Public(folder.public, folder.public_key, folder.sign).write(NAME, data)
+            Public(folder).write(NAME, data)
     except (OSError, sqlite3.Error) as error:
         raise StorageFailed(f"{folder.public}: {error}") from None
     return opt_outs, True

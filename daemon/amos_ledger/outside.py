@@ -7,13 +7,15 @@ import secrets
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
-from amos.protocol.topics import CHECKPOINT
+from amos.protocol.limits import APPOINTMENT_BYTES_MAX
+from amos.protocol.topics import CHECKPOINT, ROTATIONS, shows_head
 from amos_ledger.errors import BrokerUnusable
-from amos_ledger.folder import Folder
+from amos_ledger.folder import ROTATION_NAME, Folder
 from amos_ledger.heads import Heads
-from amos_ledger.mirror import open_mirror
+from amos_ledger.mirror import NotThere, open_mirror
 from amos_ledger.public import CHECKPOINT as CHECKPOINT_NAME
 from amos_mqtt.broker import Broker
 from amos_mqtt.client import MqttClient
@@ -32,7 +34,13 @@ def ask_outside(folder: Folder, mirrors: Sequence[str], broker: Broker | None) -
 
     Raises `MirrorFailed`, `BrokerUnusable`, and what `Folder.open_store` and `Heads` raise.
     """
-    notes = [open_mirror(place).read(CHECKPOINT_NAME, CHECKPOINT_BYTES_MAX) for place in mirrors]
+    notes = []
+    for place in mirrors:
+        mirror = open_mirror(place)
+        notes.append(mirror.read(CHECKPOINT_NAME, CHECKPOINT_BYTES_MAX))
+        with suppress(NotThere):  # a rotation that this folder does not know: it was put back from before
+            name = ROTATION_NAME.format(len(folder.line.keys))
+            notes.append(mirror.read(name, APPOINTMENT_BYTES_MAX))
     if broker is not None:
         notes += _retained(broker)
     with folder.open_store() as store:
@@ -50,13 +58,13 @@ def _retained(broker: Broker) -> list[bytes]:
     reached = False
     found: list[bytes] = []
     try:
-        while time.monotonic() < end_s and not found:
+        while time.monotonic() < end_s:
             woken.wait(0.05)
             woken.clear()
             for happening in client.poll(_clock_ms()):
                 if isinstance(happening, Up) and not reached:
                     reached, end_s = True, time.monotonic() + RETAINED_S
-                    client.subscribe([CHECKPOINT])
+                    client.subscribe([CHECKPOINT, ROTATIONS])
                 elif isinstance(happening, Arrival):
                     found.append(happening.message)
     finally:
@@ -67,7 +75,7 @@ def _retained(broker: Broker) -> list[bytes]:
 
 
 def _note(topic: str, payload: bytes) -> bytes | None:
-    return payload if topic == CHECKPOINT and len(payload) <= CHECKPOINT_BYTES_MAX else None
+    return payload if shows_head(topic) and len(payload) <= CHECKPOINT_BYTES_MAX else None
 
 
 def _clock_ms() -> int:

@@ -6,8 +6,8 @@ The segment's bytes are the proof's extra data, so whoever gets the file needs t
 from base64 import b64encode
 
 from amos.crypto import verify
-from amos.protocol.checkpoint_host import open_checkpoint
 from amos.protocol.errors import ProtocolError
+from amos.protocol.key_line_host import open_head
 from amos_ledger.errors import NoProof
 from amos_ledger.folder import Folder
 from amos_ledger.log import tree
@@ -37,7 +37,7 @@ def _head(folder: Folder, store: Store, index: int) -> bytes:
     for name in (WITNESSED, CHECKPOINT):
         try:
             note = (folder.public / name).read_bytes()
-            head = open_checkpoint(note, store.origin, folder.public_key, verify)
+            head = open_head(note, folder.line, verify)[0]
         except (OSError, ProtocolError):
             continue
         if index < head.size <= store.size() and store.root(head.size) == head.root:

@@ -8,14 +8,19 @@ missing is recovery enough. Raises `OSError` when the disk refuses. One process 
 """
 
 import shutil
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from amos.crypto import verify
 from amos.edges.durable_host import sync_folder, write_whole
-from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint, sign_checkpoint
+from amos.protocol.checkpoint_host import Checkpoint, add_signature, sign_checkpoint
 from amos.protocol.errors import ProtocolError
-from amos_ledger.errors import EntryDamaged, RolledBack
+from amos.protocol.key_line_host import KeyLine, open_head
+from amos.protocol.rotation import LEDGER
+from amos_ledger.errors import EntryDamaged, KeyUnusable, RolledBack
+from amos_ledger.folder import Folder
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import TILE_LEVELS, TILE_WIDTH, Tile, bundle, check_hashes, tiles_between
 from amos_ledger.store.store import Store
@@ -26,19 +31,19 @@ WITNESSED = "checkpoint.witnessed"
 
 
 class Public:
-    """The published directory `root` of the ledger with this key; `sign_message` signs its checkpoints."""
+    """The published directory of a ledger's folder."""
 
-    def __init__(self, root: Path, public_key: bytes, sign_message: Callable[[bytes], bytes]) -> None:
-        self.root = root
-        self._public_key = public_key
-        self._sign = sign_message
+    def __init__(self, folder: Folder) -> None:
+        self.root = folder.public
+        self._folder = folder
         self._complete = False  # nothing is known of what an earlier process left behind
 
     def publish(self, store: Store, at: Callable[[str], None]) -> Checkpoint:
         """Publish all that `store` holds; the checkpoint over it. `at` is told of each step. Raises `RolledBack`,
         `EntryDamaged`."""
         size = store.size()
-        old = self.last(store.origin)
+        line = store.rotations.line(LEDGER, store.public_key)
+        old = self.last(line)
         begun = old.size // TILE_WIDTH * TILE_WIDTH if old and self._complete else size
         read = store.log.cached(begun, size)
         head = Checkpoint(store.origin, size, tree.root(size, read))
@@ -47,7 +52,7 @@ class Public:
                 f"{self.root / CHECKPOINT}: expected one over a part of the store's {size} entries, found one over"
                 f" {old.size} that the store does not have; put the newer store back"
             )
-        note = sign_checkpoint(head, self._public_key, self._sign)
+        note = self._sign(head, line)
         at("signed")
         if not self._complete:
             self.publish_documents(store)
@@ -88,13 +93,24 @@ class Public:
             # Partial forms of older checkpoints may go once the full tile is there.
             shutil.rmtree(self.root / tile.partials, ignore_errors=True)
 
-    def last(self, origin: str) -> Checkpoint | None:
-        """The published checkpoint, or None."""
+    def _sign(self, head: Checkpoint, line: KeyLine) -> bytes:
+        """By the key in force, and while the transition lasts by the one before it, whom others may know still."""
+        folder = self._folder
+        if line.present != folder.public_key:
+            raise KeyUnusable(f"{folder.path}: the ledger's key was changed meanwhile; do it again")
+        note = sign_checkpoint(head, line.present, folder.sign)
+        before = folder.key_before(time.time())
+        if before is None:
+            return note
+        return add_signature(note, head, before, partial(folder.sign_by, before))
+
+    def last(self, line: KeyLine | None = None) -> Checkpoint | None:
+        """The published checkpoint, or None; `line` is the folder's unless another is known."""
         path = self.root / CHECKPOINT
         if not path.exists():
             return None
         try:
-            return open_checkpoint(path.read_bytes(), origin, self._public_key, verify)
+            return open_head(path.read_bytes(), line or self._folder.line, verify)[0]
         except ProtocolError as error:
             # Nothing of ours leaves half a checkpoint; to write over what somebody else put here might hide a fork.
             raise RolledBack(f"{path}: expected this ledger's checkpoint; {error}; move it away") from None

@@ -70,7 +70,7 @@ def rebuild_folder(
         with ExitStack() as held:
             old = _lock(folder, held)
             try:
-                Store.create(new, folder.trust.origin, folder.public_key)
+                Store.create(new, folder.trust.origin, folder.line.keys[0])
                 with Store(new) as store:
                     made = _fill(folder, store, head, now_ms, runner or InProcess())
             except BaseException:
@@ -206,7 +206,7 @@ def _mend_beside(folder: Folder, store: Store, runner: Runner) -> int:
     given for these segments; how many. And know the heads that the others were given for, whatever the old database
     knew of them."""
     sizes, bad, wrong = set(), [], []
-    for kept, found in checked(_kept(store), store, folder.public_key, runner):
+    for kept, found in checked(_kept(store), store, folder.line, runner):
         if found.fault:
             bad.append(kept.index)
         elif found.vouched is not None:

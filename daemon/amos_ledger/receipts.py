@@ -4,17 +4,20 @@ What costs most, the ledger's signature and the decoding of the entry, is a pure
 compared with the store is the caller's.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 
-from amos.crypto import verify
-from amos.protocol.errors import ProtocolError
-from amos.protocol.receipt import parse_receipt
+from amos.crypto import key_id, verify
+from amos.protocol.errors import ProtocolError, SignatureError
+from amos.protocol.key_line_host import KeyLine
+from amos.protocol.receipt import Receipt, parse_receipt
+from amos.protocol.signing import sign_receipt
 from amos_batches.runner import Runner
 from amos_ledger.entry_batches import BATCH
 from amos_ledger.errors import EntryDamaged
+from amos_ledger.folder import Folder
 from amos_ledger.intake.clocks import dated_ms
 from amos_ledger.intake.segment_parse import decode_usage, parse_segment
 from amos_ledger.store.store import Store
@@ -37,10 +40,10 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class KeptBatch:
-    """Some of them, with the ledger's public key."""
+    """Some of them, with the public keys of the ledger's line, by id."""
 
     items: tuple[Kept, ...]
-    public_key: bytes
+    keys: Mapping[bytes, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +58,16 @@ class Checked:
 
 def check_batch(batch: KeptBatch) -> list[Checked]:
     """What the receipts and entries say by themselves."""
-    return [_checked(item, batch.public_key) for item in batch.items]
+    return [_checked(item, batch.keys) for item in batch.items]
 
 
-def _checked(item: Kept, public_key: bytes) -> Checked:
+def _checked(item: Kept, keys: Mapping[bytes, bytes]) -> Checked:
     vouched, fault, said = None, "", None
     if item.receipt is not None:
         try:
             parsed = parse_receipt(item.receipt)
-            vouched = parsed.leaf_index, parsed.tree_size, parsed.check(item.entry, public_key, verify)
+            root = parsed.check(item.entry, _named(keys, parsed), verify)
+            vouched = parsed.leaf_index, parsed.tree_size, root
         except ProtocolError as error:
             fault = f"does not verify: {error}"
     if item.dated_ms is not None:
@@ -71,15 +75,15 @@ def _checked(item: Kept, public_key: bytes) -> Checked:
     return Checked(vouched, fault, said)
 
 
-def checked(items: Iterable[Kept], store: Store, key: bytes, runner: Runner) -> Iterator[tuple[Kept, Checked]]:
+def checked(items: Iterable[Kept], store: Store, line: KeyLine, runner: Runner) -> Iterator[tuple[Kept, Checked]]:
     """Each item, its receipt held against the tree of `store` as well."""
 
     @lru_cache(ROOTS_KEPT)
     def root(size: int) -> bytes:
         return store.root(size)
 
-    rest = iter(items)
-    batches = iter(lambda: KeptBatch(tuple(islice(rest, BATCH)), key), KeptBatch((), key))
+    rest, keys = iter(items), {key_id(key): key for key in line.keys}
+    batches = iter(lambda: KeptBatch(tuple(islice(rest, BATCH)), keys), KeptBatch((), keys))
     for batch, found in runner.pairs(check_batch, batches):
         for item, says in zip(batch.items, found, strict=True):
             yield item, _in_tree(item, says, root, store.size())
@@ -94,13 +98,34 @@ def _in_tree(item: Kept, says: Checked, root: Callable[[int], bytes], size: int)
     return Checked(None, "is for another entry or another tree", says.dated_ms)
 
 
-def check_receipt(store: Store, index: int, receipt: bytes, key: bytes) -> None:
-    """Raise `EntryDamaged` unless the ledger with this key vouches by it for the entry at `index`."""
+def _named(keys: Mapping[bytes, bytes], receipt: Receipt) -> bytes:
+    key = keys.get(receipt.message.kid)
+    if key is None:
+        raise SignatureError(f"receipt: expected one by a key of the ledger's, found {receipt.message.kid.hex()}")
+    return key
+
+
+def key_of(line: KeyLine, receipt: Receipt) -> bytes:
+    """The key of the ledger's that the receipt names. Raises `SignatureError`."""
+    return _named({key_id(key): key for key in line.keys}, receipt)
+
+
+def check_receipt(store: Store, index: int, receipt: bytes, line: KeyLine) -> tuple[Receipt, bytes]:
+    """(the receipt, its root). Raise `EntryDamaged` unless the ledger vouches by it for the entry at `index`."""
     try:
         parsed = parse_receipt(receipt)
-        parsed.check(store.log.entry(index), key, verify)
+        root = parsed.check(store.log.entry(index), key_of(line, parsed), verify)
         good = parsed.leaf_index == index
     except ProtocolError:
         good = False
     if not good:
         raise EntryDamaged(f"receipt of entry {index}: expected one that verifies, found other bytes")
+    return parsed, root
+
+
+def signed_by(folder: Folder, key: bytes, receipt: bytes, parsed: Receipt, root: bytes) -> bytes:
+    """A receipt that says the same, by this key of the ledger's; the same bytes where that one signed it already."""
+    if parsed.message.kid == key_id(key):
+        return receipt
+    sign = partial(folder.sign_by, key)
+    return bytes(sign_receipt(parsed.tree_size, parsed.leaf_index, parsed.path, root, key_id(key), sign))

@@ -15,25 +15,29 @@ log (held segments, evidence, anchors) is not published; couriers bring again wh
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from amos.crypto import verify
 from amos.edges.durable_host import sync_folder, write_whole
 from amos.protocol.document import CATALOGUE, MANIFEST
+from amos.protocol.errors import ProtocolError
+from amos.protocol.key_line_host import KeyLine, LinesOfLog, open_head
 from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX
-from amos.protocol.limits import MANIFEST_BYTES_MAX
-from amos_ledger import opt_outs
+from amos.protocol.limits import APPOINTMENT_BYTES_MAX, MANIFEST_BYTES_MAX
+from amos.protocol.rotation import LEDGER
+from amos_ledger import opt_outs, rotating
 from amos_ledger.errors import RecoveryFailed
-from amos_ledger.folder import STORE_NAME, Folder
+from amos_ledger.folder import ROTATION_NAME, STORE_NAME, Folder
 from amos_ledger.heads import Heads, Standing
 from amos_ledger.ledger import Ledger
 from amos_ledger.log.tiles import Tile, bundle_entries
 from amos_ledger.mirror import Mirror, MirrorFailed, open_mirror
 from amos_ledger.mirrored_log import MirroredLog, NoMirror, Source, read_head
 from amos_ledger.public import CHECKPOINT, Public
-from amos_ledger.replay import DocumentOf, rebuild
-from amos_ledger.scrub import keys_of
+from amos_ledger.replay import DocumentOf, LogKeys, rebuild
 from amos_ledger.store.store import Store
 
 _STAGED = "ledger.recovered.sqlite"
@@ -68,7 +72,7 @@ def recover(folder: Folder, places: Sequence[str], say: Callable[[str], None] = 
         with folder.publishing():
             _put_in_place(folder, staged)
         with folder.open_store() as store:
-            _publish(folder, store)
+            _publish(folder, store, [source.mirror for source in sources])
             missing = _missing(folder, store)
         if not missing:
             make_receipts(folder)
@@ -80,7 +84,7 @@ def _sources(folder: Folder, places: Sequence[str]) -> tuple[list[Source], list[
     sources, failures = [], []
     for place in places:
         try:
-            sources.append(read_head(open_mirror(place), folder.trust.origin, folder.public_key))
+            sources.append(read_head(open_mirror(place), folder.trust.origin, folder.own_keys))
         except MirrorFailed as error:
             failures.append(str(error))
     if not sources:
@@ -135,10 +139,11 @@ def _build(folder: Folder, log: MirroredLog, mirrors: Sequence[Mirror]) -> Path:
     path = folder.path / _STAGED
     for suffix in _SIDE_FILES:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-    Store.create(path, folder.trust.origin, folder.public_key)
+    line = _line(folder, log)
+    Store.create(path, folder.trust.origin, line.keys[0])
     with Store(path) as store:
-        entries = (entry for _tile, data in log.bundles() for entry in bundle_entries(data))
-        rebuild(entries, store, keys_of(folder), _documents(mirrors))
+        keys = LogKeys(line.keys[0], folder.trust.operator_key, folder.trust.publisher_key)
+        rebuild(_entries(log), store, keys, _documents(mirrors))
         if store.size() != log.head.size or store.root() != log.head.root:
             raise RecoveryFailed(f"{path}: expected the signed root over {log.head.size} entries, found another")
         log.check_others(store.log.cached())
@@ -146,6 +151,27 @@ def _build(folder: Folder, log: MirroredLog, mirrors: Sequence[Mirror]) -> Path:
             store.chain.anchors.forget(time.time_ns() // 1_000_000)
             store.chain.anchors.forget_heads()
     return path
+
+
+def _entries(log: MirroredLog) -> Iterator[bytes]:
+    return (entry for _tile, data in log.bundles() for entry in bundle_entries(data))
+
+
+def _line(folder: Folder, log: MirroredLog) -> KeyLine:
+    """The ledger's keys as the log has them, of which the last must be here. Raises `RecoveryFailed`."""
+    found = LinesOfLog(folder.trust.origin, {LEDGER: folder.own_keys[0]}, verify)
+    try:
+        for index, entry in enumerate(_entries(log)):
+            found.take(index, entry)
+        line = found.line(LEDGER)
+        open_head(log.note, line, verify)
+    except ProtocolError as error:
+        raise RecoveryFailed(f"{folder.path}: {error}") from None
+    if line.present not in folder.own_keys:
+        raise RecoveryFailed(
+            f"{folder.path}: expected the file of the ledger's key {line.present.hex()}, which is in force, found none"
+        )
+    return line
 
 
 def _documents(mirrors: Sequence[Mirror]) -> DocumentOf:
@@ -180,19 +206,31 @@ def _put_in_place(folder: Folder, staged: Path) -> None:
     sync_folder(folder.path / STORE_NAME)
 
 
-def _publish(folder: Folder, store: Store) -> None:
+def _publish(folder: Folder, store: Store, mirrors: Sequence[Mirror]) -> None:
     """Publish the log; what another history left in the public directory goes aside."""
     checkpoint = folder.public / CHECKPOINT
     if checkpoint.exists() and Heads(folder).take(store, checkpoint.read_bytes()) is not Standing.CONTAINED:
         folder.public.rename(_unused(folder.path / "public.before-recovery"))
     else:
         shutil.rmtree(folder.public / "tile", ignore_errors=True)  # partial ones may be of entries never signed
-    public = Public(folder.public, folder.public_key, folder.sign)
+    public = Public(folder)
     with folder.publishing():
         public.publish(store, lambda step: None)
+    for number, entry in enumerate((entry for _index, entry in store.rotations.entries(LEDGER)), 1):
+        _fetch_appointment(public, ROTATION_NAME.format(number), entry, mirrors)
+    rotating.appointments(folder, store)
     lists = store.opt_out_lists(store.size())
     if lists:
         public.write(opt_outs.NAME, lists[-1])
+
+
+def _fetch_appointment(public: Public, name: str, entry: bytes, mirrors: Sequence[Mirror]) -> None:
+    """What players are brought about a key that is not here any more, and so cannot sign it again."""
+    for mirror in mirrors:
+        with suppress(MirrorFailed):
+            data = mirror.read(name, APPOINTMENT_BYTES_MAX)
+            if rotating.is_appointment(data, entry):
+                return public.write(name, data)
 
 
 def make_receipts(folder: Folder) -> None:

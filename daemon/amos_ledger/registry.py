@@ -21,6 +21,7 @@ from amos.protocol.segment import TIER_RENDERER
 from amos_ledger.clerk import judge_again
 from amos_ledger.errors import EnrolmentRefused, LedgerError, PackRefused, RevocationRefused, StorageFailed
 from amos_ledger.folder import Folder
+from amos_ledger.operators_word import open_word
 from amos_ledger.public import Public
 from amos_ledger.store.chain import Chain
 from amos_ledger.store.store import Store
@@ -30,7 +31,7 @@ def publish(folder: Folder, store: Store) -> Checkpoint:
     """Publish all that the store holds; the checkpoint over it. Raises `RolledBack`, `StorageFailed`."""
     try:
         with folder.publishing():
-            return Public(folder.public, folder.public_key, folder.sign).publish(store, lambda step: None)
+            return Public(folder).publish(store, lambda step: None)
     except (OSError, sqlite3.Error) as error:
         raise StorageFailed(f"{folder.public}: {error}") from None
 
@@ -43,14 +44,11 @@ def enrol(
     A later enrolment of the same device takes the place of an earlier one; one with a predecessor retires that device.
     `addressed` is the (site, device) that it must be for. Raises `EnrolmentRefused`, and has changed nothing then.
     """
-    try:
-        enrolment: Enrolment = open_enrolment(data, folder.trust.operator_key, verify)
-    except ProtocolError as error:
-        raise EnrolmentRefused(f"enrolment: {error}") from None
-    if addressed not in (None, (enrolment.site, enrolment.device_id)):
-        wanted = f"{enrolment.device_id.hex()} at {enrolment.site}"
-        raise EnrolmentRefused(f"topic: expected that of {wanted}, found another")
     with store.transaction():
+        enrolment = _opened_enrolment(folder, store, data)
+        if addressed not in (None, (enrolment.site, enrolment.device_id)):
+            wanted = f"{enrolment.device_id.hex()} at {enrolment.site}"
+            raise EnrolmentRefused(f"topic: expected that of {wanted}, found another")
         present = store.chain.enrolment(enrolment.device_id)
         if present is not None and present[1] == data:
             return enrolment, False
@@ -66,6 +64,17 @@ def enrol(
         for first_sequence, _key in enrolment.keys[max(len(known), 1) :][:1]:
             judge_again(store, enrolment.device_id, first_sequence)
     return enrolment, True
+
+
+def _opened_enrolment(folder: Folder, store: Store, data: bytes) -> Enrolment:
+    def in_force(enrolment: Enrolment) -> bool:
+        present = store.chain.enrolment(enrolment.device_id)
+        return present is not None and present[1] == data
+
+    try:
+        return open_word(folder, store, data, open_enrolment, in_force)
+    except ProtocolError as error:
+        raise EnrolmentRefused(f"enrolment: {error}") from None
 
 
 def _key_fault(chain: Chain, enrolment: Enrolment, known: list[tuple[int, bytes]]) -> str | None:
@@ -98,11 +107,13 @@ def revoke(folder: Folder, store: Store, data: bytes) -> tuple[Revocation, bool]
     What the ledger took in before stays; what comes from then on and began after the instant is evidence. Raises
     `RevocationRefused`, and has changed nothing then.
     """
-    try:
-        revocation: Revocation = open_revocation(data, folder.trust.operator_key, verify)
-    except ProtocolError as error:
-        raise RevocationRefused(f"revocation: {error}") from None
     with store.transaction():
+        try:
+            revocation: Revocation = open_word(
+                folder, store, data, open_revocation, lambda opened: store.log.holds(data)
+            )
+        except ProtocolError as error:
+            raise RevocationRefused(f"revocation: {error}") from None
         device = store.chain.device(revocation.device_id)
         if device is None:
             raise RevocationRefused(

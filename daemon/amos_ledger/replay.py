@@ -14,16 +14,18 @@ from amos.crypto import verify
 from amos.protocol.batch import batch_unix_s
 from amos.protocol.catalogue import Catalogue, open_catalogue
 from amos.protocol.closing import TYP_STATEMENT, Closing, open_closing
-from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, parse
+from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_ROTATION, parse
 from amos.protocol.document import CATALOGUE, MANIFEST, read_document
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError
-from amos.protocol.forgone import FORGONE_LEAF, TYP_FORGONE, open_forgone
+from amos.protocol.forgone import FORGONE_LEAF, TYP_FORGONE, Forgone, open_forgone
+from amos.protocol.key_line_host import KeyLine, Verify, open_proved
 from amos.protocol.loss import TYP_LOSS, Loss, open_loss
 from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.quarantine import TYP_RULING, Ruling, open_ruling, read_quarantine
 from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
+from amos.protocol.rotation import LEDGER, OPERATOR, Rotation, read_rotation
 from amos.protocol.segment import Usage
 from amos_batches.runner import InProcess, Runner
 from amos_ledger.entry_batches import Opened, OpenedUsage, Unopened, entry_batches, open_batch
@@ -47,9 +49,19 @@ DocumentOf = Callable[[str, bytes], bytes]
 """The signed bytes of the document of this kind (`MANIFEST`, `CATALOGUE`) with this SHA-256. Raises `LookupError`."""
 
 
+_WORDS: dict[object, Callable[[bytes, bytes, Verify], object]] = {
+    TYP_ENROLMENT: open_enrolment,
+    TYP_REVOCATION: open_revocation,
+    TYP_LOSS: open_loss,
+    TYP_FORGONE: open_forgone,
+    TYP_RULING: open_ruling,
+}
+"""Type → what opens it, of what the operator signs."""
+
+
 @dataclass(frozen=True)
 class LogKeys:
-    """Whose signatures the entries must have."""
+    """Whose signatures the entries must have; of ledger and operator the keys with which the log began."""
 
     ledger: bytes
     operator: bytes
@@ -89,6 +101,10 @@ class _Replay:
     def __init__(self, store: Store, keys: LogKeys, document_of: DocumentOf) -> None:
         self._store = store
         self._keys = keys
+        self._lines = {
+            OPERATOR: KeyLine(OPERATOR, store.origin, keys.operator),
+            LEDGER: KeyLine(LEDGER, store.origin, keys.ledger),
+        }
         self._document_of = document_of
         self._manifest = lru_cache(MANIFESTS_KEPT)(self._open_manifest)
         self._received: int | None = None
@@ -133,26 +149,15 @@ class _Replay:
     def _take_signed(self, index: int, entry: bytes) -> None:
         store, keys = self._store, self._keys
         typ = parse(entry, ENTRY_BYTES_MAX).header.get(HEADER_TYP)
-        if typ == TYP_ENROLMENT:
-            enrolment: Enrolment = open_enrolment(entry, keys.operator, verify)
-            store.chain.enrol(enrolment, index)
-        elif typ == TYP_REVOCATION:
-            revocation: Revocation = open_revocation(entry, keys.operator, verify)
-            store.chain.revoke(revocation.device_id, revocation.unix_s)
-        elif typ == TYP_LOSS:
-            loss: Loss = open_loss(entry, keys.operator, verify)
-            store.chain.note_loss(loss.device_id, loss.first, loss.last)
-        elif typ == TYP_FORGONE:
-            open_forgone(entry, keys.operator, verify)
-            store.note_forgone(index)
-        elif typ == TYP_RULING:
-            ruling: Ruling = open_ruling(entry, keys.operator, verify)
-            store.quarantines.rule(ruling, index)
+        if typ in _WORDS:
+            self._take_word(index, self._lines[OPERATOR].open_at(index, entry, _WORDS[typ], verify))
+        elif typ == TYP_ROTATION:
+            self._take_rotation(index, entry)
         elif typ == TYP_OPT_OUTS:
             opt_outs: OptOuts = open_opt_outs(entry, keys.publisher, verify)
             store.note_opt_outs(opt_outs.serial, index)
         elif typ == TYP_STATEMENT:
-            self._take_closing(index, open_closing(entry, keys.ledger, verify))
+            self._take_closing(index, self._lines[LEDGER].open_at(index, entry, open_closing, verify))
         else:
             raise LookupError(f"typ: expected one that this version knows, found {typ}")
 
@@ -219,6 +224,27 @@ class _Replay:
         follows = before is not None and before.sequence == usage.sequence - 1 and not severed(usage)
         goes_on = before is not None and follows and before.session == usage.session
         return sounding_after(usage, before.sounding if before is not None and goes_on else None)
+
+    def _take_word(self, index: int, word: object) -> None:
+        """What the operator signed."""
+        store = self._store
+        if isinstance(word, Enrolment):
+            store.chain.enrol(word, index)
+        elif isinstance(word, Revocation):
+            store.chain.revoke(word.device_id, word.unix_s)
+        elif isinstance(word, Loss):
+            store.chain.note_loss(word.device_id, word.first, word.last)
+        elif isinstance(word, Ruling):
+            store.quarantines.rule(word, index)
+        else:
+            assert isinstance(word, Forgone)
+            store.note_forgone(index)
+
+    def _take_rotation(self, index: int, entry: bytes) -> None:
+        line = self._lines[read_rotation(entry).role]
+        rotation: Rotation = line.open_at(index, entry, open_proved, verify)
+        line.add(index, rotation)
+        self._store.rotations.note(index, rotation)
 
     def _take_closing(self, index: int, closing: Closing) -> None:
         for leaf in closing.leaves() if self._undated else ():

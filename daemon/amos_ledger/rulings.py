@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from amos.crypto import key_id, public_key, sign, verify
+from amos.crypto import key_id, public_key, sign
 from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.quarantine import LIFT, REJECT, VERSION, Ruling, open_ruling, sign_ruling
 from amos_ledger import clerk
 from amos_ledger.clerk import Outcome
 from amos_ledger.errors import RulingRefused
 from amos_ledger.folder import Folder
+from amos_ledger.operators_word import open_word
 from amos_ledger.records import Evidence
 from amos_ledger.store.store import Store
 
@@ -33,11 +34,11 @@ def rule(folder: Folder, store: Store, data: bytes) -> Ruled:
 
     Raises `RulingRefused`, and has changed nothing then.
     """
-    try:
-        ruling: Ruling = open_ruling(data, folder.trust.operator_key, verify)
-    except ProtocolError as error:
-        raise RulingRefused(f"ruling: {error}") from None
     with store.transaction():
+        try:
+            ruling: Ruling = open_word(folder, store, data, open_ruling)
+        except ProtocolError as error:
+            raise RulingRefused(f"ruling: {error}") from None
         begun = store.quarantines.in_force(ruling.device_id)
         if begun != ruling.quarantine:
             found = "none" if begun is None else f"the one of entry {begun}"

@@ -55,7 +55,7 @@ def scrub(folder: Folder, runner: Runner | None = None) -> list[Finding]:
 def _scrubbed(folder: Folder, runner: Runner) -> list[Finding]:
     with tempfile.TemporaryDirectory(prefix="amos-fsck-") as scratch:
         path = Path(scratch) / "again.sqlite"
-        Store.create(path, folder.trust.origin, folder.public_key)
+        Store.create(path, folder.trust.origin, folder.line.keys[0])
         with Store(path) as again:
             live = again.beside(folder.store_path)
             with again.snapshot():
@@ -135,7 +135,7 @@ class _Scrub:
             yield Finding("table lost", f"differs from the log: {_row_text('device_id, first, last', row)}", REBUILD)
 
     def _receipts(self) -> Iterator[Finding]:
-        for kept, found in checked(self._kept_beside(), self._again, self._folder.public_key, self._runner):
+        for kept, found in checked(self._kept_beside(), self._again, self._folder.line, self._runner):
             if found.fault:
                 yield Finding(f"receipt of entry {kept.index}", found.fault, REBUILD)
             if found.dated_ms != kept.dated_ms:
@@ -194,13 +194,13 @@ class _Scrub:
 
 def keys_of(folder: Folder) -> LogKeys:
     """Whose signatures the folder's log must have."""
-    return LogKeys(folder.public_key, folder.trust.operator_key, folder.trust.publisher_key)
+    return LogKeys(folder.line.keys[0], folder.trust.operator_key, folder.trust.publisher_key)
 
 
 def published_head(folder: Folder) -> tuple[Checkpoint | None, str]:
     """(the published checkpoint, what is wrong with it): None and nothing where none is published yet."""
     try:
-        return Public(folder.public, folder.public_key, folder.sign).last(folder.trust.origin), ""
+        return Public(folder).last(), ""
     except RolledBack as error:
         return None, str(error)
 

@@ -53,7 +53,7 @@ class Service:
         self._report = report
         self._stop = stop
         self._opt_out_publisher = OptOutPublisher(ledger.folder, edge.publish)
-        self._exchange = HeadExchange(ledger.folder, edge.publish, ledger.forgone)
+        self._exchange = HeadExchange(ledger.folder, edge.publish, ledger.forgone, ledger.appointments)
         self._waiting: list[Arrival[Message]] = []
         self._counts: Counter[str] = Counter()
         self._summarised_s = 0.0
@@ -131,8 +131,9 @@ class Service:
             return
         for dated in self._ledger.date(messages, _now_ms()):
             self._counts["time asked, and not told" if dated is None else "time anchors"] += 1
-            if dated is not None and not self._edge.publish(*dated):
-                self._counts["answers not sent"] += 1
+            for told in () if dated is None else (dated, self._ledger.by_key_before(dated)):
+                if told is not None and not self._edge.publish(*told):
+                    self._counts["answers not sent"] += 1
 
     def _send(self, replies: list[Reply]) -> None:
         for reply in replies:
@@ -144,8 +145,9 @@ class Service:
                 self._report(f"quarantine: {device_id}: {verdict_name(verdict)}: {reply.answer.detail}")
             for line in self._refusals.lines(reply.topic, reply.answer, time.monotonic_ns() // 1_000_000):
                 self._report(line)
-            if reply.topic is not None and not self._edge.publish(reply.topic, reply.answer.encode()):
-                self._counts["answers not sent"] += 1
+            for answer in (reply.before, reply.answer) if reply.topic is not None else ():
+                if answer is not None and not self._edge.publish(reply.topic or "", answer.encode()):
+                    self._counts["answers not sent"] += 1
 
     def _note(self) -> None:
         """Say to whoever looks that the loop turns, and how it fares."""

@@ -47,8 +47,8 @@ def settle_period(folder: Folder, period: str, income_micro: int, currency: str)
     try:
         with checked_store(folder) as store:
             log_published(folder, store)
-            closed = close_period(store, folder.sign, period, income_micro, currency)
-            public = Public(folder.public, folder.public_key, folder.sign)
+            closed = close_period(store, folder.sign_by, period, income_micro, currency)
+            public = Public(folder)
             with folder.publishing():
                 public.publish(store, _nobody)
                 return Settled(closed, _write(folder, store, public, closed))

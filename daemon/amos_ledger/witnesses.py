@@ -18,8 +18,9 @@ from pathlib import Path
 
 from amos.crypto import verify
 from amos.edges.durable_host import write_whole
-from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint, signature_of
+from amos.protocol.checkpoint_host import Checkpoint, signature_of
 from amos.protocol.errors import ProtocolError
+from amos.protocol.key_line_host import open_head
 from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
 from amos.protocol.policy_host import POLICY_BYTES_MAX, Policy, Witness, read_policy
 from amos_ledger.errors import NoProof, PolicyRefused, WitnessFailed
@@ -50,7 +51,7 @@ def cosign(folder: Folder, store: Store, policy: Policy) -> Cosigned:
     """Ask every witness about the published checkpoint. Raises `NoProof` where none is published, `OSError`."""
     try:
         note = (folder.public / CHECKPOINT).read_bytes()
-        head = open_checkpoint(note, store.origin, folder.public_key, verify)
+        head = open_head(note, folder.line, verify)[0]
     except FileNotFoundError:
         raise NoProof(f"{folder.public}: expected a checkpoint, found none; publish the log first") from None
     except ProtocolError as error:
@@ -69,7 +70,7 @@ def cosign(folder: Folder, store: Store, policy: Policy) -> Cosigned:
     enough = policy.satisfied(cosigners)
     write_whole(folder.path / _STATE, json.dumps(known, indent=1).encode() + b"\n", 0o600)
     if enough and cosigners:
-        Public(folder.public, folder.public_key, folder.sign).write(WITNESSED, note)
+        Public(folder).write(WITNESSED, note)
     return Cosigned(head.size, tuple(cosigners), enough, tuple(failures))
 
 

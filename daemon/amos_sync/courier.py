@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from amos.crypto import verify
 from amos.protocol import answer as answers
 from amos.protocol import topics
+from amos.protocol.cose import TYP_ANCHOR, parse_typed
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError
 from amos.protocol.forgone import read_forgone
@@ -29,6 +29,7 @@ from amos_sync.clock import clock_ms, jitter_permille
 from amos_sync.courier_status import OFFLINE, ONLINE, CourierStatus
 from amos_sync.device import Device
 from amos_sync.errors import SpoolError
+from amos_sync.ledger_line import LedgerLine
 from amos_sync.limits import FORGONE_AGAIN_MS, SPOOL_BYTES_MAX, SPOOL_RETRY_MS, STATUS_MS, UNANSWERED_MAX
 from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
 from amos_sync.notes import Notes
@@ -88,12 +89,15 @@ class Courier:
         self.mqtt.start(clock_ms())
         lists = OptOutLists(settings.opt_outs, clock_ms)
         self.pack_cache = self._open_pack_cache()
-        self.players = Players(settings.site, self.spool, self.outbox, self.mqtt, self.notes, lists, self.pack_cache)
+        self.line = LedgerLine(self.spool, settings.ledger_key)
+        self.players = Players(
+            settings.site, self.spool, self.outbox, self.mqtt, self.notes, lists, self.pack_cache, self.line
+        )
         self.devices = [Device(address, self.players, self.notes, clock_ms) for address in settings.addresses]
         self._own_status: tuple[int, bytes] = (0, b"")
         self._spool_retry_ms = 0
         self._forgone_ms = clock_ms()
-        self.tree_heads = TreeHeads(self.spool, settings.site, settings.ledger_key)
+        self.tree_heads = TreeHeads(self.spool, settings.site, self.line)
         self._unanswered = Unanswered()
 
     def close(self) -> None:
@@ -263,7 +267,7 @@ class Courier:
                 device.session.device_id for device in self.devices if device.session
             }
             names = [name for device_id in known if device_id for name in self.players.topics_of(device_id)]
-            self.mqtt.subscribe([topics.OPT_OUTS, topics.CHECKPOINT, topics.FORGONE, *names])
+            self.mqtt.subscribe([topics.OPT_OUTS, topics.ROTATIONS, topics.CHECKPOINT, topics.FORGONE, *names])
         elif isinstance(happening, Said):
             self.notes.tell(happening.sentence)
         elif isinstance(happening, Arrival):
@@ -284,6 +288,11 @@ class Courier:
                 self.notes.often("head", "the ledger shows fewer entries than it has signed; it is told so", now_ms)
                 self.mqtt.publish(objection.topic, objection.payload)
             return
+        if topics.is_rotation(message.topic):
+            if self.line.came(message.payload):
+                self.notes.tell("the ledger's key was changed; players are told")
+                self._wake_device(None)
+            return
         if message.topic == topics.FORGONE:
             self._send_again(message.payload, now_ms)
             return
@@ -292,8 +301,10 @@ class Courier:
             return
         if leaf == topics.RECEIPT:
             self._answered(device_id, message, now_ms)
-        elif leaf == topics.ANCHOR and self.players.anchors.came(device_id, message.payload[:ANCHOR_BYTES_MAX]):
-            self._wake_device(device_id)
+        elif leaf == topics.ANCHOR:
+            kid = parse_typed(message.payload, TYP_ANCHOR, ANCHOR_BYTES_MAX).kid
+            if self.players.believes(device_id, kid) and self.players.anchors.came(device_id, message.payload):
+                self._wake_device(device_id)
 
     def _send_again(self, message: bytes, now_ms: int) -> None:
         """The ledger has given up what it signed from some leaf on: what was receipted there goes to it anew."""
@@ -324,8 +335,9 @@ class Courier:
         if answer.receipt is not None:
             receipt = parse_receipt(answer.receipt)
             leaf_index = receipt.leaf_index
-            if self.settings.ledger_key is not None:
-                receipt.check(unwrap(self.spool.payload(slot.id)), self.settings.ledger_key, verify)
+            self.line.check(receipt, unwrap(self.spool.payload(slot.id)))
+            if not self.players.believes(device_id, receipt.message.kid):
+                return  # in a time of transition the same comes by the other key as well
         if self.outbox.answered(answer.message_sha256, answer.verdict, now_ms, jitter_permille()) is None:
             return
         if answer.receipt is not None:

@@ -19,5 +19,5 @@ class Message:
 
 def read_message(topic: str, payload: bytes) -> Message | None:
     """The message, or None: forged bytes may be of any size, and only what can be for us is worth a place."""
-    bytes_max = PAYLOAD_BYTES_MAX if topic == topics.OPT_OUTS else ANSWER_BYTES_MAX
+    bytes_max = PAYLOAD_BYTES_MAX if topic == topics.OPT_OUTS or topics.is_rotation(topic) else ANSWER_BYTES_MAX
     return Message(topic, payload) if len(payload) <= bytes_max else None

@@ -11,6 +11,7 @@ from amos_mqtt.client import MqttClient
 from amos_sync.anchors import Anchors
 from amos_sync.clock import clock_ms, jitter_permille
 from amos_sync.errors import PlayerError
+from amos_sync.ledger_line import LedgerLine
 from amos_sync.limits import SEQUENCE_MAX, STATUS_MS
 from amos_sync.message import Message
 from amos_sync.notes import Notes
@@ -33,7 +34,10 @@ class Players:
         notes: Notes,
         opt_out_lists: OptOutLists,
         pack_cache: PackCache | None,
+        line: LedgerLine,
     ):
+        self._line = line
+        self._believed: dict[bytes, bytes] = {}  # device -> id of the ledger's key to which it followed
         self._pack_cache = pack_cache
         self._site = site
         self._spool = spool
@@ -60,6 +64,7 @@ class Players:
             session.device_id = None
             raise PlayerError(f"{session.address}: player {device_id.hex()[:8]} is at {other.address} already")
         self._sessions[device_id] = session
+        self._believed.pop(device_id, None)  # its card may be another, or its firmware
         before = self._spool.stage_device(device_id, session.address)
         if before is not None:
             sentence = f"{session.address}: another player than before: {device_id.hex()[:8]} instead of {before[:8]}"
@@ -98,6 +103,25 @@ class Players:
         """The player took an opt-out list, or said why not."""
         said = "took the opt-out list" if refusal is None else f"refused an opt-out list: {printable(refusal)}"
         self._notes.say(session.address + " opt-outs", f"{session.name}: {said}")
+
+    def rotations(self) -> list[bytes]:
+        """The rotations of the ledger's key, in their order."""
+        return self._line.to_bring()
+
+    def rotation_offered(self, session: Session, data: bytes, refusal: str | None) -> None:
+        """The player follows to the next key, or said why not: it may know a later one, or be older than rotations."""
+        if session.device_id is None:
+            return
+        if refusal is None:
+            self._believed[session.device_id] = self._line.newest_after(data)
+            self._notes.say(session.address + " rotation", f"{session.name}: follows the ledger's key")
+        else:
+            sentence = f"{session.name}: does not follow the ledger's key: {printable(refusal)}"
+            self._notes.often(session.address + " rotation", sentence, clock_ms())
+
+    def believes(self, device_id: bytes, kid: bytes) -> bool:
+        """Whether the player may take what this key of the ledger's signed, as far as is known."""
+        return self._believed.get(device_id, kid) == kid
 
     def wants_time(self, session: Session) -> bool:
         """Whether to ask the player for a nonce now."""

@@ -13,6 +13,7 @@ from amos.crypto import verify
 from amos.protocol.link import (
     OFFER_ANCHOR,
     OFFER_OPT_OUTS,
+    OFFER_ROTATION,
     UNKNOWN_SEQUENCE,
     UNKNOWN_VERB,
     Entry,
@@ -54,6 +55,8 @@ class PlayerEvents(Protocol):
     def looked(self, session: "Session", raw: bytes) -> None: ...
     def opt_outs(self) -> list[bytes]: ...
     def opt_outs_offered(self, session: "Session", refusal: str | None) -> None: ...
+    def rotations(self) -> list[bytes]: ...
+    def rotation_offered(self, session: "Session", data: bytes, refusal: str | None) -> None: ...
     def wants_time(self, session: "Session") -> bool: ...
     def challenged(self, session: "Session", nonce: bytes | None) -> None: ...
     def next_anchor(self, session: "Session") -> bytes | None: ...
@@ -103,6 +106,7 @@ class Session:
         self._clock_ms = clock_ms
         self._partial = partial
         self._offered = Offered()
+        self._rotated = Offered()
         self._cursor = 0
         self._highest_listed = 0
         self._caught_up = False
@@ -134,6 +138,7 @@ class Session:
         yield from self._prove()
         while True:
             status = yield from self._look()
+            yield from self._hand_rotations()
             yield from self._hand_opt_outs()
             yield from self._bring_time()
             receipt = self._events.next_offer(status.device_id, status.last_receipted)
@@ -162,6 +167,13 @@ class Session:
         self.status = status
         self._events.looked(self, raw)
         return status
+
+    def _hand_rotations(self) -> Steps:
+        """Before anything that the ledger signed with another key than the player knows."""
+        while (data := self._rotated.next(self._events.rotations(), self._clock_ms())) is not None:
+            refusal = yield from offer(self._link, OFFER_ROTATION, 0, data)
+            self._rotated.done(data, refusal, self._clock_ms())
+            self._events.rotation_offered(self, data, refusal)
 
     def _hand_opt_outs(self) -> Steps:
         """Before anything else that takes long: each minute counts for somebody."""

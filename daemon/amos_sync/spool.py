@@ -247,6 +247,14 @@ class Spool:
         """This request is met with this commit."""
         self._stage_fact("forgone", message)
 
+    def rotation(self, number: int) -> bytes | None:
+        """The ledger's rotation of that number, with its receipt."""
+        return self._fact(f"rotation {number}")
+
+    def stage_rotation(self, number: int, appointment: bytes) -> None:
+        """Keep it in place of another one."""
+        self._stage_fact(f"rotation {number}", appointment)
+
     def _fact(self, name: str) -> bytes | None:
         with _named("read"):
             row = self._database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()

@@ -7,12 +7,12 @@ whichever the shown head lacks. Only a courier that knows the ledger's key can t
 
 from dataclasses import dataclass
 
-from amos.crypto import verify
 from amos.protocol import topics
 from amos.protocol.cbor import dumps
-from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint
+from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.errors import ProtocolError
 from amos_mqtt.back_off import back_off_ms
+from amos_sync.ledger_line import LedgerLine
 from amos_sync.limits import HEAD_AGAIN_MS
 from amos_sync.spool import Spool
 
@@ -26,23 +26,23 @@ class Objection:
 
 
 class TreeHeads:
-    """The head that `spool` keeps. Without `ledger_key` nothing is kept and nothing objected to."""
+    """The head that `spool` keeps. Where no key of the ledger's is known nothing is kept and nothing objected to."""
 
-    def __init__(self, spool: Spool, site: str, ledger_key: bytes | None) -> None:
+    def __init__(self, spool: Spool, site: str, line: LedgerLine) -> None:
         self._spool = spool
         self._site = site
-        self._key = ledger_key
+        self._line = line
         self._objections = 0
         self._again_ms = 0
 
     def came(self, note: bytes, now_ms: int, jitter_permille: int) -> Objection | None:
         """The broker retains this note: stage a higher head; object to a lower one, again and again, with growing
         pauses. Raises `ProtocolError` for a note that the ledger did not sign."""
-        if self._key is None:
+        shown = self._line.open_head(note)
+        if shown is None:
             return None
-        shown = _opened(note, self._key)
         kept = self._spool.head()
-        highest = None if kept is None else _opened(kept, self._key)
+        highest = None if kept is None else self._line.open_head(kept)
         if highest is not None and highest.origin != shown.origin:
             raise ProtocolError(f"checkpoint.origin: expected {highest.origin}, found {shown.origin}")
         if highest is None or shown.size > highest.size:
@@ -73,9 +73,3 @@ class TreeHeads:
             return None
         topic = topics.device_topic(self._site, found.device_id, topics.RECEIPTED)
         return Objection(topic, dumps([found.receipt, found.payload]))
-
-
-def _opened(note: bytes, key: bytes) -> Checkpoint:
-    """Verified with the ledger's key; its name is the log's own, which the note says."""
-    origin = note.split(b"\n", 1)[0].decode(errors="replace")
-    return open_checkpoint(note, origin, key, verify)

@@ -23,6 +23,7 @@ from amos.heap import begin_play, begin_work
 from amos.identity import Identity
 from amos.journal.errors import JournalError
 from amos.journal_keeper import JournalKeeper
+from amos.ledger_keys import KEPT_BYTES_MAX, LedgerKeys
 from amos.link_service import LinkService
 from amos.log_ring import LogRing
 from amos.outage import Outage
@@ -95,7 +96,7 @@ class Player:
             rights,
             keeper.journal,
             clock,
-            config.ledger_key,
+            LedgerKeys(config.ledger_key, TwoSlotFile(config.directory + "/ledger-key", KEPT_BYTES_MAX)),
             packs.intake,
             worker,
             self._log_ring,

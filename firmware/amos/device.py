@@ -18,6 +18,7 @@ from amos.session.seed_root import SeedRoot
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from amos.identity import Identity
+    from amos.ledger_keys import LedgerKeys
     from amos.player_state import PlayerState
     from amos.rights.rights import Rights
 
@@ -31,6 +32,7 @@ class Device:
     identity       who it is
     player_state   what it is doing
     rights         what may sound
+    ledger_keys    a LedgerKeys: whose receipts and time anchors count
     packs          a PackIntake, which takes packs in; None where none can come
     worker         (edges/worker.py) writes to the journal while music goes on
     seed_root      a SeedRoot, which receipts renew for the next boot; without one nothing is kept
@@ -45,7 +47,7 @@ class Device:
         rights: "Rights",
         journal,
         clock,
-        ledger_key: bytes,
+        ledger_keys: "LedgerKeys",
         packs=None,
         worker=None,
         log_ring=None,
@@ -56,7 +58,7 @@ class Device:
         self.rights = rights
         self._journal = journal
         self._clock = clock
-        self._ledger_key = ledger_key
+        self._ledger_keys = ledger_keys
         self.packs = packs
         self.worker = worker or InlineWorker()
         self._log_ring = log_ring or LogRing(clock)
@@ -138,7 +140,7 @@ class Device:
         if size is None:
             raise ProofError("receipt: expected one for a segment stored here, found %d" % sequence)
         receipt = parse_receipt(data)
-        root = receipt.check(self.read_segment(sequence, 0, size), self._ledger_key, crypto.verify)
+        root = receipt.check(self.read_segment(sequence, 0, size), self._ledger_keys.key, crypto.verify)
         self.trimmed += _unless_storage_fails(self.journal.trim, sequence)
         self.worker.settle()
         self.worker.submit(lambda: self.seed_root.keep(root))
@@ -147,12 +149,16 @@ class Device:
         """The session places these stems no more, and fades out those that sound. Raises `ProtocolError`."""
         self.rights.take_opt_outs(data)
 
+    def take_rotation(self, data: bytes) -> None:
+        """The ledger's key gave way to another, which counts from here on. Raises `ProtocolError`."""
+        self._ledger_keys.take(data, crypto.verify)
+
     def challenge(self) -> bytes:
         return self._clock.challenge()
 
     def take_anchor(self, data: bytes) -> None:
         """Set the clocks to what the ledger says. Raises `ProtocolError`."""
-        self._clock.take(open_anchor(data, self._ledger_key, crypto.verify), self.identity.device_id)
+        self._clock.take(open_anchor(data, self._ledger_keys.key, crypto.verify), self.identity.device_id)
         self.rights.lease_clock.set(self._clock.unix_ms())
         if self.player_state.session is not None:
             self.player_state.session.anchored()

@@ -12,6 +12,7 @@ from amos.edges.two_slot_memory import TwoSlotMemory
 from amos.identity import Identity
 from amos.journal.facts import Opened
 from amos.journal.journal import Journal
+from amos.ledger_keys import LedgerKeys
 from amos.player_state import PlayerState
 from amos.protocol.errors import CborError, CoseError, ProofError, ProtocolError, SignatureError
 from amos.protocol.link_name import SLIDERS
@@ -52,7 +53,7 @@ def device() -> Device:
     lease_clock = LeaseClock(TwoSlotMemory(), 0, None)
     rights = Rights(OptOutList(TwoSlotMemory(), crypto.public_key(STRANGER), crypto.verify), lease_clock)
     identity, state = Identity(SEED, Settings()), PlayerState(bytes(32), TierKept(TwoSlotMemory(), Settings.tier))
-    device = Device(identity, state, rights, journal, SystemClock(), Settings.ledger_key)
+    device = Device(identity, state, rights, journal, SystemClock(), LedgerKeys(Settings.ledger_key))
     log = UsageLog(journal, identity.device_id, identity.sign_pieces)
     for number in range(3):
         facts = {"boot": 1, "session": 1, "start_state": bytes(32), "rate_hz": 44100, "start_ms": number, "clock": 0}

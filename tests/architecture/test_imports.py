@@ -64,6 +64,7 @@ COMMANDS_OF_THE_LEDGER = {
     "cli_fsck": (),
     "cli_quarantine": (),
     "cli_trust": (),
+    "cli_rotate": (),
 }
 
 # What intake and store of the ledger both speak of.

@@ -31,6 +31,7 @@ NEEDS = {
     "a Raspberry Pi",
     "a proof",
     "a statement",
+    "the operator's next key",
     "witnesses",
 }
 SIDECAR = """file,title,artist,splits,role,key,tempo,beats,opt_in

@@ -19,16 +19,31 @@ from amos import crypto
 from amos.edges.hardware import hardware_ids
 from amos.edges.key_store import load_or_make_device_seed
 from amos.edges.sector_device import FileSectorDevice
+from amos.edges.two_slot_file import TwoSlotFile
 from amos.identity import key_id_of
 from amos.journal.journal import Journal
+from amos.ledger_keys import KEPT_BYTES_MAX, LedgerKeys
 from amos.protocol.frames import frame
 from amos.protocol.limits import READ_CHUNK_BYTES_MAX
-from amos.protocol.link import LIST, READ, STATE_PLAYING, STATUS, Request, Status
+from amos.protocol.link import (
+    LIST,
+    OFFER,
+    OFFER_CHUNK_BYTES_MAX,
+    OFFER_ROTATION,
+    READ,
+    STATE_PLAYING,
+    STATUS,
+    Request,
+    Status,
+)
 from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_call import read_status
 from amos.protocol.link_courier_talk import Conversation
 from amos.protocol.link_device import NO_ROOM
+from amos.protocol.merkle import leaf_hash, root_from_path
+from amos.protocol.rotation import LEDGER, Rotation, appointment, sign_rotation
 from amos.protocol.segment import Usage
+from amos.protocol.signing import sign_receipt
 from amos.protocol.usage_reader import open_usage
 from amos_tools.bench.boot import board_words, plays_and_answers, write_player
 from amos_tools.bench.profile import make_profile_pack
@@ -83,7 +98,14 @@ def test_a_player_is_prepared_before_it_has_a_pack(tmp_path: Path, board: str, s
 
 
 def play(
-    micropython: list[str], board: str, heap_factor: int, firmware: Path, pack: Path, directory: Path, minutes: int
+    micropython: list[str],
+    board: str,
+    heap_factor: int,
+    firmware: Path,
+    pack: Path,
+    directory: Path,
+    minutes: int,
+    *more: str,
 ) -> str:
     """Boot in `directory`'s parent and play so many minutes in the board's heap times `heap_factor`; what it said."""
     folder = directory.parent
@@ -95,6 +117,7 @@ def play(
         f"minutes={minutes}",
         "linger=no",
         f"journal_bytes={RING_BYTES}",
+        *more,
     ]
     code, out = prepare(directory, pack, board, *settings)
     assert code == 0 and "/sd/player" in out
@@ -182,6 +205,38 @@ def test_the_fullest_music_in_the_heap_of_a_pico_2_w(
     assert max(held[len(held) // 2 :]) <= max(held[: len(held) // 2]) + HELD_BYTES_MORE, held
     assert sum(usage.delivered_frames for usage in segments(tmp_path / "player")) >= minutes * 60 * RATE_HZ
     print(f"{minutes} minutes of {runtime}: heap holds {held[0]} bytes after one, {held[-1]} at the end")
+
+
+@pytest.mark.long
+def test_the_ledgers_rotation_is_followed_in_the_heap_of_a_pico_2_w(
+    tmp_path: Path, micropython_armhf: list[str]
+) -> None:
+    """While the fullest music plays, a courier brings a rotation: it is verified and kept, and no allocation fails."""
+    seeds = {name: bytes((number,)) * 32 for number, name in ((4, "old"), (5, "new"))}
+    old_key, new_key = (crypto.public_key(seed) for seed in seeds.values())
+    facts = {"version": 1, "role": LEDGER, "origin": "ledger.example", "number": 1, "unix_s": 9, "until_unix_s": 9}
+    facts |= {"old_key": old_key, "new_key": new_key}
+    proof = crypto.sign(seeds["new"], Rotation(possession=bytes(64), **facts).possession_message())
+    entry = sign_rotation(Rotation(possession=proof, **facts), lambda message: crypto.sign(seeds["old"], message))
+    path = [bytes((number,)) * 32 for number in range(20)]  # of a log of a million
+    root = root_from_path(leaf_hash(entry), 3, 1 << 20, path)
+    data = appointment(entry, _receipt(path, root, seeds["new"]))
+    told = {"verb": OFFER, "kind": OFFER_ROTATION, "sequence": 0, "size": len(data)}
+    pieces = [(at, data[at : at + OFFER_CHUNK_BYTES_MAX]) for at in range(0, len(data), OFFER_CHUNK_BYTES_MAX)]
+    asked = [Request(id=at + 1, offset=at, data=piece, **told) for at, piece in pieces]
+    (tmp_path / "usb.in").write_bytes(b"".join(frame(one.encode()) for one in asked))
+    (tmp_path / "i2s.pcm").symlink_to("/dev/null")
+    firmware = build_firmware(tmp_path / "firmware", ARMHF)
+    pack, _script = make_profile_pack(load_board("pico-2-w"), tmp_path, 8)
+    player = tmp_path / "player"
+    play(micropython_armhf, "pico-2-w", 1, firmware, pack, player, 2, f"ledger_key={old_key.hex()}")
+    assert NO_ROOM.encode() not in (tmp_path / "usb.out").read_bytes()
+    assert LedgerKeys(old_key, TwoSlotFile(str(player / "ledger-key"), KEPT_BYTES_MAX)).key == new_key
+
+
+def _receipt(path: list[bytes], root: bytes, seed: bytes) -> bytes:
+    key = crypto.key_id(crypto.public_key(seed))
+    return bytes(sign_receipt(1 << 20, 3, path, root, key, lambda message: crypto.sign(seed, message)))
 
 
 @pytest.mark.long

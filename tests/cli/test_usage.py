@@ -24,6 +24,7 @@ MADE_OR_AWAITED = {
     ("device revoke", "--out"),
     ("device forgo", "--out"),
     ("device lost", "--out"),
+    ("device rotate-operator", "--out"),
     ("device provision", "--records"),
     ("device provision", "--directory"),
     ("device replace", "--records"),

@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,11 +18,14 @@ from typer.testing import CliRunner
 from amos import crypto
 from amos.config import FOR_RENDERERS
 from amos.protocol.link import STATE_PLAYING, STATE_STOPPED
+from amos.protocol.rotation import OPERATOR
+from amos_ledger import rotating
 from amos_ledger.folder import Folder, init_folder
 from amos_tools.cli import app
 from amos_tools.demo.broker import free_port
 from amos_tools.device import linux_player
 from amos_tools.device.call import ask_status
+from amos_tools.device.rotate_operator import signed_rotation
 from amos_tools.device.run import micropython_environment
 from amos_tools.device.send import send_pack
 
@@ -258,8 +262,30 @@ def test_an_operator_whom_the_ledger_does_not_know_is_refused_before_anything_is
     site.start("bar")
     site.operator.write_bytes(b"x" * 32)
     code, lines = site.provision("bar")
-    assert code == 1 and "expected a ledger that trusts this operator's key" in lines[-1]
+    assert code == 1 and "expected a ledger where this operator's key is in force" in lines[-1]
     assert not (site.folder / "kept").exists()
+
+
+def test_what_an_earlier_key_of_the_operators_signed_is_known_by_the_rotation(site: Site) -> None:
+    site.provision("bar", wait_s=0)
+    site.start("bar")
+    assert site.provision("bar")[0] == 0
+    old, new = site.operator.read_bytes(), b"n" * 32
+    folder = site.ledger
+    data = signed_rotation(OPERATOR, folder.trust.origin, 1, old, new, int(time.time()))
+    with folder.open_store() as store:
+        assert rotating.rotate_operator(folder, store, data)[1]
+    code, lines = site.provision("bar")
+    assert code == 1 and "expected a ledger where this operator's key is in force" in lines[-1]
+    site.operator.write_bytes(new)
+    code, lines = site.provision("bar")
+    assert code == 1 and "expected an enrolment by this operator's key" in lines[-1]
+    (site.folder / "kept" / "operator-1.rotation").write_bytes(data[:-1])
+    assert "expected a rotation of an operator's key" in site.provision("bar")[1][-1]
+    (site.folder / "kept" / "operator-1.rotation").write_bytes(data)
+    code, lines = site.provision("bar")
+    assert code == 0, lines
+    assert lines[-1] == "ledger: had it; nothing changed"
 
 
 def test_a_line_with_something_else_on_it_is_no_player(site: Site) -> None:

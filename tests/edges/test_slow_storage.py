@@ -19,6 +19,7 @@ from amos.edges.worker import InlineWorker
 from amos.edges.worker_host import ThreadWorker
 from amos.identity import Identity
 from amos.journal.journal import Journal, JournalError
+from amos.ledger_keys import LedgerKeys
 from amos.packs import folder as pack_folder
 from amos.player_state import PlayerState
 from amos.protocol.segment import SEAL_OUTPUT, SEAL_SHUTDOWN, Usage
@@ -84,7 +85,7 @@ class Scene:
         life = {"device_id": identity.device_id, "ran_before": False}
         rights = open_rights(str(folder), config.publisher_key, crypto.verify, clock, worker, **life)
         state = PlayerState(opened.pack_id, TierKept(TwoSlotMemory(), config.tier))
-        key = config.ledger_key
+        key = LedgerKeys(config.ledger_key)
         self.device = Device(identity, state, rights, self.journal, clock, key, worker=worker)
         self.session = Session(self.device, opened, config, clock)
         state.begin_session(self.session, opened.pack_id)

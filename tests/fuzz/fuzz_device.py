@@ -10,6 +10,7 @@ from amos.edges.stem_memory import MemoryStem
 from amos.edges.two_slot_memory import TwoSlotMemory
 from amos.identity import Identity
 from amos.journal.journal import Journal
+from amos.ledger_keys import LedgerKeys
 from amos.packs.intake import PackIntake
 from amos.packs.store import PackStore
 from amos.player_state import PlayerState
@@ -85,7 +86,7 @@ class World:
         rights = Rights(opt_outs, LeaseClock(TwoSlotMemory(), clock.now_ms(), None))
         self._state = state = PlayerState(MemoryPack.pack_id, TierKept(TwoSlotMemory(), Settings.tier))
         identity = Identity(SEED, Settings())
-        self.device = Device(identity, state, rights, journal, clock, Settings.ledger_key, packs)
+        self.device = Device(identity, state, rights, journal, clock, LedgerKeys(Settings.ledger_key), packs)
         self.link = DeviceLink(self.device)
         self.device.attach(self.link)
         session = Session(self.device, MemoryPack(), Settings(), clock)

@@ -10,16 +10,18 @@ from amos.protocol.forgone import Forgone, sign_forgone
 from amos.protocol.loss import Loss, sign_loss
 from amos.protocol.opt_outs import OptOuts
 from amos.protocol.revocation import Revocation, sign_revocation
+from amos.protocol.rotation import OPERATOR
 from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED
 from amos.protocol.signing import sign_opt_outs
 from amos.protocol.topics import TIME
-from amos_ledger import registry
+from amos_ledger import registry, rotating
 from amos_ledger.forgoing import forgo
 from amos_ledger.intake.reading import Message
 from amos_ledger.losing import declare_loss
 from amos_ledger.opt_outs import add_opt_outs
 from amos_ledger.rulings import rule, ruling_on
 from amos_ledger.settle_period import settle_period
+from amos_tools.device.rotate_operator import signed_rotation
 
 NOON = 1_793_534_400
 LATER = NOON + 40 * 86_400
@@ -63,9 +65,19 @@ def give_up(world: Any) -> None:
     forgo(world.folder, sign_forgone(Forgone(**facts), world.operator.id, world.operator.sign))
 
 
+def rotate_operator(world: Any) -> None:
+    """Another key of the operator's counts from here on."""
+    old, world.operator = world.operator, type(world.operator)(99)
+    origin = world.folder.trust.origin
+    data = signed_rotation(OPERATOR, origin, 1, old.seed, world.operator.seed, NOON)
+    with world.folder.open_store() as store:
+        assert rotating.rotate_operator(world.folder, store, data)[1]
+
+
 def with_every_kind(world: Any) -> Any:
-    """Enrolments, one that replaces, a revocation, batches, segments of all standings, a loss, another pack and
-    catalogue, an opt-out list, quarantines with rulings, held segments, evidence, a head given up, and a closing."""
+    """Enrolments, a rotation of the operator's key, a replacement, a revocation, batches, segments of all standings, a
+    loss, another pack and catalogue, an opt-out list, quarantines with rulings, held segments, evidence, a head given
+    up, and a closing."""
     plain, forked, lost, early, sounding = (world.device(number) for number in range(1, 6))
     world.take(plain, *(plain.seal() for _ in range(3)), dated(plain, NOON - 900), dated(plain, NOON + 10**8))
     anchor_ms = (NOON - 700) * 1000
@@ -88,6 +100,7 @@ def with_every_kind(world: Any) -> Any:
     settle_period(world.folder, "2026-11", 10**9, "EUR")
     later(world, plain, plain.seal())
     give_up(world)
+    rotate_operator(world)
     hole = Loss(version=1, device_id=plain.key.id, first=90, last=99, unix_s=1)
     declare_loss(world.folder, sign_loss(hole, world.operator.id, world.operator.sign))
     with world.folder.open_store() as store:

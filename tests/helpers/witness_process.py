@@ -23,6 +23,13 @@ def vkey(name: str, kind: int, key: bytes) -> str:
     return f"{name}+{key_id(name, kind, key).hex()}+{base64.b64encode(bytes([kind]) + key).decode()}"
 
 
+def cosignature(name: str, key: SigningKey, text: bytes, unix_s: int) -> bytes:
+    """The line under a checkpoint's text (c2sp.org/tlog-cosignature)."""
+    signature = key.sign(b"cosignature/v1\ntime %d\n" % unix_s + text).signature
+    blob = key_id(name, 4, bytes(key.verify_key)) + unix_s.to_bytes(8, "big") + signature
+    return f"— {name} {base64.b64encode(blob).decode()}\n".encode()
+
+
 def node(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
@@ -92,10 +99,7 @@ class Witness(http.server.BaseHTTPRequestHandler):
         if not consistent(old, size, bytes.fromhex(state["root"]), root, proof):
             return 422, b"", plain
         self.state.write_text(json.dumps({"size": size, "root": root.hex()}))
-        now = int(time.time())
-        signature = self.key.sign(b"cosignature/v1\ntime %d\n" % now + text + b"\n").signature
-        blob = key_id(self.name, 4, bytes(self.key.verify_key)) + now.to_bytes(8, "big") + signature
-        return 200, f"— {self.name} {base64.b64encode(blob).decode()}\n".encode(), plain
+        return 200, cosignature(self.name, self.key, text + b"\n", int(time.time())), plain
 
     def signed(self, text: bytes, signatures: str) -> bool:
         for line in signatures.splitlines():

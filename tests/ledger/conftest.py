@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crash_script import Script, Witness
 from patience import wait_until
 
 from amos.crypto import key_id, public_key, sign, verify
@@ -240,6 +241,25 @@ def shared_world(made_once: Path, tmp_path_factory: pytest.TempPathFactory) -> W
 @pytest.fixture
 def world(tmp_path: Path, made_once: Path) -> World:
     return World(Path(shutil.copytree(made_once, tmp_path / "ledger")))
+
+
+@pytest.fixture(scope="module")
+def script(shared_world: World) -> Script:
+    return Script(shared_world)
+
+
+@pytest.fixture(scope="module")
+def fresh(script: Script, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Witness]:
+    """Puts the ledger back as it was when the day began."""
+    path = script.world.path
+    kept = Path(shutil.copytree(path, tmp_path_factory.mktemp("kept") / "ledger"))
+
+    def again() -> Witness:
+        shutil.rmtree(path)
+        shutil.copytree(kept, path)
+        return Witness(script)
+
+    return again
 
 
 class Offline:

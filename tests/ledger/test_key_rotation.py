@@ -17,6 +17,7 @@ from amos_tools.cli import app
 from amos_tools.verify.audit import Audit
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.keys import Keys
+from amos_tools.verify.lines import LineReader
 from amos_tools.verify.log import walk
 from amos_tools.verify.opened import Entries, key_table, open_entries, survey
 from amos_tools.verify.published import Published
@@ -281,11 +282,19 @@ def test_the_verifier_finds_a_segment_by_a_key_that_was_not_in_force(world: Any)
 
     def walked(*more: bytes) -> int:
         every = (*entries, *more)
-        named = key_table(survey(Entries(0, every, {})).keys)
-        said = open_entries(Entries(0, every, named)).said
-        target = len(entries) + 9
-        pairs = zip(every, said, strict=True)
-        return walk(pairs, keys.origin or "", target, Never(), keys, lambda reading: None).segments  # type: ignore[arg-type]
+        surveyed = survey(Entries(0, every, {}))
+        said = open_entries(Entries(0, every, key_table(surveyed.keys))).said
+        target, lines = len(entries) + 9, LineReader(keys.origin or "", keys).lines()
+        found = walk(
+            zip(every, said, strict=True),
+            keys.origin or "",
+            target,
+            Never(),  # type: ignore[arg-type]
+            keys.publisher,
+            lines,
+            lambda reading: None,
+        )
+        return found.segments
 
     assert walked(good) == 2
     for entry, said in (

@@ -51,6 +51,9 @@ from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.quarantine import LIFT, REJECT, Ruling, sign_ruling
 from amos.protocol.revocation import Revocation, sign_revocation
+from amos.protocol.rotation import LEDGER as LEDGER_ROLE
+from amos.protocol.rotation import OPERATOR as OPERATOR_ROLE
+from amos.protocol.rotation import Rotation, sign_rotation
 from amos.protocol.segment import (
     CLOCK_SYNCHRONISED,
     FIRST_PREVIOUS,
@@ -239,6 +242,7 @@ class Examples:
         self._published()
         self._enrolled()
         self._revoked()
+        self._key_lines()
         self._sealed()
         self._linked()
         self._receipted()
@@ -331,6 +335,18 @@ class Examples:
         self.messages["ruling"] = sign_ruling(ruling, self.operator.id, self.operator.sign)
         lifting = Ruling(action=LIFT, rejected=[], reason="the copy is destroyed", **facts)
         self.messages["ruling-lifting"] = sign_ruling(lifting, self.operator.id, self.operator.sign)
+
+    def _key_lines(self) -> None:
+        following = Party(5)
+        for name, role, party, until in (
+            ("rotation", OPERATOR_ROLE, self.operator, None),
+            ("rotation-ledger", LEDGER_ROLE, self.ledger, 1767225600 + 86400 * 365),
+        ):
+            facts = {"version": 1, "role": role, "origin": "ledger.example", "number": 1, "unix_s": 1767225600}
+            facts |= {"old_key": party.public_key, "new_key": following.public_key, "until_unix_s": until}
+            possession = following.sign(Rotation(possession=bytes(64), **facts).possession_message())
+            self.records[name] = rotation = Rotation(possession=possession, **facts)
+            self.messages[name] = sign_rotation(rotation, party.sign)
 
     def _sealed(self) -> None:
         usage = a_usage(self.device.id, self.pack)

@@ -83,6 +83,11 @@ class Player:
             raise MessageError("anchor: expected good")
         self.taken.append(("anchor", data))
 
+    def take_rotation(self, data):
+        if not data.startswith(b"good"):
+            raise MessageError("rotation: expected good")
+        self.taken.append(("rotation", data))
+
     def challenge(self):
         return bytes(range(16))
 

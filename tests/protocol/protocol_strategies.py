@@ -15,7 +15,7 @@ from amos.protocol.enrolment import Enrolment
 from amos.protocol.forgone import Forgone
 from amos.protocol.handover import Handover, KeyHistory
 from amos.protocol.ledger_limits import PPM, SPLITS_MAX
-from amos.protocol.limits import HANDOVERS_MAX
+from amos.protocol.limits import HANDOVERS_MAX, ROTATIONS_MAX, TRANSITION_S_MAX
 from amos.protocol.link import OFFER, OFFER_CHUNK_BYTES_MAX, REQUEST_NEEDS, Entry, Request, Response, Status
 from amos.protocol.link_name import Name
 from amos.protocol.loss import Loss
@@ -24,6 +24,7 @@ from amos.protocol.opt_outs import OptOuts
 from amos.protocol.quarantine import LIFT, REJECT, Ruling
 from amos.protocol.record import U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
 from amos.protocol.revocation import Revocation
+from amos.protocol.rotation import LEDGER, OPERATOR, Rotation
 from amos.protocol.segment import FLAGS_ALL, Usage
 from amos.protocol.signing import list_opt_outs
 
@@ -31,7 +32,7 @@ RECORDS: dict[str, type[Record]] = {
     record.NAME: record
     for record in (
         Usage, Manifest, PackStem, Catalogue, Work, Share, Enrolment, Request, Response, Entry, Name, Status,
-        Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Handover, KeyHistory, Forgone, Loss,
+        Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Handover, KeyHistory, Forgone, Loss, Rotation,
     )
 }  # fmt: skip
 SLUG_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -243,6 +244,7 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         "opt-outs": opt_out_lists,
         "closing": closings,
         "ruling": rulings,
+        "rotation": rotations,
     }
     if name in strategies:
         made: st.SearchStrategy[Any] = strategies[name]()
@@ -272,6 +274,16 @@ def rulings(draw: st.DrawFn) -> Ruling:
     hashes = sorted(draw(st.sets(st.binary(min_size=32, max_size=32), max_size=3)))
     fixed = {"version": st.just(1), "rejected": st.just(hashes), "action": st.just(REJECT if hashes else LIFT)}
     return Ruling(**draw(fields(Ruling, **fixed)))
+
+
+@st.composite
+def rotations(draw: st.DrawFn) -> Rotation:
+    role, unix_s = draw(st.sampled_from([OPERATOR, LEDGER])), draw(st.integers(0, UNIX_S_MAX - TRANSITION_S_MAX))
+    until_unix_s = unix_s + draw(st.integers(0, TRANSITION_S_MAX)) if role == LEDGER else None
+    fixed = {"version": 1, "role": role, "unix_s": unix_s, "until_unix_s": until_unix_s, "old_key": bytes(32)}
+    new_key = st.binary(min_size=32, max_size=32).filter(any)
+    chosen = {name: st.just(value) for name, value in fixed.items()}
+    return Rotation(**draw(fields(Rotation, number=st.integers(1, ROTATIONS_MAX), new_key=new_key, **chosen)))
 
 
 integers = st.integers(-(1 << 64), (1 << 64) - 1) | st.sampled_from(

@@ -36,6 +36,7 @@ SIGNED = (
     "ruling",
     "forgone",
     "loss",
+    "rotation",
 )
 
 # Name of an example -> its rule; what the bytes embed -> the rules of that.
@@ -55,6 +56,8 @@ RULES = {
     "ruling": "signed-ruling",
     "forgone": "signed-forgone",
     "loss": "signed-loss",
+    "rotation": "signed-rotation",
+    "rotation-ledger": "signed-rotation",
     "ruling-lifting": "signed-ruling",
     "enrolment-replacing": "signed-enrolment",
     "enrolment-rotated": "signed-enrolment",
@@ -80,7 +83,7 @@ def accepts(rule: str, message: bytes) -> bool:
 
 
 def rule_of(record: str) -> str:
-    if record.startswith(("response", "enrolment")):
+    if record.startswith(("response", "enrolment", "rotation")):
         return record.partition("-")[0]
     return record
 
@@ -139,6 +142,8 @@ def test_refuses_a_missing_key_an_unknown_key_and_a_wrong_type(name: str) -> Non
         optional = set()  # the verb needs what it has
     elif name == "enrolment-rotated":
         optional = {12, 13, 14}  # version 1 has neither key, and its map is the same otherwise
+    elif name == "rotation-ledger":
+        optional = {8}  # the role says whether it is there
     elif name == "answer-accepted":
         optional = {6}
     for wrong in damaged_maps(record.to_map(), optional):

@@ -48,6 +48,7 @@ from amos.protocol.quarantine import open_ruling
 from amos.protocol.receipt import PATH_HASHES_MAX, parse_receipt
 from amos.protocol.record import U16, U32, U63, U64, UNIX_S_MAX, Record
 from amos.protocol.revocation import open_revocation
+from amos.protocol.rotation import open_rotation
 from amos.protocol.signing import list_opt_outs, sign_opt_outs, sign_receipt
 from amos.protocol.usage_reader import open_usage
 from protocol_examples import Examples
@@ -96,6 +97,7 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
         "ruling": (open_ruling, EXAMPLES.operator),
         "loss": (open_loss, EXAMPLES.operator),
         "forgone": (open_forgone, EXAMPLES.operator),
+        "rotation": (open_rotation, EXAMPLES.operator),
     }
     function, party = opened[name]
     return lambda data, verify: function(data, party.public_key, verify)
@@ -103,7 +105,7 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
 
 SIGNED = (
     "usage", "manifest", "catalogue", "enrolment", "enrolment-rotated", "key-history", "opt-outs", "anchor", "closing",
-    "revocation", "ruling", "forgone", "loss", "receipt",
+    "revocation", "ruling", "forgone", "loss", "receipt", "rotation",
 )  # fmt: skip
 PLAIN: dict[str, Callable[[bytes], Record]] = {
     name: decode

@@ -31,6 +31,7 @@ from amos.protocol.opt_outs import OptOuts
 from amos.protocol.quarantine import Ruling
 from amos.protocol.record import U8, U16, U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
 from amos.protocol.revocation import Revocation
+from amos.protocol.rotation import Rotation
 from amos.protocol.segment import Usage
 from amos.protocol.usage_reader import CLOCK_LETTERS
 from protocol_examples import NAMES_OF_SEEDS, Examples
@@ -62,6 +63,7 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "revocation": (Revocation, "revocation"),
     "forgone": (Forgone, "forgone"),
     "loss": (Loss, "loss"),
+    "rotation": (Rotation, "rotation-ledger"),
     "ruling": (Ruling, "ruling"),
 }
 WIDTHS = {U8: "uint8", U16: "uint16", U32: "uint32", U63: "count", UNIX_S_MAX: "unix-s", UNIX_MS_MAX: "unix-ms"}

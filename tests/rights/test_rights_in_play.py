@@ -23,6 +23,7 @@ from amos.edges.two_slot_file import TwoSlotFile
 from amos.edges.two_slot_memory import TwoSlotMemory
 from amos.identity import Identity
 from amos.journal.journal import Journal
+from amos.ledger_keys import LedgerKeys
 from amos.packs.folder import PackFolder, open_pack
 from amos.player_state import PlayerState
 from amos.protocol.anchor import Anchor
@@ -146,7 +147,7 @@ class Venue:
         lease_clock = LeaseClock(self.time, self.wall.ms, None)
         rights = Rights(OptOutList(TwoSlotMemory(), key, crypto.verify), lease_clock)
         identity, state = Identity(SEED, config), PlayerState(pack.pack_id, TierKept(TwoSlotMemory(), config.tier))
-        self.device = Device(identity, state, rights, journal, self.clock, config.ledger_key)
+        self.device = Device(identity, state, rights, journal, self.clock, LedgerKeys(config.ledger_key))
         self.begin()
 
     def begin(self) -> Session:

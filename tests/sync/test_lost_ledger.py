@@ -19,6 +19,7 @@ from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError
 from amos.protocol.forgone import Forgone, sign_forgone
 from amos.protocol.receipt import parse_receipt
+from amos_sync.ledger_line import LedgerLine
 from amos_sync.limits import HEAD_AGAIN_MS
 from amos_sync.spool import Spool
 from amos_sync.tree_heads import TreeHeads
@@ -39,7 +40,7 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 
 
 def test_the_highest_head_stays_and_a_lower_one_is_objected_to(spool: Spool, tmp_path: Path) -> None:
-    heads = TreeHeads(spool, SITE, LEDGER_KEY)
+    heads = TreeHeads(spool, SITE, LedgerLine(spool, LEDGER_KEY))
     for size in (5, 9, 12):
         assert heads.came(note(size), 0, 0) is None
     objection = heads.came(note(7), 0, 0)
@@ -49,19 +50,21 @@ def test_the_highest_head_stays_and_a_lower_one_is_objected_to(spool: Spool, tmp
     assert heads.came(note(7), 2 * HEAD_AGAIN_MS[0], 0) == objection
     spool.commit()
     assert spool.head() == note(12)
-    later = TreeHeads(spool, SITE, LEDGER_KEY)
+    later = TreeHeads(spool, SITE, LedgerLine(spool, LEDGER_KEY))
     assert later.came(note(11), 0, 0) == objection, "it survives a restart"
     assert later.came(note(13), 10**9, 0) is None and spool.head() == note(13)
 
 
 def test_only_the_ledgers_own_heads_are_kept(spool: Spool) -> None:
-    heads = TreeHeads(spool, SITE, LEDGER_KEY)
+    heads = TreeHeads(spool, SITE, LedgerLine(spool, LEDGER_KEY))
     heads.came(note(5), 0, 0)
     for forged in (b"", b"junk", note(9)[:-4], note(9, seed=bytes(32)), note(9, "ledger.example/other")):
         with pytest.raises(ProtocolError):
             heads.came(forged, 0, 0)
     assert spool.head() == note(5)
-    assert TreeHeads(spool, SITE, None).came(note(4), 0, 0) is None, "without the key nobody can tell"
+    assert TreeHeads(spool, SITE, LedgerLine(spool, None)).came(note(4), 0, 0) is None, (
+        "without the key nobody can tell"
+    )
 
 
 class Listener:

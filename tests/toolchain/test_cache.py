@@ -1,5 +1,6 @@
 """The cache holds whole bundles or nothing, whoever else uses it and whatever fails."""
 
+import subprocess
 import threading
 from pathlib import Path
 
@@ -111,3 +112,21 @@ def test_other_contents_are_another_bundle() -> None:
     assert BUNDLE.folder_name() != Bundle("thing", ("thing", "libc6"), "amd64").folder_name()
     assert BUNDLE.folder_name() != Bundle("thing", ("thing",), "amd64", only=("usr/bin/thing",)).folder_name()
     assert BUNDLE.folder_name() != Bundle("thing", ("thing",), "amd64", closure=True).folder_name()
+
+
+def test_of_a_package_only_what_is_wanted_is_unpacked(tmp_path: Path) -> None:
+    """Names with wildcards stand for what is beside them, never for what is below another folder."""
+    package, root = tmp_path / "thing", tmp_path / "root"
+    (package / "DEBIAN").mkdir(parents=True)
+    control = "Package: thing\nVersion: 1\nArchitecture: all\nMaintainer: a\nDescription: a\n"
+    (package / "DEBIAN" / "control").write_text(control)
+    paths = ("lib/x86/a.o", "lib/x86/big/a.o", "lib/x86/ab/deep/c", "lib/arm/a.o", "bin/run", "bin/running")
+    for name in paths:
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(name)
+    (package / "bin/run").chmod(0o755)
+    subprocess.run(["dpkg-deb", "-b", package, tmp_path / "thing.deb"], check=True, capture_output=True)
+    debian._unpack(tmp_path / "thing.deb", root, ("lib/x*/a*", "bin/run"))
+    found = {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()}
+    assert found == {name: name for name in ("lib/x86/a.o", "lib/x86/ab/deep/c", "bin/run")}
+    assert (root / "bin/run").stat().st_mode & 0o777 == 0o755

@@ -106,6 +106,12 @@ def test_mosquitto_starts_and_listens(mosquitto: list[str], tmp_path: Path) -> N
             broker.terminate()
 
 
+def test_go_compiles_for_this_machine() -> None:
+    root = toolchain.go() or missing(toolchain.explain("go"))
+    assert "go1.19" in output([str(next(root.glob("usr/lib/go-*/pkg/tool/linux_*/compile"))), "-V"])
+    assert (root / "usr/share/gocode/src/golang.org/x/mod/sumdb/tlog/tlog.go").is_file()
+
+
 def test_an_installed_program_is_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("micropython", "mosquitto"):
         (tmp_path / name).write_text("#!/bin/sh\necho version 1 26\n")

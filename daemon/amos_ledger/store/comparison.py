@@ -37,6 +37,7 @@ COUNTING: dict[str, str] = {
     "rollup": "period, stem_id, tier, rate_hz, frames",
     "closing": "period, leaf_index",
     "forgone": "leaf_index",
+    "rotation": "leaf_index, role, number",
 }
 """Table → what of it follows from the log."""
 

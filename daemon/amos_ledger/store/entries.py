@@ -10,7 +10,7 @@ from amos.protocol.segment import Usage
 from amos_ledger.errors import EntryDamaged
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import ENTRY_BYTES_MAX
-from amos_ledger.store.database import Database
+from amos_ledger.store.database import Database, Row
 
 
 class Log:
@@ -55,11 +55,15 @@ class Log:
         noted: bytes | None = self._database.known(("node", level, index))
         if noted is not None:
             return noted
-        sql, place = "SELECT hash FROM node WHERE position = ?", (tree.stored_position(level, index),)
-        row = self._database.first(sql, place) or self._database.one(sql, place)  # the second after what waits
+        row = self._stored("SELECT hash FROM node WHERE position = ?", tree.stored_position(level, index))
         if row is None:
             raise EntryDamaged(f"tree: expected a stored hash at level {level}, index {index}, found none")
         return bytes(row[0])
+
+    def _stored(self, sql: str, place: int) -> Row | None:
+        """The row at this place of a table whose rows never change: one that is there is right, whatever waits to be
+        written; else it may be among what waits."""
+        return self._database.first(sql, (place,)) or self._database.one(sql, (place,))
 
     def cached(self, first: int = 0, end: int = 0) -> tree.Read:
         """`read` with a memory, for many proofs at one size; a stored hash never changes. Those that leaves
@@ -88,7 +92,7 @@ class Log:
 
     def entry(self, index: int) -> bytes:
         """The entry at this leaf. Raises `EntryDamaged`, also when there is none."""
-        row = self._database.one("SELECT bytes FROM entry WHERE leaf_index = ?", (index,))
+        row = self._stored("SELECT bytes FROM entry WHERE leaf_index = ?", index)
         return self._sound(index, b"" if row is None else bytes(row[0]))
 
     def usage(self, index: int) -> Usage:
@@ -99,7 +103,7 @@ class Log:
 
     def _sound(self, index: int, entry: bytes) -> bytes:
         """Storage that rots must not be published, receipted or settled on: what the tree was grown from is known."""
-        row = self._database.one("SELECT hash FROM node WHERE position = ?", (tree.stored_position(0, index),))
+        row = self._stored("SELECT hash FROM node WHERE position = ?", tree.stored_position(0, index))
         if row is None or leaf_hash(entry) != row[0]:
             raise EntryDamaged(f"entry {index}: expected the bytes of its leaf hash, found others")
         return entry

@@ -188,7 +188,23 @@ def _to_4_time(database: Database) -> None:
         database.run("UPDATE device SET counted_ms = counted_ms + ? WHERE device_id = ?", (taken_ms, device_id))
 
 
-_STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3, 3: _to_4}
+_TO_5_ROTATE = """
+CREATE TABLE rotation (leaf_index INTEGER PRIMARY KEY, role INTEGER NOT NULL, number INTEGER NOT NULL,
+    UNIQUE (role, number)
+);
+"""
+
+
+def _to_5(database: Database, _now_ms: int) -> None:
+    _to_5_rotate(database)
+
+
+def _to_5_rotate(database: Database) -> None:
+    """The keys of operator and ledger may give way to others."""
+    database.run_script(_TO_5_ROTATE)
+
+
+_STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3, 3: _to_4, 4: _to_5}
 """Version → what makes the next one of it."""
 
 MIGRATED_FROM = frozenset(_STEPS)

@@ -1,6 +1,6 @@
 """The tables of `ledger.sqlite`; DESIGN.md says what each is for."""
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 SCHEMA = """
 CREATE TABLE ledger (
@@ -57,6 +57,9 @@ CREATE TABLE anchor (
 ) WITHOUT ROWID;
 CREATE TABLE head (size INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE);
 CREATE TABLE forgone (leaf_index INTEGER PRIMARY KEY);
+CREATE TABLE rotation (leaf_index INTEGER PRIMARY KEY, role INTEGER NOT NULL, number INTEGER NOT NULL,
+    UNIQUE (role, number)
+);
 
 CREATE TABLE held (
     device_id BLOB NOT NULL, sequence INTEGER NOT NULL, sha256 BLOB NOT NULL, segment BLOB NOT NULL,

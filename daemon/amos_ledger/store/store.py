@@ -33,6 +33,7 @@ from amos_ledger.store.entries import Log
 from amos_ledger.store.migration import MIGRATED_FROM, migrate
 from amos_ledger.store.quarantines import Quarantines
 from amos_ledger.store.reports import Reports
+from amos_ledger.store.rotations import Rotations
 from amos_ledger.store.schema import SCHEMA, SCHEMA_VERSION
 
 
@@ -55,6 +56,7 @@ class Store:
         self.chain = Chain(self._database, self.log)
         self.documents = Documents(self._database, self.log)
         self.quarantines = Quarantines(self._database, self.log)
+        self.rotations = Rotations(self._database, self.log, self.origin)
         self._reports = Reports(self._database)
 
     @classmethod

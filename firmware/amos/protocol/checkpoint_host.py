@@ -67,6 +67,12 @@ def sign_checkpoint(checkpoint: Checkpoint, public_key: bytes, sign_message: Sig
     return text + f"\n{_MARK}{checkpoint.origin} {b64encode(signature).decode()}\n".encode()
 
 
+def add_signature(note: bytes, checkpoint: Checkpoint, public_key: bytes, sign_message: Sign) -> bytes:
+    """The note with a line by another key of the log's, for whoever knows that one."""
+    line = sign_checkpoint(checkpoint, public_key, sign_message)[len(checkpoint.text()) + 1 :]
+    return note + line
+
+
 def open_checkpoint(note: bytes, origin: str, public_key: bytes, verify: Verify) -> Checkpoint:
     """Verify, then decode. Signatures of other keys (witnesses) are passed over; a bad one of ours condemns the note.
 

@@ -22,6 +22,7 @@ TYP_USAGE = "amos-usage+cose"
 TYP_MANIFEST = "amos-manifest+cose"
 TYP_OPT_OUTS = "amos-opt-outs+cose"
 TYP_ANCHOR = "amos-anchor+cose"
+TYP_ROTATION = "amos-rotation+cose"
 
 
 def signature_input(protected: bytes, payload: bytes) -> bytes:

@@ -47,6 +47,17 @@ answer of the link. After that the board gets a key as another device."""
 KEY_HISTORY_BYTES_MAX = 1024
 """8 handovers of 113 bytes, and 39 around them."""
 
+ROTATIONS_MAX = 64
+"""Keys that the operator or the ledger of a log may have had before the one in force: one a year for a long life."""
+
+ROTATION_BYTES_MAX = 512
+"""A rotation is about 370 bytes, its log's name included."""
+
+TRANSITION_S_MAX = 1096 * 86_400
+"""Three years: a player that lay in a drawer for two is still in the time of transition."""
+
+APPOINTMENT_BYTES_MAX = ROTATION_BYTES_MAX + RECEIPT_BYTES_MAX + 16
+"""A rotation with the receipt for its entry."""
 
 SMALL_TEXT_BYTES_MAX = 64
 """Payees, sites, roles, board names."""

@@ -7,6 +7,7 @@ Bytes that carry authority carry their own signature.
 from amos.protocol.errors import MessageError
 from amos.protocol.limits import (
     ANCHOR_BYTES_MAX,
+    APPOINTMENT_BYTES_MAX,
     LIST_ENTRIES_MAX,
     NAMES_MAX,
     NONCE_BYTES_MAX,
@@ -48,11 +49,13 @@ IDENTIFY_CONTEXT = b"amos/1/identify\x00"
 OFFER_RECEIPT = 1
 OFFER_OPT_OUTS = 2
 OFFER_ANCHOR = 3
+OFFER_ROTATION = 4
 
 OFFERS = {
     OFFER_RECEIPT: ("receipt", RECEIPT_BYTES_MAX),
     OFFER_OPT_OUTS: ("opt-out list", OPT_OUTS_BYTES_MAX),
     OFFER_ANCHOR: ("time anchor", ANCHOR_BYTES_MAX),
+    OFFER_ROTATION: ("rotation", APPOINTMENT_BYTES_MAX),
 }
 """Kind of offer -> its name, and its size at most. `sequence` is that of a receipt's segment, else 0."""
 

@@ -43,6 +43,7 @@ from amos.protocol.link import (
     OFFER,
     OFFER_OPT_OUTS,
     OFFER_RECEIPT,
+    OFFER_ROTATION,
     OFFERS,
     OK,
     OUT_OF_ORDER,
@@ -218,6 +219,8 @@ class DeviceLink:
         player = self._player
         if kind == OFFER_RECEIPT:
             return _refusal(player.take_receipt, sequence, data)
+        if kind == OFFER_ROTATION:
+            return _refusal(player.take_rotation, data)
         return _refusal(player.take_opt_outs if kind == OFFER_OPT_OUTS else player.take_anchor, data)
 
     def _challenge(self, number: int) -> Response:

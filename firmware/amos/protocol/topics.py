@@ -20,6 +20,8 @@ CHECKPOINT = PREFIX + "/checkpoint"
 """One retained message for every courier: the ledger's tree head."""
 FORGONE = PREFIX + "/forgone"
 """One retained message for every courier: what was receipted and is to be sent again."""
+ROTATIONS = PREFIX + "/rotation/+"
+"""A retained message for every courier for each rotation of the ledger's key, for players to follow."""
 ALL_RECEIPTED = PREFIX + "/+/+/" + RECEIPTED
 ALL_COURIER_CHECKPOINTS = PREFIX + "/+/courier/checkpoint"
 
@@ -39,9 +41,19 @@ def courier_checkpoint_topic(site: str) -> str:
     return "%s/%s/courier/checkpoint" % (PREFIX, site)
 
 
+def rotation_topic(number: int) -> str:
+    """Topic of the ledger's rotation of that number."""
+    return "%s/rotation/%d" % (PREFIX, number)
+
+
+def is_rotation(topic: str) -> bool:
+    """Whether what comes there is a rotation of the ledger's key."""
+    return topic.startswith(PREFIX + "/rotation/")
+
+
 def shows_head(topic: str) -> bool:
     """Whether what comes there shows the ledger something that it signed."""
-    return topic == CHECKPOINT or topic.endswith(("/courier/checkpoint", "/" + RECEIPTED))
+    return topic == CHECKPOINT or is_rotation(topic) or topic.endswith(("/courier/checkpoint", "/" + RECEIPTED))
 
 
 def parse_device_topic(topic: str):

@@ -13,13 +13,18 @@ SECTIONS = {
     "render": "amos_tools.bench.render",
     "device": "amos_tools.bench.device",
     "ledger": "amos_tools.bench.ledger",
+    "ledger-large": "amos_tools.bench.ledger_large",
 }
 """Section -> module with `measure(scale: float) -> list[Figure]`; a scale below 1 measures less and tells less."""
+
+ONLY_BY_NAME = {"ledger-large"}
+"""Sections that take half an hour and much of a disk."""
 
 
 def bench(
     sections: Annotated[
-        list[str] | None, typer.Argument(metavar="[SECTION]...", help=f"Of {', '.join(SECTIONS)}; all by default.")
+        list[str] | None,
+        typer.Argument(metavar="[SECTION]...", help=f"Of {', '.join(SECTIONS)}; all but the last by default."),
     ] = None,
     as_json: AsJson = False,
     scale: Annotated[float, typer.Option(min=0.001, max=10, help="Sizes, as a factor; 1 is what figures mean.")] = 1,
@@ -28,7 +33,7 @@ def bench(
 
     Ends with 1 where something that is to be measured does not work.
     """
-    chosen = sections or list(SECTIONS)
+    chosen = sections or [name for name in SECTIONS if name not in ONLY_BY_NAME]
     with refusals(as_json=as_json):
         for name in set(chosen) - set(SECTIONS):
             raise UsageError(f"expected sections of {', '.join(SECTIONS)}, found {name}{hint(name, SECTIONS)}")

@@ -59,7 +59,13 @@ class Player:
     def __init__(self, number: int, pack: bytes, rows: int) -> None:
         self.key = Signer(f"player {number}")
         self._pack, self._rows, self._number = pack, rows, number
-        self._sequence, self._previous = 0, FIRST_PREVIOUS
+        self._sequence, self._previous, self._session = 0, FIRST_PREVIOUS, 1
+        self._begun, self._anchor_s = 0, NOON
+
+    def resume(self, sequence: int, previous: bytes, session: int, anchor_s: int) -> None:
+        """Begin another session behind this segment, as after a boot at which the ledger told the time."""
+        self._sequence, self._previous, self._session = sequence, previous, session + 1
+        self._begun, self._anchor_s = sequence, anchor_s
 
     def enrolment(self, operator: Signer) -> bytes:
         """Signed by the operator."""
@@ -77,16 +83,18 @@ class Player:
 
     def seal(self) -> bytes:
         """The next segment."""
-        first, rows = self._sequence * SPAN, range(self._rows)
+        played, rows = self._sequence - self._begun, range(self._rows)
+        first = played * SPAN
         step = SPAN // self._rows
         length = step * (VOICES - 1)
         starts = [index * step for index in rows]
         usage = Usage(
-            version=VERSION, device_id=self.key.id, sequence=self._sequence + 1, previous=self._previous, boot=1,
-            session=1, start_state=bytes(32), first_frame=first, end_frame=first + SPAN, rate_hz=RATE_HZ,
-            start_ms=self._sequence * SEGMENT_S * 1000, end_ms=(self._sequence + 1) * SEGMENT_S * 1000,
-            clock=CLOCK_SYNCHRONISED, anchor_unix_ms=NOON * 1000, anchor_ms=0, pack=self._pack, score=bytes(32), tier=1,
-            stems=array("H", self._stems()),
+            version=VERSION, device_id=self.key.id, sequence=self._sequence + 1, previous=self._previous,
+            boot=self._session, session=self._session, start_state=bytes(32), first_frame=first,
+            end_frame=first + SPAN, rate_hz=RATE_HZ,
+            start_ms=played * SEGMENT_S * 1000, end_ms=(played + 1) * SEGMENT_S * 1000,
+            clock=CLOCK_SYNCHRONISED, anchor_unix_ms=self._anchor_s * 1000, anchor_ms=0, pack=self._pack,
+            score=bytes(32), tier=1, stems=array("H", self._stems()),
             starts=array("I", [step if index else 0 for index in rows]),
             frames=array("I", [min(length, SPAN - start) for start in starts]),
             flags=array("B", self._flags()),
@@ -101,14 +109,14 @@ class Player:
     def _stems(self) -> list[int]:
         """The first row goes on with what the last of the segment before began."""
         stems = [(index * 7 + self._sequence) % STEMS for index in range(self._rows)]
-        if self._rows > 1 and self._sequence:
+        if self._rows > 1 and self._sequence > self._begun:
             stems[0] = ((self._rows - 1) * 7 + self._sequence - 1) % STEMS
         return stems
 
     def _flags(self) -> list[int]:
         flags = [FLAG_BEGIN | FLAG_END] * self._rows
         if self._rows > 1:
-            flags[0] = FLAG_CONTINUE | FLAG_END if self._sequence else flags[0]
+            flags[0] = FLAG_CONTINUE | FLAG_END if self._sequence > self._begun else flags[0]
             flags[-1] = FLAG_BEGIN
         return flags
 

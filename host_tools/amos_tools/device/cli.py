@@ -32,6 +32,7 @@ from amos_tools.device.records import is_enrolment
 from amos_tools.device.refusals import device_refusals
 from amos_tools.device.revoke import revoke
 from amos_tools.device.rotate_key import rotate_key
+from amos_tools.device.rotate_operator import rotate_operator
 from amos_tools.device.send import send_pack
 from amos_tools.device.settings import silence_in, wanted
 from amos_tools.simulate.inputs import word_input
@@ -193,3 +194,4 @@ app.command()(revoke)
 app.command()(rotate_key)
 app.command()(forgo)
 app.command()(lost)
+app.command()(rotate_operator)

@@ -99,7 +99,11 @@ def _exchange(
             elif isinstance(happening, Arrival) and happening.message.topic == hear:
                 answer = _answer_to(data, happening.message.payload)
                 if answer is not None and answer.verdict not in RETRY:
-                    return _checked(answer, data, ledger_key)
+                    try:
+                        return _checked(answer, data, ledger_key)
+                    except DeliveryError as error:
+                        last_said = str(error)  # the same may come by another key of the ledger's
+                        continue
                 last_said = f"the ledger: {answer.detail}" if answer else last_said
         if client.up and time.monotonic() >= resend_s:
             client.publish(send, data)

@@ -1,5 +1,6 @@
 """What an operator keeps of each place: the signed enrolment of the device that stands there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,10 @@ from amos.edges.durable_host import write_whole
 from amos.edges.private_host import make_private_folders
 from amos.protocol.enrolment import Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError
+from amos.protocol.key_line_host import open_proved
 from amos.protocol.ledger_limits import ENROLMENT_BYTES_MAX
+from amos.protocol.limits import ROTATION_BYTES_MAX
+from amos.protocol.rotation import read_rotation
 from amos_ledger.folder import Folder
 
 
@@ -39,7 +43,8 @@ class Records:
     """The folder of kept enrolments, one file for each place: `<site>.<name>.cose`.
 
     One that is on its way to the ledger waits in `<site>.<name>.pending`, so that a run that broke off goes on with it,
-    and one that the ledger refuses never stands in the place.
+    and one that the ledger refuses never stands in the place. Where the operator's key was changed, the rotation is
+    kept beside them (`*.rotation`), so that what an earlier key signed is known again.
     """
 
     def __init__(self, folder: Path, operator_key: bytes) -> None:
@@ -70,7 +75,7 @@ class Records:
     def _read(self, path: Path) -> Record | None:
         try:
             with path.open("rb") as file:
-                return self._opened(str(path), file.read(ENROLMENT_BYTES_MAX + 1))
+                return _opened(str(path), file.read(ENROLMENT_BYTES_MAX + 1), self._keys())
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -89,20 +94,23 @@ class Records:
     def in_ledger(self, folder: Path, site: str, name: str) -> Record | None:
         """The enrolment of the device at this place in that ledger. Raises `RecordError`, `LedgerError`."""
         ledger = Folder(folder)
-        if ledger.trust.operator_key != self._operator_key:
-            raise RecordError(f"{folder}: expected a ledger that trusts this operator's key, found one of another")
         with ledger.open_store() as store:
+            keys = ledger.operator_line(store).keys
+            if keys[-1] != self._operator_key:
+                raise RecordError(f"{folder}: expected a ledger where this operator's key is in force, found another")
             device_id = store.chain.at_place(site, name)
             kept = store.chain.enrolment(device_id) if device_id else None
-        return self._opened(str(folder), kept[1]) if kept else None
+        return _opened(str(folder), kept[1], keys) if kept else None
 
     def of_ledger(self, folder: Path | None, device_id: bytes) -> list[Record]:
         """The enrolment of this device in that ledger. Raises `RecordError`, `LedgerError`."""
         if folder is None:
             return []
-        with Folder(folder).open_store() as store:
+        ledger = Folder(folder)
+        with ledger.open_store() as store:
+            keys = ledger.operator_line(store).keys
             kept = store.chain.enrolment(device_id)
-        return [self._opened(str(folder), kept[1])] if kept else []
+        return [_opened(str(folder), kept[1], keys)] if kept else []
 
     def keep(self, record: Record) -> None:
         """Durably put it in its place; the enrolment of another device that stood there gets that device's name."""
@@ -116,8 +124,27 @@ class Records:
         write_whole(path, record.data, 0o600)
         self.drop_pending(record)
 
-    def _opened(self, where: str, data: bytes) -> Record:
+    def _keys(self) -> list[bytes]:
+        """The operator's key, and those before it, as far as rotations that are kept here (`*.rotation`) lead back."""
+        before = {}
+        for path in sorted(self._folder.glob("*.rotation")):
+            try:
+                data = path.read_bytes()[: ROTATION_BYTES_MAX + 1]
+                rotation = open_proved(data, read_rotation(data).old_key, crypto.verify)
+            except (ProtocolError, OSError) as error:
+                raise RecordError(f"{path}: expected a rotation of an operator's key: {error}") from None
+            before[rotation.new_key] = rotation.old_key
+        keys = [self._operator_key]
+        while keys[-1] in before and before[keys[-1]] not in keys:
+            keys.append(before[keys[-1]])
+        return keys
+
+
+def _opened(where: str, data: bytes, keys: Sequence[bytes]) -> Record:
+    refusal: ProtocolError | None = None
+    for key in keys:
         try:
-            return Record(data, open_enrolment(data, self._operator_key, crypto.verify))
+            return Record(data, open_enrolment(data, key, crypto.verify))
         except ProtocolError as error:
-            raise RecordError(f"{where}: expected an enrolment by this operator's key: {error}") from None
+            refusal = refusal or error
+    raise RecordError(f"{where}: expected an enrolment by this operator's key: {refusal}") from None

@@ -17,12 +17,14 @@ __all__ = [
     "arm_gcc",
     "debian_data",
     "explain",
+    "go",
     "micropython",
     "micropython_source",
     "micropython_version",
     "mosquitto",
     "qemu_system_arm",
     "scsynth",
+    "strace",
     "word_bytes",
     "zsh",
 ]
@@ -128,6 +130,25 @@ def zsh() -> str | None:
         return None
 
 
+def go() -> Path | None:
+    """The folder with Go's compiler, linker and compiled library, and the source of its `golang.org/x/mod/sumdb`, at
+    the paths of Debian's packages: `usr/lib/go-1.19/pkg`, `usr/share/gocode/src`."""
+    try:
+        return programs.go()
+    except ToolMissing as missing:
+        _reasons["go"] = str(missing)
+        return None
+
+
+def strace() -> list[str] | None:
+    """The start of a command line that runs strace, with which tests kill a process at any system call."""
+    try:
+        return programs.strace()
+    except ToolMissing as missing:
+        _reasons["strace"] = str(missing)
+        return None
+
+
 def debian_data(package: str) -> Path | None:
     """The folder into which the architecture-independent Debian 13 `package` is unpacked (it holds `usr/...`)."""
     try:
@@ -139,5 +160,5 @@ def debian_data(package: str) -> Path | None:
 
 def explain(tool: str) -> str:
     """Why the last call for `tool` ("micropython", another build of it, "micropython-source", "mosquitto",
-    "arm-gcc", "qemu-system-arm", a package) gave None; one line."""
+    "arm-gcc", "qemu-system-arm", "go", a package) gave None; one line."""
     return _reasons.get(tool, f"{tool} is not missing, or was not asked for")

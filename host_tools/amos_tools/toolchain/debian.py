@@ -10,6 +10,7 @@ import subprocess
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from amos_tools.toolchain import cache
@@ -28,7 +29,8 @@ TIMEOUT_S = 600
 class Bundle:
     """Packages of one architecture that are unpacked into one folder, named `name` in the cache.
 
-    only    when not empty, the only paths to unpack (qemu-user holds 465 MB of emulators for one we want)
+    only    when not empty, the only paths to unpack (qemu-user holds 465 MB of emulators for one we want); a folder
+            stands for all in it, and each name may have wildcards (fnmatch)
     release of Debian; a library that this process is to load must be as old as its C library
     closure whether all that the packages depend on comes too, as apt finds it
     """
@@ -188,7 +190,7 @@ def _unpack(package: Path, root: Path, only: tuple[str, ...]) -> None:
         tarfile.open(fileobj=process.stdout, mode="r|") as archive,
     ):
         for member in archive:
-            if member.name.removeprefix("./") in only and member.isfile():
+            if member.isfile() and _wanted(member.name.removeprefix("./"), only):
                 content = archive.extractfile(member)
                 assert content is not None
                 target = root / member.name
@@ -196,6 +198,15 @@ def _unpack(package: Path, root: Path, only: tuple[str, ...]) -> None:
                 with target.open("wb") as file:
                     shutil.copyfileobj(content, file)
                 target.chmod(member.mode)
+
+
+def _wanted(path: str, only: tuple[str, ...]) -> bool:
+    """Whether a path, or a folder above it, is one of those; a wildcard matches within one name."""
+    names = path.split("/")
+    return any(
+        len(names) >= len(patterns) and all(map(fnmatchcase, names, patterns))
+        for patterns in (pattern.split("/") for pattern in only)
+    )
 
 
 def _need(program: str) -> None:

@@ -35,7 +35,39 @@ ARM_GCC = (
     *("libgmp10", "libisl23", "libmpc3", "libmpfr6"),
 )
 ARM_GCC_RELEASE = "bookworm"  # as for ALSA: its programs start each other, with the machine's own C library
+# What `ld.so --list strace` names.
+STRACE = ("strace", "libc6", "libunwind8", "liblzma5", "libgcc-s1")
 ZSH_RELEASE = "bookworm"  # as for ALSA: it runs with the C library and the terminal library of the machine
+# With Go's library for signed notes and Merkle logs, which the tests check ours with.
+GO = ("golang-1.19-go", "golang-golang-x-mod-dev")
+GO_RELEASE = (
+    "bookworm"  # the last whose Go comes with its library compiled; later ones need 18 MB of source and a build
+)
+GO_ROOT = "usr/lib/go-1.19"
+GO_PACKAGES = (
+    *(
+        "bufio",
+        "bytes",
+        "crypto",
+        "encoding",
+        "errors",
+        "fmt",
+        "hash",
+        "internal",
+        "io",
+        "math",
+        "os",
+        "path",
+        "reflect",
+    ),
+    *("runtime", "sort", "strconv", "strings", "sync", "syscall", "time", "unicode"),
+)
+# Of 330 MB: the compiler, the linker, and of the library what a small program without network is linked from.
+GO_ONLY = (
+    *(f"{GO_ROOT}/pkg/tool/linux_*/{program}" for program in ("compile", "link")),
+    *(f"{GO_ROOT}/pkg/linux_*/{package}*" for package in GO_PACKAGES),
+    "usr/share/gocode/src/golang.org/x/mod/sumdb",
+)
 QEMU_ARM = "usr/bin/qemu-arm"  # linked statically, so nothing else is needed
 START_TIMEOUT_S = 60
 
@@ -206,6 +238,26 @@ def zsh() -> str:
 
     bundle = Bundle("zsh", ("zsh",), architecture(), release=ZSH_RELEASE)
     return program(unpacked(bundle, lambda root: _check_output([program(root), "--version"], "zsh ")))
+
+
+def go() -> Path:
+    """The folder that `GO` is unpacked into. Raises `ToolMissing`."""
+
+    def check(root: Path) -> None:
+        compiler = next(root.glob(f"{GO_ROOT}/pkg/tool/linux_*/compile"), root)
+        _check_output([str(compiler), "-V"], "compile version go1.19")
+
+    return unpacked(Bundle("go", GO, architecture(), only=GO_ONLY, release=GO_RELEASE), check)
+
+
+def strace() -> list[str]:
+    """The tracer of system calls, installed or fetched. Raises `ToolMissing`."""
+    installed = shutil.which("strace")
+    if installed is not None:
+        return [installed]
+    start = partial(_own_loader, program="usr/bin/strace")
+    bundle = Bundle("strace", STRACE, architecture())
+    return start(unpacked(bundle, lambda root: _check_output([*start(root), "-V"], "strace -- version")))
 
 
 def debian_data(package: str) -> Path:

@@ -18,12 +18,13 @@ from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.merkle import leaf_hash, root_from_path
 from amos.protocol.opt_outs import OptOuts
 from amos_batches.runner import InProcess, Runner
-from amos_tools.verify.errors import Difference, same
+from amos_tools.verify.errors import Difference, VerifyError, same
 from amos_tools.verify.forgone import given_up_in
 from amos_tools.verify.hashed import Hashed
 from amos_tools.verify.keys import Keys
+from amos_tools.verify.lines import LineReader, Lines
 from amos_tools.verify.log import Log, walk
-from amos_tools.verify.note import Checkpoint, open_checkpoint
+from amos_tools.verify.note import Checkpoint, Note, check_note, read_note
 from amos_tools.verify.opened import Said, batches, key_table, read_log, survey
 from amos_tools.verify.published import Published
 from amos_tools.verify.reader import PathTo, Statement, read_statement
@@ -66,23 +67,43 @@ class Audit:
         self._published = published
         self._keys = keys
         self._runner = runner or InProcess()
-        note = published.read("checkpoint", CHECKPOINT_BYTES_MAX)
-        self._checkpoint = open_checkpoint("checkpoint", note, keys.ledger, keys.origin)
-        self._leaves = Hashed(published, self._checkpoint.size)
+        note = read_note("checkpoint", published.read("checkpoint", CHECKPOINT_BYTES_MAX), keys.origin)
+        self._leaves = Hashed(published, note.says.size)
         self._named: dict[bytes, bytes] = {}
         self._opt_outs: list[tuple[int, OptOuts]] = []
-        # Here and on no cluster: to send an entry takes longer than to hash it.
-        for found in map(survey, batches(self._entries(), {})):
-            self._leaves.add(found.hashes)
-            self._named.update(key_table(found.keys))
-            self._opt_outs += found.opt_outs
+        self._checkpoint, self._lines = self._read_first(note)
         tiles = self._leaves.check_above()
         same("root of the published entries", self._checkpoint.root, self._leaves.root(self._checkpoint.size))
         self._checked: tuple[str, ...] = (
             f"checkpoint of {self._checkpoint.size} entries by the pinned ledger key",
             f"{self._checkpoint.size} published entries give its root, and {_counted(tiles, 'hash tile')} agree",
+            *self._lines.said(),
         )
         self._periods: dict[bytes, PeriodFacts] = {}
+
+    def _read_first(self, note: Note) -> tuple[Checkpoint, Lines]:
+        """The first reading of all entries: the published checkpoint, verified, and the lines of keys that they tell
+        of."""
+        refused: Difference | None = None
+        try:
+            check_note("checkpoint", note, self._keys.ledger)
+        except Difference as error:
+            refused = error  # it may be by a later key of the line, of which the entries tell
+        reader = LineReader(note.says.origin, self._keys)
+        try:
+            # Here and on no cluster: to send an entry takes longer than to hash it.
+            for found in map(survey, batches(read_entries(self._published, note.says.size), {})):
+                self._leaves.add(found.hashes)
+                self._named.update(key_table(found.keys))
+                self._opt_outs += found.opt_outs
+                for index, entry in found.rotations:
+                    reader.take(index, entry)
+            lines = reader.lines()
+            return lines.check_note("checkpoint", note), lines
+        except VerifyError:
+            if refused is not None and not reader.followed:
+                raise refused from None
+            raise
 
     def _entries(self) -> Iterator[bytes]:
         return read_entries(self._published, self._checkpoint.size)
@@ -136,12 +157,12 @@ class Audit:
 
     def _open_earlier(self, label: str, note: bytes) -> Checkpoint:
         """A checkpoint of this log whose entries are the first of the published ones."""
-        then = open_checkpoint(label, note, self._keys.ledger, self._checkpoint.origin)
+        then = self._lines.check_note(label, read_note(label, note, self._checkpoint.origin))
         if then.size > self._checkpoint.size:
             raise Difference(f"{label}.size", f"at most {self._checkpoint.size}, as published", then.size)
         root = self._leaves.root(then.size)
         if root != then.root:
-            index = given_up_in(self._entries(), self._keys.operator, then.size, then.root)
+            index = given_up_in(self._entries(), self._lines.operator, then.size, then.root)
             if index is not None:
                 given_up = f"{then.root.hex()}, which the operator gave up as lost in entry {index}"
                 raise Difference(f"{label}.root", root, given_up)
@@ -152,7 +173,7 @@ class Audit:
         entry = statement.closing_entry
         if entry not in self._periods:
             try:
-                closing = open_closing(entry, self._keys.ledger, verify)
+                closing = open_closing(entry, self._lines.ledger.at(statement.closing.index), verify)
             except ProtocolError as error:
                 raise Difference("proof.closing.entry", "a closing by the pinned ledger key", error) from None
             self._periods[entry] = self._recompute(closing, statement.closing.index, entry)
@@ -170,7 +191,9 @@ class Audit:
         manifests = _Manifests(self._published, self._keys.publisher)
         lists = [item for at, item in self._opt_outs if at < index]
         period = Period(catalogue, manifests.of, lists, closing.version)
-        log = walk(self._read(), self._checkpoint.origin, index, closing, self._keys, period.take)
+        log = walk(
+            self._read(), self._checkpoint.origin, index, closing, self._keys.publisher, self._lines, period.take
+        )
         same("opt-out lists before the closing", len(log.opt_outs), len(lists))
         if log.catalogue_serial is not None:
             same("catalogue.serial", log.catalogue_serial, catalogue.serial)

@@ -7,6 +7,7 @@ from amos.crypto import verify
 from amos.protocol.cose import HEADER_TYP, parse
 from amos.protocol.errors import ProtocolError
 from amos.protocol.forgone import FORGONE_LEAF, TYP_FORGONE, Forgone, open_forgone
+from amos.protocol.key_line_host import KeyLine
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.tree import ENTRY_BYTES_MAX
 
@@ -34,13 +35,13 @@ class GivenUp:
         self.leaves_due = forgone.leaves()
 
 
-def given_up_in(entries: Iterable[bytes], operator_key: bytes, size: int, root: bytes) -> int | None:
+def given_up_in(entries: Iterable[bytes], operator: KeyLine, size: int, root: bytes) -> int | None:
     """Index of the operator's entry that gives up this tree head, None where there is none."""
     for index, entry in enumerate(entries):
         try:
             if parse(entry, ENTRY_BYTES_MAX).header.get(HEADER_TYP) != TYP_FORGONE:
                 continue
-            if open_forgone(entry, operator_key, verify).covers(size, root):
+            if open_forgone(entry, operator.at(index), verify).covers(size, root):
                 return index
         except ProtocolError:
             continue  # text, or what the walk through the log refuses by name

@@ -11,15 +11,16 @@ from datetime import UTC, datetime
 from amos.crypto import verify
 from amos.protocol.batch import batch_unix_s
 from amos.protocol.closing import TYP_STATEMENT, Closing, open_closing
-from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, parse
-from amos.protocol.enrolment import TYP_ENROLMENT, open_enrolment
+from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_ROTATION, parse
+from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.errors import MessageError, ProtocolError, SignatureError
-from amos.protocol.forgone import TYP_FORGONE, open_forgone
+from amos.protocol.forgone import TYP_FORGONE, Forgone, open_forgone
+from amos.protocol.key_line_host import Verify
 from amos.protocol.log_text import genesis_entry
-from amos.protocol.loss import TYP_LOSS, open_loss
+from amos.protocol.loss import TYP_LOSS, Loss, open_loss
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
-from amos.protocol.quarantine import TYP_RULING, open_ruling
-from amos.protocol.revocation import TYP_REVOCATION, open_revocation
+from amos.protocol.quarantine import TYP_RULING, Ruling, open_ruling
+from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
 from amos_tools.verify.decided import Decided
 from amos_tools.verify.devices import (
     Device,
@@ -34,12 +35,21 @@ from amos_tools.verify.devices import (
 )
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.forgone import GivenUp
-from amos_tools.verify.keys import Keys
 from amos_tools.verify.leaf_runs import LeafRuns
+from amos_tools.verify.lines import Lines
 from amos_tools.verify.opened import Fault, Said, Unsigned, UsageSaid
 from amos_tools.verify.standing import PLAY_AGE_S_MAX, flags
 from amos_tools.verify.tree import ENTRY_BYTES_MAX
 from amos_tools.verify.unsettled import Unsettled
+
+WORDS: dict[object, Callable[[bytes, bytes, Verify], object]] = {
+    TYP_ENROLMENT: open_enrolment,
+    TYP_REVOCATION: open_revocation,
+    TYP_LOSS: open_loss,
+    TYP_FORGONE: open_forgone,
+    TYP_RULING: open_ruling,
+}
+"""Type → what opens it, of what the operator signs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,8 @@ class Log:
     catalogue_serial  under which the log names the catalogue of the target; None where it names none
     """
 
-    keys: Keys
+    publisher_key: bytes
+    lines: Lines
     origin: str
     target: int
     target_closing: Closing
@@ -95,17 +106,18 @@ def walk(
     origin: str,
     target: int,
     closing: Closing,
-    keys: Keys,
+    publisher_key: bytes,
+    lines: Lines,
     take: Callable[[Reading], None],
 ) -> Log:
     """Check every entry; give `take` the readings that `closing`, the entry at `target`, settles, in their order.
-    Raises `Difference`."""
+    `lines` are those that the same entries gave. Raises `Difference`."""
     for first, count in closing.ranges():
         if first + count > target:
             raise Difference(
                 f"entry {target}: closing.settled", f"leaves below {target}", f"{first} to {first + count - 1}"
             )
-    log = Log(keys, origin, target, closing, take, target_leaves=LeafRuns(closing.ranges()))
+    log = Log(publisher_key, lines, origin, target, closing, take, target_leaves=LeafRuns(closing.ranges()))
     for index, (entry, said) in enumerate(entries):
         _take(log, index, entry, said)
     check_gaps(log.devices)
@@ -132,34 +144,45 @@ def _take(log: Log, index: int, entry: bytes, said: Said) -> None:
             _take_usage(log, index, entry, _signed(log, label, said))
             return
         typ = parse(entry, ENTRY_BYTES_MAX).header.get(HEADER_TYP)
-        if typ == TYP_ENROLMENT:
-            enrolment = open_enrolment(entry, log.keys.operator, verify)
-            take_enrolment(log.devices, label, enrolment, log.received is not None)
-        elif typ == TYP_OPT_OUTS:
-            _take_opt_outs(log, index, open_opt_outs(entry, log.keys.publisher, verify))
-        elif typ == TYP_REVOCATION:
-            take_revocation(log.devices, label, open_revocation(entry, log.keys.operator, verify))
-        elif typ == TYP_LOSS:
-            take_loss(log.devices, label, open_loss(entry, log.keys.operator, verify))
-        elif typ == TYP_FORGONE:
-            log.given_up.take(index, open_forgone(entry, log.keys.operator, verify))
-        elif typ == TYP_RULING:
-            log.decided.take_ruling(label, open_ruling(entry, log.keys.operator, verify))
+        if typ == TYP_OPT_OUTS:
+            _take_opt_outs(log, index, open_opt_outs(entry, log.publisher_key, verify))
         elif typ == TYP_STATEMENT:
             check_gaps(log.devices)
-            closing = open_closing(entry, log.keys.ledger, verify)
+            closing = open_closing(entry, log.lines.ledger.at(index), verify)
             log.decided.check_closing(label, closing)
             if index == log.target:
                 log.catalogue_serial = log.decided.paying_serial
             _take_closing(log, index, closing)
+        elif typ in WORDS:
+            _take_word(log, index, log.lines.operator.open_at(index, entry, WORDS[typ], verify))
+        elif typ == TYP_ROTATION:
+            pass  # it is one that the lines were made of
         else:
             raise Difference(
-                f"{label}: typ", "usage, enrolment, revocation, ruling, forgone, loss, opt-outs or closing", typ
+                f"{label}: typ",
+                "usage, enrolment, revocation, ruling, forgone, loss, rotation, opt-outs, closing",
+                typ,
             )
     except SignatureError as error:
         raise Difference(f"{label}: signature", "one that verifies", f"one that does not ({error})") from None
     except ProtocolError as error:
         raise Difference(label, "a message of its format", f"a fault ({error})") from None
+
+
+def _take_word(log: Log, index: int, word: object) -> None:
+    """What the operator signed."""
+    label = f"entry {index}"
+    if isinstance(word, Enrolment):
+        take_enrolment(log.devices, label, word, log.received is not None)
+    elif isinstance(word, Revocation):
+        take_revocation(log.devices, label, word)
+    elif isinstance(word, Loss):
+        take_loss(log.devices, label, word)
+    elif isinstance(word, Forgone):
+        log.given_up.take(index, word)
+    else:
+        assert isinstance(word, Ruling)
+        log.decided.take_ruling(label, word)
 
 
 def _take_opt_outs(log: Log, index: int, opt_outs: OptOuts) -> None:

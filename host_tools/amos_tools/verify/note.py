@@ -22,11 +22,17 @@ class Checkpoint:
     root: bytes
 
 
-def open_checkpoint(label: str, note: bytes, ledger_key: bytes, origin: str | None) -> Checkpoint:
-    """Verify the ledger's signature, then read. `origin` is the name pinned, None when only the key is.
+@dataclass(frozen=True)
+class Note:
+    """A signed note taken apart, nothing verified: what it says, the bytes that are signed, and its signature lines."""
 
-    Lines of other signers (witnesses) are passed over. Raises `Unreadable` or `Difference`.
-    """
+    says: Checkpoint
+    body: bytes
+    signatures: str
+
+
+def read_note(label: str, note: bytes, origin: str | None) -> Note:
+    """Take a note apart. `origin` is the name pinned, None when only the key is. Raises `Unreadable`, `Difference`."""
     if len(note) > CHECKPOINT_BYTES_MAX:
         raise Unreadable(f"{label}: expected at most {CHECKPOINT_BYTES_MAX} bytes, found {len(note)}")
     try:
@@ -40,10 +46,22 @@ def open_checkpoint(label: str, note: bytes, ledger_key: bytes, origin: str | No
     name, size, root = lines[:3]
     if origin is not None and name != origin:
         raise Difference(f"{label}.origin", origin, name)
-    _check_signature(label, name, (body + "\n").encode(), signatures, ledger_key)
     if not (size.isascii() and size.isdigit()) or str(int(size[:20])) != size:
         raise Unreadable(f"{label}.size: expected a decimal number")
-    return Checkpoint(name, int(size), base64_bytes(f"{label}.root", root, 32))
+    says = Checkpoint(name, int(size), base64_bytes(f"{label}.root", root, 32))
+    return Note(says, (body + "\n").encode(), signatures)
+
+
+def open_checkpoint(label: str, note: bytes, ledger_key: bytes, origin: str | None) -> Checkpoint:
+    """Read, and verify the ledger's signature. Lines of other signers (witnesses, another key of the ledger's) are
+    passed over. Raises `Unreadable` or `Difference`."""
+    return check_note(label, read_note(label, note, origin), ledger_key)
+
+
+def check_note(label: str, note: Note, ledger_key: bytes) -> Checkpoint:
+    """What the note says, if this key signed it. Raises `Unreadable` or `Difference`."""
+    _check_signature(label, note.says.origin, note.body, note.signatures, ledger_key)
+    return note.says
 
 
 def base64_bytes(label: str, text: str, count: int | None = None) -> bytes:

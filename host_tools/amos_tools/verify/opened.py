@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from amos.crypto import key_id, verify
-from amos.protocol.cose import HEADER_KID, HEADER_TYP, TYP_OPT_OUTS, TYP_USAGE, parse, parse_typed
+from amos.protocol.cose import HEADER_KID, HEADER_TYP, TYP_OPT_OUTS, TYP_ROTATION, TYP_USAGE, parse, parse_typed
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.ledger_limits import ENROLMENT_BYTES_MAX
@@ -29,6 +29,7 @@ _KID = slice(9, 25)
 _HEADER_BYTES = 96
 _NAMES_KEYS = TYP_ENROLMENT.encode()
 _OPTS_OUT = TYP_OPT_OUTS.encode()
+_ROTATES = TYP_ROTATION.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,13 @@ class Entries:
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """Of the first reading: leaf hashes, one after the other; public keys that enrolments name; opt-out lists, by leaf
-    index. No signature was looked at."""
+    """Of the first reading: leaf hashes, one after the other; public keys that enrolments name; opt-out lists, and
+    what may be rotations of the ledger's key or the operator's, by leaf index. No signature was looked at."""
 
     hashes: bytes
     keys: tuple[bytes, ...]
     opt_outs: tuple[tuple[int, OptOuts], ...]
+    rotations: tuple[tuple[int, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +127,15 @@ def survey(batch: Entries) -> Surveyed:
     """The first reading."""
     keys: list[bytes] = []
     opt_outs = []
+    rotations = []
     for index, entry in enumerate(batch.entries, batch.first):
         if _NAMES_KEYS in entry[:_HEADER_BYTES]:
             keys += _keys_named(entry)
         elif _OPTS_OUT in entry[:_HEADER_BYTES]:
             opt_outs += [(index, found) for found in _opt_outs(entry)]
-    return Surveyed(_hashes(batch), tuple(keys), tuple(opt_outs))
+        elif _ROTATES in entry[:_HEADER_BYTES]:
+            rotations.append((index, entry))
+    return Surveyed(_hashes(batch), tuple(keys), tuple(opt_outs), tuple(rotations))
 
 
 def open_entries(batch: Entries) -> Opened:

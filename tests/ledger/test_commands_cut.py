@@ -1,0 +1,247 @@
+"""A command that is killed, or whose machine loses power, at any operation on the disk can be given again.
+
+Closing, rulings, publishing and the like are steps of the day in `test_every_operation.py`. Here are the commands that
+make a ledger or make one again: each is cut short at its N-th operation, given again, and then a day is lived on what
+it left, judged by `ledger_check`.
+"""
+
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from crash_script import Script, Witness
+from disk_model import NAMES, NOTHING, STRACE_FLAGS, TRACED, Disk, Kept, calls_of, torn
+from ledger_check import Check, Seen
+from storage_faults import OPERATIONS, Operation, calls, killed_at, recorded, run
+
+from amos.protocol.forgone import Forgone, sign_forgone
+from amos_ledger.folder import Folder, init_folder
+from amos_ledger.forgoing import forgo
+from amos_ledger.heads import Heads
+from amos_ledger.rebuilding import rebuild_folder
+from amos_ledger.recovery import recover
+from amos_ledger.store.store import Store
+
+SAMPLE = 5
+
+
+@dataclass
+class Lived:
+    """A ledger after a day; `mirror` is what it published, `yesterday` its folder before the day."""
+
+    script: Script
+    witness: Witness
+    today: Path
+    yesterday: Path
+    mirror: Path
+
+
+@pytest.fixture(scope="module")
+def lived(script: Script, fresh: Callable[[], Witness], tmp_path_factory: pytest.TempPathFactory) -> Lived:
+    home = tmp_path_factory.mktemp("lived")
+    witness = fresh()
+    path = script.world.path
+    yesterday = Path(shutil.copytree(path, home / "yesterday"))
+    script.run(witness.hear)
+    witness.judge_end()
+    today = Path(shutil.copytree(path, home / "today"))
+    return Lived(script, witness, today, yesterday, Path(shutil.copytree(today / "public", home / "mirror")))
+
+
+class Command:
+    """A command on a prepared folder; `judge` looks at what an interruption left, `end` at what came in the end."""
+
+    def __init__(self, lived: Lived) -> None:
+        self.lived = lived
+        self.world: Any = lived.script.world
+        self.path: Path = self.world.path
+        self.witness = lived.witness
+
+    def prepare(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        shutil.copytree(self.lived.today, self.path)
+
+    def run(self) -> None:
+        raise NotImplementedError
+
+    def judge(self) -> None:
+        """What lies there while nobody has given the command again."""
+        self.witness.copy().judge()
+
+    def end(self) -> None:
+        self.judge()
+        self.witness.copy().go_on()
+
+
+class Init(Command):
+    def prepare(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.path.mkdir()
+
+    def run(self) -> None:
+        init_folder(self.path, "new.example/amos", self.world.operator.public, self.world.publisher.public)
+
+    def judge(self) -> None:
+        """No ledger, or a whole one; a key that stays."""
+
+    def end(self) -> None:
+        folder = Folder(self.path)
+        with folder.open_store() as store:
+            assert store.entries(0, 9).__next__()[1] == b"amos-ledger/1 new.example/amos\n"
+        key = folder.public_key
+        self.run()
+        assert Folder(self.path).public_key == key
+        Check(self.path, "new.example/amos", key).totals()
+
+
+class Rebuild(Command):
+    def run(self) -> None:
+        rebuild_folder(Folder(self.path), 0)
+
+
+class RecoverFromNothing(Command):
+    """Nothing is left but the key and whom the ledger trusts."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        for item in self.path.iterdir():
+            if item.name not in ("ledger.key", "trust.json"):
+                shutil.rmtree(item) if item.is_dir() else item.unlink()
+
+    def run(self) -> None:
+        recovered = recover(Folder(self.path, recovered=True), [str(self.lived.mirror)])
+        assert recovered.missing == 0
+
+    def judge(self) -> None:
+        """There may be no store at all, and none that is not whole."""
+        if (self.path / "ledger.sqlite").exists():
+            with Store(self.path / "ledger.sqlite") as store:
+                assert store.size() == len(self.full.entries) and store.root() == self.full.tree.root(store.size())
+
+    @property
+    def full(self) -> Check:
+        """The ledger as it was."""
+        return Check(self.lived.today, self.world.folder.trust.origin, self.world.folder.public_key)
+
+    def end(self) -> None:
+        self.witness.copy().judge()
+        self.witness.copy().go_on()
+
+
+class RecoverOverYesterday(RecoverFromNothing):
+    """Yesterday's back-up was put back, and the broker told of today's head."""
+
+    def prepare(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        shutil.copytree(self.lived.yesterday, self.path)
+        with Folder(self.path).open_store() as store:
+            Heads(Folder(self.path)).take(store, (self.lived.mirror / "checkpoint").read_bytes())
+
+    def judge(self) -> None:
+        """Yesterday's store or today's, or none."""
+        if (self.path / "ledger.sqlite").exists():
+            with Store(self.path / "ledger.sqlite") as store:
+                assert store.root() == self.full.tree.root(store.size())
+
+
+class Forgo(RecoverOverYesterday):
+    """Nobody has what was lost: the operator gives it up. What was receipted since is sent again."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        folder = Folder(self.path)
+        highest = Heads(folder).highest()
+        assert highest is not None
+        with folder.open_store() as store:
+            facts = {"version": 1, "unix_s": 1, "kept_size": store.size()}
+        lost = Forgone(**facts, lost_size=highest.size, lost_root=highest.root)
+        self.word = sign_forgone(lost, self.world.operator.id, self.world.operator.sign)
+        self.witness = Witness(self.lived.script)
+
+    def run(self) -> None:
+        forgo(Folder(self.path), self.word)
+
+    def judge(self) -> None:
+        Check(self.path, self.world.folder.trust.origin, self.world.folder.public_key).all(Seen())
+
+    def end(self) -> None:
+        self.judge()
+        self.witness.go_on()
+
+
+COMMANDS = (Init, Rebuild, RecoverFromNothing, RecoverOverYesterday, Forgo)
+
+
+@pytest.fixture(params=COMMANDS, ids=lambda kind: kind.__name__)
+def command(request: pytest.FixtureRequest, lived: Lived) -> Command:
+    made: Command = request.param(lived)
+    return made
+
+
+def give_again(command: Command) -> None:
+    command.judge()
+    command.run()
+    command.end()
+
+
+def kill(strace: list[str], command: Command, operation: Operation) -> bool:
+    """Whether it came to that operation."""
+    command.prepare()
+    ran = killed_at(strace, operation, lambda _tell: command.run())
+    assert ran.killed or ran.code == 0, ran.told
+    give_again(command)
+    return ran.killed
+
+
+def cut(strace: list[str], command: Command, trace: Path, chosen: Callable[[int], list[Kept]]) -> int:
+    """Lose power after each operation as `chosen` says of it; how many operations there are."""
+    command.prepare()
+    disk = Disk(command.path)
+    ran = run([*strace, *STRACE_FLAGS], [f"trace={calls(TRACED)}"], lambda _tell: command.run(), trace)
+    assert ran.code == 0, ran.told
+    count = 0
+    for call in calls_of(trace):
+        disk.do(call)
+        if call.name in OPERATIONS:
+            count += 1
+            for kept in chosen(count):
+                shutil.rmtree(command.path)
+                disk.cut(command.path, kept)
+                give_again(command)
+    return count
+
+
+def test_killed_at_some_operations(strace: list[str], command: Command, tmp_path: Path) -> None:
+    command.prepare()
+    operations = recorded(strace, OPERATIONS, lambda _tell: command.run(), tmp_path / "trace")
+    for operation in random.Random(7).sample(operations, SAMPLE):
+        kill(strace, command, operation)
+
+
+def test_power_cut_at_some_operations(strace: list[str], command: Command, tmp_path: Path) -> None:
+    chance = random.Random(8)
+    count = cut(strace, command, tmp_path / "trace", lambda number: [])
+    some = set(chance.sample(range(1, count + 1), SAMPLE))
+    cut(
+        strace,
+        command,
+        tmp_path / "trace",
+        lambda number: [chance.choice((NOTHING, NAMES, torn(f"{number}")))] if number in some else [],
+    )
+
+
+@pytest.mark.sweep
+def test_killed_at_every_operation(strace: list[str], command: Command) -> None:
+    for name in OPERATIONS:
+        number = 1
+        while kill(strace, command, Operation(name, number)):
+            number += 1
+
+
+@pytest.mark.sweep
+def test_power_cut_at_every_operation(strace: list[str], command: Command, tmp_path: Path) -> None:
+    cut(strace, command, tmp_path / "trace", lambda number: [NOTHING, NAMES, torn(f"{number}")])
