@@ -3,8 +3,9 @@
 # make test-installed             amos from a wheel: a player alone, the demo, the lowest versions of what it needs
 # make fresh ARCH=amd64           both of them on bare Debian 12 and 13 (arm64, armhf: the demo, emulated); needs root
 # make sweep                      the long runs: every power cut of the journal, two hundred kills, ten minutes of sound under
-#                                 load, the portable tests on the newest MicroPython and on an emulated Cortex-M
-# make fuzz CASES=1000000         hostile bytes at every door
+#                                 load, the portable tests on the newest MicroPython and on an emulated Cortex-M,
+#                                 a ledger killed, cut off and refused at every operation on its disk
+# make fuzz CASES=1000000         hostile bytes at every door, and as many messages again to the ledger's intake
 
 PYTHON ?= python3
 ARGS ?=

@@ -12,6 +12,7 @@ import pytest
 from go_log import GoLog
 from hypothesis import HealthCheck, settings
 from needed import IN_CI, missing
+from postgres_process import Server, running
 
 from amos_tools import toolchain
 from amos_tools.boards import BOARD_WORD_BYTES, SMALLEST_BOARD, heap_option
@@ -91,6 +92,14 @@ def go_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoLog]:
     made = GoLog(tmp_path_factory.mktemp("go_log"))
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server for the tests of this process; each takes databases of its own."""
+    programs, variables = toolchain.postgres() or missing(toolchain.explain("postgres"))
+    with running(programs, variables) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """What the ledger's commands share: their folder, and how they refuse."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from amos_batches.errors import BatchError
 from amos_cli.output import error_sentence, refusals, refuse
 from amos_cli.paths import folder_argument
 from amos_ledger.errors import BrokerUnusable, LedgerError, StorageFailed
+from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_mqtt.broker import BrokerSettingError
 
 LedgerFolder = Annotated[Path, folder_argument("DIR", help="The ledger's folder.")]
@@ -24,7 +24,7 @@ def one_line_errors(folder: Path, as_json: bool = False, usage: tuple[type[Excep
     try:
         with refusals(*kinds, usage=(BrokerSettingError, *usage), unreachable=(BrokerUnusable,), as_json=as_json):
             yield
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, *DATABASE_ERRORS) as error:
         refuse(StorageFailed(f"{folder}: {error_sentence(error)}"), as_json)
 
 

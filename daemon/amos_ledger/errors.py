@@ -115,3 +115,7 @@ class MetricsUnusable(LedgerError):
 
 class WatchStateUnusable(LedgerError):
     """The file in which `watch` remembers what it has told is none of its own."""
+
+
+class DatabaseRefused(LedgerError):
+    """The database that was named is none that a ledger can be in, or its driver is not installed."""

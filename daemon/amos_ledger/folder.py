@@ -3,12 +3,12 @@
 ledger.sqlite   the store                       ledger.key   32-byte seed, mode 0600; ledger-1.key after a rotation
 trust.json      origin, operator, publisher     public/      what any static web server may serve
 ahead/          signed tree heads that the log does not contain, while there are such
+database        in place of ledger.sqlite: the URL of the PostgreSQL database that is the store, mode 0600
 """
 
 import fcntl
 import json
 import secrets
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from amos.edges.durable_host import write_whole
 from amos.edges.private_host import open_private
 from amos.protocol.checkpoint_host import check_origin
 from amos.protocol.errors import MessageError, ProtocolError
-from amos.protocol.key_line_host import KeyLine, LinesOfLog
+from amos.protocol.key_line_host import KeyLine, LinesOfLog, open_head
 from amos.protocol.limits import ROTATIONS_MAX
 from amos.protocol.printable_host import printable
 from amos.protocol.receipt import parse_receipt
@@ -34,12 +34,17 @@ from amos_ledger.errors import (
     OlderSchema,
     StorageFailed,
 )
+from amos_ledger.store.failures import DATABASE_ERRORS
+from amos_ledger.store.place import Place, SqlitePlace
+from amos_ledger.store.postgres_place import PostgresPlace
 from amos_ledger.store.store import Store
 
 STORE_NAME = "ledger.sqlite"
-_KEY, _TRUST = "ledger.key", "trust.json"
+_KEY, _TRUST, _DATABASE = "ledger.key", "trust.json", "database"
 _NEXT_KEY = "ledger-{}.key"
 """After so many rotations."""
+
+_CHECKPOINT = "checkpoint"
 
 ROTATION_NAME = "rotations/ledger-{}.cbor"
 """In the public folder: the rotation of that number with the receipt for its entry."""
@@ -64,7 +69,8 @@ class Folder:
 
     def __init__(self, path: Path, recovered: bool = False) -> None:
         self.path = path
-        if not recovered and not (path / STORE_NAME).is_file():
+        self.place = _read_place(path)
+        if not recovered and self.place == SqlitePlace(self.store_path) and not self.store_path.is_file():
             raise NotALedger(f"{path}: expected a ledger's folder with {STORE_NAME}; make one with `init`")
         self.trust = _read_trust(path / _TRUST)
         self._seeds = _read_seeds(path)
@@ -72,7 +78,7 @@ class Folder:
 
     @property
     def store_path(self) -> Path:
-        """The store's file."""
+        """The store's file, where it is one."""
         return self.path / STORE_NAME
 
     @property
@@ -91,7 +97,7 @@ class Folder:
         if self._line is None:
             try:
                 self.open_store_to_read().close()
-            except (LedgerError, sqlite3.Error, OSError):
+            except (LedgerError, *DATABASE_ERRORS, OSError):
                 self._line = self._line_without_store()
         assert self._line is not None
         return self._line
@@ -138,14 +144,14 @@ class Folder:
         return seed
 
     def open_store(self) -> Store:
-        """The store, checked to be this key's. Raises `NotALedger`, `KeyUnusable`, `sqlite3.Error`."""
-        return self._checked(Store(self.path / STORE_NAME))
+        """The store, checked to be this key's. Raises `NotALedger`, `KeyUnusable`, `DATABASE_ERRORS`."""
+        return self._checked(Store(self.place))
 
     def open_store_to_read(self) -> Store:
         """The same, for what only reads: works where nothing can be written, and changes nothing, but that an older
         schema is brought to the present one."""
         try:
-            return self._checked(Store(self.path / STORE_NAME, read_only=True))
+            return self._checked(Store(self.place, read_only=True))
         except OlderSchema:
             return self.open_store()
 
@@ -156,7 +162,7 @@ class Folder:
                 self._seeds = _read_seeds(self.path)  # another process may have made it
             if store.origin != self.trust.origin or line.present not in self._seeds:
                 raise KeyUnusable(
-                    f"{self.path}: expected the key's file and {_TRUST} to be those of {STORE_NAME}, found others; in"
+                    f"{self.path}: expected the key's file and {_TRUST} to be those of {self.place}, found others; in"
                     f" force is key {line.present.hex()} of {printable(store.origin)}"
                 )
         except BaseException:
@@ -166,8 +172,8 @@ class Folder:
         return store
 
     def _line_without_store(self) -> KeyLine:
-        """What the published rotations tell, where the store cannot be read: at least the latest key that is here."""
-        found = LinesOfLog(self.trust.origin, {LEDGER: next(iter(self._seeds))}, verify)
+        """What the published rotations and checkpoint tell, where the store cannot be read."""
+        found = LinesOfLog(self.trust.origin, {}, verify)
         try:
             for number in range(1, ROTATIONS_MAX + 1):
                 path = self.public / ROTATION_NAME.format(number)
@@ -175,9 +181,25 @@ class Folder:
                     break
                 rotation, receipt = split_appointment(path.read_bytes())
                 found.take(parse_receipt(receipt).leaf_index, rotation)
-            return found.line(LEDGER)
+            checkpoint = self.public / _CHECKPOINT
+            return self.line_among(found, checkpoint.read_bytes() if checkpoint.exists() else None)
         except (ProtocolError, OSError) as error:
             raise KeyUnusable(f"{self.path}: expected to find out which key is in force; {error}") from None
+
+    def line_among(self, found: LinesOfLog, note: bytes | None) -> KeyLine:
+        """The line of one of the keys whose seeds are here, which signed the tree head `note`. A seed may have been
+        made for a rotation that never came to be. Raises `ProtocolError`."""
+        refusal: ProtocolError | None = None
+        for key in self._seeds if note is not None else [*self._seeds][-1:]:
+            try:
+                line = found.line(LEDGER, key)
+                if note is not None:
+                    open_head(note, line, verify)
+                return line
+            except ProtocolError as error:
+                refusal = error
+        assert refusal is not None
+        raise refusal
 
     def take_line(self, store: Store) -> None:
         """The store's keys may be others than when it was opened."""
@@ -220,8 +242,11 @@ def _locked(path: Path, wait: bool) -> Iterator[None]:
         yield
 
 
-def init_folder(path: Path, origin: str, operator_key: bytes, publisher_key: bytes) -> Folder:
-    """Make a ledger with a key of its own; the same again is no error.
+def init_folder(
+    path: Path, origin: str, operator_key: bytes, publisher_key: bytes, database: str | None = None
+) -> Folder:
+    """Make a ledger with a key of its own, in the PostgreSQL database at the URL `database` or in a file of the folder;
+    the same again is no error.
 
     The store comes last and in one transaction, so a crash before leaves no ledger and `init` can be run again.
     Raises `LedgerExists`, `StorageFailed`, `MessageError` for an origin that cannot name a log.
@@ -230,17 +255,21 @@ def init_folder(path: Path, origin: str, operator_key: bytes, publisher_key: byt
     trust = Trust(origin, operator_key, publisher_key)
     try:
         path.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
-        if (path / STORE_NAME).exists() and (path / _TRUST).exists() and _read_trust(path / _TRUST) != trust:
+        place = _place_for(path, database)
+        begun = (path / STORE_NAME).exists() or (path / _DATABASE).exists()
+        if begun and (path / _TRUST).exists() and _read_trust(path / _TRUST) != trust:
             raise LedgerExists(f"{path}: a ledger with another origin or other keys is here already")
         if not (path / _KEY).exists():
             write_whole(path / _KEY, secrets.token_bytes(32), 0o600)
         facts = {"origin": origin, "operator": operator_key.hex(), "publisher": publisher_key.hex()}
-        if not (path / STORE_NAME).exists() or not (path / _TRUST).exists():
+        if not begun or not (path / _TRUST).exists():
             write_whole(path / _TRUST, json.dumps(facts, indent=2).encode() + b"\n", 0o600)
         own_key = public_key(_read_seed(path / _KEY))
-        if not _has_tables(path / STORE_NAME):
-            Store.create(path / STORE_NAME, origin, own_key)
-    except (OSError, sqlite3.Error) as error:
+        if not _has_tables(place, own_key):
+            Store.create(place, origin, own_key)
+        if isinstance(place, PostgresPlace):
+            write_whole(path / _DATABASE, place.url.encode() + b"\n", 0o600)
+    except (OSError, *DATABASE_ERRORS) as error:
         raise StorageFailed(f"{path}: {error}") from None
     return Folder(path)
 
@@ -253,15 +282,25 @@ def parse_key(text: str, what: str) -> bytes:
     return key
 
 
-def _has_tables(path: Path) -> bool:
-    if not path.exists():
+def _place_for(path: Path, database: str | None) -> Place:
+    """Where a ledger's store is to be, in a folder that may be one already."""
+    wanted = SqlitePlace(path / STORE_NAME) if database is None else PostgresPlace(database)
+    other = (path / _DATABASE) if database is None else (path / STORE_NAME)
+    if other.exists() or ((path / _DATABASE).exists() and _read_place(path) != wanted):
+        raise LedgerExists(f"{path}: a ledger with another database is here already")
+    return wanted
+
+
+def _has_tables(place: Place, own_key: bytes) -> bool:
+    if not place.exists():
         return False
     try:
-        Store(path).close()
+        with Store(place) as store:
+            if store.public_key != own_key:
+                raise LedgerExists(f"{place}: the ledger of another key is here already")
     except NotALedger:
-        with sqlite3.connect(path) as connection:
-            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                raise
+        if not place.empty():
+            raise
         return False
     return True
 
@@ -274,6 +313,15 @@ def _read_seeds(path: Path) -> dict[bytes, bytes]:
         files.append(path / _KEY)
     seeds = [_read_seed(file) for file in files]
     return {public_key(seed): seed for seed in seeds}
+
+
+def _read_place(path: Path) -> Place:
+    if not (path / _DATABASE).is_file():
+        return SqlitePlace(path / STORE_NAME)
+    try:
+        return PostgresPlace((path / _DATABASE).read_text().strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeyUnusable(f"{path / _DATABASE}: {error}") from None
 
 
 def _read_seed(path: Path) -> bytes:

@@ -4,7 +4,6 @@ The next tree head is over more entries than the one that was given up, so that 
 that say nothing follow the entry. Couriers are asked for the segments that were receipted there (`head_exchange.py`).
 """
 
-import sqlite3
 from pathlib import Path
 
 from amos.protocol.errors import ProtocolError
@@ -17,6 +16,7 @@ from amos_ledger.heads import Heads
 from amos_ledger.limits import FORGONE_LEAVES_MAX
 from amos_ledger.operators_word import open_word
 from amos_ledger.recovery import make_receipts
+from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_ledger.store.store import Store
 
 
@@ -39,7 +39,7 @@ def forgo(folder: Folder, data: bytes) -> tuple[Forgone, bool]:
             Heads(folder).check(store)
             registry.publish(folder, store)
         make_receipts(folder)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, *DATABASE_ERRORS) as error:
         raise StorageFailed(f"{folder.path}: {error}") from None
     return forgone, fresh
 

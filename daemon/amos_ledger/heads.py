@@ -65,7 +65,7 @@ class _Receipted:
 
 
 class Heads:
-    """What is kept for `folder`. Raises `OSError` and `sqlite3.Error` for what disk and database do."""
+    """What is kept for `folder`. Raises `OSError` and `DATABASE_ERRORS` for what disk and database do."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder

@@ -13,7 +13,6 @@ and the first `tick` of the next process goes on from any of these. No receipt e
 rests on is published.
 """
 
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,9 +41,10 @@ from amos_ledger.receipts import check_receipt, signed_by
 from amos_ledger.records import Receipted
 from amos_ledger.store.anchors import CLOCK_BACK_MS
 from amos_ledger.store.database import Row
+from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_ledger.store.store import Store
 
-STORAGE_ERRORS = (sqlite3.Error, OSError, LedgerError)
+STORAGE_ERRORS = (*DATABASE_ERRORS, OSError, LedgerError)
 """What makes the ledger unavailable, not the message wrong."""
 
 
@@ -140,8 +140,8 @@ class Ledger:
         return [None if item is None else (item[0], sign_anchor(item[1], own, sign)) for item in anchors]
 
     def by_key_before(self, dated: tuple[str, bytes]) -> tuple[str, bytes] | None:
-        """The same anchor by the ledger's key before the one in force, in a time of transition. To be sent after the
-        other: couriers that know no rotation hand over the last that came."""
+        """The same anchor by the ledger's key before the one in force, in a time of transition. To be sent well before
+        the other: couriers that know no rotation hand over the first."""
         key = self.folder.key_before(time.time())
         if key is None:
             return None

@@ -4,7 +4,6 @@ A player declares what it lost itself. It cannot declare what it had a receipt f
 lost that and no courier has it, the operator does.
 """
 
-import sqlite3
 from pathlib import Path
 
 from amos.protocol.errors import ProtocolError
@@ -15,6 +14,7 @@ from amos_ledger.errors import LossRefused, StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
 from amos_ledger.operators_word import open_word
+from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_ledger.store.store import Store
 
 
@@ -33,7 +33,7 @@ def declare_loss(folder: Folder, data: bytes) -> tuple[Loss, int, bool]:
                     store.chain.note_loss(loss.device_id, loss.first, loss.last)
                 released = list(clerk.release(store, loss.device_id))
             registry.publish(folder, store)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, *DATABASE_ERRORS) as error:
         raise StorageFailed(f"{folder.path}: {error}") from None
     return loss, len(released), fresh
 

@@ -7,7 +7,6 @@ package `prometheus-client` (extra `metrics`) writes the format, and is needed o
 
 import json
 import shutil
-import sqlite3
 import threading
 import time
 from collections import Counter
@@ -23,6 +22,7 @@ from amos_ledger.errors import LedgerError, MetricsUnusable
 from amos_ledger.folder import Folder
 from amos_ledger.limits import DISK_FREE_BYTES_MIN, TURN_S_MAX
 from amos_ledger.records import Backlog
+from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_mqtt.broker import BrokerSettingError, broker_at
 
 _PREFIX = "amos_ledger_"
@@ -149,7 +149,7 @@ class _Collector:
             published_s = (folder.public / "checkpoint").stat().st_mtime
             with folder.open_store_to_read() as store:
                 backlog: Backlog = store.backlog()
-        except (OSError, sqlite3.Error, LedgerError):
+        except (OSError, *DATABASE_ERRORS, LedgerError):
             return found
         return {
             "checkpoint_age_seconds": ("Since the last checkpoint.", max(time.time() - published_s, 0.0)),

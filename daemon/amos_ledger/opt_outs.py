@@ -5,7 +5,6 @@ nothing. Players check the list themselves.
 """
 
 import hashlib
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
 from amos_ledger.public import Public
 from amos_ledger.registry import read_capped
+from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_ledger.store.store import Store
 
 NAME = "opt-outs.cose"
@@ -37,7 +37,7 @@ def add_opt_outs(folder: Folder, data: bytes) -> tuple[OptOuts, bool]:
             if present == data:
                 return opt_outs, False
             Public(folder).write(NAME, data)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, *DATABASE_ERRORS) as error:
         raise StorageFailed(f"{folder.public}: {error}") from None
     return opt_outs, True
 

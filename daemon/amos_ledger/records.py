@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from amos.protocol.answer import VERDICTS
 from amos.protocol.segment import Usage
+from amos_ledger.log.leaf import Leaf
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Sealed:
     session: int
     first_frame: int
     end_frame: int
-    leaf_index: int
+    leaf_index: int | Leaf
     sounding: bytes | None = None
 
 
@@ -137,7 +138,7 @@ class Accepted:
     epoch, dated_ms  where the ledger dated it in real time: its epoch, and start and end in Unix ms
     """
 
-    leaf_index: int
+    leaf_index: int | Leaf
     period: str
     late: bool
     received_s: int

@@ -24,7 +24,7 @@ from amos.crypto import verify
 from amos.edges.durable_host import sync_folder, write_whole
 from amos.protocol.document import CATALOGUE, MANIFEST
 from amos.protocol.errors import ProtocolError
-from amos.protocol.key_line_host import KeyLine, LinesOfLog, open_head
+from amos.protocol.key_line_host import KeyLine, LinesOfLog
 from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX
 from amos.protocol.limits import APPOINTMENT_BYTES_MAX, MANIFEST_BYTES_MAX
 from amos.protocol.rotation import LEDGER
@@ -60,7 +60,7 @@ class Recovered:
 def recover(folder: Folder, places: Sequence[str], say: Callable[[str], None] = lambda line: None) -> Recovered:
     """Rebuild the store of `folder` from the highest of the mirrors. Nobody may serve meanwhile.
 
-    Raises `RecoveryFailed`, `NoMirror`, `TwoHistories`, `MirrorFailed`, `AlreadyServing`, `OSError`, `sqlite3.Error`;
+    Raises `RecoveryFailed`, `NoMirror`, `TwoHistories`, `MirrorFailed`, `AlreadyServing`, `OSError`, `DATABASE_ERRORS`;
     the old store is in its place then.
     """
     with folder.serving():
@@ -159,12 +159,11 @@ def _entries(log: MirroredLog) -> Iterator[bytes]:
 
 def _line(folder: Folder, log: MirroredLog) -> KeyLine:
     """The ledger's keys as the log has them, of which the last must be here. Raises `RecoveryFailed`."""
-    found = LinesOfLog(folder.trust.origin, {LEDGER: folder.own_keys[0]}, verify)
+    found = LinesOfLog(folder.trust.origin, {}, verify)
     try:
         for index, entry in enumerate(_entries(log)):
             found.take(index, entry)
-        line = found.line(LEDGER)
-        open_head(log.note, line, verify)
+        line = folder.line_among(found, log.note)
     except ProtocolError as error:
         raise RecoveryFailed(f"{folder.path}: {error}") from None
     if line.present not in folder.own_keys:

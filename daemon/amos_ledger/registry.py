@@ -5,7 +5,6 @@ from its next message on, and looks for segments that waited for a pack at every
 """
 
 import hashlib
-import sqlite3
 from pathlib import Path
 
 from amos.crypto import key_id, verify
@@ -24,6 +23,7 @@ from amos_ledger.folder import Folder
 from amos_ledger.operators_word import open_word
 from amos_ledger.public import Public
 from amos_ledger.store.chain import Chain
+from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_ledger.store.store import Store
 
 
@@ -32,7 +32,7 @@ def publish(folder: Folder, store: Store) -> Checkpoint:
     try:
         with folder.publishing():
             return Public(folder).publish(store, lambda step: None)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, *DATABASE_ERRORS) as error:
         raise StorageFailed(f"{folder.public}: {error}") from None
 
 

@@ -115,7 +115,7 @@ def _rotate(folder: Folder, store: Store, unix_s: int, transition_s: int, at: Ca
 
 def appointments(folder: Folder, store: Store) -> dict[int, bytes]:
     """Number → rotation with the new key's receipt for its entry, of each rotation of the ledger's key. What is not
-    published yet is, if the key is here. Raises `OSError`, `sqlite3.Error`."""
+    published yet is, if the key is here. Raises `OSError`, `DATABASE_ERRORS`."""
     found = {}
     for index, entry in store.rotations.entries(LEDGER):
         rotation = read_rotation(entry)

@@ -6,7 +6,7 @@ loop goes on; it ends when it is told to, or after `idle_s` without a message.
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 
 from amos.protocol import topics
@@ -31,6 +31,10 @@ FIRST_TICK_S = 5.0
 
 POLL_S = 0.2
 """How soon a stop is noticed."""
+
+BY_NEW_KEY_S = 0.3
+"""In a time of transition, until the anchor by the key in force follows that by the old one: a courier that knows no
+rotation hands over the first, unless another has come by then."""
 
 SUMMARY_S = 10.0
 """At most one line about ordinary traffic in this time."""
@@ -61,6 +65,7 @@ class Service:
         self._refusals = RefusalLog()
         self._gauges = gauges or Gauges(ledger.folder.path)
         self._beat = beat
+        self._delayed: deque[tuple[float, str, bytes]] = deque()
 
     def run(self, idle_s: float | None = None) -> None:
         """Serve. What earlier processes left undone is done first."""
@@ -72,6 +77,7 @@ class Service:
                 batch = self._hear(self._edge.next_batch(BATCH_MESSAGES_MAX, POLL_S))
                 now_s = time.monotonic()
                 self._ledger.watch_clock(_now_ms())
+                self._tell_delayed(now_s)
                 if self._edge.connected.is_set():
                     self._exchange.step(self._edge.connections, self._ledger.behind, now_s)
                 if batch:
@@ -131,9 +137,18 @@ class Service:
             return
         for dated in self._ledger.date(messages, _now_ms()):
             self._counts["time asked, and not told" if dated is None else "time anchors"] += 1
-            for told in () if dated is None else (dated, self._ledger.by_key_before(dated)):
-                if told is not None and not self._edge.publish(*told):
-                    self._counts["answers not sent"] += 1
+            before = None if dated is None else self._ledger.by_key_before(dated)
+            if before is not None and dated is not None:
+                self._delayed.append((time.monotonic() + BY_NEW_KEY_S, *dated))
+            self._tell(before or dated)
+
+    def _tell(self, told: tuple[str, bytes] | None) -> None:
+        if told is not None and not self._edge.publish(*told):
+            self._counts["answers not sent"] += 1
+
+    def _tell_delayed(self, now_s: float) -> None:
+        while self._delayed and now_s >= self._delayed[0][0]:
+            self._tell(self._delayed.popleft()[1:])
 
     def _send(self, replies: list[Reply]) -> None:
         for reply in replies:

@@ -10,7 +10,6 @@ Statements follow from the log alone: their proofs lead to a checkpoint over the
 signed anew with the same bytes each time (Ed25519 is deterministic). So settling again writes the same files.
 """
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -28,6 +27,7 @@ from amos_ledger.opt_outs import log_published
 from amos_ledger.public import Public
 from amos_ledger.settlement.statement import USAGE_PROOFS_MAX, Proof, UsageProof, file_bytes, statement
 from amos_ledger.settlement.statements_tree import StatementsTree
+from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_ledger.store.store import Store
 
 
@@ -52,7 +52,7 @@ def settle_period(folder: Folder, period: str, income_micro: int, currency: str)
             with folder.publishing():
                 public.publish(store, _nobody)
                 return Settled(closed, _write(folder, store, public, closed))
-    except (OSError, sqlite3.Error, ProtocolError) as error:
+    except (OSError, *DATABASE_ERRORS, ProtocolError) as error:
         raise StorageFailed(f"{folder.path}: {error}") from None
 
 

@@ -155,9 +155,11 @@ def _request(store: Store, head: Checkpoint, note: bytes, old: int) -> bytes:
 
 
 def _own(note: bytes) -> bytes:
-    """The checkpoint with the log's signature alone: a witness need not see the others'."""
-    end = note.index(b"\n", note.rindex(b"\n\n") + 2)
-    return note[: end + 1]
+    """The checkpoint with the log's signatures alone, by each of its keys: a witness need not see the others'."""
+    text, _blank, lines = note.rpartition(b"\n\n")
+    origin = text.split(b"\n", 1)[0]
+    own = [line for line in lines.split(b"\n") if line.split(b" ")[1:2] == [origin]]
+    return text + b"\n\n" + b"".join(line + b"\n" for line in own)
 
 
 def _post(witness: Witness, body: bytes) -> tuple[int, bytes]:

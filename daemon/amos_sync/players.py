@@ -38,6 +38,7 @@ class Players:
     ):
         self._line = line
         self._believed: dict[bytes, bytes] = {}  # device -> id of the ledger's key to which it followed
+        self._refused: dict[bytes, set[bytes]] = {}  # device -> ids of keys to which it did not
         self._pack_cache = pack_cache
         self._site = site
         self._spool = spool
@@ -64,6 +65,7 @@ class Players:
             session.device_id = None
             raise PlayerError(f"{session.address}: player {device_id.hex()[:8]} is at {other.address} already")
         self._sessions[device_id] = session
+        self._refused.pop(device_id, None)
         self._believed.pop(device_id, None)  # its card may be another, or its firmware
         before = self._spool.stage_device(device_id, session.address)
         if before is not None:
@@ -116,12 +118,15 @@ class Players:
             self._believed[session.device_id] = self._line.newest_after(data)
             self._notes.say(session.address + " rotation", f"{session.name}: follows the ledger's key")
         else:
+            self._refused.setdefault(session.device_id, set()).add(self._line.newest_after(data))
             sentence = f"{session.name}: does not follow the ledger's key: {printable(refusal)}"
             self._notes.often(session.address + " rotation", sentence, clock_ms())
 
     def believes(self, device_id: bytes, kid: bytes) -> bool:
         """Whether the player may take what this key of the ledger's signed, as far as is known."""
-        return self._believed.get(device_id, kid) == kid
+        if device_id in self._believed:
+            return self._believed[device_id] == kid
+        return kid not in self._refused.get(device_id, ())
 
     def wants_time(self, session: Session) -> bool:
         """Whether to ask the player for a nonce now."""

@@ -3,6 +3,7 @@
 import contextlib
 from pathlib import Path
 
+import pytest
 from kill_venue import Venue
 
 from amos.edges.sector_device import FileSectorDevice
@@ -33,6 +34,7 @@ def believed(venue: Venue, first: bytes) -> list[bytes]:
     return [LedgerKeys(first, file).key for file in kept]
 
 
+@pytest.mark.long
 def test_players_follow_the_line_and_free_what_waited(tmp_path: Path, micropython: list[str]) -> None:
     venue = Venue(tmp_path, micropython)
     first = venue.folder.public_key

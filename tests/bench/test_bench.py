@@ -3,12 +3,16 @@
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from amos.protocol.merkle import leaf_hash
 from amos.score.vm import Vm
 from amos.sound.events import Start
+from amos_ledger import registry
+from amos_ledger.log import tree
 from amos_tools import toolchain
 from amos_tools.bench import (
     board,
@@ -18,6 +22,7 @@ from amos_tools.bench import (
     figure,
     host_mix,
     ledger,
+    ledger_large,
     render,
     share,
     simulation,
@@ -25,6 +30,9 @@ from amos_tools.bench import (
     wear,
 )
 from amos_tools.bench.figure import Figure
+from amos_tools.bench.ledger_fleet import NOON, SEGMENT_S, Fleet
+from amos_tools.bench.ledger_history import History, path_hashes
+from amos_tools.bench.ledger_intake import intake_s
 from amos_tools.bench.profile import make_profile_pack
 from amos_tools.bench.scene import make_scene
 from amos_tools.boards import load_board
@@ -73,9 +81,40 @@ def test_a_table_and_json_come_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [figure["holds"] for figure in found] == [True, False, None]
 
 
-def test_ledger_figures() -> None:
-    figures = ledger.measure(TINY)
+@pytest.mark.parametrize("section", [ledger, ledger_large])
+def test_ledger_figures(section: Any) -> None:
+    figures = section.measure(TINY)
     assert all(figure.section == "ledger" and figure.value is not None and figure.value > 0 for figure in figures)
+    assert len({figure.name for figure in figures}) == len(figures) >= 14
+
+
+def test_what_takes_half_an_hour_runs_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+    for module in (render, device, ledger, ledger_large):
+        name = module.__name__.rpartition(".")[2]
+        monkeypatch.setattr(module, "measure", lambda scale, name=name: ran.append(name) or [])
+    assert run()[0] == 0 and ran == ["render", "device", "ledger"]
+    ran.clear()
+    assert run("ledger-large")[0] == 0 and ran == ["ledger_large"]
+
+
+def test_a_written_history_holds_together(tmp_path: Path) -> None:
+    """Its log has the root of its entries, and paths are as long as those that are worked out."""
+    fleet = Fleet(tmp_path / "ledger", 3, 10)
+    intake_s(fleet, list(fleet.sealed(3)), 3, NOON + 2 * SEGMENT_S)
+    fleet.ledger.close()
+    history = History(fleet.folder.store_path, [player.key.id for player in fleet.players], 50)
+    history.grow(700, 40, 130)
+    history.close()
+    with fleet.folder.open_store() as store:
+        size, totals = store.size(), store.totals()
+        leaves = [leaf_hash(entry) for _index, entry in store.entries(0, size)]
+        hashes = {(level, index): value for level, index, value in tree.grow(0, leaves, lambda *_: b"")}
+        assert 700 <= size == len(leaves) and store.root() == tree.root(size, lambda *at: hashes[at])
+        registry.publish(fleet.folder, store)
+    assert len(totals.devices) == history.devices == 14 and 690 < totals.accepted < 700
+    for leaf, of in ((0, 1), (0, 2), (6, 7), (700, 701), (5, 700), (255, 256), (256, 513)):
+        assert path_hashes(leaf, of) == len(tree.inclusion_path(leaf, of, lambda *_: bytes(32)))
 
 
 def test_an_unknown_section_is_refused() -> None:

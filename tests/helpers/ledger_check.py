@@ -43,7 +43,7 @@ def read_database(place: Path | str, sql: str) -> list[tuple[Any, ...]]:
             return connection.execute(sql).fetchall()
     import psycopg  # only who tests with it has it
 
-    with psycopg.connect(place) as connection:
+    with psycopg.connect(place, options="-c search_path=amos_ledger") as connection:
         return connection.execute(sql).fetchall()
 
 

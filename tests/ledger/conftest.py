@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from crash_script import Script, Witness
 from patience import wait_until
+from postgres_process import Server
 
 from amos.crypto import key_id, public_key, sign, verify
 from amos.protocol.answer import Answer
@@ -174,12 +175,14 @@ class Device:
 class World:
     """A ledger in `path` with its operator, its publisher and one published pack."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, database: str | None = None) -> None:
         self.path = path
         self.operator, self.publisher = Signer(1), Signer(2)
         self.pack = Pack.make(self.publisher)
         if not path.exists():
-            self.folder = init_folder(path, "ledger.example/amos", self.operator.public, self.publisher.public)
+            self.folder = init_folder(
+                path, "ledger.example/amos", self.operator.public, self.publisher.public, database
+            )
             self.publish(self.pack)
         self.folder = Folder(path)
         self.ledger = Ledger(self.folder)
@@ -232,15 +235,47 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return World(tmp_path_factory.mktemp("made") / "ledger").path
 
 
+@pytest.fixture(scope="session")
+def make_world() -> Callable[[Path], World]:
+    """A world around a ledger's folder."""
+    return World
+
+
 @pytest.fixture(scope="module")
 def shared_world(made_once: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
     """One ledger for all examples of a module's tests."""
     return World(Path(shutil.copytree(made_once, tmp_path_factory.mktemp("shared") / "ledger")))
 
 
+ONLY_SQLITE = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+"""For what is about SQLite's files, or copies a ledger's folder to have a second ledger."""
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which database the ledger of a test is in."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def made_on_postgres(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as `made_once`, in a database to copy."""
+    world = World(tmp_path_factory.mktemp("made") / "ledger", postgres.database())
+    world.ledger.close()
+    return world.path
+
+
 @pytest.fixture
-def world(tmp_path: Path, made_once: Path) -> World:
-    return World(Path(shutil.copytree(made_once, tmp_path / "ledger")))
+def world(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    if kind == "sqlite":
+        yield World(Path(shutil.copytree(request.getfixturevalue("made_once"), tmp_path / "ledger")))
+        return
+    server, made = request.getfixturevalue("postgres"), request.getfixturevalue("made_on_postgres")
+    path = Path(shutil.copytree(made, tmp_path / "ledger"))
+    url = server.database((made / "database").read_text())
+    (path / "database").write_text(url)
+    yield World(path)
+    server.drop(url)
 
 
 @pytest.fixture(scope="module")

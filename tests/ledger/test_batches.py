@@ -15,6 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from amos.protocol.answer import FORK
+from amos.protocol.batch import batch_entry
 from amos.protocol.envelope_host import wrap
 from amos.protocol.forgone import Forgone, sign_forgone
 from amos.protocol.segment import (
@@ -33,8 +34,10 @@ from amos_ledger.folder import Folder
 from amos_ledger.forgoing import forgo
 from amos_ledger.intake.reading import Message, read
 from amos_ledger.ledger import Ledger
+from amos_ledger.log.leaf import Leaf
 from amos_ledger.rulings import rule, ruling_on
 from amos_ledger.store.database import Database
+from amos_ledger.store.entries import Log
 from signed_usage import columns, sign_usage
 
 NOON, RATE_HZ, SPAN = 1_793_534_400, 44_100, 60 * 44_100
@@ -249,9 +252,20 @@ def left_by(stage: Any, path: Path, turns: list[Any]) -> tuple[list[Any], dict[s
     return outcomes, everything(path), answers
 
 
+def appended(log: Log, received_unix_s: int, segment: bytes) -> Leaf:
+    """What `Log.append_later` comes to."""
+    fresh = [] if log._last_batch() == received_unix_s else [batch_entry(received_unix_s)]
+    leaf, first = Leaf(), log.append([*fresh, segment])
+    if fresh:
+        log.note_batch(first, received_unix_s)
+    leaf.give(first + len(fresh))
+    return leaf
+
+
 def at_once(patch: pytest.MonkeyPatch) -> None:
     """Databases write each row when they are given it, and remember nothing."""
-    patch.setattr(Database, "later", lambda self, sql, row: self._connection.execute(sql, row))
+    patch.setattr(Database, "later", lambda self, sql, row: self._execute(sql, row))
+    patch.setattr(Log, "append_later", appended)
     patch.setattr(Database, "remembered", lambda self, key, find: find())
     patch.setattr(Database, "known", lambda self, key: None)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from every_kind import NOON, everything, played, with_every_kind
+from go_log import GoLog
 from typer.testing import CliRunner
 
 from amos.protocol.answer import DUPLICATE, UNAVAILABLE
@@ -74,13 +75,15 @@ def counting(folder: Folder) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("column", COLUMNS + BESIDE)
-def test_it_is_found_and_mended(ledger: Folder, column: str) -> None:
+def test_it_is_found_and_mended(ledger: Folder, column: str, go_log: GoLog) -> None:
     before = counting(ledger)
+    head = (ledger.public / "checkpoint").read_bytes()
     flip(ledger, column)
     found = scrub(ledger)
     assert found and all("--rebuild" in finding.remedy for finding in found), found
     rebuild_folder(ledger, 0)
     assert scrub(ledger) == [] and counting(ledger) == before
+    go_log.follows(head, ledger)
 
 
 @pytest.mark.parametrize("table", ["entry", "node"])
@@ -188,8 +191,9 @@ def test_commands_show_what_they_can_and_name_the_rest(ledger: Folder, words: li
     assert (said.exit_code, bool(facts.get("findings"))) == ((1, True) if words == ["fsck"] else (0, False))
 
 
-def test_a_file_that_is_no_database_is_made_anew_from_what_is_published(ledger: Folder) -> None:
+def test_a_file_that_is_no_database_is_made_anew_from_what_is_published(ledger: Folder, go_log: GoLog) -> None:
     before = counting(ledger)
+    head = (ledger.public / "checkpoint").read_bytes()
     ledger.store_path.write_bytes(b"rot" * 10_000)
     (finding,) = scrub(ledger)
     assert finding.where == "ledger.sqlite" and "--rebuild" in finding.remedy
@@ -198,6 +202,8 @@ def test_a_file_that_is_no_database_is_made_anew_from_what_is_published(ledger: 
     assert [item for item in scrub(ledger) if "receipt" not in item.where] == []
     with ledger.open_store() as store:
         assert store.totals().accepted == len(everything(ledger.store_path)["usage"])
+        registry.publish(ledger, store)
+    go_log.follows(head, ledger)
 
 
 class Died(Exception):

@@ -26,7 +26,7 @@ from amos_ledger.rebuilding import rebuild_folder
 from amos_ledger.recovery import recover
 from amos_ledger.store.store import Store
 
-SAMPLE = 5
+SAMPLE = 3
 
 
 @dataclass

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from amos_ledger.store.database import Database
+from amos_ledger.store.sqlite_database import SqliteDatabase
 
 INSERT = "INSERT INTO kept VALUES (?)"
 COUNT = "SELECT count(*) FROM kept"
@@ -13,7 +14,7 @@ COUNT = "SELECT count(*) FROM kept"
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(tmp_path / "file.sqlite", create=True)
+    made = SqliteDatabase(tmp_path / "file.sqlite", create=True)
     with made.transaction():
         made.run_script("CREATE TABLE kept (number INTEGER PRIMARY KEY)")
     yield made

@@ -15,7 +15,7 @@ import pytest
 from crash_script import Script, Witness
 from storage_faults import FAILING, Operation, Ran, failing_at, failing_from, recorded, run
 
-SAMPLE = 8
+SAMPLE = 5
 ERRORS = ("EIO", "ENOSPC", "EINTR")
 
 

@@ -13,7 +13,7 @@ import pytest
 from crash_script import Script, Witness
 from storage_faults import OPERATIONS, Operation, killed_at, recorded
 
-SAMPLE = 24
+SAMPLE = 16
 TILE_WIDTH = 256
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from every_kind import NOON, everything, played, with_every_kind
+from go_log import GoLog
 from typer.testing import CliRunner
 
 from amos.protocol.answer import ACCEPTED
@@ -25,41 +26,61 @@ from amos_tools.cli import app
 KEPT = Path(__file__).parent / "kept"
 
 
+def checkpoint(folder: Folder) -> bytes:
+    return (folder.public / "checkpoint").read_bytes()
+
+
+def republished(folder: Folder) -> None:
+    """All that is published is made again from the database."""
+    shutil.rmtree(folder.public)
+    with folder.open_store() as store:
+        registry.publish(folder, store)
+
+
 def test_every_table_counts_or_is_carried(world: Any) -> None:
     assert set(everything(world.folder.store_path)) == {*COUNTING, *CARRIED}
 
 
-def test_a_rebuilt_ledger_is_the_live_one(world: Any) -> None:
+def test_a_rebuilt_ledger_is_the_live_one(world: Any, go_log: GoLog) -> None:
     played(world)
     world.ledger.close()
+    head = checkpoint(world.folder)
     before = everything(world.folder.store_path)
     rebuilt = rebuild_folder(world.folder, 0)
     assert everything(world.folder.store_path) == before
     assert everything(rebuilt.kept) == before
     assert (rebuilt.left, rebuilt.mended, rebuilt.receipts, scrub(world.folder)) == ((), (), 0, [])
+    republished(world.folder)
+    go_log.follows(head, world.folder)
 
 
-def test_a_ledger_with_every_kind_of_entry_is_rebuilt_as_it_is(world: Any) -> None:
+def test_a_ledger_with_every_kind_of_entry_is_rebuilt_as_it_is(world: Any, go_log: GoLog) -> None:
     with_every_kind(world)
+    head = checkpoint(world.folder)
     before = everything(world.folder.store_path)
     assert {name for name, rows in before.items() if not rows} == set()
     assert scrub(world.folder) == []
     rebuilt = rebuild_folder(world.folder, 0)
     assert everything(world.folder.store_path) == before
     assert (rebuilt.left, rebuilt.mended, rebuilt.receipts, scrub(world.folder)) == ((), (), 0, [])
+    republished(world.folder)
+    go_log.follows(head, world.folder)
 
 
 @pytest.mark.parametrize("players", [8, pytest.param(64, marks=pytest.mark.sweep)])
-def test_a_ledger_of_thousands_of_segments_is_rebuilt_as_it_is(world: Any, players: int) -> None:
+def test_a_ledger_of_thousands_of_segments_is_rebuilt_as_it_is(world: Any, players: int, go_log: GoLog) -> None:
     devices = [world.device(number) for number in range(1, players + 1)]
     for _ in range(10):
         messages = [device.message(device.seal()) for device in devices for _ in range(32)]
         assert {reply.answer.verdict for reply in world.ledger.take(messages, NOON)} == {ACCEPTED}
     world.ledger.close()
+    head = checkpoint(world.folder)
     before = everything(world.folder.store_path)
     assert len(before["usage"]) == 320 * players
     rebuild_folder(world.folder, 0)
     assert everything(world.folder.store_path) == before and scrub(world.folder) == []
+    republished(world.folder)
+    go_log.follows(head, world.folder)
 
 
 def test_what_published_bundles_alone_give_is_what_counts(world: Any, tmp_path: Path) -> None:
@@ -99,15 +120,19 @@ def test_what_is_no_log_is_not_rebuilt(world: Any, tmp_path: Path, entries: Any,
 
 
 @pytest.mark.parametrize("version", [2, 3, 4])
-def test_a_ledger_of_an_earlier_version_is_sound_and_rebuilt_as_it_is(tmp_path: Path, version: int) -> None:
+def test_a_ledger_of_an_earlier_version_is_sound_and_rebuilt_as_it_is(
+    tmp_path: Path, version: int, go_log: GoLog
+) -> None:
     shutil.unpack_archive(KEPT / f"schema_{version}.tar.gz", tmp_path)
     folder = Folder(tmp_path / "ledger")
+    head = checkpoint(folder)
     with folder.open_store() as store:
         registry.publish(folder, store)
     assert scrub(folder) == []
     before = everything(folder.store_path)
     rebuild_folder(folder, 0)
     assert everything(folder.store_path) == before and scrub(folder) == []
+    go_log.follows(head, folder)
 
 
 def test_by_command(world: Any) -> None:

@@ -1,5 +1,4 @@
-"""Go's note and tlog read what a ledger publishes, its proofs, its receipts and its witnesses; and
-refuse what is spoilt.
+"""Go's note and tlog read what a ledger publishes, its proofs, receipts and witnesses, and refuse what is spoilt.
 
 The other tests of ledgers that were migrated, restored or made again ask Go as well, whether the log only grew.
 """

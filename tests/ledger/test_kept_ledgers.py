@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from go_log import GoLog
 
 from amos.crypto import public_key
 from amos.protocol.answer import DUPLICATE
@@ -101,25 +102,31 @@ def test_its_statements_verify(folder: Folder) -> None:
     assert len(amounts) == 3 and sum(amounts) == 10**9
 
 
-def test_what_it_receipted_gets_the_same_receipt(folder: Folder) -> None:
+def test_what_it_receipted_gets_the_same_receipt(folder: Folder, go_log: GoLog) -> None:
     ledger = Ledger(folder)
     segments = usage_of(folder)
     assert len(segments) == SEGMENTS
+    receipts: list[tuple[bytes, bytes]] = []
     for segment in segments:
         device_id = parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX).kid
         (reply,) = ledger.take([Message.of(device_topic("cafe", device_id, USAGE), wrap(segment))], 1_796_000_000)
-        assert reply.answer.verdict == DUPLICATE
+        assert reply.answer.verdict == DUPLICATE and reply.answer.receipt is not None
+        receipts.append((reply.answer.receipt, segment))
         with folder.open_store() as store:
             assert reply.answer.receipt == store.chain.receipted(device_id, reply.answer.sequence)[1]
     ledger.close()
+    for receipt, segment in receipts:
+        go_log.receipted(folder, receipt, segment)
 
 
-def test_its_log_goes_on(folder: Folder) -> None:
+def test_its_log_goes_on(folder: Folder, go_log: GoLog) -> None:
+    before = (folder.public / "checkpoint").read_bytes()
     with folder.open_store() as store:
         size, old_root = store.size(), store.root()
         store.append([b"one more"])
         head = registry.publish(folder, store)
         assert (head.size, store.root(size)) == (size + 1, old_root)
+    go_log.follows(before, folder, head.size)
 
 
 def tables(folder: Folder) -> dict[str, list[tuple[str, str]]]:
@@ -168,7 +175,9 @@ def test_anchors_from_before_the_migration_are_not_judged_and_later_ones_are(old
         assert later is not None and not later.issued
 
 
-def test_a_migration_that_is_killed_leaves_the_old_file(older: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_migration_that_is_killed_leaves_the_old_file(
+    older: Folder, monkeypatch: pytest.MonkeyPatch, go_log: GoLog
+) -> None:
     def die(_usage: object) -> None:
         raise OSError("killed")
 
@@ -179,8 +188,11 @@ def test_a_migration_that_is_killed_leaves_the_old_file(older: Folder, monkeypat
     connection = sqlite3.connect(older.path / "ledger.sqlite")
     assert connection.execute("SELECT schema_version FROM ledger").fetchone() == (2,)
     connection.close()
+    before = (older.public / "checkpoint").read_bytes()
     with older.open_store() as store:
         assert store.totals().accepted == SEGMENTS
+        registry.publish(older, store)
+    go_log.follows(before, older)
 
 
 def test_play_before_the_enrolment_takes_of_the_devices_time_from_version_4_on(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def remove_bundles(world: Any, seen: Seen) -> None:
 @pytest.mark.parametrize(
     ("harm", "told"),
     [
-        (forget_a_segment, "a receipt for leaf"),
+        (forget_a_segment, "a receipt (for leaf|of another history)"),
         (count_twice, "twice"),
         (count_too_much, "counted of the stems"),
         (count_too_much_of_a_device, "counted of the devices"),

@@ -324,6 +324,25 @@ def test_it_is_rebuilt_and_recovered_with_all_keys_and_with_the_last_alone(world
     assert Folder(bare).line.keys == folder.line.keys, "told by what is published"
 
 
+@pytest.mark.parametrize("rotations", [0, 1])
+def test_a_key_that_never_came_into_force_is_in_nobodys_way(world: Any, tmp_path: Path, rotations: int) -> None:
+    """A run that broke off left its file, and then the store was lost."""
+    played(world)
+    for _ in range(rotations):
+        again(world)
+    keys = world.folder.line.keys
+    world.folder.make_next_seed()
+    world.ledger.close()
+    mirror = Path(shutil.copytree(world.folder.public, tmp_path / "mirror"))
+    (world.path / "ledger.sqlite").write_bytes(b"rotten" * 1000)
+    assert Folder(world.path).line.keys == keys
+    rebuild_folder(Folder(world.path), NOON * 1000)
+    assert scrub(Folder(world.path)) == []
+    (world.path / "ledger.sqlite").unlink()
+    recovery.recover(Folder(world.path, recovered=True), [str(mirror)])
+    assert Folder(world.path).line.keys == keys and scrub(Folder(world.path)) == []
+
+
 def test_recovery_wants_the_key_in_force(world: Any, tmp_path: Path) -> None:
     played(world)
     rotate(world)

@@ -22,7 +22,7 @@ from storage_faults import OPERATIONS, calls, run
 from amos_ledger.errors import LedgerError
 from amos_ledger.store.database import Database
 
-SAMPLE = 24
+SAMPLE = 16
 SHARDS = 8
 CHECKPOINT = "public/checkpoint"
 

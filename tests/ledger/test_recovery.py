@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from go_log import GoLog
 from settled_world import World as SettledWorld
 from settled_world import play_november, unix_s
 
@@ -103,7 +104,9 @@ LOCAL_COLUMNS = {"receipt", "head_size", "received_unix_s", "message_sha256", "c
 
 
 @pytest.mark.parametrize("kind", ["folder", "url"])
-def test_any_mirror_is_a_full_back_up(settled: SettledWorld, mirror: Path, web: Served, kind: str) -> None:
+def test_any_mirror_is_a_full_back_up(
+    settled: SettledWorld, mirror: Path, web: Served, kind: str, go_log: GoLog
+) -> None:
     before, signed = tables(settled.folder), (settled.folder.public / "checkpoint").read_bytes()
     folder = forget(settled)
     recovered = recover(folder, [str(mirror) if kind == "folder" else web.url])
@@ -116,10 +119,11 @@ def test_any_mirror_is_a_full_back_up(settled: SettledWorld, mirror: Path, web: 
         assert path.read_bytes() == (mirror / "statements" / "2026-11" / path.name).read_bytes()
     assert settled.verify().amount_micro
     settled.play(0, [(2, 700)], unix_s(2026, 12, 4), unix_s(2026, 12, 4))  # and it goes on
+    go_log.follows(signed, folder)
 
 
 def test_what_a_back_up_lacks_comes_from_the_mirror_and_resends_are_duplicates(
-    settled: SettledWorld, tmp_path: Path
+    settled: SettledWorld, tmp_path: Path, go_log: GoLog
 ) -> None:
     yesterday = Path(shutil.copytree(settled.path, tmp_path / "yesterday"))
     segment = settled.players[1].play([(2, 900)], unix_s(2026, 12, 5))
@@ -134,10 +138,12 @@ def test_what_a_back_up_lacks_comes_from_the_mirror_and_resends_are_duplicates(
     assert settled.send(1, segment, unix_s(2026, 12, 6)) == [DUPLICATE]
     assert not list(settled.folder.ahead.iterdir())
     assert (settled.path / "ledger.sqlite.before-recovery").exists()
+    for copy in (yesterday / "public", mirror):
+        go_log.follows((copy / "checkpoint").read_bytes(), settled.folder)
 
 
 def test_the_highest_of_several_is_taken_and_spoilt_bundles_come_from_the_others(
-    settled: SettledWorld, mirror: Path, tmp_path: Path
+    settled: SettledWorld, mirror: Path, tmp_path: Path, go_log: GoLog
 ) -> None:
     settled.play(0, [(1, 5_000)], unix_s(2026, 12, 3), unix_s(2026, 12, 3))
     later = settled.copy(tmp_path / "later")
@@ -153,6 +159,8 @@ def test_the_highest_of_several_is_taken_and_spoilt_bundles_come_from_the_others
         recover(folder, [str(mirror), str(later)])
     recovered = recover(folder, [str(mirror), str(later), str(also_later)])
     assert recovered.entries == size
+    for copy in (mirror, later, also_later):
+        go_log.follows((copy / "checkpoint").read_bytes(), folder)
 
 
 def test_a_forged_or_foreign_mirror_is_none(settled: SettledWorld, mirror: Path, tmp_path: Path) -> None:
@@ -174,7 +182,7 @@ def test_a_forged_or_foreign_mirror_is_none(settled: SettledWorld, mirror: Path,
 
 
 def test_a_web_server_that_stumbles_is_asked_again_and_what_was_fetched_is_not(
-    settled: SettledWorld, web: Served, monkeypatch: pytest.MonkeyPatch
+    settled: SettledWorld, mirror: Path, web: Served, monkeypatch: pytest.MonkeyPatch, go_log: GoLog
 ) -> None:
     folder = forget(settled)
     web.unwell = 2
@@ -186,6 +194,7 @@ def test_a_web_server_that_stumbles_is_asked_again_and_what_was_fetched_is_not(
     recover(folder, [web.url])
     assert sum("/tile/entries/" in name for name in web.asked) == 1
     assert not (settled.path / "recovering").exists()
+    go_log.follows((mirror / "checkpoint").read_bytes(), folder)
 
 
 def test_two_histories_are_told_apart(settled: SettledWorld, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
+from go_log import GoLog, GoRefuses
 from paho.mqtt.enums import CallbackAPIVersion
 from patience import wait_until
 
@@ -128,8 +129,12 @@ def test_the_broker_keeps_the_head_and_the_ledger_asks_it_before_it_signs(
 ) -> None:
     device, copy, segments = yesterday
     running = serve(world.folder)
-    client.client.publish(device.topic(), wrap(segments[1]), 1)
-    wait_until(lambda: any(answer.receipt for answer in client.answers(device)), "a receipt")
+
+    def receipted() -> bool:
+        client.client.publish(device.topic(), wrap(segments[1]), 1)  # again: before the ledger listens it is lost
+        return any(answer.receipt for answer in client.answers(device))
+
+    wait_until(receipted, "a receipt", 0.5)
     running.close()
     signed = head_of(world.folder)
     assert client.of(topics.CHECKPOINT)[-1] == signed, "the last head is shown when the ledger ends"
@@ -191,7 +196,7 @@ def word(world: Any, kept_size: int, lost: Any, **changes: Any) -> bytes:
 
 
 def test_what_no_mirror_has_is_given_up_and_comes_from_couriers(
-    world: Any, yesterday: Any, serve: Callable[[Folder], Running], client: Client
+    world: Any, yesterday: Any, serve: Callable[[Folder], Running], client: Client, go_log: GoLog
 ) -> None:
     """Receipts then differ, and nothing that was played is missing; the player's next segment is accepted."""
     device, copy, segments = yesterday
@@ -239,6 +244,10 @@ def test_what_no_mirror_has_is_given_up_and_comes_from_couriers(
     (again.path / "ledger.sqlite").unlink()
     whole = recover(Folder(world.path, recovered=True), [str(world.path.parent / "later")])
     assert whole.entries == opened(again, head_of(again)).size
+    go_log.follows((copy / "public" / "checkpoint").read_bytes(), again)
+    go_log.follows((world.path.parent / "later" / "checkpoint").read_bytes(), again, whole.entries)
+    with pytest.raises(GoRefuses, match="two histories"):
+        go_log.follows(signed, again)  # it was given up, and everybody can see that
 
 
 def test_a_command_that_signs_asks_mirrors_and_broker(world: Any, yesterday: Any, client: Client, broker: Any) -> None:

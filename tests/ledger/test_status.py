@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from go_log import GoLog
 from typer.testing import CliRunner, Result
 
+from amos_ledger import registry
 from amos_ledger.cli import app
+from amos_ledger.folder import Folder
 from amos_ledger.store.schema import SCHEMA_VERSION
 
 DAY_S = 86_400
@@ -102,11 +105,16 @@ def test_a_disk_that_takes_no_writes_any_more_is_read_with_what_was_last_written
         assert facts_of(world.path)["accepted"] == 1
 
 
-def test_an_older_schema_is_brought_to_the_present_one(tmp_path: Path) -> None:
+def test_an_older_schema_is_brought_to_the_present_one(tmp_path: Path, go_log: GoLog) -> None:
     shutil.unpack_archive(Path(__file__).parent / "kept" / "schema_3.tar.gz", tmp_path)
+    before = (tmp_path / "ledger" / "public" / "checkpoint").read_bytes()
     assert len(facts_of(tmp_path / "ledger")["devices"]) == 2
     with sqlite3.connect(tmp_path / "ledger" / "ledger.sqlite") as database:
         assert database.execute("SELECT schema_version FROM ledger").fetchone() == (SCHEMA_VERSION,)
+    folder = Folder(tmp_path / "ledger")
+    with folder.open_store() as store:
+        registry.publish(folder, store)
+    go_log.follows(before, folder)
 
 
 def test_an_unknown_schema_is_refused_and_stays(world: Any) -> None:

@@ -21,6 +21,7 @@ from amos_ledger.errors import NoProof
 from amos_ledger.folder import Folder
 from amos_ledger.ledger import Ledger
 from amos_ledger.proving import prove
+from amos_ledger.rotating import rotate_ledger
 from amos_ledger.witnesses import cosign
 from amos_tools.cli import app
 
@@ -257,3 +258,22 @@ def test_groups_of_groups_and_no_witness_at_all(witnesses: Witnesses) -> None:
     )
     assert rule.satisfied({"ada", "cyd"}) and not rule.satisfied({"ada", "ben"}) and not rule.satisfied(set())
     assert read_policy(b"quorum none\n").satisfied(set())
+
+
+def test_witnesses_that_know_the_old_key_go_on_until_the_transition_ends(world: Any, witnesses: Witnesses) -> None:
+    policy = read_policy(witnesses.policy(*TWO_OF_THREE))
+    device = world.device()
+    world.take(device, device.seal())
+    with world.folder.open_store() as store:
+        assert cosign(world.folder, store, policy).enough
+    world.ledger.close()
+    rotate_ledger(world.folder, 86_400, 1)
+    world.take(device, device.seal())
+    with world.folder.open_store() as store:
+        found = cosign(world.folder, store, policy)
+    assert found.enough and not found.failures
+    world.ledger.close()
+    rotate_ledger(world.folder, 0, 2)
+    with world.folder.open_store() as store:
+        refused = cosign(world.folder, store, policy)
+    assert not refused.enough and len(refused.failures) == 3, "they were not told the key in force"

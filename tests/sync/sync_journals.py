@@ -9,6 +9,7 @@ from array import array
 
 from amos import crypto
 from amos.edges.blob_memory import MemoryFolder
+from amos.ledger_keys import LedgerKeys
 from amos.packs.intake import PackIntake
 from amos.packs.store import PackStore
 from amos.protocol.anchor import open_anchor
@@ -72,7 +73,8 @@ class FakePlayer:
         self.segments = dict(enumerate(segments, 1))
         self.next_sequence = len(segments) + 1
         self.last_receipted = 0
-        self.ledger_key = ledger_key
+        self.keys = LedgerKeys(ledger_key)
+        self.older = False  # as a player of 0.1.0, which knows no rotation
         self.refused = 0
         self.clock = CLOCK_UNKNOWN
         self.nonces: list = []
@@ -130,6 +132,15 @@ class FakePlayer:
             raise
         self.last_receipted = sequence
         self.segments = {number: data for number, data in self.segments.items() if number > sequence}
+
+    @property
+    def ledger_key(self) -> bytes:
+        return self.keys.key
+
+    def take_rotation(self, data: bytes) -> None:
+        if self.older:
+            raise ProofError("expected a known kind of at most 0 bytes")
+        self.keys.take(data, crypto.verify)
 
     def take_opt_outs(self, data: bytes) -> None:
         if not data.startswith(b"good"):

@@ -54,6 +54,8 @@ class FakeLedger:
         self.verdicts: Counter[int] = Counter()
         self.message_bytes = 0
         self.forge: Callable[[bytes], bytes] | None = None  # what it says in place of an anchor
+        self.said: Callable[[Answer], list[Answer]] = lambda answer: [answer]
+        self.dated: Callable[[bytes], list[bytes]] = lambda anchor: [anchor]
         self.mute = False  # answers are counted and lost on the way
         self._judge = judge
         self._leaves = [leaf_hash(b"genesis")]
@@ -87,13 +89,15 @@ class FakeLedger:
         if answer is not None:
             self.verdicts[answer.verdict] += 1
             if not self.mute:
-                client.publish(topics.device_topic(site, device, topics.RECEIPT), answer.encode(), qos=1)
+                for said in self.said(answer):
+                    client.publish(topics.device_topic(site, device, topics.RECEIPT), said.encode(), qos=1)
 
     def _date(self, client: paho.Client, site: str, device: bytes, nonce: bytes) -> None:
         anchor = Anchor(version=1, device_id=device, nonce=nonce, unix_ms=time.time_ns() // 1_000_000)
         payload = sign_anchor(anchor, crypto.key_id(LEDGER_KEY), lambda message: crypto.sign(LEDGER_SEED, message))
         payload = self.forge(payload) if self.forge else payload
-        client.publish(topics.device_topic(site, device, topics.ANCHOR), payload, qos=1)
+        for said in self.dated(payload):
+            client.publish(topics.device_topic(site, device, topics.ANCHOR), said, qos=1)
 
     def _answer(self, device: bytes, payload: bytes) -> Answer | None:
         digest = hashlib.sha256(payload).digest()

@@ -44,6 +44,13 @@ def grow(size: int, leaf_hashes: Iterable[bytes], read: Read) -> Iterator[tuple[
         fresh[level, index] = result
 
 
+def peaks(size: int) -> Iterator[tuple[int, int]]:
+    """(level, index) of the complete subtrees side by side that make up a tree of `size` leaves, the highest first."""
+    for level in reversed(range(size.bit_length())):
+        if size >> level & 1:
+            yield level, (size >> level) - 1
+
+
 def completed(first: int, end: int) -> Iterator[tuple[int, int]]:
     """(level, index) of each subtree that leaves [first, end) complete, in stored order."""
     for leaf in range(first, end):

@@ -60,9 +60,9 @@ class Anchors:
         """The ledger's clock shows `now_ms`, and was seen to be set back or not seen at all before, or goes on."""
         sql = (
             "UPDATE ledger SET clock_epoch = clock_epoch + ?3, clock_ms = ?1"
-            " WHERE ?3 OR clock_ms NOT BETWEEN ?1 - ?2 AND ?1 + ?2"
+            " WHERE ?3 = 1 OR clock_ms NOT BETWEEN ?1 - ?2 AND ?1 + ?2"
         )
-        self._database.run(sql, (now_ms, CLOCK_BACK_MS, begins_epoch))
+        self._database.run(sql, (now_ms, CLOCK_BACK_MS, int(begins_epoch)))
 
     def issued_within(self, device_id: bytes, since_ms: int, until_ms: int) -> int:
         """How many anchors of the device are of these moments."""
@@ -103,7 +103,8 @@ class Anchors:
 
     def forget(self, now_ms: int) -> None:
         """Judge no anchor from before this moment: some may have been signed that are not remembered."""
-        self._database.run("UPDATE ledger SET anchors_since_ms = max(anchors_since_ms, ?)", (now_ms,))
+        sql = "UPDATE ledger SET anchors_since_ms = ? WHERE anchors_since_ms < ?"
+        self._database.run(sql, (now_ms, now_ms))
 
     def use(self, device_id: bytes, unix_ms: int, boot: int, own_ms: int | None) -> None:
         """Note the boot in which an anchor was used first, and the moment of the player's clock that it was there."""
@@ -150,7 +151,7 @@ class Anchors:
 
     def sign_head(self, size: int, root: bytes) -> None:
         """Receipts are given for this tree."""
-        self._database.run("INSERT OR IGNORE INTO head VALUES (?, ?)", (size, root))
+        self._database.run("INSERT INTO head VALUES (?, ?) ON CONFLICT DO NOTHING", (size, root))
 
     def heads(self) -> list[tuple[int, bytes]]:
         """(size, root) of the trees for which receipts were given."""

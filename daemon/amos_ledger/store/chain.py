@@ -1,5 +1,6 @@
 """Devices and their chains of segments in the database: accepted, held, and kept as evidence."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from amos.protocol.answer import GAP
@@ -8,6 +9,7 @@ from amos.protocol.handover import key_id
 from amos.protocol.segment import Usage
 from amos_ledger.intake.reading import Reading
 from amos_ledger.limits import EVIDENCE_SEGMENTS_MAX, PAYLOADS_CACHED_MAX
+from amos_ledger.log.leaf import Leaf
 from amos_ledger.records import (
     Accepted,
     DatedPlay,
@@ -21,11 +23,17 @@ from amos_ledger.records import (
     severed,
 )
 from amos_ledger.store.anchors import Anchors
-from amos_ledger.store.database import Database, Row
+from amos_ledger.store.database import Database, Row, greater, marks
 from amos_ledger.store.entries import Log
 from amos_ledger.store.sessions import Sessions
 
+LOCKED_AT_ONCE = 256
+"""Devices that one statement locks: a batch is of no more."""
+
 _SEALED = "sequence, sha256, previous, boot, session, first_frame, end_frame, leaf_index, sounding"
+_LEAF_COLUMN = 4
+"""Of the table `usage`."""
+
 _HELD = "segment, site, message_sha256, received_unix_s"
 
 
@@ -41,6 +49,14 @@ class Chain:
         self.anchors = Anchors(database)
 
     # Devices.
+
+    def lock(self, device_ids: Iterable[bytes]) -> None:
+        """Let nobody else change what is kept of these devices until the transaction ends."""
+        wanted = sorted(set(device_ids))
+        for start in range(0, len(wanted), LOCKED_AT_ONCE):
+            part = wanted[start : start + LOCKED_AT_ONCE]
+            sql = f"SELECT device_id FROM device WHERE device_id IN ({marks(len(part))}) ORDER BY device_id"
+            self._database.locked(sql, part)
 
     def device(self, device_id: bytes) -> Device | None:
         """The enrolled device, or None."""
@@ -81,14 +97,14 @@ class Chain:
             "INSERT INTO device VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, NULL, ?, 0)"
             " ON CONFLICT (device_id) DO UPDATE SET"
             " leaf_index = excluded.leaf_index, site = excluded.site, name = excluded.name, tier = excluded.tier,"
-            " voices = max(voices, excluded.voices), enrolled_unix_s = excluded.enrolled_unix_s,"
-            " predecessor = coalesce(excluded.predecessor, predecessor)"
+            f" voices = {greater('device.voices', 'excluded.voices')}, enrolled_unix_s = excluded.enrolled_unix_s,"
+            " predecessor = coalesce(excluded.predecessor, device.predecessor)"
         )
         facts = (enrolment.site, enrolment.name, enrolment.tier, enrolment.voices, enrolment.unix_s)
         row = (enrolment.device_id, leaf_index, *facts, enrolment.predecessor, enrolment.unix_s)
         self._database.run(sql, row)
         keys = [(enrolment.device_id, number, *key) for number, key in enumerate(enrolment.keys, 1)]
-        self._database.run_many("INSERT OR IGNORE INTO device_key VALUES (?, ?, ?, ?)", keys)
+        self._database.run_many("INSERT INTO device_key VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", keys)
         if enrolment.predecessor is not None:
             sql = "UPDATE device SET retired_unix_s = ? WHERE device_id = ? AND retired_unix_s IS NULL"
             self._database.run(sql, (enrolment.unix_s, enrolment.predecessor))
@@ -182,15 +198,17 @@ class Chain:
             accepted.leaf_index,
             *(usage.boot, usage.session, usage.first_frame, usage.end_frame, usage.played_frames()),
         )
-        place = (accepted.period, accepted.late, accepted.received_s, reading.site, reading.message_sha256, None)
+        place = (accepted.period, int(accepted.late), accepted.received_s, reading.site, reading.message_sha256, None)
         sound = usage.pcm_sha256 if len(usage.stems) and any(usage.pcm_sha256) else None
         times = (accepted.epoch, *(accepted.dated_ms or (None, None)))
-        row = (usage.device_id, *sealed, *place, None, accepted.sounding, sound, *times)
+        row = [usage.device_id, *sealed, *place, None, accepted.sounding, sound, *times]
+        if isinstance(accepted.leaf_index, Leaf):
+            accepted.leaf_index.fill(row, _LEAF_COLUMN)
         last = self._last(usage.device_id)
         if accepted.epoch is not None and accepted.dated_ms is not None:
             dated = DatedPlay(usage.sequence, usage.boot, *accepted.dated_ms)
             self.anchors.note_dated(usage.device_id, accepted.epoch, dated)
-        self._database.later(f"INSERT INTO usage VALUES ({', '.join('?' * len(row))})", row)
+        self._database.later(f"INSERT INTO usage VALUES ({marks(len(row))})", row)
         if last is None or usage.sequence > last.sequence:
             number, sha256, previous, leaf_index, boot, session, first_frame, end_frame, _played = sealed
             facts = (number, sha256, previous, boot, session, first_frame, end_frame, leaf_index, accepted.sounding)
@@ -204,7 +222,7 @@ class Chain:
     def move(self, usage: Usage, period: str, late: bool) -> None:
         """The accepted segment accrues to this period."""
         sql = "UPDATE usage SET period = ?, late = ? WHERE device_id = ? AND sequence = ?"
-        self._database.run(sql, (period, late, usage.device_id, usage.sequence))
+        self._database.run(sql, (period, int(late), usage.device_id, usage.sequence))
 
     def payload(self, sealed: Sealed) -> Usage:
         """What an accepted segment says, from the log. A device's next segment asks for its last one, so the latest of
@@ -252,7 +270,7 @@ class Chain:
 
     def declare_lost(self, usage: Usage) -> None:
         """Note the range that the segment declares lost."""
-        sql = "INSERT OR IGNORE INTO lost VALUES (?, ?, ?, ?)"
+        sql = "INSERT INTO lost VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
         self._database.run(sql, (usage.device_id, usage.lost_first, usage.lost_last, usage.sequence))
 
     def take_back_loss(self, device_id: bytes, declared_by: int) -> None:
@@ -261,7 +279,8 @@ class Chain:
 
     def note_loss(self, device_id: bytes, first: int, last: int) -> None:
         """Note a range that the operator declares lost: no segment does."""
-        self._database.run("INSERT OR IGNORE INTO lost VALUES (?, ?, ?, 0)", (device_id, first, last))
+        sql = "INSERT INTO lost VALUES (?, ?, ?, 0) ON CONFLICT DO NOTHING"
+        self._database.run(sql, (device_id, first, last))
 
     def lost(self, device_id: bytes) -> tuple[tuple[int, int], ...]:
         """Ranges (first, last) of sequence numbers that the device declared lost."""
@@ -278,7 +297,8 @@ class Chain:
         `missing` is the sequence number it waits for, None when it waits for its pack.
         """
         row = (usage.device_id, usage.sequence, reading.sha256, reading.segment, reading.site, reading.message_sha256)
-        sql = "INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        self.release(usage.device_id, usage.sequence)
+        sql = f"INSERT INTO held VALUES ({marks(10)})"
         self._database.run(sql, (*row, verdict, missing or 0, usage.pack, received_s))
 
     def release(self, device_id: bytes, sequence: int) -> None:
@@ -315,9 +335,10 @@ class Chain:
         """Every held segment, by device."""
         sql = (
             "SELECT device_id, name, device.site, sequence, verdict, waits_for, pack, received_unix_s"
-            " FROM held JOIN device USING (device_id) ORDER BY name, device_id, sequence"
+            " FROM held JOIN device USING (device_id)"
         )
-        return [Waiting(*row) for row in self._database.rows(sql)]
+        waiting = [Waiting(*row) for row in self._database.rows(sql)]
+        return sorted(waiting, key=lambda item: (item.name, item.device_id, item.sequence))
 
     # Evidence.
 
@@ -325,12 +346,13 @@ class Chain:
         """Keep the segment unless it is kept already; False when the device's evidence is full."""
         assert reading.device_id is not None
         row = self._database.one(
-            "SELECT count(*), max(sha256 = ?) FROM evidence WHERE device_id = ?", (reading.sha256, reading.device_id)
+            "SELECT count(*), count(*) FILTER (WHERE sha256 = ?) FROM evidence WHERE device_id = ?",
+            (reading.sha256, reading.device_id),
         )
         if row and row[0] >= EVIDENCE_SEGMENTS_MAX and not row[1]:
             return False
         about = (reading.device_id, reading.sha256, sequence, reading.segment)
         values = (*about, decided.verdict, decided.detail, received_s, decided.finding)
         row = (*values, reading.site, reading.message_sha256)
-        self._database.run("INSERT OR IGNORE INTO evidence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._database.run(f"INSERT INTO evidence VALUES ({marks(10)}) ON CONFLICT DO NOTHING", row)
         return True

@@ -5,13 +5,14 @@ carried from the one to the other.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from amos.protocol.document import CATALOGUE, MANIFEST
 from amos_ledger.store.database import Database, Row
+from amos_ledger.store.place import Place
 
 COUNTING: dict[str, str] = {
     "ledger": "schema_version, origin, public_key",
+    "log_head": "size",
     "entry": "leaf_index, bytes",
     "node": "position, hash",
     "device": (
@@ -57,11 +58,11 @@ NOT_LOGGED_LOSS = (
 
 
 class Comparison:
-    """`database` with the live store of `path` beside it. Reads of both belong into one `snapshot`."""
+    """`database` with the live store at `place` beside it. Reads of both belong into one `snapshot`."""
 
-    def __init__(self, database: Database, path: Path) -> None:
+    def __init__(self, database: Database, place: Place) -> None:
         self._database = database
-        database.run("ATTACH ? AS live", (f"{path.absolute().as_uri()}?mode=rw",))
+        place.attach(database)
 
     def size(self) -> int:
         """Count of the live log's entries."""
@@ -106,16 +107,18 @@ class Comparison:
         logged = "device_id, first, last FROM {0}.lost WHERE NOT " + NOT_LOGGED_LOSS
         main, live = (f"SELECT {logged.format(name)}" for name in ("main", "live"))
         plain = "SELECT device_id, first, last FROM {0}.lost"
-        sql = f"SELECT * FROM ({main} EXCEPT {plain.format('live')}) UNION SELECT * FROM ({live} EXCEPT {main}) LIMIT 4"
+        missing, surplus = f"({main} EXCEPT {plain.format('live')}) AS missing", f"({live} EXCEPT {main}) AS surplus"
+        sql = f"SELECT * FROM {missing} UNION SELECT * FROM {surplus} LIMIT 4"
         return self._database.rows(sql)
 
     def carry(self, table: str) -> int:
         """Copy what the log does not give; how many rows."""
         if table == "lost":
-            sql = f"INSERT OR IGNORE INTO lost SELECT * FROM live.lost WHERE {NOT_LOGGED_LOSS.format('live')}"
+            kept = f"SELECT * FROM live.lost WHERE {NOT_LOGGED_LOSS.format('live')}"
+            sql = f"INSERT INTO main.lost {kept} ON CONFLICT DO NOTHING"
         elif table == "held":
             sql = (
-                "INSERT INTO held SELECT * FROM live.held WHERE NOT EXISTS ("
+                "INSERT INTO main.held SELECT * FROM live.held WHERE NOT EXISTS ("
                 "SELECT 1 FROM main.usage WHERE usage.device_id = held.device_id AND usage.sequence = held.sequence)"
             )
         else:

@@ -1,21 +1,21 @@
-"""The SQLite file under the store: connection, transactions, and nothing about what is in it.
+"""The database under the store: transactions, rows that wait, and nothing about what is in it.
 
 Inside a transaction, rows may wait (`later`) to be written together with others of their statement, and what was read
 may be remembered (`remembered`). Neither shows: any other read or write first writes what waits, and any other write
 forgets what is remembered, as does the transaction's end. So only `later` and `remembered` have to agree with each
 other: whoever lets a row wait notes what it changes of what is remembered.
 
-Contract: WAL with `synchronous=FULL`. When `transaction` ends without an error, everything in it survives a power cut;
-when it ends otherwise, nothing of it happened. `sqlite3.Error` passes through: what it means depends on the caller.
+Contract: when `transaction` ends without an error, everything in it survives a power cut; when it ends otherwise,
+nothing of it happened. The errors of `failures.py` pass through. Statements are the same for every database: `?` and
+`?1` stand for values, of which bytes come back as bytes; the types are those of `schema.py`.
 """
 
-import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, TypeVar
 
-from amos.edges.private_host import claim_private
+from amos_ledger.store.failures import DATABASE_ERRORS
 
 WAIT_S = 10.0
 """How long a transaction waits for another process's: the longest of ours is a batch or a closing, well below."""
@@ -24,60 +24,95 @@ Row = tuple[Any, ...]
 Found = TypeVar("Found")
 
 
-class Database:
-    """An open SQLite file. Not shared between threads; any number of processes may have it open."""
+class Database(ABC):
+    """An open database. Not shared between threads; any number of processes may have it open."""
 
-    def __init__(self, path: Path, create: bool = False, read_only: bool = False) -> None:
+    def __init__(self) -> None:
         self._depth = 0
         self._waiting: dict[str, list[Sequence[object]]] = {}
         self._gathered: dict[Callable[[dict[Any, Any]], None], dict[Any, Any]] = {}
         self._memory: dict[Hashable, Any] = {}
-        if read_only:
-            self._connection = _connected_to_read(path)
-            return
-        mode = "rwc" if create else "rw"  # a file that is gone must not come back empty
-        if create:
-            claim_private(path)  # what SQLite puts beside it takes its mode
-        uri = f"{path.absolute().as_uri()}?mode={mode}"
-        self._connection = sqlite3.connect(uri, uri=True, timeout=WAIT_S, isolation_level=None)
-        try:
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
-        except sqlite3.Error:
-            self._connection.close()
-            raise
 
+    # What each database does in its own way.
+
+    @abstractmethod
     def close(self) -> None:
-        """Close the file; an open transaction is rolled back."""
-        self._connection.close()
+        """Close it; an open transaction is rolled back."""
+
+    @abstractmethod
+    def has_table(self, name: str) -> bool:
+        """Whether there is a table of this name."""
+
+    @abstractmethod
+    def locked(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
+        """The rows, which no other process changes or locks before this transaction ends. What waits is not written."""
+
+    @abstractmethod
+    def clock_ms(self) -> int | None:
+        """The Unix time in milliseconds by the database's own clock; None where that is this machine's."""
+
+    @abstractmethod
+    def _begin(self, writes: bool) -> None: ...
+
+    @abstractmethod
+    def _commit(self) -> None: ...
+
+    @abstractmethod
+    def _roll_back(self) -> None: ...
+
+    @abstractmethod
+    def _fetch(self, sql: str, values: Sequence[object]) -> list[Row]: ...
+
+    @abstractmethod
+    def _fetch_one(self, sql: str, values: Sequence[object]) -> Row | None: ...
+
+    @abstractmethod
+    def _fetch_each(self, sql: str, values: Sequence[object]) -> Iterator[Row]: ...
+
+    @abstractmethod
+    def _execute(self, sql: str, values: Sequence[object]) -> int: ...
+
+    @abstractmethod
+    def _execute_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None: ...
+
+    @abstractmethod
+    def _define(self, statement: str) -> None:
+        """Execute a statement of a script, which may name types as `schema.py` does."""
+
+    # Transactions.
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether one is open."""
+        return self._depth > 0
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything inside happens, durably, or nothing. Inside another transaction it is a part of that one."""
-        with self._bracket("BEGIN IMMEDIATE"):
+        with self._bracket(True):
             yield
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Reads inside see one state, whatever other processes write meanwhile."""
-        with self._bracket("BEGIN"):
+        with self._bracket(False):
             yield
 
     @contextmanager
-    def _bracket(self, begin: str) -> Iterator[None]:
+    def _bracket(self, writes: bool) -> Iterator[None]:
         if not self._depth:
             self._forget()
-            self._connection.execute(begin)
+            self._begin(writes)
         self._depth += 1
         try:
             yield
             if self._depth == 1:
                 self.write_waiting()
-                self._connection.execute("COMMIT")
+                self._commit()
         except BaseException:
             if self._depth == 1:
-                with suppress(sqlite3.Error):  # SQLite rolled back by itself, or the connection is of no use
-                    self._connection.execute("ROLLBACK")
+                with suppress(*DATABASE_ERRORS):  # it rolled back by itself, or the connection is of no use
+                    self._roll_back()
             raise
         finally:
             self._depth -= 1
@@ -89,13 +124,15 @@ class Database:
         self._gathered.clear()
         self._memory.clear()
 
+    # Rows that wait, and what is remembered.
+
     def later(self, sql: str, row: Sequence[object]) -> None:
         """Execute the statement for this row, after those of the same statement that wait, before anything else that
         the database is asked for. Statements that wait side by side must not depend on each other."""
         if self._depth:
             self._waiting.setdefault(sql, []).append(row)
         else:
-            self._connection.execute(sql, row)
+            self._execute(sql, row)
 
     def gathered(self, write: Callable[[dict[Any, Any]], None]) -> dict[Any, Any]:
         """What is gathered for `write`, which is called with it, and lets rows wait, when these are written."""
@@ -110,7 +147,7 @@ class Database:
         if self._waiting:
             waiting, self._waiting = self._waiting, {}
             for sql, rows in waiting.items():
-                self._connection.executemany(sql, rows)
+                self._execute_many(sql, rows)
 
     def remembered(self, key: Hashable, find: Callable[[], Found]) -> Found:
         """What `find` finds, or what was noted or found under `key` before in this transaction.
@@ -136,64 +173,60 @@ class Database:
 
     def first(self, sql: str, values: Sequence[object] = ()) -> Row | None:
         """As `one`, for `remembered`: without writing what waits."""
-        row: Row | None = self._connection.execute(sql, values).fetchone()
-        return row
+        return self._fetch_one(sql, values)
 
     def first_rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """As `rows`, for `remembered`."""
-        return self._connection.execute(sql, values).fetchall()
+        return self._fetch(sql, values)
+
+    # Statements.
 
     def run(self, sql: str, values: Sequence[object] = ()) -> int:
         """Execute one statement; the count of rows it changed."""
         self.write_waiting()
         self._memory.clear()
-        return self._connection.execute(sql, values).rowcount
+        return self._execute(sql, values)
 
     def run_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         """Execute one statement for each row."""
         self.write_waiting()
         self._memory.clear()
-        self._connection.executemany(sql, rows)
+        self._execute_many(sql, rows)
 
     def run_script(self, script: str) -> None:
-        """Execute statements one by one, inside the open transaction (`executescript` would commit it)."""
+        """Execute statements one by one, inside the open transaction."""
         self.write_waiting()
         self._memory.clear()
         for statement in script.split(";"):
             if statement.strip():
-                self._connection.execute(statement)
+                self._define(statement)
 
     def one(self, sql: str, values: Sequence[object] = ()) -> Row | None:
         """The first row, or None."""
         self.write_waiting()
-        row: Row | None = self._connection.execute(sql, values).fetchone()
-        return row
+        return self._fetch_one(sql, values)
 
     def rows(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """All rows."""
         self.write_waiting()
-        return self._connection.execute(sql, values).fetchall()
+        return self._fetch(sql, values)
 
     def each(self, sql: str, values: Sequence[object] = ()) -> Iterator[Row]:
         """Rows one by one."""
         self.write_waiting()
-        yield from self._connection.execute(sql, values)
+        yield from self._fetch_each(sql, values)
 
 
-def _connected_to_read(path: Path) -> sqlite3.Connection:
-    """A connection that writes nothing, not even beside the file, where nothing can be written."""
-    uri = path.absolute().as_uri()
-    connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=WAIT_S, isolation_level=None)
-    try:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError as error:
-        connection.close()
-        log = path.with_name(path.name + "-wal")
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or (log.exists() and log.stat().st_size):
-            raise
-        # SQLite wants a file beside it, to share it with who writes. There is nobody: the disk takes no writes.
-        return sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+def marks(count: int) -> str:
+    """As many places for values, as `IN (…)` and `VALUES (…)` want them."""
+    return ", ".join("?" * count)
+
+
+def greater(left: str, right: str) -> str:
+    """The greater of two expressions: databases do not agree on a name for it."""
+    return f"CASE WHEN {left} > {right} THEN {left} ELSE {right} END"
+
+
+def lesser(left: str, right: str) -> str:
+    """The lesser of two expressions."""
+    return f"CASE WHEN {left} < {right} THEN {left} ELSE {right} END"

@@ -36,18 +36,18 @@ class Documents:
 
     def keep_manifest(self, pack: bytes, data: bytes) -> bool:
         """Keep a verified manifest that the log names; whether it was not there before."""
-        return self._database.run("INSERT OR IGNORE INTO manifest VALUES (?, ?)", (pack, data)) == 1
+        return self._database.run("INSERT INTO manifest VALUES (?, ?) ON CONFLICT DO NOTHING", (pack, data)) == 1
 
     def keep_catalogue(self, serial: int, sha256: bytes, data: bytes) -> bool:
         """Keep a verified catalogue that the log names; whether it was not there before."""
-        sql = "INSERT OR IGNORE INTO catalogue VALUES (?, ?, ?)"
+        sql = "INSERT INTO catalogue VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
         return self._database.run(sql, (serial, sha256, data)) == 1
 
     def manifest(self, pack: bytes) -> Manifest | None:
         """The manifest whose bytes have this SHA-256, or None."""
         found = self._manifests.get(pack)
         if found is None:
-            row = self._database.one("SELECT bytes FROM manifest WHERE pack = ?", (pack,))
+            row = self._database.first("SELECT bytes FROM manifest WHERE pack = ?", (pack,))  # which never waits
             if row is None:
                 return None
             data = _sound("manifest", pack, row[0])

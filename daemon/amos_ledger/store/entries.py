@@ -1,7 +1,16 @@
-"""The append-only log in the database: entries, the tree's stored hashes, roots and proofs."""
+"""The append-only log in the database: entries, the tree's stored hashes, roots and proofs.
+
+Indexes are given under a lock of the row `log_head`, which is taken after the locks of devices and kept until the
+transaction ends: so indexes are given in the order in which transactions end. Intake takes it when it writes what it
+has decided, everybody else before they decide. What intake read and no device's lock guards (which periods are
+closed) is guarded by the number `decided` in that row: whoever changes such a thing adds to it, and a transaction that
+read another number before is undone, and taken again.
+"""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from amos.protocol.batch import batch_entry
 from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.errors import LocalError
 from amos.protocol.limits import SEGMENT_BYTES_MAX
@@ -9,8 +18,21 @@ from amos.protocol.merkle import leaf_hash
 from amos.protocol.segment import Usage
 from amos_ledger.errors import EntryDamaged
 from amos_ledger.log import tree
+from amos_ledger.log.leaf import Leaf
 from amos_ledger.log.tiles import ENTRY_BYTES_MAX
-from amos_ledger.store.database import Database, Row
+from amos_ledger.store.database import Database, Row, marks
+from amos_ledger.store.failures import Conflict
+
+READ_AT_ONCE = 256
+"""Entries read from the database by one statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The locked row: count of entries, and how often something was decided that intake rests on."""
+
+    size: int
+    decided: int
 
 
 class Log:
@@ -18,14 +40,46 @@ class Log:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._decided: int | None = None
+
+    def begin(self) -> None:
+        """A transaction begins that decides before it locks the head."""
+        row = self._database.first("SELECT decided FROM log_head")
+        assert row is not None
+        self._decided = row[0]
+
+    def lock(self) -> Head:
+        """Let nobody else append until the transaction ends. Raises `Conflict` when something was decided since
+        `begin`."""
+        return self._database.remembered("locked head", self._locked)
+
+    def _locked(self) -> Head:
+        head = Head(*self._database.locked("SELECT size, decided FROM log_head")[0])
+        if self._decided not in (None, head.decided):
+            raise Conflict("log_head: something was decided meanwhile that this rests on")
+        self._database.note("size", head.size)
+        return head
+
+    def end(self) -> None:
+        """The transaction has ended, however it did."""
+        self._decided = None
+
+    def decide(self) -> None:
+        """Note that something is decided that intake rests on beside a device: transactions that began before are to be
+        taken again."""
+        head = self.lock()
+        self._database.run("UPDATE log_head SET decided = decided + 1")
+        if self._decided is not None:
+            self._decided = head.decided + 1
 
     def size(self) -> int:
         """Count of entries."""
         return self._database.remembered("size", self._stored_size)
 
     def _stored_size(self) -> int:
-        row = self._database.first("SELECT max(leaf_index) FROM entry")
-        return 0 if row is None or row[0] is None else int(row[0]) + 1
+        row = self._database.first("SELECT size FROM log_head")
+        assert row is not None
+        return int(row[0])
 
     def append(self, entries: Sequence[bytes]) -> int:
         """Append in one transaction; the leaf index of the first. Raises `LocalError` beyond 65,535 bytes."""
@@ -33,18 +87,71 @@ class Log:
             if len(entry) > ENTRY_BYTES_MAX:
                 raise LocalError(f"entry: expected at most {ENTRY_BYTES_MAX} bytes, found {len(entry)}")
         with self._database.transaction():
-            first = self.size()
-            for index, entry in enumerate(entries, first):
-                self._database.later("INSERT INTO entry VALUES (?, ?)", (index, entry))
-            position = tree.stored_position(0, first)
-            for place, (level, index, value) in enumerate(
-                tree.grow(first, map(leaf_hash, entries), self.read), position
-            ):
-                self._database.later("INSERT INTO node VALUES (?, ?)", (place, value))
-                if not index & 1:  # its right sibling completes the subtree above, and asks for it
-                    self._database.note(("node", level, index), value)
-            self._database.note("size", first + len(entries))
+            self._database.write_waiting()  # what was decided before stands before it
+            return self._append(entries)
+
+    def append_later(self, received_unix_s: int, segment: bytes) -> Leaf:
+        """Append a segment that was received in that minute when the rows that wait are written, behind a batch entry
+        that says so where the last one does not."""
+        leaf = Leaf()
+        gathered = self._database.gathered(self._append_gathered)
+        gathered[len(gathered)] = received_unix_s, segment, leaf
+        return leaf
+
+    def _append_gathered(self, gathered: dict[int, tuple[int, bytes, Leaf]]) -> None:
+        self.lock()
+        last = self._database.remembered("batch", self._last_batch)
+        entries: list[bytes] = []
+        batches: list[tuple[int, int]] = []
+        places: list[tuple[Leaf, int]] = []
+        for received_unix_s, segment, leaf in gathered.values():
+            if last != received_unix_s:
+                batches.append((len(entries), received_unix_s))
+                entries.append(batch_entry(received_unix_s))
+                last = received_unix_s
+            places.append((leaf, len(entries)))
+            entries.append(segment)
+        first = self._append(entries)
+        for offset, unix_s in batches:
+            self.note_batch(first + offset, unix_s)
+        for leaf, offset in places:
+            leaf.give(first + offset)
+
+    def _last_batch(self) -> int | None:
+        row = self._database.first("SELECT unix_s FROM batch ORDER BY leaf_index DESC LIMIT 1")
+        return None if row is None else int(row[0])
+
+    def note_batch(self, index: int, received_unix_s: int) -> None:
+        """The entry at `index` says when what follows was received."""
+        self._database.later("INSERT INTO batch VALUES (?, ?)", (index, received_unix_s))
+        self._database.note("batch", received_unix_s)
+
+    def _append(self, entries: Sequence[bytes]) -> int:
+        head = self.lock()
+        first = head.size
+        self._read_peaks(first)
+        for index, entry in enumerate(entries, first):
+            self._database.later("INSERT INTO entry VALUES (?, ?)", (index, entry))
+        position = tree.stored_position(0, first)
+        for place, (level, index, value) in enumerate(tree.grow(first, map(leaf_hash, entries), self.read), position):
+            self._database.later("INSERT INTO node VALUES (?, ?)", (place, value))
+            if not index & 1:  # its right sibling completes the subtree above, and asks for it
+                self._database.note(("node", level, index), value)
+        size = first + len(entries)
+        self._database.later("UPDATE log_head SET size = ?", (size,))
+        self._database.note("size", size)
+        self._database.note("locked head", replace(head, size=size))
         return first
+
+    def _read_peaks(self, size: int) -> None:
+        """Read at once what growing a tree of `size` leaves may ask for: others wait for the head meanwhile. What is
+        missing is missed by `read`."""
+        places = {tree.stored_position(*peak): peak for peak in tree.peaks(size)}
+        unknown = [place for place, peak in places.items() if self._database.known(("node", *peak)) is None]
+        if unknown:
+            sql = f"SELECT position, hash FROM node WHERE position IN ({marks(len(unknown))})"
+            for place, value in self._database.first_rows(sql, unknown):
+                self._database.note(("node", *places[place]), bytes(value))
 
     def holds(self, entry: bytes) -> bool:
         """Whether these bytes are an entry. Reads the whole log: for what an operator brings."""
@@ -87,15 +194,24 @@ class Log:
     def entries(self, first: int, end: int) -> Iterator[tuple[int, bytes]]:
         """(leaf index, bytes) of leaves [first, end). Raises `EntryDamaged`."""
         sql = "SELECT leaf_index, bytes FROM entry WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index"
-        for index, entry in self._database.each(sql, (first, end)):
-            yield index, self._sound(index, bytes(entry))
+        for start in range(first, end, READ_AT_ONCE):
+            for index, entry in self._database.rows(sql, (start, min(start + READ_AT_ONCE, end))):
+                yield index, self._sound(index, bytes(entry))
 
-    def entry(self, index: int) -> bytes:
+    def entry(self, place: int | Leaf) -> bytes:
         """The entry at this leaf. Raises `EntryDamaged`, also when there is none."""
+        index = self._index(place)
         row = self._stored("SELECT bytes FROM entry WHERE leaf_index = ?", index)
         return self._sound(index, b"" if row is None else bytes(row[0]))
 
-    def usage(self, index: int) -> Usage:
+    def _index(self, place: int | Leaf) -> int:
+        if isinstance(place, int):
+            return place
+        self._database.write_waiting()
+        assert place.index is not None
+        return place.index
+
+    def usage(self, index: int | Leaf) -> Usage:
         """What the accepted segment at this leaf says; its signature was verified when it was taken in. Raises
         `EntryDamaged`."""
         usage: Usage = Usage.decode(parse_typed(self.entry(index), TYP_USAGE, SEGMENT_BYTES_MAX).payload)

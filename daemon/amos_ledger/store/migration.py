@@ -121,6 +121,7 @@ CREATE TABLE rejected (
 
 
 def _to_4(database: Database, _now_ms: int) -> None:
+    _to_5_head(database)
     _to_4_keys(database)
     _to_4_sound(database)
     _to_4_documents(database)
@@ -194,9 +195,21 @@ CREATE TABLE rotation (leaf_index INTEGER PRIMARY KEY, role INTEGER NOT NULL, nu
 );
 """
 
+_TO_5_HEAD = """
+CREATE TABLE log_head (size INTEGER NOT NULL, decided INTEGER NOT NULL);
+INSERT INTO log_head SELECT count(*), (SELECT count(*) FROM closing) FROM entry
+"""
+
 
 def _to_5(database: Database, _now_ms: int) -> None:
+    _to_5_head(database)
     _to_5_rotate(database)
+
+
+def _to_5_head(database: Database) -> None:
+    """The row under whose lock indexes are given. Whatever an earlier step appended needed it already."""
+    if not database.has_table("log_head"):
+        database.run_script(_TO_5_HEAD)
 
 
 def _to_5_rotate(database: Database) -> None:

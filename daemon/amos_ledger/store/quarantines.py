@@ -42,7 +42,7 @@ class Quarantines:
             self._database.run(sql, (leaf_index, ruling.quarantine))
             self._database.run("UPDATE device SET quarantine = NULL WHERE device_id = ?", (ruling.device_id,))
         rows = [(ruling.device_id, sha256, leaf_index) for sha256 in ruling.rejected]
-        self._database.run_many("INSERT OR IGNORE INTO rejected VALUES (?, ?, ?)", rows)
+        self._database.run_many("INSERT INTO rejected VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)
 
     def rejected(self, device_id: bytes, sha256: bytes) -> int | None:
         """Index of the ruling that rejected this segment, or None."""

@@ -9,13 +9,11 @@ SELECT device_id, name, site, tier, quarantine, predecessor, retired_unix_s,
     (SELECT later.device_id FROM device later WHERE later.predecessor = device.device_id),
     (SELECT count(*) FROM held WHERE held.device_id = device.device_id),
     (SELECT coalesce(max(sequence), 0) FROM usage WHERE usage.device_id = device.device_id), first_enrolled_unix_s,
-    nullif(max(
-        coalesce((SELECT received_unix_s FROM usage WHERE usage.device_id = device.device_id
-            ORDER BY sequence DESC LIMIT 1), 0),
-        coalesce((SELECT max(received_unix_s) FROM held WHERE held.device_id = device.device_id), 0),
-        coalesce((SELECT max(received_unix_s) FROM evidence WHERE evidence.device_id = device.device_id), 0),
-        coalesce((SELECT max(unix_ms) FROM anchor WHERE anchor.device_id = device.device_id) / 1000, 0)), 0)
-FROM device ORDER BY name, device_id
+    (SELECT received_unix_s FROM usage WHERE usage.device_id = device.device_id ORDER BY sequence DESC LIMIT 1),
+    (SELECT max(received_unix_s) FROM held WHERE held.device_id = device.device_id),
+    (SELECT max(received_unix_s) FROM evidence WHERE evidence.device_id = device.device_id),
+    (SELECT max(unix_ms) FROM anchor WHERE anchor.device_id = device.device_id) / 1000
+FROM device
 """
 
 _SESSIONS = """
@@ -44,7 +42,7 @@ _ODD: dict[str, tuple[str, str]] = {
         """
         SELECT device_id, count(*) FILTER (WHERE size < newest), count(*) FROM (
             SELECT device_id, size, max(size) OVER (PARTITION BY device_id ORDER BY session) AS newest
-            FROM session JOIN head ON root = seed_root)
+            FROM session JOIN head ON root = seed_root) AS receipted
         GROUP BY device_id""",
     ),
     "older_version_again": (
@@ -61,7 +59,7 @@ _ODD: dict[str, tuple[str, str]] = {
         """
         SELECT device_id, sum(times - 1), sum(times) FROM (
             SELECT device_id, count(DISTINCT session) AS times FROM usage
-            WHERE pcm_sha256 IS NOT NULL GROUP BY device_id, pcm_sha256)
+            WHERE pcm_sha256 IS NOT NULL GROUP BY device_id, pcm_sha256) AS sounds
         GROUP BY device_id""",
     ),
     "segments_lost": (
@@ -87,8 +85,9 @@ class Reports:
         sessions = {row[0]: row[1:] for row in self._database.rows(_SESSIONS)}
         flags, findings = self._flags(), self._findings()
         listed = []
-        for device_id, name, site, tier, quarantine, predecessor, retired_s, *more in self._database.rows(_DEVICES):
-            successor, held, last, enrolled_s, seen_s = more
+        devices = sorted(self._database.rows(_DEVICES), key=lambda row: (row[1], row[0]))
+        for device_id, name, site, tier, quarantine, predecessor, retired_s, *more in devices:
+            successor, held, last, enrolled_s, *seen_s = more
             segments, frames, numbered, played, boots = sessions.get(device_id, (0, 0, 0, 0, 0))
             totals = DeviceTotals(
                 device_id=device_id.hex(),
@@ -109,7 +108,7 @@ class Reports:
                 successor=successor.hex() if successor else None,
                 retired_unix_s=retired_s,
                 enrolled_unix_s=enrolled_s,
-                last_seen_unix_s=seen_s,
+                last_seen_unix_s=max((moment for moment in seen_s if moment), default=None),
             )
             listed.append(totals)
         return with_places(listed)
@@ -118,9 +117,9 @@ class Reports:
         """Device → leaf index of its accepted segment with the highest sequence."""
         sql = (
             "SELECT device_id, (SELECT leaf_index FROM usage WHERE usage.device_id = device.device_id"
-            " ORDER BY sequence DESC LIMIT 1) AS leaf FROM device WHERE leaf IS NOT NULL"
+            " ORDER BY sequence DESC LIMIT 1) FROM device"
         )
-        return dict(self._database.rows(sql))
+        return {device_id: leaf for device_id, leaf in self._database.rows(sql) if leaf is not None}
 
     def latest_sessions(self) -> dict[bytes, tuple[int, int]]:
         """Device → how long its latest session lasted, and how much sound left it, in milliseconds."""
@@ -152,18 +151,15 @@ class Reports:
         return found
 
     def _flags(self) -> dict[bytes, dict[str, Flagged]]:
-        sql = "SELECT device_id, flag, count(*), sum(frames) FROM flag GROUP BY device_id, flag ORDER BY flag"
+        sql = "SELECT device_id, flag, count(*), sum(frames) FROM flag GROUP BY device_id, flag"
         found: dict[bytes, dict[str, Flagged]] = {}
-        for device_id, flag, segments, frames in self._database.rows(sql):
+        for device_id, flag, segments, frames in sorted(self._database.rows(sql)):
             found.setdefault(device_id, {})[flag] = Flagged(segments, frames)
         return found
 
     def _findings(self) -> dict[bytes, dict[str, int]]:
-        sql = (
-            "SELECT device_id, finding, count(*) FROM evidence WHERE finding IS NOT NULL"
-            " GROUP BY device_id, finding ORDER BY finding"
-        )
+        sql = "SELECT device_id, finding, count(*) FROM evidence WHERE finding IS NOT NULL GROUP BY device_id, finding"
         found: dict[bytes, dict[str, int]] = {}
-        for device_id, finding, count in self._database.rows(sql):
+        for device_id, finding, count in sorted(self._database.rows(sql)):
             found.setdefault(device_id, {})[finding] = count
         return found

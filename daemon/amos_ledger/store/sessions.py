@@ -2,7 +2,7 @@
 
 from amos.protocol.segment import Usage
 from amos_ledger.records import SessionPlay
-from amos_ledger.store.database import Database
+from amos_ledger.store.database import Database, greater, lesser
 
 DELIVERED_MS_MAX = 1 << 40
 """35 years: so much of one segment is added at most, so that no sum leaves what a database holds."""
@@ -20,10 +20,12 @@ class Sessions:
         """Add an accepted segment to its session."""
         sql = (
             "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)"
-            " ON CONFLICT (device_id, session) DO UPDATE SET first_frame = min(first_frame, excluded.first_frame),"
-            " start_ms = min(start_ms, excluded.start_ms), end_ms = max(end_ms, excluded.end_ms),"
-            " delivered_ms = delivered_ms + excluded.delivered_ms, segments = segments + 1,"
-            " played_frames = played_frames + excluded.played_frames"
+            " ON CONFLICT (device_id, session) DO UPDATE SET"
+            f" first_frame = {lesser('session.first_frame', 'excluded.first_frame')},"
+            f" start_ms = {lesser('session.start_ms', 'excluded.start_ms')},"
+            f" end_ms = {greater('session.end_ms', 'excluded.end_ms')},"
+            " delivered_ms = session.delivered_ms + excluded.delivered_ms, segments = session.segments + 1,"
+            " played_frames = session.played_frames + excluded.played_frames"
         )
         source = (usage.version, usage.output_kind, usage.pace, usage.seed_root)
         lasted_ms = min(usage.delivered_ms(), DELIVERED_MS_MAX)

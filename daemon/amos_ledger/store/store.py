@@ -1,13 +1,13 @@
-"""Everything the ledger keeps, in one SQLite file.
+"""Everything the ledger keeps, in one database.
 
 Contract: what a method wrote inside `transaction()` is durable when that ends, or never happened. Reads see what is
-committed by any process. Raises `sqlite3.Error` when the disk or the file refuses; the caller says what that means.
+committed by any process. Raises the errors of `failures.py` when the database refuses; the caller says what that means.
 
 What goes on with devices and segments at intake is in `chain.py`; this file holds the log and what settlement reads.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from amos.protocol.answer import DUPLICATE, HELD, RECEIPTED
-from amos.protocol.batch import batch_entry
 from amos.protocol.errors import MessageError
 from amos.protocol.log_text import genesis_entry
 from amos.protocol.manifest import Manifest
@@ -23,6 +22,7 @@ from amos.protocol.revocation import revoked_device
 from amos.protocol.segment import Usage
 from amos_ledger.errors import EntryDamaged, NotALedger, OlderSchema, PeriodClosed, StorageFailed
 from amos_ledger.log import tree
+from amos_ledger.log.leaf import Leaf
 from amos_ledger.records import Backlog, ClosedPeriod, Oddity, Totals, Watched, verdict_name
 from amos_ledger.settlement.rollup import RollupKey, by_stem_id, stem_frames
 from amos_ledger.store.chain import Chain
@@ -31,6 +31,7 @@ from amos_ledger.store.database import Database
 from amos_ledger.store.documents import Documents
 from amos_ledger.store.entries import Log
 from amos_ledger.store.migration import MIGRATED_FROM, migrate
+from amos_ledger.store.place import Place, place_of
 from amos_ledger.store.quarantines import Quarantines
 from amos_ledger.store.reports import Reports
 from amos_ledger.store.rotations import Rotations
@@ -38,17 +39,17 @@ from amos_ledger.store.schema import SCHEMA, SCHEMA_VERSION
 
 
 class Store:
-    """The open store of the file `path`, which is brought to the present schema, unless it is opened `read_only`.
+    """The open store at `where`, a file's path or another place, which is brought to the present schema, unless it is
+    opened `read_only`.
 
-    Not shared between threads. Raises `NotALedger` for another file."""
+    Not shared between threads. Raises `NotALedger` for another database."""
 
-    def __init__(self, path: Path, read_only: bool = False) -> None:
-        self._path = path
-        self._database = Database(path, read_only=read_only)
+    def __init__(self, where: Path | Place, read_only: bool = False) -> None:
+        self._place = place_of(where)
+        self._database = self._place.open(read_only=read_only)
         try:
-            found = path.stat()
-            self._file_id = found.st_dev, found.st_ino
-            self.origin, self.public_key = _identity(self._database, path, read_only)
+            self._opened = self._place.identity()
+            self.origin, self.public_key = _identity(self._database, self._place, read_only)
         except BaseException:
             self._database.close()
             raise
@@ -60,12 +61,13 @@ class Store:
         self._reports = Reports(self._database)
 
     @classmethod
-    def create(cls, path: Path, origin: str, public_key: bytes) -> None:
-        """Make the file, with the log's first entry; all of it or nothing usable."""
-        database = Database(path, create=True)
+    def create(cls, where: Path | Place, origin: str, public_key: bytes) -> None:
+        """Make the database, with the log's first entry; all of it or nothing usable."""
+        database = place_of(where).open(create=True)
         try:
             with database.transaction():
                 database.run_script(SCHEMA)
+                database.run("INSERT INTO log_head VALUES (0, 0)")
                 sql = "INSERT INTO ledger (schema_version, origin, public_key) VALUES (?, ?, ?)"
                 database.run(sql, (SCHEMA_VERSION, origin, public_key))
                 Log(database).append([genesis_entry(origin)])
@@ -73,7 +75,7 @@ class Store:
             database.close()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the database."""
         self._database.close()
 
     def __enter__(self) -> "Store":
@@ -84,28 +86,48 @@ class Store:
 
     def check_in_place(self) -> None:
         """Raise `StorageFailed` when the file under this name is not the open one, which SQLite would not notice."""
-        try:
-            found = self._path.stat()
-        except OSError as error:
-            raise StorageFailed(f"{self._path}: {error.strerror}") from None
-        if (found.st_dev, found.st_ino) != self._file_id:
-            raise StorageFailed(f"{self._path}: expected the file that was opened, found another")
+        if self._place.identity() != self._opened:
+            raise StorageFailed(f"{self._place}: expected the file that was opened, found another")
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All inside happens, durably, or nothing; no other process writes meanwhile. May be nested. Raises
-        `StorageFailed` when another file took this one's name, as when it was rebuilt: nobody would read this one."""
+    def transaction(self, devices: Iterable[bytes] = ()) -> Iterator[None]:
+        """All inside happens, durably, or nothing; nobody else appends meanwhile. May be nested.
+
+        Name the `devices` whose rows it may change: they are locked first, and the log's head after them, always in
+        this order, so that nobody waits in a ring. Raises `StorageFailed` when another file took this one's name, as
+        when it was rebuilt: nobody would read this one.
+        """
         with self._database.transaction():
             self.check_in_place()
+            self.chain.lock(devices)
+            self.log.lock()
             yield
+
+    @contextmanager
+    def intake(self, devices: Iterable[bytes]) -> Iterator[None]:
+        """A transaction that takes in usage of these devices: others append while it decides, until it writes. Raises
+        `Conflict` when it has to be taken again, from its beginning."""
+        with self._database.transaction():
+            self.check_in_place()
+            self.chain.lock(devices)
+            self.log.begin()
+            try:
+                yield
+                self._database.write_waiting()
+            finally:
+                self.log.end()
+
+    def clock_ms(self) -> int | None:
+        """Unix milliseconds by the database server's clock; None where there is no server."""
+        return self._database.clock_ms()
 
     def snapshot(self) -> AbstractContextManager[None]:
         """All reads inside see one moment."""
         return self._database.snapshot()
 
-    def beside(self, path: Path) -> Comparison:
-        """This store with another one of the file `path` beside it."""
-        return Comparison(self._database, path)
+    def beside(self, where: Path | Place) -> Comparison:
+        """This store with another one beside it."""
+        return Comparison(self._database, place_of(where))
 
     # The log.
 
@@ -125,15 +147,10 @@ class Store:
         """Append entries that need no row of their own; the leaf index of the first."""
         return self.log.append(entries)
 
-    def append_usage(self, segment: bytes, received_unix_s: int) -> int:
-        """Append a segment that was received in that minute, behind a batch entry that says so; its leaf index."""
-        sql = "SELECT unix_s FROM batch ORDER BY leaf_index DESC LIMIT 1"
-        row = self._database.remembered("batch", lambda: self._database.first(sql))
-        if row is not None and row[0] == received_unix_s:
-            return self.log.append([segment])
-        first = self.log.append([batch_entry(received_unix_s), segment])
-        self.note_batch(first, received_unix_s)
-        return first + 1
+    def append_usage(self, segment: bytes, received_unix_s: int) -> Leaf:
+        """Append a segment that was received in that minute, behind a batch entry that says so; the leaf that it will
+        be."""
+        return self.log.append_later(received_unix_s, segment)
 
     def note_forgone(self, index: int) -> None:
         """The entry at `index` gives up a tree head."""
@@ -146,8 +163,7 @@ class Store:
 
     def note_batch(self, index: int, received_unix_s: int) -> None:
         """The entry at `index` says when what follows was received."""
-        self._database.later("INSERT INTO batch VALUES (?, ?)", (index, received_unix_s))
-        self._database.note("batch", (received_unix_s,))
+        self.log.note_batch(index, received_unix_s)
 
     def batches(self) -> Iterator[int]:
         """What the batch entries say, in their order."""
@@ -264,7 +280,7 @@ class Store:
     def _write_rollups(self, gathered: dict[tuple[str, bytes, int], tuple[Manifest, npt.NDArray[np.int64]]]) -> None:
         sql = (
             "INSERT INTO rollup VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (period, stem_id, tier, rate_hz) DO UPDATE SET frames = frames + excluded.frames"
+            " ON CONFLICT (period, stem_id, tier, rate_hz) DO UPDATE SET frames = rollup.frames + excluded.frames"
         )
         for (period, _pack, tier), (manifest, totals) in gathered.items():
             for key, frames in by_stem_id(totals, manifest, tier, manifest.rate_hz).items():
@@ -299,6 +315,7 @@ class Store:
 
     def note_closing(self, period: str, index: int) -> None:
         """The entry at `index` closed the period."""
+        self.log.decide()  # where usage accrues
         self._database.run("INSERT INTO closing VALUES (?, ?)", (period, index))
 
     def latest_catalogue(self) -> bytes | None:
@@ -315,7 +332,7 @@ class Store:
         """Add to the tally of messages by verdict."""
         sql = (
             "INSERT INTO tally VALUES (?, ?)"
-            " ON CONFLICT (verdict) DO UPDATE SET messages = messages + excluded.messages"
+            " ON CONFLICT (verdict) DO UPDATE SET messages = tally.messages + excluded.messages"
         )
         self._database.run_many(sql, sorted(verdicts.items()))
 
@@ -385,15 +402,15 @@ class Store:
             return self._reports.oddities()
 
 
-def _identity(database: Database, path: Path, read_only: bool) -> tuple[str, bytes]:
-    if database.one("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'ledger'") is None:
-        raise NotALedger(f"{path}: expected a ledger's database, found another file")
+def _identity(database: Database, place: Place, read_only: bool) -> tuple[str, bytes]:
+    if not database.has_table("ledger"):
+        raise NotALedger(f"{place}: expected a ledger's database, found another")
     row = database.one("SELECT schema_version, origin, public_key FROM ledger")
     found = "no version" if row is None else row[0]
     if row is not None and not read_only:
         found = migrate(database, row[0], time.time_ns() // 1_000_000)
     elif row is not None and row[0] in MIGRATED_FROM:
-        raise OlderSchema(f"{path}: expected schema version {SCHEMA_VERSION}, found {found}")
+        raise OlderSchema(f"{place}: expected schema version {SCHEMA_VERSION}, found {found}")
     if row is None or found != SCHEMA_VERSION:
-        raise NotALedger(f"{path}: expected schema version {SCHEMA_VERSION}, found {found}")
+        raise NotALedger(f"{place}: expected schema version {SCHEMA_VERSION}, found {found}")
     return str(row[1]), bytes(row[2])

@@ -1,12 +1,12 @@
 """One round: look, tell what is new, remember that it was told."""
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
 from amos_ledger.records import Watched
+from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_ledger.watch.channels import Channel
 from amos_ledger.watch.conditions import Rules, conditions
 from amos_ledger.watch.state_file import locked, read_state, write_state
@@ -56,7 +56,7 @@ class Watcher:
         try:
             with Folder(self._folder).open_store_to_read() as store:
                 devices = store.watched(self._packs)
-        except (OSError, sqlite3.Error, LedgerError) as error:
+        except (OSError, *DATABASE_ERRORS, LedgerError) as error:
             self._note("ledger", f"cannot read the ledger: {' '.join(str(error).split())}")
             return None
         self._note("ledger", None)

@@ -159,9 +159,9 @@ class LinesOfLog:
             line.add(index, rotation)
         return rotation
 
-    def line(self, role: int) -> KeyLine:
-        """The whole line in this role. Raises `MessageError` when the pinned key is not of it."""
-        pinned = self._pinned[role]
+    def line(self, role: int, key: bytes | None = None) -> KeyLine:
+        """The whole line in this role. Raises `MessageError` when the pinned key, or this one, is not of it."""
+        pinned = key or self._pinned[role]
         line = self._found.get(role) or KeyLine(role, self._origin, pinned)
         if pinned not in line.keys:
             keys = ", ".join(key.hex() for key in line.keys)

@@ -22,6 +22,7 @@ __all__ = [
     "micropython_source",
     "micropython_version",
     "mosquitto",
+    "postgres",
     "qemu_system_arm",
     "scsynth",
     "strace",
@@ -103,6 +104,16 @@ def mosquitto(on_path: bool = False) -> list[str] | None:
         return None
 
 
+def postgres() -> tuple[Path, dict[str, str]] | None:
+    """The folder with `postgres` and `initdb`, and the environment variables with which they start. Neither starts as
+    root."""
+    try:
+        return programs.postgres()
+    except ToolMissing as missing:
+        _reasons["postgres"] = str(missing)
+        return None
+
+
 def scsynth() -> list[str] | None:
     """The start of a command line that runs SuperCollider's synthesis server, a yardstick for `amos bench`."""
     try:
@@ -131,8 +142,8 @@ def zsh() -> str | None:
 
 
 def go() -> Path | None:
-    """The folder with Go's compiler, linker and compiled library, and the source of its `golang.org/x/mod/sumdb`, at
-    the paths of Debian's packages: `usr/lib/go-1.19/pkg`, `usr/share/gocode/src`."""
+    """The folder with Go's compiler, linker and compiled library, and the source of `golang.org/x/mod/sumdb`, at the
+    paths of Debian's packages: `usr/lib/go-1.19/pkg`, `usr/share/gocode/src`."""
     try:
         return programs.go()
     except ToolMissing as missing:

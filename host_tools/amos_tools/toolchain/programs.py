@@ -27,6 +27,15 @@ SCSYNTH = (
     *("libflac14", "libvorbis0a", "libvorbisenc2", "libopus0", "libogg0", "libmpg123-0t64", "libmp3lame0"),
     *("libdbus-1-3", "libdb5.3t64", "libsystemd0", "libcap2", "libx11-6", "libxcb1", "libxau6", "libxdmcp6"),
 )
+# What `ldd postgres initdb` names beside the C library, without the compiler of queries.
+POSTGRES = (
+    *("postgresql-15", "postgresql-client-15", "libpq5", "libicu72", "libxml2", "libssl3", "libldap-2.5-0", "libpam0g"),
+    *("libgssapi-krb5-2", "libkrb5-3", "libkrb5support0", "libk5crypto3", "libkeyutils1", "libcom-err2", "liblz4-1"),
+    *("libzstd1", "libsystemd0", "libsasl2-2", "libaudit1", "libcap-ng0", "libcap2", "libgcrypt20", "libgpg-error0"),
+    *("liblzma5", "libgnutls30", "libhogweed6", "libnettle8", "libgmp10", "libidn2-0", "libp11-kit0", "libtasn1-6"),
+    *("libunistring2", "libffi8", "zlib1g", "libstdc++6", "libgcc-s1"),
+)
+POSTGRES_RELEASE = "bookworm"  # as for ALSA: its programs start each other, with the machine's own C library
 ALSA = "libasound.so.2"
 ALSA_RELEASE = "bookworm"  # Debian 12: the oldest C library that any of our machines has
 # What arm-none-eabi-gcc and the programs that it starts load; libnewlib-dev has the C library's headers.
@@ -200,6 +209,19 @@ def mosquitto() -> list[str]:
         start = partial(_own_loader, program="usr/sbin/mosquitto")
         bundle = Bundle("mosquitto", MOSQUITTO, architecture())
         return start(unpacked(bundle, lambda root: _check_output([*start(root), "-h"], "mosquitto version")))
+
+
+def postgres() -> tuple[Path, dict[str, str]]:
+    """(folder of the server's programs, their environment), installed or fetched. Debian keeps them in a folder for
+    each version. Raises `ToolMissing`."""
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if installed:
+        return installed[-1].parent, {}
+    if (found := shutil.which("initdb")) is not None:
+        return Path(found).resolve().parent, {}
+    root = unpacked(Bundle("postgres", POSTGRES, architecture(), release=POSTGRES_RELEASE))
+    libraries = next(root.glob("usr/lib/*-linux-gnu*"))
+    return next(root.glob("usr/lib/postgresql/*/bin")), {"LD_LIBRARY_PATH": str(libraries)}
 
 
 def scsynth() -> list[str]:

@@ -1,0 +1,75 @@
+"""Where a ledger's database is: a SQLite file, or a schema of a PostgreSQL database."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from amos_ledger.errors import StorageFailed
+from amos_ledger.store.database import Database
+from amos_ledger.store.sqlite_database import SqliteDatabase
+
+
+class Place(ABC):
+    """A database that is there, or may be made."""
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """For people; without a password."""
+
+    @abstractmethod
+    def open(self, create: bool = False, read_only: bool = False) -> Database:
+        """The open database; to `create` makes an empty one, for whose tables the caller cares."""
+
+    @abstractmethod
+    def exists(self) -> bool:
+        """Whether there is something at this place."""
+
+    @abstractmethod
+    def empty(self) -> bool:
+        """Whether what is there has no tables."""
+
+    @abstractmethod
+    def identity(self) -> Hashable:
+        """What is another where another database has taken the place. Raises `StorageFailed` where none is there."""
+
+    @abstractmethod
+    def attach(self, database: Database) -> None:
+        """Let statements to `database` name tables of this place as `live.…`; it is of the same kind."""
+
+
+@dataclass(frozen=True)
+class SqlitePlace(Place):
+    """A SQLite file."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def open(self, create: bool = False, read_only: bool = False) -> Database:
+        return SqliteDatabase(self.path, create, read_only)
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    def empty(self) -> bool:
+        with closing(SqliteDatabase(self.path)) as database:
+            return database.one("SELECT 1 FROM sqlite_master LIMIT 1") is None
+
+    def identity(self) -> Hashable:
+        try:
+            found = self.path.stat()
+        except OSError as error:
+            raise StorageFailed(f"{self.path}: {error.strerror}") from None
+        return found.st_dev, found.st_ino
+
+    def attach(self, database: Database) -> None:
+        assert isinstance(database, SqliteDatabase)
+        database.attach(self.path)
+
+
+def place_of(where: Path | Place) -> Place:
+    """The place; a path is that of a SQLite file."""
+    return where if isinstance(where, Place) else SqlitePlace(where)

@@ -1,0 +1,94 @@
+"""A SQLite file as the database: WAL with `synchronous=FULL`. One transaction writes at a time, so that locks of rows
+come for nothing."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from amos.edges.private_host import claim_private
+from amos_ledger.store.database import WAIT_S, Database, Row
+
+
+class SqliteDatabase(Database):
+    """An open SQLite file."""
+
+    def __init__(self, path: Path, create: bool = False, read_only: bool = False) -> None:
+        super().__init__()
+        if read_only:
+            self._connection = _connected_to_read(path)
+            return
+        mode = "rwc" if create else "rw"  # a file that is gone must not come back empty
+        if create:
+            claim_private(path)  # what SQLite puts beside it takes its mode
+        uri = f"{path.absolute().as_uri()}?mode={mode}"
+        self._connection = sqlite3.connect(uri, uri=True, timeout=WAIT_S, isolation_level=None)
+        try:
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=FULL")
+        except sqlite3.Error:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def has_table(self, name: str) -> bool:
+        sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+        return self._fetch_one(sql, (name,)) is not None
+
+    def locked(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
+        return self._fetch(sql, values)
+
+    def clock_ms(self) -> int | None:
+        return None
+
+    def attach(self, path: Path) -> None:
+        """Have the tables of another file beside these, as `live.…`."""
+        self.run("ATTACH ? AS live", (f"{path.absolute().as_uri()}?mode=rw",))
+
+    def _begin(self, writes: bool) -> None:
+        self._connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    def _commit(self) -> None:
+        self._connection.execute("COMMIT")
+
+    def _roll_back(self) -> None:
+        self._connection.execute("ROLLBACK")
+
+    def _fetch(self, sql: str, values: Sequence[object]) -> list[Row]:
+        return self._connection.execute(sql, values).fetchall()
+
+    def _fetch_one(self, sql: str, values: Sequence[object]) -> Row | None:
+        row: Row | None = self._connection.execute(sql, values).fetchone()
+        return row
+
+    def _fetch_each(self, sql: str, values: Sequence[object]) -> Iterator[Row]:
+        yield from self._connection.execute(sql, values)
+
+    def _execute(self, sql: str, values: Sequence[object]) -> int:
+        return self._connection.execute(sql, values).rowcount
+
+    def _execute_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        self._connection.executemany(sql, rows)
+
+    def _define(self, statement: str) -> None:
+        self._connection.execute(statement)  # `executescript` would commit the open transaction
+
+
+def _connected_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that writes nothing, not even beside the file, where nothing can be written."""
+    uri = path.absolute().as_uri()
+    connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=WAIT_S, isolation_level=None)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        log = path.with_name(path.name + "-wal")
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or (log.exists() and log.stat().st_size):
+            raise
+        # SQLite wants a file beside it, to share it with who writes. There is nobody: the disk takes no writes.
+        return sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
