@@ -125,7 +125,8 @@ def _connected(address: str) -> Any:
         from distributed import Client
     except ImportError:
         raise ClusterExtraMissing("distributed is not installed: pip install 'amos[cluster]'") from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what ends the work, a refusal tells in one line
+    for name in ("distributed", "asyncio"):  # what ends the work, a refusal tells in one line
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError, ImportError, RuntimeError) as error:

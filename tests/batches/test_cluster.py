@@ -108,7 +108,7 @@ def test_where_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_scheduler_without_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "CONNECT_S", 1.0)
+    monkeypatch.setattr(cluster, "CONNECT_S", 4.0)
     with DaskProcesses(tmp_path, 0) as alone, pytest.raises(ClusterUnreachable, match="found one without"):
         open_runner(alone.address)
 

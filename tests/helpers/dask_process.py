@@ -53,6 +53,7 @@ class DaskProcesses:
             self.address = self._address()
             local = ("--nthreads", "1", "--no-nanny", "--host", "127.0.0.1", "--local-directory", str(self._folder))
             self.workers = [self._start("worker", self.address, *local) for _ in range(self._wanted)]
+            self._await_workers()
         except BaseException:
             self.__exit__()
             raise
@@ -68,6 +69,13 @@ class DaskProcesses:
             process = subprocess.Popen(line, cwd=self._folder, stdout=log, stderr=log, env=environment)
         self._processes.append(process)
         return process
+
+    def _await_workers(self) -> None:
+        log = self._folder / "worker.log"
+        deadline_s = time.monotonic() + START_S
+        while self._wanted and log.read_text().count("Registered to:") < self._wanted:
+            assert time.monotonic() < deadline_s, log.read_text()
+            time.sleep(0.05)
 
     def _address(self) -> str:
         deadline_s = time.monotonic() + START_S

@@ -85,12 +85,12 @@ def test_without_workers_nothing_is_changed(world: Any, dask: DaskProcesses) -> 
 
 
 def test_by_command(world: Any, dask: DaskProcesses, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "CONNECT_S", 1.0)
     played(world)
     world.ledger.close()
     run = CliRunner().invoke
     said = run(app, ["ledger", "fsck", "--rebuild", "--cluster", dask.address, str(world.path)])
     assert said.output.startswith("rebuilt from 11 entries") and said.output.endswith("nothing wrong\n")
+    monkeypatch.setattr(cluster, "CONNECT_S", 1.0)
     for address, name, code in (
         ("nowhere", "ClusterAddressWrong", Exit.USAGE),
         ("tcp://127.0.0.1:1", "ClusterUnreachable", Exit.UNREACHABLE),
