@@ -163,6 +163,7 @@ def test_an_older_trust_file_brings_no_old_key_back(world: Any) -> None:
         folder.operator_line(store)
 
 
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_it_is_replayed_rebuilt_and_recovered(world: Any, tmp_path: Path) -> None:
     device = world.device(1)
     world.take(device, device.seal())
@@ -214,6 +215,7 @@ def append(world: Any, *entries: bytes) -> None:
 
 
 @pytest.mark.parametrize("lie", ["old key enrols", "branch", "stranger"])
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_a_lying_ledger_is_found_by_verifier_and_scrub(world: Any, lie: str) -> None:
     old = world.operator
     device = world.device(1)
