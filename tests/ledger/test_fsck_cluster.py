@@ -18,6 +18,9 @@ from amos_ledger.rebuilding import rebuild_folder
 from amos_ledger.scrub import scrub
 from amos_tools.cli import app
 
+pytestmark = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+"""A rebuild replaces SQLite's file."""
+
 
 @pytest.fixture
 def dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DaskProcesses]:
