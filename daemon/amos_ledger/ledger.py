@@ -16,6 +16,7 @@ rests on is published.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from amos.protocol.anchor import VERSION, Anchor
 from amos.protocol.answer import ACCEPTED, DUPLICATE, HELD, UNAVAILABLE, Answer
@@ -36,11 +37,16 @@ from amos_ledger.receipts import check_receipt
 from amos_ledger.records import Receipted
 from amos_ledger.store.anchors import CLOCK_BACK_MS
 from amos_ledger.store.database import Row
-from amos_ledger.store.failures import DATABASE_ERRORS
+from amos_ledger.store.failures import DATABASE_ERRORS, Conflict, ConnectionLost
 from amos_ledger.store.store import Store
 
 STORAGE_ERRORS = (*DATABASE_ERRORS, OSError, LedgerError)
 """What makes the ledger unavailable, not the message wrong."""
+
+ATTEMPTS = 5
+"""How often a transaction is begun that others are in the way of."""
+
+Done = TypeVar("Done")
 
 
 _HOUR_MS = 3_600_000
@@ -95,7 +101,7 @@ class Ledger:
             return self._enrol(enrolments) + (self.take(usage, received_unix_s) if usage else [])
         readings = [read(message) for message in messages]
         try:
-            outcomes = self._persist(readings, received_unix_s)
+            outcomes = self._again(lambda: self._persist(readings, received_unix_s))
         except STORAGE_ERRORS as error:
             self._note(error)
             return [self._unavailable(reading) for reading in readings]
@@ -157,20 +163,26 @@ class Ledger:
             device_ids = store.chain.devices_with_published_packs()
             outcomes: list[Outcome] = []
             if device_ids:
-                with store.transaction():
-                    for device_id in device_ids:
-                        outcomes += clerk.release(store, device_id)
-                    _count(store, outcomes)
+                outcomes = self._again(lambda: self._released(device_ids))
         except STORAGE_ERRORS as error:
             self._note(error)
             return []
         return self._answer(outcomes)
 
+    def _released(self, device_ids: Sequence[bytes]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        store = self._opened()
+        with store.intake(device_ids):
+            for device_id in device_ids:
+                outcomes += clerk.release(store, device_id)
+            _count(store, outcomes)
+        return outcomes
+
     def _enrol(self, messages: Sequence[Message]) -> list[Reply]:
         """Admit, publish, answer: an enrolment is in force for the sender when there is a receipt for it."""
         try:
             store = self._opened()
-            with store.transaction():
+            with store.transaction(enrolling.devices_of(messages)):
                 admissions = enrolling.admit(self.folder, store, messages)
             replies = self._answer([])
         except Exception as error:
@@ -209,16 +221,34 @@ class Ledger:
         self.trouble = text if isinstance(error, STORAGE_ERRORS) else f"internal error: {type(error).__name__}: {text}"
         self.close()
 
-    def _persist(self, readings: Iterable[Reading], received_unix_s: int) -> list[Outcome]:
+    def _again(self, step: Callable[[], Done]) -> Done:
+        """What `step` gives, which is a whole transaction, taken again when another one was in its way, and over a
+        fresh connection when that was lost: what was committed then is found as a duplicate."""
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return step()
+            except Conflict:
+                continue
+            except ConnectionLost:
+                self.close()
+        return step()
+
+    def _persist(self, readings: Sequence[Reading], received_unix_s: int) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        self.watch_clock(received_unix_s * 1000)
+        now_ms = received_unix_s * 1000
+        self.watch_clock(now_ms)
         store = self._opened()
-        with store.transaction():
-            store.chain.anchors.check_clock(received_unix_s * 1000)
-            store.chain.anchors.note_clock(received_unix_s * 1000, self._begins_epoch)
+        with store.intake(reading.device_id for reading in readings if reading.device_id is not None):
+            anchors = store.chain.anchors
+            anchors.check_clock(now_ms)
+            if self._begins_epoch:  # what is dated in this batch is of the epoch
+                store.log.lock()
+                anchors.note_clock(now_ms, True)
             for reading in readings:
                 outcomes += clerk.take(store, reading, received_unix_s)
             _count(store, outcomes)
+            if not self._begins_epoch:  # at the end: others wait for this row
+                anchors.note_clock(now_ms, False)
         self._begins_epoch = False
         self._at("persisted")
         return outcomes

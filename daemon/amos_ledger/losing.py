@@ -26,7 +26,7 @@ def declare_loss(folder: Folder, data: bytes) -> tuple[Loss, int, bool]:
         raise LossRefused(f"loss: {error}") from None
     try:
         with checked_store(folder) as store:
-            with store.transaction():
+            with store.transaction([loss.device_id]):
                 if store.chain.device(loss.device_id) is None:
                     raise LossRefused(f"loss.device_id: expected an enrolled device, found {loss.device_id.hex()}")
                 fresh = (loss.first, loss.last) not in store.chain.lost(loss.device_id)

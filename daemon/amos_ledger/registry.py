@@ -10,7 +10,8 @@ from pathlib import Path
 from amos.crypto import key_id, verify
 from amos.protocol.catalogue import Catalogue, open_catalogue
 from amos.protocol.checkpoint_host import Checkpoint
-from amos.protocol.enrolment import Enrolment, open_enrolment
+from amos.protocol.cose import parse_typed
+from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, ENROLMENT_BYTES_MAX, REVOCATION_BYTES_MAX
 from amos.protocol.limits import MANIFEST_BYTES_MAX
@@ -50,7 +51,7 @@ def enrol(
     if addressed not in (None, (enrolment.site, enrolment.device_id)):
         wanted = f"{enrolment.device_id.hex()} at {enrolment.site}"
         raise EnrolmentRefused(f"topic: expected that of {wanted}, found another")
-    with store.transaction():
+    with store.transaction(devices_of(data)):
         present = store.chain.enrolment(enrolment.device_id)
         if present is not None and present[1] == data:
             return enrolment, False
@@ -66,6 +67,13 @@ def enrol(
         for first_sequence, _key in enrolment.keys[max(len(known), 1) :][:1]:
             judge_again(store, enrolment.device_id, first_sequence)
     return enrolment, True
+
+
+def devices_of(data: bytes) -> set[bytes]:
+    """The devices that an enrolment is about, signed or not: its own, and the one that it replaces. Raises
+    `ProtocolError`."""
+    enrolment: Enrolment = Enrolment.decode(parse_typed(data, TYP_ENROLMENT, ENROLMENT_BYTES_MAX).payload)
+    return {enrolment.device_id} | ({enrolment.predecessor} if enrolment.predecessor is not None else set())
 
 
 def _key_fault(chain: Chain, enrolment: Enrolment, known: list[tuple[int, bytes]]) -> str | None:
@@ -102,7 +110,7 @@ def revoke(folder: Folder, store: Store, data: bytes) -> tuple[Revocation, bool]
         revocation: Revocation = open_revocation(data, folder.trust.operator_key, verify)
     except ProtocolError as error:
         raise RevocationRefused(f"revocation: {error}") from None
-    with store.transaction():
+    with store.transaction([revocation.device_id]):
         device = store.chain.device(revocation.device_id)
         if device is None:
             raise RevocationRefused(

@@ -37,7 +37,7 @@ def rule(folder: Folder, store: Store, data: bytes) -> Ruled:
         ruling: Ruling = open_ruling(data, folder.trust.operator_key, verify)
     except ProtocolError as error:
         raise RulingRefused(f"ruling: {error}") from None
-    with store.transaction():
+    with store.transaction([ruling.device_id]):
         begun = store.quarantines.in_force(ruling.device_id)
         if begun != ruling.quarantine:
             found = "none" if begun is None else f"the one of entry {begun}"
