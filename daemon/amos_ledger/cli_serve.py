@@ -16,8 +16,9 @@ from amos_ledger.errors import BrokerUnusable
 from amos_ledger.folder import Folder
 from amos_ledger.ledger import Ledger
 from amos_ledger.metrics import Gauges, serving_metrics
-from amos_ledger.mqtt import MqttEdge
+from amos_ledger.mqtt import ALONE, AMONG_WORKERS, MqttEdge
 from amos_ledger.service import Service
+from amos_ledger.store.place import SqlitePlace
 from amos_ledger.witnesses import Cosigning, read_policy_file
 from amos_mqtt.broker import broker_of
 
@@ -55,7 +56,8 @@ def serve(
             signal.signal(number, lambda *_: stop.set())
         gauges = Gauges(ledger.path)
         with ledger.serving(), serving_metrics(metrics, gauges):
-            edge = MqttEdge(where, f"amos-ledger-{ledger.key_id.hex()}", report)
+            topics = ALONE if isinstance(ledger.place, SqlitePlace) else AMONG_WORKERS
+            edge = MqttEdge(where, f"amos-ledger-{ledger.key_id.hex()}", report, topics=topics)
             report(f"serving {folder}, origin {ledger.trust.origin}")
             if rule is not None:
                 Cosigning(ledger, rule, report, stop).start()
