@@ -42,7 +42,9 @@ class Server:
             if not _others_enter(programs):
                 shutil.copytree(_root_of(programs), self.folder / "root", symlinks=True)
                 moved = self.folder / "root"
-                variables = {name: value.replace(str(_root_of(programs)), str(moved)) for name, value in variables.items()}
+                variables = {
+                    name: value.replace(str(_root_of(programs)), str(moved)) for name, value in variables.items()
+                }
                 programs = moved / programs.relative_to(_root_of(programs))
         self._programs, self._environment = programs, os.environ | variables
         self._run("initdb", "-D", str(self.data), "-U", "amos", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")

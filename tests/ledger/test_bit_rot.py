@@ -69,7 +69,7 @@ def other(value: Any) -> Any:
 
 def counting(folder: Folder) -> dict[str, Any]:
     """The tables that follow from the log in every column."""
-    found = everything(folder.store_path)
+    found = everything(folder.place)
     return {table: found[table] for table in COUNTING if table not in ("usage", "ledger")}
 
 
@@ -176,7 +176,7 @@ def test_what_both_store_and_bundles_have_lost_is_not_made_up(world: Any) -> Non
     before = world.folder.store_path.read_bytes()
     with pytest.raises(NotRebuilt, match=r"entry 7: .*from a mirror"):
         rebuild_folder(world.folder, 0)
-    assert world.folder.store_path.read_bytes() == before or everything(world.folder.store_path)
+    assert world.folder.store_path.read_bytes() == before or everything(world.folder.place)
 
 
 @pytest.mark.parametrize("words", [["status"], ["plausibility"], ["quarantine", "list"], ["held"], ["fsck"]])
@@ -197,7 +197,7 @@ def test_a_file_that_is_no_database_is_made_anew_from_what_is_published(ledger: 
     assert counting(ledger) == before and len(rebuilt.mended) == rebuilt.size and "held" in rebuilt.left
     assert [item for item in scrub(ledger) if "receipt" not in item.where] == []
     with ledger.open_store() as store:
-        assert store.totals().accepted == len(everything(ledger.store_path)["usage"])
+        assert store.totals().accepted == len(everything(ledger.place)["usage"])
 
 
 class Died(Exception):
@@ -206,7 +206,7 @@ class Died(Exception):
 
 @pytest.mark.parametrize("step", ["made", "kept", "ready", "swapped"])
 def test_a_rebuild_that_dies_leaves_one_ledger_or_the_other(ledger: Folder, step: str) -> None:
-    before = everything(ledger.store_path)
+    before = everything(ledger.place)
 
     def die(reached: str) -> None:
         if reached == step:
@@ -214,9 +214,9 @@ def test_a_rebuild_that_dies_leaves_one_ledger_or_the_other(ledger: Folder, step
 
     with pytest.raises(Died):
         rebuild_folder(ledger, 0, die)
-    assert everything(ledger.store_path) == before and scrub(ledger) == []
+    assert everything(ledger.place) == before and scrub(ledger) == []
     rebuild_folder(ledger, 0)
-    assert everything(ledger.store_path) == before and scrub(ledger) == []
+    assert everything(ledger.place) == before and scrub(ledger) == []
     assert not list(ledger.path.glob("*.new*"))
 
 

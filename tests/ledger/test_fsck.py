@@ -26,26 +26,26 @@ KEPT = Path(__file__).parent / "kept"
 
 
 def test_every_table_counts_or_is_carried(world: Any) -> None:
-    assert set(everything(world.folder.store_path)) == {*COUNTING, *CARRIED}
+    assert set(everything(world.folder.place)) == {*COUNTING, *CARRIED}
 
 
 def test_a_rebuilt_ledger_is_the_live_one(world: Any) -> None:
     played(world)
     world.ledger.close()
-    before = everything(world.folder.store_path)
+    before = everything(world.folder.place)
     rebuilt = rebuild_folder(world.folder, 0)
-    assert everything(world.folder.store_path) == before
+    assert everything(world.folder.place) == before
     assert everything(rebuilt.kept) == before
     assert (rebuilt.left, rebuilt.mended, rebuilt.receipts, scrub(world.folder)) == ((), (), 0, [])
 
 
 def test_a_ledger_with_every_kind_of_entry_is_rebuilt_as_it_is(world: Any) -> None:
     with_every_kind(world)
-    before = everything(world.folder.store_path)
+    before = everything(world.folder.place)
     assert {name for name, rows in before.items() if not rows} == set()
     assert scrub(world.folder) == []
     rebuilt = rebuild_folder(world.folder, 0)
-    assert everything(world.folder.store_path) == before
+    assert everything(world.folder.place) == before
     assert (rebuilt.left, rebuilt.mended, rebuilt.receipts, scrub(world.folder)) == ((), (), 0, [])
 
 
@@ -55,10 +55,10 @@ def test_a_ledger_of_thousands_of_segments_is_rebuilt_as_it_is(world: Any) -> No
         messages = [device.message(device.seal()) for device in devices for _ in range(32)]
         assert {reply.answer.verdict for reply in world.ledger.take(messages, NOON)} == {ACCEPTED}
     world.ledger.close()
-    before = everything(world.folder.store_path)
+    before = everything(world.folder.place)
     assert len(before["usage"]) == 2560
     rebuild_folder(world.folder, 0)
-    assert everything(world.folder.store_path) == before and scrub(world.folder) == []
+    assert everything(world.folder.place) == before and scrub(world.folder) == []
 
 
 def test_what_published_bundles_alone_give_is_what_counts(world: Any, tmp_path: Path) -> None:
@@ -104,9 +104,9 @@ def test_a_ledger_of_an_earlier_version_is_sound_and_rebuilt_as_it_is(tmp_path: 
     with folder.open_store() as store:
         registry.publish(folder, store)
     assert scrub(folder) == []
-    before = everything(folder.store_path)
+    before = everything(folder.place)
     rebuild_folder(folder, 0)
-    assert everything(folder.store_path) == before and scrub(folder) == []
+    assert everything(folder.place) == before and scrub(folder) == []
 
 
 def test_by_command(world: Any) -> None:
