@@ -179,7 +179,9 @@ class World:
         self.operator, self.publisher = Signer(1), Signer(2)
         self.pack = Pack.make(self.publisher)
         if not path.exists():
-            self.folder = init_folder(path, "ledger.example/amos", self.operator.public, self.publisher.public, database)
+            self.folder = init_folder(
+                path, "ledger.example/amos", self.operator.public, self.publisher.public, database
+            )
             self.publish(self.pack)
         self.folder = Folder(path)
         self.ledger = Ledger(self.folder)
@@ -236,10 +238,6 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shared_world(made_once: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
     """One ledger for all examples of a module's tests."""
     return World(Path(shutil.copytree(made_once, tmp_path_factory.mktemp("shared") / "ledger")))
-
-
-ONLY_SQLITE = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
-"""For what is about SQLite's files, or copies a ledger's folder to have a second ledger."""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import only_sqlite
 from every_kind import NOON, everything, played, with_every_kind
 from typer.testing import CliRunner
 
@@ -125,6 +126,7 @@ def damage(folder: Folder, index: int) -> None:
     connection.close()
 
 
+@only_sqlite
 def test_a_damaged_entry_is_neither_published_nor_settled_on(world: Any) -> None:
     device = played(world)
     (world.folder.public / "tile/entries/000.p/11").unlink()
@@ -141,6 +143,7 @@ def test_a_damaged_entry_is_neither_published_nor_settled_on(world: Any) -> None
     assert "entry 7" in str(ledger.trouble)
 
 
+@only_sqlite
 def test_a_damaged_receipt_is_not_handed_out(world: Any) -> None:
     device = played(world)
     world.ledger.close()
@@ -155,6 +158,7 @@ def test_a_damaged_receipt_is_not_handed_out(world: Any) -> None:
     world.check_receipt(device.sealed[-1], reply.answer.receipt)
 
 
+@only_sqlite
 @pytest.mark.parametrize("level", [1, 2, 3])
 def test_a_damaged_tree_hash_is_in_no_receipt(world: Any, level: int) -> None:
     device = played(world, 9)
@@ -168,6 +172,7 @@ def test_a_damaged_tree_hash_is_in_no_receipt(world: Any, level: int) -> None:
     assert scrub(world.folder)
 
 
+@only_sqlite
 def test_what_both_store_and_bundles_have_lost_is_not_made_up(world: Any) -> None:
     played(world)
     world.ledger.close()
@@ -236,6 +241,7 @@ def test_a_store_whose_file_was_replaced_begins_no_transaction(ledger: Folder, t
             store.append([b"lost"])
 
 
+@only_sqlite
 def test_hashes_that_are_gone_stop_the_ledger_by_name(world: Any) -> None:
     device = played(world)
     world.ledger.close()
