@@ -20,6 +20,7 @@ from amos_ledger.cli_serve import serve
 from amos_ledger.cli_status import status
 from amos_ledger.cli_trust import cosign, prove
 from amos_ledger.cli_watch import alerts, snooze, watch
+from amos_ledger.cli_work import Database, checked_database, work
 from amos_ledger.command import LedgerFolder, one_line_errors, utc
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.heads import checked_store
@@ -30,6 +31,7 @@ app = typer.Typer(help="Keep the ledger: enrol devices, publish packs, serve cou
 NewFolder = Annotated[Path, typer.Argument(metavar="DIR", help="The ledger's folder; made when absent.")]
 
 app.command()(fsck)
+app.command()(work)
 app.command()(held)
 app.command()(prove)
 app.command()(cosign)
@@ -44,12 +46,13 @@ def init(
     origin: Annotated[str, typer.Option(metavar="NAME", help="The log's name for all time, e.g. ledger.example/amos.")],
     operator_key: Annotated[str, typer.Option(metavar="HEX", help="Public key whose enrolments count.")],
     publisher_key: Annotated[str, typer.Option(metavar="HEX", help="Public key whose packs and catalogues count.")],
+    database: Database = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a ledger with a key of its own, and print its public key."""
     with one_line_errors(folder, as_json, usage=(MessageError,)):  # the only message that it makes is the origin
         keys = public_key_of(operator_key, "--operator-key"), public_key_of(publisher_key, "--publisher-key")
-        made = init_folder(folder, origin, *keys)
+        made = init_folder(folder, origin, *keys, checked_database(database))
         with made.open_store() as store:
             registry.publish(made, store)
     if as_json:

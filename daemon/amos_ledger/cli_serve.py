@@ -16,9 +16,10 @@ from amos_ledger.errors import BrokerUnusable
 from amos_ledger.folder import Folder
 from amos_ledger.ledger import Ledger
 from amos_ledger.metrics import Gauges, serving_metrics
-from amos_ledger.mqtt import MqttEdge
+from amos_ledger.mqtt import ALONE, AMONG_WORKERS, MqttEdge
 from amos_ledger.served_broker import remember
 from amos_ledger.service import Service
+from amos_ledger.store.place import SqlitePlace
 from amos_ledger.witnesses import Cosigning, read_policy_file
 from amos_mqtt.broker import broker_of
 
@@ -57,7 +58,8 @@ def serve(
         gauges = Gauges(ledger.path)
         with ledger.serving(), serving_metrics(metrics, gauges):
             remember(ledger, where)
-            edge = MqttEdge(where, f"amos-ledger-{ledger.key_id.hex()}", report)
+            topics = ALONE if isinstance(ledger.place, SqlitePlace) else AMONG_WORKERS
+            edge = MqttEdge(where, f"amos-ledger-{ledger.key_id.hex()}", report, topics=topics)
             report(f"serving {folder}, origin {ledger.trust.origin}")
             if rule is not None:
                 Cosigning(ledger, rule, report, stop).start()

@@ -4,6 +4,7 @@ The proof that an enrolment is in force is a receipt for its entry of the log, s
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from amos.protocol.answer import (
@@ -72,6 +73,15 @@ def admit(folder: Folder, store: Store, messages: Sequence[Message]) -> list[Adm
     if refused:
         store.count({ENROLMENT_REFUSED: refused})
     return admissions
+
+
+def devices_of(messages: Sequence[Message]) -> set[bytes]:
+    """The devices whose rows `admit` may change: those enrolled, and those they replace."""
+    found = set()
+    for message in messages:
+        with suppress(ProtocolError):
+            found |= registry.devices_of(message.payload)
+    return found
 
 
 def undecided(message: Message) -> Admission:

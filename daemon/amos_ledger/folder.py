@@ -83,6 +83,11 @@ class Folder:
         return self.path / STORE_NAME
 
     @property
+    def store_name(self) -> str:
+        """What to call the store when something is wrong with it."""
+        return self.store_path.name if isinstance(self.place, SqlitePlace) else str(self.place)
+
+    @property
     def public(self) -> Path:
         """The folder to publish."""
         return self.path / "public"

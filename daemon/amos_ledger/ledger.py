@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 from amos.crypto import key_id
 from amos.protocol.anchor import VERSION, Anchor
@@ -41,11 +42,16 @@ from amos_ledger.receipts import check_receipt, signed_by
 from amos_ledger.records import Receipted
 from amos_ledger.store.anchors import CLOCK_BACK_MS
 from amos_ledger.store.database import Row
-from amos_ledger.store.failures import DATABASE_ERRORS
+from amos_ledger.store.failures import DATABASE_ERRORS, Conflict, ConnectionLost
 from amos_ledger.store.store import Store
 
 STORAGE_ERRORS = (*DATABASE_ERRORS, OSError, LedgerError)
 """What makes the ledger unavailable, not the message wrong."""
+
+ATTEMPTS = 5
+"""How often a transaction is begun that others are in the way of."""
+
+Done = TypeVar("Done")
 
 
 _HOUR_MS = 3_600_000
@@ -105,7 +111,7 @@ class Ledger:
             return self._enrol(enrolments) + (self.take(usage, received_unix_s) if usage else [])
         readings = [read(message) for message in messages]
         try:
-            outcomes = self._persist(readings, received_unix_s)
+            outcomes = again(lambda: self._persist(readings, received_unix_s), self.close)
         except STORAGE_ERRORS as error:
             self._note(error)
             return [self._unavailable(reading) for reading in readings]
@@ -184,20 +190,26 @@ class Ledger:
             device_ids = store.chain.devices_with_published_packs()
             outcomes: list[Outcome] = []
             if device_ids:
-                with store.transaction():
-                    for device_id in device_ids:
-                        outcomes += clerk.release(store, device_id)
-                    _count(store, outcomes)
+                outcomes = again(lambda: self._released(device_ids), self.close)
         except STORAGE_ERRORS as error:
             self._note(error)
             return []
         return self._answer(outcomes)
 
+    def _released(self, device_ids: Sequence[bytes]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        store = self._opened()
+        with store.intake(device_ids):
+            for device_id in device_ids:
+                outcomes += clerk.release(store, device_id)
+            _count(store, outcomes)
+        return outcomes
+
     def _enrol(self, messages: Sequence[Message]) -> list[Reply]:
         """Admit, publish, answer: an enrolment is in force for the sender when there is a receipt for it."""
         try:
             store = self._opened()
-            with store.transaction():
+            with store.transaction(enrolling.devices_of(messages)):
                 admissions = enrolling.admit(self.folder, store, messages)
             replies = self._answer([])
         except Exception as error:
@@ -260,16 +272,9 @@ class Ledger:
         self.trouble = text if isinstance(error, STORAGE_ERRORS) else f"internal error: {type(error).__name__}: {text}"
         self.close()
 
-    def _persist(self, readings: Iterable[Reading], received_unix_s: int) -> list[Outcome]:
-        outcomes: list[Outcome] = []
+    def _persist(self, readings: Sequence[Reading], received_unix_s: int) -> list[Outcome]:
         self.watch_clock(received_unix_s * 1000)
-        store = self._opened()
-        with store.transaction():
-            store.chain.anchors.check_clock(received_unix_s * 1000)
-            store.chain.anchors.note_clock(received_unix_s * 1000, self._begins_epoch)
-            for reading in readings:
-                outcomes += clerk.take(store, reading, received_unix_s)
-            _count(store, outcomes)
+        outcomes = persist(self._opened(), readings, received_unix_s, self._begins_epoch)
         self._begins_epoch = False
         self._at("persisted")
         return outcomes
@@ -288,7 +293,7 @@ class Ledger:
             self._note(error)
         told = {(item.device_id, item.sequence) for item in fresh}
         replies = [self._accepted(item) for item in fresh]
-        for outcome in _last_words(outcomes):
+        for outcome in last_words(outcomes):
             if outcome.verdict != ACCEPTED or outcome.key not in told:
                 replies.append(self._reply(outcome, receipts.get(outcome.key)))
         return self._with_key_before(replies)
@@ -350,22 +355,57 @@ class Ledger:
         )
 
     def _reply(self, outcome: Outcome, receipt: bytes | None) -> Reply:
-        verdict, detail = outcome.verdict, outcome.detail
-        if verdict not in (ACCEPTED, DUPLICATE):
-            receipt = None
-        elif receipt is None:
-            verdict, detail = UNAVAILABLE, f"stored, and not yet published: {self.trouble or 'no receipt'}"
-        answer = Answer(
-            message_sha256=outcome.message_sha256,
-            verdict=verdict,
-            device_id=outcome.device_id,
-            sequence=outcome.sequence,
-            receipt=receipt,
-            detail=shortened(detail) or None,
-        )
-        if outcome.site is None or outcome.device_id is None:
-            return Reply(None, answer)
-        return Reply(device_topic(outcome.site, outcome.device_id, RECEIPT), answer)
+        return reply_to(outcome, receipt, self.trouble)
+
+
+def again(step: Callable[[], Done], close: Callable[[], None]) -> Done:
+    """What `step` gives, which is a whole transaction, taken again when another one was in its way, and over a fresh
+    connection, after `close`, when that was lost: what was committed then is found as a duplicate."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return step()
+        except Conflict:
+            continue
+        except ConnectionLost:
+            close()
+    return step()
+
+
+def persist(store: Store, readings: Sequence[Reading], received_unix_s: int, begins_epoch: bool) -> list[Outcome]:
+    """Decide about a batch and keep what comes of it, in one transaction."""
+    outcomes: list[Outcome] = []
+    now_ms, anchors = received_unix_s * 1000, store.chain.anchors
+    with store.intake(reading.device_id for reading in readings if reading.device_id is not None):
+        anchors.check_clock(now_ms)
+        if begins_epoch:  # what is dated in this batch is of the epoch
+            store.log.lock()
+            anchors.note_clock(now_ms, True)
+        for reading in readings:
+            outcomes += clerk.take(store, reading, received_unix_s)
+        _count(store, outcomes)
+        if not begins_epoch:  # at the end: others wait for this row
+            anchors.note_clock(now_ms, False)
+    return outcomes
+
+
+def reply_to(outcome: Outcome, receipt: bytes | None, trouble: str | None) -> Reply:
+    """The answer to one message; what was accepted and has no receipt is unavailable, because of `trouble`."""
+    verdict, detail = outcome.verdict, outcome.detail
+    if verdict not in (ACCEPTED, DUPLICATE):
+        receipt = None
+    elif receipt is None:
+        verdict, detail = UNAVAILABLE, f"stored, and not yet published: {trouble or 'no receipt'}"
+    answer = Answer(
+        message_sha256=outcome.message_sha256,
+        verdict=verdict,
+        device_id=outcome.device_id,
+        sequence=outcome.sequence,
+        receipt=receipt,
+        detail=shortened(detail) or None,
+    )
+    if outcome.site is None or outcome.device_id is None:
+        return Reply(None, answer)
+    return Reply(device_topic(outcome.site, outcome.device_id, RECEIPT), answer)
 
 
 def _anchor(store: Store, message: Message, unix_ms: int) -> tuple[str, Anchor] | None:
@@ -382,7 +422,7 @@ def _anchor(store: Store, message: Message, unix_ms: int) -> tuple[str, Anchor] 
     return device_topic(site, device_id, ANCHOR), anchor
 
 
-def _last_words(outcomes: Sequence[Outcome]) -> list[Outcome]:
+def last_words(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Without the segments that were held and let go on within the batch: they are answered with how it ended."""
     ended = {outcome.key for outcome in outcomes if outcome.verdict not in HELD}
     return [outcome for outcome in outcomes if outcome.verdict not in HELD or outcome.key not in ended]

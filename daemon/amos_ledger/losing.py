@@ -8,12 +8,12 @@ from pathlib import Path
 
 from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import LOSS_BYTES_MAX
-from amos.protocol.loss import Loss, open_loss
+from amos.protocol.loss import TYP_LOSS, Loss, open_loss
 from amos_ledger import clerk, registry
 from amos_ledger.errors import LossRefused, StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
-from amos_ledger.operators_word import open_word
+from amos_ledger.operators_word import device_named, open_word
 from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_ledger.store.store import Store
 
@@ -23,7 +23,7 @@ def declare_loss(folder: Folder, data: bytes) -> tuple[Loss, int, bool]:
     Raises `LossRefused`, `RolledBack`, `StorageFailed`."""
     try:
         with checked_store(folder) as store:
-            with store.transaction():
+            with store.transaction([_device_of(data)]):
                 loss = _opened(folder, store, data)
                 if store.chain.device(loss.device_id) is None:
                     raise LossRefused(f"loss.device_id: expected an enrolled device, found {loss.device_id.hex()}")
@@ -44,6 +44,13 @@ def _opened(folder: Folder, store: Store, data: bytes) -> Loss:
 
     try:
         return open_word(folder, store, data, open_loss, in_force)
+    except ProtocolError as error:
+        raise LossRefused(f"loss: {error}") from None
+
+
+def _device_of(data: bytes) -> bytes:
+    try:
+        return device_named(data, Loss, TYP_LOSS, LOSS_BYTES_MAX)
     except ProtocolError as error:
         raise LossRefused(f"loss: {error}") from None
 

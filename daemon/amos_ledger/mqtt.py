@@ -10,7 +10,7 @@ effect: intake sees to that. When the queue is full a message is dropped and cou
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from amos.protocol.ledger_limits import RECEIPTED_BYTES_MAX
 from amos.protocol.topics import (
@@ -20,7 +20,6 @@ from amos.protocol.topics import (
     ALL_TIME,
     ALL_USAGE,
     CHECKPOINT,
-    ROTATIONS,
 )
 from amos_ledger.intake.reading import Message
 from amos_mqtt.broker import Broker
@@ -28,6 +27,19 @@ from amos_mqtt.client import MqttClient
 from amos_mqtt.happenings import Arrival, Down, Happening, Said, Up
 from amos_mqtt.limits import OUTGOING_QUEUED_MAX, PAUSES_S
 from amos_mqtt.settings import ClientSettings
+
+_HEADS = (CHECKPOINT, ROTATIONS, ALL_COURIER_CHECKPOINTS, ALL_RECEIPTED)
+
+SHARED_USAGE = f"$share/ledger/{ALL_USAGE}"
+"""Each message goes to one of those who subscribe to this."""
+
+ALONE = (_HEADS, (ALL_USAGE, ALL_TIME, ALL_ENROLMENTS))
+"""What a ledger asks the broker for. Heads first: they may stop the ledger."""
+
+AMONG_WORKERS = (_HEADS, (SHARED_USAGE, ALL_TIME, ALL_ENROLMENTS))
+"""The same of one that others may share the work with."""
+
+WORKER = ((SHARED_USAGE,),)
 
 
 class MqttEdge:
@@ -38,13 +50,20 @@ class MqttEdge:
     """
 
     def __init__(
-        self, broker: Broker, client_id: str, report: Callable[[str], None], pauses_s: tuple[int, int] = PAUSES_S
+        self,
+        broker: Broker,
+        client_id: str,
+        report: Callable[[str], None],
+        pauses_s: tuple[int, int] = PAUSES_S,
+        topics: Sequence[Sequence[str]] = ALONE,
+        lasting: bool = True,
     ) -> None:
+        self._topics = topics
         self.connected = threading.Event()
         self.reached = False
         self._report = report
         self._woken = threading.Event()
-        settings = ClientSettings(client_id, RECEIPTED_BYTES_MAX, lasting=True, acknowledges=True, pauses_s=pauses_s)
+        settings = ClientSettings(client_id, RECEIPTED_BYTES_MAX, lasting=lasting, acknowledges=True, pauses_s=pauses_s)
         self._client: MqttClient[Message] = MqttClient(broker, settings, Message.of, self._woken.set)
         self._arrived: deque[Arrival[Message]] = deque()
         self._unsent: deque[tuple[str, bytes, bool]] = deque()
@@ -112,9 +131,8 @@ class MqttEdge:
         elif isinstance(happening, Up):
             if happening.resumed:
                 self._arrived.clear()  # the broker delivers them again, and these could not be acknowledged any more
-            # Heads first: they may stop the ledger.
-            self._client.subscribe([CHECKPOINT, ROTATIONS, ALL_COURIER_CHECKPOINTS, ALL_RECEIPTED])
-            self._client.subscribe([ALL_USAGE, ALL_TIME, ALL_ENROLMENTS])
+            for names in self._topics:
+                self._client.subscribe(list(names))
             while self._unsent:
                 self._client.publish(*self._unsent.popleft())
             self.reached = True

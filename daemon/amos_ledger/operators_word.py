@@ -1,15 +1,29 @@
 """What the operator signs, opened: by the key that is in force where the message would become an entry of the log."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from amos.crypto import verify
+from amos.protocol.cose import parse_typed
 from amos.protocol.errors import SignatureError
 from amos.protocol.key_line_host import Verify
 from amos_ledger.folder import Folder
 from amos_ledger.store.store import Store
 
 Opened = TypeVar("Opened")
+
+
+class _AboutDevice(Protocol):
+    device_id: bytes
+
+    @classmethod
+    def decode(cls, payload: bytes) -> "_AboutDevice": ...
+
+
+def device_named(data: bytes, message: type[_AboutDevice], typ: str, bytes_max: int) -> bytes:
+    """The device that a message is about, signed or not: its row is locked before the log, and which key must have
+    signed the message is known only then. Raises `ProtocolError`."""
+    return bytes(message.decode(parse_typed(data, typ, bytes_max).payload).device_id)
 
 
 def open_word(

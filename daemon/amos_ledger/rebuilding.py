@@ -29,6 +29,8 @@ from amos_ledger.receipts import Kept, checked
 from amos_ledger.replay import rebuild
 from amos_ledger.scrub import keys_of, published_head
 from amos_ledger.store.comparison import CARRIED, Comparison
+from amos_ledger.store.failures import DATABASE_DAMAGED
+from amos_ledger.store.postgres_place import PostgresPlace
 from amos_ledger.store.store import Store
 
 _BESIDE = ("-wal", "-shm")
@@ -58,13 +60,15 @@ def rebuild_folder(
     """Rebuild the store of a ledger that nobody serves; `at` is told of each step, and `runner` works on the entries,
     this process where there is none.
 
-    Raises `NotRebuilt`, `AlreadyServing`, another `LedgerError`, `BatchError`, `OSError`, `sqlite3.Error`; then nothing
-    was changed.
+    Raises `NotRebuilt`, `AlreadyServing`, another `LedgerError`, `BatchError`, `OSError`, `DATABASE_ERRORS`; then
+    nothing was changed.
     """
     with folder.serving(), folder.publishing():
         head, fault = published_head(folder)
         if fault:
             raise NotRebuilt(fault)
+        if isinstance(folder.place, PostgresPlace):
+            return _rebuild_schema(folder, folder.place, head, now_ms, at, runner or InProcess())
         new = folder.store_path.with_name(folder.store_path.name + ".new")
         _remove(new)
         with ExitStack() as held:
@@ -83,6 +87,26 @@ def rebuild_folder(
 def _remove(new: Path) -> None:
     for suffix in ("", *_BESIDE):
         new.with_name(new.name + suffix).unlink(missing_ok=True)
+
+
+def _rebuild_schema(
+    folder: Folder,
+    place: PostgresPlace,
+    head: Checkpoint | None,
+    now_ms: int,
+    at: Callable[[str], None],
+    runner: Runner,
+) -> Rebuilt:
+    """The same in PostgreSQL: workers wait meanwhile, and go on with the new schema, which has the name of the old."""
+    new = place.variant("new")
+    with place.held() as database:
+        Store.create(new, folder.trust.origin, folder.line.keys[0])
+        with Store(new) as store:
+            made = _fill(folder, store, head, now_ms, runner)
+        at("made")
+        kept = place.give_way(database, new, "old")
+    at("swapped")
+    return replace(made, kept=Path(kept))
 
 
 def _lock(folder: Folder, held: ExitStack) -> sqlite3.Connection | None:
@@ -109,9 +133,9 @@ def _fill(folder: Folder, store: Store, head: Checkpoint | None, now_ms: int, ru
     published = PublishedLog(folder.public, 0 if head is None else head.size)
     live: Comparison | None
     try:
-        live = store.beside(folder.store_path)
+        live = store.beside(folder.place)
         size = live.size()
-    except sqlite3.DatabaseError:
+    except DATABASE_DAMAGED:
         live, size = None, published.size
     source = _Source(live, published)
     with store.snapshot():  # a transaction that takes no lock of the old database
@@ -157,7 +181,7 @@ class _Source:
                 f"SELECT (SELECT bytes FROM live.entry WHERE leaf_index = {index}),"
                 f" (SELECT hash FROM live.node WHERE position = {tree.stored_position(0, index)})"
             )
-            with suppress(sqlite3.DatabaseError):
+            with suppress(*DATABASE_DAMAGED):
                 row = self._live.rows(sql)[0]
         entry, node = (bytes(value) if isinstance(value, bytes) else None for value in row)
         return entry, {value for value in (leaf, node) if value is not None}
@@ -165,7 +189,7 @@ class _Source:
     def document(self, kind: str, sha256: bytes) -> bytes:
         """The document; its hash is the caller's to compare. Raises `LookupError`."""
         if self._live is not None:
-            with suppress(sqlite3.DatabaseError):
+            with suppress(*DATABASE_DAMAGED):
                 found = self._live.document(kind, sha256)
                 if found is not None and hashlib.sha256(found).digest() == sha256:
                     return found
@@ -185,7 +209,7 @@ def _carry(store: Store, live: Comparison | None, now_ms: int) -> list[str]:
         try:
             with store.transaction():
                 step()
-        except sqlite3.DatabaseError:
+        except DATABASE_DAMAGED:
             left.append(name)
     if {"anchor", "ledger"} & set(left):
         with store.transaction():

@@ -38,6 +38,7 @@ from amos_ledger.mirror import Mirror, MirrorFailed, open_mirror
 from amos_ledger.mirrored_log import MirroredLog, NoMirror, Source, read_head
 from amos_ledger.public import CHECKPOINT, Public
 from amos_ledger.replay import DocumentOf, LogKeys, rebuild
+from amos_ledger.store.postgres_place import PostgresPlace
 from amos_ledger.store.store import Store
 
 _STAGED = "ledger.recovered.sqlite"
@@ -134,23 +135,26 @@ def _fetch(folder: Folder, log: MirroredLog, say: Callable[[str], None]) -> None
             say(f"{tile.first + tile.width} of {log.head.size} entries fetched")
 
 
-def _build(folder: Folder, log: MirroredLog, mirrors: Sequence[Mirror]) -> Path:
+def _build(folder: Folder, log: MirroredLog, mirrors: Sequence[Mirror]) -> Path | PostgresPlace:
     """A whole store under another name, checked to have the signed root."""
     path = folder.path / _STAGED
+    place: Path | PostgresPlace = path
+    if isinstance(folder.place, PostgresPlace):
+        place = folder.place.variant("recovered")
     for suffix in _SIDE_FILES:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     line = _line(folder, log)
-    Store.create(path, folder.trust.origin, line.keys[0])
-    with Store(path) as store:
+    Store.create(place, folder.trust.origin, line.keys[0])
+    with Store(place) as store:
         keys = LogKeys(line.keys[0], folder.trust.operator_key, folder.trust.publisher_key)
         rebuild(_entries(log), store, keys, _documents(mirrors))
         if store.size() != log.head.size or store.root() != log.head.root:
-            raise RecoveryFailed(f"{path}: expected the signed root over {log.head.size} entries, found another")
+            raise RecoveryFailed(f"{place}: expected the signed root over {log.head.size} entries, found another")
         log.check_others(store.log.cached())
         with store.transaction():
             store.chain.anchors.forget(time.time_ns() // 1_000_000)
             store.chain.anchors.forget_heads()
-    return path
+    return place
 
 
 def _entries(log: MirroredLog) -> Iterator[bytes]:
@@ -194,8 +198,13 @@ def _documents(mirrors: Sequence[Mirror]) -> DocumentOf:
     return document
 
 
-def _put_in_place(folder: Folder, staged: Path) -> None:
+def _put_in_place(folder: Folder, staged: Path | PostgresPlace) -> None:
     """The old store keeps a name of its own: what it had beside the log may be wanted."""
+    if isinstance(staged, PostgresPlace):
+        assert isinstance(folder.place, PostgresPlace)
+        with folder.place.held() as database:
+            folder.place.give_way(database, staged, "before_recovery")
+        return
     aside = _unused(folder.path / f"{STORE_NAME}.before-recovery")
     for suffix in _SIDE_FILES:
         old = folder.path / (STORE_NAME + suffix)

@@ -10,17 +10,18 @@ from pathlib import Path
 from amos.crypto import key_id, verify
 from amos.protocol.catalogue import Catalogue, open_catalogue
 from amos.protocol.checkpoint_host import Checkpoint
-from amos.protocol.enrolment import Enrolment, open_enrolment
+from amos.protocol.cose import parse_typed
+from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, ENROLMENT_BYTES_MAX, REVOCATION_BYTES_MAX
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.manifest import Manifest, open_manifest
-from amos.protocol.revocation import Revocation, open_revocation
+from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
 from amos.protocol.segment import TIER_RENDERER
 from amos_ledger.clerk import judge_again
 from amos_ledger.errors import EnrolmentRefused, LedgerError, PackRefused, RevocationRefused, StorageFailed
 from amos_ledger.folder import Folder
-from amos_ledger.operators_word import open_word
+from amos_ledger.operators_word import device_named, open_word
 from amos_ledger.public import Public
 from amos_ledger.store.chain import Chain
 from amos_ledger.store.failures import DATABASE_ERRORS
@@ -44,7 +45,7 @@ def enrol(
     A later enrolment of the same device takes the place of an earlier one; one with a predecessor retires that device.
     `addressed` is the (site, device) that it must be for. Raises `EnrolmentRefused`, and has changed nothing then.
     """
-    with store.transaction():
+    with store.transaction(_devices_of_enrolment(data)):
         enrolment = _opened_enrolment(folder, store, data)
         if addressed not in (None, (enrolment.site, enrolment.device_id)):
             wanted = f"{enrolment.device_id.hex()} at {enrolment.site}"
@@ -64,6 +65,20 @@ def enrol(
         for first_sequence, _key in enrolment.keys[max(len(known), 1) :][:1]:
             judge_again(store, enrolment.device_id, first_sequence)
     return enrolment, True
+
+
+def _devices_of_enrolment(data: bytes) -> set[bytes]:
+    try:
+        return devices_of(data)
+    except ProtocolError as error:
+        raise EnrolmentRefused(f"enrolment: {error}") from None
+
+
+def devices_of(data: bytes) -> set[bytes]:
+    """The devices that an enrolment is about, signed or not: its own, and the one that it replaces. Raises
+    `ProtocolError`."""
+    enrolment: Enrolment = Enrolment.decode(parse_typed(data, TYP_ENROLMENT, ENROLMENT_BYTES_MAX).payload)
+    return {enrolment.device_id} | ({enrolment.predecessor} if enrolment.predecessor is not None else set())
 
 
 def _opened_enrolment(folder: Folder, store: Store, data: bytes) -> Enrolment:
@@ -107,7 +122,11 @@ def revoke(folder: Folder, store: Store, data: bytes) -> tuple[Revocation, bool]
     What the ledger took in before stays; what comes from then on and began after the instant is evidence. Raises
     `RevocationRefused`, and has changed nothing then.
     """
-    with store.transaction():
+    try:
+        named = device_named(data, Revocation, TYP_REVOCATION, REVOCATION_BYTES_MAX)
+    except ProtocolError as error:
+        raise RevocationRefused(f"revocation: {error}") from None
+    with store.transaction([named]):
         try:
             revocation: Revocation = open_word(
                 folder, store, data, open_revocation, lambda opened: store.log.holds(data)

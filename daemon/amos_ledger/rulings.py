@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 from amos.crypto import key_id, public_key, sign
 from amos.protocol.errors import LocalError, ProtocolError
-from amos.protocol.quarantine import LIFT, REJECT, VERSION, Ruling, open_ruling, sign_ruling
+from amos.protocol.ledger_limits import RULING_BYTES_MAX
+from amos.protocol.quarantine import LIFT, REJECT, TYP_RULING, VERSION, Ruling, open_ruling, sign_ruling
 from amos_ledger import clerk
 from amos_ledger.clerk import Outcome
 from amos_ledger.errors import RulingRefused
 from amos_ledger.folder import Folder
-from amos_ledger.operators_word import open_word
+from amos_ledger.operators_word import device_named, open_word
 from amos_ledger.records import Evidence
 from amos_ledger.store.store import Store
 
@@ -34,7 +35,11 @@ def rule(folder: Folder, store: Store, data: bytes) -> Ruled:
 
     Raises `RulingRefused`, and has changed nothing then.
     """
-    with store.transaction():
+    try:
+        named = device_named(data, Ruling, TYP_RULING, RULING_BYTES_MAX)
+    except ProtocolError as error:
+        raise RulingRefused(f"ruling: {error}") from None
+    with store.transaction([named]):
         try:
             ruling: Ruling = open_word(folder, store, data, open_ruling)
         except ProtocolError as error:

@@ -5,11 +5,8 @@ own (`replay`) and compared. Beside it: published files, documents, receipts, he
 """
 
 import hashlib
-import sqlite3
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.merkle import leaf_hash
@@ -23,6 +20,7 @@ from amos_ledger.published_log import PublishedLog
 from amos_ledger.receipts import Kept, checked
 from amos_ledger.replay import LogKeys, rebuild
 from amos_ledger.store.comparison import COUNTING, Comparison
+from amos_ledger.store.failures import DATABASE_DAMAGED, DATABASE_UNAVAILABLE
 from amos_ledger.store.store import Store
 
 REBUILD = "run `amos ledger fsck --rebuild`"
@@ -42,22 +40,21 @@ class Finding:
 
 def scrub(folder: Folder, runner: Runner | None = None) -> list[Finding]:
     """All that is wrong, none when nothing is. `runner` works on the entries, this process where there is none. Raises
-    `LedgerError` when it cannot look, `BatchError`, `sqlite3.Error`, `OSError`."""
+    `LedgerError` when it cannot look, `BatchError`, `DATABASE_ERRORS`, `OSError`."""
     try:
         folder.open_store().close()  # an older one is brought to the present schema
         return _scrubbed(folder, runner or InProcess())
-    except sqlite3.OperationalError:
+    except DATABASE_UNAVAILABLE:
         raise  # the disk refuses, or somebody holds it: that says nothing of what is stored
-    except (sqlite3.DatabaseError, EntryDamaged) as error:
-        return [Finding(folder.store_path.name, f"is damaged: {error}", REBUILD)]
+    except (*DATABASE_DAMAGED, EntryDamaged) as error:
+        return [Finding(folder.store_name, f"is damaged: {error}", REBUILD)]
 
 
 def _scrubbed(folder: Folder, runner: Runner) -> list[Finding]:
-    with tempfile.TemporaryDirectory(prefix="amos-fsck-") as scratch:
-        path = Path(scratch) / "again.sqlite"
-        Store.create(path, folder.trust.origin, folder.line.keys[0])
-        with Store(path) as again:
-            live = again.beside(folder.store_path)
+    with folder.place.scratch() as place:
+        Store.create(place, folder.trust.origin, folder.line.keys[0])
+        with Store(place) as again:
+            live = again.beside(folder.place)
             with again.snapshot():
                 return list(_Scrub(folder, again, live, runner).findings())
 

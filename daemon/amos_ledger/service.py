@@ -23,8 +23,8 @@ from amos_ledger.records import verdict_name
 from amos_ledger.refusal_log import RefusalLog
 from amos_mqtt.happenings import Arrival
 
-TICK_S = 1.0
-"""How soon a pack published by another process is noticed."""
+TICK_S = 0.4
+"""How soon a pack published by another process is noticed, and what workers have taken in."""
 
 FIRST_TICK_S = 5.0
 """How long answers that an earlier process left over wait for the broker; then the log is published without them."""

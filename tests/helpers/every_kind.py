@@ -1,6 +1,7 @@
 """A ledger that has every kind of entry and every kind of row, and how to look at all of it."""
 
 import sqlite3
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from amos_ledger.losing import declare_loss
 from amos_ledger.opt_outs import add_opt_outs
 from amos_ledger.rulings import rule, ruling_on
 from amos_ledger.settle_period import settle_period
+from amos_ledger.store.place import Place, SqlitePlace
+from amos_ledger.store.postgres_place import PostgresPlace
 from amos_tools.device.rotate_operator import signed_rotation
 
 NOON = 1_793_534_400
@@ -34,8 +37,16 @@ def played(world: Any, segments: int = 6) -> Any:
     return device
 
 
-def everything(path: Path) -> dict[str, list[tuple[Any, ...]]]:
+def everything(place: Path | Place) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of all tables."""
+    if isinstance(place, PostgresPlace):
+        with closing(place.open()) as database:
+            named = "SELECT table_name FROM information_schema.tables WHERE table_schema = ?"
+            tables = [name for (name,) in database.rows(named, (place.schema,))]
+            found = {name: sorted(database.rows(f"SELECT * FROM {name}"), key=repr) for name in tables}
+            found["log_head"] = database.rows("SELECT size FROM log_head")  # a store that takes a place counts itself
+            return found
+    path = place.path if isinstance(place, SqlitePlace) else place
     connection = sqlite3.connect(path)
     try:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]

@@ -247,10 +247,6 @@ def shared_world(made_once: Path, tmp_path_factory: pytest.TempPathFactory) -> W
     return World(Path(shutil.copytree(made_once, tmp_path_factory.mktemp("shared") / "ledger")))
 
 
-ONLY_SQLITE = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
-"""For what is about SQLite's files, or copies a ledger's folder to have a second ledger."""
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
 def kind(request: pytest.FixtureRequest) -> str:
     """Which database the ledger of a test is in."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import only_sqlite
 from every_kind import NOON, everything, played, with_every_kind
 from go_log import GoLog
 from typer.testing import CliRunner
@@ -70,7 +71,7 @@ def other(value: Any) -> Any:
 
 def counting(folder: Folder) -> dict[str, Any]:
     """The tables that follow from the log in every column."""
-    found = everything(folder.store_path)
+    found = everything(folder.place)
     return {table: found[table] for table in COUNTING if table not in ("usage", "ledger")}
 
 
@@ -128,6 +129,7 @@ def damage(folder: Folder, index: int) -> None:
     connection.close()
 
 
+@only_sqlite
 def test_a_damaged_entry_is_neither_published_nor_settled_on(world: Any) -> None:
     device = played(world)
     (world.folder.public / "tile/entries/000.p/11").unlink()
@@ -144,6 +146,7 @@ def test_a_damaged_entry_is_neither_published_nor_settled_on(world: Any) -> None
     assert "entry 7" in str(ledger.trouble)
 
 
+@only_sqlite
 def test_a_damaged_receipt_is_not_handed_out(world: Any) -> None:
     device = played(world)
     world.ledger.close()
@@ -158,6 +161,7 @@ def test_a_damaged_receipt_is_not_handed_out(world: Any) -> None:
     world.check_receipt(device.sealed[-1], reply.answer.receipt)
 
 
+@only_sqlite
 @pytest.mark.parametrize("level", [1, 2, 3])
 def test_a_damaged_tree_hash_is_in_no_receipt(world: Any, level: int) -> None:
     device = played(world, 9)
@@ -171,6 +175,7 @@ def test_a_damaged_tree_hash_is_in_no_receipt(world: Any, level: int) -> None:
     assert scrub(world.folder)
 
 
+@only_sqlite
 def test_what_both_store_and_bundles_have_lost_is_not_made_up(world: Any) -> None:
     played(world)
     world.ledger.close()
@@ -179,7 +184,7 @@ def test_what_both_store_and_bundles_have_lost_is_not_made_up(world: Any) -> Non
     before = world.folder.store_path.read_bytes()
     with pytest.raises(NotRebuilt, match=r"entry 7: .*from a mirror"):
         rebuild_folder(world.folder, 0)
-    assert world.folder.store_path.read_bytes() == before or everything(world.folder.store_path)
+    assert world.folder.store_path.read_bytes() == before or everything(world.folder.place)
 
 
 @pytest.mark.parametrize("words", [["status"], ["plausibility"], ["quarantine", "list"], ["held"], ["fsck"]])
@@ -201,7 +206,7 @@ def test_a_file_that_is_no_database_is_made_anew_from_what_is_published(ledger: 
     assert counting(ledger) == before and len(rebuilt.mended) == rebuilt.size and "held" in rebuilt.left
     assert [item for item in scrub(ledger) if "receipt" not in item.where] == []
     with ledger.open_store() as store:
-        assert store.totals().accepted == len(everything(ledger.store_path)["usage"])
+        assert store.totals().accepted == len(everything(ledger.place)["usage"])
         registry.publish(ledger, store)
     go_log.follows(head, ledger)
 
@@ -212,7 +217,7 @@ class Died(Exception):
 
 @pytest.mark.parametrize("step", ["made", "kept", "ready", "swapped"])
 def test_a_rebuild_that_dies_leaves_one_ledger_or_the_other(ledger: Folder, step: str) -> None:
-    before = everything(ledger.store_path)
+    before = everything(ledger.place)
 
     def die(reached: str) -> None:
         if reached == step:
@@ -220,9 +225,9 @@ def test_a_rebuild_that_dies_leaves_one_ledger_or_the_other(ledger: Folder, step
 
     with pytest.raises(Died):
         rebuild_folder(ledger, 0, die)
-    assert everything(ledger.store_path) == before and scrub(ledger) == []
+    assert everything(ledger.place) == before and scrub(ledger) == []
     rebuild_folder(ledger, 0)
-    assert everything(ledger.store_path) == before and scrub(ledger) == []
+    assert everything(ledger.place) == before and scrub(ledger) == []
     assert not list(ledger.path.glob("*.new*"))
 
 
@@ -242,6 +247,7 @@ def test_a_store_whose_file_was_replaced_begins_no_transaction(ledger: Folder, t
             store.append([b"lost"])
 
 
+@only_sqlite
 def test_hashes_that_are_gone_stop_the_ledger_by_name(world: Any) -> None:
     device = played(world)
     world.ledger.close()

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from databases import only_sqlite
 
 from amos.crypto import verify
 from amos.protocol import answer
@@ -82,6 +83,7 @@ def test_every_refusal_is_answered_and_changes_nothing(world: Any) -> None:
     assert send(world, device, good).answer.verdict == answer.ACCEPTED
 
 
+@only_sqlite
 def test_a_disk_that_refuses_is_said_and_the_same_enrolment_goes_in_later(world: Any) -> None:
     device = world.device(enrolled=False)
     data = device.enrolment(world.operator)

@@ -20,6 +20,7 @@ from amos_ledger.rebuilding import rebuild_folder
 from amos_ledger.replay import rebuild
 from amos_ledger.scrub import keys_of, published_head, scrub
 from amos_ledger.store.comparison import CARRIED, COUNTING
+from amos_ledger.store.place import Place
 from amos_ledger.store.store import Store
 from amos_tools.cli import app
 
@@ -38,17 +39,18 @@ def republished(folder: Folder) -> None:
 
 
 def test_every_table_counts_or_is_carried(world: Any) -> None:
-    assert set(everything(world.folder.store_path)) == {*COUNTING, *CARRIED}
+    assert set(everything(world.folder.place)) == {*COUNTING, *CARRIED}
 
 
 def test_a_rebuilt_ledger_is_the_live_one(world: Any, go_log: GoLog) -> None:
     played(world)
     world.ledger.close()
     head = checkpoint(world.folder)
-    before = everything(world.folder.store_path)
+    before = everything(world.folder.place)
     rebuilt = rebuild_folder(world.folder, 0)
-    assert everything(world.folder.store_path) == before
-    assert everything(rebuilt.kept) == before
+    assert everything(world.folder.place) == before
+    if rebuilt.kept.is_file():  # in PostgreSQL, it says that the log goes on elsewhere
+        assert everything(rebuilt.kept) == before
     assert (rebuilt.left, rebuilt.mended, rebuilt.receipts, scrub(world.folder)) == ((), (), 0, [])
     republished(world.folder)
     go_log.follows(head, world.folder)
@@ -57,11 +59,11 @@ def test_a_rebuilt_ledger_is_the_live_one(world: Any, go_log: GoLog) -> None:
 def test_a_ledger_with_every_kind_of_entry_is_rebuilt_as_it_is(world: Any, go_log: GoLog) -> None:
     with_every_kind(world)
     head = checkpoint(world.folder)
-    before = everything(world.folder.store_path)
+    before = everything(world.folder.place)
     assert {name for name, rows in before.items() if not rows} == set()
     assert scrub(world.folder) == []
     rebuilt = rebuild_folder(world.folder, 0)
-    assert everything(world.folder.store_path) == before
+    assert everything(world.folder.place) == before
     assert (rebuilt.left, rebuilt.mended, rebuilt.receipts, scrub(world.folder)) == ((), (), 0, [])
     republished(world.folder)
     go_log.follows(head, world.folder)
@@ -75,27 +77,31 @@ def test_a_ledger_of_thousands_of_segments_is_rebuilt_as_it_is(world: Any, playe
         assert {reply.answer.verdict for reply in world.ledger.take(messages, NOON)} == {ACCEPTED}
     world.ledger.close()
     head = checkpoint(world.folder)
-    before = everything(world.folder.store_path)
+    before = everything(world.folder.place)
     assert len(before["usage"]) == 320 * players
     rebuild_folder(world.folder, 0)
-    assert everything(world.folder.store_path) == before and scrub(world.folder) == []
+    assert everything(world.folder.place) == before and scrub(world.folder) == []
     republished(world.folder)
     go_log.follows(head, world.folder)
 
 
-def test_what_published_bundles_alone_give_is_what_counts(world: Any, tmp_path: Path) -> None:
+def stored(place: Place, world: Any) -> Store:
+    """A fresh store at this place."""
+    Store.create(place, world.folder.trust.origin, world.folder.public_key)
+    return Store(place)
+
+
+def test_what_published_bundles_alone_give_is_what_counts(world: Any) -> None:
     with_every_kind(world)
     head, _fault = published_head(world.folder)
     assert head is not None
     published = PublishedLog(world.folder.public, head.size)
     entries = [published.entry(index) for index in range(head.size)]
     assert None not in entries
-    path = tmp_path / "recovered.sqlite"
-    Store.create(path, world.folder.trust.origin, world.folder.public_key)
-    with Store(path) as store:
+    with world.folder.place.scratch() as place, stored(place, world) as store:
         assert rebuild(entries, store, keys_of(world.folder), published.document) == head.size
         assert store.root() == head.root
-        live = store.beside(world.folder.store_path)
+        live = store.beside(world.folder.place)
         assert [table for table in COUNTING if live.missing(table) or live.surplus(table)] == []
         assert live.losses() == []
 
@@ -129,9 +135,9 @@ def test_a_ledger_of_an_earlier_version_is_sound_and_rebuilt_as_it_is(
     with folder.open_store() as store:
         registry.publish(folder, store)
     assert scrub(folder) == []
-    before = everything(folder.store_path)
+    before = everything(folder.place)
     rebuild_folder(folder, 0)
-    assert everything(folder.store_path) == before and scrub(folder) == []
+    assert everything(folder.place) == before and scrub(folder) == []
     go_log.follows(head, folder)
 
 
@@ -144,4 +150,4 @@ def test_by_command(world: Any) -> None:
     assert said.exit_code == 0 and said.output.startswith("rebuilt from 11 entries; the old database is ")
     facts = json.loads(run(app, ["ledger", "fsck", "--rebuild", str(world.path), "--json"]).output)
     assert (facts["rebuilt"]["size"], facts["findings"]) == (11, [])
-    assert facts["rebuilt"]["kept"].endswith("ledger.sqlite.old-2")
+    assert facts["rebuilt"]["kept"].endswith(("ledger.sqlite.old-2", "amos_ledger_old_2"))

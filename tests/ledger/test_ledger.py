@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from databases import only_sqlite
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -295,6 +296,7 @@ def test_a_mistake_of_ours_costs_one_message(world: Any, monkeypatch: pytest.Mon
 # When the disk refuses.
 
 
+@only_sqlite
 def test_a_full_disk_is_unavailable_and_recovers_by_itself(world: Any) -> None:
     device = world.device()
     segments = [device.seal() for _ in range(2)]
@@ -313,6 +315,7 @@ def test_a_full_disk_is_unavailable_and_recovers_by_itself(world: Any) -> None:
     assert world.totals().accepted == 42
 
 
+@only_sqlite
 def test_a_database_that_is_gone_is_unavailable_and_never_made_anew(world: Any) -> None:
     device = world.device()
     segment = device.seal()
@@ -345,6 +348,7 @@ def test_a_public_directory_that_cannot_be_written_delays_receipts(world: Any) -
     assert one(world.take(device, segment)).receipt == late.receipt
 
 
+@only_sqlite
 def test_an_older_store_put_in_place_signs_nothing(world: Any) -> None:
     device = world.device()
     world.take(device, device.seal())
@@ -363,6 +367,7 @@ def test_an_older_store_put_in_place_signs_nothing(world: Any) -> None:
     assert (world.folder.public / "checkpoint").read_bytes() == published
 
 
+@only_sqlite
 def test_late_usage_goes_to_the_next_open_period(world: Any) -> None:
     device = world.device()
     first, second = device.seal(), device.seal()

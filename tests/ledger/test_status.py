@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import only_sqlite
 from go_log import GoLog
 from typer.testing import CliRunner, Result
 
@@ -97,6 +98,7 @@ def test_a_disk_that_takes_no_writes_is_read(world: Any) -> None:
     assert not (world.path / "ledger.sqlite-wal").exists()
 
 
+@only_sqlite
 def test_a_disk_that_takes_no_writes_any_more_is_read_with_what_was_last_written(world: Any) -> None:
     device = world.device()
     world.take(device, device.seal())  # and the ledger still has it open: its log of writes is there
@@ -117,6 +119,7 @@ def test_an_older_schema_is_brought_to_the_present_one(tmp_path: Path, go_log: G
     go_log.follows(before, folder)
 
 
+@only_sqlite
 def test_an_unknown_schema_is_refused_and_stays(world: Any) -> None:
     with sqlite3.connect(world.path / "ledger.sqlite") as database:
         database.execute("UPDATE ledger SET schema_version = 99")
@@ -154,6 +157,7 @@ def grown(world: Any, devices: int, each: int) -> None:
         )
 
 
+@only_sqlite
 def test_ten_thousand_devices_take_less_than_two_seconds(world: Any) -> None:
     grown(world, 10_000, 10)
     measured = (

@@ -55,6 +55,8 @@ class Log:
 
     def _locked(self) -> Head:
         head = Head(*self._database.locked("SELECT size, decided FROM log_head")[0])
+        if head.size < 0:
+            raise Conflict("log_head: another store took this one's place")
         if self._decided not in (None, head.decided):
             raise Conflict("log_head: something was decided meanwhile that this rests on")
         self._database.note("size", head.size)

@@ -1,8 +1,9 @@
 """Where a ledger's database is: a SQLite file, or a schema of a PostgreSQL database."""
 
+import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Hashable
-from contextlib import closing
+from collections.abc import Hashable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,10 @@ class Place(ABC):
         """Whether what is there has no tables."""
 
     @abstractmethod
+    def scratch(self) -> AbstractContextManager["Place"]:
+        """A place of the same kind for a store that nobody needs afterwards."""
+
+    @abstractmethod
     def identity(self) -> Hashable:
         """What is another where another database has taken the place. Raises `StorageFailed` where none is there."""
 
@@ -57,6 +62,11 @@ class SqlitePlace(Place):
     def empty(self) -> bool:
         with closing(SqliteDatabase(self.path)) as database:
             return database.one("SELECT 1 FROM sqlite_master LIMIT 1") is None
+
+    @contextmanager
+    def scratch(self) -> Iterator[Place]:
+        with tempfile.TemporaryDirectory(prefix="amos-fsck-") as folder:
+            yield SqlitePlace(Path(folder) / "again.sqlite")
 
     def identity(self) -> Hashable:
         try:
