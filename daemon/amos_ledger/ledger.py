@@ -209,15 +209,13 @@ class Ledger:
         self.trouble = text if isinstance(error, STORAGE_ERRORS) else f"internal error: {type(error).__name__}: {text}"
         self.close()
 
-    def _persist(self, readings: Iterable[Reading], received_unix_s: int) -> list[Outcome]:
-        outcomes: list[Outcome] = []
+    def _persist(self, readings: Sequence[Reading], received_unix_s: int) -> list[Outcome]:
         self.watch_clock(received_unix_s * 1000)
         store = self._opened()
         with store.transaction():
             store.chain.anchors.check_clock(received_unix_s * 1000)
             store.chain.anchors.note_clock(received_unix_s * 1000, self._begins_epoch)
-            for reading in readings:
-                outcomes += clerk.take(store, reading, received_unix_s)
+            outcomes = clerk.take(store, readings, received_unix_s)
             _count(store, outcomes)
         self._begins_epoch = False
         self._at("persisted")

@@ -3,6 +3,9 @@
 TOPIC_CHARACTERS_MAX = 256
 """Our longest topic is about 120 characters; MQTT allows 65,535 bytes of somebody else's."""
 
+TOPICS_CACHED_MAX = 16_384
+"""Topics whose parts are remembered, a few hundred bytes each: those of a large fleet."""
+
 BATCH_MESSAGES_MAX = 256
 """Messages of one transaction: enough to make the disk's flush cheap, few enough to answer within a second."""
 

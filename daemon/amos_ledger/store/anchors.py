@@ -116,7 +116,7 @@ class Anchors:
 
     def elsewhere(self, device_id: bytes, epoch: int, start_ms: int) -> tuple[DatedPlay, ...]:
         """The accepted segments that the ledger dated in this epoch, nearest to `start_ms` before and from it on."""
-        latest = self._latest(device_id, epoch)
+        latest = self.latest(device_id, epoch)
         if latest is None or start_ms > latest.start_unix_ms:
             return () if latest is None else (latest,)
         found = []
@@ -130,8 +130,8 @@ class Anchors:
                 found.append(DatedPlay(*row))
         return tuple(found)
 
-    def _latest(self, device_id: bytes, epoch: int) -> DatedPlay | None:
-        """The last of those that `elsewhere` chooses from."""
+    def latest(self, device_id: bytes, epoch: int) -> DatedPlay | None:
+        """The last of those that `elsewhere` chooses from: the one that begins last."""
         return self._database.remembered(("dated", device_id, epoch), lambda: self._stored_latest(device_id, epoch))
 
     def _stored_latest(self, device_id: bytes, epoch: int) -> DatedPlay | None:
@@ -144,7 +144,7 @@ class Anchors:
 
     def note_dated(self, device_id: bytes, epoch: int, play: DatedPlay) -> None:
         """A segment that is dated in this epoch is accepted; called before its row waits to be written."""
-        latest = self._latest(device_id, epoch)
+        latest = self.latest(device_id, epoch)
         if latest is None or (play.start_unix_ms, play.sequence) > (latest.start_unix_ms, latest.sequence):
             self._database.note(("dated", device_id, epoch), play)
 

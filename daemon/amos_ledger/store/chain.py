@@ -144,6 +144,11 @@ class Chain:
             for row in (self._database.one(sql, (device_id, sequence)) for sql in (before, after))
         )
 
+    def goes_on(self, device_id: bytes, sequence: int) -> Sealed | None:
+        """The last accepted segment, when this number is the next one and no segment of the device is held."""
+        last = self._last(device_id)
+        return last if last and last.sequence + 1 == sequence and not self._any_held(device_id) else None
+
     def _last(self, device_id: bytes) -> Sealed | None:
         """The device's accepted segment with the highest sequence number."""
         return self._database.remembered(("last", device_id), lambda: self._stored_last(device_id))

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.errors import LocalError
-from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.merkle import leaf_hash
 from amos.protocol.segment import Usage
 from amos_ledger.errors import EntryDamaged
+from amos_ledger.intake.segment_parse import decode_usage, parse_segment
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import ENTRY_BYTES_MAX
 from amos_ledger.store.database import Database
@@ -94,8 +93,7 @@ class Log:
     def usage(self, index: int) -> Usage:
         """What the accepted segment at this leaf says; its signature was verified when it was taken in. Raises
         `EntryDamaged`."""
-        usage: Usage = Usage.decode(parse_typed(self.entry(index), TYP_USAGE, SEGMENT_BYTES_MAX).payload)
-        return usage
+        return decode_usage(parse_segment(self.entry(index)).payload)
 
     def _sound(self, index: int, entry: bytes) -> bytes:
         """Storage that rots must not be published, receipted or settled on: what the tree was grown from is known."""
