@@ -16,7 +16,7 @@ from amos.protocol.segment import NO_SEED_ROOT, Usage
 from amos_ledger.intake.clocks import dated_ms, in_real_time, rests_on_anchor
 from amos_ledger.intake.decision import CONDEMNING, EVIDENCE, decide
 from amos_ledger.intake.facts import Facts
-from amos_ledger.intake.ordinary import Course, is_ordinary
+from amos_ledger.intake.ordinary import is_ordinary
 from amos_ledger.intake.placements import passed_on, sounding_after
 from amos_ledger.intake.reading import Opened, Reading, open_all, reread
 from amos_ledger.records import (
@@ -203,7 +203,7 @@ def _accept_ordinary(store: Store, opened: Opened, received_unix_s: int) -> Outc
     reading, key, _signed, usage, _fault, pack, rows = opened
     if key is None or usage is None or pack is None or rows is None:
         return None
-    course = _course(store, usage, key, reading.sha256)
+    course = None if store.quarantines.any_rejected(usage.device_id) else store.chain.course(usage, key)
     if course is None or not is_ordinary(usage, rows, course, pack, received_unix_s):
         return None
     assert course.last.sounding is not None
@@ -213,30 +213,6 @@ def _accept_ordinary(store: Store, opened: Opened, received_unix_s: int) -> Outc
     known = _Known(pack, course.device, course.anchor, rows.played, sounding)
     _accept(store, reading, usage, known, received_unix_s)
     return Outcome(reading.message_sha256, reading.site, reading.device_id, usage.sequence, ACCEPTED, "")
-
-
-def _course(store: Store, usage: Usage, key: DeviceKey, sha256: bytes) -> Course | None:
-    """What is known of the device that goes on; None where there is more than that to ask."""
-    chain, device_id = store.chain, usage.device_id
-    device, last = chain.device(device_id), chain.goes_on(device_id, usage.sequence)
-    if device is None or last is None or last.sounding is None or last.boot != usage.boot:
-        return None
-    if store.quarantines.rejected(device_id, sha256) is not None:
-        return None
-    anchor = _anchor(store, usage)
-    latest = None if anchor is None or not anchor.issued else chain.anchors.latest(device_id, anchor.epoch)
-    root = _seed_root(store, usage)
-    return Course(
-        device=device,
-        key=key,
-        last=last,
-        last_usage=chain.payload(last),
-        in_session=chain.sessions.of_session(device_id, usage.session),
-        in_boot=chain.sessions.of_boot(device_id, usage.boot),
-        anchor=anchor,
-        latest=latest,
-        root_known=root is None or (root.size is not None and root.received),
-    )
 
 
 def _decide_and_keep(store: Store, opened: Opened, received_unix_s: int) -> Outcome:
@@ -301,8 +277,8 @@ def _accept(store: Store, reading: Reading, usage: Usage, known: _Known, receive
         epoch, times = anchor.epoch, dated_ms(usage)
     leaf_index = store.append_usage(reading.segment, received_minute_s)
     facts = (leaf_index, period, late, received_unix_s, dict.fromkeys(flags, played), sounding, epoch, times)
-    store.chain.accept(reading, usage, Accepted(*facts))
+    store.chain.accept(reading, usage, Accepted(*facts), played)
     store.chain.count_time(usage.device_id, counted_ms(usage, flags))
     if anchor is not None and anchor.issued and usage.anchor_unix_ms is not None:
         store.chain.anchors.use(usage.device_id, usage.anchor_unix_ms, usage.boot, usage.anchor_ms)
-    store.add_rollup(period, usage, pack)
+    store.add_rollup(period, usage, pack, checked=True)

@@ -254,6 +254,8 @@ def at_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Database, "later", lambda self, sql, row: self._connection.execute(sql, row))
     patch.setattr(Database, "remembered", lambda self, key, find: find())
     patch.setattr(Database, "known", lambda self, key: None)
+    patch.setattr(Database, "first", Database.one)
+    patch.setattr(Database, "first_rows", Database.rows)
     patch.setattr(clerk, "_accept_ordinary", lambda *_: None)
 
 

@@ -5,8 +5,6 @@ put together into comparisons with the segment before. This can only say yes, an
 the tests hold over legal and forged segments; whatever else there is, the table judges, and it alone words refusals.
 """
 
-from typing import NamedTuple
-
 from amos.protocol.manifest import Manifest
 from amos.protocol.segment import (
     CLOCK_SYNCHRONISED,
@@ -29,29 +27,7 @@ from amos_ledger.intake.clocks import (
     rests_on_anchor,
 )
 from amos_ledger.limits import NUMBER_MAX
-from amos_ledger.records import DatedPlay, Device, DeviceKey, IssuedAnchor, Sealed, SessionPlay
-
-
-class Course(NamedTuple):
-    """What is known of a device, of which nothing is held or rejected, when its next segment comes.
-
-    key                 with which that is signed
-    last, last_usage    its accepted segment with the highest number, and what that says
-    in_session, in_boot what is accepted of the last one's session and boot
-    anchor              what is remembered of the anchor on which the segment rests, None: it rests on none
-    latest              the last of what the ledger dated in that anchor's epoch
-    root_known          whether the root that the segment names may be named
-    """
-
-    device: Device
-    key: DeviceKey
-    last: Sealed
-    last_usage: Usage
-    in_session: SessionPlay | None
-    in_boot: SessionPlay | None
-    anchor: IssuedAnchor | None
-    latest: DatedPlay | None
-    root_known: bool
+from amos_ledger.records import Course, Device
 
 
 def is_ordinary(usage: Usage, rows: Rows, course: Course, pack: Manifest, received_s: int) -> bool:

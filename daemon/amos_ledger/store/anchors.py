@@ -5,8 +5,6 @@ Each setting back of the ledger's own clock begins another epoch, and so does ea
 clock did before it; instants of two epochs are not compared: a wrong clock here is no device's fault.
 """
 
-from dataclasses import replace
-
 from amos_ledger.errors import ClockWrong
 from amos_ledger.limits import NUMBER_MAX
 from amos_ledger.records import DatedPlay, IssuedAnchor, SeedRoot
@@ -112,7 +110,7 @@ class Anchors:
             return
         sql = "UPDATE anchor SET boot = ?, own_ms = ? WHERE device_id = ? AND unix_ms = ? AND boot IS NULL"
         self._database.later(sql, (boot, own_ms, device_id, unix_ms))
-        self._database.note(("anchor", device_id, unix_ms), replace(anchor, boot=boot, own_ms=own_ms))
+        self._database.note(("anchor", device_id, unix_ms), anchor._replace(boot=boot, own_ms=own_ms))
 
     def elsewhere(self, device_id: bytes, epoch: int, start_ms: int) -> tuple[DatedPlay, ...]:
         """The accepted segments that the ledger dated in this epoch, nearest to `start_ms` before and from it on."""
