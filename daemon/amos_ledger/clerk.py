@@ -4,20 +4,33 @@ Runs inside the store's transaction; nothing here commits, publishes or sends.
 """
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from amos.crypto import verify
 from amos.protocol.answer import ACCEPTED, GAP, HELD, UNKNOWN_PACK
 from amos.protocol.batch import minute_of
 from amos.protocol.envelope_host import wrap
+from amos.protocol.manifest import Manifest
 from amos.protocol.segment import NO_SEED_ROOT, Usage
-from amos_ledger.intake.clocks import dated_ms, rests_on_anchor
+from amos_ledger.intake.clocks import dated_ms, in_real_time, rests_on_anchor
 from amos_ledger.intake.decision import CONDEMNING, EVIDENCE, decide
 from amos_ledger.intake.facts import Facts
-from amos_ledger.intake.placements import sounding_after
-from amos_ledger.intake.reading import Reading, open_reading, reread
-from amos_ledger.records import Accepted, DatedPlay, Decided, Held, IssuedAnchor, Sealed, SeedRoot, verdict_name
+from amos_ledger.intake.ordinary import is_ordinary
+from amos_ledger.intake.placements import passed_on, sounding_after
+from amos_ledger.intake.reading import Opened, Reading, open_all, reread
+from amos_ledger.records import (
+    Accepted,
+    DatedPlay,
+    Decided,
+    Device,
+    DeviceKey,
+    Held,
+    IssuedAnchor,
+    Sealed,
+    SeedRoot,
+    verdict_name,
+)
 from amos_ledger.settlement.periods import assign_period
 from amos_ledger.settlement.standing import Enrolled, counted_ms, flags_of, natural_period
 from amos_ledger.store.store import Store
@@ -26,8 +39,7 @@ _MOVING = (ACCEPTED, GAP, UNKNOWN_PACK, *CONDEMNING)
 """Verdicts after which a held segment may be able to go on; of a held one, because it may declare a loss."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The verdict on one message, and what an answer needs; `sequence` is None where it was not readable."""
 
     message_sha256: bytes
@@ -43,13 +55,30 @@ class Outcome:
         return self.device_id, self.sequence
 
 
-def take(store: Store, reading: Reading, received_unix_s: int) -> list[Outcome]:
-    """Decide about one message, keep what the verdict says, then release held segments that it lets go on."""
-    outcome = _decide_and_keep(store, reading, received_unix_s)
-    outcomes = [outcome]
-    if outcome.device_id is not None and outcome.verdict in _MOVING:
-        outcomes += release(store, outcome.device_id)
+def take(store: Store, readings: Sequence[Reading], received_unix_s: int) -> list[Outcome]:
+    """Decide about each message in its turn, keep what the verdict says, then release held segments that it lets go
+    on."""
+    outcomes: list[Outcome] = []
+    for opened in open_all(readings, lambda reading: _key(store, reading), store.manifest, verify):
+        outcome = _accept_ordinary(store, opened, received_unix_s)
+        if outcome is None:
+            outcome = _decide_and_keep(store, opened, received_unix_s)
+        outcomes.append(outcome)
+        if outcome.device_id is not None and outcome.verdict in _MOVING:
+            outcomes += release(store, outcome.device_id)
     return outcomes
+
+
+def _key(store: Store, reading: Reading) -> DeviceKey | None:
+    """The key of the device that should have signed it."""
+    if reading.message is None or reading.device_id is None:
+        return None
+    device = store.chain.device(reading.device_id)
+    return None if device is None else device.key(reading.message.kid)
+
+
+def _open(store: Store, reading: Reading) -> Opened:
+    return open_all([reading], lambda reading: _key(store, reading), store.manifest, verify)[0]
 
 
 def release(store: Store, device_id: bytes) -> Iterator[Outcome]:
@@ -67,7 +96,7 @@ def judge_again(store: Store, device_id: bytes, first_sequence: int) -> None:
 
 def _decide_anew(store: Store, device_id: bytes, held: Held) -> Outcome:
     reading = reread(held.segment, held.message_sha256, held.site, device_id)
-    outcome = _decide_and_keep(store, reading, held.received_unix_s)
+    outcome = _decide_and_keep(store, _open(store, reading), held.received_unix_s)
     assert outcome.sequence is not None
     if outcome.verdict not in HELD:
         store.chain.release(device_id, outcome.sequence)
@@ -90,12 +119,13 @@ def reconsider(store: Store, device_id: bytes) -> list[Outcome]:
         store.quarantines.take_back(device_id, kept.sha256)
         message_sha256 = kept.message_sha256 or hashlib.sha256(wrap(kept.segment)).digest()
         reading = reread(kept.segment, message_sha256, kept.site or device.site, device_id)
-        outcomes += take(store, reading, kept.received_unix_s)
+        outcomes += take(store, [reading], kept.received_unix_s)
     return outcomes
 
 
-def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts, Usage | None]:
+def gather(store: Store, opened: Opened, received_unix_s: int) -> tuple[Facts, Usage | None]:
     """The facts about one message, in the order in which they may be known: no payload before its signature."""
+    reading, key, signed, usage, fault, manifest, _rows = opened
     if reading.fault is not None or reading.device_id is None:
         return Facts(unreadable=reading.fault or "topic: expected a device's"), None
     chain = store.chain
@@ -103,13 +133,11 @@ def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts,
     if device is None:
         return Facts(), None
     assert reading.message is not None
-    kid = reading.message.kid
-    key = device.key(kid)
     if key is None:
+        kid = reading.message.kid
         if chain.device(kid) is not None:
             return Facts(unreadable=f"usage.device_id: expected the topic's, found {kid.hex()}"), None
         return Facts(enrolled=True, unknown_key=kid), None
-    signed, usage, fault = open_reading(reading, key.public_key, verify)
     if usage is None:
         return Facts(enrolled=True, signed=signed, undecodable=fault), None
     before, after = chain.neighbours(device.device_id, usage.sequence)
@@ -137,7 +165,7 @@ def gather(store: Store, reading: Reading, received_unix_s: int) -> tuple[Facts,
         tier=device.tier,
         enrolled_s=device.first_enrolled_unix_s,
         counted_ms=device.counted_ms,
-        manifest=store.manifest(usage.pack),
+        manifest=manifest,
         in_session=chain.sessions.of_session(device.device_id, usage.session),
         in_boot=chain.sessions.of_boot(device.device_id, usage.boot),
         anchor=anchor,
@@ -170,10 +198,27 @@ def _seed_root(store: Store, usage: Usage) -> SeedRoot | None:
     return store.chain.anchors.seed_root(usage.device_id, usage.sequence, usage.seed_root)
 
 
-def _decide_and_keep(store: Store, reading: Reading, received_unix_s: int) -> Outcome:
-    facts, usage = gather(store, reading, received_unix_s)
+def _accept_ordinary(store: Store, opened: Opened, received_unix_s: int) -> Outcome | None:
+    """Accept a segment for which nothing has to be asked; None: the table has to decide."""
+    reading, key, _signed, usage, _fault, pack, rows = opened
+    if key is None or usage is None or pack is None or rows is None:
+        return None
+    course = None if store.quarantines.any_rejected(usage.device_id) else store.chain.course(usage, key)
+    if course is None or not is_ordinary(usage, rows, course, pack, received_unix_s):
+        return None
+    assert course.last.sounding is not None
+    sounding = passed_on(rows.passing, course.last.sounding, pack.stems)
+    if sounding is None:
+        return None
+    known = _Known(pack, course.device, course.anchor, rows.played, sounding)
+    _accept(store, reading, usage, known, received_unix_s)
+    return Outcome(reading.message_sha256, reading.site, reading.device_id, usage.sequence, ACCEPTED, "")
+
+
+def _decide_and_keep(store: Store, opened: Opened, received_unix_s: int) -> Outcome:
+    facts, usage = gather(store, opened, received_unix_s)
     decision = decide(facts)
-    detail = decision.detail
+    detail, reading = decision.detail, opened.reading
     if usage is not None:
         detail = _keep(store, reading, facts, decision, received_unix_s)
     sequence = usage.sequence if usage else None
@@ -186,7 +231,7 @@ def _keep(store: Store, reading: Reading, facts: Facts, decision: Decided, recei
     if usage.lost_first is not None and (verdict == ACCEPTED or verdict in HELD):
         store.chain.declare_lost(usage)  # also while it waits itself: what it waits for may wait for this
     if verdict == ACCEPTED:
-        _accept(store, reading, facts, received_unix_s)
+        _accept(store, reading, usage, _known(store, facts), received_unix_s)
     elif verdict in HELD:
         store.chain.hold(reading, usage, verdict, facts.missing, received_unix_s)
     elif verdict in EVIDENCE:
@@ -199,28 +244,41 @@ def _keep(store: Store, reading: Reading, facts: Facts, decision: Decided, recei
     return decision.detail
 
 
-def _accept(store: Store, reading: Reading, facts: Facts, received_unix_s: int) -> None:
-    usage, manifest, anchor = facts.segment, facts.pack, facts.anchor
+class _Known(NamedTuple):
+    """What acceptance rests on beside what the segment says: `played` are frames of all its rows, `sounding` is what
+    sounds on after it (`intake.placements`)."""
+
+    pack: Manifest
+    device: Device
+    anchor: IssuedAnchor | None
+    played: int
+    sounding: bytes
+
+
+def _known(store: Store, facts: Facts) -> _Known:
+    usage = facts.segment
+    before, _after = facts.next_to
+    goes_on = before is not None and before.session == usage.session
+    sounding = sounding_after(usage, before.sounding if before is not None and goes_on else None)
+    device = store.chain.device(usage.device_id)
+    assert device is not None
+    return _Known(facts.pack, device, facts.anchor, usage.played_frames(), sounding)
+
+
+def _accept(store: Store, reading: Reading, usage: Usage, known: _Known, received_unix_s: int) -> None:
+    pack, device, anchor, played, sounding = known
     received_minute_s = minute_of(received_unix_s)
-    enrolled = Enrolled(facts.enrolled_s, facts.counted_ms)
+    enrolled = Enrolled(device.first_enrolled_unix_s, device.counted_ms)
     flags = flags_of(usage, received_minute_s, enrolled)
     natural = natural_period(usage, received_minute_s, flags, enrolled)
     period, late = assign_period(natural, store.closed_periods())
-    before, _after = facts.next_to
-    goes_on = before is not None and before.session == usage.session
-    real_time = facts.dated and facts.clocked and anchor is not None and anchor.issued
-    accepted = Accepted(
-        leaf_index=store.append_usage(reading.segment, received_minute_s),
-        period=period,
-        late=late,
-        received_s=received_unix_s,
-        flags={name: usage.played_frames() for name in flags},
-        sounding=sounding_after(usage, before.sounding if before is not None and goes_on else None),
-        epoch=anchor.epoch if anchor is not None and real_time else None,
-        dated_ms=dated_ms(usage) if real_time else None,
-    )
-    store.chain.accept(reading, usage, accepted)
+    epoch = times = None
+    if anchor is not None and anchor.issued and in_real_time(usage):
+        epoch, times = anchor.epoch, dated_ms(usage)
+    leaf_index = store.append_usage(reading.segment, received_minute_s)
+    facts = (leaf_index, period, late, received_unix_s, dict.fromkeys(flags, played), sounding, epoch, times)
+    store.chain.accept(reading, usage, Accepted(*facts), played)
     store.chain.count_time(usage.device_id, counted_ms(usage, flags))
     if anchor is not None and anchor.issued and usage.anchor_unix_ms is not None:
         store.chain.anchors.use(usage.device_id, usage.anchor_unix_ms, usage.boot, usage.anchor_ms)
-    store.add_rollup(period, usage, manifest)
+    store.add_rollup(period, usage, pack, checked=True)

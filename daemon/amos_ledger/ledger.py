@@ -373,15 +373,13 @@ def again(step: Callable[[], Done], close: Callable[[], None]) -> Done:
 
 def persist(store: Store, readings: Sequence[Reading], received_unix_s: int, begins_epoch: bool) -> list[Outcome]:
     """Decide about a batch and keep what comes of it, in one transaction."""
-    outcomes: list[Outcome] = []
     now_ms, anchors = received_unix_s * 1000, store.chain.anchors
     with store.intake(reading.device_id for reading in readings if reading.device_id is not None):
         anchors.check_clock(now_ms)
         if begins_epoch:  # what is dated in this batch is of the epoch
             store.log.lock()
             anchors.note_clock(now_ms, True)
-        for reading in readings:
-            outcomes += clerk.take(store, reading, received_unix_s)
+        outcomes = clerk.take(store, readings, received_unix_s)
         _count(store, outcomes)
         if not begins_epoch:  # at the end: others wait for this row
             anchors.note_clock(now_ms, False)

@@ -3,6 +3,9 @@
 TOPIC_CHARACTERS_MAX = 256
 """Our longest topic is about 120 characters; MQTT allows 65,535 bytes of somebody else's."""
 
+TOPICS_CACHED_MAX = 16_384
+"""Topics whose parts are remembered, a few hundred bytes each: those of a large fleet."""
+
 BATCH_MESSAGES_MAX = 256
 """Messages of one transaction: enough to make the disk's flush cheap, few enough to answer within a second."""
 
@@ -18,8 +21,9 @@ MANIFESTS_CACHED_MAX = 64
 ANCHORS_PER_HOUR_MAX = 120
 """Time anchors for one device, each of which is remembered: a courier asks once a minute while a clock is not set."""
 
-PAYLOADS_CACHED_MAX = 256
-"""Decoded segments in memory, 16 KiB each at most: the last one of as many devices as a batch has messages."""
+PAYLOADS_CACHED_MAX = 4096
+"""Decoded segments in memory, 16 KiB each at most and a third of that as a rule: the last one of each device of a large
+fleet, since its next one is compared with it."""
 
 NUMBER_MAX = (1 << 63) - 1
 """SQLite's largest integer. At 192 kHz, frames reach it after 1.5 million years."""

@@ -20,6 +20,7 @@ from amos.protocol.topics import (
     ALL_TIME,
     ALL_USAGE,
     CHECKPOINT,
+    ROTATIONS,
 )
 from amos_ledger.intake.reading import Message
 from amos_mqtt.broker import Broker

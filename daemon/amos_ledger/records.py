@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from amos.protocol.answer import VERDICTS
 from amos.protocol.segment import Usage
@@ -18,8 +19,7 @@ class DeviceKey:
     until: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(NamedTuple):
     """An enrolled device; `quarantine` says why its segments are only kept as evidence, None when they count.
 
     What it began to play after `retired_unix_s`, when another device took its place, does not count either. What it has
@@ -42,8 +42,7 @@ class Device:
         return next((key for key in self.keys if key.key_id == key_id), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """What an accepted segment says that its neighbours in the chain are held against.
 
     `previous` is None when it declares the segment before lost: then it need not know its hash.
@@ -60,8 +59,7 @@ class Sealed:
     sounding: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SessionPlay:
+class SessionPlay(NamedTuple):
     """What the accepted segments of one session, or of all sessions of a boot, say together.
 
     sessions      how many
@@ -76,8 +74,7 @@ class SessionPlay:
     delivered_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class IssuedAnchor:
+class IssuedAnchor(NamedTuple):
     """What the ledger remembers of the anchor that a segment rests on.
 
     issued   whether this ledger signed it for this device
@@ -94,8 +91,7 @@ class IssuedAnchor:
     own_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DatedPlay:
+class DatedPlay(NamedTuple):
     """An accepted segment of another boot, in the ledger's time: Unix milliseconds."""
 
     sequence: int
@@ -128,8 +124,7 @@ class Decided:
     finding: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """What the store keeps of an accepted segment beside what it says.
 
     period, late  where it accrues
@@ -146,6 +141,28 @@ class Accepted:
     sounding: bytes
     epoch: int | None
     dated_ms: tuple[int, int] | None
+
+
+class Course(NamedTuple):
+    """What is known of a device, of which nothing is held or rejected, when its next segment comes.
+
+    key                 with which that is signed
+    last, last_usage    its accepted segment with the highest number, and what that says
+    in_session, in_boot what is accepted of the last one's session and boot
+    anchor              what is remembered of the anchor on which the segment rests, None: it rests on none
+    latest              the last of what the ledger dated in that anchor's epoch
+    root_known          whether the root that the segment names may be named
+    """
+
+    device: Device
+    key: DeviceKey
+    last: Sealed
+    last_usage: Usage
+    in_session: SessionPlay | None
+    in_boot: SessionPlay | None
+    anchor: IssuedAnchor | None
+    latest: DatedPlay | None
+    root_known: bool
 
 
 def severed(usage: Usage) -> bool:
@@ -209,8 +226,7 @@ class Quarantined:
     rejected: int
 
 
-@dataclass(frozen=True, slots=True)
-class Receipted:
+class Receipted(NamedTuple):
     """An accepted segment that has its first receipt, and whom to answer."""
 
     device_id: bytes

@@ -258,7 +258,7 @@ RULES = (
         "amos_ledger.store",
         "amos.edges.private_host",
         *VALUES_OF_THE_LEDGER,
-        *("amos_ledger.intake.reading", "amos_ledger.settlement.rollup"),
+        *("amos_ledger.intake.reading", "amos_ledger.intake.segment_parse", "amos_ledger.settlement.rollup"),
         *("amos_ledger.log", "amos_ledger.errors", "amos.protocol"),
     ),
     rule(

@@ -17,7 +17,7 @@ from patience import wait_until
 from postgres_process import Server
 
 from amos.crypto import key_id, public_key, sign, verify
-from amos.protocol.answer import Answer
+from amos.protocol.answer import ACCEPTED, Answer
 from amos.protocol.catalogue import Catalogue, Share, Work, sign_catalogue
 from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.envelope_host import wrap
@@ -28,10 +28,12 @@ from amos.protocol.receipt import parse_receipt
 from amos.protocol.segment import FIRST_PREVIOUS, FLAG_BEGIN, FLAG_END, SEAL_INTERVAL, Usage
 from amos.protocol.signing import sign_manifest
 from amos.protocol.topics import RECEIPT, USAGE, device_topic
-from amos_ledger import registry
+from amos_ledger import clerk, registry
 from amos_ledger.folder import Folder, init_folder
+from amos_ledger.intake.decision import decide
 from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger, Reply
+from amos_ledger.records import Decided
 from amos_tools.demo.broker import free_port
 from signed_usage import columns, sign_usage
 
@@ -42,6 +44,31 @@ NOON = 1_793_534_400
 """2026-11-01 12:00 UTC."""
 SITE = "harbour"
 CLOCK_OF_SAMPLES = (("start_ms", "first_frame"), ("end_ms", "end_frame"))
+
+
+@pytest.fixture(autouse=True)
+def the_table_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test has taken in without the table of decisions, the table accepts, and knows the same about it."""
+    accept_ordinary, accept = clerk._accept_ordinary, clerk._accept
+
+    def asked_both_ways(store: Any, opened: Any, received_unix_s: int) -> Any:
+        def told(_store: Any, _reading: Any, _usage: Any, known: Any, _received: int) -> None:
+            found.append(known)
+
+        found: list[Any] = []
+        clerk._accept = told
+        try:
+            outcome = accept_ordinary(store, opened, received_unix_s)
+        finally:
+            clerk._accept = accept
+        if outcome is None:
+            return None
+        facts, _usage = clerk.gather(store, opened, received_unix_s)
+        assert (decide(facts), found) == (Decided(ACCEPTED, ""), [clerk._known(store, facts)])
+        assert outcome == accept_ordinary(store, opened, received_unix_s)
+        return outcome
+
+    monkeypatch.setattr(clerk, "_accept_ordinary", asked_both_ways)
 
 
 class Signer:

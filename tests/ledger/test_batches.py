@@ -27,7 +27,7 @@ from amos.protocol.segment import (
     VERSION,
 )
 from amos.protocol.usage_reader import OUTPUT_KIND_ALSA, PACE_CLOCKED
-from amos_ledger import registry
+from amos_ledger import clerk, registry
 from amos_ledger.clerk import Outcome
 from amos_ledger.errors import EnrolmentRefused
 from amos_ledger.folder import Folder
@@ -263,14 +263,18 @@ def appended(log: Log, received_unix_s: int, segment: bytes) -> Leaf:
 
 
 def at_once(patch: pytest.MonkeyPatch) -> None:
-    """Databases write each row when they are given it, and remember nothing."""
+    """Databases write each row when they are given it, and remember nothing; the table decides about each message."""
     patch.setattr(Database, "later", lambda self, sql, row: self._execute(sql, row))
     patch.setattr(Log, "append_later", appended)
     patch.setattr(Database, "remembered", lambda self, key, find: find())
     patch.setattr(Database, "known", lambda self, key: None)
+    patch.setattr(Database, "first", Database.one)
+    patch.setattr(Database, "first_rows", Database.rows)
+    patch.setattr(clerk, "_accept_ordinary", lambda *_: None)
 
 
 SEEN: Counter[int] = Counter()
+ORDINARY: Counter[bool] = Counter()
 FILLED: Counter[str] = Counter()
 
 
@@ -282,7 +286,9 @@ def test_a_batch_leaves_what_single_messages_leave(
 ) -> None:
     turns = traffic(stage, random.Random(seed))
     path = tmp_path_factory.getbasetemp() / "compared"
-    together = left_by(stage, path, turns)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clerk, "_accept_ordinary", counted(clerk._accept_ordinary))
+        together = left_by(stage, path, turns)
     with pytest.MonkeyPatch.context() as patch:
         at_once(patch)
         single = left_by(stage, path, [one for turn in turns for one in alone(turn)])
@@ -294,6 +300,17 @@ def test_a_batch_leaves_what_single_messages_leave(
     FILLED["quarantines lifted"] += sum(lifted is not None for *_, lifted in together[1]["quarantine"])
 
 
+def counted(accept_ordinary: Callable[..., Any]) -> Callable[..., Any]:
+    """The same, and whether it accepts is counted."""
+
+    def accept(*about: Any) -> Any:
+        outcome = accept_ordinary(*about)
+        ORDINARY[outcome is not None] += 1
+        return outcome
+
+    return accept
+
+
 def alone(turn: Any) -> list[Any]:
     """The turn, a message at a time."""
     return [turn] if callable(turn) else [[message] for message in turn]
@@ -303,5 +320,6 @@ def test_the_traffic_had_every_kind_of_verdict_and_filled_every_table() -> None:
     """Of those that messages can bring about: all but "unavailable"; and all tables that intake and rulings fill."""
     if sum(SEEN.values()) > 500:
         assert len(SEEN) >= 10, SEEN
+        assert min(ORDINARY[True], ORDINARY[False]) > 50, ORDINARY
         wanted = ("device_key", "quarantine", "rejected", "forgone", "evidence", "held", "flag", "lost", "rollup")
         assert all(FILLED[name] for name in (*wanted, "keys that followed", "quarantines lifted")), FILLED

@@ -182,7 +182,7 @@ def test_a_migration_that_is_killed_leaves_the_old_file(
         raise OSError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr("amos_ledger.store.sessions.Sessions.add", lambda self, usage: die(usage))
+        patch.setattr("amos_ledger.store.sessions.Sessions.add", lambda self, usage, _played: die(usage))
         with pytest.raises(OSError, match="killed"):
             older.open_store()
     connection = sqlite3.connect(older.path / "ledger.sqlite")

@@ -6,7 +6,7 @@ own, whose anchors the ledger remembers.
 
 from amos.protocol.segment import CLOCK_RELATIVE, CLOCK_SYNCHRONISED, OUTPUT_KIND_NULL, Usage
 from amos.protocol.usage_reader import OUTPUT_KIND_WAV
-from amos_ledger.intake.facts import Facts
+from amos_ledger.intake.facts import Facts, clocked
 from amos_ledger.limits import NUMBER_MAX
 from amos_ledger.records import SessionPlay
 
@@ -45,6 +45,11 @@ def dated_ms(usage: Usage) -> tuple[int, int] | None:
 def rests_on_anchor(usage: Usage) -> bool:
     """Whether its clock status says that the ledger told the time in this boot."""
     return usage.clock in _ANCHORED
+
+
+def in_real_time(usage: Usage) -> bool:
+    """Whether its instants are the ledger's own, and it played in real time, as it says."""
+    return usage.clock == CLOCK_SYNCHRONISED and clocked(usage)
 
 
 def ms_back(facts: Facts) -> str | None:
@@ -139,7 +144,7 @@ def anchor_moved(facts: Facts) -> str | None:
         same = rests_on_anchor(earlier) and rests_on_anchor(later) and earlier.anchor_unix_ms == later.anchor_unix_ms
         if not same or not facts.clocked or earlier.anchor_ms is None or later.anchor_ms is None:
             continue
-        if _moved(earlier.anchor_ms, later.anchor_ms):
+        if moved(earlier.anchor_ms, later.anchor_ms):
             return f"anchor_ms: expected {earlier.anchor_ms} for the same anchor, found {later.anchor_ms}"
     return None
 
@@ -158,13 +163,13 @@ def anchor_of_another_boot(facts: Facts) -> str | None:
     usage, anchor = facts.segment, facts.anchor
     if anchor is None or anchor.boot in (None, usage.boot) or not facts.clocked:
         return None
-    if anchor.own_ms is None or usage.anchor_ms is None or not _moved(anchor.own_ms, usage.anchor_ms):
+    if anchor.own_ms is None or usage.anchor_ms is None or not moved(anchor.own_ms, usage.anchor_ms):
         return None
     expected = f"{anchor.own_ms} as in boot {anchor.boot}"
     return f"anchor_ms: expected {expected}, found {usage.anchor_ms} in boot {usage.boot}"
 
 
-def _moved(first_ms: int, second_ms: int) -> bool:
+def moved(first_ms: int, second_ms: int) -> bool:
     """Whether one anchor cannot have been both moments. Two nonces that reach the ledger in one batch get one moment,
     and each is wrong in its own way."""
     return abs(second_ms - first_ms) > 2 * ANCHOR_WRONG_MS + SLACK_MS

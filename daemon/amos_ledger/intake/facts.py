@@ -105,7 +105,7 @@ class Facts:
     @cached_property
     def clocked(self) -> bool:
         """Whether the segment says that its monotonic clock and its samples ran in real time."""
-        return self.segment.version > VERSION_WITHOUT_OUTPUT and self.segment.pace != PACE_FREE
+        return clocked(self.segment)
 
     @cached_property
     def dated(self) -> bool:
@@ -131,3 +131,8 @@ class Facts:
         usage = self.segment
         own = () if usage.lost_first is None or usage.lost_last is None else ((usage.lost_first, usage.lost_last),)
         return first_missing(self.before.sequence if self.before else 0, usage.sequence, (*self.lost, *own))
+
+
+def clocked(usage: Usage) -> bool:
+    """Whether the segment says that its monotonic clock and its samples ran in real time."""
+    return usage.version > VERSION_WITHOUT_OUTPUT and usage.pace != PACE_FREE

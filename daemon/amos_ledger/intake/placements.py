@@ -2,15 +2,23 @@
 
 import struct
 from array import array
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from operator import itemgetter
 
 import numpy as np
 
 from amos.protocol.limits import SEGMENT_ROWS_MAX
+from amos.protocol.manifest import PackStem
 from amos.protocol.segment import FLAG_ABORTED, FLAG_CONTINUE, FLAG_END, Usage
 
 _ITEM = struct.Struct("<HQ")
 _ORDINALS = np.arange(1, SEGMENT_ROWS_MAX + 1)
+
+_frames = itemgetter(1)
+
+Row = tuple[int, int, int]
+"""(stem, frames, flags)."""
 
 Sounding = dict[int, list[int]]
 """Stem → frames played so far of each of its placements that sound on, ascending."""
@@ -39,9 +47,30 @@ def sounding_after(usage: Usage, before: bytes | None) -> bytes:
     if not any(map(sounds_on, kinds)):
         return b""
     concerned = {flags for flags in kinds if flags & FLAG_CONTINUE or sounds_on(flags)}
-    totals = placement_frames(usage, before, rows_of_kinds(usage, concerned))
+    return _packed(placement_frames(usage, before, rows_of_kinds(usage, concerned)))
+
+
+def _packed(totals: Iterable[Row]) -> bytes:
     items = [(stem, frames) for stem, frames, flags in totals if sounds_on(flags)]
-    return b"".join(_ITEM.pack(stem, frames) for stem, frames in sorted(items))
+    return b"".join([_ITEM.pack(stem, frames) for stem, frames in sorted(items)])
+
+
+def passed_on(rows: Sequence[Row], before: bytes, stems: Sequence[PackStem]) -> bytes | None:
+    """As `sounding_after`, of the rows that continue a placement or are to be continued. None where one continues what
+    the segment before did not leave sounding, or a placement is longer than its stem: questions of `play` apply."""
+    if not rows:
+        return b""
+    waiting, totals = _unpacked(before), []
+    for stem, frames, flags in sorted(rows, key=_frames):
+        if flags & FLAG_CONTINUE:
+            so_far = waiting.get(stem)
+            if not so_far:
+                return None
+            frames += so_far.pop()
+        if frames > stems[stem].frames:
+            return None
+        totals.append((stem, frames, flags))
+    return _packed(totals)
 
 
 def rows_of_kinds(usage: Usage, kinds: set[int]) -> list[int]:
@@ -60,20 +89,17 @@ def row_starts(usage: Usage) -> list[int]:
     return list(accumulate(usage.starts))
 
 
-def placement_frames(
-    usage: Usage, before: bytes | None, concerned: list[int] | None = None
-) -> list[tuple[int, int, int]]:
+def placement_frames(usage: Usage, before: bytes | None, concerned: list[int] | None = None) -> list[Row]:
     """(stem, frames of the whole placement so far, flags) of each row, or of the rows `concerned`, which are all that
     continue a placement and may be others.
 
     Which placement of a stem a row continues is not said where several sound at once. The longest so far is taken to go
     on with the shortest row, and so on: if any choice keeps within the stem's length, this one does.
     """
-    waiting = _unpacked(before or b"")
     chosen = range(len(usage.stems)) if concerned is None else concerned
     rows = [(usage.stems[index], usage.frames[index], usage.flags[index]) for index in chosen]
-    result = []
-    for stem, frames, flags in sorted(rows, key=lambda row: row[1]):
+    waiting, result = _unpacked(before or b""), []
+    for stem, frames, flags in sorted(rows, key=_frames):
         so_far = waiting.get(stem)
         longest = so_far.pop() if flags & FLAG_CONTINUE and so_far else 0
         result.append((stem, longest + frames, flags))

@@ -127,11 +127,12 @@ def placement_over_stem(facts: Facts) -> str | None:
 
 def _any_over_stem(usage: Usage, pack: Manifest) -> bool:
     frames = np.frombuffer(usage.frames, np.uint32)
-    return bool((frames > _stem_frames(pack)[np.frombuffer(usage.stems, np.uint16)]).any())
+    return bool((frames > stem_lengths(pack)[np.frombuffer(usage.stems, np.uint16)]).any())
 
 
 @lru_cache(MANIFESTS_CACHED_MAX)
-def _stem_frames(pack: Manifest) -> npt.NDArray[np.int64]:
+def stem_lengths(pack: Manifest) -> npt.NDArray[np.int64]:
+    """Frames of each stem of the pack, by index."""
     return np.array([item.frames for item in pack.stems], np.int64)
 
 

@@ -1,22 +1,28 @@
 """What one MQTT message says before anyone decides about it: caps, envelope, COSE, then signature, then payload. Pure.
 
 Two steps, because the key to verify with is looked up between them: `read` trusts nothing and decodes no payload,
-`open_reading` verifies first and decodes only what verified.
+`open_all` verifies first and decodes only what verified, the rows of all at once.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from amos.protocol.cose import Sign1
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError, SignatureError
 from amos.protocol.ledger_limits import ENVELOPE_BYTES_MAX, RECEIPTED_BYTES_MAX
 from amos.protocol.limits import TIME_NONCE_BYTES
+from amos.protocol.manifest import Manifest
 from amos.protocol.segment import Usage
 from amos.protocol.topics import TIME, USAGE, device_topic, parse_device_topic, shows_head
-from amos_ledger.intake.segment_parse import check_signature, decode_usage, parse_segment
-from amos_ledger.limits import DETAIL_BYTES_MAX, TOPIC_CHARACTERS_MAX
+from amos_ledger.intake.batch_rows import NO_LENGTHS, Rows, rows_of
+from amos_ledger.intake.play import stem_lengths
+from amos_ledger.intake.segment_parse import check_signature, decode_but_rows, parse_segment
+from amos_ledger.limits import DETAIL_BYTES_MAX, TOPIC_CHARACTERS_MAX, TOPICS_CACHED_MAX
+from amos_ledger.records import DeviceKey
 
 Verify = Callable[[bytes, bytes, bytes], bool]
 
@@ -38,8 +44,7 @@ class Message:
         return cls(topic[:TOPIC_CHARACTERS_MAX], payload[: bytes_max + 1], digest, len(payload))
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """An unverified message.
 
     message_sha256  of the MQTT payload as received: the answer's correlation
@@ -101,6 +106,7 @@ def time_request(arrived: Message) -> tuple[str, bytes]:
     return _parse_topic(arrived.topic, TIME)
 
 
+@lru_cache(TOPICS_CACHED_MAX)
 def _parse_topic(topic: str, wanted: str = USAGE) -> tuple[str, bytes]:
     site, device_id, leaf = parse_device_topic(topic)
     # `fromhex` takes capitals and spaces as well; an answer to such a topic would go to another one.
@@ -109,18 +115,69 @@ def _parse_topic(topic: str, wanted: str = USAGE) -> tuple[str, bytes]:
     return site, device_id
 
 
-def open_reading(reading: Reading, public_key: bytes, verify: Verify) -> tuple[bool, Usage | None, str | None]:
-    """(signed by this key, usage, fault). The payload is decoded only when the signature is good. Never raises."""
+class Opened(NamedTuple):
+    """A reading held against a key of its device.
+
+    key     None: no enrolment has it, and nothing more is known
+    signed  with that key
+    usage   what it says, None where it says none
+    fault   why it says none, of a message that is signed
+    pack    the manifest of its pack, None: nobody has published it
+    rows    what its rows say
+    """
+
+    reading: Reading
+    key: DeviceKey | None
+    signed: bool = False
+    usage: Usage | None = None
+    fault: str | None = None
+    pack: Manifest | None = None
+    rows: Rows | None = None
+
+
+def open_all(
+    readings: Sequence[Reading],
+    key_of: Callable[[Reading], DeviceKey | None],
+    pack_of: Callable[[bytes], Manifest | None],
+    verify: Verify,
+) -> list[Opened]:
+    """The readings opened with the keys that `key_of` finds. A payload is decoded only when its signature is good.
+    Never raises for what a message holds."""
+    opened = [_verified(reading, key_of(reading), verify) for reading in readings]
+    decoded = [index for index, item in enumerate(opened) if item.usage is not None]
+    usages = [usage for item in opened if (usage := item.usage) is not None]
+    packs = [pack_of(usage.pack) for usage in usages]
+    lengths = [NO_LENGTHS if pack is None else stem_lengths(pack) for pack in packs]
+    for index, pack, rows in zip(decoded, packs, rows_of(usages, lengths), strict=True):
+        opened[index] = _checked(opened[index], pack, rows)
+    return opened
+
+
+def _verified(reading: Reading, key: DeviceKey | None, verify: Verify) -> Opened:
+    """With a usage of which the rows are not judged yet."""
+    if key is None:
+        return Opened(reading, None)
     assert reading.message is not None
     try:
-        check_signature(reading.message, public_key, verify)
+        check_signature(reading.message, key.public_key, verify)
     except SignatureError as error:
-        return False, None, str(error)
+        return Opened(reading, key, False, None, str(error))
     try:
-        usage = decode_usage(reading.message.payload)
+        usage = decode_but_rows(reading.message.payload) or Usage.decode(reading.message.payload)
     except ProtocolError as error:
-        return True, None, str(error)
-    fault = None
+        return Opened(reading, key, True, None, str(error))
+    return Opened(reading, key, True, usage)
+
+
+def _checked(opened: Opened, pack: Manifest | None, rows: Rows | None) -> Opened:
+    reading, key, _signed, usage, *_ = opened
+    assert reading.message is not None and usage is not None
+    if rows is None:  # the strict codec says what is wrong with them
+        try:
+            usage = Usage.decode(reading.message.payload)
+        except ProtocolError as error:
+            return Opened(reading, key, True, None, str(error))
     if usage.device_id != reading.device_id:
         fault = f"usage.device_id: expected the topic's, found {usage.device_id.hex()}"
-    return True, None if fault else usage, fault
+        return Opened(reading, key, True, None, fault)
+    return Opened(reading, key, True, usage, None, pack, rows)

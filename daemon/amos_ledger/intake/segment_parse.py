@@ -108,6 +108,13 @@ def decode_usage(payload: bytes) -> Usage:
 
 def _decoded(payload: bytes) -> Usage | None:
     """The usage, or None where the strict codec has to judge."""
+    usage = decode_but_rows(payload)
+    return None if usage is None or not rows_fit(usage) else usage
+
+
+def decode_but_rows(payload: bytes) -> Usage | None:
+    """The usage, of which the rows are still to be judged (`batch_rows`), or None where the strict codec has to
+    judge."""
     head = _HEAD_PATTERN.match(payload)
     if head is None:
         return None
@@ -158,19 +165,22 @@ def _columns(payload: bytes, at: int, values: dict[str, Any]) -> int:
 
 
 def _columns_fit(usage: Usage) -> bool:
-    """What `Usage.fault` says of the columns, at once."""
-    count, span = len(usage.stems), usage.end_frame - usage.first_frame
-    if not count == len(usage.starts) == len(usage.frames) == len(usage.flags):
+    """What `Usage.fault` says of the columns, but for what the rows hold."""
+    if not len(usage.stems) == len(usage.starts) == len(usage.frames) == len(usage.flags):
         return False
     if not len(usage.input_starts) == len(usage.input_kinds) == len(usage.input_values):
         return False
-    if usage.input_starts and sum(usage.input_starts) > span:
-        return False
-    if not count:
+    return not usage.input_starts or sum(usage.input_starts) <= usage.end_frame - usage.first_frame
+
+
+def rows_fit(usage: Usage) -> bool:
+    """What `Usage.fault` says of the rows, at once."""
+    if not len(usage.stems):
         return True
     frames = np.frombuffer(usage.frames, np.uint32)
     ends = np.frombuffer(usage.starts, np.uint32).cumsum(dtype=np.int64)
     ends += frames
+    span = usage.end_frame - usage.first_frame
     return bool(
         int(ends.max()) <= span and frames.all() and max(usage.stems) < STEMS_MAX and max(usage.flags) <= FLAGS_ALL
     )

@@ -3,7 +3,7 @@
 Tier is kept apart so that it can be reported; settlement adds tiers together.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -27,28 +27,34 @@ def roll_up(usage: Usage, manifest: Manifest) -> Rollup:
 
     Raises `MessageError` when a row names a stem that the pack does not have, or the rate is not the pack's.
     """
+    return add_rows(usage, manifest, None)
+
+
+def check_pack(usage: Usage, manifest: Manifest) -> None:
+    """Raise `MessageError` when a row names a stem that the pack does not have, or the rate is not the pack's."""
     if usage.rate_hz != manifest.rate_hz:
         raise MessageError(f"usage.rate_hz: expected the pack's {manifest.rate_hz}, found {usage.rate_hz}")
-    return add_rows(usage, manifest, None)
+    highest = max(usage.stems, default=0)
+    if highest >= len(manifest.stems):
+        raise MessageError(f"usage.stems: expected stems below {len(manifest.stems)} of the pack, found {highest}")
 
 
 def add_rows(usage: Usage, manifest: Manifest, rows: npt.NDArray[np.bool_] | None) -> Rollup:
     """The frames of these rows of the segment, of all when None. Raises `MessageError` as `roll_up` does."""
-    if not len(usage.stems):
-        return {}
-    return by_stem_id(stem_frames(usage, manifest, rows), manifest, usage.tier, usage.rate_hz)
+    check_pack(usage, manifest)
+    return by_stem_id(stem_frames([usage], manifest, rows), manifest, usage.tier, usage.rate_hz)
 
 
-def stem_frames(usage: Usage, manifest: Manifest, rows: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.int64]:
-    """Frames in play of each stem of the pack, by its index. Raises `MessageError` as `roll_up` does."""
+def stem_frames(
+    usages: Sequence[Usage], manifest: Manifest, rows: npt.NDArray[np.bool_] | None = None
+) -> npt.NDArray[np.int64]:
+    """Frames in play of each stem of the pack, by its index, of these segments together: of all their rows, or of those
+    that are chosen. Their pack is checked."""
     # Wide integers before adding: 1,200 rows of 32-bit frames do not fit 32 bits.
-    stems = np.frombuffer(usage.stems, dtype=np.uint16).astype(np.int64)
-    frames = np.frombuffer(usage.frames, dtype=np.uint32).astype(np.int64)
+    stems = np.frombuffer(b"".join([usage.stems for usage in usages]), dtype=np.uint16).astype(np.int64)
+    frames = np.frombuffer(b"".join([usage.frames for usage in usages]), dtype=np.uint32).astype(np.int64)
     if rows is not None:
         stems, frames = stems[rows], frames[rows]
-    highest = int(stems.max(initial=0))
-    if highest >= len(manifest.stems):
-        raise MessageError(f"usage.stems: expected stems below {len(manifest.stems)} of the pack, found {highest}")
     totals = np.zeros(len(manifest.stems), dtype=np.int64)
     np.add.at(totals, stems, frames)
     return totals

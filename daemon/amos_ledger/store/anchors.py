@@ -5,8 +5,6 @@ Each setting back of the ledger's own clock begins another epoch, and so does ea
 clock did before it; instants of two epochs are not compared: a wrong clock here is no device's fault.
 """
 
-from dataclasses import replace
-
 from amos_ledger.errors import ClockWrong
 from amos_ledger.limits import NUMBER_MAX
 from amos_ledger.records import DatedPlay, IssuedAnchor, SeedRoot
@@ -113,11 +111,11 @@ class Anchors:
             return
         sql = "UPDATE anchor SET boot = ?, own_ms = ? WHERE device_id = ? AND unix_ms = ? AND boot IS NULL"
         self._database.later(sql, (boot, own_ms, device_id, unix_ms))
-        self._database.note(("anchor", device_id, unix_ms), replace(anchor, boot=boot, own_ms=own_ms))
+        self._database.note(("anchor", device_id, unix_ms), anchor._replace(boot=boot, own_ms=own_ms))
 
     def elsewhere(self, device_id: bytes, epoch: int, start_ms: int) -> tuple[DatedPlay, ...]:
         """The accepted segments that the ledger dated in this epoch, nearest to `start_ms` before and from it on."""
-        latest = self._latest(device_id, epoch)
+        latest = self.latest(device_id, epoch)
         if latest is None or start_ms > latest.start_unix_ms:
             return () if latest is None else (latest,)
         found = []
@@ -131,8 +129,8 @@ class Anchors:
                 found.append(DatedPlay(*row))
         return tuple(found)
 
-    def _latest(self, device_id: bytes, epoch: int) -> DatedPlay | None:
-        """The last of those that `elsewhere` chooses from."""
+    def latest(self, device_id: bytes, epoch: int) -> DatedPlay | None:
+        """The last of those that `elsewhere` chooses from: the one that begins last."""
         return self._database.remembered(("dated", device_id, epoch), lambda: self._stored_latest(device_id, epoch))
 
     def _stored_latest(self, device_id: bytes, epoch: int) -> DatedPlay | None:
@@ -145,7 +143,7 @@ class Anchors:
 
     def note_dated(self, device_id: bytes, epoch: int, play: DatedPlay) -> None:
         """A segment that is dated in this epoch is accepted; called before its row waits to be written."""
-        latest = self._latest(device_id, epoch)
+        latest = self.latest(device_id, epoch)
         if latest is None or (play.start_unix_ms, play.sequence) > (latest.start_unix_ms, latest.sequence):
             self._database.note(("dated", device_id, epoch), play)
 

@@ -1,17 +1,17 @@
 """Devices and their chains of segments in the database: accepted, held, and kept as evidence."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from amos.protocol.answer import GAP, UNKNOWN_PACK
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.handover import key_id
-from amos.protocol.segment import Usage
+from amos.protocol.segment import NO_SEED_ROOT, Usage
 from amos_ledger.intake.reading import Reading
 from amos_ledger.limits import EVIDENCE_SEGMENTS_MAX, PAYLOADS_CACHED_MAX
 from amos_ledger.log.leaf import Leaf
 from amos_ledger.records import (
     Accepted,
+    Course,
     DatedPlay,
     Decided,
     Device,
@@ -31,9 +31,11 @@ LOCKED_AT_ONCE = 256
 """Devices that one statement locks: a batch is of no more."""
 
 _SEALED = "sequence, sha256, previous, boot, session, first_frame, end_frame, leaf_index, sounding"
+_INSERT_USAGE = f"INSERT INTO usage VALUES ({marks(22)})"
 _LEAF_COLUMN = 4
 """Of the table `usage`."""
 
+_NO_SOUND = bytes(32)
 _HELD = "segment, site, message_sha256, received_unix_s"
 
 
@@ -111,12 +113,17 @@ class Chain:
 
     def count_time(self, device_id: bytes, milliseconds: int) -> None:
         """Add to what the device has taken of the time since its enrolment."""
+        gathered = self._database.gathered(self._write_counted)
+        gathered[device_id] = gathered.get(device_id, 0) + milliseconds
         device = self.device(device_id)
-        sql = "UPDATE device SET counted_ms = counted_ms + ? WHERE device_id = ?"
-        self._database.later(sql, (milliseconds, device_id))
         if device is not None:
-            counted = replace(device, counted_ms=device.counted_ms + milliseconds)
+            counted = device._replace(counted_ms=device.counted_ms + milliseconds)
             self._database.note(("device", device_id), counted)
+
+    def _write_counted(self, gathered: dict[bytes, int]) -> None:
+        sql = "UPDATE device SET counted_ms = counted_ms + ? WHERE device_id = ?"
+        for device_id, milliseconds in gathered.items():
+            self._database.later(sql, (milliseconds, device_id))
 
     def revoke(self, device_id: bytes, unix_s: int) -> None:
         """What the device began to play after this instant does not count; it was retired later, or not at all."""
@@ -160,6 +167,38 @@ class Chain:
             for row in (self._database.one(sql, (device_id, sequence)) for sql in (before, after))
         )
 
+    def course(self, usage: Usage, key: DeviceKey) -> Course | None:
+        """What is known of the device when the segment comes, signed with this key, that goes on in a boot; None of one
+        that does not, or of which a segment is held."""
+        device_id, sequence, known = usage.device_id, usage.sequence, self._database.known
+        last = known(("last", device_id)) or self._last(device_id)
+        if last is None or last.sequence + 1 != sequence or last.boot != usage.boot or last.sounding is None:
+            return None
+        device = known(("device", device_id)) or self.device(device_id)
+        if device is None or self._any_held(device_id):
+            return None
+        unix_ms, root = usage.anchor_unix_ms, usage.seed_root
+        anchor = (
+            None
+            if unix_ms is None
+            else known(("anchor", device_id, unix_ms)) or self.anchors.issued(device_id, unix_ms)
+        )
+        return Course(
+            device,
+            key,
+            last,
+            self.payload(last),
+            known(("session", device_id, usage.session)) or self.sessions.of_session(device_id, usage.session),
+            known(("boot", device_id, usage.boot)) or self.sessions.of_boot(device_id, usage.boot),
+            anchor,
+            None if anchor is None or not anchor.issued else self.anchors.latest(device_id, anchor.epoch),
+            root is not None and (root == NO_SEED_ROOT or self._root_known(device_id, sequence, root)),
+        )
+
+    def _root_known(self, device_id: bytes, sequence: int, root: bytes) -> bool:
+        found = self.anchors.seed_root(device_id, sequence, root)
+        return found is None or (found.size is not None and found.received)
+
     def _last(self, device_id: bytes) -> Sealed | None:
         """The device's accepted segment with the highest sequence number."""
         return self._database.remembered(("last", device_id), lambda: self._stored_last(device_id))
@@ -189,35 +228,32 @@ class Chain:
         assert row is not None
         return row[0], row[1], row[2]
 
-    def accept(self, reading: Reading, usage: Usage, accepted: Accepted) -> None:
-        """Note an accepted segment."""
-        sealed = (
-            usage.sequence,
-            reading.sha256,
-            None if severed(usage) else usage.previous,
-            accepted.leaf_index,
-            *(usage.boot, usage.session, usage.first_frame, usage.end_frame, usage.played_frames()),
-        )
-        place = (accepted.period, int(accepted.late), accepted.received_s, reading.site, reading.message_sha256, None)
-        sound = usage.pcm_sha256 if len(usage.stems) and any(usage.pcm_sha256) else None
-        times = (accepted.epoch, *(accepted.dated_ms or (None, None)))
-        row = [usage.device_id, *sealed, *place, None, accepted.sounding, sound, *times]
-        if isinstance(accepted.leaf_index, Leaf):
-            accepted.leaf_index.fill(row, _LEAF_COLUMN)
-        last = self._last(usage.device_id)
-        if accepted.epoch is not None and accepted.dated_ms is not None:
-            dated = DatedPlay(usage.sequence, usage.boot, *accepted.dated_ms)
-            self.anchors.note_dated(usage.device_id, accepted.epoch, dated)
-        self._database.later(f"INSERT INTO usage VALUES ({marks(len(row))})", row)
-        if last is None or usage.sequence > last.sequence:
-            number, sha256, previous, leaf_index, boot, session, first_frame, end_frame, _played = sealed
-            facts = (number, sha256, previous, boot, session, first_frame, end_frame, leaf_index, accepted.sounding)
-            self._database.note(("last", usage.device_id), Sealed(*facts))
-        for flag, frames in accepted.flags.items():
-            flagged = (usage.device_id, usage.sequence, flag, frames)
-            self._database.later("INSERT INTO flag VALUES (?, ?, ?, ?)", flagged)
-        self.sessions.add(usage)
-        self.keep_payload(reading.sha256, usage)
+    def accept(self, reading: Reading, usage: Usage, accepted: Accepted, played_frames: int | None = None) -> None:
+        """Note an accepted segment; `played_frames` of it are counted when they are not given."""
+        if played_frames is None:
+            played_frames = usage.played_frames()
+        leaf_index, period, late, received_s, flags, sounding, epoch, dated_ms = accepted
+        device_id, sequence, sha256 = usage.device_id, usage.sequence, reading.sha256
+        previous = None if severed(usage) else usage.previous
+        where = usage.boot, usage.session, usage.first_frame, usage.end_frame
+        sound = usage.pcm_sha256 if played_frames and usage.pcm_sha256 != _NO_SOUND else None
+        start_ms, end_ms = dated_ms or (None, None)
+        row: list[object] = [
+            *(device_id, sequence, sha256, previous, leaf_index, *where, played_frames, period, int(late), received_s),
+            *(reading.site, reading.message_sha256, None, None, sounding, sound, epoch, start_ms, end_ms),
+        ]
+        if isinstance(leaf_index, Leaf):
+            leaf_index.fill(row, _LEAF_COLUMN)
+        last = self._last(device_id)
+        if epoch is not None and dated_ms is not None:
+            self.anchors.note_dated(device_id, epoch, DatedPlay(sequence, usage.boot, *dated_ms))
+        self._database.later(_INSERT_USAGE, row)
+        if last is None or sequence > last.sequence:
+            self._database.note(("last", device_id), Sealed(sequence, sha256, previous, *where, leaf_index, sounding))
+        for flag, frames in flags.items():
+            self._database.later("INSERT INTO flag VALUES (?, ?, ?, ?)", (device_id, sequence, flag, frames))
+        self.sessions.add(usage, played_frames)
+        self.keep_payload(sha256, usage)
 
     def move(self, usage: Usage, period: str, late: bool) -> None:
         """The accepted segment accrues to this period."""

@@ -11,12 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from amos.protocol.batch import batch_entry
-from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.errors import LocalError
-from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.merkle import leaf_hash
 from amos.protocol.segment import Usage
 from amos_ledger.errors import EntryDamaged
+from amos_ledger.intake.segment_parse import decode_usage, parse_segment
 from amos_ledger.log import tree
 from amos_ledger.log.leaf import Leaf
 from amos_ledger.log.tiles import ENTRY_BYTES_MAX
@@ -197,8 +196,19 @@ class Log:
         """(leaf index, bytes) of leaves [first, end). Raises `EntryDamaged`."""
         sql = "SELECT leaf_index, bytes FROM entry WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index"
         for start in range(first, end, READ_AT_ONCE):
-            for index, entry in self._database.rows(sql, (start, min(start + READ_AT_ONCE, end))):
-                yield index, self._sound(index, bytes(entry))
+            places = start, min(start + READ_AT_ONCE, end)
+            hashes = self._leaf_hashes(*places)
+            for index, entry in self._database.rows(sql, places):
+                sound = leaf_hash(entry) == hashes.get(index)
+                yield index, bytes(entry) if sound else self._sound(index, bytes(entry))
+
+    def _leaf_hashes(self, first: int, end: int) -> dict[int, bytes]:
+        """Leaf index → stored hash, read at once; without those that are missing."""
+        begin, after = (tree.stored_position(0, leaf) for leaf in (first, end))
+        sql = "SELECT position, hash FROM node WHERE position >= ? AND position < ?"
+        stored: dict[int, bytes] = dict(self._database.rows(sql, (begin, after)))
+        places = enumerate(tree.completed(first, end), begin)
+        return {index: stored[place] for place, (level, index) in places if not level and place in stored}
 
     def entry(self, place: int | Leaf) -> bytes:
         """The entry at this leaf. Raises `EntryDamaged`, also when there is none."""
@@ -216,8 +226,7 @@ class Log:
     def usage(self, index: int | Leaf) -> Usage:
         """What the accepted segment at this leaf says; its signature was verified when it was taken in. Raises
         `EntryDamaged`."""
-        usage: Usage = Usage.decode(parse_typed(self.entry(index), TYP_USAGE, SEGMENT_BYTES_MAX).payload)
-        return usage
+        return decode_usage(parse_segment(self.entry(index)).payload)
 
     def _sound(self, index: int, entry: bytes) -> bytes:
         """Storage that rots must not be published, receipted or settled on: what the tree was grown from is known."""

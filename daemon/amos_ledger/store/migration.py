@@ -76,7 +76,8 @@ def _to_3(database: Database, now_ms: int) -> None:
     for device_id, sequence, leaf_index, receipt in database.rows(
         "SELECT device_id, sequence, leaf_index, receipt FROM usage"
     ):
-        sessions.add(log.usage(leaf_index))
+        usage = log.usage(leaf_index)
+        sessions.add(usage, usage.played_frames())
         if receipt is not None:
             size = parse_receipt(receipt).tree_size
             sizes.add(size)

@@ -46,11 +46,15 @@ class Quarantines:
 
     def rejected(self, device_id: bytes, sha256: bytes) -> int | None:
         """Index of the ruling that rejected this segment, or None."""
-        if not self._database.remembered(("rejected", device_id), lambda: self._any_rejected(device_id)):
+        if not self.any_rejected(device_id):
             return None
         sql = "SELECT leaf_index FROM rejected WHERE device_id = ? AND sha256 = ?"
         row = self._database.one(sql, (device_id, sha256))
         return int(row[0]) if row else None
+
+    def any_rejected(self, device_id: bytes) -> bool:
+        """Whether any segment of the device was rejected."""
+        return self._database.remembered(("rejected", device_id), lambda: self._any_rejected(device_id))
 
     def _any_rejected(self, device_id: bytes) -> bool:
         return self._database.first("SELECT 1 FROM rejected WHERE device_id = ? LIMIT 1", (device_id,)) is not None

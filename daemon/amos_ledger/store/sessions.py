@@ -1,8 +1,10 @@
 """Sessions of devices in the database: what the accepted segments of each say together."""
 
+from typing import Any
+
 from amos.protocol.segment import Usage
 from amos_ledger.records import SessionPlay
-from amos_ledger.store.database import Database, greater, lesser
+from amos_ledger.store.database import Database, greater, lesser, marks
 
 DELIVERED_MS_MAX = 1 << 40
 """35 years: so much of one segment is added at most, so that no sum leaves what a database holds."""
@@ -16,28 +18,35 @@ class Sessions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, usage: Usage) -> None:
-        """Add an accepted segment to its session."""
+    def add(self, usage: Usage, played_frames: int) -> None:
+        """Add an accepted segment, with so many frames of stem-time, to its session."""
+        device_id, session, boot = usage.device_id, usage.session, usage.boot
+        lasted_ms = min(usage.delivered_ms(), DELIVERED_MS_MAX)
+        own = SessionPlay(1, usage.first_frame, usage.start_ms, usage.end_ms, lasted_ms)
+        in_session, in_boot = self.of_session(device_id, session), self.of_boot(device_id, boot)
+        gathered = self._database.gathered(self._write)
+        row = gathered.get((device_id, session))
+        if row is None:
+            source = (usage.version, usage.output_kind, usage.pace, usage.seed_root)
+            gathered[device_id, session] = (boot, *source), own, 1, played_frames
+        else:
+            gathered[device_id, session] = row[0], _joined(row[1], own, 0), row[2] + 1, row[3] + played_frames
+        self._database.note(("session", device_id, session), _joined(in_session, own, 0))
+        self._database.note(("boot", device_id, boot), _joined(in_boot, own, 0 if in_session else 1))
+
+    def _write(self, gathered: dict[tuple[bytes, int], tuple[tuple[Any, ...], SessionPlay, int, int]]) -> None:
         sql = (
-            "INSERT INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)"
+            f"INSERT INTO session VALUES ({marks(13)})"
             " ON CONFLICT (device_id, session) DO UPDATE SET"
             f" first_frame = {lesser('session.first_frame', 'excluded.first_frame')},"
             f" start_ms = {lesser('session.start_ms', 'excluded.start_ms')},"
             f" end_ms = {greater('session.end_ms', 'excluded.end_ms')},"
-            " delivered_ms = session.delivered_ms + excluded.delivered_ms, segments = session.segments + 1,"
+            " delivered_ms = session.delivered_ms + excluded.delivered_ms,"
+            " segments = session.segments + excluded.segments,"
             " played_frames = session.played_frames + excluded.played_frames"
         )
-        source = (usage.version, usage.output_kind, usage.pace, usage.seed_root)
-        lasted_ms = min(usage.delivered_ms(), DELIVERED_MS_MAX)
-        span = (usage.first_frame, usage.start_ms, usage.end_ms, lasted_ms)
-        row = (usage.device_id, usage.session, usage.boot, *source, *span, usage.played_frames())
-        own = SessionPlay(1, *span)
-        in_session = self.of_session(usage.device_id, usage.session)
-        in_boot = self.of_boot(usage.device_id, usage.boot)
-        self._database.later(sql, row)
-        sessions = 0 if in_session else 1
-        self._database.note(("session", usage.device_id, usage.session), _joined(in_session, own, 0))
-        self._database.note(("boot", usage.device_id, usage.boot), _joined(in_boot, own, sessions))
+        for key, (source, (_sessions, *span), segments, played_frames) in gathered.items():
+            self._database.later(sql, (*key, *source, *span, segments, played_frames))
 
     def of_session(self, device_id: bytes, session: int) -> SessionPlay | None:
         """What is accepted of one session, or None."""

@@ -11,11 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from amos.protocol.answer import DUPLICATE, HELD, RECEIPTED
-from amos.protocol.errors import MessageError
 from amos.protocol.log_text import genesis_entry
 from amos.protocol.manifest import Manifest
 from amos.protocol.revocation import revoked_device
@@ -24,7 +20,7 @@ from amos_ledger.errors import EntryDamaged, NotALedger, OlderSchema, PeriodClos
 from amos_ledger.log import tree
 from amos_ledger.log.leaf import Leaf
 from amos_ledger.records import Backlog, ClosedPeriod, Oddity, Totals, Watched, verdict_name
-from amos_ledger.settlement.rollup import RollupKey, by_stem_id, stem_frames
+from amos_ledger.settlement.rollup import RollupKey, by_stem_id, check_pack, stem_frames
 from amos_ledger.store.chain import Chain
 from amos_ledger.store.comparison import Comparison
 from amos_ledger.store.database import Database
@@ -262,27 +258,22 @@ class Store:
         """Every stem of which there is play, in whatever period."""
         return {bytes(stem) for (stem,) in self._database.rows("SELECT DISTINCT stem_id FROM rollup")}
 
-    def add_rollup(self, period: str, usage: Usage, manifest: Manifest) -> None:
-        """Add one segment's frames to the period; `manifest` is that of its pack. Raises `MessageError` when it is
-        not."""
-        if usage.rate_hz != manifest.rate_hz:
-            raise MessageError(f"usage.rate_hz: expected the pack's {manifest.rate_hz}, found {usage.rate_hz}")
-        if not len(usage.stems):
-            return
-        totals = stem_frames(usage, manifest)
-        gathered = self._database.gathered(self._write_rollups)
-        key = (period, usage.pack, usage.tier)
-        if key in gathered:
-            gathered[key][1][:] += totals
-        else:
-            gathered[key] = manifest, totals
+    def add_rollup(self, period: str, usage: Usage, manifest: Manifest, checked: bool = False) -> None:
+        """Add one segment's frames to the period; `manifest` is that of its pack, which intake has `checked`. Raises
+        `MessageError` when it is not."""
+        if not checked:
+            check_pack(usage, manifest)
+        if usage.stems:
+            gathered = self._database.gathered(self._write_rollups)
+            gathered.setdefault((period, usage.pack, usage.tier), (manifest, []))[1].append(usage)
 
-    def _write_rollups(self, gathered: dict[tuple[str, bytes, int], tuple[Manifest, npt.NDArray[np.int64]]]) -> None:
+    def _write_rollups(self, gathered: dict[tuple[str, bytes, int], tuple[Manifest, list[Usage]]]) -> None:
         sql = (
             "INSERT INTO rollup VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (period, stem_id, tier, rate_hz) DO UPDATE SET frames = rollup.frames + excluded.frames"
         )
-        for (period, _pack, tier), (manifest, totals) in gathered.items():
+        for (period, _pack, tier), (manifest, usages) in gathered.items():
+            totals = stem_frames(usages, manifest)
             for key, frames in by_stem_id(totals, manifest, tier, manifest.rate_hz).items():
                 self._database.later(sql, (period, *key, frames))
 

@@ -15,7 +15,7 @@ from amos.protocol.segment import CLOCK_INFORMATIVE, LOST_STORAGE, Usage
 from amos_ledger.intake import decision as intake
 from amos_ledger.intake.decision import decide
 from amos_ledger.intake.facts import Facts
-from amos_ledger.intake.reading import Message, open_reading, read
+from amos_ledger.intake.reading import Message, Opened, Reading, open_all, read
 from amos_ledger.limits import HELD_SEGMENTS_MAX
 from amos_ledger.records import Decided, DeviceKey, Sealed
 from signed_usage import sign_usage
@@ -278,12 +278,18 @@ def test_a_topic_that_is_no_device_s_has_nobody_to_answer(topic: str, offline: A
     assert reading.device_id is None and reading.site is None
 
 
+def opened(reading: Reading, device: Any, verify: Any = verify) -> Opened:
+    """The reading, opened with this device's key, of a pack that nobody has published."""
+    key = DeviceKey(device.key.id, device.key.public, 1, None)
+    return open_all([reading], lambda _: key, lambda _: None, verify)[0]
+
+
 def test_the_topic_s_device_must_be_the_segment_s(offline: Any) -> None:
     first, second = offline.device(1), offline.device(2)
     segment = sign_usage(first.usage(), second.key.sign, second.key.id)
     reading = reading_of(offline, wrap(segment), second.topic())
-    signed, usage, fault = open_reading(reading, second.key.public, verify)
-    assert signed and usage is None and fault and "expected the topic's" in fault
+    found = opened(reading, second)
+    assert found.signed and found.usage is None and found.fault and "expected the topic's" in found.fault
     assert reading.device_id == second.key.id  # who sent it gets the answer
 
 
@@ -292,11 +298,13 @@ def test_no_payload_is_decoded_before_its_signature_verifies(offline: Any, monke
     segment = device.seal()
     reading = reading_of(offline, wrap(segment[:-1] + bytes([segment[-1] ^ 1])))
 
-    def never(_cls: type, _data: bytes) -> None:
+    def never(*_: object) -> None:
         raise AssertionError("decoded")
 
     monkeypatch.setattr(Usage, "decode", classmethod(never))
-    assert open_reading(reading, device.key.public, verify)[:2] == (False, None)
+    monkeypatch.setattr("amos_ledger.intake.reading.decode_but_rows", never)
+    found = opened(reading, device)
+    assert (found.signed, found.usage) == (False, None)
 
 
 def test_a_signed_payload_that_is_no_usage_is_a_fault(offline: Any) -> None:
@@ -308,5 +316,5 @@ def test_a_signed_payload_that_is_no_usage_is_a_fault(offline: Any) -> None:
         sign(other.encode(), TYP_USAGE, device.key.id, device.key.sign),
     ]
     for segment in signed:
-        good, usage, fault = open_reading(reading_of(offline, wrap(segment)), device.key.public, lambda *_: True)
-        assert good and usage is None and fault
+        found = opened(reading_of(offline, wrap(segment)), device, lambda *_: True)
+        assert found.signed and found.usage is None and found.fault
