@@ -57,7 +57,8 @@ class Rebuilt:
 def rebuild_folder(folder: Folder, now_ms: int, at: Callable[[str], None] = lambda step: None) -> Rebuilt:
     """Rebuild the store of a ledger that nobody serves; `at` is told of each step.
 
-    Raises `NotRebuilt`, `AlreadyServing`, another `LedgerError`, `OSError`, `DATABASE_ERRORS`; then nothing was changed.
+    Raises `NotRebuilt`, `AlreadyServing`, another `LedgerError`, `OSError`, `DATABASE_ERRORS`; then nothing
+    was changed.
     """
     with folder.serving(), folder.publishing():
         head, fault = published_head(folder)

@@ -39,7 +39,8 @@ class Finding:
 
 
 def scrub(folder: Folder) -> list[Finding]:
-    """All that is wrong, none when nothing is. Raises `LedgerError` when it cannot look, `DATABASE_ERRORS`, `OSError`."""
+    """All that is wrong, none when nothing is. Raises `LedgerError` when it cannot look, `OSError`,
+    `DATABASE_ERRORS`."""
     try:
         folder.open_store().close()  # an older one is brought to the present schema
         return _scrubbed(folder)
