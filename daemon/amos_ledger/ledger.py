@@ -256,7 +256,12 @@ class Ledger:
     def _opened(self) -> Store:
         """The store, of a ledger that may sign."""
         store = self._in_place()
-        self._heads.check(store)
+        try:
+            self._heads.check(store)
+        except RolledBack:
+            store.stop_workers(True)
+            raise
+        store.stop_workers(False)
         return store
 
     def _in_place(self) -> Store:

@@ -60,6 +60,7 @@ COMMANDS_OF_THE_LEDGER = {
     "command": (),
     "cli_status": (),
     "cli_serve": ("amos.edges.notify_host",),
+    "cli_work": (),
     "cli_watch": ("amos.edges.notify_host",),
     "cli_fsck": (),
     "cli_quarantine": (),

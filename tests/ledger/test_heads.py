@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import only_sqlite
 from settled_world import World as SettledWorld
 from settled_world import play_november
 
@@ -61,6 +62,7 @@ def test_a_month_closed_with_100_is_not_closed_again_with_1_on_yesterdays_folder
         assert not store.closings()
 
 
+@only_sqlite
 def test_a_ledger_behind_answers_nothing_that_is_signed(world: Any, tmp_path: Path) -> None:
     device = world.device()
     first, second = device.seal(), device.seal()
@@ -98,6 +100,7 @@ def test_only_this_ledgers_signature_makes_a_head(world: Any) -> None:
     assert answer.receipt
 
 
+@only_sqlite
 def test_the_same_size_with_another_root_is_a_contradiction(world: Any, tmp_path: Path) -> None:
     device, other = world.device(1), world.device(2)
     world.ledger.close()
@@ -114,6 +117,7 @@ def test_the_same_size_with_another_root_is_a_contradiction(world: Any, tmp_path
         pass
 
 
+@only_sqlite
 def test_what_the_log_contains_by_now_is_no_hindrance(world: Any, tmp_path: Path) -> None:
     """The folder was put back, and then the right one after all."""
     device = world.device()

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from databases import only_sqlite
 from prometheus_client.parser import text_string_to_metric_families
 
 from amos_ledger import metrics
@@ -88,6 +89,7 @@ def test_health_says_what_is_wrong(world: Any, served: SimpleNamespace, monkeypa
     assert problems[1] == "cannot store: disk full" and problems[2].startswith("the disk has ")
 
 
+@only_sqlite
 def test_metrics_go_on_when_the_store_is_away(world: Any, served: SimpleNamespace) -> None:
     (world.path / "ledger.sqlite").rename(world.path / "away")
     found = values(served.port)

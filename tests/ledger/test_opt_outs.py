@@ -7,6 +7,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
+from databases import only_sqlite
 from paho.mqtt.enums import CallbackAPIVersion
 from patience import wait_until
 
@@ -44,6 +45,7 @@ def test_an_enrolled_players_nonce_is_dated_and_nothing_else(world: Any) -> None
     assert asks_time(Message.of(device.topic(topics.TIME), NONCE)) and not asks_time(Message.of(device.topic(), NONCE))
 
 
+@only_sqlite
 def test_a_ledger_that_cannot_read_says_no_time(world: Any) -> None:
     device = world.device()
     database = world.path / "ledger.sqlite"

@@ -18,8 +18,10 @@ import pytest
 from databases import only_postgres
 
 from amos.protocol.answer import ACCEPTED, DUPLICATE, UNAVAILABLE
+from amos.protocol.checkpoint_host import Checkpoint, sign_checkpoint
 from amos_ledger.errors import StorageFailed
 from amos_ledger.folder import Folder
+from amos_ledger.heads import Standing
 from amos_ledger.intake.reading import Message, read
 from amos_ledger.ledger import Ledger, persist
 from amos_ledger.rebuilding import rebuild_folder
@@ -257,3 +259,20 @@ def test_whoever_waits_for_the_head_of_a_store_that_gives_way_is_told(world: Any
         place.give_way(database, new, "old")
     waiting.join()
     assert isinstance(failed[0], (Conflict, StorageFailed))
+
+
+def test_workers_stop_while_the_ledger_has_signed_more_than_its_log_has(world: Any) -> None:
+    devices, messages = sealing(world, 1, 2)
+    worker = Worker(world.folder.place)
+    with world.folder.open_store() as store:
+        ahead = Checkpoint(store.origin, store.size() + 3, bytes(32))
+    note = sign_checkpoint(ahead, world.folder.public_key, world.folder.sign)
+    assert world.ledger.hear([note]) == [Standing.AHEAD]
+    world.ledger.tick()
+    assert world.ledger.behind
+    assert [reply.answer.verdict for reply in worker.take(messages, NOON)] == [UNAVAILABLE] * 2
+    for path in world.folder.ahead.iterdir():
+        path.unlink()
+    world.ledger.tick()
+    finish(world, world.folder.place, messages)
+    check_whole(world, devices)

@@ -14,7 +14,7 @@ from amos.protocol.batch import batch_entry
 from amos.protocol.errors import LocalError
 from amos.protocol.merkle import leaf_hash
 from amos.protocol.segment import Usage
-from amos_ledger.errors import EntryDamaged
+from amos_ledger.errors import EntryDamaged, RolledBack
 from amos_ledger.intake.segment_parse import decode_usage, parse_segment
 from amos_ledger.log import tree
 from amos_ledger.log.leaf import Leaf
@@ -42,10 +42,12 @@ class Log:
         self._decided: int | None = None
 
     def begin(self) -> None:
-        """A transaction begins that decides before it locks the head."""
-        row = self._database.first("SELECT decided FROM log_head")
+        """A transaction begins that decides before it locks the head. Raises `RolledBack`."""
+        row = self._database.first("SELECT decided, stopped FROM log_head")
         assert row is not None
         self._decided = row[0]
+        if row[1]:
+            raise RolledBack("this ledger signed more than its log has, as the process that serves it says; see there")
 
     def lock(self) -> Head:
         """Let nobody else append until the transaction ends. Raises `Conflict` when something was decided since
@@ -64,6 +66,12 @@ class Log:
     def end(self) -> None:
         """The transaction has ended, however it did."""
         self._decided = None
+
+    def stop(self, stopped: bool) -> None:
+        """Note whether intake is to stop, where that is another answer than before."""
+        row = self._database.first("SELECT stopped FROM log_head")
+        if row is not None and bool(row[0]) != stopped:
+            self._database.run("UPDATE log_head SET stopped = ?", (int(stopped),))
 
     def decide(self) -> None:
         """Note that something is decided that intake rests on beside a device: transactions that began before are to be

@@ -197,8 +197,8 @@ CREATE TABLE rotation (leaf_index INTEGER PRIMARY KEY, role INTEGER NOT NULL, nu
 """
 
 _TO_5_HEAD = """
-CREATE TABLE log_head (size INTEGER NOT NULL, decided INTEGER NOT NULL);
-INSERT INTO log_head SELECT count(*), (SELECT count(*) FROM closing) FROM entry
+CREATE TABLE log_head (size INTEGER NOT NULL, decided INTEGER NOT NULL, stopped INTEGER NOT NULL);
+INSERT INTO log_head SELECT count(*), (SELECT count(*) FROM closing), 0 FROM entry
 """
 
 

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from amos_ledger.errors import StorageFailed
 from amos_ledger.store.database import Database
@@ -14,6 +15,9 @@ from amos_ledger.store.sqlite_database import SqliteDatabase
 
 class Place(ABC):
     """A database that is there, or may be made."""
+
+    shared: ClassVar[bool] = False
+    """Whether workers on other machines may have it open."""
 
     @abstractmethod
     def __str__(self) -> str:

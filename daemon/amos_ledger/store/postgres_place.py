@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from amos_ledger.errors import DatabaseRefused
@@ -24,6 +25,7 @@ class PostgresPlace(Place):
 
     url: str = field(repr=False)
     schema: str = SCHEMA
+    shared: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not self.url.startswith(tuple(f"{scheme}://" for scheme in _SCHEMES)):

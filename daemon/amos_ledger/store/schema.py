@@ -9,7 +9,7 @@ CREATE TABLE ledger (
     clock_epoch INTEGER NOT NULL DEFAULT 0, heads_forgotten INTEGER NOT NULL DEFAULT 0
 );
 
-CREATE TABLE log_head (size INTEGER NOT NULL, decided INTEGER NOT NULL);
+CREATE TABLE log_head (size INTEGER NOT NULL, decided INTEGER NOT NULL, stopped INTEGER NOT NULL);
 CREATE TABLE entry (leaf_index INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 CREATE TABLE node (position INTEGER PRIMARY KEY, hash BLOB NOT NULL CHECK (length(hash) = 32));
 

@@ -63,7 +63,7 @@ class Store:
         try:
             with database.transaction():
                 database.run_script(SCHEMA)
-                database.run("INSERT INTO log_head VALUES (0, 0)")
+                database.run("INSERT INTO log_head VALUES (0, 0, 0)")
                 sql = "INSERT INTO ledger (schema_version, origin, public_key) VALUES (?, ?, ?)"
                 database.run(sql, (SCHEMA_VERSION, origin, public_key))
                 Log(database).append([genesis_entry(origin)])
@@ -112,6 +112,12 @@ class Store:
                 self._database.write_waiting()
             finally:
                 self.log.end()
+
+    def stop_workers(self, stopped: bool) -> None:
+        """Let workers take nothing in, or go on: their ledger signed more than its log has, which only the process that
+        has its key can see."""
+        if self._place.shared:
+            self.log.stop(stopped)
 
     def clock_ms(self) -> int | None:
         """Unix milliseconds by the database server's clock; None where there is no server."""
