@@ -39,7 +39,7 @@ from amos_ledger.limits import ANCHORS_PER_HOUR_MAX, BATCH_MESSAGES_MAX
 from amos_ledger.log.receipts import sign_receipts
 from amos_ledger.public import Public
 from amos_ledger.receipts import check_receipt, signed_by
-from amos_ledger.records import Receipted
+from amos_ledger.records import Receipted, Wanted
 from amos_ledger.store.anchors import CLOCK_BACK_MS
 from amos_ledger.store.database import Row
 from amos_ledger.store.failures import DATABASE_ERRORS, Conflict, ConnectionLost
@@ -184,17 +184,27 @@ class Ledger:
             return {}
 
     def tick(self) -> list[Reply]:
-        """Do what waits: publish, receipt, and release segments whose pack has been published since."""
+        """Do what waits: publish, receipt, release segments whose pack has been published since, and answer for workers
+        who have no key."""
         try:
             store = self._opened()
             device_ids = store.chain.devices_with_published_packs()
             outcomes: list[Outcome] = []
             if device_ids:
                 outcomes = again(lambda: self._released(device_ids), self.close)
+            wanted = store.chain.wanted(BATCH_MESSAGES_MAX)
+            if wanted:
+                again(lambda: self._want_no_more(wanted), self.close)
         except STORAGE_ERRORS as error:
             self._note(error)
             return []
-        return self._answer(outcomes)
+        duplicates = (Outcome(item.message_sha256, item.site, *item[:2], DUPLICATE, "") for item in wanted)
+        return self._answer([*outcomes, *duplicates])
+
+    def _want_no_more(self, wanted: Sequence[Wanted]) -> None:
+        store = self._opened()
+        with store.transaction():
+            store.chain.want_no_more(wanted)
 
     def _released(self, device_ids: Sequence[bytes]) -> list[Outcome]:
         outcomes: list[Outcome] = []

@@ -180,6 +180,15 @@ class Held:
     received_unix_s: int
 
 
+class Wanted(NamedTuple):
+    """An accepted segment of which somebody waits for the receipt; `message_sha256` as in `Receipted`."""
+
+    device_id: bytes
+    sequence: int
+    site: str
+    message_sha256: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """A held segment as it is reported. `waits_for` is a sequence number, or 0 when it waits for its pack."""

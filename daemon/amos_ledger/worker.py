@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from amos.crypto import key_id
 from amos.protocol.answer import ACCEPTED, DUPLICATE, UNAVAILABLE
 from amos.protocol.rotation import LEDGER
 from amos_ledger.clerk import Outcome
@@ -19,7 +20,7 @@ from amos_ledger.ledger import STORAGE_ERRORS, Reply, again, last_words, persist
 from amos_ledger.limits import BATCH_MESSAGES_MAX
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.receipts import check_receipt
-from amos_ledger.records import verdict_name
+from amos_ledger.records import Wanted, verdict_name
 from amos_ledger.service import POLL_S, SUMMARY_S
 from amos_ledger.store.place import Place
 from amos_ledger.store.store import Store
@@ -72,14 +73,21 @@ class Worker:
         return replies
 
     def _original(self, outcome: Outcome) -> bytes | None:
-        """The receipt that was given before. What has none yet gets one, and whoever waits for it is sent it."""
-        assert outcome.device_id is not None and outcome.sequence is not None
+        """The receipt that was given before. What has none yet gets one, and whoever waits for it is sent it; so does
+        what has one by an earlier key of the ledger's."""
+        assert outcome.device_id is not None and outcome.sequence is not None and outcome.site is not None
         store = self._opened()
         found = store.chain.receipted(outcome.device_id, outcome.sequence)
         if found is None:
             return None
-        check_receipt(store, *found, store.rotations.line(LEDGER, store.public_key))
-        return found[1]
+        line = store.rotations.line(LEDGER, store.public_key)
+        receipt, _root = check_receipt(store, *found, line)
+        if receipt.message.kid == key_id(line.present):
+            return found[1]
+        wanted = Wanted(outcome.device_id, outcome.sequence, outcome.site, outcome.message_sha256)
+        with store.intake([outcome.device_id]):
+            store.chain.want_receipt(wanted)
+        return None
 
     def _opened(self) -> Store:
         """The open store, of a server whose clock agrees with this machine's. Raises `ClockWrong`."""

@@ -20,6 +20,7 @@ from amos_ledger.forgoing import forgo
 from amos_ledger.intake.reading import Message
 from amos_ledger.losing import declare_loss
 from amos_ledger.opt_outs import add_opt_outs
+from amos_ledger.records import Wanted
 from amos_ledger.rulings import rule, ruling_on
 from amos_ledger.settle_period import settle_period
 from amos_ledger.store.place import Place, SqlitePlace
@@ -127,4 +128,6 @@ def with_every_kind(world: Any) -> Any:
     world.ledger.date([Message(plain.topic(TIME), bytes(16), bytes(32), 16)], (LATER + 86_400) * 1000)
     world.ledger.tick()
     world.ledger.close()
+    with world.folder.open_store() as store, store.transaction():
+        store.chain.want_receipt(Wanted(plain.key.id, 1, "cafe", bytes(32)))
     return plain

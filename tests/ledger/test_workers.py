@@ -19,6 +19,8 @@ from databases import only_postgres
 
 from amos.protocol.answer import ACCEPTED, DUPLICATE, UNAVAILABLE
 from amos.protocol.checkpoint_host import Checkpoint, sign_checkpoint
+from amos.protocol.receipt import parse_receipt
+from amos_ledger import rotating
 from amos_ledger.errors import StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.heads import Standing
@@ -70,7 +72,7 @@ def check_whole(world: Any, devices: list[Any]) -> None:
         entries = [entry for _, entry in store.entries(0, store.size())]
         usage = [entry for entry in entries if entry in set(sealed)]
         assert sorted(usage) == sorted(sealed)
-        receipts = {index: receipt for index, receipt, _size in store.receipts()}
+        receipts = {index: receipt for index, receipt, _size, _dated in store.kept_beside()}
         for index, entry in enumerate(entries):
             if entry in set(sealed):
                 world.check_receipt(entry, receipts[index])
@@ -135,6 +137,23 @@ def test_what_a_worker_accepts_is_receipted_by_whoever_serves(world: Any) -> Non
     again = [reply.answer for reply in worker.take(messages, NOON)]
     assert [(item.verdict, item.receipt) for item in again] == [(DUPLICATE, item.receipt) for item in told]
     check_whole(world, devices)
+
+
+def test_a_worker_without_a_key_has_receipts_of_an_earlier_key_made_anew(world: Any) -> None:
+    """A player that follows the ledger's new key takes no receipt by the old one."""
+    _devices, messages = sealing(world, 1, 2)
+    assert {answer.verdict for answer in world.answers(world.ledger.take(messages, NOON))} == {ACCEPTED}
+    world.ledger.close()
+    before = world.folder.key_id
+    rotating.rotate_ledger(world.folder, 0)
+    worker = Worker(world.folder.place)
+    for _ in range(2):
+        assert worker.take(messages, NOON) == [] and worker.trouble is None
+    told = [reply.answer for reply in world.ledger.tick()]
+    assert [answer.verdict for answer in told] == [DUPLICATE] * 2
+    assert {parse_receipt(answer.receipt).message.kid for answer in told} == {world.folder.key_id} != {before}
+    assert world.ledger.tick() == []
+    worker.close()
 
 
 class Proxy:

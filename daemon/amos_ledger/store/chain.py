@@ -1,6 +1,6 @@
 """Devices and their chains of segments in the database: accepted, held, and kept as evidence."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from amos.protocol.answer import GAP, UNKNOWN_PACK
 from amos.protocol.enrolment import Enrolment
@@ -20,6 +20,7 @@ from amos_ledger.records import (
     Receipted,
     Sealed,
     Waiting,
+    Wanted,
     severed,
 )
 from amos_ledger.store.anchors import Anchors
@@ -286,6 +287,22 @@ class Chain:
         sql = "SELECT leaf_index, receipt FROM usage WHERE device_id = ? AND sequence = ? AND receipt IS NOT NULL"
         row = self._database.one(sql, (device_id, sequence))
         return (row[0], bytes(row[1])) if row else None
+
+    def want_receipt(self, segment: Wanted) -> None:
+        """Note that somebody waits for a receipt by the ledger's key in force, of a segment that has one by an earlier
+        key. Who notes it has no key."""
+        sql = f"INSERT INTO wanted VALUES ({marks(4)}) ON CONFLICT DO NOTHING"
+        self._database.run(sql, (segment.device_id, segment.sequence, segment.site, segment.message_sha256))
+
+    def wanted(self, count: int) -> list[Wanted]:
+        """Some of the segments for whose receipt somebody waits."""
+        sql = "SELECT device_id, sequence, site, message_sha256 FROM wanted ORDER BY device_id, sequence LIMIT ?"
+        return [Wanted(*row) for row in self._database.rows(sql, (count,))]
+
+    def want_no_more(self, segments: Sequence[Wanted]) -> None:
+        """They were sent one."""
+        sql = "DELETE FROM wanted WHERE device_id = ? AND sequence = ?"
+        self._database.run_many(sql, [(segment.device_id, segment.sequence) for segment in segments])
 
     def without_receipt(self, size: int, count: int) -> list[Row]:
         """(leaf index, device, sequence, site, message hash) of segments without receipt below leaf `size`."""

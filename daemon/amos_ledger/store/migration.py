@@ -196,6 +196,13 @@ CREATE TABLE rotation (leaf_index INTEGER PRIMARY KEY, role INTEGER NOT NULL, nu
 );
 """
 
+_TO_5_WANTED = """
+CREATE TABLE wanted (
+    device_id BLOB NOT NULL, sequence INTEGER NOT NULL, site TEXT NOT NULL, message_sha256 BLOB NOT NULL,
+    PRIMARY KEY (device_id, sequence)
+) WITHOUT ROWID
+"""
+
 _TO_5_HEAD = """
 CREATE TABLE log_head (size INTEGER NOT NULL, decided INTEGER NOT NULL, stopped INTEGER NOT NULL);
 INSERT INTO log_head SELECT count(*), (SELECT count(*) FROM closing), 0 FROM entry
@@ -206,6 +213,7 @@ def _to_5(database: Database, _now_ms: int) -> None:
     _to_5_head(database)
     _to_5_rotate(database)
     database.run_script("CREATE INDEX held_for_pack ON held (verdict, pack)")
+    database.run_script(_TO_5_WANTED)
 
 
 def _to_5_head(database: Database) -> None:

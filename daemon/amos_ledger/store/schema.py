@@ -70,6 +70,11 @@ CREATE TABLE held (
 ) WITHOUT ROWID;
 CREATE INDEX held_for_pack ON held (verdict, pack);
 
+CREATE TABLE wanted (
+    device_id BLOB NOT NULL, sequence INTEGER NOT NULL, site TEXT NOT NULL, message_sha256 BLOB NOT NULL,
+    PRIMARY KEY (device_id, sequence)
+) WITHOUT ROWID;
+
 CREATE TABLE lost (
     device_id BLOB NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, declared_by INTEGER NOT NULL,
     PRIMARY KEY (device_id, first, last)
