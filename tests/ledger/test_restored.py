@@ -33,6 +33,12 @@ from amos_ledger.service import Service
 from amos_mqtt.broker import Broker as Address
 
 
+@pytest.fixture
+def kind() -> str:
+    """What a broker does, the store does not see: one database is enough."""
+    return "sqlite"
+
+
 class Running:
     """A service in a thread, and what it reports."""
 
