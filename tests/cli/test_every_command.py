@@ -23,6 +23,7 @@ NO_FACTS = {
     "player": "runs the firmware, which logs",
     "courier run": "runs and logs",
     "ledger serve": "runs and logs",
+    "ledger work": "runs and logs",
     "ledger watch": "runs and logs; `ledger alerts` prints what it found",
 }
 

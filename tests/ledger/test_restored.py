@@ -41,6 +41,12 @@ from amos_tools.cli import app as amos
 from amos_tools.demo.broker import free_port
 
 
+@pytest.fixture
+def kind() -> str:
+    """What a broker does, the store does not see: one database is enough."""
+    return "sqlite"
+
+
 class Running:
     """A service in a thread, and what it reports."""
 

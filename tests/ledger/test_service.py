@@ -21,6 +21,12 @@ from amos_mqtt.limits import ARRIVALS_QUEUED_MAX
 from amos_mqtt.line import Line
 
 
+@pytest.fixture
+def kind() -> str:
+    """What a broker does, the store does not see: one database is enough."""
+    return "sqlite"
+
+
 class Courier:
     """A client that publishes usage and keeps the answers; it may publish once `subscriptions` says so, and again after
     each time the broker went away: an answer that comes before its subscription is lost."""

@@ -20,6 +20,13 @@ from amos_ledger.mqtt import MqttEdge
 from amos_ledger.service import Service
 from amos_mqtt.broker import Broker as Address
 
+
+@pytest.fixture
+def kind() -> str:
+    """What a broker does, the store does not see: one database is enough."""
+    return "sqlite"
+
+
 SEGMENTS = 60
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import only_sqlite
 from typer.testing import CliRunner, Result
 
 from amos_ledger.cli import app
@@ -184,6 +185,7 @@ def test_leases_are_those_of_the_pack_that_is_played(world: Any) -> None:
     assert found.delivered_ms > 0 and found.session_ms > 0
 
 
+@only_sqlite
 def test_what_a_channel_did_not_take_is_told_again_and_its_trouble_once(world: Any, hook: Hook) -> None:
     device, lines = world.device(), []
     world.ledger.take([device.message(device.seal([(9, 0, 1)]))], int(time.time()))

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import witness_process
+from databases import only_sqlite
 from go_log import GoLog, GoRefuses
 from nacl.signing import SigningKey, VerifyKey
 from typer.testing import CliRunner
@@ -224,6 +225,7 @@ def test_witnesses_follow_the_log_and_one_that_is_away_stops_nobody(
     assert done.exit_code == 1 and "too few" in done.output
 
 
+@only_sqlite
 def test_a_witness_does_not_cosign_a_second_history(world: Any, witnesses: Witnesses, tmp_path: Path) -> None:
     device, other = world.device(1), world.device(2)
     rule = read_policy(witnesses.policy("quorum ada"))

@@ -5,6 +5,7 @@ Afterwards every segment is in the log exactly once, has a receipt that verifies
 
 import os
 import random
+import shutil
 import signal
 import socket
 import threading
@@ -27,6 +28,7 @@ from amos_ledger.heads import Standing
 from amos_ledger.intake.reading import Message, read
 from amos_ledger.ledger import Ledger, persist
 from amos_ledger.rebuilding import rebuild_folder
+from amos_ledger.recovery import recover
 from amos_ledger.scrub import scrub
 from amos_ledger.store.failures import Conflict
 from amos_ledger.store.postgres_place import PostgresPlace
@@ -293,5 +295,20 @@ def test_workers_stop_while_the_ledger_has_signed_more_than_its_log_has(world: A
     for path in world.folder.ahead.iterdir():
         path.unlink()
     world.ledger.tick()
+    finish(world, world.folder.place, messages)
+    check_whole(world, devices)
+
+
+def test_a_ledger_is_recovered_from_what_is_published(world: Any, tmp_path: Path) -> None:
+    devices, messages = sealing(world, 2, 5)
+    worker = Worker(world.folder.place)
+    worker.take(messages[:8], NOON)
+    world.ledger.tick()
+    world.ledger.close()
+    mirror = shutil.copytree(world.folder.public, tmp_path / "mirror")
+    with world.folder.open_store() as store:
+        size = store.size()
+    assert recover(world.folder, [str(mirror)]).entries == size
+    worker.close()
     finish(world, world.folder.place, messages)
     check_whole(world, devices)

@@ -1,1 +1,1 @@
-"""What the ledger keeps, in SQLite. It decides nothing."""
+"""What the ledger keeps, in SQLite or PostgreSQL. It decides nothing."""

@@ -126,11 +126,11 @@ class Player:
 
 
 class Fleet:
-    """A new ledger below `path`, and players that are enrolled there."""
+    """A new ledger below `path`, its store in a file or at the URL `database`, and players that are enrolled there."""
 
-    def __init__(self, path: Path, players: int, rows: int) -> None:
+    def __init__(self, path: Path, players: int, rows: int, database: str | None = None) -> None:
         operator, publisher = Signer("operator"), Signer("publisher")
-        folder = init_folder(path, "ledger.example/bench", operator.public, publisher.public)
+        folder = init_folder(path, "ledger.example/bench", operator.public, publisher.public, database)
         manifest, catalogue = _pack(publisher)
         self.players = [Player(number, sha256(manifest).digest(), rows) for number in range(players)]
         with folder.open_store() as store:
