@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import witness_process
+from databases import only_sqlite
 from go_log import GoLog, GoRefuses
 from nacl.signing import SigningKey
 from typer.testing import CliRunner
@@ -98,6 +99,7 @@ def verdict(world: Any, note: bytes, tmp_path: Path) -> int:
     return CliRunner().invoke(app, [str(word) for word in words]).exit_code
 
 
+@only_sqlite
 def test_another_history_of_the_same_ledger_is_refused(world: Any, go_log: GoLog, tmp_path: Path) -> None:
     """The second history is whole in itself; only the head that was kept shows that it is another."""
     device, other = world.device(), world.device(2)

@@ -6,10 +6,13 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from databases import only_sqlite
 from every_kind import with_every_kind
 from ledger_check import Check, Seen
 
 from amos.protocol.checkpoint_host import Checkpoint, sign_checkpoint
+
+pytestmark = only_sqlite  # harm is done to its file
 
 NOON = 1_793_534_400
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from crash_script import Script, Witness
+from postgres_process import Server
 from storage_faults import Operation, failing_at, killed_at, recorded
 
 from amos_ledger.folder import init_folder
-
-psycopg = pytest.importorskip("psycopg")
 
 MESSAGES = ("sendto", ANSWER := "recvfrom")
 """What the driver speaks with: a message to the server, and a look whether it has answered."""
@@ -28,6 +28,12 @@ SAMPLE = 4
 STRIDE = 41
 Interrupt = Callable[[list[str], Witness, Operation], None]
 ORIGIN = "ledger.example/amos"
+
+
+@pytest.fixture(scope="module")
+def postgres_url(postgres: Server) -> str:
+    """That of an empty database, whose user may make others."""
+    return postgres.database()
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from disk_model import EVERYTHING, NAMES, NOTHING, STRACE_FLAGS, TRACED, Call, D
 from storage_faults import OPERATIONS, calls, run
 
 from amos_ledger.errors import LedgerError
-from amos_ledger.store.database import Database
+from amos_ledger.store.sqlite_database import SqliteDatabase
 
 SAMPLE = 16
 SHARDS = 8
@@ -93,13 +93,13 @@ def test_the_model_is_the_disk(strace: list[str], fresh: Callable[[], Witness], 
 
 
 def without_syncs_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = Database.__init__
+    made = SqliteDatabase.__init__
 
-    def careless(self: Database, *words: Any, **named: Any) -> None:
+    def careless(self: SqliteDatabase, *words: Any, **named: Any) -> None:
         made(self, *words, **named)
         self._connection.execute("PRAGMA synchronous=OFF")
 
-    monkeypatch.setattr(Database, "__init__", careless)
+    monkeypatch.setattr(SqliteDatabase, "__init__", careless)
 
 
 def without_syncs_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
