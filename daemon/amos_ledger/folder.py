@@ -2,6 +2,7 @@
 
 ledger.sqlite   the store                       ledger.key   32-byte seed, mode 0600
 trust.json      origin, operator, publisher     public/      what any static web server may serve
+                and where the audit folder is   audit/       the whole log, for auditors and mirrors (or elsewhere)
 ahead/          signed tree heads that the log does not contain, while there are such
 """
 
@@ -22,6 +23,8 @@ from amos.protocol.checkpoint_host import check_origin
 from amos.protocol.errors import MessageError
 from amos_ledger.errors import AlreadyServing, KeyUnusable, LedgerExists, NotALedger, OlderSchema, StorageFailed
 from amos_ledger.store.store import Store
+from amos_places.named import place_at
+from amos_places.place import Place
 
 STORE_NAME = "ledger.sqlite"
 _KEY, _TRUST = "ledger.key", "trust.json"
@@ -30,13 +33,22 @@ _FOLDER_MODE = 0o711
 """Others may pass through to `public`, which a web server of another user serves, and list nothing."""
 
 
+AUDIT = "audit"
+"""Where the audit folder is by default, seen from the ledger's."""
+
+OPEN_AUDIT = "public/audit"
+"""Where it is of a ledger whose entries anybody may read; also of one that was made before there was a choice."""
+
+
 @dataclass(frozen=True)
 class Trust:
-    """Whose signatures count: of enrolments the operator's, of packs and catalogues the publisher's."""
+    """Whose signatures count: of enrolments the operator's, of packs and catalogues the publisher's. `audit` is the
+    audit folder, or its URL."""
 
     origin: str
     operator_key: bytes
     publisher_key: bytes
+    audit: str = AUDIT
 
 
 class Folder:
@@ -61,6 +73,16 @@ class Folder:
     def public(self) -> Path:
         """The folder to publish."""
         return self.path / "public"
+
+    @property
+    def audit(self) -> Place:
+        """The place of the whole log. Raises `PlaceUnusable`, `PlaceFailed` for one elsewhere."""
+        return place_at(self.trust.audit, self.path)
+
+    @property
+    def audit_name(self) -> str:
+        """What people call the audit folder: within the ledger's as `audit`, else the whole of its name."""
+        return self.trust.audit
 
     @property
     def ahead(self) -> Path:
@@ -96,6 +118,12 @@ class Folder:
             yield
 
     @contextmanager
+    def auditing(self) -> Iterator[None]:
+        """One process writes to the audit folder at a time. It may be far away, so nobody else waits for it."""
+        with _locked(self.path / "audit.lock", wait=True):
+            yield
+
+    @contextmanager
     def serving(self) -> Iterator[None]:
         """One process serves at a time. Raises `AlreadyServing`."""
         with _locked(self.path / "serve.lock", wait=False):
@@ -115,21 +143,21 @@ def _locked(path: Path, wait: bool) -> Iterator[None]:
         yield
 
 
-def init_folder(path: Path, origin: str, operator_key: bytes, publisher_key: bytes) -> Folder:
+def init_folder(path: Path, origin: str, operator_key: bytes, publisher_key: bytes, audit: str = AUDIT) -> Folder:
     """Make a ledger with a key of its own; the same again is no error.
 
     The store comes last and in one transaction, so a crash before leaves no ledger and `init` can be run again.
     Raises `LedgerExists`, `StorageFailed`, `MessageError` for an origin that cannot name a log.
     """
     check_origin(origin)
-    trust = Trust(origin, operator_key, publisher_key)
+    trust = Trust(origin, operator_key, publisher_key, audit)
     try:
         path.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
         if (path / STORE_NAME).exists() and (path / _TRUST).exists() and _read_trust(path / _TRUST) != trust:
-            raise LedgerExists(f"{path}: a ledger with another origin or other keys is here already")
+            raise LedgerExists(f"{path}: a ledger with another origin, other keys or another audit folder is here already")
         if not (path / _KEY).exists():
             write_whole(path / _KEY, secrets.token_bytes(32), 0o600)
-        facts = {"origin": origin, "operator": operator_key.hex(), "publisher": publisher_key.hex()}
+        facts = {"origin": origin, "operator": operator_key.hex(), "publisher": publisher_key.hex(), "audit": audit}
         if not (path / STORE_NAME).exists() or not (path / _TRUST).exists():
             write_whole(path / _TRUST, json.dumps(facts, indent=2).encode() + b"\n", 0o600)
         own_key = public_key(_read_seed(path / _KEY))
@@ -178,6 +206,7 @@ def _read_trust(path: Path) -> Trust:
             str(facts["origin"]),
             parse_key(str(facts["operator"]), f"{path}: operator"),
             parse_key(str(facts["publisher"]), f"{path}: publisher"),
+            str(facts.get("audit", OPEN_AUDIT)),
         )
         check_origin(trust.origin)
     except OSError as error:
