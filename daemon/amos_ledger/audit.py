@@ -11,6 +11,8 @@ anywhere (`amos_places`). Raises `OSError` when the place refuses; the next atte
 """
 
 import shutil
+import threading
+import time
 from collections.abc import Callable
 
 from amos.protocol.checkpoint_host import Checkpoint
@@ -18,7 +20,7 @@ from amos_ledger.errors import RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import TILE_WIDTH, tiles_between
-from amos_ledger.public import CHECKPOINT, last_head
+from amos_ledger.public import CHECKPOINT, Public, last_head
 from amos_ledger.store.store import Store
 from amos_ledger.tile_files import TILES, TileFiles, publish_documents
 from amos_places.folder import FolderPlace
@@ -26,6 +28,13 @@ from amos_places.folder import FolderPlace
 FOLLOWS_S = 60.0
 """The longest that an entry waits for the audit folder while the ledger serves. A partial bundle is written with every
 entry that it has, so writing it with each segment would cost a hundred times the segment."""
+
+
+LOOKS_S = 1.0
+"""How soon a full bundle is noticed."""
+
+ENDS_S = 20.0
+"""For what is left to write when the service ends."""
 
 
 class Audit:
@@ -84,6 +93,52 @@ class Audit:
         tiles.publish(store, tiles_between(begun, head.size), read)
         if old != head:
             place.write(CHECKPOINT, note)
+
+
+class Following(threading.Thread):
+    """Brings the audit folder up to the public one while the ledger serves, and once more at the end. It may lie far
+    away, so intake never waits for it."""
+
+    def __init__(self, folder: Folder, report: Callable[[str], None], stop: threading.Event) -> None:
+        super().__init__(name="audit", daemon=True)
+        self._folder = folder
+        self._report = report
+        self._stop_event = stop
+        self._audit = Audit(folder, time.monotonic)
+        self._said = ""
+
+    def run(self) -> None:
+        """Until told to stop; whatever goes wrong is said once, and tried again."""
+        while not self._stop_event.wait(LOOKS_S):
+            self._step()
+
+    def finish(self) -> None:
+        """Once the ledger has ended: what came since. A place that does not answer is not waited for."""
+        self.join(ENDS_S)
+        if self.is_alive():
+            return self._say(f"the audit folder lacks what came last: no answer in {ENDS_S:g} s")
+        last = threading.Thread(target=self._step, args=(True,), daemon=True)
+        last.start()
+        last.join(ENDS_S)
+        if last.is_alive():
+            self._say(f"the audit folder lacks what came last: no answer in {ENDS_S:g} s")
+
+    def _step(self, last: bool = False) -> None:
+        try:
+            head = Public(self._folder.public, self._folder.public_key, self._folder.sign).last(
+                self._folder.trust.origin
+            )
+            if head is not None and (last or self._audit.is_due(head.size)):
+                with self._folder.open_store() as store:
+                    self._audit.follow(store)
+                self._say("")
+        except Exception as error:  # a thread that ends would end it for good
+            self._say(f"cannot write the audit folder: {' '.join(str(error).split())}")
+
+    def _say(self, sentence: str) -> None:
+        if sentence != self._said:
+            self._report(sentence or "writes the audit folder again")
+        self._said = sentence
 
 
 def follow_now(folder: Folder, store: Store) -> None:

@@ -154,7 +154,9 @@ def init_folder(path: Path, origin: str, operator_key: bytes, publisher_key: byt
     try:
         path.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
         if (path / STORE_NAME).exists() and (path / _TRUST).exists() and _read_trust(path / _TRUST) != trust:
-            raise LedgerExists(f"{path}: a ledger with another origin, other keys or another audit folder is here already")
+            raise LedgerExists(
+                f"{path}: a ledger with another origin, other keys or another audit folder is here already"
+            )
         if not (path / _KEY).exists():
             write_whole(path / _KEY, secrets.token_bytes(32), 0o600)
         facts = {"origin": origin, "operator": operator_key.hex(), "publisher": publisher_key.hex(), "audit": audit}

@@ -1,4 +1,4 @@
-"""A ledger's folder made again from what is published: any mirror of the public directory is a full back-up.
+"""A ledger's folder made again from what is published: any mirror of the audit folder is a full back-up.
 
 What must be there is the ledger's key and whom it trusts (`ledger.key`, `trust.json`). The order, and what a crash
 leaves:
@@ -21,20 +21,25 @@ from pathlib import Path
 
 from amos.edges.durable_host import sync_folder, write_whole
 from amos.protocol.document import CATALOGUE, MANIFEST
-from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX
+from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, CHECKPOINT_BYTES_MAX
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos_ledger import opt_outs
+from amos_ledger.audit import follow_now
 from amos_ledger.errors import RecoveryFailed
 from amos_ledger.folder import STORE_NAME, Folder
 from amos_ledger.heads import Heads, Standing
 from amos_ledger.ledger import Ledger
 from amos_ledger.log.tiles import Tile, bundle_entries
-from amos_ledger.mirror import Mirror, MirrorFailed, open_mirror
 from amos_ledger.mirrored_log import MirroredLog, NoMirror, Source, read_head
 from amos_ledger.public import CHECKPOINT, Public
 from amos_ledger.replay import DocumentOf, rebuild
 from amos_ledger.scrub import keys_of
 from amos_ledger.store.store import Store
+from amos_ledger.tile_files import TILES
+from amos_places.errors import PlaceFailed
+from amos_places.folder import FolderPlace
+from amos_places.named import source_at
+from amos_places.place import Source as Mirror
 
 _STAGED = "ledger.recovered.sqlite"
 _FETCHED = "recovering"
@@ -56,7 +61,7 @@ class Recovered:
 def recover(folder: Folder, places: Sequence[str], say: Callable[[str], None] = lambda line: None) -> Recovered:
     """Rebuild the store of `folder` from the highest of the mirrors. Nobody may serve meanwhile.
 
-    Raises `RecoveryFailed`, `NoMirror`, `TwoHistories`, `MirrorFailed`, `AlreadyServing`, `OSError`, `sqlite3.Error`;
+    Raises `RecoveryFailed`, `NoMirror`, `TwoHistories`, `PlaceFailed`, `AlreadyServing`, `OSError`, `sqlite3.Error`;
     the old store is in its place then.
     """
     with folder.serving():
@@ -80,8 +85,8 @@ def _sources(folder: Folder, places: Sequence[str]) -> tuple[list[Source], list[
     sources, failures = [], []
     for place in places:
         try:
-            sources.append(read_head(open_mirror(place), folder.trust.origin, folder.public_key))
-        except MirrorFailed as error:
+            sources.append(read_head(source_at(place), folder.trust.origin, folder.public_key))
+        except PlaceFailed as error:
             failures.append(str(error))
     if not sources:
         raise NoMirror("; ".join(failures))
@@ -158,7 +163,7 @@ def _documents(mirrors: Sequence[Mirror]) -> DocumentOf:
         for mirror in mirrors:
             try:
                 data = mirror.read(name, bytes_max)
-            except MirrorFailed as error:
+            except PlaceFailed as error:
                 failures.append(str(error))
                 continue
             if hashlib.sha256(data).digest() == sha256:
@@ -187,12 +192,27 @@ def _publish(folder: Folder, store: Store) -> None:
         folder.public.rename(_unused(folder.path / "public.before-recovery"))
     else:
         shutil.rmtree(folder.public / "tile", ignore_errors=True)  # partial ones may be of entries never signed
+    _clear_audit(folder, store)
     public = Public(folder.public, folder.public_key, folder.sign)
     with folder.publishing():
         public.publish(store, lambda step: None)
+    follow_now(folder, store)
     lists = store.opt_out_lists(store.size())
     if lists:
         public.write(opt_outs.NAME, lists[-1])
+
+
+def _clear_audit(folder: Folder, store: Store) -> None:
+    """Another history goes aside where it lies in a folder; elsewhere somebody has to move it."""
+    place = folder.audit
+    if not place.has(CHECKPOINT):
+        return
+    if Heads(folder).take(store, place.read(CHECKPOINT, CHECKPOINT_BYTES_MAX)) is Standing.CONTAINED:
+        place.remove(TILES)  # partial ones may be of entries never signed
+    elif isinstance(place, FolderPlace):
+        place.path.rename(_unused(folder.path / "audit.before-recovery"))
+    else:
+        raise RecoveryFailed(f"{place.name}: expected a part of the recovered log, found more; move it away")
 
 
 def make_receipts(folder: Folder) -> None:

@@ -15,6 +15,7 @@ PACKAGES = (
     "firmware/amos",
     "daemon/amos_cli",
     "daemon/amos_mqtt",
+    "daemon/amos_places",
     "daemon/amos_sync",
     "daemon/amos_ledger",
     "host_tools/amos_tools",

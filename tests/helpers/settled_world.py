@@ -173,13 +173,12 @@ class World:
 
     def verify(self, payee: str = "ann", period: str = "2026-11", folder: Path | None = None) -> Verified:
         """Verify a statement against the public directory, or a copy of it."""
-        public = folder or self.folder.public
-        data = (public / "statements" / period / f"{payee}.json").read_bytes()
-        return Audit(Published(public), self.keys).check(data)
+        data = self.statement(payee, period).read_bytes()
+        return Audit(Published(folder or self.folder.path / "audit"), self.keys).check(data)
 
     def copy(self, target: Path) -> Path:
-        """The public directory on another server."""
-        return Path(shutil.copytree(self.folder.public, target))
+        """The audit folder on another server."""
+        return Path(shutil.copytree(self.folder.path / "audit", target))
 
 
 def play_november(world: World) -> None:

@@ -65,7 +65,7 @@ def test_what_published_bundles_alone_give_is_what_counts(world: Any, tmp_path: 
     with_every_kind(world)
     head, _fault = published_head(world.folder)
     assert head is not None
-    published = PublishedLog(world.folder.public, head.size)
+    published = PublishedLog(world.folder.audit, head.size)
     entries = [published.entry(index) for index in range(head.size)]
     assert None not in entries
     path = tmp_path / "recovered.sqlite"
@@ -92,7 +92,7 @@ def test_what_is_no_log_is_not_rebuilt(world: Any, tmp_path: Path, entries: Any,
     with world.folder.open_store() as store:
         genesis = store.log.entry(0)
     Store.create(tmp_path / "new.sqlite", world.folder.trust.origin, world.folder.public_key)
-    published = PublishedLog(world.folder.public, 1)
+    published = PublishedLog(world.folder.audit, 1)
     with Store(tmp_path / "new.sqlite") as store, pytest.raises(NotRebuilt, match=said):
         rebuild(entries(genesis), store, keys_of(world.folder), published.document)
 
