@@ -14,6 +14,7 @@ from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED
 from amos.protocol.signing import sign_opt_outs
 from amos.protocol.topics import TIME
 from amos_ledger import registry
+from amos_ledger.audit import follow_now
 from amos_ledger.forgoing import forgo
 from amos_ledger.intake.reading import Message
 from amos_ledger.losing import declare_loss
@@ -29,6 +30,8 @@ def played(world: Any, segments: int = 6) -> Any:
     device = world.device()
     answers = world.take(device, *(device.seal() for _ in range(segments)))
     assert {answer.verdict for answer in answers} == {0}
+    with world.folder.open_store() as store:
+        follow_now(world.folder, store)
     return device
 
 
@@ -103,4 +106,6 @@ def with_every_kind(world: Any) -> Any:
     world.ledger.date([Message(plain.topic(TIME), bytes(16), bytes(32), 16)], (LATER + 86_400) * 1000)
     world.ledger.tick()
     world.ledger.close()
+    with world.folder.open_store() as store:
+        follow_now(world.folder, store)
     return plain

@@ -18,6 +18,7 @@ from amos.protocol.manifest import Manifest, PackStem
 from amos.protocol.segment import FIRST_PREVIOUS, Usage
 from amos.protocol.signing import sign_manifest
 from amos.protocol.topics import USAGE, device_topic
+from amos_ledger.audit import follow_now
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger
@@ -162,6 +163,8 @@ class World:
             return [reply.answer.verdict for reply in ledger.take([Message.of(topic, wrap(segment))], received)]
         finally:
             ledger.close()
+            with self.folder.open_store() as store:
+                follow_now(self.folder, store)
 
     def append(self, *entries: bytes) -> None:
         """Put entries into the log past intake, as only the ledger itself can."""

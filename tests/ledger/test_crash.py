@@ -17,8 +17,8 @@ from amos_ledger.folder import Folder
 from amos_ledger.ledger import Ledger
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import tiles_between
-from amos_ledger.public import Public
 from amos_ledger.store.database import Database
+from amos_places.folder import FolderPlace
 
 NOON = 1_793_534_400
 STEPS = ("persisted", "signed", "tiles written", "published", "receipted")
@@ -114,15 +114,15 @@ def test_dying_while_a_file_is_written(world: Any, fatal: str) -> None:
     batch = [device.seal() for _ in range(3)]
 
     def work(die: Any) -> None:
-        whole = Public.write
+        whole = FolderPlace.write
 
-        def torn(self: Public, name: str, data: bytes) -> None:
+        def torn(self: FolderPlace, name: str, data: bytes) -> None:
             if name == fatal:
-                (self.root / name).with_name(f".{name.rpartition('/')[2]}.new").write_bytes(data[: len(data) // 2])
+                (self.path / name).with_name(f".{name.rpartition('/')[2]}.new").write_bytes(data[: len(data) // 2])
                 die()
             whole(self, name, data)
 
-        Public.write = torn  # type: ignore[method-assign]
+        FolderPlace.write = torn  # type: ignore[method-assign]
         Ledger(Folder(world.path)).take([device.message(segment) for segment in batch], NOON)
 
     die_in_child(work)

@@ -61,9 +61,7 @@ def verify(
     with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
         pinned = pin_keys(keys, {"ledger": ledger_key, "publisher": publisher_key, "operator": operator_key})
         if not statements and (since is None or published is None):
-            raise NothingToVerify(
-                "expected a STATEMENT, or --since CHECKPOINT with --published FOLDER|URL; found neither"
-            )
+            raise NothingToVerify("expected a STATEMENT, or --since CHECKPOINT with --published PLACE; found neither")
     with _no_of(statements[0] if statements else published, as_json):
         files = _files(statements or [])
         audit = Audit(_published(files, published), pinned)
