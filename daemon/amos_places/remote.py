@@ -111,7 +111,7 @@ def without_password(url: str) -> str:
 def _opened(url: str, name: str) -> tuple[Any, str]:
     """(file system, path of the place in it). Raises `PlaceUnusable`, `PlaceFailed`."""
     try:
-        from fsspec.core import url_to_fs  # only who names such a URL needs it
+        from fsspec.core import url_to_fs  # type: ignore[import-untyped]  # only who names such a URL needs it
     except ImportError:
         raise PlaceUnusable(f"{name}: expected the package fsspec; pip install 'amos[fsspec]'") from None
     try:
