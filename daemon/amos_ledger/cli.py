@@ -22,7 +22,7 @@ from amos_ledger.cli_trust import cosign, prove
 from amos_ledger.cli_watch import alerts, snooze, watch
 from amos_ledger.cli_work import Database, checked_database, work
 from amos_ledger.command import LedgerFolder, one_line_errors, utc
-from amos_ledger.folder import Folder, init_folder
+from amos_ledger.folder import AUDIT, OPEN_AUDIT, Folder, init_folder
 from amos_ledger.heads import checked_store
 from amos_ledger.opt_outs import add_opt_outs, read_opt_outs
 
@@ -47,12 +47,18 @@ def init(
     operator_key: Annotated[str, typer.Option(metavar="HEX", help="Public key whose enrolments count.")],
     publisher_key: Annotated[str, typer.Option(metavar="HEX", help="Public key whose packs and catalogues count.")],
     database: Database = None,
+    open_: Annotated[
+        bool, typer.Option("--open", help="Let anybody read the entries too: the audit folder is in the public one.")
+    ] = False,
+    audit: Annotated[
+        str, typer.Option(metavar="FOLDER|URL", help="Where the audit folder is: within DIR, or any URL of fsspec.")
+    ] = AUDIT,
     as_json: AsJson = False,
 ) -> None:
     """Make a ledger with a key of its own, and print its public key."""
     with one_line_errors(folder, as_json, usage=(MessageError,)):  # the only message that it makes is the origin
         keys = public_key_of(operator_key, "--operator-key"), public_key_of(publisher_key, "--publisher-key")
-        made = init_folder(folder, origin, *keys, checked_database(database))
+        made = init_folder(folder, origin, *keys, checked_database(database), OPEN_AUDIT if open_ else audit)
         with made.open_store() as store:
             registry.publish(made, store)
     if as_json:
@@ -149,7 +155,7 @@ def recover(
     folder: LedgerFolder,
     mirrors: Annotated[
         list[str],
-        typer.Option("--from", metavar="FOLDER|URL", help="A copy of the public directory; may be given again."),
+        typer.Option("--from", metavar="FOLDER|URL", help="A copy of the audit folder; may be given again."),
     ],
     as_json: AsJson = False,
 ) -> None:

@@ -11,6 +11,7 @@ import typer
 from amos.edges.notify_host import heartbeat
 from amos_cli.config import Config
 from amos_cli.paths import file_option
+from amos_ledger.audit import Following
 from amos_ledger.command import LedgerFolder, one_line_errors
 from amos_ledger.errors import BrokerUnusable
 from amos_ledger.folder import Folder
@@ -63,7 +64,13 @@ def serve(
             report(f"serving {folder}, origin {ledger.trust.origin}")
             if rule is not None:
                 Cosigning(ledger, rule, report, stop).start()
-            Service(Ledger(ledger), edge, report, stop, gauges, heartbeat()).run(once_idle)
+            following = Following(ledger, report, stop)
+            following.start()
+            try:
+                Service(Ledger(ledger), edge, report, stop, gauges, heartbeat()).run(once_idle)
+            finally:
+                stop.set()
+                following.finish()
             report("ended")
         if once_idle is not None and not edge.reached:
             raise BrokerUnusable(f"broker: expected one at {where.name}, found none in {once_idle:g} s")

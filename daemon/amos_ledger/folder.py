@@ -1,8 +1,8 @@
 """The ledger's folder: who is trusted, the ledger's own key, and where everything is.
 
 ledger.sqlite   the store                       ledger.key   32-byte seed, mode 0600; ledger-1.key after a rotation
-trust.json      origin, operator, publisher     public/      what any static web server may serve
-broker.json     the broker that it served last
+trust.json      origin, operator, publisher,    public/      what any static web server may serve
+broker.json     the broker that it served last  audit/       the whole log, for auditors and mirrors, or elsewhere
 ahead/          signed tree heads that the log does not contain, while there are such
 database        in place of ledger.sqlite: the URL of the PostgreSQL database that is the store, mode 0600
 """
@@ -36,9 +36,11 @@ from amos_ledger.errors import (
     StorageFailed,
 )
 from amos_ledger.store.failures import DATABASE_ERRORS
-from amos_ledger.store.place import Place, SqlitePlace
+from amos_ledger.store.place import SqlitePlace, StorePlace
 from amos_ledger.store.postgres_place import PostgresPlace
 from amos_ledger.store.store import Store
+from amos_places.named import place_at
+from amos_places.place import Place
 
 STORE_NAME = "ledger.sqlite"
 _KEY, _TRUST, _DATABASE = "ledger.key", "trust.json", "database"
@@ -47,21 +49,30 @@ _NEXT_KEY = "ledger-{}.key"
 
 _CHECKPOINT = "checkpoint"
 
-ROTATION_NAME = "rotations/ledger-{}.cbor"
+ROTATIONS = "rotations"
+ROTATION_NAME = ROTATIONS + "/ledger-{}.cbor"
 """In the public folder: the rotation of that number with the receipt for its entry."""
 
 _FOLDER_MODE = 0o711
 """Others may pass through to `public`, which a web server of another user serves, and list nothing."""
 
 
+AUDIT = "audit"
+"""Where the audit folder is by default, seen from the ledger's."""
+
+OPEN_AUDIT = "public/audit"
+"""Where it is of a ledger whose entries anybody may read; also of one that was made before there was a choice."""
+
+
 @dataclass(frozen=True)
 class Trust:
     """Whose signatures count: of enrolments the operator's, of packs and catalogues the publisher's. The operator's key
-    may have given way to another since (`Folder.operator_line`)."""
+    may have given way to another since (`Folder.operator_line`). `audit` is the audit folder, or its URL."""
 
     origin: str
     operator_key: bytes
     publisher_key: bytes
+    audit: str = AUDIT
 
 
 class Folder:
@@ -91,6 +102,16 @@ class Folder:
     def public(self) -> Path:
         """The folder to publish."""
         return self.path / "public"
+
+    @property
+    def audit(self) -> Place:
+        """The place of the whole log. Raises `PlaceUnusable`, `PlaceFailed` for one elsewhere."""
+        return place_at(self.trust.audit, self.path)
+
+    @property
+    def audit_name(self) -> str:
+        """What people call the audit folder: within the ledger's as `audit`, else the whole of its name."""
+        return self.trust.audit
 
     @property
     def ahead(self) -> Path:
@@ -229,6 +250,12 @@ class Folder:
             yield
 
     @contextmanager
+    def auditing(self) -> Iterator[None]:
+        """One process writes to the audit folder at a time. It may be far away, so nobody else waits for it."""
+        with _locked(self.path / "audit.lock", wait=True):
+            yield
+
+    @contextmanager
     def serving(self) -> Iterator[None]:
         """One process serves at a time. Raises `AlreadyServing`."""
         with _locked(self.path / "serve.lock", wait=False):
@@ -249,7 +276,12 @@ def _locked(path: Path, wait: bool) -> Iterator[None]:
 
 
 def init_folder(
-    path: Path, origin: str, operator_key: bytes, publisher_key: bytes, database: str | None = None
+    path: Path,
+    origin: str,
+    operator_key: bytes,
+    publisher_key: bytes,
+    database: str | None = None,
+    audit: str = AUDIT,
 ) -> Folder:
     """Make a ledger with a key of its own, in the PostgreSQL database at the URL `database` or in a file of the folder;
     the same again is no error.
@@ -258,16 +290,18 @@ def init_folder(
     Raises `LedgerExists`, `StorageFailed`, `MessageError` for an origin that cannot name a log.
     """
     check_origin(origin)
-    trust = Trust(origin, operator_key, publisher_key)
+    trust = Trust(origin, operator_key, publisher_key, audit)
     try:
         path.mkdir(_FOLDER_MODE, parents=True, exist_ok=True)
         place = _place_for(path, database)
         begun = (path / STORE_NAME).exists() or (path / _DATABASE).exists()
         if begun and (path / _TRUST).exists() and _read_trust(path / _TRUST) != trust:
-            raise LedgerExists(f"{path}: a ledger with another origin or other keys is here already")
+            raise LedgerExists(
+                f"{path}: a ledger with another origin, other keys or another audit folder is here already"
+            )
         if not (path / _KEY).exists():
             write_whole(path / _KEY, secrets.token_bytes(32), 0o600)
-        facts = {"origin": origin, "operator": operator_key.hex(), "publisher": publisher_key.hex()}
+        facts = {"origin": origin, "operator": operator_key.hex(), "publisher": publisher_key.hex(), "audit": audit}
         if not begun or not (path / _TRUST).exists():
             write_whole(path / _TRUST, json.dumps(facts, indent=2).encode() + b"\n", 0o600)
         own_key = public_key(_read_seed(path / _KEY))
@@ -288,7 +322,7 @@ def parse_key(text: str, what: str) -> bytes:
     return key
 
 
-def _place_for(path: Path, database: str | None) -> Place:
+def _place_for(path: Path, database: str | None) -> StorePlace:
     """Where a ledger's store is to be, in a folder that may be one already."""
     wanted = SqlitePlace(path / STORE_NAME) if database is None else PostgresPlace(database)
     other = (path / _DATABASE) if database is None else (path / STORE_NAME)
@@ -297,7 +331,7 @@ def _place_for(path: Path, database: str | None) -> Place:
     return wanted
 
 
-def _has_tables(place: Place, own_key: bytes) -> bool:
+def _has_tables(place: StorePlace, own_key: bytes) -> bool:
     if not place.exists():
         return False
     try:
@@ -321,7 +355,7 @@ def _read_seeds(path: Path) -> dict[bytes, bytes]:
     return {public_key(seed): seed for seed in seeds}
 
 
-def _read_place(path: Path) -> Place:
+def _read_place(path: Path) -> StorePlace:
     if not (path / _DATABASE).is_file():
         return SqlitePlace(path / STORE_NAME)
     try:
@@ -347,6 +381,7 @@ def _read_trust(path: Path) -> Trust:
             str(facts["origin"]),
             parse_key(str(facts["operator"]), f"{path}: operator"),
             parse_key(str(facts["publisher"]), f"{path}: publisher"),
+            str(facts.get("audit", OPEN_AUDIT)),
         )
         check_origin(trust.origin)
     except OSError as error:

@@ -6,6 +6,7 @@ itself, and may come from another mirror.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from amos.crypto import verify
@@ -14,10 +15,12 @@ from amos.protocol.errors import MessageError, ProtocolError
 from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
 from amos.protocol.merkle import leaf_hash
 from amos_ledger.errors import LedgerError
+from amos_ledger.folder import AUDIT
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import BUNDLE_BYTES_MAX, HASH_BYTES, TILE_LEVELS, TILE_WIDTH, Tile, bundle_entries, narrowed
-from amos_ledger.mirror import Mirror, MirrorFailed, NotThere
 from amos_ledger.public import CHECKPOINT
+from amos_places.errors import NotThere, PlaceFailed
+from amos_places.place import Source as Mirror
 
 
 class NoMirror(LedgerError):
@@ -38,8 +41,13 @@ class Source:
 
 
 def read_head(mirror: Mirror, origin: str, own_keys: Sequence[bytes]) -> Source:
-    """By any of these keys, of which the entries tell later whether it was the one in force. Raises `MirrorFailed` for
-    a mirror without this ledger's checkpoint."""
+    """The head of a copy of the audit folder, or of a public folder that has it inside; by any of these keys, of which
+    the entries tell later whether it was the one in force. Raises `PlaceFailed` for a mirror without this ledger's
+    checkpoint."""
+    inside = mirror.below(AUDIT)
+    with suppress(NotThere):
+        inside.read(CHECKPOINT, CHECKPOINT_BYTES_MAX)
+        mirror = inside
     note = mirror.read(CHECKPOINT, CHECKPOINT_BYTES_MAX)
     refusal: ProtocolError | None = None
     for key in own_keys:
@@ -47,7 +55,7 @@ def read_head(mirror: Mirror, origin: str, own_keys: Sequence[bytes]) -> Source:
             return Source(mirror, open_checkpoint(note, origin, key, verify), note)
         except ProtocolError as error:
             refusal = refusal or error
-    raise MirrorFailed(f"{mirror.name}: {refusal}")
+    raise PlaceFailed(f"{mirror.name}: {refusal}")
 
 
 class MirroredLog:
@@ -81,7 +89,7 @@ class MirroredLog:
         for source in self._sources:
             try:
                 hashes, tail = _tiles(source)
-            except MirrorFailed as error:
+            except PlaceFailed as error:
                 self.failures.append(str(error))
                 continue
             return source.head, source.note, hashes, tail
@@ -95,7 +103,7 @@ class MirroredLog:
         for source in self._sources:
             try:
                 data = _read_tile(source.mirror, tile, BUNDLE_BYTES_MAX)
-            except MirrorFailed as error:
+            except PlaceFailed as error:
                 failures.append(str(error))
                 continue
             if self._fits(tile, data):
@@ -117,13 +125,13 @@ class MirroredLog:
 
 
 def _tiles(source: Source) -> tuple[list[bytes], list[bytes]]:
-    """(hash of each full bundle, leaf hashes after them), which give the signed root. Raises `MirrorFailed`."""
+    """(hash of each full bundle, leaf hashes after them), which give the signed root. Raises `PlaceFailed`."""
     size = source.head.size
     full, rest = divmod(size, TILE_WIDTH)
     hashes = _level(source.mirror, 1, 0, full)
     tail = _level(source.mirror, 0, full * TILE_WIDTH, rest)
     if tree.root(size, _over(tail, hashes)) != source.head.root:
-        raise MirrorFailed(f"{source.mirror.name}: expected tiles that give the root of its checkpoint, found others")
+        raise PlaceFailed(f"{source.mirror.name}: expected tiles that give the root of its checkpoint, found others")
     return hashes, tail
 
 
@@ -134,7 +142,7 @@ def _level(mirror: Mirror, level: int, first: int, count: int) -> list[bytes]:
         width = min(TILE_WIDTH, first + count - at)
         data = _read_tile(mirror, Tile(level, at // TILE_WIDTH, width), TILE_WIDTH * HASH_BYTES)
         if len(data) != width * HASH_BYTES:
-            raise MirrorFailed(f"{mirror.name}: expected {width} hashes in a tile of level {level}, found another size")
+            raise PlaceFailed(f"{mirror.name}: expected {width} hashes in a tile of level {level}, found another size")
         hashes += [data[start : start + HASH_BYTES] for start in range(0, len(data), HASH_BYTES)]
     return hashes
 

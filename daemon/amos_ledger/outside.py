@@ -15,12 +15,13 @@ from amos.protocol.topics import CHECKPOINT, ROTATIONS, shows_head
 from amos_ledger.errors import BrokerUnusable
 from amos_ledger.folder import ROTATION_NAME, Folder
 from amos_ledger.heads import Heads
-from amos_ledger.mirror import NotThere, open_mirror
 from amos_ledger.public import CHECKPOINT as CHECKPOINT_NAME
 from amos_mqtt.broker import Broker
 from amos_mqtt.client import MqttClient
 from amos_mqtt.happenings import Arrival, Up
 from amos_mqtt.settings import ClientSettings
+from amos_places.errors import NotThere
+from amos_places.named import source_at
 
 REACH_S = 20.0
 """For a connection; a broker of MQTT 3.1.1 is found out within it."""
@@ -32,11 +33,11 @@ RETAINED_S = 2.0
 def ask_outside(folder: Folder, mirrors: Sequence[str], broker: Broker | None) -> None:
     """Hold the heads that are kept there against the log; one that it lacks is kept, and stops what is signed.
 
-    Raises `MirrorFailed`, `BrokerUnusable`, and what `Folder.open_store` and `Heads` raise.
+    Raises `PlaceFailed`, `BrokerUnusable`, and what `Folder.open_store` and `Heads` raise.
     """
     notes = []
     for place in mirrors:
-        mirror = open_mirror(place)
+        mirror = source_at(place)
         notes.append(mirror.read(CHECKPOINT_NAME, CHECKPOINT_BYTES_MAX))
         with suppress(NotThere):  # a rotation that this folder does not know: it was put back from before
             name = ROTATION_NAME.format(len(folder.line.keys))

@@ -1,29 +1,32 @@
-"""The published directory: checkpoint, tiles, entry bundles and documents, as a static web server hands them out.
+"""The public folder: checkpoint, hash tiles and documents, as a static web server hands them out to anybody.
 
-Contract: a file appears whole and durable under its name or not at all (written beside, flushed, renamed). Files come
-in this order: documents, bundles, tiles, checkpoint; so everything that a checkpoint commits to is there before it.
-What stands under a name never changes, but for the checkpoint and the opt-out list; so after a crash, writing what is
-missing is recovery enough. Raises `OSError` when the disk refuses. One process at a time calls it
-(`Folder.publishing`).
+It proves that the log only grows and that an entry is in it, and has no entry: those are for auditors (`audit.py`).
+
+Contract: a file appears whole and durable under its name or not at all. Files come in this order: documents, tiles,
+checkpoint; so the tiles of a checkpoint are there before it. What stands under a name never changes, but for the
+checkpoints and the opt-out list; so after a crash, writing what is missing is recovery enough. Raises `OSError` when
+the disk refuses. One process at a time calls it (`Folder.publishing`).
 """
 
-import shutil
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from amos.crypto import verify
-from amos.edges.durable_host import sync_folder, write_whole
 from amos.protocol.checkpoint_host import Checkpoint, add_signature, sign_checkpoint
 from amos.protocol.errors import ProtocolError
 from amos.protocol.key_line_host import KeyLine, open_head
+from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
 from amos.protocol.rotation import LEDGER
-from amos_ledger.errors import EntryDamaged, KeyUnusable, RolledBack
+from amos_ledger.errors import KeyUnusable, RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.log import tree
-from amos_ledger.log.tiles import TILE_LEVELS, TILE_WIDTH, Tile, bundle, check_hashes, tiles_between
+from amos_ledger.log.tiles import TILE_WIDTH, tiles_between
 from amos_ledger.store.store import Store
+from amos_ledger.tile_files import TileFiles, publish_documents
+from amos_places.errors import NotThere
+from amos_places.folder import FolderPlace
+from amos_places.place import Source
 
 CHECKPOINT = "checkpoint"
 WITNESSED = "checkpoint.witnessed"
@@ -31,21 +34,23 @@ WITNESSED = "checkpoint.witnessed"
 
 
 class Public:
-    """The published directory of a ledger's folder."""
+    """The public folder of a ledger."""
 
     def __init__(self, folder: Folder) -> None:
         self.root = folder.public
         self._folder = folder
-        self._complete = False  # nothing is known of what an earlier process left behind
+        self._place = FolderPlace(self.root)
+        self._tiles = TileFiles(self._place)
+        self._begun = False
 
     def publish(self, store: Store, at: Callable[[str], None]) -> Checkpoint:
-        """Publish all that `store` holds; the checkpoint over it. `at` is told of each step. Raises `RolledBack`,
-        `EntryDamaged`."""
+        """Publish what `store` holds, but for the entries; the checkpoint over it. `at` is told of each step. Raises
+        `RolledBack`, `EntryDamaged`."""
         size = store.size()
         line = store.rotations.line(LEDGER, store.public_key)
         old = self.last(line)
-        begun = old.size // TILE_WIDTH * TILE_WIDTH if old and self._complete else size
-        read = store.log.cached(begun, size)
+        begun = self._tiles.begun(old.size if old else 0)
+        read = store.log.cached(begun // TILE_WIDTH * TILE_WIDTH, size)
         head = Checkpoint(store.origin, size, tree.root(size, read))
         if old is not None and (old.size > size or tree.root(old.size, read) != old.root):
             raise RolledBack(
@@ -54,44 +59,18 @@ class Public:
             )
         note = self._sign(head, line)
         at("signed")
-        if not self._complete:
-            self.publish_documents(store)
-        for tile in tiles_between(old.size if old and self._complete else 0, size):
-            self._publish_tile(store, tile, read)
+        if not self._begun:
+            publish_documents(store, self._place)
+            self._begun = True
+        self._tiles.publish(store, (tile for tile in tiles_between(begun, size) if tile.level is not None), read)
         at("tiles written")
         if old != head:
             self.write(CHECKPOINT, note)
-        self._complete = True
         return head
-
-    def publish_documents(self, store: Store) -> None:
-        """Write the manifests and catalogues that are not there."""
-        for folder, sha256 in store.documents.names():
-            name = f"{folder}/{sha256.hex()}.cose"
-            if not (self.root / name).exists():
-                self.write(name, store.documents.bytes_of(folder, sha256))
 
     def write(self, name: str, data: bytes) -> None:
         """Put `data` under `name` (relative, with /), atomically and durably."""
-        path = self.root / name
-        _make_folder(path.parent)
-        write_whole(path, data)
-
-    def _publish_tile(self, store: Store, tile: Tile, read: tree.Read) -> None:
-        if not (self.root / tile.path).exists():
-            if tile.level is None:
-                data = bundle(entry for _index, entry in store.entries(tile.first, tile.first + tile.width))
-            else:
-                level = tile.level * TILE_LEVELS
-                data = b"".join(read(level, index) for index in range(tile.first, tile.first + tile.width))
-                try:
-                    check_hashes(tile, data, read)
-                except LookupError as error:
-                    raise EntryDamaged(str(error)) from None
-            self.write(tile.path, data)
-        if tile.width == TILE_WIDTH:
-            # Partial forms of older checkpoints may go once the full tile is there.
-            shutil.rmtree(self.root / tile.partials, ignore_errors=True)
+        self._place.write(name, data)
 
     def _sign(self, head: Checkpoint, line: KeyLine) -> bytes:
         """By the key in force, and while the transition lasts by the one before it, whom others may know still."""
@@ -106,19 +85,18 @@ class Public:
 
     def last(self, line: KeyLine | None = None) -> Checkpoint | None:
         """The published checkpoint, or None; `line` is the folder's unless another is known."""
-        path = self.root / CHECKPOINT
-        if not path.exists():
-            return None
-        try:
-            return open_head(path.read_bytes(), line or self._folder.line, verify)[0]
-        except ProtocolError as error:
-            # Nothing of ours leaves half a checkpoint; to write over what somebody else put here might hide a fork.
-            raise RolledBack(f"{path}: expected this ledger's checkpoint; {error}; move it away") from None
+        found = last_head(self._place, line or self._folder.line)
+        return None if found is None else found[0]
 
 
-def _make_folder(path: Path) -> None:
-    """The folder and those above it, whose names survive a power cut as the file's does."""
-    if not path.is_dir():
-        _make_folder(path.parent)
-        path.mkdir(exist_ok=True)
-        sync_folder(path)
+def last_head(place: Source, line: KeyLine) -> tuple[Checkpoint, bytes] | None:
+    """(the checkpoint of this ledger there, the signed note), or None. Raises `RolledBack`, `OSError`."""
+    try:
+        note = place.read(CHECKPOINT, CHECKPOINT_BYTES_MAX)
+        return open_head(note, line, verify)[0], note
+    except NotThere:
+        return None
+    except ProtocolError as error:
+        # Nothing of ours leaves half a checkpoint; to write over what somebody else put here might hide a fork.
+        where = f"{place.name}/{CHECKPOINT}"
+        raise RolledBack(f"{where}: expected this ledger's checkpoint; {error}; move it away") from None

@@ -1,20 +1,20 @@
-"""The entries, hashes and documents in a published directory, read back. Nothing is trusted: who reads compares."""
+"""The entries, hashes and documents in an audit folder, read back. Nothing is trusted: who reads compares."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from amos.protocol.errors import MessageError
 from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX
 from amos_ledger.log.tiles import BUNDLE_BYTES_MAX, HASH_BYTES, TILE_WIDTH, Tile, bundle_entries, narrowed
+from amos_places.place import Place
 
 _FOLDERS = {"manifest": "manifests", "catalogue": "catalogues"}
 
 
 class PublishedLog:
-    """The directory `root` at a checkpoint of `size` entries."""
+    """What is at `place`, at a checkpoint of `size` entries."""
 
-    def __init__(self, root: Path, size: int) -> None:
-        self._root = root
+    def __init__(self, place: Place, size: int) -> None:
+        self._place = place
         self.size = size
         self._bundle: tuple[int, list[bytes]] = -1, []
         self._tile: tuple[int, bytes] = -1, b""
@@ -28,9 +28,9 @@ class PublishedLog:
 
     def partials(self, tile: Tile) -> Iterator[Tile]:
         """The forms of the tile that earlier, smaller trees left."""
-        folder = self._root / tile.partials
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-            width = int(path.name) if path.name.isascii() and path.name.isdigit() else 0
+        for path in sorted(self._place.names(tile.partials)):
+            name = path.rpartition("/")[2]
+            width = int(name) if name.isascii() and name.isdigit() else 0
             if 0 < width < tile.width:
                 yield Tile(tile.level, tile.index, width)
 
@@ -62,11 +62,9 @@ class PublishedLog:
 
     def _read(self, name: str, bytes_max: int = BUNDLE_BYTES_MAX) -> bytes | None:
         try:
-            with (self._root / name).open("rb") as file:
-                data = file.read(bytes_max + 1)
+            return self._place.read(name, bytes_max)
         except OSError:
             return None
-        return data if len(data) <= bytes_max else None
 
 
 def _entries(data: bytes) -> list[bytes]:

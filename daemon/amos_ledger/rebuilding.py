@@ -24,6 +24,7 @@ from amos_batches.runner import InProcess, Runner
 from amos_ledger.errors import LedgerError, NotRebuilt
 from amos_ledger.folder import Folder
 from amos_ledger.log import tree
+from amos_ledger.public import last_head
 from amos_ledger.published_log import PublishedLog
 from amos_ledger.receipts import Kept, checked
 from amos_ledger.replay import rebuild
@@ -130,7 +131,8 @@ def _lock(folder: Folder, held: ExitStack) -> sqlite3.Connection | None:
 
 
 def _fill(folder: Folder, store: Store, head: Checkpoint | None, now_ms: int, runner: Runner) -> Rebuilt:
-    published = PublishedLog(folder.public, 0 if head is None else head.size)
+    found = last_head(folder.audit, folder.line)
+    published = PublishedLog(folder.audit, 0 if found is None else found[0].size)
     live: Comparison | None
     try:
         live = store.beside(folder.place)
@@ -140,7 +142,7 @@ def _fill(folder: Folder, store: Store, head: Checkpoint | None, now_ms: int, ru
     source = _Source(live, published)
     with store.snapshot():  # a transaction that takes no lock of the old database
         rebuild(source.entries(max(size, published.size)), store, keys_of(folder), source.document, runner)
-        if head is not None and store.root(head.size) != head.root:
+        if head is not None and (head.size > store.size() or store.root(head.size) != head.root):
             raise NotRebuilt("public/checkpoint: expected the root of the entries, found another; nothing was changed")
         left = _carry(store, live, now_ms)
         _drop_damaged(store)

@@ -1,4 +1,4 @@
-"""A ledger's folder made again from what is published: any mirror of the public directory is a full back-up.
+"""A ledger's folder made again from what is published: any mirror of the audit folder is a full back-up.
 
 What must be there is the ledger's key and whom it trusts (`ledger.key`, `trust.json`). The order, and what a crash
 leaves:
@@ -25,21 +25,26 @@ from amos.edges.durable_host import sync_folder, write_whole
 from amos.protocol.document import CATALOGUE, MANIFEST
 from amos.protocol.errors import ProtocolError
 from amos.protocol.key_line_host import KeyLine, LinesOfLog
-from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX
+from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, CHECKPOINT_BYTES_MAX
 from amos.protocol.limits import APPOINTMENT_BYTES_MAX, MANIFEST_BYTES_MAX
 from amos.protocol.rotation import LEDGER
 from amos_ledger import opt_outs, rotating
+from amos_ledger.audit import follow_now
 from amos_ledger.errors import RecoveryFailed
 from amos_ledger.folder import ROTATION_NAME, STORE_NAME, Folder
 from amos_ledger.heads import Heads, Standing
 from amos_ledger.ledger import Ledger
 from amos_ledger.log.tiles import Tile, bundle_entries
-from amos_ledger.mirror import Mirror, MirrorFailed, open_mirror
 from amos_ledger.mirrored_log import MirroredLog, NoMirror, Source, read_head
 from amos_ledger.public import CHECKPOINT, Public
 from amos_ledger.replay import DocumentOf, LogKeys, rebuild
 from amos_ledger.store.postgres_place import PostgresPlace
 from amos_ledger.store.store import Store
+from amos_ledger.tile_files import TILES
+from amos_places.errors import PlaceFailed
+from amos_places.folder import FolderPlace
+from amos_places.named import source_at
+from amos_places.place import Source as Mirror
 
 _STAGED = "ledger.recovered.sqlite"
 _FETCHED = "recovering"
@@ -61,7 +66,7 @@ class Recovered:
 def recover(folder: Folder, places: Sequence[str], say: Callable[[str], None] = lambda line: None) -> Recovered:
     """Rebuild the store of `folder` from the highest of the mirrors. Nobody may serve meanwhile.
 
-    Raises `RecoveryFailed`, `NoMirror`, `TwoHistories`, `MirrorFailed`, `AlreadyServing`, `OSError`, `DATABASE_ERRORS`;
+    Raises `RecoveryFailed`, `NoMirror`, `TwoHistories`, `PlaceFailed`, `AlreadyServing`, `OSError`, `DATABASE_ERRORS`;
     the old store is in its place then.
     """
     with folder.serving():
@@ -85,8 +90,8 @@ def _sources(folder: Folder, places: Sequence[str]) -> tuple[list[Source], list[
     sources, failures = [], []
     for place in places:
         try:
-            sources.append(read_head(open_mirror(place), folder.trust.origin, folder.own_keys))
-        except MirrorFailed as error:
+            sources.append(read_head(source_at(place), folder.trust.origin, folder.own_keys))
+        except PlaceFailed as error:
             failures.append(str(error))
     if not sources:
         raise NoMirror("; ".join(failures))
@@ -187,7 +192,7 @@ def _documents(mirrors: Sequence[Mirror]) -> DocumentOf:
         for mirror in mirrors:
             try:
                 data = mirror.read(name, bytes_max)
-            except MirrorFailed as error:
+            except PlaceFailed as error:
                 failures.append(str(error))
                 continue
             if hashlib.sha256(data).digest() == sha256:
@@ -221,12 +226,14 @@ def _publish(folder: Folder, store: Store, mirrors: Sequence[Mirror]) -> None:
         folder.public.rename(_unused(folder.path / "public.before-recovery"))
     else:
         shutil.rmtree(folder.public / "tile", ignore_errors=True)  # partial ones may be of entries never signed
+    _clear_audit(folder, store)
     public = Public(folder)
     with folder.publishing():
         public.publish(store, lambda step: None)
     for number, entry in enumerate((entry for _index, entry in store.rotations.entries(LEDGER)), 1):
         _fetch_appointment(public, ROTATION_NAME.format(number), entry, mirrors)
     rotating.appointments(folder, store)
+    follow_now(folder, store)
     lists = store.opt_out_lists(store.size())
     if lists:
         public.write(opt_outs.NAME, lists[-1])
@@ -235,10 +242,23 @@ def _publish(folder: Folder, store: Store, mirrors: Sequence[Mirror]) -> None:
 def _fetch_appointment(public: Public, name: str, entry: bytes, mirrors: Sequence[Mirror]) -> None:
     """What players are brought about a key that is not here any more, and so cannot sign it again."""
     for mirror in mirrors:
-        with suppress(MirrorFailed):
+        with suppress(PlaceFailed):
             data = mirror.read(name, APPOINTMENT_BYTES_MAX)
             if rotating.is_appointment(data, entry):
                 return public.write(name, data)
+
+
+def _clear_audit(folder: Folder, store: Store) -> None:
+    """Another history goes aside where it lies in a folder; elsewhere somebody has to move it."""
+    place = folder.audit
+    if not place.has(CHECKPOINT):
+        return
+    if Heads(folder).take(store, place.read(CHECKPOINT, CHECKPOINT_BYTES_MAX)) is Standing.CONTAINED:
+        place.remove(TILES)  # partial ones may be of entries never signed
+    elif isinstance(place, FolderPlace):
+        place.path.rename(_unused(folder.path / "audit.before-recovery"))
+    else:
+        raise RecoveryFailed(f"{place.name}: expected a part of the recovered log, found more; move it away")
 
 
 def make_receipts(folder: Folder) -> None:

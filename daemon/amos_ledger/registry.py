@@ -18,6 +18,7 @@ from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
 from amos.protocol.segment import TIER_RENDERER
+from amos_ledger.audit import follow_now
 from amos_ledger.clerk import judge_again
 from amos_ledger.errors import EnrolmentRefused, LedgerError, PackRefused, RevocationRefused, StorageFailed
 from amos_ledger.folder import Folder
@@ -32,9 +33,11 @@ def publish(folder: Folder, store: Store) -> Checkpoint:
     """Publish all that the store holds; the checkpoint over it. Raises `RolledBack`, `StorageFailed`."""
     try:
         with folder.publishing():
-            return Public(folder).publish(store, lambda step: None)
+            head = Public(folder).publish(store, lambda step: None)
+        follow_now(folder, store)
+        return head
     except (OSError, *DATABASE_ERRORS) as error:
-        raise StorageFailed(f"{folder.public}: {error}") from None
+        raise StorageFailed(f"{folder.path}: {error}") from None
 
 
 def enrol(

@@ -5,23 +5,26 @@ own (`replay`) and compared. Beside it: published files, documents, receipts, he
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from amos.protocol.checkpoint_host import Checkpoint
+from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX
 from amos.protocol.merkle import leaf_hash
 from amos_batches.runner import InProcess, Runner
 from amos_ledger.errors import EntryDamaged, NotRebuilt, RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import TILE_LEVELS, Tile, bundle, tiles_between
-from amos_ledger.public import Public
+from amos_ledger.public import Public, last_head
 from amos_ledger.published_log import PublishedLog
 from amos_ledger.receipts import Kept, checked
 from amos_ledger.replay import LogKeys, rebuild
 from amos_ledger.store.comparison import COUNTING, Comparison
 from amos_ledger.store.failures import DATABASE_DAMAGED, DATABASE_UNAVAILABLE
 from amos_ledger.store.store import Store
+from amos_places.folder import FolderPlace
+from amos_places.place import Place
 
 REBUILD = "run `amos ledger fsck --rebuild`"
 DROP = f"{REBUILD}, which drops it; its courier still has it"
@@ -164,15 +167,39 @@ class _Scrub:
             what = f"is of {head.size} entries that the store's {self._size} do not begin with"
             yield Finding("public/checkpoint", what, PUT_BACK)
             return
-        published = PublishedLog(self._folder.public, head.size)
+        hashes = [tile for tile in tiles_between(0, head.size) if tile.level is not None]
+        yield from self._files("public", FolderPlace(self._folder.public), head.size, hashes)
+        yield from self._audit(head)
+
+    def _audit(self, public: Checkpoint) -> Iterator[Finding]:
+        name = self._folder.audit_name
+        try:
+            place = self._folder.audit
+            found = last_head(place, self._folder.line)
+        except RolledBack as error:
+            yield Finding(f"{name}/checkpoint", str(error), "move it away, and publish again")
+            return
+        except OSError as error:
+            yield Finding(name, f"cannot be read: {error}", "see to the place")
+            return
+        size = 0 if found is None else found[0].size
+        if size > public.size or (found and self._again.root(size) != found[0].root):
+            yield Finding(f"{name}/checkpoint", f"is of {size} entries that the public one does not have", PUT_BACK)
+            return
+        yield from self._files(name, place, size, tiles_between(0, size))
+
+    def _files(self, name: str, place: Place, size: int, tiles: Iterable[Tile]) -> Iterator[Finding]:
+        """What is wrong with the tiles and documents of one place."""
+        published = PublishedLog(place, size)
         read = self._again.log.read
-        for tile in tiles_between(0, head.size):
+        for tile in tiles:
             for form in {tile, *published.partials(tile)}:
                 found = published.bytes_of(form)
                 if found != self._wanted(form, read):
                     what = "is not there" if found is None else "is not what the log gives"
-                    yield Finding(f"public/{form.path}", what, PUBLISH_AGAIN)
-        yield from self._published_documents()
+                    yield Finding(f"{name}/{form.path}", what, PUBLISH_AGAIN)
+        if size:
+            yield from self._published_documents(name, place)
 
     def _wanted(self, tile: Tile, read: tree.Read) -> bytes:
         if tile.level is None:
@@ -180,13 +207,16 @@ class _Scrub:
         hashes = range(tile.first, tile.first + tile.width)
         return b"".join(read(tile.level * TILE_LEVELS, index) for index in hashes)
 
-    def _published_documents(self) -> Iterator[Finding]:
+    def _published_documents(self, name: str, place: Place) -> Iterator[Finding]:
         for folder, sha256 in self._again.documents.names():
-            path = self._folder.public / folder / f"{sha256.hex()}.cose"
-            found = hashlib.sha256(path.read_bytes()).digest() if path.is_file() else None
+            path = f"{folder}/{sha256.hex()}.cose"
+            try:
+                found = hashlib.sha256(place.read(path, CATALOGUE_BYTES_MAX)).digest()
+            except OSError:
+                found = None
             if found != sha256:
                 what = "is not there" if found is None else "has not the bytes of its hash"
-                yield Finding(f"public/{folder}/{sha256.hex()}.cose", what, PUBLISH_AGAIN)
+                yield Finding(f"{name}/{path}", what, PUBLISH_AGAIN)
 
 
 def keys_of(folder: Folder) -> LogKeys:

@@ -18,6 +18,7 @@ from pathlib import Path
 from amos.protocol.checkpoint_host import Checkpoint, sign_checkpoint
 from amos.protocol.errors import ProtocolError
 from amos.protocol.merkle import leaf_hash
+from amos_ledger.audit import follow_now
 from amos_ledger.close_period import ClosedNow, close_period
 from amos_ledger.errors import StorageFailed
 from amos_ledger.folder import Folder
@@ -51,7 +52,9 @@ def settle_period(folder: Folder, period: str, income_micro: int, currency: str)
             public = Public(folder)
             with folder.publishing():
                 public.publish(store, _nobody)
-                return Settled(closed, _write(folder, store, public, closed))
+                written = _write(folder, store, public, closed)
+            follow_now(folder, store)
+            return Settled(closed, written)
     except (OSError, *DATABASE_ERRORS, ProtocolError) as error:
         raise StorageFailed(f"{folder.path}: {error}") from None
 

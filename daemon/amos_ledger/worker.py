@@ -22,7 +22,7 @@ from amos_ledger.mqtt import MqttEdge
 from amos_ledger.receipts import check_receipt
 from amos_ledger.records import Wanted, verdict_name
 from amos_ledger.service import POLL_S, SUMMARY_S
-from amos_ledger.store.place import Place
+from amos_ledger.store.place import StorePlace
 from amos_ledger.store.store import Store
 
 CLOCK_OFF_MS_MAX = 5000
@@ -34,7 +34,7 @@ CLOCK_ASKED_S = 10.0
 class Worker:
     """Takes in batches for the ledger at `place`. `trouble` says why it cannot at this moment, None when it can."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: StorePlace) -> None:
         self._place = place
         self._store: Store | None = None
         self._asked_s = 0.0

@@ -19,7 +19,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 SOURCES = tuple(PROJECT / name for name in ("firmware", "daemon", "host_tools"))
-OURS = {"amos", "amos_batches", "amos_cli", "amos_mqtt", "amos_sync", "amos_ledger", "amos_tools"}
+OURS = {"amos", "amos_batches", "amos_cli", "amos_mqtt", "amos_places", "amos_sync", "amos_ledger", "amos_tools"}
 FORBIDDEN = {"daemon", "firmware", "host_tools", "tests"}  # folders, not packages
 
 # Files that only CPython imports. `basedpyright` leaves out the same ones and `make lint` hands them to mypy.
@@ -215,6 +215,7 @@ RULES = (
             "amos.protocol",
             "amos.crypto",
             "amos_mqtt",
+            "amos_places",
             *more,
         )
         for name, more in COMMANDS_OF_THE_LEDGER.items()
@@ -265,10 +266,12 @@ RULES = (
     rule(
         "amos_ledger",
         *("amos.protocol", "amos.crypto", "amos.edges.durable_host", "amos.edges.private_host"),
-        *("amos_batches", "amos_mqtt"),
+        *("amos_batches", "amos_mqtt", "amos_places"),
     ),
     # What is worked on travels by its name; the runner knows nothing of it.
     rule("amos_batches", outside={*sys.stdlib_module_names, "distributed"}),
+    # Reads and writes files, and knows nothing of what is in them.
+    rule("amos_places", "amos.edges.durable_host"),
     rule("amos_cli", "amos.edges.durable_host", "amos.protocol.printable_host", "amos.crypto.key_text"),
     rule("amos_mqtt.back_off", outside=PURE_HOST, pure=True),
     rule("amos_mqtt.teller", "amos_mqtt.limits", outside=PURE_HOST, pure=True),
@@ -278,8 +281,8 @@ RULES = (
     rule("amos_tools.fresh", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
     rule("amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
     # Whoever is audited lends the auditor nothing.
-    rule("amos_tools.verify", "amos_batches", "amos.protocol", "amos.crypto"),
-    rule("amos_tools.verify.cli", "amos_tools.verify", "amos_batches", "amos_cli", "amos.protocol"),
+    rule("amos_tools.verify", "amos_batches", "amos.protocol", "amos.crypto", "amos_places"),
+    rule("amos_tools.verify.cli", "amos_tools.verify", "amos_batches", "amos_cli", "amos.protocol", "amos_places"),
     rule("amos_tools", *sorted(OURS)),
 )
 

@@ -111,7 +111,7 @@ class Venue:
         pinned["operator"] = crypto.public_key(self.operator.read_bytes())
         told = {name: key.hex() for name, key in pinned.items()} | {"origin": self.ledger.trust.origin}
         keys.write_text(json.dumps(told))
-        public = str(self.ledger.path / "public")
+        public = str(self.ledger.path / "audit")
         assert json.loads(run("verify", out, "--published", public, "--keys", str(keys), "--json"))["verified"]
         return sum(int(payee["amount_micro"]) for payee in settled["payees"])
 

@@ -16,6 +16,7 @@ from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED
 from amos.protocol.signing import sign_opt_outs
 from amos.protocol.topics import TIME
 from amos_ledger import registry, rotating
+from amos_ledger.audit import follow_now
 from amos_ledger.forgoing import forgo
 from amos_ledger.intake.reading import Message
 from amos_ledger.losing import declare_loss
@@ -23,7 +24,7 @@ from amos_ledger.opt_outs import add_opt_outs
 from amos_ledger.records import Wanted
 from amos_ledger.rulings import rule, ruling_on
 from amos_ledger.settle_period import settle_period
-from amos_ledger.store.place import Place, SqlitePlace
+from amos_ledger.store.place import SqlitePlace, StorePlace
 from amos_ledger.store.postgres_place import PostgresPlace
 from amos_tools.device.rotate_operator import signed_rotation
 
@@ -35,10 +36,12 @@ def played(world: Any, segments: int = 6) -> Any:
     device = world.device()
     answers = world.take(device, *(device.seal() for _ in range(segments)))
     assert {answer.verdict for answer in answers} == {0}
+    with world.folder.open_store() as store:
+        follow_now(world.folder, store)
     return device
 
 
-def everything(place: Path | Place) -> dict[str, list[tuple[Any, ...]]]:
+def everything(place: Path | StorePlace) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of all tables."""
     if isinstance(place, PostgresPlace):
         with closing(place.open()) as database:
@@ -128,6 +131,8 @@ def with_every_kind(world: Any) -> Any:
     world.ledger.date([Message(plain.topic(TIME), bytes(16), bytes(32), 16)], (LATER + 86_400) * 1000)
     world.ledger.tick()
     world.ledger.close()
-    with world.folder.open_store() as store, store.transaction():
-        store.chain.want_receipt(Wanted(plain.key.id, 1, "cafe", bytes(32)))
+    with world.folder.open_store() as store:
+        with store.transaction():
+            store.chain.want_receipt(Wanted(plain.key.id, 1, "cafe", bytes(32)))
+        follow_now(world.folder, store)
     return plain

@@ -18,6 +18,7 @@ from amos.protocol.manifest import Manifest, PackStem
 from amos.protocol.segment import FIRST_PREVIOUS, Usage
 from amos.protocol.signing import sign_manifest
 from amos.protocol.topics import USAGE, device_topic
+from amos_ledger.audit import follow_now
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger
@@ -162,6 +163,8 @@ class World:
             return [reply.answer.verdict for reply in ledger.take([Message.of(topic, wrap(segment))], received)]
         finally:
             ledger.close()
+            with self.folder.open_store() as store:
+                follow_now(self.folder, store)
 
     def append(self, *entries: bytes) -> None:
         """Put entries into the log past intake, as only the ledger itself can."""
@@ -173,13 +176,12 @@ class World:
 
     def verify(self, payee: str = "ann", period: str = "2026-11", folder: Path | None = None) -> Verified:
         """Verify a statement against the public directory, or a copy of it."""
-        public = folder or self.folder.public
-        data = (public / "statements" / period / f"{payee}.json").read_bytes()
-        return Audit(Published(public), self.keys).check(data)
+        data = self.statement(payee, period).read_bytes()
+        return Audit(Published(folder or self.folder.path / "audit"), self.keys).check(data)
 
     def copy(self, target: Path) -> Path:
-        """The public directory on another server."""
-        return Path(shutil.copytree(self.folder.public, target))
+        """The audit folder on another server."""
+        return Path(shutil.copytree(self.folder.path / "audit", target))
 
 
 def play_november(world: World) -> None:

@@ -20,7 +20,7 @@ from amos_ledger.rebuilding import rebuild_folder
 from amos_ledger.replay import rebuild
 from amos_ledger.scrub import keys_of, published_head, scrub
 from amos_ledger.store.comparison import CARRIED, COUNTING
-from amos_ledger.store.place import Place
+from amos_ledger.store.place import StorePlace
 from amos_ledger.store.store import Store
 from amos_tools.cli import app
 
@@ -85,7 +85,7 @@ def test_a_ledger_of_thousands_of_segments_is_rebuilt_as_it_is(world: Any, playe
     go_log.follows(head, world.folder)
 
 
-def stored(place: Place, world: Any) -> Store:
+def stored(place: StorePlace, world: Any) -> Store:
     """A fresh store at this place."""
     Store.create(place, world.folder.trust.origin, world.folder.public_key)
     return Store(place)
@@ -95,7 +95,7 @@ def test_what_published_bundles_alone_give_is_what_counts(world: Any) -> None:
     with_every_kind(world)
     head, _fault = published_head(world.folder)
     assert head is not None
-    published = PublishedLog(world.folder.public, head.size)
+    published = PublishedLog(world.folder.audit, head.size)
     entries = [published.entry(index) for index in range(head.size)]
     assert None not in entries
     with world.folder.place.scratch() as place, stored(place, world) as store:
@@ -120,7 +120,7 @@ def test_what_is_no_log_is_not_rebuilt(world: Any, tmp_path: Path, entries: Any,
     with world.folder.open_store() as store:
         genesis = store.log.entry(0)
     Store.create(tmp_path / "new.sqlite", world.folder.trust.origin, world.folder.public_key)
-    published = PublishedLog(world.folder.public, 1)
+    published = PublishedLog(world.folder.audit, 1)
     with Store(tmp_path / "new.sqlite") as store, pytest.raises(NotRebuilt, match=said):
         rebuild(entries(genesis), store, keys_of(world.folder), published.document)
 

@@ -46,7 +46,7 @@ def by_old_key(device: Any, **changes: Any) -> bytes:
 def check_log(world: Any) -> None:
     """The verifier, which shares no code with the ledger, comes to the same."""
     keys = Keys(world.folder.public_key, world.publisher.public, world.operator.public, world.folder.trust.origin)
-    Audit(Published(world.folder.public), keys)
+    Audit(Published(world.path / "audit"), keys)
 
 
 def test_what_the_old_key_signed_before_still_comes_and_the_new_key_goes_on(world: Any) -> None:

@@ -19,7 +19,7 @@ from amos_ledger.public import Public
 def fetch(world: Any, name: str, count: int, index: int) -> bytes:
     """A tile by the client's rules: the partial one of the checkpoint's size, else the full one."""
     grouped = f"{index % 1000:03}"
-    root = world.folder.public / "tile" / name
+    root = world.path / "audit" / "tile" / name
     partial = root / f"{grouped}.p" / str(count)
     return (partial if count < TILE_WIDTH else root / grouped).read_bytes()
 
@@ -79,9 +79,9 @@ def test_a_client_rebuilds_the_log_from_files(world: Any, sizes: tuple[int, ...]
 
 def test_partial_tiles_go_when_the_full_one_is_there(world: Any) -> None:
     append(world, MADE_WITH, 200)
-    assert (world.folder.public / "tile/entries/000.p/200").is_file()
+    assert (world.path / "audit/tile/entries/000.p/200").is_file()
     append(world, 200, 300)
-    assert not (world.folder.public / "tile/entries/000.p").exists()
+    assert not (world.path / "audit/tile/entries/000.p").exists()
     assert not (world.folder.public / "tile/0/000.p").exists()
 
 
@@ -92,7 +92,7 @@ def test_missing_files_are_written_again(world: Any) -> None:
         if path.name != "checkpoint":
             path.unlink()
     append(world, 0, 0)
-    gone = {world.folder.public / "tile/0/000.p/3", world.folder.public / "tile/entries/000.p/3"}
+    gone = {world.folder.public / "tile/0/000.p/3", world.path / "audit/tile/entries/000.p/3"}
     assert {path: path.read_bytes() for path in files if path not in gone} == files
 
 

@@ -29,7 +29,6 @@ from amos_ledger.folder import Folder
 from amos_ledger.forgoing import forgo
 from amos_ledger.heads import Heads, Standing, checked_store
 from amos_ledger.ledger import Ledger
-from amos_ledger.mirror import MirrorFailed
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.outside import ask_outside
 from amos_ledger.recovery import recover
@@ -37,6 +36,7 @@ from amos_ledger.served_broker import recall, remember
 from amos_ledger.service import Service
 from amos_mqtt.broker import Broker as Address
 from amos_mqtt.broker import Login
+from amos_places.errors import NotThere
 from amos_tools.cli import app as amos
 from amos_tools.demo.broker import free_port
 
@@ -218,7 +218,7 @@ def test_what_no_mirror_has_is_given_up_and_comes_from_couriers(
     lost = opened(world.folder, head_of(world.folder))
     signed = head_of(world.folder)
     world.ledger.close()
-    mirror = Path(shutil.copytree(copy / "public", world.path.parent / "mirror"))
+    mirror = Path(shutil.copytree(copy / "audit", world.path.parent / "mirror"))
     folder = put_back(world.path, copy)
     with folder.open_store() as store:
         Heads(folder).take(store, signed)
@@ -253,7 +253,7 @@ def test_what_no_mirror_has_is_given_up_and_comes_from_couriers(
     assert sha256(more).digest() == device.previous and not list(folder.ahead.iterdir())
 
     again = put_back(world.path, Path(shutil.copytree(world.path, world.path.parent / "copy")))
-    shutil.copytree(again.public, world.path.parent / "later")
+    shutil.copytree(again.path / "audit", world.path.parent / "later")
     (again.path / "ledger.sqlite").unlink()
     whole = recover(Folder(world.path, recovered=True), [str(world.path.parent / "later")])
     assert whole.entries == opened(again, head_of(again)).size
@@ -281,7 +281,7 @@ def test_a_command_that_signs_asks_mirrors_and_broker(world: Any, yesterday: Any
         ask_outside(folder, mirrors, where)
         with pytest.raises(RolledBack), checked_store(folder):
             pass
-    with pytest.raises(MirrorFailed, match="expected checkpoint, found none"):
+    with pytest.raises(NotThere, match="expected checkpoint, found none"):
         ask_outside(folder, [str(copy)], None)
 
 

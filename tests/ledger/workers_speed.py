@@ -16,7 +16,7 @@ from postgres_process import running
 
 from amos_ledger.intake.reading import Message
 from amos_ledger.limits import BATCH_MESSAGES_MAX
-from amos_ledger.store.place import Place
+from amos_ledger.store.place import StorePlace
 from amos_ledger.worker import Worker
 from amos_tools import toolchain
 from amos_tools.bench.ledger_fleet import NOON, Fleet
@@ -25,7 +25,7 @@ PLAYERS, SEGMENTS, ROWS = 128, 8192, 100
 AT_S = NOON + 10**6
 
 
-def take(place: Place, messages: list[Message]) -> float:
+def take(place: StorePlace, messages: list[Message]) -> float:
     """CPU seconds of one worker, in this process."""
     worker, began = Worker(place), time.process_time()
     for first in range(0, len(messages), BATCH_MESSAGES_MAX):
@@ -34,7 +34,7 @@ def take(place: Place, messages: list[Message]) -> float:
     return time.process_time() - began
 
 
-def side_by_side(place: Place, parts: list[list[Message]]) -> tuple[float, float]:
+def side_by_side(place: StorePlace, parts: list[list[Message]]) -> tuple[float, float]:
     """(wall-clock seconds, CPU seconds of all) of a process for each part."""
     began, ends = time.monotonic(), []
     for part in parts:

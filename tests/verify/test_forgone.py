@@ -55,7 +55,7 @@ def test_what_was_given_up_is_on_the_record(lost: tuple[SettledWorld, bytes, Che
     forgo(world.folder, word(kept, head))
     settle_period(world.folder, "2026-11", 100 * EURO, "EUR")
     assert world.verify().amount_micro
-    audit = Audit(Published(world.folder.public), world.keys)
+    audit = Audit(Published(world.path / "audit"), world.keys)
     with pytest.raises(Difference, match=f"which the operator gave up as lost in entry {kept}"):
         audit.check_since(note)
 
@@ -66,7 +66,7 @@ def test_a_head_that_nobody_gave_up_is_a_second_history(lost: tuple[SettledWorld
         path.unlink()  # as if nobody had shown it
     for _ in range(4):
         world.play(1, [(1, 5_000)], unix_s(2026, 11, 7), unix_s(2026, 11, 7))
-    audit = Audit(Published(world.folder.public), world.keys)
+    audit = Audit(Published(world.path / "audit"), world.keys)
     with pytest.raises(Difference, match=f"since.root: .* found {head.root.hex()}$"):
         audit.check_since(note)
 

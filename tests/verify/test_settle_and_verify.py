@@ -12,8 +12,8 @@ from amos_ledger import settle_period as settling
 from amos_ledger.close_period import EarlierPeriodOpen, NoCatalogue, PoolTooLarge
 from amos_ledger.errors import PeriodClosed, StorageFailed
 from amos_ledger.folder import init_folder
-from amos_ledger.public import Public
 from amos_ledger.settle_period import settle_period
+from amos_places.folder import FolderPlace
 
 NOVEMBER = ("2026-11", 1_000_000_000, "EUR")
 
@@ -121,7 +121,7 @@ def test_a_pool_beyond_the_account_is_refused(november) -> None:
 @pytest.mark.parametrize("fails_at", [1, 2, 3, 4, 5, 6])
 def test_a_crash_after_the_closing_is_repaired_by_settling_again(november, monkeypatch, fails_at: int) -> None:
     calls = []
-    write = Public.write
+    write = FolderPlace.write
 
     def failing(self, name, data):
         calls.append(name)
@@ -130,7 +130,7 @@ def test_a_crash_after_the_closing_is_repaired_by_settling_again(november, monke
         write(self, name, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Public, "write", failing)
+        patch.setattr(FolderPlace, "write", failing)
         with pytest.raises(StorageFailed, match="No space left"):
             settle_period(november.folder, *NOVEMBER)
     settled = settle_period(november.folder, *NOVEMBER)

@@ -84,10 +84,10 @@ def test_other_pinned_keys_do_not_verify(settled) -> None:
     for name, said in (("ledger", "checkpoint.signature"), ("publisher", "publisher key"), ("operator", "signature")):
         keys = type(settled.keys)(**{**settled.keys.__dict__, name: other})
         with pytest.raises(Difference, match=said):
-            Audit(Published(settled.folder.public), keys).check(settled.statement("ann").read_bytes())
+            Audit(Published(settled.path / "audit"), keys).check(settled.statement("ann").read_bytes())
     keys = type(settled.keys)(**{**settled.keys.__dict__, "origin": "other.example"})
     with pytest.raises(Difference, match=r"checkpoint\.origin: expected other.example"):
-        Audit(Published(settled.folder.public), keys)
+        Audit(Published(settled.path / "audit"), keys)
 
 
 def leaves_of(item: object, path: tuple = ()):
@@ -104,7 +104,7 @@ def leaves_of(item: object, path: tuple = ()):
 
 def test_every_field_of_a_statement_is_compared(settled) -> None:
     data = settled.statement("ann").read_bytes()
-    audit = Audit(Published(settled.folder.public), settled.keys)
+    audit = Audit(Published(settled.path / "audit"), settled.keys)
     audit.check(data)
     fields = list(leaves_of(json.loads(data)))
     assert len(fields) > 60
@@ -135,7 +135,7 @@ def test_fields_and_lines_more_or_less_are_found(settled, change: str) -> None:
         whole["core"]["lines"].pop()
     said = {"added": "core.bonus_micro: expected nothing, found 1", "removed": "earning_ms", "line": "lines, count"}
     with pytest.raises(Difference, match=said[change]):
-        Audit(Published(settled.folder.public), settled.keys).check(file_bytes(whole))
+        Audit(Published(settled.path / "audit"), settled.keys).check(file_bytes(whole))
 
 
 @pytest.mark.parametrize("spelling", [{"indent": 2}, {"indent": None}, {"indent": 1, "sort_keys": False}])
@@ -143,7 +143,7 @@ def test_another_spelling_of_the_same_json_is_found(settled, spelling: dict) -> 
     whole = json.loads(settled.statement("ann").read_bytes())
     text = json.dumps({key: whole[key] for key in reversed(whole)}, ensure_ascii=False, **spelling) + "\n"
     with pytest.raises(Difference, match="spelling"):
-        Audit(Published(settled.folder.public), settled.keys).check(text.encode())
+        Audit(Published(settled.path / "audit"), settled.keys).check(text.encode())
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_another_spelling_of_the_same_json_is_found(settled, spelling: dict) -> 
 )
 def test_what_is_no_statement_is_named(settled, data: bytes) -> None:
     with pytest.raises(VerifyError, match="expected"):
-        Audit(Published(settled.folder.public), settled.keys).check(data)
+        Audit(Published(settled.path / "audit"), settled.keys).check(data)
 
 
 # What the ledger itself might try, with its own key.
@@ -281,7 +281,7 @@ def test_a_split_view_is_found(settled, tmp_path) -> None:
     whole = json.loads(settled.statement("ann").read_bytes())
     whole["proof"]["checkpoint"] = fake.decode()
     with pytest.raises(Difference, match=r"proof\.checkpoint\.root"):
-        Audit(Published(settled.folder.public), settled.keys).check(file_bytes(whole))
+        Audit(Published(settled.path / "audit"), settled.keys).check(file_bytes(whole))
 
 
 def test_a_statement_from_the_future_of_the_log_is_refused(settled, dates, tmp_path) -> None:
@@ -295,10 +295,10 @@ def test_a_statement_from_the_future_of_the_log_is_refused(settled, dates, tmp_p
 def test_a_checkpoint_kept_holds_while_the_log_grows(settled, dates) -> None:
     kept = (settled.folder.public / "checkpoint").read_bytes()
     for note in (kept, signed_head(settled, 0, hashlib.sha256(b"").digest())):
-        Audit(Published(settled.folder.public), settled.keys).check_since(note)
+        Audit(Published(settled.path / "audit"), settled.keys).check_since(note)
     settled.play(0, [(0, 5)], dates(2026, 12, 1), dates(2026, 12, 2))
     settle_period(settled.folder, "2026-12", 5, "EUR")
-    audit = Audit(Published(settled.folder.public), settled.keys)
+    audit = Audit(Published(settled.path / "audit"), settled.keys)
     audit.check_since(kept)
     assert audit.checked[-1] == "since the checkpoint kept, of 14 entries, entries were only added"
     assert audit.checked[-1] in audit.check(settled.statement("ann").read_bytes()).checked
@@ -307,7 +307,7 @@ def test_a_checkpoint_kept_holds_while_the_log_grows(settled, dates) -> None:
 @pytest.mark.parametrize("size", [0, 1, 7, 10])
 def test_a_split_view_between_a_checkpoint_kept_and_the_log_is_found(settled, size: int) -> None:
     """The ledger signed a history for one reader, and published another."""
-    audit = Audit(Published(settled.folder.public), settled.keys)
+    audit = Audit(Published(settled.path / "audit"), settled.keys)
     with pytest.raises(Difference, match=rf"since\.root: expected [0-9a-f]{{64}}, found {'ab' * 32}"):
         audit.check_since(signed_head(settled, size, b"\xab" * 32))
 
@@ -322,7 +322,7 @@ def test_a_log_that_lost_entries_since_a_checkpoint_kept_is_found(settled, dates
 
 
 def test_a_checkpoint_kept_of_another_log_or_key_is_no_evidence(settled) -> None:
-    audit = Audit(Published(settled.folder.public), settled.keys)
+    audit = Audit(Published(settled.path / "audit"), settled.keys)
     with pytest.raises(Difference, match=r"since\.origin: expected amos\.example/ledger, found other"):
         audit.check_since(signed_head(settled, 10, bytes(32), "other"))
     forged = sign_checkpoint(Checkpoint(settled.keys.origin, 10, bytes(32)), settled.keys.ledger, lambda _: bytes(64))

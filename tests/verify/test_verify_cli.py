@@ -58,7 +58,7 @@ def test_settle_prints_the_payout_and_verify_says_yes(past, verifier, pinned, tm
         checked = run(verifier, *words, "--keys", pinned)
         assert checked.exit_code == 0, checked.output
         assert checked.output.startswith("yes: ann earns ")
-    elsewhere = run(verifier, out / "bob.json", "--keys", pinned, "--published", past.folder.public)
+    elsewhere = run(verifier, out / "bob.json", "--keys", pinned, "--published", past.path / "audit")
     assert elsewhere.output.startswith("yes: bob earns ")
 
 
@@ -167,7 +167,7 @@ def test_verify_without_what_it_needs(past, verifier, pinned, tmp_path) -> None:
         (2, [statement], "keys.ledger: expected the ledger's public key"),
         (2, [statement, *short], "keys.ledger: expected 64 hexadecimal digits, found '00'"),
         (1, [statement, "--keys", bad_keys], "bad.json: expected JSON"),
-        (1, [copy, "--keys", pinned], "expected a public directory around it"),
+        (1, [copy, "--keys", pinned], "expected a public folder around it"),
         (1, [copy, "--keys", pinned, "--published", tmp_path], "checkpoint: expected a readable file"),
         (1, [past.folder.public / "tile", "--keys", pinned], "expected statements"),
     ):
@@ -181,12 +181,12 @@ def test_a_checkpoint_kept_is_compared_with_and_without_statements(past, verifie
     kept.write_bytes((past.folder.public / "checkpoint").read_bytes())
     settle_period(past.folder, "2026-11", 10**9, "EUR")
     since = ["--keys", pinned, "--since", kept]
-    alone = run(verifier, *since, "--published", past.folder.public)
+    alone = run(verifier, *since, "--published", past.path / "audit")
     line = "  since the checkpoint kept, of 13 entries, entries were only added\n"
     assert alone.exit_code == 0 and alone.output.startswith("yes: the log begins with") and line in alone.output
     both = run(verifier, past.statement("ann"), *since)
     assert both.exit_code == 0 and both.output.startswith("yes: ann earns ") and line in both.output
-    facts = json.loads(run(verifier, *since, "--published", past.folder.public, "--json").output)
+    facts = json.loads(run(verifier, *since, "--published", past.path / "audit", "--json").output)
     assert (facts["verified"], facts["statements"]) == (True, []) and line.strip() in facts["checked"]
 
 
@@ -194,11 +194,11 @@ def test_a_split_view_since_a_checkpoint_kept_is_said(past, verifier, pinned, tm
     kept = tmp_path / "kept"
     other = Checkpoint(past.keys.origin, 3, b"\xab" * 32)
     kept.write_bytes(sign_checkpoint(other, past.folder.public_key, past.folder.sign))
-    words = ["--keys", pinned, "--since", kept, "--published", past.folder.public]
+    words = ["--keys", pinned, "--since", kept, "--published", past.path / "audit"]
     said = run(verifier, *words)
     assert said.exit_code == 1 and said.stderr.startswith(f"no: {kept}: since.root: expected ")
     assert json.loads(run(verifier, *words, "--json").stdout)["difference"]["field"] == "since.root"
-    for incomplete in ([], ["--since", kept], ["--published", past.folder.public]):
+    for incomplete in ([], ["--since", kept], ["--published", past.path / "audit"]):
         refused = run(verifier, "--keys", pinned, *incomplete)
         assert refused.exit_code == 2 and "expected a STATEMENT, or --since" in refused.stderr
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from amos.protocol.document import CATALOGUE, MANIFEST
 from amos_ledger.store.database import Database, Row
-from amos_ledger.store.place import Place
+from amos_ledger.store.place import StorePlace
 
 COUNTING: dict[str, str] = {
     "ledger": "schema_version, origin, public_key",
@@ -60,7 +60,7 @@ NOT_LOGGED_LOSS = (
 class Comparison:
     """`database` with the live store at `place` beside it. Reads of both belong into one `snapshot`."""
 
-    def __init__(self, database: Database, place: Place) -> None:
+    def __init__(self, database: Database, place: StorePlace) -> None:
         self._database = database
         place.attach(database)
 

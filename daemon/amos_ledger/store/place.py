@@ -13,7 +13,7 @@ from amos_ledger.store.database import Database
 from amos_ledger.store.sqlite_database import SqliteDatabase
 
 
-class Place(ABC):
+class StorePlace(ABC):
     """A database that is there, or may be made."""
 
     shared: ClassVar[bool] = False
@@ -36,7 +36,7 @@ class Place(ABC):
         """Whether what is there has no tables."""
 
     @abstractmethod
-    def scratch(self) -> AbstractContextManager["Place"]:
+    def scratch(self) -> AbstractContextManager["StorePlace"]:
         """A place of the same kind for a store that nobody needs afterwards."""
 
     @abstractmethod
@@ -49,7 +49,7 @@ class Place(ABC):
 
 
 @dataclass(frozen=True)
-class SqlitePlace(Place):
+class SqlitePlace(StorePlace):
     """A SQLite file."""
 
     path: Path
@@ -68,7 +68,7 @@ class SqlitePlace(Place):
             return database.one("SELECT 1 FROM sqlite_master LIMIT 1") is None
 
     @contextmanager
-    def scratch(self) -> Iterator[Place]:
+    def scratch(self) -> Iterator[StorePlace]:
         with tempfile.TemporaryDirectory(prefix="amos-fsck-") as folder:
             yield SqlitePlace(Path(folder) / "again.sqlite")
 
@@ -84,6 +84,6 @@ class SqlitePlace(Place):
         database.attach(self.path)
 
 
-def place_of(where: Path | Place) -> Place:
+def place_of(where: Path | StorePlace) -> StorePlace:
     """The place; a path is that of a SQLite file."""
-    return where if isinstance(where, Place) else SqlitePlace(where)
+    return where if isinstance(where, StorePlace) else SqlitePlace(where)

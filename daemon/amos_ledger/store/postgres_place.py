@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from amos_ledger.errors import DatabaseRefused
 from amos_ledger.store.database import Database
-from amos_ledger.store.place import Place
+from amos_ledger.store.place import StorePlace
 
 SCHEMA = "amos_ledger"
 """One ledger to a database."""
@@ -20,7 +20,7 @@ _SCHEMES = ("postgresql", "postgres")
 
 
 @dataclass(frozen=True)
-class PostgresPlace(Place):
+class PostgresPlace(StorePlace):
     """The schema of the database at this URL, which may hold a password: it is in no message."""
 
     url: str = field(repr=False)
@@ -68,7 +68,7 @@ class PostgresPlace(Place):
             database.run(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE")
 
     @contextmanager
-    def scratch(self) -> Iterator[Place]:
+    def scratch(self) -> Iterator[StorePlace]:
         place = self.variant(f"fsck_{secrets.token_hex(6)}")
         try:
             yield place

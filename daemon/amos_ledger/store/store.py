@@ -27,7 +27,7 @@ from amos_ledger.store.database import Database
 from amos_ledger.store.documents import Documents
 from amos_ledger.store.entries import Log
 from amos_ledger.store.migration import MIGRATED_FROM, migrate
-from amos_ledger.store.place import Place, place_of
+from amos_ledger.store.place import StorePlace, place_of
 from amos_ledger.store.quarantines import Quarantines
 from amos_ledger.store.reports import Reports
 from amos_ledger.store.rotations import Rotations
@@ -40,7 +40,7 @@ class Store:
 
     Not shared between threads. Raises `NotALedger` for another database."""
 
-    def __init__(self, where: Path | Place, read_only: bool = False) -> None:
+    def __init__(self, where: Path | StorePlace, read_only: bool = False) -> None:
         self._place = place_of(where)
         self._database = self._place.open(read_only=read_only)
         try:
@@ -57,7 +57,7 @@ class Store:
         self._reports = Reports(self._database)
 
     @classmethod
-    def create(cls, where: Path | Place, origin: str, public_key: bytes) -> None:
+    def create(cls, where: Path | StorePlace, origin: str, public_key: bytes) -> None:
         """Make the database, with the log's first entry; all of it or nothing usable."""
         database = place_of(where).open(create=True)
         try:
@@ -127,7 +127,7 @@ class Store:
         """All reads inside see one moment."""
         return self._database.snapshot()
 
-    def beside(self, where: Path | Place) -> Comparison:
+    def beside(self, where: Path | StorePlace) -> Comparison:
         """This store with another one beside it."""
         return Comparison(self._database, place_of(where))
 
@@ -399,7 +399,7 @@ class Store:
             return self._reports.oddities()
 
 
-def _identity(database: Database, place: Place, read_only: bool) -> tuple[str, bytes]:
+def _identity(database: Database, place: StorePlace, read_only: bool) -> tuple[str, bytes]:
     if not database.has_table("ledger"):
         raise NotALedger(f"{place}: expected a ledger's database, found another")
     row = database.one("SELECT schema_version, origin, public_key FROM ledger")

@@ -144,7 +144,7 @@ def _settle(work: Workdir, options: Options) -> dict[str, Any]:
 def _verify(work: Workdir, content: Content, settled: dict[str, Any]) -> bool:
     if not settled["payees"]:
         return False
-    words = ["verify", settled["statements"], f"--published={work.ledger / 'public'}", f"--keys={content.keys_file}"]
+    words = ["verify", settled["statements"], f"--published={work.ledger / 'audit'}", f"--keys={content.keys_file}"]
     return bool(json.loads(run_amos(*words, "--json"))["verified"])
 
 

@@ -19,7 +19,7 @@ from amos_tools.verify.errors import VerifyError
 
 
 def replay(
-    source: Annotated[Path, path_argument("SOURCE", help="A player's journal.ring, or a ledger's public directory.")],
+    source: Annotated[Path, path_argument("SOURCE", help="A player's journal.ring, or a ledger's audit folder.")],
     pack: Annotated[list[Path], folder_option(help="A pack that was played; may be given again.")],
     publisher_key: Annotated[str, typer.Option(metavar="HEX", help="Public key that signs packs.")],
     as_json: AsJson = False,

@@ -12,7 +12,7 @@ from amos_batches.errors import BatchError
 from amos_batches.runner import Runner, open_runner
 from amos_cli.cluster import ClusterAddress
 from amos_cli.output import AsJson, Exit, print_json, refusal_facts, refusals
-from amos_cli.paths import file_option, folder_option, path_argument
+from amos_cli.paths import file_option, path_argument
 from amos_tools.verify.audit import Audit, Verified
 from amos_tools.verify.errors import Difference, KeyNotGiven, NothingToVerify, Unreadable, VerifyError
 from amos_tools.verify.keys import Keys, pin_keys
@@ -34,8 +34,8 @@ Since = Annotated[
 def verify(
     statements: Statements = None,
     published: Annotated[
-        Path | None,
-        folder_option(help="The ledger's public directory; default: the one the statement lies in."),
+        str | None,
+        typer.Option(metavar="FOLDER|URL", help="The ledger's audit folder; default: that of the statement's ledger."),
     ] = None,
     keys: Annotated[
         Path | None,
@@ -67,13 +67,13 @@ def verify(
     with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
         pinned = pin_keys(keys, {"ledger": ledger_key, "publisher": publisher_key, "operator": operator_key})
         if not statements and (since is None or published is None):
-            raise NothingToVerify("expected a STATEMENT, or --since CHECKPOINT with --published DIR; found neither")
+            raise NothingToVerify("expected a STATEMENT, or --since CHECKPOINT with --published PLACE; found neither")
     with refusals(BatchError, as_json=as_json), open_runner(cluster) as runner:
         _verify_statements(statements or [], published, pinned, since, runner, as_json)
 
 
 def _verify_statements(
-    statements: list[Path], published: Path | None, pinned: Keys, since: Path | None, runner: Runner, as_json: bool
+    statements: list[Path], published: str | None, pinned: Keys, since: Path | None, runner: Runner, as_json: bool
 ) -> None:
     with _no_of(statements[0] if statements else published, as_json):
         files = _files(statements)
@@ -102,7 +102,7 @@ def _verify_proof(proof: Path, policy: Path | None, ledger_key: str | None, more
 
 
 @contextmanager
-def _no_of(path: Path | None, as_json: bool) -> Iterator[None]:
+def _no_of(path: Path | str | None, as_json: bool) -> Iterator[None]:
     """The first difference ends the command; it is told as one of this file or folder."""
     try:
         yield
@@ -111,14 +111,17 @@ def _no_of(path: Path | None, as_json: bool) -> Iterator[None]:
         raise typer.Exit(Exit.FINDING) from None
 
 
-def _published(files: list[Path], folder: Path | None) -> Published:
-    """The public directory named, else the one that holds `statements/<period>/<payee>.json`."""
-    if folder is None:
-        parents = files[0].resolve().parents
-        folder = next((parent for parent in parents if (parent / "checkpoint").is_file()), None)
-    if folder is None:
-        raise Unreadable(f"{files[0]}: expected a public directory around it, or --published DIR; found neither")
-    return Published(folder)
+def _published(files: list[Path], place: str | None) -> Published:
+    """The place named, else the audit folder in or beside the public one that holds `statements/<period>/…`."""
+    if place is not None:
+        return Published(place)
+    parents = files[0].resolve().parents
+    public = next((parent for parent in parents if (parent / "checkpoint").is_file()), None)
+    if public is None:
+        raise Unreadable(f"{files[0]}: expected a public folder around it, or --published FOLDER|URL; found neither")
+    beside = public.parent / "audit"
+    inside = (public / "audit" / "checkpoint").is_file()
+    return Published(beside if not inside and (beside / "checkpoint").is_file() else public)
 
 
 def _files(statements: list[Path]) -> list[Path]:
@@ -156,7 +159,7 @@ def _say_yes(audit: Audit, results: list[tuple[Path, Verified]], as_json: bool) 
         print(f"  {line}")
 
 
-def _say_no(path: Path | None, error: VerifyError, as_json: bool) -> None:
+def _say_no(path: Path | str | None, error: VerifyError, as_json: bool) -> None:
     if not as_json:
         place = f"{path}: "
         named = path is None or str(error).startswith(place)

@@ -1,23 +1,41 @@
-"""The ledger's public directory, as any static web server shows it."""
+"""A copy of the ledger's audit folder: in a folder, at a web server, or at any URL that fsspec knows."""
 
 import hashlib
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
+from amos_places.errors import NotThere
+from amos_places.named import source_at
+from amos_places.place import Source
 from amos_tools.verify.errors import Difference, Unreadable
 
 
 class Published:
-    """Reads by name below one folder. Nothing read is trusted: every caller checks it against a hash or a signature."""
+    """Reads by name below one place. Nothing read is trusted: every caller checks it against a hash or a signature."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, place: Path | str) -> None:
+        self._place = _audit_at(source_at(str(place)))
 
     def read(self, name: str, bytes_max: int) -> bytes:
         """The file's bytes. Raises `Unreadable` when it is absent or larger than `bytes_max`."""
-        return read_file(self.folder / name, bytes_max)
+        try:
+            return self._place.read(name, bytes_max)
+        except OSError as error:
+            raise Unreadable(f"{self._place.name}/{name}: expected a readable file, found: {error}") from None
 
-    def has(self, name: str) -> bool:
-        return (self.folder / name).is_file()
+    def first_of(self, names: Sequence[str], bytes_max: int) -> tuple[str, bytes]:
+        """(name, bytes) of the first that is there. Raises `Unreadable` when none is."""
+        for name in names:
+            with suppress(NotThere):
+                try:
+                    return name, self._place.read(name, bytes_max)
+                except NotThere:
+                    raise
+                except OSError as error:
+                    raise Unreadable(f"{self._place.name}/{name}: {error}") from None
+        raise Unreadable(f"{self._place.name}/{names[0]}: expected a readable file, found none")
 
     def read_hashed(self, folder: str, sha256: bytes, bytes_max: int) -> bytes:
         """`<folder>/<sha256>.cose`, whose bytes must have that hash."""
@@ -39,3 +57,13 @@ def read_file(path: Path, bytes_max: int) -> bytes:
     if len(data) > bytes_max:
         raise Unreadable(f"{path}: expected at most {bytes_max} bytes, found more")
     return data
+
+
+def _audit_at(place: Source) -> Source:
+    """The audit folder that the place has inside, if it is a public one that has; else the place itself."""
+    inside = place.below("audit")
+    try:
+        inside.read("checkpoint", CHECKPOINT_BYTES_MAX)
+    except OSError:
+        return place
+    return inside

@@ -26,9 +26,7 @@ def read_tile(published: Published, level: str, number: int, width: int, bytes_m
     """(name, bytes) of a tile of which the first `width` items matter: the partial one, or the full one after it."""
     name = f"tile/{level}/{tile_number(number)}"
     partial = f"{name}.p/{width}"
-    if width < TILE_WIDTH and (published.has(partial) or not published.has(name)):
-        name = partial
-    return name, published.read(name, bytes_max)
+    return published.first_of([name] if width == TILE_WIDTH else [partial, name], bytes_max)
 
 
 def read_entries(published: Published, size: int) -> Iterator[bytes]:
