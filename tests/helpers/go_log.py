@@ -68,7 +68,7 @@ class GoLog:
             "keys": [witness_process.vkey(folder.trust.origin, 1, folder.public_key)],
             "others": list(others),
             "public": str(folder.public),
-            "entries": str(folder.public),
+            "entries": str(folder.path / folder.trust.audit),
         } | {name: base64.b64encode(data).decode() for name, data in content.items()}
         process = self._started()
         assert process.stdin is not None and process.stdout is not None

@@ -52,6 +52,8 @@ class Check:
 
     def __init__(self, folder: Path, origin: str, public_key: bytes, database: str | None = None) -> None:
         self.public = folder / "public"
+        inside = self.public / "audit"
+        self.audit = inside if inside.exists() else folder / "audit"
         self.origin, self.key = origin, public_key
         self._database: Path | str = database or folder / "ledger.sqlite"
         rows = self._rows("SELECT leaf_index, bytes FROM entry ORDER BY leaf_index")
@@ -133,39 +135,43 @@ class Check:
             assert self.tree.root(head.size) == head.root, f"the checkpoint over {head.size} entries is of another log"
 
     def published(self) -> None:
-        """Every tile and bundle that stands published is right, and those of the published checkpoint are there."""
-        note = self.public / "checkpoint"
+        """Every tile and bundle that stands published is right, and those of the published checkpoints are there."""
+        self._published(self.public, ())
+        self._published(self.audit, ("entries",))
+        assert not list(self.public.glob("tile/entries/**/*")), "entries that anybody may see"
+
+    def _published(self, place: Path, also: tuple[str, ...]) -> None:
+        note = place / "checkpoint"
         head = read_note(note.read_bytes(), self.origin, self.key) if note.exists() else None
         if head is not None:
             self.history([note.read_bytes()])
-            self._complete(head)
-        for path in sorted((self.public / "tile").rglob("*")):
+            self._complete(place, head, also)
+        for path in sorted((place / "tile").rglob("*")):
             if path.is_file() and not path.name.startswith("."):
-                self._right(path)
+                self._right(place, path)
         for folder in ("manifests", "catalogues"):
-            for path in (self.public / folder).glob("[!.]*"):
+            for path in (place / folder).glob("[!.]*"):
                 assert sha256(path.read_bytes()).hexdigest() == path.stem, (
                     f"{path}: another document than its name says"
                 )
 
-    def _complete(self, head: Head) -> None:
+    def _complete(self, place: Path, head: Head, also: tuple[str, ...]) -> None:
         """A reader of the published checkpoint finds each tile and bundle, in its partial or in its full form."""
         level, width = 0, head.size
         while width:
             for index in range(-(-width // TILE_WIDTH)):
-                self._found(str(level), index, min(TILE_WIDTH, width - index * TILE_WIDTH))
-                if level == 0:
-                    self._found("entries", index, min(TILE_WIDTH, width - index * TILE_WIDTH))
+                for kind in (str(level), *(also if level == 0 else ())):
+                    self._found(place, kind, index, min(TILE_WIDTH, width - index * TILE_WIDTH))
             level, width = level + 1, width // TILE_WIDTH
 
-    def _found(self, level: str, index: int, width: int) -> None:
-        whole = self.public / "tile" / level / grouped(index)
+    def _found(self, place: Path, level: str, index: int, width: int) -> None:
+        whole = place / "tile" / level / grouped(index)
         partial = whole.with_name(f"{whole.name}.p") / str(width)
         assert whole.is_file() or (width < TILE_WIDTH and partial.is_file()), f"{whole}: a published tile is missing"
 
-    def _right(self, path: Path) -> None:
+    def _right(self, place: Path, path: Path) -> None:
         """The file holds what its name says, as far as the log goes."""
-        level, *groups = path.relative_to(self.public / "tile").parts
+        level, *groups = path.relative_to(place / "tile").parts
         partial = groups[-2].endswith(".p") if len(groups) > 1 else False
         width = int(groups.pop()) if partial else TILE_WIDTH
         index = int("".join(group.removesuffix(".p").removeprefix("x") for group in groups))

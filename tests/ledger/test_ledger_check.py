@@ -89,7 +89,8 @@ def take_what_nobody_sent(world: Any, seen: Seen) -> None:
 
 def flip(name: str) -> Callable[[Any, Seen], None]:
     def change(world: Any, seen: Seen) -> None:
-        path = next(iter(sorted(world.folder.public.glob(name))))
+        place = world.path / "audit" if "entries" in name else world.folder.public
+        path = next(iter(sorted(place.glob(name))))
         data = path.read_bytes()
         path.write_bytes(data[:-1] + bytes((data[-1] ^ 1,)))
 
@@ -97,7 +98,7 @@ def flip(name: str) -> Callable[[Any, Seen], None]:
 
 
 def remove_bundles(world: Any, seen: Seen) -> None:
-    for path in world.folder.public.glob("tile/entries/000.p/*"):
+    for path in (world.path / "audit").glob("tile/entries/000.p/*"):
         path.unlink()
 
 

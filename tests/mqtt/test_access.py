@@ -17,6 +17,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from patience import wait_until
 
 from amos.protocol import topics
+from amos_ledger.mqtt import SHARED_USAGE
 
 PROJECT = Path(__file__).parents[2]
 RULES = PROJECT / "boards/linux/mosquitto.acl"
@@ -25,12 +26,21 @@ OPERATING = PROJECT / "host_tools/OPERATING.md"
 
 DEVICE = bytes(range(16)).hex()
 SITE, OTHER = "harbour-cafe", "station-bar"
-ROLES = (SITE, OTHER, "amos.ledger", "amos.operator", "amos.publisher", "amos.reader", "stranger.example")
+ROLES = (
+    SITE,
+    OTHER,
+    "amos.ledger",
+    "amos.worker",
+    "amos.operator",
+    "amos.publisher",
+    "amos.reader",
+    "stranger.example",
+)
 GOD = "amos.test"
 
 WRITES = {
     "usage": {SITE},
-    "receipt": {"amos.ledger"},
+    "receipt": {"amos.ledger", "amos.worker"},
     "status": {SITE},
     "time": {SITE},
     "anchor": {"amos.ledger"},
@@ -43,9 +53,10 @@ WRITES = {
     "receipted": {SITE},
     "checkpoint": {"amos.ledger"},
     "forgone": {"amos.ledger"},
+    "rotation/1": {"amos.ledger"},
 }
 READS = {
-    "usage": {"amos.ledger"},
+    "usage": {"amos.ledger", "amos.worker"},
     "receipt": {SITE},
     "status": {"amos.reader"},
     "time": {"amos.ledger"},
@@ -59,6 +70,7 @@ READS = {
     "receipted": {"amos.ledger"},
     "checkpoint": set(ROLES),
     "forgone": set(ROLES),
+    "rotation/1": set(ROLES),
 }
 """Last part of a topic -> who may publish there, who gets what is published there. Opt-outs and tree heads are no
 secret."""
@@ -67,7 +79,7 @@ secret."""
 def spec_topics() -> dict[str, str]:
     """Last part of a topic -> the topic of `DEVICE` at `SITE`, from SPEC's table."""
     rows = re.findall(r"^\| `(amos/1/[^`]+)` \|", SPEC.read_text(), re.MULTILINE)
-    filled = [row.replace("<site>", SITE).replace("<device>", DEVICE) for row in rows]
+    filled = [row.replace("<site>", SITE).replace("<device>", DEVICE).replace("<number>", "1") for row in rows]
     return {
         topic.removeprefix("amos/1/").removeprefix(f"{SITE}/").removeprefix(f"{DEVICE}/"): topic for topic in filled
     }
@@ -165,6 +177,18 @@ def test_who_gets_what_is_published(role: str, log_in: Any) -> None:
     assert {payload.decode() for _topic, payload in client.got} - {"the last"} == expected
 
 
+@pytest.mark.parametrize(("role", "comes"), [("amos.ledger", True), ("amos.worker", True), (OTHER, False)])
+def test_usage_is_shared_among_those_who_may_read_it(role: str, comes: bool, log_in: Any) -> None:
+    topic = spec_topics()["usage"]
+    client, sender = log_in(role), log_in(GOD)
+    client.subscribe(SHARED_USAGE)
+    client.subscribe(topics.OPT_OUTS)
+    sender.publish(topic, b"played")
+    sender.publish(topics.OPT_OUTS, b"the last")
+    wait_until(lambda: any(payload == b"the last" for _topic, payload in client.got), lambda: client.got)
+    assert ((topic, b"played") in client.got) == comes
+
+
 @pytest.mark.parametrize(("role", "comes"), [(SITE, True), (OTHER, False), ("amos.reader", False)])
 def test_only_the_sites_own_courier_leaves_its_status_as_a_will(role: str, comes: bool, log_in: Any) -> None:
     topic = topics.courier_status_topic(SITE)
@@ -181,8 +205,10 @@ def test_only_the_sites_own_courier_leaves_its_status_as_a_will(role: str, comes
 def test_the_page_for_operators_says_the_same() -> None:
     """Its table has a row for each topic, with the roles that may write and read it."""
     names = {"courier": SITE, "ledger": "amos.ledger", "operator": "amos.operator", "publisher": "amos.publisher"}
-    names |= {"reader": "amos.reader"}
-    rows = re.findall(r"^\| `(amos/1/[^`]+)` \| ([a-z, ]+) \| ([a-z, ]+) \|$", OPERATING.read_text(), re.MULTILINE)
+    names |= {"reader": "amos.reader", "worker": "amos.worker"}
+    rows = re.findall(
+        r"^\| `(amos/1/[^`]+)`(?: \([^)]*\))? \| ([a-z, ]+) \| ([a-z, ]+) \|$", OPERATING.read_text(), re.MULTILINE
+    )
     found = {}
     for topic, writes, reads in rows:
         leaf = re.sub("^amos/1/(SITE/)?(DEVICE/)?", "", topic)
