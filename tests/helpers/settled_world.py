@@ -175,13 +175,16 @@ class World:
         return self.folder.public / "statements" / period / f"{payee}.json"
 
     def verify(self, payee: str = "ann", period: str = "2026-11", folder: Path | None = None) -> Verified:
-        """Verify a statement against the public directory, or a copy of it."""
-        data = self.statement(payee, period).read_bytes()
+        """Verify a statement against the audit folder, or a copy of it."""
+        copied = folder and folder / "statements" / period / f"{payee}.json"
+        data = (copied if copied and copied.is_file() else self.statement(payee, period)).read_bytes()
         return Audit(Published(folder or self.folder.path / "audit"), self.keys).check(data)
 
     def copy(self, target: Path) -> Path:
-        """The audit folder on another server."""
-        return Path(shutil.copytree(self.folder.path / "audit", target))
+        """The audit folder on another server, with the statements beside it."""
+        shutil.copytree(self.folder.path / "audit", target)
+        shutil.copytree(self.folder.public / "statements", target / "statements")
+        return target
 
 
 def play_november(world: World) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import only_sqlite
 
 from amos.protocol.answer import ACCEPTED
 from amos_ledger import registry
@@ -101,16 +102,18 @@ def test_a_ledger_from_before_stays_open_and_moves_its_bundles(tmp_path: Path, v
     assert scrub(folder) == []
 
 
+@only_sqlite
 def test_another_audit_folder_is_another_ledger(world: Any) -> None:
     keys = world.operator.public, world.publisher.public
     with pytest.raises(LedgerExists):
-        init_folder(world.path, world.folder.trust.origin, *keys, "public/audit")
-    opened = init_folder(world.path.parent / "open", "open.example/amos", *keys, "public/audit")
+        init_folder(world.path, world.folder.trust.origin, *keys, audit="public/audit")
+    opened = init_folder(world.path.parent / "open", "open.example/amos", *keys, audit="public/audit")
     with opened.open_store() as store:
         registry.publish(opened, store)
     assert (opened.public / "audit/checkpoint").read_bytes() == (opened.public / "checkpoint").read_bytes()
 
 
+@only_sqlite
 @pytest.mark.parametrize("url", ["memory://auditors/ledger", "file://{}/elsewhere"])
 def test_it_may_lie_at_any_url(world: Any, tmp_path: Path, url: str) -> None:
     url = url.format(tmp_path)

@@ -336,7 +336,7 @@ def signed_head(world, size: int, root: bytes, origin: str = "amos.example/ledge
 
 
 def test_unreadable_names_the_file(settled, tmp_path) -> None:
-    with pytest.raises(Unreadable, match=r"checkpoint: expected a readable file, found: No such file"):
+    with pytest.raises(Unreadable, match=r"checkpoint: expected a readable file, found none"):
         Audit(Published(tmp_path), settled.keys)
 
 

@@ -20,10 +20,7 @@ class Published:
 
     def read(self, name: str, bytes_max: int) -> bytes:
         """The file's bytes. Raises `Unreadable` when it is absent or larger than `bytes_max`."""
-        try:
-            return self._place.read(name, bytes_max)
-        except OSError as error:
-            raise Unreadable(f"{self._place.name}/{name}: expected a readable file, found: {error}") from None
+        return self.first_of([name], bytes_max)[1]
 
     def first_of(self, names: Sequence[str], bytes_max: int) -> tuple[str, bytes]:
         """(name, bytes) of the first that is there. Raises `Unreadable` when none is."""
@@ -34,7 +31,7 @@ class Published:
                 except NotThere:
                     raise
                 except OSError as error:
-                    raise Unreadable(f"{self._place.name}/{name}: {error}") from None
+                    raise Unreadable(str(error)) from None
         raise Unreadable(f"{self._place.name}/{names[0]}: expected a readable file, found none")
 
     def read_hashed(self, folder: str, sha256: bytes, bytes_max: int) -> bytes:
