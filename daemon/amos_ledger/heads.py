@@ -98,6 +98,9 @@ class Heads:
     def check(self, store: Store) -> None:
         """Raise `RolledBack` while the log lacks something that this ledger signed. Call it before anything is signed
         or appended."""
+        own = self._folder.appointment_after(self._folder.line)
+        if own is not None:
+            self.take(store, own)
         for name, opened in self._kept():
             # What is shown was read first, and the log only grows: what it contains is found so.
             if not self._contains(store, opened):

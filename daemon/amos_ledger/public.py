@@ -112,6 +112,11 @@ class Public:
         try:
             return open_head(path.read_bytes(), line or self._folder.line, verify)[0]
         except ProtocolError as error:
+            if self._folder.appointment_after(line or self._folder.line) is not None:
+                raise RolledBack(
+                    f"{self.root / 'rotations'}: expected no change of the ledger's key that the store does not have,"
+                    " found one; put the newer store back"
+                ) from None
             # Nothing of ours leaves half a checkpoint; to write over what somebody else put here might hide a fork.
             raise RolledBack(f"{path}: expected this ledger's checkpoint; {error}; move it away") from None
 
