@@ -22,7 +22,7 @@ from amos.edges.private_host import open_private
 from amos.protocol.checkpoint_host import check_origin
 from amos.protocol.errors import MessageError, ProtocolError
 from amos.protocol.key_line_host import KeyLine, LinesOfLog, open_head
-from amos.protocol.limits import ROTATIONS_MAX
+from amos.protocol.limits import APPOINTMENT_BYTES_MAX, ROTATIONS_MAX
 from amos.protocol.printable_host import printable
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.rotation import LEDGER, OPERATOR, split_appointment
@@ -155,11 +155,20 @@ class Folder:
         return sign(self._seeds[key], message)
 
     def key_before(self, unix_s: float) -> bytes | None:
-        """The key before the one in force, while the transition lasts and its file is there: it signs beside."""
+        """The key before the one in force, while the transition lasts and its file is there: it signs beside.
+
+        Where none was wanted there is none, whatever the clock showed when the key was changed.
+        """
         if not self.line.rotations or self.line.keys[-2] not in self._seeds:
             return None
-        until = self.line.rotations[-1][1].until_unix_s
-        return self.line.keys[-2] if until is not None and unix_s < until else None
+        rotation = self.line.rotations[-1][1]
+        return self.line.keys[-2] if max(unix_s, rotation.unix_s) < (rotation.until_unix_s or 0) else None
+
+    def appointment_after(self, line: KeyLine) -> bytes | None:
+        """What this folder itself published of the rotation after the last one of `line`, which has to be in the log:
+        where it is not, the store is an older copy. Raises `OSError`."""
+        path = self.public / ROTATION_NAME.format(len(line.keys))
+        return path.read_bytes()[: APPOINTMENT_BYTES_MAX + 1] if path.exists() else None
 
     def make_next_seed(self) -> bytes:
         """The seed of the key after the one in force, durably in a file of its own; the same again after a crash."""

@@ -31,7 +31,7 @@ from amos.protocol.key_line_host import KeyLine, open_head, open_proved
 from amos.protocol.ledger_limits import RECEIPTED_BYTES_MAX
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.receipt import parse_receipt
-from amos.protocol.rotation import read_rotation, split_appointment
+from amos.protocol.rotation import LEDGER, read_rotation, split_appointment
 from amos.protocol.segment import Usage
 from amos_ledger.errors import RolledBack
 from amos_ledger.folder import Folder
@@ -64,6 +64,19 @@ class _Receipted:
     sha256: bytes
 
 
+@dataclass(frozen=True)
+class _Appointed:
+    """A rotation of the ledger's key that is an entry of a log. Its receipt does not bind the size or the index that it
+    names, so it is by the entry that the log is asked."""
+
+    size: int
+    root: bytes
+    entry: bytes
+
+
+_Opened = Checkpoint | _Receipted | _Appointed
+
+
 class Heads:
     """What is kept for `folder`. Raises `OSError` and `DATABASE_ERRORS` for what disk and database do."""
 
@@ -85,6 +98,9 @@ class Heads:
     def check(self, store: Store) -> None:
         """Raise `RolledBack` while the log lacks something that this ledger signed. Call it before anything is signed
         or appended."""
+        own = self._folder.appointment_after(self._folder.line)
+        if own is not None:
+            self.take(store, own)
         for name, opened in self._kept():
             # What is shown was read first, and the log only grows: what it contains is found so.
             if not self._contains(store, opened):
@@ -101,9 +117,11 @@ class Heads:
         heads = [Checkpoint(origin, opened.size, opened.root) for _name, opened in self._kept()]
         return max(heads, key=lambda head: head.size, default=None)
 
-    def _contains(self, store: Store, opened: Checkpoint | _Receipted) -> bool:
+    def _contains(self, store: Store, opened: _Opened) -> bool:
         if isinstance(opened, Checkpoint):
             contained = contains(store, opened)
+        elif isinstance(opened, _Appointed):
+            contained = any(entry == opened.entry for _index, entry in store.rotations.entries(LEDGER))
         else:
             contained = store.chain.kept(opened.device_id, opened.sequence)[0] == opened.sha256
         return contained or any(
@@ -111,7 +129,7 @@ class Heads:
             for entry in store.forgone()
         )
 
-    def _kept(self) -> Iterator[tuple[str, Checkpoint | _Receipted]]:
+    def _kept(self) -> Iterator[tuple[str, _Opened]]:
         """(file's name, what it says), the highest first."""
         if not self._folder.ahead.is_dir():
             return
@@ -121,7 +139,7 @@ class Heads:
             if opened is not None and counts:
                 yield name, opened
 
-    def _keep(self, opened: Checkpoint | _Receipted, shown: bytes) -> None:
+    def _keep(self, opened: _Opened, shown: bytes) -> None:
         folder = self._folder.ahead
         if not folder.is_dir():
             folder.mkdir(0o700, exist_ok=True)
@@ -136,7 +154,7 @@ class Heads:
             (folder / names[0]).unlink(missing_ok=True)
         write_whole(path, shown, 0o600)
 
-    def _opened(self, shown: bytes) -> tuple[Checkpoint | _Receipted | None, bool]:
+    def _opened(self, shown: bytes) -> tuple[_Opened | None, bool]:
         """(what it says, whether the key that signed it can prove what the log does not contain)."""
         line = self._folder.line
         try:
@@ -149,7 +167,7 @@ class Heads:
         return opened, key in (None, line.present, self._folder.key_before(time.time()))
 
 
-def _open_pair(shown: bytes, line: KeyLine) -> tuple[Checkpoint | _Receipted, bytes | None]:
+def _open_pair(shown: bytes, line: KeyLine) -> tuple[_Receipted | _Appointed, bytes | None]:
     """A receipt with the envelope that it was given for, or a rotation with the receipt for its entry; (what it says,
     the key that signed the receipt, None for a key that this log does not know and the present one appoints)."""
     if len(shown) > RECEIPTED_BYTES_MAX:
@@ -161,13 +179,13 @@ def _open_pair(shown: bytes, line: KeyLine) -> tuple[Checkpoint | _Receipted, by
         rotation = read_rotation(pair[0])
     except ProtocolError:
         return _open_receipted(pair, line)
-    if rotation.origin != line.origin or rotation.old_key not in line.keys:
+    if (rotation.role, rotation.origin) != (LEDGER, line.origin) or rotation.old_key not in line.keys:
         raise MessageError(f"rotation: expected one of a key of {line.origin}'s, found another")
     open_proved(pair[0], rotation.old_key, verify)
     receipt = parse_receipt(split_appointment(shown)[1])
     root = receipt.check(pair[0], rotation.new_key, verify)
     signer = None if rotation.old_key == line.present else rotation.old_key
-    return Checkpoint(line.origin, receipt.tree_size, root), signer
+    return _Appointed(receipt.tree_size, root, pair[0]), signer
 
 
 def _open_receipted(pair: list[bytes], line: KeyLine) -> tuple[_Receipted, bytes]:

@@ -85,7 +85,16 @@ class Public:
 
     def last(self, line: KeyLine | None = None) -> Checkpoint | None:
         """The published checkpoint, or None; `line` is the folder's unless another is known."""
-        found = last_head(self._place, line or self._folder.line)
+        line = line or self._folder.line
+        try:
+            found = last_head(self._place, line)
+        except RolledBack:
+            if self._folder.appointment_after(line) is None:
+                raise
+            raise RolledBack(
+                f"{self.root / 'rotations'}: expected no change of the ledger's key that the store does not have,"
+                " found one; put the newer store back"
+            ) from None
         return None if found is None else found[0]
 
 

@@ -22,12 +22,13 @@ from pathlib import Path
 
 from amos.crypto import verify
 from amos.edges.durable_host import sync_folder, write_whole
+from amos.protocol.checkpoint_host import open_checkpoint
 from amos.protocol.document import CATALOGUE, MANIFEST
 from amos.protocol.errors import ProtocolError
 from amos.protocol.key_line_host import KeyLine, LinesOfLog
 from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, CHECKPOINT_BYTES_MAX
 from amos.protocol.limits import APPOINTMENT_BYTES_MAX, MANIFEST_BYTES_MAX
-from amos.protocol.rotation import LEDGER
+from amos.protocol.rotation import LEDGER, open_appointment, read_rotation, split_appointment
 from amos_ledger import opt_outs, rotating
 from amos_ledger.audit import follow_now
 from amos_ledger.errors import RecoveryFailed
@@ -179,7 +180,28 @@ def _line(folder: Folder, log: MirroredLog) -> KeyLine:
         raise RecoveryFailed(
             f"{folder.path}: expected the file of the ledger's key {line.present.hex()}, which is in force, found none"
         )
+    for key in _keys_seen(folder):
+        if key not in line.keys:
+            raise RecoveryFailed(
+                f"{folder.path}: expected a log in which the rotation to the ledger's key {key.hex()} stands, since"
+                f" that key signed what {folder.public} has; give a later mirror, or a copy of that folder as one"
+            )
     return line
+
+
+def _keys_seen(folder: Folder) -> Iterator[bytes]:
+    """Keys of the ledger's own that have signed what is published here. A history without them is an older one, or that
+    of a thief who has an older key."""
+    checkpoint = folder.public / CHECKPOINT
+    note = checkpoint.read_bytes()[: CHECKPOINT_BYTES_MAX + 1] if checkpoint.exists() else b""
+    for key in folder.own_keys:
+        with suppress(ProtocolError):
+            open_checkpoint(note, folder.trust.origin, key, verify)
+            yield key
+    for path in (folder.public / "rotations").glob("*.cbor"):
+        with suppress(ProtocolError):
+            data = path.read_bytes()[: APPOINTMENT_BYTES_MAX + 1]
+            yield open_appointment(data, read_rotation(split_appointment(data)[0]).old_key, verify).new_key
 
 
 def _documents(mirrors: Sequence[Mirror]) -> DocumentOf:

@@ -64,7 +64,7 @@ def rotate_ledger(
 
     `number` is that of the rotation that is wanted, so that the same again is no error; without it, it is the next one,
     and none is made while the transition of the last lasts. `at` is told of each step. Raises `RotationRefused`,
-    `AlreadyServing`, `RolledBack`, `StorageFailed`.
+    `AlreadyServing`, `ClockWrong`, `RolledBack`, `StorageFailed`.
     """
     with folder.serving(), checked_store(folder) as store:
         unix_s = int(now())
@@ -72,6 +72,7 @@ def rotate_ledger(
             rotation, fresh = folder.line.rotations[-1][1], False
         else:
             _check_next(folder, number, unix_s)
+            store.chain.anchors.check_clock(unix_s * 1000)
             rotation, fresh = _rotate(folder, store, unix_s, transition_s, at), True
         registry.publish(folder, store)
         at("published")
