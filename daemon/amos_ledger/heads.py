@@ -91,7 +91,7 @@ class Heads:
                 raise RolledBack(
                     f"{self._folder.path}: this ledger signed a tree of {opened.size} entries that its log of"
                     f" {store.size()} does not contain: an older copy was put in its place, or another process signs"
-                    " with its key; `amos ledger recover` gets back what was published"
+                    " with its key; `amos ledger status` says what to do"
                 )
             (self._folder.ahead / name).unlink(missing_ok=True)
 
