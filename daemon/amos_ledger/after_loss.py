@@ -16,6 +16,8 @@ def next_steps(folder: Path, size: int, ahead: Checkpoint) -> list[str]:
         f"    amos device forgo --kept-size {size} --lost-size {ahead.size} --lost-root {ahead.root.hex()}"
         " --operator-key-file FILE --out forgone.cose",
         f"    amos ledger forgo {folder} forgone.cose",
+        "  where it served since the copy was put back, N of --kept-size is what the copy had: what came since is no"
+        " part of that tree",
     ]
 
 
