@@ -5,8 +5,9 @@ import json
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,6 @@ from amos_tools.cli import app as amos
 from amos_tools.demo.processes import amos_command
 
 SITE = "cafe"
-import patience; patience.Patience.__init__.__defaults__ = (25,)  # TEMP
 ROWS = [(0, 44_100), (1, 10_001)]
 
 
@@ -250,8 +250,6 @@ class Venue:
 
 def month() -> str:
     """The one that is running."""
-    import time
-
     return time.strftime("%Y-%m", time.gmtime())
 
 
