@@ -168,7 +168,9 @@ def recover(
     for failure in recovered.failures:
         typer.echo(f"  no help: {failure}")
     if recovered.missing:
-        typer.echo(f"  {recovered.missing} more were signed, as others show: amos ledger status says which")
+        typer.echo(
+            f"  {recovered.missing} more were signed, as others show; amos ledger status {folder} says what to do next"
+        )
 
 
 @app.command()
@@ -184,6 +186,7 @@ def forgo(
         return print_json({"kept_size": forgone.kept_size, "lost_size": forgone.lost_size, "fresh": fresh})
     state = "given up" if fresh else "was given up before"
     typer.echo(f"the tree of {forgone.lost_size} entries {state}; the log goes on after {forgone.kept_size}")
+    typer.echo("  when it serves, couriers send again what they returned from there")
 
 
 @app.command()

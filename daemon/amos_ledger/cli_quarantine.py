@@ -15,6 +15,7 @@ from amos_cli.key_files import KeyFileError, read_key
 from amos_cli.output import AsJson, UsageError, print_json
 from amos_cli.paths import file_option
 from amos_ledger import registry
+from amos_ledger.after_loss import hole_steps
 from amos_ledger.command import LedgerFolder, one_line_errors, utc
 from amos_ledger.folder import Folder
 from amos_ledger.records import Evidence, Quarantined, Waiting, verdict_name
@@ -135,6 +136,8 @@ def held(folder: LedgerFolder, as_json: AsJson = False) -> None:
             f"{item.device_id.hex()} {item.name} at {item.site}: sequence {item.sequence} waits for {for_what},"
             f" since {utc(item.received_unix_s)}, {in_words(now_s - item.received_unix_s)}"
         )
+    for line in hole_steps(waiting):
+        typer.echo(line)
     if not waiting:
         typer.echo("nothing waits")
 

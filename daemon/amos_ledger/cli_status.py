@@ -8,9 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from amos.protocol.checkpoint_host import verifier_key
+from amos.protocol.forgone import read_forgone
 from amos.protocol.printable_host import printable
 from amos_cli.durations import in_words, seconds_of
 from amos_cli.output import AsJson, print_json
+from amos_ledger.after_loss import next_steps
 from amos_ledger.command import LedgerFolder, one_line_errors, utc
 from amos_ledger.folder import Folder
 from amos_ledger.heads import Heads
@@ -33,14 +35,23 @@ def status(
         with ledger.open_store_to_read() as store:
             totals = store.totals()
             operator_key = ledger.operator_line(store).present
+            forgone = [read_forgone(entry) for entry in store.forgone()]
         ahead = Heads(ledger).highest()
     devices = [device for device in totals.devices if _selected(device, silent_s, site, now_s)]
     if as_json:
         lost = None if ahead is None else {"size": ahead.size, "root": ahead.root.hex()}
-        return print_json(_facts(ledger, totals, devices) | {"ahead": lost, "operator_key": operator_key.hex()})
+        given_up = [{"kept_size": each.kept_size, "lost_size": each.lost_size} for each in forgone]
+        more = {"ahead": lost, "forgone": given_up, "operator_key": operator_key.hex()}
+        return print_json(_facts(ledger, totals, devices) | more)
     typer.echo(f"{ledger.trust.origin}, key {ledger.public_key.hex()}, {totals.log_size} entries in the log")
     if ahead is not None:
         typer.echo(f"signs nothing: it signed a tree of {ahead.size} entries before, root {ahead.root.hex()}")
+        typer.echo("\n".join(next_steps(folder, totals.log_size, ahead)))
+    for each in forgone:
+        typer.echo(
+            f"given up by the operator at {utc(each.unix_s)}: a tree of {each.lost_size} entries, from {each.kept_size}"
+            " on"
+        )
     refused = sum(totals.refused.values())
     typer.echo(
         f"{totals.accepted} accepted, {totals.duplicates} duplicates, {totals.held} held, {refused} refused,"

@@ -29,9 +29,10 @@ def forgo(folder: Folder, data: bytes) -> tuple[Forgone, bool]:
             forgone = _opened(folder, store, data)
             if fresh:
                 with store.transaction():
-                    if store.size() != forgone.kept_size:
+                    if store.size() < forgone.kept_size:
                         raise ForgoneRefused(
-                            f"forgone.kept_size: expected the log's {store.size()} entries, found {forgone.kept_size}"
+                            f"forgone.kept_size: expected at most the log's {store.size()} entries, found"
+                            f" {forgone.kept_size}"
                         )
                     store.note_forgone(store.append([data] + [FORGONE_LEAF] * forgone.leaves()))
                     store.chain.anchors.forget_heads()

@@ -107,7 +107,7 @@ class Heads:
                 raise RolledBack(
                     f"{self._folder.path}: this ledger signed a tree of {opened.size} entries that its log of"
                     f" {store.size()} does not contain: an older copy was put in its place, or another process signs"
-                    " with its key; `amos ledger recover` gets back what was published"
+                    " with its key; `amos ledger status` says what to do"
                 )
             (self._folder.ahead / name).unlink(missing_ok=True)
 
@@ -158,10 +158,9 @@ class Heads:
         """(what it says, whether the key that signed it can prove what the log does not contain)."""
         line = self._folder.line
         try:
-            if shown.startswith(_PAIR):
-                opened, key = _open_pair(shown, line)
-            else:
-                opened, key = open_head(shown, line, verify)
+            opened: _Opened
+            key: bytes | None
+            opened, key = _open_pair(shown, line) if shown.startswith(_PAIR) else open_head(shown, line, verify)
         except ProtocolError:
             return None, False
         return opened, key in (None, line.present, self._folder.key_before(time.time()))

@@ -13,9 +13,10 @@ from amos.crypto import verify
 from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint
 from amos.protocol.errors import MessageError, ProtocolError
 from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
+from amos.protocol.limits import APPOINTMENT_BYTES_MAX
 from amos.protocol.merkle import leaf_hash
 from amos_ledger.errors import LedgerError
-from amos_ledger.folder import AUDIT
+from amos_ledger.folder import AUDIT, ROTATION_NAME
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import BUNDLE_BYTES_MAX, HASH_BYTES, TILE_LEVELS, TILE_WIDTH, Tile, bundle_entries, narrowed
 from amos_ledger.public import CHECKPOINT
@@ -55,7 +56,16 @@ def read_head(mirror: Mirror, origin: str, own_keys: Sequence[bytes]) -> Source:
             return Source(mirror, open_checkpoint(note, origin, key, verify), note)
         except ProtocolError as error:
             refusal = refusal or error
-    raise PlaceFailed(f"{mirror.name}: {refusal}")
+    raise PlaceFailed(f"{mirror.name}: {refusal}{_later_key(mirror, len(own_keys))}")
+
+
+def _later_key(mirror: Mirror, number: int) -> str:
+    """What may be missing, where the mirror knows of one more rotation than there are keys here."""
+    try:
+        mirror.read(ROTATION_NAME.format(number), APPOINTMENT_BYTES_MAX)
+    except PlaceFailed:
+        return ""
+    return f"; the ledger's key was changed since, so put the copy of ledger-{number}.key into its folder first"
 
 
 class MirroredLog:

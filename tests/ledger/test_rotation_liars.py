@@ -42,7 +42,7 @@ def of_another_size(appointment: bytes) -> bytes:
     parsed = parse_receipt(receipt)
     root = root_from_path(leaf_hash(rotation), parsed.leaf_index, parsed.tree_size, parsed.path)
     said = dumps([parsed.tree_size, parsed.leaf_index, parsed.path])
-    for size, index in ((size, index) for size in range(2, 17) for index in range(size)):
+    for size, index in ((count, place) for count in range(2, 17) for place in range(count)):
         with suppress(ProofError):
             if size != parsed.tree_size and root_from_path(leaf_hash(rotation), index, size, parsed.path) == root:
                 assert receipt.count(said) == 1 and len(said) == len(dumps([size, index, parsed.path]))
@@ -141,6 +141,6 @@ def test_a_thiefs_mirror_is_no_back_up(world: Any, tmp_path: Path) -> None:
     stolen.take([device.message(device.seal()) for _ in range(4)], NOON)
     stolen.close()
     (world.path / "ledger.sqlite").write_bytes(b"rotten" * 1000)
-    with pytest.raises(RecoveryFailed, match="rotation to the ledger.s key"):
+    with pytest.raises(RecoveryFailed, match=r"rotation to the ledger.s key"):
         recovery.recover(Folder(world.path), [str(thief / "public")])
     assert (world.path / "ledger.sqlite").read_bytes().startswith(b"rotten")

@@ -11,8 +11,8 @@ FORGONE_LEAF = b"amos-forgone/1\n"
 
 
 class Forgone(Record):
-    """Payload. Of the tree of `lost_size` leaves with `lost_root` the log has the first `kept_size` at most, and does
-    without the others."""
+    """Payload. Of the tree of `lost_size` leaves with `lost_root` the log has the first `kept_size`, and does without
+    the others. Its own may be more, where the ledger went on before it was shown what it lacks."""
 
     NAME = "forgone"
     FIELDS = (

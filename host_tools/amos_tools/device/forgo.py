@@ -38,7 +38,9 @@ def is_forgone(path: Path, operator_key: bytes) -> bool:
 
 
 def forgo(
-    kept_size: Annotated[int, typer.Option(min=1, metavar="N", help="Entries that the log has (amos ledger status).")],
+    kept_size: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Entries of it that the log still has (amos ledger status).")
+    ],
     lost_size: Annotated[int, typer.Option(min=1, metavar="N", help="Entries of the tree that it signed before.")],
     lost_root: Annotated[str, typer.Option(metavar="HEX", help="That tree's root.")],
     operator_key_file: Annotated[Path, file_option(help="The operator's key file.")],

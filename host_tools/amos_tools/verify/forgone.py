@@ -29,8 +29,8 @@ class GivenUp:
 
     def take(self, index: int, forgone: Forgone) -> None:
         """The log has what it says to have kept, so that nobody can give up what follows."""
-        if forgone.kept_size != index:
-            raise Difference(f"entry {index}: forgone.kept_size", index, forgone.kept_size)
+        if forgone.kept_size > index:
+            raise Difference(f"entry {index}: forgone.kept_size", f"at most {index}", forgone.kept_size)
         self.by_index[index] = forgone
         self.leaves_due = forgone.leaves()
 
