@@ -78,7 +78,7 @@ def pinned(venue: Venue) -> Path:
 def paid(venue: Venue) -> None:
     """A month settled afterwards is one that everybody can verify."""
     venue.settle("--out", venue.folder / "statements")
-    published = "--published", venue.path / "public", "--keys", pinned(venue)
+    published = "--published", venue.path / "audit", "--keys", pinned(venue)
     assert "yes" in venue.amos("verify", venue.folder / "statements", *published).lower()
 
 
@@ -93,7 +93,7 @@ def test_a_copy_made_while_it_served_and_a_whole_mirror(venue: Venue, go_log: Go
     venue.play(3)
     venue.freed()
     venue.programs["ledger"].end()
-    mirror = venue.copy("mirror", "ledger/public")
+    mirror = venue.copy("mirror", "ledger/audit")
     before = (mirror / "checkpoint").read_bytes()
     venue.put_back(copy)
     refuses(venue)
@@ -110,7 +110,7 @@ def test_the_couriers_spool_alone_and_a_mirror_that_lacks_some(venue: Venue, go_
     venue.serve()
     venue.play(3)
     venue.freed()
-    mirror = venue.copy("mirror", "ledger/public")
+    mirror = venue.copy("mirror", "ledger/audit")
     mirrored = (mirror / "checkpoint").read_bytes()
     venue.play(2)
     venue.freed()
@@ -216,7 +216,7 @@ def test_its_key_was_changed_since(venue: Venue, go_log: GoLog) -> None:
     venue.programs["ledger"].end()
     kept = venue.folder / "ledger-1.key"
     shutil.copy(venue.path / "ledger-1.key", kept)
-    mirror = venue.copy("mirror", "ledger/public")
+    mirror = venue.copy("mirror", "ledger/audit")
     before = (mirror / "checkpoint").read_bytes()
     venue.put_back(copy)
     refuses(venue)
