@@ -141,5 +141,5 @@ def test_the_way_of_a_stem(tmp_path: Path) -> None:
 
     # 12. Anyone can check it, from what the ledger publishes and three pinned keys.
     keys = Keys(folder.public_key, publisher_public, operator_public)
-    verified = Audit(Published(folder.public), keys).check(settled.statements["ada"].read_bytes())
+    verified = Audit(Published(folder.path / "audit"), keys).check(settled.statements["ada"].read_bytes())
     assert (verified.payee, verified.amount_micro) == ("ada", 700_000_000)

@@ -62,7 +62,7 @@ def check_published(venue: Venue) -> None:
     statements = sorted((venue.folder.public / "statements").rglob("a.json"))
     assert statements
     for statement in statements:
-        assert Audit(Published(venue.path / "audit"), keys).check(statement.read_bytes())
+        assert Audit(Published(venue.folder.path / "audit"), keys).check(statement.read_bytes())
 
 
 def check_replayed(venue: Venue) -> int:

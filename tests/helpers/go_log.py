@@ -7,13 +7,17 @@ Nothing of this shares code with the log that it checks, but for the JSON betwee
 import base64
 import json
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import witness_process
+from audited import audited
 from needed import missing
 
+from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
+from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_tools import toolchain
 from amos_tools.toolchain.programs import GO_ROOT
 
@@ -63,6 +67,8 @@ class GoLog:
             self._process.communicate(timeout=60)
 
     def _ask(self, what: str, folder: Folder, others: tuple[str, ...] = (), **content: bytes) -> dict[str, Any]:
+        with suppress(LedgerError, OSError, *DATABASE_ERRORS):  # of a ledger that is damaged, what is there
+            audited(folder)
         question = {
             "do": what,
             "keys": [witness_process.vkey(folder.trust.origin, 1, folder.public_key)],

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from audited import audited
 from crash_script import Script, Witness
 from disk_model import NAMES, NOTHING, STRACE_FLAGS, TRACED, Disk, Kept, calls_of, torn
 from ledger_check import Check, Seen
@@ -49,7 +50,7 @@ def lived(script: Script, fresh: Callable[[], Witness], tmp_path_factory: pytest
     script.run(witness.hear)
     witness.judge_end()
     today = Path(shutil.copytree(path, home / "today"))
-    return Lived(script, witness, today, yesterday, Path(shutil.copytree(today / "public", home / "mirror")))
+    return Lived(script, witness, today, yesterday, Path(shutil.copytree(audited(Folder(today)), home / "mirror")))
 
 
 class Command:

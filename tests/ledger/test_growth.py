@@ -18,7 +18,7 @@ pytestmark = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 
 NOON, MINUTE_MS = 1_793_534_400, 60_000
 CONSTANT = {"ledger", "log_head", "closing", "manifest", "catalogue", "opt_out_list", "forgone", "rotation", "tally"}
-CONSTANT |= {"sqlite_master"}
+CONSTANT |= {"sqlite_master", "wanted"}
 """Tables of a few rows, however much was played."""
 
 SLOW = {"rollup", "quarantine"}

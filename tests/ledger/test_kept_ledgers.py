@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from audited import audited
 from go_log import GoLog
 
 from amos.crypto import public_key
@@ -96,7 +97,7 @@ def test_settling_again_gives_the_bytes_that_were_published(folder: Folder) -> N
 
 def test_its_statements_verify(folder: Folder) -> None:
     keys = Keys(folder.public_key, public_key(PUBLISHER), public_key(OPERATOR), folder.trust.origin)
-    audit = Audit(Published(folder.public), keys)
+    audit = Audit(Published(audited(folder)), keys)
     statements = sorted((folder.public / "statements/2026-11").iterdir())
     amounts = [audit.check(path.read_bytes()).amount_micro for path in statements]
     assert len(amounts) == 3 and sum(amounts) == 10**9

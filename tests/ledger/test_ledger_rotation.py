@@ -11,6 +11,7 @@ from typing import Any
 import nacl.exceptions
 import nacl.signing
 import pytest
+from audited import audited
 from every_kind import NOON, rotate_operator
 from typer.testing import CliRunner
 
@@ -147,7 +148,7 @@ def test_closings_statements_and_proofs_follow_the_line(world: Any, tmp_path: Pa
     before = settle_period(
         world.folder, "2026-11", 10**9, "EUR"
     )  # the same again, after the key that closed it is gone
-    published = Published(world.folder.public)
+    published = Published(audited(world.folder))
     for pinned in world.folder.line.keys:
         keys = Keys(pinned, world.publisher.public, world.operator.public, ORIGIN)
         audit = Audit(published, keys)
@@ -175,7 +176,7 @@ def test_a_checkpoint_kept_from_before_is_one_of_ours(world: Any) -> None:
     played(world, 2)
     for pinned in world.folder.line.keys:
         audit = Audit(
-            Published(world.folder.public), Keys(pinned, world.publisher.public, world.operator.public, ORIGIN)
+            Published(audited(world.folder)), Keys(pinned, world.publisher.public, world.operator.public, ORIGIN)
         )
         audit.check_since(kept)
     with world.folder.open_store() as store:
@@ -318,7 +319,7 @@ def test_it_is_rebuilt_and_recovered_with_all_keys_and_with_the_last_alone(world
     assert scrub(folder) == []
     rebuild_folder(folder, NOON * 1000)
     assert scrub(folder) == []
-    mirror = Path(shutil.copytree(folder.public, tmp_path / "mirror"))
+    mirror = Path(shutil.copytree(audited(folder), tmp_path / "mirror"))
     bare = tmp_path / "bare"
     bare.mkdir()
     for name in ("ledger-2.key", "trust.json"):
@@ -343,7 +344,7 @@ def test_a_key_that_never_came_into_force_is_in_nobodys_way(world: Any, tmp_path
     keys = world.folder.line.keys
     world.folder.make_next_seed()
     world.ledger.close()
-    mirror = Path(shutil.copytree(world.folder.public, tmp_path / "mirror"))
+    mirror = Path(shutil.copytree(audited(world.folder), tmp_path / "mirror"))
     (world.path / "ledger.sqlite").write_bytes(b"rotten" * 1000)
     assert Folder(world.path).line.keys == keys
     rebuild_folder(Folder(world.path), NOON * 1000)
@@ -362,7 +363,7 @@ def test_recovery_wants_the_key_in_force(world: Any, tmp_path: Path) -> None:
     for name in ("ledger.key", "trust.json"):
         shutil.copy(world.path / name, bare / name)
     with pytest.raises(RecoveryFailed, match=world.folder.public_key.hex()):
-        recovery.recover(Folder(bare, recovered=True), [str(world.folder.public)])
+        recovery.recover(Folder(bare, recovered=True), [str(audited(world.folder))])
     shutil.copy(world.path / "ledger.sqlite", bare / "ledger.sqlite")
     with pytest.raises(KeyUnusable, match=world.folder.public_key.hex()):
         Folder(bare).open_store()

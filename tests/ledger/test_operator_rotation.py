@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from audited import audited
 from every_kind import NOON, rotate_operator
 from typer.testing import CliRunner
 
@@ -175,7 +176,7 @@ def test_it_is_replayed_rebuilt_and_recovered(world: Any, tmp_path: Path) -> Non
     assert scrub(world.folder) == []
     rebuild_folder(world.folder, NOON * 1000)
     assert scrub(world.folder) == []
-    mirror = shutil.copytree(world.folder.public, tmp_path / "mirror")
+    mirror = shutil.copytree(audited(world.folder), tmp_path / "mirror")
     bare = tmp_path / "bare"
     bare.mkdir()
     for name in ("ledger.key", "trust.json"):
@@ -195,7 +196,7 @@ def test_the_verifier_follows_the_line_from_any_of_its_keys(world: Any) -> None:
     second = world.device(2)
     world.take(second, second.seal())
     settled = settle_period(world.folder, "2026-11", 10**9, "EUR")
-    published = Published(world.folder.public)
+    published = Published(audited(world.folder))
     data = settled.statements["ada"].read_bytes()
     for pinned in (first, world.operator):
         keys = Keys(world.folder.public_key, world.publisher.public, pinned.public, ORIGIN)
@@ -231,7 +232,7 @@ def test_a_lying_ledger_is_found_by_verifier_and_scrub(world: Any, lie: str) -> 
     }[lie]
     append(world, entry)
     with pytest.raises(Difference, match=r"of the same line|number: expected 2|old_key: expected"):
-        Audit(Published(world.folder.public), keys).check(settled.statements["ada"].read_bytes())
+        Audit(Published(audited(world.folder)), keys).check(settled.statements["ada"].read_bytes())
     assert any(finding.where == "log" for finding in scrub(world.folder))
     world.ledger.close()
     with pytest.raises(NotRebuilt):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from audited import audited
 from go_log import GoLog
 from settled_world import World as SettledWorld
 from settled_world import play_november, unix_s
@@ -169,7 +170,7 @@ def test_a_forged_or_foreign_mirror_is_none(settled: SettledWorld, mirror: Path,
     play_november(other)
     folder = forget(settled)
     with pytest.raises(NoMirror, match="signature"):
-        recover(folder, [str(other.folder.public)])
+        recover(folder, [str(audited(other.folder))])
     with pytest.raises(NoMirror, match="expected checkpoint, found none"):
         recover(folder, [str(tmp_path)])
     tile = max((mirror / "tile" / "0" / "000.p").iterdir(), key=lambda path: int(path.name))

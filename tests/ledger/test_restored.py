@@ -12,6 +12,7 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
+from audited import audited
 from go_log import GoLog, GoRefuses
 from paho.mqtt.enums import CallbackAPIVersion
 from patience import wait_until
@@ -269,7 +270,7 @@ def test_a_command_that_signs_asks_mirrors_and_broker(world: Any, yesterday: Any
     world.take(device, segments[1])
     world.ledger.close()
     signed = head_of(world.folder)
-    mirror = Path(shutil.copytree(world.folder.public, world.path.parent / "mirror"))
+    mirror = Path(shutil.copytree(audited(world.folder), world.path.parent / "mirror"))
     folder = put_back(world.path, copy)
     at = Address("127.0.0.1", broker.port)
     ask_outside(folder, [], at)  # the broker retains nothing

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from audited import audited
 from every_kind import NOON
 
 from amos.protocol import answer
@@ -71,7 +72,7 @@ def test_a_changed_size_does_not_outlive_the_recovery(world: Any, tmp_path: Path
     with older.open_store() as store:
         assert Heads(older).take(store, of_another_size(appointment)) is Standing.AHEAD
     shutil.copy(world.path / "ledger-1.key", yesterday)
-    mirror = shutil.copytree(world.folder.public, tmp_path / "mirror")
+    mirror = shutil.copytree(audited(world.folder), tmp_path / "mirror")
     recovery.recover(Folder(yesterday), [str(mirror)])
     with Folder(yesterday).open_store() as store:
         Heads(Folder(yesterday)).check(store)
@@ -118,14 +119,14 @@ def test_a_mirror_from_before_the_rotation_gives_no_second_history(world: Any, t
     """Recovered from it, the old key would be in force again, over entries that the new one signed otherwise."""
     device = played(world)
     world.ledger.close()
-    old = shutil.copytree(world.folder.public, tmp_path / "old")
+    old = shutil.copytree(audited(world.folder), tmp_path / "old")
     rotate(world)
     world.take(device, device.seal())
     world.ledger.close()
     (world.path / "ledger.sqlite").write_bytes(b"rotten" * 1000)
     with pytest.raises(RecoveryFailed, match=world.folder.public_key.hex()):
         recovery.recover(Folder(world.path), [str(old)])
-    own = shutil.copytree(world.path / "public", tmp_path / "own")
+    own = shutil.copytree(world.path / "audit", tmp_path / "own")
     assert recovery.recover(Folder(world.path), [str(old), str(own)]).missing == 0
     assert Folder(world.path).line.keys == world.folder.line.keys
 
@@ -142,5 +143,5 @@ def test_a_thiefs_mirror_is_no_back_up(world: Any, tmp_path: Path) -> None:
     stolen.close()
     (world.path / "ledger.sqlite").write_bytes(b"rotten" * 1000)
     with pytest.raises(RecoveryFailed, match=r"rotation to the ledger.s key"):
-        recovery.recover(Folder(world.path), [str(thief / "public")])
+        recovery.recover(Folder(world.path), [str(audited(Folder(thief)))])
     assert (world.path / "ledger.sqlite").read_bytes().startswith(b"rotten")

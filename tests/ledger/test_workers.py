@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from audited import audited
 from databases import only_postgres
 
 from amos.protocol.answer import ACCEPTED, DUPLICATE, UNAVAILABLE
@@ -305,7 +306,7 @@ def test_a_ledger_is_recovered_from_what_is_published(world: Any, tmp_path: Path
     worker.take(messages[:8], NOON)
     world.ledger.tick()
     world.ledger.close()
-    mirror = shutil.copytree(world.folder.public, tmp_path / "mirror")
+    mirror = shutil.copytree(audited(world.folder), tmp_path / "mirror")
     with world.folder.open_store() as store:
         size = store.size()
     assert recover(world.folder, [str(mirror)]).entries == size

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from audited import audited
 from dask_process import DaskProcesses, Losing
 from typer.testing import CliRunner
 
@@ -21,21 +22,21 @@ from amos_tools.verify.published import Published
 NOVEMBER = ("2026-11", 1_000_000_000, "EUR")
 
 
-def audited(world: Any, runner: Any) -> Any:
-    return Audit(Published(world.folder.public), world.keys, runner).check(world.statement("ann").read_bytes())
+def verified(world: Any, runner: Any) -> Any:
+    return Audit(Published(audited(world.folder)), world.keys, runner).check(world.statement("ann").read_bytes())
 
 
 def test_with_two_workers_with_one_and_with_none(november: Any, dates: Any, tmp_path: Path) -> None:
     for minute in range(600):
         november.append(b"amos-batch/1 %d\n" % (dates(2026, 11, 20) + 60 * minute))
     settle_period(november.folder, *NOVEMBER)
-    alone = audited(november, InProcess())
+    alone = verified(november, InProcess())
     with DaskProcesses(tmp_path, 2) as dask, Cluster(dask.address, alone_s=1) as runner:
-        assert audited(november, runner) == alone
+        assert verified(november, runner) == alone
         losing = Losing(runner, 2, dask.workers[0])
-        assert audited(november, losing) == alone and losing.lost
+        assert verified(november, losing) == alone and losing.lost
         with pytest.raises(ClusterLost):
-            audited(november, Losing(runner, 2, dask.workers[1]))
+            verified(november, Losing(runner, 2, dask.workers[1]))
 
 
 def test_by_command(november: Any, tmp_path: Path) -> None:
@@ -62,13 +63,13 @@ def test_entries_that_change_between_the_readings_are_noticed(november: Any) -> 
             return super().pairs(work, batches)
 
     with pytest.raises(Difference, match="expected those that were read before, found others"):
-        audited(november, Changing())
+        verified(november, Changing())
 
 
 def test_leaf_hashes_are_found_again_in_tiles_that_have_their_root(november: Any) -> None:
     november.append(*(b"amos-batch/1 %d\n" % (60 * minute) for minute in range(700)))
     settle_period(november.folder, *NOVEMBER)
-    published = Published(november.folder.public)
+    published = Published(audited(november.folder))
     with november.folder.open_store() as store:
         size = store.size()
         kept = hashed.Hashed(published, size)

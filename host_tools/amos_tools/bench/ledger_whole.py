@@ -57,7 +57,7 @@ def _verify(fleet: Fleet, runner: Runner) -> object:
     folder = fleet.folder
     keys = Keys(folder.public_key, folder.trust.publisher_key, folder.trust.operator_key)
     statement = folder.public / "statements" / "2026-11" / "ada.json"
-    return Audit(Published(folder.public), keys, runner).check(statement.read_bytes())
+    return Audit(Published(folder.path / folder.trust.audit), keys, runner).check(statement.read_bytes())
 
 
 def _gains(works: dict[str, Work]) -> list[Figure]:
