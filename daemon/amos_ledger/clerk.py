@@ -59,7 +59,13 @@ def take(store: Store, readings: Sequence[Reading], received_unix_s: int) -> lis
     """Decide about each message in its turn, keep what the verdict says, then release held segments that it lets go
     on."""
     outcomes: list[Outcome] = []
-    for opened in open_all(readings, lambda reading: _key(store, reading), store.manifest, verify):
+    several = len(readings) > 1
+    if several:
+        store.foresight.devices(reading.device_id for reading in readings if reading.device_id is not None)
+    every = open_all(readings, lambda reading: _key(store, reading), store.manifest, verify)
+    if several:
+        store.foresight.usage(opened.usage for opened in every if opened.usage is not None)
+    for opened in every:
         outcome = _accept_ordinary(store, opened, received_unix_s)
         if outcome is None:
             outcome = _decide_and_keep(store, opened, received_unix_s)

@@ -99,6 +99,16 @@ class Anchors:
             return IssuedAnchor(True, epoch, epoch == current, boot, own_ms)
         return IssuedAnchor(False) if unix_ms >= max(since_ms, clock_ms - ANCHOR_DAYS * _DAY_MS) else None
 
+    def note_issued(self, device_id: bytes, unix_ms: int, epoch: int, boot: int | None, own_ms: int | None) -> None:
+        """Remember an anchor that is stored."""
+        current = self._database.remembered("epoch", self._current_epoch)
+        self._database.note(("anchor", device_id, unix_ms), IssuedAnchor(True, epoch, epoch == current, boot, own_ms))
+
+    def _current_epoch(self) -> int:
+        row = self._database.first("SELECT clock_epoch FROM ledger")
+        assert row is not None
+        return int(row[0])
+
     def forget(self, now_ms: int) -> None:
         """Judge no anchor from before this moment: some may have been signed that are not remembered."""
         sql = "UPDATE ledger SET anchors_since_ms = ? WHERE anchors_since_ms < ?"

@@ -31,11 +31,12 @@ from amos_ledger.store.sessions import Sessions
 LOCKED_AT_ONCE = 256
 """Devices that one statement locks: a batch is of no more."""
 
-_SEALED = "sequence, sha256, previous, boot, session, first_frame, end_frame, leaf_index, sounding"
+SEALED = "sequence, sha256, previous, boot, session, first_frame, end_frame, leaf_index, sounding"
 _INSERT_USAGE = f"INSERT INTO usage VALUES ({marks(22)})"
 _LEAF_COLUMN = 4
 """Of the table `usage`."""
 
+_DEVICE = "device_id, site, name, tier, voices, quarantine, retired_unix_s, first_enrolled_unix_s, counted_ms"
 _NO_SOUND = bytes(32)
 _HELD = "segment, site, message_sha256, received_unix_s"
 
@@ -66,19 +67,18 @@ class Chain:
         return self._database.remembered(("device", device_id), lambda: self._stored_device(device_id))
 
     def _stored_device(self, device_id: bytes) -> Device | None:
-        facts = "device_id, site, name, tier, voices, quarantine, retired_unix_s, first_enrolled_unix_s, counted_ms"
-        row = self._database.first(f"SELECT {facts} FROM device WHERE device_id = ?", (device_id,))
-        return Device(self._keys(device_id), *row) if row else None
+        row = self._database.first(f"SELECT {_DEVICE} FROM device WHERE device_id = ?", (device_id,))
+        return device_of(self.keys(device_id), row) if row else None
+
+    def device_rows(self, device_ids: Sequence[bytes]) -> list[Row]:
+        """What `device_of` takes, of those that are enrolled."""
+        sql = f"SELECT {_DEVICE} FROM device WHERE device_id IN ({marks(len(device_ids))})"
+        return self._database.rows(sql, device_ids)
 
     def keys(self, device_id: bytes) -> list[tuple[int, bytes]]:
         """(first sequence number, public key that signs from there on), in order; none of a device not enrolled."""
         sql = "SELECT first_sequence, public_key FROM device_key WHERE device_id = ? ORDER BY number"
         return [(first, bytes(public_key)) for first, public_key in self._database.first_rows(sql, (device_id,))]
-
-    def _keys(self, device_id: bytes) -> tuple[DeviceKey, ...]:
-        keys = self.keys(device_id)
-        ends = [*(first for first, _key in keys[1:]), None]
-        return tuple(DeviceKey(key_id(key), key, first, until) for (first, key), until in zip(keys, ends, strict=True))
 
     def enrolment(self, device_id: bytes) -> tuple[int, bytes] | None:
         """(Unix seconds, signed bytes) of the enrolment in force, or None."""
@@ -161,8 +161,8 @@ class Chain:
         last = self._last(device_id)
         if last is None or sequence > last.sequence:
             return last, None
-        before = f"SELECT {_SEALED} FROM usage WHERE device_id = ? AND sequence < ? ORDER BY sequence DESC LIMIT 1"
-        after = f"SELECT {_SEALED} FROM usage WHERE device_id = ? AND sequence > ? ORDER BY sequence LIMIT 1"
+        before = f"SELECT {SEALED} FROM usage WHERE device_id = ? AND sequence < ? ORDER BY sequence DESC LIMIT 1"
+        after = f"SELECT {SEALED} FROM usage WHERE device_id = ? AND sequence > ? ORDER BY sequence LIMIT 1"
         return tuple(  # type: ignore[return-value]
             Sealed(*row) if row else None
             for row in (self._database.one(sql, (device_id, sequence)) for sql in (before, after))
@@ -205,9 +205,13 @@ class Chain:
         return self._database.remembered(("last", device_id), lambda: self._stored_last(device_id))
 
     def _stored_last(self, device_id: bytes) -> Sealed | None:
-        sql = f"SELECT {_SEALED} FROM usage WHERE device_id = ? ORDER BY sequence DESC LIMIT 1"
+        sql = f"SELECT {SEALED} FROM usage WHERE device_id = ? ORDER BY sequence DESC LIMIT 1"
         row = self._database.first(sql, (device_id,))
         return Sealed(*row) if row else None
+
+    def note_last(self, device_id: bytes, row: Row | None) -> None:
+        """Remember the columns `SEALED` of that segment, None: the device has none."""
+        self._database.note(("last", device_id), Sealed(*row) if row else None)
 
     def _any_held(self, device_id: bytes) -> bool:
         sql = "SELECT 1 FROM held WHERE device_id = ? LIMIT 1"
@@ -409,3 +413,10 @@ class Chain:
         row = (*values, reading.site, reading.message_sha256)
         self._database.run(f"INSERT INTO evidence VALUES ({marks(10)}) ON CONFLICT DO NOTHING", row)
         return True
+
+
+def device_of(keys: Sequence[tuple[int, bytes]], row: Row) -> Device:
+    """The device of this row, with its keys as `Chain.keys` gives them."""
+    ends = [*(first for first, _key in keys[1:]), None]
+    own = (DeviceKey(key_id(key), key, first, until) for (first, key), until in zip(keys, ends, strict=True))
+    return Device(tuple(own), *row)

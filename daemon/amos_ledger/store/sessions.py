@@ -9,7 +9,7 @@ from amos_ledger.store.database import Database, greater, lesser, marks
 DELIVERED_MS_MAX = 1 << 40
 """35 years: so much of one segment is added at most, so that no sum leaves what a database holds."""
 
-_PLAY = "count(*), min(first_frame), min(start_ms), max(end_ms), sum(delivered_ms)"
+PLAY = "count(*), min(first_frame), min(start_ms), max(end_ms), sum(delivered_ms)"
 
 
 class Sessions:
@@ -60,7 +60,7 @@ class Sessions:
         return self._database.remembered((column, device_id, number), lambda: self._stored(column, device_id, number))
 
     def _stored(self, column: str, device_id: bytes, number: int) -> SessionPlay | None:
-        sql = f"SELECT {_PLAY} FROM session WHERE device_id = ? AND {column} = ?"
+        sql = f"SELECT {PLAY} FROM session WHERE device_id = ? AND {column} = ?"
         row = self._database.first(sql, (device_id, number))
         return SessionPlay(*row) if row and row[0] else None
 

@@ -26,6 +26,7 @@ from amos_ledger.store.comparison import Comparison
 from amos_ledger.store.database import Database
 from amos_ledger.store.documents import Documents
 from amos_ledger.store.entries import Log
+from amos_ledger.store.foresight import Foresight
 from amos_ledger.store.migration import MIGRATED_FROM, migrate
 from amos_ledger.store.place import StorePlace, place_of
 from amos_ledger.store.quarantines import Quarantines
@@ -51,6 +52,7 @@ class Store:
             raise
         self.log = Log(self._database)
         self.chain = Chain(self._database, self.log)
+        self.foresight = Foresight(self._database, self.chain)
         self.documents = Documents(self._database, self.log)
         self.quarantines = Quarantines(self._database, self.log)
         self.rotations = Rotations(self._database, self.log, self.origin)
