@@ -176,8 +176,10 @@ class World:
 
     def verify(self, payee: str = "ann", period: str = "2026-11", folder: Path | None = None) -> Verified:
         """Verify a statement against the audit folder, or a copy of it."""
-        copied = folder and folder / "statements" / period / f"{payee}.json"
-        data = (copied if copied and copied.is_file() else self.statement(payee, period)).read_bytes()
+        file = self.statement(payee, period)
+        if folder is not None and (folder / "statements").is_dir():
+            file = folder / "statements" / period / file.name
+        data = file.read_bytes()
         return Audit(Published(folder or self.folder.path / "audit"), self.keys).check(data)
 
     def copy(self, target: Path) -> Path:

@@ -94,7 +94,7 @@ def verdict(world: Any, note: bytes, tmp_path: Path) -> int:
         "--since",
         tmp_path / "since",
         "--published",
-        world.folder.public,
+        audited(world.folder),
         "--keys",
         tmp_path / "keys.json",
     ]

@@ -55,7 +55,7 @@ def test_a_month_closed_with_100_is_not_closed_again_with_1_on_yesterdays_folder
     assert settled.verify().amount_micro
     put_back(settled.path, yesterday)
     assert hear(Folder(settled.path), signed) == [Standing.AHEAD]
-    with pytest.raises(RolledBack, match="amos ledger recover"):
+    with pytest.raises(RolledBack, match="amos ledger status"):
         settle_period(Folder(settled.path), "2026-11", 1 * EURO, "EUR")
     assert not (settled.folder.public / "statements").exists()
     with settled.folder.open_store() as store:
@@ -76,7 +76,7 @@ def test_a_ledger_behind_answers_nothing_that_is_signed(world: Any, tmp_path: Pa
     put_back(world.path, yesterday)
     world.restart()
     assert world.ledger.hear([signed]) == [Standing.AHEAD]
-    assert world.ledger.behind and "recover" in str(world.ledger.trouble)
+    assert world.ledger.behind and "amos ledger status" in str(world.ledger.trouble)
     [answer] = world.take(device, second)
     assert answer.verdict == UNAVAILABLE and answer.receipt is None and "signed a tree of" in str(answer.detail)
     assert world.totals().accepted == 1 and before.receipt

@@ -134,6 +134,7 @@ def yesterday(world: Any, tmp_path: Path) -> tuple[Any, Path, list[bytes]]:
     segments = [device.seal() for _ in range(4)]
     world.take(device, segments[0])
     world.ledger.close()
+    audited(world.folder)
     copy = Path(shutil.copytree(world.path, tmp_path / "yesterday"))
     return device, copy, segments
 
@@ -162,7 +163,7 @@ def test_the_broker_keeps_the_head_and_the_ledger_asks_it_before_it_signs(
 
     wait_until(refused, "a refusal", 0.5)
     assert "signed a tree of" in client.answers(device)[-1].detail
-    wait_until(lambda: any("amos ledger recover" in line for line in running.lines), "a line about it")
+    wait_until(lambda: any("amos ledger status" in line for line in running.lines), "a line about it")
     assert client.of(topics.CHECKPOINT)[-1] == signed, "the lower head is not put over it"
     assert head_of(world.folder) == (copy / "public" / "checkpoint").read_bytes()
 
@@ -254,7 +255,7 @@ def test_what_no_mirror_has_is_given_up_and_comes_from_couriers(
     assert sha256(more).digest() == device.previous and not list(folder.ahead.iterdir())
 
     again = put_back(world.path, Path(shutil.copytree(world.path, world.path.parent / "copy")))
-    shutil.copytree(again.path / "audit", world.path.parent / "later")
+    shutil.copytree(audited(again), world.path.parent / "later")
     (again.path / "ledger.sqlite").unlink()
     whole = recover(Folder(world.path, recovered=True), [str(world.path.parent / "later")])
     assert whole.entries == opened(again, head_of(again)).size

@@ -110,7 +110,7 @@ def test_a_store_from_before_the_rotation_beside_what_was_published_after_it(wor
     with folder.open_store() as store, pytest.raises(RolledBack, match="put the newer store back"):
         registry.publish(folder, store)
     (folder.public / "checkpoint").unlink()
-    with pytest.raises(RolledBack, match="amos ledger recover"), checked_store(folder):
+    with pytest.raises(RolledBack, match="amos ledger status"), checked_store(folder):
         pass
 
 
@@ -123,6 +123,7 @@ def test_a_mirror_from_before_the_rotation_gives_no_second_history(world: Any, t
     rotate(world)
     world.take(device, device.seal())
     world.ledger.close()
+    audited(world.folder)
     (world.path / "ledger.sqlite").write_bytes(b"rotten" * 1000)
     with pytest.raises(RecoveryFailed, match=world.folder.public_key.hex()):
         recovery.recover(Folder(world.path), [str(old)])

@@ -57,7 +57,7 @@ def test_entries_that_change_between_the_readings_are_noticed(november: Any) -> 
     class Changing(InProcess):
         def pairs(self, work: Any, batches: Any) -> Any:
             if work is opened.open_entries:
-                bundle = next((november.folder.public / "tile" / "entries").rglob("000.p/*"))
+                bundle = next((november.folder.path / "audit/tile/entries").rglob("000.p/*"))
                 data = bundle.read_bytes()
                 bundle.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
             return super().pairs(work, batches)
@@ -80,7 +80,7 @@ def test_leaf_hashes_are_found_again_in_tiles_that_have_their_root(november: Any
             assert kept.leaf(leaf) == store.log.read(0, leaf)
         for part in (1, 255, 256, 257, 512, size - 1, size):
             assert kept.root(part) == store.root(part)
-    tile = november.folder.public / "tile" / "0" / "001"
+    tile = november.folder.path / "audit/tile/0/001"
     tile.write_bytes(bytes(32) + tile.read_bytes()[32:])
     kept = hashed.Hashed(published, size)
     with pytest.raises(Difference, match="hash of entry 256"):

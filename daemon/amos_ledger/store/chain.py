@@ -258,6 +258,8 @@ class Chain:
         for flag, frames in flags.items():
             self._database.later("INSERT INTO flag VALUES (?, ?, ?, ?)", (device_id, sequence, flag, frames))
         self.sessions.add(usage, played_frames)
+        if last is not None and sequence > last.sequence:
+            self._payloads.pop(last.sha256, None)  # the next segment of the device asks for this one
         self.keep_payload(sha256, usage)
 
     def move(self, usage: Usage, period: str, late: bool) -> None:
