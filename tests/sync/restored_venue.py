@@ -17,6 +17,7 @@ from ledger_check import Check, Seen
 from mosquitto_process import mosquitto_with
 from paho.mqtt.enums import CallbackAPIVersion
 from patience import wait_until
+from plain_tree import read_note
 from settled_world import OPERATOR, World
 from settled_world import Player as Sealer
 from sync_players import FakePlayer, PlayerThread
@@ -236,16 +237,32 @@ class Venue:
     def judge(self) -> None:
         """Everything that the world saw since `forget_seen` holds."""
         folder = Folder(self.path)
-        seen = Seen(sent=set(self.sealed.values()), checkpoints=set(self.heads))
+        seen = Seen(sent=set(self.sealed.values()))
         for answer in self.answers:
             if answer.receipt is not None and parse_receipt(answer.receipt).message.kid == folder.key_id:
                 seen.receipts.add((self.sealed[answer.device_id, answer.sequence], answer.receipt))
+        check = Check(self.path, folder.trust.origin, folder.public_key)
+        heads = set(self.heads)
+        for key in folder.line.keys:
+            check.key = key
+            signed = {note for note in heads if _signed(note, check)}
+            check.history(signed)
+            heads -= signed
+        assert not heads, "a tree head that no key of the ledger's signed"
         Check(self.path, folder.trust.origin, folder.public_key).all(seen)
 
     def forget_seen(self) -> None:
         """Receipts and heads so far are of a history that the operator gives up."""
         self.answers.clear()
         self.heads.clear()
+
+
+def _signed(note: bytes, check: Check) -> bool:
+    try:
+        read_note(note, check.origin, check.key)
+    except AssertionError:
+        return False
+    return True
 
 
 def month() -> str:
