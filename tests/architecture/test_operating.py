@@ -18,6 +18,7 @@ PAGE = (PROJECT / "host_tools" / "OPERATING.md").read_text()
 RATE_HZ = 44_100
 BARS_S = 4
 NEEDS = {
+    "a disk for back-ups",
     "an alert",
     "a broker",
     "a checkpoint kept",
