@@ -153,5 +153,5 @@ def follow_now(folder: Folder, store: Store) -> None:
 
 
 def _remove_older_bundles(folder: Folder) -> None:
-    """Bundles lay in the public folder in version 0.2; the audit folder has them all by then."""
+    """Bundles lay in the public folder in version 0.1; the audit folder has them all by then."""
     shutil.rmtree(folder.public / TILES / "entries", ignore_errors=True)
