@@ -30,6 +30,7 @@ from amos.protocol.rotation import (
 )
 from amos.protocol.signing import sign_receipt
 from amos_ledger import registry
+from amos_ledger.audit import follow_now
 from amos_ledger.errors import RotationRefused
 from amos_ledger.folder import ROTATION_NAME, Folder
 from amos_ledger.heads import checked_store
@@ -77,6 +78,7 @@ def rotate_ledger(
         registry.publish(folder, store)
         at("published")
         appointments(folder, store)
+        follow_now(folder, store)
     return rotation, fresh
 
 

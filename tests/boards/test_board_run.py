@@ -45,7 +45,7 @@ from amos.protocol.rotation import LEDGER, Rotation, appointment, sign_rotation
 from amos.protocol.segment import Usage
 from amos.protocol.signing import sign_receipt
 from amos.protocol.usage_reader import open_usage
-from amos_tools.bench.boot import board_words, plays_and_answers, write_player
+from amos_tools.bench.boot import SAID, board_words, plays_and_answers, write_player
 from amos_tools.bench.profile import make_profile_pack
 from amos_tools.boards import UNIX_MORE_BYTES, load_board
 from amos_tools.cli import app
@@ -249,7 +249,8 @@ def test_a_board_that_does_not_freeze_its_firmware_has_heap_enough(
     pack, _script = make_profile_pack(board, tmp_path, 4)
     directory = write_player(tmp_path, board, pack)
     heap = f"heapsize={board['memory.heap_bytes']}"
-    assert plays_and_answers([*micropython_armhf, "-X", heap, *board_words(board, directory)], directory, firmware)
+    words = [*micropython_armhf, "-X", heap, *board_words(board, directory)]
+    assert plays_and_answers(words, directory, firmware), (directory / SAID).read_text(errors="replace")[-2000:]
     assert sum(usage.delivered_frames for usage in segments(directory, board["storage.journal_bytes"])) >= 60 * RATE_HZ
 
 

@@ -115,5 +115,5 @@ def test_the_way_of_an_opt_out(tmp_path: Path) -> None:
 
     # 5. Her statement holds against what the ledger published.
     keys = Keys(folder.public_key, publisher, operator)
-    verified = Audit(Published(folder.public), keys).check(settled.statements["ada"].read_bytes())
+    verified = Audit(Published(folder.path / "audit"), keys).check(settled.statements["ada"].read_bytes())
     assert (verified.payee, verified.amount_micro) == ("ada", payouts["ada"])

@@ -27,6 +27,7 @@ ASK_EVERY_S = 0.25
 HEAP_LOW_KB, HEAP_HIGH_KB = 192, 640
 HELD_BLOCK_BYTES = 4096
 """PCM that waits for its count beside what the I2S ring holds (amos.edges.i2s_out)."""
+SAID = "said.txt"
 _WAV_HEADER_BYTES = 44
 _CODE = "import gc; import amos.__main__; gc.collect(); print(gc.mem_alloc() >> 10)"
 
@@ -136,14 +137,12 @@ def board_words(board: Board, directory: Path) -> list[str]:
 
 
 def plays_and_answers(command: list[str], directory: Path, firmware: Path) -> bool:
-    """Whether the player plays to its end, its status asked meanwhile."""
+    """Whether the player plays to its end, its status asked meanwhile; what it says is in `SAID` of its directory."""
     line = directory / "serial"
-    process = subprocess.Popen(
-        [*command, f"link=pty:{line}"],
-        env=board_environment(firmware),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with (directory / SAID).open("wb") as said:
+        process = subprocess.Popen(
+            [*command, f"link=pty:{line}"], env=board_environment(firmware), stdout=said, stderr=subprocess.STDOUT
+        )
     asking = threading.Thread(target=_ask, args=(process, f"serial:{line}"))
     asking.start()
     try:
