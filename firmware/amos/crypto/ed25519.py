@@ -82,14 +82,16 @@ def _add_entry(point: tuple, first: int, digits: int) -> tuple:
 
 
 def _multiply(scalar: int, point: tuple) -> tuple:
-    """`scalar` (not negative) times any point: odd multiples up to 15, and a digit in about six of the binary ones."""
+    """`scalar` (from 0 to below 2^255) times any point: odd multiples up to 15, and a digit in about six of the binary
+    ones."""
     twice = to_cached(double(point))
     odd = [point]
     for _ in range(7):
         odd.append(add_cached(odd[-1], twice))
     positive = [to_cached(multiple) for multiple in odd]
     negative = [to_cached(negate(multiple)) for multiple in odd]
-    digits = []
+    digits = bytearray(256)  # 16 more than each: a list of them wants 1 KB in one piece, which a full heap may not have
+    count = 0
     while scalar:
         digit = 0
         if scalar & 1:
@@ -97,10 +99,13 @@ def _multiply(scalar: int, point: tuple) -> tuple:
             if digit > 15:
                 digit -= 32
             scalar -= digit
-        digits.append(digit)
+        digits[count] = digit + 16
+        count += 1
         scalar >>= 1
     total = IDENTITY
-    for digit in reversed(digits):
+    while count:
+        count -= 1
+        digit = digits[count] - 16
         total = double(total)
         if digit > 0:
             total = add_cached(total, positive[digit >> 1])
