@@ -10,7 +10,7 @@ import hashlib
 from amos.protocol.errors import LocalError, ProofError
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 from amos.protocol.merkle import leaf_hash
-from amos.protocol.record import U8, U32, U63, Record
+from amos.protocol.record import U8, U32, U63, UNIX_S_MAX, Record
 
 PAID = 0
 FROZEN_LATE = 1
@@ -38,25 +38,41 @@ RUN_NUMBERS_MAX = 1 << 20
 
 RATE_HZ_MAX = 192_000
 
+BY_CLOCK = 0
+LATE = 1
+BY_RECEPTION = 2
+BY_ENROLMENT = 3
+ACCRUALS = ("by_clock", "late", "by_reception", "by_enrolment")
+"""Why play accrues to the period, by number: the player's clock says so; that says an earlier one which was closed; it
+says nothing that is believed, so the reception decided; or a time before the device's first enrolment, which did."""
+
 
 class Part(Record):
-    """Frames in play of one kind: `rights` is the serial of the catalogue whose splits hold, `standing` one of
-    `STANDINGS`."""
+    """Play of one kind. `rights` is the serial of the catalogue whose splits hold, `plays` how many placements began,
+    first and last the seconds in which rows of it began and ended, of those that are dated."""
 
     NAME = "part"
     FIELDS = (
         (1, "rights", "uint", U63),
         (2, "standing", "uint", len(STANDINGS) - 1),
-        (3, "tier", "uint", U8),
-        (4, "rate_hz", "uint", RATE_HZ_MAX),
-        (5, "frames", "uint", U63),
+        (3, "accrual", "uint", len(ACCRUALS) - 1),
+        (4, "tier", "uint", U8),
+        (5, "rate_hz", "uint", RATE_HZ_MAX),
+        (6, "frames", "uint", U63),
+        (7, "plays", "uint", U63),
+        (8, "first_unix_s", "uint?", UNIX_S_MAX),
+        (9, "last_unix_s", "uint?", UNIX_S_MAX),
     )
 
     rights: int
     standing: int
+    accrual: int
     tier: int
     rate_hz: int
     frames: int
+    plays: int
+    first_unix_s: "int | None"
+    last_unix_s: "int | None"
 
 
 class Cell(Record):
