@@ -139,12 +139,13 @@ def divide(
     played_s = played_unix_s(usage)
     if played_s is None or FAR_DATED in flags:
         return roll_up(usage, manifest), {}
-    named, lease_ends = history.named(usage.pack, manifest), _some_lease_ends(usage, manifest, played_s)
+    last_s = played_s + (usage.end_frame - usage.first_frame) // usage.rate_hz + 1
+    named, lease_ends = history.named(usage.pack, manifest), some_lease_ends(manifest, last_s)
     if not lease_ends and named.isdisjoint(usage.stems):
         return roll_up(usage, manifest), {}
     starts_s = _row_starts_s(usage, played_s)
     reasons = [
-        _reason(manifest, history, stem, int(at)) if lease_ends or stem in named else None
+        reason_of(manifest, history, stem, int(at)) if lease_ends or stem in named else None
         for stem, at in zip(usage.stems, starts_s, strict=True)
     ]
     paid: Rollup = {}
@@ -159,11 +160,10 @@ def divide(
     return paid, unpaid
 
 
-def _some_lease_ends(usage: Usage, manifest: Manifest, played_s: int) -> bool:
-    """Whether some row may be later than a lease; spares the look at each."""
-    ends_s = played_s + (usage.end_frame - usage.first_frame) // usage.rate_hz + 1
+def some_lease_ends(manifest: Manifest, last_s: int) -> bool:
+    """Whether some row that begins by then may be later than a lease; spares the look at each."""
     first_end_s = min(manifest.lease_end_unix_s, *(stem.lease_end_unix_s for stem in manifest.stems))
-    return ends_s >= first_end_s + GRACE_S
+    return last_s >= first_end_s + GRACE_S
 
 
 def _row_starts_s(usage: Usage, played_s: int) -> npt.NDArray[np.int64]:
@@ -171,7 +171,8 @@ def _row_starts_s(usage: Usage, played_s: int) -> npt.NDArray[np.int64]:
     return played_s + offsets // usage.rate_hz
 
 
-def _reason(manifest: Manifest, history: OptOutHistory, stem: int, unix_s: int) -> str | None:
+def reason_of(manifest: Manifest, history: OptOutHistory, stem: int, unix_s: int) -> str | None:
+    """Why a row earns nothing that began at that moment; None for one that does."""
     if unix_s >= manifest.lease_end_unix_s + GRACE_S:
         return POST_LEASE
     if unix_s >= manifest.stems[stem].lease_end_unix_s + GRACE_S:
