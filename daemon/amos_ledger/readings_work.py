@@ -63,9 +63,10 @@ class PlayedSums:
         """Put bytes aside, to be read in order of keys."""
         self._connection.execute("INSERT INTO kept VALUES (?, ?)", (key, value))
 
-    def kept(self) -> Iterator[tuple[bytes, bytes]]:
-        """What was put aside, by ascending key."""
-        yield from self._connection.execute("SELECT * FROM kept ORDER BY key")
+    def kept(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """What was put aside under keys that begin so, by ascending key."""
+        sql = "SELECT * FROM kept WHERE key >= ? AND key < ? ORDER BY key"
+        yield from self._connection.execute(sql, (prefix, prefix[:-1] + bytes([prefix[-1] + 1])))
 
     def _flush(self) -> None:
         rows = sorted((key, *played) for key, played in self._fresh.items())

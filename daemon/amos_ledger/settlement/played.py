@@ -4,7 +4,7 @@ A key is (stem, device, rights, standing, accrual, tier, rate), packed so that b
 """
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 _KEY = struct.Struct(">16s16sQBBBI")
@@ -64,12 +64,12 @@ class Sums(Protocol):
         """Put bytes aside, to be read in order of keys."""
         ...
 
-    def kept(self) -> Iterator[tuple[bytes, bytes]]:
-        """What was put aside, by ascending key."""
+    def kept(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """What was put aside under keys that begin so, by ascending key."""
         ...
 
 
-def _either(choose: "type[min] | type[max]", one: int | None, other: int | None) -> int | None:  # type: ignore[valid-type]
+def _either(choose: Callable[[int, int], int], one: int | None, other: int | None) -> int | None:
     if one is None or other is None:
         return other if one is None else one
     return choose(one, other)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from amos.protocol.cose import TYP_OPT_OUTS, parse_typed
+from amos.protocol.limits import OPT_OUTS_BYTES_MAX
 from amos.protocol.manifest import Manifest
 from amos.protocol.opt_outs import OptOuts
 from amos.protocol.segment import TIER_RENDERER, VERSION_WITHOUT_OUTPUT, Usage
@@ -121,6 +123,12 @@ class OptOutHistory:
     def _listed(self, stem_id: bytes, unix_s: int) -> bool:
         index = bisect_right(self._issued, unix_s) - 1
         return index >= 0 and stem_id in self._lists[index]
+
+
+def decode_opt_outs(data: bytes) -> OptOuts:
+    """What a list says that was verified when it was taken in."""
+    decoded: OptOuts = OptOuts.decode(parse_typed(data, TYP_OPT_OUTS, OPT_OUTS_BYTES_MAX).payload)
+    return decoded
 
 
 def divide(

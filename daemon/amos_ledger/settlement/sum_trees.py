@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from amos.protocol.readings import NO_ROWS, SUM_BYTES, split, sum_bytes, sum_leaf, sum_node
+from amos.protocol.readings import NO_ROWS, SUM_BYTES, split, sum_bytes, sum_node
 
 Node = tuple[bytes, int]
 """(hash, sum)."""
@@ -17,9 +17,9 @@ class SumRoot:
         self.count = 0
         self._peaks: list[Node] = []
 
-    def add(self, data: bytes, ticks: int) -> None:
-        """One more leaf, whose bytes say these ticks."""
-        node, count = sum_leaf(data, ticks), self.count
+    def add(self, leaf: Node) -> None:
+        """One more leaf."""
+        node, count = leaf, self.count
         while count & 1:
             node = sum_node(self._peaks.pop(), node)
             count >>= 1
@@ -44,9 +44,9 @@ class SumTree:
         self.count = 0
         self._levels: list[bytearray] = [bytearray()]
 
-    def add(self, data: bytes, ticks: int) -> None:
-        """One more leaf, whose bytes say these ticks."""
-        node, level, index = sum_leaf(data, ticks), 0, self.count
+    def add(self, leaf: Node) -> None:
+        """One more leaf."""
+        node, level, index = leaf, 0, self.count
         self._write(level, node)
         while index & 1:
             node = sum_node(self._read(level, index - 1), node)
