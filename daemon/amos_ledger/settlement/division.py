@@ -62,7 +62,7 @@ class Entries:
 
     def shares(self, place: npt.NDArray[np.int64]) -> Shares:
         """Everybody's, with payees by their `place`."""
-        payees = place[np.asarray(self._payees, np.int64)] if len(self._payees) else []
+        payees = place[np.asarray(self._payees, np.int64)]
         return shares_of(self._of, payees, self._ppm, len(place))
 
 
@@ -103,9 +103,7 @@ class Division:
         """What of the payee's stems earns nothing, in order of stem, rights and standing."""
         return self._shares(self._unpaid, self._told, payee, None)
 
-    def _add(
-        self, row: int, stem: StemRow, ticks_hz: int, rights: RightsHistory, numbers: dict[str, int]
-    ) -> None:
+    def _add(self, row: int, stem: StemRow, ticks_hz: int, rights: RightsHistory, numbers: dict[str, int]) -> None:
         for (serial, standing), parts in groupby(stem.parts, lambda part: (part.rights, part.standing)):
             entries = self._earning if standing in EARNING else self._unpaid
             ticks = sum(part.frames * (ticks_hz // part.rate_hz) for part in parts)
@@ -139,5 +137,3 @@ class Division:
                 )
             )
         return sorted(result, key=lambda share: (share.stem_id, share.rights, share.standing))
-
-

@@ -63,8 +63,7 @@ class Judge:
         `MessageError` for a row that its pack cannot have."""
         usage, manifest = taken.usage, taken.manifest
         check_pack(usage, manifest)
-        every = _columns(usage, None if FAR_DATED in taken.flags else played_unix_s(usage))
-        rows = _Rows(*(None if column is None else column[every.frames > 0] for column in every))
+        rows = _sounding(usage, None if FAR_DATED in taken.flags else played_unix_s(usage))
         if not len(rows.stems):
             return {}
         rights = self._rights_of_rows(taken, rows)
@@ -133,15 +132,17 @@ class _Rows(NamedTuple):
     last_s: Whole | None
 
 
-def _columns(usage: Usage, played_s: int | None) -> _Rows:
+def _sounding(usage: Usage, played_s: int | None) -> _Rows:
+    """The rows that have frames."""
     stems = np.frombuffer(usage.stems, dtype=np.uint16).astype(np.int64)
     frames = np.frombuffer(usage.frames, dtype=np.uint32).astype(np.int64)
     begins = (np.frombuffer(usage.flags, dtype=np.uint8) & FLAG_BEGIN) > 0
+    some = frames > 0
     if played_s is None:
-        return _Rows(stems, frames, begins, None, None)
+        return _Rows(stems[some], frames[some], begins[some], None, None)
     offsets = np.cumsum(np.frombuffer(usage.starts, dtype=np.uint32).astype(np.int64))
     first_s, last_s = (played_s + frame // usage.rate_hz for frame in (offsets, offsets + frames))
-    return _Rows(stems, frames, begins, first_s, last_s)
+    return _Rows(stems[some], frames[some], begins[some], first_s[some], last_s[some])
 
 
 def _summed(taken: Taken, kinds: Whole, rows: _Rows) -> dict[bytes, Played]:

@@ -85,7 +85,8 @@ def _cells(items: Iterable[tuple[bytes, Played]], ticks_hz: int) -> Iterator[tup
 
 def _keep_stem(sums: Sums, stem_id: bytes, cells: Iterable[Cell], ticks_hz: int, rights: RightsHistory) -> None:
     """Put the stem's row aside, and each of its cells for the row of its device."""
-    tree, whole = SumRoot(), {}
+    tree = SumRoot()
+    whole: dict[Kind, Played] = {}
     for cell in cells:
         leaf = sum_leaf(cell.encode(), int.from_bytes(cell.ticks, "big"))
         tree.add(leaf)
@@ -96,14 +97,14 @@ def _keep_stem(sums: Sums, stem_id: bytes, cells: Iterable[Cell], ticks_hz: int,
     parts = [_part(kind, whole[kind]) for kind in sorted(whole)]
     lead = lead_of(rights, stem_id, parts[0].rights)
     root, ticks = tree.root
-    row = StemRow(
-        stem_id=stem_id, lead=lead, ticks=sum_bytes(ticks), parts=parts, cells=tree.count, cells_root=root
-    )
+    row = StemRow(stem_id=stem_id, lead=lead, ticks=sum_bytes(ticks), parts=parts, cells=tree.count, cells_root=root)
     sums.keep(_OF_STEM + lead.encode() + b"\0" + stem_id, row.encode())
 
 
 def _device_row(device_id: bytes, sequences: Iterable[int], cells: Iterable[Node]) -> DeviceRow:
-    tree, runs, numbers, at = SumRoot(), [], [], 0
+    tree, at = SumRoot(), 0
+    runs: list[tuple[int, int]] = []
+    numbers: list[int] = []
     for sequence in sequences:
         add_to_runs(runs, sequence)
     for first, count in runs:
@@ -112,9 +113,7 @@ def _device_row(device_id: bytes, sequences: Iterable[int], cells: Iterable[Node
     for node in cells:
         tree.add(node)
     root, ticks = tree.root
-    return DeviceRow(
-        device_id=device_id, sequences=numbers, ticks=sum_bytes(ticks), cells=tree.count, cells_root=root
-    )
+    return DeviceRow(device_id=device_id, sequences=numbers, ticks=sum_bytes(ticks), cells=tree.count, cells_root=root)
 
 
 def lead_of(rights: RightsHistory, stem_id: bytes, serial: int) -> str:

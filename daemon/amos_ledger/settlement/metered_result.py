@@ -38,7 +38,7 @@ class MeterTerms:
 
     previous      leaf index of the closing before, None for the first
     closed        periods closed so far and the leaf index of each closing
-    catalogues    signed catalogues in the log's order, each with the Unix seconds since when it is known, None: from ever
+    catalogues    signed catalogues in the log's order, each with the second since when it is known, None: ever
     opt_outs      the opt-out lists, bytes
     revoked       device id → leaf index of the first revocation of its key
     first_batch_s Unix seconds of the log's first batch entry; it dates what no reception does
@@ -137,7 +137,8 @@ class MeteredResult:
         found: dict[int, Fraction] = {}
         for row in self.meter.rows():
             for part in row.parts:
-                found[part.standing] = found.get(part.standing, Fraction(0)) + Fraction(part.frames * 1000, part.rate_hz)
+                part_ms = Fraction(part.frames * 1000, part.rate_hz)
+                found[part.standing] = found.get(part.standing, Fraction(0)) + part_ms
         return found
 
 
@@ -158,7 +159,8 @@ def work_out_readings(
     closings = sorted((index, period) for period, index in terms.closed.items())
     indexes = [index for index, _period in closings]
     before = [frozenset(period for _index, period in closings[:count]) for count in range(len(closings) + 1)]
-    counts, rates_hz = Counts(), set()
+    counts = Counts()
+    rates_hz: set[int] = set()
     for settled in segments:
         usage = settled.usage
         manifest = manifest_of(usage.pack)

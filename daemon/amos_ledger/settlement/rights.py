@@ -12,8 +12,8 @@ Split = tuple[tuple[str, int], ...]
 
 
 class RightsHistory:
-    """The catalogues that came into force, given in the log's order as (since when, what it says, its bytes); None: from
-    ever. The splits of a stem are kept once for each time that they changed.
+    """The catalogues that came into force, given in the log's order as (since when, what it says, its bytes); None:
+    from ever. The splits of a stem are kept once for each time that they changed.
 
     newest    bytes of the last one that came into force
     instants  seconds in which the splits of any stem changed

@@ -31,7 +31,11 @@ from amos_ledger.settlement.standing import (
     UnpaidRollup,
 )
 
-FORMATS = {VERSION_ALL_PAID: "amos-statement/1", VERSION_REVOKED_PAID: "amos-statement/2", VERSION_LISTED: "amos-statement/3"}
+FORMATS = {
+    VERSION_ALL_PAID: "amos-statement/1",
+    VERSION_REVOKED_PAID: "amos-statement/2",
+    VERSION_LISTED: "amos-statement/3",
+}
 """By the version of the closing. The first knew no play that earns nothing; for the fourth see
 `metered_statement.py`."""
 

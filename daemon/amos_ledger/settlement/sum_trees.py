@@ -1,4 +1,4 @@
-"""Merkle sum trees over cells and rows (SPEC section 12): roots while they come, proofs of those that are kept. Pure."""
+"""Merkle sum trees over cells and rows (SPEC section 12): roots as they come, proofs of those that are kept. Pure."""
 
 from collections.abc import Iterator, Sequence
 
