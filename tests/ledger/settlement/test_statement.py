@@ -12,7 +12,7 @@ from amos.protocol.errors import CoseError, LocalError, MessageError, SignatureE
 from amos.protocol.ledger_limits import CLOSING_BYTES_MAX
 from amos.protocol.merkle import leaf_hash, root_from_path
 from amos_ledger.settlement.statement import core_bytes, file_bytes, fraction_text
-from amos_ledger.settlement.statements_tree import StatementsTree
+from amos_ledger.settlement.statements_tree import statements_tree
 from amos_tools.verify.tree import root_of
 
 SEED = b"l" * 32
@@ -112,7 +112,7 @@ def test_the_most_ranges_fit_an_entry_and_more_are_refused() -> None:
 
 @given(st.lists(st.binary(max_size=8), max_size=40))
 def test_the_tree_of_statements_is_rfc_9162s(cores: list[bytes]) -> None:
-    tree = StatementsTree(cores)
+    tree = statements_tree(cores)
     assert tree.root == root_of([leaf_hash(core) for core in cores])
     for index, core in enumerate(cores):
         assert root_from_path(leaf_hash(core), index, len(cores), tree.path(index)) == tree.root
