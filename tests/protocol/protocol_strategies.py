@@ -60,6 +60,8 @@ def a_field(kind: str, bound: Any) -> st.SearchStrategy[Any]:
         return st.text(SLUG_LETTERS, min_size=1, max_size=bound)
     if kind == "records":
         return st.lists(record_examples(bound[0].NAME), max_size=min(bound[1], 3))
+    if kind == "uints":
+        return st.lists(st.integers(0, bound[0]), max_size=LENGTH)
     return st.lists(st.integers(*ITEMS[kind]), max_size=LENGTH).map(lambda items: array(kind, items))
 
 
