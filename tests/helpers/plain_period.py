@@ -210,9 +210,14 @@ class PlainPeriod:
         return canonical(body), ticks
 
     def _make_rows(self) -> None:
+        by_device: dict[bytes, list[bytes]] = {}
+        by_stem: dict[bytes, list[bytes]] = {}
+        for device, stem in self.cells:
+            by_device.setdefault(device, []).append(stem)
+            by_stem.setdefault(stem, []).append(device)
         self.device_trees, self.device_rows = {}, {}
         for device, sequences in sorted(self.sequences.items()):
-            stems = sorted(stem for owner, stem in self.cells if owner == device)
+            stems = sorted(by_device.get(device, []))
             tree = sum_tree([self._cell(device, stem) for stem in stems])
             self.device_trees[device] = stems, tree
             root, ticks = tree.root
@@ -220,8 +225,8 @@ class PlainPeriod:
             self.device_rows[device] = canonical(row), ticks
         self.stem_trees, rows = {}, []
         self.parts: dict[bytes, list[Part]] = {}
-        for stem in sorted({stem for _device, stem in self.cells}):
-            devices = sorted(device for device, played in self.cells if played == stem)
+        for stem in sorted(by_stem):
+            devices = sorted(by_stem[stem])
             tree = sum_tree([self._cell(device, stem) for device in devices])
             self.stem_trees[stem] = devices, tree
             parts = self.parts[stem] = added(part for device in devices for part in self.cells[device, stem])
@@ -238,12 +243,10 @@ class PlainPeriod:
 
     def _lines(self, payee: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[int]]:
         lines, unpaid, weights = [], [], []
-        for stem in sorted(self.parts):
-            for rights, standing in sorted({part[:2] for part in self.parts[stem]}):
+        for stem, rights in sorted(self.shared[payee]):
+            for standing in sorted({part[1] for part in self.parts[stem] if part[0] == rights}):
                 ppm = dict(self.splits[stem, rights]).get(payee, 0)
                 parts = [part for part in self.parts[stem] if part[:2] == (rights, standing)]
-                if not ppm:
-                    continue
                 line = self._line(stem, rights, ppm, parts)
                 if standing < 2:
                     lines.append(line | {"account": ["payable", "frozen_late"][standing]})
@@ -268,9 +271,12 @@ class PlainPeriod:
         }
 
     def _cores(self) -> dict[str, dict[str, Any]]:
-        shares = {payee for shares in self.splits.values() for payee, ppm in shares if ppm}
-        made = {payee: self._lines(payee) for payee in sorted(shares)}
-        made = {payee: found for payee, found in made.items() if found[0] or found[1]}
+        self.shared: dict[str, set[tuple[bytes, int]]] = {}
+        for stem, parts in self.parts.items():
+            for rights in {part[0] for part in parts}:
+                for payee in [payee for payee, ppm in self.splits[stem, rights] if ppm]:
+                    self.shared.setdefault(payee, set()).add((stem, rights))
+        made = {payee: self._lines(payee) for payee in sorted(self.shared)}
         lots = [sha256(f"{self.period}\0{payee}\0".encode()).digest() for payee in made]
         amounts = largest_remainder(self.income, [sum(weights) for _, _, weights in made.values()], lots)
         pool = self._pool(len(made))
@@ -331,7 +337,7 @@ class PlainPeriod:
         self.closing = sign1(seed, "amos-statement+cose", canonical(closing))
         self.log = [*log, self.closing, *self.after]
         self.tree = log_tree(self.log)
-        self.checkpoint = self._note(seed)
+        self.checkpoint = self.note(seed)
 
     def _rotation(self, old: bytes, new: bytes, number: int) -> bytes:
         old_key, new_key = (bytes(SigningKey(seed).verify_key) for seed in (old, new))
@@ -340,7 +346,8 @@ class PlainPeriod:
         body = {1: 1, 2: 2, 3: self.origin, 4: number, 5: old_key, 6: new_key, 7: 1_764_000_000, 9: possession}
         return sign1(old, "amos-rotation+cose", canonical(body))
 
-    def _note(self, seed: bytes) -> str:
+    def note(self, seed: bytes) -> str:
+        """The signed tree head over the log."""
         body = f"{self.origin}\n{len(self.log)}\n{b64(self.tree.root)}\n"
         signer = SigningKey(seed)
         hint = sha256(self.origin.encode() + b"\n\1" + bytes(signer.verify_key)).digest()[:4]

@@ -1,9 +1,11 @@
 """The light check of a reading proof: a segment that somebody holds was counted, once (SPEC section 12).
 
 What it proves: this very segment is an entry of the ledger's log before the closing; its number is in one run of its
-device's row; the row, and the cells and stem rows that are shown, are those that the closing commits to. So the device's
-play of these stems is in the stems' rows. What it cannot see: whether the device is enrolled and its signature good, and
-which of the cell's frames are this segment's; `--full` on any statement of the period recomputes both.
+device's row; the row, and the cells and stem rows that are shown, are those that the closing commits to. So the
+device's play of these stems is in the stems' rows.
+
+What it cannot see: whether the device is enrolled and its signature good, and which of the cell's frames are this
+segment's; `--full` on any statement of the period recomputes both.
 """
 
 from dataclasses import dataclass
