@@ -29,6 +29,7 @@ from amos.protocol.loss import Loss
 from amos.protocol.manifest import CODECS, ROLES, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts
 from amos.protocol.quarantine import Ruling
+from amos.protocol.readings import ACCRUALS, STANDINGS, Cell, DeviceRow, Part, StemRow
 from amos.protocol.record import U8, U16, U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
 from amos.protocol.revocation import Revocation
 from amos.protocol.rotation import Rotation
@@ -60,6 +61,10 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "opt-outs": (OptOuts, "opt-outs"),
     "anchor": (Anchor, "anchor"),
     "closing": (Closing, "closing"),
+    "part": (Part, "part"),
+    "cell": (Cell, "cell"),
+    "device-row": (DeviceRow, "device-row"),
+    "stem-row": (StemRow, "stem-row"),
     "revocation": (Revocation, "revocation"),
     "forgone": (Forgone, "forgone"),
     "loss": (Loss, "loss"),
@@ -161,6 +166,10 @@ def size_rows() -> Iterator[Row]:
             yield name.removesuffix("_BYTES_MAX").lower().replace("_", " "), f"{sizes[name]:,}"
 
 
+def indexed(names: tuple[str, ...]) -> Callable[[], Iterator[Row]]:
+    return lambda: ((str(number), name.replace("_", " ")) for number, name in enumerate(names))
+
+
 def numbered(names: tuple[str, ...]) -> Callable[[], Iterator[Row]]:
     return lambda: ((str(number), name) for number, name in enumerate(names) if name)
 
@@ -181,6 +190,8 @@ TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "clocks": numbered(tuple(CLOCK_LETTERS)),
     "roles": numbered(ROLES),
     "codecs": numbered(CODECS),
+    "standings": indexed(STANDINGS),
+    "accruals": indexed(ACCRUALS),
     "parties": party_rows,
     "sizes": size_rows,
 }

@@ -18,7 +18,7 @@ VERSION_ALL_PAID = 1
 VERSION_REVOKED_PAID = 2
 """Written by ledgers that paid what nobody can date of a key that was revoked."""
 VERSION_LISTED = 3
-"""The last that lists the leaves that it settles, and that pays by the newest catalogue alone. Readers take all four."""
+"""The last that lists the leaves that it settles, and pays by the newest catalogue alone. Readers take all four."""
 
 COMMUNAL = "communal"
 """The pool of all devices together."""

@@ -172,11 +172,11 @@ def _data(settled: Settled, files: dict[str, Path]) -> dict[str, object]:
         "pool_micro": closing.pool_micro,
         "carry_out_micro": closing.carry_out_micro,
         "closing_index": settled.closed.leaf_index,
-        "segments": result.whole.segments,
-        "play_ms": f"{result.settlement.play_ms.numerator}/{result.settlement.play_ms.denominator}",
+        "segments": result.segments,
+        "play_ms": f"{result.play_ms.numerator}/{result.play_ms.denominator}",
         "payees": [
-            {"payee": payout.payee, "amount_micro": payout.amount_micro, "statement": str(files[payout.payee])}
-            for payout in result.settlement.payouts
+            {"payee": payee, "amount_micro": amount_micro, "statement": str(files[payee])}
+            for payee, amount_micro in zip(result.payees, result.amounts, strict=True)
         ],
     }
 
@@ -186,11 +186,12 @@ def _print(settled: Settled, folder: Folder) -> None:
     closing = result.closing
     carried = decimal(closing.carry_out_micro)
     title = f"Payout of {closing.period}"
-    print_table(payout_table(result.cores, title, closing.currency, carried, decimal(closing.pool_micro)))
-    rate = result.settlement.rate
+    cores = [result.core(number) for number in range(len(result.payees))]
+    print_table(payout_table(cores, title, closing.currency, carried, decimal(closing.pool_micro)))
+    rate = result.rate
     print(
         f"  income {decimal(closing.income_micro)} and carry {decimal(closing.carry_in_micro)} {closing.currency},"
-        f" by {result.whole.segments} segments of {len(result.whole.devices)} devices"
+        f" by {result.segments} segments of {result.devices} devices"
     )
     print(f"  rate {rate.numerator}/{rate.denominator} micro-units per millisecond")
     print("  credited is exact and is what is owed, to the millionth; minor units are what a bank can move")
