@@ -82,15 +82,15 @@ class Accounts:
             self.incomes[moved.period] = self.incomes.get(moved.period, 0) + moved.amount_micro
 
     def check(self, moved: Transfer) -> None:
-        """Raise `AccountOverdrawn` for a transfer of more than there is. Who was credited too much may come to owe; what
-        comes from outside has no bound."""
+        """Raise `AccountOverdrawn` for a transfer of more than there is. Who was credited too much may come to owe;
+        what comes from outside has no bound."""
         owing = moved.kind in (CORRECTION, REFUND) and moved.debit.startswith(PAYEE)
         there = self.balances[moved.debit]
         if not owing and not moved.debit.startswith(SOURCE) and there < moved.amount_micro:
             raise AccountOverdrawn(f"{moved.debit}: expected at most {there} micro-units, found {moved.amount_micro}")
 
     def close(self, closing: Closing, earned: Iterable[Earned]) -> None:
-        """What the closing divides: the incomes of its period, or the one that it states itself, and what was carried."""
+        """What the closing divides: the incomes of its period, or the one that it states, and what was carried."""
         logged = self.incomes.pop(closing.period, None)
         if logged is None:
             self.balances[SOURCE + "other"] -= closing.income_micro
