@@ -254,7 +254,7 @@ RULES = (
     rule(
         "amos_ledger.store.migration",
         *("amos_ledger.store", "amos_ledger.records", "amos_ledger.intake.placements"),
-        *("amos_ledger.log", "amos.protocol"),
+        *("amos_ledger.settlement.periods", "amos_ledger.settlement.rollup", "amos_ledger.log", "amos.protocol"),
     ),
     rule(
         "amos_ledger.store",
