@@ -4,13 +4,13 @@ Each step rests only on what the steps before have established; the first that f
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from amos.crypto import verify
-from amos.protocol.catalogue import open_catalogue
-from amos.protocol.closing import Closing, open_closing
+from amos.protocol.catalogue import Catalogue, open_catalogue
+from amos.protocol.closing import VERSION_LISTED, Closing, open_closing
 from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, CHECKPOINT_BYTES_MAX, CLOSING_BYTES_MAX
 from amos.protocol.limits import MANIFEST_BYTES_MAX
@@ -22,13 +22,17 @@ from amos_tools.verify.errors import Difference, VerifyError, same
 from amos_tools.verify.forgone import given_up_in
 from amos_tools.verify.hashed import Hashed
 from amos_tools.verify.keys import Keys
+from amos_tools.verify.light import LightVerified, check_statement, first_difference, speaks_for_itself
 from amos_tools.verify.lines import LineReader, Lines
-from amos_tools.verify.log import Log, walk
+from amos_tools.verify.log import Before, Log, Reading, walk
+from amos_tools.verify.metered import Metered
 from amos_tools.verify.note import Checkpoint, Note, check_note, read_note
-from amos_tools.verify.opened import Said, batches, key_table, read_log, survey
+from amos_tools.verify.opened import Said, Surveyed, batches, key_table, read_log, survey
 from amos_tools.verify.published import Published
 from amos_tools.verify.reader import PathTo, Statement, read_statement
+from amos_tools.verify.readings import Readings
 from amos_tools.verify.recompute import Period, cores
+from amos_tools.verify.rights import Rights
 from amos_tools.verify.tree import read_entries, root_of
 
 USAGE_PROOFS_MAX = 256
@@ -71,6 +75,9 @@ class Audit:
         self._leaves = Hashed(published, note.says.size)
         self._named: dict[bytes, bytes] = {}
         self._opt_outs: list[tuple[int, OptOuts]] = []
+        self._catalogues: list[tuple[int, float, bytes]] = []
+        self._listed: list[tuple[int, Closing]] = []
+        self._first_batch_s: int | None = None
         self._checkpoint, self._lines = self._read_first(note)
         tiles = self._leaves.check_above()
         same("root of the published entries", self._checkpoint.root, self._leaves.root(self._checkpoint.size))
@@ -80,6 +87,7 @@ class Audit:
             *self._lines.said(),
         )
         self._periods: dict[bytes, PeriodFacts] = {}
+        self._metered_periods: dict[bytes, tuple[Metered, tuple[str, ...]]] = {}
 
     def _read_first(self, note: Note) -> tuple[Checkpoint, Lines]:
         """The first reading of all entries: the published checkpoint, verified, and the lines of keys that they tell
@@ -92,8 +100,11 @@ class Audit:
         reader = LineReader(note.says.origin, self._keys)
         try:
             # Here and on no cluster: to send an entry takes longer than to hash it.
+            received_s = None
             for found in map(survey, batches(read_entries(self._published, note.says.size), {})):
                 self._leaves.add(found.hashes)
+                self._note_period_facts(found, received_s)
+                received_s = found.batches[-1] if found.batches else received_s
                 self._named.update(key_table(found.keys))
                 self._opt_outs += found.opt_outs
                 for index, entry in found.rotations:
@@ -104,6 +115,15 @@ class Audit:
             if refused is not None and not reader.followed:
                 raise refused from None
             raise
+
+    def _note_period_facts(self, found: Surveyed, received_s: int | None) -> None:
+        """What closings of version 4 rest on; `received_s`: what the last batch entry before this bundle says."""
+        for leaf, sha256, known_s in found.catalogues:
+            since_s = received_s if known_s is None else known_s
+            self._catalogues.append((leaf, float("-inf") if since_s is None else since_s, sha256))
+        self._listed += [(leaf, closing) for leaf, closing in found.closings if closing.version <= VERSION_LISTED]
+        if found.batches and self._first_batch_s is None:
+            self._first_batch_s = found.batches[0]
 
     def _entries(self) -> Iterator[bytes]:
         return read_entries(self._published, self._checkpoint.size)
@@ -124,6 +144,8 @@ class Audit:
 
     def check(self, data: bytes) -> Verified:
         """Verify one statement's file."""
+        if speaks_for_itself(data):
+            return self._check_metered(data)
         statement = read_statement(data)
         then = self._check_proved(statement)
         facts = self._period(statement)
@@ -144,6 +166,71 @@ class Audit:
             f"this statement in the closing's root; {_counted(count, 'inclusion path')} of its segments",
         )
         return Verified(payee, facts.closing.period, facts.closing.currency, amount, checked)
+
+    def _check_metered(self, data: bytes) -> Verified:
+        """A statement of version 4: by itself first, and then against the period recomputed."""
+        said = check_statement(data, self._lines.ledger.keys[0], self._checkpoint.origin)
+        self._open_earlier("proof.checkpoint", said.checkpoint.encode(errors="replace"))
+        leaf = self._leaves.leaf(said.closing_index)
+        same("proof.closing.entry, leaf hash", leaf, leaf_hash(said.closing_entry))
+        metered, checked = self._metered(said)
+        for name, value in metered.closing.items():
+            if not name.endswith("_root"):
+                same(f"closing.{name}", value, said.closing[name])
+        for number, (index, row) in enumerate(said.rows.items()):
+            label = f"proof.stems.rows[{number}]"
+            first_difference(f"{label}.row", metered.row(row["stem_id"]), row)
+            same(f"{label}.index", metered.index_of(row["stem_id"]), index)
+        if said.payee not in metered.amounts:
+            raise Difference("core.payee", f"one of {', '.join(metered.payees)}", said.payee)
+        first_difference("core", metered.core(said.payee), said.core)
+        same("proof.statement.index", metered.payees.index(said.payee), said.place)
+        for name in ("stems_root", "devices_root", "statements_root"):
+            same(f"closing.{name}", metered.closing[name], said.closing[name])
+        figures = f"every figure of this statement, {_counted(len(said.core['lines']), 'line')}, recomputed"
+        return Verified(
+            *(said.payee, said.period, said.currency, said.amount_micro), (*self._checked, *checked, figures)
+        )
+
+    def _metered(self, said: LightVerified) -> tuple[Metered, tuple[str, ...]]:
+        if said.closing_entry not in self._metered_periods:
+            index = said.closing_index
+            try:
+                closing = open_closing(said.closing_entry, self._lines.ledger.at(index), verify)
+            except ProtocolError as error:
+                raise Difference("proof.closing.entry", "a closing by the pinned ledger key", error) from None
+            self._metered_periods[said.closing_entry] = self._read_metered(closing, index, said.closing_entry)
+        return self._metered_periods[said.closing_entry]
+
+    def _read_metered(self, closing: Closing, index: int, entry: bytes) -> tuple[Metered, tuple[str, ...]]:
+        self._check_published(closing, index, entry)
+        named = [(since_s, self._catalogue(sha256)) for leaf, since_s, sha256 in self._catalogues if leaf < index]
+        manifests = _Manifests(self._published, self._keys.publisher)
+        lists = [item for at, item in self._opt_outs if at < index]
+        readings = Readings(Rights(named), manifests.of, lists)
+        log = self._walk(index, closing, readings.take)
+        same("opt-out lists before the closing", len(log.opt_outs), len(lists))
+        names = ("period", "currency", "income_micro", "carry_in_micro", "pool_micro", "catalogue_sha256")
+        metered = Metered(readings, {name: getattr(closing, name) for name in names})
+        return metered, (*_said(log, readings.segments, closing, index), manifests.said())
+
+    def _catalogue(self, sha256: bytes) -> Catalogue:
+        data = self._published.read_hashed("catalogues", sha256, CATALOGUE_BYTES_MAX)
+        try:
+            return open_catalogue(data, self._keys.publisher, verify)
+        except ProtocolError as error:
+            raise Difference("catalogue", "one by the pinned publisher key", error) from None
+
+    def _walk(self, index: int, closing: Closing, take: Callable[[Reading], None]) -> Log:
+        before = Before(self._first_batch_s, tuple(self._listed))
+        return walk(
+            *(self._read(), self._checkpoint.origin, index, closing, self._keys.publisher, self._lines, take, before)
+        )
+
+    def _check_published(self, closing: Closing, index: int, entry: bytes) -> None:
+        name = f"closings/{closing.period}.cose"
+        if self._published.read(name, CLOSING_BYTES_MAX) != entry:
+            raise Difference(name, f"entry {index} of the log", "other bytes")
 
     def _check_proved(self, statement: Statement) -> Checkpoint:
         """The statement's own checkpoint is of this log, at this size or before, and covers its closing."""
@@ -180,20 +267,12 @@ class Audit:
         return self._periods[entry]
 
     def _recompute(self, closing: Closing, index: int, entry: bytes) -> PeriodFacts:
-        name = f"closings/{closing.period}.cose"
-        if self._published.read(name, CLOSING_BYTES_MAX) != entry:
-            raise Difference(name, f"entry {index} of the log", "other bytes")
-        catalogue_bytes = self._published.read_hashed("catalogues", closing.catalogue_sha256, CATALOGUE_BYTES_MAX)
-        try:
-            catalogue = open_catalogue(catalogue_bytes, self._keys.publisher, verify)
-        except ProtocolError as error:
-            raise Difference("catalogue", "one by the pinned publisher key", error) from None
+        self._check_published(closing, index, entry)
+        catalogue = self._catalogue(closing.catalogue_sha256)
         manifests = _Manifests(self._published, self._keys.publisher)
         lists = [item for at, item in self._opt_outs if at < index]
         period = Period(catalogue, manifests.of, lists, closing.version)
-        log = walk(
-            self._read(), self._checkpoint.origin, index, closing, self._keys.publisher, self._lines, period.take
-        )
+        log = self._walk(index, closing, period.take)
         same("opt-out lists before the closing", len(log.opt_outs), len(lists))
         if log.catalogue_serial is not None:
             same("catalogue.serial", log.catalogue_serial, catalogue.serial)
@@ -250,23 +329,6 @@ class _Manifests:
 
     def said(self) -> str:
         return f"catalogue and {_counted(self.of.cache_info().currsize, 'manifest')} by the pinned publisher key"
-
-
-def first_difference(path: str, expected: object, found: object) -> None:
-    """Raise `Difference` at the first place, in order of keys, where `found` is not `expected`."""
-    if isinstance(expected, dict) and isinstance(found, dict):
-        for key in sorted(expected.keys() | found.keys()):
-            if key not in found:
-                raise Difference(f"{path}.{key}", expected[key], "nothing")
-            if key not in expected:
-                raise Difference(f"{path}.{key}", "nothing", found[key])
-            first_difference(f"{path}.{key}", expected[key], found[key])
-    elif isinstance(expected, list) and isinstance(found, list):
-        for number, (item, other) in enumerate(zip(expected, found, strict=False)):
-            first_difference(f"{path}[{number}]", item, other)
-        same(f"{path}, count", len(expected), len(found))
-    else:
-        same(path, expected, found)
 
 
 def _check_path(label: str, leaf: bytes, place: PathTo, size: int, root: bytes) -> None:

@@ -17,7 +17,7 @@ and whether a stem was left out in which this payee has a smaller share than ano
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -47,6 +47,7 @@ ACCOUNTS = ("payable", "frozen_late")
 STANDINGS = ("paid", "frozen_late", "over_time", "post_lease", "stem_lease", "post_opt_out", "revoked")
 ACCRUALS = ("by_clock", "late", "by_reception", "by_enrolment")
 FLAGS = ("undated", "far_dated", "before_enrolment", "over_time")
+COUNTS = tuple(f"segments_{name}" for name in (*ACCRUALS, *FLAGS))
 MINOR_DIGITS = {
     **dict.fromkeys(["CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV"], 0),
     **dict.fromkeys(["XAF", "XOF", "XPF"], 0),
@@ -73,7 +74,7 @@ NOT_PROVED = (
 
 @dataclass(frozen=True)
 class LightVerified:
-    """A statement that holds as far as it tells by itself."""
+    """A statement that holds as far as it tells by itself. `rows`: its stem rows, by index; `place`: its own index."""
 
     payee: str
     period: str
@@ -82,7 +83,16 @@ class LightVerified:
     closing_index: int
     closing: dict[str, Any]
     rows: dict[int, dict[str, Any]]
+    checkpoint: str
+    closing_entry: bytes
+    place: int
+    core: dict[str, Any]
     checked: tuple[str, ...]
+
+
+def speaks_for_itself(data: bytes) -> bool:
+    """Whether a file is for this check: all but what says that it is a statement of an earlier version."""
+    return not any(f'"format": "amos-statement/{version}"'.encode() in data for version in (1, 2, 3))
 
 
 def check_statement(data: bytes, ledger_key: bytes, origin: str | None = None) -> LightVerified:
@@ -97,8 +107,7 @@ def check_statement(data: bytes, ledger_key: bytes, origin: str | None = None) -
     head = read_head("proof", proof, ledger_key, origin)
     index, closing = read_closing("proof.closing", proof["closing"], head)
     rows = _rows(proof["stems"], closing)
-    expected = _expected_core(core, closing, rows)
-    first_difference("core", expected, core)
+    first_difference("core", _stated_core(core, closing, rows), core)
     place = fields("proof.statement", proof["statement"], index=int, path=list)
     path = hash_path("proof.statement.path", place["path"])
     leaf = leaf_hash(core_bytes(core))
@@ -108,8 +117,10 @@ def check_statement(data: bytes, ledger_key: bytes, origin: str | None = None) -
         f"closing of {closing['period']}, entry {index}, and this statement in it",
         f"{len(rows)} of {closing['stems']} stem rows, and {len(core['lines'])} lines that follow from them",
     )
+    entry = base64_bytes("proof.closing.entry", proof["closing"]["entry"])
     return LightVerified(
-        *(core["payee"], closing["period"], closing["currency"], core["amount_micro"], index, closing, rows, checked)
+        *(core["payee"], closing["period"], closing["currency"], core["amount_micro"], index, closing, rows),
+        *(proof["checkpoint"], entry, place["index"], core, checked),
     )
 
 
@@ -140,20 +151,26 @@ def _rows(part: object, closing: dict[str, Any]) -> dict[int, dict[str, Any]]:
     return rows
 
 
+@dataclass(frozen=True)
 class Shares:
-    """What the lines state and the rows cannot tell: texts by stem, and the payee's ppm by stem and rights."""
+    """What rows do not tell: title, artist and ISRC by stem, and the payee's ppm by stem and rights."""
 
-    def __init__(self, core: dict[str, Any]) -> None:
-        self.texts: dict[bytes, tuple[str, str, str]] = {}
-        self.ppm: dict[tuple[bytes, int], int] = {}
-        for name, kinds in (("lines", {"account": str, "amount_micro": int}), ("unpaid", {"reason": str})):
-            for number, line in enumerate(objects(f"core.{name}", core[name], **_PLAYED, **kinds)):
-                label = f"core.{name}[{number}]"
-                if not 1 <= line["ppm"] <= PPM:
-                    raise Difference(f"{label}.ppm", f"1 to {PPM}", line["ppm"])
-                stem = _stem(label, line)
-                self.texts.setdefault(stem, (line["title"], line["artist"], line["isrc"]))
-                same(f"{label}.ppm", self.ppm.setdefault((stem, line["rights"]), line["ppm"]), line["ppm"])
+    texts: dict[bytes, tuple[str, str, str]]
+    ppm: dict[tuple[bytes, int], int]
+
+
+def _stated(core: dict[str, Any]) -> Shares:
+    """What the statement itself says of them."""
+    shares = Shares({}, {})
+    for name, kinds in (("lines", {"account": str, "amount_micro": int}), ("unpaid", {"reason": str})):
+        for number, line in enumerate(objects(f"core.{name}", core[name], **_PLAYED, **kinds)):
+            label = f"core.{name}[{number}]"
+            if not 1 <= line["ppm"] <= PPM:
+                raise Difference(f"{label}.ppm", f"1 to {PPM}", line["ppm"])
+            stem = _stem(label, line)
+            shares.texts.setdefault(stem, (line["title"], line["artist"], line["isrc"]))
+            same(f"{label}.ppm", shares.ppm.setdefault((stem, line["rights"]), line["ppm"]), line["ppm"])
+    return shares
 
 
 def _stem(label: str, line: dict[str, Any]) -> bytes:
@@ -166,37 +183,53 @@ def _stem(label: str, line: dict[str, Any]) -> bytes:
     return stem
 
 
-def _expected_core(core: dict[str, Any], closing: dict[str, Any], rows: dict[int, dict[str, Any]]) -> dict[str, Any]:
+def _stated_core(core: dict[str, Any], closing: dict[str, Any], rows: dict[int, dict[str, Any]]) -> dict[str, Any]:
     """The core that follows from closing and rows, with what only the statement itself tells."""
-    payee, ticks_hz = core["payee"], closing["ticks_hz"]
-    shares = Shares(core)
-    _check_leads(payee, rows, shares)
+    shares = _stated(core)
+    _check_leads(core["payee"], rows, shares)
+    by_stem = sorted(rows.values(), key=lambda row: bytes(row["stem_id"]))
+    pool = _stated_pool(core["pool"], closing, rows)
+    expected = build_core(
+        core["payee"], closing, by_stem, shares, pool, lambda weight: _amount(core["amount_micro"], weight, closing)
+    )
+    same("core.lines, count", len(expected["lines"]), len(core["lines"]))
+    return expected
+
+
+def build_core(
+    payee: str,
+    closing: dict[str, Any],
+    rows: Iterable[dict[str, Any]],
+    shares: Shares,
+    pool: dict[str, Any],
+    amount_of: Callable[[int], int],
+) -> dict[str, Any]:
+    """A statement's core from the rows of the payee's stems, in order of stem. `amount_of` the payee's weight."""
     lines, unpaid, weights = [], [], []
-    for row in sorted(rows.values(), key=lambda row: bytes(row["stem_id"])):
+    for row in rows:
         for (rights, standing), parts in _groups(row["parts"]):
             ppm = shares.ppm.get((row["stem_id"], rights))
             if ppm is None:
-                continue  # no share in what was played then, as far as the statement tells
+                continue  # no share in what was played then
             line = _line(row, rights, parts, shares.texts[row["stem_id"]], ppm)
             if standing < EARNING:
                 lines.append(line | {"account": ACCOUNTS[standing]})
-                weights.append(ticks_of("row", parts, ticks_hz) * ppm)
+                weights.append(ticks_of("row", parts, closing["ticks_hz"]) * ppm)
             else:
                 unpaid.append(line | {"reason": STANDINGS[standing]})
-    same("core.lines, count", len(lines), len(core["lines"]))
-    amount = _amount(core["amount_micro"], sum(weights), closing)
+    amount = amount_of(sum(weights))
     for line, micro in zip(lines, divide(amount, weights, _lots(closing["period"], payee, lines)), strict=True):
         line["amount_micro"] = micro
-    frozen = sum(line["amount_micro"] for line in lines if line["account"] == ACCOUNTS[1])
     digits = MINOR_DIGITS.get(closing["currency"], 2)
     whole, rest = divmod(amount, 10 ** (6 - digits))
     return {
         **{"format": FORMAT, "period": closing["period"], "currency": closing["currency"], "payee": payee},
-        **{"amount_micro": amount, "amount": f"{amount // PPM}.{amount % PPM:06}", "frozen_late_micro": frozen},
+        **{"amount_micro": amount, "amount": f"{amount // PPM}.{amount % PPM:06}"},
+        "frozen_late_micro": sum(line["amount_micro"] for line in lines if line["account"] == ACCOUNTS[1]),
         "minor_units": {"digits": digits, "whole": whole, "rest_micro": rest},
         "play_ms": fraction(sum((Fraction(line["play_ms"]) for line in lines), Fraction(0))),
-        "earning_ms": fraction(Fraction(1000 * sum(weights), ticks_hz * PPM)),
-        **{"lines": lines, "unpaid": unpaid, "pool": _expected_pool(core["pool"], closing, rows)},
+        "earning_ms": fraction(Fraction(1000 * sum(weights), closing["ticks_hz"] * PPM)),
+        **{"lines": lines, "unpaid": unpaid, "pool": pool},
     }
 
 
@@ -243,7 +276,7 @@ def _line(
         ],
         **{"plays": sum(part["plays"] for part in parts), "devices": row["cells"]},
         **{"first": _moment(min(firsts, default=None)), "last": _moment(max(lasts, default=None))},
-        "play_ms": fraction(_played_ms(parts)),
+        "play_ms": fraction(played_ms(parts)),
     }
 
 
@@ -251,7 +284,7 @@ def _moment(unix_s: int | None) -> str:
     return "" if unix_s is None else datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _played_ms(parts: Iterable[dict[str, Any]]) -> Fraction:
+def played_ms(parts: Iterable[dict[str, Any]]) -> Fraction:
     return sum((Fraction(1000 * part["frames"], part["rate_hz"]) for part in parts), Fraction(0))
 
 
@@ -295,17 +328,21 @@ def divide(pool: int, weights: list[int], lots: list[bytes]) -> list[int]:
     return amounts
 
 
-def _expected_pool(pool: dict[str, Any], closing: dict[str, Any], rows: dict[int, dict[str, Any]]) -> dict[str, Any]:
+def _stated_pool(pool: dict[str, Any], closing: dict[str, Any], rows: dict[int, dict[str, Any]]) -> dict[str, Any]:
     """The pool as the closing has it. Its counts are the ledger's word, but they must be possible."""
-    ticks, ticks_hz = int.from_bytes(closing["ticks"], "big"), closing["ticks_hz"]
-    rate = Fraction(closing["pool_micro"] * ticks_hz, 1000 * ticks) if ticks else Fraction(0)
-    counts = [f"segments_{name}" for name in (*ACCRUALS, *FLAGS)]
-    for name in counts:
+    for name in COUNTS:
         typed(f"core.pool.{name}", pool.get(name), int)
         if pool[name] > closing["segments"]:
             raise Difference(f"core.pool.{name}", f"at most {closing['segments']}, all segments", pool[name])
     accrued = sum(pool[f"segments_{name}"] for name in ACCRUALS)
     same("core.pool, segments by accrual", closing["segments"], accrued)
+    return build_pool(closing, {name: pool[name] for name in COUNTS}, _unpaid_ms(pool.get("unpaid_ms"), rows))
+
+
+def build_pool(closing: dict[str, Any], counts: dict[str, int], unpaid_ms: dict[str, str]) -> dict[str, Any]:
+    """What every statement of the period says of all of it."""
+    ticks, ticks_hz = int.from_bytes(closing["ticks"], "big"), closing["ticks_hz"]
+    rate = Fraction(closing["pool_micro"] * ticks_hz, 1000 * ticks) if ticks else Fraction(0)
     return {
         **{name: closing[name] for name in ("income_micro", "carry_in_micro", "pool_micro", "carry_out_micro")},
         **{name: closing[name] for name in ("ticks_hz", "stems", "segments", "devices")},
@@ -313,8 +350,8 @@ def _expected_pool(pool: dict[str, Any], closing: dict[str, Any], rows: dict[int
         "play_ms": fraction(Fraction(1000 * ticks, ticks_hz)),
         "rate_micro_per_ms": fraction(rate),
         "catalogue_sha256": closing["catalogue_sha256"].hex(),
-        "unpaid_ms": _unpaid_ms(pool.get("unpaid_ms"), rows),
-        **{name: pool[name] for name in counts},
+        **counts,
+        "unpaid_ms": unpaid_ms,
     }
 
 
@@ -326,8 +363,8 @@ def _unpaid_ms(found: object, rows: dict[int, dict[str, Any]]) -> dict[str, str]
             continue
         label = f"core.pool.unpaid_ms.{name}"
         parts = [part for row in rows.values() for part in row["parts"] if part["standing"] == standing]
-        if _fraction_of(label, told[name]) < _played_ms(parts):
-            raise Difference(label, f"at least {fraction(_played_ms(parts))}, as in these rows", told[name])
+        if _fraction_of(label, told[name]) < played_ms(parts):
+            raise Difference(label, f"at least {fraction(played_ms(parts))}, as in these rows", told[name])
     return told
 
 

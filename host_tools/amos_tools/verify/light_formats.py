@@ -46,7 +46,8 @@ def read_json(what: str, data: bytes, bytes_max: int) -> dict[str, Any]:
         raise Difference(
             f"{what}: spelling", "sorted keys, each once, one space of indent", f"otherwise in line {line}"
         )
-    return typed(what, whole, dict)
+    found: dict[str, Any] = typed(what, whole, dict)
+    return found
 
 
 def typed(label: str, item: object, kind: type) -> Any:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from amos.crypto import verify
 from amos.protocol.batch import batch_unix_s
-from amos.protocol.closing import TYP_STATEMENT, Closing, open_closing
+from amos.protocol.closing import TYP_STATEMENT, VERSION_LISTED, Closing, open_closing
 from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_ROTATION, parse
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.errors import MessageError, ProtocolError, SignatureError
@@ -55,7 +55,8 @@ WORDS: dict[object, Callable[[bytes, bytes, Verify], object]] = {
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A settled segment and how it stands. `began_s`: when it began by the player's clock, None where that is not
-    believed. `revoked`: a revocation of its key stands before it in the log."""
+    believed. `received_s`: when the ledger received it, None in front of the first batch entry; `undated_s`: the moment
+    of what nobody can date. `revoked`: a revocation of its key stands before it in the log."""
 
     index: int
     entry: bytes
@@ -64,6 +65,21 @@ class Reading:
     flags: frozenset[str]
     began_s: int | None
     revoked: bool
+    received_s: int | None
+    undated_s: int
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the first reading found that the walk must know beforehand: what the first batch entry says, None where
+    there is none; and the closings that list leaves, by index, ascending."""
+
+    first_batch_s: int | None
+    listed: tuple[tuple[int, Closing], ...]
+
+    def first_open(self) -> str | None:
+        """The month of the first batch entry, or the first after it that no closing of these settled."""
+        return _open_period(month_of(self.first_batch_s), {closing.period: at for at, closing in self.listed})
 
 
 @dataclass
@@ -99,6 +115,8 @@ class Log:
     segments: int = 0
     given_up: GivenUp = field(default_factory=GivenUp)
     target_leaves: LeafRuns = field(default_factory=LeafRuns)
+    before: Before = Before(None, ())
+    listed: tuple[LeafRuns, ...] = ()
 
 
 def walk(
@@ -109,6 +127,7 @@ def walk(
     publisher_key: bytes,
     lines: Lines,
     take: Callable[[Reading], None],
+    before: Before,
 ) -> Log:
     """Check every entry; give `take` the readings that `closing`, the entry at `target`, settles, in their order.
     `lines` are those that the same entries gave. Raises `Difference`."""
@@ -118,6 +137,8 @@ def walk(
                 f"entry {target}: closing.settled", f"leaves below {target}", f"{first} to {first + count - 1}"
             )
     log = Log(publisher_key, lines, origin, target, closing, take, target_leaves=LeafRuns(closing.ranges()))
+    log.before = before
+    log.listed = tuple(LeafRuns(item.ranges()) for at, item in before.listed if at < target)
     for index, (entry, said) in enumerate(entries):
         _take(log, index, entry, said)
     check_gaps(log.devices)
@@ -231,16 +252,26 @@ def _take_usage(log: Log, index: int, entry: bytes, usage: UsageSaid) -> None:
     odd = flags(usage, log.received, device.hours)
     accrues_to = _open_period(_natural_period(log, usage, odd, device), log.closed)
     log.unsettled.add(index, accrues_to)
-    if index in log.target_leaves:
+    if _is_targets(log, index, accrues_to):
         kind = _accrual(log, label, usage, odd, accrues_to)
         began_s = None if "far_dated" in odd else usage.claimed_s
-        log.take(Reading(index, entry, usage, kind, odd, began_s, device.revoked))
+        undated_s = log.before.first_batch_s or 0 if log.received is None else log.received
+        log.take(Reading(index, entry, usage, kind, odd, began_s, device.revoked, log.received, undated_s))
+
+
+def _is_targets(log: Log, index: int, accrues_to: str | None) -> bool:
+    """Whether the target settles the segment: it lists it, or settles all that accrues to its period before it and was
+    settled by none before."""
+    if log.target_closing.version <= VERSION_LISTED:
+        return index in log.target_leaves
+    mine = index < log.target and accrues_to == log.target_closing.period
+    return mine and not any(index in leaves for leaves in log.listed)
 
 
 def _natural_period(log: Log, usage: UsageSaid, odd: frozenset[str], device: Device) -> str | None:
-    """The month to which the play belongs; None where the ledger's clock decided and did not log what it said."""
+    """The month to which the play belongs; None where nothing in the log says one."""
     if log.received is None:
-        return claimed_period(usage)
+        return claimed_period(usage) or log.before.first_open()
     if odd & {"undated", "far_dated"}:
         return month_of(log.received)
     claimed = claimed_period(usage)
@@ -288,7 +319,8 @@ def _accrual(log: Log, label: str, usage: UsageSaid, odd: frozenset[str], accrue
         return "by_reception"
     if accrues_to == period:
         return "late"
-    # The ledger's clock may decide against the player's only where no reception in the period makes the play possible.
+    # A closing that lists its leaves may settle what its ledger's clock put there. That
+    # ledger's clock may decide against the player's only where no reception in the period makes the play possible.
     played = usage.claimed_s
     year, month = int(period[:4]), int(period[5:])
     end_s = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp()
