@@ -18,6 +18,7 @@ from amos_ledger.intake.segment_parse import decode_usage, parse_segment
 from amos_ledger.listed_period import work_out_listed
 from amos_ledger.readings_work import PlayedSums
 from amos_ledger.records import ClosedPeriod
+from amos_ledger.settlement.meter import Watched
 from amos_ledger.settlement.metered_result import MeteredResult, MeterTerms, Settled, work_out_readings
 from amos_ledger.settlement.money import INCOME_UNITS_MAX, MICRO, decimal
 from amos_ledger.settlement.period_result import PeriodResult
@@ -89,9 +90,9 @@ def close_period(store: Store, sign_by: SignBy, period: str, income_micro: int, 
         return _append(store, sign_by, _work_out(store, _ground(store, period, income_micro, currency).terms))
 
 
-def result_from_log(store: Store, period: str) -> ClosedNow | None:
-    """A closed period worked out from the log; None when it is open. Raises `LedgerInconsistent` if that gives another
-    closing than the log has."""
+def result_from_log(store: Store, period: str, watched: Watched | None = None) -> ClosedNow | None:
+    """A closed period worked out from the log; None when it is open. What is `watched` is kept. Raises
+    `LedgerInconsistent` if that gives another closing than the log has."""
     closings = store.closings()
     found = next((item for item in closings if item.period == period), None)
     if found is None:
@@ -103,7 +104,8 @@ def result_from_log(store: Store, period: str) -> ClosedNow | None:
         result = work_out_listed(store, closing, closed, found.leaf_index, partial(_usage, store), MANIFESTS_KEPT)
     else:
         money = closing.currency, closing.income_micro, closing.carry_in_micro
-        result = _work_out(store, _terms(store, period, money, closing.previous, closed, found.leaf_index))
+        terms = _terms(store, period, money, closing.previous, closed, found.leaf_index)
+        result = _work_out(store, terms, watched)
     if result.closing.encode() != closing.encode():
         raise LedgerInconsistent(f"{period}: expected the log to give the closing at leaf {found.leaf_index} again")
     return ClosedNow(result, found.entry, found.leaf_index, False)
@@ -170,14 +172,14 @@ def _carry(store: Store, closings: list[ClosedPeriod], currency: str) -> int:
     return 0
 
 
-def _work_out(store: Store, terms: MeterTerms) -> MeteredResult:
+def _work_out(store: Store, terms: MeterTerms, watched: Watched | None = None) -> MeteredResult:
     segments = (
         Settled(item.leaf_index, _usage(store, item.leaf_index), item.flags, item.received_s)
         for item in store.period_usage.segments(terms.period)
     )
     sequences, manifest_of = store.period_usage.sequences(terms.period), lru_cache(MANIFESTS_KEPT)(store.manifest)
     with PlayedSums() as sums:
-        result, rollup = work_out_readings(terms, segments, sequences, manifest_of, sums)
+        result, rollup = work_out_readings(terms, segments, sequences, manifest_of, sums, watched)
     if rollup != store.rollup(terms.period):
         raise LedgerInconsistent(f"{terms.period}: expected the roll-up that the log gives, found another in the store")
     return result

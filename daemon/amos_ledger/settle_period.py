@@ -81,10 +81,8 @@ def _write(folder: Folder, store: Store, public: Public, closed: ClosedNow) -> d
 def _statements(folder: Folder, store: Store, closed: ClosedNow) -> Iterator[tuple[str, bytes]]:
     """(payee, file's bytes) of every statement, made one by one."""
     size = closed.leaf_index + 1
-    read = store.log.cached()
-    head = Checkpoint(store.origin, size, tree.root(size, read))
-    note = sign_checkpoint(head, folder.public_key, folder.sign).decode()
-    closing = closed.leaf_index, closed.entry, tree.inclusion_path(closed.leaf_index, size, read)
+    note = head_note(folder, store, size)
+    closing = closed.leaf_index, closed.entry, tree.inclusion_path(closed.leaf_index, size, store.log.cached())
     result = closed.result
     if isinstance(result, PeriodResult):
         statements = statements_tree(result.core_bytes)
@@ -92,17 +90,25 @@ def _statements(folder: Folder, store: Store, closed: ClosedNow) -> Iterator[tup
             place = number, statements.path(number)
             yield payee, file_bytes(statement(core, _listed_proof(store, note, closing, place, _leaves(core))))
         return
-    rotations = [
-        (index, entry, tree.inclusion_path(index, size, read))
-        for index, entry in store.rotations.entries(LEDGER)
-        if index < size
-    ]
+    rotations = rotations_before(store, size)
     for number, payee in enumerate(result.payees):
         rows = result.stem_rows(number)
         stems = [(index, result.meter.row(index)) for index in rows]
         place = number, result.statements.path(number)
         proof = MeteredProof(note, closing, place, stems, result.meter.stems.proof(rows), rotations)
         yield payee, file_bytes(metered_statement(result.core(number), proof))
+
+
+def head_note(folder: Folder, store: Store, size: int) -> str:
+    """The checkpoint over the first entries of the log, signed anew with the same bytes each time."""
+    head = Checkpoint(store.origin, size, tree.root(size, store.log.cached()))
+    return sign_checkpoint(head, folder.public_key, folder.sign).decode()
+
+
+def rotations_before(store: Store, size: int) -> list[tuple[int, bytes, list[bytes]]]:
+    """(leaf, entry, path) of each rotation of the ledger's key in the first entries of the log."""
+    found = [(index, entry) for index, entry in store.rotations.entries(LEDGER) if index < size]
+    return [(index, entry, tree.inclusion_path(index, size, store.log.cached())) for index, entry in found]
 
 
 def _listed_proof(

@@ -78,6 +78,7 @@ from amos.protocol.segment import (
     input_columns,
 )
 from amos.protocol.signing import list_opt_outs, sign_anchor, sign_manifest, sign_opt_outs, sign_receipt
+from amos.protocol.transfer import Transfer, sign_transfer
 from amos.protocol.usage_reader import OUTPUT_KIND_ALSA, PACE_CLOCKED
 from signed_usage import columns, sign_usage
 
@@ -265,6 +266,7 @@ class Examples:
         self._withdrawn()
         self._dated()
         self._closed()
+        self._transferred()
 
     def _keep(self, name: str, record) -> bytes:
         self.records[name] = record
@@ -474,6 +476,22 @@ class Examples:
             **self._money(),
         )
         self.messages["closing"] = sign_closing(self.records["closing"], ledger.id, ledger.sign)
+
+    def _transferred(self) -> None:
+        ledger = self.ledger
+        self.records["transfer"] = Transfer(
+            version=1,
+            number=1,
+            unix_s=1767225600,
+            kind="income",
+            currency="EUR",
+            debit="income/subscription",
+            credit="pool/communal",
+            amount_micro=1000000000,
+            period="2026-01",
+            reason="invoices of January",
+        )
+        self.messages["transfer"] = sign_transfer(self.records["transfer"], ledger.id, ledger.sign)
 
     def _money(self) -> dict:
         return {

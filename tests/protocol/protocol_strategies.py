@@ -28,13 +28,14 @@ from amos.protocol.revocation import Revocation
 from amos.protocol.rotation import LEDGER, OPERATOR, Rotation
 from amos.protocol.segment import FLAGS_ALL, Usage
 from amos.protocol.signing import list_opt_outs
+from amos.protocol.transfer import SOURCES, Transfer
 
 RECORDS: dict[str, type[Record]] = {
     record.NAME: record
     for record in (
         Usage, Manifest, PackStem, Catalogue, Work, Share, Enrolment, Request, Response, Entry, Name, Status,
         Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Handover, KeyHistory, Forgone, Loss, Rotation,
-        Part, Cell, DeviceRow, StemRow,
+        Part, Cell, DeviceRow, StemRow, Transfer,
     )
 }  # fmt: skip
 SLUG_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -253,6 +254,7 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         "closing": closings,
         "ruling": rulings,
         "rotation": rotations,
+        "transfer": transfers,
     }
     if name in strategies:
         made: st.SearchStrategy[Any] = strategies[name]()
@@ -292,6 +294,36 @@ def rotations(draw: st.DrawFn) -> Rotation:
     new_key = st.binary(min_size=32, max_size=32).filter(any)
     chosen = {name: st.just(value) for name, value in fixed.items()}
     return Rotation(**draw(fields(Rotation, number=st.integers(1, ROTATIONS_MAX), new_key=new_key, **chosen)))
+
+
+@st.composite
+def transfers(draw: st.DrawFn) -> Transfer:
+    """A transfer between accounts that its kind joins."""
+    one, other = draw(st.lists(st.text(SLUG_LETTERS, min_size=1, max_size=64), min_size=2, max_size=2, unique=True))
+    source = f"income/{draw(st.sampled_from(SOURCES))}"
+    accounts = {
+        "income": (source, "pool/communal"),
+        "correction": (f"payee/{one}", draw(st.sampled_from(["carry", f"payee/{other}"]))),
+        "refund": (draw(st.sampled_from(["carry", f"payee/{one}"])), source),
+        "hold": (f"payee/{one}", f"held/{one}"),
+        "release": (f"held/{one}", f"payee/{one}"),
+        "payout": (draw(st.sampled_from([f"payee/{one}", f"frozen-late/{one}"])), "bank"),
+    }
+    kind = draw(st.sampled_from(sorted(accounts)))
+    debit, credit = accounts[kind]
+    period = st.just("2026-11")
+    fixed: dict[str, Any] = {
+        "version": st.just(1),
+        "number": st.integers(1, U63),
+        "kind": st.just(kind),
+        "currency": st.text("ABCXYZ", min_size=3, max_size=3),
+        "debit": st.just(debit),
+        "credit": st.just(credit),
+        "amount_micro": st.integers(1, U63),
+        "period": period if kind == "income" else st.none() | period,
+        "reason": st.sampled_from(["because", "wegen Ä"]),
+    }
+    return Transfer(**draw(fields(Transfer, **fixed)))
 
 
 integers = st.integers(-(1 << 64), (1 << 64) - 1) | st.sampled_from(

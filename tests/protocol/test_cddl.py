@@ -37,6 +37,7 @@ SIGNED = (
     "forgone",
     "loss",
     "rotation",
+    "transfer",
 )
 
 # Name of an example -> its rule; what the bytes embed -> the rules of that.
@@ -60,6 +61,7 @@ RULES = {
     "ruling": "signed-ruling",
     "forgone": "signed-forgone",
     "loss": "signed-loss",
+    "transfer": "signed-transfer",
     "rotation": "signed-rotation",
     "rotation-ledger": "signed-rotation",
     "ruling-lifting": "signed-ruling",

@@ -34,6 +34,7 @@ from amos.protocol.record import U8, U16, U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Rec
 from amos.protocol.revocation import Revocation
 from amos.protocol.rotation import Rotation
 from amos.protocol.segment import Usage
+from amos.protocol.transfer import Transfer
 from amos.protocol.usage_reader import CLOCK_LETTERS
 from protocol_examples import NAMES_OF_SEEDS, Examples
 
@@ -70,6 +71,7 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "loss": (Loss, "loss"),
     "rotation": (Rotation, "rotation-ledger"),
     "ruling": (Ruling, "ruling"),
+    "transfer": (Transfer, "transfer"),
 }
 WIDTHS = {U8: "uint8", U16: "uint16", U32: "uint32", U63: "count", UNIX_S_MAX: "unix-s", UNIX_MS_MAX: "unix-ms"}
 COLUMNS = {"B": "uint8", "H": "uint16", "I": "uint32", "i": "int32"}

@@ -155,7 +155,7 @@ def _summed(taken: Taken, kinds: Whole, rows: _Rows) -> dict[bytes, Played]:
     np.add.at(frames, which, rows.frames)
     np.add.at(plays, which, rows.begins)
     first_s, last_s = np.full(count, UNIX_S_MAX), np.full(count, -1)
-    if rows.first_s is not None and rows.last_s is not None:
+    if rows.first_s is not None and rows.last_s is not None and _in_calendar(rows.first_s, rows.last_s):
         np.minimum.at(first_s, which, rows.first_s)
         np.maximum.at(last_s, which, rows.last_s)
     result: dict[bytes, Played] = {}
@@ -163,8 +163,13 @@ def _summed(taken: Taken, kinds: Whole, rows: _Rows) -> dict[bytes, Played]:
     for (rights, standing, stem), total, begun, first, last in zip(*columns, strict=True):
         stem_id = taken.manifest.stems[stem].stem_id
         key = Key(stem_id, usage.device_id, rights, standing, accrual, usage.tier, usage.rate_hz).packed()
-        dated = 0 <= first <= last <= UNIX_S_MAX
+        dated = last >= 0
         played = Played(total, begun, first if dated else None, last if dated else None)
         # Two indexes of a pack may carry one stem, so they are added.
         result[key] = result[key].and_(played) if key in result else played
     return result
+
+
+def _in_calendar(first_s: Whole, last_s: Whole) -> bool:
+    """Whether all of it is in the years 1970 to 9999, which parts can say."""
+    return bool(first_s.min() >= 0 and last_s.max() <= UNIX_S_MAX)

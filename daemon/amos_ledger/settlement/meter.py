@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import groupby
 from math import lcm
 
@@ -41,6 +42,10 @@ class Meter:
         """Every stem row, in the order of its tree."""
         return (StemRow.decode(self.row(index)) for index in range(self.stems.count))
 
+    def row_of(self, stem_id: bytes) -> int:
+        """The index of the stem's row. Raises `StopIteration` for a stem that has none."""
+        return next(index for index, row in enumerate(self.rows()) if row.stem_id == stem_id)
+
     def add_stem(self, row: bytes, ticks: int) -> None:
         """The next stem row, and its sum."""
         self.stems.add(sum_leaf(row, ticks))
@@ -48,7 +53,30 @@ class Meter:
         self._ends.append(len(self._rows))
 
 
-def meter(sums: Sums, devices: Iterable[tuple[bytes, int]], rates_hz: Iterable[int], rights: RightsHistory) -> Meter:
+@dataclass
+class Watched:
+    """One device and some stems, of which cells and proofs are kept while a period's readings are made.
+
+    cells   (bytes, the device's place in its stem row's tree, proof there) by stem
+    row     the device's row, and its index among all
+    own     the tree over the device's cells, and their stems in its order
+    """
+
+    device_id: bytes
+    stems: frozenset[bytes]
+    cells: dict[bytes, tuple[bytes, int, list[Node]]] = field(default_factory=dict)
+    row: tuple[int, bytes] | None = None
+    own: SumTree = field(default_factory=SumTree)
+    own_stems: list[bytes] = field(default_factory=list)
+
+
+def meter(
+    sums: Sums,
+    devices: Iterable[tuple[bytes, int]],
+    rates_hz: Iterable[int],
+    rights: RightsHistory,
+    watched: Watched | None = None,
+) -> Meter:
     """The readings of what was added up, by `Key`.
 
     devices   (device, sequence) of every settled segment, by device and number
@@ -59,15 +87,21 @@ def meter(sums: Sums, devices: Iterable[tuple[bytes, int]], rates_hz: Iterable[i
         raise SettlementError("rates: expected some that have a common multiple below 2^63")
     result = Meter(ticks_hz)
     for stem_id, cells in groupby(_cells(sums.items(), ticks_hz), lambda cell: cell[0].stem_id):
-        _keep_stem(sums, stem_id, (cell for cell, _ticks in cells), ticks_hz, rights)
+        found_cells = (cell for cell, _ticks in cells)
+        _keep_stem(sums, stem_id, found_cells, rights, watched if watched and stem_id in watched.stems else None)
     played = groupby(sums.kept(_OF_DEVICE), lambda item: item[0][1:17])
     found: tuple[bytes, Iterable[tuple[bytes, bytes]]] | None = next(played, None)
     for device_id, numbered in groupby(devices, lambda item: item[0]):
-        nodes: list[Node] = []
+        nodes: list[tuple[bytes, Node]] = []
         if found is not None and found[0] == device_id:
-            nodes = [(value[:32], int.from_bytes(value[32:], "big")) for _key, value in found[1]]
+            nodes = [(key[17:], (value[:32], int.from_bytes(value[32:], "big"))) for key, value in found[1]]
             found = next(played, None)
-        row = _device_row(device_id, (sequence for _device, sequence in numbered), nodes)
+        row = _device_row(device_id, (sequence for _device, sequence in numbered), (node for _stem, node in nodes))
+        if watched is not None and watched.device_id == device_id:
+            watched.row = result.devices.count, row.encode()
+            for stem_id, node in nodes:
+                watched.own_stems.append(stem_id)
+                watched.own.add(node)
         result.devices.add(sum_leaf(row.encode(), int.from_bytes(row.ticks, "big")))
     for _key, data in sums.kept(_OF_STEM):
         result.add_stem(data, int.from_bytes(StemRow.decode(data).ticks, "big"))
@@ -83,17 +117,25 @@ def _cells(items: Iterable[tuple[bytes, Played]], ticks_hz: int) -> Iterator[tup
         yield Cell(stem_id=stem_id, device_id=device_id, ticks=sum_bytes(ticks), parts=parts), ticks
 
 
-def _keep_stem(sums: Sums, stem_id: bytes, cells: Iterable[Cell], ticks_hz: int, rights: RightsHistory) -> None:
+def _keep_stem(
+    sums: Sums, stem_id: bytes, cells: Iterable[Cell], rights: RightsHistory, watched: Watched | None
+) -> None:
     """Put the stem's row aside, and each of its cells for the row of its device."""
-    tree = SumRoot()
+    tree = SumRoot() if watched is None else SumTree()
     whole: dict[Kind, Played] = {}
     for cell in cells:
-        leaf = sum_leaf(cell.encode(), int.from_bytes(cell.ticks, "big"))
+        data = cell.encode()
+        leaf = sum_leaf(data, int.from_bytes(cell.ticks, "big"))
+        if watched is not None and watched.device_id == cell.device_id:
+            watched.cells[stem_id] = data, tree.count, []
         tree.add(leaf)
         sums.keep(_OF_DEVICE + cell.device_id + stem_id, leaf[0] + cell.ticks)
         for part in cell.parts:
             kind, played = _kind_and_play(part)
             whole[kind] = whole[kind].and_(played) if kind in whole else played
+    if isinstance(tree, SumTree) and watched is not None and stem_id in watched.cells:
+        data, place, _none = watched.cells[stem_id]
+        watched.cells[stem_id] = data, place, tree.proof([place])
     parts = [_part(kind, whole[kind]) for kind in sorted(whole)]
     lead = lead_of(rights, stem_id, parts[0].rights)
     root, ticks = tree.root

@@ -22,7 +22,7 @@ from amos.protocol.segment import Usage
 from amos_ledger.settlement.apportionment import SettlementError
 from amos_ledger.settlement.division import Division
 from amos_ledger.settlement.judging import Judge, Taken
-from amos_ledger.settlement.meter import Meter, meter
+from amos_ledger.settlement.meter import Meter, Watched, meter
 from amos_ledger.settlement.metered_statement import Counts, MeteredPool, core
 from amos_ledger.settlement.played import Sums, unpacked
 from amos_ledger.settlement.rights import RightsHistory, decode_catalogue
@@ -148,11 +148,12 @@ def work_out_readings(
     devices: Iterable[tuple[bytes, int]],
     manifest_of: Callable[[bytes], Manifest | None],
     sums: Sums,
+    watched: Watched | None = None,
 ) -> tuple[MeteredResult, Rollup]:
     """Settle the period over its segments, by ascending index; the result, and all that sounded by stem.
 
-    `devices` are (device, sequence) of the same segments, by device and number. Raises `SettlementError` for a pack
-    without a manifest or a stem without splits.
+    `devices` are (device, sequence) of the same segments, by device and number. What is `watched` is kept.
+    Raises `SettlementError` for a pack without a manifest or a stem without splits.
     """
     rights = RightsHistory((since_s, decode_catalogue(data), data) for since_s, data in terms.catalogues)
     judge = Judge(rights, OptOutHistory(map(decode_opt_outs, terms.opt_outs)))
@@ -176,7 +177,7 @@ def work_out_readings(
         rates_hz.update({usage.rate_hz} if parts else ())
         sums.add(parts)
         counts.add(why, settled.flags)
-    readings = meter(sums, devices, rates_hz, rights)
+    readings = meter(sums, devices, rates_hz, rights, watched)
     return MeteredResult(terms, readings, rights, counts), _rollup(sums)
 
 

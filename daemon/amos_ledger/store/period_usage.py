@@ -42,6 +42,12 @@ class PeriodUsage:
         sql = "SELECT device_id, sequence FROM usage WHERE period = ? ORDER BY device_id, sequence"
         return ((bytes(device_id), sequence) for device_id, sequence in self._database.each(sql, (period,)))
 
+    def place(self, device_id: bytes, sequence: int) -> tuple[int, str] | None:
+        """(leaf index, period to which it accrues) of an accepted segment, or None."""
+        sql = "SELECT leaf_index, period FROM usage WHERE device_id = ? AND sequence = ?"
+        row = self._database.one(sql, (device_id, sequence))
+        return None if row is None else (row[0], row[1])
+
     def count(self, period: str) -> int:
         """How many segments."""
         row = self._database.one("SELECT count(*) FROM usage WHERE period = ?", (period,))
