@@ -22,12 +22,12 @@ from amos_tools.verify.errors import Difference, VerifyError, same
 from amos_tools.verify.forgone import given_up_in
 from amos_tools.verify.hashed import Hashed
 from amos_tools.verify.keys import Keys
-from amos_tools.verify.light import LightVerified, check_statement, first_difference, speaks_for_itself
+from amos_tools.verify.light import LightVerified, check_core, first_difference, read_rows, speaks_for_itself
 from amos_tools.verify.lines import LineReader, Lines
 from amos_tools.verify.log import Before, Log, Reading, walk
 from amos_tools.verify.metered import Metered
 from amos_tools.verify.note import Checkpoint, Note, check_note, read_note
-from amos_tools.verify.opened import Said, Surveyed, batches, key_table, read_log, survey
+from amos_tools.verify.opened import Named, Said, Surveyed, batches, key_table, read_log, survey
 from amos_tools.verify.published import Published
 from amos_tools.verify.reader import PathTo, Statement, read_statement
 from amos_tools.verify.readings import Readings
@@ -75,7 +75,7 @@ class Audit:
         self._leaves = Hashed(published, note.says.size)
         self._named: dict[bytes, bytes] = {}
         self._opt_outs: list[tuple[int, OptOuts]] = []
-        self._catalogues: list[tuple[int, float, bytes]] = []
+        self._catalogues: list[tuple[float, Named]] = []
         self._listed: list[tuple[int, Closing]] = []
         self._first_batch_s: int | None = None
         self._checkpoint, self._lines = self._read_first(note)
@@ -118,9 +118,9 @@ class Audit:
 
     def _note_period_facts(self, found: Surveyed, received_s: int | None) -> None:
         """What closings of version 4 rest on; `received_s`: what the last batch entry before this bundle says."""
-        for leaf, sha256, known_s in found.catalogues:
-            since_s = received_s if known_s is None else known_s
-            self._catalogues.append((leaf, float("-inf") if since_s is None else since_s, sha256))
+        for named in found.catalogues:
+            since_s = received_s if named.known_s is None else named.known_s
+            self._catalogues.append((float("-inf") if since_s is None else since_s, named))
         self._listed += [(leaf, closing) for leaf, closing in found.closings if closing.version <= VERSION_LISTED]
         if found.batches and self._first_batch_s is None:
             self._first_batch_s = found.batches[0]
@@ -168,8 +168,8 @@ class Audit:
         return Verified(payee, facts.closing.period, facts.closing.currency, amount, checked)
 
     def _check_metered(self, data: bytes) -> Verified:
-        """A statement of version 4: by itself first, and then against the period recomputed."""
-        said = check_statement(data, self._lines.ledger.keys[0], self._checkpoint.origin)
+        """A statement of version 4: what it rests on, the period recomputed, and then all that it says."""
+        said = read_rows(data, self._lines.ledger.keys[0], self._checkpoint.origin)
         self._open_earlier("proof.checkpoint", said.checkpoint.encode(errors="replace"))
         leaf = self._leaves.leaf(said.closing_index)
         same("proof.closing.entry, leaf hash", leaf, leaf_hash(said.closing_entry))
@@ -184,6 +184,7 @@ class Audit:
         if said.payee not in metered.amounts:
             raise Difference("core.payee", f"one of {', '.join(metered.payees)}", said.payee)
         first_difference("core", metered.core(said.payee), said.core)
+        check_core(said)
         same("proof.statement.index", metered.payees.index(said.payee), said.place)
         for name in ("stems_root", "devices_root", "statements_root"):
             same(f"closing.{name}", metered.closing[name], said.closing[name])
@@ -204,15 +205,25 @@ class Audit:
 
     def _read_metered(self, closing: Closing, index: int, entry: bytes) -> tuple[Metered, tuple[str, ...]]:
         self._check_published(closing, index, entry)
-        named = [(since_s, self._catalogue(sha256)) for leaf, since_s, sha256 in self._catalogues if leaf < index]
         manifests = _Manifests(self._published, self._keys.publisher)
         lists = [item for at, item in self._opt_outs if at < index]
-        readings = Readings(Rights(named), manifests.of, lists)
+        readings = Readings(Rights(self._named_before(index)), manifests.of, lists)
         log = self._walk(index, closing, readings.take)
         same("opt-out lists before the closing", len(log.opt_outs), len(lists))
         names = ("period", "currency", "income_micro", "carry_in_micro", "pool_micro", "catalogue_sha256")
         metered = Metered(readings, {name: getattr(closing, name) for name in names})
         return metered, (*_said(log, readings.segments, closing, index), manifests.said())
+
+    def _named_before(self, index: int) -> Iterator[tuple[float, Catalogue]]:
+        """The catalogues that came into force before the closing at this leaf, and since when each is known."""
+        latest_s, highest = float("-inf"), -1
+        for since_s, named in self._catalogues:
+            latest_s = max(latest_s, since_s)
+            if named.leaf < index and named.serial > highest:
+                highest = named.serial
+                catalogue = self._catalogue(named.sha256)
+                same("catalogue.serial", named.serial, catalogue.serial)
+                yield latest_s, catalogue
 
     def _catalogue(self, sha256: bytes) -> Catalogue:
         data = self._published.read_hashed("catalogues", sha256, CATALOGUE_BYTES_MAX)

@@ -83,7 +83,7 @@ def verify(
     if segment is not None or reading is not None:
         return _verify_reading(segment, reading, keys, ledger_key, bool(statements or published or since), as_json)
     given = {"ledger": ledger_key, "publisher": publisher_key, "operator": operator_key}
-    if statements and not (full or published or since) and all(map(_is_light, _named(statements))):
+    if statements and not (full or published or since or cluster) and all(map(_is_light, _named(statements))):
         with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
             pinned_ledger = pin_ledger_key(keys, ledger_key)
         return _verify_light(_named(statements), pinned_ledger, as_json)

@@ -74,20 +74,37 @@ NOT_PROVED = (
 
 @dataclass(frozen=True)
 class LightVerified:
-    """A statement that holds as far as it tells by itself. `rows`: its stem rows, by index; `place`: its own index."""
+    """A statement and what it rests on. `rows`: its stem rows, by index; `place` and `path`: its own in the closing."""
 
-    payee: str
-    period: str
-    currency: str
-    amount_micro: int
+    core: dict[str, Any]
     closing_index: int
     closing: dict[str, Any]
     rows: dict[int, dict[str, Any]]
     checkpoint: str
     closing_entry: bytes
     place: int
-    core: dict[str, Any]
+    path: list[bytes]
     checked: tuple[str, ...]
+
+    @property
+    def payee(self) -> str:
+        """Whose it is."""
+        return str(self.core["payee"])
+
+    @property
+    def period(self) -> str:
+        """For which month."""
+        return str(self.closing["period"])
+
+    @property
+    def currency(self) -> str:
+        """In which the amounts are."""
+        return str(self.closing["currency"])
+
+    @property
+    def amount_micro(self) -> int:
+        """What the payee earned."""
+        return int(self.core["amount_micro"])
 
 
 def speaks_for_itself(data: bytes) -> bool:
@@ -97,6 +114,13 @@ def speaks_for_itself(data: bytes) -> bool:
 
 def check_statement(data: bytes, ledger_key: bytes, origin: str | None = None) -> LightVerified:
     """Raises `Unreadable` for a file that is no statement, `Difference` at the first field that does not follow."""
+    said = read_rows(data, ledger_key, origin)
+    check_core(said)
+    return said
+
+
+def read_rows(data: bytes, ledger_key: bytes, origin: str | None) -> LightVerified:
+    """What the ledger signed of the period, and this statement's rows of it; of the core, nothing is checked."""
     whole = fields("statement", read_json("statement", data, STATEMENT_BYTES_MAX), core=dict, proof=dict)
     core = fields("core", whole["core"], **_CORE)
     same("core.format", FORMAT, core["format"])
@@ -107,21 +131,24 @@ def check_statement(data: bytes, ledger_key: bytes, origin: str | None = None) -
     head = read_head("proof", proof, ledger_key, origin)
     index, closing = read_closing("proof.closing", proof["closing"], head)
     rows = _rows(proof["stems"], closing)
-    first_difference("core", _stated_core(core, closing, rows), core)
     place = fields("proof.statement", proof["statement"], index=int, path=list)
-    path = hash_path("proof.statement.path", place["path"])
-    leaf = leaf_hash(core_bytes(core))
-    check_path("proof.statement", leaf, place["index"], closing["statements"], path, closing["statements_root"])
     checked = (
         f"checkpoint of {head.size} entries by the ledger's key {head.line[-1][1].hex()}",
         f"closing of {closing['period']}, entry {index}, and this statement in it",
         f"{len(rows)} of {closing['stems']} stem rows, and {len(core['lines'])} lines that follow from them",
     )
-    entry = base64_bytes("proof.closing.entry", proof["closing"]["entry"])
     return LightVerified(
-        *(core["payee"], closing["period"], closing["currency"], core["amount_micro"], index, closing, rows),
-        *(proof["checkpoint"], entry, place["index"], core, checked),
+        *(core, index, closing, rows, proof["checkpoint"]),
+        base64_bytes("proof.closing.entry", proof["closing"]["entry"]),
+        *(place["index"], hash_path("proof.statement.path", place["path"]), checked),
     )
+
+
+def check_core(said: LightVerified) -> None:
+    """The statement follows from its rows, and the closing commits to it."""
+    first_difference("core", _stated_core(said.core, said.closing, said.rows), said.core)
+    size, root = said.closing["statements"], said.closing["statements_root"]
+    check_path("proof.statement", leaf_hash(core_bytes(said.core)), said.place, size, said.path, root)
 
 
 def _rows(part: object, closing: dict[str, Any]) -> dict[int, dict[str, Any]]:

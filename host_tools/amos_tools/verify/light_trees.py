@@ -54,10 +54,10 @@ def summed_node(label: str, left: Summed, right: Summed) -> Summed:
 def check_summed(label: str, leaves: dict[int, Summed], size: int, nodes: list[Summed], root: Summed) -> None:
     """These leaves, by index, are in the sum tree of `size` leaves with this root; `nodes` are the largest subtrees
     without any of them, from left to right."""
-    if not leaves or max(leaves) >= size:
-        raise Difference(f"{label}, index", f"leaves below {size}", max(leaves, default="none"))
+    if leaves and max(leaves) >= size:
+        raise Difference(f"{label}, index", f"leaves below {size}", max(leaves))
     rest = list(reversed(nodes))
-    found = _summed(label, leaves, sorted(leaves), 0, size, rest)
+    found = _summed(label, leaves, sorted(leaves), 0, size, rest) if size else (NO_LEAVES, 0)
     if rest:
         raise Difference(f"{label}.nodes, count", len(nodes) - len(rest), len(nodes))
     same(f"{label}, sum of the tree", root[1], found[1])

@@ -50,10 +50,11 @@ class Entries:
 
 
 class Named(NamedTuple):
-    """A catalogue that an entry names: where, its SHA-256, and since when it is known; None where the entry does not
+    """A catalogue that an entry names: where, its serial and SHA-256, and since when it is known; None where the entry does not
     say and no batch entry of the bundle stands before it."""
 
     leaf: int
+    serial: int
     sha256: bytes
     known_s: int | None
 
@@ -222,7 +223,10 @@ def _opt_outs(entry: bytes) -> list[OptOuts]:
 
 
 def _received(entry: bytes) -> list[int]:
-    received_s = batch_unix_s(entry)
+    try:
+        received_s = batch_unix_s(entry)
+    except ProtocolError:
+        return []  # the walk names what is wrong with it
     return [] if received_s is None else [received_s]
 
 
@@ -233,8 +237,8 @@ def _catalogues(index: int, entry: bytes, received: list[int]) -> list[Named]:
         return []
     if document is None or document[0] != CATALOGUE:
         return []
-    _kind, _serial, sha256, known_s = document
-    return [Named(index, sha256, received[-1] if known_s is None and received else known_s)]
+    _kind, serial, sha256, known_s = document
+    return [Named(index, serial, sha256, received[-1] if known_s is None and received else known_s)]
 
 
 def _closings(entry: bytes) -> list[Closing]:

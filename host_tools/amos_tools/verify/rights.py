@@ -21,18 +21,14 @@ class Owned:
 
 
 class Rights:
-    """Built from catalogues in the order in which the log names them, each with since when it is known."""
+    """Built from the catalogues that came into force, in their order."""
 
     def __init__(self, named: Iterable[tuple[float, Catalogue]]) -> None:
-        """`named`: (Unix seconds, catalogue); minus infinity of one that is in force from ever."""
+        """`named`: (since when in Unix seconds, catalogue), ascending; minus infinity of one in force from ever."""
         self.stems: dict[bytes, Owned] = {}
         self.changes_s: set[float] = set()
-        since_s, highest = float("-inf"), -1
-        for known_s, catalogue in named:
-            since_s = max(since_s, known_s)
-            if catalogue.serial > highest:
-                highest = catalogue.serial
-                self._add(since_s, catalogue)
+        for since_s, catalogue in named:
+            self._add(since_s, catalogue)
         self._changes = sorted(self.changes_s)
 
     def _add(self, since_s: float, catalogue: Catalogue) -> None:
