@@ -57,15 +57,8 @@ MINOR_DIGITS = {
 }
 _CORE = dict(
     **{"format": str, "period": str, "currency": str, "payee": str, "pool": dict, "amount_micro": int, "amount": str},
-    **{
-        "balance": dict,
-        "minor_units": dict,
-        "play_ms": str,
-        "earning_ms": str,
-        "frozen_late_micro": int,
-        "lines": list,
-        "unpaid": list,
-    },
+    **{"minor_units": dict, "play_ms": str, "earning_ms": str, "frozen_late_micro": int, "lines": list},
+    **{"unpaid": list, "balance": dict},
 )
 _PLAYED = dict(
     **{"stem": str, "title": str, "artist": str, "isrc": str, "rights": int, "ppm": int, "frames": list, "plays": int},

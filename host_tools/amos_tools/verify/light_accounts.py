@@ -99,7 +99,8 @@ class Accounts:
 
 def effect(transfer: Transfer, account: str) -> int:
     """What a transfer adds to an account."""
-    return transfer["amount_micro"] * ((transfer["credit"] == account) - (transfer["debit"] == account))
+    times = (transfer["credit"] == account) - (transfer["debit"] == account)
+    return int(times) * int(transfer["amount_micro"])
 
 
 def touches(transfer: Transfer, payee: str) -> bool:
