@@ -124,6 +124,14 @@ def check_statement(data: bytes, ledger_key: bytes, origin: str | None = None) -
     return said
 
 
+def read_core(data: bytes) -> dict[str, Any]:
+    """What a statement says, nothing of it verified but its form."""
+    whole = fields("statement", read_json("statement", data, STATEMENT_BYTES_MAX), core=dict, proof=dict)
+    core = fields("core", whole["core"], **_CORE)
+    same("core.format", FORMAT, core["format"])
+    return core
+
+
 def read_rows(data: bytes, ledger_key: bytes, origin: str | None) -> LightVerified:
     """What the ledger signed of the period, and this statement's rows of it; of the core, nothing is checked."""
     whole = fields("statement", read_json("statement", data, STATEMENT_BYTES_MAX), core=dict, proof=dict)
