@@ -238,8 +238,11 @@ def test_what_was_played_before_and_comes_after_the_withdrawal_is_frozen(world: 
     assert found["balance"]["frozen_late"]["closing_micro"] == found["frozen_late_micro"]
 
 
-def test_splits_change_within_a_segment(world: World, noon: int, monkeypatch: Any) -> None:
+def test_splits_change_within_a_segment(tmp_path: Any, noon: int, monkeypatch: Any) -> None:
     """Each row is paid by the catalogue in force when it began, and none by a later one."""
+    with monkeypatch.context() as patch:
+        patch.setattr("amos_ledger.registry.time.time", lambda: noon - 9999.0)
+        world = World(tmp_path / "ledger")
     splits = [[("zoe", 1_000_000)], *SPLITS[1:]]
     with monkeypatch.context() as patch:
         patch.setattr("settled_world.SPLITS", splits)
@@ -249,7 +252,7 @@ def test_splits_change_within_a_segment(world: World, noon: int, monkeypatch: An
     stems, starts, frames, flags = columns([(0, 0, 3 * SECOND, 5), (0, 10 * SECOND, 4 * SECOND, 5)], 0)
     rows = {"stems": stems, "starts": starts, "frames": frames, "flags": flags}
     span = 20 * SECOND
-    sent(world, 0, noon + 99, [], noon - 5, end_frame=span, delivered_frames=span, **rows)
+    sent(world, 0, noon + 99, [], noon - 5, end_frame=span, delivered_frames=span, end_ms=20_000, **rows)
     settle_period(world.folder, *NOVEMBER)
     assert [played(line) // SECOND for line in core(world, "ann")["lines"]] == [3]
     assert [(line["rights"], played(line) // SECOND) for line in core(world, "zoe")["lines"]] == [(2, 4)]
