@@ -56,8 +56,8 @@ FIRMWARE = HERE.parents[1] / "firmware"
 NATIVE = {"x86_64": "x64"}
 """What mpy-cross calls this machine's processor, for the unix port; those it has no name for run the source."""
 SECONDS = 60
-ARM_MINUTES = 7
-"""An emulator takes a minute of one core for them; the sweep plays ten."""
+ARM_MINUTES = 4
+"""An emulator takes half a minute of one core for them; the sweep plays ten."""
 DAY_MINUTES = 24 * 60
 RING_BYTES = 1 << 23
 """A day of the fullest music is more than a board's 1 MB."""
