@@ -65,7 +65,7 @@ def measured_size(leaves: int, contents: Contents, players: int) -> Size:
     """Make such a ledger, measure it, and delete it."""
     note_progress(f"a log of {leaves:,} leaves, {contents.entry_bytes} bytes each")
     with _ledger(leaves, contents, players) as (fleet, history):
-        database_bytes = _database_bytes(fleet.folder.store_path) / leaves
+        database_bytes = database_bytes(fleet.folder.store_path) / leaves
         with fleet.folder.open_store() as store:
             registry.publish(fleet.folder, store)
         published = sum(path.stat().st_size for path in fleet.folder.public.rglob("*") if path.is_file())
@@ -96,7 +96,7 @@ def _ledger(leaves: int, contents: Contents, players: int) -> Iterator[tuple[Fle
         yield fleet, history
 
 
-def _database_bytes(file: Path) -> int:
+def database_bytes(file: Path) -> int:
     """Of the database, whether it is in the file yet or in the log beside it."""
     with closing(sqlite3.connect(file)) as database:
         [[pages]], [[page_bytes]] = (database.execute(f"PRAGMA {name}") for name in ("page_count", "page_size"))
