@@ -65,7 +65,7 @@ def measured_size(leaves: int, contents: Contents, players: int) -> Size:
     """Make such a ledger, measure it, and delete it."""
     note_progress(f"a log of {leaves:,} leaves, {contents.entry_bytes} bytes each")
     with _ledger(leaves, contents, players) as (fleet, history):
-        database_bytes = database_bytes(fleet.folder.store_path) / leaves
+        stored_bytes = database_bytes(fleet.folder.store_path) / leaves
         with fleet.folder.open_store() as store:
             registry.publish(fleet.folder, store)
         published = sum(path.stat().st_size for path in fleet.folder.public.rglob("*") if path.is_file())
@@ -79,7 +79,7 @@ def measured_size(leaves: int, contents: Contents, players: int) -> Size:
             append_s = _append_s(store, contents.entry_bytes)
         return Size(
             *(leaves, history.devices, append_s / BATCH * 1e6, intake_s / bare_s, intake_s * 1e6, bare_s * 1e6),
-            *(database_bytes, published / leaves, receipt_ms, start_s, status_s, metrics_s * 1000),
+            *(stored_bytes, published / leaves, receipt_ms, start_s, status_s, metrics_s * 1000),
         )
 
 
