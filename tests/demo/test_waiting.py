@@ -15,6 +15,7 @@ from amos_tools.demo.idleness import BUSY_SHARE, Idleness
 from amos_tools.demo.players import cast
 from amos_tools.demo.processes import DemoError, Process, Processes, run_amos
 from amos_tools.demo.workdir import Workdir
+from amos_tools.processor_time import processor_s
 
 
 class Clock:
