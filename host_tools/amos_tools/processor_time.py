@@ -24,6 +24,14 @@ def tree_s(pid: int) -> float:
     return _seconds(fields[_WITH_WAITED_FOR]) + sum(_seconds(child[_WITH_WAITED_FOR]) for child in children)
 
 
+def waited_s(pid: int) -> float:
+    """For how long the first thread of the process could have run and had no processor; 0 where nobody counts it."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
+
+
 def _fields(pid: int) -> list[str] | None:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

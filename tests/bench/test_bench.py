@@ -22,7 +22,10 @@ from amos_tools.bench import (
     figure,
     host_mix,
     ledger,
+    ledger_broker,
     ledger_large,
+    ledger_workers,
+    ledger_writes,
     render,
     share,
     simulation,
@@ -82,10 +85,15 @@ def test_a_table_and_json_come_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("section", [ledger, ledger_large])
-def test_ledger_figures(section: Any) -> None:
+def test_ledger_figures(section: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    apart = (ledger_broker, ledger_workers, ledger_writes)  # these have tests of their own
+    for number, module in enumerate(apart):
+        stands_for = [Figure("ledger", f"apart {number}", 1, "x")]
+        monkeypatch.setattr(module, "figures", lambda scale, found=stands_for: found)
     figures = section.measure(TINY)
     assert all(figure.section == "ledger" and figure.value is not None and figure.value > 0 for figure in figures)
     assert len({figure.name for figure in figures}) == len(figures) >= 14
+    assert sum(figure.name.startswith("apart") for figure in figures) == (len(apart) if section is ledger else 0)
 
 
 def test_what_takes_half_an_hour_runs_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from amos_tools.bench import ledger_broker, ledger_setup, ledger_size, ledger_whole, ledger_writes
+from amos_tools.bench import ledger_broker, ledger_setup, ledger_size, ledger_whole, ledger_workers, ledger_writes
 from amos_tools.bench.figure import Figure, note_progress
 from amos_tools.bench.ledger_fleet import NOON, SEGMENT_S, Fleet
 from amos_tools.bench.ledger_intake import intake_s, verification_s
@@ -27,6 +27,7 @@ def measure(scale: float) -> list[Figure]:
     stored = large.database_bytes + large.published_bytes
     found += ledger_size.flatness(small, large)
     found += ledger_writes.figures(scale)
+    found += ledger_workers.figures(scale)
     found += ledger_whole.figures(scale)
     return found + ledger_setup.figures(large.verification_us, large.intake, stored)
 
