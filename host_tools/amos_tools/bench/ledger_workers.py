@@ -72,7 +72,8 @@ def _measured(server: "Server", scale: float) -> list[Figure]:
     count = max(1, round(SEGMENTS * scale / BATCH_MESSAGES_MAX / 2)) * BATCH_MESSAGES_MAX * 2
     rounds: dict[int, list[Round]] = {1: [], 2: []}
     bare, receipts_s = [], []
-    with _fleet(server) as fleet:
+    players = max(64, round(PLAYERS * min(scale, 1)) // 2 * 2)  # even, so that each stays with one worker
+    with _fleet(server, players) as fleet:
         for number in range(max(2, round(ROUNDS * min(scale, 1)))):
             # One first, then two first, so that neither always has the smaller log or the quieter minute.
             for workers in (1, 2) if number % 2 else (2, 1):
@@ -85,12 +86,12 @@ def _measured(server: "Server", scale: float) -> list[Figure]:
 
 
 @contextmanager
-def _fleet(server: "Server") -> Iterator[Fleet]:
+def _fleet(server: "Server", players: int) -> Iterator[Fleet]:
     """Each of whose devices has played: the first segment of a session is no ordinary one."""
     with tempfile.TemporaryDirectory(prefix="amos-bench-") as folder:
-        fleet = Fleet(Path(folder) / "ledger", PLAYERS, ROWS, server.database())
-        sealed = list(fleet.sealed(PLAYERS))
-        for first in range(0, PLAYERS, BATCH_MESSAGES_MAX):
+        fleet = Fleet(Path(folder) / "ledger", players, ROWS, server.database())
+        sealed = list(fleet.sealed(players))
+        for first in range(0, players, BATCH_MESSAGES_MAX):
             part = sealed[first : first + BATCH_MESSAGES_MAX]
             fleet.ledger.take([player.message(segment) for player, segment in part], AT_S)
         yield fleet

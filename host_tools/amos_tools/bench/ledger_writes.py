@@ -17,6 +17,7 @@ from amos_tools.bench.figure import Figure, note_progress
 from amos_tools.bench.ledger_fleet import NOON, SEGMENT_S, Fleet
 from amos_tools.bench.ledger_intake import intake_s
 from amos_tools.bench.ledger_size import database_bytes
+from amos_tools.bench.process_io import Moved, moved
 
 TILES, PLAYERS, ROWS = 2, 60, 100
 """Between a full tile and another one: on the way there are partial ones, which go when it is full."""
@@ -29,7 +30,6 @@ _STEPS = {"persisted": DATABASE, "receipted": DATABASE}
 """Of `Ledger`: what was written when it gets there. All else is published."""
 
 _TOLD_TABLES = 6
-_IO = Path("/proc/self/io")
 
 
 class Quiet:
@@ -44,7 +44,7 @@ class Quiet:
         self.fleet.ledger.close()
         self.fleet.ledger = Ledger(self.fleet.folder, lambda step: self._note(_STEPS.get(step, PUBLIC)))
         self._audit = Audit(self.fleet.folder, lambda: float(self._second))
-        self._seen = _given_and_brought()
+        self._seen = _moved()
         intake_s(self.fleet, list(self.fleet.sealed(2 * TILE_WIDTH)), TILE_WIDTH, AT_S)
         self._follow()
 
@@ -68,9 +68,9 @@ class Quiet:
         return size
 
     def _note(self, place: str) -> None:
-        seen = _given_and_brought()
-        self.written[place] += seen[0] - self._seen[0]
-        self.disk[place] += seen[1] - self._seen[1]
+        seen = _moved()
+        self.written[place] += seen.written - self._seen.written
+        self.disk[place] += seen.brought - self._seen.brought
         self._seen = seen
 
     def stored(self) -> Counter[str]:
@@ -84,17 +84,17 @@ class Quiet:
         return Counter({DATABASE: database_bytes(folder.store_path), **found})
 
 
-def _given_and_brought() -> tuple[int, int]:
-    """Bytes of this process. What SQLite and Python write, both go through the system."""
-    lines = dict(line.split(": ") for line in _IO.read_text().splitlines())
-    return int(lines["wchar"]), int(lines["write_bytes"])
+def _moved() -> Moved:
+    found = moved()
+    assert found is not None
+    return found
 
 
 def figures(scale: float) -> list[Figure]:
     """Bytes written for each that is stored: all, those of the database, and those of what is published."""
     name = "bytes written per byte stored, a segment a second"
     note_progress(name)
-    if not _IO.exists():
+    if moved() is None:
         return [Figure("ledger", name, None, "x", ("at most", WRITTEN_MAX), "needs Linux: /proc/self/io")]
     with tempfile.TemporaryDirectory(prefix="amos-bench-") as folder:
         quiet = Quiet(Path(folder) / "ledger")
