@@ -24,6 +24,7 @@ from amos_tools.bench import (
     ledger,
     ledger_broker,
     ledger_large,
+    ledger_size,
     ledger_workers,
     ledger_writes,
     render,
@@ -123,6 +124,11 @@ def test_a_written_history_holds_together(tmp_path: Path) -> None:
     assert len(totals.devices) == history.devices == 14 and 690 < totals.accepted < 700
     for leaf, of in ((0, 1), (0, 2), (6, 7), (700, 701), (5, 700), (255, 256), (256, 513)):
         assert path_hashes(leaf, of) == len(tree.inclusion_path(leaf, of, lambda *_: bytes(32)))
+
+
+def test_what_is_published_has_the_entries() -> None:
+    contents = ledger_size.Contents(entry_bytes=1000, receipt_bytes=0, segments_each=100)
+    assert 1000 < ledger_size.measured_size(300, contents, 4).published_bytes < 1500
 
 
 def test_an_unknown_section_is_refused() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amos_ledger import registry
+from amos_ledger.folder import Folder
 from amos_ledger.ledger import Ledger
 from amos_ledger.log.receipts import sign_receipts
 from amos_ledger.store.store import Store
@@ -71,7 +72,7 @@ def measured_size(leaves: int, contents: Contents, players: int) -> Size:
         stored_bytes = database_bytes(fleet.folder.store_path) / leaves
         with fleet.folder.open_store() as store:
             registry.publish(fleet.folder, store)
-        published = sum(path.stat().st_size for path in fleet.folder.public.rglob("*") if path.is_file())
+        published = sum(bytes_below(root) for root in (fleet.folder.public, audit_of(fleet.folder)))
         start_s = _started_s(fleet)
         with fleet.folder.open_store() as store:
             receipt_ms = _receipt_ms(fleet, store)
@@ -104,6 +105,16 @@ def database_bytes(file: Path) -> int:
     with closing(sqlite3.connect(file)) as database:
         [[pages]], [[page_bytes]] = (database.execute(f"PRAGMA {name}") for name in ("page_count", "page_size"))
     return int(pages * page_bytes)
+
+
+def audit_of(folder: Folder) -> Path:
+    """The audit folder of a fleet's ledger, where the entries themselves are."""
+    return folder.path / folder.trust.audit
+
+
+def bytes_below(root: Path) -> int:
+    """Of all files there."""
+    return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
 
 
 def _cpu_s(work: object) -> float:

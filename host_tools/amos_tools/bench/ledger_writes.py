@@ -16,7 +16,7 @@ from amos_ledger.log.tiles import TILE_WIDTH
 from amos_tools.bench.figure import Figure, note_progress
 from amos_tools.bench.ledger_fleet import NOON, SEGMENT_S, Fleet
 from amos_tools.bench.ledger_intake import intake_s
-from amos_tools.bench.ledger_size import database_bytes
+from amos_tools.bench.ledger_size import audit_of, bytes_below, database_bytes
 from amos_tools.bench.process_io import Moved, moved
 
 TILES, PLAYERS, ROWS = 2, 60, 100
@@ -76,12 +76,8 @@ class Quiet:
     def stored(self) -> Counter[str]:
         """Bytes that are kept, by place."""
         folder = self.fleet.folder
-        sizes = {PUBLIC: folder.public, AUDIT: folder.path / folder.trust.audit}
-        found = {
-            place: sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
-            for place, root in sizes.items()
-        }
-        return Counter({DATABASE: database_bytes(folder.store_path), **found})
+        published = {PUBLIC: bytes_below(folder.public), AUDIT: bytes_below(audit_of(folder))}
+        return Counter({DATABASE: database_bytes(folder.store_path), **published})
 
 
 def _moved() -> Moved:
