@@ -22,7 +22,11 @@ from amos_tools.bench import (
     figure,
     host_mix,
     ledger,
+    ledger_broker,
     ledger_large,
+    ledger_size,
+    ledger_workers,
+    ledger_writes,
     render,
     share,
     simulation,
@@ -82,10 +86,15 @@ def test_a_table_and_json_come_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("section", [ledger, ledger_large])
-def test_ledger_figures(section: Any) -> None:
+def test_ledger_figures(section: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    apart = (ledger_broker, ledger_workers, ledger_writes)  # these have tests of their own
+    for number, module in enumerate(apart):
+        stands_for = [Figure("ledger", f"apart {number}", 1, "x")]
+        monkeypatch.setattr(module, "figures", lambda scale, found=stands_for: found)
     figures = section.measure(TINY)
     assert all(figure.section == "ledger" and figure.value is not None and figure.value > 0 for figure in figures)
     assert len({figure.name for figure in figures}) == len(figures) >= 14
+    assert sum(figure.name.startswith("apart") for figure in figures) == (len(apart) if section is ledger else 0)
 
 
 def test_what_takes_half_an_hour_runs_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +124,11 @@ def test_a_written_history_holds_together(tmp_path: Path) -> None:
     assert len(totals.devices) == history.devices == 14 and 690 < totals.accepted < 700
     for leaf, of in ((0, 1), (0, 2), (6, 7), (700, 701), (5, 700), (255, 256), (256, 513)):
         assert path_hashes(leaf, of) == len(tree.inclusion_path(leaf, of, lambda *_: bytes(32)))
+
+
+def test_what_is_published_has_the_entries() -> None:
+    contents = ledger_size.Contents(entry_bytes=1000, receipt_bytes=0, segments_each=100)
+    assert 1000 < ledger_size.measured_size(300, contents, 4).published_bytes < 1500
 
 
 def test_an_unknown_section_is_refused() -> None:
