@@ -5,7 +5,7 @@ be canonical, so the place of each field follows from the lengths before it, and
 them. What is not as expected is left to the strict codec, and said so.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,8 +38,11 @@ _KEY_BYTES = 8 + 32
 _CELLS_MAX = 1 << 22
 """Kinds of play times stems of the largest pack that are added up at a time: 32 MiB."""
 
-_SPARE = bytes(64)
-"""Behind the last entry, so that a look ahead of a broken one stays inside."""
+_ROWS = 32
+"""That are copied at a time."""
+
+_SPARE = bytes(4 * _ROWS)
+"""Behind the last entry, of which the last rows are copied with as many more as make them whole."""
 
 
 class Play(NamedTuple):
@@ -77,54 +80,48 @@ def play_of_entries(entries: Sequence[bytes]) -> Play:
 
 
 def _find(octets: Octets, sizes: Places) -> _Found:
-    """Walk through the fields of all entries at once."""
+    """Walk through the fields of all entries at once. Looking is clipped to what there is, so that an entry that is not
+    fine leads nowhere."""
     ends = sizes.cumsum()
-    # An entry that is not fine may lead anywhere; its places are held inside.
-    last = len(octets) - len(_SPARE)
-    at = np.minimum(ends - sizes + _PAYLOAD_AT, last)
-    at += _LENGTHS[octets[at]] + 2
-    fine = np.ones(len(sizes), bool)
+    at = ends - sizes + _PAYLOAD_AT
+    at += _LENGTHS[octets.take(at, mode="clip")] + 2
     found: dict[str, Places] = {}
+    fine = np.ones(len(sizes), bool)
     for key, name, kind, bound in Usage.FIELDS[: _UNTIL + 1]:
-        at = np.minimum(at, last)
-        is_here = octets[at] == key
         if kind.endswith("?"):
-            at = np.where(is_here, at + 1 + _LENGTHS[octets[at + 1]], at)
+            more = _LENGTHS[octets.take(at + 1, mode="clip")] + 1
+            at = at + more * (octets.take(at, mode="clip") == key)
             continue
-        fine &= is_here
-        at = at + 1
         if kind in _COLUMN_HEADS:
-            head = _COLUMN_HEADS[kind]
-            fine &= (octets[at] == head[0]) & (octets[at + 1] == head[1])
-            at, end = _string(octets, at + 2)
-            found[name], found[f"{name}_end"] = at, end
-            at = end
+            for number, octet in enumerate(bytes((key,)) + _COLUMN_HEADS[kind]):
+                fine &= octets.take(at + number, mode="clip") == octet
+            found[name], at = _string(octets, at + 3)
+            found[f"{name}_end"] = at
         elif kind == "bytes":
-            found[name] = at + len(dumps(bytes(bound))) - bound
-            at = found[name] + bound
+            at = at + 1 + len(dumps(bytes(bound)))
+            found[name] = at - bound
         else:
-            found[name] = at
-            at = at + _LENGTHS[octets[at]]
+            found[name] = at = at + 1
+            at = at + _LENGTHS[octets.take(at, mode="clip")]
     fine &= (at <= ends) & (found["frames_end"] - found["frames"] == 2 * (found["stems_end"] - found["stems"]))
-    inside = np.minimum(found["rate_hz"], last), np.minimum(found["tier"], last)
-    rate_hz, tier = (_integer(octets, places) for places in inside)
+    rate_hz, tier = (_integer(octets, found[name]) for name in ("rate_hz", "tier"))
     columns = (found[name] for name in ("stems", "stems_end", "frames", "frames_end"))
     return _Found(fine & (rate_hz >= 0) & (tier >= 0), rate_hz, found["pack"], tier, *columns)
 
 
 def _string(octets: Octets, at: Places) -> tuple[Places, Places]:
     """(begin, end) of byte strings of at most 65,535 bytes; (begin, begin) of what is no such string."""
-    head = octets[at].astype(np.int64) - 0x40
-    short, long = octets[at + 1].astype(np.int64), octets[at + 2]
-    size = np.where(head < 24, head, np.where(head == 24, short, (short << 8) + long))
-    begin = at + _LENGTHS[octets[at]]
-    return begin, begin + np.where((head >= 0) & (head <= 25), size, 0)
+    head, short, long = (octets.take(at + number, mode="clip").astype(np.int64) for number in range(3))
+    size = np.select(
+        [head < 0x40, head < 0x58, head == 0x58, head == 0x59], [0, head - 0x40, short, (short << 8) + long]
+    )
+    begin = at + _LENGTHS[head]
+    return begin, begin + size
 
 
 def _integer(octets: Octets, at: Places) -> Places:
     """Integers of at most 32 bits; -1 for a longer one, or for what is none."""
-    head = octets[at].astype(np.int64)
-    one, two, three, four = (octets[at + number].astype(np.int64) for number in range(1, 5))
+    head, one, two, three, four = (octets.take(at + number, mode="clip").astype(np.int64) for number in range(5))
     values = [head, one, (one << 8) + two, (((one << 8) + two << 8) + three << 8) + four]
     return np.select([head < 24, head == 24, head == 25, head == 26], values, -1)
 
@@ -149,16 +146,13 @@ def _add(total: dict[PlayKey, Places], octets: Octets, found: _Found) -> None:
     if not len(chosen):
         return
     keys, kinds = _kinds(octets, found, chosen)
-    stems_at, frames_at, counts = found.stems[chosen], found.frames[chosen], counts[chosen]
-    pieces = list(_pieces(octets, stems_at, frames_at, counts))
-    stride = max(int(stems.max()) for _entries, stems, _frames in pieces) + 1
+    entries, stems, frames = _rows(octets, found.stems[chosen], found.frames[chosen], counts[chosen])
+    stride = int(stems.max()) + 1
     if len(keys) > 1 and len(keys) * stride > _CELLS_MAX:
         _add_each(total, octets, found, chosen)
         return
     cells = np.zeros(len(keys) * stride, np.int64)
-    for entries, stems, frames in pieces:
-        at = stems + (kinds[entries] * stride)[:, None]
-        np.add.at(cells, at.ravel(), frames.astype(np.int64).ravel())
+    np.add.at(cells, (stems + (kinds[entries] * stride)[:, None]).ravel(), frames.astype(np.int64).ravel())
     for key, played in zip(keys, cells.reshape(len(keys), stride), strict=True):
         total[key] = _sum(total[key], played) if key in total else played.copy()
 
@@ -171,18 +165,19 @@ def _add_each(total: dict[PlayKey, Places], octets: Octets, found: _Found, chose
         _add(total, octets, found._replace(fine=part))
 
 
-def _pieces(octets: Octets, stems_at: Places, frames_at: Places, counts: Places) -> Iterator[tuple[Places, Any, Any]]:
-    """(entries, stems, frames) of rows: as many at a time from each entry as a power of two, so that what lies apart is
-    copied in blocks. Every row is in one piece."""
-    done = np.zeros(len(counts), np.int64)
-    for bit in range(int(counts.max()).bit_length()):
-        rows = 1 << bit
-        entries = np.flatnonzero(counts & rows)
-        if len(entries):
-            stems = _windows(octets, 2 * rows)[(stems_at + 2 * done)[entries]].view("<u2")
-            frames = _windows(octets, 4 * rows)[(frames_at + 4 * done)[entries]].view("<u4")
-            yield entries, stems, frames
-            done[entries] += rows
+def _rows(octets: Octets, stems_at: Places, frames_at: Places, counts: Places) -> tuple[Places, Any, Any]:
+    """(entries, stems, frames) of all rows, `_ROWS` of one entry in each line: what lies apart is copied in blocks.
+    Rows that an entry has not are of stem 0 and of no frames."""
+    lines = -(-counts // _ROWS)
+    entries = np.arange(len(counts)).repeat(lines)
+    ends = lines.cumsum()
+    done = (np.arange(len(entries)) - (ends - lines)[entries]) * _ROWS
+    stems = _windows(octets, 2 * _ROWS)[stems_at[entries] + 2 * done].view("<u2")
+    frames = _windows(octets, 4 * _ROWS)[frames_at[entries] + 4 * done].view("<u4")
+    there = np.arange(_ROWS) < (counts - (lines - 1) * _ROWS)[:, None]
+    stems[ends - 1] *= there
+    frames[ends - 1] *= there
+    return entries, stems, frames
 
 
 def _windows(octets: Octets, size: int) -> Octets:
