@@ -2,6 +2,7 @@
 
 import json
 import struct
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from amos_tools.bench import (
     ledger_workers,
     ledger_writes,
     render,
+    settle,
+    settle_rollup,
     share,
     simulation,
     supercollider,
@@ -99,12 +102,33 @@ def test_ledger_figures(section: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_takes_half_an_hour_runs_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
-    for module in (render, device, ledger, ledger_large):
+    for module in (render, device, ledger, settle, ledger_large):
         name = module.__name__.rpartition(".")[2]
         monkeypatch.setattr(module, "measure", lambda scale, name=name: ran.append(name) or [])
-    assert run()[0] == 0 and ran == ["render", "device", "ledger"]
+    assert run()[0] == 0 and ran == ["render", "device", "ledger", "settle"]
     ran.clear()
     assert run("ledger-large")[0] == 0 and ran == ["ledger_large"]
+
+
+def test_settle_figures() -> None:
+    figures = settle.measure(TINY)
+    assert all(figure.section == "settle" and figure.value is not None and figure.value > 0 for figure in figures)
+    assert len({figure.name for figure in figures}) == len(figures) == 10
+    assert [figure.bound is not None for figure in figures].count(True) == 4
+
+
+def test_a_roll_up_without_duckdb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    ours, *against = settle_rollup.figures(TINY)
+    assert ours.value is not None and len(against) == 2
+    assert all(figure.value is None and not figure.broken and "`bench`" in figure.note for figure in against)
+
+
+def test_sums_that_differ_are_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("duckdb")
+    monkeypatch.setattr(settle_rollup._Rows, "sums", lambda rows: (1.0, {(0, 1, 44_100): 1}))
+    with pytest.raises(RuntimeError, match="expected the sums of DuckDB"):
+        settle_rollup.figures(TINY)
 
 
 def test_a_written_history_holds_together(tmp_path: Path) -> None:
