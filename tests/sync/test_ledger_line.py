@@ -245,3 +245,38 @@ def test_after_the_transition_a_player_of_before_is_named(
         assert len(old.player.segments) == 2, "what the ledger says by a key that it does not know is not for it"
     finally:
         ledger.publish(topics.rotation_topic(1), b"", retain=True)
+
+
+def test_a_forged_rotation_keeps_no_receipt_from_a_player(
+    venue: Venue,  # noqa: F811
+    hurried: None,  # noqa: F811
+) -> None:
+    """The player followed long ago, and answers ok to whatever has a number that it is past."""
+    followed = venue.player(SEED_A, 3)
+    followed.player.take_rotation(LINE[0])
+    ledger = venue.start_ledger()
+    in_transition(ledger)
+    both, ledger.said = ledger.said, lambda answer: []
+    try:
+        ledger.publish(topics.rotation_topic(1), LINE[0], retain=True)
+        courier = venue.start()
+        venue.run(lambda: venue.heard("follows the ledger's key"))
+        ledger.publish(topics.rotation_topic(1), rotation(STRANGER, b"T" * 32, 1), retain=True)
+        for _ in range(60):
+            courier.turn(20)
+        ledger.said = both
+        venue.run_until_idle()
+        venue.assert_all_home(3)
+        assert followed.player.anchored
+    finally:
+        ledger.publish(topics.rotation_topic(1), b"", retain=True)
+
+
+def test_an_index_beyond_all_trees_is_no_receipts(spool: Spool) -> None:
+    """A path fits many indexes, and whoever holds no key may change the one that a receipt names."""
+    path = [bytes([level]) * 32 for level in range(3)]
+    index = (1 << 63) | 3
+    root = root_from_path(leaf_hash(b"entry"), LEAF, 8, path)
+    assert root_from_path(leaf_hash(b"entry"), index, index + 1, path) == root
+    with pytest.raises(ProtocolError, match="2.40"):
+        parse_receipt(sign_receipt(index + 1, index, path, root, key_id(KEYS[0]), by(SEEDS[0])))
