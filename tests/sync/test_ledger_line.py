@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def test_it_keeps_the_line_in_its_order_over_a_restart(spool: Spool) -> None:
     spool.commit()
     again = LedgerLine(spool, None)
     assert again.to_bring() == LINE
-    assert [keys_of(data) for data in LINE] == [(key_id(old), key_id(new)) for old, new in zip(KEYS, KEYS[1:])]
+    assert [keys_of(data) for data in LINE] == [(key_id(old), key_id(new)) for old, new in pairwise(KEYS)]
 
 
 def test_what_is_no_rotation_of_a_ledger_is_not_kept(spool: Spool) -> None:
@@ -278,5 +279,5 @@ def test_an_index_beyond_all_trees_is_no_receipts(spool: Spool) -> None:
     index = (1 << 63) | 3
     root = root_from_path(leaf_hash(b"entry"), LEAF, 8, path)
     assert root_from_path(leaf_hash(b"entry"), index, index + 1, path) == root
-    with pytest.raises(ProtocolError, match="2.40"):
+    with pytest.raises(ProtocolError, match="at most 2"):
         parse_receipt(sign_receipt(index + 1, index, path, root, key_id(KEYS[0]), by(SEEDS[0])))

@@ -156,7 +156,7 @@ def _take(log: Log, index: int, entry: bytes, said: Said) -> None:
         elif typ in WORDS:
             _take_word(log, index, log.lines.operator.open_at(index, entry, WORDS[typ], verify))
         elif typ == TYP_ROTATION:
-            pass  # it is one that the lines were made of
+            log.lines.check_of(index)
         else:
             raise Difference(
                 f"{label}: typ",
