@@ -294,7 +294,7 @@ def make_receipts(folder: Folder) -> None:
 
 def _missing(folder: Folder, store: Store) -> int:
     """How many entries more than the log has were signed, as far as is known."""
-    highest = Heads(folder).highest()
+    highest = Heads(folder).highest(store)
     return 0 if highest is None else max(highest.size - store.size(), 0)
 
 
