@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from amos.crypto import verify
@@ -252,8 +253,13 @@ def _publish(folder: Folder, store: Store, mirrors: Sequence[Mirror]) -> None:
     public = Public(folder)
     with folder.publishing():
         public.publish(store, lambda step: None)
-    for number, entry in enumerate((entry for _index, entry in store.rotations.entries(LEDGER)), 1):
-        _fetch_appointment(public, ROTATION_NAME.format(number), entry, mirrors)
+    for number, (index, entry) in enumerate(store.rotations.entries(LEDGER), 1):
+        _fetch_appointment(
+            public,
+            ROTATION_NAME.format(number),
+            mirrors,
+            partial(rotating.is_appointment, index=index, entry=entry, store=store),
+        )
     rotating.appointments(folder, store)
     follow_now(folder, store)
     lists = store.opt_out_lists(store.size())
@@ -261,12 +267,12 @@ def _publish(folder: Folder, store: Store, mirrors: Sequence[Mirror]) -> None:
         public.write(opt_outs.NAME, lists[-1])
 
 
-def _fetch_appointment(public: Public, name: str, entry: bytes, mirrors: Sequence[Mirror]) -> None:
+def _fetch_appointment(public: Public, name: str, mirrors: Sequence[Mirror], sound: Callable[[bytes], bool]) -> None:
     """What players are brought about a key that is not here any more, and so cannot sign it again."""
     for mirror in mirrors:
         with suppress(PlaceFailed):
             data = mirror.read(name, APPOINTMENT_BYTES_MAX)
-            if rotating.is_appointment(data, entry):
+            if sound(data):
                 return public.write(name, data)
 
 

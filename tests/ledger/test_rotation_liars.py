@@ -171,6 +171,19 @@ def test_a_changed_size_does_not_outlive_the_recovery(world: Any, tmp_path: Path
         Heads(Folder(yesterday)).check(store)
 
 
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_a_mirror_gives_no_appointment_of_another_place(world: Any, tmp_path: Path) -> None:
+    """What players and couriers are brought names the rotation's place in the log, or is not published."""
+    played(world, 1, 3)
+    rotate(world)
+    (genuine,) = world.ledger.appointments().values()
+    liar, honest = (Path(shutil.copytree(audited(world.folder), tmp_path / name)) for name in ("liar", "honest"))
+    (liar / "rotations" / "ledger-1.cbor").write_bytes(of_another_size(genuine))
+    shutil.rmtree(world.folder.public)
+    recovery.recover(Folder(world.path), [str(liar), str(honest)])
+    assert (world.folder.public / "rotations" / "ledger-1.cbor").read_bytes() == genuine
+
+
 def test_none_is_wanted_and_none_is_made_by_a_clock_that_is_a_year_ahead(world: Any) -> None:
     played(world)
     world.ledger.close()
