@@ -177,6 +177,7 @@ def test_a_mirror_gives_no_appointment_of_another_place(world: Any, tmp_path: Pa
     played(world, 1, 3)
     rotate(world)
     (genuine,) = world.ledger.appointments().values()
+    world.ledger.close()
     liar, honest = (Path(shutil.copytree(audited(world.folder), tmp_path / name)) for name in ("liar", "honest"))
     (liar / "rotations" / "ledger-1.cbor").write_bytes(of_another_size(genuine))
     shutil.rmtree(world.folder.public)
