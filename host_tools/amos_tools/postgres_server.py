@@ -36,7 +36,13 @@ _SETTINGS = {
 class Server:
     """A running server; the programs of `bin` run as another user where this one is root, as whom they do not start."""
 
-    def __init__(self, programs: Path, variables: dict[str, str], port: int | None = None) -> None:
+    def __init__(
+        self,
+        programs: Path,
+        variables: dict[str, str],
+        port: int | None = None,
+        settings: dict[str, str] | None = None,
+    ) -> None:
         memory = Path("/dev/shm")
         place = memory if os.access(memory, os.W_OK) else None
         self.folder = Path(tempfile.mkdtemp(prefix="amos-postgres-", dir=place))
@@ -55,7 +61,11 @@ class Server:
                 programs = moved / programs.relative_to(_root_of(programs))
         self._programs, self._environment = programs, os.environ | variables
         self._run("initdb", "-D", str(self.data), "-U", "amos", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-        self._settings = _SETTINGS | ({} if port is None else {"listen_addresses": "127.0.0.1", "port": str(port)})
+        self._settings = (
+            _SETTINGS
+            | (settings or {})
+            | ({} if port is None else {"listen_addresses": "127.0.0.1", "port": str(port)})
+        )
         self.start()
 
     @property

@@ -37,6 +37,9 @@ class SqliteDatabase(Database):
     def close(self) -> None:
         self._connection.close()
 
+    def hurry(self) -> None:
+        """Nobody else works at a statement, and a lock is waited for `WAIT_S`."""
+
     def has_table(self, name: str) -> bool:
         sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
         return self._fetch_one(sql, (name,)) is not None
