@@ -24,6 +24,7 @@ from amos_ledger.settlement.meter import Watched
 from amos_ledger.settlement.metered_result import MeteredResult, MeterTerms, Settled, work_out_readings
 from amos_ledger.settlement.money import INCOME_UNITS_MAX, MICRO, decimal
 from amos_ledger.settlement.period_result import PeriodResult
+from amos_ledger.settlement.standing import FLAGS
 from amos_ledger.store.store import Store
 
 SignBy = Callable[[bytes, bytes], bytes]
@@ -222,7 +223,7 @@ def _keep_earned(store: Store) -> None:
 def _work_out(store: Store, terms: MeterTerms, watched: Watched | None = None) -> MeteredResult:
     segments = (
         Settled(item.leaf_index, _usage(store, item.leaf_index), item.flags, item.received_s)
-        for item in store.period_usage.segments(terms.period)
+        for item in store.period_usage.segments(terms.period, FLAGS)
     )
     sequences, manifest_of = store.period_usage.sequences(terms.period), lru_cache(MANIFESTS_KEPT)(store.manifest)
     with PlayedSums() as sums:

@@ -244,11 +244,6 @@ class Store:
 
     # What settlement reads and writes.
 
-    def usage_leaves(self, period: str) -> Iterator[int]:
-        """Leaf indexes of the usage that accrues to the period, ascending."""
-        sql = "SELECT leaf_index FROM usage WHERE period = ? ORDER BY leaf_index"
-        return (index for (index,) in self._database.each(sql, (period,)))
-
     def flags(self, period: str) -> dict[int, frozenset[str]]:
         """Leaf index → what is odd about the segment there, of the usage that accrues to the period."""
         sql = "SELECT leaf_index, flag FROM usage JOIN flag USING (device_id, sequence) WHERE period = ?"
