@@ -136,7 +136,15 @@ def _settle(work: Workdir, options: Options) -> dict[str, Any]:
         period = f"{year + month // 12:04}-{month % 12 + 1:02}"
     words = ["pool", "settle", f"--period={period}", f"--income={options.income}", f"--currency={options.currency}"]
     folder = work.statements / period
-    result = run_amos(*words, f"--ledger={work.ledger}", f"--out={folder}", "--close-now", "--unasked", "--json")
+    result = run_amos(
+        *words,
+        f"--ledger={work.ledger}",
+        f"--out={work.statements}",
+        "--close-now",
+        "--rehearsal",
+        "--unasked",
+        "--json",
+    )
     settled: dict[str, Any] = json.loads(result)
     return settled | {"statements": str(folder)}
 
