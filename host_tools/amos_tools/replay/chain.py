@@ -92,7 +92,8 @@ class Chain:
         left = self._judge(judged, session)
         remembered = len(session) > 1 or last.reason != SEAL_POWER_LOSS
         self._left = [*left, *self._left][:SESSIONS_BACK]
-        self._sure = bool(left) and (remembered or self._known)
+        # After a session whose log is false, another start is no second finding.
+        self._sure = bool(left) and not judged.differ and (remembered or self._known)
         self._before = last
         return judged
 

@@ -116,7 +116,9 @@ def _first(absent: list[Row], extra: list[tuple[int, Row]]) -> Unlike:
 
 
 def _alike(one: Row, other: Row) -> bool:
-    return sum(one[part] == other[part] for part in range(3)) == 2 or one[:3] == other[:3]
+    """Whether one may stand for the other: the same stem at about the same time, or another at the same."""
+    overlap = min(one[1] + one[2], other[1] + other[2]) > max(one[1], other[1])
+    return (one[0] == other[0] and overlap) or one[1:3] == other[1:3]
 
 
 def _meaning(expected: Row | None, found: Row | None) -> str:
