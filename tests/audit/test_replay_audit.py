@@ -125,7 +125,9 @@ def one_frame(usages: list[Usage]) -> None:
 
 
 def another_stem(usages: list[Usage]) -> None:
-    usages[0].stems[7] = (usages[0].stems[7] + 1) % 6
+    first = usages[0]
+    as_long = [stem for stem, frames in zip(first.stems, first.frames, strict=True) if frames >= first.frames[7]]
+    first.stems[7] = next(stem for stem in as_long if stem != first.stems[7])
 
 
 def a_later_start(usages: list[Usage]) -> None:
