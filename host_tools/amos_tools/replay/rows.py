@@ -60,7 +60,7 @@ class Replayed:
     refused: str | None
 
 
-class _Silence:
+class Silence:
     """A mixer that only counts frames."""
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class Replay:
         self._meter = Meter(piece.voices)
         self._sound = sound
         self._step = BLOCK_FRAMES if sound else step_frames(score)
-        mixer, source_of = (sound.mixer, sound.source_of) if sound else (_Silence(), _no_source)
+        mixer, source_of = (sound.mixer, sound.source_of) if sound else (Silence(), _no_source)
         self._performance = Performance(self._vm, mixer, self._meter, source_of, BlobError)
         self._inputs = [item for usage in usages for item in inputs_of(usage)]
         self._given = 0
