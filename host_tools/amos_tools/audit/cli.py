@@ -15,9 +15,10 @@ from amos_batches.runner import open_runner
 from amos_cli.cluster import ClusterAddress
 from amos_cli.output import AsJson, Exit, UsageError, print_json, refusals
 from amos_cli.paths import file_option, folder_option
-from amos_tools.audit import report
+from amos_tools.audit import plausibility_report, report
 from amos_tools.audit.errors import AuditError
-from amos_tools.audit.run import Asked, audit
+from amos_tools.audit.plausibility import Plausibility, look
+from amos_tools.audit.run import Asked, Audited, audit
 from amos_tools.replay.piece import Piece, piece_of
 from amos_tools.verify.audit import Audit
 from amos_tools.verify.errors import KeyNotGiven, VerifyError
@@ -60,23 +61,43 @@ def audit_command(
     cluster: ClusterAddress = None,
     as_json: AsJson = False,
 ) -> None:
-    """Replay signed play from pack, score and inputs: yes, or the first difference (exit code 1)."""
+    """Replay signed play from pack, score and inputs: yes, or the first difference (exit code 1).
+
+    With plausibility, list what is odd in the play of all devices, the most money at risk first.
+    """
     with refusals(VerifyError, usage=(UsageError, KeyNotGiven), as_json=as_json):
         asked = _asked(what, period, device, sample, seed, pack, pcm, income)
+        at_stake_micro = None if income is None else _micro(income)
         pinned = pin_keys(keys, {"ledger": ledger_key, "publisher": publisher_key, "operator": operator_key})
     with (
         refusals(VerifyError, ProtocolError, OSError, AuditError, BatchError, as_json=as_json),
         open_runner(cluster) as runner,
     ):
-        pieces = _pieces(pack or [], pinned)
-        found = audit(Audit(Published(ledger), pinned, runner), pieces, asked, runner)
+        log, pieces = Audit(Published(ledger), pinned, runner), _pieces(pack or [], pinned)
+        fine = (
+            _replay(audit(log, pieces, asked, runner), as_json)
+            if what is What.REPLAY
+            else _plausible(look(log, period, pieces, runner), at_stake_micro, as_json)
+        )
+    if not fine:
+        raise typer.Exit(Exit.FINDING)
+
+
+def _replay(found: Audited, as_json: bool) -> bool:
     if as_json:
         print_json(report.facts(found))
     else:
         for line in report.lines(found):
             print(line)
-    if not report.agrees(found):
-        raise typer.Exit(Exit.FINDING)
+    return report.agrees(found)
+
+
+def _plausible(found: Plausibility, income_micro: int | None, as_json: bool) -> bool:
+    if as_json:
+        print_json(plausibility_report.facts(found, income_micro))
+    else:
+        plausibility_report.show(found, income_micro)
+    return not found.found
 
 
 def _asked(
@@ -106,6 +127,14 @@ def _asked(
     if not pack:
         raise UsageError("--pack: expected the pack that was played, found none")
     return Asked(period, device, sample or 0, seed or "", pcm)
+
+
+def _micro(text: str) -> int:
+    """Micro-units of a decimal number. Raises `UsageError`."""
+    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text, re.ASCII) is None:
+        raise UsageError(f"--income: expected an amount as 1000 or 1000.50, found {text[:40]!r}")
+    whole, _point, part = text.partition(".")
+    return int(whole) * 1_000_000 + int(part.ljust(6, "0"))
 
 
 def _pieces(folders: list[Path], keys: Keys) -> dict[bytes, Piece]:
