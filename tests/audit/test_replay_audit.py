@@ -1,14 +1,17 @@
 """`amos audit` on what real players signed and a real ledger logged, and on what a liar with a device's key signs."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from audit_world import OTHER_SCRIPT, RATE_HZ, SCRIPT, Venue, World, make_packs
+from audit_world import OPERATOR, OTHER_SCRIPT, PUBLISHER, RATE_HZ, SCRIPT, Venue, World, make_packs, month
+from dask_process import DaskProcesses
 from typer.testing import CliRunner
 
+from amos import crypto
 from amos.app import Player
 from amos.protocol.segment import FLAG_END, FLAG_OPT_OUT, SEAL_POWER_LOSS, Usage
 from amos.score.inputs import (
@@ -20,9 +23,15 @@ from amos.score.inputs import (
     INPUT_SLIDER,
     INPUT_VOLUME,
 )
+from amos_batches.runner import InProcess
 from amos_tools.audit.choice import choose
+from amos_tools.audit.run import Asked, audit
 from amos_tools.cli import app
 from amos_tools.replay import unlike
+from amos_tools.verify.audit import Audit
+from amos_tools.verify.errors import Difference
+from amos_tools.verify.keys import Keys
+from amos_tools.verify.published import Published
 
 INPUTS = [
     *((5, INPUT_DISLIKE, 0), (11, INPUT_SKIP, 0), (18, INPUT_PAUSE, 1), (25, INPUT_PAUSE, 0), (30, INPUT_VOLUME, 9000)),
@@ -242,6 +251,27 @@ def test_a_sample_is_told_and_the_same_for_everybody(world: World, packs: list[P
     taken = {seed: choose(devices, 3, seed) for seed in ("a", "b")}
     assert taken["a"] == choose(devices, 3, "a") and taken["a"] != taken["b"]
     assert [len(day) for day in taken["a"].values()] == [3, 1]
+
+
+def test_on_a_cluster_as_here(world: World, packs: list[Path], tmp_path: Path) -> None:
+    words = ("--sample=3", "--seed=7", *world.words(*packs), "--pcm", "--json")
+    with DaskProcesses(tmp_path, 1) as dask:
+        assert run(world, *words, "--cluster", dask.address) == run(world, *words)
+
+
+def test_entries_that_change_between_the_readings_are_noticed(world: World, packs: list[Path], tmp_path: Path) -> None:
+    copy = shutil.copytree(world.path / "audit", tmp_path / "audit")
+
+    class Changing(InProcess):
+        def pairs(self, work: Any, batches: Any) -> Any:
+            bundle = next((copy / "tile/entries").rglob("000.p/*"))
+            data = bundle.read_bytes()
+            bundle.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+            return super().pairs(work, batches)
+
+    keys = Keys(world.folder.public_key, crypto.public_key(PUBLISHER), crypto.public_key(OPERATOR))
+    with pytest.raises(Difference, match="expected those that were read before, found others"):
+        audit(Audit(Published(copy), keys), {}, Asked(month(), "cafe/bar"), Changing())
 
 
 @pytest.mark.parametrize(

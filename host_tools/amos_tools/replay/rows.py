@@ -17,7 +17,6 @@ from amos.protocol.segment import (
     FLAG_POWER_LOSS,
     SEAL_PACK,
     SEAL_POWER_LOSS,
-    SEAL_SESSION,
     SEAL_SHUTDOWN,
     Usage,
 )
@@ -44,7 +43,7 @@ AHEAD_FRAMES_MAX = 65_536 + 192_000
 INPUTS_AT_ONCE = 16
 """Between two looks at the meter, which holds what a score starts in a step and what so many skips add."""
 
-STOPS = (SEAL_SHUTDOWN, SEAL_POWER_LOSS, SEAL_PACK, SEAL_SESSION)
+STOPS = (SEAL_SHUTDOWN, SEAL_POWER_LOSS, SEAL_PACK)
 """Why a segment is sealed after which its session does not go on."""
 
 

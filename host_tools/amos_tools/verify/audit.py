@@ -105,8 +105,7 @@ class Audit:
                 raise refused from None
             raise
 
-    def entries(self) -> Iterator[bytes]:
-        """The published entries in order, read again."""
+    def _entries(self) -> Iterator[bytes]:
         return read_entries(self._published, self._checkpoint.size)
 
     @property
@@ -118,6 +117,12 @@ class Audit:
     def lines(self) -> Lines:
         """The keys of ledger and operator that were followed."""
         return self._lines
+
+    def entries(self) -> Iterator[bytes]:
+        """The entries read again, in order; each is one that was read before. Raises `Difference`."""
+        for batch in batches(self._entries(), {}):
+            self._leaves.check_again(batch.first, b"".join(map(leaf_hash, batch.entries)))
+            yield from batch.entries
 
     def check_since(self, note: bytes) -> None:
         """Verify that the published log begins with the entries of an earlier checkpoint, which the caller kept.
@@ -168,7 +173,7 @@ class Audit:
             raise Difference(f"{label}.size", f"at most {self._checkpoint.size}, as published", then.size)
         root = self._leaves.root(then.size)
         if root != then.root:
-            index = given_up_in(self.entries(), self._lines.operator, then.size, then.root)
+            index = given_up_in(self._entries(), self._lines.operator, then.size, then.root)
             if index is not None:
                 given_up = f"{then.root.hex()}, which the operator gave up as lost in entry {index}"
                 raise Difference(f"{label}.root", root, given_up)
@@ -214,7 +219,7 @@ class Audit:
 
     def _read(self) -> Iterator[tuple[bytes, Said]]:
         """Every entry again, and what it says by itself."""
-        for batch, opened in read_log(self.entries(), self._runner, self._named):
+        for batch, opened in read_log(self._entries(), self._runner, self._named):
             self._leaves.check_again(batch.first, opened.hashes)
             yield from zip(batch.entries, opened.said, strict=True)
 
