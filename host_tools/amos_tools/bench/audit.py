@@ -49,9 +49,9 @@ def _replay(scale: float) -> list[Figure]:
     return [Figure("audit", "replay audit", seconds / took, "x real time", ("at least", 20_000), note)]
 
 
-def signed(piece: Piece, hours: float) -> SilentPlayer:
+def signed(piece: Piece, hours: float, seed: bytes = SEED) -> SilentPlayer:
     """A player that played so long, and was asked to skip once a segment."""
-    player = SilentPlayer(SEED, NOON)
+    player = SilentPlayer(seed, NOON)
     player.begin(piece)
     for _segment in range(round(hours * 3600 / SEGMENT_S)):
         player.input(INPUT_SKIP, 0)
