@@ -16,6 +16,7 @@ from amos_ledger import registry
 from amos_ledger.log import tree
 from amos_tools import toolchain
 from amos_tools.bench import (
+    audit,
     board,
     boot,
     crypto,
@@ -88,6 +89,12 @@ def test_a_table_and_json_come_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [figure["holds"] for figure in found] == [True, False, None]
 
 
+def test_replay_audit_figure() -> None:
+    (found,) = audit.measure(TINY)
+    assert (found.section, found.bound) == ("audit", ("at least", 20_000))
+    assert found.value is not None and found.value > 0 and not found.broken
+
+
 @pytest.mark.parametrize("section", [ledger, ledger_large])
 def test_ledger_figures(section: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     apart = (ledger_broker, ledger_workers, ledger_writes)  # these have tests of their own
@@ -102,10 +109,10 @@ def test_ledger_figures(section: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_takes_half_an_hour_runs_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
-    for module in (render, device, ledger, settle, ledger_large):
+    for module in (render, device, audit, ledger, settle, ledger_large):
         name = module.__name__.rpartition(".")[2]
         monkeypatch.setattr(module, "measure", lambda scale, name=name: ran.append(name) or [])
-    assert run()[0] == 0 and ran == ["render", "device", "ledger", "settle"]
+    assert run()[0] == 0 and ran == ["render", "device", "audit", "ledger", "settle"]
     ran.clear()
     assert run("ledger-large")[0] == 0 and ran == ["ledger_large"]
 

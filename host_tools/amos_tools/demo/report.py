@@ -84,7 +84,13 @@ def _way(facts: dict[str, Any]) -> list[tuple[str, str]]:
             f"{_decimal(totals['paid_micro'])} of {_decimal(totals['pool_micro'])} {facts['settlement']['currency']}",
         ),
         ("verified", "yes, from published data and pinned keys" if facts["verified"] else "no"),
+        ("audited", _audited(facts["audited"])),
     ]
+
+
+def _audited(sums: dict[str, Any]) -> str:
+    replayed = f"{sums['agree']} of {sums['segments']} segments as their scores decide"
+    return f"{'yes' if sums['agrees'] else 'no'}, {replayed}, {sums['pcm_compared']} as rendered again"
 
 
 def _shown(work: Workdir, path: Path) -> str:

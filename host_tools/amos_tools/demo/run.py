@@ -41,7 +41,7 @@ class Options:
 
 def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
     """Everything, in the order of the way of a stem; the figures as data. Raises `DemoError`."""
-    started = time.monotonic()
+    started, played_in = time.monotonic(), period_at(int(time.time()))
     _check(options)
     work.make()
     content = make_content(work, options.stems, options.sidecar, options.script)
@@ -64,6 +64,7 @@ def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
         say("every segment is receipted, and the players have freed its space")
     settled = _settle(work, options)
     verified = _verify(work, content, settled)
+    audited = _audit(work, content, played_in, len(players))
     facts = {
         "workdir": str(work.root),
         "broker": broker,
@@ -79,6 +80,7 @@ def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
         "ledger": json.loads(run_amos("ledger", "status", str(work.ledger), "--json")),
         "settlement": settled,
         "verified": verified,
+        "audited": audited,
         "keys": str(content.keys_file),
         "seconds": round(time.monotonic() - started, 1),
     }
@@ -154,6 +156,14 @@ def _verify(work: Workdir, content: Content, settled: dict[str, Any]) -> bool:
         return False
     words = ["verify", settled["statements"], f"--published={work.ledger / 'audit'}", f"--keys={content.keys_file}"]
     return bool(json.loads(run_amos(*words, "--json"))["verified"])
+
+
+def _audit(work: Workdir, content: Content, period: str, players: int) -> dict[str, Any]:
+    """Replay what all players have signed in that month, and render it again."""
+    words = ["audit", f"--ledger={work.ledger / 'audit'}", f"--period={period}", "--seed=demo"]
+    words += [f"--sample={players}", f"--pack={work.pack}", f"--keys={content.keys_file}", "--pcm", "--json"]
+    found = json.loads(run_amos(*words))
+    return {"agrees": found["agrees"], **found["totals"]}
 
 
 def _totals(facts: dict[str, Any]) -> dict[str, Any]:
