@@ -316,7 +316,7 @@ class Ledger:
         return first, waiting
 
     def _keep_head(self, head: SignedHead) -> None:
-        store = self._opened()
+        store = self._in_place()
         with store.transaction():
             store.chain.heads.keep(head)
 
