@@ -289,10 +289,13 @@ class Ledger:
         first, waiting = self._sign_missing()
         heads = self._in_place().chain.heads
         while waiting:
-            head = heads.of(first)
+            head = heads.first(first + 1)
             assert head is not None
             given = [row for row in waiting if row[0] < head.size]
-            yield from heads.receipts(head, given)
+            if given:
+                yield from heads.receipts(head, given)
+            if len(given) == len(waiting) < BATCH_MESSAGES_MAX:
+                return
             first = given[-1][0] + 1 if given else head.size
             waiting = heads.without_receipt(first, self._published_size, BATCH_MESSAGES_MAX)
 

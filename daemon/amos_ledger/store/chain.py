@@ -60,7 +60,7 @@ class Chain:
         for start in range(0, len(wanted), LOCKED_AT_ONCE):
             part = wanted[start : start + LOCKED_AT_ONCE]
             sql = f"SELECT device_id FROM device WHERE device_id IN ({marks(len(part))}) ORDER BY device_id"
-            self._database.locked(sql, part)
+            self._database.lock(sql, part)
 
     def device(self, device_id: bytes) -> Device | None:
         """The enrolled device, or None."""

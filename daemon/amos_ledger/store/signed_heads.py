@@ -60,8 +60,11 @@ class SignedHeads:
     def of(self, leaf_index: int) -> SignedHead | None:
         """The head that the receipt of the segment at this leaf is for; None while it has none."""
         later = self._database.one("SELECT head_size FROM receipted_later WHERE leaf_index = ?", (leaf_index,))
-        sql = f"SELECT {_HEAD} FROM head WHERE size >= ? ORDER BY size LIMIT 1"
-        row = self._database.one(sql, (later[0] if later else leaf_index + 1,))
+        return self.first(later[0] if later else leaf_index + 1)
+
+    def first(self, size: int) -> SignedHead | None:
+        """The one of the smallest tree of at least this size, None: there is none."""
+        row = self._database.one(f"SELECT {_HEAD} FROM head WHERE size >= ? ORDER BY size LIMIT 1", (size,))
         return SignedHead(*row) if row else None
 
     def receipted(self, device_id: bytes, sequence: int) -> tuple[int, bytes] | None:
