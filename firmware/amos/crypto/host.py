@@ -1,7 +1,6 @@
 """Ed25519 and SHA-512 by PyNaCl (libsodium) and hashlib; CPython only. Same results and errors as the portable code."""
 
 import hashlib
-from functools import lru_cache
 
 from nacl.bindings import crypto_sign, crypto_sign_BYTES, crypto_sign_open, crypto_sign_seed_keypair
 from nacl.exceptions import BadSignatureError
@@ -17,14 +16,8 @@ def public_key(seed: bytes) -> bytes:
 def sign(seed: bytes, *message: bytes) -> bytes:
     """The 64-byte signature of `message`, in as many pieces as it has. Raises `KeyLengthError` or
     `ArgumentTypeError`."""
-    secret = _secret(bytes(checked_key("seed", seed)))
+    secret = crypto_sign_seed_keypair(checked_key("seed", seed))[1]
     return crypto_sign(b"".join(checked_piece("message", piece) for piece in message), secret)[:crypto_sign_BYTES]
-
-
-@lru_cache(4)
-def _secret(seed: bytes) -> bytes:
-    """What libsodium signs with: to make it costs as much as to sign. Whoever has it has the seed anyway."""
-    return bytes(crypto_sign_seed_keypair(seed)[1])
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:
