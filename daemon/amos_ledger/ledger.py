@@ -1,7 +1,7 @@
 """Intake of usage messages in batches: persist → sequence → sign → publish → receipt (daemon/DESIGN.md section 11).
 
-A batch is one transaction for what it stores, index in the log included, and one for the head that its receipts are for.
-A crash
+A batch is one transaction for what it stores, index in the log included, and one for the head that its receipts are
+for. A crash
 
     before the first commits   leaves nothing; couriers send again
     after it, "persisted"      leaves accepted segments with their leaf index and without receipt
