@@ -29,8 +29,8 @@ IN_A_FORMAT = {
     "firmware/amos/protocol/segment.py: SEAL_SESSION",
     "firmware/amos/protocol/usage_reader.py: OUTPUT_KIND_I2S",
 }
-"""Members of a numbered list, and messages, that a page specifies: readers meet them. No code of ours writes the former,
-and the latter are written by a faster codec, which is held against these."""
+"""Members of a numbered list that a page specifies: readers meet them, and no code of ours writes them. And messages
+that a faster codec writes, which is held against these."""
 
 FOR_WITNESSES = {
     "daemon/amos_ledger/log/tree.py: check_consistency",
