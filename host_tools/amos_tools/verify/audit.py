@@ -4,12 +4,12 @@ Each step rests only on what the steps before have established; the first that f
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from amos.crypto import verify
-from amos.protocol.catalogue import open_catalogue
+from amos.protocol.catalogue import Catalogue, Work, open_catalogue
 from amos.protocol.closing import Closing, open_closing
 from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, CHECKPOINT_BYTES_MAX, CLOSING_BYTES_MAX
@@ -23,13 +23,16 @@ from amos_tools.verify.forgone import given_up_in
 from amos_tools.verify.hashed import Hashed
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.lines import LineReader, Lines
-from amos_tools.verify.log import Log, walk
+from amos_tools.verify.log import Log, Reading, walk, walk_open
 from amos_tools.verify.note import Checkpoint, Note, check_note, read_note
 from amos_tools.verify.opened import Said, batches, key_table, read_log, survey
 from amos_tools.verify.published import Published
 from amos_tools.verify.reader import PathTo, Statement, read_statement
 from amos_tools.verify.recompute import Period, cores
 from amos_tools.verify.tree import read_entries, root_of
+
+Begin = Callable[[int | None, list[OptOuts]], Callable[[Reading], None]]
+"""(version of the closing, None while there is none; opt-out lists in the log by then) → what takes the readings."""
 
 USAGE_PROOFS_MAX = 256
 """Paths that a statement carries; see `amos_ledger.settlement.statement`."""
@@ -55,6 +58,24 @@ class PeriodFacts:
     cores: Mapping[str, dict[str, object]]
     root: bytes
     checked: tuple[str, ...]
+    works: Mapping[bytes, Work]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a period's readings stand on, all of it verified.
+
+    closing      and its statements' cores by payee; of a period that is open None and none
+    works        by stem, of the catalogue that pays; while the period is open, of the latest that the log names
+    opt_outs     the lists in the log by then
+    root         while the period is open that of the published log, else the closing's root over all statements
+    """
+
+    closing: Closing | None
+    cores: Mapping[str, dict[str, object]]
+    works: Mapping[bytes, Work]
+    opt_outs: list[OptOuts]
+    root: bytes
 
 
 class Audit:
@@ -71,6 +92,7 @@ class Audit:
         self._leaves = Hashed(published, note.says.size)
         self._named: dict[bytes, bytes] = {}
         self._opt_outs: list[tuple[int, OptOuts]] = []
+        self._closings: list[tuple[int, bytes]] = []
         self._checkpoint, self._lines = self._read_first(note)
         tiles = self._leaves.check_above()
         same("root of the published entries", self._checkpoint.root, self._leaves.root(self._checkpoint.size))
@@ -96,6 +118,7 @@ class Audit:
                 self._leaves.add(found.hashes)
                 self._named.update(key_table(found.keys))
                 self._opt_outs += found.opt_outs
+                self._closings += found.closings
                 for index, entry in found.rotations:
                     reader.take(index, entry)
             lines = reader.lines()
@@ -145,6 +168,29 @@ class Audit:
         )
         return Verified(payee, facts.closing.period, facts.closing.currency, amount, checked)
 
+    def readings(self, period: str, begin: Begin) -> Ground:
+        """Give each segment of a period, in the order of the log, to what `begin` returns. A settled period is
+        recomputed from them, and must come to its closing; of one that is open they are those that accrue to it so
+        far."""
+        for index, entry in self._closings:
+            closing = self._open_closing(f"entry {index}", entry, index)
+            if closing.period == period:
+                lists = [item for at, item in self._opt_outs if at < index]
+                facts = self._recompute(closing, index, entry, begin(closing.version, lists))
+                same("closing.statements_root", facts.root, closing.statements_root)
+                return Ground(closing, facts.cores, facts.works, lists, facts.root)
+        lists = [item for _at, item in self._opt_outs]
+        head = self._checkpoint
+        take = begin(None, lists)
+        log = walk_open(self._read(), head.origin, head.size, period, self._keys.publisher, self._lines, take)
+        named = log.decided.catalogues
+        works = self._catalogue(named[max(named)]).works if named else []
+        return Ground(None, {}, {work.stem_id: work for work in works}, lists, head.root)
+
+    def manifest_of(self) -> Callable[[bytes], Manifest]:
+        """What gives the manifest of a pack, each read and verified once."""
+        return _Manifests(self._published, self._keys.publisher).of
+
     def _check_proved(self, statement: Statement) -> Checkpoint:
         """The statement's own checkpoint is of this log, at this size or before, and covers its closing."""
         then = self._open_earlier("proof.checkpoint", statement.checkpoint.encode(errors="replace"))
@@ -172,28 +218,43 @@ class Audit:
     def _period(self, statement: Statement) -> PeriodFacts:
         entry = statement.closing_entry
         if entry not in self._periods:
-            try:
-                closing = open_closing(entry, self._lines.ledger.at(statement.closing.index), verify)
-            except ProtocolError as error:
-                raise Difference("proof.closing.entry", "a closing by the pinned ledger key", error) from None
+            closing = self._open_closing("proof.closing.entry", entry, statement.closing.index)
             self._periods[entry] = self._recompute(closing, statement.closing.index, entry)
         return self._periods[entry]
 
-    def _recompute(self, closing: Closing, index: int, entry: bytes) -> PeriodFacts:
+    def _open_closing(self, label: str, entry: bytes, index: int) -> Closing:
+        try:
+            closing: Closing = open_closing(entry, self._lines.ledger.at(index), verify)
+        except ProtocolError as error:
+            raise Difference(label, "a closing by the pinned ledger key", error) from None
+        return closing
+
+    def _catalogue(self, sha256: bytes) -> Catalogue:
+        data = self._published.read_hashed("catalogues", sha256, CATALOGUE_BYTES_MAX)
+        try:
+            catalogue: Catalogue = open_catalogue(data, self._keys.publisher, verify)
+        except ProtocolError as error:
+            raise Difference("catalogue", "one by the pinned publisher key", error) from None
+        return catalogue
+
+    def _recompute(
+        self, closing: Closing, index: int, entry: bytes, also: Callable[[Reading], None] | None = None
+    ) -> PeriodFacts:
+        """The period, worked out from its readings, which `also` takes as well."""
         name = f"closings/{closing.period}.cose"
         if self._published.read(name, CLOSING_BYTES_MAX) != entry:
             raise Difference(name, f"entry {index} of the log", "other bytes")
-        catalogue_bytes = self._published.read_hashed("catalogues", closing.catalogue_sha256, CATALOGUE_BYTES_MAX)
-        try:
-            catalogue = open_catalogue(catalogue_bytes, self._keys.publisher, verify)
-        except ProtocolError as error:
-            raise Difference("catalogue", "one by the pinned publisher key", error) from None
+        catalogue = self._catalogue(closing.catalogue_sha256)
         manifests = _Manifests(self._published, self._keys.publisher)
         lists = [item for at, item in self._opt_outs if at < index]
         period = Period(catalogue, manifests.of, lists, closing.version)
-        log = walk(
-            self._read(), self._checkpoint.origin, index, closing, self._keys.publisher, self._lines, period.take
-        )
+
+        def take(reading: Reading) -> None:
+            period.take(reading)
+            if also is not None:
+                also(reading)
+
+        log = walk(self._read(), self._checkpoint.origin, index, closing, self._keys.publisher, self._lines, take)
         same("opt-out lists before the closing", len(log.opt_outs), len(lists))
         if log.catalogue_serial is not None:
             same("catalogue.serial", log.catalogue_serial, catalogue.serial)
@@ -203,7 +264,11 @@ class Audit:
         same("closing.statements", len(by_payee), closing.statements)
         root = root_of([leaf_hash(_core_bytes(core)) for core in by_payee.values()])
         return PeriodFacts(
-            closing, by_payee, root, (*_said(log, period.whole.segments, closing, index), manifests.said())
+            closing,
+            by_payee,
+            root,
+            (*_said(log, period.whole.segments, closing, index), manifests.said()),
+            period.works,
         )
 
     def _read(self) -> Iterator[tuple[bytes, Said]]:

@@ -54,8 +54,9 @@ WORDS: dict[object, Callable[[bytes, bytes, Verify], object]] = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A settled segment and how it stands. `began_s`: when it began by the player's clock, None where that is not
-    believed. `revoked`: a revocation of its key stands before it in the log."""
+    """A segment of the period and how it stands. `began_s`: when it began by the player's clock, None where that is not
+    believed. `revoked`: a revocation of its key stands before it in the log. `site`: where its device was enrolled by
+    then. `received_s`: when the ledger had it, None before the first batch entry."""
 
     index: int
     entry: bytes
@@ -64,14 +65,18 @@ class Reading:
     flags: frozenset[str]
     began_s: int | None
     revoked: bool
+    site: str
+    received_s: int | None
 
 
 @dataclass
 class Log:
     """What the walk found.
 
-    target    index of the closing whose readings are taken
+    target    index of the closing whose readings are taken; the size of the log while the period is open
+    period    that of the closing
     take      takes them
+    is_open   whether the readings are those that wait for a closing of the period
     closed    periods closed so far, with the index of the closing
     carries   what each currency's last closing carried out
     unsettled usage that no closing has settled; before the first batch entry it accrues by the player's clock alone
@@ -85,8 +90,9 @@ class Log:
     lines: Lines
     origin: str
     target: int
-    target_closing: Closing
+    period: str
     take: Callable[[Reading], None]
+    is_open: bool = False
     devices: Devices = field(default_factory=dict)
     closed: dict[str, int] = field(default_factory=dict)
     carries: dict[str, int] = field(default_factory=dict)
@@ -117,7 +123,25 @@ def walk(
             raise Difference(
                 f"entry {target}: closing.settled", f"leaves below {target}", f"{first} to {first + count - 1}"
             )
-    log = Log(publisher_key, lines, origin, target, closing, take, target_leaves=LeafRuns(closing.ranges()))
+    log = Log(publisher_key, lines, origin, target, closing.period, take, target_leaves=LeafRuns(closing.ranges()))
+    return _walked(log, entries)
+
+
+def walk_open(
+    entries: Iterable[tuple[bytes, Said]],
+    origin: str,
+    size: int,
+    period: str,
+    publisher_key: bytes,
+    lines: Lines,
+    take: Callable[[Reading], None],
+) -> Log:
+    """Check every entry of a log of that size, which has no closing of `period`; give `take` the readings that accrue
+    to it, in their order. Raises `Difference`."""
+    return _walked(Log(publisher_key, lines, origin, size, period, take, is_open=True), entries)
+
+
+def _walked(log: Log, entries: Iterable[tuple[bytes, Said]]) -> Log:
     for index, (entry, said) in enumerate(entries):
         _take(log, index, entry, said)
     check_gaps(log.devices)
@@ -231,10 +255,10 @@ def _take_usage(log: Log, index: int, entry: bytes, usage: UsageSaid) -> None:
     odd = flags(usage, log.received, device.hours)
     accrues_to = _open_period(_natural_period(log, usage, odd, device), log.closed)
     log.unsettled.add(index, accrues_to)
-    if index in log.target_leaves:
+    if index in log.target_leaves or (log.is_open and accrues_to == log.period):
         kind = _accrual(log, label, usage, odd, accrues_to)
         began_s = None if "far_dated" in odd else usage.claimed_s
-        log.take(Reading(index, entry, usage, kind, odd, began_s, device.revoked))
+        log.take(Reading(index, entry, usage, kind, odd, began_s, device.revoked, device.site, log.received))
 
 
 def _natural_period(log: Log, usage: UsageSaid, odd: frozenset[str], device: Device) -> str | None:
@@ -272,7 +296,7 @@ def _open_period(claimed: str | None, closed: dict[str, int]) -> str | None:
 
 def _accrual(log: Log, label: str, usage: UsageSaid, odd: frozenset[str], accrues_to: str | None) -> str:
     """Why the segment accrues to the target's period; the ledger may not just choose one."""
-    period = log.target_closing.period
+    period = log.period
     claimed = claimed_period(usage)
     if log.received is not None:
         if accrues_to != period:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from amos.crypto import key_id, verify
+from amos.protocol.closing import TYP_STATEMENT
 from amos.protocol.cose import HEADER_KID, HEADER_TYP, TYP_OPT_OUTS, TYP_ROTATION, TYP_USAGE, parse, parse_typed
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
@@ -30,6 +31,7 @@ _HEADER_BYTES = 96
 _NAMES_KEYS = TYP_ENROLMENT.encode()
 _OPTS_OUT = TYP_OPT_OUTS.encode()
 _ROTATES = TYP_ROTATION.encode()
+_CLOSES = TYP_STATEMENT.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,15 @@ class Entries:
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """Of the first reading: leaf hashes, one after the other; public keys that enrolments name; opt-out lists, and
-    what may be rotations of the ledger's key or the operator's, by leaf index. No signature was looked at."""
+    """Of the first reading: leaf hashes, one after the other; public keys that enrolments name; opt-out lists, what may
+    be rotations of the ledger's key or the operator's, and what may be closings, by leaf index. No signature was looked
+    at."""
 
     hashes: bytes
     keys: tuple[bytes, ...]
     opt_outs: tuple[tuple[int, OptOuts], ...]
     rotations: tuple[tuple[int, bytes], ...]
+    closings: tuple[tuple[int, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,7 @@ def survey(batch: Entries) -> Surveyed:
     keys: list[bytes] = []
     opt_outs = []
     rotations = []
+    closings = []
     for index, entry in enumerate(batch.entries, batch.first):
         if _NAMES_KEYS in entry[:_HEADER_BYTES]:
             keys += _keys_named(entry)
@@ -135,7 +140,9 @@ def survey(batch: Entries) -> Surveyed:
             opt_outs += [(index, found) for found in _opt_outs(entry)]
         elif _ROTATES in entry[:_HEADER_BYTES]:
             rotations.append((index, entry))
-    return Surveyed(_hashes(batch), tuple(keys), tuple(opt_outs), tuple(rotations))
+        elif _CLOSES in entry[:_HEADER_BYTES]:
+            closings.append((index, entry))
+    return Surveyed(_hashes(batch), tuple(keys), tuple(opt_outs), tuple(rotations), tuple(closings))
 
 
 def open_entries(batch: Entries) -> Opened:

@@ -1,0 +1,255 @@
+"""What a report needs of a period, between the verified log and the reports: placements, usage lines, amounts.
+
+This is the one place that knows how closings and statements look. All of it follows from the published audit folder and
+pinned keys (`amos_tools.verify`); nothing asks the ledger.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+
+from amos.protocol.catalogue import Work
+from amos.protocol.cose import TYP_USAGE, parse_typed
+from amos.protocol.limits import SEGMENT_BYTES_MAX
+from amos.protocol.manifest import Manifest
+from amos.protocol.opt_outs import OptOuts
+from amos.protocol.segment import CLOCK_SYNCHRONISED, FLAG_BEGIN, FLAG_END, Usage
+from amos_batches.runner import Runner
+from amos_tools.verify.audit import Audit, Ground
+from amos_tools.verify.keys import Keys
+from amos_tools.verify.log import Reading
+from amos_tools.verify.published import Published
+from amos_tools.verify.standing import reason
+
+SYNCHRONISED, BY_CLOCK = "synchronised", "by_clock"
+"""Time statuses: the player's clock was set by a trusted time, or by a courier's. The others are the statement's:
+`late` (of an earlier month, which was closed), `by_reception` (no time is known), `by_enrolment`."""
+
+EARNS = ""
+"""The reason of play that earns. The others are those of statements: `post_opt_out`, `over_time` and so on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A row of a segment: a stretch of one stem.
+
+    started_ms, ended_ms  Unix milliseconds by the player's clock; None where that is not known or not believed
+    received_s  when the ledger had it, None before the first batch entry
+    status    how its time is known
+    why       EARNS, or why it earns nothing
+    place     (leaf index, row), which orders rows of equal time
+    session   (device id, boot, session, stem id): where a placement can go on in a later row
+    frame     at which it begins in the session
+    """
+
+    stem_id: bytes
+    device_id: bytes
+    site: str
+    tier: int
+    rate_hz: int
+    frames: int
+    begins: bool
+    ends: bool
+    started_ms: int | None
+    ended_ms: int | None
+    received_s: int | None
+    status: str
+    why: str
+    place: tuple[int, int]
+    session: tuple[bytes, int, int, bytes]
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineKey:
+    """What usage lines are kept apart by."""
+
+    stem_id: bytes
+    device_id: bytes
+    site: str
+    tier: int
+    rate_hz: int
+    status: str
+    why: str
+
+
+@dataclass(slots=True)
+class UsageLine:
+    """Of the placements with one key: their frames, how many of them begin here, when the first began and the last
+    ended by a clock that is believed."""
+
+    frames: int = 0
+    plays: int = 0
+    first_ms: int | None = None
+    last_ms: int | None = None
+
+    def add(self, item: Placement) -> None:
+        self.frames += item.frames
+        self.plays += item.begins
+        if item.started_ms is not None and item.ended_ms is not None:
+            self.first_ms = item.started_ms if self.first_ms is None else min(self.first_ms, item.started_ms)
+            self.last_ms = item.ended_ms if self.last_ms is None else max(self.last_ms, item.ended_ms)
+
+
+@dataclass(frozen=True)
+class Money:
+    """What a closed period paid. `amounts`: stem id → payee → micro-units; `ppm`: stem id → payee → share."""
+
+    currency: str
+    pool_micro: int
+    amounts: Mapping[bytes, Mapping[str, int]]
+
+
+@dataclass(frozen=True)
+class PeriodUsage:
+    """A period as reports see it; `money` is None while it is open.
+
+    evidence   what the figures can be checked against: a root (`Ground.root`)
+    withdrawn  stems on the latest opt-out list in the log by then
+    seconds_of stem id → how long it lasts, of the stems that were played
+    """
+
+    period: str
+    lines: Mapping[LineKey, UsageLine]
+    placements: tuple[Placement, ...]
+    works: Mapping[bytes, Work]
+    money: Money | None
+    evidence: bytes
+    withdrawn: frozenset[bytes]
+    seconds_of: Mapping[bytes, Fraction]
+
+    def splits(self, stem_id: bytes) -> dict[str, int]:
+        """Payee → ppm, of the catalogue that pays; empty for a stem that it does not have."""
+        work = self.works.get(stem_id)
+        return {} if work is None else {share.payee: share.ppm for share in work.splits if share.ppm}
+
+
+def read_period(
+    published: Published, keys: Keys, period: str, runner: Runner | None = None, keep_placements: bool = False
+) -> PeriodUsage:
+    """Verify the log and take the period's usage out of it. Raises `VerifyError`.
+
+    Placements are kept only for those who ask; all else grows with stems, players and time statuses.
+    """
+    audit = Audit(published, keys, runner)
+    tally = _Tally(audit.manifest_of(), keep_placements)
+    ground = audit.readings(period, tally.begin)
+    return PeriodUsage(
+        period=period,
+        lines=tally.lines,
+        placements=tuple(tally.placements),
+        works=ground.works,
+        money=_money(ground),
+        evidence=ground.root,
+        withdrawn=_withdrawn(ground),
+        seconds_of=tally.seconds_of,
+    )
+
+
+class _Tally:
+    """Adds up the placements of a period, segment after segment."""
+
+    def __init__(self, manifest_of: Callable[[bytes], Manifest], keep_placements: bool) -> None:
+        self.lines: dict[LineKey, UsageLine] = {}
+        self.placements: list[Placement] = []
+        self.seconds_of: dict[bytes, Fraction] = {}
+        self._manifest_of, self._keep = manifest_of, keep_placements
+
+    def begin(self, version: int | None, lists: list[OptOuts]) -> Callable[[Reading], None]:
+        return partial(self._take, version, lists)
+
+    def _take(self, version: int | None, lists: list[OptOuts], reading: Reading) -> None:
+        manifest = self._manifest_of(reading.usage.pack)
+        for item in placements_of(reading, manifest, lists, version):
+            self.lines.setdefault(_key(item), UsageLine()).add(item)
+            if self._keep:
+                self.placements.append(item)
+        for stem, _frames in reading.usage.stems:
+            pack_stem = manifest.stems[stem]
+            self.seconds_of.setdefault(pack_stem.stem_id, Fraction(pack_stem.frames, manifest.rate_hz))
+
+
+def placements_of(
+    reading: Reading, manifest: Manifest, lists: list[OptOuts], version: int | None
+) -> Iterator[Placement]:
+    """The rows of a segment. `version` is that of the closing, None while there is none. Pure."""
+    usage: Usage = Usage.decode(parse_typed(reading.entry, TYP_USAGE, SEGMENT_BYTES_MAX).payload)
+    began_ms = _began_ms(reading, usage)
+    whole = _whole_reason(reading, version)
+    for row, (stem, start, frames, flags) in enumerate(usage.rows()):
+        offset = start - usage.first_frame
+        started_ms = None if began_ms is None else began_ms + offset * 1000 // usage.rate_hz
+        ended_ms = None if began_ms is None else began_ms + (offset + frames) * 1000 // usage.rate_hz
+        why = whole
+        if why is None and version != 1 and reading.began_s is not None:
+            why = reason(manifest, stem, reading.began_s + offset // usage.rate_hz, lists)
+        stem_id = manifest.stems[stem].stem_id
+        yield Placement(
+            stem_id=stem_id,
+            device_id=usage.device_id,
+            site=reading.site,
+            tier=usage.tier,
+            rate_hz=usage.rate_hz,
+            frames=frames,
+            begins=bool(flags & FLAG_BEGIN),
+            ends=bool(flags & FLAG_END),
+            started_ms=started_ms,
+            ended_ms=ended_ms,
+            received_s=reading.received_s,
+            status=_status(reading, usage),
+            why=why or EARNS,
+            place=(reading.index, row),
+            session=(usage.device_id, usage.boot, usage.session, stem_id),
+            frame=start,
+        )
+
+
+def milliseconds(lines: Iterable[tuple[int, int]]) -> Fraction:
+    """Exact stem-time of (rate in Hz, frames)."""
+    return sum((Fraction(frames * 1000, rate) for rate, frames in lines), Fraction(0))
+
+
+def _whole_reason(reading: Reading, version: int | None) -> str | None:
+    """Why no row of the segment earns, None where each is to be asked (`amos_tools.verify.recompute`)."""
+    if version == 1:
+        return None
+    if "over_time" in reading.flags:
+        return "over_time"
+    undatable = reading.revoked and reading.flags & {"undated", "far_dated"}
+    return "revoked" if undatable and version != 2 else None
+
+
+def _began_ms(reading: Reading, usage: Usage) -> int | None:
+    if reading.began_s is None or usage.anchor_unix_ms is None or usage.anchor_ms is None:
+        return None
+    return usage.anchor_unix_ms + usage.start_ms - usage.anchor_ms
+
+
+def _status(reading: Reading, usage: Usage) -> str:
+    by_clock = reading.accrual == BY_CLOCK
+    return SYNCHRONISED if by_clock and usage.clock == CLOCK_SYNCHRONISED else reading.accrual
+
+
+def _key(item: Placement) -> LineKey:
+    return LineKey(item.stem_id, item.device_id, item.site, item.tier, item.rate_hz, item.status, item.why)
+
+
+def _money(ground: Ground) -> Money | None:
+    closing = ground.closing
+    if closing is None:
+        return None
+    amounts: dict[bytes, dict[str, int]] = {}
+    for payee, core in ground.cores.items():
+        found = core["lines"]
+        assert isinstance(found, list)
+        for line in found:
+            amounts.setdefault(bytes.fromhex(line["stem"]), {})[payee] = line["amount_micro"]
+    return Money(closing.currency, closing.pool_micro, amounts)
+
+
+def _withdrawn(ground: Ground) -> frozenset[bytes]:
+    if not ground.opt_outs:
+        return frozenset()
+    latest = ground.opt_outs[-1].ids or b""
+    return frozenset(latest[at : at + 16] for at in range(0, len(latest), 16))
