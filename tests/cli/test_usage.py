@@ -38,6 +38,10 @@ MADE_OR_AWAITED = {
     ("ledger alerts", "--state"),
     ("ledger snooze", "--state"),
     ("pool settle", "--out"),
+    ("report society", "--out"),
+    ("report playlog", "--out"),
+    ("report dsr", "--out"),
+    ("report registry", "--out"),
     ("key", "FILE"),
 }
 """The only paths that need not be there."""

@@ -7,8 +7,7 @@ keyed hash: the same venue has the same one in every paper of an operator, and n
 import hashlib
 from base64 import b32encode
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 NAME, REGION, PSEUDONYM = "name", "region", "pseudonym"
 POLICIES = (NAME, REGION, PSEUDONYM)
@@ -37,7 +36,7 @@ class Venues:
 
     policy: str
     key: bytes | None = None
-    stated: Mapping[str, Venue] = MappingProxyType({})
+    stated: Mapping[str, Venue] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.policy not in POLICIES:

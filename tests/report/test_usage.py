@@ -1,0 +1,53 @@
+"""Usage lines are the closing's own figures, taken apart; of an open period, those that it would come to."""
+
+import json
+from fractions import Fraction
+
+from settled_world import STEMS, World
+
+from amos_tools.report.usage import EARNS, PeriodUsage, milliseconds
+
+
+def test_lines_add_up_to_the_statements_frames(november: PeriodUsage, settled: World) -> None:
+    paid: dict[bytes, dict[tuple[int, int], int]] = {}
+    unpaid: dict[tuple[bytes, str], dict[tuple[int, int], int]] = {}
+    for key, line in november.lines.items():
+        frames = paid.setdefault(key.stem_id, {}) if key.why == EARNS else unpaid.setdefault((key.stem_id, key.why), {})
+        frames[key.rate_hz, key.tier] = frames.get((key.rate_hz, key.tier), 0) + line.frames
+    seen: set[str] = set()
+    for payee in ("ann", "bob", "cy-dee"):
+        core = json.loads(settled.statement(payee).read_bytes())["core"]
+        for line in core["lines"]:
+            told = {(item["rate_hz"], item["tier"]): item["frames"] for item in line["frames"]}
+            assert paid[bytes.fromhex(line["stem"])] == told
+            seen.add(line["stem"])
+        for line in core["unpaid"]:
+            told = {(item["rate_hz"], item["tier"]): item["frames"] for item in line["frames"]}
+            assert unpaid[bytes.fromhex(line["stem"]), line["reason"]] == told
+    assert seen == {stem_id.hex() for stem_id in paid} == {stem_id.hex() for stem_id in STEMS}
+    assert unpaid == {(STEMS[1], "post_opt_out"): {(44_100, 0): 44_100}}
+
+
+def test_time_adds_up_to_the_pools(november: PeriodUsage, settled: World) -> None:
+    pool = json.loads(settled.statement("ann").read_bytes())["core"]["pool"]
+    earning = [(key.rate_hz, line.frames) for key, line in november.lines.items() if key.why == EARNS]
+    assert milliseconds(earning) == Fraction(pool["play_ms"])
+    late = [(key.rate_hz, line.frames) for key, line in november.lines.items() if key.why == "post_opt_out"]
+    assert milliseconds(late) == Fraction(pool["unpaid_ms"]["post_opt_out"]) == 1000
+
+
+def test_an_open_period_tells_the_same_use_and_no_money(november: PeriodUsage, open_november: PeriodUsage) -> None:
+    assert open_november.money is None and november.money is not None
+    assert {key: line.frames for key, line in open_november.lines.items()} == {
+        key: line.frames for key, line in november.lines.items()
+    }
+    assert open_november.evidence != november.evidence
+    assert {work.title for work in open_november.works.values()} == {work.title for work in november.works.values()}
+
+
+def test_placements_are_the_lines_one_by_one(november: PeriodUsage) -> None:
+    assert sum(item.frames for item in november.placements) == sum(line.frames for line in november.lines.values())
+    assert sum(item.begins for item in november.placements) == sum(line.plays for line in november.lines.values())
+    assert {item.site for item in november.placements} == {"cafe", "harbour"}
+    undated = [item for item in november.placements if item.started_ms is None]
+    assert {item.status for item in undated} == {"by_reception"} and len(undated) == 2
