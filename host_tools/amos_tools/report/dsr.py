@@ -15,7 +15,7 @@ from typing import TypeVar
 from amos.protocol.catalogue import Work
 from amos.protocol.ledger_limits import PPM
 from amos_ledger.settlement.periods import next_period, parse_period
-from amos_tools.report.dsr_records import duration, record, units
+from amos_tools.report.dsr_records import duration, escaped, record, units
 from amos_tools.report.errors import NothingToReport, PeriodOpen, TerritoryUnknown
 from amos_tools.report.grouped import Group, groups_of
 from amos_tools.report.shares import parts_of
@@ -236,7 +236,7 @@ def _recording(block: str, usage: PeriodUsage, stem_id: bytes) -> str:
         ResourceReference="1",
         DspResourceId=stem_id.hex(),
         ResourceISRC=work.isrc or "",
-        ResourceTitle=work.title,
+        ResourceTitle=work.title if escaped(work.title) else stem_id.hex(),  # the cell may not be empty
         ResourceDisplayArtistName=work.artist,
         ResourceDuration=duration(int(usage.seconds_of[stem_id] * 1000)),
         ResourceType="SoundRecording",
