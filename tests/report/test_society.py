@@ -85,6 +85,14 @@ def test_nothing_is_guessed(november: PeriodUsage) -> None:
     assert {row["territory"] for row in rows} == {row["licence"] for row in rows} == {""}
 
 
+def test_of_a_stem_that_no_catalogue_has_only_its_use_is_known(open_november: PeriodUsage) -> None:
+    unknown = PeriodUsage(**{**vars(open_november), "works": {}})
+    found = lines(unknown, BY_NAME)
+    assert len(found) == len(lines(open_november, BY_NAME))
+    assert {row["title"] + row["artist"] + row["share_ppm"] for row in found} == {""}
+    assert [row["ms"] for row in found] == [row["ms"] for row in lines(open_november, BY_NAME)]
+
+
 def test_times_are_those_that_are_believed(november: PeriodUsage) -> None:
     rows = lines(november, BY_NAME)
     [undated] = [row for row in rows if row["venue"] == "harbour" and row["stem"] == STEMS[2].hex()]

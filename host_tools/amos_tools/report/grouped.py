@@ -18,7 +18,7 @@ class Group:
 
     exact_ms  stem-time, and `ms` the same in whole milliseconds: a stem's lines add up to the floor of its time
     statuses  how times are known, sorted
-    share_ppm, micro  of those that the report is about; `micro` is None while the period is open
+    share_ppm, micro  of those that the report is about; None where it is not known, as `micro` while the period is open
     """
 
     line_id: str
@@ -33,7 +33,7 @@ class Group:
     first_ms: int | None
     last_ms: int | None
     statuses: tuple[str, ...]
-    share_ppm: int
+    share_ppm: int | None
     micro: int | None
 
     @property
@@ -75,10 +75,10 @@ def line_id(period: str, where: Where) -> str:
     return hashlib.sha256("\0".join(words).encode()).hexdigest()[:LINE_ID_DIGITS]
 
 
-def share_of(usage: PeriodUsage, stem_id: bytes, payee: str | None) -> int:
-    """Millionths of the stem that the report is about."""
+def share_of(usage: PeriodUsage, stem_id: bytes, payee: str | None) -> int | None:
+    """Millionths of the stem that the report is about; None for a stem whose splits no catalogue tells."""
     splits = usage.splits(stem_id)
-    return sum(splits.values()) if payee is None else splits[payee]
+    return (sum(splits.values()) or None) if payee is None else splits[payee]
 
 
 def _order(where: Where) -> tuple[bytes, str, str, str, int]:
@@ -92,7 +92,7 @@ def _group(
     lines: list[tuple[LineKey, UsageLine]],
     exact: Fraction,
     ms: int,
-    share: int,
+    share: int | None,
     micro: int | None,
 ) -> Group:
     stem_id, venue, territory, tier, why = where

@@ -79,7 +79,7 @@ def _row(usage: PeriodUsage, terms: Terms, group: Group) -> list[str]:
         utc_text(group.last_ms),
         listed(group.statuses),
         terms.rights_type,
-        str(group.share_ppm),
+        "" if group.share_ppm is None else str(group.share_ppm),
         usage.money.currency if usage.money else "",
         "" if group.micro is None else str(group.micro),
         yes_or_no(group.earns),

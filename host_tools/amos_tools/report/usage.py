@@ -244,7 +244,8 @@ def _money(ground: Ground) -> Money | None:
         found = core["lines"]
         assert isinstance(found, list)
         for line in found:
-            amounts.setdefault(bytes.fromhex(line["stem"]), {})[payee] = line["amount_micro"]
+            of_stem = amounts.setdefault(bytes.fromhex(line["stem"]), {})
+            of_stem[payee] = of_stem.get(payee, 0) + line["amount_micro"]
     return Money(closing.currency, closing.pool_micro, amounts)
 
 
