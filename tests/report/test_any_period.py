@@ -16,7 +16,7 @@ from amos_tools.report.dsr import Parties, dsr_message
 from amos_tools.report.dsr_records import units
 from amos_tools.report.society import COLUMNS, society_report
 from amos_tools.report.terms import Terms
-from amos_tools.report.usage import LineKey, Money, PeriodUsage, UsageLine
+from amos_tools.report.usage import Earning, LineKey, Money, PeriodUsage, UsageLine
 
 PARTIES = Parties("PADPIDA1A", "Us", "PADPIDA1B", "Them", "BackgroundMusic")
 TEXTS = st.sampled_from(["=1+1", "@a", "a|b\\c", "\t-", "'x", "two\nlines", "\n ", "\x1b[2J", "‮abc", "　"]) | st.text(
@@ -59,17 +59,25 @@ def periods(draw: st.DrawFn) -> PeriodUsage:
         st.sampled_from([0, 2]),
         st.sampled_from([8_000, 44_100, 48_000]),
         st.sampled_from(["by_clock", "late"]),
-        st.sampled_from(["", "post_opt_out"]),
+        st.sampled_from([1, 2]),
+        st.sampled_from(["payable", "post_opt_out"]),
     )
     lines = st.builds(UsageLine, st.integers(1, 10**7), st.integers(0, 99))
     played = draw(st.dictionaries(keys, lines, min_size=1, max_size=12))
-    amounts: dict[bytes, dict[str, int]] = {}
-    for stem_id in sorted({key.stem_id for key in played if not key.why}):
-        shares = [share for share in catalogue[stem_id].splits if share.ppm]
-        amounts[stem_id] = {share.payee: draw(st.integers(0, 10**12)) for share in shares}
+    # The second catalogue gives every stem to one payee.
+    splits = {
+        (stem_id, 1): {share.payee: share.ppm for share in work.splits if share.ppm}
+        for stem_id, work in catalogue.items()
+    }
+    splits |= {(stem_id, 2): {"cy": PPM} for stem_id in catalogue}
+    amounts: dict[Earning, dict[str, int]] = {}
+    for earning in sorted({(key.stem_id, key.rights, key.standing) for key in played if key.standing == "payable"}):
+        amounts[earning] = {payee: draw(st.integers(0, 10**12)) for payee in splits[earning[:2]]}
     pool = sum(sum(by_payee.values()) for by_payee in amounts.values())
     lengths = dict.fromkeys(catalogue, Fraction(441, 44_100))
-    return PeriodUsage("2026-11", played, (), catalogue, Money("EUR", pool, amounts), b"r" * 32, frozenset(), lengths)
+    return PeriodUsage(
+        "2026-11", played, (), catalogue, splits, Money("EUR", pool, amounts), b"r" * 32, frozenset(), lengths
+    )
 
 
 def rows(usage: PeriodUsage, terms: Terms) -> list[dict[str, Any]]:
@@ -90,13 +98,14 @@ def test_the_society_report_keeps_every_sum_and_every_text(usage: PeriodUsage, v
             (work.title, work.artist, work.publisher or "", work.label or "")
         }
         assert all(pieces(row["composer"]) == ([who.name for who in work.composers or []] or [""]) for row in own)
-        for why in ("", "post_opt_out"):
+        for earning in [(stem_id, rights, standing) for rights in (1, 2) for standing in ("payable", "post_opt_out")]:
             exact = sum(
                 (Fraction(line.frames * 1000, key.rate_hz) for key, line in usage.lines.items()
-                 if (key.stem_id, key.why) == (stem_id, why)),
+                 if (key.stem_id, key.rights, key.standing) == earning),
                 Fraction(0),
             )  # fmt: skip
-            assert sum(int(row["ms"]) for row in own if row["unpaid_reason"] == why) == int(exact)
+            mine = [row for row in own if (row["catalogue_serial"], row["standing"]) == (str(earning[1]), earning[2])]
+            assert sum(int(row["ms"]) for row in mine) == int(exact)
 
 
 @given(usage=periods(), venues=POLICIES)

@@ -16,7 +16,7 @@ from amos_tools.report.usage import PeriodUsage, Placement
 GOLDEN = Path(__file__).parent / "golden" / "playlog.csv"
 ROW = Placement(
     stem_id=bytes(16), device_id=bytes(16), site="cafe", tier=0, rate_hz=1000, frames=10, begins=True, ends=True,
-    started_ms=0, ended_ms=10, received_s=100, status="by_clock", why="", place=(5, 0),
+    started_ms=0, ended_ms=10, received_s=100, status="by_clock", rights=1, standing="payable", place=(5, 0),
     session=(bytes(16), 1, 1, bytes(16)), frame=0,
 )  # fmt: skip
 
@@ -52,7 +52,7 @@ def test_a_placement_that_goes_on_is_one_line() -> None:
 
 def test_what_is_said_otherwise_of_the_rest_is_another_line() -> None:
     first, rest = row(0, 10, ends=False), row(10, 5, begins=False)
-    for change in ({"why": "post_opt_out"}, {"tier": 2}, {"status": "late"}, {"site": "harbour"}):
+    for change in ({"standing": "post_opt_out"}, {"rights": 2}, {"tier": 2}, {"status": "late"}, {"site": "harbour"}):
         assert len(joined([first, replace(rest, **change)])) == 2  # type: ignore[arg-type]
     for other in (
         replace(rest, session=(bytes(16), 2, 1, bytes(16))),

@@ -13,7 +13,7 @@ from amos_ledger.settlement.venues import Venues
 from amos_tools.report import society
 from amos_tools.report.society import COLUMNS, society_report
 from amos_tools.report.terms import Terms
-from amos_tools.report.usage import PeriodUsage, milliseconds
+from amos_tools.report.usage import PAYABLE, PeriodUsage, milliseconds
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -32,7 +32,7 @@ def test_the_money_is_the_pool_and_the_time_each_stems(november: PeriodUsage, te
             exact = milliseconds(
                 (key.rate_hz, line.frames)
                 for key, line in november.lines.items()
-                if key.stem_id == stem_id and (not key.why) == (earns == "true")
+                if key.stem_id == stem_id and (key.standing == PAYABLE) == (earns == "true")
             )
             assert sum(int(row["ms"]) for row in own) == int(exact)
     assert sum(int(row["plays"]) for row in rows) == sum(line.plays for line in november.lines.values())
@@ -41,8 +41,11 @@ def test_the_money_is_the_pool_and_the_time_each_stems(november: PeriodUsage, te
 def test_each_stem_gets_what_its_payees_got(november: PeriodUsage) -> None:
     assert november.money is not None
     rows = lines(november, BY_NAME)
-    for stem_id, amounts in november.money.amounts.items():
-        assert sum(int(row["micro_amount"]) for row in rows if row["stem"] == stem_id.hex()) == sum(amounts.values())
+    assert {standing for _stem_id, _rights, standing in november.money.amounts} == {PAYABLE}
+    for (stem_id, rights, _standing), amounts in november.money.amounts.items():
+        own = [row for row in rows if row["stem"] == stem_id.hex()]
+        assert sum(int(row["micro_amount"]) for row in own) == sum(amounts.values())
+        assert {row["catalogue_serial"] for row in own} == {str(rights)} == {"2"}
 
 
 def test_a_payees_report_tells_that_share_alone(november: PeriodUsage) -> None:
@@ -52,7 +55,7 @@ def test_a_payees_report_tells_that_share_alone(november: PeriodUsage) -> None:
         rows = lines(november, Terms(BY_NAME.venues, payee=payee))
         own = sum(amounts.get(payee, 0) for amounts in november.money.amounts.values())
         assert sum(int(row["micro_amount"]) for row in rows) == own
-        assert all(int(row["share_ppm"]) == november.splits(bytes.fromhex(row["stem"]))[payee] for row in rows)
+        assert all(int(row["share_ppm"]) == november.shares(bytes.fromhex(row["stem"]), 2)[payee] for row in rows)
         total += own
     assert total == INCOME_MICRO
     assert lines(november, Terms(BY_NAME.venues, payee="nobody")) == []
@@ -60,7 +63,7 @@ def test_a_payees_report_tells_that_share_alone(november: PeriodUsage) -> None:
 
 def test_one_line_for_each_stem_venue_tier_and_reason(november: PeriodUsage) -> None:
     rows = lines(november, BY_NAME)
-    keys = [(row["stem"], row["venue"], row["tier"], row["unpaid_reason"]) for row in rows]
+    keys = [(row["stem"], row["venue"], row["tier"], row["standing"]) for row in rows]
     assert len(set(keys)) == len(keys) == len({row["line_id"] for row in rows})
     assert {row["venue"] for row in rows} == {"=Café, “Blau”", "harbour"}
     assert {(row["venue"], row["territory"]) for row in rows} == {("=Café, “Blau”", "DE"), ("harbour", "NO")}
@@ -71,7 +74,7 @@ def test_what_is_withdrawn_and_what_earns_nothing_is_said(november: PeriodUsage)
     assert {row["opt_state"] for row in rows if row["stem"] == STEMS[1].hex()} == {"opted_out"}
     assert {row["opt_state"] for row in rows if row["stem"] != STEMS[1].hex()} == {"opted_in"}
     [late] = [row for row in rows if row["royalty_bearing"] == "false"]
-    assert (late["unpaid_reason"], late["micro_amount"], late["ms"], late["venue"]) == (
+    assert (late["standing"], late["micro_amount"], late["ms"], late["venue"]) == (
         "post_opt_out", "0", "1000", "harbour"
     )  # fmt: skip
 
@@ -86,7 +89,7 @@ def test_nothing_is_guessed(november: PeriodUsage) -> None:
 
 
 def test_of_a_stem_that_no_catalogue_has_only_its_use_is_known(open_november: PeriodUsage) -> None:
-    unknown = PeriodUsage(**{**vars(open_november), "works": {}})
+    unknown = PeriodUsage(**{**vars(open_november), "works": {}, "splits": {}})
     found = lines(unknown, BY_NAME)
     assert len(found) == len(lines(open_november, BY_NAME))
     assert {row["title"] + row["artist"] + row["share_ppm"] for row in found} == {""}

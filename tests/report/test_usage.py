@@ -5,14 +5,18 @@ from fractions import Fraction
 
 from settled_world import STEMS, World
 
-from amos_tools.report.usage import EARNS, PeriodUsage, milliseconds
+from amos_tools.report.usage import PAYABLE, PeriodUsage, milliseconds
 
 
 def test_lines_add_up_to_the_statements_frames(november: PeriodUsage, settled: World) -> None:
     paid: dict[bytes, dict[tuple[int, int], int]] = {}
     unpaid: dict[tuple[bytes, str], dict[tuple[int, int], int]] = {}
     for key, line in november.lines.items():
-        frames = paid.setdefault(key.stem_id, {}) if key.why == EARNS else unpaid.setdefault((key.stem_id, key.why), {})
+        frames = (
+            paid.setdefault(key.stem_id, {})
+            if key.standing == PAYABLE
+            else unpaid.setdefault((key.stem_id, key.standing), {})
+        )
         frames[key.rate_hz, key.tier] = frames.get((key.rate_hz, key.tier), 0) + line.frames
     seen: set[str] = set()
     for payee in ("ann", "bob", "cy-dee"):
@@ -30,9 +34,9 @@ def test_lines_add_up_to_the_statements_frames(november: PeriodUsage, settled: W
 
 def test_time_adds_up_to_the_pools(november: PeriodUsage, settled: World) -> None:
     pool = json.loads(settled.statement("ann").read_bytes())["core"]["pool"]
-    earning = [(key.rate_hz, line.frames) for key, line in november.lines.items() if key.why == EARNS]
+    earning = [(key.rate_hz, line.frames) for key, line in november.lines.items() if key.standing == PAYABLE]
     assert milliseconds(earning) == Fraction(pool["play_ms"])
-    late = [(key.rate_hz, line.frames) for key, line in november.lines.items() if key.why == "post_opt_out"]
+    late = [(key.rate_hz, line.frames) for key, line in november.lines.items() if key.standing == "post_opt_out"]
     assert milliseconds(late) == Fraction(pool["unpaid_ms"]["post_opt_out"]) == 1000
 
 

@@ -95,7 +95,7 @@ def dsr_message(usage: PeriodUsage, terms: Terms, parties: Parties, created_unix
     if any(not group.territory for group in groups):
         raise TerritoryUnknown("territory: expected one for every venue, in --venue-list or by --territory; found none")
     by_stem = _by(groups, lambda group: group.stem_id)
-    parts = _parts(usage, usage.money, by_stem, terms.payee)
+    parts = _parts(usage, usage.money, groups, terms.payee)
     by_context = _by(parts, lambda part: part.context)
     numbers = {context: str(number) for number, context in enumerate(sorted(by_context), 1)}
     by_tier = _by(parts, lambda part: part.context[:2])
@@ -169,18 +169,15 @@ def _head(period: str, parties: Parties, message_id: str, stamp: str) -> str:
     )
 
 
-def _parts(usage: PeriodUsage, money: Money, by_stem: Mapping[bytes, list[Group]], payee: str | None) -> list[_Part]:
-    """Each payee's amount of a stem, divided over its lines by time."""
+def _parts(usage: PeriodUsage, money: Money, groups: Sequence[Group], payee: str | None) -> list[_Part]:
+    """Each payee's amount of a stem's play, divided over its lines by time."""
     found: list[_Part] = []
-    for stem_id, of_stem in by_stem.items():
-        earning = [group for group in of_stem if group.earns]
-        for name, ppm in sorted(usage.splits(stem_id).items()):
-            if payee not in (None, name):
-                continue
-            amount = money.amounts.get(stem_id, {}).get(name, 0)
-            micros = parts_of(amount, [group.exact_ms for group in earning], [group.line_id for group in earning])
-            paid = {group.line_id: micro for group, micro in zip(earning, micros, strict=True)}
-            found += [_Part(group, name, ppm, paid.get(group.line_id, 0)) for group in of_stem]
+    for earning, own in _by(groups, lambda group: group.earning).items():
+        for name, ppm in sorted(usage.shares(*earning[:2]).items()):
+            if payee in (None, name):
+                amount = money.amounts.get(earning, {}).get(name, 0)
+                micros = parts_of(amount, [group.exact_ms for group in own], [group.line_id for group in own])
+                found += [_Part(group, name, ppm, micro) for group, micro in zip(own, micros, strict=True)]
     return found
 
 

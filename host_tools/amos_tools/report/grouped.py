@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from amos_tools.report.shares import parts_of
 from amos_tools.report.terms import Terms
-from amos_tools.report.usage import EARNS, LineKey, Money, PeriodUsage, UsageLine, milliseconds
+from amos_tools.report.usage import PAYABLE, Earning, LineKey, Money, PeriodUsage, UsageLine, milliseconds
 
 LINE_ID_DIGITS = 16
 
@@ -26,7 +26,8 @@ class Group:
     venue: str
     territory: str
     tier: int
-    why: str
+    rights: int
+    standing: str
     exact_ms: Fraction
     ms: int
     plays: int
@@ -38,52 +39,54 @@ class Group:
 
     @property
     def earns(self) -> bool:
-        return self.why == EARNS
+        return self.standing == PAYABLE
+
+    @property
+    def earning(self) -> Earning:
+        """Of what it is a part."""
+        return self.stem_id, self.rights, self.standing
 
 
-Where = tuple[bytes, str, str, int, str]
-"""(stem id, venue, territory, tier, why)."""
+Where = tuple[Earning, str, str, int]
+"""(stem id with rights and standing, venue, territory, tier)."""
 
 
 def groups_of(usage: PeriodUsage, terms: Terms, with_venues: bool = True) -> list[Group]:
-    """Every line, by venue, territory, stem, tier and reason. Without venues, all of a territory come together."""
+    """Every line, by venue, territory, stem, tier, rights and standing. Without venues, all of a territory come
+    together."""
     found: dict[Where, list[tuple[LineKey, UsageLine]]] = {}
     for key, line in usage.lines.items():
-        if terms.payee is None or terms.payee in usage.splits(key.stem_id):
+        if terms.payee is None or terms.payee in usage.shares(key.stem_id, key.rights):
             venue = terms.venues.venue(key.site) if with_venues else ""
             territory = terms.venues.territory(key.site, terms.territory)
-            found.setdefault((key.stem_id, venue, territory, key.tier, key.why), []).append((key, line))
-    by_stem: dict[tuple[bytes, str], list[Where]] = {}
-    for where in sorted(found, key=_order):
-        by_stem.setdefault((where[0], where[4]), []).append(where)
+            earning = (key.stem_id, key.rights, key.standing)
+            found.setdefault((earning, venue, territory, key.tier), []).append((key, line))
+    by_earning: dict[Earning, list[Where]] = {}
+    for where in sorted(found):
+        by_earning.setdefault(where[0], []).append(where)
     groups = []
-    for (stem_id, why), places in by_stem.items():
+    for earning, places in by_earning.items():
         exact = [milliseconds((key.rate_hz, line.frames) for key, line in found[where]) for where in places]
         ids = [line_id(usage.period, where) for where in places]
         whole = parts_of(int(sum(exact, Fraction(0))), exact, ids)
-        micros = _micros(usage.money, stem_id, why, terms.payee, exact, ids)
-        share = share_of(usage, stem_id, terms.payee)
+        micros = _micros(usage.money, earning, terms.payee, exact, ids)
+        share = share_of(usage, earning, terms.payee)
         for number, where in enumerate(places):
             groups.append(_group(ids[number], where, found[where], exact[number], whole[number], share, micros[number]))
-    return sorted(groups, key=lambda group: (group.venue, group.territory, group.stem_id, group.tier, group.why))
+    return sorted(groups, key=lambda group: (group.venue, group.territory, group.stem_id, group.tier, group.earning))
 
 
 def line_id(period: str, where: Where) -> str:
     """The same for the same stem, venue and tier of a period in every report of an operator."""
-    stem_id, venue, territory, tier, why = where
-    words = ("amos-report-line/1", period, stem_id.hex(), venue, territory, str(tier), why)
+    (stem_id, rights, standing), venue, territory, tier = where
+    words = ("amos-report-line/1", period, stem_id.hex(), venue, territory, str(tier), str(rights), standing)
     return hashlib.sha256("\0".join(words).encode()).hexdigest()[:LINE_ID_DIGITS]
 
 
-def share_of(usage: PeriodUsage, stem_id: bytes, payee: str | None) -> int | None:
+def share_of(usage: PeriodUsage, earning: Earning, payee: str | None) -> int | None:
     """Millionths of the stem that the report is about; None for a stem whose splits no catalogue tells."""
-    splits = usage.splits(stem_id)
-    return (sum(splits.values()) or None) if payee is None else splits[payee]
-
-
-def _order(where: Where) -> tuple[bytes, str, str, str, int]:
-    stem_id, venue, territory, tier, why = where
-    return stem_id, why, venue, territory, tier
+    shares = usage.shares(*earning[:2])
+    return (sum(shares.values()) or None) if payee is None else shares[payee]
 
 
 def _group(
@@ -95,14 +98,15 @@ def _group(
     share: int | None,
     micro: int | None,
 ) -> Group:
-    stem_id, venue, territory, tier, why = where
+    (stem_id, rights, standing), venue, territory, tier = where
     return Group(
         line_id=name,
         stem_id=stem_id,
         venue=venue,
         territory=territory,
         tier=tier,
-        why=why,
+        rights=rights,
+        standing=standing,
         exact_ms=exact,
         ms=ms,
         plays=sum(line.plays for _key, line in lines),
@@ -120,14 +124,13 @@ def _least(choose: Callable[[list[int]], int], moments: Iterable[int | None]) ->
 
 
 def _micros(
-    money: Money | None, stem_id: bytes, why: str, payee: str | None, exact: list[Fraction], ids: list[str]
+    money: Money | None, earning: Earning, payee: str | None, exact: list[Fraction], ids: list[str]
 ) -> list[int | None]:
     """What each line of a stem got: each payee's amount, divided by time."""
     if money is None:
         return [None] * len(exact)
     total = [0] * len(exact)
-    if why == EARNS:
-        for name, amount in money.amounts.get(stem_id, {}).items():
-            if payee in (None, name):
-                total = [sum(pair) for pair in zip(total, parts_of(amount, exact, ids), strict=True)]
+    for name, amount in money.amounts.get(earning, {}).items():
+        if payee in (None, name):
+            total = [sum(pair) for pair in zip(total, parts_of(amount, exact, ids), strict=True)]
     return list(total)

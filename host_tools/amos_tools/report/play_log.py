@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from amos_tools.report.sheet import csv_bytes, utc_text, yes_or_no
 from amos_tools.report.society import opt_state, report_id
 from amos_tools.report.terms import Terms
-from amos_tools.report.usage import EARNS, PeriodUsage, Placement
+from amos_tools.report.usage import PAYABLE, PeriodUsage, Placement
 
 COLUMNS = (
     *("report_id", "number", "period", "started_utc", "ended_utc", "received_utc", "time_status", "venue", "player"),
     *("tier", "stem", "isrc", "title", "artist", "ms", "frames", "rate_hz", "begins", "ends", "royalty_bearing"),
-    *("unpaid_reason", "opt_state", "log_entry", "log_row", "evidence_root"),
+    *("standing", "opt_state", "log_entry", "log_row", "evidence_root"),
 )
 """REPORTS.md says what each means."""
 
@@ -30,7 +30,11 @@ class Joined:
 
 def play_log(usage: PeriodUsage, terms: Terms) -> tuple[str, bytes]:
     """(report id, the file's bytes)."""
-    chosen = [item for item in usage.placements if terms.payee is None or terms.payee in usage.splits(item.stem_id)]
+    chosen = [
+        item
+        for item in usage.placements
+        if terms.payee is None or terms.payee in usage.shares(item.stem_id, item.rights)
+    ]
     rows = [_row(usage, terms, number, item) for number, item in enumerate(in_order(joined(chosen)), 1)]
     name = report_id(rows)
     return name, csv_bytes(COLUMNS, ([name, *row] for row in rows))
@@ -66,7 +70,7 @@ def in_order(items: list[Joined]) -> list[Joined]:
 
 def _same(before: Placement, item: Placement) -> bool:
     """Whether the same is said of both."""
-    facts = ("site", "tier", "rate_hz", "status", "why")
+    facts = ("site", "tier", "rate_hz", "status", "rights", "standing")
     return all(getattr(before, name) == getattr(item, name) for name in facts)
 
 
@@ -92,8 +96,8 @@ def _row(usage: PeriodUsage, terms: Terms, number: int, item: Joined) -> list[st
         str(first.rate_hz),
         yes_or_no(first.begins),
         yes_or_no(item.last.ends),
-        yes_or_no(first.why == EARNS),
-        first.why,
+        yes_or_no(first.standing == PAYABLE),
+        first.standing,
         opt_state(usage, first.stem_id),
         str(first.place[0]),
         str(first.place[1]),

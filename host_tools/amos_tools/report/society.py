@@ -12,8 +12,8 @@ from amos_tools.report.usage import PeriodUsage
 COLUMNS = (
     *("report_id", "line_id", "period", "territory", "licence", "venue", "tier", "category", "stem", "isrc", "iswc"),
     *("title", "artist", "composer", "ipi", "publisher", "label", "upc", "ms", "plays", "first_utc", "last_utc"),
-    *("time_status", "rights_type", "share_ppm", "currency", "micro_amount", "royalty_bearing", "unpaid_reason"),
-    *("opt_state", "evidence_root"),
+    *("time_status", "rights_type", "share_ppm", "currency", "micro_amount", "royalty_bearing", "standing"),
+    *("catalogue_serial", "opt_state", "evidence_root"),
 )
 """REPORTS.md says what each means."""
 
@@ -83,7 +83,8 @@ def _row(usage: PeriodUsage, terms: Terms, group: Group) -> list[str]:
         usage.money.currency if usage.money else "",
         "" if group.micro is None else str(group.micro),
         yes_or_no(group.earns),
-        group.why,
+        group.standing,
+        str(group.rights or ""),
         opt_state(usage, group.stem_id),
         usage.evidence.hex(),
     ]

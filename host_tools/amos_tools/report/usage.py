@@ -5,7 +5,7 @@ pinned keys (`amos_tools.verify`); nothing asks the ledger.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 
@@ -26,8 +26,13 @@ SYNCHRONISED, BY_CLOCK = "synchronised", "by_clock"
 """Time statuses: the player's clock was set by a trusted time, or by a courier's. The others are the statement's:
 `late` (of an earlier month, which was closed), `by_reception` (no time is known), `by_enrolment`."""
 
-EARNS = ""
-"""The reason of play that earns. The others are those of statements: `post_opt_out`, `over_time` and so on."""
+NO_RIGHTS = 0
+PAYABLE = "payable"
+"""The standing of play that earns. The others are those of statements: `post_opt_out`, `over_time` and so on."""
+
+
+Earning = tuple[bytes, int, str]
+"""(stem id, rights, standing): whose play that is and what becomes of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,8 @@ class Placement:
     started_ms, ended_ms  Unix milliseconds by the player's clock; None where that is not known or not believed
     received_s  when the ledger had it, None before the first batch entry
     status    how its time is known
-    why       EARNS, or why it earns nothing
+    rights    serial of the catalogue whose splits hold for it; 0 where no catalogue is known
+    standing  PAYABLE, or why it earns nothing
     place     (leaf index, row), which orders rows of equal time
     session   (device id, boot, session, stem id): where a placement can go on in a later row
     frame     at which it begins in the session
@@ -55,7 +61,8 @@ class Placement:
     ended_ms: int | None
     received_s: int | None
     status: str
-    why: str
+    rights: int
+    standing: str
     place: tuple[int, int]
     session: tuple[bytes, int, int, bytes]
     frame: int
@@ -71,7 +78,8 @@ class LineKey:
     tier: int
     rate_hz: int
     status: str
-    why: str
+    rights: int
+    standing: str
 
 
 @dataclass(slots=True)
@@ -94,17 +102,18 @@ class UsageLine:
 
 @dataclass(frozen=True)
 class Money:
-    """What a closed period paid. `amounts`: stem id → payee → micro-units; `ppm`: stem id → payee → share."""
+    """What a closed period paid. `amounts`: (stem id, rights, standing) → payee → micro-units."""
 
     currency: str
     pool_micro: int
-    amounts: Mapping[bytes, Mapping[str, int]]
+    amounts: Mapping[Earning, Mapping[str, int]]
 
 
 @dataclass(frozen=True)
 class PeriodUsage:
     """A period as reports see it; `money` is None while it is open.
 
+    splits     (stem id, rights) → payee → ppm; none for a stem that no catalogue has
     evidence   what the figures can be checked against: a root (`Ground.root`)
     withdrawn  stems on the latest opt-out list in the log by then
     seconds_of stem id → how long it lasts, of the stems that were played
@@ -114,15 +123,15 @@ class PeriodUsage:
     lines: Mapping[LineKey, UsageLine]
     placements: tuple[Placement, ...]
     works: Mapping[bytes, Work]
+    splits: Mapping[tuple[bytes, int], Mapping[str, int]]
     money: Money | None
     evidence: bytes
     withdrawn: frozenset[bytes]
     seconds_of: Mapping[bytes, Fraction]
 
-    def splits(self, stem_id: bytes) -> dict[str, int]:
-        """Payee → ppm, of the catalogue that pays; empty for a stem that it does not have."""
-        work = self.works.get(stem_id)
-        return {} if work is None else {share.payee: share.ppm for share in work.splits if share.ppm}
+    def shares(self, stem_id: bytes, rights: int) -> Mapping[str, int]:
+        """Payee → ppm of a stem's play."""
+        return self.splits.get((stem_id, rights), {})
 
 
 def read_period(
@@ -135,11 +144,16 @@ def read_period(
     audit = Audit(published, keys, runner)
     tally = _Tally(audit.manifest_of(), keep_placements)
     ground = audit.readings(period, tally.begin)
+    works = ground.catalogue.works if ground.catalogue else []
+    rights = _rights(ground)
     return PeriodUsage(
         period=period,
-        lines=tally.lines,
-        placements=tuple(tally.placements),
-        works=ground.works,
+        lines={replace(key, rights=rights): line for key, line in tally.lines.items()},
+        placements=tuple(replace(item, rights=rights) for item in tally.placements),
+        works={work.stem_id: work for work in works},
+        splits={
+            (work.stem_id, rights): {share.payee: share.ppm for share in work.splits if share.ppm} for work in works
+        },
         money=_money(ground),
         evidence=ground.root,
         withdrawn=_withdrawn(ground),
@@ -198,7 +212,8 @@ def placements_of(
             ended_ms=ended_ms,
             received_s=reading.received_s,
             status=_status(reading, usage),
-            why=why or EARNS,
+            rights=NO_RIGHTS,
+            standing=why or PAYABLE,
             place=(reading.index, row),
             session=(usage.device_id, usage.boot, usage.session, stem_id),
             frame=start,
@@ -232,21 +247,29 @@ def _status(reading: Reading, usage: Usage) -> str:
 
 
 def _key(item: Placement) -> LineKey:
-    return LineKey(item.stem_id, item.device_id, item.site, item.tier, item.rate_hz, item.status, item.why)
+    return LineKey(
+        item.stem_id, item.device_id, item.site, item.tier, item.rate_hz, item.status, item.rights, item.standing
+    )
 
 
 def _money(ground: Ground) -> Money | None:
     closing = ground.closing
     if closing is None:
         return None
-    amounts: dict[bytes, dict[str, int]] = {}
+    amounts: dict[Earning, dict[str, int]] = {}
     for payee, core in ground.cores.items():
         found = core["lines"]
         assert isinstance(found, list)
         for line in found:
-            of_stem = amounts.setdefault(bytes.fromhex(line["stem"]), {})
-            of_stem[payee] = of_stem.get(payee, 0) + line["amount_micro"]
+            amounts.setdefault((bytes.fromhex(line["stem"]), _rights(ground), PAYABLE), {})[payee] = line[
+                "amount_micro"
+            ]
     return Money(closing.currency, closing.pool_micro, amounts)
+
+
+def _rights(ground: Ground) -> int:
+    """One catalogue pays for all of a period."""
+    return ground.catalogue.serial if ground.catalogue else NO_RIGHTS
 
 
 def _withdrawn(ground: Ground) -> frozenset[bytes]:

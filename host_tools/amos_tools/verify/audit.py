@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from amos.crypto import verify
-from amos.protocol.catalogue import Catalogue, Work, open_catalogue
+from amos.protocol.catalogue import Catalogue, open_catalogue
 from amos.protocol.closing import Closing, open_closing
 from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, CHECKPOINT_BYTES_MAX, CLOSING_BYTES_MAX
@@ -58,7 +58,7 @@ class PeriodFacts:
     cores: Mapping[str, dict[str, object]]
     root: bytes
     checked: tuple[str, ...]
-    works: Mapping[bytes, Work]
+    catalogue: Catalogue
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,14 @@ class Ground:
     """What a period's readings stand on, all of it verified.
 
     closing      and its statements' cores by payee; of a period that is open None and none
-    works        by stem, of the catalogue that pays; while the period is open, of the latest that the log names
+    catalogue    that which pays; while the period is open, the latest that the log names, None where it names none
     opt_outs     the lists in the log by then
     root         while the period is open that of the published log, else the closing's root over all statements
     """
 
     closing: Closing | None
     cores: Mapping[str, dict[str, object]]
-    works: Mapping[bytes, Work]
+    catalogue: Catalogue | None
     opt_outs: list[OptOuts]
     root: bytes
 
@@ -178,14 +178,13 @@ class Audit:
                 lists = [item for at, item in self._opt_outs if at < index]
                 facts = self._recompute(closing, index, entry, begin(closing.version, lists))
                 same("closing.statements_root", facts.root, closing.statements_root)
-                return Ground(closing, facts.cores, facts.works, lists, facts.root)
+                return Ground(closing, facts.cores, facts.catalogue, lists, facts.root)
         lists = [item for _at, item in self._opt_outs]
         head = self._checkpoint
         take = begin(None, lists)
         log = walk_open(self._read(), head.origin, head.size, period, self._keys.publisher, self._lines, take)
         named = log.decided.catalogues
-        works = self._catalogue(named[max(named)]).works if named else []
-        return Ground(None, {}, {work.stem_id: work for work in works}, lists, head.root)
+        return Ground(None, {}, self._catalogue(named[max(named)]) if named else None, lists, head.root)
 
     def manifest_of(self) -> Callable[[bytes], Manifest]:
         """What gives the manifest of a pack, each read and verified once."""
@@ -268,7 +267,7 @@ class Audit:
             by_payee,
             root,
             (*_said(log, period.whole.segments, closing, index), manifests.said()),
-            period.works,
+            catalogue,
         )
 
     def _read(self) -> Iterator[tuple[bytes, Said]]:
