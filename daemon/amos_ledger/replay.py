@@ -34,7 +34,7 @@ from amos_ledger.intake.placements import sounding_after
 from amos_ledger.intake.reading import Reading
 from amos_ledger.log.tiles import ENTRY_BYTES_MAX
 from amos_ledger.records import Accepted, Device, Sealed, severed
-from amos_ledger.settlement.periods import PeriodError, assign_period, period_at, played_unix_s
+from amos_ledger.settlement.periods import PeriodError, assign_period, claimed_period, period_at
 from amos_ledger.settlement.rollup import roll_up
 from amos_ledger.settlement.standing import Enrolled, counted_ms, flags_of, natural_period
 from amos_ledger.store.sessions import DELIVERED_MS_MAX
@@ -140,7 +140,7 @@ class _Replay:
             self._store.note_batch(index, received)
             self._received = received
         elif document is not None:
-            self._take_document(*document)
+            self._take_document(index, *document)
         elif quarantine is not None:
             device_id, _sequence, _sha256, reason = quarantine
             self._store.quarantines.note(index, device_id, reason)
@@ -161,7 +161,7 @@ class _Replay:
         else:
             raise LookupError(f"typ: expected one that this version knows, found {typ}")
 
-    def _take_document(self, kind: str, serial: int, sha256: bytes) -> None:
+    def _take_document(self, index: int, kind: str, serial: int, sha256: bytes, unix_s: int | None) -> None:
         data = self._document(kind, sha256)
         if kind == MANIFEST:
             self._store.documents.keep_manifest(sha256, data)
@@ -169,7 +169,8 @@ class _Replay:
         catalogue: Catalogue = open_catalogue(data, self._keys.publisher, verify)
         if catalogue.serial != serial:
             raise LookupError(f"catalogue.serial: expected {serial}, as the entry says, found {catalogue.serial}")
-        self._store.documents.keep_catalogue(serial, sha256, data)
+        since_s = self._received if unix_s is None else unix_s
+        self._store.documents.keep_catalogue(serial, sha256, data, index, since_s)
 
     def _document(self, kind: str, sha256: bytes) -> bytes:
         data = self._document_of(kind, sha256)
@@ -211,12 +212,7 @@ class _Replay:
 
     def _undated_play(self, index: int, usage: Usage, manifest: Manifest) -> Accepted:
         roll_up(usage, manifest)  # what is wrong with it is wrong with this entry, not with its closing
-        played_s = played_unix_s(usage)
-        try:
-            claimed = None if played_s is None else period_at(played_s)
-        except PeriodError:
-            claimed = None
-        self._undated[index] = claimed
+        claimed = self._undated[index] = claimed_period(usage)
         return Accepted(index, claimed or "", False, 0, {}, self._sounding(usage), None, None)
 
     def _sounding(self, usage: Usage) -> bytes:

@@ -41,8 +41,9 @@ BY_NAME = Terms(Venues("name", stated={"cafe": Venue("=Café, “Blau”", "BE",
 BY_KEY = Terms(Venues("pseudonym", b"k" * 32))
 
 
-def credited(serial: int = 2) -> bytes:
-    """The catalogue of `settled_world` with credits of its first two works; the third's title begins like a formula."""
+def credited(serial: int = 2, first: list[tuple[str, int]] | None = None) -> bytes:
+    """The catalogue of `settled_world` with credits of its first two works; the third's title begins like a formula.
+    `first`: other splits of the first work."""
     works = [
         Work(
             stem_id=stem_id,
@@ -54,6 +55,8 @@ def credited(serial: int = 2) -> bytes:
         for number, (stem_id, splits) in enumerate(zip(STEMS, SPLITS, strict=True))
     ]
     works[0].iswc, works[0].publisher, works[0].label, works[0].upc = "T0345246801", "Kite", "Harbour", "036000291452"
+    if first is not None:
+        works[0].splits = [Share(payee=payee, ppm=ppm) for payee, ppm in first]
     works[0].composers = [Composer(name="Ada North", ipi="00014107338"), Composer(name="Cy|Reed")]
     works[0].ai_use, works[0].training = 0, False
     works[1].ai_use = 2
@@ -85,7 +88,7 @@ def make(path: Path) -> World:
     world = World(path)
     play_november(world)
     with world.folder.open_store() as store:
-        add_pack(world.folder, store, manifest_bytes(RATES[0]), credited())
+        add_pack(world.folder, store, manifest_bytes(RATES[0]), credited(), unix_s=1)
     join_harbour(world)
     noon, received = unix_s(2026, 11, 7, 12), unix_s(2026, 11, 8)
     listed = list_opt_outs(1, noon + 3600, [STEMS[1]])

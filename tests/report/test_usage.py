@@ -5,36 +5,34 @@ from fractions import Fraction
 
 from settled_world import STEMS, World
 
-from amos_tools.report.usage import PAYABLE, PeriodUsage, milliseconds
+from amos_tools.report.usage import FROZEN_LATE, PAYABLE, PeriodUsage, milliseconds
 
 
 def test_lines_add_up_to_the_statements_frames(november: PeriodUsage, settled: World) -> None:
-    paid: dict[bytes, dict[tuple[int, int], int]] = {}
-    unpaid: dict[tuple[bytes, str], dict[tuple[int, int], int]] = {}
+    told: dict[tuple[str, int, str], dict[tuple[int, int], int]] = {}
     for key, line in november.lines.items():
-        frames = (
-            paid.setdefault(key.stem_id, {})
-            if key.standing == PAYABLE
-            else unpaid.setdefault((key.stem_id, key.standing), {})
-        )
+        frames = told.setdefault((key.stem_id.hex(), key.rights, key.standing), {})
         frames[key.rate_hz, key.tier] = frames.get((key.rate_hz, key.tier), 0) + line.frames
-    seen: set[str] = set()
+    stated: dict[tuple[str, int, str], dict[tuple[int, int], int]] = {}
     for payee in ("ann", "bob", "cy-dee"):
         core = json.loads(settled.statement(payee).read_bytes())["core"]
-        for line in core["lines"]:
-            told = {(item["rate_hz"], item["tier"]): item["frames"] for item in line["frames"]}
-            assert paid[bytes.fromhex(line["stem"])] == told
-            seen.add(line["stem"])
-        for line in core["unpaid"]:
-            told = {(item["rate_hz"], item["tier"]): item["frames"] for item in line["frames"]}
-            assert unpaid[bytes.fromhex(line["stem"]), line["reason"]] == told
-    assert seen == {stem_id.hex() for stem_id in paid} == {stem_id.hex() for stem_id in STEMS}
-    assert unpaid == {(STEMS[1], "post_opt_out"): {(44_100, 0): 44_100}}
+        for line in [*core["lines"], *core["unpaid"]]:
+            frames = {}
+            for item in line["frames"]:
+                key_of = (item["rate_hz"], item["tier"])
+                frames[key_of] = frames.get(key_of, 0) + item["frames"]
+            stated[line["stem"], line["rights"], line.get("account") or line["reason"]] = frames
+    assert told == stated
+    assert {stem for stem, _rights, _standing in told} == {stem_id.hex() for stem_id in STEMS}
+    assert {standing for _stem, _rights, standing in told} == {PAYABLE, FROZEN_LATE, "post_opt_out"}
+    assert told[STEMS[1].hex(), 1, "post_opt_out"] == {(44_100, 0): 44_100}
 
 
 def test_time_adds_up_to_the_pools(november: PeriodUsage, settled: World) -> None:
     pool = json.loads(settled.statement("ann").read_bytes())["core"]["pool"]
-    earning = [(key.rate_hz, line.frames) for key, line in november.lines.items() if key.standing == PAYABLE]
+    earning = [
+        (key.rate_hz, line.frames) for key, line in november.lines.items() if key.standing in (PAYABLE, FROZEN_LATE)
+    ]
     assert milliseconds(earning) == Fraction(pool["play_ms"])
     late = [(key.rate_hz, line.frames) for key, line in november.lines.items() if key.standing == "post_opt_out"]
     assert milliseconds(late) == Fraction(pool["unpaid_ms"]["post_opt_out"]) == 1000

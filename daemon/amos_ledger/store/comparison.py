@@ -32,7 +32,7 @@ COUNTING: dict[str, str] = {
     "quarantine": "leaf_index, device_id, lifted_leaf_index",
     "rejected": "device_id, sha256, leaf_index",
     "manifest": "pack, bytes",
-    "catalogue": "serial, sha256, bytes",
+    "catalogue": "serial, sha256, bytes, leaf_index, since_unix_s",
     "batch": "leaf_index, unix_s",
     "opt_out_list": "serial, leaf_index",
     "rollup": "period, stem_id, tier, rate_hz, frames",

@@ -3,19 +3,25 @@
 from collections.abc import Callable
 
 from amos.protocol.answer import FORK, IMPOSSIBLE
+from amos.protocol.batch import batch_entry, minute_of
 from amos.protocol.cose import TYP_MANIFEST, parse_typed
-from amos.protocol.document import CATALOGUE, MANIFEST, document_entry
+from amos.protocol.document import CATALOGUE, MANIFEST, PREFIX_UNDATED, document_entry, read_document
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment
 from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import ENROLMENT_BYTES_MAX
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.manifest import Manifest
 from amos.protocol.receipt import parse_receipt
+from amos.protocol.record import U63
+from amos.protocol.segment import Usage
 from amos_ledger.intake.placements import sounding_after
 from amos_ledger.log import tree
 from amos_ledger.records import severed
+from amos_ledger.settlement.periods import assign_period, claimed_period, period_at
+from amos_ledger.settlement.rollup import roll_up
 from amos_ledger.store.anchors import Anchors
 from amos_ledger.store.database import Database
+from amos_ledger.store.documents import Documents
 from amos_ledger.store.entries import Log
 from amos_ledger.store.quarantines import Quarantines
 from amos_ledger.store.sessions import DELIVERED_MS_MAX, Sessions
@@ -155,9 +161,9 @@ def _to_4_documents(database: Database) -> None:
     named = []
     for pack, data in database.rows("SELECT pack, bytes FROM manifest ORDER BY rowid"):
         manifest = Manifest.decode(parse_typed(data, TYP_MANIFEST, MANIFEST_BYTES_MAX).payload)
-        named.append(document_entry(MANIFEST, manifest.serial, pack))
+        named.append(document_entry(MANIFEST, manifest.serial, pack, None))
     for serial, sha256 in database.rows("SELECT serial, sha256 FROM catalogue ORDER BY serial"):
-        named.append(document_entry(CATALOGUE, serial, sha256))
+        named.append(document_entry(CATALOGUE, serial, sha256, None))
     Log(database).append(named)
 
 
@@ -227,7 +233,70 @@ def _to_5_rotate(database: Database) -> None:
     database.run_script(_TO_5_ROTATE)
 
 
-_STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3, 3: _to_4, 4: _to_5}
+_TO_6_RIGHTS = """
+ALTER TABLE catalogue ADD COLUMN leaf_index INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE catalogue ADD COLUMN since_unix_s INTEGER
+"""
+
+
+def _to_6(database: Database, now_ms: int) -> None:
+    _to_6_rights(database)
+    _to_6_undated(database, now_ms)
+
+
+def _to_6_rights(database: Database) -> None:
+    """Since when each catalogue was known: the last reception in front of the entry that names it."""
+    database.run_script(_TO_6_RIGHTS)
+    others = "leaf_index NOT IN (SELECT leaf_index FROM usage) AND leaf_index NOT IN (SELECT leaf_index FROM batch)"
+    before = "SELECT unix_s FROM batch WHERE leaf_index < ? ORDER BY leaf_index DESC LIMIT 1"
+    for index, entry in database.rows(f"SELECT leaf_index, bytes FROM entry WHERE {others} ORDER BY leaf_index"):
+        document = read_document(entry) if entry.startswith(PREFIX_UNDATED) else None
+        if document is not None and document[0] == CATALOGUE:
+            known = database.one(before, (index,))
+            sql = "UPDATE catalogue SET leaf_index = ?, since_unix_s = ? WHERE sha256 = ?"
+            database.run(sql, (index, known[0] if known else None, document[2]))
+
+
+def _to_6_undated(database: Database, now_ms: int) -> None:
+    """What was taken in before receptions were entries accrues by what the log says of it: a closing of version 4 lists
+    no leaves. Where nothing in the log dates it, this moment does."""
+    first = database.one("SELECT leaf_index, unix_s FROM batch ORDER BY leaf_index LIMIT 1")
+    sql = (
+        "SELECT device_id, sequence, leaf_index, period FROM usage"
+        " WHERE period NOT IN (SELECT period FROM closing) AND leaf_index < ?"
+    )
+    waiting = database.rows(sql, (U63 if first is None else first[0],))
+    if waiting and first is None:
+        log, minute_s = Log(database), minute_of(now_ms // 1000)
+        first = log.append([batch_entry(minute_s)]), minute_s
+        log.note_batch(*first)
+    closed = {period for (period,) in database.rows("SELECT period FROM closing")}
+    for device_id, sequence, leaf_index, period in waiting:
+        assert first is not None
+        usage = Log(database).usage(leaf_index)
+        claimed = claimed_period(usage)
+        accrues_to, _late = assign_period(claimed or period_at(first[1]), closed)
+        if accrues_to != period:
+            late = int(claimed is not None and claimed < accrues_to)
+            sql = "UPDATE usage SET period = ?, late = ? WHERE device_id = ? AND sequence = ?"
+            database.run(sql, (accrues_to, late, device_id, sequence))
+            _move_rollup(database, usage, period, accrues_to)
+
+
+def _move_rollup(database: Database, usage: Usage, before: str, after: str) -> None:
+    manifest = Documents(database, Log(database)).manifest(usage.pack)
+    assert manifest is not None
+    sql = (
+        "INSERT INTO rollup VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (period, stem_id, tier, rate_hz) DO UPDATE SET frames = rollup.frames + excluded.frames"
+    )
+    for key, frames in roll_up(usage, manifest).items():
+        database.run(sql, (before, *key, -frames))
+        database.run(sql, (after, *key, frames))
+    database.run("DELETE FROM rollup WHERE period = ? AND frames = 0", (before,))
+
+
+_STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6}
 """Version → what makes the next one of it."""
 
 MIGRATED_FROM = frozenset(_STEPS)

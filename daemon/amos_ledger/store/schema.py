@@ -1,6 +1,6 @@
 """The tables of `ledger.sqlite`; DESIGN.md says what each is for."""
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 SCHEMA = """
 CREATE TABLE ledger (
@@ -93,7 +93,10 @@ CREATE TABLE rejected (
 ) WITHOUT ROWID;
 
 CREATE TABLE manifest (pack BLOB PRIMARY KEY, bytes BLOB NOT NULL);
-CREATE TABLE catalogue (serial INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL);
+CREATE TABLE catalogue (
+    serial INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL,
+    leaf_index INTEGER NOT NULL DEFAULT 0, since_unix_s INTEGER
+);
 
 CREATE TABLE batch (leaf_index INTEGER PRIMARY KEY, unix_s INTEGER NOT NULL);
 CREATE TABLE opt_out_list (serial INTEGER PRIMARY KEY, leaf_index INTEGER NOT NULL UNIQUE);

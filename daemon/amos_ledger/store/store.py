@@ -28,6 +28,7 @@ from amos_ledger.store.documents import Documents
 from amos_ledger.store.entries import Log
 from amos_ledger.store.foresight import Foresight
 from amos_ledger.store.migration import MIGRATED_FROM, migrate
+from amos_ledger.store.period_usage import PeriodUsage
 from amos_ledger.store.place import StorePlace, place_of
 from amos_ledger.store.quarantines import Quarantines
 from amos_ledger.store.reports import Reports
@@ -55,6 +56,7 @@ class Store:
         self.foresight = Foresight(self._database, self.chain)
         self.documents = Documents(self._database, self.log)
         self.quarantines = Quarantines(self._database, self.log)
+        self.period_usage = PeriodUsage(self._database)
         self.rotations = Rotations(self._database, self.log, self.origin)
         self._reports = Reports(self._database)
 

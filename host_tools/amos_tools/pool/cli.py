@@ -11,9 +11,11 @@ from amos_cli.files import OutputRefused, write_output
 from amos_cli.output import AsJson, print_json, refusals
 from amos_cli.paths import file_argument, file_option, folder_option
 from amos_cli.table import print_table
+from amos_ledger.cli_quarantine import device_id_of
 from amos_ledger.errors import BrokerUnusable, LedgerError
 from amos_ledger.folder import Folder
 from amos_ledger.outside import ask_outside
+from amos_ledger.prove_reading import FORMAT, prove_reading
 from amos_ledger.served_broker import recall
 from amos_ledger.settle_period import Settled, settle_period
 from amos_ledger.settlement.apportionment import SettlementError
@@ -26,6 +28,10 @@ from amos_tools.verify.published import read_file
 from amos_tools.verify.reader import STATEMENT_BYTES_MAX, read_statement
 
 app = typer.Typer(help="Divide a period's income by time in play.", no_args_is_help=True)
+
+
+PROOF_BYTES_MAX = 64 * 1024 * 1024
+"""Of a file that may be written over; a proof is some kilobytes for each stem that sounded."""
 
 
 class PeriodRunning(LedgerError):
@@ -110,6 +116,26 @@ def show(
         print(f"  {note}")
 
 
+@app.command()
+def prove(
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="The device's 32 digits (amos ledger status).")],
+    sequence: Annotated[int, typer.Argument(metavar="SEQUENCE", min=1, help="Number of its segment.")],
+    ledger: Annotated[Path, folder_option(help="The ledger's folder.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the proof goes.")],
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is no such proof.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a proof that a settled segment was counted, once, in its device's row (`amos verify --segment`)."""
+    with refusals(LedgerError, SettlementError, OutputRefused, OSError, as_json=as_json):
+        folder = Folder(ledger)
+        with folder.open_store() as store:
+            period, data = prove_reading(folder, store, device_id_of(device), sequence)
+        write_output(out, data, force, _is_proof)
+    if as_json:
+        return print_json({"device_id": device.lower(), "sequence": sequence, "period": period, "path": str(out)})
+    typer.echo(f"segment {sequence} of {device.lower()} was counted in {period}: {out}")
+
+
 def _read_tables(path: Path) -> tuple[Core, Table, list[str]]:
     """What a statement holds, and how it is shown. Raises `NotAStatement`."""
     try:
@@ -153,6 +179,11 @@ def _copy(settled: Settled, out: Path | None, force: bool) -> dict[str, Path]:
     return copies
 
 
+def _is_proof(path: Path) -> bool:
+    with path.open("rb") as file:
+        return f'"format": "{FORMAT}"'.encode() in file.read(PROOF_BYTES_MAX)
+
+
 def _is_statement(path: Path) -> bool:
     try:
         read_statement(read_file(path, STATEMENT_BYTES_MAX))
@@ -172,11 +203,11 @@ def _data(settled: Settled, files: dict[str, Path]) -> dict[str, object]:
         "pool_micro": closing.pool_micro,
         "carry_out_micro": closing.carry_out_micro,
         "closing_index": settled.closed.leaf_index,
-        "segments": result.whole.segments,
-        "play_ms": f"{result.settlement.play_ms.numerator}/{result.settlement.play_ms.denominator}",
+        "segments": result.segments,
+        "play_ms": f"{result.play_ms.numerator}/{result.play_ms.denominator}",
         "payees": [
-            {"payee": payout.payee, "amount_micro": payout.amount_micro, "statement": str(files[payout.payee])}
-            for payout in result.settlement.payouts
+            {"payee": payee, "amount_micro": amount_micro, "statement": str(files[payee])}
+            for payee, amount_micro in zip(result.payees, result.amounts, strict=True)
         ],
     }
 
@@ -186,11 +217,12 @@ def _print(settled: Settled, folder: Folder) -> None:
     closing = result.closing
     carried = decimal(closing.carry_out_micro)
     title = f"Payout of {closing.period}"
-    print_table(payout_table(result.cores, title, closing.currency, carried, decimal(closing.pool_micro)))
-    rate = result.settlement.rate
+    cores = [result.core(number) for number in range(len(result.payees))]
+    print_table(payout_table(cores, title, closing.currency, carried, decimal(closing.pool_micro)))
+    rate = result.rate
     print(
         f"  income {decimal(closing.income_micro)} and carry {decimal(closing.carry_in_micro)} {closing.currency},"
-        f" by {result.whole.segments} segments of {len(result.whole.devices)} devices"
+        f" by {result.segments} segments of {result.devices} devices"
     )
     print(f"  rate {rate.numerator}/{rate.denominator} micro-units per millisecond")
     print("  credited is exact and is what is owed, to the millionth; minor units are what a bank can move")

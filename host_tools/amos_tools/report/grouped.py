@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from amos_tools.report.shares import parts_of
 from amos_tools.report.terms import Terms
-from amos_tools.report.usage import PAYABLE, Earning, LineKey, Money, PeriodUsage, UsageLine, milliseconds
+from amos_tools.report.usage import FROZEN_LATE, PAYABLE, Earning, LineKey, Money, PeriodUsage, UsageLine, milliseconds
 
 LINE_ID_DIGITS = 16
 
@@ -39,7 +39,7 @@ class Group:
 
     @property
     def earns(self) -> bool:
-        return self.standing == PAYABLE
+        return self.standing in (PAYABLE, FROZEN_LATE)
 
     @property
     def earning(self) -> Earning:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from amos_tools.report.sheet import csv_bytes, utc_text, yes_or_no
 from amos_tools.report.society import opt_state, report_id
 from amos_tools.report.terms import Terms
-from amos_tools.report.usage import PAYABLE, PeriodUsage, Placement
+from amos_tools.report.usage import FROZEN_LATE, PAYABLE, PeriodUsage, Placement
 
 COLUMNS = (
     *("report_id", "number", "period", "started_utc", "ended_utc", "received_utc", "time_status", "venue", "player"),
@@ -96,7 +96,7 @@ def _row(usage: PeriodUsage, terms: Terms, number: int, item: Joined) -> list[st
         str(first.rate_hz),
         yes_or_no(first.begins),
         yes_or_no(item.last.ends),
-        yes_or_no(first.standing == PAYABLE),
+        yes_or_no(first.standing in (PAYABLE, FROZEN_LATE)),
         first.standing,
         opt_state(usage, first.stem_id),
         str(first.place[0]),

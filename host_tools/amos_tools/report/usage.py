@@ -5,7 +5,7 @@ pinned keys (`amos_tools.verify`); nothing asks the ledger.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 
@@ -13,22 +13,22 @@ from amos.protocol.catalogue import Work
 from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest
-from amos.protocol.opt_outs import OptOuts
 from amos.protocol.segment import CLOCK_SYNCHRONISED, FLAG_BEGIN, FLAG_END, Usage
 from amos_batches.runner import Runner
-from amos_tools.verify.audit import Audit, Ground
+from amos_tools.verify.audit import Audit, Ground, Judge
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.log import Reading
+from amos_tools.verify.opened import Sounded
 from amos_tools.verify.published import Published
-from amos_tools.verify.standing import reason
 
 SYNCHRONISED, BY_CLOCK = "synchronised", "by_clock"
 """Time statuses: the player's clock was set by a trusted time, or by a courier's. The others are the statement's:
 `late` (of an earlier month, which was closed), `by_reception` (no time is known), `by_enrolment`."""
 
 NO_RIGHTS = 0
-PAYABLE = "payable"
-"""The standing of play that earns. The others are those of statements: `post_opt_out`, `over_time` and so on."""
+PAYABLE, FROZEN_LATE = "payable", "frozen_late"
+"""The standings of play that earns; what is frozen goes to an account of its own. The others are those of statements:
+`post_opt_out`, `over_time` and so on."""
 
 
 Earning = tuple[bytes, int, str]
@@ -144,16 +144,12 @@ def read_period(
     audit = Audit(published, keys, runner)
     tally = _Tally(audit.manifest_of(), keep_placements)
     ground = audit.readings(period, tally.begin)
-    works = ground.catalogue.works if ground.catalogue else []
-    rights = _rights(ground)
     return PeriodUsage(
         period=period,
-        lines={replace(key, rights=rights): line for key, line in tally.lines.items()},
-        placements=tuple(replace(item, rights=rights) for item in tally.placements),
-        works={work.stem_id: work for work in works},
-        splits={
-            (work.stem_id, rights): {share.payee: share.ppm for share in work.splits if share.ppm} for work in works
-        },
+        lines=tally.lines,
+        placements=tuple(tally.placements),
+        works=ground.works,
+        splits=ground.splits,
         money=_money(ground),
         evidence=ground.root,
         withdrawn=_withdrawn(ground),
@@ -170,34 +166,29 @@ class _Tally:
         self.seconds_of: dict[bytes, Fraction] = {}
         self._manifest_of, self._keep = manifest_of, keep_placements
 
-    def begin(self, version: int | None, lists: list[OptOuts]) -> Callable[[Reading], None]:
-        return partial(self._take, version, lists)
+    def begin(self, judge: Judge) -> Callable[[Reading], None]:
+        return partial(self._take, judge)
 
-    def _take(self, version: int | None, lists: list[OptOuts], reading: Reading) -> None:
+    def _take(self, judge: Judge, reading: Reading) -> None:
         manifest = self._manifest_of(reading.usage.pack)
-        for item in placements_of(reading, manifest, lists, version):
+        for item in placements_of(reading, manifest, judge):
             self.lines.setdefault(_key(item), UsageLine()).add(item)
             if self._keep:
                 self.placements.append(item)
-        for stem, _frames in reading.usage.stems:
-            pack_stem = manifest.stems[stem]
+        for row in reading.usage.sounded:
+            pack_stem = manifest.stems[row.stem]
             self.seconds_of.setdefault(pack_stem.stem_id, Fraction(pack_stem.frames, manifest.rate_hz))
 
 
-def placements_of(
-    reading: Reading, manifest: Manifest, lists: list[OptOuts], version: int | None
-) -> Iterator[Placement]:
-    """The rows of a segment. `version` is that of the closing, None while there is none. Pure."""
+def placements_of(reading: Reading, manifest: Manifest, judge: Judge) -> Iterator[Placement]:
+    """The rows of a segment. Pure."""
     usage: Usage = Usage.decode(parse_typed(reading.entry, TYP_USAGE, SEGMENT_BYTES_MAX).payload)
     began_ms = _began_ms(reading, usage)
-    whole = _whole_reason(reading, version)
     for row, (stem, start, frames, flags) in enumerate(usage.rows()):
         offset = start - usage.first_frame
         started_ms = None if began_ms is None else began_ms + offset * 1000 // usage.rate_hz
         ended_ms = None if began_ms is None else began_ms + (offset + frames) * 1000 // usage.rate_hz
-        why = whole
-        if why is None and version != 1 and reading.began_s is not None:
-            why = reason(manifest, stem, reading.began_s + offset // usage.rate_hz, lists)
+        rights, standing = judge(reading, manifest, Sounded(stem, frames, 0, start, start + frames))
         stem_id = manifest.stems[stem].stem_id
         yield Placement(
             stem_id=stem_id,
@@ -212,8 +203,8 @@ def placements_of(
             ended_ms=ended_ms,
             received_s=reading.received_s,
             status=_status(reading, usage),
-            rights=NO_RIGHTS,
-            standing=why or PAYABLE,
+            rights=rights,
+            standing=standing,
             place=(reading.index, row),
             session=(usage.device_id, usage.boot, usage.session, stem_id),
             frame=start,
@@ -223,16 +214,6 @@ def placements_of(
 def milliseconds(lines: Iterable[tuple[int, int]]) -> Fraction:
     """Exact stem-time of (rate in Hz, frames)."""
     return sum((Fraction(frames * 1000, rate) for rate, frames in lines), Fraction(0))
-
-
-def _whole_reason(reading: Reading, version: int | None) -> str | None:
-    """Why no row of the segment earns, None where each is to be asked (`amos_tools.verify.recompute`)."""
-    if version == 1:
-        return None
-    if "over_time" in reading.flags:
-        return "over_time"
-    undatable = reading.revoked and reading.flags & {"undated", "far_dated"}
-    return "revoked" if undatable and version != 2 else None
 
 
 def _began_ms(reading: Reading, usage: Usage) -> int | None:
@@ -257,19 +238,14 @@ def _money(ground: Ground) -> Money | None:
     if closing is None:
         return None
     amounts: dict[Earning, dict[str, int]] = {}
+    # A statement of before version 4 knows one catalogue and one account.
+    closing_serial = next(iter(serial for _stem_id, serial in ground.splits), NO_RIGHTS)
     for payee, core in ground.cores.items():
-        found = core["lines"]
-        assert isinstance(found, list)
-        for line in found:
-            amounts.setdefault((bytes.fromhex(line["stem"]), _rights(ground), PAYABLE), {})[payee] = line[
-                "amount_micro"
-            ]
+        for line in core["lines"]:
+            rights = line.get("rights", closing_serial)
+            earning = (bytes.fromhex(line["stem"]), rights, line.get("account", PAYABLE))
+            amounts.setdefault(earning, {})[payee] = line["amount_micro"]
     return Money(closing.currency, closing.pool_micro, amounts)
-
-
-def _rights(ground: Ground) -> int:
-    """One catalogue pays for all of a period."""
-    return ground.catalogue.serial if ground.catalogue else NO_RIGHTS
 
 
 def _withdrawn(ground: Ground) -> frozenset[bytes]:

@@ -6,11 +6,12 @@ Each step rests only on what the steps before have established; the first that f
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 
 from amos.crypto import verify
-from amos.protocol.catalogue import Catalogue, open_catalogue
-from amos.protocol.closing import Closing, open_closing
+from amos.protocol.catalogue import Catalogue, Work, open_catalogue
+from amos.protocol.closing import VERSION_LISTED, Closing, open_closing
 from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, CHECKPOINT_BYTES_MAX, CLOSING_BYTES_MAX
 from amos.protocol.limits import MANIFEST_BYTES_MAX
@@ -22,17 +23,35 @@ from amos_tools.verify.errors import Difference, VerifyError, same
 from amos_tools.verify.forgone import given_up_in
 from amos_tools.verify.hashed import Hashed
 from amos_tools.verify.keys import Keys
+from amos_tools.verify.light import (
+    ACCOUNTS,
+    STANDINGS,
+    LightVerified,
+    check_core,
+    first_difference,
+    read_rows,
+    speaks_for_itself,
+)
+from amos_tools.verify.light_closing import EARNING
 from amos_tools.verify.lines import LineReader, Lines
-from amos_tools.verify.log import Log, Reading, walk, walk_open
+from amos_tools.verify.log import Before, Log, Reading, walk, walk_open
+from amos_tools.verify.metered import Metered
 from amos_tools.verify.note import Checkpoint, Note, check_note, read_note
-from amos_tools.verify.opened import Said, batches, key_table, read_log, survey
+from amos_tools.verify.opened import Named, Said, Sounded, Surveyed, batches, key_table, read_log, survey
 from amos_tools.verify.published import Published
 from amos_tools.verify.reader import PathTo, Statement, read_statement
-from amos_tools.verify.recompute import Period, cores
+from amos_tools.verify.readings import Readings
+from amos_tools.verify.recompute import Period, cores, why_nothing_earns
+from amos_tools.verify.rights import Rights
+from amos_tools.verify.standing import reason
 from amos_tools.verify.tree import read_entries, root_of
 
-Begin = Callable[[int | None, list[OptOuts]], Callable[[Reading], None]]
-"""(version of the closing, None while there is none; opt-out lists in the log by then) → what takes the readings."""
+Judge = Callable[[Reading, Manifest, Sounded], tuple[int, str]]
+"""(segment, its pack's manifest, a row of it) → the serial whose splits hold for the row, 0 where no catalogue has its
+stem, and how it stands: `payable`, `frozen_late`, or why it earns nothing."""
+
+Begin = Callable[[Judge], Callable[[Reading], None]]
+"""What judges rows → what takes the readings."""
 
 USAGE_PROOFS_MAX = 256
 """Paths that a statement carries; see `amos_ledger.settlement.statement`."""
@@ -65,15 +84,17 @@ class PeriodFacts:
 class Ground:
     """What a period's readings stand on, all of it verified.
 
-    closing      and its statements' cores by payee; of a period that is open None and none
-    catalogue    that which pays; while the period is open, the latest that the log names, None where it names none
-    opt_outs     the lists in the log by then
-    root         while the period is open that of the published log, else the closing's root over all statements
+    closing   and its statements' cores by payee; of a period that is open None and none
+    works     by stem, as the latest of the catalogues that count states them
+    splits    (stem id, serial) → payee → ppm
+    opt_outs  the lists in the log by then
+    root      while the period is open that of the published log, else the closing's root over all statements
     """
 
     closing: Closing | None
-    cores: Mapping[str, dict[str, object]]
-    catalogue: Catalogue | None
+    cores: Mapping[str, Mapping[str, Any]]
+    works: Mapping[bytes, Work]
+    splits: Mapping[tuple[bytes, int], Mapping[str, int]]
     opt_outs: list[OptOuts]
     root: bytes
 
@@ -92,7 +113,10 @@ class Audit:
         self._leaves = Hashed(published, note.says.size)
         self._named: dict[bytes, bytes] = {}
         self._opt_outs: list[tuple[int, OptOuts]] = []
-        self._closings: list[tuple[int, bytes]] = []
+        self._catalogues: list[tuple[float, Named]] = []
+        self._listed: list[tuple[int, Closing]] = []
+        self._settled_at: dict[str, int] = {}
+        self._first_batch_s: int | None = None
         self._checkpoint, self._lines = self._read_first(note)
         tiles = self._leaves.check_above()
         same("root of the published entries", self._checkpoint.root, self._leaves.root(self._checkpoint.size))
@@ -102,6 +126,7 @@ class Audit:
             *self._lines.said(),
         )
         self._periods: dict[bytes, PeriodFacts] = {}
+        self._metered_periods: dict[bytes, tuple[Metered, tuple[str, ...]]] = {}
 
     def _read_first(self, note: Note) -> tuple[Checkpoint, Lines]:
         """The first reading of all entries: the published checkpoint, verified, and the lines of keys that they tell
@@ -114,11 +139,13 @@ class Audit:
         reader = LineReader(note.says.origin, self._keys)
         try:
             # Here and on no cluster: to send an entry takes longer than to hash it.
+            received_s = None
             for found in map(survey, batches(read_entries(self._published, note.says.size), {})):
                 self._leaves.add(found.hashes)
+                self._note_period_facts(found, received_s)
+                received_s = found.batches[-1] if found.batches else received_s
                 self._named.update(key_table(found.keys))
                 self._opt_outs += found.opt_outs
-                self._closings += found.closings
                 for index, entry in found.rotations:
                     reader.take(index, entry)
             lines = reader.lines()
@@ -127,6 +154,16 @@ class Audit:
             if refused is not None and not reader.followed:
                 raise refused from None
             raise
+
+    def _note_period_facts(self, found: Surveyed, received_s: int | None) -> None:
+        """What closings of version 4 rest on; `received_s`: what the last batch entry before this bundle says."""
+        for named in found.catalogues:
+            since_s = received_s if named.known_s is None else named.known_s
+            self._catalogues.append((float("-inf") if since_s is None else since_s, named))
+        self._settled_at.update((closing.period, leaf) for leaf, closing in found.closings)
+        self._listed += [(leaf, closing) for leaf, closing in found.closings if closing.version <= VERSION_LISTED]
+        if found.batches and self._first_batch_s is None:
+            self._first_batch_s = found.batches[0]
 
     def _entries(self) -> Iterator[bytes]:
         return read_entries(self._published, self._checkpoint.size)
@@ -147,6 +184,8 @@ class Audit:
 
     def check(self, data: bytes) -> Verified:
         """Verify one statement's file."""
+        if speaks_for_itself(data):
+            return self._check_metered(data)
         statement = read_statement(data)
         then = self._check_proved(statement)
         facts = self._period(statement)
@@ -172,23 +211,128 @@ class Audit:
         """Give each segment of a period, in the order of the log, to what `begin` returns. A settled period is
         recomputed from them, and must come to its closing; of one that is open they are those that accrue to it so
         far."""
-        for index, entry in self._closings:
-            closing = self._open_closing(f"entry {index}", entry, index)
-            if closing.period == period:
-                lists = [item for at, item in self._opt_outs if at < index]
-                facts = self._recompute(closing, index, entry, begin(closing.version, lists))
-                same("closing.statements_root", facts.root, closing.statements_root)
-                return Ground(closing, facts.cores, facts.catalogue, lists, facts.root)
-        lists = [item for _at, item in self._opt_outs]
+        index = self._settled_at.get(period)
+        if index is None:
+            return self._open_readings(period, begin)
+        entry = self._published.read(f"closings/{period}.cose", CLOSING_BYTES_MAX)
+        same(f"closings/{period}.cose, leaf hash", self._leaves.leaf(index), leaf_hash(entry))
+        closing = self._opened(f"entry {index}", entry, index)
+        if closing.version > VERSION_LISTED:
+            return self._metered_readings(closing, index, entry, begin)
+        lists = [item for at, item in self._opt_outs if at < index]
+        catalogue = self._catalogue(closing.catalogue_sha256)
+        facts = self._recompute(closing, index, entry, begin(_listed_judge(closing, catalogue.serial, lists)))
+        same("closing.statements_root", facts.root, closing.statements_root)
+        works = {work.stem_id: work for work in catalogue.works}
+        splits = {(work.stem_id, catalogue.serial): _shares(work) for work in catalogue.works}
+        return Ground(closing, facts.cores, works, splits, lists, facts.root)
+
+    def _metered_readings(self, closing: Closing, index: int, entry: bytes, begin: Begin) -> Ground:
+        metered, _checked = self._read_metered(closing, index, entry, begin)
+        for name, value in metered.closing.items():
+            same(f"closing.{name}", value, getattr(closing, name))
+        named = [catalogue for _since_s, catalogue in self._named_before(index)]
+        lists = [item for at, item in self._opt_outs if at < index]
+        cores = {payee: metered.core(payee) for payee in metered.payees}
+        return Ground(closing, cores, *_works_in_time(named), lists, closing.statements_root)
+
+    def _open_readings(self, period: str, begin: Begin) -> Ground:
         head = self._checkpoint
-        take = begin(None, lists)
-        log = walk_open(self._read(), head.origin, head.size, period, self._keys.publisher, self._lines, take)
-        named = log.decided.catalogues
-        return Ground(None, {}, self._catalogue(named[max(named)]) if named else None, lists, head.root)
+        named = list(self._named_before(head.size))
+        lists = [item for _at, item in self._opt_outs]
+        readings = Readings(Rights(named), self.manifest_of(), lists)
+        before = Before(self._first_batch_s, tuple(self._listed))
+        take = begin(partial(_judged, readings))
+        walk_open(self._read(), head.origin, head.size, period, self._keys.publisher, self._lines, take, before)
+        works, splits = _works_in_time([catalogue for _since_s, catalogue in named])
+        return Ground(None, {}, works, splits, lists, head.root)
 
     def manifest_of(self) -> Callable[[bytes], Manifest]:
         """What gives the manifest of a pack, each read and verified once."""
         return _Manifests(self._published, self._keys.publisher).of
+
+    def _check_metered(self, data: bytes) -> Verified:
+        """A statement of version 4: what it rests on, the period recomputed, and then all that it says."""
+        said = read_rows(data, self._lines.ledger.keys[0], self._checkpoint.origin)
+        self._open_earlier("proof.checkpoint", said.checkpoint.encode(errors="replace"))
+        leaf = self._leaves.leaf(said.closing_index)
+        same("proof.closing.entry, leaf hash", leaf, leaf_hash(said.closing_entry))
+        metered, checked = self._metered(said)
+        for name, value in metered.closing.items():
+            if not name.endswith("_root"):
+                same(f"closing.{name}", value, said.closing[name])
+        for number, (index, row) in enumerate(said.rows.items()):
+            label = f"proof.stems.rows[{number}]"
+            first_difference(f"{label}.row", metered.row(row["stem_id"]), row)
+            same(f"{label}.index", metered.index_of(row["stem_id"]), index)
+        if said.payee not in metered.amounts:
+            raise Difference("core.payee", f"one of {', '.join(metered.payees)}", said.payee)
+        first_difference("core", metered.core(said.payee), said.core)
+        check_core(said)
+        same("proof.statement.index", metered.payees.index(said.payee), said.place)
+        for name in ("stems_root", "devices_root", "statements_root"):
+            same(f"closing.{name}", metered.closing[name], said.closing[name])
+        figures = f"every figure of this statement, {_counted(len(said.core['lines']), 'line')}, recomputed"
+        return Verified(
+            *(said.payee, said.period, said.currency, said.amount_micro), (*self._checked, *checked, figures)
+        )
+
+    def _metered(self, said: LightVerified) -> tuple[Metered, tuple[str, ...]]:
+        if said.closing_entry not in self._metered_periods:
+            index = said.closing_index
+            closing = self._opened("proof.closing.entry", said.closing_entry, index)
+            self._metered_periods[said.closing_entry] = self._read_metered(closing, index, said.closing_entry)
+        return self._metered_periods[said.closing_entry]
+
+    def _opened(self, label: str, entry: bytes, index: int) -> Closing:
+        try:
+            closing: Closing = open_closing(entry, self._lines.ledger.at(index), verify)
+        except ProtocolError as error:
+            raise Difference(label, "a closing by the pinned ledger key", error) from None
+        return closing
+
+    def _read_metered(
+        self, closing: Closing, index: int, entry: bytes, begin: Begin | None = None
+    ) -> tuple[Metered, tuple[str, ...]]:
+        self._check_published(closing, index, entry)
+        manifests = _Manifests(self._published, self._keys.publisher)
+        lists = [item for at, item in self._opt_outs if at < index]
+        readings = Readings(Rights(self._named_before(index)), manifests.of, lists)
+        also = begin(partial(_judged, readings)) if begin else None
+        log = self._walk(index, closing, _both(readings.take, also))
+        same("opt-out lists before the closing", len(log.opt_outs), len(lists))
+        names = ("period", "currency", "income_micro", "carry_in_micro", "pool_micro", "catalogue_sha256")
+        metered = Metered(readings, {name: getattr(closing, name) for name in names})
+        return metered, (*_said(log, readings.segments, closing, index), manifests.said())
+
+    def _named_before(self, index: int) -> Iterator[tuple[float, Catalogue]]:
+        """The catalogues that came into force before the closing at this leaf, and since when each is known."""
+        latest_s, highest = float("-inf"), -1
+        for since_s, named in self._catalogues:
+            latest_s = max(latest_s, since_s)
+            if named.leaf < index and named.serial > highest:
+                highest = named.serial
+                catalogue = self._catalogue(named.sha256)
+                same("catalogue.serial", named.serial, catalogue.serial)
+                yield latest_s, catalogue
+
+    def _catalogue(self, sha256: bytes) -> Catalogue:
+        data = self._published.read_hashed("catalogues", sha256, CATALOGUE_BYTES_MAX)
+        try:
+            return open_catalogue(data, self._keys.publisher, verify)
+        except ProtocolError as error:
+            raise Difference("catalogue", "one by the pinned publisher key", error) from None
+
+    def _walk(self, index: int, closing: Closing, take: Callable[[Reading], None]) -> Log:
+        before = Before(self._first_batch_s, tuple(self._listed))
+        return walk(
+            *(self._read(), self._checkpoint.origin, index, closing, self._keys.publisher, self._lines, take, before)
+        )
+
+    def _check_published(self, closing: Closing, index: int, entry: bytes) -> None:
+        name = f"closings/{closing.period}.cose"
+        if self._published.read(name, CLOSING_BYTES_MAX) != entry:
+            raise Difference(name, f"entry {index} of the log", "other bytes")
 
     def _check_proved(self, statement: Statement) -> Checkpoint:
         """The statement's own checkpoint is of this log, at this size or before, and covers its closing."""
@@ -217,43 +361,20 @@ class Audit:
     def _period(self, statement: Statement) -> PeriodFacts:
         entry = statement.closing_entry
         if entry not in self._periods:
-            closing = self._open_closing("proof.closing.entry", entry, statement.closing.index)
+            closing = self._opened("proof.closing.entry", entry, statement.closing.index)
             self._periods[entry] = self._recompute(closing, statement.closing.index, entry)
         return self._periods[entry]
-
-    def _open_closing(self, label: str, entry: bytes, index: int) -> Closing:
-        try:
-            closing: Closing = open_closing(entry, self._lines.ledger.at(index), verify)
-        except ProtocolError as error:
-            raise Difference(label, "a closing by the pinned ledger key", error) from None
-        return closing
-
-    def _catalogue(self, sha256: bytes) -> Catalogue:
-        data = self._published.read_hashed("catalogues", sha256, CATALOGUE_BYTES_MAX)
-        try:
-            catalogue: Catalogue = open_catalogue(data, self._keys.publisher, verify)
-        except ProtocolError as error:
-            raise Difference("catalogue", "one by the pinned publisher key", error) from None
-        return catalogue
 
     def _recompute(
         self, closing: Closing, index: int, entry: bytes, also: Callable[[Reading], None] | None = None
     ) -> PeriodFacts:
         """The period, worked out from its readings, which `also` takes as well."""
-        name = f"closings/{closing.period}.cose"
-        if self._published.read(name, CLOSING_BYTES_MAX) != entry:
-            raise Difference(name, f"entry {index} of the log", "other bytes")
+        self._check_published(closing, index, entry)
         catalogue = self._catalogue(closing.catalogue_sha256)
         manifests = _Manifests(self._published, self._keys.publisher)
         lists = [item for at, item in self._opt_outs if at < index]
         period = Period(catalogue, manifests.of, lists, closing.version)
-
-        def take(reading: Reading) -> None:
-            period.take(reading)
-            if also is not None:
-                also(reading)
-
-        log = walk(self._read(), self._checkpoint.origin, index, closing, self._keys.publisher, self._lines, take)
+        log = self._walk(index, closing, _both(period.take, also))
         same("opt-out lists before the closing", len(log.opt_outs), len(lists))
         if log.catalogue_serial is not None:
             same("catalogue.serial", log.catalogue_serial, catalogue.serial)
@@ -263,9 +384,7 @@ class Audit:
         same("closing.statements", len(by_payee), closing.statements)
         root = root_of([leaf_hash(_core_bytes(core)) for core in by_payee.values()])
         return PeriodFacts(
-            closing,
-            by_payee,
-            root,
+            *(closing, by_payee, root),
             (*_said(log, period.whole.segments, closing, index), manifests.said()),
             catalogue,
         )
@@ -316,21 +435,44 @@ class _Manifests:
         return f"catalogue and {_counted(self.of.cache_info().currsize, 'manifest')} by the pinned publisher key"
 
 
-def first_difference(path: str, expected: object, found: object) -> None:
-    """Raise `Difference` at the first place, in order of keys, where `found` is not `expected`."""
-    if isinstance(expected, dict) and isinstance(found, dict):
-        for key in sorted(expected.keys() | found.keys()):
-            if key not in found:
-                raise Difference(f"{path}.{key}", expected[key], "nothing")
-            if key not in expected:
-                raise Difference(f"{path}.{key}", "nothing", found[key])
-            first_difference(f"{path}.{key}", expected[key], found[key])
-    elif isinstance(expected, list) and isinstance(found, list):
-        for number, (item, other) in enumerate(zip(expected, found, strict=False)):
-            first_difference(f"{path}[{number}]", item, other)
-        same(f"{path}, count", len(expected), len(found))
-    else:
-        same(path, expected, found)
+def _both(take: Callable[[Reading], None], also: Callable[[Reading], None] | None) -> Callable[[Reading], None]:
+    """What gives each reading to the one and then to the other."""
+    if also is None:
+        return take
+
+    def taken(reading: Reading) -> None:
+        take(reading)
+        also(reading)
+
+    return taken
+
+
+def _judged(readings: Readings, reading: Reading, manifest: Manifest, row: Sounded) -> tuple[int, str]:
+    _began_s, rights, standing = readings.judged(reading, manifest, row)
+    return rights or 0, ACCOUNTS[standing] if standing < EARNING else STANDINGS[standing]
+
+
+def _listed_judge(closing: Closing, serial: int, lists: list[OptOuts]) -> Judge:
+    """One catalogue pays for all of a period whose closing lists its leaves."""
+
+    def judge(reading: Reading, manifest: Manifest, row: Sounded) -> tuple[int, str]:
+        why = why_nothing_earns(reading, closing.version)
+        if why is None and closing.version != 1 and reading.began_s is not None:
+            offset_s = (row.first_frame - reading.usage.first_frame) // reading.usage.rate_hz
+            why = reason(manifest, row.stem, reading.began_s + offset_s, lists)
+        return serial, why or ACCOUNTS[0]
+
+    return judge
+
+
+def _works_in_time(named: list[Catalogue]) -> tuple[dict[bytes, Work], dict[tuple[bytes, int], dict[str, int]]]:
+    """(the latest work of each stem, the splits of each under each serial)."""
+    works = {work.stem_id: work for catalogue in named for work in catalogue.works}
+    return works, {(work.stem_id, catalogue.serial): _shares(work) for catalogue in named for work in catalogue.works}
+
+
+def _shares(work: Work) -> dict[str, int]:
+    return {share.payee: share.ppm for share in work.splits if share.ppm}
 
 
 def _check_path(label: str, leaf: bytes, place: PathTo, size: int, root: bytes) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from amos.crypto import verify
 from amos.protocol.batch import batch_unix_s
-from amos.protocol.closing import TYP_STATEMENT, Closing, open_closing
+from amos.protocol.closing import TYP_STATEMENT, VERSION_LISTED, Closing, open_closing
 from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_ROTATION, parse
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.errors import MessageError, ProtocolError, SignatureError
@@ -55,8 +55,9 @@ WORDS: dict[object, Callable[[bytes, bytes, Verify], object]] = {
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A segment of the period and how it stands. `began_s`: when it began by the player's clock, None where that is not
-    believed. `revoked`: a revocation of its key stands before it in the log. `site`: where its device was enrolled by
-    then. `received_s`: when the ledger had it, None before the first batch entry."""
+    believed. `received_s`: when the ledger received it, None in front of the first batch entry; `undated_s`: the moment
+    of what nobody can date. `revoked`: a revocation of its key stands before it in the log. `site`: where its device
+    was enrolled by then."""
 
     index: int
     entry: bytes
@@ -65,8 +66,22 @@ class Reading:
     flags: frozenset[str]
     began_s: int | None
     revoked: bool
-    site: str
     received_s: int | None
+    undated_s: int
+    site: str
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the first reading found that the walk must know beforehand: what the first batch entry says, None where
+    there is none; and the closings that list leaves, by index, ascending."""
+
+    first_batch_s: int | None
+    listed: tuple[tuple[int, Closing], ...]
+
+    def first_open(self) -> str | None:
+        """The month of the first batch entry, or the first after it that no closing of these settled."""
+        return _open_period(month_of(self.first_batch_s), {closing.period: at for at, closing in self.listed})
 
 
 @dataclass
@@ -75,8 +90,8 @@ class Log:
 
     target    index of the closing whose readings are taken; the size of the log while the period is open
     period    that of the closing
+    lists     whether the closing lists the leaves that it settles
     take      takes them
-    is_open   whether the readings are those that wait for a closing of the period
     closed    periods closed so far, with the index of the closing
     carries   what each currency's last closing carried out
     unsettled usage that no closing has settled; before the first batch entry it accrues by the player's clock alone
@@ -91,8 +106,8 @@ class Log:
     origin: str
     target: int
     period: str
+    lists: bool
     take: Callable[[Reading], None]
-    is_open: bool = False
     devices: Devices = field(default_factory=dict)
     closed: dict[str, int] = field(default_factory=dict)
     carries: dict[str, int] = field(default_factory=dict)
@@ -105,6 +120,8 @@ class Log:
     segments: int = 0
     given_up: GivenUp = field(default_factory=GivenUp)
     target_leaves: LeafRuns = field(default_factory=LeafRuns)
+    before: Before = Before(None, ())
+    listed: tuple[LeafRuns, ...] = ()
 
 
 def walk(
@@ -115,6 +132,7 @@ def walk(
     publisher_key: bytes,
     lines: Lines,
     take: Callable[[Reading], None],
+    before: Before,
 ) -> Log:
     """Check every entry; give `take` the readings that `closing`, the entry at `target`, settles, in their order.
     `lines` are those that the same entries gave. Raises `Difference`."""
@@ -123,8 +141,9 @@ def walk(
             raise Difference(
                 f"entry {target}: closing.settled", f"leaves below {target}", f"{first} to {first + count - 1}"
             )
-    log = Log(publisher_key, lines, origin, target, closing.period, take, target_leaves=LeafRuns(closing.ranges()))
-    return _walked(log, entries)
+    log = Log(publisher_key, lines, origin, target, closing.period, closing.version <= VERSION_LISTED, take)
+    log.target_leaves = LeafRuns(closing.ranges())
+    return _walked(log, entries, before)
 
 
 def walk_open(
@@ -135,13 +154,16 @@ def walk_open(
     publisher_key: bytes,
     lines: Lines,
     take: Callable[[Reading], None],
+    before: Before,
 ) -> Log:
     """Check every entry of a log of that size, which has no closing of `period`; give `take` the readings that accrue
     to it, in their order. Raises `Difference`."""
-    return _walked(Log(publisher_key, lines, origin, size, period, take, is_open=True), entries)
+    return _walked(Log(publisher_key, lines, origin, size, period, False, take), entries, before)
 
 
-def _walked(log: Log, entries: Iterable[tuple[bytes, Said]]) -> Log:
+def _walked(log: Log, entries: Iterable[tuple[bytes, Said]], before: Before) -> Log:
+    log.before = before
+    log.listed = tuple(LeafRuns(item.ranges()) for at, item in before.listed if at < log.target)
     for index, (entry, said) in enumerate(entries):
         _take(log, index, entry, said)
     check_gaps(log.devices)
@@ -255,16 +277,27 @@ def _take_usage(log: Log, index: int, entry: bytes, usage: UsageSaid) -> None:
     odd = flags(usage, log.received, device.hours)
     accrues_to = _open_period(_natural_period(log, usage, odd, device), log.closed)
     log.unsettled.add(index, accrues_to)
-    if index in log.target_leaves or (log.is_open and accrues_to == log.period):
+    if _is_targets(log, index, accrues_to):
         kind = _accrual(log, label, usage, odd, accrues_to)
         began_s = None if "far_dated" in odd else usage.claimed_s
-        log.take(Reading(index, entry, usage, kind, odd, began_s, device.revoked, device.site, log.received))
+        undated_s = log.before.first_batch_s or 0 if log.received is None else log.received
+        dates = (began_s, device.revoked, log.received, undated_s)
+        log.take(Reading(index, entry, usage, kind, odd, *dates, device.site))
+
+
+def _is_targets(log: Log, index: int, accrues_to: str | None) -> bool:
+    """Whether the target settles the segment: it lists it, or settles all that accrues to its period before it and was
+    settled by none before."""
+    if log.lists:
+        return index in log.target_leaves
+    mine = index < log.target and accrues_to == log.period
+    return mine and not any(index in leaves for leaves in log.listed)
 
 
 def _natural_period(log: Log, usage: UsageSaid, odd: frozenset[str], device: Device) -> str | None:
-    """The month to which the play belongs; None where the ledger's clock decided and did not log what it said."""
+    """The month to which the play belongs; None where nothing in the log says one."""
     if log.received is None:
-        return claimed_period(usage)
+        return claimed_period(usage) or log.before.first_open()
     if odd & {"undated", "far_dated"}:
         return month_of(log.received)
     claimed = claimed_period(usage)
@@ -312,7 +345,8 @@ def _accrual(log: Log, label: str, usage: UsageSaid, odd: frozenset[str], accrue
         return "by_reception"
     if accrues_to == period:
         return "late"
-    # The ledger's clock may decide against the player's only where no reception in the period makes the play possible.
+    # A closing that lists its leaves may settle what its ledger's clock put there. That
+    # ledger's clock may decide against the player's only where no reception in the period makes the play possible.
     played = usage.claimed_s
     year, month = int(period[:4]), int(period[5:])
     end_s = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp()
