@@ -27,6 +27,7 @@ from amos.protocol.quarantine import TYP_RULING, Ruling, open_ruling, read_quara
 from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
 from amos.protocol.rotation import LEDGER, OPERATOR, Rotation, read_rotation
 from amos.protocol.segment import Usage
+from amos.protocol.transfer import TYP_TRANSFER, Transfer, open_transfer
 from amos_batches.runner import InProcess, Runner
 from amos_ledger.entry_batches import Opened, OpenedUsage, Unopened, entry_batches, open_batch
 from amos_ledger.errors import NotRebuilt
@@ -156,6 +157,9 @@ class _Replay:
         elif typ == TYP_OPT_OUTS:
             opt_outs: OptOuts = open_opt_outs(entry, keys.publisher, verify)
             store.note_opt_outs(opt_outs.serial, index)
+        elif typ == TYP_TRANSFER:
+            moved: Transfer = self._lines[LEDGER].open_at(index, entry, open_transfer, verify)
+            store.transfers.note(moved.number, index)
         elif typ == TYP_STATEMENT:
             self._take_closing(index, self._lines[LEDGER].open_at(index, entry, open_closing, verify))
         else:

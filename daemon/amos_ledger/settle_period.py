@@ -44,8 +44,8 @@ class Settled:
     statements: Mapping[str, Path]
 
 
-def settle_period(folder: Folder, period: str, income_micro: int, currency: str) -> Settled:
-    """Settle the period; again with the same income gives the same.
+def settle_period(folder: Folder, period: str, income_micro: int | None, currency: str) -> Settled:
+    """Settle the period; again with the same income gives the same. None: the income that was added to its pool.
 
     Raises `LedgerError` (`StorageFailed` when disk or database refuse), `SettlementError`.
     """
@@ -95,7 +95,12 @@ def _statements(folder: Folder, store: Store, closed: ClosedNow) -> Iterator[tup
         rows = result.stem_rows(number)
         stems = [(index, result.meter.row(index)) for index in rows]
         place = number, result.statements.path(number)
-        proof = MeteredProof(note, closing, place, stems, result.meter.stems.proof(rows), rotations)
+        transfers = [
+            (index, store.log.entry(index), tree.inclusion_path(index, size, store.log.cached()))
+            for index, _moved in result.books.touching(payee)
+        ]
+        nodes = result.meter.stems.proof(rows) if rows else []
+        proof = MeteredProof(note, closing, place, stems, nodes, rotations, transfers)
         yield payee, file_bytes(metered_statement(result.core(number), proof))
 
 

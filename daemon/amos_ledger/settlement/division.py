@@ -5,7 +5,7 @@ its rights. Entries that earn are divided by (`apportion_numpy`); the others are
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -74,9 +74,12 @@ class Division:
     carried_micro  the whole pool when nothing earned, else 0
     """
 
-    def __init__(self, period: str, pool_micro: int, meter: Meter, rights: RightsHistory) -> None:
+    def __init__(
+        self, period: str, pool_micro: int, meter: Meter, rights: RightsHistory, others: Iterable[str] = ()
+    ) -> None:
+        """`others` are payees to be told of something, whether they have a stem in play or not."""
         self._earning, self._unpaid = Entries(), Entries()
-        numbers: dict[str, int] = {}
+        numbers: dict[str, int] = {payee: number for number, payee in enumerate(others)}
         for row, stem in enumerate(meter.rows()):
             self._add(row, stem, meter.ticks_hz, rights, numbers)
         self.payees: Sequence[str] = sorted(numbers)

@@ -17,13 +17,14 @@ from fractions import Fraction
 from amos.protocol.closing import COMMUNAL, VERSION, Closing
 from amos.protocol.manifest import Manifest
 from amos.protocol.merkle import leaf_hash
-from amos.protocol.readings import sum_bytes
+from amos.protocol.readings import FROZEN_LATE, sum_bytes
 from amos.protocol.segment import Usage
+from amos_ledger.settlement.accounts import Books, Earned
 from amos_ledger.settlement.apportionment import SettlementError
 from amos_ledger.settlement.division import Division
 from amos_ledger.settlement.judging import Judge, Taken
 from amos_ledger.settlement.meter import Meter, Watched, meter
-from amos_ledger.settlement.metered_statement import Counts, MeteredPool, core
+from amos_ledger.settlement.metered_statement import Counts, MeteredPool, balance, core
 from amos_ledger.settlement.played import Sums, unpacked
 from amos_ledger.settlement.rights import RightsHistory, decode_catalogue
 from amos_ledger.settlement.rollup import Rollup
@@ -42,6 +43,7 @@ class MeterTerms:
     opt_outs      the opt-out lists, bytes
     revoked       device id → leaf index of the first revocation of its key
     first_batch_s Unix seconds of the log's first batch entry; it dates what no reception does
+    books         the accounts as the closing finds them
     """
 
     period: str
@@ -54,6 +56,7 @@ class MeterTerms:
     opt_outs: Sequence[bytes] = ()
     revoked: Mapping[bytes, int] = field(default_factory=dict)
     first_batch_s: int = 0
+    books: Books = field(default_factory=Books, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,8 @@ class MeteredResult:
         self.meter, self.counts = readings, counts
         self._rights = rights
         pool_micro = terms.income_micro + terms.carry_in_micro
-        self._division = Division(terms.period, pool_micro, readings, rights)
+        self.books = terms.books
+        self._division = Division(terms.period, pool_micro, readings, rights, terms.books.payees())
         self.payees, self.amounts = self._division.payees, self._division.amounts
         (devices_root, ticks), (stems_root, also_ticks) = readings.devices.root, readings.stems.root
         assert ticks == also_ticks
@@ -125,7 +129,19 @@ class MeteredResult:
     def core(self, number: int) -> dict[str, object]:
         """What the statement of that payee says."""
         lines, unpaid = self._division.lines(number), self._division.unpaid(number)
-        return core(self._pool, self.payees[number], self.amounts[number], lines, unpaid, self.meter, self._rights)
+        facts = core(self._pool, self.payees[number], self.amounts[number], lines, unpaid, self.meter, self._rights)
+        frozen_late_micro = facts["frozen_late_micro"]
+        assert isinstance(frozen_late_micro, int)
+        earned = self.payees[number], self.amounts[number], frozen_late_micro
+        return facts | {"balance": balance(self.books, earned)}
+
+    def earned(self) -> list[Earned]:
+        """What each payee is credited."""
+        found = []
+        for number, (payee, amount_micro) in enumerate(zip(self.payees, self.amounts, strict=True)):
+            late = (share.amount_micro for share in self._division.lines(number) if share.standing == FROZEN_LATE)
+            found.append((payee, amount_micro, sum(late)))
+        return found
 
     def stem_rows(self, number: int) -> list[int]:
         """Indexes of the stem rows on which the statement of that payee rests."""

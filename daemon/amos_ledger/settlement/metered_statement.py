@@ -16,6 +16,7 @@ from functools import cached_property
 from amos.protocol.catalogue import Work
 from amos.protocol.closing import Closing
 from amos.protocol.readings import ACCRUALS, FROZEN_LATE, STANDINGS, Part, StemRow, sum_bytes
+from amos_ledger.settlement.accounts import OF_PAYEE, Books, Earned
 from amos_ledger.settlement.division import Share
 from amos_ledger.settlement.meter import Meter
 from amos_ledger.settlement.money import decimal, minor_units
@@ -86,7 +87,7 @@ class MeteredProof:
     """What leads from the core to the ledger's signature.
 
     rows       (index, bytes) of each stem row on which the core rests, by index; `nodes` are those beside them
-    rotations  (index, entry, path) of each rotation of the ledger's key
+    rotations  (index, entry, path) of each rotation of the ledger's key; `transfers` the same of what touched the payee
     """
 
     checkpoint: str
@@ -95,6 +96,7 @@ class MeteredProof:
     rows: Sequence[tuple[int, bytes]]
     nodes: Sequence[Node]
     rotations: Sequence[tuple[int, bytes, Sequence[bytes]]]
+    transfers: Sequence[tuple[int, bytes, Sequence[bytes]]]
 
 
 def core(
@@ -137,6 +139,34 @@ def core(
     }
 
 
+def balance(books: Books, earned: Earned) -> dict[str, object]:
+    """What was on the payee's accounts, what moved, and what is on them with what the closing gives."""
+    payee, amount_micro, frozen_late_micro = earned
+    given = {"payable": amount_micro - frozen_late_micro, "frozen_late": frozen_late_micro, "held": 0}
+    accounts = {
+        name: {
+            "opening_micro": books.opening.get(prefix + payee, 0),
+            "closing_micro": books.balance(prefix + payee) + given[name],
+        }
+        for name, prefix in OF_PAYEE.items()
+    }
+    moves = [
+        {
+            "number": moved.number,
+            "index": index,
+            "unix_s": moved.unix_s,
+            "kind": moved.kind,
+            "debit": moved.debit,
+            "credit": moved.credit,
+            "amount_micro": moved.amount_micro,
+            "period": moved.period or "",
+            "reason": moved.reason,
+        }
+        for index, moved in books.touching(payee)
+    ]
+    return {**accounts, "transfers": moves}
+
+
 def statement(core: Mapping[str, object], proof: MeteredProof) -> dict[str, object]:
     """Core and proof as one object."""
     return {
@@ -150,6 +180,7 @@ def statement(core: Mapping[str, object], proof: MeteredProof) -> dict[str, obje
                 "nodes": nodes_text(proof.nodes),
             },
             "rotations": [entry_proof(*rotation) for rotation in proof.rotations],
+            "transfers": [entry_proof(*moved) for moved in proof.transfers],
         },
     }
 

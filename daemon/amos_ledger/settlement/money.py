@@ -63,6 +63,11 @@ def decimal(amount_micro: int) -> str:
     return f"{amount_micro // MICRO}.{amount_micro % MICRO:06}"
 
 
+def signed_decimal(amount_micro: int) -> str:
+    """As `decimal`, of an amount that may be below 0."""
+    return decimal(amount_micro) if amount_micro >= 0 else f"-{decimal(-amount_micro)}"
+
+
 def minor_units(amount_micro: int, currency: str) -> MinorUnits:
     """How many whole minor units the account holds, and the micro-units that stay on it."""
     digits = _MINOR_DIGITS.get(currency, 2)

@@ -13,6 +13,7 @@ from fractions import Fraction
 from amos.protocol.closing import VERSION_ALL_PAID, VERSION_LISTED, VERSION_REVOKED_PAID, Closing, settled_of
 from amos.protocol.manifest import Manifest
 from amos.protocol.segment import Usage
+from amos_ledger.settlement.accounts import Earned
 from amos_ledger.settlement.apportionment import Settlement, SettlementError, settle
 from amos_ledger.settlement.period_tally import LeafFacts, PeriodTally, Tally
 from amos_ledger.settlement.rights import decode_catalogue
@@ -87,6 +88,10 @@ class PeriodResult:
     def rate(self) -> Fraction:
         """Micro-units earned by a millisecond of it."""
         return self.settlement.rate
+
+    def earned(self) -> list[Earned]:
+        """What each payee is credited; nothing of it is frozen."""
+        return [(payout.payee, payout.amount_micro, 0) for payout in self.settlement.payouts]
 
     def core(self, number: int) -> Mapping[str, object]:
         """What the statement of that payee says."""

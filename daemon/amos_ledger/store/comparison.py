@@ -39,11 +39,15 @@ COUNTING: dict[str, str] = {
     "closing": "period, leaf_index",
     "forgone": "leaf_index",
     "rotation": "leaf_index, role, number",
+    "transfer": "number, leaf_index",
 }
 """Table → what of it follows from the log."""
 
 CARRIED = ("held", "evidence", "anchor", "head", "tally", "lost", "wanted")
 """What the ledger knows beside the log: of its clock, of messages that it has not logged, of receipts that it gave."""
+
+MADE_AGAIN = ("earned",)
+"""What follows from the log too, but is worked out only when somebody asks."""
 
 USAGE_BESIDE = "received_unix_s, site, message_sha256, receipt, head_size, clock_epoch, start_unix_ms, end_unix_ms"
 """Of accepted segments, in the same way."""

@@ -239,8 +239,18 @@ ALTER TABLE catalogue ADD COLUMN since_unix_s INTEGER
 """
 
 
+_TO_6_ACCOUNTS = """
+CREATE TABLE transfer (number INTEGER PRIMARY KEY, leaf_index INTEGER NOT NULL UNIQUE);
+CREATE TABLE earned (
+    period TEXT NOT NULL, payee TEXT NOT NULL, amount_micro INTEGER NOT NULL, frozen_late_micro INTEGER NOT NULL,
+    PRIMARY KEY (period, payee)
+) WITHOUT ROWID
+"""
+
+
 def _to_6(database: Database, now_ms: int) -> None:
     _to_6_rights(database)
+    database.run_script(_TO_6_ACCOUNTS)
     _to_6_undated(database, now_ms)
 
 

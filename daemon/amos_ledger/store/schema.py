@@ -105,6 +105,11 @@ CREATE TABLE rollup (
     period TEXT NOT NULL, stem_id BLOB NOT NULL, tier INTEGER NOT NULL, rate_hz INTEGER NOT NULL,
     frames INTEGER NOT NULL, PRIMARY KEY (period, stem_id, tier, rate_hz)
 ) WITHOUT ROWID;
+CREATE TABLE transfer (number INTEGER PRIMARY KEY, leaf_index INTEGER NOT NULL UNIQUE);
+CREATE TABLE earned (
+    period TEXT NOT NULL, payee TEXT NOT NULL, amount_micro INTEGER NOT NULL, frozen_late_micro INTEGER NOT NULL,
+    PRIMARY KEY (period, payee)
+) WITHOUT ROWID;
 CREATE TABLE closing (period TEXT PRIMARY KEY, leaf_index INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE tally (verdict INTEGER PRIMARY KEY, messages INTEGER NOT NULL);
 """

@@ -34,6 +34,7 @@ from amos_ledger.store.quarantines import Quarantines
 from amos_ledger.store.reports import Reports
 from amos_ledger.store.rotations import Rotations
 from amos_ledger.store.schema import SCHEMA, SCHEMA_VERSION
+from amos_ledger.store.transfers import Transfers
 
 
 class Store:
@@ -56,6 +57,7 @@ class Store:
         self.foresight = Foresight(self._database, self.chain)
         self.documents = Documents(self._database, self.log)
         self.quarantines = Quarantines(self._database, self.log)
+        self.transfers = Transfers(self._database, self.log)
         self.period_usage = PeriodUsage(self._database)
         self.rotations = Rotations(self._database, self.log, self.origin)
         self._reports = Reports(self._database)

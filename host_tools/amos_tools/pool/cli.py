@@ -22,16 +22,20 @@ from amos_ledger.settlement.apportionment import SettlementError
 from amos_ledger.settlement.money import MoneyError, decimal, parse_currency, parse_income
 from amos_ledger.settlement.periods import PeriodError, parse_period, period_at
 from amos_mqtt.broker import Broker, BrokerSettingError, broker_at
+from amos_tools.pool.accounts_cli import register
 from amos_tools.pool.tables import Core, payout_table, statement_notes, statement_table, unpaid_notes
 from amos_tools.verify.errors import VerifyError
 from amos_tools.verify.published import read_file
-from amos_tools.verify.reader import STATEMENT_BYTES_MAX, read_statement
+from amos_tools.verify.reader import STATEMENT_BYTES_MAX, read_core
 
 app = typer.Typer(help="Divide a period's income by time in play.", no_args_is_help=True)
 
 
 PROOF_BYTES_MAX = 64 * 1024 * 1024
 """Of a file that may be written over; a proof is some kilobytes for each stem that sounded."""
+
+
+register(app)
 
 
 class PeriodRunning(LedgerError):
@@ -45,11 +49,15 @@ class NotAStatement(Exception):
 @app.command()
 def settle(
     period: Annotated[str, typer.Option(metavar="YYYY-MM", help="The month, UTC.")],
-    income: Annotated[
-        str, typer.Option(metavar="DECIMAL", help="What the pool takes in: 1000.00, at most 6 decimals.")
-    ],
     currency: Annotated[str, typer.Option(metavar="CODE", help="ISO 4217, like EUR.")],
     ledger: Annotated[Path, folder_option(help="The ledger's folder.")],
+    income: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DECIMAL",
+            help="What the pool takes in: 1000.00, at most 6 decimals; default: what was added (add-income).",
+        ),
+    ] = None,
     close_now: Annotated[
         bool,
         typer.Option(
@@ -79,7 +87,7 @@ def settle(
     usage = (MoneyError, PeriodError, BrokerSettingError)
     with refusals(*kinds, usage=usage, unreachable=(BrokerUnusable,), as_json=as_json):
         parse_period(period)
-        income_micro = parse_income(income)
+        income_micro = None if income is None else parse_income(income)
         parse_currency(currency)
         where = broker_at(broker, tls_ca, tls_certificate, tls_key) if broker is not None else None
         folder = Folder(ledger)
@@ -139,7 +147,7 @@ def prove(
 def _read_tables(path: Path) -> tuple[Core, Table, list[str]]:
     """What a statement holds, and how it is shown. Raises `NotAStatement`."""
     try:
-        core = read_statement(read_file(path, STATEMENT_BYTES_MAX)).core
+        core = read_core(read_file(path, STATEMENT_BYTES_MAX))
         return core, statement_table(core), [*unpaid_notes(core), *statement_notes(core)]
     except VerifyError as error:
         place = "" if str(error).startswith(f"{path}: ") else f"{path}: "
@@ -186,7 +194,7 @@ def _is_proof(path: Path) -> bool:
 
 def _is_statement(path: Path) -> bool:
     try:
-        read_statement(read_file(path, STATEMENT_BYTES_MAX))
+        read_core(read_file(path, STATEMENT_BYTES_MAX))
     except VerifyError:
         return False
     return True

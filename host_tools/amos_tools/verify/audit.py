@@ -19,19 +19,12 @@ from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.merkle import leaf_hash, root_from_path
 from amos.protocol.opt_outs import OptOuts
 from amos_batches.runner import InProcess, Runner
+from amos_tools.verify.books import Books, Credits
 from amos_tools.verify.errors import Difference, VerifyError, same
 from amos_tools.verify.forgone import given_up_in
 from amos_tools.verify.hashed import Hashed
 from amos_tools.verify.keys import Keys
-from amos_tools.verify.light import (
-    ACCOUNTS,
-    STANDINGS,
-    LightVerified,
-    check_core,
-    first_difference,
-    read_rows,
-    speaks_for_itself,
-)
+from amos_tools.verify.light import ACCOUNTS, STANDINGS, check_core, first_difference, read_rows, speaks_for_itself
 from amos_tools.verify.light_closing import EARNING
 from amos_tools.verify.lines import LineReader, Lines
 from amos_tools.verify.log import Before, Log, Reading, walk, walk_open
@@ -114,8 +107,7 @@ class Audit:
         self._named: dict[bytes, bytes] = {}
         self._opt_outs: list[tuple[int, OptOuts]] = []
         self._catalogues: list[tuple[float, Named]] = []
-        self._listed: list[tuple[int, Closing]] = []
-        self._settled_at: dict[str, int] = {}
+        self._closings: list[tuple[int, bytes, Closing]] = []
         self._first_batch_s: int | None = None
         self._checkpoint, self._lines = self._read_first(note)
         tiles = self._leaves.check_above()
@@ -160,8 +152,7 @@ class Audit:
         for named in found.catalogues:
             since_s = received_s if named.known_s is None else named.known_s
             self._catalogues.append((float("-inf") if since_s is None else since_s, named))
-        self._settled_at.update((closing.period, leaf) for leaf, closing in found.closings)
-        self._listed += [(leaf, closing) for leaf, closing in found.closings if closing.version <= VERSION_LISTED]
+        self._closings += found.closings
         if found.batches and self._first_batch_s is None:
             self._first_batch_s = found.batches[0]
 
@@ -211,12 +202,11 @@ class Audit:
         """Give each segment of a period, in the order of the log, to what `begin` returns. A settled period is
         recomputed from them, and must come to its closing; of one that is open they are those that accrue to it so
         far."""
-        index = self._settled_at.get(period)
-        if index is None:
+        found = next((item for item in self._closings if item[2].period == period), None)
+        if found is None:
             return self._open_readings(period, begin)
-        entry = self._published.read(f"closings/{period}.cose", CLOSING_BYTES_MAX)
-        same(f"closings/{period}.cose, leaf hash", self._leaves.leaf(index), leaf_hash(entry))
-        closing = self._opened(f"entry {index}", entry, index)
+        index, entry, _claimed = found
+        closing = self._open_closing(entry, index)
         if closing.version > VERSION_LISTED:
             return self._metered_readings(closing, index, entry, begin)
         lists = [item for at, item in self._opt_outs if at < index]
@@ -241,9 +231,8 @@ class Audit:
         named = list(self._named_before(head.size))
         lists = [item for _at, item in self._opt_outs]
         readings = Readings(Rights(named), self.manifest_of(), lists)
-        before = Before(self._first_batch_s, tuple(self._listed))
         take = begin(partial(_judged, readings))
-        walk_open(self._read(), head.origin, head.size, period, self._keys.publisher, self._lines, take, before)
+        walk_open(self._read(), head.origin, head.size, period, self._keys.publisher, self._lines, take, self._before())
         works, splits = _works_in_time([catalogue for _since_s, catalogue in named])
         return Ground(None, {}, works, splits, lists, head.root)
 
@@ -257,7 +246,7 @@ class Audit:
         self._open_earlier("proof.checkpoint", said.checkpoint.encode(errors="replace"))
         leaf = self._leaves.leaf(said.closing_index)
         same("proof.closing.entry, leaf hash", leaf, leaf_hash(said.closing_entry))
-        metered, checked = self._metered(said)
+        metered, checked = self._metered(said.closing_entry, said.closing_index)
         for name, value in metered.closing.items():
             if not name.endswith("_root"):
                 same(f"closing.{name}", value, said.closing[name])
@@ -277,19 +266,24 @@ class Audit:
             *(said.payee, said.period, said.currency, said.amount_micro), (*self._checked, *checked, figures)
         )
 
-    def _metered(self, said: LightVerified) -> tuple[Metered, tuple[str, ...]]:
-        if said.closing_entry not in self._metered_periods:
-            index = said.closing_index
-            closing = self._opened("proof.closing.entry", said.closing_entry, index)
-            self._metered_periods[said.closing_entry] = self._read_metered(closing, index, said.closing_entry)
-        return self._metered_periods[said.closing_entry]
+    def _metered(self, entry: bytes, index: int) -> tuple[Metered, tuple[str, ...]]:
+        if entry not in self._metered_periods:
+            self._metered_periods[entry] = self._read_metered(self._open_closing(entry, index), index, entry)
+        return self._metered_periods[entry]
 
-    def _opened(self, label: str, entry: bytes, index: int) -> Closing:
+    def _open_closing(self, entry: bytes, index: int) -> Closing:
         try:
-            closing: Closing = open_closing(entry, self._lines.ledger.at(index), verify)
+            return open_closing(entry, self._lines.ledger.at(index), verify)
         except ProtocolError as error:
-            raise Difference(label, "a closing by the pinned ledger key", error) from None
-        return closing
+            raise Difference("proof.closing.entry", "a closing by the pinned ledger key", error) from None
+
+    def _credits(self, index: int, closing: Closing) -> Credits:
+        """What an earlier closing gave to whom, worked out as well: balances begin with it."""
+        entry = next(entry for at, entry, _closing in self._closings if at == index)
+        if closing.version > VERSION_LISTED:
+            return self._metered(entry, index)[0].credits
+        amounts = {payee: core["amount_micro"] for payee, core in self._listed(entry, index).cores.items()}
+        return {payee: (amount, 0) for payee, amount in amounts.items() if isinstance(amount, int)}
 
     def _read_metered(
         self, closing: Closing, index: int, entry: bytes, begin: Begin | None = None
@@ -302,7 +296,10 @@ class Audit:
         log = self._walk(index, closing, _both(readings.take, also))
         same("opt-out lists before the closing", len(log.opt_outs), len(lists))
         names = ("period", "currency", "income_micro", "carry_in_micro", "pool_micro", "catalogue_sha256")
-        metered = Metered(readings, {name: getattr(closing, name) for name in names})
+        transfers = [item for item in log.transfers if item[0] < index]
+        earlier = [(at, item) for at, _entry, item in self._closings if at < index]
+        books = Books(closing.currency, transfers, earlier, self._credits)
+        metered = Metered(readings, {name: getattr(closing, name) for name in names}, books)
         return metered, (*_said(log, readings.segments, closing, index), manifests.said())
 
     def _named_before(self, index: int) -> Iterator[tuple[float, Catalogue]]:
@@ -324,10 +321,12 @@ class Audit:
             raise Difference("catalogue", "one by the pinned publisher key", error) from None
 
     def _walk(self, index: int, closing: Closing, take: Callable[[Reading], None]) -> Log:
-        before = Before(self._first_batch_s, tuple(self._listed))
-        return walk(
-            *(self._read(), self._checkpoint.origin, index, closing, self._keys.publisher, self._lines, take, before)
-        )
+        origin, publisher_key = self._checkpoint.origin, self._keys.publisher
+        return walk(self._read(), origin, index, closing, publisher_key, self._lines, take, self._before())
+
+    def _before(self) -> Before:
+        listed = [(at, item) for at, _entry, item in self._closings if item.version <= VERSION_LISTED]
+        return Before(self._first_batch_s, tuple(listed))
 
     def _check_published(self, closing: Closing, index: int, entry: bytes) -> None:
         name = f"closings/{closing.period}.cose"
@@ -359,10 +358,11 @@ class Audit:
         return then
 
     def _period(self, statement: Statement) -> PeriodFacts:
-        entry = statement.closing_entry
+        return self._listed(statement.closing_entry, statement.closing.index)
+
+    def _listed(self, entry: bytes, index: int) -> PeriodFacts:
         if entry not in self._periods:
-            closing = self._opened("proof.closing.entry", entry, statement.closing.index)
-            self._periods[entry] = self._recompute(closing, statement.closing.index, entry)
+            self._periods[entry] = self._recompute(self._open_closing(entry, index), index, entry)
         return self._periods[entry]
 
     def _recompute(

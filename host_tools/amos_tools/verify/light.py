@@ -5,6 +5,7 @@ It imports nothing of the ledger and nothing of `amos.protocol`. What takes part
     light_formats.py   JSON, CBOR, COSE_Sign1 and signed notes, read strictly
     light_trees.py     inclusion paths and sum trees
     light_closing.py   checkpoint, rotations and closing
+    light_accounts.py  transfers and balances
     light.py           the rows of the payee's stems, and from these every figure of the statement
 
 What it proves: the ledger signed this statement, in its log, for this period. Every stem of it has the play that the
@@ -13,7 +14,7 @@ from the pool; the amount is the exact share, rounded down or up; the lines add 
 
 What it cannot see, and `--full` recomputes from the log: that no segment was left out or counted twice, the shares
 and texts of the catalogue, which payee got the last micro-units, how play stands and accrues, the counts of the pool,
-and whether a stem was left out in which this payee has a smaller share than another.
+whether a stem was left out in which this payee has a smaller share than another, and what the opening balances rest on.
 """
 
 import re
@@ -26,6 +27,7 @@ from itertools import pairwise
 from typing import Any
 
 from amos_tools.verify.errors import Difference, same
+from amos_tools.verify.light_accounts import Transfer, proved_transfers, stated_balance
 from amos_tools.verify.light_closing import EARNING, STEM_ROW, nodes_of, read_closing, read_head, ticks_of
 from amos_tools.verify.light_formats import (
     base64_bytes,
@@ -55,7 +57,8 @@ MINOR_DIGITS = {
 }
 _CORE = dict(
     **{"format": str, "period": str, "currency": str, "payee": str, "pool": dict, "amount_micro": int, "amount": str},
-    **{"minor_units": dict, "play_ms": str, "earning_ms": str, "frozen_late_micro": int, "lines": list, "unpaid": list},
+    **{"minor_units": dict, "play_ms": str, "earning_ms": str, "frozen_late_micro": int, "lines": list},
+    **{"unpaid": list, "balance": dict},
 )
 _PLAYED = dict(
     **{"stem": str, "title": str, "artist": str, "isrc": str, "rights": int, "ppm": int, "frames": list, "plays": int},
@@ -68,18 +71,20 @@ PROVED = (
 )
 NOT_PROVED = (
     "only --full shows that no segment was left out or counted twice, that shares and texts are the catalogue's,"
-    " how play was judged, and that no stem with a smaller share of this payee is missing"
+    " how play was judged, that no stem with a smaller share of this payee is missing, and the opening balances"
 )
 
 
 @dataclass(frozen=True)
 class LightVerified:
-    """A statement and what it rests on. `rows`: its stem rows, by index; `place` and `path`: its own in the closing."""
+    """A statement and what it rests on. `rows`: its stem rows, by index; `transfers`: (leaf index, transfer); `place`
+    and `path`: its own in the closing."""
 
     core: dict[str, Any]
     closing_index: int
     closing: dict[str, Any]
     rows: dict[int, dict[str, Any]]
+    transfers: list[tuple[int, Transfer]]
     checkpoint: str
     closing_entry: bytes
     place: int
@@ -119,6 +124,14 @@ def check_statement(data: bytes, ledger_key: bytes, origin: str | None = None) -
     return said
 
 
+def read_core(data: bytes) -> dict[str, Any]:
+    """What a statement says, nothing of it verified but its form."""
+    whole = fields("statement", read_json("statement", data, STATEMENT_BYTES_MAX), core=dict, proof=dict)
+    core = fields("core", whole["core"], **_CORE)
+    same("core.format", FORMAT, core["format"])
+    return core
+
+
 def read_rows(data: bytes, ledger_key: bytes, origin: str | None) -> LightVerified:
     """What the ledger signed of the period, and this statement's rows of it; of the core, nothing is checked."""
     whole = fields("statement", read_json("statement", data, STATEMENT_BYTES_MAX), core=dict, proof=dict)
@@ -126,11 +139,12 @@ def read_rows(data: bytes, ledger_key: bytes, origin: str | None) -> LightVerifi
     same("core.format", FORMAT, core["format"])
     if not re.fullmatch("[a-z0-9_-]{1,64}", core["payee"]):
         raise Difference("core.payee", "1 to 64 of the letters a-z, digits, - and _", core["payee"])
-    kinds = dict(checkpoint=str, closing=dict, rotations=list, statement=dict, stems=dict)
+    kinds = dict(checkpoint=str, closing=dict, rotations=list, statement=dict, stems=dict, transfers=list)
     proof = fields("proof", whole["proof"], **kinds)
     head = read_head("proof", proof, ledger_key, origin)
     index, closing = read_closing("proof.closing", proof["closing"], head)
     rows = _rows(proof["stems"], closing)
+    transfers = proved_transfers("proof.transfers", proof["transfers"], head, index)
     place = fields("proof.statement", proof["statement"], index=int, path=list)
     checked = (
         f"checkpoint of {head.size} entries by the ledger's key {head.line[-1][1].hex()}",
@@ -138,7 +152,7 @@ def read_rows(data: bytes, ledger_key: bytes, origin: str | None) -> LightVerifi
         f"{len(rows)} of {closing['stems']} stem rows, and {len(core['lines'])} lines that follow from them",
     )
     return LightVerified(
-        *(core, index, closing, rows, proof["checkpoint"]),
+        *(core, index, closing, rows, transfers, proof["checkpoint"]),
         base64_bytes("proof.closing.entry", proof["closing"]["entry"]),
         *(place["index"], hash_path("proof.statement.path", place["path"]), checked),
     )
@@ -146,7 +160,7 @@ def read_rows(data: bytes, ledger_key: bytes, origin: str | None) -> LightVerifi
 
 def check_core(said: LightVerified) -> None:
     """The statement follows from its rows, and the closing commits to it."""
-    first_difference("core", _stated_core(said.core, said.closing, said.rows), said.core)
+    first_difference("core", _stated_core(said), said.core)
     size, root = said.closing["statements"], said.closing["statements_root"]
     check_path("proof.statement", leaf_hash(core_bytes(said.core)), said.place, size, said.path, root)
 
@@ -210,8 +224,9 @@ def _stem(label: str, line: dict[str, Any]) -> bytes:
     return stem
 
 
-def _stated_core(core: dict[str, Any], closing: dict[str, Any], rows: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    """The core that follows from closing and rows, with what only the statement itself tells."""
+def _stated_core(said: LightVerified) -> dict[str, Any]:
+    """The core that follows from closing, rows and transfers, with what only the statement itself tells."""
+    core, closing, rows = said.core, said.closing, said.rows
     shares = _stated(core)
     _check_leads(core["payee"], rows, shares)
     by_stem = sorted(rows.values(), key=lambda row: bytes(row["stem_id"]))
@@ -220,7 +235,9 @@ def _stated_core(core: dict[str, Any], closing: dict[str, Any], rows: dict[int, 
         core["payee"], closing, by_stem, shares, pool, lambda weight: _amount(core["amount_micro"], weight, closing)
     )
     same("core.lines, count", len(expected["lines"]), len(core["lines"]))
-    return expected
+    credited = expected["amount_micro"], expected["frozen_late_micro"]
+    balance = stated_balance(core["balance"], said.transfers, core["payee"], closing["currency"], credited)
+    return expected | {"balance": balance}
 
 
 def build_core(
@@ -231,7 +248,8 @@ def build_core(
     pool: dict[str, Any],
     amount_of: Callable[[int], int],
 ) -> dict[str, Any]:
-    """A statement's core from the rows of the payee's stems, in order of stem. `amount_of` the payee's weight."""
+    """A statement's core from the rows of the payee's stems, in order of stem, but for its balance. `amount_of` the
+    payee's weight."""
     lines, unpaid, weights = [], [], []
     for row in rows:
         for (rights, standing), parts in _groups(row["parts"]):

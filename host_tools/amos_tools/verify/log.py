@@ -33,9 +33,10 @@ from amos_tools.verify.devices import (
     take_loss,
     take_revocation,
 )
-from amos_tools.verify.errors import Difference
+from amos_tools.verify.errors import Difference, same
 from amos_tools.verify.forgone import GivenUp
 from amos_tools.verify.leaf_runs import LeafRuns
+from amos_tools.verify.light_accounts import TYP_TRANSFER, Transfer, effect, read_transfer
 from amos_tools.verify.lines import Lines
 from amos_tools.verify.opened import Fault, Said, Unsigned, UsageSaid
 from amos_tools.verify.standing import PLAY_AGE_S_MAX, flags
@@ -93,7 +94,8 @@ class Log:
     lists     whether the closing lists the leaves that it settles
     take      takes them
     closed    periods closed so far, with the index of the closing
-    carries   what each currency's last closing carried out
+    carries   what each currency has to carry: its last closing's, and what transfers gave to it or took
+    transfers (leaf index, transfer) of all so far
     unsettled usage that no closing has settled; before the first batch entry it accrues by the player's clock alone
     received  when what follows was received, in Unix seconds; None before the first batch entry
     opt_outs  the lists logged before the target
@@ -122,6 +124,7 @@ class Log:
     target_leaves: LeafRuns = field(default_factory=LeafRuns)
     before: Before = Before(None, ())
     listed: tuple[LeafRuns, ...] = ()
+    transfers: list[tuple[int, Transfer]] = field(default_factory=list)
 
 
 def walk(
@@ -201,12 +204,14 @@ def _take(log: Log, index: int, entry: bytes, said: Said) -> None:
             _take_closing(log, index, closing)
         elif typ in WORDS:
             _take_word(log, index, log.lines.operator.open_at(index, entry, WORDS[typ], verify))
+        elif typ == TYP_TRANSFER:
+            _take_transfer(log, index, read_transfer(f"{label}: transfer", entry, log.lines.ledger.at(index)))
         elif typ == TYP_ROTATION:
             pass  # it is one that the lines were made of
         else:
             raise Difference(
                 f"{label}: typ",
-                "usage, enrolment, revocation, ruling, forgone, loss, rotation, opt-outs, closing",
+                "usage, enrolment, revocation, ruling, forgone, loss, rotation, opt-outs, closing, transfer",
                 typ,
             )
     except SignatureError as error:
@@ -355,6 +360,27 @@ def _accrual(log: Log, label: str, usage: UsageSaid, odd: frozenset[str], accrue
     return "by_reception"
 
 
+def _take_transfer(log: Log, index: int, transfer: Transfer) -> None:
+    """Numbers have no gap, income is for a period that is open, and no more is carried than there is."""
+    label = f"entry {index}: transfer"
+    same(f"{label}.number", len(log.transfers) + 1, transfer["number"])
+    if transfer["kind"] == "income" and transfer["period"] in log.closed:
+        raise Difference(f"{label}.period", "one that is not closed", transfer["period"])
+    carry = log.carries.get(transfer["currency"], 0) + effect(transfer, "carry")
+    if carry < 0:
+        raise Difference(f"{label}.amount_micro", "no more than carry had", transfer["amount_micro"])
+    log.carries[transfer["currency"]] = carry
+    log.transfers.append((index, transfer))
+
+
+def _income_of(log: Log, closing: Closing) -> int:
+    """The sum of the incomes of the closing's period and currency; where there is none, what the closing says."""
+    named = closing.period, closing.currency
+    incomes = [item for _at, item in log.transfers if item["kind"] == "income"]
+    found = [item["amount_micro"] for item in incomes if (item["period"], item["currency"]) == named]
+    return sum(found) if found else closing.income_micro
+
+
 def _take_closing(log: Log, index: int, closing: Closing) -> None:
     label = f"entry {index}: closing"
     if closing.period in log.closed:
@@ -364,6 +390,7 @@ def _take_closing(log: Log, index: int, closing: Closing) -> None:
     carry = log.carries.get(closing.currency, 0)
     if closing.carry_in_micro != carry:
         raise Difference(f"{label}.carry_in_micro", carry, closing.carry_in_micro)
+    same(f"{label}.income_micro", _income_of(log, closing), closing.income_micro)
     log.unsettled.settle(label, index, closing)
     log.closed[closing.period] = index
     log.carries[closing.currency] = closing.carry_out_micro

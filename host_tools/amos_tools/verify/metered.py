@@ -14,6 +14,7 @@ from typing import Any
 
 import cbor2
 
+from amos_tools.verify.books import Books
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.light import (
     COUNTS,
@@ -63,8 +64,9 @@ class SumTree:
 class Metered:
     """What the readings of a period come to. `closing`: the fields that follow from them; `payees` in order."""
 
-    def __init__(self, readings: Readings, terms: dict[str, Any]) -> None:
+    def __init__(self, readings: Readings, terms: dict[str, Any], books: Books) -> None:
         """`terms`: the closing's fields that readings do not tell: period, currency, income, carry, catalogue."""
+        self._books = books
         self._readings, self._database = readings, readings.sums.database
         self._hz = lcm(*readings.sums.rates_hz())
         self._weights: dict[str, int] = {}
@@ -76,7 +78,7 @@ class Metered:
         stems = SumTree()
         for data, ticks in self._database.execute("SELECT data, ticks FROM row ORDER BY lead, stem"):
             stems.add(data, int.from_bytes(ticks, "big"))
-        (stems_root, ticks), self.payees = stems.root(), sorted(self._weights)
+        (stems_root, ticks), self.payees = stems.root(), sorted(self._weights.keys() | books.payees())
         self.closing = terms | {
             **{"segments": readings.segments, "ticks_hz": self._hz, "ticks": ticks.to_bytes(SUM_BYTES, "big")},
             **{"devices": devices, "devices_root": devices_root, "stems": stems.count, "stems_root": stems_root},
@@ -84,11 +86,18 @@ class Metered:
         }
         self._pool = self._whole()
         lots = [sha256(f"{terms['period']}\0{payee}\0".encode()).digest() for payee in self.payees]
-        weights = [self._weights[payee] for payee in self.payees]
+        weights = [self._weights.get(payee, 0) for payee in self.payees]
         amounts = divide(terms["pool_micro"], weights, lots) if ticks else [0] * len(weights)
         self.amounts = dict(zip(self.payees, amounts, strict=True))
-        hashes = (leaf_hash(core_bytes(self.core(payee))) for payee in self.payees)
-        self.closing["statements_root"] = root_of_sized((1, value) for value in hashes)
+        self.credits: dict[str, tuple[int, int]] = {}
+        self.closing["statements_root"] = root_of_sized((1, value) for value in self._hashes())
+
+    def _hashes(self) -> Iterator[bytes]:
+        """Of each core; on the way, what the closing gives to whom is noted."""
+        for payee in self.payees:
+            core = self.core(payee)
+            self.credits[payee] = core["amount_micro"], core["frozen_late_micro"]
+            yield leaf_hash(core_bytes(core))
 
     def core(self, payee: str) -> dict[str, Any]:
         """The core of a payee's statement."""
@@ -98,7 +107,8 @@ class Metered:
             shares.ppm[stem, rights] = ppm
             shares.texts[stem] = self._readings.rights.stems[stem].texts
         rows = (self.row(stem) for stem in shares.texts)
-        return build_core(payee, self.closing, rows, shares, self._pool, lambda _weight: self.amounts[payee])
+        core = build_core(payee, self.closing, rows, shares, self._pool, lambda _weight: self.amounts[payee])
+        return core | {"balance": self._books.balance(payee, core["amount_micro"], core["frozen_late_micro"])}
 
     def row(self, stem: bytes) -> dict[str, Any]:
         """A stem's row."""

@@ -69,7 +69,7 @@ class Surveyed:
     keys: tuple[bytes, ...]
     opt_outs: tuple[tuple[int, OptOuts], ...]
     rotations: tuple[tuple[int, bytes], ...]
-    closings: tuple[tuple[int, Closing], ...]
+    closings: tuple[tuple[int, bytes, Closing], ...]
     catalogues: tuple[Named, ...]
     batches: tuple[int, ...]
 
@@ -168,7 +168,7 @@ def survey(batch: Entries) -> Surveyed:
             received += _received(entry)
             catalogues += _catalogues(index, entry, received)
         elif _CLOSES in entry[:_HEADER_BYTES]:
-            closings += [(index, found) for found in _closings(entry)]
+            closings += [(index, entry, found) for found in _closings(entry)]
         elif _NAMES_KEYS in entry[:_HEADER_BYTES]:
             keys += _keys_named(entry)
         elif _OPTS_OUT in entry[:_HEADER_BYTES]:
