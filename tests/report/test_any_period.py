@@ -81,7 +81,7 @@ def periods(draw: st.DrawFn) -> PeriodUsage:
 
 
 def rows(usage: PeriodUsage, terms: Terms) -> list[dict[str, Any]]:
-    return rows_of(society_report(usage, terms)[1], COLUMNS)
+    return rows_of(society_report(usage, terms).data, COLUMNS)
 
 
 @given(usage=periods(), venues=POLICIES)

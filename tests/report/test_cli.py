@@ -76,7 +76,7 @@ def test_of_an_open_period_it_tells_use_and_says_that_it_is_no_money(
 def test_playlog(closed: tuple[str, ...], tmp_path: Path) -> None:
     out = tmp_path / "log.csv"
     facts = json.loads(run("playlog", *closed, "--out", out, "--venues", "region", "--json").output)
-    assert facts["plays"] == 15 and out.read_bytes().count(b"\r\n") == 16
+    assert (facts["plays"], facts["lines"]) == (15, 15) and out.read_bytes().count(b"\r\n") == 16
 
 
 def test_dsr_names_its_file_and_says_what_using_it_needs(closed: tuple[str, ...], tmp_path: Path) -> None:

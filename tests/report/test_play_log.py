@@ -22,19 +22,19 @@ ROW = Placement(
 
 
 def test_it_is_as_it_was(november: PeriodUsage) -> None:
-    data = play_log(november, BY_NAME)[1].replace(november.evidence.hex().encode(), b"ROOT")
+    data = play_log(november, BY_NAME).data.replace(november.evidence.hex().encode(), b"ROOT")
     assert re.sub(rb"^[0-9a-f]{16},", b"REPORT,", data, flags=re.MULTILINE) == GOLDEN.read_bytes()
 
 
 def test_every_frame_is_told_once(november: PeriodUsage) -> None:
-    rows = rows_of(play_log(november, BY_KEY)[1], COLUMNS)
+    rows = rows_of(play_log(november, BY_KEY).data, COLUMNS)
     assert sum(int(row["frames"]) for row in rows) == sum(line.frames for line in november.lines.values())
     assert [int(row["number"]) for row in rows] == list(range(1, len(rows) + 1))
     assert not {"cafe", "harbour"} & {row["venue"] for row in rows} and all(len(row["player"]) == 16 for row in rows)
 
 
 def test_a_payees_log_tells_that_payees_stems(november: PeriodUsage) -> None:
-    rows = rows_of(play_log(november, replace(BY_KEY, payee="cy-dee"))[1], COLUMNS)
+    rows = rows_of(play_log(november, replace(BY_KEY, payee="cy-dee")).data, COLUMNS)
     assert {row["stem"][:2] for row in rows} == {"03", "04"}
 
 

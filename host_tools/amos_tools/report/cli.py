@@ -59,9 +59,9 @@ def society_(
         terms = Terms(policy, options.checked_territory(territory), licence, category, rights_type, payee)
         source = Source(published, keys, ledger_key, publisher_key, operator_key, cluster)
         usage = source.read(period)
-        report_id, data = society.society_report(usage, terms)
-        write_output(out, data, force, begins_with(_header(society.COLUMNS)))
-    _tell(out, report_id, usage, terms, as_json)
+        report = society.society_report(usage, terms)
+        write_output(out, report.data, force, begins_with(_header(society.COLUMNS)))
+    _tell(out, report, usage, terms, as_json)
 
 
 @app.command()
@@ -86,9 +86,9 @@ def playlog(
         terms = Terms(options.venues_of(venues, venue_key_file, venue_list), payee=payee)
         source = Source(published, keys, ledger_key, publisher_key, operator_key, cluster)
         usage = source.read(period, keep_placements=True)
-        report_id, data = play_log.play_log(usage, terms)
-        write_output(out, data, force, begins_with(_header(play_log.COLUMNS)))
-    _tell(out, report_id, usage, terms, as_json)
+        report = play_log.play_log(usage, terms)
+        write_output(out, report.data, force, begins_with(_header(play_log.COLUMNS)))
+    _tell(out, report, usage, terms, as_json)
 
 
 @app.command()
@@ -171,16 +171,16 @@ def _header(columns: tuple[str, ...]) -> bytes:
     return (",".join(columns) + "\r\n").encode()
 
 
-def _tell(out: Path, report_id: str, usage: PeriodUsage, terms: Terms, as_json: bool) -> None:
+def _tell(out: Path, report: society.Report, usage: PeriodUsage, terms: Terms, as_json: bool) -> None:
     groups = groups_of(usage, terms)
     micro = None if usage.money is None else sum(group.micro or 0 for group in groups)
     currency = None if usage.money is None else usage.money.currency
     facts: dict[str, Any] = {
         "file": str(out),
-        "report_id": report_id,
+        "report_id": report.report_id,
         "period": usage.period,
         "closed": usage.money is not None,
-        "lines": len(groups),
+        "lines": report.lines,
         "play_ms": sum(group.ms for group in groups),
         "unpaid_ms": sum(group.ms for group in groups if not group.earns),
         "plays": sum(group.plays for group in groups),
@@ -189,7 +189,7 @@ def _tell(out: Path, report_id: str, usage: PeriodUsage, terms: Terms, as_json: 
     }
     if as_json:
         return print_json(facts)
-    print(f"{out}: report {report_id} of {usage.period}, {facts['plays']} plays, {facts['play_ms']} ms")
+    print(f"{out}: report {report.report_id} of {usage.period}, {facts['plays']} plays, {facts['play_ms']} ms")
     if micro is None:
         print(f"  {usage.period} is open: it tells use so far, and no money")
     else:

@@ -6,8 +6,8 @@ time that is believed stands where the ledger received it.
 
 from dataclasses import dataclass, replace
 
-from amos_tools.report.sheet import csv_bytes, utc_text, yes_or_no
-from amos_tools.report.society import opt_state, report_id
+from amos_tools.report.sheet import utc_text, yes_or_no
+from amos_tools.report.society import Report, opt_state, report_of
 from amos_tools.report.terms import Terms
 from amos_tools.report.usage import FROZEN_LATE, PAYABLE, PeriodUsage, Placement
 
@@ -28,16 +28,17 @@ class Joined:
     frames: int
 
 
-def play_log(usage: PeriodUsage, terms: Terms) -> tuple[str, bytes]:
-    """(report id, the file's bytes)."""
+def play_log(usage: PeriodUsage, terms: Terms) -> Report:
+    """The log's file."""
     chosen = [
         item
         for item in usage.placements
         if terms.payee is None or terms.payee in usage.shares(item.stem_id, item.rights)
     ]
-    rows = [_row(usage, terms, number, item) for number, item in enumerate(in_order(joined(chosen)), 1)]
-    name = report_id(rows)
-    return name, csv_bytes(COLUMNS, ([name, *row] for row in rows))
+    items = in_order(joined(chosen))
+    return report_of(
+        COLUMNS, len(items), lambda: (_row(usage, terms, number, item) for number, item in enumerate(items, 1))
+    )
 
 
 def joined(placements: list[Placement]) -> list[Joined]:

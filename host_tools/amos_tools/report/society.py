@@ -1,7 +1,8 @@
 """Background-music report for societies: a line for each stem, venue and tier of a period, as CSV. Pure."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from amos.protocol.catalogue import Work
 from amos_tools.report.grouped import Group, groups_of
@@ -21,15 +22,29 @@ REPORT_ID_DIGITS = 16
 OPTED_IN, OPTED_OUT = "opted_in", "opted_out"
 
 
-def society_report(usage: PeriodUsage, terms: Terms) -> tuple[str, bytes]:
-    """(report id, the file's bytes). The id is a hash of all lines."""
-    rows = [_row(usage, terms, group) for group in groups_of(usage, terms)]
-    name = report_id(rows)
-    return name, csv_bytes(COLUMNS, ([name, *row] for row in rows))
+@dataclass(frozen=True)
+class Report:
+    """A table of lines, each of which begins with the report's id: a hash of all lines."""
+
+    report_id: str
+    lines: int
+    data: bytes
 
 
-def report_id(rows: Sequence[Sequence[str]]) -> str:
-    """The same for the same lines."""
+def society_report(usage: PeriodUsage, terms: Terms) -> Report:
+    """The report's file."""
+    groups = groups_of(usage, terms)
+    return report_of(COLUMNS, len(groups), lambda: (_row(usage, terms, group) for group in groups))
+
+
+def report_of(columns: Sequence[str], lines: int, rows: Callable[[], Iterable[list[str]]]) -> Report:
+    """The same for the same lines, which lack the id. `rows` makes them, and is asked twice: texts of a large report
+    are never all there."""
+    name = _id_of(rows())
+    return Report(name, lines, csv_bytes(columns, ([name, *row] for row in rows())))
+
+
+def _id_of(rows: Iterable[list[str]]) -> str:
     digest = hashlib.sha256(b"amos-report/1")
     for row in rows:
         digest.update(hashlib.sha256("\0".join(cell.replace("\0", "\0\0") for cell in row).encode()).digest())
