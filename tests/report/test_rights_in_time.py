@@ -39,7 +39,7 @@ def test_a_stem_has_a_line_for_each_splits(world: World) -> None:
     still_open = usage_of(world)
     usage = settled_usage(world)
     assert usage.lines == still_open.lines and usage.money is not None
-    rows = rows_of(society_report(usage, BY_NAME)[1], COLUMNS)
+    rows = rows_of(society_report(usage, BY_NAME).data, COLUMNS)
     fog = [row for row in rows if (row["stem"], row["venue"]) == (FOG, "harbour")]
     assert [(row["catalogue_serial"], row["ms"], row["plays"]) for row in fog] == [
         ("1", "1280", "2"),
@@ -48,7 +48,7 @@ def test_a_stem_has_a_line_for_each_splits(world: World) -> None:
     assert sum(int(row["micro_amount"]) for row in rows) == INCOME_MICRO
     shares = {}
     for payee in ("ann", "bob", "cy-dee"):
-        own = rows_of(society_report(usage, Terms(BY_NAME.venues, payee=payee))[1], COLUMNS)
+        own = rows_of(society_report(usage, Terms(BY_NAME.venues, payee=payee)).data, COLUMNS)
         shares |= {(row["catalogue_serial"], payee): row["share_ppm"] for row in own if row["stem"] == FOG}
     assert shares == {("1", "ann"): "1000000", ("3", "bob"): "250000", ("3", "cy-dee"): "750000"}
 
