@@ -19,6 +19,10 @@ MADE_OR_AWAITED = {
     ("pack build", "--out"),
     ("pack optouts", "--out"),
     ("render", "--out"),
+    ("report society", "--out"),
+    ("report playlog", "--out"),
+    ("report dsr", "--out"),
+    ("report registry", "--out"),
     ("device prepare", "DIR"),
     ("device enrol", "--out"),
     ("device revoke", "--out"),
@@ -38,10 +42,6 @@ MADE_OR_AWAITED = {
     ("ledger alerts", "--state"),
     ("ledger snooze", "--state"),
     ("pool settle", "--out"),
-    ("report society", "--out"),
-    ("report playlog", "--out"),
-    ("report dsr", "--out"),
-    ("report registry", "--out"),
     ("key", "FILE"),
 }
 """The only paths that need not be there."""
