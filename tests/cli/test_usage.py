@@ -38,10 +38,12 @@ MADE_OR_AWAITED = {
     ("courier run", "--opt-outs"),  # an operator may put it there later
     ("ledger init", "DIR"),
     ("ledger prove", "--out"),
+    ("pool prove", "--out"),
     ("ledger watch", "--state"),
     ("ledger alerts", "--state"),
     ("ledger snooze", "--state"),
     ("pool settle", "--out"),
+    ("pool simulate", "--out"),
     ("key", "FILE"),
 }
 """The only paths that need not be there."""

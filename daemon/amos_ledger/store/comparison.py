@@ -1,7 +1,8 @@
 """Two stores held against each other: the live one, and the one that its log gives. And what the log does not give,
 carried from the one to the other.
 
-`COUNTING` names the columns that follow from the log, `CARRIED` the tables of which nothing does.
+`COUNTING` names the columns that follow from the log, `CARRIED` the tables of which nothing does. The table `earned`
+follows from it too, but is worked out only when somebody asks.
 """
 
 from collections.abc import Iterator
@@ -45,9 +46,6 @@ COUNTING: dict[str, str] = {
 
 CARRIED = ("held", "evidence", "anchor", "head", "tally", "lost", "wanted")
 """What the ledger knows beside the log: of its clock, of messages that it has not logged, of receipts that it gave."""
-
-MADE_AGAIN = ("earned",)
-"""What follows from the log too, but is worked out only when somebody asks."""
 
 USAGE_BESIDE = "received_unix_s, site, message_sha256, receipt, head_size, clock_epoch, start_unix_ms, end_unix_ms"
 """Of accepted segments, in the same way."""

@@ -1,10 +1,9 @@
 """Usage by the period to which it accrues, read one by one: what a settlement adds up."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from amos_ledger.settlement.standing import FLAGS
 from amos_ledger.store.database import Database, marks
 
 
@@ -23,19 +22,19 @@ class PeriodUsage:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def segments(self, period: str) -> Iterator[Accrued]:
-        """By ascending leaf."""
+    def segments(self, period: str, flags: Sequence[str]) -> Iterator[Accrued]:
+        """By ascending leaf; `flags` are all that there can be."""
         first = self.first_batch()
         sql = (
             "SELECT usage.leaf_index, usage.received_unix_s, flag.flag FROM usage LEFT JOIN flag"
             " ON flag.device_id = usage.device_id AND flag.sequence = usage.sequence"
-            f" AND flag.flag IN ({marks(len(FLAGS))}) WHERE usage.period = ? ORDER BY usage.leaf_index"
+            f" AND flag.flag IN ({marks(len(flags))}) WHERE usage.period = ? ORDER BY usage.leaf_index"
         )
-        rows = self._database.each(sql, (*FLAGS, period))
+        rows = self._database.each(sql, (*flags, period))
         for (index, received_s), found in groupby(rows, lambda row: row[:2]):
             dated = first is not None and first[0] < index
-            flags = frozenset(flag for _index, _received, flag in found if flag is not None)
-            yield Accrued(index, received_s if dated else None, flags)
+            odd = frozenset(flag for _index, _received, flag in found if flag is not None)
+            yield Accrued(index, received_s if dated else None, odd)
 
     def sequences(self, period: str) -> Iterator[tuple[bytes, int]]:
         """(device, sequence number), by device and number."""

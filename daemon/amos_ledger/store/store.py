@@ -125,6 +125,10 @@ class Store:
         if self._place.shared:
             self.log.stop(stopped)
 
+    def hurry(self) -> None:
+        """For a service: a database that does not answer for long is given up, and opened anew."""
+        self._database.hurry()
+
     def clock_ms(self) -> int | None:
         """Unix milliseconds by the database server's clock; None where there is no server."""
         return self._database.clock_ms()
@@ -243,11 +247,6 @@ class Store:
         self._database.run(f"DELETE FROM {table} WHERE device_id = ? AND sha256 = ?", (device_id, sha256))
 
     # What settlement reads and writes.
-
-    def usage_leaves(self, period: str) -> Iterator[int]:
-        """Leaf indexes of the usage that accrues to the period, ascending."""
-        sql = "SELECT leaf_index FROM usage WHERE period = ? ORDER BY leaf_index"
-        return (index for (index,) in self._database.each(sql, (period,)))
 
     def flags(self, period: str) -> dict[int, frozenset[str]]:
         """Leaf index → what is odd about the segment there, of the usage that accrues to the period."""

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from amos.protocol.cose import parse_typed
 from amos.protocol.ledger_limits import TRANSFER_BYTES_MAX
 from amos.protocol.transfer import TYP_TRANSFER, Transfer
-from amos_ledger.settlement.accounts import Earned
 from amos_ledger.store.database import Database
 from amos_ledger.store.entries import Log
 
@@ -49,13 +48,13 @@ class Transfers:
             found.append((index, moved))
         return found
 
-    def earned(self, period: str) -> list[Earned] | None:
-        """What the closing of the period gave; None where it was not kept."""
+    def earned(self, period: str) -> list[tuple[str, int, int]] | None:
+        """(payee, micro-units, those of them frozen late) that the closing gave; None where it was not kept."""
         sql = "SELECT payee, amount_micro, frozen_late_micro FROM earned WHERE period = ? ORDER BY payee"
         rows = self._database.rows(sql, (period,))
         return [(payee, amount, frozen) for payee, amount, frozen in rows] or None
 
-    def keep_earned(self, period: str, earned: Sequence[Earned]) -> None:
-        """Keep what the closing of the period gave."""
+    def keep_earned(self, period: str, earned: Sequence[tuple[str, int, int]]) -> None:
+        """Keep what the closing of the period gave, as `earned` has it."""
         sql = "INSERT INTO earned VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
         self._database.run_many(sql, [(period, *row) for row in earned])

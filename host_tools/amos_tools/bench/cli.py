@@ -13,6 +13,7 @@ SECTIONS = {
     "render": "amos_tools.bench.render",
     "device": "amos_tools.bench.device",
     "ledger": "amos_tools.bench.ledger",
+    "settle": "amos_tools.bench.settle",
     "ledger-large": "amos_tools.bench.ledger_large",
 }
 """Section -> module with `measure(scale: float) -> list[Figure]`; a scale below 1 measures less and tells less."""

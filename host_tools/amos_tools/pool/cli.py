@@ -23,12 +23,14 @@ from amos_ledger.settlement.money import MoneyError, decimal, parse_currency, pa
 from amos_ledger.settlement.periods import PeriodError, parse_period, period_at
 from amos_mqtt.broker import Broker, BrokerSettingError, broker_at
 from amos_tools.pool.accounts_cli import register
+from amos_tools.pool.simulate import simulate_command
 from amos_tools.pool.tables import Core, payout_table, statement_notes, statement_table, unpaid_notes
 from amos_tools.verify.errors import VerifyError
 from amos_tools.verify.published import read_file
 from amos_tools.verify.reader import STATEMENT_BYTES_MAX, read_core
 
 app = typer.Typer(help="Divide a period's income by time in play.", no_args_is_help=True)
+app.command("simulate")(simulate_command)
 
 
 PROOF_BYTES_MAX = 64 * 1024 * 1024
@@ -189,7 +191,7 @@ def _copy(settled: Settled, out: Path | None, force: bool) -> dict[str, Path]:
 
 def _is_proof(path: Path) -> bool:
     with path.open("rb") as file:
-        return f'"format": "{FORMAT}"'.encode() in file.read(PROOF_BYTES_MAX)
+        return f'"format":"{FORMAT}"'.encode() in file.read(PROOF_BYTES_MAX)
 
 
 def _is_statement(path: Path) -> bool:
