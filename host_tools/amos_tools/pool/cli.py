@@ -44,6 +44,10 @@ class PeriodRunning(LedgerError):
     """The month is not over, and closing it is for good."""
 
 
+class PeriodToCome(LedgerError):
+    """The month has not begun: whoever closes it would pay for play of before, and nothing of its own."""
+
+
 class NotAStatement(Exception):
     """The file is none that `amos pool settle` wrote."""
 
@@ -66,6 +70,9 @@ def settle(
             "--close-now", help="Close a month that is not over; what is played in it later counts for the next."
         ),
     ] = False,
+    rehearsal: Annotated[
+        bool, typer.Option("--rehearsal", help="Close a month that has not begun; nothing will ever be played in it.")
+    ] = False,
     heads: Annotated[
         list[str] | None,
         typer.Option(metavar="FOLDER|URL", help="A mirror to ask first what the ledger signed; may be given again."),
@@ -80,7 +87,7 @@ def settle(
     tls_ca: Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")] = None,
     tls_certificate: Annotated[Path | None, file_option(help="The ledger's certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Copy the statements there as well.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Copy the statements to DIR/PERIOD as well.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Copy over files that are no statements.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -96,6 +103,8 @@ def settle(
         running = period >= period_at(int(time.time()))
         if running and not close_now:
             _refuse_running(folder, period)
+        if period > period_at(int(time.time())) and not rehearsal:
+            _refuse_to_come(folder, period)
         if where is None and not heads and not unasked:
             where = recall(folder)
         asked = _ask(folder, heads or [], where)
@@ -178,10 +187,19 @@ def _refuse_running(folder: Folder, period: str) -> None:
             )
 
 
+def _refuse_to_come(folder: Folder, period: str) -> None:
+    with folder.open_store() as store:
+        if period not in store.closed_periods():
+            raise PeriodToCome(
+                f"{period}: expected a month that has begun; what is played in it could not count for it"
+            )
+
+
 def _copy(settled: Settled, out: Path | None, force: bool) -> dict[str, Path]:
     """Statements by payee, where the caller will look for them."""
     if out is None:
         return dict(settled.statements)
+    out = out / settled.closed.result.closing.period
     out.mkdir(parents=True, exist_ok=True)
     copies = {payee: out / path.name for payee, path in settled.statements.items()}
     for payee, path in settled.statements.items():
