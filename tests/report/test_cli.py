@@ -105,6 +105,7 @@ def test_dsr_of_an_open_period_is_refused(still_open: tuple[str, ...], tmp_path:
         (("--service", "Background Music"), "BadParty"),
         (("--territory", "Germany"), "BadVenueList"),
         (("--period", "2026-13"), "PeriodError"),
+        (("--created", "253402300800"), "UsageError"),
     ],
 )
 def test_what_has_no_meaning_in_a_dsr_is_refused(

@@ -1,11 +1,17 @@
 """Usage lines are the closing's own figures, taken apart; of an open period, those that it would come to."""
 
 import json
+from copy import deepcopy
 from fractions import Fraction
 
-from settled_world import STEMS, World
+import pytest
+from settled_world import PUBLISHER, STEMS, World, manifest_bytes
 
-from amos_tools.report.usage import FROZEN_LATE, PAYABLE, PeriodUsage, milliseconds
+from amos.crypto import public_key, verify
+from amos.protocol.manifest import open_manifest
+from amos.protocol.record import UNIX_S_MAX
+from amos_tools.report.usage import FROZEN_LATE, PAYABLE, PeriodUsage, milliseconds, placements_of
+from amos_tools.verify.log import Reading
 
 
 def test_lines_add_up_to_the_statements_frames(november: PeriodUsage, settled: World) -> None:
@@ -53,3 +59,14 @@ def test_placements_are_the_lines_one_by_one(november: PeriodUsage) -> None:
     assert {item.site for item in november.placements} == {"cafe", "harbour"}
     undated = [item for item in november.placements if item.started_ms is None]
     assert {item.status for item in undated} == {"by_reception"} and len(undated) == 2
+
+
+@pytest.mark.parametrize("played", [UNIX_S_MAX, UNIX_S_MAX - 2, -1])
+def test_a_time_that_no_calendar_has_is_no_time(made: World, played: int) -> None:
+    """Of what stands before the first batch entry nothing is known to be odd, so the walk believes its clock."""
+    anchor_ms = 0 if played >= 0 else 1000
+    segment = deepcopy(made.players[0]).play([(0, 3 * 44_100)], max(played, 0), start_ms=0, anchor_ms=anchor_ms)
+    reading = Reading(1, segment, None, "by_clock", frozenset(), played, False, None, 0, "cafe")  # type: ignore[arg-type]
+    manifest = open_manifest(manifest_bytes(44_100), public_key(PUBLISHER), verify)
+    [item] = placements_of(reading, manifest, lambda *_: (1, PAYABLE))
+    assert (item.started_ms, item.ended_ms, item.frames) == (None, None, 3 * 44_100)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from amos.protocol.record import UNIX_S_MAX
 from amos_batches.errors import BatchError
 from amos_cli.cluster import ClusterAddress
 from amos_cli.files import OutputRefused, begins_with, write_output
@@ -116,7 +117,8 @@ def dsr(
     message_version: Annotated[str, typer.Option(help="As agreed with the recipient.")] = ddex.MESSAGE_VERSION,
     payee: options.Payee = None,
     created: Annotated[
-        int | None, typer.Option(metavar="UNIX_S", help="When it was made, to repeat it; else now.")
+        int | None,
+        typer.Option(metavar="UNIX_S", min=0, max=UNIX_S_MAX, help="When it was made, to repeat it; else now."),
     ] = None,
     cluster: ClusterAddress = None,
     force: options.Force = False,

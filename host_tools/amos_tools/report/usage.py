@@ -13,6 +13,7 @@ from amos.protocol.catalogue import Work
 from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.manifest import Manifest
+from amos.protocol.record import UNIX_MS_MAX
 from amos.protocol.segment import CLOCK_SYNCHRONISED, FLAG_BEGIN, FLAG_END, Usage
 from amos_batches.runner import Runner
 from amos_tools.verify.audit import Audit, Ground, Judge
@@ -219,7 +220,10 @@ def milliseconds(lines: Iterable[tuple[int, int]]) -> Fraction:
 def _began_ms(reading: Reading, usage: Usage) -> int | None:
     if reading.began_s is None or usage.anchor_unix_ms is None or usage.anchor_ms is None:
         return None
-    return usage.anchor_unix_ms + usage.start_ms - usage.anchor_ms
+    began_ms: int = usage.anchor_unix_ms + usage.start_ms - usage.anchor_ms
+    ended_ms = began_ms + (usage.end_frame - usage.first_frame) * 1000 // usage.rate_hz
+    # Before the log's first batch entry any clock is believed, also one that no calendar has.
+    return began_ms if began_ms >= 0 and ended_ms <= UNIX_MS_MAX else None
 
 
 def _status(reading: Reading, usage: Usage) -> str:
