@@ -291,7 +291,7 @@ def _check_leads(payee: str, rows: dict[int, dict[str, Any]], shares: Shares) ->
     for index, row in rows.items():
         label = f"proof.stems.rows, index {index}"
         ppm = shares.ppm.get((row["stem_id"], row["parts"][0]["rights"]))
-        if all(stem != row["stem_id"] for stem, _rights in shares.ppm):
+        if row["stem_id"] not in shares.texts:
             raise Difference(label, "a row of a stem that has a line", f"one of {row['stem_id'].hex()}")
         if row["lead"] == payee and (ppm is None or ppm * PAYEES_OF_A_STEM_MAX < PPM):
             raise Difference(f"{label}, lead", f"a line of {payee} with the largest share of it", ppm or "none")
