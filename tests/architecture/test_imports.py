@@ -252,11 +252,13 @@ RULES = (
         for name in ("conditions", "alerts")
     ),
     # It keeps what was decided elsewhere, and reads the values that are decided about.
-    # What an older version did not reckon is reckoned when its store is brought to the present schema.
+    # What an older version did not reckon is reckoned when its store is brought to the present schema, and of the
+    # receipts that it stored those are believed that verify.
     rule(
         "amos_ledger.store.migration",
         *("amos_ledger.store", "amos_ledger.records", "amos_ledger.intake.placements"),
-        *("amos_ledger.settlement.periods", "amos_ledger.settlement.rollup", "amos_ledger.log", "amos.protocol"),
+        *("amos_ledger.settlement.periods", "amos_ledger.settlement.rollup"),
+        *("amos_ledger.log", "amos.protocol", "amos.crypto"),
     ),
     rule(
         "amos_ledger.store",
