@@ -18,7 +18,7 @@ whether a stem was left out in which this payee has a smaller share than another
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -132,7 +132,7 @@ def read_core(data: bytes) -> dict[str, Any]:
     return core
 
 
-def read_rows(data: bytes, ledger_key: bytes, origin: str | None) -> LightVerified:
+def read_rows(data: bytes, ledger_key: bytes, origin: str | None, later: Sequence[bytes] = ()) -> LightVerified:
     """What the ledger signed of the period, and this statement's rows of it; of the core, nothing is checked."""
     whole = fields("statement", read_json("statement", data, STATEMENT_BYTES_MAX), core=dict, proof=dict)
     core = fields("core", whole["core"], **_CORE)
@@ -141,7 +141,7 @@ def read_rows(data: bytes, ledger_key: bytes, origin: str | None) -> LightVerifi
         raise Difference("core.payee", "1 to 64 of the letters a-z, digits, - and _", core["payee"])
     kinds = dict(checkpoint=str, closing=dict, rotations=list, statement=dict, stems=dict, transfers=list)
     proof = fields("proof", whole["proof"], **kinds)
-    head = read_head("proof", proof, ledger_key, origin)
+    head = read_head("proof", proof, ledger_key, origin, later)
     index, closing = read_closing("proof.closing", proof["closing"], head)
     rows = _rows(proof["stems"], closing)
     transfers = proved_transfers("proof.transfers", proof["transfers"], head, index)
