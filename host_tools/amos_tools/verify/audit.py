@@ -253,7 +253,8 @@ class Audit:
 
     def _check_metered(self, data: bytes) -> Verified:
         """A statement of version 4: what it rests on, the period recomputed, and then all that it says."""
-        said = read_rows(data, self._lines.ledger.keys[0], self._checkpoint.origin)
+        first, *later = self._lines.ledger.keys
+        said = read_rows(data, first, self._checkpoint.origin, later)
         self._open_earlier("proof.checkpoint", said.checkpoint.encode(errors="replace"))
         leaf = self._leaves.leaf(said.closing_index)
         same("proof.closing.entry, leaf hash", leaf, leaf_hash(said.closing_entry))

@@ -85,6 +85,9 @@ class Before:
         return _open_period(month_of(self.first_batch_s), {closing.period: at for at, closing in self.listed})
 
 
+NOTHING_BEFORE = Before(None, ())
+
+
 @dataclass
 class Log:
     """What the walk found.
@@ -123,7 +126,7 @@ class Log:
     segments: int = 0
     given_up: GivenUp = field(default_factory=GivenUp)
     target_leaves: LeafRuns = field(default_factory=LeafRuns)
-    before: Before = Before(None, ())
+    before: Before = NOTHING_BEFORE
     listed: tuple[LeafRuns, ...] = ()
     transfers: list[tuple[int, Transfer]] = field(default_factory=list)
 
@@ -136,7 +139,7 @@ def walk(
     publisher_key: bytes,
     lines: Lines,
     take: Callable[[Reading], None],
-    before: Before,
+    before: Before = NOTHING_BEFORE,
 ) -> Log:
     """Check every entry; give `take` the readings that `closing`, the entry at `target`, settles, in their order.
     `lines` are those that the same entries gave. Raises `Difference`."""
