@@ -9,15 +9,13 @@ When some entry is sound in neither, or what is published does not follow, nothi
 """
 
 import hashlib
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from amos.edges.durable_host import sync_folder
 from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.merkle import leaf_hash
 from amos_batches.runner import InProcess, Runner
@@ -29,12 +27,11 @@ from amos_ledger.published_log import PublishedLog
 from amos_ledger.receipts import Kept, checked
 from amos_ledger.replay import rebuild
 from amos_ledger.scrub import keys_of, published_head
+from amos_ledger.store import giving_way
 from amos_ledger.store.comparison import CARRIED, Comparison
 from amos_ledger.store.failures import DATABASE_DAMAGED
 from amos_ledger.store.postgres_place import PostgresPlace
 from amos_ledger.store.store import Store
-
-_BESIDE = ("-wal", "-shm")
 
 
 @dataclass(frozen=True)
@@ -72,8 +69,7 @@ def rebuild_folder(
             return _rebuild_schema(folder, folder.place, head, now_ms, at, runner or InProcess())
         new = folder.store_path.with_name(folder.store_path.name + ".new")
         _remove(new)
-        with ExitStack() as held:
-            old = _lock(folder, held)
+        with _held(folder):
             try:
                 Store.create(new, folder.trust.origin, folder.line.keys[0])
                 with Store(new) as store:
@@ -82,11 +78,13 @@ def rebuild_folder(
                 _remove(new)
                 raise
             at("made")
-            return replace(made, kept=_swap(folder.store_path, new, old, at))
+            kept = _unused(folder.store_path)
+            giving_way.give_way(folder.store_path, new, kept, at)
+            return replace(made, kept=kept)
 
 
 def _remove(new: Path) -> None:
-    for suffix in ("", *_BESIDE):
+    for suffix in ("", *giving_way.SIDE_FILES):
         new.with_name(new.name + suffix).unlink(missing_ok=True)
 
 
@@ -110,24 +108,18 @@ def _rebuild_schema(
     return replace(made, kept=Path(kept))
 
 
-def _lock(folder: Folder, held: ExitStack) -> sqlite3.Connection | None:
-    """Let nobody write to the old database until it is replaced. All of it is in its main file then, for it keeps no
-    write-ahead log any more, which SQLite would find by its name and play into the new one.
-
-    None for a file that is no database: nobody writes to that.
-    """
-    try:
-        with suppress(LedgerError):  # a damaged one may still be read; an older one is brought to the present schema
-            folder.open_store().close()
-        connection = sqlite3.connect(folder.store_path, isolation_level=None, timeout=10.0)
-        held.callback(connection.close)
-        connection.execute("PRAGMA journal_mode=DELETE")
-        connection.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:
-        raise NotRebuilt(f"{folder.store_path}: {error}; end what has it open; nothing was changed") from None
-    except sqlite3.DatabaseError:
-        return None
-    return connection
+@contextmanager
+def _held(folder: Folder) -> Iterator[None]:
+    """Let nobody write to the old database until it is replaced. A damaged one may still be read; an older one is
+    brought to the present schema first."""
+    with suppress(LedgerError, *DATABASE_DAMAGED):
+        folder.open_store().close()
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(giving_way.held(folder.store_path))
+        except sqlite3.OperationalError as error:
+            raise NotRebuilt(f"{folder.store_path}: {error}; end what has it open; nothing was changed") from None
+        yield
 
 
 def _fill(folder: Folder, store: Store, head: Checkpoint | None, now_ms: int, runner: Runner) -> Rebuilt:
@@ -256,27 +248,9 @@ def _kept(store: Store) -> Iterator[Kept]:
         yield Kept(index, store.log.entry(index), receipt, head_size, dated)
 
 
-def _swap(path: Path, new: Path, old: sqlite3.Connection | None, at: Callable[[str], None]) -> Path:
-    """Put `new` in the place of `path`, durably; where the old one is kept."""
+def _unused(path: Path) -> Path:
+    """A name for the old database."""
     number = 1
     while (kept := path.with_name(f"{path.name}.old-{number}")).exists():
         number += 1
-    os.link(path, kept)
-    sync_folder(path.parent)
-    at("kept")
-    # What stands in a write-ahead log beside a file that is no database must not be played into the new one.
-    for suffix in _BESIDE:
-        beside = path.with_name(path.name + suffix)
-        if old is None and beside.exists():
-            beside.rename(kept.with_name(kept.name + suffix))
-    _sync(new)
-    at("ready")
-    os.replace(new, path)
-    sync_folder(path.parent)
-    at("swapped")
     return kept
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

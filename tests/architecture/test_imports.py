@@ -259,6 +259,7 @@ RULES = (
     rule(
         "amos_ledger.store",
         "amos.edges.private_host",
+        "amos.edges.durable_host",
         *VALUES_OF_THE_LEDGER,
         *("amos_ledger.intake.reading", "amos_ledger.intake.segment_parse", "amos_ledger.settlement.rollup"),
         *("amos_ledger.log", "amos_ledger.errors", "amos.protocol"),

@@ -38,6 +38,7 @@ MADE_OR_AWAITED = {
     ("ledger alerts", "--state"),
     ("ledger snooze", "--state"),
     ("pool settle", "--out"),
+    ("pool simulate", "--out"),
     ("key", "FILE"),
 }
 """The only paths that need not be there."""

@@ -36,6 +36,10 @@ class Database(ABC):
     # What each database does in its own way.
 
     @abstractmethod
+    def hurry(self) -> None:
+        """End statements that take long: for a service, whose statements are short, and whose peers wait."""
+
+    @abstractmethod
     def close(self) -> None:
         """Close it; an open transaction is rolled back."""
 

@@ -20,12 +20,14 @@ from amos_ledger.settlement.apportionment import SettlementError
 from amos_ledger.settlement.money import MoneyError, decimal, parse_currency, parse_income
 from amos_ledger.settlement.periods import PeriodError, parse_period, period_at
 from amos_mqtt.broker import Broker, BrokerSettingError, broker_at
+from amos_tools.pool.simulate import simulate_command
 from amos_tools.pool.tables import Core, payout_table, statement_notes, statement_table, unpaid_notes
 from amos_tools.verify.errors import VerifyError
 from amos_tools.verify.published import read_file
 from amos_tools.verify.reader import STATEMENT_BYTES_MAX, read_statement
 
 app = typer.Typer(help="Divide a period's income by time in play.", no_args_is_help=True)
+app.command("simulate")(simulate_command)
 
 
 class PeriodRunning(LedgerError):

@@ -12,11 +12,11 @@ from amos_batches.errors import BatchError
 from amos_batches.runner import Runner, open_runner
 from amos_cli.cluster import ClusterAddress
 from amos_cli.output import AsJson, Exit, print_json, refusal_facts, refusals
-from amos_cli.paths import file_option, path_argument
+from amos_cli.paths import file_option, folder_option, path_argument
 from amos_tools.verify.audit import Audit, Verified
 from amos_tools.verify.errors import Difference, KeyNotGiven, NothingToVerify, Unreadable, VerifyError
 from amos_tools.verify.keys import Keys, pin_keys
-from amos_tools.verify.proof import PROOF_BYTES_MAX, check_proof, trusted_by
+from amos_tools.verify.proof import PROOF_BYTES_MAX, Trusted, check_proof, trusted_by
 from amos_tools.verify.published import Published, read_file
 from amos_tools.verify.reader import STATEMENT_BYTES_MAX
 
@@ -53,6 +53,10 @@ def verify(
     policy: Annotated[
         Path | None, file_option(metavar="FILE", help="Logs and witnesses to believe (c2sp.org/tlog-policy).")
     ] = None,
+    rotations: Annotated[
+        Path | None,
+        folder_option(help="A ledger's public/rotations: a proof by a later key of the ledger's is as good then."),
+    ] = None,
     cluster: ClusterAddress = None,
     as_json: AsJson = False,
 ) -> None:
@@ -61,11 +65,15 @@ def verify(
     With --proof, one segment is verified offline, by --ledger-key or --policy alone.
     """
     if proof is not None:
-        return _verify_proof(
-            proof, policy, ledger_key, bool(statements or published or keys or since or cluster), as_json
-        )
+        with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
+            if statements or published or keys or since or cluster:
+                raise NothingToVerify("expected --proof with --ledger-key, --policy or --rotations and nothing else")
+            trusted = trusted_by(policy, ledger_key, rotations)
+        return _verify_proof(proof, trusted, as_json)
     with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
         pinned = pin_keys(keys, {"ledger": ledger_key, "publisher": publisher_key, "operator": operator_key})
+        if rotations is not None:
+            raise NothingToVerify("expected --rotations with --proof: a whole log has them itself")
         if not statements and (since is None or published is None):
             raise NothingToVerify("expected a STATEMENT, or --since CHECKPOINT with --published PLACE; found neither")
     with refusals(BatchError, as_json=as_json), open_runner(cluster) as runner:
@@ -88,11 +96,7 @@ def _verify_statements(
     _say_yes(audit, results, as_json)
 
 
-def _verify_proof(proof: Path, policy: Path | None, ledger_key: str | None, more: bool, as_json: bool) -> None:
-    with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
-        if more:
-            raise NothingToVerify("expected --proof with --ledger-key or --policy and nothing else")
-        trusted = trusted_by(policy, ledger_key)
+def _verify_proof(proof: Path, trusted: Trusted, as_json: bool) -> None:
     with _no_of(proof, as_json):
         proved = check_proof(read_file(proof, PROOF_BYTES_MAX), trusted)
     if as_json:

@@ -1,0 +1,123 @@
+"""A pool divided over millions of shares: what `apportionment.settle` gives, of arrays in the place of objects. Pure.
+
+The plain form holds half a kilobyte of Python for each share of a stem; here one takes some twenty bytes. Weights,
+their products with an amount and what is left of a division exceed 64 bits, so these are Python's integers, those of
+one payee at a time. The hash that decides between equal remainders is made only where it decides something.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from amos.protocol.ledger_limits import PPM
+from amos_ledger.settlement.apportionment import SettlementError
+
+Integers = npt.NDArray[np.int64]
+
+AMOUNT_MAX = 2**63 - 1
+"""Amounts are kept in 64 bits; ten times the highest pool is below that (`money.INCOME_UNITS_MAX`)."""
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Who has how much of which stem, by payee and stem, both as indexes: those of payee p are `starts[p]` to
+    `starts[p + 1]`."""
+
+    starts: Integers
+    stems: Integers
+    ppm: Integers
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """Micro-units of each payee, and of each share in the order of `Shares`; a payee's shares sum to its amount."""
+
+    payees: Integers
+    shares: Integers
+    carried_micro: int
+
+
+def shares_of(stems: npt.ArrayLike, payees: npt.ArrayLike, ppm: npt.ArrayLike, payee_count: int) -> Shares:
+    """Shares given in any order, as three columns. Those of 0 ppm are left out.
+
+    Raises `SettlementError` unless those of each stem that is named sum to 1,000,000 ppm, none is below 0, and no payee
+    has two of one stem.
+    """
+    columns = [np.asarray(column, np.int64) for column in (stems, payees, ppm)]
+    of_stem = np.bincount(columns[0], columns[2])
+    if (columns[2] < 0).any() or (of_stem[np.unique(columns[0])] != PPM).any():
+        raise SettlementError(f"splits: expected those of each stem to sum to {PPM} ppm, none below 0")
+    kept = np.flatnonzero(columns[2])
+    order = kept[np.lexsort((columns[0][kept], columns[1][kept]))]
+    by_stem, by_payee, by_ppm = (column[order] for column in columns)
+    if ((np.diff(by_payee) == 0) & (np.diff(by_stem) == 0)).any():
+        raise SettlementError("splits: expected each payee once for each stem")
+    return Shares(np.searchsorted(by_payee, np.arange(payee_count + 1)), by_stem, by_ppm)
+
+
+def apportion_shares(
+    pool_micro: int,
+    ticks: Sequence[int] | npt.NDArray[Any],
+    shares: Shares,
+    payee_key: Callable[[int], bytes],
+    share_key: Callable[[int, int], bytes],
+) -> Amounts:
+    """Divide the pool by time in play, as `apportionment.settle` does; a payee without play gets 0.
+
+    ticks      of each stem by its index: 64-bit integers, or Python's where they are larger (an array of objects)
+    payee_key  payee's index → its tie key; share_key: (payee's index, stem's index) → that of its line
+
+    Raises `SettlementError` for a pool below 0 or above `AMOUNT_MAX`, and for ticks below 0.
+    """
+    if not 0 <= pool_micro <= AMOUNT_MAX:
+        raise SettlementError(f"pool: expected from 0 to {AMOUNT_MAX}, found {pool_micro}")
+    played = ticks if isinstance(ticks, np.ndarray) else np.array(ticks, object)
+    if len(played) and played.min() < 0:
+        raise SettlementError(f"ticks: expected none below 0, found {played.min()}")
+    bounds = shares.starts.tolist()
+    totals = [sum(_weights(played, shares, first, end)) for first, end in pairwise(bounds)]
+    payees = divide(pool_micro, totals, payee_key) if any(totals) else [0] * len(totals)
+    of_shares = np.zeros(len(shares.stems), np.int64)
+    for payee, amount in enumerate(payees):
+        if amount:
+            first, end = bounds[payee], bounds[payee + 1]
+            stems = shares.stems[first:end]
+            weights = _weights(played, shares, first, end)
+            of_shares[first:end] = divide(amount, weights, partial(_key_of, share_key, payee, stems))
+    return Amounts(np.array(payees, np.int64), of_shares, pool_micro - sum(payees))
+
+
+def divide(pool: int, weights: Sequence[int], key_of: Callable[[int], bytes]) -> list[int]:
+    """As `apportionment.apportion`, for weights not below 0 that are not all 0; tie keys differ, and are asked for only
+    where remainders are equal and not all of them get a unit."""
+    total = sum(weights)
+    divided = [divmod(pool * weight, total) for weight in weights]
+    amounts = [amount for amount, _remainder in divided]
+    left = pool - sum(amounts)
+    if not left:
+        return amounts
+    remainders = [remainder for _amount, remainder in divided]
+    order = sorted(range(len(weights)), key=remainders.__getitem__, reverse=True)
+    # The remainders sum to left x total and each is below total, so there are more that are not zero than are left.
+    least = remainders[order[left - 1]]
+    if remainders[order[left]] == least:
+        surely = [index for index in order[:left] if remainders[index] > least]
+        equal = [index for index, remainder in enumerate(remainders) if remainder == least]
+        order = surely + sorted(equal, key=key_of)
+    for index in order[:left]:
+        amounts[index] += 1
+    return amounts
+
+
+def _key_of(share_key: Callable[[int, int], bytes], payee: int, stems: Integers, index: int) -> bytes:
+    return share_key(payee, int(stems[index]))
+
+
+def _weights(ticks: npt.NDArray[Any], shares: Shares, first: int, end: int) -> list[int]:
+    played = ticks[shares.stems[first:end]].tolist()
+    return [ticks_of * ppm for ticks_of, ppm in zip(played, shares.ppm[first:end].tolist(), strict=True)]
