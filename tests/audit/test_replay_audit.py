@@ -1,5 +1,6 @@
 """`amos audit` on what real players signed and a real ledger logged, and on what a liar with a device's key signs."""
 
+import base64
 import json
 import shutil
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from amos import crypto
 from amos.app import Player
+from amos.edges.two_slot_file import TwoSlotFile
 from amos.protocol.segment import FLAG_END, FLAG_OPT_OUT, SEAL_POWER_LOSS, Usage
 from amos.score.inputs import (
     INPUT_ANNOUNCE,
@@ -23,6 +25,7 @@ from amos.score.inputs import (
     INPUT_SLIDER,
     INPUT_VOLUME,
 )
+from amos.session.seed_root import ROOT_BYTES
 from amos_batches.runner import InProcess
 from amos_tools.audit.choice import choose
 from amos_tools.audit.run import Asked, audit
@@ -240,6 +243,28 @@ def test_a_hash_of_other_sound_is_found_by_rendering_alone(packs: list[Path], ba
     difference = found["devices"][0]["sessions"][0]["difference"]
     assert (difference["sequence"], difference["field"]) == (2, "pcm_sha256")
     assert difference["meaning"] == unlike.PCM and difference["found"] == "01" * 32
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_a_seed_root_that_the_ledger_never_gave_is_found(honest: bool, packs: list[Path], tmp_path: Path) -> None:
+    """The rows follow from it, so only the log tells that somebody chose what was to be heard."""
+    venue = Venue(tmp_path / "pub", "pub")
+    venue.play(packs[0], 1)
+    world = World(tmp_path / "ledger", packs)
+    world.take(venue, venue.segments())
+    venue.leave()
+    given = base64.b64decode((world.path / "audit/checkpoint").read_bytes().split(b"\n")[2])
+    root = given if honest else b"\x01" * 32
+    TwoSlotFile(f"{venue.path}/seed-root", ROOT_BYTES).write(root)
+    venue.play(packs[0], 1)
+    (world.take if honest else world.append)(venue, venue.segments()[1:])
+    found = run(world, "--device=pub", *world.words(*packs), "--json", code=not honest)
+    device_id = venue.device().identity.device_id.hex()
+    assert found["totals"]["agree"] == 2 and found["agrees"] == honest
+    chosen = {"root": root.hex(), "device_id": device_id, "sequence": 2}
+    assert found["chosen_seed_roots"] == ([] if honest else [chosen])
+    said = run(world, "--device=pub", *world.words(*packs), code=not honest)
+    assert honest or "segment 2: seed_root: expected a root that this log had before entry" in said
 
 
 def test_a_sample_is_told_and_the_same_for_everybody(world: World, packs: list[Path]) -> None:
