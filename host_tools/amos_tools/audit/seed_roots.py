@@ -1,20 +1,15 @@
 """Session seeds rest on roots of the ledger's tree, so that nobody chooses them: each must be one that the ledger gave.
 
-A receipt has the root after a batch of usage, and a batch ends before the next entry that is no usage. A log without
-batch entries gave receipts at any size.
+A receipt has the root of a size at which the ledger signed its tree, and the log does not say which sizes those were: any
+root that the tree once had is taken for one.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from amos.protocol.batch import batch_unix_s
-from amos.protocol.cose import TYP_USAGE
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.segment import NO_SEED_ROOT
 from amos_tools.audit.readings import Reading
-
-_USAGE = TYP_USAGE.encode()
-_HEADER_BYTES = 96
 
 
 @dataclass(frozen=True)
@@ -42,15 +37,12 @@ class SeedRoots:
         """The roots that the log had at no size before the first segment that rests on them."""
         left = dict(self._first)
         growing = _Growing()
-        batches = False
         for index, entry in enumerate(entries):
             if not left:
                 break
-            batches = batches or batch_unix_s(entry) is not None
-            if index and not (batches and _USAGE in entry[:_HEADER_BYTES]):
-                root = growing.root()
-                if root in left and index <= left[root].index:
-                    del left[root]
+            root = growing.root() if index else b""
+            if root in left and index <= left[root].index:
+                del left[root]
             growing.add(entry)
         return left
 
