@@ -1,6 +1,6 @@
 """Session seeds rest on roots of the ledger's tree, so that nobody chooses them: each must be one that the ledger gave.
 
-A receipt has the root of a size at which the ledger signed its tree, and the log does not say which sizes those were: any
+A receipt has the root of a size at which the ledger signed its tree. The log does not say which those were, so any
 root that the tree once had is taken for one.
 """
 
