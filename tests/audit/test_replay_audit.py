@@ -3,7 +3,8 @@
 import base64
 import json
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,12 @@ from typer.testing import CliRunner
 from amos import crypto
 from amos.app import Player
 from amos.edges.two_slot_file import TwoSlotFile
+from amos.packs.folder import open_pack
+from amos.protocol.cose import TYP_USAGE, parse_typed
+from amos.protocol.limits import SEGMENT_BYTES_MAX
+from amos.protocol.manifest import ROLES
 from amos.protocol.segment import FLAG_END, FLAG_OPT_OUT, SEAL_POWER_LOSS, Usage
+from amos.protocol.signing import list_opt_outs, sign_opt_outs
 from amos.score.inputs import (
     INPUT_ANNOUNCE,
     INPUT_DISLIKE,
@@ -243,6 +249,34 @@ def test_a_hash_of_other_sound_is_found_by_rendering_alone(packs: list[Path], ba
     difference = found["devices"][0]["sessions"][0]["difference"]
     assert (difference["sequence"], difference["field"]) == (2, "pcm_sha256")
     assert difference["meaning"] == unlike.PCM and difference["found"] == "01" * 32
+
+
+def test_an_opt_out_amid_a_session_is_followed(packs: list[Path], tmp_path: Path) -> None:
+    venue, stems = Venue(tmp_path / "inn", "inn"), open_pack(str(packs[0]), crypto.public_key(PUBLISHER), crypto.verify)
+    opt_outs = list_opt_outs(1, int(time.time()), four_of(stems.manifest.stems))
+    key = crypto.public_key(PUBLISHER)
+    signed = sign_opt_outs(opt_outs, crypto.key_id(key), lambda message: crypto.sign(PUBLISHER, message))
+
+    def turn(player: Player) -> None:
+        session = player.device.player_state.session
+        if session is not None and session.frame > 20 * RATE_HZ and not handed:
+            handed.append(session.frame)
+            player.device.take_opt_outs(signed)
+
+    handed: list[int] = []
+    venue.play(packs[0], 1, turn)
+    world = World(tmp_path / "ledger", packs)
+    segments = venue.segments()
+    world.take(venue, segments)
+    usage = Usage.decode(parse_typed(segments[0], TYP_USAGE, SEGMENT_BYTES_MAX).payload)
+    assert any(flags & FLAG_OPT_OUT for flags in usage.flags), "one of them was fading"
+    found = run(world, "--device=inn", *world.words(packs[0]), "--pcm", "--json")
+    assert found["agrees"] and found["totals"]["pcm_compared"] == 1
+
+
+def four_of(stems: Sequence[Any]) -> list[bytes]:
+    """The ids of pads enough that one of them sounds."""
+    return sorted(stem.stem_id for stem in stems if stem.role == ROLES.index("pads"))[:4]
 
 
 @pytest.mark.parametrize("honest", [True, False])
