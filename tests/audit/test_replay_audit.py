@@ -226,6 +226,39 @@ def test_a_lie_is_found_and_named(
         assert differences[0]["row"] == 7 and "row 7: row: expected stem" in said
 
 
+def other_pack(usages: list[Usage]) -> None:
+    usages[1].pack = usages[4].pack
+
+
+def other_score(usages: list[Usage]) -> None:
+    usages[0].score = usages[1].score = bytes(32)
+
+
+def skipped_frames(usages: list[Usage]) -> None:
+    usages[1].first_frame += 640
+    usages[1].end_frame += 640
+
+
+@pytest.mark.parametrize(
+    ("lie", "sequence", "field", "meaning"),
+    [
+        (other_pack, 2, "pack", unlike.SESSION),
+        (other_score, 1, "score", unlike.PACK),
+        (skipped_frames, 2, "first_frame", unlike.SKIPPED),
+    ],
+)
+def test_a_session_that_is_none_is_found_whatever_the_ledger_took(
+    lie: Any, sequence: int, field: str, meaning: str, packs: list[Path], bar: Venue, tmp_path: Path
+) -> None:
+    world = World(tmp_path / "ledger", packs)
+    world.append(bar, bar.segments(lie))
+    found = run(world, "--device=bar", *world.words(*packs), "--json", code=1)
+    session = found["devices"][0]["sessions"][0]
+    difference = session["difference"]
+    assert (difference["sequence"], difference["field"], difference["meaning"]) == (sequence, field, meaning)
+    assert session["agree"] == sequence - 1 and session["not_replayed"][0]["segments"] == 3 - sequence
+
+
 def test_the_inputs_before_the_difference_are_told(packs: list[Path], bar: Venue, tmp_path: Path) -> None:
     def late(usages: list[Usage]) -> None:
         first = usages[0]
