@@ -6,20 +6,26 @@ moved.
 """
 
 from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from amos.crypto import key_id, verify
-from amos.protocol.closing import Closing, open_closing, runs, sign_closing
+from amos.protocol.closing import VERSION_LISTED, Closing, open_closing, sign_closing
 from amos.protocol.rotation import LEDGER
 from amos.protocol.segment import Usage
+from amos.protocol.transfer import CARRY
+from amos_ledger.accounts import accounts
 from amos_ledger.errors import LedgerError, PeriodClosed
 from amos_ledger.intake.segment_parse import decode_usage, parse_segment
-from amos_ledger.records import ClosedPeriod
+from amos_ledger.listed_period import work_out_listed
+from amos_ledger.readings_work import PlayedSums
+from amos_ledger.settlement.accounts import Accounts, Books, Earned
+from amos_ledger.settlement.meter import Watched
+from amos_ledger.settlement.metered_result import MeteredResult, MeterTerms, Settled, work_out_readings
 from amos_ledger.settlement.money import INCOME_UNITS_MAX, MICRO, decimal
-from amos_ledger.settlement.period_result import PeriodResult, Terms, work_out
+from amos_ledger.settlement.period_result import PeriodResult
 from amos_ledger.settlement.rollup import Rollup
+from amos_ledger.settlement.standing import FLAGS
 from amos_ledger.store.store import Store
 
 SignBy = Callable[[bytes, bytes], bytes]
@@ -40,6 +46,14 @@ class NoCatalogue(LedgerError):
     """No catalogue was published, so nobody is known who could be paid."""
 
 
+class NoIncome(LedgerError):
+    """Nothing was taken in, and nobody says so."""
+
+
+class IncomeDiffers(LedgerError):
+    """The income that is stated is another than the one that was added."""
+
+
 class PoolTooLarge(LedgerError):
     """Income and carry exceed what an account can hold."""
 
@@ -52,7 +66,7 @@ class LedgerInconsistent(LedgerError):
 class ClosedNow:
     """A period that is closed: `fresh` when it was this call that did it."""
 
-    result: PeriodResult
+    result: MeteredResult | PeriodResult
     entry: bytes
     leaf_index: int
     fresh: bool
@@ -60,78 +74,72 @@ class ClosedNow:
 
 @dataclass(frozen=True)
 class _Ground:
-    """What a result rests on; when it is the same later, so is the result. `leaves` are runs, (first, count)."""
+    """What a result rests on; when it is the same later, so is the result: usage of an open period is only added."""
 
-    terms: Terms
-    leaves: tuple[tuple[int, int], ...]
-    flags: Mapping[int, AbstractSet[str]]
-    rollup: Rollup
+    terms: MeterTerms
+    segments: int
+    transfers: int
 
 
-def close_period(store: Store, sign_by: SignBy, period: str, income_micro: int, currency: str) -> ClosedNow:
-    """Settle and close the period; a period that is closed already is worked out again, and nothing is written.
+def close_period(store: Store, sign_by: SignBy, period: str, income_micro: int | None, currency: str) -> ClosedNow:
+    """Settle and close the period; a period that is closed already is worked out again, and nothing is written. The
+    income is that of the transfers for its pool; where there is none, `income_micro`.
 
     Raises `PeriodClosed` when it was closed with another income or currency, another `LedgerError` when it cannot be
     settled, `SettlementError` when a split or a manifest is missing.
     """
+    _keep_earned(store)
     for _ in range(_ATTEMPTS):
         closed = _closed_before(store, period, income_micro, currency)
         if closed is not None:
             return closed
         ground = _ground(store, period, income_micro, currency)
-        drafted = _work_out(store, ground)
+        drafted = _work_out(store, ground.terms)
         with store.transaction():
             if period not in store.closed_periods() and _ground(store, period, income_micro, currency) == ground:
-                return _append(store, sign_by, drafted)
+                return _append(store, sign_by, _checked(store, drafted))
     with store.transaction():
         closed = _closed_before(store, period, income_micro, currency)
         if closed is not None:
             return closed
-        return _append(store, sign_by, _work_out(store, _ground(store, period, income_micro, currency)))
+        drafted = _work_out(store, _ground(store, period, income_micro, currency).terms)
+        return _append(store, sign_by, _checked(store, drafted))
 
 
-def result_from_log(store: Store, period: str) -> ClosedNow | None:
-    """A closed period worked out from the log; None when it is open. Raises `LedgerInconsistent` if that gives another
-    closing than the log has."""
+def result_from_log(store: Store, period: str, watched: Watched | None = None) -> ClosedNow | None:
+    """A closed period worked out from the log; None when it is open. What is `watched` is kept. Raises
+    `LedgerInconsistent` if that gives another closing than the log has."""
     closings = store.closings()
     found = next((item for item in closings if item.period == period), None)
     if found is None:
         return None
     closing = _opened(store, found.leaf_index, found.entry)
-    catalogue = store.documents.bytes_of("catalogues", closing.catalogue_sha256)
-    terms = Terms(
-        period,
-        closing.currency,
-        closing.income_micro,
-        closing.carry_in_micro,
-        closing.previous,
-        {item.period: item.leaf_index for item in closings if item.leaf_index < found.leaf_index},
-        catalogue,
-        store.opt_out_lists(found.leaf_index),
-        closing.version,
-        store.revocations(),
-    )
-    ground = _Ground(terms, tuple(closing.ranges()), store.flags(period), store.rollup(period))
-    result = _work_out(store, ground)
+    closed = {item.period: item.leaf_index for item in closings if item.leaf_index < found.leaf_index}
+    result: MeteredResult | PeriodResult
+    if closing.version <= VERSION_LISTED:
+        result = work_out_listed(store, closing, closed, found.leaf_index, partial(_usage, store), MANIFESTS_KEPT)
+    else:
+        money = closing.currency, closing.income_micro, closing.carry_in_micro
+        books = accounts_at(store, closing.currency, found.leaf_index).books()
+        terms = _terms(store, period, money, closing.previous, closed, found.leaf_index, books)
+        result = _checked(store, _work_out(store, terms, watched))
     if result.closing.encode() != closing.encode():
         raise LedgerInconsistent(f"{period}: expected the log to give the closing at leaf {found.leaf_index} again")
     return ClosedNow(result, found.entry, found.leaf_index, False)
 
 
-def _closed_before(store: Store, period: str, income_micro: int, currency: str) -> ClosedNow | None:
+def _closed_before(store: Store, period: str, income_micro: int | None, currency: str) -> ClosedNow | None:
     closed = result_from_log(store, period)
     if closed is None:
         return None
     closing = closed.result.closing
-    if (closing.income_micro, closing.currency) != (income_micro, currency):
-        was = f"{decimal(closing.income_micro)} {closing.currency}"
-        raise PeriodClosed(
-            f"{period}: expected the income it was closed with, {was}, found {decimal(income_micro)} {currency}"
-        )
+    if closing.currency != currency or income_micro not in (None, closing.income_micro):
+        was, found = f"{decimal(closing.income_micro)} {closing.currency}", decimal(income_micro or 0)
+        raise PeriodClosed(f"{period}: expected the income it was closed with, {was}, found {found} {currency}")
     return closed
 
 
-def _ground(store: Store, period: str, income_micro: int, currency: str) -> _Ground:
+def _ground(store: Store, period: str, income_micro: int | None, currency: str) -> _Ground:
     with store.snapshot():
         closings = store.closings()
         closed = {item.period: item.leaf_index for item in closings}
@@ -140,20 +148,47 @@ def _ground(store: Store, period: str, income_micro: int, currency: str) -> _Gro
             raise EarlierPeriodOpen(
                 f"{period}: expected every earlier period closed, found usage of {earlier[0]}; settle that first"
             )
-        catalogue = store.latest_catalogue()
-        if catalogue is None:
+        if store.documents.latest_serial() is None:
             raise NoCatalogue("catalogue: expected one published to this ledger, found none")
-        carry_micro = _carry(store, closings, currency)
+        books = accounts_at(store, currency, store.size()).books()
+        carry_micro, income_micro = books.balance(CARRY), _income(books, period, income_micro)
         if income_micro + carry_micro > INCOME_UNITS_MAX * MICRO:
             raise PoolTooLarge(
                 f"pool: expected at most {INCOME_UNITS_MAX}, found {decimal(income_micro + carry_micro)}"
             )
+        money = currency, income_micro, carry_micro
         previous = closings[-1].leaf_index if closings else None
-        leaves = tuple(runs(store.usage_leaves(period)))
-        flags, rollup = store.flags(period), store.rollup(period)
-        opt_outs, revoked = store.opt_out_lists(store.size()), store.revocations()
-    terms = Terms(period, currency, income_micro, carry_micro, previous, closed, catalogue, opt_outs, revoked=revoked)
-    return _Ground(terms, leaves, flags, rollup)
+        terms = _terms(store, period, money, previous, closed, store.size(), books)
+        return _Ground(terms, store.period_usage.count(period), store.transfers.last_number())
+
+
+def _income(books: Books, period: str, stated_micro: int | None) -> int:
+    """What is divided besides the carry. Raises `IncomeDiffers`, `NoIncome`."""
+    logged_micro = books.incomes.get(period)
+    if logged_micro is None and stated_micro is None:
+        raise NoIncome(f"{period}: expected its income, stated or added before (amos pool add-income), found none")
+    if logged_micro is not None and stated_micro not in (None, logged_micro):
+        raise IncomeDiffers(
+            f"{period}: expected the income that was added, {decimal(logged_micro)}, found {decimal(stated_micro or 0)}"
+        )
+    return (stated_micro or 0) if logged_micro is None else logged_micro
+
+
+def _terms(
+    store: Store,
+    period: str,
+    money: tuple[str, int, int],
+    previous: int | None,
+    closed: Mapping[str, int],
+    size: int,
+    books: Books,
+) -> MeterTerms:
+    """Terms of a closing behind the first `size` entries; `money` is currency, income and what is carried in."""
+    first_batch = store.period_usage.first_batch()
+    catalogues, opt_outs = store.documents.catalogues(size), store.opt_out_lists(size)
+    first_batch_s = 0 if first_batch is None else first_batch[1]
+    revoked = store.revocations()
+    return MeterTerms(period, *money, previous, closed, catalogues, opt_outs, revoked, first_batch_s, books)
 
 
 def _opened(store: Store, index: int, entry: bytes) -> Closing:
@@ -163,26 +198,46 @@ def _opened(store: Store, index: int, entry: bytes) -> Closing:
     return closing
 
 
-def _carry(store: Store, closings: list[ClosedPeriod], currency: str) -> int:
-    """What the last closing in this currency carried out."""
-    for item in reversed(closings):
-        closing = _opened(store, item.leaf_index, item.entry)
-        if closing.currency == currency:
-            return closing.carry_out_micro
-    return 0
+def accounts_at(store: Store, currency: str, size: int) -> Accounts:
+    """The accounts of that currency after the first `size` entries of the log."""
+    closings = [(item.leaf_index, _opened(store, item.leaf_index, item.entry)) for item in store.closings()]
+    return accounts(store, currency, closings, partial(_earned_in, store), size)
 
 
-def _work_out(store: Store, ground: _Ground) -> PeriodResult:
+def _earned_in(store: Store, period: str) -> list[Earned]:
+    kept = store.transfers.earned(period)
+    if kept is not None:
+        return kept
+    closed = result_from_log(store, period)
+    assert closed is not None
+    return closed.result.earned()
+
+
+def _keep_earned(store: Store) -> None:
+    """Keep what each closing gave, of those where it is not kept yet: it takes long to work out."""
+    for period in sorted(store.closed_periods()):
+        if store.transfers.earned(period) is None:
+            earned = _earned_in(store, period)
+            with store.transaction():
+                store.transfers.keep_earned(period, earned)
+
+
+def _work_out(store: Store, terms: MeterTerms, watched: Watched | None = None) -> tuple[MeteredResult, Rollup]:
     segments = (
-        (index, _usage(store, index), ground.flags.get(index, frozenset()))
-        for first, count in ground.leaves
-        for index in range(first, first + count)
+        Settled(item.leaf_index, _usage(store, item.leaf_index), item.flags, item.received_s)
+        for item in store.period_usage.segments(terms.period, FLAGS)
     )
-    result = work_out(ground.terms, segments, lru_cache(MANIFESTS_KEPT)(store.manifest))
-    if result.rollup != ground.rollup:
-        raise LedgerInconsistent(
-            f"{ground.terms.period}: expected the roll-up that the log gives, found another in the store"
-        )
+    sequences, manifest_of = store.period_usage.sequences(terms.period), lru_cache(MANIFESTS_KEPT)(store.manifest)
+    with PlayedSums() as sums:
+        return work_out_readings(terms, segments, sequences, manifest_of, sums, watched)
+
+
+def _checked(store: Store, drafted: tuple[MeteredResult, Rollup]) -> MeteredResult:
+    """The result, when the store added up the same while it took the segments in. Call it when none comes between."""
+    result, rollup = drafted
+    if rollup != store.rollup(result.closing.period):
+        period = result.closing.period
+        raise LedgerInconsistent(f"{period}: expected the roll-up that the log gives, found another in the store")
     return result
 
 
@@ -190,7 +245,9 @@ def _usage(store: Store, index: int) -> Usage:
     return decode_usage(parse_segment(store.log.entry(index)).payload)
 
 
-def _append(store: Store, sign_by: SignBy, result: PeriodResult) -> ClosedNow:
+def _append(store: Store, sign_by: SignBy, result: MeteredResult) -> ClosedNow:
     key = store.rotations.line(LEDGER, store.public_key).present
     entry = sign_closing(result.closing, key_id(key), partial(sign_by, key))
-    return ClosedNow(result, entry, store.append_closing(result.closing.period, entry), True)
+    index = store.append_closing(result.closing.period, entry)
+    store.transfers.keep_earned(result.closing.period, result.earned())
+    return ClosedNow(result, entry, index, True)

@@ -19,12 +19,14 @@ from pathlib import Path
 from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.merkle import leaf_hash
 from amos_batches.runner import InProcess, Runner
+from amos_ledger.dates import Dated, wrong_dates
 from amos_ledger.errors import LedgerError, NotRebuilt
 from amos_ledger.folder import Folder
 from amos_ledger.log import tree
 from amos_ledger.public import last_head
 from amos_ledger.published_log import PublishedLog
-from amos_ledger.receipts import Kept, checked
+from amos_ledger.receipts import is_signed
+from amos_ledger.records import SignedHead
 from amos_ledger.replay import rebuild
 from amos_ledger.scrub import keys_of, published_head
 from amos_ledger.store import giving_way
@@ -41,14 +43,14 @@ class Rebuilt:
     size      entries of the log
     mended    indexes of the entries that came from the published bundles
     left      what of the old database's own knowledge could not be carried over
-    receipts  how many were not sound and will be given anew
+    heads     how many were not sound, so that segments will be given other receipts
     kept      the old database
     """
 
     size: int
     mended: tuple[int, ...]
     left: tuple[str, ...]
-    receipts: int
+    heads: int
     kept: Path
 
 
@@ -138,8 +140,8 @@ def _fill(folder: Folder, store: Store, head: Checkpoint | None, now_ms: int, ru
             raise NotRebuilt("public/checkpoint: expected the root of the entries, found another; nothing was changed")
         left = _carry(store, live, now_ms)
         _drop_damaged(store)
-        receipts = _mend_beside(folder, store, runner)
-    return Rebuilt(store.size(), tuple(source.mended), tuple(left), receipts, folder.store_path)
+        heads = _mend_beside(folder, store, runner)
+    return Rebuilt(store.size(), tuple(source.mended), tuple(left), heads, folder.store_path)
 
 
 class _Source:
@@ -195,6 +197,7 @@ def _carry(store: Store, live: Comparison | None, now_ms: int) -> list[str]:
     if live is None:
         with store.transaction():
             store.chain.anchors.forget(now_ms)
+            store.chain.heads.forget_all()
         return [*CARRIED, "usage", "ledger"]
     left = []
     steps: list[tuple[str, Callable[[], object]]] = [(table, partial(live.carry, table)) for table in CARRIED]
@@ -208,6 +211,9 @@ def _carry(store: Store, live: Comparison | None, now_ms: int) -> list[str]:
     if {"anchor", "ledger"} & set(left):
         with store.transaction():
             store.chain.anchors.forget(now_ms)
+    if {"head", "ledger"} & set(left):
+        with store.transaction():
+            store.chain.heads.forget_all()
     return left
 
 
@@ -220,32 +226,24 @@ def _drop_damaged(store: Store) -> None:
 
 
 def _mend_beside(folder: Folder, store: Store, runner: Runner) -> int:
-    """Date play at the instants that its segment says, and forget the receipts that do not verify: others, as good, are
-    given for these segments; how many. And know the heads that the others were given for, whatever the old database
-    knew of them."""
-    sizes, bad, wrong = set(), [], []
-    for kept, found in checked(_kept(store), store, folder.line, runner):
-        if found.fault:
-            bad.append(kept.index)
-        elif found.vouched is not None:
-            sizes.add(found.vouched[1])
-        if found.dated_ms != kept.dated_ms:
-            wrong.append((kept.index, found.dated_ms))
+    """Date play at the instants that its segment says, and forget the heads that the ledger did not sign receipts for:
+    others, as good, are given for their segments. How many."""
+    dated = (Dated(index, store.log.entry(index), times) for index, times in store.dated())
+    wrong = list(wrong_dates(dated, runner))
+    heads = store.chain.heads
+    bad = [head.size for head in heads.all() if not _is_sound(head, store, folder)]
     with store.transaction():
-        for index, said in wrong:
-            store.date(index, said)
-        store.forget_receipts(bad)
-        for size, root in store.chain.anchors.heads():
-            if not 0 < size <= store.size() or store.root(size) != root:
-                store.chain.anchors.forget_head(size)
-        for size in sizes:
-            store.chain.anchors.sign_head(size, store.root(size))
+        for item in wrong:
+            store.date(item.index, item.said_ms)
+        for size in bad:
+            heads.forget(size)
+        heads.forget_impossible()
     return len(bad)
 
 
-def _kept(store: Store) -> Iterator[Kept]:
-    for index, receipt, head_size, dated in store.kept_beside():
-        yield Kept(index, store.log.entry(index), receipt, head_size, dated)
+def _is_sound(head: SignedHead, store: Store, folder: Folder) -> bool:
+    in_log = 0 < head.size <= store.size() and store.root(head.size) == head.root
+    return in_log and is_signed(head, folder.line)
 
 
 def _unused(path: Path) -> Path:

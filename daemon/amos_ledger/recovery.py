@@ -161,7 +161,7 @@ def _build(folder: Folder, log: MirroredLog, mirrors: Sequence[Mirror]) -> Path 
         log.check_others(store.log.cached())
         with store.transaction():
             store.chain.anchors.forget(time.time_ns() // 1_000_000)
-            store.chain.anchors.forget_heads()
+            store.chain.heads.forget_all()
     return place
 
 

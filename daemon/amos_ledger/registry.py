@@ -5,6 +5,7 @@ from its next message on, and looks for segments that waited for a pack at every
 """
 
 import hashlib
+import time
 from pathlib import Path
 
 from amos.crypto import key_id, verify
@@ -178,8 +179,12 @@ def _replacement_fault(chain: Chain, enrolment: Enrolment) -> str | None:
     return None
 
 
-def add_pack(folder: Folder, store: Store, manifest_data: bytes, catalogue_data: bytes) -> tuple[bytes, Manifest, bool]:
-    """(pack id, manifest, whether anything was not known before). Raises `PackRefused`."""
+def add_pack(
+    folder: Folder, store: Store, manifest_data: bytes, catalogue_data: bytes, unix_s: int | None = None
+) -> tuple[bytes, Manifest, bool]:
+    """(pack id, manifest, whether anything was not known before). `unix_s`: when it comes, None: at present. Raises
+    `PackRefused`."""
+    now_s = int(time.time()) if unix_s is None else unix_s
     try:
         manifest: Manifest = open_manifest(manifest_data, folder.trust.publisher_key, verify)
         catalogue: Catalogue = open_catalogue(catalogue_data, folder.trust.publisher_key, verify)
@@ -197,8 +202,8 @@ def add_pack(folder: Folder, store: Store, manifest_data: bytes, catalogue_data:
                 f"catalogue.serial: expected a number not used yet, found {catalogue.serial} with other works"
             )
         _check_played(store, catalogue)
-        fresh = store.documents.add_manifest(manifest.serial, pack, manifest_data)
-        fresh |= store.documents.add_catalogue(catalogue.serial, sha256, catalogue_data)
+        fresh = store.documents.add_manifest(manifest.serial, pack, manifest_data, now_s)
+        fresh |= store.documents.add_catalogue(catalogue.serial, sha256, catalogue_data, now_s)
     return pack, manifest, fresh
 
 
@@ -208,7 +213,7 @@ def _check_played(store: Store, catalogue: Catalogue) -> None:
     if latest is not None and catalogue.serial < latest:
         return  # it is in force no more
     owned = {work.stem_id for work in catalogue.works}
-    missing = sorted(store.played_stems() - owned)
+    missing = sorted(store.rollups.played_stems() - owned)
     if missing:
         raise PackRefused(
             f"catalogue.works: expected every stem of which there is play, found none with id {missing[0].hex()}"

@@ -27,6 +27,7 @@ from amos.protocol.quarantine import TYP_RULING, Ruling, open_ruling, read_quara
 from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
 from amos.protocol.rotation import LEDGER, OPERATOR, Rotation, read_rotation
 from amos.protocol.segment import Usage
+from amos.protocol.transfer import TYP_TRANSFER, Transfer, open_transfer
 from amos_batches.runner import InProcess, Runner
 from amos_ledger.entry_batches import Opened, OpenedUsage, Unopened, entry_batches, open_batch
 from amos_ledger.errors import NotRebuilt
@@ -34,7 +35,7 @@ from amos_ledger.intake.placements import sounding_after
 from amos_ledger.intake.reading import Reading
 from amos_ledger.log.tiles import ENTRY_BYTES_MAX
 from amos_ledger.records import Accepted, Device, Sealed, severed
-from amos_ledger.settlement.periods import PeriodError, assign_period, period_at, played_unix_s
+from amos_ledger.settlement.periods import PeriodError, assign_period, claimed_period, period_at
 from amos_ledger.settlement.rollup import roll_up
 from amos_ledger.settlement.standing import Enrolled, counted_ms, flags_of, natural_period
 from amos_ledger.store.sessions import DELIVERED_MS_MAX
@@ -140,7 +141,7 @@ class _Replay:
             self._store.note_batch(index, received)
             self._received = received
         elif document is not None:
-            self._take_document(*document)
+            self._take_document(index, *document)
         elif quarantine is not None:
             device_id, _sequence, _sha256, reason = quarantine
             self._store.quarantines.note(index, device_id, reason)
@@ -156,12 +157,15 @@ class _Replay:
         elif typ == TYP_OPT_OUTS:
             opt_outs: OptOuts = open_opt_outs(entry, keys.publisher, verify)
             store.note_opt_outs(opt_outs.serial, index)
+        elif typ == TYP_TRANSFER:
+            moved: Transfer = self._lines[LEDGER].open_at(index, entry, open_transfer, verify)
+            store.transfers.note(moved.number, index)
         elif typ == TYP_STATEMENT:
             self._take_closing(index, self._lines[LEDGER].open_at(index, entry, open_closing, verify))
         else:
             raise LookupError(f"typ: expected one that this version knows, found {typ}")
 
-    def _take_document(self, kind: str, serial: int, sha256: bytes) -> None:
+    def _take_document(self, index: int, kind: str, serial: int, sha256: bytes, unix_s: int | None) -> None:
         data = self._document(kind, sha256)
         if kind == MANIFEST:
             self._store.documents.keep_manifest(sha256, data)
@@ -169,7 +173,8 @@ class _Replay:
         catalogue: Catalogue = open_catalogue(data, self._keys.publisher, verify)
         if catalogue.serial != serial:
             raise LookupError(f"catalogue.serial: expected {serial}, as the entry says, found {catalogue.serial}")
-        self._store.documents.keep_catalogue(serial, sha256, data)
+        since_s = self._received if unix_s is None else unix_s
+        self._store.documents.keep_catalogue(serial, sha256, data, index, since_s)
 
     def _document(self, kind: str, sha256: bytes) -> bytes:
         data = self._document_of(kind, sha256)
@@ -194,7 +199,7 @@ class _Replay:
             accepted, counted = self._undated_play(index, usage, manifest), min(usage.delivered_ms(), DELIVERED_MS_MAX)
         else:
             accepted, counted = self._dated_play(index, usage, device, self._received)
-            store.add_rollup(accepted.period, usage, manifest)
+            store.rollups.add(accepted.period, usage, manifest)
         if usage.lost_first is not None:
             store.chain.declare_lost(usage)
         store.chain.accept(reading, usage, accepted)
@@ -211,12 +216,7 @@ class _Replay:
 
     def _undated_play(self, index: int, usage: Usage, manifest: Manifest) -> Accepted:
         roll_up(usage, manifest)  # what is wrong with it is wrong with this entry, not with its closing
-        played_s = played_unix_s(usage)
-        try:
-            claimed = None if played_s is None else period_at(played_s)
-        except PeriodError:
-            claimed = None
-        self._undated[index] = claimed
+        claimed = self._undated[index] = claimed_period(usage)
         return Accepted(index, claimed or "", False, 0, {}, self._sounding(usage), None, None)
 
     def _sounding(self, usage: Usage) -> bytes:
@@ -256,4 +256,4 @@ class _Replay:
         claimed = self._undated.pop(leaf)
         usage = self._store.log.usage(leaf)
         self._store.chain.move(usage, period, claimed is not None and claimed < period)
-        self._store.add_rollup(period, usage, self._manifest(usage.pack))
+        self._store.rollups.add(period, usage, self._manifest(usage.pack))

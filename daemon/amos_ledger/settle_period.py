@@ -10,7 +10,7 @@ Statements follow from the log alone: their proofs lead to a checkpoint over the
 signed anew with the same bytes each time (Ed25519 is deterministic). So settling again writes the same files.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from pathlib import Path
 from amos.protocol.checkpoint_host import Checkpoint, sign_checkpoint
 from amos.protocol.errors import ProtocolError
 from amos.protocol.merkle import leaf_hash
+from amos.protocol.rotation import LEDGER
 from amos_ledger.audit import follow_now
 from amos_ledger.close_period import ClosedNow, close_period
 from amos_ledger.errors import StorageFailed
@@ -26,8 +27,18 @@ from amos_ledger.heads import checked_store
 from amos_ledger.log import tree
 from amos_ledger.opt_outs import log_published
 from amos_ledger.public import Public
-from amos_ledger.settlement.statement import USAGE_PROOFS_MAX, Proof, UsageProof, file_bytes, statement
-from amos_ledger.settlement.statements_tree import StatementsTree
+from amos_ledger.settlement.metered_statement import MeteredProof
+from amos_ledger.settlement.metered_statement import statement as metered_statement
+from amos_ledger.settlement.period_result import PeriodResult
+from amos_ledger.settlement.statement import (
+    USAGE_PROOFS_MAX,
+    Proof,
+    UsageProof,
+    compact_bytes,
+    file_bytes,
+    statement,
+)
+from amos_ledger.settlement.statements_tree import statements_tree
 from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_ledger.store.store import Store
 
@@ -40,8 +51,8 @@ class Settled:
     statements: Mapping[str, Path]
 
 
-def settle_period(folder: Folder, period: str, income_micro: int, currency: str) -> Settled:
-    """Settle the period; again with the same income gives the same.
+def settle_period(folder: Folder, period: str, income_micro: int | None, currency: str) -> Settled:
+    """Settle the period; again with the same income gives the same. None: the income that was added to its pool.
 
     Raises `LedgerError` (`StorageFailed` when disk or database refuse), `SettlementError`.
     """
@@ -74,24 +85,56 @@ def _write(folder: Folder, store: Store, public: Public, closed: ClosedNow) -> d
     return written
 
 
-def _statements(folder: Folder, store: Store, closed: ClosedNow) -> list[tuple[str, bytes]]:
-    """(payee, file's bytes) of every statement."""
+def _statements(folder: Folder, store: Store, closed: ClosedNow) -> Iterator[tuple[str, bytes]]:
+    """(payee, file's bytes) of every statement, made one by one."""
     size = closed.leaf_index + 1
-    read = store.log.cached()
-    head = Checkpoint(store.origin, size, tree.root(size, read))
-    note = sign_checkpoint(head, folder.public_key, folder.sign).decode()
-    closing_path = tree.inclusion_path(closed.leaf_index, size, read)
-    statements_tree = StatementsTree(closed.result.core_bytes)
-    result = []
-    for number, (payee, core) in enumerate(zip(closed.result.payees, closed.result.cores, strict=True)):
-        leaves = _leaves(core)
-        first = islice((index for first, count in leaves for index in range(first, first + count)), USAGE_PROOFS_MAX)
-        usage = [_usage_proof(store, index, size, read) for index in first]
-        path = statements_tree.path(number)
-        left_out = sum(count for _first, count in leaves) - len(usage)
-        proof = Proof(note, closed.leaf_index, closed.entry, closing_path, number, path, usage, left_out)
-        result.append((payee, file_bytes(statement(core, proof))))
-    return result
+    note = head_note(folder, store, size)
+    closing = closed.leaf_index, closed.entry, tree.inclusion_path(closed.leaf_index, size, store.log.cached())
+    result = closed.result
+    if isinstance(result, PeriodResult):
+        statements = statements_tree(result.core_bytes)
+        for number, (payee, core) in enumerate(zip(result.payees, result.cores, strict=True)):
+            place = number, statements.path(number)
+            yield payee, file_bytes(statement(core, _listed_proof(store, note, closing, place, _leaves(core))))
+        return
+    rotations = rotations_before(store, size)
+    for number, payee in enumerate(result.payees):
+        rows = result.stem_rows(number)
+        stems = [(index, result.meter.row(index)) for index in rows]
+        place = number, result.statements.path(number)
+        transfers = [
+            (index, store.log.entry(index), tree.inclusion_path(index, size, store.log.cached()))
+            for index, _moved in result.books.touching(payee)
+        ]
+        nodes = result.meter.stems.proof(rows) if rows else []
+        proof = MeteredProof(note, closing, place, stems, nodes, rotations, transfers)
+        yield payee, compact_bytes(metered_statement(result.core(number), proof))
+
+
+def head_note(folder: Folder, store: Store, size: int) -> str:
+    """The checkpoint over the first entries of the log, signed anew with the same bytes each time."""
+    head = Checkpoint(store.origin, size, tree.root(size, store.log.cached()))
+    return sign_checkpoint(head, folder.public_key, folder.sign).decode()
+
+
+def rotations_before(store: Store, size: int) -> list[tuple[int, bytes, list[bytes]]]:
+    """(leaf, entry, path) of each rotation of the ledger's key in the first entries of the log."""
+    found = [(index, entry) for index, entry in store.rotations.entries(LEDGER) if index < size]
+    return [(index, entry, tree.inclusion_path(index, size, store.log.cached())) for index, entry in found]
+
+
+def _listed_proof(
+    store: Store,
+    note: str,
+    closing: tuple[int, bytes, Sequence[bytes]],
+    place: tuple[int, Sequence[bytes]],
+    leaves: Sequence[Sequence[int]],
+) -> Proof:
+    """The proof of a statement that lists its leaves."""
+    size, read = closing[0] + 1, store.log.cached()
+    first = islice((index for first, count in leaves for index in range(first, first + count)), USAGE_PROOFS_MAX)
+    usage = [_usage_proof(store, index, size, read) for index in first]
+    return Proof(note, *closing, *place, usage, sum(count for _first, count in leaves) - len(usage))
 
 
 def _usage_proof(store: Store, index: int, size: int, read: tree.Read) -> UsageProof:

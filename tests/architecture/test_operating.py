@@ -31,6 +31,7 @@ NEEDS = {
     "a month's play",
     "a Raspberry Pi",
     "a proof",
+    "a settled period",
     "a statement",
     "the operator's next key",
     "witnesses",

@@ -12,7 +12,7 @@ from amos.protocol.anchor import Anchor
 from amos.protocol.answer import ACCEPTED, UNKNOWN_PACK, Answer
 from amos.protocol.catalogue import Catalogue, Share, Work, sign_catalogue
 from amos.protocol.cbor import Tag, dumps
-from amos.protocol.closing import Closing, settled_of, sign_closing
+from amos.protocol.closing import COMMUNAL, Closing, settled_of, sign_closing
 from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_TYP, sign, signature_input
 from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.forgone import Forgone, sign_forgone
@@ -50,6 +50,19 @@ from amos.protocol.loss import Loss, sign_loss
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.merkle import leaf_hash, node_hash
 from amos.protocol.quarantine import LIFT, REJECT, Ruling, sign_ruling
+from amos.protocol.readings import (
+    BY_CLOCK,
+    BY_RECEPTION,
+    PAID,
+    POST_OPT_OUT,
+    Cell,
+    DeviceRow,
+    Part,
+    StemRow,
+    sum_bytes,
+    sum_leaf,
+    sum_node,
+)
 from amos.protocol.revocation import Revocation, sign_revocation
 from amos.protocol.rotation import LEDGER as LEDGER_ROLE
 from amos.protocol.rotation import OPERATOR as OPERATOR_ROLE
@@ -65,12 +78,16 @@ from amos.protocol.segment import (
     input_columns,
 )
 from amos.protocol.signing import list_opt_outs, sign_anchor, sign_manifest, sign_opt_outs, sign_receipt
+from amos.protocol.transfer import Transfer, sign_transfer
 from amos.protocol.usage_reader import OUTPUT_KIND_ALSA, PACE_CLOCKED
 from signed_usage import columns, sign_usage
 
 NAMES_OF_SEEDS = {1: "device", 2: "operator", 3: "publisher", 4: "ledger"}
 SPEC = __file__.rsplit("/", 1)[0] + "/../../firmware/amos/protocol/SPEC.md"
 
+
+SECONDS = 441_000
+"""Frames of ten seconds."""
 
 NEXT_DEVICE_SEED = 0x05
 """Of the key to which the device's first one gives way."""
@@ -249,6 +266,7 @@ class Examples:
         self._withdrawn()
         self._dated()
         self._closed()
+        self._transferred()
 
     def _keep(self, name: str, record) -> bytes:
         self.records[name] = record
@@ -434,20 +452,93 @@ class Examples:
 
     def _closed(self) -> None:
         ledger = self.ledger
-        self.records["closing"] = Closing(
+        self.records["closing-listed"] = Closing(
             version=1,
-            period="2026-01",
-            currency="EUR",
-            income_micro=1000000000,
-            carry_in_micro=0,
-            pool_micro=1000000000,
-            carry_out_micro=0,
-            catalogue_sha256=sha256(self.messages["catalogue"]),
             settled=settled_of([(2, 1)]),
             statements_root=node_hash(leaf_hash(b"ada"), leaf_hash(b"cy-records")),
-            statements=2,
+            **self._money(),
+        )
+        self.messages["closing-listed"] = sign_closing(self.records["closing-listed"], ledger.id, ledger.sign)
+        self._read_meter()
+        devices_root, ticks = sum_leaf(self.messages["device-row"], SECONDS)
+        stems_root, _ticks = self.stems_root
+        self.records["closing"] = Closing(
+            version=4,
+            statements_root=node_hash(leaf_hash(b"ada"), leaf_hash(b"cy-records")),
+            pool=COMMUNAL,
+            segments=1,
+            ticks_hz=44100,
+            ticks=sum_bytes(ticks),
+            devices=1,
+            devices_root=devices_root,
+            stems=2,
+            stems_root=stems_root,
+            **self._money(),
         )
         self.messages["closing"] = sign_closing(self.records["closing"], ledger.id, ledger.sign)
+
+    def _transferred(self) -> None:
+        ledger = self.ledger
+        self.records["transfer"] = Transfer(
+            version=1,
+            number=1,
+            unix_s=1767225600,
+            kind="income",
+            currency="EUR",
+            debit="income/subscription",
+            credit="pool/communal",
+            amount_micro=1000000000,
+            period="2026-01",
+            reason="invoices of January",
+        )
+        self.messages["transfer"] = sign_transfer(self.records["transfer"], ledger.id, ledger.sign)
+
+    def _money(self) -> dict:
+        return {
+            "period": "2026-01",
+            "currency": "EUR",
+            "income_micro": 1000000000,
+            "carry_in_micro": 0,
+            "pool_micro": 1000000000,
+            "carry_out_micro": 0,
+            "catalogue_sha256": sha256(self.messages["catalogue"]),
+            "statements": 2,
+        }
+
+    def _read_meter(self) -> None:
+        """Two stems on one device: one that earns for ten seconds, one withdrawn before it began."""
+        self.records["part"] = played = Part(
+            rights=1,
+            standing=PAID,
+            accrual=BY_CLOCK,
+            tier=1,
+            rate_hz=44100,
+            frames=SECONDS,
+            plays=1,
+            first_unix_s=1767225600,
+            last_unix_s=1767225610,
+        )
+        late = Part(rights=1, standing=POST_OPT_OUT, accrual=BY_RECEPTION, tier=1, rate_hz=44100, frames=4410, plays=1)
+        leaves, rows = [], []
+        for name, part, ticks in (("beats", played, SECONDS), ("choir", late, 0)):
+            cell = Cell(stem_id=id_of(name), device_id=self.device.id, ticks=sum_bytes(ticks), parts=[part])
+            leaf = sum_leaf(cell.encode(), ticks)
+            row = StemRow(
+                stem_id=id_of(name), lead="ada", ticks=sum_bytes(ticks), parts=[part], cells=1, cells_root=leaf[0]
+            )
+            leaves.append((id_of(name), leaf))
+            rows.append((id_of(name), sum_leaf(row.encode(), ticks)))
+            if part is played:
+                self._keep("cell", cell)
+                self._keep("stem-row", row)
+        leaves.sort()
+        rows.sort()
+        cells_root, ticks = sum_node(leaves[0][1], leaves[1][1])
+        self.stems_root = sum_node(rows[0][1], rows[1][1])
+        device = DeviceRow(
+            device_id=self.device.id, sequences=[1, 1], ticks=sum_bytes(ticks), cells=2, cells_root=cells_root
+        )
+        self._keep("device-row", device)
 
 
 def hex_of_spec() -> dict:

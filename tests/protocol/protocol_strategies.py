@@ -10,7 +10,7 @@ from amos.protocol.anchor import Anchor
 from amos.protocol.answer import RECEIPTED, Answer
 from amos.protocol.catalogue import Catalogue, Share, Work
 from amos.protocol.cbor import Tag
-from amos.protocol.closing import Closing, runs, settled_of
+from amos.protocol.closing import COMMUNAL, METERED, Closing, runs, settled_of
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.forgone import Forgone
 from amos.protocol.handover import Handover, KeyHistory
@@ -22,17 +22,20 @@ from amos.protocol.loss import Loss
 from amos.protocol.manifest import CODEC_PCM16, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts
 from amos.protocol.quarantine import LIFT, REJECT, Ruling
+from amos.protocol.readings import Cell, DeviceRow, Part, StemRow
 from amos.protocol.record import U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
 from amos.protocol.revocation import Revocation
 from amos.protocol.rotation import LEDGER, OPERATOR, Rotation
 from amos.protocol.segment import FLAGS_ALL, Usage
 from amos.protocol.signing import list_opt_outs
+from amos.protocol.transfer import SOURCES, Transfer
 
 RECORDS: dict[str, type[Record]] = {
     record.NAME: record
     for record in (
         Usage, Manifest, PackStem, Catalogue, Work, Share, Enrolment, Request, Response, Entry, Name, Status,
         Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Handover, KeyHistory, Forgone, Loss, Rotation,
+        Part, Cell, DeviceRow, StemRow, Transfer,
     )
 }  # fmt: skip
 SLUG_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -58,6 +61,8 @@ def a_field(kind: str, bound: Any) -> st.SearchStrategy[Any]:
         return st.text(SLUG_LETTERS, min_size=1, max_size=bound)
     if kind == "records":
         return st.lists(record_examples(bound[0].NAME), max_size=min(bound[1], 3))
+    if kind == "uints":
+        return st.lists(st.integers(0, bound[0]), max_size=LENGTH)
     return st.lists(st.integers(*ITEMS[kind]), max_size=LENGTH).map(lambda items: array(kind, items))
 
 
@@ -213,8 +218,11 @@ def closings(draw: st.DrawFn) -> Closing:
     """A closing that keeps the rules between its fields."""
     income, previous = draw(st.integers(0, 1 << 61)), draw(st.none() | st.integers(0, U63))
     carry = draw(st.integers(0, 1 << 61)) if previous is not None else 0
+    listed = draw(st.booleans())
+    since_4 = {name: a_field(kind[:-1], bound) for _key, name, kind, bound in Closing.FIELDS if name in METERED}
+    since_4 |= {"pool": st.just(COMMUNAL), "ticks_hz": st.integers(1, U63)}
     return Closing(
-        version=1,
+        version=draw(st.integers(1, 3)) if listed else 4,
         period=f"{draw(st.integers(2000, 9998))}-{draw(st.integers(1, 12)):02}",
         currency=draw(st.text("ABCXYZ", min_size=3, max_size=3)),
         income_micro=income,
@@ -223,7 +231,8 @@ def closings(draw: st.DrawFn) -> Closing:
         carry_out_micro=draw(st.sampled_from([0, income + carry])),
         catalogue_sha256=draw(st.binary(min_size=32, max_size=32)),
         previous=previous,
-        settled=settled_of(runs(sorted(draw(st.sets(st.integers(0, 100), max_size=LENGTH))))),
+        settled=settled_of(runs(sorted(draw(st.sets(st.integers(0, 100), max_size=LENGTH))))) if listed else None,
+        **({} if listed else draw(st.fixed_dictionaries(since_4))),
         statements_root=draw(st.binary(min_size=32, max_size=32)),
         statements=draw(st.integers(0, U32)),
     )
@@ -245,6 +254,7 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         "closing": closings,
         "ruling": rulings,
         "rotation": rotations,
+        "transfer": transfers,
     }
     if name in strategies:
         made: st.SearchStrategy[Any] = strategies[name]()
@@ -284,6 +294,36 @@ def rotations(draw: st.DrawFn) -> Rotation:
     new_key = st.binary(min_size=32, max_size=32).filter(any)
     chosen = {name: st.just(value) for name, value in fixed.items()}
     return Rotation(**draw(fields(Rotation, number=st.integers(1, ROTATIONS_MAX), new_key=new_key, **chosen)))
+
+
+@st.composite
+def transfers(draw: st.DrawFn) -> Transfer:
+    """A transfer between accounts that its kind joins."""
+    one, other = draw(st.lists(st.text(SLUG_LETTERS, min_size=1, max_size=64), min_size=2, max_size=2, unique=True))
+    source = f"income/{draw(st.sampled_from(SOURCES))}"
+    accounts = {
+        "income": (source, "pool/communal"),
+        "correction": (f"payee/{one}", draw(st.sampled_from(["carry", f"payee/{other}"]))),
+        "refund": (draw(st.sampled_from(["carry", f"payee/{one}"])), source),
+        "hold": (f"payee/{one}", f"held/{one}"),
+        "release": (f"held/{one}", f"payee/{one}"),
+        "payout": (draw(st.sampled_from([f"payee/{one}", f"frozen-late/{one}"])), "bank"),
+    }
+    kind = draw(st.sampled_from(sorted(accounts)))
+    debit, credit = accounts[kind]
+    period = st.just("2026-11")
+    fixed: dict[str, Any] = {
+        "version": st.just(1),
+        "number": st.integers(1, U63),
+        "kind": st.just(kind),
+        "currency": st.text("ABCXYZ", min_size=3, max_size=3),
+        "debit": st.just(debit),
+        "credit": st.just(credit),
+        "amount_micro": st.integers(1, U63),
+        "period": period if kind == "income" else st.none() | period,
+        "reason": st.sampled_from(["because", "wegen Ä"]),
+    }
+    return Transfer(**draw(fields(Transfer, **fixed)))
 
 
 integers = st.integers(-(1 << 64), (1 << 64) - 1) | st.sampled_from(

@@ -50,6 +50,7 @@ from amos.protocol.record import U16, U32, U63, UNIX_S_MAX, Record
 from amos.protocol.revocation import open_revocation
 from amos.protocol.rotation import open_rotation
 from amos.protocol.signing import list_opt_outs, sign_opt_outs, sign_receipt
+from amos.protocol.transfer import open_transfer
 from amos.protocol.usage_reader import open_usage
 from protocol_examples import Examples
 
@@ -98,6 +99,7 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
         "loss": (open_loss, EXAMPLES.operator),
         "forgone": (open_forgone, EXAMPLES.operator),
         "rotation": (open_rotation, EXAMPLES.operator),
+        "transfer": (open_transfer, EXAMPLES.ledger),
     }
     function, party = opened[name]
     return lambda data, verify: function(data, party.public_key, verify)
@@ -105,7 +107,7 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
 
 SIGNED = (
     "usage", "manifest", "catalogue", "enrolment", "enrolment-rotated", "key-history", "opt-outs", "anchor", "closing",
-    "revocation", "ruling", "forgone", "loss", "receipt", "rotation",
+    "revocation", "ruling", "forgone", "loss", "receipt", "rotation", "transfer",
 )  # fmt: skip
 PLAIN: dict[str, Callable[[bytes], Record]] = {
     name: decode

@@ -29,10 +29,12 @@ from amos.protocol.loss import Loss
 from amos.protocol.manifest import CODECS, ROLES, Manifest, PackStem
 from amos.protocol.opt_outs import OptOuts
 from amos.protocol.quarantine import Ruling
+from amos.protocol.readings import ACCRUALS, STANDINGS, Cell, DeviceRow, Part, StemRow
 from amos.protocol.record import U8, U16, U32, U63, UNIX_MS_MAX, UNIX_S_MAX, Record
 from amos.protocol.revocation import Revocation
 from amos.protocol.rotation import Rotation
 from amos.protocol.segment import Usage
+from amos.protocol.transfer import Transfer
 from amos.protocol.usage_reader import CLOCK_LETTERS
 from protocol_examples import NAMES_OF_SEEDS, Examples
 
@@ -60,11 +62,16 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "opt-outs": (OptOuts, "opt-outs"),
     "anchor": (Anchor, "anchor"),
     "closing": (Closing, "closing"),
+    "part": (Part, "part"),
+    "cell": (Cell, "cell"),
+    "device-row": (DeviceRow, "device-row"),
+    "stem-row": (StemRow, "stem-row"),
     "revocation": (Revocation, "revocation"),
     "forgone": (Forgone, "forgone"),
     "loss": (Loss, "loss"),
     "rotation": (Rotation, "rotation-ledger"),
     "ruling": (Ruling, "ruling"),
+    "transfer": (Transfer, "transfer"),
 }
 WIDTHS = {U8: "uint8", U16: "uint16", U32: "uint32", U63: "count", UNIX_S_MAX: "unix-s", UNIX_MS_MAX: "unix-ms"}
 COLUMNS = {"B": "uint8", "H": "uint16", "I": "uint32", "i": "int32"}
@@ -161,6 +168,10 @@ def size_rows() -> Iterator[Row]:
             yield name.removesuffix("_BYTES_MAX").lower().replace("_", " "), f"{sizes[name]:,}"
 
 
+def indexed(names: tuple[str, ...]) -> Callable[[], Iterator[Row]]:
+    return lambda: ((str(number), name.replace("_", " ")) for number, name in enumerate(names))
+
+
 def numbered(names: tuple[str, ...]) -> Callable[[], Iterator[Row]]:
     return lambda: ((str(number), name) for number, name in enumerate(names) if name)
 
@@ -181,6 +192,8 @@ TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "clocks": numbered(tuple(CLOCK_LETTERS)),
     "roles": numbered(ROLES),
     "codecs": numbered(CODECS),
+    "standings": indexed(STANDINGS),
+    "accruals": indexed(ACCRUALS),
     "parties": party_rows,
     "sizes": size_rows,
 }

@@ -110,7 +110,7 @@ def test_the_way_of_an_opt_out(tmp_path: Path) -> None:
     ledger.close()
     frames = {stem: sum(row[2] for found in rows(usages) for row in found if row[0] == stem) for stem in range(3)}
     settled = settle_period(folder, period_at(int(time.time())), 1_000_000_000, "EUR")
-    payouts = {payout.payee: payout.amount_micro for payout in settled.closed.result.settlement.payouts}
+    payouts = dict(zip(settled.closed.result.payees, settled.closed.result.amounts, strict=True))
     assert abs(payouts["ada"] - 1_000_000_000 * frames[index] // sum(frames.values())) <= 1
 
     # 5. Her statement holds against what the ledger published.

@@ -29,7 +29,7 @@ def test_a_declared_loss_and_a_segment_found_again_pass(november, dates) -> None
     november.play(0, ROWS, played, received)
     assert november.send(0, lost[0], received) == [ACCEPTED]
     settled = settle_period(november.folder, *NOVEMBER)
-    assert settled.closed.result.whole.segments == 9
+    assert settled.closed.result.segments == 9
     assert november.verify("ann").payee == "ann"
 
 

@@ -23,6 +23,9 @@ _MINOR_DIGITS = {
 }
 """ISO 4217: digits of the minor unit where it is not a hundredth."""
 
+_SHARED = ("XAF", "XCD", "XCG", "XOF", "XPF")
+"""ISO 4217: the codes in X that several countries share; the others are metals, units of account, tests, or none."""
+
 
 class MoneyError(ValueError):
     """An amount or a currency that cannot be accounted for."""
@@ -42,6 +45,8 @@ def parse_currency(text: str) -> str:
     fault = currency_fault(text)
     if fault:
         raise MoneyError(fault)
+    if text[0] == "X" and text not in _SHARED:
+        raise MoneyError(f"currency: expected one that money is paid in, found {text}, which ISO 4217 keeps for others")
     return text
 
 
@@ -61,6 +66,11 @@ def parse_income(text: str) -> int:
 def decimal(amount_micro: int) -> str:
     """The exact amount in units of currency, always with six decimals: "333.333334"."""
     return f"{amount_micro // MICRO}.{amount_micro % MICRO:06}"
+
+
+def signed_decimal(amount_micro: int) -> str:
+    """As `decimal`, of an amount that may be below 0."""
+    return decimal(amount_micro) if amount_micro >= 0 else f"-{decimal(-amount_micro)}"
 
 
 def minor_units(amount_micro: int, currency: str) -> MinorUnits:

@@ -1,28 +1,26 @@
-"""A period worked out: from what its segments say to the closing and the cores of all statements. Pure.
+"""A period worked out as closings of version 1 to 3 have it, which list the leaves that they settle. Pure.
 
-The same inputs give the same bytes, so a closing that is in the log can be worked out again from the log at any time:
-that is how an interrupted settlement is finished, and why settling twice changes nothing.
+None is made: an earlier ledger's are worked out again, to write statements that lack. Those of version 4 are made in
+`metered_result.py`.
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from fractions import Fraction
 
-from amos.protocol.catalogue import TYP_CATALOGUE, Catalogue
-from amos.protocol.closing import VERSION, VERSION_ALL_PAID, VERSION_REVOKED_PAID, Closing, settled_of
-from amos.protocol.cose import TYP_OPT_OUTS, parse_typed
-from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX
-from amos.protocol.limits import OPT_OUTS_BYTES_MAX
+from amos.protocol.closing import VERSION_ALL_PAID, VERSION_LISTED, VERSION_REVOKED_PAID, Closing, settled_of
 from amos.protocol.manifest import Manifest
-from amos.protocol.opt_outs import OptOuts
 from amos.protocol.segment import Usage
+from amos_ledger.settlement.accounts import Earned
 from amos_ledger.settlement.apportionment import Settlement, SettlementError, settle
 from amos_ledger.settlement.period_tally import LeafFacts, PeriodTally, Tally
+from amos_ledger.settlement.rights import decode_catalogue
 from amos_ledger.settlement.rollup import Rollup, roll_up
-from amos_ledger.settlement.standing import OptOutHistory, divide
+from amos_ledger.settlement.standing import OptOutHistory, decode_opt_outs, divide
 from amos_ledger.settlement.statement import accrual, core_bytes, cores
-from amos_ledger.settlement.statements_tree import StatementsTree
+from amos_ledger.settlement.statements_tree import statements_tree
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Terms:
     closed: Mapping[str, int]
     catalogue: bytes
     opt_outs: Sequence[bytes] = ()
-    version: int = VERSION
+    version: int = VERSION_LISTED
     revoked: Mapping[bytes, int] = field(default_factory=dict)
 
 
@@ -63,7 +61,41 @@ class PeriodResult:
 
     @property
     def payees(self) -> list[str]:
+        """In order."""
         return [payout.payee for payout in self.settlement.payouts]
+
+    @property
+    def amounts(self) -> list[int]:
+        """Micro-units of each payee."""
+        return [payout.amount_micro for payout in self.settlement.payouts]
+
+    @property
+    def segments(self) -> int:
+        """How many were settled."""
+        return self.whole.segments
+
+    @property
+    def devices(self) -> int:
+        """Of how many devices."""
+        return len(self.whole.devices)
+
+    @property
+    def play_ms(self) -> Fraction:
+        """Stem-time that earns."""
+        return self.settlement.play_ms
+
+    @property
+    def rate(self) -> Fraction:
+        """Micro-units earned by a millisecond of it."""
+        return self.settlement.rate
+
+    def earned(self) -> list[Earned]:
+        """What each payee is credited; nothing of it is frozen."""
+        return [(payout.payee, payout.amount_micro, 0) for payout in self.settlement.payouts]
+
+    def core(self, number: int) -> Mapping[str, object]:
+        """What the statement of that payee says."""
+        return self.cores[number]
 
 
 def work_out(
@@ -76,8 +108,8 @@ def work_out(
 
     Raises `SettlementError` for a pack without a manifest or a stem without splits.
     """
-    history = OptOutHistory(map(_decode_opt_outs, terms.opt_outs))
-    works = {work.stem_id: work for work in _decode(terms.catalogue).works}
+    history = OptOutHistory(map(decode_opt_outs, terms.opt_outs))
+    works = {work.stem_id: work for work in decode_catalogue(terms.catalogue).works}
     splits = {stem_id: [(share.payee, share.ppm) for share in work.splits] for stem_id, work in works.items()}
     pool_micro = terms.income_micro + terms.carry_in_micro
     period = PeriodTally(splits)
@@ -100,19 +132,8 @@ def work_out(
     )
     facts = cores(settlement, closing, works, period)
     hashed = [core_bytes(core) for core in facts]
-    closing.statements_root = StatementsTree(hashed).root
+    closing.statements_root = statements_tree(hashed).root
     return PeriodResult(settlement, closing, facts, hashed, period.whole, period.rollup)
-
-
-def _decode(catalogue: bytes) -> Catalogue:
-    payload = parse_typed(catalogue, TYP_CATALOGUE, CATALOGUE_BYTES_MAX).payload
-    decoded: Catalogue = Catalogue.decode(payload)
-    return decoded
-
-
-def _decode_opt_outs(data: bytes) -> OptOuts:
-    decoded: OptOuts = OptOuts.decode(parse_typed(data, TYP_OPT_OUTS, OPT_OUTS_BYTES_MAX).payload)
-    return decoded
 
 
 def _facts(

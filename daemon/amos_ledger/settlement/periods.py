@@ -35,6 +35,15 @@ def played_unix_s(usage: Usage) -> int | None:
     return (usage.anchor_unix_ms + usage.start_ms - usage.anchor_ms) // 1000
 
 
+def claimed_period(usage: Usage) -> str | None:
+    """The period of the device's own clock; None where that knows no time, or names no period."""
+    played_s = played_unix_s(usage)
+    try:
+        return None if played_s is None else period_at(played_s)
+    except PeriodError:
+        return None
+
+
 def plausible(played_s: int, received_unix_s: int) -> bool:
     """Whether play at `played_s` can have been received at `received_unix_s`."""
     return received_unix_s - PLAY_AGE_S_MAX <= played_s <= received_unix_s + PLAY_AHEAD_S_MAX

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from amos.protocol.cose import TYP_OPT_OUTS, parse_typed
+from amos.protocol.limits import OPT_OUTS_BYTES_MAX
 from amos.protocol.manifest import Manifest
 from amos.protocol.opt_outs import OptOuts
 from amos.protocol.segment import TIER_RENDERER, VERSION_WITHOUT_OUTPUT, Usage
@@ -123,6 +125,12 @@ class OptOutHistory:
         return index >= 0 and stem_id in self._lists[index]
 
 
+def decode_opt_outs(data: bytes) -> OptOuts:
+    """What a list says that was verified when it was taken in."""
+    decoded: OptOuts = OptOuts.decode(parse_typed(data, TYP_OPT_OUTS, OPT_OUTS_BYTES_MAX).payload)
+    return decoded
+
+
 def divide(
     usage: Usage, manifest: Manifest, flags: AbstractSet[str], history: OptOutHistory, revoked: bool = False
 ) -> tuple[Rollup, UnpaidRollup]:
@@ -139,12 +147,13 @@ def divide(
     played_s = played_unix_s(usage)
     if played_s is None or FAR_DATED in flags:
         return roll_up(usage, manifest), {}
-    named, lease_ends = history.named(usage.pack, manifest), _some_lease_ends(usage, manifest, played_s)
+    last_s = played_s + (usage.end_frame - usage.first_frame) // usage.rate_hz + 1
+    named, lease_ends = history.named(usage.pack, manifest), some_lease_ends(manifest, last_s)
     if not lease_ends and named.isdisjoint(usage.stems):
         return roll_up(usage, manifest), {}
     starts_s = _row_starts_s(usage, played_s)
     reasons = [
-        _reason(manifest, history, stem, int(at)) if lease_ends or stem in named else None
+        reason_of(manifest, history, stem, int(at)) if lease_ends or stem in named else None
         for stem, at in zip(usage.stems, starts_s, strict=True)
     ]
     paid: Rollup = {}
@@ -159,11 +168,10 @@ def divide(
     return paid, unpaid
 
 
-def _some_lease_ends(usage: Usage, manifest: Manifest, played_s: int) -> bool:
-    """Whether some row may be later than a lease; spares the look at each."""
-    ends_s = played_s + (usage.end_frame - usage.first_frame) // usage.rate_hz + 1
+def some_lease_ends(manifest: Manifest, last_s: int) -> bool:
+    """Whether some row that begins by then may be later than a lease; spares the look at each."""
     first_end_s = min(manifest.lease_end_unix_s, *(stem.lease_end_unix_s for stem in manifest.stems))
-    return ends_s >= first_end_s + GRACE_S
+    return last_s >= first_end_s + GRACE_S
 
 
 def _row_starts_s(usage: Usage, played_s: int) -> npt.NDArray[np.int64]:
@@ -171,7 +179,8 @@ def _row_starts_s(usage: Usage, played_s: int) -> npt.NDArray[np.int64]:
     return played_s + offsets // usage.rate_hz
 
 
-def _reason(manifest: Manifest, history: OptOutHistory, stem: int, unix_s: int) -> str | None:
+def reason_of(manifest: Manifest, history: OptOutHistory, stem: int, unix_s: int) -> str | None:
+    """Why a row earns nothing that began at that moment; None for one that does."""
     if unix_s >= manifest.lease_end_unix_s + GRACE_S:
         return POST_LEASE
     if unix_s >= manifest.stems[stem].lease_end_unix_s + GRACE_S:

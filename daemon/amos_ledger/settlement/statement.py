@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from amos.protocol.catalogue import Work
-from amos.protocol.closing import VERSION, VERSION_ALL_PAID, VERSION_REVOKED_PAID, Closing
+from amos.protocol.closing import VERSION_ALL_PAID, VERSION_LISTED, VERSION_REVOKED_PAID, Closing
 from amos.protocol.segment import Usage
 from amos_ledger.settlement.apportionment import Line, Payout, Settlement, UnpaidLine, milliseconds
 from amos_ledger.settlement.money import decimal, minor_units
@@ -31,8 +31,13 @@ from amos_ledger.settlement.standing import (
     UnpaidRollup,
 )
 
-FORMATS = {VERSION_ALL_PAID: "amos-statement/1", VERSION_REVOKED_PAID: "amos-statement/2", VERSION: "amos-statement/3"}
-"""By the version of the closing. The first knew no play that earns nothing."""
+FORMATS = {
+    VERSION_ALL_PAID: "amos-statement/1",
+    VERSION_REVOKED_PAID: "amos-statement/2",
+    VERSION_LISTED: "amos-statement/3",
+}
+"""By the version of the closing. The first knew no play that earns nothing; for the fourth see
+`metered_statement.py`."""
 
 USAGE_PROOFS_MAX = 256
 """Paths carried for a payee's segments, the first ones by leaf index: about 1.4 KB each in a log of a million, so the
@@ -119,6 +124,11 @@ def statement(core: Mapping[str, object], proof: Proof) -> dict[str, object]:
 def file_bytes(whole: Mapping[str, object]) -> bytes:
     """The statement's file: JSON with sorted keys, one space of indent, UTF-8, a newline at the end."""
     return (json.dumps(whole, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def compact_bytes(whole: Mapping[str, object]) -> bytes:
+    """The file of a statement since version 4, and of a reading proof: spelled as the core is, a newline at the end."""
+    return core_bytes(whole) + b"\n"
 
 
 def fraction_text(value: Fraction) -> str:

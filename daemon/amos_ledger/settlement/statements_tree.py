@@ -4,20 +4,21 @@ The closing holds the RFC 9162 root over the *cores* of the statements in order 
 proofs around a core are outside of what is hashed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from amos.protocol.merkle import leaf_hash
 from amos_ledger.log.tree import grow, inclusion_path, root
 
 
-class StatementsTree:
-    """The RFC 9162 tree over the cores of a period's statements, in order of payee."""
+class HashedStatements:
+    """The RFC 9162 tree over the cores of a period's statements, in order of payee, given as leaf hashes."""
 
-    def __init__(self, cores: Sequence[bytes]) -> None:
-        self._count = len(cores)
+    def __init__(self, hashes: Iterable[bytes]) -> None:
+        self._count = 0
         self._hashes: dict[tuple[int, int], bytes] = {}
-        for level, index, value in grow(0, map(leaf_hash, cores), self._read):
+        for level, index, value in grow(0, hashes, self._read):
             self._hashes[level, index] = value
+            self._count += level == 0
 
     @property
     def root(self) -> bytes:
@@ -30,3 +31,8 @@ class StatementsTree:
 
     def _read(self, level: int, index: int) -> bytes:
         return self._hashes[level, index]
+
+
+def statements_tree(cores: Sequence[bytes]) -> HashedStatements:
+    """The tree over these cores."""
+    return HashedStatements(map(leaf_hash, cores))

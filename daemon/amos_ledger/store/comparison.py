@@ -1,7 +1,8 @@
 """Two stores held against each other: the live one, and the one that its log gives. And what the log does not give,
 carried from the one to the other.
 
-`COUNTING` names the columns that follow from the log, `CARRIED` the tables of which nothing does.
+`COUNTING` names the columns that follow from the log, `CARRIED` the tables of which nothing does. The table `earned`
+follows from it too, but is worked out only when somebody asks.
 """
 
 from collections.abc import Iterator
@@ -32,20 +33,21 @@ COUNTING: dict[str, str] = {
     "quarantine": "leaf_index, device_id, lifted_leaf_index",
     "rejected": "device_id, sha256, leaf_index",
     "manifest": "pack, bytes",
-    "catalogue": "serial, sha256, bytes",
+    "catalogue": "serial, sha256, bytes, leaf_index, since_unix_s",
     "batch": "leaf_index, unix_s",
     "opt_out_list": "serial, leaf_index",
     "rollup": "period, stem_id, tier, rate_hz, frames",
     "closing": "period, leaf_index",
     "forgone": "leaf_index",
     "rotation": "leaf_index, role, number",
+    "transfer": "number, leaf_index",
 }
 """Table → what of it follows from the log."""
 
-CARRIED = ("held", "evidence", "anchor", "head", "tally", "lost", "wanted")
+CARRIED = ("held", "evidence", "anchor", "head", "receipted_later", "tally", "lost", "wanted")
 """What the ledger knows beside the log: of its clock, of messages that it has not logged, of receipts that it gave."""
 
-USAGE_BESIDE = "received_unix_s, site, message_sha256, receipt, head_size, clock_epoch, start_unix_ms, end_unix_ms"
+USAGE_BESIDE = "received_unix_s, site, message_sha256, clock_epoch, start_unix_ms, end_unix_ms"
 """Of accepted segments, in the same way."""
 
 LEDGER_BESIDE = "anchors_since_ms, clock_ms, clock_epoch, heads_forgotten"

@@ -52,6 +52,10 @@ class Database(ABC):
         """The rows, which no other process changes or locks before this transaction ends. What waits is not written."""
 
     @abstractmethod
+    def lock(self, sql: str, values: Sequence[object] = ()) -> None:
+        """Lock these rows in the same way, without telling of them."""
+
+    @abstractmethod
     def clock_ms(self) -> int | None:
         """The Unix time in milliseconds by the database's own clock; None where that is this machine's."""
 

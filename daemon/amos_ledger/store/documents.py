@@ -20,28 +20,36 @@ class Documents:
         self._log = log
         self._manifests: dict[bytes, Manifest] = {}
 
-    def add_manifest(self, serial: int, pack: bytes, data: bytes) -> bool:
-        """Keep a verified manifest under its SHA-256 and name it in the log; whether it was not there before."""
+    def add_manifest(self, serial: int, pack: bytes, data: bytes, unix_s: int) -> bool:
+        """Keep a verified manifest under its SHA-256 and name it in the log, as taken in at that moment; whether it was
+        not there before."""
         fresh = self.keep_manifest(pack, data)
         if fresh:
-            self._log.append([document_entry(MANIFEST, serial, pack)])
+            self._log.append([document_entry(MANIFEST, serial, pack, unix_s)])
         return fresh
 
-    def add_catalogue(self, serial: int, sha256: bytes, data: bytes) -> bool:
-        """Keep a verified catalogue and name it in the log; whether it was not there before."""
-        fresh = self.keep_catalogue(serial, sha256, data)
-        if fresh:
-            self._log.append([document_entry(CATALOGUE, serial, sha256)])
-        return fresh
+    def add_catalogue(self, serial: int, sha256: bytes, data: bytes, unix_s: int) -> bool:
+        """Keep a verified catalogue and name it in the log, as taken in at that moment; whether it was not there
+        before."""
+        if self.catalogue_hash(serial) is not None:
+            return False
+        index = self._log.append([document_entry(CATALOGUE, serial, sha256, unix_s)])
+        return self.keep_catalogue(serial, sha256, data, index, unix_s)
 
     def keep_manifest(self, pack: bytes, data: bytes) -> bool:
         """Keep a verified manifest that the log names; whether it was not there before."""
         return self._database.run("INSERT INTO manifest VALUES (?, ?) ON CONFLICT DO NOTHING", (pack, data)) == 1
 
-    def keep_catalogue(self, serial: int, sha256: bytes, data: bytes) -> bool:
-        """Keep a verified catalogue that the log names; whether it was not there before."""
-        sql = "INSERT INTO catalogue VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-        return self._database.run(sql, (serial, sha256, data)) == 1
+    def keep_catalogue(self, serial: int, sha256: bytes, data: bytes, leaf_index: int, unix_s: int | None) -> bool:
+        """Keep a verified catalogue that the entry at `leaf_index` names, known since then; whether it was not there
+        before. None: from ever."""
+        sql = "INSERT INTO catalogue VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        return self._database.run(sql, (serial, sha256, data, leaf_index, unix_s)) == 1
+
+    def catalogues(self, size: int) -> list[tuple[int | None, bytes]]:
+        """(known since, signed bytes) of those named in the first `size` entries of the log, in its order."""
+        sql = "SELECT since_unix_s, sha256, bytes FROM catalogue WHERE leaf_index < ? ORDER BY leaf_index"
+        return [(since, _sound("catalogue", sha256, data)) for since, sha256, data in self._database.rows(sql, (size,))]
 
     def manifest(self, pack: bytes) -> Manifest | None:
         """The manifest whose bytes have this SHA-256, or None."""

@@ -2,22 +2,32 @@
 
 from collections.abc import Callable
 
+from amos.crypto import verify
 from amos.protocol.answer import FORK, IMPOSSIBLE
+from amos.protocol.batch import batch_entry, minute_of
 from amos.protocol.cose import TYP_MANIFEST, parse_typed
-from amos.protocol.document import CATALOGUE, MANIFEST, document_entry
+from amos.protocol.document import CATALOGUE, MANIFEST, PREFIX_UNDATED, document_entry, read_document
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment
 from amos.protocol.errors import ProtocolError
+from amos.protocol.key_line_host import KeyLine
 from amos.protocol.ledger_limits import ENROLMENT_BYTES_MAX
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.manifest import Manifest
 from amos.protocol.receipt import parse_receipt
+from amos.protocol.record import U63
+from amos.protocol.rotation import LEDGER
+from amos.protocol.segment import Usage
 from amos_ledger.intake.placements import sounding_after
 from amos_ledger.log import tree
-from amos_ledger.records import severed
+from amos_ledger.records import SignedHead, severed
+from amos_ledger.settlement.periods import assign_period, claimed_period, period_at
+from amos_ledger.settlement.rollup import roll_up
 from amos_ledger.store.anchors import Anchors
-from amos_ledger.store.database import Database
+from amos_ledger.store.database import Database, marks
+from amos_ledger.store.documents import Documents
 from amos_ledger.store.entries import Log
 from amos_ledger.store.quarantines import Quarantines
+from amos_ledger.store.rotations import Rotations
 from amos_ledger.store.sessions import DELIVERED_MS_MAX, Sessions
 
 _TO_3 = """
@@ -155,9 +165,9 @@ def _to_4_documents(database: Database) -> None:
     named = []
     for pack, data in database.rows("SELECT pack, bytes FROM manifest ORDER BY rowid"):
         manifest = Manifest.decode(parse_typed(data, TYP_MANIFEST, MANIFEST_BYTES_MAX).payload)
-        named.append(document_entry(MANIFEST, manifest.serial, pack))
+        named.append(document_entry(MANIFEST, manifest.serial, pack, None))
     for serial, sha256 in database.rows("SELECT serial, sha256 FROM catalogue ORDER BY serial"):
-        named.append(document_entry(CATALOGUE, serial, sha256))
+        named.append(document_entry(CATALOGUE, serial, sha256, None))
     Log(database).append(named)
 
 
@@ -227,7 +237,129 @@ def _to_5_rotate(database: Database) -> None:
     database.run_script(_TO_5_ROTATE)
 
 
-_STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3, 3: _to_4, 4: _to_5}
+_TO_6_RIGHTS = """
+ALTER TABLE catalogue ADD COLUMN leaf_index INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE catalogue ADD COLUMN since_unix_s INTEGER
+"""
+
+
+_TO_6_ACCOUNTS = """
+CREATE TABLE transfer (number INTEGER PRIMARY KEY, leaf_index INTEGER NOT NULL UNIQUE);
+CREATE TABLE earned (
+    period TEXT NOT NULL, payee TEXT NOT NULL, amount_micro INTEGER NOT NULL, frozen_late_micro INTEGER NOT NULL,
+    PRIMARY KEY (period, payee)
+) WITHOUT ROWID
+"""
+
+
+def _to_6(database: Database, now_ms: int) -> None:
+    _to_6_receipts(database)
+    _to_6_rights(database)
+    database.run_script(_TO_6_ACCOUNTS)
+    _to_6_undated(database, now_ms)
+
+
+def _to_6_rights(database: Database) -> None:
+    """Since when each catalogue was known: the last reception in front of the entry that names it."""
+    database.run_script(_TO_6_RIGHTS)
+    others = "leaf_index NOT IN (SELECT leaf_index FROM usage) AND leaf_index NOT IN (SELECT leaf_index FROM batch)"
+    before = "SELECT unix_s FROM batch WHERE leaf_index < ? ORDER BY leaf_index DESC LIMIT 1"
+    for index, entry in database.rows(f"SELECT leaf_index, bytes FROM entry WHERE {others} ORDER BY leaf_index"):
+        document = read_document(entry) if entry.startswith(PREFIX_UNDATED) else None
+        if document is not None and document[0] == CATALOGUE:
+            known = database.one(before, (index,))
+            sql = "UPDATE catalogue SET leaf_index = ?, since_unix_s = ? WHERE sha256 = ?"
+            database.run(sql, (index, known[0] if known else None, document[2]))
+
+
+def _to_6_undated(database: Database, now_ms: int) -> None:
+    """What was taken in before receptions were entries accrues by what the log says of it: a closing of version 4 lists
+    no leaves. Where nothing in the log dates it, this moment does."""
+    first = database.one("SELECT leaf_index, unix_s FROM batch ORDER BY leaf_index LIMIT 1")
+    sql = (
+        "SELECT device_id, sequence, leaf_index, period FROM usage"
+        " WHERE period NOT IN (SELECT period FROM closing) AND leaf_index < ?"
+    )
+    waiting = database.rows(sql, (U63 if first is None else first[0],))
+    if waiting and first is None:
+        log, minute_s = Log(database), minute_of(now_ms // 1000)
+        first = log.append([batch_entry(minute_s)]), minute_s
+        log.note_batch(*first)
+    closed = {period for (period,) in database.rows("SELECT period FROM closing")}
+    for device_id, sequence, leaf_index, period in waiting:
+        assert first is not None
+        usage = Log(database).usage(leaf_index)
+        claimed = claimed_period(usage)
+        accrues_to, _late = assign_period(claimed or period_at(first[1]), closed)
+        if accrues_to != period:
+            late = int(claimed is not None and claimed < accrues_to)
+            sql = "UPDATE usage SET period = ?, late = ? WHERE device_id = ? AND sequence = ?"
+            database.run(sql, (accrues_to, late, device_id, sequence))
+            _move_rollup(database, usage, period, accrues_to)
+
+
+def _move_rollup(database: Database, usage: Usage, before: str, after: str) -> None:
+    manifest = Documents(database, Log(database)).manifest(usage.pack)
+    assert manifest is not None
+    sql = (
+        "INSERT INTO rollup VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (period, stem_id, tier, rate_hz) DO UPDATE SET frames = rollup.frames + excluded.frames"
+    )
+    for key, frames in roll_up(usage, manifest).items():
+        database.run(sql, (before, *key, -frames))
+        database.run(sql, (after, *key, frames))
+    database.run("DELETE FROM rollup WHERE period = ? AND frames = 0", (before,))
+
+
+_TO_6_RECEIPTS = """
+ALTER TABLE head RENAME TO head_of_5;
+CREATE TABLE head (
+    size INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE, key_id BLOB NOT NULL, signature BLOB NOT NULL
+);
+CREATE TABLE receipted_later (leaf_index INTEGER PRIMARY KEY, head_size INTEGER NOT NULL);
+"""
+
+_TO_6_ONE_EACH = """
+INSERT INTO receipted_later SELECT leaf_index, head_size FROM usage WHERE head_size IN (SELECT size FROM head)
+    AND head_size != (SELECT min(size) FROM head WHERE size > leaf_index);
+DROP TABLE head_of_5;
+DROP INDEX usage_without_receipt;
+DROP INDEX usage_receipted_at;
+ALTER TABLE usage DROP COLUMN receipt;
+ALTER TABLE usage DROP COLUMN head_size;
+CREATE INDEX usage_of_device ON usage (device_id, leaf_index)
+"""
+
+
+def _to_6_receipts(database: Database) -> None:
+    """The signature that the receipts of a tree have in common is kept with its head, in place of them. A head of which
+    no receipt is sound is forgotten: its segments are given others, and what names its root is not judged."""
+    row = database.one("SELECT origin, public_key FROM ledger")
+    assert row is not None
+    line = Rotations(database, Log(database), row[0]).line(LEDGER, row[1])
+    roots: dict[int, bytes] = dict(database.rows("SELECT size, root FROM head"))
+    database.run_script(_TO_6_RECEIPTS)
+    for size, receipt in database.each("SELECT head_size, receipt FROM usage WHERE receipt IS NOT NULL"):
+        head = _head_of(receipt, size, roots[size], line) if size in roots else None
+        if head is not None:
+            database.run(f"INSERT INTO head VALUES ({marks(4)})", head)
+            del roots[size]
+    if roots:
+        database.run("UPDATE ledger SET heads_forgotten = 1")
+    database.run_script(_TO_6_ONE_EACH)
+
+
+def _head_of(receipt: bytes, size: int, root: bytes, line: KeyLine) -> SignedHead | None:
+    """The head that a receipt was given for, None when the ledger did not sign it."""
+    try:
+        message = parse_receipt(receipt).message
+        message.check(line.by_id(message.kid) or b"", verify, root)
+    except ProtocolError:
+        return None
+    return SignedHead(size, root, message.kid, message.signature)
+
+
+_STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6}
 """Version → what makes the next one of it."""
 
 MIGRATED_FROM = frozenset(_STEPS)

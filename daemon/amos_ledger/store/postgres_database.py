@@ -105,6 +105,9 @@ class PostgresDatabase(Database):
     def locked(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         return self._fetch(sql + " FOR UPDATE", values)
 
+    def lock(self, sql: str, values: Sequence[object] = ()) -> None:
+        self.locked(sql, values)
+
     def clock_ms(self) -> int | None:
         row = self._fetch_one("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)", ())
         assert row is not None

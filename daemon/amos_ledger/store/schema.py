@@ -1,6 +1,6 @@
 """The tables of `ledger.sqlite`; DESIGN.md says what each is for."""
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 SCHEMA = """
 CREATE TABLE ledger (
@@ -30,13 +30,12 @@ CREATE TABLE usage (
     leaf_index INTEGER NOT NULL UNIQUE, boot INTEGER NOT NULL, session INTEGER NOT NULL,
     first_frame INTEGER NOT NULL, end_frame INTEGER NOT NULL, played_frames INTEGER NOT NULL,
     period TEXT NOT NULL, late INTEGER NOT NULL, received_unix_s INTEGER NOT NULL,
-    site TEXT NOT NULL, message_sha256 BLOB NOT NULL, receipt BLOB,
-    head_size INTEGER, sounding BLOB, pcm_sha256 BLOB, clock_epoch INTEGER, start_unix_ms INTEGER, end_unix_ms INTEGER,
+    site TEXT NOT NULL, message_sha256 BLOB NOT NULL, sounding BLOB, pcm_sha256 BLOB,
+    clock_epoch INTEGER, start_unix_ms INTEGER, end_unix_ms INTEGER,
     PRIMARY KEY (device_id, sequence)
 ) WITHOUT ROWID;
 CREATE INDEX usage_of_period ON usage (period, leaf_index);
-CREATE INDEX usage_without_receipt ON usage (leaf_index) WHERE receipt IS NULL;
-CREATE INDEX usage_receipted_at ON usage (device_id, head_size);
+CREATE INDEX usage_of_device ON usage (device_id, leaf_index);
 CREATE INDEX usage_dated ON usage (device_id, clock_epoch, start_unix_ms) WHERE start_unix_ms IS NOT NULL;
 
 CREATE TABLE session (
@@ -56,7 +55,10 @@ CREATE TABLE anchor (
     device_id BLOB NOT NULL, unix_ms INTEGER NOT NULL, clock_epoch INTEGER NOT NULL, boot INTEGER, own_ms INTEGER,
     PRIMARY KEY (device_id, unix_ms)
 ) WITHOUT ROWID;
-CREATE TABLE head (size INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE);
+CREATE TABLE head (
+    size INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE, key_id BLOB NOT NULL, signature BLOB NOT NULL
+);
+CREATE TABLE receipted_later (leaf_index INTEGER PRIMARY KEY, head_size INTEGER NOT NULL);
 CREATE TABLE forgone (leaf_index INTEGER PRIMARY KEY);
 CREATE TABLE rotation (leaf_index INTEGER PRIMARY KEY, role INTEGER NOT NULL, number INTEGER NOT NULL,
     UNIQUE (role, number)
@@ -93,7 +95,10 @@ CREATE TABLE rejected (
 ) WITHOUT ROWID;
 
 CREATE TABLE manifest (pack BLOB PRIMARY KEY, bytes BLOB NOT NULL);
-CREATE TABLE catalogue (serial INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL);
+CREATE TABLE catalogue (
+    serial INTEGER PRIMARY KEY, sha256 BLOB NOT NULL UNIQUE, bytes BLOB NOT NULL,
+    leaf_index INTEGER NOT NULL DEFAULT 0, since_unix_s INTEGER
+);
 
 CREATE TABLE batch (leaf_index INTEGER PRIMARY KEY, unix_s INTEGER NOT NULL);
 CREATE TABLE opt_out_list (serial INTEGER PRIMARY KEY, leaf_index INTEGER NOT NULL UNIQUE);
@@ -101,6 +106,11 @@ CREATE TABLE opt_out_list (serial INTEGER PRIMARY KEY, leaf_index INTEGER NOT NU
 CREATE TABLE rollup (
     period TEXT NOT NULL, stem_id BLOB NOT NULL, tier INTEGER NOT NULL, rate_hz INTEGER NOT NULL,
     frames INTEGER NOT NULL, PRIMARY KEY (period, stem_id, tier, rate_hz)
+) WITHOUT ROWID;
+CREATE TABLE transfer (number INTEGER PRIMARY KEY, leaf_index INTEGER NOT NULL UNIQUE);
+CREATE TABLE earned (
+    period TEXT NOT NULL, payee TEXT NOT NULL, amount_micro INTEGER NOT NULL, frozen_late_micro INTEGER NOT NULL,
+    PRIMARY KEY (period, payee)
 ) WITHOUT ROWID;
 CREATE TABLE closing (period TEXT PRIMARY KEY, leaf_index INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE tally (verdict INTEGER PRIMARY KEY, messages INTEGER NOT NULL);

@@ -47,6 +47,9 @@ class SqliteDatabase(Database):
     def locked(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         return self._fetch(sql, values)
 
+    def lock(self, sql: str, values: Sequence[object] = ()) -> None:
+        pass  # nobody else writes
+
     def clock_ms(self) -> int | None:
         return None
 

@@ -7,15 +7,24 @@ is the income plus what the closing before carried in that currency; what nobody
 from amos.protocol.cose import open_typed, sign
 from amos.protocol.errors import LocalError
 from amos.protocol.ledger_limits import CLOSING_BYTES_MAX
+from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 from amos.protocol.record import U8, U32, U63, Record
 
 TYP_STATEMENT = "amos-statement+cose"
 
-VERSION = 3
+VERSION = 4
 VERSION_ALL_PAID = 1
 """Written by ledgers that paid every row."""
 VERSION_REVOKED_PAID = 2
-"""Written by ledgers that paid what nobody can date of a key that was revoked. Readers take all three."""
+"""Written by ledgers that paid what nobody can date of a key that was revoked."""
+VERSION_LISTED = 3
+"""The last that lists the leaves that it settles, and pays by the newest catalogue alone. Readers take all four."""
+
+COMMUNAL = "communal"
+"""The pool of all devices together."""
+
+METERED = ("pool", "segments", "ticks_hz", "ticks", "devices", "devices_root", "stems", "stems_root")
+"""The fields since version 4."""
 
 RANGE_NUMBERS_MAX = 16_384
 """8,192 ranges of settled leaves; with gaps and counts below 65,536 they take at most 48 KiB."""
@@ -28,6 +37,8 @@ YEAR_MAX = 9998
 class Closing(Record):
     """Payload of a closing.
 
+    One of version 4 has constant size: it settles all usage in front of it that accrues to its period, and commits to
+    the meter readings of that (`readings`), once by device and once by stem. Those before list what they settle:
     `settled` holds runs of leaf indexes, ascending, as pairs: gap since the end of the run before, and count.
     """
 
@@ -42,9 +53,17 @@ class Closing(Record):
         (7, "carry_out_micro", "uint", U63),
         (8, "catalogue_sha256", "bytes", 32),
         (9, "previous", "uint?", U63),
-        (10, "settled", "uints", (U63, RANGE_NUMBERS_MAX)),
+        (10, "settled", "uints?", (U63, RANGE_NUMBERS_MAX)),
         (11, "statements_root", "bytes", 32),
         (12, "statements", "uint", U32),
+        (13, "pool", "slug?", SMALL_TEXT_BYTES_MAX),
+        (14, "segments", "uint?", U63),
+        (15, "ticks_hz", "uint?", U63),
+        (16, "ticks", "bytes?", 16),
+        (17, "devices", "uint?", U32),
+        (18, "devices_root", "bytes?", 32),
+        (19, "stems", "uint?", U32),
+        (20, "stems_root", "bytes?", 32),
     )
 
     version: int
@@ -56,9 +75,17 @@ class Closing(Record):
     carry_out_micro: int
     catalogue_sha256: bytes
     previous: "int | None"
-    settled: "list[int]"
+    settled: "list[int] | None"
     statements_root: bytes
     statements: int
+    pool: "str | None"
+    segments: "int | None"
+    ticks_hz: "int | None"
+    ticks: "bytes | None"
+    devices: "int | None"
+    devices_root: "bytes | None"
+    stems: "int | None"
+    stems_root: "bytes | None"
 
     def fault(self) -> "str | None":
         if not VERSION_ALL_PAID <= self.version <= VERSION:
@@ -70,17 +97,38 @@ class Closing(Record):
             return "pool_micro: expected income and carry, %d + %d" % (self.income_micro, self.carry_in_micro)
         if self.carry_out_micro not in (0, self.pool_micro):
             return "carry_out_micro: expected 0 or the whole pool of %d" % self.pool_micro
-        if self.previous is None and self.carry_in_micro:
+        if self.previous is None and self.carry_in_micro and self.version <= VERSION_LISTED:
             return "carry_in_micro: expected 0 in the first closing"
+        return self._listed_fault() if self.version <= VERSION_LISTED else self._metered_fault()
+
+    def _listed_fault(self) -> "str | None":
+        for name in METERED:
+            if getattr(self, name) is not None:
+                return "%s: expected none before version 4" % name
+        if self.settled is None:
+            return "settled: expected a value, found none"
         if len(self.settled) % 2 or 0 in self.settled[1::2] or 0 in self.settled[2::2]:
             return "settled: expected pairs of a gap and a count, both above 0 but for the first gap"
         return None
 
+    def _metered_fault(self) -> "str | None":
+        for name in METERED:
+            if getattr(self, name) is None:
+                return "%s: expected a value, found none" % name
+        if self.settled is not None:
+            return "settled: expected none since version 4"
+        if self.pool != COMMUNAL:
+            return "pool: expected %s, found %s" % (COMMUNAL, self.pool)
+        if not self.ticks_hz:
+            return "ticks_hz: expected from 1, found 0"
+        return None
+
     def ranges(self) -> "list[tuple[int, int]]":
-        """Settled leaf indexes as (first, count), ascending."""
+        """Settled leaf indexes as (first, count), ascending; none since version 4."""
         result = []
         at = 0
-        for gap, count in zip(self.settled[::2], self.settled[1::2]):
+        settled = self.settled or []
+        for gap, count in zip(settled[::2], settled[1::2]):
             result.append((at + gap, count))
             at += gap + count
         return result

@@ -23,6 +23,9 @@ LOSS_BYTES_MAX = 512
 FORGONE_BYTES_MAX = 512
 """About 190 bytes."""
 
+TRANSFER_BYTES_MAX = 1024
+"""Two names of accounts, a reason and the envelope take 640 bytes at most."""
+
 CHECKPOINT_BYTES_MAX = 8192
 """A signed tree head is about 200 bytes, and each witness adds about 150."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from amos_ledger import registry
 from amos_ledger.folder import Folder
 from amos_ledger.ledger import Ledger
-from amos_ledger.log.receipts import sign_receipts
+from amos_ledger.log.receipts import encoded_receipts, signed
 from amos_ledger.store.store import Store
 from amos_tools.bench.figure import Figure, note_progress
 from amos_tools.bench.ledger_fleet import NOON, SEGMENT_S, Fleet
@@ -27,19 +27,17 @@ RECEIPT_MS_MAX, START_S_MAX, FLAT = 2.0, 1.0, 1.5
 
 @dataclass(frozen=True)
 class Contents:
-    """What is in the log: bytes of an entry, of a receipt beside its hashes (0: receipts are empty), and how many
-    segments there are to one device."""
+    """What is in the log: bytes of an entry, and how many segments there are to one device."""
 
     entry_bytes: int
-    receipt_bytes: int
     segments_each: int
 
 
-SEGMENTS = Contents(entry_bytes=1554, receipt_bytes=130, segments_each=100)
-"""As long as segments of 100 rows and their receipts."""
+SEGMENTS = Contents(entry_bytes=1554, segments_each=100)
+"""As long as segments of 100 rows."""
 
-BARE = Contents(entry_bytes=32, receipt_bytes=0, segments_each=1000)
-"""Short entries and no receipts, so that a log of ten millions is a tree and its rows, and a few gigabytes."""
+BARE = Contents(entry_bytes=32, segments_each=1000)
+"""Short entries, so that a log of ten millions is a tree and its rows, and a few gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ def _ledger(leaves: int, contents: Contents, players: int) -> Iterator[tuple[Fle
         fleet.ledger.close()
         ids = [player.key.id for player in fleet.players]
         history = History(fleet.folder.store_path, ids, contents.segments_each)
-        history.grow(leaves, contents.entry_bytes, contents.receipt_bytes)
+        history.grow(leaves, contents.entry_bytes)
         history.close()
         yield fleet, history
 
@@ -172,7 +170,8 @@ def _receipt_ms(fleet: Fleet, store: Store) -> float:
     root, chance = store.root(), random.Random(1)
     began = time.process_time()
     for _ in range(RECEIPTS):
-        sign_receipts(size, root, [chance.randrange(size)], store.log.cached(), key_id, fleet.folder.sign)
+        signature = fleet.folder.sign(signed(root, key_id))
+        encoded_receipts(size, root, [chance.randrange(size)], store.log.cached(), key_id, signature)
     return (time.process_time() - began) / RECEIPTS * 1000
 
 

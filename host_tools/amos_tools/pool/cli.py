@@ -11,27 +11,41 @@ from amos_cli.files import OutputRefused, write_output
 from amos_cli.output import AsJson, print_json, refusals
 from amos_cli.paths import file_argument, file_option, folder_option
 from amos_cli.table import print_table
+from amos_ledger.cli_quarantine import device_id_of
 from amos_ledger.errors import BrokerUnusable, LedgerError
 from amos_ledger.folder import Folder
 from amos_ledger.outside import ask_outside
+from amos_ledger.prove_reading import FORMAT, prove_reading
 from amos_ledger.served_broker import recall
 from amos_ledger.settle_period import Settled, settle_period
 from amos_ledger.settlement.apportionment import SettlementError
 from amos_ledger.settlement.money import MoneyError, decimal, parse_currency, parse_income
 from amos_ledger.settlement.periods import PeriodError, parse_period, period_at
 from amos_mqtt.broker import Broker, BrokerSettingError, broker_at
+from amos_tools.pool.accounts_cli import register
 from amos_tools.pool.simulate import simulate_command
 from amos_tools.pool.tables import Core, payout_table, statement_notes, statement_table, unpaid_notes
 from amos_tools.verify.errors import VerifyError
 from amos_tools.verify.published import read_file
-from amos_tools.verify.reader import STATEMENT_BYTES_MAX, read_statement
+from amos_tools.verify.reader import STATEMENT_BYTES_MAX, read_core
 
 app = typer.Typer(help="Divide a period's income by time in play.", no_args_is_help=True)
 app.command("simulate")(simulate_command)
 
 
+PROOF_BYTES_MAX = 64 * 1024 * 1024
+"""Of a file that may be written over; a proof is some kilobytes for each stem that sounded."""
+
+
+register(app)
+
+
 class PeriodRunning(LedgerError):
     """The month is not over, and closing it is for good."""
+
+
+class PeriodToCome(LedgerError):
+    """The month has not begun: whoever closes it would pay for play of before, and nothing of its own."""
 
 
 class NotAStatement(Exception):
@@ -41,16 +55,23 @@ class NotAStatement(Exception):
 @app.command()
 def settle(
     period: Annotated[str, typer.Option(metavar="YYYY-MM", help="The month, UTC.")],
-    income: Annotated[
-        str, typer.Option(metavar="DECIMAL", help="What the pool takes in: 1000.00, at most 6 decimals.")
-    ],
     currency: Annotated[str, typer.Option(metavar="CODE", help="ISO 4217, like EUR.")],
     ledger: Annotated[Path, folder_option(help="The ledger's folder.")],
+    income: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DECIMAL",
+            help="What the pool takes in: 1000.00, at most 6 decimals; default: what was added (add-income).",
+        ),
+    ] = None,
     close_now: Annotated[
         bool,
         typer.Option(
             "--close-now", help="Close a month that is not over; what is played in it later counts for the next."
         ),
+    ] = False,
+    rehearsal: Annotated[
+        bool, typer.Option("--rehearsal", help="Close a month that has not begun; nothing will ever be played in it.")
     ] = False,
     heads: Annotated[
         list[str] | None,
@@ -66,7 +87,7 @@ def settle(
     tls_ca: Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")] = None,
     tls_certificate: Annotated[Path | None, file_option(help="The ledger's certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Copy the statements there as well.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Copy the statements to DIR/PERIOD as well.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Copy over files that are no statements.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -75,13 +96,15 @@ def settle(
     usage = (MoneyError, PeriodError, BrokerSettingError)
     with refusals(*kinds, usage=usage, unreachable=(BrokerUnusable,), as_json=as_json):
         parse_period(period)
-        income_micro = parse_income(income)
+        income_micro = None if income is None else parse_income(income)
         parse_currency(currency)
         where = broker_at(broker, tls_ca, tls_certificate, tls_key) if broker is not None else None
         folder = Folder(ledger)
         running = period >= period_at(int(time.time()))
         if running and not close_now:
             _refuse_running(folder, period)
+        if period > period_at(int(time.time())) and not rehearsal:
+            _refuse_to_come(folder, period)
         if where is None and not heads and not unasked:
             where = recall(folder)
         asked = _ask(folder, heads or [], where)
@@ -112,10 +135,30 @@ def show(
         print(f"  {note}")
 
 
+@app.command()
+def prove(
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="The device's 32 digits (amos ledger status).")],
+    sequence: Annotated[int, typer.Argument(metavar="SEQUENCE", min=1, help="Number of its segment.")],
+    ledger: Annotated[Path, folder_option(help="The ledger's folder.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the proof goes.")],
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is no such proof.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a proof that a settled segment was counted, once, in its device's row (`amos verify --segment`)."""
+    with refusals(LedgerError, SettlementError, OutputRefused, OSError, as_json=as_json):
+        folder = Folder(ledger)
+        with folder.open_store() as store:
+            period, data = prove_reading(folder, store, device_id_of(device), sequence)
+        write_output(out, data, force, _is_proof)
+    if as_json:
+        return print_json({"device_id": device.lower(), "sequence": sequence, "period": period, "path": str(out)})
+    typer.echo(f"segment {sequence} of {device.lower()} was counted in {period}: {out}")
+
+
 def _read_tables(path: Path) -> tuple[Core, Table, list[str]]:
     """What a statement holds, and how it is shown. Raises `NotAStatement`."""
     try:
-        core = read_statement(read_file(path, STATEMENT_BYTES_MAX)).core
+        core = read_core(read_file(path, STATEMENT_BYTES_MAX))
         return core, statement_table(core), [*unpaid_notes(core), *statement_notes(core)]
     except VerifyError as error:
         place = "" if str(error).startswith(f"{path}: ") else f"{path}: "
@@ -144,10 +187,19 @@ def _refuse_running(folder: Folder, period: str) -> None:
             )
 
 
+def _refuse_to_come(folder: Folder, period: str) -> None:
+    with folder.open_store() as store:
+        if period not in store.closed_periods():
+            raise PeriodToCome(
+                f"{period}: expected a month that has begun; what is played in it could not count for it"
+            )
+
+
 def _copy(settled: Settled, out: Path | None, force: bool) -> dict[str, Path]:
     """Statements by payee, where the caller will look for them."""
     if out is None:
         return dict(settled.statements)
+    out = out / settled.closed.result.closing.period
     out.mkdir(parents=True, exist_ok=True)
     copies = {payee: out / path.name for payee, path in settled.statements.items()}
     for payee, path in settled.statements.items():
@@ -155,9 +207,14 @@ def _copy(settled: Settled, out: Path | None, force: bool) -> dict[str, Path]:
     return copies
 
 
+def _is_proof(path: Path) -> bool:
+    with path.open("rb") as file:
+        return f'"format":"{FORMAT}"'.encode() in file.read(PROOF_BYTES_MAX)
+
+
 def _is_statement(path: Path) -> bool:
     try:
-        read_statement(read_file(path, STATEMENT_BYTES_MAX))
+        read_core(read_file(path, STATEMENT_BYTES_MAX))
     except VerifyError:
         return False
     return True
@@ -174,11 +231,11 @@ def _data(settled: Settled, files: dict[str, Path]) -> dict[str, object]:
         "pool_micro": closing.pool_micro,
         "carry_out_micro": closing.carry_out_micro,
         "closing_index": settled.closed.leaf_index,
-        "segments": result.whole.segments,
-        "play_ms": f"{result.settlement.play_ms.numerator}/{result.settlement.play_ms.denominator}",
+        "segments": result.segments,
+        "play_ms": f"{result.play_ms.numerator}/{result.play_ms.denominator}",
         "payees": [
-            {"payee": payout.payee, "amount_micro": payout.amount_micro, "statement": str(files[payout.payee])}
-            for payout in result.settlement.payouts
+            {"payee": payee, "amount_micro": amount_micro, "statement": str(files[payee])}
+            for payee, amount_micro in zip(result.payees, result.amounts, strict=True)
         ],
     }
 
@@ -188,11 +245,12 @@ def _print(settled: Settled, folder: Folder) -> None:
     closing = result.closing
     carried = decimal(closing.carry_out_micro)
     title = f"Payout of {closing.period}"
-    print_table(payout_table(result.cores, title, closing.currency, carried, decimal(closing.pool_micro)))
-    rate = result.settlement.rate
+    cores = [result.core(number) for number in range(len(result.payees))]
+    print_table(payout_table(cores, title, closing.currency, carried, decimal(closing.pool_micro)))
+    rate = result.rate
     print(
         f"  income {decimal(closing.income_micro)} and carry {decimal(closing.carry_in_micro)} {closing.currency},"
-        f" by {result.whole.segments} segments of {len(result.whole.devices)} devices"
+        f" by {result.segments} segments of {result.devices} devices"
     )
     print(f"  rate {rate.numerator}/{rate.denominator} micro-units per millisecond")
     print("  credited is exact and is what is owed, to the millionth; minor units are what a bank can move")

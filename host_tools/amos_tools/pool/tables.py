@@ -74,7 +74,8 @@ def unpaid_notes(core: Core) -> list[str]:
 
 def statement_notes(core: Core) -> list[str]:
     """What stands below the table: where the amount comes from, and what of it a bank can move."""
-    pool, usage = core["pool"], core["usage"]
+    pool = core["pool"]
+    usage = core.get("usage", pool)  # since version 4, of the whole period
     minor = core["minor_units"]
     return [
         f"rate {pool['rate_micro_per_ms']} micro-units per millisecond, of a pool of {pool['pool_micro']} micro-units",

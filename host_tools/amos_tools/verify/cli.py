@@ -15,7 +15,10 @@ from amos_cli.output import AsJson, Exit, print_json, refusal_facts, refusals
 from amos_cli.paths import file_option, folder_option, path_argument
 from amos_tools.verify.audit import Audit, Verified
 from amos_tools.verify.errors import Difference, KeyNotGiven, NothingToVerify, Unreadable, VerifyError
-from amos_tools.verify.keys import Keys, pin_keys
+from amos_tools.verify.keys import Keys, LedgerKey, pin_keys, pin_ledger_key
+from amos_tools.verify.light import NOT_PROVED, PROVED, LightVerified, check_statement, speaks_for_itself
+from amos_tools.verify.light_reading import PROOF_BYTES_MAX as READING_BYTES_MAX
+from amos_tools.verify.light_reading import SEGMENT_BYTES_MAX, check_reading
 from amos_tools.verify.proof import PROOF_BYTES_MAX, Trusted, check_proof, trusted_by
 from amos_tools.verify.published import Published, read_file
 from amos_tools.verify.reader import STATEMENT_BYTES_MAX
@@ -53,6 +56,15 @@ def verify(
     policy: Annotated[
         Path | None, file_option(metavar="FILE", help="Logs and witnesses to believe (c2sp.org/tlog-policy).")
     ] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Recompute the period from the audit folder, not only from the statement.")
+    ] = False,
+    segment: Annotated[
+        Path | None, file_option(metavar="FILE", help="A segment that you hold; with --reading.")
+    ] = None,
+    reading: Annotated[
+        Path | None, file_option(metavar="FILE", help="From amos pool prove: that the segment was counted once.")
+    ] = None,
     rotations: Annotated[
         Path | None,
         folder_option(help="A ledger's public/rotations: a proof by a later key of the ledger's is as good then."),
@@ -60,9 +72,13 @@ def verify(
     cluster: ClusterAddress = None,
     as_json: AsJson = False,
 ) -> None:
-    """Recompute statements from published data and pinned keys: yes, or the first difference (exit code 1).
+    """Verify statements by pinned keys: yes, or the first difference (exit code 1).
 
-    With --proof, one segment is verified offline, by --ledger-key or --policy alone.
+    A statement of version 4 is verified from its file and the ledger's key alone, offline. With --full or --published,
+    and always for earlier versions, its period is recomputed from the ledger's audit folder.
+
+    With --proof, one segment is verified offline, by --ledger-key or --policy alone; with --segment and --reading, that
+    the segment was counted once.
     """
     if proof is not None:
         with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
@@ -70,8 +86,15 @@ def verify(
                 raise NothingToVerify("expected --proof with --ledger-key, --policy or --rotations and nothing else")
             trusted = trusted_by(policy, ledger_key, rotations)
         return _verify_proof(proof, trusted, as_json)
+    if segment is not None or reading is not None:
+        return _verify_reading(segment, reading, keys, ledger_key, bool(statements or published or since), as_json)
+    given = {"ledger": ledger_key, "publisher": publisher_key, "operator": operator_key}
+    if statements and not (full or published or since or cluster) and all(map(_is_light, _named(statements))):
+        with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
+            pinned_ledger = pin_ledger_key(keys, ledger_key)
+        return _verify_light(_named(statements), pinned_ledger, as_json)
     with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
-        pinned = pin_keys(keys, {"ledger": ledger_key, "publisher": publisher_key, "operator": operator_key})
+        pinned = pin_keys(keys, given)
         if rotations is not None:
             raise NothingToVerify("expected --rotations with --proof: a whole log has them itself")
         if not statements and (since is None or published is None):
@@ -94,6 +117,46 @@ def _verify_statements(
         with _no_of(path, as_json):
             results.append((path, audit.check(read_file(path, STATEMENT_BYTES_MAX))))
     _say_yes(audit, results, as_json)
+
+
+def _is_light(path: Path) -> bool:
+    try:
+        return speaks_for_itself(read_file(path, STATEMENT_BYTES_MAX))
+    except Unreadable:
+        return False
+
+
+def _verify_light(files: list[Path], pinned: LedgerKey, as_json: bool) -> None:
+    results: list[tuple[Path, LightVerified]] = []
+    for path in files:
+        with _no_of(path, as_json):
+            data = read_file(path, STATEMENT_BYTES_MAX)
+            results.append((path, check_statement(data, pinned.key, pinned.origin)))
+    if as_json:
+        items = [_facts(path, item, "light") for path, item in results]
+        return print_json({"verified": True, "proved": list(PROVED), "not_proved": NOT_PROVED, "statements": items})
+    for _path, item in results:
+        print(_yes(item))
+    for line in (*results[-1][1].checked, *PROVED, NOT_PROVED):
+        print(f"  {line}")
+
+
+def _verify_reading(
+    segment: Path | None, reading: Path | None, keys: Path | None, ledger_key: str | None, more: bool, as_json: bool
+) -> None:
+    with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
+        if segment is None or reading is None or more:
+            raise NothingToVerify(
+                "expected --segment FILE and --reading FILE with --ledger-key or --keys, nothing else"
+            )
+        pinned = pin_ledger_key(keys, ledger_key)
+    with _no_of(reading, as_json):
+        data = read_file(segment, SEGMENT_BYTES_MAX)
+        counted = check_reading(read_file(reading, READING_BYTES_MAX), data, pinned.key, pinned.origin)
+    if as_json:
+        return print_json({"verified": True} | counted.facts())
+    for line in counted.lines():
+        print(line)
 
 
 def _verify_proof(proof: Path, trusted: Trusted, as_json: bool) -> None:
@@ -128,6 +191,14 @@ def _published(files: list[Path], place: str | None) -> Published:
     return Published(beside if not inside and (beside / "checkpoint").is_file() else public)
 
 
+def _named(statements: list[Path]) -> list[Path]:
+    """The files named, and those in the folders named; of an empty folder none."""
+    try:
+        return _files(statements)
+    except Unreadable:
+        return statements
+
+
 def _files(statements: list[Path]) -> list[Path]:
     files = []
     for path in statements:
@@ -142,25 +213,31 @@ def _files(statements: list[Path]) -> list[Path]:
 
 def _say_yes(audit: Audit, results: list[tuple[Path, Verified]], as_json: bool) -> None:
     if as_json:
-        items = [
-            {
-                "file": str(path),
-                "payee": item.payee,
-                "period": item.period,
-                "currency": item.currency,
-                "amount_micro": item.amount_micro,
-                "checked": list(item.checked),
-            }
-            for path, item in results
-        ]
+        items = [_facts(path, item, "full") for path, item in results]
         return print_json({"verified": True, "checked": list(audit.checked), "statements": items})
     for _path, item in results:
-        amount = f"{item.amount_micro // 1_000_000}.{item.amount_micro % 1_000_000:06}"
-        print(f"yes: {item.payee} earns {amount} {item.currency} in {item.period}")
+        print(_yes(item))
     if not results:
         print("yes: the log begins with the entries of that checkpoint")
     for line in results[-1][1].checked if results else audit.checked:
         print(f"  {line}")
+
+
+def _yes(item: Verified | LightVerified) -> str:
+    amount = f"{item.amount_micro // 1_000_000}.{item.amount_micro % 1_000_000:06}"
+    return f"yes: {item.payee} earns {amount} {item.currency} in {item.period}"
+
+
+def _facts(path: Path, item: Verified | LightVerified, check: str) -> dict[str, object]:
+    return {
+        "file": str(path),
+        "check": check,
+        "payee": item.payee,
+        "period": item.period,
+        "currency": item.currency,
+        "amount_micro": item.amount_micro,
+        "checked": list(item.checked),
+    }
 
 
 def _say_no(path: Path | str | None, error: VerifyError, as_json: bool) -> None:

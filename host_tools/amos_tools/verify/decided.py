@@ -46,7 +46,7 @@ class Decided:
         self.quarantines[device_id] = index
         return True
 
-    def _name(self, label: str, kind: str, serial: int, sha256: bytes) -> None:
+    def _name(self, label: str, kind: str, serial: int, sha256: bytes, _unix_s: int | None) -> None:
         if kind != CATALOGUE:
             self.manifests.add(sha256)
             return

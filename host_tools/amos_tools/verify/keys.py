@@ -31,10 +31,29 @@ def pin_keys(file: Path | None, given: dict[str, str | None]) -> Keys:
     texts: dict[str, object] = {} if file is None else _read(file)
     typed = {name: text for name, text in given.items() if text is not None}
     keys = {name: _key(name, (texts | typed).get(name), name in typed) for name in KEY_NAMES}
+    return Keys(keys["ledger"], keys["publisher"], keys["operator"], _origin(texts))
+
+
+def _origin(texts: dict[str, object]) -> str | None:
     origin = texts.get("origin")
     if origin is not None and not isinstance(origin, str):
         raise Unreadable(f"keys.origin: expected text, found {origin!r:.40}")
-    return Keys(keys["ledger"], keys["publisher"], keys["operator"], origin)
+    return origin
+
+
+@dataclass(frozen=True)
+class LedgerKey:
+    """The ledger's pinned key, which is all that a light check believes, and the ledger's name if that is pinned."""
+
+    key: bytes
+    origin: str | None
+
+
+def pin_ledger_key(file: Path | None, typed: str | None) -> LedgerKey:
+    """The ledger's key of such a JSON file, or as typed, which wins. Raises `KeyNotGiven`, `Unreadable`."""
+    texts: dict[str, object] = {} if file is None else _read(file)
+    key = _key("ledger", texts.get("ledger") if typed is None else typed, typed is not None)
+    return LedgerKey(key, _origin(texts))
 
 
 def key_given(name: str, text: str) -> bytes:

@@ -12,11 +12,23 @@ from amos.protocol.errors import CoseError, LocalError, MessageError, SignatureE
 from amos.protocol.ledger_limits import CLOSING_BYTES_MAX
 from amos.protocol.merkle import leaf_hash, root_from_path
 from amos_ledger.settlement.statement import core_bytes, file_bytes, fraction_text
-from amos_ledger.settlement.statements_tree import StatementsTree
+from amos_ledger.settlement.statements_tree import statements_tree
 from amos_tools.verify.tree import root_of
 
 SEED = b"l" * 32
 KEY = public_key(SEED)
+
+
+METERED = {
+    "pool": "communal",
+    "segments": 1,
+    "ticks_hz": 48_000,
+    "ticks": bytes(16),
+    "devices": 1,
+    "devices_root": bytes(32),
+    "stems": 1,
+    "stems_root": bytes(32),
+}
 
 
 def closing(**changes: object) -> Closing:
@@ -47,6 +59,12 @@ def test_what_was_signed_is_read() -> None:
     assert record.leaves() == [1, 2, 6]
 
 
+def test_a_closing_of_constant_size_is_read() -> None:
+    record = closing(version=4, settled=None, **METERED)
+    assert open_closing(signed(record), KEY, verify).to_map() == record.to_map()
+    assert record.ranges() == []
+
+
 def test_another_key_or_type_is_refused() -> None:
     with pytest.raises(SignatureError):
         open_closing(signed(closing()), public_key(b"x" * 32), verify)
@@ -57,8 +75,14 @@ def test_another_key_or_type_is_refused() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"version": 0}, "version: expected 1 to 3"),
-        ({"version": 4}, "version: expected 1 to 3"),
+        ({"version": 0}, "version: expected 1 to 4"),
+        ({"version": 5}, "version: expected 1 to 4"),
+        ({"version": 4}, "pool: expected a value, found none"),
+        ({"version": 4, **METERED}, "settled: expected none since version 4"),
+        ({"pool": "communal"}, "pool: expected none before version 4"),
+        ({"settled": None}, "settled: expected a value, found none"),
+        ({"version": 4, "settled": None, **METERED, "pool": "cinemas"}, "pool: expected communal, found cinemas"),
+        ({"version": 4, "settled": None, **METERED, "ticks_hz": 0}, "ticks_hz: expected from 1, found 0"),
         ({"period": "2026-13"}, "period: expected"),
         ({"period": "1999-12"}, "period: expected a year from 2000 to 9998, found 1999"),
         ({"period": "9999-01"}, "period: expected a year from 2000 to 9998, found 9999"),
@@ -112,7 +136,7 @@ def test_the_most_ranges_fit_an_entry_and_more_are_refused() -> None:
 
 @given(st.lists(st.binary(max_size=8), max_size=40))
 def test_the_tree_of_statements_is_rfc_9162s(cores: list[bytes]) -> None:
-    tree = StatementsTree(cores)
+    tree = statements_tree(cores)
     assert tree.root == root_of([leaf_hash(core) for core in cores])
     for index, core in enumerate(cores):
         assert root_from_path(leaf_hash(core), index, len(cores), tree.path(index)) == tree.root

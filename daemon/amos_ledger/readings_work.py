@@ -1,0 +1,76 @@
+"""What is added up while a period is worked out, kept on disk when there is much of it.
+
+SQLite's private temporary database (an empty name) lives in its cache until that is full, and is gone when it is
+closed. So a period takes as much memory with a million segments as with ten thousand.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+
+from amos_ledger.settlement.played import Played
+
+KEYS_IN_MEMORY = 50_000
+"""Some 15 MB; the cells of a thousand players with fifty stems each."""
+
+_ADD = """
+    INSERT INTO played VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET
+        frames = frames + excluded.frames, plays = plays + excluded.plays,
+        first_s = min(coalesce(first_s, excluded.first_s), coalesce(excluded.first_s, first_s)),
+        last_s = max(coalesce(last_s, excluded.last_s), coalesce(excluded.last_s, last_s))
+"""
+
+
+class PlayedSums:
+    """Play by key, in order of keys; see `settlement.played.Sums`."""
+
+    def __init__(self) -> None:
+        self._connection = sqlite3.connect("", isolation_level=None)
+        self._connection.execute("PRAGMA journal_mode = OFF")
+        self._connection.execute(
+            "CREATE TABLE played (key BLOB PRIMARY KEY, frames INTEGER NOT NULL, plays INTEGER NOT NULL,"
+            " first_s INTEGER, last_s INTEGER) WITHOUT ROWID"
+        )
+        self._connection.execute("CREATE TABLE kept (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
+        self._fresh: dict[bytes, Played] = {}
+
+    def close(self) -> None:
+        """Let go of all of it."""
+        self._connection.close()
+
+    def __enter__(self) -> "PlayedSums":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def add(self, more: Mapping[bytes, Played]) -> None:
+        """Add to what there is by these keys."""
+        fresh = self._fresh
+        for key, played in more.items():
+            before = fresh.get(key)
+            fresh[key] = played if before is None else before.and_(played)
+        if len(fresh) >= KEYS_IN_MEMORY:
+            self._flush()
+
+    def items(self) -> Iterator[tuple[bytes, Played]]:
+        """All of it, by ascending key."""
+        self._flush()
+        for key, *played in self._connection.execute("SELECT * FROM played ORDER BY key"):
+            yield key, Played(*played)
+
+    def keep(self, key: bytes, value: bytes) -> None:
+        """Put bytes aside, to be read in order of keys."""
+        self._connection.execute("INSERT INTO kept VALUES (?, ?)", (key, value))
+
+    def kept(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """What was put aside under keys that begin so, by ascending key."""
+        sql = "SELECT * FROM kept WHERE key >= ? AND key < ? ORDER BY key"
+        yield from self._connection.execute(sql, (prefix, prefix[:-1] + bytes([prefix[-1] + 1])))
+
+    def _flush(self) -> None:
+        rows = sorted((key, *played) for key, played in self._fresh.items())
+        self._connection.execute("BEGIN")
+        self._connection.executemany(_ADD, rows)
+        self._connection.execute("COMMIT")
+        self._fresh.clear()

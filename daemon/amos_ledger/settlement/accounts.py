@@ -1,0 +1,107 @@
+"""The accounts of one currency: what transfers and closings move between them (SPEC section 12, "Accounts"). Pure.
+
+Every move takes from one account what it gives to another, so all of them together are always 0.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from amos.protocol.closing import Closing
+from amos.protocol.transfer import (
+    CARRY,
+    CORRECTION,
+    FROZEN_LATE,
+    HELD,
+    PAYEE,
+    POOL,
+    REFUND,
+    SOURCE,
+    Transfer,
+)
+
+Earned = tuple[str, int, int]
+"""(payee, micro-units that a closing gave, those of them that are frozen late)."""
+
+OF_PAYEE = {"payable": PAYEE, "frozen_late": FROZEN_LATE, "held": HELD}
+"""Name in a statement → the prefix of the account."""
+
+
+class AccountOverdrawn(ValueError):
+    """More would be taken from an account than is there."""
+
+
+@dataclass(frozen=True)
+class Books:
+    """What a closing finds: balances by account as the closing before left them, the transfers since, each with its
+    leaf index, and the sum of the incomes of each open period that has any."""
+
+    opening: Mapping[str, int] = field(default_factory=dict)
+    since: Sequence[tuple[int, Transfer]] = ()
+    incomes: Mapping[str, int] = field(default_factory=dict)
+
+    def balance(self, account: str) -> int:
+        """Micro-units on the account after the transfers."""
+        taken = sum(moved.amount_micro for _index, moved in self.since if moved.debit == account)
+        given = sum(moved.amount_micro for _index, moved in self.since if moved.credit == account)
+        return self.opening.get(account, 0) + given - taken
+
+    def touching(self, payee: str) -> list[tuple[int, Transfer]]:
+        """The transfers from or to an account of this payee."""
+        own = {prefix + payee for prefix in OF_PAYEE.values()}
+        return [item for item in self.since if own & {item[1].debit, item[1].credit}]
+
+    def payees(self) -> set[str]:
+        """Of whom an account was touched since."""
+        accounts = {account for _index, moved in self.since for account in (moved.debit, moved.credit)}
+        return {
+            account[len(prefix) :] for account in accounts for prefix in OF_PAYEE.values() if account.startswith(prefix)
+        }
+
+
+class Accounts:
+    """Balances while the log is gone through.
+
+    opening  as the last closing left them, and `since` the transfers after it
+    incomes  micro-units in the pool of each period that is not closed
+    """
+
+    def __init__(self) -> None:
+        self.balances: Counter[str] = Counter()
+        self.opening: dict[str, int] = {}
+        self.since: list[tuple[int, Transfer]] = []
+        self.incomes: dict[str, int] = {}
+
+    def move(self, index: int, moved: Transfer) -> None:
+        """The transfer at that leaf. Raises `AccountOverdrawn`."""
+        self.check(moved)
+        self.balances[moved.debit] -= moved.amount_micro
+        self.balances[moved.credit] += moved.amount_micro
+        self.since.append((index, moved))
+        if moved.credit == POOL and moved.period is not None:
+            self.incomes[moved.period] = self.incomes.get(moved.period, 0) + moved.amount_micro
+
+    def check(self, moved: Transfer) -> None:
+        """Raise `AccountOverdrawn` for a transfer of more than there is. Who was credited too much may come to owe;
+        what comes from outside has no bound."""
+        owing = moved.kind in (CORRECTION, REFUND) and moved.debit.startswith(PAYEE)
+        there = self.balances[moved.debit]
+        if not owing and not moved.debit.startswith(SOURCE) and there < moved.amount_micro:
+            raise AccountOverdrawn(f"{moved.debit}: expected at most {there} micro-units, found {moved.amount_micro}")
+
+    def close(self, closing: Closing, earned: Iterable[Earned]) -> None:
+        """What the closing divides: the incomes of its period, or the one that it states, and what was carried."""
+        logged = self.incomes.pop(closing.period, None)
+        if logged is None:
+            self.balances[SOURCE + "other"] -= closing.income_micro
+        else:
+            self.balances[POOL] -= logged
+        self.balances[CARRY] += closing.carry_out_micro - closing.carry_in_micro
+        for payee, amount_micro, frozen_late_micro in earned:
+            self.balances[PAYEE + payee] += amount_micro - frozen_late_micro
+            self.balances[FROZEN_LATE + payee] += frozen_late_micro
+        self.opening, self.since = dict(self.balances), []
+
+    def books(self) -> Books:
+        """What a closing would find."""
+        return Books(dict(self.opening), tuple(self.since), dict(self.incomes))

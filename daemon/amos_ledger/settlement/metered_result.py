@@ -1,0 +1,206 @@
+"""A period worked out as meter readings: from what its segments say to its closing (version 4) and the cores of all
+statements. Pure, but for `Sums`, which the caller brings.
+
+The same inputs give the same bytes, so a closing that is in the log can be worked out again from the log at any time:
+that is how an interrupted settlement is finished, and why settling twice changes nothing. Segments are added up one by
+one and not kept; what is kept grows with stems, devices and payees.
+"""
+
+import hashlib
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from amos.protocol.closing import COMMUNAL, VERSION, Closing
+from amos.protocol.manifest import Manifest
+from amos.protocol.merkle import leaf_hash
+from amos.protocol.readings import FROZEN_LATE, sum_bytes
+from amos.protocol.segment import Usage
+from amos_ledger.settlement.accounts import Books, Earned
+from amos_ledger.settlement.apportionment import SettlementError
+from amos_ledger.settlement.division import Division
+from amos_ledger.settlement.judging import Judge, Taken
+from amos_ledger.settlement.meter import Meter, Watched, meter
+from amos_ledger.settlement.metered_statement import Counts, MeteredPool, balance, core
+from amos_ledger.settlement.played import Sums, unpacked
+from amos_ledger.settlement.rights import RightsHistory, decode_catalogue
+from amos_ledger.settlement.rollup import Rollup
+from amos_ledger.settlement.standing import OptOutHistory, decode_opt_outs
+from amos_ledger.settlement.statement import accrual, core_bytes
+from amos_ledger.settlement.statements_tree import HashedStatements
+
+
+@dataclass(frozen=True)
+class MeterTerms:
+    """What is settled, and with what; all of it is in the log before the closing.
+
+    previous      leaf index of the closing before, None for the first
+    closed        periods closed so far and the leaf index of each closing
+    catalogues    signed catalogues in the log's order, each with the second since when it is known, None: ever
+    opt_outs      the opt-out lists, bytes
+    revoked       device id → leaf index of the first revocation of its key
+    first_batch_s Unix seconds of the log's first batch entry; it dates what no reception does
+    books         the accounts as the closing finds them
+    """
+
+    period: str
+    currency: str
+    income_micro: int
+    carry_in_micro: int
+    previous: int | None
+    closed: Mapping[str, int]
+    catalogues: Sequence[tuple[int | None, bytes]]
+    opt_outs: Sequence[bytes] = ()
+    revoked: Mapping[bytes, int] = field(default_factory=dict)
+    first_batch_s: int = 0
+    books: Books = field(default_factory=Books, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A segment that accrues to the period: where it stands in the log, what it says, what is odd about it, and when it
+    was received; None in front of the log's first batch entry."""
+
+    index: int
+    usage: Usage
+    flags: AbstractSet[str]
+    received_s: int | None
+
+
+class MeteredResult:
+    """A period worked out; statements are made when they are asked for.
+
+    closing  of version 4
+    meter    the readings to which it commits
+    counts   of its segments
+    payees   in order; `amounts` are theirs, in micro-units
+    """
+
+    def __init__(self, terms: MeterTerms, readings: Meter, rights: RightsHistory, counts: Counts) -> None:
+        self.meter, self.counts = readings, counts
+        self._rights = rights
+        pool_micro = terms.income_micro + terms.carry_in_micro
+        self.books = terms.books
+        self._division = Division(terms.period, pool_micro, readings, rights, terms.books.payees())
+        self.payees, self.amounts = self._division.payees, self._division.amounts
+        (devices_root, ticks), (stems_root, also_ticks) = readings.devices.root, readings.stems.root
+        assert ticks == also_ticks
+        self.closing = Closing(
+            version=VERSION,
+            period=terms.period,
+            currency=terms.currency,
+            income_micro=terms.income_micro,
+            carry_in_micro=terms.carry_in_micro,
+            pool_micro=pool_micro,
+            carry_out_micro=self._division.carried_micro,
+            catalogue_sha256=hashlib.sha256(rights.newest).digest(),
+            previous=terms.previous,
+            statements_root=bytes(32),
+            statements=len(self.payees),
+            pool=COMMUNAL,
+            segments=counts.segments,
+            ticks_hz=readings.ticks_hz,
+            ticks=sum_bytes(ticks),
+            devices=readings.devices.count,
+            devices_root=devices_root,
+            stems=readings.stems.count,
+            stems_root=stems_root,
+        )
+        self.play_ms = Fraction(ticks * 1000, readings.ticks_hz)
+        self.rate = pool_micro / self.play_ms if ticks else Fraction(0)
+        self._pool = MeteredPool(self.closing, counts, self._unpaid_ms(), len(self.payees))
+        hashes = (leaf_hash(core_bytes(self.core(number))) for number in range(len(self.payees)))
+        self.statements = HashedStatements(hashes)
+        self.closing.statements_root = self.statements.root
+
+    @property
+    def segments(self) -> int:
+        """How many were settled."""
+        return self.counts.segments
+
+    @property
+    def devices(self) -> int:
+        """Of how many devices."""
+        return self.meter.devices.count
+
+    def core(self, number: int) -> dict[str, object]:
+        """What the statement of that payee says."""
+        lines, unpaid = self._division.lines(number), self._division.unpaid(number)
+        facts = core(self._pool, self.payees[number], self.amounts[number], lines, unpaid, self.meter, self._rights)
+        frozen_late_micro = facts["frozen_late_micro"]
+        assert isinstance(frozen_late_micro, int)
+        earned = self.payees[number], self.amounts[number], frozen_late_micro
+        return facts | {"balance": balance(self.books, earned)}
+
+    def earned(self) -> list[Earned]:
+        """What each payee is credited."""
+        found = []
+        for number, (payee, amount_micro) in enumerate(zip(self.payees, self.amounts, strict=True)):
+            late = (share.amount_micro for share in self._division.lines(number) if share.standing == FROZEN_LATE)
+            found.append((payee, amount_micro, sum(late)))
+        return found
+
+    def stem_rows(self, number: int) -> list[int]:
+        """Indexes of the stem rows on which the statement of that payee rests."""
+        shares = self._division.lines(number) + self._division.unpaid(number)
+        return sorted({share.row for share in shares})
+
+    def _unpaid_ms(self) -> Mapping[int, Fraction]:
+        """Milliseconds by standing, of what earns nothing."""
+        found: dict[int, Fraction] = {}
+        for row in self.meter.rows():
+            for part in row.parts:
+                part_ms = Fraction(part.frames * 1000, part.rate_hz)
+                found[part.standing] = found.get(part.standing, Fraction(0)) + part_ms
+        return found
+
+
+def work_out_readings(
+    terms: MeterTerms,
+    segments: Iterable[Settled],
+    devices: Iterable[tuple[bytes, int]],
+    manifest_of: Callable[[bytes], Manifest | None],
+    sums: Sums,
+    watched: Watched | None = None,
+) -> tuple[MeteredResult, Rollup]:
+    """Settle the period over its segments, by ascending index; the result, and all that sounded by stem.
+
+    `devices` are (device, sequence) of the same segments, by device and number. What is `watched` is kept.
+    Raises `SettlementError` for a pack without a manifest or a stem without splits.
+    """
+    rights = RightsHistory((since_s, decode_catalogue(data), data) for since_s, data in terms.catalogues)
+    judge = Judge(rights, OptOutHistory(map(decode_opt_outs, terms.opt_outs)))
+    closings = sorted((index, period) for period, index in terms.closed.items())
+    indexes = [index for index, _period in closings]
+    before = [frozenset(period for _index, period in closings[:count]) for count in range(len(closings) + 1)]
+    counts = Counts()
+    rates_hz: set[int] = set()
+    for settled in segments:
+        usage = settled.usage
+        manifest = manifest_of(usage.pack)
+        if manifest is None:
+            place = f"entry {settled.index}"
+            raise SettlementError(f"{place}: expected the manifest of its pack {usage.pack.hex()}, found none")
+        closed_before = before[bisect_left(indexes, settled.index)]
+        why = accrual(usage, terms.period, closed_before, settled.flags)
+        undated_s = terms.first_batch_s if settled.received_s is None else settled.received_s
+        revoked = settled.index > terms.revoked.get(usage.device_id, settled.index)
+        taken = Taken(usage, manifest, settled.flags, why, settled.received_s, undated_s, revoked)
+        parts = judge.parts(taken)
+        rates_hz.update({usage.rate_hz} if parts else ())
+        sums.add(parts)
+        counts.add(why, settled.flags)
+    readings = meter(sums, devices, rates_hz, rights, watched)
+    return MeteredResult(terms, readings, rights, counts), _rollup(sums)
+
+
+def _rollup(sums: Sums) -> Rollup:
+    """All that sounded, as it was added up when the segments were taken in."""
+    total: Counter[tuple[bytes, int, int]] = Counter()
+    for packed, played in sums.items():
+        key = unpacked(packed)
+        total[key.stem_id, key.tier, key.rate_hz] += played.frames
+    return dict(total)

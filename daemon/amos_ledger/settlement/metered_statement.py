@@ -1,0 +1,235 @@
+"""What a payee is told of a period of meter readings: `amos-statement/4` (SPEC section 12). Pure.
+
+As before, `core` holds the facts and `proof` leads from them to the ledger's checkpoint; see `statement.py` for the
+spelling of both.
+"""
+
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fractions import Fraction
+from functools import cached_property
+
+from amos.protocol.catalogue import Work
+from amos.protocol.closing import Closing
+from amos.protocol.readings import ACCRUALS, FROZEN_LATE, STANDINGS, sum_bytes
+from amos_ledger.settlement.accounts import OF_PAYEE, Books, Earned
+from amos_ledger.settlement.division import Share
+from amos_ledger.settlement.meter import Meter
+from amos_ledger.settlement.money import decimal, minor_units
+from amos_ledger.settlement.rights import RightsHistory
+from amos_ledger.settlement.row_bytes import PartFacts, StemFacts, read_stem_row
+from amos_ledger.settlement.standing import FLAGS, REASONS
+from amos_ledger.settlement.statement import fraction_text
+from amos_ledger.settlement.sum_trees import Node
+
+FORMAT = "amos-statement/4"
+
+PAYABLE = "payable"
+
+
+@dataclass
+class Counts:
+    """Of the segments of a period: how many, how each accrues, what is odd."""
+
+    segments: int = 0
+    accruals: Counter[str] = field(default_factory=Counter)
+    flags: Counter[str] = field(default_factory=Counter)
+
+    def add(self, accrual: str, flags: AbstractSet[str]) -> None:
+        """One more."""
+        self.segments += 1
+        self.accruals[accrual] += 1
+        self.flags.update(flags)
+
+
+@dataclass(frozen=True)
+class MeteredPool:
+    """What every statement of a period says of all of it. `unpaid_ms`: milliseconds by standing."""
+
+    closing: Closing
+    counts: Counts
+    unpaid_ms: Mapping[int, Fraction]
+    payees: int
+
+    @cached_property
+    def facts(self) -> dict[str, object]:
+        """As the core has them. The closing's root and count of statements are not looked at."""
+        closing, ticks = self.closing, int.from_bytes(self.closing.ticks or b"", "big")
+        play_ms = Fraction(ticks * 1000, closing.ticks_hz)
+        return {
+            "income_micro": closing.income_micro,
+            "carry_in_micro": closing.carry_in_micro,
+            "pool_micro": closing.pool_micro,
+            "carry_out_micro": closing.carry_out_micro,
+            "carry_account": f"carry/{closing.currency}",
+            "ticks_hz": closing.ticks_hz,
+            "ticks": ticks,
+            "play_ms": fraction_text(play_ms),
+            "rate_micro_per_ms": fraction_text(closing.pool_micro / play_ms if ticks else Fraction(0)),
+            "payees": self.payees,
+            "catalogue_sha256": closing.catalogue_sha256.hex(),
+            "segments": closing.segments,
+            "devices": closing.devices,
+            "stems": closing.stems,
+            **{f"segments_{accrual}": self.counts.accruals[accrual] for accrual in ACCRUALS},
+            **{f"segments_{flag}": self.counts.flags[flag] for flag in FLAGS},
+            "unpaid_ms": {
+                reason: fraction_text(self.unpaid_ms.get(STANDINGS.index(reason), Fraction(0))) for reason in REASONS
+            },
+        }
+
+
+@dataclass(frozen=True)
+class MeteredProof:
+    """What leads from the core to the ledger's signature.
+
+    rows       (index, bytes) of each stem row on which the core rests, by index; `nodes` are those beside them
+    rotations  (index, entry, path) of each rotation of the ledger's key; `transfers` the same of what touched the payee
+    """
+
+    checkpoint: str
+    closing: tuple[int, bytes, Sequence[bytes]]
+    place: tuple[int, Sequence[bytes]]
+    rows: Sequence[tuple[int, bytes]]
+    nodes: Sequence[Node]
+    rotations: Sequence[tuple[int, bytes, Sequence[bytes]]]
+    transfers: Sequence[tuple[int, bytes, Sequence[bytes]]]
+
+
+def core(
+    pool: MeteredPool,
+    payee: str,
+    amount_micro: int,
+    lines: Sequence[Share],
+    unpaid: Sequence[Share],
+    meter: Meter,
+    rights: RightsHistory,
+) -> dict[str, object]:
+    """The facts of one payee."""
+    closing = pool.closing
+    rows = {share.row: read_stem_row(meter.row(share.row)) for share in (*lines, *unpaid)}
+    minor = minor_units(amount_micro, closing.currency)
+    parts = [_parts(rows[share.row], share) for share in lines]
+    times = [_ms(found) for found in parts]
+    earning = (ms * share.ppm / 1_000_000 for ms, share in zip(times, lines, strict=True))
+    return {
+        "format": FORMAT,
+        "period": closing.period,
+        "currency": closing.currency,
+        "payee": payee,
+        "pool": pool.facts,
+        "amount_micro": amount_micro,
+        "amount": decimal(amount_micro),
+        "frozen_late_micro": sum(share.amount_micro for share in lines if share.standing == FROZEN_LATE),
+        "minor_units": {"digits": minor.digits, "whole": minor.whole, "rest_micro": minor.rest_micro},
+        "play_ms": fraction_text(sum(times, Fraction(0))),
+        "earning_ms": fraction_text(sum(earning, Fraction(0))),
+        "lines": [
+            _played(share, rows[share.row], rights.work(share.stem_id))
+            | {"account": _account(share), "amount_micro": share.amount_micro}
+            for share in lines
+        ],
+        "unpaid": [
+            _played(share, rows[share.row], rights.work(share.stem_id)) | {"reason": STANDINGS[share.standing]}
+            for share in unpaid
+        ],
+    }
+
+
+def balance(books: Books, earned: Earned) -> dict[str, object]:
+    """What was on the payee's accounts, what moved, and what is on them with what the closing gives."""
+    payee, amount_micro, frozen_late_micro = earned
+    given = {"payable": amount_micro - frozen_late_micro, "frozen_late": frozen_late_micro, "held": 0}
+    accounts = {
+        name: {
+            "opening_micro": books.opening.get(prefix + payee, 0),
+            "closing_micro": books.balance(prefix + payee) + given[name],
+        }
+        for name, prefix in OF_PAYEE.items()
+    }
+    moves = [
+        {
+            "number": moved.number,
+            "index": index,
+            "unix_s": moved.unix_s,
+            "kind": moved.kind,
+            "debit": moved.debit,
+            "credit": moved.credit,
+            "amount_micro": moved.amount_micro,
+            "period": moved.period or "",
+            "reason": moved.reason,
+        }
+        for index, moved in books.touching(payee)
+    ]
+    return {**accounts, "transfers": moves}
+
+
+def statement(core: Mapping[str, object], proof: MeteredProof) -> dict[str, object]:
+    """Core and proof as one object."""
+    return {
+        "core": dict(core),
+        "proof": {
+            "checkpoint": proof.checkpoint,
+            "closing": entry_proof(*proof.closing),
+            "statement": {"index": proof.place[0], "path": [step.hex() for step in proof.place[1]]},
+            "stems": {
+                "rows": [{"index": index, "row": b64encode(row).decode()} for index, row in proof.rows],
+                "nodes": nodes_text(proof.nodes),
+            },
+            "rotations": [entry_proof(*rotation) for rotation in proof.rotations],
+            "transfers": [entry_proof(*moved) for moved in proof.transfers],
+        },
+    }
+
+
+def entry_proof(index: int, entry: bytes, path: Sequence[bytes]) -> dict[str, object]:
+    """An entry of the log and its path to the checkpoint."""
+    return {"index": index, "entry": b64encode(entry).decode(), "path": [step.hex() for step in path]}
+
+
+def nodes_text(nodes: Iterable[Node]) -> list[str]:
+    """Nodes of a sum tree, as 96 hexadecimal digits each."""
+    return [hash_.hex() + sum_bytes(ticks).hex() for hash_, ticks in nodes]
+
+
+def _account(share: Share) -> str:
+    return STANDINGS[FROZEN_LATE] if share.standing == FROZEN_LATE else PAYABLE
+
+
+def _parts(row: StemFacts, share: Share) -> list[PartFacts]:
+    return [part for part in row.parts if (part.rights, part.standing) == (share.rights, share.standing)]
+
+
+def _played(share: Share, row: StemFacts, work: Work) -> dict[str, object]:
+    parts = _parts(row, share)
+    firsts = [part.first_unix_s for part in parts if part.first_unix_s is not None]
+    lasts = [part.last_unix_s for part in parts if part.last_unix_s is not None]
+    return {
+        "stem": share.stem_id.hex(),
+        "title": work.title,
+        "artist": work.artist,
+        "isrc": work.isrc or "",
+        "rights": share.rights,
+        "ppm": share.ppm,
+        "frames": [
+            {"accrual": ACCRUALS[part.accrual], "tier": part.tier, "rate_hz": part.rate_hz, "frames": part.frames}
+            for part in parts
+        ],
+        "plays": sum(part.plays for part in parts),
+        "first": _utc(min(firsts, default=None)),
+        "last": _utc(max(lasts, default=None)),
+        "devices": row.cells,
+        "play_ms": fraction_text(_ms(parts)),
+    }
+
+
+def _ms(parts: Iterable[PartFacts]) -> Fraction:
+    return sum((Fraction(part.frames * 1000, part.rate_hz) for part in parts), Fraction(0))
+
+
+def _utc(unix_s: int | None) -> str:
+    return "" if unix_s is None else datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

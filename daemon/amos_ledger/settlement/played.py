@@ -1,0 +1,75 @@
+"""Play added up by key: the small change of which meter readings are made. Pure.
+
+A key is (stem, device, rights, standing, accrual, tier, rate), packed so that bytes sort as the parts of cells do.
+"""
+
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, Protocol
+
+_KEY = struct.Struct(">16s16sQBBBI")
+
+
+class Played(NamedTuple):
+    """Frames in play and how many placements began; the first second and the last of what is dated, None for none."""
+
+    frames: int
+    plays: int
+    first_s: int | None
+    last_s: int | None
+
+    def and_(self, more: "Played") -> "Played":
+        """Both together."""
+        return Played(
+            self.frames + more.frames,
+            self.plays + more.plays,
+            _either(min, self.first_s, more.first_s),
+            _either(max, self.last_s, more.last_s),
+        )
+
+
+class Key(NamedTuple):
+    """Of which stem, on which device, and how it counts; see `amos.protocol.readings`."""
+
+    stem_id: bytes
+    device_id: bytes
+    rights: int
+    standing: int
+    accrual: int
+    tier: int
+    rate_hz: int
+
+    def packed(self) -> bytes:
+        """43 bytes that sort as the key does."""
+        return _KEY.pack(*self)
+
+
+def unpacked(data: bytes) -> Key:
+    """The key of these bytes."""
+    return Key(*_KEY.unpack(data))
+
+
+class Sums(Protocol):
+    """Where a period is added up, which may be larger than memory."""
+
+    def add(self, more: Mapping[bytes, Played]) -> None:
+        """Add to what there is by these keys."""
+        ...
+
+    def items(self) -> Iterator[tuple[bytes, Played]]:
+        """All of it, by ascending key."""
+        ...
+
+    def keep(self, key: bytes, value: bytes) -> None:
+        """Put bytes aside, to be read in order of keys."""
+        ...
+
+    def kept(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """What was put aside under keys that begin so, by ascending key."""
+        ...
+
+
+def _either(choose: Callable[[int, int], int], one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return choose(one, other)

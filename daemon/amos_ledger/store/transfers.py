@@ -1,0 +1,60 @@
+"""Which entries of the log are transfers, and what closings gave: the money's side of the database.
+
+What a closing gave follows from the log and takes long to work out, so it is kept once it was; it may be thrown away.
+"""
+
+from collections.abc import Sequence
+
+from amos.protocol.cose import parse_typed
+from amos.protocol.ledger_limits import TRANSFER_BYTES_MAX
+from amos.protocol.transfer import TYP_TRANSFER, Transfer
+from amos_ledger.store.database import Database
+from amos_ledger.store.entries import Log
+
+
+class Transfers:
+    """The tables `transfer` and `earned`. Transfers were verified when they became entries, and are read from there."""
+
+    def __init__(self, database: Database, log: Log) -> None:
+        self._database = database
+        self._log = log
+
+    def append(self, number: int, entry: bytes) -> int:
+        """Log the signed transfer with this number; its leaf index."""
+        index = self._log.append([entry])
+        self.note(number, index)
+        return index
+
+    def note(self, number: int, index: int) -> None:
+        """The entry at `index` is the transfer with this number."""
+        self._database.run("INSERT INTO transfer VALUES (?, ?)", (number, index))
+
+    def last_number(self) -> int:
+        """The highest number; 0 for none."""
+        row = self._database.one("SELECT coalesce(max(number), 0) FROM transfer")
+        assert row is not None
+        return int(row[0])
+
+    def entries(self, size: int) -> list[tuple[int, bytes]]:
+        """(leaf index, signed transfer) in the first `size` entries of the log, in order."""
+        sql = "SELECT leaf_index FROM transfer WHERE leaf_index < ? ORDER BY number"
+        return [(index, self._log.entry(index)) for (index,) in self._database.rows(sql, (size,))]
+
+    def said(self, size: int) -> list[tuple[int, Transfer]]:
+        """(leaf index, what it says) of them."""
+        found = []
+        for index, entry in self.entries(size):
+            moved: Transfer = Transfer.decode(parse_typed(entry, TYP_TRANSFER, TRANSFER_BYTES_MAX).payload)
+            found.append((index, moved))
+        return found
+
+    def earned(self, period: str) -> list[tuple[str, int, int]] | None:
+        """(payee, micro-units, those of them frozen late) that the closing gave; None where it was not kept."""
+        sql = "SELECT payee, amount_micro, frozen_late_micro FROM earned WHERE period = ? ORDER BY payee"
+        rows = self._database.rows(sql, (period,))
+        return [(payee, amount, frozen) for payee, amount, frozen in rows] or None
+
+    def keep_earned(self, period: str, earned: Sequence[tuple[str, int, int]]) -> None:
+        """Keep what the closing of the period gave, as `earned` has it."""
+        sql = "INSERT INTO earned VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        self._database.run_many(sql, [(period, *row) for row in earned])
