@@ -9,8 +9,8 @@ from amos.edges.private_host import claim_private
 from amos_ledger.store.database import WAIT_S, Database, Row
 
 _CACHE_KIB = 16 << 10
-"""Of pages, while intake is served. A batch of 256 devices touches some 3,300 pages of a ledger of a million segments, and SQLite's own 2 MiB
-are 500, with which it reads each five times (`amos bench ledger-large` prints what is read)."""
+"""Of pages, while intake is served. A batch of 256 devices touches some 3,300 pages of a ledger of a million segments,
+and SQLite's own 2 MiB are 500, with which it reads each five times (`amos bench ledger-large` prints what is read)."""
 
 
 class SqliteDatabase(Database):
