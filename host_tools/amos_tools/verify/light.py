@@ -149,7 +149,7 @@ def read_rows(data: bytes, ledger_key: bytes, origin: str | None, later: Sequenc
     checked = (
         f"checkpoint of {head.size} entries by the ledger's key {head.line[-1][1].hex()}",
         f"closing of {closing['period']}, entry {index}, and this statement in it",
-        f"{len(rows)} of {closing['stems']} stem rows, and {len(core['lines'])} lines that follow from them",
+        f"stem rows: {len(rows)} of {closing['stems']}; lines that follow from them: {len(core['lines'])}",
     )
     return LightVerified(
         *(core, index, closing, rows, transfers, proof["checkpoint"]),
