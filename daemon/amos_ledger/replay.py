@@ -173,7 +173,7 @@ class _Replay:
         catalogue: Catalogue = open_catalogue(data, self._keys.publisher, verify)
         if catalogue.serial != serial:
             raise LookupError(f"catalogue.serial: expected {serial}, as the entry says, found {catalogue.serial}")
-        since_s = self._received if unix_s is None else unix_s
+        since_s = max((moment for moment in (self._received, unix_s) if moment is not None), default=None)
         self._store.documents.keep_catalogue(serial, sha256, data, index, since_s)
 
     def _document(self, kind: str, sha256: bytes) -> bytes:

@@ -34,7 +34,7 @@ class Documents:
         if self.catalogue_hash(serial) is not None:
             return False
         index = self._log.append([document_entry(CATALOGUE, serial, sha256, unix_s)])
-        return self.keep_catalogue(serial, sha256, data, index, unix_s)
+        return self.keep_catalogue(serial, sha256, data, index, max(unix_s, self._log.last_batch() or 0))
 
     def keep_manifest(self, pack: bytes, data: bytes) -> bool:
         """Keep a verified manifest that the log names; whether it was not there before."""

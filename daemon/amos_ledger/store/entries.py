@@ -109,7 +109,7 @@ class Log:
 
     def _append_gathered(self, gathered: dict[int, tuple[int, bytes, Leaf]]) -> None:
         self.lock()
-        last = self._database.remembered("batch", self._last_batch)
+        last = self.last_batch()
         entries: list[bytes] = []
         batches: list[tuple[int, int]] = []
         places: list[tuple[Leaf, int]] = []
@@ -126,7 +126,11 @@ class Log:
         for leaf, offset in places:
             leaf.give(first + offset)
 
-    def _last_batch(self) -> int | None:
+    def last_batch(self) -> int | None:
+        """Unix seconds of the last batch entry; None before there is one."""
+        return self._database.remembered("batch", self._stored_last_batch)
+
+    def _stored_last_batch(self) -> int | None:
         row = self._database.first("SELECT unix_s FROM batch ORDER BY leaf_index DESC LIMIT 1")
         return None if row is None else int(row[0])
 

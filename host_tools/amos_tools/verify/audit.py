@@ -150,8 +150,9 @@ class Audit:
     def _note_period_facts(self, found: Surveyed, received_s: int | None) -> None:
         """What closings of version 4 rest on; `received_s`: what the last batch entry before this bundle says."""
         for named in found.catalogues:
-            since_s = received_s if named.known_s is None else named.known_s
-            self._catalogues.append((float("-inf") if since_s is None else since_s, named))
+            last_s = received_s if named.received_s is None else named.received_s
+            moments = [moment for moment in (last_s, named.came_s) if moment is not None]
+            self._catalogues.append((max(moments, default=float("-inf")), named))
         self._closings += found.closings
         if found.batches and self._first_batch_s is None:
             self._first_batch_s = found.batches[0]

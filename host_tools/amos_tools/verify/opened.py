@@ -50,13 +50,14 @@ class Entries:
 
 
 class Named(NamedTuple):
-    """A catalogue that an entry names: where, its serial and SHA-256, and since when it is known; None where the entry
-    does not say and no batch entry of the bundle stands before it."""
+    """A catalogue that an entry names: where, its serial and SHA-256, when it came as the entry says (None in version 1),
+    and the last reception before it in the bundle, None for none."""
 
     leaf: int
     serial: int
     sha256: bytes
-    known_s: int | None
+    came_s: int | None
+    received_s: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +238,8 @@ def _catalogues(index: int, entry: bytes, received: list[int]) -> list[Named]:
         return []
     if document is None or document[0] != CATALOGUE:
         return []
-    _kind, serial, sha256, known_s = document
-    return [Named(index, serial, sha256, received[-1] if known_s is None and received else known_s)]
+    _kind, serial, sha256, came_s = document
+    return [Named(index, serial, sha256, came_s, received[-1] if received else None)]
 
 
 def _closings(entry: bytes) -> list[Closing]:
