@@ -186,11 +186,16 @@ class PlainPeriod:
     entries: list[bytes] = field(default_factory=lambda: [b"genesis", b"one", b"two"])
     after: list[bytes] = field(default_factory=lambda: [b"more"])
     rotate_to: list[bytes] = field(default_factory=list)
+    transfers: list[dict[int, Any]] = field(default_factory=list)
+    opening: Mapping[str, int] = field(default_factory=dict)
     forge_closing: Callable[[dict[int, Any]], None] = lambda closing: None
     forge_core: Callable[[dict[str, Any]], None] = lambda core: None
     forge_row: Callable[[dict[int, Any]], None] = lambda row: None
 
     def __post_init__(self) -> None:
+        self.moved_at = range(len(self.entries), len(self.entries) + len(self.transfers))
+        moved = [sign1(self.seed, "amos-transfer+cose", canonical(item)) for item in self.transfers]
+        self.entries = [*self.entries, *moved]
         self.rates = sorted({part[4] for parts in self.cells.values() for part in parts})
         self.hz = lcm(*self.rates)
         self._make_rows()
@@ -276,6 +281,10 @@ class PlainPeriod:
             for rights in {part[0] for part in parts}:
                 for payee in [payee for payee, ppm in self.splits[stem, rights] if ppm]:
                     self.shared.setdefault(payee, set()).add((stem, rights))
+        for item in self.transfers:
+            for account in (item[6], item[7]):
+                if account.startswith(("payee/", "frozen-late/", "held/")):
+                    self.shared.setdefault(account.partition("/")[2], set())
         made = {payee: self._lines(payee) for payee in sorted(self.shared)}
         lots = [sha256(f"{self.period}\0{payee}\0".encode()).digest() for payee in made]
         amounts = largest_remainder(self.income, [sum(weights) for _, _, weights in made.values()], lots)
@@ -294,7 +303,30 @@ class PlainPeriod:
                 **{"earning_ms": text(earned), "lines": lines, "unpaid": unpaid},
                 "frozen_late_micro": sum(line["amount_micro"] for line in lines if line["account"] == "frozen_late"),
             }
+            cores[payee]["balance"] = self._balance(payee, cores[payee])
         return cores
+
+    def _balance(self, payee: str, core: dict[str, Any]) -> dict[str, Any]:
+        names = {"payable": f"payee/{payee}", "frozen_late": f"frozen-late/{payee}", "held": f"held/{payee}"}
+        frozen = core["frozen_late_micro"]
+        now = {"payable": core["amount_micro"] - frozen, "frozen_late": frozen, "held": 0}
+        balance: dict[str, Any] = {"transfers": [item for _at, item in self.touching(payee)]}
+        for name, account in names.items():
+            opening = self.opening.get(account, 0)
+            moved = sum(item[8] for item in self.transfers if item[7] == account)
+            moved -= sum(item[8] for item in self.transfers if item[6] == account)
+            balance[name] = {"opening_micro": opening, "closing_micro": opening + moved + now[name]}
+        return balance
+
+    def touching(self, payee: str) -> list[tuple[int, dict[str, Any]]]:
+        """(leaf index, what the statement says) of each transfer of the payee's."""
+        mine = {f"payee/{payee}", f"frozen-late/{payee}", f"held/{payee}"}
+        keys = {2: "number", 3: "unix_s", 4: "kind", 6: "debit", 7: "credit", 8: "amount_micro", 10: "reason"}
+        return [
+            (at, {name: item[key] for key, name in keys.items()} | {"index": at, "period": item.get(9, "")})
+            for at, item in zip(self.moved_at, self.transfers, strict=True)
+            if mine & {item[6], item[7]}
+        ]
 
     def _line_lot(self, payee: str, line: dict[str, Any]) -> bytes:
         stem, rights = bytes.fromhex(line["stem"]), line["rights"].to_bytes(8, "big")
@@ -360,16 +392,14 @@ class PlainPeriod:
     def head(self) -> dict[str, Any]:
         """The parts with which statements and reading proofs begin."""
 
-        def place(index: int) -> dict[str, Any]:
-            return {
-                **{"index": index, "entry": b64(self.log[index])},
-                "path": [value.hex() for value in self.tree.path(index)],
-            }
-
         return {
-            **{"checkpoint": self.checkpoint, "closing": place(self.closing_index)},
-            "rotations": [place(index) for index in self.rotations],
+            **{"checkpoint": self.checkpoint, "closing": self._place(self.closing_index)},
+            "rotations": [self._place(index) for index in self.rotations],
         }
+
+    def _place(self, index: int) -> dict[str, Any]:
+        path = [value.hex() for value in self.tree.path(index)]
+        return {"index": index, "entry": b64(self.log[index]), "path": path}
 
     def statement(self, payee: str) -> dict[str, Any]:
         """The payee's statement, as the file holds it."""
@@ -381,6 +411,7 @@ class PlainPeriod:
             "core": core,
             "proof": {
                 **self.head(),
+                "transfers": [self._place(at) for at, _item in self.touching(payee)],
                 "statement": {"index": index, "path": [value.hex() for value in self.core_tree.path(index)]},
                 "stems": {
                     "rows": [{"index": at, "row": b64(data)} for at, data in rows],

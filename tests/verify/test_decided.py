@@ -65,7 +65,7 @@ def test_a_quarantine_that_is_lifted_passes(november, dates) -> None:
         (lambda w: [b"amos-quarantine/1 x\n"], 0, "expected a message of its format"),
         (lambda w: [b"amos-document/1 manifest 1\n"], 0, "expected a message of its format"),
         (
-            lambda w: [document_entry(CATALOGUE, 1, bytes(32), 0)],
+            lambda w: [document_entry(CATALOGUE, 1, bytes(32), 5)],
             0,
             "document.serial: expected one that no catalogue before",
         ),
@@ -101,7 +101,7 @@ def test_a_rejected_segment_that_was_logged_is_found(november, dates) -> None:
 
 def test_a_pack_that_was_not_named_is_found(november, monkeypatch, dates) -> None:
     with november.folder.open_store() as store:
-        named = [entry for _index, entry in store.entries(0, SIZE) if entry.startswith(b"amos-document/1 manifest")]
+        named = [entry for _index, entry in store.entries(0, SIZE) if entry.startswith(b"amos-document/2 manifest")]
         assert len(named) == 2
     monkeypatch.setattr(
         "amos_tools.verify.log.Decided.take_text", _without(named[0]), raising=True
@@ -118,7 +118,8 @@ def _without(left_out: bytes):
 
 def test_a_closing_by_an_older_catalogue_is_found(november) -> None:
     newer = catalogue_bytes(serial=2)
-    november.append(document_entry(CATALOGUE, 2, hashlib.sha256(newer).digest(), 0))
+    (november.path / "audit/catalogues" / f"{hashlib.sha256(newer).hexdigest()}.cose").write_bytes(newer)
+    november.append(document_entry(CATALOGUE, 2, hashlib.sha256(newer).digest(), 5))
     settle_period(november.folder, *NOVEMBER)
     with pytest.raises(Difference, match=r"entry 14: closing: closing\.catalogue_sha256|closing\.catalogue_sha256"):
         november.verify("ann")
@@ -128,7 +129,7 @@ def test_a_catalogue_under_another_serial_than_its_own_is_found(november) -> Non
     with november.folder.open_store() as store:
         data = store.latest_catalogue()
     assert data is not None
-    november.append(document_entry(CATALOGUE, 9, hashlib.sha256(data).digest(), 0))
+    november.append(document_entry(CATALOGUE, 9, hashlib.sha256(data).digest(), 5))
     settle_period(november.folder, *NOVEMBER)
     with pytest.raises(Difference, match=r"catalogue\.serial: expected 9, found 1"):
         november.verify("ann")

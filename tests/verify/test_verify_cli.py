@@ -147,10 +147,12 @@ def test_verify_says_no_and_where(past, verifier, pinned) -> None:
     path.write_bytes(
         path.read_bytes().replace(f'"amount_micro": {amount}'.encode(), f'"amount_micro": {amount + 1}'.encode())
     )
-    result = run(verifier, path, "--keys", pinned)
+    alone = run(verifier, path, "--keys", pinned)
+    assert (alone.exit_code, alone.stderr.startswith(f"no: {path}: core.amount: expected ")) == (1, True)
+    result = run(verifier, path, "--keys", pinned, "--full")
     assert result.exit_code == 1
     assert result.stderr == f"no: {path}: core.amount_micro: expected {amount}, found {amount + 1}\n"
-    data = json.loads(run(verifier, path, "--keys", pinned, "--json").stdout)
+    data = json.loads(run(verifier, path, "--keys", pinned, "--full", "--json").stdout)
     assert data["verified"] is False and data["refusal"]["name"] == "Difference"
     assert data["difference"] == {"field": "core.amount_micro", "expected": str(amount), "found": str(amount + 1)}
 
@@ -164,10 +166,11 @@ def test_verify_without_what_it_needs(past, verifier, pinned, tmp_path) -> None:
     bad_keys.write_text("{")
     short = ["--ledger-key", "00", "--publisher-key", "00" * 32, "--operator-key", "00" * 32]
     for code, words, said in (
+        (2, [statement, "--full", "--ledger-key", "00" * 32], "keys.publisher: expected the publisher's public key"),
         (2, [statement], "keys.ledger: expected the ledger's public key"),
         (2, [statement, *short], "keys.ledger: expected 64 hexadecimal digits, found '00'"),
         (1, [statement, "--keys", bad_keys], "bad.json: expected JSON"),
-        (1, [copy, "--keys", pinned], "expected a public folder around it"),
+        (1, [copy, "--full", "--keys", pinned], "expected a public folder around it"),
         (1, [copy, "--keys", pinned, "--published", tmp_path], "checkpoint: expected a readable file"),
         (1, [past.folder.public / "tile", "--keys", pinned], "expected statements"),
     ):

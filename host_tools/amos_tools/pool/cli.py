@@ -26,7 +26,7 @@ from amos_tools.pool.accounts_cli import register
 from amos_tools.pool.tables import Core, payout_table, statement_notes, statement_table, unpaid_notes
 from amos_tools.verify.errors import VerifyError
 from amos_tools.verify.published import read_file
-from amos_tools.verify.reader import STATEMENT_BYTES_MAX, read_statement
+from amos_tools.verify.reader import STATEMENT_BYTES_MAX, read_core
 
 app = typer.Typer(help="Divide a period's income by time in play.", no_args_is_help=True)
 
@@ -147,7 +147,7 @@ def prove(
 def _read_tables(path: Path) -> tuple[Core, Table, list[str]]:
     """What a statement holds, and how it is shown. Raises `NotAStatement`."""
     try:
-        core = read_statement(read_file(path, STATEMENT_BYTES_MAX)).core
+        core = read_core(read_file(path, STATEMENT_BYTES_MAX))
         return core, statement_table(core), [*unpaid_notes(core), *statement_notes(core)]
     except VerifyError as error:
         place = "" if str(error).startswith(f"{path}: ") else f"{path}: "
@@ -194,7 +194,7 @@ def _is_proof(path: Path) -> bool:
 
 def _is_statement(path: Path) -> bool:
     try:
-        read_statement(read_file(path, STATEMENT_BYTES_MAX))
+        read_core(read_file(path, STATEMENT_BYTES_MAX))
     except VerifyError:
         return False
     return True

@@ -4,13 +4,13 @@ Each step rests only on what the steps before have established; the first that f
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from amos.crypto import verify
-from amos.protocol.catalogue import open_catalogue
-from amos.protocol.closing import Closing, open_closing
+from amos.protocol.catalogue import Catalogue, open_catalogue
+from amos.protocol.closing import VERSION_LISTED, Closing, open_closing
 from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, CHECKPOINT_BYTES_MAX, CLOSING_BYTES_MAX
 from amos.protocol.limits import MANIFEST_BYTES_MAX
@@ -18,17 +18,22 @@ from amos.protocol.manifest import Manifest, open_manifest
 from amos.protocol.merkle import leaf_hash, root_from_path
 from amos.protocol.opt_outs import OptOuts
 from amos_batches.runner import InProcess, Runner
+from amos_tools.verify.books import Books, Credits
 from amos_tools.verify.errors import Difference, VerifyError, same
 from amos_tools.verify.forgone import given_up_in
 from amos_tools.verify.hashed import Hashed
 from amos_tools.verify.keys import Keys
+from amos_tools.verify.light import check_core, first_difference, read_rows, speaks_for_itself
 from amos_tools.verify.lines import LineReader, Lines
-from amos_tools.verify.log import Log, walk
+from amos_tools.verify.log import Before, Log, Reading, walk
+from amos_tools.verify.metered import Metered
 from amos_tools.verify.note import Checkpoint, Note, check_note, read_note
-from amos_tools.verify.opened import Said, batches, key_table, read_log, survey
+from amos_tools.verify.opened import Named, Said, Surveyed, batches, key_table, read_log, survey
 from amos_tools.verify.published import Published
 from amos_tools.verify.reader import PathTo, Statement, read_statement
+from amos_tools.verify.readings import Readings
 from amos_tools.verify.recompute import Period, cores
+from amos_tools.verify.rights import Rights
 from amos_tools.verify.tree import read_entries, root_of
 
 USAGE_PROOFS_MAX = 256
@@ -71,6 +76,9 @@ class Audit:
         self._leaves = Hashed(published, note.says.size)
         self._named: dict[bytes, bytes] = {}
         self._opt_outs: list[tuple[int, OptOuts]] = []
+        self._catalogues: list[tuple[float, Named]] = []
+        self._closings: list[tuple[int, bytes, Closing]] = []
+        self._first_batch_s: int | None = None
         self._checkpoint, self._lines = self._read_first(note)
         tiles = self._leaves.check_above()
         same("root of the published entries", self._checkpoint.root, self._leaves.root(self._checkpoint.size))
@@ -80,6 +88,7 @@ class Audit:
             *self._lines.said(),
         )
         self._periods: dict[bytes, PeriodFacts] = {}
+        self._metered_periods: dict[bytes, tuple[Metered, tuple[str, ...]]] = {}
 
     def _read_first(self, note: Note) -> tuple[Checkpoint, Lines]:
         """The first reading of all entries: the published checkpoint, verified, and the lines of keys that they tell
@@ -92,8 +101,11 @@ class Audit:
         reader = LineReader(note.says.origin, self._keys)
         try:
             # Here and on no cluster: to send an entry takes longer than to hash it.
+            received_s = None
             for found in map(survey, batches(read_entries(self._published, note.says.size), {})):
                 self._leaves.add(found.hashes)
+                self._note_period_facts(found, received_s)
+                received_s = found.batches[-1] if found.batches else received_s
                 self._named.update(key_table(found.keys))
                 self._opt_outs += found.opt_outs
                 for index, entry in found.rotations:
@@ -104,6 +116,15 @@ class Audit:
             if refused is not None and not reader.followed:
                 raise refused from None
             raise
+
+    def _note_period_facts(self, found: Surveyed, received_s: int | None) -> None:
+        """What closings of version 4 rest on; `received_s`: what the last batch entry before this bundle says."""
+        for named in found.catalogues:
+            since_s = received_s if named.known_s is None else named.known_s
+            self._catalogues.append((float("-inf") if since_s is None else since_s, named))
+        self._closings += found.closings
+        if found.batches and self._first_batch_s is None:
+            self._first_batch_s = found.batches[0]
 
     def _entries(self) -> Iterator[bytes]:
         return read_entries(self._published, self._checkpoint.size)
@@ -124,6 +145,8 @@ class Audit:
 
     def check(self, data: bytes) -> Verified:
         """Verify one statement's file."""
+        if speaks_for_itself(data):
+            return self._check_metered(data)
         statement = read_statement(data)
         then = self._check_proved(statement)
         facts = self._period(statement)
@@ -144,6 +167,95 @@ class Audit:
             f"this statement in the closing's root; {_counted(count, 'inclusion path')} of its segments",
         )
         return Verified(payee, facts.closing.period, facts.closing.currency, amount, checked)
+
+    def _check_metered(self, data: bytes) -> Verified:
+        """A statement of version 4: what it rests on, the period recomputed, and then all that it says."""
+        said = read_rows(data, self._lines.ledger.keys[0], self._checkpoint.origin)
+        self._open_earlier("proof.checkpoint", said.checkpoint.encode(errors="replace"))
+        leaf = self._leaves.leaf(said.closing_index)
+        same("proof.closing.entry, leaf hash", leaf, leaf_hash(said.closing_entry))
+        metered, checked = self._metered(said.closing_entry, said.closing_index)
+        for name, value in metered.closing.items():
+            if not name.endswith("_root"):
+                same(f"closing.{name}", value, said.closing[name])
+        for number, (index, row) in enumerate(said.rows.items()):
+            label = f"proof.stems.rows[{number}]"
+            first_difference(f"{label}.row", metered.row(row["stem_id"]), row)
+            same(f"{label}.index", metered.index_of(row["stem_id"]), index)
+        if said.payee not in metered.amounts:
+            raise Difference("core.payee", f"one of {', '.join(metered.payees)}", said.payee)
+        first_difference("core", metered.core(said.payee), said.core)
+        check_core(said)
+        same("proof.statement.index", metered.payees.index(said.payee), said.place)
+        for name in ("stems_root", "devices_root", "statements_root"):
+            same(f"closing.{name}", metered.closing[name], said.closing[name])
+        figures = f"every figure of this statement, {_counted(len(said.core['lines']), 'line')}, recomputed"
+        return Verified(
+            *(said.payee, said.period, said.currency, said.amount_micro), (*self._checked, *checked, figures)
+        )
+
+    def _metered(self, entry: bytes, index: int) -> tuple[Metered, tuple[str, ...]]:
+        if entry not in self._metered_periods:
+            self._metered_periods[entry] = self._read_metered(self._open_closing(entry, index), index, entry)
+        return self._metered_periods[entry]
+
+    def _open_closing(self, entry: bytes, index: int) -> Closing:
+        try:
+            return open_closing(entry, self._lines.ledger.at(index), verify)
+        except ProtocolError as error:
+            raise Difference("proof.closing.entry", "a closing by the pinned ledger key", error) from None
+
+    def _credits(self, index: int, closing: Closing) -> Credits:
+        """What an earlier closing gave to whom, worked out as well: balances begin with it."""
+        entry = next(entry for at, entry, _closing in self._closings if at == index)
+        if closing.version > VERSION_LISTED:
+            return self._metered(entry, index)[0].credits
+        amounts = {payee: core["amount_micro"] for payee, core in self._listed(entry, index).cores.items()}
+        return {payee: (amount, 0) for payee, amount in amounts.items() if isinstance(amount, int)}
+
+    def _read_metered(self, closing: Closing, index: int, entry: bytes) -> tuple[Metered, tuple[str, ...]]:
+        self._check_published(closing, index, entry)
+        manifests = _Manifests(self._published, self._keys.publisher)
+        lists = [item for at, item in self._opt_outs if at < index]
+        readings = Readings(Rights(self._named_before(index)), manifests.of, lists)
+        log = self._walk(index, closing, readings.take)
+        same("opt-out lists before the closing", len(log.opt_outs), len(lists))
+        names = ("period", "currency", "income_micro", "carry_in_micro", "pool_micro", "catalogue_sha256")
+        transfers = [item for item in log.transfers if item[0] < index]
+        earlier = [(at, item) for at, _entry, item in self._closings if at < index]
+        books = Books(closing.currency, transfers, earlier, self._credits)
+        metered = Metered(readings, {name: getattr(closing, name) for name in names}, books)
+        return metered, (*_said(log, readings.segments, closing, index), manifests.said())
+
+    def _named_before(self, index: int) -> Iterator[tuple[float, Catalogue]]:
+        """The catalogues that came into force before the closing at this leaf, and since when each is known."""
+        latest_s, highest = float("-inf"), -1
+        for since_s, named in self._catalogues:
+            latest_s = max(latest_s, since_s)
+            if named.leaf < index and named.serial > highest:
+                highest = named.serial
+                catalogue = self._catalogue(named.sha256)
+                same("catalogue.serial", named.serial, catalogue.serial)
+                yield latest_s, catalogue
+
+    def _catalogue(self, sha256: bytes) -> Catalogue:
+        data = self._published.read_hashed("catalogues", sha256, CATALOGUE_BYTES_MAX)
+        try:
+            return open_catalogue(data, self._keys.publisher, verify)
+        except ProtocolError as error:
+            raise Difference("catalogue", "one by the pinned publisher key", error) from None
+
+    def _walk(self, index: int, closing: Closing, take: Callable[[Reading], None]) -> Log:
+        listed = [(at, item) for at, _entry, item in self._closings if item.version <= VERSION_LISTED]
+        before = Before(self._first_batch_s, tuple(listed))
+        return walk(
+            *(self._read(), self._checkpoint.origin, index, closing, self._keys.publisher, self._lines, take, before)
+        )
+
+    def _check_published(self, closing: Closing, index: int, entry: bytes) -> None:
+        name = f"closings/{closing.period}.cose"
+        if self._published.read(name, CLOSING_BYTES_MAX) != entry:
+            raise Difference(name, f"entry {index} of the log", "other bytes")
 
     def _check_proved(self, statement: Statement) -> Checkpoint:
         """The statement's own checkpoint is of this log, at this size or before, and covers its closing."""
@@ -170,30 +282,20 @@ class Audit:
         return then
 
     def _period(self, statement: Statement) -> PeriodFacts:
-        entry = statement.closing_entry
+        return self._listed(statement.closing_entry, statement.closing.index)
+
+    def _listed(self, entry: bytes, index: int) -> PeriodFacts:
         if entry not in self._periods:
-            try:
-                closing = open_closing(entry, self._lines.ledger.at(statement.closing.index), verify)
-            except ProtocolError as error:
-                raise Difference("proof.closing.entry", "a closing by the pinned ledger key", error) from None
-            self._periods[entry] = self._recompute(closing, statement.closing.index, entry)
+            self._periods[entry] = self._recompute(self._open_closing(entry, index), index, entry)
         return self._periods[entry]
 
     def _recompute(self, closing: Closing, index: int, entry: bytes) -> PeriodFacts:
-        name = f"closings/{closing.period}.cose"
-        if self._published.read(name, CLOSING_BYTES_MAX) != entry:
-            raise Difference(name, f"entry {index} of the log", "other bytes")
-        catalogue_bytes = self._published.read_hashed("catalogues", closing.catalogue_sha256, CATALOGUE_BYTES_MAX)
-        try:
-            catalogue = open_catalogue(catalogue_bytes, self._keys.publisher, verify)
-        except ProtocolError as error:
-            raise Difference("catalogue", "one by the pinned publisher key", error) from None
+        self._check_published(closing, index, entry)
+        catalogue = self._catalogue(closing.catalogue_sha256)
         manifests = _Manifests(self._published, self._keys.publisher)
         lists = [item for at, item in self._opt_outs if at < index]
         period = Period(catalogue, manifests.of, lists, closing.version)
-        log = walk(
-            self._read(), self._checkpoint.origin, index, closing, self._keys.publisher, self._lines, period.take
-        )
+        log = self._walk(index, closing, period.take)
         same("opt-out lists before the closing", len(log.opt_outs), len(lists))
         if log.catalogue_serial is not None:
             same("catalogue.serial", log.catalogue_serial, catalogue.serial)
@@ -250,23 +352,6 @@ class _Manifests:
 
     def said(self) -> str:
         return f"catalogue and {_counted(self.of.cache_info().currsize, 'manifest')} by the pinned publisher key"
-
-
-def first_difference(path: str, expected: object, found: object) -> None:
-    """Raise `Difference` at the first place, in order of keys, where `found` is not `expected`."""
-    if isinstance(expected, dict) and isinstance(found, dict):
-        for key in sorted(expected.keys() | found.keys()):
-            if key not in found:
-                raise Difference(f"{path}.{key}", expected[key], "nothing")
-            if key not in expected:
-                raise Difference(f"{path}.{key}", "nothing", found[key])
-            first_difference(f"{path}.{key}", expected[key], found[key])
-    elif isinstance(expected, list) and isinstance(found, list):
-        for number, (item, other) in enumerate(zip(expected, found, strict=False)):
-            first_difference(f"{path}[{number}]", item, other)
-        same(f"{path}, count", len(expected), len(found))
-    else:
-        same(path, expected, found)
 
 
 def _check_path(label: str, leaf: bytes, place: PathTo, size: int, root: bytes) -> None:

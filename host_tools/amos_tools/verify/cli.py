@@ -16,7 +16,7 @@ from amos_cli.paths import file_option, path_argument
 from amos_tools.verify.audit import Audit, Verified
 from amos_tools.verify.errors import Difference, KeyNotGiven, NothingToVerify, Unreadable, VerifyError
 from amos_tools.verify.keys import Keys, LedgerKey, pin_keys, pin_ledger_key
-from amos_tools.verify.light import NOT_PROVED, PROVED, LightVerified, check_statement
+from amos_tools.verify.light import NOT_PROVED, PROVED, LightVerified, check_statement, speaks_for_itself
 from amos_tools.verify.light_reading import PROOF_BYTES_MAX as READING_BYTES_MAX
 from amos_tools.verify.light_reading import SEGMENT_BYTES_MAX, check_reading
 from amos_tools.verify.proof import PROOF_BYTES_MAX, check_proof, trusted_by
@@ -83,7 +83,7 @@ def verify(
     if segment is not None or reading is not None:
         return _verify_reading(segment, reading, keys, ledger_key, bool(statements or published or since), as_json)
     given = {"ledger": ledger_key, "publisher": publisher_key, "operator": operator_key}
-    if statements and not (full or published or since) and all(map(speaks_for_itself, _named(statements))):
+    if statements and not (full or published or since or cluster) and all(map(_is_light, _named(statements))):
         with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
             pinned_ledger = pin_ledger_key(keys, ledger_key)
         return _verify_light(_named(statements), pinned_ledger, as_json)
@@ -111,13 +111,11 @@ def _verify_statements(
     _say_yes(audit, results, as_json)
 
 
-def speaks_for_itself(path: Path) -> bool:
-    """Whether the light check is to judge a file: all but what says that it is a statement of an earlier version."""
+def _is_light(path: Path) -> bool:
     try:
-        data = read_file(path, STATEMENT_BYTES_MAX)
-    except VerifyError:
+        return speaks_for_itself(read_file(path, STATEMENT_BYTES_MAX))
+    except Unreadable:
         return False
-    return not any(f'"format": "amos-statement/{version}"'.encode() in data for version in (1, 2, 3))
 
 
 def _verify_light(files: list[Path], pinned: LedgerKey, as_json: bool) -> None:

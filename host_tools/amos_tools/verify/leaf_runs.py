@@ -26,6 +26,9 @@ class LeafRuns:
     def __contains__(self, leaf: int) -> bool:
         return self.end_of_run(leaf) > leaf
 
+    def __len__(self) -> int:
+        return sum(self._ends) - sum(self._firsts)
+
     def __bool__(self) -> bool:
         return bool(self._firsts)
 

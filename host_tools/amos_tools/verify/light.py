@@ -5,6 +5,7 @@ It imports nothing of the ledger and nothing of `amos.protocol`. What takes part
     light_formats.py   JSON, CBOR, COSE_Sign1 and signed notes, read strictly
     light_trees.py     inclusion paths and sum trees
     light_closing.py   checkpoint, rotations and closing
+    light_accounts.py  transfers and balances
     light.py           the rows of the payee's stems, and from these every figure of the statement
 
 What it proves: the ledger signed this statement, in its log, for this period. Every stem of it has the play that the
@@ -13,11 +14,11 @@ from the pool; the amount is the exact share, rounded down or up; the lines add 
 
 What it cannot see, and `--full` recomputes from the log: that no segment was left out or counted twice, the shares
 and texts of the catalogue, which payee got the last micro-units, how play stands and accrues, the counts of the pool,
-and whether a stem was left out in which this payee has a smaller share than another.
+whether a stem was left out in which this payee has a smaller share than another, and what the opening balances rest on.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -26,6 +27,7 @@ from itertools import pairwise
 from typing import Any
 
 from amos_tools.verify.errors import Difference, same
+from amos_tools.verify.light_accounts import Transfer, proved_transfers, stated_balance
 from amos_tools.verify.light_closing import EARNING, STEM_ROW, nodes_of, read_closing, read_head, ticks_of
 from amos_tools.verify.light_formats import (
     base64_bytes,
@@ -47,6 +49,7 @@ ACCOUNTS = ("payable", "frozen_late")
 STANDINGS = ("paid", "frozen_late", "over_time", "post_lease", "stem_lease", "post_opt_out", "revoked")
 ACCRUALS = ("by_clock", "late", "by_reception", "by_enrolment")
 FLAGS = ("undated", "far_dated", "before_enrolment", "over_time")
+COUNTS = tuple(f"segments_{name}" for name in (*ACCRUALS, *FLAGS))
 MINOR_DIGITS = {
     **dict.fromkeys(["CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV"], 0),
     **dict.fromkeys(["XAF", "XOF", "XPF"], 0),
@@ -54,7 +57,8 @@ MINOR_DIGITS = {
 }
 _CORE = dict(
     **{"format": str, "period": str, "currency": str, "payee": str, "pool": dict, "amount_micro": int, "amount": str},
-    **{"minor_units": dict, "play_ms": str, "earning_ms": str, "frozen_late_micro": int, "lines": list, "unpaid": list},
+    **{"minor_units": dict, "play_ms": str, "earning_ms": str, "frozen_late_micro": int, "lines": list},
+    **{"unpaid": list, "balance": dict},
 )
 _PLAYED = dict(
     **{"stem": str, "title": str, "artist": str, "isrc": str, "rights": int, "ppm": int, "frames": list, "plays": int},
@@ -67,50 +71,98 @@ PROVED = (
 )
 NOT_PROVED = (
     "only --full shows that no segment was left out or counted twice, that shares and texts are the catalogue's,"
-    " how play was judged, and that no stem with a smaller share of this payee is missing"
+    " how play was judged, that no stem with a smaller share of this payee is missing, and the opening balances"
 )
 
 
 @dataclass(frozen=True)
 class LightVerified:
-    """A statement that holds as far as it tells by itself."""
+    """A statement and what it rests on. `rows`: its stem rows, by index; `transfers`: (leaf index, transfer); `place`
+    and `path`: its own in the closing."""
 
-    payee: str
-    period: str
-    currency: str
-    amount_micro: int
+    core: dict[str, Any]
     closing_index: int
     closing: dict[str, Any]
     rows: dict[int, dict[str, Any]]
+    transfers: list[tuple[int, Transfer]]
+    checkpoint: str
+    closing_entry: bytes
+    place: int
+    path: list[bytes]
     checked: tuple[str, ...]
+
+    @property
+    def payee(self) -> str:
+        """Whose it is."""
+        return str(self.core["payee"])
+
+    @property
+    def period(self) -> str:
+        """For which month."""
+        return str(self.closing["period"])
+
+    @property
+    def currency(self) -> str:
+        """In which the amounts are."""
+        return str(self.closing["currency"])
+
+    @property
+    def amount_micro(self) -> int:
+        """What the payee earned."""
+        return int(self.core["amount_micro"])
+
+
+def speaks_for_itself(data: bytes) -> bool:
+    """Whether a file is for this check: all but what says that it is a statement of an earlier version."""
+    return not any(f'"format": "amos-statement/{version}"'.encode() in data for version in (1, 2, 3))
 
 
 def check_statement(data: bytes, ledger_key: bytes, origin: str | None = None) -> LightVerified:
     """Raises `Unreadable` for a file that is no statement, `Difference` at the first field that does not follow."""
+    said = read_rows(data, ledger_key, origin)
+    check_core(said)
+    return said
+
+
+def read_core(data: bytes) -> dict[str, Any]:
+    """What a statement says, nothing of it verified but its form."""
+    whole = fields("statement", read_json("statement", data, STATEMENT_BYTES_MAX), core=dict, proof=dict)
+    core = fields("core", whole["core"], **_CORE)
+    same("core.format", FORMAT, core["format"])
+    return core
+
+
+def read_rows(data: bytes, ledger_key: bytes, origin: str | None) -> LightVerified:
+    """What the ledger signed of the period, and this statement's rows of it; of the core, nothing is checked."""
     whole = fields("statement", read_json("statement", data, STATEMENT_BYTES_MAX), core=dict, proof=dict)
     core = fields("core", whole["core"], **_CORE)
     same("core.format", FORMAT, core["format"])
     if not re.fullmatch("[a-z0-9_-]{1,64}", core["payee"]):
         raise Difference("core.payee", "1 to 64 of the letters a-z, digits, - and _", core["payee"])
-    kinds = dict(checkpoint=str, closing=dict, rotations=list, statement=dict, stems=dict)
+    kinds = dict(checkpoint=str, closing=dict, rotations=list, statement=dict, stems=dict, transfers=list)
     proof = fields("proof", whole["proof"], **kinds)
     head = read_head("proof", proof, ledger_key, origin)
     index, closing = read_closing("proof.closing", proof["closing"], head)
     rows = _rows(proof["stems"], closing)
-    expected = _expected_core(core, closing, rows)
-    first_difference("core", expected, core)
+    transfers = proved_transfers("proof.transfers", proof["transfers"], head, index)
     place = fields("proof.statement", proof["statement"], index=int, path=list)
-    path = hash_path("proof.statement.path", place["path"])
-    leaf = leaf_hash(core_bytes(core))
-    check_path("proof.statement", leaf, place["index"], closing["statements"], path, closing["statements_root"])
     checked = (
         f"checkpoint of {head.size} entries by the ledger's key {head.line[-1][1].hex()}",
         f"closing of {closing['period']}, entry {index}, and this statement in it",
         f"{len(rows)} of {closing['stems']} stem rows, and {len(core['lines'])} lines that follow from them",
     )
     return LightVerified(
-        *(core["payee"], closing["period"], closing["currency"], core["amount_micro"], index, closing, rows, checked)
+        *(core, index, closing, rows, transfers, proof["checkpoint"]),
+        base64_bytes("proof.closing.entry", proof["closing"]["entry"]),
+        *(place["index"], hash_path("proof.statement.path", place["path"]), checked),
     )
+
+
+def check_core(said: LightVerified) -> None:
+    """The statement follows from its rows, and the closing commits to it."""
+    first_difference("core", _stated_core(said), said.core)
+    size, root = said.closing["statements"], said.closing["statements_root"]
+    check_path("proof.statement", leaf_hash(core_bytes(said.core)), said.place, size, said.path, root)
 
 
 def _rows(part: object, closing: dict[str, Any]) -> dict[int, dict[str, Any]]:
@@ -140,20 +192,26 @@ def _rows(part: object, closing: dict[str, Any]) -> dict[int, dict[str, Any]]:
     return rows
 
 
+@dataclass(frozen=True)
 class Shares:
-    """What the lines state and the rows cannot tell: texts by stem, and the payee's ppm by stem and rights."""
+    """What rows do not tell: title, artist and ISRC by stem, and the payee's ppm by stem and rights."""
 
-    def __init__(self, core: dict[str, Any]) -> None:
-        self.texts: dict[bytes, tuple[str, str, str]] = {}
-        self.ppm: dict[tuple[bytes, int], int] = {}
-        for name, kinds in (("lines", {"account": str, "amount_micro": int}), ("unpaid", {"reason": str})):
-            for number, line in enumerate(objects(f"core.{name}", core[name], **_PLAYED, **kinds)):
-                label = f"core.{name}[{number}]"
-                if not 1 <= line["ppm"] <= PPM:
-                    raise Difference(f"{label}.ppm", f"1 to {PPM}", line["ppm"])
-                stem = _stem(label, line)
-                self.texts.setdefault(stem, (line["title"], line["artist"], line["isrc"]))
-                same(f"{label}.ppm", self.ppm.setdefault((stem, line["rights"]), line["ppm"]), line["ppm"])
+    texts: dict[bytes, tuple[str, str, str]]
+    ppm: dict[tuple[bytes, int], int]
+
+
+def _stated(core: dict[str, Any]) -> Shares:
+    """What the statement itself says of them."""
+    shares = Shares({}, {})
+    for name, kinds in (("lines", {"account": str, "amount_micro": int}), ("unpaid", {"reason": str})):
+        for number, line in enumerate(objects(f"core.{name}", core[name], **_PLAYED, **kinds)):
+            label = f"core.{name}[{number}]"
+            if not 1 <= line["ppm"] <= PPM:
+                raise Difference(f"{label}.ppm", f"1 to {PPM}", line["ppm"])
+            stem = _stem(label, line)
+            shares.texts.setdefault(stem, (line["title"], line["artist"], line["isrc"]))
+            same(f"{label}.ppm", shares.ppm.setdefault((stem, line["rights"]), line["ppm"]), line["ppm"])
+    return shares
 
 
 def _stem(label: str, line: dict[str, Any]) -> bytes:
@@ -166,37 +224,57 @@ def _stem(label: str, line: dict[str, Any]) -> bytes:
     return stem
 
 
-def _expected_core(core: dict[str, Any], closing: dict[str, Any], rows: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    """The core that follows from closing and rows, with what only the statement itself tells."""
-    payee, ticks_hz = core["payee"], closing["ticks_hz"]
-    shares = Shares(core)
-    _check_leads(payee, rows, shares)
+def _stated_core(said: LightVerified) -> dict[str, Any]:
+    """The core that follows from closing, rows and transfers, with what only the statement itself tells."""
+    core, closing, rows = said.core, said.closing, said.rows
+    shares = _stated(core)
+    _check_leads(core["payee"], rows, shares)
+    by_stem = sorted(rows.values(), key=lambda row: bytes(row["stem_id"]))
+    pool = _stated_pool(core["pool"], closing, rows)
+    expected = build_core(
+        core["payee"], closing, by_stem, shares, pool, lambda weight: _amount(core["amount_micro"], weight, closing)
+    )
+    same("core.lines, count", len(expected["lines"]), len(core["lines"]))
+    credited = expected["amount_micro"], expected["frozen_late_micro"]
+    balance = stated_balance(core["balance"], said.transfers, core["payee"], closing["currency"], credited)
+    return expected | {"balance": balance}
+
+
+def build_core(
+    payee: str,
+    closing: dict[str, Any],
+    rows: Iterable[dict[str, Any]],
+    shares: Shares,
+    pool: dict[str, Any],
+    amount_of: Callable[[int], int],
+) -> dict[str, Any]:
+    """A statement's core from the rows of the payee's stems, in order of stem, but for its balance. `amount_of` the
+    payee's weight."""
     lines, unpaid, weights = [], [], []
-    for row in sorted(rows.values(), key=lambda row: bytes(row["stem_id"])):
+    for row in rows:
         for (rights, standing), parts in _groups(row["parts"]):
             ppm = shares.ppm.get((row["stem_id"], rights))
             if ppm is None:
-                continue  # no share in what was played then, as far as the statement tells
+                continue  # no share in what was played then
             line = _line(row, rights, parts, shares.texts[row["stem_id"]], ppm)
             if standing < EARNING:
                 lines.append(line | {"account": ACCOUNTS[standing]})
-                weights.append(ticks_of("row", parts, ticks_hz) * ppm)
+                weights.append(ticks_of("row", parts, closing["ticks_hz"]) * ppm)
             else:
                 unpaid.append(line | {"reason": STANDINGS[standing]})
-    same("core.lines, count", len(lines), len(core["lines"]))
-    amount = _amount(core["amount_micro"], sum(weights), closing)
+    amount = amount_of(sum(weights))
     for line, micro in zip(lines, divide(amount, weights, _lots(closing["period"], payee, lines)), strict=True):
         line["amount_micro"] = micro
-    frozen = sum(line["amount_micro"] for line in lines if line["account"] == ACCOUNTS[1])
     digits = MINOR_DIGITS.get(closing["currency"], 2)
     whole, rest = divmod(amount, 10 ** (6 - digits))
     return {
         **{"format": FORMAT, "period": closing["period"], "currency": closing["currency"], "payee": payee},
-        **{"amount_micro": amount, "amount": f"{amount // PPM}.{amount % PPM:06}", "frozen_late_micro": frozen},
+        **{"amount_micro": amount, "amount": f"{amount // PPM}.{amount % PPM:06}"},
+        "frozen_late_micro": sum(line["amount_micro"] for line in lines if line["account"] == ACCOUNTS[1]),
         "minor_units": {"digits": digits, "whole": whole, "rest_micro": rest},
         "play_ms": fraction(sum((Fraction(line["play_ms"]) for line in lines), Fraction(0))),
-        "earning_ms": fraction(Fraction(1000 * sum(weights), ticks_hz * PPM)),
-        **{"lines": lines, "unpaid": unpaid, "pool": _expected_pool(core["pool"], closing, rows)},
+        "earning_ms": fraction(Fraction(1000 * sum(weights), closing["ticks_hz"] * PPM)),
+        **{"lines": lines, "unpaid": unpaid, "pool": pool},
     }
 
 
@@ -243,7 +321,7 @@ def _line(
         ],
         **{"plays": sum(part["plays"] for part in parts), "devices": row["cells"]},
         **{"first": _moment(min(firsts, default=None)), "last": _moment(max(lasts, default=None))},
-        "play_ms": fraction(_played_ms(parts)),
+        "play_ms": fraction(played_ms(parts)),
     }
 
 
@@ -251,7 +329,7 @@ def _moment(unix_s: int | None) -> str:
     return "" if unix_s is None else datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _played_ms(parts: Iterable[dict[str, Any]]) -> Fraction:
+def played_ms(parts: Iterable[dict[str, Any]]) -> Fraction:
     return sum((Fraction(1000 * part["frames"], part["rate_hz"]) for part in parts), Fraction(0))
 
 
@@ -295,17 +373,21 @@ def divide(pool: int, weights: list[int], lots: list[bytes]) -> list[int]:
     return amounts
 
 
-def _expected_pool(pool: dict[str, Any], closing: dict[str, Any], rows: dict[int, dict[str, Any]]) -> dict[str, Any]:
+def _stated_pool(pool: dict[str, Any], closing: dict[str, Any], rows: dict[int, dict[str, Any]]) -> dict[str, Any]:
     """The pool as the closing has it. Its counts are the ledger's word, but they must be possible."""
-    ticks, ticks_hz = int.from_bytes(closing["ticks"], "big"), closing["ticks_hz"]
-    rate = Fraction(closing["pool_micro"] * ticks_hz, 1000 * ticks) if ticks else Fraction(0)
-    counts = [f"segments_{name}" for name in (*ACCRUALS, *FLAGS)]
-    for name in counts:
+    for name in COUNTS:
         typed(f"core.pool.{name}", pool.get(name), int)
         if pool[name] > closing["segments"]:
             raise Difference(f"core.pool.{name}", f"at most {closing['segments']}, all segments", pool[name])
     accrued = sum(pool[f"segments_{name}"] for name in ACCRUALS)
     same("core.pool, segments by accrual", closing["segments"], accrued)
+    return build_pool(closing, {name: pool[name] for name in COUNTS}, _unpaid_ms(pool.get("unpaid_ms"), rows))
+
+
+def build_pool(closing: dict[str, Any], counts: dict[str, int], unpaid_ms: dict[str, str]) -> dict[str, Any]:
+    """What every statement of the period says of all of it."""
+    ticks, ticks_hz = int.from_bytes(closing["ticks"], "big"), closing["ticks_hz"]
+    rate = Fraction(closing["pool_micro"] * ticks_hz, 1000 * ticks) if ticks else Fraction(0)
     return {
         **{name: closing[name] for name in ("income_micro", "carry_in_micro", "pool_micro", "carry_out_micro")},
         **{name: closing[name] for name in ("ticks_hz", "stems", "segments", "devices")},
@@ -313,8 +395,8 @@ def _expected_pool(pool: dict[str, Any], closing: dict[str, Any], rows: dict[int
         "play_ms": fraction(Fraction(1000 * ticks, ticks_hz)),
         "rate_micro_per_ms": fraction(rate),
         "catalogue_sha256": closing["catalogue_sha256"].hex(),
-        "unpaid_ms": _unpaid_ms(pool.get("unpaid_ms"), rows),
-        **{name: pool[name] for name in counts},
+        **counts,
+        "unpaid_ms": unpaid_ms,
     }
 
 
@@ -326,8 +408,8 @@ def _unpaid_ms(found: object, rows: dict[int, dict[str, Any]]) -> dict[str, str]
             continue
         label = f"core.pool.unpaid_ms.{name}"
         parts = [part for row in rows.values() for part in row["parts"] if part["standing"] == standing]
-        if _fraction_of(label, told[name]) < _played_ms(parts):
-            raise Difference(label, f"at least {fraction(_played_ms(parts))}, as in these rows", told[name])
+        if _fraction_of(label, told[name]) < played_ms(parts):
+            raise Difference(label, f"at least {fraction(played_ms(parts))}, as in these rows", told[name])
     return told
 
 

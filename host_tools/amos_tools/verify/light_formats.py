@@ -38,15 +38,22 @@ def read_json(what: str, data: bytes, bytes_max: int) -> dict[str, Any]:
         whole = json.loads(data.decode(), parse_float=no_float, parse_constant=no_float)
         spelled = (json.dumps(whole, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
     except (ValueError, RecursionError) as error:
-        reason = f": {error}" if isinstance(error, ValueError) else ""
-        raise Unreadable(f"{what}: expected JSON of whole numbers and text, found other values{reason}") from None
+        raise Unreadable(f"{what}: expected JSON of whole numbers and text, found {other_text(error)}") from None
     if spelled != data:
         at = next((at for at, (a, b) in enumerate(zip(data, spelled, strict=False)) if a != b), len(spelled))
         line = data[:at].count(b"\n") + 1
         raise Difference(
             f"{what}: spelling", "sorted keys, each once, one space of indent", f"otherwise in line {line}"
         )
-    return typed(what, whole, dict)
+    found: dict[str, Any] = typed(what, whole, dict)
+    return found
+
+
+def other_text(error: Exception) -> str:
+    """What stands there in place of JSON, as far as it tells a person where to look."""
+    if isinstance(error, json.JSONDecodeError):
+        return "an empty file" if not error.doc else f"other text in line {error.lineno}, column {error.colno}"
+    return "bytes that are no text" if isinstance(error, UnicodeDecodeError) else "other values"
 
 
 def typed(label: str, item: object, kind: type) -> Any:

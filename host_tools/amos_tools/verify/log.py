@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from amos.crypto import verify
 from amos.protocol.batch import batch_unix_s
-from amos.protocol.closing import TYP_STATEMENT, Closing, open_closing
+from amos.protocol.closing import TYP_STATEMENT, VERSION_LISTED, Closing, open_closing
 from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_ROTATION, parse
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.errors import MessageError, ProtocolError, SignatureError
@@ -33,9 +33,10 @@ from amos_tools.verify.devices import (
     take_loss,
     take_revocation,
 )
-from amos_tools.verify.errors import Difference
+from amos_tools.verify.errors import Difference, same
 from amos_tools.verify.forgone import GivenUp
 from amos_tools.verify.leaf_runs import LeafRuns
+from amos_tools.verify.light_accounts import TYP_TRANSFER, Transfer, effect, read_transfer
 from amos_tools.verify.lines import Lines
 from amos_tools.verify.opened import Fault, Said, Unsigned, UsageSaid
 from amos_tools.verify.standing import PLAY_AGE_S_MAX, flags
@@ -55,7 +56,8 @@ WORDS: dict[object, Callable[[bytes, bytes, Verify], object]] = {
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A settled segment and how it stands. `began_s`: when it began by the player's clock, None where that is not
-    believed. `revoked`: a revocation of its key stands before it in the log."""
+    believed. `received_s`: when the ledger received it, None in front of the first batch entry; `undated_s`: the moment
+    of what nobody can date. `revoked`: a revocation of its key stands before it in the log."""
 
     index: int
     entry: bytes
@@ -64,6 +66,21 @@ class Reading:
     flags: frozenset[str]
     began_s: int | None
     revoked: bool
+    received_s: int | None
+    undated_s: int
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the first reading found that the walk must know beforehand: what the first batch entry says, None where
+    there is none; and the closings that list leaves, by index, ascending."""
+
+    first_batch_s: int | None
+    listed: tuple[tuple[int, Closing], ...]
+
+    def first_open(self) -> str | None:
+        """The month of the first batch entry, or the first after it that no closing of these settled."""
+        return _open_period(month_of(self.first_batch_s), {closing.period: at for at, closing in self.listed})
 
 
 @dataclass
@@ -73,7 +90,8 @@ class Log:
     target    index of the closing whose readings are taken
     take      takes them
     closed    periods closed so far, with the index of the closing
-    carries   what each currency's last closing carried out
+    carries   what each currency has to carry: its last closing's, and what transfers gave to it or took
+    transfers (leaf index, transfer) of all so far
     unsettled usage that no closing has settled; before the first batch entry it accrues by the player's clock alone
     received  when what follows was received, in Unix seconds; None before the first batch entry
     opt_outs  the lists logged before the target
@@ -99,6 +117,9 @@ class Log:
     segments: int = 0
     given_up: GivenUp = field(default_factory=GivenUp)
     target_leaves: LeafRuns = field(default_factory=LeafRuns)
+    before: Before = Before(None, ())
+    listed: tuple[LeafRuns, ...] = ()
+    transfers: list[tuple[int, Transfer]] = field(default_factory=list)
 
 
 def walk(
@@ -109,6 +130,7 @@ def walk(
     publisher_key: bytes,
     lines: Lines,
     take: Callable[[Reading], None],
+    before: Before,
 ) -> Log:
     """Check every entry; give `take` the readings that `closing`, the entry at `target`, settles, in their order.
     `lines` are those that the same entries gave. Raises `Difference`."""
@@ -118,6 +140,8 @@ def walk(
                 f"entry {target}: closing.settled", f"leaves below {target}", f"{first} to {first + count - 1}"
             )
     log = Log(publisher_key, lines, origin, target, closing, take, target_leaves=LeafRuns(closing.ranges()))
+    log.before = before
+    log.listed = tuple(LeafRuns(item.ranges()) for at, item in before.listed if at < target)
     for index, (entry, said) in enumerate(entries):
         _take(log, index, entry, said)
     check_gaps(log.devices)
@@ -155,12 +179,14 @@ def _take(log: Log, index: int, entry: bytes, said: Said) -> None:
             _take_closing(log, index, closing)
         elif typ in WORDS:
             _take_word(log, index, log.lines.operator.open_at(index, entry, WORDS[typ], verify))
+        elif typ == TYP_TRANSFER:
+            _take_transfer(log, index, read_transfer(f"{label}: transfer", entry, log.lines.ledger.at(index)))
         elif typ == TYP_ROTATION:
             pass  # it is one that the lines were made of
         else:
             raise Difference(
                 f"{label}: typ",
-                "usage, enrolment, revocation, ruling, forgone, loss, rotation, opt-outs, closing",
+                "usage, enrolment, revocation, ruling, forgone, loss, rotation, opt-outs, closing, transfer",
                 typ,
             )
     except SignatureError as error:
@@ -231,16 +257,26 @@ def _take_usage(log: Log, index: int, entry: bytes, usage: UsageSaid) -> None:
     odd = flags(usage, log.received, device.hours)
     accrues_to = _open_period(_natural_period(log, usage, odd, device), log.closed)
     log.unsettled.add(index, accrues_to)
-    if index in log.target_leaves:
+    if _is_targets(log, index, accrues_to):
         kind = _accrual(log, label, usage, odd, accrues_to)
         began_s = None if "far_dated" in odd else usage.claimed_s
-        log.take(Reading(index, entry, usage, kind, odd, began_s, device.revoked))
+        undated_s = log.before.first_batch_s or 0 if log.received is None else log.received
+        log.take(Reading(index, entry, usage, kind, odd, began_s, device.revoked, log.received, undated_s))
+
+
+def _is_targets(log: Log, index: int, accrues_to: str | None) -> bool:
+    """Whether the target settles the segment: it lists it, or settles all that accrues to its period before it and was
+    settled by none before."""
+    if log.target_closing.version <= VERSION_LISTED:
+        return index in log.target_leaves
+    mine = index < log.target and accrues_to == log.target_closing.period
+    return mine and not any(index in leaves for leaves in log.listed)
 
 
 def _natural_period(log: Log, usage: UsageSaid, odd: frozenset[str], device: Device) -> str | None:
-    """The month to which the play belongs; None where the ledger's clock decided and did not log what it said."""
+    """The month to which the play belongs; None where nothing in the log says one."""
     if log.received is None:
-        return claimed_period(usage)
+        return claimed_period(usage) or log.before.first_open()
     if odd & {"undated", "far_dated"}:
         return month_of(log.received)
     claimed = claimed_period(usage)
@@ -288,13 +324,35 @@ def _accrual(log: Log, label: str, usage: UsageSaid, odd: frozenset[str], accrue
         return "by_reception"
     if accrues_to == period:
         return "late"
-    # The ledger's clock may decide against the player's only where no reception in the period makes the play possible.
+    # A closing that lists its leaves may settle what its ledger's clock put there. That
+    # ledger's clock may decide against the player's only where no reception in the period makes the play possible.
     played = usage.claimed_s
     year, month = int(period[:4]), int(period[5:])
     end_s = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp()
     if claimed < period and played is not None and end_s <= played + PLAY_AGE_S_MAX:
         raise Difference(f"{label}: period", f"{accrues_to}, by the player's clock", period)
     return "by_reception"
+
+
+def _take_transfer(log: Log, index: int, transfer: Transfer) -> None:
+    """Numbers have no gap, income is for a period that is open, and no more is carried than there is."""
+    label = f"entry {index}: transfer"
+    same(f"{label}.number", len(log.transfers) + 1, transfer["number"])
+    if transfer["kind"] == "income" and transfer["period"] in log.closed:
+        raise Difference(f"{label}.period", "one that is not closed", transfer["period"])
+    carry = log.carries.get(transfer["currency"], 0) + effect(transfer, "carry")
+    if carry < 0:
+        raise Difference(f"{label}.amount_micro", "no more than carry had", transfer["amount_micro"])
+    log.carries[transfer["currency"]] = carry
+    log.transfers.append((index, transfer))
+
+
+def _income_of(log: Log, closing: Closing) -> int:
+    """The sum of the incomes of the closing's period and currency; where there is none, what the closing says."""
+    named = closing.period, closing.currency
+    incomes = [item for _at, item in log.transfers if item["kind"] == "income"]
+    found = [item["amount_micro"] for item in incomes if (item["period"], item["currency"]) == named]
+    return sum(found) if found else closing.income_micro
 
 
 def _take_closing(log: Log, index: int, closing: Closing) -> None:
@@ -306,6 +364,7 @@ def _take_closing(log: Log, index: int, closing: Closing) -> None:
     carry = log.carries.get(closing.currency, 0)
     if closing.carry_in_micro != carry:
         raise Difference(f"{label}.carry_in_micro", carry, closing.carry_in_micro)
+    same(f"{label}.income_micro", _income_of(log, closing), closing.income_micro)
     log.unsettled.settle(label, index, closing)
     log.closed[closing.period] = index
     log.carries[closing.currency] = closing.carry_out_micro

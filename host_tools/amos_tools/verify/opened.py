@@ -10,16 +10,20 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from amos.crypto import key_id, verify
+from amos.protocol.batch import batch_unix_s
+from amos.protocol.closing import TYP_STATEMENT, Closing
 from amos.protocol.cose import HEADER_KID, HEADER_TYP, TYP_OPT_OUTS, TYP_ROTATION, TYP_USAGE, parse, parse_typed
+from amos.protocol.document import CATALOGUE, read_document
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment
 from amos.protocol.errors import ProtocolError, SignatureError
-from amos.protocol.ledger_limits import ENROLMENT_BYTES_MAX
+from amos.protocol.ledger_limits import CLOSING_BYTES_MAX, ENROLMENT_BYTES_MAX
 from amos.protocol.limits import OPT_OUTS_BYTES_MAX, SEGMENT_BYTES_MAX
 from amos.protocol.merkle import leaf_hash
 from amos.protocol.opt_outs import OptOuts
-from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, Usage, claimed_device_id
+from amos.protocol.segment import CLOCK_INFORMATIVE, CLOCK_SYNCHRONISED, FLAG_BEGIN, Usage, claimed_device_id
 from amos.protocol.usage_reader import ANY_DEVICE, open_usage
 from amos_batches.runner import Runner
 from amos_tools.verify.tree import ENTRY_BYTES_MAX, TILE_WIDTH
@@ -30,6 +34,9 @@ _HEADER_BYTES = 96
 _NAMES_KEYS = TYP_ENROLMENT.encode()
 _OPTS_OUT = TYP_OPT_OUTS.encode()
 _ROTATES = TYP_ROTATION.encode()
+_CLOSES = TYP_STATEMENT.encode()
+_TEXT = b"amos-"
+"""How batch and document entries begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +49,40 @@ class Entries:
     keys: Mapping[bytes, bytes]
 
 
+class Named(NamedTuple):
+    """A catalogue that an entry names: where, its serial and SHA-256, and since when it is known; None where the entry
+    does not say and no batch entry of the bundle stands before it."""
+
+    leaf: int
+    serial: int
+    sha256: bytes
+    known_s: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """Of the first reading: leaf hashes, one after the other; public keys that enrolments name; opt-out lists, and
-    what may be rotations of the ledger's key or the operator's, by leaf index. No signature was looked at."""
+    """Of the first reading: leaf hashes, one after the other; public keys that enrolments name; opt-out lists, closings
+    and what may be rotations of the ledger's key or the operator's, by leaf index; catalogues named; receptions of the
+    first batch entry and of the last. No signature was looked at."""
 
     hashes: bytes
     keys: tuple[bytes, ...]
     opt_outs: tuple[tuple[int, OptOuts], ...]
     rotations: tuple[tuple[int, bytes], ...]
+    closings: tuple[tuple[int, bytes, Closing], ...]
+    catalogues: tuple[Named, ...]
+    batches: tuple[int, ...]
+
+
+class Sounded(NamedTuple):
+    """A row of a segment, or the rows of one stem together: the stem's index in the pack, frames in play, placements
+    that began in them, the frame at which the first begins, and that at which the last one ends."""
+
+    stem: int
+    frames: int
+    plays: int
+    first_frame: int
+    end_frame: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +90,7 @@ class UsageSaid:
     """What a segment says whose signature by the key of `kid` is good.
 
     claimed_s  when it began by the player's own clock, in Unix seconds; None when that rests on no anchor
-    stems      (stem's index in the pack, frames) of each that sounded
+    sounded    each stem that did, its rows together
     last_frame  at which the last of its rows begins
     frames     of all rows
     """
@@ -80,7 +112,7 @@ class UsageSaid:
     lost_first: int | None
     lost_last: int | None
     claimed_s: int | None
-    stems: tuple[tuple[int, int], ...]
+    sounded: tuple[Sounded, ...]
     last_frame: int
     frames: int
 
@@ -128,14 +160,25 @@ def survey(batch: Entries) -> Surveyed:
     keys: list[bytes] = []
     opt_outs = []
     rotations = []
+    closings = []
+    catalogues = []
+    received: list[int] = []
     for index, entry in enumerate(batch.entries, batch.first):
-        if _NAMES_KEYS in entry[:_HEADER_BYTES]:
+        if entry.startswith(_TEXT):
+            received += _received(entry)
+            catalogues += _catalogues(index, entry, received)
+        elif _CLOSES in entry[:_HEADER_BYTES]:
+            closings += [(index, entry, found) for found in _closings(entry)]
+        elif _NAMES_KEYS in entry[:_HEADER_BYTES]:
             keys += _keys_named(entry)
         elif _OPTS_OUT in entry[:_HEADER_BYTES]:
             opt_outs += [(index, found) for found in _opt_outs(entry)]
         elif _ROTATES in entry[:_HEADER_BYTES]:
             rotations.append((index, entry))
-    return Surveyed(_hashes(batch), tuple(keys), tuple(opt_outs), tuple(rotations))
+    return Surveyed(
+        *(_hashes(batch), tuple(keys), tuple(opt_outs), tuple(rotations), tuple(closings), tuple(catalogues)),
+        tuple(received[:1] + received[-1:]),
+    )
 
 
 def open_entries(batch: Entries) -> Opened:
@@ -148,10 +191,16 @@ def read_log(entries: Iterable[bytes], runner: Runner, keys: Mapping[bytes, byte
     return runner.pairs(open_entries, batches(entries, keys))
 
 
-def rows_of(entry: bytes) -> list[tuple[int, int, int]]:
-    """(stem's index in the pack, frames, frame at which it begins) of each row of a segment that was verified."""
-    usage = Usage.decode(parse_typed(entry, TYP_USAGE, SEGMENT_BYTES_MAX).payload)
-    return [(stem, frames, start) for stem, start, frames, _flags in usage.rows()]
+def rows_of(entry: bytes) -> list[Sounded]:
+    """Each row of a segment that was verified."""
+    return _rows(Usage.decode(parse_typed(entry, TYP_USAGE, SEGMENT_BYTES_MAX).payload))
+
+
+def _rows(usage: Usage) -> list[Sounded]:
+    return [
+        Sounded(stem, frames, int(flags & FLAG_BEGIN > 0), start, start + frames)
+        for stem, start, frames, flags in usage.rows()
+    ]
 
 
 def _hashes(batch: Entries) -> bytes:
@@ -169,6 +218,32 @@ def _keys_named(entry: bytes) -> list[bytes]:
 def _opt_outs(entry: bytes) -> list[OptOuts]:
     try:
         return [OptOuts.decode(parse_typed(entry, TYP_OPT_OUTS, OPT_OUTS_BYTES_MAX).payload)]
+    except ProtocolError:
+        return []
+
+
+def _received(entry: bytes) -> list[int]:
+    try:
+        received_s = batch_unix_s(entry)
+    except ProtocolError:
+        return []  # the walk names what is wrong with it
+    return [] if received_s is None else [received_s]
+
+
+def _catalogues(index: int, entry: bytes, received: list[int]) -> list[Named]:
+    try:
+        document = read_document(entry)
+    except ProtocolError:
+        return []
+    if document is None or document[0] != CATALOGUE:
+        return []
+    _kind, serial, sha256, known_s = document
+    return [Named(index, serial, sha256, received[-1] if known_s is None and received else known_s)]
+
+
+def _closings(entry: bytes) -> list[Closing]:
+    try:
+        return [Closing.decode(parse_typed(entry, TYP_STATEMENT, CLOSING_BYTES_MAX).payload)]
     except ProtocolError:
         return []
 
@@ -192,9 +267,10 @@ def _said(entry: bytes, keys: Mapping[bytes, bytes]) -> Said:
 
 
 def _usage_said(entry: bytes, kid: bytes, usage: Usage) -> UsageSaid:
-    stems: dict[int, int] = {}
-    for stem, frames in zip(usage.stems, usage.frames, strict=True):
-        stems[stem] = stems.get(stem, 0) + frames
+    sounded: dict[int, Sounded] = {}
+    for row in _rows(usage):
+        seen = sounded.get(row.stem)
+        sounded[row.stem] = row if seen is None else _together(seen, row)
     return UsageSaid(
         kid=kid,
         sha256=hashlib.sha256(entry).digest(),
@@ -213,10 +289,15 @@ def _usage_said(entry: bytes, kid: bytes, usage: Usage) -> UsageSaid:
         lost_first=usage.lost_first,
         lost_last=usage.lost_last,
         claimed_s=_claimed_s(usage),
-        stems=tuple(stems.items()),
+        sounded=tuple(sounded.values()),
         last_frame=usage.first_frame + sum(usage.starts),
         frames=sum(usage.frames),
     )
+
+
+def _together(one: Sounded, other: Sounded) -> Sounded:
+    first, end = min(one.first_frame, other.first_frame), max(one.end_frame, other.end_frame)
+    return Sounded(one.stem, one.frames + other.frames, one.plays + other.plays, first, end)
 
 
 def _claimed_s(usage: Usage) -> int | None:

@@ -4,6 +4,9 @@ import json
 from dataclasses import dataclass
 
 from amos_tools.verify.errors import Difference, Unreadable
+from amos_tools.verify.light import read_core as read_light_core
+from amos_tools.verify.light import speaks_for_itself
+from amos_tools.verify.light_formats import other_text
 from amos_tools.verify.note import base64_bytes
 
 STATEMENT_BYTES_MAX = 64 * 1024 * 1024
@@ -31,6 +34,11 @@ class Statement:
     place: PathTo
     usage: list[tuple[PathTo, bytes]]
     usage_left_out: int
+
+
+def read_core(data: bytes) -> dict[str, object]:
+    """What a statement of any version says, nothing of it verified. Raises `VerifyError` for what is none."""
+    return read_light_core(data) if speaks_for_itself(data) else read_statement(data).core
 
 
 def read_statement(data: bytes) -> Statement:
@@ -67,7 +75,7 @@ def _json(data: bytes) -> dict[str, object]:
         whole = json.loads(data.decode(), parse_float=no_float, parse_constant=no_float)
         spelled = (json.dumps(whole, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"expected a statement: JSON of whole numbers and text, found {_other(error)}") from None
+        raise Unreadable(f"expected a statement: JSON of whole numbers and text, found {other_text(error)}") from None
     if spelled != data:
         at = next((at for at, (a, b) in enumerate(zip(data, spelled, strict=False)) if a != b), len(spelled))
         line = data[:at].count(b"\n") + 1
@@ -75,13 +83,6 @@ def _json(data: bytes) -> dict[str, object]:
             "statement: spelling", "sorted keys, each once, one space of indent", f"otherwise in line {line}"
         )
     return _object("statement", whole)
-
-
-def _other(error: Exception) -> str:
-    """What stands there in its place, as far as it tells a person where to look."""
-    if isinstance(error, json.JSONDecodeError):
-        return "an empty file" if not error.doc else f"other text in line {error.lineno}, column {error.colno}"
-    return "bytes that are no text" if isinstance(error, UnicodeDecodeError) else "other values"
 
 
 def _object(label: str, item: object) -> dict[str, object]:

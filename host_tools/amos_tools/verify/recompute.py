@@ -17,7 +17,7 @@ from amos.protocol.opt_outs import OptOuts
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.leaf_runs import LeafRuns
 from amos_tools.verify.log import Reading
-from amos_tools.verify.opened import rows_of
+from amos_tools.verify.opened import UsageSaid, rows_of
 from amos_tools.verify.standing import FLAGS, REASONS, all_earn, reason
 
 PACKS_KEPT = 64
@@ -74,7 +74,7 @@ class Period:
         label = f"entry {reading.index}: usage"
         if usage.rate_hz != manifest.rate_hz:
             raise Difference(f"{label}.rate_hz", f"the pack's {manifest.rate_hz}", usage.rate_hz)
-        for stem, _frames in usage.stems:
+        for stem in [row.stem for row in usage.sounded]:
             if stem >= len(manifest.stems):
                 raise Difference(f"{label}.stems", f"below {len(manifest.stems)}", stem)
         for stem, frames, why in self._judged(reading, manifest):
@@ -86,7 +86,7 @@ class Period:
             key = (usage.rate_hz, usage.tier)
             by_rate[key] = by_rate.get(key, 0) + frames
         self.whole.add(reading)
-        for payee in self._payees_of({manifest.stems[stem].stem_id for stem, _frames in usage.stems}):
+        for payee in self._payees_of({manifest.stems[row.stem].stem_id for row in usage.sounded}):
             self.payees.setdefault(payee, Tally()).add(reading)
 
     def _judged(self, reading: Reading, manifest: Manifest) -> Iterable[tuple[int, int, str | None]]:
@@ -94,13 +94,13 @@ class Period:
         usage, began_s = reading.usage, reading.began_s
         why = self._why_nothing_earns(reading)
         if why is not None or self._version == 1 or began_s is None:
-            return [(stem, frames, why) for stem, frames in usage.stems]
+            return [(row.stem, row.frames, why) for row in usage.sounded]
         last_s = began_s + (usage.last_frame - usage.first_frame) // usage.rate_hz
-        if all_earn(manifest, [stem for stem, _frames in usage.stems], last_s, self._named(usage.pack)):
-            return [(stem, frames, None) for stem, frames in usage.stems]
+        if all_earn(manifest, [row.stem for row in usage.sounded], last_s, self._named(usage.pack)):
+            return [(row.stem, row.frames, None) for row in usage.sounded]
         return [
-            (stem, frames, self._why(manifest, stem, began_s + (start - usage.first_frame) // usage.rate_hz))
-            for stem, frames, start in rows_of(reading.entry)
+            (row.stem, row.frames, self._why(manifest, row.stem, began_s + _s(row.first_frame, usage)))
+            for row in rows_of(reading.entry)
         ]
 
     def _why_nothing_earns(self, reading: Reading) -> str | None:
@@ -125,6 +125,10 @@ class Period:
     def _payees_of(self, stem_ids: set[bytes]) -> set[str]:
         works = [self.works[stem_id] for stem_id in stem_ids if stem_id in self.works]
         return {share.payee for work in works for share in work.splits if share.ppm}
+
+
+def _s(frame: int, usage: UsageSaid) -> int:
+    return (frame - usage.first_frame) // usage.rate_hz
 
 
 def divide(pool: int, shares: dict[str, Fraction], lot: Callable[[str], bytes]) -> dict[str, int]:

@@ -66,9 +66,13 @@ def reason(manifest: Manifest, stem: int, began_s: int | None, lists: list[OptOu
         return "post_lease"
     if began_s - GRACE_S >= manifest.stems[stem].lease_end_unix_s:
         return "stem_lease"
-    stem_id = manifest.stems[stem].stem_id
-    gone = _in_force(lists, began_s), _in_force(lists, began_s - GRACE_S)
-    return "post_opt_out" if all(found is not None and stem_id in found for found in gone) else None
+    return "post_opt_out" if withdrawn(lists, manifest.stems[stem].stem_id, began_s) else None
+
+
+def withdrawn(lists: list[OptOuts], stem_id: bytes, unix_s: int) -> bool:
+    """Whether the list in force at that moment names the stem, and had done so for the time of grace."""
+    both = _in_force(lists, unix_s), _in_force(lists, unix_s - GRACE_S)
+    return all(found is not None and stem_id in found for found in both)
 
 
 def all_earn(manifest: Manifest, stems: Collection[int], last_s: int, named: Container[int]) -> bool:

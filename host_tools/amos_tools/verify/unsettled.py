@@ -1,7 +1,7 @@
 """Usage that no closing has settled, by the period to which it accrues."""
 
-from amos.protocol.closing import Closing
-from amos_tools.verify.errors import Difference
+from amos.protocol.closing import VERSION_LISTED, Closing
+from amos_tools.verify.errors import Difference, same
 from amos_tools.verify.leaf_runs import LeafRuns
 
 
@@ -16,7 +16,11 @@ class Unsettled:
         self._by_period.setdefault(period, LeafRuns()).add(leaf)
 
     def settle(self, label: str, index: int, closing: Closing) -> None:
-        """The closing at leaf `index` settles usage before it that waited, and leaves out none of its period."""
+        """The closing at leaf `index` settles usage before it that waited, and leaves out none of its period. One of
+        version 4 lists no leaves: it settles all that accrues to its period, and says how much that is."""
+        if closing.version > VERSION_LISTED:
+            settled = self._by_period.pop(closing.period, LeafRuns())
+            return same(f"{label}.segments", len(settled), closing.segments)
         for first, count in closing.ranges():
             leaf = first
             while leaf < min(first + count, index + 1):

@@ -1,0 +1,124 @@
+"""Transfers of a real ledger between two closings, verified light and full; and what a lying ledger would log."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from settled_world import World
+from typer.testing import CliRunner
+
+from amos.protocol import transfer as protocol
+from amos.protocol.transfer import TYP_TRANSFER, Transfer, sign_transfer
+from amos_ledger.settle_period import settle_period
+from amos_tools.cli import app
+from amos_tools.verify.errors import Difference
+from amos_tools.verify.light import check_statement
+
+MONEY = ["--currency", "EUR", "--reason", "for the test"]
+
+
+def pool(world: World, *words: object) -> str:
+    given = ["pool", *map(str, words), "--ledger", str(world.folder.path)]
+    done = CliRunner().invoke(app, given)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def balance(world: World, payee: str, period: str) -> Any:
+    return json.loads(world.statement(payee, period).read_bytes())["core"]["balance"]
+
+
+@pytest.fixture
+def moved(november: World, dates: Any) -> World:
+    """November settled; then a correction, a hold, a payout, and December's income in two parts."""
+    settle_period(november.folder, "2026-11", 1_000_000_000, "EUR")
+    pool(november, "correct", "--from", "ann", "--to", "bob", "--amount", "12.50", "--period", "2026-11", *MONEY)
+    pool(november, "hold", "ann", "--amount", "80", *MONEY)
+    pool(november, "pay", "cy-dee", "--amount", "20", *MONEY)
+    for amount in ("450", "0.000007"):
+        pool(november, "add-income", "--period", "2026-12", "--amount", amount, *MONEY)
+    november.play(0, [(0, 44_100), (1, 17)], dates(2026, 12, 3), dates(2026, 12, 4))
+    return november
+
+
+def settle_december(world: World) -> None:
+    pool(world, "settle", "--period", "2026-12", "--currency", "EUR", "--close-now", "--unasked")
+
+
+def test_balances_run_from_period_to_period(moved: World) -> None:
+    settle_december(moved)
+    for payee in ("ann", "bob", "cy-dee"):
+        found = moved.verify(payee, "2026-12")
+        check_statement(moved.statement(payee, "2026-12").read_bytes(), moved.keys.ledger, moved.keys.origin)
+        before, after = (balance(moved, payee, period) for period in ("2026-11", "2026-12"))
+        assert after["payable"]["opening_micro"] == before["payable"]["closing_micro"]
+        kinds = [item["kind"] for item in after["transfers"]]
+        assert kinds == {"ann": ["correction", "hold"], "bob": ["correction"], "cy-dee": ["payout"]}[payee]
+        assert moved.verify(payee).amount_micro + found.amount_micro > 0
+    assert balance(moved, "ann", "2026-12")["held"] == {"opening_micro": 0, "closing_micro": 80_000_000}
+    core = json.loads(moved.statement("cy-dee", "2026-12").read_bytes())["core"]
+    assert (core["lines"], core["amount_micro"]) == ([], 0)
+
+
+def forged(world: World, **changes: Any) -> bytes:
+    facts: dict[str, Any] = dict(
+        **{"version": 1, "number": 6, "unix_s": 5, "kind": "correction", "currency": "EUR", "debit": "payee/ann"},
+        **{"credit": "payee/bob", "amount_micro": 1, "reason": "x", "period": None},
+    )
+    record = Transfer(**(facts | changes))
+    record.fault = lambda: None  # type: ignore[method-assign]
+    return sign_transfer(record, world.folder.key_id, world.folder.sign)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"number": 7}, r"transfer\.number: expected 6, found 7"),
+        ({"number": 5}, r"transfer\.number: expected 6, found 5"),
+        ({"kind": "gift"}, r"transfer\.kind: expected one of income"),
+        ({"debit": "bank"}, r"transfer\.debit: expected an account of a correction, found bank"),
+        ({"credit": "payee/ann"}, r"transfer\.credit: expected another account"),
+        ({"kind": "hold", "credit": "held/bob"}, r"transfer\.credit: expected the account of ann, found held/bob"),
+        ({"kind": "payout", "debit": "payee/cy-dee", "credit": "bank", "amount_micro": 2**60}, "no more than payee/cy"),
+        ({"kind": "release", "debit": "held/bob", "credit": "payee/bob"}, "no more than held/bob had"),
+        ({"debit": "carry"}, "no more than carry had"),
+        ({"kind": "income", "debit": "income/other", "credit": "pool/communal"}, r"transfer\.period: expected the one"),
+        (
+            {"kind": "income", "debit": "income/other", "credit": "pool/communal", "period": "2026-11"},
+            r"transfer\.period: expected one that is not closed, found 2026-11",
+        ),
+        (
+            {"kind": "income", "debit": "income/other", "credit": "pool/communal", "period": "2026-12"},
+            r"closing\.income_micro: expected 450000008, found 450000007",
+        ),
+        ({}, r"^core\.balance\.(payable\.closing_micro|transfers)|^core\.balance"),
+        ({"amount_micro": 0}, r"transfer\.amount_micro: expected from 1"),
+        ({"currency": "eur"}, r"transfer\.currency"),
+        ({"reason": "two\nlines"}, r"transfer\.reason"),
+        ({"period": "2026-13"}, r"transfer\.period: expected a month"),
+    ],
+)
+def test_a_transfer_that_the_ledger_may_not_make_is_found(moved: World, changes: dict[str, Any], said: str) -> None:
+    """It is in the log, and the ledger's own accounts know nothing of it."""
+    moved.append(forged(moved, **changes))
+    settle_december(moved)
+    with pytest.raises(Difference, match=said):
+        moved.verify("ann", "2026-12")
+
+
+def test_a_transfer_by_another_key_is_found(moved: World) -> None:
+    sign: Callable[[bytes], bytes] = lambda _message: bytes(64)  # noqa: E731
+    facts = {"version": 1, "number": 6, "unix_s": 5, "kind": "correction", "currency": "EUR", "debit": "payee/ann"}
+    record = Transfer(**facts, credit="payee/bob", amount_micro=1, reason="x", period=None)
+    moved.append(sign_transfer(record, moved.folder.key_id, sign))
+    settle_december(moved)
+    with pytest.raises(Difference, match="transfer, signature: expected one by the ledger's key"):
+        moved.verify("ann", "2026-12")
+
+
+def test_ledger_and_verifier_name_the_same_kinds() -> None:
+    from amos_tools.verify.light_accounts import TYP_TRANSFER as VERIFIERS
+    from amos_tools.verify.light_accounts import WAYS
+
+    assert set(WAYS) == set(protocol.KINDS) and VERIFIERS == TYP_TRANSFER
