@@ -39,6 +39,7 @@ MADE_OR_AWAITED = {
     ("ledger alerts", "--state"),
     ("ledger snooze", "--state"),
     ("pool settle", "--out"),
+    ("verify", "--page"),
     ("key", "FILE"),
 }
 """The only paths that need not be there."""
