@@ -28,7 +28,17 @@ def part(frames: int, rate: int = 44_100, rights: int = 1, standing: int = 0, ac
 
 
 def transfer(number: int, kind: str, debit: str, credit: str, micro: int) -> dict[int, Any]:
-    return {1: 1, 2: number, 3: T, 4: kind, 5: "EUR", 6: debit, 7: credit, 8: micro, 10: "as agreed, \N{EM DASH} n\u00ba 7"}
+    return {
+        1: 1,
+        2: number,
+        3: T,
+        4: kind,
+        5: "EUR",
+        6: debit,
+        7: credit,
+        8: micro,
+        10: "as agreed, \N{EM DASH} n\u00ba 7",
+    }
 
 
 def a_period(**changes: Any) -> PlainPeriod:
@@ -143,7 +153,14 @@ def test_statements_that_follow_are_verified(both: Both, rotate_to: list[bytes])
 def test_the_statement_is_shown(both: Both, period: PlainPeriod) -> None:
     both.agree(file_bytes(period.statement("ann")))
     shown = both.page.shows()
-    for text in ("Title 1", "Ann & Bob", "100.0000 %", "correction", "as agreed, \N{EM DASH} n\u00ba 7", "9007199254.740993"):
+    for text in (
+        "Title 1",
+        "Ann & Bob",
+        "100.0000 %",
+        "correction",
+        "as agreed, \N{EM DASH} n\u00ba 7",
+        "9007199254.740993",
+    ):
         assert text in shown
     assert "more play than time since the player was enrolled" in shown
 
@@ -152,7 +169,9 @@ def test_every_field_changed_is_named_as_the_command_names_it(both: Both) -> Non
     made = a_period(rotate_to=[b"m" * 32])
     whole = made.statement("ann")
     found = set()
-    of_each_shape = {tuple("#" if type(step) is int else step for step in path): path for path, _value in scalars(whole)}
+    of_each_shape = {
+        tuple("#" if type(step) is int else step for step in path): path for path, _value in scalars(whole)
+    }
     for path, value in scalars(whole):
         if path not in of_each_shape.values():
             continue
@@ -170,14 +189,26 @@ def planted(period: PlainPeriod) -> list[tuple[str, bytes, str]]:
     whole = period.statement("ann")
     line, micro = ("core", "lines", 0, "frames", 0, "frames"), ("core", "lines", 0, "amount_micro")
     values = {path: value for path, value in scalars(whole)}
-    row, node, step = ("proof", "stems", "rows", 0, "row"), ("proof", "stems", "nodes", 0), ("proof", "closing", "path", 0)
+    row, node, step = (
+        ("proof", "stems", "rows", 0, "row"),
+        ("proof", "stems", "nodes", 0),
+        ("proof", "closing", "path", 0),
+    )
     moved = ("proof", "transfers", 0, "entry")
     closing_micro = ("core", "balance", "payable", "closing_micro")
     return [
         ("a frame", changed(whole, line, values[line] + 1), "core.lines[0].frames[0].frames"),
         ("a micro-unit of a line", changed(whole, micro, values[micro] + 1), "core.lines[0].amount_micro"),
-        ("a micro-unit of a balance", changed(whole, closing_micro, values[closing_micro] + 1), ".".join(closing_micro)),
-        ("a row", changed(whole, row, period.statement("bob")["proof"]["stems"]["rows"][0]["row"]), "proof.stems.rows[1]"),
+        (
+            "a micro-unit of a balance",
+            changed(whole, closing_micro, values[closing_micro] + 1),
+            ".".join(closing_micro),
+        ),
+        (
+            "a row",
+            changed(whole, row, period.statement("bob")["proof"]["stems"]["rows"][0]["row"]),
+            "proof.stems.rows[1]",
+        ),
         ("a node", changed(whole, node, "00" * 48), "proof.stems, root of the tree"),
         ("a path", changed(whole, step, "00" * 32), "proof.closing.path, root"),
         ("a transfer", changed(whole, moved, whole["proof"]["transfers"][1]["entry"]), "proof.transfers[0].path, root"),
@@ -214,7 +245,12 @@ def closing_field(key: int, value: object) -> Any:
         {"transfers": [transfer(1, "payout", "held/ann", "bank", 1)]},
         {"transfers": [transfer(1, "hold", "payee/ann", "held/bob", 1)]},
         {"transfers": [transfer(1, "release", "held/ann", "payee/ann", 4)]},
-        {"transfers": [transfer(2, "refund", "payee/ann", "income/sync", 2**60), transfer(1, "refund", "payee/ann", "income/sync", 1)]},
+        {
+            "transfers": [
+                transfer(2, "refund", "payee/ann", "income/sync", 2**60),
+                transfer(1, "refund", "payee/ann", "income/sync", 1),
+            ]
+        },
     ],
 )
 def test_what_the_ledger_itself_would_sign(both: Both, changes: dict[str, Any]) -> None:
@@ -256,7 +292,9 @@ def test_another_spelling_is_found(both: Both, period: PlainPeriod) -> None:
         assert both.agree(data).field == "statement: spelling"
 
 
-@pytest.mark.parametrize("payload", [canonical({}), b"\xa1\x01\x18\x04", b"\xbf\x01\x04\xff", b"\xc2\x41\x01", b"\x81" * 2000, b""])
+@pytest.mark.parametrize(
+    "payload", [canonical({}), b"\xa1\x01\x18\x04", b"\xbf\x01\x04\xff", b"\xc2\x41\x01", b"\x81" * 2000, b""]
+)
 def test_odd_rows(both: Both, period: PlainPeriod, payload: bytes) -> None:
     both.agree(changed(period.statement("ann"), ("proof", "stems", "rows", 0, "row"), b64(payload)))
 
@@ -288,7 +326,7 @@ def test_the_command_writes_a_page_that_knows_the_key(both: Both, period: PlainP
         assert (found.state, found.field) == (state, field)
     both.page.open()
     file.write_text("mine")
-    assert CliRunner().invoke(app, ["verify", "--page", str(file)]).exit_code == Exit.REFUSED
+    assert CliRunner().invoke(app, ["verify", "--page", str(file)]).exit_code == Exit.FINDING
     assert file.read_text() == "mine"
     for more in (["--full"], [str(statement)], ["--ledger-key", "12"]):
         assert CliRunner().invoke(app, ["verify", "--page", str(file), *more]).exit_code == Exit.USAGE

@@ -1,7 +1,7 @@
 """The light check of a statement as one static HTML file: no server, nothing fetched, and nothing sent anywhere.
 
-The scripts are written in parts, in the order of `SCRIPTS`, and joined into the file. What each part checks, and what it
-calls the first difference, is the same as in `amos_tools.verify.light`; a test holds the two against each other.
+The scripts are written in parts, in the order of `SCRIPTS`, and joined into the file. What each part checks, and what
+it calls the first difference, is the same as in `amos_tools.verify.light`; a test holds the two against each other.
 """
 
 import html

@@ -36,7 +36,9 @@ async function readTransfer(label, entry, key) {
   for (const name of ["number", "amount_micro"]) {
     if (!found[name]) throw new Difference(`${label}.${name}`, "from 1", 0);
   }
-  if (!/^[A-Z]{3}$/.test(found.currency)) throw new Difference(`${label}.currency`, "three capital letters", found.currency);
+  if (!/^[A-Z]{3}$/.test(found.currency)) {
+    throw new Difference(`${label}.currency`, "three capital letters", found.currency);
+  }
   if (found.period !== undefined && !/^[2-9][0-9]{3}-(0[1-9]|1[0-2])$/.test(found.period)) {
     throw new Difference(`${label}.period`, "a month like 2026-11", found.period);
   }
@@ -72,7 +74,9 @@ async function provedTransfers(label, part, head, closingIndex) {
     const transfer = await readTransfer(`${place}.entry`, entry, keyAt(head, item.index));
     const last = found.at(-1) ?? { index: 0n, transfer: { number: 0n } };
     const inOrder = last.index < item.index && item.index < closingIndex && transfer.number > last.transfer.number;
-    if (!inOrder) throw new Difference(place, "transfers in their order, before the closing", `number ${transfer.number}`);
+    if (!inOrder) {
+      throw new Difference(place, "transfers in their order, before the closing", `number ${transfer.number}`);
+    }
     found.push({ index: item.index, transfer });
   }
   return found;

@@ -1,4 +1,5 @@
-// CBOR in its deterministic encoding (RFC 8949 §4.2.1), as the ledger signs it: whole numbers, bytes, text, arrays, maps.
+// CBOR in its deterministic encoding (RFC 8949 §4.2.1), as the ledger signs it: whole numbers, bytes,
+// text, arrays, maps.
 // Any other item, and any other encoding of the same item, is refused.
 
 const CBOR_NESTED_MAX = 16;
@@ -88,7 +89,8 @@ class CborReader {
 const cbor = (label, data) => new CborReader(label, data).whole();
 
 // A schema names the keys of a map: [name, type, bound]. The bound is the largest number, the exact count of bytes, the
-// most bytes of a text, the most items of an array; a name that ends with ? may be absent. An array as type is one of maps.
+// most bytes of a text, the most items of an array; a name that ends with ? may be absent. An array as type is
+// one of maps.
 function record(label, data, schema) {
   return named(label, cbor(label, data), schema);
 }

@@ -64,7 +64,8 @@ async function readHead(label, part, pinned, pinnedOrigin) {
   for (const [number, item] of rotations.entries()) {
     const place = `${label}.rotations[${number}]`;
     const entry = base64Bytes(`${place}.entry`, item.entry);
-    same(`${place}.entry, origin`, head.origin, record(place, unverified(place, entry, ROTATION_TYPE), ROTATION).origin);
+    const says = record(place, unverified(place, entry, ROTATION_TYPE), ROTATION);
+    same(`${place}.entry, origin`, head.origin, says.origin);
     const path = hashPath(`${place}.path`, item.path);
     await checkPath(place, await leafHash(entry), item.index, head.size, path, head.root);
   }
@@ -116,7 +117,8 @@ async function readClosing(label, part, head) {
   const path = hashPath(`${label}.path`, found.path);
   await checkPath(label, await leafHash(entry), found.index, head.size, path, head.root);
   const key = keyAt(head, found.index);
-  const payload = await signedBy(`${label}.entry`, entry, "amos-statement+cose", key, "the ledger's key in force there");
+  const whose = "the ledger's key in force there";
+  const payload = await signedBy(`${label}.entry`, entry, "amos-statement+cose", key, whose);
   const closing = record("closing", payload, CLOSING);
   await checkClosing(closing, found.index);
   return { index: found.index, closing: { ...closing, ticks: numberOf(closing.ticks) } };

@@ -21,7 +21,9 @@ const unverified = (label, entry, type) => parts(label, entry, type, null)[1];
 function parts(label, entry, type, keyId) {
   if (entry[0] !== 0xd2) throw new Difference(label, "a COSE_Sign1 (tag 18)", entry.subarray(0, 40));
   const found = cbor(label, entry.subarray(1));
-  if (!Array.isArray(found) || found.length !== 4) throw new Difference(label, "a COSE_Sign1 of four parts", "another item");
+  if (!Array.isArray(found) || found.length !== 4) {
+    throw new Difference(label, "a COSE_Sign1 of four parts", "another item");
+  }
   const [header, unprotected, payload, signature] = found;
   const allBytes = [header, payload, signature].every((part) => part instanceof Uint8Array);
   if (!allBytes || !(unprotected instanceof Map) || unprotected.size) {
@@ -49,7 +51,9 @@ function asBytes(bytes) {
 
 // The text before the last blank line of a note, and its signature lines.
 function noteParts(label, text) {
-  if (text.length > NOTE_LETTERS_MAX) throw new Difference(label, `at most ${NOTE_LETTERS_MAX} characters`, text.length);
+  if (text.length > NOTE_LETTERS_MAX) {
+    throw new Difference(label, `at most ${NOTE_LETTERS_MAX} characters`, text.length);
+  }
   const blank = text.lastIndexOf("\n\n");
   const body = text.slice(0, Math.max(blank, 0));
   const lines = body.split("\n");

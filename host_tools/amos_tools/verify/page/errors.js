@@ -27,6 +27,8 @@ function shown(value) {
 // Nothing that follows is looked at once two values differ. Text and a number never are the same.
 function same(field, expected, found) {
   const equal =
-    expected instanceof Uint8Array && found instanceof Uint8Array ? hexOf(expected) === hexOf(found) : expected === found;
+    expected instanceof Uint8Array && found instanceof Uint8Array
+      ? hexOf(expected) === hexOf(found)
+      : expected === found;
   if (!equal) throw new Difference(field, expected, found);
 }

@@ -1,4 +1,5 @@
-// Every figure of a statement, from the play of its rows. All arithmetic is exact: whole numbers, and fractions of them.
+// Every figure of a statement, from the play of its rows. All arithmetic is exact: whole numbers, and
+// fractions of them.
 
 const ACCOUNTS = ["payable", "frozen_late"];
 const STANDINGS = ["paid", "frozen_late", "over_time", "post_lease", "stem_lease", "post_opt_out", "revoked"];
@@ -102,8 +103,8 @@ function statedLine(row, rights, parts, shares, ppm) {
 
 const moment = (unixS) => new Date(Number(unixS) * 1000).toISOString().replace(".000Z", "Z");
 
-// The exact share of the pool, rounded down, or up where there is a remainder. Which payee got the last micro-units, one
-// statement cannot tell.
+// The exact share of the pool, rounded down, or up where there is a remainder. Which payee got the last micro-units,
+// one statement cannot tell.
 function statedAmount(amount, weight, closing) {
   const whole = closing.ticks * PPM;
   if (weight > whole) throw new Difference("core.lines, weight", `at most ${whole}, that of the pool`, weight);
@@ -146,10 +147,10 @@ function statedPool(pool, closing, rows) {
   }
   const accrued = sum(ACCRUALS.map((name) => counts[`segments_${name}`]));
   same("core.pool, segments by accrual", closing.segments, accrued);
-  const told = ["income_micro", "carry_in_micro", "pool_micro", "carry_out_micro", "ticks", "ticks_hz", "stems", "segments"];
+  const told = ["income_micro", "carry_in_micro", "pool_micro", "carry_out_micro", "ticks", "ticks_hz", "stems"];
   const { pool_micro: money, ticks, ticks_hz: hz } = closing;
   return {
-    ...Object.fromEntries([...told, "devices"].map((name) => [name, closing[name]])),
+    ...Object.fromEntries([...told, "segments", "devices"].map((name) => [name, closing[name]])),
     carry_account: `carry/${closing.currency}`,
     payees: closing.statements,
     play_ms: spelledRatio(ratio(1000n * ticks, hz)),

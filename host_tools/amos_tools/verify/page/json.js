@@ -110,7 +110,8 @@ function byCodePoints(one, other) {
 
 // A value as the ledger writes it: in lines, or without any blanks.
 function spelled(value, inLines, depth = 0) {
-  if (typeof value !== "object" || value === null) return typeof value === "string" ? JSON.stringify(value) : `${value}`;
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value !== "object" || value === null) return `${value}`;
   const isArray = Array.isArray(value);
   const colon = inLines ? ": " : ":";
   const items = isArray
@@ -142,7 +143,8 @@ function readJson(what, data, bytesMax) {
     let at = 0;
     while (at < text.length && text[at] === again[at]) at += 1;
     const line = text.slice(0, at).split("\n").length;
-    throw new Difference(`${what}: spelling`, "sorted keys, each once, one space of indent", `otherwise in line ${line}`);
+    const expected = "sorted keys, each once, one space of indent";
+    throw new Difference(`${what}: spelling`, expected, `otherwise in line ${line}`);
   }
   return typed(what, whole, "object");
 }

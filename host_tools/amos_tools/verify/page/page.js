@@ -32,10 +32,14 @@ async function answerFor(file, key) {
     return { state: "unreadable", text: "The ledger's public key is needed first: 64 hexadecimal digits." };
   }
   try {
-    if (file.size > STATEMENT_BYTES_MAX) throw new Unreadable(`statement: expected at most ${STATEMENT_BYTES_MAX} bytes, found ${file.size}`);
+    if (file.size > STATEMENT_BYTES_MAX) {
+      throw new Unreadable(`statement: expected at most ${STATEMENT_BYTES_MAX} bytes, found ${file.size}`);
+    }
     const data = new Uint8Array(await file.arrayBuffer());
     const earlier = EARLIER.exec(new TextDecoder().decode(data));
-    if (earlier) throw new Unreadable(`a statement of version ${earlier[1]}, which only \`amos verify\` checks, with the ledger's audit folder`);
+    if (earlier) {
+      throw new Unreadable(`a statement of version ${earlier[1]}, which only \`amos verify\` checks`);
+    }
     const verified = await checkStatement(data, bytesOfHex(key), embedded("ledger-origin") || null);
     const { payee, amount, currency, period } = verified.core;
     const text = `yes: ${payee} earns ${amount} ${currency} in ${period}`;
@@ -73,8 +77,8 @@ async function begin() {
   }
   byId("key").disabled = byId("file").disabled = true;
   byId("unable").textContent =
-    "This browser cannot check anything: its WebCrypto has no Ed25519 signatures, or this page was not opened from a file " +
-    "or by https. Use Chromium or Chrome 137, Firefox 129, Safari 17 or later, or `amos verify` on the command line.";
+    "This browser cannot check anything: its WebCrypto has no Ed25519 signatures, or this page was not opened from a " +
+    "file or by https. Use Chromium or Chrome 137, Firefox 129, Safari 17 or later, or `amos verify`.";
   byId("unable").hidden = false;
   document.body.dataset.ready = "no";
 }

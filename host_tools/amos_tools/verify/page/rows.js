@@ -58,9 +58,13 @@ function ascends(before, kind) {
 }
 
 function checkPart(place, part, ticksHz) {
-  if (!part.rate_hz || ticksHz % part.rate_hz) throw new Difference(`${place}.rate_hz`, `a divisor of ${ticksHz}`, part.rate_hz);
+  if (!part.rate_hz || ticksHz % part.rate_hz) {
+    throw new Difference(`${place}.rate_hz`, `a divisor of ${ticksHz}`, part.rate_hz);
+  }
   if (!part.frames) throw new Difference(`${place}.frames`, "from 1", 0);
-  if (part.plays > part.frames) throw new Difference(`${place}.plays`, `at most ${part.frames}, the frames`, part.plays);
+  if (part.plays > part.frames) {
+    throw new Difference(`${place}.plays`, `at most ${part.frames}, the frames`, part.plays);
+  }
   const [first, last] = [part.first_unix_s, part.last_unix_s];
   if ((first === undefined) !== (last === undefined) || first > last) {
     throw new Difference(`${place}.last_unix_s`, `from ${first}`, last);

@@ -12,8 +12,9 @@ const PROVED = [
   "Play, weights, rates, lines and the amount follow from that play, the stated shares and the pool.",
 ];
 const NOT_PROVED =
-  "Only `amos verify --full` with the ledger's audit folder shows that no segment was left out or counted twice, that " +
-  "shares and texts are the catalogue's, how play was judged, that no stem with a smaller share is missing, and the opening balances.";
+  "Only `amos verify --full` with the ledger's audit folder shows that no segment was left out or counted twice, " +
+  "that shares and texts are the catalogue's, how play was judged, that no stem with a smaller share is missing, " +
+  "and the opening balances.";
 
 function element(name, content = [], className = "") {
   const made = document.createElement(name);
@@ -74,7 +75,8 @@ function balanceTable({ balance, currency }) {
 }
 
 function linesTable({ lines, amount, play_ms: played, currency }) {
-  const heads = ["title", "artist", "ISRC", "first", "last", "account", "plays", "players", "in play", "share", currency];
+  const texts = ["title", "artist", "ISRC", "first", "last", "account"];
+  const heads = [...texts, "plays", "players", "in play", "share", currency];
   const rows = lines.map((line) => [
     ...[line.title, line.artist, line.isrc, line.first, line.last, line.account.replace("_", " ")],
     ...[`${line.plays}`, `${line.devices}`, clock(line.play_ms), percent(line.ppm), money(line.amount_micro)],
@@ -83,7 +85,9 @@ function linesTable({ lines, amount, play_ms: played, currency }) {
 }
 
 function unpaidTable({ unpaid }) {
-  const rows = unpaid.map((line) => [line.title, line.artist, REASONS[line.reason], `${line.plays}`, clock(line.play_ms)]);
+  const rows = unpaid.map((line) => [
+    ...[line.title, line.artist, REASONS[line.reason], `${line.plays}`, clock(line.play_ms)],
+  ]);
   return table("What played and earned nothing", ["title", "artist", "why", "plays", "in play"], rows, 3);
 }
 

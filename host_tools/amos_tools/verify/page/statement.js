@@ -1,4 +1,5 @@
-// A statement of version 4, by itself and the ledger's key: what the ledger signed, and every figure that follows from it.
+// A statement of version 4, by itself and the ledger's key: what the ledger signed, and every figure that
+// follows from it.
 
 const STATEMENT_BYTES_MAX = 64 * 1024 * 1024;
 const FORMAT = "amos-statement/4";
@@ -19,7 +20,8 @@ const PLAYED = {
 
 // What the statement says and rests on. Throws `Unreadable`, or `Difference` at the first field that does not follow.
 async function checkStatement(data, ledgerKey, pinnedOrigin) {
-  const whole = fields("statement", readJson("statement", data, STATEMENT_BYTES_MAX), { core: "object", proof: "object" });
+  const read = readJson("statement", data, STATEMENT_BYTES_MAX);
+  const whole = fields("statement", read, { core: "object", proof: "object" });
   const core = fields("core", whole.core, CORE);
   same("core.format", FORMAT, core.format);
   if (!/^[a-z0-9_-]{1,64}$/.test(core.payee)) {

@@ -1,4 +1,5 @@
-// The two kinds of tree: RFC 9162 §2.1 for the log and the statements, and sum trees for the play of stems (SPEC section 12).
+// The two kinds of tree: RFC 9162 §2.1 for the log and the statements, and sum trees for the play of stems
+// (SPEC section 12).
 
 const SUM_BYTES = 16;
 
@@ -11,7 +12,7 @@ async function checkPath(label, leaf, index, size, path, root) {
   for (const sibling of path) {
     if (!last) throw new Difference(`${label}.path, count`, "fewer hashes", path.length);
     const onTheRight = at & 1n || at === last;
-    found = await sha256(onTheRight ? joined(Uint8Array.of(1), sibling, found) : joined(Uint8Array.of(1), found, sibling));
+    found = await sha256(joined(Uint8Array.of(1), ...(onTheRight ? [sibling, found] : [found, sibling])));
     while (onTheRight && at && !(at & 1n)) [at, last] = [at >> 1n, last >> 1n];
     [at, last] = [at >> 1n, last >> 1n];
   }
@@ -31,7 +32,9 @@ async function summedNode(label, left, right) {
 // that hold none of them, from left to right.
 async function checkSummed(label, leaves, size, nodes, root) {
   const indexes = [...leaves.keys()];
-  if (indexes.length && indexes.at(-1) >= size) throw new Difference(`${label}, index`, `leaves below ${size}`, indexes.at(-1));
+  if (indexes.length && indexes.at(-1) >= size) {
+    throw new Difference(`${label}, index`, `leaves below ${size}`, indexes.at(-1));
+  }
   if (!indexes.length) return same(`${label}.nodes, count`, 0, nodes.length); // nothing is shown, and nothing proved
   const rest = [...nodes].reverse();
   const found = await summed(label, leaves, indexes, 0n, size, rest);
