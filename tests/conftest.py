@@ -12,10 +12,10 @@ import pytest
 from go_log import GoLog
 from hypothesis import HealthCheck, settings
 from needed import IN_CI, missing
-from postgres_process import Server, running
 
 from amos_tools import toolchain
 from amos_tools.boards import BOARD_WORD_BYTES, SMALLEST_BOARD, heap_option
+from amos_tools.postgres_server import Server, running
 from amos_tools.vault import Vault
 from amos_tools.vault.batch import import_paths
 

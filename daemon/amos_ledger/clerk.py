@@ -201,7 +201,7 @@ def _elsewhere(store: Store, usage: Usage, anchor: IssuedAnchor | None) -> tuple
 def _seed_root(store: Store, usage: Usage) -> SeedRoot | None:
     if usage.seed_root in (None, NO_SEED_ROOT):
         return None
-    return store.chain.anchors.seed_root(usage.device_id, usage.sequence, usage.seed_root)
+    return store.chain.heads.seed_root(usage.device_id, usage.sequence, usage.seed_root)
 
 
 def _accept_ordinary(store: Store, opened: Opened, received_unix_s: int) -> Outcome | None:
@@ -287,4 +287,4 @@ def _accept(store: Store, reading: Reading, usage: Usage, known: _Known, receive
     store.chain.count_time(usage.device_id, counted_ms(usage, flags))
     if anchor is not None and anchor.issued and usage.anchor_unix_ms is not None:
         store.chain.anchors.use(usage.device_id, usage.anchor_unix_ms, usage.boot, usage.anchor_ms)
-    store.add_rollup(period, usage, pack, checked=True)
+    store.rollups.add(period, usage, pack, checked=True)

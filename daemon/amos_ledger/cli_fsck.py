@@ -49,8 +49,8 @@ def _say(rebuilt: Rebuilt | None, findings: list[Finding]) -> None:
         typer.echo(f"rebuilt from {rebuilt.size} entries; the old database is {rebuilt.kept}")
         if rebuilt.mended:
             typer.echo(f"  {len(rebuilt.mended)} entries came from the published bundles")
-        if rebuilt.receipts:
-            typer.echo(f"  {rebuilt.receipts} receipts were not sound; the service gives them anew")
+        if rebuilt.heads:
+            typer.echo(f"  {rebuilt.heads} tree heads were not sound; the service gives their segments other receipts")
         for name in rebuilt.left:
             typer.echo(f"  lost with the old database, because the log does not say it: {name}")
     for finding in findings:

@@ -13,6 +13,7 @@ from amos_cli.config import Config
 from amos_cli.paths import file_option
 from amos_ledger.audit import Following
 from amos_ledger.command import LedgerFolder, one_line_errors
+from amos_ledger.database_there import wait_for_database
 from amos_ledger.errors import BrokerUnusable
 from amos_ledger.folder import Folder
 from amos_ledger.ledger import Ledger
@@ -51,11 +52,12 @@ def serve(
     with one_line_errors(folder):
         where = broker_of(broker, mqtt_version, (tls_ca, tls_certificate, tls_key), username, password_file)
         ledger = Folder(folder)
-        ledger.open_store().close()
         rule = None if policy is None else read_policy_file(policy)
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        if not wait_for_database(lambda: ledger.open_store().close(), report, stop, once_idle):
+            return
         gauges = Gauges(ledger.path)
         with ledger.serving(), serving_metrics(metrics, gauges):
             remember(ledger, where)

@@ -36,7 +36,7 @@ def status(
             totals = store.totals()
             operator_key = ledger.operator_line(store).present
             forgone = [read_forgone(entry) for entry in store.forgone()]
-        ahead = Heads(ledger).highest()
+            ahead = Heads(ledger).highest(store)
     devices = [device for device in totals.devices if _selected(device, silent_s, site, now_s)]
     if as_json:
         lost = None if ahead is None else {"size": ahead.size, "root": ahead.root.hex()}

@@ -13,6 +13,7 @@ import typer
 from amos_cli.config import Config
 from amos_cli.paths import file_option
 from amos_ledger.command import one_line_errors
+from amos_ledger.database_there import wait_for_database
 from amos_ledger.errors import BrokerUnusable, DatabaseRefused
 from amos_ledger.mqtt import WORKER, MqttEdge
 from amos_ledger.store.postgres_place import PostgresPlace
@@ -67,10 +68,11 @@ def work(
             raise DatabaseRefused(f"--database: expected the URL of the ledger's database, there or in {VARIABLE}")
         where = broker_of(broker, mqtt_version, (tls_ca, tls_certificate, tls_key), username, password_file)
         place = PostgresPlace(url)
-        Store(place).close()
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        if not wait_for_database(lambda: Store(place).close(), report, stop, once_idle):
+            return
         name = f"amos-ledger-work-{secrets.token_hex(8)}"
         edge = MqttEdge(where, name, report, topics=WORKER, lasting=False)
         report(f"working for {place}")

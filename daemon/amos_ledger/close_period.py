@@ -24,6 +24,7 @@ from amos_ledger.settlement.meter import Watched
 from amos_ledger.settlement.metered_result import MeteredResult, MeterTerms, Settled, work_out_readings
 from amos_ledger.settlement.money import INCOME_UNITS_MAX, MICRO, decimal
 from amos_ledger.settlement.period_result import PeriodResult
+from amos_ledger.settlement.rollup import Rollup
 from amos_ledger.settlement.standing import FLAGS
 from amos_ledger.store.store import Store
 
@@ -96,12 +97,13 @@ def close_period(store: Store, sign_by: SignBy, period: str, income_micro: int |
         drafted = _work_out(store, ground.terms)
         with store.transaction():
             if period not in store.closed_periods() and _ground(store, period, income_micro, currency) == ground:
-                return _append(store, sign_by, drafted)
+                return _append(store, sign_by, _checked(store, drafted))
     with store.transaction():
         closed = _closed_before(store, period, income_micro, currency)
         if closed is not None:
             return closed
-        return _append(store, sign_by, _work_out(store, _ground(store, period, income_micro, currency).terms))
+        drafted = _work_out(store, _ground(store, period, income_micro, currency).terms)
+        return _append(store, sign_by, _checked(store, drafted))
 
 
 def result_from_log(store: Store, period: str, watched: Watched | None = None) -> ClosedNow | None:
@@ -120,7 +122,7 @@ def result_from_log(store: Store, period: str, watched: Watched | None = None) -
         money = closing.currency, closing.income_micro, closing.carry_in_micro
         books = accounts_at(store, closing.currency, found.leaf_index).books()
         terms = _terms(store, period, money, closing.previous, closed, found.leaf_index, books)
-        result = _work_out(store, terms, watched)
+        result = _checked(store, _work_out(store, terms, watched))
     if result.closing.encode() != closing.encode():
         raise LedgerInconsistent(f"{period}: expected the log to give the closing at leaf {found.leaf_index} again")
     return ClosedNow(result, found.entry, found.leaf_index, False)
@@ -220,16 +222,22 @@ def _keep_earned(store: Store) -> None:
                 store.transfers.keep_earned(period, earned)
 
 
-def _work_out(store: Store, terms: MeterTerms, watched: Watched | None = None) -> MeteredResult:
+def _work_out(store: Store, terms: MeterTerms, watched: Watched | None = None) -> tuple[MeteredResult, Rollup]:
     segments = (
         Settled(item.leaf_index, _usage(store, item.leaf_index), item.flags, item.received_s)
         for item in store.period_usage.segments(terms.period, FLAGS)
     )
     sequences, manifest_of = store.period_usage.sequences(terms.period), lru_cache(MANIFESTS_KEPT)(store.manifest)
     with PlayedSums() as sums:
-        result, rollup = work_out_readings(terms, segments, sequences, manifest_of, sums, watched)
-    if rollup != store.rollup(terms.period):
-        raise LedgerInconsistent(f"{terms.period}: expected the roll-up that the log gives, found another in the store")
+        return work_out_readings(terms, segments, sequences, manifest_of, sums, watched)
+
+
+def _checked(store: Store, drafted: tuple[MeteredResult, Rollup]) -> MeteredResult:
+    """The result, when the store added up the same while it took the segments in. Call it when none comes between."""
+    result, rollup = drafted
+    if rollup != store.rollup(result.closing.period):
+        period = result.closing.period
+        raise LedgerInconsistent(f"{period}: expected the roll-up that the log gives, found another in the store")
     return result
 
 

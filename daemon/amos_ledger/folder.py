@@ -308,14 +308,16 @@ def init_folder(
             raise LedgerExists(
                 f"{path}: a ledger with another origin, other keys or another audit folder is here already"
             )
-        if not (path / _KEY).exists():
-            write_whole(path / _KEY, secrets.token_bytes(32), 0o600)
+        has_tables = _has_tables(path, place, origin)
+        if not has_tables:
+            _check_no_remains(path)
+            if not (path / _KEY).exists():
+                write_whole(path / _KEY, secrets.token_bytes(32), 0o600)
         facts = {"origin": origin, "operator": operator_key.hex(), "publisher": publisher_key.hex(), "audit": audit}
         if not begun or not (path / _TRUST).exists():
             write_whole(path / _TRUST, json.dumps(facts, indent=2).encode() + b"\n", 0o600)
-        own_key = public_key(_read_seed(path / _KEY))
-        if not _has_tables(place, own_key):
-            Store.create(place, origin, own_key)
+        if not has_tables:
+            Store.create(place, origin, public_key(_read_seed(path / _KEY)))
         if isinstance(place, PostgresPlace):
             write_whole(path / _DATABASE, place.url.encode() + b"\n", 0o600)
     except (OSError, *DATABASE_ERRORS) as error:
@@ -340,18 +342,40 @@ def _place_for(path: Path, database: str | None) -> StorePlace:
     return wanted
 
 
-def _has_tables(place: StorePlace, own_key: bytes) -> bool:
+def _has_tables(path: Path, place: StorePlace, origin: str) -> bool:
+    """Whether the ledger is there, whole: no key is made for one that has lost its own. Raises `LedgerExists`."""
     if not place.exists():
         return False
     try:
         with Store(place) as store:
-            if store.public_key != own_key:
-                raise LedgerExists(f"{place}: the ledger of another key is here already")
+            line = store.rotations.line(LEDGER, store.public_key)
+            if store.origin != origin:
+                raise LedgerExists(f"{place}: the ledger of another origin is here already, {printable(store.origin)}")
     except NotALedger:
         if not place.empty():
             raise
         return False
+    name = _NEXT_KEY.format(len(line.rotations)) if line.rotations else _KEY
+    if not (path / name).exists():
+        raise LedgerExists(
+            f"{place}: a ledger is here already, and the file of its key {line.present.hex()} is not; put the copy of"
+            f" {name} into {path}; no key was made"
+        )
+    if line.present not in _read_seeds(path):
+        raise LedgerExists(f"{place}: the ledger of another key is here already")
     return True
+
+
+def _check_no_remains(path: Path) -> None:
+    """A ledger whose store is gone is not begun anew: with its key that would be a second history. Raises
+    `LedgerExists`."""
+    remains = [path / "public" / _CHECKPOINT, path / AUDIT / _CHECKPOINT, path / _NEXT_KEY.format(1)]
+    found = next((file for file in remains if file.exists()), None)
+    if found is not None:
+        raise LedgerExists(
+            f"{path}: expected an empty folder, found {found.relative_to(path)} of a ledger whose store is gone; `amos"
+            " ledger recover` makes it again; nothing was made"
+        )
 
 
 def _read_seeds(path: Path) -> dict[bytes, bytes]:

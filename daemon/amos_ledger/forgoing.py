@@ -35,7 +35,7 @@ def forgo(folder: Folder, data: bytes) -> tuple[Forgone, bool]:
                             f" {forgone.kept_size}"
                         )
                     store.note_forgone(store.append([data] + [FORGONE_LEAF] * forgone.leaves()))
-                    store.chain.anchors.forget_heads()
+                    store.chain.heads.forget_all()
                     store.chain.anchors.forget(forgone.unix_s * 1000)
             Heads(folder).check(store)
             registry.publish(folder, store)

@@ -12,34 +12,21 @@ transition it does, since the ledger itself signs beside with it. A copy from be
 by the rotation, which the broker and mirrors keep.
 """
 
-import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import IntEnum
 
-from amos.crypto import verify
 from amos.edges.durable_host import sync_folder, write_whole
-from amos.protocol.cbor import loads
 from amos.protocol.checkpoint_host import Checkpoint
-from amos.protocol.cose import TYP_USAGE, parse_typed
-from amos.protocol.envelope_host import unwrap
-from amos.protocol.errors import MessageError, ProtocolError
-from amos.protocol.forgone import read_forgone
-from amos.protocol.key_line_host import KeyLine, open_head, open_proved
-from amos.protocol.ledger_limits import RECEIPTED_BYTES_MAX
-from amos.protocol.limits import SEGMENT_BYTES_MAX
-from amos.protocol.receipt import parse_receipt
-from amos.protocol.rotation import LEDGER, read_rotation, split_appointment
-from amos.protocol.segment import Usage
+from amos.protocol.errors import ProtocolError
+from amos.protocol.forgone import Forgone, read_forgone
+from amos.protocol.rotation import LEDGER
 from amos_ledger.errors import RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.limits import AHEAD_HEADS_MAX
+from amos_ledger.shown import Appointed, Shown, Signed, open_shown
 from amos_ledger.store.store import Store
-
-_PAIR = b"\x82"
-"""How a pair of receipt and envelope begins in CBOR; no text does."""
 
 
 class Standing(IntEnum):
@@ -50,31 +37,6 @@ class Standing(IntEnum):
     CONTAINED = 1
     AHEAD = 2
     """Signed by this ledger, and over entries that the log does not have, or has otherwise."""
-
-
-@dataclass(frozen=True)
-class _Receipted:
-    """A segment that this ledger signed a receipt for. A receipt does not bind the size that it names, so it is by the
-    segment that the log is asked."""
-
-    size: int
-    root: bytes
-    device_id: bytes
-    sequence: int
-    sha256: bytes
-
-
-@dataclass(frozen=True)
-class _Appointed:
-    """A rotation of the ledger's key that is an entry of a log. Its receipt does not bind the size or the index that it
-    names, so it is by the entry that the log is asked."""
-
-    size: int
-    root: bytes
-    entry: bytes
-
-
-_Opened = Checkpoint | _Receipted | _Appointed
 
 
 class Heads:
@@ -92,7 +54,7 @@ class Heads:
             return Standing.CONTAINED
         if not counts:
             return Standing.FORGED
-        self._keep(opened, shown)
+        self._keep(store, opened, shown)
         return Standing.AHEAD
 
     def check(self, store: Store) -> None:
@@ -105,31 +67,34 @@ class Heads:
             # What is shown was read first, and the log only grows: what it contains is found so.
             if not self._contains(store, opened):
                 raise RolledBack(
-                    f"{self._folder.path}: this ledger signed a tree of {opened.size} entries that its log of"
+                    f"{self._folder.path}: this ledger signed a tree of {_size(opened, store)} entries that its log of"
                     f" {store.size()} does not contain: an older copy was put in its place, or another process signs"
                     " with its key; `amos ledger status` says what to do"
                 )
             (self._folder.ahead / name).unlink(missing_ok=True)
 
-    def highest(self) -> Checkpoint | None:
-        """The head over the most entries that the log does not contain, as far as is known."""
+    def highest(self, store: Store) -> Checkpoint | None:
+        """The head over the most entries that the log does not contain, as far as is known. A signed head says how
+        large a tree is whose root a receipt has."""
+        kept = [opened for _name, opened in self._kept()]
+        heads = [opened.head for opened in kept if isinstance(opened, Signed)]
+        roots = {head.root for head in heads}
         origin = self._folder.trust.origin
-        heads = [Checkpoint(origin, opened.size, opened.root) for _name, opened in self._kept()]
+        for opened in kept:
+            if not isinstance(opened, Signed) and opened.claim.root not in roots:
+                heads.append(Checkpoint(origin, _size(opened, store), opened.claim.root))
         return max(heads, key=lambda head: head.size, default=None)
 
-    def _contains(self, store: Store, opened: _Opened) -> bool:
-        if isinstance(opened, Checkpoint):
-            contained = contains(store, opened)
-        elif isinstance(opened, _Appointed):
+    def _contains(self, store: Store, opened: Shown) -> bool:
+        if isinstance(opened, Signed):
+            contained = contains(store, opened.head)
+        elif isinstance(opened, Appointed):
             contained = any(entry == opened.entry for _index, entry in store.rotations.entries(LEDGER))
         else:
             contained = store.chain.kept(opened.device_id, opened.sequence)[0] == opened.sha256
-        return contained or any(
-            read_forgone(entry).covers(opened.size, opened.root)  # verified when it became an entry
-            for entry in store.forgone()
-        )
+        return contained or any(_covers(read_forgone(entry), opened) for entry in store.forgone())
 
-    def _kept(self) -> Iterator[tuple[str, _Opened]]:
+    def _kept(self) -> Iterator[tuple[str, Shown]]:
         """(file's name, what it says), the highest first."""
         if not self._folder.ahead.is_dir():
             return
@@ -139,14 +104,19 @@ class Heads:
             if opened is not None and counts:
                 yield name, opened
 
-    def _keep(self, opened: _Opened, shown: bytes) -> None:
+    def _keep(self, store: Store, opened: Shown, shown: bytes) -> None:
+        """One file for what says the same, however it was dressed up; and of all not too many."""
         folder = self._folder.ahead
         if not folder.is_dir():
             folder.mkdir(0o700, exist_ok=True)
             sync_folder(folder)
-        path = folder / f"{opened.size:020}-{hashlib.sha256(shown).hexdigest()[:16]}"
+        path = folder / f"{_size(opened, store):020}-{opened.digest}"
         names = sorted(item.name for item in folder.iterdir())
-        if path.name in names:
+        same = next((name for name in names if name.endswith(f"-{opened.digest}")), None)
+        if same is not None:
+            if path.name > same:
+                (folder / same).rename(path)
+                write_whole(path, shown, 0o600)
             return
         if len(names) >= AHEAD_HEADS_MAX:
             if path.name < names[0]:
@@ -154,48 +124,27 @@ class Heads:
             (folder / names[0]).unlink(missing_ok=True)
         write_whole(path, shown, 0o600)
 
-    def _opened(self, shown: bytes) -> tuple[_Opened | None, bool]:
+    def _opened(self, shown: bytes) -> tuple[Shown | None, bool]:
         """(what it says, whether the key that signed it can prove what the log does not contain)."""
         line = self._folder.line
         try:
-            opened: _Opened
-            key: bytes | None
-            opened, key = _open_pair(shown, line) if shown.startswith(_PAIR) else open_head(shown, line, verify)
+            opened, key = open_shown(shown, line)
         except ProtocolError:
             return None, False
         return opened, key in (None, line.present, self._folder.key_before(time.time()))
 
 
-def _open_pair(shown: bytes, line: KeyLine) -> tuple[_Receipted | _Appointed, bytes | None]:
-    """A receipt with the envelope that it was given for, or a rotation with the receipt for its entry; (what it says,
-    the key that signed the receipt, None for a key that this log does not know and the present one appoints)."""
-    if len(shown) > RECEIPTED_BYTES_MAX:
-        raise MessageError(f"pair: expected at most {RECEIPTED_BYTES_MAX} bytes, found {len(shown)}")
-    pair = loads(shown)
-    if not isinstance(pair, list) or len(pair) != 2 or not all(isinstance(item, bytes) for item in pair):
-        raise MessageError("pair: expected two byte strings")
-    try:
-        rotation = read_rotation(pair[0])
-    except ProtocolError:
-        return _open_receipted(pair, line)
-    if (rotation.role, rotation.origin) != (LEDGER, line.origin) or rotation.old_key not in line.keys:
-        raise MessageError(f"rotation: expected one of a key of {line.origin}'s, found another")
-    open_proved(pair[0], rotation.old_key, verify)
-    receipt = parse_receipt(split_appointment(shown)[1])
-    root = receipt.check(pair[0], rotation.new_key, verify)
-    signer = None if rotation.old_key == line.present else rotation.old_key
-    return _Appointed(receipt.tree_size, root, pair[0]), signer
+def _size(opened: Shown, store: Store) -> int:
+    """How many entries the tree has, as far as is known."""
+    return opened.head.size if isinstance(opened, Signed) else opened.claim.believed(store.size())
 
 
-def _open_receipted(pair: list[bytes], line: KeyLine) -> tuple[_Receipted, bytes]:
-    receipt, segment = parse_receipt(pair[0]), unwrap(pair[1])
-    key = line.by_id(receipt.message.kid)
-    if key is None:
-        raise MessageError("receipt: expected one by a key of this ledger's")
-    root = receipt.check(segment, key, verify)
-    usage: Usage = Usage.decode(parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX).payload)
-    sha256 = hashlib.sha256(segment).digest()
-    return _Receipted(receipt.tree_size, root, usage.device_id, usage.sequence, sha256), key
+def _covers(forgone: Forgone, opened: Shown) -> bool:
+    """Whether it is given up with this, which was verified when it became an entry. What names a size that nobody
+    signed is given up with the root that somebody did."""
+    if isinstance(opened, Signed):
+        return forgone.covers(opened.head.size, opened.head.root)
+    return opened.claim.root == forgone.lost_root or forgone.covers(opened.claim.size, opened.claim.root)
 
 
 def contains(store: Store, head: Checkpoint) -> bool:

@@ -1,6 +1,7 @@
 """Intake of usage messages in batches: persist → sequence → sign → publish → receipt (daemon/DESIGN.md section 11).
 
-A batch is one transaction for what it stores, index in the log included, and one for its receipts. A crash
+A batch is one transaction for what it stores, index in the log included, and one for the head that its receipts are
+for. A crash
 
     before the first commits   leaves nothing; couriers send again
     after it, "persisted"      leaves accepted segments with their leaf index and without receipt
@@ -16,30 +17,23 @@ rests on is published.
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
 from typing import TypeVar
 
-from amos.crypto import key_id
-from amos.protocol.anchor import VERSION, Anchor
-from amos.protocol.answer import ACCEPTED, DUPLICATE, HELD, UNAVAILABLE, Answer
-from amos.protocol.checkpoint_host import Checkpoint
-from amos.protocol.cose import TYP_ANCHOR, parse_typed
-from amos.protocol.errors import ProtocolError
-from amos.protocol.receipt import parse_receipt
+from amos.protocol.anchor import Anchor
+from amos.protocol.answer import ACCEPTED, DUPLICATE, UNAVAILABLE
 from amos.protocol.signing import sign_anchor
-from amos.protocol.topics import ANCHOR, RECEIPT, device_topic
-from amos_ledger import clerk, enrolling, rotating
+from amos_ledger import clerk, dating, enrolling, rotating
 from amos_ledger.clerk import Outcome
-from amos_ledger.errors import EntryDamaged, LedgerError, RolledBack
+from amos_ledger.errors import LedgerError, RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.heads import Heads, Standing
-from amos_ledger.intake.reading import Message, Reading, read, shortened, time_request
-from amos_ledger.limits import ANCHORS_PER_HOUR_MAX, BATCH_MESSAGES_MAX
-from amos_ledger.log.receipts import sign_receipts
+from amos_ledger.intake.reading import Message, Reading, read
+from amos_ledger.limits import BATCH_MESSAGES_MAX
+from amos_ledger.log.receipts import signed
 from amos_ledger.public import Public
 from amos_ledger.receipts import check_receipt, signed_by
-from amos_ledger.records import Receipted, Wanted
+from amos_ledger.records import Receipted, SignedHead, Wanted
+from amos_ledger.replies import Reply, last_words, reply_to, with_twins
 from amos_ledger.store.anchors import CLOCK_BACK_MS
 from amos_ledger.store.database import Row
 from amos_ledger.store.failures import DATABASE_ERRORS, Conflict, ConnectionLost
@@ -52,22 +46,6 @@ ATTEMPTS = 5
 """How often a transaction is begun that others are in the way of."""
 
 Done = TypeVar("Done")
-
-
-_HOUR_MS = 3_600_000
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer, and the topic to publish it on; None when the message named no device, so that nobody waits for it.
-
-    `before` says the same with a receipt by the ledger's key before the one in force, while the transition between them
-    lasts. It goes first: who knows the present key passes it over, and who does not has no other.
-    """
-
-    topic: str | None
-    answer: Answer
-    before: Answer | None = None
 
 
 class Ledger:
@@ -129,30 +107,29 @@ class Ledger:
 
         What is signed was remembered before: a segment that rests on another anchor proves a forgery.
         """
-        anchors: list[tuple[str, Anchor] | None] = []
         self.watch_clock(unix_ms)
         try:
-            store = self._opened()
-            with store.transaction():
-                store.chain.anchors.check_clock(unix_ms)
-                store.chain.anchors.note_clock(unix_ms, self._begins_epoch)
-                for message in messages:
-                    anchors.append(_anchor(store, message, unix_ms))
-            self._begins_epoch = False
+            anchors = again(lambda: self._dated(messages, unix_ms), self.close)
         except STORAGE_ERRORS as error:
             self._note(error)
             return [None] * len(messages)
-        own, sign = self.folder.key_id, self.folder.sign
-        return [None if item is None else (item[0], sign_anchor(item[1], own, sign)) for item in anchors]
+        return [None if item is None else (item[0], self._signed(item[1])) for item in anchors]
+
+    def _signed(self, anchor: Anchor) -> bytes:
+        return bytes(sign_anchor(anchor, self.folder.key_id, self.folder.sign))
+
+    def _dated(self, messages: Sequence[Message], unix_ms: int) -> list[tuple[str, Anchor] | None]:
+        store = self._opened()
+        with store.transaction():
+            anchors = dating.remember(store, messages, unix_ms, self._begins_epoch)
+        self._begins_epoch = False
+        return anchors
 
     def by_key_before(self, dated: tuple[str, bytes]) -> tuple[str, bytes] | None:
         """The same anchor by the ledger's key before the one in force, in a time of transition. To be sent well before
         the other: couriers that know no rotation hand over the first."""
         key = self.folder.key_before(time.time())
-        if key is None:
-            return None
-        anchor = Anchor.decode(parse_typed(dated[1], TYP_ANCHOR, len(dated[1])).payload)
-        return dated[0], sign_anchor(anchor, key_id(key), partial(self.folder.sign_by, key))
+        return None if key is None else (dated[0], dating.signed_by(self.folder, key, dated[1]))
 
     def hear(self, shown: Sequence[bytes]) -> list[Standing]:
         """Hold tree heads and receipts that others show against the log. What it lacks stops everything that is signed,
@@ -192,7 +169,7 @@ class Ledger:
             outcomes: list[Outcome] = []
             if device_ids:
                 outcomes = again(lambda: self._released(device_ids), self.close)
-            wanted = store.chain.wanted(BATCH_MESSAGES_MAX)
+            wanted = store.chain.heads.wanted(BATCH_MESSAGES_MAX)
             if wanted:
                 again(lambda: self._want_no_more(wanted), self.close)
         except STORAGE_ERRORS as error:
@@ -204,7 +181,7 @@ class Ledger:
     def _want_no_more(self, wanted: Sequence[Wanted]) -> None:
         store = self._opened()
         with store.transaction():
-            store.chain.want_no_more(wanted)
+            store.chain.heads.want_no_more(wanted)
 
     def _released(self, device_ids: Sequence[bytes]) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -218,9 +195,7 @@ class Ledger:
     def _enrol(self, messages: Sequence[Message]) -> list[Reply]:
         """Admit, publish, answer: an enrolment is in force for the sender when there is a receipt for it."""
         try:
-            store = self._opened()
-            with store.transaction(enrolling.devices_of(messages)):
-                admissions = enrolling.admit(self.folder, store, messages)
+            admissions = again(lambda: self._admitted(messages), self.close)
             replies = self._answer([])
         except Exception as error:
             self._note(error)
@@ -230,29 +205,21 @@ class Ledger:
             replies.append(Reply(admission.topic, admission.answer(receipt, self.trouble)))
         return self._with_key_before(replies)
 
+    def _admitted(self, messages: Sequence[Message]) -> list[enrolling.Admission]:
+        store = self._opened()
+        with store.transaction(enrolling.devices_of(messages)):
+            return enrolling.admit(self.folder, store, messages)
+
     def _with_key_before(self, replies: list[Reply]) -> list[Reply]:
         """The replies; in a time of transition those with a receipt have one by the key before, too."""
         key = self.folder.key_before(time.time())
         if key is None:
             return replies
-        roots: dict[int, bytes] = {}
         try:
-            store = self._opened()
-            return [reply if reply.before else self._with_twin(store, reply, key, roots) for reply in replies]
+            return with_twins(replies, self.folder, self._opened(), key)
         except STORAGE_ERRORS as error:
             self._note(error)
             return replies
-
-    def _with_twin(self, store: Store, reply: Reply, key: bytes, roots: dict[int, bytes]) -> Reply:
-        answer = reply.answer
-        if answer.receipt is None:
-            return reply
-        parsed = parse_receipt(answer.receipt)
-        if parsed.tree_size not in roots:
-            roots[parsed.tree_size] = store.root(parsed.tree_size)
-        twin = signed_by(self.folder, key, answer.receipt, parsed, roots[parsed.tree_size])
-        facts = {name: getattr(answer, name) for _key, name, _kind, _bound in Answer.FIELDS}
-        return replace(reply, before=Answer(**(facts | {"receipt": twin})))
 
     def _enrolment_receipt(self, admission: enrolling.Admission) -> bytes | None:
         if not admission.in_force or self.trouble is not None:
@@ -277,6 +244,7 @@ class Ledger:
     def _in_place(self) -> Store:
         if self._store is None:
             self._store = self.folder.open_store()
+            self._store.hurry()
         self._store.check_in_place()
         return self._store
 
@@ -299,8 +267,8 @@ class Ledger:
         fresh: list[Receipted] = []
         receipts: dict[tuple[bytes | None, int | None], bytes] = {}
         try:
-            store = self._opened()
-            fresh = list(self._receipt(store))
+            fresh = list(self._receipt())
+            store = self._in_place()
             receipts = {(item.device_id, item.sequence): item.receipt for item in fresh}
             receipts |= self._originals(store, outcomes)
             self.trouble, self.behind = None, False
@@ -313,47 +281,56 @@ class Ledger:
                 replies.append(self._reply(outcome, receipts.get(outcome.key)))
         return self._with_key_before(replies)
 
-    def make_receipts(self) -> int:
+    def make_receipts(self) -> None:
         """Publish, and make the receipts that are missing, which nobody is sent: a recovered log has been receipted
-        before. How many. Raises what `STORAGE_ERRORS` names."""
-        return sum(1 for _ in self._receipt(self._opened()))
+        before. Raises what `STORAGE_ERRORS` names."""
+        self._sign_missing()
 
-    def _receipt(self, store: Store) -> Iterator[Receipted]:
-        """Publish what is not, then sign and keep the receipts that are missing."""
-        size = store.size()
-        waiting = store.chain.without_receipt(size, BATCH_MESSAGES_MAX)
+    def _receipt(self) -> Iterator[Receipted]:
+        """Publish what is not, make the receipts that are missing, and give them."""
+        first, waiting = self._sign_missing()
+        heads = self._in_place().chain.heads
+        while waiting:
+            head = heads.first(first + 1)
+            assert head is not None
+            given = [row for row in waiting if row[0] < head.size]
+            if given:
+                yield from heads.receipts(head, given)
+            if len(given) == len(waiting) < BATCH_MESSAGES_MAX:
+                return
+            first = given[-1][0] + 1 if given else head.size
+            waiting = heads.without_receipt(first, self._published_size, BATCH_MESSAGES_MAX)
+
+    def _sign_missing(self) -> tuple[int, list[Row]]:
+        """Publish what is not, and keep the head that gives receipts to what has none: the first leaf of that, and the
+        first of its segments."""
+        store = self._opened()
+        size, first = store.size(), store.chain.heads.last_size()
+        waiting = store.chain.heads.without_receipt(first, size, BATCH_MESSAGES_MAX)
         if size == self._published_size and not waiting:
-            return
+            return first, waiting
         with self.folder.publishing():
             head = self._public.publish(store, self._at)
         self._published_size = head.size
         self._at("published")
-        while waiting:
-            receipted = self._sign_receipts(store, head, waiting)
-            with store.transaction():
-                store.chain.keep_receipts(receipted, head.size, head.root)
-            yield from receipted
-            waiting = store.chain.without_receipt(head.size, BATCH_MESSAGES_MAX)
+        if waiting:
+            signed_by_us = signed(head.root, self.folder.key_id)
+            kept = SignedHead(head.size, head.root, self.folder.key_id, self.folder.sign(signed_by_us))
+            again(lambda: self._keep_head(kept), self.close)
         self._at("receipted")
+        return first, waiting
 
-    def _sign_receipts(self, store: Store, head: Checkpoint, waiting: Sequence[Row]) -> list[Receipted]:
-        leaves = [row[0] for row in waiting]
-        read = store.log.cached(leaves[0], min(leaves[-1] + 1, leaves[0] + 2 * BATCH_MESSAGES_MAX))
-        try:
-            receipts = sign_receipts(head.size, head.root, leaves, read, self.folder.key_id, self.folder.sign)
-        except LookupError as error:
-            raise EntryDamaged(str(error)) from None
-        return [
-            Receipted(device_id, sequence, site, message_sha256, receipt)
-            for (_leaf, device_id, sequence, site, message_sha256), receipt in zip(waiting, receipts, strict=True)
-        ]
+    def _keep_head(self, head: SignedHead) -> None:
+        store = self._in_place()
+        with store.transaction():
+            store.chain.heads.keep(head)
 
     def _originals(self, store: Store, outcomes: Iterable[Outcome]) -> dict[tuple[bytes | None, int | None], bytes]:
         """The receipts that the batch's duplicates got when they were accepted. Raises `EntryDamaged`."""
         result: dict[tuple[bytes | None, int | None], bytes] = {}
         for outcome in outcomes:
             if outcome.verdict == DUPLICATE and outcome.device_id is not None and outcome.sequence is not None:
-                found = store.chain.receipted(outcome.device_id, outcome.sequence)
+                found = store.chain.heads.receipted(outcome.device_id, outcome.sequence)
                 if found is not None:
                     parsed, root = check_receipt(store, *found, self.folder.line)
                     result[outcome.key] = signed_by(self.folder, self.folder.public_key, found[1], parsed, root)
@@ -399,46 +376,6 @@ def persist(store: Store, readings: Sequence[Reading], received_unix_s: int, beg
         if not begins_epoch:  # at the end: others wait for this row
             anchors.note_clock(now_ms, False)
     return outcomes
-
-
-def reply_to(outcome: Outcome, receipt: bytes | None, trouble: str | None) -> Reply:
-    """The answer to one message; what was accepted and has no receipt is unavailable, because of `trouble`."""
-    verdict, detail = outcome.verdict, outcome.detail
-    if verdict not in (ACCEPTED, DUPLICATE):
-        receipt = None
-    elif receipt is None:
-        verdict, detail = UNAVAILABLE, f"stored, and not yet published: {trouble or 'no receipt'}"
-    answer = Answer(
-        message_sha256=outcome.message_sha256,
-        verdict=verdict,
-        device_id=outcome.device_id,
-        sequence=outcome.sequence,
-        receipt=receipt,
-        detail=shortened(detail) or None,
-    )
-    if outcome.site is None or outcome.device_id is None:
-        return Reply(None, answer)
-    return Reply(device_topic(outcome.site, outcome.device_id, RECEIPT), answer)
-
-
-def _anchor(store: Store, message: Message, unix_ms: int) -> tuple[str, Anchor] | None:
-    try:
-        site, device_id = time_request(message)
-    except ProtocolError:
-        return None
-    if store.chain.device(device_id) is None:
-        return None
-    if store.chain.anchors.issued_within(device_id, unix_ms - _HOUR_MS, unix_ms) >= ANCHORS_PER_HOUR_MAX:
-        return None
-    store.chain.anchors.issue(device_id, unix_ms)
-    anchor = Anchor(version=VERSION, device_id=device_id, nonce=message.payload, unix_ms=unix_ms)
-    return device_topic(site, device_id, ANCHOR), anchor
-
-
-def last_words(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Without the segments that were held and let go on within the batch: they are answered with how it ended."""
-    ended = {outcome.key for outcome in outcomes if outcome.verdict not in HELD}
-    return [outcome for outcome in outcomes if outcome.verdict not in HELD or outcome.key not in ended]
 
 
 def _count(store: Store, outcomes: Iterable[Outcome]) -> None:

@@ -16,7 +16,7 @@ from amos_ledger.settle_period import head_note, rotations_before
 from amos_ledger.settlement.meter import Watched
 from amos_ledger.settlement.metered_result import MeteredResult
 from amos_ledger.settlement.metered_statement import entry_proof, nodes_text
-from amos_ledger.settlement.statement import file_bytes
+from amos_ledger.settlement.statement import compact_bytes
 from amos_ledger.store.store import Store
 
 FORMAT = "amos-reading-proof/1"
@@ -35,7 +35,7 @@ def prove_reading(folder: Folder, store: Store, device_id: bytes, sequence: int)
         raise NoProof(f"{name}: expected it settled, found {period} open, to which it accrues")
     if not isinstance(closed.result, MeteredResult):
         raise NoProof(f"{name}: expected {period} closed by readings, found an earlier kind, which lists the segment")
-    return period, file_bytes(_proof(folder, store, closed, closed.result, leaf, watched))
+    return period, compact_bytes(_proof(folder, store, closed, closed.result, leaf, watched))
 
 
 def _sounding(store: Store, usage: Usage) -> frozenset[bytes]:

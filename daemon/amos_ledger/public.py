@@ -21,7 +21,7 @@ from amos.protocol.rotation import LEDGER
 from amos_ledger.errors import KeyUnusable, RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.log import tree
-from amos_ledger.log.tiles import TILE_WIDTH, tiles_between
+from amos_ledger.log.tiles import tiles_between
 from amos_ledger.store.store import Store
 from amos_ledger.tile_files import TileFiles, publish_documents
 from amos_places.errors import NotThere
@@ -42,6 +42,7 @@ class Public:
         self._place = FolderPlace(self.root)
         self._tiles = TileFiles(self._place)
         self._begun = False
+        self._known: tuple[Checkpoint, bytes] | None = None
 
     def publish(self, store: Store, at: Callable[[str], None]) -> Checkpoint:
         """Publish what `store` holds, but for the entries; the checkpoint over it. `at` is told of each step. Raises
@@ -50,7 +51,7 @@ class Public:
         line = store.rotations.line(LEDGER, store.public_key)
         old = self.last(line)
         begun = self._tiles.begun(old.size if old else 0)
-        read = store.log.cached(begun // TILE_WIDTH * TILE_WIDTH, size)
+        read = store.log.cached(begun, size)
         head = Checkpoint(store.origin, size, tree.root(size, read))
         if old is not None and (old.size > size or tree.root(old.size, read) != old.root):
             raise RolledBack(
@@ -66,6 +67,7 @@ class Public:
         at("tiles written")
         if old != head:
             self.write(CHECKPOINT, note)
+            self._known = head, note
         return head
 
     def write(self, name: str, data: bytes) -> None:
@@ -87,7 +89,7 @@ class Public:
         """The published checkpoint, or None; `line` is the folder's unless another is known."""
         line = line or self._folder.line
         try:
-            found = last_head(self._place, line)
+            self._known = found = last_head(self._place, line, self._known)
         except RolledBack:
             if self._folder.appointment_after(line) is None:
                 raise
@@ -98,10 +100,15 @@ class Public:
         return None if found is None else found[0]
 
 
-def last_head(place: Source, line: KeyLine) -> tuple[Checkpoint, bytes] | None:
-    """(the checkpoint of this ledger there, the signed note), or None. Raises `RolledBack`, `OSError`."""
+def last_head(
+    place: Source, line: KeyLine, known: tuple[Checkpoint, bytes] | None = None
+) -> tuple[Checkpoint, bytes] | None:
+    """(the checkpoint of this ledger there, the signed note), or None. One that is `known` is not verified again.
+    Raises `RolledBack`, `OSError`."""
     try:
         note = place.read(CHECKPOINT, CHECKPOINT_BYTES_MAX)
+        if known is not None and known[1] == note:
+            return known
         return open_head(note, line, verify)[0], note
     except NotThere:
         return None

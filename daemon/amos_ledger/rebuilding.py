@@ -9,32 +9,31 @@ When some entry is sound in neither, or what is published does not follow, nothi
 """
 
 import hashlib
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from amos.edges.durable_host import sync_folder
 from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.merkle import leaf_hash
 from amos_batches.runner import InProcess, Runner
+from amos_ledger.dates import Dated, wrong_dates
 from amos_ledger.errors import LedgerError, NotRebuilt
 from amos_ledger.folder import Folder
 from amos_ledger.log import tree
 from amos_ledger.public import last_head
 from amos_ledger.published_log import PublishedLog
-from amos_ledger.receipts import Kept, checked
+from amos_ledger.receipts import is_signed
+from amos_ledger.records import SignedHead
 from amos_ledger.replay import rebuild
 from amos_ledger.scrub import keys_of, published_head
+from amos_ledger.store import giving_way
 from amos_ledger.store.comparison import CARRIED, Comparison
 from amos_ledger.store.failures import DATABASE_DAMAGED
 from amos_ledger.store.postgres_place import PostgresPlace
 from amos_ledger.store.store import Store
-
-_BESIDE = ("-wal", "-shm")
 
 
 @dataclass(frozen=True)
@@ -44,14 +43,14 @@ class Rebuilt:
     size      entries of the log
     mended    indexes of the entries that came from the published bundles
     left      what of the old database's own knowledge could not be carried over
-    receipts  how many were not sound and will be given anew
+    heads     how many were not sound, so that segments will be given other receipts
     kept      the old database
     """
 
     size: int
     mended: tuple[int, ...]
     left: tuple[str, ...]
-    receipts: int
+    heads: int
     kept: Path
 
 
@@ -72,8 +71,7 @@ def rebuild_folder(
             return _rebuild_schema(folder, folder.place, head, now_ms, at, runner or InProcess())
         new = folder.store_path.with_name(folder.store_path.name + ".new")
         _remove(new)
-        with ExitStack() as held:
-            old = _lock(folder, held)
+        with _held(folder):
             try:
                 Store.create(new, folder.trust.origin, folder.line.keys[0])
                 with Store(new) as store:
@@ -82,11 +80,13 @@ def rebuild_folder(
                 _remove(new)
                 raise
             at("made")
-            return replace(made, kept=_swap(folder.store_path, new, old, at))
+            kept = _unused(folder.store_path)
+            giving_way.give_way(folder.store_path, new, kept, at)
+            return replace(made, kept=kept)
 
 
 def _remove(new: Path) -> None:
-    for suffix in ("", *_BESIDE):
+    for suffix in ("", *giving_way.SIDE_FILES):
         new.with_name(new.name + suffix).unlink(missing_ok=True)
 
 
@@ -110,24 +110,18 @@ def _rebuild_schema(
     return replace(made, kept=Path(kept))
 
 
-def _lock(folder: Folder, held: ExitStack) -> sqlite3.Connection | None:
-    """Let nobody write to the old database until it is replaced. All of it is in its main file then, for it keeps no
-    write-ahead log any more, which SQLite would find by its name and play into the new one.
-
-    None for a file that is no database: nobody writes to that.
-    """
-    try:
-        with suppress(LedgerError):  # a damaged one may still be read; an older one is brought to the present schema
-            folder.open_store().close()
-        connection = sqlite3.connect(folder.store_path, isolation_level=None, timeout=10.0)
-        held.callback(connection.close)
-        connection.execute("PRAGMA journal_mode=DELETE")
-        connection.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:
-        raise NotRebuilt(f"{folder.store_path}: {error}; end what has it open; nothing was changed") from None
-    except sqlite3.DatabaseError:
-        return None
-    return connection
+@contextmanager
+def _held(folder: Folder) -> Iterator[None]:
+    """Let nobody write to the old database until it is replaced. A damaged one may still be read; an older one is
+    brought to the present schema first."""
+    with suppress(LedgerError, *DATABASE_DAMAGED):
+        folder.open_store().close()
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(giving_way.held(folder.store_path))
+        except sqlite3.OperationalError as error:
+            raise NotRebuilt(f"{folder.store_path}: {error}; end what has it open; nothing was changed") from None
+        yield
 
 
 def _fill(folder: Folder, store: Store, head: Checkpoint | None, now_ms: int, runner: Runner) -> Rebuilt:
@@ -146,8 +140,8 @@ def _fill(folder: Folder, store: Store, head: Checkpoint | None, now_ms: int, ru
             raise NotRebuilt("public/checkpoint: expected the root of the entries, found another; nothing was changed")
         left = _carry(store, live, now_ms)
         _drop_damaged(store)
-        receipts = _mend_beside(folder, store, runner)
-    return Rebuilt(store.size(), tuple(source.mended), tuple(left), receipts, folder.store_path)
+        heads = _mend_beside(folder, store, runner)
+    return Rebuilt(store.size(), tuple(source.mended), tuple(left), heads, folder.store_path)
 
 
 class _Source:
@@ -203,6 +197,7 @@ def _carry(store: Store, live: Comparison | None, now_ms: int) -> list[str]:
     if live is None:
         with store.transaction():
             store.chain.anchors.forget(now_ms)
+            store.chain.heads.forget_all()
         return [*CARRIED, "usage", "ledger"]
     left = []
     steps: list[tuple[str, Callable[[], object]]] = [(table, partial(live.carry, table)) for table in CARRIED]
@@ -216,6 +211,9 @@ def _carry(store: Store, live: Comparison | None, now_ms: int) -> list[str]:
     if {"anchor", "ledger"} & set(left):
         with store.transaction():
             store.chain.anchors.forget(now_ms)
+    if {"head", "ledger"} & set(left):
+        with store.transaction():
+            store.chain.heads.forget_all()
     return left
 
 
@@ -228,55 +226,29 @@ def _drop_damaged(store: Store) -> None:
 
 
 def _mend_beside(folder: Folder, store: Store, runner: Runner) -> int:
-    """Date play at the instants that its segment says, and forget the receipts that do not verify: others, as good, are
-    given for these segments; how many. And know the heads that the others were given for, whatever the old database
-    knew of them."""
-    sizes, bad, wrong = set(), [], []
-    for kept, found in checked(_kept(store), store, folder.line, runner):
-        if found.fault:
-            bad.append(kept.index)
-        elif found.vouched is not None:
-            sizes.add(found.vouched[1])
-        if found.dated_ms != kept.dated_ms:
-            wrong.append((kept.index, found.dated_ms))
+    """Date play at the instants that its segment says, and forget the heads that the ledger did not sign receipts for:
+    others, as good, are given for their segments. How many."""
+    dated = (Dated(index, store.log.entry(index), times) for index, times in store.dated())
+    wrong = list(wrong_dates(dated, runner))
+    heads = store.chain.heads
+    bad = [head.size for head in heads.all() if not _is_sound(head, store, folder)]
     with store.transaction():
-        for index, said in wrong:
-            store.date(index, said)
-        store.forget_receipts(bad)
-        for size, root in store.chain.anchors.heads():
-            if not 0 < size <= store.size() or store.root(size) != root:
-                store.chain.anchors.forget_head(size)
-        for size in sizes:
-            store.chain.anchors.sign_head(size, store.root(size))
+        for item in wrong:
+            store.date(item.index, item.said_ms)
+        for size in bad:
+            heads.forget(size)
+        heads.forget_impossible()
     return len(bad)
 
 
-def _kept(store: Store) -> Iterator[Kept]:
-    for index, receipt, head_size, dated in store.kept_beside():
-        yield Kept(index, store.log.entry(index), receipt, head_size, dated)
+def _is_sound(head: SignedHead, store: Store, folder: Folder) -> bool:
+    in_log = 0 < head.size <= store.size() and store.root(head.size) == head.root
+    return in_log and is_signed(head, folder.line)
 
 
-def _swap(path: Path, new: Path, old: sqlite3.Connection | None, at: Callable[[str], None]) -> Path:
-    """Put `new` in the place of `path`, durably; where the old one is kept."""
+def _unused(path: Path) -> Path:
+    """A name for the old database."""
     number = 1
     while (kept := path.with_name(f"{path.name}.old-{number}")).exists():
         number += 1
-    os.link(path, kept)
-    sync_folder(path.parent)
-    at("kept")
-    # What stands in a write-ahead log beside a file that is no database must not be played into the new one.
-    for suffix in _BESIDE:
-        beside = path.with_name(path.name + suffix)
-        if old is None and beside.exists():
-            beside.rename(kept.with_name(kept.name + suffix))
-    _sync(new)
-    at("ready")
-    os.replace(new, path)
-    sync_folder(path.parent)
-    at("swapped")
     return kept
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -235,6 +235,16 @@ class Quarantined:
     rejected: int
 
 
+class SignedHead(NamedTuple):
+    """A tree head for which receipts were given: `signature` is that of a receipt for it, by the ledger's key of this
+    id."""
+
+    size: int
+    root: bytes
+    key_id: bytes
+    signature: bytes
+
+
 class Receipted(NamedTuple):
     """An accepted segment that has its first receipt, and whom to answer."""
 

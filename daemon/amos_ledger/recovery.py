@@ -5,8 +5,8 @@ leaves:
 
     while bundles are fetched      those that fit are in `recovering/`; the next attempt does not fetch them again
     while the store is rebuilt     a store under another name; the next attempt makes it anew
-    after the old store is moved   no store; `recover` again
-    after the new one has its name a ledger that continues the highest head of the mirrors
+    until the new store has its name  the old one, or its damaged file; `recover` again
+    after that                     a ledger that continues the highest head of the mirrors
 
 Nothing is signed but what the log signed before: the same entries give the same checkpoint. What intake kept beside the
 log (held segments, evidence, anchors) is not published; couriers bring again what waits.
@@ -14,10 +14,12 @@ log (held segments, evidence, anchors) is not published; couriers bring again wh
 
 import hashlib
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from amos.crypto import verify
@@ -39,6 +41,7 @@ from amos_ledger.log.tiles import Tile, bundle_entries
 from amos_ledger.mirrored_log import MirroredLog, NoMirror, Source, read_head
 from amos_ledger.public import CHECKPOINT, Public
 from amos_ledger.replay import DocumentOf, LogKeys, rebuild
+from amos_ledger.store import giving_way
 from amos_ledger.store.postgres_place import PostgresPlace
 from amos_ledger.store.store import Store
 from amos_ledger.tile_files import TILES
@@ -49,7 +52,6 @@ from amos_places.place import Source as Mirror
 
 _STAGED = "ledger.recovered.sqlite"
 _FETCHED = "recovering"
-_SIDE_FILES = ("", "-wal", "-shm")
 _DOCUMENTS = {MANIFEST: ("manifests", MANIFEST_BYTES_MAX), CATALOGUE: ("catalogues", CATALOGUE_BYTES_MAX)}
 
 
@@ -147,7 +149,7 @@ def _build(folder: Folder, log: MirroredLog, mirrors: Sequence[Mirror]) -> Path 
     place: Path | PostgresPlace = path
     if isinstance(folder.place, PostgresPlace):
         place = folder.place.variant("recovered")
-    for suffix in _SIDE_FILES:
+    for suffix in ("", *giving_way.SIDE_FILES):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     line = _line(folder, log)
     Store.create(place, folder.trust.origin, line.keys[0])
@@ -159,7 +161,7 @@ def _build(folder: Folder, log: MirroredLog, mirrors: Sequence[Mirror]) -> Path 
         log.check_others(store.log.cached())
         with store.transaction():
             store.chain.anchors.forget(time.time_ns() // 1_000_000)
-            store.chain.anchors.forget_heads()
+            store.chain.heads.forget_all()
     return place
 
 
@@ -233,27 +235,31 @@ def _put_in_place(folder: Folder, staged: Path | PostgresPlace) -> None:
             folder.place.give_way(database, staged, "before_recovery")
         return
     aside = _unused(folder.path / f"{STORE_NAME}.before-recovery")
-    for suffix in _SIDE_FILES:
-        old = folder.path / (STORE_NAME + suffix)
-        if old.exists():
-            old.rename(aside.with_name(aside.name + suffix))
-    staged.rename(folder.path / STORE_NAME)
-    sync_folder(folder.path / STORE_NAME)
+    try:
+        with giving_way.held(folder.store_path):
+            giving_way.give_way(folder.store_path, staged, aside)
+    except sqlite3.OperationalError as error:
+        raise RecoveryFailed(f"{folder.store_path}: {error}; end what has it open, and recover again") from None
 
 
 def _publish(folder: Folder, store: Store, mirrors: Sequence[Mirror]) -> None:
     """Publish the log; what another history left in the public directory goes aside."""
     checkpoint = folder.public / CHECKPOINT
     if checkpoint.exists() and Heads(folder).take(store, checkpoint.read_bytes()) is not Standing.CONTAINED:
-        folder.public.rename(_unused(folder.path / "public.before-recovery"))
+        _put_aside(folder.public, folder.path / "public.before-recovery")
     else:
         shutil.rmtree(folder.public / "tile", ignore_errors=True)  # partial ones may be of entries never signed
     _clear_audit(folder, store)
     public = Public(folder)
     with folder.publishing():
         public.publish(store, lambda step: None)
-    for number, entry in enumerate((entry for _index, entry in store.rotations.entries(LEDGER)), 1):
-        _fetch_appointment(public, ROTATION_NAME.format(number), entry, mirrors)
+    for number, (index, entry) in enumerate(store.rotations.entries(LEDGER), 1):
+        _fetch_appointment(
+            public,
+            ROTATION_NAME.format(number),
+            mirrors,
+            partial(rotating.is_appointment, index=index, entry=entry, store=store),
+        )
     rotating.appointments(folder, store)
     follow_now(folder, store)
     lists = store.opt_out_lists(store.size())
@@ -261,12 +267,12 @@ def _publish(folder: Folder, store: Store, mirrors: Sequence[Mirror]) -> None:
         public.write(opt_outs.NAME, lists[-1])
 
 
-def _fetch_appointment(public: Public, name: str, entry: bytes, mirrors: Sequence[Mirror]) -> None:
+def _fetch_appointment(public: Public, name: str, mirrors: Sequence[Mirror], sound: Callable[[bytes], bool]) -> None:
     """What players are brought about a key that is not here any more, and so cannot sign it again."""
     for mirror in mirrors:
         with suppress(PlaceFailed):
             data = mirror.read(name, APPOINTMENT_BYTES_MAX)
-            if rotating.is_appointment(data, entry):
+            if sound(data):
                 return public.write(name, data)
 
 
@@ -278,7 +284,7 @@ def _clear_audit(folder: Folder, store: Store) -> None:
     if Heads(folder).take(store, place.read(CHECKPOINT, CHECKPOINT_BYTES_MAX)) is Standing.CONTAINED:
         place.remove(TILES)  # partial ones may be of entries never signed
     elif isinstance(place, FolderPlace):
-        place.path.rename(_unused(folder.path / "audit.before-recovery"))
+        _put_aside(place.path, folder.path / "audit.before-recovery")
     else:
         raise RecoveryFailed(f"{place.name}: expected a part of the recovered log, found more; move it away")
 
@@ -294,8 +300,16 @@ def make_receipts(folder: Folder) -> None:
 
 def _missing(folder: Folder, store: Store) -> int:
     """How many entries more than the log has were signed, as far as is known."""
-    highest = Heads(folder).highest()
+    highest = Heads(folder).highest(store)
     return 0 if highest is None else max(highest.size - store.size(), 0)
+
+
+def _put_aside(path: Path, name: Path) -> None:
+    """Before anything else takes its name, or a power cut might leave that and not this."""
+    aside = _unused(name)
+    path.rename(aside)
+    sync_folder(path)
+    sync_folder(aside)
 
 
 def _unused(path: Path) -> Path:

@@ -213,7 +213,7 @@ def _check_played(store: Store, catalogue: Catalogue) -> None:
     if latest is not None and catalogue.serial < latest:
         return  # it is in force no more
     owned = {work.stem_id for work in catalogue.works}
-    missing = sorted(store.played_stems() - owned)
+    missing = sorted(store.rollups.played_stems() - owned)
     if missing:
         raise PackRefused(
             f"catalogue.works: expected every stem of which there is play, found none with id {missing[0].hex()}"

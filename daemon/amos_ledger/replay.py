@@ -199,7 +199,7 @@ class _Replay:
             accepted, counted = self._undated_play(index, usage, manifest), min(usage.delivered_ms(), DELIVERED_MS_MAX)
         else:
             accepted, counted = self._dated_play(index, usage, device, self._received)
-            store.add_rollup(accepted.period, usage, manifest)
+            store.rollups.add(accepted.period, usage, manifest)
         if usage.lost_first is not None:
             store.chain.declare_lost(usage)
         store.chain.accept(reading, usage, accepted)
@@ -256,4 +256,4 @@ class _Replay:
         claimed = self._undated.pop(leaf)
         usage = self._store.log.usage(leaf)
         self._store.chain.move(usage, period, claimed is not None and claimed < period)
-        self._store.add_rollup(period, usage, self._manifest(usage.pack))
+        self._store.rollups.add(period, usage, self._manifest(usage.pack))

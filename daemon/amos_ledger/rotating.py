@@ -17,6 +17,7 @@ from amos.crypto import key_id, public_key, sign, verify
 from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.key_line_host import open_proved
 from amos.protocol.limits import APPOINTMENT_BYTES_MAX, ROTATION_BYTES_MAX
+from amos.protocol.receipt import parse_receipt
 from amos.protocol.rotation import (
     LEDGER,
     OPERATOR,
@@ -124,7 +125,7 @@ def appointments(folder: Folder, store: Store) -> dict[int, bytes]:
         rotation = read_rotation(entry)
         path = folder.public / ROTATION_NAME.format(rotation.number)
         data = path.read_bytes()[: APPOINTMENT_BYTES_MAX + 1] if path.exists() else b""
-        sound = is_appointment(data, entry)
+        sound = is_appointment(data, index, entry, store)
         if not sound and rotation.new_key in folder.own_keys:
             size = store.size()
             path_hashes = store.inclusion_path(index, size)
@@ -138,11 +139,15 @@ def appointments(folder: Folder, store: Store) -> dict[int, bytes]:
     return found
 
 
-def is_appointment(data: bytes, entry: bytes) -> bool:
-    """Whether the bytes are this rotation with a sound receipt for it."""
+def is_appointment(data: bytes, index: int, entry: bytes, store: Store) -> bool:
+    """Whether the bytes are this rotation, the entry at `index`, with a sound receipt for it that names its place. A
+    mirror may have one with another: no signature binds that."""
     try:
-        open_appointment(data, read_rotation(entry).old_key, verify)
-        return split_appointment(data)[0] == entry
+        rotation = open_appointment(data, read_rotation(entry).old_key, verify)
+        receipt = parse_receipt(split_appointment(data)[1])
+        if split_appointment(data)[0] != entry or receipt.leaf_index != index or receipt.tree_size > store.size():
+            return False
+        return receipt.check(entry, rotation.new_key, verify) == store.root(receipt.tree_size)
     except ProtocolError:
         return False
 

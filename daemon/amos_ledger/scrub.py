@@ -12,13 +12,15 @@ from amos.protocol.checkpoint_host import Checkpoint
 from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX
 from amos.protocol.merkle import leaf_hash
 from amos_batches.runner import InProcess, Runner
+from amos_ledger.dates import Dated, wrong_dates
 from amos_ledger.errors import EntryDamaged, NotRebuilt, RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.log import tree
 from amos_ledger.log.tiles import TILE_LEVELS, Tile, bundle, tiles_between
 from amos_ledger.public import Public, last_head
 from amos_ledger.published_log import PublishedLog
-from amos_ledger.receipts import Kept, checked
+from amos_ledger.receipts import is_signed
+from amos_ledger.records import SignedHead
 from amos_ledger.replay import LogKeys, rebuild
 from amos_ledger.store.comparison import COUNTING, Comparison
 from amos_ledger.store.failures import DATABASE_DAMAGED, DATABASE_UNAVAILABLE
@@ -84,7 +86,7 @@ class _Scrub:
             yield Finding("log", str(error), "nothing may be settled; look at the entry, and at `amos verify`")
             return
         yield from self._tables()
-        yield from self._receipts()
+        yield from self._dates()
         yield from self._heads()
         yield from self._published()
 
@@ -134,28 +136,32 @@ class _Scrub:
         for row in self._live.losses():
             yield Finding("table lost", f"differs from the log: {_row_text('device_id, first, last', row)}", REBUILD)
 
-    def _receipts(self) -> Iterator[Finding]:
-        for kept, found in checked(self._kept_beside(), self._again, self._folder.line, self._runner):
-            if found.fault:
-                yield Finding(f"receipt of entry {kept.index}", found.fault, REBUILD)
-            if found.dated_ms != kept.dated_ms:
-                yield Finding(f"dates of entry {kept.index}", "are not those of its anchor", REBUILD)
+    def _dates(self) -> Iterator[Finding]:
+        for wrong in wrong_dates(self._dated(), self._runner):
+            yield Finding(f"dates of entry {wrong.index}", "are not those of its anchor", REBUILD)
 
-    def _kept_beside(self) -> Iterator[Kept]:
+    def _dated(self) -> Iterator[Dated]:
         sql = (
-            "SELECT leaf_index, receipt, head_size, clock_epoch, start_unix_ms, end_unix_ms FROM live.usage"
-            " WHERE receipt IS NOT NULL OR start_unix_ms IS NOT NULL"
+            "SELECT leaf_index, clock_epoch, start_unix_ms, end_unix_ms FROM live.usage WHERE start_unix_ms IS NOT NULL"
         )
-        for index, receipt, head_size, epoch, start_ms, end_ms in self._live.each(sql):
+        for index, epoch, start_ms, end_ms in self._live.each(sql):
             # What no clock of the ledger's dates has no dates; such a pair is not of this entry, whatever it says.
-            dated = None if start_ms is None else (start_ms, end_ms if epoch is not None else None)
-            yield Kept(index, self._again.log.entry(index), receipt, head_size, dated)
+            yield Dated(index, self._again.log.entry(index), (start_ms, end_ms if epoch is not None else None))
 
     def _heads(self) -> Iterator[Finding]:
         read = self._again.log.read  # not kept in memory, of which a long log would take much
-        for size, root in self._live.each("SELECT size, root FROM live.head"):
-            if not 0 < size <= self._size or tree.root(size, read) != root:
-                yield Finding(f"head of {size} entries", "is not the root of that many", REBUILD)
+        for row in self._live.each("SELECT size, root, key_id, signature FROM live.head"):
+            head, where = SignedHead(*row), f"head of {row[0]} entries"
+            if not 0 < head.size <= self._size or tree.root(head.size, read) != head.root:
+                yield Finding(where, "is not the root of that many", REBUILD)
+            elif not is_signed(head, self._folder.line):
+                yield Finding(where, "has no signature of the ledger's, which its receipts want", REBUILD)
+        sql = (
+            "SELECT leaf_index FROM live.receipted_later WHERE head_size <= leaf_index"
+            " OR head_size NOT IN (SELECT size FROM live.head) OR leaf_index NOT IN (SELECT leaf_index FROM live.usage)"
+        )
+        for (index,) in self._live.each(sql):
+            yield Finding(f"receipt of entry {index}", "is for a tree that is not known", REBUILD)
 
     def _published(self) -> Iterator[Finding]:
         head, fault = published_head(self._folder)

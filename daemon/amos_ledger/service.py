@@ -14,13 +14,14 @@ from amos.protocol.answer import ACCEPTED, FORK, IMPOSSIBLE
 from amos_ledger.head_exchange import HeadExchange
 from amos_ledger.heads import Standing
 from amos_ledger.intake.reading import Message, asks_time
-from amos_ledger.ledger import Ledger, Reply
+from amos_ledger.ledger import Ledger
 from amos_ledger.limits import BATCH_MESSAGES_MAX
 from amos_ledger.metrics import Gauges
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.opt_outs import OptOutPublisher
 from amos_ledger.records import verdict_name
 from amos_ledger.refusal_log import RefusalLog
+from amos_ledger.replies import Reply, encoded
 from amos_mqtt.happenings import Arrival
 
 TICK_S = 0.4
@@ -161,7 +162,7 @@ class Service:
             for line in self._refusals.lines(reply.topic, reply.answer, time.monotonic_ns() // 1_000_000):
                 self._report(line)
             for answer in (reply.before, reply.answer) if reply.topic is not None else ():
-                if answer is not None and not self._edge.publish(reply.topic or "", answer.encode()):
+                if answer is not None and not self._edge.publish(reply.topic or "", encoded(answer)):
                     self._counts["answers not sent"] += 1
 
     def _note(self) -> None:

@@ -30,7 +30,14 @@ from amos_ledger.public import Public
 from amos_ledger.settlement.metered_statement import MeteredProof
 from amos_ledger.settlement.metered_statement import statement as metered_statement
 from amos_ledger.settlement.period_result import PeriodResult
-from amos_ledger.settlement.statement import USAGE_PROOFS_MAX, Proof, UsageProof, file_bytes, statement
+from amos_ledger.settlement.statement import (
+    USAGE_PROOFS_MAX,
+    Proof,
+    UsageProof,
+    compact_bytes,
+    file_bytes,
+    statement,
+)
 from amos_ledger.settlement.statements_tree import statements_tree
 from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_ledger.store.store import Store
@@ -101,7 +108,7 @@ def _statements(folder: Folder, store: Store, closed: ClosedNow) -> Iterator[tup
         ]
         nodes = result.meter.stems.proof(rows) if rows else []
         proof = MeteredProof(note, closing, place, stems, nodes, rotations, transfers)
-        yield payee, file_bytes(metered_statement(result.core(number), proof))
+        yield payee, compact_bytes(metered_statement(result.core(number), proof))
 
 
 def head_note(folder: Folder, store: Store, size: int) -> str:

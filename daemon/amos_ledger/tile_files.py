@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from amos_ledger.errors import EntryDamaged
 from amos_ledger.log import tree
-from amos_ledger.log.tiles import TILE_LEVELS, TILE_WIDTH, Tile, bundle, check_hashes
+from amos_ledger.log.tiles import TILE_WIDTH, GrowingTile, Tile, bundle
 from amos_ledger.store.store import Store
 from amos_places.place import Place
 
@@ -17,6 +17,7 @@ class TileFiles:
     def __init__(self, place: Place) -> None:
         self.place = place
         self._complete = False
+        self._growing: dict[int, GrowingTile] = {}
 
     def begun(self, size: int) -> int:
         """How many of the `size` leaves of an earlier tree have all their tiles, as far as is known."""
@@ -27,11 +28,19 @@ class TileFiles:
         there = None if self._complete else self.place.names(TILES)
         for tile in tiles:
             if tile.path not in there if there is not None else not self.place.has(tile.path):
-                self.place.write(tile.path, _bytes(store, tile, read))
+                self.place.write(tile.path, self._bytes(store, tile, read))
             if tile.width == TILE_WIDTH:
                 # Partial forms of older checkpoints may go once the full tile is there.
                 self.place.remove(tile.partials)
         self._complete = True
+
+    def _bytes(self, store: Store, tile: Tile, read: tree.Read) -> bytes:
+        if tile.level is None:
+            return bundle(entry for _index, entry in store.entries(tile.first, tile.first + tile.width))
+        try:
+            return self._growing.setdefault(tile.level, GrowingTile()).grown(tile, read)
+        except LookupError as error:
+            raise EntryDamaged(str(error)) from None
 
 
 def publish_documents(store: Store, place: Place) -> None:
@@ -40,15 +49,3 @@ def publish_documents(store: Store, place: Place) -> None:
         name = f"{folder}/{sha256.hex()}.cose"
         if not place.has(name):
             place.write(name, store.documents.bytes_of(folder, sha256))
-
-
-def _bytes(store: Store, tile: Tile, read: tree.Read) -> bytes:
-    if tile.level is None:
-        return bundle(entry for _index, entry in store.entries(tile.first, tile.first + tile.width))
-    level = tile.level * TILE_LEVELS
-    data = b"".join(read(level, index) for index in range(tile.first, tile.first + tile.width))
-    try:
-        check_hashes(tile, data, read)
-    except LookupError as error:
-        raise EntryDamaged(str(error)) from None
-    return data

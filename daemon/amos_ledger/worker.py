@@ -16,11 +16,12 @@ from amos.protocol.rotation import LEDGER
 from amos_ledger.clerk import Outcome
 from amos_ledger.errors import ClockWrong
 from amos_ledger.intake.reading import Message, Reading, read
-from amos_ledger.ledger import STORAGE_ERRORS, Reply, again, last_words, persist, reply_to
+from amos_ledger.ledger import STORAGE_ERRORS, again, persist
 from amos_ledger.limits import BATCH_MESSAGES_MAX
 from amos_ledger.mqtt import MqttEdge
 from amos_ledger.receipts import check_receipt
 from amos_ledger.records import Wanted, verdict_name
+from amos_ledger.replies import Reply, last_words, reply_to
 from amos_ledger.service import POLL_S, SUMMARY_S
 from amos_ledger.store.place import StorePlace
 from amos_ledger.store.store import Store
@@ -77,7 +78,7 @@ class Worker:
         what has one by an earlier key of the ledger's."""
         assert outcome.device_id is not None and outcome.sequence is not None and outcome.site is not None
         store = self._opened()
-        found = store.chain.receipted(outcome.device_id, outcome.sequence)
+        found = store.chain.heads.receipted(outcome.device_id, outcome.sequence)
         if found is None:
             return None
         line = store.rotations.line(LEDGER, store.public_key)
@@ -86,13 +87,14 @@ class Worker:
             return found[1]
         wanted = Wanted(outcome.device_id, outcome.sequence, outcome.site, outcome.message_sha256)
         with store.intake([outcome.device_id]):
-            store.chain.want_receipt(wanted)
+            store.chain.heads.want(wanted)
         return None
 
     def _opened(self) -> Store:
         """The open store, of a server whose clock agrees with this machine's. Raises `ClockWrong`."""
         if self._store is None:
             self._store, self._asked_s = Store(self._place), 0.0
+            self._store.hurry()
         if time.monotonic() - self._asked_s >= CLOCK_ASKED_S:
             theirs_ms = self._store.clock_ms()
             own_ms = time.time_ns() // 1_000_000

@@ -25,6 +25,7 @@ from amos_mqtt.decided import Decided, fingerprint
 from amos_mqtt.happenings import Acknowledged, Arrival, Down, Event, Opened, Subscribed, Up
 from amos_mqtt.limits import (
     CONNECT_WAIT_S,
+    DELIVERED_MAX,
     INFLIGHT_MAX,
     KEEPALIVE_S,
     OUTGOING_QUEUED_MAX,
@@ -71,6 +72,7 @@ class Line(Generic[T]):
         self._last_try = last_try
         self._accepted = False
         self._closed = False
+        self._awake = False
         self._alert: str | None = None
         self._code = 0
         self._refused = False
@@ -141,7 +143,7 @@ class Line(Generic[T]):
         if self._level == paho.MQTTv5:
             properties: Any = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = SESSION_EXPIRY_S if self._settings.lasting else 0
-            properties.ReceiveMaximum = INFLIGHT_MAX
+            properties.ReceiveMaximum = DELIVERED_MAX
             properties.MaximumPacketSize = 2 * self._settings.payload_bytes_max
             extra = {"clean_start": not self._settings.lasting, "properties": properties}
         self._client.connect(broker.host, broker.port, KEEPALIVE_S, **extra)
@@ -167,6 +169,7 @@ class Line(Generic[T]):
         poll.register(line, select.POLLIN | (select.POLLOUT if wants_write else 0))
         poll.register(self._woken, select.POLLIN)
         events = dict(poll.poll(0 if pending else _TURN_MS))
+        self._awake = False  # before what woke it is looked for, so that what comes after wakes it again
         with contextlib.suppress(BlockingIOError):
             while self._woken.recv(4096):
                 pass
@@ -174,7 +177,10 @@ class Line(Generic[T]):
         return pending or bool(event & ~select.POLLOUT), bool(event & select.POLLOUT)
 
     def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # full: awake already; closed: there is no line any more
+        if self._awake:
+            return
+        self._awake = True
+        with contextlib.suppress(OSError):  # closed: there is no line any more
             self._waker.send(b"!")
 
     def _lost(self) -> Down:

@@ -18,6 +18,9 @@ KEPT_BYTES_MAX = 64 * 1024 * 1024
 HEAD_AGAIN_MS = (1_000, 3_600_000)
 """First and longest wait before a ledger that shows a lower tree head is shown the higher one again."""
 
+ROTATIONS_OF_A_NUMBER_MAX = 4
+"""Of the ledger's key: without the key that players know, a true one cannot be told from what a stranger made."""
+
 FORGONE_AGAIN_MS = 600_000
 """Between two requests to send returned segments again: they are not signed for the courier."""
 

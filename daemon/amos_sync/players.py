@@ -11,7 +11,7 @@ from amos_mqtt.client import MqttClient
 from amos_sync.anchors import Anchors
 from amos_sync.clock import clock_ms, jitter_permille
 from amos_sync.errors import PlayerError
-from amos_sync.ledger_line import LedgerLine
+from amos_sync.ledger_line import LedgerLine, keys_of
 from amos_sync.limits import SEQUENCE_MAX, STATUS_MS
 from amos_sync.message import Message
 from amos_sync.notes import Notes
@@ -37,8 +37,7 @@ class Players:
         line: LedgerLine,
     ):
         self._line = line
-        self._believed: dict[bytes, bytes] = {}  # device -> id of the ledger's key to which it followed
-        self._refused: dict[bytes, set[bytes]] = {}  # device -> ids of keys to which it did not
+        self._past: dict[bytes, set[bytes]] = {}  # device -> ids of the ledger's keys that it does not believe
         self._pack_cache = pack_cache
         self._site = site
         self._spool = spool
@@ -65,8 +64,7 @@ class Players:
             session.device_id = None
             raise PlayerError(f"{session.address}: player {device_id.hex()[:8]} is at {other.address} already")
         self._sessions[device_id] = session
-        self._refused.pop(device_id, None)
-        self._believed.pop(device_id, None)  # its card may be another, or its firmware
+        self._past.pop(device_id, None)  # its card may be another, or its firmware
         before = self._spool.stage_device(device_id, session.address)
         if before is not None:
             sentence = f"{session.address}: another player than before: {device_id.hex()[:8]} instead of {before[:8]}"
@@ -111,22 +109,23 @@ class Players:
         return self._line.to_bring()
 
     def rotation_offered(self, session: Session, data: bytes, refusal: str | None) -> None:
-        """The player follows to the next key, or said why not: it may know a later one, or be older than rotations."""
+        """The player follows to the next key, or said why not: it may know a later one, or be older than rotations.
+
+        It takes without a look what has a number that it is past, so what it took says only which key it has left.
+        """
         if session.device_id is None:
             return
+        old, new = keys_of(data)
+        self._past.setdefault(session.device_id, set()).add(old if refusal is None else new)
         if refusal is None:
-            self._believed[session.device_id] = self._line.newest_after(data)
             self._notes.say(session.address + " rotation", f"{session.name}: follows the ledger's key")
         else:
-            self._refused.setdefault(session.device_id, set()).add(self._line.newest_after(data))
             sentence = f"{session.name}: does not follow the ledger's key: {printable(refusal)}"
             self._notes.often(session.address + " rotation", sentence, clock_ms())
 
     def believes(self, device_id: bytes, kid: bytes) -> bool:
         """Whether the player may take what this key of the ledger's signed, as far as is known."""
-        if device_id in self._believed:
-            return self._believed[device_id] == kid
-        return kid not in self._refused.get(device_id, ())
+        return kid not in self._past.get(device_id, ())
 
     def wants_time(self, session: Session) -> bool:
         """Whether to ask the player for a nonce now."""

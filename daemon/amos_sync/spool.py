@@ -51,6 +51,11 @@ class Held:
     state: State
 
 
+def _rotation_name(number: int, turn: int) -> str:
+    """The first has the name that couriers gave it that kept one of each number."""
+    return f"rotation {number}.{turn}" if turn else f"rotation {number}"
+
+
 @contextmanager
 def _named(what: str) -> Iterator[None]:
     try:
@@ -222,14 +227,19 @@ class Spool:
         rows.sort(key=lambda row: (row[1], row[2], row[0]))
         return [Slot(id, device_id, sequence, sha256, PULL_STATE) for id, device_id, sequence, sha256, _size in rows]
 
-    def receipted_last(self) -> Receipted | None:
-        """The segment with the highest leaf index among those whose bytes are still here."""
+    def receipted_from(self, leaf_index: int, turn: int) -> Receipted | None:
+        """A segment receipted at this leaf or a later one, whose bytes are still here: the latest, and with each `turn`
+        the one before. A receipt does not bind the index that it names, so the latest may be none in truth."""
+        of = "FROM entries WHERE payload IS NOT NULL AND receipt IS NOT NULL AND leaf_index >= ?"
         with _named("read"):
+            ((count,),) = self._database.execute(f"SELECT count(*) {of}", (leaf_index,))
+            if not count:
+                return None
             row = self._database.execute(
-                "SELECT device, leaf_index, payload, receipt FROM entries WHERE payload IS NOT NULL AND"
-                " receipt IS NOT NULL AND leaf_index IS NOT NULL ORDER BY leaf_index DESC LIMIT 1"
+                f"SELECT device, leaf_index, payload, receipt {of} ORDER BY leaf_index DESC LIMIT 1 OFFSET ?",
+                (leaf_index, turn % count),
             ).fetchone()
-        return None if row is None else Receipted(*row)
+        return Receipted(*row)
 
     def head(self) -> bytes | None:
         """The highest tree head of the ledger that was shown, as signed."""
@@ -247,13 +257,20 @@ class Spool:
         """This request is met with this commit."""
         self._stage_fact("forgone", message)
 
-    def rotation(self, number: int) -> bytes | None:
-        """The ledger's rotation of that number, with its receipt."""
-        return self._fact(f"rotation {number}")
+    def rotations(self) -> list[tuple[int, bytes]]:
+        """(turn in which it came among those of its number, rotation of the ledger's key with its receipt)."""
+        with _named("read"):
+            rows = self._database.execute("SELECT name, value FROM facts WHERE name LIKE 'rotation %'").fetchall()
+        return [(int(name.partition(".")[2] or 0), bytes.fromhex(value)) for name, value in rows]
 
-    def stage_rotation(self, number: int, appointment: bytes) -> None:
-        """Keep it in place of another one."""
-        self._stage_fact(f"rotation {number}", appointment)
+    def stage_rotation(self, number: int, turn: int, appointment: bytes) -> None:
+        """Keep it."""
+        self._stage_fact(_rotation_name(number, turn), appointment)
+
+    def stage_no_rotation(self, number: int, turn: int) -> None:
+        """Let go of it."""
+        with self._staging():
+            self._database.execute("DELETE FROM facts WHERE name = ?", (_rotation_name(number, turn),))
 
     def _fact(self, name: str) -> bytes | None:
         with _named("read"):

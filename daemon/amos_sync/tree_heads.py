@@ -25,6 +25,15 @@ class Objection:
     payload: bytes
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """The head in the spool, and the place of its key on the ledger's line."""
+
+    note: bytes
+    head: Checkpoint
+    by: int
+
+
 class TreeHeads:
     """The head that `spool` keeps. Where no key of the ledger's is known nothing is kept and nothing objected to."""
 
@@ -38,27 +47,39 @@ class TreeHeads:
     def came(self, note: bytes, now_ms: int, jitter_permille: int) -> Objection | None:
         """The broker retains this note: stage a higher head; object to a lower one, again and again, with growing
         pauses. Raises `ProtocolError` for a note that the ledger did not sign."""
-        shown = self._line.open_head(note)
-        if shown is None:
+        opened = self._line.open_head(note)
+        if opened is None:
             return None
-        kept = self._spool.head()
-        highest = None if kept is None else self._line.open_head(kept)
-        if highest is not None and highest.origin != shown.origin:
-            raise ProtocolError(f"checkpoint.origin: expected {highest.origin}, found {shown.origin}")
-        if highest is None or shown.size > highest.size:
+        shown, by = opened
+        kept = self._kept()
+        if kept is not None and kept.head.origin != shown.origin:
+            raise ProtocolError(f"checkpoint.origin: expected {kept.head.origin}, found {shown.origin}")
+        # All heads of a key are over more entries than those of the keys before it. What an older one signs once
+        # another is in force may be a thief's.
+        if by == len(self._line.keys()) - 1 and (kept is None or (by, shown.size) > (kept.by, kept.head.size)):
             self._spool.stage_head(note)
             self._objections = self._again_ms = 0
-        return self._objection(shown, highest, kept, now_ms, jitter_permille)
+        return self._objection(shown, by, kept, now_ms, jitter_permille)
+
+    def _kept(self) -> "_Kept | None":
+        """The head in the spool, None where there is none of the pinned key's line: another may have been pinned."""
+        note = self._spool.head()
+        if note is None:
+            return None
+        try:
+            opened = self._line.open_head(note)
+        except ProtocolError:
+            return None
+        return None if opened is None else _Kept(note, *opened)
 
     def _objection(
-        self, shown: Checkpoint, highest: Checkpoint | None, kept: bytes | None, now_ms: int, jitter_permille: int
+        self, shown: Checkpoint, by: int, kept: "_Kept | None", now_ms: int, jitter_permille: int
     ) -> Objection | None:
         if now_ms < self._again_ms:
             return None
         objection = None
-        other = highest is not None and (shown.size, shown.root) != (highest.size, highest.root)
-        if other and highest is not None and kept is not None and shown.size <= highest.size:
-            objection = Objection(topics.courier_checkpoint_topic(self._site), kept)
+        if kept is not None and shown != kept.head and (by, shown.size) <= (kept.by, kept.head.size):
+            objection = Objection(topics.courier_checkpoint_topic(self._site), kept.note)
         if objection is None:
             objection = self._receipted_after(shown.size)
         if objection is not None:
@@ -68,8 +89,8 @@ class TreeHeads:
 
     def _receipted_after(self, size: int) -> Objection | None:
         """A segment that was receipted under a leaf index which the shown tree does not have."""
-        found = self._spool.receipted_last()
-        if found is None or found.leaf_index < size:
+        found = self._spool.receipted_from(size, self._objections)
+        if found is None:
             return None
         topic = topics.device_topic(self._site, found.device_id, topics.RECEIPTED)
         return Objection(topic, dumps([found.receipt, found.payload]))

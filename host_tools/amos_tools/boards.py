@@ -159,7 +159,7 @@ def load_board(name: str) -> Board:
 
 
 UNIX_MORE_BYTES = 44 << 10
-"""Where the unix port stands for a board, its heap has all code (275 KB), as on a board that does not freeze it, and
+"""Where the unix port stands for a board, its heap has all code (265 KB), as on a board that does not freeze it, and
 what stands for its hardware: with 32 KB more than the smallest board's heap the fullest music plays there. The other
 12 KB are for how a heap happens to be cut up."""
 

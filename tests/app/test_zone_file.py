@@ -96,6 +96,7 @@ def hours_told(player: Player) -> list[float]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("runtime", ["cpython", "micropython"])
 @pytest.mark.parametrize("told", [None, ":/etc/localtime"])
 def test_each_change_reaches_the_score(

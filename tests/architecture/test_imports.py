@@ -44,6 +44,8 @@ BOARD = BYTES | {
     ),
     *("sdcard", "select", "socket", "sys", "termios", "time", "uctypes", "usb", "vfs"),
 }
+LIGHT_CHECK = ("light", "light_accounts", "light_closing", "light_formats", "light_reading", "light_trees")
+
 PURE_HOST = BYTES | {
     *("__future__", "base64", "bisect", "collections", "dataclasses", "datetime", "enum", "fractions", "functools"),
     *("heapq", "itertools", "json", "math", "numpy", "operator", "re", "types", "typing", "unicodedata"),
@@ -250,15 +252,18 @@ RULES = (
         for name in ("conditions", "alerts")
     ),
     # It keeps what was decided elsewhere, and reads the values that are decided about.
-    # What an older version did not reckon is reckoned when its store is brought to the present schema.
+    # What an older version did not reckon is reckoned when its store is brought to the present schema, and of the
+    # receipts that it stored those are believed that verify.
     rule(
         "amos_ledger.store.migration",
         *("amos_ledger.store", "amos_ledger.records", "amos_ledger.intake.placements"),
-        *("amos_ledger.settlement.periods", "amos_ledger.settlement.rollup", "amos_ledger.log", "amos.protocol"),
+        *("amos_ledger.settlement.periods", "amos_ledger.settlement.rollup"),
+        *("amos_ledger.log", "amos.protocol", "amos.crypto"),
     ),
     rule(
         "amos_ledger.store",
         "amos.edges.private_host",
+        "amos.edges.durable_host",
         *VALUES_OF_THE_LEDGER,
         *("amos_ledger.intake.reading", "amos_ledger.intake.segment_parse", "amos_ledger.settlement.rollup"),
         *("amos_ledger.log", "amos_ledger.errors", "amos.protocol"),
@@ -282,6 +287,16 @@ RULES = (
     rule("amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
     # Whoever is audited lends the auditor nothing.
     rule("amos_tools.verify", "amos_batches", "amos.protocol", "amos.crypto", "amos_places"),
+    # To be read by itself, from top to bottom.
+    *(
+        rule(
+            f"amos_tools.verify.{name}",
+            *(f"amos_tools.verify.{part}" for part in ("errors", *LIGHT_CHECK)),
+            outside={*PURE_HOST, "cbor2", "nacl"},
+            pure=True,
+        )
+        for name in LIGHT_CHECK
+    ),
     rule("amos_tools.verify.cli", "amos_tools.verify", "amos_batches", "amos_cli", "amos.protocol", "amos_places"),
     rule("amos_tools", *sorted(OURS)),
 )

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from amos_ledger import registry
 from amos_ledger.log import tree
 from amos_tools import toolchain
 from amos_tools.bench import (
+    audit,
     board,
     boot,
     crypto,
@@ -22,8 +24,14 @@ from amos_tools.bench import (
     figure,
     host_mix,
     ledger,
+    ledger_broker,
     ledger_large,
+    ledger_size,
+    ledger_workers,
+    ledger_writes,
     render,
+    settle,
+    settle_rollup,
     share,
     simulation,
     supercollider,
@@ -31,7 +39,7 @@ from amos_tools.bench import (
 )
 from amos_tools.bench.figure import Figure
 from amos_tools.bench.ledger_fleet import NOON, SEGMENT_S, Fleet
-from amos_tools.bench.ledger_history import History, path_hashes
+from amos_tools.bench.ledger_history import History
 from amos_tools.bench.ledger_intake import intake_s
 from amos_tools.bench.profile import make_profile_pack
 from amos_tools.bench.scene import make_scene
@@ -81,21 +89,53 @@ def test_a_table_and_json_come_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [figure["holds"] for figure in found] == [True, False, None]
 
 
+def test_replay_audit_figure() -> None:
+    (found,) = audit.measure(TINY)
+    assert (found.section, found.bound) == ("audit", ("at least", 20_000))
+    assert found.value is not None and found.value > 0 and not found.broken
+
+
 @pytest.mark.parametrize("section", [ledger, ledger_large])
-def test_ledger_figures(section: Any) -> None:
+def test_ledger_figures(section: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    apart = (ledger_broker, ledger_workers, ledger_writes)  # these have tests of their own
+    for number, module in enumerate(apart):
+        stands_for = [Figure("ledger", f"apart {number}", 1, "x")]
+        monkeypatch.setattr(module, "figures", lambda scale, found=stands_for: found)
     figures = section.measure(TINY)
     assert all(figure.section == "ledger" and figure.value is not None and figure.value > 0 for figure in figures)
     assert len({figure.name for figure in figures}) == len(figures) >= 14
+    assert sum(figure.name.startswith("apart") for figure in figures) == (len(apart) if section is ledger else 0)
 
 
 def test_what_takes_half_an_hour_runs_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
-    for module in (render, device, ledger, ledger_large):
+    for module in (render, device, audit, ledger, settle, ledger_large):
         name = module.__name__.rpartition(".")[2]
         monkeypatch.setattr(module, "measure", lambda scale, name=name: ran.append(name) or [])
-    assert run()[0] == 0 and ran == ["render", "device", "ledger"]
+    assert run()[0] == 0 and ran == ["render", "device", "audit", "ledger", "settle"]
     ran.clear()
     assert run("ledger-large")[0] == 0 and ran == ["ledger_large"]
+
+
+def test_settle_figures() -> None:
+    figures = settle.measure(TINY)
+    assert all(figure.section == "settle" and figure.value is not None and figure.value > 0 for figure in figures)
+    assert len({figure.name for figure in figures}) == len(figures) == 10
+    assert [figure.bound is not None for figure in figures].count(True) == 4
+
+
+def test_a_roll_up_without_duckdb(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    ours, *against = settle_rollup.figures(TINY)
+    assert ours.value is not None and len(against) == 2
+    assert all(figure.value is None and not figure.broken and "`bench`" in figure.note for figure in against)
+
+
+def test_sums_that_differ_are_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("duckdb")
+    monkeypatch.setattr(settle_rollup._Rows, "sums", lambda rows: (1.0, {(0, 1, 44_100): 1}))
+    with pytest.raises(RuntimeError, match="expected the sums of DuckDB"):
+        settle_rollup.figures(TINY)
 
 
 def test_a_written_history_holds_together(tmp_path: Path) -> None:
@@ -104,7 +144,7 @@ def test_a_written_history_holds_together(tmp_path: Path) -> None:
     intake_s(fleet, list(fleet.sealed(3)), 3, NOON + 2 * SEGMENT_S)
     fleet.ledger.close()
     history = History(fleet.folder.store_path, [player.key.id for player in fleet.players], 50)
-    history.grow(700, 40, 130)
+    history.grow(700, 40)
     history.close()
     with fleet.folder.open_store() as store:
         size, totals = store.size(), store.totals()
@@ -113,8 +153,11 @@ def test_a_written_history_holds_together(tmp_path: Path) -> None:
         assert 700 <= size == len(leaves) and store.root() == tree.root(size, lambda *at: hashes[at])
         registry.publish(fleet.folder, store)
     assert len(totals.devices) == history.devices == 14 and 690 < totals.accepted < 700
-    for leaf, of in ((0, 1), (0, 2), (6, 7), (700, 701), (5, 700), (255, 256), (256, 513)):
-        assert path_hashes(leaf, of) == len(tree.inclusion_path(leaf, of, lambda *_: bytes(32)))
+
+
+def test_what_is_published_has_the_entries() -> None:
+    contents = ledger_size.Contents(entry_bytes=1000, receipt_bytes=0, segments_each=100)
+    assert 1000 < ledger_size.measured_size(300, contents, 4).published_bytes < 1500
 
 
 def test_an_unknown_section_is_refused() -> None:

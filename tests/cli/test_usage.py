@@ -40,6 +40,7 @@ MADE_OR_AWAITED = {
     ("ledger snooze", "--state"),
     ("pool settle", "--out"),
     ("verify", "--page"),
+    ("pool simulate", "--out"),
     ("key", "FILE"),
 }
 """The only paths that need not be there."""

@@ -72,6 +72,9 @@ def check(facts: dict[str, Any], sessions: int) -> None:
         assert player["sessions"] == sessions
         assert player["frames"] >= sessions * MINUTES * 60 * 44100
         assert player["segments"] == player["receipted"] == player["trimmed"] == 2 * sessions
+    audited = facts["audited"]
+    assert audited["agrees"] and audited["devices"] == len(facts["players"])
+    assert audited["agree"] == audited["pcm_compared"] == audited["segments"] == ledger["accepted"]
     assert ledger["accepted"] == sum(player["segments"] for player in facts["players"])
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from amos_tools.demo import processes, run
-from amos_tools.demo.idleness import BUSY_SHARE, Idleness, processor_s
+from amos_tools.demo.idleness import BUSY_SHARE, Idleness
 from amos_tools.demo.players import cast
 from amos_tools.demo.processes import DemoError, Process, Processes, run_amos
 from amos_tools.demo.workdir import Workdir
+from amos_tools.processor_time import processor_s
 
 
 class Clock:

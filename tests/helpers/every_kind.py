@@ -133,6 +133,8 @@ def with_every_kind(world: Any) -> Any:
     world.ledger.close()
     with world.folder.open_store() as store:
         with store.transaction():
-            store.chain.want_receipt(Wanted(plain.key.id, 1, "cafe", bytes(32)))
+            store.chain.heads.want(Wanted(plain.key.id, 1, "cafe", bytes(32)))
+            late = "SELECT min(leaf_index), (SELECT max(size) FROM head) FROM usage"
+            store.chain._database.run(f"INSERT INTO receipted_later {late}")
         follow_now(world.folder, store)
     return plain

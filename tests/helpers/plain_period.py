@@ -124,7 +124,7 @@ def b64(data: bytes) -> str:
 
 
 def file_bytes(whole: object) -> bytes:
-    return (json.dumps(whole, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
+    return core_bytes(whole) + b"\n"
 
 
 def core_bytes(core: object) -> bytes:

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from crash_script import Script, Witness
 from patience import wait_until
-from postgres_process import Server
 
 from amos.crypto import key_id, public_key, sign, verify
 from amos.protocol.answer import ACCEPTED, Answer
@@ -35,6 +34,7 @@ from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger, Reply
 from amos_ledger.records import Decided
 from amos_tools.demo.broker import free_port
+from amos_tools.postgres_server import Server
 from signed_usage import columns, sign_usage
 
 RATE_HZ = 44_100

@@ -33,8 +33,8 @@ COLUMNS = [
     if table != "ledger" and f"{table}.{column.strip()}" not in KEYS
 ]
 BESIDE = [
-    "usage.receipt", "usage.head_size", "usage.start_unix_ms", "held.segment", "evidence.segment", "evidence.sha256",
-    "head.root", "head.size",
+    "usage.start_unix_ms", "held.segment", "evidence.segment", "evidence.sha256",
+    "head.root", "head.size", "head.key_id", "head.signature",
 ]  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def test_a_damaged_entry_is_neither_published_nor_settled_on(world: Any) -> None
 def test_a_damaged_receipt_is_not_handed_out(world: Any) -> None:
     device = played(world)
     world.ledger.close()
-    flip(world.folder, "usage.receipt")
+    flip(world.folder, "head.signature")
     (reply,) = Ledger(world.folder).take([device.message(device.sealed[-1])], NOON)
     assert reply.answer.verdict == UNAVAILABLE and "receipt" in str(reply.answer.detail)
     rebuild_folder(world.folder, 0)
@@ -184,7 +184,7 @@ def test_what_both_store_and_bundles_have_lost_is_not_made_up(world: Any) -> Non
 
 
 @pytest.mark.parametrize("words", [["status"], ["plausibility"], ["quarantine", "list"], ["held"], ["fsck"]])
-@pytest.mark.parametrize("column", ["entry.bytes", "manifest.bytes", "usage.receipt", "node.hash", "evidence.segment"])
+@pytest.mark.parametrize("column", ["entry.bytes", "manifest.bytes", "head.signature", "node.hash", "evidence.segment"])
 def test_commands_show_what_they_can_and_name_the_rest(ledger: Folder, words: list[str], column: str) -> None:
     flip(ledger, column)
     said = CliRunner().invoke(app, ["ledger", *words, str(ledger.path), "--json"])

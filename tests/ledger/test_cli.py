@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from audited import audited
 from typer.testing import CliRunner
 
 from amos.protocol import answer
 from amos.protocol.catalogue import Catalogue, sign_catalogue
 from amos.protocol.checkpoint_host import verifier_key
 from amos.protocol.signing import list_opt_outs, sign_opt_outs
+from amos_ledger import rotating
 from amos_ledger.cli import app
+from amos_ledger.folder import Folder
 from amos_ledger.intake.reading import Message
 
 ORIGIN = "ledger.example/amos"
@@ -246,3 +250,47 @@ def test_a_ledger_that_was_put_back_judges_no_anchor_from_before(world: Any) -> 
     (refused_one,) = world.take(device, device.seal(**dated | {"anchor_unix_ms": now_ms + 100_000}))
     assert refused_one.verdict == answer.IMPOSSIBLE and refused_one.detail.startswith("anchor_ahead: ")
     assert json.loads(run("restored", world.path, "--json").output)["anchors_since_unix_ms"] >= now_ms
+
+
+def files_of(folder: Path) -> set[str]:
+    return {item.name for item in folder.iterdir() if item.suffix in (".key", ".json", ".sqlite")}
+
+
+def test_init_makes_no_key_for_a_ledger_that_lost_its_own(world: Any) -> None:
+    """Another key would be a stray one: the store says whose it is."""
+    world.ledger.close()
+    again = ["init", world.path, "--origin", ORIGIN, *keys(world)]
+    if (world.path / "database").exists():
+        again += ["--database", (world.path / "database").read_text().strip()]
+    kept = (world.path / "ledger.key").read_bytes()
+    (world.path / "ledger.key").unlink()
+    refused = run(*again)
+    assert refused.exit_code == 1 and "put the copy of ledger.key into" in refused.output.replace("\n", " ")
+    assert not (world.path / "ledger.key").exists()
+    (world.path / "ledger.key").write_bytes(kept)
+    rotating.rotate_ledger(Folder(world.path), 0)
+    (world.path / "ledger.key").unlink()  # of no use any more, so an operator overwrites it
+    before = files_of(world.path)
+    assert run(*again).exit_code == 0
+    assert files_of(world.path) == before
+    (world.path / "ledger-1.key").unlink()
+    refused = run(*again)
+    assert refused.exit_code == 1 and "ledger-1.key" in refused.output
+    assert files_of(world.path) == before - {"ledger-1.key"}
+
+
+@pytest.mark.parametrize("left", ["public", "audit", "ledger-1.key"])
+def test_init_begins_no_second_history_where_a_ledgers_store_is_gone(world: Any, left: str, tmp_path: Path) -> None:
+    world.take(device := world.device(), device.seal())
+    world.ledger.close()
+    audited(world.folder)
+    rotating.rotate_ledger(world.folder, 0)
+    folder = tmp_path / "left"
+    folder.mkdir()
+    for name in ("ledger.key", "trust.json", left):
+        item = world.path / name
+        (shutil.copytree if item.is_dir() else shutil.copy)(item, folder / name)
+    before = files_of(folder)
+    refused = run("init", folder, "--origin", ORIGIN, *keys(world))
+    assert refused.exit_code == 1 and "amos ledger recover" in " ".join(refused.output.split()), refused.output
+    assert files_of(folder) == before

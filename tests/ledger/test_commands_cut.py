@@ -155,9 +155,9 @@ class Forgo(RecoverOverYesterday):
     def prepare(self) -> None:
         super().prepare()
         folder = Folder(self.path)
-        highest = Heads(folder).highest()
-        assert highest is not None
         with folder.open_store() as store:
+            highest = Heads(folder).highest(store)
+            assert highest is not None
             facts = {"version": 1, "unix_s": 1, "kept_size": store.size()}
         lost = Forgone(**facts, lost_size=highest.size, lost_root=highest.root)
         self.word = sign_forgone(lost, self.world.operator.id, self.world.operator.sign)

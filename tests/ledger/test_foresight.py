@@ -23,11 +23,11 @@ def played(world: Any) -> list[Any]:
     assert [answer.verdict for answer in world.take(second, accepted, held)] == [ACCEPTED, GAP]
     assert GAP in HELD
     with world.folder.open_store() as store:
-        [(_size, root), *_] = store.chain.anchors.heads()
+        [head, *_] = store.chain.heads.all()
     later = dated | {"anchor_unix_ms": NOON * 1000 + 5000, "anchor_ms": 5000}
     return [
         first.usage(**dated),
-        first.usage(**dated | {"seed_root": root, "session": 2}),
+        first.usage(**dated | {"seed_root": head.root, "session": 2}),
         first.usage(**later | {"seed_root": bytes(31) + b"\x01"}),
         first.usage(**dated | {"anchor_unix_ms": NOON * 1000 + 1, "boot": 2}),
         second.usage(session=2),
@@ -53,7 +53,7 @@ def test_foreseen_is_what_is_found(world: Any) -> None:
             "boot": chain.sessions.of_boot,
             "anchor": chain.anchors.issued,
             "dated": chain.anchors.latest,
-            "root": chain.anchors._given,
+            "root": chain.heads.given,
         }
         compared: dict[str, list[Any]] = {name: [] for name in finders}
         for key, value in foreseen.items():

@@ -13,7 +13,7 @@ from amos_batches import cluster
 from amos_batches.cluster import Cluster
 from amos_batches.errors import ClusterLost
 from amos_cli.output import Exit
-from amos_ledger import entry_batches, receipts
+from amos_ledger import dates, entry_batches
 from amos_ledger.rebuilding import rebuild_folder
 from amos_ledger.scrub import scrub
 from amos_tools.cli import app
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 @pytest.fixture
 def dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DaskProcesses]:
     """Two workers; batches so small that a short log has many."""
-    for module in (entry_batches, receipts):
+    for module in (entry_batches, dates):
         monkeypatch.setattr(module, "BATCH", 2)
     (tmp_path / "dask").mkdir()
     with DaskProcesses(tmp_path / "dask", 2) as processes:
@@ -49,7 +49,7 @@ def test_every_kind_of_entry(world: Any, dask: DaskProcesses) -> None:
         rebuilt = rebuild_folder(world.folder, 0, runner=runner)
         assert scrub(world.folder, runner) == []
     assert everything(world.folder.store_path) == before
-    assert (rebuilt.left, rebuilt.mended, rebuilt.receipts) == ((), (), 0)
+    assert (rebuilt.left, rebuilt.mended, rebuilt.heads) == ((), (), 0)
     assert world.folder.store_path.read_bytes() == alone
 
 
@@ -58,11 +58,12 @@ def test_what_is_wrong_is_found_the_same(world: Any, dask: DaskProcesses) -> Non
     world.ledger.close()
     with world.folder.open_store() as store, store.transaction():
         run = store.chain._database.run
-        run("UPDATE usage SET receipt = CAST(substr(receipt, 1, 200) || x'00' AS BLOB) WHERE sequence = 3")
-        run("UPDATE usage SET head_size = 1 WHERE sequence = 4")
+        run("UPDATE head SET signature = zeroblob(64) WHERE size = (SELECT max(size) FROM head)")
+        run("INSERT INTO receipted_later VALUES (3, 2)")
+        run("UPDATE usage SET start_unix_ms = 1, end_unix_ms = 2 WHERE sequence = 3")
         run("UPDATE rollup SET frames = frames + 1")
     found = scrub(world.folder)
-    assert {finding.where.split()[0] for finding in found} == {"table", "receipt"}
+    assert {finding.where.split()[0] for finding in found} == {"table", "head", "receipt", "dates"}
     with Cluster(dask.address) as runner:
         assert scrub(world.folder, runner) == found
 

@@ -24,7 +24,7 @@ CONSTANT |= {"sqlite_master", "wanted", "asked"}
 SLOW = {"rollup", "quarantine"}
 """Tables that grow with months and stems, and with quarantines that ever began."""
 
-SHORT = {"usage_without_receipt", "wanted"}
+SHORT = {"receipted_later", "wanted"}
 """Indexes and tables that hold only what waits."""
 
 

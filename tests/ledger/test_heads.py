@@ -132,8 +132,8 @@ def test_what_the_log_contains_by_now_is_no_hindrance(world: Any, tmp_path: Path
     hear(world.folder, signed)
     shutil.copytree(world.folder.ahead, today / "ahead")
     put_back(world.path, today)
-    with checked_store(world.folder):
-        assert Heads(world.folder).highest() is None
+    with checked_store(world.folder), world.folder.open_store() as store:
+        assert Heads(world.folder).highest(store) is None
 
 
 def test_heads_kept_are_bounded_and_the_highest_stay(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,5 +144,6 @@ def test_heads_kept_are_bounded_and_the_highest_stay(world: Any, monkeypatch: py
             note = sign_checkpoint(type(head)(head.origin, size, bytes(32)), world.folder.public_key, world.folder.sign)
             Heads(world.folder).take(store, note)
     assert len(list(world.folder.ahead.iterdir())) == 3
-    highest = Heads(world.folder).highest()
+    with world.folder.open_store() as store:
+        highest = Heads(world.folder).highest(store)
     assert highest is not None and highest.size == 90

@@ -21,12 +21,16 @@ from amos.protocol.envelope_host import wrap
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.receipt import parse_receipt
+from amos.protocol.signing import sign_receipt
 from amos.protocol.topics import USAGE, device_topic
 from amos_ledger import registry
 from amos_ledger.folder import Folder, init_folder
 from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger
+from amos_ledger.log import tree
+from amos_ledger.receipts import check_receipt
 from amos_ledger.records import SeedRoot
+from amos_ledger.scrub import scrub
 from amos_ledger.settle_period import settle_period
 from amos_ledger.store.schema import SCHEMA_VERSION
 from amos_tools.verify.audit import Audit
@@ -36,11 +40,11 @@ from amos_tools.verify.published import Published
 KEPT = Path(__file__).parent / "kept"
 OPERATOR, PUBLISHER = b"o" * 32, b"p" * 32
 SEGMENTS = 6
-LOG_SIZES = {2: 13, 3: 14, 4: 14, 5: 14}
+LOG_SIZES = {2: 13, 3: 14, 4: 14, 5: 14, 6: 14}
 """The genesis, two enrolments, the segments, the closing, documents; since version 3 a batch entry."""
 
 
-@pytest.fixture(params=[2, 3, 4, 5])
+@pytest.fixture(params=[2, 3, 4, 5, 6])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
     shutil.unpack_archive(KEPT / f"schema_{request.param}.tar.gz", tmp_path)
     return Folder(tmp_path / "ledger")
@@ -114,7 +118,7 @@ def test_what_it_receipted_gets_the_same_receipt(folder: Folder, go_log: GoLog) 
         assert reply.answer.verdict == DUPLICATE and reply.answer.receipt is not None
         receipts.append((reply.answer.receipt, segment))
         with folder.open_store() as store:
-            assert reply.answer.receipt == store.chain.receipted(device_id, reply.answer.sequence)[1]
+            assert reply.answer.receipt == store.chain.heads.receipted(device_id, reply.answer.sequence)[1]
     ledger.close()
     for receipt, segment in receipts:
         go_log.receipted(folder, receipt, segment)
@@ -156,13 +160,13 @@ def test_a_migrated_ledger_knows_sessions_and_the_roots_of_its_receipts(older: F
         told = [(device.sessions, device.sessions_without_play, device.renderer) for device in devices]
         assert told == [(1, 0, False)] * 2
         device_id = bytes.fromhex(devices[0].device_id)
-        _leaf, receipt = store.chain.receipted(device_id, 1)
+        _leaf, receipt = store.chain.heads.receipted(device_id, 1)
         assert receipt is not None
         size = parse_receipt(receipt).tree_size
-        anchors = store.chain.anchors
-        assert anchors.seed_root(device_id, 2, store.root(size)) == SeedRoot(size, True)
-        assert anchors.seed_root(device_id, 1, store.root(size)) == SeedRoot(size, False)
-        assert anchors.seed_root(device_id, 2, bytes(32)) == SeedRoot(None, False)
+        heads = store.chain.heads
+        assert heads.seed_root(device_id, 2, store.root(size)) == SeedRoot(size, True)
+        assert heads.seed_root(device_id, 1, store.root(size)) == SeedRoot(size, False)
+        assert heads.seed_root(device_id, 2, bytes(32)) == SeedRoot(None, False)
         enrolled = store.chain.device(device_id)
         assert enrolled is not None and enrolled.first_enrolled_unix_s == 1
 
@@ -206,3 +210,49 @@ def test_play_before_the_enrolment_takes_of_the_devices_time_from_version_4_on(t
         taken_ms = store.log.usage(leaf).delivered_ms()
         after = {key: store.chain.device(key).counted_ms for key in before}
     assert taken_ms > 0 and after == before | {device_id: before[device_id] + taken_ms}
+
+
+def of_schema_5(path: Path) -> tuple[Folder, sqlite3.Connection]:
+    shutil.unpack_archive(KEPT / "schema_5.tar.gz", path)
+    folder = Folder(path / "ledger")
+    return folder, sqlite3.connect(folder.path / "ledger.sqlite", isolation_level=None)
+
+
+def test_a_receipt_for_a_later_tree_than_the_first_stays_the_same(tmp_path: Path) -> None:
+    folder, database = of_schema_5(tmp_path)
+    rows = "SELECT device_id, sequence, leaf_index, head_size, receipt FROM usage ORDER BY leaf_index"
+    (device_id, sequence, leaf, first_size, _receipt), *_rest = database.execute(rows).fetchall()
+    (later_size,) = database.execute("SELECT max(size) FROM head").fetchone()
+    assert later_size > first_size > leaf
+    hashes = dict(database.execute("SELECT position, hash FROM node"))
+    path = tree.inclusion_path(leaf, later_size, lambda *at: hashes[tree.stored_position(*at)])
+    root = tree.root(later_size, lambda *at: hashes[tree.stored_position(*at)])
+    shutil.unpack_archive(KEPT / "schema_5.tar.gz", tmp_path / "twin")
+    twin = Folder(tmp_path / "twin/ledger")  # which may be brought to the present schema by being asked
+    receipt = bytes(sign_receipt(later_size, leaf, path, root, twin.key_id, twin.sign))
+    sql = "UPDATE usage SET receipt = ?, head_size = ? WHERE leaf_index = ?"
+    database.execute(sql, (receipt, later_size, leaf))
+    expected = {row[:2]: row[4] for row in database.execute(rows)}
+    database.close()
+    with folder.open_store() as store:
+        heads = store.chain.heads
+        assert {key: heads.receipted(*key)[1] for key in expected} == expected
+        assert heads.given(device_id, root)[1] == sequence
+        assert heads.seed_root(device_id, sequence + 1, root) == SeedRoot(later_size, True)
+    assert scrub(folder) == []
+
+
+def test_a_head_without_a_sound_receipt_is_forgotten_and_its_root_not_judged(tmp_path: Path) -> None:
+    folder, database = of_schema_5(tmp_path)
+    size, root = database.execute("SELECT size, root FROM head ORDER BY size LIMIT 1").fetchone()
+    cut = "UPDATE usage SET receipt = CAST(substr(receipt, 1, 200) AS BLOB) WHERE head_size = ? RETURNING device_id"
+    device_id, *_ = (row[0] for row in database.execute(cut, (size,)))
+    database.close()
+    with folder.open_store() as store:
+        heads = store.chain.heads
+        assert size not in {head.size for head in heads.all()}
+        assert heads.seed_root(device_id, 9, root) is None
+        leaf, receipt = heads.receipted(device_id, 1)
+        check_receipt(store, leaf, receipt, folder.line)
+        assert parse_receipt(receipt).tree_size > size
+    assert scrub(folder) == []

@@ -168,6 +168,37 @@ def test_closings_statements_and_proofs_follow_the_line(world: Any, tmp_path: Pa
     assert run(app, ["verify", f"--proof={file}", f"--ledger-key={first.hex()}"]).exit_code == 1
 
 
+def test_a_proof_by_a_later_key_verifies_from_the_old_one(world: Any, tmp_path: Path) -> None:
+    """Who pinned the first key needs the rotations beside the proof, and nothing else."""
+    device = played(world)
+    first = world.folder.public_key
+    rotate(world, 0)
+    again(world)
+    with world.folder.open_store() as store:
+        proof = proving.prove(world.folder, store, device.key.id, 1)
+    file = tmp_path / "x.tlog-proof"
+    file.write_bytes(proof)
+    rotations = Path(shutil.copytree(world.folder.public / "rotations", tmp_path / "rotations"))
+
+    def said(key: bytes, *more: str) -> Any:
+        return CliRunner().invoke(app, ["verify", f"--proof={file}", f"--ledger-key={key.hex()}", *more])
+
+    assert said(first).exit_code == 1
+    good = said(first, f"--rotations={rotations}", "--json")
+    assert good.exit_code == 0 and json.loads(good.stdout)["ledger_key"] == world.folder.public_key.hex()
+    assert said(world.folder.public_key, f"--rotations={rotations}").exit_code == 0
+    assert said(public_key(b"s" * 32), f"--rotations={rotations}").exit_code == 1
+    (second, one) = (rotations / "ledger-2.cbor"), (rotations / "ledger-1.cbor")
+    whole = second.read_bytes()
+    second.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    refused = said(first, f"--rotations={rotations}")
+    assert refused.exit_code == 1 and "ledger-2.cbor" in refused.stderr
+    second.unlink()
+    assert said(first, f"--rotations={rotations}").exit_code == 1, "a line with a hole leads nowhere"
+    one.unlink()
+    assert "expected rotations" in said(first, f"--rotations={rotations}").stderr
+
+
 def test_a_checkpoint_kept_from_before_is_one_of_ours(world: Any) -> None:
     played(world)
     kept = note_of(world)

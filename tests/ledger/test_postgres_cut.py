@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from crash_script import Script, Witness
-from postgres_process import Server
 from storage_faults import Operation, failing_at, killed_at, recorded
 
 from amos_ledger.folder import init_folder
+from amos_tools.postgres_server import Server
 
 MESSAGES = ("sendto", ANSWER := "recvfrom")
 """What the driver speaks with: a message to the server, and a look whether it has answered."""

@@ -100,7 +100,7 @@ def tables(folder: Folder) -> dict[str, list[tuple[Any, ...]]]:
         return found
 
 
-LOCAL_COLUMNS = {"receipt", "head_size", "received_unix_s", "message_sha256", "clock_epoch", "start_unix_ms",
+LOCAL_COLUMNS = {"received_unix_s", "message_sha256", "clock_epoch", "start_unix_ms",
                  "end_unix_ms"}  # fmt: skip
 
 

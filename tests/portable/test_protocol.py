@@ -392,6 +392,8 @@ def test_wrong_receipts_are_refused():
     ):
         assert refused(MessageError, parse_receipt, receipt(proof)), proof
     assert refused(MessageError, parse_receipt, receipt([1 << 63, 2, path * 41]))
+    parse_receipt(receipt([1 << 40, 2, path]))
+    assert refused(MessageError, parse_receipt, receipt([(1 << 40) + 1, 2, path]))
     assert refused(CoseError, parse_receipt, receipt([3, 2, path], payload=bytes(32)))
     assert refused(CoseError, parse_receipt, receipt([3, 2, path], more={4: b""}))
     assert refused(CoseError, parse_receipt, receipt([3, 2, path], more={396: {-2: [b""]}}))

@@ -46,7 +46,7 @@ from amos.protocol.manifest import open_manifest
 from amos.protocol.opt_outs import open_opt_outs
 from amos.protocol.quarantine import open_ruling
 from amos.protocol.receipt import PATH_HASHES_MAX, parse_receipt
-from amos.protocol.record import U16, U32, U63, U64, UNIX_S_MAX, Record
+from amos.protocol.record import U16, U32, U63, UNIX_S_MAX, Record
 from amos.protocol.revocation import open_revocation
 from amos.protocol.rotation import open_rotation
 from amos.protocol.signing import list_opt_outs, sign_opt_outs, sign_receipt
@@ -216,7 +216,12 @@ def test_longest_opt_out_list_fits_and_a_longer_one_has_no_place() -> None:
 
 def test_longest_receipt_fits() -> None:
     receipt = sign_receipt(
-        U64, U64 - 1, [bytes(32)] * PATH_HASHES_MAX, bytes(32), bytes(16), lambda _message: bytes(64)
+        1 << PATH_HASHES_MAX,
+        (1 << PATH_HASHES_MAX) - 1,
+        [bytes(32)] * PATH_HASHES_MAX,
+        bytes(32),
+        bytes(16),
+        lambda _message: bytes(64),
     )
     assert len(receipt) <= RECEIPT_BYTES_MAX
     assert parse_receipt(receipt).path == [bytes(32)] * PATH_HASHES_MAX

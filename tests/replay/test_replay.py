@@ -16,6 +16,7 @@ from amos.config import Config
 from amos.packs.folder import open_pack
 from amos_tools.cli import app
 from amos_tools.pack import build_pack
+from amos_tools.replay.piece import piece_of
 from amos_tools.replay.sessions import DIFFERENT, SAME, UNKNOWN, read_usages, replay_all
 from amos_tools.script import compile_script
 from amos_tools.vault import Vault, parse_facts
@@ -63,7 +64,7 @@ def run(folder: Path, *more: object) -> Any:
 
 def packs(folder: Path) -> dict[bytes, Any]:
     pack = open_pack(str(folder / "pack"), crypto.public_key(PUBLISHER), crypto.verify)
-    return {pack.pack_id: pack}
+    return {pack.pack_id: piece_of(pack, crypto.public_key(PUBLISHER))}
 
 
 def test_what_a_player_signed_is_what_its_score_decides(played: Path) -> None:

@@ -201,7 +201,7 @@ class Venue:
 
         def all_there() -> bool:
             with Folder(self.path).open_store_to_read() as store:
-                return store.totals().accepted >= count and not store.chain.without_receipt(store.size(), 1)
+                return store.totals().accepted >= count and not store.backlog().without_receipt
 
         wait_until(all_there, self._all_said)
 

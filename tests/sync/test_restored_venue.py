@@ -17,6 +17,8 @@ from amos_ledger.folder import Folder
 
 BEHIND = "cannot store"
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def make_venue(tmp_path: Path, mosquitto: list[str]) -> Iterator[Callable[..., Venue]]:

@@ -72,15 +72,15 @@ def time_moved_between_devices(patch: Patch) -> None:
 
 def a_segment_left_out(patch: Patch) -> None:
     segments = PeriodUsage.segments
-    patch.setattr(PeriodUsage, "segments", lambda self, period: list(segments(self, period))[1:])
+    patch.setattr(PeriodUsage, "segments", lambda *words: list(segments(*words))[1:])
     patch.setattr(metered_result, "_rollup", lambda _sums: _Everything())
 
 
 def a_segment_twice(patch: Patch) -> None:
     segments = PeriodUsage.segments
 
-    def doubled(self: Any, period: str) -> Any:
-        first, *rest = segments(self, period)
+    def doubled(*words: Any) -> Any:
+        first, *rest = segments(*words)
         return [first, first, *rest]
 
     patch.setattr(PeriodUsage, "segments", doubled)
@@ -92,8 +92,8 @@ def another_in_its_place(patch: Patch) -> None:
 
     segments = PeriodUsage.segments
 
-    def doubled(self: Any, period: str) -> Any:
-        found = list(segments(self, period))
+    def doubled(*words: Any) -> Any:
+        found = list(segments(*words))
         return [found[1], *found[1:]]
 
     patch.setattr(PeriodUsage, "segments", doubled)
@@ -104,8 +104,8 @@ def a_number_of_another(patch: Patch) -> None:
     """A device's row names a segment that is not its own."""
     sequences = PeriodUsage.sequences
 
-    def shifted(self: Any, period: str) -> Any:
-        found = list(sequences(self, period))
+    def shifted(*words: Any) -> Any:
+        found = list(sequences(*words))
         return [*found[:-1], (found[-1][0], found[-1][1] + 1)]
 
     patch.setattr(PeriodUsage, "sequences", shifted)

@@ -7,11 +7,11 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from plain_period import file_bytes
 
 from amos.crypto import key_id, public_key
 from amos.protocol.checkpoint_host import Checkpoint, sign_checkpoint
 from amos_ledger.settle_period import settle_period
-from amos_ledger.settlement.statement import file_bytes
 from amos_tools.verify.audit import Audit
 from amos_tools.verify.errors import Difference, Unreadable, VerifyError
 from amos_tools.verify.published import Published

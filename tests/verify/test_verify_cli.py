@@ -145,7 +145,7 @@ def test_verify_says_no_and_where(past, verifier, pinned) -> None:
     whole = json.loads(path.read_bytes())
     amount = whole["core"]["amount_micro"]
     path.write_bytes(
-        path.read_bytes().replace(f'"amount_micro": {amount}'.encode(), f'"amount_micro": {amount + 1}'.encode())
+        path.read_bytes().replace(f'"amount_micro":{amount}'.encode(), f'"amount_micro":{amount + 1}'.encode())
     )
     alone = run(verifier, path, "--keys", pinned)
     assert (alone.exit_code, alone.stderr.startswith(f"no: {path}: core.amount: expected ")) == (1, True)

@@ -1,10 +1,10 @@
 """Receipts for many leaves of one tree at once: one signature, and what paths share is hashed once. Pure.
 
-Gives the very bytes of `amos.protocol.signing.sign_receipt`, which the tests hold it against.
+Gives the very bytes of `amos.protocol.signing.sign_receipt`, which the tests hold them against.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from amos.protocol.cbor import dumps
@@ -20,14 +20,22 @@ _DETACHED = b"\xf6"
 _HASH = b"\x58\x20"
 
 
-def sign_receipts(
-    size: int, root: bytes, leaves: Sequence[int], read: Read, ledger: bytes, sign: Callable[[bytes], bytes]
+def signed(root: bytes, ledger: bytes) -> bytes:
+    """What the ledger's key of this id signs in every receipt for a tree with this root."""
+    return signature_input(_protected(ledger), root)
+
+
+def _protected(ledger: bytes) -> bytes:
+    return dumps({HEADER_ALG: ALG_ED25519, HEADER_KID: ledger, HEADER_VDS: VDS_RFC9162_SHA256})
+
+
+def encoded_receipts(
+    size: int, root: bytes, leaves: Sequence[int], read: Read, ledger: bytes, signature: bytes
 ) -> list[bytes]:
-    """A receipt for each of the leaves, which ascend and are below `size`; `ledger` is the id of the ledger's key.
-    Raises `LookupError` when the stored hashes do not lead from each of them to `root`."""
-    protected = dumps({HEADER_ALG: ALG_ED25519, HEADER_KID: ledger, HEADER_VDS: VDS_RFC9162_SHA256})
-    before = _TAG_AND_ARRAY + dumps(protected) + _PROOFS
-    after = _DETACHED + dumps(sign(signature_input(protected, root)))
+    """A receipt for each of the leaves, which ascend and are below `size`; `signature` is of `signed`. Raises
+    `LookupError` when the stored hashes do not lead from each of them to `root`."""
+    before = _TAG_AND_ARRAY + dumps(_protected(ledger)) + _PROOFS
+    after = _DETACHED + dumps(signature)
     start = b"\x83" + dumps(size)
     result = []
     for leaf, (count, path) in zip(leaves, encoded_paths(size, root, leaves, read), strict=True):

@@ -4,11 +4,11 @@ A tile is 256 hashes, a *bundle* the 256 entries below a tile of level 0. Both a
 one also by its width, so what stands under a name never changes.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from amos.protocol.errors import LocalError, MessageError
-from amos.protocol.merkle import node_hash
+from amos_ledger.log import tree
 
 TILE_WIDTH = 256
 TILE_LEVELS = 8
@@ -109,16 +109,29 @@ def narrowed(tile: Tile, full: bytes) -> bytes:
     return full[:end]
 
 
-def check_hashes(tile: Tile, hashes: bytes, read: Callable[[int, int], bytes]) -> None:
-    """Raise `LookupError` unless these hashes of the tile lead to the stored hashes above them, as `read` gives them.
+class GrowingTile:
+    """The hashes of the tile of one level that was asked for last, and the peaks above them. The next one is mostly the
+    same with a few hashes more, so only these are read and hashed."""
 
-    The tile folds into the largest complete subtrees that it covers, and of their roots tree heads are made.
-    """
-    assert tile.level is not None
-    level, first = tile.level * TILE_LEVELS, tile.first
-    row = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
-    while row:
-        if len(row) & 1 and read(level, first + len(row) - 1) != row[-1]:
-            raise LookupError(f"tree: expected another hash at level {level}, index {first + len(row) - 1}")
-        row = [node_hash(*row[at : at + 2]) for at in range(0, len(row) - 1, 2)]
-        level, first = level + 1, first >> 1
+    def __init__(self) -> None:
+        self._index, self._hashes = 0, b""
+        self._peaks: dict[tuple[int, int], bytes] = {}
+
+    def grown(self, tile: Tile, read: tree.Read) -> bytes:
+        """The hashes of `tile`. Raises `LookupError` unless they lead to the stored hashes above them, as `read` gives
+        them: a tile folds into the largest complete subtrees that it covers, and of their roots tree heads are made."""
+        assert tile.level is not None
+        level, width = tile.level * TILE_LEVELS, len(self._hashes) // HASH_BYTES
+        if self._index != tile.index or width > tile.width:
+            self._hashes, self._peaks, width = b"", {}, 0
+        fresh = [read(level, index) for index in range(tile.first + width, tile.first + tile.width)]
+        nodes = dict(self._peaks)
+        for above, index, value in tree.grow(width, fresh, lambda *place: nodes[place]):
+            nodes[above, index] = value
+        peaks = {peak: nodes[peak] for peak in tree.peaks(tile.width)}
+        for (above, index), value in peaks.items():
+            place = level + above, (tile.first >> above) + index
+            if read(*place) != value:
+                raise LookupError(f"tree: expected another hash at level {place[0]}, index {place[1]}")
+        self._index, self._hashes, self._peaks = tile.index, self._hashes + b"".join(fresh), peaks
+        return self._hashes

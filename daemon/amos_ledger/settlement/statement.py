@@ -126,6 +126,11 @@ def file_bytes(whole: Mapping[str, object]) -> bytes:
     return (json.dumps(whole, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
 
 
+def compact_bytes(whole: Mapping[str, object]) -> bytes:
+    """The file of a statement since version 4, and of a reading proof: spelled as the core is, a newline at the end."""
+    return core_bytes(whole) + b"\n"
+
+
 def fraction_text(value: Fraction) -> str:
     """Exact, in lowest terms: "7056/5"."""
     return f"{value.numerator}/{value.denominator}"

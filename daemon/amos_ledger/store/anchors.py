@@ -1,4 +1,4 @@
-"""What the ledger has signed and devices may rest on, in the database: time anchors, and roots of the log in receipts.
+"""The time anchors that the ledger has signed and devices may rest on, in the database, and the ledger's own clock.
 
 Anchors are remembered for as long as play that rests on them is dated by it (`ANCHOR_DAYS`); older ones are not judged.
 Each setting back of the ledger's own clock begins another epoch, and so does each process, since nobody saw what the
@@ -7,7 +7,7 @@ clock did before it; instants of two epochs are not compared: a wrong clock here
 
 from amos_ledger.errors import ClockWrong
 from amos_ledger.limits import NUMBER_MAX
-from amos_ledger.records import DatedPlay, IssuedAnchor, SeedRoot
+from amos_ledger.records import DatedPlay, IssuedAnchor
 from amos_ledger.store.database import Database
 
 ANCHOR_DAYS = 402
@@ -29,7 +29,7 @@ _DAY_MS = 86_400_000
 
 
 class Anchors:
-    """The tables `anchor` and `head`, and the ledger's clock. Writes belong inside the store's transaction."""
+    """The table `anchor`, and the ledger's clock. Writes belong inside the store's transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -156,41 +156,3 @@ class Anchors:
         latest = self.latest(device_id, epoch)
         if latest is None or (play.start_unix_ms, play.sequence) > (latest.start_unix_ms, latest.sequence):
             self._database.note(("dated", device_id, epoch), play)
-
-    def sign_head(self, size: int, root: bytes) -> None:
-        """Receipts are given for this tree."""
-        self._database.run("INSERT INTO head VALUES (?, ?) ON CONFLICT DO NOTHING", (size, root))
-
-    def heads(self) -> list[tuple[int, bytes]]:
-        """(size, root) of the trees for which receipts were given."""
-        return [(size, bytes(root)) for size, root in self._database.rows("SELECT size, root FROM head")]
-
-    def forget_head(self, size: int) -> None:
-        """No tree of this size was signed."""
-        self._database.run("DELETE FROM head WHERE size = ?", (size,))
-
-    def forget_heads(self) -> None:
-        """Judge no root that is not known: receipts were given that are not remembered. A player may name a root for
-        as long as it runs, so there is no end to it."""
-        self._database.run("UPDATE ledger SET heads_forgotten = 1")
-
-    def _heads_forgotten(self) -> bool:
-        row = self._database.first("SELECT heads_forgotten FROM ledger")
-        return row is not None and bool(row[0])
-
-    def seed_root(self, device_id: bytes, sequence: int, root: bytes) -> SeedRoot | None:
-        """What is known of a root that the device's segment names; None when it is not to be judged."""
-        size, first = self._database.remembered(("root", device_id, root), lambda: self._given(device_id, root))
-        if size is None and self._database.remembered("heads forgotten", self._heads_forgotten):
-            return None
-        return SeedRoot(size, first is not None and first < sequence)
-
-    def _given(self, device_id: bytes, root: bytes) -> tuple[int | None, int | None]:
-        """(size of the tree with this root, the device's first segment with a receipt for it). What waits to be written
-        has no receipt."""
-        row = self._database.first("SELECT size FROM head WHERE root = ?", (root,))
-        if row is None:
-            return None, None
-        sql = "SELECT min(sequence) FROM usage WHERE device_id = ? AND head_size = ?"
-        found = self._database.first(sql, (device_id, row[0]))
-        return row[0], found[0] if found else None

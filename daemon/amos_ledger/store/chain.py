@@ -17,22 +17,21 @@ from amos_ledger.records import (
     Device,
     DeviceKey,
     Held,
-    Receipted,
     Sealed,
     Waiting,
-    Wanted,
     severed,
 )
 from amos_ledger.store.anchors import Anchors
 from amos_ledger.store.database import Database, Row, greater, marks
 from amos_ledger.store.entries import Log
 from amos_ledger.store.sessions import Sessions
+from amos_ledger.store.signed_heads import SignedHeads
 
 LOCKED_AT_ONCE = 256
 """Devices that one statement locks: a batch is of no more."""
 
 SEALED = "sequence, sha256, previous, boot, session, first_frame, end_frame, leaf_index, sounding"
-_INSERT_USAGE = f"INSERT INTO usage VALUES ({marks(22)})"
+_INSERT_USAGE = f"INSERT INTO usage VALUES ({marks(20)})"
 _LEAF_COLUMN = 4
 """Of the table `usage`."""
 
@@ -51,6 +50,7 @@ class Chain:
         self._payloads: dict[bytes, Usage] = {}
         self.sessions = Sessions(database)
         self.anchors = Anchors(database)
+        self.heads = SignedHeads(database, log)
 
     # Devices.
 
@@ -60,7 +60,7 @@ class Chain:
         for start in range(0, len(wanted), LOCKED_AT_ONCE):
             part = wanted[start : start + LOCKED_AT_ONCE]
             sql = f"SELECT device_id FROM device WHERE device_id IN ({marks(len(part))}) ORDER BY device_id"
-            self._database.locked(sql, part)
+            self._database.lock(sql, part)
 
     def device(self, device_id: bytes) -> Device | None:
         """The enrolled device, or None."""
@@ -197,7 +197,7 @@ class Chain:
         )
 
     def _root_known(self, device_id: bytes, sequence: int, root: bytes) -> bool:
-        found = self.anchors.seed_root(device_id, sequence, root)
+        found = self.heads.seed_root(device_id, sequence, root)
         return found is None or (found.size is not None and found.received)
 
     def _last(self, device_id: bytes) -> Sealed | None:
@@ -245,7 +245,7 @@ class Chain:
         start_ms, end_ms = dated_ms or (None, None)
         row: list[object] = [
             *(device_id, sequence, sha256, previous, leaf_index, *where, played_frames, period, int(late), received_s),
-            *(reading.site, reading.message_sha256, None, None, sounding, sound, epoch, start_ms, end_ms),
+            *(reading.site, reading.message_sha256, sounding, sound, epoch, start_ms, end_ms),
         ]
         if isinstance(leaf_index, Leaf):
             leaf_index.fill(row, _LEAF_COLUMN)
@@ -287,43 +287,6 @@ class Chain:
         sql = "SELECT leaf_index FROM usage WHERE device_id = ? AND sequence = ?"
         row = self._database.one(sql, (device_id, sequence))
         return None if row is None else int(row[0])
-
-    def receipted(self, device_id: bytes, sequence: int) -> tuple[int, bytes] | None:
-        """(leaf index, original receipt) of an accepted segment; None while it has none."""
-        sql = "SELECT leaf_index, receipt FROM usage WHERE device_id = ? AND sequence = ? AND receipt IS NOT NULL"
-        row = self._database.one(sql, (device_id, sequence))
-        return (row[0], bytes(row[1])) if row else None
-
-    def want_receipt(self, segment: Wanted) -> None:
-        """Note that somebody waits for a receipt by the ledger's key in force, of a segment that has one by an earlier
-        key. Who notes it has no key."""
-        sql = f"INSERT INTO wanted VALUES ({marks(4)}) ON CONFLICT DO NOTHING"
-        self._database.run(sql, (segment.device_id, segment.sequence, segment.site, segment.message_sha256))
-
-    def wanted(self, count: int) -> list[Wanted]:
-        """Some of the segments for whose receipt somebody waits."""
-        sql = "SELECT device_id, sequence, site, message_sha256 FROM wanted ORDER BY device_id, sequence LIMIT ?"
-        return [Wanted(*row) for row in self._database.rows(sql, (count,))]
-
-    def want_no_more(self, segments: Sequence[Wanted]) -> None:
-        """They were sent one."""
-        sql = "DELETE FROM wanted WHERE device_id = ? AND sequence = ?"
-        self._database.run_many(sql, [(segment.device_id, segment.sequence) for segment in segments])
-
-    def without_receipt(self, size: int, count: int) -> list[Row]:
-        """(leaf index, device, sequence, site, message hash) of segments without receipt below leaf `size`."""
-        sql = (
-            "SELECT leaf_index, device_id, sequence, site, message_sha256 FROM usage"
-            " WHERE receipt IS NULL AND leaf_index < ? ORDER BY leaf_index LIMIT ?"
-        )
-        return self._database.rows(sql, (size, count))
-
-    def keep_receipts(self, receipted: list[Receipted], size: int, root: bytes) -> None:
-        """Store first receipts, all for the tree of this size and root; one that is there stays."""
-        sql = "UPDATE usage SET receipt = ?, head_size = ? WHERE device_id = ? AND sequence = ? AND receipt IS NULL"
-        rows = [(item.receipt, size, item.device_id, item.sequence) for item in receipted]
-        self._database.run_many(sql, rows)
-        self.anchors.sign_head(size, root)
 
     # Declared losses.
 

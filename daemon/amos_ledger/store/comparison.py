@@ -44,10 +44,10 @@ COUNTING: dict[str, str] = {
 }
 """Table → what of it follows from the log."""
 
-CARRIED = ("held", "evidence", "anchor", "head", "tally", "lost", "wanted")
+CARRIED = ("held", "evidence", "anchor", "head", "receipted_later", "tally", "lost", "wanted")
 """What the ledger knows beside the log: of its clock, of messages that it has not logged, of receipts that it gave."""
 
-USAGE_BESIDE = "received_unix_s, site, message_sha256, receipt, head_size, clock_epoch, start_unix_ms, end_unix_ms"
+USAGE_BESIDE = "received_unix_s, site, message_sha256, clock_epoch, start_unix_ms, end_unix_ms"
 """Of accepted segments, in the same way."""
 
 LEDGER_BESIDE = "anchors_since_ms, clock_ms, clock_epoch, heads_forgotten"

@@ -36,6 +36,10 @@ class Database(ABC):
     # What each database does in its own way.
 
     @abstractmethod
+    def hurry(self) -> None:
+        """End statements that take long: for a service, whose statements are short, and whose peers wait."""
+
+    @abstractmethod
     def close(self) -> None:
         """Close it; an open transaction is rolled back."""
 
@@ -46,6 +50,10 @@ class Database(ABC):
     @abstractmethod
     def locked(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         """The rows, which no other process changes or locks before this transaction ends. What waits is not written."""
+
+    @abstractmethod
+    def lock(self, sql: str, values: Sequence[object] = ()) -> None:
+        """Lock these rows in the same way, without telling of them."""
 
     @abstractmethod
     def clock_ms(self) -> int | None:

@@ -1,8 +1,8 @@
 """What a batch is about to ask for, device by device, asked for all of its devices at once.
 
 It only fills what the database remembers inside a transaction, under the keys of the finders in `chain.py`,
-`sessions.py`, `anchors.py` and `quarantines.py`. Whatever is not foreseen, or is forgotten meanwhile, they find
-themselves.
+`sessions.py`, `anchors.py`, `signed_heads.py` and `quarantines.py`. Whatever is not foreseen, or is forgotten
+meanwhile, they find themselves.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,6 +12,7 @@ from amos_ledger.records import DatedPlay, SessionPlay
 from amos_ledger.store.chain import SEALED, Chain, device_of
 from amos_ledger.store.database import Database, Row, marks
 from amos_ledger.store.sessions import PLAY
+from amos_ledger.store.signed_heads import GIVEN, given_of
 
 ASKED_AT_ONCE = 256
 """Of which one statement tells: a batch is of no more messages."""
@@ -30,10 +31,9 @@ _ANCHORS = """
     SELECT asked.column1, asked.column2, anchor.clock_epoch, boot, own_ms FROM {asked} CROSS JOIN anchor
         WHERE anchor.device_id = asked.column1 AND anchor.unix_ms = asked.column2
 """
-_ROOTS = """
-    SELECT asked.column1, asked.column2, size,
-        (SELECT min(sequence) FROM usage WHERE usage.device_id = asked.column1 AND head_size = size)
-        FROM {asked} CROSS JOIN head WHERE root = asked.column2
+_ROOTS = f"""
+    SELECT asked.column1, asked.column2, {GIVEN.format("asked.column1")}
+        FROM {{asked}} CROSS JOIN head WHERE root = asked.column2
 """
 
 
@@ -79,7 +79,7 @@ class Foresight:
         roots = {(usage.device_id, usage.seed_root) for usage in coming if usage.seed_root not in (None, NO_SEED_ROOT)}
         given = {row[:2]: row[2:] for row in self._asked(_ROOTS, roots)}
         for pair in roots:
-            self._database.note(("root", *pair), given.get(pair, (None, None)))
+            self._database.note(("root", *pair), given_of(given.get(pair)))
 
     def _lasts(self, devices: set[tuple[bytes]]) -> None:
         found = {row[0]: row[1:] for row in self._asked(_LAST, devices)}

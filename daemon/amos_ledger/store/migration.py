@@ -2,28 +2,32 @@
 
 from collections.abc import Callable
 
+from amos.crypto import verify
 from amos.protocol.answer import FORK, IMPOSSIBLE
 from amos.protocol.batch import batch_entry, minute_of
 from amos.protocol.cose import TYP_MANIFEST, parse_typed
 from amos.protocol.document import CATALOGUE, MANIFEST, PREFIX_UNDATED, document_entry, read_document
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment
 from amos.protocol.errors import ProtocolError
+from amos.protocol.key_line_host import KeyLine
 from amos.protocol.ledger_limits import ENROLMENT_BYTES_MAX
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos.protocol.manifest import Manifest
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.record import U63
+from amos.protocol.rotation import LEDGER
 from amos.protocol.segment import Usage
 from amos_ledger.intake.placements import sounding_after
 from amos_ledger.log import tree
-from amos_ledger.records import severed
+from amos_ledger.records import SignedHead, severed
 from amos_ledger.settlement.periods import assign_period, claimed_period, period_at
 from amos_ledger.settlement.rollup import roll_up
 from amos_ledger.store.anchors import Anchors
-from amos_ledger.store.database import Database
+from amos_ledger.store.database import Database, marks
 from amos_ledger.store.documents import Documents
 from amos_ledger.store.entries import Log
 from amos_ledger.store.quarantines import Quarantines
+from amos_ledger.store.rotations import Rotations
 from amos_ledger.store.sessions import DELIVERED_MS_MAX, Sessions
 
 _TO_3 = """
@@ -249,6 +253,7 @@ CREATE TABLE earned (
 
 
 def _to_6(database: Database, now_ms: int) -> None:
+    _to_6_receipts(database)
     _to_6_rights(database)
     database.run_script(_TO_6_ACCOUNTS)
     _to_6_undated(database, now_ms)
@@ -304,6 +309,54 @@ def _move_rollup(database: Database, usage: Usage, before: str, after: str) -> N
         database.run(sql, (before, *key, -frames))
         database.run(sql, (after, *key, frames))
     database.run("DELETE FROM rollup WHERE period = ? AND frames = 0", (before,))
+
+
+_TO_6_RECEIPTS = """
+ALTER TABLE head RENAME TO head_of_5;
+CREATE TABLE head (
+    size INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE, key_id BLOB NOT NULL, signature BLOB NOT NULL
+);
+CREATE TABLE receipted_later (leaf_index INTEGER PRIMARY KEY, head_size INTEGER NOT NULL);
+"""
+
+_TO_6_ONE_EACH = """
+INSERT INTO receipted_later SELECT leaf_index, head_size FROM usage WHERE head_size IN (SELECT size FROM head)
+    AND head_size != (SELECT min(size) FROM head WHERE size > leaf_index);
+DROP TABLE head_of_5;
+DROP INDEX usage_without_receipt;
+DROP INDEX usage_receipted_at;
+ALTER TABLE usage DROP COLUMN receipt;
+ALTER TABLE usage DROP COLUMN head_size;
+CREATE INDEX usage_of_device ON usage (device_id, leaf_index)
+"""
+
+
+def _to_6_receipts(database: Database) -> None:
+    """The signature that the receipts of a tree have in common is kept with its head, in place of them. A head of which
+    no receipt is sound is forgotten: its segments are given others, and what names its root is not judged."""
+    row = database.one("SELECT origin, public_key FROM ledger")
+    assert row is not None
+    line = Rotations(database, Log(database), row[0]).line(LEDGER, row[1])
+    roots: dict[int, bytes] = dict(database.rows("SELECT size, root FROM head"))
+    database.run_script(_TO_6_RECEIPTS)
+    for size, receipt in database.each("SELECT head_size, receipt FROM usage WHERE receipt IS NOT NULL"):
+        head = _head_of(receipt, size, roots[size], line) if size in roots else None
+        if head is not None:
+            database.run(f"INSERT INTO head VALUES ({marks(4)})", head)
+            del roots[size]
+    if roots:
+        database.run("UPDATE ledger SET heads_forgotten = 1")
+    database.run_script(_TO_6_ONE_EACH)
+
+
+def _head_of(receipt: bytes, size: int, root: bytes, line: KeyLine) -> SignedHead | None:
+    """The head that a receipt was given for, None when the ledger did not sign it."""
+    try:
+        message = parse_receipt(receipt).message
+        message.check(line.by_id(message.kid) or b"", verify, root)
+    except ProtocolError:
+        return None
+    return SignedHead(size, root, message.kid, message.signature)
 
 
 _STEPS: dict[int, Callable[[Database, int], None]] = {2: _to_3, 3: _to_4, 4: _to_5, 5: _to_6}

@@ -3,6 +3,10 @@
 Transactions are READ COMMITTED, and rows that others must not change meanwhile are locked; snapshots are REPEATABLE
 READ. Nothing else of the server is used than tables, indexes, row locks and cursors, so that databases that speak its
 protocol do. What the network or the server ends is a `ConnectionLost`; connections that hang end after `_PATIENCE_S`.
+
+A commit has to be on the server's disk before anybody hears of it. Where the server, the database or the role says
+`synchronous_commit = off`, these sessions say `on`. Its other values flush on the server itself, and say which replicas
+must have it as well: that is the operator's to choose.
 """
 
 import re
@@ -18,6 +22,7 @@ from psycopg.types.numeric import Int8Dumper
 
 from amos_ledger.store.database import WAIT_S, Database, Row, marks
 from amos_ledger.store.failures import Conflict, ConnectionLost, PostgresFailed, PostgresUnavailable
+from amos_ledger.store.patient_connection import PatientConnection
 
 _PATIENCE_S = 20
 """As long as a silent peer is waited for, on both sides."""
@@ -26,15 +31,20 @@ _FETCHED_AT_ONCE = 1024
 _ROWS_AT_ONCE = (256, 64, 16, 4, 1)
 """Rows that one INSERT brings: a few sizes, so that the server knows the statements."""
 
+_ANSWERS_S = 1.5 * _PATIENCE_S
+"""As long as an impatient session waits for the server's next word: longer than the server works at a statement."""
+
 _SETTINGS = (
     f"SET lock_timeout = {int(WAIT_S * 1000)}",
     f"SET idle_in_transaction_session_timeout = {_PATIENCE_S * 1000}",
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
 )
 _TYPES = ((" WITHOUT ROWID", ""), ("INTEGER", "BIGINT"), ("BLOB", "BYTEA"))
 """Of `schema.py` → of PostgreSQL."""
 
 _PLAIN_INSERT = re.compile(r"(INSERT INTO \w+(?: \([^)]*\))? VALUES )\(\?(?:, \?)*\)")
 _LOST = frozenset({"57P01", "57P02", "57P03", "25P03"})
+_PASSING = ("starting up", "shutting down", "recovery", "too many", "remaining connection slots", "terminating")
 _UNAVAILABLE = frozenset({"53", "55", "57", "58"})
 """Classes: resources, something held, operator, system."""
 
@@ -53,8 +63,8 @@ class PostgresDatabase(Database):
         super().__init__()
         self._schemas = {"main": schema}
         self._cursors = 0
-        with _failures():
-            self._connection = psycopg.connect(
+        with _refusals():
+            self._connection = PatientConnection.connect(
                 url,
                 autocommit=True,
                 cursor_factory=RawCursor,
@@ -65,6 +75,7 @@ class PostgresDatabase(Database):
                 keepalives_count=2,
                 tcp_user_timeout=_PATIENCE_S * 1000,
             )
+        self._connection.answers_s = _ANSWERS_S
         try:
             self._connection.adapters.register_dumper(int, Int8Dumper)
             self._connection.adapters.register_loader("numeric", _Whole)
@@ -74,6 +85,7 @@ class PostgresDatabase(Database):
                 self._connection.execute(f"SET search_path = {schema}")
                 for setting in (*_SETTINGS, *(["SET default_transaction_read_only = on"] if read_only else [])):
                     self._connection.execute(setting)
+            self._connection.answers_s = None
         except BaseException:
             self._connection.close()
             raise
@@ -82,12 +94,19 @@ class PostgresDatabase(Database):
         with suppress(psycopg.Error):
             self._connection.close()
 
+    def hurry(self) -> None:
+        self._command(f"SET statement_timeout = {_PATIENCE_S * 1000}")
+        self._connection.answers_s = _ANSWERS_S
+
     def has_table(self, name: str) -> bool:
         sql = "SELECT 1 FROM information_schema.tables WHERE table_schema = ? AND table_name = ?"
         return self._fetch_one(sql, (self._schemas["main"], name)) is not None
 
     def locked(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         return self._fetch(sql + " FOR UPDATE", values)
+
+    def lock(self, sql: str, values: Sequence[object] = ()) -> None:
+        self.locked(sql, values)
 
     def clock_ms(self) -> int | None:
         row = self._fetch_one("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)", ())
@@ -188,6 +207,18 @@ def _failures(connection: "psycopg.Connection[Any] | None" = None) -> Iterator[N
         yield
     except psycopg.Error as error:
         raise _failure(error, connection is not None and connection.closed) from None
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """The same of connecting, where errors have no code. What the server refuses for good, as a password, is no matter
+    of waiting; that it begins, ends or is full is."""
+    try:
+        yield
+    except psycopg.Error as error:
+        sentence = " ".join(str(error).split())
+        for_good = "FATAL:" in sentence and not any(word in sentence for word in _PASSING)
+        raise (PostgresFailed if for_good else ConnectionLost)(sentence) from None
 
 
 def _failure(error: psycopg.Error, closed: bool) -> PostgresFailed:

@@ -30,13 +30,12 @@ CREATE TABLE usage (
     leaf_index INTEGER NOT NULL UNIQUE, boot INTEGER NOT NULL, session INTEGER NOT NULL,
     first_frame INTEGER NOT NULL, end_frame INTEGER NOT NULL, played_frames INTEGER NOT NULL,
     period TEXT NOT NULL, late INTEGER NOT NULL, received_unix_s INTEGER NOT NULL,
-    site TEXT NOT NULL, message_sha256 BLOB NOT NULL, receipt BLOB,
-    head_size INTEGER, sounding BLOB, pcm_sha256 BLOB, clock_epoch INTEGER, start_unix_ms INTEGER, end_unix_ms INTEGER,
+    site TEXT NOT NULL, message_sha256 BLOB NOT NULL, sounding BLOB, pcm_sha256 BLOB,
+    clock_epoch INTEGER, start_unix_ms INTEGER, end_unix_ms INTEGER,
     PRIMARY KEY (device_id, sequence)
 ) WITHOUT ROWID;
 CREATE INDEX usage_of_period ON usage (period, leaf_index);
-CREATE INDEX usage_without_receipt ON usage (leaf_index) WHERE receipt IS NULL;
-CREATE INDEX usage_receipted_at ON usage (device_id, head_size);
+CREATE INDEX usage_of_device ON usage (device_id, leaf_index);
 CREATE INDEX usage_dated ON usage (device_id, clock_epoch, start_unix_ms) WHERE start_unix_ms IS NOT NULL;
 
 CREATE TABLE session (
@@ -56,7 +55,10 @@ CREATE TABLE anchor (
     device_id BLOB NOT NULL, unix_ms INTEGER NOT NULL, clock_epoch INTEGER NOT NULL, boot INTEGER, own_ms INTEGER,
     PRIMARY KEY (device_id, unix_ms)
 ) WITHOUT ROWID;
-CREATE TABLE head (size INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE);
+CREATE TABLE head (
+    size INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE, key_id BLOB NOT NULL, signature BLOB NOT NULL
+);
+CREATE TABLE receipted_later (leaf_index INTEGER PRIMARY KEY, head_size INTEGER NOT NULL);
 CREATE TABLE forgone (leaf_index INTEGER PRIMARY KEY);
 CREATE TABLE rotation (leaf_index INTEGER PRIMARY KEY, role INTEGER NOT NULL, number INTEGER NOT NULL,
     UNIQUE (role, number)

@@ -8,6 +8,10 @@ from pathlib import Path
 from amos.edges.private_host import claim_private
 from amos_ledger.store.database import WAIT_S, Database, Row
 
+_CACHE_KIB = 16 << 10
+"""Of pages. A batch of 256 devices touches some 3,300 pages of a ledger of a million segments, and SQLite's own 2 MiB
+are 500, with which it reads each five times (`amos bench ledger-large` prints what is read)."""
+
 
 class SqliteDatabase(Database):
     """An open SQLite file."""
@@ -25,6 +29,7 @@ class SqliteDatabase(Database):
         try:
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
+            self._connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
         except sqlite3.Error:
             self._connection.close()
             raise
@@ -32,12 +37,18 @@ class SqliteDatabase(Database):
     def close(self) -> None:
         self._connection.close()
 
+    def hurry(self) -> None:
+        """Nobody else works at a statement, and a lock is waited for `WAIT_S`."""
+
     def has_table(self, name: str) -> bool:
         sql = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
         return self._fetch_one(sql, (name,)) is not None
 
     def locked(self, sql: str, values: Sequence[object] = ()) -> list[Row]:
         return self._fetch(sql, values)
+
+    def lock(self, sql: str, values: Sequence[object] = ()) -> None:
+        pass  # nobody else writes
 
     def clock_ms(self) -> int | None:
         return None

@@ -15,12 +15,11 @@ from amos.protocol.answer import DUPLICATE, HELD, RECEIPTED
 from amos.protocol.log_text import genesis_entry
 from amos.protocol.manifest import Manifest
 from amos.protocol.revocation import revoked_device
-from amos.protocol.segment import Usage
 from amos_ledger.errors import EntryDamaged, NotALedger, OlderSchema, PeriodClosed, StorageFailed
 from amos_ledger.log import tree
 from amos_ledger.log.leaf import Leaf
 from amos_ledger.records import Backlog, ClosedPeriod, Oddity, Totals, Watched, verdict_name
-from amos_ledger.settlement.rollup import RollupKey, by_stem_id, check_pack, stem_frames
+from amos_ledger.settlement.rollup import RollupKey
 from amos_ledger.store.chain import Chain
 from amos_ledger.store.comparison import Comparison
 from amos_ledger.store.database import Database
@@ -32,6 +31,7 @@ from amos_ledger.store.period_usage import PeriodUsage
 from amos_ledger.store.place import StorePlace, place_of
 from amos_ledger.store.quarantines import Quarantines
 from amos_ledger.store.reports import Reports
+from amos_ledger.store.rollups import Rollups
 from amos_ledger.store.rotations import Rotations
 from amos_ledger.store.schema import SCHEMA, SCHEMA_VERSION
 from amos_ledger.store.transfers import Transfers
@@ -60,6 +60,7 @@ class Store:
         self.transfers = Transfers(self._database, self.log)
         self.period_usage = PeriodUsage(self._database)
         self.rotations = Rotations(self._database, self.log, self.origin)
+        self.rollups = Rollups(self._database)
         self._reports = Reports(self._database)
 
     @classmethod
@@ -124,6 +125,10 @@ class Store:
         has its key can see."""
         if self._place.shared:
             self.log.stop(stopped)
+
+    def hurry(self) -> None:
+        """For a service: a database that does not answer for long is given up, and opened anew."""
+        self._database.hurry()
 
     def clock_ms(self) -> int | None:
         """Unix milliseconds by the database server's clock; None where there is no server."""
@@ -211,20 +216,14 @@ class Store:
         """From leaf `index` to the root of the first `size`. Raises `ProofError` for a leaf outside."""
         return tree.inclusion_path(index, size, self.log.read)
 
-    def kept_beside(self) -> Iterator[tuple[int, bytes | None, int | None, tuple[int, int] | None]]:
-        """(leaf index, receipt, size of its tree, start and end in Unix ms) of each segment that has a receipt or that
-        the ledger's clock dates."""
+    def dated(self) -> Iterator[tuple[int, tuple[int, int]]]:
+        """(leaf index, start and end in Unix ms) of each segment that the ledger's clock dates."""
         sql = (
-            "SELECT leaf_index, receipt, head_size, start_unix_ms, end_unix_ms FROM usage"
-            " WHERE receipt IS NOT NULL OR start_unix_ms IS NOT NULL ORDER BY leaf_index"
+            "SELECT leaf_index, start_unix_ms, end_unix_ms FROM usage WHERE start_unix_ms IS NOT NULL"
+            " ORDER BY leaf_index"
         )
-        for index, receipt, size, start, end in self._database.each(sql):
-            yield index, receipt, size, None if start is None else (start, end)
-
-    def forget_receipts(self, leaves: Sequence[int]) -> None:
-        """The segments at these leaves have no receipt, and will be given one."""
-        sql = "UPDATE usage SET receipt = NULL, head_size = NULL WHERE leaf_index = ?"
-        self._database.run_many(sql, [(index,) for index in leaves])
+        for index, start, end in self._database.each(sql):
+            yield index, (start, end)
 
     def date(self, leaf_index: int, times_ms: tuple[int, int] | None) -> None:
         """Put right when the play at this leaf was; None: nobody knows."""
@@ -256,33 +255,7 @@ class Store:
 
     def rollup(self, period: str) -> dict[RollupKey, int]:
         """(stem id, tier, rate in Hz) → frames in play, of the usage that accrues to the period."""
-        sql = "SELECT stem_id, tier, rate_hz, frames FROM rollup WHERE period = ?"
-        return {
-            (bytes(stem), tier, rate_hz): frames for stem, tier, rate_hz, frames in self._database.each(sql, (period,))
-        }
-
-    def played_stems(self) -> set[bytes]:
-        """Every stem of which there is play, in whatever period."""
-        return {bytes(stem) for (stem,) in self._database.rows("SELECT DISTINCT stem_id FROM rollup")}
-
-    def add_rollup(self, period: str, usage: Usage, manifest: Manifest, checked: bool = False) -> None:
-        """Add one segment's frames to the period; `manifest` is that of its pack, which intake has `checked`. Raises
-        `MessageError` when it is not."""
-        if not checked:
-            check_pack(usage, manifest)
-        if usage.stems:
-            gathered = self._database.gathered(self._write_rollups)
-            gathered.setdefault((period, usage.pack, usage.tier), (manifest, []))[1].append(usage)
-
-    def _write_rollups(self, gathered: dict[tuple[str, bytes, int], tuple[Manifest, list[Usage]]]) -> None:
-        sql = (
-            "INSERT INTO rollup VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (period, stem_id, tier, rate_hz) DO UPDATE SET frames = rollup.frames + excluded.frames"
-        )
-        for (period, _pack, tier), (manifest, usages) in gathered.items():
-            totals = stem_frames(usages, manifest)
-            for key, frames in by_stem_id(totals, manifest, tier, manifest.rate_hz).items():
-                self._database.later(sql, (period, *key, frames))
+        return self.rollups.of(period)
 
     def periods(self) -> list[str]:
         """Periods to which usage accrues, ascending."""
@@ -355,8 +328,8 @@ class Store:
     def backlog(self) -> Backlog:
         """What waits at this moment."""
         sql = (
-            "SELECT (SELECT count(*) FROM usage WHERE receipt IS NULL), (SELECT count(*) FROM held), count(*),"
-            " count(quarantine) FROM device"
+            "SELECT (SELECT count(*) FROM usage WHERE leaf_index >= (SELECT coalesce(max(size), 0) FROM head)),"
+            " (SELECT count(*) FROM held), count(*), count(quarantine) FROM device"
         )
         with self.snapshot():
             counts = self._database.one(sql)

@@ -49,7 +49,7 @@ class Transfers:
         return found
 
     def earned(self, period: str) -> list[tuple[str, int, int]] | None:
-        """(payee, micro-units, those of them that are frozen late) that the closing gave; None where it was not kept."""
+        """(payee, micro-units, those of them frozen late) that the closing gave; None where it was not kept."""
         sql = "SELECT payee, amount_micro, frozen_late_micro FROM earned WHERE period = ? ORDER BY payee"
         rows = self._database.rows(sql, (period,))
         return [(payee, amount, frozen) for payee, amount, frozen in rows] or None

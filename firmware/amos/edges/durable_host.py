@@ -1,7 +1,6 @@
 """`durable` on CPython, and files that are replaced whole."""
 
 import os
-import tempfile
 from contextlib import suppress
 
 
@@ -21,13 +20,17 @@ def write_whole(path: "str | os.PathLike[str]", data: bytes, mode: int = 0o644) 
     the name has all of what it had before or all of `data`; a crash may leave a staged `.NAME.….new` beside it.
     """
     folder, name = os.path.split(os.path.abspath(path))
-    descriptor, staged = tempfile.mkstemp(prefix=f".{name[:80]}.", suffix=".new", dir=folder)
+    staged = os.path.join(folder, f".{name[:80]}.{os.urandom(6).hex()}.new")
+    descriptor = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        try:
             os.fchmod(descriptor, mode)
-            file.write(data)
-            file.flush()
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
             os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
         os.replace(staged, path)
     except OSError:
         with suppress(OSError):

@@ -87,7 +87,9 @@ def in_sectors(pieces: Pieces, sector_bytes: int, window: memoryview):
                 at = 0
     if at:
         end = -(-at // sector_bytes) * sector_bytes
-        window[at:end] = bytes(end - at)
+        # No zeros made for it: a full heap may not have as many in one piece.
+        for index in range(at, end):
+            window[index] = 0
         yield window[:end]
 
 

@@ -97,7 +97,7 @@ class Closing(Record):
             return "pool_micro: expected income and carry, %d + %d" % (self.income_micro, self.carry_in_micro)
         if self.carry_out_micro not in (0, self.pool_micro):
             return "carry_out_micro: expected 0 or the whole pool of %d" % self.pool_micro
-        if self.previous is None and self.carry_in_micro:
+        if self.previous is None and self.carry_in_micro and self.version <= VERSION_LISTED:
             return "carry_in_micro: expected 0 in the first closing"
         return self._listed_fault() if self.version <= VERSION_LISTED else self._metered_fault()
 

@@ -7,7 +7,6 @@ from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint
 from amos.protocol.cose import HEADER_TYP, TYP_ROTATION, parse
 from amos.protocol.errors import MessageError, ProtocolError, SignatureError
 from amos.protocol.handover import key_id
-from amos.protocol.limits import ROTATION_BYTES_MAX
 from amos.protocol.rotation import (
     LEDGER,
     OPERATOR,
@@ -131,11 +130,12 @@ def open_head(note: bytes, line: KeyLine, verify: Verify) -> tuple[Checkpoint, b
 
 
 def rotation_of(entry: bytes, verify: Verify) -> Rotation | None:
-    """The rotation that an entry of the log is, None for another entry. Raises `ProtocolError`."""
-    if TYP_ROTATION.encode() not in entry or len(entry) > ROTATION_BYTES_MAX:
+    """The rotation that an entry of the log is, None for another entry. Raises `ProtocolError` for one that says it is
+    one and is not, also for one that is too long."""
+    if TYP_ROTATION.encode() not in entry:
         return None
     try:
-        typ = parse(entry, ROTATION_BYTES_MAX).header.get(HEADER_TYP)
+        typ = parse(entry, len(entry)).header.get(HEADER_TYP)
     except ProtocolError:
         return None
     return open_proved(entry, read_rotation(entry).old_key, verify) if typ == TYP_ROTATION else None

@@ -61,8 +61,8 @@ def _inclusion_proof(data: bytes) -> "tuple[int, int, list]":
         raise MessageError("receipt.proof: expected size, index and path")
     size, index, path = proof
     # `type`, since true and false are integers to isinstance.
-    if type(size) is not int or type(index) is not int or not 0 <= index < size:
-        raise MessageError("receipt.proof: expected a leaf index below the size")
+    if type(size) is not int or type(index) is not int or not 0 <= index < size <= 1 << PATH_HASHES_MAX:
+        raise MessageError("receipt.proof: expected a leaf index below the size, and that at most 2^40")
     if not isinstance(path, list) or len(path) > PATH_HASHES_MAX:
         raise MessageError("receipt.path: expected at most %d hashes" % PATH_HASHES_MAX)
     if not all(isinstance(item, bytes) and len(item) == 32 for item in path):

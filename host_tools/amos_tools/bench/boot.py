@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from amos.crypto import public_key
 from amos.protocol.segment import TIER_RENDERER
@@ -28,8 +30,10 @@ HEAP_LOW_KB, HEAP_HIGH_KB = 192, 640
 HELD_BLOCK_BYTES = 4096
 """PCM that waits for its count beside what the I2S ring holds (amos.edges.i2s_out)."""
 SAID = "said.txt"
+FOUND_HERE = "."
+"""MicroPython's path of modules that are in the folder in which it starts."""
 _WAV_HEADER_BYTES = 44
-_CODE = "import gc; import amos.__main__; gc.collect(); print(gc.mem_alloc() >> 10)"
+_CODE = "import gc; import amos.__main__; gc.collect(); print(gc.mem_alloc())"
 
 
 def write_player(folder: Path, board: Board, pack: Path) -> Path:
@@ -119,15 +123,19 @@ def heap(board: Board, pack: Path) -> list[Figure]:
         if not enough(high):
             return [Figure("device", name, None, "KB", bound, f"does not even play in {high} KB", broken=True)]
         least = smallest_heap_kb(HEAP_LOW_KB, high, enough, 8)
-        measured = subprocess.run(
-            [*argv, "-X", "heapsize=4m", "-c", _CODE], env=board_environment(firmware), capture_output=True, check=True
-        )
-        code = int(measured.stdout)
+        code = code_bytes(argv, firmware) >> 10
     music = f"{board['audio.voices']} stereo voices of {board['codec']} at {board['audio.rate_hz']} Hz, I2S ring, link"
     return [
         Figure("device", f"{name}, compiled code in it", least, "KB", bound, music),
         Figure("device", f"{name}, frozen code in flash", least - code, "KB", bound, f"less {code} KB of code"),
     ]
+
+
+def code_bytes(argv: Sequence[str], firmware: Path) -> int:
+    """What the code of a player that is about to start takes of the heap."""
+    command = [*argv, "-X", "heapsize=4m", "-c", _CODE]
+    measured = subprocess.run(command, **_as_on_a_board(firmware), capture_output=True, check=True)
+    return int(measured.stdout)
 
 
 def board_words(board: Board, directory: Path) -> list[str]:
@@ -136,12 +144,18 @@ def board_words(board: Board, directory: Path) -> list[str]:
     return [str(HERE / "board_boot.py"), str(ring), str(directory)]
 
 
+def _as_on_a_board(firmware: Path) -> dict[str, Any]:
+    """Folder and environment in which each module is found by a short path, as in the root of a board's flash. Its path
+    is in the heap with each of 140 modules: a long one would take 10 KB that no board misses."""
+    return {"cwd": firmware, "env": os.environ | {"MICROPYPATH": FOUND_HERE}}
+
+
 def plays_and_answers(command: list[str], directory: Path, firmware: Path) -> bool:
     """Whether the player plays to its end, its status asked meanwhile; what it says is in `SAID` of its directory."""
     line = directory / "serial"
     with (directory / SAID).open("wb") as said:
         process = subprocess.Popen(
-            [*command, f"link=pty:{line}"], env=board_environment(firmware), stdout=said, stderr=subprocess.STDOUT
+            [*command, f"link=pty:{line}"], **_as_on_a_board(firmware), stdout=said, stderr=subprocess.STDOUT
         )
     asking = threading.Thread(target=_ask, args=(process, f"serial:{line}"))
     asking.start()

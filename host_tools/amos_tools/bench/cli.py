@@ -12,7 +12,9 @@ from amos_tools.bench.figure import Figure, print_figures
 SECTIONS = {
     "render": "amos_tools.bench.render",
     "device": "amos_tools.bench.device",
+    "audit": "amos_tools.bench.audit",
     "ledger": "amos_tools.bench.ledger",
+    "settle": "amos_tools.bench.settle",
     "ledger-large": "amos_tools.bench.ledger_large",
 }
 """Section -> module with `measure(scale: float) -> list[Figure]`; a scale below 1 measures less and tells less."""

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from amos_tools.bench import ledger_setup, ledger_size, ledger_whole
+from amos_tools.bench import ledger_broker, ledger_setup, ledger_size, ledger_whole, ledger_workers, ledger_writes
 from amos_tools.bench.figure import Figure, note_progress
 from amos_tools.bench.ledger_fleet import NOON, SEGMENT_S, Fleet
 from amos_tools.bench.ledger_intake import intake_s, verification_s
@@ -20,11 +20,14 @@ AFTER_ALL_S = NOON + SEGMENTS * SEGMENT_S
 def measure(scale: float) -> list[Figure]:
     """All figures of the section."""
     found = [_intake(batch, wanted, scale) for batch, wanted in BATCHES]
+    found += ledger_broker.figures(scale)
     players = max(32, round(ledger_size.PLAYERS * min(scale, 1)))
     sizes = [round(size * scale) for size in (ledger_size.SMALL, ledger_size.LARGE)]
     small, large = (measured_size(leaves, ledger_size.SEGMENTS, players) for leaves in sizes)
     stored = large.database_bytes + large.published_bytes
     found += ledger_size.flatness(small, large)
+    found += ledger_writes.figures(scale)
+    found += ledger_workers.figures(scale)
     found += ledger_whole.figures(scale)
     return found + ledger_setup.figures(large.verification_us, large.intake, stored)
 

@@ -56,11 +56,11 @@ class Signer:
 class Player:
     """Seals gap-free segments of ten minutes, in real time, by a clock that the ledger set."""
 
-    def __init__(self, number: int, pack: bytes, rows: int) -> None:
+    def __init__(self, number: int, pack: bytes, rows: int, began_s: int = NOON) -> None:
         self.key = Signer(f"player {number}")
         self._pack, self._rows, self._number = pack, rows, number
         self._sequence, self._previous, self._session = 0, FIRST_PREVIOUS, 1
-        self._begun, self._anchor_s = 0, NOON
+        self._begun, self._anchor_s, self._enrolled_s = 0, began_s, began_s
 
     def resume(self, sequence: int, previous: bytes, session: int, anchor_s: int) -> None:
         """Begin another session behind this segment, as after a boot at which the ledger told the time."""
@@ -73,7 +73,8 @@ class Player:
         possession = self.key.sign(IDENTIFY_CONTEXT + nonce)
         enrolment = Enrolment(
             version=1, device_id=self.key.id, public_key=self.key.public, site=SITE, name=f"player-{self._number}",
-            tier=1, board="linux", voices=VOICES, nonce=nonce, possession=possession, unix_s=NOON,
+            tier=1, board="linux", voices=VOICES, nonce=nonce, possession=possession,
+            unix_s=self._enrolled_s,
         )  # fmt: skip
         return bytes(sign_enrolment(enrolment, operator.id, operator.sign))
 
@@ -126,13 +127,16 @@ class Player:
 
 
 class Fleet:
-    """A new ledger below `path`, its store in a file or at the URL `database`, and players that are enrolled there."""
+    """A new ledger below `path`, its store in a file or at the URL `database`, and players that are enrolled there and
+    begin to play at the Unix time `began_s`."""
 
-    def __init__(self, path: Path, players: int, rows: int, database: str | None = None) -> None:
+    def __init__(self, path: Path, players: int, rows: int, database: str | None = None, began_s: int = NOON) -> None:
         operator, publisher = Signer("operator"), Signer("publisher")
         folder = init_folder(path, "ledger.example/bench", operator.public, publisher.public, database)
         manifest, catalogue = _pack(publisher)
-        self.players = [Player(number, sha256(manifest).digest(), rows) for number in range(players)]
+        pack = sha256(manifest).digest()
+        self.players = [Player(number, pack, rows, began_s) for number in range(players)]
+        self._turn = 0
         with folder.open_store() as store:
             registry.add_pack(folder, store, manifest, catalogue)
             for player in self.players:
@@ -140,12 +144,13 @@ class Fleet:
             registry.publish(folder, store)
         self.folder = Folder(path)
         self.ledger = Ledger(self.folder)
-        self.ledger.date([player.nonce() for player in self.players], NOON * 1000)
+        self.ledger.date([player.nonce() for player in self.players], began_s * 1000)
 
     def sealed(self, count: int) -> Iterator[tuple[Player, bytes]]:
-        """The next `count` segments, of one player after the other."""
-        for index in range(count):
-            player = self.players[index % len(self.players)]
+        """The next `count` segments, of one player after the other, and so on from where the last call ended."""
+        for _ in range(count):
+            player = self.players[self._turn % len(self.players)]
+            self._turn += 1
             yield player, player.seal()
 
 

@@ -25,9 +25,6 @@ BATCH = 256
 SESSION_SEGMENTS = 72
 """A day of twelve hours."""
 
-HASH_BYTES = 34
-"""Of a hash in a receipt, with its head."""
-
 _CHUNK = 64 * BATCH
 _COPIED = ("device", "device_key", "usage", "session", "anchor")
 Rows = dict[str, list[tuple[Any, ...]]]
@@ -45,7 +42,7 @@ class History:
         self._models = {table: self._model(table, played[0]) for table in _COPIED}
         self._devices, self._segments_each = list(played), segments_each
         self._played, self._previous = array("q", bytes(8 * len(played))), [bytes(32)] * len(played)
-        self._entry_bytes = self._receipt_bytes = self._turn = 0
+        self._entry_bytes = self._turn = 0
 
     def close(self) -> None:
         """Close the database; the file is small again beside its log."""
@@ -67,10 +64,10 @@ class History:
         """When all that is written had been played."""
         return NOON + (max(self._played) + 2) * SEGMENT_S
 
-    def grow(self, size: int, entry_bytes: int, receipt_bytes: int) -> None:
+    def grow(self, size: int, entry_bytes: int) -> None:
         """Write until the log has `size` entries or a few more, at the least until each device has played. Entries have
-        so many bytes, receipts so many beside their hashes; at 0 they are empty."""
-        self._entry_bytes, self._receipt_bytes = entry_bytes, receipt_bytes
+        so many bytes."""
+        self._entry_bytes = entry_bytes
         self._database.execute("BEGIN IMMEDIATE")
         self._enrol(size // self._segments_each)
         while (missing := max(size - self._size(), self.devices - self._turn)) > 0:
@@ -107,24 +104,22 @@ class History:
                 at_s = NOON + SEGMENT_S * self._played[self._turn % self.devices]
                 rows["batch"].append((leaf, at_s))
                 rows["entry"].append((leaf, batch_entry(at_s)))
-                rows["head"].append((size, random.randbytes(32)))
+                rows["head"].append((size, *(random.randbytes(count) for count in (32, 16, 64))))
                 leaf += 1
-            self._add_segment(rows, leaf, size)
+            self._add_segment(rows, leaf)
             leaf += 1
         rows["node"] = self._nodes(first, (leaf_hash(entry) for _leaf, entry in rows["entry"]))
         return {table: found for table, found in rows.items() if found}
 
-    def _add_segment(self, rows: Rows, leaf: int, size: int) -> None:
+    def _add_segment(self, rows: Rows, leaf: int) -> None:
         number = self._turn % self.devices
         entry = random.randbytes(self._entry_bytes)
         day, index = divmod(self._played[number], SESSION_SEGMENTS)
         start_ms = (NOON + SEGMENT_S * self._played[number]) * 1000
         own = {"device_id": self._devices[number], "boot": 2 + day, "session": 2 + day}
-        hashes = path_hashes(leaf, size) if self._receipt_bytes else 0
-        receipt = random.randbytes(self._receipt_bytes + HASH_BYTES * hashes)
-        hashed = {"sha256": sha256(entry).digest(), "previous": self._previous[number], "receipt": receipt}
+        hashed = {"sha256": sha256(entry).digest(), "previous": self._previous[number]}
         usage = self._models["usage"] | own | hashed
-        usage |= {"sequence": self._played[number] + 2, "leaf_index": leaf, "head_size": size}
+        usage |= {"sequence": self._played[number] + 2, "leaf_index": leaf}
         usage |= {"first_frame": index * SPAN, "end_frame": (index + 1) * SPAN, "received_unix_s": start_ms // 1000}
         usage |= {"start_unix_ms": start_ms, "end_unix_ms": start_ms + SEGMENT_S * 1000}
         usage |= {"period": time.strftime("%Y-%m", time.gmtime(start_ms // 1000))}
@@ -149,13 +144,3 @@ class History:
     def _node(self, level: int, index: int) -> bytes:
         sql = "SELECT hash FROM node WHERE position = ?"
         return bytes(self._database.execute(sql, (tree.stored_position(level, index),)).fetchone()[0])
-
-
-def path_hashes(leaf: int, size: int) -> int:
-    """Count of hashes from a leaf to the root of `size` leaves (RFC 9162 §2.1.3.1)."""
-    last, count = size - 1, 0
-    while last > 0:
-        if leaf & 1 or leaf < last:
-            count += 1
-        leaf, last = leaf >> 1, last >> 1
-    return count

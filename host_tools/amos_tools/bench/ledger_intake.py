@@ -1,4 +1,4 @@
-"""Messages verified, and messages taken in: CPU time of this process."""
+"""Messages verified, and messages taken in: CPU time of this thread, and of this process."""
 
 import time
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ def verification_s(sealed: Sealed) -> float:
     for player, segment in sealed:
         message = parse_typed(segment, TYP_USAGE, SEGMENT_BYTES_MAX)
         checks.append((player.key.public, signature_input(message.protected, message.payload), message.signature))
-    began = time.process_time()
+    began = time.thread_time()  # others may be at work meanwhile
     good = [verify(*check) for check in checks]
-    took = time.process_time() - began
+    took = time.thread_time() - began
     assert all(good)
     return took
 

@@ -43,23 +43,33 @@ def start_broker(processes: Processes, folder: Path) -> tuple[str, int]:
             f"no broker: pip install 'amos[demo]', or apt install mosquitto ({toolchain.explain('mosquitto')})"
         )
     if mosquitto is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        lines = [
-            f"listener {port} 127.0.0.1",
-            "allow_anonymous true",
-            "persistence true",
-            f"persistence_location {folder}/",
-        ]
-        if is_root():
-            lines.append("user root")  # else it becomes `mosquitto`, who may not write here
-        configuration = folder / "mosquitto.conf"
-        configuration.write_text("\n".join(lines) + "\n")
-        command, kind = [*mosquitto, "-c", str(configuration)], "mosquitto"
-    else:
-        command, kind = [sys.executable, "-m", "amos_tools.demo.broker", str(port)], "amqtt"
-    process = processes.start("broker", command)
-    wait_until(lambda: _listens(port) or _failed(process), f"{kind} listening", START_S)
-    return kind, port
+        start_mosquitto(processes, mosquitto, folder, port)
+        return "mosquitto", port
+    process = processes.start("broker", [sys.executable, "-m", "amos_tools.demo.broker", str(port)])
+    _wait_for(process, port)
+    return "amqtt", port
+
+
+def start_mosquitto(processes: Processes, program: list[str], folder: Path, port: int) -> Process:
+    """Mosquitto, running on loopback, open to everybody; what it keeps is in `folder`. Raises `DemoError`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [
+        f"listener {port} 127.0.0.1",
+        "allow_anonymous true",
+        "persistence true",
+        f"persistence_location {folder}/",
+    ]
+    if is_root():
+        lines.append("user root")  # else it becomes `mosquitto`, who may not write here
+    configuration = folder / "mosquitto.conf"
+    configuration.write_text("\n".join(lines) + "\n")
+    process = processes.start("broker", [*program, "-c", str(configuration)])
+    _wait_for(process, port)
+    return process
+
+
+def _wait_for(process: Process, port: int) -> None:
+    wait_until(lambda: _listens(port) or _failed(process), "a broker listening", START_S)
 
 
 def _failed(process: Process) -> bool:

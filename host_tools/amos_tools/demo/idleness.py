@@ -1,22 +1,13 @@
 """For how long some processes have done nothing: a slow one works all the time, a stuck one takes no processor time."""
 
-import os
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
+
+from amos_tools.processor_time import processor_s
 
 LOOK_S = 1.0
 BUSY_SHARE = 0.02
 """Of one core. A player that only waits for its courier takes a tenth of it; one that renders, more on any machine."""
-
-
-def processor_s(pid: int) -> float | None:
-    """Processor time that a process has taken, in seconds; None where the system does not tell it (proc(5))."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    except (OSError, IndexError, ValueError):
-        return None
 
 
 class Idleness:

@@ -56,6 +56,8 @@ def _way(facts: dict[str, Any]) -> list[tuple[str, str]]:
     )
     per_row = total["wire_bytes"] / total["rows"] if total["rows"] else 0
     refused = sum(ledger["refused"].values())
+    currency = facts["settlement"]["currency"]
+    months = " and ".join(settled["period"] for settled in facts["months"])
     same = f"NOT the {totals['player_frames']:,} of the players"
     if totals["frames_agree"]:
         same = "the same"
@@ -79,12 +81,32 @@ def _way(facts: dict[str, Any]) -> list[tuple[str, str]]:
             f"{refused} refused; {ledger['frames']:,} frames, {same}",
         ),
         ("receipted", f"{total['receipted']} segments, {total['trimmed']} trimmed on the players"),
-        (
-            "settled",
-            f"{_decimal(totals['paid_micro'])} of {_decimal(totals['pool_micro'])} {facts['settlement']['currency']}",
-        ),
+        ("settled", f"{_decimal(totals['paid_micro'])} of {_decimal(totals['pool_micro'])} {currency} in {months}"),
+        *_between(facts),
         ("verified", "yes, from published data and pinned keys" if facts["verified"] else "no"),
+        ("audited", _audited(facts["audited"])),
     ]
+
+
+def _audited(sums: dict[str, Any]) -> str:
+    replayed = f"{sums['agree']} of {sums['segments']} segments as their scores decide"
+    return f"{'yes' if sums['agrees'] else 'no'}, {replayed}, {sums['pcm_compared']} as rendered again"
+
+
+def _between(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """What happened between two months, if there were two."""
+    between = facts["between"]
+    if between is None:
+        return []
+    stem, since, moved = between["withdrawn"], between["since"], between["corrected"]
+    heard = f"since then {since['earning_ms']:,} ms that earn, and {since['unpaid_ms']:,} that do not"
+    if not since["earning_ms"] + since["unpaid_ms"]:
+        heard = "not heard since"
+    steps = [("withdrawn", f"{stem['title']} by {stem['artist']}; {heard}")]
+    if moved is not None:
+        amount = f"{_decimal(moved['amount_micro'])} {moved['currency']}"
+        steps.append(("corrected", f"{amount} from {moved['debit']} to {moved['credit']}, in their next statements"))
+    return steps
 
 
 def _shown(work: Workdir, path: Path) -> str:

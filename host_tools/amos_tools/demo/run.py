@@ -18,11 +18,14 @@ from amos_tools.demo.idleness import Idleness
 from amos_tools.demo.players import SITE, DemoPlayer, cast, enrol_player, start_player
 from amos_tools.demo.processes import POLL_S, DemoError, Process, Processes, amos_command, run_amos
 from amos_tools.demo.report import player_facts
+from amos_tools.demo.withdrawal import Between, between_months, play_of
 from amos_tools.demo.workdir import Workdir
 
 RECEIPT_WAIT_S = 60
 """Without work of anyone: more than the courier waits between two tries."""
 TELL_S = 20
+SECOND_PART = 5
+"""The second month is so much shorter than the first."""
 
 Say = Callable[[str], None]
 
@@ -39,9 +42,17 @@ class Options:
     script: Path
 
 
+@dataclass(frozen=True)
+class Month:
+    """A month's play: by which broker, and how often the courier had ended."""
+
+    broker: str
+    courier_restarts: int
+
+
 def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
     """Everything, in the order of the way of a stem; the figures as data. Raises `DemoError`."""
-    started = time.monotonic()
+    started, played_in = time.monotonic(), period_at(int(time.time()))
     _check(options)
     work.make()
     content = make_content(work, options.stems, options.sidecar, options.script)
@@ -49,25 +60,19 @@ def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
     players = cast(work)
     if all(player.runtime == "cpython" for player in players):
         say(f"both players run on CPython: {toolchain.explain('compiling')}")
-    with Processes(work.logs) as processes:
-        broker, port = start_broker(processes, work.root / "broker")
-        address = f"127.0.0.1:{port}"
-        ledger = processes.start("ledger", amos_command("ledger", "serve", str(work.ledger), f"--broker={address}"))
-        running = {p.name: start_player(work, p, content, options.minutes, processes) for p in players}
-        length = "1 minute" if options.minutes == 1 else f"{options.minutes} minutes"
-        say(f"{broker} at {address}, the ledger, and {len(players)} players run; {length} each")
-        for player in players:
-            enrol_player(work, player, running[player.name])
-        say("each player proved its key and is enrolled")
-        courier = processes.start("courier", _courier_command(work, players, broker, address, content))
-        _until_receipted(work, running, [ledger, courier], say)
-        say("every segment is receipted, and the players have freed its space")
-    settled = _settle(work, options)
-    verified = _verify(work, content, settled)
+    month = _play(work, options.minutes, content, players, say)
+    months, between = [_settle(work, options)], None
+    if options.stems is None and months[0]["payees"]:
+        between = between_months(work, months[0])
+        say(f"{months[0]['period']} is settled; {between.stem['title']} is withdrawn, and a payment corrected")
+        _play(work, max(options.minutes // SECOND_PART, 1), content, players, say)
+        months.append(_settle(work, options))
+    verified = all([_verify(work, content, settled) for settled in months])
+    audited = _audit(work, content, played_in, len(players))
     facts = {
         "workdir": str(work.root),
-        "broker": broker,
-        "courier_restarts": courier.restarts,
+        "broker": month.broker,
+        "courier_restarts": month.courier_restarts,
         "content": content.facts(),
         "pack": {
             "id": content.pack.pack_id.hex(),
@@ -77,12 +82,37 @@ def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
         },
         "players": player_facts(work, players, spool_report(work.spool)),
         "ledger": json.loads(run_amos("ledger", "status", str(work.ledger), "--json")),
-        "settlement": settled,
+        "settlement": months[0],
+        "months": months,
+        "between": None if between is None else _since(work, between, months[-1]["period"]),
         "verified": verified,
+        "audited": audited,
         "keys": str(content.keys_file),
         "seconds": round(time.monotonic() - started, 1),
     }
     return facts | {"totals": _totals(facts)}
+
+
+def _play(work: Workdir, minutes: int, content: Content, players: list[DemoPlayer], say: Say) -> Month:
+    """Let everybody work until all that was played is receipted."""
+    with Processes(work.logs) as processes:
+        broker, port = start_broker(processes, work.root / "broker")
+        address = f"127.0.0.1:{port}"
+        ledger = processes.start("ledger", amos_command("ledger", "serve", str(work.ledger), f"--broker={address}"))
+        running = {p.name: start_player(work, p, content, minutes, processes) for p in players}
+        length = "1 minute" if minutes == 1 else f"{minutes} minutes"
+        say(f"{broker} at {address}, the ledger, and {len(players)} players run; {length} each")
+        for player in players:
+            enrol_player(work, player, running[player.name])
+        say("each player proved its key and is enrolled")
+        courier = processes.start("courier", _courier_command(work, players, broker, address, content))
+        _until_receipted(work, running, [ledger, courier], say)
+        say("every segment is receipted, and the players have freed its space")
+        return Month(broker, courier.restarts)
+
+
+def _since(work: Workdir, between: Between, period: str) -> dict[str, Any]:
+    return between.facts() | {"since": play_of(work, period, between.stem["stem_id"])}
 
 
 def _check(options: Options) -> None:
@@ -136,7 +166,15 @@ def _settle(work: Workdir, options: Options) -> dict[str, Any]:
         period = f"{year + month // 12:04}-{month % 12 + 1:02}"
     words = ["pool", "settle", f"--period={period}", f"--income={options.income}", f"--currency={options.currency}"]
     folder = work.statements / period
-    result = run_amos(*words, f"--ledger={work.ledger}", f"--out={folder}", "--close-now", "--unasked", "--json")
+    result = run_amos(
+        *words,
+        f"--ledger={work.ledger}",
+        f"--out={work.statements}",
+        "--close-now",
+        "--rehearsal",
+        "--unasked",
+        "--json",
+    )
     settled: dict[str, Any] = json.loads(result)
     return settled | {"statements": str(folder)}
 
@@ -148,18 +186,28 @@ def _verify(work: Workdir, content: Content, settled: dict[str, Any]) -> bool:
     return bool(json.loads(run_amos(*words, "--json"))["verified"])
 
 
+def _audit(work: Workdir, content: Content, period: str, players: int) -> dict[str, Any]:
+    """Replay what all players have signed in that month, and render it again."""
+    words = ["audit", f"--ledger={work.ledger / 'audit'}", f"--period={period}", "--seed=demo"]
+    words += [f"--sample={players}", f"--pack={work.pack}", f"--keys={content.keys_file}", "--pcm", "--json"]
+    found = json.loads(run_amos(*words))
+    return {"agrees": found["agrees"], **found["totals"]}
+
+
 def _totals(facts: dict[str, Any]) -> dict[str, Any]:
     players = sum(player["played_frames"] for player in facts["players"])
     untold = sum(player["untold_sessions"] for player in facts["players"])
     ledger = facts["ledger"]["frames"]
-    settled = facts["settlement"]
-    paid = sum(payee["amount_micro"] for payee in settled["payees"])
+    months = facts["months"]
+    paid = sum(payee["amount_micro"] for settled in months for payee in settled["payees"])
+    # What a month carries out is in the pool of the next one.
+    pools = sum(settled["pool_micro"] - settled["carry_in_micro"] for settled in months) + months[0]["carry_in_micro"]
     return {
         "player_frames": players,
         "ledger_frames": ledger,
         "untold_sessions": untold,
         "frames_agree": players <= ledger if untold else players == ledger,
         "paid_micro": paid,
-        "pool_micro": settled["pool_micro"],
-        "pool_agrees": paid + settled["carry_out_micro"] == settled["pool_micro"],
+        "pool_micro": pools,
+        "pool_agrees": paid + months[-1]["carry_out_micro"] == pools,
     }

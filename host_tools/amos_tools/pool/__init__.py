@@ -1,1 +1,1 @@
-"""`amos pool`: settle a period of a ledger, and read the statements that come of it."""
+"""`amos pool`: settle a period of a ledger, read its statements, and try other rules on made-up play."""

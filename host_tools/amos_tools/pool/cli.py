@@ -23,12 +23,14 @@ from amos_ledger.settlement.money import MoneyError, decimal, parse_currency, pa
 from amos_ledger.settlement.periods import PeriodError, parse_period, period_at
 from amos_mqtt.broker import Broker, BrokerSettingError, broker_at
 from amos_tools.pool.accounts_cli import register
+from amos_tools.pool.simulate import simulate_command
 from amos_tools.pool.tables import Core, payout_table, statement_notes, statement_table, unpaid_notes
 from amos_tools.verify.errors import VerifyError
 from amos_tools.verify.published import read_file
 from amos_tools.verify.reader import STATEMENT_BYTES_MAX, read_core
 
 app = typer.Typer(help="Divide a period's income by time in play.", no_args_is_help=True)
+app.command("simulate")(simulate_command)
 
 
 PROOF_BYTES_MAX = 64 * 1024 * 1024
@@ -40,6 +42,10 @@ register(app)
 
 class PeriodRunning(LedgerError):
     """The month is not over, and closing it is for good."""
+
+
+class PeriodToCome(LedgerError):
+    """The month has not begun: whoever closes it would pay for play of before, and nothing of its own."""
 
 
 class NotAStatement(Exception):
@@ -64,6 +70,9 @@ def settle(
             "--close-now", help="Close a month that is not over; what is played in it later counts for the next."
         ),
     ] = False,
+    rehearsal: Annotated[
+        bool, typer.Option("--rehearsal", help="Close a month that has not begun; nothing will ever be played in it.")
+    ] = False,
     heads: Annotated[
         list[str] | None,
         typer.Option(metavar="FOLDER|URL", help="A mirror to ask first what the ledger signed; may be given again."),
@@ -78,7 +87,7 @@ def settle(
     tls_ca: Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")] = None,
     tls_certificate: Annotated[Path | None, file_option(help="The ledger's certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Copy the statements there as well.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Copy the statements to DIR/PERIOD as well.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Copy over files that are no statements.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -94,6 +103,8 @@ def settle(
         running = period >= period_at(int(time.time()))
         if running and not close_now:
             _refuse_running(folder, period)
+        if period > period_at(int(time.time())) and not rehearsal:
+            _refuse_to_come(folder, period)
         if where is None and not heads and not unasked:
             where = recall(folder)
         asked = _ask(folder, heads or [], where)
@@ -176,10 +187,19 @@ def _refuse_running(folder: Folder, period: str) -> None:
             )
 
 
+def _refuse_to_come(folder: Folder, period: str) -> None:
+    with folder.open_store() as store:
+        if period not in store.closed_periods():
+            raise PeriodToCome(
+                f"{period}: expected a month that has begun; what is played in it could not count for it"
+            )
+
+
 def _copy(settled: Settled, out: Path | None, force: bool) -> dict[str, Path]:
     """Statements by payee, where the caller will look for them."""
     if out is None:
         return dict(settled.statements)
+    out = out / settled.closed.result.closing.period
     out.mkdir(parents=True, exist_ok=True)
     copies = {payee: out / path.name for payee, path in settled.statements.items()}
     for payee, path in settled.statements.items():
@@ -189,7 +209,7 @@ def _copy(settled: Settled, out: Path | None, force: bool) -> dict[str, Path]:
 
 def _is_proof(path: Path) -> bool:
     with path.open("rb") as file:
-        return f'"format": "{FORMAT}"'.encode() in file.read(PROOF_BYTES_MAX)
+        return f'"format":"{FORMAT}"'.encode() in file.read(PROOF_BYTES_MAX)
 
 
 def _is_statement(path: Path) -> bool:

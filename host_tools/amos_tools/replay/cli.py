@@ -8,12 +8,13 @@ import typer
 
 from amos.crypto import verify
 from amos.journal.errors import JournalError
-from amos.packs.folder import PackFolder, open_pack
+from amos.packs.folder import open_pack
 from amos.protocol.errors import ProtocolError
 from amos_cli.keys import public_key_of
 from amos_cli.output import AsJson, Exit, UsageError, print_json, refusals
 from amos_cli.paths import folder_option, path_argument
 from amos_tools.journal.ring_file import RingError
+from amos_tools.replay.piece import piece_of
 from amos_tools.replay.sessions import DIFFERENT, SAME, Outcome, read_usages, replay_all
 from amos_tools.verify.errors import VerifyError
 
@@ -27,8 +28,8 @@ def replay(
     """Decide sessions anew from pack, score, start state and inputs, and compare with the signed rows (exit code 1)."""
     with refusals(RingError, JournalError, VerifyError, ProtocolError, OSError, usage=(UsageError,), as_json=as_json):
         key = public_key_of(publisher_key, "--publisher-key")
-        opened: list[PackFolder] = [open_pack(str(folder), key, verify) for folder in pack]
-        outcomes = list(replay_all(read_usages(source), {item.pack_id: item for item in opened}))
+        pieces = [piece_of(open_pack(str(folder), key, verify), key) for folder in pack]
+        outcomes = list(replay_all(read_usages(source), {piece.pack_id: piece for piece in pieces}))
     if as_json:
         print_json({"sessions": [asdict(found) | {"device_id": found.device_id.hex()} for found in outcomes]})
     else:

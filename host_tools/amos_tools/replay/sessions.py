@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby
 from pathlib import Path
 
 from amos.journal.segments import HEAD_BYTES
-from amos.packs.folder import PackFolder
 from amos.protocol.cose import HEADER_TYP, TYP_USAGE, parse, parse_typed
 from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX, CLOSING_BYTES_MAX
 from amos.protocol.limits import SEGMENT_BYTES_MAX
-from amos.protocol.segment import FLAG_ABORTED, FLAG_POWER_LOSS, SEAL_POWER_LOSS, Usage
+from amos.protocol.segment import Usage
 from amos_tools.journal.ring_file import RingFile
-from amos_tools.replay.rows import Replay, Row
+from amos_tools.replay.chain import Chain, Judged, sessions_of
+from amos_tools.replay.piece import Piece
 from amos_tools.verify.published import Published
 from amos_tools.verify.tree import read_entries
 
@@ -63,64 +63,20 @@ def _published(folder: Path) -> Iterator[bytes]:
             continue  # text: the log's first entry, and batches
 
 
-def replay_all(usages: Iterable[Usage], packs: Mapping[bytes, PackFolder]) -> Iterator[Outcome]:
+def replay_all(usages: Iterable[Usage], packs: Mapping[bytes, Piece]) -> Iterator[Outcome]:
     """Each device's sessions in their order: a session may begin with what the score remembers of those before."""
-    by_session: dict[tuple[bytes, int], list[Usage]] = {}
-    for usage in usages:
-        by_session.setdefault((usage.device_id, usage.session), []).append(usage)
-    last, memories = b"", list[bytes]()
-    for device_id, number in sorted(by_session):
-        session = sorted(by_session[device_id, number], key=lambda usage: usage.sequence)
-        memories = memories if device_id == last else []
-        outcome, left = _replay(session, packs, [None, *memories])
-        # A session that could not be replayed may have left what was there before, where it broke off early.
-        last, memories = device_id, left or memories
-        yield outcome
+    ordered = sorted(usages, key=lambda usage: usage.device_id)
+    for _device_id, own in groupby(ordered, key=lambda usage: usage.device_id):
+        chain = Chain(packs)
+        for session in sessions_of(list(own)):
+            yield _outcome(chain.judge(session))
 
 
-def _replay(
-    session: list[Usage], packs: Mapping[bytes, PackFolder], memories: Iterable[bytes | None]
-) -> tuple[Outcome, list[bytes]]:
-    first = session[0]
-    about = (first.device_id, first.session, len(session), sum(len(usage.stems) for usage in session))
-    pack = packs.get(first.pack)
-    if pack is None:
-        return Outcome(*about, UNKNOWN, f"needs pack {first.pack.hex()}; name it with --pack"), []
-    if first.first_frame or any(a.end_frame != b.first_frame for a, b in pairwise(session)):
-        return Outcome(*about, UNKNOWN, "needs all its segments; some are not here"), []
-    for memory in memories:
-        replayed = _begun(pack, session, memory)
-        if replayed is None or not replayed.begins_alike:
-            continue
-        for usage, rows in replayed.segments():
-            detail = _difference(usage, rows)
-            if detail:
-                return Outcome(*about, DIFFERENT, f"segment {usage.sequence}: {detail}"), []
-        return Outcome(*about, SAME, ""), replayed.memories
-    return Outcome(*about, UNKNOWN, "needs the sessions before it: what the score remembered of them is not known"), []
-
-
-def _begun(pack: PackFolder, session: list[Usage], memory: bytes | None) -> Replay | None:
-    try:
-        return Replay(pack, session, memory)
-    except ProtocolError:
-        return None  # remembered with another score
-
-
-def _difference(usage: Usage, rows: list[Row]) -> str | None:
-    """The first row that was signed otherwise, or None. What a cut of power ended, nobody can know from the log."""
-    signed = sorted(usage.rows())
-    cut = FLAG_ABORTED | FLAG_POWER_LOSS if usage.reason == SEAL_POWER_LOSS else 0
-    for index in range(max(len(signed), len(rows))):
-        was = signed[index] if index < len(signed) else None
-        found = rows[index] if index < len(rows) else None
-        if was is None or found is None or (*was[:3], was[3] & ~cut) != (*found[:3], found[3] & ~cut):
-            return f"expected {_said(found)}, as the score decides, found {_said(was)}"
-    return None
-
-
-def _said(row: Row | None) -> str:
-    if row is None:
-        return "no row"
-    stem, start, frames, flags = row
-    return f"stem {stem} from frame {start} for {frames} frames (flags {flags})"
+def _outcome(judged: Judged) -> Outcome:
+    result = DIFFERENT if judged.finding else UNKNOWN if judged.unknown else SAME
+    detail = judged.needs
+    if judged.finding is not None:
+        unlike = judged.finding.unlike
+        told = f"expected {unlike.expected}, as the score decides, found {unlike.found}"
+        detail = f"segment {judged.finding.sequence}: {told}; {unlike.meaning}"
+    return Outcome(judged.device_id, judged.session, judged.segments, judged.rows, result, detail)

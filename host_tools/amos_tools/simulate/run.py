@@ -94,10 +94,10 @@ def simulate(
     stem_frames = [0] * len(stems)
     pending = in_order(inputs)
     given = 0
-    step_frames = _step_frames(score)
+    step = step_frames(score)
     first = 0
     while first < end:
-        until = min(end, first + step_frames)
+        until = min(end, first + step)
         # The VM decides one cell further than is delivered, as the mixer's look-ahead makes it do on a player.
         horizon = until + LOOKAHEAD_FRAMES
         while given < len(pending) and pending[given].frame < horizon:
@@ -157,7 +157,7 @@ def _meter_event(meter: Meter, event: Any) -> None:
         meter.stop(event)
 
 
-def _step_frames(score: Score) -> int:
+def step_frames(score: Score) -> int:
     """So short that the meter can hold the rows of a step: a voice starts at most one stem a beat, if not skipped."""
     beats = PLACEMENTS_MAX // (4 * score.voices)
     frames = min(STEP_S_MAX * score.rate_hz, beats * score.rate_hz * 60_000 // score.tempo_mbpm)

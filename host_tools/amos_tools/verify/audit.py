@@ -134,6 +134,17 @@ class Audit:
         """What was looked at in the log itself, in a few lines."""
         return self._checked
 
+    @property
+    def lines(self) -> Lines:
+        """The keys of ledger and operator that were followed."""
+        return self._lines
+
+    def entries(self) -> Iterator[bytes]:
+        """The entries read again, in order; each is one that was read before. Raises `Difference`."""
+        for batch in batches(self._entries(), {}):
+            self._leaves.check_again(batch.first, b"".join(map(leaf_hash, batch.entries)))
+            yield from batch.entries
+
     def check_since(self, note: bytes) -> None:
         """Verify that the published log begins with the entries of an earlier checkpoint, which the caller kept.
 

@@ -13,7 +13,7 @@ from amos_batches.runner import Runner, open_runner
 from amos_cli.cluster import ClusterAddress
 from amos_cli.files import OutputRefused, write_output
 from amos_cli.output import AsJson, Exit, print_json, refusal_facts, refusals
-from amos_cli.paths import file_option, path_argument
+from amos_cli.paths import file_option, folder_option, path_argument
 from amos_tools.verify.audit import Audit, Verified
 from amos_tools.verify.errors import Difference, KeyNotGiven, NothingToVerify, Unreadable, VerifyError
 from amos_tools.verify.keys import Keys, LedgerKey, pin_keys, pin_ledger_key
@@ -21,7 +21,7 @@ from amos_tools.verify.light import NOT_PROVED, PROVED, LightVerified, check_sta
 from amos_tools.verify.light_reading import PROOF_BYTES_MAX as READING_BYTES_MAX
 from amos_tools.verify.light_reading import SEGMENT_BYTES_MAX, check_reading
 from amos_tools.verify.page import checking_page, is_checking_page
-from amos_tools.verify.proof import PROOF_BYTES_MAX, check_proof, trusted_by
+from amos_tools.verify.proof import PROOF_BYTES_MAX, Trusted, check_proof, trusted_by
 from amos_tools.verify.published import Published, read_file
 from amos_tools.verify.reader import STATEMENT_BYTES_MAX
 
@@ -67,6 +67,10 @@ def verify(
     reading: Annotated[
         Path | None, file_option(metavar="FILE", help="From amos pool prove: that the segment was counted once.")
     ] = None,
+    rotations: Annotated[
+        Path | None,
+        folder_option(help="A ledger's public/rotations: a proof by a later key of the ledger's is as good then."),
+    ] = None,
     cluster: ClusterAddress = None,
     page: Annotated[
         Path | None,
@@ -86,12 +90,14 @@ def verify(
     knows the ledger's key if that is given here.
     """
     if page is not None:
-        others = (statements, published, since, proof, policy, full, segment, reading, cluster)
+        others = (statements, published, since, proof, policy, full, segment, reading, rotations, cluster)
         return _write_page(page, keys, ledger_key, any(others), as_json)
     if proof is not None:
-        return _verify_proof(
-            proof, policy, ledger_key, bool(statements or published or keys or since or cluster), as_json
-        )
+        with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
+            if statements or published or keys or since or cluster:
+                raise NothingToVerify("expected --proof with --ledger-key, --policy or --rotations and nothing else")
+            trusted = trusted_by(policy, ledger_key, rotations)
+        return _verify_proof(proof, trusted, as_json)
     if segment is not None or reading is not None:
         return _verify_reading(segment, reading, keys, ledger_key, bool(statements or published or since), as_json)
     given = {"ledger": ledger_key, "publisher": publisher_key, "operator": operator_key}
@@ -101,6 +107,8 @@ def verify(
         return _verify_light(_named(statements), pinned_ledger, as_json)
     with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
         pinned = pin_keys(keys, given)
+        if rotations is not None:
+            raise NothingToVerify("expected --rotations with --proof: a whole log has them itself")
         if not statements and (since is None or published is None):
             raise NothingToVerify("expected a STATEMENT, or --since CHECKPOINT with --published PLACE; found neither")
     with refusals(BatchError, as_json=as_json), open_runner(cluster) as runner:
@@ -163,11 +171,7 @@ def _verify_reading(
         print(line)
 
 
-def _verify_proof(proof: Path, policy: Path | None, ledger_key: str | None, more: bool, as_json: bool) -> None:
-    with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
-        if more:
-            raise NothingToVerify("expected --proof with --ledger-key or --policy and nothing else")
-        trusted = trusted_by(policy, ledger_key)
+def _verify_proof(proof: Path, trusted: Trusted, as_json: bool) -> None:
     with _no_of(proof, as_json):
         proved = check_proof(read_file(proof, PROOF_BYTES_MAX), trusted)
     if as_json:

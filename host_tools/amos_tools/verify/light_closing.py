@@ -142,8 +142,6 @@ def _check_closing(closing: dict[str, Any], index: int) -> None:
     same("closing.carry_out_micro", 0 if ticks else closing["pool_micro"], closing["carry_out_micro"])
     if closing.get("previous", -1) >= index:
         raise Difference("closing.previous", f"below {index}", closing["previous"])
-    if closing["carry_in_micro"] and "previous" not in closing:
-        raise Difference("closing.carry_in_micro", 0, closing["carry_in_micro"])
     if not closing["ticks_hz"]:
         raise Difference("closing.ticks_hz", "from 1", 0)
     if closing["devices"] > closing["segments"]:

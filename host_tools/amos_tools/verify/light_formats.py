@@ -27,7 +27,7 @@ list of one schema stands for a list of such maps, of at most `bound`; a name th
 
 
 def read_json(what: str, data: bytes, bytes_max: int) -> dict[str, Any]:
-    """The object of a file in its one spelling: sorted keys, each once, indented by one space; integers and text."""
+    """The object of a file in its one spelling: sorted keys, each once, no spaces, a line feed; integers and text."""
     if len(data) > bytes_max:
         raise Unreadable(f"{what}: expected at most {bytes_max} bytes, found {len(data)}")
 
@@ -36,15 +36,12 @@ def read_json(what: str, data: bytes, bytes_max: int) -> dict[str, Any]:
 
     try:
         whole = json.loads(data.decode(), parse_float=no_float, parse_constant=no_float)
-        spelled = (json.dumps(whole, sort_keys=True, indent=1, ensure_ascii=False) + "\n").encode()
+        spelled = core_bytes(whole) + b"\n"
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"{what}: expected JSON of whole numbers and text, found {other_text(error)}") from None
     if spelled != data:
         at = next((at for at, (a, b) in enumerate(zip(data, spelled, strict=False)) if a != b), len(spelled))
-        line = data[:at].count(b"\n") + 1
-        raise Difference(
-            f"{what}: spelling", "sorted keys, each once, one space of indent", f"otherwise in line {line}"
-        )
+        raise Difference(f"{what}: spelling", "sorted keys, each once, no spaces", f"otherwise at byte {at}")
     found: dict[str, Any] = typed(what, whole, dict)
     return found
 
@@ -111,8 +108,8 @@ def hash_path(label: str, items: object) -> list[bytes]:
     return [hex_bytes(f"{label}[{number}]", item, 32) for number, item in enumerate(path)]
 
 
-def core_bytes(core: dict[str, Any]) -> bytes:
-    """What is hashed of a statement's core."""
+def core_bytes(core: object) -> bytes:
+    """JSON as files have it, and as it is hashed of a statement's core."""
     return json.dumps(core, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 

@@ -35,6 +35,11 @@ class Lines:
         expected = f"one by the ledger's key since entry {rotation}, {key.hex()}, or a later one"
         raise Difference(f"{label}.signature", expected, "none that verifies")
 
+    def check_of(self, index: int) -> None:
+        """Raise `Difference` unless the entry at `index`, which says that it is a rotation, is one of these lines."""
+        if all(leaf != index for line in (self.ledger, self.operator) for leaf, _rotation in line.rotations):
+            raise Difference(f"entry {index}", "a rotation that goes on its line", "one that does not")
+
     def said(self) -> tuple[str, ...]:
         """What was followed, in a line for each role that has a line."""
         found = []

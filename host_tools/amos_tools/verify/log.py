@@ -94,7 +94,7 @@ class Log:
     transfers (leaf index, transfer) of all so far
     unsettled usage that no closing has settled; before the first batch entry it accrues by the player's clock alone
     received  when what follows was received, in Unix seconds; None before the first batch entry
-    opt_outs  the lists logged before the target
+    opt_outs  the lists logged before the target; `last_opt_outs` is the last of all so far
     decided   documents and quarantines in force
     catalogue_serial  under which the log names the catalogue of the target; None where it names none
     """
@@ -112,6 +112,7 @@ class Log:
     unsettled: Unsettled = field(default_factory=Unsettled)
     received: int | None = None
     opt_outs: list[OptOuts] = field(default_factory=list)
+    last_opt_outs: OptOuts | None = None
     decided: Decided = field(default_factory=Decided)
     catalogue_serial: int | None = None
     segments: int = 0
@@ -182,7 +183,7 @@ def _take(log: Log, index: int, entry: bytes, said: Said) -> None:
         elif typ == TYP_TRANSFER:
             _take_transfer(log, index, read_transfer(f"{label}: transfer", entry, log.lines.ledger.at(index)))
         elif typ == TYP_ROTATION:
-            pass  # it is one that the lines were made of
+            log.lines.check_of(index)
         else:
             raise Difference(
                 f"{label}: typ",
@@ -213,14 +214,15 @@ def _take_word(log: Log, index: int, word: object) -> None:
 
 def _take_opt_outs(log: Log, index: int, opt_outs: OptOuts) -> None:
     """Serials rise, and instants do not fall, or it would be unclear which list was in force."""
-    if log.opt_outs and index < log.target:
-        before = log.opt_outs[-1]
+    before = log.last_opt_outs
+    if before is not None:
         if opt_outs.serial <= before.serial:
             raise Difference(f"entry {index}: opt-outs.serial", f"above {before.serial}", opt_outs.serial)
         if opt_outs.issued_unix_s < before.issued_unix_s:
             raise Difference(
                 f"entry {index}: opt-outs.issued_unix_s", f"from {before.issued_unix_s}", opt_outs.issued_unix_s
             )
+    log.last_opt_outs = opt_outs
     if index < log.target:
         log.opt_outs.append(opt_outs)
 

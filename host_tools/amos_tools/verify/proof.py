@@ -17,9 +17,10 @@ from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.merkle import leaf_hash, root_from_path
 from amos.protocol.policy_host import POLICY_BYTES_MAX, Policy, read_policy
 from amos.protocol.segment import Usage
+from amos_tools.verify.appointed import keys_after, read_appointed
 from amos_tools.verify.errors import Difference, KeyNotGiven, Unreadable
 from amos_tools.verify.keys import key_given
-from amos_tools.verify.note import base64_bytes, open_checkpoint
+from amos_tools.verify.note import Checkpoint, base64_bytes, open_checkpoint
 from amos_tools.verify.published import read_file
 
 FORMAT = "c2sp.org/tlog-proof@v1"
@@ -39,7 +40,8 @@ class Trusted:
 
 @dataclass(frozen=True)
 class Proved:
-    """This segment is entry `index` of the log's first `size`. `witnesses`: when each cosigned."""
+    """This segment is entry `index` of the log's first `size`. `witnesses`: when each cosigned. `key`: the ledger's,
+    which signed that."""
 
     usage: Usage
     sha256: bytes
@@ -47,6 +49,7 @@ class Proved:
     index: int
     size: int
     witnesses: dict[str, int]
+    key: bytes
 
     def facts(self) -> dict[str, Any]:
         """As programs read it."""
@@ -57,6 +60,7 @@ class Proved:
             "origin": self.origin,
             "index": self.index,
             "size": self.size,
+            "ledger_key": self.key.hex(),
             "witnesses": [{"name": name, "unix_s": unix_s} for name, unix_s in self.witnesses.items()],
         }
 
@@ -68,11 +72,13 @@ class Proved:
             f"yes: {named} is entry {self.index} of {self.origin}",
             f"  {self.usage.played_frames()} frames in play, SHA-256 {self.sha256.hex()}",
             f"  under its tree head over {self.size} entries, cosigned by {seen}",
+            f"  signed by the ledger's key {self.key.hex()}",
         ]
 
 
-def trusted_by(policy: Path | None, ledger_key: str | None) -> Trusted:
-    """Of a policy's file, a key typed, or both. Raises `KeyNotGiven`, `Unreadable`."""
+def trusted_by(policy: Path | None, ledger_key: str | None, rotations: Path | None = None) -> Trusted:
+    """Of a policy's file, a key typed, or both; and of the keys to which those gave way, as far as the folder
+    `rotations` tells. Raises `KeyNotGiven`, `Unreadable`, `Difference`."""
     rule = None
     if policy is not None:
         try:
@@ -86,13 +92,16 @@ def trusted_by(policy: Path | None, ledger_key: str | None) -> Trusted:
         logs += [(log.name, log.public_key) for log in rule.logs]
     if not logs:
         raise KeyNotGiven("expected the ledger's public key, by --ledger-key or a log line of --policy; found none")
+    if rotations is not None:
+        appointed = read_appointed(rotations)
+        logs += [later for origin, key in list(logs) for later in keys_after(origin, key, appointed)]
     return Trusted(tuple(logs), rule)
 
 
 def check_proof(data: bytes, trusted: Trusted) -> Proved:
     """Raises `Unreadable` for a file that is no proof, `Difference` for one that proves nothing."""
     entry, index, path, note = _parts(data)
-    head = _head(note, trusted)
+    head, key = _head(note, trusted)
     cosigners: dict[str, int] = {}
     if trusted.policy is not None:
         cosigners = trusted.policy.cosigners(note, verify)
@@ -109,14 +118,14 @@ def check_proof(data: bytes, trusted: Trusted) -> Proved:
         usage: Usage = Usage.decode(parse_typed(entry, TYP_USAGE, SEGMENT_BYTES_MAX).payload)
     except ProtocolError as error:
         raise Difference("proof.extra", "a usage segment", error) from None
-    return Proved(usage, hashlib.sha256(entry).digest(), head.origin, index, head.size, cosigners)
+    return Proved(usage, hashlib.sha256(entry).digest(), head.origin, index, head.size, cosigners, key)
 
 
-def _head(note: bytes, trusted: Trusted) -> Any:
+def _head(note: bytes, trusted: Trusted) -> tuple[Checkpoint, bytes]:
     first: Difference | None = None
     for origin, key in trusted.logs:
         try:
-            return open_checkpoint("checkpoint", note, key, origin)
+            return open_checkpoint("checkpoint", note, key, origin), key
         except Difference as error:
             first = first or error
     assert first is not None

@@ -106,6 +106,6 @@ def stage(world: Any, run: Any) -> Any:
     """The world, with the run's pack and its twin published."""
     with world.folder.open_store() as store:
         for manifest in (run.manifest, run.other_pack()):
-            store.documents.add_manifest(1, sha256(manifest).digest(), manifest)
+            store.documents.add_manifest(1, sha256(manifest).digest(), manifest, 0)
     world.other_pack = sha256(run.other_pack()).digest()
     return world

@@ -6,13 +6,17 @@ import pytest
 
 from amos.protocol.signing import sign_receipt
 from amos_ledger.log import tree
-from amos_ledger.log.receipts import sign_receipts
+from amos_ledger.log.receipts import encoded_receipts, signed
 
 LEDGER = bytes(range(16))
 
 
 def sign(message: bytes) -> bytes:
     return sha256(message).digest() * 2
+
+
+def sign_receipts(size: int, root: bytes, leaves: list[int], read: tree.Read) -> list[bytes]:
+    return encoded_receipts(size, root, leaves, read, LEDGER, sign(signed(root, LEDGER)))
 
 
 def grown(size: int) -> dict[tuple[int, int], bytes]:
@@ -32,7 +36,7 @@ def test_they_are_the_same_bytes(size: int) -> None:
 
     root = tree.root(size, read)
     for leaves in ([size - 1], list(range(max(0, size - 300), size)), list(range(0, size, max(1, size // 9)))):
-        for leaf, receipt in zip(leaves, sign_receipts(size, root, leaves, read, LEDGER, sign), strict=True):
+        for leaf, receipt in zip(leaves, sign_receipts(size, root, leaves, read), strict=True):
             path = tree.inclusion_path(leaf, size, read)
             assert receipt == sign_receipt(size, leaf, path, root, LEDGER, sign)
 
@@ -43,18 +47,18 @@ def test_no_hash_that_is_damaged_comes_into_a_receipt(size: int) -> None:
     nodes = grown(size)
     root = tree.root(size, lambda *at: nodes[at])
     leaves = list(range(size))
-    whole = sign_receipts(size, root, leaves, lambda *at: nodes[at], LEDGER, sign)
+    whole = sign_receipts(size, root, leaves, lambda *at: nodes[at])
     refused = 0
     for place, value in nodes.items():
         rotten = {**nodes, place: bytes([value[0] ^ 1]) + value[1:]}
         for leaf in leaves:
             try:
-                given = sign_receipts(size, root, [leaf], lambda *at, rotten=rotten: rotten[at], LEDGER, sign)
+                given = sign_receipts(size, root, [leaf], lambda *at, rotten=rotten: rotten[at])
             except LookupError:
                 refused += 1
             else:
                 assert given == [whole[leaf]]
         if place != (size.bit_length() - 1, 0) or size & (size - 1):
             with pytest.raises(LookupError):
-                sign_receipts(size, root, leaves, lambda *at, rotten=rotten: rotten[at], LEDGER, sign)
+                sign_receipts(size, root, leaves, lambda *at, rotten=rotten: rotten[at])
     assert refused

@@ -1,4 +1,5 @@
-"""A PostgreSQL server of the tests' own: on a socket in memory, durable against nothing but its own crash."""
+"""A PostgreSQL server of our own, for measuring and testing: on a socket in memory, durable against nothing but its own
+crash."""
 
 import os
 import shutil
@@ -8,11 +9,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
-from other_user import NOBODY
-from patience import wait_until
+
+from amos_tools.demo.processes import wait_until
+
+NOBODY = 65534
+"""As whom it runs where this user is root: its programs refuse to run as root."""
+
+STARTS_S = 120
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -29,13 +36,19 @@ _SETTINGS = {
 class Server:
     """A running server; the programs of `bin` run as another user where this one is root, as whom they do not start."""
 
-    def __init__(self, programs: Path, variables: dict[str, str], port: int | None = None) -> None:
+    def __init__(
+        self,
+        programs: Path,
+        variables: dict[str, str],
+        port: int | None = None,
+        settings: dict[str, str] | None = None,
+    ) -> None:
         memory = Path("/dev/shm")
         place = memory if os.access(memory, os.W_OK) else None
         self.folder = Path(tempfile.mkdtemp(prefix="amos-postgres-", dir=place))
         self.folder.chmod(0o755)
         self._count = 0
-        self._as_user: dict[str, int] = {}
+        self._as_user: dict[str, Any] = {}
         if os.getuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
             self._as_user = {"user": NOBODY, "group": NOBODY}
@@ -48,20 +61,26 @@ class Server:
                 programs = moved / programs.relative_to(_root_of(programs))
         self._programs, self._environment = programs, os.environ | variables
         self._run("initdb", "-D", str(self.data), "-U", "amos", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-        self._settings = _SETTINGS | ({} if port is None else {"listen_addresses": "127.0.0.1", "port": str(port)})
+        self._settings = (
+            _SETTINGS
+            | (settings or {})
+            | ({} if port is None else {"listen_addresses": "127.0.0.1", "port": str(port)})
+        )
         self.start()
 
     @property
     def data(self) -> Path:
+        """Where the server keeps everything."""
         return self.folder / "data"
 
     def start(self) -> None:
+        """Start the server, and wait until it answers. Raises `DemoError`."""
         words = [f"-c{name}={value}" for name, value in self._settings.items()]
         self.process = subprocess.Popen(
             [self._programs / "postgres", "-D", self.data, "-k", self.folder, *words],
             env=self._environment, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self._as_user,
         )  # fmt: skip
-        wait_until(self._answers, "PostgreSQL")
+        wait_until(self._answers, "PostgreSQL answering", STARTS_S)
 
     def kill(self) -> None:
         """End it as a crash does, with all that it has started."""
@@ -71,6 +90,7 @@ class Server:
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def stop(self) -> None:
+        """End it, and remove all that it kept."""
         self.process.send_signal(2)  # ends sessions too
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(10)
@@ -79,6 +99,7 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, name: str = "postgres") -> str:
+        """Of the database of this name."""
         port = f"&port={self._settings['port']}" if "port" in self._settings else ""
         return f"postgresql://amos@/{name}?host={quote(str(self.folder), safe='')}{port}"
 
@@ -94,6 +115,7 @@ class Server:
         return self.url(name)
 
     def drop(self, url: str) -> None:
+        """Remove the database at this URL, whoever uses it."""
         name = url.rpartition("?")[0].rpartition("/")[2]
         with psycopg.connect(self.url(), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())

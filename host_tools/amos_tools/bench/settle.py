@@ -1,0 +1,51 @@
+"""Section `settle`: what dividing a period and rolling up its play cost."""
+
+import json
+import subprocess
+import sys
+
+from amos_tools.bench import settle_rollup
+from amos_tools.bench.figure import Figure, measured, note_progress
+
+SIZES = ((10_000, 1_000), (100_000, 10_000), (1_000_000, 100_000))
+"""Stems, and payees among whom each is split."""
+
+CLOSE_S_MAX, CLOSE_BYTES_MAX = 10.0, 10**9
+LINEAR = 2.0
+"""How much more a stem may cost among a hundred times as many: sorting, and memory that no cache holds."""
+
+
+def measure(scale: float) -> list[Figure]:
+    """All figures of the section."""
+    found = measured("settle", "close", lambda: _close(scale))
+    return found + measured("settle", "roll-up", lambda: settle_rollup.figures(scale))
+
+
+def _close(scale: float) -> list[Figure]:
+    """Of each size; the targets are those of the largest."""
+    sizes = [(max(100, round(stems * scale)), max(10, round(payees * scale))) for stems, payees in SIZES]
+    took = [_divided(stems, payees) for stems, payees in sizes]
+    found = []
+    for (stems, payees), (cpu_s, taken_bytes) in zip(sizes, took, strict=True):
+        largest = (stems, payees) == sizes[-1]
+        name = f"close of {stems:,} stems, {payees:,} payees, 3 splits each"
+        time_bound = ("at most", CLOSE_S_MAX) if largest else None
+        memory_bound = ("at most", CLOSE_BYTES_MAX / 1e6) if largest else None
+        note = f"{cpu_s / stems * 1e6:.1f} us a stem: apportionment, tie-breaking, every line"
+        found.append(Figure("settle", f"{name}, CPU", cpu_s, "s", time_bound, note))
+        found.append(Figure("settle", f"{name}, memory", taken_bytes / 1e6, "MB", memory_bound, "of all the program"))
+    (least, _payees), (most, _others) = sizes[0], sizes[-1]
+    growth = (took[-1][0] / most) / (took[0][0] / least)
+    name = f"close, CPU per stem, {most:,} stems / {least:,}"
+    return [*found, Figure("settle", name, growth, "x", ("at most", LINEAR))]
+
+
+def _divided(stems: int, payees: int) -> tuple[float, int]:
+    """(CPU seconds, bytes at most) of a process of its own."""
+    note_progress(f"a close of {stems:,} stems")
+    words = [sys.executable, "-m", "amos_tools.bench.settle_close", str(stems), str(payees)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1])
+    found = json.loads(done.stdout)
+    return found["cpu_s"], found["bytes"]

@@ -1,0 +1,70 @@
+"""Between the demo's two months: an artist withdraws a stem, and the operator puts a payment right."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from amos_tools.demo.processes import run_amos
+from amos_tools.demo.workdir import PUBLISHER, Workdir
+
+CORRECTED = "1.00"
+
+
+@dataclass(frozen=True)
+class Between:
+    """What happened: the stem that was withdrawn, and the transfer that was made, None where nobody earned."""
+
+    stem: dict[str, Any]
+    transfer: dict[str, Any] | None
+
+    def facts(self) -> dict[str, Any]:
+        """For the report."""
+        return {"withdrawn": self.stem, "corrected": self.transfer}
+
+
+def between_months(work: Workdir, settled: dict[str, Any]) -> Between:
+    """Withdraw a stem that earned, sign the list of all that are, and correct what its first payee got."""
+    stem = _withdrawn(work, settled)
+    serial = 1 + len(list(work.root.glob("opt-outs-*.cose")))
+    signed = work.root / f"opt-outs-{serial}.cose"
+    words = [f"--serial={serial}", f"--publisher-key-file={work.key(PUBLISHER)}", f"--out={signed}"]
+    run_amos("pack", "optouts", f"--vault={work.vault}", *words)
+    run_amos("ledger", "optouts", str(work.ledger), str(signed))
+    payees = [item["payee"] for item in settled["payees"] if item["amount_micro"]]
+    if len(payees) < 2:
+        return Between(stem, None)
+    words = [f"--from={payees[0]}", f"--to={payees[1]}", f"--amount={CORRECTED}", f"--currency={settled['currency']}"]
+    reason = f"--reason=a split of {stem['title']} was wrong"
+    moved = run_amos(
+        "pool", "correct", *words, reason, f"--period={settled['period']}", f"--ledger={work.ledger}", "--json"
+    )
+    return Between(stem, json.loads(moved))
+
+
+def _withdrawn(work: Workdir, settled: dict[str, Any]) -> dict[str, Any]:
+    """The stem whose line earned least: any would do."""
+    lines = [
+        line
+        for item in settled["payees"]
+        for line in json.loads(work.statement(settled["period"], item["payee"]).read_bytes())["core"]["lines"]
+    ]
+    line = min(lines, key=lambda item: (item["amount_micro"], item["stem"]))
+    (ended,) = json.loads(run_amos("vault", "optout", str(work.vault), line["stem"], "--json"))["opted_out"]
+    return {"stem_id": line["stem"], "title": ended["title"], "artist": ended["artist"]}
+
+
+def play_of(work: Workdir, period: str, stem_id: str) -> dict[str, Any]:
+    """What the statements of that month say of the stem: milliseconds that earn, and that do not."""
+    earning, unpaid = 0, 0
+    for path in sorted((work.statements / period).glob("*.json")):
+        core = json.loads(path.read_bytes())["core"]
+        found = [(kind, line) for kind in ("lines", "unpaid") for line in core[kind] if line["stem"] == stem_id]
+        if found:  # all payees of a stem are told the same
+            earning = sum(_ms(line) for kind, line in found if kind == "lines")
+            unpaid = sum(_ms(line) for kind, line in found if kind == "unpaid")
+    return {"earning_ms": earning, "unpaid_ms": unpaid}
+
+
+def _ms(line: dict[str, Any]) -> int:
+    numerator, denominator = map(int, line["play_ms"].split("/"))
+    return numerator // denominator

@@ -1,0 +1,131 @@
+"""Scores, packs and rules of any kind that `decode_score` lets through."""
+
+from typing import Any
+
+from hypothesis import assume
+from hypothesis import strategies as st
+
+from amos.protocol.cbor import dumps
+from amos.score.score import Score, ScoreError, decode_score
+from test_score import follow, indexes, layer, score_map, section, words
+from test_vm import announced
+
+BEAT = 24000
+STEMS = 7
+END = 240 * BEAT
+LENGTHS = st.one_of(
+    st.integers(1, 200),
+    st.integers(1, 70).flatmap(lambda beats: st.integers(-300, 300).map(lambda off: max(1, beats * BEAT + off))),
+    st.integers(1, 2_000_000),
+)
+FADES = st.sampled_from([0, 0, 1, 100, BEAT // 2, BEAT, 4 * BEAT, 20 * BEAT])
+
+
+@st.composite
+def layers(draw: Any, lane: int) -> dict[int, Any]:
+    low = draw(st.integers(0, 2))
+    changes = {
+        "count_min": low,
+        "count_max": draw(st.integers(max(1, low), 3)),
+        "grid": draw(st.sampled_from([1, 3, 4, 8, 16])),
+        "enter": draw(st.sampled_from([0, 0, 1, 4, 40])),
+        "gain": draw(st.integers(0, 32768)),
+    }
+    overlap = draw(st.sampled_from(["fade", "tail"]))
+    changes["fade"] = 0
+    changes[overlap] = draw(FADES)
+    if draw(st.booleans()):
+        changes["cue"] = draw(FADES)
+        changes["linear"] = draw(st.booleans())
+    if draw(st.booleans()):
+        changes["chance"] = draw(st.sampled_from([words(0, 16384), words(1, 0), words(0, 0)]))
+    return layer(lane, draw(st.integers(0, 1)), **changes)
+
+
+@st.composite
+def transitions(draw: Any, count: int, fade_max: int) -> list[dict[int, Any]]:
+    found = []
+    for before, after in draw(st.lists(st.tuples(st.integers(0, count), st.integers(0, count)), max_size=3)):
+        rule: dict[int, Any] = {1: before, 2: after, 3: min(draw(FADES), fade_max), 4: draw(FADES)}
+        rule[5] = draw(st.integers(0, 3))
+        if draw(st.booleans()):
+            rule[6] = draw(st.integers(0, count))
+        rule[7] = draw(st.booleans())
+        found.append(rule)
+    return [*found, {1: 0, 2: 0, 3: min(draw(FADES), fade_max), 4: draw(FADES), 5: draw(st.integers(0, 3))}]
+
+
+@st.composite
+def rules(draw: Any) -> dict[str, Any]:
+    """Any choice of the rules beside the sections."""
+    found: dict[str, Any] = {}
+    if draw(st.booleans()):
+        found["stem_plays"] = draw(st.integers(0, 5))
+        found["stem_seconds"] = draw(st.integers(0, 60))
+        found["artist_plays"] = draw(st.integers(0, 3))
+        found["relax"] = draw(st.lists(st.integers(0, 4), unique=True))
+        found["keep_history"] = draw(st.booleans())
+        found["artists"] = indexes(0, 0, 1, 1, 2, 0, 1)
+    if draw(st.booleans()):
+        kinds = draw(st.lists(st.integers(0, 3), unique=True, max_size=4))
+        found["reactions"] = [
+            {1: kind, 2: draw(st.integers(1, 1024)), 3: draw(st.integers(0, 3)), 4: draw(st.integers(0, 2))}
+            for kind in kinds
+        ]
+    if draw(st.booleans()):
+        found["sliders"] = [{1: "calm", 2: 0, 3: 32768, 4: 16384, 5: draw(st.booleans()), 6: draw(FADES)}]
+        found["dayparts"] = [
+            {1: draw(st.integers(0, 255)), 2: 0, 3: 1, 4: 0, 5: 32768},
+            {1: draw(st.integers(0, 255)), 2: 1, 3: 1440, 4: 0, 5: 0},
+        ]
+    if draw(st.booleans()):
+        stem = draw(st.sampled_from([None, 6]))
+        found["announcements"] = [
+            announced("a", stem, draw(st.sampled_from([None, 0, 1])), exact=draw(st.booleans())),
+            announced("b", stem, 1),
+        ]
+        found["duck_gain"] = draw(st.integers(0, 32768))
+        found["duck_ramp"] = draw(FADES)
+    return found
+
+
+@st.composite
+def score_documents(draw: Any) -> bytes:
+    """Up to four sections over two pools; 32 voices, so that few are refused for their budget."""
+    count = draw(st.integers(1, 4))
+    sections = []
+    for number in range(count):
+        lanes = draw(st.lists(st.integers(1, 4), max_size=3, unique=True))
+        bars = draw(st.integers(1, 6))
+        nexts = draw(st.lists(st.integers(0, count - 1), max_size=count, unique=True))
+        when = st.sampled_from([None, words(1, 0, 0, 16384, 6)])
+        sections.append(
+            section(
+                f"s{number}",
+                bars,
+                bars + draw(st.integers(0, 4)),
+                [draw(layers(lane)) for lane in lanes],
+                [follow(after, draw(st.integers(0, 3)), draw(when)) for after in nexts],
+            )
+        )
+    shortest = min(item[2] for item in sections) * 4 * BEAT
+    pools = [{1: indexes(*range(draw(st.integers(1, 4))))}, {1: indexes(*range(3, 3 + draw(st.integers(1, 4))))}]
+    if draw(st.booleans()):
+        pools[0][2] = indexes(5)
+        pools[0][3] = indexes(6)
+    rules_drawn = draw(rules())
+    steps = draw(transitions(count, shortest))
+    item = score_map(voices=32, sections=sections, transitions=steps, pools=pools, **rules_drawn)
+    data = dumps(item)
+    try:
+        decode_score(data)
+        return data
+    except ScoreError as error:
+        assert "voices" in str(error)
+        assume(False)
+        raise
+
+
+def scores() -> st.SearchStrategy[Score]:
+    """The same, decoded."""
+    return score_documents().map(decode_score)
