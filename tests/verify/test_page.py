@@ -285,9 +285,11 @@ def test_another_spelling_is_found(both: Both, period: PlainPeriod) -> None:
     for data in (
         json.dumps(whole).encode(),
         file_bytes(whole)[:-1],
-        json.dumps(whole, sort_keys=True, indent=1).encode() + b"\n",
-        json.dumps(whole, indent=1, ensure_ascii=False).encode() + b"\n",
-        file_bytes(whole).replace(b'"index": 0', b'"index": -0', 1),
+        file_bytes(whole) + b"\n",
+        json.dumps(whole, sort_keys=True, separators=(",", ":")).encode() + b"\n",
+        json.dumps(whole, separators=(",", ":"), ensure_ascii=False).encode() + b"\n",
+        json.dumps(whole, sort_keys=True, indent=1, ensure_ascii=False).encode() + b"\n",
+        file_bytes(whole).replace(b'"index":0', b'"index":-0', 1),
     ):
         assert both.agree(data).field == "statement: spelling"
 

@@ -138,9 +138,6 @@ async function checkClosing(closing, index) {
   const ticks = numberOf(closing.ticks);
   same("closing.carry_out_micro", ticks ? 0n : closing.pool_micro, closing.carry_out_micro);
   if ((closing.previous ?? -1n) >= index) throw new Difference("closing.previous", `below ${index}`, closing.previous);
-  if (closing.carry_in_micro && closing.previous === undefined) {
-    throw new Difference("closing.carry_in_micro", 0, closing.carry_in_micro);
-  }
   if (!closing.ticks_hz) throw new Difference("closing.ticks_hz", "from 1", 0);
   if (closing.devices > closing.segments) {
     throw new Difference("closing.devices", `at most ${closing.segments}, the segments`, closing.devices);

@@ -1,4 +1,4 @@
-// JSON in its one spelling: sorted keys, each once, indented by one space; whole numbers of any size, and text.
+// JSON in its one spelling: sorted keys, each once, no spaces, a line feed; whole numbers of any size, and text.
 // JSON.parse would round numbers above 2^53, so numbers are read here, as BigInt.
 
 const NESTED_MAX = 200;
@@ -108,43 +108,32 @@ function byCodePoints(one, other) {
   return right[at] === undefined ? 1 : left[at] - right[at];
 }
 
-// A value as the ledger writes it: in lines, or without any blanks.
-function spelled(value, inLines, depth = 0) {
+// A value as the ledger writes it.
+function spelled(value) {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value !== "object" || value === null) return `${value}`;
-  const isArray = Array.isArray(value);
-  const colon = inLines ? ": " : ":";
-  const items = isArray
-    ? value.map((item) => spelled(item, inLines, depth + 1))
-    : Object.keys(value)
-        .sort(byCodePoints)
-        .map((name) => JSON.stringify(name) + colon + spelled(value[name], inLines, depth + 1));
-  const [open, close] = isArray ? "[]" : "{}";
-  if (!inLines || !items.length) return open + items.join(",") + close;
-  const line = `\n${" ".repeat(depth)}`;
-  return `${open}${line} ${items.join(`,${line} `)}${line}${close}`;
+  if (Array.isArray(value)) return `[${value.map(spelled).join(",")}]`;
+  const names = Object.keys(value).sort(byCodePoints);
+  return `{${names.map((name) => `${JSON.stringify(name)}:${spelled(value[name])}`).join(",")}}`;
 }
 
-const coreBytes = (core) => utf8(spelled(core, false));
+const coreBytes = (core) => utf8(spelled(core));
 
 // The object that a file holds.
 function readJson(what, data, bytesMax) {
   if (data.length > bytesMax) throw new Unreadable(`${what}: expected at most ${bytesMax} bytes, found ${data.length}`);
-  let text, whole;
+  let whole;
   try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
-    whole = new JsonReader(text).whole();
+    whole = new JsonReader(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data)).whole();
   } catch (error) {
     const found = error instanceof Unreadable ? error.message : "bytes that are no text";
     throw new Unreadable(`${what}: expected JSON of whole numbers and text, found ${found}`);
   }
-  const again = `${spelled(whole, true)}\n`;
-  if (again !== text) {
-    let at = 0;
-    while (at < text.length && text[at] === again[at]) at += 1;
-    const line = text.slice(0, at).split("\n").length;
-    const expected = "sorted keys, each once, one space of indent";
-    throw new Difference(`${what}: spelling`, expected, `otherwise in line ${line}`);
+  const again = utf8(`${spelled(whole)}\n`);
+  if (again.length !== data.length || again.some((byte, at) => byte !== data[at])) {
+    const at = again.findIndex((byte, index) => byte !== data[index]);
+    const found = `otherwise at byte ${at < 0 ? again.length : at}`;
+    throw new Difference(`${what}: spelling`, "sorted keys, each once, no spaces", found);
   }
   return typed(what, whole, "object");
 }
