@@ -149,7 +149,8 @@ def _shown(text: str) -> str:
 
 
 def _texts(line: Told) -> tuple[str, ...]:
-    return line.title, line.artist, line.isrc, line.stem[:8], line.used
+    used = line.used.replace("-", "\N{NON-BREAKING HYPHEN}")
+    return line.title, line.artist, line.isrc, line.stem[:8], used
 
 
 def _counts(line: Told) -> tuple[str, ...]:
