@@ -233,7 +233,7 @@ RULES = (
         "amos_mqtt",
     ),
     rule("amos_ledger.log", "amos.protocol", outside=PURE_HOST, pure=True),
-    rule("amos_ledger.settlement", "amos_ledger.log", "amos.protocol", outside=PURE_HOST, pure=True),
+    rule("amos_ledger.settlement", "amos_ledger.log", "amos.protocol", outside={*PURE_HOST, "cbor2"}, pure=True),
     rule(
         "amos_ledger.intake",
         *VALUES_OF_THE_LEDGER,

@@ -12,11 +12,12 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from amos.protocol.readings import EARNING, FROZEN_LATE, StemRow
+from amos.protocol.readings import EARNING, FROZEN_LATE
 from amos_ledger.settlement.apportion_numpy import Shares, apportion_shares, shares_of
 from amos_ledger.settlement.apportionment import tie_key
 from amos_ledger.settlement.meter import Meter
 from amos_ledger.settlement.rights import RightsHistory
+from amos_ledger.settlement.row_bytes import StemFacts
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class Division:
         """What of the payee's stems earns nothing, in order of stem, rights and standing."""
         return self._shares(self._unpaid, self._told, payee, None)
 
-    def _add(self, row: int, stem: StemRow, ticks_hz: int, rights: RightsHistory, numbers: dict[str, int]) -> None:
+    def _add(self, row: int, stem: StemFacts, ticks_hz: int, rights: RightsHistory, numbers: dict[str, int]) -> None:
         for (serial, standing), parts in groupby(stem.parts, lambda part: (part.rights, part.standing)):
             entries = self._earning if standing in EARNING else self._unpaid
             ticks = sum(part.frames * (ticks_hz // part.rate_hz) for part in parts)

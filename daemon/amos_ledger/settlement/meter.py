@@ -5,19 +5,33 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from math import lcm
+from typing import NamedTuple
 
 from amos.protocol.closing import add_to_runs
-from amos.protocol.readings import EARNING, Cell, DeviceRow, Part, StemRow, sum_bytes, sum_leaf
+from amos.protocol.readings import EARNING, SUM_BYTES, sum_bytes, sum_leaf
 from amos.protocol.record import U63
 from amos_ledger.settlement.apportionment import SettlementError
-from amos_ledger.settlement.played import Key, Played, Sums, unpacked
+from amos_ledger.settlement.played import Played, Sums, unpacked
 from amos_ledger.settlement.rights import RightsHistory
+from amos_ledger.settlement.row_bytes import (
+    Kind,
+    PartFacts,
+    StemFacts,
+    cell_bytes,
+    device_row_bytes,
+    read_stem_row,
+    stem_row_bytes,
+)
 from amos_ledger.settlement.sum_trees import Node, SumRoot, SumTree
 
 _OF_DEVICE, _OF_STEM = b"d", b"s"
 
-Kind = tuple[int, int, int, int, int]
-"""(rights, standing, accrual, tier, rate in Hz) of a part."""
+
+class _Cell(NamedTuple):
+    stem_id: bytes
+    device_id: bytes
+    ticks: int
+    parts: list[PartFacts]
 
 
 class Meter:
@@ -38,9 +52,9 @@ class Meter:
         """The bytes of that stem row."""
         return bytes(self._rows[self._ends[index - 1] if index else 0 : self._ends[index]])
 
-    def rows(self) -> Iterator[StemRow]:
+    def rows(self) -> Iterator[StemFacts]:
         """Every stem row, in the order of its tree."""
-        return (StemRow.decode(self.row(index)) for index in range(self.stems.count))
+        return (read_stem_row(self.row(index)) for index in range(self.stems.count))
 
     def row_of(self, stem_id: bytes) -> int:
         """The index of the stem's row. Raises `StopIteration` for a stem that has none."""
@@ -86,9 +100,8 @@ def meter(
     if ticks_hz > U63:
         raise SettlementError("rates: expected some that have a common multiple below 2^63")
     result = Meter(ticks_hz)
-    for stem_id, cells in groupby(_cells(sums.items(), ticks_hz), lambda cell: cell[0].stem_id):
-        found_cells = (cell for cell, _ticks in cells)
-        _keep_stem(sums, stem_id, found_cells, rights, watched if watched and stem_id in watched.stems else None)
+    for stem_id, cells in groupby(_cells(sums.items(), ticks_hz), lambda cell: cell.stem_id):
+        _keep_stem(sums, stem_id, cells, rights, watched if watched and stem_id in watched.stems else None)
     played = groupby(sums.kept(_OF_DEVICE), lambda item: item[0][1:17])
     found: tuple[bytes, Iterable[tuple[bytes, bytes]]] | None = next(played, None)
     for device_id, numbered in groupby(devices, lambda item: item[0]):
@@ -96,54 +109,57 @@ def meter(
         if found is not None and found[0] == device_id:
             nodes = [(key[17:], (value[:32], int.from_bytes(value[32:], "big"))) for key, value in found[1]]
             found = next(played, None)
-        row = _device_row(device_id, (sequence for _device, sequence in numbered), (node for _stem, node in nodes))
+        row, ticks = _device_row(
+            device_id, (sequence for _device, sequence in numbered), (node for _stem, node in nodes)
+        )
         if watched is not None and watched.device_id == device_id:
-            watched.row = result.devices.count, row.encode()
+            watched.row = result.devices.count, row
             for stem_id, node in nodes:
                 watched.own_stems.append(stem_id)
                 watched.own.add(node)
-        result.devices.add(sum_leaf(row.encode(), int.from_bytes(row.ticks, "big")))
+        result.devices.add(sum_leaf(row, ticks))
     for _key, data in sums.kept(_OF_STEM):
-        result.add_stem(data, int.from_bytes(StemRow.decode(data).ticks, "big"))
+        result.add_stem(data[SUM_BYTES:], int.from_bytes(data[:SUM_BYTES], "big"))
     return result
 
 
-def _cells(items: Iterable[tuple[bytes, Played]], ticks_hz: int) -> Iterator[tuple[Cell, int]]:
-    """The cells by stem and device, each with its ticks."""
+def _cells(items: Iterable[tuple[bytes, Played]], ticks_hz: int) -> Iterator[_Cell]:
+    """The cells by stem and device."""
     keyed = ((unpacked(key), played) for key, played in items)
     for (stem_id, device_id), found in groupby(keyed, lambda item: item[0][:2]):
-        parts = [_part(_kind(key), played) for key, played in found]
-        ticks = _ticks(parts, ticks_hz)
-        yield Cell(stem_id=stem_id, device_id=device_id, ticks=sum_bytes(ticks), parts=parts), ticks
+        parts = [PartFacts.of(key[2:], played) for key, played in found]
+        ticks = sum(part.frames * (ticks_hz // part.rate_hz) for part in parts if part.standing in EARNING)
+        yield _Cell(stem_id, device_id, ticks, parts)
 
 
 def _keep_stem(
-    sums: Sums, stem_id: bytes, cells: Iterable[Cell], rights: RightsHistory, watched: Watched | None
+    sums: Sums, stem_id: bytes, cells: Iterable[_Cell], rights: RightsHistory, watched: Watched | None
 ) -> None:
     """Put the stem's row aside, and each of its cells for the row of its device."""
     tree = SumRoot() if watched is None else SumTree()
     whole: dict[Kind, Played] = {}
     for cell in cells:
-        data = cell.encode()
-        leaf = sum_leaf(data, int.from_bytes(cell.ticks, "big"))
+        data = cell_bytes(*cell)
+        leaf = sum_leaf(data, cell.ticks)
         if watched is not None and watched.device_id == cell.device_id:
             watched.cells[stem_id] = data, tree.count, []
         tree.add(leaf)
-        sums.keep(_OF_DEVICE + cell.device_id + stem_id, leaf[0] + cell.ticks)
+        sums.keep(_OF_DEVICE + cell.device_id + stem_id, leaf[0] + sum_bytes(cell.ticks))
         for part in cell.parts:
-            kind, played = _kind_and_play(part)
+            kind, played = part.kind, part.played
             whole[kind] = whole[kind].and_(played) if kind in whole else played
     if isinstance(tree, SumTree) and watched is not None and stem_id in watched.cells:
         data, place, _none = watched.cells[stem_id]
         watched.cells[stem_id] = data, place, tree.proof([place])
-    parts = [_part(kind, whole[kind]) for kind in sorted(whole)]
+    parts = [PartFacts.of(kind, whole[kind]) for kind in sorted(whole)]
     lead = lead_of(rights, stem_id, parts[0].rights)
     root, ticks = tree.root
-    row = StemRow(stem_id=stem_id, lead=lead, ticks=sum_bytes(ticks), parts=parts, cells=tree.count, cells_root=root)
-    sums.keep(_OF_STEM + lead.encode() + b"\0" + stem_id, row.encode())
+    row = stem_row_bytes(StemFacts(stem_id, lead, ticks, parts, tree.count, root))
+    sums.keep(_OF_STEM + lead.encode() + b"\0" + stem_id, sum_bytes(ticks) + row)
 
 
-def _device_row(device_id: bytes, sequences: Iterable[int], cells: Iterable[Node]) -> DeviceRow:
+def _device_row(device_id: bytes, sequences: Iterable[int], cells: Iterable[Node]) -> tuple[bytes, int]:
+    """The row's bytes, and its sum."""
     tree, at = SumRoot(), 0
     runs: list[tuple[int, int]] = []
     numbers: list[int] = []
@@ -155,37 +171,9 @@ def _device_row(device_id: bytes, sequences: Iterable[int], cells: Iterable[Node
     for node in cells:
         tree.add(node)
     root, ticks = tree.root
-    return DeviceRow(device_id=device_id, sequences=numbers, ticks=sum_bytes(ticks), cells=tree.count, cells_root=root)
+    return device_row_bytes(device_id, numbers, ticks, tree.count, root), ticks
 
 
 def lead_of(rights: RightsHistory, stem_id: bytes, serial: int) -> str:
     """The payee of the stem's largest split; of equals the one with the lowest name."""
     return min(rights.splits(stem_id, serial), key=lambda share: (-share[1], share[0]))[0]
-
-
-def _ticks(parts: Iterable[Part], ticks_hz: int) -> int:
-    return sum(part.frames * (ticks_hz // part.rate_hz) for part in parts if part.standing in EARNING)
-
-
-def _kind(key: Key) -> Kind:
-    return key[2:]
-
-
-def _part(kind: Kind, played: Played) -> Part:
-    rights, standing, accrual, tier, rate_hz = kind
-    return Part(
-        rights=rights,
-        standing=standing,
-        accrual=accrual,
-        tier=tier,
-        rate_hz=rate_hz,
-        frames=played.frames,
-        plays=played.plays,
-        first_unix_s=played.first_s,
-        last_unix_s=played.last_s,
-    )
-
-
-def _kind_and_play(part: Part) -> tuple[Kind, Played]:
-    kind = part.rights, part.standing, part.accrual, part.tier, part.rate_hz
-    return kind, Played(part.frames, part.plays, part.first_unix_s, part.last_unix_s)

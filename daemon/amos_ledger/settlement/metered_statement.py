@@ -15,12 +15,13 @@ from functools import cached_property
 
 from amos.protocol.catalogue import Work
 from amos.protocol.closing import Closing
-from amos.protocol.readings import ACCRUALS, FROZEN_LATE, STANDINGS, Part, StemRow, sum_bytes
+from amos.protocol.readings import ACCRUALS, FROZEN_LATE, STANDINGS, sum_bytes
 from amos_ledger.settlement.accounts import OF_PAYEE, Books, Earned
 from amos_ledger.settlement.division import Share
 from amos_ledger.settlement.meter import Meter
 from amos_ledger.settlement.money import decimal, minor_units
 from amos_ledger.settlement.rights import RightsHistory
+from amos_ledger.settlement.row_bytes import PartFacts, StemFacts, read_stem_row
 from amos_ledger.settlement.standing import FLAGS, REASONS
 from amos_ledger.settlement.statement import fraction_text
 from amos_ledger.settlement.sum_trees import Node
@@ -110,7 +111,7 @@ def core(
 ) -> dict[str, object]:
     """The facts of one payee."""
     closing = pool.closing
-    rows = {share.row: StemRow.decode(meter.row(share.row)) for share in (*lines, *unpaid)}
+    rows = {share.row: read_stem_row(meter.row(share.row)) for share in (*lines, *unpaid)}
     minor = minor_units(amount_micro, closing.currency)
     parts = [_parts(rows[share.row], share) for share in lines]
     times = [_ms(found) for found in parts]
@@ -199,11 +200,11 @@ def _account(share: Share) -> str:
     return STANDINGS[FROZEN_LATE] if share.standing == FROZEN_LATE else PAYABLE
 
 
-def _parts(row: StemRow, share: Share) -> list[Part]:
+def _parts(row: StemFacts, share: Share) -> list[PartFacts]:
     return [part for part in row.parts if (part.rights, part.standing) == (share.rights, share.standing)]
 
 
-def _played(share: Share, row: StemRow, work: Work) -> dict[str, object]:
+def _played(share: Share, row: StemFacts, work: Work) -> dict[str, object]:
     parts = _parts(row, share)
     firsts = [part.first_unix_s for part in parts if part.first_unix_s is not None]
     lasts = [part.last_unix_s for part in parts if part.last_unix_s is not None]
@@ -226,7 +227,7 @@ def _played(share: Share, row: StemRow, work: Work) -> dict[str, object]:
     }
 
 
-def _ms(parts: Iterable[Part]) -> Fraction:
+def _ms(parts: Iterable[PartFacts]) -> Fraction:
     return sum((Fraction(part.frames * 1000, part.rate_hz) for part in parts), Fraction(0))
 
 
