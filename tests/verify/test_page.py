@@ -10,9 +10,11 @@ from browser import Answer, Page, browsing
 from plain_period import Part, PlainPeriod, b64, canonical, file_bytes, hexes
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
+from settled_world import World
 from typer.testing import CliRunner
 
 from amos_cli.output import Exit
+from amos_ledger.settle_period import settle_period
 from amos_tools.cli import app
 from amos_tools.verify.errors import Difference, Unreadable
 from amos_tools.verify.light import check_statement
@@ -148,6 +150,21 @@ def test_statements_that_follow_are_verified(both: Both, rotate_to: list[bytes])
         answer = both.agree(file_bytes(made.statement(payee)))
         assert answer.text == f"yes: {payee} earns {core['amount']} EUR in 2026-11"
         assert core["amount"] in both.page.shows()
+
+
+def test_statements_of_a_real_ledger_are_verified(both: Both, november: World, dates: Any) -> None:
+    """Two months, with transfers between them."""
+    settle_period(november.folder, "2026-11", 1_000_000_000, "EUR")
+    words = ["--amount", "12.5", "--currency", "EUR", "--reason", "dispute", "--ledger", str(november.folder.path)]
+    for move in (["correct", "--from", "ann", "--to", "bob"], ["hold", "ann"]):
+        assert CliRunner().invoke(app, ["pool", *move, *words]).exit_code == 0
+    november.play(0, [(0, 44_100), (1, 17)], dates(2026, 12, 3), dates(2026, 12, 4))
+    settle_period(november.folder, "2026-12", 450_000_007, "EUR")
+    both.pin(november.keys.ledger)
+    statements = sorted((november.folder.public / "statements").glob("*/*.json"))
+    assert len(statements) >= 5
+    for path in statements:
+        assert both.agree(path.read_bytes()).state == "yes"
 
 
 def test_the_statement_is_shown(both: Both, period: PlainPeriod) -> None:

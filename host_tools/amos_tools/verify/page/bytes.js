@@ -2,7 +2,13 @@
 
 const utf8 = (text) => new TextEncoder().encode(text);
 
-const hexOf = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+const HEX_OF_BYTE = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+function hexOf(bytes) {
+  let text = "";
+  for (const byte of bytes) text += HEX_OF_BYTE[byte];
+  return text;
+}
 
 function bytesOfHex(text) {
   return Uint8Array.from(text.match(/../g) ?? [], (digits) => parseInt(digits, 16));

@@ -102,6 +102,7 @@ class JsonReader {
 
 // In order of code points, as the ledger sorts; JavaScript's own order is another beyond U+FFFF.
 function byCodePoints(one, other) {
+  if (!/[\ud800-\udfff]/.test(one + other)) return one < other ? -1 : Number(one > other);
   const [left, right] = [one, other].map((text) => Array.from(text, (letter) => letter.codePointAt(0)));
   const at = left.findIndex((point, index) => point !== right[index]);
   if (at < 0) return left.length - right.length;
