@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -284,6 +285,24 @@ def test_keys(both: Both, period: PlainPeriod) -> None:
     assert both.page.check(path).state == "unreadable"
     both.pin(period.public_key)
     assert both.page.answer().state == "yes"
+
+
+WEAK = [
+    *("00" * 32, "01" + "00" * 31, "ec" + "ff" * 30 + "7f", "ed" + "ff" * 30 + "7f", "ee" + "ff" * 30 + "7f"),
+    *("01" + "00" * 30 + "80", "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
+    *("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",),
+]
+
+
+@pytest.mark.parametrize("key", map(bytes.fromhex, WEAK), ids=WEAK)
+def test_a_key_for_which_anybody_can_sign_signs_nothing(both: Both, period: PlainPeriod, key: bytes) -> None:
+    """Of some messages, this signature is good by the formula alone, of the second key of all."""
+    both.pin(key)
+    hint = sha256(period.origin.encode() + b"\n\1" + key).digest()[:4]
+    body = period.checkpoint.partition("\n\n")[0]
+    note = f"{body}\n\n\N{EM DASH} {period.origin} {b64(hint + bytes([1]) + bytes(63))}\n"
+    answer = both.agree(changed(period.statement("ann"), ("proof", "checkpoint"), note))
+    assert answer.field == "proof.checkpoint.signature"
 
 
 @pytest.mark.parametrize(

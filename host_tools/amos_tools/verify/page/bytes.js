@@ -34,7 +34,18 @@ async function sha256(bytes) {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 }
 
+// Browsers take keys for which anybody can sign: points of small order, and these in another spelling.
+const FIELD = (1n << 255n) - 19n;
+const OF_ORDER_8 = 0x5fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826n;
+const SMALL_ORDER = [0n, 1n, FIELD - 1n, OF_ORDER_8, FIELD - OF_ORDER_8];
+
+function isWeak(point) {
+  const y = numberOf(point.slice().reverse()) & ((1n << 255n) - 1n);
+  return y >= FIELD || SMALL_ORDER.includes(y);
+}
+
 async function goodSignature(key, message, signature) {
+  if (signature.length !== 64 || isWeak(key) || isWeak(signature.subarray(0, 32))) return false;
   try {
     const imported = await crypto.subtle.importKey("raw", key, { name: "Ed25519" }, false, ["verify"]);
     return await crypto.subtle.verify({ name: "Ed25519" }, imported, signature, message);
