@@ -294,7 +294,7 @@ WEAK = [
 ]
 
 
-@pytest.mark.parametrize("key", map(bytes.fromhex, WEAK), ids=WEAK)
+@pytest.mark.parametrize("key", [bytes.fromhex(text) for text in WEAK], ids=WEAK)
 def test_a_key_for_which_anybody_can_sign_signs_nothing(both: Both, period: PlainPeriod, key: bytes) -> None:
     """Of some messages, this signature is good by the formula alone, of the second key of all."""
     both.pin(key)
