@@ -20,8 +20,8 @@ from amos_ledger.settlement.accounts import AccountOverdrawn, Accounts, Earned
 from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_ledger.store.store import Store
 
-EarnedIn = Callable[[str], list[Earned]]
-"""Period → what its closing gave."""
+EarnedIn = Callable[[Closing], list[Earned]]
+"""What a closing gave."""
 
 
 class TransferRefused(LedgerError):
@@ -40,7 +40,7 @@ def accounts(
         if isinstance(event, Transfer):
             result.move(index, event)
         else:
-            result.close(event, earned_in(event.period))
+            result.close(event, earned_in(event))
     return result
 
 

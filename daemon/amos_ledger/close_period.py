@@ -204,22 +204,31 @@ def accounts_at(store: Store, currency: str, size: int) -> Accounts:
     return accounts(store, currency, closings, partial(_earned_in, store), size)
 
 
-def _earned_in(store: Store, period: str) -> list[Earned]:
-    kept = store.transfers.earned(period)
+def _earned_in(store: Store, closing: Closing) -> list[Earned]:
+    """As it was kept, where that sums to what the closing divided; else worked out."""
+    kept = _kept_earned(store, closing)
     if kept is not None:
         return kept
-    closed = result_from_log(store, period)
+    closed = result_from_log(store, closing.period)
     assert closed is not None
     return closed.result.earned()
 
 
+def _kept_earned(store: Store, closing: Closing) -> list[Earned] | None:
+    kept = store.transfers.earned(closing.period)
+    return (
+        kept if sum(amount for _payee, amount, _late in kept) + closing.carry_out_micro == closing.pool_micro else None
+    )
+
+
 def _keep_earned(store: Store) -> None:
     """Keep what each closing gave, of those where it is not kept yet: it takes long to work out."""
-    for period in sorted(store.closed_periods()):
-        if store.transfers.earned(period) is None:
-            earned = _earned_in(store, period)
+    for item in store.closings():
+        closing = _opened(store, item.leaf_index, item.entry)
+        if _kept_earned(store, closing) is None:
+            earned = _earned_in(store, closing)
             with store.transaction():
-                store.transfers.keep_earned(period, earned)
+                store.transfers.keep_earned(closing.period, earned)
 
 
 def _work_out(store: Store, terms: MeterTerms, watched: Watched | None = None) -> tuple[MeteredResult, Rollup]:

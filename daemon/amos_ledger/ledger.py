@@ -244,7 +244,7 @@ class Ledger:
     def _in_place(self) -> Store:
         if self._store is None:
             self._store = self.folder.open_store()
-            self._store.hurry()
+            self._store.serve()
         self._store.check_in_place()
         return self._store
 

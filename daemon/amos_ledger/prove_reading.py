@@ -12,7 +12,7 @@ from amos_ledger.errors import NoProof
 from amos_ledger.folder import Folder
 from amos_ledger.intake.segment_parse import decode_usage, parse_segment
 from amos_ledger.log import tree
-from amos_ledger.settle_period import head_note, rotations_before
+from amos_ledger.settle_period import head_note, proof_size, rotations_before
 from amos_ledger.settlement.meter import Watched
 from amos_ledger.settlement.metered_result import MeteredResult
 from amos_ledger.settlement.metered_statement import entry_proof, nodes_text
@@ -48,7 +48,7 @@ def _sounding(store: Store, usage: Usage) -> frozenset[bytes]:
 def _proof(
     folder: Folder, store: Store, closed: ClosedNow, result: MeteredResult, leaf: int, watched: Watched
 ) -> dict[str, object]:
-    size, read = closed.leaf_index + 1, store.log.cached()
+    size, read = proof_size(store, closed.leaf_index), store.log.cached()
     assert watched.row is not None
     row, data = watched.row
     return {

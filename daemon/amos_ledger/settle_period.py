@@ -87,7 +87,8 @@ def _write(folder: Folder, store: Store, public: Public, closed: ClosedNow) -> d
 
 def _statements(folder: Folder, store: Store, closed: ClosedNow) -> Iterator[tuple[str, bytes]]:
     """(payee, file's bytes) of every statement, made one by one."""
-    size = closed.leaf_index + 1
+    listed = isinstance(closed.result, PeriodResult)
+    size = closed.leaf_index + 1 if listed else proof_size(store, closed.leaf_index)
     note = head_note(folder, store, size)
     closing = closed.leaf_index, closed.entry, tree.inclusion_path(closed.leaf_index, size, store.log.cached())
     result = closed.result
@@ -109,6 +110,12 @@ def _statements(folder: Folder, store: Store, closed: ClosedNow) -> Iterator[tup
         nodes = result.meter.stems.proof(rows) if rows else []
         proof = MeteredProof(note, closing, place, stems, nodes, rotations, transfers)
         yield payee, compact_bytes(metered_statement(result.core(number), proof))
+
+
+def proof_size(store: Store, closing: int) -> int:
+    """How many entries the tree has in which a closing is proved. It holds every rotation of the ledger's key, so that
+    whoever pinned an earlier one is led to the present one, which signs the head."""
+    return max([closing, *(index for index, _entry in store.rotations.entries(LEDGER))]) + 1
 
 
 def head_note(folder: Folder, store: Store, size: int) -> str:

@@ -94,7 +94,7 @@ class Worker:
         """The open store, of a server whose clock agrees with this machine's. Raises `ClockWrong`."""
         if self._store is None:
             self._store, self._asked_s = Store(self._place), 0.0
-            self._store.hurry()
+            self._store.serve()
         if time.monotonic() - self._asked_s >= CLOCK_ASKED_S:
             theirs_ms = self._store.clock_ms()
             own_ms = time.time_ns() // 1_000_000

@@ -26,6 +26,7 @@ COMMANDS = {
     "courier": "amos_sync.cli:app",
     "ledger": "amos_ledger.cli:app",
     "pool": "amos_tools.pool.cli:app",
+    "report": "amos_tools.report.cli:app",
     "verify": "amos_tools.verify.cli:verify",
     "audit": "amos_tools.audit.cli:audit_command",
     "replay": "amos_tools.replay.cli:replay",

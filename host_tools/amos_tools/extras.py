@@ -13,8 +13,8 @@ def advice(module: str | None) -> str | None:
 
 
 def _extra(package: str) -> str | None:
-    """The smallest extra with it: an extra may hold another. Packages of extras are imported by their own names, so
-    that a missing module's name finds its line."""
+    """The smallest extra with it: an extra may hold another. Packages of extras are imported by their own names, or by
+    these without `python-`, so that a missing module's name finds its line."""
     try:
         lines = requires(DISTRIBUTION) or []
     except PackageNotFoundError:
@@ -24,7 +24,8 @@ def _extra(package: str) -> str | None:
         name, extra = re.match(r"[\w.-]+", line), re.search(r"""extra == ["']([\w-]+)["']""", line)
         if name and extra:
             extras.setdefault(extra[1], set()).add(_normal(name[0]))
-    return min((name for name in extras if package in extras[name]), key=lambda name: len(extras[name]), default=None)
+    names = {package, f"python-{package}"}
+    return min((name for name in extras if names & extras[name]), key=lambda name: len(extras[name]), default=None)
 
 
 def _normal(name: str) -> str:

@@ -17,6 +17,30 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class Composer:
+    """Who wrote the music; `ipi` is the Interested Parties Information name number, 11 digits."""
+
+    name: str
+    ipi: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credits:
+    """Codes and credits that societies and registries ask for. What nobody stated is None, or no composer."""
+
+    iswc: str | None = None  # "T0345246801" (ISO 15707)
+    composers: tuple[Composer, ...] = ()
+    publisher: str | None = None  # of the musical work
+    label: str | None = None  # of the recording
+    upc: str | None = None  # of the release: 8, 12, 13 or 14 digits (GS1)
+    ai_use: str | None = None  # one of amos.protocol.catalogue.AI_USES; None = never declared
+    training: bool | None = None  # whether machines may be trained with it; None = never declared
+
+
+NO_CREDITS = Credits()
+
+
+@dataclass(frozen=True, slots=True)
 class StemFacts:
     """What is known of a stem in the vault; audio itself is the blob with this SHA-256.
 
@@ -38,3 +62,4 @@ class StemFacts:
     opt_in: bool
     splits: tuple[Split, ...]  # ppm sums to PPM
     isrc: str | None = None
+    credits: Credits = NO_CREDITS

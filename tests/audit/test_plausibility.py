@@ -29,7 +29,7 @@ def seen(hours: float = 1, at_h: float = 0, **changes: Any) -> Seen:
         **{"device_id": bytes(16), "sequence": 1, "boot": 1, "session": 1, "first_frame": 0, "end_frame": frames},
         **{"rate_hz": RATE_HZ, "start_ms": round(at_h * HOUR_MS), "end_ms": round((at_h + hours) * HOUR_MS)},
         **{"clock": CLOCK_SYNCHRONISED, "unix_ms": 1000 * NOON_S + round(at_h * HOUR_MS), "tier": 0, "pack": PACK},
-        **{"score": PACK, "start_state": PACK, "reason": 1, "stems": ((0, frames), (1, frames))},
+        **{"score": PACK, "start_state": PACK, "seed_root": None, "reason": 1, "stems": ((0, frames), (1, frames))},
     )
     return replace(facts, **changes)
 

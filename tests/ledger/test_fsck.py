@@ -39,7 +39,7 @@ def republished(folder: Folder) -> None:
 
 
 def test_every_table_counts_or_is_carried(world: Any) -> None:
-    assert set(everything(world.folder.place)) == {*COUNTING, *CARRIED, "earned"}
+    assert set(everything(world.folder.place)) == {*COUNTING, *CARRIED}
 
 
 def test_a_rebuilt_ledger_is_the_live_one(world: Any, go_log: GoLog) -> None:

@@ -272,7 +272,7 @@ def test_the_verifier_finds_a_segment_by_a_key_that_was_not_in_force(world: Any)
     class Never:
         """A closing that settles nothing."""
 
-        period, currency, settled = "2026-11", "EUR", ()
+        version, period, currency, settled = 3, "2026-11", "EUR", ()
 
         def ranges(self) -> list[tuple[int, int]]:
             return []

@@ -39,6 +39,7 @@ from amos_tools.cli import app
 from amos_tools.verify.audit import Audit
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.keys import Keys
+from amos_tools.verify.light import check_statement
 from amos_tools.verify.published import Published
 
 ORIGIN = "ledger.example/amos"
@@ -156,6 +157,8 @@ def test_closings_statements_and_proofs_follow_the_line(world: Any, tmp_path: Pa
         for settled in (before, later):
             for path in settled.statements.values():
                 assert audit.check(path.read_bytes()).payee
+                if settled is before or pinned != world.folder.public_key:  # a key that came after the file
+                    assert check_statement(path.read_bytes(), pinned, ORIGIN).payee, "by itself"
     with pytest.raises(Difference, match="ledger: expected a key of the log's line"):
         Audit(published, Keys(public_key(b"s" * 32), world.publisher.public, world.operator.public, ORIGIN))
     with world.folder.open_store() as store:

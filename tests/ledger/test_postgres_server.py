@@ -112,7 +112,7 @@ def test_a_statement_that_takes_long_is_ended_in_a_service_only(
     place = PostgresPlace(postgres.database((made_on_postgres / "database").read_text().strip()))
     with Store(place) as store:
         store._database.run("SELECT pg_sleep(2)")
-        store.hurry()
+        store.serve()
         with pytest.raises(Exception, match="statement timeout"):
             store._database.run("SELECT pg_sleep(2)")
 

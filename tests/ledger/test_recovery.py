@@ -24,7 +24,7 @@ from amos_ledger.recovery import recover
 from amos_ledger.settle_period import settle_period
 
 EURO = 1_000_000
-NOT_IN_THE_LOG = ("ledger", "tally", "anchor", "head", "held", "evidence", "node", "entry")
+NOT_IN_THE_LOG = ("earned", "ledger", "tally", "anchor", "head", "held", "evidence", "node", "entry")
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from binascii import unhexlify
 from amos import crypto
 from amos.protocol.anchor import Anchor
 from amos.protocol.answer import ACCEPTED, UNKNOWN_PACK, Answer
-from amos.protocol.catalogue import Catalogue, Share, Work, sign_catalogue
+from amos.protocol.catalogue import Catalogue, Composer, Share, Work, sign_catalogue
 from amos.protocol.cbor import Tag, dumps
 from amos.protocol.closing import COMMUNAL, Closing, settled_of, sign_closing
 from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_TYP, sign, signature_input
@@ -159,10 +159,17 @@ def a_catalogue() -> Catalogue:
             artist="Ada",
             isrc="QZES72600001",
             splits=[Share(payee="ada", ppm=750000), Share(payee="cy-records", ppm=250000)],
+            iswc="T0345246801",
+            composers=[Composer(name="Ada North", ipi="00014107338"), Composer(name="Cy Reed")],
+            publisher="Kite Publishing",
+            label="Harbour Records",
+            upc="036000291452",
+            ai_use=0,
+            training=False,
         ),
         Work(stem_id=id_of("beats"), title="Tide", artist="Björk", splits=[Share(payee="bjork", ppm=1000000)]),
     ]
-    return Catalogue(version=1, serial=7, works=works)
+    return Catalogue(version=2, serial=7, works=works)
 
 
 def a_usage(device: bytes, pack: bytes) -> Usage:
@@ -284,6 +291,7 @@ class Examples:
         self.records["manifest"], self.records["stem"] = manifest, manifest.stems[0]
         self.records["catalogue"], self.records["work"] = catalogue, catalogue.works[0]
         self.records["share"] = catalogue.works[0].splits[0]
+        self.records["composer"] = catalogue.works[0].composers[0]
         self.messages["manifest"] = sign_manifest(manifest, publisher.id, publisher.sign)
         self.messages["catalogue"] = sign_catalogue(catalogue, publisher.id, publisher.sign)
         self.pack = sha256(self.messages["manifest"])

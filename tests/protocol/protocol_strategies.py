@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from amos.protocol.anchor import Anchor
 from amos.protocol.answer import RECEIPTED, Answer
-from amos.protocol.catalogue import Catalogue, Share, Work
+from amos.protocol.catalogue import Catalogue, Composer, Share, Work
 from amos.protocol.cbor import Tag
 from amos.protocol.closing import COMMUNAL, METERED, Closing, runs, settled_of
 from amos.protocol.enrolment import Enrolment
@@ -33,7 +33,7 @@ from amos.protocol.transfer import SOURCES, Transfer
 RECORDS: dict[str, type[Record]] = {
     record.NAME: record
     for record in (
-        Usage, Manifest, PackStem, Catalogue, Work, Share, Enrolment, Request, Response, Entry, Name, Status,
+        Usage, Manifest, PackStem, Catalogue, Work, Composer, Share, Enrolment, Request, Response, Entry, Name, Status,
         Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Handover, KeyHistory, Forgone, Loss, Rotation,
         Part, Cell, DeviceRow, StemRow, Transfer,
     )
@@ -51,6 +51,8 @@ def a_field(kind: str, bound: Any) -> st.SearchStrategy[Any]:
         return st.integers(0, bound) | st.sampled_from([0, 23, 24, bound]).filter(lambda value: value <= bound)
     if kind == "int":
         return st.integers(-bound - 1, bound)
+    if kind == "bool":
+        return st.booleans()
     if kind == "bytes":
         return st.binary(min_size=bound, max_size=bound)
     if kind == "blob":
@@ -141,7 +143,8 @@ def works(draw: st.DrawFn) -> Work:
     shares = [
         Share(payee=payee, ppm=end - start) for payee, start, end in zip(payees, [0, *cuts], [*cuts, PPM], strict=True)
     ]
-    return Work(**draw(fields(Work, splits=st.just(shares))))
+    composers = st.none() | st.lists(record_examples("composer"), min_size=1, max_size=3)
+    return Work(**draw(fields(Work, splits=st.just(shares), composers=composers)))
 
 
 @st.composite
@@ -274,7 +277,7 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         sizes = st.integers(1, U63)
         fixed = {"version": version, "kept_size": sizes, "lost_size": sizes}
     if name == "catalogue":
-        fixed = {"version": version, "works": st.lists(works(), max_size=3, unique_by=lambda work: work.stem_id)}
+        fixed = {"version": st.just(2), "works": st.lists(works(), max_size=3, unique_by=lambda work: work.stem_id)}
     record = RECORDS[name]
     return fields(record, **fixed).map(lambda values: record(**values))
 

@@ -136,8 +136,8 @@ def test_accepts_every_record_the_code_encodes(name: str) -> None:
 def damaged_maps(item: dict[int, Any], optional: set[int]) -> list[dict[int, Any]]:
     """The map without each needed key, with one too many, and with each value of another type."""
     without = [{k: v for k, v in item.items() if k != key} for key in item if key not in optional]
-    # `true` is nowhere a value of ours.
-    return [*without, {**item, 99: 0}, *({**item, key: True} for key in item)]
+    # A float is nowhere a value of ours.
+    return [*without, {**item, 99: 0}, *({**item, key: 1.5} for key in item)]
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES.records))
@@ -181,6 +181,10 @@ OUT_OF_BOUNDS = [
     ("manifest", 1, 2),
     ("stem", 6, 3),
     ("stem", 5, 0),
+    ("work", 7, []),
+    ("work", 11, 3),
+    ("work", 12, 1),
+    ("composer", 1, ""),
     ("share", 1, "Ada"),
     ("share", 1, "../x"),
     ("share", 2, 1000001),

@@ -17,7 +17,7 @@ sys.path.append(str(Path(__file__).parents[1] / "portable"))
 from amos.protocol import ledger_limits, limits, link, segment
 from amos.protocol.anchor import Anchor
 from amos.protocol.answer import RECEIPTED, RETRY, SENTENCES, VERDICTS, Answer
-from amos.protocol.catalogue import Catalogue, Share, Work
+from amos.protocol.catalogue import Catalogue, Composer, Share, Work
 from amos.protocol.closing import Closing
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.envelope_host import unwrap
@@ -49,6 +49,7 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "stem": (PackStem, "stem"),
     "catalogue": (Catalogue, "catalogue"),
     "work": (Work, "work"),
+    "composer": (Composer, "composer"),
     "share": (Share, "share"),
     "enrolment": (Enrolment, "enrolment-rotated"),
     "handover": (Handover, "handover"),
@@ -87,6 +88,8 @@ def type_text(kind: str, bound: Any) -> str:
     elif kind == "int":
         assert bound == (1 << 31) - 1
         text = "int32"
+    elif kind == "bool":
+        text = "bool"
     elif kind == "bytes":
         text = f"bytes {bound}"
     elif kind == "blob":
@@ -108,6 +111,8 @@ def type_text(kind: str, bound: Any) -> str:
 def value_text(value: Any) -> str:
     if value is None:
         return "absent"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, bytes):
         return value.hex() if len(value) <= 8 else f"{value[:4].hex()}…"
     if isinstance(value, str):

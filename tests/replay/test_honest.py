@@ -1,6 +1,7 @@
 """An honest player's log always agrees: any score, any inputs, any blocks, seals and cuts of power, any lag of the
 output."""
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from score_strategies import LENGTHS, STEMS, score_documents
 
 from amos.protocol.cose import TYP_USAGE, parse_typed
-from amos.protocol.limits import SEGMENT_BYTES_MAX
+from amos.protocol.limits import SEGMENT_BYTES_MAX, SEGMENT_ROWS_MAX
 from amos.protocol.segment import SEAL_INTERVAL, SEAL_TIER, Usage
 from amos.score.inputs import (
     INPUT_ANNOUNCE,
@@ -17,6 +18,7 @@ from amos.score.inputs import (
     INPUT_BLOCK_MANY,
     INPUT_CLOCK,
     INPUT_DISLIKE,
+    INPUT_LEAVE,
     INPUT_LIKE,
     INPUT_PAUSE,
     INPUT_SHUFFLE,
@@ -26,13 +28,15 @@ from amos.score.inputs import (
     InputRefused,
 )
 from amos.score.score import decode_score
+from amos.sound.meter import PLACEMENTS_MAX
+from amos_tools.bench.scene import make_scene
 from amos_tools.bench.silent_player import SilentPlayer
 from amos_tools.replay.chain import Chain, sessions_of
 from amos_tools.replay.piece import Piece
 
 KINDS = [
     *(INPUT_SKIP, INPUT_LIKE, INPUT_DISLIKE, INPUT_SHUFFLE, INPUT_ANNOUNCE, INPUT_BLOCK, INPUT_BLOCK_MANY),
-    *(INPUT_SLIDER, INPUT_PAUSE, INPUT_VOLUME, INPUT_CLOCK),
+    *(INPUT_SLIDER, INPUT_PAUSE, INPUT_VOLUME, INPUT_CLOCK, INPUT_LEAVE),
 ]
 CELLS_MAX = 40_000
 """Almost a minute a block."""
@@ -96,3 +100,15 @@ def test_an_honest_log_always_agrees(score: bytes, lengths: list[int], seed: int
     for session in sessions_of(usages):
         judged = chain.judge(session)
         assert judged.finding is None and judged.agree == judged.segments, judged
+
+
+def test_a_segment_may_have_more_rows_than_a_meter_holds_at_once() -> None:
+    scene = make_scene(12, 24, 0.75, 22_050)
+    frames = [stem.frames for stem in scene.stems]
+    piece = piece_for(scene.score_bytes, frames)
+    piece = replace(piece, stem_ids=(bytes(16),) * len(frames), stem_gains_q15=(20_000,) * len(frames))
+    steps = [("play", CELLS_MAX // 4, 0)] * 16
+    usages = played(piece, [(steps, "finish")])
+    assert PLACEMENTS_MAX < len(usages[0].stems) < SEGMENT_ROWS_MAX
+    judged = Chain({piece.pack_id: piece}).judge(usages)
+    assert (judged.agree, judged.finding) == (1, None)

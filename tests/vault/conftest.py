@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from amos_tools.vault import StatedFacts, Vault, parse_facts
@@ -36,4 +37,12 @@ def facts(good: dict[str, str]) -> StatedFacts:
 def vault(tmp_path: Path) -> Iterator[Vault]:
     """An empty vault at 44.1 kHz."""
     with Vault.init(tmp_path / "vault") as vault:
+        yield vault
+
+
+@pytest.fixture(scope="session")
+def harbour_vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
+    """A vault with one stem, for tests that write its facts anew each time."""
+    with Vault.init(tmp_path_factory.mktemp("harbour") / "vault") as vault:
+        vault.import_samples(np.ones((4000, 1), np.int16), parse_facts("harbour.wav", GOOD))
         yield vault

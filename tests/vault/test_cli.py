@@ -136,3 +136,26 @@ def test_consent_ends_for_one_stem_or_for_all_of_an_artist(tmp_path: Path, good:
     run("import", vault, tmp_path / "in")
     with Vault(vault) as opened:
         assert all(stem.opt_in for stem in opened.stems()), "who comes back is asked again, and says so"
+
+
+def test_edit_states_credits_and_list_tells_them(tmp_path: Path, good: dict[str, str]) -> None:
+    vault = tmp_path / "vault"
+    run("init", vault)
+    audio(tmp_path / "in" / "a.wav", 1).with_suffix(".json").write_text(json.dumps(good))
+    imported = json.loads(run("import", vault, tmp_path / "in", "--json").output)["imported"]
+    assert (imported[0]["ai_use"], imported[0]["training"], imported[0]["composers"]) == (None, None, [])
+    stem = imported[0]["stem"]
+    words = ("--set", "iswc=T-034.524.680-1", "--set", "composers=Ada=141073380", "--set", "training=no")
+    assert run("edit", vault, stem[:8], *words).output == f"{stem} edited: Harbour, Ilse Maren\n"
+    [listed] = json.loads(run("list", vault, "--json").output)["stems"]
+    assert (listed["iswc"], listed["training"], listed["ai_use"]) == ("T0345246801", False, None)
+    assert listed["composers"] == [{"name": "Ada", "ipi": "00141073380"}]
+    [edited] = json.loads(run("edit", vault, stem, "--set", "iswc=", "--json").output)["edited"]
+    assert edited["iswc"] is None
+
+
+@pytest.mark.parametrize("words", [["label"], ["=x"], ["label=a", "label=b"]])
+def test_an_edit_that_says_nothing_is_an_error_of_the_command_line(tmp_path: Path, words: list[str]) -> None:
+    run("init", tmp_path / "vault")
+    arguments = [word for text in words for word in ("--set", text)]
+    assert run("edit", tmp_path / "vault", "12345678", *arguments).exit_code == 2

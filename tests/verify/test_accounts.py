@@ -43,7 +43,7 @@ def moved(november: World, dates: Any) -> World:
 
 
 def settle_december(world: World) -> None:
-    pool(world, "settle", "--period", "2026-12", "--currency", "EUR", "--close-now", "--unasked")
+    settle_period(world.folder, "2026-12", None, "EUR")
 
 
 def test_balances_run_from_period_to_period(moved: World) -> None:

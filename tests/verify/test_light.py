@@ -412,3 +412,23 @@ def test_time_and_memory_do_not_grow_with_the_period(tmp_path) -> None:
     assert done.stdout.startswith("yes: ann earns ")
     assert seconds < 1.0
     assert peak_kib < 64 * 1024
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_bytes_that_are_changed_anywhere_are_found(data: st.DataObject) -> None:
+    """Whatever is flipped, cut, doubled or put in: a difference, and never a traceback."""
+    period = _KEPT.setdefault("period", a_period(rotate_to=[b"m" * 32]))
+    whole = file_bytes(period.statement(data.draw(st.sampled_from(["ann", "bob", "cy-dee"]))))
+    first = data.draw(st.integers(0, len(whole) - 1))
+    end = min(len(whole), first + data.draw(st.sampled_from([0, 1, 1, 2, 64, 4096])))
+    put = data.draw(st.one_of(st.binary(max_size=3), st.sampled_from([whole[first:end] * 2, b"\xd2\x84", b"9" * 5000])))
+    changed = whole[:first] + put + whole[end:]
+    if changed == whole:
+        return
+    with pytest.raises(VerifyError):
+        check_statement(changed, period.public_key, period.origin)
+
+
+_KEPT: dict[str, PlainPeriod] = {}
+"""Made once, for examples."""

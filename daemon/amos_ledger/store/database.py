@@ -36,8 +36,9 @@ class Database(ABC):
     # What each database does in its own way.
 
     @abstractmethod
-    def hurry(self) -> None:
-        """End statements that take long: for a service, whose statements are short, and whose peers wait."""
+    def serve(self) -> None:
+        """For a service: keep more in memory, and end statements that take long, since its own are short and its peers
+        wait."""
 
     @abstractmethod
     def close(self) -> None:

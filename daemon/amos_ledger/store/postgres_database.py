@@ -94,7 +94,7 @@ class PostgresDatabase(Database):
         with suppress(psycopg.Error):
             self._connection.close()
 
-    def hurry(self) -> None:
+    def serve(self) -> None:
         self._command(f"SET statement_timeout = {_PATIENCE_S * 1000}")
         self._connection.answers_s = _ANSWERS_S
 

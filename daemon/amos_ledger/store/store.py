@@ -126,9 +126,10 @@ class Store:
         if self._place.shared:
             self.log.stop(stopped)
 
-    def hurry(self) -> None:
-        """For a service: a database that does not answer for long is given up, and opened anew."""
-        self._database.hurry()
+    def serve(self) -> None:
+        """For a service: more is kept in memory, and a database that does not answer for long is given up, and opened
+        anew."""
+        self._database.serve()
 
     def clock_ms(self) -> int | None:
         """Unix milliseconds by the database server's clock; None where there is no server."""

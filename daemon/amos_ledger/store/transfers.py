@@ -48,13 +48,14 @@ class Transfers:
             found.append((index, moved))
         return found
 
-    def earned(self, period: str) -> list[tuple[str, int, int]] | None:
-        """(payee, micro-units, those of them frozen late) that the closing gave; None where it was not kept."""
+    def earned(self, period: str) -> list[tuple[str, int, int]]:
+        """(payee, micro-units, those of them frozen late) that the closing gave, as far as it was kept."""
         sql = "SELECT payee, amount_micro, frozen_late_micro FROM earned WHERE period = ? ORDER BY payee"
         rows = self._database.rows(sql, (period,))
-        return [(payee, amount, frozen) for payee, amount, frozen in rows] or None
+        return [(payee, amount, frozen) for payee, amount, frozen in rows]
 
     def keep_earned(self, period: str, earned: Sequence[tuple[str, int, int]]) -> None:
-        """Keep what the closing of the period gave, as `earned` has it."""
-        sql = "INSERT INTO earned VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+        """Keep what the closing of the period gave, as `earned` has it, in the place of what was kept of it."""
+        self._database.run("DELETE FROM earned WHERE period = ?", (period,))
+        sql = "INSERT INTO earned VALUES (?, ?, ?, ?)"
         self._database.run_many(sql, [(period, *row) for row in earned])

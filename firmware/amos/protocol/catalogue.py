@@ -1,13 +1,21 @@
 """The published catalogue: whose each stem is and how its income is split, signed by the publisher (SPEC section 5)."""
 
 from amos.protocol.cose import open_typed, sign
-from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, PPM, SPLITS_MAX, TITLE_BYTES_MAX
+from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, COMPOSERS_MAX, PPM, SPLITS_MAX, TITLE_BYTES_MAX
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 from amos.protocol.record import U8, U16, U63, Record
 
 TYP_CATALOGUE = "amos-catalogue+cose"
 
-VERSION = 1
+VERSION = 2
+VERSION_WITHOUT_CREDITS = 1
+"""Written by vaults that knew title, artist, ISRC and splits alone; readers take both."""
+
+AI_USES = ("none", "assisted", "generated")
+"""How far a machine made the recording, as its artist declares it; a work's `ai_use` is an index into this."""
+
+_CREDITS = ("iswc", "composers", "publisher", "label", "upc", "ai_use", "training")
+"""Fields of a work since version 2. What nobody stated is absent."""
 
 
 class Share(Record):
@@ -20,8 +28,25 @@ class Share(Record):
     ppm: int
 
 
+class Composer(Record):
+    """Who wrote the music, with the Interested Parties Information name number if that is known."""
+
+    NAME = "composer"
+    FIELDS = ((1, "name", "text", TITLE_BYTES_MAX), (2, "ipi", "text?", 11))
+
+    name: str
+    ipi: "str | None"
+
+
 class Work(Record):
-    """One stem: title, artist, International Standard Recording Code (ISO 3901) if any, and splits."""
+    """One stem: title, artist, splits, and of codes and credits what somebody stated.
+
+    isrc      International Standard Recording Code (ISO 3901)
+    iswc      International Standard Musical Work Code (ISO 15707)
+    upc       of the release: 8 to 14 digits (GS1)
+    ai_use    index into `AI_USES`; None where it was never declared
+    training  whether machines may be trained with it; None where it was never declared
+    """
 
     NAME = "work"
     FIELDS = (
@@ -30,6 +55,13 @@ class Work(Record):
         (3, "artist", "text", TITLE_BYTES_MAX),
         (4, "isrc", "text?", 12),
         (5, "splits", "records", (Share, SPLITS_MAX)),
+        (6, "iswc", "text?", 11),
+        (7, "composers", "records?", (Composer, COMPOSERS_MAX)),
+        (8, "publisher", "text?", TITLE_BYTES_MAX),
+        (9, "label", "text?", TITLE_BYTES_MAX),
+        (10, "upc", "text?", 14),
+        (11, "ai_use", "uint?", len(AI_USES) - 1),
+        (12, "training", "bool?", None),
     )
 
     stem_id: bytes
@@ -37,6 +69,13 @@ class Work(Record):
     artist: str
     isrc: "str | None"
     splits: "list[Share]"
+    iswc: "str | None"
+    composers: "list[Composer] | None"
+    publisher: "str | None"
+    label: "str | None"
+    upc: "str | None"
+    ai_use: "int | None"
+    training: "bool | None"
 
     def fault(self) -> "str | None":
         total = sum(share.ppm for share in self.splits)
@@ -44,7 +83,13 @@ class Work(Record):
             return "splits: expected a sum of %d ppm, found %d" % (PPM, total)
         if len({share.payee for share in self.splits}) != len(self.splits):
             return "splits: expected each payee once"
+        if self.composers is not None and not self.composers:
+            return "composers: expected at least one, or no such field"
         return None
+
+    def has_credits(self) -> bool:
+        """Whether it holds what version 1 has no place for."""
+        return any([getattr(self, name) is not None for name in _CREDITS])
 
 
 class Catalogue(Record):
@@ -62,8 +107,10 @@ class Catalogue(Record):
     works: "list[Work]"
 
     def fault(self) -> "str | None":
-        if self.version != VERSION:
-            return "version: expected %d, found %d" % (VERSION, self.version)
+        if not VERSION_WITHOUT_CREDITS <= self.version <= VERSION:
+            return "version: expected %d or %d, found %d" % (VERSION_WITHOUT_CREDITS, VERSION, self.version)
+        if self.version == VERSION_WITHOUT_CREDITS and any([work.has_credits() for work in self.works]):
+            return "works: expected none with credits in version %d" % VERSION_WITHOUT_CREDITS
         if len({work.stem_id for work in self.works}) != len(self.works):
             return "works: expected each stem once"
         return None

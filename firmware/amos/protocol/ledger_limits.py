@@ -3,7 +3,7 @@
 from amos.protocol.limits import RECEIPT_BYTES_MAX, SEGMENT_BYTES_MAX
 
 CATALOGUE_BYTES_MAX = 16 * 1024 * 1024
-"""Titles and splits of a whole repertoire: about 60,000 stems."""
+"""Titles, splits and credits of a whole repertoire: about 60,000 stems."""
 
 ENROLMENT_BYTES_MAX = 2048
 """What a device is takes 450 bytes at most, its handovers 950."""
@@ -45,6 +45,9 @@ ANSWER_BYTES_MAX = RECEIPT_BYTES_MAX + 512
 
 SPLITS_MAX = 32
 """Payees of one stem."""
+
+COMPOSERS_MAX = 16
+"""Who wrote one stem's music: more than sign for any song."""
 
 PPM = 1_000_000
 """Splits are parts per million and sum to this."""

@@ -58,6 +58,7 @@ class Seen:
     pack: bytes
     score: bytes
     start_state: bytes
+    seed_root: bytes | None
     reason: int
     stems: tuple[tuple[int, int], ...]
 
@@ -183,6 +184,7 @@ def _of(usage: Usage) -> Seen:
         pack=usage.pack,
         score=usage.score,
         start_state=usage.start_state,
+        seed_root=usage.seed_root,
         reason=usage.reason,
         stems=tuple(sorted(stems.items())),
     )

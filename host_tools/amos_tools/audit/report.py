@@ -32,7 +32,9 @@ def totals(found: Audited) -> dict[str, int]:
 
 def agrees(found: Audited) -> bool:
     """Whether nothing differs; and something was replayed."""
-    return not any(item.finding for item in found.sessions) and any(item.agree for item in found.sessions)
+    if found.chosen_roots or any(item.finding for item in found.sessions):
+        return False
+    return any(item.agree for item in found.sessions)
 
 
 def facts(found: Audited) -> dict[str, Any]:
@@ -45,6 +47,10 @@ def facts(found: Audited) -> dict[str, Any]:
         "totals": totals(found),
         "sample": None if asked.device is not None else _sample(found),
         "devices": [_device(device, sessions) for device, sessions in found.devices],
+        "chosen_seed_roots": [
+            {"root": root.hex(), "device_id": rooted.device_id.hex(), "sequence": rooted.sequence}
+            for root, rooted in found.chosen_roots.items()
+        ],
     }
 
 
@@ -59,6 +65,10 @@ def lines(found: Audited) -> Iterator[str]:
             if judged.finding is not None:
                 yield from _finding_lines(device, judged, judged.finding)
         yield from _left_out(device, sessions)
+    for root, rooted in found.chosen_roots.items():
+        told = f"expected a root that this log had before entry {rooted.index}, found {root.hex()}"
+        yield f"differs: {names[rooted.device_id]}, segment {rooted.sequence}: seed_root: {told}"
+        yield "  it may be that somebody chose what was to be heard"
     if sums["began_without_memory"]:
         yield f"note: {_counted(sums['began_without_memory'], 'session')} began with nothing remembered, after others"
     if sums["undated"]:

@@ -7,6 +7,7 @@ from amos_batches.runner import Runner
 from amos_tools.audit.choice import choose
 from amos_tools.audit.errors import AuditError
 from amos_tools.audit.readings import Enrolled, Reading, enrolled_in, readings
+from amos_tools.audit.seed_roots import Rooted, SeedRoots
 from amos_tools.audit.spool import Spool
 from amos_tools.audit.work import Task, audit_device
 from amos_tools.replay.chain import Judged
@@ -28,7 +29,8 @@ class Asked:
 @dataclass
 class Audited:
     """What came of it. `chosen`: the devices of each day, for a sample; `undated`: segments of the period that its
-    device could not date, and which stand in the month in which they were received."""
+    device could not date, and which stand in the month in which they were received; `chosen_roots`: seed roots that the
+    ledger never gave."""
 
     asked: Asked
     checked: tuple[str, ...]
@@ -37,6 +39,7 @@ class Audited:
     wanted: int = 0
     before: int = 0
     undated: int = 0
+    chosen_roots: dict[bytes, Rooted] = field(default_factory=dict)
 
     @property
     def sessions(self) -> list[Judged]:
@@ -57,11 +60,13 @@ def audit(log: Audit, pieces: Mapping[bytes, Piece], asked: Asked, runner: Runne
         device = named(enrolled, asked.device)
         chosen = {device.device_id: device}
         wanted = lambda item: item.day[:7] == asked.period  # noqa: E731
-    spool = Spool()
+    spool, roots = Spool(), SeedRoots()
     try:
         for item in readings(log, chosen, runner):
             asked_for = wanted(item)
             spool.put(item, asked_for)
+            if asked_for:
+                roots.note(item)
             found.undated += asked_for and not item.dated
         if not spool.devices():
             raise AuditError(f"expected segments of {asked.period}, found none")
@@ -71,6 +76,7 @@ def audit(log: Audit, pieces: Mapping[bytes, Piece], asked: Asked, runner: Runne
             found.before += len(task.entries) - len(task.wanted)
     finally:
         spool.close()
+    found.chosen_roots.update(roots.unknown(log.entries()))
     return found
 
 

@@ -11,6 +11,7 @@ SIZES = ((10_000, 1_000), (100_000, 10_000), (1_000_000, 100_000))
 """Stems, and payees among whom each is split."""
 
 CLOSE_S_MAX, CLOSE_BYTES_MAX = 10.0, 10**9
+STATEMENT_KB_MAX = 64.0
 LINEAR = 2.0
 """How much more a stem may cost among a hundred times as many: sorting, and memory that no cache holds."""
 
@@ -18,6 +19,7 @@ LINEAR = 2.0
 def measure(scale: float) -> list[Figure]:
     """All figures of the section."""
     found = measured("settle", "close", lambda: _close(scale))
+    found += measured("settle", "readings", lambda: _readings(scale))
     return found + measured("settle", "roll-up", lambda: settle_rollup.figures(scale))
 
 
@@ -40,12 +42,34 @@ def _close(scale: float) -> list[Figure]:
     return [*found, Figure("settle", name, growth, "x", ("at most", LINEAR))]
 
 
+def _readings(scale: float) -> list[Figure]:
+    """The whole of a close but for the log: rows, trees, lines, the core of each statement and its hash."""
+    stems, payees = (max(200, round(count * scale)) for count in SIZES[1])
+    took = _run("settle_readings", stems, max(payees, 10), "readings")
+    name = f"close of {stems:,} stems from their cells, CPU"
+    cpu_s = took["readings_s"] + took["statements_s"]
+    parts = f"readings {took['readings_s']:.2f} s, all statements {took['statements_s']:.2f} s"
+    note = f"{parts}; {cpu_s / stems * 1e6:.0f} us a stem"
+    size = f"statement of 100 lines, {stems:,} stems"
+    return [
+        Figure("settle", name, cpu_s, "s", None, note),
+        Figure("settle", f"{name[:-5]}, memory", took["bytes"] / 1e6, "MB", None, "of all the program"),
+        Figure("settle", size, took["statement_bytes"] / 1024, "KB", ("at most", STATEMENT_KB_MAX)),
+    ]
+
+
 def _divided(stems: int, payees: int) -> tuple[float, int]:
     """(CPU seconds, bytes at most) of a process of its own."""
-    note_progress(f"a close of {stems:,} stems")
-    words = [sys.executable, "-m", "amos_tools.bench.settle_close", str(stems), str(payees)]
+    found = _run("settle_close", stems, payees, "a close")
+    return found["cpu_s"], int(found["bytes"])
+
+
+def _run(program: str, stems: int, payees: int, what: str) -> dict[str, float]:
+    """What the program prints of itself."""
+    note_progress(f"{what} of {stems:,} stems")
+    words = [sys.executable, "-m", f"amos_tools.bench.{program}", str(stems), str(payees)]
     done = subprocess.run(words, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stderr.strip().splitlines()[-1])
-    found = json.loads(done.stdout)
-    return found["cpu_s"], found["bytes"]
+    found: dict[str, float] = json.loads(done.stdout)
+    return found

@@ -36,7 +36,7 @@ def main(stem_count: int, payee_count: int) -> None:
     )
     took_s = time.process_time() - began
     assert int(found.payees.sum()) == int(found.shares.sum()) == POOL_MICRO
-    print(json.dumps({"cpu_s": took_s, "bytes": _bytes_at_most()}))
+    print(json.dumps({"cpu_s": took_s, "bytes": bytes_at_most()}))
 
 
 def _period(stem_count: int, payee_count: int) -> tuple[Integers, Integers, Integers, Integers]:
@@ -53,7 +53,7 @@ def _period(stem_count: int, payee_count: int) -> tuple[Integers, Integers, Inte
     return stems, payees, of_stem, chance.integers(1, TICKS_MAX, stem_count)
 
 
-def _bytes_at_most() -> int:
+def bytes_at_most() -> int:
     """Of this program: what `resource` tells begins with its parent's."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:"))

@@ -1,7 +1,7 @@
 """The published catalogue of a vault: whose each stem is and how its income is split."""
 
 from amos.crypto import key_id, public_key, sign
-from amos.protocol.catalogue import VERSION, Catalogue, Share, Work, sign_catalogue
+from amos.protocol.catalogue import AI_USES, VERSION, Catalogue, Composer, Share, Work, sign_catalogue
 from amos.protocol.errors import LocalError
 from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX
 from amos_tools.pack.errors import NotRepresentable
@@ -30,10 +30,18 @@ def export_catalogue(vault: Vault, publisher_seed: bytes, serial: int = 1) -> by
 
 
 def _work(stem: StemFacts) -> Work:
+    credits = stem.credits
     return Work(
         stem_id=stem.stem_id,
         title=stem.title,
         artist=stem.artist,
         isrc=stem.isrc,
         splits=[Share(payee=split.payee, ppm=split.ppm) for split in stem.splits],
+        iswc=credits.iswc,
+        composers=[Composer(name=who.name, ipi=who.ipi) for who in credits.composers] or None,
+        publisher=credits.publisher,
+        label=credits.label,
+        upc=credits.upc,
+        ai_use=None if credits.ai_use is None else AI_USES.index(credits.ai_use),
+        training=credits.training,
     )

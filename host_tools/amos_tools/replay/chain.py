@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import groupby, pairwise
+from itertools import groupby
 
 from amos.protocol.errors import ProtocolError
 from amos.protocol.segment import SEAL_POWER_LOSS, Usage
+from amos_tools.replay.continuity import first_break
 from amos_tools.replay.piece import Piece
 from amos_tools.replay.rows import Replay, Replayed, inputs_of, start_state
 from amos_tools.replay.sound import Sound
-from amos_tools.replay.unlike import PACK, PCM_UNKNOWN, START_STATE, Unlike, first_unlike
+from amos_tools.replay.unlike import PCM_UNKNOWN, START_STATE, Unlike, first_unlike
 
 SESSIONS_BACK = 3
 """A session that a cut of power ended before it remembered anything leaves what was there before; more than two of
@@ -24,6 +25,7 @@ class Why(StrEnum):
 
     PACK = "its pack is not given"
     SEGMENT = "a segment before it in its session is missing"
+    BREAK = "one before it in its session, or it itself, does not belong there"
     MEMORY = "what the score remembered of the sessions before it is not known"
     START = "its session begins from a state that no session can have left"
     INPUT = "an input before it is none"
@@ -79,21 +81,22 @@ class Chain:
         self._before: Usage | None = None
         self._left: list[Replay] = []
         self._sure = True
-        self._known = True
+        self._follows = self._known = True
 
     def judge(self, session: Sequence[Usage]) -> Judged:
         """The next session of the device."""
         first, last = session[0], session[-1]
         rows = sum(len(usage.stems) for usage in session)
         judged = Judged(first.device_id, first.session, first.pack, first.sequence, last.sequence, len(session), rows)
-        follows = first.sequence == (self._before.sequence if self._before else 0) + 1 and first.lost_first is None
+        reached = self._before.sequence if self._before else 0
+        self._follows = first.sequence == reached + 1 and first.lost_first is None
         # Of another score nothing is remembered.
-        self._known = follows and (self._sure or self._other_score(first))
+        self._known = self._follows and (self._sure or self._other_score(first))
         left = self._judge(judged, session)
         remembered = len(session) > 1 or last.reason != SEAL_POWER_LOSS
         self._left = [*left, *self._left][:SESSIONS_BACK]
         # After a session whose log is false, another start is no second finding.
-        self._sure = bool(left) and not judged.differ and (remembered or self._known)
+        self._sure = bool(left) and judged.finding is None and (remembered or self._known)
         self._before = last
         return judged
 
@@ -105,25 +108,23 @@ class Chain:
         piece = self._pieces.get(first.pack)
         if piece is None:
             return _none(judged, session, Why.PACK, f"needs pack {first.pack.hex()}; name it with --pack")
-        if (first.score, first.rate_hz) != (piece.score_sha256, piece.rate_hz):
-            told = (
-                f"{piece.score_sha256.hex()[:16]} at {piece.rate_hz} Hz",
-                f"{first.score.hex()[:16]} at {first.rate_hz} Hz",
-            )
-            judged.finding = Finding(first.sequence, Unlike("score", None, first.first_frame, *told, PACK))
-            return _none(judged, session, Why.START, "")
-        whole = _whole(session)
+        whole, unlike = first_break(session, piece, self._follows)
         if whole < len(session):
-            missing = session[whole - 1].sequence + 1 if whole else first.sequence - 1
-            judged.needs = f"needs all its segments; {missing} is not here"
-            judged.unknown[Why.SEGMENT] = len(session) - whole
-        if not whole:
-            return []
-        found, memory = self._begun(judged, piece, first)
-        if not found:
-            return _none(judged, session[:whole], Why.START if judged.finding else Why.MEMORY, judged.needs)
-        replay = self._replay(judged, piece, session[:whole], memory)
+            judged.unknown[Why.BREAK if unlike else Why.SEGMENT] = len(session) - whole
+            if unlike is None:
+                missing = session[whole - 1].sequence + 1 if whole else first.sequence - 1
+                judged.needs = f"needs all its segments; {missing} is not here"
+        replay = self._begin(judged, piece, session[:whole]) if whole else None
+        if unlike is not None and judged.finding is None:
+            judged.finding = Finding(session[whole].sequence, unlike)
         return [replay] if replay is not None and whole == len(session) else []
+
+    def _begin(self, judged: Judged, piece: Piece, session: Sequence[Usage]) -> Replay | None:
+        found, memory = self._begun(judged, piece, session[0])
+        if found:
+            return self._replay(judged, piece, session, memory)
+        _none(judged, session, Why.START if judged.finding else Why.MEMORY, judged.needs)
+        return None
 
     def _begun(self, judged: Judged, piece: Piece, first: Usage) -> tuple[bool, bytes | None]:
         """(whether it is known, the memory that the session began with)."""
@@ -186,15 +187,6 @@ def _compare(judged: Judged, session: Sequence[Usage], number: int, replayed: Re
     if judged.finding is None:
         before = [item for part in session[: number + 1] for item in inputs_of(part) if item[0] <= unlike.at_frame]
         judged.finding = Finding(usage.sequence, unlike, tuple(before[-INPUTS_TOLD:]))
-
-
-def _whole(session: Sequence[Usage]) -> int:
-    """How many segments from the session's first frame on follow on each other."""
-    if session[0].first_frame:
-        return 0
-    pairs = enumerate(pairwise(session), 1)
-    breaks = (number for number, (before, usage) in pairs if before.end_frame != usage.first_frame)
-    return next(breaks, len(session))
 
 
 def _none(judged: Judged, session: Sequence[Usage], why: Why, needs: str) -> list[Replay]:

@@ -25,6 +25,8 @@ PCM = "the rows agree and the samples do not: other sound under the same names, 
 START_STATE = (
     "a session that begins from what no session before it can have left: weights or no-repeat memory were chosen"
 )
+SESSION = "another session than before under the same number: what was heard is not what is paid"
+SKIPPED = "frames that no segment accounts for, although none is missing"
 PACK = "rate or score are not those of the pack that the segment names"
 
 

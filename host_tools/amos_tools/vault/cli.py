@@ -8,10 +8,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from amos_cli.names import nearest, nfc, same_name
-from amos_cli.output import AsJson, Exit, print_json, refusals
+from amos_cli.output import AsJson, Exit, UsageError, print_json, refusals
 from amos_cli.paths import file_option, folder_argument, path_argument
 from amos_cli.table import print_table
-from amos_tools.stems import StemFacts
+from amos_tools.stems import Credits, StemFacts
 from amos_tools.vault.batch import import_paths
 from amos_tools.vault.errors import NoSuchStem, VaultError
 from amos_tools.vault.vault import Vault
@@ -20,6 +20,8 @@ app = typer.Typer(help="Keep stems, their facts and their artists' consent.", no
 
 NewFolder = Annotated[Path, typer.Argument(metavar="DIR", help="The vault's folder; made when absent.")]
 VaultFolder = Annotated[Path, folder_argument("DIR", help="The vault's folder.")]
+Stems = Annotated[list[str] | None, typer.Argument(metavar="STEM...", help="Ids, or their first 8 digits.")]
+Artist = Annotated[str | None, typer.Option(help="Every stem of this artist.")]
 
 
 @app.command()
@@ -44,7 +46,8 @@ def import_(
         Path | None,
         file_option(
             metavar="CSV",
-            help="One CSV: file,title,artist,splits,role,key,tempo,beats,opt_in,isrc. Else name.json beside.",
+            help="One CSV: file,title,artist,splits,role,opt_in; key,tempo,beats,isrc,iswc,composers,publisher,label,"
+            "upc,ai_use,training where known. Else name.json beside.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -79,10 +82,43 @@ def list_(folder: VaultFolder, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def edit(
+    folder: VaultFolder,
+    changes: Annotated[
+        list[str],
+        typer.Option("--set", metavar="FIELD=TEXT", help="As in a sidecar; FIELD= takes it away. May be given again."),
+    ],
+    stems: Stems = None,
+    artist: Artist = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what is stated of stems, but for their audio and consent; the next `amos pack build` publishes it."""
+    with refusals(VaultError, as_json=as_json):
+        texts = _changes(changes)
+        with Vault(folder) as vault:
+            edited = vault.edit(_named(vault, stems or [], artist), texts)
+    if as_json:
+        return print_json({"edited": [_stem_facts(stem) for stem in edited]})
+    for stem in edited:
+        print(f"{stem.stem_id.hex()} edited: {stem.title}, {stem.artist}")
+
+
+def _changes(words: list[str]) -> dict[str, str]:
+    """The texts by field. Raises `UsageError`."""
+    texts: dict[str, str] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals or not name or name in texts:
+            raise UsageError(f"--set: expected FIELD=TEXT, each field once, found {word!r}")
+        texts[name] = text
+    return texts
+
+
+@app.command()
 def optout(
     folder: VaultFolder,
-    stems: Annotated[list[str] | None, typer.Argument(metavar="STEM...", help="Ids, or their first 8 digits.")] = None,
-    artist: Annotated[str | None, typer.Option(help="Every stem of this artist.")] = None,
+    stems: Stems = None,
+    artist: Artist = None,
     as_json: AsJson = False,
 ) -> None:
     """End the consent to stems: no pack takes them any more, and the next `amos pack optouts` silences them."""
@@ -144,4 +180,10 @@ def _stem_facts(stem: StemFacts) -> dict[str, Any]:
     facts = {name: getattr(stem, name) for name in ("title", "artist", "role", "key", "tempo_mbpm", "beats", "isrc")}
     measured = {name: getattr(stem, name) for name in ("frames", "rate_hz", "loudness_mlufs", "opt_in")}
     splits = [{"payee": split.payee, "ppm": split.ppm} for split in stem.splits]
-    return {"stem": stem.stem_id.hex()} | facts | measured | {"splits": splits}
+    return {"stem": stem.stem_id.hex()} | facts | measured | {"splits": splits} | _credit_facts(stem.credits)
+
+
+def _credit_facts(credits: Credits) -> dict[str, Any]:
+    names = ("iswc", "publisher", "label", "upc", "ai_use", "training")
+    composers = [{"name": who.name, "ipi": who.ipi} for who in credits.composers]
+    return {name: getattr(credits, name) for name in names} | {"composers": composers}

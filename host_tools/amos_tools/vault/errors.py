@@ -161,5 +161,29 @@ class BadIsrc(VaultError):
     """Not an ISRC (ISO 3901)."""
 
 
+class BadIswc(VaultError):
+    """Not an ISWC (ISO 15707), or its check digit is another."""
+
+
+class BadUpc(VaultError):
+    """Not a UPC or EAN (GS1), or its check digit is another."""
+
+
+class BadComposer(VaultError):
+    """A composer without a name, named twice or with an IPI that is none, or more of them than a stem may have."""
+
+
+class UnknownAiUse(VaultError):
+    """Neither none, assisted nor generated."""
+
+
+class TrainingUnclear(VaultError):
+    """Whether machines may be trained with the stem is neither `yes` nor `no`, nor left out."""
+
+
+class NotEditable(VaultError):
+    """A field that no edit may change: consent is given with an import and ended with an opt-out."""
+
+
 class NoSuchStem(VaultError):
     """No stem, or more than one, is called so."""

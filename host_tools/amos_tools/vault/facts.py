@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from amos_cli.names import hint, nfc
-from amos_tools.stems import PPM, ROLES, Split
+from amos_tools.stems import NO_CREDITS, PPM, ROLES, Credits, Split, StemFacts
 from amos_tools.vault import errors
+from amos_tools.vault.credits import CREDIT_FIELDS, YES_OR_NO, checked_text, credit_texts, parse_credits, parse_isrc
 from amos_tools.vault.limits import (
     ARTIST_MAX_BYTES,
     BEATS_MAX,
@@ -19,15 +20,13 @@ from amos_tools.vault.limits import (
 )
 
 REQUIRED_FIELDS = ("title", "artist", "splits", "role", "opt_in")
-OPTIONAL_FIELDS = ("key", "tempo", "beats", "isrc")
+OPTIONAL_FIELDS = ("key", "tempo", "beats", "isrc", *CREDIT_FIELDS)
 FIELDS = REQUIRED_FIELDS + OPTIONAL_FIELDS
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _KEY = re.compile(r"[A-G][#b]? (major|minor)")
-_ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
 _TEMPO = re.compile(r"[0-9]{1,4}(\.[0-9]{1,6})?")
 _PPM = re.compile(r"[0-9]{1,7}")
-_OPT_IN = {"yes": True, "true": True, "no": False, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,7 @@ class StatedFacts:
     tempo_mbpm: int | None = None
     beats: int | None = None
     isrc: str | None = None
+    credits: Credits = NO_CREDITS
 
 
 def parse_facts(file: str, fields: Mapping[str, str]) -> StatedFacts:
@@ -55,16 +55,34 @@ def parse_facts(file: str, fields: Mapping[str, str]) -> StatedFacts:
         if not values[name]:
             raise errors.MissingFacts(file, name, "a value", "nothing")
     return StatedFacts(
-        title=_text(file, "title", values["title"], TITLE_MAX_BYTES),
-        artist=_text(file, "artist", values["artist"], ARTIST_MAX_BYTES),
+        title=checked_text(file, "title", values["title"], TITLE_MAX_BYTES),
+        artist=checked_text(file, "artist", values["artist"], ARTIST_MAX_BYTES),
         splits=parse_splits(file, values["splits"]),
         role=_role(file, values["role"]),
         opt_in=_opt_in(file, values["opt_in"]),
         key=_key(file, values["key"]),
         tempo_mbpm=_tempo(file, values["tempo"]),
         beats=_beats(file, values["beats"]),
-        isrc=_isrc(file, values["isrc"]),
+        isrc=parse_isrc(file, values["isrc"]),
+        credits=parse_credits(file, values),
     )
+
+
+def stated_texts(stem: StemFacts) -> dict[str, str]:
+    """What `parse_facts` makes the stated facts of this stem of."""
+    tempo = stem.tempo_mbpm
+    return {
+        "title": stem.title,
+        "artist": stem.artist,
+        "splits": ";".join(f"{split.payee}={split.ppm}" for split in stem.splits),
+        "role": stem.role,
+        "opt_in": "yes" if stem.opt_in else "no",
+        "key": stem.key or "",
+        "tempo": "" if tempo is None else f"{tempo // 1000}.{tempo % 1000:03}",
+        "beats": "" if stem.beats is None else str(stem.beats),
+        "isrc": stem.isrc or "",
+        **credit_texts(stem.credits),
+    }
 
 
 def parse_splits(file: str, text: str) -> tuple[Split, ...]:
@@ -104,14 +122,6 @@ def _ppm(file: str, text: str) -> int:
     return int(text)
 
 
-def _text(file: str, field: str, text: str, bytes_max: int) -> str:
-    if not text.isprintable():
-        raise errors.BadText(file, field, "printable text", text)
-    if len(text.encode("utf-8", "surrogatepass")) > bytes_max:
-        raise errors.BadText(file, field, f"at most {bytes_max} bytes of UTF-8", text)
-    return text
-
-
 def _role(file: str, text: str) -> str:
     if text not in ROLES:
         raise errors.UnknownRole(file, "role", "one of " + ", ".join(ROLES) + hint(text, ROLES), text)
@@ -119,9 +129,9 @@ def _role(file: str, text: str) -> str:
 
 
 def _opt_in(file: str, text: str) -> bool:
-    if text.lower() not in _OPT_IN:
+    if text.lower() not in YES_OR_NO:
         raise errors.OptInMissing(file, "opt_in", "yes or no", text or "nothing")
-    return _OPT_IN[text.lower()]
+    return YES_OR_NO[text.lower()]
 
 
 def _key(file: str, text: str) -> str | None:
@@ -148,12 +158,3 @@ def _beats(file: str, text: str) -> int | None:
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= BEATS_MAX:
         raise errors.BeatsOutOfRange(file, "beats", f"a whole number from 1 to {BEATS_MAX}, or nothing", text)
     return int(text)
-
-
-def _isrc(file: str, text: str) -> str | None:
-    if not text:
-        return None
-    plain = text.replace("-", "").upper()
-    if not _ISRC.fullmatch(plain):
-        raise errors.BadIsrc(file, "isrc", "an ISRC such as GB-ABC-24-00001, or nothing", text)
-    return plain

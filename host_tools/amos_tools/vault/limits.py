@@ -1,6 +1,6 @@
 """Bounds of what the vault takes in, each with its reason."""
 
-from amos.protocol.ledger_limits import SPLITS_MAX, TITLE_BYTES_MAX
+from amos.protocol.ledger_limits import COMPOSERS_MAX, SPLITS_MAX, TITLE_BYTES_MAX
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 
 STEM_SECONDS_MAX = 30 * 60
@@ -24,6 +24,8 @@ TITLE_MAX_BYTES = TITLE_BYTES_MAX
 ARTIST_MAX_BYTES = TITLE_BYTES_MAX
 PAYEE_MAX_BYTES = SMALL_TEXT_BYTES_MAX
 PAYEES_MAX = SPLITS_MAX
+CREDIT_MAX_BYTES = TITLE_BYTES_MAX
+COMPOSERS_OF_A_STEM_MAX = COMPOSERS_MAX
 
 TEMPO_MBPM_MIN = 20_000
 TEMPO_MBPM_MAX = 400_000

@@ -14,7 +14,8 @@ from amos_tools.vault.limits import CSV_BYTES_MAX, SIDECAR_BYTES_MAX
 
 
 def read_sidecar(audio: Path) -> StatedFacts:
-    """The facts in the JSON file beside `audio`: one object with the CSV's columns (`splits` may be an object)."""
+    """The facts in the JSON file beside `audio`: one object with the CSV's columns (`splits` and `composers` may be
+    objects)."""
     sidecar = _beside(audio)
     if sidecar is None:
         sidecar = audio.with_suffix(".json")
@@ -57,6 +58,8 @@ def _field_text(sidecar: Path, name: str, value: object) -> str:
         return value
     if isinstance(value, _Pairs) and name == "splits":
         return ";".join(f"{payee}={ppm}" for payee, ppm in value)
+    if isinstance(value, _Pairs) and name == "composers" and all(isinstance(ipi, str | None) for _who, ipi in value):
+        return ";".join(f"{who}={ipi}" if ipi else who for who, ipi in value)
     raise errors.BadSidecar(sidecar, name, "text, a number, yes or no", type(value).__name__)
 
 

@@ -1,9 +1,9 @@
 """A vault: stems with the facts their artists state, stored by SHA-256."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -15,7 +15,7 @@ from amos_tools.vault import errors
 from amos_tools.vault.audio import Int16Frames, read_audio
 from amos_tools.vault.blobs import Blobs
 from amos_tools.vault.catalogue import Catalogue
-from amos_tools.vault.facts import StatedFacts, check_splits
+from amos_tools.vault.facts import StatedFacts, check_splits, parse_facts, stated_texts
 from amos_tools.vault.limits import VAULT_RATES_HZ
 from amos_tools.vault.loudness import measure_mlufs
 from amos_tools.vault.wav import wav_bytes, wav_samples
@@ -108,6 +108,19 @@ class Vault:
         """The stems that are or ever were opted in: those whose play may still have to be paid."""
         return self._catalogue.stems(published_only=True)
 
+    def edit(self, stems: Sequence[StemFacts], changes: Mapping[str, str]) -> list[StemFacts]:
+        """Give these stems other facts: `changes` has texts as a sidecar has them, an empty one takes a fact away.
+
+        All of it or nothing, and durable when it returns. Raises the `VaultError` of the first text that is wrong, and
+        `NotEditable` for `opt_in`.
+        """
+        if "opt_in" in changes:
+            expected = "any other field: an import with opt_in gives consent, amos vault optout ends it"
+            raise errors.NotEditable(None, "opt_in", expected, changes["opt_in"])
+        edited = [_edited(stem, changes) for stem in stems]
+        self._catalogue.put(edited)
+        return edited
+
     def opt_out(self, stem_ids: Sequence[bytes]) -> None:
         """End the opt-in of these stems; durable when it returns. Importing with `opt_in` yes begins it again."""
         self._catalogue.opt_out(stem_ids)
@@ -167,4 +180,21 @@ class Vault:
             opt_in=facts.opt_in,
             splits=facts.splits,
             isrc=facts.isrc,
+            credits=facts.credits,
         )
+
+
+def _edited(stem: StemFacts, changes: Mapping[str, str]) -> StemFacts:
+    facts = parse_facts(stem.stem_id.hex(), {**stated_texts(stem), **changes})
+    return replace(
+        stem,
+        title=facts.title,
+        artist=facts.artist,
+        role=facts.role,
+        key=facts.key,
+        tempo_mbpm=facts.tempo_mbpm,
+        beats=facts.beats,
+        splits=facts.splits,
+        isrc=facts.isrc,
+        credits=facts.credits,
+    )

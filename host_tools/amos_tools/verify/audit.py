@@ -6,10 +6,11 @@ Each step rests only on what the steps before have established; the first that f
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 
 from amos.crypto import verify
-from amos.protocol.catalogue import Catalogue, open_catalogue
+from amos.protocol.catalogue import Catalogue, Work, open_catalogue
 from amos.protocol.closing import VERSION_LISTED, Closing, open_closing
 from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, CHECKPOINT_BYTES_MAX, CLOSING_BYTES_MAX
@@ -23,18 +24,27 @@ from amos_tools.verify.errors import Difference, VerifyError, same
 from amos_tools.verify.forgone import given_up_in
 from amos_tools.verify.hashed import Hashed
 from amos_tools.verify.keys import Keys
-from amos_tools.verify.light import check_core, first_difference, read_rows, speaks_for_itself
+from amos_tools.verify.light import ACCOUNTS, STANDINGS, check_core, first_difference, read_rows, speaks_for_itself
+from amos_tools.verify.light_closing import EARNING
 from amos_tools.verify.lines import LineReader, Lines
-from amos_tools.verify.log import Before, Log, Reading, walk
+from amos_tools.verify.log import Before, Log, Reading, walk, walk_open
 from amos_tools.verify.metered import Metered
 from amos_tools.verify.note import Checkpoint, Note, check_note, read_note
-from amos_tools.verify.opened import Named, Said, Surveyed, batches, key_table, read_log, survey
+from amos_tools.verify.opened import Named, Said, Sounded, Surveyed, batches, key_table, read_log, survey
 from amos_tools.verify.published import Published
 from amos_tools.verify.reader import PathTo, Statement, read_statement
 from amos_tools.verify.readings import Readings
-from amos_tools.verify.recompute import Period, cores
+from amos_tools.verify.recompute import Period, cores, why_nothing_earns
 from amos_tools.verify.rights import Rights
+from amos_tools.verify.standing import reason
 from amos_tools.verify.tree import read_entries, root_of
+
+Judge = Callable[[Reading, Manifest, Sounded], tuple[int, str]]
+"""(segment, its pack's manifest, a row of it) → the serial whose splits hold for the row, 0 where no catalogue has its
+stem, and how it stands: `payable`, `frozen_late`, or why it earns nothing."""
+
+Begin = Callable[[Judge], Callable[[Reading], None]]
+"""What judges rows → what takes the readings."""
 
 USAGE_PROOFS_MAX = 256
 """Paths that a statement carries; see `amos_ledger.settlement.statement`."""
@@ -60,6 +70,26 @@ class PeriodFacts:
     cores: Mapping[str, dict[str, object]]
     root: bytes
     checked: tuple[str, ...]
+    catalogue: Catalogue
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a period's readings stand on, all of it verified.
+
+    closing   and its statements' cores by payee; of a period that is open None and none
+    works     by stem, as the latest of the catalogues that count states them
+    splits    (stem id, serial) → payee → ppm
+    opt_outs  the lists in the log by then
+    root      while the period is open that of the published log, else the closing's root over all statements
+    """
+
+    closing: Closing | None
+    cores: Mapping[str, Mapping[str, Any]]
+    works: Mapping[bytes, Work]
+    splits: Mapping[tuple[bytes, int], Mapping[str, int]]
+    opt_outs: list[OptOuts]
+    root: bytes
 
 
 class Audit:
@@ -179,9 +209,52 @@ class Audit:
         )
         return Verified(payee, facts.closing.period, facts.closing.currency, amount, checked)
 
+    def readings(self, period: str, begin: Begin) -> Ground:
+        """Give each segment of a period, in the order of the log, to what `begin` returns. A settled period is
+        recomputed from them, and must come to its closing; of one that is open they are those that accrue to it so
+        far."""
+        found = next((item for item in self._closings if item[2].period == period), None)
+        if found is None:
+            return self._open_readings(period, begin)
+        index, entry, _claimed = found
+        closing = self._open_closing(entry, index)
+        if closing.version > VERSION_LISTED:
+            return self._metered_readings(closing, index, entry, begin)
+        lists = [item for at, item in self._opt_outs if at < index]
+        catalogue = self._catalogue(closing.catalogue_sha256)
+        facts = self._recompute(closing, index, entry, begin(_listed_judge(closing, catalogue.serial, lists)))
+        same("closing.statements_root", facts.root, closing.statements_root)
+        works = {work.stem_id: work for work in catalogue.works}
+        splits = {(work.stem_id, catalogue.serial): _shares(work) for work in catalogue.works}
+        return Ground(closing, facts.cores, works, splits, lists, facts.root)
+
+    def _metered_readings(self, closing: Closing, index: int, entry: bytes, begin: Begin) -> Ground:
+        metered, _checked = self._read_metered(closing, index, entry, begin)
+        for name, value in metered.closing.items():
+            same(f"closing.{name}", value, getattr(closing, name))
+        named = [catalogue for _since_s, catalogue in self._named_before(index)]
+        lists = [item for at, item in self._opt_outs if at < index]
+        cores = {payee: metered.core(payee) for payee in metered.payees}
+        return Ground(closing, cores, *_works_in_time(named), lists, closing.statements_root)
+
+    def _open_readings(self, period: str, begin: Begin) -> Ground:
+        head = self._checkpoint
+        named = list(self._named_before(head.size))
+        lists = [item for _at, item in self._opt_outs]
+        readings = Readings(Rights(named), self.manifest_of(), lists)
+        take = begin(partial(_judged, readings))
+        walk_open(self._read(), head.origin, head.size, period, self._keys.publisher, self._lines, take, self._before())
+        works, splits = _works_in_time([catalogue for _since_s, catalogue in named])
+        return Ground(None, {}, works, splits, lists, head.root)
+
+    def manifest_of(self) -> Callable[[bytes], Manifest]:
+        """What gives the manifest of a pack, each read and verified once."""
+        return _Manifests(self._published, self._keys.publisher).of
+
     def _check_metered(self, data: bytes) -> Verified:
         """A statement of version 4: what it rests on, the period recomputed, and then all that it says."""
-        said = read_rows(data, self._lines.ledger.keys[0], self._checkpoint.origin)
+        first, *later = self._lines.ledger.keys
+        said = read_rows(data, first, self._checkpoint.origin, later)
         self._open_earlier("proof.checkpoint", said.checkpoint.encode(errors="replace"))
         leaf = self._leaves.leaf(said.closing_index)
         same("proof.closing.entry, leaf hash", leaf, leaf_hash(said.closing_entry))
@@ -224,12 +297,15 @@ class Audit:
         amounts = {payee: core["amount_micro"] for payee, core in self._listed(entry, index).cores.items()}
         return {payee: (amount, 0) for payee, amount in amounts.items() if isinstance(amount, int)}
 
-    def _read_metered(self, closing: Closing, index: int, entry: bytes) -> tuple[Metered, tuple[str, ...]]:
+    def _read_metered(
+        self, closing: Closing, index: int, entry: bytes, begin: Begin | None = None
+    ) -> tuple[Metered, tuple[str, ...]]:
         self._check_published(closing, index, entry)
         manifests = _Manifests(self._published, self._keys.publisher)
         lists = [item for at, item in self._opt_outs if at < index]
         readings = Readings(Rights(self._named_before(index)), manifests.of, lists)
-        log = self._walk(index, closing, readings.take)
+        also = begin(partial(_judged, readings)) if begin else None
+        log = self._walk(index, closing, _both(readings.take, also))
         same("opt-out lists before the closing", len(log.opt_outs), len(lists))
         names = ("period", "currency", "income_micro", "carry_in_micro", "pool_micro", "catalogue_sha256")
         transfers = [item for item in log.transfers if item[0] < index]
@@ -257,11 +333,12 @@ class Audit:
             raise Difference("catalogue", "one by the pinned publisher key", error) from None
 
     def _walk(self, index: int, closing: Closing, take: Callable[[Reading], None]) -> Log:
+        origin, publisher_key = self._checkpoint.origin, self._keys.publisher
+        return walk(self._read(), origin, index, closing, publisher_key, self._lines, take, self._before())
+
+    def _before(self) -> Before:
         listed = [(at, item) for at, _entry, item in self._closings if item.version <= VERSION_LISTED]
-        before = Before(self._first_batch_s, tuple(listed))
-        return walk(
-            *(self._read(), self._checkpoint.origin, index, closing, self._keys.publisher, self._lines, take, before)
-        )
+        return Before(self._first_batch_s, tuple(listed))
 
     def _check_published(self, closing: Closing, index: int, entry: bytes) -> None:
         name = f"closings/{closing.period}.cose"
@@ -300,13 +377,16 @@ class Audit:
             self._periods[entry] = self._recompute(self._open_closing(entry, index), index, entry)
         return self._periods[entry]
 
-    def _recompute(self, closing: Closing, index: int, entry: bytes) -> PeriodFacts:
+    def _recompute(
+        self, closing: Closing, index: int, entry: bytes, also: Callable[[Reading], None] | None = None
+    ) -> PeriodFacts:
+        """The period, worked out from its readings, which `also` takes as well."""
         self._check_published(closing, index, entry)
         catalogue = self._catalogue(closing.catalogue_sha256)
         manifests = _Manifests(self._published, self._keys.publisher)
         lists = [item for at, item in self._opt_outs if at < index]
         period = Period(catalogue, manifests.of, lists, closing.version)
-        log = self._walk(index, closing, period.take)
+        log = self._walk(index, closing, _both(period.take, also))
         same("opt-out lists before the closing", len(log.opt_outs), len(lists))
         if log.catalogue_serial is not None:
             same("catalogue.serial", log.catalogue_serial, catalogue.serial)
@@ -316,7 +396,9 @@ class Audit:
         same("closing.statements", len(by_payee), closing.statements)
         root = root_of([leaf_hash(_core_bytes(core)) for core in by_payee.values()])
         return PeriodFacts(
-            closing, by_payee, root, (*_said(log, period.whole.segments, closing, index), manifests.said())
+            *(closing, by_payee, root),
+            (*_said(log, period.whole.segments, closing, index), manifests.said()),
+            catalogue,
         )
 
     def _read(self) -> Iterator[tuple[bytes, Said]]:
@@ -363,6 +445,46 @@ class _Manifests:
 
     def said(self) -> str:
         return f"catalogue and {_counted(self.of.cache_info().currsize, 'manifest')} by the pinned publisher key"
+
+
+def _both(take: Callable[[Reading], None], also: Callable[[Reading], None] | None) -> Callable[[Reading], None]:
+    """What gives each reading to the one and then to the other."""
+    if also is None:
+        return take
+
+    def taken(reading: Reading) -> None:
+        take(reading)
+        also(reading)
+
+    return taken
+
+
+def _judged(readings: Readings, reading: Reading, manifest: Manifest, row: Sounded) -> tuple[int, str]:
+    _began_s, rights, standing = readings.judged(reading, manifest, row)
+    return rights or 0, ACCOUNTS[standing] if standing < EARNING else STANDINGS[standing]
+
+
+def _listed_judge(closing: Closing, serial: int, lists: list[OptOuts]) -> Judge:
+    """One catalogue pays for all of a period whose closing lists its leaves."""
+
+    def judge(reading: Reading, manifest: Manifest, row: Sounded) -> tuple[int, str]:
+        why = why_nothing_earns(reading, closing.version)
+        if why is None and closing.version != 1 and reading.began_s is not None:
+            offset_s = (row.first_frame - reading.usage.first_frame) // reading.usage.rate_hz
+            why = reason(manifest, row.stem, reading.began_s + offset_s, lists)
+        return serial, why or ACCOUNTS[0]
+
+    return judge
+
+
+def _works_in_time(named: list[Catalogue]) -> tuple[dict[bytes, Work], dict[tuple[bytes, int], dict[str, int]]]:
+    """(the latest work of each stem, the splits of each under each serial)."""
+    works = {work.stem_id: work for catalogue in named for work in catalogue.works}
+    return works, {(work.stem_id, catalogue.serial): _shares(work) for catalogue in named for work in catalogue.works}
+
+
+def _shares(work: Work) -> dict[str, int]:
+    return {share.payee: share.ppm for share in work.splits if share.ppm}
 
 
 def _check_path(label: str, leaf: bytes, place: PathTo, size: int, root: bytes) -> None:

@@ -18,7 +18,7 @@ whether a stem was left out in which this payee has a smaller share than another
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -132,7 +132,7 @@ def read_core(data: bytes) -> dict[str, Any]:
     return core
 
 
-def read_rows(data: bytes, ledger_key: bytes, origin: str | None) -> LightVerified:
+def read_rows(data: bytes, ledger_key: bytes, origin: str | None, later: Sequence[bytes] = ()) -> LightVerified:
     """What the ledger signed of the period, and this statement's rows of it; of the core, nothing is checked."""
     whole = fields("statement", read_json("statement", data, STATEMENT_BYTES_MAX), core=dict, proof=dict)
     core = fields("core", whole["core"], **_CORE)
@@ -141,7 +141,7 @@ def read_rows(data: bytes, ledger_key: bytes, origin: str | None) -> LightVerifi
         raise Difference("core.payee", "1 to 64 of the letters a-z, digits, - and _", core["payee"])
     kinds = dict(checkpoint=str, closing=dict, rotations=list, statement=dict, stems=dict, transfers=list)
     proof = fields("proof", whole["proof"], **kinds)
-    head = read_head("proof", proof, ledger_key, origin)
+    head = read_head("proof", proof, ledger_key, origin, later)
     index, closing = read_closing("proof.closing", proof["closing"], head)
     rows = _rows(proof["stems"], closing)
     transfers = proved_transfers("proof.transfers", proof["transfers"], head, index)
@@ -149,7 +149,7 @@ def read_rows(data: bytes, ledger_key: bytes, origin: str | None) -> LightVerifi
     checked = (
         f"checkpoint of {head.size} entries by the ledger's key {head.line[-1][1].hex()}",
         f"closing of {closing['period']}, entry {index}, and this statement in it",
-        f"{len(rows)} of {closing['stems']} stem rows, and {len(core['lines'])} lines that follow from them",
+        f"stem rows: {len(rows)} of {closing['stems']}; lines that follow from them: {len(core['lines'])}",
     )
     return LightVerified(
         *(core, index, closing, rows, transfers, proof["checkpoint"]),
@@ -291,7 +291,7 @@ def _check_leads(payee: str, rows: dict[int, dict[str, Any]], shares: Shares) ->
     for index, row in rows.items():
         label = f"proof.stems.rows, index {index}"
         ppm = shares.ppm.get((row["stem_id"], row["parts"][0]["rights"]))
-        if all(stem != row["stem_id"] for stem, _rights in shares.ppm):
+        if row["stem_id"] not in shares.texts:
             raise Difference(label, "a row of a stem that has a line", f"one of {row['stem_id'].hex()}")
         if row["lead"] == payee and (ppm is None or ppm * PAYEES_OF_A_STEM_MAX < PPM):
             raise Difference(f"{label}, lead", f"a line of {payee} with the largest share of it", ppm or "none")

@@ -3,6 +3,7 @@
 Statements and reading proofs both begin with these three parts of their files.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,11 +70,12 @@ class Head:
         return [key for since, key in self.line if since < index or since < 0][-1]
 
 
-def read_head(label: str, part: dict[str, Any], pinned: bytes, origin: str | None) -> Head:
-    """The checkpoint by the ledger's key in force after its entries, found by the rotations."""
+def read_head(label: str, part: dict[str, Any], pinned: bytes, origin: str | None, later: Sequence[bytes] = ()) -> Head:
+    """The checkpoint by the ledger's key in force after its entries, found by the rotations. `later`: keys of the line
+    that whoever has read the log knows to follow; the ledger may have signed with one of them as well."""
     rotations = objects(f"{label}.rotations", part["rotations"], entry=str, index=int, path=list)
     line = _line(f"{label}.rotations", rotations, pinned)
-    name, size, root = checkpoint(f"{label}.checkpoint", part["checkpoint"], line[-1][1], origin)
+    name, size, root = _signed_by_one(f"{label}.checkpoint", part["checkpoint"], [line[-1][1], *later], origin)
     for number, item in enumerate(rotations):
         place = f"{label}.rotations[{number}]"
         said = record(place, unverified(place, base64_bytes(f"{place}.entry", item["entry"]), _ROTATION_TYP), ROTATION)
@@ -81,6 +83,17 @@ def read_head(label: str, part: dict[str, Any], pinned: bytes, origin: str | Non
         leaf = leaf_hash(base64_bytes(f"{place}.entry", item["entry"]))
         check_path(place, leaf, item["index"], size, hash_path(f"{place}.path", item["path"]), root)
     return Head(name, size, root, line)
+
+
+def _signed_by_one(label: str, note: str, keys: list[bytes], origin: str | None) -> tuple[str, int, bytes]:
+    refusal: Difference | None = None
+    for key in keys:
+        try:
+            return checkpoint(label, note, key, origin)
+        except Difference as error:
+            refusal = refusal or error
+    assert refusal is not None
+    raise refusal
 
 
 _ROTATION_TYP = "amos-rotation+cose"

@@ -55,9 +55,10 @@ WORDS: dict[object, Callable[[bytes, bytes, Verify], object]] = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A settled segment and how it stands. `began_s`: when it began by the player's clock, None where that is not
+    """A segment of the period and how it stands. `began_s`: when it began by the player's clock, None where that is not
     believed. `received_s`: when the ledger received it, None in front of the first batch entry; `undated_s`: the moment
-    of what nobody can date. `revoked`: a revocation of its key stands before it in the log."""
+    of what nobody can date. `revoked`: a revocation of its key stands before it in the log. `site`: where its device
+    was enrolled by then."""
 
     index: int
     entry: bytes
@@ -68,6 +69,7 @@ class Reading:
     revoked: bool
     received_s: int | None
     undated_s: int
+    site: str
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,16 @@ class Before:
         return _open_period(month_of(self.first_batch_s), {closing.period: at for at, closing in self.listed})
 
 
+NOTHING_BEFORE = Before(None, ())
+
+
 @dataclass
 class Log:
     """What the walk found.
 
-    target    index of the closing whose readings are taken
+    target    index of the closing whose readings are taken; the size of the log while the period is open
+    period    that of the closing
+    lists     whether the closing lists the leaves that it settles
     take      takes them
     closed    periods closed so far, with the index of the closing
     carries   what each currency has to carry: its last closing's, and what transfers gave to it or took
@@ -103,7 +110,8 @@ class Log:
     lines: Lines
     origin: str
     target: int
-    target_closing: Closing
+    period: str
+    lists: bool
     take: Callable[[Reading], None]
     devices: Devices = field(default_factory=dict)
     closed: dict[str, int] = field(default_factory=dict)
@@ -118,7 +126,7 @@ class Log:
     segments: int = 0
     given_up: GivenUp = field(default_factory=GivenUp)
     target_leaves: LeafRuns = field(default_factory=LeafRuns)
-    before: Before = Before(None, ())
+    before: Before = NOTHING_BEFORE
     listed: tuple[LeafRuns, ...] = ()
     transfers: list[tuple[int, Transfer]] = field(default_factory=list)
 
@@ -131,7 +139,7 @@ def walk(
     publisher_key: bytes,
     lines: Lines,
     take: Callable[[Reading], None],
-    before: Before,
+    before: Before = NOTHING_BEFORE,
 ) -> Log:
     """Check every entry; give `take` the readings that `closing`, the entry at `target`, settles, in their order.
     `lines` are those that the same entries gave. Raises `Difference`."""
@@ -140,9 +148,29 @@ def walk(
             raise Difference(
                 f"entry {target}: closing.settled", f"leaves below {target}", f"{first} to {first + count - 1}"
             )
-    log = Log(publisher_key, lines, origin, target, closing, take, target_leaves=LeafRuns(closing.ranges()))
+    log = Log(publisher_key, lines, origin, target, closing.period, closing.version <= VERSION_LISTED, take)
+    log.target_leaves = LeafRuns(closing.ranges())
+    return _walked(log, entries, before)
+
+
+def walk_open(
+    entries: Iterable[tuple[bytes, Said]],
+    origin: str,
+    size: int,
+    period: str,
+    publisher_key: bytes,
+    lines: Lines,
+    take: Callable[[Reading], None],
+    before: Before,
+) -> Log:
+    """Check every entry of a log of that size, which has no closing of `period`; give `take` the readings that accrue
+    to it, in their order. Raises `Difference`."""
+    return _walked(Log(publisher_key, lines, origin, size, period, False, take), entries, before)
+
+
+def _walked(log: Log, entries: Iterable[tuple[bytes, Said]], before: Before) -> Log:
     log.before = before
-    log.listed = tuple(LeafRuns(item.ranges()) for at, item in before.listed if at < target)
+    log.listed = tuple(LeafRuns(item.ranges()) for at, item in before.listed if at < log.target)
     for index, (entry, said) in enumerate(entries):
         _take(log, index, entry, said)
     check_gaps(log.devices)
@@ -263,15 +291,16 @@ def _take_usage(log: Log, index: int, entry: bytes, usage: UsageSaid) -> None:
         kind = _accrual(log, label, usage, odd, accrues_to)
         began_s = None if "far_dated" in odd else usage.claimed_s
         undated_s = log.before.first_batch_s or 0 if log.received is None else log.received
-        log.take(Reading(index, entry, usage, kind, odd, began_s, device.revoked, log.received, undated_s))
+        dates = (began_s, device.revoked, log.received, undated_s)
+        log.take(Reading(index, entry, usage, kind, odd, *dates, device.site))
 
 
 def _is_targets(log: Log, index: int, accrues_to: str | None) -> bool:
     """Whether the target settles the segment: it lists it, or settles all that accrues to its period before it and was
     settled by none before."""
-    if log.target_closing.version <= VERSION_LISTED:
+    if log.lists:
         return index in log.target_leaves
-    mine = index < log.target and accrues_to == log.target_closing.period
+    mine = index < log.target and accrues_to == log.period
     return mine and not any(index in leaves for leaves in log.listed)
 
 
@@ -310,7 +339,7 @@ def _open_period(claimed: str | None, closed: dict[str, int]) -> str | None:
 
 def _accrual(log: Log, label: str, usage: UsageSaid, odd: frozenset[str], accrues_to: str | None) -> str:
     """Why the segment accrues to the target's period; the ledger may not just choose one."""
-    period = log.target_closing.period
+    period = log.period
     claimed = claimed_period(usage)
     if log.received is not None:
         if accrues_to != period:

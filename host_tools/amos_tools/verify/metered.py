@@ -76,7 +76,9 @@ class Metered:
         devices_root, devices = self._device_rows()
         self._stem_rows()
         stems = SumTree()
-        for data, ticks in self._database.execute("SELECT data, ticks FROM row ORDER BY lead, stem"):
+        self._database.execute("CREATE TABLE place (stem PRIMARY KEY, number) WITHOUT ROWID")
+        for stem, data, ticks in self._database.execute("SELECT stem, data, ticks FROM row ORDER BY lead, stem"):
+            self._database.execute("INSERT INTO place VALUES (?, ?)", (stem, stems.count))
             stems.add(data, int.from_bytes(ticks, "big"))
         (stems_root, ticks), self.payees = stems.root(), sorted(self._weights.keys() | books.payees())
         self.closing = terms | {
@@ -119,8 +121,7 @@ class Metered:
 
     def index_of(self, stem: bytes) -> int:
         """Where a stem's row stands."""
-        sql = "SELECT count(*) FROM row, (SELECT lead AS l, stem AS s FROM row WHERE stem = ?)"
-        found = self._database.execute(f"{sql} WHERE (lead, stem) < (l, s)", (stem,)).fetchone()
+        found = self._database.execute("SELECT number FROM place WHERE stem = ?", (stem,)).fetchone()
         return int(found[0])
 
     def close(self) -> None:

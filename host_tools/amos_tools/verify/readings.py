@@ -53,16 +53,22 @@ class Readings:
         dated = _dated(usage, reading.began_s)
         for row in self._rows(reading, manifest):
             stem_id = manifest.stems[row.stem].stem_id
-            began_s = None if reading.began_s is None else _second(usage, reading.began_s, row.first_frame)
-            rights = self.rights.at(stem_id, reading.undated_s if began_s is None else began_s)
+            began_s, rights, standing = self.judged(reading, manifest, row)
             if rights is None:
                 raise Difference("catalogue.works", f"stem {stem_id.hex()}, which was played", "none")
             kind = Kind(
-                *(stem_id, usage.device_id, rights, self._standing(reading, manifest, row.stem, began_s)),
+                *(stem_id, usage.device_id, rights, standing),
                 *(ACCRUALS.index(reading.accrual), usage.tier, usage.rate_hz),
             )
             last_s = _second(usage, reading.began_s, row.end_frame) if dated and reading.began_s is not None else None
             self.sums.add(kind, Amount(row.frames, row.plays, began_s if dated else None, last_s))
+
+    def judged(self, reading: Reading, manifest: Manifest, row: Sounded) -> tuple[int | None, int | None, int]:
+        """(when the row began, None where nobody can date it; the serial whose splits hold for it, None of a stem that
+        no catalogue has; the number of its standing)."""
+        began_s = None if reading.began_s is None else _second(reading.usage, reading.began_s, row.first_frame)
+        rights = self.rights.at(manifest.stems[row.stem].stem_id, reading.undated_s if began_s is None else began_s)
+        return began_s, rights, self._standing(reading, manifest, row.stem, began_s)
 
     def _rows(self, reading: Reading, manifest: Manifest) -> Iterable[Sounded]:
         """Each row, or the rows of each stem together where all of them stand and belong alike."""

@@ -92,7 +92,7 @@ class Period:
     def _judged(self, reading: Reading, manifest: Manifest) -> Iterable[tuple[int, int, str | None]]:
         """(stem's index in the pack, frames, why they earn nothing) of all that sounded."""
         usage, began_s = reading.usage, reading.began_s
-        why = self._why_nothing_earns(reading)
+        why = why_nothing_earns(reading, self._version)
         if why is not None or self._version == 1 or began_s is None:
             return [(row.stem, row.frames, why) for row in usage.sounded]
         last_s = began_s + (usage.last_frame - usage.first_frame) // usage.rate_hz
@@ -102,15 +102,6 @@ class Period:
             (row.stem, row.frames, self._why(manifest, row.stem, began_s + _s(row.first_frame, usage)))
             for row in rows_of(reading.entry)
         ]
-
-    def _why_nothing_earns(self, reading: Reading) -> str | None:
-        """Why no row of the segment does, None where each is to be asked."""
-        if self._version == 1:
-            return None
-        if "over_time" in reading.flags:
-            return "over_time"
-        undatable = self._version > 2 and reading.revoked and reading.flags & {"undated", "far_dated"}
-        return "revoked" if undatable else None
 
     def _why(self, manifest: Manifest, stem: int, unix_s: int) -> str | None:
         return reason(manifest, stem, unix_s, self._opt_outs)
@@ -129,6 +120,16 @@ class Period:
 
 def _s(frame: int, usage: UsageSaid) -> int:
     return (frame - usage.first_frame) // usage.rate_hz
+
+
+def why_nothing_earns(reading: Reading, version: int) -> str | None:
+    """Why no row of the segment does under a closing of this version, None where each is to be asked."""
+    if version == 1:
+        return None
+    if "over_time" in reading.flags:
+        return "over_time"
+    undatable = version > 2 and reading.revoked and reading.flags & {"undated", "far_dated"}
+    return "revoked" if undatable else None
 
 
 def divide(pool: int, shares: dict[str, Fraction], lot: Callable[[str], bytes]) -> dict[str, int]:

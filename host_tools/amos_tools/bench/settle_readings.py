@@ -1,0 +1,84 @@
+"""A period closed from what was added up of its cells: readings, division, statements. Run as a program.
+
+`python -m amos_tools.bench.settle_readings STEMS PAYEES` prints a JSON object: CPU seconds of each part, bytes at most
+in use, and the bytes of a statement of a hundred lines.
+"""
+
+import json
+import sys
+import time
+from hashlib import sha256
+from types import SimpleNamespace
+from typing import Any, cast
+
+from amos.protocol.catalogue import Catalogue
+from amos_ledger.readings_work import PlayedSums
+from amos_ledger.settlement.meter import meter
+from amos_ledger.settlement.metered_result import MeteredResult, MeterTerms
+from amos_ledger.settlement.metered_statement import Counts, MeteredProof, statement
+from amos_ledger.settlement.played import Key, Played
+from amos_ledger.settlement.rights import RightsHistory
+from amos_ledger.settlement.statement import compact_bytes
+from amos_tools.bench.settle_close import bytes_at_most
+
+PERIOD, INCOME_MICRO, RATE_HZ = "2026-11", 10**15, 44_100
+PPM_OF_THREE = (500_000, 300_000, 200_000)
+LINES = 100
+PATH_HASHES = 24
+"""Of entry and statement: a log of ten million entries, as many payees."""
+
+
+def main(stems: int, payees: int) -> None:
+    """Make such a period, close it, and print what it took."""
+    rights = RightsHistory([(None, _catalogue(stems, payees), b"")])
+    device_id = sha256(b"device").digest()[:16]
+    with PlayedSums() as sums:
+        for number in range(stems):
+            key = Key(_stem_id(number), device_id, 1, 0, 0, 1, RATE_HZ).packed()
+            sums.add({key: Played(RATE_HZ * (60 + number % 997), 3, 1_793_923_200, 1_793_923_999)})
+        began = time.process_time()
+        readings = meter(sums, [(device_id, 1)], [RATE_HZ], rights)
+    metered = time.process_time()
+    terms = MeterTerms(PERIOD, "EUR", INCOME_MICRO, 0, None, {}, [])
+    result = MeteredResult(terms, readings, rights, Counts())
+    done = time.process_time()
+    sizes = {"readings_s": metered - began, "statements_s": done - metered, "bytes": bytes_at_most()}
+    print(json.dumps(sizes | {"statement_bytes": _statement_bytes(result)}))
+
+
+def _stem_id(number: int) -> bytes:
+    return sha256(b"stem %d" % number).digest()[:16]
+
+
+def _catalogue(stems: int, payees: int) -> Catalogue:
+    """The first hundred stems have the first payee as their lead, and the others anybody."""
+    works = []
+    for number in range(stems):
+        first = 0 if number < LINES else 1 + number % (payees - 3)
+        named = zip(range(first, first + 3), PPM_OF_THREE, strict=True)
+        splits = [SimpleNamespace(payee=f"payee-{payee:06}", ppm=ppm) for payee, ppm in named]
+        texts = {"title": f"Stem number {number}", "artist": "An Artist", "isrc": "DEABC2600001"}
+        works.append(SimpleNamespace(stem_id=_stem_id(number), splits=splits, **texts))
+    return cast(Catalogue, SimpleNamespace(serial=1, works=works))
+
+
+def _statement_bytes(result: MeteredResult) -> int:
+    """Of the first payee's, with paths as long as those of a large log."""
+    rows = result.stem_rows(0)
+    path, entry = [bytes(32)] * PATH_HASHES, result.closing.encode() + bytes(120)
+    proof = MeteredProof(
+        "checkpoint\n" * 20,
+        (0, entry, path),
+        (0, path),
+        [(index, result.meter.row(index)) for index in rows],
+        result.meter.stems.proof(rows),
+        [],
+        [],
+    )
+    core: dict[str, Any] = result.core(0)
+    assert len(core["lines"]) == LINES
+    return len(compact_bytes(statement(core, proof)))
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -1,0 +1,110 @@
+"""Options that reports share, and what they come to."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from amos_batches.runner import open_runner
+from amos_cli.key_files import read_key
+from amos_cli.paths import file_option
+from amos_ledger.settlement.periods import parse_period
+from amos_ledger.settlement.venues import NAME, PSEUDONYM, REGION, VenuePolicyError, Venues
+from amos_tools.report.errors import BadParty, PolicyIncomplete
+from amos_tools.report.usage import PeriodUsage, read_period
+from amos_tools.report.venue_list import check_territory, read_venues
+from amos_tools.verify.keys import pin_keys
+from amos_tools.verify.published import Published
+
+
+class VenuesShown(StrEnum):
+    """How venues appear."""
+
+    name = NAME
+    region = REGION
+    pseudonym = PSEUDONYM
+
+
+Key = Annotated[str | None, typer.Option(metavar="HEX", help="Ed25519 public key, 64 hexadecimal digits.")]
+Period = Annotated[str, typer.Option(metavar="YYYY-MM", help="The month, UTC.")]
+Place = Annotated[str, typer.Option("--published", metavar="FOLDER|URL", help="The ledger's audit folder.")]
+KeysFile = Annotated[
+    Path | None, file_option(help='JSON: {"ledger": HEX, "publisher": HEX, "operator": HEX}, and "origin": NAME.')
+]
+Shown = Annotated[VenuesShown, typer.Option("--venues", help="How venues appear: the operator's policy.")]
+VenueKey = Annotated[
+    Path | None, file_option("--venue-key-file", help="The operator's key for pseudonyms (amos key makes one).")
+]
+VenueList = Annotated[
+    Path | None, file_option("--venue-list", metavar="CSV", help="site,name,region,territory, as far as stated.")
+]
+Territory = Annotated[
+    str, typer.Option(metavar="CC", help="ISO 3166-1, two letters: of venues for which the list has none.")
+]
+Licence = Annotated[str, typer.Option(help="The licence under which the music is played, as the society names it.")]
+RightsType = Annotated[str, typer.Option(help="The right that is used, in DDEX's words.")]
+Payee = Annotated[str | None, typer.Option(help="Only stems of this payee, and only this payee's share.")]
+Force = Annotated[bool, typer.Option("--force", help="Write over a file that is no such report.")]
+
+_DPID = re.compile(r"PADPIDA[A-Za-z0-9]+")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the log is and whose keys it must be signed by."""
+
+    published: str
+    keys_file: Path | None
+    ledger_key: str | None
+    publisher_key: str | None
+    operator_key: str | None
+    cluster: str | None
+
+    def read(self, period: str, keep_placements: bool = False) -> PeriodUsage:
+        """The period, verified. Raises `PeriodError`, `VerifyError`, `BatchError`."""
+        parse_period(period)
+        given = {"ledger": self.ledger_key, "publisher": self.publisher_key, "operator": self.operator_key}
+        keys = pin_keys(self.keys_file, given)
+        with open_runner(self.cluster) as runner:
+            return read_period(Published(self.published), keys, period, runner, keep_placements)
+
+
+def venues_of(shown: VenuesShown, key_file: Path | None, venue_list: Path | None) -> Venues:
+    """The operator's policy. Raises `PolicyIncomplete`, `KeyFileError`, `BadVenueList`."""
+    key = None if key_file is None else read_key(key_file)
+    try:
+        return Venues(shown.value, key, read_venues(venue_list) if venue_list else {})
+    except VenuePolicyError:
+        raise PolicyIncomplete(
+            "venues: expected --venue-key-file for pseudonyms (amos key FILE makes one), or --venues name or region"
+        ) from None
+
+
+def checked_territory(text: str) -> str:
+    """Raises `BadVenueList`."""
+    check_territory("--territory", text)
+    return text
+
+
+def checked_dpid(option: str, text: str) -> str:
+    """A DDEX party id. Raises `BadParty`."""
+    if not _DPID.fullmatch(text):
+        raise BadParty(f"{option}: expected a DDEX party id such as PADPIDA2026010101A, found {text[:40]!r}")
+    return text
+
+
+def checked_party(option: str, text: str) -> str:
+    """A party's name. Raises `BadParty`."""
+    if not text.strip() or not text.isprintable():
+        raise BadParty(f"{option}: expected a printable name, found {text[:40]!r}")
+    return text
+
+
+def checked_service(text: str) -> str:
+    """A service's name, fit for a file's name. Raises `BadParty`."""
+    if not re.fullmatch(r"[A-Za-z0-9-]+", text):
+        raise BadParty(f"--service: expected letters, digits and -, found {text[:40]!r}")
+    return text
