@@ -1,8 +1,8 @@
 """A statement of version 4 as two tables for a spreadsheet: what earned, and what played and earned nothing."""
 
 from amos_ledger.settlement.money import signed_decimal
-from amos_tools.pool.csv_table import csv_bytes
 from amos_tools.pool.statement_told import Core, Told, lines_of, per_hour, unpaid_of
+from amos_tools.report.sheet import csv_bytes
 
 _OF_ALL = ("period", "payee", "currency")
 _OF_LINE = (
