@@ -120,8 +120,8 @@ def test_what_takes_half_an_hour_runs_when_it_is_named(monkeypatch: pytest.Monke
 def test_settle_figures() -> None:
     figures = settle.measure(TINY)
     assert all(figure.section == "settle" and figure.value is not None and figure.value > 0 for figure in figures)
-    assert len({figure.name for figure in figures}) == len(figures) == 10
-    assert [figure.bound is not None for figure in figures].count(True) == 4
+    assert len({figure.name for figure in figures}) == len(figures) == 13
+    assert [figure.bound is not None for figure in figures].count(True) == 5
 
 
 def test_a_roll_up_without_duckdb(monkeypatch: pytest.MonkeyPatch) -> None:
