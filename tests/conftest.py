@@ -87,6 +87,12 @@ def mosquitto() -> list[str]:
 
 
 @pytest.fixture(scope="session")
+def chromium() -> tuple[Path, Path, dict[str, str]]:
+    """A browser, its WebDriver, and the environment variables with which they start."""
+    return toolchain.chromium() or missing(toolchain.explain("chromium"))
+
+
+@pytest.fixture(scope="session")
 def go_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GoLog]:
     """Another implementation that checks logs; what it needs is fetched when it is asked for the first time."""
     made = GoLog(tmp_path_factory.mktemp("go_log"))

@@ -43,6 +43,9 @@ MADE_OR_AWAITED = {
     ("ledger alerts", "--state"),
     ("ledger snooze", "--state"),
     ("pool settle", "--out"),
+    ("pool show", "--csv"),
+    ("pool show", "--html"),
+    ("verify", "--page"),
     ("pool simulate", "--out"),
     ("key", "FILE"),
 }

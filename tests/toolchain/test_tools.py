@@ -1,5 +1,7 @@
 """The tools themselves: each starts and does what it is for; each failure is one sentence."""
 
+import os
+import re
 import socket
 import struct
 import subprocess
@@ -12,6 +14,7 @@ from patience import wait_until
 
 from amos_tools import toolchain
 from amos_tools.toolchain import debian, programs
+from amos_tools.toolchain.programs import CHROMIUM_MIN
 
 
 def output(argv: list[str], *arguments: str) -> str:
@@ -110,6 +113,30 @@ def test_go_compiles_for_this_machine() -> None:
     root = toolchain.go() or missing(toolchain.explain("go"))
     assert "go1.19" in output([str(next(root.glob("usr/lib/go-*/pkg/tool/linux_*/compile"))), "-V"])
     assert (root / "usr/share/gocode/src/golang.org/x/mod/sumdb/tlog/tlog.go").is_file()
+
+
+def test_chromium_and_its_driver_are_of_one_version(chromium: tuple[Path, Path, dict[str, str]]) -> None:
+    """And new enough for what the pages that tests open do."""
+    browser, driver, variables = chromium
+    found = [
+        subprocess.run([program, "--version"], env=os.environ | variables, capture_output=True, text=True).stdout
+        for program in (browser, driver)
+    ]
+    versions = [re.search(r"\d+", text)[0] for text in found]  # type: ignore[index]
+    assert int(versions[0]) >= CHROMIUM_MIN
+    assert versions[0] == versions[1]
+
+
+@pytest.mark.parametrize("version", [CHROMIUM_MIN - 1, CHROMIUM_MIN])
+def test_an_installed_chromium_is_preferred_if_it_is_new_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
+    for name in ("chromium", "chromedriver"):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho Chromium {version}.0\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    found = toolchain.chromium()
+    assert (found == (tmp_path / "chromium", tmp_path / "chromedriver", {})) == (version >= CHROMIUM_MIN)
 
 
 def test_an_installed_program_is_preferred(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

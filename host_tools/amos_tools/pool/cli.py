@@ -1,15 +1,14 @@
-"""`amos pool`: settle a period, and read a statement."""
+"""`amos pool`: settle a period, and prove that a segment was counted."""
 
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from amos_cli.files import OutputRefused, write_output
 from amos_cli.output import AsJson, print_json, refusals
-from amos_cli.paths import file_argument, file_option, folder_option
+from amos_cli.paths import file_option, folder_option
 from amos_cli.table import print_table
 from amos_ledger.cli_quarantine import device_id_of
 from amos_ledger.errors import BrokerUnusable, LedgerError
@@ -22,9 +21,10 @@ from amos_ledger.settlement.apportionment import SettlementError
 from amos_ledger.settlement.money import MoneyError, decimal, parse_currency, parse_income
 from amos_ledger.settlement.periods import PeriodError, parse_period, period_at
 from amos_mqtt.broker import Broker, BrokerSettingError, broker_at
-from amos_tools.pool.accounts_cli import register
+from amos_tools.pool.accounts_cli import register as register_accounts
+from amos_tools.pool.show_cli import register as register_show
 from amos_tools.pool.simulate import simulate_command
-from amos_tools.pool.tables import Core, payout_table, statement_notes, statement_table, unpaid_notes
+from amos_tools.pool.tables import payout_table
 from amos_tools.verify.errors import VerifyError
 from amos_tools.verify.published import read_file
 from amos_tools.verify.reader import STATEMENT_BYTES_MAX, read_core
@@ -37,7 +37,8 @@ PROOF_BYTES_MAX = 64 * 1024 * 1024
 """Of a file that may be written over; a proof is some kilobytes for each stem that sounded."""
 
 
-register(app)
+register_accounts(app)
+register_show(app)
 
 
 class PeriodRunning(LedgerError):
@@ -46,10 +47,6 @@ class PeriodRunning(LedgerError):
 
 class PeriodToCome(LedgerError):
     """The month has not begun: whoever closes it would pay for play of before, and nothing of its own."""
-
-
-class NotAStatement(Exception):
-    """The file is none that `amos pool settle` wrote."""
 
 
 @app.command()
@@ -121,21 +118,6 @@ def settle(
 
 
 @app.command()
-def show(
-    statement: Annotated[Path, file_argument("STATEMENT", help="A statement's JSON file.")],
-    as_json: AsJson = False,
-) -> None:
-    """Print a statement as a table. This checks nothing: `amos verify` does."""
-    with refusals(NotAStatement, as_json=as_json):
-        core, table, notes = _read_tables(statement)
-    if as_json:
-        return print_json(core)
-    print_table(table)
-    for note in notes:
-        print(f"  {note}")
-
-
-@app.command()
 def prove(
     device: Annotated[str, typer.Argument(metavar="DEVICE", help="The device's 32 digits (amos ledger status).")],
     sequence: Annotated[int, typer.Argument(metavar="SEQUENCE", min=1, help="Number of its segment.")],
@@ -153,18 +135,6 @@ def prove(
     if as_json:
         return print_json({"device_id": device.lower(), "sequence": sequence, "period": period, "path": str(out)})
     typer.echo(f"segment {sequence} of {device.lower()} was counted in {period}: {out}")
-
-
-def _read_tables(path: Path) -> tuple[Core, Table, list[str]]:
-    """What a statement holds, and how it is shown. Raises `NotAStatement`."""
-    try:
-        core = read_core(read_file(path, STATEMENT_BYTES_MAX))
-        return core, statement_table(core), [*unpaid_notes(core), *statement_notes(core)]
-    except VerifyError as error:
-        place = "" if str(error).startswith(f"{path}: ") else f"{path}: "
-        raise NotAStatement(f"{place}{error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError):
-        raise NotAStatement(f"{path}: expected a statement, found other fields") from None
 
 
 def _ask(folder: Folder, mirrors: list[str], broker: Broker | None) -> list[str]:

@@ -1,26 +1,12 @@
 """Settlements and statements as tables for people; the figures are the account's own, and only times are shortened."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
-from amos.protocol.printable_host import printable
-
-TEXT_LETTERS_MAX = 1000
-"""Longer than anything that a vault takes as a title or a name."""
-UNPAID = {
-    "post_opt_out": "begun after it was withdrawn",
-    "post_lease": "begun after the lease of its pack",
-    "stem_lease": "begun after its lease",
-    "revoked": "undated, and came after the player's key was revoked",
-    "over_time": "more play than time since the device was enrolled",
-}
-"""Reasons of `amos_ledger.settlement.standing` in words."""
-Core = Mapping[str, Any]
-"""The core of a statement (`amos_ledger.settlement.statement`), of our own making or verified."""
+from amos_tools.pool.plain_text import plain
+from amos_tools.pool.statement_told import UNPAID, Core, clock
 
 
 def payout_table(cores: Sequence[Core], title: str, currency: str, carried: str, pool: str) -> Table:
@@ -94,18 +80,7 @@ def payable(core: Core) -> str:
     return f"{text} {core['currency']}"
 
 
-def clock(milliseconds: Fraction) -> str:
-    """Hours, minutes and seconds to the millisecond, rounded down."""
-    whole = int(milliseconds)
-    return f"{whole // 3_600_000}:{whole // 60_000 % 60:02}:{whole // 1000 % 60:02}.{whole % 1000:03}"
-
-
 def percent(share: Fraction) -> str:
     """Hundredths of a percent, rounded to the nearest."""
     hundredths = round(share * 10_000)
     return f"{hundredths // 100}.{hundredths % 100:02} %"
-
-
-def plain(text: str) -> str:
-    """Text of somebody else: no markup, nothing that a terminal would obey."""
-    return escape(printable(text, letters_max=TEXT_LETTERS_MAX))

@@ -15,6 +15,7 @@ __all__ = [
     "ToolMissing",
     "alsa",
     "arm_gcc",
+    "chromium",
     "debian_data",
     "explain",
     "go",
@@ -111,6 +112,15 @@ def postgres() -> tuple[Path, dict[str, str]] | None:
         return programs.postgres()
     except ToolMissing as missing:
         _reasons["postgres"] = str(missing)
+        return None
+
+
+def chromium() -> tuple[Path, Path, dict[str, str]] | None:
+    """A browser and its WebDriver, and the environment variables with which they start."""
+    try:
+        return programs.chromium()
+    except ToolMissing as missing:
+        _reasons["chromium"] = str(missing)
         return None
 
 

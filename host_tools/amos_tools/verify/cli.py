@@ -11,6 +11,7 @@ from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
 from amos_batches.errors import BatchError
 from amos_batches.runner import Runner, open_runner
 from amos_cli.cluster import ClusterAddress
+from amos_cli.files import OutputRefused, write_output
 from amos_cli.output import AsJson, Exit, print_json, refusal_facts, refusals
 from amos_cli.paths import file_option, folder_option, path_argument
 from amos_tools.verify.audit import Audit, Verified
@@ -19,6 +20,7 @@ from amos_tools.verify.keys import Keys, LedgerKey, pin_keys, pin_ledger_key
 from amos_tools.verify.light import NOT_PROVED, PROVED, LightVerified, check_statement, speaks_for_itself
 from amos_tools.verify.light_reading import PROOF_BYTES_MAX as READING_BYTES_MAX
 from amos_tools.verify.light_reading import SEGMENT_BYTES_MAX, check_reading
+from amos_tools.verify.page import checking_page, is_checking_page
 from amos_tools.verify.proof import PROOF_BYTES_MAX, Trusted, check_proof, trusted_by
 from amos_tools.verify.published import Published, read_file
 from amos_tools.verify.reader import STATEMENT_BYTES_MAX
@@ -70,6 +72,12 @@ def verify(
         folder_option(help="A ledger's public/rotations: a proof by a later key of the ledger's is as good then."),
     ] = None,
     cluster: ClusterAddress = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            "--page", metavar="FILE.html", help="Write a page that checks statements in a browser; with no STATEMENT."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify statements by pinned keys: yes, or the first difference (exit code 1).
@@ -78,8 +86,12 @@ def verify(
     and always for earlier versions, its period is recomputed from the ledger's audit folder.
 
     With --proof, one segment is verified offline, by --ledger-key or --policy alone; with --segment and --reading, that
-    the segment was counted once.
+    the segment was counted once. --page writes the first of these checks as one HTML file for browsers, offline too; it
+    knows the ledger's key if that is given here.
     """
+    if page is not None:
+        others = (statements, published, since, proof, policy, full, segment, reading, rotations, cluster)
+        return _write_page(page, keys, ledger_key, any(others), as_json)
     if proof is not None:
         with refusals(VerifyError, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
             if statements or published or keys or since or cluster:
@@ -166,6 +178,19 @@ def _verify_proof(proof: Path, trusted: Trusted, as_json: bool) -> None:
         return print_json({"verified": True} | proved.facts())
     for line in proved.lines():
         print(line)
+
+
+def _write_page(path: Path, keys: Path | None, ledger_key: str | None, more: bool, as_json: bool) -> None:
+    with refusals(VerifyError, OutputRefused, usage=(KeyNotGiven, NothingToVerify), as_json=as_json):
+        if more:
+            raise NothingToVerify("expected --page FILE with --ledger-key or --keys, or neither, and nothing else")
+        pinned = None if keys is None and ledger_key is None else pin_ledger_key(keys, ledger_key)
+        data = checking_page(pinned.key, pinned.origin) if pinned else checking_page()
+        write_output(path, data, ours=is_checking_page)
+    if as_json:
+        return print_json({"path": str(path), "ledger_key": pinned.key.hex() if pinned else None})
+    believed = f"it believes the ledger's key {pinned.key.hex()}" if pinned else "it asks for the ledger's key"
+    typer.echo(f"{path}: open it in a browser and drop a statement in; {believed}")
 
 
 @contextmanager

@@ -1,0 +1,79 @@
+"""A payee's statements over all periods: what was there, what came, what went, what is there."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from amos_tools.pool.read_core import read_core_of
+from amos_tools.pool.statement_told import FORMAT, Core, accounts_of
+
+
+class NoStatements(Exception):
+    """Nothing was found that is a statement of the payee."""
+
+
+@dataclass(frozen=True)
+class Month:
+    """One statement. Money in micro-units, of all three accounts of the payee together; None where a statement of a
+    version before 4 does not say. `follows`: whether it opens with what the one before in its currency closed with."""
+
+    period: str
+    currency: str
+    opening_micro: int | None
+    transfers_micro: int | None
+    earned_micro: int
+    closing_micro: int | None
+    payable_micro: int | None
+    frozen_late_micro: int | None
+    held_micro: int | None
+    follows: bool
+    file: str
+
+    def facts(self) -> dict[str, Any]:
+        """As programs read it."""
+        return asdict(self)
+
+
+def history(payee: str, folder: Path) -> list[Month]:
+    """In the order of periods. Raises `NoStatements`, `NotAStatement`."""
+    if not re.fullmatch("[a-z0-9_-]{1,64}", payee):
+        raise NoStatements(f"payee: expected 1 to 64 of the letters a-z, digits, - and _, found {payee[:80]!r}")
+    cores = [(core, path) for path in _files(payee, folder) for core in [read_core_of(path)] if core["payee"] == payee]
+    if not cores:
+        raise NoStatements(f"{folder}: expected statements of {payee} (PERIOD/{payee}.json), found none")
+    months: list[Month] = []
+    closing: dict[str, int | None] = {}
+    for core, path in sorted(cores, key=lambda item: (item[0]["period"], item[0]["currency"])):
+        month = _month(core, path, closing)
+        closing[month.currency] = month.closing_micro
+        months.append(month)
+    return months
+
+
+def _files(payee: str, folder: Path) -> Iterator[Path]:
+    yield from sorted([*folder.glob(f"*/{payee}.json"), *folder.glob(f"{payee}.json")])
+
+
+def _month(core: Core, path: Path, before: dict[str, int | None]) -> Month:
+    period, currency, earned = core["period"], core["currency"], core["amount_micro"]
+    if core["format"] != FORMAT:
+        return Month(period, currency, None, None, earned, None, None, None, None, follows=True, file=str(path))
+    accounts = accounts_of(core)
+    known = before.get(currency)
+    opening = sum(account.opening_micro for account in accounts)
+    payable, frozen_late, held = accounts
+    return Month(
+        period=period,
+        currency=currency,
+        opening_micro=opening,
+        transfers_micro=sum(account.moved_micro for account in accounts),
+        earned_micro=earned,
+        closing_micro=sum(account.closing_micro for account in accounts),
+        payable_micro=payable.closing_micro,
+        frozen_late_micro=frozen_late.closing_micro,
+        held_micro=held.closing_micro,
+        follows=known is None or known == opening,
+        file=str(path),
+    )

@@ -1,0 +1,145 @@
+"""`amos pool show` and `amos pool history`: statements as people read them. Neither verifies anything."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from amos.protocol.printable_host import printable
+from amos_cli.files import OutputRefused, begins_with, write_output
+from amos_cli.output import AsJson, UsageError, print_json, refusals
+from amos_cli.paths import file_argument, file_option, folder_option
+from amos_cli.table import print_table
+from amos_ledger.settlement.money import signed_decimal
+from amos_tools.pool.history import Month, NoStatements
+from amos_tools.pool.history import history as history_of
+from amos_tools.pool.plain_text import plain
+from amos_tools.pool.read_core import OTHER_FIELDS, NotAStatement, other_fields, read_core_of
+from amos_tools.pool.statement_csv import LINES, UNPAID, lines_csv, unpaid_csv
+from amos_tools.pool.statement_html import is_statement_page, statement_page
+from amos_tools.pool.statement_tables import statement_tables
+from amos_tools.pool.statement_told import FORMAT, Core
+from amos_tools.pool.tables import statement_notes, statement_table, unpaid_notes
+
+APPEAL_BYTES_MAX = 4096
+
+Output = tuple[bytes, Callable[[Path], bool]]
+"""What a file is to hold, and whether one that is there is ours to write over."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `amos pool`."""
+    app.command()(show)
+    app.command()(history)
+
+
+def show(
+    statement: Annotated[Path, file_argument("STATEMENT", help="A statement's JSON file.")],
+    csv: Annotated[
+        Path | None, typer.Option("--csv", metavar="DIR", help="Write lines.csv and unpaid.csv there.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write one page to read and to print.")
+    ] = None,
+    appeal: Annotated[
+        Path | None, file_option(help="Text of the operator: how to appeal; shown with the statement.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over files that this command did not make.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print a statement as tables; write it for a spreadsheet or a printer. This checks nothing: `amos verify` does."""
+    with refusals(NotAStatement, OutputRefused, OSError, as_json=as_json):
+        how = "" if appeal is None else _appeal(appeal)
+        core = read_core_of(statement)
+        if core["format"] != FORMAT and (csv or html):
+            raise NotAStatement(f"{statement}: expected a statement of version 4 for --csv and --html")
+        try:
+            tables, notes = _tables(core, how)
+            outputs = _outputs(core, csv, html, how)
+        except OTHER_FIELDS:
+            raise other_fields(statement) from None
+        if csv is not None:
+            csv.mkdir(parents=True, exist_ok=True)
+        for path, (data, ours) in outputs.items():
+            write_output(path, data, force, ours)
+    if as_json:
+        return print_json(core)
+    for table in tables:
+        print_table(table)
+    for note in notes:
+        print(f"  {note}")
+    for path in outputs:
+        print(f"  written: {path}")
+
+
+def history(
+    payee: Annotated[str, typer.Argument(metavar="PAYEE", help="As in the catalogue.")],
+    ledger: Annotated[Path | None, folder_option(help="The ledger's folder, for the statements that it wrote.")] = None,
+    statements: Annotated[
+        Path | None, folder_option(help="A folder of statements: PERIOD/PAYEE.json, or PAYEE.json.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what a payee had, earned and was paid, over all periods. This checks nothing: `amos verify` does."""
+    with refusals(NotAStatement, NoStatements, OSError, as_json=as_json):
+        if (ledger is None) == (statements is None):
+            raise UsageError("expected --ledger DIR or --statements DIR, one of them")
+        folder = statements if statements is not None else Path(ledger or "") / "public" / "statements"
+        try:
+            months = history_of(payee, folder)
+        except OTHER_FIELDS:
+            raise other_fields(folder) from None
+    if as_json:
+        return print_json({"payee": payee, "periods": [month.facts() for month in months]})
+    print_table(_history_table(payee, months))
+    for month in months:
+        if not month.follows:
+            print(f"  {month.period}: opens with another balance than the statement before closed with; one is missing")
+
+
+def _tables(core: Core, appeal: str) -> tuple[list[Table], list[str]]:
+    """Of any version; what does not stand in tables are notes."""
+    notes = [*statement_notes(core), *([appeal] if appeal else [])]
+    if core["format"] == FORMAT:
+        return statement_tables(core), notes
+    return [statement_table(core)], [*unpaid_notes(core), *notes]
+
+
+def _outputs(core: Core, csv: Path | None, html: Path | None, appeal: str) -> dict[Path, Output]:
+    """By path."""
+    found: dict[Path, Output] = {}
+    if csv is not None:
+        found[csv / "lines.csv"] = lines_csv(core), begins_with(",".join(LINES).encode())
+        found[csv / "unpaid.csv"] = unpaid_csv(core), begins_with(",".join(UNPAID).encode())
+    if html is not None:
+        found[html] = statement_page(core, appeal), is_statement_page
+    return found
+
+
+def _appeal(path: Path) -> str:
+    """The operator's words, on one line. Raises `NotAStatement`."""
+    with path.open("rb") as file:
+        data = file.read(APPEAL_BYTES_MAX + 1)
+    try:
+        text = " ".join(data.decode().split())
+    except UnicodeDecodeError:
+        text = ""
+    if not text or len(data) > APPEAL_BYTES_MAX:
+        raise NotAStatement(f"{path}: expected 1 to {APPEAL_BYTES_MAX} bytes of text on how to appeal")
+    return printable(text, letters_max=APPEAL_BYTES_MAX)
+
+
+def _history_table(payee: str, months: list[Month]) -> Table:
+    table = Table(title=f"{plain(payee)}: all periods")
+    table.add_column("period")
+    table.add_column("currency")
+    for name in ("opening", "transfers", "earned", "closing", "of it payable", "frozen late", "held"):
+        table.add_column(name, justify="right")
+    for month in months:
+        money = (month.opening_micro, month.transfers_micro, month.earned_micro, month.closing_micro)
+        of_it = (month.payable_micro, month.frozen_late_micro, month.held_micro)
+        texts = ("" if micro is None else signed_decimal(micro) for micro in (*money, *of_it))
+        table.add_row(plain(month.period), plain(month.currency), *texts)
+    return table

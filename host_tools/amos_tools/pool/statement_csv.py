@@ -1,0 +1,42 @@
+"""A statement of version 4 as two tables for a spreadsheet: what earned, and what played and earned nothing."""
+
+from amos_ledger.settlement.money import signed_decimal
+from amos_tools.pool.statement_told import Core, Told, lines_of, per_hour, unpaid_of
+from amos_tools.report.sheet import csv_bytes
+
+_OF_ALL = ("period", "payee", "currency")
+_OF_LINE = (
+    *("stem", "title", "artist", "isrc", "first_utc", "last_utc", "players", "plays", "play_ms", "play_ms_exact"),
+    *("share_ppm", "tiers", "late"),
+)
+LINES = (*(*_OF_ALL, *_OF_LINE, "account", "rate_micro_per_ms", "per_hour", "amount_micro", "amount"),)
+UNPAID = (*_OF_ALL, *_OF_LINE, "reason", "reason_text")
+
+
+def lines_csv(core: Core) -> bytes:
+    """One row for each line: whole milliseconds and the exact fraction, micro-units and the same as a decimal."""
+    rate = core["pool"]["rate_micro_per_ms"]
+    rows = []
+    for line in lines_of(core):
+        amount = line.amount_micro or 0
+        money = rate, per_hour(core, line.ppm), str(amount), signed_decimal(amount)
+        rows.append([*_of_all(core), *_of_line(line), line.code, *money])
+    return csv_bytes(LINES, rows)
+
+
+def unpaid_csv(core: Core) -> bytes:
+    """One row for each unpaid line."""
+    rows = [[*_of_all(core), *_of_line(line), line.code, line.stands] for line in unpaid_of(core)]
+    return csv_bytes(UNPAID, rows)
+
+
+def _of_all(core: Core) -> list[str]:
+    return [core["period"], core["payee"], core["currency"]]
+
+
+def _of_line(line: Told) -> list[str]:
+    played = line.played_ms
+    times = [str(int(played)), f"{played.numerator}/{played.denominator}"]
+    texts = [line.stem, line.title, line.artist, line.isrc, line.first, line.last]
+    tiers = " ".join(map(str, line.tiers))
+    return [*texts, str(line.players), str(line.plays), *times, str(line.ppm), tiers, line.lateness]

@@ -1,0 +1,161 @@
+"""A statement of version 4 as one HTML page to read and to print: nothing is fetched, no script runs."""
+
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from fractions import Fraction
+from hashlib import sha256
+from html import escape
+from pathlib import Path
+
+from amos_ledger.settlement.money import signed_decimal
+from amos_tools.pool.statement_svg import play_svg
+from amos_tools.pool.statement_told import Core, Told, accounts_of, clock, lines_of, per_hour, unpaid_of
+from amos_tools.pool.tables import payable
+
+_MARK = '<meta name="generator" content="amos pool show">'
+_MARKED_BYTES = 4096
+_STYLE = """
+:root { font: 14px/1.45 system-ui, sans-serif; color: #111; background: #fff; }
+main { max-width: 78rem; margin: 0 auto; padding: 1rem; }
+table { border-collapse: collapse; width: 100%; margin: 0 0 1.5rem; font-size: 0.85rem; }
+caption { text-align: left; font-weight: 600; font-size: 1rem; padding: 0.3rem 0; }
+th, td { padding: 0.2rem 0.45rem; border-bottom: 1px solid #bbb; text-align: left; vertical-align: top; }
+td { overflow-wrap: break-word; }
+.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+tfoot { font-weight: 600; }
+svg { max-width: 100%; height: auto; }
+svg text { font: 12px system-ui, sans-serif; } svg .title { font-weight: 600; }
+.sum { font-size: 1.5rem; font-weight: 600; }
+@page { size: A4 landscape; margin: 12mm; }
+@media print { main { padding: 0; max-width: none; } thead { display: table-header-group; }
+  tr, svg { break-inside: avoid; } }
+"""
+
+
+def statement_page(core: Core, appeal: str = "") -> bytes:
+    """The page. `appeal`: the operator's words on how to object."""
+    digest = b64encode(sha256(_STYLE.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'"
+    title = escape(f"{core['payee']}, {core['period']}")
+    amount = escape(f"{core['amount']} {core['currency']}")
+    parts = [
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
+        _MARK,
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+        f"<title>Statement of {title}</title>",
+        f"<style>{_STYLE}</style>\n</head>\n<body>\n<main>",
+        f"<h1>Statement of {title}</h1>",
+        f'<p class="sum">{amount}</p>',
+        *_paragraphs(core, appeal),
+        *_tables(core),
+        play_svg(core),
+        "<p>Of the bars, green earns and brown does not.</p>",
+        "</main>\n</body>\n</html>\n",
+    ]
+    return "\n".join(parts).encode()
+
+
+def is_statement_page(path: Path) -> bool:
+    """Whether a file is such a page, which may be written over."""
+    with path.open("rb") as file:
+        return _MARK.encode() in file.read(_MARKED_BYTES)
+
+
+def _paragraphs(core: Core, appeal: str) -> list[str]:
+    pool, currency = core["pool"], core["currency"]
+    income, carry_in, carry_out, whole = (
+        signed_decimal(pool[f"{name}_micro"]) for name in ("income", "carry_in", "carry_out", "pool")
+    )
+    texts = [
+        f"The pool of {core['period']}: {whole} {currency} for {clock(Fraction(pool['play_ms']))} of play by"
+        f" {pool['devices']} players; income {income}, carried in {carry_in}, carried out {carry_out}.",
+        f"An hour of play brings {per_hour(core)} {currency}, exactly {pool['rate_micro_per_ms']} millionths for each"
+        " millisecond, of which each payee has its share.",
+        f"A bank can move {payable(core)}; {core['minor_units']['rest_micro']} millionths stay on the account.",
+        "This page shows what the statement says. Whether it is true, `amos verify` tells, or the page that it writes.",
+        appeal,
+    ]
+    return [f"<p>{escape(text)}</p>" for text in texts if text]
+
+
+def _tables(core: Core) -> list[str]:
+    currency = core["currency"]
+    accounts = [account.row for account in accounts_of(core)]
+    heads: tuple[str, ...] = ("account", "opening", "transfers", "credited", "closing")
+    tables = [_table(f"Accounts, in {currency}", heads, accounts, 1), _lines_table(core)]
+    if core["unpaid"]:
+        heads = (*_PLAYED, "why", *_COUNTS)
+        unpaid = [(*_texts(line), line.stands, *_counts(line)) for line in unpaid_of(core)]
+        tables.append(_table("What played and earned nothing", heads, unpaid, len(_PLAYED) + 1))
+    if core["balance"]["transfers"]:
+        heads = ("when (UTC)", "kind", "from", "to", "reason", "amount")
+        moves = [
+            (_utc(moved["unix_s"]), moved["kind"], moved["debit"], moved["credit"], moved["reason"], amount)
+            for moved in core["balance"]["transfers"]
+            for amount in [signed_decimal(moved["amount_micro"])]
+        ]
+        tables.append(_table(f"Transfers, in {currency}", heads, moves, 5))
+    return tables
+
+
+_PLAYED = ("title", "artist", "ISRC", "stem", "used (UTC)")
+_COUNTS = ("players", "plays", "in play")
+
+
+def _lines_table(core: Core) -> str:
+    lines = lines_of(core)
+    heads = (*_PLAYED, "account", "late because", *_COUNTS, "of it late", "tier", "share", "per hour", core["currency"])
+    rows = [
+        (
+            *(
+                *_texts(line),
+                line.stands,
+                line.late_because,
+                *_counts(line),
+                clock(line.late_ms) if line.late else "",
+                " ".join(map(str, line.tiers)),
+                line.share,
+            ),
+            *(per_hour(core, line.ppm), signed_decimal(line.amount_micro or 0)),
+        )
+        for line in lines
+    ]
+    played = clock(sum((line.played_ms for line in lines), Fraction(0)))
+    foot = ("total", *[""] * 8, played, "", "", "", "", core["amount"])
+    return _table("What earned", heads, rows, len(_PLAYED) + 2, foot)
+
+
+def _table(
+    caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: int, foot: Sequence[str] = ()
+) -> str:
+    """The columns from `numbers` on are numbers."""
+
+    def line(tag: str, texts: Sequence[str]) -> str:
+        cells = (
+            f"<{tag}{' class=n' if at >= numbers else ''}>{escape(_shown(text))}</{tag}>"
+            for at, text in enumerate(texts)
+        )
+        return f"<tr>{''.join(cells)}</tr>\n"
+
+    body = "".join(line("td", row) for row in rows)
+    end = f"<tfoot>{line('td', foot)}</tfoot>" if foot else ""
+    head = f"<thead>{line('th', heads)}</thead>"
+    return f"<table><caption>{escape(caption)}</caption>{head}<tbody>{body}</tbody>{end}</table>"
+
+
+def _shown(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _texts(line: Told) -> tuple[str, ...]:
+    used = line.used.replace("-", "\N{NON-BREAKING HYPHEN}")
+    return line.title, line.artist, line.isrc, line.stem[:8], used
+
+
+def _counts(line: Told) -> tuple[str, ...]:
+    return str(line.players), str(line.plays), clock(line.played_ms)
+
+
+def _utc(unix_s: int) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M:%S")
