@@ -258,6 +258,24 @@ def test_splits_change_within_a_segment(tmp_path: Any, noon: int, monkeypatch: A
     assert [(line["rights"], played(line) // SECOND) for line in core(world, "zoe")["lines"]] == [(2, 4)]
 
 
+def test_a_catalogue_that_says_it_came_earlier_changes_no_play_from_before(
+    tmp_path: Any, noon: int, monkeypatch: Any
+) -> None:
+    """The reception in front of its entry bounds it, whatever the entry says."""
+    world = World(tmp_path / "ledger")
+    sent(world, 0, noon + 60, [(0, 2 * SECOND)], noon - 60)
+    with monkeypatch.context() as patch:
+        patch.setattr("settled_world.SPLITS", [[("zoe", 1_000_000)], *SPLITS[1:]])
+        changed = catalogue_bytes(serial=2)
+    with world.folder.open_store() as store:
+        add_pack(world.folder, store, manifest_bytes(SECOND), changed, 5)
+    sent(world, 0, noon + 120, [(0, 4 * SECOND)], noon - 30)
+    sent(world, 0, noon + 240, [(0, 8 * SECOND)], noon + 90)
+    settle_period(world.folder, *NOVEMBER)
+    assert [played(line) // SECOND for line in core(world, "ann")["lines"]] == [6]
+    assert [played(line) // SECOND for line in core(world, "zoe")["lines"]] == [8]
+
+
 def test_a_list_that_goes_back_in_time_is_refused(world: World, noon: int) -> None:
     withdraw(world, 1, noon, STEMS[0])
     with pytest.raises(OptOutsRefused, match="issued_unix_s: expected from"):

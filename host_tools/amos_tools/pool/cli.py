@@ -97,6 +97,8 @@ def settle(
         parse_currency(currency)
         where = broker_at(broker, tls_ca, tls_certificate, tls_key) if broker is not None else None
         folder = Folder(ledger)
+        if out is not None and out.exists() and not out.is_dir():
+            raise OutputRefused(f"{out}: expected a folder or a free name, found a file")
         running = period >= period_at(int(time.time()))
         if running and not close_now:
             _refuse_running(folder, period)

@@ -50,8 +50,8 @@ class Entries:
 
 
 class Named(NamedTuple):
-    """A catalogue that an entry names: where, its serial and SHA-256, when it came as the entry says (None in version 1),
-    and the last reception before it in the bundle, None for none."""
+    """A catalogue that an entry names: where, its serial and SHA-256, when it came as the entry says (None in version
+    1), and the last reception before it in the bundle, None for none."""
 
     leaf: int
     serial: int
