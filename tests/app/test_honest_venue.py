@@ -17,6 +17,7 @@ from amos.protocol.cose import TYP_USAGE, parse_typed
 from amos.protocol.limits import SEGMENT_BYTES_MAX
 from amos.protocol.segment import Usage
 from amos_ledger.settle_period import settle_period
+from amos_tools.replay.piece import piece_of
 from amos_tools.replay.sessions import DIFFERENT, SAME, replay_all
 from amos_tools.verify.audit import Audit
 from amos_tools.verify.keys import Keys
@@ -68,7 +69,8 @@ def check_published(venue: Venue) -> None:
 def check_replayed(venue: Venue) -> int:
     """No session is another than its score decides; how many could be decided anew."""
     opened = [open_pack(str(path), crypto.public_key(PUBLISHER), crypto.verify) for path in venue.packs]
-    outcomes = list(replay_all(usages_of(venue), {pack.pack_id: pack for pack in opened}))
+    pieces = {pack.pack_id: piece_of(pack, crypto.public_key(PUBLISHER)) for pack in opened}
+    outcomes = list(replay_all(usages_of(venue), pieces))
     for pack in opened:
         pack.close()
     assert not [outcome for outcome in outcomes if outcome.result == DIFFERENT]
