@@ -1,0 +1,113 @@
+"""What is wrong at present, and what of it an operator is told: when it begins, when it changes, once an hour while it
+lasts, and when it is over. Pure: time is passed in, and each method gives the sentences to tell, mostly none.
+
+A fault that came back `RETURNS_MAX` times soon after it was over counts as one that comes and goes, and is over only
+when it has stayed away for `STAYS_AWAY_MS`. So two clients that take each other's place every second are told in a few
+lines, not in two a second.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from amos_mqtt.limits import FAULT_AGAIN_MS, FAULT_CHANGE_MS, FAULT_FORMS_MAX, RETURNS_MAX, STAYS_AWAY_MS
+
+
+@dataclass
+class Fault:
+    """`sentence` is the last one about `subject`; `since_ms` is when it began.
+
+    told    form of each sentence that was told, and when; those of one form differ in numbers only
+    """
+
+    subject: str
+    sentence: str
+    since_ms: int
+    told: dict[str, int] = field(default_factory=dict)
+    told_ms: int = 0
+    over_ms: int | None = None
+    over: str = ""
+    returns: int = 0
+
+    @property
+    def comes_and_goes(self) -> bool:
+        return self.returns >= RETURNS_MAX
+
+
+class Faults:
+    """One fault for each subject."""
+
+    def __init__(self) -> None:
+        self._faults: dict[str, Fault] = {}
+
+    def begin(self, subject: str, sentence: str, now_ms: int, will_return: bool = False) -> list[str]:
+        """It is so, or still so; `will_return`: of a kind that comes and goes by its nature."""
+        fault = self._faults.get(subject)
+        if fault is None:
+            fault = self._faults[subject] = Fault(subject, sentence, now_ms)
+            fault.returns = RETURNS_MAX if will_return else 0
+            return _tell(fault, now_ms)
+        fault.sentence = sentence
+        if fault.over_ms is not None:
+            was_told_over = not fault.comes_and_goes
+            fault.over_ms = None
+            fault.returns = RETURNS_MAX if will_return else fault.returns + 1
+            if was_told_over:
+                aside = " (it comes and goes; this is told once an hour)" if fault.comes_and_goes else ""
+                return [told + aside for told in _tell(fault, now_ms)]
+        return _tell(fault, now_ms) if _changed(fault, now_ms) else []
+
+    def end(self, subject: str, sentence: str, now_ms: int) -> list[str]:
+        """It is over, as far as can be seen; `sentence` says so."""
+        fault = self._faults.get(subject)
+        if fault is None or fault.over_ms is not None:
+            return []
+        fault.over_ms, fault.over = now_ms, sentence
+        return [] if fault.comes_and_goes else [sentence]
+
+    def look(self, now_ms: int) -> list[str]:
+        """What the time alone makes worth telling."""
+        sentences = []
+        for fault in list(self._faults.values()):
+            if fault.over_ms is None:
+                if now_ms - fault.told_ms >= FAULT_AGAIN_MS:
+                    hours = max((now_ms - fault.since_ms) // 3_600_000, 1)
+                    sentences += [f"{told} (for {hours} h)" for told in _tell(fault, now_ms)]
+                elif _changed(fault, now_ms):
+                    sentences += _tell(fault, now_ms)
+            elif now_ms - fault.over_ms >= STAYS_AWAY_MS:
+                del self._faults[fault.subject]
+                sentences += [fault.over] if fault.comes_and_goes else []
+        return sentences
+
+    def lasts(self, subject: str) -> bool:
+        """Whether it is so at present."""
+        fault = self._faults.get(subject)
+        return fault is not None and fault.over_ms is None
+
+    def present(self) -> list[Fault]:
+        """What is wrong, or comes and goes, the oldest first."""
+        found = [fault for fault in self._faults.values() if fault.over_ms is None or fault.comes_and_goes]
+        return sorted(found, key=lambda fault: (fault.since_ms, fault.subject))
+
+
+def _changed(fault: Fault, now_ms: int) -> bool:
+    """Whether the sentence says something else than was told, and there was not much told a moment ago."""
+    told_ms = fault.told.get(_form(fault.sentence))
+    if told_ms is not None:
+        return False
+    recent = sum(now_ms - moment < FAULT_CHANGE_MS for moment in fault.told.values())
+    return recent < FAULT_FORMS_MAX
+
+
+def _tell(fault: Fault, now_ms: int) -> list[str]:
+    if len(fault.told) >= 4 * FAULT_FORMS_MAX:  # garbage that is quoted has any form
+        fault.told.pop(next(iter(fault.told)))
+    form = _form(fault.sentence)
+    fault.told.pop(form, None)
+    fault.told[form] = fault.told_ms = now_ms
+    return [fault.sentence]
+
+
+def _form(sentence: str) -> str:
+    """The sentence without its numbers: a count that grows is no change."""
+    return re.sub(r"\d+", "0", sentence)
