@@ -79,6 +79,10 @@ class Faults:
                 sentences += [fault.over] if fault.comes_and_goes else []
         return sentences
 
+    def knows(self, subject: str) -> bool:
+        """Whether it is so, or was a moment ago."""
+        return subject in self._faults
+
     def lasts(self, subject: str) -> bool:
         """Whether it is so at present."""
         fault = self._faults.get(subject)
@@ -92,7 +96,7 @@ class Faults:
 
 def _changed(fault: Fault, now_ms: int) -> bool:
     """Whether the sentence says something else than was told, and there was not much told a moment ago."""
-    told_ms = fault.told.get(_form(fault.sentence))
+    told_ms = fault.told.get(form_of(fault.sentence))
     if told_ms is not None:
         return False
     recent = sum(now_ms - moment < FAULT_CHANGE_MS for moment in fault.told.values())
@@ -102,12 +106,12 @@ def _changed(fault: Fault, now_ms: int) -> bool:
 def _tell(fault: Fault, now_ms: int) -> list[str]:
     if len(fault.told) >= 4 * FAULT_FORMS_MAX:  # garbage that is quoted has any form
         fault.told.pop(next(iter(fault.told)))
-    form = _form(fault.sentence)
+    form = form_of(fault.sentence)
     fault.told.pop(form, None)
     fault.told[form] = fault.told_ms = now_ms
     return [fault.sentence]
 
 
-def _form(sentence: str) -> str:
+def form_of(sentence: str) -> str:
     """The sentence without its numbers: a count that grows is no change."""
     return re.sub(r"\d+", "0", sentence)

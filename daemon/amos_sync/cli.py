@@ -3,6 +3,7 @@
 import logging
 import signal
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -95,6 +96,11 @@ def status(
         for refusal in row["refusals"]:
             detail = f" ({refusal['detail']})" if refusal["detail"] else ""
             print(printable(f"{row['device_id'][:8]}: segment {refusal['sequence']}: {refusal['verdict']}{detail}"))
+    if not found["running"]:
+        print("No courier runs on this spool; amos courier run starts one.")
+    for fault in found["faults"]:
+        since = datetime.fromtimestamp(fault["since_unix_s"]).astimezone().isoformat(" ", "minutes")
+        print(printable(f"since {since}: {fault['sentence']}"))
 
 
 def _drive(courier: Courier, until_idle: bool, timeout_s: int) -> int:
