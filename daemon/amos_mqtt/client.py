@@ -318,9 +318,11 @@ class MqttClient(Generic[T]):
         """What the broker does not say: that another client takes this one's place, or what it closes upon."""
         if event.code or self._short_lived < SHORT_LIVED_MAX:
             return event.reason
+        largest = max((len(outgoing.payload) for outgoing in self._sent.values()), default=0)
         return (
             "breaks off each connection soon after it accepted it; another client may have the same client id"
-            f" {self._settings.client_id}, or its access rules forbid something of ours"
+            f" {self._settings.client_id}, or its access rules forbid something of ours, or its size limit does not"
+            f" permit a message of {largest} bytes"
         )
 
     def _proved_useful(self, now_ms: int) -> None:

@@ -9,14 +9,15 @@ lines, not in two a second.
 import re
 from dataclasses import dataclass, field
 
-from amos_mqtt.limits import FAULT_AGAIN_MS, FAULT_CHANGE_MS, FAULT_FORMS_MAX, RETURNS_MAX, STAYS_AWAY_MS
+from amos_mqtt.limits import FAULT_AGAIN_MS, FAULT_FORMS_MAX, RETURN_AGAIN_MS, RETURNS_MAX, STAYS_AWAY_MS
 
 
 @dataclass
 class Fault:
     """`sentence` is the last one about `subject`; `since_ms` is when it began.
 
-    told    form of each sentence that was told, and when; those of one form differ in numbers only
+    told     form of each sentence that was told, and when; those of one form differ in numbers only
+    is_told  whether the last that was told of it is that it is so
     """
 
     subject: str
@@ -26,6 +27,7 @@ class Fault:
     told_ms: int = 0
     over_ms: int | None = None
     over: str = ""
+    is_told: bool = False
     returns: int = 0
 
     @property
@@ -45,16 +47,11 @@ class Faults:
         if fault is None:
             fault = self._faults[subject] = Fault(subject, sentence, now_ms)
             fault.returns = RETURNS_MAX if will_return else 0
-            return _tell(fault, now_ms)
         fault.sentence = sentence
         if fault.over_ms is not None:
-            was_told_over = not fault.comes_and_goes
             fault.over_ms = None
             fault.returns = RETURNS_MAX if will_return else fault.returns + 1
-            if was_told_over:
-                aside = " (it comes and goes; this is told once an hour)" if fault.comes_and_goes else ""
-                return [told + aside for told in _tell(fault, now_ms)]
-        return _tell(fault, now_ms) if _changed(fault, now_ms) else []
+        return _due(fault, now_ms)
 
     def end(self, subject: str, sentence: str, now_ms: int) -> list[str]:
         """It is over, as far as can be seen; `sentence` says so."""
@@ -62,21 +59,20 @@ class Faults:
         if fault is None or fault.over_ms is not None:
             return []
         fault.over_ms, fault.over = now_ms, sentence
-        return [] if fault.comes_and_goes else [sentence]
+        if fault.comes_and_goes or not fault.is_told:
+            return []
+        fault.is_told = False
+        return [sentence]
 
     def look(self, now_ms: int) -> list[str]:
         """What the time alone makes worth telling."""
         sentences = []
         for fault in list(self._faults.values()):
             if fault.over_ms is None:
-                if now_ms - fault.told_ms >= FAULT_AGAIN_MS:
-                    hours = max((now_ms - fault.since_ms) // 3_600_000, 1)
-                    sentences += [f"{told} (for {hours} h)" for told in _tell(fault, now_ms)]
-                elif _changed(fault, now_ms):
-                    sentences += _tell(fault, now_ms)
+                sentences += _due(fault, now_ms)
             elif now_ms - fault.over_ms >= STAYS_AWAY_MS:
                 del self._faults[fault.subject]
-                sentences += [fault.over] if fault.comes_and_goes else []
+                sentences += [fault.over] if fault.is_told else []
         return sentences
 
     def knows(self, subject: str) -> bool:
@@ -94,22 +90,28 @@ class Faults:
         return sorted(found, key=lambda fault: (fault.since_ms, fault.subject))
 
 
-def _changed(fault: Fault, now_ms: int) -> bool:
-    """Whether the sentence says something else than was told, and there was not much told a moment ago."""
+def _due(fault: Fault, now_ms: int) -> list[str]:
+    """The sentence, where it is time to tell it."""
     told_ms = fault.told.get(form_of(fault.sentence))
-    if told_ms is not None:
-        return False
-    recent = sum(now_ms - moment < FAULT_CHANGE_MS for moment in fault.told.values())
-    return recent < FAULT_FORMS_MAX
+    if told_ms is None:
+        recent = sum(now_ms - moment < FAULT_AGAIN_MS for moment in fault.told.values())
+        return _tell(fault, now_ms, "") if recent < FAULT_FORMS_MAX else []
+    if not fault.is_told:
+        aside = " (it comes and goes; this is told once an hour)" if fault.comes_and_goes else ""
+        return _tell(fault, now_ms, aside) if now_ms - told_ms >= RETURN_AGAIN_MS else []
+    if now_ms - fault.told_ms >= FAULT_AGAIN_MS:
+        return _tell(fault, now_ms, f" (for {max((now_ms - fault.since_ms) // 3_600_000, 1)} h)")
+    return []
 
 
-def _tell(fault: Fault, now_ms: int) -> list[str]:
+def _tell(fault: Fault, now_ms: int, aside: str) -> list[str]:
     if len(fault.told) >= 4 * FAULT_FORMS_MAX:  # garbage that is quoted has any form
         fault.told.pop(next(iter(fault.told)))
     form = form_of(fault.sentence)
     fault.told.pop(form, None)
     fault.told[form] = fault.told_ms = now_ms
-    return [fault.sentence]
+    fault.is_told = True
+    return [fault.sentence + aside]
 
 
 def form_of(sentence: str) -> str:

@@ -42,11 +42,14 @@ SENDS_MAX = 3
 FAULT_AGAIN_MS = 3_600_000
 """Between two times that a fault which lasts is told: a log that is read once a day still has it on its last page."""
 
-FAULT_CHANGE_MS, FAULT_FORMS_MAX = 3_600_000, 6
+FAULT_FORMS_MAX = 6
 """Of one fault, so many different sentences in an hour: most have two or three causes that follow each other."""
 
 RETURNS_MAX = 3
-"""Times that a fault may come back, each told: a broker that is started anew twice is no riddle."""
+"""Times that a fault may come back and count as a new one: a broker that is started anew twice is no riddle."""
+
+RETURN_AGAIN_MS = 60_000
+"""Before one that is back is told in the same words; what is over again by then is not told."""
 
 STAYS_AWAY_MS = 600_000
 """After which a fault that comes and goes counts as over: longer than any pause before something is tried again."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from amos.protocol import answer as answers
 from amos.protocol import topics
+from amos.protocol.anchor import Anchor
 from amos.protocol.cose import TYP_ANCHOR, parse_typed
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError
@@ -25,7 +26,7 @@ from amos_mqtt.broker import Broker
 from amos_mqtt.client import MqttClient
 from amos_mqtt.happenings import Arrival, Down, Happening, Said, Up
 from amos_mqtt.settings import ClientSettings
-from amos_sync.clock import clock_ms, jitter_permille
+from amos_sync.clock import clock_fault, clock_ms, jitter_permille, wall_ms
 from amos_sync.courier_status import OFFLINE, ONLINE, CourierStatus
 from amos_sync.device import Device
 from amos_sync.errors import SpoolError
@@ -314,9 +315,21 @@ class Courier:
         if leaf == topics.RECEIPT:
             self._answered(device_id, message, now_ms)
         elif leaf == topics.ANCHOR:
-            kid = parse_typed(message.payload, TYP_ANCHOR, ANCHOR_BYTES_MAX).kid
-            if self.players.believes(device_id, kid) and self.players.anchors.came(device_id, message.payload):
-                self._wake_device(device_id)
+            self._anchor_came(device_id, message.payload, now_ms)
+
+    def _anchor_came(self, device_id: bytes, payload: bytes, now_ms: int) -> None:
+        signed = parse_typed(payload, TYP_ANCHOR, ANCHOR_BYTES_MAX)
+        waited_ms = self.players.anchors.waited_ms(device_id, now_ms)
+        if not self.players.believes(device_id, signed.kid) or not self.players.anchors.came(device_id, payload):
+            return
+        self._wake_device(device_id)
+        if waited_ms is not None and self.line.signed(signed):
+            anchor = Anchor.decode(signed.payload)
+            wrong = clock_fault(wall_ms(), anchor.unix_ms, waited_ms)
+            if wrong is None:
+                self.notes.over("clock", "this machine's clock is right again", now_ms)
+            else:
+                self.notes.wrong("clock", wrong, now_ms)
 
     def _send_again(self, message: bytes, now_ms: int) -> None:
         """The ledger has given up what it signed from some leaf on: what was receipted there goes to it anew."""

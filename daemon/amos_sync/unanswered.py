@@ -59,8 +59,8 @@ def silence(site: str, bytes_max: int, nobody: bool) -> str:
         about = f"? The broker says that nobody subscribes to {usage_pattern(site)}"
         return f"{sentence}{about}: start the ledger, have it use this broker, or permit it to read there"
     rules = f"writing {usage_pattern(site)} and reading {PREFIX}/{site}/+/{RECEIPT}"
-    size = f"its size limits a message of {bytes_max} bytes"
-    return f"{sentence}, and do the broker's access rules permit {rules}, and {size}?"
+    size = f"does its size limit permit a message of {bytes_max} bytes"
+    return f"{sentence}, do the broker's access rules permit {rules}, and {size}?"
 
 
 def part_silence(slots: list[Slot], bytes_max: int) -> str:

@@ -1,7 +1,7 @@
 """A fault is told when it begins, changes, lasts for an hour and is over; never once a second."""
 
 from amos_mqtt.faults import Faults
-from amos_mqtt.limits import FAULT_AGAIN_MS, FAULT_FORMS_MAX, RETURNS_MAX, STAYS_AWAY_MS
+from amos_mqtt.limits import FAULT_AGAIN_MS, FAULT_FORMS_MAX, RETURN_AGAIN_MS, RETURNS_MAX, STAYS_AWAY_MS
 from amos_mqtt.teller import Teller
 
 
@@ -31,12 +31,23 @@ def test_what_comes_and_goes_is_one_fault() -> None:
     for second in range(3600):
         act = faults.end if second % 2 else faults.begin
         told += [*act("line", "over" if second % 2 else "wrong", second * 1000), *faults.look(second * 1000)]
-    assert len(told) == 2 * RETURNS_MAX + 1, told
+    assert len(told) == 3, told
     assert "comes and goes" in told[-1]
     assert [fault.subject for fault in faults.present()] == ["line"], "also in a moment in which it works"
     over_ms = 3599_000
     assert faults.look(over_ms + STAYS_AWAY_MS - 1) == []
     assert faults.look(over_ms + STAYS_AWAY_MS) == ["over"] and faults.present() == []
+
+
+def test_what_is_back_is_told_in_the_same_words_after_a_minute_and_its_end_only_then() -> None:
+    faults = Faults()
+    assert faults.begin("line", "wrong", 0) == ["wrong"] and faults.end("line", "over", 1000) == ["over"]
+    assert faults.begin("line", "wrong", 2000) == [] and faults.end("line", "over", 3000) == []
+    assert faults.begin("line", "wrong", 4000) == [] == faults.look(RETURN_AGAIN_MS - 1)
+    assert faults.look(RETURN_AGAIN_MS) == ["wrong"] and faults.end("line", "over", RETURN_AGAIN_MS) == ["over"]
+    for turn in range(1, RETURNS_MAX):
+        assert faults.begin("line", f"wrong{'!' * turn}", 3 * RETURN_AGAIN_MS) == [f"wrong{'!' * turn}"]
+        assert faults.end("line", "over", 3 * RETURN_AGAIN_MS) == (["over"] if turn == 0 else [])
 
 
 def test_numbers_are_no_change_and_garbage_makes_no_flood() -> None:
