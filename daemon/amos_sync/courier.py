@@ -68,7 +68,7 @@ class Settings:
     ledger_key: bytes | None = None
     spool_bytes_max: int = SPOOL_BYTES_MAX
     opt_outs: Path | None = None
-    packs: str | None = None
+    packs: str | Path | None = None
     publisher_key: bytes | None = None
 
 

@@ -115,11 +115,9 @@ class WebSource:
                 path.unlink(missing_ok=True)
 
 
-def open_source(text: str, cache: Path) -> PackSource:
-    """The source that `--packs` names: http:// or https://, or a folder."""
-    if text.startswith(("http://", "https://")):
-        return WebSource(text, cache)
-    return FolderSource(Path(text))
+def open_source(place: str | Path, cache: Path) -> PackSource:
+    """The source at what `packs_address` made of `--packs`: a URL, or a folder."""
+    return FolderSource(place) if isinstance(place, Path) else WebSource(place, cache)
 
 
 def file_sha256(path: Path) -> bytes:
