@@ -88,6 +88,18 @@ PACK_LOOK_S = 30
 PACK_FETCH_TIMEOUT_S = 30
 """Silence of a web server after which a fetch is given up, and tried again at the next look."""
 
+FETCH_PIECE_BYTES = 1 << 18
+"""Of a web server's answer held at once."""
+
+FETCH_TRIES = 4
+"""Times that a body which was broken off is gone on with at once; then at the next look."""
+
+REDIRECTS_MAX = 5
+"""That are followed: a static server needs one or two."""
+
+SLOW_S, SLOW_BYTES = 60, 16 * 1024
+"""A server that sends less in this time is given up for now: at that pace a pack of 70 MB takes three days."""
+
 PACK_MEND_MS = 3_600_000
 """Between two times that spoilt blobs are sent again on one connection: a dying card is not to be worn out by it."""
 
