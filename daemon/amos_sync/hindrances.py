@@ -128,4 +128,3 @@ class Hindrances:
             self._since_ms.pop(subject, None)
             return False
         return now_ms - self._since_ms.setdefault(subject, now_ms) >= UNANSWERED_MS
-

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from amos.crypto import verify
-from amos.protocol.cose import Sign1
 from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint
+from amos.protocol.cose import Sign1
 from amos.protocol.errors import MessageError, ProofError, ProtocolError
 from amos.protocol.handover import key_id
 from amos.protocol.receipt import Receipt

@@ -39,8 +39,7 @@ class Unanswered:
         overdue = [
             slot
             for slot in asked
-            if slot.asked_ms is not None
-            and (slot.id in known or (silent and now_ms - slot.asked_ms >= UNANSWERED_MS))
+            if slot.asked_ms is not None and (slot.id in known or (silent and now_ms - slot.asked_ms >= UNANSWERED_MS))
         ]
         self.slots = sorted(overdue, key=lambda slot: (slot.asked_ms or 0, slot.id))
         if self.slots:

@@ -99,10 +99,14 @@ def _answered(pool: urllib3.PoolManager, url: str, headers: dict[str, str]) -> u
         if response.status not in _REDIRECTS or not target:
             raise WebError(_refusal(response.status))
         target = urljoin(asked, target)
-        if urlsplit(target).scheme not in ("http", "https") or (asked.startswith("https:") > target.startswith("https:")):
+        if urlsplit(target).scheme not in ("http", "https") or (
+            asked.startswith("https:") > target.startswith("https:")
+        ):
             raise WebError(f"redirects to {_place(target)}, which is not safe to follow; this network may want a login")
         asked = target
-    raise WebError(f"redirects more than {REDIRECTS_MAX} times, at last to {_place(asked)}; this network may want a login")
+    raise WebError(
+        f"redirects more than {REDIRECTS_MAX} times, at last to {_place(asked)}; this network may want a login"
+    )
 
 
 def _refusal(status: int) -> str:

@@ -14,9 +14,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from amos_ledger import metrics
 from amos_ledger.errors import MetricsUnusable
-from amos_mqtt.broker import BrokerSettingError
 from amos_ledger.metrics import Gauges, serving_metrics
 from amos_ledger.service import Service
+from amos_mqtt.broker import BrokerSettingError
 from amos_tools.demo.broker import free_port
 
 

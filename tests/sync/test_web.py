@@ -100,15 +100,13 @@ def test_a_fault_is_named(name: str, what: str, served: Served, monkeypatch: pyt
         (BLOB[:100], None, "has 100 bytes there, expected 10240 of that SHA-256"),
         (BLOB + b"x", None, "has 10241 bytes there, expected 10240"),
         (BLOB[:100], -1, "ended after 100 of 10240 bytes"),
-        (BLOB[:100], len(BLOB), "answers 404 Not Found"),
+        (BLOB[:100], len(BLOB), " of 10240 bytes"),
         (bytes(len(BLOB)), None, "sends 10240 bytes, expected others of that SHA-256"),
         (gzip.compress(b"").ljust(len(BLOB)), None, "they look compressed (gzip)"),
     ],
 )
 def test_a_body_that_is_not_the_blob(body: bytes, length: int | None, words: str, served: Served) -> None:
-    source, _server = served(
-        lambda request: request.answer("200 OK" if "range" not in request.headers else "404 x", body, length)
-    )
+    source, _server = served(lambda request: request.answer("200 OK", body, length))
     with pytest.raises(PackSourceError) as refused:
         source.blob(NAME, len(BLOB))
     assert words in str(refused.value)
@@ -190,7 +188,7 @@ def test_a_wrong_range_is_not_believed(content_range: str, served: Served) -> No
             request.answer("206 Partial Content", BLOB[1000:], ETag='"1"', Content_Range=content_range)
 
     source, server = served(script)
-    with pytest.raises(PackSourceError, match="wrong range|broke off|of 10240 bytes"):
+    with pytest.raises(PackSourceError, match=r"wrong range|broke off|of 10240 bytes"):
         source.blob(NAME, len(BLOB))
     server.script = lambda request: request.answer("200 OK", BLOB)
     assert source.blob(NAME, len(BLOB)).read_bytes() == BLOB
@@ -228,6 +226,6 @@ def test_a_name_that_is_not_found_and_a_server_that_is_not_trusted(tmp_path: Pat
     with http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        with pytest.raises(PackSourceError, match="is not trusted: .*; is the clock of this machine right"):
+        with pytest.raises(PackSourceError, match=r"is not trusted: .*; is the clock of this machine right"):
             WebSource(f"https://127.0.0.1:{server.server_port}", tmp_path).read_manifest()
         server.shutdown()
