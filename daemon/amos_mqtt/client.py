@@ -201,9 +201,7 @@ class MqttClient(Generic[T]):
         size, size_max = len(outgoing.payload), self._line.packet_bytes_max
         if size_max is not None and len(outgoing.topic.encode()) + size + _HEADER_BYTES_MAX > size_max:
             pattern = _pattern(outgoing.topic)
-            about = (
-                f"takes messages of at most {size_max} bytes, and one for {pattern} has {size}; raise its size limit"
-            )
+            about = f"takes messages of at most {size_max} bytes, and one for {pattern} has {size}; raise its limit"
             self._denied(f"messages of such a size for {pattern}", about, time.monotonic_ns() // 1_000_000)
             return False
         if self._line.inflight_max < INFLIGHT_MAX and len(self._sent) >= self._line.inflight_max:

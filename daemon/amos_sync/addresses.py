@@ -52,9 +52,8 @@ def packs_address(text: str) -> str | Path:
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path:
         return Path(unquote(parts.path))
     if "@" in address:
-        raise SettingError(
-            f"{expected}, without a name and a password, which others see in the list of processes; an @ of a path is %40"
-        )
+        visible = "a name and a password, which others see in the list of processes"
+        raise SettingError(f"{expected}, without {visible}; an @ of a path is %40")
     if parts.scheme not in ("http", "https") or not parts.hostname or " " in address:
         raise SettingError(expected)
     if parts.query or parts.fragment:

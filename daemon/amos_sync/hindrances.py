@@ -44,7 +44,7 @@ class Hindrances:
         self._looked_ms: int | None = None
 
     def decided(self, device_id: bytes, verdict: int, detail: str | None) -> None:
-        """The ledger held or refused a segment, and may have said more; one of a kind that is not known is told soon."""
+        """The ledger held or refused a segment, and may have said more; the first of a kind is told soon."""
         if (device_id, verdict) not in self._details:
             self._looked_ms = None
         self._details[device_id, verdict] = detail

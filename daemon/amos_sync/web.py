@@ -1,10 +1,11 @@
-"""What a web server has at a URL, over urllib3, and what it is when it is something else: a login page of the network, a
-short or endless body, a range that was not asked for. Every failure is a `WebError`, in a sentence that goes on from the
-URL.
+"""What a web server has at a URL, over urllib3, and what it is when it is something else: a login page of the network,
+a short or endless body, a range that was not asked for. Every failure is a `WebError`, in a sentence that goes on from
+the URL.
 
 Redirects are followed, a few of them, and never from https to http: what comes is hashed or signed in any case.
 """
 
+import http.client
 import ssl
 import time
 import urllib.request
@@ -23,6 +24,9 @@ PAGE = (
     "answers with a web page in place of it: this network may want a login first (captive portal), or the URL is wrong"
 )
 _REDIRECTS = (301, 302, 303, 307, 308)
+_FOLLOWED = (("http", "http"), ("http", "https"), ("https", "https"))
+"""Schemes from which to which."""
+
 _TIMEOUT = urllib3.Timeout(connect=10, read=PACK_FETCH_TIMEOUT_S)
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "amos-courier"}
 
@@ -99,9 +103,7 @@ def _answered(pool: urllib3.PoolManager, url: str, headers: dict[str, str]) -> u
         if response.status not in _REDIRECTS or not target:
             raise WebError(_refusal(response.status))
         target = urljoin(asked, target)
-        if urlsplit(target).scheme not in ("http", "https") or (
-            asked.startswith("https:") > target.startswith("https:")
-        ):
+        if (urlsplit(asked).scheme, urlsplit(target).scheme) not in _FOLLOWED:
             raise WebError(f"redirects to {_place(target)}, which is not safe to follow; this network may want a login")
         asked = target
     raise WebError(
@@ -157,8 +159,6 @@ def _cause(error: BaseException) -> str:
         return "cannot be reached: no answer in time; the address may be wrong, or a firewall between"
     if isinstance(error, kinds.ReadTimeoutError):
         return f"has sent nothing for {PACK_FETCH_TIMEOUT_S} s"
-    if isinstance(error, kinds.IncompleteRead):
-        return "broke off before the end of what it had announced"
     if isinstance(error, kinds.DecodeError):
         return "says that its answer is compressed, and it is not"
     if isinstance(error, kinds.ProxyError):
@@ -167,4 +167,11 @@ def _cause(error: BaseException) -> str:
         inner = error.args[0] if error.args and isinstance(error.args[0], ssl.SSLCertVerificationError) else None
         about = inner.verify_message if inner is not None else "no TLS there, or of another kind"
         return f"is not trusted: {about}; is the clock of this machine right, and does this network want a login?"
-    return f"broke off: {error}"
+    inner = error.args[-1] if error.args else error  # what urllib3 wraps
+    if isinstance(inner, kinds.IncompleteRead) and isinstance(inner.partial, int) and inner.expected:
+        return f"broke off after {inner.partial} of {inner.partial + inner.expected} bytes"
+    if isinstance(inner, http.client.RemoteDisconnected):
+        return "hung up without an answer"
+    if isinstance(inner, http.client.BadStatusLine):
+        return "does not speak HTTP at this port"
+    return f"broke off: {inner}"
