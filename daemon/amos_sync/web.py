@@ -167,11 +167,11 @@ def _cause(error: BaseException) -> str:
         inner = error.args[0] if error.args and isinstance(error.args[0], ssl.SSLCertVerificationError) else None
         about = inner.verify_message if inner is not None else "no TLS there, or of another kind"
         return f"is not trusted: {about}; is the clock of this machine right, and does this network want a login?"
-    inner = error.args[-1] if error.args else error  # what urllib3 wraps
-    if isinstance(inner, kinds.IncompleteRead) and isinstance(inner.partial, int) and inner.expected:
-        return f"broke off after {inner.partial} of {inner.partial + inner.expected} bytes"
-    if isinstance(inner, http.client.RemoteDisconnected):
+    wrapped: object = error.args[-1] if error.args else error  # what urllib3 wraps
+    if isinstance(wrapped, kinds.IncompleteRead) and isinstance(wrapped.partial, int) and wrapped.expected:
+        return f"broke off after {wrapped.partial} of {wrapped.partial + wrapped.expected} bytes"
+    if isinstance(wrapped, http.client.RemoteDisconnected):
         return "hung up without an answer"
-    if isinstance(inner, http.client.BadStatusLine):
+    if isinstance(wrapped, http.client.BadStatusLine):
         return "does not speak HTTP at this port"
-    return f"broke off: {inner}"
+    return f"broke off: {wrapped}"

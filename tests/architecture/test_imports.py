@@ -197,7 +197,7 @@ RULES = (
     *(
         rule(
             f"amos_sync.{name}",
-            *("amos.protocol", "amos_sync.limits", "amos_mqtt.back_off", "amos_mqtt.limits"),
+            *("amos.protocol", "amos_sync.limits", "amos_sync.outbox", "amos_mqtt.back_off", "amos_mqtt.limits"),
             outside=PURE_HOST,
             pure=True,
         )
