@@ -105,9 +105,10 @@ class Hindrances:
         device_id, verdict = key
         name, called = device_id.hex()[:8], answers.VERDICTS[verdict]
         first = min(slots, key=lambda slot: slot.sequence)
-        more = f" and {len(slots) - 1} more" if len(slots) > 1 else ""
         detail = f" ({self._details[key]})" if self._details[key] else ""
-        sentence = f"{name}: segment {first.sequence}{more}: {called}. {answers.SENTENCES[verdict]}{detail}"
+        sentence = (
+            f"{name}: segment {first.sequence} ({len(slots)} in all): {called}. {answers.SENTENCES[verdict]}{detail}"
+        )
         state = "held" if verdict in answers.HELD else "refused"
         return Hindrance(sentence, f"{name}: no segment is {state} any more as: {called}")
 
