@@ -49,6 +49,8 @@ def report(folder: Path) -> dict[str, Any]:
 def _running(folder: Path) -> bool:
     try:
         return spool_in_use(folder)
+    except FileNotFoundError:
+        return False
     except OSError as error:
         raise SpoolError(f"spool {folder}: cannot be read: {error.strerror}") from error
 
