@@ -73,6 +73,8 @@ class WebSource:
     def read_manifest(self) -> bytes:
         try:
             with opened(f"{self.name}/{MANIFEST_NAME}") as answer:
+                if answer.partial:
+                    raise WebError("answers with a range, which was not asked for")
                 return b"".join(answer.pieces(MANIFEST_BYTES_MAX))
         except WebError as error:
             raise PackSourceError(f"{self.name}/{MANIFEST_NAME}: {error}") from None

@@ -65,7 +65,8 @@ def silence(site: str, bytes_max: int, nobody: bool) -> str:
 def part_silence(slots: list[Slot], bytes_max: int) -> str:
     """The same where others are answered."""
     first = slots[0]
+    which = f"segment {first.sequence} of {first.device_id.hex()[:8]} ({len(slots)} in all)"
     return (
-        f"no answer for a minute to segment {first.sequence} of {first.device_id.hex()[:8]} ({len(slots)} in all), while others are"
-        f" answered; the largest has {bytes_max} bytes: raise the broker's size limit of messages if that is smaller"
+        f"no answer for a minute to {which}, while others are answered; the largest has {bytes_max} bytes:"
+        " raise the broker's size limit of messages if that is smaller"
     )

@@ -112,6 +112,16 @@ def test_a_body_that_is_not_the_blob(body: bytes, length: int | None, words: str
     assert words in str(refused.value)
 
 
+def test_a_manifest_is_no_range_and_is_whole(served: Served) -> None:
+    answers = {"a range, which was": ("206 Partial Content", len(BLOB)), "broke off after": ("200 OK", 2 * len(BLOB))}
+    for words, (status, length) in answers.items():
+        source, _server = served(
+            lambda request, status=status, length=length: request.answer(status, BLOB, length)  # type: ignore[misc]
+        )
+        with pytest.raises(PackSourceError, match=words):
+            source.read_manifest()
+
+
 def test_what_is_compressed_and_says_so_is_understood(served: Served) -> None:
     source, _server = served(
         lambda request: request.answer("200 OK", gzip.compress(BLOB), ETag='"1"', Content_Encoding="gzip")
