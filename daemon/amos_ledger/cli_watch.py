@@ -21,7 +21,8 @@ from amos_ledger.watch.channels import Channel, Log, Mail, Webhook
 from amos_ledger.watch.conditions import Rules
 from amos_ledger.watch.state_file import locked, read_state, write_state
 from amos_ledger.watch.watcher import Watcher
-from amos_mqtt.broker import BrokerSettingError, broker_at
+from amos_mqtt.address import AddressError, host_and_port, shown
+from amos_mqtt.broker import BrokerSettingError
 
 StateFile = Annotated[
     Path | None, typer.Option("--state", metavar="FILE", help="What was told; watch.json in the ledger's folder.")
@@ -153,6 +154,9 @@ def _mail(to: list[str], sender: str | None, server: str, user: str | None, pass
         if address.count("@") != 1 or not address.isprintable() or any(letter in address for letter in " ,;<>"):
             raise UsageError(f"mail: expected an address, found {address[:80]!r}")
     if ":" not in server:
-        raise UsageError(f"--smtp: expected HOST:PORT, found {server[:80]!r}")
-    where = broker_at(server)  # the same way to write an address
-    return Mail((where.host, where.port), sender, tuple(to), user, password_file)
+        raise UsageError(f"--smtp: expected HOST:PORT, found {shown(server)}")
+    try:
+        where = host_and_port(server, 0)
+    except AddressError as error:
+        raise UsageError(f"--smtp: {error}") from None
+    return Mail(where, sender, tuple(to), user, password_file)

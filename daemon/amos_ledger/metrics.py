@@ -23,7 +23,8 @@ from amos_ledger.folder import Folder
 from amos_ledger.limits import DISK_FREE_BYTES_MIN, TURN_S_MAX
 from amos_ledger.records import Backlog
 from amos_ledger.store.failures import DATABASE_ERRORS
-from amos_mqtt.broker import BrokerSettingError, broker_at
+from amos_mqtt.address import AddressError, host_and_port, shown
+from amos_mqtt.broker import BrokerSettingError
 
 _PREFIX = "amos_ledger_"
 
@@ -73,6 +74,10 @@ def serving_metrics(address: str | None, gauges: Gauges) -> Iterator[None]:
         server.server_close()
 
 
+METRICS_PORT = 9464
+"""Which Prometheus's registry of ports has for exporters of telemetry; for an address without one."""
+
+
 class _Threading(ThreadingMixIn, WSGIServer):
     """One slow reader keeps nobody waiting."""
 
@@ -105,10 +110,13 @@ def _server(address: str, gauges: Gauges) -> WSGIServer:
         return [json.dumps({"healthy": not problems, "problems": problems}).encode() + b"\n"]
 
     try:
-        where = broker_at(address)
-        return make_server(where.host, where.port, answer, server_class=_Threading, handler_class=_Quiet)
-    except (OSError, BrokerSettingError) as error:
-        raise MetricsUnusable(f"metrics: expected a free HOST:PORT, found {address[:80]!r}: {error}") from None
+        where = host_and_port(address, METRICS_PORT)
+    except AddressError as error:
+        raise BrokerSettingError(f"metrics: {error}") from None
+    try:
+        return make_server(*where, answer, server_class=_Threading, handler_class=_Quiet)
+    except OSError as error:
+        raise MetricsUnusable(f"metrics: expected a free HOST:PORT, found {shown(address)}: {error}") from None
 
 
 class _Collector:

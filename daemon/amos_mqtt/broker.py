@@ -4,6 +4,8 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+from amos_mqtt.address import AddressError, host_and_port
+
 PORT, TLS_PORT = 1883, 8883
 
 LEVEL_NAMES = {5: "MQTT 5", 4: "MQTT 3.1.1"}
@@ -109,7 +111,10 @@ def broker_at(
         tls.context()
     if login is not None:
         login.password()
-    host, port = _parsed(address, PORT if tls is None else TLS_PORT)
+    try:
+        host, port = host_and_port(address, PORT if tls is None else TLS_PORT)
+    except AddressError as error:
+        raise BrokerSettingError(f"broker: {error}") from None
     return Broker(host, port, levels, tls, login)
 
 
@@ -127,13 +132,3 @@ def broker_of(
         raise BrokerSettingError("broker: expected a user name with the password")
     login = None if username is None else Login(username, password_file)
     return broker_at(address, *tls, LEVELS[version], login)
-
-
-def _parsed(address: str, default_port: int) -> tuple[str, int]:
-    host, colon, port = address.rpartition(":")
-    if not colon or (address.count(":") > 1 and "]" not in address) or address.endswith("]"):
-        host, port = address, str(default_port)
-    host = host.strip("[]")
-    if not host or not (port.isascii() and port.isdigit()) or not 1 <= int(port[:6]) <= 65535:
-        raise BrokerSettingError(f"broker: expected HOST or HOST:PORT, found {address[:80]!r}")
-    return host, int(port)

@@ -24,6 +24,7 @@ from amos_mqtt import causes
 from amos_mqtt.back_off import back_off_ms
 from amos_mqtt.broker import LEVEL_NAMES, Broker
 from amos_mqtt.decided import Decided
+from amos_mqtt.faults import Fault
 from amos_mqtt.happenings import (
     Acknowledged,
     Arrival,
@@ -46,6 +47,7 @@ T = TypeVar("T")
 
 _REFUSAL = 128
 _NOT_AUTHORISED = 135
+_NOBODY_SUBSCRIBES = 16
 _HEADER_BYTES_MAX = 16
 """Of a PUBLISH without properties, beside topic and payload."""
 
@@ -68,6 +70,7 @@ class MqttClient(Generic[T]):
 
     up            bool, connected as far as `poll` has told
     connections   int, how often it has connected: a broker may have lost what it retained
+    unheard       set of str, topics (any device's as +) of which a broker of MQTT 5 said that nobody subscribes to them
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class MqttClient(Generic[T]):
         self.broker = broker
         self.up = False
         self.connections = 0
+        self.unheard: set[str] = set()
         self._settings = settings
         self._read = read
         self._wake = wake
@@ -105,6 +109,11 @@ class MqttClient(Generic[T]):
     def dropped(self) -> int:
         """Messages that found the queue full or were not worth a place in it."""
         return self._inbox.dropped
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What is wrong between us and the broker, the oldest first."""
+        return self._teller.present()
 
     @property
     def waiting(self) -> int:
@@ -142,7 +151,7 @@ class MqttClient(Generic[T]):
         if self._opened_ms is not None and now_ms - self._opened_ms >= CONNACK_WAIT_MS[self._level]:
             self._went_down(Down(causes.NO_ANSWER, other_level=True), now_ms)
         if self.up and now_ms - self._up_ms >= STEADY_MS:
-            self._proved_useful()
+            self._proved_useful(now_ms)
         self._say(self._teller.look(now_ms))
         if self._start_ms is not None and now_ms >= self._start_ms:
             self._start_ms = None
@@ -191,8 +200,9 @@ class MqttClient(Generic[T]):
             return False
         size, size_max = len(outgoing.payload), self._line.packet_bytes_max
         if size_max is not None and len(outgoing.topic.encode()) + size + _HEADER_BYTES_MAX > size_max:
-            about = f"takes messages of at most {size_max} bytes, and one for {_pattern(outgoing.topic)} has {size}"
-            self._denied(about, time.monotonic_ns() // 1_000_000)
+            pattern = _pattern(outgoing.topic)
+            about = f"takes messages of at most {size_max} bytes, and one for {pattern} has {size}; raise its limit"
+            self._denied(f"messages of such a size for {pattern}", about, time.monotonic_ns() // 1_000_000)
             return False
         if self._line.inflight_max < INFLIGHT_MAX and len(self._sent) >= self._line.inflight_max:
             if len(self._queued) >= OUTGOING_QUEUED_MAX:
@@ -215,12 +225,14 @@ class MqttClient(Generic[T]):
             for name, code in zip(names, event.codes, strict=False):
                 if code >= _REFUSAL:
                     self._refused(f"subscribing to {_pattern(name)}", code, now_ms)
+                else:
+                    self._say(self._teller.permitted(f"subscribing to {_pattern(name)}", now_ms))
         elif isinstance(event, Up):
             self._went_up(event, now_ms)
         elif isinstance(event, Down):
             self._went_down(event, now_ms)
         else:
-            self._proved_useful()
+            self._proved_useful(now_ms)
             self._told.append(event)
 
     def _acknowledged(self, event: Acknowledged, now_ms: int) -> None:
@@ -228,15 +240,25 @@ class MqttClient(Generic[T]):
         if self._queued:
             self._publish(self._queued.popleft())
         if event.code < _REFUSAL:
-            self._proved_useful()
+            self._proved_useful(now_ms)
+            if outgoing is not None:
+                self._taken(outgoing, event.code, now_ms)
         elif outgoing is not None:
             self._refused(f"publishing {_pattern(outgoing.topic)}", event.code, now_ms)
 
+    def _taken(self, outgoing: _Outgoing, code: int, now_ms: int) -> None:
+        pattern = _pattern(outgoing.topic)
+        if code == _NOBODY_SUBSCRIBES:
+            self.unheard.add(pattern)
+        else:
+            self.unheard.discard(pattern)
+        self._say(self._teller.permitted(f"publishing {pattern}", now_ms))
+
     def _refused(self, doing: str, code: int, now_ms: int) -> None:
         if code in (_REFUSAL, _NOT_AUTHORISED):  # 3.1.1 knows only the former
-            self._denied(f"does not permit {doing}; check its access rules", now_ms)
+            self._denied(doing, f"does not permit {doing}; check its access rules", now_ms)
         else:
-            self._denied(f"{causes.of_code(code, self._settings.client_id)} ({doing})", now_ms)
+            self._denied(doing, f"{causes.of_code(code, self._settings.client_id)} ({doing})", now_ms)
 
     def _went_up(self, event: Up, now_ms: int) -> None:
         self._opened_ms, self.up, self._up_ms = None, True, now_ms
@@ -255,7 +277,8 @@ class MqttClient(Generic[T]):
             largest = max(fatal, key=lambda outgoing: len(outgoing.payload))
             size, where = len(largest.payload), _pattern(largest.topic)
             about = f"broke off {SENDS_MAX} times at a message of {size} bytes for {where}"
-            self._denied(f"{about}; its size limit may be smaller, or its access rules forbid it", now_ms)
+            about += "; its size limit may be smaller, or its access rules forbid it"
+            self._denied(f"a message of {size} bytes for {where}", about, now_ms)
 
     def _went_down(self, event: Down, now_ms: int) -> None:
         line, self._line = self._line, None
@@ -280,7 +303,7 @@ class MqttClient(Generic[T]):
             self._attempt += 1
             first_s, longest_s = self._settings.pauses_s
             self._start_ms += back_off_ms((first_s * 1000, longest_s * 1000), self._attempt, random.randint(0, 1000))
-            self._say(self._teller.down(reason, now_ms))
+            self._say(self._teller.down(reason, now_ms, event.code == causes.TAKEN_OVER))
 
     def _count_loss(self, event: Down, now_ms: int) -> None:
         """What it tells of the next connections: how soon to try, and what the broker may close upon."""
@@ -295,18 +318,20 @@ class MqttClient(Generic[T]):
         """What the broker does not say: that another client takes this one's place, or what it closes upon."""
         if event.code or self._short_lived < SHORT_LIVED_MAX:
             return event.reason
+        largest = max((len(outgoing.payload) for outgoing in self._sent.values()), default=0)
         return (
             "breaks off each connection soon after it accepted it; another client may have the same client id"
-            f" {self._settings.client_id}, or its access rules forbid something of ours"
+            f" {self._settings.client_id}, or its access rules forbid something of ours, or its size limit does not"
+            f" permit a message of {largest} bytes"
         )
 
-    def _proved_useful(self) -> None:
+    def _proved_useful(self, now_ms: int) -> None:
         self._useful = True
-        self._say(self._teller.useful())
+        self._say(self._teller.useful(now_ms))
 
-    def _denied(self, reason: str, now_ms: int) -> None:
+    def _denied(self, what: str, reason: str, now_ms: int) -> None:
         self._told.append(Denied(reason))
-        self._say(self._teller.denied(reason, now_ms))
+        self._say(self._teller.denied(what, reason, now_ms))
 
     def _say(self, sentences: list[str]) -> None:
         self._told += [Said(sentence) for sentence in sentences]

@@ -43,8 +43,23 @@ SHORT_LIVED_MAX = 3
 SENDS_MAX = 3
 """Connections on which one message is sent: it may be the one at which the broker hangs up."""
 
-SAY_AGAIN_MS = 60_000
-"""Between two times that the same sentence about the connection is told."""
+FAULT_AGAIN_MS = 3_600_000
+"""Between two times that a fault which lasts is told: a log that is read once a day still has it on its last page."""
+
+FAULT_FORMS_MAX = 6
+"""Of one fault, so many different sentences in an hour: most have two or three causes that follow each other."""
+
+RETURNS_MAX = 3
+"""Times that a fault may come back and count as a new one: a broker that is started anew twice is no riddle."""
+
+RETURN_AGAIN_MS = 60_000
+"""Before one that is back is told in the same words; what is over again by then is not told."""
+
+STAYS_AWAY_MS = 600_000
+"""After which a fault that comes and goes counts as over: longer than any pause before something is tried again."""
+
+DENIAL_LASTS_MS = 1_200_000
+"""After the last refusal of a kind of message: segments are sent again after ten minutes at most."""
 
 UNANSWERED_MS = 60_000
 """After so long without an answer of the ledger the operator is told: in MQTT 3.1.1 nobody says that access is denied,

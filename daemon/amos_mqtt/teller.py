@@ -1,10 +1,12 @@
-"""What an operator is told about the connection: each cause once, the recovery once, and never a line a second. Pure.
+"""What an operator is told about the connection: each cause once, once an hour while it lasts, and the recovery. Pure.
 
-A connection that is accepted and closed at once is no recovery: it is told when it proved useful. The same sentence is
-told again only after a minute; what is still so by then is told then.
+A connection that is accepted and closed at once is no recovery: it is told when it proved useful.
 """
 
-from amos_mqtt.limits import SAY_AGAIN_MS, STEADY_MS
+from amos_mqtt.faults import Fault, Faults
+from amos_mqtt.limits import DENIAL_LASTS_MS, STEADY_MS
+
+_CONNECTION = "broker"
 
 
 class Teller:
@@ -12,61 +14,57 @@ class Teller:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._told_ms: dict[str, int] = {}
-        self._trouble: set[str] = set()  # told since it last proved useful
-        self._waiting: str | None = None
+        self._faults = Faults()
+        self._denials: dict[str, int] = {}  # what is denied, and when it was last
         self._level = ""
         self._up_ms: int | None = None
         self._told_up = False
 
     def up(self, level: str, now_ms: int) -> list[str]:
         """Accepted by the broker."""
-        self._level, self._up_ms, self._waiting = level, now_ms, None
-        return [] if self._trouble else self._connected()
+        self._level, self._up_ms = level, now_ms
+        if self._faults.lasts(_CONNECTION) or self._told_up:
+            return []
+        self._told_up = True
+        return [self._connected()]
 
-    def useful(self) -> list[str]:
+    def useful(self, now_ms: int) -> list[str]:
         """Something came of the connection."""
-        return self._connected() if self._trouble and self._up_ms is not None else []
+        if self._up_ms is None:
+            return []
+        told = self._faults.end(_CONNECTION, self._connected(), now_ms)
+        self._told_up = self._told_up or bool(told)
+        return told
 
-    def down(self, reason: str, now_ms: int) -> list[str]:
-        """Lost, or not to be had."""
+    def down(self, reason: str, now_ms: int, will_return: bool = False) -> list[str]:
+        """Lost, or not to be had; `will_return`: somebody takes our place again and again."""
         self._up_ms = None
         sentence = f"broker {self._name} {reason}; trying again until it is there"
-        if sentence in self._trouble:
-            return []
-        told_ms = self._told_ms.get(sentence)
-        if told_ms is not None and now_ms - told_ms < SAY_AGAIN_MS:
-            self._waiting = sentence
-            return []
-        return self._down(sentence, now_ms)
+        return self._faults.begin(_CONNECTION, sentence, now_ms, will_return)
 
-    def denied(self, reason: str, now_ms: int) -> list[str]:
-        """The broker does not take something."""
-        sentence = f"broker {self._name} {reason}"
-        told_ms = self._told_ms.get(sentence)
-        if told_ms is not None and now_ms - told_ms < SAY_AGAIN_MS:
+    def denied(self, what: str, reason: str, now_ms: int) -> list[str]:
+        """The broker does not take `what`."""
+        self._denials[what] = now_ms
+        return self._faults.begin(f"denied {what}", f"broker {self._name} {reason}", now_ms)
+
+    def permitted(self, what: str, now_ms: int) -> list[str]:
+        """The broker took `what`."""
+        if self._denials.pop(what, None) is None:
             return []
-        self._told_ms[sentence] = now_ms
-        return [sentence]
+        return self._faults.end(f"denied {what}", f"broker {self._name} does not refuse {what} any more", now_ms)
 
     def look(self, now_ms: int) -> list[str]:
         """What the time alone makes worth telling."""
+        told = []
         if self._up_ms is not None and now_ms - self._up_ms >= STEADY_MS:
-            return self.useful()
-        waiting = self._waiting
-        if waiting is not None and now_ms - self._told_ms[waiting] >= SAY_AGAIN_MS:
-            return self._down(waiting, now_ms)
-        return []
+            told += self.useful(now_ms)
+        for what in [what for what, denied_ms in self._denials.items() if now_ms - denied_ms >= DENIAL_LASTS_MS]:
+            told += self.permitted(what, now_ms)
+        return told + self._faults.look(now_ms)
 
-    def _down(self, sentence: str, now_ms: int) -> list[str]:
-        self._trouble.add(sentence)
-        self._told_ms[sentence] = now_ms
-        self._waiting, self._told_up = None, False
-        return [sentence]
+    def present(self) -> list[Fault]:
+        """What is wrong between us and the broker."""
+        return self._faults.present()
 
-    def _connected(self) -> list[str]:
-        self._trouble.clear()
-        if self._told_up:
-            return []
-        self._told_up = True
-        return [f"broker {self._name} connected, {self._level}"]
+    def _connected(self) -> str:
+        return f"broker {self._name} connected, {self._level}"

@@ -37,6 +37,11 @@ class Anchors:
         asking.came = payload
         return True
 
+    def waited_ms(self, device_id: bytes, now_ms: int) -> int | None:
+        """How long the answer that is awaited took so far; None when none is."""
+        asking = self._asking.get(device_id)
+        return None if asking is None or asking.answered else now_ms - asking.asked_ms
+
     def take(self, device_id: bytes) -> bytes | None:
         """What there is to hand over, once."""
         asking = self._asking.get(device_id)

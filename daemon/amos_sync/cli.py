@@ -3,6 +3,7 @@
 import logging
 import signal
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -18,11 +19,11 @@ from amos_cli.output import AsJson, Exit, print_json, refusals
 from amos_cli.paths import file_option, folder_option
 from amos_cli.table import print_table
 from amos_mqtt.broker import BrokerSettingError, broker_of
+from amos_sync.addresses import packs_address, player_address
 from amos_sync.clock import clock_ms
 from amos_sync.courier import Courier, Settings
 from amos_sync.errors import SettingError, SyncError
 from amos_sync.limits import SPOOL_BYTES_MAX
-from amos_sync.ports import check_address
 from amos_sync.report import report
 
 app = typer.Typer(help="The courier: brings signed segments from players to the ledger, and receipts back.")
@@ -63,13 +64,13 @@ def run(
     with refusals(SyncError, usage=(BrokerSettingError, SettingError)):
         settings = Settings(
             site=_site(site),
-            addresses=tuple(dict.fromkeys(check_address(address) for address in device)),
+            addresses=tuple(dict.fromkeys(player_address(address) for address in device)),
             broker=broker_of(broker, mqtt_version, (tls_ca, tls_certificate, tls_key), username, password_file),
             spool=spool,
             ledger_key=_key("--ledger-key", ledger_key),
             spool_bytes_max=spool_mib << 20,
             opt_outs=opt_outs,
-            packs=packs,
+            packs=None if packs is None else packs_address(packs),
             publisher_key=_key("--publisher-key", publisher_key),
         )
         courier = Courier(settings)
@@ -95,6 +96,11 @@ def status(
         for refusal in row["refusals"]:
             detail = f" ({refusal['detail']})" if refusal["detail"] else ""
             print(printable(f"{row['device_id'][:8]}: segment {refusal['sequence']}: {refusal['verdict']}{detail}"))
+    if not found["running"]:
+        print("No courier runs on this spool; amos courier run starts one.")
+    for fault in found["faults"]:
+        since = datetime.fromtimestamp(fault["since_unix_s"]).astimezone().isoformat(" ", "minutes")
+        print(printable(f"since {since}: {fault['sentence']}"))
 
 
 def _drive(courier: Courier, until_idle: bool, timeout_s: int) -> int:

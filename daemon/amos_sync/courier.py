@@ -14,6 +14,7 @@ from pathlib import Path
 
 from amos.protocol import answer as answers
 from amos.protocol import topics
+from amos.protocol.anchor import Anchor
 from amos.protocol.cose import TYP_ANCHOR, parse_typed
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError
@@ -25,10 +26,12 @@ from amos_mqtt.broker import Broker
 from amos_mqtt.client import MqttClient
 from amos_mqtt.happenings import Arrival, Down, Happening, Said, Up
 from amos_mqtt.settings import ClientSettings
-from amos_sync.clock import clock_ms, jitter_permille
+from amos_sync.clock import clock_fault, clock_ms, jitter_permille, wall_ms
 from amos_sync.courier_status import OFFLINE, ONLINE, CourierStatus
 from amos_sync.device import Device
 from amos_sync.errors import SpoolError
+from amos_sync.faults_kept import KeptFaults
+from amos_sync.hindrances import Hindrances
 from amos_sync.ledger_line import LedgerLine
 from amos_sync.limits import FORGONE_AGAIN_MS, SPOOL_BYTES_MAX, SPOOL_RETRY_MS, STATUS_MS, UNANSWERED_MAX
 from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
@@ -41,7 +44,6 @@ from amos_sync.players import Players
 from amos_sync.session import Session
 from amos_sync.spool import Spool
 from amos_sync.tree_heads import TreeHeads
-from amos_sync.unanswered import Unanswered, silence
 
 TURN_MS_MAX = 1000
 
@@ -66,7 +68,7 @@ class Settings:
     ledger_key: bytes | None = None
     spool_bytes_max: int = SPOOL_BYTES_MAX
     opt_outs: Path | None = None
-    packs: str | None = None
+    packs: str | Path | None = None
     publisher_key: bytes | None = None
 
 
@@ -98,7 +100,8 @@ class Courier:
         self._spool_retry_ms = 0
         self._forgone_ms = clock_ms()
         self.tree_heads = TreeHeads(self.spool, settings.site, self.line)
-        self._unanswered = Unanswered()
+        self.hindrances = Hindrances(settings.site, self.spool, self.outbox, self.mqtt, self.notes)
+        self._kept_faults = KeptFaults(self.spool)
 
     def close(self) -> None:
         """Hang up everywhere. What is in the spool stays."""
@@ -126,6 +129,8 @@ class Courier:
             for device in self.devices:
                 device.work(now_ms)
             messages = self._stage_sends(now_ms)
+            if self.hindrances.look(self.devices, now_ms):
+                self._kept_faults.stage([*self.mqtt.faults, *self.notes.faults.present()], now_ms)
             if self.spool.staged:
                 for device in self.devices:
                     self._stage_line_bytes(device)
@@ -133,16 +138,13 @@ class Courier:
         except SpoolError as error:
             self._spool_failed(error, now_ms)
             return
+        self.notes.over("spool", "spool: works again", now_ms)
         for topic, payload in messages:
-            if self.mqtt.publish(topic, payload):
-                self._unanswered.sent(now_ms)
-        if self._unanswered.look(now_ms):
-            self.notes.tell(f"broker {self.settings.broker.name}: {silence(self.settings.site)}")
+            self.mqtt.publish(topic, payload)
         for device in self.devices:
             device.flush(now_ms)
         self._publish_own_status(now_ms)
-        if self.pack_cache is not None and self.pack_cache.problem:
-            self.notes.say("packs", f"packs: {self.pack_cache.problem}; looking again later")
+        self._look_at_packs(now_ms)
 
     @property
     def idle(self) -> bool:
@@ -157,6 +159,14 @@ class Courier:
         pack_cache = PackCache(source, settings.publisher_key, self._wake)
         pack_cache.start()
         return pack_cache
+
+    def _look_at_packs(self, now_ms: int) -> None:
+        if self.pack_cache is None or not self.pack_cache.looked:
+            return
+        if self.pack_cache.problem:
+            self.notes.wrong("packs", f"packs: {self.pack_cache.problem}; looking again later", now_ms)
+        else:
+            self.notes.over("packs", f"packs: {self.pack_cache.name} can be had again", now_ms)
 
     def _brought(self, device: Device) -> bool:
         session = device.session
@@ -233,13 +243,16 @@ class Courier:
 
     def _spool_failed(self, error: SpoolError, now_ms: int) -> None:
         # Memory may be ahead of the disk: go back to what the disk has, and talk to the players anew.
-        self.notes.often("spool", f"{error}; nothing is pulled or sent until it works again", now_ms)
+        advice = "nothing is pulled or sent until it works again; is its disk full, or damaged?"
+        self.notes.wrong("spool", f"{error}; {advice}", now_ms)
+        self.notes.look(now_ms)
         self._spool_retry_ms = now_ms + SPOOL_RETRY_MS
         for device in self.devices:
             device.close()
         with contextlib.suppress(SpoolError):
             self.spool.rollback()
             self._load()
+            self._kept_faults = KeptFaults(self.spool)
 
     def _stage_line_bytes(self, device: Device) -> None:
         if device.session is not None and device.session.device_id is not None:
@@ -259,7 +272,7 @@ class Courier:
 
     def _happened(self, happening: Happening[Message], now_ms: int) -> None:
         if isinstance(happening, Up | Down):
-            self._unanswered.interrupted()
+            self.hindrances.unanswered.connected(now_ms if isinstance(happening, Up) else None)
         if isinstance(happening, Up):
             self.players.broker_up()
             self._own_status = (0, b"")
@@ -302,9 +315,21 @@ class Courier:
         if leaf == topics.RECEIPT:
             self._answered(device_id, message, now_ms)
         elif leaf == topics.ANCHOR:
-            kid = parse_typed(message.payload, TYP_ANCHOR, ANCHOR_BYTES_MAX).kid
-            if self.players.believes(device_id, kid) and self.players.anchors.came(device_id, message.payload):
-                self._wake_device(device_id)
+            self._anchor_came(device_id, message.payload, now_ms)
+
+    def _anchor_came(self, device_id: bytes, payload: bytes, now_ms: int) -> None:
+        signed = parse_typed(payload, TYP_ANCHOR, ANCHOR_BYTES_MAX)
+        waited_ms = self.players.anchors.waited_ms(device_id, now_ms)
+        if not self.players.believes(device_id, signed.kid) or not self.players.anchors.came(device_id, payload):
+            return
+        self._wake_device(device_id)
+        if waited_ms is not None and self.line.signed(signed):
+            anchor = Anchor.decode(signed.payload)
+            wrong = clock_fault(wall_ms(), anchor.unix_ms, waited_ms)
+            if wrong is None:
+                self.notes.over("clock", "this machine's clock is right again", now_ms)
+            else:
+                self.notes.wrong("clock", wrong, now_ms)
 
     def _send_again(self, message: bytes, now_ms: int) -> None:
         """The ledger has given up what it signed from some leaf on: what was receipted there goes to it anew."""
@@ -323,8 +348,7 @@ class Courier:
 
     def _answered(self, device_id: bytes, message: Message, now_ms: int) -> None:
         answer = answers.decode_answer(message.payload)
-        if self._unanswered.answered():
-            self.notes.tell(f"broker {self.settings.broker.name}: the ledger answers again")
+        self.hindrances.unanswered.answered(now_ms)
         slot = self.outbox.find(answer.message_sha256)
         if slot is None or slot.state is State.RECEIPTED:
             return  # an answer to what is done already: resends bring such
@@ -346,13 +370,7 @@ class Courier:
             return
         detail = printable(answer.detail) if answer.detail else None
         self.spool.stage_answer(slot, detail)
-        aside = f" ({detail})" if detail else ""
-        self.notes.often(
-            f"{device_id.hex()} {answer.verdict}",
-            f"{device_id.hex()[:8]}: segment {slot.sequence}: {answers.VERDICTS[answer.verdict]}."
-            f" {answers.SENTENCES[answer.verdict]}{aside}",
-            now_ms,
-        )
+        self.hindrances.decided(device_id, answer.verdict, detail)
 
     def _wake_device(self, device_id: bytes | None) -> None:
         """There is something for this player, or with None for every one."""

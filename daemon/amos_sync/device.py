@@ -95,7 +95,7 @@ class Device:
         try:
             self._port = open_port(self.address)
         except (PortMissing, PortBusy) as error:
-            self._notes.say(self.address, f"{error}; trying again")
+            self._notes.wrong(self.address, f"{error}; trying again", now_ms)
             self._retry_later(now_ms)
             return
         self._link = CourierLink(random.randint(1, 0xFFFF))
@@ -108,7 +108,7 @@ class Device:
         try:
             act(now_ms)
         except (PortError, ProtocolError) as error:
-            self._notes.say(self.address, f"{_prefixed(self.address, str(error))}; trying again")
+            self._notes.wrong(self.address, f"{_prefixed(self.address, str(error))}; trying again", now_ms)
             self._retry_later(now_ms)
             self.close()
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from amos.crypto import verify
 from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint
+from amos.protocol.cose import Sign1
 from amos.protocol.errors import MessageError, ProofError, ProtocolError
 from amos.protocol.handover import key_id
 from amos.protocol.receipt import Receipt
@@ -94,6 +95,19 @@ class LedgerLine:
                 refusal = error
         assert refusal is not None
         raise refusal
+
+    def signed(self, message: Sign1) -> bool:
+        """Whether a key of the pinned line signed it; also where none is pinned."""
+        if self._pinned is None:
+            return True
+        for key in self.keys():
+            if key_id(key) == message.kid:
+                try:
+                    message.check(key, verify)
+                except ProtocolError:
+                    return False
+                return True
+        return False
 
     def check(self, receipt: Receipt, segment: bytes) -> None:
         """Raise `ProtocolError` for a receipt that no key of the pinned line signed; players decide in any case."""

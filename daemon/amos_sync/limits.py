@@ -39,6 +39,21 @@ POLL_MS = 1000
 RELIST_MS = 60_000
 """Before segments that could not be read are listed and tried again."""
 
+LOOK_MS = 2000
+"""Between two looks at what keeps segments from their receipts: one through a full spool takes some 20 ms."""
+
+SAYINGS_MAX, SAYINGS_REFILL_MS = 6, 60_000
+"""Changes of one subject told at once, and the time after which one more may be: a state may change every second."""
+
+FAULTS_KEPT_MAX = 32
+"""In the spool, for `amos courier status`."""
+
+FAULTS_KEPT_MS = 60_000
+"""Between two times that what is wrong is written there, where only numbers in it differ: a card is not to be worn."""
+
+CLOCK_OFF_MS = 120_000
+"""Of this machine's clock against the ledger's, beside the time that the answer took: more is said."""
+
 STATUS_MS = 10_000
 """Between two publications of an unchanged player's status."""
 
@@ -72,6 +87,18 @@ PACK_LOOK_S = 30
 
 PACK_FETCH_TIMEOUT_S = 30
 """Silence of a web server after which a fetch is given up, and tried again at the next look."""
+
+FETCH_PIECE_BYTES = 1 << 18
+"""Of a web server's answer held at once."""
+
+FETCH_TRIES = 4
+"""Times that a body which was broken off is gone on with at once; then at the next look."""
+
+REDIRECTS_MAX = 5
+"""That are followed: a static server needs one or two."""
+
+SLOW_S, SLOW_BYTES = 60, 16 * 1024
+"""A server that sends less in this time is given up for now: at that pace a pack of 70 MB takes three days."""
 
 PACK_MEND_MS = 3_600_000
 """Between two times that spoilt blobs are sent again on one connection: a dying card is not to be worn out by it."""

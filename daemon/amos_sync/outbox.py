@@ -107,9 +107,10 @@ WAIT_MS = {
 
 
 class Slot:
-    """One segment in the outbox; `id` is the spool's. `verdict` is the last refusal or hold, if any."""
+    """One segment in the outbox; `id` is the spool's. `verdict` is the last refusal or hold, if any; `asked_ms` is when
+    it was sent first since the last answer."""
 
-    __slots__ = ("attempts", "device_id", "due_ms", "id", "message_sha256", "sequence", "state", "verdict")
+    __slots__ = ("asked_ms", "attempts", "device_id", "due_ms", "id", "message_sha256", "sequence", "state", "verdict")
 
     def __init__(self, id: int, device_id: bytes, sequence: int, message_sha256: bytes, state: State):
         self.id = id
@@ -119,6 +120,7 @@ class Slot:
         self.state = state
         self.attempts = 0
         self.due_ms = 0
+        self.asked_ms: int | None = None
         self.verdict: int | None = None
 
 
@@ -176,6 +178,7 @@ class Outbox:
                     continue
                 self._move(slot, Event.SEND)
                 slot.attempts += 1
+                slot.asked_ms = now_ms if slot.asked_ms is None else slot.asked_ms
                 self._wait(slot, now_ms, UNANSWERED_WAIT_MS, jitter_permille)
                 chosen.append(slot)
         # Whoever was served last goes to the end, so that turns stay fair when there is room for one at a time.
@@ -202,6 +205,7 @@ class Outbox:
         if slot is None or not self._move(slot, EVENT_OF_VERDICT[verdict]):
             return None
         slot.verdict = None if slot.state is State.RECEIPTED else verdict
+        slot.asked_ms = None
         if slot.state in (State.HELD, State.REFUSED):
             self._wait(slot, now_ms, WAIT_MS.get(verdict, FINAL_WAIT_MS), jitter_permille)
         return slot
@@ -240,6 +244,14 @@ class Outbox:
         """The device's slots that are not yet returned."""
         lane = self._lanes.get(device_id)
         return list(lane.slots.values()) if lane else []
+
+    def asked(self) -> list[Slot]:
+        """The slots whose answer is awaited."""
+        return [slot for lane in self._lanes.values() for slot in lane.slots.values() if slot.state is State.SENT]
+
+    def decided(self) -> list[Slot]:
+        """The slots that the ledger held or refused the last time, those among them that are asked about again too."""
+        return [slot for lane in self._lanes.values() for slot in lane.slots.values() if slot.verdict is not None]
 
     def device_ids(self) -> list[bytes]:
         """Devices with open slots."""

@@ -5,22 +5,17 @@ thread of `PackCache` calls them.
 """
 
 import hashlib
-import http.client
-import os
-import urllib.error
-import urllib.request
 from collections.abc import Container
 from pathlib import Path
 from typing import Protocol
 
 from amos.protocol.limits import MANIFEST_BYTES_MAX
 from amos_sync.errors import PackSourceError
-from amos_sync.limits import PACK_FETCH_TIMEOUT_S
+from amos_sync.partial_blob import PartialBlob
+from amos_sync.web import WebError, opened
 
 MANIFEST_NAME = "manifest.cose"
 BLOBS_NAME = "blobs"
-PIECE_BYTES = 1 << 18
-FAILURES = (OSError, http.client.HTTPException)
 
 
 class PackSource(Protocol):
@@ -67,7 +62,8 @@ class FolderSource:
 
 
 class WebSource:
-    """A pack at `url`; blobs are fetched into the folder `cache`, each once."""
+    """A pack at `url`; blobs are fetched into the folder `cache`, each once. What came of one that was broken off is
+    kept, and the rest asked for by range."""
 
     def __init__(self, url: str, cache: Path):
         self.name = url.rstrip("/")
@@ -76,10 +72,12 @@ class WebSource:
 
     def read_manifest(self) -> bytes:
         try:
-            with _opened(f"{self.name}/{MANIFEST_NAME}") as answer:
-                return _capped(self.name, answer.read(MANIFEST_BYTES_MAX + 1))
-        except FAILURES as error:
-            raise PackSourceError(f"{self.name}: {error}") from None
+            with opened(f"{self.name}/{MANIFEST_NAME}") as answer:
+                if answer.partial:
+                    raise WebError("answers with a range, which was not asked for")
+                return b"".join(answer.pieces(MANIFEST_BYTES_MAX))
+        except WebError as error:
+            raise PackSourceError(f"{self.name}/{MANIFEST_NAME}: {error}") from None
 
     def blob(self, sha256: bytes, size: int) -> Path:
         try:
@@ -89,54 +87,26 @@ class WebSource:
         path = self._blobs / sha256.hex()
         try:
             self._blobs.mkdir(parents=True, exist_ok=True)
-            self._fetch(path, sha256, size)
-        except FAILURES as error:
+            PartialBlob(f"{self.name}/{BLOBS_NAME}/{path.name}", path, size).fetch()
+        except (OSError, WebError) as error:
             raise PackSourceError(f"{self.name}: blob {path.name[:16]}: {error}") from None
         return self._folder.blob(sha256, size)
 
-    def _fetch(self, path: Path, sha256: bytes, size: int) -> None:
-        part = path.with_name(path.name + ".part")
-        digest, left = hashlib.sha256(), size
-        with _opened(f"{self.name}/{BLOBS_NAME}/{path.name}") as answer, part.open("wb") as file:
-            while data := answer.read(min(PIECE_BYTES, left + 1)):
-                left -= len(data)
-                if left < 0:
-                    break
-                digest.update(data)
-                file.write(data)
-        if left or digest.digest() != sha256:
-            part.unlink()
-            raise PackSourceError(f"{self.name}: blob {path.name[:16]}: expected {size} bytes of that SHA-256")
-        os.replace(part, path)
-
     def keep_only(self, wanted: Container[str]) -> None:
         for path in self._blobs.glob("*"):
-            if path.name not in wanted:
+            if path.name.partition(".")[0] not in wanted:
                 path.unlink(missing_ok=True)
 
 
-def open_source(text: str, cache: Path) -> PackSource:
-    """The source that `--packs` names: http:// or https://, or a folder."""
-    if text.startswith(("http://", "https://")):
-        return WebSource(text, cache)
-    return FolderSource(Path(text))
+def open_source(place: str | Path, cache: Path) -> PackSource:
+    """The source at what `packs_address` made of `--packs`: a URL, or a folder."""
+    return FolderSource(place) if isinstance(place, Path) else WebSource(place, cache)
 
 
 def file_sha256(path: Path) -> bytes:
     """SHA-256 of a file. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
-
-
-def _opened(url: str) -> http.client.HTTPResponse:
-    try:
-        answer = urllib.request.urlopen(url, timeout=PACK_FETCH_TIMEOUT_S)
-        assert isinstance(answer, http.client.HTTPResponse)
-        return answer
-    except urllib.error.HTTPError as error:
-        raise PackSourceError(f"{url}: {error.code} {error.reason}") from None
-    except ValueError as error:
-        raise PackSourceError(f"{url}: {error}") from None
 
 
 def _capped(name: str, data: bytes) -> bytes:

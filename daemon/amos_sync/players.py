@@ -68,9 +68,9 @@ class Players:
         before = self._spool.stage_device(device_id, session.address)
         if before is not None:
             sentence = f"{session.address}: another player than before: {device_id.hex()[:8]} instead of {before[:8]}"
-            self._notes.say(session.address, sentence)
+            self._notes.tell(sentence)
         about = f"{printable(identity.board)}, firmware {printable(identity.firmware)}"
-        self._notes.say(session.address, f"{session.name}: connected, {about}")
+        self._notes.well(session.address, f"{session.name}: connected, {about}", clock_ms())
         self._mqtt.subscribe(self.topics_of(device_id))
 
     def topics_of(self, device_id: bytes) -> list[str]:
@@ -171,14 +171,7 @@ class Players:
 
     def has_room(self) -> bool:
         """Whether the spool takes another segment."""
-        if self._spool.full:
-            kept = f"{self._spool.open_entries} segments, {self._spool.used_bytes >> 20} MiB"
-            self._notes.say(
-                "full", f"spool {self._spool.folder}: full ({kept}); pulling stops until receipts make room"
-            )
-            return False
-        self._notes.forget("full")
-        return True
+        return not self._spool.full
 
     def wanted(self, session: Session, entries: list[Entry]) -> list[Entry]:
         """Which of these listed segments to pull: those whose bytes are not in the spool."""

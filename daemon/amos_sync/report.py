@@ -1,5 +1,6 @@
 """What a spool holds, for people and as data. Reads beside a running courier; changes nothing."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from typing import Any
 from amos.protocol.answer import VERDICTS
 from amos_sync.errors import SpoolError
 from amos_sync.outbox import State
-from amos_sync.spool_file import FILE_NAME
+from amos_sync.spool_file import FAULTS_FACT, FILE_NAME, spool_in_use
 
 REFUSALS_SHOWN_MAX = 20
 
@@ -27,17 +28,31 @@ WHERE device = ? AND verdict IS NOT NULL AND state NOT IN (5, 6) ORDER BY sequen
 def report(folder: Path) -> dict[str, Any]:
     """The spool as data. Raises `SpoolError` when there is none or it cannot be read.
 
+    `running`: whether a courier uses it. `faults`: what is wrong, as that courier sees it: `sentence`, `since_unix_s`.
     Per device: `device` (hex), `port`, `last_sequence`, `segments` (ever pulled), one count per state in lower case,
     `segment_bytes` (as signed), `message_bytes` (as sent, once each), `sends`, `sent_bytes` (resends included),
     `line_bytes` (both ways, frames included), `refusals` (the first 20: sequence, verdict, detail).
     """
     with _reading(folder) as database:
         devices = [_device(database, row) for row in database.execute("SELECT * FROM devices ORDER BY device")]
+        kept = database.execute("SELECT value FROM facts WHERE name = ?", (FAULTS_FACT,)).fetchone()
+    running = _running(folder)
     return {
         "spool": str(folder),
+        "running": running,
+        "faults": json.loads(bytes.fromhex(kept["value"])) if kept and running else [],
         "waiting": sum(device["segments"] - device["returned"] for device in devices),
         "devices": devices,
     }
+
+
+def _running(folder: Path) -> bool:
+    try:
+        return spool_in_use(folder)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise SpoolError(f"spool {folder}: cannot be read: {error.strerror}") from error
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from amos.edges.private_host import make_private_folders
 from amos_sync.errors import SpoolError
 from amos_sync.limits import KEPT_BYTES_MAX, KEPT_DAYS, RETURNED_ROWS_MAX, SPOOL_BYTES_MAX, SPOOL_ENTRIES_MAX
 from amos_sync.outbox import PULL_STATE, Slot, State
-from amos_sync.spool_file import FILE_NAME, LOCK_NAME, lock_spool, open_database
+from amos_sync.spool_file import FAULTS_FACT, FILE_NAME, LOCK_NAME, lock_spool, open_database
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,12 @@ class Spool:
     def receipt(self, id: int) -> bytes:
         """The ledger's receipt of this entry."""
         return self._blob("receipt", id)
+
+    def message_bytes(self, id: int) -> int:
+        """The size of what is sent."""
+        with _named("read"):
+            row = self._database.execute("SELECT message_bytes FROM entries WHERE id = ?", (id,)).fetchone()
+        return int(row[0]) if row else 0
 
     def _blob(self, column: str, id: int) -> bytes:
         with _named("read"):
@@ -256,6 +262,10 @@ class Spool:
     def stage_forgone(self, message: bytes) -> None:
         """This request is met with this commit."""
         self._stage_fact("forgone", message)
+
+    def stage_faults(self, faults: bytes) -> None:
+        """What is wrong at the moment, for who looks at the spool from outside."""
+        self._stage_fact(FAULTS_FACT, faults)
 
     def rotations(self) -> list[tuple[int, bytes]]:
         """(turn in which it came among those of its number, rotation of the ledger's key with its receipt)."""

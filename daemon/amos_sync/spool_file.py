@@ -3,6 +3,7 @@
 import fcntl
 import os
 import sqlite3
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from amos_sync.errors import SpoolBusy, SpoolError
 
 FILE_NAME = "spool.sqlite"
 LOCK_NAME = "spool.lock"
+LOCK_TRIES = 3
+FAULTS_FACT = "faults"
 SCHEMA_VERSION = 2
 
 _KEPT_SCHEMA = """
@@ -44,13 +47,28 @@ CREATE INDEX entries_open ON entries (device, sequence) WHERE state != 6;
 def lock_spool(path: Path) -> int:
     """The lock file's descriptor, for as long as the spool is used. Raises `SpoolBusy` when another courier has it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    for turn in range(LOCK_TRIES):
+        try:
+            # The kernel gives it back when the process ends, in whatever way.
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            if turn + 1 < LOCK_TRIES:
+                time.sleep(0.02)  # `spool_in_use` has it for a moment
+    os.close(descriptor)
+    raise SpoolBusy(f"spool {path.parent}: another courier uses it; stop it or name another folder")
+
+
+def spool_in_use(folder: Path) -> bool:
+    """Whether a courier has it at this moment. Raises OSError."""
+    descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY | os.O_NOFOLLOW)
     try:
-        # The kernel gives it back when the process ends, in whatever way.
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
         os.close(descriptor)
-        raise SpoolBusy(f"spool {path.parent}: another courier uses it; stop it or name another folder") from error
-    return descriptor
+    return False
 
 
 def open_database(path: Path) -> sqlite3.Connection:

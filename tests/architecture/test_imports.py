@@ -199,7 +199,7 @@ RULES = (
     *(
         rule(
             f"amos_sync.{name}",
-            *("amos.protocol", "amos_sync.limits", "amos_mqtt.back_off", "amos_mqtt.limits"),
+            *("amos.protocol", "amos_sync.limits", "amos_sync.outbox", "amos_mqtt.back_off", "amos_mqtt.limits"),
             outside=PURE_HOST,
             pure=True,
         )
@@ -279,7 +279,8 @@ RULES = (
     rule("amos_places", "amos.edges.durable_host"),
     rule("amos_cli", "amos.edges.durable_host", "amos.protocol.printable_host", "amos.crypto.key_text"),
     rule("amos_mqtt.back_off", outside=PURE_HOST, pure=True),
-    rule("amos_mqtt.teller", "amos_mqtt.limits", outside=PURE_HOST, pure=True),
+    rule("amos_mqtt.faults", "amos_mqtt.limits", outside=PURE_HOST, pure=True),
+    rule("amos_mqtt.teller", "amos_mqtt.faults", "amos_mqtt.limits", outside=PURE_HOST, pure=True),
     rule("amos_mqtt", outside={*sys.stdlib_module_names, "paho"}),
     rule("amos_tools.bootstrap", "amos_tools.toolchain", outside=set(sys.stdlib_module_names)),
     # The system's Python runs it; `render` is run in a root, by amos's.

@@ -27,6 +27,8 @@ from amos_sync.message import PAYLOAD_BYTES_MAX, read_message
         ("[2001:db8::1]", ("2001:db8::1", 1883)),
         ("[2001:db8::1]:99", ("2001:db8::1", 99)),
         ("2001:db8::1", ("2001:db8::1", 1883)),
+        (" broker.example:99\n", ("broker.example", 99)),
+        ("fe80::1%eth0", ("fe80::1%eth0", 1883)),
     ],
 )
 def test_addresses(address: str, found: tuple[str, int]) -> None:

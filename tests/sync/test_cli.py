@@ -1,11 +1,13 @@
 """The courier's command line: wrong settings and missing things end in a sentence, never a traceback."""
 
+import json
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from amos_sync.cli import app
+from amos_sync.spool import Spool
 from amos_tools.demo.broker import free_port
 
 RUN = ["run", "--site", "cafe", "--broker", "127.0.0.1:1", "--device", "unix:/nowhere/p"]
@@ -63,3 +65,16 @@ def test_status_of_no_spool(tmp_path: Path) -> None:
         1,
         f"SpoolError: spool {tmp_path}: none there yet; run the courier first",
     )
+
+
+def test_status_shows_what_is_wrong_while_a_courier_runs(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.stage_faults(json.dumps([{"sentence": "the broker\x1b is away", "since_unix_s": 1_700_000_000}]).encode())
+    spool.commit()
+    shown = CliRunner().invoke(app, ["status", "--spool", str(tmp_path)]).output
+    assert "since 2023-11-1" in shown and "is away" in shown and "\x1b" not in shown and "No courier" not in shown
+    found = json.loads(CliRunner().invoke(app, ["status", "--spool", str(tmp_path), "--json"]).output)
+    assert found["running"] is True and [fault["since_unix_s"] for fault in found["faults"]] == [1_700_000_000]
+    spool.close()
+    shown = CliRunner().invoke(app, ["status", "--spool", str(tmp_path)]).output
+    assert "No courier runs on this spool" in shown and "is away" not in shown

@@ -9,27 +9,41 @@ from test_courier import Venue
 
 from amos_mqtt.broker import Broker, Login
 from amos_mqtt.limits import UNANSWERED_MS
-from amos_sync import unanswered
+from amos_sync import hindrances, unanswered
+from amos_sync.outbox import Slot, State
 from amos_sync.unanswered import Unanswered
 
 
+def asked(number: int, now_ms: int) -> Slot:
+    slot = Slot(number, bytes(16), number, bytes(32), State.SENT)
+    slot.asked_ms = now_ms
+    return slot
+
+
 def test_silence_counts_from_what_was_asked_first_and_only_while_connected() -> None:
-    silent = Unanswered()
-    assert not silent.look(10 * UNANSWERED_MS), "nothing was asked"
-    silent.sent(1000)
-    silent.sent(30_000)
-    assert not silent.look(999 + UNANSWERED_MS)
-    silent.interrupted()
-    assert not silent.look(1000 + UNANSWERED_MS), "what was asked may be lost"
-    silent.sent(70_000)
-    assert silent.look(70_000 + UNANSWERED_MS)
-    assert not silent.look(70_000 + 2 * UNANSWERED_MS), "once"
-    assert silent.answered() and not silent.answered()
-    assert not silent.look(10 * UNANSWERED_MS)
+    silent, first, second = Unanswered(), asked(1, 1000), asked(2, 30_000)
+    silent.look([first, second], 10 * UNANSWERED_MS)
+    assert silent.slots == [], "nobody could answer"
+    silent.connected(500)
+    silent.look([first, second], 999 + UNANSWERED_MS)
+    assert silent.slots == []
+    silent.look([first, second], 1000 + UNANSWERED_MS)
+    assert silent.slots == [first] and not silent.partly
+    silent.connected(None)
+    silent.look([first, second], 10 * UNANSWERED_MS)
+    assert silent.slots == [first], "what was so stays so"
+    silent.connected(10 * UNANSWERED_MS)
+    silent.answered(10 * UNANSWERED_MS + 1)
+    silent.look([first, second], 11 * UNANSWERED_MS)
+    assert silent.slots == [first, second] and silent.partly
+    first.asked_ms = second.asked_ms = None
+    silent.look([first, second], 11 * UNANSWERED_MS)
+    assert silent.slots == []
 
 
 def test_the_operator_is_told(tmp_path: Path, broker: TestBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unanswered, "UNANSWERED_MS", 300)
+    monkeypatch.setattr(hindrances, "LOOK_MS", 50)
     venue = Venue(tmp_path, broker.port)
     try:
         venue.player(bytes(32), 2)
@@ -50,6 +64,7 @@ def test_access_rules_that_forbid_it_are_thought_of(
 ) -> None:
     """Logged in as another site: in 3.1.1 the broker takes every segment, and gives it to nobody."""
     monkeypatch.setattr(unanswered, "UNANSWERED_MS", 300)
+    monkeypatch.setattr(hindrances, "LOOK_MS", 50)
     rules = Path(__file__).parents[2] / "boards/linux/mosquitto.acl"
     (tmp_path / "acl").write_bytes(rules.read_bytes())
     (tmp_path / "acl").chmod(0o600)

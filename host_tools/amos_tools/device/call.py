@@ -16,6 +16,7 @@ from amos.protocol.link_courier_talk import Conversation, LinkError, LinkLost, P
 from amos.protocol.link_name import Name
 from amos.protocol.printable_host import printable
 from amos_cli.output import Exit
+from amos_sync.addresses import player_address
 from amos_sync.descriptor_port import Port
 from amos_sync.errors import PortMissing, SyncError
 from amos_sync.ports import open_port
@@ -52,7 +53,9 @@ def _hold(port: Port, link: CourierLink, talk: Conversation) -> object:
 
 
 def converse(address: str, steps: Callable[[CourierLink], Steps], wait_s: float) -> object:
-    """The result of a conversation; waits up to `wait_s` for the port to appear. Raises `DeviceError`."""
+    """The result of a conversation; waits up to `wait_s` for the port to appear. Raises `DeviceError`, and
+    `SettingError` for an address that is none."""
+    address = player_address(address)
     deadline = time.monotonic() + wait_s
     while True:
         try:

@@ -12,6 +12,7 @@ from amos_cli.key_files import KeyFileError
 from amos_cli.output import refusals
 from amos_ledger.errors import LedgerError
 from amos_mqtt.broker import BrokerSettingError
+from amos_sync.errors import SettingError
 from amos_tools.boards import BoardError
 from amos_tools.device.call import DeviceError
 from amos_tools.device.deliver import DeliveryError
@@ -20,7 +21,7 @@ from amos_tools.device.prepare import PackDoesNotFit
 from amos_tools.device.records import RecordError
 from amos_tools.simulate.inputs import InputFileError
 
-USAGE = (BoardError, BrokerSettingError, ConfigError, InputFileError)
+USAGE = (BoardError, BrokerSettingError, ConfigError, InputFileError, SettingError)
 """An `InputFileError` is about the words of an input here: no command reads a file of them."""
 
 FINDINGS = (DeliveryError, DeviceError, LedgerError, LocalError, OutputRefused, PlaceError, ProtocolError, RecordError)
