@@ -92,4 +92,3 @@ def test_a_cut_while_it_is_told_leaves_the_old_or_the_new_one(venue: Venue) -> N
         after = venue.start()
         assert after == tier if answered else after in (before, tier)
         before = after
-
