@@ -122,7 +122,7 @@ class SendPack:
         return not self._left
 
     def some(self, bytes_max: int) -> "Generator[Ticket | Pause, Response | None, bool]":
-        """Send at most about so many bytes; whether the pack is there whole and was taken. Nothing is left under way."""
+        """Send at most about so many bytes; whether the pack is there whole and was taken. Nothing stays under way."""
         try:
             return (yield from self._some(bytes_max, False))
         finally:
