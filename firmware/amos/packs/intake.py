@@ -98,7 +98,7 @@ class PackIntake:
         except OSError as error:
             raise _failed(error)
 
-    def put(self, sha256: bytes, offset: int, data: bytes) -> int:
+    def put(self, sha256: bytes, offset: int, data: "bytes | memoryview") -> int:
         """Take a piece of the blob begun last; bytes that are here after it. Raises `PackRefused`."""
         coming = self._coming
         if coming is None or coming.sha256 != sha256:

@@ -45,7 +45,8 @@ class BenchPlayer:
     def __init__(self, processes: Processes, folder: Path, link: str = "unix", pack: "Path | None" = None):
         folder.mkdir(parents=True)
         (folder / "device.key").write_bytes(DEVICE_SEED)
-        settings = {"publisher_key": crypto.public_key(PUBLISHER_SEED).hex(), "ledger_key": "00" * 32}
+        key = crypto.public_key(PUBLISHER_SEED).hex()
+        settings: dict[str, object] = {"publisher_key": key, "ledger_key": "00" * 32}
         settings |= {
             "pack": str(pack or "none"),
             "out": "null",
