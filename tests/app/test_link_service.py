@@ -81,9 +81,9 @@ class SlowVenue(Venue):
         return super().poll(link, timeout_ms)
 
 
-@pytest.mark.parametrize(("is_taking", "counts"), [(False, [1, 1, 1]), (True, [4, 4, 4])])
+@pytest.mark.parametrize(("is_taking", "counts"), [(False, [1, 1, 1]), (True, [5, 4, 5])])
 def test_a_courier_that_sends_a_blob_is_waited_for_within_its_share(is_taking: bool, counts: list[int]) -> None:
     venue = SlowVenue(*[1] * 100)
     venue.is_taking = is_taking
     assert served(venue, 3, 40) == counts
-    assert venue.ms <= 3 * 40
+    assert venue.ms <= 3 * 40 + 1, "but for the last request, which is made up for"
