@@ -73,8 +73,8 @@ SPOOL_RETRY_MS = 10_000
 READ_BYTES_MAX = 64 * 1024
 """Taken from a port at once: more than the answers in flight, less than a loop turn."""
 
-WRITE_BYTES_MAX = 64 * 1024
-"""Unsent bytes of a port: a window of requests is under 1 KiB, so that more means a bug."""
+WRITE_BYTES_MAX = 1024 * 1024
+"""Unsent bytes of a port: a window of a blob's pieces is under 512 KiB, so that more means a bug."""
 
 PACK_SLICE_BYTES = 256 * 1024
 """Of a pack sent before the courier looks again for segments and receipts, which go first."""

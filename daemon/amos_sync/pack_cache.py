@@ -39,6 +39,10 @@ class CachedPack:
         except OSError:
             return b""
 
+    def path(self, sha256: bytes) -> bytes:
+        """Where a blob lies."""
+        return bytes(self._paths[sha256].absolute())
+
     def close(self) -> None:
         """Give the file back."""
         if self._open is not None:

@@ -247,21 +247,25 @@ class Session:
         cached = self._events.pack()
         plays = cached is not None and cached.pack.pack_id == status.pack
         if cached is None or (plays and not status.spoilt_blobs):
-            self._sending, self._pack_done = None, cached
+            self._send_no_more()
+            self._pack_done = cached
             return False
         if plays and (self._sending is None or self._sending.is_sent):
             if self._clock_ms() < self._mend_from_ms:
                 return False
-            self._sending, self._mend_from_ms = None, self._clock_ms() + PACK_MEND_MS
+            self._send_no_more()
+            self._mend_from_ms = self._clock_ms() + PACK_MEND_MS
         if self._sending is None or self._sending.pack is not cached.pack:
-            self._sending = SendPack(self._link, cached.pack, cached.read)
+            self._send_no_more()
+            self._sending = SendPack(self._link, cached.pack, cached.read, cached.path)
             self._pack_retry_at_ms = None
         if self._pack_retry_at_ms is not None and self._clock_ms() < self._pack_retry_at_ms:
             return False
         try:
-            taken = yield from self._sending.some(PACK_SLICE_BYTES)
+            taken = yield from self._sending.more(PACK_SLICE_BYTES)
         except (RequestRefused, TransferError) as error:
-            self._sending = SendPack(self._link, cached.pack, cached.read)
+            self._send_no_more()
+            self._sending = SendPack(self._link, cached.pack, cached.read, cached.path)
             self._pack_retry_at_ms, self._pack_done = self._clock_ms() + PACK_RETRY_MS, cached
             self._events.pack_refused(self, cached, str(error))
             return False
@@ -269,6 +273,12 @@ class Session:
             self._pack_done = cached
             self._events.pack_taken(self, cached, self._sending.sent_bytes)
         return not taken
+
+    def _send_no_more(self) -> None:
+        """Whatever pack is on its way, its pieces have no place any more."""
+        if self._sending is not None:
+            self._sending.leave()
+        self._sending = None
 
     def _skip(self, entry: Entry, reason: str) -> None:
         self._relist_at_ms = self._clock_ms() + RELIST_MS

@@ -33,7 +33,6 @@ from amos.play_loop import PlayLoop
 from amos.player_state import PlayerState
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link import STATE_FAULT, STATE_PLAYING, STATE_STOPPED
-from amos.protocol.link_device import DeviceLink
 from amos.protocol.segment import PACES, SEAL_SHUTDOWN
 from amos.rights.rights import open_rights
 from amos.session.seed_root import ROOT_BYTES, SeedRoot
@@ -103,7 +102,7 @@ class Player:
             SeedRoot(TwoSlotFile(config.directory + "/seed-root", ROOT_BYTES)),
         )
         port = open_port(config.link)
-        link = DeviceLink(device, port.request_bytes_max)
+        link = port.link_of(device)
         device.attach(link)
         self._service = service = LinkService(device, port, link, clock, heartbeat)
         forever, say, stopping = config.linger == "forever", self._say, self._is_stopping

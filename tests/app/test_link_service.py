@@ -12,7 +12,7 @@ class Venue:
         self.requests = list(requests)
         self.served = self.ms = self.tidied = 0
         self.packs = self
-        self.busy = False
+        self.busy = self.is_taking = False
 
     def now_ms(self) -> int:
         return self.ms
@@ -66,3 +66,24 @@ def test_free_running_serves_one_request_a_block_and_none_beside_busy_storage(bu
     venue = Venue(*[7] * 10)
     venue.busy = busy
     assert served(venue, 5, 0) == [0 if busy else 1] * 5
+
+
+class SlowVenue(Venue):
+    """Its courier is so long in asking again, and the first request of a block is there."""
+
+    rest_ms = 9
+
+    def poll(self, link: object, timeout_ms: int) -> bool:
+        if timeout_ms and timeout_ms < self.rest_ms:
+            self.ms += timeout_ms
+            return False
+        self.ms += self.rest_ms if timeout_ms else 0
+        return super().poll(link, timeout_ms)
+
+
+@pytest.mark.parametrize(("is_taking", "counts"), [(False, [1, 1, 1]), (True, [5, 4, 5])])
+def test_a_courier_that_sends_a_blob_is_waited_for_within_its_share(is_taking: bool, counts: list[int]) -> None:
+    venue = SlowVenue(*[1] * 100)
+    venue.is_taking = is_taking
+    assert served(venue, 3, 40) == counts
+    assert venue.ms <= 3 * 40 + 1, "but for the last request, which is made up for"

@@ -1,5 +1,6 @@
 """Storage that fails under a player's process: it stops, tries again, and plays on without being started again."""
 
+import ctypes
 import json
 import resource
 import signal
@@ -35,10 +36,33 @@ def start(player: Player) -> "subprocess.Popen[str]":
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
         return subprocess.Popen(
-            words, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True, restore_signals=False
+            words,
+            env=environment,
+            stdout=pipe,
+            stderr=subprocess.STDOUT,
+            text=True,
+            restore_signals=False,
+            preexec_fn=let_anybody_watch,
         )
     finally:
         signal.signal(signal.SIGXFSZ, before)
+
+
+FAILURES = {
+    "a sync that fails": "fsync:error=EIO",
+    "one write": "write:error=EIO:when=1",
+    "one sync": "fsync:error=EIO:when=1",
+    "a medium that is gone": "write,fsync,lseek,read,openat:error=ENODEV",
+}
+"""What strace has the kernel answer, for the files of the journal alone."""
+
+_PR_SET_PTRACER = 0x59616D61
+_ANYBODY = ctypes.c_ulong(-1)
+
+
+def let_anybody_watch() -> None:
+    """Yama lets nobody watch a process uninvited; what is set here holds for the program that follows."""
+    ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _ANYBODY, 0, 0, 0)
 
 
 def read_until(process: "subprocess.Popen[str]", words: str) -> list[str]:
@@ -67,6 +91,36 @@ def test_a_player_goes_on_when_its_storage_works_again(player: Player) -> None:
     finally:
         process.kill()
         process.communicate()
+    check_log(player)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("failure", FAILURES)
+def test_whatever_kind_of_write_fails_the_player_goes_on_by_itself(
+    player: Player, strace: list[str], failure: str
+) -> None:
+    process = start(player)
+    try:
+        read_until(process, "playing: session 1")
+        files = [player.folder / "journal.ring", *player.folder.glob("*.reserved")]
+        watched = [word for path in files for word in ("-P", str(path))]
+        inject = f"inject={FAILURES[failure]}"
+        words = [*strace, "-f", "-qq", *watched, "-e", inject, "-o", "/dev/null", "-p", str(process.pid)]
+        with subprocess.Popen(words) as storage:
+            read_until(process, "tried again within a minute")
+            storage.terminate()
+        read_until(process, "its storage works again")
+        read_until(process, "playing: session 2")
+        process.terminate()
+        process.wait(60)
+    finally:
+        process.kill()
+        process.communicate()
+    check_log(player)
+
+
+def check_log(player: Player) -> None:
+    """What it metered before and after is sealed once, in its order."""
     assert player.run(minutes=1)[0] == 0
     usages = player.segments()
     assert len({usage.sequence for usage in usages}) == len(usages)

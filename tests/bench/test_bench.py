@@ -35,6 +35,7 @@ from amos_tools.bench import (
     share,
     simulation,
     supercollider,
+    sync,
     wear,
 )
 from amos_tools.bench.figure import Figure
@@ -289,3 +290,10 @@ def test_the_foreign_score_holds_every_placement() -> None:
     starts = [event.frame / 44_100 for event in vm.advance(frames) if isinstance(event, Start)]
     assert times == sorted(times) and times[1:-1] == pytest.approx(starts)
     assert kinds == [b"/d_recv", *[b"/s_new"] * len(starts), b"/c_set"]
+
+
+def test_sync_figures() -> None:
+    found = sync.measure(TINY)
+    assert [figure.unit for figure in found] == ["MB/s"] * 4 + ["%"], [figure.note for figure in found]
+    assert all(figure.value is not None and figure.value > 0 for figure in found)
+    assert [figure.bound for figure in found if figure.bound] == [("at least", 30)] * 3 + [("at least", 97)]

@@ -15,6 +15,7 @@ from amos.protocol.link import OFFER_OPT_OUTS
 from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_offer import offer
 from amos.protocol.link_courier_talk import Conversation
+from amos.protocol.link_device import DeviceLink
 from amos.protocol.signing import list_opt_outs, sign_opt_outs
 from amos_tools.boards import board_names, load_board
 from protocol_player import fed
@@ -26,11 +27,12 @@ PLAYED_MS = 4000
 class Port:
     """A courier that brings `opt_outs` after four seconds; `accepted_frame`: frames heard when they were taken."""
 
-    request_bytes_max = 256
-
     def __init__(self, outputs: Outputs, opt_outs: bytes):
         self.outputs, self.opt_outs = outputs, opt_outs
         self.accepted_frame: int | None = None
+
+    def link_of(self, player: Any) -> DeviceLink:
+        return DeviceLink(player, 256)
 
     def poll(self, device: Any, timeout_ms: int) -> bool:
         clock = self.outputs.clock

@@ -2,6 +2,7 @@
 between."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from board_output import Clock, Outputs, one_stem_pack, player_on
@@ -12,6 +13,7 @@ from amos.edges.i2s_out import LATENCY_MS
 from amos.edges.sector_device import FileSectorDevice
 from amos.journal.journal import Journal
 from amos.protocol.link import OUTPUT_LOST, OUTPUT_OK, STATE_FAULT, STATE_PLAYING, Status
+from amos.protocol.link_device import DeviceLink
 from amos.protocol.usage_reader import open_usage
 from amos_tools.boards import board_names, load_board
 
@@ -22,12 +24,13 @@ LOST_MS, BACK_MS, END_MS = 3000, 33000, 36000
 class Port:
     """Nobody at the link; looks at the status as time goes on, unplugs the output and plugs it in again."""
 
-    request_bytes_max = 256
-
     def __init__(self, outputs: Outputs):
         self.outputs = outputs
         self.seen: list[tuple[int, Status]] = []
         self.player: Player | None = None
+
+    def link_of(self, player: Any) -> DeviceLink:
+        return DeviceLink(player, 256)
 
     def poll(self, device: object, timeout_ms: int) -> bool:
         clock, player = self.outputs.clock, self.player

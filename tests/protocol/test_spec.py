@@ -135,6 +135,7 @@ def record_rows(name: str) -> Iterator[Row]:
 def verb_rows() -> Iterator[Row]:
     verbs = ("IDENTIFY", "STATUS", "LIST", "READ", "OFFER", "SET_TIER", "INPUT")
     verbs += ("BEGIN", "PUT", "FINISH", "ACTIVATE", "CHALLENGE", "LOGS", "NAMES", "FULL_STATUS", "KEY_HISTORY")
+    verbs += ("BEGIN_STREAM", "STREAM", "FETCH")
     assert sorted(getattr(link, verb) for verb in verbs) == sorted(link.REQUEST_NEEDS)
     for verb in verbs:
         number = getattr(link, verb)

@@ -254,6 +254,8 @@ def test_what_was_returned_is_sent_again_when_the_ledger_lost_it(tmp_path: Path)
     for sequence in range(1, 6):
         returned(kept, sequence, 100 + sequence, now_s)
     kept.commit()
+    last = kept.receipted_from(0, 0)
+    assert last is not None and (last.leaf_index, last.receipt, last.device_id) == (105, b"receipt", A)
     again = kept.stage_again(102, 105)
     assert [(slot.sequence, slot.state) for slot in again] == [(2, PULL_STATE), (3, PULL_STATE), (4, PULL_STATE)]
     kept.commit()

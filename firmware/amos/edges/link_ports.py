@@ -5,7 +5,7 @@ at most, and returns whether anything came; with several peers each has its turn
 are served, however many a peer sends at once. It never waits for a peer that does not read its answer; that one is
 served again when it has. A courier that goes away in the middle leaves nothing behind but a damaged frame, which the
 link drops. Never raises for what the other side does. `request_bytes_max` is the longest body of a request that the
-line's input holds beside another.
+line's input holds beside another. `link_of(player)` is a `DeviceLink` for it that knows what the line can carry.
 """
 
 from amos.compat import MICROPYTHON
@@ -13,6 +13,7 @@ from amos.edges.address import AddressError, LinkTaken
 from amos.edges.clock import sleep_ms
 from amos.edges.link_line import Line
 from amos.protocol.limits import REQUEST_BYTES_MAX, REQUEST_WIDE_BYTES_MAX
+from amos.protocol.link_device import DeviceLink
 
 READ_BYTES = 1024 if MICROPYTHON else 16384
 """Twice the longest request. On MicroPython little more than a board has for it, where it is in the same heap."""
@@ -30,6 +31,9 @@ class PtyPort:
         self._fd, slave = posix.open_pty()
         posix.link_name(slave, path)
         self._line = Line(self._read, self._write)
+
+    def link_of(self, player) -> DeviceLink:
+        return DeviceLink(player, self.request_bytes_max)
 
     def poll(self, link, timeout_ms: int) -> bool:
         line = self._line
@@ -50,6 +54,9 @@ class NoPort:
     """No courier at all."""
 
     request_bytes_max = REQUEST_BYTES_MAX
+
+    def link_of(self, player) -> DeviceLink:
+        return DeviceLink(player, self.request_bytes_max)
 
     def poll(self, link, timeout_ms: int) -> bool:
         if timeout_ms:

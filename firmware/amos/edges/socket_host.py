@@ -7,9 +7,11 @@ import stat
 
 from amos.edges.address import LinkTaken
 from amos.edges.clock import SystemClock
+from amos.edges.local_files_host import LocalFiles
 from amos.edges.socket_peer_host import Peer
 from amos.protocol.limits import REQUEST_WIDE_BYTES_MAX
 from amos.protocol.link_device import DeviceLink
+from amos.protocol.link_stream_host import StreamLink
 
 PEERS_MAX = 4
 """A courier, an operator who asks how the player is, and room for one of each that has not noticed its end."""
@@ -33,6 +35,9 @@ class SocketPort:
         self._listener.listen(PEERS_MAX)
         self._listener.setblocking(False)
         self._peers: list[Peer] = []  # in the order of their turns
+
+    def link_of(self, player: object) -> DeviceLink:
+        return StreamLink(player, self.request_bytes_max, LocalFiles())
 
     def poll(self, link: DeviceLink, timeout_ms: int) -> bool:
         if any(peer.line.waits and not peer.line.unsent for peer in self._peers):

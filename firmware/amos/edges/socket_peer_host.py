@@ -4,10 +4,11 @@ import socket
 
 from amos.edges.link_line import Line
 from amos.edges.posix import write_some
+from amos.protocol.limits import STREAM_BYTES_MAX
 from amos.protocol.link_device import DeviceLink
 
-READ_BYTES = 16384
-"""Twice the longest request."""
+READ_BYTES = STREAM_BYTES_MAX
+"""Of a peer that sends a blob at once; of others a few requests come together."""
 
 SETTLE_MS = 1000
 """A peer that has just come is left so long to say something."""

@@ -9,6 +9,7 @@ from amos.edges.address import AddressError
 from amos.edges.clock import SystemClock, sleep_ms
 from amos.edges.link_line import Line
 from amos.protocol.limits import REQUEST_BYTES_MAX
+from amos.protocol.link_device import DeviceLink
 
 READ_BYTES = 512
 """The input ring: two link frames of at most 256 bytes."""
@@ -38,6 +39,9 @@ class UsbPort:
         self._stream = stream
         self._clock = clock
         self._line = Line(self._read, self._write)
+
+    def link_of(self, player) -> DeviceLink:
+        return DeviceLink(player, self.request_bytes_max)
 
     def poll(self, link, timeout_ms: int) -> bool:
         # The channel is Python's own, and moves bytes only while the scheduler runs: sleeping a millisecond lets it.

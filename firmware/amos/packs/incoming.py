@@ -33,7 +33,7 @@ class Incoming:
         self._found = b""
         self._published = None
 
-    def put(self, offset: int, data: bytes) -> None:
+    def put(self, offset: int, data: "bytes | memoryview") -> None:
         """Write what of `data` is not here yet; `offset` is at most `held`."""
         fresh = memoryview(data)[self.held - offset :]
         if not len(fresh):

@@ -85,6 +85,11 @@ class PackIntake:
         """Blobs of the pack that plays that were found wrong since it was opened."""
         return len(self._store.spoilt)
 
+    @property
+    def is_taking(self) -> bool:
+        """Whether a blob is on its way."""
+        return self._coming is not None
+
     def begin(self, kind: int, sha256: bytes, size: int) -> int:
         """Take up a blob; bytes that are here already. Raises `PackRefused`."""
         try:
@@ -98,7 +103,7 @@ class PackIntake:
         except OSError as error:
             raise _failed(error)
 
-    def put(self, sha256: bytes, offset: int, data: bytes) -> int:
+    def put(self, sha256: bytes, offset: int, data: "bytes | memoryview") -> int:
         """Take a piece of the blob begun last; bytes that are here after it. Raises `PackRefused`."""
         coming = self._coming
         if coming is None or coming.sha256 != sha256:

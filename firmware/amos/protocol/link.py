@@ -42,6 +42,9 @@ LOGS = 20
 NAMES = 21
 FULL_STATUS = 22
 KEY_HISTORY = 23
+BEGIN_STREAM = 24
+STREAM = 25
+FETCH = 26
 
 IDENTIFY_CONTEXT = b"amos/1/identify\x00"
 """Put before a courier's nonce before the device signs it, so that no other message can be meant."""
@@ -83,6 +86,9 @@ REQUEST_NEEDS = {
     NAMES: ("kind", "offset"),
     FULL_STATUS: (),
     KEY_HISTORY: (),
+    BEGIN_STREAM: ("kind", "size", "sha256"),
+    STREAM: ("offset", "size"),
+    FETCH: ("data",),
 }
 """Verb -> the fields its request carries, no more and no fewer."""
 

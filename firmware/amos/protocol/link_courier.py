@@ -82,14 +82,15 @@ class CourierLink:
         """Frames dropped, and whole frames that were no response."""
         return self._reader.damaged + self.malformed
 
-    def submit(self, request: Request, timeout_ms: int = TIMEOUT_MS) -> Ticket:
-        """Queue a request; its `id` is set here. Raises `LocalError` for one that the format cannot hold."""
+    def submit(self, request: Request, timeout_ms: int = TIMEOUT_MS, raw: bytes = b"") -> Ticket:
+        """Queue a request, and bytes that follow it as they are; its `id` is set here. Raises `LocalError` for one that
+        the format cannot hold."""
         request.id = self._next_id
         body = request.encode()
         if len(body) > REQUEST_WIDE_BYTES_MAX:
             raise LocalError("request: expected at most %d bytes, found %d" % (REQUEST_WIDE_BYTES_MAX, len(body)))
         self._next_id = self._next_id % 0xFFFF + 1
-        ticket = Ticket(request.id, request.verb, frame(body), timeout_ms)
+        ticket = Ticket(request.id, request.verb, frame(body) + raw, timeout_ms)
         self._waiting.append(ticket)
         return ticket
 

@@ -79,7 +79,7 @@ class DeviceLink:
         self._offer_of = (0, 0, 0)
         self._offer = bytearray()
         self._offered = 0
-        packs = PackVerbs(player, put_chunk_bytes(request_bytes_max))
+        packs = self._packs = PackVerbs(player, put_chunk_bytes(request_bytes_max))
         self._verbs = {
             IDENTIFY: self._identify,
             STATUS: self._status,
@@ -123,7 +123,9 @@ class DeviceLink:
         damaged_before = self._reader.damaged
         body, end = self._reader.next(data, start)
         if body is not None:
-            write(self._framed(self._answer(body)))
+            answer = self._answer(body)
+            if answer is not None:
+                write(self._framed(answer))
         elif self._reader.damaged > damaged_before:
             write(self._framed(Response(id=0, code=BAD_FRAME, text=sentence(self._reader.last_error))))
         return end
@@ -135,7 +137,8 @@ class DeviceLink:
             refusal = Response(id=answer.id, code=NOT_NOW, text=NO_ROOM)
             return self._writer.write(refusal.encode_pieces(bytes).parts)
 
-    def _answer(self, body: bytes) -> Response:
+    def _answer(self, body: bytes) -> "Response | None":
+        """None where the answer comes later."""
         try:
             request = decode_request(body, self._request_bytes_max)
         except ProtocolError as error:

@@ -38,7 +38,7 @@ class PackVerbs:
         self._begun = sha256
         return Response(id=number, code=OK, offset=offset, length=self._chunk_bytes)
 
-    def put(self, number: int, offset: int, data: bytes) -> Response:
+    def put(self, number: int, offset: int, data: "bytes | memoryview") -> Response:
         if self._begun is None:
             return Response(id=number, code=NOT_BEGUN, text="expected a begun blob; begin it again")
         try:

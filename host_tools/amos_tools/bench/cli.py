@@ -15,6 +15,7 @@ SECTIONS = {
     "audit": "amos_tools.bench.audit",
     "ledger": "amos_tools.bench.ledger",
     "settle": "amos_tools.bench.settle",
+    "sync": "amos_tools.bench.sync",
     "ledger-large": "amos_tools.bench.ledger_large",
 }
 """Section -> module with `measure(scale: float) -> list[Figure]`; a scale below 1 measures less and tells less."""

@@ -45,7 +45,9 @@ def _hold(port: Port, link: CourierLink, talk: Conversation) -> object:
     while not talk.done:
         data = link.outgoing(_now_ms())
         port.write(data)
-        select([port], [port] if port.unsent else [], [], TURN_S)
+        awaited = talk.awaited
+        left_ms = awaited.until_ms - _now_ms() if isinstance(awaited, Pause) else 1000 * TURN_S
+        select([port], [port] if port.unsent else [], [], min(max(left_ms / 1000, 0), TURN_S))
         link.feed(port.read(), _now_ms())
         link.tick(_now_ms())
         talk.advance(_now_ms())

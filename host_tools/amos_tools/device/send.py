@@ -36,6 +36,10 @@ class FolderPack:
         except OSError as error:
             raise DeviceError(f"{self._folder}: blob {sha256.hex()[:16]}: {error.strerror or error}") from None
 
+    def path(self, sha256: bytes) -> bytes:
+        """Where a blob lies."""
+        return bytes((self._folder / "blobs" / sha256.hex()).absolute())
+
 
 def send_pack(address: str, folder: Path, progress: Progress, wait_s: float = 0) -> int:
     """Bring the pack in `folder` to the player at `address`, and have it played from the next section on.
@@ -48,7 +52,7 @@ def send_pack(address: str, folder: Path, progress: Progress, wait_s: float = 0)
 
     def steps(link: CourierLink) -> Generator[Ticket | Pause, Response | None, None]:
         nonlocal sent
-        sending = SendPack(link, found.pack, found.read)
+        sending = SendPack(link, found.pack, found.read, found.path)
         while not (yield from sending.some(STEP_BYTES)):
             progress(sending.here_bytes, found.pack.size_bytes)
         progress(found.pack.size_bytes, found.pack.size_bytes)
