@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from accrued import leaves
 from databases import only_sqlite
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -44,7 +45,7 @@ def test_a_batch_is_accepted_receipted_and_rolled_up(world: Any) -> None:
     assert (totals.accepted, totals.frames, totals.held, totals.refused) == (3, frames, 0, {})
     with world.folder.open_store() as store:
         assert sum(store.rollup("2026-11").values()) == frames
-        assert list(store.usage_leaves("2026-11")) == [5, 6, 7]
+        assert leaves(store, "2026-11") == [5, 6, 7]
         assert [entry for _, entry in store.entries(5, 8)] == segments
         assert next(store.entries(0, 1))[1] == b"amos-ledger/1 ledger.example/amos\n"
 
@@ -377,7 +378,7 @@ def test_late_usage_goes_to_the_next_open_period(world: Any) -> None:
         assert [(item.period, item.entry) for item in store.closings()] == [("2026-11", b"closing")]
     world.take(device, second)
     with world.folder.open_store() as store:
-        assert [list(store.usage_leaves(period)) for period in ("2026-11", "2026-12")] == [[5], [7]]
+        assert [leaves(store, period) for period in ("2026-11", "2026-12")] == [[5], [7]]
         sql = "SELECT leaf_index, received_unix_s, late FROM usage WHERE period = '2026-12'"
         assert sqlite3.connect(world.path / "ledger.sqlite").execute(sql).fetchall() == [(7, NOON, 1)]
         assert sum(store.rollup("2026-11").values()) + sum(store.rollup("2026-12").values()) == world.totals().frames

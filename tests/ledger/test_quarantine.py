@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from accrued import leaves
 from typer.testing import CliRunner
 
 from amos.protocol import answer
@@ -89,7 +90,7 @@ def test_play_under_a_lifted_quarantine_accrues_as_if_decided_when_it_came(world
     ruled(world, device, [hash_of(forged)])
     ruled(world, device)
     with world.folder.open_store() as store:
-        assert store.periods() == ["2026-11"] and len(list(store.usage_leaves("2026-11"))) == 4
+        assert store.periods() == ["2026-11"] and len(leaves(store, "2026-11")) == 4
         assert [unix_s for unix_s in store.batches()] == [NOON]
 
 

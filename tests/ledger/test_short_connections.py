@@ -138,8 +138,8 @@ def test_a_broker_that_is_cut_off_each_half_second(
         courier.disconnect()
         courier.loop_stop()
     totals = world.totals()
-    # Twenty are in flight at most: those of each cut, were none remembered, would be decided again.
-    assert totals.duplicates <= 20, totals
+    # All may be in flight at the first cut, and come once more; were none remembered, they would at each cut.
+    assert totals.duplicates <= SEGMENTS, totals
     assert relay.connections - before <= 3 + SEGMENTS // 5
     assert len(running.lines) <= 12, running.lines
 
