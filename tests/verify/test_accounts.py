@@ -61,6 +61,40 @@ def test_balances_run_from_period_to_period(moved: World) -> None:
     assert (core["lines"], core["amount_micro"]) == ([], 0)
 
 
+def refused(world: World, *words: object) -> str:
+    done = CliRunner().invoke(app, ["pool", *map(str, words), "--ledger", str(world.folder.path)])
+    assert done.exit_code in (1, 2), done.output
+    return done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["correct", "--from", "ann", "--to", "bbo"], "payee: expected one that a catalogue names, found bbo"),
+        (["correct", "--from", "bbo"], "payee: expected one that a catalogue names, found bbo"),
+        (["refund", "--from", "subscription"], "payee: expected one that a catalogue names, found subscription"),
+        (["pay", "cy-dee"], "payee/cy-dee: expected at most "),
+    ],
+)
+def test_who_was_never_named_moves_nothing(moved: World, words: list[str], said: str) -> None:
+    found = refused(moved, *words, "--amount", "5000", *MONEY)
+    assert said in found.replace("\n", " ") and "micro" not in found
+
+
+def test_a_pool_is_of_one_currency(moved: World) -> None:
+    """A period closes once: what its pool holds in another currency would stay there for ever."""
+    money = ["--period", "2026-12", "--currency", "USD"]
+    found = refused(moved, "add-income", *money, "--amount", "5", "--reason", "x")
+    assert "2026-12: expected income in EUR, as was added to its pool, found USD" in found
+    found = refused(moved, "settle", *money, "--income", "5", "--unasked", "--close-now", "--rehearsal")
+    assert "2026-12: expected to be settled in EUR, as income was added, found USD" in found
+    settle_december(moved)
+
+
+def test_an_amount_is_called_an_amount(moved: World) -> None:
+    assert "amount: expected a decimal number" in refused(moved, "pay", "ann", "--amount", "1,50", *MONEY)
+
+
 def forged(world: World, **changes: Any) -> bytes:
     facts: dict[str, Any] = dict(
         **{"version": 1, "number": 6, "unix_s": 5, "kind": "correction", "currency": "EUR", "debit": "payee/ann"},
