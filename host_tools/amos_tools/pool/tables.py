@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from amos.protocol.printable_host import printable
+from amos_ledger.settlement.money import signed_decimal
 
 TEXT_LETTERS_MAX = 1000
 """Longer than anything that a vault takes as a title or a name."""
@@ -19,6 +20,12 @@ UNPAID = {
     "over_time": "more play than time since the device was enrolled",
 }
 """Reasons of `amos_ledger.settlement.standing` in words."""
+ACCOUNTS = {
+    "payable": "owed to the payee",
+    "frozen_late": "frozen late, played before a withdrawal and received after it",
+    "held": "held for a dispute",
+}
+"""Accounts of a payee in words."""
 Core = Mapping[str, Any]
 """The core of a statement (`amos_ledger.settlement.statement`), of our own making or verified."""
 
@@ -58,7 +65,8 @@ def statement_table(core: Core) -> Table:
     for line in core["lines"]:
         amount = f"{line['amount_micro'] // 1_000_000}.{line['amount_micro'] % 1_000_000:06}"
         split = f"{line['ppm'] // 10_000}.{line['ppm'] % 10_000:04} %"
-        row = (line["stem"][:8], line["title"], line["artist"], clock(Fraction(line["play_ms"])), split, amount)
+        late = " (frozen late)" if line.get("account") == "frozen_late" else ""
+        row = (line["stem"][:8], line["title"] + late, line["artist"], clock(Fraction(line["play_ms"])), split, amount)
         table.add_row(*map(plain, row))
     return table
 
@@ -76,14 +84,33 @@ def statement_notes(core: Core) -> list[str]:
     """What stands below the table: where the amount comes from, and what of it a bank can move."""
     pool = core["pool"]
     usage = core.get("usage", pool)  # since version 4, of the whole period
-    minor = core["minor_units"]
     return [
         f"rate {pool['rate_micro_per_ms']} micro-units per millisecond, of a pool of {pool['pool_micro']} micro-units",
         f"{usage['segments']} segments of {usage['devices']} devices ({usage['segments_late']} late,"
         f" {usage['segments_by_reception']} dated by reception)",
-        f"credited and owed: {core['amount_micro']} micro-units; a bank can move {payable(core)} of it,"
-        f" {minor['rest_micro']} micro-units stay on the account",
+        f"credited: {core['amount_micro']} micro-units; a bank can move {payable(core)} of it,"
+        f" {core['minor_units']['rest_micro']} micro-units stay on the account",
+        *balance_notes(core),
     ]
+
+
+def balance_notes(core: Core) -> list[str]:
+    """What was moved since the last statement, and what is on the accounts; formats before 4 tell neither."""
+    if "balance" not in core:
+        return []
+    balance, currency = core["balance"], plain(core["currency"])
+    moved = [
+        f"{plain(item['kind'])} of {signed_decimal(item['amount_micro'])} {currency} from {plain(item['debit'])}"
+        f" to {plain(item['credit'])}: {plain(item['reason'])}"
+        for item in balance["transfers"]
+    ]
+    kept = [
+        f"{words}: {signed_decimal(balance[name]['opening_micro'])} before,"
+        f" {signed_decimal(balance[name]['closing_micro'])} {currency} after this statement"
+        for name, words in ACCOUNTS.items()
+        if name == "payable" or any(balance[name].values())
+    ]
+    return [*moved, *kept]
 
 
 def payable(core: Core) -> str:
