@@ -4,7 +4,7 @@ Contract: when `transfer` returns, the transfer is an entry of the log, durably.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from amos.crypto import key_id
@@ -16,7 +16,8 @@ from amos_ledger.errors import LedgerError, PeriodClosed, StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
 from amos_ledger.registry import publish
-from amos_ledger.settlement.accounts import AccountOverdrawn, Accounts, Earned
+from amos_ledger.settlement.accounts import OF_PAYEE, AccountOverdrawn, Accounts, Earned
+from amos_ledger.settlement.rights import decode_catalogue
 from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_ledger.store.store import Store
 
@@ -42,6 +43,42 @@ def accounts(
         else:
             result.close(event, earned_in(event))
     return result
+
+
+def incomes_of(store: Store, period: str, size: int) -> set[str]:
+    """The currencies of the incomes for the period's pool in the first `size` entries of the log."""
+    return {
+        moved.currency
+        for _index, moved in store.transfers.said(size)
+        if moved.kind == INCOME and moved.period == period
+    }
+
+
+def _check_pool(store: Store, moved: Transfer) -> None:
+    """Income is for a period that is open, whose pool is of one currency: it is closed once."""
+    if moved.kind != INCOME or moved.period is None:
+        return
+    if moved.period in store.closed_periods():
+        raise PeriodClosed(f"{moved.period}: expected an open period, found one that is closed; name the next")
+    others = incomes_of(store, moved.period, store.size()) - {moved.currency}
+    if others:
+        raise TransferRefused(
+            f"{moved.period}: expected income in {min(others)}, as was added to its pool, found {moved.currency}"
+        )
+
+
+def _payees(named: Iterable[str]) -> set[str]:
+    prefixes = tuple(OF_PAYEE.values())
+    return {account.partition("/")[2] for account in named if account.startswith(prefixes)}
+
+
+def _check_names(store: Store, moved: Transfer, found: Accounts) -> None:
+    """Each payee has money, or a share in some catalogue: what goes to a name misspelt, nobody can claim."""
+    unknown = _payees((moved.debit, moved.credit)) - _payees(found.balances)
+    for _since, data in reversed(store.documents.catalogues(store.size()) if unknown else []):
+        unknown -= {share.payee for work in decode_catalogue(data).works for share in work.splits}
+    if unknown:
+        raise TransferRefused(f"payee: expected one that a catalogue names, found {min(unknown)}")
 
 
 def transfer(
@@ -73,9 +110,10 @@ def transfer(
                     period=period,
                     reason=reason,
                 )
-                if kind == INCOME and period in store.closed_periods():
-                    raise PeriodClosed(f"{period}: expected an open period, found one that is closed; name the next")
-                accounts_of(store, currency).check(moved)
+                found = accounts_of(store, currency)
+                _check_pool(store, moved)
+                found.check(moved)
+                _check_names(store, moved, found)
                 key = store.rotations.line(LEDGER, store.public_key).present
                 entry = sign_transfer(moved, key_id(key), partial(folder.sign_by, key))
                 index = store.transfers.append(moved.number, entry)

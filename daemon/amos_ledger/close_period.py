@@ -14,7 +14,7 @@ from amos.protocol.closing import VERSION_LISTED, Closing, open_closing, sign_cl
 from amos.protocol.rotation import LEDGER
 from amos.protocol.segment import Usage
 from amos.protocol.transfer import CARRY
-from amos_ledger.accounts import accounts
+from amos_ledger.accounts import accounts, incomes_of
 from amos_ledger.errors import LedgerError, PeriodClosed
 from amos_ledger.intake.segment_parse import decode_usage, parse_segment
 from amos_ledger.listed_period import work_out_listed
@@ -151,6 +151,7 @@ def _ground(store: Store, period: str, income_micro: int | None, currency: str) 
         if store.documents.latest_serial() is None:
             raise NoCatalogue("catalogue: expected one published to this ledger, found none")
         books = accounts_at(store, currency, store.size()).books()
+        _check_currency(store, period, currency)
         carry_micro, income_micro = books.balance(CARRY), _income(books, period, income_micro)
         if income_micro + carry_micro > INCOME_UNITS_MAX * MICRO:
             raise PoolTooLarge(
@@ -160,6 +161,13 @@ def _ground(store: Store, period: str, income_micro: int | None, currency: str) 
         previous = closings[-1].leaf_index if closings else None
         terms = _terms(store, period, money, previous, closed, store.size(), books)
         return _Ground(terms, store.period_usage.count(period), store.transfers.last_number())
+
+
+def _check_currency(store: Store, period: str, currency: str) -> None:
+    """A period is closed once, in one currency: what its pool holds in another could never leave it."""
+    found = incomes_of(store, period, store.size())
+    if found and currency not in found:
+        raise IncomeDiffers(f"{period}: expected to be settled in {min(found)}, as income was added, found {currency}")
 
 
 def _income(books: Books, period: str, stated_micro: int | None) -> int:

@@ -127,7 +127,7 @@ def with_every_kind(world: Any) -> Any:
     world.publish(type(world.pack).make(world.publisher, number=2, stems=5, serial=2))
     settle_period(world.folder, "2026-11", 10**9, "EUR")
     move(world, INCOME, ("income/sync", POOL), "2026-12")
-    move(world, CORRECTION, ("payee/ann", "payee/zoe"), None)
+    move(world, CORRECTION, ("payee/ada", "payee/ben"), None)
     later(world, plain, plain.seal())
     give_up(world)
     rotate_operator(world)

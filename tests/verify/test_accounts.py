@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from amos.protocol import transfer as protocol
 from amos.protocol.transfer import TYP_TRANSFER, Transfer, sign_transfer
 from amos_ledger.settle_period import settle_period
+from amos_ledger.settlement.money import decimal
 from amos_tools.cli import app
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.light import check_statement
@@ -59,6 +61,62 @@ def test_balances_run_from_period_to_period(moved: World) -> None:
     assert balance(moved, "ann", "2026-12")["held"] == {"opening_micro": 0, "closing_micro": 80_000_000}
     core = json.loads(moved.statement("cy-dee", "2026-12").read_bytes())["core"]
     assert (core["lines"], core["amount_micro"]) == ([], 0)
+
+
+def refused(world: World, *words: object) -> str:
+    done = CliRunner().invoke(app, ["pool", *map(str, words), "--ledger", str(world.folder.path)])
+    assert done.exit_code in (1, 2), done.output
+    return done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["correct", "--from", "ann", "--to", "bbo"], "payee: expected one that a catalogue names, found bbo"),
+        (["correct", "--from", "bbo"], "payee: expected one that a catalogue names, found bbo"),
+        (["refund", "--from", "subscription"], "payee: expected one that a catalogue names, found subscription"),
+        (["pay", "cy-dee"], "payee/cy-dee: expected at most "),
+    ],
+)
+def test_who_was_never_named_moves_nothing(moved: World, words: list[str], said: str) -> None:
+    found = refused(moved, *words, "--amount", "5000", *MONEY)
+    assert said in found.replace("\n", " ") and "micro" not in found
+
+
+def test_a_pool_is_of_one_currency(moved: World) -> None:
+    """A period closes once: what its pool holds in another currency would stay there for ever."""
+    money = ["--period", "2026-12", "--currency", "USD"]
+    found = refused(moved, "add-income", *money, "--amount", "5", "--reason", "x")
+    assert "2026-12: expected income in EUR, as was added to its pool, found USD" in found
+    found = refused(moved, "settle", *money, "--income", "5", "--unasked", "--close-now", "--rehearsal")
+    assert "2026-12: expected to be settled in EUR, as income was added, found USD" in found
+    settle_december(moved)
+
+
+def test_an_amount_is_called_an_amount(moved: World) -> None:
+    assert "amount: expected a decimal number" in refused(moved, "pay", "ann", "--amount", "1,50", *MONEY)
+
+
+def test_who_reads_a_statement_reads_the_balance(moved: World) -> None:
+    settle_december(moved)
+    shown = CliRunner().invoke(app, ["pool", "show", str(moved.statement("ann", "2026-12"))])
+    assert shown.exit_code == 0, shown.output
+    assert "correction of 12.500000 EUR from payee/ann to payee/bob: for the test" in shown.output
+    own = balance(moved, "ann", "2026-12")["payable"]
+    before, after = (decimal(own[name]) for name in ("opening_micro", "closing_micro"))
+    assert f"owed to the payee: {before} before, {after} EUR after this statement" in shown.output
+    assert "held for a dispute: 0.000000 before, 80.000000 EUR after" in shown.output
+
+
+def test_a_place_for_the_copies_is_made_before_the_closing(moved: World, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "2026-12").write_bytes(b"")
+    given = ["settle", "--period", "2026-12", "--currency", "EUR", "--unasked", "--close-now", "--rehearsal"]
+    for name in ("file", "taken"):
+        refused(moved, *given, "--out", tmp_path / name)
+    with moved.folder.open_store() as store:
+        assert "2026-12" not in store.closed_periods()
 
 
 def forged(world: World, **changes: Any) -> bytes:

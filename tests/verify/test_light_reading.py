@@ -53,7 +53,7 @@ def check(period: PlainPeriod, whole: object, segment: bytes) -> Any:
 @pytest.mark.parametrize("rotate_to", [[], [b"m" * 32]])
 @pytest.mark.parametrize("stems", [None, STEMS[:2], [STEMS[0], STEMS[1], STEMS[3]]])
 def test_a_segment_that_was_counted(rotate_to: list[bytes], stems: list[bytes] | None) -> None:
-    segment = usage()
+    segment = usage(frames=(100, 50) if stems else (0,))
     period = a_period(segment, rotate_to=rotate_to)
     found = check(period, period.reading(DEVICE, 1, stems), segment)
     assert (found.device_id, found.sequence, found.index, found.period) == (DEVICE, 2, 1, "2026-11")
@@ -86,6 +86,13 @@ def test_a_segment_that_was_not_counted(segment: bytes, said: str) -> None:
     period = a_period(segment)
     with pytest.raises(Difference, match=said):
         check(period, period.reading(DEVICE, 1, STEMS[:2]), segment)
+
+
+def test_a_segment_that_sounded_is_not_counted_without_its_cells() -> None:
+    segment = usage(frames=(1,))
+    period = a_period(segment)
+    with pytest.raises(Difference, match=r"proof\.cells: expected the cells of the stems that sounded"):
+        check(period, period.reading(DEVICE, 1), segment)
 
 
 def test_another_segment_or_one_behind_the_closing_is_found() -> None:
@@ -128,7 +135,7 @@ def changes_of(value: object) -> list[Any]:
 
 @pytest.mark.parametrize("stems", [None, STEMS[:2]])
 def test_every_field_is_read(stems: list[bytes] | None) -> None:
-    segment = usage()
+    segment = usage(frames=(100, 50) if stems else ())
     period = a_period(segment, rotate_to=[b"m" * 32])
     whole = period.reading(DEVICE, 1, stems)
     count = 0

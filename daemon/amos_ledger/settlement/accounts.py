@@ -19,6 +19,7 @@ from amos.protocol.transfer import (
     SOURCE,
     Transfer,
 )
+from amos_ledger.settlement.money import signed_decimal
 
 Earned = tuple[str, int, int]
 """(payee, micro-units that a closing gave, those of them that are frozen late)."""
@@ -87,7 +88,8 @@ class Accounts:
         owing = moved.kind in (CORRECTION, REFUND) and moved.debit.startswith(PAYEE)
         there = self.balances[moved.debit]
         if not owing and not moved.debit.startswith(SOURCE) and there < moved.amount_micro:
-            raise AccountOverdrawn(f"{moved.debit}: expected at most {there} micro-units, found {moved.amount_micro}")
+            most, found = signed_decimal(there), signed_decimal(moved.amount_micro)
+            raise AccountOverdrawn(f"{moved.debit}: expected at most {most} {moved.currency}, found {found}")
 
     def close(self, closing: Closing, earned: Iterable[Earned]) -> None:
         """What the closing divides: the incomes of its period, or the one that it states, and what was carried."""

@@ -50,16 +50,16 @@ def parse_currency(text: str) -> str:
     return text
 
 
-def parse_income(text: str) -> int:
-    """Micro-units of a decimal like "1000.00". Raises `MoneyError`; rounds nothing."""
+def parse_income(text: str, name: str = "income") -> int:
+    """Micro-units of a decimal like "1000.00". Raises `MoneyError`, which calls it `name`; rounds nothing."""
     whole, point, decimals = text.partition(".")
     if not (whole.isascii() and whole.isdigit()) or (point and not (decimals.isascii() and decimals.isdigit())):
-        raise MoneyError(f"income: expected a decimal number like 1000.00, not negative, found {text[:40]!r}")
+        raise MoneyError(f"{name}: expected a decimal number like 1000.00, not negative, found {text[:40]!r}")
     if len(decimals) > _DECIMALS_MAX:
-        raise MoneyError(f"income: expected at most {_DECIMALS_MAX} decimals, found {len(decimals)} in {text[:40]!r}")
+        raise MoneyError(f"{name}: expected at most {_DECIMALS_MAX} decimals, found {len(decimals)} in {text[:40]!r}")
     # The length is looked at first: Python refuses to turn thousands of digits into an integer.
     if len(whole) > 40 or int(whole) * MICRO + int(decimals.ljust(_DECIMALS_MAX, "0")) > INCOME_UNITS_MAX * MICRO:
-        raise MoneyError(f"income: expected at most {INCOME_UNITS_MAX}, found {text[:40]!r}")
+        raise MoneyError(f"{name}: expected at most {INCOME_UNITS_MAX}, found {text[:40]!r}")
     return int(whole) * MICRO + int(decimals.ljust(_DECIMALS_MAX, "0"))
 
 

@@ -188,7 +188,7 @@ def _move(
     with _refused(as_json):
         if period is not None:
             parse_period(period)
-        amount_micro = parse_income(amount)
+        amount_micro = parse_income(amount, "amount")
         if not amount_micro:
             raise MoneyError("amount: expected above 0")
         parse_currency(currency)

@@ -84,7 +84,9 @@ def settle(
     tls_ca: Annotated[Path | None, file_option(help="Broker's CA certificate (PEM): use TLS.")] = None,
     tls_certificate: Annotated[Path | None, file_option(help="The ledger's certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Copy the statements to DIR/PERIOD as well.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", file_okay=False, help="Copy the statements to DIR/PERIOD as well.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Copy over files that are no statements.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -107,6 +109,7 @@ def settle(
         if where is None and not heads and not unasked:
             where = recall(folder)
         asked = _ask(folder, heads or [], where)
+        _make_folder(out, period)
         settled = settle_period(folder, period, income_micro, currency)
         copies = _copy(settled, out, force)
     if as_json:
@@ -167,12 +170,17 @@ def _refuse_to_come(folder: Folder, period: str) -> None:
             )
 
 
+def _make_folder(out: Path | None, period: str) -> None:
+    """Before the closing, which is for good: that the copies have a place. Raises `OSError`."""
+    if out is not None:
+        (out / period).mkdir(parents=True, exist_ok=True)
+
+
 def _copy(settled: Settled, out: Path | None, force: bool) -> dict[str, Path]:
     """Statements by payee, where the caller will look for them."""
     if out is None:
         return dict(settled.statements)
     out = out / settled.closed.result.closing.period
-    out.mkdir(parents=True, exist_ok=True)
     copies = {payee: out / path.name for payee, path in settled.statements.items()}
     for payee, path in settled.statements.items():
         write_output(copies[payee], path.read_bytes(), force, _is_statement)

@@ -97,6 +97,8 @@ def check_reading(data: bytes, segment: bytes, ledger_key: bytes, origin: str | 
     same("proof.device.row.device_id", device_id, row["device_id"])
     _check_counted(row["sequences"], sequence)
     cells = _cells(whole, closing, row, usage) if shown else ()
+    if not shown and sum(_column(usage)):
+        raise Difference("proof.cells", "the cells of the stems that sounded in the segment", "none")
     return Counted(device_id, sequence, sha256(segment).digest(), place["index"], closing["period"], cells)
 
 
@@ -186,10 +188,7 @@ def _check_stems(part: object, closing: dict[str, Any], by_stem: dict[bytes, tup
 
 def _check_enough(cells: list[dict[str, Any]], usage: dict[int, Any]) -> None:
     """The cells of all stems of the segment hold at least its frames, of its tier and rate."""
-    data = getattr(usage.get(21), "value", None)
-    if type(data) is not bytes:
-        raise Difference("segment, payload", "a column of frames", "another item")
-    frames = [int.from_bytes(data[at : at + 4], "little") for at in range(0, len(data), 4)]
+    frames = _column(usage)
     held = [
         part["frames"]
         for cell in cells
@@ -198,6 +197,14 @@ def _check_enough(cells: list[dict[str, Any]], usage: dict[int, Any]) -> None:
     ]
     if sum(held) < sum(frames):
         raise Difference("proof.cells, frames", f"at least {sum(frames)}, the segment's", sum(held))
+
+
+def _column(usage: dict[int, Any]) -> list[int]:
+    """The frames of each row of the segment."""
+    data = getattr(usage.get(21), "value", None)
+    if type(data) is not bytes:
+        raise Difference("segment, payload", "a column of frames", "another item")
+    return [int.from_bytes(data[at : at + 4], "little") for at in range(0, len(data), 4)]
 
 
 def _frames(cell: dict[str, Any], standings: tuple[int, ...] | range) -> int:
