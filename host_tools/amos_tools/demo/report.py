@@ -37,6 +37,9 @@ def print_report(facts: dict[str, Any], work: Workdir) -> None:
     print("\nThe way of a stem")
     for number, (step, figures) in enumerate(_way(facts), 1):
         print(f"  {number:2}  {step:<9} {figures}")
+        if step == "settled":
+            for happened, what in _between(facts):
+                print(f"      {happened:<9} {what}")
     print()
     print_table(_payout_table(facts["settlement"]))
     print(f"{facts['seconds']} s in all; everything is in {work.root}")
@@ -82,7 +85,6 @@ def _way(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         ("receipted", f"{total['receipted']} segments, {total['trimmed']} trimmed on the players"),
         ("settled", f"{_decimal(totals['paid_micro'])} of {_decimal(totals['pool_micro'])} {currency} in {months}"),
-        *_between(facts),
         ("verified", "yes, from published data and pinned keys" if facts["verified"] else "no"),
         ("audited", _audited(facts["audited"])),
     ]
