@@ -111,7 +111,7 @@ def test_settle_with_another_income_later(past) -> None:
 
 def test_an_empty_period_says_where_the_pool_goes(past) -> None:
     result = run(pool, *SETTLE, "--period", "2026-10", "--ledger", past.path)
-    assert result.exit_code == 0 and "go to the account carry/EUR" in result.output
+    assert result.exit_code == 0 and "go to the account carry, for a later month" in result.output
 
 
 def test_a_key_is_64_digits_and_nothing_between_them(past, verifier, pinned) -> None:

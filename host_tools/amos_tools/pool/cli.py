@@ -235,6 +235,6 @@ def _print(settled: Settled, folder: Folder) -> None:
     print(f"  rate {rate.numerator}/{rate.denominator} micro-units per millisecond")
     print("  credited is exact and is what is owed, to the millionth; minor units are what a bank can move")
     if closing.carry_out_micro:
-        print(f"  nothing was played: {carried} {closing.currency} go to the account carry/{closing.currency}")
+        print(f"  nothing was played: {carried} {closing.currency} go to the account carry, for a later month")
     print(f"  closing: entry {settled.closed.leaf_index} of the log")
     print(f"  statements: {folder.public / 'statements' / closing.period}")

@@ -27,7 +27,7 @@ def payout_table(cores: Sequence[Core], title: str, currency: str, carried: str,
         row = (core["payee"], str(len(core["lines"])), clock(earned), share, core["amount"], payable(core))
         table.add_row(*map(plain, row))
     if Fraction(carried):
-        table.add_row(f"carry/{currency}", "", "", "", carried, "")
+        table.add_row("carry", "", "", "", carried, "")
     return table
 
 
