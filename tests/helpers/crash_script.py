@@ -134,10 +134,18 @@ class Script:
             registry.revoke(self.folder, store, data)
             registry.publish(self.folder, store)
 
+    def _begun(self, tell: Tell) -> Ledger:
+        """The ledger at work; one that could not read its folder says so, and is begun again."""
+        try:
+            return Ledger(self.folder)
+        except COMMANDS_SAY as error:
+            tell(("refused", f"begin: {error!r}"))
+            return Ledger(self.folder)
+
     def run(self, tell: Tell, days: int = 1, close: bool = True) -> None:
         """All of it, with one ledger at work, `days` times. What is refused by name is told; nothing else may be
         raised."""
-        ledger = Ledger(self.folder)
+        ledger = self._begun(tell)
         for day in range(days):
             tell(("day", day))
             for name, step in self.steps:
