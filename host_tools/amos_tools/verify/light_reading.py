@@ -97,7 +97,7 @@ def check_reading(data: bytes, segment: bytes, ledger_key: bytes, origin: str | 
     same("proof.device.row.device_id", device_id, row["device_id"])
     _check_counted(row["sequences"], sequence)
     cells = _cells(whole, closing, row, usage) if shown else ()
-    if not shown and sum(_column(usage)):
+    if not shown and any(_column(usage)):
         raise Difference("proof.cells", "the cells of the stems that sounded in the segment", "none")
     return Counted(device_id, sequence, sha256(segment).digest(), place["index"], closing["period"], cells)
 
