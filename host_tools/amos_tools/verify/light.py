@@ -15,7 +15,7 @@ from the pool; the amount is the exact share, rounded down or up; the lines add 
 What it cannot see, and `--full` recomputes from the log: that no segment was left out or counted twice, the shares
 and texts of the catalogue, which payee got the last micro-units, how play stands and accrues, the counts of the pool,
 whether a stem of this payee or a transfer was left out (of the stems that the payee leads, only one between two others
-would be missed), and what the opening balances rest on.
+would be missed), and what the income and the opening balances rest on.
 """
 
 import re
@@ -72,7 +72,7 @@ PROVED = (
 )
 NOT_PROVED = (
     "only --full shows that no segment was left out or counted twice, that shares and texts are the catalogue's,"
-    " how play was judged, that no stem or transfer of this payee is missing, and the opening balances"
+    " how play was judged, that no stem or transfer of this payee is missing, the income, and the opening balances"
 )
 
 
