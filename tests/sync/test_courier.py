@@ -194,7 +194,7 @@ def test_lines_that_damage_and_lose_bytes_only_delay(venue: Venue, monkeypatch: 
         return data
 
     # Lost answers are told from late ones by time alone.
-    monkeypatch.setattr(CourierLink.submit, "__defaults__", (100,))
+    monkeypatch.setattr(CourierLink.submit, "__defaults__", (100, b""))
     line = venue.player(SEED_A, 8, spoil=spoil)
     venue.start_ledger()
     venue.start()
