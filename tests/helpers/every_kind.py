@@ -127,10 +127,10 @@ def with_every_kind(world: Any) -> Any:
     world.publish(type(world.pack).make(world.publisher, number=2, stems=5, serial=2))
     settle_period(world.folder, "2026-11", 10**9, "EUR")
     move(world, INCOME, ("income/sync", POOL), "2026-12")
-    move(world, CORRECTION, ("payee/ada", "payee/ben"), None)
     later(world, plain, plain.seal())
     give_up(world)
     rotate_operator(world)
+    move(world, CORRECTION, ("payee/ada", "payee/ben"), None)
     hole = Loss(version=1, device_id=plain.key.id, first=90, last=99, unix_s=1)
     declare_loss(world.folder, sign_loss(hole, world.operator.id, world.operator.sign))
     with world.folder.open_store() as store:

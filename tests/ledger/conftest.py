@@ -216,7 +216,7 @@ class World:
 
     def publish(self, pack: Pack) -> None:
         with self.folder.open_store() as store:
-            registry.add_pack(self.folder, store, pack.manifest, pack.catalogue)
+            registry.add_pack(self.folder, store, pack.manifest, pack.catalogue, 1)
             registry.publish(self.folder, store)
 
     def device(self, number: int = 1, enrolled: bool = True, **changes: Any) -> Device:

@@ -117,7 +117,7 @@ def test_what_was_rolled_back_is_not_remembered_as_accepted(world: Any, monkeypa
     device = world.device()
     lost = device.usage(rows=[(0, 0, 1000)])
     with monkeypatch.context() as patch:
-        patch.setattr("amos_ledger.store.store.stem_frames", lambda *_: 1 / 0)
+        patch.setattr("amos_ledger.store.rollups.stem_frames", lambda *_: 1 / 0)
         segment = device.seal([(0, 0, 1000)])
         assert world.take(device, segment)[0].verdict != ACCEPTED
     device.sequence, device.previous, device.frame = 0, lost.previous, 0

@@ -254,7 +254,7 @@ def left_by(stage: Any, path: Path, turns: list[Any]) -> tuple[list[Any], dict[s
 
 def appended(log: Log, received_unix_s: int, segment: bytes) -> Leaf:
     """What `Log.append_later` comes to."""
-    fresh = [] if log._last_batch() == received_unix_s else [batch_entry(received_unix_s)]
+    fresh = [] if log.last_batch() == received_unix_s else [batch_entry(received_unix_s)]
     leaf, first = Leaf(), log.append([*fresh, segment])
     if fresh:
         log.note_batch(first, received_unix_s)

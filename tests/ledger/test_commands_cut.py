@@ -171,7 +171,7 @@ class Forgo(RecoverOverYesterday):
 
     def end(self) -> None:
         self.judge()
-        self.witness.go_on()
+        self.witness.copy().go_on()
 
 
 COMMANDS = (Init, Rebuild, RecoverFromNothing, RecoverOverYesterday, Forgo)
