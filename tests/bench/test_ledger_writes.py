@@ -15,7 +15,7 @@ def test_bytes_written_for_each_that_is_stored() -> None:
     assert whole.value and database.value and published.value
     assert published.holds
     assert 1 < database.value < SQLITE_MAX and 1 < whole.value < ALL_MAX
-    assert "usage" in database.note or "pages" not in database.note
+    assert "head" in database.note or "pages" not in database.note
 
 
 def test_pages_of_a_log_by_commit(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from urllib.parse import quote, urlsplit
 import psycopg
 import pytest
 from databases import only_postgres
-from postgres_process import Server
 from stalling_proxy import StallingProxy
 
 from amos.crypto import verify
@@ -25,6 +24,7 @@ from amos_ledger.store.postgres_place import PostgresPlace
 from amos_ledger.store.store import Store
 from amos_ledger.worker import Worker
 from amos_tools import toolchain
+from amos_tools.postgres_server import Server
 
 NOON = 1_793_534_400
 WRITES_LATER = {"synchronous_commit": "off", "wal_writer_delay": "10s", "wal_writer_flush_after": "0"}
