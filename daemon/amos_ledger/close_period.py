@@ -7,16 +7,14 @@ moved.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 
 from amos.crypto import key_id, verify
 from amos.protocol.closing import VERSION_LISTED, Closing, open_closing, sign_closing
 from amos.protocol.rotation import LEDGER
-from amos.protocol.segment import Usage
 from amos.protocol.transfer import CARRY
 from amos_ledger.accounts import accounts, incomes_of
 from amos_ledger.errors import LedgerError, PeriodClosed
-from amos_ledger.intake.segment_parse import decode_usage, parse_segment
 from amos_ledger.listed_period import work_out_listed
 from amos_ledger.readings_work import PlayedSums
 from amos_ledger.settlement.accounts import Accounts, Books, Earned
@@ -30,9 +28,6 @@ from amos_ledger.store.store import Store
 
 SignBy = Callable[[bytes, bytes], bytes]
 """(key of the ledger's, message) → signature."""
-
-MANIFESTS_KEPT = 64
-"""In memory: packs that are played at one time."""
 
 _ATTEMPTS = 3
 """Reckonings without the write lock before one is made with it."""
@@ -117,7 +112,7 @@ def result_from_log(store: Store, period: str, watched: Watched | None = None) -
     closed = {item.period: item.leaf_index for item in closings if item.leaf_index < found.leaf_index}
     result: MeteredResult | PeriodResult
     if closing.version <= VERSION_LISTED:
-        result = work_out_listed(store, closing, closed, found.leaf_index, partial(_usage, store), MANIFESTS_KEPT)
+        result = work_out_listed(store, closing, closed, found.leaf_index)
     else:
         money = closing.currency, closing.income_micro, closing.carry_in_micro
         books = accounts_at(store, closing.currency, found.leaf_index).books()
@@ -241,12 +236,12 @@ def _keep_earned(store: Store) -> None:
 
 def _work_out(store: Store, terms: MeterTerms, watched: Watched | None = None) -> tuple[MeteredResult, Rollup]:
     segments = (
-        Settled(item.leaf_index, _usage(store, item.leaf_index), item.flags, item.received_s)
+        Settled(item.leaf_index, store.log.usage(item.leaf_index), item.flags, item.received_s)
         for item in store.period_usage.segments(terms.period, FLAGS)
     )
-    sequences, manifest_of = store.period_usage.sequences(terms.period), lru_cache(MANIFESTS_KEPT)(store.manifest)
     with PlayedSums() as sums:
-        return work_out_readings(terms, segments, sequences, manifest_of, sums, watched)
+        sequences = store.period_usage.sequences(terms.period)
+        return work_out_readings(terms, segments, sequences, store.manifest, sums, watched)
 
 
 def _checked(store: Store, drafted: tuple[MeteredResult, Rollup]) -> MeteredResult:
@@ -256,10 +251,6 @@ def _checked(store: Store, drafted: tuple[MeteredResult, Rollup]) -> MeteredResu
         period = result.closing.period
         raise LedgerInconsistent(f"{period}: expected the roll-up that the log gives, found another in the store")
     return result
-
-
-def _usage(store: Store, index: int) -> Usage:
-    return decode_usage(parse_segment(store.log.entry(index)).payload)
 
 
 def _append(store: Store, sign_by: SignBy, result: MeteredResult) -> ClosedNow:

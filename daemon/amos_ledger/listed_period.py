@@ -1,22 +1,13 @@
 """A period that an earlier version closed, worked out again: its closing lists the leaves that it settled."""
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 
 from amos.protocol.closing import Closing
-from amos.protocol.segment import Usage
 from amos_ledger.settlement.period_result import PeriodResult, Terms, work_out
 from amos_ledger.store.store import Store
 
 
-def work_out_listed(
-    store: Store,
-    closing: Closing,
-    closed: Mapping[str, int],
-    index: int,
-    usage_at: Callable[[int], Usage],
-    packs_kept: int,
-) -> PeriodResult:
+def work_out_listed(store: Store, closing: Closing, closed: Mapping[str, int], index: int) -> PeriodResult:
     """The result of that closing, the entry at leaf `index`; `closed` are the periods closed before it."""
     terms = Terms(
         closing.period,
@@ -31,9 +22,6 @@ def work_out_listed(
         store.revocations(),
     )
     flags = store.flags(closing.period)
-    segments = ((leaf, usage_at(leaf), flags.get(leaf, frozenset())) for leaf in _leaves(closing.ranges()))
-    return work_out(terms, segments, lru_cache(packs_kept)(store.manifest))
-
-
-def _leaves(ranges: Iterable[tuple[int, int]]) -> Iterable[int]:
-    return (leaf for first, count in ranges for leaf in range(first, first + count))
+    leaves = (leaf for first, count in closing.ranges() for leaf in range(first, first + count))
+    segments = ((leaf, store.log.usage(leaf), flags.get(leaf, frozenset())) for leaf in leaves)
+    return work_out(terms, segments, store.manifest)

@@ -10,7 +10,6 @@ from amos.protocol.segment import Usage
 from amos_ledger.close_period import ClosedNow, result_from_log
 from amos_ledger.errors import NoProof
 from amos_ledger.folder import Folder
-from amos_ledger.intake.segment_parse import decode_usage, parse_segment
 from amos_ledger.log import tree
 from amos_ledger.settle_period import head_note, proof_size, rotations_before
 from amos_ledger.settlement.meter import Watched
@@ -28,8 +27,7 @@ def prove_reading(folder: Folder, store: Store, device_id: bytes, sequence: int)
     if place is None:
         raise NoProof(f"{name}: expected one in the log, found none")
     leaf, period = place
-    usage = decode_usage(parse_segment(store.log.entry(leaf)).payload)
-    watched = Watched(device_id, _sounding(store, usage))
+    watched = Watched(device_id, _sounding(store, store.log.usage(leaf)))
     closed = result_from_log(store, period, watched)
     if closed is None:
         raise NoProof(f"{name}: expected it settled, found {period} open, to which it accrues")
@@ -69,7 +67,7 @@ def _proof(
 def _cells(result: MeteredResult, watched: Watched) -> dict[str, object]:
     places = [place for place, stem_id in enumerate(watched.own_stems) if stem_id in watched.cells]
     of_device = [watched.cells[watched.own_stems[place]] for place in places]
-    rows = sorted((result.meter.row_of(stem_id), stem_id) for stem_id in watched.cells)
+    rows = result.meter.rows_of(watched.cells)
     return {
         "cells": {
             "rows": [

@@ -17,9 +17,7 @@ from amos.protocol.signing import sign_opt_outs
 from amos.protocol.topics import TIME
 from amos.protocol.transfer import CORRECTION, INCOME, POOL
 from amos_ledger import registry, rotating
-from amos_ledger.accounts import transfer
 from amos_ledger.audit import follow_now
-from amos_ledger.close_period import accounts_at
 from amos_ledger.forgoing import forgo
 from amos_ledger.intake.reading import Message
 from amos_ledger.losing import declare_loss
@@ -29,6 +27,7 @@ from amos_ledger.rulings import rule, ruling_on
 from amos_ledger.settle_period import settle_period
 from amos_ledger.store.place import SqlitePlace, StorePlace
 from amos_ledger.store.postgres_place import PostgresPlace
+from amos_ledger.transferring import transfer
 from amos_tools.device.rotate_operator import signed_rotation
 
 NOON = 1_793_534_400
@@ -95,11 +94,7 @@ def rotate_operator(world: Any) -> None:
 
 def move(world: Any, kind: str, between: tuple[str, str], period: str | None) -> None:
     """A transfer of five euros."""
-
-    def balances(store: Any, currency: str) -> Any:
-        return accounts_at(store, currency, store.size())
-
-    transfer(world.folder, kind, balances, "EUR", between, 5_000_000, "a reason", period)
+    transfer(world.folder, kind, "EUR", between, 5_000_000, "a reason", period)
 
 
 def with_every_kind(world: Any) -> Any:

@@ -4,8 +4,9 @@ Every move takes from one account what it gives to another, so all of them toget
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from amos.protocol.closing import Closing
 from amos.protocol.transfer import (
@@ -43,21 +44,38 @@ class Books:
 
     def balance(self, account: str) -> int:
         """Micro-units on the account after the transfers."""
-        taken = sum(moved.amount_micro for _index, moved in self.since if moved.debit == account)
-        given = sum(moved.amount_micro for _index, moved in self.since if moved.credit == account)
-        return self.opening.get(account, 0) + given - taken
+        return self.opening.get(account, 0) + self._moved[account]
 
-    def touching(self, payee: str) -> list[tuple[int, Transfer]]:
+    def touching(self, payee: str) -> Sequence[tuple[int, Transfer]]:
         """The transfers from or to an account of this payee."""
-        own = {prefix + payee for prefix in OF_PAYEE.values()}
-        return [item for item in self.since if own & {item[1].debit, item[1].credit}]
+        return self._of_payee.get(payee, ())
 
-    def payees(self) -> set[str]:
+    def payees(self) -> Set[str]:
         """Of whom an account was touched since."""
-        accounts = {account for _index, moved in self.since for account in (moved.debit, moved.credit)}
-        return {
-            account[len(prefix) :] for account in accounts for prefix in OF_PAYEE.values() if account.startswith(prefix)
-        }
+        return self._of_payee.keys()
+
+    @cached_property
+    def _moved(self) -> Counter[str]:
+        """What the transfers gave to each account, less what they took."""
+        found: Counter[str] = Counter()
+        for _index, moved in self.since:
+            found[moved.debit] -= moved.amount_micro
+            found[moved.credit] += moved.amount_micro
+        return found
+
+    @cached_property
+    def _of_payee(self) -> Mapping[str, Sequence[tuple[int, Transfer]]]:
+        found: dict[str, list[tuple[int, Transfer]]] = {}
+        for item in self.since:
+            for payee in sorted(payees_of([item[1].debit, item[1].credit])):
+                found.setdefault(payee, []).append(item)
+        return found
+
+
+def payees_of(accounts: Iterable[str]) -> set[str]:
+    """Of whom there is one among these accounts."""
+    prefixes = tuple(OF_PAYEE.values())
+    return {account.partition("/")[2] for account in accounts if account.startswith(prefixes)}
 
 
 class Accounts:

@@ -5,8 +5,10 @@ its rights. Entries that earn are divided by (`apportion_numpy`); the others are
 """
 
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import groupby
 
 import numpy as np
@@ -61,6 +63,13 @@ class Entries:
         """Of which stem the entry is."""
         return bytes(self.stem_ids[16 * entry : 16 * entry + 16])
 
+    def milliseconds(self, ticks_hz: int) -> dict[int, Fraction]:
+        """Stem-time by standing."""
+        found: Counter[int] = Counter()
+        for standing, ticks in zip(self.standings, self.ticks, strict=True):
+            found[standing] += ticks
+        return {standing: Fraction(1000 * ticks, ticks_hz) for standing, ticks in found.items()}
+
     def shares(self, place: npt.NDArray[np.int64]) -> Shares:
         """Everybody's, with payees by their `place`."""
         payees = place[np.asarray(self._payees, np.int64)]
@@ -73,6 +82,7 @@ class Division:
     payees         in order; of each of them a statement is made
     amounts        micro-units of each
     carried_micro  the whole pool when nothing earned, else 0
+    unpaid_ms      milliseconds by standing, of what earns nothing
     """
 
     def __init__(
@@ -86,6 +96,7 @@ class Division:
         self.payees: Sequence[str] = sorted(numbers)
         place = np.zeros(len(numbers), np.int64)
         place[[numbers[payee] for payee in self.payees]] = np.arange(len(numbers))
+        self.unpaid_ms = self._unpaid.milliseconds(meter.ticks_hz)
         self._paid, self._told = self._earning.shares(place), self._unpaid.shares(place)
         self._period = period
         amounts = apportion_shares(

@@ -1,7 +1,7 @@
 """The meter readings of a period: cells, and the rows over them, by device and by stem (SPEC section 12). Pure."""
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 from math import lcm
@@ -56,9 +56,9 @@ class Meter:
         """Every stem row, in the order of its tree."""
         return (read_stem_row(self.row(index)) for index in range(self.stems.count))
 
-    def row_of(self, stem_id: bytes) -> int:
-        """The index of the stem's row. Raises `StopIteration` for a stem that has none."""
-        return next(index for index, row in enumerate(self.rows()) if row.stem_id == stem_id)
+    def rows_of(self, stems: Container[bytes]) -> list[tuple[int, bytes]]:
+        """(index, stem) of the rows of these stems, by index."""
+        return [(index, row.stem_id) for index, row in enumerate(self.rows()) if row.stem_id in stems]
 
     def add_stem(self, row: bytes, ticks: int) -> None:
         """The next stem row, and its sum."""

@@ -25,7 +25,7 @@ from amos_ledger.settlement.division import Division
 from amos_ledger.settlement.judging import Judge, Taken
 from amos_ledger.settlement.meter import Meter, Watched, meter
 from amos_ledger.settlement.metered_statement import Counts, MeteredPool, balance, core
-from amos_ledger.settlement.played import Sums, unpacked
+from amos_ledger.settlement.played import Sums
 from amos_ledger.settlement.rights import RightsHistory, decode_catalogue
 from amos_ledger.settlement.rollup import Rollup
 from amos_ledger.settlement.standing import OptOutHistory, decode_opt_outs
@@ -111,7 +111,7 @@ class MeteredResult:
         )
         self.play_ms = Fraction(ticks * 1000, readings.ticks_hz)
         self.rate = pool_micro / self.play_ms if ticks else Fraction(0)
-        self._pool = MeteredPool(self.closing, counts, self._unpaid_ms(), len(self.payees))
+        self._pool = MeteredPool(self.closing, counts, self._division.unpaid_ms, len(self.payees))
         hashes = (leaf_hash(core_bytes(self.core(number))) for number in range(len(self.payees)))
         self.statements = HashedStatements(hashes)
         self.closing.statements_root = self.statements.root
@@ -147,15 +147,6 @@ class MeteredResult:
         """Indexes of the stem rows on which the statement of that payee rests."""
         shares = self._division.lines(number) + self._division.unpaid(number)
         return sorted({share.row for share in shares})
-
-    def _unpaid_ms(self) -> Mapping[int, Fraction]:
-        """Milliseconds by standing, of what earns nothing."""
-        found: dict[int, Fraction] = {}
-        for row in self.meter.rows():
-            for part in row.parts:
-                part_ms = Fraction(part.frames * 1000, part.rate_hz)
-                found[part.standing] = found.get(part.standing, Fraction(0)) + part_ms
-        return found
 
 
 def work_out_readings(
@@ -194,13 +185,13 @@ def work_out_readings(
         sums.add(parts)
         counts.add(why, settled.flags)
     readings = meter(sums, devices, rates_hz, rights, watched)
-    return MeteredResult(terms, readings, rights, counts), _rollup(sums)
+    return MeteredResult(terms, readings, rights, counts), _rollup(readings)
 
 
-def _rollup(sums: Sums) -> Rollup:
+def _rollup(readings: Meter) -> Rollup:
     """All that sounded, as it was added up when the segments were taken in."""
     total: Counter[tuple[bytes, int, int]] = Counter()
-    for packed, played in sums.items():
-        key = unpacked(packed)
-        total[key.stem_id, key.tier, key.rate_hz] += played.frames
+    for row in readings.rows():
+        for part in row.parts:
+            total[row.stem_id, part.tier, part.rate_hz] += part.frames
     return dict(total)

@@ -27,14 +27,13 @@ from amos.protocol.transfer import (
 from amos_cli.output import AsJson, print_json, refusals
 from amos_cli.paths import folder_option
 from amos_cli.table import print_table
-from amos_ledger.accounts import transfer
 from amos_ledger.close_period import accounts_at
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
-from amos_ledger.settlement.accounts import OF_PAYEE, Accounts
+from amos_ledger.settlement.accounts import OF_PAYEE
 from amos_ledger.settlement.money import MoneyError, parse_currency, parse_income, signed_decimal
 from amos_ledger.settlement.periods import PeriodError, parse_period
-from amos_ledger.store.store import Store
+from amos_ledger.transferring import transfer
 
 LedgerOption = Annotated[Path, folder_option(help="The ledger's folder.")]
 Amount = Annotated[str, typer.Option("--amount", metavar="DECIMAL", help="Above 0: 12.50, at most 6 decimals.")]
@@ -192,7 +191,7 @@ def _move(
         if not amount_micro:
             raise MoneyError("amount: expected above 0")
         parse_currency(currency)
-        index, moved = transfer(Folder(ledger), kind, _accounts, currency, between, amount_micro, reason, period)
+        index, moved = transfer(Folder(ledger), kind, currency, between, amount_micro, reason, period)
     if as_json:
         facts = {"number": moved.number, "index": index, "kind": kind, "debit": moved.debit, "credit": moved.credit}
         return print_json(facts | {"currency": currency, "amount_micro": amount_micro, "period": period})
@@ -200,7 +199,3 @@ def _move(
         f"transfer {moved.number}: {signed_decimal(amount_micro)} {currency} from {moved.debit} to {moved.credit},"
         f" entry {index} of the log"
     )
-
-
-def _accounts(store: Store, currency: str) -> Accounts:
-    return accounts_at(store, currency, store.size())
