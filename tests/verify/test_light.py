@@ -7,45 +7,20 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from five_stems import ANNS, BOBS, CELLS, SPLITS, STEMS, T, part
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plain_period import Part, PlainPeriod, b64, canonical, file_bytes, hexes, log_tree, sum_tree
+from plain_period import PlainPeriod, b64, canonical, file_bytes, hexes, log_tree, sum_tree
 from plain_period import sign1 as sign
 
 from amos_tools.verify.errors import Difference, Unreadable, VerifyError
 from amos_tools.verify.light import check_statement
 from amos_tools.verify.light_trees import check_summed
 
-ANNS, BOBS = b"\x0a" * 16, b"\x0b" * 16
-STEMS = [bytes([number]) * 16 for number in range(1, 6)]
-T = 1_793_900_000
-
-
-def part(
-    frames: int, rate: int = 44_100, rights: int = 1, standing: int = 0, accrual: int = 0, at: int | None = T
-) -> Part:
-    return (rights, standing, accrual, 0, rate, frames, 1, at, None if at is None else at + frames // rate)
-
 
 def a_period(**changes: Any) -> PlainPeriod:
     """Two devices, two rates, five stems; splits that change, frozen late and unpaid play."""
-    cells = {
-        (ANNS, STEMS[0]): [part(44_100), part(7, standing=1, at=None, accrual=2)],
-        (BOBS, STEMS[0]): [part(48_000, 48_000)],
-        (ANNS, STEMS[1]): [part(10_001), part(10_001, rights=2)],
-        (BOBS, STEMS[2]): [part(99, 48_000, standing=5)],
-        (BOBS, STEMS[3]): [part(4_711, 48_000, accrual=1)],
-        (ANNS, STEMS[4]): [part(1_000), part(3, standing=2)],
-    }
-    splits = {
-        (STEMS[0], 1): [("ann", 1_000_000)],
-        (STEMS[1], 1): [("ann", 333_333), ("bob", 666_667)],
-        (STEMS[1], 2): [("bob", 1_000_000)],
-        (STEMS[2], 1): [("bob", 500_000), ("cy-dee", 500_000)],
-        (STEMS[3], 1): [("cy-dee", 999_999), ("ann", 1)],
-        (STEMS[4], 1): [("ann", 600_000), ("bob", 400_000)],
-    }
-    facts = {"cells": cells, "splits": splits, "sequences": {ANNS: [1, 3], BOBS: [1, 2, 4, 1]}} | changes
+    facts = {"cells": CELLS, "splits": SPLITS, "sequences": {ANNS: [1, 3], BOBS: [1, 2, 4, 1]}} | changes
     return PlainPeriod(**facts)
 
 

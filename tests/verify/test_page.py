@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from browser import Answer, Page, browsing
-from plain_period import Part, PlainPeriod, b64, canonical, file_bytes, hexes
+from five_stems import ANNS, BOBS, CELLS, SPLITS, STEMS, T, part
+from plain_period import PlainPeriod, b64, canonical, file_bytes, hexes
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 from settled_world import World
@@ -20,14 +21,6 @@ from amos_tools.cli import app
 from amos_tools.verify.errors import Difference, Unreadable
 from amos_tools.verify.light import check_statement
 from amos_tools.verify.page import checking_page
-
-ANNS, BOBS = b"\x0a" * 16, b"\x0b" * 16
-STEMS = [bytes([number]) * 16 for number in range(1, 6)]
-T = 1_793_900_000
-
-
-def part(frames: int, rate: int = 44_100, rights: int = 1, standing: int = 0, accrual: int = 0) -> Part:
-    return (rights, standing, accrual, 0, rate, frames, 1, T, T + frames // rate)
 
 
 def transfer(number: int, kind: str, debit: str, credit: str, micro: int) -> dict[int, Any]:
@@ -46,28 +39,12 @@ def transfer(number: int, kind: str, debit: str, credit: str, micro: int) -> dic
 
 def a_period(**changes: Any) -> PlainPeriod:
     """Two devices and rates, five stems, shares that change; frozen late, unpaid, transfers; amounts above 2^53."""
-    cells = {
-        (ANNS, STEMS[0]): [part(44_100), (1, 1, 2, 0, 44_100, 7, 1, None, None)],
-        (BOBS, STEMS[0]): [part(48_000, 48_000)],
-        (ANNS, STEMS[1]): [part(10_001), part(10_001, rights=2)],
-        (BOBS, STEMS[2]): [part(99, 48_000, standing=5)],
-        (BOBS, STEMS[3]): [part(4_711, 48_000, accrual=1)],
-        (ANNS, STEMS[4]): [part(1_000), part(3, standing=2)],
-    }
-    splits = {
-        (STEMS[0], 1): [("ann", 1_000_000)],
-        (STEMS[1], 1): [("ann", 333_333), ("bob", 666_667)],
-        (STEMS[1], 2): [("bob", 1_000_000)],
-        (STEMS[2], 1): [("bob", 500_000), ("cy-dee", 500_000)],
-        (STEMS[3], 1): [("cy-dee", 999_999), ("ann", 1)],
-        (STEMS[4], 1): [("ann", 600_000), ("bob", 400_000)],
-    }
     moves = [
         transfer(1, "correction", "payee/bob", "payee/ann", 5_000_000),
         transfer(2, "hold", "payee/ann", "held/ann", 7_000_001),
         transfer(3, "payout", "payee/ann", "bank", 2**53 + 1),
     ]
-    facts = {"cells": cells, "splits": splits, "sequences": {ANNS: [1, 3], BOBS: [1, 2, 4, 1]}, "transfers": moves}
+    facts = {"cells": CELLS, "splits": SPLITS, "sequences": {ANNS: [1, 3], BOBS: [1, 2, 4, 1]}, "transfers": moves}
     facts |= {"income": 2**61 + 1, "opening": {"payee/ann": 2**54 + 1, "payee/bob": 9, "held/ann": 3}}
     return PlainPeriod(**(facts | changes))
 

@@ -1,5 +1,7 @@
 """Frames in play of raw segments, against DuckDB's sum over the same rows in Parquet, both by CPU time of one thread.
 
+This is how fast a roll-up by columns can be (`rollup_columns`). Settlement decodes each segment, since it judges rows.
+
 The comparison favours DuckDB where it can: its stems are small numbers, its rows lie in runs of one tier and rate while
 segments come in no order, and nobody counts what it takes to get rows out of segments. A second figure counts at least
 that they have to be written.
@@ -19,9 +21,9 @@ import numpy.typing as npt
 from amos.protocol.cose import TYP_USAGE
 from amos.protocol.cose import sign as sign_cose
 from amos_ledger.intake.segment_parse import decode_usage, parse_segment
-from amos_ledger.settlement.rollup_numpy import play_of_entries
 from amos_tools.bench.figure import Figure, note_progress
 from amos_tools.bench.ledger_fleet import SPAN, Player
+from amos_tools.bench.rollup_columns import play_of_entries
 
 SEGMENTS, ROWS = 1_000_000, 100
 PACKS, STEMS = 40, 250
@@ -75,7 +77,9 @@ def figures(scale: float) -> list[Figure]:
         files = _Rows.open(Path(name))
         taken, sums, plain_us = _count(count, files)
         ours_us = taken.seconds / taken.segments * 1e6
-        note = f"{ours_us:.2f} us a segment of {ROWS} rows in memory; {plain_us:.0f} us where each is decoded"
+        note = (
+            f"{ours_us:.2f} us a segment of {ROWS} rows in memory; {plain_us:.0f} us to decode it, as settlement does"
+        )
         title = f"roll-up of {taken.rows:,} placements"
         found = [Figure("settle", f"{title}, CPU", taken.seconds, "s", None, note)]
         return found + _against(title, taken, sums, files)

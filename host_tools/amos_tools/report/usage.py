@@ -16,7 +16,8 @@ from amos.protocol.manifest import Manifest
 from amos.protocol.record import UNIX_MS_MAX
 from amos.protocol.segment import CLOCK_SYNCHRONISED, FLAG_BEGIN, FLAG_END, Usage
 from amos_batches.runner import Runner
-from amos_tools.verify.audit import Audit, Ground, Judge
+from amos_tools.verify.audit import Audit
+from amos_tools.verify.ground import Ground, Judge
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.log import Reading
 from amos_tools.verify.opened import Sounded

@@ -9,6 +9,8 @@ from amos_cli.names import hint, nfc
 from amos_cli.text import TextFault, decode_text
 from amos_ledger.settlement.venues import Venue
 from amos_tools.report.errors import BadVenueList
+from amos_tools.verify.errors import Unreadable
+from amos_tools.verify.published import read_file
 
 COLUMNS = ("site", "name", "region", "territory")
 BYTES_MAX = 16 * 1024 * 1024
@@ -62,13 +64,8 @@ def _check_header(path: Path, header: list[str]) -> None:
 
 def _text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            data = file.read(BYTES_MAX + 1)
-    except OSError as error:
-        raise BadVenueList(f"{path}: expected a readable file, found {error.strerror or error}") from None
-    if len(data) > BYTES_MAX:
-        raise BadVenueList(f"{path}: expected at most {BYTES_MAX} bytes, found more")
-    try:
-        return decode_text(data)
+        return decode_text(read_file(path, BYTES_MAX))
+    except Unreadable as error:
+        raise BadVenueList(str(error)) from None
     except TextFault as error:
         raise BadVenueList(f"{path}: expected UTF-8, found {error}") from None

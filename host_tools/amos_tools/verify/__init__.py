@@ -14,11 +14,13 @@ The full check:
     note.py        the checkpoint: a C2SP signed note
     tree.py        entry bundles and hash tiles against the checkpoint's root
     opened.py      what each entry says by itself
+    noted.py       what the first reading keeps for the later ones
+    documents.py   manifests and catalogues by the publisher's key
     log.py         every entry of the log: signatures, chains, closings, transfers
     readings.py    how each row of a period stands, and whose it is; rights.py and sums.py are its parts
     metered.py     both trees and the statements that follow (version 4)
     books.py       the accounts as a closing finds them
     recompute.py   roll-up, apportionment and the cores that follow (versions 1 to 3)
     reader.py      the file of a statement of version 1 to 3, taken apart
-    audit.py       the order of the checks
+    audit.py       the order of the checks; ground.py is what reports take from it
 """

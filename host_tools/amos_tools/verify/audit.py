@@ -6,45 +6,36 @@ Each step rests only on what the steps before have established; the first that f
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import Any
 
 from amos.crypto import verify
-from amos.protocol.catalogue import Catalogue, Work, open_catalogue
+from amos.protocol.catalogue import Catalogue
 from amos.protocol.closing import VERSION_LISTED, Closing, open_closing
 from amos.protocol.errors import ProtocolError
-from amos.protocol.ledger_limits import CATALOGUE_BYTES_MAX, CHECKPOINT_BYTES_MAX, CLOSING_BYTES_MAX
-from amos.protocol.limits import MANIFEST_BYTES_MAX
-from amos.protocol.manifest import Manifest, open_manifest
+from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX, CLOSING_BYTES_MAX
+from amos.protocol.manifest import Manifest
 from amos.protocol.merkle import leaf_hash, root_from_path
-from amos.protocol.opt_outs import OptOuts
 from amos_batches.runner import InProcess, Runner
 from amos_tools.verify.books import Books, Credits
+from amos_tools.verify.counted import counted
+from amos_tools.verify.documents import Documents
 from amos_tools.verify.errors import Difference, VerifyError, same
 from amos_tools.verify.forgone import given_up_in
+from amos_tools.verify.ground import Begin, Ground, listed_judge, metered_judge, stated
 from amos_tools.verify.hashed import Hashed
 from amos_tools.verify.keys import Keys
-from amos_tools.verify.light import ACCOUNTS, STANDINGS, check_core, first_difference, read_rows, speaks_for_itself
-from amos_tools.verify.light_closing import EARNING
+from amos_tools.verify.light import check_core, first_difference, read_rows, speaks_for_itself
 from amos_tools.verify.lines import LineReader, Lines
-from amos_tools.verify.log import Before, Log, Reading, walk, walk_open
+from amos_tools.verify.log import Log, Reading, walk, walk_open
 from amos_tools.verify.metered import Metered
 from amos_tools.verify.note import Checkpoint, Note, check_note, read_note
-from amos_tools.verify.opened import Named, Said, Sounded, Surveyed, batches, key_table, read_log, survey
+from amos_tools.verify.noted import Noted
+from amos_tools.verify.opened import Said, batches, read_log, survey
 from amos_tools.verify.published import Published
 from amos_tools.verify.reader import PathTo, Statement, read_statement
 from amos_tools.verify.readings import Readings
-from amos_tools.verify.recompute import Period, cores, why_nothing_earns
+from amos_tools.verify.recompute import Period, cores
 from amos_tools.verify.rights import Rights
-from amos_tools.verify.standing import reason
 from amos_tools.verify.tree import read_entries, root_of
-
-Judge = Callable[[Reading, Manifest, Sounded], tuple[int, str]]
-"""(segment, its pack's manifest, a row of it) → the serial whose splits hold for the row, 0 where no catalogue has its
-stem, and how it stands: `payable`, `frozen_late`, or why it earns nothing."""
-
-Begin = Callable[[Judge], Callable[[Reading], None]]
-"""What judges rows → what takes the readings."""
 
 USAGE_PROOFS_MAX = 256
 """Paths that a statement carries; see `amos_ledger.settlement.statement`."""
@@ -70,26 +61,6 @@ class PeriodFacts:
     cores: Mapping[str, dict[str, object]]
     root: bytes
     checked: tuple[str, ...]
-    catalogue: Catalogue
-
-
-@dataclass(frozen=True)
-class Ground:
-    """What a period's readings stand on, all of it verified.
-
-    closing   and its statements' cores by payee; of a period that is open None and none
-    works     by stem, as the latest of the catalogues that count states them
-    splits    (stem id, serial) → payee → ppm
-    opt_outs  the lists in the log by then
-    root      while the period is open that of the published log, else the closing's root over all statements
-    """
-
-    closing: Closing | None
-    cores: Mapping[str, Mapping[str, Any]]
-    works: Mapping[bytes, Work]
-    splits: Mapping[tuple[bytes, int], Mapping[str, int]]
-    opt_outs: list[OptOuts]
-    root: bytes
 
 
 class Audit:
@@ -104,17 +75,13 @@ class Audit:
         self._runner = runner or InProcess()
         note = read_note("checkpoint", published.read("checkpoint", CHECKPOINT_BYTES_MAX), keys.origin)
         self._leaves = Hashed(published, note.says.size)
-        self._named: dict[bytes, bytes] = {}
-        self._opt_outs: list[tuple[int, OptOuts]] = []
-        self._catalogues: list[tuple[float, Named]] = []
-        self._closings: list[tuple[int, bytes, Closing]] = []
-        self._first_batch_s: int | None = None
+        self._noted = Noted()
         self._checkpoint, self._lines = self._read_first(note)
         tiles = self._leaves.check_above()
         same("root of the published entries", self._checkpoint.root, self._leaves.root(self._checkpoint.size))
         self._checked: tuple[str, ...] = (
             f"checkpoint of {self._checkpoint.size} entries by the pinned ledger key",
-            f"{self._checkpoint.size} published entries give its root, and {_counted(tiles, 'hash tile')} agree",
+            f"{self._checkpoint.size} published entries give its root, and {counted(tiles, 'hash tile')} agree",
             *self._lines.said(),
         )
         self._periods: dict[bytes, PeriodFacts] = {}
@@ -131,13 +98,9 @@ class Audit:
         reader = LineReader(note.says.origin, self._keys)
         try:
             # Here and on no cluster: to send an entry takes longer than to hash it.
-            received_s = None
             for found in map(survey, batches(read_entries(self._published, note.says.size), {})):
                 self._leaves.add(found.hashes)
-                self._note_period_facts(found, received_s)
-                received_s = found.batches[-1] if found.batches else received_s
-                self._named.update(key_table(found.keys))
-                self._opt_outs += found.opt_outs
+                self._noted.take(found)
                 for index, entry in found.rotations:
                     reader.take(index, entry)
             lines = reader.lines()
@@ -146,16 +109,6 @@ class Audit:
             if refused is not None and not reader.followed:
                 raise refused from None
             raise
-
-    def _note_period_facts(self, found: Surveyed, received_s: int | None) -> None:
-        """What closings of version 4 rest on; `received_s`: what the last batch entry before this bundle says."""
-        for named in found.catalogues:
-            last_s = received_s if named.received_s is None else named.received_s
-            moments = [moment for moment in (last_s, named.came_s) if moment is not None]
-            self._catalogues.append((max(moments, default=float("-inf")), named))
-        self._closings += found.closings
-        if found.batches and self._first_batch_s is None:
-            self._first_batch_s = found.batches[0]
 
     def _entries(self) -> Iterator[bytes]:
         return read_entries(self._published, self._checkpoint.size)
@@ -191,7 +144,7 @@ class Audit:
             return self._check_metered(data)
         statement = read_statement(data)
         then = self._check_proved(statement)
-        facts = self._period(statement)
+        facts = self._listed(statement.closing_entry, statement.closing.index)
         payee = str(statement.core.get("payee"))
         if payee not in facts.cores:
             raise Difference("core.payee", f"one of {', '.join(facts.cores)}", payee)
@@ -205,8 +158,8 @@ class Audit:
         checked = (
             *self._checked,
             *facts.checked,
-            f"every figure of this statement, {_counted(lines, 'line')}, recomputed",
-            f"this statement in the closing's root; {_counted(count, 'inclusion path')} of its segments",
+            f"every figure of this statement, {counted(lines, 'line')}, recomputed",
+            f"this statement in the closing's root; {counted(count, 'inclusion path')} of its segments",
         )
         return Verified(payee, facts.closing.period, facts.closing.currency, amount, checked)
 
@@ -214,43 +167,42 @@ class Audit:
         """Give each segment of a period, in the order of the log, to what `begin` returns. A settled period is
         recomputed from them, and must come to its closing; of one that is open they are those that accrue to it so
         far."""
-        found = next((item for item in self._closings if item[2].period == period), None)
+        found = next((item for item in self._noted.closings if item[2].period == period), None)
         if found is None:
             return self._open_readings(period, begin)
         index, entry, _claimed = found
         closing = self._open_closing(entry, index)
         if closing.version > VERSION_LISTED:
             return self._metered_readings(closing, index, entry, begin)
-        lists = [item for at, item in self._opt_outs if at < index]
-        catalogue = self._catalogue(closing.catalogue_sha256)
-        facts = self._recompute(closing, index, entry, begin(_listed_judge(closing, catalogue.serial, lists)))
+        lists = self._noted.opt_outs(index)
+        catalogue = self._documents().catalogue(closing.catalogue_sha256)
+        facts = self._recompute(closing, index, entry, begin(listed_judge(closing, catalogue.serial, lists)))
         same("closing.statements_root", facts.root, closing.statements_root)
-        works = {work.stem_id: work for work in catalogue.works}
-        splits = {(work.stem_id, catalogue.serial): _shares(work) for work in catalogue.works}
-        return Ground(closing, facts.cores, works, splits, lists, facts.root)
+        return Ground(closing, facts.cores, *stated([catalogue]), lists, facts.root)
 
     def _metered_readings(self, closing: Closing, index: int, entry: bytes, begin: Begin) -> Ground:
         metered, _checked = self._read_metered(closing, index, entry, begin)
         for name, value in metered.closing.items():
             same(f"closing.{name}", value, getattr(closing, name))
-        named = [catalogue for _since_s, catalogue in self._named_before(index)]
-        lists = [item for at, item in self._opt_outs if at < index]
+        named = [catalogue for _since_s, catalogue in self._catalogues(index)]
+        lists = self._noted.opt_outs(index)
         cores = {payee: metered.core(payee) for payee in metered.payees}
-        return Ground(closing, cores, *_works_in_time(named), lists, closing.statements_root)
+        return Ground(closing, cores, *stated(named), lists, closing.statements_root)
 
     def _open_readings(self, period: str, begin: Begin) -> Ground:
         head = self._checkpoint
-        named = list(self._named_before(head.size))
-        lists = [item for _at, item in self._opt_outs]
+        named = list(self._catalogues(head.size))
+        lists = self._noted.opt_outs(head.size)
         readings = Readings(Rights(named), self.manifest_of(), lists)
-        take = begin(partial(_judged, readings))
-        walk_open(self._read(), head.origin, head.size, period, self._keys.publisher, self._lines, take, self._before())
-        works, splits = _works_in_time([catalogue for _since_s, catalogue in named])
-        return Ground(None, {}, works, splits, lists, head.root)
+        take = begin(metered_judge(readings))
+        walk_open(
+            self._read(), head.origin, head.size, period, self._keys.publisher, self._lines, take, self._noted.before()
+        )
+        return Ground(None, {}, *stated([catalogue for _since_s, catalogue in named]), lists, head.root)
 
     def manifest_of(self) -> Callable[[bytes], Manifest]:
         """What gives the manifest of a pack, each read and verified once."""
-        return _Manifests(self._published, self._keys.publisher).of
+        return self._documents().manifest
 
     def _check_metered(self, data: bytes) -> Verified:
         """A statement of version 4: what it rests on, the period recomputed, and then all that it says."""
@@ -274,7 +226,7 @@ class Audit:
         same("proof.statement.index", metered.payees.index(said.payee), said.place)
         for name in ("stems_root", "devices_root", "statements_root"):
             same(f"closing.{name}", metered.closing[name], said.closing[name])
-        figures = f"every figure of this statement, {_counted(len(said.core['lines']), 'line')}, recomputed"
+        figures = f"every figure of this statement, {counted(len(said.core['lines']), 'line')}, recomputed"
         return Verified(
             *(said.payee, said.period, said.currency, said.amount_micro), (*self._checked, *checked, figures)
         )
@@ -292,7 +244,7 @@ class Audit:
 
     def _credits(self, index: int, closing: Closing) -> Credits:
         """What an earlier closing gave to whom, worked out as well: balances begin with it."""
-        entry = next(entry for at, entry, _closing in self._closings if at == index)
+        entry = next(entry for at, entry, _closing in self._noted.closings if at == index)
         if closing.version > VERSION_LISTED:
             return self._metered(entry, index)[0].credits
         amounts = {payee: core["amount_micro"] for payee, core in self._listed(entry, index).cores.items()}
@@ -302,44 +254,32 @@ class Audit:
         self, closing: Closing, index: int, entry: bytes, begin: Begin | None = None
     ) -> tuple[Metered, tuple[str, ...]]:
         self._check_published(closing, index, entry)
-        manifests = _Manifests(self._published, self._keys.publisher)
-        lists = [item for at, item in self._opt_outs if at < index]
-        readings = Readings(Rights(self._named_before(index)), manifests.of, lists)
-        also = begin(partial(_judged, readings)) if begin else None
+        documents, lists = self._documents(), self._noted.opt_outs(index)
+        readings = Readings(Rights(self._catalogues(index)), documents.manifest, lists)
+        also = begin(metered_judge(readings)) if begin else None
         log = self._walk(index, closing, _both(readings.take, also))
         same("opt-out lists before the closing", len(log.opt_outs), len(lists))
         names = ("period", "currency", "income_micro", "carry_in_micro", "pool_micro", "catalogue_sha256")
         transfers = [item for item in log.transfers if item[0] < index]
-        earlier = [(at, item) for at, _entry, item in self._closings if at < index]
+        earlier = [(at, item) for at, _entry, item in self._noted.closings if at < index]
         books = Books(closing.currency, transfers, earlier, self._credits)
         metered = Metered(readings, {name: getattr(closing, name) for name in names}, books)
-        return metered, (*_said(log, readings.segments, closing, index), manifests.said())
+        return metered, (*_said(log, readings.segments, closing, index), documents.said())
 
-    def _named_before(self, index: int) -> Iterator[tuple[float, Catalogue]]:
-        """The catalogues that came into force before the closing at this leaf, and since when each is known."""
-        latest_s, highest = float("-inf"), -1
-        for since_s, named in self._catalogues:
-            latest_s = max(latest_s, since_s)
-            if named.leaf < index and named.serial > highest:
-                highest = named.serial
-                catalogue = self._catalogue(named.sha256)
-                same("catalogue.serial", named.serial, catalogue.serial)
-                yield latest_s, catalogue
+    def _documents(self) -> Documents:
+        return Documents(self._published, self._keys.publisher)
 
-    def _catalogue(self, sha256: bytes) -> Catalogue:
-        data = self._published.read_hashed("catalogues", sha256, CATALOGUE_BYTES_MAX)
-        try:
-            return open_catalogue(data, self._keys.publisher, verify)
-        except ProtocolError as error:
-            raise Difference("catalogue", "one by the pinned publisher key", error) from None
+    def _catalogues(self, index: int) -> Iterator[tuple[float, Catalogue]]:
+        """The catalogues that came into force before this leaf, and since when each is known."""
+        documents = self._documents()
+        for since_s, named in self._noted.catalogues(index):
+            catalogue = documents.catalogue(named.sha256)
+            same("catalogue.serial", named.serial, catalogue.serial)
+            yield since_s, catalogue
 
     def _walk(self, index: int, closing: Closing, take: Callable[[Reading], None]) -> Log:
         origin, publisher_key = self._checkpoint.origin, self._keys.publisher
-        return walk(self._read(), origin, index, closing, publisher_key, self._lines, take, self._before())
-
-    def _before(self) -> Before:
-        listed = [(at, item) for at, _entry, item in self._closings if item.version <= VERSION_LISTED]
-        return Before(self._first_batch_s, tuple(listed))
+        return walk(self._read(), origin, index, closing, publisher_key, self._lines, take, self._noted.before())
 
     def _check_published(self, closing: Closing, index: int, entry: bytes) -> None:
         name = f"closings/{closing.period}.cose"
@@ -370,9 +310,6 @@ class Audit:
         same(f"{label}.root", root, then.root)
         return then
 
-    def _period(self, statement: Statement) -> PeriodFacts:
-        return self._listed(statement.closing_entry, statement.closing.index)
-
     def _listed(self, entry: bytes, index: int) -> PeriodFacts:
         if entry not in self._periods:
             self._periods[entry] = self._recompute(self._open_closing(entry, index), index, entry)
@@ -383,10 +320,9 @@ class Audit:
     ) -> PeriodFacts:
         """The period, worked out from its readings, which `also` takes as well."""
         self._check_published(closing, index, entry)
-        catalogue = self._catalogue(closing.catalogue_sha256)
-        manifests = _Manifests(self._published, self._keys.publisher)
-        lists = [item for at, item in self._opt_outs if at < index]
-        period = Period(catalogue, manifests.of, lists, closing.version)
+        documents, lists = self._documents(), self._noted.opt_outs(index)
+        catalogue = documents.catalogue(closing.catalogue_sha256)
+        period = Period(catalogue, documents.manifest, lists, closing.version)
         log = self._walk(index, closing, _both(period.take, also))
         same("opt-out lists before the closing", len(log.opt_outs), len(lists))
         if log.catalogue_serial is not None:
@@ -396,15 +332,12 @@ class Audit:
         same("closing.carry_out_micro", 0 if played else closing.pool_micro, closing.carry_out_micro)
         same("closing.statements", len(by_payee), closing.statements)
         root = root_of([leaf_hash(_core_bytes(core)) for core in by_payee.values()])
-        return PeriodFacts(
-            *(closing, by_payee, root),
-            (*_said(log, period.whole.segments, closing, index), manifests.said()),
-            catalogue,
-        )
+        said = (*_said(log, period.whole.segments, closing, index), documents.said())
+        return PeriodFacts(closing, by_payee, root, said)
 
     def _read(self) -> Iterator[tuple[bytes, Said]]:
         """Every entry again, and what it says by itself."""
-        for batch, opened in read_log(self._entries(), self._runner, self._named):
+        for batch, opened in read_log(self._entries(), self._runner, self._noted.keys):
             self._leaves.check_again(batch.first, opened.hashes)
             yield from zip(batch.entries, opened.said, strict=True)
 
@@ -429,25 +362,6 @@ class Audit:
         return len(statement.usage)
 
 
-class _Manifests:
-    """The publisher's manifests by pack, each read and verified once."""
-
-    def __init__(self, published: Published, publisher_key: bytes) -> None:
-        self._published = published
-        self._key = publisher_key
-        self.of = lru_cache(maxsize=None)(self._open)
-
-    def _open(self, pack: bytes) -> Manifest:
-        data = self._published.read_hashed("manifests", pack, MANIFEST_BYTES_MAX)
-        try:
-            return open_manifest(data, self._key, verify)
-        except ProtocolError as error:
-            raise Difference(f"manifest {pack.hex()}", "one by the pinned publisher key", error) from None
-
-    def said(self) -> str:
-        return f"catalogue and {_counted(self.of.cache_info().currsize, 'manifest')} by the pinned publisher key"
-
-
 def _both(take: Callable[[Reading], None], also: Callable[[Reading], None] | None) -> Callable[[Reading], None]:
     """What gives each reading to the one and then to the other."""
     if also is None:
@@ -458,34 +372,6 @@ def _both(take: Callable[[Reading], None], also: Callable[[Reading], None] | Non
         also(reading)
 
     return taken
-
-
-def _judged(readings: Readings, reading: Reading, manifest: Manifest, row: Sounded) -> tuple[int, str]:
-    _began_s, rights, standing = readings.judged(reading, manifest, row)
-    return rights or 0, ACCOUNTS[standing] if standing < EARNING else STANDINGS[standing]
-
-
-def _listed_judge(closing: Closing, serial: int, lists: list[OptOuts]) -> Judge:
-    """One catalogue pays for all of a period whose closing lists its leaves."""
-
-    def judge(reading: Reading, manifest: Manifest, row: Sounded) -> tuple[int, str]:
-        why = why_nothing_earns(reading, closing.version)
-        if why is None and closing.version != 1 and reading.began_s is not None:
-            offset_s = (row.first_frame - reading.usage.first_frame) // reading.usage.rate_hz
-            why = reason(manifest, row.stem, reading.began_s + offset_s, lists)
-        return serial, why or ACCOUNTS[0]
-
-    return judge
-
-
-def _works_in_time(named: list[Catalogue]) -> tuple[dict[bytes, Work], dict[tuple[bytes, int], dict[str, int]]]:
-    """(the latest work of each stem, the splits of each under each serial)."""
-    works = {work.stem_id: work for catalogue in named for work in catalogue.works}
-    return works, {(work.stem_id, catalogue.serial): _shares(work) for catalogue in named for work in catalogue.works}
-
-
-def _shares(work: Work) -> dict[str, int]:
-    return {share.payee: share.ppm for share in work.splits if share.ppm}
 
 
 def _check_path(label: str, leaf: bytes, place: PathTo, size: int, root: bytes) -> None:
@@ -506,14 +392,10 @@ def _list_of(core: dict[str, object], name: str) -> list[object]:
     return value
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def _said(log: Log, settled: int, closing: Closing, index: int) -> tuple[str, ...]:
     return (
-        f"{_counted(log.segments, 'usage segment')} of {_counted(len(log.devices), 'enrolled device')}:"
+        f"{counted(log.segments, 'usage segment')} of {counted(len(log.devices), 'enrolled device')}:"
         " signatures, sequence, chain",
-        f"closing of {closing.period}, entry {index}: {_counted(settled, 'segment')}, each settled once, none left out",
+        f"closing of {closing.period}, entry {index}: {counted(settled, 'segment')}, each settled once, none left out",
         "stem-time added up again, and the pool apportioned again",
     )

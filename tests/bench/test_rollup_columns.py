@@ -13,8 +13,8 @@ from amos.protocol.cose import sign as sign_cose
 from amos.protocol.limits import SEGMENT_ROWS_MAX
 from amos.protocol.segment import FLAG_BEGIN, NO_SEED_ROOT, VERSION, VERSION_WITHOUT_OUTPUT, Usage
 from amos_ledger.intake.segment_parse import decode_usage, parse_segment
-from amos_ledger.settlement import rollup_numpy
-from amos_ledger.settlement.rollup_numpy import ENTRIES_MAX, PlayKey, play_of_entries
+from amos_tools.bench import rollup_columns
+from amos_tools.bench.rollup_columns import ENTRIES_MAX, PlayKey, play_of_entries
 
 U32, U63 = 2**32 - 1, 2**63 - 1
 sizes = st.one_of(st.sampled_from([0, 1, 23, 24, 255, 256, 65_535, 65_536, U32]), st.integers(0, U32))
@@ -97,7 +97,7 @@ def test_any_number_in_any_order(entries: list[bytes], seed: int) -> None:
 @given(st.lists(segments(), min_size=2, max_size=8))
 def test_many_kinds_of_large_packs_are_added_in_parts(entries: list[bytes]) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(rollup_numpy, "_CELLS_MAX", 8)
+        patched.setattr(rollup_columns, "_CELLS_MAX", 8)
         assert told(entries) == plain(entries)
 
 
