@@ -27,6 +27,7 @@ from amos_ledger.heads import checked_store
 from amos_ledger.log import tree
 from amos_ledger.opt_outs import log_published
 from amos_ledger.public import Public
+from amos_ledger.settlement.metered_result import MeteredResult
 from amos_ledger.settlement.metered_statement import MeteredProof
 from amos_ledger.settlement.metered_statement import statement as metered_statement
 from amos_ledger.settlement.period_result import PeriodResult
@@ -87,29 +88,40 @@ def _write(folder: Folder, store: Store, public: Public, closed: ClosedNow) -> d
 
 def _statements(folder: Folder, store: Store, closed: ClosedNow) -> Iterator[tuple[str, bytes]]:
     """(payee, file's bytes) of every statement, made one by one."""
-    listed = isinstance(closed.result, PeriodResult)
-    size = closed.leaf_index + 1 if listed else proof_size(store, closed.leaf_index)
-    note = head_note(folder, store, size)
-    closing = closed.leaf_index, closed.entry, tree.inclusion_path(closed.leaf_index, size, store.log.cached())
-    result = closed.result
-    if isinstance(result, PeriodResult):
-        statements = statements_tree(result.core_bytes)
-        for number, (payee, core) in enumerate(zip(result.payees, result.cores, strict=True)):
-            place = number, statements.path(number)
-            yield payee, file_bytes(statement(core, _listed_proof(store, note, closing, place, _leaves(core))))
-        return
-    rotations = rotations_before(store, size)
+    if isinstance(closed.result, PeriodResult):
+        return _listed(folder, store, closed, closed.result)
+    return _metered(folder, store, closed, closed.result)
+
+
+def _metered(folder: Folder, store: Store, closed: ClosedNow, result: MeteredResult) -> Iterator[tuple[str, bytes]]:
+    size, read = proof_size(store, closed.leaf_index), store.log.cached()
+    note, rotations = head_note(folder, store, size), rotations_before(store, size)
+    closing = closed.leaf_index, closed.entry, tree.inclusion_path(closed.leaf_index, size, read)
     for number, payee in enumerate(result.payees):
         rows = result.stem_rows(number)
         stems = [(index, result.meter.row(index)) for index in rows]
         place = number, result.statements.path(number)
         transfers = [
-            (index, store.log.entry(index), tree.inclusion_path(index, size, store.log.cached()))
+            (index, store.log.entry(index), tree.inclusion_path(index, size, read))
             for index, _moved in result.books.touching(payee)
         ]
         nodes = result.meter.stems.proof(rows) if rows else []
         proof = MeteredProof(note, closing, place, stems, nodes, rotations, transfers)
         yield payee, compact_bytes(metered_statement(result.core(number), proof))
+
+
+def _listed(folder: Folder, store: Store, closed: ClosedNow, result: PeriodResult) -> Iterator[tuple[str, bytes]]:
+    size, read = closed.leaf_index + 1, store.log.cached()
+    note = head_note(folder, store, size)
+    closing = closed.leaf_index, closed.entry, tree.inclusion_path(closed.leaf_index, size, read)
+    statements = statements_tree(result.core_bytes)
+    for number, (payee, core) in enumerate(zip(result.payees, result.cores, strict=True)):
+        leaves = _leaves(core)
+        first = islice((index for first, count in leaves for index in range(first, first + count)), USAGE_PROOFS_MAX)
+        usage = [_usage_proof(store, index, size, read) for index in first]
+        left_out = sum(count for _first, count in leaves) - len(usage)
+        proof = Proof(note, *closing, number, statements.path(number), usage, left_out)
+        yield payee, file_bytes(statement(core, proof))
 
 
 def proof_size(store: Store, closing: int) -> int:
@@ -128,20 +140,6 @@ def rotations_before(store: Store, size: int) -> list[tuple[int, bytes, list[byt
     """(leaf, entry, path) of each rotation of the ledger's key in the first entries of the log."""
     found = [(index, entry) for index, entry in store.rotations.entries(LEDGER) if index < size]
     return [(index, entry, tree.inclusion_path(index, size, store.log.cached())) for index, entry in found]
-
-
-def _listed_proof(
-    store: Store,
-    note: str,
-    closing: tuple[int, bytes, Sequence[bytes]],
-    place: tuple[int, Sequence[bytes]],
-    leaves: Sequence[Sequence[int]],
-) -> Proof:
-    """The proof of a statement that lists its leaves."""
-    size, read = closing[0] + 1, store.log.cached()
-    first = islice((index for first, count in leaves for index in range(first, first + count)), USAGE_PROOFS_MAX)
-    usage = [_usage_proof(store, index, size, read) for index in first]
-    return Proof(note, *closing, *place, usage, sum(count for _first, count in leaves) - len(usage))
 
 
 def _usage_proof(store: Store, index: int, size: int, read: tree.Read) -> UsageProof:
