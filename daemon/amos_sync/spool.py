@@ -342,7 +342,7 @@ class Spool:
 
     @contextmanager
     def _staging(self, waits: bool = False) -> Iterator[None]:
-        """`waits`: this change alone may be lost in a crash, since the segment is sent again then and answered again."""
+        """`waits`: a crash may lose this change alone: the segment is sent again then, and answered again."""
         with _named("write"):
             if not self._database.in_transaction:
                 self._database.execute("BEGIN IMMEDIATE")

@@ -1,6 +1,7 @@
 """Answers each segment with a receipt and asks nothing: what a courier is measured against, as a process of its own.
 
-It must not be slower than what it measures, so cbor2 spells its answers (`amos.protocol.answer`). The receipts are true: leaves of a tree that only grows, one signature for what came together.
+It must not be slower than what it measures, so cbor2 spells its answers (`amos.protocol.answer`). The receipts are
+true: leaves of a tree that only grows, one signature for what came together.
 """
 
 import os
