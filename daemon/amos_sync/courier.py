@@ -33,7 +33,14 @@ from amos_sync.errors import SpoolError
 from amos_sync.faults_kept import KeptFaults
 from amos_sync.hindrances import Hindrances
 from amos_sync.ledger_line import LedgerLine
-from amos_sync.limits import COMMIT_WAIT_MS, FORGONE_AGAIN_MS, SPOOL_BYTES_MAX, SPOOL_RETRY_MS, STATUS_MS, UNANSWERED_MAX
+from amos_sync.limits import (
+    COMMIT_WAIT_MS,
+    FORGONE_AGAIN_MS,
+    SPOOL_BYTES_MAX,
+    SPOOL_RETRY_MS,
+    STATUS_MS,
+    UNANSWERED_MAX,
+)
 from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
 from amos_sync.notes import Notes
 from amos_sync.opt_outs import OptOutLists

@@ -1,9 +1,9 @@
 """The courier's durable memory: SQLite in one folder (WAL, `synchronous=FULL`), one courier at a time.
 
 Changes are staged in a transaction and become durable together in `commit`: when it returns, they survive a power cut;
-before, a crash leaves the spool as it was after the last commit. The courier lets nothing leave the process (no
-request, no message) before the commit of what led to it; only that a message was sent, and what the ledger answered, may
-wait for more of its kind while no player is told of it:
+before, a crash leaves the spool as it was after the last commit. The courier lets nothing leave (no request,
+no message) before the commit of what led to it. Only that a message was sent, and what the ledger answered, may wait
+for others while no player is told of it:
 
     crash before the commit of a pull      the player still has the segment, and it is pulled again
     crash after it, before sending         it is sent at the next start, the same bytes

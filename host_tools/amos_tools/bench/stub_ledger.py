@@ -59,7 +59,7 @@ def _serve(port: int, ready: int) -> None:
     came: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
     client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
     client.max_inflight_messages_set(TOGETHER_MAX)
-    client.on_message = lambda _client, _data, message: came.put((message.topic, message.payload))
+    client.on_message = lambda _client, _data, message: came.put((message.topic, bytes(message.payload)))
 
     def subscribed(*_of: object) -> None:
         os.write(ready, b"1")
