@@ -1,5 +1,6 @@
 """Bytes that this process has moved so far, as Linux counts them (proc(5)): SQLite's and Python's alike."""
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,3 +22,11 @@ def moved() -> Moved | None:
     except OSError:
         return None
     return Moved(*(int(lines[name]) for name in ("rchar", "wchar", "write_bytes")))
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory of a process that is in RAM. Raises `LookupError` where the system does not tell it."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        raise LookupError(f"process {pid}: expected its memory below /proc, found none") from None
