@@ -83,6 +83,7 @@ def check(facts: dict[str, Any], runs: int) -> None:
     assert page["verified"] == (0 if page["left_out"] else len(statements))
     assert bool(page["left_out"]) == (toolchain.browser_at_hand() is None)
     assert first["period"] < second["period"] and between["corrected"]["kind"] == "correction"
+    assert sum(item["earned_micro"] for item in between["withdrawn"]["frozen"]) > 0
     assert set(between["since"]) == {"earning_ms", "unpaid_ms"}  # a minute is forgiven, so some may earn
     audited = facts["audited"]
     assert audited["agrees"] and audited["devices"] == len(facts["players"])

@@ -115,7 +115,13 @@ def _between(facts: dict[str, Any]) -> list[tuple[str, str]]:
     heard = f"since then {since['earning_ms']:,} ms that earn, and {since['unpaid_ms']:,} that do not"
     if not since["earning_ms"] + since["unpaid_ms"]:
         heard = "not heard since"
-    steps = [("withdrawn", f"{stem['title']} by {stem['artist']}; {heard}")]
+    # A second run in the same folder may be in another currency.
+    currency = facts["settlement"]["currency"]
+    micro = sum(
+        item["earned_micro"] + item["frozen_late_micro"] for item in stem["frozen"] if item["currency"] == currency
+    )
+    kept = f"{_decimal(micro)} {currency} are frozen"
+    steps = [("withdrawn", f"{stem['title']} by {stem['artist']}; {kept}; {heard}")]
     if moved is not None:
         amount = f"{_decimal(moved['amount_micro'])} {moved['currency']}"
         steps.append(("corrected", f"{amount} from {moved['debit']} to {moved['credit']}, in their next statements"))
