@@ -1,7 +1,7 @@
 """A statement of version 4 as one HTML page to read and to print: nothing is fetched, no script runs."""
 
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from hashlib import sha256
@@ -9,6 +9,8 @@ from html import escape
 from pathlib import Path
 
 from amos_ledger.settlement.money import signed_decimal
+from amos_tools.pool.days_svg import days_svg
+from amos_tools.pool.statement_days import WORDS, DayPlay, Detail, left_out, line_play, whole_play
 from amos_tools.pool.statement_svg import play_svg
 from amos_tools.pool.statement_told import Core, Told, accounts_of, clock, lines_of, per_hour, unpaid_of
 from amos_tools.pool.tables import payable
@@ -26,6 +28,7 @@ td { overflow-wrap: break-word; }
 tfoot { font-weight: 600; }
 svg { max-width: 100%; height: auto; }
 svg text { font: 12px system-ui, sans-serif; } svg .title { font-weight: 600; }
+.side { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 0 2rem; align-items: start; }
 .sum { font-size: 1.5rem; font-weight: 600; }
 @page { size: A4 landscape; margin: 12mm; }
 @media print { main { padding: 0; max-width: none; } thead { display: table-header-group; }
@@ -33,8 +36,9 @@ svg text { font: 12px system-ui, sans-serif; } svg .title { font-weight: 600; }
 """
 
 
-def statement_page(core: Core, appeal: str = "") -> bytes:
-    """The page. `appeal`: the operator's words on how to object."""
+def statement_page(core: Core, detail: Detail | None = None, appeal: str = "") -> bytes:
+    """The page. `detail`: days and venues, where the statement tells them; `appeal`: the operator's words on how to
+    object."""
     digest = b64encode(sha256(_STYLE.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'"
     title = escape(f"{core['payee']}, {core['period']}")
@@ -48,9 +52,10 @@ def statement_page(core: Core, appeal: str = "") -> bytes:
         f"<h1>Statement of {title}</h1>",
         f'<p class="sum">{amount}</p>',
         *_paragraphs(core, appeal),
-        *_tables(core),
+        *_tables(core, detail),
         play_svg(core),
         "<p>Of the bars, green earns and brown does not.</p>",
+        *([] if detail is None else _days(core, detail)),
         "</main>\n</body>\n</html>\n",
     ]
     return "\n".join(parts).encode()
@@ -79,11 +84,29 @@ def _paragraphs(core: Core, appeal: str) -> list[str]:
     return [f"<p>{escape(text)}</p>" for text in texts if text]
 
 
-def _tables(core: Core) -> list[str]:
+def _days(core: Core, detail: Detail) -> list[str]:
+    """The picture of days, and tables of days and venues."""
+    play = whole_play(detail)
+    days = [(day, clock(Fraction(ms))) for day, ms in play.by_day]
+    venues = [(name, clock(Fraction(ms))) for name, ms in play.by_venue]
+    says = (
+        f"Venues appear {WORDS[detail['venues']]}; {play.sites} in all. Days are UTC; play counts for the day it began."
+    )
+    return [
+        days_svg(core, detail),
+        *(f"<p>{escape(text)}</p>" for text in (says, left_out(detail)) if text),
+        '<div class="side">',
+        _table("In play, by day", ("day", "in play"), days, 1),
+        _table("In play, by venue", ("venue", "in play"), venues, 1),
+        "</div>",
+    ]
+
+
+def _tables(core: Core, detail: Detail | None) -> list[str]:
     currency = core["currency"]
     accounts = [account.row for account in accounts_of(core)]
     heads: tuple[str, ...] = ("account", "opening", "transfers", "credited", "closing")
-    tables = [_table(f"Accounts, in {currency}", heads, accounts, 1), _lines_table(core)]
+    tables = [_table(f"Accounts, in {currency}", heads, accounts, 1), _lines_table(core, line_play(detail))]
     if core["unpaid"]:
         heads = (*_PLAYED, "why", *_COUNTS)
         unpaid = [(*_texts(line), line.stands, *_counts(line)) for line in unpaid_of(core)]
@@ -103,15 +126,27 @@ _PLAYED = ("title", "artist", "ISRC", "stem", "used (UTC)")
 _COUNTS = ("players", "plays", "in play")
 
 
-def _lines_table(core: Core) -> str:
+def _lines_table(core: Core, plays: Mapping[tuple[str, int], DayPlay]) -> str:
     lines = lines_of(core)
-    heads = (*_PLAYED, "account", "late because", *_COUNTS, "of it late", "tier", "share", "per hour", core["currency"])
+    heads = (
+        *_PLAYED,
+        "account",
+        "late because",
+        "sites",
+        *_COUNTS,
+        "of it late",
+        "tier",
+        "share",
+        "per hour",
+        core["currency"],
+    )
     rows = [
         (
             *(
                 *_texts(line),
                 line.stands,
                 line.late_because,
+                _sites(plays, number),
                 *_counts(line),
                 clock(line.late_ms) if line.late else "",
                 " ".join(map(str, line.tiers)),
@@ -119,10 +154,10 @@ def _lines_table(core: Core) -> str:
             ),
             *(per_hour(core, line.ppm), signed_decimal(line.amount_micro or 0)),
         )
-        for line in lines
+        for number, line in enumerate(lines)
     ]
     played = clock(sum((line.played_ms for line in lines), Fraction(0)))
-    foot = ("total", *[""] * 8, played, "", "", "", "", core["amount"])
+    foot = ("total", *[""] * 9, played, "", "", "", "", core["amount"])
     return _table("What earned", heads, rows, len(_PLAYED) + 2, foot)
 
 
@@ -142,6 +177,11 @@ def _table(
     end = f"<tfoot>{line('td', foot)}</tfoot>" if foot else ""
     head = f"<thead>{line('th', heads)}</thead>"
     return f"<table><caption>{escape(caption)}</caption>{head}<tbody>{body}</tbody>{end}</table>"
+
+
+def _sites(plays: Mapping[tuple[str, int], DayPlay], number: int) -> str:
+    play = plays.get(("lines", number))
+    return "" if play is None else str(play.sites)
 
 
 def _shown(text: str) -> str:

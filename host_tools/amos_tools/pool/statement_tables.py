@@ -7,20 +7,33 @@ from rich.table import Table
 
 from amos_ledger.settlement.money import signed_decimal
 from amos_tools.pool.plain_text import plain
+from amos_tools.pool.statement_days import Detail, whole_play
 from amos_tools.pool.statement_told import Core, Told, accounts_of, clock, lines_of, per_hour, unpaid_of
 
 _TEXTS = ("stem", "title", "artist", "ISRC", "used (UTC)")
 _COUNTS = ("players", "plays", "in play")
 
 
-def statement_tables(core: Core) -> list[Table]:
-    """Accounts, what earned, what did not, and transfers; the last two only where there are any."""
+def statement_tables(core: Core, detail: Detail | None) -> list[Table]:
+    """Accounts, what earned, what did not, transfers, days and venues; each but the first two only where there are
+    any."""
     tables = [_accounts(core), _lines(core)]
     if core["unpaid"]:
         tables.append(_unpaid(core))
     if core["balance"]["transfers"]:
         tables.append(_transfers(core))
+    if detail is not None and (core["lines"] or core["unpaid"]):
+        play = whole_play(detail)
+        tables.append(_parts("In play, by day", "day (UTC)", play.by_day))
+        tables.append(_parts(f"In play, by venue ({play.sites} sites)", "venue", play.by_venue))
     return tables
+
+
+def _parts(title: str, name: str, parts: list[tuple[str, int]]) -> Table:
+    table = _table(title, (name,), ("in play",))
+    for text, ms in parts:
+        table.add_row(plain(text), clock(Fraction(ms)))
+    return table
 
 
 def _table(title: str, texts: tuple[str, ...], numbers: tuple[str, ...], foot: dict[str, str] | None = None) -> Table:
