@@ -6,11 +6,13 @@ from fractions import Fraction
 from html import escape
 
 from amos_tools.pool.statement_days import DayPlay, Detail, line_play, whole_play
-from amos_tools.pool.statement_svg import EARNS, short
+from amos_tools.pool.statement_svg import label_at
 from amos_tools.pool.statement_told import Core, clock
 
 STEMS_MAX, DAYS_MAX = 24, 62
 """Rows, those with the most play; columns, the latest days."""
+COLOUR = "#3d5a80"
+"""Another than those that say what earns."""
 WIDTH, LABEL, VALUE, ROW, BARS, HEAD = 720, 240, 110, 18, 90, 28
 
 
@@ -62,7 +64,7 @@ def _bars(whole: DayPlay, days: Sequence[date]) -> list[str]:
         tall = BARS * ms / most
         parts.append(
             f'<rect x="{LABEL + at * step:.1f}" y="{bottom - tall:.1f}" width="{max(step - 1, 0.5):.1f}"'
-            f' height="{tall:.1f}" fill="{EARNS}"><title>{day}: {clock(Fraction(ms))}</title></rect>'
+            f' height="{tall:.1f}" fill="{COLOUR}"><title>{day}: {clock(Fraction(ms))}</title></rect>'
         )
     parts.append(f'<text x="{LABEL}" y="{bottom + 14}">{days[0]}</text>')
     if len(days) > 1:
@@ -75,12 +77,12 @@ def _row(label: str, play: DayPlay, days: Sequence[date], y: int) -> str:
     step = (WIDTH - LABEL - VALUE) / len(days)
     cells = "".join(_cell(play.days, day, most, LABEL + at * step, y, step) for at, day in enumerate(days))
     value = f'<text x="{WIDTH - VALUE + 6}" y="{y + 12}">{clock(Fraction(sum(play.days.values())))}</text>'
-    return f'<text x="0" y="{y + 12}">{escape(short(label))}</text>{cells}{value}'
+    return f"{label_at(y, label)}{cells}{value}"
 
 
 def _cell(days: Mapping[date, int], day: date, most: int, x: float, y: int, step: float) -> str:
     ms = days.get(day, 0)
     if not ms:
         return ""
-    shade = f'fill="{EARNS}" fill-opacity="{0.2 + 0.8 * ms / most:.2f}"'
+    shade = f'fill="{COLOUR}" fill-opacity="{0.2 + 0.8 * ms / most:.2f}"'
     return f'<rect x="{x:.1f}" y="{y}" width="{max(step - 1, 0.5):.1f}" height="{ROW - 4}" {shade}/>'

@@ -19,11 +19,12 @@ _MARK = '<meta name="generator" content="amos pool show">'
 _MARKED_BYTES = 4096
 _STYLE = """
 :root { font: 14px/1.45 system-ui, sans-serif; color: #111; background: #fff; }
-main { max-width: 78rem; margin: 0 auto; padding: 1rem; }
+main { max-width: 92rem; margin: 0 auto; padding: 1rem; }
 table { border-collapse: collapse; width: 100%; margin: 0 0 1.5rem; font-size: 0.85rem; }
 caption { text-align: left; font-weight: 600; font-size: 1rem; padding: 0.3rem 0; }
-th, td { padding: 0.2rem 0.45rem; border-bottom: 1px solid #bbb; text-align: left; vertical-align: top; }
-td { overflow-wrap: break-word; }
+th, td { padding: 0.2rem 0.3rem; border-bottom: 1px solid #bbb; text-align: left; vertical-align: top; }
+.w { overflow-wrap: anywhere; min-width: 5.5rem; }
+.wide { overflow-x: auto; }
 .n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 tfoot { font-weight: 600; }
 svg { max-width: 100%; height: auto; }
@@ -31,7 +32,8 @@ svg text { font: 12px system-ui, sans-serif; } svg .title { font-weight: 600; }
 .side { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 0 2rem; align-items: start; }
 .sum { font-size: 1.5rem; font-weight: 600; }
 @page { size: A4 landscape; margin: 12mm; }
-@media print { main { padding: 0; max-width: none; } thead { display: table-header-group; }
+@media print { main { padding: 0; max-width: none; } .wide { overflow: visible; }
+  tfoot { display: table-row-group; } thead { display: table-header-group; }
   tr, svg { break-inside: avoid; } }
 """
 
@@ -46,6 +48,7 @@ def statement_page(core: Core, detail: Detail | None = None, appeal: str = "") -
     parts = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         _MARK,
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         f"<title>Statement of {title}</title>",
         f"<style>{_STYLE}</style>\n</head>\n<body>\n<main>",
@@ -89,9 +92,8 @@ def _days(core: Core, detail: Detail) -> list[str]:
     play = whole_play(detail)
     days = [(day, clock(Fraction(ms))) for day, ms in play.by_day]
     venues = [(name, clock(Fraction(ms))) for name, ms in play.by_venue]
-    says = (
-        f"Venues appear {WORDS[detail['venues']]}; {play.sites} in all. Days are UTC; play counts for the day it began."
-    )
+    policy = f"Venues appear {WORDS[detail['venues']]}; {play.sites} in all."
+    says = f"{policy} Days are UTC; play counts for the day in which it began."
     return [
         days_svg(core, detail),
         *(f"<p>{escape(text)}</p>" for text in (says, left_out(detail)) if text),
@@ -122,8 +124,13 @@ def _tables(core: Core, detail: Detail | None) -> list[str]:
     return tables
 
 
+_NO_BREAK = "\N{NO-BREAK SPACE}"
 _PLAYED = ("title", "artist", "ISRC", "stem", "used (UTC)")
 _COUNTS = ("players", "plays", "in play")
+_FREE = ("title", "artist", "venue", "reason", "from", "to")
+"""Columns whose texts are as long as somebody likes, in words or not."""
+TEXT_LETTERS_MAX = 100
+"""Of a text that is shown; the whole of it is in the JSON and the CSV."""
 
 
 def _lines_table(core: Core, plays: Mapping[tuple[str, int], DayPlay]) -> str:
@@ -165,18 +172,17 @@ def _table(
     caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], numbers: int, foot: Sequence[str] = ()
 ) -> str:
     """The columns from `numbers` on are numbers."""
+    classes = [" class=n" if at >= numbers else " class=w" * (head in _FREE) for at, head in enumerate(heads)]
 
     def line(tag: str, texts: Sequence[str]) -> str:
-        cells = (
-            f"<{tag}{' class=n' if at >= numbers else ''}>{escape(_shown(text))}</{tag}>"
-            for at, text in enumerate(texts)
-        )
+        cells = (f"<{tag}{kind}>{escape(_shown(text))}</{tag}>" for kind, text in zip(classes, texts, strict=True))
         return f"<tr>{''.join(cells)}</tr>\n"
 
     body = "".join(line("td", row) for row in rows)
     end = f"<tfoot>{line('td', foot)}</tfoot>" if foot else ""
     head = f"<thead>{line('th', heads)}</thead>"
-    return f"<table><caption>{escape(caption)}</caption>{head}<tbody>{body}</tbody>{end}</table>"
+    table = f"<table><caption>{escape(caption)}</caption>{head}<tbody>{body}</tbody>{end}</table>"
+    return f'<div class="wide">{table}</div>'
 
 
 def _sites(plays: Mapping[tuple[str, int], DayPlay], number: int) -> str:
@@ -185,11 +191,12 @@ def _sites(plays: Mapping[tuple[str, int], DayPlay], number: int) -> str:
 
 
 def _shown(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    seen = "".join(letter if letter.isprintable() or letter == _NO_BREAK else "?" for letter in text)
+    return seen if len(seen) <= TEXT_LETTERS_MAX else f"{seen[: TEXT_LETTERS_MAX - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _texts(line: Told) -> tuple[str, ...]:
-    used = line.used.replace("-", "\N{NON-BREAKING HYPHEN}")
+    used = line.used.replace("-", "\N{NON-BREAKING HYPHEN}").replace(" ", _NO_BREAK).replace(f"{_NO_BREAK}to", " to")
     return line.title, line.artist, line.isrc, line.stem[:8], used
 
 

@@ -62,7 +62,7 @@ def _chart(title: str, bars: Sequence[Bar], top: int) -> list[str]:
     for number, (label, earns, not_) in enumerate(bars):
         y = top + HEAD + ROW * number
         first, second = (float(room * ms / most) if most else 0.0 for ms in (earns, not_))
-        parts.append(f'<text x="0" y="{y + 12}">{escape(short(label))}</text>')
+        parts.append(label_at(y, label))
         parts.append(f'<rect x="{LABEL}" y="{y}" width="{first:.1f}" height="{ROW - 6}" fill="{EARNS}"/>')
         parts.append(
             f'<rect x="{LABEL + first:.1f}" y="{y}" width="{second:.1f}" height="{ROW - 6}" fill="{EARNS_NOT}"/>'
@@ -71,7 +71,12 @@ def _chart(title: str, bars: Sequence[Bar], top: int) -> list[str]:
     return parts
 
 
-def short(label: str) -> str:
-    """A label that fits beside a bar."""
+def label_at(y: int, label: str) -> str:
+    """What stands beside a bar; it is cut off where the bar begins."""
+    text = f'<text x="0" y="12">{escape(_short(label))}</text>'
+    return f'<svg x="0" y="{y}" width="{LABEL - 6}" height="{ROW}">{text}</svg>'
+
+
+def _short(label: str) -> str:
     shown = "".join(letter if letter.isprintable() else "?" for letter in label)
     return shown if len(shown) <= LABEL_LETTERS else f"{shown[: LABEL_LETTERS - 1]}\N{HORIZONTAL ELLIPSIS}"
