@@ -4,6 +4,7 @@ ledger.sqlite   the store                       ledger.key   32-byte seed, mode 
 trust.json      origin, operator, publisher,    public/      what any static web server may serve
 broker.json     the broker that it served last  audit/       the whole log, for auditors and mirrors, or elsewhere
 ahead/          signed tree heads that the log does not contain, while there are such
+venues.json     how venues appear to payees     venues.key   32 bytes, mode 0600, for their pseudonyms
 database        in place of ledger.sqlite: the URL of the PostgreSQL database that is the store, mode 0600
 """
 

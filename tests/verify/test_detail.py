@@ -58,9 +58,10 @@ def moved(played: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     starts = array("I", [0, 88_200, 0])  # all but the first at midnight
     segment = world.players[0].play(rows, MIDNIGHT - 2, starts=starts)
     assert world.send(0, segment, MIDNIGHT + 60) == [ACCEPTED]
+    world.play(0, [(3, 44_100)], MIDNIGHT + 3600, MIDNIGHT + 7200)
     with world.folder.open_store() as store:
         enrol(world.folder, store, world.players[0].enrolment(site="bar", unix_s=2))
-    world.play(0, [(0, 22_050)], unix_s(2026, 11, 9), unix_s(2026, 11, 9, 1))
+    world.play(0, [(0, 22_050), (3, 44_100)], unix_s(2026, 11, 9), unix_s(2026, 11, 9, 1))
     world.play(1, [(0, 48_000)], None, unix_s(2026, 11, 10))
     settle(world)
     return world
@@ -69,13 +70,15 @@ def moved(played: World, tmp_path_factory: pytest.TempPathFactory) -> World:
 def test_days_and_sites_are_those_of_the_log(moved: World) -> None:
     """A row counts for the day in which it began; what is not dated is told apart; the site is that of the time."""
     detail = detail_of(moved)
-    first, second = detail["lines"]
+    first, second, third = detail["lines"]
     [run], [other], [both] = first["days"], second["days"], detail["whole"]["days"]
     assert run[0] == other[0] == both[0] == "2026-11-05"
-    assert run[2:] == [4000, 0, 0, 500] and other[2:] == [0, 2000] and both[2:] == [4000, 2000, 0, 500]
+    assert run[2:] == [4000, 0, 0, 500] and other[2:] == [0, 2000] and both[2:] == [4000, 3000, 0, 1500]
     assert (first["undated_ms"], second["undated_ms"]) == (1000, 0)
     assert detail["whole"]["sites"] == first["sites"] == 2 and second["sites"] == 1
     assert first["venues"][1][1] == 500
+    of_ann = json.loads(moved.statement("ann").read_bytes())["core"]["lines"][2]
+    assert (of_ann["devices"], third["sites"]) == (1, 2), "one player, at two sites"
     for payee in ("ann", "bob", "cy-dee"):
         moved.verify(payee)
         check_statement(moved.statement(payee).read_bytes(), moved.keys.ledger)
@@ -129,7 +132,8 @@ def more_of(key: str, value: object) -> Callable[[Any], None]:
     [
         (lambda detail: detail["whole"]["days"][0].__setitem__(1, 0), "detail.whole.days, sum"),
         (more_of("undated_ms", 2**70), "detail.lines[0].days, sum"),
-        (more_of("sites", 3), "detail.lines[0].sites"),
+        (more_of("sites", 0), "detail.lines[0].sites"),
+        (more_of("sites", 1), "detail.lines[0].venues, count"),
         (more_of("more_venues", [0, 1]), "detail.lines[0].venues, sum"),
         (more_of("more_venues", [1, 0]), "detail.lines[0].venues, count"),
         (more_of("more_venues", [1]), "detail.lines[0].more_venues"),

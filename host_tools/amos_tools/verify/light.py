@@ -74,7 +74,8 @@ PROVED = (
 )
 NOT_PROVED = (
     "only --full shows that no segment was left out or counted twice, that shares and texts are the catalogue's,"
-    " how play was judged, that no stem or transfer of this payee is missing, the income, and the opening balances"
+    " how play was judged and on which days it was, that no stem or transfer of this payee is missing, the income,"
+    " and the opening balances"
 )
 
 
@@ -168,6 +169,7 @@ def read_rows(data: bytes, ledger_key: bytes, origin: str | None, later: Sequenc
         f"checkpoint of {head.size} entries by the ledger's key {head.line[-1][1].hex()}",
         f"closing of {closing['period']}, entry {index}, and this statement in it",
         f"stem rows: {len(rows)} of {closing['stems']}; lines that follow from them: {len(core['lines'])}",
+        *([] if detail is None else ["days and venues that add up to them, signed by the ledger"]),
     )
     return LightVerified(
         *(core, index, closing, rows, transfers, proof["checkpoint"]),

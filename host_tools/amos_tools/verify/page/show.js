@@ -13,7 +13,8 @@ const PROVED = [
 ];
 const NOT_PROVED =
   "Only `amos verify --full` with the ledger's audit folder shows that no segment was left out or counted twice, " +
-  "that shares and texts are the catalogue's, how play was judged, that no stem with a smaller share is missing, " +
+  "that shares and texts are the catalogue's, how play was judged and on which days it was, that no stem with a " +
+  "smaller share is missing, " +
   "and the opening balances.";
 
 function element(name, content = [], className = "") {
