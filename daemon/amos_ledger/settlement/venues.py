@@ -2,7 +2,7 @@
 
 One policy for all that leaves the operator's house, so that no paper tells what another one hides. A pseudonym is a
 keyed hash, and nobody without the key can try names. A payee's papers have pseudonyms of their own: the same from month
-to month, and others than those of another payee, so that two who lay their statements side by side learn nothing.
+to month, and others than those of another payee, so that statements side by side do not name a venue alike.
 """
 
 import hashlib
