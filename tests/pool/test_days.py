@@ -72,6 +72,8 @@ def test_a_spreadsheet_has_a_row_for_each_day_and_venue_and_no_formula(statement
     assert (len(days), len(venues)) == (20 * 4, 20 * 3)
     assert sum(int(row["play_ms"]) for row in days if row["of"] == "all") == 2 * HOUR_MS + 5 + 7
     assert {row["venue"] for row in venues} == {"'=1+1", "(not stated)", "3 more"}
+    lines = csv.DictReader(io.StringIO((tmp_path / "csv" / "lines.csv").read_bytes().decode(), newline=""))
+    assert [row["sites"] for row in lines] == ["5"] * 19 + [""]
     assert {row["title"] for row in days if row["of"] == "lines"} >= {"'=HYPERLINK(1)", "W" * 300}
 
 

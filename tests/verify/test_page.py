@@ -144,7 +144,7 @@ def test_statements_of_a_real_ledger_are_verified(both: Both, november: World, d
     for path in statements:
         assert both.agree(path.read_bytes()).state == "yes"
     shown = both.page.shows()
-    assert "In play, by day (UTC)" in shown and "by pseudonym; 1 sites" in shown
+    assert "In play, by day (UTC)" in shown and "by pseudonym; 1 site" in shown
     _every_field_of_the_detail_changed(both, json.loads(statements[0].read_bytes()))
 
 

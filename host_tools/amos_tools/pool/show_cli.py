@@ -115,8 +115,8 @@ def _outputs(core: Core, detail: Detail | None, csv: Path | None, html: Path | N
     """By path."""
     found: dict[Path, Output] = {}
     if csv is not None:
-        found[csv / "lines.csv"] = lines_csv(core), begins_with(",".join(LINES).encode())
-        found[csv / "unpaid.csv"] = unpaid_csv(core), begins_with(",".join(UNPAID).encode())
+        found[csv / "lines.csv"] = lines_csv(core, detail), begins_with(",".join(LINES).encode())
+        found[csv / "unpaid.csv"] = unpaid_csv(core, detail), begins_with(",".join(UNPAID).encode())
     if csv is not None and detail is not None:
         found[csv / "days.csv"] = days_csv(core, detail), begins_with(",".join(DAYS).encode())
         found[csv / "venues.csv"] = venues_csv(core, detail), begins_with(",".join(VENUES).encode())

@@ -52,6 +52,11 @@ def line_play(detail: Detail | None) -> dict[tuple[str, int], DayPlay]:
     return {(item["of"], item["line"]): _play(item) for item in (detail["lines"] if detail else [])}
 
 
+def line_sites(detail: Detail | None, of: str) -> dict[int, str]:
+    """At how many sites each of `lines` or `unpaid` played, by its number there, where that is told."""
+    return {item["line"]: str(item["sites"]) for item in (detail["lines"] if detail else []) if item["of"] == of}
+
+
 def left_out(detail: Detail) -> str:
     """What to say of the lines whose days are not told."""
     count = detail["left_out"]

@@ -1,7 +1,7 @@
 """A statement of version 4 as one HTML page to read and to print: nothing is fetched, no script runs."""
 
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from hashlib import sha256
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from amos_ledger.settlement.money import signed_decimal
 from amos_tools.pool.days_svg import days_svg
-from amos_tools.pool.statement_days import WORDS, DayPlay, Detail, left_out, line_play, whole_play
+from amos_tools.pool.statement_days import WORDS, Detail, left_out, line_sites, whole_play
 from amos_tools.pool.statement_svg import play_svg
 from amos_tools.pool.statement_told import Core, Told, accounts_of, clock, lines_of, per_hour, unpaid_of
 from amos_tools.pool.tables import payable
@@ -108,7 +108,7 @@ def _tables(core: Core, detail: Detail | None) -> list[str]:
     currency = core["currency"]
     accounts = [account.row for account in accounts_of(core)]
     heads: tuple[str, ...] = ("account", "opening", "transfers", "credited", "closing")
-    tables = [_table(f"Accounts, in {currency}", heads, accounts, 1), _lines_table(core, line_play(detail))]
+    tables = [_table(f"Accounts, in {currency}", heads, accounts, 1), _lines_table(core, detail)]
     if core["unpaid"]:
         heads = (*_PLAYED, "why", *_COUNTS)
         unpaid = [(*_texts(line), line.stands, *_counts(line)) for line in unpaid_of(core)]
@@ -133,8 +133,8 @@ TEXT_LETTERS_MAX = 100
 """Of a text that is shown; the whole of it is in the JSON and the CSV."""
 
 
-def _lines_table(core: Core, plays: Mapping[tuple[str, int], DayPlay]) -> str:
-    lines = lines_of(core)
+def _lines_table(core: Core, detail: Detail | None) -> str:
+    lines, sites = lines_of(core), line_sites(detail, "lines")
     heads = (
         *_PLAYED,
         "account",
@@ -153,7 +153,7 @@ def _lines_table(core: Core, plays: Mapping[tuple[str, int], DayPlay]) -> str:
                 *_texts(line),
                 line.stands,
                 line.late_because,
-                _sites(plays, number),
+                sites.get(number, ""),
                 *_counts(line),
                 clock(line.late_ms) if line.late else "",
                 " ".join(map(str, line.tiers)),
@@ -183,11 +183,6 @@ def _table(
     head = f"<thead>{line('th', heads)}</thead>"
     table = f"<table><caption>{escape(caption)}</caption>{head}<tbody>{body}</tbody>{end}</table>"
     return f'<div class="wide">{table}</div>'
-
-
-def _sites(plays: Mapping[tuple[str, int], DayPlay], number: int) -> str:
-    play = plays.get(("lines", number))
-    return "" if play is None else str(play.sites)
 
 
 def _shown(text: str) -> str:

@@ -101,7 +101,7 @@ function detailTables({ whole, venues }) {
   const named = whole.venues.map(([name, ms]) => [name || "(not stated)", clock(`${ms}/1`)]);
   const [more, moreMs] = whole.more_venues;
   if (more) named.push([`${more} more`, clock(`${moreMs}/1`)]);
-  const heading = `In play, by venue (by ${venues}; ${whole.sites} sites)`;
+  const heading = `In play, by venue (by ${venues}; ${whole.sites} ${whole.sites === 1n ? "site" : "sites"})`;
   return [table("In play, by day (UTC)", ["day", "in play"], dated, 1), table(heading, ["venue", "in play"], named, 1)];
 }
 
