@@ -75,9 +75,9 @@ class Judge:
         dated = rows.first_s is not None and rows.last_s is not None and _in_calendar(rows.first_s, rows.last_s)
         days = rows.first_s // DAY_S if dated and rows.first_s is not None else np.full(len(rows.stems), -1)
         kinds = np.vstack([self._kinds(taken, rows), days])
-        distinct, which = np.unique(kinds, axis=1, return_inverse=True)
+        distinct, which = _distinct(kinds)
         frames = np.zeros(distinct.shape[1], np.int64)
-        np.add.at(frames, which.reshape(-1), rows.frames)
+        np.add.at(frames, which, rows.frames)
         for (rights, standing, stem, day), total in zip(distinct.T.tolist(), frames.tolist(), strict=True):
             yield taken.manifest.stems[stem].stem_id, rights, standing, day, total
 
@@ -167,11 +167,21 @@ def _sounding(usage: Usage, played_s: int | None) -> _Rows:
     return _Rows(stems[some], frames[some], begins[some], first_s[some], last_s[some])
 
 
+def _distinct(kinds: Whole) -> tuple[Whole, Whole]:
+    """(the different columns, which of them each column is)."""
+    alike = (kinds == kinds[:, :1]).all(axis=1)
+    if alike.sum() == len(kinds) - 1:  # most segments differ in the stem alone, and one row is faster looked through
+        row = int(np.flatnonzero(~alike)[0])
+        _values, first, which = np.unique(kinds[row], return_index=True, return_inverse=True)
+        return kinds[:, first], which.reshape(-1)
+    distinct, which = np.unique(kinds, axis=1, return_inverse=True)
+    return distinct, which.reshape(-1)
+
+
 def _summed(taken: Taken, kinds: Whole, rows: _Rows) -> dict[bytes, Played]:
     """Rows of one kind added up; `kinds` are (rights, standing, stem's index in the pack) of each row."""
     usage, accrual = taken.usage, ACCRUALS.index(taken.accrual)
-    distinct, which = np.unique(kinds, axis=1, return_inverse=True)
-    which = which.reshape(-1)
+    distinct, which = _distinct(kinds)
     count = distinct.shape[1]
     frames, plays = np.zeros(count, np.int64), np.zeros(count, np.int64)
     np.add.at(frames, which, rows.frames)
