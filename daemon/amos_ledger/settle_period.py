@@ -105,7 +105,7 @@ def _metered(folder: Folder, store: Store, closed: ClosedNow, result: MeteredRes
     note, rotations = head_note(folder, store, size), rotations_before(store, size)
     closing = closed.leaf_index, closed.entry, tree.inclusion_path(closed.leaf_index, size, read)
     common = note, closing, rotations
-    venues, period, hz = read_policy(folder.path), result.closing.period, result.meter.ticks_hz
+    venues, period, hz = read_policy(folder), result.closing.period, result.meter.ticks_hz
     with DailySums() as sums:
         daily_play(store, period, closed.leaf_index, hz, sums)
         for number, payee in enumerate(result.payees):

@@ -1,52 +1,39 @@
-"""How venues appear in what a ledger writes: `venues.json` in its folder, and `venues.key` for pseudonyms (mode 0600).
+"""How venues appear in what a ledger writes: `venues.json` in its folder; without it, as pseudonyms.
 
-A folder without them tells pseudonyms, by a key that is made when it is asked for first.
+The key for pseudonyms follows from the ledger's first one, which every operator keeps a copy of: a ledger that is
+restored tells the same ones.
 """
 
 import json
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
 from amos.edges.durable_host import write_whole
 from amos_ledger.errors import LedgerError
-from amos_ledger.settlement.venues import KEY_BYTES, POLICIES, PSEUDONYM, Venue, Venues
+from amos_ledger.folder import Folder
+from amos_ledger.settlement.venues import POLICIES, PSEUDONYM, Venue, Venues
 
-_POLICY, _KEY = "venues.json", "venues.key"
+_POLICY = "venues.json"
 
 
 class VenuePolicyUnreadable(LedgerError):
     """The folder's policy is none that this program wrote."""
 
 
-def read_policy(folder: Path) -> Venues:
+def read_policy(folder: Folder) -> Venues:
     """Raises `VenuePolicyUnreadable`, `OSError`."""
-    policy, stated = _stated(folder / _POLICY)
-    return Venues(policy, _key(folder / _KEY) if policy == PSEUDONYM else None, stated)
+    policy, stated = _stated(folder.path / _POLICY)
+    return Venues(policy, folder.derived_key(b"venues") if policy == PSEUDONYM else None, stated)
 
 
-def write_policy(folder: Path, policy: str, stated: Mapping[str, Venue]) -> None:
-    """Durably. The key stays what it is, so pseudonyms do. Raises `OSError`."""
+def write_policy(folder: Folder, policy: str, stated: Mapping[str, Venue]) -> None:
+    """Durably. Raises `OSError`."""
     venues = {
         site: {"name": venue.name, "region": venue.region, "territory": venue.territory}
         for site, venue in stated.items()
     }
     text = json.dumps({"policy": policy, "venues": venues}, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    write_whole(folder / _POLICY, text.encode(), 0o600)
-
-
-def key_path(folder: Path) -> Path:
-    """Where the key for pseudonyms is."""
-    return folder / _KEY
-
-
-def _key(path: Path) -> bytes:
-    if not path.exists():
-        write_whole(path, secrets.token_bytes(KEY_BYTES), 0o600)
-    key = path.read_bytes()
-    if len(key) != KEY_BYTES:
-        raise VenuePolicyUnreadable(f"{path}: expected a key of {KEY_BYTES} bytes, found {len(key)}")
-    return key
+    write_whole(folder.path / _POLICY, text.encode(), 0o600)
 
 
 def _stated(path: Path) -> tuple[str, dict[str, Venue]]:

@@ -6,13 +6,12 @@ from typing import Annotated
 
 import typer
 
-from amos.protocol.printable_host import printable
 from amos_cli.output import AsJson, UsageError, print_json, refusals
 from amos_cli.paths import file_option, folder_option
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
 from amos_ledger.settlement.venues import NAME, PSEUDONYM, REGION
-from amos_ledger.venue_policy import key_path, read_policy, write_policy
+from amos_ledger.venue_policy import read_policy, write_policy
 from amos_tools.report.errors import BadVenueList
 from amos_tools.report.venue_list import read_venues
 
@@ -45,11 +44,10 @@ def venues(
         if shown is None and venue_list is not None:
             raise UsageError("expected --venue-list with --set")
         if shown is not None:
-            stated = read_policy(folder.path).stated if venue_list is None else read_venues(venue_list)
-            write_policy(folder.path, shown.value, stated)
-        policy = read_policy(folder.path)
+            stated = read_policy(folder).stated if venue_list is None else read_venues(venue_list)
+            write_policy(folder, shown.value, stated)
+        policy = read_policy(folder)
     facts = {"policy": policy.policy, "venues": len(policy.stated)}
     if as_json:
         return print_json(facts)
-    key = f"; their key is {printable(key_path(folder.path))}" if policy.policy == PSEUDONYM else ""
-    print(f"venues appear by {policy.policy}; {len(policy.stated)} are stated{key}")
+    print(f"venues appear by {policy.policy}; {len(policy.stated)} are stated")

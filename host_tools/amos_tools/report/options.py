@@ -85,7 +85,7 @@ def venues_of(shown: VenuesShown, key_file: Path | None, venue_list: Path | None
     if ledger is not None:
         if key_file is not None or venue_list is not None or shown != VenuesShown.pseudonym:
             raise PolicyIncomplete("venues: expected --venue-policy alone, without the other options about venues")
-        return read_policy(Folder(ledger).path)
+        return read_policy(Folder(ledger))
     key = None if key_file is None else read_key(key_file)
     try:
         return Venues(shown.value, key, read_venues(venue_list) if venue_list else {})
