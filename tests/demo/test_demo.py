@@ -16,9 +16,11 @@ from patience import Patience
 from amos_ledger.folder import Folder
 from amos_ledger.rebuilding import rebuild_folder
 from amos_ledger.scrub import scrub
+from amos_tools import toolchain
 from amos_tools.demo.players import cast
 from amos_tools.demo.run import SECOND_PART
 from amos_tools.demo.workdir import Workdir
+from amos_tools.verify.page import is_checking_page
 
 DEMO = [sys.executable, "-m", "amos_tools", "demo", "--json"]
 MINUTES = 11
@@ -75,7 +77,13 @@ def check(facts: dict[str, Any], runs: int) -> None:
         assert player["segments"] == player["receipted"] == player["trimmed"] == 3 * runs
     first, second = facts["months"]
     between = facts["between"]
+    statements = [path for month in facts["months"] for path in Path(month["statements"]).glob("*.json")]
+    page = facts["page"]
+    assert page["refused"] == "" and is_checking_page(Path(page["file"]))
+    assert page["verified"] == (0 if page["left_out"] else len(statements))
+    assert bool(page["left_out"]) == (toolchain.browser_at_hand() is None)
     assert first["period"] < second["period"] and between["corrected"]["kind"] == "correction"
+    assert sum(item["earned_micro"] for item in between["withdrawn"]["frozen"]) > 0
     assert set(between["since"]) == {"earning_ms", "unpaid_ms"}  # a minute is forgiven, so some may earn
     audited = facts["audited"]
     assert audited["agrees"] and audited["devices"] == len(facts["players"])
