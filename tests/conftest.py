@@ -3,6 +3,7 @@
 import csv
 import os
 import struct
+import sys
 import tempfile
 from collections.abc import Iterator
 from importlib import resources
@@ -41,6 +42,15 @@ def keep_files_in_memory() -> None:
 
 
 keep_files_in_memory()
+
+
+def keep_bytecode() -> None:
+    """Hundreds of tests start a Python of their own, and compiling all of it again takes as long as the start itself."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
+keep_bytecode()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
