@@ -53,6 +53,13 @@ def keep_bytecode() -> None:
 keep_bytecode()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Three workers on two cores: many tests wait, for brokers, for processes that start, for a second to go by."""
+    told = "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ
+    return None if told else max(1, len(os.sched_getaffinity(0)) * 3 // 2)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long tests first, so that no worker begins one when the others are done."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
