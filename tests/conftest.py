@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from dealing import dealt
 from go_log import GoLog
 from hypothesis import HealthCheck, settings
 from needed import IN_CI, missing
@@ -45,7 +46,7 @@ keep_files_in_memory()
 
 
 def keep_bytecode() -> None:
-    """Hundreds of tests start a Python of their own, and compiling all of it again takes as long as the start itself."""
+    """Hundreds of tests start a Python of their own, which else compiles all of it again: as long as the start itself."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
 
@@ -55,14 +56,16 @@ keep_bytecode()
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int | None:
-    """Three workers on two cores: many tests wait, for brokers, for processes that start, for a second to go by."""
+    """Two workers a core: much of a run is waiting, for brokers, for processes that start, for a second to go by."""
     told = "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ
-    return None if told else max(1, len(os.sched_getaffinity(0)) * 3 // 2)
+    return None if told else 2 * len(os.sched_getaffinity(0))
 
 
+@pytest.hookimpl(trylast=True)  # when those that are deselected are gone
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long tests first, so that no worker begins one when the others are done."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items[:] = dealt(items, workers, lambda item: item.get_closest_marker("long") is not None, lambda item: item.path)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
