@@ -46,7 +46,7 @@ keep_files_in_memory()
 
 
 def keep_bytecode() -> None:
-    """Hundreds of tests start a Python of their own, which else compiles all of it again: as long as the start itself."""
+    """Hundreds of tests start a Python of their own, which else compiles all of amos again."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
 
