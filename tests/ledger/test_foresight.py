@@ -42,8 +42,9 @@ def test_foreseen_is_what_is_found(world: Any) -> None:
         store.foresight.devices(usage.device_id for usage in coming)
         store.foresight.usage(coming)
         database, chain = store._database, store.chain
-        foreseen = dict(database._memory)
+        foreseen = database._memory | database.devices._facts
         database._memory.clear()
+        database.devices.forget()
         finders: dict[str, Callable[..., Any]] = {
             "device": chain.device,
             "last": chain._last,

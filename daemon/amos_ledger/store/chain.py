@@ -64,7 +64,7 @@ class Chain:
 
     def device(self, device_id: bytes) -> Device | None:
         """The enrolled device, or None."""
-        return self._database.remembered(("device", device_id), lambda: self._stored_device(device_id))
+        return self._database.devices.found(("device", device_id), lambda: self._stored_device(device_id))
 
     def _stored_device(self, device_id: bytes) -> Device | None:
         row = self._database.first(f"SELECT {_DEVICE} FROM device WHERE device_id = ?", (device_id,))
@@ -119,7 +119,7 @@ class Chain:
         device = self.device(device_id)
         if device is not None:
             counted = device._replace(counted_ms=device.counted_ms + milliseconds)
-            self._database.note(("device", device_id), counted)
+            self._database.devices.note(("device", device_id), counted)
 
     def _write_counted(self, gathered: dict[bytes, int]) -> None:
         sql = "UPDATE device SET counted_ms = counted_ms + ? WHERE device_id = ?"
@@ -171,7 +171,7 @@ class Chain:
     def course(self, usage: Usage, key: DeviceKey) -> Course | None:
         """What is known of the device when the segment comes, signed with this key, that goes on in a boot; None of one
         that does not, or of which a segment is held."""
-        device_id, sequence, known = usage.device_id, usage.sequence, self._database.known
+        device_id, sequence, known = usage.device_id, usage.sequence, self._database.devices.known
         last = known(("last", device_id)) or self._last(device_id)
         if last is None or last.sequence + 1 != sequence or last.boot != usage.boot or last.sounding is None:
             return None
@@ -202,7 +202,7 @@ class Chain:
 
     def _last(self, device_id: bytes) -> Sealed | None:
         """The device's accepted segment with the highest sequence number."""
-        return self._database.remembered(("last", device_id), lambda: self._stored_last(device_id))
+        return self._database.devices.found(("last", device_id), lambda: self._stored_last(device_id))
 
     def _stored_last(self, device_id: bytes) -> Sealed | None:
         sql = f"SELECT {SEALED} FROM usage WHERE device_id = ? ORDER BY sequence DESC LIMIT 1"
@@ -211,11 +211,11 @@ class Chain:
 
     def note_last(self, device_id: bytes, row: Row | None) -> None:
         """Remember the columns `SEALED` of that segment, None: the device has none."""
-        self._database.note(("last", device_id), Sealed(*row) if row else None)
+        self._database.devices.note(("last", device_id), Sealed(*row) if row else None)
 
     def _any_held(self, device_id: bytes) -> bool:
         sql = "SELECT 1 FROM held WHERE device_id = ? LIMIT 1"
-        return self._database.remembered(
+        return self._database.devices.found(
             ("held", device_id), lambda: self._database.first(sql, (device_id,)) is not None
         )
 
@@ -254,7 +254,7 @@ class Chain:
             self.anchors.note_dated(device_id, epoch, DatedPlay(sequence, usage.boot, *dated_ms))
         self._database.later(_INSERT_USAGE, row)
         if last is None or sequence > last.sequence:
-            self._database.note(("last", device_id), Sealed(sequence, sha256, previous, *where, leaf_index, sounding))
+            self._database.devices.note(("last", device_id), Sealed(sequence, sha256, previous, *where, leaf_index, sounding))
         for flag, frames in flags.items():
             self._database.later("INSERT INTO flag VALUES (?, ?, ?, ?)", (device_id, sequence, flag, frames))
         self.sessions.add(usage, played_frames)
@@ -307,7 +307,7 @@ class Chain:
     def lost(self, device_id: bytes) -> tuple[tuple[int, int], ...]:
         """Ranges (first, last) of sequence numbers that the device declared lost."""
         sql = "SELECT first, last FROM lost WHERE device_id = ?"
-        return self._database.remembered(
+        return self._database.devices.found(
             ("lost", device_id), lambda: tuple(self._database.first_rows(sql, (device_id,)))
         )
 

@@ -31,8 +31,8 @@ class Sessions:
             gathered[device_id, session] = (boot, *source), own, 1, played_frames
         else:
             gathered[device_id, session] = row[0], _joined(row[1], own, 0), row[2] + 1, row[3] + played_frames
-        self._database.note(("session", device_id, session), _joined(in_session, own, 0))
-        self._database.note(("boot", device_id, boot), _joined(in_boot, own, 0 if in_session else 1))
+        self._database.devices.note(("session", device_id, session), _joined(in_session, own, 0))
+        self._database.devices.note(("boot", device_id, boot), _joined(in_boot, own, 0 if in_session else 1))
 
     def _write(self, gathered: dict[tuple[bytes, int], tuple[tuple[Any, ...], SessionPlay, int, int]]) -> None:
         sql = (
@@ -57,7 +57,7 @@ class Sessions:
         return self._play("boot", device_id, boot)
 
     def _play(self, column: str, device_id: bytes, number: int) -> SessionPlay | None:
-        return self._database.remembered((column, device_id, number), lambda: self._stored(column, device_id, number))
+        return self._database.devices.found((column, device_id, number), lambda: self._stored(column, device_id, number))
 
     def _stored(self, column: str, device_id: bytes, number: int) -> SessionPlay | None:
         sql = f"SELECT {PLAY} FROM session WHERE device_id = ? AND {column} = ?"

@@ -306,7 +306,7 @@ class Store:
             "INSERT INTO tally VALUES (?, ?)"
             " ON CONFLICT (verdict) DO UPDATE SET messages = tally.messages + excluded.messages"
         )
-        self._database.run_many(sql, sorted(verdicts.items()))
+        self._database.run_many(sql, sorted(verdicts.items()), of_devices=False)
 
     def totals(self) -> Totals:
         """The ledger at this moment."""
