@@ -47,8 +47,8 @@ def test_foreseen_is_what_is_found(world: Any) -> None:
         database.devices.forget()
         finders: dict[str, Callable[..., Any]] = {
             "device": chain.device,
-            "last": chain._last,
-            "held": chain._any_held,
+            "last": chain.last,
+            "held": chain.any_held,
             "rejected": store.quarantines.any_rejected,
             "session": chain.sessions.of_session,
             "boot": chain.sessions.of_boot,
