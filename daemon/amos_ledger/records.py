@@ -39,7 +39,10 @@ class Device(NamedTuple):
 
     def key(self, key_id: bytes) -> DeviceKey | None:
         """The key of this id that the device has or had, or None."""
-        return next((key for key in self.keys if key.key_id == key_id), None)
+        for key in self.keys:
+            if key.key_id == key_id:
+                return key
+        return None
 
 
 class Sealed(NamedTuple):

@@ -106,15 +106,14 @@ def _sounding(begin: Column, end: Column, firsts: Column, counts: Column, last: 
     # One segment after the other on one line of frames, so that one sort orders the rows of all and none of two meet.
     lengths = last + 1
     places = (lengths.cumsum() - lengths).repeat(counts)
-    begin, end = begin + places, end + places
-    latest = np.maximum.accumulate(end)
-    gaps = np.zeros(len(begin), np.int64)
-    # Before each row but the first: what lies between the latest end so far and its own beginning is covered by none.
-    np.maximum(begin[1:] - latest[:-1], 0, out=gaps[1:])
-    gaps[firsts] = 0
-    covered = latest[firsts + counts - 1] - begin[firsts] - np.add.reduceat(gaps, firsts)
-    ended = np.sort(end).searchsorted(begin, side="right")
-    return covered, np.maximum.reduceat(np.arange(1, len(begin) + 1) - ended, firsts)
+    # At each moment, rows end (an even number) before rows begin (an odd one). Both come sorted, and are merged.
+    moments = np.concatenate([np.sort(end + places) * 2, (begin + places) * 2 + 1])
+    moments.sort(kind="stable")
+    at_once = ((moments & 1) * 2 - 1).cumsum()
+    moments >>= 1
+    lasting = np.zeros(len(moments), np.int64)
+    np.subtract(moments[1:], moments[:-1], out=lasting[:-1], where=at_once[:-1] > 0)
+    return np.add.reduceat(lasting, firsts * 2), np.maximum.reduceat(at_once, firsts * 2)
 
 
 def _any_over(
