@@ -273,7 +273,7 @@ def _accept(store: Store, reading: Reading, usage: Usage, known: _Known, receive
     leaf_index = store.append_usage(reading.segment, received_minute_s)
     facts = (leaf_index, period, late, received_unix_s, dict.fromkeys(flags, played), sounding, epoch, times)
     store.chain.accept(reading, usage, Accepted(*facts), played)
-    store.chain.count_time(usage.device_id, counted_ms(usage, flags))
+    store.chain.count_time(device, counted_ms(usage, flags))
     if anchor is not None and anchor.issued and usage.anchor_unix_ms is not None:
         store.chain.anchors.use(usage.device_id, usage.anchor_unix_ms, usage.boot, usage.anchor_ms)
     store.rollups.add(period, usage, pack, checked=True)

@@ -203,7 +203,7 @@ class _Replay:
         if usage.lost_first is not None:
             store.chain.declare_lost(usage)
         store.chain.accept(reading, usage, accepted)
-        store.chain.count_time(usage.device_id, counted)
+        store.chain.count_time(device, counted)
 
     def _dated_play(self, index: int, usage: Usage, device: Device, received: int) -> tuple[Accepted, int]:
         enrolled = Enrolled(device.first_enrolled_unix_s, device.counted_ms)

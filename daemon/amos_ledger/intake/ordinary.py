@@ -34,9 +34,9 @@ says_same = attrgetter(
 class Line:
     """Where a device's line of ordinary segments has come to.
 
-    course           what is known of the device before the first
+    course           what is known of the device before the first of this batch
     usage, sha256, sounding  the last one, its hash, and what sounds on after it; at first those of the one before
-    segments, first_usage    how many are of the line, and the first of them
+    segments, first_usage    how many are of this batch, and the first of them
     delivered_ms, played     of them all;  ends_ms  of session and boot, by the monotonic clock
     counted_ms       what the device has taken of the time since its enrolment
     leaf_index       of the last one;  whoever keeps the segments of the line says both
@@ -44,32 +44,35 @@ class Line:
 
     __slots__ = (
         *("course", "pack", "usage", "sha256", "sounding", "segments", "first_usage", "delivered_ms", "played"),
-        *("ends_ms", "counted_ms", "leaf_index", "_same", "_voices", "_before_ms", "_dated"),
+        *("ends_ms", "counted_ms", "leaf_index", "_same", "_voices", "_dated"),
     )
 
     def __init__(self, course: Course, pack: Manifest, received_s: int) -> None:
-        """Of a course for which `may_begin` holds."""
-        before = course.last_usage
-        self.course, self.pack = course, pack
-        self.usage, self.sha256, self.sounding = before, course.last.sha256, course.last.sounding or b""
-        self.segments, self.delivered_ms, self.played, self.first_usage = 0, 0, 0, before
-        self.counted_ms, self.leaf_index = course.device.counted_ms, course.last.leaf_index
-        self.ends_ms = course.in_session.end_ms, course.in_boot.end_ms
-        self._same = says_same(before)
+        """Behind a course for which `may_begin` holds."""
+        self.pack, self._same = pack, says_same(course.last_usage)
         self._voices = min(course.device.voices, pack.voices)
-        self._before_ms = course.in_session.delivered_ms, course.in_boot.delivered_ms
+        self.resume(course, received_s)
+
+    def resume(self, course: Course, received_s: int) -> None:
+        """Go on in another batch, behind the last segment of the line, of which this is the course."""
+        self.course = course
+        self.usage = self.first_usage = course.last_usage
+        self.sha256, self.sounding, self.leaf_index = course.last.sha256, course.last.sounding or b"", course.last.leaf_index
+        self.segments = self.delivered_ms = self.played = 0
+        self.counted_ms = course.device.counted_ms
+        self.ends_ms = course.in_session.end_ms, course.in_boot.end_ms
         self._dated = _dated(course, received_s)
 
     def goes_on(self, usage: Usage, sha256: bytes, key: DeviceKey, rows: Rows) -> bool:
         """Whether the segment, which is signed with this key, is to be accepted; then it is the last of the line."""
-        delivered_ms = usage.delivered_ms()
+        before, delivered_ms = self.usage, usage.delivered_ms()
         if not (
             key.until is None
-            and key.first_sequence <= usage.sequence == self.usage.sequence + 1
+            and key.first_sequence <= usage.sequence == before.sequence + 1
             and usage.previous == self.sha256
             and says_same(usage) == self._same
             and usage.lost_first is None
-            and usage.first_frame == self.usage.end_frame > 0
+            and usage.first_frame == before.end_frame > 0
             and usage.reason != SEAL_POWER_LOSS
             and self._sounded(rows, usage.delivered_frames - usage.silent_frames)
             and self._timed(usage, delivered_ms)
@@ -81,7 +84,8 @@ class Line:
         if not self.segments:
             self.first_usage = usage
         self.usage, self.sha256, self.sounding = usage, sha256, sounding
-        self.segments, self.played = self.segments + 1, self.played + rows.played
+        self.segments += 1
+        self.played += rows.played
         self.delivered_ms += delivered_ms
         in_session, in_boot = self.ends_ms
         self.ends_ms = max(in_session, usage.end_ms), max(in_boot, usage.end_ms)
@@ -102,13 +106,16 @@ class Line:
         """No clock that is slower than the samples, in the segment, in its session and in its boot; none that goes
         back, and none that the ledger did not set."""
         start_ms, end_ms = usage.start_ms, usage.end_ms
-        if start_ms < self.usage.end_ms or not _lasts(delivered_ms, end_ms - start_ms):
+        course, (session_ended_ms, boot_ended_ms), own_ms = self.course, self.ends_ms, self.delivered_ms + delivered_ms
+        in_session, in_boot = course.in_session, course.in_boot
+        # Neither began after the segment before did, and so neither after this one.
+        if (
+            start_ms < self.usage.end_ms
+            or not _lasts(delivered_ms, end_ms - start_ms)
+            or not _lasts(in_session.delivered_ms + own_ms, max(session_ended_ms, end_ms) - in_session.start_ms)
+            or not _lasts(in_boot.delivered_ms + own_ms, max(boot_ended_ms, end_ms) - in_boot.start_ms)
+        ):
             return False
-        plays = self.course.in_session, self.course.in_boot
-        for play, ended_ms, before_ms in zip(plays, self.ends_ms, self._before_ms, strict=True):
-            # Neither began after the segment before did, and so neither before this one.
-            if not _lasts(before_ms + self.delivered_ms + delivered_ms, max(ended_ms, end_ms) - play.start_ms):
-                return False
         if self._dated is None:
             return True
         first_ms, last_ms, ends_by_ms, after_ms = self._dated

@@ -77,7 +77,8 @@ class Anchors:
             " boot = NULL, own_ms = NULL"
         )
         self._database.run(sql, (device_id, unix_ms), of_devices=False)
-        self._database.devices.forget_one(("anchor", device_id, unix_ms))
+        for name in (("anchor", device_id, unix_ms), ("line", device_id)):
+            self._database.devices.forget_one(name)
         old = device_id, unix_ms - ANCHOR_DAYS * _DAY_MS
         row = self._database.one("SELECT max(unix_ms) FROM anchor WHERE device_id = ? AND unix_ms < ?", old)
         if row is not None and row[0] is not None:
@@ -121,14 +122,17 @@ class Anchors:
         sql = "UPDATE ledger SET anchors_since_ms = ? WHERE anchors_since_ms < ?"
         self._database.run(sql, (now_ms, now_ms))
 
-    def use(self, device_id: bytes, unix_ms: int, boot: int, own_ms: int | None) -> None:
-        """Note the boot in which an anchor was used first, and the moment of the player's clock that it was there."""
+    def use(self, device_id: bytes, unix_ms: int, boot: int, own_ms: int | None) -> IssuedAnchor | None:
+        """Note the boot in which an anchor was used first, and the moment of the player's clock that it was there; the
+        anchor as it is then."""
         anchor = self.issued(device_id, unix_ms)
         if anchor is None or not anchor.issued or anchor.boot is not None:
-            return
+            return anchor
         sql = "UPDATE anchor SET boot = ?, own_ms = ? WHERE device_id = ? AND unix_ms = ? AND boot IS NULL"
         self._database.later(sql, (boot, own_ms, device_id, unix_ms))
-        self._database.devices.note(("anchor", device_id, unix_ms), anchor._replace(boot=boot, own_ms=own_ms))
+        used = anchor._replace(boot=boot, own_ms=own_ms)
+        self._database.devices.note(("anchor", device_id, unix_ms), used)
+        return used
 
     def elsewhere(self, device_id: bytes, epoch: int, start_ms: int) -> tuple[DatedPlay, ...]:
         """The accepted segments that the ledger dated in this epoch, nearest to `start_ms` before and from it on."""

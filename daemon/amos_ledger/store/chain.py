@@ -111,14 +111,14 @@ class Chain:
             sql = "UPDATE device SET retired_unix_s = ? WHERE device_id = ? AND retired_unix_s IS NULL"
             self._database.run(sql, (enrolment.unix_s, enrolment.predecessor))
 
-    def count_time(self, device_id: bytes, milliseconds: int) -> None:
-        """Add to what the device has taken of the time since its enrolment."""
+    def count_time(self, device: Device, milliseconds: int) -> Device:
+        """Add to what the device has taken of the time since its enrolment; the device as it is then."""
+        device_id = device.device_id
         gathered = self._database.gathered(self._write_counted)
         gathered[device_id] = gathered.get(device_id, 0) + milliseconds
-        device = self.device(device_id)
-        if device is not None:
-            counted = device._replace(counted_ms=device.counted_ms + milliseconds)
-            self._database.devices.note(("device", device_id), counted)
+        counted = Device(*device[:-1], device.counted_ms + milliseconds)
+        self._database.devices.note(("device", device_id), counted)
+        return counted
 
     def _write_counted(self, gathered: dict[bytes, int]) -> None:
         sql = "UPDATE device SET counted_ms = counted_ms + ? WHERE device_id = ?"

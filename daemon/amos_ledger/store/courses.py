@@ -1,7 +1,8 @@
 """Where devices have come to, in the database: what ordinary segments are held against, and what lines of them leave."""
 
-from amos.protocol.segment import NO_SEED_ROOT
-from amos_ledger.intake.ordinary import Line, dated_play
+from amos.protocol.manifest import Manifest
+from amos.protocol.segment import NO_SEED_ROOT, Usage
+from amos_ledger.intake.ordinary import Line, dated_play, may_begin
 from amos_ledger.records import Course
 from amos_ledger.store.chain import Chain
 from amos_ledger.store.database import Database
@@ -39,19 +40,41 @@ class Courses:
         found = self._chain.heads.seed_root(device_id, sequence, root)
         return found is None or (found.size is not None and found.received)
 
+    def line(self, usage: Usage, pack: Manifest, received_s: int) -> Line | None:
+        """The line on which this segment, which is of this pack, may go on; None: there is none."""
+        device_id = usage.device_id
+        line: Line | None = self._database.devices.known(("line", device_id))
+        if line is not None and line.pack is pack and self._is_of(line):
+            line.resume(line.course, received_s)
+            return line
+        course = self.of(device_id)
+        if course is None or course.last_usage.pack != usage.pack or not may_begin(course, pack):
+            return None
+        return Line(course, pack, received_s)
+
+    def _is_of(self, line: Line) -> bool:
+        """Whether nothing else was kept of the device since the line ended."""
+        known, device_id = self._database.devices.known, line.usage.device_id
+        course = line.course
+        return known(("last", device_id)) is course.last and known(("device", device_id)) is course.device
+
     def note_line(self, line: Line) -> None:
-        """What the segments of a line leave of their device together, beside the rows that each has for itself."""
+        """What the segments of a line leave of their device together, beside the rows that each has for itself. Another
+        batch may go on with the line while all of it is remembered."""
         usage, course, device_id = line.usage, line.course, line.usage.device_id
-        known, chain = self._database.devices, self._chain
-        in_session, in_boot = line.plays()
-        known.note(("last", device_id), line.sealed())
+        known, chain, latest = self._database.devices, self._chain, course.latest
+        last, (in_session, in_boot) = line.sealed(), line.plays()
+        known.note(("last", device_id), last)
         known.note(("session", device_id, usage.session), in_session)
         known.note(("boot", device_id, usage.boot), in_boot)
         chain.sessions.gather(line.first_usage, usage, line.delivered_ms, line.segments, line.played)
-        chain.count_time(device_id, line.counted_ms - course.device.counted_ms)
+        device = chain.count_time(course.device, line.counted_ms - course.device.counted_ms)
         anchor, dated = course.anchor, dated_play(usage)
         if anchor is not None and dated is not None and usage.anchor_unix_ms is not None:
-            chain.anchors.note_dated(device_id, anchor.epoch, dated)
-            chain.anchors.use(device_id, usage.anchor_unix_ms, usage.boot, usage.anchor_ms)
+            known.note(("dated", device_id, anchor.epoch), dated)
+            anchor = chain.anchors.use(device_id, usage.anchor_unix_ms, usage.boot, usage.anchor_ms)
+            latest = dated
         chain.forget_payload(course.last)
         chain.keep_payload(line.sha256, usage)
+        line.course = Course(device, last, usage, in_session, in_boot, anchor, latest, course.root_known)
+        known.note(("line", device_id), line)
