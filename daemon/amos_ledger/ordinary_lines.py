@@ -19,6 +19,7 @@ class Lines:
     def __init__(self, store: Store, received_unix_s: int) -> None:
         self._store = store
         self._received_s, self._minute_s = received_unix_s, minute_of(received_unix_s)
+        self._closed = store.closed_periods()
         self._lines: dict[bytes, Line] = {}
 
     def accept(self, opened: Opened) -> bool:
@@ -46,9 +47,9 @@ class Lines:
         enrolled = Enrolled(course.device.first_enrolled_unix_s, line.counted_ms)
         flags = flags_of(usage, self._minute_s, enrolled)
         natural = natural_period(usage, self._minute_s, flags, enrolled)
-        period, late = assign_period(natural, store.closed_periods())
+        period, late = assign_period(natural, self._closed)
         line.counted_ms += counted_ms(usage, flags)
-        line.leaf_index = store.append_usage(reading.segment, self._minute_s)
+        line.leaf_index = store.log.append_later(self._minute_s, reading.segment)
         epoch = times = None
         if course.anchor is not None and (dated := dated_play(usage)) is not None:
             epoch, times = course.anchor.epoch, (dated.start_unix_ms, dated.end_unix_ms)

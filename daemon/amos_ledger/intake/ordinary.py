@@ -131,12 +131,13 @@ class Line:
 
     def plays(self) -> tuple[SessionPlay, SessionPlay]:
         """What is accepted of the session and of the boot, with the line."""
-        plays = self.course.in_session, self.course.in_boot
-        in_session, in_boot = (
-            SessionPlay(play.sessions, play.first_frame, play.start_ms, end_ms, play.delivered_ms + self.delivered_ms)
-            for play, end_ms in zip(plays, self.ends_ms, strict=True)
-        )
-        return in_session, in_boot
+        (session_ended_ms, boot_ended_ms), own_ms = self.ends_ms, self.delivered_ms
+        sessions, first_frame, start_ms, _end_ms, delivered_ms = before = self.course.in_session
+        in_session = SessionPlay(sessions, first_frame, start_ms, session_ended_ms, delivered_ms + own_ms)
+        if self.course.in_boot == before:
+            return in_session, in_session
+        sessions, first_frame, start_ms, _end_ms, delivered_ms = self.course.in_boot
+        return in_session, SessionPlay(sessions, first_frame, start_ms, boot_ended_ms, delivered_ms + own_ms)
 
 
 def may_begin(course: Course, pack: Manifest) -> bool:
