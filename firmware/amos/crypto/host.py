@@ -1,22 +1,32 @@
 """Ed25519 and SHA-512 by PyNaCl (libsodium) and hashlib; CPython only. Same results and errors as the portable code."""
 
 import hashlib
+from functools import lru_cache
 
 from nacl.bindings import crypto_sign, crypto_sign_BYTES, crypto_sign_open, crypto_sign_seed_keypair
 from nacl.exceptions import BadSignatureError
 
 from amos.crypto.errors import checked_bytes, checked_key, checked_piece
 
+_KEY_PAIRS_KEPT = 8
+"""Of the keys that a process signs with: making one takes as long as signing."""
+
+
+@lru_cache(_KEY_PAIRS_KEPT)
+def _key_pair(seed: bytes) -> tuple[bytes, bytes]:
+    """(public, secret as libsodium has it)."""
+    return crypto_sign_seed_keypair(seed)
+
 
 def public_key(seed: bytes) -> bytes:
     """The 32-byte public key of a 32-byte seed. Raises `KeyLengthError` or `ArgumentTypeError`."""
-    return crypto_sign_seed_keypair(checked_key("seed", seed))[0]
+    return _key_pair(checked_key("seed", seed))[0]
 
 
 def sign(seed: bytes, *message: bytes) -> bytes:
     """The 64-byte signature of `message`, in as many pieces as it has. Raises `KeyLengthError` or
     `ArgumentTypeError`."""
-    secret = crypto_sign_seed_keypair(checked_key("seed", seed))[1]
+    secret = _key_pair(checked_key("seed", seed))[1]
     return crypto_sign(b"".join(checked_piece("message", piece) for piece in message), secret)[:crypto_sign_BYTES]
 
 
