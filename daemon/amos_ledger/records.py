@@ -147,8 +147,8 @@ class Accepted(NamedTuple):
 
 
 class Course(NamedTuple):
-    """What is known of a device, of which nothing is held or rejected, when a segment comes that goes on behind its last
-    one, in the same session, with the same anchor and the same root.
+    """What is known of a device, of which nothing is held or rejected, when a segment comes that goes on behind its
+    last one, in the same session, with the same anchor and the same root.
 
     last, last_usage    its accepted segment with the highest number, and what that says
     in_session, in_boot what is accepted of the last one's session and boot

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from amos.protocol.answer import ACCEPTED, DUPLICATE, HELD, UNAVAILABLE, Answer
-from amos.protocol.cbor import dumps
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.topics import RECEIPT, device_topic
 from amos_ledger.clerk import Outcome
 from amos_ledger.folder import Folder
 from amos_ledger.intake.reading import shortened
+from amos_ledger.log.encoding import bytes_head, uint
 from amos_ledger.receipts import signed_by
 from amos_ledger.store.store import Store
 
@@ -62,10 +62,16 @@ def encoded(answer: Answer) -> bytes:
     """As `answer.encode()`. Nearly every answer accepts, and then its bytes are put together, not worked out field by
     field: the tests hold that they are the same."""
     receipt, device_id, sequence = answer.receipt, answer.device_id, answer.sequence
-    if answer.verdict != ACCEPTED or answer.detail is not None or receipt is None or device_id is None:
+    if (
+        answer.verdict != ACCEPTED
+        or answer.detail is not None
+        or receipt is None
+        or device_id is None
+        or sequence is None
+    ):
         return bytes(answer.encode())
-    facts = (answer.message_sha256, _SAYS_ACCEPTED, device_id, b"\x04", dumps(sequence), b"\x05", dumps(receipt))
-    return _BEGINS_ACCEPTED + b"".join(facts)
+    about = answer.message_sha256, _SAYS_ACCEPTED, device_id, b"\x04", uint(sequence)
+    return b"".join((_BEGINS_ACCEPTED, *about, b"\x05", bytes_head(len(receipt)), receipt))
 
 
 def with_twins(replies: Sequence[Reply], folder: Folder, store: Store, key: bytes) -> list[Reply]:

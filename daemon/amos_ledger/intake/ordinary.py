@@ -57,7 +57,11 @@ class Line:
         """Go on in another batch, behind the last segment of the line, of which this is the course."""
         self.course = course
         self.usage = self.first_usage = course.last_usage
-        self.sha256, self.sounding, self.leaf_index = course.last.sha256, course.last.sounding or b"", course.last.leaf_index
+        self.sha256, self.sounding, self.leaf_index = (
+            course.last.sha256,
+            course.last.sounding or b"",
+            course.last.leaf_index,
+        )
         self.segments = self.delivered_ms = self.played = 0
         self.counted_ms = course.device.counted_ms
         self.ends_ms = course.in_session.end_ms, course.in_boot.end_ms

@@ -176,9 +176,7 @@ def _verified(reading: Reading, key: DeviceKey | None, verify: Verify) -> Opened
         return Opened(reading, key, True, None, str(error))
 
 
-def _checked(
-    reading: Reading, key: DeviceKey | None, usage: Usage, pack: Manifest | None, rows: Rows | None
-) -> Opened:
+def _checked(reading: Reading, key: DeviceKey | None, usage: Usage, pack: Manifest | None, rows: Rows | None) -> Opened:
     if rows is None:  # the strict codec says what is wrong with them
         assert reading.message is not None
         try:

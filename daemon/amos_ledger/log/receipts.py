@@ -10,6 +10,7 @@ from amos.protocol.cbor import dumps
 from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_VDP, HEADER_VDS, signature_input
 from amos.protocol.merkle import node_hash
 from amos.protocol.receipt import INCLUSION_PROOFS, VDS_RFC9162_SHA256
+from amos_ledger.log.encoding import array_head, bytes_head, uint
 from amos_ledger.log.tree import Read, split, subtree_root
 
 _TAG_AND_ARRAY = b"\xd2\x84"
@@ -38,8 +39,8 @@ def encoded_receipts(
     start = b"\x83" + dumps(size)
     result = []
     for leaf, (count, path) in zip(leaves, _Paths(leaves, read).under(size, root), strict=True):
-        proof = start + dumps(leaf) + _array_head(count) + path
-        result.append(before + _bytes_head(len(proof)) + proof + after)
+        proof = start + uint(leaf) + array_head(count) + path
+        result.append(before + bytes_head(len(proof)) + proof + after)
     return result
 
 
@@ -77,13 +78,3 @@ class _Paths:
             self._below(first, middle, (begin, on_right), (depth + 1, _HASH + right + path), left)
         if on_right < behind:
             self._below(middle, end, (on_right, behind), (depth + 1, _HASH + left + path), right)
-
-
-def _array_head(count: int) -> bytes:
-    return bytes((0x80 | count,)) if count < 24 else bytes((0x98, count))
-
-
-def _bytes_head(size: int) -> bytes:
-    if size < 24:
-        return bytes((0x40 | size,))
-    return bytes((0x58, size)) if size < 256 else b"\x59" + size.to_bytes(2, "big")

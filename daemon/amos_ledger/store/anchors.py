@@ -110,7 +110,9 @@ class Anchors:
     def note_issued(self, device_id: bytes, unix_ms: int, epoch: int, boot: int | None, own_ms: int | None) -> None:
         """Remember an anchor that is stored."""
         current = self._database.remembered("epoch", self._current_epoch)
-        self._database.devices.note(("anchor", device_id, unix_ms), IssuedAnchor(True, epoch, epoch == current, boot, own_ms))
+        self._database.devices.note(
+            ("anchor", device_id, unix_ms), IssuedAnchor(True, epoch, epoch == current, boot, own_ms)
+        )
 
     def _current_epoch(self) -> int:
         row = self._database.first("SELECT clock_epoch FROM ledger")

@@ -1,4 +1,4 @@
-"""Where devices have come to, in the database: what ordinary segments are held against, and what lines of them leave."""
+"""Where devices have come to, in the database: what ordinary segments are held against, and what lines leave."""
 
 from amos.protocol.manifest import Manifest
 from amos.protocol.segment import NO_SEED_ROOT, Usage

@@ -203,7 +203,8 @@ class Database(ABC):
     # Statements.
 
     def run(self, sql: str, values: Sequence[object] = (), of_devices: bool = True) -> int:
-        """Execute one statement; the count of rows it changed. It may change what is remembered `of_devices`, or not."""
+        """Execute one statement; the count of rows it changed. Where it changes nothing that is remembered of devices,
+        say so with `of_devices`."""
         self._write_first(of_devices)
         return self._execute(sql, values)
 

@@ -63,7 +63,8 @@ class Sessions:
         return self._play("boot", device_id, boot)
 
     def _play(self, column: str, device_id: bytes, number: int) -> SessionPlay | None:
-        return self._database.devices.found((column, device_id, number), lambda: self._stored(column, device_id, number))
+        name = column, device_id, number
+        return self._database.devices.found(name, lambda: self._stored(*name))
 
     def _stored(self, column: str, device_id: bytes, number: int) -> SessionPlay | None:
         sql = f"SELECT {PLAY} FROM session WHERE device_id = ? AND {column} = ?"

@@ -25,7 +25,7 @@ class SqliteDatabase(Database):
 
     def __init__(self, path: Path, create: bool = False, read_only: bool = False) -> None:
         super().__init__()
-        self._version = -1
+        self._version: int = -1
         if read_only:
             self._connection = _connected_to_read(path)
             return
@@ -74,9 +74,9 @@ class SqliteDatabase(Database):
 
     def _only_writer(self) -> bool:
         # The number is of this connection alone, and is another one once somebody else has committed.
-        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
-        same, self._version = version == self._version, version
-        return same
+        before = self._version
+        (self._version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        return before == self._version
 
     def _commit(self) -> None:
         self._connection.execute("COMMIT")
