@@ -24,6 +24,7 @@ from amos.protocol.answer import ACCEPTED, DUPLICATE, UNAVAILABLE
 from amos.protocol.signing import sign_anchor
 from amos_ledger import clerk, dating, enrolling, rotating
 from amos_ledger.clerk import Outcome
+from amos_ledger.collecting import not_collecting
 from amos_ledger.errors import LedgerError, RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.heads import Heads, Standing
@@ -81,6 +82,7 @@ class Ledger:
             self._begins_epoch = True
         self._clock_ms = unix_ms
 
+    @not_collecting()
     def take(self, messages: Sequence[Message], received_unix_s: int) -> list[Reply]:
         """Decide about a batch and answer. Never raises for what a message holds or for what the disk does."""
         enrolments = [message for message in messages if enrolling.is_enrolment(message)]

@@ -267,6 +267,7 @@ def appended(log: Log, received_unix_s: int, segment: bytes) -> Leaf:
 def at_once(patch: pytest.MonkeyPatch) -> None:
     """Databases write each row when they are given it, and remember nothing; the table decides about each message."""
     patch.setattr(Database, "later", lambda self, sql, row: self._execute(sql, row))
+    patch.setattr(Database, "all_later", lambda self, sql, rows: self._execute_many(sql, rows))
     patch.setattr(Log, "append_later", appended)
     for memory, name in ((Database, "remembered"), (Memory, "found")):
         patch.setattr(memory, name, lambda self, key, find: find())

@@ -155,6 +155,14 @@ class Database(ABC):
             self.devices.forget()
             self._execute(sql, row)
 
+    def all_later(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """The same for many rows."""
+        if self._depth:
+            self._waiting.setdefault(sql, []).extend(rows)
+        else:
+            self.devices.forget()
+            self._execute_many(sql, rows)
+
     def gathered(self, write: Callable[[dict[Any, Any]], None]) -> dict[Any, Any]:
         """What is gathered for `write`, which is called with it, and lets rows wait, when these are written."""
         assert self._depth, "expected a transaction"
