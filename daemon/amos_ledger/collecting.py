@@ -1,4 +1,5 @@
-"""When Python looks for objects that only hold each other. The others it frees at once, and batches make no such ones."""
+"""When Python looks for objects that only hold each other; all others it frees at once, and batches make no such ones.
+"""
 
 import gc
 from collections.abc import Iterator

@@ -98,7 +98,7 @@ def test_a_line_accepts_nothing_that_the_table_refuses(stage: Any, seed: int) ->
     chance = random.Random(seed)
     device, says = chance.choice([*zip(stage.devices, stage.says, strict=True)])
     crowd = chance.choice((None, None, None, 8, 9))  # the board has eight voices
-    usage = device.usage(crowd and [(0, 0, SPAN)] * crowd, **says)
+    usage = device.usage(crowd and [(0, 0, SPAN // 2)] * crowd, **says)
     if crowd is None:
         changed(usage, chance)
     try:
