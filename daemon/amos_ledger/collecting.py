@@ -1,5 +1,4 @@
-"""When Python looks for objects that only hold each other; all others it frees at once, and batches make no such ones.
-"""
+"""When Python looks for objects that only hold each other. All others are freed at once, and batches make no such."""
 
 import gc
 from collections.abc import Iterator

@@ -5,7 +5,7 @@ line ends, so it has to end before anybody asks for its device.
 """
 
 from amos.protocol.batch import minute_of
-from amos_ledger.intake.ordinary import Line, dated_play
+from amos_ledger.intake.ordinary import Line, dated_play, may_begin
 from amos_ledger.intake.reading import Opened
 from amos_ledger.records import Accepted
 from amos_ledger.settlement.periods import assign_period
@@ -36,9 +36,16 @@ class Lines:
     def _begun(self, opened: Opened) -> Line | None:
         usage, pack = opened.usage, opened.pack
         assert usage is not None and pack is not None
-        line = self._store.courses.line(usage, pack, self._received_s)
-        if line is not None:
-            self._lines[usage.device_id] = line
+        courses, device_id = self._store.courses, usage.device_id
+        line = courses.line(device_id)
+        if line is not None and line.pack is pack:
+            line.resume(line.course, self._received_s)
+        else:
+            course = courses.of(device_id)
+            if course is None or course.last_usage.pack != usage.pack or not may_begin(course, pack):
+                return None
+            line = Line(course, pack, self._received_s)
+        self._lines[device_id] = line
         return line
 
     def _keep(self, line: Line, opened: Opened, played: int) -> None:

@@ -19,8 +19,13 @@ class ReadingClient(paho.Client):
     def __init__(self, *about: Any, alerted: Callable[[str], None], **more: Any) -> None:
         super().__init__(*about, **more)
         self._read, self._taken = b"", 0
+
+        def told(record: logging.LogRecord) -> bool:
+            alerted(record.getMessage())
+            return False  # and nobody else is
+
         log = logging.Logger("paho", logging.ERROR)
-        log.addHandler(_Alerts(alerted))
+        log.addFilter(told)
         self.enable_logger(log)
 
     @property
@@ -34,12 +39,3 @@ class ReadingClient(paho.Client):
         piece = self._read[self._taken : self._taken + bufsize]
         self._taken += len(piece)
         return piece
-
-
-class _Alerts(logging.Handler):
-    def __init__(self, alerted: Callable[[str], None]) -> None:
-        super().__init__()
-        self._alerted = alerted
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._alerted(record.getMessage())

@@ -32,7 +32,6 @@ from amos.protocol.cose import (
 from amos.protocol.errors import SignatureError
 from amos.protocol.limits import SEGMENT_BYTES_MAX, SEGMENT_ROWS_MAX, STEMS_MAX
 from amos.protocol.segment import FLAGS_ALL, Usage
-from amos_ledger.log.encoding import bytes_head
 
 _UINT = rb"[\x00-\x17]|\x18[\x18-\xff]|\x19(?!\x00)..|\x1a(?!\x00\x00)....|\x1b(?!\x00\x00\x00\x00)........"
 _COLUMNS = {"B": (b"\xd8\x40", 1), "H": (b"\xd8\x45", 2), "I": (b"\xd8\x46", 4), "i": (b"\xd8\x4e", 4)}
@@ -206,7 +205,7 @@ class _Frame:
     """What is before, between and behind the columns of so many rows, in a segment without inputs."""
 
     def __init__(self, rows: int) -> None:
-        heads = [start + bytes_head(rows * item_bytes) for _name, _kind, _bound, start, item_bytes in _ROWS]
+        heads = [start + _bytes_head(rows * item_bytes) for _name, _kind, _bound, start, item_bytes in _ROWS]
         rest = b"".join(start + b"\x40" for _name, _kind, _bound, start, _bytes in _INPUTS)
         self.between = (*heads, rest)
         columns = (f"{len(head)}s{rows * item[4]}s" for head, item in zip(heads, _ROWS, strict=True))
@@ -217,6 +216,11 @@ class _Frame:
 @lru_cache(SEGMENT_ROWS_MAX + 1)
 def _frame(rows: int) -> _Frame:
     return _Frame(rows)
+
+
+def _bytes_head(size: int) -> bytes:
+    """Of a byte string, in its shortest form."""
+    return dumps(bytes(size))[: -size or None]
 
 
 def _bytes_in(payload: bytes, at: int) -> int:

@@ -1,8 +1,7 @@
 """Where devices have come to, in the database: what ordinary segments are held against, and what lines leave."""
 
-from amos.protocol.manifest import Manifest
-from amos.protocol.segment import NO_SEED_ROOT, Usage
-from amos_ledger.intake.ordinary import Line, dated_play, may_begin
+from amos.protocol.segment import NO_SEED_ROOT
+from amos_ledger.intake.ordinary import Line, dated_play
 from amos_ledger.records import Course
 from amos_ledger.store.chain import Chain
 from amos_ledger.store.database import Database
@@ -40,17 +39,10 @@ class Courses:
         found = self._chain.heads.seed_root(device_id, sequence, root)
         return found is None or (found.size is not None and found.received)
 
-    def line(self, usage: Usage, pack: Manifest, received_s: int) -> Line | None:
-        """The line on which this segment, which is of this pack, may go on; None: there is none."""
-        device_id = usage.device_id
+    def line(self, device_id: bytes) -> Line | None:
+        """The line on which the device's last batch ended; None: it is over, or nobody remembers it."""
         line: Line | None = self._database.devices.known(("line", device_id))
-        if line is not None and line.pack is pack and self._is_of(line):
-            line.resume(line.course, received_s)
-            return line
-        course = self.of(device_id)
-        if course is None or course.last_usage.pack != usage.pack or not may_begin(course, pack):
-            return None
-        return Line(course, pack, received_s)
+        return line if line is not None and self._is_of(line) else None
 
     def _is_of(self, line: Line) -> bool:
         """Whether nothing else was kept of the device since the line ended."""

@@ -1,7 +1,6 @@
 """Ed25519 and SHA-512 by PyNaCl (libsodium) and hashlib; CPython only. Same results and errors as the portable code."""
 
 import hashlib
-from functools import lru_cache
 
 from nacl.bindings import crypto_sign, crypto_sign_BYTES, crypto_sign_open, crypto_sign_seed_keypair
 from nacl.exceptions import BadSignatureError
@@ -12,10 +11,17 @@ _KEY_PAIRS_KEPT = 8
 """Of the keys that a process signs with: making one takes as long as signing."""
 
 
-@lru_cache(_KEY_PAIRS_KEPT)
+_key_pairs: dict[bytes, tuple[bytes, bytes]] = {}
+
+
 def _key_pair(seed: bytes) -> tuple[bytes, bytes]:
     """(public, secret as libsodium has it)."""
-    return crypto_sign_seed_keypair(seed)
+    pair = _key_pairs.get(seed)
+    if pair is None:
+        if len(_key_pairs) >= _KEY_PAIRS_KEPT:
+            _key_pairs.clear()
+        pair = _key_pairs[seed] = crypto_sign_seed_keypair(seed)
+    return pair
 
 
 def public_key(seed: bytes) -> bytes:
