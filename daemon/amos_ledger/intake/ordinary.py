@@ -53,8 +53,12 @@ class Line:
         self._voices = min(course.device.voices, pack.voices)
         self.resume(course, received_s)
 
+    def rest(self, course: Course) -> None:
+        """All of it is kept; this is the course behind its last segment."""
+        self.course, self.first_usage = course, course.last_usage
+
     def resume(self, course: Course, received_s: int) -> None:
-        """Go on in another batch, behind the last segment of the line, of which this is the course."""
+        """Go on in another batch, behind the last segment of this course."""
         self.course = course
         self.usage = self.first_usage = course.last_usage
         self.sha256, self.sounding, self.leaf_index = (

@@ -68,5 +68,5 @@ class Courses:
             latest = dated
         chain.forget_payload(course.last)
         chain.keep_payload(line.sha256, usage)
-        line.course = Course(device, last, usage, in_session, in_boot, anchor, latest, course.root_known)
+        line.rest(Course(device, last, usage, in_session, in_boot, anchor, latest, course.root_known))
         known.note(("line", device_id), line)
