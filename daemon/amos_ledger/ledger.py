@@ -34,7 +34,7 @@ from amos_ledger.log.receipts import signed
 from amos_ledger.public import Public
 from amos_ledger.receipts import check_receipt, signed_by
 from amos_ledger.records import Receipted, SignedHead, Wanted
-from amos_ledger.replies import Reply, last_words, reply_to, with_twins
+from amos_ledger.replies import Reply, last_words, receipted, reply_to, with_twins
 from amos_ledger.store.anchors import CLOCK_BACK_MS
 from amos_ledger.store.database import Row
 from amos_ledger.store.failures import DATABASE_ERRORS, Conflict, ConnectionLost
@@ -277,7 +277,7 @@ class Ledger:
         except STORAGE_ERRORS as error:
             self._note(error)
         told = {(item.device_id, item.sequence) for item in fresh}
-        replies = [self._accepted(item) for item in fresh]
+        replies = [receipted(item) for item in fresh]
         for outcome in last_words(outcomes):
             if outcome.verdict != ACCEPTED or outcome.key not in told:
                 replies.append(self._reply(outcome, receipts.get(outcome.key)))
@@ -337,10 +337,6 @@ class Ledger:
                     parsed, root = check_receipt(store, *found, self.folder.line)
                     result[outcome.key] = signed_by(self.folder, self.folder.public_key, found[1], parsed, root)
         return result
-
-    def _accepted(self, item: Receipted) -> Reply:
-        outcome = Outcome(item.message_sha256, item.site, item.device_id, item.sequence, ACCEPTED, "")
-        return self._reply(outcome, item.receipt)
 
     def _unavailable(self, reading: Reading) -> Reply:
         reason = self.trouble or ""
