@@ -232,7 +232,8 @@ class Log:
     def _index(self, place: int | Leaf) -> int:
         if isinstance(place, int):
             return place
-        self._database.write_waiting()
+        if place.index is None:
+            self._database.write_waiting()
         assert place.index is not None
         return place.index
 
