@@ -8,10 +8,15 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 
-from amos_ledger.settlement.played import Played
+from amos_ledger.settlement.played import Played, Row
 
 KEYS_IN_MEMORY = 50_000
 """Some 15 MB; the cells of a thousand players with fifty stems each."""
+
+ROWS_AT_A_TIME = 8192
+"""NumPy's work on their columns stays in a cache, and its calls cost little beside it."""
+
+_READ = "SELECT key, frames, plays, coalesce(first_s, -1), coalesce(last_s, -1) FROM played ORDER BY key"
 
 _ADD = """
     INSERT INTO played VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET
@@ -31,7 +36,6 @@ class PlayedSums:
             "CREATE TABLE played (key BLOB PRIMARY KEY, frames INTEGER NOT NULL, plays INTEGER NOT NULL,"
             " first_s INTEGER, last_s INTEGER) WITHOUT ROWID"
         )
-        self._connection.execute("CREATE TABLE kept (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
         self._fresh: dict[bytes, Played] = {}
 
     def close(self) -> None:
@@ -53,20 +57,12 @@ class PlayedSums:
         if len(fresh) >= KEYS_IN_MEMORY:
             self._flush()
 
-    def items(self) -> Iterator[tuple[bytes, Played]]:
-        """All of it, by ascending key."""
+    def rows(self) -> Iterator[list[Row]]:
+        """All of it, by ascending key, some thousands at a time."""
         self._flush()
-        for key, *played in self._connection.execute("SELECT * FROM played ORDER BY key"):
-            yield key, Played(*played)
-
-    def keep(self, key: bytes, value: bytes) -> None:
-        """Put bytes aside, to be read in order of keys."""
-        self._connection.execute("INSERT INTO kept VALUES (?, ?)", (key, value))
-
-    def kept(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """What was put aside under keys that begin so, by ascending key."""
-        sql = "SELECT * FROM kept WHERE key >= ? AND key < ? ORDER BY key"
-        yield from self._connection.execute(sql, (prefix, prefix[:-1] + bytes([prefix[-1] + 1])))
+        found = self._connection.execute(_READ)
+        while rows := found.fetchmany(ROWS_AT_A_TIME):
+            yield rows
 
     def _flush(self) -> None:
         rows = sorted((key, *played) for key, played in self._fresh.items())

@@ -28,14 +28,12 @@ from amos_ledger.log import tree
 from amos_ledger.opt_outs import log_published
 from amos_ledger.public import Public
 from amos_ledger.settlement.metered_result import MeteredResult
-from amos_ledger.settlement.metered_statement import MeteredProof
-from amos_ledger.settlement.metered_statement import statement as metered_statement
+from amos_ledger.settlement.metered_statement import MeteredProof, statement_file
 from amos_ledger.settlement.period_result import PeriodResult
 from amos_ledger.settlement.statement import (
     USAGE_PROOFS_MAX,
     Proof,
     UsageProof,
-    compact_bytes,
     file_bytes,
     statement,
 )
@@ -107,7 +105,7 @@ def _metered(folder: Folder, store: Store, closed: ClosedNow, result: MeteredRes
         ]
         nodes = result.meter.stems.proof(rows) if rows else []
         proof = MeteredProof(note, closing, place, stems, nodes, rotations, transfers)
-        yield payee, compact_bytes(metered_statement(result.core(number), proof))
+        yield payee, statement_file(result.core_bytes(number), proof)
 
 
 def _listed(folder: Folder, store: Store, closed: ClosedNow, result: PeriodResult) -> Iterator[tuple[str, bytes]]:

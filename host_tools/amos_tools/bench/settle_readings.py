@@ -15,10 +15,9 @@ from amos.protocol.catalogue import Catalogue
 from amos_ledger.readings_work import PlayedSums
 from amos_ledger.settlement.meter import meter
 from amos_ledger.settlement.metered_result import MeteredResult, MeterTerms
-from amos_ledger.settlement.metered_statement import Counts, MeteredProof, statement
+from amos_ledger.settlement.metered_statement import Counts, MeteredProof, statement_file
 from amos_ledger.settlement.played import Key, Played
 from amos_ledger.settlement.rights import RightsHistory
-from amos_ledger.settlement.statement import compact_bytes
 from amos_tools.bench.settle_close import bytes_at_most
 
 PERIOD, INCOME_MICRO, RATE_HZ = "2026-11", 10**15, 44_100
@@ -77,7 +76,7 @@ def _statement_bytes(result: MeteredResult) -> int:
     )
     core: dict[str, Any] = result.core(0)
     assert len(core["lines"]) == LINES
-    return len(compact_bytes(statement(core, proof)))
+    return len(statement_file(result.core_bytes(0), proof))
 
 
 if __name__ == "__main__":
