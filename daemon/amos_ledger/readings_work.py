@@ -4,8 +4,10 @@ SQLite's private temporary database (an empty name) lives in its cache until tha
 closed. So a period takes as much memory with a million segments as with ten thousand.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
+from tempfile import TemporaryFile
 from types import TracebackType
 
 from amos_ledger.settlement.played import Played, Row
@@ -24,6 +26,23 @@ _ADD = """
         first_s = min(coalesce(first_s, excluded.first_s), coalesce(excluded.first_s, first_s)),
         last_s = max(coalesce(last_s, excluded.last_s), coalesce(excluded.last_s, last_s))
 """
+
+
+class SpilledFile:
+    """Bytes in a file without a name, which is gone when nobody holds it; see `settlement.played.Spill`."""
+
+    def __init__(self) -> None:
+        self._file = TemporaryFile()  # noqa: SIM115  It lasts as long as this.
+
+    def add(self, data: bytes) -> None:
+        """More of them."""
+        self._file.seek(0, os.SEEK_END)
+        self._file.write(data)
+
+    def read(self, begin: int, end: int) -> bytes:
+        """Those between these places."""
+        self._file.seek(begin)
+        return self._file.read(end - begin)
 
 
 class PlayedSums:
@@ -63,6 +82,10 @@ class PlayedSums:
         found = self._connection.execute(_READ)
         while rows := found.fetchmany(ROWS_AT_A_TIME):
             yield rows
+
+    def spill(self) -> "SpilledFile":
+        """A place for bytes that lasts longer than these sums."""
+        return SpilledFile()
 
     def _flush(self) -> None:
         rows = sorted((key, *played) for key, played in self._fresh.items())

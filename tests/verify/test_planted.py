@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from settled_world import World
 
@@ -133,23 +134,25 @@ def a_micro_unit_between_lines(patch: Patch) -> None:
 
 
 def a_share_changed(patch: Patch) -> None:
-    splits = rights.RightsHistory.splits
+    shared = rights.RightsHistory.shared
 
-    def lying(self: Any, stem_id: bytes, serial: int) -> Any:
-        found = splits(self, stem_id, serial)
-        return (("ann", 333_334), ("bob", 666_666)) if stem_id == SECOND else found
+    def lying(self: Any, stem_ids: Any, serials: Any) -> Any:
+        found = shared(self, stem_ids, serials)
+        of_second = np.isin(np.arange(len(stem_ids)), np.flatnonzero(stem_ids[:, 0] == SECOND[0]))
+        lied = np.flatnonzero(of_second.repeat(found.counts))
+        found.ppm[lied] = np.resize((333_334, 666_666), len(lied))
+        return found
 
-    patch.setattr(rights.RightsHistory, "splits", lying)
+    patch.setattr(rights.RightsHistory, "shared", lying)
 
 
 def a_title_changed(patch: Patch) -> None:
-    work = rights.RightsHistory.work
+    texts = rights.RightsHistory.texts
 
-    def lying(self: Any, stem_id: bytes) -> Any:
-        found = work(self, stem_id)
-        return type(found)(**{**found.__dict__, "title": "Another"})
+    def lying(self: Any, stem_ids: Any) -> Any:
+        return [['"Another"', *others] for _title, *others in texts(self, stem_ids)]
 
-    patch.setattr(rights.RightsHistory, "work", lying)
+    patch.setattr(rights.RightsHistory, "texts", lying)
 
 
 def a_count_changed(patch: Patch) -> None:

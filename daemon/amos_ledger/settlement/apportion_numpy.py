@@ -30,17 +30,19 @@ class Shares:
     `starts[p + 1]`."""
 
     starts: Integers
-    stems: Integers
-    ppm: Integers
+    stems: npt.NDArray[np.int32]
+    ppm: npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class Amounts:
-    """Micro-units of each payee, and of each share in the order of `Shares`; a payee's shares sum to its amount."""
+    """Micro-units of each payee, and of each share in the order of `Shares`; a payee's shares sum to its amount.
+    `weights`: of each payee, the ticks of all shares times their ppm."""
 
     payees: Integers
     shares: Integers
     carried_micro: int
+    weights: list[int]
 
 
 def shares_of(stems: npt.ArrayLike, payees: npt.ArrayLike, ppm: npt.ArrayLike, payee_count: int) -> Shares:
@@ -49,7 +51,7 @@ def shares_of(stems: npt.ArrayLike, payees: npt.ArrayLike, ppm: npt.ArrayLike, p
     Raises `SettlementError` unless those of each stem that is named sum to 1,000,000 ppm, none is below 0, and no payee
     has two of one stem.
     """
-    columns = [np.asarray(column, np.int64) for column in (stems, payees, ppm)]
+    columns = [np.asarray(column) for column in (stems, payees, ppm)]
     of_stem, named = np.bincount(columns[0], columns[2]), np.bincount(columns[0]) > 0
     if (columns[2] < 0).any() or (of_stem[named] != PPM).any():
         raise SettlementError(f"splits: expected those of each stem to sum to {PPM} ppm, none below 0")
@@ -57,12 +59,14 @@ def shares_of(stems: npt.ArrayLike, payees: npt.ArrayLike, ppm: npt.ArrayLike, p
         some = columns[2] > 0
         columns = [column[some] for column in columns]
     # One key sorts several times as fast as two; there are fewer payees times stems than 2^63.
-    keys = columns[1] * len(of_stem) + columns[0]
+    keys = columns[1].astype(np.int64) * len(of_stem) + columns[0]
     order = np.argsort(keys)
-    by_stem, by_payee, by_ppm = (column[order] for column in columns)
     if (np.diff(keys[order]) == 0).any():
         raise SettlementError("splits: expected each payee once for each stem")
-    return Shares(np.searchsorted(by_payee, np.arange(payee_count + 1)), by_stem, by_ppm)
+    starts = np.concatenate(([0], np.bincount(columns[1], minlength=payee_count).cumsum()))
+    return Shares(
+        starts, columns[0][order].astype(np.int32, copy=False), columns[2][order].astype(np.int32, copy=False)
+    )
 
 
 def apportion_shares(
@@ -95,7 +99,7 @@ def apportion_shares(
         if amount:
             key_of = partial(_key_of, share_key, payee, shares.stems[first:end])
             of_shares[first:end] = divide(amount, weights[first:end].tolist(), key_of)
-    return Amounts(np.array(payees, np.int64), of_shares, pool_micro - sum(payees))
+    return Amounts(np.array(payees, np.int64), of_shares, pool_micro - sum(payees), totals)
 
 
 def divide(pool: int, weights: Sequence[int], key_of: Callable[[int], bytes]) -> list[int]:
@@ -120,7 +124,7 @@ def divide(pool: int, weights: Sequence[int], key_of: Callable[[int], bytes]) ->
     return amounts
 
 
-def _key_of(share_key: Callable[[int, int], bytes], payee: int, stems: Integers, index: int) -> bytes:
+def _key_of(share_key: Callable[[int, int], bytes], payee: int, stems: npt.NDArray[np.int32], index: int) -> bytes:
     return share_key(payee, int(stems[index]))
 
 
@@ -138,11 +142,12 @@ def _sums_of(weights: npt.NDArray[Any], starts: Integers) -> list[int]:
     """The exact sum of each payee's weights."""
     if weights.dtype == object:
         return [sum(weights[first:end].tolist()) for first, end in pairwise(starts.tolist())]
-    high, low = (_group_sums(half, starts).tolist() for half in (weights >> 32, weights & 0xFFFF_FFFF))
+    high, low = (group_sums(half, starts).tolist() for half in (weights >> 32, weights & 0xFFFF_FFFF))
     return [(one << 32) + other for one, other in zip(high, low, strict=True)]
 
 
-def _group_sums(values: Integers, starts: Integers) -> Integers:
-    ends = np.concatenate(([0], values.cumsum()))
+def group_sums(values: npt.NDArray[Any], starts: Integers) -> Integers:
+    """Of values that sum within 63 bits."""
+    ends = np.concatenate(([0], values.cumsum(dtype=np.int64)))
     found: Integers = ends[starts[1:]] - ends[starts[:-1]]
     return found

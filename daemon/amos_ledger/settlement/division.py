@@ -4,17 +4,18 @@ An *entry* is what one stem played under the same splits and in the same standin
 its rights. Entries that earn are divided by (`apportion_numpy`); the others are only told.
 """
 
-from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from operator import mul
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from amos.protocol.readings import EARNING, FROZEN_LATE, STANDINGS
-from amos_ledger.settlement.apportion_numpy import Integers, Shares, apportion_shares, shares_of
+from amos.protocol.record import U63
+from amos_ledger.settlement.apportion_numpy import Integers, Shares, apportion_shares, group_sums, shares_of
 from amos_ledger.settlement.apportionment import tie_key
 from amos_ledger.settlement.byte_rows import Chosen, Sums
 from amos_ledger.settlement.meter import Meter
@@ -59,6 +60,7 @@ class Division:
     carried_micro  the whole pool when nothing earned, else 0
     unpaid_ms      milliseconds by standing, of what earns nothing
     paid, told     who has what of the entries that earn and of the others, and `of_lines` the amounts of `paid`
+    ticks          stem-time of each payee's lines, and `weights` the sum of that of each line times its ppm
     """
 
     def __init__(
@@ -67,14 +69,12 @@ class Division:
         """`others` are payees to be told of something, whether they have a stem in play or not."""
         self._period, self._table = period, meter.table
         self.entries = entries = _entries(meter)
-        numbers: dict[str, int] = {payee: number for number, payee in enumerate(others)}
-        shared = _shared(meter.table, entries, rights, numbers)
-        self.payees: Sequence[str] = sorted(numbers)
-        place = np.zeros(len(numbers), np.int64)
-        place[[numbers[payee] for payee in self.payees]] = np.arange(len(numbers))
+        shared = _shared(meter.table, entries, rights)
+        self.payees: Sequence[str] = sorted({rights.payees[payee] for payee in np.unique(shared.payees)} | set(others))
+        shared = shared._replace(payees=_places(rights.payees, self.payees)[shared.payees])
         earning = np.isin(entries.standings, EARNING)
         self.unpaid_ms = _milliseconds(entries, meter.ticks_hz)
-        self.paid, self.told = (_of_some(shared, place, some) for some in (earning, ~earning))
+        self.paid, self.told = (_of_some(shared, some, len(self.payees)) for some in (earning, ~earning))
         amounts = apportion_shares(
             pool_micro,
             entries.ticks,
@@ -85,6 +85,7 @@ class Division:
         self.amounts: Sequence[int] = amounts.payees.tolist()
         self.carried_micro = amounts.carried_micro
         self.of_lines = amounts.shares
+        self.weights, self.ticks = amounts.weights, _ticks_of_payees(entries.ticks, self.paid)
 
     def lines(self, payee: int) -> list[Share]:
         """What the payee earns by, in order of stem, rights and account; the amounts sum to the payee's."""
@@ -94,17 +95,10 @@ class Division:
         """What of the payee's stems earns nothing, in order of stem, rights and standing."""
         return self._shares(self.told, payee, None)
 
-    def times(self, payee: int) -> tuple[int, int]:
-        """Stem-time of the payee's lines in ticks, and the sum of it times the ppm of each."""
-        first, end = self.paid.starts[payee : payee + 2].tolist()
-        ticks = self.entries.ticks[self.paid.stems[first:end]].tolist()
-        return sum(ticks), sum(map(mul, ticks, self.paid.ppm[first:end].tolist()))
-
     def frozen_late(self) -> list[int]:
         """What of each payee's amount is frozen late."""
         late = np.where(self.entries.standings[self.paid.stems] == FROZEN_LATE, self.of_lines, 0)
-        sums = np.concatenate(([0], late.cumsum()))
-        found: list[int] = (sums[self.paid.starts[1:]] - sums[self.paid.starts[:-1]]).tolist()
+        found: list[int] = group_sums(late, self.paid.starts).tolist()
         return found
 
     def stem_rows(self, payee: int) -> list[int]:
@@ -152,34 +146,43 @@ def _entries(meter: Meter) -> Entries:
 
 
 class _Shared(NamedTuple):
-    """(entry, payee, ppm) of each share, by column, in order of entries. Payees as they were first met."""
+    """(entry, payee, ppm) of each share, by column, in order of entries."""
 
-    entries: Integers
-    payees: Integers
-    ppm: Integers
-
-
-def _shared(table: StemTable, entries: Entries, rights: RightsHistory, numbers: dict[str, int]) -> _Shared:
-    """Everybody's shares; payees are numbered on."""
-    payees, ppms, counts = array("q"), array("q"), array("q")
-    ids = table.parts.stems[entries.starts].tobytes()
-    for entry, serial in enumerate(entries.rights.tolist()):
-        splits = rights.splits(ids[16 * entry : 16 * entry + 16], serial)
-        counts.append(len(splits))
-        for payee, ppm in splits:
-            payees.append(numbers.setdefault(payee, len(numbers)) if ppm else 0)
-            ppms.append(ppm)
-    of_entries = np.arange(len(counts)).repeat(np.frombuffer(counts, np.int64) if counts else 0)
-    columns = (np.array(column, np.int64) for column in (payees, ppms))
-    shared = _Shared(of_entries, *columns)
-    some = shared.ppm > 0
-    return _Shared(*(column[some] for column in shared))
+    entries: npt.NDArray[np.int32]
+    payees: npt.NDArray[np.int32]
+    ppm: npt.NDArray[np.int32]
 
 
-def _of_some(shared: _Shared, place: Integers, chosen: Chosen) -> Shares:
-    """The shares of these entries, with payees by their `place`."""
+def _shared(table: StemTable, entries: Entries, rights: RightsHistory) -> _Shared:
+    """Everybody's shares, payees as `RightsHistory.payees` has them."""
+    found = rights.shared(table.parts.stems[entries.starts], entries.rights)
+    some = found.ppm > 0
+    of_entries = np.arange(len(found.counts), dtype=np.int32).repeat(found.counts)
+    if some.all():
+        return _Shared(of_entries, found.payees, found.ppm)
+    return _Shared(of_entries[some], found.payees[some], found.ppm[some])
+
+
+def _places(names: Sequence[str], told: Sequence[str]) -> npt.NDArray[np.int32]:
+    """Where each of the names stands among those who are told something, 0 for none of them."""
+    number = {payee: place for place, payee in enumerate(told)}
+    return np.array([number.get(name, 0) for name in names], np.int32)
+
+
+def _of_some(shared: _Shared, chosen: Chosen, payees: int) -> Shares:
+    """The shares of these entries."""
+    if chosen.all():
+        return shares_of(*shared, payees)
     some = chosen[shared.entries]
-    return shares_of(shared.entries[some], place[shared.payees[some]], shared.ppm[some], len(place))
+    return shares_of(shared.entries[some], shared.payees[some], shared.ppm[some], payees)
+
+
+def _ticks_of_payees(ticks: Sums, shares: Shares) -> list[int]:
+    most = int(ticks.max(initial=0)) * len(shares.stems)
+    if most <= U63:
+        found: list[int] = group_sums(ticks[shares.stems], shares.starts).tolist()
+        return found
+    return [sum(ticks[shares.stems[first:end]].tolist()) for first, end in pairwise(shares.starts.tolist())]
 
 
 def _milliseconds(entries: Entries, ticks_hz: int) -> dict[int, Fraction]:

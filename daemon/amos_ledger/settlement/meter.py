@@ -17,7 +17,7 @@ from amos_ledger.settlement.byte_rows import Joined, Octets, Sums, Whole, digest
 from amos_ledger.settlement.part_columns import Parts, added, begins_of, parts_of
 from amos_ledger.settlement.played import Row
 from amos_ledger.settlement.played import Sums as PlayedByKey
-from amos_ledger.settlement.rights import RightsHistory
+from amos_ledger.settlement.rights import RightsHistory, Shared
 from amos_ledger.settlement.row_bytes import (
     Heads,
     StemTails,
@@ -98,7 +98,7 @@ def meter(
     ticks_hz = lcm(*rates_hz)
     if ticks_hz > U63:
         raise SettlementError("rates: expected some that have a common multiple below 2^63")
-    made, played = StemTableMaker(), dict[bytes, SumRoot]()
+    made, played = StemTableMaker(sums.spill()), dict[bytes, SumRoot]()
     for rows in _whole_stems(sums.rows()):
         cells = _cells(parts_of(rows), ticks_hz)
         _add_to_devices(played, cells)
@@ -152,10 +152,10 @@ def _add_stems(made: StemTableMaker, cells: _Cells, ticks_hz: int, rights: Right
     parts, of_parts = added(cells.parts, of_cells.repeat(cells.heads.counts))
     starts = np.flatnonzero(np.diff(of_parts, prepend=-1))
     heads = Heads(starts, np.diff(starts, append=parts.count), _sums(parts.ticks(ticks_hz), starts))
-    ids, serials = parts.stems[starts].tobytes(), parts.rights[starts].tolist()
-    leads = [lead_of(rights, ids[16 * at : 16 * at + 16], serial) for at, serial in enumerate(serials)]
+    leads = _leads(rights.shared(parts.stems[starts], parts.rights[starts]))
+    names = [rights.payees[lead] for lead in leads.tolist()]
     over = roots(cells.leaves, counts)
-    joined = stem_rows_joined(LEAF, heads, parts, StemTails(leads, counts, over.hashes))
+    joined = stem_rows_joined(LEAF, heads, parts, StemTails(names, counts, over.hashes))
     made.add(joined, Nodes(digests(*joined), heads.ticks), parts, heads, leads, counts)
 
 
@@ -205,11 +205,9 @@ def _device_row(device_id: bytes, sequences: Iterable[int], cells: SumRoot | Non
     return device_row_bytes(device_id, numbers, ticks, 0 if cells is None else cells.count, root), ticks
 
 
-def lead_of(rights: RightsHistory, stem_id: bytes, serial: int) -> str:
-    """The payee of the stem's largest split; of equals the one with the lowest name."""
-    splits = rights.splits(stem_id, serial)
-    lead, most = splits[0]
-    for payee, ppm in splits:
-        if ppm > most or (ppm == most and payee < lead):
-            lead, most = payee, ppm
-    return lead
+def _leads(shared: Shared) -> Whole:
+    """The payee of each stem's largest split; of equals the one with the lowest name."""
+    starts = shared.counts.cumsum() - shared.counts
+    largest = np.maximum.reduceat(shared.ppm, starts).repeat(shared.counts)
+    found: Whole = np.minimum.reduceat(np.where(shared.ppm == largest, shared.payees, np.iinfo(np.int32).max), starts)
+    return found

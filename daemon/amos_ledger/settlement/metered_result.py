@@ -25,7 +25,7 @@ from amos_ledger.settlement.judging import Judge, Taken
 from amos_ledger.settlement.meter import Meter, Watched, meter
 from amos_ledger.settlement.metered_statement import Counts, MeteredPool, core, facts
 from amos_ledger.settlement.played import Sums
-from amos_ledger.settlement.rights import RightsHistory, decode_catalogue
+from amos_ledger.settlement.rights import RightsHistory, said_in
 from amos_ledger.settlement.rollup import Rollup
 from amos_ledger.settlement.standing import OptOutHistory, decode_opt_outs
 from amos_ledger.settlement.statement import SPELLED, accrual
@@ -113,6 +113,7 @@ class MeteredResult:
         self._pool = MeteredPool(self.closing, counts, self._division.unpaid_ms, len(self.payees))
         self._late = self._division.frozen_late()
         self._texts = CoreTexts(self._division, readings.table, rights)
+        self._pool_text = SPELLED(self._pool.facts).encode()
         leaves = map(self.core_bytes, range(len(self.payees)))
         self.statements = HashedStatements(sha256(b"\0" + core).digest() for core in leaves)
         self.closing.statements_root = self.statements.root
@@ -134,11 +135,12 @@ class MeteredResult:
 
     def core_bytes(self, number: int) -> bytes:
         """Its bytes, as `statement.core_bytes` makes them."""
-        return self._texts.core(number, SPELLED(with_places(self._facts(number))))
+        return self._texts.core(number, self._pool_text, SPELLED(with_places(self._facts(number))))
 
     def _facts(self, number: int) -> dict[str, object]:
         earned = self.payees[number], self.amounts[number], self._late[number]
-        times = facts_of_time(*self._division.times(number), self.meter.ticks_hz)
+        of_payee = self._division.ticks[number], self._division.weights[number]
+        times = facts_of_time(*of_payee, self.meter.ticks_hz)
         return facts(self._pool, self.books, earned, times)
 
     def earned(self) -> list[Earned]:
@@ -163,7 +165,7 @@ def work_out_readings(
     `devices` are (device, sequence) of the same segments, by device and number. What is `watched` is kept.
     Raises `SettlementError` for a pack without a manifest or a stem without splits.
     """
-    rights = RightsHistory((since_s, decode_catalogue(data), data) for since_s, data in terms.catalogues)
+    rights = RightsHistory((since_s, said_in(data), data) for since_s, data in terms.catalogues)
     judge = Judge(rights, OptOutHistory(map(decode_opt_outs, terms.opt_outs)))
     closings = sorted((index, period) for period, index in terms.closed.items())
     indexes = [index for index, _period in closings]

@@ -13,14 +13,13 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from functools import cached_property
 
-from amos.protocol.catalogue import Work
 from amos.protocol.closing import Closing
 from amos.protocol.readings import ACCRUALS, FROZEN_LATE, STANDINGS, sum_bytes
 from amos_ledger.settlement.accounts import OF_PAYEE, Books, Earned
 from amos_ledger.settlement.division import Share
 from amos_ledger.settlement.meter import Meter
 from amos_ledger.settlement.money import decimal, minor_units
-from amos_ledger.settlement.rights import RightsHistory
+from amos_ledger.settlement.rights import RightsHistory, Work
 from amos_ledger.settlement.row_bytes import PartFacts, StemFacts, read_stem_row
 from amos_ledger.settlement.standing import FLAGS, REASONS
 from amos_ledger.settlement.statement import SPELLED, fraction_text
@@ -208,7 +207,7 @@ def _played(share: Share, row: StemFacts, work: Work) -> dict[str, object]:
         "stem": share.stem_id.hex(),
         "title": work.title,
         "artist": work.artist,
-        "isrc": work.isrc or "",
+        "isrc": work.isrc,
         "rights": share.rights,
         "ppm": share.ppm,
         "frames": [

@@ -48,6 +48,18 @@ class Key(NamedTuple):
         return _KEY.pack(*self)
 
 
+class Spill(Protocol):
+    """Bytes that are put aside, one behind the other, and read by where they stand."""
+
+    def add(self, data: bytes) -> None:
+        """More of them."""
+        ...
+
+    def read(self, begin: int, end: int) -> bytes:
+        """Those between these places."""
+        ...
+
+
 class Sums(Protocol):
     """Where a period is added up, which may be larger than memory."""
 
@@ -57,6 +69,10 @@ class Sums(Protocol):
 
     def rows(self) -> Iterator[list[Row]]:
         """All of it, by ascending key, some thousands at a time."""
+        ...
+
+    def spill(self) -> Spill:
+        """A place for bytes that lasts longer than these sums."""
         ...
 
 

@@ -4,30 +4,33 @@ Rows are made in order of stems and numbered in order of leads, so both orders a
 that of stems.
 """
 
-from array import array
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from amos_ledger.settlement.byte_rows import Joined, Whole, starts_of
+from amos_ledger.settlement.byte_rows import Joined, Whole
 from amos_ledger.settlement.part_columns import INTEGERS, Parts
+from amos_ledger.settlement.played import Spill
 from amos_ledger.settlement.row_bytes import Heads
 from amos_ledger.settlement.sum_trees import Nodes, together
+
+_EMPTY = {0: np.empty((0, 16), np.uint8), 1: np.empty((0, 0), np.uint8)}
+"""By column of parts, where it holds ids."""
 
 
 @dataclass(frozen=True, slots=True)
 class StemTable:
     """Stem rows.
 
+    octets   of all rows, each behind the prefix of a leaf, and `ends` where each ends
     parts    of all rows, in order of stems; `starts` says where those of each stem begin
     cells    how many cells each stem has
     places   the index of each stem's row, and `stems` the reverse of it
     """
 
-    octets: bytearray
+    octets: Spill
     ends: Whole
-    begins: Whole
     parts: Parts
     starts: Whole
     cells: Whole
@@ -37,7 +40,8 @@ class StemTable:
     def row(self, index: int) -> bytes:
         """The bytes of that row."""
         stem = self.stems[index]
-        return bytes(self.octets[self.begins[stem] : self.ends[stem]])
+        before = int(self.ends[stem - 1]) if stem else 0
+        return self.octets.read(before + 1, int(self.ends[stem]))
 
     def stem_id(self, index: int) -> bytes:
         """Of which stem that row is."""
@@ -48,44 +52,41 @@ class StemTable:
 class StemTableMaker:
     """Takes rows some thousands at a time, in order of stems."""
 
-    def __init__(self) -> None:
-        self._octets = bytearray()
+    def __init__(self, octets: Spill) -> None:
+        self._octets, self._size = octets, 0
         self._ends: list[Whole] = []
-        self._begins: list[Whole] = []
         self._leaves: list[Nodes] = []
         self._parts: list[Parts] = []
         self._starts: list[Whole] = []
         self._cells: list[Whole] = []
-        self._leads = array("L")
-        self._numbers: dict[str, int] = {}
+        self._leads: list[Whole] = []
         self._part_count = 0
 
-    def add(
-        self, joined: Joined, leaves: Nodes, parts: Parts, heads: Heads, leads: Sequence[str], cells: Whole
-    ) -> None:
-        """More rows: their bytes, each behind the prefix of a leaf, and what they say."""
-        at = len(self._octets)
-        self._octets += joined.octets
-        self._begins.append(at + 1 + starts_of(joined.ends))
+    def add(self, joined: Joined, leaves: Nodes, parts: Parts, heads: Heads, leads: Whole, cells: Whole) -> None:
+        """More rows: their bytes, each behind the prefix of a leaf, and what they say; leads by number, in order of
+        their names."""
+        at = self._size
+        self._octets.add(joined.octets)
+        self._size += len(joined.octets)
         self._ends.append(at + joined.ends)
         self._leaves.append(leaves)
-        self._parts.append(replace(parts, devices=np.empty((parts.count, 0), np.uint8)))
+        small = {name: getattr(parts, name).astype(np.uint8) for name in ("standing", "accrual", "tier")}
+        self._parts.append(replace(parts, devices=np.empty((parts.count, 0), np.uint8), **small))
         self._starts.append(self._part_count + heads.starts)
         self._part_count += parts.count
         self._cells.append(cells)
-        numbers = self._numbers
-        self._leads.extend([numbers.setdefault(lead, len(numbers)) for lead in leads])
+        self._leads.append(leads)
 
     def table(self) -> tuple[StemTable, Nodes]:
         """All rows, and the leaves of their tree."""
-        ranks = np.empty(len(self._numbers), np.int64)
-        ranks[[self._numbers[name] for name in sorted(self._numbers)]] = np.arange(len(ranks))
-        stems = np.argsort(ranks[np.asarray(self._leads, np.int64)], kind="stable")
+        stems = np.argsort(_joined(self._leads), kind="stable")
         places = np.empty(len(stems), np.int64)
         places[stems] = np.arange(len(stems))
-        starts, cells, begins, ends = map(_joined, (self._starts, self._cells, self._begins, self._ends))
-        table = StemTable(self._octets, ends, begins, _parts(self._parts), starts, cells, places, stems)
-        return table, together(self._leaves)[stems]
+        starts, cells, ends = map(_joined, (self._starts, self._cells, self._ends))
+        table = StemTable(self._octets, ends, _parts(self._parts), starts, cells, places, stems)
+        leaves = together(self._leaves)
+        self._leaves.clear()
+        return table, leaves[stems]
 
 
 def _joined(columns: list[Whole]) -> Whole:
@@ -95,9 +96,12 @@ def _joined(columns: list[Whole]) -> Whole:
 
 
 def _parts(found: list[Parts]) -> Parts:
-    """One behind the other."""
-    stems = [parts.stems for parts in found] or [np.empty((0, 16), np.uint8)]
-    devices = [parts.devices for parts in found] or [np.empty((0, 0), np.uint8)]
-    columns = [[getattr(parts, name) for parts in found] or [np.empty(0, np.int64)] for name in INTEGERS]
+    """One behind the other. Columns are let go of one by one, since together they are the most that a period takes."""
+    columns = [[getattr(parts, name) for parts in found] for name in ("stems", "devices", *INTEGERS)]
     found.clear()
-    return Parts(np.concatenate(stems), np.concatenate(devices), *map(np.concatenate, columns))
+    whole: list[Any] = []
+    while columns:
+        column = columns.pop(0)
+        whole.append(np.concatenate(column) if column else _EMPTY.get(len(whole), np.empty(0, np.int64)))
+        del column
+    return Parts(*whole)

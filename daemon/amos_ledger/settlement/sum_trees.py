@@ -17,6 +17,7 @@ Node = tuple[bytes, int]
 
 _NODE = b"\x02"
 _NODE_BYTES = 97
+NODES_AT_A_TIME = 8192
 _HALF = 1 << 62
 _FEW = 16
 """Nodes that are added sooner one by one."""
@@ -62,12 +63,20 @@ def parents(left: Nodes, right: Nodes) -> Nodes:
     """The nodes over these, as `readings.sum_node` makes each."""
     if left.sums.dtype != object and max(left.sums.max(initial=0), right.sums.max(initial=0)) >= _HALF:
         left, right = (Nodes(side.hashes, side.sums.astype(object)) for side in (left, right))
+    sums: Sums = left.sums + right.sums
+    hashes = np.empty((left.count, 32), np.uint8)
+    for first in range(0, left.count, NODES_AT_A_TIME):
+        some = slice(first, first + NODES_AT_A_TIME)
+        hashes[some] = _node_hashes(left[some], right[some])
+    return Nodes(hashes, sums)
+
+
+def _node_hashes(left: Nodes, right: Nodes) -> Octets:
     octets = np.empty((left.count, _NODE_BYTES), np.uint8)
     octets[:, :1] = np.frombuffer(_NODE, np.uint8)
     octets[:, 1:33], octets[:, 33:49] = left.hashes, sum_octets(left.sums)
     octets[:, 49:81], octets[:, 81:] = right.hashes, sum_octets(right.sums)
-    hashes = digests(octets.tobytes(), np.arange(1, left.count + 1) * _NODE_BYTES)
-    return Nodes(hashes, left.sums + right.sums)
+    return digests(octets.tobytes(), np.arange(1, left.count + 1) * _NODE_BYTES)
 
 
 def roots(leaves: Nodes, sizes: Whole) -> Nodes:
@@ -78,7 +87,7 @@ def roots(leaves: Nodes, sizes: Whole) -> Nodes:
         even = within & 1 == 0
         paired = np.flatnonzero(even & (within + 1 < sizes.repeat(sizes)))
         above = parents(leaves[paired], leaves[paired + 1])
-        sums = leaves.sums.astype(above.sums.dtype)
+        sums: Any = leaves.sums.astype(above.sums.dtype)
         hashes = leaves.hashes.copy()
         hashes[paired], sums[paired] = above.hashes, above.sums
         leaves, sizes = Nodes(hashes, sums)[even], (sizes + 1) >> 1

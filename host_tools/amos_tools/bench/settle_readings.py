@@ -7,17 +7,17 @@ in use, and the bytes of a statement of a hundred lines.
 import json
 import sys
 import time
+from collections.abc import Iterator
 from hashlib import sha256
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
-from amos.protocol.catalogue import Catalogue
 from amos_ledger.readings_work import PlayedSums
 from amos_ledger.settlement.meter import meter
 from amos_ledger.settlement.metered_result import MeteredResult, MeterTerms
 from amos_ledger.settlement.metered_statement import Counts, MeteredProof, statement_file
 from amos_ledger.settlement.played import Key, Played
 from amos_ledger.settlement.rights import RightsHistory
+from amos_ledger.settlement.rights_columns import Said, WorkSaid
 from amos_tools.bench.settle_close import bytes_at_most
 
 PERIOD, INCOME_MICRO, RATE_HZ = "2026-11", 10**15, 44_100
@@ -29,7 +29,7 @@ PATH_HASHES = 24
 
 def main(stems: int, payees: int) -> None:
     """Make such a period, close it, and print what it took."""
-    rights = RightsHistory([(None, _catalogue(stems, payees), b"")])
+    rights = RightsHistory([(None, Said(1, _works(stems, payees)), b"")])
     device_id = sha256(b"device").digest()[:16]
     with PlayedSums() as sums:
         for number in range(stems):
@@ -49,16 +49,13 @@ def _stem_id(number: int) -> bytes:
     return sha256(b"stem %d" % number).digest()[:16]
 
 
-def _catalogue(stems: int, payees: int) -> Catalogue:
+def _works(stems: int, payees: int) -> Iterator[WorkSaid]:
     """The first hundred stems have the first payee as their lead, and the others anybody."""
-    works = []
     for number in range(stems):
         first = 0 if number < LINES else 1 + number % (payees - 3)
         named = zip(range(first, first + 3), PPM_OF_THREE, strict=True)
-        splits = [SimpleNamespace(payee=f"payee-{payee:06}", ppm=ppm) for payee, ppm in named]
-        texts = {"title": f"Stem number {number}", "artist": "An Artist", "isrc": "DEABC2600001"}
-        works.append(SimpleNamespace(stem_id=_stem_id(number), splits=splits, **texts))
-    return cast(Catalogue, SimpleNamespace(serial=1, works=works))
+        splits = [(f"payee-{payee:06}", ppm) for payee, ppm in named]
+        yield WorkSaid(_stem_id(number), f"Stem number {number}", "An Artist", "DEABC2600001", splits)
 
 
 def _statement_bytes(result: MeteredResult) -> int:

@@ -1,12 +1,10 @@
 """Cores spelled without objects are the cores, to the byte; and lines add up to what each payee gets."""
 
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amos.protocol.catalogue import Catalogue
 from amos.protocol.record import UNIX_S_MAX
 from amos_ledger.readings_work import PlayedSums
 from amos_ledger.settlement.meter import meter
@@ -14,6 +12,7 @@ from amos_ledger.settlement.metered_result import MeteredResult, MeterTerms
 from amos_ledger.settlement.metered_statement import Counts
 from amos_ledger.settlement.played import Key, Played
 from amos_ledger.settlement.rights import RightsHistory
+from amos_ledger.settlement.rights_columns import Said, WorkSaid
 from amos_ledger.settlement.statement import core_bytes
 
 STEMS = 6
@@ -30,14 +29,13 @@ seconds = st.one_of(st.none(), st.integers(0, UNIX_S_MAX))
 plays = st.builds(Played, frames, st.integers(0, 2**40), seconds, seconds)
 
 
-def catalogue(serial: int) -> tuple[int, Catalogue, bytes]:
+def catalogue(serial: int) -> tuple[int, Said, bytes]:
     works = []
     for number in range(STEMS):
-        splits = [SimpleNamespace(payee=payee, ppm=ppm) for payee, ppm in SPLITS[(number + serial) % len(SPLITS)]]
-        texts = {"title": TITLES[number % len(TITLES)], "artist": TITLES[(number + 1) % len(TITLES)]}
+        texts = TITLES[number % len(TITLES)], TITLES[(number + 1) % len(TITLES)]
         isrc = None if number % 2 else "DEABC2600001"
-        works.append(SimpleNamespace(stem_id=bytes([number]) * 16, splits=splits, isrc=isrc, **texts))
-    return serial, cast(Catalogue, SimpleNamespace(serial=serial, works=works)), b"%d" % serial
+        works.append(WorkSaid(bytes([number]) * 16, *texts, isrc, SPLITS[(number + serial) % len(SPLITS)]))
+    return serial, Said(serial, works), b"%d" % serial
 
 
 @given(st.dictionaries(keys, plays, max_size=30), st.integers(0, 10**18))
