@@ -5,6 +5,7 @@ written at its full width, and a mask says which of its octets count; what the m
 """
 
 import hashlib
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -88,11 +89,8 @@ def sum_octets(sums: Sums) -> Octets:
 
 def digests(octets: bytes, ends: Whole) -> Octets:
     """SHA-256 of each of the strings that stand side by side in these octets."""
-    sha256, at = hashlib.sha256, 0
-    found = []
-    for end in ends.tolist():
-        found.append(sha256(octets[at:end]).digest())
-        at = end
+    sha256, stops = hashlib.sha256, ends.tolist()
+    found = [sha256(octets[at:end]).digest() for at, end in zip(chain((0,), stops), stops, strict=False)]
     return np.frombuffer(b"".join(found), np.uint8).reshape(-1, 32)
 
 

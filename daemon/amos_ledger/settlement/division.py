@@ -135,7 +135,7 @@ class Division:
 def _entries(meter: Meter) -> Entries:
     table = meter.table
     parts = table.parts
-    stems = np.repeat(np.arange(len(table.starts)), np.diff(table.starts, append=parts.count))
+    stems = table.of_parts()
     differ = (np.diff(stems, prepend=-1) != 0) | (np.diff(parts.rights, prepend=-1) != 0)
     differ |= np.diff(parts.standing, prepend=-1) != 0
     starts = np.flatnonzero(differ)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import sha256
 
+import numpy as np
+
 from amos.protocol.closing import COMMUNAL, VERSION, Closing
 from amos.protocol.manifest import Manifest
 from amos.protocol.readings import sum_bytes
@@ -24,9 +26,10 @@ from amos_ledger.settlement.division import Division
 from amos_ledger.settlement.judging import Judge, Taken
 from amos_ledger.settlement.meter import Meter, Watched, meter
 from amos_ledger.settlement.metered_statement import Counts, MeteredPool, core, facts
+from amos_ledger.settlement.part_columns import added
 from amos_ledger.settlement.played import Sums
 from amos_ledger.settlement.rights import RightsHistory, said_in
-from amos_ledger.settlement.rollup import Rollup
+from amos_ledger.settlement.rollup import digest_of
 from amos_ledger.settlement.standing import OptOutHistory, decode_opt_outs
 from amos_ledger.settlement.statement import SPELLED, accrual
 from amos_ledger.settlement.statements_tree import HashedStatements
@@ -159,8 +162,8 @@ def work_out_readings(
     manifest_of: Callable[[bytes], Manifest | None],
     sums: Sums,
     watched: Watched | None = None,
-) -> tuple[MeteredResult, Rollup]:
-    """Settle the period over its segments, by ascending index; the result, and all that sounded by stem.
+) -> tuple[MeteredResult, bytes]:
+    """Settle the period over its segments, by ascending index; the result, and `rollup.digest_of` all that sounded.
 
     `devices` are (device, sequence) of the same segments, by device and number. What is `watched` is kept.
     Raises `SettlementError` for a pack without a manifest or a stem without splits.
@@ -191,12 +194,11 @@ def work_out_readings(
     return MeteredResult(terms, readings, rights, counts), _rollup(readings)
 
 
-def _rollup(readings: Meter) -> Rollup:
-    """All that sounded, as it was added up when the segments were taken in."""
-    total: Rollup = {}
-    parts = readings.table.parts
-    ids, columns = parts.stems.tobytes(), (parts.tier.tolist(), parts.rate_hz.tolist(), parts.frames.tolist())
-    for number, (tier, rate_hz, frames) in enumerate(zip(*columns, strict=True)):
-        key = ids[16 * number : 16 * number + 16], tier, rate_hz
-        total[key] = total.get(key, 0) + frames
-    return total
+def _rollup(readings: Meter) -> bytes:
+    """Digest of all that sounded, as it was added up when the segments were taken in."""
+    table = readings.table
+    parts, of_parts = added(table.parts.alike(), table.of_parts())
+    order = np.lexsort((parts.rate_hz, parts.tier, of_parts))
+    ids, columns = parts.stems[order].tobytes(), (parts.tier[order], parts.rate_hz[order], parts.frames[order])
+    stems = (ids[at : at + 16] for at in range(0, len(ids), 16))
+    return digest_of(zip(stems, *(column.tolist() for column in columns), strict=True))

@@ -60,6 +60,11 @@ class Parts:
         """Earning stem-time of each. They sum within 63 bits, or are integers of Python's."""
         return np.where(np.isin(self.standing, EARNING), self.all_ticks(ticks_hz), 0)
 
+    def alike(self) -> "Parts":
+        """As if all were under the same rights, in the same standing, and accrued for the same reason."""
+        same = np.zeros(self.count, np.int64)
+        return replace(self, rights=same, standing=same, accrual=same)
+
     def all_ticks(self, ticks_hz: int) -> Sums:
         """Stem-time of each, whether it earns or not."""
         times = ticks_hz // self.rate_hz
@@ -85,7 +90,10 @@ def parts_of(rows: Sequence[Row]) -> Parts:
 def added(parts: Parts, rows: Whole) -> tuple[Parts, Whole]:
     """Parts of one kind in one row added together, in order of kinds, and the row of each. `rows` ascend. Raises
     `SettlementError` for more frames than a part can say."""
-    small = (parts.standing << 48) | (parts.accrual << 40) | (parts.tier << 32) | parts.rate_hz
+    if not parts.count:
+        return parts, rows
+    standing, accrual, tier = (column.astype(np.int64) for column in (parts.standing, parts.accrual, parts.tier))
+    small = (standing << 48) | (accrual << 40) | (tier << 32) | parts.rate_hz
     order = np.lexsort((small, parts.rights, rows))
     keys = [column[order] for column in (rows, parts.rights, small)]
     differ = reduce(np.logical_or, (np.diff(key) != 0 for key in keys))

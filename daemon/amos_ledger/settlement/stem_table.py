@@ -43,6 +43,12 @@ class StemTable:
         before = int(self.ends[stem - 1]) if stem else 0
         return self.octets.read(before + 1, int(self.ends[stem]))
 
+    def of_parts(self) -> Whole:
+        """Which stem each of the parts is of."""
+        counts = np.diff(self.starts, append=self.parts.count)
+        found: Whole = np.arange(len(self.starts)).repeat(counts)
+        return found
+
     def stem_id(self, index: int) -> bytes:
         """Of which stem that row is."""
         stem_id: bytes = self.parts.stems[self.starts[self.stems[index]]].tobytes()
