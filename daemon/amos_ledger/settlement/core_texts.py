@@ -36,10 +36,9 @@ _REASONS = tuple("" if standing in EARNING else f'"reason":"{reason}",' for stan
 
 
 class _Texts(NamedTuple):
-    """Texts of entries side by side: where each begins, where the share's ppm stands, and where it ends."""
+    """Texts of entries side by side: where the share's ppm stands in each, and where it ends."""
 
     octets: bytearray
-    begins: Integers
     cuts: Integers
     ends: Integers
 
@@ -62,7 +61,8 @@ class _Pieces:
         bounds = self._shares.starts[number : number + PAYEES_AT_A_TIME + 1]
         which = slice(int(bounds[0]), int(bounds[-1]))
         entries, octets = self._shares.stems[which], self._texts.octets
-        begins, cuts, ends = (column[entries].tolist() for column in self._texts[1:])
+        cuts, ends = self._texts.cuts[entries].tolist(), self._texts.ends[entries].tolist()
+        begins = np.where(entries > 0, self._texts.ends[entries - 1], 0).tolist()
         heads = [octets[begin:cut] for begin, cut in zip(begins, cuts, strict=True)]
         tails = [octets[cut:end] for cut, end in zip(cuts, ends, strict=True)]
         columns = [heads, _decimals(self._shares.ppm[which]), tails]
@@ -78,13 +78,12 @@ class CoreTexts:
 
     def __init__(self, division: Division, table: StemTable, rights: RightsHistory) -> None:
         entries = division.entries
-        self._begins, self._cuts = (np.empty(len(entries.starts), np.int64) for _ in range(2))
-        self._ends = np.empty(len(entries.starts), np.int64)
+        self._cuts, self._ends = (np.empty(len(entries.starts), np.int64) for _ in range(2))
         octets = bytearray()
         clocks = [f"T{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}Z" for s in range(_DAY_S)]
         for first in range(0, len(entries.starts), ENTRIES_AT_A_TIME):
             self._spell(octets, slice(first, first + ENTRIES_AT_A_TIME), entries, table, rights, clocks)
-        texts = _Texts(octets, self._begins, self._cuts, self._ends)
+        texts = _Texts(octets, self._cuts, self._ends)
         self._paid = _Pieces(texts, division.paid, entries.standings, division.of_lines)
         self._told = _Pieces(texts, division.told, entries.standings, None)
 
@@ -114,8 +113,8 @@ class CoreTexts:
         clocks: Sequence[str],
     ) -> None:
         """Those entries: what stands in front of the share's ppm, and what stands behind it."""
-        starts, ends = entries.starts[which], entries.ends[which]
-        parts = table.parts.chosen(np.arange(starts[0], ends[-1]))
+        starts, behind = entries.starts[which], entries.starts[which.stop : which.stop + 1]
+        parts = table.parts.chosen(np.arange(starts[0], behind[0] if len(behind) else table.parts.count))
         frames, plays, first_s, last_s, play_ms = _of_parts(parts, starts - starts[0], clocks)
         stems = table.parts.stems[starts]
         named, devices = rights.texts(stems), table.cells[entries.stems[which]].tolist()
@@ -136,7 +135,6 @@ class CoreTexts:
             for texts_of, stem, serial, standing in kinds
         ]
         stops = len(octets) + np.fromiter(map(len, texts), np.int64, len(texts)).cumsum()
-        self._begins[which] = np.concatenate(([len(octets)], stops[1:-1:2]))
         self._cuts[which], self._ends[which] = stops[::2], stops[1::2]
         octets += b"".join(texts)
 

@@ -20,7 +20,7 @@ from amos_ledger.settlement.apportionment import tie_key
 from amos_ledger.settlement.byte_rows import Chosen, Sums
 from amos_ledger.settlement.meter import Meter
 from amos_ledger.settlement.rights import RightsHistory
-from amos_ledger.settlement.stem_table import StemTable
+from amos_ledger.settlement.stem_table import Small, StemTable
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,13 @@ class Share:
 class Entries(NamedTuple):
     """Entries by column, in order of stem, rights and standing.
 
-    starts  where the parts of each begin among those of the table, and `ends` where they end
+    starts  where the parts of each begin among those of the table
     stems   whose they are, as the table numbers stems
     ticks   stem-time, whether it earns or not
     """
 
     starts: Integers
-    ends: Integers
-    stems: Integers
+    stems: Small
     rights: Integers
     standings: Integers
     ticks: Sums
@@ -141,8 +140,7 @@ def _entries(meter: Meter) -> Entries:
     starts = np.flatnonzero(differ)
     ticks = parts.all_ticks(meter.ticks_hz)
     sums = np.add.reduceat(ticks, starts) if len(starts) else ticks
-    ends = np.append(starts[1:], parts.count) if len(starts) else starts
-    return Entries(starts, ends, stems[starts], parts.rights[starts], parts.standing[starts], sums)
+    return Entries(starts, stems[starts].astype(np.int32), parts.rights[starts], parts.standing[starts], sums)
 
 
 class _Shared(NamedTuple):

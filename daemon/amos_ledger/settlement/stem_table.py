@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from amos_ledger.settlement.byte_rows import Joined, Whole
 from amos_ledger.settlement.part_columns import INTEGERS, Parts
@@ -17,6 +18,10 @@ from amos_ledger.settlement.sum_trees import Nodes, together
 
 _EMPTY = {0: np.empty((0, 16), np.uint8), 1: np.empty((0, 0), np.uint8)}
 """By column of parts, where it holds ids."""
+
+
+Small = npt.NDArray[np.int32]
+"""Counts and numbers of stems and devices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +38,9 @@ class StemTable:
     ends: Whole
     parts: Parts
     starts: Whole
-    cells: Whole
-    places: Whole
-    stems: Whole
+    cells: Small
+    places: Small
+    stems: Small
 
     def row(self, index: int) -> bytes:
         """The bytes of that row."""
@@ -64,7 +69,7 @@ class StemTableMaker:
         self._leaves: list[Nodes] = []
         self._parts: list[Parts] = []
         self._starts: list[Whole] = []
-        self._cells: list[Whole] = []
+        self._cells: list[Small] = []
         self._leads: list[Whole] = []
         self._part_count = 0
 
@@ -80,22 +85,22 @@ class StemTableMaker:
         self._parts.append(replace(parts, devices=np.empty((parts.count, 0), np.uint8), **small))
         self._starts.append(self._part_count + heads.starts)
         self._part_count += parts.count
-        self._cells.append(cells)
+        self._cells.append(cells.astype(np.int32))
         self._leads.append(leads)
 
     def table(self) -> tuple[StemTable, Nodes]:
         """All rows, and the leaves of their tree."""
-        stems = np.argsort(_joined(self._leads), kind="stable")
-        places = np.empty(len(stems), np.int64)
+        stems = np.argsort(_joined(self._leads), kind="stable").astype(np.int32)
+        places = np.empty(len(stems), np.int32)
         places[stems] = np.arange(len(stems))
-        starts, cells, ends = map(_joined, (self._starts, self._cells, self._ends))
+        starts, cells, ends = (_joined(column) for column in (self._starts, self._cells, self._ends))
         table = StemTable(self._octets, ends, _parts(self._parts), starts, cells, places, stems)
         leaves = together(self._leaves)
         self._leaves.clear()
         return table, leaves[stems]
 
 
-def _joined(columns: list[Whole]) -> Whole:
+def _joined(columns: list[Any]) -> Any:
     found = np.concatenate(columns) if columns else np.empty(0, np.int64)
     columns.clear()
     return found
