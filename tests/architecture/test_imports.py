@@ -44,7 +44,15 @@ BOARD = BYTES | {
     ),
     *("sdcard", "select", "socket", "sys", "termios", "time", "uctypes", "usb", "vfs"),
 }
-LIGHT_CHECK = ("light", "light_accounts", "light_closing", "light_formats", "light_reading", "light_trees")
+LIGHT_CHECK = (
+    "light",
+    "light_accounts",
+    "light_closing",
+    "light_figures",
+    "light_formats",
+    "light_reading",
+    "light_trees",
+)
 
 PURE_HOST = BYTES | {
     *("__future__", "base64", "bisect", "collections", "dataclasses", "datetime", "enum", "fractions", "functools"),
