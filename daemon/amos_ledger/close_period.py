@@ -22,7 +22,6 @@ from amos_ledger.settlement.meter import Watched
 from amos_ledger.settlement.metered_result import MeteredResult, MeterTerms, Settled, work_out_readings
 from amos_ledger.settlement.money import INCOME_UNITS_MAX, MICRO, decimal
 from amos_ledger.settlement.period_result import PeriodResult
-from amos_ledger.settlement.rollup import Rollup
 from amos_ledger.settlement.standing import FLAGS
 from amos_ledger.store.store import Store
 
@@ -234,7 +233,7 @@ def _keep_earned(store: Store) -> None:
                 store.transfers.keep_earned(closing.period, earned)
 
 
-def _work_out(store: Store, terms: MeterTerms, watched: Watched | None = None) -> tuple[MeteredResult, Rollup]:
+def _work_out(store: Store, terms: MeterTerms, watched: Watched | None = None) -> tuple[MeteredResult, bytes]:
     segments = (
         Settled(item.leaf_index, store.log.usage(item.leaf_index), item.flags, item.received_s)
         for item in store.period_usage.segments(terms.period, FLAGS)
@@ -244,10 +243,10 @@ def _work_out(store: Store, terms: MeterTerms, watched: Watched | None = None) -
         return work_out_readings(terms, segments, sequences, store.manifest, sums, watched)
 
 
-def _checked(store: Store, drafted: tuple[MeteredResult, Rollup]) -> MeteredResult:
+def _checked(store: Store, drafted: tuple[MeteredResult, bytes]) -> MeteredResult:
     """The result, when the store added up the same while it took the segments in. Call it when none comes between."""
     result, rollup = drafted
-    if rollup != store.rollup(result.closing.period):
+    if rollup != store.rollups.digest(result.closing.period):
         period = result.closing.period
         raise LedgerInconsistent(f"{period}: expected the roll-up that the log gives, found another in the store")
     return result

@@ -15,7 +15,7 @@ from amos.protocol.ledger_limits import ENROLMENT_BYTES_MAX
 from amos_ledger.settlement.apportionment import SettlementError
 from amos_ledger.settlement.detail import Of, Play
 from amos_ledger.settlement.judging import Judge, Taken
-from amos_ledger.settlement.rights import RightsHistory, decode_catalogue
+from amos_ledger.settlement.rights import RightsHistory, said_in
 from amos_ledger.settlement.standing import FLAGS, OptOutHistory, decode_opt_outs
 from amos_ledger.store.store import Store
 
@@ -69,7 +69,7 @@ class DailySums:
 def daily_play(store: Store, period: str, closing: int, ticks_hz: int, sums: DailySums) -> None:
     """Add up what the closing at that leaf settled. Raises `SettlementError` as the closing did."""
     catalogues = store.documents.catalogues(closing)
-    rights = RightsHistory((since_s, decode_catalogue(data), data) for since_s, data in catalogues)
+    rights = RightsHistory((since_s, said_in(data), data) for since_s, data in catalogues)
     judge = Judge(rights, OptOutHistory(map(decode_opt_outs, store.opt_out_lists(closing))))
     first_batch, revoked, sites = store.period_usage.first_batch(), store.revocations(), Sites(store)
     first_batch_s = 0 if first_batch is None else first_batch[1]

@@ -31,14 +31,12 @@ from amos_ledger.opt_outs import log_published
 from amos_ledger.public import Public
 from amos_ledger.settlement.detail import detail
 from amos_ledger.settlement.metered_result import MeteredResult
-from amos_ledger.settlement.metered_statement import MeteredProof
-from amos_ledger.settlement.metered_statement import statement as metered_statement
+from amos_ledger.settlement.metered_statement import MeteredProof, statement_file
 from amos_ledger.settlement.period_result import PeriodResult
 from amos_ledger.settlement.statement import (
     USAGE_PROOFS_MAX,
     Proof,
     UsageProof,
-    compact_bytes,
     file_bytes,
     statement,
 )
@@ -109,11 +107,10 @@ def _metered(folder: Folder, store: Store, closed: ClosedNow, result: MeteredRes
     with DailySums() as sums:
         daily_play(store, period, closed.leaf_index, hz, sums)
         for number, payee in enumerate(result.payees):
-            core = result.core(number)
-            whole = metered_statement(core, _metered_proof(store, result, number, common, size))
-            base_bytes, lines = len(compact_bytes(whole)), result.lines_of(number)
-            told = detail(core, base_bytes, lines, sums.play, venues, folder.sign)
-            yield payee, compact_bytes(whole | {"detail": told})
+            proof, core = _metered_proof(store, result, number, common, size), result.core_bytes(number)
+            base_bytes, lines = len(statement_file(core, proof)), result.lines_of(number)
+            told = detail(result.core(number), base_bytes, lines, sums.play, venues, folder.sign)
+            yield payee, statement_file(core, proof, told)
 
 
 def _metered_proof(

@@ -45,7 +45,14 @@ BOARD = BYTES | {
     *("sdcard", "select", "socket", "sys", "termios", "time", "uctypes", "usb", "vfs"),
 }
 LIGHT_CHECK = (
-    *("light", "light_accounts", "light_closing", "light_detail", "light_formats", "light_reading", "light_trees"),
+    "light",
+    "light_accounts",
+    "light_closing",
+    "light_detail",
+    "light_figures",
+    "light_formats",
+    "light_reading",
+    "light_trees",
 )
 
 PURE_HOST = BYTES | {

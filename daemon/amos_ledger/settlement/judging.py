@@ -136,10 +136,10 @@ class Judge:
         key = taken.usage.pack, epoch
         found = self._of_pack.get(key)
         if found is None:
-            rights = [self._rights.rights_in(stem.stem_id, epoch) for stem in taken.manifest.stems]
             if len(self._of_pack) >= PACKS_KEPT:
                 self._of_pack.clear()
-            found = self._of_pack[key] = np.array([-1 if item is None else item for item in rights], np.int64)
+            found = self._rights.rights_in([stem.stem_id for stem in taken.manifest.stems], epoch)
+            self._of_pack[key] = found
         return found
 
 

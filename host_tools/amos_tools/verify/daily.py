@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from amos_tools.verify.errors import Difference, same
-from amos_tools.verify.light import STANDINGS
+from amos_tools.verify.light_figures import STANDINGS
 
 KEYS_IN_MEMORY = 40_000
 DAY_S = 86_400

@@ -17,7 +17,8 @@ import cbor2
 from amos_tools.verify.books import Books
 from amos_tools.verify.daily import Daily
 from amos_tools.verify.errors import Difference
-from amos_tools.verify.light import (
+from amos_tools.verify.light_closing import EARNING, STEM_ROW
+from amos_tools.verify.light_figures import (
     COUNTS,
     STANDINGS,
     Shares,
@@ -26,7 +27,6 @@ from amos_tools.verify.light import (
     divide,
     fraction,
 )
-from amos_tools.verify.light_closing import EARNING, STEM_ROW
 from amos_tools.verify.light_formats import core_bytes, record
 from amos_tools.verify.light_trees import NO_LEAVES, SUM_BYTES, Summed, leaf_hash, summed_node
 from amos_tools.verify.readings import Readings

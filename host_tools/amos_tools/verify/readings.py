@@ -10,7 +10,7 @@ from amos.protocol.opt_outs import OptOuts
 from amos.protocol.record import UNIX_S_MAX
 from amos_tools.verify.daily import DAY_S, UNDATED, Daily, Line
 from amos_tools.verify.errors import Difference
-from amos_tools.verify.light import ACCRUALS, STANDINGS
+from amos_tools.verify.light_figures import ACCRUALS, STANDINGS
 from amos_tools.verify.log import Reading
 from amos_tools.verify.opened import Sounded, UsageSaid, rows_of
 from amos_tools.verify.rights import Rights
