@@ -41,7 +41,7 @@ class Lines:
         if line is not None and line.pack is pack:
             line.resume(line.course, self._received_s)
         else:
-            course = courses.of(device_id)
+            course = courses.of(usage)
             if course is None or course.last_usage.pack != usage.pack or not may_begin(course, pack):
                 return None
             line = Line(course, pack, self._received_s)

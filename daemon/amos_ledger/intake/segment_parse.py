@@ -102,7 +102,8 @@ _COLUMN_NAMES = [name for name, *_ in _ARRAYS]
 _ROWS, _INPUTS = _ARRAYS[:4], _ARRAYS[4:]
 _NUMBERS = {1: ("B", 23), 2: ("B", 0xFF), 3: ("H", 0xFFFF), 5: ("I", 0xFFFF_FFFF), 9: ("Q", (1 << 64) - 1)}
 """Bytes of an encoded integer → (how `struct` reads its value, the largest)."""
-_LAYOUTS_MAX = 1024
+_LAYOUTS_MAX = 128
+"""Remembered, of head and tail each: a fleet has a few dozen. Whoever says integers of other widths fills no memory."""
 
 
 class _Layout:

@@ -1,6 +1,6 @@
 """Where devices have come to, in the database: what ordinary segments are held against, and what lines leave."""
 
-from amos.protocol.segment import NO_SEED_ROOT
+from amos.protocol.segment import NO_SEED_ROOT, Usage
 from amos_ledger.intake.ordinary import Line, dated_play
 from amos_ledger.records import Course
 from amos_ledger.store.chain import Chain
@@ -16,11 +16,14 @@ class Courses:
         self._chain = chain
         self._quarantines = quarantines
 
-    def of(self, device_id: bytes) -> Course | None:
-        """The course of a device; None of one that has none, or of which a segment is held or was rejected."""
-        chain = self._chain
+    def of(self, coming: Usage) -> Course | None:
+        """The course behind which this segment would be the next of its session; None where it would not, or where a
+        segment of the device is held or was rejected."""
+        chain, device_id = self._chain, coming.device_id
         last, device = chain.last(device_id), chain.device(device_id)
         if last is None or last.sounding is None or device is None:
+            return None
+        if (last.sequence + 1, last.boot, last.session) != (coming.sequence, coming.boot, coming.session):
             return None
         if chain.any_held(device_id) or self._quarantines.any_rejected(device_id):
             return None
