@@ -89,7 +89,7 @@ def test_the_commands_run_in_order_as_they_stand(tmp_path: Path) -> None:
     (tmp_path / "operating.sh").write_text(f"set -eux\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script}\n")
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
-        ["bash", "operating.sh"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=180
+        ["bash", "operating.sh"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     assert (tmp_path / "promo.wav").is_file()
