@@ -488,7 +488,7 @@ class Examples:
     def _transferred(self) -> None:
         ledger = self.ledger
         self.records["transfer"] = Transfer(
-            version=1,
+            version=2,
             number=1,
             unix_s=1767225600,
             kind="income",
@@ -498,6 +498,7 @@ class Examples:
             amount_micro=1000000000,
             period="2026-01",
             reason="invoices of January",
+            reference="INV-2026-01",
         )
         self.messages["transfer"] = sign_transfer(self.records["transfer"], ledger.id, ledger.sign)
 

@@ -315,8 +315,9 @@ def transfers(draw: st.DrawFn) -> Transfer:
     kind = draw(st.sampled_from(sorted(accounts)))
     debit, credit = accounts[kind]
     period = st.just("2026-11")
+    version = draw(st.sampled_from([1, 2]))
     fixed: dict[str, Any] = {
-        "version": st.just(1),
+        "version": st.just(version),
         "number": st.integers(1, U63),
         "kind": st.just(kind),
         "currency": st.text("ABCXYZ", min_size=3, max_size=3),
@@ -325,6 +326,7 @@ def transfers(draw: st.DrawFn) -> Transfer:
         "amount_micro": st.integers(1, U63),
         "period": period if kind == "income" else st.none() | period,
         "reason": st.sampled_from(["because", "wegen Ä"]),
+        "reference": st.none() if version == 1 else st.sampled_from(["INV 7", "Nº 8"]),
     }
     return Transfer(**draw(fields(Transfer, **fixed)))
 

@@ -36,7 +36,7 @@ from amos_tools.verify.devices import (
 from amos_tools.verify.errors import Difference, same
 from amos_tools.verify.forgone import GivenUp
 from amos_tools.verify.leaf_runs import LeafRuns
-from amos_tools.verify.light_accounts import TYP_TRANSFER, Transfer, effect, read_transfer
+from amos_tools.verify.light_accounts import TYP_TRANSFER, Transfer, check_reference, effect, read_transfer
 from amos_tools.verify.lines import Lines
 from amos_tools.verify.opened import Fault, Said, Unsigned, UsageSaid
 from amos_tools.verify.standing import PLAY_AGE_S_MAX, flags
@@ -98,7 +98,7 @@ class Log:
     take      takes them
     closed    periods closed so far, with the index of the closing
     carries   what each currency has to carry: its last closing's, and what transfers gave to it or took
-    transfers (leaf index, transfer) of all so far
+    transfers (leaf index, transfer) of all so far, and the references of those that have one
     unsettled usage that no closing has settled; before the first batch entry it accrues by the player's clock alone
     received  when what follows was received, in Unix seconds; None before the first batch entry
     opt_outs  the lists logged before the target; `last_opt_outs` is the last of all so far
@@ -129,6 +129,7 @@ class Log:
     before: Before = NOTHING_BEFORE
     listed: tuple[LeafRuns, ...] = ()
     transfers: list[tuple[int, Transfer]] = field(default_factory=list)
+    references: set[str] = field(default_factory=set)
 
 
 def walk(
@@ -369,6 +370,7 @@ def _take_transfer(log: Log, index: int, transfer: Transfer) -> None:
     """Numbers have no gap, income is for a period that is open, and no more is carried than there is."""
     label = f"entry {index}: transfer"
     same(f"{label}.number", len(log.transfers) + 1, transfer["number"])
+    check_reference(label, transfer, log.references)
     if transfer["kind"] == "income" and transfer["period"] in log.closed:
         raise Difference(f"{label}.period", "one that is not closed", transfer["period"])
     carry = log.carries.get(transfer["currency"], 0) + effect(transfer, "carry")
