@@ -63,6 +63,7 @@ def settle_period(folder: Folder, period: str, income_micro: int | None, currenc
             closed = close_period(store, folder.sign_by, period, income_micro, currency)
             public = Public(folder)
             with folder.publishing():
+                folder.take_line(store)  # a key may have given way to another while the period was worked out
                 public.publish(store, _nobody)
                 written = _write(folder, store, public, closed)
             follow_now(folder, store)
