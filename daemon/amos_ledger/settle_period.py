@@ -5,7 +5,7 @@ The order, and what a crash leaves:
   after it                         a closed period whose statements are missing; settle again with the same income
   after the log is published       the same
   while statements are written     each is whole or absent; settle again
-  after `closings/<period>.cose`   everything is there; settling again finds it so
+  after `closings/<title>.cose`   everything is there; settling again finds it so
 Statements follow from the log alone: their proofs lead to a checkpoint over the entries up to the closing, which is
 signed anew with the same bytes each time (Ed25519 is deterministic). So settling again writes the same files.
 """
@@ -77,13 +77,13 @@ def _nobody(_step: str) -> None:
 
 
 def _write(folder: Folder, store: Store, public: Public, closed: ClosedNow) -> dict[str, Path]:
-    period = closed.result.closing.period
+    title = closed.result.closing.title()
     written = {}
     for payee, data in _statements(folder, store, closed):
-        name = f"statements/{period}/{payee}.json"
+        name = f"statements/{title}/{payee}.json"
         public.write(name, data)
         written[payee] = public.root / name
-    public.write(f"closings/{period}.cose", closed.entry)
+    public.write(f"closings/{title}.cose", closed.entry)
     return written
 
 

@@ -11,8 +11,7 @@ from amos.crypto import key_id
 from amos.protocol.errors import LocalError
 from amos.protocol.rotation import LEDGER
 from amos.protocol.transfer import INCOME, VERSION, Transfer, derived_reference, sign_transfer
-from amos_ledger.accounts import incomes_of
-from amos_ledger.close_period import accounts_at
+from amos_ledger.close_period import accounts_at, latest_in
 from amos_ledger.errors import LedgerError, PeriodClosed, StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
@@ -62,21 +61,18 @@ _SAID = ("kind", "currency", "debit", "credit", "amount_micro", "reason", "perio
 
 
 def _check_period(store: Store, moved: Transfer) -> None:
-    """Income is for a period that is open, whose pool is of one currency: it is closed once. All else puts right, holds
-    or pays what a closing gave, so that a period which it names is closed."""
+    """Income is for a period that is not closed in its currency, nor is a later one. All else puts right, holds or pays
+    what a closing gave, so that a period which it names is closed."""
     if moved.period is None:
         return
-    closed = moved.period in store.closed_periods()
     if moved.kind != INCOME:
-        if not closed:
+        if moved.period not in store.closed_periods():
             raise TransferRefused(f"{moved.period}: expected a closed period, found one that gave nothing yet")
         return
-    if closed:
-        raise PeriodClosed(f"{moved.period}: expected an open period, found one that is closed; name the next")
-    others = incomes_of(store, moved.period, store.size()) - {moved.currency}
-    if others:
-        raise TransferRefused(
-            f"{moved.period}: expected income in {min(others)}, as was added to its pool, found {moved.currency}"
+    latest = latest_in(store, moved.currency)
+    if latest is not None and latest >= moved.period:
+        raise PeriodClosed(
+            f"{moved.period}: expected an open period, found {latest} closed in {moved.currency}; name the next"
         )
 
 

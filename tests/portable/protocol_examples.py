@@ -484,6 +484,10 @@ class Examples:
             **self._money(),
         )
         self.messages["closing"] = sign_closing(self.records["closing"], ledger.id, ledger.sign)
+        again = {name: getattr(self.records["closing"], name) for _key, name, _kind, _bound in Closing.FIELDS}
+        again.update(version=5, currency="USD", previous=3, readings_of=3, income_micro=70, pool_micro=70)
+        self.records["closing-further"] = Closing(**again)
+        self.messages["closing-further"] = sign_closing(self.records["closing-further"], ledger.id, ledger.sign)
 
     def _transferred(self) -> None:
         ledger = self.ledger

@@ -220,6 +220,12 @@ def test_a_planted_error_in_each_part_is_named(both: Both, period: PlainPeriod) 
         assert both.page.shows() == ""
 
 
+def further(previous: int, readings_of: int | None) -> Any:
+    """A closing in a further currency."""
+    fields = {1: 5, 9: previous, **({} if readings_of is None else {21: readings_of})}
+    return lambda closing: closing.update(fields)
+
+
 def closing_field(key: int, value: object) -> Any:
     return lambda closing: closing.update({key: value})
 
@@ -237,6 +243,11 @@ def closing_field(key: int, value: object) -> Any:
         {"forge_closing": closing_field(9, 99)},
         {"forge_closing": closing_field(2, "2026-13")},
         {"forge_closing": closing_field(21, 1)},
+        {"forge_closing": further(0, 0)},
+        {"forge_closing": further(1, 2)},
+        {"forge_closing": further(0, None)},
+        {"forge_closing": closing_field(1, 5)},
+        {"forge_closing": closing_field(1, 6)},
         {"forge_closing": closing_field(20, bytes(32))},
         {"cells": {(ANNS, STEMS[0]): [part(9, standing=3)]}},
         {"transfers": [transfer(1, "gift", "payee/ann", "payee/bob", 1)]},

@@ -11,6 +11,7 @@ from amos_cli.output import AsJson, print_json, refusals
 from amos_cli.paths import file_option, folder_option
 from amos_cli.table import print_table
 from amos_ledger.cli_quarantine import device_id_of
+from amos_ledger.close_period import title_in
 from amos_ledger.errors import BrokerUnusable, LedgerError
 from amos_ledger.folder import Folder
 from amos_ledger.outside import ask_outside
@@ -85,7 +86,8 @@ def settle(
     tls_certificate: Annotated[Path | None, file_option(help="The ledger's certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", file_okay=False, help="Copy the statements to DIR/PERIOD as well.")
+        Path | None,
+        typer.Option(metavar="DIR", file_okay=False, help="Copy the statements to DIR/PERIOD as well."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Copy over files that are no statements.")] = False,
     as_json: AsJson = False,
@@ -109,7 +111,8 @@ def settle(
         if where is None and not heads and not unasked:
             where = recall(folder)
         asked = _ask(folder, heads or [], where)
-        _make_folder(out, period)
+        if out is not None:
+            _make_folder(folder, out, period, currency)
         settled = settle_period(folder, period, income_micro, currency)
         copies = _copy(settled, out, force)
     if as_json:
@@ -170,17 +173,17 @@ def _refuse_to_come(folder: Folder, period: str) -> None:
             )
 
 
-def _make_folder(out: Path | None, period: str) -> None:
+def _make_folder(folder: Folder, out: Path, period: str, currency: str) -> None:
     """Before the closing, which is for good: that the copies have a place. Raises `OSError`."""
-    if out is not None:
-        (out / period).mkdir(parents=True, exist_ok=True)
+    with folder.open_store() as store:
+        (out / title_in(store, period, currency)).mkdir(parents=True, exist_ok=True)
 
 
 def _copy(settled: Settled, out: Path | None, force: bool) -> dict[str, Path]:
     """Statements by payee, where the caller will look for them."""
     if out is None:
         return dict(settled.statements)
-    out = out / settled.closed.result.closing.period
+    out = out / settled.closed.result.closing.title()
     copies = {payee: out / path.name for payee, path in settled.statements.items()}
     for payee, path in settled.statements.items():
         write_output(copies[payee], path.read_bytes(), force, _is_statement)
@@ -237,4 +240,4 @@ def _print(settled: Settled, folder: Folder) -> None:
     if closing.carry_out_micro:
         print(f"  nothing was played: {carried} {closing.currency} go to the account carry, for a later month")
     print(f"  closing: entry {settled.closed.leaf_index} of the log")
-    print(f"  statements: {folder.public / 'statements' / closing.period}")
+    print(f"  statements: {folder.public / 'statements' / closing.title()}")

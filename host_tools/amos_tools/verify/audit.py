@@ -254,10 +254,12 @@ class Audit:
         self, closing: Closing, index: int, entry: bytes, begin: Begin | None = None
     ) -> tuple[Metered, tuple[str, ...]]:
         self._check_published(closing, index, entry)
-        documents, lists = self._documents(), self._noted.opt_outs(index)
-        readings = Readings(Rights(self._catalogues(index)), documents.manifest, lists)
+        # In a further currency, the play is that of the period's first closing, with what was in force by then.
+        first = index if closing.readings_of is None else closing.readings_of
+        documents, lists = self._documents(), self._noted.opt_outs(first)
+        readings = Readings(Rights(self._catalogues(first)), documents.manifest, lists)
         also = begin(metered_judge(readings)) if begin else None
-        log = self._walk(index, closing, _both(readings.take, also))
+        log = self._walk(first, closing, _both(readings.take, also))
         same("opt-out lists before the closing", len(log.opt_outs), len(lists))
         names = ("period", "currency", "income_micro", "carry_in_micro", "pool_micro", "catalogue_sha256")
         transfers = [item for item in log.transfers if item[0] < index]
@@ -282,7 +284,7 @@ class Audit:
         return walk(self._read(), origin, index, closing, publisher_key, self._lines, take, self._noted.before())
 
     def _check_published(self, closing: Closing, index: int, entry: bytes) -> None:
-        name = f"closings/{closing.period}.cose"
+        name = f"closings/{closing.title()}.cose"
         if self._published.read(name, CLOSING_BYTES_MAX) != entry:
             raise Difference(name, f"entry {index} of the log", "other bytes")
 

@@ -21,6 +21,7 @@ from amos.protocol.loss import TYP_LOSS, Loss, open_loss
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.quarantine import TYP_RULING, Ruling, open_ruling
 from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
+from amos_tools.verify.closings import Closings
 from amos_tools.verify.decided import Decided
 from amos_tools.verify.devices import (
     Device,
@@ -96,7 +97,7 @@ class Log:
     period    that of the closing
     lists     whether the closing lists the leaves that it settles
     take      takes them
-    closed    periods closed so far, with the index of the closing
+    closed    periods closed so far, with the index of the first closing; `closings` are all
     carries   what each currency has to carry: its last closing's, and what transfers gave to it or took
     transfers (leaf index, transfer) of all so far, and the references of those that have one
     unsettled usage that no closing has settled; before the first batch entry it accrues by the player's clock alone
@@ -116,6 +117,7 @@ class Log:
     devices: Devices = field(default_factory=dict)
     closed: dict[str, int] = field(default_factory=dict)
     carries: dict[str, int] = field(default_factory=dict)
+    closings: Closings = field(default_factory=Closings)
     last_closing: int | None = None
     unsettled: Unsettled = field(default_factory=Unsettled)
     received: int | None = None
@@ -371,7 +373,7 @@ def _take_transfer(log: Log, index: int, transfer: Transfer) -> None:
     label = f"entry {index}: transfer"
     same(f"{label}.number", len(log.transfers) + 1, transfer["number"])
     check_reference(label, transfer, log.references)
-    if transfer["kind"] == "income" and transfer["period"] in log.closed:
+    if transfer["kind"] == "income" and log.closings.has(transfer["period"], transfer["currency"]):
         raise Difference(f"{label}.period", "one that is not closed", transfer["period"])
     carry = log.carries.get(transfer["currency"], 0) + effect(transfer, "carry")
     if carry < 0:
@@ -390,15 +392,15 @@ def _income_of(log: Log, closing: Closing) -> int:
 
 def _take_closing(log: Log, index: int, closing: Closing) -> None:
     label = f"entry {index}: closing"
-    if closing.period in log.closed:
-        raise Difference(f"{label}.period", "one not closed before", closing.period)
+    log.closings.check(label, index, closing)
     if closing.previous != log.last_closing:
         raise Difference(f"{label}.previous", log.last_closing, closing.previous)
     carry = log.carries.get(closing.currency, 0)
     if closing.carry_in_micro != carry:
         raise Difference(f"{label}.carry_in_micro", carry, closing.carry_in_micro)
     same(f"{label}.income_micro", _income_of(log, closing), closing.income_micro)
-    log.unsettled.settle(label, index, closing)
-    log.closed[closing.period] = index
+    if closing.readings_of is None:
+        log.unsettled.settle(label, index, closing)
+        log.closed[closing.period] = index
     log.carries[closing.currency] = closing.carry_out_micro
     log.last_closing = index

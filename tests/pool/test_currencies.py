@@ -1,0 +1,179 @@
+"""One period, several currencies: each is closed on its own, and in all of them the same play earns."""
+
+import copy
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from settled_world import World, unix_s
+from typer.testing import CliRunner
+
+from amos.crypto import verify as verify_signature
+from amos.protocol.closing import Closing, open_closing, sign_closing
+from amos_cli.output import Exit
+from amos_ledger.folder import Folder
+from amos_ledger.registry import publish
+from amos_ledger.scrub import scrub
+from amos_ledger.settle_period import settle_period
+from amos_tools.cli import app
+from amos_tools.verify.audit import Audit
+from amos_tools.verify.errors import Difference
+from amos_tools.verify.light import check_statement
+from amos_tools.verify.published import Published
+
+INCOMES = {"EUR": 1000, "USD": 70, "JPY": 3}
+
+
+def pool(world: World, *words: object, code: int = Exit.FINE) -> str:
+    done = CliRunner().invoke(app, ["pool", *map(str, words), "--ledger", str(world.path)])
+    assert done.exit_code == code, done.output
+    return " ".join(done.output.split())
+
+
+def add(world: World, period: str, currency: str, amount: object, code: int = Exit.FINE) -> str:
+    return pool(world, "add-income", "--period", period, "--amount", amount, "--currency", currency, code=code)
+
+
+def settle(world: World, period: str, currency: str, *words: object, code: int = Exit.FINE) -> str:
+    return pool(world, "settle", "--period", period, "--currency", currency, "--unasked", *words, code=code)
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Two months of 2025 in three currencies; between the closings of the first, play comes late, a catalogue changes
+    nothing, and money moves. Only read by tests."""
+    world = World(tmp_path_factory.mktemp("currencies") / "ledger")
+    for number in (0, 1):
+        world.play(number, [(0, 44_100), (1, 17), (3, 9_999)], unix_s(2025, 9, 3), unix_s(2025, 9, 4))
+    for currency, amount in INCOMES.items():
+        add(world, "2025-09", currency, amount)
+    settle(world, "2025-09", "EUR")
+    world.play(1, [(2, 50_000)], unix_s(2025, 9, 20), unix_s(2025, 10, 2))
+    add(world, "2025-09", "USD", 5)
+    settle(world, "2025-09", "USD")
+    pool(world, "pay", "ann", "--amount", 1, "--currency", "USD", "--reason", "x")
+    world.play(0, [(1, 44_100)], unix_s(2025, 10, 3), unix_s(2025, 10, 4))
+    for currency, amount in INCOMES.items():
+        add(world, "2025-10", currency, amount)
+    settle(world, "2025-10", "USD")
+    settle(world, "2025-09", "JPY")
+    settle(world, "2025-10", "JPY")
+    settle(world, "2025-10", "EUR")
+    return world
+
+
+def closings(world: World) -> list[tuple[int, Closing]]:
+    with world.folder.open_store() as store:
+        key = world.folder.public_key
+        return [(at.leaf_index, open_closing(at.entry, key, verify_signature)) for at in store.closings()]
+
+
+def statements(world: World) -> list[Path]:
+    return sorted((world.path / "public" / "statements").rglob("*.json"))
+
+
+def test_every_statement_holds(closed: World) -> None:
+    audit = Audit(Published(closed.path / "audit"), closed.keys)
+    for path in statements(closed):
+        check_statement(path.read_bytes(), closed.keys.ledger, closed.keys.origin)
+        audit.check(path.read_bytes())
+    titles = {path.parent.name for path in statements(closed)}
+    assert titles == {
+        *("2025-09", "2025-09-USD", "2025-09-JPY", "2025-10", "2025-10-EUR", "2025-10-JPY"),
+    }
+    assert scrub(closed.folder) == []
+
+
+def test_the_sum_of_all_closings_is_all_that_was_received(closed: World) -> None:
+    given: Counter[str] = Counter()
+    for path in statements(closed):
+        core = json.loads(path.read_bytes())["core"]
+        given[core["currency"]] += core["amount_micro"]
+    carried: Counter[str] = Counter()
+    for _index, closing in closings(closed):
+        carried[closing.currency] += closing.carry_out_micro - closing.carry_in_micro
+    for currency, amount in INCOMES.items():
+        expected = (2 * amount + (5 if currency == "USD" else 0)) * 1_000_000
+        assert given[currency] + carried[currency] == expected
+
+
+def test_each_segment_is_in_one_closing_of_each_currency(closed: World) -> None:
+    """The first closing of a period says which; those in further currencies commit to the same, after late play too."""
+    by_period: dict[str, set[tuple[object, ...]]] = {}
+    counted: Counter[str] = Counter()
+    for _index, closing in closings(closed):
+        readings = closing.segments, closing.ticks, closing.devices_root, closing.stems_root, closing.catalogue_sha256
+        by_period.setdefault(closing.period, set()).add(readings)
+        counted[closing.currency] += closing.segments or 0
+    assert all(len(found) == 1 for found in by_period.values())
+    assert set(counted.values()) == {4}
+
+
+def test_balances_run_from_period_to_period_in_each_currency(closed: World) -> None:
+    for currency in INCOMES:
+        cores = [json.loads(path.read_bytes())["core"] for path in statements(closed) if path.name == "ann.json"]
+        mine = sorted((core["period"], core["balance"]) for core in cores if core["currency"] == currency)
+        (_september, before), (_october, after) = mine
+        assert after["payable"]["opening_micro"] == before["payable"]["closing_micro"]
+        assert [item["kind"] for item in after["transfers"]] == (["payout"] if currency == "USD" else [])
+
+
+def test_the_log_alone_gives_it_again(closed: World, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in statements(closed)}
+    for period, currency in (("2025-09", "JPY"), ("2025-09", "EUR"), ("2025-10", "EUR")):
+        settle_period(closed.folder, period, None, currency)
+    assert {path: path.read_bytes() for path in statements(closed)} == before
+    with closed.folder.open_store() as store:
+        known = store.closings()
+        kept = {at.title: store.transfers.earned(at.title) for at in known}
+    assert all(kept.values()) and len(kept) == 6
+
+
+def test_what_is_refused(closed: World) -> None:
+    said = settle(closed, "2025-09", "USD", "--income", "5", code=Exit.FINDING)
+    assert "expected the income it was closed with, 75.000000 USD, found 5.000000 USD" in said
+    said = settle(closed, "2025-09", "CHF", "--income", "5", code=Exit.FINDING)
+    assert "expected the income in a further currency added" in said
+    assert "closed in EUR, found 5.000000 CHF stated" in said
+    said = settle(closed, "2025-09", "CHF", code=Exit.FINDING)
+    assert "2025-09" in said
+    for currency in INCOMES:
+        said = add(closed, "2025-09", currency, 9, code=Exit.FINDING)
+        assert f"found 2025-10 closed in {currency}; name the next" in said
+
+
+FORGED: list[tuple[dict[str, Any], str]] = [
+    ({"segments": 9}, r"closing\.segments: expected \d, found 9"),
+    ({"stems_root": bytes(32)}, r"closing\.stems_root: expected"),
+    ({"devices_root": bytes(32)}, r"closing\.devices_root: expected"),
+    ({"ticks": bytes(16)}, r"closing\.ticks: expected"),
+    ({"catalogue_sha256": bytes(32)}, r"closing\.catalogue_sha256: expected"),
+    ({"readings_of": 3}, r"closing\.readings_of: expected"),
+    ({"currency": "USD"}, r"closing\.period: expected one not closed before"),
+    ({"period": "2025-08"}, r"closing\.period: expected one closed before in another currency"),
+    ({"version": 4, "readings_of": None}, r"closing\.period: expected one not closed before"),
+]
+
+
+@pytest.mark.parametrize(("changes", "said"), FORGED)
+def test_a_further_closing_that_the_ledger_may_not_make_is_found(
+    tmp_path: Path, closed: World, changes: dict[str, Any], said: str
+) -> None:
+    """Put into the log past all that the ledger checks."""
+    world = copy.copy(closed)
+    world.path = Path(shutil.copytree(closed.path, tmp_path / "ledger"))
+    world.folder = Folder(world.path)
+    closing = closings(world)[-2][1]
+    for name, value in ({"currency": "CHF", "previous": closings(world)[-1][0]} | changes).items():
+        setattr(closing, name, value)
+    closing.income_micro = closing.pool_micro = 5
+    closing.carry_in_micro = 0
+    world.append(sign_closing(closing, world.folder.key_id, world.folder.sign))
+    with world.folder.open_store() as store:
+        publish(world.folder, store)
+    audit = Audit(Published(world.path / "audit"), world.keys)
+    with pytest.raises(Difference, match=said):
+        audit.check(statements(world)[0].read_bytes())
