@@ -8,16 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from settled_world import World, unix_s
 from typer.testing import CliRunner
 
 from amos.crypto import verify as verify_signature
 from amos.protocol.closing import Closing, open_closing, sign_closing
 from amos_cli.output import Exit
+from amos_ledger.close_period import accounts_at
+from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
 from amos_ledger.registry import publish
 from amos_ledger.scrub import scrub
 from amos_ledger.settle_period import settle_period
+from amos_ledger.transferring import Order, transfer
 from amos_tools.cli import app
 from amos_tools.verify.audit import Audit
 from amos_tools.verify.errors import Difference
@@ -139,7 +144,7 @@ def test_what_is_refused(closed: World) -> None:
     assert "expected the income in a further currency added" in said
     assert "closed in EUR, found 5.000000 CHF stated" in said
     said = settle(closed, "2025-09", "CHF", code=Exit.FINDING)
-    assert "2025-09" in said
+    assert "NoIncome: 2025-09: expected its income, stated or added before" in said
     for currency in INCOMES:
         said = add(closed, "2025-09", currency, 9, code=Exit.FINDING)
         assert f"found 2025-10 closed in {currency}; name the next" in said
@@ -177,3 +182,79 @@ def test_a_further_closing_that_the_ledger_may_not_make_is_found(
     audit = Audit(Published(world.path / "audit"), world.keys)
     with pytest.raises(Difference, match=said):
         audit.check(statements(world)[0].read_bytes())
+
+
+PERIODS = ("2025-09", "2025-10")
+STEPS = st.tuples(st.booleans(), st.sampled_from(PERIODS), st.sampled_from(["EUR", "USD"]))
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger with play in two months and nothing closed."""
+    world = World(tmp_path_factory.mktemp("played") / "ledger")
+    for month in (9, 10):
+        world.play(0, [(0, 44_100), (1, 17)], unix_s(2025, month, 3), unix_s(2025, month, 4))
+    return world.path
+
+
+class Model:
+    """What a ledger with play in both periods may do, as far as money goes."""
+
+    def __init__(self) -> None:
+        self.waiting: Counter[tuple[str, str]] = Counter()
+        self.received: Counter[str] = Counter()
+        self.closed: set[tuple[str, str]] = set()
+
+    def add(self, period: str, currency: str, micro: int) -> bool:
+        """Whether the income is taken."""
+        if any(other >= period for other, also in self.closed if also == currency):
+            return False
+        self.waiting[period, currency] += micro
+        self.received[currency] += micro
+        return True
+
+    def settle(self, period: str, currency: str) -> bool:
+        """Whether the period can be settled in that currency, or is."""
+        if (period, currency) in self.closed:
+            return True
+        begun = {other for other, _currency in self.closed}
+        earlier = any(other < period for other, also in self.waiting if also == currency)
+        if (period, currency) not in self.waiting or earlier or (period == PERIODS[1] and PERIODS[0] not in begun):
+            return False
+        if any(other > period for other, also in self.closed if also == currency):
+            return False
+        del self.waiting[period, currency]
+        self.closed.add((period, currency))
+        return True
+
+
+@settings(max_examples=5, deadline=None)
+@given(steps=st.lists(STEPS, min_size=4, max_size=12))
+def test_in_any_order_what_was_received_is_divided_once(
+    played: Path, tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[bool, str, str]]
+) -> None:
+    path = Path(shutil.copytree(played, tmp_path_factory.mktemp("steps") / "ledger"))
+    folder, model = Folder(path), Model()
+    for number, (adding, period, currency) in enumerate(steps, 1):
+        try:
+            if adding:
+                order = Order("income", currency, "income/sync", "pool/communal", number, "x", period, str(number))
+                transfer(folder, order)
+            else:
+                settle_period(folder, period, None, currency)
+            done = True
+        except LedgerError:
+            done = False
+        assert done == (model.add(period, currency, number) if adding else model.settle(period, currency))
+    with folder.open_store() as store:
+        for currency, received in model.received.items():
+            found = accounts_at(store, currency, store.size()).balances
+            waiting = sum(micro for (_period, also), micro in model.waiting.items() if also == currency)
+            paid = sum(micro for name, micro in found.items() if name.startswith("payee/"))
+            assert (sum(found.values()), found["pool/communal"], paid) == (0, waiting, received - waiting)
+    world = World.__new__(World)
+    world.path, world.folder = path, folder
+    audit = Audit(Published(path / "audit"), world.keys)
+    for statement in statements(world):
+        audit.check(statement.read_bytes())
+    assert scrub(folder) == []
