@@ -258,3 +258,23 @@ def test_in_any_order_what_was_received_is_divided_once(
     for statement in statements(world):
         audit.check(statement.read_bytes())
     assert scrub(folder) == []
+
+
+def test_a_payee_reads_each_currency_on_its_own(closed: World) -> None:
+    found = CliRunner().invoke(app, ["pool", "history", "ann", "--ledger", str(closed.path), "--json"])
+    assert found.exit_code == Exit.FINE, found.output
+    months = json.loads(found.stdout)["periods"]
+    assert Counter(month["currency"] for month in months) == dict.fromkeys(INCOMES, 2)
+    assert all(month["follows"] for month in months)
+
+
+def test_the_copies_of_a_further_currency_are_beside_those_of_the_first(closed: World, tmp_path: Path) -> None:
+    for currency, title in (("EUR", "2025-09"), ("USD", "2025-09-USD")):
+        said = settle(closed, "2025-09", currency, "--out", tmp_path, "--json")
+        (mine,) = (item for item in json.loads(said)["payees"] if item["payee"] == "ann")
+        copied = tmp_path / title / "ann.json"
+        assert mine["statement"] == str(copied)
+        assert copied.read_bytes() == (closed.path / "public" / "statements" / title / "ann.json").read_bytes()
+    keys = ["--ledger-key", closed.folder.public_key.hex()]
+    done = CliRunner().invoke(app, ["verify", str(tmp_path), *keys])
+    assert done.exit_code == Exit.FINE, done.output

@@ -11,8 +11,11 @@ from typer.testing import CliRunner
 
 from amos.protocol.transfer import Transfer, derived_reference
 from amos_cli.output import Exit
+from amos_ledger import transferring
 from amos_ledger.folder import Folder
+from amos_ledger.public import Public
 from amos_ledger.settlement.references import AlreadyMade, OutOfTurn, References
+from amos_ledger.transferring import Order, Repeated, transfer
 from amos_tools.cli import app
 
 MONEY = ["--amount", "1.50", "--currency", "EUR", "--reason", "as agreed"]
@@ -146,3 +149,25 @@ def test_a_correction_is_about_a_closed_period(ledger: World) -> None:
         assert code == Exit.FINDING
         assert found["refusal"]["sentence"] == "2027-01: expected a closed period, found one that gave nothing yet"
         assert ask(ledger, name, *ORDERS[name], "--period", "2026-11")[0] == Exit.FINE
+
+
+def test_whoever_is_cut_off_before_it_is_published_gives_the_order_again(
+    ledger: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is refused as made, and published then."""
+
+    def killed(*_words: object) -> None:
+        raise KeyboardInterrupt
+
+    order = Order("payout", "EUR", "payee/ann", "bank", 5, "as agreed")
+    with monkeypatch.context() as cut, pytest.raises(KeyboardInterrupt):
+        cut.setattr(transferring, "publish", killed)
+        transfer(Folder(ledger.path), order)
+    before = made(ledger)
+    with pytest.raises(Repeated):
+        transfer(Folder(ledger.path), order)
+    assert made(ledger) == before
+    folder = Folder(ledger.path)
+    with folder.open_store() as store:
+        head = Public(folder).last()
+        assert head is not None and head.size == store.size()
