@@ -1,6 +1,7 @@
 """One period, several currencies: each is closed on its own, and in all of them the same play earns."""
 
 import copy
+import csv
 import json
 import shutil
 from collections import Counter
@@ -278,3 +279,31 @@ def test_the_copies_of_a_further_currency_are_beside_those_of_the_first(closed: 
     keys = ["--ledger-key", closed.folder.public_key.hex()]
     done = CliRunner().invoke(app, ["verify", str(tmp_path), *keys])
     assert done.exit_code == Exit.FINE, done.output
+
+
+def test_a_report_tells_the_money_of_one_currency(closed: World, tmp_path: Path) -> None:
+    words = [
+        "report",
+        "society",
+        "--period",
+        "2025-09",
+        "--published",
+        str(closed.path / "audit"),
+        "--venues",
+        "region",
+    ]
+    keys = closed.keys
+    words += ["--ledger-key", keys.ledger.hex(), "--publisher-key", keys.publisher.hex()]
+    words += ["--operator-key", keys.operator.hex(), "--force", "--out", str(tmp_path / "report.csv")]
+    plays = []
+    for asked, currency, units in (("USD", "USD", 75), ("EUR", "EUR", 1000), (None, "EUR", 1000)):
+        done = CliRunner().invoke(app, [*words, *(["--currency", asked] if asked else [])])
+        assert done.exit_code == Exit.FINE, done.output
+        lines = list(csv.DictReader((tmp_path / "report.csv").read_text().splitlines()))
+        assert {line["currency"] for line in lines} == {currency}
+        assert sum(int(line["micro_amount"]) for line in lines) == units * 1_000_000
+        plays.append(sum(int(line["plays"]) for line in lines))
+    assert len(set(plays)) == 1
+    refused = CliRunner().invoke(app, [*words, "--currency", "CHF"])
+    assert refused.exit_code == Exit.FINDING and "expected one closed in CHF" in refused.output
+    assert CliRunner().invoke(app, [*words, "--currency", "eur"]).exit_code == Exit.USAGE

@@ -163,11 +163,14 @@ class Audit:
         )
         return Verified(payee, facts.closing.period, facts.closing.currency, amount, checked)
 
-    def readings(self, period: str, begin: Begin) -> Ground:
+    def readings(self, period: str, begin: Begin, currency: str | None = None) -> Ground:
         """Give each segment of a period, in the order of the log, to what `begin` returns. A settled period is
-        recomputed from them, and must come to its closing; of one that is open they are those that accrue to it so
-        far."""
-        found = next((item for item in self._noted.closings if item[2].period == period), None)
+        recomputed from them, and must come to its closing in this currency, the first by default; of one that is open
+        they are those that accrue to it so far."""
+        closed = [item for item in self._noted.closings if item[2].period == period]
+        found = next((item for item in closed if currency in (None, item[2].currency)), None)
+        if found is None and closed:
+            raise Difference("period", f"one closed in {currency}", f"{period}, closed in {closed[0][2].currency}")
         if found is None:
             return self._open_readings(period, begin)
         index, entry, _claimed = found
@@ -184,8 +187,9 @@ class Audit:
         metered, _checked = self._read_metered(closing, index, entry, begin)
         for name, value in metered.closing.items():
             same(f"closing.{name}", value, getattr(closing, name))
-        named = [catalogue for _since_s, catalogue in self._catalogues(index)]
-        lists = self._noted.opt_outs(index)
+        first = _readings_before(closing, index)
+        named = [catalogue for _since_s, catalogue in self._catalogues(first)]
+        lists = self._noted.opt_outs(first)
         cores = {payee: metered.core(payee) for payee in metered.payees}
         return Ground(closing, cores, *stated(named), lists, closing.statements_root)
 
@@ -254,8 +258,7 @@ class Audit:
         self, closing: Closing, index: int, entry: bytes, begin: Begin | None = None
     ) -> tuple[Metered, tuple[str, ...]]:
         self._check_published(closing, index, entry)
-        # In a further currency, the play is that of the period's first closing, with what was in force by then.
-        first = index if closing.readings_of is None else closing.readings_of
+        first = _readings_before(closing, index)
         documents, lists = self._documents(), self._noted.opt_outs(first)
         readings = Readings(Rights(self._catalogues(first)), documents.manifest, lists)
         also = begin(metered_judge(readings)) if begin else None
@@ -362,6 +365,12 @@ class Audit:
             same(f"{label}.leaf_hash", self._leaves.leaf(leaf), found)
             _check_path(f"{label}.path", found, step, then.size, then.root)
         return len(statement.usage)
+
+
+def _readings_before(closing: Closing, index: int) -> int:
+    """The leaf in front of which stand the play that the closing at `index` divides by, and what decided about it: in a
+    further currency that of the period's first closing."""
+    return index if closing.readings_of is None else closing.readings_of
 
 
 def _both(take: Callable[[Reading], None], also: Callable[[Reading], None] | None) -> Callable[[Reading], None]:
