@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from amos_cli.files import OutputRefused, write_output
-from amos_cli.output import AsJson, print_json, refusals
+from amos_cli.output import AsJson, UsageError, print_json, refusals
 from amos_cli.paths import file_option, folder_option
 from amos_cli.table import print_table
 from amos_ledger.cli_quarantine import device_id_of
@@ -99,6 +99,7 @@ def settle(
         parse_period(period)
         income_micro = None if income is None else parse_income(income)
         parse_currency(currency)
+        _check_whom(unasked, heads, broker, [tls_ca, tls_certificate, tls_key])
         where = broker_at(broker, tls_ca, tls_certificate, tls_key) if broker is not None else None
         folder = Folder(ledger)
         if out is not None and out.exists() and not out.is_dir():
@@ -143,6 +144,16 @@ def prove(
     if as_json:
         return print_json({"device_id": device.lower(), "sequence": sequence, "period": period, "path": str(out)})
     typer.echo(f"segment {sequence} of {device.lower()} was counted in {period}: {out}")
+
+
+def _check_whom(unasked: bool, heads: list[str] | None, broker: str | None, tls: list[Path | None]) -> None:
+    """What is said of whom to ask has one meaning. Raises `UsageError`."""
+    if unasked and (heads or broker is not None):
+        raise UsageError("unasked: expected without --heads and --broker, which say whom to ask")
+    if heads and not all(heads):
+        raise UsageError("heads: expected a folder or an address, found ''")
+    if broker is None and any(tls):
+        raise UsageError("tls-ca, tls-certificate, tls-key: expected with --broker, of which they are")
 
 
 def _ask(folder: Folder, mirrors: list[str], broker: Broker | None) -> list[str]:
