@@ -11,16 +11,19 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from settled_world import World, unix_s
+from settled_world import PUBLISHER, RATES, STEMS, World, catalogue_bytes, manifest_bytes, signer, unix_s
 from typer.testing import CliRunner
 
+from amos.crypto import key_id, public_key
 from amos.crypto import verify as verify_signature
 from amos.protocol.closing import Closing, open_closing, sign_closing
+from amos.protocol.signing import list_opt_outs, sign_opt_outs
 from amos_cli.output import Exit
 from amos_ledger.close_period import accounts_at
 from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
-from amos_ledger.registry import publish
+from amos_ledger.opt_outs import add_opt_outs
+from amos_ledger.registry import add_pack, publish
 from amos_ledger.scrub import scrub
 from amos_ledger.settle_period import settle_period
 from amos_ledger.transferring import Order, transfer
@@ -47,16 +50,26 @@ def settle(world: World, period: str, currency: str, *words: object, code: int =
     return pool(world, "settle", "--period", period, "--currency", currency, "--unasked", *words, code=code)
 
 
+def withdraw_and_catalogue(world: World) -> None:
+    """What decides about play, and comes when the play is settled already."""
+    by, sign = key_id(public_key(PUBLISHER)), signer(PUBLISHER)
+    listed = list_opt_outs(1, unix_s(2025, 9, 1), [STEMS[0]])
+    add_opt_outs(world.folder, sign_opt_outs(listed, by, sign))
+    with world.folder.open_store() as store:
+        add_pack(world.folder, store, manifest_bytes(RATES[0]), catalogue_bytes(2), unix_s=unix_s(2025, 9, 1))
+
+
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Two months of 2025 in three currencies; between the closings of the first, play comes late, a catalogue changes
-    nothing, and money moves. Only read by tests."""
+    """Two months of 2025 in three currencies. Between the closings of the first, play comes late, a stem that played is
+    withdrawn from before it did, another catalogue is published, and money moves. Only read by tests."""
     world = World(tmp_path_factory.mktemp("currencies") / "ledger")
     for number in (0, 1):
         world.play(number, [(0, 44_100), (1, 17), (3, 9_999)], unix_s(2025, 9, 3), unix_s(2025, 9, 4))
     for currency, amount in INCOMES.items():
         add(world, "2025-09", currency, amount)
     settle(world, "2025-09", "EUR")
+    withdraw_and_catalogue(world)
     world.play(1, [(2, 50_000)], unix_s(2025, 9, 20), unix_s(2025, 10, 2))
     add(world, "2025-09", "USD", 5)
     settle(world, "2025-09", "USD")
