@@ -153,6 +153,8 @@ class Folder:
     def sign_by(self, key: bytes, message: bytes) -> bytes:
         """The signature by this key of the line. Raises `KeyUnusable` when its file is not there."""
         if key not in self._seeds:
+            self._seeds = _read_seeds(self.path)  # another process may have made it
+        if key not in self._seeds:
             raise KeyUnusable(f"{self.path}: expected the file of the ledger's key {key.hex()}, found none")
         return sign(self._seeds[key], message)
 

@@ -250,7 +250,7 @@ class _Replay:
         for leaf in closing.leaves() if self._undated else ():
             if leaf in self._undated:
                 self._settle(leaf, closing.period)
-        self._store.note_closing(closing.period, index)
+        self._store.note_closing(closing.title(), index)
 
     def _settle(self, leaf: int, period: str) -> None:
         claimed = self._undated.pop(leaf)

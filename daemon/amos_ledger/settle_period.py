@@ -5,7 +5,7 @@ The order, and what a crash leaves:
   after it                         a closed period whose statements are missing; settle again with the same income
   after the log is published       the same
   while statements are written     each is whole or absent; settle again
-  after `closings/<period>.cose`   everything is there; settling again finds it so
+  after `closings/<title>.cose`   everything is there; settling again finds it so
 Statements follow from the log: their proofs lead to a checkpoint over the entries up to the closing, which is signed
 anew with the same bytes each time (Ed25519 is deterministic); but for the names of venues in their details, which
 follow the policy in the ledger's folder. So settling again writes the same files, unless that was changed.
@@ -68,6 +68,7 @@ def settle_period(folder: Folder, period: str, income_micro: int | None, currenc
             closed = close_period(store, folder.sign_by, period, income_micro, currency)
             public = Public(folder)
             with folder.publishing():
+                folder.take_line(store)  # a key may have given way to another while the period was worked out
                 public.publish(store, _nobody)
                 written = _write(folder, store, public, closed)
             follow_now(folder, store)
@@ -81,13 +82,13 @@ def _nobody(_step: str) -> None:
 
 
 def _write(folder: Folder, store: Store, public: Public, closed: ClosedNow) -> dict[str, Path]:
-    period = closed.result.closing.period
+    title = closed.result.closing.title()
     written = {}
     for payee, data in _statements(folder, store, closed):
-        name = f"statements/{period}/{payee}.json"
+        name = f"statements/{title}/{payee}.json"
         public.write(name, data)
         written[payee] = public.root / name
-    public.write(f"closings/{period}.cose", closed.entry)
+    public.write(f"closings/{title}.cose", closed.entry)
     return written
 
 
@@ -104,8 +105,9 @@ def _metered(folder: Folder, store: Store, closed: ClosedNow, result: MeteredRes
     closing = closed.leaf_index, closed.entry, tree.inclusion_path(closed.leaf_index, size, read)
     common = note, closing, rotations
     venues, period, hz = read_policy(folder), result.closing.period, result.meter.ticks_hz
+    settled_at = closed.leaf_index if result.closing.readings_of is None else result.closing.readings_of
     with DailySums() as sums:
-        daily_play(store, period, closed.leaf_index, hz, sums)
+        daily_play(store, period, settled_at, hz, sums)
         for number, payee in enumerate(result.payees):
             proof, core = _metered_proof(store, result, number, common, size), result.core_bytes(number)
             base_bytes, lines = len(statement_file(core, proof)), result.lines_of(number)

@@ -277,7 +277,7 @@ def test_the_verifier_finds_a_segment_by_a_key_that_was_not_in_force(world: Any)
         found = walk(
             zip(every, said, strict=True),
             keys.origin or "",
-            [Target(target, "2026-11", lambda reading: None)],
+            [Target(target, target, "2026-11", lambda reading: None)],
             keys.publisher,
             lines,
         )

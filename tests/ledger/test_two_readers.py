@@ -105,7 +105,7 @@ def refused_by_verify(whole: Any, entries: list[bytes]) -> bool:
         lines = reader.lines()
         target = next(index for index, entry in enumerate(whole.entries) if kind_of(entry) == TYP_STATEMENT)
         closing = open_closing(whole.entries[target], whole.keys.ledger, verify)
-        targets = [Target(target, closing.period, lambda _reading: None)]
+        targets = [Target(target, target, closing.period, lambda _reading: None)]
         walk(said(entries, named), whole.origin, targets, whole.keys.publisher, lines)
     except Difference:
         return True

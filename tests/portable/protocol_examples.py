@@ -484,11 +484,15 @@ class Examples:
             **self._money(),
         )
         self.messages["closing"] = sign_closing(self.records["closing"], ledger.id, ledger.sign)
+        again = {name: getattr(self.records["closing"], name) for _key, name, _kind, _bound in Closing.FIELDS}
+        again.update(version=5, currency="USD", previous=3, readings_of=3, income_micro=70, pool_micro=70)
+        self.records["closing-further"] = Closing(**again)
+        self.messages["closing-further"] = sign_closing(self.records["closing-further"], ledger.id, ledger.sign)
 
     def _transferred(self) -> None:
         ledger = self.ledger
         self.records["transfer"] = Transfer(
-            version=1,
+            version=2,
             number=1,
             unix_s=1767225600,
             kind="income",
@@ -498,6 +502,7 @@ class Examples:
             amount_micro=1000000000,
             period="2026-01",
             reason="invoices of January",
+            reference="INV-2026-01",
         )
         self.messages["transfer"] = sign_transfer(self.records["transfer"], ledger.id, ledger.sign)
 

@@ -224,8 +224,10 @@ def closings(draw: st.DrawFn) -> Closing:
     listed = draw(st.booleans())
     since_4 = {name: a_field(kind[:-1], bound) for _key, name, kind, bound in Closing.FIELDS if name in METERED}
     since_4 |= {"pool": st.just(COMMUNAL), "ticks_hz": st.integers(1, U63)}
+    version = draw(st.integers(1, 3) if listed else st.integers(4, 4 if previous is None else 5))
     return Closing(
-        version=draw(st.integers(1, 3)) if listed else 4,
+        version=version,
+        readings_of=draw(st.integers(0, previous)) if version == 5 and previous is not None else None,
         period=f"{draw(st.integers(2000, 9998))}-{draw(st.integers(1, 12)):02}",
         currency=draw(st.text("ABCXYZ", min_size=3, max_size=3)),
         income_micro=income,
@@ -315,8 +317,9 @@ def transfers(draw: st.DrawFn) -> Transfer:
     kind = draw(st.sampled_from(sorted(accounts)))
     debit, credit = accounts[kind]
     period = st.just("2026-11")
+    version = draw(st.sampled_from([1, 2]))
     fixed: dict[str, Any] = {
-        "version": st.just(1),
+        "version": st.just(version),
         "number": st.integers(1, U63),
         "kind": st.just(kind),
         "currency": st.text("ABCXYZ", min_size=3, max_size=3),
@@ -325,6 +328,7 @@ def transfers(draw: st.DrawFn) -> Transfer:
         "amount_micro": st.integers(1, U63),
         "period": period if kind == "income" else st.none() | period,
         "reason": st.sampled_from(["because", "wegen Ä"]),
+        "reference": st.none() if version == 1 else st.sampled_from(["INV 7", "Nº 8"]),
     }
     return Transfer(**draw(fields(Transfer, **fixed)))
 

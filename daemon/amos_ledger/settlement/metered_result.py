@@ -15,7 +15,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from amos.protocol.closing import COMMUNAL, VERSION, Closing
+from amos.protocol.closing import COMMUNAL, VERSION, VERSION_METERED, Closing
 from amos.protocol.manifest import Manifest
 from amos.protocol.readings import sum_bytes
 from amos.protocol.segment import Usage
@@ -46,6 +46,8 @@ class MeterTerms:
     revoked       device id → leaf index of the first revocation of its key
     first_batch_s Unix seconds of the log's first batch entry; it dates what no reception does
     books         the accounts as the closing finds them
+    readings_of   leaf index of the period's first closing, where this is one in a further currency; `closed`,
+                  `catalogues` and `opt_outs` are those in front of that
     """
 
     period: str
@@ -59,6 +61,7 @@ class MeterTerms:
     revoked: Mapping[bytes, int] = field(default_factory=dict)
     first_batch_s: int = 0
     books: Books = field(default_factory=Books, compare=False)
+    readings_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class Settled:
 class MeteredResult:
     """A period worked out; statements are made when they are asked for.
 
-    closing  of version 4
+    closing  of version 4, or 5 in a further currency
     meter    the readings to which it commits
     counts   of its segments
     payees   in order; `amounts` are theirs, in micro-units
@@ -91,7 +94,7 @@ class MeteredResult:
         (devices_root, ticks), (stems_root, also_ticks) = readings.devices.root, readings.stems.root
         assert ticks == also_ticks
         self.closing = Closing(
-            version=VERSION,
+            version=VERSION_METERED if terms.readings_of is None else VERSION,
             period=terms.period,
             currency=terms.currency,
             income_micro=terms.income_micro,
@@ -110,6 +113,7 @@ class MeteredResult:
             devices_root=devices_root,
             stems=readings.stems.count,
             stems_root=stems_root,
+            readings_of=terms.readings_of,
         )
         self.play_ms = Fraction(ticks * 1000, readings.ticks_hz)
         self.rate = pool_micro / self.play_ms if ticks else Fraction(0)

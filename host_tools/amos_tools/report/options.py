@@ -12,6 +12,7 @@ from amos_batches.runner import open_runner
 from amos_cli.key_files import read_key
 from amos_cli.paths import file_option, folder_option
 from amos_ledger.folder import Folder
+from amos_ledger.settlement.money import parse_currency
 from amos_ledger.settlement.periods import parse_period
 from amos_ledger.settlement.venues import NAME, PSEUDONYM, REGION, VenuePolicyError, Venues
 from amos_ledger.venue_policy import read_policy
@@ -32,6 +33,9 @@ class VenuesShown(StrEnum):
 
 Key = Annotated[str | None, typer.Option(metavar="HEX", help="Ed25519 public key, 64 hexadecimal digits.")]
 Period = Annotated[str, typer.Option(metavar="YYYY-MM", help="The month, UTC.")]
+Currency = Annotated[
+    str | None, typer.Option(metavar="CODE", help="Whose money is told, of several; default: that settled first.")
+]
 Place = Annotated[str, typer.Option("--published", metavar="FOLDER|URL", help="The ledger's audit folder.")]
 KeysFile = Annotated[
     Path | None, file_option(help='JSON: {"ledger": HEX, "publisher": HEX, "operator": HEX}, and "origin": NAME.')
@@ -71,13 +75,15 @@ class Source:
     operator_key: str | None
     cluster: str | None
 
-    def read(self, period: str, keep_placements: bool = False) -> PeriodUsage:
-        """The period, verified. Raises `PeriodError`, `VerifyError`, `BatchError`."""
+    def read(self, period: str, keep_placements: bool = False, currency: str | None = None) -> PeriodUsage:
+        """The period, verified. Raises `PeriodError`, `MoneyError`, `VerifyError`, `BatchError`."""
         parse_period(period)
+        if currency is not None:
+            parse_currency(currency)
         given = {"ledger": self.ledger_key, "publisher": self.publisher_key, "operator": self.operator_key}
         keys = pin_keys(self.keys_file, given)
         with open_runner(self.cluster) as runner:
-            return read_period(Published(self.published), keys, period, runner, keep_placements)
+            return read_period(Published(self.published), keys, period, runner, keep_placements, currency)
 
 
 def venues_of(shown: VenuesShown, key_file: Path | None, venue_list: Path | None, ledger: Path | None = None) -> Venues:

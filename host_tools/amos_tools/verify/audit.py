@@ -26,7 +26,7 @@ from amos_tools.verify.log import Target, walk
 from amos_tools.verify.note import Checkpoint, Note, check_note, read_note
 from amos_tools.verify.noted import Noted
 from amos_tools.verify.opened import Said, batches, read_log, survey
-from amos_tools.verify.periods import Entries, PeriodFacts, Periods, listed_core_bytes
+from amos_tools.verify.periods import Entries, PeriodFacts, Periods, listed_core_bytes, readings_before
 from amos_tools.verify.published import Published
 from amos_tools.verify.reader import PathTo, Statement, read_statement
 from amos_tools.verify.readings import Readings
@@ -148,11 +148,14 @@ class Audit:
         )
         return Verified(payee, facts.closing.period, facts.closing.currency, amount, checked)
 
-    def readings(self, period: str, begin: Begin) -> Ground:
+    def readings(self, period: str, begin: Begin, currency: str | None = None) -> Ground:
         """Give each segment of a period, in the order of the log, to what `begin` returns. A settled period is
-        recomputed from them, and must come to its closing; of one that is open they are those that accrue to it so
-        far."""
-        found = next((item for item in self._noted.closings if item[2].period == period), None)
+        recomputed from them, and must come to its closing in this currency, the first by default; of one that is open
+        they are those that accrue to it so far."""
+        closed = [item for item in self._noted.closings if item[2].period == period]
+        found = next((item for item in closed if currency in (None, item[2].currency)), None)
+        if found is None and closed:
+            raise Difference("period", f"one closed in {currency}", f"{period}, closed in {closed[0][2].currency}")
         if found is None:
             return self._open_readings(period, begin)
         index, entry, _claimed = found
@@ -169,8 +172,9 @@ class Audit:
         metered, _checked = self._periods.read_metered(closing, index, entry, begin)
         for name, value in metered.closing.items():
             same(f"closing.{name}", value, getattr(closing, name))
-        named = [catalogue for _since_s, catalogue in self._log.catalogues(index)]
-        lists = self._noted.opt_outs(index)
+        first = readings_before(closing, index)
+        named = [catalogue for _since_s, catalogue in self._log.catalogues(first)]
+        lists = self._noted.opt_outs(first)
         cores = {payee: metered.core(payee) for payee in metered.payees}
         return Ground(closing, cores, *stated(named), lists, closing.statements_root)
 
@@ -180,7 +184,7 @@ class Audit:
         lists = self._noted.opt_outs(head.size)
         readings = Readings(Rights(named), self.manifest_of(), lists)
         take = begin(metered_judge(readings))
-        target = Target(head.size, period, take)
+        target = Target(head.size, head.size, period, take)
         walk(self._read(), head.origin, [target], self._keys.publisher, self._lines, self._noted.before())
         return Ground(None, {}, *stated([catalogue for _since_s, catalogue in named]), lists, head.root)
 

@@ -21,6 +21,7 @@ from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.quarantine import TYP_RULING, Ruling, open_ruling
 from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
 from amos_tools.verify.accruing import Accrues, accrual, month_of, natural_period, open_period
+from amos_tools.verify.closings import Closings
 from amos_tools.verify.decided import Decided
 from amos_tools.verify.devices import (
     Devices,
@@ -35,7 +36,7 @@ from amos_tools.verify.devices import (
 from amos_tools.verify.errors import Difference, same
 from amos_tools.verify.forgone import GivenUp
 from amos_tools.verify.leaf_runs import LeafRuns
-from amos_tools.verify.light_accounts import TYP_TRANSFER, Transfer, effect, read_transfer
+from amos_tools.verify.light_accounts import TYP_TRANSFER, Transfer, check_reference, effect, read_transfer
 from amos_tools.verify.lines import Lines
 from amos_tools.verify.opened import Fault, Said, Unsigned, UsageSaid
 from amos_tools.verify.standing import flags
@@ -92,14 +93,17 @@ class Target:
     """A closing whose readings are taken, in the order of the log; or a period that no closing settles, whose index is
     the size of the log.
 
+    before    the leaf in front of which the readings stand, and what decided about them: the closing's own, or in a
+              further currency that of the period's first
     leaves    those that the closing lists; None of one that settles all that accrues to its period
     take      takes a reading
     ended     is called behind the closing, with what the walk found until then
-    opt_outs  how many lists stand before the closing, and `catalogue_serial` under which the log names the catalogue
+    opt_outs  how many lists stand in front of `before`, and `catalogue_serial` under which the log names the catalogue
               that pays then, None where it names none; both are known behind it
     """
 
     index: int
+    before: int
     period: str
     take: Callable[[Reading], None]
     leaves: LeafRuns | None = None
@@ -113,9 +117,9 @@ class Log:
     """What the walk found.
 
     targets   whose readings are taken
-    closed    periods closed so far, with the index of the closing
+    closed    periods closed so far, with the index of the first closing; `closings` are all
     carries   what each currency has to carry: its last closing's, and what transfers gave to it or took
-    transfers (leaf index, transfer) of all so far
+    transfers (leaf index, transfer) of all so far, and the references of those that have one
     unsettled usage that no closing has settled; before the first batch entry it accrues by the player's clock alone
     received  when what follows was received, in Unix seconds; None before the first batch entry
     opt_outs  how many lists so far, and `last_opt_outs` the last of them
@@ -129,6 +133,7 @@ class Log:
     devices: Devices = field(default_factory=dict)
     closed: dict[str, int] = field(default_factory=dict)
     carries: dict[str, int] = field(default_factory=dict)
+    closings: Closings = field(default_factory=Closings)
     last_closing: int | None = None
     unsettled: Unsettled = field(default_factory=Unsettled)
     received: int | None = None
@@ -140,6 +145,7 @@ class Log:
     before: Before = NOTHING_BEFORE
     listed: tuple[tuple[int, LeafRuns], ...] = ()
     transfers: list[tuple[int, Transfer]] = field(default_factory=list)
+    references: set[str] = field(default_factory=set)
 
 
 def walk(
@@ -289,24 +295,25 @@ def _is_targets(log: Log, target: Target, index: int, accrues_to: str | None) ->
     settled by none before."""
     if target.leaves is not None:
         return index in target.leaves
-    mine = index < target.index and accrues_to == target.period
-    return mine and not any(at < target.index and index in leaves for at, leaves in log.listed)
+    mine = index < target.before and accrues_to == target.period
+    return mine and not any(at < target.before and index in leaves for at, leaves in log.listed)
 
 
 def _end_targets(log: Log, index: int, serial: int | None) -> None:
     """The closing at this leaf was taken."""
     for target in log.targets:
-        if target.index == index:
+        if target.before == index:
             target.opt_outs, target.catalogue_serial = log.opt_outs, serial
-            if target.ended is not None:
-                target.ended(log)
+        if target.index == index and target.ended is not None:
+            target.ended(log)
 
 
 def _take_transfer(log: Log, index: int, transfer: Transfer) -> None:
     """Numbers have no gap, income is for a period that is open, and no more is carried than there is."""
     label = f"entry {index}: transfer"
     same(f"{label}.number", len(log.transfers) + 1, transfer["number"])
-    if transfer["kind"] == "income" and transfer["period"] in log.closed:
+    check_reference(label, transfer, log.references)
+    if transfer["kind"] == "income" and log.closings.has(transfer["period"], transfer["currency"]):
         raise Difference(f"{label}.period", "one that is not closed", transfer["period"])
     carry = log.carries.get(transfer["currency"], 0) + effect(transfer, "carry")
     if carry < 0:
@@ -325,15 +332,15 @@ def _income_of(log: Log, closing: Closing) -> int:
 
 def _take_closing(log: Log, index: int, closing: Closing) -> None:
     label = f"entry {index}: closing"
-    if closing.period in log.closed:
-        raise Difference(f"{label}.period", "one not closed before", closing.period)
+    log.closings.check(label, index, closing)
     if closing.previous != log.last_closing:
         raise Difference(f"{label}.previous", log.last_closing, closing.previous)
     carry = log.carries.get(closing.currency, 0)
     if closing.carry_in_micro != carry:
         raise Difference(f"{label}.carry_in_micro", carry, closing.carry_in_micro)
     same(f"{label}.income_micro", _income_of(log, closing), closing.income_micro)
-    log.unsettled.settle(label, index, closing)
-    log.closed[closing.period] = index
+    if closing.readings_of is None:
+        log.unsettled.settle(label, index, closing)
+        log.closed[closing.period] = index
     log.carries[closing.currency] = closing.carry_out_micro
     log.last_closing = index

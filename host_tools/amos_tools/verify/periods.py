@@ -90,6 +90,11 @@ class _Underway:
     _sums: Readings | Period | None = field(default=None, init=False)
 
     @property
+    def before(self) -> int:
+        """The leaf in front of which its readings stand."""
+        return readings_before(self.closing, self.index)
+
+    @property
     def metered(self) -> bool:
         """Whether it is closed by readings."""
         return self.closing.version > VERSION_LISTED
@@ -98,10 +103,10 @@ class _Underway:
     def sums(self) -> Readings | Period:
         """What adds up."""
         if self._sums is None:
-            lists = self.entries.noted.opt_outs(self.index)
+            lists = self.entries.noted.opt_outs(self.before)
             judge: Judge
             if self.metered:
-                rights = Rights(self.entries.catalogues(self.index))
+                rights = Rights(self.entries.catalogues(self.before))
                 readings = Readings(rights, self.documents.manifest, lists)
                 self._sums, judge = readings, metered_judge(readings)
             else:
@@ -116,7 +121,7 @@ class _Underway:
         if self.begin is not None:
             _begun = self.sums
         leaves = None if self.metered else LeafRuns(self.closing.ranges())
-        return Target(self.index, self.closing.period, self._take, leaves)
+        return Target(self.index, self.before, self.closing.period, self._take, leaves)
 
     def forget(self) -> None:
         """Let go of what was added up."""
@@ -200,7 +205,7 @@ class Periods:
 
     def _worked_out(self, under: _Underway, target: Target, log: Log) -> Metered:
         closing, index, noted = under.closing, under.index, self._entries.noted
-        same("opt-out lists before the closing", target.opt_outs, len(noted.opt_outs(index)))
+        same("opt-out lists before the closing", target.opt_outs, len(noted.opt_outs(under.before)))
         names = ("period", "currency", "income_micro", "carry_in_micro", "pool_micro", "catalogue_sha256")
         transfers = [item for item in log.transfers if item[0] < index]
         earlier = [(at, item) for at, _entry, item in noted.closings if at < index]
@@ -233,9 +238,15 @@ class Periods:
         )
 
     def _check_published(self, closing: Closing, index: int, entry: bytes) -> None:
-        name = f"closings/{closing.period}.cose"
+        name = f"closings/{closing.title()}.cose"
         if self._entries.published.read(name, CLOSING_BYTES_MAX) != entry:
             raise Difference(name, f"entry {index} of the log", "other bytes")
+
+
+def readings_before(closing: Closing, index: int) -> int:
+    """The leaf in front of which stand the play that the closing at `index` divides by, and what decided about it: in a
+    further currency that of the period's first closing."""
+    return index if closing.readings_of is None else closing.readings_of
 
 
 def listed_core_bytes(core: dict[str, object]) -> bytes:
