@@ -12,6 +12,7 @@ from amos.edges.notify_host import heartbeat
 from amos_cli.config import Config
 from amos_cli.paths import file_option
 from amos_ledger.audit import Following
+from amos_ledger.collecting import keep_what_is_loaded
 from amos_ledger.command import LedgerFolder, one_line_errors
 from amos_ledger.database_there import wait_for_database
 from amos_ledger.errors import BrokerUnusable
@@ -68,6 +69,7 @@ def serve(
                 Cosigning(ledger, rule, report, stop).start()
             following = Following(ledger, report, stop)
             following.start()
+            keep_what_is_loaded()
             try:
                 Service(Ledger(ledger), edge, report, stop, gauges, heartbeat()).run(once_idle)
             finally:

@@ -150,6 +150,11 @@ class MeteredResult:
         """What each payee is credited."""
         return list(zip(self.payees, self.amounts, self._late, strict=True))
 
+    def lines_of(self, number: int) -> dict[str, list[tuple[bytes, int, int]]]:
+        """(stem, rights, standing) of each line and unpaid line of that payee's statement, in their order."""
+        shares = {"lines": self._division.lines(number), "unpaid": self._division.unpaid(number)}
+        return {name: [(one.stem_id, one.rights, one.standing) for one in found] for name, found in shares.items()}
+
     def stem_rows(self, number: int) -> list[int]:
         """Indexes of the stem rows on which the statement of that payee rests."""
         return self._division.stem_rows(number)

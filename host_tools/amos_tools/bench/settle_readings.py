@@ -2,7 +2,8 @@
 is all that its closing commits to. Run as a program.
 
 `python -m amos_tools.bench.settle_readings STEMS PAYEES` prints a JSON object: CPU seconds of each part, those of a
-statement's file afterwards, bytes at most in use until then, and the bytes of a statement of a hundred lines.
+statement's file afterwards, bytes at most in use until then, and the bytes of a statement of a hundred lines with the
+days and venues that have room in it.
 """
 
 import json
@@ -12,12 +13,14 @@ from collections.abc import Iterator
 from hashlib import sha256
 
 from amos_ledger.readings_work import PlayedSums
+from amos_ledger.settlement.detail import Of, Play, detail
 from amos_ledger.settlement.meter import meter
 from amos_ledger.settlement.metered_result import MeteredResult, MeterTerms
 from amos_ledger.settlement.metered_statement import Counts, MeteredProof, statement_file
 from amos_ledger.settlement.played import Key, Played
 from amos_ledger.settlement.rights import RightsHistory
 from amos_ledger.settlement.rights_columns import Said, WorkSaid
+from amos_ledger.settlement.venues import PSEUDONYM, Venues
 from amos_tools.bench.settle_close import bytes_at_most
 
 PERIOD, INCOME_MICRO, RATE_HZ = "2026-11", 10**15, 44_100
@@ -25,6 +28,8 @@ PPM_OF_THREE = (500_000, 300_000, 200_000)
 LINES = 100
 FILES = 500
 """So many of the statements are made, one after the other."""
+FIRST_DAY, DAYS = 20_758, 30
+"""November."""
 PATH_HASHES = 24
 """Of entry and statement: a log of ten million entries, as many payees."""
 
@@ -75,7 +80,20 @@ def _statement(result: MeteredResult, number: int) -> bytes:
         [],
         [],
     )
-    return statement_file(result.core_bytes(number), proof)
+    core = result.core_bytes(number)
+    base_bytes, lines = len(statement_file(core, proof)), result.lines_of(number)
+    told = detail(json.loads(core), base_bytes, lines, _play_of, Venues(PSEUDONYM, bytes(32)), _sign)
+    return statement_file(core, proof, told)
+
+
+def _play_of(of: Of) -> Play:
+    """A minute or more on each day, at each of many sites."""
+    ticks = RATE_HZ * (60 + of[0][0])
+    return Play({FIRST_DAY + day: ticks for day in range(DAYS)}, {f"site-{site}": ticks for site in range(DAYS)})
+
+
+def _sign(_message: bytes) -> bytes:
+    return bytes(64)
 
 
 if __name__ == "__main__":
