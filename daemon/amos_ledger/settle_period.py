@@ -11,6 +11,7 @@ anew with the same bytes each time (Ed25519 is deterministic); but for the names
 follow the policy in the ledger's folder. So settling again writes the same files, unless that was changed.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -109,9 +110,9 @@ def _metered(folder: Folder, store: Store, closed: ClosedNow, result: MeteredRes
     with DailySums() as sums:
         daily_play(store, period, settled_at, hz, sums)
         for number, payee in enumerate(result.payees):
-            proof, core = _metered_proof(store, result, number, common, size), result.core_bytes(number)
+            core, proof = result.core_bytes(number), _metered_proof(store, result, number, common, size)
             base_bytes, lines = len(statement_file(core, proof)), result.lines_of(number)
-            told = detail(result.core(number), base_bytes, lines, sums.play, venues, folder.sign)
+            told = detail(json.loads(core), base_bytes, lines, sums.play, venues, folder.sign)
             yield payee, statement_file(core, proof, told)
 
 

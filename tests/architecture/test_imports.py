@@ -45,13 +45,7 @@ BOARD = BYTES | {
     *("sdcard", "select", "socket", "sys", "termios", "time", "uctypes", "usb", "vfs"),
 }
 LIGHT_CHECK = (
-    "light",
-    "light_accounts",
-    "light_closing",
-    "light_detail",
-    "light_figures",
-    "light_formats",
-    "light_reading",
+    *("light", "light_accounts", "light_closing", "light_detail", "light_figures", "light_formats", "light_reading"),
     "light_trees",
 )
 

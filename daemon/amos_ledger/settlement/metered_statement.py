@@ -166,7 +166,7 @@ def balance(books: Books, earned: Earned) -> dict[str, object]:
 
 
 def statement_file(core: bytes, proof: MeteredProof, detail: Mapping[str, object] | None = None) -> bytes:
-    """Core, detail and proof as one object, spelled as the core is, and a newline at the end."""
+    """Core, proof and detail, if there is one, as one object: spelled as the core is, and a newline at the end."""
     facts = {
         "checkpoint": proof.checkpoint,
         "closing": entry_proof(*proof.closing),
@@ -178,8 +178,8 @@ def statement_file(core: bytes, proof: MeteredProof, detail: Mapping[str, object
         "rotations": [entry_proof(*rotation) for rotation in proof.rotations],
         "transfers": [entry_proof(*moved) for moved in proof.transfers],
     }
-    told = b"" if detail is None else b',"detail":%b' % SPELLED(detail).encode()
-    return b'{"core":%b%b,"proof":%b}\n' % (core, told, SPELLED(facts).encode())
+    told = b"" if detail is None else b'"detail":%b,' % SPELLED(detail).encode()
+    return b'{"core":%b,%b"proof":%b}\n' % (core, told, SPELLED(facts).encode())
 
 
 def entry_proof(index: int, entry: bytes, path: Sequence[bytes]) -> dict[str, object]:

@@ -26,10 +26,10 @@ from amos_tools.bench.settle_close import bytes_at_most
 PERIOD, INCOME_MICRO, RATE_HZ = "2026-11", 10**15, 44_100
 PPM_OF_THREE = (500_000, 300_000, 200_000)
 LINES = 100
-FIRST_DAY, DAYS = 20_758, 30
-"""November."""
 FILES = 500
 """So many of the statements are made, one after the other."""
+FIRST_DAY, DAYS = 20_758, 30
+"""November."""
 PATH_HASHES = 24
 """Of entry and statement: a log of ten million entries, as many payees."""
 
@@ -82,8 +82,8 @@ def _statement(result: MeteredResult, number: int) -> bytes:
     )
     core = result.core_bytes(number)
     base_bytes, lines = len(statement_file(core, proof)), result.lines_of(number)
-    venues = Venues(PSEUDONYM, bytes(32))
-    return statement_file(core, proof, detail(result.core(number), base_bytes, lines, _play_of, venues, _sign))
+    told = detail(json.loads(core), base_bytes, lines, _play_of, Venues(PSEUDONYM, bytes(32)), _sign)
+    return statement_file(core, proof, told)
 
 
 def _play_of(of: Of) -> Play:
