@@ -9,7 +9,6 @@ import contextlib
 import select
 import socket
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from amos.protocol import answer as answers
@@ -27,11 +26,12 @@ from amos_mqtt.client import MqttClient
 from amos_mqtt.happenings import Arrival, Down, Happening, Said, Up
 from amos_mqtt.settings import ClientSettings
 from amos_sync.clock import clock_fault, clock_ms, jitter_permille, wall_ms
-from amos_sync.courier_status import OFFLINE, ONLINE, CourierStatus
+from amos_sync.courier_status import OFFLINE, ONLINE, VERSION, CourierStatus
 from amos_sync.device import Device
 from amos_sync.errors import SpoolError
 from amos_sync.faults_kept import KeptFaults
 from amos_sync.hindrances import Hindrances
+from amos_sync.inbox import Inbox
 from amos_sync.ledger_line import LedgerLine
 from amos_sync.limits import FORGONE_AGAIN_MS, SPOOL_BYTES_MAX, SPOOL_RETRY_MS, STATUS_MS, UNANSWERED_MAX
 from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
@@ -46,11 +46,6 @@ from amos_sync.spool import Spool
 from amos_sync.tree_heads import TreeHeads
 
 TURN_MS_MAX = 1000
-
-try:
-    VERSION = version("amos")
-except PackageNotFoundError:  # run from a source tree that is not installed
-    VERSION = "unknown"
 
 
 @dataclass(frozen=True)
@@ -102,6 +97,8 @@ class Courier:
         self.tree_heads = TreeHeads(self.spool, settings.site, self.line)
         self.hindrances = Hindrances(settings.site, self.spool, self.outbox, self.mqtt, self.notes)
         self._kept_faults = KeptFaults(self.spool)
+        self.inbox = Inbox(settings.site, self.spool, self.outbox, self.mqtt, self.notes, self._brought)
+        self.inbox.take_kept()
 
     def close(self) -> None:
         """Hang up everywhere. What is in the spool stays."""
@@ -128,6 +125,7 @@ class Courier:
                 self._happened(happening, now_ms)
             for device in self.devices:
                 device.work(now_ms)
+            self.inbox.work(now_ms)
             messages = self._stage_sends(now_ms)
             if self.hindrances.look(self.devices, now_ms):
                 self._kept_faults.stage([*self.mqtt.faults, *self.notes.faults.present()], now_ms)
@@ -138,6 +136,7 @@ class Courier:
         except SpoolError as error:
             self._spool_failed(error, now_ms)
             return
+        self.inbox.committed()
         self.notes.over("spool", "spool: works again", now_ms)
         for topic, payload in messages:
             self.mqtt.publish(topic, payload)
@@ -149,7 +148,8 @@ class Courier:
     @property
     def idle(self) -> bool:
         """Whether every sealed segment of every device is receipted, and the players took receipts and pack."""
-        return all(self._brought(device) for device in self.devices)
+        carrying = self.inbox.busy or self.outbox.carrying
+        return all(self._is_brought(device) for device in self.devices) and not carrying
 
     def _open_pack_cache(self) -> PackCache | None:
         settings = self.settings
@@ -168,7 +168,7 @@ class Courier:
         else:
             self.notes.over("packs", f"packs: {self.pack_cache.name} can be had again", now_ms)
 
-    def _brought(self, device: Device) -> bool:
+    def _is_brought(self, device: Device) -> bool:
         session = device.session
         if session is not None and session.device_id is not None:
             if not self._has_pack(session):
@@ -181,7 +181,7 @@ class Courier:
 
     def stuck(self) -> list[Slot]:
         """Slots whose refusal time does not change, once nothing else is left to do; else nothing."""
-        waiting = [slot for device_id in self.outbox.device_ids() for slot in self.outbox.open_slots(device_id)]
+        waiting = self.outbox.own()
         refused = final_refusals(waiting)
         return refused if len(refused) == len(waiting) else []
 
@@ -192,7 +192,7 @@ class Courier:
             sentences.append(f"broker {self.settings.broker.name} is not connected")
         for device in self.devices:
             session = device.session
-            if self._brought(device):
+            if self._is_brought(device):
                 continue
             if session is None or session.device_id is None:
                 sentences.append(f"{device.address} does not answer")
@@ -253,6 +253,7 @@ class Courier:
             self.spool.rollback()
             self._load()
             self._kept_faults = KeptFaults(self.spool)
+            self.inbox.restart()
 
     def _stage_line_bytes(self, device: Device) -> None:
         if device.session is not None and device.session.device_id is not None:
@@ -280,6 +281,7 @@ class Courier:
                 device.session.device_id for device in self.devices if device.session
             }
             names = [name for device_id in known if device_id for name in self.players.topics_of(device_id)]
+            names += self.inbox.all_topics()
             self.mqtt.subscribe([topics.OPT_OUTS, topics.ROTATIONS, topics.CHECKPOINT, topics.FORGONE, *names])
         elif isinstance(happening, Said):
             self.notes.tell(happening.sentence)
@@ -290,7 +292,21 @@ class Courier:
                 name = f"broker {self.settings.broker.name}"
                 self.notes.often("garbage", f"{name}: ignored a message: {printable(str(error))}", now_ms)
 
+    def _brought(self, message: Message) -> None:
+        """A stick brought what a broker would have."""
+        now_ms = clock_ms()
+        if message.topic == topics.OPT_OUTS:
+            self.players.opt_out_lists.brought(message.payload)
+            self._wake_device(None)
+        elif message.topic.endswith("/" + topics.ANCHOR):
+            device_id = topics.parse_device_topic(message.topic)[1]
+            self.players.anchors.brought(device_id, message.payload)
+            self._wake_device(device_id)
+        else:
+            self._arrived(message, now_ms)
+
     def _arrived(self, message: Message, now_ms: int) -> None:
+        self.inbox.came_for_all(message.topic, message.payload)
         if message.topic == topics.OPT_OUTS:
             self.players.opt_out_lists.came(message.payload)
             self._wake_device(None)
@@ -312,6 +328,7 @@ class Courier:
         site, device_id, leaf = topics.parse_device_topic(message.topic)
         if site != self.settings.site:
             return
+        self.inbox.came(device_id, leaf, message.payload)
         if leaf == topics.RECEIPT:
             self._answered(device_id, message, now_ms)
         elif leaf == topics.ANCHOR:
@@ -385,7 +402,7 @@ class Courier:
             state=ONLINE,
             version=VERSION,
             devices=sum(device.session is not None and device.session.device_id is not None for device in self.devices),
-            waiting=len(self.outbox),
+            waiting=self.spool.open_entries,
             spool_bytes=self.spool.used_bytes,
             full=self.spool.full,
         ).encode()

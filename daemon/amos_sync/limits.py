@@ -105,3 +105,35 @@ PACK_MEND_MS = 3_600_000
 
 PACK_RETRY_MS = 600_000
 """Before a pack that a player refused is offered to it again: room may have been made, a newer firmware installed."""
+
+CARRIED_BYTES_MAX = 128 * 1024 * 1024
+CARRIED_ENTRIES_MAX = 100_000
+"""Of segments that sticks bring for shops elsewhere: apart from the players' own, which they never displace."""
+
+CARRIED_DEVICES_MAX = 1000
+"""Players elsewhere whose segments are carried: what a stick says may be made up."""
+
+CARRIED_AGAIN_S = 86_400
+"""A carried segment that has its answer since so long, and that its shop sends all the same, goes to the ledger again: the
+answer was lost or is none."""
+
+CARRIED_DAYS, CARRIED_REFUSED_DAYS = 120, 7
+"""How long a carried segment is kept for its receipt to be fetched, and one that the ledger refused: its shop has it."""
+
+DOCUMENTS_MAX = 4096
+"""Retained messages and anchors that the spool keeps."""
+
+INBOX_BYTES_MAX = 256 * 1024 * 1024
+"""Bundles that were brought and are not taken in yet."""
+
+INBOX_ITEMS_A_TURN = 200
+"""Taken from a bundle in one turn of the loop, so that it holds up no player: some 50 ms of a Pi Zero."""
+
+INBOX_LOOK_MS = 1000
+"""Between two looks for bundles."""
+
+STICK_NAMES_MAX = 512
+"""Names of a stick's folder that are looked at."""
+
+TIME_ASK_MS = 3_600_000
+"""Between two times that a player of a shop without a broker is asked for a nonce, which the next stick takes along."""

@@ -29,7 +29,8 @@ from amos.edges.private_host import make_private_folders
 from amos_sync.errors import SpoolError
 from amos_sync.limits import KEPT_BYTES_MAX, KEPT_DAYS, RETURNED_ROWS_MAX, SPOOL_BYTES_MAX, SPOOL_ENTRIES_MAX
 from amos_sync.outbox import PULL_STATE, Slot, State
-from amos_sync.spool_file import FAULTS_FACT, FILE_NAME, LOCK_NAME, lock_spool, open_database
+from amos_sync.spool_carried import CarriedEntries, Documents
+from amos_sync.spool_file import FAULTS_FACT, FILE_NAME, LOCK_NAME, lock_spool, named, open_database
 
 
 @dataclass(frozen=True)
@@ -49,19 +50,12 @@ class Held:
     id: int
     segment_sha256: bytes
     state: State
+    carried: bool
 
 
 def _rotation_name(number: int, turn: int) -> str:
     """The first has the name that couriers gave it that kept one of each number."""
     return f"rotation {number}.{turn}" if turn else f"rotation {number}"
-
-
-@contextmanager
-def _named(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise SpoolError(f"spool: cannot {what}: {error}") from error
 
 
 class Spool:
@@ -70,13 +64,15 @@ class Spool:
     def __init__(self, folder: Path, bytes_max: int = SPOOL_BYTES_MAX):
         self.folder = folder
         self.bytes_max = bytes_max
-        with _named(f"use {folder}"):
+        with named(f"use {folder}"):
             make_private_folders(folder)
             self._lock = lock_spool(folder / LOCK_NAME)
         try:
-            with _named(f"open {folder / FILE_NAME}"):
+            with named(f"open {folder / FILE_NAME}"):
                 self._database = open_database(folder / FILE_NAME)
                 self._fold()
+                self.carried = CarriedEntries(self._database, self._staging)
+                self.documents = Documents(self._database, self._staging)
                 self.client_id = self._client_id()
                 self._count()
                 self._drop_old(int(time.time()))
@@ -97,25 +93,27 @@ class Spool:
 
     def slots(self) -> list[Slot]:
         """Every segment that is not yet returned, in order of device and sequence."""
-        with _named("read"):
+        with named("read"):
             rows = self._database.execute(
-                "SELECT id, device, sequence, message_sha256, state FROM entries WHERE state != 6 "
+                "SELECT id, device, sequence, message_sha256, state, carried_unix_s FROM entries WHERE state != 6 "
                 "ORDER BY device, sequence, id"
             ).fetchall()
         return [
-            Slot(id, device_id, sequence, message, State(state)) for id, device_id, sequence, message, state in rows
+            Slot(id, device_id, sequence, message, State(state), carried=carried is not None)
+            for id, device_id, sequence, message, state, carried in rows
         ]
 
     def held(self, device_id: bytes, first: int, last: int) -> dict[int, list[Held]]:
         """Sequence -> what is known of it; two entries under one number are a fork, and both are kept."""
-        with _named("read"):
+        with named("read"):
             rows = self._database.execute(
-                "SELECT sequence, id, segment_sha256, state FROM entries WHERE device = ? AND sequence BETWEEN ? AND ?",
+                "SELECT sequence, id, segment_sha256, state, carried_unix_s FROM entries"
+                " WHERE device = ? AND sequence BETWEEN ? AND ?",
                 (device_id, first, last),
             ).fetchall()
         known: dict[int, list[Held]] = {}
-        for sequence, id, segment_sha256, state in rows:
-            known.setdefault(sequence, []).append(Held(id, segment_sha256, State(state)))
+        for sequence, id, segment_sha256, state, carried in rows:
+            known.setdefault(sequence, []).append(Held(id, segment_sha256, State(state), carried is not None))
         return known
 
     def payload(self, id: int) -> bytes:
@@ -128,12 +126,12 @@ class Spool:
 
     def message_bytes(self, id: int) -> int:
         """The size of what is sent."""
-        with _named("read"):
+        with named("read"):
             row = self._database.execute("SELECT message_bytes FROM entries WHERE id = ?", (id,)).fetchone()
         return int(row[0]) if row else 0
 
     def _blob(self, column: str, id: int) -> bytes:
-        with _named("read"):
+        with named("read"):
             row = self._database.execute(f"SELECT {column} FROM entries WHERE id = ?", (id,)).fetchone()
         if row is None or row[0] is None:
             raise SpoolError(f"spool: expected a {column} with entry {id}, found none; the file was changed by others")
@@ -151,6 +149,11 @@ class Spool:
                 (device_id, port),
             )
         return bytes(row[0]).hex() if row else None
+
+    def knows(self, device_id: bytes) -> bool:
+        """Whether it was connected here once."""
+        with named("read"):
+            return self._database.execute("SELECT 1 FROM devices WHERE device = ?", (device_id,)).fetchone() is not None
 
     def stage_line_bytes(self, device_id: bytes, count: int) -> None:
         """Add to the bytes that crossed the line of a device, both ways."""
@@ -237,7 +240,7 @@ class Spool:
         """A segment receipted at this leaf or a later one, whose bytes are still here: the latest, and with each `turn`
         the one before. A receipt does not bind the index that it names, so the latest may be none in truth."""
         of = "FROM entries WHERE payload IS NOT NULL AND receipt IS NOT NULL AND leaf_index >= ?"
-        with _named("read"):
+        with named("read"):
             ((count,),) = self._database.execute(f"SELECT count(*) {of}", (leaf_index,))
             if not count:
                 return None
@@ -269,7 +272,7 @@ class Spool:
 
     def rotations(self) -> list[tuple[int, bytes]]:
         """(turn in which it came among those of its number, rotation of the ledger's key with its receipt)."""
-        with _named("read"):
+        with named("read"):
             rows = self._database.execute("SELECT name, value FROM facts WHERE name LIKE 'rotation %'").fetchall()
         return [(int(name.partition(".")[2] or 0), bytes.fromhex(value)) for name, value in rows]
 
@@ -283,7 +286,7 @@ class Spool:
             self._database.execute("DELETE FROM facts WHERE name = ?", (_rotation_name(number, turn),))
 
     def _fact(self, name: str) -> bytes | None:
-        with _named("read"):
+        with named("read"):
             row = self._database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return None if row is None else bytes.fromhex(row[0])
 
@@ -321,27 +324,28 @@ class Spool:
     def commit(self) -> None:
         """Make everything staged durable, in one step."""
         if self._database.in_transaction:
-            with _named("write"):
+            with named("write"):
                 self._database.execute("COMMIT")
 
     def rollback(self) -> None:
         """Drop everything staged since the last commit."""
         if self._database.in_transaction:
-            with _named("roll back"):
+            with named("roll back"):
                 self._database.execute("ROLLBACK")
-        with _named("read"):
+        with named("read"):
             self._count()
+            self.carried.recount()
 
     @contextmanager
     def _staging(self) -> Iterator[None]:
-        with _named("write"):
+        with named("write"):
             if not self._database.in_transaction:
                 self._database.execute("BEGIN IMMEDIATE")
             yield
 
     def _count(self) -> None:
         row = self._database.execute(
-            "SELECT count(*), coalesce(sum(message_bytes), 0) FROM entries WHERE state != 6"
+            "SELECT count(*), coalesce(sum(message_bytes), 0) FROM entries WHERE state != 6 AND carried_unix_s IS NULL"
         ).fetchone()
         self.open_entries, self.used_bytes = int(row[0]), int(row[1])
         (kept,) = self._database.execute(

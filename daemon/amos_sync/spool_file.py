@@ -4,7 +4,8 @@ import fcntl
 import os
 import sqlite3
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from amos.edges.private_host import claim_private
@@ -16,13 +17,23 @@ FILE_NAME = "spool.sqlite"
 LOCK_NAME = "spool.lock"
 LOCK_TRIES = 3
 FAULTS_FACT = "faults"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _KEPT_SCHEMA = """
 ALTER TABLE entries ADD COLUMN leaf_index INTEGER;
 ALTER TABLE entries ADD COLUMN returned_unix_s INTEGER;
 CREATE INDEX entries_kept ON entries (returned_unix_s) WHERE state = 6 AND payload IS NOT NULL;
 CREATE INDEX entries_receipted ON entries (leaf_index) WHERE payload IS NOT NULL AND receipt IS NOT NULL;
+"""
+
+_CARRIED_SCHEMA = """
+ALTER TABLE entries ADD COLUMN carried_unix_s INTEGER;
+CREATE INDEX entries_carried ON entries (device, sequence) WHERE carried_unix_s IS NOT NULL;
+CREATE TABLE carried_devices (device BLOB PRIMARY KEY, site TEXT NOT NULL, unix_s INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE documents (
+    device BLOB NOT NULL, name TEXT NOT NULL, source INTEGER NOT NULL, payload BLOB NOT NULL,
+    PRIMARY KEY (device, name, source)
+) WITHOUT ROWID;
 """
 
 _SCHEMA = """
@@ -42,6 +53,15 @@ CREATE TABLE entries (
 );
 CREATE INDEX entries_open ON entries (device, sequence) WHERE state != 6;
 """
+
+
+@contextmanager
+def named(what: str) -> Iterator[None]:
+    """Failures of SQLite and of the disk are `SpoolError`."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise SpoolError(f"spool: cannot {what}: {error}") from error
 
 
 def lock_spool(path: Path) -> int:
@@ -78,10 +98,11 @@ def open_database(path: Path) -> sqlite3.Connection:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
     (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version in (0, 1):
-        script = _KEPT_SCHEMA if version else _SCHEMA + _KEPT_SCHEMA
-        database.executescript(f"BEGIN IMMEDIATE; {script}")
-        _note_leaves(database)
+    if version < SCHEMA_VERSION:
+        steps = (_SCHEMA, _KEPT_SCHEMA, _CARRIED_SCHEMA)
+        database.executescript(f"BEGIN IMMEDIATE; {''.join(steps[version:])}")
+        if version < 2:
+            _note_leaves(database)
         database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         database.execute("COMMIT")
     elif version != SCHEMA_VERSION:

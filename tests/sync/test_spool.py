@@ -154,7 +154,7 @@ def test_a_later_schema_is_refused_by_name(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / spool.FILE_NAME) as database:
         database.execute("PRAGMA user_version = 9")
     database.close()
-    with pytest.raises(SpoolError, match="expected schema version 2, found 9"):
+    with pytest.raises(SpoolError, match="expected schema version 3, found 9"):
         Spool(tmp_path)
 
 
