@@ -1,4 +1,4 @@
-"""Command line of the courier: `run` and `status`."""
+"""Command line of the courier."""
 
 import logging
 import signal
@@ -20,6 +20,7 @@ from amos_cli.paths import file_option, folder_option
 from amos_cli.table import print_table
 from amos_mqtt.broker import BrokerSettingError, broker_of
 from amos_sync.addresses import packs_address, player_address
+from amos_sync.cli_stick import carry, export_, import_
 from amos_sync.clock import clock_ms
 from amos_sync.courier import Courier, Settings
 from amos_sync.errors import SettingError, SyncError
@@ -31,7 +32,7 @@ app = typer.Typer(help="The courier: brings signed segments from players to the 
 
 @app.callback()
 def _group() -> None:
-    """Two commands, even when only one is used."""
+    """Commands by name, even when only one is used."""
 
 
 @app.command()
@@ -140,6 +141,10 @@ def _site(text: str) -> str:
 def _key(option: str, text: str | None) -> bytes | None:
     return None if text is None else public_key_of(text, option)
 
+
+app.command("export")(export_)
+app.command("import")(import_)
+app.command("carry")(carry)
 
 if __name__ == "__main__":
     app()

@@ -38,8 +38,8 @@ from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
 from amos_sync.notes import Notes
 from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import Outbox, Slot, State, final_refusals
-from amos_sync.pack_cache import PackCache
-from amos_sync.pack_source import open_source
+from amos_sync.pack_cache import CachedPack, PackCache
+from amos_sync.pack_source import CARRIED_NAME, CarriedSource, NewestSource, open_source
 from amos_sync.players import Players
 from amos_sync.session import Session
 from amos_sync.spool import Spool
@@ -99,6 +99,10 @@ class Courier:
         self._kept_faults = KeptFaults(self.spool)
         self.inbox = Inbox(settings.site, self.spool, self.outbox, self.mqtt, self.notes, self._brought)
         self.inbox.take_kept()
+        self._pack_kept: CachedPack | None = None
+        self._connected = False
+        self.spool.stage_settings(settings.site, settings.publisher_key)
+        self.spool.commit()
 
     def close(self) -> None:
         """Hang up everywhere. What is in the spool stays."""
@@ -126,6 +130,7 @@ class Courier:
             for device in self.devices:
                 device.work(now_ms)
             self.inbox.work(now_ms)
+            self._stage_pack()
             messages = self._stage_sends(now_ms)
             if self.hindrances.look(self.devices, now_ms):
                 self._kept_faults.stage([*self.mqtt.faults, *self.notes.faults.present()], now_ms)
@@ -153,12 +158,24 @@ class Courier:
 
     def _open_pack_cache(self) -> PackCache | None:
         settings = self.settings
-        if settings.packs is None:
+        sources = [] if settings.packs is None else [open_source(settings.packs, settings.spool / "packs")]
+        if settings.publisher_key is not None:
+            sources.append(CarriedSource(settings.spool / CARRIED_NAME))
+        if not sources:
             return None
-        source = open_source(settings.packs, settings.spool / "packs")
+        key = settings.publisher_key
+        source = sources[0] if key is None else NewestSource(sources, key)
         pack_cache = PackCache(source, settings.publisher_key, self._wake)
         pack_cache.start()
         return pack_cache
+
+    def _stage_pack(self) -> None:
+        """Sticks take along the pack that there is here, but for one that a stick brought."""
+        current = self.pack_cache.current if self.pack_cache is not None else None
+        if current is not None and current is not self._pack_kept:
+            self._pack_kept = current
+            if CARRIED_NAME not in current.folder.parts:
+                self.spool.stage_pack(current.pack.signed, current.folder)
 
     def _look_at_packs(self, now_ms: int) -> None:
         if self.pack_cache is None or not self.pack_cache.looked:
@@ -253,6 +270,7 @@ class Courier:
             self.spool.rollback()
             self._load()
             self._kept_faults = KeptFaults(self.spool)
+            self._pack_kept = None
             self.inbox.restart()
 
     def _stage_line_bytes(self, device: Device) -> None:
@@ -274,6 +292,7 @@ class Courier:
     def _happened(self, happening: Happening[Message], now_ms: int) -> None:
         if isinstance(happening, Up | Down):
             self.hindrances.unanswered.connected(now_ms if isinstance(happening, Up) else None)
+            self._told_connected(isinstance(happening, Up))
         if isinstance(happening, Up):
             self.players.broker_up()
             self._own_status = (0, b"")
@@ -291,6 +310,11 @@ class Courier:
             except ProtocolError as error:
                 name = f"broker {self.settings.broker.name}"
                 self.notes.often("garbage", f"{name}: ignored a message: {printable(str(error))}", now_ms)
+
+    def _told_connected(self, is_connected: bool) -> None:
+        if self._connected is not is_connected:
+            self._connected = is_connected
+            self.spool.stage_connected(is_connected)
 
     def _brought(self, message: Message) -> None:
         """A stick brought what a broker would have."""

@@ -28,7 +28,7 @@ from amos_sync.message import Message
 from amos_sync.notes import Notes
 from amos_sync.outbox import Outbox
 from amos_sync.spool import Spool
-from amos_sync.spool_carried import FOR_ALL, TO_STICK, FROM_STICK, Document
+from amos_sync.spool_carried import FOR_ALL, FROM_STICK, TO_STICK, Document
 
 FOLDER_NAME = "inbox"
 SUFFIX = ".bundle"
@@ -134,7 +134,7 @@ class Inbox:
                     # One lie does not spoil the rest, which may be somebody else's.
                     sentence = f"bundle {opened.path.name}: passed over an item: {printable(str(error))}"
                     self._notes.often("bundle", sentence, self._looked_ms or 0)
-            del opened.items[: INBOX_ITEMS_A_TURN]
+            del opened.items[:INBOX_ITEMS_A_TURN]
 
     def _finish(self, opened: _Open) -> None:
         opened.file.close()
@@ -188,7 +188,7 @@ class Inbox:
 
     def _time(self, site: str, device_id: bytes, nonce: bytes) -> int:
         if len(nonce) != TIME_NONCE_BYTES:
-            raise MessageError("bundle item: expected a nonce of %d bytes" % TIME_NONCE_BYTES)
+            raise MessageError(f"bundle item: expected a nonce of {TIME_NONCE_BYTES} bytes")
         if not self._spool.carried.stage_device(device_id, site, int(time.time())):
             return 0
         if not self._spool.documents.stage(Document(device_id, topics.TIME, nonce), FROM_STICK):
@@ -197,7 +197,7 @@ class Inbox:
         return 1
 
     def _ask_time(self) -> None:
-        """Nonces that sticks brought go to the ledger as soon as there is a broker; its answer goes on the next stick."""
+        """Nonces that sticks brought go to the ledger once there is a broker; its answers go on the next stick."""
         if not self._mqtt.room:
             return
         waiting = [found for found in self._spool.documents.all(FROM_STICK) if found.name == topics.TIME]
@@ -208,7 +208,7 @@ class Inbox:
     def _answer(self, device_id: bytes, content: bytes) -> int:
         """Of a player that is here; that of another shop's is for its own courier to take."""
         slot = self._outbox.find(answers.decode_answer(content).message_sha256)
-        # What is carried here waits for the ledger's own answer: this one may be anybody's, and no player is here to judge.
+        # What is carried waits for the ledger's own answer: this may be anybody's, and no player is here to judge.
         if slot is None or slot.carried:
             return 0
         self._take(Message(topics.device_topic(self._site, device_id, topics.RECEIPT), content))
@@ -224,7 +224,7 @@ class Inbox:
             if name not in FOR_ONE or not self._spool.knows(device_id):
                 return 0
             if name == topics.ANCHOR and len(content) > ANCHOR_BYTES_MAX:
-                raise MessageError("bundle item: expected an anchor of at most %d bytes" % ANCHOR_BYTES_MAX)
+                raise MessageError(f"bundle item: expected an anchor of at most {ANCHOR_BYTES_MAX} bytes")
             topic = topics.device_topic(self._site, device_id, name)
             document = Document(device_id, name, content)
         if topics.is_rotation(topic) or topic == topics.FORGONE:

@@ -114,11 +114,11 @@ CARRIED_DEVICES_MAX = 1000
 """Players elsewhere whose segments are carried: what a stick says may be made up."""
 
 CARRIED_AGAIN_S = 86_400
-"""A carried segment that has its answer since so long, and that its shop sends all the same, goes to the ledger again: the
-answer was lost or is none."""
+"""A carried segment that came so long ago and has its answer, and that its shop sends all the same, goes to the ledger
+again: the answer was lost or is none."""
 
 CARRIED_DAYS, CARRIED_REFUSED_DAYS = 120, 7
-"""How long a carried segment is kept for its receipt to be fetched, and one that the ledger refused: its shop has it."""
+"""How long a carried segment is kept for its receipt to be fetched, and a refused one: its shop has it."""
 
 DOCUMENTS_MAX = 4096
 """Retained messages and anchors that the spool keeps."""
@@ -137,3 +137,6 @@ STICK_NAMES_MAX = 512
 
 TIME_ASK_MS = 3_600_000
 """Between two times that a player of a shop without a broker is asked for a nonce, which the next stick takes along."""
+
+BUNDLE_PART_BYTES = 16 * 1024 * 1024
+"""Of one file on a stick: a stick that is pulled out costs the file under way."""

@@ -33,7 +33,7 @@ def report(folder: Path) -> dict[str, Any]:
     `segment_bytes` (as signed), `message_bytes` (as sent, once each), `sends`, `sent_bytes` (resends included),
     `line_bytes` (both ways, frames included), `refusals` (the first 20: sequence, verdict, detail).
     """
-    with _reading(folder) as database:
+    with reading(folder) as database:
         devices = [_device(database, row) for row in database.execute("SELECT * FROM devices ORDER BY device")]
         kept = database.execute("SELECT value FROM facts WHERE name = ?", (FAULTS_FACT,)).fetchone()
     running = _running(folder)
@@ -56,7 +56,8 @@ def _running(folder: Path) -> bool:
 
 
 @contextmanager
-def _reading(folder: Path) -> Iterator[sqlite3.Connection]:
+def reading(folder: Path) -> Iterator[sqlite3.Connection]:
+    """One view of the spool, whatever its courier does meanwhile. Raises `SpoolError`."""
     path = folder / FILE_NAME
     if not path.is_file():
         raise SpoolError(f"spool {folder}: none there yet; run the courier first")
@@ -64,7 +65,7 @@ def _reading(folder: Path) -> Iterator[sqlite3.Connection]:
         database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
         database.row_factory = sqlite3.Row
         try:
-            database.execute("BEGIN")  # one view of it, whatever the courier does meanwhile
+            database.execute("BEGIN")
             yield database
         finally:
             database.close()

@@ -18,7 +18,6 @@ segments (`full`), and still takes receipts, which make room. Any failure of SQL
 
 import os
 import secrets
-import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,8 +28,16 @@ from amos.edges.private_host import make_private_folders
 from amos_sync.errors import SpoolError
 from amos_sync.limits import KEPT_BYTES_MAX, KEPT_DAYS, RETURNED_ROWS_MAX, SPOOL_BYTES_MAX, SPOOL_ENTRIES_MAX
 from amos_sync.outbox import PULL_STATE, Slot, State
-from amos_sync.spool_carried import CarriedEntries, Documents
-from amos_sync.spool_file import FAULTS_FACT, FILE_NAME, LOCK_NAME, lock_spool, named, open_database
+from amos_sync.spool_carried import FOR_ALL, TO_STICK, CarriedEntries, Document, Documents
+from amos_sync.spool_file import (
+    FAULTS_FACT,
+    FILE_NAME,
+    LOCK_NAME,
+    PACK_DOCUMENT,
+    lock_spool,
+    named,
+    open_database,
+)
 
 
 @dataclass(frozen=True)
@@ -269,6 +276,23 @@ class Spool:
     def stage_faults(self, faults: bytes) -> None:
         """What is wrong at the moment, for who looks at the spool from outside."""
         self._stage_fact(FAULTS_FACT, faults)
+
+    def stage_settings(self, site: str, publisher_key: bytes | None) -> None:
+        """How this courier was started, for who brings or fetches bundles."""
+        self._stage_fact("site", site.encode())
+        self._stage_fact("publisher_key", publisher_key or b"")
+        self.stage_connected(False)
+
+    def stage_connected(self, is_connected: bool) -> None:
+        """Whether there is a broker at the moment."""
+        self._stage_fact("connected", b"%d" % is_connected)
+
+    def stage_pack(self, signed: bytes, blobs: Path) -> bool:
+        """The pack that there is for players, and the folder of its blobs; whether it is another than before."""
+        changed = self.documents.stage(Document(FOR_ALL, PACK_DOCUMENT, signed), TO_STICK)
+        if changed:
+            self._stage_fact("pack_blobs", bytes(blobs))
+        return changed
 
     def rotations(self) -> list[tuple[int, bytes]]:
         """(turn in which it came among those of its number, rotation of the ledger's key with its receipt)."""

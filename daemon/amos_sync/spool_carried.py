@@ -75,7 +75,8 @@ class CarriedEntries:
     def _found(self, device_id: bytes, sequence: int, segment_sha256: bytes) -> tuple[int, int, int | None] | None:
         with named("read"):
             row: tuple[int, int, int | None] | None = self._database.execute(
-                "SELECT id, state, carried_unix_s FROM entries WHERE device = ? AND sequence = ? AND segment_sha256 = ?",
+                "SELECT id, state, carried_unix_s FROM entries"
+                " WHERE device = ? AND sequence = ? AND segment_sha256 = ?",
                 (device_id, sequence, segment_sha256),
             ).fetchone()
         return row
@@ -135,7 +136,7 @@ class CarriedEntries:
         """Ids of receipted entries that the device's player took receipts for, as a bundle says."""
         with named("read"):
             rows = self._database.execute(
-                "SELECT id FROM entries WHERE device = ? AND sequence <= ? AND carried_unix_s IS NOT NULL AND state = 5",
+                "SELECT id FROM entries WHERE carried_unix_s IS NOT NULL AND state = 5 AND device = ? AND sequence <= ?",
                 (device_id, sequence),
             ).fetchall()
         return [int(row[0]) for row in rows]

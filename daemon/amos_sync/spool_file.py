@@ -17,6 +17,8 @@ FILE_NAME = "spool.sqlite"
 LOCK_NAME = "spool.lock"
 LOCK_TRIES = 3
 FAULTS_FACT = "faults"
+PACK_DOCUMENT = "pack"
+"""The manifest of the pack that the courier has for its players, as a document; its blobs' folder is a fact."""
 SCHEMA_VERSION = 3
 
 _KEPT_SCHEMA = """

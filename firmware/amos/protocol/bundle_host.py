@@ -1,7 +1,7 @@
-"""A bundle: what a courier without a network gives another to carry, and what comes back, as one file (SPEC section 17).
+"""A bundle: what a courier without a network gives another to carry, and what comes back, as a file (SPEC section 17).
 
-Used on hosts only. Sans-I/O: `BundleWriter` gives bytes to write, `BundleReader` takes them as they were read, in pieces
-of any size. A bundle is not signed, and who carries it is not trusted: what is in it is signed where that matters, and
+Used on hosts only. `BundleWriter` gives bytes to write, `BundleReader` takes them as they were read, in pieces of any
+size. A bundle is not signed, and who carries it is not trusted: what is in it is signed where that matters, and
 who takes it treats each item as if a broker had brought it.
 """
 
@@ -123,7 +123,7 @@ class BundleReader:
     known to be whole before `finish` returns."""
 
     def __init__(self) -> None:
-        self.header: "BundleHeader | None" = None
+        self.header: BundleHeader | None = None
         self._held = bytearray()
         self._sha256 = hashlib.sha256()
         self._size = 0
