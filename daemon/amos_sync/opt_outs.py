@@ -1,5 +1,5 @@
-"""Opt-out lists on their way to players: one from a file, one from the broker, one from a stick. The courier cannot tell
-which is true.
+"""Opt-out lists on their way to players: one from a file, one from the broker, one from a stick. The courier cannot
+tell which is true.
 
 It offers each player each list once a connection, and players decide: a forged one is refused, and the true one comes
 all the same, whichever came first or says to be newer.

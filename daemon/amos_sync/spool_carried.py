@@ -136,7 +136,8 @@ class CarriedEntries:
         """Ids of receipted entries that the device's player took receipts for, as a bundle says."""
         with named("read"):
             rows = self._database.execute(
-                "SELECT id FROM entries WHERE carried_unix_s IS NOT NULL AND state = 5 AND device = ? AND sequence <= ?",
+                "SELECT id FROM entries WHERE carried_unix_s IS NOT NULL AND state = 5"
+                " AND device = ? AND sequence <= ?",
                 (device_id, sequence),
             ).fetchall()
         return [int(row[0]) for row in rows]

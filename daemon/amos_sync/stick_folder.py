@@ -21,6 +21,7 @@ from amos_sync.limits import STICK_NAMES_MAX
 FOLDER_NAME = "amos"
 MARK_NAME = "amos-stick.txt"
 STAGED = ".new"
+READ_BYTES = 1 << 16
 NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,63}")
 
 
@@ -104,16 +105,14 @@ class StickFolder:
             if error.errno in (errno.ELOOP, errno.ENXIO):
                 raise StickRefused(f"{name}: expected a file, found a link or something else") from None
             raise StickRefused(f"{name}: cannot be read: {error.strerror}") from None
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            os.close(descriptor)
+            raise StickRefused(f"{name}: expected a file, found something else")
         with os.fdopen(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                raise StickRefused(f"{name}: expected a file, found something else")
             if found.st_size > bytes_max:
                 raise StickRefused(f"{name}: expected at most {bytes_max} bytes, found {found.st_size}")
-            try:
-                yield file
-            except OSError as error:
-                raise StickRefused(f"{name}: cannot be read to its end: {error.strerror}") from error
+            yield file
 
     def write(self, name: str, fill: Callable[[BinaryIO], None]) -> None:
         """Have `fill` write the file, and put it there whole, in place of what stands under the name.
@@ -150,6 +149,14 @@ class StickFolder:
         except OSError as error:
             if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a file system that knows none for folders
                 raise
+
+
+def read_stick(name: str, file: BinaryIO) -> bytes:
+    """The next piece of a file on a stick. Raises `StickRefused`, and no error of this machine's own disk."""
+    try:
+        return file.read(READ_BYTES)
+    except OSError as error:
+        raise StickRefused(f"{name}: cannot be read to its end: {error.strerror}") from None
 
 
 def is_marked(root: Path) -> bool:

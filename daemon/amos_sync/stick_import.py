@@ -21,11 +21,11 @@ from amos.protocol.errors import ProtocolError
 from amos.protocol.ledger_limits import BUNDLE_BYTES_MAX
 from amos.protocol.printable_host import printable
 from amos_sync.errors import SpoolError, StickRefused
-from amos_sync.inbox import FOLDER_NAME, READ_BYTES, SUFFIX
+from amos_sync.inbox import FOLDER_NAME, SUFFIX
 from amos_sync.limits import INBOX_BYTES_MAX
 from amos_sync.report import reading
 from amos_sync.stick_export import Progress, names_of
-from amos_sync.stick_folder import StickFolder
+from amos_sync.stick_folder import StickFolder, read_stick
 
 BUNDLE_NAME = re.compile(r"[a-z0-9_-]{18,41}-[0-9]{3}\.bundle", re.IGNORECASE)
 LOOK_S = 0.2
@@ -126,7 +126,7 @@ class BundleImport:
         reader, tally, sha256 = BundleReader(), _Tally(), hashlib.sha256()
         with _disk(self._folder), create_private(staged) as copy:
             try:
-                while data := _read(name, file):
+                while data := read_stick(name, file):
                     sha256.update(data)
                     for item in reader.feed(data):
                         self._tally(item, tally)
@@ -216,13 +216,6 @@ def _unanswered(database: sqlite3.Connection, device_ids: set[bytes]) -> int:
 
 def _players(database: sqlite3.Connection) -> set[bytes]:
     return {bytes(row[0]) for row in database.execute("SELECT device FROM devices")}
-
-
-def _read(name: str, file: BinaryIO) -> bytes:
-    try:
-        return file.read(READ_BYTES)
-    except OSError as error:
-        raise StickRefused(f"{name}: cannot be read to its end: {error.strerror}") from None
 
 
 @contextmanager

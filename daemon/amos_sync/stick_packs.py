@@ -1,4 +1,4 @@
-"""Packs on a stick: the manifest under the pack's id, blobs under their SHA-256; only what the publisher signed is taken.
+"""Packs on a stick: manifests by the pack's id, blobs by their SHA-256; only what the publisher signed is taken.
 
 On this machine a pack that a stick brought lies in `carried-pack` in the spool's folder, as in any folder of `--packs`,
 and gives way only to one of a higher serial. A player checks it once more.
@@ -26,7 +26,7 @@ from amos_sync.pack_source import BLOBS_NAME, CARRIED_NAME, MANIFEST_NAME, file_
 from amos_sync.report import reading
 from amos_sync.spool_file import PACK_DOCUMENT
 from amos_sync.stick_export import Progress
-from amos_sync.stick_folder import StickFolder
+from amos_sync.stick_folder import StickFolder, read_stick
 
 PACKS_NAME = "packs"
 SUFFIX = ".manifest"
@@ -106,7 +106,7 @@ def _take_blob(packs: StickFolder, path: Path, size: int) -> None:
     try:
         with packs.reading(path.name, size) as file, create_private(staged) as copy:
             digest = hashlib.sha256()
-            while data := file.read(READ_BYTES):
+            while data := read_stick(path.name, file):
                 digest.update(data)
                 copy.write(data)
             copy.flush()

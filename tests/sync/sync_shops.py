@@ -9,7 +9,9 @@ from typing import Any
 
 from patience import wait_until
 from sync_players import LEDGER_KEY, FakePlayer, PlayerThread, sealed
+from typer.testing import CliRunner
 
+from amos_sync.cli import app
 from amos_sync.report import report
 from amos_tools.demo.broker import free_port
 
@@ -69,9 +71,8 @@ class Shop:
 
 
 def stick_command(*words: str | Path, ends: int | None = 0) -> dict[str, Any]:
-    """`amos courier WORDS --json` as a process; what it says."""
-    command = [sys.executable, "-m", "amos_sync.cli", *map(str, words), "--json"]
-    done = subprocess.run(command, capture_output=True, timeout=120)
-    assert ends is None or done.returncode == ends, (done.returncode, done.stdout, done.stderr)
+    """`amos courier WORDS --json` beside the couriers' processes; what it says."""
+    done = CliRunner().invoke(app, [*map(str, words), "--json"])
+    assert ends is None or done.exit_code == ends, (done.exit_code, done.output, done.exception)
     facts: dict[str, Any] = json.loads(done.stdout)
     return facts

@@ -47,7 +47,7 @@ def test_every_segment_ends_at_the_ledger_once_and_every_receipt_at_its_own_play
     sticks = [new_stick(tmp_path, f"stick-{number}") for number in range(3)]
     for shop, stick in zip(shops[:3], sticks, strict=True):
         shop.wait_pulled()
-        told = stick_command("carry", stick, "--spool", shop.spool)["export"]
+        told = stick_command("export", "--to", stick, "--spool", shop.spool)["export"]
         assert (told["site"], told["segments"], told["waiting"]) == (shop.name, len(shop.sealed), len(shop.sealed))
     lost = tmp_path / "lost"
     shutil.copytree(sticks[0], lost)
@@ -68,18 +68,18 @@ def test_every_segment_ends_at_the_ledger_once_and_every_receipt_at_its_own_play
     assert "This stick has receipts for 2 players of harbour. Nothing on it is for station." in words[1]
     assert not station.is_home()
     for shop, stick in ((harbour, sticks[2]), (mill, sticks[0]), (station, sticks[2])):
-        told = stick_command("carry", stick, "--spool", shop.spool)
+        told = stick_command("import", "--from", stick, "--spool", shop.spool)
         assert told["import"]["answers"] == len(shop.players)
         shop.wait_home()
 
     # What was carried and taken goes from the hub; an old copy of a stick, and all the others again, change nothing.
     for shop in shops[:3]:
-        stick_command("carry", sticks[0], "--spool", shop.spool)
+        stick_command("export", "--to", sticks[0], "--spool", shop.spool)
     for stick in (sticks[0], lost, *sticks):
         stick_command("carry", stick, "--spool", hub.spool)
     for shop in shops[:3]:
-        for stick in (lost, *sticks):
-            stick_command("carry", stick, "--spool", shop.spool)
+        for stick in (lost, sticks[0]):
+            stick_command("import", "--from", stick, "--spool", shop.spool)
         assert shop.is_home()
     assert ledger.verdicts[ACCEPTED] == len(ledger.segments) == 62
     for shop in shops:
@@ -106,7 +106,7 @@ def test_a_courier_that_is_killed_while_it_takes_a_stick_in(
     wait_until(lambda: not list((hub.spool / "inbox").iterdir()), lambda: "the inbox is not empty")
     stick_command("carry", stick, "--spool", hub.spool)
     harbour.kill()
-    stick_command("carry", stick, "--spool", harbour.spool)
+    stick_command("import", "--from", stick, "--spool", harbour.spool)
     harbour.start()
     harbour.wait_home()
     assert {hashlib.sha256(data).digest() for data in harbour.sealed} == set(ledger.segments)

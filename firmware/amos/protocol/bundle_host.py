@@ -66,7 +66,7 @@ class BundleHeader(Record):
 class BundleItem(Record):
     """One thing that is carried. `site` is where the device's segments came from, as their bundle said."""
 
-    NAME = "bundle item"
+    NAME = "bundle-item"
     FIELDS = (
         (1, "kind", "uint", U8),
         (2, "device_id", "bytes?", 16),
@@ -159,7 +159,7 @@ class BundleReader:
         if self.header is None:
             self.header = BundleHeader.decode(encoded)
             return None
-        item = BundleItem.decode(encoded)
+        item: BundleItem = BundleItem.decode(encoded)
         if item.kind != END:
             self._count += 1
             if self._count > BUNDLE_ITEMS_MAX:
