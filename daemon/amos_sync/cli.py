@@ -38,7 +38,10 @@ def _group() -> None:
 @app.command()
 def run(
     site: Annotated[str, typer.Option(help="Name of the venue: a-z, digits, - and _.")],
-    device: Annotated[list[str], typer.Option(help="unix:PATH or serial:PATH; once for each player.")],
+    device: Annotated[
+        list[str],
+        typer.Option(help="unix:PATH, serial:PATH[,BAUD], tcp:ADDRESS:PORT, usb:VENDOR:PRODUCT; * is any; repeatable."),
+    ],
     broker: Annotated[str, typer.Option(help="HOST or HOST:PORT of the MQTT broker.")],
     spool: Annotated[Path, typer.Option(help="Folder for what is on its way; one courier each.")],
     ledger_key: Annotated[

@@ -38,9 +38,10 @@ from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
 from amos_sync.notes import Notes
 from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import Outbox, Slot, State, final_refusals
-from amos_sync.pack_cache import CachedPack, PackCache
-from amos_sync.pack_source import CARRIED_NAME, CarriedSource, NewestSource, open_source
+from amos_sync.pack_cache import PackCache
+from amos_sync.pack_source import source_for
 from amos_sync.players import Players
+from amos_sync.roster import Roster
 from amos_sync.session import Session
 from amos_sync.spool import Spool
 from amos_sync.tree_heads import TreeHeads
@@ -90,17 +91,18 @@ class Courier:
         self.players = Players(
             settings.site, self.spool, self.outbox, self.mqtt, self.notes, lists, self.pack_cache, self.line
         )
-        self.devices = [Device(address, self.players, self.notes, clock_ms) for address in settings.addresses]
+        self.roster = Roster(settings.addresses)
+        self.devices: list[Device] = []
+        self._meet(clock_ms())
         self._own_status: tuple[int, bytes] = (0, b"")
         self._spool_retry_ms = 0
         self._forgone_ms = clock_ms()
         self.tree_heads = TreeHeads(self.spool, settings.site, self.line)
         self.hindrances = Hindrances(settings.site, self.spool, self.outbox, self.mqtt, self.notes)
         self._kept_faults = KeptFaults(self.spool)
-        self.inbox = Inbox(settings.site, self.spool, self.outbox, self.mqtt, self.notes, self._brought)
+        ways = (lambda message: self._arrived(message, clock_ms()), self._wake_device)
+        self.inbox = Inbox(settings.site, self.spool, self.outbox, self.mqtt, self.notes, self.players, ways)
         self.inbox.take_kept()
-        self._pack_kept: CachedPack | None = None
-        self._connected = False
         self.spool.stage_settings(settings.site, settings.publisher_key)
         self.spool.commit()
 
@@ -115,6 +117,20 @@ class Courier:
             self.spool.commit()
         self.spool.close()
 
+    def _meet(self, now_ms: int) -> None:
+        """Talk to the players that there are at the moment, and no longer to those that patterns do not find."""
+        self.roster.look(now_ms)
+        known = {device.address: device for device in self.devices}
+        if list(known) == self.roster.present:
+            return
+        for address in known.keys() - set(self.roster.present):
+            known[address].close()
+            self.notes.over(address, f"{address}: not there any more", now_ms)
+        make = [
+            known.get(address) or Device(address, self.players, self.notes, clock_ms) for address in self.roster.present
+        ]
+        self.devices = make
+
     # --- the loop
 
     def turn(self, wait_ms_max: int = TURN_MS_MAX) -> None:
@@ -127,10 +143,11 @@ class Courier:
         try:
             for happening in happenings:
                 self._happened(happening, now_ms)
+            self._meet(now_ms)
             for device in self.devices:
                 device.work(now_ms)
             self.inbox.work(now_ms)
-            self._stage_pack()
+            self.inbox.has_pack(self.pack_cache.current if self.pack_cache is not None else None)
             messages = self._stage_sends(now_ms)
             if self.hindrances.look(self.devices, now_ms):
                 self._kept_faults.stage([*self.mqtt.faults, *self.notes.faults.present()], now_ms)
@@ -154,28 +171,16 @@ class Courier:
     def idle(self) -> bool:
         """Whether every sealed segment of every device is receipted, and the players took receipts and pack."""
         carrying = self.inbox.busy or self.outbox.carrying
-        return all(self._is_brought(device) for device in self.devices) and not carrying
+        return bool(self.devices) and all(self._is_brought(device) for device in self.devices) and not carrying
 
     def _open_pack_cache(self) -> PackCache | None:
         settings = self.settings
-        sources = [] if settings.packs is None else [open_source(settings.packs, settings.spool / "packs")]
-        if settings.publisher_key is not None:
-            sources.append(CarriedSource(settings.spool / CARRIED_NAME))
-        if not sources:
+        source = source_for(settings.packs, settings.spool, settings.publisher_key)
+        if source is None:
             return None
-        key = settings.publisher_key
-        source = sources[0] if key is None else NewestSource(sources, key)
         pack_cache = PackCache(source, settings.publisher_key, self._wake)
         pack_cache.start()
         return pack_cache
-
-    def _stage_pack(self) -> None:
-        """Sticks take along the pack that there is here, but for one that a stick brought."""
-        current = self.pack_cache.current if self.pack_cache is not None else None
-        if current is not None and current is not self._pack_kept:
-            self._pack_kept = current
-            if CARRIED_NAME not in current.folder.parts:
-                self.spool.stage_pack(current.pack.signed, current.folder)
 
     def _look_at_packs(self, now_ms: int) -> None:
         if self.pack_cache is None or not self.pack_cache.looked:
@@ -205,6 +210,7 @@ class Courier:
     def missing(self) -> list[str]:
         """What keeps the courier from being idle, in sentences."""
         sentences = []
+        sentences += [f"{pattern} finds no player" for pattern in self.roster.empty()]
         if not self.mqtt.up:
             sentences.append(f"broker {self.settings.broker.name} is not connected")
         for device in self.devices:
@@ -230,7 +236,8 @@ class Courier:
     def _wait(self, wait_ms_max: int) -> None:
         now_ms = clock_ms()
         due = [device.next_due_ms() for device in self.devices]
-        due += [moment for moment in (self.mqtt.next_due_ms(),) if moment is not None]
+        moments = (self.mqtt.next_due_ms(), self.roster.next_due_ms(now_ms))
+        due += [moment for moment in moments if moment is not None]
         outbox_ms = self.outbox.next_due_ms()
         if outbox_ms is not None and self.mqtt.room:
             due.append(outbox_ms)
@@ -270,7 +277,6 @@ class Courier:
             self.spool.rollback()
             self._load()
             self._kept_faults = KeptFaults(self.spool)
-            self._pack_kept = None
             self.inbox.restart()
 
     def _stage_line_bytes(self, device: Device) -> None:
@@ -292,7 +298,7 @@ class Courier:
     def _happened(self, happening: Happening[Message], now_ms: int) -> None:
         if isinstance(happening, Up | Down):
             self.hindrances.unanswered.connected(now_ms if isinstance(happening, Up) else None)
-            self._told_connected(isinstance(happening, Up))
+            self.inbox.connected(isinstance(happening, Up))
         if isinstance(happening, Up):
             self.players.broker_up()
             self._own_status = (0, b"")
@@ -310,24 +316,6 @@ class Courier:
             except ProtocolError as error:
                 name = f"broker {self.settings.broker.name}"
                 self.notes.often("garbage", f"{name}: ignored a message: {printable(str(error))}", now_ms)
-
-    def _told_connected(self, is_connected: bool) -> None:
-        if self._connected is not is_connected:
-            self._connected = is_connected
-            self.spool.stage_connected(is_connected)
-
-    def _brought(self, message: Message) -> None:
-        """A stick brought what a broker would have."""
-        now_ms = clock_ms()
-        if message.topic == topics.OPT_OUTS:
-            self.players.opt_out_lists.brought(message.payload)
-            self._wake_device(None)
-        elif message.topic.endswith("/" + topics.ANCHOR):
-            device_id = topics.parse_device_topic(message.topic)[1]
-            self.players.anchors.brought(device_id, message.payload)
-            self._wake_device(device_id)
-        else:
-            self._arrived(message, now_ms)
 
     def _arrived(self, message: Message, now_ms: int) -> None:
         self.inbox.came_for_all(message.topic, message.payload)

@@ -27,6 +27,9 @@ from amos_sync.limits import INBOX_ITEMS_A_TURN, INBOX_LOOK_MS
 from amos_sync.message import Message
 from amos_sync.notes import Notes
 from amos_sync.outbox import Outbox
+from amos_sync.pack_cache import CachedPack
+from amos_sync.pack_source import CARRIED_NAME
+from amos_sync.players import Players
 from amos_sync.spool import Spool
 from amos_sync.spool_carried import FOR_ALL, FROM_STICK, TO_STICK, Document
 
@@ -51,7 +54,8 @@ class _Open:
 
 
 class Inbox:
-    """`take` handles a message as if the broker had brought it; it raises `ProtocolError` for what is none."""
+    """`ways`: to handle a message as if the broker had brought it, which raises `ProtocolError` for what is none; and
+    to tell a player's session, or with None each, that there is something for it."""
 
     def __init__(
         self,
@@ -60,14 +64,18 @@ class Inbox:
         outbox: Outbox,
         mqtt: MqttClient[Message],
         notes: Notes,
-        take: Callable[[Message], None],
+        players: Players,
+        ways: tuple[Callable[[Message], None], Callable[[bytes | None], None]],
     ) -> None:
         self._site = site
         self._spool = spool
         self._outbox = outbox
         self._mqtt = mqtt
         self._notes = notes
-        self._take = take
+        self._players = players
+        self._from_broker, self._wake = ways
+        self._connected = False
+        self._pack: CachedPack | None = None
         self._folder = spool.folder / FOLDER_NAME
         self._open: _Open | None = None
         self._looked_ms: int | None = None
@@ -94,7 +102,7 @@ class Inbox:
         """What was staged is gone: begin anew."""
         if self._open is not None:
             self._open.file.close()
-        self._open = None
+        self._open = self._pack = None
         self._done.clear()
 
     @property
@@ -246,10 +254,34 @@ class Inbox:
                         Message(topics.device_topic(self._site, document.device_id, document.name), document.payload)
                     )
 
+    def _take(self, message: Message) -> None:
+        if message.topic == topics.OPT_OUTS:
+            self._players.opt_out_lists.brought(message.payload)
+            self._wake(None)
+        elif message.topic.endswith("/" + topics.ANCHOR):
+            device_id = topics.parse_device_topic(message.topic)[1]
+            self._players.anchors.brought(device_id, message.payload)
+            self._wake(device_id)
+        else:
+            self._from_broker(message)
+
     def topics_of(self, device_id: bytes) -> list[str]:
         """Where the ledger's and the operator's answers for it come."""
         leaves = (topics.RECEIPT, *FOR_ONE)
         return [topics.device_topic(self._site, device_id, leaf) for leaf in leaves]
+
+    def connected(self, is_connected: bool) -> None:
+        """Whoever brings a stick waits for the ledger's answers only where there is a broker."""
+        if self._connected is not is_connected:
+            self._connected = is_connected
+            self._spool.stage_connected(is_connected)
+
+    def has_pack(self, pack: CachedPack | None) -> None:
+        """Sticks take along the pack that there is here, but for one that a stick brought."""
+        if pack is not None and pack is not self._pack:
+            self._pack = pack
+            if CARRIED_NAME not in pack.folder.parts:
+                self._spool.stage_pack(pack.pack.signed, pack.folder)
 
     def all_topics(self) -> list[str]:
         """After each connection."""

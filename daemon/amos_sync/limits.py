@@ -140,3 +140,9 @@ TIME_ASK_MS = 3_600_000
 
 BUNDLE_PART_BYTES = 16 * 1024 * 1024
 """Of one file on a stick: a stick that is pulled out costs the file under way."""
+
+ROSTER_LOOK_MS = 2000
+"""Between two looks for players that patterns stand for: one reads a folder."""
+
+FOUND_PLAYERS_MAX = 256
+"""Players that patterns find: a folder may hold anything."""

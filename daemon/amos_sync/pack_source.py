@@ -151,6 +151,15 @@ def open_source(place: str | Path, cache: Path) -> PackSource:
     return FolderSource(place) if isinstance(place, Path) else WebSource(place, cache)
 
 
+def source_for(place: str | Path | None, spool: Path, key: bytes | None) -> PackSource | None:
+    """Where a courier with this spool looks for packs: at what `--packs` names, and where it knows the publisher's key
+    at what a stick brought; None where it has neither."""
+    sources: list[PackSource] = [] if place is None else [open_source(place, spool / "packs")]
+    if key is None:
+        return sources[0] if sources else None
+    return NewestSource([*sources, CarriedSource(spool / CARRIED_NAME)], key)
+
+
 def file_sha256(path: Path) -> bytes:
     """SHA-256 of a file. Raises OSError."""
     with path.open("rb") as file:
