@@ -100,6 +100,9 @@ REDIRECTS_MAX = 5
 SLOW_S, SLOW_BYTES = 60, 16 * 1024
 """A server that sends less in this time is given up for now: at that pace a pack of 70 MB takes three days."""
 
+STALL_S = 90
+"""A server that gives no piece of a body, or no whole head of an answer, in this time is hung up on."""
+
 PACK_MEND_MS = 3_600_000
 """Between two times that spoilt blobs are sent again on one connection: a dying card is not to be worn out by it."""
 
