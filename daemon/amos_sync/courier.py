@@ -6,6 +6,7 @@ nothing: it can delay a segment, not alter it, and only the ledger's signed rece
 """
 
 import contextlib
+import hashlib
 import select
 import socket
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from amos_mqtt.settings import ClientSettings
 from amos_sync.clock import clock_fault, clock_ms, jitter_permille, wall_ms
 from amos_sync.courier_status import OFFLINE, ONLINE, VERSION, CourierStatus
 from amos_sync.device import Device
-from amos_sync.errors import SpoolError
+from amos_sync.errors import SpoolDamaged, SpoolError
 from amos_sync.faults_kept import KeptFaults
 from amos_sync.hindrances import Hindrances
 from amos_sync.inbox import Inbox
@@ -44,6 +45,7 @@ from amos_sync.players import Players
 from amos_sync.roster import Roster
 from amos_sync.session import Session
 from amos_sync.spool import Spool
+from amos_sync.spool_damage import names
 from amos_sync.tree_heads import TreeHeads
 
 TURN_MS_MAX = 1000
@@ -103,8 +105,7 @@ class Courier:
         ways = (lambda message: self._arrived(message, clock_ms()), self._wake_device)
         self.inbox = Inbox(settings.site, self.spool, self.outbox, self.mqtt, self.notes, self.players, ways)
         self.inbox.take_kept()
-        self.spool.stage_settings(settings.site, settings.publisher_key)
-        self.spool.commit()
+        self._told_mended()
 
     def close(self) -> None:
         """Hang up everywhere. What is in the spool stays."""
@@ -274,10 +275,22 @@ class Courier:
         for device in self.devices:
             device.close()
         with contextlib.suppress(SpoolError):
-            self.spool.rollback()
+            if isinstance(error, SpoolDamaged):
+                self.spool.set_aside()
+                self._spool_retry_ms = now_ms
+                self._told_mended()
+            else:
+                self.spool.rollback()
             self._load()
             self._kept_faults = KeptFaults(self.spool)
             self.inbox.restart()
+
+    def _told_mended(self) -> None:
+        if self.spool.mended:
+            self.notes.tell(self.spool.mended)
+        self.spool.mended = None
+        self.spool.stage_settings(self.settings.site, self.settings.publisher_key)
+        self.spool.commit()
 
     def _stage_line_bytes(self, device: Device) -> None:
         if device.session is not None and device.session.device_id is not None:
@@ -289,6 +302,8 @@ class Courier:
         messages = []
         for slot in self.outbox.send(now_ms, self.mqtt.room, jitter_permille()):
             payload = self.spool.payload(slot.id)
+            if hashlib.sha256(payload).digest() != slot.message_sha256:
+                raise SpoolDamaged(f"spool: segment {slot.sequence} is not what was written there")
             self.spool.stage_sent(slot)
             messages.append((topics.device_topic(self.settings.site, slot.device_id, topics.USAGE), payload))
         return messages
@@ -383,6 +398,8 @@ class Courier:
             return  # an answer to what is done already: resends bring such
         named = answer.device_id in (None, device_id) and answer.sequence in (None, slot.sequence)
         if slot.device_id != device_id or not named:
+            if names(unwrap(self.spool.payload(slot.id))) != (slot.device_id, slot.sequence):
+                raise SpoolDamaged(f"spool: segment {slot.sequence} is noted under another name than its own")
             raise ProtocolError("answer: expected device and sequence of the message that its hash names")
         leaf_index = None
         if answer.receipt is not None:

@@ -33,6 +33,10 @@ class SpoolError(SyncError):
     """The spool cannot be read or written: disk full, damaged file, wrong version."""
 
 
+class SpoolDamaged(SpoolError):
+    """What stands in the spool's file is not what was written there."""
+
+
 class SpoolBusy(SpoolError):
     """Another courier uses this spool."""
 

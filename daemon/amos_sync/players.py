@@ -10,7 +10,7 @@ from amos.protocol.printable_host import printable
 from amos_mqtt.client import MqttClient
 from amos_sync.anchors import Anchors
 from amos_sync.clock import clock_ms, jitter_permille
-from amos_sync.errors import PlayerError
+from amos_sync.errors import PlayerError, SpoolDamaged
 from amos_sync.ledger_line import LedgerLine, keys_of
 from amos_sync.limits import SEQUENCE_MAX, STATUS_MS
 from amos_sync.message import Message
@@ -209,6 +209,9 @@ class Players:
         """A segment came through whole: it is spooled with this turn's commit, and sent after it."""
         message = wrap(segment)
         sha256 = hashlib.sha256(message).digest()
+        noted = self._outbox.find(sha256)
+        if noted is not None and (noted.device_id, noted.sequence) != (device_id, entry.sequence):
+            raise SpoolDamaged(f"spool: segment {entry.sequence} is noted there as {noted.sequence}")
         for held in self._spool.held(device_id, entry.sequence, entry.sequence).get(entry.sequence, []):
             if held.carried and held.segment_sha256 == entry.sha256:
                 self._spool.carried.stage_gone([held.id])

@@ -18,17 +18,26 @@ segments (`full`), and still takes receipts, which make room. Any failure of SQL
 
 import os
 import secrets
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from amos.edges.private_host import make_private_folders
-from amos_sync.errors import SpoolError
-from amos_sync.limits import KEPT_BYTES_MAX, KEPT_DAYS, RETURNED_ROWS_MAX, SPOOL_BYTES_MAX, SPOOL_ENTRIES_MAX
+from amos_sync.errors import SpoolDamaged, SpoolError
+from amos_sync.limits import (
+    KEPT_BYTES_MAX,
+    KEPT_DAYS,
+    RETURNED_ROWS_MAX,
+    SEQUENCE_MAX,
+    SPOOL_BYTES_MAX,
+    SPOOL_ENTRIES_MAX,
+)
 from amos_sync.outbox import PULL_STATE, Slot, State
 from amos_sync.spool_carried import FOR_ALL, TO_STICK, CarriedEntries, Document, Documents
+from amos_sync.spool_damage import check, save, set_aside
 from amos_sync.spool_file import (
     FAULTS_FACT,
     FILE_NAME,
@@ -65,28 +74,65 @@ def _rotation_name(number: int, turn: int) -> str:
     return f"rotation {number}.{turn}" if turn else f"rotation {number}"
 
 
+def _slot(
+    id: int, device_id: bytes, sequence: int, message_sha256: bytes, state: int, carried_unix_s: int | None
+) -> Slot:
+    """Raises ValueError, TypeError for columns that nobody wrote so."""
+    if len(device_id) != 16 or len(message_sha256) != 32 or not 1 <= sequence <= SEQUENCE_MAX:
+        raise ValueError(f"entry {id}: expected a device, a sequence number and a hash")
+    return Slot(id, bytes(device_id), sequence, bytes(message_sha256), State(state), carried=carried_unix_s is not None)
+
+
 class Spool:
     """Opens or creates the spool in `folder`. Raises `SpoolBusy` when another courier has it, else `SpoolError`."""
 
     def __init__(self, folder: Path, bytes_max: int = SPOOL_BYTES_MAX):
         self.folder = folder
         self.bytes_max = bytes_max
+        self.mended: str | None = None
         with named(f"use {folder}"):
             make_private_folders(folder)
             self._lock = lock_spool(folder / LOCK_NAME)
         try:
-            with named(f"open {folder / FILE_NAME}"):
-                self._database = open_database(folder / FILE_NAME)
-                self._fold()
-                self.carried = CarriedEntries(self._database, self._staging)
-                self.documents = Documents(self._database, self._staging)
-                self.client_id = self._client_id()
-                self._count()
-                self._drop_old(int(time.time()))
-                self.commit()
+            try:
+                self._open()
+            except SpoolDamaged:
+                self.set_aside()
         except BaseException:
             os.close(self._lock)
             raise
+
+    def _open(self, saved: Path | None = None) -> int:
+        with named(f"open {self.folder / FILE_NAME}"):
+            self._database = open_database(self.folder / FILE_NAME)
+            check(self._database)
+            count = 0
+            if saved is not None:
+                self._database.execute("BEGIN IMMEDIATE")
+                count = save(saved, self._database)
+                self._database.execute("COMMIT")
+            self._fold()
+            self.carried = CarriedEntries(self._database, self._staging)
+            self.documents = Documents(self._database, self._staging)
+            self.client_id = self._client_id()
+            self._count()
+            self._drop_old(int(time.time()))
+            self.commit()
+            self.slots()  # each state is one of those that there are
+        return count
+
+    def set_aside(self) -> None:
+        """The file is damaged: go on with a fresh one, and with what is whole in the old. `mended` says what was done.
+        What was staged is gone. Raises `SpoolError` when the disk does not let it."""
+        with suppress(AttributeError, sqlite3.Error):
+            self._database.close()
+        with named("set the damaged file aside"):
+            damaged = set_aside(self.folder / FILE_NAME)
+        count = self._open(damaged)
+        self.mended = (
+            f"spool {self.folder}: its file was damaged (is the card at its end?) and is set aside as {damaged};"
+            f" {count} segments of it are whole; what is missing the players list again"
+        )
 
     def close(self) -> None:
         """Give the spool back. What was staged and not committed is gone."""
@@ -105,10 +151,7 @@ class Spool:
                 "SELECT id, device, sequence, message_sha256, state, carried_unix_s FROM entries WHERE state != 6 "
                 "ORDER BY device, sequence, id"
             ).fetchall()
-        return [
-            Slot(id, device_id, sequence, message, State(state), carried=carried is not None)
-            for id, device_id, sequence, message, state, carried in rows
-        ]
+            return [_slot(*row) for row in rows]
 
     def held(self, device_id: bytes, first: int, last: int) -> dict[int, list[Held]]:
         """Sequence -> what is known of it; two entries under one number are a fork, and both are kept."""

@@ -11,7 +11,8 @@ from pathlib import Path
 from amos.edges.private_host import claim_private
 from amos.protocol.errors import ProtocolError
 from amos.protocol.receipt import parse_receipt
-from amos_sync.errors import SpoolBusy, SpoolError
+from amos_sync.errors import SpoolBusy, SpoolDamaged, SpoolError
+from amos_sync.spool_damage import is_damage
 
 FILE_NAME = "spool.sqlite"
 LOCK_NAME = "spool.lock"
@@ -20,6 +21,8 @@ FAULTS_FACT = "faults"
 PACK_DOCUMENT = "pack"
 """The manifest of the pack that the courier has for its players, as a document; its blobs' folder is a fact."""
 SCHEMA_VERSION = 3
+VERSIONS_MAX = 99
+"""Beyond it a number is damage, and no later version's."""
 
 _KEPT_SCHEMA = """
 ALTER TABLE entries ADD COLUMN leaf_index INTEGER;
@@ -59,11 +62,16 @@ CREATE INDEX entries_open ON entries (device, sequence) WHERE state != 6;
 
 @contextmanager
 def named(what: str) -> Iterator[None]:
-    """Failures of SQLite and of the disk are `SpoolError`."""
+    """Failures of SQLite and of the disk are `SpoolError`, and `SpoolDamaged` where the file is to blame."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise SpoolError(f"spool: cannot {what}: {error}") from error
+        kind = SpoolDamaged if is_damage(error) else SpoolError
+        raise kind(f"spool: cannot {what}: {error}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        if what == "write":
+            raise  # ours, and no column of another kind or range than was written
+        raise SpoolDamaged(f"spool: cannot {what}: {error}") from error
 
 
 def lock_spool(path: Path) -> int:
@@ -100,6 +108,8 @@ def open_database(path: Path) -> sqlite3.Connection:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
     (version,) = database.execute("PRAGMA user_version").fetchone()
+    if not 0 <= version <= VERSIONS_MAX:
+        raise SpoolDamaged(f"spool {path}: expected schema version {SCHEMA_VERSION}, found {version}")
     if version < SCHEMA_VERSION:
         steps = (_SCHEMA, _KEPT_SCHEMA, _CARRIED_SCHEMA)
         database.executescript(f"BEGIN IMMEDIATE; {''.join(steps[version:])}")

@@ -142,12 +142,14 @@ def test_one_courier_at_a_time(tmp_path: Path) -> None:
     Spool(tmp_path).close()
 
 
-def test_a_file_that_is_no_spool_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_file_that_is_no_spool_is_set_aside(tmp_path: Path) -> None:
     (tmp_path / spool.FILE_NAME).write_bytes(b"no database at all" * 100)
-    with pytest.raises(SpoolError, match="cannot open"):
-        Spool(tmp_path)
     with pytest.raises(SpoolError, match="cannot be read"):
         report(tmp_path)
+    kept = Spool(tmp_path)
+    assert kept.mended is not None and "0 segments of it are whole" in kept.mended
+    kept.close()
+    assert (tmp_path / "damaged" / "1" / spool.FILE_NAME).read_bytes().startswith(b"no database at all")
 
 
 def test_a_later_schema_is_refused_by_name(tmp_path: Path) -> None:
