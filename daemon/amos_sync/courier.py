@@ -12,29 +12,23 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from amos.protocol import answer as answers
 from amos.protocol import topics
-from amos.protocol.anchor import Anchor
-from amos.protocol.cose import TYP_ANCHOR, parse_typed
-from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError
-from amos.protocol.forgone import read_forgone
-from amos.protocol.limits import ANCHOR_BYTES_MAX
 from amos.protocol.printable_host import printable
-from amos.protocol.receipt import parse_receipt
 from amos_mqtt.broker import Broker
 from amos_mqtt.client import MqttClient
 from amos_mqtt.happenings import Arrival, Down, Happening, Said, Up
 from amos_mqtt.settings import ClientSettings
-from amos_sync.clock import clock_fault, clock_ms, jitter_permille, wall_ms
+from amos_sync.clock import clock_ms, jitter_permille
 from amos_sync.courier_status import OFFLINE, ONLINE, VERSION, CourierStatus
 from amos_sync.device import Device
-from amos_sync.errors import SpoolDamaged, SpoolError
+from amos_sync.errors import SpoolDamaged, SpoolDiskFull, SpoolError
 from amos_sync.faults_kept import KeptFaults
 from amos_sync.hindrances import Hindrances
 from amos_sync.inbox import Inbox
 from amos_sync.ledger_line import LedgerLine
-from amos_sync.limits import FORGONE_AGAIN_MS, SPOOL_BYTES_MAX, SPOOL_RETRY_MS, STATUS_MS, UNANSWERED_MAX
+from amos_sync.ledger_words import LedgerWords
+from amos_sync.limits import RESERVE_BYTES, SPOOL_BYTES_MAX, SPOOL_RETRY_MS, STATUS_MS, UNANSWERED_MAX
 from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
 from amos_sync.notes import Notes
 from amos_sync.opt_outs import OptOutLists
@@ -45,7 +39,6 @@ from amos_sync.players import Players
 from amos_sync.roster import Roster
 from amos_sync.session import Session
 from amos_sync.spool import Spool
-from amos_sync.spool_damage import names
 from amos_sync.tree_heads import TreeHeads
 
 TURN_MS_MAX = 1000
@@ -98,10 +91,12 @@ class Courier:
         self._meet(clock_ms())
         self._own_status: tuple[int, bytes] = (0, b"")
         self._spool_retry_ms = 0
-        self._forgone_ms = clock_ms()
         self.tree_heads = TreeHeads(self.spool, settings.site, self.line)
         self.hindrances = Hindrances(settings.site, self.spool, self.outbox, self.mqtt, self.notes)
         self._kept_faults = KeptFaults(self.spool)
+        self.ledger_words = LedgerWords(
+            self.spool, self.outbox, self.mqtt, self.notes, self.players, self.line, self.hindrances, self._wake_device
+        )
         ways = (lambda message: self._arrived(message, clock_ms()), self._wake_device)
         self.inbox = Inbox(settings.site, self.spool, self.outbox, self.mqtt, self.notes, self.players, ways)
         self.inbox.take_kept()
@@ -268,6 +263,8 @@ class Courier:
 
     def _spool_failed(self, error: SpoolError, now_ms: int) -> None:
         # Memory may be ahead of the disk: go back to what the disk has, and talk to the players anew.
+        if isinstance(error, SpoolDiskFull) and self._made_room(now_ms):
+            return
         advice = "nothing is pulled or sent until it works again; is its disk full, or damaged?"
         self.notes.wrong("spool", f"{error}; {advice}", now_ms)
         self.notes.look(now_ms)
@@ -284,6 +281,20 @@ class Courier:
             self._load()
             self._kept_faults = KeptFaults(self.spool)
             self.inbox.restart()
+
+    def _made_room(self, now_ms: int) -> bool:
+        """Whether a disk that is full has room again, by what the spool only keeps or by SQLite's log."""
+        for device in self.devices:
+            device.close()
+        self.inbox.restart()
+        with contextlib.suppress(SpoolError):
+            dropped, given_bytes = self.spool.make_room()
+            self._load()
+            if dropped:
+                about = "what was kept for a ledger that lost it gives way; give it a larger one, or delete something"
+                self.notes.often("disk", f"spool {self.spool.folder}: its disk is full; {about}", now_ms)
+            return dropped > 0 or given_bytes >= RESERVE_BYTES
+        return False
 
     def _told_mended(self) -> None:
         if self.spool.mended:
@@ -350,73 +361,16 @@ class Courier:
                 self._wake_device(None)
             return
         if message.topic == topics.FORGONE:
-            self._send_again(message.payload, now_ms)
+            self.ledger_words.send_again(message.payload, now_ms)
             return
         site, device_id, leaf = topics.parse_device_topic(message.topic)
         if site != self.settings.site:
             return
         self.inbox.came(device_id, leaf, message.payload)
         if leaf == topics.RECEIPT:
-            self._answered(device_id, message, now_ms)
+            self.ledger_words.answered(device_id, message, now_ms)
         elif leaf == topics.ANCHOR:
-            self._anchor_came(device_id, message.payload, now_ms)
-
-    def _anchor_came(self, device_id: bytes, payload: bytes, now_ms: int) -> None:
-        signed = parse_typed(payload, TYP_ANCHOR, ANCHOR_BYTES_MAX)
-        waited_ms = self.players.anchors.waited_ms(device_id, now_ms)
-        if not self.players.believes(device_id, signed.kid) or not self.players.anchors.came(device_id, payload):
-            return
-        self._wake_device(device_id)
-        if waited_ms is not None and self.line.signed(signed):
-            anchor = Anchor.decode(signed.payload)
-            wrong = clock_fault(wall_ms(), anchor.unix_ms, waited_ms)
-            if wrong is None:
-                self.notes.over("clock", "this machine's clock is right again", now_ms)
-            else:
-                self.notes.wrong("clock", wrong, now_ms)
-
-    def _send_again(self, message: bytes, now_ms: int) -> None:
-        """The ledger has given up what it signed from some leaf on: what was receipted there goes to it anew."""
-        if message == self.spool.forgone() or now_ms < self._forgone_ms:
-            return
-        forgone = read_forgone(message)
-        slots = self.spool.stage_again(forgone.kept_size, forgone.lost_size)
-        self.spool.stage_forgone(message)
-        self._forgone_ms = now_ms + FORGONE_AGAIN_MS
-        for slot in slots:
-            self.outbox.add(slot)
-        if slots:
-            self.notes.say("forgone", f"the ledger has lost {len(slots)} returned segments, which go to it again")
-            topics_of = {name for slot in slots for name in self.players.topics_of(slot.device_id)}
-            self.mqtt.subscribe(sorted(topics_of))
-
-    def _answered(self, device_id: bytes, message: Message, now_ms: int) -> None:
-        answer = answers.decode_answer(message.payload)
-        self.hindrances.unanswered.answered(now_ms)
-        slot = self.outbox.find(answer.message_sha256)
-        if slot is None or slot.state is State.RECEIPTED:
-            return  # an answer to what is done already: resends bring such
-        named = answer.device_id in (None, device_id) and answer.sequence in (None, slot.sequence)
-        if slot.device_id != device_id or not named:
-            if names(unwrap(self.spool.payload(slot.id))) != (slot.device_id, slot.sequence):
-                raise SpoolDamaged(f"spool: segment {slot.sequence} is noted under another name than its own")
-            raise ProtocolError("answer: expected device and sequence of the message that its hash names")
-        leaf_index = None
-        if answer.receipt is not None:
-            receipt = parse_receipt(answer.receipt)
-            leaf_index = receipt.leaf_index
-            self.line.check(receipt, unwrap(self.spool.payload(slot.id)))
-            if not self.players.believes(device_id, receipt.message.kid):
-                return  # in a time of transition the same comes by the other key as well
-        if self.outbox.answered(answer.message_sha256, answer.verdict, now_ms, jitter_permille()) is None:
-            return
-        if answer.receipt is not None:
-            self.spool.stage_answer(slot, receipt=answer.receipt, leaf_index=leaf_index)
-            self._wake_device(device_id)
-            return
-        detail = printable(answer.detail) if answer.detail else None
-        self.spool.stage_answer(slot, detail)
-        self.hindrances.decided(device_id, answer.verdict, detail)
+            self.ledger_words.anchor_came(device_id, message.payload, now_ms)
 
     def _wake_device(self, device_id: bytes | None) -> None:
         """There is something for this player, or with None for every one."""

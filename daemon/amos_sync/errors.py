@@ -37,6 +37,10 @@ class SpoolDamaged(SpoolError):
     """What stands in the spool's file is not what was written there."""
 
 
+class SpoolDiskFull(SpoolError):
+    """The disk that the spool is on has no room."""
+
+
 class SpoolBusy(SpoolError):
     """Another courier uses this spool."""
 

@@ -149,3 +149,9 @@ ROSTER_LOOK_MS = 2000
 
 FOUND_PLAYERS_MAX = 256
 """Players that patterns find: a folder may hold anything."""
+
+RESERVE_BYTES = 64 * 1024
+"""Of the disk, kept for letting go of what fills it."""
+
+DROPPED_AT_ONCE = 50
+"""Kept segments that a full disk has the spool let go of in one transaction: the reserve holds it."""

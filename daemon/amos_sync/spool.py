@@ -14,6 +14,8 @@ Payloads stay until a player took a receipt that covers them, and for `KEPT_DAYS
 `KEPT_BYTES_MAX`: a ledger that is put back from a copy may have lost them, and the player no longer has them. Then a
 compact row remains. A full spool takes no more
 segments (`full`), and still takes receipts, which make room. Any failure of SQLite is a `SpoolError`; then `rollback`.
+Where the disk itself is full (`SpoolDiskFull`), what is only kept gives way (`make_room`); a file that is damaged
+(`SpoolDamaged`) is set aside, and the players list what it had (`set_aside`).
 """
 
 import os
@@ -28,6 +30,7 @@ from pathlib import Path
 from amos.edges.private_host import make_private_folders
 from amos_sync.errors import SpoolDamaged, SpoolError
 from amos_sync.limits import (
+    DROPPED_AT_ONCE,
     KEPT_BYTES_MAX,
     KEPT_DAYS,
     RETURNED_ROWS_MAX,
@@ -36,13 +39,14 @@ from amos_sync.limits import (
     SPOOL_ENTRIES_MAX,
 )
 from amos_sync.outbox import PULL_STATE, Slot, State
-from amos_sync.spool_carried import FOR_ALL, TO_STICK, CarriedEntries, Document, Documents
+from amos_sync.spool_carried import CarriedEntries, Documents
 from amos_sync.spool_damage import check, save, set_aside
+from amos_sync.spool_facts import SpoolFacts
 from amos_sync.spool_file import (
-    FAULTS_FACT,
     FILE_NAME,
     LOCK_NAME,
-    PACK_DOCUMENT,
+    RESERVE_NAME,
+    keep_reserve,
     lock_spool,
     named,
     open_database,
@@ -69,11 +73,6 @@ class Held:
     carried: bool
 
 
-def _rotation_name(number: int, turn: int) -> str:
-    """The first has the name that couriers gave it that kept one of each number."""
-    return f"rotation {number}.{turn}" if turn else f"rotation {number}"
-
-
 def _slot(
     id: int, device_id: bytes, sequence: int, message_sha256: bytes, state: int, carried_unix_s: int | None
 ) -> Slot:
@@ -83,7 +82,7 @@ def _slot(
     return Slot(id, bytes(device_id), sequence, bytes(message_sha256), State(state), carried=carried_unix_s is not None)
 
 
-class Spool:
+class Spool(SpoolFacts):
     """Opens or creates the spool in `folder`. Raises `SpoolBusy` when another courier has it, else `SpoolError`."""
 
     def __init__(self, folder: Path, bytes_max: int = SPOOL_BYTES_MAX):
@@ -118,6 +117,7 @@ class Spool:
             self._count()
             self._drop_old(int(time.time()))
             self.commit()
+            keep_reserve(self.folder)
             self.slots()  # each state is one of those that there are
         return count
 
@@ -300,68 +300,33 @@ class Spool:
             ).fetchone()
         return Receipted(*row)
 
-    def head(self) -> bytes | None:
-        """The highest tree head of the ledger that was shown, as signed."""
-        return self._fact("head")
-
-    def stage_head(self, note: bytes) -> None:
-        """Keep this head in place of the one before."""
-        self._stage_fact("head", note)
-
-    def forgone(self) -> bytes | None:
-        """The last request to send again that was met."""
-        return self._fact("forgone")
-
-    def stage_forgone(self, message: bytes) -> None:
-        """This request is met with this commit."""
-        self._stage_fact("forgone", message)
-
-    def stage_faults(self, faults: bytes) -> None:
-        """What is wrong at the moment, for who looks at the spool from outside."""
-        self._stage_fact(FAULTS_FACT, faults)
-
-    def stage_settings(self, site: str, publisher_key: bytes | None) -> None:
-        """How this courier was started, for who brings or fetches bundles."""
-        self._stage_fact("site", site.encode())
-        self._stage_fact("publisher_key", publisher_key or b"")
-        self.stage_connected(False)
-
-    def stage_connected(self, is_connected: bool) -> None:
-        """Whether there is a broker at the moment."""
-        self._stage_fact("connected", b"%d" % is_connected)
-
-    def stage_pack(self, signed: bytes, blobs: Path) -> bool:
-        """The pack that there is for players, and the folder of its blobs; whether it is another than before."""
-        changed = self.documents.stage(Document(FOR_ALL, PACK_DOCUMENT, signed), TO_STICK)
-        if changed:
-            self._stage_fact("pack_blobs", bytes(blobs))
-        return changed
-
-    def rotations(self) -> list[tuple[int, bytes]]:
-        """(turn in which it came among those of its number, rotation of the ledger's key with its receipt)."""
-        with named("read"):
-            rows = self._database.execute("SELECT name, value FROM facts WHERE name LIKE 'rotation %'").fetchall()
-        return [(int(name.partition(".")[2] or 0), bytes.fromhex(value)) for name, value in rows]
-
-    def stage_rotation(self, number: int, turn: int, appointment: bytes) -> None:
-        """Keep it."""
-        self._stage_fact(_rotation_name(number, turn), appointment)
-
-    def stage_no_rotation(self, number: int, turn: int) -> None:
-        """Let go of it."""
-        with self._staging():
-            self._database.execute("DELETE FROM facts WHERE name = ?", (_rotation_name(number, turn),))
-
-    def _fact(self, name: str) -> bytes | None:
-        with named("read"):
-            row = self._database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return None if row is None else bytes.fromhex(row[0])
-
-    def _stage_fact(self, name: str, value: bytes) -> None:
-        with self._staging():
-            self._database.execute(
-                "INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value.hex())
-            )
+    def make_room(self) -> tuple[int, int]:
+        """The disk is full: give back what SQLite holds, and let go of the oldest segments that are only kept for a
+        ledger that may lose them; (how many, bytes of SQLite's log that were given back). What was staged is gone.
+        Raises `SpoolError` when even that cannot be."""
+        log = self.folder / (FILE_NAME + "-wal")
+        with suppress(OSError):
+            (self.folder / RESERVE_NAME).unlink(missing_ok=True)
+        self.rollback()
+        try:
+            with named("write"):
+                size_bytes = log.stat().st_size if log.exists() else 0
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                rows = self._database.execute(
+                    "SELECT id, message_bytes FROM entries WHERE state = 6 AND payload IS NOT NULL"
+                    " ORDER BY returned_unix_s, id LIMIT ?",
+                    (DROPPED_AT_ONCE,),
+                ).fetchall()
+            with self._staging():
+                for id, size in rows:
+                    self._database.execute("UPDATE entries SET payload = NULL, receipt = NULL WHERE id = ?", (id,))
+                    self.kept_bytes -= size
+            self.commit()
+            with named("write"):
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            keep_reserve(self.folder)
+        return len(rows), size_bytes
 
     def _drop_old(self, now_unix_s: int) -> None:
         """Let go of the bytes of segments that were kept for long enough, and of the oldest when they are too many."""

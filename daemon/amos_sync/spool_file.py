@@ -1,5 +1,6 @@
 """The courier's spool as a file: its lock, its tables, and how one of an earlier version is brought to the present."""
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -8,14 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from amos.edges.private_host import claim_private
+from amos.edges.private_host import claim_private, create_private
 from amos.protocol.errors import ProtocolError
 from amos.protocol.receipt import parse_receipt
-from amos_sync.errors import SpoolBusy, SpoolDamaged, SpoolError
+from amos_sync.errors import SpoolBusy, SpoolDamaged, SpoolDiskFull, SpoolError
+from amos_sync.limits import RESERVE_BYTES
 from amos_sync.spool_damage import is_damage
 
 FILE_NAME = "spool.sqlite"
 LOCK_NAME = "spool.lock"
+RESERVE_NAME = "spool.reserve"
 LOCK_TRIES = 3
 FAULTS_FACT = "faults"
 PACK_DOCUMENT = "pack"
@@ -66,12 +69,31 @@ def named(what: str) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        kind = SpoolDamaged if is_damage(error) else SpoolError
+        kind = SpoolDamaged if is_damage(error) else SpoolDiskFull if is_full(error) else SpoolError
         raise kind(f"spool: cannot {what}: {error}") from error
     except (TypeError, ValueError, OverflowError) as error:
         if what == "write":
             raise  # ours, and no column of another kind or range than was written
         raise SpoolDamaged(f"spool: cannot {what}: {error}") from error
+
+
+def is_full(error: Exception) -> bool:
+    """Whether the disk has no room."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+
+
+def keep_reserve(folder: Path) -> None:
+    """A file that is only there to be deleted when the disk is full: to let go of anything takes room, too."""
+    path = folder / RESERVE_NAME
+    with suppress(OSError):
+        if path.exists() and path.stat().st_size == RESERVE_BYTES:
+            return
+        try:
+            with create_private(path) as file:
+                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+        except OSError:
+            path.unlink(missing_ok=True)
 
 
 def lock_spool(path: Path) -> int:
