@@ -125,11 +125,11 @@ def line(tmp_path: Path) -> Iterator[PlayerThread]:
 @pytest.mark.parametrize(
     "damage",
     [
-        pytest.param("UPDATE entries SET payload = x'00ff' || substr(payload, 3) WHERE sequence = 30", id="a payload"),
-        pytest.param("UPDATE entries SET message_sha256 = zeroblob(32) WHERE sequence = 30", id="a hash"),
-        pytest.param("UPDATE entries SET sequence = 31000 WHERE sequence = 30", id="a number"),
-        pytest.param("UPDATE entries SET state = 77 WHERE sequence = 30", id="a state"),
-        pytest.param("UPDATE entries SET device = x'00' WHERE sequence = 30", id="a device"),
+        pytest.param("UPDATE entries SET payload = x'00ff' || substr(payload, 3) WHERE sequence = 40", id="a payload"),
+        pytest.param("UPDATE entries SET message_sha256 = zeroblob(32) WHERE sequence = 40", id="a hash"),
+        pytest.param("UPDATE entries SET sequence = 31000 WHERE sequence = 40", id="a number"),
+        pytest.param("UPDATE entries SET state = 77 WHERE sequence = 40", id="a state"),
+        pytest.param("UPDATE entries SET device = x'00' WHERE sequence = 40", id="a device"),
         pytest.param("DROP TABLE facts", id="a table"),
         pytest.param("PRAGMA user_version = -7", id="the version"),
     ],
@@ -157,4 +157,4 @@ def test_everything_reaches_the_ledger_all_the_same(
         courier.close()
         ledger.stop()
     assert any("is set aside as" in sentence for sentence in said), said
-    assert hashlib.sha256(SEGMENTS[29]).digest() in ledger.segments
+    assert hashlib.sha256(SEGMENTS[39]).digest() in ledger.segments
