@@ -20,7 +20,7 @@ from amos_mqtt.client import MqttClient
 from amos_mqtt.happenings import Arrival, Down, Happening, Said, Up
 from amos_mqtt.settings import ClientSettings
 from amos_sync.clock import clock_ms, jitter_permille
-from amos_sync.courier_status import OFFLINE, ONLINE, VERSION, CourierStatus
+from amos_sync.courier_status import OFFLINE, VERSION, CourierStatus
 from amos_sync.device import Device
 from amos_sync.errors import SpoolDamaged, SpoolDiskFull, SpoolError
 from amos_sync.faults_kept import KeptFaults
@@ -33,13 +33,13 @@ from amos_sync.limits import (
     RESERVE_BYTES,
     SPOOL_BYTES_MAX,
     SPOOL_RETRY_MS,
-    STATUS_MS,
     UNANSWERED_MAX,
 )
 from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
 from amos_sync.notes import Notes
 from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import Outbox, Slot, State, final_refusals
+from amos_sync.own_status import OwnStatus
 from amos_sync.pack_cache import PackCache
 from amos_sync.pack_source import source_for
 from amos_sync.players import Players
@@ -96,7 +96,7 @@ class Courier:
         self.roster = Roster(settings.addresses)
         self.devices: list[Device] = []
         self._meet(clock_ms())
-        self._own_status: tuple[int, bytes] = (0, b"")
+        self._own_status = OwnStatus(self.mqtt, settings.site, self.spool)
         self._spool_retry_ms = 0
         self._staged_ms: int | None = None
         self.tree_heads = TreeHeads(self.spool, settings.site, self.line)
@@ -169,7 +169,7 @@ class Courier:
             self.mqtt.publish(topic, payload)
         for device in self.devices:
             device.flush(now_ms)
-        self._publish_own_status(now_ms)
+        self._own_status.publish(self.devices, now_ms)
         self._look_at_packs(now_ms)
 
     def _commit_is_due(self, now_ms: int) -> bool:
@@ -349,7 +349,7 @@ class Courier:
             self.inbox.connected(isinstance(happening, Up))
         if isinstance(happening, Up):
             self.players.broker_up()
-            self._own_status = (0, b"")
+            self._own_status.forget()
             known = set(self.outbox.device_ids()) | {
                 device.session.device_id for device in self.devices if device.session
             }
@@ -399,19 +399,3 @@ class Courier:
         for device in self.devices:
             if device.session is not None and device_id in (None, device.session.device_id):
                 device.wake()
-
-    def _publish_own_status(self, now_ms: int) -> None:
-        if not self.mqtt.up:
-            return
-        status = CourierStatus(
-            state=ONLINE,
-            version=VERSION,
-            devices=sum(device.session is not None and device.session.device_id is not None for device in self.devices),
-            waiting=self.spool.open_entries,
-            spool_bytes=self.spool.used_bytes,
-            full=self.spool.full,
-        ).encode()
-        told_ms, told = self._own_status
-        if status != told and (not told or now_ms - told_ms >= STATUS_MS):
-            self._own_status = (now_ms, status)
-            self.mqtt.publish(topics.courier_status_topic(self.settings.site), status, retain=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from amos_sync import limits, spool
+from amos_sync import limits, spool, spool_kept
 from amos_sync.errors import SpoolBusy, SpoolError
 from amos_sync.outbox import PULL_STATE, Slot, State
 from amos_sync.report import report
@@ -276,7 +276,7 @@ def test_what_is_kept_is_bounded_in_bytes_and_the_oldest_goes_first(
 ) -> None:
     kept, now_s = Spool(tmp_path), int(time.time())
     ids = [returned(kept, sequence, sequence, now_s + sequence) for sequence in range(1, 4)]
-    monkeypatch.setattr(spool, "KEPT_BYTES_MAX", kept.kept_bytes)
+    monkeypatch.setattr(spool_kept, "KEPT_BYTES_MAX", kept.kept_bytes)
     ids.append(returned(kept, 4, 4, now_s + 4))
     kept.commit()
     with pytest.raises(SpoolError, match="expected a payload"):
