@@ -100,6 +100,11 @@ def status(
         for refusal in row["refusals"]:
             detail = f" ({refusal['detail']})" if refusal["detail"] else ""
             print(printable(f"{row['device_id'][:8]}: segment {refusal['sequence']}: {refusal['verdict']}{detail}"))
+    carried = found["carried"]
+    if carried["waiting"] or carried["answered"]:
+        print(
+            f"Carried for other shops: {carried['waiting']} wait for the ledger, {carried['answered']} have its answer."
+        )
     if not found["running"]:
         print("No courier runs on this spool; amos courier run starts one.")
     for fault in found["faults"]:

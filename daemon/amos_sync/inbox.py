@@ -23,7 +23,7 @@ from amos.protocol.limits import ANCHOR_BYTES_MAX, SEGMENT_BYTES_MAX, TIME_NONCE
 from amos.protocol.printable_host import printable
 from amos.protocol.segment import Usage
 from amos_mqtt.client import MqttClient
-from amos_sync.limits import INBOX_ITEMS_A_TURN, INBOX_LOOK_MS
+from amos_sync.limits import CARRIED_LOOK_MS, INBOX_ITEMS_A_TURN, INBOX_LOOK_MS
 from amos_sync.message import Message
 from amos_sync.notes import Notes
 from amos_sync.outbox import Outbox
@@ -75,6 +75,8 @@ class Inbox:
         self._players = players
         self._from_broker, self._wake = ways
         self._connected = False
+        self._heard: set[bytes] = set()
+        self._cleared_ms: int | None = None
         self._pack: CachedPack | None = None
         self._folder = spool.folder / FOLDER_NAME
         self._open: _Open | None = None
@@ -119,10 +121,13 @@ class Inbox:
             paths = sorted(path for path in self._folder.iterdir() if path.suffix == SUFFIX)
         except OSError:
             return
-        self._drop_outdated()
-        for path in paths[:1]:
+        if self._cleared_ms is None or now_ms - self._cleared_ms >= CARRIED_LOOK_MS:
+            self._cleared_ms = now_ms
+            self._drop_outdated()
+        for path in paths:
             with suppress(OSError):
                 self._open = _Open(path)
+                return
 
     def _go_on(self, opened: _Open) -> None:
         count = 0
@@ -191,7 +196,7 @@ class Inbox:
             return 0
         hashes, sizes = (segment_sha256, message_sha256), (len(segment), len(envelope))
         self._outbox.add(carried.stage(device_id, usage.sequence, hashes, sizes, envelope))
-        self._mqtt.subscribe(self.topics_of(device_id))
+        self._hear_of(device_id)
         return 1
 
     def _time(self, site: str, device_id: bytes, nonce: bytes) -> int:
@@ -201,15 +206,14 @@ class Inbox:
             return 0
         if not self._spool.documents.stage(Document(device_id, topics.TIME, nonce), FROM_STICK):
             return 0
-        self._mqtt.subscribe(self.topics_of(device_id))
+        self._hear_of(device_id)
         return 1
 
     def _ask_time(self) -> None:
         """Nonces that sticks brought go to the ledger once there is a broker; its answers go on the next stick."""
         if not self._mqtt.room:
             return
-        waiting = [found for found in self._spool.documents.all(FROM_STICK) if found.name == topics.TIME]
-        for document in waiting[: self._mqtt.room]:
+        for document in self._spool.documents.named(topics.TIME, FROM_STICK, self._mqtt.room):
             self._mqtt.publish(topics.device_topic(self._site, document.device_id, topics.TIME), document.payload)
             self._spool.documents.stage_gone(document.device_id, topics.TIME, FROM_STICK)
 
@@ -283,9 +287,15 @@ class Inbox:
             if CARRIED_NAME not in pack.folder.parts:
                 self._spool.stage_pack(pack.pack.signed, pack.folder)
 
+    def _hear_of(self, device_id: bytes) -> None:
+        if device_id not in self._heard:
+            self._heard.add(device_id)
+            self._mqtt.subscribe(self.topics_of(device_id))
+
     def all_topics(self) -> list[str]:
         """After each connection."""
-        return [name for device_id in self._spool.carried.device_ids() for name in self.topics_of(device_id)]
+        self._heard = set(self._spool.carried.device_ids())
+        return [name for device_id in sorted(self._heard) for name in self.topics_of(device_id)]
 
     def let_go(self, gone: list[tuple[bytes, int]]) -> None:
         """Of carried entries."""

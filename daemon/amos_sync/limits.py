@@ -135,6 +135,9 @@ INBOX_BYTES_MAX = 256 * 1024 * 1024
 INBOX_ITEMS_A_TURN = 200
 """Taken from a bundle in one turn of the loop, so that it holds up no player: some 50 ms of a Pi Zero."""
 
+CARRIED_LOOK_MS = 3_600_000
+"""Between two looks for carried segments that were kept for long enough."""
+
 INBOX_LOOK_MS = 1000
 """Between two looks for bundles."""
 

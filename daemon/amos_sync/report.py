@@ -29,6 +29,7 @@ def report(folder: Path) -> dict[str, Any]:
     """The spool as data. Raises `SpoolError` when there is none or it cannot be read.
 
     `running`: whether a courier uses it. `faults`: what is wrong, as that courier sees it: `sentence`, `since_unix_s`.
+    `carried`: segments of other shops that sticks brought, `waiting` for the ledger and `answered`.
     Per device: `device` (hex), `port`, `last_sequence`, `segments` (ever pulled), one count per state in lower case,
     `segment_bytes` (as signed), `message_bytes` (as sent, once each), `sends`, `sent_bytes` (resends included),
     `line_bytes` (both ways, frames included), `refusals` (the first 20: sequence, verdict, detail).
@@ -36,6 +37,7 @@ def report(folder: Path) -> dict[str, Any]:
     with reading(folder) as database:
         devices = [_device(database, row) for row in database.execute("SELECT * FROM devices ORDER BY device")]
         kept = database.execute("SELECT value FROM facts WHERE name = ?", (FAULTS_FACT,)).fetchone()
+        carried = _carried(database)
     running = _running(folder)
     return {
         "spool": str(folder),
@@ -43,7 +45,19 @@ def report(folder: Path) -> dict[str, Any]:
         "faults": json.loads(bytes.fromhex(kept["value"])) if kept and running else [],
         "waiting": sum(device["segments"] - device["returned"] for device in devices),
         "devices": devices,
+        "carried": carried,
     }
+
+
+def _carried(database: sqlite3.Connection) -> dict[str, int]:
+    """Segments that sticks brought for other shops; a spool that an earlier version made has none."""
+    columns = {row["name"] for row in database.execute("PRAGMA table_info(entries)")}
+    if "carried_unix_s" not in columns:
+        return {"waiting": 0, "answered": 0}
+    (waiting, count) = database.execute(
+        "SELECT count(*) FILTER (WHERE state IN (1, 2)), count(*) FROM entries WHERE carried_unix_s IS NOT NULL"
+    ).fetchone()
+    return {"waiting": waiting, "answered": count - waiting}
 
 
 def _running(folder: Path) -> bool:

@@ -204,6 +204,14 @@ class Documents:
                 "DELETE FROM documents WHERE device = ? AND name = ? AND source = ?", (device_id, name, source)
             )
 
+    def named(self, name: str, source: int, count: int) -> list[Document]:
+        """Up to `count` of this name that came this way."""
+        with named("read"):
+            rows = self._database.execute(
+                "SELECT device, payload FROM documents WHERE name = ? AND source = ? LIMIT ?", (name, source, count)
+            ).fetchall()
+        return [Document(bytes(device), name, bytes(payload)) for device, payload in rows]
+
     def all(self, source: int) -> list[Document]:
         """Those that came this way."""
         with named("read"):
