@@ -1,4 +1,4 @@
-"""Command line of the courier: `run` and `status`."""
+"""Command line of the courier."""
 
 import logging
 import signal
@@ -20,6 +20,7 @@ from amos_cli.paths import file_option, folder_option
 from amos_cli.table import print_table
 from amos_mqtt.broker import BrokerSettingError, broker_of
 from amos_sync.addresses import packs_address, player_address
+from amos_sync.cli_stick import carry, export_, import_
 from amos_sync.clock import clock_ms
 from amos_sync.courier import Courier, Settings
 from amos_sync.errors import SettingError, SyncError
@@ -31,13 +32,16 @@ app = typer.Typer(help="The courier: brings signed segments from players to the 
 
 @app.callback()
 def _group() -> None:
-    """Two commands, even when only one is used."""
+    """Commands by name, even when only one is used."""
 
 
 @app.command()
 def run(
     site: Annotated[str, typer.Option(help="Name of the venue: a-z, digits, - and _.")],
-    device: Annotated[list[str], typer.Option(help="unix:PATH or serial:PATH; once for each player.")],
+    device: Annotated[
+        list[str],
+        typer.Option(help="unix:PATH, serial:PATH[,BAUD], tcp:ADDRESS:PORT, usb:VENDOR:PRODUCT; * is any; repeatable."),
+    ],
     broker: Annotated[str, typer.Option(help="HOST or HOST:PORT of the MQTT broker.")],
     spool: Annotated[Path, typer.Option(help="Folder for what is on its way; one courier each.")],
     ledger_key: Annotated[
@@ -96,6 +100,11 @@ def status(
         for refusal in row["refusals"]:
             detail = f" ({refusal['detail']})" if refusal["detail"] else ""
             print(printable(f"{row['device_id'][:8]}: segment {refusal['sequence']}: {refusal['verdict']}{detail}"))
+    carried = found["carried"]
+    if carried["waiting"] or carried["answered"]:
+        print(
+            f"Carried for other shops: {carried['waiting']} wait for the ledger, {carried['answered']} have its answer."
+        )
     if not found["running"]:
         print("No courier runs on this spool; amos courier run starts one.")
     for fault in found["faults"]:
@@ -140,6 +149,10 @@ def _site(text: str) -> str:
 def _key(option: str, text: str | None) -> bytes | None:
     return None if text is None else public_key_of(text, option)
 
+
+app.command("export")(export_)
+app.command("import")(import_)
+app.command("carry")(carry)
 
 if __name__ == "__main__":
     app()

@@ -10,7 +10,7 @@ from amos.protocol.printable_host import printable
 from amos_mqtt.client import MqttClient
 from amos_sync.anchors import Anchors
 from amos_sync.clock import clock_ms, jitter_permille
-from amos_sync.errors import PlayerError
+from amos_sync.errors import PlayerError, SpoolDamaged
 from amos_sync.ledger_line import LedgerLine, keys_of
 from amos_sync.limits import SEQUENCE_MAX, STATUS_MS
 from amos_sync.message import Message
@@ -20,6 +20,7 @@ from amos_sync.outbox import PULL_STATE, Outbox, Slot, State
 from amos_sync.pack_cache import CachedPack, PackCache
 from amos_sync.session import Offer, Session
 from amos_sync.spool import Spool
+from amos_sync.spool_carried import FROM_STICK, TO_STICK, Document
 
 
 class Players:
@@ -84,7 +85,8 @@ class Players:
             return
         returned = self._outbox.player_at(status.device_id, status.last_receipted)
         if returned:
-            self._spool.stage_returned(returned)
+            self._spool.stage_returned([slot for slot in returned if not slot.carried])
+            self._spool.carried.stage_gone([slot.id for slot in returned if slot.carried])
         told_ms, told = self._published.get(status.device_id, (-STATUS_MS, b""))
         mood = bytes((status.state,)) + (status.text or "").encode()
         if mood != told:
@@ -130,13 +132,21 @@ class Players:
     def wants_time(self, session: Session) -> bool:
         """Whether to ask the player for a nonce now."""
         status = session.status
-        if status is None or not self._mqtt.room:
+        if status is None:
+            return False
+        if not self._mqtt.up:
+            return self.anchors.due_for_stick(status.device_id, status.clock, clock_ms())
+        if not self._mqtt.room:
             return False
         return self.anchors.due(status.device_id, status.clock, clock_ms())
 
     def challenged(self, session: Session, nonce: bytes | None) -> None:
         """The player gave a nonce for the ledger to sign, or does not know how."""
         if session.device_id is None:
+            return
+        if not self._mqtt.up:
+            if nonce is not None:
+                self._spool.documents.stage(Document(session.device_id, topics.TIME, nonce), TO_STICK)
             return
         self.anchors.asked(session.device_id, clock_ms())
         if nonce is not None:
@@ -148,6 +158,8 @@ class Players:
 
     def anchor_offered(self, session: Session, refusal: str | None) -> None:
         """The player took its anchor, or said why not."""
+        if session.device_id is not None:
+            self._spool.documents.stage_gone(session.device_id, topics.ANCHOR, FROM_STICK)
         if refusal is not None:
             sentence = f"{session.name}: refused a time anchor: {printable(refusal)}"
             self._notes.often(session.address + " anchor", sentence, clock_ms())
@@ -182,7 +194,9 @@ class Players:
         known = self._spool.held(session.device_id, entries[0].sequence, entries[-1].sequence)
         wanted = []
         for entry in entries:
-            kept = [held for held in known.get(entry.sequence, []) if held.state is not State.RETURNED]
+            # What a stick brought of this player is a copy that may be let go of.
+            kept = [held for held in known.get(entry.sequence, []) if not held.carried]
+            kept = [held for held in kept if held.state is not State.RETURNED]
             if any(held.segment_sha256 == entry.sha256 for held in kept):
                 continue
             if kept:
@@ -195,6 +209,13 @@ class Players:
         """A segment came through whole: it is spooled with this turn's commit, and sent after it."""
         message = wrap(segment)
         sha256 = hashlib.sha256(message).digest()
+        noted = self._outbox.find(sha256)
+        if noted is not None and (noted.device_id, noted.sequence) != (device_id, entry.sequence):
+            raise SpoolDamaged(f"spool: segment {entry.sequence} is noted there as {noted.sequence}")
+        for held in self._spool.held(device_id, entry.sequence, entry.sequence).get(entry.sequence, []):
+            if held.carried and held.segment_sha256 == entry.sha256:
+                self._spool.carried.stage_gone([held.id])
+                self._outbox.forget(device_id, held.id)
         id = self._spool.stage_pull(device_id, entry.sequence, entry.sha256, len(segment), message, sha256, PULL_STATE)
         self._outbox.add(Slot(id, device_id, entry.sequence, sha256, PULL_STATE))
 

@@ -158,7 +158,11 @@ class Device:
 
     def take_anchor(self, data: bytes) -> None:
         """Set the clocks to what the ledger says. Raises `ProtocolError`."""
-        self._clock.take(open_anchor(data, self._ledger_keys.key, crypto.verify), self.identity.device_id)
+        anchor = open_anchor(data, self._ledger_keys.key, crypto.verify)
+        late = self._clock.take(anchor, self.identity.device_id)
+        if late is not None:
+            self.rights.lease_clock.bound(*late)
+            return
         self.rights.lease_clock.set(self._clock.unix_ms())
         if self.player_state.session is not None:
             self.player_state.session.anchored()

@@ -208,6 +208,7 @@ RULES = (
         )
         for name in PURE_SYNC
     ),
+    rule("amos_sync.cli_stick", "amos_sync", "amos_cli", "amos.protocol"),
     rule(
         "amos_sync.cli", "amos_sync", "amos_cli", "amos.protocol", "amos.edges.notify_host", "amos.crypto", "amos_mqtt"
     ),

@@ -10,6 +10,9 @@ from binascii import unhexlify
 from amos import crypto
 from amos.protocol.anchor import Anchor
 from amos.protocol.answer import ACCEPTED, UNKNOWN_PACK, Answer
+from amos.protocol.bundle_host import ANSWER as BUNDLE_ANSWER
+from amos.protocol.bundle_host import TOOK as BUNDLE_TOOK
+from amos.protocol.bundle_host import BundleHeader, BundleItem, BundleWriter
 from amos.protocol.catalogue import Catalogue, Composer, Share, Work, sign_catalogue
 from amos.protocol.cbor import Tag, dumps
 from amos.protocol.closing import COMMUNAL, Closing, settled_of, sign_closing
@@ -274,6 +277,7 @@ class Examples:
         self._dated()
         self._closed()
         self._transferred()
+        self._bundled()
 
     def _keep(self, name: str, record) -> bytes:
         self.records[name] = record
@@ -361,6 +365,17 @@ class Examples:
         self.messages["ruling"] = sign_ruling(ruling, self.operator.id, self.operator.sign)
         lifting = Ruling(action=LIFT, rejected=[], reason="the copy is destroyed", **facts)
         self.messages["ruling-lifting"] = sign_ruling(lifting, self.operator.id, self.operator.sign)
+
+    def _bundled(self) -> None:
+        facts = {"site": "harbour-cafe", "courier": b"harbour!", "unix_s": 1767225600, "part": 0}
+        self.records["bundle"] = header = BundleHeader(version=1, **facts)
+        content = self.messages["answer-accepted"]
+        answer = BundleItem(kind=BUNDLE_ANSWER, device_id=self.device.id, content=content, site="harbour-cafe")
+        self.records["bundle-item"] = answer
+        took = BundleItem(kind=BUNDLE_TOOK, device_id=self.device.id, count=7)
+        writer = BundleWriter()
+        parts = [writer.header(header), writer.add(answer), writer.add(took), writer.end()]
+        self.messages["bundle"] = b"".join(parts)
 
     def _key_lines(self) -> None:
         following = Party(5)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from amos.protocol.anchor import Anchor
 from amos.protocol.answer import RECEIPTED, Answer
+from amos.protocol.bundle_host import BundleHeader, BundleItem
 from amos.protocol.catalogue import Catalogue, Composer, Share, Work
 from amos.protocol.cbor import Tag
 from amos.protocol.closing import COMMUNAL, METERED, Closing, runs, settled_of
@@ -35,7 +36,7 @@ RECORDS: dict[str, type[Record]] = {
     for record in (
         Usage, Manifest, PackStem, Catalogue, Work, Composer, Share, Enrolment, Request, Response, Entry, Name, Status,
         Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Handover, KeyHistory, Forgone, Loss, Rotation,
-        Part, Cell, DeviceRow, StemRow, Transfer,
+        Part, Cell, DeviceRow, StemRow, Transfer, BundleHeader, BundleItem,
     )
 }  # fmt: skip
 SLUG_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -271,7 +272,11 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         fixed = {"version": version, "stems": stems, "rate_hz": rate, "voices": st.integers(1, 32)}
     if name == "handover":
         fixed = {"first_sequence": st.integers(1, U63)}
-    if name in ("anchor", "revocation"):
+    if name == "bundle-item":  # what a kind needs is there
+        kinds = ("kind", "device_id", "content", "count", "name")
+        found = {field: (kind, bound) for _key, field, kind, bound in BundleItem.FIELDS}
+        fixed = {field: a_field(found[field][0].rstrip("?"), found[field][1]) for field in kinds}
+    if name in ("anchor", "revocation", "bundle"):
         fixed = {"version": version}
     if name == "loss":
         fixed = {"version": version, "first": st.integers(1, 9), "last": st.integers(9, U63)}

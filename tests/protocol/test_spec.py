@@ -17,6 +17,8 @@ sys.path.append(str(Path(__file__).parents[1] / "portable"))
 from amos.protocol import ledger_limits, limits, link, segment
 from amos.protocol.anchor import Anchor
 from amos.protocol.answer import RECEIPTED, RETRY, SENTENCES, VERDICTS, Answer
+from amos.protocol.bundle_host import KINDS as BUNDLE_KINDS
+from amos.protocol.bundle_host import BundleHeader, BundleItem
 from amos.protocol.catalogue import Catalogue, Composer, Share, Work
 from amos.protocol.closing import Closing
 from amos.protocol.enrolment import Enrolment
@@ -62,6 +64,8 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "answer": (Answer, "answer-accepted"),
     "opt-outs": (OptOuts, "opt-outs"),
     "anchor": (Anchor, "anchor"),
+    "bundle": (BundleHeader, "bundle"),
+    "bundle-item": (BundleItem, "bundle-item"),
     "closing": (Closing, "closing"),
     "part": (Part, "part"),
     "cell": (Cell, "cell"),
@@ -192,6 +196,7 @@ TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "verdicts": verdict_rows,
     "flags": flag_rows,
     "seal reasons": numbered(segment.SEAL_REASONS),
+    "bundle kinds": indexed(BUNDLE_KINDS),
     "lost reasons": numbered(segment.LOST_REASONS),
     "output kinds": numbered(segment.OUTPUT_KINDS),
     "paces": numbered(segment.PACES),
