@@ -1,4 +1,4 @@
-"""Command line of the courier: `run` and `status`."""
+"""Command line of the courier: `run`, `status` and `check`."""
 
 import logging
 import signal
@@ -13,17 +13,17 @@ from rich.table import Table
 
 from amos.edges.notify_host import heartbeat
 from amos.protocol.printable_host import printable
-from amos_cli.config import Config
-from amos_cli.keys import public_key_of
+from amos_cli.config import config_option
 from amos_cli.output import AsJson, Exit, print_json, refusals
 from amos_cli.paths import file_option, folder_option
 from amos_cli.table import print_table
-from amos_mqtt.broker import BrokerSettingError, broker_of
-from amos_sync.addresses import packs_address, player_address
+from amos_mqtt.broker import BrokerSettingError
+from amos_sync.check.command import check
 from amos_sync.clock import clock_ms
-from amos_sync.courier import Courier, Settings
+from amos_sync.courier import Courier
 from amos_sync.errors import SettingError, SyncError
 from amos_sync.limits import SPOOL_BYTES_MAX
+from amos_sync.options import settings_of
 from amos_sync.report import report
 
 app = typer.Typer(help="The courier: brings signed segments from players to the ledger, and receipts back.")
@@ -31,11 +31,15 @@ app = typer.Typer(help="The courier: brings signed segments from players to the 
 
 @app.callback()
 def _group() -> None:
-    """Two commands, even when only one is used."""
+    """A group, whichever of its commands is used."""
+
+
+app.command()(check)
 
 
 @app.command()
 def run(
+    context: typer.Context,
     site: Annotated[str, typer.Option(help="Name of the venue: a-z, digits, - and _.")],
     device: Annotated[list[str], typer.Option(help="unix:PATH or serial:PATH; once for each player.")],
     broker: Annotated[str, typer.Option(help="HOST or HOST:PORT of the MQTT broker.")],
@@ -57,23 +61,12 @@ def run(
     opt_outs: Annotated[Path | None, typer.Option(help="The publisher's opt-out list, beside the broker's.")] = None,
     username: Annotated[str | None, typer.Option(metavar="NAME", help="Name to log in with at the broker.")] = None,
     password_file: Annotated[Path | None, file_option(help="Its password, in the first line.")] = None,
-    config: Config = None,
+    config: Annotated[Path | None, config_option("courier")] = None,
 ) -> None:
     """Pull, send, resend until receipted, hand receipts back."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s courier: %(message)s")
     with refusals(SyncError, usage=(BrokerSettingError, SettingError)):
-        settings = Settings(
-            site=_site(site),
-            addresses=tuple(dict.fromkeys(player_address(address) for address in device)),
-            broker=broker_of(broker, mqtt_version, (tls_ca, tls_certificate, tls_key), username, password_file),
-            spool=spool,
-            ledger_key=_key("--ledger-key", ledger_key),
-            spool_bytes_max=spool_mib << 20,
-            opt_outs=opt_outs,
-            packs=None if packs is None else packs_address(packs),
-            publisher_key=_key("--publisher-key", publisher_key),
-        )
-        courier = Courier(settings)
+        courier = Courier(settings_of(context.params))
     raise typer.Exit(_drive(courier, until_idle, timeout_s))
 
 
@@ -129,16 +122,6 @@ def _drive(courier: Courier, until_idle: bool, timeout_s: int) -> int:
         return 0 if not until_idle else Exit.FINDING
     finally:
         courier.close()
-
-
-def _site(text: str) -> str:
-    if not text or len(text) > 64 or not all(letter in "abcdefghijklmnopqrstuvwxyz0123456789-_" for letter in text):
-        raise SettingError(f"site {text!r}: expected 1 to 64 of a-z, digits, - and _")
-    return text
-
-
-def _key(option: str, text: str | None) -> bytes | None:
-    return None if text is None else public_key_of(text, option)
 
 
 if __name__ == "__main__":

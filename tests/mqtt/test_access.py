@@ -20,7 +20,7 @@ from amos.protocol import topics
 from amos_ledger.mqtt import SHARED_USAGE
 
 PROJECT = Path(__file__).parents[2]
-RULES = PROJECT / "boards/linux/mosquitto.acl"
+RULES = PROJECT / "boards/mosquitto/amos.acl"
 SPEC = PROJECT / "firmware/amos/protocol/SPEC.md"
 OPERATING = PROJECT / "host_tools/OPERATING.md"
 
