@@ -57,6 +57,11 @@ class Gauges:
             found.append(f"the disk has {free >> 20} MiB left")
         return found
 
+    def summary(self) -> str:
+        """How it fares, in a line."""
+        state = f"{self.queued_messages} messages queued, {self.unsent_answers} answers unsent"
+        return "; ".join([*self.problems(), state])
+
 
 @contextmanager
 def serving_metrics(address: str | None, gauges: Gauges) -> Iterator[None]:

@@ -1,8 +1,6 @@
 """Command line of the courier: `run`, `status` and `check`."""
 
-import logging
 import signal
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +12,7 @@ from rich.table import Table
 from amos.edges.notify_host import heartbeat
 from amos.protocol.printable_host import printable
 from amos_cli.config import config_option
+from amos_cli.logs import set_up_logging
 from amos_cli.output import AsJson, Exit, print_json, refusals
 from amos_cli.paths import file_option, folder_option
 from amos_cli.table import print_table
@@ -64,7 +63,7 @@ def run(
     config: Annotated[Path | None, config_option("courier")] = None,
 ) -> None:
     """Pull, send, resend until receipted, hand receipts back."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s courier: %(message)s")
+    set_up_logging("courier")
     with refusals(SyncError, usage=(BrokerSettingError, SettingError)):
         courier = Courier(settings_of(context.params))
     raise typer.Exit(_drive(courier, until_idle, timeout_s))
@@ -106,7 +105,7 @@ def _drive(courier: Courier, until_idle: bool, timeout_s: int) -> int:
         while not stopping:
             courier.turn()
             if beat is not None:
-                beat()
+                beat(courier.summary)
             if not until_idle:
                 continue
             if courier.idle:
@@ -121,6 +120,8 @@ def _drive(courier: Courier, until_idle: bool, timeout_s: int) -> int:
                 return Exit.FINDING
         return 0 if not until_idle else Exit.FINDING
     finally:
+        if beat is not None:
+            beat.stopping()
         courier.close()
 
 

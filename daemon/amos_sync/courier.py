@@ -185,6 +185,14 @@ class Courier:
         refused = final_refusals(waiting)
         return refused if len(refused) == len(waiting) else []
 
+    def summary(self) -> str:
+        """How it fares, in a line."""
+        there = sum(device.session is not None and device.session.device_id is not None for device in self.devices)
+        broker = "connected" if self.mqtt.up else "away"
+        wrong = [fault.sentence for fault in [*self.mqtt.faults, *self.notes.faults.present()]]
+        state = f"{there} of {len(self.devices)} players, {len(self.outbox)} segments wait, broker {broker}"
+        return f"{state}; {wrong[0]}" if wrong else state
+
     def missing(self) -> list[str]:
         """What keeps the courier from being idle, in sentences."""
         sentences = []
@@ -282,7 +290,8 @@ class Courier:
             names = [name for device_id in known if device_id for name in self.players.topics_of(device_id)]
             self.mqtt.subscribe([topics.OPT_OUTS, topics.ROTATIONS, topics.CHECKPOINT, topics.FORGONE, *names])
         elif isinstance(happening, Said):
-            self.notes.tell(happening.sentence)
+            is_wrong = any(happening.sentence.startswith(fault.sentence) for fault in self.mqtt.faults)
+            self.notes.tell(happening.sentence, "broker", is_wrong)
         elif isinstance(happening, Arrival):
             try:
                 self._arrived(happening.message, now_ms)

@@ -48,12 +48,13 @@ def mosquitto_with(command: list[str], folder: Path, text: str) -> Iterator[int]
     (folder / "mosquitto.conf").write_text(f"listener {port} 127.0.0.1\nuser root\n{text}")
     with subprocess.Popen([*command, "-c", str(folder / "mosquitto.conf")], stderr=subprocess.DEVNULL) as process:
         try:
-            wait_until(lambda: _listens(port), "mosquitto")
+            wait_until(lambda: listens(port), "mosquitto")
             yield port
         finally:
             process.kill()
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody listens there."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
