@@ -16,10 +16,12 @@ from amos_cli.logs import set_up_logging
 from amos_cli.output import AsJson, Exit, print_json, refusals
 from amos_cli.paths import file_option, folder_option
 from amos_cli.table import print_table
+from amos_metrics.errors import MetricsUnusable
 from amos_mqtt.broker import BrokerSettingError
 from amos_sync.check.command import check
 from amos_sync.clock import clock_ms
 from amos_sync.courier import Courier
+from amos_sync.courier_metrics import CourierGauges, serving_metrics
 from amos_sync.errors import SettingError, SyncError
 from amos_sync.limits import SPOOL_BYTES_MAX
 from amos_sync.options import settings_of
@@ -60,13 +62,19 @@ def run(
     opt_outs: Annotated[Path | None, typer.Option(help="The publisher's opt-out list, beside the broker's.")] = None,
     username: Annotated[str | None, typer.Option(metavar="NAME", help="Name to log in with at the broker.")] = None,
     password_file: Annotated[Path | None, file_option(help="Its password, in the first line.")] = None,
+    metrics: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Serve /metrics (Prometheus) and /health there.")
+    ] = None,
     config: Annotated[Path | None, config_option("courier")] = None,
 ) -> None:
     """Pull, send, resend until receipted, hand receipts back."""
     set_up_logging("courier")
-    with refusals(SyncError, usage=(BrokerSettingError, SettingError)):
-        courier = Courier(settings_of(context.params))
-    raise typer.Exit(_drive(courier, until_idle, timeout_s))
+    gauges = CourierGauges()
+    with refusals(SyncError, MetricsUnusable, usage=(BrokerSettingError, SettingError)):
+        settings = settings_of(context.params)
+        with serving_metrics(metrics, gauges):
+            code = _drive(Courier(settings), gauges, until_idle, timeout_s)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -95,7 +103,7 @@ def status(
         print(printable(f"since {since}: {fault['sentence']}"))
 
 
-def _drive(courier: Courier, until_idle: bool, timeout_s: int) -> int:
+def _drive(courier: Courier, gauges: CourierGauges, until_idle: bool, timeout_s: int) -> int:
     stopping: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda caught, _frame: stopping.append(caught))
@@ -104,6 +112,7 @@ def _drive(courier: Courier, until_idle: bool, timeout_s: int) -> int:
     try:
         while not stopping:
             courier.turn()
+            gauges.note(courier)
             if beat is not None:
                 beat(courier.summary)
             if not until_idle:
