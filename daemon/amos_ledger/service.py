@@ -11,9 +11,10 @@ from collections.abc import Callable
 
 from amos.protocol import topics
 from amos.protocol.answer import ACCEPTED, FORK, IMPOSSIBLE
+from amos_ledger.gathering import Gathering
 from amos_ledger.head_exchange import HeadExchange
 from amos_ledger.heads import Standing
-from amos_ledger.intake.reading import Message, asks_time
+from amos_ledger.intake.reading import Message, asks_time, holds_usage
 from amos_ledger.ledger import Ledger
 from amos_ledger.limits import BATCH_MESSAGES_MAX
 from amos_ledger.metrics import Gauges
@@ -60,6 +61,7 @@ class Service:
         self._opt_out_publisher = OptOutPublisher(ledger.folder, edge.publish)
         self._exchange = HeadExchange(ledger.folder, edge.publish, ledger.forgone, ledger.appointments)
         self._waiting: list[Arrival[Message]] = []
+        self._gathering: Gathering[Arrival[Message]] = Gathering()
         self._counts: Counter[str] = Counter()
         self._summarised_s = 0.0
         self._trouble: str | None = None
@@ -75,15 +77,15 @@ class Service:
         ticked_s = 0.0
         try:
             while not self._stop.is_set():
-                batch = self._hear(self._edge.next_batch(BATCH_MESSAGES_MAX, POLL_S))
+                batch = self._hear(self._edge.next_batch(BATCH_MESSAGES_MAX - len(self._gathering), POLL_S))
                 now_s = time.monotonic()
                 self._ledger.watch_clock(_now_ms())
                 self._tell_delayed(now_s)
                 if self._edge.connected.is_set():
                     self._exchange.step(self._edge.connections, self._ledger.behind, now_s)
-                if batch:
+                if batch or self._gathering:
                     busy_s = now_s
-                    self._take(batch)
+                    self._take(batch, now_s)
                 alone = not self._edge.connected.is_set() and now_s - started_s >= FIRST_TICK_S
                 awaited = self._exchange.heard or alone
                 if awaited and now_s - ticked_s >= TICK_S:
@@ -117,15 +119,17 @@ class Service:
         ready, self._waiting = self._waiting, []
         return ready
 
-    def _take(self, batch: list[Arrival[Message]]) -> None:
-        """Have a batch decided; each message is acknowledged as soon as what came of it is durable."""
+    def _take(self, batch: list[Arrival[Message]], now_s: float) -> None:
+        """Have what is due decided; each message is acknowledged as soon as what came of it is durable."""
         questions = [arrival for arrival in batch if asks_time(arrival.message)]
-        usage = [arrival for arrival in batch if not asks_time(arrival.message)]
         self._date([arrival.message for arrival in questions])
         self._acknowledge(questions)
-        if usage:
-            replies = self._ledger.take([arrival.message for arrival in usage], int(time.time()))
-            self._acknowledge(usage)
+        self._gathering.add(arrival for arrival in batch if holds_usage(arrival.message))
+        rest = [arrival for arrival in batch if not asks_time(arrival.message) and not holds_usage(arrival.message)]
+        due = rest + self._gathering.due(now_s)
+        if due:
+            replies = self._ledger.take([arrival.message for arrival in due], int(time.time()))
+            self._acknowledge(due)
             self._send(replies)
 
     def _acknowledge(self, arrivals: list[Arrival[Message]]) -> None:

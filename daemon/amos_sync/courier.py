@@ -33,7 +33,14 @@ from amos_sync.errors import SpoolError
 from amos_sync.faults_kept import KeptFaults
 from amos_sync.hindrances import Hindrances
 from amos_sync.ledger_line import LedgerLine
-from amos_sync.limits import FORGONE_AGAIN_MS, SPOOL_BYTES_MAX, SPOOL_RETRY_MS, STATUS_MS, UNANSWERED_MAX
+from amos_sync.limits import (
+    COMMIT_WAIT_MS,
+    FORGONE_AGAIN_MS,
+    SPOOL_BYTES_MAX,
+    SPOOL_RETRY_MS,
+    STATUS_MS,
+    UNANSWERED_MAX,
+)
 from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
 from amos_sync.notes import Notes
 from amos_sync.opt_outs import OptOutLists
@@ -98,6 +105,7 @@ class Courier:
         self.devices = [Device(address, self.players, self.notes, clock_ms) for address in settings.addresses]
         self._own_status: tuple[int, bytes] = (0, b"")
         self._spool_retry_ms = 0
+        self._staged_ms: int | None = None
         self._forgone_ms = clock_ms()
         self.tree_heads = TreeHeads(self.spool, settings.site, self.line)
         self.hindrances = Hindrances(settings.site, self.spool, self.outbox, self.mqtt, self.notes)
@@ -131,7 +139,7 @@ class Courier:
             messages = self._stage_sends(now_ms)
             if self.hindrances.look(self.devices, now_ms):
                 self._kept_faults.stage([*self.mqtt.faults, *self.notes.faults.present()], now_ms)
-            if self.spool.staged:
+            if self._commit_is_due(now_ms):
                 for device in self.devices:
                     self._stage_line_bytes(device)
                 self.spool.commit()
@@ -145,6 +153,17 @@ class Courier:
             device.flush(now_ms)
         self._publish_own_status(now_ms)
         self._look_at_packs(now_ms)
+
+    def _commit_is_due(self, now_ms: int) -> bool:
+        """Answers of the ledger share commits, each of which waits for the disk, until a player is to hear of them."""
+        if not self.spool.staged:
+            self._staged_ms = None
+            return False
+        self._staged_ms = now_ms if self._staged_ms is None else self._staged_ms
+        late = now_ms - self._staged_ms >= COMMIT_WAIT_MS
+        due = late or self.spool.urgent or any(device.wants_to_write for device in self.devices)
+        self._staged_ms = None if due else self._staged_ms
+        return due
 
     @property
     def idle(self) -> bool:
@@ -225,6 +244,8 @@ class Courier:
         outbox_ms = self.outbox.next_due_ms()
         if outbox_ms is not None and self.mqtt.room:
             due.append(outbox_ms)
+        if self._staged_ms is not None:
+            due.append(self._staged_ms + COMMIT_WAIT_MS)
         poll = select.poll()
         poll.register(self._woken, select.POLLIN)
         if now_ms >= self._spool_retry_ms:

@@ -67,6 +67,9 @@ ANCHOR_WAIT_MS = 3000
 OFFER_AGAIN_MS = 600_000
 """Before an opt-out list that a player refused is offered to it again."""
 
+COMMIT_WAIT_MS = 50
+"""The longest that answers of the ledger wait for others to be written with."""
+
 SPOOL_RETRY_MS = 10_000
 """Before a spool that could not be written is tried again."""
 

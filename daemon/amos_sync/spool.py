@@ -1,11 +1,13 @@
 """The courier's durable memory: SQLite in one folder (WAL, `synchronous=FULL`), one courier at a time.
 
 Changes are staged in a transaction and become durable together in `commit`: when it returns, they survive a power cut;
-before, a crash leaves the spool as it was after the last commit. The courier lets nothing leave the process (no
-request, no message) before the commit of what led to it:
+before, a crash leaves the spool as it was after the last commit. The courier lets nothing leave (no request,
+no message) before the commit of what led to it. Only that a message was sent, and what the ledger answered, may wait
+for others while no player is told of it:
 
     crash before the commit of a pull      the player still has the segment, and it is pulled again
     crash after it, before sending         it is sent at the next start, the same bytes
+    crash before an answer's commit        it is sent again, and answered again
     crash after a receipt's commit         the receipt is offered at the next start
     crash between the player's yes and
     the commit of `returned`               the player's status says so at the next start
@@ -65,11 +67,15 @@ def _named(what: str) -> Iterator[None]:
 
 
 class Spool:
-    """Opens or creates the spool in `folder`. Raises `SpoolBusy` when another courier has it, else `SpoolError`."""
+    """Opens or creates the spool in `folder`. Raises `SpoolBusy` when another courier has it, else `SpoolError`.
+
+    urgent   whether something staged has to be durable before anything is let out
+    """
 
     def __init__(self, folder: Path, bytes_max: int = SPOOL_BYTES_MAX):
         self.folder = folder
         self.bytes_max = bytes_max
+        self.urgent = False
         with _named(f"use {folder}"):
             make_private_folders(folder)
             self._lock = lock_spool(folder / LOCK_NAME)
@@ -185,7 +191,7 @@ class Spool:
 
     def stage_sent(self, slot: Slot) -> None:
         """The message was given to the broker once more."""
-        with self._staging():
+        with self._staging(waits=True):
             self._database.execute(
                 "UPDATE entries SET state = ?, sends = sends + 1 WHERE id = ?", (slot.state, slot.id)
             )
@@ -195,7 +201,7 @@ class Spool:
     ) -> None:
         """What the ledger says of a segment, as the slot has it; without `receipt`, which proves it at `leaf_index`, an
         earlier one is forgotten."""
-        with self._staging():
+        with self._staging(waits=True):
             self._database.execute(
                 "UPDATE entries SET state = ?, verdict = ?, detail = ?, receipt = ?, leaf_index = ? WHERE id = ?",
                 (slot.state, slot.verdict, detail, receipt, leaf_index, slot.id),
@@ -323,9 +329,11 @@ class Spool:
         if self._database.in_transaction:
             with _named("write"):
                 self._database.execute("COMMIT")
+        self.urgent = False
 
     def rollback(self) -> None:
         """Drop everything staged since the last commit."""
+        self.urgent = False
         if self._database.in_transaction:
             with _named("roll back"):
                 self._database.execute("ROLLBACK")
@@ -333,10 +341,12 @@ class Spool:
             self._count()
 
     @contextmanager
-    def _staging(self) -> Iterator[None]:
+    def _staging(self, waits: bool = False) -> Iterator[None]:
+        """`waits`: a crash may lose this change alone: the segment is sent again then, and answered again."""
         with _named("write"):
             if not self._database.in_transaction:
                 self._database.execute("BEGIN IMMEDIATE")
+            self.urgent = self.urgent or not waits
             yield
 
     def _count(self) -> None:

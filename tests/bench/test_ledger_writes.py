@@ -6,16 +6,13 @@ from pathlib import Path
 
 from amos_tools.bench import ledger_writes
 
-SQLITE_MAX, ALL_MAX = 45, 32
-"""What is promised is 8; these hold what there is, so that it grows no worse unseen."""
-
 
 def test_bytes_written_for_each_that_is_stored() -> None:
     whole, database, published = ledger_writes.figures(0.002)
     assert whole.value and database.value and published.value
-    assert published.holds
-    assert 1 < database.value < SQLITE_MAX and 1 < whole.value < ALL_MAX
-    assert "head" in database.note or "pages" not in database.note
+    assert whole.holds and database.holds and published.holds
+    assert min(whole.value, database.value, published.value) > 1
+    assert "usage" in database.note or "pages" not in database.note
 
 
 def test_pages_of_a_log_by_commit(tmp_path: Path) -> None:

@@ -282,3 +282,22 @@ def test_what_is_kept_is_bounded_in_bytes_and_the_oldest_goes_first(
     assert [len(kept.payload(id)) for id in ids[1:]] == [16, 16, 16]
     assert kept.kept_bytes == 48
     kept.close()
+
+
+def test_only_what_is_asked_for_again_after_a_crash_may_wait_for_its_commit(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    id = spool.stage_pull(bytes(16), 1, bytes(32), 10, b"message", bytes(32), State.PULLED)
+    assert spool.urgent  # it is about to be sent
+    spool.commit()
+    assert not spool.urgent
+    slot = Slot(id, bytes(16), 1, bytes(32), State.SENT)
+    spool.stage_sent(slot)
+    slot.state = State.RECEIPTED
+    spool.stage_answer(slot, receipt=b"receipt", leaf_index=0)
+    assert spool.staged and not spool.urgent
+    slot.state = State.RETURNED
+    spool.stage_returned([slot])
+    assert spool.urgent
+    spool.rollback()
+    assert not spool.urgent and [slot.state for slot in spool.slots()] == [State.PULLED]
+    spool.close()

@@ -99,6 +99,11 @@ def asks_time(arrived: Message) -> bool:
     return arrived.topic.endswith("/" + TIME)
 
 
+def holds_usage(arrived: Message) -> bool:
+    """Whether a message brings a segment, rather than a device's enrolment."""
+    return arrived.topic.endswith("/" + USAGE)
+
+
 def time_request(arrived: Message) -> tuple[str, bytes]:
     """(site, device) of a player's nonce. Raises `ProtocolError`."""
     if arrived.size != TIME_NONCE_BYTES:

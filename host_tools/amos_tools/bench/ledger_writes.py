@@ -1,6 +1,6 @@
-"""What a quiet ledger writes for what it stores: a segment a second, each a batch of its own.
+"""What a quiet ledger writes for what it stores: a segment a second, in the batches that the service makes of them.
 
-Every commit writes whole pages, and every checkpoint a partial tile; so a batch of one costs the most for its bytes.
+Every commit writes whole pages, and every checkpoint a partial tile; so small batches cost the most for their bytes.
 """
 
 import sqlite3
@@ -11,10 +11,11 @@ from contextlib import closing
 from pathlib import Path
 
 from amos_ledger.audit import Audit
+from amos_ledger.gathering import Gathering
 from amos_ledger.ledger import Ledger
 from amos_ledger.log.tiles import TILE_WIDTH
 from amos_tools.bench.figure import Figure, note_progress
-from amos_tools.bench.ledger_fleet import NOON, SEGMENT_S, Fleet
+from amos_tools.bench.ledger_fleet import NOON, SEGMENT_S, Fleet, Player
 from amos_tools.bench.ledger_intake import intake_s
 from amos_tools.bench.ledger_size import audit_of, bytes_below, database_bytes
 from amos_tools.bench.process_io import Moved, moved
@@ -40,6 +41,7 @@ class Quiet:
         self.written: Counter[str] = Counter()
         self.disk: Counter[str] = Counter()
         self._second = 0
+        self._gathering: Gathering[tuple[Player, bytes]] = Gathering()
         self.fleet = Fleet(path, PLAYERS, ROWS)
         self.fleet.ledger.close()
         self.fleet.ledger = Ledger(self.fleet.folder, lambda step: self._note(_STEPS.get(step, PUBLIC)))
@@ -55,7 +57,9 @@ class Quiet:
         began, end = self._second, self._follow() // TILE_WIDTH + tiles
         while self._follow() // TILE_WIDTH < end:
             self._second += 1
-            intake_s(self.fleet, list(self.fleet.sealed(1)), 1, AT_S + self._second)
+            self._gathering.add(self.fleet.sealed(1))
+            if due := self._gathering.due(self._second):
+                intake_s(self.fleet, due, len(due), AT_S + self._second)
         return self._second - began
 
     def _follow(self) -> int:

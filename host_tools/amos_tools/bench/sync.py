@@ -18,6 +18,7 @@ from amos.protocol.link_courier_call import read_status
 from amos.protocol.link_courier_pack import SendPack
 from amos.protocol.link_courier_talk import Pause
 from amos_sync.limits import PACK_SLICE_BYTES
+from amos_tools.bench import sync_drain
 from amos_tools.bench.figure import Figure, measured, note_progress
 from amos_tools.bench.paced_line import PacedLine
 from amos_tools.bench.sync_player import STEM_BYTES, BenchPlayer, make_pack
@@ -50,10 +51,11 @@ def measure(scale: float) -> list[Figure]:
             def player(name: str, link: str = "unix", plays: bool = False) -> BenchPlayer:
                 return BenchPlayer(processes, folder / name, link, first if plays else None)
 
-            return [
+            packs = [
                 *measured("sync", "a pack over a socket", lambda: _over_socket(player, pack, folder)),
                 *measured("sync", "a pack over a serial line", lambda: [_over_serial(player, folder, scale)]),
             ]
+    return [*packs, *sync_drain.figures(scale)]
 
 
 def _over_socket(player: Start, pack: Path, folder: Path) -> list[Figure]:

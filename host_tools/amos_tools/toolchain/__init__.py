@@ -23,6 +23,7 @@ __all__ = [
     "micropython_source",
     "micropython_version",
     "mosquitto",
+    "mosquitto_clients",
     "postgres",
     "qemu_system_arm",
     "scsynth",
@@ -102,6 +103,15 @@ def mosquitto(on_path: bool = False) -> list[str] | None:
         return programs.mosquitto_on_path() if on_path else programs.mosquitto()
     except ToolMissing as missing:
         _reasons["mosquitto"] = str(missing)
+        return None
+
+
+def mosquitto_clients() -> dict[str, list[str]] | None:
+    """The starts of command lines that run `mosquitto_pub` and `mosquitto_sub`, by name."""
+    try:
+        return programs.mosquitto_clients()
+    except ToolMissing as missing:
+        _reasons["mosquitto-clients"] = str(missing)
         return None
 
 

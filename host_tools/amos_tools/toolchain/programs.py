@@ -20,6 +20,10 @@ MOSQUITTO = (
     *("mosquitto", "libc6", "libcap2", "libdlt2", "libgcc-s1", "libssl3t64", "libsystemd0"),
     *("libwebsockets19t64", "libwrap0", "libzstd1", "zlib1g"),
 )
+MOSQUITTO_CLIENTS = (
+    *("mosquitto-clients", "libmosquitto1", "libcjson1", "libcares2", "libc6", "libgcc-s1", "libssl3t64", "libzstd1"),
+    "zlib1g",
+)
 # What `ld.so --list scsynth` names, and its unit generators; its other dependencies serve real-time audio.
 SCSYNTH = (
     *("supercollider-server", "libscsynth1t64", "libc6", "libgcc-s1", "libstdc++6", "libsndfile1"),
@@ -230,6 +234,15 @@ def mosquitto() -> list[str]:
         start = partial(_own_loader, program="usr/sbin/mosquitto")
         bundle = Bundle("mosquitto", MOSQUITTO, architecture())
         return start(unpacked(bundle, lambda root: _check_output([*start(root), "-h"], "mosquitto version")))
+
+
+def mosquitto_clients() -> dict[str, list[str]]:
+    """`mosquitto_pub` and `mosquitto_sub`, installed or fetched, by name. Raises `ToolMissing`."""
+    names = ("mosquitto_pub", "mosquitto_sub")
+    if all(shutil.which(name) for name in names):
+        return {name: [name] for name in names}
+    root = unpacked(Bundle("mosquitto-clients", MOSQUITTO_CLIENTS, architecture()))
+    return {name: _own_loader(root, program=f"usr/bin/{name}") for name in names}
 
 
 def postgres() -> tuple[Path, dict[str, str]]:
