@@ -93,8 +93,8 @@ client)
     [ -e ca.key ] || fail "expected ca.key here; certify.sh authority makes it"
     case $name in
     '' | ca | broker | revoked | *[!a-z0-9_.-]* | .* | *..*) fail "expected a site's name (a-z, digits, - and _), or amos.ROLE" ;;
-    amos.ledger | amos.worker | amos.operator | amos.publisher | amos.reader) ;;
-    *.*) fail "expected a site's name without dots, or amos.ledger, .worker, .operator, .publisher, .reader" ;;
+    amos.ledger | amos.worker | amos.operator | amos.publisher | amos.reader | amos.home) ;;
+    *.*) fail "expected a site's name without dots, or amos.ledger, .worker, .operator, .publisher, .reader, .home" ;;
     esac
     conf
     issue client "$name" "$name"

@@ -2,6 +2,7 @@
 
 import signal
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ from amos_mqtt.broker import BrokerSettingError
 from amos_sync.check.command import check
 from amos_sync.clock import clock_ms
 from amos_sync.courier import Courier
-from amos_sync.courier_metrics import CourierGauges, serving_metrics
+from amos_sync.courier_metrics import CourierGauges, serving_metrics, summary
 from amos_sync.errors import SettingError, SyncError
 from amos_sync.limits import SPOOL_BYTES_MAX
 from amos_sync.options import settings_of
@@ -62,6 +63,7 @@ def run(
     opt_outs: Annotated[Path | None, typer.Option(help="The publisher's opt-out list, beside the broker's.")] = None,
     username: Annotated[str | None, typer.Option(metavar="NAME", help="Name to log in with at the broker.")] = None,
     password_file: Annotated[Path | None, file_option(help="Its password, in the first line.")] = None,
+    home_assistant: Annotated[bool, typer.Option("--home-assistant", help="Show players in Home Assistant.")] = False,
     metrics: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Serve /metrics (Prometheus) and /health there.")
     ] = None,
@@ -114,7 +116,7 @@ def _drive(courier: Courier, gauges: CourierGauges, until_idle: bool, timeout_s:
             courier.turn()
             gauges.note(courier)
             if beat is not None:
-                beat(courier.summary)
+                beat(partial(summary, courier))
             if not until_idle:
                 continue
             if courier.idle:

@@ -32,6 +32,7 @@ from amos_sync.device import Device
 from amos_sync.errors import SpoolError
 from amos_sync.faults_kept import KeptFaults
 from amos_sync.hindrances import Hindrances
+from amos_sync.home_assistant import HomeAssistant
 from amos_sync.ledger_line import LedgerLine
 from amos_sync.limits import (
     COMMIT_WAIT_MS,
@@ -66,6 +67,7 @@ class Settings:
 
     `opt_outs` is a file with the publisher's list, for players to get beside the one that the broker retains.
     `packs` is the folder or URL of the pack that players should have; `publisher_key` has the courier check it too.
+    `home_assistant` shows players there.
     """
 
     site: str
@@ -77,6 +79,7 @@ class Settings:
     opt_outs: Path | None = None
     packs: str | Path | None = None
     publisher_key: bytes | None = None
+    home_assistant: bool = False
 
 
 class Courier:
@@ -110,6 +113,7 @@ class Courier:
         self.tree_heads = TreeHeads(self.spool, settings.site, self.line)
         self.hindrances = Hindrances(settings.site, self.spool, self.outbox, self.mqtt, self.notes)
         self._kept_faults = KeptFaults(self.spool)
+        self.home = HomeAssistant(settings.site, VERSION, self.mqtt, self.notes) if settings.home_assistant else None
 
     def close(self) -> None:
         """Hang up everywhere. What is in the spool stays."""
@@ -117,6 +121,8 @@ class Courier:
             self.pack_cache.stop()
         for device in self.devices:
             device.close()
+        if self.home is not None:
+            self.home.stop()
         self.mqtt.stop(CourierStatus(state=OFFLINE, version=VERSION).encode())
         with contextlib.suppress(SpoolError):
             self.spool.commit()
@@ -152,6 +158,8 @@ class Courier:
         for device in self.devices:
             device.flush(now_ms)
         self._publish_own_status(now_ms)
+        if self.home is not None:
+            self.home.work(self.devices, now_ms)
         self._look_at_packs(now_ms)
 
     def _commit_is_due(self, now_ms: int) -> bool:
@@ -203,14 +211,6 @@ class Courier:
         waiting = [slot for device_id in self.outbox.device_ids() for slot in self.outbox.open_slots(device_id)]
         refused = final_refusals(waiting)
         return refused if len(refused) == len(waiting) else []
-
-    def summary(self) -> str:
-        """How it fares, in a line."""
-        there = sum(device.session is not None and device.session.device_id is not None for device in self.devices)
-        broker = "connected" if self.mqtt.up else "away"
-        wrong = [fault.sentence for fault in [*self.mqtt.faults, *self.notes.faults.present()]]
-        state = f"{there} of {len(self.devices)} players, {len(self.outbox)} segments wait, broker {broker}"
-        return f"{state}; {wrong[0]}" if wrong else state
 
     def missing(self) -> list[str]:
         """What keeps the courier from being idle, in sentences."""
@@ -305,6 +305,8 @@ class Courier:
         if isinstance(happening, Up):
             self.players.broker_up()
             self._own_status = (0, b"")
+            if self.home is not None:
+                self.home.up()
             known = set(self.outbox.device_ids()) | {
                 device.session.device_id for device in self.devices if device.session
             }
@@ -321,6 +323,8 @@ class Courier:
                 self.notes.often("garbage", f"{name}: ignored a message: {printable(str(error))}", now_ms)
 
     def _arrived(self, message: Message, now_ms: int) -> None:
+        if self.home is not None and self.home.came(message, self.devices):
+            return
         if message.topic == topics.OPT_OUTS:
             self.players.opt_out_lists.came(message.payload)
             self._wake_device(None)

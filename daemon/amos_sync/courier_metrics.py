@@ -89,3 +89,12 @@ def _seen(courier: Courier) -> _Seen:
         "faults": ("What is wrong at present, as amos courier status shows it.", len(faults)),
     }
     return _Seen(values, players, tuple(fault.sentence for fault in faults))
+
+
+def summary(courier: Courier) -> str:
+    """How it fares, in a line."""
+    there = sum(device.session is not None and device.session.device_id is not None for device in courier.devices)
+    broker = "connected" if courier.mqtt.up else "away"
+    wrong = [fault.sentence for fault in [*courier.mqtt.faults, *courier.notes.faults.present()]]
+    state = f"{there} of {len(courier.devices)} players, {len(courier.outbox)} segments wait, broker {broker}"
+    return f"{state}; {wrong[0]}" if wrong else state

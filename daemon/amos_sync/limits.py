@@ -108,3 +108,6 @@ PACK_MEND_MS = 3_600_000
 
 PACK_RETRY_MS = 600_000
 """Before a pack that a player refused is offered to it again: room may have been made, a newer firmware installed."""
+
+INPUTS_WAITING_MAX = 4
+"""Inputs of different kinds that a player is to be handed; whoever asks for more at once asks in vain."""

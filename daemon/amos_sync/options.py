@@ -28,6 +28,7 @@ def settings_of(options: Mapping[str, Any]) -> Settings:
         opt_outs=_path(options["opt_outs"]),
         packs=None if packs is None else packs_address(packs),
         publisher_key=_key("--publisher-key", options["publisher_key"]),
+        home_assistant=options["home_assistant"],
     )
 
 

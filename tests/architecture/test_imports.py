@@ -220,6 +220,11 @@ RULES = (
         *("amos_sync", "amos_cli", "amos_metrics", "amos_mqtt"),
         *("amos.protocol", "amos.edges.notify_host", "amos.crypto"),
     ),
+    # An input is the score's, and its value the mixer's.
+    rule(
+        "amos_sync.home_assistant",
+        *("amos_sync", "amos_mqtt", "amos.protocol", "amos.score.inputs", "amos.sound.ducking"),
+    ),
     rule("amos_sync.options", "amos_sync", "amos_cli.keys", "amos_mqtt"),
     # What is looked at before the courier runs: the player's part of the machine, too.
     rule("amos_sync.check", "amos_sync", "amos_mqtt", "amos.protocol", "amos.crypto", "amos.edges.alsa_library_host"),

@@ -33,7 +33,7 @@ def rights() -> list[tuple[str, str, str]]:
         words = line.split()
         if words[:1] == ["user"]:
             role = words[1].removeprefix("amos.")
-        elif words[:1] in (["pattern"], ["topic"]):
+        elif words[:1] in (["pattern"], ["topic"]) and words[2].startswith("amos/1/"):
             found.append((role if words[0] == "topic" else "courier", words[1], _address(words[2])))
     return found
 

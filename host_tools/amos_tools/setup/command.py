@@ -146,7 +146,7 @@ def _ports(asker: Asker, before: Venue, given: list[str] | None, players: tuple[
 
 def _check(venue: Venue) -> None:
     """The courier's own reading of these settings; raises what `amos courier run` would."""
-    defaults = {"mqtt_version": "auto", "spool_mib": SPOOL_BYTES_MAX >> 20, "opt_outs": None}
+    defaults = {"mqtt_version": "auto", "spool_mib": SPOOL_BYTES_MAX >> 20, "opt_outs": None, "home_assistant": False}
     options: dict[str, Any] = dict.fromkeys(
         ("packs", "publisher_key", "ledger_key", "tls_ca", "tls_certificate", "tls_key", "username", "password_file")
     )
