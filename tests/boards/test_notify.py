@@ -145,8 +145,10 @@ def processes(folder: Path) -> list[list[str]]:
 
 def told(supervisor: Supervisor) -> set[bytes]:
     """What it hears next, but for how the process fares."""
-    messages = set(supervisor.heard(60))
-    return {message for message in messages if not message.startswith(b"STATUS=")}
+    messages: set[bytes] = set()
+    while not messages:
+        messages = {message for message in supervisor.heard(60) if not message.startswith(b"STATUS=")}
+    return messages
 
 
 @pytest.mark.parametrize("which", [0, 1], ids=["player", "courier"])

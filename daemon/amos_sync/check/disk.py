@@ -45,8 +45,8 @@ def _advice_on(error: OSError, folder: Path) -> str:
 
 
 def _room(folder: Path, spool_bytes_max: int) -> Finding:
-    free, needed = shutil.disk_usage(folder).free, max(FREE_BYTES_MIN, 0)
-    if free < needed:
+    free = shutil.disk_usage(folder).free
+    if free < FREE_BYTES_MIN:
         advice = f"make room: the spool may take {spool_bytes_max >> 20} MiB (spool-mib)"
         return wrong(_PART, f"{folder}: only {free >> 20} MiB are free", advice, "spool")
     return fine(_PART, f"{folder} takes writes, {free >> 20} MiB are free")
