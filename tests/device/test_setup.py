@@ -53,6 +53,18 @@ def test_flags_alone_make_a_file_that_the_courier_reads(run: Any, tmp_path: Path
     assert read.exit_code == 1, "it ran, with the file's settings, and nobody was there"
 
 
+def test_paths_mean_the_same_wherever_the_courier_runs(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "word").write_text("secret\n")
+    words = [*ANSWERS, "--port", "unix:/p.sock", "--spool", "spool", "--password-file", "word", "--yes"]
+    assert run(*words).exit_code == 0
+    found = tomllib.loads((tmp_path / "amos.toml").read_text())["courier"]
+    assert (found["spool"], found["password-file"]) == (str(tmp_path / "spool"), str(tmp_path / "word"))
+    assert found["username"] == "harbour", "the rules of the broker want the site's name"
+
+
 def test_again_it_keeps_what_nobody_changes(run: Any, tmp_path: Path) -> None:
     assert run(*ANSWERS, "--player", "bar", "--out-device", "alsa:hw:1", "--yes").exit_code == 0
     path = tmp_path / "amos.toml"

@@ -80,10 +80,11 @@ def setup(
         before = _before(target, force)
         given = {"username": username, "tls-certificate": tls_certificate, "tls-key": tls_key}
         given |= {"password-file": password_file, "spool": spool}
-        kept = {key: str(value) for key, value in given.items() if value is not None}
+        kept = {key: _text(value) for key, value in given.items() if value is not None}
         courier = before.courier | {"site": asker.answer(SITE, site, before.courier.get("site"))}
         courier["broker"] = asker.answer(BROKER, broker, before.courier.get("broker"))
-        courier["tls-ca"] = asker.answer(CA, _text(tls_ca), before.courier.get("tls-ca", ""))
+        authority = asker.answer(CA, _text(tls_ca), before.courier.get("tls-ca", ""))
+        courier["tls-ca"] = _text(Path(authority)) if authority else ""
         players = _players(asker, before, player, out_device, board or board_here(), state)
         courier["device"] = _ports(asker, before, port, players)
         courier["ledger-key"] = asker.answer(LEDGER_KEY, ledger_key, before.courier.get("ledger-key"))
@@ -104,8 +105,9 @@ def setup(
     print(f"{target}: written; next: amos courier check {target}")
 
 
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
+def _text(value: str | Path | None) -> str | None:
+    """As the file has it: the courier runs in another folder than this command."""
+    return str(value.absolute()) if isinstance(value, Path) else value
 
 
 def _before(target: Path, force: bool) -> Venue:

@@ -55,7 +55,11 @@ def render(venue: Venue) -> str:
         lines.append("# Kept as they were.")
         lines += [_line(key, value) for key, value in venue.more]
     for player in venue.players:
-        lines += ["", f"[player.{player.name}]", "# Its folder, which has its key, its journal and player.json."]
+        lines += [
+            "",
+            f"[player.{player.name}]",
+            "# Its folder; amos setup writes what stands here into its player.json.",
+        ]
         lines += [_line("directory", player.directory), _line("out", player.out)]
         lines += [_line("board", player.board)] if player.board else []
     text = "\n".join(lines) + "\n"
