@@ -15,6 +15,7 @@ from amos_cli.config import Config
 from amos_cli.logs import set_up_logging
 from amos_cli.paths import file_option
 from amos_ledger.audit import Following
+from amos_ledger.collecting import keep_what_is_loaded
 from amos_ledger.command import LedgerFolder, one_line_errors
 from amos_ledger.database_there import wait_for_database
 from amos_ledger.errors import BrokerUnusable
@@ -71,6 +72,7 @@ def serve(
                 Cosigning(ledger, rule, report, stop).start()
             following = Following(ledger, report, stop)
             following.start()
+            keep_what_is_loaded()
             try:
                 Service(Ledger(ledger), edge, report, stop, gauges, _beat(gauges)).run(once_idle)
             finally:

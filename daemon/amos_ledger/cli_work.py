@@ -13,6 +13,7 @@ import typer
 from amos_cli.config import Config
 from amos_cli.logs import set_up_logging
 from amos_cli.paths import file_option
+from amos_ledger.collecting import keep_what_is_loaded
 from amos_ledger.command import one_line_errors
 from amos_ledger.database_there import wait_for_database
 from amos_ledger.errors import BrokerUnusable, DatabaseRefused
@@ -77,6 +78,7 @@ def work(
         name = f"amos-ledger-work-{secrets.token_hex(8)}"
         edge = MqttEdge(where, name, report, topics=WORKER, lasting=False)
         report(f"working for {place}")
+        keep_what_is_loaded()
         run_worker(Worker(place), edge, report, stop, once_idle)
         report("ended")
         if once_idle is not None and not edge.reached:

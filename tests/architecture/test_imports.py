@@ -54,7 +54,9 @@ BOARD = BYTES | {
     ),
     *("sdcard", "select", "socket", "sys", "termios", "time", "uctypes", "usb", "vfs"),
 }
-LIGHT_CHECK = ("light", "light_accounts", "light_closing", "light_formats", "light_reading", "light_trees")
+LIGHT_CHECK = (
+    *("light", "light_accounts", "light_closing", "light_detail", "light_formats", "light_reading", "light_trees"),
+)
 
 PURE_HOST = BYTES | {
     *("__future__", "base64", "bisect", "collections", "dataclasses", "datetime", "enum", "fractions", "functools"),
@@ -279,7 +281,7 @@ RULES = (
     # receipts that it stored those are believed that verify.
     rule(
         "amos_ledger.store.migration",
-        *("amos_ledger.store", "amos_ledger.records", "amos_ledger.intake.placements"),
+        *("amos_ledger.store", "amos_ledger.limits", "amos_ledger.records", "amos_ledger.intake.placements"),
         *("amos_ledger.settlement.periods", "amos_ledger.settlement.rollup"),
         *("amos_ledger.log", "amos.protocol", "amos.crypto"),
     ),
@@ -288,7 +290,8 @@ RULES = (
         "amos.edges.private_host",
         "amos.edges.durable_host",
         *VALUES_OF_THE_LEDGER,
-        *("amos_ledger.intake.reading", "amos_ledger.intake.segment_parse", "amos_ledger.settlement.rollup"),
+        *("amos_ledger.intake.ordinary", "amos_ledger.intake.reading", "amos_ledger.intake.segment_parse"),
+        "amos_ledger.settlement.rollup",
         *("amos_ledger.log", "amos_ledger.errors", "amos.protocol"),
     ),
     rule(

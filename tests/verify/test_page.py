@@ -143,6 +143,16 @@ def test_statements_of_a_real_ledger_are_verified(both: Both, november: World, d
     assert len(statements) >= 5
     for path in statements:
         assert both.agree(path.read_bytes()).state == "yes"
+    shown = both.page.shows()
+    assert "In play, by day (UTC)" in shown and "by pseudonym; 1 site" in shown
+    _every_field_of_the_detail_changed(both, json.loads(statements[0].read_bytes()))
+
+
+def _every_field_of_the_detail_changed(both: Both, whole: Any) -> None:
+    for path, value in scalars(whole["detail"]):
+        for other in (value + 1, 2**70) if isinstance(value, int) else (value + "0", "", "2026-11-31", "\N{EM DASH}"):
+            answer = both.agree(changed(whole, ("detail", *path), other))
+            assert answer.state == "no" and answer.field.startswith("detail."), path
 
 
 def test_the_statement_is_shown(both: Both, period: PlainPeriod) -> None:

@@ -143,6 +143,11 @@ class MeteredResult:
             found.append((payee, amount_micro, sum(late)))
         return found
 
+    def lines_of(self, number: int) -> dict[str, list[tuple[bytes, int, int]]]:
+        """(stem, rights, standing) of each line and unpaid line of that payee's statement, in their order."""
+        shares = {"lines": self._division.lines(number), "unpaid": self._division.unpaid(number)}
+        return {name: [(one.stem_id, one.rights, one.standing) for one in found] for name, found in shares.items()}
+
     def stem_rows(self, number: int) -> list[int]:
         """Indexes of the stem rows on which the statement of that payee rests."""
         shares = self._division.lines(number) + self._division.unpaid(number)

@@ -22,6 +22,7 @@ from amos_ledger.records import Backlog, ClosedPeriod, Oddity, Totals, Watched, 
 from amos_ledger.settlement.rollup import RollupKey
 from amos_ledger.store.chain import Chain
 from amos_ledger.store.comparison import Comparison
+from amos_ledger.store.courses import Courses
 from amos_ledger.store.database import Database
 from amos_ledger.store.documents import Documents
 from amos_ledger.store.entries import Log
@@ -57,6 +58,7 @@ class Store:
         self.foresight = Foresight(self._database, self.chain)
         self.documents = Documents(self._database, self.log)
         self.quarantines = Quarantines(self._database, self.log)
+        self.courses = Courses(self._database, self.chain, self.quarantines)
         self.transfers = Transfers(self._database, self.log)
         self.period_usage = PeriodUsage(self._database)
         self.rotations = Rotations(self._database, self.log, self.origin)
@@ -306,7 +308,7 @@ class Store:
             "INSERT INTO tally VALUES (?, ?)"
             " ON CONFLICT (verdict) DO UPDATE SET messages = tally.messages + excluded.messages"
         )
-        self._database.run_many(sql, sorted(verdicts.items()))
+        self._database.run_many(sql, sorted(verdicts.items()), of_devices=False)
 
     def totals(self) -> Totals:
         """The ledger at this moment."""

@@ -1,7 +1,7 @@
 """A period closed from what was added up of its cells: readings, division, statements. Run as a program.
 
 `python -m amos_tools.bench.settle_readings STEMS PAYEES` prints a JSON object: CPU seconds of each part, bytes at most
-in use, and the bytes of a statement of a hundred lines.
+in use, and the bytes of a statement of a hundred lines with the days and venues that have room in it.
 """
 
 import json
@@ -13,17 +13,21 @@ from typing import Any, cast
 
 from amos.protocol.catalogue import Catalogue
 from amos_ledger.readings_work import PlayedSums
+from amos_ledger.settlement.detail import Of, Play, detail
 from amos_ledger.settlement.meter import meter
 from amos_ledger.settlement.metered_result import MeteredResult, MeterTerms
 from amos_ledger.settlement.metered_statement import Counts, MeteredProof, statement
 from amos_ledger.settlement.played import Key, Played
 from amos_ledger.settlement.rights import RightsHistory
 from amos_ledger.settlement.statement import compact_bytes
+from amos_ledger.settlement.venues import PSEUDONYM, Venues
 from amos_tools.bench.settle_close import bytes_at_most
 
 PERIOD, INCOME_MICRO, RATE_HZ = "2026-11", 10**15, 44_100
 PPM_OF_THREE = (500_000, 300_000, 200_000)
 LINES = 100
+FIRST_DAY, DAYS = 20_758, 30
+"""November."""
 PATH_HASHES = 24
 """Of entry and statement: a log of ten million entries, as many payees."""
 
@@ -77,7 +81,19 @@ def _statement_bytes(result: MeteredResult) -> int:
     )
     core: dict[str, Any] = result.core(0)
     assert len(core["lines"]) == LINES
-    return len(compact_bytes(statement(core, proof)))
+    whole = statement(core, proof)
+    told = detail(core, len(compact_bytes(whole)), result.lines_of(0), _play_of, Venues(PSEUDONYM, bytes(32)), _sign)
+    return len(compact_bytes(whole | {"detail": told}))
+
+
+def _play_of(of: Of) -> Play:
+    """A minute or more on each day, at each of many sites."""
+    ticks = RATE_HZ * (60 + of[0][0])
+    return Play({FIRST_DAY + day: ticks for day in range(DAYS)}, {f"site-{site}": ticks for site in range(DAYS)})
+
+
+def _sign(_message: bytes) -> bytes:
+    return bytes(64)
 
 
 if __name__ == "__main__":

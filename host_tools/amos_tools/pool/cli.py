@@ -25,6 +25,7 @@ from amos_tools.pool.accounts_cli import register as register_accounts
 from amos_tools.pool.show_cli import register as register_show
 from amos_tools.pool.simulate import simulate_command
 from amos_tools.pool.tables import payout_table
+from amos_tools.pool.venues_cli import register as register_venues
 from amos_tools.verify.errors import VerifyError
 from amos_tools.verify.published import read_file
 from amos_tools.verify.reader import STATEMENT_BYTES_MAX, read_core
@@ -39,6 +40,7 @@ PROOF_BYTES_MAX = 64 * 1024 * 1024
 
 register_accounts(app)
 register_show(app)
+register_venues(app)
 
 
 class PeriodRunning(LedgerError):

@@ -13,6 +13,7 @@ from amos_cli.files import OutputRefused, begins_with, write_output
 from amos_cli.key_files import KeyFileError
 from amos_cli.output import AsJson, print_json, refusals
 from amos_cli.paths import folder_option
+from amos_ledger.errors import LedgerError
 from amos_ledger.settlement.money import decimal
 from amos_ledger.settlement.periods import PeriodError
 from amos_tools.report import dsr as ddex
@@ -29,7 +30,7 @@ app = typer.Typer(help="Report what was played, from the published log and pinne
 
 File = Annotated[Path, typer.Option("--out", metavar="FILE", help="The report's file.")]
 
-_REFUSED = (VerifyError, ReportError, KeyFileError, OutputRefused)
+_REFUSED = (VerifyError, ReportError, KeyFileError, OutputRefused, LedgerError)
 _USAGE = (KeyNotGiven, PeriodError, PolicyIncomplete, BadParty)
 
 
@@ -45,6 +46,7 @@ def society_(
     venues: options.Shown = VenuesShown.pseudonym,
     venue_key_file: options.VenueKey = None,
     venue_list: options.VenueList = None,
+    venue_policy: options.PolicyOf = None,
     territory: options.Territory = "",
     licence: options.Licence = "",
     category: Annotated[str, typer.Option(help="The category of use, as the society names it.")] = CATEGORY,
@@ -56,7 +58,7 @@ def society_(
 ) -> None:
     """Write the background-music report of a month as CSV: a line for each stem, venue and tier (REPORTS.md)."""
     with refusals(*_REFUSED, BatchError, usage=_USAGE, as_json=as_json):
-        policy = options.venues_of(venues, venue_key_file, venue_list)
+        policy = options.venues_of(venues, venue_key_file, venue_list, venue_policy).of_payee(payee)
         terms = Terms(policy, options.checked_territory(territory), licence, category, rights_type, payee)
         source = Source(published, keys, ledger_key, publisher_key, operator_key, cluster)
         usage = source.read(period)
@@ -77,6 +79,7 @@ def playlog(
     venues: options.Shown = VenuesShown.pseudonym,
     venue_key_file: options.VenueKey = None,
     venue_list: options.VenueList = None,
+    venue_policy: options.PolicyOf = None,
     payee: options.Payee = None,
     cluster: ClusterAddress = None,
     force: options.Force = False,
@@ -84,7 +87,7 @@ def playlog(
 ) -> None:
     """Write every placement of a month in the order of time, with what is known of its time, as CSV."""
     with refusals(*_REFUSED, BatchError, usage=_USAGE, as_json=as_json):
-        terms = Terms(options.venues_of(venues, venue_key_file, venue_list), payee=payee)
+        terms = Terms(options.venues_of(venues, venue_key_file, venue_list, venue_policy).of_payee(payee), payee=payee)
         source = Source(published, keys, ledger_key, publisher_key, operator_key, cluster)
         usage = source.read(period, keep_placements=True)
         report = play_log.play_log(usage, terms)

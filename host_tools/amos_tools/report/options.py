@@ -10,9 +10,11 @@ import typer
 
 from amos_batches.runner import open_runner
 from amos_cli.key_files import read_key
-from amos_cli.paths import file_option
+from amos_cli.paths import file_option, folder_option
+from amos_ledger.folder import Folder
 from amos_ledger.settlement.periods import parse_period
 from amos_ledger.settlement.venues import NAME, PSEUDONYM, REGION, VenuePolicyError, Venues
+from amos_ledger.venue_policy import read_policy
 from amos_tools.report.errors import BadParty, PolicyIncomplete
 from amos_tools.report.usage import PeriodUsage, read_period
 from amos_tools.report.venue_list import check_territory, read_venues
@@ -40,6 +42,12 @@ VenueKey = Annotated[
 ]
 VenueList = Annotated[
     Path | None, file_option("--venue-list", metavar="CSV", help="site,name,region,territory, as far as stated.")
+]
+PolicyOf = Annotated[
+    Path | None,
+    folder_option(
+        "--venue-policy", metavar="LEDGER", help="Venues as this ledger's statements show them, in place of the others."
+    ),
 ]
 Territory = Annotated[
     str, typer.Option(metavar="CC", help="ISO 3166-1, two letters: of venues for which the list has none.")
@@ -72,8 +80,12 @@ class Source:
             return read_period(Published(self.published), keys, period, runner, keep_placements)
 
 
-def venues_of(shown: VenuesShown, key_file: Path | None, venue_list: Path | None) -> Venues:
-    """The operator's policy. Raises `PolicyIncomplete`, `KeyFileError`, `BadVenueList`."""
+def venues_of(shown: VenuesShown, key_file: Path | None, venue_list: Path | None, ledger: Path | None = None) -> Venues:
+    """The operator's policy. Raises `PolicyIncomplete`, `KeyFileError`, `BadVenueList`, `LedgerError`."""
+    if ledger is not None:
+        if key_file is not None or venue_list is not None or shown != VenuesShown.pseudonym:
+            raise PolicyIncomplete("venues: expected --venue-policy alone, without the other options about venues")
+        return read_policy(Folder(ledger))
     key = None if key_file is None else read_key(key_file)
     try:
         return Venues(shown.value, key, read_venues(venue_list) if venue_list else {})

@@ -17,6 +17,7 @@ from amos.protocol.merkle import leaf_hash, root_from_path
 from amos_batches.runner import InProcess, Runner
 from amos_tools.verify.books import Books, Credits
 from amos_tools.verify.counted import counted
+from amos_tools.verify.daily import check_daily
 from amos_tools.verify.documents import Documents
 from amos_tools.verify.errors import Difference, VerifyError, same
 from amos_tools.verify.forgone import given_up_in
@@ -24,6 +25,7 @@ from amos_tools.verify.ground import Begin, Ground, listed_judge, metered_judge,
 from amos_tools.verify.hashed import Hashed
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.light import check_core, first_difference, read_rows, speaks_for_itself
+from amos_tools.verify.light_detail import check_detail
 from amos_tools.verify.lines import LineReader, Lines
 from amos_tools.verify.log import Log, Reading, walk, walk_open
 from amos_tools.verify.metered import Metered
@@ -226,6 +228,9 @@ class Audit:
         same("proof.statement.index", metered.payees.index(said.payee), said.place)
         for name in ("stems_root", "devices_root", "statements_root"):
             same(f"closing.{name}", metered.closing[name], said.closing[name])
+        if said.detail is not None:
+            check_detail(said.detail, said.core, said.head_key)
+            check_daily(said.detail, said.core, metered.daily)
         figures = f"every figure of this statement, {counted(len(said.core['lines']), 'line')}, recomputed"
         return Verified(
             *(said.payee, said.period, said.currency, said.amount_micro), (*self._checked, *checked, figures)

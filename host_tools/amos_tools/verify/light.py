@@ -7,6 +7,7 @@ It imports nothing of the ledger and nothing of `amos.protocol`. What takes part
     light_closing.py   checkpoint, rotations and closing
     light_accounts.py  transfers and balances
     light.py           the rows of the payee's stems, and from these every figure of the statement
+    light_detail.py    days and venues, where the statement has them
 
 What it proves: the ledger signed this statement, in its log, for this period. Every stem of it has the play that the
 closing commits to; play, weights, rates and amounts follow from that play, from the shares (`ppm`) that it states, and
@@ -30,6 +31,7 @@ from typing import Any
 from amos_tools.verify.errors import Difference, same
 from amos_tools.verify.light_accounts import Transfer, proved_transfers, stated_balance
 from amos_tools.verify.light_closing import EARNING, STEM_ROW, nodes_of, read_closing, read_head, ticks_of
+from amos_tools.verify.light_detail import check_detail
 from amos_tools.verify.light_formats import (
     base64_bytes,
     core_bytes,
@@ -72,14 +74,15 @@ PROVED = (
 )
 NOT_PROVED = (
     "only --full shows that no segment was left out or counted twice, that shares and texts are the catalogue's,"
-    " how play was judged, that no stem or transfer of this payee is missing, the income, and the opening balances"
+    " how play was judged and on which days it was, that no stem or transfer of this payee is missing, the income,"
+    " and the opening balances"
 )
 
 
 @dataclass(frozen=True)
 class LightVerified:
     """A statement and what it rests on. `rows`: its stem rows, by index; `transfers`: (leaf index, transfer); `place`
-    and `path`: its own in the closing."""
+    and `path`: its own in the closing; `detail`: its days and venues; `head_key`: the ledger's that signed the head."""
 
     core: dict[str, Any]
     closing_index: int
@@ -91,6 +94,8 @@ class LightVerified:
     place: int
     path: list[bytes]
     checked: tuple[str, ...]
+    detail: dict[str, Any] | None
+    head_key: bytes
 
     @property
     def payee(self) -> str:
@@ -122,26 +127,39 @@ def check_statement(data: bytes, ledger_key: bytes, origin: str | None = None) -
     """Raises `Unreadable` for a file that is no statement, `Difference` at the first field that does not follow."""
     said = read_rows(data, ledger_key, origin)
     check_core(said)
+    if said.detail is not None:
+        check_detail(said.detail, said.core, said.head_key)
     return said
 
 
 def read_core(data: bytes) -> dict[str, Any]:
     """What a statement says, nothing of it verified but its form."""
-    whole = fields("statement", read_json("statement", data, STATEMENT_BYTES_MAX), core=dict, proof=dict)
+    core, _proof, _detail = _parts(data)
+    return core
+
+
+def read_detail(data: bytes) -> dict[str, Any] | None:
+    """Days and venues, where a statement tells them; nothing of it verified."""
+    return _parts(data)[2]
+
+
+def _parts(data: bytes) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any] | None]:
+    """(core, proof, detail) of a file; a statement need not have the last."""
+    whole = read_json("statement", data, STATEMENT_BYTES_MAX)
+    detail = {"detail": dict} if "detail" in whole else {}
+    fields("statement", whole, core=dict, proof=dict, **detail)
     core = fields("core", whole["core"], **_CORE)
     same("core.format", FORMAT, core["format"])
-    return core
+    return core, whole["proof"], whole.get("detail")
 
 
 def read_rows(data: bytes, ledger_key: bytes, origin: str | None, later: Sequence[bytes] = ()) -> LightVerified:
     """What the ledger signed of the period, and this statement's rows of it; of the core, nothing is checked."""
-    whole = fields("statement", read_json("statement", data, STATEMENT_BYTES_MAX), core=dict, proof=dict)
-    core = fields("core", whole["core"], **_CORE)
-    same("core.format", FORMAT, core["format"])
+    core, said, detail = _parts(data)
     if not re.fullmatch("[a-z0-9_-]{1,64}", core["payee"]):
         raise Difference("core.payee", "1 to 64 of the letters a-z, digits, - and _", core["payee"])
     kinds = dict(checkpoint=str, closing=dict, rotations=list, statement=dict, stems=dict, transfers=list)
-    proof = fields("proof", whole["proof"], **kinds)
+    proof = fields("proof", said, **kinds)
     head = read_head("proof", proof, ledger_key, origin, later)
     index, closing = read_closing("proof.closing", proof["closing"], head)
     rows = _rows(proof["stems"], closing)
@@ -151,11 +169,12 @@ def read_rows(data: bytes, ledger_key: bytes, origin: str | None, later: Sequenc
         f"checkpoint of {head.size} entries by the ledger's key {head.line[-1][1].hex()}",
         f"closing of {closing['period']}, entry {index}, and this statement in it",
         f"stem rows: {len(rows)} of {closing['stems']}; lines that follow from them: {len(core['lines'])}",
+        *([] if detail is None else ["days and venues that add up to them, signed by the ledger"]),
     )
     return LightVerified(
         *(core, index, closing, rows, transfers, proof["checkpoint"]),
         base64_bytes("proof.closing.entry", proof["closing"]["entry"]),
-        *(place["index"], hash_path("proof.statement.path", place["path"]), checked),
+        *(place["index"], hash_path("proof.statement.path", place["path"]), checked, detail, head.line[-1][1]),
     )
 
 
