@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from amos_cli.config import Config
+from amos_cli.logs import set_up_logging
 from amos_cli.paths import file_option
 from amos_ledger.collecting import keep_what_is_loaded
 from amos_ledger.command import one_line_errors
@@ -61,7 +62,7 @@ def work(
     config: Config = None,
 ) -> None:
     """Take in usage for a ledger in a PostgreSQL database that another process serves; any number may."""
-    logging.basicConfig(format="%(asctime)s worker: %(message)s", level=logging.INFO)
+    set_up_logging("worker")
     report = logging.getLogger("amos.ledger.worker").info
     with one_line_errors(Path("database")):
         url = checked_database(database)

@@ -25,6 +25,7 @@ from amos_sync.device import Device
 from amos_sync.errors import SpoolDamaged, SpoolDiskFull, SpoolError
 from amos_sync.faults_kept import KeptFaults
 from amos_sync.hindrances import Hindrances
+from amos_sync.home_assistant import HomeAssistant
 from amos_sync.inbox import Inbox
 from amos_sync.ledger_line import LedgerLine
 from amos_sync.ledger_words import LedgerWords
@@ -57,6 +58,7 @@ class Settings:
 
     `opt_outs` is a file with the publisher's list, for players to get beside the one that the broker retains.
     `packs` is the folder or URL of the pack that players should have; `publisher_key` has the courier check it too.
+    `home_assistant` shows players there.
     """
 
     site: str
@@ -68,6 +70,7 @@ class Settings:
     opt_outs: Path | None = None
     packs: str | Path | None = None
     publisher_key: bytes | None = None
+    home_assistant: bool = False
 
 
 class Courier:
@@ -109,6 +112,7 @@ class Courier:
         self.inbox = Inbox(settings.site, self.spool, self.outbox, self.mqtt, self.notes, self.players, ways)
         self.inbox.take_kept()
         self._told_mended()
+        self.home = HomeAssistant(settings.site, VERSION, self.mqtt, self.notes) if settings.home_assistant else None
 
     def close(self) -> None:
         """Hang up everywhere. What is in the spool stays."""
@@ -116,6 +120,8 @@ class Courier:
             self.pack_cache.stop()
         for device in self.devices:
             device.close()
+        if self.home is not None:
+            self.home.stop()
         self.mqtt.stop(CourierStatus(state=OFFLINE, version=VERSION).encode())
         with contextlib.suppress(SpoolError):
             self.spool.commit()
@@ -170,6 +176,8 @@ class Courier:
         for device in self.devices:
             device.flush(now_ms)
         self._own_status.publish(self.devices, now_ms)
+        if self.home is not None:
+            self.home.work(self.devices, now_ms)
         self._look_at_packs(now_ms)
 
     def _commit_is_due(self, now_ms: int) -> bool:
@@ -350,6 +358,8 @@ class Courier:
         if isinstance(happening, Up):
             self.players.broker_up()
             self._own_status.forget()
+            if self.home is not None:
+                self.home.up()
             known = set(self.outbox.device_ids()) | {
                 device.session.device_id for device in self.devices if device.session
             }
@@ -357,7 +367,8 @@ class Courier:
             names += self.inbox.all_topics()
             self.mqtt.subscribe([topics.OPT_OUTS, topics.ROTATIONS, topics.CHECKPOINT, topics.FORGONE, *names])
         elif isinstance(happening, Said):
-            self.notes.tell(happening.sentence)
+            is_wrong = any(happening.sentence.startswith(fault.sentence) for fault in self.mqtt.faults)
+            self.notes.tell(happening.sentence, "broker", is_wrong)
         elif isinstance(happening, Arrival):
             try:
                 self._arrived(happening.message, now_ms)
@@ -366,6 +377,8 @@ class Courier:
                 self.notes.often("garbage", f"{name}: ignored a message: {printable(str(error))}", now_ms)
 
     def _arrived(self, message: Message, now_ms: int) -> None:
+        if self.home is not None and self.home.came(message, self.devices):
+            return
         self.inbox.came_for_all(message.topic, message.payload)
         if message.topic == topics.OPT_OUTS:
             self.players.opt_out_lists.came(message.payload)

@@ -161,3 +161,6 @@ RESERVE_BYTES = 64 * 1024
 
 DROPPED_AT_ONCE = 50
 """Kept segments that a full disk has the spool let go of in one transaction: the reserve holds it."""
+
+INPUTS_WAITING_MAX = 4
+"""Inputs of different kinds that a player is to be handed; whoever asks for more at once asks in vain."""

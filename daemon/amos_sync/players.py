@@ -78,6 +78,10 @@ class Players:
         """Where the ledger's answers for it come."""
         return [topics.device_topic(self._site, device_id, leaf) for leaf in (topics.RECEIPT, topics.ANCHOR)]
 
+    def input_refused(self, session: Session, reason: str) -> None:
+        """It does not let anybody on its link do that."""
+        self._notes.often("input", f"{session.name}: refuses an input: {printable(reason)}", clock_ms())
+
     def looked(self, session: Session, raw: bytes) -> None:
         """A player's status came: return what it took receipts for, and pass the status on."""
         status, now_ms = session.status, clock_ms()

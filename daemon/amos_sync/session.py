@@ -21,14 +21,22 @@ from amos.protocol.link import (
     Status,
 )
 from amos.protocol.link_courier import CourierLink, Ticket
-from amos.protocol.link_courier_call import challenge, read_status
+from amos.protocol.link_courier_call import challenge, give_input, read_status
 from amos.protocol.link_courier_offer import offer, offer_receipt
 from amos.protocol.link_courier_pack import SendPack
 from amos.protocol.link_courier_proof import prove
 from amos.protocol.link_courier_segment import list_page, read_segment
 from amos.protocol.link_courier_talk import Pause, RequestRefused, TransferError
 from amos_sync.errors import PlayerError
-from amos_sync.limits import PACK_MEND_MS, PACK_RETRY_MS, PACK_SLICE_BYTES, POLL_MS, RELIST_MS, SEQUENCE_MAX
+from amos_sync.limits import (
+    INPUTS_WAITING_MAX,
+    PACK_MEND_MS,
+    PACK_RETRY_MS,
+    PACK_SLICE_BYTES,
+    POLL_MS,
+    RELIST_MS,
+    SEQUENCE_MAX,
+)
 from amos_sync.opt_outs import Offered
 from amos_sync.outbox import Slot
 from amos_sync.pack_cache import CachedPack
@@ -72,6 +80,7 @@ class PlayerEvents(Protocol):
     def pack(self) -> CachedPack | None: ...
     def pack_taken(self, session: "Session", cached: CachedPack, sent_bytes: int) -> None: ...
     def pack_refused(self, session: "Session", cached: CachedPack, reason: str) -> None: ...
+    def input_refused(self, session: "Session", reason: str) -> None: ...
     def ended(self, session: "Session") -> None: ...
 
 
@@ -116,6 +125,12 @@ class Session:
         self._pack_retry_at_ms: int | None = None
         self._pack_done: CachedPack | None = None
         self._mend_from_ms = 0
+        self._inputs: dict[int, int] = {}
+
+    def ask_input(self, kind: int, value: int) -> None:
+        """Hand the player this input with the next turn; the last value of a kind counts."""
+        if len(self._inputs) < INPUTS_WAITING_MAX or kind in self._inputs:
+            self._inputs[kind] = value
 
     @property
     def name(self) -> str:
@@ -141,6 +156,7 @@ class Session:
             yield from self._hand_rotations()
             yield from self._hand_opt_outs()
             yield from self._bring_time()
+            yield from self._hand_inputs()
             receipt = self._events.next_offer(status.device_id, status.last_receipted)
             if receipt is not None:
                 yield from self._hand_over(receipt)
@@ -196,6 +212,14 @@ class Session:
                 raise
             nonce = None  # an older player: asked again with the next connection
         self._events.challenged(self, nonce)
+
+    def _hand_inputs(self) -> Steps:
+        while self._inputs:
+            kind, value = self._inputs.popitem()
+            try:
+                yield from give_input(self._link, self._events.nonce(), kind, value)
+            except RequestRefused as error:
+                self._events.input_refused(self, str(error))
 
     def _hand_over(self, receipt: Offer) -> Steps:
         yield from offer_receipt(self._link, receipt.slot.sequence, receipt.receipt)

@@ -20,6 +20,7 @@ COMMANDS = {
     "render": "amos_tools.render.cli:render",
     "provenance": "amos_tools.render.cli:provenance",
     "device": "amos_tools.device.cli:app",
+    "setup": "amos_tools.setup.command:setup",
     "boards": "amos_tools.boards_cli:boards",
     "player": "amos_tools.device.run:player",
     "journal": "amos_tools.journal.cli:app",

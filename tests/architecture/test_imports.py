@@ -19,7 +19,17 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 SOURCES = tuple(PROJECT / name for name in ("firmware", "daemon", "host_tools"))
-OURS = {"amos", "amos_batches", "amos_cli", "amos_mqtt", "amos_places", "amos_sync", "amos_ledger", "amos_tools"}
+OURS = {
+    "amos",
+    "amos_batches",
+    "amos_cli",
+    "amos_metrics",
+    "amos_mqtt",
+    "amos_places",
+    "amos_sync",
+    "amos_ledger",
+    "amos_tools",
+}
 FORBIDDEN = {"daemon", "firmware", "host_tools", "tests"}  # folders, not packages
 
 # Files that only CPython imports. `basedpyright` leaves out the same ones and `make lint` hands them to mypy.
@@ -210,8 +220,19 @@ RULES = (
     ),
     rule("amos_sync.cli_stick", "amos_sync", "amos_cli", "amos.protocol"),
     rule(
-        "amos_sync.cli", "amos_sync", "amos_cli", "amos.protocol", "amos.edges.notify_host", "amos.crypto", "amos_mqtt"
+        "amos_sync.cli",
+        *("amos_sync", "amos_cli", "amos_metrics", "amos_mqtt"),
+        *("amos.protocol", "amos.edges.notify_host", "amos.crypto"),
     ),
+    # An input is the score's, and its value the mixer's.
+    rule(
+        "amos_sync.home_assistant",
+        *("amos_sync", "amos_mqtt", "amos.protocol", "amos.score.inputs", "amos.sound.ducking"),
+    ),
+    rule("amos_sync.options", "amos_sync", "amos_cli.keys", "amos_mqtt"),
+    # What is looked at before the courier runs: the player's part of the machine, too.
+    rule("amos_sync.check", "amos_sync", "amos_mqtt", "amos.protocol", "amos.crypto", "amos.edges.alsa_library_host"),
+    rule("amos_sync.check.command", "amos_sync", "amos_cli", "amos_mqtt", "amos.protocol"),
     *(
         rule(
             f"amos_ledger.{name}",
@@ -220,6 +241,7 @@ RULES = (
             "amos_cli",
             "amos.protocol",
             "amos.crypto",
+            "amos_metrics",
             "amos_mqtt",
             "amos_places",
             *more,
@@ -234,6 +256,7 @@ RULES = (
         "amos.edges.notify_host",
         "amos.edges.durable_host",
         "amos.edges.private_host",
+        "amos_metrics",
         "amos_mqtt",
     ),
     rule("amos_ledger.log", "amos.protocol", outside=PURE_HOST, pure=True),
@@ -276,13 +299,14 @@ RULES = (
     rule(
         "amos_ledger",
         *("amos.protocol", "amos.crypto", "amos.edges.durable_host", "amos.edges.private_host"),
-        *("amos_batches", "amos_mqtt", "amos_places"),
+        *("amos_batches", "amos_metrics", "amos_mqtt", "amos_places"),
     ),
     # What is worked on travels by its name; the runner knows nothing of it.
     rule("amos_batches", outside={*sys.stdlib_module_names, "distributed"}),
     # Reads and writes files, and knows nothing of what is in them.
     rule("amos_places", "amos.edges.durable_host"),
     rule("amos_cli", "amos.edges.durable_host", "amos.protocol.printable_host", "amos.crypto.key_text"),
+    rule("amos_metrics", "amos_mqtt.address", outside={*sys.stdlib_module_names, "prometheus_client"}),
     rule("amos_mqtt.back_off", outside=PURE_HOST, pure=True),
     rule("amos_mqtt.faults", "amos_mqtt.limits", outside=PURE_HOST, pure=True),
     rule("amos_mqtt.teller", "amos_mqtt.faults", "amos_mqtt.limits", outside=PURE_HOST, pure=True),

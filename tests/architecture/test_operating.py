@@ -1,4 +1,4 @@
-"""The commands of host_tools/OPERATING.md run in order, in one shell, as they stand.
+"""The commands of host_tools/OPERATING.md, and of the pages that go on from it, run in order, as they stand.
 
 Those marked `# needs` are left out: the page says what each wants.
 """
@@ -14,7 +14,15 @@ import pytest
 import soundfile as sf
 
 PROJECT = Path(__file__).resolve().parents[2]
-PAGE = (PROJECT / "host_tools" / "OPERATING.md").read_text()
+PAGES = (
+    "host_tools/OPERATING.md",
+    "host_tools/amos_tools/device/PLAYERS.md",
+    "host_tools/amos_tools/audit/AUDITING.md",
+    "daemon/amos_ledger/RUNNING.md",
+)
+PAGE = "\n".join((PROJECT / page).read_text() for page in PAGES)
+LINES_MAX = 370
+"""Of the first page: what to do. What there is to know stands beside the code that it is about."""
 RATE_HZ = 44_100
 BARS_S = 4
 NEEDS = {
@@ -75,6 +83,15 @@ def bring(folder: Path) -> None:
         sf.write(folder / "stems" / f"{name}.wav", 0.3 * np.sin(2 * np.pi * pitch_hz * seconds), RATE_HZ)
     (folder / "stems.csv").write_text(SIDECAR)
     (folder / "cafe.aimi").write_text(SCRIPT)
+
+
+def test_the_page_stays_short() -> None:
+    assert len((PROJECT / PAGES[0]).read_text().splitlines()) <= LINES_MAX
+
+
+def test_each_further_page_is_named_by_the_first() -> None:
+    first = (PROJECT / PAGES[0]).read_text()
+    assert all(f"`{page}`" in first for page in PAGES[1:])
 
 
 def test_what_is_left_out_says_what_it_needs() -> None:

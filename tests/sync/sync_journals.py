@@ -81,6 +81,7 @@ class FakePlayer:
         self.anchored: list = []
         self.opt_outs: list = []
         self.said = b""
+        self.inputs: list = []
         self.folder = MemoryFolder()
         self.reboot()
 
@@ -162,7 +163,8 @@ class FakePlayer:
         return offset, self.said[offset : offset + length], len(self.said)
 
     def set_tier(self, value: int) -> None: ...
-    def input(self, nonce: bytes, kind: int, value: int) -> None: ...
+    def input(self, nonce: bytes, kind: int, value: int) -> None:
+        self.inputs.append((kind, value))
 
 
 def main(path: str, seed_hex: str, count: str) -> None:
