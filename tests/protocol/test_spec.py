@@ -19,6 +19,7 @@ from amos.protocol.anchor import Anchor
 from amos.protocol.answer import RECEIPTED, RETRY, SENTENCES, VERDICTS, Answer
 from amos.protocol.catalogue import Catalogue, Composer, Share, Work
 from amos.protocol.closing import Closing
+from amos.protocol.directive import Directive, Hours, Position
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.forgone import Forgone
@@ -73,6 +74,9 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "rotation": (Rotation, "rotation-ledger"),
     "ruling": (Ruling, "ruling"),
     "transfer": (Transfer, "transfer"),
+    "directive": (Directive, "directive"),
+    "position": (Position, "position"),
+    "hours": (Hours, "hours"),
 }
 WIDTHS = {U8: "uint8", U16: "uint16", U32: "uint32", U63: "count", UNIX_S_MAX: "unix-s", UNIX_MS_MAX: "unix-ms"}
 COLUMNS = {"B": "uint8", "H": "uint16", "I": "uint32", "i": "int32"}
