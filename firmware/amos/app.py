@@ -9,6 +9,8 @@ from amos import crypto
 from amos.anchored_clock import AnchoredClock
 from amos.device import Device
 from amos.device_key import load_key
+from amos.directives import KEPT_BYTES_MAX as DIRECTIVE_BYTES_MAX
+from amos.directives import Directives
 from amos.edges.audio_out import output_kind_of
 from amos.edges.clock import SystemClock
 from amos.edges.directory_lock import DirectoryLock
@@ -40,6 +42,7 @@ from amos.session.session import Handover, Session
 from amos.session.totals import Totals, summary_lines
 from amos.session.usage_log import UsageLog
 from amos.sound.mixer import make_buffers
+from amos.staff import Staff
 from amos.standby import Standby
 from amos.tier_kept import KEPT_BYTES_MAX as TIER_BYTES_MAX
 from amos.tier_kept import TierKept
@@ -48,7 +51,7 @@ from amos.tier_kept import TierKept
 class Player:
     """Everything a player process holds, from start to stop. `say(line)` is told what an operator should know.
 
-    `refused`: an output that cannot come back ended its play.
+    `refused`: an output that cannot come back ended its play. `restarts`: an operator wants it to start anew.
 
     `heartbeat()`, where one is given, is called for each turn of the loop that did what it should: let frames sound,
     looked for a lost output, or idled on purpose.
@@ -66,7 +69,7 @@ class Player:
         self._log_ring = LogRing(self._clock)
         seed, history, bound = load_key(config.directory, hardware_ids())
         self._say(bound)
-        self._packs = packs = Repertoire(config, self._say, lambda pack: check_taken(pack, self.device.rights))
+        self._packs = packs = Repertoire(config, self._say, self._check_taken)
         identity = Identity(seed, config, history)
         device_id = identity.device_id
         reserved = open_reserved(config.directory, device_id)
@@ -100,7 +103,16 @@ class Player:
             worker,
             self._log_ring,
             SeedRoot(TwoSlotFile(config.directory + "/seed-root", ROOT_BYTES)),
+            Directives(
+                LedgerKeys(config.operator_key),
+                device_id,
+                crypto.verify,
+                TwoSlotFile(config.directory + "/directive", DIRECTIVE_BYTES_MAX),
+            ),
+            Staff(config.staff, config.staff_volume_min, config.staff_volume_max),
         )
+        if self.device.directives.fault:
+            self._say(self.device.directives.fault)
         port = open_port(config.link)
         link = port.link_of(device)
         device.attach(link)
@@ -109,7 +121,7 @@ class Player:
         self._standby = Standby(device, packs, service, forever, say, stopping)
         self._loop = PlayLoop(config, state, service, packs, say, stopping, heartbeat)
         self._outage = Outage(device, keeper, service, clock, forever, say, stopping, self._seal_leftover)
-        self._stopping = False
+        self._stopping = self.restarts = False
         self.refused = False
         self._session = None
         self._totals = Totals()
@@ -123,7 +135,18 @@ class Player:
         self._stopping = True
 
     def _is_stopping(self) -> bool:
+        directives = self.device.directives
+        if directives.asks_for_restart and not self._stopping:
+            self.device.worker.settle()  # which may be noting what the directive before has done
+            if directives.restarts():
+                self._say("starting anew, as the operator directs")
+                self._stopping = self.restarts = True
         return self._stopping
+
+    def _check_taken(self, pack) -> None:
+        """Raise a `ProtocolError` unless the operator and the rights let this pack be activated."""
+        self.device.check_pack(pack.pack_id)
+        check_taken(pack, self.device.rights)
 
     def run(self) -> None:
         """Recover, play one session after the other, linger. A journal whose storage fails stops play, and is said,

@@ -57,6 +57,7 @@ class LinkService:
         if self._heartbeat is not None:
             self._heartbeat()
         self._device.rights.tick(self._clock.now_ms(), self._clock)
+        self._device.idle()
         return served
 
     def linger(self, until: str, stopping) -> None:

@@ -111,9 +111,12 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
             "amos.log_ring",
             "amos.session.input_allowance",
             "amos.session.seed_root",
+            "amos.directives",
+            "amos.staff",
         ),
         set(),
     ),
+    "directives": (("amos.protocol",), set()),
     "heap": ((), {"gc"}),
     # A rotation is looked for with each start, and imported only where there is one.
     "identity": (
@@ -143,6 +146,7 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "outage": (("amos.back_off", "amos.heap", "amos.journal.errors", "amos.protocol.link"), set()),
     "play_loop": (("amos.protocol.link",), set()),
     "player_state": (("amos.protocol", "amos.tier_kept"), set()),
+    "staff": (("amos.config", "amos.protocol.errors", "amos.score.inputs", "amos.sound.limiter"), set()),
     "standby": (("amos.packs.permission", "amos.protocol.link"), set()),
     "tier_kept": (("amos.protocol",), set()),
 }

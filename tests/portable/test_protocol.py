@@ -120,8 +120,10 @@ def test_a_directive_that_contradicts_itself_is_refused():
 
 
 def test_a_directive_is_the_operators_alone():
-    for name, party in (("directive", EXAMPLES.publisher), ("opt-outs", EXAMPLES.operator)):
-        assert refused(CoseError, open_directive, MESSAGES[name], party.public_key, crypto.verify)
+    publisher, operator = EXAMPLES.publisher, EXAMPLES.operator
+    assert refused(SignatureError, open_directive, MESSAGES["directive"], publisher.public_key, crypto.verify)
+    assert refused(CoseError, open_directive, MESSAGES["enrolment"], operator.public_key, crypto.verify)
+    assert refused(CoseError, open_directive, bytes(2049), operator.public_key, crypto.verify)
 
 
 def test_hours_hold_from_a_minute_until_another_also_past_midnight():

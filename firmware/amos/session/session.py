@@ -9,7 +9,7 @@ from amos.journal.errors import JournalError
 from amos.journal.facts import Opened
 from amos.protocol.errors import MessageError
 from amos.protocol.limits import SEGMENT_INPUTS_OWN_MAX
-from amos.protocol.segment import PACES, SEAL_OUTPUT, SEAL_PACK, SEAL_TIER
+from amos.protocol.segment import PACES, SEAL_INTERVAL, SEAL_OUTPUT, SEAL_PACK, SEAL_TIER
 from amos.score.inputs import (
     INPUT_CLOCK,
     INPUT_LEAVE,
@@ -21,6 +21,7 @@ from amos.score.inputs import (
 )
 from amos.score.memory import volume_q15_of
 from amos.score.score import decode_score
+from amos.session.directed_inputs import DirectedInputs
 from amos.session.input_allowance import WaitingPositions
 from amos.session.output import Output
 from amos.session.performance import Performance
@@ -77,6 +78,8 @@ class Session:
         self.licence = device.rights.grant(manifest)
         self._withdrawing: list = []
         self._positions = WaitingPositions()
+        self._directed = DirectedInputs(device.directives, score)
+        self._remembering = False
         seed = session_seed(device.identity.device_id, pack.pack_id, journal.session, device.seed_root.root)
         frames = [stem.frames for stem in manifest.stems]
         self._vm = recall_vm(score, frames, [s.gain_q15 for s in manifest.stems], seed, journal.memory)
@@ -193,6 +196,22 @@ class Session:
         for kind, value in inputs:
             self._take_input(kind, value)
 
+    def _obey(self) -> None:
+        """Tell the VM what the operator's directive says, as soon as the segment has room for it."""
+        if self._remembering and not self.log.busy:
+            self._remembering = False
+            self._directed.remembered()
+            self._device.worker.submit(self._device.directives.note)
+        if not self._directed.news and not self._directed.watches:
+            return
+        inputs = self._directed.due(self._time.minute(self.frame) if self._directed.watches else None)
+        if len(inputs) > self.log.inputs_room - SEGMENT_INPUTS_OWN_MAX:
+            return  # a segment full of inputs is sealed within a second
+        for kind, value in inputs:
+            self._positions.forget(kind)
+            self._take_input(kind, value)
+        self._directed.given(inputs)
+
     def over(self) -> "str | None":
         """Why nothing more may be played, once what sounded has faded out; else None."""
         return None if self._withdrawing or self._meter.sounds else self.licence.over()
@@ -201,6 +220,7 @@ class Session:
         """Render the next `frames` frames, of which the `last` fade out; meter what has reached the output. Not while
         the output is lost. Raises `JournalError`, OSError."""
         self._withdraw()
+        self._obey()
         self._give_positions()
         self._tell_time(False)
         end_frame = self._vm.end_frame
@@ -236,6 +256,9 @@ class Session:
         reason = self._deliver(pcm)
         if self._device.player_state.tier != self._tier and not self.log.busy:
             reason = reason or SEAL_TIER
+        if self._device.directives.asks_for_seal and not self.log.busy:
+            self._device.directives.sealed()
+            reason = reason or SEAL_INTERVAL
         if reason:
             self._next_segment(reason)
 
@@ -257,11 +280,14 @@ class Session:
         """Seal what was delivered, and go on in the next segment."""
         self._tier = self._device.player_state.tier
         self.log.next_segment(self._meter, self._now_ms(), reason, self._vm.memory(), self._opened())
+        self._remembering = True
         self._tell_time(True)
 
     def _seal(self, reason: int) -> None:
         self.log.seal(self._meter, self._now_ms(), reason)
         self._device.journal.remember(self._vm.memory())
+        self._directed.remembered()
+        self._device.directives.note()
 
     def leave(self) -> bool:
         """Another pack waits: tell the VM to fade all out at the next section. Returns whether it took that input."""

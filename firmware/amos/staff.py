@@ -1,0 +1,58 @@
+"""What anybody may do who is at a player's link: the settings `staff`, `staff_volume_min` and `staff_volume_max`."""
+
+from amos.config import STAFF_ACTS
+from amos.protocol.errors import ProtocolError
+from amos.score.inputs import (
+    INPUT_ANNOUNCE,
+    INPUT_DISLIKE,
+    INPUT_LIKE,
+    INPUT_PAUSE,
+    INPUT_SHUFFLE,
+    INPUT_SKIP,
+    INPUT_SLIDER,
+    INPUT_VOLUME,
+)
+from amos.sound.limiter import UNITY_Q15
+
+_ACTS = {
+    INPUT_SKIP: "skip",
+    INPUT_LIKE: "like",
+    INPUT_DISLIKE: "dislike",
+    INPUT_SHUFFLE: "shuffle",
+    INPUT_ANNOUNCE: "announce",
+    INPUT_PAUSE: "pause",
+    INPUT_VOLUME: "volume",
+}
+
+
+class StaffRefused(ProtocolError):
+    """Something that the settings of this player do not let anybody at its link do."""
+
+
+class Staff:
+    """`acts` is the setting `staff`; the volume lies between `volume_min` and `volume_max` percent."""
+
+    def __init__(self, acts: str = "all", volume_min: int = 0, volume_max: int = 100):
+        self._acts = STAFF_ACTS if acts == "all" else () if acts == "none" else tuple(acts.split(","))
+        self._volume_min, self._volume_max = volume_min, volume_max
+
+    def check_input(self, kind: int, value: int) -> None:
+        """Raise `StaffRefused` unless they may give this input; one of no known kind is the session's to refuse."""
+        if kind in _ACTS:
+            self._check(_ACTS[kind])
+        elif kind >= INPUT_SLIDER:
+            self._check("sliders")
+        if kind != INPUT_VOLUME:
+            return
+        if not self._volume_min * UNITY_Q15 <= value * 100 <= self._volume_max * UNITY_Q15:
+            told = (self._volume_min, self._volume_max, value * 100 // UNITY_Q15)
+            raise StaffRefused("staff: expected a volume of %d to %d %%, found %d %%" % told)
+
+    def check_tier(self) -> None:
+        """Raise `StaffRefused` unless they may set the tier."""
+        self._check("tier")
+
+    def _check(self, act: str) -> None:
+        if act not in self._acts:
+            told = (",".join(self._acts) or "nothing", act)
+            raise StaffRefused("staff: expected %s, which the setting staff allows, found %s" % told)
