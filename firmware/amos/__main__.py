@@ -39,7 +39,9 @@ def main(arguments) -> int:
                 on_stop(player.stop)
             player.run()
             if player.restarts:
-                _start_anew()
+                from amos.edges.restart import start_anew
+
+                start_anew()
             if player.refused:
                 return _REFUSED
         except KeyboardInterrupt:
@@ -52,14 +54,6 @@ def main(arguments) -> int:
         print("amos player: %s: %s" % (type(error).__name__, error))
         return _REFUSED
     return 0
-
-
-def _start_anew() -> None:
-    if MICROPYTHON:
-        from amos.edges.restart import start_anew
-    else:
-        from amos.edges.restart_host import start_anew
-    start_anew()
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ from amos import crypto
 from amos.anchored_clock import AnchoredClock
 from amos.device import Device
 from amos.device_key import load_key
-from amos.directives import KEPT_BYTES_MAX as DIRECTIVE_BYTES_MAX
-from amos.directives import Directives
 from amos.edges.audio_out import output_kind_of
 from amos.edges.clock import SystemClock
 from amos.edges.directory_lock import DirectoryLock
@@ -42,7 +40,6 @@ from amos.session.session import Handover, Session
 from amos.session.totals import Totals, summary_lines
 from amos.session.usage_log import UsageLog
 from amos.sound.mixer import make_buffers
-from amos.staff import Staff
 from amos.standby import Standby
 from amos.tier_kept import KEPT_BYTES_MAX as TIER_BYTES_MAX
 from amos.tier_kept import TierKept
@@ -89,6 +86,15 @@ class Player:
         if rights.opt_outs.note:
             self._say(rights.opt_outs.note)
         keeper.journal.begin_boot()
+        directives = staff = None
+        if config.operator_key:  # a board holds no code that it does not need
+            from amos.directives import open_directives
+
+            directives = open_directives(config, device_id, self._say)
+        if config.limits_staff:
+            from amos.staff import open_staff
+
+            staff = open_staff(config)
         tier = TierKept(TwoSlotFile(config.directory + "/tier", TIER_BYTES_MAX), config.tier)
         kind = output_kind_of(config.out) or None
         self._state = state = PlayerState(packs.pack_id, tier, kind, PACES.index(config.pace))
@@ -103,16 +109,9 @@ class Player:
             worker,
             self._log_ring,
             SeedRoot(TwoSlotFile(config.directory + "/seed-root", ROOT_BYTES)),
-            Directives(
-                LedgerKeys(config.operator_key),
-                device_id,
-                crypto.verify,
-                TwoSlotFile(config.directory + "/directive", DIRECTIVE_BYTES_MAX),
-            ),
-            Staff(config.staff, config.staff_volume_min, config.staff_volume_max),
+            directives,
+            staff,
         )
-        if self.device.directives.fault:
-            self._say(self.device.directives.fault)
         port = open_port(config.link)
         link = port.link_of(device)
         device.attach(link)
@@ -136,16 +135,14 @@ class Player:
 
     def _is_stopping(self) -> bool:
         directives = self.device.directives
-        if directives.asks_for_restart and not self._stopping:
-            self.device.worker.settle()  # which may be noting what the directive before has done
-            if directives.restarts():
-                self._say("starting anew, as the operator directs")
-                self._stopping = self.restarts = True
+        if directives is not None and not self._stopping and directives.restarts(self.device.worker, self._say):
+            self._stopping = self.restarts = True
         return self._stopping
 
     def _check_taken(self, pack) -> None:
         """Raise a `ProtocolError` unless the operator and the rights let this pack be activated."""
-        self.device.check_pack(pack.pack_id)
+        if self.device.directives is not None:
+            self.device.directives.check_pack(pack.pack_id, self._clock.unix_ms())
         check_taken(pack, self.device.rights)
 
     def run(self) -> None:

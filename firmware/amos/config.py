@@ -55,15 +55,12 @@ out      where the music goes (edges/audio_out.py); nobody may mean `null` by sa
 tier     of the venue's tariff; 255, `TIER_RENDERER`, where the device is enrolled to render
 pace     `clocked`: real time; `free`, for renderers: as fast as the machine can, on a clock that follows the samples
 operator_key   whose directives the player follows; without one it follows none
-staff    what anybody may do who is at the player's link: `all`, `none`, or some of `STAFF_ACTS`: skip,like,volume
+staff    what anybody may do who is at the player's link: `all`, `none`, or some of `staff.ACTS`: skip,like,volume
 staff_volume_min, staff_volume_max   in percent: between these they may turn the volume
 minutes  length of the session, 0 = until stopped
 journal  `file` in the player's directory, or a partition: `raw:sd` of a board's card, `raw:/dev/...` of the system
 linger   after the session keep serving the courier: `forever`, or until every segment is `receipted`, or `no`
 """
-
-STAFF_ACTS = ("skip", "like", "dislike", "shuffle", "announce", "pause", "volume", "sliders", "tier")
-"""What somebody at the link may do: inputs by their kind, and changes of the tier."""
 
 NULL_OUTPUT = "null"
 FREE_PACE = "free"
@@ -115,8 +112,11 @@ def _value(name: str, raw):
         raise ConfigError("%s: expected text of 1 to %d letters, found %r" % (name, most, raw))
     if kind == "dates" and not all([_is_date(date) for date in raw.split(",")]):
         raise ConfigError("%s: expected dates like 2026-12-25,2027-01-01, found %r" % (name, raw))
-    if kind == "acts" and raw not in ("all", "none") and not all([act in STAFF_ACTS for act in raw.split(",")]):
-        raise ConfigError("%s: expected all, none or some of %s, found %r" % (name, ",".join(STAFF_ACTS), raw))
+    if kind == "acts" and raw != "all":
+        from amos.staff import acts_fault  # where nothing is forbidden, a board does without
+
+        if acts_fault(raw):
+            raise ConfigError("%s: expected %s, found %r" % (name, acts_fault(raw), raw))
     if kind == "key":
         key = key_of_hex(raw)
         if key is None:
@@ -166,10 +166,14 @@ class Config:
         if self.block_frames % 64:
             raise ConfigError("block_frames: expected a multiple of 64, found %d" % self.block_frames)
         if self.staff_volume_min > self.staff_volume_max:
-            told = (self.staff_volume_max, self.staff_volume_min)
-            raise ConfigError("staff_volume_min: expected at most %d, which is staff_volume_max, found %d" % told)
+            raise ConfigError("staff_volume_min: expected at most %d, found more" % self.staff_volume_max)
         if self.tier != TIER_RENDERER:
             self._check_is_heard()
+
+    @property
+    def limits_staff(self) -> bool:
+        """Whether anything is forbidden to whoever is at the link."""
+        return (self.staff, self.staff_volume_min, self.staff_volume_max) != ("all", 0, 100)
 
     def _check_is_heard(self) -> None:
         """A player is paid for what venues hear: in real time, and into something that keeps it."""

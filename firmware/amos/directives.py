@@ -7,7 +7,11 @@ What is kept was verified when it came, and is verified again: a card can be wri
 Integers are big-endian.
 """
 
+from amos import crypto
 from amos.compat import const
+from amos.directed_inputs import DirectedInputs
+from amos.edges.two_slot_file import TwoSlotFile
+from amos.ledger_keys import LedgerKeys
 from amos.protocol.directive import Directive, open_directive
 from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import DIRECTIVE_BYTES_MAX
@@ -26,14 +30,14 @@ class DirectiveRefused(ProtocolError):
 class Directives:
     """The directive that `kept` (a `TwoSlotFile` or its twin; None: nothing is kept) holds, and those that come.
 
-    operator  whose `key` is the operator's; without one, or where it is empty, no directive is taken
+    operator  whose `key` is the operator's
     current   Directive in force, or None
     refused   why the last one that came was refused, None once another is taken
     fault     a sentence when what was kept is no directive of this operator's, else None
     volume    serial of the directive whose volume the journal remembers; what was set after it stays
     """
 
-    def __init__(self, operator=None, device_id: bytes = b"", verify=None, kept=None):
+    def __init__(self, operator, device_id: bytes, verify, kept=None):
         self._operator = operator
         self._device_id = device_id
         self._verify = verify
@@ -82,8 +86,6 @@ class Directives:
         self.refused = None
 
     def _take(self, data: bytes, set_tier) -> None:
-        if self._operator is None or not self._operator.key:
-            raise DirectiveRefused("directive: expected the operator's key in the setting operator_key, found none")
         directive = open_directive(data, self._operator.key, self._verify)
         if directive.device_id != self._device_id:
             told = (self._device_id.hex(), directive.device_id.hex())
@@ -124,13 +126,18 @@ class Directives:
     def _asked(self, name: str) -> int:
         return (getattr(self.current, name) or 0) if self.current is not None else 0
 
-    def restarts(self) -> bool:
-        """The player starts anew: note it, and say whether it may, for one that cannot be noted would never end."""
-        before = self._restarted
-        self._restarted = self._asked("restart")
+    def restarts(self, worker, say) -> bool:
+        """Whether the player is to start anew now. It is noted first: one that cannot be noted would never end.
+
+        `worker` may be writing here; `say(line)` is told what an operator should know."""
+        if not self.asks_for_restart:
+            return False
+        worker.settle()
+        before, self._restarted = self._restarted, self._asked("restart")
         if not self._noted():
             self._restarted = before
             return False
+        say("starting anew, as the operator directs")
         return True
 
     def sealed(self) -> None:
@@ -156,6 +163,16 @@ class Directives:
             return False
         return True
 
+    def inputs_of(self, worker, score) -> DirectedInputs:
+        """What a session with that score is told; `worker` writes while music goes on."""
+        return DirectedInputs(self, worker, score)
+
+    def idle(self) -> None:
+        """Nothing plays, so there is nothing to seal."""
+        if self.asks_for_seal:
+            self.sealed()
+            self.note()
+
     def check_pack(self, pack_id: bytes, unix_ms: "int | None") -> None:
         """Raise `PackRefused` unless the operator lets this pack be activated at that moment (None: unknown)."""
         directive = self.current
@@ -167,3 +184,12 @@ class Directives:
         from_s = directive.pack_from_unix_s
         if from_s is not None and (unix_ms is None or unix_ms < from_s * 1000):
             raise PackRefused(NOT_NOW, "pack: expected from %d on, as the operator directs" % from_s)
+
+
+def open_directives(config, device_id: bytes, say) -> Directives:
+    """What the player keeps in its directory; `say(line)` is told what an operator should know."""
+    kept = TwoSlotFile(config.directory + "/directive", KEPT_BYTES_MAX)
+    directives = Directives(LedgerKeys(config.operator_key), device_id, crypto.verify, kept)
+    if directives.fault:
+        say(directives.fault)
+    return directives

@@ -1,6 +1,5 @@
 """What anybody may do who is at a player's link: the settings `staff`, `staff_volume_min` and `staff_volume_max`."""
 
-from amos.config import STAFF_ACTS
 from amos.protocol.errors import ProtocolError
 from amos.score.inputs import (
     INPUT_ANNOUNCE,
@@ -13,6 +12,9 @@ from amos.score.inputs import (
     INPUT_VOLUME,
 )
 from amos.sound.limiter import UNITY_Q15
+
+ACTS = ("skip", "like", "dislike", "shuffle", "announce", "pause", "volume", "sliders", "tier")
+"""Inputs by their kind, and changes of the tier."""
 
 _ACTS = {
     INPUT_SKIP: "skip",
@@ -29,11 +31,17 @@ class StaffRefused(ProtocolError):
     """Something that the settings of this player do not let anybody at its link do."""
 
 
+def acts_fault(acts: str) -> "str | None":
+    """What was expected of the setting `staff`, or None when it is right."""
+    good = acts in ("all", "none") or all([act in ACTS for act in acts.split(",")])
+    return None if good else "all, none or some of " + ",".join(ACTS)
+
+
 class Staff:
     """`acts` is the setting `staff`; the volume lies between `volume_min` and `volume_max` percent."""
 
-    def __init__(self, acts: str = "all", volume_min: int = 0, volume_max: int = 100):
-        self._acts = STAFF_ACTS if acts == "all" else () if acts == "none" else tuple(acts.split(","))
+    def __init__(self, acts: str, volume_min: int, volume_max: int):
+        self._acts = ACTS if acts == "all" else () if acts == "none" else tuple(acts.split(","))
         self._volume_min, self._volume_max = volume_min, volume_max
 
     def check_input(self, kind: int, value: int) -> None:
@@ -56,3 +64,8 @@ class Staff:
         if act not in self._acts:
             told = (",".join(self._acts) or "nothing", act)
             raise StaffRefused("staff: expected %s, which the setting staff allows, found %s" % told)
+
+
+def open_staff(config) -> Staff:
+    """As the player's settings say."""
+    return Staff(config.staff, config.staff_volume_min, config.staff_volume_max)

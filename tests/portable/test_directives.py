@@ -1,15 +1,15 @@
 """Directives on a player, on every runtime: what is taken, what is refused by name, and what outlives a cut."""
 
 from amos import crypto
-from amos.config import STAFF_ACTS
+from amos.directed_inputs import DirectedInputs
 from amos.directives import DirectiveRefused, Directives
 from amos.edges.two_slot_memory import TwoSlotMemory
+from amos.edges.worker import InlineWorker
 from amos.protocol.directive import Hours, Position
 from amos.protocol.errors import CoseError, MessageError, ProtocolError, SignatureError
 from amos.protocol.link_pack_device import PackRefused
 from amos.score.inputs import INPUT_LIKE, INPUT_PAUSE, INPUT_SKIP, INPUT_SLIDER, INPUT_VOLUME
-from amos.session.directed_inputs import DirectedInputs
-from amos.staff import Staff, StaffRefused
+from amos.staff import ACTS, Staff, StaffRefused, acts_fault
 from protocol_examples import Party, a_directive, signed_directive
 
 OPERATOR, STRANGER = Party(0x02), Party(0x06)
@@ -98,12 +98,6 @@ def test_a_directive_of_anybody_else_for_anybody_else_or_of_the_past_is_refused_
     assert (player.serial, store.writes) == (4, writes), "the same again is no error"
 
 
-def test_a_player_without_an_operators_key_takes_none():
-    for player in (Directives(), directives(key=b"")):
-        assert "setting operator_key, found none" in refused(DirectiveRefused, player.take, signed(1), None)
-        assert player.serial is None and not player.asks_for_restart and not player.asks_for_seal
-
-
 def test_what_cannot_be_stored_does_not_hold_and_is_taken_when_it_comes_again():
     store, tier = TwoSlotMemory(), Tier()
     player = directives(store)
@@ -116,11 +110,11 @@ def test_what_cannot_be_stored_does_not_hold_and_is_taken_when_it_comes_again():
 
 
 def test_a_boot_finds_what_holds_and_what_was_done():
-    store, tier = TwoSlotMemory(), Tier()
+    store, tier, said = TwoSlotMemory(), Tier(), []
     player = directives(store)
     player.take(signed(2, restart=2, sync=1, volume_q15=100), tier.set)
     assert player.asks_for_restart and player.asks_for_seal
-    assert player.restarts() and not player.asks_for_restart
+    assert player.restarts(InlineWorker(), said.append) and not player.asks_for_restart
     again = directives(store)
     assert (again.serial, again.asks_for_restart, again.asks_for_seal) == (2, False, True)
     again.sealed()
@@ -139,13 +133,13 @@ def test_a_boot_finds_what_holds_and_what_was_done():
 
 
 def test_a_restart_that_cannot_be_noted_is_not_made():
-    store = TwoSlotMemory()
+    store, said = TwoSlotMemory(), []
     player = directives(store)
     player.take(signed(1, restart=1), None)
     store.fails = True
-    assert not player.restarts() and player.asks_for_restart
+    assert not player.restarts(InlineWorker(), said.append) and player.asks_for_restart
     store.fails = False
-    assert player.restarts() and not player.asks_for_restart
+    assert player.restarts(InlineWorker(), said.append) and not player.asks_for_restart
 
 
 def test_what_is_kept_is_verified_again():
@@ -199,17 +193,17 @@ def told(session, minute):
 
 def test_a_session_is_told_positions_once_for_each_directive():
     player = directives()
-    session = DirectedInputs(player, Score("calm", "energy"))
+    session = DirectedInputs(player, None, Score("calm", "energy"))
     assert not session.news and told(session, None) == []
     player.take(signed(1, volume_q15=9, sliders=[position("energy", 5), position("gone", 6)]), None)
     assert session.news and told(session, None) == [(INPUT_VOLUME, 9), (INPUT_SLIDER + 1, 5)]
     assert not session.news and told(session, None) == []
     assert player.volume == 0
-    after_a_cut = DirectedInputs(player, Score("energy"))
+    after_a_cut = DirectedInputs(player, None, Score("energy"))
     assert told(after_a_cut, None) == [(INPUT_VOLUME, 9), (INPUT_SLIDER, 5)]
     session.remembered()
     assert player.volume == 1
-    later = DirectedInputs(player, Score("energy"))
+    later = DirectedInputs(player, None, Score("energy"))
     assert told(later, None) == [(INPUT_SLIDER, 5)], "what staff set after it stays"
     player.take(signed(2, volume_q15=9), None)
     assert told(later, None) == [(INPUT_VOLUME, 9)]
@@ -217,7 +211,7 @@ def test_a_session_is_told_positions_once_for_each_directive():
 
 def test_hours_pause_at_their_edges_alone():
     player = directives()
-    session = DirectedInputs(player, Score())
+    session = DirectedInputs(player, None, Score())
     player.take(signed(1, pause=[hours(120, 360), hours(1380, 30)]), None)
     assert session.watches and told(session, None) == [], "the time is not known yet"
     edges = []
@@ -231,7 +225,7 @@ def test_hours_pause_at_their_edges_alone():
 
 
 def test_staff_may_do_what_the_setting_says_and_no_more():
-    everybody, nobody, some = Staff(), Staff("none"), Staff("skip,volume", 20, 50)
+    everybody, nobody, some = Staff("all", 0, 100), Staff("none", 0, 100), Staff("skip,volume", 20, 50)
     for kind, value in ((INPUT_SKIP, 0), (INPUT_LIKE, 1), (INPUT_PAUSE, 1), (INPUT_VOLUME, 1), (INPUT_SLIDER + 3, 1)):
         everybody.check_input(kind, value)
         assert "found " in refused(StaffRefused, nobody.check_input, kind, value)
@@ -247,4 +241,7 @@ def test_staff_may_do_what_the_setting_says_and_no_more():
             some.check_input(INPUT_VOLUME, value)
         else:
             assert "expected a volume of 20 to 50 %" in refused(StaffRefused, some.check_input, INPUT_VOLUME, value)
-    assert len(STAFF_ACTS) == 9
+    for acts in ("all", "none", "skip", ",".join(ACTS)):
+        assert acts_fault(acts) is None
+    for acts in ("", "skip,", "skip, like", "all,skip", "Skip", "volumes"):
+        assert acts_fault(acts).startswith("all, none or some of skip,like,")

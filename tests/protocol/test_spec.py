@@ -25,6 +25,7 @@ from amos.protocol.envelope_host import unwrap
 from amos.protocol.forgone import Forgone
 from amos.protocol.handover import Handover, KeyHistory
 from amos.protocol.link import Entry, Request, Response, Status
+from amos.protocol.link_courier_talk import CODES
 from amos.protocol.link_name import Name
 from amos.protocol.loss import Loss
 from amos.protocol.manifest import CODECS, ROLES, Manifest, PackStem
@@ -190,7 +191,7 @@ def numbered(names: tuple[str, ...]) -> Callable[[], Iterator[Row]]:
 TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "verbs": verb_rows,
     "offers": offer_rows,
-    "codes": numbered(link.CODES),
+    "codes": numbered(CODES),
     "states": numbered(link.STATES),
     "outputs": numbered(link.OUTPUTS),
     "verdicts": verdict_rows,

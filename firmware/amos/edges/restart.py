@@ -1,10 +1,17 @@
-"""A board that starts anew."""
+"""A player that starts anew in its own place."""
+
+from amos.compat import MICROPYTHON
 
 
 def start_anew() -> None:
-    """Does not return on a board. Where there is nothing to reset it does: whoever keeps the process running starts it
-    again."""
-    import machine
+    """Does not return, but where a MicroPython has nothing to reset: whoever keeps that process running starts it
+    again. Raises OSError where the interpreter is gone."""
+    if MICROPYTHON:
+        import machine
 
-    if hasattr(machine, "reset"):
-        machine.reset()
+        if hasattr(machine, "reset"):
+            machine.reset()
+    else:
+        from amos.edges.restart_host import start_anew as exec_anew
+
+        exec_anew()

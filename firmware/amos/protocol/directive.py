@@ -7,25 +7,23 @@ asked for it.
 
 from amos.compat import const
 from amos.protocol.cose import TYP_DIRECTIVE, open_typed
-from amos.protocol.limits import (
-    DIRECTIVE_BYTES_MAX,
-    DIRECTIVE_HOURS_MAX,
-    DIRECTIVE_SLIDERS_MAX,
-    PLACE_BYTES_MAX,
-    SMALL_TEXT_BYTES_MAX,
-)
+from amos.protocol.limits import DIRECTIVE_BYTES_MAX, SMALL_TEXT_BYTES_MAX
 from amos.protocol.record import U8, U63, UNIX_S_MAX, Record
 
 VERSION = 1
-UNITY = const(32768)
-DAY_MINUTES = const(1440)
+_UNITY = const(32768)
+_DAY_MINUTES = const(1440)
+_SLIDERS_MAX = const(16)
+"""As many as are told in one answer of the link."""
+_HOURS_MAX = const(8)
+_PLACE_BYTES_MAX = const(256)
 
 
 class Position(Record):
     """Where a slider is to stand, between its bounds."""
 
     NAME = "position"
-    FIELDS = ((1, "name", "text", SMALL_TEXT_BYTES_MAX), (2, "position_q15", "uint", UNITY))
+    FIELDS = ((1, "name", "text", SMALL_TEXT_BYTES_MAX), (2, "position_q15", "uint", _UNITY))
 
     name: str
     position_q15: int
@@ -35,7 +33,7 @@ class Hours(Record):
     """A part of each day in the player's own zone, from a minute until another; past midnight where that is lower."""
 
     NAME = "hours"
-    FIELDS = ((1, "from_minute", "uint", DAY_MINUTES - 1), (2, "until_minute", "uint", DAY_MINUTES - 1))
+    FIELDS = ((1, "from_minute", "uint", _DAY_MINUTES - 1), (2, "until_minute", "uint", _DAY_MINUTES - 1))
 
     from_minute: int
     until_minute: int
@@ -61,11 +59,11 @@ class Directive(Record):
         (3, "serial", "uint", U63),
         (4, "issued_unix_s", "uint", UNIX_S_MAX),
         (5, "tier", "uint?", U8),
-        (6, "volume_q15", "uint?", UNITY),
-        (7, "sliders", "records?", (Position, DIRECTIVE_SLIDERS_MAX)),
-        (8, "pause", "records?", (Hours, DIRECTIVE_HOURS_MAX)),
+        (6, "volume_q15", "uint?", _UNITY),
+        (7, "sliders", "records?", (Position, _SLIDERS_MAX)),
+        (8, "pause", "records?", (Hours, _HOURS_MAX)),
         (9, "pack", "bytes?", 32),
-        (10, "pack_place", "text?", PLACE_BYTES_MAX),
+        (10, "pack_place", "text?", _PLACE_BYTES_MAX),
         (11, "pack_from_unix_s", "uint?", UNIX_S_MAX),
         (12, "restart", "uint?", U63),
         (13, "sync", "uint?", U63),

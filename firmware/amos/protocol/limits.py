@@ -59,15 +59,6 @@ TRANSITION_S_MAX = 1096 * 86_400
 APPOINTMENT_BYTES_MAX = ROTATION_BYTES_MAX + RECEIPT_BYTES_MAX + 16
 """A rotation with the receipt for its entry."""
 
-DIRECTIVE_SLIDERS_MAX = 16
-"""Of the sliders of a score, those that an operator sets: as many as are told in one answer."""
-
-DIRECTIVE_HOURS_MAX = 8
-"""Parts of a day in which a venue is to be silent."""
-
-PLACE_BYTES_MAX = 256
-"""Where a courier finds a pack: a URL."""
-
 DIRECTIVE_BYTES_MAX = 2048
 """16 sliders of 75 bytes, a place, the rest and the envelope are 1.8 KB; an ordinary one is 200 bytes."""
 

@@ -114,27 +114,6 @@ WRONG_BOARD = 15
 OLD_SERIAL = 16
 INCOMPLETE = 17
 BAD_SCORE = 18
-CODES = (
-    "ok",
-    "bad frame",
-    "bad request",
-    "unknown verb",
-    "unknown sequence",
-    "bad offer",
-    "out of order",
-    "not now",
-    "busy",
-    "storage full",
-    "storage failed",
-    "not begun",
-    "not listed",
-    "wrong hash",
-    "bad manifest",
-    "wrong board",
-    "old serial",
-    "incomplete",
-    "bad score",
-)
 
 
 class Request(Record):

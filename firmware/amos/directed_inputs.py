@@ -4,18 +4,40 @@ from amos.score.inputs import INPUT_PAUSE, INPUT_SLIDER, INPUT_VOLUME
 
 
 class DirectedInputs:
-    """Of one session with `score`; `directives` is what holds on the player.
+    """Of one session with `score`; `directives` is what holds on the player, and `worker` writes while music goes on.
 
     Positions are told once for each directive; a volume that an earlier session's journal remembers is not told again,
     so that what staff set after it stays. Hours are told when they begin and when they end.
+
+    remembering   the journal is being told what the VM has learned, its volume too
     """
 
-    def __init__(self, directives, score):
+    def __init__(self, directives, worker, score):
         self._directives = directives
+        self._worker = worker
         self._sliders = score.sliders
         self._told = None
         self._pausing = False
         self._volume_serial = 0  # of the directive whose volume was told here
+        self.remembering = False
+
+    def obey(self, session) -> None:
+        """Before each block: tell the session what is new."""
+        if self.remembering and not session.log.busy:
+            self.remembering = False
+            self._directives.remembered(self._volume_serial)
+            self._worker.submit(self._directives.note)
+        if self.news or self.watches:
+            inputs = self.due(session.time.minute(session.frame) if self.watches else None)
+            if session.tell(inputs):
+                self.given(inputs)
+
+    def seals(self, log) -> bool:
+        """Whether what was played is to be sealed now. `log` is busy while it cannot be."""
+        if log.busy or not self._directives.asks_for_seal:
+            return False
+        self._directives.sealed()
+        return True
 
     @property
     def hours(self) -> list:
@@ -63,3 +85,4 @@ class DirectedInputs:
     def remembered(self) -> None:
         """The journal remembers the volume that the VM plays at."""
         self._directives.remembered(self._volume_serial)
+        self._directives.note()
