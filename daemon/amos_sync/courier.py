@@ -29,6 +29,8 @@ from amos_mqtt.settings import ClientSettings
 from amos_sync.clock import clock_fault, clock_ms, jitter_permille, wall_ms
 from amos_sync.courier_status import OFFLINE, ONLINE, CourierStatus
 from amos_sync.device import Device
+from amos_sync.directed_packs import DirectedPacks
+from amos_sync.directives import Directives
 from amos_sync.errors import SpoolError
 from amos_sync.faults_kept import KeptFaults
 from amos_sync.hindrances import Hindrances
@@ -59,6 +61,7 @@ class Settings:
 
     `opt_outs` is a file with the publisher's list, for players to get beside the one that the broker retains.
     `packs` is the folder or URL of the pack that players should have; `publisher_key` has the courier check it too.
+    `operator_key` has it check directives, and fetch packs from where they say; players decide in any case.
     """
 
     site: str
@@ -70,6 +73,7 @@ class Settings:
     opt_outs: Path | None = None
     packs: str | Path | None = None
     publisher_key: bytes | None = None
+    operator_key: bytes | None = None
 
 
 class Courier:
@@ -90,11 +94,11 @@ class Courier:
         self.mqtt = MqttClient(settings.broker, client, read_message, self._wake)
         self.mqtt.start(clock_ms())
         lists = OptOutLists(settings.opt_outs, clock_ms)
-        self.pack_cache = self._open_pack_cache()
+        self.directives = Directives(settings.operator_key)
+        self.packs = self._open_packs()
         self.line = LedgerLine(self.spool, settings.ledger_key)
-        self.players = Players(
-            settings.site, self.spool, self.outbox, self.mqtt, self.notes, lists, self.pack_cache, self.line
-        )
+        told = (self.mqtt, self.notes, lists, self.packs, self.line, self.directives)
+        self.players = Players(settings.site, self.spool, self.outbox, *told)
         self.devices = [Device(address, self.players, self.notes, clock_ms) for address in settings.addresses]
         self._own_status: tuple[int, bytes] = (0, b"")
         self._spool_retry_ms = 0
@@ -105,8 +109,7 @@ class Courier:
 
     def close(self) -> None:
         """Hang up everywhere. What is in the spool stays."""
-        if self.pack_cache is not None:
-            self.pack_cache.stop()
+        self.packs.stop()
         for device in self.devices:
             device.close()
         self.mqtt.stop(CourierStatus(state=OFFLINE, version=VERSION).encode())
@@ -144,29 +147,20 @@ class Courier:
         for device in self.devices:
             device.flush(now_ms)
         self._publish_own_status(now_ms)
-        self._look_at_packs(now_ms)
+        self.packs.tell(self.notes, now_ms)
 
     @property
     def idle(self) -> bool:
         """Whether every sealed segment of every device is receipted, and the players took receipts and pack."""
         return all(self._brought(device) for device in self.devices)
 
-    def _open_pack_cache(self) -> PackCache | None:
+    def _open_packs(self) -> DirectedPacks:
         settings = self.settings
-        if settings.packs is None:
-            return None
-        source = open_source(settings.packs, settings.spool / "packs")
-        pack_cache = PackCache(source, settings.publisher_key, self._wake)
-        pack_cache.start()
-        return pack_cache
-
-    def _look_at_packs(self, now_ms: int) -> None:
-        if self.pack_cache is None or not self.pack_cache.looked:
-            return
-        if self.pack_cache.problem:
-            self.notes.wrong("packs", f"packs: {self.pack_cache.problem}; looking again later", now_ms)
-        else:
-            self.notes.over("packs", f"packs: {self.pack_cache.name} can be had again", now_ms)
+        key, common = settings.publisher_key, None
+        if settings.packs is not None:
+            common = PackCache(open_source(settings.packs, settings.spool / "packs"), key, self._wake)
+        folder, verifies = settings.spool / "directed-packs", settings.operator_key is not None
+        return DirectedPacks(common, self.directives, folder, key, verifies, self._wake)
 
     def _brought(self, device: Device) -> bool:
         session = device.session
@@ -177,7 +171,7 @@ class Courier:
         return device.done is not None and not self.outbox.open_slots(device.done)
 
     def _has_pack(self, session: Session) -> bool:
-        return session.has_pack and (self.pack_cache is None or self.pack_cache.looked)
+        return session.has_pack and not self.packs.waits(session.device_id or b"")
 
     def stuck(self) -> list[Slot]:
         """Slots whose refusal time does not change, once nothing else is left to do; else nothing."""
@@ -316,6 +310,8 @@ class Courier:
             self._answered(device_id, message, now_ms)
         elif leaf == topics.ANCHOR:
             self._anchor_came(device_id, message.payload, now_ms)
+        elif leaf == topics.DIRECTIVE and self.directives.came(device_id, message.payload):
+            self._wake_device(device_id)
 
     def _anchor_came(self, device_id: bytes, payload: bytes, now_ms: int) -> None:
         signed = parse_typed(payload, TYP_ANCHOR, ANCHOR_BYTES_MAX)

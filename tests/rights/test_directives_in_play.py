@@ -22,7 +22,7 @@ from amos.staff import Staff
 from amos.tier_kept import TierKept
 from amos_tools.replay.rows import replay, rows
 from protocol_examples import Party, a_directive, signed_directive
-from test_rights_in_play import NOON_MS, PUBLISHER, Venue, inputs, pack_folder  # noqa: F401 (a fixture)
+from test_rights_in_play import NOON_MS, PUBLISHER, RATE_HZ, Venue, inputs, pack_folder  # noqa: F401 (a fixture)
 
 OPERATOR = Party(2)
 
@@ -118,13 +118,13 @@ def test_hours_of_silence_begin_and_end_by_the_players_own_clock(pack: PackFolde
     venue.play(2)
     assert not venue.session.paused, "the time is not known"
     venue.wall.wall_ms = NOON_MS - NOON_MS % 60000
-    edges = []
-    for second in range(240):
+    edges, from_frame = [], venue.session.frame
+    for _second in range(240):
         before = venue.session.paused
         venue.play(1)
         if venue.session.paused != before:
-            edges.append(second)
-    assert len(edges) == 2 and 59 <= edges[0] <= 63 and 179 <= edges[1] <= 183
+            edges.append((venue.session.frame - from_frame) // RATE_HZ)
+    assert len(edges) == 2 and 59 <= edges[0] <= 63 and 179 <= edges[1] <= 183, edges
     usages = venue.finish()
     assert told(usages, INPUT_PAUSE) == [(INPUT_PAUSE, 1), (INPUT_PAUSE, 0)]
     assert rows(usages) == replay(pack, usages)
