@@ -20,7 +20,7 @@ class Directives:
         self._read: dict[bytes, Directive | None] = {}
 
     def came(self, device_id: bytes, payload: bytes) -> bool:
-        """The broker retains this one for the device, or with nothing in it none any more; whether it is to be offered."""
+        """The broker retains this one for the device, or an empty one: none any more. Whether it is to be offered."""
         self._read.pop(device_id, None)
         if not 1 <= len(payload) <= DIRECTIVE_BYTES_MAX:
             self._came.pop(device_id, None)

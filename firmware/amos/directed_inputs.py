@@ -1,4 +1,4 @@
-"""What the player itself tells a session because a directive says so: inputs like those of others, and logged like them."""
+"""What the player itself tells a session because a directive says so: inputs like those of others, logged like them."""
 
 from amos.score.inputs import INPUT_PAUSE, INPUT_SLIDER, INPUT_VOLUME
 

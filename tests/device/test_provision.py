@@ -93,6 +93,7 @@ def test_one_command_from_nothing_to_enrolled_and_the_same_again_changes_nothing
     assert lines[-1].startswith("UnreachableError: unix:") and "no player listens there" in lines[-1]
     settings = json.loads((site.folder / "bar" / "player.json").read_text())
     assert settings["ledger_key"] == site.ledger.public_key.hex() and settings["tier"] == 2
+    assert settings["operator_key"] == crypto.public_key(OPERATOR).hex()
     assert settings["publisher_key"] == crypto.public_key(PUBLISHER).hex() and settings["link"] == site.port("bar")
 
     site.start("bar")

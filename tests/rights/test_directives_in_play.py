@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_rights_in_play import NOON_MS, PUBLISHER, RATE_HZ, Venue, inputs, pack_folder  # noqa: F401 (a fixture)
 
 from amos import crypto
 from amos.directives import Directives
@@ -22,7 +23,6 @@ from amos.staff import Staff
 from amos.tier_kept import TierKept
 from amos_tools.replay.rows import replay, rows
 from protocol_examples import Party, a_directive, signed_directive
-from test_rights_in_play import NOON_MS, PUBLISHER, RATE_HZ, Venue, inputs, pack_folder  # noqa: F401 (a fixture)
 
 OPERATOR = Party(2)
 

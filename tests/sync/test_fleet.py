@@ -1,4 +1,4 @@
-"""The operator's desk: directives signed there reach players through a real broker, and what players do is read there."""
+"""The operator's desk: directives signed there reach players through a real broker, and what players do is seen."""
 
 import json
 import threading
@@ -39,7 +39,9 @@ def test_what_is_named_changes_and_all_else_stays() -> None:
     second = next_directive(first, DEVICE, Changes({"volume_q15": 5}, sync=True), NOW)
     assert (second.serial, second.tier, second.volume_q15, second.sliders) == (NOW + 1, 2, 5, [calm])
     assert (second.restart, second.sync) == (NOW, NOW + 1), "done for that serial, and not again"
-    third = next_directive(second, DEVICE, Changes({"pack": bytes(32), "pack_place": "https://x"}, ("volume",)), NOW + 60)
+    third = next_directive(
+        second, DEVICE, Changes({"pack": bytes(32), "pack_place": "https://x"}, ("volume",)), NOW + 60
+    )
     assert (third.serial, third.volume_q15, third.pack_place) == (NOW + 60, None, "https://x")
     fourth = next_directive(third, DEVICE, Changes({"pack": bytes(31) + b"1"}), NOW + 61)
     assert fourth.pack_place is None, "another pack is somewhere else"
@@ -59,7 +61,16 @@ def test_hours_sliders_and_volume_are_read_as_people_write_them() -> None:
     assert hours_of("23:00-00:00").to_map() == Hours(from_minute=1380, until_minute=0).to_map()
     assert position_of("a=b=40").to_map() == Position(name="a=b", position_q15=13107).to_map()
     assert [volume_of(percent) for percent in (0, 1, 50, 100)] == [1, 327, 16384, 32768]
-    for text in ("", "2:00-06:00", "02:00", "02:00-06:00-07:00", "24:00-01:00", "02:60-03:00", "02:00-02:00", "٠2:00-03:00"):
+    for text in (
+        "",
+        "2:00-06:00",
+        "02:00",
+        "02:00-06:00-07:00",
+        "24:00-01:00",
+        "02:60-03:00",
+        "02:00-02:00",
+        "٠2:00-03:00",
+    ):
         with pytest.raises(FleetError, match="--pause: expected"):
             hours_of(text)
     for text in ("", "=4", "calm", "calm=", "calm=101", "calm=-1", "calm=4.5", "x" * 65 + "=1"):
@@ -158,7 +169,10 @@ def test_an_operator_turns_down_one_venue_through_the_broker_and_its_rules(
                 shown = amos("show", *show, "--operator-key", OPERATOR_KEY.hex(), "--json")
                 facts = {row["site"]: row for row in json.loads(shown.stdout)["players"]}
                 assert facts["harbour"]["wanted"]["volume_percent"] == 40
-                assert facts["harbour"]["actual"]["tier"] == 7 and facts["station"]["wanted"].keys() == {"serial", "sync"}
+                assert facts["harbour"]["actual"]["tier"] == 7 and facts["station"]["wanted"].keys() == {
+                    "serial",
+                    "sync",
+                }
                 assert "follows" in amos("show", *show, "--operator-key", OPERATOR_KEY.hex()).stdout
                 # Who is let in as a courier of another venue neither hears nor says anything.
                 stranger = amos("show", *show[:3], "station", "--operator-key", OPERATOR_KEY.hex(), "--json")

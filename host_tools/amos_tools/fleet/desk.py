@@ -51,7 +51,9 @@ class Desk:
             raise
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None) -> None:
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
         self._client.stop(wait_s=HEAR_S)
 
     def _hear_all(self) -> None:

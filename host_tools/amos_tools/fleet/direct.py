@@ -54,7 +54,8 @@ def direct(
     pack_place: Annotated[str | None, typer.Option(metavar="URL", help="Where couriers find that pack.")] = None,
     pack_from: Annotated[str | None, typer.Option(metavar="TIME", help="Not before: 2026-12-01T03:00+01:00.")] = None,
     forget: Annotated[
-        list[str] | None, typer.Option(metavar="FIELD", help="Leave it to the player: tier, volume, sliders, pause, pack.")
+        list[str] | None,
+        typer.Option(metavar="FIELD", help="Leave it to the player: tier, volume, sliders, pause, pack."),
     ] = None,
     restart: Annotated[bool, typer.Option(help="Have players start anew, once.")] = False,
     sync: Annotated[bool, typer.Option(help="Have players seal what they played, once.")] = False,

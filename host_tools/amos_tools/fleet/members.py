@@ -34,7 +34,9 @@ class Member:
     @property
     def follows(self) -> bool:
         """Whether the player has what is wanted."""
-        return self.wanted is not None and self.status is not None and self.status.directive_serial == self.wanted.serial
+        return (
+            self.wanted is not None and self.status is not None and self.status.directive_serial == self.wanted.serial
+        )
 
 
 @dataclass
