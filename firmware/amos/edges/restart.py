@@ -9,8 +9,9 @@ def start_anew() -> None:
     if MICROPYTHON:
         import machine
 
-        if hasattr(machine, "reset"):
-            machine.reset()
+        reset = getattr(machine, "reset", None)
+        if reset is not None:
+            reset()
     else:
         from amos.edges.restart_host import start_anew as exec_anew
 

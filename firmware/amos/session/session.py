@@ -56,8 +56,9 @@ class Handover:
 
 
 class Session:
-    """frame: frames delivered so far. rate_hz: the sample rate. log: the UsageLog, with what was sealed so far. time: of
-    the session.
+    """frame: frames delivered so far. rate_hz: the sample rate. log: the UsageLog, with what was sealed so far.
+
+    time   the session's SessionTime
 
     `before` is what a session that gave way to this one hands over: its output and its time go on here. Construction
     opens the first segment. Raises `JournalError`, `ScoreError`, `BlobError`, OSError; what is the pack's fault, before
