@@ -1,4 +1,4 @@
-"""The talk with one player, from top to bottom: prove, look, hand receipts over, pull, wait, look again.
+"""The talk with one player, from top to bottom: prove, tell, look, hand receipts over, pull, wait, tell again.
 
 A generator over `amos.protocol.link_courier_talk`; what it learns goes to `PlayerEvents` (the courier), which answers
 from spool and outbox. Everything here can be broken off at any point and started anew: the player and the spool know
@@ -141,10 +141,10 @@ class Session:
         """The whole talk; it ends only by an error: `LinkError`, `ProtocolError` or `PlayerError`."""
         yield from self._prove()
         while True:
-            status = yield from self._look()
             yield from self._hand_rotations()
             yield from self._hand_opt_outs()
             yield from self._hand_directives()
+            status = yield from self._look()
             yield from self._bring_time()
             receipt = self._events.next_offer(status.device_id, status.last_receipted)
             if receipt is not None:
@@ -188,12 +188,11 @@ class Session:
             self._events.opt_outs_offered(self, refusal)
 
     def _hand_directives(self) -> Steps:
-        """Then look at once: the status says what holds, and an operator waits for it."""
+        """As soon, for somebody waits for silence. The look that comes next says what holds."""
         while (data := self._directed.next(self._events.directives(self), self._clock_ms())) is not None:
             refusal = yield from offer(self._link, OFFER_DIRECTIVE, 0, data)
             self._directed.done(data, refusal, self._clock_ms())
             self._events.directive_offered(self, refusal)
-            yield from self._look()
 
     def _bring_time(self) -> Steps:
         """Ask for the player's nonce when a time anchor is due, and hand over the one that came."""
