@@ -141,10 +141,10 @@ class Session:
         """The whole talk; it ends only by an error: `LinkError`, `ProtocolError` or `PlayerError`."""
         yield from self._prove()
         while True:
-            yield from self._hand_rotations()
             yield from self._hand_opt_outs()
             yield from self._hand_directives()
             status = yield from self._look()
+            yield from self._hand_rotations()
             yield from self._bring_time()
             receipt = self._events.next_offer(status.device_id, status.last_receipted)
             if receipt is not None:

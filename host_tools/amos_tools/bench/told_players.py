@@ -68,9 +68,7 @@ class ToldPlayer(Device):
             TwoSlotFile(f"{folder}/{number}-directive", OPT_OUTS_BYTES_MAX),
         )
         state = PlayerState(bytes(32), TierKept(TwoSlotMemory(), 0))
-        super().__init__(
-            identity, state, rights, journal, clock, LedgerKeys(config.ledger_key), directives=directives
-        )
+        super().__init__(identity, state, rights, journal, clock, LedgerKeys(config.ledger_key), directives=directives)
 
     def take_opt_outs(self, data: bytes) -> None:
         """As a device does."""

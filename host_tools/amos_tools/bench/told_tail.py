@@ -22,7 +22,7 @@ from amos_tools.bench.sync_player import PUBLISHER_SEED
 from amos_tools.bench.told_players import DIRECTIVE, OPT_OUTS
 
 BLOCK_FRAMES = 1024
-TAKEN_S, SILENT_BY_S, MINUTES = 10, 5, 1
+TAKEN_S, SILENT_BY_S = 5, 3
 
 
 def tail_s(folder: Path, pack: Path, what: str, operator_seed: bytes) -> float:
@@ -34,11 +34,13 @@ def tail_s(folder: Path, pack: Path, what: str, operator_seed: bytes) -> float:
     opened.close()
     settings: dict[str, object] = {"pack": str(pack), "publisher_key": publisher.hex(), "ledger_key": "00" * 32}
     settings |= {"operator_key": crypto.public_key(operator_seed).hex(), "block_frames": BLOCK_FRAMES}
-    settings |= {"out": f"wav:{folder}/out.wav", "pace": "free", "tier": 255, "minutes": MINUTES, "linger": "no"}
+    settings |= {"out": f"wav:{folder}/out.wav", "pace": "free", "tier": 255, "linger": "no"}
     taken: list[int] = []
 
     def turn() -> None:
         session = player.device.player_state.session
+        if session is not None and session.frame > (TAKEN_S + 2 * SILENT_BY_S) * rate_hz:
+            player.stop()
         if session is None or taken or session.frame < TAKEN_S * rate_hz:
             return
         taken.append(session.frame)
