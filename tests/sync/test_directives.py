@@ -11,6 +11,7 @@ from test_courier_packs import Venue as PackVenue
 from test_courier_packs import venue as pack_venue  # noqa: F401 (a fixture)
 
 from amos.protocol import topics
+from amos_sync import session
 from amos_sync.directed_packs import DirectedPacks
 from amos_sync.directives import Directives
 from protocol_examples import Party, a_directive, signed_directive
@@ -85,6 +86,22 @@ def test_a_courier_that_knows_the_operator_fetches_a_pack_from_where_the_directi
     assert player.plays() == bytes(32), "not before its moment"
     pack_venue.run(lambda: player.plays() == directed.id)
     assert time.time() >= wanted["pack_from_unix_s"]
+
+
+def test_what_comes_when_the_talk_is_past_its_place_does_not_wait_for_the_next_poll(
+    venue: Venue,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(session, "POLL_MS", 3_600_000)
+    player = venue.player(SEED_A, 0).player
+    courier = venue.start()
+    (device,) = courier.devices
+    # The first look is asked for: directives were handed over before it, and the pause comes after it.
+    venue.run(lambda: device.session is not None and device.session.device_id is not None)
+    assert device.session is not None and device.session.status is None
+    assert courier.directives.came(player.device_id, signed(player, 1))
+    device.wake()
+    venue.run(lambda: player.directives.serial == 1)
 
 
 @pytest.mark.parametrize("place", ["file:///etc", "/etc", "http://user:password@x.example/", "x" * 256])

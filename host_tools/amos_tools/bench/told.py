@@ -84,7 +84,7 @@ class _Fleet:
         self._client.start(_now_ms())
         wait_until(self._connects, "the broker", WAIT_S)
         self._client.subscribe([f"{topics.PREFIX}/{SITE}/+/{topics.STATUS}"])
-        wait_until(lambda: self._poll() or len(self.statuses) == count, "statuses of all players", WAIT_S)
+        wait_until(self._knows_all, "statuses of all players", WAIT_S)
 
     def _read(self, topic: str, payload: bytes) -> Message | None:
         if topic != topics.courier_status_topic(SITE):
@@ -94,6 +94,10 @@ class _Fleet:
     def _connects(self) -> bool:
         self._client.poll(_now_ms())
         return self._client.up
+
+    def _knows_all(self) -> bool:
+        self._poll()
+        return len(self.statuses) == self.count
 
     def _poll(self) -> None:
         self._client.poll(_now_ms())
@@ -148,8 +152,8 @@ def _figure(fleet: _Fleet, what: str, folder: Path, pack: Path) -> Figure:
 def _publish(fleet: _Fleet, what: str, serial: int) -> list[int]:
     if what == OPT_OUTS:
         key = crypto.key_id(crypto.public_key(PUBLISHER_SEED))
-        made = list_opt_outs(serial, 1, [serial.to_bytes(16, "big")])
-        data = sign_opt_outs(made, key, lambda text: crypto.sign(PUBLISHER_SEED, text))
+        listed = list_opt_outs(serial, 1, [serial.to_bytes(16, "big")])
+        data = sign_opt_outs(listed, key, lambda text: crypto.sign(PUBLISHER_SEED, text))
         return [fleet.publish(topics.OPT_OUTS, data)] * fleet.count
     key = crypto.key_id(crypto.public_key(OPERATOR_SEED))
     devices = [crypto.key_id(crypto.public_key(seed_of(number))) for number in range(fleet.count)]

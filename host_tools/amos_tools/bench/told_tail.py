@@ -13,7 +13,7 @@ import numpy as np
 
 from amos import crypto
 from amos.app import Player
-from amos.config import SETTINGS, Config
+from amos.config import Config
 from amos.packs.folder import open_pack
 from amos.protocol.directive import VERSION, Directive, Hours
 from amos.protocol.directive_host import sign_directive
@@ -22,6 +22,9 @@ from amos_tools.bench.sync_player import PUBLISHER_SEED
 from amos_tools.bench.told_players import DIRECTIVE, OPT_OUTS
 
 BLOCK_FRAMES = 1024
+BUFFER_MS = 68
+"""What ALSA holds at most, as in `amos.config`."""
+
 TAKEN_S, SILENT_BY_S = 5, 3
 
 
@@ -55,8 +58,8 @@ def tail_s(folder: Path, pack: Path, what: str, operator_seed: bytes) -> float:
     last = int(np.flatnonzero(sounds)[-1])
     if not taken or not sounds[: taken[0]].any() or last > (TAKEN_S + SILENT_BY_S) * rate_hz:
         raise RuntimeError(f"{what}: expected music, and then silence")
-    held_s = int(SETTINGS["buffer_ms"][1]) / 1000 + 2 * BLOCK_FRAMES / rate_hz  # type: ignore[call-overload]
-    return max(last - taken[0], 0) / rate_hz + held_s
+    held_s = BUFFER_MS / 1000 + 2 * BLOCK_FRAMES / rate_hz
+    return float(max(last - taken[0], 0) / rate_hz + held_s)
 
 
 def _heard(folder: Path) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
