@@ -22,10 +22,10 @@ from amos.protocol.segment import (
     FLAG_POWER_LOSS,
     LOST_STORAGE,
     SEAL_POWER_LOSS,
-    SEAL_REASONS,
     SEAL_SHUTDOWN,
     Usage,
 )
+from amos.protocol.usage_reader import SEAL_REASONS
 from amos.protocol.usage_reader import open_usage as open_signed
 from amos_tools.device.run import micropython_environment
 from amos_tools.pack import build_pack

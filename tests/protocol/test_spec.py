@@ -37,7 +37,7 @@ from amos.protocol.revocation import Revocation
 from amos.protocol.rotation import Rotation
 from amos.protocol.segment import Usage
 from amos.protocol.transfer import Transfer
-from amos.protocol.usage_reader import CLOCK_LETTERS
+from amos.protocol.usage_reader import CLOCK_LETTERS, LOST_REASONS, SEAL_REASONS
 from protocol_examples import NAMES_OF_SEEDS, Examples
 
 SPEC = Path(__file__).parents[2] / "firmware/amos/protocol/SPEC.md"
@@ -196,8 +196,8 @@ TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "outputs": numbered(link.OUTPUTS),
     "verdicts": verdict_rows,
     "flags": flag_rows,
-    "seal reasons": numbered(segment.SEAL_REASONS),
-    "lost reasons": numbered(segment.LOST_REASONS),
+    "seal reasons": numbered(SEAL_REASONS),
+    "lost reasons": numbered(LOST_REASONS),
     "output kinds": numbered(segment.OUTPUT_KINDS),
     "paces": numbered(segment.PACES),
     "clocks": numbered(tuple(CLOCK_LETTERS)),

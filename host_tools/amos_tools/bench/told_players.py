@@ -20,7 +20,6 @@ from amos.directives import Directives
 from amos.edges.clock import SystemClock
 from amos.edges.sector_memory import MemorySectorDevice
 from amos.edges.two_slot_file import TwoSlotFile
-from amos.edges.two_slot_memory import TwoSlotMemory
 from amos.identity import Identity
 from amos.journal.journal import Journal
 from amos.ledger_keys import LedgerKeys
@@ -57,17 +56,15 @@ class ToldPlayer(Device):
         journal = Journal(MemorySectorDevice(1 << 15), bytes(8))
         journal.begin_boot()
         identity = Identity(seed_of(number), config)
-        kept = TwoSlotFile(f"{folder}/{number}-opt-outs", OPT_OUTS_BYTES_MAX)
-        rights = Rights(
-            OptOutList(kept, config.publisher_key, crypto.verify), LeaseClock(TwoSlotMemory(), clock.now_ms(), None)
-        )
-        directives = Directives(
-            LedgerKeys(config.operator_key),
-            identity.device_id,
-            crypto.verify,
-            TwoSlotFile(f"{folder}/{number}-directive", OPT_OUTS_BYTES_MAX),
-        )
-        state = PlayerState(bytes(32), TierKept(TwoSlotMemory(), 0))
+
+        def kept(name: str) -> TwoSlotFile:
+            return TwoSlotFile(f"{folder}/{number}-{name}", OPT_OUTS_BYTES_MAX)
+
+        opt_outs = OptOutList(kept("opt-outs"), config.publisher_key, crypto.verify)
+        rights = Rights(opt_outs, LeaseClock(kept("time"), clock.now_ms(), None))
+        operator_keys, device_id = LedgerKeys(config.operator_key), identity.device_id
+        directives = Directives(operator_keys, device_id, crypto.verify, kept("directive"))
+        state = PlayerState(bytes(32), TierKept(kept("tier"), 0))
         super().__init__(identity, state, rights, journal, clock, LedgerKeys(config.ledger_key), directives=directives)
 
     def take_opt_outs(self, data: bytes) -> None:
