@@ -37,12 +37,15 @@ from amos.protocol.revocation import Revocation
 from amos.protocol.rotation import Rotation
 from amos.protocol.segment import Usage
 from amos.protocol.transfer import Transfer
-from amos.protocol.usage_reader import CLOCK_LETTERS, LOST_REASONS, SEAL_REASONS
+from amos.protocol.usage_reader import CLOCK_LETTERS
 from protocol_examples import NAMES_OF_SEEDS, Examples
 
 SPEC = Path(__file__).parents[2] / "firmware/amos/protocol/SPEC.md"
 EXAMPLES = Examples()
 HEX_DIGITS_PER_LINE = 96
+SEAL_REASONS = ("", "interval", "full", "pack", "tier", "session", "shutdown", "power loss", "output lost")
+LOST_REASONS = ("", "storage lost", "records damaged")
+assert (len(SEAL_REASONS), len(LOST_REASONS)) == (segment.SEAL_OUTPUT + 1, segment.LOST_DAMAGED + 1)
 
 # Of each record: its class and the example whose values the table shows.
 RECORDS: dict[str, tuple[type[Record], str]] = {

@@ -15,10 +15,6 @@ OUTPUT_KIND_WAV = OUTPUT_KINDS.index("wav")
 PACE_CLOCKED = PACES.index("clocked")
 PACE_FREE = PACES.index("free")
 
-SEAL_REASONS = ("", "interval", "full", "pack", "tier", "session", "shutdown", "power loss", "output lost")
-LOST_REASONS = ("", "storage lost", "records damaged")
-"""A name for each, which no board has room for."""
-
 ANY_DEVICE = b""
 """No device's id: the segment says whose it is."""
 
