@@ -60,6 +60,12 @@ def run(
     publisher_key: Annotated[
         str | None, typer.Option(metavar="HEX", help="Publisher's public key: check packs here too.")
     ] = None,
+    operator_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEX", help="Operator's public key: check directives here too, and fetch packs they name."
+        ),
+    ] = None,
     until_idle: Annotated[bool, typer.Option(help="End (0) once every sealed segment is receipted.")] = False,
     timeout_s: Annotated[int, typer.Option(min=0, help="With --until-idle: give up (1) after this; 0 never.")] = 0,
     mqtt_version: Annotated[str, typer.Option(help="auto, 5 or 3.1.1.")] = "auto",

@@ -22,6 +22,8 @@ from amos_mqtt.settings import ClientSettings
 from amos_sync.clock import clock_ms, jitter_permille
 from amos_sync.courier_status import OFFLINE, VERSION, CourierStatus
 from amos_sync.device import Device
+from amos_sync.directed_packs import DirectedPacks
+from amos_sync.directives import Directives
 from amos_sync.errors import SpoolDamaged, SpoolDiskFull, SpoolError
 from amos_sync.faults_kept import KeptFaults
 from amos_sync.hindrances import Hindrances
@@ -58,6 +60,7 @@ class Settings:
 
     `opt_outs` is a file with the publisher's list, for players to get beside the one that the broker retains.
     `packs` is the folder or URL of the pack that players should have; `publisher_key` has the courier check it too.
+    `operator_key` has it check directives, and fetch packs from where they say; players decide in any case.
     `home_assistant` shows players there.
     """
 
@@ -70,6 +73,7 @@ class Settings:
     opt_outs: Path | None = None
     packs: str | Path | None = None
     publisher_key: bytes | None = None
+    operator_key: bytes | None = None
     home_assistant: bool = False
 
 
@@ -91,11 +95,11 @@ class Courier:
         self.mqtt = MqttClient(settings.broker, client, read_message, self._wake)
         self.mqtt.start(clock_ms())
         lists = OptOutLists(settings.opt_outs, clock_ms)
-        self.pack_cache = self._open_pack_cache()
+        self.directives = Directives(settings.operator_key)
+        self.packs = self._open_packs()
         self.line = LedgerLine(self.spool, settings.ledger_key)
-        self.players = Players(
-            settings.site, self.spool, self.outbox, self.mqtt, self.notes, lists, self.pack_cache, self.line
-        )
+        told = (self.mqtt, self.notes, lists, self.packs, self.line, self.directives)
+        self.players = Players(settings.site, self.spool, self.outbox, *told)
         self.roster = Roster(settings.addresses)
         self.devices: list[Device] = []
         self._meet(clock_ms())
@@ -116,8 +120,7 @@ class Courier:
 
     def close(self) -> None:
         """Hang up everywhere. What is in the spool stays."""
-        if self.pack_cache is not None:
-            self.pack_cache.stop()
+        self.packs.stop()
         for device in self.devices:
             device.close()
         if self.home is not None:
@@ -157,7 +160,7 @@ class Courier:
             for device in self.devices:
                 device.work(now_ms)
             self.inbox.work(now_ms)
-            self.inbox.has_pack(self.pack_cache.current if self.pack_cache is not None else None)
+            self.inbox.has_pack(self.packs.common)
             messages = self._stage_sends(now_ms)
             if self.hindrances.look(self.devices, now_ms):
                 self._kept_faults.stage([*self.mqtt.faults, *self.notes.faults.present()], now_ms)
@@ -178,7 +181,7 @@ class Courier:
         self._own_status.publish(self.devices, now_ms)
         if self.home is not None:
             self.home.work(self.devices, now_ms)
-        self._look_at_packs(now_ms)
+        self.packs.tell(self.notes, now_ms)
 
     def _commit_is_due(self, now_ms: int) -> bool:
         """Answers of the ledger share commits, each of which waits for the disk, until a player is to hear of them."""
@@ -197,22 +200,14 @@ class Courier:
         carrying = self.inbox.busy or self.outbox.carrying
         return bool(self.devices) and all(self._is_brought(device) for device in self.devices) and not carrying
 
-    def _open_pack_cache(self) -> PackCache | None:
+    def _open_packs(self) -> DirectedPacks:
         settings = self.settings
-        source = source_for(settings.packs, settings.spool, settings.publisher_key)
-        if source is None:
-            return None
-        pack_cache = PackCache(source, settings.publisher_key, self._wake)
-        pack_cache.start()
-        return pack_cache
-
-    def _look_at_packs(self, now_ms: int) -> None:
-        if self.pack_cache is None or not self.pack_cache.looked:
-            return
-        if self.pack_cache.problem:
-            self.notes.wrong("packs", f"packs: {self.pack_cache.problem}; looking again later", now_ms)
-        else:
-            self.notes.over("packs", f"packs: {self.pack_cache.name} can be had again", now_ms)
+        key, common = settings.publisher_key, None
+        source = source_for(settings.packs, settings.spool, key)
+        if source is not None:
+            common = PackCache(source, key, self._wake)
+        folder, verifies = settings.spool / "directed-packs", settings.operator_key is not None
+        return DirectedPacks(common, self.directives, folder, key, verifies, self._wake)
 
     def _is_brought(self, device: Device) -> bool:
         session = device.session
@@ -223,7 +218,7 @@ class Courier:
         return device.done is not None and not self.outbox.open_slots(device.done)
 
     def _has_pack(self, session: Session) -> bool:
-        return session.has_pack and (self.pack_cache is None or self.pack_cache.looked)
+        return session.has_pack and not self.packs.waits(session.device_id or b"")
 
     def stuck(self) -> list[Slot]:
         """Slots whose refusal time does not change, once nothing else is left to do; else nothing."""
@@ -406,6 +401,8 @@ class Courier:
             self.ledger_words.answered(device_id, message, now_ms)
         elif leaf == topics.ANCHOR:
             self.ledger_words.anchor_came(device_id, message.payload, now_ms)
+        elif leaf == topics.DIRECTIVE and self.directives.came(device_id, message.payload):
+            self._wake_device(device_id)
 
     def _wake_device(self, device_id: bytes | None) -> None:
         """There is something for this player, or with None for every one."""

@@ -85,6 +85,9 @@ PACK_SLICE_BYTES = 256 * 1024
 PACK_BYTES_MAX = 2 * 1024 * 1024 * 1024
 """A whole pack: what a manifest from an untrusted server may have the courier fetch."""
 
+DIRECTED_PACKS_MAX = 4
+"""Places of packs that directives name and the courier looks at, at a time: a roll-out has two."""
+
 PACK_LOOK_S = 30
 """Between two looks at the source of packs."""
 

@@ -29,6 +29,7 @@ def settings_of(options: Mapping[str, Any]) -> Settings:
         packs=None if packs is None else packs_address(packs),
         publisher_key=_key("--publisher-key", options["publisher_key"]),
         home_assistant=options["home_assistant"],
+        operator_key=_key("--operator-key", options["operator_key"]),
     )
 
 

@@ -10,6 +10,8 @@ from amos.protocol.printable_host import printable
 from amos_mqtt.client import MqttClient
 from amos_sync.anchors import Anchors
 from amos_sync.clock import clock_ms, jitter_permille
+from amos_sync.directed_packs import DirectedPacks
+from amos_sync.directives import Directives
 from amos_sync.errors import PlayerError, SpoolDamaged
 from amos_sync.ledger_line import LedgerLine, keys_of
 from amos_sync.limits import SEQUENCE_MAX, STATUS_MS
@@ -17,7 +19,7 @@ from amos_sync.message import Message
 from amos_sync.notes import Notes
 from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import PULL_STATE, Outbox, Slot, State
-from amos_sync.pack_cache import CachedPack, PackCache
+from amos_sync.pack_cache import CachedPack
 from amos_sync.session import Offer, Session
 from amos_sync.spool import Spool
 from amos_sync.spool_carried import FROM_STICK, TO_STICK, Document
@@ -34,12 +36,14 @@ class Players:
         mqtt: MqttClient[Message],
         notes: Notes,
         opt_out_lists: OptOutLists,
-        pack_cache: PackCache | None,
+        packs: DirectedPacks,
         line: LedgerLine,
+        directives: Directives,
     ):
         self._line = line
+        self._directives = directives
         self._past: dict[bytes, set[bytes]] = {}  # device -> ids of the ledger's keys that it does not believe
-        self._pack_cache = pack_cache
+        self._packs = packs
         self._site = site
         self._spool = spool
         self._outbox = outbox
@@ -75,8 +79,9 @@ class Players:
         self._mqtt.subscribe(self.topics_of(device_id))
 
     def topics_of(self, device_id: bytes) -> list[str]:
-        """Where the ledger's answers for it come."""
-        return [topics.device_topic(self._site, device_id, leaf) for leaf in (topics.RECEIPT, topics.ANCHOR)]
+        """Where the ledger's answers for it come, and what the operator wants of it."""
+        leaves = (topics.RECEIPT, topics.ANCHOR, topics.DIRECTIVE)
+        return [topics.device_topic(self._site, device_id, leaf) for leaf in leaves]
 
     def input_refused(self, session: Session, reason: str) -> None:
         """It does not let anybody on its link do that."""
@@ -93,6 +98,7 @@ class Players:
             self._spool.carried.stage_gone([slot.id for slot in returned if slot.carried])
         told_ms, told = self._published.get(status.device_id, (-STATUS_MS, b""))
         mood = bytes((status.state,)) + (status.text or "").encode()
+        mood += f" {status.directive_serial} {status.directive_refused} {status.pack.hex()}".encode()
         if mood != told:
             text = f": {printable(status.text)}" if status.text else ""
             self._notes.say(session.address + " state", f"{session.name}: {STATES[status.state]}{text}")
@@ -109,6 +115,15 @@ class Players:
         """The player took an opt-out list, or said why not."""
         said = "took the opt-out list" if refusal is None else f"refused an opt-out list: {printable(refusal)}"
         self._notes.say(session.address + " opt-outs", f"{session.name}: {said}")
+
+    def directives(self, session: Session) -> list[bytes]:
+        """What the operator wants of the player, as the broker has it."""
+        return self._directives.of(session.device_id or b"")
+
+    def directive_offered(self, session: Session, refusal: str | None) -> None:
+        """The player took a directive, or said why not."""
+        said = "took a directive" if refusal is None else f"refused a directive: {printable(refusal)}"
+        self._notes.say(session.address + " directive", f"{session.name}: {said}")
 
     def rotations(self) -> list[bytes]:
         """The rotations of the ledger's key, in their order."""
@@ -235,9 +250,9 @@ class Players:
         sentence = f"{session.name}: cannot read segment {entry.sequence}: {printable(reason)}; trying again later"
         self._notes.often(session.address + " unreadable", sentence, clock_ms())
 
-    def pack(self) -> CachedPack | None:
-        """The pack that players should have, if there is one."""
-        return self._pack_cache.current if self._pack_cache is not None else None
+    def pack(self, session: Session) -> CachedPack | None:
+        """The pack that the player should have, if there is one."""
+        return self._packs.of(session.device_id or b"")
 
     def pack_taken(self, session: Session, cached: CachedPack, sent_bytes: int) -> None:
         """The player has the whole pack, and will play it from its next section on."""

@@ -25,6 +25,7 @@ COMMANDS = {
     "player": "amos_tools.device.run:player",
     "journal": "amos_tools.journal.cli:app",
     "courier": "amos_sync.cli:app",
+    "fleet": "amos_tools.fleet.cli:app",
     "ledger": "amos_ledger.cli:app",
     "pool": "amos_tools.pool.cli:app",
     "report": "amos_tools.report.cli:app",

@@ -111,7 +111,7 @@ def rule(part: str, *ours: str, outside: set[str] | None = None, pure: bool = Fa
 TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "anchored_clock": (("amos.protocol",), {"hashlib"}),
     "config": (
-        ("amos.crypto.key_text", "amos.protocol.limits", "amos.protocol.segment"),
+        ("amos.crypto.key_text", "amos.protocol.limits", "amos.protocol.segment", "amos.staff"),
         {"json", "os"},
     ),
     "back_off": ((), set()),
@@ -125,6 +125,11 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
             "amos.session.input_allowance",
             "amos.session.seed_root",
         ),
+        set(),
+    ),
+    "directed_inputs": (("amos.score.inputs",), set()),
+    "directives": (
+        ("amos.crypto", "amos.directed_inputs", "amos.edges.two_slot_file", "amos.ledger_keys", "amos.protocol"),
         set(),
     ),
     "heap": ((), {"gc"}),
@@ -156,6 +161,7 @@ TOP_LEVEL: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "outage": (("amos.back_off", "amos.heap", "amos.journal.errors", "amos.protocol.link"), set()),
     "play_loop": (("amos.protocol.link",), set()),
     "player_state": (("amos.protocol", "amos.tier_kept"), set()),
+    "staff": (("amos.protocol.errors", "amos.score.inputs", "amos.sound.limiter"), set()),
     "standby": (("amos.packs.permission", "amos.protocol.link"), set()),
     "tier_kept": (("amos.protocol",), set()),
 }

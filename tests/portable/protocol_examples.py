@@ -16,7 +16,8 @@ from amos.protocol.bundle_host import BundleHeader, BundleItem, BundleWriter
 from amos.protocol.catalogue import Catalogue, Composer, Share, Work, sign_catalogue
 from amos.protocol.cbor import Tag, dumps
 from amos.protocol.closing import COMMUNAL, Closing, settled_of, sign_closing
-from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_TYP, sign, signature_input
+from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_TYP, TYP_DIRECTIVE, sign, signature_input
+from amos.protocol.directive import Directive, Hours, Position
 from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.forgone import Forgone, sign_forgone
 from amos.protocol.frames import frame
@@ -252,7 +253,18 @@ def a_status(device: bytes, pack: bytes) -> Status:
         spoilt_blobs=0,
         output_kind=OUTPUT_KIND_ALSA,
         pace=PACE_CLOCKED,
+        directive_serial=4,
     )
+
+
+def a_directive(device: bytes, serial: int, **wanted) -> Directive:
+    """One that wants nothing but what is named."""
+    return Directive(version=1, device_id=device, serial=serial, issued_unix_s=1767225600, **wanted)
+
+
+def signed_directive(directive: Directive, operator: Party) -> bytes:
+    """The message's bytes: `directive_host`, which hosts have, makes the same."""
+    return sign(directive.encode(), TYP_DIRECTIVE, operator.id, operator.sign)
 
 
 NONCE = bytes(range(16))
@@ -276,6 +288,7 @@ class Examples:
         self._withdrawn()
         self._dated()
         self._closed()
+        self._directed()
         self._transferred()
         self._bundled()
 
@@ -472,6 +485,22 @@ class Examples:
         ledger = self.ledger
         self.records["anchor"] = Anchor(version=1, device_id=self.device.id, nonce=NONCE, unix_ms=1767225600000)
         self.messages["anchor"] = sign_anchor(self.records["anchor"], ledger.id, ledger.sign)
+
+    def _directed(self) -> None:
+        operator = self.operator
+        position, hours = Position(name="energy", position_q15=8192), Hours(from_minute=120, until_minute=360)
+        self.records.update({"position": position, "hours": hours})
+        self.records["directive"] = a_directive(
+            self.device.id,
+            4,
+            tier=2,
+            volume_q15=16384,
+            sliders=[position],
+            pause=[hours],
+            pack=sha256(self.messages["manifest"]),
+            sync=4,
+        )
+        self.messages["directive"] = signed_directive(self.records["directive"], operator)
 
     def _closed(self) -> None:
         ledger = self.ledger

@@ -12,6 +12,7 @@ from amos.protocol.bundle_host import BundleHeader, BundleItem
 from amos.protocol.catalogue import Catalogue, Composer, Share, Work
 from amos.protocol.cbor import Tag
 from amos.protocol.closing import COMMUNAL, METERED, Closing, runs, settled_of
+from amos.protocol.directive import Directive, Hours, Position
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.forgone import Forgone
 from amos.protocol.handover import Handover, KeyHistory
@@ -36,7 +37,7 @@ RECORDS: dict[str, type[Record]] = {
     for record in (
         Usage, Manifest, PackStem, Catalogue, Work, Composer, Share, Enrolment, Request, Response, Entry, Name, Status,
         Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Handover, KeyHistory, Forgone, Loss, Rotation,
-        Part, Cell, DeviceRow, StemRow, Transfer, BundleHeader, BundleItem,
+        Part, Cell, DeviceRow, StemRow, Transfer, BundleHeader, BundleItem, Directive, Position, Hours,
     )
 }  # fmt: skip
 SLUG_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -211,6 +212,32 @@ def names(draw: st.DrawFn) -> Name:
     return Name(name=text, lo_q15=low, hi_q15=high)
 
 
+@st.composite
+def directives(draw: st.DrawFn) -> Directive:
+    """A directive that keeps the rules between its fields."""
+    serial = draw(st.integers(1, U63))
+    asked = st.none() | st.integers(1, serial)
+    named = {position.name: position for position in draw(st.lists(record_examples("position"), max_size=3))}
+    fixed = {
+        "version": st.just(1),
+        "serial": st.just(serial),
+        "volume_q15": st.none() | st.integers(1, 32768),
+        "sliders": st.sampled_from([None, [named[name] for name in sorted(named)]]),
+        "restart": asked,
+        "sync": asked,
+    }
+    made = draw(fields(Directive, **fixed))
+    if made["pack"] is None:
+        made["pack_place"] = made["pack_from_unix_s"] = None
+    return Directive(**made)
+
+
+def hours() -> st.SearchStrategy[Hours]:
+    """Hours of two different minutes."""
+    pairs = st.lists(st.integers(0, 1439), min_size=2, max_size=2, unique=True)
+    return pairs.map(lambda pair: Hours(from_minute=pair[0], until_minute=pair[1]))
+
+
 def opt_out_lists() -> st.SearchStrategy[OptOuts]:
     """Lists of any stems."""
     ids = st.lists(st.binary(min_size=16, max_size=16), max_size=LENGTH)
@@ -257,6 +284,8 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         "name": names,
         "answer": answers,
         "opt-outs": opt_out_lists,
+        "directive": directives,
+        "hours": hours,
         "closing": closings,
         "ruling": rulings,
         "rotation": rotations,

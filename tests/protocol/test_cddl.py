@@ -38,6 +38,7 @@ SIGNED = (
     "loss",
     "rotation",
     "transfer",
+    "directive",
 )
 
 # Name of an example -> its rule; what the bytes embed -> the rules of that.
@@ -63,6 +64,7 @@ RULES = {
     "forgone": "signed-forgone",
     "loss": "signed-loss",
     "transfer": "signed-transfer",
+    "directive": "signed-directive",
     "rotation": "signed-rotation",
     "rotation-ledger": "signed-rotation",
     "ruling-lifting": "signed-ruling",

@@ -150,7 +150,17 @@ def _check(venue: Venue) -> None:
     """The courier's own reading of these settings; raises what `amos courier run` would."""
     defaults = {"mqtt_version": "auto", "spool_mib": SPOOL_BYTES_MAX >> 20, "opt_outs": None, "home_assistant": False}
     options: dict[str, Any] = dict.fromkeys(
-        ("packs", "publisher_key", "ledger_key", "tls_ca", "tls_certificate", "tls_key", "username", "password_file")
+        (
+            "packs",
+            "publisher_key",
+            "ledger_key",
+            "operator_key",
+            "tls_ca",
+            "tls_certificate",
+            "tls_key",
+            "username",
+            "password_file",
+        )
     )
     told = {key.replace("-", "_"): value for key, value in (*venue.courier.items(), *venue.more)}
     settings_of(options | defaults | told)
