@@ -3,12 +3,14 @@
 import csv
 import os
 import struct
+import sys
 import tempfile
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
 import pytest
+from dealing import dealt
 from go_log import GoLog
 from hypothesis import HealthCheck, settings
 from needed import IN_CI, missing
@@ -43,9 +45,27 @@ def keep_files_in_memory() -> None:
 keep_files_in_memory()
 
 
+def keep_bytecode() -> None:
+    """Hundreds of tests start a Python of their own, which else compiles all of amos again."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
+keep_bytecode()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Three workers on two cores: much of a run is waiting, for brokers, for processes that start, for clocks."""
+    told = "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ
+    return None if told else max(1, 3 * len(os.sched_getaffinity(0)) // 2)
+
+
+@pytest.hookimpl(trylast=True)  # when those that are deselected are gone
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long tests first, so that no worker begins one when the others are done."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items[:] = dealt(items, workers, lambda item: item.get_closest_marker("long") is not None, lambda item: item.path)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -93,6 +93,15 @@ def usage_refusals(as_json: bool) -> Iterator[None]:
         refuse(error, as_json, Exit.USAGE)
 
 
+@contextmanager
+def parser_errors() -> Iterator[None]:
+    """What the parser of the command line says is raised as `UsageError`, for whoever parses without being one."""
+    try:
+        yield
+    except _AS_TYPER_SAYS as error:
+        raise UsageError(error.format_message()) from None
+
+
 def asks_json(words: Sequence[str]) -> bool:
     """Whether a command line asks for JSON, even one that cannot be parsed."""
     words = list(words)

@@ -91,7 +91,7 @@ class Audit:
             return  # another process was here with a later one
         publish_documents(store, place)
         for closing in store.closings():
-            name = f"closings/{closing.period}.cose"
+            name = f"closings/{closing.title}.cose"
             if not place.has(name):
                 place.write(name, closing.entry)
         appointed = FolderPlace(self._folder.public)

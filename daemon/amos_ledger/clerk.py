@@ -16,9 +16,9 @@ from amos.protocol.segment import NO_SEED_ROOT, Usage
 from amos_ledger.intake.clocks import dated_ms, in_real_time, rests_on_anchor
 from amos_ledger.intake.decision import CONDEMNING, EVIDENCE, decide
 from amos_ledger.intake.facts import Facts
-from amos_ledger.intake.ordinary import is_ordinary
-from amos_ledger.intake.placements import passed_on, sounding_after
+from amos_ledger.intake.placements import sounding_after
 from amos_ledger.intake.reading import Opened, Reading, open_all, reread
+from amos_ledger.ordinary_lines import Lines
 from amos_ledger.records import (
     Accepted,
     DatedPlay,
@@ -65,13 +65,19 @@ def take(store: Store, readings: Sequence[Reading], received_unix_s: int) -> lis
     every = open_all(readings, lambda reading: _key(store, reading), store.manifest, verify)
     if several:
         store.foresight.usage(opened.usage for opened in every if opened.usage is not None)
+    lines = Lines(store, received_unix_s)
     for opened in every:
-        outcome = _accept_ordinary(store, opened, received_unix_s)
-        if outcome is None:
-            outcome = _decide_and_keep(store, opened, received_unix_s)
+        reading = opened.reading
+        if opened.usage is not None and lines.accept(opened):
+            facts = reading.message_sha256, reading.site, reading.device_id, opened.usage.sequence
+            outcomes.append(Outcome(*facts, ACCEPTED, ""))
+            continue
+        lines.end(reading.device_id)
+        outcome = _decide_and_keep(store, opened, received_unix_s)
         outcomes.append(outcome)
         if outcome.device_id is not None and outcome.verdict in _MOVING:
             outcomes += release(store, outcome.device_id)
+    lines.end_all()
     return outcomes
 
 
@@ -204,23 +210,6 @@ def _seed_root(store: Store, usage: Usage) -> SeedRoot | None:
     return store.chain.heads.seed_root(usage.device_id, usage.sequence, usage.seed_root)
 
 
-def _accept_ordinary(store: Store, opened: Opened, received_unix_s: int) -> Outcome | None:
-    """Accept a segment for which nothing has to be asked; None: the table has to decide."""
-    reading, key, _signed, usage, _fault, pack, rows = opened
-    if key is None or usage is None or pack is None or rows is None:
-        return None
-    course = None if store.quarantines.any_rejected(usage.device_id) else store.chain.course(usage, key)
-    if course is None or not is_ordinary(usage, rows, course, pack, received_unix_s):
-        return None
-    assert course.last.sounding is not None
-    sounding = passed_on(rows.passing, course.last.sounding, pack.stems)
-    if sounding is None:
-        return None
-    known = _Known(pack, course.device, course.anchor, rows.played, sounding)
-    _accept(store, reading, usage, known, received_unix_s)
-    return Outcome(reading.message_sha256, reading.site, reading.device_id, usage.sequence, ACCEPTED, "")
-
-
 def _decide_and_keep(store: Store, opened: Opened, received_unix_s: int) -> Outcome:
     facts, usage = gather(store, opened, received_unix_s)
     decision = decide(facts)
@@ -284,7 +273,7 @@ def _accept(store: Store, reading: Reading, usage: Usage, known: _Known, receive
     leaf_index = store.append_usage(reading.segment, received_minute_s)
     facts = (leaf_index, period, late, received_unix_s, dict.fromkeys(flags, played), sounding, epoch, times)
     store.chain.accept(reading, usage, Accepted(*facts), played)
-    store.chain.count_time(usage.device_id, counted_ms(usage, flags))
+    store.chain.count_time(device, counted_ms(usage, flags))
     if anchor is not None and anchor.issued and usage.anchor_unix_ms is not None:
         store.chain.anchors.use(usage.device_id, usage.anchor_unix_ms, usage.boot, usage.anchor_ms)
     store.rollups.add(period, usage, pack, checked=True)

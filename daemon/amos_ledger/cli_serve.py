@@ -3,6 +3,8 @@
 import logging
 import signal
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +12,10 @@ import typer
 
 from amos.edges.notify_host import heartbeat
 from amos_cli.config import Config
+from amos_cli.logs import set_up_logging
 from amos_cli.paths import file_option
 from amos_ledger.audit import Following
+from amos_ledger.collecting import keep_what_is_loaded
 from amos_ledger.command import LedgerFolder, one_line_errors
 from amos_ledger.database_there import wait_for_database
 from amos_ledger.errors import BrokerUnusable
@@ -47,7 +51,7 @@ def serve(
     config: Config = None,
 ) -> None:
     """Take usage from the broker, answer with receipts or refusals, until ended (SIGTERM, Ctrl-C)."""
-    logging.basicConfig(format="%(asctime)s ledger: %(message)s", level=logging.INFO)
+    set_up_logging("ledger")
     report = logging.getLogger("amos.ledger").info
     with one_line_errors(folder):
         where = broker_of(broker, mqtt_version, (tls_ca, tls_certificate, tls_key), username, password_file)
@@ -68,11 +72,18 @@ def serve(
                 Cosigning(ledger, rule, report, stop).start()
             following = Following(ledger, report, stop)
             following.start()
+            keep_what_is_loaded()
             try:
-                Service(Ledger(ledger), edge, report, stop, gauges, heartbeat()).run(once_idle)
+                Service(Ledger(ledger), edge, report, stop, gauges, _beat(gauges)).run(once_idle)
             finally:
                 stop.set()
                 following.finish()
             report("ended")
         if once_idle is not None and not edge.reached:
             raise BrokerUnusable(f"broker: expected one at {where.name}, found none in {once_idle:g} s")
+
+
+def _beat(gauges: Gauges) -> Callable[[], None] | None:
+    """Tells a supervisor that waits for it that the loop turns, and how the ledger fares."""
+    beat = heartbeat()
+    return None if beat is None else partial(beat, gauges.summary)

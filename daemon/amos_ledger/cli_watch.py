@@ -13,6 +13,7 @@ import typer
 from amos.edges.notify_host import heartbeat
 from amos_cli.config import Config
 from amos_cli.durations import seconds_of
+from amos_cli.logs import set_up_logging
 from amos_cli.output import AsJson, Exit, UsageError, print_json
 from amos_cli.paths import file_option
 from amos_ledger.command import LedgerFolder, one_line_errors, utc
@@ -53,7 +54,7 @@ def watch(
     config: Config = None,
 ) -> None:
     """Tell once of each device that is silent, quarantined or slow, or whose lease ends, and once when it is over."""
-    logging.basicConfig(format="%(asctime)s watch: %(message)s", level=logging.INFO)
+    set_up_logging("watch")
     report = logging.getLogger("amos.ledger").info
     with one_line_errors(folder, usage=(BrokerSettingError,)):
         rules = Rules(

@@ -11,7 +11,9 @@ from typing import Annotated
 import typer
 
 from amos_cli.config import Config
+from amos_cli.logs import set_up_logging
 from amos_cli.paths import file_option
+from amos_ledger.collecting import keep_what_is_loaded
 from amos_ledger.command import one_line_errors
 from amos_ledger.database_there import wait_for_database
 from amos_ledger.errors import BrokerUnusable, DatabaseRefused
@@ -60,7 +62,7 @@ def work(
     config: Config = None,
 ) -> None:
     """Take in usage for a ledger in a PostgreSQL database that another process serves; any number may."""
-    logging.basicConfig(format="%(asctime)s worker: %(message)s", level=logging.INFO)
+    set_up_logging("worker")
     report = logging.getLogger("amos.ledger.worker").info
     with one_line_errors(Path("database")):
         url = checked_database(database)
@@ -76,6 +78,7 @@ def work(
         name = f"amos-ledger-work-{secrets.token_hex(8)}"
         edge = MqttEdge(where, name, report, topics=WORKER, lasting=False)
         report(f"working for {place}")
+        keep_what_is_loaded()
         run_worker(Worker(place), edge, report, stop, once_idle)
         report("ended")
         if once_idle is not None and not edge.reached:

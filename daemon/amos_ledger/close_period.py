@@ -22,12 +22,13 @@ from amos_ledger.settlement.meter import Watched
 from amos_ledger.settlement.metered_result import MeteredResult, MeterTerms, Settled, work_out_readings
 from amos_ledger.settlement.money import INCOME_UNITS_MAX, MICRO, decimal
 from amos_ledger.settlement.period_result import PeriodResult
-from amos_ledger.settlement.rollup import Rollup
 from amos_ledger.settlement.standing import FLAGS
 from amos_ledger.store.store import Store
 
 SignBy = Callable[[bytes, bytes], bytes]
 """(key of the ledger's, message) → signature."""
+
+PERIOD_LETTERS = len("2026-11")
 
 _ATTEMPTS = 3
 """Reckonings without the write lock before one is made with it."""
@@ -77,10 +78,11 @@ class _Ground:
 
 
 def close_period(store: Store, sign_by: SignBy, period: str, income_micro: int | None, currency: str) -> ClosedNow:
-    """Settle and close the period; a period that is closed already is worked out again, and nothing is written. The
-    income is that of the transfers for its pool; where there is none, `income_micro`.
+    """Settle and close the period in a currency; where it is closed in that, it is worked out again, and nothing is
+    written. The income is that of the transfers for its pool; where there is none, `income_micro`, which stands for
+    the first currency alone. In a further one the same play earns again.
 
-    Raises `PeriodClosed` when it was closed with another income or currency, another `LedgerError` when it cannot be
+    Raises `PeriodClosed` when it was closed with another income, another `LedgerError` when it cannot be
     settled, `SettlementError` when a split or a manifest is missing.
     """
     _keep_earned(store)
@@ -91,7 +93,10 @@ def close_period(store: Store, sign_by: SignBy, period: str, income_micro: int |
         ground = _ground(store, period, income_micro, currency)
         drafted = _work_out(store, ground.terms)
         with store.transaction():
-            if period not in store.closed_periods() and _ground(store, period, income_micro, currency) == ground:
+            if (
+                _closing_in(store, period, currency) is None
+                and _ground(store, period, income_micro, currency) == ground
+            ):
                 return _append(store, sign_by, _checked(store, drafted))
     with store.transaction():
         closed = _closed_before(store, period, income_micro, currency)
@@ -101,34 +106,42 @@ def close_period(store: Store, sign_by: SignBy, period: str, income_micro: int |
         return _append(store, sign_by, _checked(store, drafted))
 
 
-def result_from_log(store: Store, period: str, watched: Watched | None = None) -> ClosedNow | None:
-    """A closed period worked out from the log; None when it is open. What is `watched` is kept. Raises
-    `LedgerInconsistent` if that gives another closing than the log has."""
-    closings = store.closings()
-    found = next((item for item in closings if item.period == period), None)
+def result_from_log(store: Store, title: str, watched: Watched | None = None) -> ClosedNow | None:
+    """The closing of that title worked out from the log, the first of a period by the period's name; None when it is
+    open. What is `watched` is kept. Raises `LedgerInconsistent` if that gives another closing than the log has."""
+    found = next((item for item in store.closings() if item.title == title), None)
     if found is None:
         return None
     closing = _opened(store, found.leaf_index, found.entry)
-    closed = {item.period: item.leaf_index for item in closings if item.leaf_index < found.leaf_index}
+    first = found.leaf_index if closing.readings_of is None else closing.readings_of
+    closed = _closed_before_leaf(store, first)
     result: MeteredResult | PeriodResult
     if closing.version <= VERSION_LISTED:
         result = work_out_listed(store, closing, closed, found.leaf_index)
     else:
         money = closing.currency, closing.income_micro, closing.carry_in_micro
         books = accounts_at(store, closing.currency, found.leaf_index).books()
-        terms = _terms(store, period, money, closing.previous, closed, found.leaf_index, books)
+        terms = _terms(store, closing.period, money, closing.previous, closed, first, books, closing.readings_of)
         result = _checked(store, _work_out(store, terms, watched))
     if result.closing.encode() != closing.encode():
-        raise LedgerInconsistent(f"{period}: expected the log to give the closing at leaf {found.leaf_index} again")
+        raise LedgerInconsistent(f"{title}: expected the log to give the closing at leaf {found.leaf_index} again")
     return ClosedNow(result, found.entry, found.leaf_index, False)
 
 
 def _closed_before(store: Store, period: str, income_micro: int | None, currency: str) -> ClosedNow | None:
-    closed = result_from_log(store, period)
-    if closed is None:
+    named, first = _closing_in(store, period, currency), _closing_in(store, period)
+    if named is None and (first is None or income_micro is None):
         return None
+    if named is None:
+        assert first is not None
+        raise PeriodClosed(
+            f"{period}: expected the income in a further currency added (amos pool add-income), since the period is"
+            f" closed in {first.currency}, found {decimal(income_micro or 0)} {currency} stated"
+        )
+    closed = result_from_log(store, named.title())
+    assert closed is not None
     closing = closed.result.closing
-    if closing.currency != currency or income_micro not in (None, closing.income_micro):
+    if income_micro not in (None, closing.income_micro):
         was, found = f"{decimal(closing.income_micro)} {closing.currency}", decimal(income_micro or 0)
         raise PeriodClosed(f"{period}: expected the income it was closed with, {was}, found {found} {currency}")
     return closed
@@ -137,7 +150,7 @@ def _closed_before(store: Store, period: str, income_micro: int | None, currency
 def _ground(store: Store, period: str, income_micro: int | None, currency: str) -> _Ground:
     with store.snapshot():
         closings = store.closings()
-        closed = {item.period: item.leaf_index for item in closings}
+        closed = _closed_before_leaf(store, store.size())
         earlier = [item for item in store.periods() if item < period and item not in closed]
         if earlier:
             raise EarlierPeriodOpen(
@@ -146,7 +159,9 @@ def _ground(store: Store, period: str, income_micro: int | None, currency: str) 
         if store.documents.latest_serial() is None:
             raise NoCatalogue("catalogue: expected one published to this ledger, found none")
         books = accounts_at(store, currency, store.size()).books()
-        _check_currency(store, period, currency)
+        if period not in closed:
+            _check_currency(store, period, currency)
+        _check_order(store, books, period, currency)
         carry_micro, income_micro = books.balance(CARRY), _income(books, period, income_micro)
         if income_micro + carry_micro > INCOME_UNITS_MAX * MICRO:
             raise PoolTooLarge(
@@ -154,12 +169,16 @@ def _ground(store: Store, period: str, income_micro: int | None, currency: str) 
             )
         money = currency, income_micro, carry_micro
         previous = closings[-1].leaf_index if closings else None
-        terms = _terms(store, period, money, previous, closed, store.size(), books)
+        first = closed.get(period)
+        if first is not None:
+            closed = _closed_before_leaf(store, first)
+            _check_readings(store, first)
+        terms = _terms(store, period, money, previous, closed, first or store.size(), books, first)
         return _Ground(terms, store.period_usage.count(period), store.transfers.last_number())
 
 
 def _check_currency(store: Store, period: str, currency: str) -> None:
-    """A period is closed once, in one currency: what its pool holds in another could never leave it."""
+    """Whoever settles in a currency in which nothing was added, where something was in another, means that one."""
     found = incomes_of(store, period, store.size())
     if found and currency not in found:
         raise IncomeDiffers(f"{period}: expected to be settled in {min(found)}, as income was added, found {currency}")
@@ -185,13 +204,67 @@ def _terms(
     closed: Mapping[str, int],
     size: int,
     books: Books,
+    readings_of: int | None,
 ) -> MeterTerms:
-    """Terms of a closing behind the first `size` entries; `money` is currency, income and what is carried in."""
+    """Terms of a closing whose readings are of the first `size` entries; `money` is currency, income and what is
+    carried in."""
     first_batch = store.period_usage.first_batch()
     catalogues, opt_outs = store.documents.catalogues(size), store.opt_out_lists(size)
     first_batch_s = 0 if first_batch is None else first_batch[1]
     revoked = store.revocations()
-    return MeterTerms(period, *money, previous, closed, catalogues, opt_outs, revoked, first_batch_s, books)
+    named = catalogues, opt_outs, revoked
+    return MeterTerms(period, *money, previous, closed, *named, first_batch_s, books, readings_of)
+
+
+def _check_order(store: Store, books: Books, period: str, currency: str) -> None:
+    """In one currency periods are closed in their order, as balances run."""
+    earlier = [item for item in books.incomes if item < period]
+    if earlier:
+        raise EarlierPeriodOpen(
+            f"{period}: expected what was added for {min(earlier)} in {currency} settled, found it waiting; settle that"
+            " first"
+        )
+    later = latest_in(store, currency)
+    if later is not None and later > period:
+        raise PeriodClosed(f"{period}: expected no later period closed in {currency}, found {later}; name the next")
+
+
+def _check_readings(store: Store, first: int) -> None:
+    """A closing that lists its leaves has no readings by which another could divide."""
+    closing = _opened(store, first, store.log.entry(first))
+    if closing.version <= VERSION_LISTED:
+        raise PeriodClosed(
+            f"{closing.period}: expected an open period, found one that a version before 4 closed; name the next"
+        )
+
+
+def latest_in(store: Store, currency: str) -> str | None:
+    """The last period that is closed in the currency."""
+    return max((item.period for item in _all(store) if item.currency == currency), default=None)
+
+
+def title_in(store: Store, period: str, currency: str) -> str:
+    """The title of the period's closing in this currency, also of one to come."""
+    first = _closing_in(store, period)
+    return period if first is None or first.currency == currency else f"{period}-{currency}"
+
+
+def _closing_in(store: Store, period: str, currency: str | None = None) -> Closing | None:
+    """The closing of the period in this currency; without one, its first."""
+    return next((item for item in _all(store) if item.period == period and currency in (None, item.currency)), None)
+
+
+def _all(store: Store) -> list[Closing]:
+    return [_opened(store, item.leaf_index, item.entry) for item in store.closings()]
+
+
+def _closed_before_leaf(store: Store, size: int) -> dict[str, int]:
+    """Period → leaf index of its first closing, of those among the first entries."""
+    found: dict[str, int] = {}
+    for item in store.closings():
+        if item.leaf_index < size:
+            found.setdefault(item.title[:PERIOD_LETTERS], item.leaf_index)
+    return found
 
 
 def _opened(store: Store, index: int, entry: bytes) -> Closing:
@@ -212,13 +285,13 @@ def _earned_in(store: Store, closing: Closing) -> list[Earned]:
     kept = _kept_earned(store, closing)
     if kept is not None:
         return kept
-    closed = result_from_log(store, closing.period)
+    closed = result_from_log(store, closing.title())
     assert closed is not None
     return closed.result.earned()
 
 
 def _kept_earned(store: Store, closing: Closing) -> list[Earned] | None:
-    kept = store.transfers.earned(closing.period)
+    kept = store.transfers.earned(closing.title())
     return (
         kept if sum(amount for _payee, amount, _late in kept) + closing.carry_out_micro == closing.pool_micro else None
     )
@@ -231,10 +304,10 @@ def _keep_earned(store: Store) -> None:
         if _kept_earned(store, closing) is None:
             earned = _earned_in(store, closing)
             with store.transaction():
-                store.transfers.keep_earned(closing.period, earned)
+                store.transfers.keep_earned(closing.title(), earned)
 
 
-def _work_out(store: Store, terms: MeterTerms, watched: Watched | None = None) -> tuple[MeteredResult, Rollup]:
+def _work_out(store: Store, terms: MeterTerms, watched: Watched | None = None) -> tuple[MeteredResult, bytes]:
     segments = (
         Settled(item.leaf_index, store.log.usage(item.leaf_index), item.flags, item.received_s)
         for item in store.period_usage.segments(terms.period, FLAGS)
@@ -244,10 +317,10 @@ def _work_out(store: Store, terms: MeterTerms, watched: Watched | None = None) -
         return work_out_readings(terms, segments, sequences, store.manifest, sums, watched)
 
 
-def _checked(store: Store, drafted: tuple[MeteredResult, Rollup]) -> MeteredResult:
+def _checked(store: Store, drafted: tuple[MeteredResult, bytes]) -> MeteredResult:
     """The result, when the store added up the same while it took the segments in. Call it when none comes between."""
     result, rollup = drafted
-    if rollup != store.rollup(result.closing.period):
+    if rollup != store.rollups.digest(result.closing.period):
         period = result.closing.period
         raise LedgerInconsistent(f"{period}: expected the roll-up that the log gives, found another in the store")
     return result
@@ -256,6 +329,6 @@ def _checked(store: Store, drafted: tuple[MeteredResult, Rollup]) -> MeteredResu
 def _append(store: Store, sign_by: SignBy, result: MeteredResult) -> ClosedNow:
     key = store.rotations.line(LEDGER, store.public_key).present
     entry = sign_closing(result.closing, key_id(key), partial(sign_by, key))
-    index = store.append_closing(result.closing.period, entry)
-    store.transfers.keep_earned(result.closing.period, result.earned())
+    index = store.append_closing(result.closing.title(), entry)
+    store.transfers.keep_earned(result.closing.title(), result.earned())
     return ClosedNow(result, entry, index, True)

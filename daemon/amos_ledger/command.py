@@ -12,6 +12,7 @@ from amos_cli.output import error_sentence, refusals, refuse
 from amos_cli.paths import folder_argument
 from amos_ledger.errors import BrokerUnusable, LedgerError, StorageFailed
 from amos_ledger.store.failures import DATABASE_ERRORS
+from amos_metrics.errors import MetricsUnusable
 from amos_mqtt.broker import BrokerSettingError
 
 LedgerFolder = Annotated[Path, folder_argument("DIR", help="The ledger's folder.")]
@@ -20,7 +21,7 @@ LedgerFolder = Annotated[Path, folder_argument("DIR", help="The ledger's folder.
 @contextmanager
 def one_line_errors(folder: Path, as_json: bool = False, usage: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Every error ends the command as one line that names it."""
-    kinds = (LedgerError, MessageError, BatchError)
+    kinds = (LedgerError, MessageError, BatchError, MetricsUnusable)
     try:
         with refusals(*kinds, usage=(BrokerSettingError, *usage), unreachable=(BrokerUnusable,), as_json=as_json):
             yield

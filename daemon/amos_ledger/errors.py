@@ -109,10 +109,6 @@ class RecoveryFailed(LedgerError):
     """The log cannot be brought back from what is published."""
 
 
-class MetricsUnusable(LedgerError):
-    """Metrics cannot be served: the address is taken, or the package for it is not there."""
-
-
 class WatchStateUnusable(LedgerError):
     """The file in which `watch` remembers what it has told is none of its own."""
 

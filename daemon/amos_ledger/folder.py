@@ -4,10 +4,12 @@ ledger.sqlite   the store                       ledger.key   32-byte seed, mode 
 trust.json      origin, operator, publisher,    public/      what any static web server may serve
 broker.json     the broker that it served last  audit/       the whole log, for auditors and mirrors, or elsewhere
 ahead/          signed tree heads that the log does not contain, while there are such
+venues.json     how venues appear to payees, where that was ever said
 database        in place of ledger.sqlite: the URL of the PostgreSQL database that is the store, mode 0600
 """
 
 import fcntl
+import hashlib
 import json
 import secrets
 from collections.abc import Iterator
@@ -151,6 +153,8 @@ class Folder:
     def sign_by(self, key: bytes, message: bytes) -> bytes:
         """The signature by this key of the line. Raises `KeyUnusable` when its file is not there."""
         if key not in self._seeds:
+            self._seeds = _read_seeds(self.path)  # another process may have made it
+        if key not in self._seeds:
             raise KeyUnusable(f"{self.path}: expected the file of the ledger's key {key.hex()}, found none")
         return sign(self._seeds[key], message)
 
@@ -178,6 +182,12 @@ class Folder:
         seed = _read_seed(path)
         self._seeds = {public_key(seed): seed} | self._seeds
         return seed
+
+    def derived_key(self, purpose: bytes) -> bytes:
+        """32 bytes for a purpose that follow from the ledger's first key (of those that are here): whoever restores
+        that has them again."""
+        seed = list(self._seeds.values())[-1]
+        return hashlib.blake2b(purpose, digest_size=32, key=seed, person=b"amos-derived").digest()
 
     def open_store(self) -> Store:
         """The store, checked to be this key's. Raises `NotALedger`, `KeyUnusable`, `DATABASE_ERRORS`."""

@@ -24,6 +24,7 @@ from amos.protocol.answer import ACCEPTED, DUPLICATE, UNAVAILABLE
 from amos.protocol.signing import sign_anchor
 from amos_ledger import clerk, dating, enrolling, rotating
 from amos_ledger.clerk import Outcome
+from amos_ledger.collecting import not_collecting
 from amos_ledger.errors import LedgerError, RolledBack
 from amos_ledger.folder import Folder
 from amos_ledger.heads import Heads, Standing
@@ -33,7 +34,7 @@ from amos_ledger.log.receipts import signed
 from amos_ledger.public import Public
 from amos_ledger.receipts import check_receipt, signed_by
 from amos_ledger.records import Receipted, SignedHead, Wanted
-from amos_ledger.replies import Reply, last_words, reply_to, with_twins
+from amos_ledger.replies import Reply, last_words, receipted, reply_to, with_twins
 from amos_ledger.store.anchors import CLOCK_BACK_MS
 from amos_ledger.store.database import Row
 from amos_ledger.store.failures import DATABASE_ERRORS, Conflict, ConnectionLost
@@ -81,6 +82,7 @@ class Ledger:
             self._begins_epoch = True
         self._clock_ms = unix_ms
 
+    @not_collecting()
     def take(self, messages: Sequence[Message], received_unix_s: int) -> list[Reply]:
         """Decide about a batch and answer. Never raises for what a message holds or for what the disk does."""
         enrolments = [message for message in messages if enrolling.is_enrolment(message)]
@@ -275,7 +277,7 @@ class Ledger:
         except STORAGE_ERRORS as error:
             self._note(error)
         told = {(item.device_id, item.sequence) for item in fresh}
-        replies = [self._accepted(item) for item in fresh]
+        replies = [receipted(item) for item in fresh]
         for outcome in last_words(outcomes):
             if outcome.verdict != ACCEPTED or outcome.key not in told:
                 replies.append(self._reply(outcome, receipts.get(outcome.key)))
@@ -335,10 +337,6 @@ class Ledger:
                     parsed, root = check_receipt(store, *found, self.folder.line)
                     result[outcome.key] = signed_by(self.folder, self.folder.public_key, found[1], parsed, root)
         return result
-
-    def _accepted(self, item: Receipted) -> Reply:
-        outcome = Outcome(item.message_sha256, item.site, item.device_id, item.sequence, ACCEPTED, "")
-        return self._reply(outcome, item.receipt)
 
     def _unavailable(self, reading: Reading) -> Reply:
         reason = self.trouble or ""

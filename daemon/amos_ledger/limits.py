@@ -28,6 +28,9 @@ fleet, since its next one is compared with it."""
 NUMBER_MAX = (1 << 63) - 1
 """SQLite's largest integer. At 192 kHz, frames reach it after 1.5 million years."""
 
+DELIVERED_MS_MAX = 1 << 40
+"""35 years: so much of one segment is added at most, so that no sum leaves what a database holds."""
+
 DETAIL_BYTES_MAX = 200
 """The answer's `detail` field."""
 

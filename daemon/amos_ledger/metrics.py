@@ -1,30 +1,24 @@
-"""How the ledger fares, for machines: /metrics as Prometheus reads it, and /health for whoever asks whether it works.
+"""How the ledger fares, for machines: what is served at /metrics and /health (`amos_metrics.server`).
 
 The service notes what it knows, each turn; what the store and the disk know is looked up when somebody asks, on the
-thread that answers. A name that is lost to a crash or a restart begins at nought again, as Prometheus expects. The
-package `prometheus-client` (extra `metrics`) writes the format, and is needed only where `--metrics` is used.
+thread that answers. A name that is lost to a crash or a restart begins at nought again, as Prometheus expects.
 """
 
-import json
 import shutil
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from socketserver import ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from amos_ledger.errors import LedgerError, MetricsUnusable
+from amos_ledger.errors import LedgerError
 from amos_ledger.folder import Folder
 from amos_ledger.limits import DISK_FREE_BYTES_MIN, TURN_S_MAX
 from amos_ledger.records import Backlog
 from amos_ledger.store.failures import DATABASE_ERRORS
-from amos_mqtt.address import AddressError, host_and_port, shown
-from amos_mqtt.broker import BrokerSettingError
+from amos_metrics.server import serving
 
 _PREFIX = "amos_ledger_"
 
@@ -57,66 +51,15 @@ class Gauges:
             found.append(f"the disk has {free >> 20} MiB left")
         return found
 
+    def summary(self) -> str:
+        """How it fares, in a line."""
+        state = f"{self.queued_messages} messages queued, {self.unsent_answers} answers unsent"
+        return "; ".join([*self.problems(), state])
 
-@contextmanager
-def serving_metrics(address: str | None, gauges: Gauges) -> Iterator[None]:
+
+def serving_metrics(address: str | None, gauges: Gauges) -> AbstractContextManager[None]:
     """Answer at HOST:PORT as long as inside; None: nobody asks. Raises `MetricsUnusable`."""
-    if address is None:
-        yield
-        return
-    server = _server(address, gauges)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-METRICS_PORT = 9464
-"""Which Prometheus's registry of ports has for exporters of telemetry; for an address without one."""
-
-
-class _Threading(ThreadingMixIn, WSGIServer):
-    """One slow reader keeps nobody waiting."""
-
-    daemon_threads = True
-
-
-_Quiet = type("_Quiet", (WSGIRequestHandler,), {"timeout": 10, "log_message": lambda *_: None})
-"""A line for each scrape would fill the log; and whoever asks and then says nothing is not waited for."""
-
-
-def _server(address: str, gauges: Gauges) -> WSGIServer:
-    try:
-        from prometheus_client import CollectorRegistry, make_wsgi_app
-    except ImportError:
-        raise MetricsUnusable("metrics: expected the package prometheus-client; install 'amos[metrics]'") from None
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(gauges))
-    metrics = make_wsgi_app(registry)
-
-    def answer(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO", "")
-        if path == "/metrics":
-            shown: Iterable[bytes] = metrics(environ, start)
-            return shown
-        if path != "/health":
-            start("404 Not Found", [("Content-Type", "text/plain")])
-            return [b"/metrics and /health\n"]
-        problems = gauges.problems()
-        start("503 Service Unavailable" if problems else "200 OK", [("Content-Type", "application/json")])
-        return [json.dumps({"healthy": not problems, "problems": problems}).encode() + b"\n"]
-
-    try:
-        where = host_and_port(address, METRICS_PORT)
-    except AddressError as error:
-        raise BrokerSettingError(f"metrics: {error}") from None
-    try:
-        return make_server(*where, answer, server_class=_Threading, handler_class=_Quiet)
-    except OSError as error:
-        raise MetricsUnusable(f"metrics: expected a free HOST:PORT, found {shown(address)}: {error}") from None
+    return serving(address, _Collector(gauges), gauges.problems)
 
 
 class _Collector:

@@ -4,14 +4,21 @@ SQLite's private temporary database (an empty name) lives in its cache until tha
 closed. So a period takes as much memory with a million segments as with ten thousand.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping
+from tempfile import TemporaryFile
 from types import TracebackType
 
-from amos_ledger.settlement.played import Played
+from amos_ledger.settlement.played import Played, Row
 
 KEYS_IN_MEMORY = 50_000
 """Some 15 MB; the cells of a thousand players with fifty stems each."""
+
+ROWS_AT_A_TIME = 8192
+"""NumPy's work on their columns stays in a cache, and its calls cost little beside it."""
+
+_READ = "SELECT key, frames, plays, coalesce(first_s, -1), coalesce(last_s, -1) FROM played ORDER BY key"
 
 _ADD = """
     INSERT INTO played VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET
@@ -19,6 +26,23 @@ _ADD = """
         first_s = min(coalesce(first_s, excluded.first_s), coalesce(excluded.first_s, first_s)),
         last_s = max(coalesce(last_s, excluded.last_s), coalesce(excluded.last_s, last_s))
 """
+
+
+class SpilledFile:
+    """Bytes in a file without a name, which is gone when nobody holds it; see `settlement.played.Spill`."""
+
+    def __init__(self) -> None:
+        self._file = TemporaryFile()  # noqa: SIM115  It lasts as long as this.
+
+    def add(self, data: bytes) -> None:
+        """More of them."""
+        self._file.seek(0, os.SEEK_END)
+        self._file.write(data)
+
+    def read(self, begin: int, end: int) -> bytes:
+        """Those between these places."""
+        self._file.seek(begin)
+        return self._file.read(end - begin)
 
 
 class PlayedSums:
@@ -31,7 +55,6 @@ class PlayedSums:
             "CREATE TABLE played (key BLOB PRIMARY KEY, frames INTEGER NOT NULL, plays INTEGER NOT NULL,"
             " first_s INTEGER, last_s INTEGER) WITHOUT ROWID"
         )
-        self._connection.execute("CREATE TABLE kept (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")
         self._fresh: dict[bytes, Played] = {}
 
     def close(self) -> None:
@@ -53,20 +76,16 @@ class PlayedSums:
         if len(fresh) >= KEYS_IN_MEMORY:
             self._flush()
 
-    def items(self) -> Iterator[tuple[bytes, Played]]:
-        """All of it, by ascending key."""
+    def rows(self) -> Iterator[list[Row]]:
+        """All of it, by ascending key, some thousands at a time."""
         self._flush()
-        for key, *played in self._connection.execute("SELECT * FROM played ORDER BY key"):
-            yield key, Played(*played)
+        found = self._connection.execute(_READ)
+        while rows := found.fetchmany(ROWS_AT_A_TIME):
+            yield rows
 
-    def keep(self, key: bytes, value: bytes) -> None:
-        """Put bytes aside, to be read in order of keys."""
-        self._connection.execute("INSERT INTO kept VALUES (?, ?)", (key, value))
-
-    def kept(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """What was put aside under keys that begin so, by ascending key."""
-        sql = "SELECT * FROM kept WHERE key >= ? AND key < ? ORDER BY key"
-        yield from self._connection.execute(sql, (prefix, prefix[:-1] + bytes([prefix[-1] + 1])))
+    def spill(self) -> "SpilledFile":
+        """A place for bytes that lasts longer than these sums."""
+        return SpilledFile()
 
     def _flush(self) -> None:
         rows = sorted((key, *played) for key, played in self._fresh.items())

@@ -39,7 +39,10 @@ class Device(NamedTuple):
 
     def key(self, key_id: bytes) -> DeviceKey | None:
         """The key of this id that the device has or had, or None."""
-        return next((key for key in self.keys if key.key_id == key_id), None)
+        for key in self.keys:
+            if key.key_id == key_id:
+                return key
+        return None
 
 
 class Sealed(NamedTuple):
@@ -144,22 +147,21 @@ class Accepted(NamedTuple):
 
 
 class Course(NamedTuple):
-    """What is known of a device, of which nothing is held or rejected, when its next segment comes.
+    """What is known of a device, of which nothing is held or rejected, when a segment comes that goes on behind its
+    last one, in the same session, with the same anchor and the same root.
 
-    key                 with which that is signed
     last, last_usage    its accepted segment with the highest number, and what that says
     in_session, in_boot what is accepted of the last one's session and boot
-    anchor              what is remembered of the anchor on which the segment rests, None: it rests on none
+    anchor              what is remembered of the anchor on which the last one rests, None: it rests on none
     latest              the last of what the ledger dated in that anchor's epoch
-    root_known          whether the root that the segment names may be named
+    root_known          whether the root that the last one names may be named
     """
 
     device: Device
-    key: DeviceKey
     last: Sealed
     last_usage: Usage
-    in_session: SessionPlay | None
-    in_boot: SessionPlay | None
+    in_session: SessionPlay
+    in_boot: SessionPlay
     anchor: IssuedAnchor | None
     latest: DatedPlay | None
     root_known: bool
@@ -257,9 +259,10 @@ class Receipted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ClosedPeriod:
-    """A closed period: `entry` is the signed closing at `leaf_index` of the log."""
+    """A closed period: `entry` is the signed closing at `leaf_index` of the log. `title` as `Closing.title` has it:
+    that of a period's first closing is the period, of one in a further currency both."""
 
-    period: str
+    title: str
     leaf_index: int
     entry: bytes
 

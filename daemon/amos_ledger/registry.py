@@ -34,6 +34,7 @@ def publish(folder: Folder, store: Store) -> Checkpoint:
     """Publish all that the store holds; the checkpoint over it. Raises `RolledBack`, `StorageFailed`."""
     try:
         with folder.publishing():
+            folder.take_line(store)  # no key gives way to another as long as this publishes
             head = Public(folder).publish(store, lambda step: None)
         follow_now(folder, store)
         return head

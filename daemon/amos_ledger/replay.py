@@ -33,12 +33,12 @@ from amos_ledger.entry_batches import Opened, OpenedUsage, Unopened, entry_batch
 from amos_ledger.errors import NotRebuilt
 from amos_ledger.intake.placements import sounding_after
 from amos_ledger.intake.reading import Reading
+from amos_ledger.limits import DELIVERED_MS_MAX
 from amos_ledger.log.tiles import ENTRY_BYTES_MAX
 from amos_ledger.records import Accepted, Device, Sealed, severed
 from amos_ledger.settlement.periods import PeriodError, assign_period, claimed_period, period_at
 from amos_ledger.settlement.rollup import roll_up
 from amos_ledger.settlement.standing import Enrolled, counted_ms, flags_of, natural_period
-from amos_ledger.store.sessions import DELIVERED_MS_MAX
 from amos_ledger.store.store import Store
 
 BATCHES_A_TRANSACTION = 4
@@ -203,7 +203,7 @@ class _Replay:
         if usage.lost_first is not None:
             store.chain.declare_lost(usage)
         store.chain.accept(reading, usage, accepted)
-        store.chain.count_time(usage.device_id, counted)
+        store.chain.count_time(device, counted)
 
     def _dated_play(self, index: int, usage: Usage, device: Device, received: int) -> tuple[Accepted, int]:
         enrolled = Enrolled(device.first_enrolled_unix_s, device.counted_ms)
@@ -250,7 +250,7 @@ class _Replay:
         for leaf in closing.leaves() if self._undated else ():
             if leaf in self._undated:
                 self._settle(leaf, closing.period)
-        self._store.note_closing(closing.period, index)
+        self._store.note_closing(closing.title(), index)
 
     def _settle(self, leaf: int, period: str) -> None:
         claimed = self._undated.pop(leaf)

@@ -1,16 +1,17 @@
 """What the ledger answers to whom."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from amos.protocol.answer import ACCEPTED, DUPLICATE, HELD, UNAVAILABLE, Answer
-from amos.protocol.cbor import dumps
 from amos.protocol.receipt import parse_receipt
 from amos.protocol.topics import RECEIPT, device_topic
 from amos_ledger.clerk import Outcome
 from amos_ledger.folder import Folder
 from amos_ledger.intake.reading import shortened
+from amos_ledger.log.encoding import bytes_head, uint
 from amos_ledger.receipts import signed_by
+from amos_ledger.records import Receipted
 from amos_ledger.store.store import Store
 
 _BEGINS_ACCEPTED = b"\xa5\x01\x58\x20"
@@ -19,8 +20,7 @@ _SAYS_ACCEPTED = b"\x02\x00\x03\x50"
 """The second, the verdict; the third is a device's id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer, and the topic to publish it on; None when the message named no device, so that nobody waits for it.
 
     `before` says the same with a receipt by the ledger's key before the one in force, while the transition between them
@@ -52,6 +52,19 @@ def reply_to(outcome: Outcome, receipt: bytes | None, trouble: str | None) -> Re
     return Reply(device_topic(outcome.site, outcome.device_id, RECEIPT), answer)
 
 
+def receipted(item: Receipted) -> Reply:
+    """The answer to an accepted segment that has its first receipt."""
+    answer = Answer(
+        message_sha256=item.message_sha256,
+        verdict=ACCEPTED,
+        device_id=item.device_id,
+        sequence=item.sequence,
+        receipt=item.receipt,
+        detail=None,
+    )
+    return Reply(device_topic(item.site, item.device_id, RECEIPT), answer)
+
+
 def last_words(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Without the segments that were held and let go on within the batch: they are answered with how it ended."""
     ended = {outcome.key for outcome in outcomes if outcome.verdict not in HELD}
@@ -62,10 +75,16 @@ def encoded(answer: Answer) -> bytes:
     """As `answer.encode()`. Nearly every answer accepts, and then its bytes are put together, not worked out field by
     field: the tests hold that they are the same."""
     receipt, device_id, sequence = answer.receipt, answer.device_id, answer.sequence
-    if answer.verdict != ACCEPTED or answer.detail is not None or receipt is None or device_id is None:
+    if (
+        answer.verdict != ACCEPTED
+        or answer.detail is not None
+        or receipt is None
+        or device_id is None
+        or sequence is None
+    ):
         return bytes(answer.encode())
-    facts = (answer.message_sha256, _SAYS_ACCEPTED, device_id, b"\x04", dumps(sequence), b"\x05", dumps(receipt))
-    return _BEGINS_ACCEPTED + b"".join(facts)
+    about = answer.message_sha256, _SAYS_ACCEPTED, device_id, b"\x04", uint(sequence)
+    return b"".join((_BEGINS_ACCEPTED, *about, b"\x05", bytes_head(len(receipt)), receipt))
 
 
 def with_twins(replies: Sequence[Reply], folder: Folder, store: Store, key: bytes) -> list[Reply]:
@@ -83,4 +102,4 @@ def _with_twin(reply: Reply, folder: Folder, store: Store, key: bytes, roots: di
         roots[parsed.tree_size] = store.root(parsed.tree_size)
     twin = signed_by(folder, key, answer.receipt, parsed, roots[parsed.tree_size])
     facts = {name: getattr(answer, name) for _key, name, _kind, _bound in Answer.FIELDS}
-    return replace(reply, before=Answer(**(facts | {"receipt": twin})))
+    return reply._replace(before=Answer(**(facts | {"receipt": twin})))

@@ -5,11 +5,13 @@ The order, and what a crash leaves:
   after it                         a closed period whose statements are missing; settle again with the same income
   after the log is published       the same
   while statements are written     each is whole or absent; settle again
-  after `closings/<period>.cose`   everything is there; settling again finds it so
-Statements follow from the log alone: their proofs lead to a checkpoint over the entries up to the closing, which is
-signed anew with the same bytes each time (Ed25519 is deterministic). So settling again writes the same files.
+  after `closings/<title>.cose`   everything is there; settling again finds it so
+Statements follow from the log: their proofs lead to a checkpoint over the entries up to the closing, which is signed
+anew with the same bytes each time (Ed25519 is deterministic); but for the names of venues in their details, which
+follow the policy in the ledger's folder. So settling again writes the same files, unless that was changed.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -21,27 +23,31 @@ from amos.protocol.merkle import leaf_hash
 from amos.protocol.rotation import LEDGER
 from amos_ledger.audit import follow_now
 from amos_ledger.close_period import ClosedNow, close_period
+from amos_ledger.detail_work import DailySums, daily_play
 from amos_ledger.errors import StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
 from amos_ledger.log import tree
 from amos_ledger.opt_outs import log_published
 from amos_ledger.public import Public
+from amos_ledger.settlement.detail import detail
 from amos_ledger.settlement.metered_result import MeteredResult
-from amos_ledger.settlement.metered_statement import MeteredProof
-from amos_ledger.settlement.metered_statement import statement as metered_statement
+from amos_ledger.settlement.metered_statement import MeteredProof, statement_file
 from amos_ledger.settlement.period_result import PeriodResult
 from amos_ledger.settlement.statement import (
     USAGE_PROOFS_MAX,
     Proof,
     UsageProof,
-    compact_bytes,
     file_bytes,
     statement,
 )
 from amos_ledger.settlement.statements_tree import statements_tree
 from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_ledger.store.store import Store
+from amos_ledger.venue_policy import read_policy
+
+EntryProof = tuple[int, bytes, Sequence[bytes]]
+"""Index, bytes and path of an entry."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,7 @@ def settle_period(folder: Folder, period: str, income_micro: int | None, currenc
             closed = close_period(store, folder.sign_by, period, income_micro, currency)
             public = Public(folder)
             with folder.publishing():
+                folder.take_line(store)  # a key may have given way to another while the period was worked out
                 public.publish(store, _nobody)
                 written = _write(folder, store, public, closed)
             follow_now(folder, store)
@@ -76,13 +83,13 @@ def _nobody(_step: str) -> None:
 
 
 def _write(folder: Folder, store: Store, public: Public, closed: ClosedNow) -> dict[str, Path]:
-    period = closed.result.closing.period
+    title = closed.result.closing.title()
     written = {}
     for payee, data in _statements(folder, store, closed):
-        name = f"statements/{period}/{payee}.json"
+        name = f"statements/{title}/{payee}.json"
         public.write(name, data)
         written[payee] = public.root / name
-    public.write(f"closings/{period}.cose", closed.entry)
+    public.write(f"closings/{title}.cose", closed.entry)
     return written
 
 
@@ -97,17 +104,36 @@ def _metered(folder: Folder, store: Store, closed: ClosedNow, result: MeteredRes
     size, read = proof_size(store, closed.leaf_index), store.log.cached()
     note, rotations = head_note(folder, store, size), rotations_before(store, size)
     closing = closed.leaf_index, closed.entry, tree.inclusion_path(closed.leaf_index, size, read)
-    for number, payee in enumerate(result.payees):
-        rows = result.stem_rows(number)
-        stems = [(index, result.meter.row(index)) for index in rows]
-        place = number, result.statements.path(number)
-        transfers = [
-            (index, store.log.entry(index), tree.inclusion_path(index, size, read))
-            for index, _moved in result.books.touching(payee)
-        ]
-        nodes = result.meter.stems.proof(rows) if rows else []
-        proof = MeteredProof(note, closing, place, stems, nodes, rotations, transfers)
-        yield payee, compact_bytes(metered_statement(result.core(number), proof))
+    common = note, closing, rotations
+    venues, period, hz = read_policy(folder), result.closing.period, result.meter.ticks_hz
+    settled_at = closed.leaf_index if result.closing.readings_of is None else result.closing.readings_of
+    with DailySums() as sums:
+        daily_play(store, period, settled_at, hz, sums)
+        for number, payee in enumerate(result.payees):
+            core, proof = result.core_bytes(number), _metered_proof(store, result, number, common, size)
+            base_bytes, lines = len(statement_file(core, proof)), result.lines_of(number)
+            told = detail(json.loads(core), base_bytes, lines, sums.play, venues, folder.sign)
+            yield payee, statement_file(core, proof, told)
+
+
+def _metered_proof(
+    store: Store,
+    result: MeteredResult,
+    number: int,
+    common: tuple[str, EntryProof, Sequence[EntryProof]],
+    size: int,
+) -> MeteredProof:
+    """Of one payee; `common` to all are the head, the closing and the rotations."""
+    rows, read = result.stem_rows(number), store.log.cached()
+    stems = [(index, result.meter.row(index)) for index in rows]
+    place = number, result.statements.path(number)
+    transfers = [
+        (index, store.log.entry(index), tree.inclusion_path(index, size, read))
+        for index, _moved in result.books.touching(result.payees[number])
+    ]
+    nodes = result.meter.stems.proof(rows) if rows else []
+    note, closing, rotations = common
+    return MeteredProof(note, closing, place, stems, nodes, rotations, transfers)
 
 
 def _listed(folder: Folder, store: Store, closed: ClosedNow, result: PeriodResult) -> Iterator[tuple[str, bytes]]:

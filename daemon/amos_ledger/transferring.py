@@ -4,19 +4,20 @@ Contract: when `transfer` returns, the transfer is an entry of the log, durably.
 """
 
 import time
+from dataclasses import dataclass
 from functools import partial
 
 from amos.crypto import key_id
 from amos.protocol.errors import LocalError
 from amos.protocol.rotation import LEDGER
-from amos.protocol.transfer import INCOME, Transfer, sign_transfer
-from amos_ledger.accounts import incomes_of
-from amos_ledger.close_period import accounts_at
+from amos.protocol.transfer import INCOME, VERSION, Transfer, derived_reference, sign_transfer
+from amos_ledger.close_period import accounts_at, latest_in
 from amos_ledger.errors import LedgerError, PeriodClosed, StorageFailed
 from amos_ledger.folder import Folder
 from amos_ledger.heads import checked_store
 from amos_ledger.registry import publish
 from amos_ledger.settlement.accounts import AccountOverdrawn, Accounts, payees_of
+from amos_ledger.settlement.references import AlreadyMade, OutOfTurn, References
 from amos_ledger.settlement.rights import decode_catalogue
 from amos_ledger.store.failures import DATABASE_ERRORS
 from amos_ledger.store.store import Store
@@ -26,16 +27,52 @@ class TransferRefused(LedgerError):
     """A transfer that the accounts cannot take."""
 
 
-def _check_pool(store: Store, moved: Transfer) -> None:
-    """Income is for a period that is open, whose pool is of one currency: it is closed once."""
-    if moved.kind != INCOME or moved.period is None:
+class Repeated(TransferRefused):
+    """A transfer that was made already; a retry may take it for done."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be moved, from `debit` to `credit`.
+
+    reference   the caller's own for it, None: one that follows from the rest
+    occurrence  which of those that say the same this one is
+    """
+
+    kind: str
+    currency: str
+    debit: str
+    credit: str
+    amount_micro: int
+    reason: str
+    period: str | None = None
+    reference: str | None = None
+    occurrence: int = 1
+
+    def transfer(self, number: int, unix_s: int) -> Transfer:
+        """As an entry says it; where the order has no reference, with the one of its first occurrence."""
+        facts = {name: getattr(self, name) for name in _SAID}
+        result = Transfer(version=VERSION, number=number, unix_s=unix_s, **facts, reference=self.reference)
+        result.reference = self.reference or derived_reference(result, 1)
+        return result
+
+
+_SAID = ("kind", "currency", "debit", "credit", "amount_micro", "reason", "period")
+
+
+def _check_period(store: Store, moved: Transfer) -> None:
+    """Income is for a period that is not closed in its currency, nor is a later one. All else puts right, holds or pays
+    what a closing gave, so that a period which it names is closed."""
+    if moved.period is None:
         return
-    if moved.period in store.closed_periods():
-        raise PeriodClosed(f"{moved.period}: expected an open period, found one that is closed; name the next")
-    others = incomes_of(store, moved.period, store.size()) - {moved.currency}
-    if others:
-        raise TransferRefused(
-            f"{moved.period}: expected income in {min(others)}, as was added to its pool, found {moved.currency}"
+    if moved.kind != INCOME:
+        if moved.period not in store.closed_periods():
+            raise TransferRefused(f"{moved.period}: expected a closed period, found one that gave nothing yet")
+        return
+    latest = latest_in(store, moved.currency)
+    if latest is not None and latest >= moved.period:
+        raise PeriodClosed(
+            f"{moved.period}: expected an open period, found {latest} closed in {moved.currency}; name the next"
         )
 
 
@@ -48,44 +85,43 @@ def _check_names(store: Store, moved: Transfer, found: Accounts) -> None:
         raise TransferRefused(f"payee: expected one that a catalogue names, found {min(unknown)}")
 
 
-def transfer(
-    folder: Folder,
-    kind: str,
-    currency: str,
-    between: tuple[str, str],
-    amount_micro: int,
-    reason: str,
-    period: str | None = None,
-) -> tuple[int, Transfer]:
-    """Move so much from the first account to the second; (leaf index, transfer).
+def transfer(folder: Folder, order: Order) -> tuple[int, Transfer]:
+    """Move what the order says; (leaf index, transfer).
 
-    Raises `TransferRefused`, `PeriodClosed` for income of a period that is closed, `StorageFailed`.
+    Raises `TransferRefused`, of which a `Repeated` says that the log has this transfer, `PeriodClosed` for income of a
+    period that is closed, `StorageFailed`.
     """
     try:
         with checked_store(folder) as store:
-            with store.transaction():
-                moved = Transfer(
-                    version=1,
-                    number=store.transfers.last_number() + 1,
-                    unix_s=int(time.time()),
-                    kind=kind,
-                    currency=currency,
-                    debit=between[0],
-                    credit=between[1],
-                    amount_micro=amount_micro,
-                    period=period,
-                    reason=reason,
-                )
-                found = accounts_at(store, currency, store.size())
-                _check_pool(store, moved)
-                found.check(moved)
-                _check_names(store, moved, found)
-                key = store.rotations.line(LEDGER, store.public_key).present
-                entry = sign_transfer(moved, key_id(key), partial(folder.sign_by, key))
-                index = store.transfers.append(moved.number, entry)
+            try:
+                index, moved = _append(folder, store, order)
+            except AlreadyMade:
+                publish(folder, store)  # whoever was killed before this gives the order again
+                raise
             publish(folder, store)
-    except (LocalError, AccountOverdrawn) as error:
+    except AlreadyMade as error:
+        raise Repeated(str(error)) from None
+    except (LocalError, AccountOverdrawn, OutOfTurn) as error:
         raise TransferRefused(str(error)) from None
     except (OSError, *DATABASE_ERRORS) as error:
         raise StorageFailed(f"{folder.path}: {error}") from None
     return index, moved
+
+
+def _append(folder: Folder, store: Store, order: Order) -> tuple[int, Transfer]:
+    with store.transaction():
+        size = store.size()
+        moved = order.transfer(store.transfers.last_number() + 1, int(time.time()))
+        references = References(store.transfers.said(size))
+        # What was made already is told as that, though its money is gone or its period closed by then.
+        if order.reference is None:
+            moved.reference = references.derived(moved, order.occurrence)
+        else:
+            moved.reference = references.named(order.reference)
+        found = accounts_at(store, order.currency, size)
+        _check_period(store, moved)
+        found.check(moved)
+        _check_names(store, moved, found)
+        key = store.rotations.line(LEDGER, store.public_key).present
+        entry = sign_transfer(moved, key_id(key), partial(folder.sign_by, key))
+        return store.transfers.append(moved.number, entry), moved

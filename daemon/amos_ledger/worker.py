@@ -14,6 +14,7 @@ from amos.crypto import key_id
 from amos.protocol.answer import ACCEPTED, DUPLICATE, UNAVAILABLE
 from amos.protocol.rotation import LEDGER
 from amos_ledger.clerk import Outcome
+from amos_ledger.collecting import not_collecting
 from amos_ledger.errors import ClockWrong
 from amos_ledger.intake.reading import Message, Reading, read
 from amos_ledger.ledger import STORAGE_ERRORS, again, persist
@@ -47,6 +48,7 @@ class Worker:
             self._store.close()
             self._store = None
 
+    @not_collecting()
     def take(self, messages: Sequence[Message], received_unix_s: int) -> list[Reply]:
         """Decide about a batch of usage; the answers that need no new receipt. Never raises for what a message holds or
         for what the database does."""

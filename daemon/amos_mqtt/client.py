@@ -18,6 +18,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from amos_mqtt import causes
@@ -48,6 +49,8 @@ T = TypeVar("T")
 _REFUSAL = 128
 _NOT_AUTHORISED = 135
 _NOBODY_SUBSCRIBES = 16
+_TOPICS_CACHED_MAX = 16_384
+"""Of a fleet: a few hundred bytes each."""
 _HEADER_BYTES_MAX = 16
 """Of a PUBLISH without properties, beside topic and payload."""
 
@@ -334,7 +337,8 @@ class MqttClient(Generic[T]):
         self._say(self._teller.denied(what, reason, now_ms))
 
     def _say(self, sentences: list[str]) -> None:
-        self._told += [Said(sentence) for sentence in sentences]
+        if sentences:
+            self._told += [Said(sentence) for sentence in sentences]
 
     def _connect(self) -> None:
         number = self._number = self._number + 1
@@ -366,6 +370,7 @@ class MqttClient(Generic[T]):
             time.sleep(0.01)
 
 
+@lru_cache(_TOPICS_CACHED_MAX)
 def _pattern(topic: str) -> str:
     """The topic for any device: a sentence for each of ten thousand would be none."""
     return re.sub(r"/[0-9a-f]{32}/", "/+/", topic)

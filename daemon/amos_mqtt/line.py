@@ -32,6 +32,7 @@ from amos_mqtt.limits import (
     QOS,
     SESSION_EXPIRY_S,
 )
+from amos_mqtt.reading_client import ReadingClient
 from amos_mqtt.settings import ClientSettings
 
 T = TypeVar("T")
@@ -164,7 +165,8 @@ class Line(Generic[T]):
                 return
 
     def _wait(self, line: Any, wants_write: bool) -> tuple[bool, bool]:
-        pending = bool(getattr(line, "pending", int)())  # bytes that TLS holds are no event of the socket
+        # Bytes that TLS or the client holds are no event of the socket.
+        pending = self._client.holds_unread or bool(getattr(line, "pending", int)())
         poll = select.poll()
         poll.register(line, select.POLLIN | (select.POLLOUT if wants_write else 0))
         poll.register(self._woken, select.POLLIN)
@@ -204,9 +206,9 @@ class Line(Generic[T]):
             return Down(causes.of_error(error, self._broker))
         return Down("said what is no MQTT", other_level=True)
 
-    def _make_client(self) -> paho.Client:
+    def _make_client(self) -> ReadingClient:
         settings = self._settings
-        client = paho.Client(
+        client = ReadingClient(
             CallbackAPIVersion.VERSION2,
             client_id=settings.client_id,
             # In MQTT 5 `connect` says so instead.
@@ -214,6 +216,7 @@ class Line(Generic[T]):
             protocol=MQTTProtocolVersion(self._level),
             manual_ack=settings.acknowledges,
             reconnect_on_failure=False,
+            alerted=self._on_alert,
         )
         client.connect_timeout = CONNECT_WAIT_S
         client.max_inflight_messages_set(INFLIGHT_MAX)
@@ -226,7 +229,6 @@ class Line(Generic[T]):
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
         client.on_disconnect = self._on_disconnect
-        client.on_log = self._on_log
         return client
 
     def _on_message(self, _client: object, _data: object, message: paho.MQTTMessage) -> None:
@@ -257,7 +259,7 @@ class Line(Generic[T]):
         if told and self._accepted:
             self._code = reason.value
 
-    def _on_log(self, _client: object, _data: object, _level: int, text: str) -> None:
+    def _on_alert(self, text: str) -> None:
         self._alert = causes.of_loss(text) or self._alert
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from amos.protocol.segment import CLOCK_SYNCHRONISED
-from amos_sync.limits import ANCHOR_AGAIN_MS, ANCHOR_RETRY_MS, ANCHOR_WAIT_MS
+from amos_sync.limits import ANCHOR_AGAIN_MS, ANCHOR_RETRY_MS, ANCHOR_WAIT_MS, TIME_ASK_MS
 
 
 @dataclass
@@ -18,6 +18,8 @@ class Anchors:
 
     def __init__(self) -> None:
         self._asking: dict[bytes, _Asking] = {}
+        self._brought: dict[bytes, bytes] = {}
+        self._asked_for_stick_ms: dict[bytes, int] = {}
 
     def due(self, device_id: bytes, clock: int, now_ms: int) -> bool:
         """Whether to ask: at once after connecting, once a day, and each minute while its clock is not synchronised."""
@@ -42,8 +44,23 @@ class Anchors:
         asking = self._asking.get(device_id)
         return None if asking is None or asking.answered else now_ms - asking.asked_ms
 
+    def due_for_stick(self, device_id: bytes, clock: int, now_ms: int) -> bool:
+        """The same where there is no broker, and a stick may take the question along; counts as asked."""
+        asked_ms = self._asked_for_stick_ms.get(device_id)
+        if clock == CLOCK_SYNCHRONISED or (asked_ms is not None and now_ms - asked_ms < TIME_ASK_MS):
+            return False
+        self._asked_for_stick_ms[device_id] = now_ms
+        return True
+
+    def brought(self, device_id: bytes, payload: bytes) -> None:
+        """A stick brought an anchor for this player, which may be connected or not."""
+        self._brought[device_id] = payload
+
     def take(self, device_id: bytes) -> bytes | None:
         """What there is to hand over, once."""
+        brought = self._brought.pop(device_id, None)
+        if brought is not None:
+            return brought
         asking = self._asking.get(device_id)
         if asking is None or asking.came is None:
             return None
@@ -58,3 +75,4 @@ class Anchors:
     def forget(self, device_id: bytes) -> None:
         """Its connection ended: it is asked anew with the next."""
         self._asking.pop(device_id, None)
+        self._asked_for_stick_ms.pop(device_id, None)

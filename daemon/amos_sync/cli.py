@@ -1,9 +1,8 @@
-"""Command line of the courier: `run` and `status`."""
+"""Command line of the courier: `run`, `status`, `check`, and the sticks of shops without a network."""
 
-import logging
 import signal
-import sys
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,17 +12,21 @@ from rich.table import Table
 
 from amos.edges.notify_host import heartbeat
 from amos.protocol.printable_host import printable
-from amos_cli.config import Config
-from amos_cli.keys import public_key_of
+from amos_cli.config import config_option
+from amos_cli.logs import set_up_logging
 from amos_cli.output import AsJson, Exit, print_json, refusals
 from amos_cli.paths import file_option, folder_option
 from amos_cli.table import print_table
-from amos_mqtt.broker import BrokerSettingError, broker_of
-from amos_sync.addresses import packs_address, player_address
+from amos_metrics.errors import MetricsUnusable
+from amos_mqtt.broker import BrokerSettingError
+from amos_sync.check.command import check
+from amos_sync.cli_stick import carry, export_, import_
 from amos_sync.clock import clock_ms
-from amos_sync.courier import Courier, Settings
+from amos_sync.courier import Courier
+from amos_sync.courier_metrics import CourierGauges, serving_metrics, summary
 from amos_sync.errors import SettingError, SyncError
 from amos_sync.limits import SPOOL_BYTES_MAX
+from amos_sync.options import settings_of
 from amos_sync.report import report
 
 app = typer.Typer(help="The courier: brings signed segments from players to the ledger, and receipts back.")
@@ -31,13 +34,23 @@ app = typer.Typer(help="The courier: brings signed segments from players to the 
 
 @app.callback()
 def _group() -> None:
-    """Two commands, even when only one is used."""
+    """A group, whichever of its commands is used."""
+
+
+app.command()(check)
+app.command("export")(export_)
+app.command("import")(import_)
+app.command("carry")(carry)
 
 
 @app.command()
 def run(
+    context: typer.Context,
     site: Annotated[str, typer.Option(help="Name of the venue: a-z, digits, - and _.")],
-    device: Annotated[list[str], typer.Option(help="unix:PATH or serial:PATH; once for each player.")],
+    device: Annotated[
+        list[str],
+        typer.Option(help="unix:PATH, serial:PATH[,BAUD], tcp:ADDRESS:PORT, usb:VENDOR:PRODUCT; * is any; repeatable."),
+    ],
     broker: Annotated[str, typer.Option(help="HOST or HOST:PORT of the MQTT broker.")],
     spool: Annotated[Path, typer.Option(help="Folder for what is on its way; one courier each.")],
     ledger_key: Annotated[
@@ -46,6 +59,12 @@ def run(
     packs: Annotated[str | None, typer.Option(metavar="DIR|URL", help="The pack that players should have.")] = None,
     publisher_key: Annotated[
         str | None, typer.Option(metavar="HEX", help="Publisher's public key: check packs here too.")
+    ] = None,
+    operator_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEX", help="Operator's public key: check directives here too, and fetch packs they name."
+        ),
     ] = None,
     until_idle: Annotated[bool, typer.Option(help="End (0) once every sealed segment is receipted.")] = False,
     timeout_s: Annotated[int, typer.Option(min=0, help="With --until-idle: give up (1) after this; 0 never.")] = 0,
@@ -57,24 +76,20 @@ def run(
     opt_outs: Annotated[Path | None, typer.Option(help="The publisher's opt-out list, beside the broker's.")] = None,
     username: Annotated[str | None, typer.Option(metavar="NAME", help="Name to log in with at the broker.")] = None,
     password_file: Annotated[Path | None, file_option(help="Its password, in the first line.")] = None,
-    config: Config = None,
+    home_assistant: Annotated[bool, typer.Option("--home-assistant", help="Show players in Home Assistant.")] = False,
+    metrics: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Serve /metrics (Prometheus) and /health there.")
+    ] = None,
+    config: Annotated[Path | None, config_option("courier")] = None,
 ) -> None:
     """Pull, send, resend until receipted, hand receipts back."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s courier: %(message)s")
-    with refusals(SyncError, usage=(BrokerSettingError, SettingError)):
-        settings = Settings(
-            site=_site(site),
-            addresses=tuple(dict.fromkeys(player_address(address) for address in device)),
-            broker=broker_of(broker, mqtt_version, (tls_ca, tls_certificate, tls_key), username, password_file),
-            spool=spool,
-            ledger_key=_key("--ledger-key", ledger_key),
-            spool_bytes_max=spool_mib << 20,
-            opt_outs=opt_outs,
-            packs=None if packs is None else packs_address(packs),
-            publisher_key=_key("--publisher-key", publisher_key),
-        )
-        courier = Courier(settings)
-    raise typer.Exit(_drive(courier, until_idle, timeout_s))
+    set_up_logging("courier")
+    gauges = CourierGauges()
+    with refusals(SyncError, MetricsUnusable, usage=(BrokerSettingError, SettingError)):
+        settings = settings_of(context.params)
+        with serving_metrics(metrics, gauges):
+            code = _drive(Courier(settings), gauges, until_idle, timeout_s)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -96,6 +111,11 @@ def status(
         for refusal in row["refusals"]:
             detail = f" ({refusal['detail']})" if refusal["detail"] else ""
             print(printable(f"{row['device_id'][:8]}: segment {refusal['sequence']}: {refusal['verdict']}{detail}"))
+    carried = found["carried"]
+    if carried["waiting"] or carried["answered"]:
+        print(
+            f"Carried for other shops: {carried['waiting']} wait for the ledger, {carried['answered']} have its answer."
+        )
     if not found["running"]:
         print("No courier runs on this spool; amos courier run starts one.")
     for fault in found["faults"]:
@@ -103,7 +123,7 @@ def status(
         print(printable(f"since {since}: {fault['sentence']}"))
 
 
-def _drive(courier: Courier, until_idle: bool, timeout_s: int) -> int:
+def _drive(courier: Courier, gauges: CourierGauges, until_idle: bool, timeout_s: int) -> int:
     stopping: list[int] = []
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda caught, _frame: stopping.append(caught))
@@ -112,8 +132,9 @@ def _drive(courier: Courier, until_idle: bool, timeout_s: int) -> int:
     try:
         while not stopping:
             courier.turn()
+            gauges.note(courier)
             if beat is not None:
-                beat()
+                beat(partial(summary, courier))
             if not until_idle:
                 continue
             if courier.idle:
@@ -128,17 +149,9 @@ def _drive(courier: Courier, until_idle: bool, timeout_s: int) -> int:
                 return Exit.FINDING
         return 0 if not until_idle else Exit.FINDING
     finally:
+        if beat is not None:
+            beat.stopping()
         courier.close()
-
-
-def _site(text: str) -> str:
-    if not text or len(text) > 64 or not all(letter in "abcdefghijklmnopqrstuvwxyz0123456789-_" for letter in text):
-        raise SettingError(f"site {text!r}: expected 1 to 64 of a-z, digits, - and _")
-    return text
-
-
-def _key(option: str, text: str | None) -> bytes | None:
-    return None if text is None else public_key_of(text, option)
 
 
 if __name__ == "__main__":

@@ -6,58 +6,52 @@ nothing: it can delay a segment, not alter it, and only the ledger's signed rece
 """
 
 import contextlib
+import hashlib
 import select
 import socket
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from amos.protocol import answer as answers
 from amos.protocol import topics
-from amos.protocol.anchor import Anchor
-from amos.protocol.cose import TYP_ANCHOR, parse_typed
-from amos.protocol.envelope_host import unwrap
 from amos.protocol.errors import ProtocolError
-from amos.protocol.forgone import read_forgone
-from amos.protocol.limits import ANCHOR_BYTES_MAX
 from amos.protocol.printable_host import printable
-from amos.protocol.receipt import parse_receipt
 from amos_mqtt.broker import Broker
 from amos_mqtt.client import MqttClient
 from amos_mqtt.happenings import Arrival, Down, Happening, Said, Up
 from amos_mqtt.settings import ClientSettings
-from amos_sync.clock import clock_fault, clock_ms, jitter_permille, wall_ms
-from amos_sync.courier_status import OFFLINE, ONLINE, CourierStatus
+from amos_sync.clock import clock_ms, jitter_permille
+from amos_sync.courier_status import OFFLINE, VERSION, CourierStatus
 from amos_sync.device import Device
-from amos_sync.errors import SpoolError
+from amos_sync.directed_packs import DirectedPacks
+from amos_sync.directives import Directives
+from amos_sync.errors import SpoolDamaged, SpoolDiskFull, SpoolError
 from amos_sync.faults_kept import KeptFaults
 from amos_sync.hindrances import Hindrances
+from amos_sync.home_assistant import HomeAssistant
+from amos_sync.inbox import Inbox
 from amos_sync.ledger_line import LedgerLine
+from amos_sync.ledger_words import LedgerWords
 from amos_sync.limits import (
     COMMIT_WAIT_MS,
-    FORGONE_AGAIN_MS,
+    RESERVE_BYTES,
     SPOOL_BYTES_MAX,
     SPOOL_RETRY_MS,
-    STATUS_MS,
     UNANSWERED_MAX,
 )
 from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message
 from amos_sync.notes import Notes
 from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import Outbox, Slot, State, final_refusals
+from amos_sync.own_status import OwnStatus
 from amos_sync.pack_cache import PackCache
-from amos_sync.pack_source import open_source
+from amos_sync.pack_source import source_for
 from amos_sync.players import Players
+from amos_sync.roster import Roster
 from amos_sync.session import Session
 from amos_sync.spool import Spool
 from amos_sync.tree_heads import TreeHeads
 
 TURN_MS_MAX = 1000
-
-try:
-    VERSION = version("amos")
-except PackageNotFoundError:  # run from a source tree that is not installed
-    VERSION = "unknown"
 
 
 @dataclass(frozen=True)
@@ -66,6 +60,8 @@ class Settings:
 
     `opt_outs` is a file with the publisher's list, for players to get beside the one that the broker retains.
     `packs` is the folder or URL of the pack that players should have; `publisher_key` has the courier check it too.
+    `operator_key` has it check directives, and fetch packs from where they say; players decide in any case.
+    `home_assistant` shows players there.
     """
 
     site: str
@@ -77,6 +73,8 @@ class Settings:
     opt_outs: Path | None = None
     packs: str | Path | None = None
     publisher_key: bytes | None = None
+    operator_key: bytes | None = None
+    home_assistant: bool = False
 
 
 class Courier:
@@ -97,30 +95,54 @@ class Courier:
         self.mqtt = MqttClient(settings.broker, client, read_message, self._wake)
         self.mqtt.start(clock_ms())
         lists = OptOutLists(settings.opt_outs, clock_ms)
-        self.pack_cache = self._open_pack_cache()
+        self.directives = Directives(settings.operator_key)
+        self.packs = self._open_packs()
         self.line = LedgerLine(self.spool, settings.ledger_key)
-        self.players = Players(
-            settings.site, self.spool, self.outbox, self.mqtt, self.notes, lists, self.pack_cache, self.line
-        )
-        self.devices = [Device(address, self.players, self.notes, clock_ms) for address in settings.addresses]
-        self._own_status: tuple[int, bytes] = (0, b"")
+        told = (self.mqtt, self.notes, lists, self.packs, self.line, self.directives)
+        self.players = Players(settings.site, self.spool, self.outbox, *told)
+        self.roster = Roster(settings.addresses)
+        self.devices: list[Device] = []
+        self._meet(clock_ms())
+        self._own_status = OwnStatus(self.mqtt, settings.site, self.spool)
         self._spool_retry_ms = 0
         self._staged_ms: int | None = None
-        self._forgone_ms = clock_ms()
         self.tree_heads = TreeHeads(self.spool, settings.site, self.line)
         self.hindrances = Hindrances(settings.site, self.spool, self.outbox, self.mqtt, self.notes)
         self._kept_faults = KeptFaults(self.spool)
+        self.ledger_words = LedgerWords(
+            self.spool, self.outbox, self.mqtt, self.notes, self.players, self.line, self.hindrances, self._wake_device
+        )
+        ways = (lambda message: self._arrived(message, clock_ms()), self._wake_device)
+        self.inbox = Inbox(settings.site, self.spool, self.outbox, self.mqtt, self.notes, self.players, ways)
+        self.inbox.take_kept()
+        self._told_mended()
+        self.home = HomeAssistant(settings.site, VERSION, self.mqtt, self.notes) if settings.home_assistant else None
 
     def close(self) -> None:
         """Hang up everywhere. What is in the spool stays."""
-        if self.pack_cache is not None:
-            self.pack_cache.stop()
+        self.packs.stop()
         for device in self.devices:
             device.close()
+        if self.home is not None:
+            self.home.stop()
         self.mqtt.stop(CourierStatus(state=OFFLINE, version=VERSION).encode())
         with contextlib.suppress(SpoolError):
             self.spool.commit()
         self.spool.close()
+
+    def _meet(self, now_ms: int) -> None:
+        """Talk to the players that there are at the moment, and no longer to those that patterns do not find."""
+        self.roster.look(now_ms)
+        known = {device.address: device for device in self.devices}
+        if list(known) == self.roster.present:
+            return
+        for address in known.keys() - set(self.roster.present):
+            known[address].close()
+            self.notes.over(address, f"{address}: not there any more", now_ms)
+        make = [
+            known.get(address) or Device(address, self.players, self.notes, clock_ms) for address in self.roster.present
+        ]
+        self.devices = make
 
     # --- the loop
 
@@ -134,8 +156,11 @@ class Courier:
         try:
             for happening in happenings:
                 self._happened(happening, now_ms)
+            self._meet(now_ms)
             for device in self.devices:
                 device.work(now_ms)
+            self.inbox.work(now_ms)
+            self.inbox.has_pack(self.packs.common)
             messages = self._stage_sends(now_ms)
             if self.hindrances.look(self.devices, now_ms):
                 self._kept_faults.stage([*self.mqtt.faults, *self.notes.faults.present()], now_ms)
@@ -146,13 +171,17 @@ class Courier:
         except SpoolError as error:
             self._spool_failed(error, now_ms)
             return
+        if not self.spool.staged:
+            self.inbox.committed()
         self.notes.over("spool", "spool: works again", now_ms)
         for topic, payload in messages:
             self.mqtt.publish(topic, payload)
         for device in self.devices:
             device.flush(now_ms)
-        self._publish_own_status(now_ms)
-        self._look_at_packs(now_ms)
+        self._own_status.publish(self.devices, now_ms)
+        if self.home is not None:
+            self.home.work(self.devices, now_ms)
+        self.packs.tell(self.notes, now_ms)
 
     def _commit_is_due(self, now_ms: int) -> bool:
         """Answers of the ledger share commits, each of which waits for the disk, until a player is to hear of them."""
@@ -168,26 +197,19 @@ class Courier:
     @property
     def idle(self) -> bool:
         """Whether every sealed segment of every device is receipted, and the players took receipts and pack."""
-        return all(self._brought(device) for device in self.devices)
+        carrying = self.inbox.busy or self.outbox.carrying
+        return bool(self.devices) and all(self._is_brought(device) for device in self.devices) and not carrying
 
-    def _open_pack_cache(self) -> PackCache | None:
+    def _open_packs(self) -> DirectedPacks:
         settings = self.settings
-        if settings.packs is None:
-            return None
-        source = open_source(settings.packs, settings.spool / "packs")
-        pack_cache = PackCache(source, settings.publisher_key, self._wake)
-        pack_cache.start()
-        return pack_cache
+        key, common = settings.publisher_key, None
+        source = source_for(settings.packs, settings.spool, key)
+        if source is not None:
+            common = PackCache(source, key, self._wake)
+        folder, verifies = settings.spool / "directed-packs", settings.operator_key is not None
+        return DirectedPacks(common, self.directives, folder, key, verifies, self._wake)
 
-    def _look_at_packs(self, now_ms: int) -> None:
-        if self.pack_cache is None or not self.pack_cache.looked:
-            return
-        if self.pack_cache.problem:
-            self.notes.wrong("packs", f"packs: {self.pack_cache.problem}; looking again later", now_ms)
-        else:
-            self.notes.over("packs", f"packs: {self.pack_cache.name} can be had again", now_ms)
-
-    def _brought(self, device: Device) -> bool:
+    def _is_brought(self, device: Device) -> bool:
         session = device.session
         if session is not None and session.device_id is not None:
             if not self._has_pack(session):
@@ -196,22 +218,23 @@ class Courier:
         return device.done is not None and not self.outbox.open_slots(device.done)
 
     def _has_pack(self, session: Session) -> bool:
-        return session.has_pack and (self.pack_cache is None or self.pack_cache.looked)
+        return session.has_pack and not self.packs.waits(session.device_id or b"")
 
     def stuck(self) -> list[Slot]:
         """Slots whose refusal time does not change, once nothing else is left to do; else nothing."""
-        waiting = [slot for device_id in self.outbox.device_ids() for slot in self.outbox.open_slots(device_id)]
+        waiting = self.outbox.own()
         refused = final_refusals(waiting)
         return refused if len(refused) == len(waiting) else []
 
     def missing(self) -> list[str]:
         """What keeps the courier from being idle, in sentences."""
         sentences = []
+        sentences += [f"{pattern} finds no player" for pattern in self.roster.empty()]
         if not self.mqtt.up:
             sentences.append(f"broker {self.settings.broker.name} is not connected")
         for device in self.devices:
             session = device.session
-            if self._brought(device):
+            if self._is_brought(device):
                 continue
             if session is None or session.device_id is None:
                 sentences.append(f"{device.address} does not answer")
@@ -232,7 +255,8 @@ class Courier:
     def _wait(self, wait_ms_max: int) -> None:
         now_ms = clock_ms()
         due = [device.next_due_ms() for device in self.devices]
-        due += [moment for moment in (self.mqtt.next_due_ms(),) if moment is not None]
+        moments = (self.mqtt.next_due_ms(), self.roster.next_due_ms(now_ms))
+        due += [moment for moment in moments if moment is not None]
         outbox_ms = self.outbox.next_due_ms()
         if outbox_ms is not None and self.mqtt.room:
             due.append(outbox_ms)
@@ -264,6 +288,8 @@ class Courier:
 
     def _spool_failed(self, error: SpoolError, now_ms: int) -> None:
         # Memory may be ahead of the disk: go back to what the disk has, and talk to the players anew.
+        if isinstance(error, SpoolDiskFull) and self._made_room(now_ms):
+            return
         advice = "nothing is pulled or sent until it works again; is its disk full, or damaged?"
         self.notes.wrong("spool", f"{error}; {advice}", now_ms)
         self.notes.look(now_ms)
@@ -271,9 +297,36 @@ class Courier:
         for device in self.devices:
             device.close()
         with contextlib.suppress(SpoolError):
-            self.spool.rollback()
+            if isinstance(error, SpoolDamaged):
+                self.spool.set_aside()
+                self._spool_retry_ms = now_ms
+                self._told_mended()
+            else:
+                self.spool.rollback()
             self._load()
             self._kept_faults = KeptFaults(self.spool)
+            self.inbox.restart()
+
+    def _made_room(self, now_ms: int) -> bool:
+        """Whether a disk that is full has room again, by what the spool only keeps or by SQLite's log."""
+        for device in self.devices:
+            device.close()
+        self.inbox.restart()
+        with contextlib.suppress(SpoolError):
+            dropped, given_bytes = self.spool.make_room()
+            self._load()
+            if dropped:
+                about = "what was kept for a ledger that lost it gives way; give it a larger one, or delete something"
+                self.notes.often("disk", f"spool {self.spool.folder}: its disk is full; {about}", now_ms)
+            return dropped > 0 or given_bytes >= RESERVE_BYTES
+        return False
+
+    def _told_mended(self) -> None:
+        if self.spool.mended:
+            self.notes.tell(self.spool.mended)
+        self.spool.mended = None
+        self.spool.stage_settings(self.settings.site, self.settings.publisher_key)
+        self.spool.commit()
 
     def _stage_line_bytes(self, device: Device) -> None:
         if device.session is not None and device.session.device_id is not None:
@@ -285,6 +338,8 @@ class Courier:
         messages = []
         for slot in self.outbox.send(now_ms, self.mqtt.room, jitter_permille()):
             payload = self.spool.payload(slot.id)
+            if hashlib.sha256(payload).digest() != slot.message_sha256:
+                raise SpoolDamaged(f"spool: segment {slot.sequence} is not what was written there")
             self.spool.stage_sent(slot)
             messages.append((topics.device_topic(self.settings.site, slot.device_id, topics.USAGE), payload))
         return messages
@@ -294,16 +349,21 @@ class Courier:
     def _happened(self, happening: Happening[Message], now_ms: int) -> None:
         if isinstance(happening, Up | Down):
             self.hindrances.unanswered.connected(now_ms if isinstance(happening, Up) else None)
+            self.inbox.connected(isinstance(happening, Up))
         if isinstance(happening, Up):
             self.players.broker_up()
-            self._own_status = (0, b"")
+            self._own_status.forget()
+            if self.home is not None:
+                self.home.up()
             known = set(self.outbox.device_ids()) | {
                 device.session.device_id for device in self.devices if device.session
             }
             names = [name for device_id in known if device_id for name in self.players.topics_of(device_id)]
+            names += self.inbox.all_topics()
             self.mqtt.subscribe([topics.OPT_OUTS, topics.ROTATIONS, topics.CHECKPOINT, topics.FORGONE, *names])
         elif isinstance(happening, Said):
-            self.notes.tell(happening.sentence)
+            is_wrong = any(happening.sentence.startswith(fault.sentence) for fault in self.mqtt.faults)
+            self.notes.tell(happening.sentence, "broker", is_wrong)
         elif isinstance(happening, Arrival):
             try:
                 self._arrived(happening.message, now_ms)
@@ -312,6 +372,9 @@ class Courier:
                 self.notes.often("garbage", f"{name}: ignored a message: {printable(str(error))}", now_ms)
 
     def _arrived(self, message: Message, now_ms: int) -> None:
+        if self.home is not None and self.home.came(message, self.devices):
+            return
+        self.inbox.came_for_all(message.topic, message.payload)
         if message.topic == topics.OPT_OUTS:
             self.players.opt_out_lists.came(message.payload)
             self._wake_device(None)
@@ -328,89 +391,21 @@ class Courier:
                 self._wake_device(None)
             return
         if message.topic == topics.FORGONE:
-            self._send_again(message.payload, now_ms)
+            self.ledger_words.send_again(message.payload, now_ms)
             return
         site, device_id, leaf = topics.parse_device_topic(message.topic)
         if site != self.settings.site:
             return
+        self.inbox.came(device_id, leaf, message.payload)
         if leaf == topics.RECEIPT:
-            self._answered(device_id, message, now_ms)
+            self.ledger_words.answered(device_id, message, now_ms)
         elif leaf == topics.ANCHOR:
-            self._anchor_came(device_id, message.payload, now_ms)
-
-    def _anchor_came(self, device_id: bytes, payload: bytes, now_ms: int) -> None:
-        signed = parse_typed(payload, TYP_ANCHOR, ANCHOR_BYTES_MAX)
-        waited_ms = self.players.anchors.waited_ms(device_id, now_ms)
-        if not self.players.believes(device_id, signed.kid) or not self.players.anchors.came(device_id, payload):
-            return
-        self._wake_device(device_id)
-        if waited_ms is not None and self.line.signed(signed):
-            anchor = Anchor.decode(signed.payload)
-            wrong = clock_fault(wall_ms(), anchor.unix_ms, waited_ms)
-            if wrong is None:
-                self.notes.over("clock", "this machine's clock is right again", now_ms)
-            else:
-                self.notes.wrong("clock", wrong, now_ms)
-
-    def _send_again(self, message: bytes, now_ms: int) -> None:
-        """The ledger has given up what it signed from some leaf on: what was receipted there goes to it anew."""
-        if message == self.spool.forgone() or now_ms < self._forgone_ms:
-            return
-        forgone = read_forgone(message)
-        slots = self.spool.stage_again(forgone.kept_size, forgone.lost_size)
-        self.spool.stage_forgone(message)
-        self._forgone_ms = now_ms + FORGONE_AGAIN_MS
-        for slot in slots:
-            self.outbox.add(slot)
-        if slots:
-            self.notes.say("forgone", f"the ledger has lost {len(slots)} returned segments, which go to it again")
-            topics_of = {name for slot in slots for name in self.players.topics_of(slot.device_id)}
-            self.mqtt.subscribe(sorted(topics_of))
-
-    def _answered(self, device_id: bytes, message: Message, now_ms: int) -> None:
-        answer = answers.decode_answer(message.payload)
-        self.hindrances.unanswered.answered(now_ms)
-        slot = self.outbox.find(answer.message_sha256)
-        if slot is None or slot.state is State.RECEIPTED:
-            return  # an answer to what is done already: resends bring such
-        named = answer.device_id in (None, device_id) and answer.sequence in (None, slot.sequence)
-        if slot.device_id != device_id or not named:
-            raise ProtocolError("answer: expected device and sequence of the message that its hash names")
-        leaf_index = None
-        if answer.receipt is not None:
-            receipt = parse_receipt(answer.receipt)
-            leaf_index = receipt.leaf_index
-            self.line.check(receipt, unwrap(self.spool.payload(slot.id)))
-            if not self.players.believes(device_id, receipt.message.kid):
-                return  # in a time of transition the same comes by the other key as well
-        if self.outbox.answered(answer.message_sha256, answer.verdict, now_ms, jitter_permille()) is None:
-            return
-        if answer.receipt is not None:
-            self.spool.stage_answer(slot, receipt=answer.receipt, leaf_index=leaf_index)
+            self.ledger_words.anchor_came(device_id, message.payload, now_ms)
+        elif leaf == topics.DIRECTIVE and self.directives.came(device_id, message.payload):
             self._wake_device(device_id)
-            return
-        detail = printable(answer.detail) if answer.detail else None
-        self.spool.stage_answer(slot, detail)
-        self.hindrances.decided(device_id, answer.verdict, detail)
 
     def _wake_device(self, device_id: bytes | None) -> None:
         """There is something for this player, or with None for every one."""
         for device in self.devices:
             if device.session is not None and device_id in (None, device.session.device_id):
                 device.wake()
-
-    def _publish_own_status(self, now_ms: int) -> None:
-        if not self.mqtt.up:
-            return
-        status = CourierStatus(
-            state=ONLINE,
-            version=VERSION,
-            devices=sum(device.session is not None and device.session.device_id is not None for device in self.devices),
-            waiting=len(self.outbox),
-            spool_bytes=self.spool.used_bytes,
-            full=self.spool.full,
-        ).encode()
-        told_ms, told = self._own_status
-        if status != told and (not told or now_ms - told_ms >= STATUS_MS):
-            self._own_status = (now_ms, status)
-            self.mqtt.publish(topics.courier_status_topic(self.settings.site), status, retain=True)

@@ -1,10 +1,17 @@
 """What the courier says of itself, retained at `topics.courier_status_topic(site)`; its will says `OFFLINE`."""
 
+from importlib.metadata import PackageNotFoundError, version
+
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 from amos.protocol.record import U16, U64, Record
 
 OFFLINE = 0
 ONLINE = 1
+
+try:
+    VERSION = version("amos")
+except PackageNotFoundError:  # run from a source tree that is not installed
+    VERSION = "unknown"
 
 
 class CourierStatus(Record):

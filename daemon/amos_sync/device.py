@@ -38,6 +38,7 @@ class Device:
         self._retry_at_ms = 0
         self._line_bytes = 0
         self._damaged_told = 0
+        self._woken = False
 
     def fileno(self) -> int | None:
         """For waiting on; None while closed."""
@@ -53,15 +54,21 @@ class Device:
             return self._retry_at_ms
         awaited = self._talk.awaited
         if isinstance(awaited, Pause):
-            return awaited.until_ms
+            now_ms = self._clock_ms()
+            return now_ms if awaited.ready(now_ms) else awaited.until_ms
         deadline_ms = self._link.deadline_ms()
         return self._clock_ms() if deadline_ms is None else deadline_ms
 
     def wake(self) -> None:
-        """There is something for the player: end a pause."""
+        """There is something for the player: end the pause, or the next one, for the talk may be past its place."""
+        self._woken = True
+        self._end_pause()
+
+    def _end_pause(self) -> None:
         awaited = self._talk.awaited if self._talk else None
-        if isinstance(awaited, Pause):
+        if self._woken and isinstance(awaited, Pause):
             awaited.wake()
+            self._woken = False
 
     def work(self, now_ms: int) -> None:
         """Take what arrived and go on with the talk; write nothing."""
@@ -120,6 +127,7 @@ class Device:
         self._link.feed(data, now_ms)
         self._link.tick(now_ms)
         self._talk.advance(now_ms)
+        self._end_pause()
         if self.session is not None and self.session.status is not None:
             self._attempt = 0
         if self._link.damaged > self._damaged_told:

@@ -33,9 +33,33 @@ class SpoolError(SyncError):
     """The spool cannot be read or written: disk full, damaged file, wrong version."""
 
 
+class SpoolDamaged(SpoolError):
+    """What stands in the spool's file is not what was written there."""
+
+
+class SpoolDiskFull(SpoolError):
+    """The disk that the spool is on has no room."""
+
+
 class SpoolBusy(SpoolError):
     """Another courier uses this spool."""
 
 
 class PackSourceError(SyncError):
     """The source of packs cannot be read, or holds something that is not what its manifest says."""
+
+
+class PackAbsent(PackSourceError):
+    """There is no pack yet, and nothing is wrong."""
+
+
+class StickError(SyncError):
+    """The stick cannot be read or written as it should; nothing else is harmed."""
+
+
+class StickFull(StickError):
+    """There is no room on it for what is to be written."""
+
+
+class StickRefused(StickError):
+    """Something on it is not what it should be; it is passed over."""

@@ -8,8 +8,9 @@ Whoever writes to the broker can make rotations from keys of his own. So there i
 none that the pinned key leads to, or that leads to it, gives way to another.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from amos.crypto import verify
 from amos.protocol.checkpoint_host import Checkpoint, open_checkpoint
@@ -19,7 +20,6 @@ from amos.protocol.handover import key_id
 from amos.protocol.receipt import Receipt
 from amos.protocol.rotation import LEDGER, Rotation, open_appointment, read_rotation, split_appointment
 from amos_sync.limits import ROTATIONS_OF_A_NUMBER_MAX
-from amos_sync.spool import Spool
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,23 @@ class _Kept:
     rotation: Rotation
 
 
+class Rotations(Protocol):
+    """Where rotations are kept; a spool does."""
+
+    def rotations(self) -> Iterable[tuple[int, bytes]]:
+        """Turn and data of each."""
+
+    def stage_rotation(self, number: int, turn: int, data: bytes) -> None:
+        """Keep it."""
+
+    def stage_no_rotation(self, number: int, turn: int) -> None:
+        """Let it go."""
+
+
 class LedgerLine:
     """What `spool` keeps. `pinned` is the key that this courier was told, or None."""
 
-    def __init__(self, spool: Spool, pinned: bytes | None) -> None:
+    def __init__(self, spool: Rotations, pinned: bytes | None) -> None:
         self._spool = spool
         self._pinned = pinned
         self._kept = sorted((_kept(turn, data) for turn, data in spool.rotations()), key=_order)

@@ -85,6 +85,9 @@ PACK_SLICE_BYTES = 256 * 1024
 PACK_BYTES_MAX = 2 * 1024 * 1024 * 1024
 """A whole pack: what a manifest from an untrusted server may have the courier fetch."""
 
+DIRECTED_PACKS_MAX = 4
+"""Places of packs that directives name and the courier looks at, at a time: a roll-out has two."""
+
 PACK_LOOK_S = 30
 """Between two looks at the source of packs."""
 
@@ -103,8 +106,64 @@ REDIRECTS_MAX = 5
 SLOW_S, SLOW_BYTES = 60, 16 * 1024
 """A server that sends less in this time is given up for now: at that pace a pack of 70 MB takes three days."""
 
+STALL_S = 90
+"""A server that gives no piece of a body, or no whole head of an answer, in this time is hung up on."""
+
 PACK_MEND_MS = 3_600_000
 """Between two times that spoilt blobs are sent again on one connection: a dying card is not to be worn out by it."""
 
 PACK_RETRY_MS = 600_000
 """Before a pack that a player refused is offered to it again: room may have been made, a newer firmware installed."""
+
+CARRIED_BYTES_MAX = 128 * 1024 * 1024
+CARRIED_ENTRIES_MAX = 100_000
+"""Of segments that sticks bring for shops elsewhere: apart from the players' own, which they never displace."""
+
+CARRIED_DEVICES_MAX = 1000
+"""Players elsewhere whose segments are carried: what a stick says may be made up."""
+
+CARRIED_AGAIN_S = 86_400
+"""A carried segment that came so long ago and has its answer, and that its shop sends all the same, goes to the ledger
+again: the answer was lost or is none."""
+
+CARRIED_DAYS, CARRIED_REFUSED_DAYS = 120, 7
+"""How long a carried segment is kept for its receipt to be fetched, and a refused one: its shop has it."""
+
+DOCUMENTS_MAX = 4096
+"""Retained messages and anchors that the spool keeps."""
+
+INBOX_BYTES_MAX = 256 * 1024 * 1024
+"""Bundles that were brought and are not taken in yet."""
+
+INBOX_ITEMS_A_TURN = 200
+"""Taken from a bundle in one turn of the loop, so that it holds up no player: some 50 ms of a Pi Zero."""
+
+CARRIED_LOOK_MS = 3_600_000
+"""Between two looks for carried segments that were kept for long enough."""
+
+INBOX_LOOK_MS = 1000
+"""Between two looks for bundles."""
+
+STICK_NAMES_MAX = 512
+"""Names of a stick's folder that are looked at."""
+
+TIME_ASK_MS = 3_600_000
+"""Between two times that a player of a shop without a broker is asked for a nonce, which the next stick takes along."""
+
+BUNDLE_PART_BYTES = 16 * 1024 * 1024
+"""Of one file on a stick: a stick that is pulled out costs the file under way."""
+
+ROSTER_LOOK_MS = 2000
+"""Between two looks for players that patterns stand for: one reads a folder."""
+
+FOUND_PLAYERS_MAX = 256
+"""Players that patterns find: a folder may hold anything."""
+
+RESERVE_BYTES = 64 * 1024
+"""Of the disk, kept for letting go of what fills it."""
+
+DROPPED_AT_ONCE = 50
+"""Kept segments that a full disk has the spool let go of in one transaction: the reserve holds it."""
+
+INPUTS_WAITING_MAX = 4
+"""Inputs of different kinds that a player is to be handed; whoever asks for more at once asks in vain."""

@@ -32,23 +32,27 @@ class _Subject:
 class Notes:
     """`faults` is what is wrong, and lasts; all else is told and forgotten."""
 
-    def __init__(self, say: Callable[[str], None] = logger.info, clock_ms: Callable[[], int] = clock_ms):
+    def __init__(self, say: Callable[[str], None] | None = None, clock_ms: Callable[[], int] = clock_ms):
         self.faults = Faults()
-        self._say = say
+        self._say_plainly = say
         self._clock_ms = clock_ms
         self._subjects: dict[str, _Subject] = {}
         self._told: dict[str, dict[str, int]] = {}
 
-    def tell(self, sentence: str) -> None:
+    def tell(self, sentence: str, subject: str = "courier", is_wrong: bool = False) -> None:
         """Tell it: whoever made it sees to it that it is not told too often."""
-        self._say(sentence)
+        if self._say_plainly is not None:
+            self._say_plainly(sentence)
+        else:
+            level = logging.WARNING if is_wrong else logging.INFO
+            logger.log(level, "%s", sentence, extra={"fields": {"subject": subject}})
 
     def say(self, subject: str, sentence: str) -> None:
         """Tell, unless this was the last thing told about the subject; later, where it changes all the time."""
         now_ms = self._clock_ms()
         about = self._subjects.setdefault(subject, _Subject(now_ms))
         about.waiting = sentence if sentence != about.told else None
-        self._tell_waiting(about, now_ms)
+        self._tell_waiting(subject, about, now_ms)
 
     def often(self, subject: str, sentence: str, now_ms: int) -> None:
         """Tell what happens again and again, once an hour; of one subject only so many different sentences."""
@@ -57,34 +61,34 @@ class Notes:
             del told[form]
         if form_of(sentence) not in told and len(told) < FAULT_FORMS_MAX:
             told[form_of(sentence)] = now_ms
-            self._say(sentence)
+            self.tell(sentence, subject, True)
 
     def wrong(self, subject: str, sentence: str, now_ms: int) -> None:
         """It is so, or still so, until `well` is called."""
-        self._tell_all(self.faults.begin(subject, sentence, now_ms))
+        self._tell_all(subject, self.faults.begin(subject, sentence, now_ms), True)
 
     def well(self, subject: str, sentence: str, now_ms: int) -> None:
         """Nothing is wrong with the subject, or not any more, which the sentence says."""
         if self.faults.knows(subject):
-            self._tell_all(self.faults.end(subject, sentence, now_ms))
+            self._tell_all(subject, self.faults.end(subject, sentence, now_ms))
         else:
             self.say(subject, sentence)
 
     def over(self, subject: str, sentence: str, now_ms: int) -> None:
         """What was wrong is over; told only if it was told that it began."""
-        self._tell_all(self.faults.end(subject, sentence, now_ms))
+        self._tell_all(subject, self.faults.end(subject, sentence, now_ms))
 
     def look(self, now_ms: int) -> None:
         """Tell what the time alone makes worth telling."""
-        self._tell_all(self.faults.look(now_ms))
-        for about in self._subjects.values():
-            self._tell_waiting(about, now_ms)
+        self._tell_all("courier", self.faults.look(now_ms), True)
+        for subject, about in self._subjects.items():
+            self._tell_waiting(subject, about, now_ms)
 
-    def _tell_waiting(self, about: _Subject, now_ms: int) -> None:
+    def _tell_waiting(self, subject: str, about: _Subject, now_ms: int) -> None:
         if about.waiting is not None and about.take(now_ms):
             about.told, about.waiting = about.waiting, None
-            self._say(about.told)
+            self.tell(about.told, subject)
 
-    def _tell_all(self, sentences: list[str]) -> None:
+    def _tell_all(self, subject: str, sentences: list[str], is_wrong: bool = False) -> None:
         for sentence in sentences:
-            self._say(sentence)
+            self.tell(sentence, subject, is_wrong)

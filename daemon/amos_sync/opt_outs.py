@@ -1,4 +1,5 @@
-"""Opt-out lists on their way to players: one from a file, one from the broker. The courier cannot tell which is true.
+"""Opt-out lists on their way to players: one from a file, one from the broker, one from a stick. The courier cannot
+tell which is true.
 
 It offers each player each list once a connection, and players decide: a forged one is refused, and the true one comes
 all the same, whichever came first or says to be newer.
@@ -24,17 +25,22 @@ class OptOutLists:
         self._looked_ms = -FILE_LOOK_MS
         self._from_file: bytes | None = None
         self._from_broker: bytes | None = None
+        self._from_stick: bytes | None = None
 
     def came(self, payload: bytes) -> None:
         """The broker retains this one."""
         self._from_broker = payload if 1 <= len(payload) <= OPT_OUTS_BYTES_MAX else None
+
+    def brought(self, payload: bytes) -> None:
+        """A stick brought this one."""
+        self._from_stick = payload if 1 <= len(payload) <= OPT_OUTS_BYTES_MAX else None
 
     def lists(self) -> list[bytes]:
         """What there is to offer at the moment."""
         if self._path is not None and self._clock_ms() - self._looked_ms >= FILE_LOOK_MS:
             self._looked_ms = self._clock_ms()
             self._from_file = _read(self._path)
-        return [data for data in (self._from_file, self._from_broker) if data is not None]
+        return [data for data in (self._from_file, self._from_broker, self._from_stick) if data is not None]
 
 
 def _read(path: Path) -> bytes | None:

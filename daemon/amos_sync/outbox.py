@@ -108,16 +108,21 @@ WAIT_MS = {
 
 class Slot:
     """One segment in the outbox; `id` is the spool's. `verdict` is the last refusal or hold, if any; `asked_ms` is when
-    it was sent first since the last answer."""
+    it was sent first since the last answer; `carried`: a stick brought it for a shop elsewhere."""
 
-    __slots__ = ("asked_ms", "attempts", "device_id", "due_ms", "id", "message_sha256", "sequence", "state", "verdict")
+    __slots__ = (
+        "asked_ms", "attempts", "carried", "device_id", "due_ms", "id", "message_sha256", "sequence", "state", "verdict"
+    )  # fmt: skip
 
-    def __init__(self, id: int, device_id: bytes, sequence: int, message_sha256: bytes, state: State):
+    def __init__(
+        self, id: int, device_id: bytes, sequence: int, message_sha256: bytes, state: State, carried: bool = False
+    ):
         self.id = id
         self.device_id = device_id
         self.sequence = sequence
         self.message_sha256 = message_sha256
         self.state = state
+        self.carried = carried
         self.attempts = 0
         self.due_ms = 0
         self.asked_ms: int | None = None
@@ -133,6 +138,7 @@ class _Lane:
         self.later: list[tuple[int, int]] = []  # (due_ms, id), outdated ones included: the slot's due_ms decides
         self.receipted: dict[int, Slot] = {}
         self.unanswered = 0
+        self.own = 0
 
 
 class Outbox:
@@ -157,6 +163,7 @@ class Outbox:
         if slot.state in (State.SENT, State.HELD, State.REFUSED):
             slot.state = State.PULLED
         lane.slots[slot.id] = slot
+        lane.own += not slot.carried
         self._by_message[slot.message_sha256] = slot
         if slot.state is State.RECEIPTED:
             lane.receipted[slot.id] = slot
@@ -166,10 +173,16 @@ class Outbox:
     def send(self, now_ms: int, count_max: int, jitter_permille: int) -> list[Slot]:
         """Up to `count_max` slots to give to the broker now, which count as sent from here on.
 
-        Overdue ones first, then fresh ones in order; the devices take turns.
+        Overdue ones first, then fresh ones in order; the devices take turns, those of this shop before all others: what
+        sticks bring, however much, holds up none of its players.
         """
+        own = [lane for lane in self._lanes.values() if lane.slots and lane.own]
+        chosen = self._send_of(own, now_ms, count_max, jitter_permille)
+        others = [lane for lane in self._lanes.values() if lane.slots and not lane.own]
+        return chosen + self._send_of(others, now_ms, count_max - len(chosen), jitter_permille)
+
+    def _send_of(self, lanes: "list[_Lane]", now_ms: int, count_max: int, jitter_permille: int) -> list[Slot]:
         chosen: list[Slot] = []
-        lanes = [lane for lane in self._lanes.values() if lane.slots]
         while lanes and len(chosen) < count_max:
             for lane in list(lanes):
                 slot = self._due_of(lane, now_ms) if len(chosen) < count_max else None
@@ -240,6 +253,21 @@ class Outbox:
         self._wait(slot, now_ms, PLAYER_REFUSED_WAIT_MS, jitter_permille)
         return slot
 
+    def all(self) -> list[Slot]:
+        """Every slot."""
+        return [slot for lane in self._lanes.values() for slot in lane.slots.values()]
+
+    def own(self) -> list[Slot]:
+        """The slots of this shop's own players."""
+        return [slot for slot in self.all() if not slot.carried]
+
+    @property
+    def carrying(self) -> bool:
+        """Whether something that a stick brought has no answer yet."""
+        lanes = [lane for lane in self._lanes.values() if lane.own < len(lane.slots)]
+        waiting = (State.PULLED, State.SENT)
+        return any(slot.carried and slot.state in waiting for lane in lanes for slot in lane.slots.values())
+
     def open_slots(self, device_id: bytes) -> list[Slot]:
         """The device's slots that are not yet returned."""
         lane = self._lanes.get(device_id)
@@ -247,11 +275,11 @@ class Outbox:
 
     def asked(self) -> list[Slot]:
         """The slots whose answer is awaited."""
-        return [slot for lane in self._lanes.values() for slot in lane.slots.values() if slot.state is State.SENT]
+        return [slot for slot in self.all() if slot.state is State.SENT]
 
     def decided(self) -> list[Slot]:
-        """The slots that the ledger held or refused the last time, those among them that are asked about again too."""
-        return [slot for lane in self._lanes.values() for slot in lane.slots.values() if slot.verdict is not None]
+        """This shop's slots that the ledger held or refused the last time, those that are asked about again too."""
+        return [slot for slot in self.own() if slot.verdict is not None]
 
     def device_ids(self) -> list[bytes]:
         """Devices with open slots."""
@@ -259,6 +287,15 @@ class Outbox:
 
     def __len__(self) -> int:
         return len(self._by_message)
+
+    def forget(self, device_id: bytes, id: int) -> None:
+        """A carried slot is let go of, in whatever state."""
+        lane = self._lanes.get(device_id)
+        slot = lane.slots.get(id) if lane else None
+        if lane is not None and slot is not None:
+            lane.unanswered -= slot.state is State.SENT
+            lane.receipted.pop(id, None)
+            self._remove(lane, slot)
 
     def next_due_ms(self) -> int | None:
         """When a waiting slot is due next; None when none waits. Fresh ones depend on room, not on time."""
@@ -277,9 +314,14 @@ class Outbox:
         else:
             lane.receipted.pop(slot.id, None)
         if state is State.RETURNED:
-            del lane.slots[slot.id]
-            del self._by_message[slot.message_sha256]
+            self._remove(lane, slot)
         return True
+
+    def _remove(self, lane: _Lane, slot: Slot) -> None:
+        lane.own -= not slot.carried
+        del lane.slots[slot.id]
+        if self._by_message.get(slot.message_sha256) is slot:
+            del self._by_message[slot.message_sha256]
 
     def _wait(self, slot: Slot, now_ms: int, bounds: tuple[int, int], jitter_permille: int) -> None:
         slot.due_ms = now_ms + back_off_ms(bounds, max(slot.attempts, 1), jitter_permille)

@@ -13,7 +13,7 @@ from amos.crypto import verify
 from amos.protocol.errors import ProtocolError
 from amos.protocol.link_courier_pack import PackToSend
 from amos.protocol.manifest import open_manifest
-from amos_sync.errors import PackSourceError
+from amos_sync.errors import PackAbsent, PackSourceError
 from amos_sync.limits import PACK_BYTES_MAX, PACK_LOOK_S
 from amos_sync.pack_source import PackSource
 
@@ -42,6 +42,11 @@ class CachedPack:
     def path(self, sha256: bytes) -> bytes:
         """Where a blob lies."""
         return bytes(self._paths[sha256].absolute())
+
+    @property
+    def folder(self) -> Path:
+        """Where its blobs lie."""
+        return next(iter(self._paths.values())).parent.absolute()
 
     def close(self) -> None:
         """Give the file back."""
@@ -81,6 +86,8 @@ class PackCache:
             signed = self._source.read_manifest()
             if self.current is None or self.current.pack.signed != signed:
                 self.current = self._checked(signed)
+            self.problem = None
+        except PackAbsent:
             self.problem = None
         except PackSourceError as error:
             self.problem = str(error)

@@ -1,4 +1,5 @@
-"""Where the courier finds the pack for its players: a folder, or the same folder on a static web server.
+"""Where the courier finds the pack for its players: a folder, the same folder on a static web server, or what a stick
+brought.
 
 `read_manifest()` and `blob(sha256, size)`, a path of a file of that hash, raise `PackSourceError` and may take long: a
 thread of `PackCache` calls them.
@@ -9,17 +10,22 @@ from collections.abc import Container
 from pathlib import Path
 from typing import Protocol
 
+from amos.crypto import verify
+from amos.protocol.errors import ProtocolError
 from amos.protocol.limits import MANIFEST_BYTES_MAX
-from amos_sync.errors import PackSourceError
+from amos.protocol.manifest import open_manifest
+from amos_sync.errors import PackAbsent, PackSourceError
 from amos_sync.partial_blob import PartialBlob
 from amos_sync.web import WebError, opened
 
 MANIFEST_NAME = "manifest.cose"
 BLOBS_NAME = "blobs"
+CARRIED_NAME = "carried-pack"
+"""In the spool's folder: the pack that a stick brought."""
 
 
 class PackSource(Protocol):
-    """One of the two below."""
+    """One of those below."""
 
     name: str
 
@@ -98,9 +104,60 @@ class WebSource:
                 path.unlink(missing_ok=True)
 
 
+class NewestSource:
+    """The newest pack by the publisher's key of those that the sources have: one may be out of reach."""
+
+    def __init__(self, sources: list[PackSource], key: bytes):
+        self.name = sources[0].name
+        self._sources = sources
+        self._key = key
+        self._chosen = sources[0]
+
+    def read_manifest(self) -> bytes:
+        found, trouble = [], None
+        for source in self._sources:
+            try:
+                signed = source.read_manifest()
+                found.append((open_manifest(signed, self._key, verify).serial, signed, source))
+            except PackAbsent:
+                continue
+            except PackSourceError as error:
+                trouble = error
+            except ProtocolError as error:
+                trouble = PackSourceError(f"{source.name}: {error}")
+        if not found:
+            raise trouble or PackAbsent(f"{self.name}: no pack there yet")
+        _serial, signed, self._chosen = max(found, key=lambda one: one[0])
+        return signed
+
+    def blob(self, sha256: bytes, size: int) -> Path:
+        return self._chosen.blob(sha256, size)
+
+    def keep_only(self, wanted: Container[str]) -> None:
+        self._chosen.keep_only(wanted)
+
+
+class CarriedSource(FolderSource):
+    """A folder that sticks fill: empty until one brings a pack."""
+
+    def read_manifest(self) -> bytes:
+        if not (self._folder / MANIFEST_NAME).exists():
+            raise PackAbsent(f"{self.name}: no stick has brought one")
+        return super().read_manifest()
+
+
 def open_source(place: str | Path, cache: Path) -> PackSource:
     """The source at what `packs_address` made of `--packs`: a URL, or a folder."""
     return FolderSource(place) if isinstance(place, Path) else WebSource(place, cache)
+
+
+def source_for(place: str | Path | None, spool: Path, key: bytes | None) -> PackSource | None:
+    """Where a courier with this spool looks for packs: at what `--packs` names, and where it knows the publisher's key
+    at what a stick brought; None where it has neither."""
+    sources: list[PackSource] = [] if place is None else [open_source(place, spool / "packs")]
+    if key is None:
+        return sources[0] if sources else None
+    return NewestSource([*sources, CarriedSource(spool / CARRIED_NAME)], key)
 
 
 def file_sha256(path: Path) -> bytes:

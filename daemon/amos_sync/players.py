@@ -10,16 +10,19 @@ from amos.protocol.printable_host import printable
 from amos_mqtt.client import MqttClient
 from amos_sync.anchors import Anchors
 from amos_sync.clock import clock_ms, jitter_permille
-from amos_sync.errors import PlayerError
+from amos_sync.directed_packs import DirectedPacks
+from amos_sync.directives import Directives
+from amos_sync.errors import PlayerError, SpoolDamaged
 from amos_sync.ledger_line import LedgerLine, keys_of
 from amos_sync.limits import SEQUENCE_MAX, STATUS_MS
 from amos_sync.message import Message
 from amos_sync.notes import Notes
 from amos_sync.opt_outs import OptOutLists
 from amos_sync.outbox import PULL_STATE, Outbox, Slot, State
-from amos_sync.pack_cache import CachedPack, PackCache
+from amos_sync.pack_cache import CachedPack
 from amos_sync.session import Offer, Session
 from amos_sync.spool import Spool
+from amos_sync.spool_carried import FROM_STICK, TO_STICK, Document
 
 
 class Players:
@@ -33,12 +36,14 @@ class Players:
         mqtt: MqttClient[Message],
         notes: Notes,
         opt_out_lists: OptOutLists,
-        pack_cache: PackCache | None,
+        packs: DirectedPacks,
         line: LedgerLine,
+        directives: Directives,
     ):
         self._line = line
+        self._directives = directives
         self._past: dict[bytes, set[bytes]] = {}  # device -> ids of the ledger's keys that it does not believe
-        self._pack_cache = pack_cache
+        self._packs = packs
         self._site = site
         self._spool = spool
         self._outbox = outbox
@@ -74,8 +79,13 @@ class Players:
         self._mqtt.subscribe(self.topics_of(device_id))
 
     def topics_of(self, device_id: bytes) -> list[str]:
-        """Where the ledger's answers for it come."""
-        return [topics.device_topic(self._site, device_id, leaf) for leaf in (topics.RECEIPT, topics.ANCHOR)]
+        """Where the ledger's answers for it come, and what the operator wants of it."""
+        leaves = (topics.RECEIPT, topics.ANCHOR, topics.DIRECTIVE)
+        return [topics.device_topic(self._site, device_id, leaf) for leaf in leaves]
+
+    def input_refused(self, session: Session, reason: str) -> None:
+        """It does not let anybody on its link do that."""
+        self._notes.often("input", f"{session.name}: refuses an input: {printable(reason)}", clock_ms())
 
     def looked(self, session: Session, raw: bytes) -> None:
         """A player's status came: return what it took receipts for, and pass the status on."""
@@ -84,9 +94,11 @@ class Players:
             return
         returned = self._outbox.player_at(status.device_id, status.last_receipted)
         if returned:
-            self._spool.stage_returned(returned)
+            self._spool.stage_returned([slot for slot in returned if not slot.carried])
+            self._spool.carried.stage_gone([slot.id for slot in returned if slot.carried])
         told_ms, told = self._published.get(status.device_id, (-STATUS_MS, b""))
         mood = bytes((status.state,)) + (status.text or "").encode()
+        mood += f" {status.directive_serial} {status.directive_refused} {status.pack.hex()}".encode()
         if mood != told:
             text = f": {printable(status.text)}" if status.text else ""
             self._notes.say(session.address + " state", f"{session.name}: {STATES[status.state]}{text}")
@@ -103,6 +115,15 @@ class Players:
         """The player took an opt-out list, or said why not."""
         said = "took the opt-out list" if refusal is None else f"refused an opt-out list: {printable(refusal)}"
         self._notes.say(session.address + " opt-outs", f"{session.name}: {said}")
+
+    def directives(self, session: Session) -> list[bytes]:
+        """What the operator wants of the player, as the broker has it."""
+        return self._directives.of(session.device_id or b"")
+
+    def directive_offered(self, session: Session, refusal: str | None) -> None:
+        """The player took a directive, or said why not."""
+        said = "took a directive" if refusal is None else f"refused a directive: {printable(refusal)}"
+        self._notes.say(session.address + " directive", f"{session.name}: {said}")
 
     def rotations(self) -> list[bytes]:
         """The rotations of the ledger's key, in their order."""
@@ -130,13 +151,21 @@ class Players:
     def wants_time(self, session: Session) -> bool:
         """Whether to ask the player for a nonce now."""
         status = session.status
-        if status is None or not self._mqtt.room:
+        if status is None:
+            return False
+        if not self._mqtt.up:
+            return self.anchors.due_for_stick(status.device_id, status.clock, clock_ms())
+        if not self._mqtt.room:
             return False
         return self.anchors.due(status.device_id, status.clock, clock_ms())
 
     def challenged(self, session: Session, nonce: bytes | None) -> None:
         """The player gave a nonce for the ledger to sign, or does not know how."""
         if session.device_id is None:
+            return
+        if not self._mqtt.up:
+            if nonce is not None:
+                self._spool.documents.stage(Document(session.device_id, topics.TIME, nonce), TO_STICK)
             return
         self.anchors.asked(session.device_id, clock_ms())
         if nonce is not None:
@@ -148,6 +177,8 @@ class Players:
 
     def anchor_offered(self, session: Session, refusal: str | None) -> None:
         """The player took its anchor, or said why not."""
+        if session.device_id is not None:
+            self._spool.documents.stage_gone(session.device_id, topics.ANCHOR, FROM_STICK)
         if refusal is not None:
             sentence = f"{session.name}: refused a time anchor: {printable(refusal)}"
             self._notes.often(session.address + " anchor", sentence, clock_ms())
@@ -182,7 +213,9 @@ class Players:
         known = self._spool.held(session.device_id, entries[0].sequence, entries[-1].sequence)
         wanted = []
         for entry in entries:
-            kept = [held for held in known.get(entry.sequence, []) if held.state is not State.RETURNED]
+            # What a stick brought of this player is a copy that may be let go of.
+            kept = [held for held in known.get(entry.sequence, []) if not held.carried]
+            kept = [held for held in kept if held.state is not State.RETURNED]
             if any(held.segment_sha256 == entry.sha256 for held in kept):
                 continue
             if kept:
@@ -195,6 +228,13 @@ class Players:
         """A segment came through whole: it is spooled with this turn's commit, and sent after it."""
         message = wrap(segment)
         sha256 = hashlib.sha256(message).digest()
+        noted = self._outbox.find(sha256)
+        if noted is not None and (noted.device_id, noted.sequence) != (device_id, entry.sequence):
+            raise SpoolDamaged(f"spool: segment {entry.sequence} is noted there as {noted.sequence}")
+        for held in self._spool.held(device_id, entry.sequence, entry.sequence).get(entry.sequence, []):
+            if held.carried and held.segment_sha256 == entry.sha256:
+                self._spool.carried.stage_gone([held.id])
+                self._outbox.forget(device_id, held.id)
         id = self._spool.stage_pull(device_id, entry.sequence, entry.sha256, len(segment), message, sha256, PULL_STATE)
         self._outbox.add(Slot(id, device_id, entry.sequence, sha256, PULL_STATE))
 
@@ -210,9 +250,9 @@ class Players:
         sentence = f"{session.name}: cannot read segment {entry.sequence}: {printable(reason)}; trying again later"
         self._notes.often(session.address + " unreadable", sentence, clock_ms())
 
-    def pack(self) -> CachedPack | None:
-        """The pack that players should have, if there is one."""
-        return self._pack_cache.current if self._pack_cache is not None else None
+    def pack(self, session: Session) -> CachedPack | None:
+        """The pack that the player should have, if there is one."""
+        return self._packs.of(session.device_id or b"")
 
     def pack_taken(self, session: Session, cached: CachedPack, sent_bytes: int) -> None:
         """The player has the whole pack, and will play it from its next section on."""

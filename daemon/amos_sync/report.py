@@ -29,13 +29,15 @@ def report(folder: Path) -> dict[str, Any]:
     """The spool as data. Raises `SpoolError` when there is none or it cannot be read.
 
     `running`: whether a courier uses it. `faults`: what is wrong, as that courier sees it: `sentence`, `since_unix_s`.
+    `carried`: segments of other shops that sticks brought, `waiting` for the ledger and `answered`.
     Per device: `device` (hex), `port`, `last_sequence`, `segments` (ever pulled), one count per state in lower case,
     `segment_bytes` (as signed), `message_bytes` (as sent, once each), `sends`, `sent_bytes` (resends included),
     `line_bytes` (both ways, frames included), `refusals` (the first 20: sequence, verdict, detail).
     """
-    with _reading(folder) as database:
+    with reading(folder) as database:
         devices = [_device(database, row) for row in database.execute("SELECT * FROM devices ORDER BY device")]
         kept = database.execute("SELECT value FROM facts WHERE name = ?", (FAULTS_FACT,)).fetchone()
+        carried = _carried(database)
     running = _running(folder)
     return {
         "spool": str(folder),
@@ -43,7 +45,19 @@ def report(folder: Path) -> dict[str, Any]:
         "faults": json.loads(bytes.fromhex(kept["value"])) if kept and running else [],
         "waiting": sum(device["segments"] - device["returned"] for device in devices),
         "devices": devices,
+        "carried": carried,
     }
+
+
+def _carried(database: sqlite3.Connection) -> dict[str, int]:
+    """Segments that sticks brought for other shops; a spool that an earlier version made has none."""
+    columns = {row["name"] for row in database.execute("PRAGMA table_info(entries)")}
+    if "carried_unix_s" not in columns:
+        return {"waiting": 0, "answered": 0}
+    (waiting, count) = database.execute(
+        "SELECT count(*) FILTER (WHERE state IN (1, 2)), count(*) FROM entries WHERE carried_unix_s IS NOT NULL"
+    ).fetchone()
+    return {"waiting": waiting, "answered": count - waiting}
 
 
 def _running(folder: Path) -> bool:
@@ -56,7 +70,8 @@ def _running(folder: Path) -> bool:
 
 
 @contextmanager
-def _reading(folder: Path) -> Iterator[sqlite3.Connection]:
+def reading(folder: Path) -> Iterator[sqlite3.Connection]:
+    """One view of the spool, whatever its courier does meanwhile. Raises `SpoolError`."""
     path = folder / FILE_NAME
     if not path.is_file():
         raise SpoolError(f"spool {folder}: none there yet; run the courier first")
@@ -64,7 +79,7 @@ def _reading(folder: Path) -> Iterator[sqlite3.Connection]:
         database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
         database.row_factory = sqlite3.Row
         try:
-            database.execute("BEGIN")  # one view of it, whatever the courier does meanwhile
+            database.execute("BEGIN")
             yield database
         finally:
             database.close()

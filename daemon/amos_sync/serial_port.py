@@ -10,12 +10,10 @@ import select
 
 import serial
 
+from amos_sync.addresses import BAUD, baud_of
 from amos_sync.descriptor_port import DescriptorPort
 from amos_sync.errors import PortBusy, PortGone, PortMissing
 from amos_sync.limits import READ_BYTES_MAX
-
-BAUD = 115_200
-"""Only a UART cares; USB and ptys run as fast as they can."""
 
 
 class SerialPort(DescriptorPort):
@@ -44,10 +42,11 @@ class SerialPort(DescriptorPort):
         self._line.close()
 
 
-def open_serial(path: str) -> SerialPort:
-    """Open a serial line for this process alone. Raises `PortMissing` or `PortBusy`."""
+def open_serial(rest: str) -> SerialPort:
+    """Open `PATH` or `PATH,BAUD` for this process alone. Raises `PortMissing` or `PortBusy`."""
+    path, baud = baud_of(rest)
     try:
-        line = serial.Serial(path, BAUD, timeout=0, write_timeout=0, exclusive=True)
+        line = serial.Serial(path, baud or BAUD, timeout=0, write_timeout=0, exclusive=True)
     except serial.SerialException as error:
         if error.errno in (errno.EAGAIN, errno.EBUSY, errno.EWOULDBLOCK):
             raise PortBusy(f"serial:{path}: another program holds it; close that one") from error

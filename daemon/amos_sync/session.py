@@ -1,4 +1,4 @@
-"""The talk with one player, from top to bottom: prove, look, hand receipts over, pull, wait, look again.
+"""The talk with one player, from top to bottom: prove, tell, look, hand receipts over, pull, wait, tell again.
 
 A generator over `amos.protocol.link_courier_talk`; what it learns goes to `PlayerEvents` (the courier), which answers
 from spool and outbox. Everything here can be broken off at any point and started anew: the player and the spool know
@@ -12,6 +12,7 @@ from typing import Protocol
 from amos.crypto import verify
 from amos.protocol.link import (
     OFFER_ANCHOR,
+    OFFER_DIRECTIVE,
     OFFER_OPT_OUTS,
     OFFER_ROTATION,
     UNKNOWN_SEQUENCE,
@@ -21,14 +22,22 @@ from amos.protocol.link import (
     Status,
 )
 from amos.protocol.link_courier import CourierLink, Ticket
-from amos.protocol.link_courier_call import challenge, read_status
+from amos.protocol.link_courier_call import challenge, give_input, read_status
 from amos.protocol.link_courier_offer import offer, offer_receipt
 from amos.protocol.link_courier_pack import SendPack
 from amos.protocol.link_courier_proof import prove
 from amos.protocol.link_courier_segment import list_page, read_segment
 from amos.protocol.link_courier_talk import Pause, RequestRefused, TransferError
 from amos_sync.errors import PlayerError
-from amos_sync.limits import PACK_MEND_MS, PACK_RETRY_MS, PACK_SLICE_BYTES, POLL_MS, RELIST_MS, SEQUENCE_MAX
+from amos_sync.limits import (
+    INPUTS_WAITING_MAX,
+    PACK_MEND_MS,
+    PACK_RETRY_MS,
+    PACK_SLICE_BYTES,
+    POLL_MS,
+    RELIST_MS,
+    SEQUENCE_MAX,
+)
 from amos_sync.opt_outs import Offered
 from amos_sync.outbox import Slot
 from amos_sync.pack_cache import CachedPack
@@ -55,6 +64,8 @@ class PlayerEvents(Protocol):
     def looked(self, session: "Session", raw: bytes) -> None: ...
     def opt_outs(self) -> list[bytes]: ...
     def opt_outs_offered(self, session: "Session", refusal: str | None) -> None: ...
+    def directives(self, session: "Session") -> list[bytes]: ...
+    def directive_offered(self, session: "Session", refusal: str | None) -> None: ...
     def rotations(self) -> list[bytes]: ...
     def rotation_offered(self, session: "Session", data: bytes, refusal: str | None) -> None: ...
     def wants_time(self, session: "Session") -> bool: ...
@@ -69,9 +80,10 @@ class PlayerEvents(Protocol):
     def pulled(self, device_id: bytes, entry: Entry, segment: bytes) -> None: ...
     def settled(self, session: "Session") -> None: ...
     def unreadable(self, session: "Session", entry: Entry, reason: str) -> None: ...
-    def pack(self) -> CachedPack | None: ...
+    def pack(self, session: "Session") -> CachedPack | None: ...
     def pack_taken(self, session: "Session", cached: CachedPack, sent_bytes: int) -> None: ...
     def pack_refused(self, session: "Session", cached: CachedPack, reason: str) -> None: ...
+    def input_refused(self, session: "Session", reason: str) -> None: ...
     def ended(self, session: "Session") -> None: ...
 
 
@@ -107,6 +119,7 @@ class Session:
         self._partial = partial
         self._offered = Offered()
         self._rotated = Offered()
+        self._directed = Offered()
         self._cursor = 0
         self._highest_listed = 0
         self._caught_up = False
@@ -116,6 +129,12 @@ class Session:
         self._pack_retry_at_ms: int | None = None
         self._pack_done: CachedPack | None = None
         self._mend_from_ms = 0
+        self._inputs: dict[int, int] = {}
+
+    def ask_input(self, kind: int, value: int) -> None:
+        """Hand the player this input with the next turn; the last value of a kind counts."""
+        if len(self._inputs) < INPUTS_WAITING_MAX or kind in self._inputs:
+            self._inputs[kind] = value
 
     @property
     def name(self) -> str:
@@ -131,16 +150,18 @@ class Session:
 
     @property
     def has_pack(self) -> bool:
-        return self._pack_done is self._events.pack()
+        return self._pack_done is self._events.pack(self)
 
     def run(self) -> Steps:
         """The whole talk; it ends only by an error: `LinkError`, `ProtocolError` or `PlayerError`."""
         yield from self._prove()
         while True:
+            yield from self._hand_opt_outs()
+            yield from self._hand_directives()
             status = yield from self._look()
             yield from self._hand_rotations()
-            yield from self._hand_opt_outs()
             yield from self._bring_time()
+            yield from self._hand_inputs()
             receipt = self._events.next_offer(status.device_id, status.last_receipted)
             if receipt is not None:
                 yield from self._hand_over(receipt)
@@ -182,6 +203,13 @@ class Session:
             self._offered.done(data, refusal, self._clock_ms())
             self._events.opt_outs_offered(self, refusal)
 
+    def _hand_directives(self) -> Steps:
+        """As soon, for somebody waits for silence. The look that comes next says what holds."""
+        while (data := self._directed.next(self._events.directives(self), self._clock_ms())) is not None:
+            refusal = yield from offer(self._link, OFFER_DIRECTIVE, 0, data)
+            self._directed.done(data, refusal, self._clock_ms())
+            self._events.directive_offered(self, refusal)
+
     def _bring_time(self) -> Steps:
         """Ask for the player's nonce when a time anchor is due, and hand over the one that came."""
         anchor = self._events.next_anchor(self)
@@ -196,6 +224,14 @@ class Session:
                 raise
             nonce = None  # an older player: asked again with the next connection
         self._events.challenged(self, nonce)
+
+    def _hand_inputs(self) -> Steps:
+        while self._inputs:
+            kind, value = self._inputs.popitem()
+            try:
+                yield from give_input(self._link, self._events.nonce(), kind, value)
+            except RequestRefused as error:
+                self._events.input_refused(self, str(error))
 
     def _hand_over(self, receipt: Offer) -> Steps:
         yield from offer_receipt(self._link, receipt.slot.sequence, receipt.receipt)
@@ -244,7 +280,7 @@ class Session:
     def _bring_pack(self, status: Status) -> Generator[Ticket | Pause, Response | None, bool]:
         """Send a slice of the pack that there is for the player, if it plays another, or what it found spoilt of this
         one; whether more is to be sent."""
-        cached = self._events.pack()
+        cached = self._events.pack(self)
         plays = cached is not None and cached.pack.pack_id == status.pack
         if cached is None or (plays and not status.spoilt_blobs):
             self._send_no_more()

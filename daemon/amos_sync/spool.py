@@ -16,6 +16,8 @@ Payloads stay until a player took a receipt that covers them, and for `KEPT_DAYS
 `KEPT_BYTES_MAX`: a ledger that is put back from a copy may have lost them, and the player no longer has them. Then a
 compact row remains. A full spool takes no more
 segments (`full`), and still takes receipts, which make room. Any failure of SQLite is a `SpoolError`; then `rollback`.
+Where the disk itself is full (`SpoolDiskFull`), what is only kept gives way (`make_room`); a file that is damaged
+(`SpoolDamaged`) is set aside, and the players list what it had (`set_aside`).
 """
 
 import os
@@ -23,15 +25,31 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from amos.edges.private_host import make_private_folders
-from amos_sync.errors import SpoolError
-from amos_sync.limits import KEPT_BYTES_MAX, KEPT_DAYS, RETURNED_ROWS_MAX, SPOOL_BYTES_MAX, SPOOL_ENTRIES_MAX
-from amos_sync.outbox import PULL_STATE, Slot, State
-from amos_sync.spool_file import FAULTS_FACT, FILE_NAME, LOCK_NAME, lock_spool, open_database
+from amos_sync.errors import SpoolDamaged, SpoolError
+from amos_sync.limits import (
+    RETURNED_ROWS_MAX,
+    SEQUENCE_MAX,
+    SPOOL_BYTES_MAX,
+    SPOOL_ENTRIES_MAX,
+)
+from amos_sync.outbox import Slot, State
+from amos_sync.spool_carried import CarriedEntries, Documents
+from amos_sync.spool_damage import check, save, set_aside
+from amos_sync.spool_facts import SpoolFacts
+from amos_sync.spool_file import (
+    FILE_NAME,
+    LOCK_NAME,
+    keep_reserve,
+    lock_spool,
+    named,
+    open_database,
+)
+from amos_sync.spool_kept import SpoolKept
 
 
 @dataclass(frozen=True)
@@ -51,45 +69,74 @@ class Held:
     id: int
     segment_sha256: bytes
     state: State
+    carried: bool
 
 
-def _rotation_name(number: int, turn: int) -> str:
-    """The first has the name that couriers gave it that kept one of each number."""
-    return f"rotation {number}.{turn}" if turn else f"rotation {number}"
+def _slot(
+    id: int, device_id: bytes, sequence: int, message_sha256: bytes, state: int, carried_unix_s: int | None
+) -> Slot:
+    """Raises ValueError, TypeError for columns that nobody wrote so."""
+    if len(device_id) != 16 or len(message_sha256) != 32 or not 1 <= sequence <= SEQUENCE_MAX:
+        raise ValueError(f"entry {id}: expected a device, a sequence number and a hash")
+    return Slot(id, bytes(device_id), sequence, bytes(message_sha256), State(state), carried=carried_unix_s is not None)
 
 
-@contextmanager
-def _named(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise SpoolError(f"spool: cannot {what}: {error}") from error
-
-
-class Spool:
+class Spool(SpoolFacts, SpoolKept):
     """Opens or creates the spool in `folder`. Raises `SpoolBusy` when another courier has it, else `SpoolError`.
 
     urgent   whether something staged has to be durable before anything is let out
+    mended   what was done about a damaged file, until somebody has told it; else None
     """
 
     def __init__(self, folder: Path, bytes_max: int = SPOOL_BYTES_MAX):
         self.folder = folder
         self.bytes_max = bytes_max
+        self.mended: str | None = None
         self.urgent = False
-        with _named(f"use {folder}"):
+        with named(f"use {folder}"):
             make_private_folders(folder)
             self._lock = lock_spool(folder / LOCK_NAME)
         try:
-            with _named(f"open {folder / FILE_NAME}"):
-                self._database = open_database(folder / FILE_NAME)
-                self._fold()
-                self.client_id = self._client_id()
-                self._count()
-                self._drop_old(int(time.time()))
-                self.commit()
+            try:
+                self._open()
+            except SpoolDamaged:
+                self.set_aside()
         except BaseException:
             os.close(self._lock)
             raise
+
+    def _open(self, saved: Path | None = None) -> int:
+        with named(f"open {self.folder / FILE_NAME}"):
+            self._database = open_database(self.folder / FILE_NAME)
+            check(self._database)
+            count = 0
+            if saved is not None:
+                self._database.execute("BEGIN IMMEDIATE")
+                count = save(saved, self._database)
+                self._database.execute("COMMIT")
+            self._fold()
+            self.carried = CarriedEntries(self._database, self._staging)
+            self.documents = Documents(self._database, self._staging)
+            self.client_id = self._client_id()
+            self._count()
+            self._drop_old(int(time.time()))
+            self.commit()
+            keep_reserve(self.folder)
+            self.slots()  # each state is one of those that there are
+        return count
+
+    def set_aside(self) -> None:
+        """The file is damaged: go on with a fresh one, and with what is whole in the old. `mended` says what was done.
+        What was staged is gone. Raises `SpoolError` when the disk does not let it."""
+        with suppress(AttributeError, sqlite3.Error):
+            self._database.close()
+        with named("set the damaged file aside"):
+            damaged = set_aside(self.folder / FILE_NAME)
+        count = self._open(damaged)
+        self.mended = (
+            f"spool {self.folder}: its file was damaged (is the card at its end?) and is set aside as {damaged};"
+            f" {count} segments of it are whole; what is missing the players list again"
+        )
 
     def close(self) -> None:
         """Give the spool back. What was staged and not committed is gone."""
@@ -103,25 +150,24 @@ class Spool:
 
     def slots(self) -> list[Slot]:
         """Every segment that is not yet returned, in order of device and sequence."""
-        with _named("read"):
+        with named("read"):
             rows = self._database.execute(
-                "SELECT id, device, sequence, message_sha256, state FROM entries WHERE state != 6 "
+                "SELECT id, device, sequence, message_sha256, state, carried_unix_s FROM entries WHERE state != 6 "
                 "ORDER BY device, sequence, id"
             ).fetchall()
-        return [
-            Slot(id, device_id, sequence, message, State(state)) for id, device_id, sequence, message, state in rows
-        ]
+            return [_slot(*row) for row in rows]
 
     def held(self, device_id: bytes, first: int, last: int) -> dict[int, list[Held]]:
         """Sequence -> what is known of it; two entries under one number are a fork, and both are kept."""
-        with _named("read"):
+        with named("read"):
             rows = self._database.execute(
-                "SELECT sequence, id, segment_sha256, state FROM entries WHERE device = ? AND sequence BETWEEN ? AND ?",
+                "SELECT sequence, id, segment_sha256, state, carried_unix_s FROM entries"
+                " WHERE device = ? AND sequence BETWEEN ? AND ?",
                 (device_id, first, last),
             ).fetchall()
         known: dict[int, list[Held]] = {}
-        for sequence, id, segment_sha256, state in rows:
-            known.setdefault(sequence, []).append(Held(id, segment_sha256, State(state)))
+        for sequence, id, segment_sha256, state, carried in rows:
+            known.setdefault(sequence, []).append(Held(id, segment_sha256, State(state), carried is not None))
         return known
 
     def payload(self, id: int) -> bytes:
@@ -134,12 +180,12 @@ class Spool:
 
     def message_bytes(self, id: int) -> int:
         """The size of what is sent."""
-        with _named("read"):
+        with named("read"):
             row = self._database.execute("SELECT message_bytes FROM entries WHERE id = ?", (id,)).fetchone()
         return int(row[0]) if row else 0
 
     def _blob(self, column: str, id: int) -> bytes:
-        with _named("read"):
+        with named("read"):
             row = self._database.execute(f"SELECT {column} FROM entries WHERE id = ?", (id,)).fetchone()
         if row is None or row[0] is None:
             raise SpoolError(f"spool: expected a {column} with entry {id}, found none; the file was changed by others")
@@ -157,6 +203,11 @@ class Spool:
                 (device_id, port),
             )
         return bytes(row[0]).hex() if row else None
+
+    def knows(self, device_id: bytes) -> bool:
+        """Whether it was connected here once."""
+        with named("read"):
+            return self._database.execute("SELECT 1 FROM devices WHERE device = ?", (device_id,)).fetchone() is not None
 
     def stage_line_bytes(self, device_id: bytes, count: int) -> None:
         """Add to the bytes that crossed the line of a device, both ways."""
@@ -223,27 +274,11 @@ class Spool:
                 self.kept_bytes += size
         self._drop_old(now_unix_s)
 
-    def stage_again(self, first: int, end: int) -> list[Slot]:
-        """Returned segments that were receipted at leaf indexes [first, end) wait for the ledger again: as slots."""
-        with self._staging():
-            rows = self._database.execute(
-                "UPDATE entries SET state = ?, receipt = NULL, leaf_index = NULL, returned_unix_s = NULL"
-                " WHERE state = 6 AND payload IS NOT NULL AND leaf_index BETWEEN ? AND ?"
-                " RETURNING id, device, sequence, message_sha256, message_bytes",
-                (PULL_STATE, first, end - 1),
-            ).fetchall()
-        for row in rows:
-            self.used_bytes += row[4]
-            self.kept_bytes -= row[4]
-            self.open_entries += 1
-        rows.sort(key=lambda row: (row[1], row[2], row[0]))
-        return [Slot(id, device_id, sequence, sha256, PULL_STATE) for id, device_id, sequence, sha256, _size in rows]
-
     def receipted_from(self, leaf_index: int, turn: int) -> Receipted | None:
         """A segment receipted at this leaf or a later one, whose bytes are still here: the latest, and with each `turn`
         the one before. A receipt does not bind the index that it names, so the latest may be none in truth."""
         of = "FROM entries WHERE payload IS NOT NULL AND receipt IS NOT NULL AND leaf_index >= ?"
-        with _named("read"):
+        with named("read"):
             ((count,),) = self._database.execute(f"SELECT count(*) {of}", (leaf_index,))
             if not count:
                 return None
@@ -253,72 +288,6 @@ class Spool:
             ).fetchone()
         return Receipted(*row)
 
-    def head(self) -> bytes | None:
-        """The highest tree head of the ledger that was shown, as signed."""
-        return self._fact("head")
-
-    def stage_head(self, note: bytes) -> None:
-        """Keep this head in place of the one before."""
-        self._stage_fact("head", note)
-
-    def forgone(self) -> bytes | None:
-        """The last request to send again that was met."""
-        return self._fact("forgone")
-
-    def stage_forgone(self, message: bytes) -> None:
-        """This request is met with this commit."""
-        self._stage_fact("forgone", message)
-
-    def stage_faults(self, faults: bytes) -> None:
-        """What is wrong at the moment, for who looks at the spool from outside."""
-        self._stage_fact(FAULTS_FACT, faults)
-
-    def rotations(self) -> list[tuple[int, bytes]]:
-        """(turn in which it came among those of its number, rotation of the ledger's key with its receipt)."""
-        with _named("read"):
-            rows = self._database.execute("SELECT name, value FROM facts WHERE name LIKE 'rotation %'").fetchall()
-        return [(int(name.partition(".")[2] or 0), bytes.fromhex(value)) for name, value in rows]
-
-    def stage_rotation(self, number: int, turn: int, appointment: bytes) -> None:
-        """Keep it."""
-        self._stage_fact(_rotation_name(number, turn), appointment)
-
-    def stage_no_rotation(self, number: int, turn: int) -> None:
-        """Let go of it."""
-        with self._staging():
-            self._database.execute("DELETE FROM facts WHERE name = ?", (_rotation_name(number, turn),))
-
-    def _fact(self, name: str) -> bytes | None:
-        with _named("read"):
-            row = self._database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return None if row is None else bytes.fromhex(row[0])
-
-    def _stage_fact(self, name: str, value: bytes) -> None:
-        with self._staging():
-            self._database.execute(
-                "INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (name, value.hex())
-            )
-
-    def _drop_old(self, now_unix_s: int) -> None:
-        """Let go of the bytes of segments that were kept for long enough, and of the oldest when they are too many."""
-        kept = "FROM entries WHERE state = 6 AND payload IS NOT NULL"
-        with self._staging():
-            rows = self._database.execute(
-                f"SELECT id, message_bytes {kept} AND returned_unix_s < ?", (now_unix_s - KEPT_DAYS * 86_400,)
-            ).fetchall()
-            excess = self.kept_bytes - sum(size for _id, size in rows) - KEPT_BYTES_MAX
-            if excess > 0:
-                gone = {id for id, _size in rows}
-                for id, size in self._database.execute(f"SELECT id, message_bytes {kept} ORDER BY returned_unix_s, id"):
-                    if excess <= 0:
-                        break
-                    if id not in gone:
-                        rows.append((id, size))
-                        excess -= size
-            for id, size in rows:
-                self._database.execute("UPDATE entries SET payload = NULL, receipt = NULL WHERE id = ?", (id,))
-                self.kept_bytes -= size
-
     @property
     def staged(self) -> bool:
         """Whether `commit` has something to do."""
@@ -327,7 +296,7 @@ class Spool:
     def commit(self) -> None:
         """Make everything staged durable, in one step."""
         if self._database.in_transaction:
-            with _named("write"):
+            with named("write"):
                 self._database.execute("COMMIT")
         self.urgent = False
 
@@ -335,15 +304,16 @@ class Spool:
         """Drop everything staged since the last commit."""
         self.urgent = False
         if self._database.in_transaction:
-            with _named("roll back"):
+            with named("roll back"):
                 self._database.execute("ROLLBACK")
-        with _named("read"):
+        with named("read"):
             self._count()
+            self.carried.recount()
 
     @contextmanager
     def _staging(self, waits: bool = False) -> Iterator[None]:
         """`waits`: a crash may lose this change alone: the segment is sent again then, and answered again."""
-        with _named("write"):
+        with named("write"):
             if not self._database.in_transaction:
                 self._database.execute("BEGIN IMMEDIATE")
             self.urgent = self.urgent or not waits
@@ -351,7 +321,7 @@ class Spool:
 
     def _count(self) -> None:
         row = self._database.execute(
-            "SELECT count(*), coalesce(sum(message_bytes), 0) FROM entries WHERE state != 6"
+            "SELECT count(*), coalesce(sum(message_bytes), 0) FROM entries WHERE state != 6 AND carried_unix_s IS NULL"
         ).fetchone()
         self.open_entries, self.used_bytes = int(row[0]), int(row[1])
         (kept,) = self._database.execute(

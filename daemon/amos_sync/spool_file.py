@@ -1,28 +1,47 @@
 """The courier's spool as a file: its lock, its tables, and how one of an earlier version is brought to the present."""
 
+import errno
 import fcntl
 import os
 import sqlite3
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from amos.edges.private_host import claim_private
+from amos.edges.private_host import claim_private, create_private
 from amos.protocol.errors import ProtocolError
 from amos.protocol.receipt import parse_receipt
-from amos_sync.errors import SpoolBusy, SpoolError
+from amos_sync.errors import SpoolBusy, SpoolDamaged, SpoolDiskFull, SpoolError
+from amos_sync.limits import RESERVE_BYTES
+from amos_sync.spool_damage import is_damage
 
 FILE_NAME = "spool.sqlite"
 LOCK_NAME = "spool.lock"
+RESERVE_NAME = "spool.reserve"
 LOCK_TRIES = 3
 FAULTS_FACT = "faults"
-SCHEMA_VERSION = 2
+PACK_DOCUMENT = "pack"
+"""The manifest of the pack that the courier has for its players, as a document; its blobs' folder is a fact."""
+SCHEMA_VERSION = 3
+VERSIONS_MAX = 99
+"""Beyond it a number is damage, and no later version's."""
 
 _KEPT_SCHEMA = """
 ALTER TABLE entries ADD COLUMN leaf_index INTEGER;
 ALTER TABLE entries ADD COLUMN returned_unix_s INTEGER;
 CREATE INDEX entries_kept ON entries (returned_unix_s) WHERE state = 6 AND payload IS NOT NULL;
 CREATE INDEX entries_receipted ON entries (leaf_index) WHERE payload IS NOT NULL AND receipt IS NOT NULL;
+"""
+
+_CARRIED_SCHEMA = """
+ALTER TABLE entries ADD COLUMN carried_unix_s INTEGER;
+CREATE INDEX entries_carried ON entries (device, sequence) WHERE carried_unix_s IS NOT NULL;
+CREATE TABLE carried_devices (device BLOB PRIMARY KEY, site TEXT NOT NULL, unix_s INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE documents (
+    device BLOB NOT NULL, name TEXT NOT NULL, source INTEGER NOT NULL, payload BLOB NOT NULL,
+    PRIMARY KEY (device, name, source)
+) WITHOUT ROWID;
 """
 
 _SCHEMA = """
@@ -42,6 +61,39 @@ CREATE TABLE entries (
 );
 CREATE INDEX entries_open ON entries (device, sequence) WHERE state != 6;
 """
+
+
+@contextmanager
+def named(what: str) -> Iterator[None]:
+    """Failures of SQLite and of the disk are `SpoolError`, and `SpoolDamaged` where the file is to blame."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        kind = SpoolDamaged if is_damage(error) else SpoolDiskFull if is_full(error) else SpoolError
+        raise kind(f"spool: cannot {what}: {error}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        if what == "write":
+            raise  # ours, and no column of another kind or range than was written
+        raise SpoolDamaged(f"spool: cannot {what}: {error}") from error
+
+
+def is_full(error: Exception) -> bool:
+    """Whether the disk has no room."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+
+
+def keep_reserve(folder: Path) -> None:
+    """A file that is only there to be deleted when the disk is full: to let go of anything takes room, too."""
+    path = folder / RESERVE_NAME
+    with suppress(OSError):
+        if path.exists() and path.stat().st_size == RESERVE_BYTES:
+            return
+        try:
+            with create_private(path) as file:
+                os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+        except OSError:
+            path.unlink(missing_ok=True)
 
 
 def lock_spool(path: Path) -> int:
@@ -78,10 +130,13 @@ def open_database(path: Path) -> sqlite3.Connection:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
     (version,) = database.execute("PRAGMA user_version").fetchone()
-    if version in (0, 1):
-        script = _KEPT_SCHEMA if version else _SCHEMA + _KEPT_SCHEMA
-        database.executescript(f"BEGIN IMMEDIATE; {script}")
-        _note_leaves(database)
+    if not 0 <= version <= VERSIONS_MAX:
+        raise SpoolDamaged(f"spool {path}: expected schema version {SCHEMA_VERSION}, found {version}")
+    if version < SCHEMA_VERSION:
+        steps = (_SCHEMA, _KEPT_SCHEMA, _CARRIED_SCHEMA)
+        database.executescript(f"BEGIN IMMEDIATE; {''.join(steps[version:])}")
+        if version < 2:
+            _note_leaves(database)
         database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         database.execute("COMMIT")
     elif version != SCHEMA_VERSION:

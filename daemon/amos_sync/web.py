@@ -18,7 +18,8 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from amos.protocol.printable_host import printable
-from amos_sync.limits import FETCH_PIECE_BYTES, PACK_FETCH_TIMEOUT_S, REDIRECTS_MAX, SLOW_BYTES, SLOW_S
+from amos_sync.limits import FETCH_PIECE_BYTES, PACK_FETCH_TIMEOUT_S, REDIRECTS_MAX, SLOW_BYTES, SLOW_S, STALL_S
+from amos_sync.web_deadline import Deadline
 
 PAGE = (
     "answers with a web page in place of it: this network may want a login first (captive portal), or the URL is wrong"
@@ -42,8 +43,9 @@ class WebError(Exception):
 class Answer:
     """An open answer of status 200 or 206. `validator` is for If-Range, None where the server gives none."""
 
-    def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
+    def __init__(self, response: urllib3.BaseHTTPResponse, deadline: Deadline) -> None:
         self._response = response
+        self._deadline = deadline
         self.partial = response.status == HTTPStatus.PARTIAL_CONTENT
         self.content_range = response.headers.get("Content-Range", "")
         tag = response.headers.get("ETag", "")
@@ -55,7 +57,7 @@ class Answer:
     def pieces(self, bytes_max: int) -> Iterator[bytes]:
         """The body, piece by piece as it comes. Raises `WebError` when it is broken off, too slow, or too long."""
         total, mark_bytes, mark_s = 0, 0, time.monotonic()
-        with _named():
+        with _named(self._deadline):
             while data := self._response.read1(FETCH_PIECE_BYTES, decode_content=True):
                 if not total and self._is_page(data):
                     raise WebError(PAGE)
@@ -63,10 +65,12 @@ class Answer:
                 if total > bytes_max:
                     raise WebError(f"sends more than expected, which is at most {bytes_max} bytes")
                 yield data
+                self._deadline.extend()
                 if time.monotonic() - mark_s >= SLOW_S:
                     if total - mark_bytes < SLOW_BYTES:
                         raise WebError(f"sends too slowly: {total - mark_bytes} bytes in {SLOW_S} s", resumes=True)
                     mark_bytes, mark_s = total, time.monotonic()
+        _look(self._deadline)
         if self.length is not None and total < self.length:
             raise WebError(f"broke off after {total} of {self.length} bytes", resumes=True)
 
@@ -79,13 +83,16 @@ class Answer:
 @contextmanager
 def opened(url: str, headers: dict[str, str] | None = None) -> Iterator[Answer]:
     """Ask for a URL. Raises `WebError`; one of status 416 is raised as well."""
-    with _named(), _pool(url) as pool:
+    with Deadline(STALL_S) as deadline, _named(deadline), _pool(url) as pool:
+        deadline.watch_over(pool)
         response = _answered(pool, url, _HEADERS | (headers or {}))
+        _look(deadline)
         try:
             encoding = response.headers.get("Content-Encoding", "identity").lower()
             if encoding not in ("identity", "gzip", "x-gzip", "deflate"):
                 raise WebError(f"answers in the encoding {encoding[:40]!r}, which was not asked for")
-            yield Answer(response)
+            deadline.extend()
+            yield Answer(response, deadline)
         finally:
             response.close()
 
@@ -138,13 +145,20 @@ def _pool(url: str) -> Iterator[urllib3.PoolManager]:
 
 
 @contextmanager
-def _named() -> Iterator[None]:
+def _named(deadline: Deadline) -> Iterator[None]:
     try:
         yield
-    except HTTPError as error:
-        raise WebError(_cause(error), resumes=True) from None
-    except (OSError, ValueError) as error:
+    except (HTTPError, OSError, ValueError) as error:
+        _look(deadline)
+        if isinstance(error, HTTPError):
+            raise WebError(_cause(error), resumes=True) from None
         raise WebError(f"cannot be reached: {error}", resumes=True) from None
+
+
+def _look(deadline: Deadline) -> None:
+    """To http.client a line that ends within the headers is an answer like any."""
+    if deadline.passed:
+        raise WebError(f"has got no further for {STALL_S} s, and was hung up on", resumes=True) from None
 
 
 def _cause(error: BaseException) -> str:

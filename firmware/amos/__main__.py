@@ -38,6 +38,10 @@ def main(arguments) -> int:
 
                 on_stop(player.stop)
             player.run()
+            if player.restarts:
+                from amos.edges.restart import start_anew
+
+                start_anew()
             if player.refused:
                 return _REFUSED
         except KeyboardInterrupt:

@@ -48,7 +48,7 @@ from amos.tier_kept import TierKept
 class Player:
     """Everything a player process holds, from start to stop. `say(line)` is told what an operator should know.
 
-    `refused`: an output that cannot come back ended its play.
+    `refused`: an output that cannot come back ended its play. `restarts`: an operator wants it to start anew.
 
     `heartbeat()`, where one is given, is called for each turn of the loop that did what it should: let frames sound,
     looked for a lost output, or idled on purpose.
@@ -66,7 +66,7 @@ class Player:
         self._log_ring = LogRing(self._clock)
         seed, history, bound = load_key(config.directory, hardware_ids())
         self._say(bound)
-        self._packs = packs = Repertoire(config, self._say, lambda pack: check_taken(pack, self.device.rights))
+        self._packs = packs = Repertoire(config, self._say, self._check_taken)
         identity = Identity(seed, config, history)
         device_id = identity.device_id
         reserved = open_reserved(config.directory, device_id)
@@ -86,6 +86,15 @@ class Player:
         if rights.opt_outs.note:
             self._say(rights.opt_outs.note)
         keeper.journal.begin_boot()
+        directives = staff = None
+        if config.operator_key:  # a board holds no code that it does not need
+            from amos.directives import open_directives
+
+            directives = open_directives(config, device_id, self._say)
+        if config.limits_staff:
+            from amos.staff import open_staff
+
+            staff = open_staff(config)
         tier = TierKept(TwoSlotFile(config.directory + "/tier", TIER_BYTES_MAX), config.tier)
         kind = output_kind_of(config.out) or None
         self._state = state = PlayerState(packs.pack_id, tier, kind, PACES.index(config.pace))
@@ -100,6 +109,8 @@ class Player:
             worker,
             self._log_ring,
             SeedRoot(TwoSlotFile(config.directory + "/seed-root", ROOT_BYTES)),
+            directives,
+            staff,
         )
         port = open_port(config.link)
         link = port.link_of(device)
@@ -109,7 +120,7 @@ class Player:
         self._standby = Standby(device, packs, service, forever, say, stopping)
         self._loop = PlayLoop(config, state, service, packs, say, stopping, heartbeat)
         self._outage = Outage(device, keeper, service, clock, forever, say, stopping, self._seal_leftover)
-        self._stopping = False
+        self._stopping = self.restarts = False
         self.refused = False
         self._session = None
         self._totals = Totals()
@@ -123,7 +134,16 @@ class Player:
         self._stopping = True
 
     def _is_stopping(self) -> bool:
+        directives = self.device.directives
+        if directives is not None and not self._stopping and directives.restarts(self.device.worker, self._say):
+            self._stopping = self.restarts = True
         return self._stopping
+
+    def _check_taken(self, pack) -> None:
+        """Raise a `ProtocolError` unless the operator and the rights let this pack be activated."""
+        if self.device.directives is not None:
+            self.device.directives.check_pack(pack.pack_id, self._clock.unix_ms())
+        check_taken(pack, self.device.rights)
 
     def run(self) -> None:
         """Recover, play one session after the other, linger. A journal whose storage fails stops play, and is said,

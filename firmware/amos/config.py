@@ -24,6 +24,7 @@ SETTINGS = {
     "pack": ("text", NO_PACK, None, None),
     "publisher_key": ("key", None, None, None),
     "ledger_key": ("key", None, None, None),
+    "operator_key": ("key or none", b"", None, None),
     "board": ("name", "linux", None, None),
     "board_class": ("name", "any", None, None),
     "voices": ("int", 32, 1, 32),
@@ -35,6 +36,9 @@ SETTINGS = {
     "block_frames": ("int", 4096, 64, 65536),
     "buffer_ms": ("int", 68, 20, 68),
     "holidays": ("dates", "", None, None),
+    "staff": ("acts", "all", None, None),
+    "staff_volume_min": ("int", 0, 0, 100),
+    "staff_volume_max": ("int", 100, 0, 100),
     "minutes": ("int", 0, 0, 1 << 24),
     "linger": ("text", "forever", None, None),
     "journal": ("text", "file", None, None),
@@ -50,6 +54,9 @@ holidays dates on which the script's dayparts for holidays hold: 2026-12-25,2027
 out      where the music goes (edges/audio_out.py); nobody may mean `null` by saying nothing, so there is no default
 tier     of the venue's tariff; 255, `TIER_RENDERER`, where the device is enrolled to render
 pace     `clocked`: real time; `free`, for renderers: as fast as the machine can, on a clock that follows the samples
+operator_key   whose directives the player follows; without one it follows none
+staff    what anybody may do who is at the player's link: `all`, `none`, or some of `staff.ACTS`: skip,like,volume
+staff_volume_min, staff_volume_max   in percent: between these they may turn the volume
 minutes  length of the session, 0 = until stopped
 journal  `file` in the player's directory, or a partition: `raw:sd` of a board's card, `raw:/dev/...` of the system
 linger   after the session keep serving the courier: `forever`, or until every segment is `receipted`, or `no`
@@ -96,11 +103,20 @@ def _value(name: str, raw):
         return value
     if kind == "dates" and raw == "":
         return raw
+    if kind == "key or none":
+        kind = "key"
+        if raw == "":
+            return b""
     most = SMALL_TEXT_BYTES_MAX if kind == "name" else TEXT_LETTERS_MAX
     if not isinstance(raw, str) or not 1 <= len(raw) <= most or not all([_prints(letter, kind) for letter in raw]):
         raise ConfigError("%s: expected text of 1 to %d letters, found %r" % (name, most, raw))
     if kind == "dates" and not all([_is_date(date) for date in raw.split(",")]):
         raise ConfigError("%s: expected dates like 2026-12-25,2027-01-01, found %r" % (name, raw))
+    if kind == "acts" and raw != "all":
+        from amos.staff import acts_fault  # where nothing is forbidden, a board does without
+
+        if acts_fault(raw):
+            raise ConfigError("%s: expected %s, found %r" % (name, acts_fault(raw), raw))
     if kind == "key":
         key = key_of_hex(raw)
         if key is None:
@@ -117,6 +133,10 @@ class Config:
     pack: str
     publisher_key: bytes
     ledger_key: bytes
+    operator_key: bytes
+    staff: str
+    staff_volume_min: int
+    staff_volume_max: int
     board: str
     board_class: str
     voices: int
@@ -145,8 +165,15 @@ class Config:
             setattr(self, name, _value(name, values[name]) if name in values else default)
         if self.block_frames % 64:
             raise ConfigError("block_frames: expected a multiple of 64, found %d" % self.block_frames)
+        if self.staff_volume_min > self.staff_volume_max:
+            raise ConfigError("staff_volume_min: expected at most %d, found more" % self.staff_volume_max)
         if self.tier != TIER_RENDERER:
             self._check_is_heard()
+
+    @property
+    def limits_staff(self) -> bool:
+        """Whether anything is forbidden to whoever is at the link."""
+        return (self.staff, self.staff_volume_min, self.staff_volume_max) != ("all", 0, 100)
 
     def _check_is_heard(self) -> None:
         """A player is paid for what venues hear: in real time, and into something that keeps it."""

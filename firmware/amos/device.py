@@ -35,7 +35,9 @@ class Device:
     ledger_keys    a LedgerKeys: whose receipts and time anchors count
     packs          a PackIntake, which takes packs in; None where none can come
     worker         (edges/worker.py) writes to the journal while music goes on
+    directives     a Directives: what the operator wants; None where none is followed
     seed_root      a SeedRoot, which receipts renew for the next boot; without one nothing is kept
+    staff          a Staff: what anybody at the link may do; None: all
     input_allowance   an InputAllowance: how many inputs others may give, whatever session plays
     trimmed        segments that receipts have freed since the boot
     """
@@ -52,6 +54,8 @@ class Device:
         worker=None,
         log_ring=None,
         seed_root=None,
+        directives=None,
+        staff=None,
     ):
         self.identity = identity
         self.player_state = player_state
@@ -63,6 +67,8 @@ class Device:
         self.worker = worker or InlineWorker()
         self._log_ring = log_ring or LogRing(clock)
         self.seed_root = seed_root or SeedRoot()
+        self.directives = directives
+        self._staff = staff
         self.trimmed = 0
         self._link = None
         self.input_allowance = InputAllowance()
@@ -91,6 +97,8 @@ class Device:
             unsynced_ms += session.unsealed_ms()
         text = player.reported_text
         opt_outs = self.rights.opt_outs.current
+        directives = self.directives
+        refused = directives.refused if directives is not None else None
         return Status(
             device_id=identity.device_id,
             state=player.reported_state,
@@ -118,6 +126,8 @@ class Device:
             spoilt_blobs=self.packs.spoilt if self.packs else 0,
             output_kind=player.output_kind,
             pace=player.pace,
+            directive_serial=directives.serial if directives is not None else None,
+            directive_refused=sentence(refused) if refused else None,
         )
 
     def list_segments(self, first: int) -> list:
@@ -153,12 +163,23 @@ class Device:
         """The ledger's key gave way to another, which counts from here on. Raises `ProtocolError`."""
         self._ledger_keys.take(data, crypto.verify)
 
+    def take_directive(self, data: bytes) -> None:
+        """The operator wants something else from here on. Raises `ProtocolError`."""
+        if self.directives is None:
+            raise ProtocolError("directive: expected the operator's key in the setting operator_key, found none")
+        self.worker.settle()  # which may be noting what the directive before has done
+        self.directives.take(data, self.player_state.set_tier)
+
     def challenge(self) -> bytes:
         return self._clock.challenge()
 
     def take_anchor(self, data: bytes) -> None:
         """Set the clocks to what the ledger says. Raises `ProtocolError`."""
-        self._clock.take(open_anchor(data, self._ledger_keys.key, crypto.verify), self.identity.device_id)
+        anchor = open_anchor(data, self._ledger_keys.key, crypto.verify)
+        late = self._clock.take(anchor, self.identity.device_id)
+        if late is not None:
+            self.rights.lease_clock.bound(*late)
+            return
         self.rights.lease_clock.set(self._clock.unix_ms())
         if self.player_state.session is not None:
             self.player_state.session.anchored()
@@ -187,6 +208,8 @@ class Device:
     def set_tier(self, value: int) -> None:
         """Each change seals a segment, so there are not many in a short time. Raises `ProtocolError`."""
         now_ms, before = self._clock.now_ms(), self.player_state.tier
+        if value != before and self._staff is not None:
+            self._staff.check_tier()
         if value != before and self._tier_ms is not None and now_ms - self._tier_ms < _TIER_AGAIN_MS:
             raise ProtocolError("tier: expected one change within %d s" % (_TIER_AGAIN_MS // 1000))
         self.player_state.set_tier(value)
@@ -197,6 +220,8 @@ class Device:
         """Take an input, once for each nonce: a courier that has not heard the answer asks again."""
         if nonce in self._inputs_taken:
             return
+        if self._staff is not None:
+            self._staff.check_input(kind, value)
         session = self.player_state.session
         if session is None:
             raise ProtocolError("input: expected while a session plays")

@@ -57,6 +57,9 @@ class LinkService:
         if self._heartbeat is not None:
             self._heartbeat()
         self._device.rights.tick(self._clock.now_ms(), self._clock)
+        device = self._device
+        if device.directives is not None and device.player_state.session is None:
+            device.directives.idle()
         return served
 
     def linger(self, until: str, stopping) -> None:

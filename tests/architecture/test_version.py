@@ -16,6 +16,7 @@ PACKAGES = (
     "daemon/amos_cli",
     "daemon/amos_batches",
     "daemon/amos_mqtt",
+    "daemon/amos_metrics",
     "daemon/amos_places",
     "daemon/amos_sync",
     "daemon/amos_ledger",

@@ -31,6 +31,7 @@ from amos_tools.bench import (
     ledger_writes,
     render,
     settle,
+    settle_large,
     settle_rollup,
     share,
     simulation,
@@ -110,19 +111,25 @@ def test_ledger_figures(section: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_takes_half_an_hour_runs_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
-    for module in (render, device, audit, ledger, settle, ledger_large):
+    for module in (render, device, audit, ledger, settle, ledger_large, settle_large):
         name = module.__name__.rpartition(".")[2]
         monkeypatch.setattr(module, "measure", lambda scale, name=name: ran.append(name) or [])
     assert run()[0] == 0 and ran == ["render", "device", "audit", "ledger", "settle"]
     ran.clear()
-    assert run("ledger-large")[0] == 0 and ran == ["ledger_large"]
+    assert run("ledger-large", "settle-large")[0] == 0 and ran == ["ledger_large", "settle_large"]
 
 
 def test_settle_figures() -> None:
     figures = settle.measure(TINY)
     assert all(figure.section == "settle" and figure.value is not None and figure.value > 0 for figure in figures)
-    assert len({figure.name for figure in figures}) == len(figures) == 13
-    assert [figure.bound is not None for figure in figures].count(True) == 5
+    assert len({figure.name for figure in figures}) == len(figures) == 18
+    assert [figure.bound is not None for figure in figures].count(True) == 7
+
+
+def test_memory_by_segments() -> None:
+    figures = settle_large.measure(TINY)
+    assert all(figure.section == "settle-large" and figure.value is not None and figure.value > 0 for figure in figures)
+    assert len(figures) == 8 and [figure.bound is not None for figure in figures].count(True) == 2
 
 
 def test_a_roll_up_without_duckdb(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,7 +301,8 @@ def test_the_foreign_score_holds_every_placement() -> None:
 
 def test_sync_figures() -> None:
     found = sync.measure(TINY)
-    assert [figure.unit for figure in found] == ["MB/s"] * 4 + ["%", "x"], [figure.note for figure in found]
+    units = ["MB/s"] * 4 + ["%"] + ["s"] * 2 + ["x"]
+    assert [figure.unit for figure in found] == units, [figure.note for figure in found]
     assert all(figure.value is not None and figure.value > 0 for figure in found)
     bounds = [figure.bound for figure in found if figure.bound]
-    assert bounds == [("at least", 30)] * 3 + [("at least", 97), ("at least", 0.8)]
+    assert bounds == [("at least", 30)] * 3 + [("at least", 97)] + [("at most", 1)] * 2 + [("at least", 0.8)]

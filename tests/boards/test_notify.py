@@ -143,6 +143,14 @@ def processes(folder: Path) -> list[list[str]]:
     return [["amos", str(folder / "player")], courier]
 
 
+def told(supervisor: Supervisor) -> set[bytes]:
+    """What it hears next, but for how the process fares."""
+    messages: set[bytes] = set()
+    while not messages:
+        messages = {message for message in supervisor.heard(60) if not message.startswith(b"STATUS=")}
+    return messages
+
+
 @pytest.mark.parametrize("which", [0, 1], ids=["player", "courier"])
 def test_the_processes_say_so_for_as_long_as_they_run(
     which: int, tmp_path: Path, supervisor: Supervisor, board_pack: tuple[Path, str]
@@ -155,13 +163,13 @@ def test_the_processes_say_so_for_as_long_as_they_run(
     try:
         assert supervisor.heard(60)[0] == b"READY=1"
         for _period in range(2):  # the courier turns once a second when nothing comes
-            assert set(supervisor.heard(60)) == {b"WATCHDOG=1"}
+            assert told(supervisor) == {b"WATCHDOG=1"}
         process.send_signal(signal.SIGSTOP)  # the loop hangs
         time.sleep(0.2)
         supervisor.heard()
         assert supervisor.heard(1.2) == []
         process.send_signal(signal.SIGCONT)
-        assert set(supervisor.heard(60)) == {b"WATCHDOG=1"}
+        assert told(supervisor) == {b"WATCHDOG=1"}
     finally:
         process.send_signal(signal.SIGCONT)
         process.terminate()
@@ -182,3 +190,17 @@ def prepare_player(directory: Path, pack: Path, key: str) -> None:
             "out": f"wav:{directory}/heard.wav",
         },
     )
+
+
+def test_how_it_fares_goes_with_it_when_it_changed(supervisor: Supervisor, now_ns: list[int]) -> None:
+    beat = heartbeat({"NOTIFY_SOCKET": supervisor.path, "WATCHDOG_USEC": "4000000"})
+    assert beat is not None
+    told = ["broker\naway"]
+    for said in ("broker\naway", "broker\naway", "x" * 600):
+        told[0] = said
+        beat(lambda: told[0])
+        now_ns[0] += 1_000_000_000
+    beat.stopping()
+    heard = supervisor.heard()
+    assert heard[:4] == [b"READY=1", b"STATUS=broker away", b"WATCHDOG=1", b"WATCHDOG=1"]
+    assert heard[4].startswith(b"STATUS=xxx") and heard[5:] == [b"STOPPING=1"]

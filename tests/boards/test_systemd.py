@@ -11,6 +11,7 @@ from amos_tools import package_data
 from amos_tools.boards import board_names, load_board
 
 UNITS = ["amos-player@.service", "amos-courier.service", "amos-ledger.service", "amos-ledger-watch.service"]
+STICK_UNITS = ["amos-stick.service", "run-amosstick.mount"]
 EXPOSURE_MAX = 2.0
 TARGETS = ["sysinit", "basic", "shutdown", "multi-user", "network-online", "sound", "local-fs"]
 
@@ -29,7 +30,7 @@ def root(tmp_path: Path) -> Path:
         pytest.skip("systemd-analyze is not installed: the units are judged only where systemd is")
     units = tmp_path / "etc/systemd/system"
     units.mkdir(parents=True)
-    for unit in UNITS:
+    for unit in [*UNITS, *STICK_UNITS]:
         shutil.copy(package_data.UNITS / unit, units)
     for target in TARGETS:
         (units / f"{target}.target").write_text("[Unit]\nDescription=there\nDefaultDependencies=no\n")
@@ -45,7 +46,7 @@ def analyze(root: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", [*UNITS, *STICK_UNITS])
 def test_units_are_right(root: Path, unit: str) -> None:
     done = analyze(root, "verify", instance(unit))
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
@@ -57,7 +58,7 @@ def test_a_wrong_unit_is_found(root: Path) -> None:
     assert "WatchdogSecs" in analyze(root, "verify", unit.name).stderr
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", [*UNITS, STICK_UNITS[0]])
 def test_units_are_hardened(root: Path, unit: str) -> None:
     done = analyze(root, "security", "--offline=true", instance(unit))
     exposure = re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)
@@ -71,6 +72,27 @@ def test_units_are_watched_restarted_and_write_only_their_own_folders(unit: str)
     assert 0 < int(setting(unit, "WatchdogSec")[0]) <= 60
     assert setting(unit, "ProtectSystem") == ["strict"] and setting(unit, "StateDirectory")
     assert not setting(unit, "ReadWritePaths")
+
+
+def test_a_stick_is_mounted_for_whoever_exchanges_with_it_and_no_longer() -> None:
+    service, mount = STICK_UNITS
+    (where,) = setting(mount, "Where")
+    assert mount == where[1:].replace("/", "-") + ".mount" and setting(mount, "StopWhenUnneeded") == ["yes"]
+    assert setting(service, "Requires") == [mount] and mount in setting(service, "After")[0]
+    assert setting(service, "ReadWritePaths") == [where]
+    (command,) = setting(service, "ExecStart")
+    assert command.split()[1:] == ["-m", "amos_sync.cli", "carry", where, "--spool", "%S/amos-courier"]
+    assert setting(service, "User") == ["amos"] == setting(UNITS[1], "User")
+    assert {"nosuid", "nodev", "noexec", "uid=amos"} <= set(setting(mount, "Options")[0].split(","))
+
+
+def test_a_stick_of_that_label_starts_the_exchange() -> None:
+    rule = (package_data.UNITS / "90-amos-stick.rules").read_text().splitlines()[-1]
+    label = setting(STICK_UNITS[1], "What")[0].removeprefix("/dev/disk/by-label/")
+    assert f'ENV{{ID_FS_LABEL}}=="{label}"' in rule
+    assert f'ENV{{SYSTEMD_WANTS}}+="{STICK_UNITS[0]}"' in rule and 'TAG+="systemd"' in rule
+    # Each part is a comparison or an assignment as udev(7) has them.
+    assert all(re.fullmatch(r'[A-Z]+(\{\w+\})?(==|\+=|=)"[\w.-]+"', part) for part in rule.split(", "))
 
 
 def test_player_and_boards_agree_on_the_socket() -> None:

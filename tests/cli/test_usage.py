@@ -34,6 +34,9 @@ MADE_OR_AWAITED = {
     ("device replace", "--records"),
     ("device replace", "--directory"),
     ("boards", "--firmware"),
+    ("setup", "--out"),
+    ("setup", "--spool"),
+    ("setup", "--state"),
     ("courier run", "--spool"),
     ("courier run", "--opt-outs"),  # an operator may put it there later
     ("ledger init", "DIR"),

@@ -16,13 +16,17 @@ from patience import Patience
 from amos_ledger.folder import Folder
 from amos_ledger.rebuilding import rebuild_folder
 from amos_ledger.scrub import scrub
+from amos_tools import toolchain
 from amos_tools.demo.players import cast
 from amos_tools.demo.run import SECOND_PART
 from amos_tools.demo.workdir import Workdir
+from amos_tools.verify.page import is_checking_page
 
 DEMO = [sys.executable, "-m", "amos_tools", "demo", "--json"]
-MINUTES = 11
-"""Two segments a player: one sealed by the clock, one at the end."""
+MINUTES = 11, 1
+"""Of the first run and of the second."""
+SEGMENTS = {11: 3, 1: 2}
+"""A player's by the length of a run: one in which it seals by the clock has one more than one for each month."""
 
 
 def environment_without_mosquitto() -> dict[str, str]:
@@ -38,8 +42,8 @@ def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
     return facts
 
 
-def start(workdir: Path, environment: dict[str, str]) -> "subprocess.Popen[str]":
-    words = [*DEMO, f"--workdir={workdir}", f"--minutes={MINUTES}"]
+def start(workdir: Path, minutes: int, environment: dict[str, str]) -> "subprocess.Popen[str]":
+    words = [*DEMO, f"--workdir={workdir}", f"--minutes={minutes}"]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
@@ -63,40 +67,47 @@ def kill_couriers(demo: "subprocess.Popen[str]", workdir: Path, times: int) -> i
     return killed
 
 
-def check(facts: dict[str, Any], runs: int) -> None:
-    """What must hold after each run, which has two months."""
+def check(facts: dict[str, Any], *runs: int) -> None:
+    """What must hold after runs of so many minutes, each of which has two months."""
     totals, ledger = facts["totals"], facts["ledger"]
     assert totals["frames_agree"] and totals["player_frames"] == totals["ledger_frames"] > 0
     assert totals["pool_agrees"] and facts["verified"] is True
     assert ledger["held"] == 0 and ledger["refused"] == {} and ledger["quarantined"] == []
     for player in facts["players"]:
-        assert player["sessions"] == 2 * runs
-        assert player["frames"] >= runs * (MINUTES + MINUTES // SECOND_PART) * 60 * 44100
-        assert player["segments"] == player["receipted"] == player["trimmed"] == 3 * runs
+        assert player["sessions"] == 2 * len(runs)
+        assert player["frames"] >= sum(minutes + max(minutes // SECOND_PART, 1) for minutes in runs) * 60 * 44100
+        segments = sum(SEGMENTS[minutes] for minutes in runs)
+        assert player["segments"] == player["receipted"] == player["trimmed"] == segments
     first, second = facts["months"]
     between = facts["between"]
+    statements = [path for month in facts["months"] for path in Path(month["statements"]).glob("*.json")]
+    page = facts["page"]
+    assert page["refused"] == "" and is_checking_page(Path(page["file"]))
+    assert page["verified"] == (0 if page["left_out"] else len(statements))
+    assert bool(page["left_out"]) == (toolchain.browser_at_hand() is None)
     assert first["period"] < second["period"] and between["corrected"]["kind"] == "correction"
+    assert sum(item["earned_micro"] for item in between["withdrawn"]["frozen"]) > 0
     assert set(between["since"]) == {"earning_ms", "unpaid_ms"}  # a minute is forgiven, so some may earn
     audited = facts["audited"]
     assert audited["agrees"] and audited["devices"] == len(facts["players"])
     # A stem was withdrawn after the first run, so the second one has another pack; the demo keeps the latest only.
-    assert audited["agree"] == audited["pcm_compared"] == 3 * len(facts["players"])
+    assert audited["agree"] == audited["pcm_compared"] == SEGMENTS[runs[-1]] * len(facts["players"])
     assert audited["segments"] == ledger["accepted"]
     assert ledger["accepted"] == sum(player["segments"] for player in facts["players"])
 
 
 @pytest.mark.long
 def test_demo_with_a_killed_courier_and_a_second_run(tmp_path: Path, micropython: list[str]) -> None:
-    demo = start(tmp_path, dict(os.environ))
+    demo = start(tmp_path, MINUTES[0], dict(os.environ))
     killed = kill_couriers(demo, tmp_path, 2)
     facts = finish(demo)
     # The last kill may meet a courier that has nothing left to do, and that nobody starts again.
     assert killed >= 1 and killed - 1 <= facts["courier_restarts"] <= killed
-    check(facts, 1)
+    check(facts, MINUTES[0])
     assert {player["runtime"] for player in facts["players"]} == {"cpython", "micropython"}
-    again = finish(start(tmp_path, environment_without_mosquitto()))
+    again = finish(start(tmp_path, MINUTES[1], environment_without_mosquitto()))
     assert again["broker"] == "amqtt"
-    check(again, 2)
+    check(again, *MINUTES)
     ledger = Folder(tmp_path / "ledger")
     before = everything(ledger.store_path)
     rebuild_folder(ledger, 0)

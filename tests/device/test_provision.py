@@ -19,6 +19,7 @@ from amos import crypto
 from amos.config import FOR_RENDERERS
 from amos.protocol.link import STATE_PLAYING, STATE_STOPPED
 from amos.protocol.rotation import OPERATOR
+from amos_cli.key_files import read_key
 from amos_ledger import rotating
 from amos_ledger.folder import Folder, init_folder
 from amos_tools.cli import app
@@ -93,6 +94,7 @@ def test_one_command_from_nothing_to_enrolled_and_the_same_again_changes_nothing
     assert lines[-1].startswith("UnreachableError: unix:") and "no player listens there" in lines[-1]
     settings = json.loads((site.folder / "bar" / "player.json").read_text())
     assert settings["ledger_key"] == site.ledger.public_key.hex() and settings["tier"] == 2
+    assert settings["operator_key"] == crypto.public_key(read_key(site.operator)).hex()
     assert settings["publisher_key"] == crypto.public_key(PUBLISHER).hex() and settings["link"] == site.port("bar")
 
     site.start("bar")

@@ -61,6 +61,8 @@ class Venue:
     def player(self, *settings: str) -> "subprocess.Popen[str]":
         words = [*self._runtime, "-m", "amos", str(self.directory), *settings]
         pipe = subprocess.PIPE
+        # That of a life before leads to whoever got its terminal's number.
+        (self.folder / "line").unlink(missing_ok=True)
         return subprocess.Popen(words, env=micropython_environment(), stdout=pipe, stderr=subprocess.STDOUT, text=True)
 
     def play(self, minutes: int) -> str:

@@ -87,7 +87,7 @@ def test_units_and_their_user_are_there_and_the_page_that_they_name(amos: Amos, 
         for line in content.decode().splitlines()
         if line.startswith("Documentation=")
     ]
-    units = [name for name in inside if name.endswith(".service")]
+    units = [name for name in inside if name.endswith((".service", ".mount"))]
     assert len(pages) == len(units) >= 4 and all((installed / page).is_file() for page in pages)
 
 

@@ -6,7 +6,6 @@ from amos.protocol.errors import ProtocolError
 from amos.protocol.frames import FrameReader, frame
 from amos.protocol.limits import LIST_ENTRIES_MAX, NAMES_MAX, NONCE_BYTES_MIN, RESPONSE_BYTES_MAX
 from amos.protocol.link import (
-    CODES,
     OFFER,
     OFFER_CHUNK_BYTES_MAX,
     OFFER_RECEIPT,
@@ -21,7 +20,7 @@ from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_call import NAMES_REQUESTS_MAX, identify, read_names, read_status
 from amos.protocol.link_courier_offer import offer_receipt
 from amos.protocol.link_courier_segment import read_segment
-from amos.protocol.link_courier_talk import Conversation
+from amos.protocol.link_courier_talk import CODES, Conversation
 from amos.protocol.link_name import ANNOUNCEMENTS, SLIDERS
 from fuzz_chance import EDGES, encoded, spoil, twist
 from fuzz_device import SEALED, World

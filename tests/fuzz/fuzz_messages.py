@@ -8,7 +8,8 @@ from amos.protocol.anchor import open_anchor
 from amos.protocol.answer import decode_answer
 from amos.protocol.catalogue import TYP_CATALOGUE, open_catalogue
 from amos.protocol.cbor import loads
-from amos.protocol.cose import TYP_ANCHOR, TYP_MANIFEST, TYP_OPT_OUTS, TYP_USAGE, parse
+from amos.protocol.cose import TYP_ANCHOR, TYP_DIRECTIVE, TYP_MANIFEST, TYP_OPT_OUTS, TYP_USAGE, parse
+from amos.protocol.directive import open_directive
 from amos.protocol.enrolment import TYP_ENROLMENT, open_enrolment
 from amos.protocol.errors import ProtocolError
 from amos.protocol.frames import FrameReader, frame
@@ -46,6 +47,7 @@ SIGNED = (
     ("usage", "device", TYP_USAGE, open_usage),
     ("opt-outs", "publisher", TYP_OPT_OUTS, open_opt_outs),
     ("anchor", "ledger", TYP_ANCHOR, open_anchor),
+    ("directive", "operator", TYP_DIRECTIVE, open_directive),
 )
 """Example, who signs it, its type, and what opens it."""
 

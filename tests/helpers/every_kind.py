@@ -27,7 +27,7 @@ from amos_ledger.rulings import rule, ruling_on
 from amos_ledger.settle_period import settle_period
 from amos_ledger.store.place import SqlitePlace, StorePlace
 from amos_ledger.store.postgres_place import PostgresPlace
-from amos_ledger.transferring import transfer
+from amos_ledger.transferring import Order, transfer
 from amos_tools.device.rotate_operator import signed_rotation
 
 NOON = 1_793_534_400
@@ -94,7 +94,7 @@ def rotate_operator(world: Any) -> None:
 
 def move(world: Any, kind: str, between: tuple[str, str], period: str | None) -> None:
     """A transfer of five euros."""
-    transfer(world.folder, kind, "EUR", between, 5_000_000, "a reason", period)
+    transfer(world.folder, Order(kind, "EUR", *between, 5_000_000, "a reason", period))
 
 
 def with_every_kind(world: Any) -> Any:

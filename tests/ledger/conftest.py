@@ -7,6 +7,7 @@ import sys
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import wraps
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from amos_ledger.folder import Folder, init_folder
 from amos_ledger.intake.decision import decide
 from amos_ledger.intake.reading import Message
 from amos_ledger.ledger import Ledger, Reply
+from amos_ledger.ordinary_lines import Lines
 from amos_ledger.records import Decided
 from amos_tools.demo.broker import free_port
 from amos_tools.postgres_server import Server
@@ -49,26 +51,25 @@ CLOCK_OF_SAMPLES = (("start_ms", "first_frame"), ("end_ms", "end_frame"))
 @pytest.fixture(autouse=True)
 def the_table_agrees(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a test has taken in without the table of decisions, the table accepts, and knows the same about it."""
-    accept_ordinary, accept = clerk._accept_ordinary, clerk._accept
+    accept = Lines.accept
 
-    def asked_both_ways(store: Any, opened: Any, received_unix_s: int) -> Any:
-        def told(_store: Any, _reading: Any, _usage: Any, known: Any, _received: int) -> None:
-            found.append(known)
+    @wraps(accept)
+    def asked_both_ways(self: Lines, opened: Any) -> bool:
+        if opened.usage is None:
+            return accept(self, opened)
+        store, device_id = self._store, opened.usage.device_id
+        self.end(device_id)
+        facts, _usage = clerk.gather(store, opened, self._received_s)
+        decided = decide(facts)
+        known = clerk._known(store, facts) if decided.verdict == ACCEPTED else None
+        accepted = accept(self, opened)
+        if accepted:
+            line = self._lines[device_id]
+            told = (line.pack, line.course.device, line.course.anchor, line.played, line.sounding)
+            assert (decided, known) == (Decided(ACCEPTED, ""), told)
+        return accepted
 
-        found: list[Any] = []
-        clerk._accept = told
-        try:
-            outcome = accept_ordinary(store, opened, received_unix_s)
-        finally:
-            clerk._accept = accept
-        if outcome is None:
-            return None
-        facts, _usage = clerk.gather(store, opened, received_unix_s)
-        assert (decide(facts), found) == (Decided(ACCEPTED, ""), [clerk._known(store, facts)])
-        assert outcome == accept_ordinary(store, opened, received_unix_s)
-        return outcome
-
-    monkeypatch.setattr(clerk, "_accept_ordinary", asked_both_ways)
+    monkeypatch.setattr(Lines, "accept", asked_both_ways)
 
 
 class Signer:

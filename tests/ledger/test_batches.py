@@ -27,7 +27,7 @@ from amos.protocol.segment import (
     VERSION,
 )
 from amos.protocol.usage_reader import OUTPUT_KIND_ALSA, PACE_CLOCKED
-from amos_ledger import clerk, registry
+from amos_ledger import registry
 from amos_ledger.clerk import Outcome
 from amos_ledger.errors import EnrolmentRefused
 from amos_ledger.folder import Folder
@@ -35,9 +35,11 @@ from amos_ledger.forgoing import forgo
 from amos_ledger.intake.reading import Message, read
 from amos_ledger.ledger import Ledger
 from amos_ledger.log.leaf import Leaf
+from amos_ledger.ordinary_lines import Lines
 from amos_ledger.rulings import rule, ruling_on
 from amos_ledger.store.database import Database
 from amos_ledger.store.entries import Log
+from amos_ledger.store.memory import Memory
 from signed_usage import columns, sign_usage
 
 NOON, RATE_HZ, SPAN = 1_793_534_400, 44_100, 60 * 44_100
@@ -265,12 +267,14 @@ def appended(log: Log, received_unix_s: int, segment: bytes) -> Leaf:
 def at_once(patch: pytest.MonkeyPatch) -> None:
     """Databases write each row when they are given it, and remember nothing; the table decides about each message."""
     patch.setattr(Database, "later", lambda self, sql, row: self._execute(sql, row))
+    patch.setattr(Database, "all_later", lambda self, sql, rows: self._execute_many(sql, rows))
     patch.setattr(Log, "append_later", appended)
-    patch.setattr(Database, "remembered", lambda self, key, find: find())
-    patch.setattr(Database, "known", lambda self, key: None)
+    for memory, name in ((Database, "remembered"), (Memory, "found")):
+        patch.setattr(memory, name, lambda self, key, find: find())
+        patch.setattr(memory, "known", lambda self, key: None)
     patch.setattr(Database, "first", Database.one)
     patch.setattr(Database, "first_rows", Database.rows)
-    patch.setattr(clerk, "_accept_ordinary", lambda *_: None)
+    patch.setattr(Lines, "accept", lambda *_: False)
 
 
 SEEN: Counter[int] = Counter()
@@ -287,7 +291,7 @@ def test_a_batch_leaves_what_single_messages_leave(
     turns = traffic(stage, random.Random(seed))
     path = tmp_path_factory.getbasetemp() / "compared"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clerk, "_accept_ordinary", counted(clerk._accept_ordinary))
+        patch.setattr(Lines, "accept", counted(Lines.accept.__wrapped__))  # type: ignore[attr-defined]
         together = left_by(stage, path, turns)
     with pytest.MonkeyPatch.context() as patch:
         at_once(patch)
@@ -300,15 +304,15 @@ def test_a_batch_leaves_what_single_messages_leave(
     FILLED["quarantines lifted"] += sum(lifted is not None for *_, lifted in together[1]["quarantine"])
 
 
-def counted(accept_ordinary: Callable[..., Any]) -> Callable[..., Any]:
+def counted(accept: Callable[..., bool]) -> Callable[..., bool]:
     """The same, and whether it accepts is counted."""
 
-    def accept(*about: Any) -> Any:
-        outcome = accept_ordinary(*about)
-        ORDINARY[outcome is not None] += 1
-        return outcome
+    def counting(self: Lines, opened: Any) -> bool:
+        accepted = accept(self, opened)
+        ORDINARY[accepted] += 1
+        return accepted
 
-    return accept
+    return counting
 
 
 def alone(turn: Any) -> list[Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from amos_ledger.store import memory
 from amos_ledger.store.database import Database
 from amos_ledger.store.sqlite_database import SqliteDatabase
 
@@ -81,3 +82,57 @@ def test_a_row_that_waits_and_does_not_fit_undoes_the_transaction(database: Data
         database.later(INSERT, (1,))
         database.later(INSERT, (1,))
     assert counted(database) == 0
+
+
+def remembered(database: Database) -> int:
+    """As intake asks for what it remembers of devices."""
+    row = database.devices.found("count", lambda: database.first(COUNT))
+    assert row is not None
+    return int(row[0])
+
+
+def test_what_is_known_of_devices_lasts_while_nobody_else_writes(database: Database, tmp_path: Path) -> None:
+    with database.transaction():
+        assert remembered(database) == 0
+        database.later(INSERT, (1,))
+    with database.transaction():
+        assert remembered(database) == 0  # whoever let the row wait would have noted it
+        database.run(INSERT, (2,), of_devices=False)
+        assert remembered(database) == 0
+    other = SqliteDatabase(tmp_path / "file.sqlite")
+    with other.transaction():
+        other.run(INSERT, (3,))
+    other.close()
+    with database.transaction():
+        assert remembered(database) == 3
+
+
+@pytest.mark.parametrize("within", [True, False], ids=["in a transaction", "alone"])
+def test_a_write_that_nobody_foresaw_forgets_what_is_known_of_devices(database: Database, within: bool) -> None:
+    with database.transaction():
+        assert remembered(database) == 0
+        if within:
+            database.run(INSERT, (1,))
+            assert remembered(database) == 1
+    if not within:
+        database.later(INSERT, (1,))
+    with database.transaction():
+        assert remembered(database) == 1
+
+
+def test_what_was_undone_is_not_known_of_devices(database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), database.transaction():
+        database.devices.note("count", (7,))
+        raise ZeroDivisionError
+    assert remembered(database) == 0 and database.devices.known("count") is None
+    with database.transaction():
+        assert remembered(database) == 0
+
+
+def test_not_more_is_known_of_devices_than_fits(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "REMEMBERED_MAX", 3)
+    with database.transaction():
+        for number in range(4):
+            database.devices.note(number, number)
+    with database.transaction():
+        assert not len(database.devices)

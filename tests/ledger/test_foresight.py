@@ -42,12 +42,13 @@ def test_foreseen_is_what_is_found(world: Any) -> None:
         store.foresight.devices(usage.device_id for usage in coming)
         store.foresight.usage(coming)
         database, chain = store._database, store.chain
-        foreseen = dict(database._memory)
+        foreseen = database._memory | database.devices._facts
         database._memory.clear()
+        database.devices.forget()
         finders: dict[str, Callable[..., Any]] = {
             "device": chain.device,
-            "last": chain._last,
-            "held": chain._any_held,
+            "last": chain.last,
+            "held": chain.any_held,
             "rejected": store.quarantines.any_rejected,
             "session": chain.sessions.of_session,
             "boot": chain.sessions.of_boot,

@@ -18,7 +18,7 @@ from amos_tools.verify.audit import Audit
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.lines import LineReader
-from amos_tools.verify.log import walk
+from amos_tools.verify.log import Target, walk
 from amos_tools.verify.opened import Entries, key_table, open_entries, survey
 from amos_tools.verify.published import Published
 from signed_usage import sign_usage
@@ -269,17 +269,6 @@ def test_the_verifier_finds_a_segment_by_a_key_that_was_not_in_force(world: Any)
     keys = Keys(world.folder.public_key, world.publisher.public, world.operator.public, world.folder.trust.origin)
     good = sign_usage(usage, device.signer.sign, device.signer.id)
 
-    class Never:
-        """A closing that settles nothing."""
-
-        version, period, currency, settled = 3, "2026-11", "EUR", ()
-
-        def ranges(self) -> list[tuple[int, int]]:
-            return []
-
-        def leaves(self) -> list[int]:
-            return []
-
     def walked(*more: bytes) -> int:
         every = (*entries, *more)
         surveyed = survey(Entries(0, every, {}))
@@ -288,11 +277,9 @@ def test_the_verifier_finds_a_segment_by_a_key_that_was_not_in_force(world: Any)
         found = walk(
             zip(every, said, strict=True),
             keys.origin or "",
-            target,
-            Never(),  # type: ignore[arg-type]
+            [Target(target, target, "2026-11", lambda reading: None)],
             keys.publisher,
             lines,
-            lambda reading: None,
         )
         return found.segments
 

@@ -39,7 +39,7 @@ from amos_ledger.store.store import Store
 from amos_tools.verify.errors import Difference
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.lines import LineReader
-from amos_tools.verify.log import walk
+from amos_tools.verify.log import Target, walk
 from amos_tools.verify.opened import batches, key_table, read_log, survey
 
 CAPS = {
@@ -105,7 +105,8 @@ def refused_by_verify(whole: Any, entries: list[bytes]) -> bool:
         lines = reader.lines()
         target = next(index for index, entry in enumerate(whole.entries) if kind_of(entry) == TYP_STATEMENT)
         closing = open_closing(whole.entries[target], whole.keys.ledger, verify)
-        walk(said(entries, named), whole.origin, target, closing, whole.keys.publisher, lines, lambda _reading: None)
+        targets = [Target(target, target, closing.period, lambda _reading: None)]
+        walk(said(entries, named), whole.origin, targets, whole.keys.publisher, lines)
     except Difference:
         return True
     return False

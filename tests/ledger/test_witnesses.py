@@ -30,6 +30,16 @@ from amos_tools.cli import app
 ORIGIN = "ledger.example/amos"
 
 
+def seed_of(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()
+
+
+def witness_line(name: str, port: int) -> str:
+    """What a policy says of a witness on this machine."""
+    key = witness_process.vkey(f"{name}.example/w", 4, bytes(SigningKey(seed_of(name)).verify_key))
+    return f"witness {name} {key} http://127.0.0.1:{port}"
+
+
 class Witnesses:
     """Witness processes for one ledger, and the policy that names them."""
 
@@ -39,15 +49,14 @@ class Witnesses:
         self.lines = [f"log {witness_process.vkey(ORIGIN, 1, log_key)}"]
 
     def start(self, name: str, log_key: bytes | None = None) -> None:
-        seed = hashlib.sha256(name.encode()).digest()
+        seed = seed_of(name)
         command = [sys.executable, witness_process.__file__, f"{name}.example/w", seed.hex()]
         command += [str(self.folder / f"{name}.json"), ORIGIN, (log_key or self.log_key).hex()]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         port = int(process.stdout.readline())
         self.processes[name] = process
-        key = witness_process.vkey(f"{name}.example/w", 4, bytes(SigningKey(seed).verify_key))
-        self.lines.append(f"witness {name} {key} http://127.0.0.1:{port}")
+        self.lines.append(witness_line(name, port))
 
     def policy(self, *more: str) -> bytes:
         return "".join(f"{line}\n" for line in [*self.lines, *more]).encode()
@@ -251,6 +260,13 @@ def test_a_witness_does_not_cosign_a_second_history(world: Any, witnesses: Witne
     assert not found.enough and "answers 422" in found.failures[0]
 
 
+def policy_of_three(*more: str) -> bytes:
+    """A policy of witnesses that nobody asks."""
+    log = f"log {witness_process.vkey(ORIGIN, 1, bytes(SigningKey(seed_of('log')).verify_key))}"
+    lines = [log, *(witness_line(name, 1) for name in ("ada", "ben", "cyd")), *more]
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
 @pytest.mark.parametrize(
     ("lines", "fault"),
     [
@@ -265,14 +281,14 @@ def test_a_witness_does_not_cosign_a_second_history(world: Any, witnesses: Witne
         (["trust everyone", "quorum none"], "a log, witness, group or quorum line"),
     ],
 )
-def test_policies_that_are_none(witnesses: Witnesses, lines: list[str], fault: str) -> None:
+def test_policies_that_are_none(lines: list[str], fault: str) -> None:
     with pytest.raises(MessageError, match=fault):
-        read_policy(witnesses.policy(*lines))
+        read_policy(policy_of_three(*lines))
 
 
-def test_groups_of_groups_and_no_witness_at_all(witnesses: Witnesses) -> None:
+def test_groups_of_groups_and_no_witness_at_all() -> None:
     rule = read_policy(
-        witnesses.policy("# two levels", "", "\tgroup some any ada ben", "group both all some cyd", "quorum both")
+        policy_of_three("# two levels", "", "\tgroup some any ada ben", "group both all some cyd", "quorum both")
     )
     assert rule.satisfied({"ada", "cyd"}) and not rule.satisfied({"ada", "ben"}) and not rule.satisfied(set())
     assert read_policy(b"quorum none\n").satisfied(set())

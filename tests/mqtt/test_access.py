@@ -20,9 +20,9 @@ from amos.protocol import topics
 from amos_ledger.mqtt import SHARED_USAGE
 
 PROJECT = Path(__file__).parents[2]
-RULES = PROJECT / "boards/linux/mosquitto.acl"
+RULES = PROJECT / "boards/mosquitto/amos.acl"
 SPEC = PROJECT / "firmware/amos/protocol/SPEC.md"
-OPERATING = PROJECT / "host_tools/OPERATING.md"
+PAGE = PROJECT / "boards/mosquitto/README.md"
 
 DEVICE = bytes(range(16)).hex()
 SITE, OTHER = "harbour-cafe", "station-bar"
@@ -58,14 +58,14 @@ WRITES = {
 READS = {
     "usage": {"amos.ledger", "amos.worker"},
     "receipt": {SITE},
-    "status": {"amos.reader"},
+    "status": {"amos.reader", "amos.operator"},
     "time": {"amos.ledger"},
     "anchor": {SITE},
     "opt-outs": set(ROLES),
     "enrolment": {"amos.ledger"},
     "enrolled": {"amos.operator"},
-    "directive": {SITE},
-    "courier/status": {"amos.reader"},
+    "directive": {SITE, "amos.operator"},
+    "courier/status": {"amos.reader", "amos.operator"},
     "courier/checkpoint": {"amos.ledger"},
     "receipted": {"amos.ledger"},
     "checkpoint": set(ROLES),
@@ -207,7 +207,7 @@ def test_the_page_for_operators_says_the_same() -> None:
     names = {"courier": SITE, "ledger": "amos.ledger", "operator": "amos.operator", "publisher": "amos.publisher"}
     names |= {"reader": "amos.reader", "worker": "amos.worker"}
     rows = re.findall(
-        r"^\| `(amos/1/[^`]+)`(?: \([^)]*\))? \| ([a-z, ]+) \| ([a-z, ]+) \|$", OPERATING.read_text(), re.MULTILINE
+        r"^\| `(amos/1/[^`]+)`(?: \([^)]*\))? \| ([a-z, ]+) \| ([a-z, ]+) \|$", PAGE.read_text(), re.MULTILINE
     )
     found = {}
     for topic, writes, reads in rows:

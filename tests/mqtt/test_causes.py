@@ -1,7 +1,5 @@
 """A sentence for each cause, once, in both daemons: by mosquitto with real certificates, and by a scripted broker."""
 
-import base64
-import hashlib
 import socket
 import threading
 import time
@@ -10,8 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-import trustme
-from mosquitto_process import mosquitto_with
+from mosquitto_process import Authority, mosquitto_with, password_line
 from patience import wait_until
 from scripted_broker import Conversation, ScriptedBroker
 
@@ -65,25 +62,6 @@ def daemon(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[
     yield make
     for each in made:
         each.close()
-
-
-class Authority:
-    """Makes PEM files in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(exist_ok=True)
-        self._ca, self._folder = trustme.CA(), folder
-        self.ca = folder / "ca.pem"
-        self._ca.cert_pem.write_to_path(str(self.ca))
-
-    def issue(self, file: str, name: str = "127.0.0.1", **dates: datetime) -> Path:
-        path = self._folder / file
-        issued = self._ca.issue_cert(name, **dates)  # type: ignore[arg-type]
-        issued.private_key_and_cert_chain_pem.write_to_path(str(path))
-        return path
-
-    def broker(self, certificate: Path, more: str = "allow_anonymous true\n") -> str:
-        return f"cafile {self.ca}\ncertfile {certificate}\nkeyfile {certificate}\n{more}"
 
 
 @pytest.fixture
@@ -168,13 +146,6 @@ def test_a_rotated_certificate_needs_no_restart(
         authority.issue("client.pem")
         running.until("connected, MQTT 5")
     assert len(running.said) == len(set(running.said)) == 3
-
-
-def password_line(name: str, password: str) -> str:
-    """A line of mosquitto's password file."""
-    salt = b"0123456789ab"
-    digest = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, 101)
-    return f"{name}:$7$101${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}\n"
 
 
 def test_a_wrong_password_is_said_once_and_the_right_one_is_read_without_a_restart(

@@ -10,10 +10,14 @@ from binascii import unhexlify
 from amos import crypto
 from amos.protocol.anchor import Anchor
 from amos.protocol.answer import ACCEPTED, UNKNOWN_PACK, Answer
+from amos.protocol.bundle_host import ANSWER as BUNDLE_ANSWER
+from amos.protocol.bundle_host import TOOK as BUNDLE_TOOK
+from amos.protocol.bundle_host import BundleHeader, BundleItem, BundleWriter
 from amos.protocol.catalogue import Catalogue, Composer, Share, Work, sign_catalogue
 from amos.protocol.cbor import Tag, dumps
 from amos.protocol.closing import COMMUNAL, Closing, settled_of, sign_closing
-from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_TYP, sign, signature_input
+from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_TYP, TYP_DIRECTIVE, sign, signature_input
+from amos.protocol.directive import Directive, Hours, Position
 from amos.protocol.enrolment import Enrolment, sign_enrolment
 from amos.protocol.forgone import Forgone, sign_forgone
 from amos.protocol.frames import frame
@@ -249,7 +253,18 @@ def a_status(device: bytes, pack: bytes) -> Status:
         spoilt_blobs=0,
         output_kind=OUTPUT_KIND_ALSA,
         pace=PACE_CLOCKED,
+        directive_serial=4,
     )
+
+
+def a_directive(device: bytes, serial: int, **wanted) -> Directive:
+    """One that wants nothing but what is named."""
+    return Directive(version=1, device_id=device, serial=serial, issued_unix_s=1767225600, **wanted)
+
+
+def signed_directive(directive: Directive, operator: Party) -> bytes:
+    """The message's bytes: `directive_host`, which hosts have, makes the same."""
+    return sign(directive.encode(), TYP_DIRECTIVE, operator.id, operator.sign)
 
 
 NONCE = bytes(range(16))
@@ -273,7 +288,9 @@ class Examples:
         self._withdrawn()
         self._dated()
         self._closed()
+        self._directed()
         self._transferred()
+        self._bundled()
 
     def _keep(self, name: str, record) -> bytes:
         self.records[name] = record
@@ -361,6 +378,17 @@ class Examples:
         self.messages["ruling"] = sign_ruling(ruling, self.operator.id, self.operator.sign)
         lifting = Ruling(action=LIFT, rejected=[], reason="the copy is destroyed", **facts)
         self.messages["ruling-lifting"] = sign_ruling(lifting, self.operator.id, self.operator.sign)
+
+    def _bundled(self) -> None:
+        facts = {"site": "harbour-cafe", "courier": b"harbour!", "unix_s": 1767225600, "part": 0}
+        self.records["bundle"] = header = BundleHeader(version=1, **facts)
+        content = self.messages["answer-accepted"]
+        answer = BundleItem(kind=BUNDLE_ANSWER, device_id=self.device.id, content=content, site="harbour-cafe")
+        self.records["bundle-item"] = answer
+        took = BundleItem(kind=BUNDLE_TOOK, device_id=self.device.id, count=7)
+        writer = BundleWriter()
+        parts = [writer.header(header), writer.add(answer), writer.add(took), writer.end()]
+        self.messages["bundle"] = b"".join(parts)
 
     def _key_lines(self) -> None:
         following = Party(5)
@@ -458,6 +486,22 @@ class Examples:
         self.records["anchor"] = Anchor(version=1, device_id=self.device.id, nonce=NONCE, unix_ms=1767225600000)
         self.messages["anchor"] = sign_anchor(self.records["anchor"], ledger.id, ledger.sign)
 
+    def _directed(self) -> None:
+        operator = self.operator
+        position, hours = Position(name="energy", position_q15=8192), Hours(from_minute=120, until_minute=360)
+        self.records.update({"position": position, "hours": hours})
+        self.records["directive"] = a_directive(
+            self.device.id,
+            4,
+            tier=2,
+            volume_q15=16384,
+            sliders=[position],
+            pause=[hours],
+            pack=sha256(self.messages["manifest"]),
+            sync=4,
+        )
+        self.messages["directive"] = signed_directive(self.records["directive"], operator)
+
     def _closed(self) -> None:
         ledger = self.ledger
         self.records["closing-listed"] = Closing(
@@ -484,11 +528,15 @@ class Examples:
             **self._money(),
         )
         self.messages["closing"] = sign_closing(self.records["closing"], ledger.id, ledger.sign)
+        again = {name: getattr(self.records["closing"], name) for _key, name, _kind, _bound in Closing.FIELDS}
+        again.update(version=5, currency="USD", previous=3, readings_of=3, income_micro=70, pool_micro=70)
+        self.records["closing-further"] = Closing(**again)
+        self.messages["closing-further"] = sign_closing(self.records["closing-further"], ledger.id, ledger.sign)
 
     def _transferred(self) -> None:
         ledger = self.ledger
         self.records["transfer"] = Transfer(
-            version=1,
+            version=2,
             number=1,
             unix_s=1767225600,
             kind="income",
@@ -498,6 +546,7 @@ class Examples:
             amount_micro=1000000000,
             period="2026-01",
             reason="invoices of January",
+            reference="INV-2026-01",
         )
         self.messages["transfer"] = sign_transfer(self.records["transfer"], ledger.id, ledger.sign)
 

@@ -88,6 +88,11 @@ class Player:
             raise MessageError("rotation: expected good")
         self.taken.append(("rotation", data))
 
+    def take_directive(self, data):
+        if not data.startswith(b"good"):
+            raise MessageError("directive: expected good")
+        self.taken.append(("directive", data))
+
     def challenge(self):
         return bytes(range(16))
 

@@ -272,8 +272,9 @@ def lived(seals=30):
 
 
 def test_with_any_superblocks_damaged_all_is_found():
+    once, journal = lived()
     for spoiled in ((), (0,), (511,), (0, 511)):
-        device, journal = lived()
+        device = MemorySectorDevice(512, sectors=once.sectors)
         for sector in spoiled:
             device.spoil(sector, 40)
         for _boot in (1, 2):
@@ -315,8 +316,8 @@ def test_a_ring_within_another_medium_is_left_alone():
 
 
 def test_a_longer_medium_is_used_as_far_as_the_ring_goes():
+    ring, _journal = lived()
     for spoiled in ((), (0,), (511,)):
-        ring, _journal = lived()
         device = MemorySectorDevice(2048, 512, ring.sectors)
         for sector in spoiled:
             device.spoil(sector, 40)

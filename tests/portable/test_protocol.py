@@ -8,6 +8,7 @@ from amos.protocol.catalogue import open_catalogue
 from amos.protocol.cbor import Tag, dumps, loads
 from amos.protocol.closing import open_closing
 from amos.protocol.cose import TYP_USAGE, open_typed, parse, sign
+from amos.protocol.directive import Directive, Hours, open_directive
 from amos.protocol.enrolment import Enrolment, open_enrolment, sign_enrolment
 from amos.protocol.errors import (
     CborError,
@@ -59,6 +60,7 @@ def test_signed_messages_open_to_the_facts_that_were_signed():
         ("manifest", open_manifest(MESSAGES["manifest"], publisher.public_key, crypto.verify)),
         ("catalogue", open_catalogue(MESSAGES["catalogue"], publisher.public_key, crypto.verify)),
         ("opt-outs", open_opt_outs(MESSAGES["opt-outs"], publisher.public_key, crypto.verify)),
+        ("directive", open_directive(MESSAGES["directive"], EXAMPLES.operator.public_key, crypto.verify)),
         ("anchor", open_anchor(MESSAGES["anchor"], EXAMPLES.ledger.public_key, crypto.verify)),
         ("closing", open_closing(MESSAGES["closing"], EXAMPLES.ledger.public_key, crypto.verify)),
     ):
@@ -73,6 +75,66 @@ def test_plain_messages_decode_to_the_facts_that_were_encoded():
         decode = decode_answer if kind == "answer" else decode
         if decode:
             assert decode(MESSAGES[name]).to_map() == EXAMPLES.records[name].to_map()
+
+
+def directive_with(**changes) -> bytes:
+    """The payload of the example with fields changed (None: absent), whether or not they are right."""
+    keys = {name: key for key, name, _kind, _bound in Directive.FIELDS}
+    fields = EXAMPLES.records["directive"].to_map()
+    for name in changes:
+        fields[keys[name]] = changes[name]
+        if changes[name] is None:
+            del fields[keys[name]]
+    return dumps(fields)
+
+
+def test_a_directive_that_contradicts_itself_is_refused():
+    assert Directive.decode(directive_with(volume_q15=1, restart=1, sync=None)).restart == 1
+    for changes in (
+        {"version": 0},
+        {"version": 2},
+        {"device_id": bytes(15)},
+        {"serial": 0},
+        {"serial": 3},  # below the one that asked for a seal
+        {"restart": 0},
+        {"restart": 5},
+        {"sync": 5},
+        {"tier": 256},
+        {"volume_q15": 0},
+        {"volume_q15": 32769},
+        {"sliders": [{1: "a", 2: 32769}]},
+        {"sliders": [{1: "", 2: 0}]},
+        {"sliders": [{1: "b", 2: 0}, {1: "a", 2: 0}]},
+        {"sliders": [{1: "a", 2: 0}, {1: "a", 2: 0}]},
+        {"sliders": [{1: "%02d" % at, 2: 0} for at in range(17)]},
+        {"pause": [{1: 0, 2: 1440}]},
+        {"pause": [{1: 60, 2: 60}]},
+        {"pause": [{1: 0, 2: 60}] * 9},
+        {"pack": bytes(31)},
+        {"pack": None, "pack_place": "https://packs.example/7"},
+        {"pack": None, "pack_from_unix_s": 1},
+        {"pack_place": ""},
+        {"pack_place": "x" * 257},
+    ):
+        assert refused(MessageError, Directive.decode, directive_with(**changes)), changes
+
+
+def test_a_directive_is_the_operators_alone():
+    publisher, operator = EXAMPLES.publisher, EXAMPLES.operator
+    assert refused(SignatureError, open_directive, MESSAGES["directive"], publisher.public_key, crypto.verify)
+    assert refused(CoseError, open_directive, MESSAGES["enrolment"], operator.public_key, crypto.verify)
+    assert refused(CoseError, open_directive, bytes(2049), operator.public_key, crypto.verify)
+
+
+def test_hours_hold_from_a_minute_until_another_also_past_midnight():
+    for first, until, inside, outside in (
+        (120, 360, (120, 359), (0, 119, 360, 1439)),
+        (1380, 120, (1380, 1439, 0, 119), (120, 1379)),
+        (0, 1439, (0, 1438), (1439,)),
+    ):
+        hours = Hours(from_minute=first, until_minute=until)
+        assert [hours.holds(minute) for minute in inside] == [True] * len(inside)
+        assert [hours.holds(minute) for minute in outside] == [False] * len(outside)
 
 
 def test_identity_is_the_signature_over_context_and_nonce():

@@ -14,7 +14,6 @@ from amos.protocol.link import (
     BAD_OFFER,
     BAD_REQUEST,
     CHALLENGE,
-    CODES,
     FULL_STATUS,
     IDENTIFY,
     IDENTIFY_CONTEXT,
@@ -46,7 +45,7 @@ from amos.protocol.link import (
 from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_call import read_names
 from amos.protocol.link_courier_segment import read_segment
-from amos.protocol.link_courier_talk import Conversation, TransferError
+from amos.protocol.link_courier_talk import CODES, Conversation, TransferError
 from amos.protocol.link_device import DeviceLink
 from amos.protocol.link_name import ANNOUNCEMENTS, SLIDERS, Name
 from protocol_examples import NONCE

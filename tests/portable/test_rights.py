@@ -228,6 +228,24 @@ def test_an_anchor_is_wrong_by_half_of_its_way_at_most():
             assert 2 * abs(clock.unix_ms() - (NOON_MS + ticks.ms - started)) <= round_trip_ms + 1
 
 
+# (lost, kept Unix time or None, Unix time after an anchor that says it is from NOON to a week later)
+BOUNDED = (
+    (False, None, NOON_MS + 7 * DAY_MS),
+    (True, NOON_MS + DAY_MS, NOON_MS + 7 * DAY_MS),
+    (False, NOON_MS - DAY_MS, NOON_MS),
+    (False, NOON_MS + DAY_MS, NOON_MS + DAY_MS),
+    (False, NOON_MS + 8 * DAY_MS, NOON_MS + 7 * DAY_MS),
+)
+
+
+def test_an_anchor_that_was_carried_for_a_week_bounds_the_lease_clock():
+    for lost, kept_ms, unix_ms in BOUNDED:
+        clock = LeaseClock(TwoSlotMemory(), 0, None, DEVICE)
+        clock.unix_ms, clock.lost = kept_ms, lost
+        clock.bound(NOON_MS, NOON_MS + 7 * DAY_MS)
+        assert (clock.unix_ms, clock.lost) == (unix_ms, False), (lost, kept_ms)
+
+
 def test_an_anchor_answers_one_challenge_of_this_player_in_time():
     ticks, clock = anchored()
     assert "nonce" in refused(AnchorRefused, clock.take, answer(bytes(16)), DEVICE)
@@ -247,8 +265,9 @@ def test_an_anchor_answers_one_challenge_of_this_player_in_time():
     ticks.ms += 1
     late = clock.challenge()
     ticks.ms += ROUND_TRIP_MS_MAX + 1
-    assert "60 s" in refused(AnchorRefused, clock.take, answer(late), DEVICE)
-    assert clock.anchor[0] == NOON_MS
+    assert clock.take(answer(late, NOON_MS + DAY_MS), DEVICE) == (NOON_MS + DAY_MS, NOON_MS + DAY_MS + 60_001)
+    assert clock.anchor[0] == NOON_MS, "what took so long sets no clock"
+    assert "older" in refused(AnchorRefused, clock.take, answer(late), DEVICE), "a replay"
     rebooted = AnchoredClock(ticks, lambda size: b"z" * size)
     assert "boot" in refused(AnchorRefused, rebooted.take, answer(clock.challenge()), DEVICE)
 

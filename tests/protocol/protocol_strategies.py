@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from amos.protocol.anchor import Anchor
 from amos.protocol.answer import RECEIPTED, Answer
+from amos.protocol.bundle_host import BundleHeader, BundleItem
 from amos.protocol.catalogue import Catalogue, Composer, Share, Work
 from amos.protocol.cbor import Tag
 from amos.protocol.closing import COMMUNAL, METERED, Closing, runs, settled_of
+from amos.protocol.directive import Directive, Hours, Position
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.forgone import Forgone
 from amos.protocol.handover import Handover, KeyHistory
@@ -35,7 +37,7 @@ RECORDS: dict[str, type[Record]] = {
     for record in (
         Usage, Manifest, PackStem, Catalogue, Work, Composer, Share, Enrolment, Request, Response, Entry, Name, Status,
         Answer, OptOuts, Anchor, Closing, Revocation, Ruling, Handover, KeyHistory, Forgone, Loss, Rotation,
-        Part, Cell, DeviceRow, StemRow, Transfer,
+        Part, Cell, DeviceRow, StemRow, Transfer, BundleHeader, BundleItem, Directive, Position, Hours,
     )
 }  # fmt: skip
 SLUG_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -210,6 +212,32 @@ def names(draw: st.DrawFn) -> Name:
     return Name(name=text, lo_q15=low, hi_q15=high)
 
 
+@st.composite
+def directives(draw: st.DrawFn) -> Directive:
+    """A directive that keeps the rules between its fields."""
+    serial = draw(st.integers(1, U63))
+    asked = st.none() | st.integers(1, serial)
+    named = {position.name: position for position in draw(st.lists(record_examples("position"), max_size=3))}
+    fixed = {
+        "version": st.just(1),
+        "serial": st.just(serial),
+        "volume_q15": st.none() | st.integers(1, 32768),
+        "sliders": st.sampled_from([None, [named[name] for name in sorted(named)]]),
+        "restart": asked,
+        "sync": asked,
+    }
+    made = draw(fields(Directive, **fixed))
+    if made["pack"] is None:
+        made["pack_place"] = made["pack_from_unix_s"] = None
+    return Directive(**made)
+
+
+def hours() -> st.SearchStrategy[Hours]:
+    """Hours of two different minutes."""
+    pairs = st.lists(st.integers(0, 1439), min_size=2, max_size=2, unique=True)
+    return pairs.map(lambda pair: Hours(from_minute=pair[0], until_minute=pair[1]))
+
+
 def opt_out_lists() -> st.SearchStrategy[OptOuts]:
     """Lists of any stems."""
     ids = st.lists(st.binary(min_size=16, max_size=16), max_size=LENGTH)
@@ -224,8 +252,10 @@ def closings(draw: st.DrawFn) -> Closing:
     listed = draw(st.booleans())
     since_4 = {name: a_field(kind[:-1], bound) for _key, name, kind, bound in Closing.FIELDS if name in METERED}
     since_4 |= {"pool": st.just(COMMUNAL), "ticks_hz": st.integers(1, U63)}
+    version = draw(st.integers(1, 3) if listed else st.integers(4, 4 if previous is None else 5))
     return Closing(
-        version=draw(st.integers(1, 3)) if listed else 4,
+        version=version,
+        readings_of=draw(st.integers(0, previous)) if version == 5 and previous is not None else None,
         period=f"{draw(st.integers(2000, 9998))}-{draw(st.integers(1, 12)):02}",
         currency=draw(st.text("ABCXYZ", min_size=3, max_size=3)),
         income_micro=income,
@@ -254,6 +284,8 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         "name": names,
         "answer": answers,
         "opt-outs": opt_out_lists,
+        "directive": directives,
+        "hours": hours,
         "closing": closings,
         "ruling": rulings,
         "rotation": rotations,
@@ -269,7 +301,11 @@ def record_examples(name: str) -> st.SearchStrategy[Any]:
         fixed = {"version": version, "stems": stems, "rate_hz": rate, "voices": st.integers(1, 32)}
     if name == "handover":
         fixed = {"first_sequence": st.integers(1, U63)}
-    if name in ("anchor", "revocation"):
+    if name == "bundle-item":  # what a kind needs is there
+        kinds = ("kind", "device_id", "content", "count", "name")
+        found = {field: (kind, bound) for _key, field, kind, bound in BundleItem.FIELDS}
+        fixed = {field: a_field(found[field][0].rstrip("?"), found[field][1]) for field in kinds}
+    if name in ("anchor", "revocation", "bundle"):
         fixed = {"version": version}
     if name == "loss":
         fixed = {"version": version, "first": st.integers(1, 9), "last": st.integers(9, U63)}
@@ -315,8 +351,9 @@ def transfers(draw: st.DrawFn) -> Transfer:
     kind = draw(st.sampled_from(sorted(accounts)))
     debit, credit = accounts[kind]
     period = st.just("2026-11")
+    version = draw(st.sampled_from([1, 2]))
     fixed: dict[str, Any] = {
-        "version": st.just(1),
+        "version": st.just(version),
         "number": st.integers(1, U63),
         "kind": st.just(kind),
         "currency": st.text("ABCXYZ", min_size=3, max_size=3),
@@ -325,6 +362,7 @@ def transfers(draw: st.DrawFn) -> Transfer:
         "amount_micro": st.integers(1, U63),
         "period": period if kind == "income" else st.none() | period,
         "reason": st.sampled_from(["because", "wegen Ä"]),
+        "reference": st.none() if version == 1 else st.sampled_from(["INV 7", "Nº 8"]),
     }
     return Transfer(**draw(fields(Transfer, **fixed)))
 

@@ -38,6 +38,7 @@ SIGNED = (
     "loss",
     "rotation",
     "transfer",
+    "directive",
 )
 
 # Name of an example -> its rule; what the bytes embed -> the rules of that.
@@ -53,6 +54,7 @@ RULES = {
     "opt-outs": "signed-opt-outs",
     "anchor": "signed-anchor",
     "closing": "signed-closing",
+    "closing-further": "signed-closing",
     "closing-listed": "signed-closing",
     "cell": "cell",
     "device-row": "device-row",
@@ -62,6 +64,7 @@ RULES = {
     "forgone": "signed-forgone",
     "loss": "signed-loss",
     "transfer": "signed-transfer",
+    "directive": "signed-directive",
     "rotation": "signed-rotation",
     "rotation-ledger": "signed-rotation",
     "ruling-lifting": "signed-ruling",
@@ -213,7 +216,7 @@ OUT_OF_BOUNDS = [
     ("opt-outs", 1, 2),
     ("anchor", 3, bytes(15)),
     ("anchor", 2, bytes(17)),
-    ("closing", 1, 5),
+    ("closing", 1, 6),
     ("closing", 2, "2026-13"),
     ("closing", 3, "eur"),
     ("closing-listed", 10, ["2"]),

@@ -14,6 +14,7 @@ from amos.protocol.anchor import open_anchor
 from amos.protocol.answer import decode_answer
 from amos.protocol.catalogue import open_catalogue
 from amos.protocol.closing import open_closing
+from amos.protocol.directive import open_directive
 from amos.protocol.enrolment import open_enrolment
 from amos.protocol.errors import LocalError, ProtocolError
 from amos.protocol.forgone import open_forgone
@@ -100,6 +101,7 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
         "forgone": (open_forgone, EXAMPLES.operator),
         "rotation": (open_rotation, EXAMPLES.operator),
         "transfer": (open_transfer, EXAMPLES.ledger),
+        "directive": (open_directive, EXAMPLES.operator),
     }
     function, party = opened[name]
     return lambda data, verify: function(data, party.public_key, verify)
@@ -108,6 +110,7 @@ def opener(name: str) -> Callable[[bytes, Verify], object]:
 SIGNED = (
     "usage", "manifest", "catalogue", "enrolment", "enrolment-rotated", "key-history", "opt-outs", "anchor", "closing",
     "revocation", "ruling", "forgone", "loss", "receipt", "rotation", "transfer",
+    "directive",
 )  # fmt: skip
 PLAIN: dict[str, Callable[[bytes], Record]] = {
     name: decode

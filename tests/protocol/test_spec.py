@@ -17,13 +17,17 @@ sys.path.append(str(Path(__file__).parents[1] / "portable"))
 from amos.protocol import ledger_limits, limits, link, segment
 from amos.protocol.anchor import Anchor
 from amos.protocol.answer import RECEIPTED, RETRY, SENTENCES, VERDICTS, Answer
+from amos.protocol.bundle_host import KINDS as BUNDLE_KINDS
+from amos.protocol.bundle_host import BundleHeader, BundleItem
 from amos.protocol.catalogue import Catalogue, Composer, Share, Work
 from amos.protocol.closing import Closing
+from amos.protocol.directive import Directive, Hours, Position
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.envelope_host import unwrap
 from amos.protocol.forgone import Forgone
 from amos.protocol.handover import Handover, KeyHistory
 from amos.protocol.link import Entry, Request, Response, Status
+from amos.protocol.link_courier_talk import CODES
 from amos.protocol.link_name import Name
 from amos.protocol.loss import Loss
 from amos.protocol.manifest import CODECS, ROLES, Manifest, PackStem
@@ -41,6 +45,9 @@ from protocol_examples import NAMES_OF_SEEDS, Examples
 SPEC = Path(__file__).parents[2] / "firmware/amos/protocol/SPEC.md"
 EXAMPLES = Examples()
 HEX_DIGITS_PER_LINE = 96
+SEAL_REASONS = ("", "interval", "full", "pack", "tier", "session", "shutdown", "power loss", "output lost")
+LOST_REASONS = ("", "storage lost", "records damaged")
+assert (len(SEAL_REASONS), len(LOST_REASONS)) == (segment.SEAL_OUTPUT + 1, segment.LOST_DAMAGED + 1)
 
 # Of each record: its class and the example whose values the table shows.
 RECORDS: dict[str, tuple[type[Record], str]] = {
@@ -62,6 +69,8 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "answer": (Answer, "answer-accepted"),
     "opt-outs": (OptOuts, "opt-outs"),
     "anchor": (Anchor, "anchor"),
+    "bundle": (BundleHeader, "bundle"),
+    "bundle-item": (BundleItem, "bundle-item"),
     "closing": (Closing, "closing"),
     "part": (Part, "part"),
     "cell": (Cell, "cell"),
@@ -73,6 +82,9 @@ RECORDS: dict[str, tuple[type[Record], str]] = {
     "rotation": (Rotation, "rotation-ledger"),
     "ruling": (Ruling, "ruling"),
     "transfer": (Transfer, "transfer"),
+    "directive": (Directive, "directive"),
+    "position": (Position, "position"),
+    "hours": (Hours, "hours"),
 }
 WIDTHS = {U8: "uint8", U16: "uint16", U32: "uint32", U63: "count", UNIX_S_MAX: "unix-s", UNIX_MS_MAX: "unix-ms"}
 COLUMNS = {"B": "uint8", "H": "uint16", "I": "uint32", "i": "int32"}
@@ -186,13 +198,14 @@ def numbered(names: tuple[str, ...]) -> Callable[[], Iterator[Row]]:
 TABLES: dict[str, Callable[[], Iterator[Row]]] = {
     "verbs": verb_rows,
     "offers": offer_rows,
-    "codes": numbered(link.CODES),
+    "codes": numbered(CODES),
     "states": numbered(link.STATES),
     "outputs": numbered(link.OUTPUTS),
     "verdicts": verdict_rows,
     "flags": flag_rows,
-    "seal reasons": numbered(segment.SEAL_REASONS),
-    "lost reasons": numbered(segment.LOST_REASONS),
+    "seal reasons": numbered(SEAL_REASONS),
+    "bundle kinds": indexed(BUNDLE_KINDS),
+    "lost reasons": numbered(LOST_REASONS),
     "output kinds": numbered(segment.OUTPUT_KINDS),
     "paces": numbered(segment.PACES),
     "clocks": numbered(tuple(CLOCK_LETTERS)),

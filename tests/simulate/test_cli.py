@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from amos.packs.folder import open_pack
 from amos.score.inputs import INPUT_CLOCK, INPUT_VOLUME
 from amos_tools.cli import app
 from amos_tools.pack import build_pack
-from amos_tools.script import compile_script
+from amos_tools.script import Compiled, compile_script
 from amos_tools.simulate.allowance import too_soon
 from amos_tools.simulate.inputs import TimedInput
+from amos_tools.simulate.run import SimStem
 from amos_tools.simulate.stems import script_stems
 from amos_tools.starter import make_starter_vault
+from amos_tools.vault import Vault
 
 EXAMPLE = resources.files("amos_tools.script").joinpath("examples/starter.aimi").read_bytes()
 
@@ -29,6 +32,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_starter_vault(path / "vault").close()
     (path / "starter.aimi").write_bytes(EXAMPLE)
     return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stretched_once() -> Iterator[None]:
+    """All tests simulate one script, and to stretch its stems takes longer than to play a day."""
+    known: dict[bytes, list[SimStem]] = {}
+
+    def found(compiled: Compiled, vault: Vault) -> list[SimStem]:
+        if compiled.score not in known:
+            known[compiled.score] = script_stems(compiled, vault)
+        return known[compiled.score]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("amos_tools.simulate.cli.script_stems", found)
+        yield
 
 
 def simulate(folder: Path, *arguments: str) -> tuple[int, str]:
@@ -106,8 +124,6 @@ def test_refusals(folder: Path, tmp_path: Path) -> None:
 
 
 def test_the_stem_table_is_that_of_a_pack(folder: Path, tmp_path: Path) -> None:
-    from amos_tools.vault import Vault
-
     with Vault(folder / "vault") as vault:
         compiled = compile_script(EXAMPLE, vault.stems())
         seed = bytes(32)

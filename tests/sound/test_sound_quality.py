@@ -8,7 +8,6 @@ from itertools import cycle
 from pathlib import Path
 
 import numpy as np
-import pyloudnorm
 import pytest
 import soxr
 
@@ -90,6 +89,8 @@ def heard(pack: PackFolder, seed: int, minutes: int) -> Heard:
 
 
 def lufs(samples: np.ndarray, rate_hz: int) -> float:
+    import pyloudnorm  # brings in SciPy, a second that workers which only collect need not pay
+
     return float(pyloudnorm.Meter(rate_hz).integrated_loudness(samples / 32768))
 
 

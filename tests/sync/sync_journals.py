@@ -5,9 +5,11 @@ micropython sync_journals.py PTY SEED_HEX SEGMENTS
 
 import hashlib
 import sys
+import time
 from array import array
 
 from amos import crypto
+from amos.directives import Directives
 from amos.edges.blob_memory import MemoryFolder
 from amos.ledger_keys import LedgerKeys
 from amos.packs.intake import PackIntake
@@ -32,6 +34,7 @@ from signed_usage import columns, sign_usage
 
 LEDGER_SEED = b"L" * 32
 LEDGER_KEY = crypto.public_key(LEDGER_SEED)
+OPERATOR_SEED = b"\x02" * 32
 PUBLISHER_KEY = crypto.public_key(b"p" * 32)
 
 
@@ -80,7 +83,11 @@ class FakePlayer:
         self.nonces: list = []
         self.anchored: list = []
         self.opt_outs: list = []
+        self.tier = 1
+        operator = LedgerKeys(crypto.public_key(OPERATOR_SEED))
+        self.directives = Directives(operator, self.device_id, crypto.verify)
         self.said = b""
+        self.inputs: list = []
         self.folder = MemoryFolder()
         self.reboot()
 
@@ -91,15 +98,24 @@ class FakePlayer:
         return Status(
             device_id=self.device_id, state=STATE_STOPPED, firmware=self.firmware, boot=1, session=1, frame=0,
             rate_hz=48000, uptime_ms=1, next_sequence=self.next_sequence, last_receipted=self.last_receipted,
-            unsynced_ms=0, clock=self.clock, pack=self.plays(), tier=1, underruns=0, damaged_frames=0,
+            unsynced_ms=0, clock=self.clock, pack=self.plays(), tier=self.tier, underruns=0, damaged_frames=0,
             trimmed=self.last_receipted,
             output=OUTPUT_NONE, spare_segments=1, failed_writes=0, spoilt_blobs=self.packs.spoilt,
+            directive_serial=self.directives.serial,
+            directive_refused=self.directives.refused,
         )  # fmt: skip
 
     def reboot(self) -> None:
         """What its memory knew of packs is gone."""
         self.store = PackStore(self.folder, PUBLISHER_KEY, crypto.verify)
-        self.packs = PackIntake(self.store, lambda _manifest: None, check_playable)
+        self.packs = PackIntake(self.store, lambda _manifest: None, self._check_playable)
+
+    def _check_playable(self, pack) -> None:
+        self.directives.check_pack(pack.pack_id, time.time_ns() // 1000000)
+        check_playable(pack)
+
+    def take_directive(self, data: bytes) -> None:
+        self.directives.take(data, self.set_tier)
 
     def plays(self) -> bytes:
         """Id of its pack: one that waits comes next at every look."""
@@ -161,8 +177,11 @@ class FakePlayer:
     def read_logs(self, offset: int, length: int) -> tuple[int, bytes, int]:
         return offset, self.said[offset : offset + length], len(self.said)
 
-    def set_tier(self, value: int) -> None: ...
-    def input(self, nonce: bytes, kind: int, value: int) -> None: ...
+    def set_tier(self, value: int) -> None:
+        self.tier = value
+
+    def input(self, nonce: bytes, kind: int, value: int) -> None:
+        self.inputs.append((kind, value))
 
 
 def main(path: str, seed_hex: str, count: str) -> None:

@@ -82,7 +82,7 @@ def test_a_broker_that_is_away(at: Callable[[int], Venue]) -> None:
 
 @LEVELS
 def test_a_publish_that_is_denied(level: int, at: Callable[[int], Venue], mosquitto: list[str], tmp_path: Path) -> None:
-    (tmp_path / "acl").write_bytes((Path(__file__).parents[2] / "boards/linux/mosquitto.acl").read_bytes())
+    (tmp_path / "acl").write_bytes((Path(__file__).parents[2] / "boards/mosquitto/amos.acl").read_bytes())
     (tmp_path / "acl").chmod(0o600)
     with mosquitto_with(mosquitto, tmp_path, f"allow_anonymous true\nacl_file {tmp_path / 'acl'}\n") as port:
         venue = at(port)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from amos_sync import limits, spool
+from amos_sync import limits, spool, spool_kept
 from amos_sync.errors import SpoolBusy, SpoolError
 from amos_sync.outbox import PULL_STATE, Slot, State
 from amos_sync.report import report
@@ -142,19 +142,21 @@ def test_one_courier_at_a_time(tmp_path: Path) -> None:
     Spool(tmp_path).close()
 
 
-def test_a_file_that_is_no_spool_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_file_that_is_no_spool_is_set_aside(tmp_path: Path) -> None:
     (tmp_path / spool.FILE_NAME).write_bytes(b"no database at all" * 100)
-    with pytest.raises(SpoolError, match="cannot open"):
-        Spool(tmp_path)
     with pytest.raises(SpoolError, match="cannot be read"):
         report(tmp_path)
+    kept = Spool(tmp_path)
+    assert kept.mended is not None and "0 segments of it are whole" in kept.mended
+    kept.close()
+    assert (tmp_path / "damaged" / "1" / spool.FILE_NAME).read_bytes().startswith(b"no database at all")
 
 
 def test_a_later_schema_is_refused_by_name(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / spool.FILE_NAME) as database:
         database.execute("PRAGMA user_version = 9")
     database.close()
-    with pytest.raises(SpoolError, match="expected schema version 2, found 9"):
+    with pytest.raises(SpoolError, match="expected schema version 3, found 9"):
         Spool(tmp_path)
 
 
@@ -274,7 +276,7 @@ def test_what_is_kept_is_bounded_in_bytes_and_the_oldest_goes_first(
 ) -> None:
     kept, now_s = Spool(tmp_path), int(time.time())
     ids = [returned(kept, sequence, sequence, now_s + sequence) for sequence in range(1, 4)]
-    monkeypatch.setattr(spool, "KEPT_BYTES_MAX", kept.kept_bytes)
+    monkeypatch.setattr(spool_kept, "KEPT_BYTES_MAX", kept.kept_bytes)
     ids.append(returned(kept, 4, 4, now_s + 4))
     kept.commit()
     with pytest.raises(SpoolError, match="expected a payload"):

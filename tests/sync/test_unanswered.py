@@ -65,7 +65,7 @@ def test_access_rules_that_forbid_it_are_thought_of(
     """Logged in as another site: in 3.1.1 the broker takes every segment, and gives it to nobody."""
     monkeypatch.setattr(unanswered, "UNANSWERED_MS", 300)
     monkeypatch.setattr(hindrances, "LOOK_MS", 50)
-    rules = Path(__file__).parents[2] / "boards/linux/mosquitto.acl"
+    rules = Path(__file__).parents[2] / "boards/mosquitto/amos.acl"
     (tmp_path / "acl").write_bytes(rules.read_bytes())
     (tmp_path / "acl").chmod(0o600)
     with mosquitto_with(mosquitto, tmp_path, f"allow_anonymous true\nacl_file {tmp_path / 'acl'}\n") as port:

@@ -37,6 +37,32 @@ def served(tmp_path: Path) -> Iterator[Served]:
         server.__exit__(None, None, None)
 
 
+def trickle(request: Request, begin: bytes) -> None:
+    """A byte at a time, so that no single read takes long."""
+    request.send(begin)
+    for _turn in range(400):
+        request.send(b"x")
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\nX: ", id="a header"),
+        pytest.param(b"HTTP/1.1 2", id="the status line"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;", id="the head of a chunk"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ", id="a trailer"),
+    ],
+)
+def test_a_head_that_trickles_for_ever(served: Served, begin: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "STALL_S", 0.4)
+    source, _server = served(lambda request: trickle(request, begin))
+    started_s = time.monotonic()
+    with pytest.raises(PackSourceError, match=r"got no further for 0\.4 s"):
+        source.read_manifest()
+    assert time.monotonic() - started_s < 4
+
+
 def endless(request: Request) -> None:
     request.answer("200 OK", length=-1)
     for _turn in range(10_000):

@@ -41,6 +41,21 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     return place
 
 
+MAKE_PIP = """
+import pathlib, site
+package = pathlib.Path(site.getsitepackages()[0], "pip")
+package.mkdir()
+(package / "__main__.py").touch()
+"""
+
+
+@pytest.fixture
+def small_pip(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environments get a pip that starts and does nothing: to unpack the real one takes seconds."""
+    monkeypatch.setattr(bootstrap, "_pip_source", lambda: [place.venv / "bin" / "python", "-c", MAKE_PIP])
+
+
+@pytest.mark.usefixtures("small_pip")
 def test_what_is_installed_is_left_alone_until_the_dependencies_change(place: Place, tmp_path: Path) -> None:
     bootstrap.main("test")
     done = len(place.told)
@@ -54,6 +69,7 @@ def test_what_is_installed_is_left_alone_until_the_dependencies_change(place: Pl
     assert len(place.told) == done + 1 and (place.venv / "kept").exists()
 
 
+@pytest.mark.usefixtures("small_pip")
 def test_another_python_makes_an_environment_of_its_own(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     bootstrap.main("demo")
     (place.venv / "of the other").touch()
@@ -62,6 +78,7 @@ def test_another_python_makes_an_environment_of_its_own(place: Place, monkeypatc
     assert not (place.venv / "of the other").exists()
 
 
+@pytest.mark.usefixtures("small_pip")
 @pytest.mark.parametrize("end", [KeyboardInterrupt(), bootstrap.SetupError("no network")])
 def test_an_install_that_broke_off_is_made_anew(place: Place, end: BaseException) -> None:
     bootstrap.main("demo")

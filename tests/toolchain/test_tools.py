@@ -14,7 +14,7 @@ from patience import wait_until
 
 from amos_tools import toolchain
 from amos_tools.toolchain import debian, programs
-from amos_tools.toolchain.programs import CHROMIUM_MIN
+from amos_tools.toolchain.browser import CHROMIUM_MIN
 
 
 def output(argv: list[str], *arguments: str) -> str:

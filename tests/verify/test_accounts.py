@@ -36,7 +36,7 @@ def moved(november: World, dates: Any) -> World:
     """November settled; then a correction, a hold, a payout, and December's income in two parts."""
     settle_period(november.folder, "2026-11", 1_000_000_000, "EUR")
     pool(november, "correct", "--from", "ann", "--to", "bob", "--amount", "12.50", "--period", "2026-11", *MONEY)
-    pool(november, "hold", "ann", "--amount", "80", *MONEY)
+    pool(november, "hold", "ann", "--amount", "80", "--reference", "hold 7", *MONEY)
     pool(november, "pay", "cy-dee", "--amount", "20", *MONEY)
     for amount in ("450", "0.000007"):
         pool(november, "add-income", "--period", "2026-12", "--amount", amount, *MONEY)
@@ -83,11 +83,8 @@ def test_who_was_never_named_moves_nothing(moved: World, words: list[str], said:
     assert said in found.replace("\n", " ") and "micro" not in found
 
 
-def test_a_pool_is_of_one_currency(moved: World) -> None:
-    """A period closes once: what its pool holds in another currency would stay there for ever."""
+def test_who_settles_in_a_currency_without_income_means_another(moved: World) -> None:
     money = ["--period", "2026-12", "--currency", "USD"]
-    found = refused(moved, "add-income", *money, "--amount", "5", "--reason", "x")
-    assert "2026-12: expected income in EUR, as was added to its pool, found USD" in found
     found = refused(moved, "settle", *money, "--income", "5", "--unasked", "--close-now", "--rehearsal")
     assert "2026-12: expected to be settled in EUR, as income was added, found USD" in found
     settle_december(moved)
@@ -124,7 +121,15 @@ def test_a_place_for_the_copies_is_made_before_the_closing(moved: World, tmp_pat
 
 def forged(world: World, **changes: Any) -> bytes:
     facts: dict[str, Any] = dict(
-        **{"version": 1, "number": 6, "unix_s": 5, "kind": "correction", "currency": "EUR", "debit": "payee/ann"},
+        **{
+            "version": 2,
+            "number": 6,
+            "reference": "x-6",
+            "unix_s": 5,
+            "kind": "correction",
+            "currency": "EUR",
+            "debit": "payee/ann",
+        },
         **{"credit": "payee/bob", "amount_micro": 1, "reason": "x", "period": None},
     )
     record = Transfer(**(facts | changes))
@@ -138,7 +143,7 @@ def forged(world: World, **changes: Any) -> bytes:
         ({"number": 7}, r"transfer\.number: expected 6, found 7"),
         ({"number": 5}, r"transfer\.number: expected 6, found 5"),
         ({"kind": "gift"}, r"transfer\.kind: expected one of income"),
-        ({"debit": "bank"}, r"transfer\.debit: expected an account of a correction, found bank"),
+        ({"debit": "bank"}, r"transfer\.debit: expected an account of the kind correction, found bank"),
         ({"credit": "payee/ann"}, r"transfer\.credit: expected another account"),
         ({"kind": "hold", "credit": "held/bob"}, r"transfer\.credit: expected the account of ann, found held/bob"),
         ({"kind": "payout", "debit": "payee/cy-dee", "credit": "bank", "amount_micro": 2**60}, "no more than payee/cy"),
@@ -156,6 +161,11 @@ def forged(world: World, **changes: Any) -> bytes:
         ({}, r"^core\.balance\.(payable\.closing_micro|transfers)|^core\.balance"),
         ({"amount_micro": 0}, r"transfer\.amount_micro: expected from 1"),
         ({"currency": "eur"}, r"transfer\.currency"),
+        ({"reference": None}, r"transfer\.reference: expected one since version 2"),
+        ({"version": 1}, r"transfer\.reference: expected one since version 2, none before, found x-6"),
+        ({"version": 3}, r"transfer\.version: expected 1 or 2, found 3"),
+        ({"reference": "two\nlines"}, r"transfer\.reference: expected text on one line"),
+        ({"reference": "hold 7"}, r"transfer\.reference: expected one that no transfer before has, found hold 7"),
         ({"reason": "two\nlines"}, r"transfer\.reason"),
         ({"period": "2026-13"}, r"transfer\.period: expected a month"),
     ],
@@ -170,7 +180,15 @@ def test_a_transfer_that_the_ledger_may_not_make_is_found(moved: World, changes:
 
 def test_a_transfer_by_another_key_is_found(moved: World) -> None:
     sign: Callable[[bytes], bytes] = lambda _message: bytes(64)  # noqa: E731
-    facts = {"version": 1, "number": 6, "unix_s": 5, "kind": "correction", "currency": "EUR", "debit": "payee/ann"}
+    facts = {
+        "version": 2,
+        "number": 6,
+        "reference": "x-6",
+        "unix_s": 5,
+        "kind": "correction",
+        "currency": "EUR",
+        "debit": "payee/ann",
+    }
     record = Transfer(**facts, credit="payee/bob", amount_micro=1, reason="x", period=None)
     moved.append(sign_transfer(record, moved.folder.key_id, sign))
     settle_december(moved)

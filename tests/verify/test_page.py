@@ -23,9 +23,11 @@ from amos_tools.verify.light import check_statement
 from amos_tools.verify.page import checking_page
 
 
-def transfer(number: int, kind: str, debit: str, credit: str, micro: int) -> dict[int, Any]:
+def transfer(number: int, kind: str, debit: str, credit: str, micro: int, reference: str | None = "") -> dict[int, Any]:
+    """Of version 1 where there is no reference."""
+    named = {11: reference or f"r\u00e9f {number}"}
     return {
-        1: 1,
+        1: 1 if reference is None else 2,
         2: number,
         3: T,
         4: kind,
@@ -34,6 +36,7 @@ def transfer(number: int, kind: str, debit: str, credit: str, micro: int) -> dic
         7: credit,
         8: micro,
         10: "as agreed, \N{EM DASH} n\u00ba 7",
+        **(named if reference is not None else {}),
     }
 
 
@@ -41,7 +44,7 @@ def a_period(**changes: Any) -> PlainPeriod:
     """Two devices and rates, five stems, shares that change; frozen late, unpaid, transfers; amounts above 2^53."""
     moves = [
         transfer(1, "correction", "payee/bob", "payee/ann", 5_000_000),
-        transfer(2, "hold", "payee/ann", "held/ann", 7_000_001),
+        transfer(2, "hold", "payee/ann", "held/ann", 7_000_001, None),
         transfer(3, "payout", "payee/ann", "bank", 2**53 + 1),
     ]
     facts = {"cells": CELLS, "splits": SPLITS, "sequences": {ANNS: [1, 3], BOBS: [1, 2, 4, 1]}, "transfers": moves}
@@ -143,6 +146,16 @@ def test_statements_of_a_real_ledger_are_verified(both: Both, november: World, d
     assert len(statements) >= 5
     for path in statements:
         assert both.agree(path.read_bytes()).state == "yes"
+    shown = both.page.shows()
+    assert "In play, by day (UTC)" in shown and "by pseudonym; 1 site" in shown
+    _every_field_of_the_detail_changed(both, json.loads(statements[0].read_bytes()))
+
+
+def _every_field_of_the_detail_changed(both: Both, whole: Any) -> None:
+    for path, value in scalars(whole["detail"]):
+        for other in (value + 1, 2**70) if isinstance(value, int) else (value + "0", "", "2026-11-31", "\N{EM DASH}"):
+            answer = both.agree(changed(whole, ("detail", *path), other))
+            assert answer.state == "no" and answer.field.startswith("detail."), path
 
 
 def test_the_statement_is_shown(both: Both, period: PlainPeriod) -> None:
@@ -217,6 +230,12 @@ def test_a_planted_error_in_each_part_is_named(both: Both, period: PlainPeriod) 
         assert both.page.shows() == ""
 
 
+def further(previous: int, readings_of: int | None) -> Any:
+    """A closing in a further currency."""
+    fields = {1: 5, 9: previous, **({} if readings_of is None else {21: readings_of})}
+    return lambda closing: closing.update(fields)
+
+
 def closing_field(key: int, value: object) -> Any:
     return lambda closing: closing.update({key: value})
 
@@ -234,10 +253,20 @@ def closing_field(key: int, value: object) -> Any:
         {"forge_closing": closing_field(9, 99)},
         {"forge_closing": closing_field(2, "2026-13")},
         {"forge_closing": closing_field(21, 1)},
+        {"forge_closing": further(0, 0)},
+        {"forge_closing": further(1, 2)},
+        {"forge_closing": further(0, None)},
+        {"forge_closing": closing_field(1, 5)},
+        {"forge_closing": closing_field(1, 6)},
         {"forge_closing": closing_field(20, bytes(32))},
         {"cells": {(ANNS, STEMS[0]): [part(9, standing=3)]}},
         {"transfers": [transfer(1, "gift", "payee/ann", "payee/bob", 1)]},
         {"transfers": [transfer(1, "payout", "held/ann", "bank", 1)]},
+        {"transfers": [transfer(1, "hold", "payee/ann", "held/ann", 1) | {1: 1}]},
+        {"transfers": [transfer(1, "hold", "payee/ann", "held/ann", 1, None) | {1: 2}]},
+        {"transfers": [transfer(1, "hold", "payee/ann", "held/ann", 1) | {1: 3}]},
+        {"transfers": [transfer(1, "hold", "payee/ann", "held/ann", 1) | {11: "a\nb"}]},
+        {"transfers": [transfer(at, "hold", "payee/ann", "held/ann", at, "one") for at in (1, 2)]},
         {"transfers": [transfer(1, "hold", "payee/ann", "held/bob", 1)]},
         {"transfers": [transfer(1, "release", "held/ann", "payee/ann", 4)]},
         {

@@ -4,10 +4,12 @@ Each row of `PLANTED` changes one frame, one micro-unit or one word somewhere be
 check that says yes there is no fault: it says what it does not prove.
 """
 
+import struct
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from settled_world import World
 
@@ -16,7 +18,7 @@ from amos_ledger import close_period
 from amos_ledger.settle_period import settle_period
 from amos_ledger.settlement import accounts, division, judging, metered_result, rights
 from amos_ledger.settlement.metered_statement import Counts
-from amos_ledger.settlement.played import unpacked
+from amos_ledger.settlement.played import Key
 from amos_ledger.store.period_usage import PeriodUsage
 from amos_tools.verify.errors import Difference, VerifyError
 from amos_tools.verify.light import check_statement
@@ -46,7 +48,7 @@ def frames_by(patch: Patch, change: Callable[[bytes, bytes, int], int]) -> None:
     def lying(self: Any, taken: Any) -> Any:
         found = dict(parts(self, taken))
         for packed, played in found.items():
-            key = unpacked(packed)
+            key = Key(*struct.unpack(">16s16sQBBBI", packed))
             more = change(key.stem_id, key.device_id, key.rate_hz)
             if more and not done[key.stem_id, key.device_id]:
                 done[key.stem_id, key.device_id] += 1
@@ -122,39 +124,35 @@ def a_micro_unit_between_payees(patch: Patch) -> None:
 
 
 def a_micro_unit_between_lines(patch: Patch) -> None:
-    lines = division.Division.lines
+    made = division.Division.__init__
 
-    def lying(self: Any, payee: int) -> Any:
-        first, second, *rest = lines(self, payee) if payee == 0 else [None, None]
-        if first is None:
-            return lines(self, payee)
-        one, other = (
-            type(first)(**{**item.__dict__, "amount_micro": item.amount_micro + step})
-            for item, step in ((first, 1), (second, -1))
-        )
-        return [one, other, *rest]
+    def lying(self: Any, *words: Any) -> None:
+        made(self, *words)
+        self.of_lines[:2] += (1, -1)
 
-    patch.setattr(division.Division, "lines", lying)
+    patch.setattr(division.Division, "__init__", lying)
 
 
 def a_share_changed(patch: Patch) -> None:
-    splits = rights.RightsHistory.splits
+    shared = rights.RightsHistory.shared
 
-    def lying(self: Any, stem_id: bytes, serial: int) -> Any:
-        found = splits(self, stem_id, serial)
-        return (("ann", 333_334), ("bob", 666_666)) if stem_id == SECOND else found
+    def lying(self: Any, stem_ids: Any, serials: Any) -> Any:
+        found = shared(self, stem_ids, serials)
+        of_second = np.isin(np.arange(len(stem_ids)), np.flatnonzero(stem_ids[:, 0] == SECOND[0]))
+        lied = np.flatnonzero(of_second.repeat(found.counts))
+        found.ppm[lied] = np.resize((333_334, 666_666), len(lied))
+        return found
 
-    patch.setattr(rights.RightsHistory, "splits", lying)
+    patch.setattr(rights.RightsHistory, "shared", lying)
 
 
 def a_title_changed(patch: Patch) -> None:
-    work = rights.RightsHistory.work
+    texts = rights.RightsHistory.texts
 
-    def lying(self: Any, stem_id: bytes) -> Any:
-        found = work(self, stem_id)
-        return type(found)(**{**found.__dict__, "title": "Another"})
+    def lying(self: Any, stem_ids: Any) -> Any:
+        return [['"Another"', *others] for _title, *others in texts(self, stem_ids)]
 
-    patch.setattr(rights.RightsHistory, "work", lying)
+    patch.setattr(rights.RightsHistory, "texts", lying)
 
 
 def a_count_changed(patch: Patch) -> None:

@@ -6,6 +6,7 @@ tests hold it against; NumPy costs as much for a hundred rows as for thousands, 
 
 from collections.abc import Sequence
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,12 +94,15 @@ def _reckoned(usages: list[Usage], lengths: list[Column]) -> list[Rows | None]:
         _any_over(stems, frames, firsts, counts, highest, lengths),
     )
     passing = _passing(stems, frames, flags, firsts)
-    told = zip(fits.tolist(), *(column.tolist() for column in columns), passing, strict=True)
-    return [Rows(*facts) if fit else None for fit, *facts in told]
+    told = zip(*(column.tolist() for column in columns), passing, strict=True)
+    found: list[Rows | None] = [*map(Rows._make, told)]
+    for index in np.flatnonzero(~fits).tolist():
+        found[index] = None
+    return found
 
 
 def _joined(usages: list[Usage], name: str, kind: type) -> Column:
-    return np.frombuffer(b"".join([getattr(usage, name) for usage in usages]), kind)
+    return np.frombuffer(b"".join(map(attrgetter(name), usages)), kind)
 
 
 def _sounding(begin: Column, end: Column, firsts: Column, counts: Column, last: Column) -> tuple[Column, Column]:
@@ -106,15 +110,14 @@ def _sounding(begin: Column, end: Column, firsts: Column, counts: Column, last: 
     # One segment after the other on one line of frames, so that one sort orders the rows of all and none of two meet.
     lengths = last + 1
     places = (lengths.cumsum() - lengths).repeat(counts)
-    begin, end = begin + places, end + places
-    latest = np.maximum.accumulate(end)
-    gaps = np.zeros(len(begin), np.int64)
-    # Before each row but the first: what lies between the latest end so far and its own beginning is covered by none.
-    np.maximum(begin[1:] - latest[:-1], 0, out=gaps[1:])
-    gaps[firsts] = 0
-    covered = latest[firsts + counts - 1] - begin[firsts] - np.add.reduceat(gaps, firsts)
-    ended = np.sort(end).searchsorted(begin, side="right")
-    return covered, np.maximum.reduceat(np.arange(1, len(begin) + 1) - ended, firsts)
+    # At each moment, rows end (an even number) before rows begin (an odd one). Both come sorted, and are merged.
+    moments = np.concatenate([np.sort(end + places) * 2, (begin + places) * 2 + 1])
+    moments.sort(kind="stable")
+    at_once = ((moments & 1) * 2 - 1).cumsum()
+    moments >>= 1
+    lasting = np.zeros(len(moments), np.int64)
+    np.subtract(moments[1:], moments[:-1], out=lasting[:-1], where=at_once[:-1] > 0)
+    return np.add.reduceat(lasting, firsts * 2), np.maximum.reduceat(at_once, firsts * 2)
 
 
 def _any_over(
@@ -122,11 +125,15 @@ def _any_over(
 ) -> Column:
     """Whether any row of each segment is longer than its stem, or of a stem that its pack has not."""
     packs = {id(length): length for length in lengths}
-    ends = np.cumsum([len(length) for length in packs.values()])
-    places = dict(zip(packs, ends.tolist(), strict=True))
-    sizes = np.array([len(length) for length in lengths])
-    first = np.array([places[id(length)] for length in lengths]) - sizes
-    table = np.concatenate([*packs.values(), [0]])
+    if len(packs) == 1:
+        table, sizes, first = lengths[0], np.full(len(lengths), len(lengths[0])), np.zeros(len(lengths), np.int64)
+    else:
+        ends = np.cumsum([len(length) for length in packs.values()])
+        places = dict(zip(packs, ends.tolist(), strict=True))
+        sizes = np.array([len(length) for length in lengths])
+        first = np.array([places[id(length)] for length in lengths]) - sizes
+        table = np.concatenate([*packs.values()])
+    table = np.append(table, 0)
     unknown = highest >= sizes
     # A stem that the pack has not is looked for at the table's end, where a stem is of no frames.
     index = stems + first.repeat(counts)

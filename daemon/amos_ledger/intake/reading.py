@@ -148,18 +148,20 @@ def open_all(
 ) -> list[Opened]:
     """The readings opened with the keys that `key_of` finds. A payload is decoded only when its signature is good.
     Never raises for what a message holds."""
-    opened = [_verified(reading, key_of(reading), verify) for reading in readings]
-    decoded = [index for index, item in enumerate(opened) if item.usage is not None]
-    usages = [usage for item in opened if (usage := item.usage) is not None]
-    packs = [pack_of(usage.pack) for usage in usages]
-    lengths = [NO_LENGTHS if pack is None else stem_lengths(pack) for pack in packs]
-    for index, pack, rows in zip(decoded, packs, rows_of(usages, lengths), strict=True):
-        opened[index] = _checked(opened[index], pack, rows)
-    return opened
+    keys = [key_of(reading) for reading in readings]
+    found = [_verified(reading, key, verify) for reading, key in zip(readings, keys, strict=True)]
+    said = [item for item in found if isinstance(item, Usage)]
+    packs = {pack: pack_of(pack) for pack in {usage.pack for usage in said}}
+    lengths = {pack: NO_LENGTHS if known is None else stem_lengths(known) for pack, known in packs.items()}
+    rows = iter(rows_of(said, [lengths[usage.pack] for usage in said]))
+    return [
+        _checked(reading, key, item, packs[item.pack], next(rows)) if isinstance(item, Usage) else item
+        for reading, key, item in zip(readings, keys, found, strict=True)
+    ]
 
 
-def _verified(reading: Reading, key: DeviceKey | None, verify: Verify) -> Opened:
-    """With a usage of which the rows are not judged yet."""
+def _verified(reading: Reading, key: DeviceKey | None, verify: Verify) -> Opened | Usage:
+    """What a signed message says, of which the rows are not judged yet; else how it is opened."""
     if key is None:
         return Opened(reading, None)
     assert reading.message is not None
@@ -167,17 +169,16 @@ def _verified(reading: Reading, key: DeviceKey | None, verify: Verify) -> Opened
         check_signature(reading.message, key.public_key, verify)
     except SignatureError as error:
         return Opened(reading, key, False, None, str(error))
+    payload = reading.message.payload
     try:
-        usage = decode_but_rows(reading.message.payload) or Usage.decode(reading.message.payload)
+        return decode_but_rows(payload) or Usage.decode(payload)
     except ProtocolError as error:
         return Opened(reading, key, True, None, str(error))
-    return Opened(reading, key, True, usage)
 
 
-def _checked(opened: Opened, pack: Manifest | None, rows: Rows | None) -> Opened:
-    reading, key, _signed, usage, *_ = opened
-    assert reading.message is not None and usage is not None
+def _checked(reading: Reading, key: DeviceKey | None, usage: Usage, pack: Manifest | None, rows: Rows | None) -> Opened:
     if rows is None:  # the strict codec says what is wrong with them
+        assert reading.message is not None
         try:
             usage = Usage.decode(reading.message.payload)
         except ProtocolError as error:

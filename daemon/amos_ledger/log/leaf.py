@@ -23,3 +23,4 @@ class Leaf:
         self.index = index
         for row, column in self._rows:
             row[column] = index
+        self._rows.clear()

@@ -4,13 +4,13 @@ Gives the very bytes of `amos.protocol.signing.sign_receipt`, which the tests ho
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from amos.protocol.cbor import dumps
 from amos.protocol.cose import ALG_ED25519, HEADER_ALG, HEADER_KID, HEADER_VDP, HEADER_VDS, signature_input
 from amos.protocol.merkle import node_hash
 from amos.protocol.receipt import INCLUSION_PROOFS, VDS_RFC9162_SHA256
+from amos_ledger.log.encoding import array_head, bytes_head, uint
 from amos_ledger.log.tree import Read, split, subtree_root
 
 _TAG_AND_ARRAY = b"\xd2\x84"
@@ -38,53 +38,43 @@ def encoded_receipts(
     after = _DETACHED + dumps(signature)
     start = b"\x83" + dumps(size)
     result = []
-    for leaf, (count, path) in zip(leaves, encoded_paths(size, root, leaves, read), strict=True):
-        proof = start + dumps(leaf) + _array_head(count) + path
-        result.append(before + _bytes_head(len(proof)) + proof + after)
+    for leaf, (count, path) in zip(leaves, _Paths(leaves, read).under(size, root), strict=True):
+        proof = start + uint(leaf) + array_head(count) + path
+        result.append(before + bytes_head(len(proof)) + proof + after)
     return result
 
 
-def encoded_paths(size: int, root: bytes, leaves: Sequence[int], read: Read) -> Iterator[tuple[int, bytes]]:
-    """(count, encoded items) of the hashes of each leaf's inclusion path (RFC 9162 §2.1.3.1), from the leaf up."""
-    if leaves:
-        yield from _below(0, size, leaves, _Above(0, b"", root), read)
+class _Paths:
+    """The inclusion paths (RFC 9162 §2.1.3.1) of leaves that ascend: how many hashes, and these encoded, from the leaf
+    up."""
 
+    def __init__(self, leaves: Sequence[int], read: Read) -> None:
+        self._leaves = leaves
+        self._read = read
+        self._found: list[tuple[int, bytes]] = []
 
-class _Above(NamedTuple):
-    """What the paths into a subtree have above it: how many hashes, which, and the hash that it must have itself."""
+    def under(self, size: int, root: bytes) -> list[tuple[int, bytes]]:
+        """In the tree of this size."""
+        if self._leaves:
+            self._below(0, size, (0, len(self._leaves)), (0, b""), root)
+        return self._found
 
-    depth: int
-    path: bytes
-    own: bytes
-
-
-def _below(first: int, end: int, leaves: Sequence[int], above: _Above, read: Read) -> Iterator[tuple[int, bytes]]:
-    """Paths of the leaves in [first, end). Every pair of hashes on the way down is held against the one above it, so
-    the paths that are given lead to the root."""
-    if end - first == 1:
-        for _leaf in leaves:
-            yield above.depth, above.path
-        return
-    middle = first + split(end - first)
-    left, right = subtree_root(first, middle, read), subtree_root(middle, end, read)
-    if node_hash(left, right) != above.own:
-        raise LookupError(f"tree: expected hashes that lead from entry {leaves[0]} to the signed root, found others")
-    on_left = bisect_left(leaves, middle)
-    if on_left:
-        yield from _below(
-            first, middle, leaves[:on_left], _Above(above.depth + 1, _HASH + right + above.path, left), read
-        )
-    if on_left < len(leaves):
-        yield from _below(
-            middle, end, leaves[on_left:], _Above(above.depth + 1, _HASH + left + above.path, right), read
-        )
-
-
-def _array_head(count: int) -> bytes:
-    return bytes((0x80 | count,)) if count < 24 else bytes((0x98, count))
-
-
-def _bytes_head(size: int) -> bytes:
-    if size < 24:
-        return bytes((0x40 | size,))
-    return bytes((0x58, size)) if size < 256 else b"\x59" + size.to_bytes(2, "big")
+    def _below(self, first: int, end: int, some: tuple[int, int], above: tuple[int, bytes], own: bytes) -> None:
+        """Paths of `some` of the leaves, which are in [first, end). `above` is what they have in common, `own` the hash
+        that this subtree must have: every pair of hashes on the way down is held against the one above it, so the paths
+        that are found lead to the root."""
+        begin, behind = some
+        if end - first == 1:
+            self._found += [above] * (behind - begin)
+            return
+        middle = first + split(end - first)
+        left, right = subtree_root(first, middle, self._read), subtree_root(middle, end, self._read)
+        if node_hash(left, right) != own:
+            leaf = self._leaves[begin]
+            raise LookupError(f"tree: expected hashes that lead from entry {leaf} to the signed root, found others")
+        depth, path = above
+        on_right = bisect_left(self._leaves, middle, begin, behind)
+        if begin < on_right:
+            self._below(first, middle, (begin, on_right), (depth + 1, _HASH + right + path), left)
+        if on_right < behind:
+            self._below(middle, end, (on_right, behind), (depth + 1, _HASH + left + path), right)

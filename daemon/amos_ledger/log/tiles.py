@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from amos.protocol.errors import LocalError, MessageError
+from amos.protocol.merkle import node_hash
 from amos_ledger.log import tree
 
 TILE_WIDTH = 256
@@ -115,7 +116,8 @@ class GrowingTile:
 
     def __init__(self) -> None:
         self._index, self._hashes = 0, b""
-        self._peaks: dict[tuple[int, int], bytes] = {}
+        self._peaks: list[tuple[int, bytes]] = []
+        """(level, hash), the highest first, as `tree.peaks` names them."""
 
     def grown(self, tile: Tile, read: tree.Read) -> bytes:
         """The hashes of `tile`. Raises `LookupError` unless they lead to the stored hashes above them, as `read` gives
@@ -123,13 +125,15 @@ class GrowingTile:
         assert tile.level is not None
         level, width = tile.level * TILE_LEVELS, len(self._hashes) // HASH_BYTES
         if self._index != tile.index or width > tile.width:
-            self._hashes, self._peaks, width = b"", {}, 0
+            self._hashes, self._peaks, width = b"", [], 0
         fresh = [read(level, index) for index in range(tile.first + width, tile.first + tile.width)]
-        nodes = dict(self._peaks)
-        for above, index, value in tree.grow(width, fresh, lambda *place: nodes[place]):
-            nodes[above, index] = value
-        peaks = {peak: nodes[peak] for peak in tree.peaks(tile.width)}
-        for (above, index), value in peaks.items():
+        peaks = list(self._peaks)
+        for value in fresh:
+            above = 0
+            while peaks and peaks[-1][0] == above:
+                value, above = node_hash(peaks.pop()[1], value), above + 1
+            peaks.append((above, value))
+        for (above, index), (_above, value) in zip(tree.peaks(tile.width), peaks, strict=True):
             place = level + above, (tile.first >> above) + index
             if read(*place) != value:
                 raise LookupError(f"tree: expected another hash at level {place[0]}, index {place[1]}")

@@ -4,22 +4,23 @@ An *entry* is what one stem played under the same splits and in the same standin
 its rights. Entries that earn are divided by (`apportion_numpy`); the others are only told.
 """
 
-from array import array
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import groupby
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from amos.protocol.readings import EARNING, FROZEN_LATE
-from amos_ledger.settlement.apportion_numpy import Shares, apportion_shares, shares_of
+from amos.protocol.readings import EARNING, FROZEN_LATE, STANDINGS
+from amos.protocol.record import U63
+from amos_ledger.settlement.apportion_numpy import Integers, Shares, apportion_shares, group_sums, shares_of
 from amos_ledger.settlement.apportionment import tie_key
+from amos_ledger.settlement.byte_rows import Chosen, Sums
 from amos_ledger.settlement.meter import Meter
 from amos_ledger.settlement.rights import RightsHistory
-from amos_ledger.settlement.row_bytes import StemFacts
+from amos_ledger.settlement.stem_table import Small, StemTable
 
 
 @dataclass(frozen=True)
@@ -35,45 +36,19 @@ class Share:
     amount_micro: int
 
 
-class Entries:
-    """Entries of one kind, earning or not, by column, and who has a share of each."""
+class Entries(NamedTuple):
+    """Entries by column, in order of stem, rights and standing.
 
-    def __init__(self) -> None:
-        self.rows, self.rights, self.standings = array("L"), array("Q"), array("B")
-        self.stem_ids = bytearray()
-        self.ticks: list[int] = []
-        self._of, self._payees, self._ppm = array("L"), array("L"), array("L")
+    starts  where the parts of each begin among those of the table
+    stems   whose they are, as the table numbers stems
+    ticks   stem-time, whether it earns or not
+    """
 
-    def add(self, row: int, stem_id: bytes, rights: int, standing: int, ticks: int) -> int:
-        """One more entry; its number."""
-        self.rows.append(row)
-        self.rights.append(rights)
-        self.standings.append(standing)
-        self.stem_ids += stem_id
-        self.ticks.append(ticks)
-        return len(self.rows) - 1
-
-    def give(self, entry: int, payee: int, ppm: int) -> None:
-        """The payee has this share of the entry."""
-        self._of.append(entry)
-        self._payees.append(payee)
-        self._ppm.append(ppm)
-
-    def stem_id(self, entry: int) -> bytes:
-        """Of which stem the entry is."""
-        return bytes(self.stem_ids[16 * entry : 16 * entry + 16])
-
-    def milliseconds(self, ticks_hz: int) -> dict[int, Fraction]:
-        """Stem-time by standing."""
-        found: Counter[int] = Counter()
-        for standing, ticks in zip(self.standings, self.ticks, strict=True):
-            found[standing] += ticks
-        return {standing: Fraction(1000 * ticks, ticks_hz) for standing, ticks in found.items()}
-
-    def shares(self, place: npt.NDArray[np.int64]) -> Shares:
-        """Everybody's, with payees by their `place`."""
-        payees = place[np.asarray(self._payees, np.int64)]
-        return shares_of(self._of, payees, self._ppm, len(place))
+    starts: Integers
+    stems: Small
+    rights: Integers
+    standings: Integers
+    ticks: Sums
 
 
 class Division:
@@ -83,72 +58,136 @@ class Division:
     amounts        micro-units of each
     carried_micro  the whole pool when nothing earned, else 0
     unpaid_ms      milliseconds by standing, of what earns nothing
+    paid, told     who has what of the entries that earn and of the others, and `of_lines` the amounts of `paid`
+    ticks          stem-time of each payee's lines, and `weights` the sum of that of each line times its ppm
     """
 
     def __init__(
         self, period: str, pool_micro: int, meter: Meter, rights: RightsHistory, others: Iterable[str] = ()
     ) -> None:
         """`others` are payees to be told of something, whether they have a stem in play or not."""
-        self._earning, self._unpaid = Entries(), Entries()
-        numbers: dict[str, int] = {payee: number for number, payee in enumerate(others)}
-        for row, stem in enumerate(meter.rows()):
-            self._add(row, stem, meter.ticks_hz, rights, numbers)
-        self.payees: Sequence[str] = sorted(numbers)
-        place = np.zeros(len(numbers), np.int64)
-        place[[numbers[payee] for payee in self.payees]] = np.arange(len(numbers))
-        self.unpaid_ms = self._unpaid.milliseconds(meter.ticks_hz)
-        self._paid, self._told = self._earning.shares(place), self._unpaid.shares(place)
-        self._period = period
+        self._period, self._table = period, meter.table
+        self.entries = entries = _entries(meter)
+        shared = _shared(meter.table, entries, rights)
+        self.payees: Sequence[str] = sorted({rights.payees[payee] for payee in np.unique(shared.payees)} | set(others))
+        shared = shared._replace(payees=_places(rights.payees, self.payees)[shared.payees])
+        earning = np.isin(entries.standings, EARNING)
+        self.unpaid_ms = _milliseconds(entries, meter.ticks_hz)
+        self.paid, self.told = (_of_some(shared, some, len(self.payees)) for some in (earning, ~earning))
         amounts = apportion_shares(
             pool_micro,
-            np.array(self._earning.ticks, object),
-            self._paid,
+            entries.ticks,
+            self.paid,
             lambda payee: tie_key(period, self.payees[payee]),
             self._line_key,
         )
         self.amounts: Sequence[int] = amounts.payees.tolist()
         self.carried_micro = amounts.carried_micro
-        self._of_lines = amounts.shares
+        self.of_lines = amounts.shares
+        self.weights, self.ticks = amounts.weights, _ticks_of_payees(entries.ticks, self.paid)
 
     def lines(self, payee: int) -> list[Share]:
         """What the payee earns by, in order of stem, rights and account; the amounts sum to the payee's."""
-        return self._shares(self._earning, self._paid, payee, self._of_lines)
+        return self._shares(self.paid, payee, self.of_lines)
 
     def unpaid(self, payee: int) -> list[Share]:
         """What of the payee's stems earns nothing, in order of stem, rights and standing."""
-        return self._shares(self._unpaid, self._told, payee, None)
+        return self._shares(self.told, payee, None)
 
-    def _add(self, row: int, stem: StemFacts, ticks_hz: int, rights: RightsHistory, numbers: dict[str, int]) -> None:
-        for (serial, standing), parts in groupby(stem.parts, lambda part: (part.rights, part.standing)):
-            entries = self._earning if standing in EARNING else self._unpaid
-            ticks = sum(part.frames * (ticks_hz // part.rate_hz) for part in parts)
-            entry = entries.add(row, stem.stem_id, serial, standing, ticks)
-            for payee, ppm in rights.splits(stem.stem_id, serial):
-                if ppm:
-                    entries.give(entry, numbers.setdefault(payee, len(numbers)), ppm)
+    def frozen_late(self) -> list[int]:
+        """What of each payee's amount is frozen late."""
+        late = np.where(self.entries.standings[self.paid.stems] == FROZEN_LATE, self.of_lines, 0)
+        found: list[int] = group_sums(late, self.paid.starts).tolist()
+        return found
+
+    def stem_rows(self, payee: int) -> list[int]:
+        """Indexes of the stem rows of the payee's shares, in order."""
+        stems = [
+            self.entries.stems[shares.stems[shares.starts[payee] : shares.starts[payee + 1]]]
+            for shares in (self.paid, self.told)
+        ]
+        found: list[int] = np.unique(self._table.places[np.concatenate(stems)]).tolist()
+        return found
 
     def _line_key(self, payee: int, entry: int) -> bytes:
-        earning = self._earning
-        account = 1 if earning.standings[entry] == FROZEN_LATE else 0
-        name = earning.stem_id(entry) + earning.rights[entry].to_bytes(8, "big") + bytes([account])
+        entries = self.entries
+        account = 1 if entries.standings[entry] == FROZEN_LATE else 0
+        name = self._stem_id(entry) + int(entries.rights[entry]).to_bytes(8, "big") + bytes([account])
         return tie_key(self._period, self.payees[payee], name)
 
-    def _shares(
-        self, entries: Entries, shares: Shares, payee: int, amounts: npt.NDArray[np.int64] | None
-    ) -> list[Share]:
+    def _stem_id(self, entry: int) -> bytes:
+        stem_id: bytes = self._table.parts.stems[self.entries.starts[entry]].tobytes()
+        return stem_id
+
+    def _shares(self, shares: Shares, payee: int, amounts: Integers | None) -> list[Share]:
         first, end = shares.starts[payee : payee + 2].tolist()
         result = []
         for at in range(first, end):
             entry = int(shares.stems[at])
+            row = int(self._table.places[self.entries.stems[entry]])
+            kind = int(self.entries.rights[entry]), int(self.entries.standings[entry])
             amount = 0 if amounts is None else int(amounts[at])
-            result.append(
-                Share(
-                    entries.rows[entry],
-                    entries.stem_id(entry),
-                    entries.rights[entry],
-                    entries.standings[entry],
-                    int(shares.ppm[at]),
-                    amount,
-                )
-            )
-        return sorted(result, key=lambda share: (share.stem_id, share.rights, share.standing))
+            result.append(Share(row, self._stem_id(entry), *kind, int(shares.ppm[at]), amount))
+        return result
+
+
+def _entries(meter: Meter) -> Entries:
+    table = meter.table
+    parts = table.parts
+    stems = table.of_parts()
+    differ = (np.diff(stems, prepend=-1) != 0) | (np.diff(parts.rights, prepend=-1) != 0)
+    differ |= np.diff(parts.standing, prepend=-1) != 0
+    starts = np.flatnonzero(differ)
+    ticks = parts.all_ticks(meter.ticks_hz)
+    sums = np.add.reduceat(ticks, starts) if len(starts) else ticks
+    return Entries(starts, stems[starts].astype(np.int32), parts.rights[starts], parts.standing[starts], sums)
+
+
+class _Shared(NamedTuple):
+    """(entry, payee, ppm) of each share, by column, in order of entries."""
+
+    entries: npt.NDArray[np.int32]
+    payees: npt.NDArray[np.int32]
+    ppm: npt.NDArray[np.int32]
+
+
+def _shared(table: StemTable, entries: Entries, rights: RightsHistory) -> _Shared:
+    """Everybody's shares, payees as `RightsHistory.payees` has them."""
+    found = rights.shared(table.parts.stems[entries.starts], entries.rights)
+    some = found.ppm > 0
+    of_entries = np.arange(len(found.counts), dtype=np.int32).repeat(found.counts)
+    if some.all():
+        return _Shared(of_entries, found.payees, found.ppm)
+    return _Shared(of_entries[some], found.payees[some], found.ppm[some])
+
+
+def _places(names: Sequence[str], told: Sequence[str]) -> npt.NDArray[np.int32]:
+    """Where each of the names stands among those who are told something, 0 for none of them."""
+    number = {payee: place for place, payee in enumerate(told)}
+    return np.array([number.get(name, 0) for name in names], np.int32)
+
+
+def _of_some(shared: _Shared, chosen: Chosen, payees: int) -> Shares:
+    """The shares of these entries."""
+    if chosen.all():
+        return shares_of(*shared, payees)
+    some = chosen[shared.entries]
+    return shares_of(shared.entries[some], shared.payees[some], shared.ppm[some], payees)
+
+
+def _ticks_of_payees(ticks: Sums, shares: Shares) -> list[int]:
+    most = int(ticks.max(initial=0)) * len(shares.stems)
+    if most <= U63:
+        found: list[int] = group_sums(ticks[shares.stems], shares.starts).tolist()
+        return found
+    return [sum(ticks[shares.stems[first:end]].tolist()) for first, end in pairwise(shares.starts.tolist())]
+
+
+def _milliseconds(entries: Entries, ticks_hz: int) -> dict[int, Fraction]:
+    """Stem-time by standing, of what earns nothing."""
+    found = {}
+    for standing in range(len(STANDINGS)):
+        of_standing = entries.ticks[entries.standings == standing]
+        if len(of_standing) and standing not in EARNING:
+            found[standing] = Fraction(1000 * sum(of_standing.tolist()), ticks_hz)
+    return found

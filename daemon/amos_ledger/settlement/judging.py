@@ -1,5 +1,6 @@
 """A segment's rows as parts of meter readings: whose each is, how it stands, why it accrues (SPEC section 12). Pure."""
 
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -28,6 +29,7 @@ from amos_ledger.settlement.standing import (
 
 Whole = npt.NDArray[np.int64]
 
+DAY_S = 86_400
 PACKS_KEPT = 64
 """Whose stems' rights are remembered: packs that are played at one time, between two catalogues."""
 
@@ -61,16 +63,36 @@ class Judge:
     def parts(self, taken: Taken) -> dict[bytes, Played]:
         """What sounded in the segment, by packed key. Raises `SettlementError` for a stem that no catalogue has,
         `MessageError` for a row that its pack cannot have."""
-        usage, manifest = taken.usage, taken.manifest
-        check_pack(usage, manifest)
-        rows = _sounding(usage, None if FAR_DATED in taken.flags else played_unix_s(usage))
+        rows = self._sounding(taken)
+        return _summed(taken, self._kinds(taken, rows), rows) if len(rows.stems) else {}
+
+    def daily(self, taken: Taken) -> Iterator[tuple[bytes, int, int, int, int]]:
+        """(stem, rights, standing, day since 1970 or -1 of what is not dated, frames) of what sounded, added up. A row
+        belongs to the day, UTC, in which it began. Raises as `parts`."""
+        rows = self._sounding(taken)
         if not len(rows.stems):
-            return {}
+            return
+        dated = rows.first_s is not None and rows.last_s is not None and _in_calendar(rows.first_s, rows.last_s)
+        days = rows.first_s // DAY_S if dated and rows.first_s is not None else np.full(len(rows.stems), -1)
+        kinds = np.vstack([self._kinds(taken, rows), days])
+        distinct, which = _distinct(kinds)
+        frames = np.zeros(distinct.shape[1], np.int64)
+        np.add.at(frames, which, rows.frames)
+        for (rights, standing, stem, day), total in zip(distinct.T.tolist(), frames.tolist(), strict=True):
+            yield taken.manifest.stems[stem].stem_id, rights, standing, day, total
+
+    def _sounding(self, taken: Taken) -> "_Rows":
+        check_pack(taken.usage, taken.manifest)
+        return _sounding(taken.usage, None if FAR_DATED in taken.flags else played_unix_s(taken.usage))
+
+    def _kinds(self, taken: Taken, rows: "_Rows") -> Whole:
+        """(rights, standing, stem's index in the pack) of each row."""
+        manifest = taken.manifest
         rights = self._rights_of_rows(taken, rows)
         if (rights < 0).any():
             stem = manifest.stems[int(rows.stems[rights < 0][0])]
             raise SettlementError(f"stem {stem.stem_id.hex()}: expected its splits in a catalogue, found none")
-        return _summed(taken, np.stack([rights, self._standings(taken, rows), rows.stems]), rows)
+        return np.stack([rights, self._standings(taken, rows), rows.stems])
 
     def _standings(self, taken: Taken, rows: "_Rows") -> Whole:
         """Of each row, the number of its standing."""
@@ -114,10 +136,10 @@ class Judge:
         key = taken.usage.pack, epoch
         found = self._of_pack.get(key)
         if found is None:
-            rights = [self._rights.rights_in(stem.stem_id, epoch) for stem in taken.manifest.stems]
             if len(self._of_pack) >= PACKS_KEPT:
                 self._of_pack.clear()
-            found = self._of_pack[key] = np.array([-1 if item is None else item for item in rights], np.int64)
+            found = self._rights.rights_in([stem.stem_id for stem in taken.manifest.stems], epoch)
+            self._of_pack[key] = found
         return found
 
 
@@ -145,11 +167,21 @@ def _sounding(usage: Usage, played_s: int | None) -> _Rows:
     return _Rows(stems[some], frames[some], begins[some], first_s[some], last_s[some])
 
 
+def _distinct(kinds: Whole) -> tuple[Whole, Whole]:
+    """(the different columns, which of them each column is)."""
+    alike = (kinds == kinds[:, :1]).all(axis=1)
+    if alike.sum() == len(kinds) - 1:  # most segments differ in the stem alone, and one row is faster looked through
+        row = int(np.flatnonzero(~alike)[0])
+        _values, first, which = np.unique(kinds[row], return_index=True, return_inverse=True)
+        return kinds[:, first], which.reshape(-1)
+    distinct, which = np.unique(kinds, axis=1, return_inverse=True)
+    return distinct, which.reshape(-1)
+
+
 def _summed(taken: Taken, kinds: Whole, rows: _Rows) -> dict[bytes, Played]:
     """Rows of one kind added up; `kinds` are (rights, standing, stem's index in the pack) of each row."""
     usage, accrual = taken.usage, ACCRUALS.index(taken.accrual)
-    distinct, which = np.unique(kinds, axis=1, return_inverse=True)
-    which = which.reshape(-1)
+    distinct, which = _distinct(kinds)
     count = distinct.shape[1]
     frames, plays = np.zeros(count, np.int64), np.zeros(count, np.int64)
     np.add.at(frames, which, rows.frames)

@@ -1,70 +1,58 @@
 """The meter readings of a period: cells, and the rows over them, by device and by stem (SPEC section 12). Pure."""
 
-from array import array
+from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, pairwise
 from math import lcm
 from typing import NamedTuple
 
+import numpy as np
+
 from amos.protocol.closing import add_to_runs
-from amos.protocol.readings import EARNING, SUM_BYTES, sum_bytes, sum_leaf
+from amos.protocol.readings import NO_ROWS, sum_leaf
 from amos.protocol.record import U63
 from amos_ledger.settlement.apportionment import SettlementError
-from amos_ledger.settlement.played import Played, Sums, unpacked
-from amos_ledger.settlement.rights import RightsHistory
+from amos_ledger.settlement.byte_rows import Joined, Octets, Sums, Whole, digests, starts_of
+from amos_ledger.settlement.part_columns import Parts, added, begins_of, parts_of
+from amos_ledger.settlement.played import Row
+from amos_ledger.settlement.played import Sums as PlayedByKey
+from amos_ledger.settlement.rights import RightsHistory, Shared
 from amos_ledger.settlement.row_bytes import (
-    Kind,
-    PartFacts,
-    StemFacts,
-    cell_bytes,
+    Heads,
+    StemTails,
+    cells_joined,
     device_row_bytes,
-    read_stem_row,
-    stem_row_bytes,
+    stem_rows_joined,
 )
-from amos_ledger.settlement.sum_trees import Node, SumRoot, SumTree
+from amos_ledger.settlement.stem_table import StemTable, StemTableMaker
+from amos_ledger.settlement.sum_trees import Node, Nodes, SumRoot, SumTree, nodes_of, roots, together
 
-_OF_DEVICE, _OF_STEM = b"d", b"s"
-
-
-class _Cell(NamedTuple):
-    stem_id: bytes
-    device_id: bytes
-    ticks: int
-    parts: list[PartFacts]
+LEAF = b"\0"
+"""In front of what a leaf hashes (RFC 9162 section 2.1.1)."""
 
 
-class Meter:
+class Meter(NamedTuple):
     """A period's readings.
 
-    devices    the tree over the device rows
-    stems      the tree over the stem rows
-    ticks_hz   ticks of a second
+    ticks_hz  ticks of a second
+    devices   the tree over the device rows
+    stems     the tree over the stem rows, and `table` these rows
     """
 
-    def __init__(self, ticks_hz: int) -> None:
-        self.ticks_hz = ticks_hz
-        self.devices, self.stems = SumTree(), SumTree()
-        self._rows = bytearray()
-        self._ends = array("Q")
+    ticks_hz: int
+    devices: SumTree
+    stems: SumTree
+    table: StemTable
 
     def row(self, index: int) -> bytes:
         """The bytes of that stem row."""
-        return bytes(self._rows[self._ends[index - 1] if index else 0 : self._ends[index]])
-
-    def rows(self) -> Iterator[StemFacts]:
-        """Every stem row, in the order of its tree."""
-        return (read_stem_row(self.row(index)) for index in range(self.stems.count))
+        return self.table.row(index)
 
     def rows_of(self, stems: Container[bytes]) -> list[tuple[int, bytes]]:
         """(index, stem) of the rows of these stems, by index."""
-        return [(index, row.stem_id) for index, row in enumerate(self.rows()) if row.stem_id in stems]
-
-    def add_stem(self, row: bytes, ticks: int) -> None:
-        """The next stem row, and its sum."""
-        self.stems.add(sum_leaf(row, ticks))
-        self._rows += row
-        self._ends.append(len(self._rows))
+        ids = ((index, self.table.stem_id(index)) for index in range(self.stems.count))
+        return [(index, stem_id) for index, stem_id in ids if stem_id in stems]
 
 
 @dataclass
@@ -80,12 +68,23 @@ class Watched:
     stems: frozenset[bytes]
     cells: dict[bytes, tuple[bytes, int, list[Node]]] = field(default_factory=dict)
     row: tuple[int, bytes] | None = None
-    own: SumTree = field(default_factory=SumTree)
+    own: SumTree = field(default_factory=lambda: SumTree(together([])))
     own_stems: list[bytes] = field(default_factory=list)
+    leaves: list[Nodes] = field(default_factory=list)
+
+
+class _Cells(NamedTuple):
+    """Whole stems' cells: their parts, where each cell and each stem begins, and the cells' leaves and bytes."""
+
+    parts: Parts
+    heads: Heads
+    of_stems: Whole
+    leaves: Nodes
+    joined: Joined
 
 
 def meter(
-    sums: Sums,
+    sums: PlayedByKey,
     devices: Iterable[tuple[bytes, int]],
     rates_hz: Iterable[int],
     rights: RightsHistory,
@@ -99,68 +98,102 @@ def meter(
     ticks_hz = lcm(*rates_hz)
     if ticks_hz > U63:
         raise SettlementError("rates: expected some that have a common multiple below 2^63")
-    result = Meter(ticks_hz)
-    for stem_id, cells in groupby(_cells(sums.items(), ticks_hz), lambda cell: cell.stem_id):
-        _keep_stem(sums, stem_id, cells, rights, watched if watched and stem_id in watched.stems else None)
-    played = groupby(sums.kept(_OF_DEVICE), lambda item: item[0][1:17])
-    found: tuple[bytes, Iterable[tuple[bytes, bytes]]] | None = next(played, None)
+    made, played = StemTableMaker(sums.spill()), dict[bytes, SumRoot]()
+    for rows in _whole_stems(sums.rows()):
+        cells = _cells(parts_of(rows), ticks_hz)
+        _add_to_devices(played, cells)
+        _add_stems(made, cells, ticks_hz, rights)
+        if watched is not None:
+            _watch(watched, cells)
+    table, leaves = made.table()
+    return Meter(ticks_hz, _device_tree(devices, played, watched), SumTree(leaves), table)
+
+
+def _whole_stems(found: Iterable[list[Row]]) -> Iterator[list[Row]]:
+    """The same rows, of which no two parts have the same stem."""
+    held: list[Row] = []
+    for rows in found:
+        held += rows
+        last = held[-1][0][:16]
+        end = bisect_left(held, last, key=lambda row: row[0][:16])
+        if end:
+            yield held[:end]
+            held = held[end:]
+    if held:
+        yield held
+
+
+def _cells(parts: Parts, ticks_hz: int) -> _Cells:
+    starts = begins_of(parts.stems, parts.devices)
+    heads = Heads(starts, np.diff(starts, append=parts.count), _sums(parts.ticks(ticks_hz), starts))
+    joined = cells_joined(LEAF, heads, parts)
+    of_stems = begins_of(parts.stems[starts])
+    return _Cells(parts, heads, of_stems, Nodes(digests(*joined), heads.ticks), joined)
+
+
+def _sums(ticks: Sums, starts: Whole) -> Sums:
+    found: Sums = np.add.reduceat(ticks, starts)
+    return found
+
+
+def _add_to_devices(played: dict[bytes, SumRoot], cells: _Cells) -> None:
+    """Each cell is the next one of its device, since stems come in their order."""
+    ids = cells.parts.devices[cells.heads.starts]
+    order = np.lexsort(np.ascontiguousarray(ids).view(">u8").T[::-1])
+    firsts = begins_of(ids[order])
+    for device_id, which in zip(ids[order][firsts], np.split(order, firsts[1:]), strict=True):
+        played.setdefault(device_id.tobytes(), SumRoot()).extend(cells.leaves[which])
+
+
+def _add_stems(made: StemTableMaker, cells: _Cells, ticks_hz: int, rights: RightsHistory) -> None:
+    """The rows of these stems: their parts added over all their cells, and the roots over these."""
+    counts = np.diff(cells.of_stems, append=len(cells.heads.starts))
+    of_cells = np.arange(len(counts)).repeat(counts)
+    parts, of_parts = added(cells.parts, of_cells.repeat(cells.heads.counts))
+    starts = np.flatnonzero(np.diff(of_parts, prepend=-1))
+    heads = Heads(starts, np.diff(starts, append=parts.count), _sums(parts.ticks(ticks_hz), starts))
+    leads = _leads(rights.shared(parts.stems[starts], parts.rights[starts]))
+    names = [rights.payees[lead] for lead in leads.tolist()]
+    over = roots(cells.leaves, counts)
+    joined = stem_rows_joined(LEAF, heads, parts, StemTails(names, counts, over.hashes))
+    made.add(joined, Nodes(digests(*joined), heads.ticks), parts, heads, leads, counts)
+
+
+def _watch(watched: Watched, cells: _Cells) -> None:
+    starts = cells.heads.starts
+    stems, own = cells.parts.stems[starts], _is(cells.parts.devices[starts], watched.device_id)
+    watched.leaves.append(cells.leaves[own])
+    watched.own_stems += [stem.tobytes() for stem in stems[own]]
+    begins, ends = starts_of(cells.joined.ends), cells.joined.ends
+    bounds = [*cells.of_stems.tolist(), len(starts)]
+    for first, end in pairwise(bounds):
+        stem_id, there = stems[first].tobytes(), np.flatnonzero(own[first:end])
+        if stem_id in watched.stems and len(there):
+            place = int(there[0])
+            data = cells.joined.octets[begins[first + place] + len(LEAF) : ends[first + place]]
+            watched.cells[stem_id] = data, place, SumTree(cells.leaves[first:end]).proof([place])
+
+
+def _is(ids: Octets, wanted: bytes) -> Whole:
+    found: Whole = (ids == np.frombuffer(wanted, np.uint8)).all(axis=1)
+    return found
+
+
+def _device_tree(
+    devices: Iterable[tuple[bytes, int]], played: dict[bytes, SumRoot], watched: Watched | None
+) -> SumTree:
+    leaves: list[Node] = []
     for device_id, numbered in groupby(devices, lambda item: item[0]):
-        nodes: list[tuple[bytes, Node]] = []
-        if found is not None and found[0] == device_id:
-            nodes = [(key[17:], (value[:32], int.from_bytes(value[32:], "big"))) for key, value in found[1]]
-            found = next(played, None)
-        row, ticks = _device_row(
-            device_id, (sequence for _device, sequence in numbered), (node for _stem, node in nodes)
-        )
+        row, ticks = _device_row(device_id, (sequence for _device, sequence in numbered), played.get(device_id))
         if watched is not None and watched.device_id == device_id:
-            watched.row = result.devices.count, row
-            for stem_id, node in nodes:
-                watched.own_stems.append(stem_id)
-                watched.own.add(node)
-        result.devices.add(sum_leaf(row, ticks))
-    for _key, data in sums.kept(_OF_STEM):
-        result.add_stem(data[SUM_BYTES:], int.from_bytes(data[:SUM_BYTES], "big"))
-    return result
+            watched.row, watched.own = (len(leaves), row), SumTree(together(watched.leaves))
+        leaves.append(sum_leaf(row, ticks))
+    return SumTree(nodes_of(leaves))
 
 
-def _cells(items: Iterable[tuple[bytes, Played]], ticks_hz: int) -> Iterator[_Cell]:
-    """The cells by stem and device."""
-    keyed = ((unpacked(key), played) for key, played in items)
-    for (stem_id, device_id), found in groupby(keyed, lambda item: item[0][:2]):
-        parts = [PartFacts.of(key[2:], played) for key, played in found]
-        ticks = sum(part.frames * (ticks_hz // part.rate_hz) for part in parts if part.standing in EARNING)
-        yield _Cell(stem_id, device_id, ticks, parts)
-
-
-def _keep_stem(
-    sums: Sums, stem_id: bytes, cells: Iterable[_Cell], rights: RightsHistory, watched: Watched | None
-) -> None:
-    """Put the stem's row aside, and each of its cells for the row of its device."""
-    tree = SumRoot() if watched is None else SumTree()
-    whole: dict[Kind, Played] = {}
-    for cell in cells:
-        data = cell_bytes(*cell)
-        leaf = sum_leaf(data, cell.ticks)
-        if watched is not None and watched.device_id == cell.device_id:
-            watched.cells[stem_id] = data, tree.count, []
-        tree.add(leaf)
-        sums.keep(_OF_DEVICE + cell.device_id + stem_id, leaf[0] + sum_bytes(cell.ticks))
-        for part in cell.parts:
-            kind, played = part.kind, part.played
-            whole[kind] = whole[kind].and_(played) if kind in whole else played
-    if isinstance(tree, SumTree) and watched is not None and stem_id in watched.cells:
-        data, place, _none = watched.cells[stem_id]
-        watched.cells[stem_id] = data, place, tree.proof([place])
-    parts = [PartFacts.of(kind, whole[kind]) for kind in sorted(whole)]
-    lead = lead_of(rights, stem_id, parts[0].rights)
-    root, ticks = tree.root
-    row = stem_row_bytes(StemFacts(stem_id, lead, ticks, parts, tree.count, root))
-    sums.keep(_OF_STEM + lead.encode() + b"\0" + stem_id, sum_bytes(ticks) + row)
-
-
-def _device_row(device_id: bytes, sequences: Iterable[int], cells: Iterable[Node]) -> tuple[bytes, int]:
+def _device_row(device_id: bytes, sequences: Iterable[int], cells: SumRoot | None) -> tuple[bytes, int]:
     """The row's bytes, and its sum."""
-    tree, at = SumRoot(), 0
+    at = 0
     runs: list[tuple[int, int]] = []
     numbers: list[int] = []
     for sequence in sequences:
@@ -168,12 +201,13 @@ def _device_row(device_id: bytes, sequences: Iterable[int], cells: Iterable[Node
     for first, count in runs:
         numbers += [first - at, count]
         at = first + count
-    for node in cells:
-        tree.add(node)
-    root, ticks = tree.root
-    return device_row_bytes(device_id, numbers, ticks, tree.count, root), ticks
+    root, ticks = (NO_ROWS, 0) if cells is None else cells.root
+    return device_row_bytes(device_id, numbers, ticks, 0 if cells is None else cells.count, root), ticks
 
 
-def lead_of(rights: RightsHistory, stem_id: bytes, serial: int) -> str:
-    """The payee of the stem's largest split; of equals the one with the lowest name."""
-    return min(rights.splits(stem_id, serial), key=lambda share: (-share[1], share[0]))[0]
+def _leads(shared: Shared) -> Whole:
+    """The payee of each stem's largest split; of equals the one with the lowest name."""
+    starts = shared.counts.cumsum() - shared.counts
+    largest = np.maximum.reduceat(shared.ppm, starts).repeat(shared.counts)
+    found: Whole = np.minimum.reduceat(np.where(shared.ppm == largest, shared.payees, np.iinfo(np.int32).max), starts)
+    return found

@@ -6,30 +6,32 @@ that is how an interrupted settlement is finished, and why settling twice change
 one and not kept; what is kept grows with stems, devices and payees.
 """
 
-import hashlib
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from fractions import Fraction
+from hashlib import sha256
 
-from amos.protocol.closing import COMMUNAL, VERSION, Closing
+import numpy as np
+
+from amos.protocol.closing import COMMUNAL, VERSION, VERSION_METERED, Closing
 from amos.protocol.manifest import Manifest
-from amos.protocol.merkle import leaf_hash
-from amos.protocol.readings import FROZEN_LATE, sum_bytes
+from amos.protocol.readings import sum_bytes
 from amos.protocol.segment import Usage
 from amos_ledger.settlement.accounts import Books, Earned
 from amos_ledger.settlement.apportionment import SettlementError
+from amos_ledger.settlement.core_texts import CoreTexts, facts_of_time, with_places
 from amos_ledger.settlement.division import Division
 from amos_ledger.settlement.judging import Judge, Taken
 from amos_ledger.settlement.meter import Meter, Watched, meter
-from amos_ledger.settlement.metered_statement import Counts, MeteredPool, balance, core
+from amos_ledger.settlement.metered_statement import Counts, MeteredPool, core, facts
+from amos_ledger.settlement.part_columns import added
 from amos_ledger.settlement.played import Sums
-from amos_ledger.settlement.rights import RightsHistory, decode_catalogue
-from amos_ledger.settlement.rollup import Rollup
+from amos_ledger.settlement.rights import RightsHistory, said_in
+from amos_ledger.settlement.rollup import digest_of
 from amos_ledger.settlement.standing import OptOutHistory, decode_opt_outs
-from amos_ledger.settlement.statement import accrual, core_bytes
+from amos_ledger.settlement.statement import SPELLED, accrual
 from amos_ledger.settlement.statements_tree import HashedStatements
 
 
@@ -44,6 +46,8 @@ class MeterTerms:
     revoked       device id → leaf index of the first revocation of its key
     first_batch_s Unix seconds of the log's first batch entry; it dates what no reception does
     books         the accounts as the closing finds them
+    readings_of   leaf index of the period's first closing, where this is one in a further currency; `closed`,
+                  `catalogues` and `opt_outs` are those in front of that
     """
 
     period: str
@@ -57,6 +61,7 @@ class MeterTerms:
     revoked: Mapping[bytes, int] = field(default_factory=dict)
     first_batch_s: int = 0
     books: Books = field(default_factory=Books, compare=False)
+    readings_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ class Settled:
 class MeteredResult:
     """A period worked out; statements are made when they are asked for.
 
-    closing  of version 4
+    closing  of version 4, or 5 in a further currency
     meter    the readings to which it commits
     counts   of its segments
     payees   in order; `amounts` are theirs, in micro-units
@@ -89,14 +94,14 @@ class MeteredResult:
         (devices_root, ticks), (stems_root, also_ticks) = readings.devices.root, readings.stems.root
         assert ticks == also_ticks
         self.closing = Closing(
-            version=VERSION,
+            version=VERSION_METERED if terms.readings_of is None else VERSION,
             period=terms.period,
             currency=terms.currency,
             income_micro=terms.income_micro,
             carry_in_micro=terms.carry_in_micro,
             pool_micro=pool_micro,
             carry_out_micro=self._division.carried_micro,
-            catalogue_sha256=hashlib.sha256(rights.newest).digest(),
+            catalogue_sha256=sha256(rights.newest).digest(),
             previous=terms.previous,
             statements_root=bytes(32),
             statements=len(self.payees),
@@ -108,12 +113,16 @@ class MeteredResult:
             devices_root=devices_root,
             stems=readings.stems.count,
             stems_root=stems_root,
+            readings_of=terms.readings_of,
         )
         self.play_ms = Fraction(ticks * 1000, readings.ticks_hz)
         self.rate = pool_micro / self.play_ms if ticks else Fraction(0)
         self._pool = MeteredPool(self.closing, counts, self._division.unpaid_ms, len(self.payees))
-        hashes = (leaf_hash(core_bytes(self.core(number))) for number in range(len(self.payees)))
-        self.statements = HashedStatements(hashes)
+        self._late = self._division.frozen_late()
+        self._texts = CoreTexts(self._division, readings.table, rights)
+        self._pool_text = SPELLED(self._pool.facts).encode()
+        leaves = map(self.core_bytes, range(len(self.payees)))
+        self.statements = HashedStatements(sha256(b"\0" + core).digest() for core in leaves)
         self.closing.statements_root = self.statements.root
 
     @property
@@ -129,24 +138,30 @@ class MeteredResult:
     def core(self, number: int) -> dict[str, object]:
         """What the statement of that payee says."""
         lines, unpaid = self._division.lines(number), self._division.unpaid(number)
-        facts = core(self._pool, self.payees[number], self.amounts[number], lines, unpaid, self.meter, self._rights)
-        frozen_late_micro = facts["frozen_late_micro"]
-        assert isinstance(frozen_late_micro, int)
-        earned = self.payees[number], self.amounts[number], frozen_late_micro
-        return facts | {"balance": balance(self.books, earned)}
+        return core(self._facts(number), lines, unpaid, self.meter, self._rights)
+
+    def core_bytes(self, number: int) -> bytes:
+        """Its bytes, as `statement.core_bytes` makes them."""
+        return self._texts.core(number, self._pool_text, SPELLED(with_places(self._facts(number))))
+
+    def _facts(self, number: int) -> dict[str, object]:
+        earned = self.payees[number], self.amounts[number], self._late[number]
+        of_payee = self._division.ticks[number], self._division.weights[number]
+        times = facts_of_time(*of_payee, self.meter.ticks_hz)
+        return facts(self._pool, self.books, earned, times)
 
     def earned(self) -> list[Earned]:
         """What each payee is credited."""
-        found = []
-        for number, (payee, amount_micro) in enumerate(zip(self.payees, self.amounts, strict=True)):
-            late = (share.amount_micro for share in self._division.lines(number) if share.standing == FROZEN_LATE)
-            found.append((payee, amount_micro, sum(late)))
-        return found
+        return list(zip(self.payees, self.amounts, self._late, strict=True))
+
+    def lines_of(self, number: int) -> dict[str, list[tuple[bytes, int, int]]]:
+        """(stem, rights, standing) of each line and unpaid line of that payee's statement, in their order."""
+        shares = {"lines": self._division.lines(number), "unpaid": self._division.unpaid(number)}
+        return {name: [(one.stem_id, one.rights, one.standing) for one in found] for name, found in shares.items()}
 
     def stem_rows(self, number: int) -> list[int]:
         """Indexes of the stem rows on which the statement of that payee rests."""
-        shares = self._division.lines(number) + self._division.unpaid(number)
-        return sorted({share.row for share in shares})
+        return self._division.stem_rows(number)
 
 
 def work_out_readings(
@@ -156,13 +171,13 @@ def work_out_readings(
     manifest_of: Callable[[bytes], Manifest | None],
     sums: Sums,
     watched: Watched | None = None,
-) -> tuple[MeteredResult, Rollup]:
-    """Settle the period over its segments, by ascending index; the result, and all that sounded by stem.
+) -> tuple[MeteredResult, bytes]:
+    """Settle the period over its segments, by ascending index; the result, and `rollup.digest_of` all that sounded.
 
     `devices` are (device, sequence) of the same segments, by device and number. What is `watched` is kept.
     Raises `SettlementError` for a pack without a manifest or a stem without splits.
     """
-    rights = RightsHistory((since_s, decode_catalogue(data), data) for since_s, data in terms.catalogues)
+    rights = RightsHistory((since_s, said_in(data), data) for since_s, data in terms.catalogues)
     judge = Judge(rights, OptOutHistory(map(decode_opt_outs, terms.opt_outs)))
     closings = sorted((index, period) for period, index in terms.closed.items())
     indexes = [index for index, _period in closings]
@@ -188,10 +203,11 @@ def work_out_readings(
     return MeteredResult(terms, readings, rights, counts), _rollup(readings)
 
 
-def _rollup(readings: Meter) -> Rollup:
-    """All that sounded, as it was added up when the segments were taken in."""
-    total: Counter[tuple[bytes, int, int]] = Counter()
-    for row in readings.rows():
-        for part in row.parts:
-            total[row.stem_id, part.tier, part.rate_hz] += part.frames
-    return dict(total)
+def _rollup(readings: Meter) -> bytes:
+    """Digest of all that sounded, as it was added up when the segments were taken in."""
+    table = readings.table
+    parts, of_parts = added(table.parts.alike(), table.of_parts())
+    order = np.lexsort((parts.rate_hz, parts.tier, of_parts))
+    ids, columns = parts.stems[order].tobytes(), (parts.tier[order], parts.rate_hz[order], parts.frames[order])
+    stems = (ids[at : at + 16] for at in range(0, len(ids), 16))
+    return digest_of(zip(stems, *(column.tolist() for column in columns), strict=True))

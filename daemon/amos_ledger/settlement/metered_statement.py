@@ -13,17 +13,16 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from functools import cached_property
 
-from amos.protocol.catalogue import Work
 from amos.protocol.closing import Closing
 from amos.protocol.readings import ACCRUALS, FROZEN_LATE, STANDINGS, sum_bytes
 from amos_ledger.settlement.accounts import OF_PAYEE, Books, Earned
 from amos_ledger.settlement.division import Share
 from amos_ledger.settlement.meter import Meter
 from amos_ledger.settlement.money import decimal, minor_units
-from amos_ledger.settlement.rights import RightsHistory
+from amos_ledger.settlement.rights import RightsHistory, Work
 from amos_ledger.settlement.row_bytes import PartFacts, StemFacts, read_stem_row
 from amos_ledger.settlement.standing import FLAGS, REASONS
-from amos_ledger.settlement.statement import fraction_text
+from amos_ledger.settlement.statement import SPELLED, fraction_text
 from amos_ledger.settlement.sum_trees import Node
 
 FORMAT = "amos-statement/4"
@@ -101,33 +100,12 @@ class MeteredProof:
 
 
 def core(
-    pool: MeteredPool,
-    payee: str,
-    amount_micro: int,
-    lines: Sequence[Share],
-    unpaid: Sequence[Share],
-    meter: Meter,
-    rights: RightsHistory,
+    facts: Mapping[str, object], lines: Sequence[Share], unpaid: Sequence[Share], meter: Meter, rights: RightsHistory
 ) -> dict[str, object]:
-    """The facts of one payee."""
-    closing = pool.closing
+    """What one payee is told: the facts, and the lines."""
     rows = {share.row: read_stem_row(meter.row(share.row)) for share in (*lines, *unpaid)}
-    minor = minor_units(amount_micro, closing.currency)
-    parts = [_parts(rows[share.row], share) for share in lines]
-    times = [_ms(found) for found in parts]
-    earning = (ms * share.ppm / 1_000_000 for ms, share in zip(times, lines, strict=True))
     return {
-        "format": FORMAT,
-        "period": closing.period,
-        "currency": closing.currency,
-        "payee": payee,
-        "pool": pool.facts,
-        "amount_micro": amount_micro,
-        "amount": decimal(amount_micro),
-        "frozen_late_micro": sum(share.amount_micro for share in lines if share.standing == FROZEN_LATE),
-        "minor_units": {"digits": minor.digits, "whole": minor.whole, "rest_micro": minor.rest_micro},
-        "play_ms": fraction_text(sum(times, Fraction(0))),
-        "earning_ms": fraction_text(sum(earning, Fraction(0))),
+        **facts,
         "lines": [
             _played(share, rows[share.row], rights.work(share.stem_id))
             | {"account": _account(share), "amount_micro": share.amount_micro}
@@ -137,6 +115,25 @@ def core(
             _played(share, rows[share.row], rights.work(share.stem_id)) | {"reason": STANDINGS[share.standing]}
             for share in unpaid
         ],
+    }
+
+
+def facts(pool: MeteredPool, books: Books, earned: Earned, times: Mapping[str, str]) -> dict[str, object]:
+    """What one payee is told besides lines. `times`: how long the payee's stems earned, and the payee's part of it."""
+    closing, (payee, amount_micro, frozen_late_micro) = pool.closing, earned
+    minor = minor_units(amount_micro, closing.currency)
+    return {
+        "format": FORMAT,
+        "period": closing.period,
+        "currency": closing.currency,
+        "payee": payee,
+        "pool": pool.facts,
+        "amount_micro": amount_micro,
+        "amount": decimal(amount_micro),
+        "frozen_late_micro": frozen_late_micro,
+        "minor_units": {"digits": minor.digits, "whole": minor.whole, "rest_micro": minor.rest_micro},
+        **times,
+        "balance": balance(books, earned),
     }
 
 
@@ -168,22 +165,21 @@ def balance(books: Books, earned: Earned) -> dict[str, object]:
     return {**accounts, "transfers": moves}
 
 
-def statement(core: Mapping[str, object], proof: MeteredProof) -> dict[str, object]:
-    """Core and proof as one object."""
-    return {
-        "core": dict(core),
-        "proof": {
-            "checkpoint": proof.checkpoint,
-            "closing": entry_proof(*proof.closing),
-            "statement": {"index": proof.place[0], "path": [step.hex() for step in proof.place[1]]},
-            "stems": {
-                "rows": [{"index": index, "row": b64encode(row).decode()} for index, row in proof.rows],
-                "nodes": nodes_text(proof.nodes),
-            },
-            "rotations": [entry_proof(*rotation) for rotation in proof.rotations],
-            "transfers": [entry_proof(*moved) for moved in proof.transfers],
+def statement_file(core: bytes, proof: MeteredProof, detail: Mapping[str, object] | None = None) -> bytes:
+    """Core, proof and detail, if there is one, as one object: spelled as the core is, and a newline at the end."""
+    facts = {
+        "checkpoint": proof.checkpoint,
+        "closing": entry_proof(*proof.closing),
+        "statement": {"index": proof.place[0], "path": [step.hex() for step in proof.place[1]]},
+        "stems": {
+            "rows": [{"index": index, "row": b64encode(row).decode()} for index, row in proof.rows],
+            "nodes": nodes_text(proof.nodes),
         },
+        "rotations": [entry_proof(*rotation) for rotation in proof.rotations],
+        "transfers": [entry_proof(*moved) for moved in proof.transfers],
     }
+    told = b"" if detail is None else b'"detail":%b,' % SPELLED(detail).encode()
+    return b'{"core":%b,%b"proof":%b}\n' % (core, told, SPELLED(facts).encode())
 
 
 def entry_proof(index: int, entry: bytes, path: Sequence[bytes]) -> dict[str, object]:
@@ -212,7 +208,7 @@ def _played(share: Share, row: StemFacts, work: Work) -> dict[str, object]:
         "stem": share.stem_id.hex(),
         "title": work.title,
         "artist": work.artist,
-        "isrc": work.isrc or "",
+        "isrc": work.isrc,
         "rights": share.rights,
         "ppm": share.ppm,
         "frames": [

@@ -8,6 +8,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 _KEY = struct.Struct(">16s16sQBBBI")
+KEY_BYTES = _KEY.size
+
+Row = tuple[bytes, int, int, int, int]
+"""Packed key, frames, placements begun, and the first and the last second, -1 for none."""
 
 
 class Played(NamedTuple):
@@ -40,13 +44,20 @@ class Key(NamedTuple):
     rate_hz: int
 
     def packed(self) -> bytes:
-        """43 bytes that sort as the key does."""
+        """47 bytes that sort as the key does."""
         return _KEY.pack(*self)
 
 
-def unpacked(data: bytes) -> Key:
-    """The key of these bytes."""
-    return Key(*_KEY.unpack(data))
+class Spill(Protocol):
+    """Bytes that are put aside, one behind the other, and read by where they stand."""
+
+    def add(self, data: bytes) -> None:
+        """More of them."""
+        ...
+
+    def read(self, begin: int, end: int) -> bytes:
+        """Those between these places."""
+        ...
 
 
 class Sums(Protocol):
@@ -56,16 +67,12 @@ class Sums(Protocol):
         """Add to what there is by these keys."""
         ...
 
-    def items(self) -> Iterator[tuple[bytes, Played]]:
-        """All of it, by ascending key."""
+    def rows(self) -> Iterator[list[Row]]:
+        """All of it, by ascending key, some thousands at a time."""
         ...
 
-    def keep(self, key: bytes, value: bytes) -> None:
-        """Put bytes aside, to be read in order of keys."""
-        ...
-
-    def kept(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """What was put aside under keys that begin so, by ascending key."""
+    def spill(self) -> Spill:
+        """A place for bytes that lasts longer than these sums."""
         ...
 
 

@@ -3,6 +3,8 @@
 Tier is kept apart so that it can be reported; settlement adds tiers together.
 """
 
+import hashlib
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -12,6 +14,8 @@ import numpy.typing as npt
 from amos.protocol.errors import MessageError
 from amos.protocol.manifest import Manifest
 from amos.protocol.segment import Usage
+
+_DIGESTED = struct.Struct(">BIQ")
 
 Key = TypeVar("Key")
 
@@ -68,6 +72,15 @@ def by_stem_id(totals: npt.NDArray[np.int64], manifest: Manifest, tier: int, rat
         key = (manifest.stems[index].stem_id, tier, rate_hz)
         result[key] = result.get(key, 0) + int(totals[index])
     return result
+
+
+def digest_of(rows: Iterable[tuple[bytes, int, int, int]]) -> bytes:
+    """SHA-256 over (stem id, tier, rate in Hz, frames) of each key, which ascend: roll-ups of millions of keys are
+    compared by it, and need not be held."""
+    found = hashlib.sha256()
+    for stem_id, tier, rate_hz, frames in rows:
+        found.update(stem_id + _DIGESTED.pack(tier, rate_hz, frames))
+    return found.digest()
 
 
 def merge(rollups: Iterable[Mapping[Key, int]]) -> dict[Key, int]:

@@ -1,19 +1,24 @@
-"""Cells and rows to bytes and back, as `amos.protocol.readings` has them, and some ten times as fast. Pure.
+"""Cells and rows to bytes and back, as `amos.protocol.readings` has them, thousands at a time. Pure.
 
 A large period has millions of cells, and all of them are of our own making. `tests/ledger/settlement/test_row_bytes.py`
 holds this codec against the strict one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import cbor2
+import numpy as np
 
 from amos.protocol.readings import sum_bytes
-from amos_ledger.settlement.played import Played
+from amos_ledger.settlement.byte_rows import ByteRows, Chosen, Joined, Octets, Sums, Whole, sum_octets
+from amos_ledger.settlement.part_columns import NEVER, Parts
 
-Kind = tuple[int, int, int, int, int]
-"""(rights, standing, accrual, tier, rate in Hz) of a part."""
+_ARRAY, _TEXT = 4, 3
+"""Major types of CBOR."""
+
+_MAP_OF = tuple(bytes([0xA0 | size]) for size in range(10))
+_BYTES_16, _BYTES_32 = b"\x50", b"\x58\x20"
 
 
 class PartFacts(NamedTuple):
@@ -29,21 +34,6 @@ class PartFacts(NamedTuple):
     first_unix_s: int | None
     last_unix_s: int | None
 
-    @classmethod
-    def of(cls, kind: Kind, played: Played) -> "PartFacts":
-        """Play of one kind."""
-        return cls(*kind, *played)
-
-    @property
-    def kind(self) -> Kind:
-        """What tells it from the other parts of a cell."""
-        return self[:5]
-
-    @property
-    def played(self) -> Played:
-        """What there is of it."""
-        return Played(*self[5:])
-
 
 class StemFacts(NamedTuple):
     """As `readings.StemRow`."""
@@ -56,15 +46,47 @@ class StemFacts(NamedTuple):
     cells_root: bytes
 
 
-def cell_bytes(stem_id: bytes, device_id: bytes, ticks: int, parts: Iterable[PartFacts]) -> bytes:
-    """A cell, with parts in their order."""
-    return cbor2.dumps({1: stem_id, 2: device_id, 3: sum_bytes(ticks), 4: [_part_map(part) for part in parts]})
+class Heads(NamedTuple):
+    """Of rows of parts: where the parts of each begin, how many those are, and the sum of its ticks."""
+
+    starts: Whole
+    counts: Whole
+    ticks: Sums
 
 
-def stem_row_bytes(row: StemFacts) -> bytes:
-    """A stem row, with parts in their order."""
-    parts = [_part_map(part) for part in row.parts]
-    return cbor2.dumps({1: row[0], 2: row[1], 3: sum_bytes(row.ticks), 4: parts, 5: row.cells, 6: row.cells_root})
+class StemTails(NamedTuple):
+    """What a stem row says besides its parts: the lead's name, how many cells there are and their root."""
+
+    leads: Sequence[str]
+    cells: Whole
+    roots: Octets
+
+
+def cells_joined(leaf: bytes, heads: Heads, parts: Parts) -> Joined:
+    """All cells of these parts, behind the prefix of a leaf each."""
+    rows, begins, _ends = _rows(leaf + _MAP_OF[4] + b"\x01" + _BYTES_16, heads, parts)
+    rows.octets(parts.devices_of(b"\x02" + _BYTES_16), begins)
+    _parts_and_ticks(rows, heads, begins, parts)
+    joined = rows.joined()
+    return Joined(joined.octets, joined.ends[heads.starts + heads.counts - 1])
+
+
+def stem_rows_joined(leaf: bytes, heads: Heads, parts: Parts, tails: StemTails) -> Joined:
+    """All stem rows of these parts, behind the prefix of a leaf each."""
+    rows, begins, ends = _rows(leaf + _MAP_OF[6] + b"\x01" + _BYTES_16, heads, parts)
+    names = [name.encode() for name in tails.leads]
+    lengths = np.array([len(name) for name in names], np.int64).repeat(heads.counts)
+    texts = np.array(names, bytes).repeat(heads.counts)
+    rows.constant(b"\x02", begins)
+    rows.uints(lengths, begins, _TEXT)
+    rows.texts(texts.view(np.uint8).reshape(len(texts), -1), lengths, begins)
+    _parts_and_ticks(rows, heads, begins, parts)
+    rows.constant(b"\x05", ends)
+    rows.uints(tails.cells.repeat(heads.counts), ends)
+    rows.constant(b"\x06" + _BYTES_32, ends)
+    rows.octets(tails.roots.repeat(heads.counts, 0), ends)
+    joined = rows.joined()
+    return Joined(joined.octets, joined.ends[heads.starts + heads.counts - 1])
 
 
 def device_row_bytes(device_id: bytes, sequences: list[int], ticks: int, cells: int, cells_root: bytes) -> bytes:
@@ -79,5 +101,28 @@ def read_stem_row(data: bytes) -> StemFacts:
     return StemFacts(row[1], row[2], int.from_bytes(row[3], "big"), parts, row[5], row[6])
 
 
-def _part_map(part: PartFacts) -> dict[int, int]:
-    return {key: value for key, value in enumerate(part, 1) if value is not None}
+def _rows(prefix: bytes, heads: Heads, parts: Parts) -> tuple[ByteRows, Chosen, Chosen]:
+    """A line for each part, which is begun with what stands in front of the first part of a row; in which lines rows
+    begin, and in which they end."""
+    rows = ByteRows(parts.count)
+    begins, ends = np.zeros(parts.count, np.bool_), np.zeros(parts.count, np.bool_)
+    begins[heads.starts], ends[heads.starts + heads.counts - 1] = True, True
+    rows.octets(parts.stems_of(prefix), begins)
+    return rows, begins, ends
+
+
+def _parts_and_ticks(rows: ByteRows, heads: Heads, begins: Chosen, parts: Parts) -> None:
+    rows.constant(b"\x03" + _BYTES_16, begins)
+    rows.octets(sum_octets(heads.ticks).repeat(heads.counts, 0), begins)
+    rows.constant(b"\x04", begins)
+    rows.uints(heads.counts.repeat(heads.counts), begins, _ARRAY)
+    dated = [parts.first_s != NEVER, parts.last_s != NEVER]
+    fields = 7 + dated[0].astype(np.uint8) + dated[1]
+    rows.octets((0xA0 | fields)[:, None])
+    *numbers, first_s, last_s = parts.integers()
+    for key, values in enumerate(numbers, 1):
+        rows.constant(bytes([key]))
+        rows.uints(values)
+    for key, values, there in zip((8, 9), (first_s, last_s), dated, strict=True):
+        rows.constant(bytes([key]), there)
+        rows.uints(np.where(there, values, 0), there)

@@ -8,7 +8,7 @@ that a verifier comes to the same: from enrolments, batch entries (reception), o
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,8 @@ OVER_TIME = "over_time"
 """The device has by then delivered more than real time since its enrolment. Earns nothing."""
 
 FLAGS = (UNDATED, FAR_DATED, BEFORE_ENROLMENT, OVER_TIME)
+
+_NONE: frozenset[str] = frozenset()
 
 POST_LEASE = "post_lease"
 """The row began after the lease of its pack."""
@@ -58,8 +60,7 @@ UnpaidRollup = dict[tuple[str, bytes, int, int], int]
 """(reason, stem id, tier, rate in Hz) → frames in play."""
 
 
-@dataclass(frozen=True, slots=True)
-class Enrolled:
+class Enrolled(NamedTuple):
     """A device at the moment of reception. `since_unix_s`: its first enrolment; `played_ms`: `counted_ms` so far."""
 
     since_unix_s: int
@@ -68,19 +69,18 @@ class Enrolled:
 
 def flags_of(usage: Usage, received_unix_s: int, enrolled: Enrolled) -> frozenset[str]:
     """The flags of a segment that the ledger takes in at that minute."""
-    flags: set[str] = set()
-    played_s = played_unix_s(usage)
+    since_s, played_ms = enrolled
+    played_s, flag = played_unix_s(usage), None
     if played_s is None:
-        flags.add(UNDATED)
+        flag = UNDATED
     elif not plausible(played_s, received_unix_s):
-        flags.add(FAR_DATED)
-    elif played_s < enrolled.since_unix_s - GRACE_S:
-        flags.add(BEFORE_ENROLMENT)
-    real_s = max(received_unix_s - enrolled.since_unix_s, 0)
+        flag = FAR_DATED
+    elif played_s < since_s - GRACE_S:
+        flag = BEFORE_ENROLMENT
+    flags = _NONE if flag is None else frozenset((flag,))
+    real_s = max(received_unix_s - since_s, 0)
     most_ms = real_s * (1000 + FAST_PPM // 1000) + OVER_TIME_SLACK_S * 1000
-    if not _rendered(usage) and enrolled.played_ms + usage.delivered_ms() > most_ms:
-        flags.add(OVER_TIME)
-    return frozenset(flags)
+    return flags | {OVER_TIME} if played_ms + usage.delivered_ms() > most_ms and not _rendered(usage) else flags
 
 
 def _rendered(usage: Usage) -> bool:

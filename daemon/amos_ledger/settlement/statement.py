@@ -49,6 +49,10 @@ clock at reception decided, because the player had no clock or an impossible one
 enrolment, to whose period it accrues."""
 
 
+SPELLED = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+"""JSON with sorted keys and no spaces."""
+
+
 @dataclass(frozen=True)
 class UsageProof:
     """The path of one segment's leaf to the checkpoint."""
@@ -97,7 +101,7 @@ def cores(
 
 def core_bytes(core: Mapping[str, object]) -> bytes:
     """The bytes that are hashed: JSON with sorted keys, no spaces, UTF-8."""
-    return json.dumps(core, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return SPELLED(core).encode()
 
 
 def statement(core: Mapping[str, object], proof: Proof) -> dict[str, object]:

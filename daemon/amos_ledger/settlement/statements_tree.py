@@ -9,16 +9,19 @@ from collections.abc import Iterable, Sequence
 from amos.protocol.merkle import leaf_hash
 from amos_ledger.log.tree import grow, inclusion_path, root
 
+HASH_BYTES = 32
+
 
 class HashedStatements:
     """The RFC 9162 tree over the cores of a period's statements, in order of payee, given as leaf hashes."""
 
     def __init__(self, hashes: Iterable[bytes]) -> None:
-        self._count = 0
-        self._hashes: dict[tuple[int, int], bytes] = {}
-        for level, index, value in grow(0, hashes, self._read):
-            self._hashes[level, index] = value
-            self._count += level == 0
+        self._levels = [bytearray()]
+        for level, _index, value in grow(0, hashes, self._read):
+            if level == len(self._levels):
+                self._levels.append(bytearray())
+            self._levels[level] += value
+        self._count = len(self._levels[0]) // HASH_BYTES
 
     @property
     def root(self) -> bytes:
@@ -30,7 +33,7 @@ class HashedStatements:
         return inclusion_path(index, self._count, self._read)
 
     def _read(self, level: int, index: int) -> bytes:
-        return self._hashes[level, index]
+        return bytes(self._levels[level][HASH_BYTES * index : HASH_BYTES * (index + 1)])
 
 
 def statements_tree(cores: Sequence[bytes]) -> HashedStatements:

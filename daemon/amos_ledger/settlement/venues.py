@@ -1,7 +1,8 @@
 """How venues appear to payees and societies: by name, by region, or by a pseudonym. The operator decides. Pure.
 
 One policy for all that leaves the operator's house, so that no paper tells what another one hides. A pseudonym is a
-keyed hash: the same venue has the same one in every paper of an operator, and nobody without the key can try names.
+keyed hash, and nobody without the key can try names. A payee's papers have pseudonyms of their own: the same from month
+to month, and others than those of another payee, so that statements side by side do not name a venue alike.
 """
 
 import hashlib
@@ -43,6 +44,18 @@ class Venues:
             raise VenuePolicyError(f"venues: expected one of {', '.join(POLICIES)}, found {self.policy!r}")
         if self.policy == PSEUDONYM and (self.key is None or len(self.key) != KEY_BYTES):
             raise VenuePolicyError(f"venues: expected a key of {KEY_BYTES} bytes for pseudonyms, found none")
+
+    @property
+    def merges(self) -> bool:
+        """Whether several sites are told as one."""
+        return self.policy == REGION
+
+    def of_payee(self, payee: str | None) -> "Venues":
+        """The same policy for what this payee reads; None: for what is no payee's."""
+        if payee is None or self.key is None:
+            return self
+        key = hashlib.blake2b(payee.encode(), digest_size=KEY_BYTES, key=self.key, person=b"amos-payee").digest()
+        return Venues(self.policy, key, self.stated)
 
     def venue(self, site: str) -> str:
         """How the site appears; an empty text where its region is asked for and not stated."""

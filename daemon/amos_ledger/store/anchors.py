@@ -60,7 +60,7 @@ class Anchors:
             "UPDATE ledger SET clock_epoch = clock_epoch + ?3, clock_ms = ?1"
             " WHERE ?3 = 1 OR clock_ms NOT BETWEEN ?1 - ?2 AND ?1 + ?2"
         )
-        self._database.run(sql, (now_ms, CLOCK_BACK_MS, int(begins_epoch)))
+        self._database.run(sql, (now_ms, CLOCK_BACK_MS, int(begins_epoch)), of_devices=begins_epoch)
 
     def issued_within(self, device_id: bytes, since_ms: int, until_ms: int) -> int:
         """How many anchors of the device are of these moments."""
@@ -76,7 +76,9 @@ class Anchors:
             " ON CONFLICT (device_id, unix_ms) DO UPDATE SET clock_epoch = excluded.clock_epoch,"
             " boot = NULL, own_ms = NULL"
         )
-        self._database.run(sql, (device_id, unix_ms))
+        self._database.run(sql, (device_id, unix_ms), of_devices=False)
+        for name in (("anchor", device_id, unix_ms), ("line", device_id)):
+            self._database.devices.forget_one(name)
         old = device_id, unix_ms - ANCHOR_DAYS * _DAY_MS
         row = self._database.one("SELECT max(unix_ms) FROM anchor WHERE device_id = ? AND unix_ms < ?", old)
         if row is not None and row[0] is not None:
@@ -85,7 +87,13 @@ class Anchors:
 
     def issued(self, device_id: bytes, unix_ms: int) -> IssuedAnchor | None:
         """What is remembered of the device's anchor of this moment; None where that was before what is remembered."""
-        return self._database.remembered(("anchor", device_id, unix_ms), lambda: self._issued(device_id, unix_ms))
+        name = "anchor", device_id, unix_ms
+        known: IssuedAnchor | None = self._database.devices.known(name)
+        if known is None:
+            known = self._database.remembered(name, lambda: self._issued(device_id, unix_ms))
+            if known is not None and known.issued:  # of any other, the clock decides anew each time
+                self._database.devices.note(name, known)
+        return known
 
     def _issued(self, device_id: bytes, unix_ms: int) -> IssuedAnchor | None:
         sql = (
@@ -102,7 +110,9 @@ class Anchors:
     def note_issued(self, device_id: bytes, unix_ms: int, epoch: int, boot: int | None, own_ms: int | None) -> None:
         """Remember an anchor that is stored."""
         current = self._database.remembered("epoch", self._current_epoch)
-        self._database.note(("anchor", device_id, unix_ms), IssuedAnchor(True, epoch, epoch == current, boot, own_ms))
+        self._database.devices.note(
+            ("anchor", device_id, unix_ms), IssuedAnchor(True, epoch, epoch == current, boot, own_ms)
+        )
 
     def _current_epoch(self) -> int:
         row = self._database.first("SELECT clock_epoch FROM ledger")
@@ -114,14 +124,17 @@ class Anchors:
         sql = "UPDATE ledger SET anchors_since_ms = ? WHERE anchors_since_ms < ?"
         self._database.run(sql, (now_ms, now_ms))
 
-    def use(self, device_id: bytes, unix_ms: int, boot: int, own_ms: int | None) -> None:
-        """Note the boot in which an anchor was used first, and the moment of the player's clock that it was there."""
+    def use(self, device_id: bytes, unix_ms: int, boot: int, own_ms: int | None) -> IssuedAnchor | None:
+        """Note the boot in which an anchor was used first, and the moment of the player's clock that it was there; the
+        anchor as it is then."""
         anchor = self.issued(device_id, unix_ms)
         if anchor is None or not anchor.issued or anchor.boot is not None:
-            return
+            return anchor
         sql = "UPDATE anchor SET boot = ?, own_ms = ? WHERE device_id = ? AND unix_ms = ? AND boot IS NULL"
         self._database.later(sql, (boot, own_ms, device_id, unix_ms))
-        self._database.note(("anchor", device_id, unix_ms), anchor._replace(boot=boot, own_ms=own_ms))
+        used = anchor._replace(boot=boot, own_ms=own_ms)
+        self._database.devices.note(("anchor", device_id, unix_ms), used)
+        return used
 
     def elsewhere(self, device_id: bytes, epoch: int, start_ms: int) -> tuple[DatedPlay, ...]:
         """The accepted segments that the ledger dated in this epoch, nearest to `start_ms` before and from it on."""
@@ -141,7 +154,7 @@ class Anchors:
 
     def latest(self, device_id: bytes, epoch: int) -> DatedPlay | None:
         """The last of those that `elsewhere` chooses from: the one that begins last."""
-        return self._database.remembered(("dated", device_id, epoch), lambda: self._stored_latest(device_id, epoch))
+        return self._database.devices.found(("dated", device_id, epoch), lambda: self._stored_latest(device_id, epoch))
 
     def _stored_latest(self, device_id: bytes, epoch: int) -> DatedPlay | None:
         sql = (
@@ -155,4 +168,4 @@ class Anchors:
         """A segment that is dated in this epoch is accepted; called before its row waits to be written."""
         latest = self.latest(device_id, epoch)
         if latest is None or (play.start_unix_ms, play.sequence) > (latest.start_unix_ms, latest.sequence):
-            self._database.note(("dated", device_id, epoch), play)
+            self._database.devices.note(("dated", device_id, epoch), play)

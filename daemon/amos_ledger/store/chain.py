@@ -5,13 +5,12 @@ from collections.abc import Iterable, Sequence
 from amos.protocol.answer import GAP, UNKNOWN_PACK
 from amos.protocol.enrolment import Enrolment
 from amos.protocol.handover import key_id
-from amos.protocol.segment import NO_SEED_ROOT, Usage
+from amos.protocol.segment import Usage
 from amos_ledger.intake.reading import Reading
 from amos_ledger.limits import EVIDENCE_SEGMENTS_MAX, PAYLOADS_CACHED_MAX
 from amos_ledger.log.leaf import Leaf
 from amos_ledger.records import (
     Accepted,
-    Course,
     DatedPlay,
     Decided,
     Device,
@@ -64,7 +63,7 @@ class Chain:
 
     def device(self, device_id: bytes) -> Device | None:
         """The enrolled device, or None."""
-        return self._database.remembered(("device", device_id), lambda: self._stored_device(device_id))
+        return self._database.devices.found(("device", device_id), lambda: self._stored_device(device_id))
 
     def _stored_device(self, device_id: bytes) -> Device | None:
         row = self._database.first(f"SELECT {_DEVICE} FROM device WHERE device_id = ?", (device_id,))
@@ -112,14 +111,14 @@ class Chain:
             sql = "UPDATE device SET retired_unix_s = ? WHERE device_id = ? AND retired_unix_s IS NULL"
             self._database.run(sql, (enrolment.unix_s, enrolment.predecessor))
 
-    def count_time(self, device_id: bytes, milliseconds: int) -> None:
-        """Add to what the device has taken of the time since its enrolment."""
+    def count_time(self, device: Device, milliseconds: int) -> Device:
+        """Add to what the device has taken of the time since its enrolment; the device as it is then."""
+        device_id = device.device_id
         gathered = self._database.gathered(self._write_counted)
         gathered[device_id] = gathered.get(device_id, 0) + milliseconds
-        device = self.device(device_id)
-        if device is not None:
-            counted = device._replace(counted_ms=device.counted_ms + milliseconds)
-            self._database.note(("device", device_id), counted)
+        counted = Device(*device[:-1], device.counted_ms + milliseconds)
+        self._database.devices.note(("device", device_id), counted)
+        return counted
 
     def _write_counted(self, gathered: dict[bytes, int]) -> None:
         sql = "UPDATE device SET counted_ms = counted_ms + ? WHERE device_id = ?"
@@ -158,7 +157,7 @@ class Chain:
 
     def neighbours(self, device_id: bytes, sequence: int) -> tuple[Sealed | None, Sealed | None]:
         """The accepted segments before and after this sequence number."""
-        last = self._last(device_id)
+        last = self.last(device_id)
         if last is None or sequence > last.sequence:
             return last, None
         before = f"SELECT {SEALED} FROM usage WHERE device_id = ? AND sequence < ? ORDER BY sequence DESC LIMIT 1"
@@ -168,41 +167,9 @@ class Chain:
             for row in (self._database.one(sql, (device_id, sequence)) for sql in (before, after))
         )
 
-    def course(self, usage: Usage, key: DeviceKey) -> Course | None:
-        """What is known of the device when the segment comes, signed with this key, that goes on in a boot; None of one
-        that does not, or of which a segment is held."""
-        device_id, sequence, known = usage.device_id, usage.sequence, self._database.known
-        last = known(("last", device_id)) or self._last(device_id)
-        if last is None or last.sequence + 1 != sequence or last.boot != usage.boot or last.sounding is None:
-            return None
-        device = known(("device", device_id)) or self.device(device_id)
-        if device is None or self._any_held(device_id):
-            return None
-        unix_ms, root = usage.anchor_unix_ms, usage.seed_root
-        anchor = (
-            None
-            if unix_ms is None
-            else known(("anchor", device_id, unix_ms)) or self.anchors.issued(device_id, unix_ms)
-        )
-        return Course(
-            device,
-            key,
-            last,
-            self.payload(last),
-            known(("session", device_id, usage.session)) or self.sessions.of_session(device_id, usage.session),
-            known(("boot", device_id, usage.boot)) or self.sessions.of_boot(device_id, usage.boot),
-            anchor,
-            None if anchor is None or not anchor.issued else self.anchors.latest(device_id, anchor.epoch),
-            root is not None and (root == NO_SEED_ROOT or self._root_known(device_id, sequence, root)),
-        )
-
-    def _root_known(self, device_id: bytes, sequence: int, root: bytes) -> bool:
-        found = self.heads.seed_root(device_id, sequence, root)
-        return found is None or (found.size is not None and found.received)
-
-    def _last(self, device_id: bytes) -> Sealed | None:
+    def last(self, device_id: bytes) -> Sealed | None:
         """The device's accepted segment with the highest sequence number."""
-        return self._database.remembered(("last", device_id), lambda: self._stored_last(device_id))
+        return self._database.devices.found(("last", device_id), lambda: self._stored_last(device_id))
 
     def _stored_last(self, device_id: bytes) -> Sealed | None:
         sql = f"SELECT {SEALED} FROM usage WHERE device_id = ? ORDER BY sequence DESC LIMIT 1"
@@ -211,18 +178,19 @@ class Chain:
 
     def note_last(self, device_id: bytes, row: Row | None) -> None:
         """Remember the columns `SEALED` of that segment, None: the device has none."""
-        self._database.note(("last", device_id), Sealed(*row) if row else None)
+        self._database.devices.note(("last", device_id), Sealed(*row) if row else None)
 
-    def _any_held(self, device_id: bytes) -> bool:
+    def any_held(self, device_id: bytes) -> bool:
+        """Whether any segment of the device is held."""
         sql = "SELECT 1 FROM held WHERE device_id = ? LIMIT 1"
-        return self._database.remembered(
+        return self._database.devices.found(
             ("held", device_id), lambda: self._database.first(sql, (device_id,)) is not None
         )
 
     def kept(self, device_id: bytes, sequence: int) -> tuple[bytes | None, bytes | None, int]:
         """(hash of the accepted segment with this number, of the held one, how many of the device are held)."""
-        last = self._last(device_id)
-        if (last is None or sequence > last.sequence) and not self._any_held(device_id):
+        last = self.last(device_id)
+        if (last is None or sequence > last.sequence) and not self.any_held(device_id):
             return None, None, 0
         sql = """
             SELECT (SELECT sha256 FROM usage WHERE device_id = ?1 AND sequence = ?2),
@@ -237,30 +205,37 @@ class Chain:
         """Note an accepted segment; `played_frames` of it are counted when they are not given."""
         if played_frames is None:
             played_frames = usage.played_frames()
+        device_id, sequence, last = usage.device_id, usage.sequence, self.last(usage.device_id)
+        if accepted.epoch is not None and accepted.dated_ms is not None:
+            self.anchors.note_dated(device_id, accepted.epoch, DatedPlay(sequence, usage.boot, *accepted.dated_ms))
+        self.add_row(reading, usage, accepted, played_frames)
+        if last is None or sequence > last.sequence:
+            previous = None if severed(usage) else usage.previous
+            where = usage.boot, usage.session, usage.first_frame, usage.end_frame
+            sealed = Sealed(sequence, reading.sha256, previous, *where, accepted.leaf_index, accepted.sounding)
+            self._database.devices.note(("last", device_id), sealed)
+        self.sessions.add(usage, played_frames)
+        if last is not None and sequence > last.sequence:
+            self.forget_payload(last)
+        self.keep_payload(reading.sha256, usage)
+
+    def add_row(self, reading: Reading, usage: Usage, accepted: Accepted, played_frames: int) -> None:
+        """Let the rows wait that an accepted segment has for itself."""
         leaf_index, period, late, received_s, flags, sounding, epoch, dated_ms = accepted
-        device_id, sequence, sha256 = usage.device_id, usage.sequence, reading.sha256
-        previous = None if severed(usage) else usage.previous
-        where = usage.boot, usage.session, usage.first_frame, usage.end_frame
-        sound = usage.pcm_sha256 if played_frames and usage.pcm_sha256 != _NO_SOUND else None
+        device_id, sequence = usage.device_id, usage.sequence
         start_ms, end_ms = dated_ms or (None, None)
         row: list[object] = [
-            *(device_id, sequence, sha256, previous, leaf_index, *where, played_frames, period, int(late), received_s),
-            *(reading.site, reading.message_sha256, sounding, sound, epoch, start_ms, end_ms),
+            *(device_id, sequence, reading.sha256, None if severed(usage) else usage.previous, leaf_index),
+            *(usage.boot, usage.session, usage.first_frame, usage.end_frame, played_frames, period, int(late)),
+            *(received_s, reading.site, reading.message_sha256, sounding),
+            usage.pcm_sha256 if played_frames and usage.pcm_sha256 != _NO_SOUND else None,
+            *(epoch, start_ms, end_ms),
         ]
         if isinstance(leaf_index, Leaf):
             leaf_index.fill(row, _LEAF_COLUMN)
-        last = self._last(device_id)
-        if epoch is not None and dated_ms is not None:
-            self.anchors.note_dated(device_id, epoch, DatedPlay(sequence, usage.boot, *dated_ms))
         self._database.later(_INSERT_USAGE, row)
-        if last is None or sequence > last.sequence:
-            self._database.note(("last", device_id), Sealed(sequence, sha256, previous, *where, leaf_index, sounding))
         for flag, frames in flags.items():
             self._database.later("INSERT INTO flag VALUES (?, ?, ?, ?)", (device_id, sequence, flag, frames))
-        self.sessions.add(usage, played_frames)
-        if last is not None and sequence > last.sequence:
-            self._payloads.pop(last.sha256, None)  # the next segment of the device asks for this one
-        self.keep_payload(sha256, usage)
 
     def move(self, usage: Usage, period: str, late: bool) -> None:
         """The accepted segment accrues to this period."""
@@ -275,6 +250,10 @@ class Chain:
             usage = self._log.usage(sealed.leaf_index)
         self.keep_payload(sealed.sha256, usage)
         return usage
+
+    def forget_payload(self, sealed: Sealed) -> None:
+        """Nobody asks for it: the next segment of the device asks for a later one."""
+        self._payloads.pop(sealed.sha256, None)
 
     def keep_payload(self, sha256: bytes, usage: Usage) -> None:
         """Keep it in memory, in the place of the one longest not asked for."""
@@ -307,7 +286,7 @@ class Chain:
     def lost(self, device_id: bytes) -> tuple[tuple[int, int], ...]:
         """Ranges (first, last) of sequence numbers that the device declared lost."""
         sql = "SELECT first, last FROM lost WHERE device_id = ?"
-        return self._database.remembered(
+        return self._database.devices.found(
             ("lost", device_id), lambda: tuple(self._database.first_rows(sql, (device_id,)))
         )
 
@@ -329,7 +308,7 @@ class Chain:
 
     def next_ready(self, device_id: bytes) -> Held | None:
         """The first held segment of the device that can be decided anew, or None."""
-        if not self._any_held(device_id):
+        if not self.any_held(device_id):
             return None
         sql = f"""
             SELECT {_HELD} FROM held WHERE device_id = ?1 AND (

@@ -3,7 +3,8 @@
 Inside a transaction, rows may wait (`later`) to be written together with others of their statement, and what was read
 may be remembered (`remembered`). Neither shows: any other read or write first writes what waits, and any other write
 forgets what is remembered, as does the transaction's end. So only `later` and `remembered` have to agree with each
-other: whoever lets a row wait notes what it changes of what is remembered.
+other: whoever lets a row wait notes what it changes of what is remembered. What is remembered of `devices` outlives the
+transaction where the database can tell that nobody else has written since.
 
 Contract: when `transaction` ends without an error, everything in it survives a power cut; when it ends otherwise,
 nothing of it happened. The errors of `failures.py` pass through. Statements are the same for every database: `?` and
@@ -16,6 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from amos_ledger.store.failures import DATABASE_ERRORS
+from amos_ledger.store.memory import Memory
 
 WAIT_S = 10.0
 """How long a transaction waits for another process's: the longest of ours is a batch or a closing, well below."""
@@ -32,6 +34,7 @@ class Database(ABC):
         self._waiting: dict[str, list[Sequence[object]]] = {}
         self._gathered: dict[Callable[[dict[Any, Any]], None], dict[Any, Any]] = {}
         self._memory: dict[Hashable, Any] = {}
+        self.devices = Memory()
 
     # What each database does in its own way.
 
@@ -62,6 +65,10 @@ class Database(ABC):
 
     @abstractmethod
     def _begin(self, writes: bool) -> None: ...
+
+    @abstractmethod
+    def _only_writer(self) -> bool:
+        """Whether the transaction that has begun sees what this connection's last one left, and nothing else."""
 
     @abstractmethod
     def _commit(self) -> None: ...
@@ -112,12 +119,15 @@ class Database(ABC):
         if not self._depth:
             self._forget()
             self._begin(writes)
+            self.devices.begin(still_true=self._only_writer())
         self._depth += 1
+        committed = False
         try:
             yield
             if self._depth == 1:
                 self.write_waiting()
                 self._commit()
+                committed = True
         except BaseException:
             if self._depth == 1:
                 with suppress(*DATABASE_ERRORS):  # it rolled back by itself, or the connection is of no use
@@ -127,6 +137,7 @@ class Database(ABC):
             self._depth -= 1
             if not self._depth:
                 self._forget()
+                self.devices.end(committed)
 
     def _forget(self) -> None:
         self._waiting.clear()
@@ -141,7 +152,16 @@ class Database(ABC):
         if self._depth:
             self._waiting.setdefault(sql, []).append(row)
         else:
+            self.devices.forget()
             self._execute(sql, row)
+
+    def all_later(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """The same for many rows."""
+        if self._depth:
+            self._waiting.setdefault(sql, []).extend(rows)
+        else:
+            self.devices.forget()
+            self._execute_many(sql, rows)
 
     def gathered(self, write: Callable[[dict[Any, Any]], None]) -> dict[Any, Any]:
         """What is gathered for `write`, which is called with it, and lets rows wait, when these are written."""
@@ -190,22 +210,26 @@ class Database(ABC):
 
     # Statements.
 
-    def run(self, sql: str, values: Sequence[object] = ()) -> int:
-        """Execute one statement; the count of rows it changed."""
-        self.write_waiting()
-        self._memory.clear()
+    def run(self, sql: str, values: Sequence[object] = (), of_devices: bool = True) -> int:
+        """Execute one statement; the count of rows it changed. Where it changes nothing that is remembered of devices,
+        say so with `of_devices`."""
+        self._write_first(of_devices)
         return self._execute(sql, values)
 
-    def run_many(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
-        """Execute one statement for each row."""
+    def run_many(self, sql: str, rows: Sequence[Sequence[object]], of_devices: bool = True) -> None:
+        """Execute one statement for each row, in the same way."""
+        self._write_first(of_devices)
+        self._execute_many(sql, rows)
+
+    def _write_first(self, of_devices: bool) -> None:
         self.write_waiting()
         self._memory.clear()
-        self._execute_many(sql, rows)
+        if of_devices:
+            self.devices.forget()
 
     def run_script(self, script: str) -> None:
         """Execute statements one by one, inside the open transaction."""
-        self.write_waiting()
-        self._memory.clear()
+        self._write_first(True)
         for statement in script.split(";"):
             if statement.strip():
                 self._define(statement)

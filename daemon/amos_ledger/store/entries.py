@@ -143,11 +143,12 @@ class Log:
         head = self.lock()
         first = head.size
         self._read_peaks(first)
-        for index, entry in enumerate(entries, first):
-            self._database.later("INSERT INTO entry VALUES (?, ?)", (index, entry))
+        self._database.all_later("INSERT INTO entry VALUES (?, ?)", list(enumerate(entries, first)))
+        grown = list(tree.grow(first, map(leaf_hash, entries), self.read))
         position = tree.stored_position(0, first)
-        for place, (level, index, value) in enumerate(tree.grow(first, map(leaf_hash, entries), self.read), position):
-            self._database.later("INSERT INTO node VALUES (?, ?)", (place, value))
+        nodes = [(place, value) for place, (_level, _index, value) in enumerate(grown, position)]
+        self._database.all_later("INSERT INTO node VALUES (?, ?)", nodes)
+        for level, index, value in grown:
             if not index & 1:  # its right sibling completes the subtree above, and asks for it
                 self._database.note(("node", level, index), value)
         size = first + len(entries)
@@ -231,7 +232,8 @@ class Log:
     def _index(self, place: int | Leaf) -> int:
         if isinstance(place, int):
             return place
-        self._database.write_waiting()
+        if place.index is None:
+            self._database.write_waiting()
         assert place.index is not None
         return place.index
 

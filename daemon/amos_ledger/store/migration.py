@@ -18,6 +18,7 @@ from amos.protocol.record import U63
 from amos.protocol.rotation import LEDGER
 from amos.protocol.segment import Usage
 from amos_ledger.intake.placements import sounding_after
+from amos_ledger.limits import DELIVERED_MS_MAX
 from amos_ledger.log import tree
 from amos_ledger.records import SignedHead, severed
 from amos_ledger.settlement.periods import assign_period, claimed_period, period_at
@@ -28,7 +29,7 @@ from amos_ledger.store.documents import Documents
 from amos_ledger.store.entries import Log
 from amos_ledger.store.quarantines import Quarantines
 from amos_ledger.store.rotations import Rotations
-from amos_ledger.store.sessions import DELIVERED_MS_MAX, Sessions
+from amos_ledger.store.sessions import Sessions
 
 _TO_3 = """
 ALTER TABLE ledger ADD COLUMN anchors_since_ms INTEGER NOT NULL DEFAULT 0;

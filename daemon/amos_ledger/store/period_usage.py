@@ -41,6 +41,16 @@ class PeriodUsage:
         sql = "SELECT device_id, sequence FROM usage WHERE period = ? ORDER BY device_id, sequence"
         return ((bytes(device_id), sequence) for device_id, sequence in self._database.each(sql, (period,)))
 
+    def sites(self) -> dict[bytes, tuple[int, str]]:
+        """Device → (leaf index of its enrolment in force, the site where that places it)."""
+        rows = self._database.rows("SELECT device_id, leaf_index, site FROM device")
+        return {bytes(device_id): (index, site) for device_id, index, site in rows}
+
+    def others(self) -> list[int]:
+        """Leaf indexes of the entries that are neither usage nor a batch, ascending."""
+        others = "leaf_index NOT IN (SELECT leaf_index FROM usage) AND leaf_index NOT IN (SELECT leaf_index FROM batch)"
+        return [index for (index,) in self._database.rows(f"SELECT leaf_index FROM entry WHERE {others} ORDER BY 1")]
+
     def place(self, device_id: bytes, sequence: int) -> tuple[int, str] | None:
         """(leaf index, period to which it accrues) of an accepted segment, or None."""
         sql = "SELECT leaf_index, period FROM usage WHERE device_id = ? AND sequence = ?"

@@ -121,6 +121,9 @@ class PostgresDatabase(Database):
         level = "READ COMMITTED" if writes else "REPEATABLE READ"
         self._command(f"BEGIN ISOLATION LEVEL {level}")
 
+    def _only_writer(self) -> bool:
+        return False  # the server does not tell
+
     def _commit(self) -> None:
         # What failed inside and was passed over leaves nothing to commit, and the server only says so.
         if self._command("COMMIT") != "COMMIT":

@@ -54,7 +54,7 @@ class Quarantines:
 
     def any_rejected(self, device_id: bytes) -> bool:
         """Whether any segment of the device was rejected."""
-        return self._database.remembered(("rejected", device_id), lambda: self._any_rejected(device_id))
+        return self._database.devices.found(("rejected", device_id), lambda: self._any_rejected(device_id))
 
     def _any_rejected(self, device_id: bytes) -> bool:
         return self._database.first("SELECT 1 FROM rejected WHERE device_id = ? LIMIT 1", (device_id,)) is not None

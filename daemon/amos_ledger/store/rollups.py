@@ -2,7 +2,7 @@
 
 from amos.protocol.manifest import Manifest
 from amos.protocol.segment import Usage
-from amos_ledger.settlement.rollup import RollupKey, by_stem_id, check_pack, stem_frames
+from amos_ledger.settlement.rollup import RollupKey, by_stem_id, check_pack, digest_of, stem_frames
 from amos_ledger.store.database import Database
 
 
@@ -18,6 +18,12 @@ class Rollups:
         return {
             (bytes(stem), tier, rate_hz): frames for stem, tier, rate_hz, frames in self._database.each(sql, (period,))
         }
+
+    def digest(self, period: str) -> bytes:
+        """As `rollup.digest_of` has it, of the same."""
+        sql = "SELECT stem_id, tier, rate_hz, frames FROM rollup WHERE period = ? ORDER BY stem_id, tier, rate_hz"
+        rows = self._database.each(sql, (period,))
+        return digest_of((bytes(stem), tier, rate_hz, frames) for stem, tier, rate_hz, frames in rows)
 
     def played_stems(self) -> set[bytes]:
         """Every stem of which there is play, in whatever period."""

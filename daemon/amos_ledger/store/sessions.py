@@ -3,11 +3,9 @@
 from typing import Any
 
 from amos.protocol.segment import Usage
+from amos_ledger.limits import DELIVERED_MS_MAX
 from amos_ledger.records import SessionPlay
 from amos_ledger.store.database import Database, greater, lesser, marks
-
-DELIVERED_MS_MAX = 1 << 40
-"""35 years: so much of one segment is added at most, so that no sum leaves what a database holds."""
 
 PLAY = "count(*), min(first_frame), min(start_ms), max(end_ms), sum(delivered_ms)"
 
@@ -22,17 +20,25 @@ class Sessions:
         """Add an accepted segment, with so many frames of stem-time, to its session."""
         device_id, session, boot = usage.device_id, usage.session, usage.boot
         lasted_ms = min(usage.delivered_ms(), DELIVERED_MS_MAX)
-        own = SessionPlay(1, usage.first_frame, usage.start_ms, usage.end_ms, lasted_ms)
         in_session, in_boot = self.of_session(device_id, session), self.of_boot(device_id, boot)
+        self.gather(usage, usage, lasted_ms, 1, played_frames)
+        own = SessionPlay(1, usage.first_frame, usage.start_ms, usage.end_ms, lasted_ms)
+        known = self._database.devices
+        known.note(("session", device_id, session), _joined(in_session, own, 0))
+        known.note(("boot", device_id, boot), _joined(in_boot, own, 0 if in_session else 1))
+
+    def gather(self, first: Usage, last: Usage, delivered_ms: int, segments: int, played_frames: int) -> None:
+        """So many segments of one session, of which these are the first and the last and none begins before the first
+        or ends after the last, wait to be added to it."""
         gathered = self._database.gathered(self._write)
-        row = gathered.get((device_id, session))
-        if row is None:
-            source = (usage.version, usage.output_kind, usage.pace, usage.seed_root)
-            gathered[device_id, session] = (boot, *source), own, 1, played_frames
-        else:
-            gathered[device_id, session] = row[0], _joined(row[1], own, 0), row[2] + 1, row[3] + played_frames
-        self._database.note(("session", device_id, session), _joined(in_session, own, 0))
-        self._database.note(("boot", device_id, boot), _joined(in_boot, own, 0 if in_session else 1))
+        name = first.device_id, first.session
+        source = (first.boot, first.version, first.output_kind, first.pace, first.seed_root)
+        own = SessionPlay(1, first.first_frame, first.start_ms, last.end_ms, delivered_ms)
+        row = gathered.get(name)
+        if row is not None:
+            source, own = row[0], _joined(row[1], own, 0)
+            segments, played_frames = row[2] + segments, row[3] + played_frames
+        gathered[name] = source, own, segments, played_frames
 
     def _write(self, gathered: dict[tuple[bytes, int], tuple[tuple[Any, ...], SessionPlay, int, int]]) -> None:
         sql = (
@@ -57,7 +63,8 @@ class Sessions:
         return self._play("boot", device_id, boot)
 
     def _play(self, column: str, device_id: bytes, number: int) -> SessionPlay | None:
-        return self._database.remembered((column, device_id, number), lambda: self._stored(column, device_id, number))
+        name = column, device_id, number
+        return self._database.devices.found(name, lambda: self._stored(*name))
 
     def _stored(self, column: str, device_id: bytes, number: int) -> SessionPlay | None:
         sql = f"SELECT {PLAY} FROM session WHERE device_id = ? AND {column} = ?"

@@ -51,7 +51,7 @@ class SignedHeads:
         """Give each segment of this tree that has none its receipt, unless another process did so meanwhile. All of a
         tree that was receipted are known here before anybody may name its root."""
         if self.last_size() < head.size:
-            self._database.run(f"INSERT INTO head VALUES ({marks(4)}) ON CONFLICT DO NOTHING", head)
+            self._database.run(f"INSERT INTO head VALUES ({marks(4)}) ON CONFLICT DO NOTHING", head, of_devices=False)
 
     def all(self) -> list[SignedHead]:
         """In no order."""
@@ -118,10 +118,20 @@ class SignedHeads:
 
     def seed_root(self, device_id: bytes, sequence: int, root: bytes) -> SeedRoot | None:
         """What is known of a root that the device's segment names; None when it is not to be judged."""
-        size, first = self._database.remembered(("root", device_id, root), lambda: self.given(device_id, root))
+        name = "root", device_id, root
+        known: tuple[int | None, int | None] | None = self._database.devices.known(name)
+        if known is None:
+            known = self._database.remembered(name, lambda: self.given(device_id, root))
+            self.note_given(device_id, root, known)
+        size, first = known
         if size is None and self._database.remembered("heads forgotten", self._some_forgotten):
             return None
         return SeedRoot(size, first is not None and first < sequence)
+
+    def note_given(self, device_id: bytes, root: bytes, given: tuple[int | None, int | None]) -> None:
+        """Remember what `given` gives. For which segments a receipt is for a tree is settled with its head; a root that
+        no head has may be that of the next one."""
+        (self._database.devices if given[0] is not None else self._database).note(("root", device_id, root), given)
 
     def given(self, device_id: bytes, root: bytes) -> tuple[int | None, int | None]:
         """(size of the tree with this root, the device's first segment with a receipt for it). What waits to be written

@@ -25,6 +25,7 @@ class SqliteDatabase(Database):
 
     def __init__(self, path: Path, create: bool = False, read_only: bool = False) -> None:
         super().__init__()
+        self._version: int = -1
         if read_only:
             self._connection = _connected_to_read(path)
             return
@@ -70,6 +71,12 @@ class SqliteDatabase(Database):
 
     def _begin(self, writes: bool) -> None:
         self._connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    def _only_writer(self) -> bool:
+        # The number is of this connection alone, and is another one once somebody else has committed.
+        before = self._version
+        (self._version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        return before == self._version
 
     def _commit(self) -> None:
         self._connection.execute("COMMIT")

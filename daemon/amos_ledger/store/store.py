@@ -22,6 +22,7 @@ from amos_ledger.records import Backlog, ClosedPeriod, Oddity, Totals, Watched, 
 from amos_ledger.settlement.rollup import RollupKey
 from amos_ledger.store.chain import Chain
 from amos_ledger.store.comparison import Comparison
+from amos_ledger.store.courses import Courses
 from amos_ledger.store.database import Database
 from amos_ledger.store.documents import Documents
 from amos_ledger.store.entries import Log
@@ -57,6 +58,7 @@ class Store:
         self.foresight = Foresight(self._database, self.chain)
         self.documents = Documents(self._database, self.log)
         self.quarantines = Quarantines(self._database, self.log)
+        self.courses = Courses(self._database, self.chain, self.quarantines)
         self.transfers = Transfers(self._database, self.log)
         self.period_usage = PeriodUsage(self._database)
         self.rotations = Rotations(self._database, self.log, self.origin)
@@ -263,32 +265,32 @@ class Store:
         return [period for (period,) in self._database.rows("SELECT DISTINCT period FROM usage ORDER BY period")]
 
     def closings(self) -> list[ClosedPeriod]:
-        """Closed periods, in the order in which they were closed."""
+        """Closed periods, also in further currencies, in the order in which they were closed."""
         sql = "SELECT period, leaf_index FROM closing ORDER BY leaf_index"
-        return [ClosedPeriod(period, index, self.log.entry(index)) for period, index in self._database.rows(sql)]
+        return [ClosedPeriod(title, index, self.log.entry(index)) for title, index in self._database.rows(sql)]
 
     def closed_periods(self) -> set[str]:
-        """Names of the closed periods."""
+        """Titles of all closings, in which is every closed period."""
         sql = "SELECT period FROM closing"
         return self._database.remembered("closed", lambda: {period for (period,) in self._database.first_rows(sql)})
 
-    def append_closing(self, period: str, entry: bytes) -> int:
-        """Close the period with this signed entry; its leaf index.
+    def append_closing(self, title: str, entry: bytes) -> int:
+        """Close the period with this signed entry, whose closing has that title; its leaf index.
 
         Read what the closing rests on inside the same `transaction()`: usage that arrives between would be in neither
         period. Raises `PeriodClosed`.
         """
         with self.transaction():
-            if period in self.closed_periods():
-                raise PeriodClosed(f"{period}: expected an open period, found one that is closed")
+            if title in self.closed_periods():
+                raise PeriodClosed(f"{title}: expected an open period, found one that is closed")
             index = self.log.append([entry])
-            self.note_closing(period, index)
+            self.note_closing(title, index)
         return index
 
-    def note_closing(self, period: str, index: int) -> None:
-        """The entry at `index` closed the period."""
+    def note_closing(self, title: str, index: int) -> None:
+        """The entry at `index` is the closing of that title."""
         self.log.decide()  # where usage accrues
-        self._database.run("INSERT INTO closing VALUES (?, ?)", (period, index))
+        self._database.run("INSERT INTO closing VALUES (?, ?)", (title, index))
 
     def latest_catalogue(self) -> bytes | None:
         """The signed catalogue with the highest serial."""
@@ -306,7 +308,7 @@ class Store:
             "INSERT INTO tally VALUES (?, ?)"
             " ON CONFLICT (verdict) DO UPDATE SET messages = tally.messages + excluded.messages"
         )
-        self._database.run_many(sql, sorted(verdicts.items()))
+        self._database.run_many(sql, sorted(verdicts.items()), of_devices=False)
 
     def totals(self) -> Totals:
         """The ledger at this moment."""

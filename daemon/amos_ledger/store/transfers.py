@@ -48,14 +48,14 @@ class Transfers:
             found.append((index, moved))
         return found
 
-    def earned(self, period: str) -> list[tuple[str, int, int]]:
-        """(payee, micro-units, those of them frozen late) that the closing gave, as far as it was kept."""
+    def earned(self, title: str) -> list[tuple[str, int, int]]:
+        """(payee, micro-units, those of them frozen late) that the closing of that title gave, as far as kept."""
         sql = "SELECT payee, amount_micro, frozen_late_micro FROM earned WHERE period = ? ORDER BY payee"
-        rows = self._database.rows(sql, (period,))
+        rows = self._database.rows(sql, (title,))
         return [(payee, amount, frozen) for payee, amount, frozen in rows]
 
-    def keep_earned(self, period: str, earned: Sequence[tuple[str, int, int]]) -> None:
-        """Keep what the closing of the period gave, as `earned` has it, in the place of what was kept of it."""
-        self._database.run("DELETE FROM earned WHERE period = ?", (period,))
+    def keep_earned(self, title: str, earned: Sequence[tuple[str, int, int]]) -> None:
+        """Keep what the closing of that title gave, as `earned` has it, in the place of what was kept of it."""
+        self._database.run("DELETE FROM earned WHERE period = ?", (title,))
         sql = "INSERT INTO earned VALUES (?, ?, ?, ?)"
-        self._database.run_many(sql, [(period, *row) for row in earned])
+        self._database.run_many(sql, [(title, *row) for row in earned])

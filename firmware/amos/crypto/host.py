@@ -7,16 +7,32 @@ from nacl.exceptions import BadSignatureError
 
 from amos.crypto.errors import checked_bytes, checked_key, checked_piece
 
+_KEY_PAIRS_KEPT = 8
+"""Of the keys that a process signs with: making one takes as long as signing."""
+
+
+_key_pairs: dict[bytes, tuple[bytes, bytes]] = {}
+
+
+def _key_pair(seed: bytes) -> tuple[bytes, bytes]:
+    """(public, secret as libsodium has it)."""
+    pair = _key_pairs.get(seed)
+    if pair is None:
+        if len(_key_pairs) >= _KEY_PAIRS_KEPT:
+            _key_pairs.clear()
+        pair = _key_pairs[seed] = crypto_sign_seed_keypair(seed)
+    return pair
+
 
 def public_key(seed: bytes) -> bytes:
     """The 32-byte public key of a 32-byte seed. Raises `KeyLengthError` or `ArgumentTypeError`."""
-    return crypto_sign_seed_keypair(checked_key("seed", seed))[0]
+    return _key_pair(checked_key("seed", seed))[0]
 
 
 def sign(seed: bytes, *message: bytes) -> bytes:
     """The 64-byte signature of `message`, in as many pieces as it has. Raises `KeyLengthError` or
     `ArgumentTypeError`."""
-    secret = crypto_sign_seed_keypair(checked_key("seed", seed))[1]
+    secret = _key_pair(checked_key("seed", seed))[1]
     return crypto_sign(b"".join(checked_piece("message", piece) for piece in message), secret)[:crypto_sign_BYTES]
 
 

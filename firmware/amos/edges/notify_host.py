@@ -6,16 +6,20 @@ Contract: a lost message is no error. When messages stop, the supervisor restart
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 FEEDS_PER_TIMEOUT = 4
 """So that one late turn, or one lost datagram, is not yet a restart."""
+
+STATUS_BYTES_MAX = 500
+"""A line for people; the supervisor keeps it in memory."""
 
 
 class Heartbeat:
     """Call it once for every turn of a loop, from that loop and nowhere else.
 
-    The first call says READY=1; later ones say WATCHDOG=1, at most four times in the watchdog's time. It has no thread
+    The first call says READY=1; later ones say WATCHDOG=1, at most four times in the watchdog's time. With either goes
+    `summary()`, a line for people, when it changed. It has no thread
     or timer of its own: a loop that hangs is a loop that no longer calls.
     """
 
@@ -25,8 +29,9 @@ class Heartbeat:
         self._pause_ns = watchdog_us * 1000 // FEEDS_PER_TIMEOUT
         self._watched = watchdog_us > 0
         self._said_ns: int | None = None
+        self._status = ""
 
-    def __call__(self) -> None:
+    def __call__(self, summary: "Callable[[], str] | None" = None) -> None:
         now_ns = time.monotonic_ns()
         if self._said_ns is None:
             self._send(b"READY=1")
@@ -35,6 +40,17 @@ class Heartbeat:
         else:
             self._send(b"WATCHDOG=1")
         self._said_ns = now_ns
+        if summary is not None:
+            self._tell(summary())
+
+    def _tell(self, sentence: str) -> None:
+        if sentence != self._status:
+            self._status = sentence
+            self._send(b"STATUS=" + " ".join(sentence.split()).encode()[:STATUS_BYTES_MAX])
+
+    def stopping(self) -> None:
+        """The program ends by its own will."""
+        self._send(b"STOPPING=1")
 
     def _send(self, message: bytes) -> None:
         try:

@@ -12,19 +12,21 @@ from amos.protocol.record import U8, U32, U63, Record
 
 TYP_STATEMENT = "amos-statement+cose"
 
-VERSION = 4
+VERSION = 5
+VERSION_METERED = 4
+"""Of a period's first closing, which settles its usage. One of version 5 divides by the same in a further currency."""
 VERSION_ALL_PAID = 1
 """Written by ledgers that paid every row."""
 VERSION_REVOKED_PAID = 2
 """Written by ledgers that paid what nobody can date of a key that was revoked."""
 VERSION_LISTED = 3
-"""The last that lists the leaves that it settles, and pays by the newest catalogue alone. Readers take all four."""
+"""The last that lists the leaves that it settles, and pays by the newest catalogue alone. Readers take all five."""
 
 COMMUNAL = "communal"
 """The pool of all devices together."""
 
 METERED = ("pool", "segments", "ticks_hz", "ticks", "devices", "devices_root", "stems", "stems_root")
-"""The fields since version 4."""
+"""The fields since version 4, but for `readings_of`."""
 
 RANGE_NUMBERS_MAX = 16_384
 """8,192 ranges of settled leaves; with gaps and counts below 65,536 they take at most 48 KiB."""
@@ -38,7 +40,9 @@ class Closing(Record):
     """Payload of a closing.
 
     One of version 4 has constant size: it settles all usage in front of it that accrues to its period, and commits to
-    the meter readings of that (`readings`), once by device and once by stem. Those before list what they settle:
+    the meter readings of that (`readings`), once by device and once by stem. One of version 5 settles nothing: it
+    divides what was taken in in another currency by the readings of the period's first closing, whose leaf index is
+    `readings_of`, and commits to these again. Those before list what they settle:
     `settled` holds runs of leaf indexes, ascending, as pairs: gap since the end of the run before, and count.
     """
 
@@ -64,6 +68,7 @@ class Closing(Record):
         (18, "devices_root", "bytes?", 32),
         (19, "stems", "uint?", U32),
         (20, "stems_root", "bytes?", 32),
+        (21, "readings_of", "uint?", U63),
     )
 
     version: int
@@ -86,6 +91,7 @@ class Closing(Record):
     devices_root: "bytes | None"
     stems: "int | None"
     stems_root: "bytes | None"
+    readings_of: "int | None"
 
     def fault(self) -> "str | None":
         if not VERSION_ALL_PAID <= self.version <= VERSION:
@@ -93,6 +99,10 @@ class Closing(Record):
         text_fault = period_fault(self.period) or currency_fault(self.currency)
         if text_fault:
             return text_fault
+        if (self.readings_of is not None) != (self.version == VERSION):
+            return "readings_of: expected a value since version 5, and none before"
+        if self.readings_of is not None and (self.previous is None or self.previous < self.readings_of):
+            return "previous: expected the closing at leaf %d, or a later one" % self.readings_of
         if self.pool_micro != self.income_micro + self.carry_in_micro:
             return "pool_micro: expected income and carry, %d + %d" % (self.income_micro, self.carry_in_micro)
         if self.carry_out_micro not in (0, self.pool_micro):
@@ -122,6 +132,11 @@ class Closing(Record):
         if not self.ticks_hz:
             return "ticks_hz: expected from 1, found 0"
         return None
+
+    def title(self) -> str:
+        """What tells it from every other closing, and stands in the names of files: its period, and the currency if
+        that is a further one."""
+        return self.period if self.readings_of is None else self.period + "-" + self.currency
 
     def ranges(self) -> "list[tuple[int, int]]":
         """Settled leaf indexes as (first, count), ascending; none since version 4."""

@@ -23,6 +23,7 @@ TYP_MANIFEST = "amos-manifest+cose"
 TYP_OPT_OUTS = "amos-opt-outs+cose"
 TYP_ANCHOR = "amos-anchor+cose"
 TYP_ROTATION = "amos-rotation+cose"
+TYP_DIRECTIVE = "amos-directive+cose"
 
 
 def signature_input(protected: bytes, payload: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """Sizes and counts of the messages that no player reads, each with its reason."""
 
-from amos.protocol.limits import RECEIPT_BYTES_MAX, SEGMENT_BYTES_MAX
+from amos.protocol.limits import OPT_OUTS_BYTES_MAX, RECEIPT_BYTES_MAX, SEGMENT_BYTES_MAX
 
 CATALOGUE_BYTES_MAX = 16 * 1024 * 1024
 """Titles, splits and credits of a whole repertoire: about 60,000 stems."""
@@ -51,3 +51,15 @@ COMPOSERS_MAX = 16
 
 PPM = 1_000_000
 """Splits are parts per million and sum to this."""
+
+BUNDLE_CONTENT_BYTES_MAX = OPT_OUTS_BYTES_MAX
+"""The largest thing that a courier carries by hand, beside packs, which are files of their own."""
+
+BUNDLE_ITEM_BYTES_MAX = BUNDLE_CONTENT_BYTES_MAX + 256
+"""With the item's other fields."""
+
+BUNDLE_BYTES_MAX = 32 * 1024 * 1024
+"""Of one file; a courier writes several. What is torn or damaged costs no more than this."""
+
+BUNDLE_ITEMS_MAX = 200_000
+"""Of one file: as many segments as a courier keeps."""

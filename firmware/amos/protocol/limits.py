@@ -59,6 +59,9 @@ TRANSITION_S_MAX = 1096 * 86_400
 APPOINTMENT_BYTES_MAX = ROTATION_BYTES_MAX + RECEIPT_BYTES_MAX + 16
 """A rotation with the receipt for its entry."""
 
+DIRECTIVE_BYTES_MAX = 2048
+"""16 sliders of 75 bytes, a place, the rest and the envelope are 1.8 KB; an ordinary one is 200 bytes."""
+
 SMALL_TEXT_BYTES_MAX = 64
 """Payees, sites, roles, board names."""
 

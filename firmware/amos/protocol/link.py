@@ -8,6 +8,7 @@ from amos.protocol.errors import MessageError
 from amos.protocol.limits import (
     ANCHOR_BYTES_MAX,
     APPOINTMENT_BYTES_MAX,
+    DIRECTIVE_BYTES_MAX,
     LIST_ENTRIES_MAX,
     NAMES_MAX,
     NONCE_BYTES_MAX,
@@ -53,12 +54,14 @@ OFFER_RECEIPT = 1
 OFFER_OPT_OUTS = 2
 OFFER_ANCHOR = 3
 OFFER_ROTATION = 4
+OFFER_DIRECTIVE = 5
 
 OFFERS = {
     OFFER_RECEIPT: ("receipt", RECEIPT_BYTES_MAX),
     OFFER_OPT_OUTS: ("opt-out list", OPT_OUTS_BYTES_MAX),
     OFFER_ANCHOR: ("time anchor", ANCHOR_BYTES_MAX),
     OFFER_ROTATION: ("rotation", APPOINTMENT_BYTES_MAX),
+    OFFER_DIRECTIVE: ("directive", DIRECTIVE_BYTES_MAX),
 }
 """Kind of offer -> its name, and its size at most. `sequence` is that of a receipt's segment, else 0."""
 
@@ -111,27 +114,6 @@ WRONG_BOARD = 15
 OLD_SERIAL = 16
 INCOMPLETE = 17
 BAD_SCORE = 18
-CODES = (
-    "ok",
-    "bad frame",
-    "bad request",
-    "unknown verb",
-    "unknown sequence",
-    "bad offer",
-    "out of order",
-    "not now",
-    "busy",
-    "storage full",
-    "storage failed",
-    "not begun",
-    "not listed",
-    "wrong hash",
-    "bad manifest",
-    "wrong board",
-    "old serial",
-    "incomplete",
-    "bad score",
-)
 
 
 class Request(Record):
@@ -248,7 +230,7 @@ OUTPUTS = ("none", "ok", "silent", "lost")
 class Status(Record):
     """What a player says of itself; the courier publishes it (retained) with the device's topic.
 
-    Verb STATUS answers without fields 25 and 26, which couriers of 0.1.0 do not know; FULL_STATUS has them.
+    Verb STATUS answers without fields 25 to 28, which couriers of 0.1.0 do not know; FULL_STATUS has them.
     """
 
     NAME = "status"
@@ -279,6 +261,8 @@ class Status(Record):
         (24, "spoilt_blobs", "uint", U32),
         (25, "output_kind", "uint?", len(OUTPUT_KINDS) - 1),
         (26, "pace", "uint?", len(PACES) - 1),
+        (27, "directive_serial", "uint?", U63),
+        (28, "directive_refused", "text?", 160),
     )
 
     device_id: bytes
@@ -307,6 +291,8 @@ class Status(Record):
     spoilt_blobs: int
     output_kind: "int | None"
     pace: "int | None"
+    directive_serial: "int | None"
+    directive_refused: "str | None"
 
 
 def put_chunk_bytes(request_bytes_max: int) -> int:

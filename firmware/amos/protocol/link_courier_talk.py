@@ -14,12 +14,35 @@ Such generators are `link_courier_call` (one question), `link_courier_segment` (
 """
 
 from amos.protocol.errors import ProtocolError
-from amos.protocol.link import BAD_FRAME, CODES, OK, Response
+from amos.protocol.link import BAD_FRAME, OK, Response
 from amos.protocol.link_courier import TRIES_MAX, Ticket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+CODES = (
+    "ok",
+    "bad frame",
+    "bad request",
+    "unknown verb",
+    "unknown sequence",
+    "bad offer",
+    "out of order",
+    "not now",
+    "busy",
+    "storage full",
+    "storage failed",
+    "not begun",
+    "not listed",
+    "wrong hash",
+    "bad manifest",
+    "wrong board",
+    "old serial",
+    "incomplete",
+    "bad score",
+)
+"""A name for each code of an answer, which a board does not need."""
 
 
 class LinkError(ProtocolError):

@@ -11,7 +11,8 @@
     read_segment(sequence, offset, length) -> bytes, or None when there is no such segment
     segment_size(sequence)  -> int, or None
     take_receipt(sequence, data) -> None; raises ProtocolError when the receipt does not verify
-    take_opt_outs(data), take_anchor(data) -> None; the same for an opt-out list and a time anchor
+    take_opt_outs(data), take_anchor(data), take_rotation(data), take_directive(data)
+                            -> None; the same for an opt-out list, a time anchor, a rotation and a directive
     challenge()             -> bytes (16), the nonce that a time anchor is to answer
     set_tier(value), input(nonce, kind, value) -> None; raise ProtocolError when it cannot be taken now; an input that
                                was taken with that nonce does nothing more
@@ -41,6 +42,7 @@ from amos.protocol.link import (
     NAMES,
     NOT_NOW,
     OFFER,
+    OFFER_DIRECTIVE,
     OFFER_OPT_OUTS,
     OFFER_RECEIPT,
     OFFER_ROTATION,
@@ -173,6 +175,7 @@ class DeviceLink:
 
     def _status(self, number: int) -> Response:
         status = self._player.status()
+        status.directive_serial = status.directive_refused = None
         status.output_kind = status.pace = None  # a courier of 0.1.0 asks, and refuses a field that it does not know
         return Response(id=number, code=OK, data=status.encode())
 
@@ -224,6 +227,8 @@ class DeviceLink:
             return _refusal(player.take_receipt, sequence, data)
         if kind == OFFER_ROTATION:
             return _refusal(player.take_rotation, data)
+        if kind == OFFER_DIRECTIVE:
+            return _refusal(player.take_directive, data)
         return _refusal(player.take_opt_outs if kind == OFFER_OPT_OUTS else player.take_anchor, data)
 
     def _challenge(self, number: int) -> Response:

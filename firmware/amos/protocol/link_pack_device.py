@@ -14,7 +14,7 @@ from amos.protocol.printable import sentence
 
 
 class PackRefused(ProtocolError):
-    """What the player does not do with a blob or pack, and why: `code` is one of `link.CODES`."""
+    """What the player does not do with a blob or pack, and why: `code` is one of `link_courier_talk.CODES`."""
 
     def __init__(self, code: int, text: str):
         super().__init__(text)

@@ -43,11 +43,9 @@ SEAL_SESSION = 5
 SEAL_SHUTDOWN = 6
 SEAL_POWER_LOSS = 7
 SEAL_OUTPUT = 8
-SEAL_REASONS = ("", "interval", "full", "pack", "tier", "session", "shutdown", "power loss", "output lost")
 
 LOST_STORAGE = 1
 LOST_DAMAGED = 2
-LOST_REASONS = ("", "storage lost", "records damaged")
 
 OUTPUT_KIND_NULL = 4
 OUTPUT_KINDS = ("", "alsa", "i2s", "wav", "null")
@@ -97,10 +95,10 @@ class Usage(Record):
         (27, "underruns", "uint", U32),
         (28, "silent_frames", "uint", U63),
         (29, "pcm_sha256", "bytes", 32),
-        (30, "reason", "uint", len(SEAL_REASONS) - 1),
+        (30, "reason", "uint", SEAL_OUTPUT),
         (31, "lost_first", "uint?", U63),
         (32, "lost_last", "uint?", U63),
-        (33, "lost_reason", "uint?", len(LOST_REASONS) - 1),
+        (33, "lost_reason", "uint?", LOST_DAMAGED),
         (34, "output_kind", "uint?", len(OUTPUT_KINDS) - 1),
         (35, "pace", "uint?", len(PACES) - 1),
         (36, "seed_root", "bytes?", 32),

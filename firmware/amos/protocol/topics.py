@@ -9,6 +9,7 @@ STATUS = "status"
 TIME = "time"
 ANCHOR = "anchor"
 RECEIPTED = "receipted"
+DIRECTIVE = "directive"
 ENROLMENT = "enrolment"
 ENROLLED = "enrolled"
 ALL_USAGE = PREFIX + "/+/+/" + USAGE

@@ -1,8 +1,10 @@
 """Money that goes from one account to another: a signed entry of the ledger's log (SPEC section 16).
 
 Double entry: every transfer takes from one account what it gives to another. Nothing is edited; what was wrong is put
-right by a transfer more.
+right by a transfer more. Each has a reference of its own, so that a command that is given twice moves once.
 """
+
+import hashlib
 
 from amos.protocol.closing import COMMUNAL, currency_fault, period_fault
 from amos.protocol.cose import open_typed, sign
@@ -10,7 +12,10 @@ from amos.protocol.ledger_limits import TITLE_BYTES_MAX, TRANSFER_BYTES_MAX
 from amos.protocol.limits import SMALL_TEXT_BYTES_MAX
 from amos.protocol.record import U8, U63, UNIX_S_MAX, Record
 
-VERSION = 1
+VERSION = 2
+VERSION_WITHOUT_REFERENCE = 1
+"""Written by ledgers that could not tell a repetition from a second transfer; readers take both."""
+
 TYP_TRANSFER = "amos-transfer+cose"
 
 INCOME = "income"
@@ -33,6 +38,13 @@ HELD = "held/"
 SOURCE = "income/"
 
 ACCOUNT_BYTES_MAX = 96
+REFERENCE_BYTES_MAX = 64
+
+DERIVED = "auto-"
+"""How references begin that follow from what a transfer says."""
+
+_DIGITS = 32
+"""Of a SHA-256 in a derived reference: 128 bits."""
 
 
 class Transfer(Record):
@@ -50,6 +62,7 @@ class Transfer(Record):
         (8, "amount_micro", "uint", U63),
         (9, "period", "text?", 7),
         (10, "reason", "text", TITLE_BYTES_MAX),
+        (11, "reference", "text?", REFERENCE_BYTES_MAX),
     )
 
     version: int
@@ -62,10 +75,13 @@ class Transfer(Record):
     amount_micro: int
     period: "str | None"
     reason: str
+    reference: "str | None"
 
     def fault(self) -> "str | None":
-        if self.version != VERSION:
-            return "version: expected %d, found %d" % (VERSION, self.version)
+        if not VERSION_WITHOUT_REFERENCE <= self.version <= VERSION:
+            return "version: expected %d or %d, found %d" % (VERSION_WITHOUT_REFERENCE, VERSION, self.version)
+        if (self.reference is None) != (self.version == VERSION_WITHOUT_REFERENCE):
+            return "reference: expected one since version 2, and none before"
         if not self.number or not self.amount_micro:
             return "number, amount_micro: expected from 1, found %d and %d" % (self.number, self.amount_micro)
         text_fault = currency_fault(self.currency) or (period_fault(self.period) if self.period is not None else None)
@@ -73,17 +89,34 @@ class Transfer(Record):
             return text_fault
         if self.kind == INCOME and self.period is None:
             return "period: expected the one whose pool the income is for"
-        if any([letter < " " or "\x7f" <= letter < "\xa0" for letter in self.reason]):
-            return "reason: expected text on one line, without control characters"
+        for name in ("reason", "reference"):
+            fault = line_fault(name, getattr(self, name) or "")
+            if fault:
+                return fault
         if self.kind not in KINDS:
             return "kind: expected one of %s, found %s" % (", ".join(KINDS), self.kind)
         if not _may_go(self.kind, self.debit, self.credit):
-            return "debit, credit: expected accounts between which a %s goes, found %s and %s" % (
+            return "debit, credit: expected accounts of the kind %s, found %s and %s" % (
                 self.kind,
                 self.debit[:80],
                 self.credit[:80],
             )
         return None
+
+
+def line_fault(name: str, text: str) -> "str | None":
+    """What is wrong with a line of text, or None: control characters are."""
+    if any([letter < " " or "\x7f" <= letter < "\xa0" for letter in text]):
+        return "%s: expected text on one line, without control characters" % name
+    return None
+
+
+def derived_reference(transfer: Transfer, occurrence: int) -> str:
+    """The reference of the first, second or later transfer that says the same but for its number and its time."""
+    said = (transfer.kind, transfer.currency, transfer.debit, transfer.credit, str(transfer.amount_micro))
+    lines = "\n".join([*said, transfer.period or "", transfer.reason, ""])
+    digits = "".join(["%02x" % byte for byte in hashlib.sha256(lines.encode()).digest()])
+    return "%s%s-%d" % (DERIVED, digits[:_DIGITS], occurrence)
 
 
 def _may_go(kind: str, debit: str, credit: str) -> bool:
@@ -108,9 +141,13 @@ def _is_kept(account: str) -> bool:
 
 
 def _names(prefix: str, account: str) -> bool:
-    name = account[len(prefix) :]
-    slug = all(["a" <= letter <= "z" or "0" <= letter <= "9" or letter in "-_" for letter in name])
-    return account[: len(prefix)] == prefix and 1 <= len(name) <= SMALL_TEXT_BYTES_MAX and slug
+    return account[: len(prefix)] == prefix and is_name(account[len(prefix) :])
+
+
+def is_name(text: str) -> bool:
+    """Whether a catalogue can name a payee so."""
+    slug = all(["a" <= letter <= "z" or "0" <= letter <= "9" or letter in "-_" for letter in text])
+    return slug and 1 <= len(text) <= SMALL_TEXT_BYTES_MAX
 
 
 def sign_transfer(transfer: Transfer, ledger: bytes, sign_message) -> bytes:

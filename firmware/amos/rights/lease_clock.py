@@ -127,6 +127,14 @@ class LeaseClock:
         was_lost, self.lost = self.lost, False
         self._put(unix_ms, anyway=was_lost)
 
+    def bound(self, earliest_unix_ms: int, latest_unix_ms: int) -> None:
+        """The ledger has answered a nonce that was given long ago: it is no earlier and no later than that. Where
+        nothing was known it counts as the latest, so that no lease lasts too long."""
+        if self.lost or self.unix_ms is None:
+            self.set(latest_unix_ms)
+        elif self.unix_ms < earliest_unix_ms or self.unix_ms > latest_unix_ms:
+            self._put(max(earliest_unix_ms, min(self.unix_ms, latest_unix_ms)))
+
     def _put(self, unix_ms: int, anyway: bool = False) -> None:
         self.unix_ms = unix_ms
         self._wall_before_ms = None  # the time before the boot is part of `unix_ms` by then

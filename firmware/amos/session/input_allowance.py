@@ -45,3 +45,7 @@ class WaitingPositions:
                 self.rows[n] = kind, value
                 return
         self.rows.append((kind, value))
+
+    def forget(self, kind: int) -> None:
+        """None of this kind waits any more."""
+        self.rows = [row for row in self.rows if row[0] != kind]

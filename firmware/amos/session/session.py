@@ -9,7 +9,7 @@ from amos.journal.errors import JournalError
 from amos.journal.facts import Opened
 from amos.protocol.errors import MessageError
 from amos.protocol.limits import SEGMENT_INPUTS_OWN_MAX
-from amos.protocol.segment import PACES, SEAL_OUTPUT, SEAL_PACK, SEAL_TIER
+from amos.protocol.segment import PACES, SEAL_INTERVAL, SEAL_OUTPUT, SEAL_PACK, SEAL_TIER
 from amos.score.inputs import (
     INPUT_CLOCK,
     INPUT_LEAVE,
@@ -58,6 +58,8 @@ class Handover:
 class Session:
     """frame: frames delivered so far. rate_hz: the sample rate. log: the UsageLog, with what was sealed so far.
 
+    time   the session's SessionTime
+
     `before` is what a session that gave way to this one hands over: its output and its time go on here. Construction
     opens the first segment. Raises `JournalError`, `ScoreError`, `BlobError`, OSError; what is the pack's fault, before
     the output is touched.
@@ -73,10 +75,11 @@ class Session:
         self._device = device
         self._config = config
         self._clock = clock
-        self._time = SessionTime(clock, self.rate_hz, config, None if before is None else before.time)
+        self.time = SessionTime(clock, self.rate_hz, config, None if before is None else before.time)
         self.licence = device.rights.grant(manifest)
         self._withdrawing: list = []
         self._positions = WaitingPositions()
+        self._directed = None if device.directives is None else device.directives.inputs_of(device.worker, score)
         seed = session_seed(device.identity.device_id, pack.pack_id, journal.session, device.seed_root.root)
         frames = [stem.frames for stem in manifest.stems]
         self._vm = recall_vm(score, frames, [s.gain_q15 for s in manifest.stems], seed, journal.memory)
@@ -131,14 +134,23 @@ class Session:
         refused = self.performance.refused
         return "silent: " + refused[-1] if refused else None
 
+    def tell(self, inputs) -> bool:
+        """Tell the VM what the operator directs; whether the segment had room. A full one is sealed within a second."""
+        if len(inputs) > self.log.inputs_room - SEGMENT_INPUTS_OWN_MAX:
+            return False
+        for row in inputs:
+            self._positions.forget(row[0])  # what others wanted of the same
+            self._take_input(*row)
+        return True
+
     def _now_ms(self) -> int:
-        return self._time.now_ms(self.frame)
+        return self.time.now_ms(self.frame)
 
     def _opened(self) -> Opened:
         """The facts of a segment that begins here."""
         journal = self._device.journal
-        self._time.date(self.frame)
-        dated = self._time.dated
+        self.time.date(self.frame)
+        dated = self.time.dated
         return Opened(
             boot=journal.boot,
             session=journal.session,
@@ -164,7 +176,7 @@ class Session:
     def _tell_time(self, anyway: bool) -> None:
         """Tell the VM what time it is at its next frame: with each segment, and when a day has begun."""
         if self._tells_time:
-            value = self._time.news(self.frame, self._vm.frame - self.frame, anyway)
+            value = self.time.news(self.frame, self._vm.frame - self.frame, anyway)
             if value is not None:
                 self._take_input(INPUT_CLOCK, value)
 
@@ -176,7 +188,7 @@ class Session:
     def anchored(self) -> None:
         """The clock has a new anchor. The VM hears the time at once if what it counts is wrong, not with each of many
         anchors that a courier fetches; segments carry the anchor from the next one on."""
-        self._time.date(self.frame)
+        self.time.date(self.frame)
         self._tell_time(False)
 
     def _withdraw(self) -> None:
@@ -201,6 +213,8 @@ class Session:
         """Render the next `frames` frames, of which the `last` fade out; meter what has reached the output. Not while
         the output is lost. Raises `JournalError`, OSError."""
         self._withdraw()
+        if self._directed is not None:
+            self._directed.obey(self)
         self._give_positions()
         self._tell_time(False)
         end_frame = self._vm.end_frame
@@ -236,6 +250,8 @@ class Session:
         reason = self._deliver(pcm)
         if self._device.player_state.tier != self._tier and not self.log.busy:
             reason = reason or SEAL_TIER
+        if self._directed is not None and self._directed.seals(self.log):
+            reason = reason or SEAL_INTERVAL
         if reason:
             self._next_segment(reason)
 
@@ -257,11 +273,15 @@ class Session:
         """Seal what was delivered, and go on in the next segment."""
         self._tier = self._device.player_state.tier
         self.log.next_segment(self._meter, self._now_ms(), reason, self._vm.memory(), self._opened())
+        if self._directed is not None:
+            self._directed.remembering = True
         self._tell_time(True)
 
     def _seal(self, reason: int) -> None:
         self.log.seal(self._meter, self._now_ms(), reason)
         self._device.journal.remember(self._vm.memory())
+        if self._directed is not None:
+            self._directed.remembered()
 
     def leave(self) -> bool:
         """Another pack waits: tell the VM to fade all out at the next section. Returns whether it took that input."""
@@ -284,8 +304,8 @@ class Session:
         if self._unsealed_frames():
             self._seal(SEAL_PACK)
         self.output.go_on()
-        self._time.end(self.frame)
-        return Handover(self.output, self.rate_hz, self._time)
+        self.time.end(self.frame)
+        return Handover(self.output, self.rate_hz, self.time)
 
     def finish(self, reason: int) -> None:
         """Close the output after what it has taken has sounded, abort the placements that would go on, and seal all."""

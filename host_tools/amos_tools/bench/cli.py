@@ -17,17 +17,18 @@ SECTIONS = {
     "settle": "amos_tools.bench.settle",
     "sync": "amos_tools.bench.sync",
     "ledger-large": "amos_tools.bench.ledger_large",
+    "settle-large": "amos_tools.bench.settle_large",
 }
 """Section -> module with `measure(scale: float) -> list[Figure]`; a scale below 1 measures less and tells less."""
 
-ONLY_BY_NAME = {"ledger-large"}
+ONLY_BY_NAME = {"ledger-large", "settle-large"}
 """Sections that take half an hour and much of a disk."""
 
 
 def bench(
     sections: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SECTION]...", help=f"Of {', '.join(SECTIONS)}; all but the last by default."),
+        typer.Argument(metavar="[SECTION]...", help=f"Of {', '.join(SECTIONS)}; all but the large ones by default."),
     ] = None,
     as_json: AsJson = False,
     scale: Annotated[float, typer.Option(min=0.001, max=10, help="Sizes, as a factor; 1 is what figures mean.")] = 1,

@@ -1,36 +1,42 @@
-"""A period closed from what was added up of its cells: readings, division, statements. Run as a program.
+"""A period closed from what was added up of its cells: readings, then division and the cores of all statements, which
+is all that its closing commits to. Run as a program.
 
-`python -m amos_tools.bench.settle_readings STEMS PAYEES` prints a JSON object: CPU seconds of each part, bytes at most
-in use, and the bytes of a statement of a hundred lines.
+`python -m amos_tools.bench.settle_readings STEMS PAYEES` prints a JSON object: CPU seconds of each part, those of a
+statement's file afterwards, bytes at most in use until then, and the bytes of a statement of a hundred lines with the
+days and venues that have room in it.
 """
 
 import json
 import sys
 import time
+from collections.abc import Iterator
 from hashlib import sha256
-from types import SimpleNamespace
-from typing import Any, cast
 
-from amos.protocol.catalogue import Catalogue
 from amos_ledger.readings_work import PlayedSums
+from amos_ledger.settlement.detail import Of, Play, detail
 from amos_ledger.settlement.meter import meter
 from amos_ledger.settlement.metered_result import MeteredResult, MeterTerms
-from amos_ledger.settlement.metered_statement import Counts, MeteredProof, statement
+from amos_ledger.settlement.metered_statement import Counts, MeteredProof, statement_file
 from amos_ledger.settlement.played import Key, Played
 from amos_ledger.settlement.rights import RightsHistory
-from amos_ledger.settlement.statement import compact_bytes
+from amos_ledger.settlement.rights_columns import Said, WorkSaid
+from amos_ledger.settlement.venues import PSEUDONYM, Venues
 from amos_tools.bench.settle_close import bytes_at_most
 
 PERIOD, INCOME_MICRO, RATE_HZ = "2026-11", 10**15, 44_100
 PPM_OF_THREE = (500_000, 300_000, 200_000)
 LINES = 100
+FILES = 500
+"""So many of the statements are made, one after the other."""
+FIRST_DAY, DAYS = 20_758, 30
+"""November."""
 PATH_HASHES = 24
 """Of entry and statement: a log of ten million entries, as many payees."""
 
 
 def main(stems: int, payees: int) -> None:
     """Make such a period, close it, and print what it took."""
-    rights = RightsHistory([(None, _catalogue(stems, payees), b"")])
+    rights = RightsHistory([(None, Said(1, _works(stems, payees)), b"")])
     device_id = sha256(b"device").digest()[:16]
     with PlayedSums() as sums:
         for number in range(stems):
@@ -42,42 +48,52 @@ def main(stems: int, payees: int) -> None:
     terms = MeterTerms(PERIOD, "EUR", INCOME_MICRO, 0, None, {}, [])
     result = MeteredResult(terms, readings, rights, Counts())
     done = time.process_time()
-    sizes = {"readings_s": metered - began, "statements_s": done - metered, "bytes": bytes_at_most()}
-    print(json.dumps(sizes | {"statement_bytes": _statement_bytes(result)}))
+    sizes = {"readings_s": metered - began, "cores_s": done - metered, "bytes": bytes_at_most()}
+    files = [_statement(result, number) for number in range(min(payees, FILES))]
+    took_s = (time.process_time() - done) / len(files)
+    print(json.dumps(sizes | {"statement_s": took_s, "statement_bytes": len(files[0])}))
 
 
 def _stem_id(number: int) -> bytes:
     return sha256(b"stem %d" % number).digest()[:16]
 
 
-def _catalogue(stems: int, payees: int) -> Catalogue:
+def _works(stems: int, payees: int) -> Iterator[WorkSaid]:
     """The first hundred stems have the first payee as their lead, and the others anybody."""
-    works = []
     for number in range(stems):
         first = 0 if number < LINES else 1 + number % (payees - 3)
         named = zip(range(first, first + 3), PPM_OF_THREE, strict=True)
-        splits = [SimpleNamespace(payee=f"payee-{payee:06}", ppm=ppm) for payee, ppm in named]
-        texts = {"title": f"Stem number {number}", "artist": "An Artist", "isrc": "DEABC2600001"}
-        works.append(SimpleNamespace(stem_id=_stem_id(number), splits=splits, **texts))
-    return cast(Catalogue, SimpleNamespace(serial=1, works=works))
+        splits = [(f"payee-{payee:06}", ppm) for payee, ppm in named]
+        yield WorkSaid(_stem_id(number), f"Stem number {number}", "An Artist", "DEABC2600001", splits)
 
 
-def _statement_bytes(result: MeteredResult) -> int:
-    """Of the first payee's, with paths as long as those of a large log."""
-    rows = result.stem_rows(0)
+def _statement(result: MeteredResult, number: int) -> bytes:
+    """The file of that payee, with paths as long as those of a large log. The first one's has so many lines."""
+    rows = result.stem_rows(number)
     path, entry = [bytes(32)] * PATH_HASHES, result.closing.encode() + bytes(120)
     proof = MeteredProof(
         "checkpoint\n" * 20,
         (0, entry, path),
-        (0, path),
+        (number, result.statements.path(number)),
         [(index, result.meter.row(index)) for index in rows],
         result.meter.stems.proof(rows),
         [],
         [],
     )
-    core: dict[str, Any] = result.core(0)
-    assert len(core["lines"]) == LINES
-    return len(compact_bytes(statement(core, proof)))
+    core = result.core_bytes(number)
+    base_bytes, lines = len(statement_file(core, proof)), result.lines_of(number)
+    told = detail(json.loads(core), base_bytes, lines, _play_of, Venues(PSEUDONYM, bytes(32)), _sign)
+    return statement_file(core, proof, told)
+
+
+def _play_of(of: Of) -> Play:
+    """A minute or more on each day, at each of many sites."""
+    ticks = RATE_HZ * (60 + of[0][0])
+    return Play({FIRST_DAY + day: ticks for day in range(DAYS)}, {f"site-{site}": ticks for site in range(DAYS)})
+
+
+def _sign(_message: bytes) -> bytes:
+    return bytes(64)
 
 
 if __name__ == "__main__":

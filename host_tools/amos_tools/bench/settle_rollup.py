@@ -2,9 +2,10 @@
 
 This is how fast a roll-up by columns can be (`rollup_columns`). Settlement decodes each segment, since it judges rows.
 
-The comparison favours DuckDB where it can: its stems are small numbers, its rows lie in runs of one tier and rate while
-segments come in no order, and nobody counts what it takes to get rows out of segments. A second figure counts at least
-that they have to be written.
+The first figure is the sum over files that are there: it favours DuckDB, whose rows somebody else took out of
+segments. A log holds segments, so the second figure is the whole way: the same segments, their rows taken out by the
+same columns, written as Parquet and summed. NumPy does not come to twice DuckDB's speed on files, and no log has such
+files, so the decision is by the whole way.
 """
 
 import tempfile
@@ -23,7 +24,7 @@ from amos.protocol.cose import sign as sign_cose
 from amos_ledger.intake.segment_parse import decode_usage, parse_segment
 from amos_tools.bench.figure import Figure, note_progress
 from amos_tools.bench.ledger_fleet import SPAN, Player
-from amos_tools.bench.rollup_columns import play_of_entries
+from amos_tools.bench.rollup_columns import RowColumns, play_of_entries, rows_of_entries
 
 SEGMENTS, ROWS = 1_000_000, 100
 PACKS, STEMS = 40, 250
@@ -88,8 +89,8 @@ def figures(scale: float) -> list[Figure]:
 def _against(title: str, taken: _Taken, sums: Sums, files: "_Rows | None") -> list[Figure]:
     """DuckDB's CPU time over ours. Raises `RuntimeError` when its sums are others."""
     bounds = {
-        f"{title}, DuckDB over Parquet / from raw entries, CPU": ("at least", WANTED),
-        f"{title}, DuckDB with writing Parquet / from raw entries, CPU": None,
+        f"{title}, DuckDB over Parquet that is there / from raw entries, CPU": None,
+        f"{title}, DuckDB from raw entries / from raw entries, CPU": ("at least", WANTED),
     }
     if files is None:
         return [Figure("settle", name, None, "x", bound, "needs the extra `bench`") for name, bound in bounds.items()]
@@ -121,7 +122,7 @@ def _count(count: int, files: "_Rows | None") -> tuple[_Taken, Sums, float]:
                 sums[at] = sums.get(at, 0) + int(frames[stem])
         plain_us = plain_us or _plain_us(entries[:PLAIN_SEGMENTS])
         if files is not None:
-            files.write({name: np.concatenate([columns[name] for columns in parts]) for name in parts[0]})
+            files.take(entries, numbers)
     return taken, sums, plain_us
 
 
@@ -176,8 +177,19 @@ def _made(kind: _Kind, count: int, chance: np.random.Generator) -> tuple[list[by
     return [data[at : at + size] for at in range(0, len(data), size)], columns
 
 
+def _columns(rows: RowColumns, packs: dict[bytes, int]) -> Columns:
+    """As DuckDB takes them, without the rows that are none."""
+    some = rows.frames > 0
+    kinds = rows.kinds[some]
+    first_stem = np.array([packs[pack] * STEMS for pack, _tier, _rate_hz in rows.keys], np.uint16)[kinds]
+    tier = np.array([tier for _pack, tier, _rate_hz in rows.keys], np.uint8)[kinds]
+    rate_hz = np.array([rate_hz for _pack, _tier, rate_hz in rows.keys], np.uint32)[kinds]
+    stem: npt.NDArray[Any] = rows.stems[some].astype(np.uint16) + first_stem
+    return {"stem": stem, "tier": tier, "rate_hz": rate_hz, "frames": rows.frames[some]}
+
+
 class _Rows:
-    """The rows as files of Parquet."""
+    """The rows as files of Parquet; `written_s` is what it took to get them out of segments and there."""
 
     def __init__(self, folder: Path, connection: Any) -> None:
         self._folder, self._connection, self._files = folder, connection, 0
@@ -193,14 +205,19 @@ class _Rows:
             return None
         return cls(folder, duckdb.connect())
 
-    def write(self, columns: Columns) -> None:
-        """One more file."""
+    def take(self, entries: list[bytes], packs: dict[bytes, int]) -> None:
+        """One more file, of the rows of these segments."""
         began = time.process_time()
+        parts = list(rows_of_entries(entries))
+        columns = [_columns(rows, packs) for rows in parts]
+        self._write({name: np.concatenate([part[name] for part in columns]) for name in columns[0]})
+        self.written_s += time.process_time() - began
+
+    def _write(self, columns: Columns) -> None:
         self._connection.register("placements", columns)
         self._connection.execute(f"COPY (SELECT * FROM placements) TO '{self._folder}/{self._files}.parquet'")
         self._connection.unregister("placements")
         self._files += 1
-        self.written_s += time.process_time() - began
 
     def sums(self) -> tuple[float, Sums]:
         """CPU seconds of the sum, from files that are in memory since they were written; and the sum."""

@@ -1,4 +1,5 @@
-"""What bringing a pack to a player takes: over its socket, from a folder of the same machine, over a serial line.
+"""What bringing a pack to a player takes: over its socket, from a folder of the same machine, over a serial line; and
+how soon players do what they are told.
 
 The yardstick is a process that does the least that must be done: take the bytes from a socket, hash them, and have them
 survive a power cut.
@@ -18,7 +19,7 @@ from amos.protocol.link_courier_call import read_status
 from amos.protocol.link_courier_pack import SendPack
 from amos.protocol.link_courier_talk import Pause
 from amos_sync.limits import PACK_SLICE_BYTES
-from amos_tools.bench import sync_drain
+from amos_tools.bench import sync_drain, told
 from amos_tools.bench.figure import Figure, measured, note_progress
 from amos_tools.bench.paced_line import PacedLine
 from amos_tools.bench.sync_player import STEM_BYTES, BenchPlayer, make_pack
@@ -54,6 +55,7 @@ def measure(scale: float) -> list[Figure]:
             packs = [
                 *measured("sync", "a pack over a socket", lambda: _over_socket(player, pack, folder)),
                 *measured("sync", "a pack over a serial line", lambda: [_over_serial(player, folder, scale)]),
+                *told.figures(scale),
             ]
     return [*packs, *sync_drain.figures(scale)]
 

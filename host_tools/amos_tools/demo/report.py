@@ -45,6 +45,8 @@ def print_report(facts: dict[str, Any], work: Workdir) -> None:
     print(f"{facts['seconds']} s in all; everything is in {work.root}")
     print(f"  listen      {_shown(work, work.audio)}/*.wav")
     print(f"  statements  {_shown(work, Path(facts['settlement']['statements']))}/*.json")
+    page = _shown(work, Path(facts["page"]["file"]))
+    print(f"  check       {page}: open it in a browser, and drop a statement in")
     print(f"  logs        {_shown(work, work.logs)}/*.log")
 
 
@@ -85,9 +87,18 @@ def _way(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         ("receipted", f"{total['receipted']} segments, {total['trimmed']} trimmed on the players"),
         ("settled", f"{_decimal(totals['paid_micro'])} of {_decimal(totals['pool_micro'])} {currency} in {months}"),
-        ("verified", "yes, from published data and pinned keys" if facts["verified"] else "no"),
+        ("verified", _verified(facts["verified"], facts["page"])),
         ("audited", _audited(facts["audited"])),
     ]
+
+
+def _verified(agrees: bool, page: dict[str, Any]) -> str:
+    if not agrees:
+        return f"no; the page says {page['refused']}" if page["refused"] else "no"
+    asked = f"{page['verified']} statements in the page too"
+    if page["left_out"]:
+        asked = f"the page was left out ({page['left_out']})"
+    return f"yes, from published data and pinned keys; {asked}"
 
 
 def _audited(sums: dict[str, Any]) -> str:
@@ -104,7 +115,13 @@ def _between(facts: dict[str, Any]) -> list[tuple[str, str]]:
     heard = f"since then {since['earning_ms']:,} ms that earn, and {since['unpaid_ms']:,} that do not"
     if not since["earning_ms"] + since["unpaid_ms"]:
         heard = "not heard since"
-    steps = [("withdrawn", f"{stem['title']} by {stem['artist']}; {heard}")]
+    # A second run in the same folder may be in another currency.
+    currency = facts["settlement"]["currency"]
+    micro = sum(
+        item["earned_micro"] + item["frozen_late_micro"] for item in stem["frozen"] if item["currency"] == currency
+    )
+    kept = f"{_decimal(micro)} {currency} are frozen"
+    steps = [("withdrawn", f"{stem['title']} by {stem['artist']}; {kept}; {heard}")]
     if moved is not None:
         amount = f"{_decimal(moved['amount_micro'])} {moved['currency']}"
         steps.append(("corrected", f"{amount} from {moved['debit']} to {moved['credit']}, in their next statements"))

@@ -15,6 +15,7 @@ from amos_tools import toolchain
 from amos_tools.demo.broker import start_broker
 from amos_tools.demo.content import Content, make_content
 from amos_tools.demo.idleness import Idleness
+from amos_tools.demo.page import verify_in_page
 from amos_tools.demo.players import SITE, DemoPlayer, cast, enrol_player, start_player
 from amos_tools.demo.processes import POLL_S, DemoError, Process, Processes, amos_command, run_amos
 from amos_tools.demo.report import player_facts
@@ -68,6 +69,8 @@ def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
         _play(work, max(options.minutes // SECOND_PART, 1), content, players, say)
         months.append(_settle(work, options))
     verified = all([_verify(work, content, settled) for settled in months])
+    told = [path for settled in months for path in sorted(Path(settled["statements"]).glob("*.json"))]
+    page = verify_in_page(work, content.keys_file, told)
     audited = _audit(work, content, played_in, len(players))
     facts = {
         "workdir": str(work.root),
@@ -85,7 +88,8 @@ def run_demo(work: Workdir, options: Options, say: Say) -> dict[str, Any]:
         "settlement": months[0],
         "months": months,
         "between": None if between is None else _since(work, between, months[-1]["period"]),
-        "verified": verified,
+        "verified": verified and not page.refused,
+        "page": page.facts(),
         "audited": audited,
         "keys": str(content.keys_file),
         "seconds": round(time.monotonic() - started, 1),

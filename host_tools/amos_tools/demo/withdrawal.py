@@ -8,11 +8,13 @@ from amos_tools.demo.processes import run_amos
 from amos_tools.demo.workdir import PUBLISHER, Workdir
 
 CORRECTED = "1.00"
+FROZEN = ("earned_micro", "frozen_late_micro")
 
 
 @dataclass(frozen=True)
 class Between:
-    """What happened: the stem that was withdrawn, and the transfer that was made, None where nobody earned."""
+    """What happened: the stem that was withdrawn with what it has earned, and the transfer that was made, None where
+    nobody earned."""
 
     stem: dict[str, Any]
     transfer: dict[str, Any] | None
@@ -49,8 +51,10 @@ def _withdrawn(work: Workdir, settled: dict[str, Any]) -> dict[str, Any]:
         for line in json.loads(work.statement(settled["period"], item["payee"]).read_bytes())["core"]["lines"]
     ]
     line = min(lines, key=lambda item: (item["amount_micro"], item["stem"]))
-    (ended,) = json.loads(run_amos("vault", "optout", str(work.vault), line["stem"], "--json"))["opted_out"]
-    return {"stem_id": line["stem"], "title": ended["title"], "artist": ended["artist"]}
+    told = json.loads(run_amos("vault", "optout", str(work.vault), line["stem"], f"--ledger={work.ledger}", "--json"))
+    (ended,) = told["opted_out"]
+    frozen = [{name: item[name] for name in ("payee", "currency", *FROZEN)} for item in told["frozen"]]
+    return {"stem_id": line["stem"], "title": ended["title"], "artist": ended["artist"], "frozen": frozen}
 
 
 def play_of(work: Workdir, period: str, stem_id: str) -> dict[str, Any]:

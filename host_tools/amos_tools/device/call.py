@@ -1,30 +1,25 @@
 """Ask a player something over its link, once: open the port, hold one conversation, close it."""
 
-import os
 import secrets
 import time
-from collections.abc import Callable, Generator
-from select import select
+from collections.abc import Callable
 
 from amos import crypto
 from amos.protocol.errors import ProtocolError
-from amos.protocol.link import UNKNOWN_VERB, Response, Status
-from amos.protocol.link_courier import CourierLink, Ticket
+from amos.protocol.link import UNKNOWN_VERB, Status
+from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_courier_call import give_input, read_logs, read_names, read_status
 from amos.protocol.link_courier_proof import Proof, prove
-from amos.protocol.link_courier_talk import Conversation, LinkError, LinkLost, Pause, RequestRefused
+from amos.protocol.link_courier_talk import LinkError, LinkLost, RequestRefused
 from amos.protocol.link_name import Name
 from amos.protocol.printable_host import printable
 from amos_cli.output import Exit
 from amos_sync.addresses import player_address
-from amos_sync.descriptor_port import Port
 from amos_sync.errors import PortMissing, SyncError
+from amos_sync.player_call import TURN_S, Steps, hold
 from amos_sync.ports import open_port
 
 NONCE_BYTES = 32
-TURN_S = 0.05
-
-Steps = Generator[Ticket | Pause, Response | None, object]
 
 
 class DeviceError(Exception):
@@ -35,23 +30,6 @@ class UnreachableError(DeviceError):
     """No player is at the port, or what is there does not answer as one."""
 
     exit_code = Exit.UNREACHABLE
-
-
-def _now_ms() -> int:
-    return time.monotonic_ns() // 1_000_000
-
-
-def _hold(port: Port, link: CourierLink, talk: Conversation) -> object:
-    while not talk.done:
-        data = link.outgoing(_now_ms())
-        port.write(data)
-        awaited = talk.awaited
-        left_ms = awaited.until_ms - _now_ms() if isinstance(awaited, Pause) else 1000 * TURN_S
-        select([port], [port] if port.unsent else [], [], min(max(left_ms / 1000, 0), TURN_S))
-        link.feed(port.read(), _now_ms())
-        link.tick(_now_ms())
-        talk.advance(_now_ms())
-    return talk.result
 
 
 def converse(address: str, steps: Callable[[CourierLink], Steps], wait_s: float) -> object:
@@ -70,8 +48,7 @@ def converse(address: str, steps: Callable[[CourierLink], Steps], wait_s: float)
         except SyncError as error:
             raise UnreachableError(str(error)) from None
     try:
-        link = CourierLink(int.from_bytes(os.urandom(2), "big") or 1)
-        return _hold(port, link, Conversation(steps(link)))
+        return hold(port, steps)
     except (SyncError, LinkLost) as error:
         raise UnreachableError(f"{address}: {error}") from None
     except ProtocolError as error:

@@ -93,8 +93,8 @@ def provision(
     with device_refusals(as_json):
         tls = tls_ca, tls_certificate, tls_key
         where = _ledger(ledger, _broker(broker, tls, username, password_file), ledger_key)
-        pinned = {"publisher_key": _publisher_key(publisher_key, ledger), "ledger_key": where.public_key.hex()}
         seed = read_key(operator_key_file)
+        pinned = _pinned(seed, where, _publisher_key(publisher_key, ledger))
         kept = Records(records, crypto.public_key(seed))
         before = _at_place(kept, site, name, ledger) if tier is None else None
         place = Place(site, name, before.enrolment.tier if before else tier)
@@ -133,7 +133,7 @@ def replace(
         kept = Records(records, crypto.public_key(seed))
         before = _before(kept, old, ledger).enrolment
         place = Place(before.site, before.name, before.tier, before.device_id, by_name="/" in old)
-        pinned = {"publisher_key": _publisher_key(publisher_key, ledger), "ledger_key": where.public_key.hex()}
+        pinned = _pinned(seed, where, _publisher_key(publisher_key, ledger))
         device = _device(port, place, board, pack, pinned, directory, link, index, setting)
         _run(device, place, seed, kept, where, wait_s, as_json)
 
@@ -146,6 +146,12 @@ def _run(
     record = provision_device(device, place, seed, records, ledger, wait_s, say)
     if as_json:
         print_json({**_enrolment_facts(record.enrolment), "steps": steps})
+
+
+def _pinned(operator_seed: bytes, ledger: Ledger, publisher_key: str) -> dict[str, str]:
+    """The keys that the player believes."""
+    operator_key = crypto.public_key(operator_seed).hex()
+    return {"publisher_key": publisher_key, "ledger_key": ledger.public_key.hex(), "operator_key": operator_key}
 
 
 def _enrolment_facts(enrolment: Enrolment) -> dict[str, object]:

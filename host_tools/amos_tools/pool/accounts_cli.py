@@ -8,10 +8,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from amos.protocol.ledger_limits import TITLE_BYTES_MAX
+from amos.protocol.printable_host import printable
 from amos.protocol.transfer import (
     BANK,
     CARRY,
     CORRECTION,
+    DERIVED,
     FROZEN_LATE,
     HELD,
     HOLD,
@@ -19,12 +22,15 @@ from amos.protocol.transfer import (
     PAYEE,
     PAYOUT,
     POOL,
+    REFERENCE_BYTES_MAX,
     REFUND,
     RELEASE,
     SOURCE,
     SOURCES,
+    is_name,
+    line_fault,
 )
-from amos_cli.output import AsJson, print_json, refusals
+from amos_cli.output import AsJson, UsageError, print_json, refusals
 from amos_cli.paths import folder_option
 from amos_cli.table import print_table
 from amos_ledger.close_period import accounts_at
@@ -33,13 +39,18 @@ from amos_ledger.folder import Folder
 from amos_ledger.settlement.accounts import OF_PAYEE
 from amos_ledger.settlement.money import MoneyError, parse_currency, parse_income, signed_decimal
 from amos_ledger.settlement.periods import PeriodError, parse_period
-from amos_ledger.transferring import transfer
+from amos_ledger.transferring import Order, transfer
 
 LedgerOption = Annotated[Path, folder_option(help="The ledger's folder.")]
 Amount = Annotated[str, typer.Option("--amount", metavar="DECIMAL", help="Above 0: 12.50, at most 6 decimals.")]
 Currency = Annotated[str, typer.Option(metavar="CODE", help="ISO 4217, like EUR.")]
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why; the payees concerned read it.")]
 Period = Annotated[str | None, typer.Option(metavar="YYYY-MM", help="Which period it is about.")]
+Reference = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="Yours for this transfer; it moves once. Default: from what it says."),
+]
+Again = Annotated[int, typer.Option(metavar="NUMBER", min=1, help="2 makes a second transfer that says the same.")]
 Payee = Annotated[str, typer.Argument(metavar="PAYEE", help="As in the catalogue.")]
 
 
@@ -56,10 +67,15 @@ def add_income(
     ledger: LedgerOption,
     source: Annotated[str, typer.Option("--source", help=f"One of {', '.join(SOURCES)}.")] = "subscription",
     reason: Reason = "income",
+    reference: Reference = None,
+    again: Again = 1,
     as_json: AsJson = False,
 ) -> None:
     """Put income into a period's pool; `amos pool settle` without --income divides what was put in."""
-    _move(ledger, INCOME, currency, (SOURCE + source, POOL), amount, reason, period, as_json)
+    with _refused(as_json):
+        between = _source(source), POOL
+        order = _order(INCOME, currency, between, amount, reason, period, reference, again)
+        _move(ledger, order, as_json)
 
 
 def correct(
@@ -70,10 +86,17 @@ def correct(
     from_: Annotated[str, typer.Option("--from", metavar="PAYEE|carry", help="Who was credited too much.")] = CARRY,
     to: Annotated[str, typer.Option("--to", metavar="PAYEE|carry", help="Who was credited too little.")] = CARRY,
     period: Period = None,
+    reference: Reference = None,
+    again: Again = 1,
     as_json: AsJson = False,
 ) -> None:
     """Put right what a closed period gave: from one payee to another, or to or from what is carried."""
-    _move(ledger, CORRECTION, currency, (_kept(from_), _kept(to)), amount, reason, period, as_json)
+    with _refused(as_json):
+        if from_ == to:
+            raise UsageError(f"to: expected another than --from, found {printable(to)} in both")
+        between = _kept("from", from_), _kept("to", to)
+        order = _order(CORRECTION, currency, between, amount, reason, period, reference, again)
+        _move(ledger, order, as_json)
 
 
 def refund(
@@ -84,10 +107,15 @@ def refund(
     from_: Annotated[str, typer.Option("--from", metavar="PAYEE|carry", help="Whose money is given back.")] = CARRY,
     source: Annotated[str, typer.Option("--source", help=f"One of {', '.join(SOURCES)}.")] = "subscription",
     period: Period = None,
+    reference: Reference = None,
+    again: Again = 1,
     as_json: AsJson = False,
 ) -> None:
     """Give income back to where it came from."""
-    _move(ledger, REFUND, currency, (_kept(from_), SOURCE + source), amount, reason, period, as_json)
+    with _refused(as_json):
+        between = _kept("from", from_), _source(source)
+        order = _order(REFUND, currency, between, amount, reason, period, reference, again)
+        _move(ledger, order, as_json)
 
 
 def hold(
@@ -97,10 +125,15 @@ def hold(
     reason: Reason,
     ledger: LedgerOption,
     period: Period = None,
+    reference: Reference = None,
+    again: Again = 1,
     as_json: AsJson = False,
 ) -> None:
     """Hold some of a payee's money while it is in dispute."""
-    _move(ledger, HOLD, currency, (PAYEE + payee, HELD + payee), amount, reason, period, as_json)
+    with _refused(as_json):
+        name = _payee("payee", payee)
+        order = _order(HOLD, currency, (PAYEE + name, HELD + name), amount, reason, period, reference, again)
+        _move(ledger, order, as_json)
 
 
 def release(
@@ -110,10 +143,15 @@ def release(
     reason: Reason,
     ledger: LedgerOption,
     period: Period = None,
+    reference: Reference = None,
+    again: Again = 1,
     as_json: AsJson = False,
 ) -> None:
     """Let go what was held."""
-    _move(ledger, RELEASE, currency, (HELD + payee, PAYEE + payee), amount, reason, period, as_json)
+    with _refused(as_json):
+        name = _payee("payee", payee)
+        order = _order(RELEASE, currency, (HELD + name, PAYEE + name), amount, reason, period, reference, again)
+        _move(ledger, order, as_json)
 
 
 def pay(
@@ -124,11 +162,15 @@ def pay(
     ledger: LedgerOption,
     frozen_late: Annotated[bool, typer.Option("--frozen-late", help="From what is frozen late.")] = False,
     period: Period = None,
+    reference: Reference = None,
+    again: Again = 1,
     as_json: AsJson = False,
 ) -> None:
     """Note that a payee was paid."""
-    account = (FROZEN_LATE if frozen_late else PAYEE) + payee
-    _move(ledger, PAYOUT, currency, (account, BANK), amount, reason, period, as_json)
+    with _refused(as_json):
+        account = (FROZEN_LATE if frozen_late else PAYEE) + _payee("payee", payee)
+        order = _order(PAYOUT, currency, (account, BANK), amount, reason, period, reference, again)
+        _move(ledger, order, as_json)
 
 
 def balance(
@@ -140,6 +182,8 @@ def balance(
     """Print what is on the accounts; all of them together are 0."""
     with _refused(as_json):
         parse_currency(currency)
+        if payee is not None:
+            _payee("payee", payee)
         folder = Folder(ledger)
         with folder.open_store() as store:
             found = accounts_at(store, currency, store.size()).balances
@@ -166,36 +210,73 @@ _COMMANDS: dict[str, Callable[..., None]] = {
 }
 
 
-def _kept(name: str) -> str:
-    return CARRY if name == CARRY else PAYEE + name
+def _kept(option: str, name: str) -> str:
+    return CARRY if name == CARRY else PAYEE + _payee(option, name)
+
+
+def _payee(option: str, name: str) -> str:
+    """The name, if a catalogue can have it. Raises `UsageError`."""
+    if not is_name(name):
+        raise UsageError(f"{option}: expected a payee as in a catalogue, found {printable(name)!r}")
+    return name
+
+
+def _source(name: str) -> str:
+    """The account. Raises `UsageError`."""
+    if name not in SOURCES:
+        raise UsageError(f"source: expected one of {', '.join(SOURCES)}, found {printable(name)!r}")
+    return SOURCE + name
+
+
+def _line(option: str, text: str, bytes_max: int) -> str:
+    """A line that an entry of the log can hold. Raises `UsageError`."""
+    size = len(text.encode(errors="replace"))
+    if not text.strip() or size > bytes_max:
+        raise UsageError(f"{option}: expected 1 to {bytes_max} bytes of text, found {size}")
+    fault = line_fault(option, text)
+    if fault:
+        raise UsageError(fault)
+    return text
 
 
 def _refused(as_json: bool) -> AbstractContextManager[None]:
     return refusals(LedgerError, OSError, usage=(MoneyError, PeriodError), as_json=as_json)
 
 
-def _move(
-    ledger: Path,
+def _order(
     kind: str,
     currency: str,
     between: tuple[str, str],
     amount: str,
     reason: str,
     period: str | None,
-    as_json: bool,
-) -> None:
-    with _refused(as_json):
-        if period is not None:
-            parse_period(period)
-        amount_micro = parse_income(amount, "amount")
-        if not amount_micro:
-            raise MoneyError("amount: expected above 0")
-        parse_currency(currency)
-        index, moved = transfer(Folder(ledger), kind, currency, between, amount_micro, reason, period)
+    reference: str | None,
+    again: int,
+) -> Order:
+    """What the words ask for. Raises `UsageError`, `MoneyError`, `PeriodError`."""
+    if period is not None:
+        parse_period(period)
+    amount_micro = parse_income(amount, "amount")
+    if not amount_micro:
+        raise MoneyError("amount: expected above 0")
+    parse_currency(currency)
+    _line("reason", reason, TITLE_BYTES_MAX)
+    if reference is not None:
+        _line("reference", reference, REFERENCE_BYTES_MAX)
+        if again != 1:
+            raise UsageError("again: expected with no --reference, which tells one transfer from another by itself")
+        if reference.startswith(DERIVED):
+            raise UsageError(f"reference: expected one that does not begin with {DERIVED}, as those of the ledger do")
+    return Order(kind, currency, *between, amount_micro, reason, period, reference, again)
+
+
+def _move(ledger: Path, order: Order, as_json: bool) -> None:
+    """Move the money, and say so. Raises `LedgerError`."""
+    index, moved = transfer(Folder(ledger), order)
     if as_json:
-        facts = {"number": moved.number, "index": index, "kind": kind, "debit": moved.debit, "credit": moved.credit}
-        return print_json(facts | {"currency": currency, "amount_micro": amount_micro, "period": period})
+        names = ("number", "kind", "debit", "credit", "currency", "amount_micro", "period", "reference")
+        return print_json({name: getattr(moved, name) for name in names} | {"index": index})
     typer.echo(
-        f"transfer {moved.number}: {signed_decimal(amount_micro)} {currency} from {moved.debit} to {moved.credit},"
-        f" entry {index} of the log"
+        f"transfer {moved.number}: {signed_decimal(moved.amount_micro)} {moved.currency} from {moved.debit} to"
+        f" {moved.credit}, entry {index} of the log"
     )

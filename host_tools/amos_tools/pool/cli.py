@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from amos_cli.files import OutputRefused, write_output
-from amos_cli.output import AsJson, print_json, refusals
+from amos_cli.output import AsJson, UsageError, print_json, refusals
 from amos_cli.paths import file_option, folder_option
 from amos_cli.table import print_table
 from amos_ledger.cli_quarantine import device_id_of
+from amos_ledger.close_period import title_in
 from amos_ledger.errors import BrokerUnusable, LedgerError
 from amos_ledger.folder import Folder
 from amos_ledger.outside import ask_outside
@@ -25,6 +26,7 @@ from amos_tools.pool.accounts_cli import register as register_accounts
 from amos_tools.pool.show_cli import register as register_show
 from amos_tools.pool.simulate import simulate_command
 from amos_tools.pool.tables import payout_table
+from amos_tools.pool.venues_cli import register as register_venues
 from amos_tools.verify.errors import VerifyError
 from amos_tools.verify.published import read_file
 from amos_tools.verify.reader import STATEMENT_BYTES_MAX, read_core
@@ -39,6 +41,7 @@ PROOF_BYTES_MAX = 64 * 1024 * 1024
 
 register_accounts(app)
 register_show(app)
+register_venues(app)
 
 
 class PeriodRunning(LedgerError):
@@ -85,7 +88,8 @@ def settle(
     tls_certificate: Annotated[Path | None, file_option(help="The ledger's certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, file_option(help="Its private key (PEM).")] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", file_okay=False, help="Copy the statements to DIR/PERIOD as well.")
+        Path | None,
+        typer.Option(metavar="DIR", file_okay=False, help="Copy the statements to DIR/PERIOD as well."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Copy over files that are no statements.")] = False,
     as_json: AsJson = False,
@@ -97,6 +101,7 @@ def settle(
         parse_period(period)
         income_micro = None if income is None else parse_income(income)
         parse_currency(currency)
+        _check_whom(unasked, heads, broker, [tls_ca, tls_certificate, tls_key])
         where = broker_at(broker, tls_ca, tls_certificate, tls_key) if broker is not None else None
         folder = Folder(ledger)
         if out is not None and out.exists() and not out.is_dir():
@@ -109,7 +114,8 @@ def settle(
         if where is None and not heads and not unasked:
             where = recall(folder)
         asked = _ask(folder, heads or [], where)
-        _make_folder(out, period)
+        if out is not None:
+            _make_folder(folder, out, period, currency)
         settled = settle_period(folder, period, income_micro, currency)
         copies = _copy(settled, out, force)
     if as_json:
@@ -142,6 +148,16 @@ def prove(
     typer.echo(f"segment {sequence} of {device.lower()} was counted in {period}: {out}")
 
 
+def _check_whom(unasked: bool, heads: list[str] | None, broker: str | None, tls: list[Path | None]) -> None:
+    """What is said of whom to ask has one meaning. Raises `UsageError`."""
+    if unasked and (heads or broker is not None):
+        raise UsageError("unasked: expected without --heads and --broker, which say whom to ask")
+    if heads and not all(heads):
+        raise UsageError("heads: expected a folder or an address, found ''")
+    if broker is None and any(tls):
+        raise UsageError("tls-ca, tls-certificate, tls-key: expected with --broker, of which they are")
+
+
 def _ask(folder: Folder, mirrors: list[str], broker: Broker | None) -> list[str]:
     """Hold what others keep of the ledger's heads against its log; who was asked."""
     try:
@@ -170,17 +186,17 @@ def _refuse_to_come(folder: Folder, period: str) -> None:
             )
 
 
-def _make_folder(out: Path | None, period: str) -> None:
+def _make_folder(folder: Folder, out: Path, period: str, currency: str) -> None:
     """Before the closing, which is for good: that the copies have a place. Raises `OSError`."""
-    if out is not None:
-        (out / period).mkdir(parents=True, exist_ok=True)
+    with folder.open_store() as store:
+        (out / title_in(store, period, currency)).mkdir(parents=True, exist_ok=True)
 
 
 def _copy(settled: Settled, out: Path | None, force: bool) -> dict[str, Path]:
     """Statements by payee, where the caller will look for them."""
     if out is None:
         return dict(settled.statements)
-    out = out / settled.closed.result.closing.period
+    out = out / settled.closed.result.closing.title()
     copies = {payee: out / path.name for payee, path in settled.statements.items()}
     for payee, path in settled.statements.items():
         write_output(copies[payee], path.read_bytes(), force, _is_statement)
@@ -237,4 +253,4 @@ def _print(settled: Settled, folder: Folder) -> None:
     if closing.carry_out_micro:
         print(f"  nothing was played: {carried} {closing.currency} go to the account carry, for a later month")
     print(f"  closing: entry {settled.closed.leaf_index} of the log")
-    print(f"  statements: {folder.public / 'statements' / closing.period}")
+    print(f"  statements: {folder.public / 'statements' / closing.title()}")

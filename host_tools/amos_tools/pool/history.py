@@ -1,11 +1,13 @@
 """A payee's statements over all periods: what was there, what came, what went, what is there."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from amos.protocol.printable_host import printable
+from amos.protocol.transfer import is_name
+from amos_cli.output import UsageError
 from amos_tools.pool.read_core import read_core_of
 from amos_tools.pool.statement_told import FORMAT, Core, accounts_of
 
@@ -37,9 +39,9 @@ class Month:
 
 
 def history(payee: str, folder: Path) -> list[Month]:
-    """In the order of periods. Raises `NoStatements`, `NotAStatement`."""
-    if not re.fullmatch("[a-z0-9_-]{1,64}", payee):
-        raise NoStatements(f"payee: expected 1 to 64 of the letters a-z, digits, - and _, found {payee[:80]!r}")
+    """In the order of periods. Raises `UsageError`, `NoStatements`, `NotAStatement`."""
+    if not is_name(payee):
+        raise UsageError(f"payee: expected 1 to 64 of the letters a-z, digits, - and _, found {printable(payee)!r}")
     cores = [(core, path) for path in _files(payee, folder) for core in [read_core_of(path)] if core["payee"] == payee]
     if not cores:
         raise NoStatements(f"{folder}: expected statements of {payee} (PERIOD/{payee}.json), found none")

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from amos_tools.pool.statement_days import Detail
 from amos_tools.pool.statement_told import Core
 from amos_tools.verify.errors import VerifyError
+from amos_tools.verify.light import read_detail, speaks_for_itself
 from amos_tools.verify.published import read_file
 from amos_tools.verify.reader import STATEMENT_BYTES_MAX, read_core
 
@@ -12,7 +14,7 @@ class NotAStatement(Exception):
     """The file is none that `amos pool settle` wrote."""
 
 
-OTHER_FIELDS = (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError)
+OTHER_FIELDS = (LookupError, TypeError, ValueError, AttributeError, ZeroDivisionError)
 """What showing raises where a core has other fields than a statement has."""
 
 
@@ -23,6 +25,12 @@ def read_core_of(path: Path) -> Core:
     except VerifyError as error:
         place = "" if str(error).startswith(f"{path}: ") else f"{path}: "
         raise NotAStatement(f"{place}{error}") from None
+
+
+def read_detail_of(path: Path) -> Detail | None:
+    """Days and venues, where the statement tells them; its core was read before."""
+    data = read_file(path, STATEMENT_BYTES_MAX)
+    return read_detail(data) if speaks_for_itself(data) else None
 
 
 def other_fields(path: Path) -> NotAStatement:

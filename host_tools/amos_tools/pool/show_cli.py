@@ -16,8 +16,9 @@ from amos_ledger.settlement.money import signed_decimal
 from amos_tools.pool.history import Month, NoStatements
 from amos_tools.pool.history import history as history_of
 from amos_tools.pool.plain_text import plain
-from amos_tools.pool.read_core import OTHER_FIELDS, NotAStatement, other_fields, read_core_of
-from amos_tools.pool.statement_csv import LINES, UNPAID, lines_csv, unpaid_csv
+from amos_tools.pool.read_core import OTHER_FIELDS, NotAStatement, other_fields, read_core_of, read_detail_of
+from amos_tools.pool.statement_csv import DAYS, LINES, UNPAID, VENUES, days_csv, lines_csv, unpaid_csv, venues_csv
+from amos_tools.pool.statement_days import WORDS, Detail, left_out
 from amos_tools.pool.statement_html import is_statement_page, statement_page
 from amos_tools.pool.statement_tables import statement_tables
 from amos_tools.pool.statement_told import FORMAT, Core
@@ -38,7 +39,8 @@ def register(app: typer.Typer) -> None:
 def show(
     statement: Annotated[Path, file_argument("STATEMENT", help="A statement's JSON file.")],
     csv: Annotated[
-        Path | None, typer.Option("--csv", metavar="DIR", help="Write lines.csv and unpaid.csv there.")
+        Path | None,
+        typer.Option("--csv", metavar="DIR", help="Write lines, unpaid, days and venues there (.csv)."),
     ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write one page to read and to print.")
@@ -56,8 +58,9 @@ def show(
         if core["format"] != FORMAT and (csv or html):
             raise NotAStatement(f"{statement}: expected a statement of version 4 for --csv and --html")
         try:
-            tables, notes = _tables(core, how)
-            outputs = _outputs(core, csv, html, how)
+            detail = read_detail_of(statement)
+            tables, notes = _tables(core, detail, how)
+            outputs = _outputs(core, detail, csv, html, how)
         except OTHER_FIELDS:
             raise other_fields(statement) from None
         if csv is not None:
@@ -65,7 +68,7 @@ def show(
         for path, (data, ours) in outputs.items():
             write_output(path, data, force, ours)
     if as_json:
-        return print_json(core)
+        return print_json(core if detail is None else {**core, "detail": detail})
     for table in tables:
         print_table(table)
     for note in notes:
@@ -99,22 +102,26 @@ def history(
             print(f"  {month.period}: opens with another balance than the statement before closed with; one is missing")
 
 
-def _tables(core: Core, appeal: str) -> tuple[list[Table], list[str]]:
+def _tables(core: Core, detail: Detail | None, appeal: str) -> tuple[list[Table], list[str]]:
     """Of any version; what does not stand in tables are notes."""
-    notes = [*statement_notes(core), *([appeal] if appeal else [])]
+    shown = [] if detail is None else [f"venues appear {WORDS[detail['venues']]}", left_out(detail)]
+    notes = [*statement_notes(core), *(text for text in (*shown, appeal) if text)]
     if core["format"] == FORMAT:
-        return statement_tables(core), notes
+        return statement_tables(core, detail), notes
     return [statement_table(core)], [*unpaid_notes(core), *notes]
 
 
-def _outputs(core: Core, csv: Path | None, html: Path | None, appeal: str) -> dict[Path, Output]:
+def _outputs(core: Core, detail: Detail | None, csv: Path | None, html: Path | None, appeal: str) -> dict[Path, Output]:
     """By path."""
     found: dict[Path, Output] = {}
     if csv is not None:
-        found[csv / "lines.csv"] = lines_csv(core), begins_with(",".join(LINES).encode())
-        found[csv / "unpaid.csv"] = unpaid_csv(core), begins_with(",".join(UNPAID).encode())
+        found[csv / "lines.csv"] = lines_csv(core, detail), begins_with(",".join(LINES).encode())
+        found[csv / "unpaid.csv"] = unpaid_csv(core, detail), begins_with(",".join(UNPAID).encode())
+    if csv is not None and detail is not None:
+        found[csv / "days.csv"] = days_csv(core, detail), begins_with(",".join(DAYS).encode())
+        found[csv / "venues.csv"] = venues_csv(core, detail), begins_with(",".join(VENUES).encode())
     if html is not None:
-        found[html] = statement_page(core, appeal), is_statement_page
+        found[html] = statement_page(core, detail, appeal), is_statement_page
     return found
 
 

@@ -62,13 +62,19 @@ def _chart(title: str, bars: Sequence[Bar], top: int) -> list[str]:
     for number, (label, earns, not_) in enumerate(bars):
         y = top + HEAD + ROW * number
         first, second = (float(room * ms / most) if most else 0.0 for ms in (earns, not_))
-        parts.append(f'<text x="0" y="{y + 12}">{escape(_short(label))}</text>')
+        parts.append(label_at(y, label))
         parts.append(f'<rect x="{LABEL}" y="{y}" width="{first:.1f}" height="{ROW - 6}" fill="{EARNS}"/>')
         parts.append(
             f'<rect x="{LABEL + first:.1f}" y="{y}" width="{second:.1f}" height="{ROW - 6}" fill="{EARNS_NOT}"/>'
         )
         parts.append(f'<text x="{LABEL + first + second + 6:.1f}" y="{y + 12}">{clock(earns + not_)}</text>')
     return parts
+
+
+def label_at(y: int, label: str) -> str:
+    """What stands beside a bar; it is cut off where the bar begins."""
+    text = f'<text x="0" y="12">{escape(_short(label))}</text>'
+    return f'<svg x="0" y="{y}" width="{LABEL - 6}" height="{ROW}">{text}</svg>'
 
 
 def _short(label: str) -> str:

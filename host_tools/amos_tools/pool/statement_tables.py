@@ -7,20 +7,34 @@ from rich.table import Table
 
 from amos_ledger.settlement.money import signed_decimal
 from amos_tools.pool.plain_text import plain
+from amos_tools.pool.statement_days import Detail, line_sites, whole_play
 from amos_tools.pool.statement_told import Core, Told, accounts_of, clock, lines_of, per_hour, unpaid_of
+from amos_tools.verify.counted import counted
 
 _TEXTS = ("stem", "title", "artist", "ISRC", "used (UTC)")
 _COUNTS = ("players", "plays", "in play")
 
 
-def statement_tables(core: Core) -> list[Table]:
-    """Accounts, what earned, what did not, and transfers; the last two only where there are any."""
-    tables = [_accounts(core), _lines(core)]
+def statement_tables(core: Core, detail: Detail | None) -> list[Table]:
+    """Accounts, what earned, what did not, transfers, days and venues; each but the first two only where there are
+    any."""
+    tables = [_accounts(core), _lines(core, detail)]
     if core["unpaid"]:
         tables.append(_unpaid(core))
     if core["balance"]["transfers"]:
         tables.append(_transfers(core))
+    if detail is not None and (core["lines"] or core["unpaid"]):
+        play = whole_play(detail)
+        tables.append(_parts("In play, by day", "day (UTC)", play.by_day))
+        tables.append(_parts(f"In play, by venue ({counted(play.sites, 'site')})", "venue", play.by_venue))
     return tables
+
+
+def _parts(title: str, name: str, parts: list[tuple[str, int]]) -> Table:
+    table = _table(title, (name,), ("in play",))
+    for text, ms in parts:
+        table.add_row(plain(text), clock(Fraction(ms)))
+    return table
 
 
 def _table(title: str, texts: tuple[str, ...], numbers: tuple[str, ...], foot: dict[str, str] | None = None) -> Table:
@@ -38,18 +52,19 @@ def _accounts(core: Core) -> Table:
     return table
 
 
-def _lines(core: Core) -> Table:
-    lines = lines_of(core)
+def _lines(core: Core, detail: Detail | None) -> Table:
+    lines, sites = lines_of(core), line_sites(detail, "lines")
     credited = f"credited, {plain(core['currency'])}"
     played = clock(sum((line.played_ms for line in lines), Fraction(0)))
     foot = {"stem": "total", "in play": played, credited: plain(core["amount"])}
-    numbers = (*_COUNTS, "of it late", "share", "per hour", credited)
+    numbers = ("sites", *_COUNTS, "of it late", "share", "per hour", credited)
     table = _table("What earned", (*_TEXTS, "tier", "account", "late because"), numbers, foot)
-    for line in lines:
+    for number, line in enumerate(lines):
         texts = (*_texts(line), ", ".join(map(str, line.tiers)), line.stands, line.late_because)
         late = clock(line.late_ms) if line.late else ""
         amount = signed_decimal(line.amount_micro or 0)
-        table.add_row(*map(plain, (*texts, *_counts(line), late, line.share, per_hour(core, line.ppm), amount)))
+        counts = sites.get(number, ""), *_counts(line), late, line.share, per_hour(core, line.ppm)
+        table.add_row(*map(plain, (*texts, *counts, amount)))
     return table
 
 

@@ -13,7 +13,8 @@ from amos_cli.files import OutputRefused, begins_with, write_output
 from amos_cli.key_files import KeyFileError
 from amos_cli.output import AsJson, print_json, refusals
 from amos_cli.paths import folder_option
-from amos_ledger.settlement.money import decimal
+from amos_ledger.errors import LedgerError
+from amos_ledger.settlement.money import MoneyError, decimal
 from amos_ledger.settlement.periods import PeriodError
 from amos_tools.report import dsr as ddex
 from amos_tools.report import options, play_log, registry, society
@@ -29,8 +30,8 @@ app = typer.Typer(help="Report what was played, from the published log and pinne
 
 File = Annotated[Path, typer.Option("--out", metavar="FILE", help="The report's file.")]
 
-_REFUSED = (VerifyError, ReportError, KeyFileError, OutputRefused)
-_USAGE = (KeyNotGiven, PeriodError, PolicyIncomplete, BadParty)
+_REFUSED = (VerifyError, ReportError, KeyFileError, OutputRefused, LedgerError)
+_USAGE = (KeyNotGiven, MoneyError, PeriodError, PolicyIncomplete, BadParty)
 
 
 @app.command("society")
@@ -45,8 +46,10 @@ def society_(
     venues: options.Shown = VenuesShown.pseudonym,
     venue_key_file: options.VenueKey = None,
     venue_list: options.VenueList = None,
+    venue_policy: options.PolicyOf = None,
     territory: options.Territory = "",
     licence: options.Licence = "",
+    currency: options.Currency = None,
     category: Annotated[str, typer.Option(help="The category of use, as the society names it.")] = CATEGORY,
     rights_type: options.RightsType = RIGHTS_TYPE,
     payee: options.Payee = None,
@@ -56,10 +59,10 @@ def society_(
 ) -> None:
     """Write the background-music report of a month as CSV: a line for each stem, venue and tier (REPORTS.md)."""
     with refusals(*_REFUSED, BatchError, usage=_USAGE, as_json=as_json):
-        policy = options.venues_of(venues, venue_key_file, venue_list)
+        policy = options.venues_of(venues, venue_key_file, venue_list, venue_policy).of_payee(payee)
         terms = Terms(policy, options.checked_territory(territory), licence, category, rights_type, payee)
         source = Source(published, keys, ledger_key, publisher_key, operator_key, cluster)
-        usage = source.read(period)
+        usage = source.read(period, currency=currency)
         report = society.society_report(usage, terms)
         write_output(out, report.data, force, begins_with(_header(society.COLUMNS)))
     _tell(out, report, usage, terms, as_json)
@@ -77,6 +80,7 @@ def playlog(
     venues: options.Shown = VenuesShown.pseudonym,
     venue_key_file: options.VenueKey = None,
     venue_list: options.VenueList = None,
+    venue_policy: options.PolicyOf = None,
     payee: options.Payee = None,
     cluster: ClusterAddress = None,
     force: options.Force = False,
@@ -84,7 +88,7 @@ def playlog(
 ) -> None:
     """Write every placement of a month in the order of time, with what is known of its time, as CSV."""
     with refusals(*_REFUSED, BatchError, usage=_USAGE, as_json=as_json):
-        terms = Terms(options.venues_of(venues, venue_key_file, venue_list), payee=payee)
+        terms = Terms(options.venues_of(venues, venue_key_file, venue_list, venue_policy).of_payee(payee), payee=payee)
         source = Source(published, keys, ledger_key, publisher_key, operator_key, cluster)
         usage = source.read(period, keep_placements=True)
         report = play_log.play_log(usage, terms)
@@ -112,6 +116,7 @@ def dsr(
     venue_list: options.VenueList = None,
     territory: options.Territory = "",
     rights_type: options.RightsType = RIGHTS_TYPE,
+    currency: options.Currency = None,
     commercial_model: Annotated[str, typer.Option(help="In DDEX's words.")] = "AsPerContract",
     use_type: Annotated[str, typer.Option(help="In DDEX's words.")] = "AsPerContract",
     message_version: Annotated[str, typer.Option(help="As agreed with the recipient.")] = ddex.MESSAGE_VERSION,
@@ -142,7 +147,8 @@ def dsr(
             rights_type=rights_type,
             payee=payee,
         )
-        usage = Source(published, keys, ledger_key, publisher_key, operator_key, cluster).read(period)
+        source = Source(published, keys, ledger_key, publisher_key, operator_key, cluster)
+        usage = source.read(period, currency=currency)
         message = ddex.dsr_message(usage, terms, parties, int(time.time()) if created is None else created)
         out.mkdir(parents=True, exist_ok=True)
         write_output(out / message.name, message.data, force, begins_with(ddex.BEGINNING))

@@ -10,9 +10,12 @@ import typer
 
 from amos_batches.runner import open_runner
 from amos_cli.key_files import read_key
-from amos_cli.paths import file_option
+from amos_cli.paths import file_option, folder_option
+from amos_ledger.folder import Folder
+from amos_ledger.settlement.money import parse_currency
 from amos_ledger.settlement.periods import parse_period
 from amos_ledger.settlement.venues import NAME, PSEUDONYM, REGION, VenuePolicyError, Venues
+from amos_ledger.venue_policy import read_policy
 from amos_tools.report.errors import BadParty, PolicyIncomplete
 from amos_tools.report.usage import PeriodUsage, read_period
 from amos_tools.report.venue_list import check_territory, read_venues
@@ -30,6 +33,9 @@ class VenuesShown(StrEnum):
 
 Key = Annotated[str | None, typer.Option(metavar="HEX", help="Ed25519 public key, 64 hexadecimal digits.")]
 Period = Annotated[str, typer.Option(metavar="YYYY-MM", help="The month, UTC.")]
+Currency = Annotated[
+    str | None, typer.Option(metavar="CODE", help="Whose money is told, of several; default: that settled first.")
+]
 Place = Annotated[str, typer.Option("--published", metavar="FOLDER|URL", help="The ledger's audit folder.")]
 KeysFile = Annotated[
     Path | None, file_option(help='JSON: {"ledger": HEX, "publisher": HEX, "operator": HEX}, and "origin": NAME.')
@@ -40,6 +46,12 @@ VenueKey = Annotated[
 ]
 VenueList = Annotated[
     Path | None, file_option("--venue-list", metavar="CSV", help="site,name,region,territory, as far as stated.")
+]
+PolicyOf = Annotated[
+    Path | None,
+    folder_option(
+        "--venue-policy", metavar="LEDGER", help="Venues as this ledger's statements show them, in place of the others."
+    ),
 ]
 Territory = Annotated[
     str, typer.Option(metavar="CC", help="ISO 3166-1, two letters: of venues for which the list has none.")
@@ -63,17 +75,23 @@ class Source:
     operator_key: str | None
     cluster: str | None
 
-    def read(self, period: str, keep_placements: bool = False) -> PeriodUsage:
-        """The period, verified. Raises `PeriodError`, `VerifyError`, `BatchError`."""
+    def read(self, period: str, keep_placements: bool = False, currency: str | None = None) -> PeriodUsage:
+        """The period, verified. Raises `PeriodError`, `MoneyError`, `VerifyError`, `BatchError`."""
         parse_period(period)
+        if currency is not None:
+            parse_currency(currency)
         given = {"ledger": self.ledger_key, "publisher": self.publisher_key, "operator": self.operator_key}
         keys = pin_keys(self.keys_file, given)
         with open_runner(self.cluster) as runner:
-            return read_period(Published(self.published), keys, period, runner, keep_placements)
+            return read_period(Published(self.published), keys, period, runner, keep_placements, currency)
 
 
-def venues_of(shown: VenuesShown, key_file: Path | None, venue_list: Path | None) -> Venues:
-    """The operator's policy. Raises `PolicyIncomplete`, `KeyFileError`, `BadVenueList`."""
+def venues_of(shown: VenuesShown, key_file: Path | None, venue_list: Path | None, ledger: Path | None = None) -> Venues:
+    """The operator's policy. Raises `PolicyIncomplete`, `KeyFileError`, `BadVenueList`, `LedgerError`."""
+    if ledger is not None:
+        if key_file is not None or venue_list is not None or shown != VenuesShown.pseudonym:
+            raise PolicyIncomplete("venues: expected --venue-policy alone, without the other options about venues")
+        return read_policy(Folder(ledger))
     key = None if key_file is None else read_key(key_file)
     try:
         return Venues(shown.value, key, read_venues(venue_list) if venue_list else {})

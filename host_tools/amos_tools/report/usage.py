@@ -137,15 +137,21 @@ class PeriodUsage:
 
 
 def read_period(
-    published: Published, keys: Keys, period: str, runner: Runner | None = None, keep_placements: bool = False
+    published: Published,
+    keys: Keys,
+    period: str,
+    runner: Runner | None = None,
+    keep_placements: bool = False,
+    currency: str | None = None,
 ) -> PeriodUsage:
-    """Verify the log and take the period's usage out of it. Raises `VerifyError`.
+    """Verify the log and take the period's usage out of it. Where the period was closed in several currencies, the
+    money is that of `currency`, of the first by default. Raises `VerifyError`.
 
     Placements are kept only for those who ask; all else grows with stems, players and time statuses.
     """
     audit = Audit(published, keys, runner)
     tally = _Tally(audit.manifest_of(), keep_placements)
-    ground = audit.readings(period, tally.begin)
+    ground = audit.readings(period, tally.begin, currency)
     return PeriodUsage(
         period=period,
         lines=tally.lines,

@@ -6,7 +6,7 @@ tool cannot be had; `explain` then says why in one line.
 
 from pathlib import Path
 
-from amos_tools.toolchain import programs
+from amos_tools.toolchain import browser, programs
 from amos_tools.toolchain.errors import ToolMissing
 from amos_tools.toolchain.programs import MICROPYTHON_RELEASES
 
@@ -15,6 +15,7 @@ __all__ = [
     "ToolMissing",
     "alsa",
     "arm_gcc",
+    "browser_at_hand",
     "chromium",
     "debian_data",
     "explain",
@@ -128,9 +129,18 @@ def postgres() -> tuple[Path, dict[str, str]] | None:
 def chromium() -> tuple[Path, Path, dict[str, str]] | None:
     """A browser and its WebDriver, and the environment variables with which they start."""
     try:
-        return programs.chromium()
+        return browser.chromium()
     except ToolMissing as missing:
         _reasons["chromium"] = str(missing)
+        return None
+
+
+def browser_at_hand() -> tuple[Path, dict[str, str]] | None:
+    """A Chromium or Chrome that need not be fetched, and the environment variables with which it starts."""
+    try:
+        return browser.browser_at_hand()
+    except ToolMissing as missing:
+        _reasons["browser"] = str(missing)
         return None
 
 
@@ -191,5 +201,5 @@ def debian_data(package: str) -> Path | None:
 
 def explain(tool: str) -> str:
     """Why the last call for `tool` ("micropython", another build of it, "micropython-source", "mosquitto",
-    "arm-gcc", "qemu-system-arm", "go", a package) gave None; one line."""
+    "arm-gcc", "browser", "qemu-system-arm", "go", a package) gave None; one line."""
     return _reasons.get(tool, f"{tool} is not missing, or was not asked for")

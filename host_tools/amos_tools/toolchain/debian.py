@@ -55,6 +55,12 @@ def architecture() -> str:
     return _run(["dpkg", "--print-architecture"], "dpkg cannot tell its architecture").strip()
 
 
+def in_cache(bundle: Bundle) -> Path | None:
+    """The root folder that holds `bundle`, if it has been fetched already."""
+    root = cache.folder() / bundle.folder_name()
+    return root if root.is_dir() else None
+
+
 def unpacked(bundle: Bundle, check: Callable[[Path], None] = lambda root: None) -> Path:
     """The root folder that holds `bundle`, fetched if it is not in the cache yet.
 

@@ -4,12 +4,12 @@ import ctypes
 import os
 import re
 import shutil
-import subprocess
 from functools import partial
 from pathlib import Path
 
 from amos_tools.toolchain.debian import SOURCE, Bundle, architecture, unpacked, unpacked_source
 from amos_tools.toolchain.errors import ToolMissing
+from amos_tools.toolchain.started import output_of
 
 MICROPYTHON_MIN = (1, 25)
 MICROPYTHON_RELEASES = {(1, 25): "trixie", (1, 26): "forky"}
@@ -40,27 +40,6 @@ POSTGRES = (
     *("libunistring2", "libffi8", "zlib1g", "libstdc++6", "libgcc-s1"),
 )
 POSTGRES_RELEASE = "bookworm"  # as for ALSA: its programs start each other, with the machine's own C library
-# What `ldd chromium chromedriver` names beside the C library, and letters to show a page in.
-CHROMIUM = (
-    *("chromium", "chromium-common", "chromium-driver", "fontconfig-config", "fonts-dejavu-core", "libasound2"),
-    *("libasyncns0", "libatk-bridge2.0-0", "libatk1.0-0", "libatspi2.0-0", "libavahi-client3"),
-    *("libavahi-common3", "libblkid1", "libbrotli1", "libbsd0", "libcairo2", "libcap2", "libcom-err2"),
-    *("libcups2", "libdatrie1", "libdav1d6", "libdbus-1-3", "libdouble-conversion3", "libdrm2", "libexpat1"),
-    *("libffi8", "libflac12", "libfontconfig1", "libfreetype6", "libfribidi0", "libgbm1", "libgcc-s1"),
-    *("libgcrypt20", "libglib2.0-0", "libgmp10", "libgnutls30", "libgpg-error0", "libgraphite2-3"),
-    *("libgssapi-krb5-2", "libharfbuzz-subset0", "libharfbuzz0b", "libhogweed6", "libidn2-0", "libjpeg62-turbo"),
-    *("libk5crypto3", "libkeyutils1", "libkrb5-3", "libkrb5support0", "liblcms2-2", "liblz4-1", "liblzma5"),
-    *("libmd0", "libminizip1", "libmount1", "libmp3lame0", "libmpg123-0", "libnettle8", "libnspr4", "libnss3"),
-    *("libogg0", "libopenh264-7", "libopenjp2-7", "libopus0", "libp11-kit0", "libpango-1.0-0", "libpcre2-8-0"),
-    *("libpixman-1-0", "libpng16-16", "libpulse0", "libselinux1", "libsndfile1", "libstdc++6", "libsystemd0"),
-    *("libtasn1-6", "libthai0", "libudev1", "libunistring2", "libvorbis0a", "libvorbisenc2"),
-    *("libwayland-server0", "libx11-6", "libx11-xcb1", "libxau6", "libxcb-render0", "libxcb-shm0", "libxcb1"),
-    *("libxcomposite1", "libxdamage1", "libxdmcp6", "libxext6", "libxfixes3", "libxi6", "libxkbcommon0"),
-    *("libxnvctrl0", "libxrandr2", "libxrender1", "libzstd1", "zlib1g"),
-)
-CHROMIUM_RELEASE = "bookworm"  # as for ALSA: its programs start each other, with the machine's own C library
-CHROMIUM_MIN = 137
-"""The first that knows Ed25519 in WebCrypto without being asked to."""
 ALSA = "libasound.so.2"
 ALSA_RELEASE = "bookworm"  # Debian 12: the oldest C library that any of our machines has
 # What arm-none-eabi-gcc and the programs that it starts load; libnewlib-dev has the C library's headers.
@@ -103,7 +82,6 @@ GO_ONLY = (
     "usr/share/gocode/src/golang.org/x/mod/sumdb",
 )
 QEMU_ARM = "usr/bin/qemu-arm"  # linked statically, so nothing else is needed
-START_TIMEOUT_S = 60
 
 _VERSION = "import sys; print('version', *sys.implementation.version[:2])"
 
@@ -159,12 +137,12 @@ MICROPYTHON_BUILDS = {
 
 def word_bytes(argv: list[str]) -> int:
     """4 or 8, asked of the MicroPython that `argv` starts."""
-    return 8 if _output([*argv, "-c", "import sys; print(sys.maxsize > 2**31)"]).strip() == "True" else 4
+    return 8 if output_of([*argv, "-c", "import sys; print(sys.maxsize > 2**31)"]).strip() == "True" else 4
 
 
 def _compiles(argv: list[str]) -> bool:
     code = "@micropython.viper\ndef f():\n    pass\nprint('compiled')"
-    return "compiled" in _output([*argv, "-c", "import micropython\n" + code])
+    return "compiled" in output_of([*argv, "-c", "import micropython\n" + code])
 
 
 def _micropython(architecture: str, version: tuple[int, int] = MICROPYTHON_MIN) -> Bundle:
@@ -258,35 +236,6 @@ def postgres() -> tuple[Path, dict[str, str]]:
     return next(root.glob("usr/lib/postgresql/*/bin")), {"LD_LIBRARY_PATH": str(libraries)}
 
 
-def chromium() -> tuple[Path, Path, dict[str, str]]:
-    """(browser, its WebDriver, the environment variables with which they start), installed or fetched. Raises
-    `ToolMissing`."""
-    browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if browser is not None and driver is not None and _chromium_version(Path(browser), {}) >= CHROMIUM_MIN:
-        return Path(browser), Path(driver), {}
-    bundle = Bundle("chromium", CHROMIUM, architecture(), release=CHROMIUM_RELEASE)
-    return _chromium_in(unpacked(bundle, _check_chromium))
-
-
-def _chromium_in(root: Path) -> tuple[Path, Path, dict[str, str]]:
-    libraries = [*root.glob("usr/lib/*-linux-gnu*"), *root.glob("lib/*-linux-gnu*")]
-    libraries += root.glob("usr/lib/*-linux-gnu*/pulseaudio")
-    variables = {"LD_LIBRARY_PATH": ":".join(map(str, libraries)), "FONTCONFIG_SYSROOT": str(root)}
-    return root / "usr/lib/chromium/chromium", root / "usr/bin/chromedriver", variables
-
-
-def _check_chromium(root: Path) -> None:
-    browser, driver, variables = _chromium_in(root)
-    if _chromium_version(browser, variables) < CHROMIUM_MIN or not _chromium_version(driver, variables):
-        raise ToolMissing(f"chromium {CHROMIUM_MIN} or later was fetched but does not start here: {browser}")
-
-
-def _chromium_version(program: Path, variables: dict[str, str]) -> int:
-    """0 where it does not start."""
-    match = re.match(r"Chrom\w+ (\d+)", _output([str(program), "--version"], variables))
-    return int(match[1]) if match else 0
-
-
 def scsynth() -> list[str]:
     """SuperCollider's server, installed or fetched, with its own unit generators. Raises `ToolMissing`."""
     installed = shutil.which("scsynth")
@@ -376,7 +325,7 @@ def _check_micropython(argv: list[str]) -> None:
 
 def _micropython_version(argv: list[str]) -> tuple[int, int]:
     """(0, 0) where it does not start."""
-    match = re.search(r"^version (\d+) (\d+)$", _output([*argv, "-c", _VERSION]), re.MULTILINE)
+    match = re.search(r"^version (\d+) (\d+)$", output_of([*argv, "-c", _VERSION]), re.MULTILINE)
     return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
@@ -387,16 +336,5 @@ def _check_version(version: tuple[int, int], found: tuple[int, ...]) -> None:
 
 
 def _check_output(argv: list[str], expected: str) -> None:
-    if expected not in _output(argv):
+    if expected not in output_of(argv):
         raise ToolMissing(f"{' '.join(argv)} was fetched but does not start here")
-
-
-def _output(argv: list[str], variables: dict[str, str] | None = None) -> str:
-    environment = {**os.environ, **(variables or {})}
-    try:
-        done = subprocess.run(
-            argv, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=START_TIMEOUT_S
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout + done.stderr

@@ -1,27 +1,26 @@
 """`amos vault`: keep stems, their facts and their artists' consent."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from amos_cli.names import nearest, nfc, same_name
 from amos_cli.output import AsJson, Exit, UsageError, print_json, refusals
-from amos_cli.paths import file_option, folder_argument, path_argument
+from amos_cli.paths import file_option, path_argument
 from amos_cli.table import print_table
-from amos_tools.stems import Credits, StemFacts
+from amos_tools.stems import StemFacts
 from amos_tools.vault.batch import import_paths
-from amos_tools.vault.errors import NoSuchStem, VaultError
+from amos_tools.vault.consent_cli import Artist, Stems, VaultFolder, register
+from amos_tools.vault.errors import VaultError
+from amos_tools.vault.named import named
+from amos_tools.vault.stem_facts import stem_facts
 from amos_tools.vault.vault import Vault
 
 app = typer.Typer(help="Keep stems, their facts and their artists' consent.", no_args_is_help=True)
 
 NewFolder = Annotated[Path, typer.Argument(metavar="DIR", help="The vault's folder; made when absent.")]
-VaultFolder = Annotated[Path, folder_argument("DIR", help="The vault's folder.")]
-Stems = Annotated[list[str] | None, typer.Argument(metavar="STEM...", help="Ids, or their first 8 digits.")]
-Artist = Annotated[str | None, typer.Option(help="Every stem of this artist.")]
 
 
 @app.command()
@@ -58,7 +57,7 @@ def import_(
     if as_json:
         names = ("file", "name", "field", "expected", "found")
         refused = [{name: getattr(error, name) for name in names} for error in report.refused]
-        print_json({"imported": [_stem_facts(stem) for stem in report.imported], "refused": refused})
+        print_json({"imported": [stem_facts(stem) for stem in report.imported], "refused": refused})
     else:
         print(f"{len(report.imported)} imported, {len(report.refused)} refused")
         if report.refused:
@@ -74,7 +73,7 @@ def list_(folder: VaultFolder, as_json: AsJson = False) -> None:
         stems, rate_hz = vault.stems(), vault.rate_hz
     stems.sort(key=lambda stem: (stem.artist, stem.title, stem.stem_id))
     if as_json:
-        return print_json({"rate_hz": rate_hz, "stems": [_stem_facts(stem) for stem in stems]})
+        return print_json({"rate_hz": rate_hz, "stems": [stem_facts(stem) for stem in stems]})
     print_table(_stems_table(stems))
     opted_in = sum(stem.opt_in for stem in stems)
     seconds = sum(stem.frames for stem in stems) // rate_hz
@@ -96,9 +95,9 @@ def edit(
     with refusals(VaultError, as_json=as_json):
         texts = _changes(changes)
         with Vault(folder) as vault:
-            edited = vault.edit(_named(vault, stems or [], artist), texts)
+            edited = vault.edit(named(vault, stems or [], artist), texts)
     if as_json:
-        return print_json({"edited": [_stem_facts(stem) for stem in edited]})
+        return print_json({"edited": [stem_facts(stem) for stem in edited]})
     for stem in edited:
         print(f"{stem.stem_id.hex()} edited: {stem.title}, {stem.artist}")
 
@@ -112,41 +111,6 @@ def _changes(words: list[str]) -> dict[str, str]:
             raise UsageError(f"--set: expected FIELD=TEXT, each field once, found {word!r}")
         texts[name] = text
     return texts
-
-
-@app.command()
-def optout(
-    folder: VaultFolder,
-    stems: Stems = None,
-    artist: Artist = None,
-    as_json: AsJson = False,
-) -> None:
-    """End the consent to stems: no pack takes them any more, and the next `amos pack optouts` silences them."""
-    with refusals(VaultError, as_json=as_json), Vault(folder) as vault:
-        ended = _named(vault, stems or [], artist)
-        vault.opt_out([stem.stem_id for stem in ended])
-    if as_json:
-        return print_json({"opted_out": [_stem_facts(stem) | {"opt_in": False} for stem in ended]})
-    for stem in ended:
-        print(f"{stem.stem_id.hex()} opted out: {stem.title}, {stem.artist}")
-
-
-def _named(vault: Vault, names: list[str], artist: str | None) -> list[StemFacts]:
-    """The stems that the names and the artist mean. Raises `NoSuchStem`."""
-    held = vault.stems()
-    found = [stem for stem in held if artist is not None and same_name(stem.artist, artist)]
-    if artist is not None and not found:
-        close = nearest(artist, {stem.artist for stem in held})
-        expected = "one of the vault's" if close is None else f"one of the vault's, such as {close}"
-        raise NoSuchStem(vault.path, "artist", expected, nfc(artist))
-    for name in names:
-        meant = [stem for stem in held if len(name) >= 8 and stem.stem_id.hex().startswith(name.lower())]
-        if len(meant) != 1:
-            raise NoSuchStem(vault.path, "stem", "8 digits or more that one id begins with", name)
-        found += meant
-    if not found:
-        raise NoSuchStem(vault.path, "stems", "ids or --artist", "none")
-    return found
 
 
 def _refused_table(refused: tuple[VaultError, ...]) -> Table:
@@ -176,14 +140,4 @@ def _stems_table(stems: list[StemFacts]) -> Table:
     return table
 
 
-def _stem_facts(stem: StemFacts) -> dict[str, Any]:
-    facts = {name: getattr(stem, name) for name in ("title", "artist", "role", "key", "tempo_mbpm", "beats", "isrc")}
-    measured = {name: getattr(stem, name) for name in ("frames", "rate_hz", "loudness_mlufs", "opt_in")}
-    splits = [{"payee": split.payee, "ppm": split.ppm} for split in stem.splits]
-    return {"stem": stem.stem_id.hex()} | facts | measured | {"splits": splits} | _credit_facts(stem.credits)
-
-
-def _credit_facts(credits: Credits) -> dict[str, Any]:
-    names = ("iswc", "publisher", "label", "upc", "ai_use", "training")
-    composers = [{"name": who.name, "ipi": who.ipi} for who in credits.composers]
-    return {name: getattr(credits, name) for name in names} | {"composers": composers}
+register(app)

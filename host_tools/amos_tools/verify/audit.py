@@ -3,39 +3,35 @@
 Each step rests only on what the steps before have established; the first that fails ends the verification.
 """
 
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from amos.crypto import verify
-from amos.protocol.catalogue import Catalogue
-from amos.protocol.closing import VERSION_LISTED, Closing, open_closing
+from amos.protocol.closing import VERSION_LISTED, Closing
 from amos.protocol.errors import ProtocolError
-from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX, CLOSING_BYTES_MAX
+from amos.protocol.ledger_limits import CHECKPOINT_BYTES_MAX
 from amos.protocol.manifest import Manifest
 from amos.protocol.merkle import leaf_hash, root_from_path
 from amos_batches.runner import InProcess, Runner
-from amos_tools.verify.books import Books, Credits
 from amos_tools.verify.counted import counted
-from amos_tools.verify.documents import Documents
+from amos_tools.verify.daily import check_daily
 from amos_tools.verify.errors import Difference, VerifyError, same
 from amos_tools.verify.forgone import given_up_in
-from amos_tools.verify.ground import Begin, Ground, listed_judge, metered_judge, stated
+from amos_tools.verify.ground import Begin, Ground, metered_judge, stated
 from amos_tools.verify.hashed import Hashed
 from amos_tools.verify.keys import Keys
 from amos_tools.verify.light import check_core, first_difference, read_rows, speaks_for_itself
+from amos_tools.verify.light_detail import check_detail
 from amos_tools.verify.lines import LineReader, Lines
-from amos_tools.verify.log import Log, Reading, walk, walk_open
-from amos_tools.verify.metered import Metered
+from amos_tools.verify.log import Target, walk
 from amos_tools.verify.note import Checkpoint, Note, check_note, read_note
 from amos_tools.verify.noted import Noted
 from amos_tools.verify.opened import Said, batches, read_log, survey
+from amos_tools.verify.periods import Entries, PeriodFacts, Periods, listed_core_bytes, readings_before
 from amos_tools.verify.published import Published
 from amos_tools.verify.reader import PathTo, Statement, read_statement
 from amos_tools.verify.readings import Readings
-from amos_tools.verify.recompute import Period, cores
 from amos_tools.verify.rights import Rights
-from amos_tools.verify.tree import read_entries, root_of
+from amos_tools.verify.tree import read_entries
 
 USAGE_PROOFS_MAX = 256
 """Paths that a statement carries; see `amos_ledger.settlement.statement`."""
@@ -49,17 +45,6 @@ class Verified:
     period: str
     currency: str
     amount_micro: int
-    checked: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class PeriodFacts:
-    """A settled period recomputed. `root` is over the recomputed cores; it is compared after the statement's own core,
-    because a difference there says where it is."""
-
-    closing: Closing
-    cores: Mapping[str, dict[str, object]]
-    root: bytes
     checked: tuple[str, ...]
 
 
@@ -84,8 +69,8 @@ class Audit:
             f"{self._checkpoint.size} published entries give its root, and {counted(tiles, 'hash tile')} agree",
             *self._lines.said(),
         )
-        self._periods: dict[bytes, PeriodFacts] = {}
-        self._metered_periods: dict[bytes, tuple[Metered, tuple[str, ...]]] = {}
+        self._log = Entries(published, keys.publisher, note.says.origin, self._lines, self._noted, self._read)
+        self._periods = Periods(self._log)
 
     def _read_first(self, note: Note) -> tuple[Checkpoint, Lines]:
         """The first reading of all entries: the published checkpoint, verified, and the lines of keys that they tell
@@ -144,7 +129,7 @@ class Audit:
             return self._check_metered(data)
         statement = read_statement(data)
         then = self._check_proved(statement)
-        facts = self._listed(statement.closing_entry, statement.closing.index)
+        facts = self._periods.listed(statement.closing_entry, statement.closing.index)
         payee = str(statement.core.get("payee"))
         if payee not in facts.cores:
             raise Difference("core.payee", f"one of {', '.join(facts.cores)}", payee)
@@ -163,46 +148,49 @@ class Audit:
         )
         return Verified(payee, facts.closing.period, facts.closing.currency, amount, checked)
 
-    def readings(self, period: str, begin: Begin) -> Ground:
+    def readings(self, period: str, begin: Begin, currency: str | None = None) -> Ground:
         """Give each segment of a period, in the order of the log, to what `begin` returns. A settled period is
-        recomputed from them, and must come to its closing; of one that is open they are those that accrue to it so
-        far."""
-        found = next((item for item in self._noted.closings if item[2].period == period), None)
+        recomputed from them, and must come to its closing in this currency, the first by default; of one that is open
+        they are those that accrue to it so far."""
+        closed = [item for item in self._noted.closings if item[2].period == period]
+        found = next((item for item in closed if currency in (None, item[2].currency)), None)
+        if found is None and closed:
+            raise Difference("period", f"one closed in {currency}", f"{period}, closed in {closed[0][2].currency}")
         if found is None:
             return self._open_readings(period, begin)
         index, entry, _claimed = found
-        closing = self._open_closing(entry, index)
+        closing = self._log.open_closing(entry, index)
         if closing.version > VERSION_LISTED:
             return self._metered_readings(closing, index, entry, begin)
         lists = self._noted.opt_outs(index)
-        catalogue = self._documents().catalogue(closing.catalogue_sha256)
-        facts = self._recompute(closing, index, entry, begin(listed_judge(closing, catalogue.serial, lists)))
+        catalogue = self._log.documents().catalogue(closing.catalogue_sha256)
+        facts = self._periods.recompute(closing, index, entry, begin)
         same("closing.statements_root", facts.root, closing.statements_root)
         return Ground(closing, facts.cores, *stated([catalogue]), lists, facts.root)
 
     def _metered_readings(self, closing: Closing, index: int, entry: bytes, begin: Begin) -> Ground:
-        metered, _checked = self._read_metered(closing, index, entry, begin)
+        metered, _checked = self._periods.read_metered(closing, index, entry, begin)
         for name, value in metered.closing.items():
             same(f"closing.{name}", value, getattr(closing, name))
-        named = [catalogue for _since_s, catalogue in self._catalogues(index)]
-        lists = self._noted.opt_outs(index)
+        first = readings_before(closing, index)
+        named = [catalogue for _since_s, catalogue in self._log.catalogues(first)]
+        lists = self._noted.opt_outs(first)
         cores = {payee: metered.core(payee) for payee in metered.payees}
         return Ground(closing, cores, *stated(named), lists, closing.statements_root)
 
     def _open_readings(self, period: str, begin: Begin) -> Ground:
         head = self._checkpoint
-        named = list(self._catalogues(head.size))
+        named = list(self._log.catalogues(head.size))
         lists = self._noted.opt_outs(head.size)
         readings = Readings(Rights(named), self.manifest_of(), lists)
         take = begin(metered_judge(readings))
-        walk_open(
-            self._read(), head.origin, head.size, period, self._keys.publisher, self._lines, take, self._noted.before()
-        )
+        target = Target(head.size, head.size, period, take)
+        walk(self._read(), head.origin, [target], self._keys.publisher, self._lines, self._noted.before())
         return Ground(None, {}, *stated([catalogue for _since_s, catalogue in named]), lists, head.root)
 
     def manifest_of(self) -> Callable[[bytes], Manifest]:
         """What gives the manifest of a pack, each read and verified once."""
-        return self._documents().manifest
+        return self._log.documents().manifest
 
     def _check_metered(self, data: bytes) -> Verified:
         """A statement of version 4: what it rests on, the period recomputed, and then all that it says."""
@@ -211,7 +199,7 @@ class Audit:
         self._open_earlier("proof.checkpoint", said.checkpoint.encode(errors="replace"))
         leaf = self._leaves.leaf(said.closing_index)
         same("proof.closing.entry, leaf hash", leaf, leaf_hash(said.closing_entry))
-        metered, checked = self._metered(said.closing_entry, said.closing_index)
+        metered, checked = self._periods.metered(said.closing_entry, said.closing_index)
         for name, value in metered.closing.items():
             if not name.endswith("_root"):
                 same(f"closing.{name}", value, said.closing[name])
@@ -226,65 +214,13 @@ class Audit:
         same("proof.statement.index", metered.payees.index(said.payee), said.place)
         for name in ("stems_root", "devices_root", "statements_root"):
             same(f"closing.{name}", metered.closing[name], said.closing[name])
+        if said.detail is not None:
+            check_detail(said.detail, said.core, said.head_key)
+            check_daily(said.detail, said.core, metered.daily)
         figures = f"every figure of this statement, {counted(len(said.core['lines']), 'line')}, recomputed"
         return Verified(
             *(said.payee, said.period, said.currency, said.amount_micro), (*self._checked, *checked, figures)
         )
-
-    def _metered(self, entry: bytes, index: int) -> tuple[Metered, tuple[str, ...]]:
-        if entry not in self._metered_periods:
-            self._metered_periods[entry] = self._read_metered(self._open_closing(entry, index), index, entry)
-        return self._metered_periods[entry]
-
-    def _open_closing(self, entry: bytes, index: int) -> Closing:
-        try:
-            return open_closing(entry, self._lines.ledger.at(index), verify)
-        except ProtocolError as error:
-            raise Difference("proof.closing.entry", "a closing by the pinned ledger key", error) from None
-
-    def _credits(self, index: int, closing: Closing) -> Credits:
-        """What an earlier closing gave to whom, worked out as well: balances begin with it."""
-        entry = next(entry for at, entry, _closing in self._noted.closings if at == index)
-        if closing.version > VERSION_LISTED:
-            return self._metered(entry, index)[0].credits
-        amounts = {payee: core["amount_micro"] for payee, core in self._listed(entry, index).cores.items()}
-        return {payee: (amount, 0) for payee, amount in amounts.items() if isinstance(amount, int)}
-
-    def _read_metered(
-        self, closing: Closing, index: int, entry: bytes, begin: Begin | None = None
-    ) -> tuple[Metered, tuple[str, ...]]:
-        self._check_published(closing, index, entry)
-        documents, lists = self._documents(), self._noted.opt_outs(index)
-        readings = Readings(Rights(self._catalogues(index)), documents.manifest, lists)
-        also = begin(metered_judge(readings)) if begin else None
-        log = self._walk(index, closing, _both(readings.take, also))
-        same("opt-out lists before the closing", len(log.opt_outs), len(lists))
-        names = ("period", "currency", "income_micro", "carry_in_micro", "pool_micro", "catalogue_sha256")
-        transfers = [item for item in log.transfers if item[0] < index]
-        earlier = [(at, item) for at, _entry, item in self._noted.closings if at < index]
-        books = Books(closing.currency, transfers, earlier, self._credits)
-        metered = Metered(readings, {name: getattr(closing, name) for name in names}, books)
-        return metered, (*_said(log, readings.segments, closing, index), documents.said())
-
-    def _documents(self) -> Documents:
-        return Documents(self._published, self._keys.publisher)
-
-    def _catalogues(self, index: int) -> Iterator[tuple[float, Catalogue]]:
-        """The catalogues that came into force before this leaf, and since when each is known."""
-        documents = self._documents()
-        for since_s, named in self._noted.catalogues(index):
-            catalogue = documents.catalogue(named.sha256)
-            same("catalogue.serial", named.serial, catalogue.serial)
-            yield since_s, catalogue
-
-    def _walk(self, index: int, closing: Closing, take: Callable[[Reading], None]) -> Log:
-        origin, publisher_key = self._checkpoint.origin, self._keys.publisher
-        return walk(self._read(), origin, index, closing, publisher_key, self._lines, take, self._noted.before())
-
-    def _check_published(self, closing: Closing, index: int, entry: bytes) -> None:
-        name = f"closings/{closing.period}.cose"
-        if self._published.read(name, CLOSING_BYTES_MAX) != entry:
-            raise Difference(name, f"entry {index} of the log", "other bytes")
 
     def _check_proved(self, statement: Statement) -> Checkpoint:
         """The statement's own checkpoint is of this log, at this size or before, and covers its closing."""
@@ -310,31 +246,6 @@ class Audit:
         same(f"{label}.root", root, then.root)
         return then
 
-    def _listed(self, entry: bytes, index: int) -> PeriodFacts:
-        if entry not in self._periods:
-            self._periods[entry] = self._recompute(self._open_closing(entry, index), index, entry)
-        return self._periods[entry]
-
-    def _recompute(
-        self, closing: Closing, index: int, entry: bytes, also: Callable[[Reading], None] | None = None
-    ) -> PeriodFacts:
-        """The period, worked out from its readings, which `also` takes as well."""
-        self._check_published(closing, index, entry)
-        documents, lists = self._documents(), self._noted.opt_outs(index)
-        catalogue = documents.catalogue(closing.catalogue_sha256)
-        period = Period(catalogue, documents.manifest, lists, closing.version)
-        log = self._walk(index, closing, _both(period.take, also))
-        same("opt-out lists before the closing", len(log.opt_outs), len(lists))
-        if log.catalogue_serial is not None:
-            same("catalogue.serial", log.catalogue_serial, catalogue.serial)
-        by_payee = {str(core["payee"]): core for core in cores(period, closing)}
-        played = bool(period.frames)
-        same("closing.carry_out_micro", 0 if played else closing.pool_micro, closing.carry_out_micro)
-        same("closing.statements", len(by_payee), closing.statements)
-        root = root_of([leaf_hash(_core_bytes(core)) for core in by_payee.values()])
-        said = (*_said(log, period.whole.segments, closing, index), documents.said())
-        return PeriodFacts(closing, by_payee, root, said)
-
     def _read(self) -> Iterator[tuple[bytes, Said]]:
         """Every entry again, and what it says by itself."""
         for batch, opened in read_log(self._entries(), self._runner, self._noted.keys):
@@ -345,7 +256,7 @@ class Audit:
         closing = facts.closing
         same("closing.statements_root", facts.root, closing.statements_root)
         same("proof.statement.index", list(facts.cores).index(str(core["payee"])), statement.place.index)
-        leaf = leaf_hash(_core_bytes(statement.core))
+        leaf = leaf_hash(listed_core_bytes(statement.core))
         _check_path("proof.statement.path", leaf, statement.place, closing.statements, closing.statements_root)
 
     def _check_usage(self, statement: Statement, core: dict[str, object], then: Checkpoint) -> int:
@@ -362,18 +273,6 @@ class Audit:
         return len(statement.usage)
 
 
-def _both(take: Callable[[Reading], None], also: Callable[[Reading], None] | None) -> Callable[[Reading], None]:
-    """What gives each reading to the one and then to the other."""
-    if also is None:
-        return take
-
-    def taken(reading: Reading) -> None:
-        take(reading)
-        also(reading)
-
-    return taken
-
-
 def _check_path(label: str, leaf: bytes, place: PathTo, size: int, root: bytes) -> None:
     try:
         found = root_from_path(leaf, place.index, size, place.path)
@@ -382,20 +281,7 @@ def _check_path(label: str, leaf: bytes, place: PathTo, size: int, root: bytes) 
     same(f"{label}, root", root, found)
 
 
-def _core_bytes(core: dict[str, object]) -> bytes:
-    return json.dumps(core, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
 def _list_of(core: dict[str, object], name: str) -> list[object]:
     value = core[name]
     assert isinstance(value, list)
     return value
-
-
-def _said(log: Log, settled: int, closing: Closing, index: int) -> tuple[str, ...]:
-    return (
-        f"{counted(log.segments, 'usage segment')} of {counted(len(log.devices), 'enrolled device')}:"
-        " signatures, sequence, chain",
-        f"closing of {closing.period}, entry {index}: {counted(settled, 'segment')}, each settled once, none left out",
-        "stem-time added up again, and the pool apportioned again",
-    )

@@ -75,6 +75,8 @@ class Decided:
 
     def check_closing(self, label: str, closing: Closing) -> None:
         """It pays by the latest catalogue; the serial that this one was named with is kept for who reads it."""
+        if closing.readings_of is not None:
+            return  # it has the catalogue of the closing whose readings it divides by
         self.paying_serial = max(self.catalogues, default=None)
         if self.catalogues:
             latest = self.catalogues[max(self.catalogues)]

@@ -8,8 +8,8 @@ from amos.protocol.catalogue import Catalogue, Work
 from amos.protocol.closing import Closing
 from amos.protocol.manifest import Manifest
 from amos.protocol.opt_outs import OptOuts
-from amos_tools.verify.light import ACCOUNTS, STANDINGS
 from amos_tools.verify.light_closing import EARNING
+from amos_tools.verify.light_figures import ACCOUNTS, STANDINGS
 from amos_tools.verify.log import Reading
 from amos_tools.verify.opened import Sounded
 from amos_tools.verify.readings import Readings

@@ -6,7 +6,9 @@ It imports nothing of the ledger and nothing of `amos.protocol`. What takes part
     light_trees.py     inclusion paths and sum trees
     light_closing.py   checkpoint, rotations and closing
     light_accounts.py  transfers and balances
-    light.py           the rows of the payee's stems, and from these every figure of the statement
+    light_figures.py   every figure of a statement, from rows, shares and the pool
+    light.py           the rows of the payee's stems, and the statement held against what follows from them
+    light_detail.py    days and venues, where the statement has them
 
 What it proves: the ledger signed this statement, in its log, for this period. Every stem of it has the play that the
 closing commits to; play, weights, rates and amounts follow from that play, from the shares (`ppm`) that it states, and
@@ -19,17 +21,28 @@ would be missed), and what the income and the opening balances rest on.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from fractions import Fraction
-from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 
 from amos_tools.verify.errors import Difference, same
 from amos_tools.verify.light_accounts import Transfer, proved_transfers, stated_balance
 from amos_tools.verify.light_closing import EARNING, STEM_ROW, nodes_of, read_closing, read_head, ticks_of
+from amos_tools.verify.light_detail import check_detail
+from amos_tools.verify.light_figures import (
+    ACCRUALS,
+    COUNTS,
+    FORMAT,
+    PPM,
+    STANDINGS,
+    Shares,
+    build_core,
+    build_pool,
+    fraction,
+    played_ms,
+)
 from amos_tools.verify.light_formats import (
     base64_bytes,
     core_bytes,
@@ -43,19 +56,7 @@ from amos_tools.verify.light_formats import (
 from amos_tools.verify.light_trees import check_path, check_summed, leaf_hash, summed_leaf
 
 STATEMENT_BYTES_MAX = 64 * 1024 * 1024
-FORMAT = "amos-statement/4"
-PPM = 1_000_000
 PAYEES_OF_A_STEM_MAX = 32
-ACCOUNTS = ("payable", "frozen_late")
-STANDINGS = ("paid", "frozen_late", "over_time", "post_lease", "stem_lease", "post_opt_out", "revoked")
-ACCRUALS = ("by_clock", "late", "by_reception", "by_enrolment")
-FLAGS = ("undated", "far_dated", "before_enrolment", "over_time")
-COUNTS = tuple(f"segments_{name}" for name in (*ACCRUALS, *FLAGS))
-MINOR_DIGITS = {
-    **dict.fromkeys(["CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV"], 0),
-    **dict.fromkeys(["XAF", "XOF", "XPF"], 0),
-    **dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3),
-}
 _CORE = dict(
     **{"format": str, "period": str, "currency": str, "payee": str, "pool": dict, "amount_micro": int, "amount": str},
     **{"minor_units": dict, "play_ms": str, "earning_ms": str, "frozen_late_micro": int, "lines": list},
@@ -72,14 +73,15 @@ PROVED = (
 )
 NOT_PROVED = (
     "only --full shows that no segment was left out or counted twice, that shares and texts are the catalogue's,"
-    " how play was judged, that no stem or transfer of this payee is missing, the income, and the opening balances"
+    " how play was judged and on which days it was, that no stem or transfer of this payee is missing, the income,"
+    " and the opening balances"
 )
 
 
 @dataclass(frozen=True)
 class LightVerified:
     """A statement and what it rests on. `rows`: its stem rows, by index; `transfers`: (leaf index, transfer); `place`
-    and `path`: its own in the closing."""
+    and `path`: its own in the closing; `detail`: its days and venues; `head_key`: the ledger's that signed the head."""
 
     core: dict[str, Any]
     closing_index: int
@@ -91,6 +93,8 @@ class LightVerified:
     place: int
     path: list[bytes]
     checked: tuple[str, ...]
+    detail: dict[str, Any] | None
+    head_key: bytes
 
     @property
     def payee(self) -> str:
@@ -122,26 +126,39 @@ def check_statement(data: bytes, ledger_key: bytes, origin: str | None = None) -
     """Raises `Unreadable` for a file that is no statement, `Difference` at the first field that does not follow."""
     said = read_rows(data, ledger_key, origin)
     check_core(said)
+    if said.detail is not None:
+        check_detail(said.detail, said.core, said.head_key)
     return said
 
 
 def read_core(data: bytes) -> dict[str, Any]:
     """What a statement says, nothing of it verified but its form."""
-    whole = fields("statement", read_json("statement", data, STATEMENT_BYTES_MAX), core=dict, proof=dict)
+    core, _proof, _detail = _parts(data)
+    return core
+
+
+def read_detail(data: bytes) -> dict[str, Any] | None:
+    """Days and venues, where a statement tells them; nothing of it verified."""
+    return _parts(data)[2]
+
+
+def _parts(data: bytes) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any] | None]:
+    """(core, proof, detail) of a file; a statement need not have the last."""
+    whole = read_json("statement", data, STATEMENT_BYTES_MAX)
+    detail = {"detail": dict} if "detail" in whole else {}
+    fields("statement", whole, core=dict, proof=dict, **detail)
     core = fields("core", whole["core"], **_CORE)
     same("core.format", FORMAT, core["format"])
-    return core
+    return core, whole["proof"], whole.get("detail")
 
 
 def read_rows(data: bytes, ledger_key: bytes, origin: str | None, later: Sequence[bytes] = ()) -> LightVerified:
     """What the ledger signed of the period, and this statement's rows of it; of the core, nothing is checked."""
-    whole = fields("statement", read_json("statement", data, STATEMENT_BYTES_MAX), core=dict, proof=dict)
-    core = fields("core", whole["core"], **_CORE)
-    same("core.format", FORMAT, core["format"])
+    core, said, detail = _parts(data)
     if not re.fullmatch("[a-z0-9_-]{1,64}", core["payee"]):
         raise Difference("core.payee", "1 to 64 of the letters a-z, digits, - and _", core["payee"])
     kinds = dict(checkpoint=str, closing=dict, rotations=list, statement=dict, stems=dict, transfers=list)
-    proof = fields("proof", whole["proof"], **kinds)
+    proof = fields("proof", said, **kinds)
     head = read_head("proof", proof, ledger_key, origin, later)
     index, closing = read_closing("proof.closing", proof["closing"], head)
     rows = _rows(proof["stems"], closing)
@@ -151,11 +168,12 @@ def read_rows(data: bytes, ledger_key: bytes, origin: str | None, later: Sequenc
         f"checkpoint of {head.size} entries by the ledger's key {head.line[-1][1].hex()}",
         f"closing of {closing['period']}, entry {index}, and this statement in it",
         f"stem rows: {len(rows)} of {closing['stems']}; lines that follow from them: {len(core['lines'])}",
+        *([] if detail is None else ["days and venues that add up to them, signed by the ledger"]),
     )
     return LightVerified(
         *(core, index, closing, rows, transfers, proof["checkpoint"]),
         base64_bytes("proof.closing.entry", proof["closing"]["entry"]),
-        *(place["index"], hash_path("proof.statement.path", place["path"]), checked),
+        *(place["index"], hash_path("proof.statement.path", place["path"]), checked, detail, head.line[-1][1]),
     )
 
 
@@ -191,14 +209,6 @@ def _rows(part: object, closing: dict[str, Any]) -> dict[int, dict[str, Any]]:
     root = closing["stems_root"], int.from_bytes(closing["ticks"], "big")
     check_summed(label, leaves, closing["stems"], nodes_of(f"{label}.nodes", found["nodes"]), root)
     return rows
-
-
-@dataclass(frozen=True)
-class Shares:
-    """What rows do not tell: title, artist and ISRC by stem, and the payee's ppm by stem and rights."""
-
-    texts: dict[bytes, tuple[str, str, str]]
-    ppm: dict[tuple[bytes, int], int]
 
 
 def _stated(core: dict[str, Any]) -> Shares:
@@ -241,44 +251,6 @@ def _stated_core(said: LightVerified) -> dict[str, Any]:
     return expected | {"balance": balance}
 
 
-def build_core(
-    payee: str,
-    closing: dict[str, Any],
-    rows: Iterable[dict[str, Any]],
-    shares: Shares,
-    pool: dict[str, Any],
-    amount_of: Callable[[int], int],
-) -> dict[str, Any]:
-    """A statement's core from the rows of the payee's stems, in order of stem, but for its balance. `amount_of` the
-    payee's weight."""
-    lines, unpaid, weights = [], [], []
-    for row in rows:
-        for (rights, standing), parts in _groups(row["parts"]):
-            ppm = shares.ppm.get((row["stem_id"], rights))
-            if ppm is None:
-                continue  # no share in what was played then
-            line = _line(row, rights, parts, shares.texts[row["stem_id"]], ppm)
-            if standing < EARNING:
-                lines.append(line | {"account": ACCOUNTS[standing]})
-                weights.append(ticks_of("row", parts, closing["ticks_hz"]) * ppm)
-            else:
-                unpaid.append(line | {"reason": STANDINGS[standing]})
-    amount = amount_of(sum(weights))
-    for line, micro in zip(lines, divide(amount, weights, _lots(closing["period"], payee, lines)), strict=True):
-        line["amount_micro"] = micro
-    digits = MINOR_DIGITS.get(closing["currency"], 2)
-    whole, rest = divmod(amount, 10 ** (6 - digits))
-    return {
-        **{"format": FORMAT, "period": closing["period"], "currency": closing["currency"], "payee": payee},
-        **{"amount_micro": amount, "amount": f"{amount // PPM}.{amount % PPM:06}"},
-        "frozen_late_micro": sum(line["amount_micro"] for line in lines if line["account"] == ACCOUNTS[1]),
-        "minor_units": {"digits": digits, "whole": whole, "rest_micro": rest},
-        "play_ms": fraction(sum((Fraction(line["play_ms"]) for line in lines), Fraction(0))),
-        "earning_ms": fraction(Fraction(1000 * sum(weights), closing["ticks_hz"] * PPM)),
-        **{"lines": lines, "unpaid": unpaid, "pool": pool},
-    }
-
-
 def _check_leads(payee: str, rows: dict[int, dict[str, Any]], shares: Shares) -> None:
     """Every row is of a stem of this payee, and those whose lead the payee is stand side by side."""
     stems = {row["stem_id"] for row in rows.values()}
@@ -300,45 +272,6 @@ def _check_leads(payee: str, rows: dict[int, dict[str, Any]], shares: Shares) ->
             raise Difference(f"{label}, lead", f"{payee}, whose share is {ppm} ppm", row["lead"])
 
 
-def _groups(parts: list[dict[str, Any]]) -> list[tuple[tuple[int, int], list[dict[str, Any]]]]:
-    """Parts by rights and standing, in their order."""
-    groups: dict[tuple[int, int], list[dict[str, Any]]] = {}
-    for part in parts:
-        groups.setdefault((part["rights"], part["standing"]), []).append(part)
-    return list(groups.items())
-
-
-def _line(
-    row: dict[str, Any], rights: int, parts: list[dict[str, Any]], texts: tuple[str, str, str], ppm: int
-) -> dict[str, Any]:
-    firsts = [part["first_unix_s"] for part in parts if "first_unix_s" in part]
-    lasts = [part["last_unix_s"] for part in parts if "last_unix_s" in part]
-    title, artist, isrc = texts
-    return {
-        **{"stem": row["stem_id"].hex(), "title": title, "artist": artist, "isrc": isrc, "rights": rights, "ppm": ppm},
-        "frames": [
-            {"accrual": ACCRUALS[part["accrual"]]} | {name: part[name] for name in ("tier", "rate_hz", "frames")}
-            for part in parts
-        ],
-        **{"plays": sum(part["plays"] for part in parts), "devices": row["cells"]},
-        **{"first": _moment(min(firsts, default=None)), "last": _moment(max(lasts, default=None))},
-        "play_ms": fraction(played_ms(parts)),
-    }
-
-
-def _moment(unix_s: int | None) -> str:
-    return "" if unix_s is None else datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def played_ms(parts: Iterable[dict[str, Any]]) -> Fraction:
-    return sum((Fraction(1000 * part["frames"], part["rate_hz"]) for part in parts), Fraction(0))
-
-
-def fraction(value: Fraction) -> str:
-    """As statements write it, in lowest terms."""
-    return f"{value.numerator}/{value.denominator}"
-
-
 def _amount(amount: int, weight: int, closing: dict[str, Any]) -> int:
     """The payee's amount: the exact share of the pool, rounded down, or up where there is a remainder."""
     whole = int.from_bytes(closing["ticks"], "big") * PPM
@@ -350,30 +283,6 @@ def _amount(amount: int, weight: int, closing: dict[str, Any]) -> int:
     return amount
 
 
-def _lots(period: str, payee: str, lines: list[dict[str, Any]]) -> list[bytes]:
-    """What decides between lines with equal remainders."""
-    head = f"{period}\0{payee}\0".encode()
-    return [
-        sha256(
-            head
-            + bytes.fromhex(line["stem"])
-            + line["rights"].to_bytes(8, "big")
-            + bytes([ACCOUNTS.index(line["account"])])
-        ).digest()
-        for line in lines
-    ]
-
-
-def divide(pool: int, weights: list[int], lots: list[bytes]) -> list[int]:
-    """Largest remainder: floors first, then one each to those that lost most by it; `lots` decide ties."""
-    total = sum(weights) or 1
-    amounts = [pool * weight // total for weight in weights]
-    queue = sorted(range(len(weights)), key=lambda at: (-(pool * weights[at] % total), lots[at]))
-    for at in queue[: pool - sum(amounts) if weights else 0]:
-        amounts[at] += 1
-    return amounts
-
-
 def _stated_pool(pool: dict[str, Any], closing: dict[str, Any], rows: dict[int, dict[str, Any]]) -> dict[str, Any]:
     """The pool as the closing has it. Its counts are the ledger's word, but they must be possible."""
     for name in COUNTS:
@@ -383,22 +292,6 @@ def _stated_pool(pool: dict[str, Any], closing: dict[str, Any], rows: dict[int, 
     accrued = sum(pool[f"segments_{name}"] for name in ACCRUALS)
     same("core.pool, segments by accrual", closing["segments"], accrued)
     return build_pool(closing, {name: pool[name] for name in COUNTS}, _unpaid_ms(pool.get("unpaid_ms"), rows))
-
-
-def build_pool(closing: dict[str, Any], counts: dict[str, int], unpaid_ms: dict[str, str]) -> dict[str, Any]:
-    """What every statement of the period says of all of it."""
-    ticks, ticks_hz = int.from_bytes(closing["ticks"], "big"), closing["ticks_hz"]
-    rate = Fraction(closing["pool_micro"] * ticks_hz, 1000 * ticks) if ticks else Fraction(0)
-    return {
-        **{name: closing[name] for name in ("income_micro", "carry_in_micro", "pool_micro", "carry_out_micro")},
-        **{name: closing[name] for name in ("ticks_hz", "stems", "segments", "devices")},
-        **{"carry_account": f"carry/{closing['currency']}", "payees": closing["statements"], "ticks": ticks},
-        "play_ms": fraction(Fraction(1000 * ticks, ticks_hz)),
-        "rate_micro_per_ms": fraction(rate),
-        "catalogue_sha256": closing["catalogue_sha256"].hex(),
-        **counts,
-        "unpaid_ms": unpaid_ms,
-    }
 
 
 def _unpaid_ms(found: object, rows: dict[int, dict[str, Any]]) -> dict[str, str]:

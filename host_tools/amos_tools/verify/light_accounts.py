@@ -24,7 +24,7 @@ TYP_TRANSFER = "amos-transfer+cose"
 TRANSFER: Schema = {
     **{1: ("version", int, U8), 2: ("number", int, U63), 3: ("unix_s", int, UNIX_S_MAX), 4: ("kind", str, 64)},
     **{5: ("currency", str, 3), 6: ("debit", str, 96), 7: ("credit", str, 96), 8: ("amount_micro", int, U63)},
-    **{9: ("period?", str, 7), 10: ("reason", str, 256)},
+    **{9: ("period?", str, 7), 10: ("reason", str, 256), 11: ("reference?", str, 64)},
 }
 _PAYEE, _FROZEN, _HELD = (rf"{name}/[a-z0-9_-]{{1,64}}" for name in ("payee", "frozen-late", "held"))
 _SOURCE = "income/(subscription|enterprise|sync|training|buyout|other)"
@@ -47,7 +47,10 @@ Transfer = dict[str, Any]
 def read_transfer(label: str, entry: bytes, key: bytes) -> Transfer:
     """The transfer that an entry is, by this key of the ledger's. Raises `Difference`."""
     found = record(label, signed(label, entry, TYP_TRANSFER, key, "the ledger's key in force there"), TRANSFER)
-    same(f"{label}.version", 1, found["version"])
+    if found["version"] not in (1, 2):
+        raise Difference(f"{label}.version", "1 or 2", found["version"])
+    if ("reference" in found) != (found["version"] == 2):
+        raise Difference(f"{label}.reference", "one since version 2, none before", found.get("reference", "none"))
     for name in ("number", "amount_micro"):
         if not found[name]:
             raise Difference(f"{label}.{name}", "from 1", 0)
@@ -55,10 +58,20 @@ def read_transfer(label: str, entry: bytes, key: bytes) -> Transfer:
         raise Difference(f"{label}.currency", "three capital letters", found["currency"])
     if "period" in found and not re.fullmatch(r"[2-9]\d{3}-(0[1-9]|1[0-2])", found["period"], re.ASCII):
         raise Difference(f"{label}.period", "a month like 2026-11", found["period"])
-    if re.search("[\x00-\x1f\x7f-\x9f]", found["reason"]):
-        raise Difference(f"{label}.reason", "text on one line", found["reason"])
+    for name in ("reason", "reference"):
+        if re.search("[\x00-\x1f\x7f-\x9f]", found.get(name, "")):
+            raise Difference(f"{label}.{name}", "text on one line", found[name])
     _check_way(label, found)
     return found
+
+
+def check_reference(label: str, transfer: Transfer, before: set[str]) -> None:
+    """No transfer is made twice: its reference is none of those before, to which it is added. Raises `Difference`."""
+    reference = transfer.get("reference")
+    if reference in before:
+        raise Difference(f"{label}.reference", "one that no transfer before has", reference)
+    if reference is not None:
+        before.add(reference)
 
 
 def _check_way(label: str, transfer: Transfer) -> None:
@@ -67,7 +80,7 @@ def _check_way(label: str, transfer: Transfer) -> None:
         raise Difference(f"{label}.kind", f"one of {', '.join(WAYS)}", kind)
     for name, pattern in zip(("debit", "credit"), WAYS[kind], strict=True):
         if not re.fullmatch(pattern, transfer[name]):
-            raise Difference(f"{label}.{name}", f"an account of a {kind}", transfer[name])
+            raise Difference(f"{label}.{name}", f"an account of the kind {kind}", transfer[name])
     if kind in ("hold", "release") and debit.partition("/")[2] != credit.partition("/")[2]:
         raise Difference(f"{label}.credit", f"the account of {debit.partition('/')[2]}", credit)
     if debit == credit:
@@ -130,6 +143,7 @@ def balance_part(
 def proved_transfers(label: str, part: object, head: Head, closing_index: int) -> list[tuple[int, Transfer]]:
     """(leaf index, transfer) of each that the file proves, in the log before the closing, in order."""
     found: list[tuple[int, Transfer]] = []
+    references: set[str] = set()
     for number, item in enumerate(objects(label, part, entry=str, index=int, path=list)):
         place = f"{label}[{number}]"
         index, entry = item["index"], base64_bytes(f"{place}.entry", item["entry"])
@@ -139,6 +153,7 @@ def proved_transfers(label: str, part: object, head: Head, closing_index: int) -
         last, last_number = (found[-1][0], found[-1][1]["number"]) if found else (0, 0)
         if not last < index < closing_index or transfer["number"] <= last_number:
             raise Difference(place, "transfers in their order, before the closing", f"number {transfer['number']}")
+        check_reference(f"{place}.entry", transfer, references)
         found.append((index, transfer))
     return found
 

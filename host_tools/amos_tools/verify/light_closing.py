@@ -34,7 +34,7 @@ CLOSING: Schema = {
     **{8: ("catalogue_sha256", bytes, 32), 9: ("previous?", int, U63), 11: ("statements_root", bytes, 32)},
     **{12: ("statements", int, U32), 13: ("pool", str, 64), 14: ("segments", int, U63), 15: ("ticks_hz", int, U63)},
     **{16: ("ticks", bytes, 16), 17: ("devices", int, U32), 18: ("devices_root", bytes, 32)},
-    **{19: ("stems", int, U32), 20: ("stems_root", bytes, 32)},
+    **{19: ("stems", int, U32), 20: ("stems_root", bytes, 32), 21: ("readings_of?", int, U63)},
 }
 PART: Schema = {
     **{1: ("rights", int, U63), 2: ("standing", int, 6), 3: ("accrual", int, 3), 4: ("tier", int, U8)},
@@ -141,7 +141,13 @@ def read_closing(label: str, part: object, head: Head) -> tuple[int, dict[str, A
 
 def _check_closing(closing: dict[str, Any], index: int) -> None:
     """What must hold within a closing by itself."""
-    same("closing.version", 4, closing["version"])
+    if closing["version"] not in (4, 5):
+        raise Difference("closing.version", "4 or 5", closing["version"])
+    if ("readings_of" in closing) != (closing["version"] == 5):
+        found = closing.get("readings_of", "none")
+        raise Difference("closing.readings_of", "a value since version 5, none before", found)
+    if closing.get("readings_of", -1) > closing.get("previous", -1):
+        raise Difference("closing.previous", f"from {closing['readings_of']}", closing.get("previous", "none"))
     same("closing.pool", "communal", closing["pool"])
     period, currency = closing["period"], closing["currency"]
     digits = period[:4] + period[5:]

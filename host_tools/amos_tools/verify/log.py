@@ -4,13 +4,12 @@ What is said of each device is held together in `devices.py`; what each entry sa
 (`opened.py`).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from amos.crypto import verify
 from amos.protocol.batch import batch_unix_s
-from amos.protocol.closing import TYP_STATEMENT, VERSION_LISTED, Closing, open_closing
+from amos.protocol.closing import TYP_STATEMENT, Closing, open_closing
 from amos.protocol.cose import HEADER_TYP, TYP_OPT_OUTS, TYP_ROTATION, parse
 from amos.protocol.enrolment import TYP_ENROLMENT, Enrolment, open_enrolment
 from amos.protocol.errors import MessageError, ProtocolError, SignatureError
@@ -21,9 +20,10 @@ from amos.protocol.loss import TYP_LOSS, Loss, open_loss
 from amos.protocol.opt_outs import OptOuts, open_opt_outs
 from amos.protocol.quarantine import TYP_RULING, Ruling, open_ruling
 from amos.protocol.revocation import TYP_REVOCATION, Revocation, open_revocation
+from amos_tools.verify.accruing import Accrues, accrual, month_of, natural_period, open_period
+from amos_tools.verify.closings import Closings
 from amos_tools.verify.decided import Decided
 from amos_tools.verify.devices import (
-    Device,
     Devices,
     check_chain,
     check_gaps,
@@ -36,10 +36,10 @@ from amos_tools.verify.devices import (
 from amos_tools.verify.errors import Difference, same
 from amos_tools.verify.forgone import GivenUp
 from amos_tools.verify.leaf_runs import LeafRuns
-from amos_tools.verify.light_accounts import TYP_TRANSFER, Transfer, effect, read_transfer
+from amos_tools.verify.light_accounts import TYP_TRANSFER, Transfer, check_reference, effect, read_transfer
 from amos_tools.verify.lines import Lines
 from amos_tools.verify.opened import Fault, Said, Unsigned, UsageSaid
-from amos_tools.verify.standing import PLAY_AGE_S_MAX, flags
+from amos_tools.verify.standing import flags
 from amos_tools.verify.tree import ENTRY_BYTES_MAX
 from amos_tools.verify.unsettled import Unsettled
 
@@ -82,95 +82,89 @@ class Before:
 
     def first_open(self) -> str | None:
         """The month of the first batch entry, or the first after it that no closing of these settled."""
-        return _open_period(month_of(self.first_batch_s), {closing.period: at for at, closing in self.listed})
+        return open_period(month_of(self.first_batch_s), {closing.period: at for at, closing in self.listed})
 
 
 NOTHING_BEFORE = Before(None, ())
 
 
 @dataclass
+class Target:
+    """A closing whose readings are taken, in the order of the log; or a period that no closing settles, whose index is
+    the size of the log.
+
+    before    the leaf in front of which the readings stand, and what decided about them: the closing's own, or in a
+              further currency that of the period's first
+    leaves    those that the closing lists; None of one that settles all that accrues to its period
+    take      takes a reading
+    ended     is called behind the closing, with what the walk found until then
+    opt_outs  how many lists stand in front of `before`, and `catalogue_serial` under which the log names the catalogue
+              that pays then, None where it names none; both are known behind it
+    """
+
+    index: int
+    before: int
+    period: str
+    take: Callable[[Reading], None]
+    leaves: LeafRuns | None = None
+    ended: Callable[["Log"], None] | None = None
+    opt_outs: int = 0
+    catalogue_serial: int | None = None
+
+
+@dataclass
 class Log:
     """What the walk found.
 
-    target    index of the closing whose readings are taken; the size of the log while the period is open
-    period    that of the closing
-    lists     whether the closing lists the leaves that it settles
-    take      takes them
-    closed    periods closed so far, with the index of the closing
+    targets   whose readings are taken
+    closed    periods closed so far, with the index of the first closing; `closings` are all
     carries   what each currency has to carry: its last closing's, and what transfers gave to it or took
-    transfers (leaf index, transfer) of all so far
+    transfers (leaf index, transfer) of all so far, and the references of those that have one
     unsettled usage that no closing has settled; before the first batch entry it accrues by the player's clock alone
     received  when what follows was received, in Unix seconds; None before the first batch entry
-    opt_outs  the lists logged before the target; `last_opt_outs` is the last of all so far
+    opt_outs  how many lists so far, and `last_opt_outs` the last of them
     decided   documents and quarantines in force
-    catalogue_serial  under which the log names the catalogue of the target; None where it names none
     """
 
     publisher_key: bytes
     lines: Lines
     origin: str
-    target: int
-    period: str
-    lists: bool
-    take: Callable[[Reading], None]
+    targets: Sequence[Target]
     devices: Devices = field(default_factory=dict)
     closed: dict[str, int] = field(default_factory=dict)
     carries: dict[str, int] = field(default_factory=dict)
+    closings: Closings = field(default_factory=Closings)
     last_closing: int | None = None
     unsettled: Unsettled = field(default_factory=Unsettled)
     received: int | None = None
-    opt_outs: list[OptOuts] = field(default_factory=list)
+    opt_outs: int = 0
     last_opt_outs: OptOuts | None = None
     decided: Decided = field(default_factory=Decided)
-    catalogue_serial: int | None = None
     segments: int = 0
     given_up: GivenUp = field(default_factory=GivenUp)
-    target_leaves: LeafRuns = field(default_factory=LeafRuns)
     before: Before = NOTHING_BEFORE
-    listed: tuple[LeafRuns, ...] = ()
+    listed: tuple[tuple[int, LeafRuns], ...] = ()
     transfers: list[tuple[int, Transfer]] = field(default_factory=list)
+    references: set[str] = field(default_factory=set)
 
 
 def walk(
     entries: Iterable[tuple[bytes, Said]],
     origin: str,
-    target: int,
-    closing: Closing,
+    targets: Sequence[Target],
     publisher_key: bytes,
     lines: Lines,
-    take: Callable[[Reading], None],
     before: Before = NOTHING_BEFORE,
 ) -> Log:
-    """Check every entry; give `take` the readings that `closing`, the entry at `target`, settles, in their order.
-    `lines` are those that the same entries gave. Raises `Difference`."""
-    for first, count in closing.ranges():
-        if first + count > target:
-            raise Difference(
-                f"entry {target}: closing.settled", f"leaves below {target}", f"{first} to {first + count - 1}"
-            )
-    log = Log(publisher_key, lines, origin, target, closing.period, closing.version <= VERSION_LISTED, take)
-    log.target_leaves = LeafRuns(closing.ranges())
-    return _walked(log, entries, before)
-
-
-def walk_open(
-    entries: Iterable[tuple[bytes, Said]],
-    origin: str,
-    size: int,
-    period: str,
-    publisher_key: bytes,
-    lines: Lines,
-    take: Callable[[Reading], None],
-    before: Before,
-) -> Log:
-    """Check every entry of a log of that size, which has no closing of `period`; give `take` the readings that accrue
-    to it, in their order. Raises `Difference`."""
-    return _walked(Log(publisher_key, lines, origin, size, period, False, take), entries, before)
-
-
-def _walked(log: Log, entries: Iterable[tuple[bytes, Said]], before: Before) -> Log:
-    log.before = before
-    log.listed = tuple(LeafRuns(item.ranges()) for at, item in before.listed if at < log.target)
+    """Check every entry, once; give each target the readings that are its own. `lines` are those that the same entries
+    gave. Raises `Difference`."""
+    for target in targets:
+        for first, count in (target.leaves or LeafRuns()).pairs():
+            if first + count > target.index:
+                label = f"entry {target.index}: closing.settled"
+                raise Difference(label, f"leaves below {target.index}", f"{first} to {first + count - 1}")
+    log = Log(publisher_key, lines, origin, targets, before=before)
+    log.listed = tuple((at, LeafRuns(item.ranges())) for at, item in before.listed)
     for index, (entry, said) in enumerate(entries):
         _take(log, index, entry, said)
     check_gaps(log.devices)
@@ -203,9 +197,9 @@ def _take(log: Log, index: int, entry: bytes, said: Said) -> None:
             check_gaps(log.devices)
             closing = open_closing(entry, log.lines.ledger.at(index), verify)
             log.decided.check_closing(label, closing)
-            if index == log.target:
-                log.catalogue_serial = log.decided.paying_serial
+            serial = log.decided.paying_serial
             _take_closing(log, index, closing)
+            _end_targets(log, index, serial)
         elif typ in WORDS:
             _take_word(log, index, log.lines.operator.open_at(index, entry, WORDS[typ], verify))
         elif typ == TYP_TRANSFER:
@@ -251,8 +245,7 @@ def _take_opt_outs(log: Log, index: int, opt_outs: OptOuts) -> None:
                 f"entry {index}: opt-outs.issued_unix_s", f"from {before.issued_unix_s}", opt_outs.issued_unix_s
             )
     log.last_opt_outs = opt_outs
-    if index < log.target:
-        log.opt_outs.append(opt_outs)
+    log.opt_outs += 1
 
 
 def _signed(log: Log, label: str, said: UsageSaid | Unsigned | Fault) -> UsageSaid:
@@ -285,91 +278,42 @@ def _take_usage(log: Log, index: int, entry: bytes, usage: UsageSaid) -> None:
         raise Difference(f"{label}: usage.frames", f"at most {device.voices} voices x {span} frames", usage.frames)
     log.segments += 1
     odd = flags(usage, log.received, device.hours)
-    accrues_to = _open_period(_natural_period(log, usage, odd, device), log.closed)
+    natural = natural_period(usage, odd, device, log.received, log.before.first_open())
+    accrues_to = open_period(natural, log.closed)
     log.unsettled.add(index, accrues_to)
-    if _is_targets(log, index, accrues_to):
-        kind = _accrual(log, label, usage, odd, accrues_to)
-        began_s = None if "far_dated" in odd else usage.claimed_s
-        undated_s = log.before.first_batch_s or 0 if log.received is None else log.received
-        dates = (began_s, device.revoked, log.received, undated_s)
-        log.take(Reading(index, entry, usage, kind, odd, *dates, device.site))
+    for target in log.targets:
+        if _is_targets(log, target, index, accrues_to):
+            kind = accrual(label, target.period, usage, odd, Accrues(accrues_to, log.received, log.closed))
+            began_s = None if "far_dated" in odd else usage.claimed_s
+            undated_s = log.before.first_batch_s or 0 if log.received is None else log.received
+            dates = (began_s, device.revoked, log.received, undated_s)
+            target.take(Reading(index, entry, usage, kind, odd, *dates, device.site))
 
 
-def _is_targets(log: Log, index: int, accrues_to: str | None) -> bool:
+def _is_targets(log: Log, target: Target, index: int, accrues_to: str | None) -> bool:
     """Whether the target settles the segment: it lists it, or settles all that accrues to its period before it and was
     settled by none before."""
-    if log.lists:
-        return index in log.target_leaves
-    mine = index < log.target and accrues_to == log.period
-    return mine and not any(index in leaves for leaves in log.listed)
+    if target.leaves is not None:
+        return index in target.leaves
+    mine = index < target.before and accrues_to == target.period
+    return mine and not any(at < target.before and index in leaves for at, leaves in log.listed)
 
 
-def _natural_period(log: Log, usage: UsageSaid, odd: frozenset[str], device: Device) -> str | None:
-    """The month to which the play belongs; None where nothing in the log says one."""
-    if log.received is None:
-        return claimed_period(usage) or log.before.first_open()
-    if odd & {"undated", "far_dated"}:
-        return month_of(log.received)
-    claimed = claimed_period(usage)
-    if "before_enrolment" in odd:
-        return max(claimed or "", month_of(device.hours.since_unix_s) or "")
-    return claimed
-
-
-def claimed_period(usage: UsageSaid) -> str | None:
-    """The month of the player's clock, None for a clock that names no month of the years 2000 to 9998."""
-    return month_of(usage.claimed_s)
-
-
-def month_of(unix_s: int | None) -> str | None:
-    """The UTC month of that moment, None outside the years 2000 to 9998."""
-    # 946684800 is the start of 2000, 253370764800 that of 9999.
-    if unix_s is None or not 946_684_800 <= unix_s < 253_370_764_800:
-        return None
-    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m")
-
-
-def _open_period(claimed: str | None, closed: dict[str, int]) -> str | None:
-    """The period to which play of `claimed` accrues: that month, or the first after it that is not closed."""
-    while claimed in closed:
-        year, month = int(claimed[:4]), int(claimed[5:])
-        claimed = f"{year + month // 12:04}-{month % 12 + 1:02}"
-    return claimed
-
-
-def _accrual(log: Log, label: str, usage: UsageSaid, odd: frozenset[str], accrues_to: str | None) -> str:
-    """Why the segment accrues to the target's period; the ledger may not just choose one."""
-    period = log.period
-    claimed = claimed_period(usage)
-    if log.received is not None:
-        if accrues_to != period:
-            raise Difference(f"{label}: period", accrues_to, period)
-        if odd & {"undated", "far_dated"}:
-            return "by_reception"
-        if claimed == period:
-            return "by_clock"
-        return "late" if _open_period(claimed, log.closed) == period else "by_enrolment"
-    if claimed == period:
-        return "by_clock"
-    if claimed is None:
-        return "by_reception"
-    if accrues_to == period:
-        return "late"
-    # A closing that lists its leaves may settle what its ledger's clock put there. That
-    # ledger's clock may decide against the player's only where no reception in the period makes the play possible.
-    played = usage.claimed_s
-    year, month = int(period[:4]), int(period[5:])
-    end_s = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC).timestamp()
-    if claimed < period and played is not None and end_s <= played + PLAY_AGE_S_MAX:
-        raise Difference(f"{label}: period", f"{accrues_to}, by the player's clock", period)
-    return "by_reception"
+def _end_targets(log: Log, index: int, serial: int | None) -> None:
+    """The closing at this leaf was taken."""
+    for target in log.targets:
+        if target.before == index:
+            target.opt_outs, target.catalogue_serial = log.opt_outs, serial
+        if target.index == index and target.ended is not None:
+            target.ended(log)
 
 
 def _take_transfer(log: Log, index: int, transfer: Transfer) -> None:
     """Numbers have no gap, income is for a period that is open, and no more is carried than there is."""
     label = f"entry {index}: transfer"
     same(f"{label}.number", len(log.transfers) + 1, transfer["number"])
-    if transfer["kind"] == "income" and transfer["period"] in log.closed:
+    check_reference(label, transfer, log.references)
+    if transfer["kind"] == "income" and log.closings.has(transfer["period"], transfer["currency"]):
         raise Difference(f"{label}.period", "one that is not closed", transfer["period"])
     carry = log.carries.get(transfer["currency"], 0) + effect(transfer, "carry")
     if carry < 0:
@@ -388,15 +332,15 @@ def _income_of(log: Log, closing: Closing) -> int:
 
 def _take_closing(log: Log, index: int, closing: Closing) -> None:
     label = f"entry {index}: closing"
-    if closing.period in log.closed:
-        raise Difference(f"{label}.period", "one not closed before", closing.period)
+    log.closings.check(label, index, closing)
     if closing.previous != log.last_closing:
         raise Difference(f"{label}.previous", log.last_closing, closing.previous)
     carry = log.carries.get(closing.currency, 0)
     if closing.carry_in_micro != carry:
         raise Difference(f"{label}.carry_in_micro", carry, closing.carry_in_micro)
     same(f"{label}.income_micro", _income_of(log, closing), closing.income_micro)
-    log.unsettled.settle(label, index, closing)
-    log.closed[closing.period] = index
+    if closing.readings_of is None:
+        log.unsettled.settle(label, index, closing)
+        log.closed[closing.period] = index
     log.carries[closing.currency] = closing.carry_out_micro
     log.last_closing = index

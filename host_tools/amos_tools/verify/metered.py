@@ -15,8 +15,10 @@ from typing import Any
 import cbor2
 
 from amos_tools.verify.books import Books
+from amos_tools.verify.daily import Daily
 from amos_tools.verify.errors import Difference
-from amos_tools.verify.light import (
+from amos_tools.verify.light_closing import EARNING, STEM_ROW
+from amos_tools.verify.light_figures import (
     COUNTS,
     STANDINGS,
     Shares,
@@ -25,7 +27,6 @@ from amos_tools.verify.light import (
     divide,
     fraction,
 )
-from amos_tools.verify.light_closing import EARNING, STEM_ROW
 from amos_tools.verify.light_formats import core_bytes, record
 from amos_tools.verify.light_trees import NO_LEAVES, SUM_BYTES, Summed, leaf_hash, summed_node
 from amos_tools.verify.readings import Readings
@@ -111,6 +112,11 @@ class Metered:
         rows = (self.row(stem) for stem in shares.texts)
         core = build_core(payee, self.closing, rows, shares, self._pool, lambda _weight: self.amounts[payee])
         return core | {"balance": self._books.balance(payee, core["amount_micro"], core["frozen_late_micro"])}
+
+    @property
+    def daily(self) -> Daily:
+        """On which days and at which sites it was played."""
+        return self._readings.daily
 
     def row(self, stem: bytes) -> dict[str, Any]:
         """A stem's row."""

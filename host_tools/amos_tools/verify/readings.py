@@ -8,8 +8,9 @@ from functools import lru_cache
 from amos.protocol.manifest import Manifest
 from amos.protocol.opt_outs import OptOuts
 from amos.protocol.record import UNIX_S_MAX
+from amos_tools.verify.daily import DAY_S, UNDATED, Daily, Line
 from amos_tools.verify.errors import Difference
-from amos_tools.verify.light import ACCRUALS, STANDINGS
+from amos_tools.verify.light_figures import ACCRUALS, STANDINGS
 from amos_tools.verify.log import Reading
 from amos_tools.verify.opened import Sounded, UsageSaid, rows_of
 from amos_tools.verify.rights import Rights
@@ -24,6 +25,7 @@ class Readings:
     """Takes the settled segments in the order of their leaves.
 
     sums       play by kind
+    daily      play by line and day, and by line and site
     counts     segments by accrual and by what is odd about them
     sequences  of each device: the numbers of its segments
     """
@@ -31,6 +33,7 @@ class Readings:
     def __init__(self, rights: Rights, manifest_of: Callable[[bytes], Manifest], opt_outs: list[OptOuts]) -> None:
         self.rights = rights
         self.sums = Sums()
+        self.daily = Daily(self.sums.database)
         self.counts: Counter[str] = Counter()
         self.segments = 0
         self.sequences: dict[bytes, NumberRuns] = {}
@@ -62,6 +65,8 @@ class Readings:
             )
             last_s = _second(usage, reading.began_s, row.end_frame) if dated and reading.began_s is not None else None
             self.sums.add(kind, Amount(row.frames, row.plays, began_s if dated else None, last_s))
+            day = began_s // DAY_S if dated and began_s is not None else UNDATED
+            self.daily.add(Line(stem_id, rights, standing), day, reading.site, usage.rate_hz, row.frames)
 
     def judged(self, reading: Reading, manifest: Manifest, row: Sounded) -> tuple[int | None, int | None, int]:
         """(when the row began, None where nobody can date it; the serial whose splits hold for it, None of a stem that
@@ -71,14 +76,18 @@ class Readings:
         return began_s, rights, self._standing(reading, manifest, row.stem, began_s)
 
     def _rows(self, reading: Reading, manifest: Manifest) -> Iterable[Sounded]:
-        """Each row, or the rows of each stem together where all of them stand and belong alike."""
+        """Each row, or the rows of each stem together where all of them stand and belong alike, on one day."""
         usage, began_s = reading.usage, reading.began_s
         if began_s is None:
             return usage.sounded
         last_s = _second(usage, began_s, usage.last_frame)
         named = self._named(usage.pack)
         alike = self.rights.constant(began_s, last_s)
-        if alike and all_earn(manifest, [row.stem for row in usage.sounded], last_s, named):
+        if (
+            alike
+            and began_s // DAY_S == last_s // DAY_S
+            and all_earn(manifest, [row.stem for row in usage.sounded], last_s, named)
+        ):
             return usage.sounded
         return rows_of(reading.entry)
 

@@ -4,8 +4,9 @@ from hashlib import sha256
 
 import pytest
 
+from amos.protocol.cbor import dumps
 from amos.protocol.signing import sign_receipt
-from amos_ledger.log import tree
+from amos_ledger.log import encoding, tree
 from amos_ledger.log.receipts import encoded_receipts, signed
 
 LEDGER = bytes(range(16))
@@ -62,3 +63,11 @@ def test_no_hash_that_is_damaged_comes_into_a_receipt(size: int) -> None:
             with pytest.raises(LookupError):
                 sign_receipts(size, root, leaves, lambda *at, rotten=rotten: rotten[at])
     assert refused
+
+
+@pytest.mark.parametrize("number", [0, 23, 24, 255, 256, 65_535, 65_536, (1 << 32) - 1, 1 << 32, (1 << 63) - 1])
+def test_heads_are_those_of_the_codec(number: int) -> None:
+    assert encoding.uint(number) == dumps(number)
+    if number <= 65_536:
+        assert encoding.bytes_head(number) + bytes(number) == dumps(bytes(number))
+        assert encoding.array_head(number) + bytes(number) == dumps([0] * number)

@@ -13,7 +13,7 @@ from string import Template
 
 SCRIPTS = (
     *("errors.js", "bytes.js", "json.js", "fields.js", "cbor.js", "cose.js", "trees.js", "closing.js", "rows.js"),
-    *("accounts.js", "figures.js", "statement.js", "show.js", "page.js"),
+    *("accounts.js", "figures.js", "detail.js", "statement.js", "show.js", "page.js"),
 )
 _NOWHERE = {"base-uri": "'none'", "form-action": "'none'"}
 _MARK = b"<title>Check a statement of amos</title>"

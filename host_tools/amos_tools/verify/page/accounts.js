@@ -11,6 +11,7 @@ const TRANSFER = {
   8: ["amount_micro", "integer", U63],
   9: ["period?", "text", 7],
   10: ["reason", "text", 256],
+  11: ["reference?", "text", 64],
 };
 const ACCOUNTS_OF = { payable: "payee/", frozen_late: "frozen-late/", held: "held/" };
 const [PAYEE, FROZEN, HELD] = Object.values(ACCOUNTS_OF).map((prefix) => `${prefix}[a-z0-9_-]{1,64}`);
@@ -32,7 +33,10 @@ const ownerOf = (account) => account.slice(account.indexOf("/") + 1);
 async function readTransfer(label, entry, key) {
   const payload = await signedBy(label, entry, "amos-transfer+cose", key, "the ledger's key in force there");
   const found = record(label, payload, TRANSFER);
-  same(`${label}.version`, 1n, found.version);
+  if (found.version !== 1n && found.version !== 2n) throw new Difference(`${label}.version`, "1 or 2", found.version);
+  if ((found.reference !== undefined) !== (found.version === 2n)) {
+    throw new Difference(`${label}.reference`, "one since version 2, none before", found.reference ?? "none");
+  }
   for (const name of ["number", "amount_micro"]) {
     if (!found[name]) throw new Difference(`${label}.${name}`, "from 1", 0);
   }
@@ -42,8 +46,10 @@ async function readTransfer(label, entry, key) {
   if (found.period !== undefined && !/^[2-9][0-9]{3}-(0[1-9]|1[0-2])$/.test(found.period)) {
     throw new Difference(`${label}.period`, "a month like 2026-11", found.period);
   }
-  if (/[\u0000-\u001f\u007f-\u009f]/.test(found.reason)) {
-    throw new Difference(`${label}.reason`, "text on one line", found.reason);
+  for (const name of ["reason", "reference"]) {
+    if (/[\u0000-\u001f\u007f-\u009f]/.test(found[name] ?? "")) {
+      throw new Difference(`${label}.${name}`, "text on one line", found[name]);
+    }
   }
   checkWay(label, found);
   return found;
@@ -52,7 +58,7 @@ async function readTransfer(label, entry, key) {
 function checkWay(label, { kind, debit, credit, period }) {
   if (!Object.hasOwn(WAYS, kind)) throw new Difference(`${label}.kind`, `one of ${Object.keys(WAYS).join(", ")}`, kind);
   for (const [at, [name, account]] of Object.entries({ debit, credit }).entries()) {
-    if (!isOneOf(WAYS[kind][at], account)) throw new Difference(`${label}.${name}`, `an account of a ${kind}`, account);
+    if (!isOneOf(WAYS[kind][at], account)) throw new Difference(`${label}.${name}`, `an account of the kind ${kind}`, account);
   }
   if (["hold", "release"].includes(kind) && ownerOf(debit) !== ownerOf(credit)) {
     throw new Difference(`${label}.credit`, `the account of ${ownerOf(debit)}`, credit);
@@ -66,6 +72,7 @@ function checkWay(label, { kind, debit, credit, period }) {
 // {index, transfer} of each that the file proves, in the log before the closing, in order.
 async function provedTransfers(label, part, head, closingIndex) {
   const found = [];
+  const references = new Set();
   for (const [number, item] of objects(label, part, ENTRY_PROOF).entries()) {
     const place = `${label}[${number}]`;
     const entry = base64Bytes(`${place}.entry`, item.entry);
@@ -77,6 +84,10 @@ async function provedTransfers(label, part, head, closingIndex) {
     if (!inOrder) {
       throw new Difference(place, "transfers in their order, before the closing", `number ${transfer.number}`);
     }
+    if (references.has(transfer.reference)) {
+      throw new Difference(`${place}.entry.reference`, "one that no transfer before has", transfer.reference);
+    }
+    if (transfer.reference !== undefined) references.add(transfer.reference);
     found.push({ index: item.index, transfer });
   }
   return found;

@@ -20,6 +20,7 @@ const CLOSING = {
   18: ["devices_root", "bytes", 32],
   19: ["stems", "integer", U32],
   20: ["stems_root", "bytes", 32],
+  21: ["readings_of?", "integer", U63],
 };
 const PART = {
   1: ["rights", "integer", U63],
@@ -126,7 +127,16 @@ async function readClosing(label, part, head) {
 
 // What must hold within a closing by itself.
 async function checkClosing(closing, index) {
-  same("closing.version", 4n, closing.version);
+  if (closing.version !== 4n && closing.version !== 5n) {
+    throw new Difference("closing.version", "4 or 5", closing.version);
+  }
+  if ((closing.readings_of !== undefined) !== (closing.version === 5n)) {
+    const found = closing.readings_of ?? "none";
+    throw new Difference("closing.readings_of", "a value since version 5, none before", found);
+  }
+  if ((closing.readings_of ?? -1n) > (closing.previous ?? -1n)) {
+    throw new Difference("closing.previous", `from ${closing.readings_of}`, closing.previous ?? "none");
+  }
   same("closing.pool", "communal", closing.pool);
   if (!/^[2-9][0-9]{3}-(0[1-9]|1[0-2])$/.test(closing.period) || closing.period.startsWith("9999")) {
     throw new Difference("closing.period", "a month like 2026-11", closing.period);

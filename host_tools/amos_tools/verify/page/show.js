@@ -13,7 +13,8 @@ const PROVED = [
 ];
 const NOT_PROVED =
   "Only `amos verify --full` with the ledger's audit folder shows that no segment was left out or counted twice, " +
-  "that shares and texts are the catalogue's, how play was judged, that no stem with a smaller share is missing, " +
+  "that shares and texts are the catalogue's, how play was judged and on which days it was, that no stem with a " +
+  "smaller share is missing, " +
   "and the opening balances.";
 
 function element(name, content = [], className = "") {
@@ -45,7 +46,7 @@ function clock(text) {
   return `${whole / 3600000n}:${digits(minutes, 2)}:${digits(seconds, 2)}.${digits(whole % 1000n, 3)}`;
 }
 
-function statementParts({ core, head, closing, closingIndex }) {
+function statementParts({ core, detail, head, closing, closingIndex }) {
   const parts = [element("h2", `${core.payee}, ${core.period}: ${core.amount} ${core.currency}`)];
   parts.push(factList([
     ["Ledger", `${head.origin}, ${head.size} entries, by the key ${hexOf(head.line.at(-1).key)}`],
@@ -56,6 +57,7 @@ function statementParts({ core, head, closing, closingIndex }) {
   parts.push(balanceTable(core), linesTable(core));
   if (core.unpaid.length) parts.push(unpaidTable(core));
   if (core.balance.transfers.length) parts.push(transfersTable(core));
+  if (detail && core.lines.length + core.unpaid.length) parts.push(...detailTables(detail));
   parts.push(element("h3", "What this check shows"), element("ul", PROVED.map((text) => element("li", text))));
   parts.push(element("h3", "What it cannot show"), element("p", NOT_PROVED));
   return parts;
@@ -90,6 +92,20 @@ function unpaidTable({ unpaid }) {
   ]);
   return table("What played and earned nothing", ["title", "artist", "why", "plays", "in play"], rows, 3);
 }
+
+// Days and venues of all lines together; how venues appear is the operator's policy.
+function detailTables({ whole, venues }) {
+  const days = whole.days.flatMap(([first, ...parts]) => parts.map((ms, at) => [dayAfter(first, at), ms]));
+  const dated = days.filter(([, ms]) => ms).map(([day, ms]) => [day, clock(`${ms}/1`)]);
+  if (whole.undated_ms) dated.push(["undated", clock(`${whole.undated_ms}/1`)]);
+  const named = whole.venues.map(([name, ms]) => [name || "(not stated)", clock(`${ms}/1`)]);
+  const [more, moreMs] = whole.more_venues;
+  if (more) named.push([`${more} more`, clock(`${moreMs}/1`)]);
+  const heading = `In play, by venue (by ${venues}; ${whole.sites} ${whole.sites === 1n ? "site" : "sites"})`;
+  return [table("In play, by day (UTC)", ["day", "in play"], dated, 1), table(heading, ["venue", "in play"], named, 1)];
+}
+
+const dayAfter = (first, count) => new Date(Date.parse(first) + count * DAY_MS).toISOString().slice(0, 10);
 
 function transfersTable({ balance, currency }) {
   const rows = balance.transfers.map((moved) => [

@@ -21,7 +21,8 @@ const PLAYED = {
 // What the statement says and rests on. Throws `Unreadable`, or `Difference` at the first field that does not follow.
 async function checkStatement(data, ledgerKey, pinnedOrigin) {
   const read = readJson("statement", data, STATEMENT_BYTES_MAX);
-  const whole = fields("statement", read, { core: "object", proof: "object" });
+  const parts = { core: "object", proof: "object", ...("detail" in read ? { detail: "object" } : {}) };
+  const whole = fields("statement", read, parts);
   const core = fields("core", whole.core, CORE);
   same("core.format", FORMAT, core.format);
   if (!/^[a-z0-9_-]{1,64}$/.test(core.payee)) {
@@ -37,7 +38,8 @@ async function checkStatement(data, ledgerKey, pinnedOrigin) {
   firstDifference("core", await statedCore(core, closing, rows, transfers), core);
   const leaf = await leafHash(coreBytes(core));
   await checkPath("proof.statement", leaf, place.index, closing.statements, path, closing.statements_root);
-  return { core, head, closing, closingIndex: index, rows };
+  if (whole.detail) await checkDetail(whole.detail, core, head.line.at(-1).key);
+  return { core, detail: whole.detail, head, closing, closingIndex: index, rows };
 }
 
 // The core that follows from closing, rows and transfers, with what only the statement itself tells: texts and shares.

@@ -1,0 +1,225 @@
+"""The cores of all statements of a period, spelled as `statement.core_bytes` spells them, without making an object of
+each line. Pure.
+
+What a line says of its stem is the same for all who share it, so it is spelled once for each entry, and cut where the
+payee's share stands. `tests/ledger/settlement/test_core_texts.py` holds these bytes against the cores themselves.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import chain, pairwise
+from math import gcd
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from amos.protocol.ledger_limits import PPM
+from amos.protocol.readings import ACCRUALS, EARNING, FROZEN_LATE, STANDINGS
+from amos.protocol.record import U63
+from amos_ledger.settlement.apportion_numpy import Integers, Shares
+from amos_ledger.settlement.division import Division, Entries
+from amos_ledger.settlement.metered_statement import PAYABLE
+from amos_ledger.settlement.part_columns import NEVER, Parts
+from amos_ledger.settlement.rights import RightsHistory
+from amos_ledger.settlement.stem_table import StemTable
+
+ENTRIES_AT_A_TIME, PAYEES_AT_A_TIME = 8192, 256
+_DAY_S = 86_400
+_LINES, _POOL, _UNPAID = '"lines":0,', '"pool":0', ',"unpaid":0'
+
+_OPENED = tuple(
+    b'{"account":"%b","amount_micro":' % (STANDINGS[FROZEN_LATE] if standing == FROZEN_LATE else PAYABLE).encode()
+    for standing in EARNING
+)
+_REASONS = tuple("" if standing in EARNING else f'"reason":"{reason}",' for standing, reason in enumerate(STANDINGS))
+
+
+class _Texts(NamedTuple):
+    """Texts of entries side by side: where the share's ppm stands in each, and where it ends."""
+
+    octets: bytearray
+    cuts: Integers
+    ends: Integers
+
+
+class _Pieces:
+    """What the lines of a payee are put together from, made for some hundred payees at a time."""
+
+    def __init__(self, texts: _Texts, shares: Shares, standings: npt.NDArray[Any], amounts: Integers | None) -> None:
+        self._texts, self._shares, self._standings, self._amounts = texts, shares, standings, amounts
+        self._first, self._bounds, self._made = 0, [0], list[bytes | bytearray]()
+
+    def pieces(self, number: int) -> Sequence[bytes | bytearray]:
+        """Of that payee."""
+        if not self._first <= number < self._first + len(self._bounds) - 1:
+            self._make(number)
+        at = number - self._first
+        return self._made[self._bounds[at] : self._bounds[at + 1]]
+
+    def _make(self, number: int) -> None:
+        bounds = self._shares.starts[number : number + PAYEES_AT_A_TIME + 1]
+        which = slice(int(bounds[0]), int(bounds[-1]))
+        entries, octets = self._shares.stems[which], self._texts.octets
+        cuts, ends = self._texts.cuts[entries].tolist(), self._texts.ends[entries].tolist()
+        begins = np.where(entries > 0, self._texts.ends[entries - 1], 0).tolist()
+        heads = [octets[begin:cut] for begin, cut in zip(begins, cuts, strict=True)]
+        tails = [octets[cut:end] for cut, end in zip(cuts, ends, strict=True)]
+        columns = [heads, _decimals(self._shares.ppm[which]), tails]
+        if self._amounts is not None:
+            opened = map(_OPENED.__getitem__, self._standings[entries].tolist())
+            columns = [opened, _decimals(self._amounts[which]), *columns]
+        self._first, self._bounds = number, ((bounds - bounds[0]) * len(columns)).tolist()
+        self._made = list(chain.from_iterable(zip(*columns, strict=True)))
+
+
+class CoreTexts:
+    """Lines of all payees; `core` puts them into what else a payee is told."""
+
+    def __init__(self, division: Division, table: StemTable, rights: RightsHistory) -> None:
+        entries = division.entries
+        self._cuts, self._ends = (np.empty(len(entries.starts), np.int64) for _ in range(2))
+        octets = bytearray()
+        clocks = [f"T{s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}Z" for s in range(_DAY_S)]
+        for first in range(0, len(entries.starts), ENTRIES_AT_A_TIME):
+            self._spell(octets, slice(first, first + ENTRIES_AT_A_TIME), entries, table, rights, clocks)
+        texts = _Texts(octets, self._cuts, self._ends)
+        self._paid = _Pieces(texts, division.paid, entries.standings, division.of_lines)
+        self._told = _Pieces(texts, division.told, entries.standings, None)
+
+    def core(self, number: int, pool: bytes, facts: str) -> bytes:
+        """The core of that payee: the pool's facts, the lines, and the payee's other facts, which are spelled with 0 in
+        the place of these (`with_places`)."""
+        front, _cut, rest = facts.partition(_LINES)
+        middle, _cut, rest = rest.partition(_POOL)
+        pieces = front.encode(), b'"lines":[', self._lines(number), b"],", middle.encode(), b'"pool":', pool
+        unpaid = b',"unpaid":[', self._unpaid(number), b"]", rest.removeprefix(_UNPAID).encode()
+        return b"".join(pieces + unpaid)
+
+    def _lines(self, number: int) -> bytes:
+        """Each ends with a comma, but for the last."""
+        return b"".join(self._paid.pieces(number))[:-1]
+
+    def _unpaid(self, number: int) -> bytes:
+        return b"".join(self._told.pieces(number))[:-1]
+
+    def _spell(
+        self,
+        octets: bytearray,
+        which: slice,
+        entries: Entries,
+        table: StemTable,
+        rights: RightsHistory,
+        clocks: Sequence[str],
+    ) -> None:
+        """Those entries: what stands in front of the share's ppm, and what stands behind it."""
+        starts, behind = entries.starts[which], entries.starts[which.stop : which.stop + 1]
+        parts = table.parts.chosen(np.arange(starts[0], behind[0] if len(behind) else table.parts.count))
+        frames, plays, first_s, last_s, play_ms = _of_parts(parts, starts - starts[0], clocks)
+        stems = table.parts.stems[starts]
+        named, devices = rights.texts(stems), table.cells[entries.stems[which]].tolist()
+        told = zip(
+            named, devices, first_s, frames, last_s, play_ms, plays, _opened(entries.standings[which]), strict=True
+        )
+        texts = [b""] * (2 * len(starts))
+        texts[::2] = [
+            f'{begin}"artist":{artist},"devices":{of},"first":"{first}","frames":[{played}],"isrc":{isrc},"last":"{last}"'
+            f',"play_ms":"{ms}","plays":{begun},"ppm":'.encode()
+            for (_title, artist, isrc), of, first, played, last, ms, begun, begin in told
+        ]
+        names = stems.tobytes().hex()
+        hexes = [names[at : at + 32] for at in range(0, len(names), 32)]
+        kinds = zip(named, hexes, entries.rights[which].tolist(), entries.standings[which].tolist(), strict=True)
+        texts[1::2] = [
+            f',{_REASONS[standing]}"rights":{serial},"stem":"{stem}","title":{texts_of[0]}}},'.encode()
+            for texts_of, stem, serial, standing in kinds
+        ]
+        stops = len(octets) + np.fromiter(map(len, texts), np.int64, len(texts)).cumsum()
+        self._cuts[which], self._ends[which] = stops[::2], stops[1::2]
+        octets += b"".join(texts)
+
+
+def _opened(standings: npt.NDArray[Any]) -> list[str]:
+    """What begins an entry that earns nothing; lines of others begin with the payee's amount."""
+    return ["," if standing in EARNING else "{" for standing in standings.tolist()]
+
+
+def _decimals(values: npt.NDArray[Any]) -> list[bytes]:
+    """Each as text: a list is spelled at once, and cut."""
+    return str(values.tolist())[1:-1].encode().split(b", ") if len(values) else []
+
+
+def facts_of_time(ticks: int, weights: int, ticks_hz: int) -> dict[str, str]:
+    """How long the payee's stems earned, and how much of that was the payee's; `weights` are ticks times ppm."""
+    return {
+        "play_ms": ratio_text(1000 * ticks, ticks_hz),
+        "earning_ms": ratio_text(1000 * weights, ticks_hz * PPM),
+    }
+
+
+def ratio_text(numerator: int, denominator: int) -> str:
+    """As `statement.fraction_text` has it."""
+    common = gcd(numerator, denominator)
+    return f"{numerator // common}/{denominator // common}"
+
+
+def with_places(facts: Mapping[str, object]) -> dict[str, object]:
+    """The facts with 0 where `CoreTexts.core` puts lines and what the pool is."""
+    return {**facts, "lines": 0, "pool": 0, "unpaid": 0}
+
+
+def _of_parts(
+    parts: Parts, starts: Integers, clocks: Sequence[str]
+) -> tuple[list[str], list[int], list[str], list[str], list[str]]:
+    """(frames as texts, plays, first, last, milliseconds as texts) of each entry."""
+    each = [
+        f'{{"accrual":"{ACCRUALS[accrual]}","frames":{frames},"rate_hz":{rate_hz},"tier":{tier}}}'
+        for accrual, frames, rate_hz, tier in zip(
+            parts.accrual.tolist(), parts.frames.tolist(), parts.rate_hz.tolist(), parts.tier.tolist(), strict=True
+        )
+    ]
+    bounds = [*starts.tolist(), parts.count]
+    if len(starts) == parts.count:
+        joined, ms = each, _ms_texts(parts)
+    else:
+        frames, rates_hz = parts.frames.tolist(), parts.rate_hz.tolist()
+        joined = [",".join(each[first:end]) for first, end in pairwise(bounds)]
+        ms = [_ms_text(frames[first:end], rates_hz[first:end]) for first, end in pairwise(bounds)]
+    never = np.iinfo(np.int64).max
+    first_s = np.minimum.reduceat(np.where(parts.first_s == NEVER, never, parts.first_s), starts)
+    firsts, lasts = np.where(first_s == never, NEVER, first_s), np.maximum.reduceat(parts.last_s, starts)
+    plays = np.add.reduceat(parts.plays, starts).tolist()
+    return joined, plays, _utc(firsts, clocks), _utc(lasts, clocks), ms
+
+
+def _utc(unix_s: Integers, clocks: Sequence[str]) -> list[str]:
+    """As statements have them; an empty text for `NEVER`."""
+    days, which = np.unique(unix_s // _DAY_S, return_inverse=True)
+    dates = [datetime.fromtimestamp(max(day, 0) * _DAY_S, UTC).strftime("%Y-%m-%d") for day in days.tolist()]
+    texts = [
+        dates[day] + clocks[second] for day, second in zip(which.tolist(), (unix_s % _DAY_S).tolist(), strict=True)
+    ]
+    for at in np.flatnonzero(unix_s == NEVER).tolist():
+        texts[at] = ""
+    return texts
+
+
+def _ms_texts(parts: Parts) -> list[str]:
+    """Milliseconds of each part."""
+    if int(parts.frames.max()) * 1000 > U63:
+        return [
+            _ms_text([frames], [hz]) for frames, hz in zip(parts.frames.tolist(), parts.rate_hz.tolist(), strict=True)
+        ]
+    common = np.gcd(parts.frames * 1000, parts.rate_hz)
+    halves = (parts.frames * 1000 // common).tolist(), (parts.rate_hz // common).tolist()
+    return [f"{numerator}/{denominator}" for numerator, denominator in zip(*halves, strict=True)]
+
+
+def _ms_text(frames: Sequence[int], rates_hz: Sequence[int]) -> str:
+    """Of parts at several rates."""
+    numerator, denominator = 0, 1
+    for count, rate_hz in zip(frames, rates_hz, strict=True):
+        numerator, denominator = numerator * rate_hz + 1000 * count * denominator, denominator * rate_hz
+        common = gcd(numerator, denominator)
+        numerator, denominator = numerator // common, denominator // common
+    return ratio_text(numerator, denominator)

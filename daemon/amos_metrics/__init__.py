@@ -1,0 +1,1 @@
+"""What a daemon serves for machines that watch it: /metrics and /health."""

@@ -1,0 +1,110 @@
+"""Players for the bench of what they are told: real ones behind real sockets, but for music, in one process.
+
+python -m amos_tools.bench.told_players FOLDER COUNT PUBLISHER_KEY OPERATOR_KEY
+
+prints `NUMBER WHAT NANOSECONDS` when one has taken an opt-out list or a directive, by the machine's monotonic clock.
+"""
+
+import os
+import selectors
+import socket
+import sys
+import time
+from pathlib import Path
+
+from amos import crypto
+from amos.anchored_clock import AnchoredClock
+from amos.config import Config
+from amos.device import Device
+from amos.directives import Directives
+from amos.edges.clock import SystemClock
+from amos.edges.sector_memory import MemorySectorDevice
+from amos.edges.two_slot_file import TwoSlotFile
+from amos.identity import Identity
+from amos.journal.journal import Journal
+from amos.ledger_keys import LedgerKeys
+from amos.player_state import PlayerState
+from amos.protocol.limits import OPT_OUTS_BYTES_MAX, REQUEST_WIDE_BYTES_MAX
+from amos.protocol.link_device import DeviceLink
+from amos.rights.lease_clock import LeaseClock
+from amos.rights.opt_out_list import OptOutList
+from amos.rights.rights import Rights
+from amos.tier_kept import TierKept
+
+OPT_OUTS, DIRECTIVE = "opt-outs", "directive"
+RECEIVED_BYTES = 1 << 16
+
+
+def seed_of(number: int) -> bytes:
+    """Of that player's key."""
+    return number.to_bytes(32, "big")
+
+
+def address_of(folder: Path, number: int) -> str:
+    """Where that player listens."""
+    return f"{folder}/{number}"
+
+
+class ToldPlayer(Device):
+    """One that says when it has taken something."""
+
+    def __init__(self, folder: Path, number: int, publisher: str, operator: str) -> None:
+        self.number = number
+        keys = {"publisher_key": publisher, "ledger_key": publisher, "operator_key": operator}
+        config = Config(str(folder), keys | {"out": "null", "pace": "free", "tier": 255})
+        clock = AnchoredClock(SystemClock(), os.urandom)
+        journal = Journal(MemorySectorDevice(1 << 15), bytes(8))
+        journal.begin_boot()
+        identity = Identity(seed_of(number), config)
+
+        def kept(name: str) -> TwoSlotFile:
+            return TwoSlotFile(f"{folder}/{number}-{name}", OPT_OUTS_BYTES_MAX)
+
+        opt_outs = OptOutList(kept("opt-outs"), config.publisher_key, crypto.verify)
+        rights = Rights(opt_outs, LeaseClock(kept("time"), clock.now_ms(), None))
+        operator_keys, device_id = LedgerKeys(config.operator_key), identity.device_id
+        directives = Directives(operator_keys, device_id, crypto.verify, kept("directive"))
+        state = PlayerState(bytes(32), TierKept(kept("tier"), 0))
+        super().__init__(identity, state, rights, journal, clock, LedgerKeys(config.ledger_key), directives=directives)
+
+    def take_opt_outs(self, data: bytes) -> None:
+        """As a device does."""
+        super().take_opt_outs(data)
+        print(self.number, OPT_OUTS, time.monotonic_ns(), flush=True)
+
+    def take_directive(self, data: bytes) -> None:
+        """As a device does."""
+        super().take_directive(data)
+        print(self.number, DIRECTIVE, time.monotonic_ns(), flush=True)
+
+
+def serve(folder: Path, count: int, publisher: str, operator: str) -> None:
+    """For ever."""
+    selector = selectors.DefaultSelector()
+    for number in range(count):
+        player = ToldPlayer(folder, number, publisher, operator)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(address_of(folder, number))
+        listener.listen(1)
+        selector.register(listener, selectors.EVENT_READ, (player, None))
+    print("ready", flush=True)
+    while True:
+        for key, _events in selector.select():
+            player, link = key.data
+            if link is None:
+                connection, _address = key.fileobj.accept()  # type: ignore[union-attr]
+                opened = DeviceLink(player, REQUEST_WIDE_BYTES_MAX)
+                selector.register(connection, selectors.EVENT_READ, (player, opened))
+            elif not _answered(key.fileobj, link):  # type: ignore[arg-type]
+                selector.unregister(key.fileobj)
+
+
+def _answered(connection: socket.socket, link: DeviceLink) -> bool:
+    data, at = connection.recv(RECEIVED_BYTES), 0
+    while at < len(data):
+        at = link.serve(data, at, connection.sendall)
+    return bool(data)
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4])

@@ -1,0 +1,171 @@
+"""`amos fleet direct`: sign what is wanted of players, and have the broker retain it until they follow."""
+
+import hashlib
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from amos import crypto
+from amos.crypto.key_text import key_of_hex
+from amos.protocol.directive_host import sign_directive
+from amos.protocol.limits import MANIFEST_BYTES_MAX
+from amos_cli.config import Config
+from amos_cli.key_files import read_key
+from amos_cli.output import AsJson, Exit, UsageError, print_json
+from amos_mqtt.broker import broker_of
+from amos_tools.fleet.desk import Desk
+from amos_tools.fleet.errors import FleetError
+from amos_tools.fleet.members import Member
+from amos_tools.fleet.options import (
+    BrokerName,
+    OperatorKeyFile,
+    PasswordFile,
+    TlsCa,
+    TlsCertificate,
+    TlsKey,
+    Username,
+    Wait,
+    fleet_refusals,
+)
+from amos_tools.fleet.wanted import Changes, hours_of, next_directive, position_of, volume_of
+
+Percent = Annotated[int | None, typer.Option(min=0, max=100, help="The gain, in percent.")]
+PackName = Annotated[
+    str | None, typer.Option("--pack", metavar="DIR|HEX", help="The pack to play: its folder, or its id.")
+]
+
+
+def direct(
+    target: Annotated[list[str] | None, typer.Argument(metavar="[SITE[/DEVICE]]...", help="Whom it is for.")] = None,
+    *,
+    broker: BrokerName,
+    operator_key_file: OperatorKeyFile,
+    everybody: Annotated[bool, typer.Option("--all", help="Every player that the broker knows.")] = False,
+    tier: Annotated[int | None, typer.Option(min=0, max=254, help="User tier.")] = None,
+    volume: Percent = None,
+    slider: Annotated[list[str] | None, typer.Option(metavar="NAME=PERCENT", help="Where a slider stands.")] = None,
+    pause: Annotated[
+        list[str] | None, typer.Option(metavar="HH:MM-HH:MM", help="Silence, each day by the player's clock.")
+    ] = None,
+    pack: PackName = None,
+    pack_place: Annotated[str | None, typer.Option(metavar="URL", help="Where couriers find that pack.")] = None,
+    pack_from: Annotated[str | None, typer.Option(metavar="TIME", help="Not before: 2026-12-01T03:00+01:00.")] = None,
+    forget: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD", help="Leave it to the player: tier, volume, sliders, pause, pack."),
+    ] = None,
+    restart: Annotated[bool, typer.Option(help="Have players start anew, once.")] = False,
+    sync: Annotated[bool, typer.Option(help="Have players seal what they played, once.")] = False,
+    wait_s: Wait = 15.0,
+    tls_ca: TlsCa = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
+    username: Username = None,
+    password_file: PasswordFile = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how things are to be at players. What is not named stays as an earlier directive said it."""
+    with fleet_refusals(as_json):
+        values = {
+            **({} if tier is None else {"tier": tier}),
+            **({} if volume is None else {"volume_q15": volume_of(volume)}),
+            **({} if not slider else {"sliders": sorted(map(position_of, slider), key=lambda each: each.name)}),
+            **({} if not pause else {"pause": [hours_of(text) for text in pause]}),
+            **pack_values(pack, pack_place, pack_from),
+        }
+        changes = Changes(values, tuple(forget or ()), restart, sync)
+        if not changes.any or bool(target) == everybody:
+            raise UsageError("expected players, or --all, and something that is wanted of them")
+        tls, seed = (tls_ca, tls_certificate, tls_key), read_key(operator_key_file)
+        with Desk(broker_of(broker, "auto", tls, username, password_file), crypto.public_key(seed)) as desk:
+            members = _members(desk, target or [], everybody)
+            for member in members:
+                publish(desk, member, changes, seed)
+            desk.wait(lambda: all(_is_heard(member) for member in members), wait_s)
+    _tell(members, as_json)
+
+
+def publish(desk: Desk, member: Member, changes: Changes, seed: bytes) -> None:
+    """Sign the player's next directive and have it retained. Raises `FleetError`."""
+    directive = next_directive(member.wanted, member.device_id, changes, int(time.time()))
+    key = crypto.key_id(crypto.public_key(seed))
+    desk.direct(member.site, member.device_id, sign_directive(directive, key, lambda text: crypto.sign(seed, text)))
+
+
+def pack_values(pack: str | None, place: str | None, from_time: str | None) -> dict[str, Any]:
+    """The fields of a directive that say which pack. Raises `FleetError`."""
+    if pack is None:
+        if place is not None or from_time is not None:
+            raise FleetError("--pack: expected it with --pack-place or --pack-from, found none")
+        return {}
+    values: dict[str, Any] = {"pack": _pack_id(pack)}
+    if place is not None:
+        values["pack_place"] = place
+    if from_time is not None:
+        try:
+            values["pack_from_unix_s"] = int(datetime.fromisoformat(from_time).timestamp())
+        except (ValueError, OverflowError):
+            told = f"--pack-from: expected a time as 2026-12-01T03:00+01:00, found {from_time[:40]!r}"
+            raise FleetError(told) from None
+    return values
+
+
+def _pack_id(text: str) -> bytes:
+    folder = Path(text)
+    if folder.is_dir():
+        with (folder / "manifest.cose").open("rb") as file:
+            return hashlib.sha256(file.read(MANIFEST_BYTES_MAX + 1)).digest()
+    pack_id = key_of_hex(text)
+    if pack_id is None:
+        raise FleetError(f"--pack: expected a pack's folder or 64 hex digits, found {text[:80]!r}")
+    return pack_id
+
+
+def _members(desk: Desk, targets: list[str], everybody: bool) -> list[Member]:
+    found = desk.members.all() if everybody else [each for name in targets for each in desk.members.named(name)]
+    if not found:
+        raise FleetError("the broker knows no player; name one as SITE/DEVICE, with its 32 digits")
+    return list({(member.site, member.device_id): member for member in found}.values())
+
+
+def refusal(member: Member) -> str | None:
+    """Why the player does not follow, as far as it says."""
+    return None if member.status is None or member.follows else member.status.directive_refused
+
+
+def _is_heard(member: Member) -> bool:
+    return member.status is None or member.follows or refusal(member) is not None
+
+
+def said(member: Member) -> str:
+    """How far the directive is, for people."""
+    if member.follows:
+        return "follows"
+    if member.status is None:
+        return "is not connected; the directive waits for it at the broker"
+    return f"refuses: {refusal(member)}" if refusal(member) else "has not answered yet"
+
+
+def _tell(members: list[Member], as_json: bool) -> None:
+    rows = [
+        {
+            "site": member.site,
+            "device_id": member.device_id.hex(),
+            "serial": member.wanted.serial if member.wanted else None,
+            "follows": member.follows,
+            "refusal": refusal(member),
+            "connected": member.status is not None,
+        }
+        for member in members
+    ]
+    if as_json:
+        print_json({"players": rows})
+    else:
+        for member in members:
+            print(f"{member.name}: {said(member)}")
+    if any(refusal(member) for member in members):
+        raise typer.Exit(Exit.FINDING)

@@ -1,0 +1,103 @@
+"""Every player that the broker knows something of: what is wanted of it, and what it says. Nothing here waits."""
+
+from dataclasses import dataclass, field
+
+from amos import crypto
+from amos.protocol import topics
+from amos.protocol.directive import Directive, open_directive
+from amos.protocol.errors import ProtocolError
+from amos.protocol.link import Status, decode_status
+from amos_tools.fleet.errors import FleetError
+
+DEVICE_DIGITS = 32
+
+
+@dataclass
+class Member:
+    """One player. `wanted` is signed by the operator; `status` is what a courier passes on, signed by nobody; None
+    where there is none, as of a player that is not connected.
+
+    forged   the broker retains a directive that is not this operator's
+    """
+
+    site: str
+    device_id: bytes
+    wanted: Directive | None = None
+    status: Status | None = None
+    forged: bool = False
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.site}/{self.device_id.hex()[:8]}"
+
+    @property
+    def follows(self) -> bool:
+        """Whether the player has what is wanted."""
+        return (
+            self.wanted is not None and self.status is not None and self.status.directive_serial == self.wanted.serial
+        )
+
+
+@dataclass
+class Members:
+    """By site and device. `operator_key`: whose directives count."""
+
+    operator_key: bytes
+    by_name: dict[tuple[str, bytes], Member] = field(default_factory=dict)
+
+    def came(self, topic: str, payload: bytes) -> None:
+        """What the broker has on that topic; nothing of what is no directive or status."""
+        try:
+            site, device_id, leaf = topics.parse_device_topic(topic)
+        except ProtocolError:
+            return
+        if leaf not in (topics.DIRECTIVE, topics.STATUS):
+            return
+        member = self.of(site, device_id)
+        if leaf == topics.DIRECTIVE:
+            member.wanted, member.forged = self._opened(device_id, payload)
+        else:
+            member.status = _status(device_id, payload)
+
+    def of(self, site: str, device_id: bytes) -> Member:
+        """The player, known or not."""
+        return self.by_name.setdefault((site, device_id), Member(site, device_id))
+
+    def all(self) -> list[Member]:
+        """Those of whom the broker has something, by site and device."""
+        known = [member for member in self.by_name.values() if member.wanted or member.status or member.forged]
+        return sorted(known, key=lambda member: (member.site, member.device_id))
+
+    def named(self, target: str) -> list[Member]:
+        """`SITE`: all of it that are known; `SITE/DEVICE`: the one whose id begins so, or with the whole id, one that
+        nobody has heard of yet. Raises `FleetError`."""
+        site, slash, digits = target.partition("/")
+        if not site or not set(site) <= set("abcdefghijklmnopqrstuvwxyz0123456789-_") or len(site) > 64:
+            raise FleetError(f"expected SITE or SITE/DEVICE, found {target[:80]!r}")
+        found = [member for member in self.all() if member.site == site and member.device_id.hex().startswith(digits)]
+        if not slash and found:
+            return found
+        if len(digits) == DEVICE_DIGITS and set(digits) <= set("0123456789abcdef"):
+            return [self.of(site, bytes.fromhex(digits))]
+        if slash and digits and len(found) == 1:
+            return found
+        count = "none" if not found else f"{len(found)} that begin so"
+        raise FleetError(f"{target[:80]}: expected a player that the broker knows, or its 32 digits, found {count}")
+
+    def _opened(self, device_id: bytes, payload: bytes) -> tuple[Directive | None, bool]:
+        if not payload:
+            return None, False
+        try:
+            directive = open_directive(payload, self.operator_key, crypto.verify)
+        except ProtocolError:
+            return None, True
+        return (directive, False) if directive.device_id == device_id else (None, True)
+
+
+def _status(device_id: bytes, payload: bytes) -> Status | None:
+    try:
+        status: Status | None = decode_status(payload) if payload else None
+    except ProtocolError:
+        return None
+    return status if status is not None and status.device_id == device_id else None

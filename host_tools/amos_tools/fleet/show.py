@@ -1,0 +1,140 @@
+"""`amos fleet show` and `amos fleet packs`: what is wanted of each player, and what it does."""
+
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from amos.protocol.link import OUTPUTS, STATES
+from amos.protocol.printable_host import printable
+from amos_cli.config import Config
+from amos_cli.keys import public_key_of
+from amos_cli.output import AsJson, print_json
+from amos_cli.table import print_table
+from amos_mqtt.broker import broker_of
+from amos_tools.fleet.desk import Desk
+from amos_tools.fleet.direct import said
+from amos_tools.fleet.members import Member
+from amos_tools.fleet.options import (
+    BrokerName,
+    OperatorKey,
+    PasswordFile,
+    TlsCa,
+    TlsCertificate,
+    TlsKey,
+    Username,
+    fleet_refusals,
+)
+from amos_tools.fleet.wanted import facts_of
+
+NONE = bytes(32)
+
+
+def show(
+    broker: BrokerName,
+    operator_key: OperatorKey,
+    tls_ca: TlsCa = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
+    username: Username = None,
+    password_file: PasswordFile = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is wanted of each player, and what its status says."""
+    with fleet_refusals(as_json):
+        members = _heard(broker, operator_key, (tls_ca, tls_certificate, tls_key), username, password_file)
+    if as_json:
+        return print_json({"players": [player_facts(member) for member in members]})
+    table = Table("player", "state", "output", "tier", "wanted", "directive")
+    for member in members:
+        status = member.status
+        state = "unknown" if status is None else STATES[status.state]
+        wanted = _in_words(member)
+        output, tier = ("", "") if status is None else (OUTPUTS[status.output], str(status.tier))
+        table.add_row(member.name, state, output, tier, escape(wanted), escape(_how_far(member)))
+    print_table(table)
+
+
+def packs(
+    broker: BrokerName,
+    operator_key: OperatorKey,
+    tls_ca: TlsCa = None,
+    tls_certificate: TlsCertificate = None,
+    tls_key: TlsKey = None,
+    username: Username = None,
+    password_file: PasswordFile = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show which pack is wanted of each player, and which it has."""
+    with fleet_refusals(as_json):
+        members = _heard(broker, operator_key, (tls_ca, tls_certificate, tls_key), username, password_file)
+    rows = [pack_facts(member) for member in members]
+    if as_json:
+        return print_json({"players": rows})
+    table = Table("player", "wanted", "actual", "state")
+    for member, row in zip(members, rows, strict=True):
+        shown = [(row[name] or "-")[:16] for name in ("wanted", "actual")]
+        table.add_row(member.name, *shown, row["state"])
+    print_table(table)
+
+
+def player_facts(member: Member) -> dict[str, Any]:
+    """One player, as programs read it."""
+    status = member.status
+    actual = None
+    if status is not None:
+        actual = {
+            "state": STATES[status.state],
+            "output": OUTPUTS[status.output],
+            "tier": status.tier,
+            "pack": None if status.pack == NONE else status.pack.hex(),
+            "serial": status.directive_serial,
+            "refusal": status.directive_refused,
+        }
+    wanted = None if member.wanted is None else facts_of(member.wanted)
+    facts = {"site": member.site, "device_id": member.device_id.hex(), "follows": member.follows}
+    return facts | {"wanted": wanted, "actual": actual, "forged": member.forged}
+
+
+def pack_facts(member: Member) -> dict[str, Any]:
+    """The wanted pack and the actual one."""
+    wanted, status = member.wanted, member.status
+    pack = wanted.pack if wanted is not None else None
+    actual = None if status is None or status.pack == NONE else status.pack
+    state = "unknown" if status is None else "as wanted" if pack in (None, actual) else "another"
+    return {
+        "site": member.site,
+        "device_id": member.device_id.hex(),
+        "wanted": None if pack is None else pack.hex(),
+        "actual": None if actual is None else actual.hex(),
+        "state": state,
+    }
+
+
+def _in_words(member: Member) -> str:
+    if member.wanted is None:
+        return "-"
+    facts = {name: value for name, value in facts_of(member.wanted).items() if name != "serial"}
+    if "pack" in facts:
+        facts["pack"] = facts["pack"][:8]
+    return printable("; ".join(f"{name} {_shown(value)}" for name, value in facts.items()) or "nothing")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={percent}" for name, percent in value.items())
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _how_far(member: Member) -> str:
+    if member.forged:
+        return "the broker has one that is not this operator's"
+    return "none" if member.wanted is None else printable(said(member))
+
+
+def _heard(broker: str, operator_key: str, tls: Any, username: str | None, password_file: Any) -> list[Member]:
+    key = public_key_of(operator_key, "--operator-key")
+    with Desk(broker_of(broker, "auto", tls, username, password_file), key) as desk:
+        return desk.members.all()

@@ -1,0 +1,105 @@
+"""What an operator wants to change, put over what holds: the directive that comes next. Decisions only."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from amos.protocol.directive import VERSION, Directive, Hours, Position
+from amos_tools.fleet.errors import FleetError
+
+FIELDS = ("tier", "volume", "sliders", "pause", "pack")
+"""What a directive may leave to the player, by its name at the desk."""
+
+_OF_FIELD = {"volume": ("volume_q15",), "pack": ("pack", "pack_place", "pack_from_unix_s")}
+_UNITY = 32768
+
+
+@dataclass(frozen=True)
+class Changes:
+    """`values` are fields of a directive; what `forgotten` names (`FIELDS`) is left to the player again; what is not
+    named stays. `restart` and `sync` are done once, by the directive that comes next."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    forgotten: tuple[str, ...] = ()
+    restart: bool = False
+    sync: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something to sign."""
+        return bool(self.values or self.forgotten or self.restart or self.sync)
+
+
+def next_directive(before: Directive | None, device_id: bytes, changes: Changes, now_unix_s: int) -> Directive:
+    """The directive after `before`, which this operator signed, or None.
+
+    Its serial is the time: so it goes on even where the broker has lost what it retained. What a player says of its
+    serial is not signed, and asking it would let anybody use the numbers up. Raises `FleetError`.
+    """
+    kept = {} if before is None else {name: getattr(before, name) for _key, name, _kind, _bound in Directive.FIELDS}
+    for name in changes.forgotten:
+        if name not in FIELDS:
+            raise FleetError(f"--forget: expected one of {', '.join(FIELDS)}, found {name[:40]!r}")
+        for field_name in _OF_FIELD.get(name, (name,)):
+            kept[field_name] = None
+    if "pack" in changes.values:
+        kept |= {"pack_place": None, "pack_from_unix_s": None}
+    serial = now_unix_s if before is None else max(now_unix_s, before.serial + 1)
+    kept |= changes.values
+    kept |= {"version": VERSION, "device_id": device_id, "serial": serial, "issued_unix_s": now_unix_s}
+    kept |= {name: serial for name, asked in (("restart", changes.restart), ("sync", changes.sync)) if asked}
+    directive = Directive(**kept)
+    fault = directive.fault()
+    if fault:
+        raise FleetError(fault)
+    return directive
+
+
+def volume_of(percent: int) -> int:
+    """The gain in Q15."""
+    return max(percent * _UNITY // 100, 1)
+
+
+def hours_of(text: str) -> Hours:
+    """`02:00-06:00`. Raises `FleetError`."""
+    minutes = []
+    for part in text.split("-"):
+        hour, _colon, minute = part.partition(":")
+        if not (len(hour) == len(minute) == 2 and part.replace(":", "", 1).isascii() and (hour + minute).isdigit()):
+            raise FleetError(f"--pause: expected HH:MM-HH:MM, as in 02:00-06:00, found {text[:40]!r}")
+        minutes.append(int(hour) * 60 + int(minute) if int(minute) < 60 else 1440)
+    if len(minutes) != 2 or max(minutes) >= 1440 or minutes[0] == minutes[1]:
+        raise FleetError(f"--pause: expected two different times of a day, as in 02:00-06:00, found {text[:40]!r}")
+    return Hours(from_minute=minutes[0], until_minute=minutes[1])
+
+
+def position_of(text: str) -> Position:
+    """`energy=40`, in percent. Raises `FleetError`."""
+    name, _equals, percent = text.rpartition("=")
+    if not name or len(name.encode()) > 64 or not (percent.isascii() and percent.isdigit() and len(percent) <= 3):
+        raise FleetError(f"--slider: expected NAME=PERCENT, as in energy=40, found {text[:80]!r}")
+    if int(percent) > 100:
+        raise FleetError(f"--slider: expected at most 100 percent, found {percent}")
+    return Position(name=name, position_q15=int(percent) * _UNITY // 100)
+
+
+def facts_of(directive: Directive) -> dict[str, Any]:
+    """A directive as people read it."""
+    clock = [f"{minute // 60:02}:{minute % 60:02}" for hours in directive.pause or () for minute in _edges(hours)]
+    volume = directive.volume_q15
+    facts = {
+        "serial": directive.serial,
+        "tier": directive.tier,
+        "volume_percent": None if volume is None else round(volume * 100 / _UNITY),
+        "sliders": {slider.name: round(slider.position_q15 * 100 / _UNITY) for slider in directive.sliders or ()},
+        "pause": [f"{first}-{last}" for first, last in zip(clock[::2], clock[1::2], strict=True)],
+        "pack": None if directive.pack is None else directive.pack.hex(),
+        "pack_place": directive.pack_place,
+        "pack_from_unix_s": directive.pack_from_unix_s,
+        "restart": directive.restart,
+        "sync": directive.sync,
+    }
+    return {name: value for name, value in facts.items() if value not in (None, [], {})}
+
+
+def _edges(hours: Hours) -> tuple[int, int]:
+    return hours.from_minute, hours.until_minute

@@ -1,0 +1,1 @@
+"""A venue's machine from a few answers: one file for its courier and its players (`amos setup`)."""

@@ -1,0 +1,113 @@
+"""`amos vault optout` and `amos vault frozen`: consent ends, and what was earned until then is told."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from amos.protocol.printable_host import printable
+from amos_cli.output import AsJson, UsageError, print_json, refusals
+from amos_cli.paths import folder_argument, folder_option
+from amos_cli.table import print_table
+from amos_ledger.settlement.money import signed_decimal
+from amos_tools.pool.frozen import Frozen, frozen_of
+from amos_tools.pool.read_core import OTHER_FIELDS, NotAStatement, other_fields
+from amos_tools.stems import StemFacts
+from amos_tools.vault.errors import VaultError
+from amos_tools.vault.named import named
+from amos_tools.vault.stem_facts import stem_facts
+from amos_tools.vault.vault import Vault
+
+VaultFolder = Annotated[Path, folder_argument("DIR", help="The vault's folder.")]
+Stems = Annotated[list[str] | None, typer.Argument(metavar="STEM...", help="Ids, or their first 8 digits.")]
+Artist = Annotated[str | None, typer.Option(help="Every stem of this artist.")]
+LedgerFolder = Annotated[
+    Path | None, folder_option("--ledger", help="The ledger's folder, for the statements that it wrote.")
+]
+Statements = Annotated[
+    Path | None, folder_option("--statements", help="A folder of statements: PERIOD/PAYEE.json, or PAYEE.json.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `amos vault`."""
+    app.command()(optout)
+    app.command()(frozen)
+
+
+def optout(
+    folder: VaultFolder,
+    stems: Stems = None,
+    artist: Artist = None,
+    ledger: LedgerFolder = None,
+    statements: Statements = None,
+    as_json: AsJson = False,
+) -> None:
+    """End the consent to stems: no pack takes them any more, and the next `amos pack optouts` silences them. With
+    --ledger or --statements, show what they have earned until then."""
+    with refusals(VaultError, NotAStatement, OSError, as_json=as_json), Vault(folder) as vault:
+        ended = named(vault, stems or [], artist)
+        # What cannot be read is refused before anything is done.
+        kept = None if ledger is None and statements is None else _frozen(ended, ledger, statements)
+        vault.opt_out([stem.stem_id for stem in ended])
+    if as_json:
+        opted_out = [stem_facts(stem) | {"opt_in": False} for stem in ended]
+        return print_json({"opted_out": opted_out, "frozen": None if kept is None else _facts(kept)})
+    for stem in ended:
+        print(f"{stem.stem_id.hex()} opted out: {stem.title}, {stem.artist}")
+    if kept is not None:
+        return _print(ended, kept)
+    print("What this froze is told from the ledger's statements: amos vault frozen, with --ledger or --statements")
+
+
+def frozen(
+    folder: VaultFolder,
+    stems: Stems = None,
+    artist: Artist = None,
+    ledger: LedgerFolder = None,
+    statements: Statements = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what withdrawn stems earned until they were, all of them if none is named. This checks nothing of the
+    statements: `amos verify` does."""
+    with refusals(VaultError, NotAStatement, OSError, as_json=as_json), Vault(folder) as vault:
+        chosen = named(vault, stems or [], artist) if stems or artist is not None else vault.stems()
+        if stems and (consenting := [stem.title for stem in chosen if stem.opt_in]):
+            raise UsageError(f"expected stems that are opted out, found {printable(consenting[0])}, which is not")
+        chosen = [stem for stem in chosen if not stem.opt_in]
+        kept = _frozen(chosen, ledger, statements)
+    if as_json:
+        return print_json({"withdrawn": [stem_facts(stem) for stem in chosen], "frozen": _facts(kept)})
+    _print(chosen, kept)
+
+
+def _frozen(stems: list[StemFacts], ledger: Path | None, statements: Path | None) -> list[Frozen]:
+    if (ledger is None) == (statements is None):
+        raise UsageError("expected --ledger DIR or --statements DIR, one of them: what was earned stands there")
+    folder = statements if statements is not None else Path(ledger or "") / "public" / "statements"
+    try:
+        return frozen_of({stem.stem_id.hex() for stem in stems}, folder)
+    except OTHER_FIELDS:
+        raise other_fields(folder) from None
+
+
+def _facts(kept: list[Frozen]) -> list[dict[str, Any]]:
+    return [item.facts() for item in kept]
+
+
+def _print(stems: list[StemFacts], kept: list[Frozen]) -> None:
+    """A table, and the closings that it rests on."""
+    titles = {stem.stem_id.hex(): stem.title for stem in stems}
+    table = Table("stem", "title", "payee", title="Frozen: what withdrawn stems have earned")
+    for name in ("earned", "of late play", "currency"):
+        table.add_column(name, justify="right" if name != "currency" else "left")
+    for item in kept:
+        money = signed_decimal(item.earned_micro), signed_decimal(item.frozen_late_micro), item.currency
+        table.add_row(item.stem[:8], escape(printable(titles[item.stem])), escape(item.payee), *money)
+    print_table(table)
+    for currency, root in sorted({(item.currency, root) for item in kept for root in item.closings}):
+        place = f"entry {root.entry} of the log, root of its statements {root.statements_root}"
+        print(f"  {root.period}, {currency}: {place}")
+    print("  These never change; play from before the withdrawal that is not settled yet is added by later closings.")

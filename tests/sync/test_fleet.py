@@ -1,0 +1,223 @@
+"""The operator's desk: directives signed there reach players through a real broker, and what players do is seen."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from mosquitto_process import mosquitto_with
+from sync_journals import OPERATOR_SEED
+from test_courier import SEED_A, SEED_B, SITE, Venue, venue  # noqa: F401 (a fixture)
+from typer.testing import CliRunner, Result
+
+from amos import crypto
+from amos.protocol import topics
+from amos.protocol.directive import Directive, Hours, Position
+from amos_cli.output import Exit
+from amos_mqtt.broker import Broker, Login
+from amos_sync.courier import Courier, Settings
+from amos_sync.notes import Notes
+from amos_tools.cli import app
+from amos_tools.fleet.errors import FleetError
+from amos_tools.fleet.members import Members
+from amos_tools.fleet.wanted import Changes, facts_of, hours_of, next_directive, position_of, volume_of
+from protocol_examples import Party, a_directive, a_status, signed_directive
+
+OPERATOR, STRANGER = Party(2), Party(6)
+OPERATOR_KEY = crypto.public_key(OPERATOR_SEED)
+DEVICE = bytes(range(16))
+NOW = 1_800_000_000
+ACL = Path(__file__).parents[2] / "boards/linux/mosquitto.acl"
+
+
+def test_what_is_named_changes_and_all_else_stays() -> None:
+    calm = Position(name="calm", position_q15=1)
+    first = next_directive(None, DEVICE, Changes({"tier": 2, "volume_q15": 9, "sliders": [calm]}, restart=True), NOW)
+    assert (first.serial, first.restart, first.sync, first.issued_unix_s) == (NOW, NOW, None, NOW)
+    second = next_directive(first, DEVICE, Changes({"volume_q15": 5}, sync=True), NOW)
+    assert (second.serial, second.tier, second.volume_q15, second.sliders) == (NOW + 1, 2, 5, [calm])
+    assert (second.restart, second.sync) == (NOW, NOW + 1), "done for that serial, and not again"
+    third = next_directive(
+        second, DEVICE, Changes({"pack": bytes(32), "pack_place": "https://x"}, ("volume",)), NOW + 60
+    )
+    assert (third.serial, third.volume_q15, third.pack_place) == (NOW + 60, None, "https://x")
+    fourth = next_directive(third, DEVICE, Changes({"pack": bytes(31) + b"1"}), NOW + 61)
+    assert fourth.pack_place is None, "another pack is somewhere else"
+    last = next_directive(fourth, DEVICE, Changes(forgotten=("pack", "tier", "sliders", "pause")), NOW + 62)
+    assert facts_of(last) == {"serial": NOW + 62, "restart": NOW, "sync": NOW + 1}
+    assert Directive.decode(last.encode()).to_map() == last.to_map()
+
+
+@pytest.mark.parametrize("name", ["volumes", "", "serial"])
+def test_what_cannot_be_forgotten_is_named(name: str) -> None:
+    with pytest.raises(FleetError, match="--forget: expected one of tier, volume"):
+        next_directive(None, DEVICE, Changes(forgotten=(name,)), NOW)
+
+
+def test_hours_sliders_and_volume_are_read_as_people_write_them() -> None:
+    assert hours_of("02:00-06:30").to_map() == Hours(from_minute=120, until_minute=390).to_map()
+    assert hours_of("23:00-00:00").to_map() == Hours(from_minute=1380, until_minute=0).to_map()
+    assert position_of("a=b=40").to_map() == Position(name="a=b", position_q15=13107).to_map()
+    assert [volume_of(percent) for percent in (0, 1, 50, 100)] == [1, 327, 16384, 32768]
+    for text in (
+        "",
+        "2:00-06:00",
+        "02:00",
+        "02:00-06:00-07:00",
+        "24:00-01:00",
+        "02:60-03:00",
+        "02:00-02:00",
+        "٠2:00-03:00",
+    ):
+        with pytest.raises(FleetError, match="--pause: expected"):
+            hours_of(text)
+    for text in ("", "=4", "calm", "calm=", "calm=101", "calm=-1", "calm=4.5", "x" * 65 + "=1"):
+        with pytest.raises(FleetError, match="--slider: expected"):
+            position_of(text)
+
+
+def test_players_are_named_by_site_and_device() -> None:
+    members = Members(OPERATOR_KEY)
+    other = bytes(15) + b"\x01"
+    for device in (DEVICE, other):
+        status = a_status(device, bytes(32)).encode()
+        members.came(topics.device_topic("bar", device, topics.STATUS), status)
+    assert [member.device_id for member in members.named("bar")] == [other, DEVICE]
+    assert [member.device_id for member in members.named("bar/0001")] == [DEVICE]
+    assert members.named("new/" + "0" * 32)[0].device_id == bytes(16)
+    for target in ("", "bar/", "bar/0", "bar/ff", "cafe", "Bar", "a/b/c", "new/" + "0" * 31):
+        with pytest.raises(FleetError, match="expected"):
+            members.named(target)
+
+
+def test_nobody_else_tells_the_desk_what_the_operator_wants() -> None:
+    members, topic = Members(OPERATOR_KEY), topics.device_topic("bar", DEVICE, topics.DIRECTIVE)
+    for data in (
+        signed_directive(a_directive(DEVICE, 9), STRANGER),
+        signed_directive(a_directive(bytes(16), 9), OPERATOR),
+        b"garbage",
+    ):
+        members.came(topic, data)
+        assert members.all()[0].wanted is None and members.all()[0].forged
+    members.came(topic, signed_directive(a_directive(DEVICE, 9), OPERATOR))
+    assert members.all()[0].wanted is not None and not members.all()[0].forged
+    members.came(topics.device_topic("bar", DEVICE, topics.STATUS), a_status(bytes(16), bytes(32)).encode())
+    assert members.all()[0].status is None, "the status of another device"
+    for stray in ("amos/1/bar/courier/status", "x", topics.device_topic("bar", DEVICE, topics.USAGE)):
+        members.came(stray, b"")
+
+
+@contextmanager
+def running(*settings: Settings) -> Iterator[None]:
+    """Couriers that turn beside the test, each in a thread of its own from start to end."""
+    ended, connected = threading.Event(), [threading.Event() for _each in settings]
+
+    def turn(number: int) -> None:
+        courier = Courier(settings[number], Notes(lambda _line: None))
+        while not ended.is_set():
+            courier.turn(50)
+            if courier.players._published:
+                connected[number].set()
+        courier.close()
+
+    threads = [threading.Thread(target=turn, args=(number,)) for number in range(len(settings))]
+    for thread in threads:
+        thread.start()
+    try:
+        assert all(event.wait(60) for event in connected), "expected the players' statuses"
+        yield
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join(60)
+
+
+def amos(*words: str) -> Result:
+    return CliRunner().invoke(app, ["fleet", *words])
+
+
+def test_an_operator_turns_down_one_venue_through_the_broker_and_its_rules(
+    tmp_path: Path, mosquitto: list[str]
+) -> None:
+    key = tmp_path / "operator.key"
+    key.write_bytes(OPERATOR_SEED)
+    home = Venue(tmp_path, 0)
+    one, other = home.player(SEED_A, 1).player, home.player(SEED_B, 1, name="q").player
+    (tmp_path / "acl").write_text(ACL.read_text())
+    (tmp_path / "acl").chmod(0o600)
+    with mosquitto_with(mosquitto, tmp_path, f"allow_anonymous true\nacl_file {tmp_path / 'acl'}\n") as port:
+        sites = [
+            Settings(site, (line.address,), Broker("127.0.0.1", port, login=Login(site)), tmp_path / site)
+            for site, line in (("harbour", home.players[0]), ("station", home.players[1]))
+        ]
+        desk = ["--broker", f"127.0.0.1:{port}", "--username", "amos.operator", "--operator-key-file", str(key)]
+        try:
+            with running(*sites):
+                words = ["--tier", "7", "--volume", "40", "--pause", "02:00-06:00", "--json"]
+                done = amos("direct", f"harbour/{one.device_id.hex()}", *words, *desk)
+                assert done.exit_code == 0, done.output
+                (row,) = json.loads(done.stdout)["players"]
+                assert row["follows"] and row["serial"] == one.directives.serial
+                assert (one.tier, other.directives.serial) == (7, None)
+                assert one.directives.current is not None and one.directives.current.volume_q15 == 13107
+                done = amos("direct", "--all", "--sync", *desk)
+                assert done.exit_code == 0 and done.stdout.count(": follows\n") == 2, done.output
+                assert other.directives.asks_for_seal and one.tier == 7
+                show = ["--broker", f"127.0.0.1:{port}", "--username", "amos.operator"]
+                shown = amos("show", *show, "--operator-key", OPERATOR_KEY.hex(), "--json")
+                facts = {row["site"]: row for row in json.loads(shown.stdout)["players"]}
+                assert facts["harbour"]["wanted"]["volume_percent"] == 40
+                assert facts["harbour"]["actual"]["tier"] == 7 and facts["station"]["wanted"].keys() == {
+                    "serial",
+                    "sync",
+                }
+                assert "follows" in amos("show", *show, "--operator-key", OPERATOR_KEY.hex()).stdout
+                # Who is let in as a courier of another venue neither hears nor says anything.
+                stranger = amos("show", *show[:3], "station", "--operator-key", OPERATOR_KEY.hex(), "--json")
+                assert {row["site"] for row in json.loads(stranger.stdout)["players"]} <= {"station"}
+        finally:
+            for line in home.players:
+                line.stop()
+
+
+def test_a_refusal_of_the_player_and_a_player_that_is_not_there_are_told(
+    venue: Venue,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    key = tmp_path / "operator.key"
+    key.write_bytes(STRANGER.seed)
+    player = venue.player(SEED_A, 1).player
+    ledger = venue.start_ledger()
+    desk = ["--broker", f"127.0.0.1:{venue.port}", "--operator-key-file", str(key)]
+    place = Settings(SITE, (venue.players[0].address,), Broker("127.0.0.1", venue.port), tmp_path / "spool")
+    with running(place):
+        done = amos("direct", f"{SITE}/{player.device_id.hex()}", "--volume", "1", "--wait-s", "60", *desk)
+        assert done.exit_code == Exit.FINDING and "refuses: signature" in done.stdout, done.output
+        absent = amos("direct", f"{SITE}/{'0' * 32}", "--volume", "1", *desk)
+        assert absent.exit_code == 0 and "is not connected; the directive waits" in absent.stdout
+    for device in (player.device_id, bytes(16)):
+        ledger.publish(topics.device_topic(SITE, device, topics.DIRECTIVE), b"", retain=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["bar"], Exit.USAGE, "something that is wanted"),
+        (["--restart"], Exit.USAGE, "expected players, or --all"),
+        (["bar", "--all", "--restart"], Exit.USAGE, "expected players, or --all"),
+        (["bar", "--pause", "2-3"], Exit.FINDING, "--pause: expected HH:MM-HH:MM"),
+        (["bar", "--pack", "zz"], Exit.FINDING, "--pack: expected a pack's folder"),
+        (["bar", "--pack-place", "https://x"], Exit.FINDING, "--pack: expected it"),
+        (["bar", "--pack", "00" * 32, "--pack-from", "soon"], Exit.FINDING, "--pack-from: expected a time"),
+        (["bar", "--restart"], Exit.UNREACHABLE, "broker 127.0.0.1:1 "),
+    ],
+)
+def test_what_has_no_meaning_is_refused_by_name(
+    words: list[str], code: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amos_tools.fleet.desk.HEAR_S", 0.5)
+    (tmp_path / "key").write_bytes(OPERATOR_SEED)
+    done = amos("direct", *words, "--broker", "127.0.0.1:1", "--operator-key-file", str(tmp_path / "key"))
+    assert done.exit_code == code and said in done.stderr, done.output

@@ -1,0 +1,111 @@
+"""Home Assistant's side of a real broker: what is discovered, what expires, and a volume that reaches the player."""
+
+import contextlib
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+import pytest
+from mosquitto_process import mosquitto_with
+from paho.mqtt.enums import CallbackAPIVersion
+from patience import wait_until
+from sync_players import FakePlayer, PlayerThread, sealed
+
+from amos.protocol.errors import MessageError
+from amos.score.inputs import INPUT_VOLUME
+from amos_mqtt.broker import Login, broker_at
+from amos_sync.courier import Courier, Settings
+from amos_sync.home_assistant import EXPIRE_AFTER_S, STATE_AGAIN_MS, volume_q15
+from amos_sync.notes import Notes
+
+SITE = "harbour-cafe"
+RULES = Path(__file__).parents[2] / "boards/mosquitto/amos.acl"
+
+
+class Home:
+    """What Home Assistant's MQTT integration hears; retained messages come first."""
+
+    def __init__(self, port: int) -> None:
+        self.got: dict[str, bytes] = {}
+        self.client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+        self.client.username_pw_set("amos.home")
+        self.client.on_message = lambda _c, _d, message: self.got.update({message.topic: message.payload})
+        self.client.on_connect = lambda client, *_: client.subscribe("homeassistant/#", 1)
+        self.client.connect("127.0.0.1", port)
+        self.client.loop_start()
+
+    def matching(self, pattern: str) -> list[str]:
+        return [topic for topic in self.got if re.fullmatch(pattern, topic)]
+
+    def stop(self) -> None:
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+@pytest.fixture
+def venue(mosquitto: list[str], tmp_path: Path) -> Iterator[Any]:
+    (tmp_path / "acl").write_bytes(RULES.read_bytes())
+    (tmp_path / "acl").chmod(0o600)
+    player = PlayerThread(FakePlayer(b"H" * 32, sealed(b"H" * 32, 1)), f"unix:{tmp_path}/p.sock")
+    said: list[str] = []
+    with mosquitto_with(mosquitto, tmp_path, f"allow_anonymous true\nacl_file {tmp_path / 'acl'}\n") as port:
+        broker = broker_at(f"127.0.0.1:{port}", login=Login(SITE))
+        settings = Settings(SITE, (player.address,), broker, tmp_path / "spool", home_assistant=True)
+        courier = Courier(settings, Notes(said.append))
+        home = Home(port)
+        yield courier, home, player, said
+        with contextlib.suppress(sqlite3.ProgrammingError):  # the test has closed it
+            courier.close()
+        home.stop()
+        player.stop()
+
+
+def test_a_player_is_discovered_controlled_and_signed_off(venue: Any) -> None:
+    courier, home, player, said = venue
+    device = player.player.device_id.hex()
+
+    def turned(holds: Any) -> Any:
+        def look() -> Any:
+            courier.turn(20)
+            return holds()
+
+        return look
+
+    # Home Assistant takes a discovery topic of this form only (homeassistant/components/mqtt/discovery.py).
+    form = r"homeassistant/(device)/(?:([a-zA-Z0-9_-]+)/)?([a-zA-Z0-9_-]+)/config"
+    wait_until(turned(lambda: home.matching(form) and home.matching(".*/state")), lambda: (home.got, said))
+    (topic,) = home.matching(form)
+    assert topic == f"homeassistant/device/{SITE}/amos_{device}/config"
+    found = json.loads(home.got[topic])
+    assert found["device"]["identifiers"] == [f"amos_{device}"] and found["origin"]["name"] == "amos"
+    sensors = [each for each in found["components"].values() if each["platform"] == "sensor"]
+    assert len(sensors) == 4 and all(each["expire_after"] == EXPIRE_AFTER_S for each in sensors)
+    assert 2000 * EXPIRE_AFTER_S >= 3 * STATE_AGAIN_MS
+    assert len({each["unique_id"] for each in found["components"].values()}) == 5
+    state = json.loads(home.got[found["state_topic"]])
+    for each in sensors:
+        (name,) = re.fullmatch(r"{{ value_json\.(\w+) }}", each["value_template"]).groups()  # type: ignore[union-attr]
+        assert name in state
+    assert state["state"] in found["components"]["state"]["options"]
+    wait_until(turned(lambda: home.got.get(found["availability_topic"]) == b"online"), "available")
+
+    volume = found["components"]["volume"]
+    for payload in ("100", "loud", "-6"):
+        home.client.publish(volume["command_topic"], payload, 1)
+    wait_until(turned(lambda: player.player.inputs), lambda: said)
+    assert player.player.inputs == [(INPUT_VOLUME, 16423)], "-6 dB, and nothing of what has no meaning"
+    assert any("volume: expected -60 to 0 dB" in sentence for sentence in said)
+
+    courier.close()
+    wait_until(lambda: home.got[found["availability_topic"]] == b"offline", "signed off")
+
+
+@pytest.mark.parametrize("payload", [b"", b"nan", b"inf", b"1", b"-61", b"-6" * 20, b"\xff"])
+def test_a_volume_without_meaning_is_refused(payload: bytes) -> None:
+    with pytest.raises(MessageError):
+        volume_q15(payload)
+    assert volume_q15(b"0") == 32768 and volume_q15(b"-60.0") == 33
