@@ -14,6 +14,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from amos_metrics.errors import MetricsUnusable
 from amos_mqtt.address import AddressError, host_and_port, shown
+from amos_mqtt.broker import BrokerSettingError
 
 METRICS_PORT = 9464
 """Which Prometheus's registry of ports has for exporters of telemetry; for an address without one."""
@@ -76,7 +77,7 @@ def _server(address: str, collector: Collector, problems: Callable[[], list[str]
     try:
         where = host_and_port(address, METRICS_PORT)
     except AddressError as error:
-        raise MetricsUnusable(f"metrics: {error}") from None
+        raise BrokerSettingError(f"metrics: {error}") from None
     try:
         return make_server(*where, answer, server_class=_Threading, handler_class=_Quiet)
     except OSError as error:

@@ -219,7 +219,8 @@ class Inbox:
 
     def _answer(self, device_id: bytes, content: bytes) -> int:
         """Of a player that is here; that of another shop's is for its own courier to take."""
-        slot = self._outbox.find(answers.decode_answer(content).message_sha256)
+        answer = answers.decode_answer(content)
+        slot = self._outbox.find(answer.message_sha256, device_id, answer.sequence)
         # What is carried waits for the ledger's own answer: this may be anybody's, and no player is here to judge.
         if slot is None or slot.carried:
             return 0

@@ -86,7 +86,7 @@ class LedgerWords:
         """A verdict on a segment."""
         answer = answers.decode_answer(message.payload)
         self._hindrances.unanswered.answered(now_ms)
-        slot = self._outbox.find(answer.message_sha256)
+        slot = self._outbox.find(answer.message_sha256, device_id, answer.sequence)
         if slot is None or slot.state is State.RECEIPTED:
             return  # an answer to what is done already: resends bring such
         named = answer.device_id in (None, device_id) and answer.sequence in (None, slot.sequence)
@@ -101,7 +101,7 @@ class LedgerWords:
             self._line.check(receipt, unwrap(self._spool.payload(slot.id)))
             if not self._players.believes(device_id, receipt.message.kid):
                 return  # in a time of transition the same comes by the other key as well
-        if self._outbox.answered(answer.message_sha256, answer.verdict, now_ms, jitter_permille()) is None:
+        if self._outbox.answered(slot, answer.verdict, now_ms, jitter_permille()) is None:
             return
         if answer.receipt is not None:
             self._spool.stage_answer(slot, receipt=answer.receipt, leaf_index=leaf_index)

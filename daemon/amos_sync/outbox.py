@@ -150,12 +150,14 @@ class Outbox:
     def __init__(self, unanswered_max: int) -> None:
         self._unanswered_max = unanswered_max
         self._lanes: dict[bytes, _Lane] = {}
-        self._by_message: dict[bytes, Slot] = {}
+        self._by_message: dict[bytes, list[Slot]] = {}
+        self._count = 0
 
     def clear(self) -> None:
         """Forget everything: it is read from the spool again."""
         self._lanes.clear()
         self._by_message.clear()
+        self._count = 0
 
     def add(self, slot: Slot) -> None:
         """Take a slot in: just pulled, or found in the spool at the start (then everything unanswered is due)."""
@@ -164,7 +166,8 @@ class Outbox:
             slot.state = State.PULLED
         lane.slots[slot.id] = slot
         lane.own += not slot.carried
-        self._by_message[slot.message_sha256] = slot
+        self._by_message.setdefault(slot.message_sha256, []).append(slot)
+        self._count += 1
         if slot.state is State.RECEIPTED:
             lane.receipted[slot.id] = slot
         else:
@@ -212,9 +215,8 @@ class Outbox:
                 return slot
         return None
 
-    def answered(self, message_sha256: bytes, verdict: int, now_ms: int, jitter_permille: int) -> Slot | None:
+    def answered(self, slot: Slot | None, verdict: int, now_ms: int, jitter_permille: int) -> Slot | None:
         """Apply the ledger's verdict; the slot if that changed anything, else None."""
-        slot = self._by_message.get(message_sha256)
         if slot is None or not self._move(slot, EVENT_OF_VERDICT[verdict]):
             return None
         slot.verdict = None if slot.state is State.RECEIPTED else verdict
@@ -223,9 +225,12 @@ class Outbox:
             self._wait(slot, now_ms, WAIT_MS.get(verdict, FINAL_WAIT_MS), jitter_permille)
         return slot
 
-    def find(self, message_sha256: bytes) -> Slot | None:
-        """The slot whose payload has this hash."""
-        return self._by_message.get(message_sha256)
+    def find(self, message_sha256: bytes, device_id: bytes | None = None, sequence: int | None = None) -> Slot | None:
+        """The slot whose payload has this hash: that of the device and sequence, if there is one. A player that hands
+        over what is another's has a slot of the same hash, and must not come in its way."""
+        slots = self._by_message.get(message_sha256, [])
+        fits = (slot for slot in slots if slot.device_id == device_id and sequence in (None, slot.sequence))
+        return next(fits, slots[0] if slots else None)
 
     def player_at(self, device_id: bytes, last_receipted: int) -> list[Slot]:
         """The player holds receipts up to this sequence: what the ledger receipted up to there is returned.
@@ -286,7 +291,7 @@ class Outbox:
         return [device_id for device_id, lane in self._lanes.items() if lane.slots]
 
     def __len__(self) -> int:
-        return len(self._by_message)
+        return self._count
 
     def forget(self, device_id: bytes, id: int) -> None:
         """A carried slot is let go of, in whatever state."""
@@ -320,7 +325,10 @@ class Outbox:
     def _remove(self, lane: _Lane, slot: Slot) -> None:
         lane.own -= not slot.carried
         del lane.slots[slot.id]
-        if self._by_message.get(slot.message_sha256) is slot:
+        self._count -= 1
+        alike = self._by_message[slot.message_sha256]
+        alike.remove(slot)
+        if not alike:
             del self._by_message[slot.message_sha256]
 
     def _wait(self, slot: Slot, now_ms: int, bounds: tuple[int, int], jitter_permille: int) -> None:

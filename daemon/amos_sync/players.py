@@ -23,6 +23,7 @@ from amos_sync.pack_cache import CachedPack
 from amos_sync.session import Offer, Session
 from amos_sync.spool import Spool
 from amos_sync.spool_carried import FROM_STICK, TO_STICK, Document
+from amos_sync.spool_damage import names
 
 
 class Players:
@@ -224,12 +225,18 @@ class Players:
             wanted.append(entry)
         return wanted
 
-    def pulled(self, device_id: bytes, entry: Entry, segment: bytes) -> None:
-        """A segment came through whole: it is spooled with this turn's commit, and sent after it."""
+    def pulled(self, device_id: bytes, entry: Entry, segment: bytes) -> str | None:
+        """A segment came through whole: it is spooled with this turn's commit, and sent after it. Why not, of one that
+        is another player's or another number: it would come in the way of the one that it is a copy of. What is no
+        segment at all goes to the ledger, which says so."""
+        said = names(segment)
+        if said not in (None, (device_id, entry.sequence)):
+            return f"expected its own segment {entry.sequence}, found {said[1]} of {said[0].hex()[:8]}"
         message = wrap(segment)
         sha256 = hashlib.sha256(message).digest()
-        noted = self._outbox.find(sha256)
-        if noted is not None and (noted.device_id, noted.sequence) != (device_id, entry.sequence):
+        noted = self._outbox.find(sha256, device_id, entry.sequence)
+        # A segment says itself which it is; of what is none, two players may have the same.
+        if noted and said and said != (noted.device_id, noted.sequence):
             raise SpoolDamaged(f"spool: segment {entry.sequence} is noted there as {noted.sequence}")
         for held in self._spool.held(device_id, entry.sequence, entry.sequence).get(entry.sequence, []):
             if held.carried and held.segment_sha256 == entry.sha256:
@@ -237,6 +244,7 @@ class Players:
                 self._outbox.forget(device_id, held.id)
         id = self._spool.stage_pull(device_id, entry.sequence, entry.sha256, len(segment), message, sha256, PULL_STATE)
         self._outbox.add(Slot(id, device_id, entry.sequence, sha256, PULL_STATE))
+        return None
 
     def settled(self, session: Session) -> None:
         """Everything that the player lists is receipted, and it took the receipts."""

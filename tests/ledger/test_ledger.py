@@ -375,7 +375,7 @@ def test_late_usage_goes_to_the_next_open_period(world: Any) -> None:
     world.take(device, first)
     with world.folder.open_store() as store:
         store.append_closing("2026-11", b"closing")
-        assert [(item.period, item.entry) for item in store.closings()] == [("2026-11", b"closing")]
+        assert [(item.title, item.entry) for item in store.closings()] == [("2026-11", b"closing")]
     world.take(device, second)
     with world.folder.open_store() as store:
         assert [leaves(store, period) for period in ("2026-11", "2026-12")] == [[5], [7]]

@@ -386,6 +386,16 @@ def test_one_player_on_two_ports_is_served_on_one(venue: Venue) -> None:
     twin.stop()
 
 
+def test_a_player_that_hands_over_what_is_another_ones_comes_in_nobodys_way(venue: Venue) -> None:
+    honest, liar = venue.player(SEED_A, 3), venue.player(SEED_B, 3, name="q")
+    liar.player.segments = dict(honest.player.segments)
+    ledger = venue.start_ledger()
+    courier = venue.start(liar.address, honest.address)  # the liar's are there first
+    venue.run(lambda: honest.player.last_receipted == 3 and courier.spool.open_entries == 0)
+    assert len(ledger.segments) == 3 and liar.player.last_receipted == 0
+    assert venue.heard("expected its own segment 1, found 1 of") and not venue.heard("damaged")
+
+
 def test_a_player_that_cannot_prove_its_key_is_left_alone(venue: Venue) -> None:
     line = venue.player(SEED_A, 2)
     line.player.sign_identity = lambda nonce: bytes(64)  # type: ignore[method-assign]

@@ -29,7 +29,7 @@ OPERATOR, STRANGER = Party(2), Party(6)
 OPERATOR_KEY = crypto.public_key(OPERATOR_SEED)
 DEVICE = bytes(range(16))
 NOW = 1_800_000_000
-ACL = Path(__file__).parents[2] / "boards/linux/mosquitto.acl"
+ACL = Path(__file__).parents[2] / "boards/mosquitto/amos.acl"
 
 
 def test_what_is_named_changes_and_all_else_stays() -> None:

@@ -38,6 +38,18 @@ def send_all(outbox: Outbox, now_ms: int = 0) -> list[int]:
     return [slot.sequence for slot in outbox.send(now_ms, 1000, 0)]
 
 
+def test_the_same_bytes_of_two_players_are_two_slots() -> None:
+    own, others = a_slot(1), a_slot(1, B)
+    others.message_sha256 = own.message_sha256
+    outbox = outbox_of(own, others)
+    assert outbox.find(own.message_sha256, A, 1) is own and outbox.find(own.message_sha256, B) is others
+    send_all(outbox)
+    for slot in (others, own):
+        assert outbox.answered(slot, answers.ACCEPTED, 0, 0) is slot
+        assert outbox.player_at(slot.device_id, 1) == [slot]
+    assert len(outbox) == 0 and outbox.find(own.message_sha256) is None
+
+
 def test_every_verdict_has_an_event() -> None:
     assert set(EVENT_OF_VERDICT) == set(range(len(answers.VERDICTS)))
     assert {v for v, event in EVENT_OF_VERDICT.items() if event is Event.RECEIPT} == set(answers.RECEIPTED)
@@ -59,7 +71,7 @@ def test_every_state_short_of_returned_can_still_be_receipted_or_is() -> None:
 def test_what_each_answer_does(verdict: int) -> None:
     outbox = outbox_of(a_slot(1))
     send_all(outbox)
-    slot = outbox.answered((1).to_bytes(32, "big"), verdict, 0, 1000)
+    slot = outbox.answered(outbox.find((1).to_bytes(32, "big")), verdict, 0, 1000)
     assert slot is not None
     if verdict in answers.RECEIPTED:
         assert (slot.state, slot.verdict) == (State.RECEIPTED, None)
@@ -74,10 +86,10 @@ def test_what_each_answer_does(verdict: int) -> None:
 def test_a_forged_refusal_delays_and_a_receipt_still_wins() -> None:
     outbox = outbox_of(a_slot(1))
     send_all(outbox)
-    outbox.answered((1).to_bytes(32, "big"), answers.FORK, 0, 0)
+    outbox.answered(outbox.find((1).to_bytes(32, "big")), answers.FORK, 0, 0)
     assert len(final_refusals(outbox.open_slots(A))) == 1
-    outbox.answered((1).to_bytes(32, "big"), answers.ACCEPTED, 0, 0)
-    assert outbox.answered((1).to_bytes(32, "big"), answers.FORK, 0, 0) is None
+    outbox.answered(outbox.find((1).to_bytes(32, "big")), answers.ACCEPTED, 0, 0)
+    assert outbox.answered(outbox.find((1).to_bytes(32, "big")), answers.FORK, 0, 0) is None
     assert [slot.sequence for slot in outbox.player_at(A, 1)] == [1]
     assert len(outbox) == 0
 
@@ -85,7 +97,7 @@ def test_a_forged_refusal_delays_and_a_receipt_still_wins() -> None:
 def test_a_receipt_the_player_refuses_has_the_segment_sent_again() -> None:
     outbox = outbox_of(a_slot(1))
     send_all(outbox)
-    outbox.answered((1).to_bytes(32, "big"), answers.ACCEPTED, 0, 0)
+    outbox.answered(outbox.find((1).to_bytes(32, "big")), answers.ACCEPTED, 0, 0)
     offer = outbox.next_offer(A, 0)
     assert offer is not None
     outbox.player_refused(offer, 1000, 0)
@@ -98,7 +110,7 @@ def test_the_newest_receipt_is_offered_and_covers_the_earlier_ones() -> None:
     outbox = outbox_of(*[a_slot(n) for n in range(1, 6)])
     send_all(outbox)
     for number in (1, 2, 4):
-        outbox.answered(number.to_bytes(32, "big"), answers.ACCEPTED, 0, 0)
+        outbox.answered(outbox.find(number.to_bytes(32, "big")), answers.ACCEPTED, 0, 0)
     offer = outbox.next_offer(A, 0)
     assert offer is not None and offer.sequence == 4
     assert sorted(slot.sequence for slot in outbox.player_at(A, 4)) == [1, 2, 4]
@@ -131,7 +143,7 @@ def test_a_silent_ledger_gets_no_more_than_a_window_of_each_device() -> None:
     sent = send_all(outbox)
     assert sorted(sent) == [*range(1, UNANSWERED_MAX + 1), 1000, 1001, 1002]
     assert send_all(outbox) == []
-    outbox.answered((1).to_bytes(32, "big"), answers.ACCEPTED, 0, 0)
+    outbox.answered(outbox.find((1).to_bytes(32, "big")), answers.ACCEPTED, 0, 0)
     assert send_all(outbox) == [UNANSWERED_MAX + 1]
 
 
@@ -175,7 +187,7 @@ def test_no_order_of_events_loses_a_segment(steps: list[tuple[str, int, int]]) -
                 sent = outbox.send(now_ms, count, 500)
                 assert len(sent) == len({slot.sequence for slot in sent}) <= count
             case ("answer", number, verdict):
-                slot = outbox.answered(number.to_bytes(32, "big"), verdict, now_ms, 500)
+                slot = outbox.answered(outbox.find(number.to_bytes(32, "big")), verdict, now_ms, 500)
                 if slot is not None and slot.state is State.RECEIPTED:
                     receipted.add(number)
             case ("player", number):
@@ -194,6 +206,6 @@ def test_no_order_of_events_loses_a_segment(steps: list[tuple[str, int, int]]) -
     # Left alone with an honest ledger and player, everything still comes to its end.
     now_ms += 10**9
     for slot in outbox.send(now_ms, 100, 0):
-        outbox.answered(slot.message_sha256, answers.DUPLICATE, now_ms, 0)
+        outbox.answered(outbox.find(slot.message_sha256), answers.DUPLICATE, now_ms, 0)
     outbox.player_at(A, 12)
     assert len(outbox) == 0

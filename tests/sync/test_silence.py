@@ -205,7 +205,7 @@ def test_a_clock_that_is_wrong(
     monkeypatch.setattr("amos_sync.limits.ANCHOR_RETRY_MS", 300)
     venue.start()
     real = time.time_ns
-    monkeypatch.setattr("amos_sync.courier.wall_ms", lambda: real() // 1_000_000 + off_s * 1000)
+    monkeypatch.setattr("amos_sync.ledger_words.wall_ms", lambda: real() // 1_000_000 + off_s * 1000)
     assert line.player.last_receipted == 0 and ledger is not None
     told_once(venue, words)
 

@@ -105,7 +105,7 @@ def test_pack_time_and_lists_come_home(two: Two) -> None:
     two.run(lambda: not player.segments and player.opt_outs == [b"good opt-outs"])
     two.run(lambda: bool(player.anchored))
     assert abs(player.anchored[0] - time.time() * 1000) < 600_000
-    two.shop.pack_cache.look()  # type: ignore[union-attr]
+    two.shop.packs._common.look()  # type: ignore[union-attr]
     two.run(lambda: player.plays() == Pack(5).id)
     assert [found.name for found in two.shop.spool.documents.all(FROM_STICK)] == ["opt-outs", "directive"]
 

@@ -114,7 +114,7 @@ def line_fault(name: str, text: str) -> "str | None":
 def derived_reference(transfer: Transfer, occurrence: int) -> str:
     """The reference of the first, second or later transfer that says the same but for its number and its time."""
     said = (transfer.kind, transfer.currency, transfer.debit, transfer.credit, str(transfer.amount_micro))
-    lines = "\n".join([*said, transfer.period or "", transfer.reason, ""])
+    lines = "".join([text + "\n" for text in said]) + "%s\n%s\n" % (transfer.period or "", transfer.reason)
     digits = "".join(["%02x" % byte for byte in hashlib.sha256(lines.encode()).digest()])
     return "%s%s-%d" % (DERIVED, digits[:_DIGITS], occurrence)
 

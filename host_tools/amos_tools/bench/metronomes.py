@@ -51,12 +51,13 @@ class Metronome:
         return Status(
             device_id=self.device_id, state=STATE_PLAYING, firmware=self.firmware, boot=1, session=1, frame=0,
             rate_hz=48000, uptime_ms=1, next_sequence=sealed + 1, last_receipted=self.last_receipted, unsynced_ms=0,
-            clock=CLOCK_SYNCHRONISED, pack=bytes(32), tier=1, underruns=0, damaged_frames=0, trimmed=self.last_receipted,
-            output=OUTPUT_NONE, spare_segments=1000, failed_writes=0, spoilt_blobs=0,
+            clock=CLOCK_SYNCHRONISED, pack=bytes(32), tier=1, underruns=0, damaged_frames=0,
+            trimmed=self.last_receipted, output=OUTPUT_NONE, spare_segments=1000, failed_writes=0, spoilt_blobs=0,
         )  # fmt: skip
 
     def _segment(self, sequence: int) -> bytes:
-        return sequence.to_bytes(SEQUENCE_BYTES, "big") + random.Random(f"{self._number} {sequence}").randbytes(self._bytes)
+        draw = random.Random(f"{self._number} {sequence}")
+        return sequence.to_bytes(SEQUENCE_BYTES, "big") + draw.randbytes(self._bytes)
 
     def list_segments(self, first: int) -> list[tuple[int, int, bytes]]:
         first = max(first, self.last_receipted + 1)

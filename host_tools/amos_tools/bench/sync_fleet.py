@@ -41,7 +41,10 @@ def figures(scale: float) -> list[Figure]:
 def _at_rest(program: list[str], scale: float) -> list[Figure]:
     players = max(4, round(PLAYERS * min(scale, 1)))
     seconds = max(3.0, SHARE_S * min(scale, 1))
-    with tempfile.TemporaryDirectory(prefix="amos-bench-") as name, Venue(Path(name), program, players, BEAT_S) as venue:
+    with (
+        tempfile.TemporaryDirectory(prefix="amos-bench-") as name,
+        Venue(Path(name), program, players, BEAT_S) as venue,
+    ):
         time.sleep(min(seconds, 10.0))  # they are found, and asked who they are
         before_s, began_s = tree_s(venue.courier.pid), time.monotonic()
         time.sleep(seconds)
