@@ -204,11 +204,8 @@ class Outbox:
         return chosen
 
     def _due_of(self, lane: _Lane, now_ms: int) -> Slot | None:
-        while lane.later and lane.later[0][0] <= now_ms:
-            due_ms, id = heapq.heappop(lane.later)
-            slot = lane.slots.get(id)
-            if slot is not None and slot.due_ms == due_ms and (slot.state, Event.SEND) in NEXT:
-                return slot
+        if self._waits(lane) and lane.later[0][0] <= now_ms:
+            return lane.slots[heapq.heappop(lane.later)[1]]
         while lane.fresh and lane.unanswered < self._unanswered_max:
             slot = lane.fresh.popleft()
             if slot.state is State.PULLED and slot.id in lane.slots:
@@ -304,8 +301,19 @@ class Outbox:
 
     def next_due_ms(self) -> int | None:
         """When a waiting slot is due next; None when none waits. Fresh ones depend on room, not on time."""
-        dues = [lane.later[0][0] for lane in self._lanes.values() if lane.later]
-        return min(dues, default=None)
+        return min((lane.later[0][0] for lane in self._lanes.values() if self._waits(lane)), default=None)
+
+    @staticmethod
+    def _waits(lane: _Lane) -> bool:
+        """Whether a slot of the lane waits. Moments of slots that have moved on are let go of: once they are past,
+        the loop would rest no more."""
+        while lane.later:
+            due_ms, id = lane.later[0]
+            slot = lane.slots.get(id)
+            if slot is not None and slot.due_ms == due_ms and (slot.state, Event.SEND) in NEXT:
+                return True
+            heapq.heappop(lane.later)
+        return False
 
     def _move(self, slot: Slot, event: Event) -> bool:
         state = NEXT.get((slot.state, event))

@@ -50,6 +50,16 @@ def test_the_same_bytes_of_two_players_are_two_slots() -> None:
     assert len(outbox) == 0 and outbox.find(own.message_sha256) is None
 
 
+def test_what_has_its_receipt_keeps_the_loop_awake_no_longer() -> None:
+    """Also while nothing else of that device is to be sent, when its time to ask again is past."""
+    outbox = outbox_of(a_slot(1), a_slot(2, B))
+    send_all(outbox)
+    assert outbox.next_due_ms() is not None
+    for slot in outbox.asked():
+        outbox.answered(slot, answers.ACCEPTED, 0, 0)
+    assert outbox.next_due_ms() is None
+
+
 def test_every_verdict_has_an_event() -> None:
     assert set(EVENT_OF_VERDICT) == set(range(len(answers.VERDICTS)))
     assert {v for v, event in EVENT_OF_VERDICT.items() if event is Event.RECEIPT} == set(answers.RECEIPTED)

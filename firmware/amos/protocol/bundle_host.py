@@ -109,7 +109,10 @@ class BundleWriter:
 
     def end(self) -> bytes:
         """The end mark: a file without it is torn."""
-        return self._framed(BundleItem(kind=END, content=self._sha256.digest(), count=self.items).encode())
+        # After `digest` a hash takes no more bytes on MicroPython.
+        framed = dumps(BundleItem(kind=END, content=self._sha256.digest(), count=self.items).encode())
+        self.size += len(framed)
+        return framed
 
     def _framed(self, encoded: bytes) -> bytes:
         framed = dumps(encoded)
@@ -140,7 +143,8 @@ class BundleReader:
         while (frame := _frame(self._held, at)) is not None:
             start, end = frame
             item = self._take(bytes(self._held[start:end]))
-            self._sha256.update(self._held[at:end])
+            if not self._ended:
+                self._sha256.update(self._held[at:end])
             at = end
             if item is not None:
                 items.append(item)
