@@ -1,7 +1,7 @@
 """Players that only seal: each has another segment of random bytes after every beat, and trims what is receipted.
 
-They speak the player's side of the link over a Unix socket each, all in one process, so that what a courier costs is told
-apart from what they cost.
+They speak the player's side of the link over a Unix socket each, all in one process, so that what a courier costs is
+told apart from what they cost.
 """
 
 import os
