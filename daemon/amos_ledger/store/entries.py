@@ -18,12 +18,15 @@ from amos_ledger.errors import EntryDamaged, RolledBack
 from amos_ledger.intake.segment_parse import decode_usage, parse_segment
 from amos_ledger.log import tree
 from amos_ledger.log.leaf import Leaf
-from amos_ledger.log.tiles import ENTRY_BYTES_MAX
+from amos_ledger.log.tiles import ENTRY_BYTES_MAX, TILE_LEVELS
 from amos_ledger.store.database import Database, Row, marks
 from amos_ledger.store.failures import Conflict
 
 READ_AT_ONCE = 256
 """Entries read from the database by one statement."""
+
+KEPT_LEAVES = 4096
+"""Of the leaves whose hashes are read at once and kept: some 2 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,22 +191,37 @@ class Log:
 
     def cached(self, first: int = 0, end: int = 0) -> tree.Read:
         """`read` with a memory, for many proofs at one size; a stored hash never changes. Those that leaves
-        [first, end) completed are read at once."""
+        [first, end) completed are read many at once; of a large range no more than a part is kept, and the hashes above
+        tiles."""
         known: dict[tuple[int, int], bytes] = {}
-        if first < end:
-            places = (tree.stored_position(0, first), tree.stored_position(0, end))
-            sql = "SELECT hash FROM node WHERE position >= ? AND position < ? ORDER BY position"
-            hashes = self._database.rows(sql, places)
-            if len(hashes) == places[1] - places[0]:  # else `read` says which one is missing
-                known = {place: hash_ for place, (hash_,) in zip(tree.completed(first, end), hashes, strict=True)}
+        part, hashes = range(0), dict[tuple[int, int], bytes]()
 
         def read(level: int, index: int) -> bytes:
-            found = known.get((level, index))
+            nonlocal part, hashes
+            found = known.get((level, index)) or hashes.get((level, index))
+            if found is not None:
+                return found
+            leaf = ((index + 1) << level) - 1  # which completed it
+            if first <= leaf < end and leaf not in part:
+                part = range(max(first, leaf - leaf % KEPT_LEAVES), min(end, leaf - leaf % KEPT_LEAVES + KEPT_LEAVES))
+                hashes = self._completed(part.start, part.stop)
+                known.update({place: hash_ for place, hash_ in hashes.items() if place[0] >= TILE_LEVELS})
+            found = hashes.get((level, index))
             if found is None:
                 found = known[level, index] = self.read(level, index)
             return found
 
         return read
+
+    def _completed(self, first: int, end: int) -> dict[tuple[int, int], bytes]:
+        """The stored hashes that leaves [first, end) completed, by one statement; none where one is missing, which
+        `read` names."""
+        places = (tree.stored_position(0, first), tree.stored_position(0, end))
+        sql = "SELECT hash FROM node WHERE position >= ? AND position < ? ORDER BY position"
+        hashes = self._database.rows(sql, places)
+        if len(hashes) != places[1] - places[0]:
+            return {}
+        return {place: hash_ for place, (hash_,) in zip(tree.completed(first, end), hashes, strict=True)}
 
     def entries(self, first: int, end: int) -> Iterator[tuple[int, bytes]]:
         """(leaf index, bytes) of leaves [first, end). Raises `EntryDamaged`."""
