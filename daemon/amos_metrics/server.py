@@ -12,9 +12,8 @@ from socketserver import ThreadingMixIn
 from typing import Any, Protocol
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from amos_metrics.errors import MetricsUnusable
+from amos_metrics.errors import MetricsAddressWrong, MetricsUnusable
 from amos_mqtt.address import AddressError, host_and_port, shown
-from amos_mqtt.broker import BrokerSettingError
 
 METRICS_PORT = 9464
 """Which Prometheus's registry of ports has for exporters of telemetry; for an address without one."""
@@ -77,7 +76,7 @@ def _server(address: str, collector: Collector, problems: Callable[[], list[str]
     try:
         where = host_and_port(address, METRICS_PORT)
     except AddressError as error:
-        raise BrokerSettingError(f"metrics: {error}") from None
+        raise MetricsAddressWrong(f"metrics: {error}") from None
     try:
         return make_server(*where, answer, server_class=_Threading, handler_class=_Quiet)
     except OSError as error:

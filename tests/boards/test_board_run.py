@@ -64,7 +64,7 @@ RING_BYTES = 1 << 23
 """A day of the fullest music is more than a board's 1 MB."""
 CODE_BYTES_MAX = 268 << 10
 """All compiled code that a player imports, in the heap of a board that does not freeze it."""
-SPARE_BYTES = 12 << 10
+SPARE_BYTES = 8 << 10
 """Of the board's heap, in which the fullest music need not play: chance cuts a heap up, now more and now less."""
 HELD_BYTES_MORE = 4096
 """Rows and inputs under way, and integers that pass 30 bits after half a day."""

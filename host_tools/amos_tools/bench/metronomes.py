@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from amos import __version__
 from amos.protocol.limits import LIST_ENTRIES_MAX
 from amos.protocol.link import IDENTIFY_CONTEXT, OUTPUT_NONE, STATE_PLAYING, Status
 from amos.protocol.link_device import DeviceLink
@@ -28,7 +29,7 @@ RECEIVE_BYTES = 4096
 class Metronome:
     """What `DeviceLink` asks of a player. Segments not yet receipted are made again from their numbers."""
 
-    firmware, board, voices = "0.1.0", "bench", 8
+    firmware, board, voices = __version__, "bench", 8
     key_history: bytes | None = None
 
     def __init__(self, number: int, segment_bytes: int, beat_s: float, first_s: float) -> None:
