@@ -32,7 +32,7 @@ from amos_ledger.opt_outs import log_published
 from amos_ledger.public import Public
 from amos_ledger.settlement.detail import detail
 from amos_ledger.settlement.metered_result import MeteredResult
-from amos_ledger.settlement.metered_statement import MeteredProof, statement_file
+from amos_ledger.settlement.metered_statement import MeteredProof, statement_file, with_detail
 from amos_ledger.settlement.period_result import PeriodResult
 from amos_ledger.settlement.statement import (
     USAGE_PROOFS_MAX,
@@ -111,9 +111,9 @@ def _metered(folder: Folder, store: Store, closed: ClosedNow, result: MeteredRes
         daily_play(store, period, settled_at, hz, sums)
         for number, payee in enumerate(result.payees):
             core, proof = result.core_bytes(number), _metered_proof(store, result, number, common, size)
-            base_bytes, lines = len(statement_file(core, proof)), result.lines_of(number)
-            told = detail(json.loads(core), base_bytes, lines, sums.play, venues, folder.sign)
-            yield payee, statement_file(core, proof, told)
+            whole, lines = statement_file(core, proof), result.lines_of(number)
+            told = detail(json.loads(core), len(whole), lines, sums.play, venues, folder.sign)
+            yield payee, with_detail(whole, core, told)
 
 
 def _metered_proof(

@@ -212,9 +212,9 @@ class Outbox:
                 return slot
         return None
 
-    def answered(self, slot: Slot | None, verdict: int, now_ms: int, jitter_permille: int) -> Slot | None:
+    def answered(self, slot: Slot, verdict: int, now_ms: int, jitter_permille: int) -> Slot | None:
         """Apply the ledger's verdict; the slot if that changed anything, else None."""
-        if slot is None or not self._move(slot, EVENT_OF_VERDICT[verdict]):
+        if not self._move(slot, EVENT_OF_VERDICT[verdict]):
             return None
         slot.verdict = None if slot.state is State.RECEIPTED else verdict
         slot.asked_ms = None

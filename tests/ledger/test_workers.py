@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from accrued import rolled_frames
 from audited import audited
 from databases import only_postgres
 
@@ -84,7 +85,7 @@ def check_whole(world: Any, devices: list[Any]) -> None:
         assert totals.accepted == len(sealed)
         frames = sum(sum(device.frames_sealed) for device in devices)
         assert totals.frames == frames
-        assert sum(sum(store.rollup(period).values()) for period in store.periods()) == frames
+        assert rolled_frames(store) == frames
     assert scrub(world.folder) == []
 
 

@@ -38,6 +38,11 @@ def send_all(outbox: Outbox, now_ms: int = 0) -> list[int]:
     return [slot.sequence for slot in outbox.send(now_ms, 1000, 0)]
 
 
+def answered(outbox: Outbox, number: int, verdict: int, now_ms: int, jitter_permille: int) -> Slot | None:
+    slot = outbox.find(number.to_bytes(32, "big"))
+    return None if slot is None else outbox.answered(slot, verdict, now_ms, jitter_permille)
+
+
 def test_the_same_bytes_of_two_players_are_two_slots() -> None:
     own, others = a_slot(1), a_slot(1, B)
     others.message_sha256 = own.message_sha256
@@ -81,7 +86,7 @@ def test_every_state_short_of_returned_can_still_be_receipted_or_is() -> None:
 def test_what_each_answer_does(verdict: int) -> None:
     outbox = outbox_of(a_slot(1))
     send_all(outbox)
-    slot = outbox.answered(outbox.find((1).to_bytes(32, "big")), verdict, 0, 1000)
+    slot = answered(outbox, 1, verdict, 0, 1000)
     assert slot is not None
     if verdict in answers.RECEIPTED:
         assert (slot.state, slot.verdict) == (State.RECEIPTED, None)
@@ -96,10 +101,10 @@ def test_what_each_answer_does(verdict: int) -> None:
 def test_a_forged_refusal_delays_and_a_receipt_still_wins() -> None:
     outbox = outbox_of(a_slot(1))
     send_all(outbox)
-    outbox.answered(outbox.find((1).to_bytes(32, "big")), answers.FORK, 0, 0)
+    answered(outbox, 1, answers.FORK, 0, 0)
     assert len(final_refusals(outbox.open_slots(A))) == 1
-    outbox.answered(outbox.find((1).to_bytes(32, "big")), answers.ACCEPTED, 0, 0)
-    assert outbox.answered(outbox.find((1).to_bytes(32, "big")), answers.FORK, 0, 0) is None
+    answered(outbox, 1, answers.ACCEPTED, 0, 0)
+    assert answered(outbox, 1, answers.FORK, 0, 0) is None
     assert [slot.sequence for slot in outbox.player_at(A, 1)] == [1]
     assert len(outbox) == 0
 
@@ -107,7 +112,7 @@ def test_a_forged_refusal_delays_and_a_receipt_still_wins() -> None:
 def test_a_receipt_the_player_refuses_has_the_segment_sent_again() -> None:
     outbox = outbox_of(a_slot(1))
     send_all(outbox)
-    outbox.answered(outbox.find((1).to_bytes(32, "big")), answers.ACCEPTED, 0, 0)
+    answered(outbox, 1, answers.ACCEPTED, 0, 0)
     offer = outbox.next_offer(A, 0)
     assert offer is not None
     outbox.player_refused(offer, 1000, 0)
@@ -120,7 +125,7 @@ def test_the_newest_receipt_is_offered_and_covers_the_earlier_ones() -> None:
     outbox = outbox_of(*[a_slot(n) for n in range(1, 6)])
     send_all(outbox)
     for number in (1, 2, 4):
-        outbox.answered(outbox.find(number.to_bytes(32, "big")), answers.ACCEPTED, 0, 0)
+        answered(outbox, number, answers.ACCEPTED, 0, 0)
     offer = outbox.next_offer(A, 0)
     assert offer is not None and offer.sequence == 4
     assert sorted(slot.sequence for slot in outbox.player_at(A, 4)) == [1, 2, 4]
@@ -153,7 +158,7 @@ def test_a_silent_ledger_gets_no_more_than_a_window_of_each_device() -> None:
     sent = send_all(outbox)
     assert sorted(sent) == [*range(1, UNANSWERED_MAX + 1), 1000, 1001, 1002]
     assert send_all(outbox) == []
-    outbox.answered(outbox.find((1).to_bytes(32, "big")), answers.ACCEPTED, 0, 0)
+    answered(outbox, 1, answers.ACCEPTED, 0, 0)
     assert send_all(outbox) == [UNANSWERED_MAX + 1]
 
 
@@ -197,7 +202,7 @@ def test_no_order_of_events_loses_a_segment(steps: list[tuple[str, int, int]]) -
                 sent = outbox.send(now_ms, count, 500)
                 assert len(sent) == len({slot.sequence for slot in sent}) <= count
             case ("answer", number, verdict):
-                slot = outbox.answered(outbox.find(number.to_bytes(32, "big")), verdict, now_ms, 500)
+                slot = answered(outbox, number, verdict, now_ms, 500)
                 if slot is not None and slot.state is State.RECEIPTED:
                     receipted.add(number)
             case ("player", number):
@@ -216,6 +221,6 @@ def test_no_order_of_events_loses_a_segment(steps: list[tuple[str, int, int]]) -
     # Left alone with an honest ledger and player, everything still comes to its end.
     now_ms += 10**9
     for slot in outbox.send(now_ms, 100, 0):
-        outbox.answered(outbox.find(slot.message_sha256), answers.DUPLICATE, now_ms, 0)
+        outbox.answered(slot, answers.DUPLICATE, now_ms, 0)
     outbox.player_at(A, 12)
     assert len(outbox) == 0

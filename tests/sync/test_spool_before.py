@@ -57,7 +57,7 @@ def test_its_segments_go_on(folder: Path) -> None:
         assert kept.payload(slot.id) == message(slot.sequence)
         assert hashlib.sha256(message(slot.sequence)).digest() == slot.message_sha256
         kept.stage_sent(slot)
-        outbox.answered(outbox.find(slot.message_sha256), answer.ACCEPTED, 0, 0)
+        outbox.answered(slot, answer.ACCEPTED, 0, 0)
         kept.stage_answer(slot, receipt=b"receipt %d" % slot.sequence)
     kept.stage_returned([*outbox.player_at(A, 6), *outbox.player_at(B, 1)])
     kept.commit()

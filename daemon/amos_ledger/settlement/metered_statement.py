@@ -29,6 +29,9 @@ FORMAT = "amos-statement/4"
 
 PAYABLE = "payable"
 
+_CORE = b'{"core":'
+"""How a statement's file begins."""
+
 
 @dataclass
 class Counts:
@@ -165,8 +168,8 @@ def balance(books: Books, earned: Earned) -> dict[str, object]:
     return {**accounts, "transfers": moves}
 
 
-def statement_file(core: bytes, proof: MeteredProof, detail: Mapping[str, object] | None = None) -> bytes:
-    """Core, proof and detail, if there is one, as one object: spelled as the core is, and a newline at the end."""
+def statement_file(core: bytes, proof: MeteredProof) -> bytes:
+    """Core and proof as one object, spelled as the core is, and a newline at the end."""
     facts = {
         "checkpoint": proof.checkpoint,
         "closing": entry_proof(*proof.closing),
@@ -178,8 +181,13 @@ def statement_file(core: bytes, proof: MeteredProof, detail: Mapping[str, object
         "rotations": [entry_proof(*rotation) for rotation in proof.rotations],
         "transfers": [entry_proof(*moved) for moved in proof.transfers],
     }
-    told = b"" if detail is None else b'"detail":%b,' % SPELLED(detail).encode()
-    return b'{"core":%b,%b"proof":%b}\n' % (core, told, SPELLED(facts).encode())
+    return _CORE + core + b',"proof":%b}\n' % SPELLED(facts).encode()
+
+
+def with_detail(whole: bytes, core: bytes, detail: Mapping[str, object]) -> bytes:
+    """The file of the statement with this core, and the detail in its place between core and proof."""
+    end = len(_CORE) + len(core)
+    return whole[:end] + b',"detail":%b' % SPELLED(detail).encode() + whole[end:]
 
 
 def entry_proof(index: int, entry: bytes, path: Sequence[bytes]) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from amos.protocol.manifest import Manifest
 from amos.protocol.segment import Usage
-from amos_ledger.settlement.rollup import RollupKey, by_stem_id, check_pack, digest_of, stem_frames
+from amos_ledger.settlement.rollup import by_stem_id, check_pack, digest_of, stem_frames
 from amos_ledger.store.database import Database
 
 
@@ -12,15 +12,8 @@ class Rollups:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of(self, period: str) -> dict[RollupKey, int]:
-        """(stem id, tier, rate in Hz) → frames in play, of the usage that accrues to the period."""
-        sql = "SELECT stem_id, tier, rate_hz, frames FROM rollup WHERE period = ?"
-        return {
-            (bytes(stem), tier, rate_hz): frames for stem, tier, rate_hz, frames in self._database.each(sql, (period,))
-        }
-
     def digest(self, period: str) -> bytes:
-        """As `rollup.digest_of` has it, of the same."""
+        """As `rollup.digest_of` has it, of the usage that accrues to the period."""
         sql = "SELECT stem_id, tier, rate_hz, frames FROM rollup WHERE period = ? ORDER BY stem_id, tier, rate_hz"
         rows = self._database.each(sql, (period,))
         return digest_of((bytes(stem), tier, rate_hz, frames) for stem, tier, rate_hz, frames in rows)

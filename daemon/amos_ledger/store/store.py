@@ -19,7 +19,6 @@ from amos_ledger.errors import EntryDamaged, NotALedger, OlderSchema, PeriodClos
 from amos_ledger.log import tree
 from amos_ledger.log.leaf import Leaf
 from amos_ledger.records import Backlog, ClosedPeriod, Oddity, Totals, Watched, verdict_name
-from amos_ledger.settlement.rollup import RollupKey
 from amos_ledger.store.chain import Chain
 from amos_ledger.store.comparison import Comparison
 from amos_ledger.store.courses import Courses
@@ -255,10 +254,6 @@ class Store:
             flags = found.get(index, frozenset()) | {flag}
             found[index] = same.setdefault(flags, flags)
         return found
-
-    def rollup(self, period: str) -> dict[RollupKey, int]:
-        """(stem id, tier, rate in Hz) → frames in play, of the usage that accrues to the period."""
-        return self.rollups.of(period)
 
     def periods(self) -> list[str]:
         """Periods to which usage accrues, ascending."""

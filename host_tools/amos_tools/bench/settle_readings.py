@@ -16,7 +16,7 @@ from amos_ledger.readings_work import PlayedSums
 from amos_ledger.settlement.detail import Of, Play, detail
 from amos_ledger.settlement.meter import meter
 from amos_ledger.settlement.metered_result import MeteredResult, MeterTerms
-from amos_ledger.settlement.metered_statement import Counts, MeteredProof, statement_file
+from amos_ledger.settlement.metered_statement import Counts, MeteredProof, statement_file, with_detail
 from amos_ledger.settlement.played import Key, Played
 from amos_ledger.settlement.rights import RightsHistory
 from amos_ledger.settlement.rights_columns import Said, WorkSaid
@@ -81,9 +81,9 @@ def _statement(result: MeteredResult, number: int) -> bytes:
         [],
     )
     core = result.core_bytes(number)
-    base_bytes, lines = len(statement_file(core, proof)), result.lines_of(number)
-    told = detail(json.loads(core), base_bytes, lines, _play_of, Venues(PSEUDONYM, bytes(32)), _sign)
-    return statement_file(core, proof, told)
+    whole, lines = statement_file(core, proof), result.lines_of(number)
+    told = detail(json.loads(core), len(whole), lines, _play_of, Venues(PSEUDONYM, bytes(32)), _sign)
+    return with_detail(whole, core, told)
 
 
 def _play_of(of: Of) -> Play:
