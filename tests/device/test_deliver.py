@@ -69,7 +69,7 @@ def test_the_ledger_answers_over_the_broker_and_the_same_again_was_so(
         with pytest.raises(DeliveryError, match=r"^enrolment refused: enrolment.unix_s: expected after"):
             over_broker(address, refused, other, ledger.public_key, 90)
         with pytest.raises(DeliveryError, match="not by the ledger whose key is pinned"):
-            over_broker(address, data, enrolment, crypto.public_key(SEED), 90)
+            over_broker(address, data, enrolment, crypto.public_key(SEED), 20)
     assert not into_folder(ledger.path, data).fresh
     with pytest.raises(DeliveryError, match=r"^enrolment.unix_s"):
         into_folder(ledger.path, refused)

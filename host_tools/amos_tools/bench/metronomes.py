@@ -1,29 +1,23 @@
 """Players that only seal: each has another segment of random bytes after every beat, and trims what is receipted.
 
-They speak the player's side of the link over a Unix socket each, all in one process, so that what a courier costs is
-told apart from what they cost.
+All are in one process, so that what a courier costs is told apart from what they cost.
 """
 
 import os
 import random
-import selectors
 import signal
-import socket
 import time
 import traceback
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from amos import __version__
 from amos.protocol.limits import LIST_ENTRIES_MAX
 from amos.protocol.link import IDENTIFY_CONTEXT, OUTPUT_NONE, STATE_PLAYING, Status
-from amos.protocol.link_device import DeviceLink
 from amos.protocol.segment import CLOCK_SYNCHRONISED
 from amos_tools.bench.ledger_fleet import Signer
+from amos_tools.bench.many_players import address_of, listening, serve
 from amos_tools.bench.stub_ledger import SEQUENCE_BYTES
-
-RECEIVE_BYTES = 4096
 
 
 class Metronome:
@@ -85,48 +79,24 @@ class Metronome:
 
 def start_metronomes(folder: Path, players: int, segment_bytes: int, beat_s: float) -> tuple[int, list[str]]:
     """(process id, addresses) of so many players, whose beats are spread over `beat_s`; until `stop_metronomes`."""
-    listeners = []
-    for number in range(players):
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(folder / str(number)))
-        listener.listen(1)
-        listeners.append(listener)
+    listeners = [listening(folder, number) for number in range(players)]
     child = os.fork()
     if not child:
         try:
-            _serve(listeners, segment_bytes, beat_s)
+            began_s = time.monotonic()
+            firsts = [began_s + beat_s * number / players for number in range(players)]
+            made = [Metronome(number, segment_bytes, beat_s, first_s) for number, first_s in enumerate(firsts)]
+            serve(zip(listeners, made, strict=True))
         except Exception:
             traceback.print_exc()
         finally:
             os._exit(1)
     for listener in listeners:
         listener.close()
-    return child, [f"unix:{folder / str(number)}" for number in range(players)]
+    return child, [address_of(folder, number) for number in range(players)]
 
 
 def stop_metronomes(child: int) -> None:
     """End them."""
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-
-
-def _serve(listeners: list[socket.socket], segment_bytes: int, beat_s: float) -> None:
-    selector, began_s = selectors.DefaultSelector(), time.monotonic()
-    for number, listener in enumerate(listeners):
-        first_s = began_s + beat_s * number / len(listeners)
-        selector.register(listener, selectors.EVENT_READ, Metronome(number, segment_bytes, beat_s, first_s))
-    while True:
-        for key, _events in selector.select():
-            line: Any = key.fileobj
-            if isinstance(key.data, Metronome):
-                connection, _address = line.accept()
-                selector.register(connection, selectors.EVENT_READ, DeviceLink(key.data))
-                continue
-            data = line.recv(RECEIVE_BYTES)
-            if not data:
-                selector.unregister(line)
-                line.close()
-                continue
-            at = 0
-            while at < len(data):
-                at = key.data.serve(data, at, line.sendall)

@@ -19,7 +19,9 @@ from amos_tools.demo.broker import free_port, start_mosquitto
 from amos_tools.demo.processes import DemoError, Process, Processes, amos_command
 from amos_tools.processor_time import tree_s
 
-PLAYERS, SEGMENT_BYTES, BEAT_S = 200, 1500, 60.0
+PLAYERS, PLAYERS_MIN, SEGMENT_BYTES, BEAT_S = 200, 20, 1500, 60.0
+"""With fewer than twenty for a few seconds a courier takes less than one tick of the clock by which CPU is counted."""
+
 SHARE_S = 60.0
 QUICK_BEAT_S, QUICK_S = 4.0, 60.0
 """Fifteen times as fast as players seal, which a courier works off without a backlog."""
@@ -38,8 +40,12 @@ def figures(scale: float) -> list[Figure]:
     return measured("sync", NAME, lambda: [*_at_rest(program, scale), *_in_haste(program, scale)])
 
 
+def _players(scale: float) -> int:
+    return max(PLAYERS_MIN, round(PLAYERS * min(scale, 1)))
+
+
 def _at_rest(program: list[str], scale: float) -> list[Figure]:
-    players = max(4, round(PLAYERS * min(scale, 1)))
+    players = _players(scale)
     seconds = max(3.0, SHARE_S * min(scale, 1))
     with (
         tempfile.TemporaryDirectory(prefix="amos-bench-") as name,
@@ -58,7 +64,7 @@ def _at_rest(program: list[str], scale: float) -> list[Figure]:
 
 
 def _in_haste(program: list[str], scale: float) -> list[Figure]:
-    players = max(4, round(PLAYERS * min(scale, 1)))
+    players = _players(scale)
     seconds = max(4.0, QUICK_S * scale)
     with (
         tempfile.TemporaryDirectory(prefix="amos-bench-") as name,

@@ -21,8 +21,9 @@ from amos_mqtt.settings import ClientSettings
 from amos_sync.message import Message
 from amos_tools import toolchain
 from amos_tools.bench.figure import Figure, measured, note_progress
+from amos_tools.bench.many_players import address_of
 from amos_tools.bench.sync_player import PUBLISHER_SEED, make_pack
-from amos_tools.bench.told_players import DIRECTIVE, OPT_OUTS, address_of, seed_of
+from amos_tools.bench.told_players import DIRECTIVE, OPT_OUTS, seed_of
 from amos_tools.bench.told_tail import tail_s
 from amos_tools.demo.broker import free_port, start_mosquitto
 from amos_tools.demo.processes import DemoError, Process, Processes, amos_command, wait_until
@@ -75,7 +76,7 @@ class _Fleet:
         self._players: Process = processes.start("players", words)
         self._log = folder / "logs" / "players.log"
         wait_until(lambda: self._lines() == ["ready"], "players", WAIT_S)
-        devices = [word for number in range(count) for word in ("--device", "unix:" + address_of(players, number))]
+        devices = [word for number in range(count) for word in ("--device", address_of(players, number))]
         words = ["courier", "run", "--site", SITE, "--broker", f"127.0.0.1:{port}", "--spool", str(folder / "spool")]
         self._courier = processes.start("courier", amos_command(*words, *devices))
         self.statuses: set[str] = set()

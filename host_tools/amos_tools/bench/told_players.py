@@ -6,8 +6,6 @@ prints `NUMBER WHAT NANOSECONDS` when one has taken an opt-out list or a directi
 """
 
 import os
-import selectors
-import socket
 import sys
 import time
 from pathlib import Path
@@ -24,25 +22,19 @@ from amos.identity import Identity
 from amos.journal.journal import Journal
 from amos.ledger_keys import LedgerKeys
 from amos.player_state import PlayerState
-from amos.protocol.limits import OPT_OUTS_BYTES_MAX, REQUEST_WIDE_BYTES_MAX
-from amos.protocol.link_device import DeviceLink
+from amos.protocol.limits import OPT_OUTS_BYTES_MAX
 from amos.rights.lease_clock import LeaseClock
 from amos.rights.opt_out_list import OptOutList
 from amos.rights.rights import Rights
 from amos.tier_kept import TierKept
+from amos_tools.bench.many_players import listening, serve
 
 OPT_OUTS, DIRECTIVE = "opt-outs", "directive"
-RECEIVED_BYTES = 1 << 16
 
 
 def seed_of(number: int) -> bytes:
     """Of that player's key."""
     return number.to_bytes(32, "big")
-
-
-def address_of(folder: Path, number: int) -> str:
-    """Where that player listens."""
-    return f"{folder}/{number}"
 
 
 class ToldPlayer(Device):
@@ -78,33 +70,12 @@ class ToldPlayer(Device):
         print(self.number, DIRECTIVE, time.monotonic_ns(), flush=True)
 
 
-def serve(folder: Path, count: int, publisher: str, operator: str) -> None:
+def main(folder: Path, count: int, publisher: str, operator: str) -> None:
     """For ever."""
-    selector = selectors.DefaultSelector()
-    for number in range(count):
-        player = ToldPlayer(folder, number, publisher, operator)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(address_of(folder, number))
-        listener.listen(1)
-        selector.register(listener, selectors.EVENT_READ, (player, None))
+    players = [(listening(folder, number), ToldPlayer(folder, number, publisher, operator)) for number in range(count)]
     print("ready", flush=True)
-    while True:
-        for key, _events in selector.select():
-            player, link = key.data
-            if link is None:
-                connection, _address = key.fileobj.accept()  # type: ignore[union-attr]
-                opened = DeviceLink(player, REQUEST_WIDE_BYTES_MAX)
-                selector.register(connection, selectors.EVENT_READ, (player, opened))
-            elif not _answered(key.fileobj, link):  # type: ignore[arg-type]
-                selector.unregister(key.fileobj)
-
-
-def _answered(connection: socket.socket, link: DeviceLink) -> bool:
-    data, at = connection.recv(RECEIVED_BYTES), 0
-    while at < len(data):
-        at = link.serve(data, at, connection.sendall)
-    return bool(data)
+    serve(players)
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4])
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4])
