@@ -25,7 +25,7 @@ from amos_ledger.mqtt import MqttEdge
 from amos_ledger.service import Service
 from amos_mqtt.broker import Broker
 from amos_tools.demo.broker import free_port
-from amos_tools.device.deliver import DeliveryError, into_folder, over_broker
+from amos_tools.device.deliver import DeliveryError, EnrolmentRefusedError, into_folder, over_broker
 
 SEED = b"d" * 32
 
@@ -66,7 +66,7 @@ def test_the_ledger_answers_over_the_broker_and_the_same_again_was_so(
         assert over_broker(address, data, enrolment, ledger.public_key, 90).fresh
         assert not over_broker(address, data, enrolment, ledger.public_key, 90).fresh
         refused, other = an_enrolment(operator, unix_s=7)
-        with pytest.raises(DeliveryError, match=r"^enrolment refused: enrolment.unix_s: expected after"):
+        with pytest.raises(EnrolmentRefusedError, match=r"^enrolment refused: enrolment.unix_s: expected after"):
             over_broker(address, refused, other, ledger.public_key, 90)
         with pytest.raises(DeliveryError, match="not by the ledger whose key is pinned"):
             over_broker(address, data, enrolment, crypto.public_key(SEED), 20)

@@ -101,6 +101,8 @@ def _exchange(
                 if answer is not None and answer.verdict not in RETRY:
                     try:
                         return _checked(answer, data, ledger_key)
+                    except EnrolmentRefusedError:
+                        raise
                     except DeliveryError as error:
                         last_said = str(error)  # the same may come by another key of the ledger's
                         continue
