@@ -28,9 +28,6 @@ from amos_tools.demo.processes import DemoError, Processes
 SEGMENTS, SEGMENT_BYTES, DEVICES = 6000, 4500, 8
 SHARE_MIN = 0.8
 WAIT_S = 120.0
-TURNS = 10
-"""Between two looks at what is left, each of which walks through all of it."""
-
 NAME = "backlog of 4.5 KB segments, spool to receipts, messages/s against mosquitto_pub -l | mosquitto_sub"
 SITE = "bench"
 
@@ -106,11 +103,10 @@ def _drained(spool: Path, port: int) -> tuple[float, float]:
         began_s, began_cpu_s = time.perf_counter(), time.process_time()
         courier = Courier(Settings(SITE, (), Broker("127.0.0.1", port), spool))
         try:
-            while _open(courier):
-                for _ in range(TURNS):
-                    courier.turn()
+            while _waits(courier):
+                courier.turn()
                 if time.perf_counter() - began_s > WAIT_S:
-                    raise RuntimeError(f"no receipts for {_open(courier)} segments: {courier.missing()}")
+                    raise RuntimeError(f"segments without receipts: {courier.missing()}")
             return time.perf_counter() - began_s, time.process_time() - began_cpu_s
         finally:
             courier.close()
@@ -118,6 +114,6 @@ def _drained(spool: Path, port: int) -> tuple[float, float]:
         stop_stub(stub)
 
 
-def _open(courier: Courier) -> int:
-    slots = [slot for device_id in courier.outbox.device_ids() for slot in courier.outbox.open_slots(device_id)]
-    return sum(slot.state is not State.RECEIPTED for slot in slots)
+def _waits(courier: Courier) -> bool:
+    """Whether a segment has no receipt yet; the last of a device get theirs last, so that looking there is quick."""
+    return any(slot.state is not State.RECEIPTED for slot in reversed(courier.outbox.all()))
