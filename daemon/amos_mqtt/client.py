@@ -53,6 +53,10 @@ _TOPICS_CACHED_MAX = 16_384
 """Of a fleet: a few hundred bytes each."""
 _HEADER_BYTES_MAX = 16
 """Of a PUBLISH without properties, beside topic and payload."""
+_TOPIC_BYTES_MAX = 128
+"""Of ours: a site's name of 64 and a device's of 32."""
+_PAYLOAD_BYTES_MAX = 1 << 20
+"""What a broker that says nothing is believed to take."""
 
 
 @dataclass
@@ -174,6 +178,12 @@ class MqttClient(Generic[T]):
         if self._line is None or not self.up:
             return 0
         return max(self._line.inflight_max - len(self._sent) - len(self._queued), 0)
+
+    @property
+    def payload_bytes_max(self) -> int:
+        """Of one message, as far as the broker has told."""
+        told = None if self._line is None else self._line.packet_bytes_max
+        return _PAYLOAD_BYTES_MAX if told is None else told - _TOPIC_BYTES_MAX - _HEADER_BYTES_MAX
 
     def publish(self, topic: str, payload: bytes, retain: bool = False) -> bool:
         """Give a message to the broker; False when it cannot be. It may get lost: whoever needs it there asks again."""

@@ -26,6 +26,7 @@ from amos_sync.outbox import Outbox, State
 from amos_sync.players import Players
 from amos_sync.spool import Spool
 from amos_sync.spool_damage import names
+from amos_sync.together import Together
 
 
 class LedgerWords:
@@ -40,6 +41,7 @@ class LedgerWords:
         players: Players,
         line: LedgerLine,
         hindrances: Hindrances,
+        together: Together,
         wake: Callable[[bytes | None], None],
     ) -> None:
         self._spool = spool
@@ -49,6 +51,7 @@ class LedgerWords:
         self._players = players
         self._line = line
         self._hindrances = hindrances
+        self._together = together
         self._wake = wake
         self._forgone_ms = clock_ms()
 
@@ -101,6 +104,8 @@ class LedgerWords:
             self._line.check(receipt, unwrap(self._spool.payload(slot.id)))
             if not self._players.believes(device_id, receipt.message.kid):
                 return  # in a time of transition the same comes by the other key as well
+        if slot.together and slot.state is State.SENT and slot.asked_ms is not None:
+            self._together.answered(now_ms - slot.asked_ms)
         if self._outbox.answered(slot, answer.verdict, now_ms, jitter_permille()) is None:
             return
         if answer.receipt is not None:

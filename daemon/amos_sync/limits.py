@@ -30,6 +30,19 @@ SEQUENCE_MAX = (1 << 63) - 1
 UNANSWERED_MAX = 64
 """Segments of one device sent and not yet answered: a dead ledger is not flooded, and no device starves another."""
 
+UNANSWERED_TOGETHER_MAX = 256
+"""The same once the ledger has shown that it takes several in one message: enough that it never waits for us."""
+
+TOGETHER_FIRST = 2
+"""Segments of the first message with several: no larger than what a ledger that knows none of such takes, to refuse."""
+
+TOGETHER_QUICK_MS, TOGETHER_SLOW_MS = 2_000, 5_000
+"""An answer within the former has more segments go together, one after the latter fewer: half of what has them sent
+again."""
+
+TOGETHER_AGAIN_MS = 600_000
+"""After a message with several that had no answer all go alone for so long."""
+
 PORT_RETRY_MS = (500, 15_000)
 """First and longest wait before a connection is tried again; doubled each time, with jitter."""
 
