@@ -178,6 +178,7 @@ class Courier:
             self.inbox.has_pack(self.packs.common)
             messages = self._sending.stage(now_ms)
             if self.hindrances.look(self.devices, now_ms):
+                self._sending.note_unanswered(now_ms)
                 self._kept_faults.stage([*self.mqtt.faults, *self.notes.faults.present()], now_ms)
             if self._commit_is_due(now_ms):
                 for device in self.devices:

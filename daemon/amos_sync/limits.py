@@ -21,6 +21,9 @@ HEAD_AGAIN_MS = (1_000, 3_600_000)
 ROTATIONS_OF_A_NUMBER_MAX = 4
 """Of the ledger's key: without the key that players know, a true one cannot be told from what a stranger made."""
 
+SIGNATURES_KNOWN_MAX = 16
+"""Of roots, remembered as verified: receipts for one come one after another."""
+
 FORGONE_AGAIN_MS = 600_000
 """Between two requests to send returned segments again: they are not signed for the courier."""
 
@@ -54,6 +57,9 @@ RELIST_MS = 60_000
 
 LOOK_MS = 2000
 """Between two looks at what keeps segments from their receipts: one through a full spool takes some 20 ms."""
+
+NOTE_SENT_MS = 1500
+"""A segment that has had no answer for so long is noted as sent at the next look, for whoever reads the spool."""
 
 SAYINGS_MAX, SAYINGS_REFILL_MS = 6, 60_000
 """Changes of one subject told at once, and the time after which one more may be: a state may change every second."""

@@ -109,11 +109,11 @@ WAIT_MS = {
 class Slot:
     """One segment in the outbox; `id` is the spool's. `verdict` is the last refusal or hold, if any; `asked_ms` is when
     it was sent first since the last answer; `carried`: a stick brought it for a shop elsewhere; `together`: it was sent
-    with others in one message the last time."""
+    with others in one message the last time; `unnoted_sends` are those that the spool does not know of."""
 
     __slots__ = (
         "asked_ms", "attempts", "carried", "device_id", "due_ms", "id", "message_sha256", "sequence", "state",
-        "together", "verdict"
+        "together", "unnoted_sends", "verdict"
     )  # fmt: skip
 
     def __init__(
@@ -126,6 +126,7 @@ class Slot:
         self.state = state
         self.carried = carried
         self.together = False
+        self.unnoted_sends = 0
         self.attempts = 0
         self.due_ms = 0
         self.asked_ms: int | None = None
@@ -225,6 +226,7 @@ class Outbox:
     def _sent(self, slot: Slot, now_ms: int, jitter_permille: int) -> None:
         self._move(slot, Event.SEND)
         slot.attempts += 1
+        slot.unnoted_sends += 1
         slot.asked_ms = now_ms if slot.asked_ms is None else slot.asked_ms
         self._wait(slot, now_ms, UNANSWERED_WAIT_MS, jitter_permille)
 

@@ -8,7 +8,7 @@ from amos.protocol.several_host import join_several
 from amos_mqtt.client import MqttClient
 from amos_sync.clock import jitter_permille
 from amos_sync.errors import SpoolDamaged
-from amos_sync.limits import UNANSWERED_MAX, UNANSWERED_TOGETHER_MAX
+from amos_sync.limits import NOTE_SENT_MS, UNANSWERED_MAX, UNANSWERED_TOGETHER_MAX
 from amos_sync.message import Message
 from amos_sync.outbox import Outbox, Slot
 from amos_sync.spool import Spool
@@ -37,6 +37,13 @@ class Sending:
             messages += [(topic, payload) for payload in join_several(self._payloads(group), self._bytes_max)]
         return messages
 
+    def note_unanswered(self, now_ms: int) -> None:
+        """Have the spool know what was sent a while ago: of what is answered at once it learns with the answer, since
+        each change of an entry costs as much as its bytes. A crash before that only loses how often it was sent."""
+        for slot in self._outbox.asked():
+            if slot.unnoted_sends and slot.asked_ms is not None and now_ms - slot.asked_ms >= NOTE_SENT_MS:
+                self._spool.stage_sent(slot)
+
     def _groups(self, now_ms: int) -> list[list[Slot]]:
         room, jitter, each_max = self._mqtt.room, jitter_permille(), self._together.each_max(now_ms)
         if self._together.proved:
@@ -55,6 +62,5 @@ class Sending:
             if hashlib.sha256(payload).digest() != slot.message_sha256:
                 raise SpoolDamaged(f"spool: segment {slot.sequence} is not what was written there")
             slot.together = len(group) > 1
-            self._spool.stage_sent(slot)
             payloads.append(payload)
         return payloads

@@ -20,8 +20,8 @@ def holds_several(payload: bytes) -> bool:
 
 def join_several(items: "list[bytes]", bytes_max: int = SEVERAL_BYTES_MAX) -> "list[bytes]":
     """As few messages of so many bytes as hold these in their order; one that is alone stays as it is, of any size."""
-    messages: "list[bytes]" = []
-    together: "list[bytes]" = []
+    messages: list[bytes] = []
+    together: list[bytes] = []
     size = len(SEVERAL)
     for item in items:
         more = _LENGTH_BYTES + len(item)
