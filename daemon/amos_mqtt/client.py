@@ -19,7 +19,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from amos_mqtt import causes
 from amos_mqtt.back_off import back_off_ms
@@ -196,7 +196,7 @@ class MqttClient(Generic[T]):
             if packet_id is not None:
                 self._subscriptions[packet_id] = names
 
-    def acknowledge(self, arrival: Arrival[T]) -> None:
+    def acknowledge(self, arrival: Arrival[Any]) -> None:
         """The message is durably decided: let the broker forget it. One of an earlier line, whose packet id may be
         another's, is acknowledged when the broker delivers it again."""
         if arrival.qos:
