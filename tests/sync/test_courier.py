@@ -22,6 +22,7 @@ from sync_players import LEDGER_KEY, FakePlayer, PlayerThread, sealed
 
 from amos.protocol import topics
 from amos.protocol.answer import ACCEPTED, BAD_SIGNATURE, DUPLICATE, UNAVAILABLE, UNKNOWN_DEVICE, Answer
+from amos.protocol.envelope_host import wrap
 from amos.protocol.link_courier import CourierLink
 from amos.protocol.link_device import DeviceLink
 from amos_mqtt import limits
@@ -30,6 +31,7 @@ from amos_sync import outbox
 from amos_sync.courier import Courier, Settings
 from amos_sync.notes import Notes
 from amos_sync.report import report
+from amos_sync.spool import Spool
 from amos_tools.demo.broker import free_port
 
 SITE = "cafe"
@@ -170,6 +172,30 @@ def test_a_broker_of_mqtt_3_does_as_well(
         assert venue.heard("connected, MQTT 3.1.1")
     finally:
         venue.end()
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("takes_several", [True, False])
+def test_a_backlog_goes_together_and_alone_where_the_ledger_knows_no_such_message(
+    venue: Venue, takes_several: bool
+) -> None:
+    """An earlier ledger refuses the one message that asks; what was in it goes alone then, and so does all else."""
+    line = venue.player(SEED_A, 30)
+    ledger = venue.start_ledger()
+    ledger.takes_several = takes_several
+    spool = Spool(venue.folder / "spool")
+    for number, segment in line.player.segments.items():
+        message = wrap(segment)
+        digests = hashlib.sha256(segment).digest(), hashlib.sha256(message).digest()
+        spool.stage_pull(
+            line.player.device_id, number, digests[0], len(segment), message, digests[1], outbox.PULL_STATE
+        )
+    spool.commit()
+    spool.close()
+    venue.start()
+    venue.run_until_idle()
+    venue.assert_all_home(30)
+    assert ledger.several > 1 if takes_several else ledger.several == 1
 
 
 def test_what_plays_on_is_brought_too(venue: Venue) -> None:
