@@ -1,9 +1,10 @@
 """A courier's backlog brought to a ledger: from the spool through Mosquitto to a stub that gives receipts, and the
 receipts into the spool.
 
-The yardstick is what Mosquitto's own clients bring through the same broker, at least once on both ways as segments do: from
-`mosquitto_pub -l` to the last message that `mosquitto_sub` has. The broker has the bounds of `boards/mosquitto/amos.conf`: by
-its own it keeps a thousand for who acknowledges, and drops the rest. The same backlog goes to a real ledger, too.
+The yardstick is what Mosquitto's own clients bring through the same broker, at least once on both ways as segments do:
+from `mosquitto_pub -l` to the last message that `mosquitto_sub` has. The broker has the bounds of
+`boards/mosquitto/amos.conf`: by its own it keeps a thousand for who acknowledges, and drops the rest. A backlog goes to
+a real ledger, too.
 """
 
 import random
@@ -22,6 +23,7 @@ from amos_sync.outbox import PULL_STATE, State
 from amos_sync.spool import Spool
 from amos_tools import toolchain
 from amos_tools.bench.figure import Figure, measured, note_progress
+from amos_tools.bench.ledger_feeder import Feeder
 from amos_tools.bench.ledger_fleet import SEGMENT_S, Fleet, Signer
 from amos_tools.bench.stub_ledger import SEQUENCE_BYTES, start_stub, stop_stub
 from amos_tools.demo.broker import free_port, start_mosquitto
@@ -33,7 +35,7 @@ SHARE_MIN = 0.8
 WAIT_S = 120.0
 NAME = "backlog of 4.5 KB segments, spool to receipts, messages/s against mosquitto_pub -l | mosquitto_sub"
 LEDGER_NAME = "backlog of a courier to a real ledger, spool to receipts"
-LEDGER_SEGMENTS, LEDGER_ROWS = 4000, 100
+LEDGER_SEGMENTS, LEDGER_ROWS, LEDGER_PLAYERS = 4000, 100, 32
 SITE = "bench"
 BROKER_BOUNDS = ("max_inflight_messages 100", "max_queued_messages 100000")
 
@@ -76,21 +78,23 @@ def _measured(program: list[str], clients: dict[str, list[str]], count: int) -> 
 
 
 def _to_a_ledger(program: list[str], scale: float) -> list[Figure]:
-    """The backlog of a few players that were offline, each in its own order, to `amos ledger serve`."""
-    each = max(20, round(LEDGER_SEGMENTS * scale / DEVICES))
+    """The backlog of a day of players that were offline, each in its own order, to `amos ledger serve`."""
+    each = max(4, round(LEDGER_SEGMENTS * scale / LEDGER_PLAYERS))
     with tempfile.TemporaryDirectory(prefix="amos-bench-") as name:
         folder, port = Path(name), free_port()
         (folder / "logs").mkdir()
-        fleet = Fleet(folder / "ledger", DEVICES, LEDGER_ROWS, began_s=int(time.time()) - (each + 2) * SEGMENT_S)
+        fleet = Fleet(folder / "ledger", LEDGER_PLAYERS, LEDGER_ROWS, began_s=int(time.time()) - (each + 2) * SEGMENT_S)
         fleet.ledger.close()
-        turns = enumerate(fleet.sealed(DEVICES * each))
-        sealed = [(player.key.id, 1 + turn // DEVICES, segment) for turn, (player, segment) in turns]
+        first, turns = list(fleet.sealed(LEDGER_PLAYERS)), enumerate(fleet.sealed(LEDGER_PLAYERS * each))
+        sealed = [(player.key.id, 2 + turn // LEDGER_PLAYERS, segment) for turn, (player, segment) in turns]
         _fill(folder / "spool", sealed)
         try:
             with Processes(folder / "logs") as processes:
                 start_mosquitto(processes, program, folder / "broker", port, BROKER_BOUNDS)
                 words = ("ledger", "serve", str(fleet.folder.path), "--broker", f"127.0.0.1:{port}")
                 ledger = processes.start("ledger", amos_command(*words))
+                with Feeder(port) as feeder:  # what comes before the ledger has subscribed is lost
+                    feeder.deliver(player.message(segment) for player, segment in first)
                 before_s = tree_s(ledger.pid)
                 drained_s, cpu_s = _drained(folder / "spool", port)
                 taken_s = tree_s(ledger.pid) - before_s
