@@ -52,6 +52,10 @@ PORT_RETRY_MS = (500, 15_000)
 POLL_MS = 1000
 """Between two looks at an idle player: one request of 8 bytes."""
 
+POLL_TOGETHER_MS = 250
+"""Looks begin at multiples of it, so that many players are looked at in few turns of the loop, each of which costs
+something for every player."""
+
 RELIST_MS = 60_000
 """Before segments that could not be read are listed and tried again."""
 

@@ -35,6 +35,7 @@ from amos_sync.limits import (
     PACK_RETRY_MS,
     PACK_SLICE_BYTES,
     POLL_MS,
+    POLL_TOGETHER_MS,
     RELIST_MS,
     SEQUENCE_MAX,
 )
@@ -170,7 +171,7 @@ class Session:
                 if self.settled:
                     self._events.settled(self)
                 if not (yield from self._bring_pack(status)):
-                    yield Pause(POLL_MS)
+                    yield Pause(POLL_MS - self._clock_ms() % POLL_TOGETHER_MS)
 
     def _prove(self) -> Steps:
         for _try in range(PROOFS_MAX):
