@@ -88,6 +88,13 @@ class PlayerEvents(Protocol):
     def ended(self, session: "Session") -> None: ...
 
 
+class UntilLook(Pause):
+    """Ends when other players are looked at, too."""
+
+    def start(self, now_ms: int) -> None:
+        self.until_ms = now_ms + self.wait_ms - now_ms % POLL_TOGETHER_MS
+
+
 @dataclass
 class Partial:
     """A segment of which a part was read; it outlives the connection, so that reading resumes."""
@@ -171,7 +178,7 @@ class Session:
                 if self.settled:
                     self._events.settled(self)
                 if not (yield from self._bring_pack(status)):
-                    yield Pause(POLL_MS - self._clock_ms() % POLL_TOGETHER_MS)
+                    yield UntilLook(POLL_MS)
 
     def _prove(self) -> Steps:
         for _try in range(PROOFS_MAX):

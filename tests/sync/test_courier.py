@@ -24,11 +24,13 @@ from amos.protocol import topics
 from amos.protocol.answer import ACCEPTED, BAD_SIGNATURE, DUPLICATE, UNAVAILABLE, UNKNOWN_DEVICE, Answer
 from amos.protocol.envelope_host import wrap
 from amos.protocol.link_courier import CourierLink
+from amos.protocol.link_courier_talk import Pause
 from amos.protocol.link_device import DeviceLink
 from amos_mqtt import limits
 from amos_mqtt.broker import Broker
 from amos_sync import outbox
 from amos_sync.courier import Courier, Settings
+from amos_sync.limits import POLL_TOGETHER_MS
 from amos_sync.notes import Notes
 from amos_sync.report import report
 from amos_sync.spool import Spool
@@ -208,6 +210,17 @@ def test_what_plays_on_is_brought_too(venue: Venue) -> None:
     venue.run(lambda: line.player.last_receipted == 3)
     venue.run_until_idle()
     venue.assert_all_home(3)
+
+
+def test_idle_players_are_looked_at_in_the_same_turns(venue: Venue) -> None:
+    """A turn costs something for each player, so that a turn for each look would cost its square."""
+    for number in range(3):
+        venue.player(b"%d" % number * 32, 1, name=f"p{number}")
+    venue.start_ledger()
+    courier = venue.start()
+    venue.run_until_idle()
+    venue.run(lambda: all(isinstance(device._talk and device._talk.awaited, Pause) for device in courier.devices))
+    assert {device.next_due_ms() % POLL_TOGETHER_MS for device in courier.devices} == {0}
 
 
 def test_lines_that_damage_and_lose_bytes_only_delay(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
