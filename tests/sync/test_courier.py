@@ -73,6 +73,18 @@ class Venue:
         )
         return self.courier
 
+    def fill_spool(self) -> None:
+        """As if all that the players have had been pulled while the broker was away."""
+        spool = Spool(self.folder / "spool")
+        for player in (line.player for line in self.players):
+            for number, segment in player.segments.items():
+                message = wrap(segment)
+                digest, sent = hashlib.sha256(segment).digest(), hashlib.sha256(message).digest()
+                about = player.device_id, number, digest, len(segment)
+                spool.stage_pull(*about, message, sent, outbox.PULL_STATE)
+        spool.commit()
+        spool.close()
+
     def run(self, until: Callable[[], bool]) -> None:
         """Turn until it holds."""
         assert self.courier is not None
@@ -182,18 +194,10 @@ def test_a_backlog_goes_together_and_alone_where_the_ledger_knows_no_such_messag
     venue: Venue, takes_several: bool
 ) -> None:
     """An earlier ledger refuses the one message that asks; what was in it goes alone then, and so does all else."""
-    line = venue.player(SEED_A, 30)
+    venue.player(SEED_A, 30)
     ledger = venue.start_ledger()
     ledger.takes_several = takes_several
-    spool = Spool(venue.folder / "spool")
-    for number, segment in line.player.segments.items():
-        message = wrap(segment)
-        digests = hashlib.sha256(segment).digest(), hashlib.sha256(message).digest()
-        spool.stage_pull(
-            line.player.device_id, number, digests[0], len(segment), message, digests[1], outbox.PULL_STATE
-        )
-    spool.commit()
-    spool.close()
+    venue.fill_spool()
     venue.start()
     venue.run_until_idle()
     venue.assert_all_home(30)
@@ -219,8 +223,15 @@ def test_idle_players_are_looked_at_in_the_same_turns(venue: Venue) -> None:
     venue.start_ledger()
     courier = venue.start()
     venue.run_until_idle()
-    venue.run(lambda: all(isinstance(device._talk and device._talk.awaited, Pause) for device in courier.devices))
-    assert {device.next_due_ms() % POLL_TOGETHER_MS for device in courier.devices} == {0}
+    looks = set[int]()
+
+    def all_rest() -> bool:
+        waits = [device._talk.awaited for device in courier.devices if device._talk is not None]
+        looks.update(wait.until_ms % POLL_TOGETHER_MS for wait in waits if isinstance(wait, Pause))
+        return all(isinstance(wait, Pause) for wait in waits)
+
+    venue.run(all_rest)
+    assert looks == {0}
 
 
 def test_lines_that_damage_and_lose_bytes_only_delay(venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -532,6 +543,29 @@ def test_kill_9_in_the_middle_changes_none_of_the_totals(venue: Venue) -> None:
         text=True,
     )
     assert json.loads(shown.stdout) == found
+
+
+def test_kill_9_while_a_backlog_goes_together_loses_and_doubles_nothing(venue: Venue) -> None:
+    """Answers come twice and some not at all, a whole message's worth of them included."""
+    venue.player(SEED_A, 200)
+    venue.player(SEED_B, 200, "serial", "tty")
+    ledger = venue.start_ledger()
+    told: Iterator[int] = iter(range(1, 10_000))
+    ledger.said = lambda answer: [answer] * (0 if next(told) % 150 < 40 else 2)
+    venue.fill_spool()
+    killed = 0
+    for goal in (40, 200):
+        courier = subprocess.Popen(venue.command())
+        ended = partial(subprocess.Popen.poll, courier)
+        wait_until(lambda goal=goal, ended=ended: len(ledger.segments) >= goal or ended() is not None, venue.state)
+        killed += courier.poll() is None
+        os.kill(courier.pid, signal.SIGKILL)
+        courier.wait()
+    assert killed == 2 and ledger.several > 2
+    ledger.said = lambda answer: [answer]
+    last = subprocess.run(venue.command("--until-idle", "--timeout-s", "120"), capture_output=True, text=True)
+    assert last.returncode == 0 and "Traceback" not in last.stderr, last.stderr
+    venue.assert_all_home(200)
 
 
 def test_a_courier_that_ends_leaves_no_status_of_its_players(venue: Venue) -> None:

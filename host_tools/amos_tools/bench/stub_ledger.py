@@ -9,6 +9,7 @@ import queue
 import signal
 import socket
 from hashlib import sha256
+from typing import Any
 
 import cbor2
 import paho.mqtt.client as paho
@@ -60,7 +61,6 @@ def _serve(port: int, ready: int) -> None:
     client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
     client.max_inflight_messages_set(TOGETHER_MAX)
     client.on_message = lambda _client, _data, message: came.put((message.topic, bytes(message.payload)))
-    client.on_connect = lambda *_: client.socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def subscribed(*_of: object) -> None:
         os.write(ready, b"1")
@@ -68,6 +68,8 @@ def _serve(port: int, ready: int) -> None:
 
     client.on_subscribe = subscribed
     client.connect("127.0.0.1", port)
+    line: Any = client.socket()
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     client.subscribe(ALL_USAGE, 1)
     client.loop_start()
     key, nodes, size = Signer("ledger"), dict[tuple[int, int], bytes](), 0
