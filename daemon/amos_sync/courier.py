@@ -30,6 +30,7 @@ from amos_sync.faults_kept import KeptFaults
 from amos_sync.hindrances import Hindrances
 from amos_sync.home_assistant import HomeAssistant
 from amos_sync.inbox import Inbox
+from amos_sync.lacking import lacking
 from amos_sync.ledger_line import LedgerLine
 from amos_sync.ledger_words import LedgerWords
 from amos_sync.limits import (
@@ -42,7 +43,7 @@ from amos_sync.limits import (
 from amos_sync.message import PAYLOAD_BYTES_MAX, Message, read_message, split_message
 from amos_sync.notes import Notes
 from amos_sync.opt_outs import OptOutLists
-from amos_sync.outbox import Outbox, Slot, State, final_refusals
+from amos_sync.outbox import Outbox, Slot, final_refusals
 from amos_sync.own_status import OwnStatus
 from amos_sync.pack_cache import PackCache
 from amos_sync.pack_source import source_for
@@ -244,26 +245,12 @@ class Courier:
 
     def missing(self) -> list[str]:
         """What keeps the courier from being idle, in sentences."""
-        sentences = []
-        sentences += [f"{pattern} finds no player" for pattern in self.roster.empty()]
+        sentences = [f"{pattern} finds no player" for pattern in self.roster.empty()]
         if not self.mqtt.up:
             sentences.append(f"broker {self.settings.broker.name} is not connected")
         for device in self.devices:
-            session = device.session
-            if self._is_brought(device):
-                continue
-            if session is None or session.device_id is None:
-                sentences.append(f"{device.address} does not answer")
-                continue
-            slots = self.outbox.open_slots(session.device_id)
-            for state in State:
-                count = sum(slot.state is state for slot in slots)
-                if count:
-                    sentences.append(f"{session.name}: {count} segments {state.name.lower()}")
-            if not slots and not session.settled:
-                sentences.append(f"{session.name}: segments not pulled yet")
-            if not self._has_pack(session):
-                sentences.append(f"{session.name}: pack not brought yet")
+            if not self._is_brought(device):
+                sentences += lacking(device, self.outbox, self._has_pack)
         if self.spool.full:
             sentences.append("the spool is full")
         return sentences
